@@ -1,0 +1,184 @@
+"""The backward sweep, and whether operations are being recorded.
+
+A node is anything with the slots that `sweep` reads: ``_primitive``, ``_operands``, ``_values``,
+``_parameters``, ``_data``, ``_birth``, ``_requires_grad``, ``_taps``. Inputs are born before
+outputs, so taking the youngest node that is still waiting is a topological order, with no search
+before and no recursion.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ContextDecorator
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from autograd_lite.tensor import Tensor
+
+
+class _State(threading.local):
+    """What holds for one thread; a new thread starts from these values."""
+
+    recording = True
+
+
+state = _State()
+
+
+class _Recording(ContextDecorator):
+    """Switch recording for a block, and back to what it was, whatever happens in it."""
+
+    _value: bool
+
+    def __init__(self) -> None:
+        self._before: list[bool] = []
+
+    def __enter__(self) -> Self:
+        self._before.append(state.recording)
+        state.recording = self._value
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        state.recording = self._before.pop()
+
+    def _recreate_cm(self) -> Self:
+        return type(self)()  # A decorated function may recurse, and run in many threads.
+
+
+class no_grad(_Recording):  # noqa: N801  (lower case like the function it is used as)
+    """Stop recording, as a context or a decorator; in the current thread only.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> w = al.Tensor(3.0, requires_grad=True)
+    >>> with al.no_grad():
+    ...     y = w * w
+    >>> y.requires_grad
+    False
+    """
+
+    _value = False
+
+
+class enable_grad(_Recording):  # noqa: N801
+    """Record again inside a `no_grad` block, as a context or a decorator."""
+
+    _value = True
+
+
+def is_grad_enabled() -> bool:
+    """Say whether operations are being recorded in this thread."""
+    return state.recording
+
+
+class GradientError(RuntimeError):
+    """A gradient was asked for that the record cannot give."""
+
+
+def sweep(
+    root: Tensor,
+    cotangent: Any,
+    arrive: Callable[[Tensor, Any], None],
+    *,
+    targets: frozenset[Tensor] = frozenset(),
+    create_graph: bool = False,
+) -> None:
+    """Send a cotangent from `root` back through the record, newest operation first.
+
+    Parameters
+    ----------
+    root : Tensor
+        Where to start.
+    cotangent : array or Tensor
+        Of the shape and dtype of `root`; a Tensor exactly if `create_graph`.
+    arrive : callable
+        Called as ``arrive(node, cotangent)`` for every leaf and every target, with the complete sum.
+    targets : frozenset of Tensor
+        Inner nodes at which the sweep stops; what lies behind them alone is not visited.
+    create_graph : bool
+        Call the rules on Tensors, so that the sweep is itself recorded.
+    """
+    # Births are unique, so a heap of negated births with a table beside it never compares nodes.
+    waiting = [-root._birth]
+    arrived: dict[int, tuple[Tensor, Any]] = {waiting[0]: (root, cotangent)}
+    while waiting:
+        key = heappop(waiting)
+        node, g = arrived.pop(key)
+        if node._taps is not None:
+            g = node._taps(node, g)
+        primitive = node._primitive
+        if primitive is None or node in targets:
+            arrive(node, g)
+            continue
+        if create_graph:
+            y, values = node, _as_tensors(node)
+        else:
+            y, values = node._data, node._values
+        parameters = node._parameters
+        for x, rule, value in zip(node._operands, primitive.rules, node._values, strict=False):
+            if x is None or not x._requires_grad or rule is None:
+                continue
+            birth = -x._birth
+            if birth < key:  # Reassigned since it was used here: the version that was used.
+                x = x._version_before(-key)
+                if x is None or not x._requires_grad:
+                    continue
+                birth = -x._birth
+            gx = rule(g, y, *values, **parameters) if parameters else rule(g, y, *values)
+            # One test for the usual case: a NumPy scalar from NumPy scalars of the same type.
+            if type(gx) is not type(value) or gx.shape != value.shape or gx.dtype != value.dtype:
+                gx = fit(gx, value, node)
+            before = arrived.get(birth)
+            if before is None:
+                arrived[birth] = (x, gx)
+                heappush(waiting, birth)
+            else:
+                arrived[birth] = (x, before[1] + gx)
+
+
+def _as_tensors(node: Tensor) -> tuple[Any, ...]:
+    """Return the operands of a node as the rules are to see them when the sweep is recorded."""
+    seen = []
+    for operand, value in zip(node._operands, node._values, strict=True):
+        if operand is not None and operand._birth > node._birth:
+            operand = operand._version_before(node._birth)
+        if operand is not None and operand._data is not value:
+            name = operand.name or f"a leaf of shape {operand.shape}"
+            raise GradientError(
+                f"create_graph=True needs the tensors that were used, but {name!r} has been given "
+                f"a new value (by an optimiser step or `.data =`) since {node._primitive.name} "
+                f"used it. Compute the result again, then differentiate it."
+            )
+        seen.append(value if operand is None else operand)
+    return tuple(seen)
+
+
+def fit(gx: Any, value: Any, node: Tensor) -> Any:
+    """Undo what broadcasting and type promotion did to an operand of `node`.
+
+    Sums the cotangent over the axes along which the operand was stretched, and casts it to the
+    operand's dtype: the one place where either happens.
+    """
+    shape = value.shape
+    if gx.shape != shape:
+        extra = gx.ndim - len(shape)
+        stretched = tuple(
+            i for i in range(gx.ndim) if i < extra or (shape[i - extra] == 1 != gx.shape[i])
+        )
+        if extra < 0 or any(
+            n not in (1, m) for n, m in zip(shape, gx.shape[max(extra, 0) :], strict=False)
+        ):
+            primitive = node._primitive
+            raise ValueError(
+                f"{primitive.name}: its rule returned a cotangent of shape {gx.shape} for an "
+                f"operand of shape {shape} (output {node._data.shape}). A rule must return the "
+                f"operand's shape, or the shape to which the operand was broadcast."
+            )
+        gx = gx.sum(axis=stretched).reshape(shape)
+    if gx.dtype != value.dtype:
+        gx = gx.astype(value.dtype)
+    return gx

@@ -1,0 +1,190 @@
+"""Functions of one number at a time, and choices between two."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.notation import ATOM, POWER, Notation, call
+from autograd_lite.primitive import example, primitive
+
+# ruff: noqa: ARG005  (every rule is given every operand, whether its formula needs it or not)
+
+
+@primitive(
+    x=lambda g, y, x: g * y,
+    notation=call("np.exp", r"e^{{{x:loose}}}"),
+    numpy=(np.exp,),
+    analytic=True,
+)
+def exp(x: Any) -> Any:
+    """Exponential function."""
+    return np.exp(x)
+
+
+@primitive(
+    x=lambda g, y, x: g / x,
+    notation=call("np.log", r"\ln\left({x:loose}\right)"),
+    numpy=(np.log,),
+    domain={"x": "positive"},
+    analytic=True,
+)
+def log(x: Any) -> Any:
+    """Natural logarithm."""
+    return np.log(x)
+
+
+@primitive(
+    x=lambda g, y, x: g * 0.5 / np.where(y == 0, np.inf, y),
+    notation=call("np.sqrt", r"\sqrt{{{x:loose}}}", symbol="√"),
+    numpy=(np.sqrt,),
+    domain={"x": "positive"},
+    analytic=True,
+)
+def sqrt(x: Any) -> Any:
+    """Square root; at 0, where the slope has no bound, its derivative is taken to be 0."""
+    return np.sqrt(x)
+
+
+@primitive(
+    x=lambda g, y, x: g * (2 * x),
+    notation=Notation("x²", "{x:tight} ** 2", "{{{x:tight}}}^2", POWER),
+    numpy=(np.square,),
+    analytic=True,
+)
+def square(x: Any) -> Any:
+    """Multiply by itself."""
+    return x * x
+
+
+@primitive(
+    x=lambda g, y, x: g * np.sign(x),
+    notation=call("np.abs", r"\left|{x:loose}\right|", symbol="|x|"),
+    numpy=(np.absolute, np.fabs),
+    domain={"x": "nonzero"},
+)
+def absolute(x: Any) -> Any:
+    """Absolute value; its derivative at 0 is 0."""
+    return np.abs(x)
+
+
+@primitive(
+    x=lambda g, y, x: g * (1 - y * y),
+    notation=call("np.tanh"),
+    numpy=(np.tanh,),
+    analytic=True,
+)
+def tanh(x: Any) -> Any:
+    """Hyperbolic tangent."""
+    return np.tanh(x)
+
+
+@primitive(
+    x=lambda g, y, x: g * np.cos(x),
+    notation=call("np.sin"),
+    numpy=(np.sin,),
+    analytic=True,
+)
+def sin(x: Any) -> Any:
+    """Sine of an angle in radians."""
+    return np.sin(x)
+
+
+@primitive(
+    x=lambda g, y, x: -g * np.sin(x),
+    notation=call("np.cos"),
+    numpy=(np.cos,),
+    analytic=True,
+)
+def cos(x: Any) -> Any:
+    """Cosine of an angle in radians."""
+    return np.cos(x)
+
+
+@primitive(
+    a=lambda g, y, a, b: g * ((a > b) + 0.5 * (a == b)),
+    b=lambda g, y, a, b: g * ((b > a) + 0.5 * (a == b)),
+    notation=call("np.maximum", r"\max\left({a:loose}, {b:loose}\right)"),
+    numpy=(np.maximum,),
+)
+def maximum(a: Any, b: Any) -> Any:
+    """Larger of two, elementwise; where they are equal, each gets half of the cotangent."""
+    return np.maximum(a, b)
+
+
+@primitive(
+    a=lambda g, y, a, b: g * ((a < b) + 0.5 * (a == b)),
+    b=lambda g, y, a, b: g * ((b < a) + 0.5 * (a == b)),
+    notation=call("np.minimum", r"\min\left({a:loose}, {b:loose}\right)"),
+    numpy=(np.minimum,),
+)
+def minimum(a: Any, b: Any) -> Any:
+    """Smaller of two, elementwise; where they are equal, each gets half of the cotangent."""
+    return np.minimum(a, b)
+
+
+@primitive(
+    condition=None,
+    # A choice, not a product with 0 or 1: nan * 0 is nan.
+    a=lambda g, y, condition, a, b: np.where(condition, g, 0.0),
+    b=lambda g, y, condition, a, b: np.where(condition, 0.0, g),
+    notation=call(
+        "np.where",
+        r"\left({a:loose}\ \mathrm{{if}}\ {condition:loose}\ \mathrm{{else}}\ {b:loose}\right)",
+    ),
+    numpy=(np.where,),
+    domain={"condition": "boolean"},
+    analytic=True,
+)
+def where(condition: Any, a: Any, b: Any) -> Any:
+    """`a` where `condition` holds, else `b`."""
+    return np.where(condition, a, b)
+
+
+def _inside(x: Any, low: Any, high: Any) -> Any:
+    """1 strictly between the bounds, 1/2 on one, 0 outside."""
+    above = 1.0 if low is None else (x > low) + 0.5 * (x == low)
+    below = 1.0 if high is None else (x < high) + 0.5 * (x == high)
+    return above * below
+
+
+@primitive(
+    x=lambda g, y, x, low, high: g * _inside(x, low, high),
+    notation=Notation(
+        "clip",
+        "np.clip({x:loose}, {low}, {high})",
+        r"\mathrm{{clip}}\left({x:loose}, {low}, {high}\right)",
+        ATOM,
+    ),
+    examples=(
+        example((2, 3), low=-0.3, high=0.4),
+        example((2, 3), low=None, high=0.4),
+        example((), low=-0.3, high=None),
+    ),
+)
+def clip(x: Any, *, low: Any, high: Any) -> Any:
+    """Keep between two bounds; the derivative on a bound is 1/2, as for `maximum` at a tie."""
+    return np.clip(x, low, high)
+
+
+@primitive(
+    x=lambda g, y, x, dtype: g,  # The sweep casts to the operand's dtype.
+    notation=Notation("astype", "{x}.astype({dtype!r})", "{x}", ATOM),
+    examples=(example((2, 3), dtype="float64"),),
+    analytic=False,
+)
+def astype(x: Any, *, dtype: Any) -> Any:
+    """Convert to another floating-point type."""
+    return x.astype(dtype)
+
+
+@primitive(
+    x=lambda g, y, x: g,
+    notation=call("np.copy", "{x:loose}"),
+    numpy=(np.copy,),
+    analytic=True,
+)
+def copy(x: Any) -> Any:
+    """Return an equal array, recorded as a node of its own."""
+    return x.copy()

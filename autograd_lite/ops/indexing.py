@@ -1,0 +1,102 @@
+"""Picking entries out, and putting entries in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.notation import ATOM, Notation
+from autograd_lite.primitive import example, primitive
+
+# ruff: noqa: ARG005  (every rule is given every operand, whether its formula needs it or not)
+
+INDICES = (
+    example((3, 4), index=1),
+    example((3, 4), index=(slice(None), slice(1, 4, 2))),
+    example((3, 4), index=(..., -1)),
+    example((3, 4), index=(slice(None, None, -1), None)),
+    example((3, 4), index=np.array([2, 0, 2])),
+    example((3, 4), index=(np.array([0, 1, 0]), np.array([3, 3, 3]))),
+    example((2, 2), index=np.array([[True, False], [True, True]])),
+    example((3,), index=()),
+)
+
+
+def may_repeat(index: Any) -> bool:
+    """Say whether an index can name the same entry twice: one with integer arrays can."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return any(isinstance(p, list | np.ndarray) and np.asarray(p).dtype != bool for p in parts)
+
+
+@primitive(
+    x=lambda g, y, x, index: scatter_add(g, index=index, shape=x.shape),
+    notation=Notation("[ ]", "{x}[{index}]", "{{{x}}}_{{{index}}}", ATOM),
+    analytic=True,
+    examples=INDICES,
+)
+def getitem(x: Any, *, index: Any) -> Any:
+    """Pick entries by NumPy's basic and advanced indexing."""
+    return x[index]
+
+
+@primitive(
+    x=lambda g, y, x, index, shape: g[index],
+    notation=Notation(
+        "scatter",
+        "scatter_add({x:loose}{parameters})",
+        r"\mathrm{{scatter}}_{{{index}}}\left({x:loose}\right)",
+        ATOM,
+    ),
+    analytic=True,
+    examples=(
+        example((4,), index=1, shape=(3, 4)),
+        example((3,), index=np.array([2, 0, 2]), shape=(4,)),
+        example((3,), index=np.array([True, False, True, True]), shape=(4,)),
+    ),
+)
+def scatter_add(x: Any, *, index: Any, shape: Any) -> Any:
+    """Add entries into zeros, at an index: the adjoint of picking them."""
+    filled = np.zeros(shape, x.dtype)
+    if may_repeat(index):
+        np.add.at(filled, index, x)
+    else:
+        filled[index] = x
+    return filled
+
+
+def _written(g: Any, v: Any, index: Any) -> Any:
+    """Cotangent of the entries that were put in; one that was overwritten at once gets none."""
+    picked = g[index]
+    if may_repeat(index):
+        order = np.arange(picked.size).reshape(picked.shape)
+        last = np.zeros(g.shape, int)
+        last[index] = order
+        picked = picked * (last[index] == order)
+    if picked.ndim < v.ndim:  # NumPy lets values have further leading axes of length 1.
+        picked = picked.reshape((1,) * (v.ndim - picked.ndim) + picked.shape)
+    return picked
+
+
+@primitive(
+    x=lambda g, y, x, v, index: assign(g, 0.0, index=index),
+    v=lambda g, y, x, v, index: _written(g, v, index),
+    notation=Notation(
+        "[ ]=",
+        "assign({x:loose}, {v:loose}{parameters})",
+        r"\left({x:loose}\ \mathrm{{with}}\ [{index}] = {v:loose}\right)",
+        ATOM,
+    ),
+    analytic=True,
+    examples=(
+        example((3, 4), (4,), index=1),
+        example((3, 4), (), index=(slice(None), slice(0, 2))),
+        example((3, 4), (3, 4), index=np.array([2, 0, 2])),
+        example((3,), (1, 2), index=slice(0, 2)),
+    ),
+)
+def assign(x: Any, v: Any, *, index: Any) -> Any:
+    """Return `x` with the entries at `index` replaced by `v`: what ``x[index] = v`` records."""
+    changed = x.copy()
+    changed[index] = v
+    return changed

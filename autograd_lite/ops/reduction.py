@@ -1,0 +1,139 @@
+"""Many numbers to fewer: sums, products, extremes, moments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.notation import call
+from autograd_lite.ops.shape import broadcast_to
+from autograd_lite.primitive import example, primitive
+
+# ruff: noqa: ARG005  (every rule is given every operand, whether its formula needs it or not)
+
+AXES = (
+    example((2, 3)),
+    example((2, 3), axis=0),
+    example((2, 3), axis=-1, keepdims=True),
+    example((2, 3, 4), axis=(0, -1)),
+    example((2, 3), axis=None, keepdims=True),
+    example((3,), axis=0),
+    example(()),
+)
+
+
+def keep(reduced: Any, axis: Any, keepdims: bool) -> Any:
+    """Put the reduced axes back with length 1, so that the result broadcasts with the operand."""
+    return reduced if keepdims or axis is None else np.expand_dims(reduced, axis)
+
+
+def _spread(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """Give every entry that was reduced the cotangent of the result."""
+    return broadcast_to(keep(g, axis, keepdims), shape=x.shape)
+
+
+def _count(x: Any, axis: Any) -> int:
+    """Count the entries that go into one result."""
+    axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    count = 1
+    for i in axes:
+        count *= x.shape[i]
+    return count
+
+
+@primitive(
+    x=lambda g, y, x, axis, keepdims: _spread(g, x, axis, keepdims),
+    notation=call("np.sum", r"\sum {x}", symbol="Σ"),
+    numpy=(np.sum,),
+    analytic=True,
+    examples=(*AXES, example((0, 3), axis=0)),
+)
+def sum(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """Add up."""
+    return np.add.reduce(x, axis=axis, keepdims=keepdims)
+
+
+@primitive(
+    x=lambda g, y, x, axis, keepdims: _spread(g / _count(x, axis), x, axis, keepdims),
+    notation=call("np.mean"),
+    numpy=(np.mean,),
+    analytic=True,
+    examples=AXES,
+)
+def mean(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """Arithmetic mean."""
+    return x.mean(axis=axis, keepdims=keepdims)
+
+
+def _deviation(g: Any, x: Any, axis: Any, ddof: Any, keepdims: bool) -> Any:
+    """Return the derivative of the sum of squares about the mean: 2 (x - mean) / (n - ddof)."""
+    centred = x - x.mean(axis=axis, keepdims=True)
+    return keep(g, axis, keepdims) * (centred * (2 / (_count(x, axis) - ddof)))
+
+
+@primitive(
+    x=lambda g, y, x, axis, ddof, keepdims: _deviation(g, x, axis, ddof, keepdims),
+    notation=call("np.var"),
+    numpy=(np.var,),
+    examples=(*AXES, example((2, 3), axis=1, ddof=1)),
+)
+def var(x: Any, *, axis: Any = None, ddof: Any = 0, keepdims: bool = False) -> Any:
+    """Variance: the mean squared deviation from the mean, over ``n - ddof``."""
+    return x.var(axis=axis, ddof=ddof, keepdims=keepdims)
+
+
+def _share(g: Any, y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """Share the cotangent evenly among the entries that are the extreme (or are nan)."""
+    hit = (x == keep(y, axis, keepdims)) | np.isnan(x)
+    return keep(g, axis, keepdims) * (hit / hit.sum(axis=axis, keepdims=True))
+
+
+@primitive(
+    x=lambda g, y, x, axis, keepdims: _share(g, y, x, axis, keepdims),
+    notation=call("np.max"),
+    numpy=(np.max, np.amax),
+    examples=AXES,
+)
+def max(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """Largest entry; ties share the cotangent evenly."""
+    return np.maximum.reduce(x, axis=axis, keepdims=keepdims)
+
+
+@primitive(
+    x=lambda g, y, x, axis, keepdims: _share(g, y, x, axis, keepdims),
+    notation=call("np.min"),
+    numpy=(np.min, np.amin),
+    examples=AXES,
+)
+def min(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """Smallest entry; ties share the cotangent evenly."""
+    return np.minimum.reduce(x, axis=axis, keepdims=keepdims)
+
+
+def _others(y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """For every entry, the product of all the others that were multiplied with it."""
+    if not (x == 0).any():
+        return keep(y, axis, keepdims) / x
+    # A zero cannot be divided out. Lay the reduced entries along the last axis, make one copy for
+    # every entry with a 1 in its place, and multiply.
+    axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    axes = [i % x.ndim for i in axes]
+    kept = [i for i in range(x.ndim) if i not in axes]
+    moved = np.transpose(x, (*kept, *axes))
+    n = _count(x, axis)
+    rows = moved.reshape((*moved.shape[: len(kept)], 1, n))
+    products = np.prod(np.where(np.eye(n, dtype=bool), 1.0, rows), axis=-1)
+    return np.transpose(products.reshape(moved.shape), tuple(np.argsort([*kept, *axes])))
+
+
+@primitive(
+    x=lambda g, y, x, axis, keepdims: keep(g, axis, keepdims) * _others(y, x, axis, keepdims),
+    notation=call("np.prod", r"\prod {x}", symbol="Π"),
+    numpy=(np.prod,),
+    analytic=True,
+    examples=AXES,
+)
+def prod(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """Multiply up; right also where entries are 0."""
+    return np.multiply.reduce(x, axis=axis, keepdims=keepdims)

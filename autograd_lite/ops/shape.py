@@ -1,0 +1,151 @@
+"""Rearranging: the same numbers in another shape, and joining."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.notation import ATOM, Notation, call
+from autograd_lite.primitive import example, primitive
+
+# ruff: noqa: ARG005  (every rule is given every operand, whether its formula needs it or not)
+
+
+@primitive(
+    x=lambda g, y, x, shape: g.reshape(x.shape),
+    notation=call("np.reshape", r"\mathrm{{reshape}}\left({x:loose}, {shape}\right)"),
+    numpy=(np.reshape,),
+    analytic=True,
+    examples=(
+        example((2, 3), shape=(3, 2)),
+        example((2, 3), shape=(-1,)),
+        example((), shape=(1, 1)),
+        example((0, 3), shape=(3, 0)),
+    ),
+)
+def reshape(x: Any, *, shape: Any) -> Any:
+    """Give another shape of the same size, in row-major order."""
+    return x.reshape(shape)
+
+
+@primitive(
+    x=lambda g, y, x, axes: np.transpose(g, None if axes is None else tuple(np.argsort(axes))),
+    notation=call("np.transpose", r"{{{x}}}^\top", symbol="ᵀ"),
+    numpy=(np.transpose,),
+    analytic=True,
+    examples=(
+        example((2, 3)),
+        example((2, 3, 4)),
+        example((2, 3, 4), axes=(2, 0, 1)),
+        example((3,)),
+        example(()),
+    ),
+)
+def transpose(x: Any, *, axes: Any = None) -> Any:
+    """Reorder the axes; reverse them if `axes` is None."""
+    return x.transpose(axes)
+
+
+@primitive(
+    x=lambda g, y, x, shape: g,  # The sweep sums over what was stretched.
+    notation=call("np.broadcast_to", r"\mathrm{{broadcast}}\left({x:loose}, {shape}\right)"),
+    numpy=(np.broadcast_to,),
+    analytic=True,
+    examples=(
+        example((3,), shape=(2, 3)),
+        example((2, 1), shape=(4, 2, 3)),
+        example((), shape=(2, 2)),
+        example((2, 3), shape=(2, 3)),
+    ),
+)
+def broadcast_to(x: Any, *, shape: Any) -> Any:
+    """Stretch to a shape by NumPy's broadcasting rules."""
+    # Five times as fast on small arrays as np.broadcast_to, and BLAS can use the result.
+    stretched = np.empty(shape, x.dtype)
+    stretched[...] = x
+    return stretched
+
+
+@primitive(
+    x=lambda g, y, x, axis: g.reshape(x.shape),
+    notation=call("np.expand_dims", "{x:loose}"),
+    numpy=(np.expand_dims,),
+    analytic=True,
+    examples=(
+        example((2, 3), axis=0),
+        example((2, 3), axis=-1),
+        example((3,), axis=(0, 2)),
+        example((), axis=0),
+    ),
+)
+def expand_dims(x: Any, *, axis: Any) -> Any:
+    """Insert axes of length 1."""
+    return np.expand_dims(x, axis)
+
+
+@primitive(
+    x=lambda g, y, x, axis: g.reshape(x.shape),
+    notation=call("np.squeeze", "{x:loose}"),
+    numpy=(np.squeeze,),
+    analytic=True,
+    examples=(
+        example((1, 3, 1)),
+        example((1, 3, 1), axis=0),
+        example((1, 3, 1), axis=(0, -1)),
+    ),
+)
+def squeeze(x: Any, *, axis: Any = None) -> Any:
+    """Remove axes of length 1."""
+    return x.squeeze(axis)
+
+
+def _part(g: Any, arrays: tuple[Any, ...], i: int, axis: int | None) -> Any:
+    """Cut the i-th of the joined arrays out of the cotangent."""
+    if axis is None:
+        start = sum(array.size for array in arrays[:i])
+        return g[start : start + arrays[i].size].reshape(arrays[i].shape)
+    axis %= g.ndim
+    start = sum(array.shape[axis] for array in arrays[:i])
+    return g[(slice(None),) * axis + (slice(start, start + arrays[i].shape[axis]),)]
+
+
+@primitive(
+    arrays=lambda g, y, *arrays, i, axis: _part(g, arrays, i, axis),
+    notation=Notation(
+        "concat",
+        "np.concatenate([{operands}]{parameters})",
+        r"\left[{operands}\right]",
+        ATOM,
+    ),
+    analytic=True,
+    examples=(
+        example((2, 3), (1, 3)),
+        example((2, 1), (2, 3), (2, 2), axis=-1),
+        example((2, 3), (2,), axis=None),
+        example((3,)),
+    ),
+)
+def concatenate(*arrays: Any, axis: int | None = 0) -> Any:
+    """Join along an axis that is there."""
+    return np.concatenate(arrays, axis=axis)
+
+
+@primitive(
+    arrays=lambda g, y, *arrays, i, axis: g[(slice(None),) * (axis % g.ndim) + (i,)],
+    notation=Notation(
+        "stack",
+        "np.stack([{operands}]{parameters})",
+        r"\left[{operands}\right]",
+        ATOM,
+    ),
+    analytic=True,
+    examples=(
+        example((2, 3), (2, 3)),
+        example((2, 3), (2, 3), (2, 3), axis=-1),
+        example((), ()),
+    ),
+)
+def stack(*arrays: Any, axis: int = 0) -> Any:
+    """Join along a new axis."""
+    return np.stack(arrays, axis=axis)

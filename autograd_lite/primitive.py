@@ -1,0 +1,243 @@
+"""One entry per operation: what it computes, what its derivative is, how it is written.
+
+Everything else in the framework reads these entries: the engine calls ``forward`` and the
+rules, the pictures and formulas call the notation, NumPy's protocols look up the functions that
+an entry stands for, and the tests make their cases from ``domain`` and ``examples``. This module
+needs the standard library only, and knows nothing about tensors.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from autograd_lite.notation import Choice, Notation, Written, call
+
+REGISTRY: dict[str, Primitive] = {}
+"""Every operation by name, in the order of definition."""
+
+BY_NUMPY_FUNCTION: dict[Callable[..., Any], Primitive] = {}
+"""The operation that a NumPy function is recorded as."""
+
+DOMAINS = ("real", "positive", "nonzero", "probability", "boolean")
+"""What an operand may be drawn from in generated tests: any real number, a positive one, one
+that keeps away from 0, one strictly between 0 and 1, a truth value."""
+
+
+class PrimitiveDefinitionError(TypeError):
+    """An operation's entry contradicts itself: a rule is missing, misnamed or unknown."""
+
+
+class Primitive:
+    """An operation with its derivative.
+
+    Calling it with arrays computes; calling it with a Tensor among the operands records.
+
+    Parameters
+    ----------
+    forward : callable
+        ``forward(a, b, *, axis=None)``: NumPy code. Positional parameters are the operands;
+        keyword-only parameters are static and need defaults, unless they are always given. One
+        ``*operands`` parameter makes the operation variadic.
+    rules : mapping of str to callable or None
+        For each operand ``rule(g, y, a, b, axis)``: the cotangent of that operand, given the
+        cotangent `g` of the output `y`. It has the shape of the operand as it was broadcast;
+        the engine sums over what broadcasting stretched. ``None``: not differentiable there.
+        A variadic operation's one rule gets the position as the keyword ``i``.
+    notation : Notation, optional
+        How it is written; by default, as a call of its name.
+    numpy : sequence of callable
+        The NumPy functions that it stands for.
+    domain : mapping of str to str
+        For an operand, one of `DOMAINS`; "real" if not said.
+    analytic : bool
+        Whether ``forward`` also computes the analytic continuation to complex numbers, so that
+        complex-step differentiation applies.
+    examples : sequence of example
+        Shapes and parameters that the tests try; derived from the signature if empty.
+
+    Raises
+    ------
+    PrimitiveDefinitionError
+        If the names of the rules or of their parameters differ from the signature of `forward`.
+    """
+
+    def __init__(
+        self,
+        forward: Callable[..., Any],
+        rules: Mapping[str, Callable[..., Any] | None],
+        *,
+        notation: Notation | Choice | None = None,
+        numpy: Sequence[Callable[..., Any]] = (),
+        domain: Mapping[str, str] | None = None,
+        analytic: bool = False,
+        examples: Sequence[tuple[tuple[Any, ...], dict[str, Any]]] = (),
+    ) -> None:
+        functools.update_wrapper(self, forward)
+        self.name = forward.__name__
+        self.forward = forward
+        code = forward.__code__
+        names = code.co_varnames
+        self.operands = names[: code.co_argcount]
+        self.parameters = names[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+        self.variadic = bool(code.co_flags & inspect.CO_VARARGS)
+        if self.variadic:
+            self.operands = (names[code.co_argcount + code.co_kwonlyargcount],)
+        self.defaults: dict[str, Any] = dict(forward.__kwdefaults__ or {})
+        self.notation = notation or call(self.name)
+        self.numpy = tuple(numpy)
+        self.domain = dict.fromkeys(self.operands, "real") | dict(domain or {})
+        self.analytic = analytic
+        self.examples = tuple(examples)
+        self._check(rules)
+        # A tuple, one rule per operand, or for a variadic operation an endless iterable of them:
+        # the sweep zips either with the operands.
+        self.rules: Any = tuple(rules[name] for name in self.operands)
+        if self.variadic:
+            self.rules = _RuleForEach(self.rules[0])
+
+    def _check(self, rules: Mapping[str, Callable[..., Any] | None]) -> None:
+        """Hold the rules against the signature: names are law."""
+        where = f"primitive {self.name!r}"
+        signature = f"{self.name}({', '.join((*self.operands, *self.parameters))})"
+        for name in self.operands:
+            if name not in rules:
+                raise PrimitiveDefinitionError(
+                    f"{where} has no rule for its operand {name!r}. Add `{name}=lambda g, y, "
+                    f"{', '.join(self.operands)}: ...`, or `{name}=None` if the result does not "
+                    f"depend on it differentiably."
+                )
+        for name, rule in rules.items():
+            if name not in self.operands:
+                raise PrimitiveDefinitionError(
+                    f"{where} has a rule for {name!r}, which is not an operand of {signature}. "
+                    f"Operands are the positional parameters: {', '.join(self.operands)}."
+                )
+            if rule is None:
+                continue
+            code = rule.__code__
+            count = code.co_argcount + code.co_kwonlyargcount
+            star = code.co_varnames[count : count + bool(code.co_flags & inspect.CO_VARARGS)]
+            got = code.co_varnames[:count] + star
+            want = {"g", "y", *self.operands, *self.parameters}
+            if self.variadic:
+                want.add("i")
+            keywords = code.co_flags & inspect.CO_VARKEYWORDS
+            if got[:2] != ("g", "y") or (set(got) != want and not (keywords and set(got) < want)):
+                order = ["g", "y", *self.operands, *sorted(want - {"g", "y", *self.operands})]
+                raise PrimitiveDefinitionError(
+                    f"{where}: the rule for {name!r} takes ({', '.join(got)}), but must take "
+                    f"({', '.join(order)}): g is the cotangent of the output y, then come the "
+                    f"operands and parameters of {signature}."
+                )
+        for name, kind in self.domain.items():
+            if name not in self.operands or kind not in DOMAINS:
+                raise PrimitiveDefinitionError(
+                    f"{where}: domain {name}={kind!r} must map an operand "
+                    f"({', '.join(self.operands)}) to one of {', '.join(DOMAINS)}."
+                )
+
+    def __call__(self, *operands: Any, **parameters: Any) -> Any:
+        """Apply to arrays, or be recorded by the first operand that records (a Tensor)."""
+        for operand in operands:
+            record = getattr(type(operand), "__record__", None)
+            if record is not None:
+                return record(self, operands, parameters)
+        return self.forward(*operands, **parameters)
+
+    def python(self, operands: Mapping[str, Written], parameters: Mapping[str, Any]) -> Written:
+        """Write one use of the operation as NumPy code."""
+        return self.notation.python(operands, parameters, self.defaults)
+
+    def latex(self, operands: Mapping[str, Written], parameters: Mapping[str, Any]) -> Written:
+        """Write one use of the operation as LaTeX mathematics."""
+        return self.notation.latex(operands, parameters, self.defaults)
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+    def __reduce__(self) -> str:
+        return self.name  # Pickled, like a function, as its name in its module.
+
+
+class _RuleForEach:
+    """The rules of a variadic operation: the one rule, told which operand is meant."""
+
+    def __init__(self, rule: Callable[..., Any]) -> None:
+        self.rule = rule
+
+    def __iter__(self) -> Iterator[Callable[..., Any]]:
+        return (functools.partial(self.rule, i=i) for i in itertools.count())
+
+
+def example(*shapes: Any, **parameters: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """State a case for the tests: a shape for each operand, and the static parameters."""
+    return shapes, parameters
+
+
+def primitive(
+    *,
+    notation: Notation | Choice | None = None,
+    numpy: Sequence[Callable[..., Any]] = (),
+    domain: Mapping[str, str] | None = None,
+    analytic: bool = False,
+    examples: Sequence[tuple[tuple[Any, ...], dict[str, Any]]] = (),
+    **rules: Callable[..., Any] | None,
+) -> Callable[[Callable[..., Any]], Primitive]:
+    """Define an operation: decorate its NumPy forward pass with one rule per operand.
+
+    Parameters
+    ----------
+    notation, numpy, domain, analytic, examples
+        As in `Primitive`.
+    **rules : callable or None
+        Keyed by the operand's name: ``rule(g, y, *operands, **parameters)``.
+
+    Returns
+    -------
+    callable
+        A decorator that turns the forward function into a registered `Primitive`.
+
+    Raises
+    ------
+    PrimitiveDefinitionError
+        If a rule does not fit the signature, or the name is taken.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_lite as al
+    >>> @al.primitive(x=lambda g, y, x: g * 3 * x**2)
+    ... def cube(x):
+    ...     "Raise to the third power."
+    ...     return x**3
+    >>> x = al.Tensor([1.0, 2.0], requires_grad=True)
+    >>> cube(x).sum().backward()
+    >>> x.grad
+    Tensor([ 3., 12.])
+    """
+
+    def define(forward: Callable[..., Any]) -> Primitive:
+        made = Primitive(
+            forward,
+            rules,
+            notation=notation,
+            numpy=numpy,
+            domain=domain,
+            analytic=analytic,
+            examples=examples,
+        )
+        known = REGISTRY.get(made.name)
+        if known is not None and known.forward.__code__.co_filename != forward.__code__.co_filename:
+            raise PrimitiveDefinitionError(
+                f"primitive {made.name!r} is already defined in {known.__module__}. "
+                f"Give yours another name."
+            )
+        REGISTRY[made.name] = made
+        BY_NUMPY_FUNCTION.update(dict.fromkeys(made.numpy, made))
+        return made
+
+    return define

@@ -1,0 +1,821 @@
+"""The Tensor: an array that remembers how it was made."""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from autograd_lite import numpy_api, ops
+from autograd_lite.engine import GradientError, enable_grad, state, sweep
+from autograd_lite.primitive import Primitive
+
+_next_birth = itertools.count().__next__
+
+
+class Tensor:
+    """An array that records the operations on it, so that they can be differentiated.
+
+    Parameters
+    ----------
+    data : array_like, any shape
+        The values. They are copied: what happens to the caller's array later changes nothing here.
+    requires_grad : bool
+        Whether `backward` is to compute a gradient for this tensor.
+    dtype : dtype, optional
+        As for ``np.array``: by default that of `data`; Python integers stay integers.
+    name : str, optional
+        What it is called in pictures, tables and messages; may be set at any time.
+
+    Raises
+    ------
+    TypeError
+        If the data are not numbers, or `requires_grad` is asked for integers or booleans.
+
+    Notes
+    -----
+    A recorded value never changes under its graph: `data` and `numpy` give read-only arrays,
+    ``t[i] = v`` and ``t += u`` make `t` a new node (or fail, on a leaf that requires a gradient),
+    and an optimiser gives a parameter a new array. Comparisons give plain arrays of booleans.
+    Copies and pickles are leaves: they carry value, name and gradient, and no history.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> w = al.Tensor([1.0, -2.0], requires_grad=True, name="w")
+    >>> loss = (w * w).sum()
+    >>> loss.backward()
+    >>> w.grad
+    Tensor([ 2., -4.])
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_birth",  # Increases with every tensor: inputs are older than outputs.
+        "_data",  # An array, or a NumPy scalar, which is several times as fast as a 0-d array.
+        "_grad",
+        "_operands",  # For each operand its Tensor, or None for a bare array or number.
+        "_parameters",
+        "_past",  # The versions of this tensor before each `t[i] = v`, oldest first.
+        "_primitive",  # None: a leaf.
+        "_requires_grad",
+        "_taps",  # What looks at the cotangent as it passes: hooks, retain_grad.
+        "_values",  # For each operand the array that was computed with.
+        "name",
+    )
+
+    def __init__(
+        self,
+        data: ArrayLike,
+        requires_grad: bool = False,
+        *,
+        dtype: DTypeLike | None = None,
+        name: str | None = None,
+    ) -> None:
+        _refuse_nested(data)
+        array = np.array(data, dtype)
+        _check_numbers(array, "Tensor", data)
+        _fill(self, array[()])
+        self.name = name
+        if requires_grad:
+            self.requires_grad = True
+
+    # ---------------------------------------------------------------- the array
+
+    @property
+    def data(self) -> NDArray[Any]:
+        """The values, as a read-only array. Assign to give a leaf new values of the same shape."""
+        array = np.asarray(self._data)
+        array.flags.writeable = False
+        return array
+
+    @data.setter
+    def data(self, value: ArrayLike) -> None:
+        if self._primitive is not None:
+            raise GradientError(
+                f"data of {self._label()} is the result of {self._primitive.name} and cannot be "
+                f"replaced. Assign to a leaf, or make one: t = t.detach()."
+            )
+        array = np.array(value, self._data.dtype)
+        if array.shape != self.shape:
+            raise ValueError(
+                f"data of {self._label()} has shape {self.shape}, got {array.shape}: the shape of "
+                f"a tensor does not change. Make a new Tensor."
+            )
+        self._data = array[()]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+        shape: tuple[int, ...] = self._data.shape
+        return shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the entries."""
+        dtype: np.dtype[Any] = self._data.dtype
+        return dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self._data.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return int(self._data.size)
+
+    def numpy(self) -> NDArray[Any]:
+        """Return the values as a read-only array; ``t.numpy().copy()`` may be written to."""
+        return self.data
+
+    def item(self) -> Any:
+        """Return the only entry as a Python number."""
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """Return the values as nested lists of Python numbers."""
+        return self._data.tolist()
+
+    def detach(self) -> Tensor:
+        """Return a leaf with the same value that no gradient flows through."""
+        return _leaf(self._data, self.name)
+
+    # ---------------------------------------------------------------- gradients
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow here: asked for on a leaf, inherited by a result."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if self._primitive is not None:
+            raise GradientError(
+                f"requires_grad of {self._label()}, a result of {self._primitive.name}, follows "
+                f"from its operands. To stop gradients there, use t.detach()."
+            )
+        if wanted and self._data.dtype.kind != "f":
+            raise TypeError(
+                f"requires_grad=True needs floating-point numbers, got dtype {self.dtype} for "
+                f"{self._label()}. Write Tensor(data, requires_grad=True, dtype=float)."
+            )
+        if wanted and not self._requires_grad:
+            self._birth = _next_birth()  # What used it as a constant goes on doing so.
+        self._requires_grad = bool(wanted)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was given, not computed from a tensor that requires a gradient."""
+        return self._primitive is None
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward` has added up; None before the first, which is not 0."""
+        if self._grad is not None and not isinstance(self._grad, Tensor):
+            self._grad = _leaf(self._grad)
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: ArrayLike | Tensor | None) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                value = Tensor(value, dtype=self.dtype)
+            if value.shape != self.shape:
+                raise ValueError(
+                    f"grad of {self._label()} needs shape {self.shape}, got {value.shape}."
+                )
+        self._grad = value
+
+    def zero_grad(self) -> None:
+        """Forget the gradient: `grad` is None again."""
+        self._grad = None
+
+    def backward(
+        self, gradient: ArrayLike | Tensor | None = None, *, create_graph: bool = False
+    ) -> None:
+        """Differentiate, and add the gradient of every leaf that requires one to its `grad`.
+
+        Parameters
+        ----------
+        gradient : array_like or Tensor, shape of this tensor, optional
+            The cotangent to start from: the derivative of some final scalar with respect to this
+            tensor. A tensor with one entry needs none: it starts from 1.
+        create_graph : bool
+            Record the sweep itself, so that the gradients can be differentiated again.
+
+        Raises
+        ------
+        GradientError
+            If nothing that this tensor was computed from requires a gradient, or it has several
+            entries and no `gradient` is given.
+        ValueError
+            If `gradient` has another shape.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> x = al.Tensor(2.0, requires_grad=True)
+        >>> (x**3).backward(create_graph=True)
+        >>> first = x.grad
+        >>> x.zero_grad()
+        >>> first.backward()
+        >>> first.item(), x.grad.item()  # 3 x**2 and 6 x
+        (12.0, 12.0)
+        """
+        cotangent = self._seed(gradient)
+        if create_graph:
+            with enable_grad():
+                seed = cotangent if isinstance(cotangent, Tensor) else _leaf(cotangent)
+                sweep(self, seed, _accumulate, create_graph=True)
+        else:
+            if isinstance(cotangent, Tensor):
+                cotangent = cotangent._data
+            sweep(self, cotangent, _accumulate)
+
+    def _seed(self, gradient: ArrayLike | Tensor | None) -> Any:
+        """Return the cotangent that a sweep from this tensor starts with."""
+        data = self._data
+        if not self._requires_grad:
+            raise GradientError(
+                f"backward from {self._label()}: nothing it was computed from requires a gradient. "
+                f"Create the parameters with Tensor(..., requires_grad=True), and check that it "
+                f"was not computed inside no_grad()."
+            )
+        if gradient is None:
+            if data.size != 1:
+                raise GradientError(
+                    f"backward from {self._label()} of shape {self.shape} needs a gradient of "
+                    f"that shape: only a single number can start from 1. Reduce it first, e.g. "
+                    f"t.sum().backward(), or pass backward(gradient)."
+                )
+            return np.ones_like(data)[()]
+        if not isinstance(gradient, Tensor):
+            gradient = Tensor(gradient)
+        if gradient.shape != self.shape:
+            raise ValueError(
+                f"backward from {self._label()} needs a gradient of its shape {self.shape}, got "
+                f"{gradient.shape}."
+            )
+        return gradient if gradient.dtype == data.dtype else gradient.astype(data.dtype)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this inner tensor too, in `grad`."""
+        if not self._requires_grad:
+            raise GradientError(f"retain_grad: {self._label()} does not require a gradient.")
+        if self._primitive is not None:
+            self._tap().retain = True
+
+    def register_hook(self, hook: Callable[[Tensor], Any]) -> HookHandle:
+        """Call ``hook(gradient)`` with the complete gradient of this tensor, at every sweep.
+
+        Parameters
+        ----------
+        hook : callable
+            Gets a Tensor; what it returns, if not None, replaces the gradient, here and upstream.
+
+        Returns
+        -------
+        HookHandle
+            ``handle.remove()`` takes the hook away.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> w = al.Tensor(2.0, requires_grad=True)
+        >>> handle = w.register_hook(lambda g: g.numpy().clip(-1, 1))
+        >>> (5 * w).backward()
+        >>> w.grad.item()
+        1.0
+        >>> handle.remove()
+        """
+        if not self._requires_grad:
+            raise GradientError(f"register_hook: {self._label()} does not require a gradient.")
+        return HookHandle(self._tap().hooks, hook)
+
+    def _tap(self) -> _Taps:
+        if self._taps is None:
+            self._taps = _Taps()
+        taps: _Taps = self._taps
+        return taps
+
+    # ---------------------------------------------------------------- changing in place
+
+    def _become(self, change: Callable[[Tensor], Tensor], what: str) -> Self:
+        """Make this tensor the result of a change to it; graphs that used it keep what they used."""
+        if self._primitive is None and self._requires_grad and state.recording:
+            raise GradientError(
+                f"{what} on {self._label()}, a leaf that requires a gradient, would cut it off "
+                f"from its gradient. Write a new tensor (t = t + u), or change the value outside "
+                f"the graph: with no_grad(): ..."
+            )
+        if self._primitive is not None and not state.recording:
+            raise GradientError(
+                f"{what} on {self._label()}, a result of {self._primitive.name}, inside no_grad() "
+                f"would leave a gradient that belongs to another value. Use t.detach() first."
+            )
+        old = _leaf(self._data, self.name)
+        for slot in ("_birth", "_operands", "_parameters", "_past", "_primitive", "_taps"):
+            setattr(old, slot, getattr(self, slot))
+        old._requires_grad, old._values, old._grad = self._requires_grad, self._values, self._grad
+        new = change(old)
+        if new.shape != self.shape or not np.can_cast(new.dtype, self.dtype, "same_kind"):
+            raise ValueError(
+                f"{what} on {self._label()} would change it from {self.dtype} {self.shape} to "
+                f"{new.dtype} {new.shape}. Write a new tensor: t = t + u."
+            )
+        new = new if new.dtype == self.dtype else new.astype(self.dtype)
+        self._data = new._data
+        if new._requires_grad:
+            self._past = [*(self._past or ()), old]
+            self._birth, self._primitive, self._requires_grad = new._birth, new._primitive, True
+            self._operands, self._values = new._operands, new._values
+            self._parameters, self._taps, self._grad = new._parameters, None, None
+        return self
+
+    def _version_before(self, birth: int) -> Tensor | None:
+        """Return what this tensor was for a node of that birth; None: a constant."""
+        past = self._past or ()
+        i = bisect.bisect_left(past, birth, key=lambda version: version._birth)
+        return past[i - 1] if i else None
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        index = _frozen_index(index)
+        self._become(lambda old: ops.assign(old, value, index=index), "t[i] = v")
+
+    def __iadd__(self, other: Any) -> Self:
+        return self._become(lambda old: old + other, "t += u")
+
+    def __isub__(self, other: Any) -> Self:
+        return self._become(lambda old: old - other, "t -= u")
+
+    def __imul__(self, other: Any) -> Self:
+        return self._become(lambda old: old * other, "t *= u")
+
+    def __itruediv__(self, other: Any) -> Self:
+        return self._become(lambda old: old / other, "t /= u")
+
+    def __ipow__(self, other: Any) -> Self:  # type: ignore[misc]  # typeshed's int.__pow__ has modulo
+        return self._become(lambda old: old**other, "t **= u")
+
+    def __imatmul__(self, other: Any) -> Self:
+        return self._become(lambda old: old @ other, "t @= u")
+
+    # ---------------------------------------------------------------- operators
+
+    def __add__(self, other: Any) -> Tensor:
+        return _record_binary(ops.add, self, other)
+
+    def __radd__(self, other: Any) -> Tensor:
+        return _record_binary(ops.add, other, self)
+
+    def __sub__(self, other: Any) -> Tensor:
+        return _record_binary(ops.subtract, self, other)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return _record_binary(ops.subtract, other, self)
+
+    def __mul__(self, other: Any) -> Tensor:
+        return _record_binary(ops.multiply, self, other)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return _record_binary(ops.multiply, other, self)
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return _record_binary(ops.divide, self, other)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return _record_binary(ops.divide, other, self)
+
+    def __pow__(self, other: Any) -> Tensor:
+        return _record_binary(ops.power, self, other)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return _record_binary(ops.power, other, self)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return _record_binary(ops.matmul, self, other)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return _record_binary(ops.matmul, other, self)
+
+    def __neg__(self) -> Tensor:
+        return record(ops.negative, (self,))
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __abs__(self) -> Tensor:
+        return record(ops.absolute, (self,))
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return record(ops.getitem, (self,), {"index": _frozen_index(index)})
+
+    def __eq__(self, other: object) -> Any:
+        return self._data == numpy_api.values_of(other)
+
+    def __ne__(self, other: object) -> Any:
+        return self._data != numpy_api.values_of(other)
+
+    def __lt__(self, other: Any) -> Any:
+        return self._data < numpy_api.values_of(other)
+
+    def __le__(self, other: Any) -> Any:
+        return self._data <= numpy_api.values_of(other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._data > numpy_api.values_of(other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._data >= numpy_api.values_of(other)
+
+    __hash__ = object.__hash__  # By identity: a tensor can be a key, whatever its value.
+
+    # ---------------------------------------------------------------- methods of arrays
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802  (NumPy's name)
+        """The transpose: all axes reversed."""
+        return record(ops.transpose, (self,), {"axes": None})
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """Add up, along `axis` or all."""
+        return record(ops.sum, (self,), {"axis": axis, "keepdims": keepdims})
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """Arithmetic mean, along `axis` or of all."""
+        return record(ops.mean, (self,), {"axis": axis, "keepdims": keepdims})
+
+    def var(self, axis: Any = None, *, ddof: Any = 0, keepdims: bool = False) -> Tensor:
+        """Variance, along `axis` or of all, over ``n - ddof``."""
+        return record(ops.var, (self,), {"axis": axis, "ddof": ddof, "keepdims": keepdims})
+
+    def std(self, axis: Any = None, *, ddof: Any = 0, keepdims: bool = False) -> Tensor:
+        """Standard deviation: the root of `var`."""
+        return record(ops.sqrt, (self.var(axis, ddof=ddof, keepdims=keepdims),))
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """Largest entry, along `axis` or of all."""
+        return record(ops.max, (self,), {"axis": axis, "keepdims": keepdims})
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """Smallest entry, along `axis` or of all."""
+        return record(ops.min, (self,), {"axis": axis, "keepdims": keepdims})
+
+    def prod(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """Product, along `axis` or of all."""
+        return record(ops.prod, (self,), {"axis": axis, "keepdims": keepdims})
+
+    def dot(self, other: Any) -> Tensor:
+        """Product with NumPy's rules for ``np.dot``."""
+        product: Tensor = numpy_api.dot(self, other)
+        return product
+
+    def clip(self, min: Any = None, max: Any = None) -> Tensor:
+        """Keep between two bounds."""
+        clipped: Tensor = numpy_api.clip(self, min, max)
+        return clipped
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """Give another shape: ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``."""
+        return record(ops.reshape, (self,), {"shape": _one_tuple(shape)})
+
+    def ravel(self) -> Tensor:
+        """Lay all entries along one axis."""
+        return record(ops.reshape, (self,), {"shape": (-1,)})
+
+    flatten = ravel
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """Reorder the axes; reverse them if none are given."""
+        order = None if not axes or axes == (None,) else _one_tuple(axes)
+        return record(ops.transpose, (self,), {"axes": order})
+
+    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
+        """Exchange two axes."""
+        swapped: Tensor = numpy_api.swapaxes(self, axis1, axis2)
+        return swapped
+
+    def squeeze(self, axis: Any = None) -> Tensor:
+        """Remove axes of length 1."""
+        return record(ops.squeeze, (self,), {"axis": axis})
+
+    def copy(self) -> Tensor:
+        """Return an equal tensor that is a recorded node of its own."""
+        return record(ops.copy, (self,))
+
+    def astype(self, dtype: DTypeLike) -> Tensor:
+        """Convert to another type; to integers or booleans, without a gradient."""
+        name = np.dtype(dtype).name
+        if np.dtype(dtype).kind != "f":
+            return _leaf(self._data.astype(name))
+        return record(ops.astype, (self,), {"dtype": name})
+
+    # ---------------------------------------------------------------- Python and NumPy
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        array = self.data
+        if dtype is not None and np.dtype(dtype) != array.dtype:
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return numpy_api.call_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(
+        self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any
+    ) -> Any:
+        return numpy_api.call_function(function, args, kwargs)
+
+    @staticmethod
+    def __record__(
+        primitive: Primitive, operands: tuple[Any, ...], parameters: dict[str, Any]
+    ) -> Tensor:
+        return record(primitive, operands, parameters)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a 0-d Tensor: it is a single number.")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(np.any(self == value))
+
+    def __bool__(self) -> bool:
+        return bool(self._data)
+
+    def __int__(self) -> int:
+        return int(self._data)
+
+    def __float__(self) -> float:
+        return float(self._data)
+
+    def __format__(self, spec: str) -> str:
+        return format(self._data, spec) if spec else str(self)
+
+    def __str__(self) -> str:
+        return str(self._data)
+
+    def __repr__(self) -> str:
+        parts = [np.array2string(self.data, separator=", ", prefix="Tensor(")]
+        if self.dtype not in (np.float64, np.int64, np.bool_):
+            parts.append(f"dtype={self.dtype}")
+        if self._primitive is not None:
+            parts.append(f"from={self._primitive.name}")
+        elif self._requires_grad:
+            parts.append("requires_grad=True")
+        if self.name is not None:
+            parts.append(f"name={self.name!r}")
+        return f"Tensor({', '.join(parts)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        grad = None if self._grad is None else self.grad
+        return _rebuild, (np.asarray(self._data), self._requires_grad, self.name, grad)
+
+    def _label(self) -> str:
+        """What messages call this tensor."""
+        return f"tensor {self.name!r}" if self.name else f"a tensor of shape {self.shape}"
+
+
+class _Taps:
+    """What looks at, or changes, the cotangent of one node as the sweep passes."""
+
+    def __init__(self) -> None:
+        self.hooks: dict[int, Callable[[Tensor], Any]] = {}
+        self.retain = False
+
+    def __call__(self, node: Tensor, g: Any) -> Any:
+        recorded = isinstance(g, Tensor)
+        for hook in list(self.hooks.values()):
+            given = g if isinstance(g, Tensor) else _leaf(g)
+            changed = hook(given)
+            if changed is None:
+                continue
+            if not isinstance(changed, Tensor):
+                changed = Tensor(changed, dtype=node.dtype)
+            if changed.shape != node.shape:
+                raise ValueError(
+                    f"A hook on {node._label()} must return a gradient of shape {node.shape}, got "
+                    f"{changed.shape}."
+                )
+            g = changed if recorded else changed._data
+        if self.retain:
+            _accumulate(node, g)
+        return g
+
+
+class HookHandle:
+    """Takes a hook away again."""
+
+    _numbers = itertools.count()
+
+    def __init__(
+        self, hooks: dict[int, Callable[[Tensor], Any]], hook: Callable[[Tensor], Any]
+    ) -> None:
+        self._hooks, self._number = hooks, next(self._numbers)
+        hooks[self._number] = hook
+
+    def remove(self) -> None:
+        """Remove the hook; doing it twice is harmless."""
+        self._hooks.pop(self._number, None)
+
+
+def _accumulate(leaf: Tensor, g: Any) -> None:
+    """Add a cotangent that has arrived to the gradient of a leaf."""
+    before = leaf._grad
+    leaf._grad = g if before is None else before + g
+
+
+# -------------------------------------------------------------------- recording
+
+
+def record(
+    primitive: Primitive,
+    operands: tuple[Any, ...],
+    parameters: dict[str, Any] | None = None,
+) -> Tensor:
+    """Compute one operation, and remember it if a gradient may be asked for.
+
+    Parameters
+    ----------
+    primitive : Primitive
+        What to do.
+    operands : tuple
+        Tensors, arrays or numbers.
+    parameters : dict, optional
+        Static parameters; those with defaults may be left out.
+
+    Returns
+    -------
+    Tensor
+        The result: a node of the graph, or a leaf if no operand requires a gradient.
+    """
+    tensors = tuple([x if isinstance(x, Tensor) else None for x in operands])
+    values = tuple([x._data if isinstance(x, Tensor) else _constant(x, primitive) for x in operands])
+    if parameters is not None or primitive.parameters:
+        parameters = {**primitive.defaults, **(parameters or {})}
+    try:
+        data = primitive.forward(*values, **parameters) if parameters else primitive.forward(*values)
+    except (ValueError, TypeError, IndexError) as error:
+        raise _explained(error, primitive, operands, values, parameters) from None
+    result = _fill(_new(Tensor), data)
+    if state.recording:
+        for x in tensors:
+            if x is not None and x._requires_grad:
+                result._primitive, result._parameters = primitive, parameters
+                result._operands, result._values = tensors, values
+                result._requires_grad = True
+                break
+    return result
+
+
+def _record_binary(primitive: Primitive, a: Any, b: Any) -> Tensor:
+    """Do what `record` does for two operands and no parameters, in half of the time."""
+    needs = False
+    if isinstance(a, Tensor):
+        x, needs = a._data, a._requires_grad
+    else:
+        x, a = _constant(a, primitive), None
+    if isinstance(b, Tensor):
+        z, needs = b._data, needs or b._requires_grad
+    else:
+        z, b = _constant(b, primitive), None
+    try:
+        data = primitive.forward(x, z)
+    except (ValueError, TypeError) as error:
+        raise _explained(error, primitive, (a, b), (x, z), None) from None
+    result = _new(Tensor)
+    result._data = data
+    result._birth = _next_birth()
+    result._grad = result._taps = result._past = result.name = result._parameters = None
+    if needs and state.recording:
+        result._requires_grad = True
+        result._primitive = primitive
+        result._operands = (a, b)
+        result._values = (x, z)
+    else:
+        result._requires_grad = False
+        result._primitive = None
+        result._operands = result._values = ()
+    return result
+
+
+_new = object.__new__
+
+
+def _fill(tensor: Tensor, data: Any) -> Tensor:
+    """Set every slot as for a leaf that requires no gradient."""
+    tensor._data = data
+    tensor._birth = _next_birth()
+    tensor._requires_grad = False
+    tensor._primitive = None
+    tensor._operands = tensor._values = ()
+    tensor._grad = tensor._taps = tensor._past = tensor.name = tensor._parameters = None
+    return tensor
+
+
+def _leaf(data: Any, name: str | None = None) -> Tensor:
+    """Wrap an array that is known never to change."""
+    tensor = _fill(_new(Tensor), data)
+    tensor.name = name
+    return tensor
+
+
+def _rebuild(
+    data: NDArray[Any], requires_grad: bool, name: str | None, grad: Tensor | None
+) -> Tensor:
+    """Make a Tensor from what was pickled or copied."""
+    tensor = Tensor(data, requires_grad, name=name)
+    tensor._grad = grad
+    return tensor
+
+
+def _constant(x: Any, primitive: Primitive) -> Any:
+    """Return a bare operand in a form that nobody can change afterwards.
+
+    Python numbers stay what they are: they take on the other operand's dtype.
+    """
+    if isinstance(x, int | float) and not isinstance(x, np.generic):
+        return x
+    _refuse_nested(x)
+    array = np.asarray(x)
+    _check_numbers(array, primitive.name, x)
+    if array.ndim == 0:
+        return array[()]
+    # Only an array that owns its data and is locked is safe from its owner.
+    return array.copy() if array.flags.writeable or array.base is not None else array
+
+
+def _check_numbers(array: NDArray[Any], where: str, given: Any) -> None:
+    if array.dtype.kind not in "biufc":
+        raise TypeError(
+            f"{where} needs numbers, got {type(given).__name__} of dtype {array.dtype}. "
+            f"Convert it first, e.g. np.asarray(x, dtype=float)."
+        )
+
+
+def _refuse_nested(x: Any) -> None:
+    """Refuse a list with a Tensor in it: NumPy would take its value and lose its gradient."""
+    if isinstance(x, list | tuple):
+        for part in x:
+            if isinstance(part, Tensor):
+                raise TypeError(
+                    f"A {type(x).__name__} of Tensors would lose their gradients. "
+                    f"Join them with np.stack([...]) or np.concatenate([...])."
+                )
+            _refuse_nested(part)
+
+
+def _frozen_index(index: Any) -> Any:
+    """Return an index that nobody can change afterwards, with Tensors replaced by their values."""
+    if isinstance(index, tuple):
+        return tuple(_frozen_index(part) for part in index)
+    if isinstance(index, list):
+        _refuse_nested(index)
+    if isinstance(index, list | np.ndarray | Tensor):
+        frozen = np.array(index)
+        return frozen.astype(int) if frozen.size == 0 and isinstance(index, list) else frozen
+    return index
+
+
+def _one_tuple(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Read ``f(2, 3)`` and ``f((2, 3))`` alike."""
+    if len(arguments) == 1 and isinstance(arguments[0], tuple | list):
+        return tuple(arguments[0])
+    return arguments
+
+
+def _explained(
+    error: Exception,
+    primitive: Primitive,
+    operands: tuple[Any, ...],
+    values: tuple[Any, ...],
+    parameters: dict[str, Any] | None,
+) -> Exception:
+    """Name the operation and its operands in an error that NumPy raised inside a forward pass."""
+    del operands
+    message = str(error)
+    if message.startswith(primitive.name):
+        return error  # The operation's own message says it already.
+    names = (
+        [f"{primitive.operands[0]}[{i}]" for i in range(len(values))]
+        if primitive.variadic
+        else primitive.operands
+    )
+    got = [f"{name}: {np.shape(value)}" for name, value in zip(names, values, strict=False)]
+    got += [f"{name}={value!r}" for name, value in (parameters or {}).items()]
+    reason = message
+    if "broadcast" in message:
+        reason = (
+            "the shapes do not broadcast. Counted from the right, the lengths of the axes must be "
+            "equal or 1; reshape one operand, or insert an axis with t[:, None]."
+        )
+    return type(error)(f"{primitive.name} got {', '.join(got)}: {reason}")
