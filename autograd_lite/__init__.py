@@ -2,5 +2,23 @@
 
 from autograd_lite.engine import GradientError, enable_grad, is_grad_enabled, no_grad
 from autograd_lite.ops.neural import log_softmax, logsumexp, mse, relu, sigmoid, softmax, softplus
-from autograd_lite.primitive import PrimitiveDefinitionError, primitive
+from autograd_lite.primitive import Primitive, PrimitiveDefinitionError, primitive
 from autograd_lite.tensor import Tensor
+
+__all__ = [
+    "GradientError",
+    "Primitive",
+    "PrimitiveDefinitionError",
+    "Tensor",
+    "enable_grad",
+    "is_grad_enabled",
+    "log_softmax",
+    "logsumexp",
+    "mse",
+    "no_grad",
+    "primitive",
+    "relu",
+    "sigmoid",
+    "softmax",
+    "softplus",
+]

@@ -13,6 +13,8 @@ from contextlib import ContextDecorator
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Self
 
+from numpy import ndarray
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -96,7 +98,7 @@ def sweep(
     cotangent : array or Tensor
         Of the shape and dtype of `root`; a Tensor exactly if `create_graph`.
     arrive : callable
-        Called as ``arrive(node, cotangent)`` for every leaf and every target, with the complete sum.
+        Called as ``arrive(node, cotangent)``, with the complete sum, for every leaf and target.
     targets : frozenset of Tensor
         Inner nodes at which the sweep stops; what lies behind them alone is not visited.
     create_graph : bool
@@ -111,26 +113,28 @@ def sweep(
         if node._taps is not None:
             g = node._taps(node, g)
         primitive = node._primitive
-        if primitive is None or node in targets:
+        if primitive is None or (targets and node in targets):
             arrive(node, g)
             continue
-        if create_graph:
-            y, values = node, _as_tensors(node)
-        else:
-            y, values = node._data, node._values
-        parameters = node._parameters
-        for x, rule, value in zip(node._operands, primitive.rules, node._values, strict=False):
-            if x is None or not x._requires_grad or rule is None:
+        values = node._values
+        y, seen = (node, _as_tensors(node)) if create_graph else (node._data, values)
+        parameters, rules, i = node._parameters, primitive.rules, -1
+        for x in node._operands:
+            i += 1
+            if x is None or not x._requires_grad or (rule := rules[i]) is None:
                 continue
             birth = -x._birth
-            if birth < key:  # Reassigned since it was used here: the version that was used.
+            if birth < key:  # Changed in place since: go to the version that was used.
                 x = x._version_before(-key)
                 if x is None or not x._requires_grad:
                     continue
                 birth = -x._birth
-            gx = rule(g, y, *values, **parameters) if parameters else rule(g, y, *values)
-            # One test for the usual case: a NumPy scalar from NumPy scalars of the same type.
-            if type(gx) is not type(value) or gx.shape != value.shape or gx.dtype != value.dtype:
+            gx = rule(g, y, *seen, **parameters) if parameters else rule(g, y, *seen)
+            value = values[i]
+            kind = type(gx)
+            if kind is not type(value) or (
+                kind is ndarray and (gx.shape != value.shape or gx.dtype is not value.dtype)
+            ):
                 gx = fit(gx, value, node)
             before = arrived.get(birth)
             if before is None:
@@ -150,7 +154,7 @@ def _as_tensors(node: Tensor) -> tuple[Any, ...]:
             name = operand.name or f"a leaf of shape {operand.shape}"
             raise GradientError(
                 f"create_graph=True needs the tensors that were used, but {name!r} has been given "
-                f"a new value (by an optimiser step or `.data =`) since {node._primitive.name} "
+                f"a new value (by an optimiser step or `.data =`) since {node._primitive!r} "
                 f"used it. Compute the result again, then differentiate it."
             )
         seen.append(value if operand is None else operand)
@@ -172,9 +176,8 @@ def fit(gx: Any, value: Any, node: Tensor) -> Any:
         if extra < 0 or any(
             n not in (1, m) for n, m in zip(shape, gx.shape[max(extra, 0) :], strict=False)
         ):
-            primitive = node._primitive
             raise ValueError(
-                f"{primitive.name}: its rule returned a cotangent of shape {gx.shape} for an "
+                f"{node._primitive!r}: its rule returned a cotangent of shape {gx.shape} for an "
                 f"operand of shape {shape} (output {node._data.shape}). A rule must return the "
                 f"operand's shape, or the shape to which the operand was broadcast."
             )

@@ -111,11 +111,11 @@ COMPOSED: dict[Callable[..., Any], Callable[..., Any]] = {
 }
 """NumPy functions that are compositions, or take their operands in a form of their own."""
 
-REDUCTIONS: dict[np.ufunc, Primitive] = {
-    np.add: ops.sum,
-    np.multiply: ops.prod,
-    np.maximum: ops.max,
-    np.minimum: ops.min,
+REDUCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
+    np.add: np.sum,
+    np.multiply: np.prod,
+    np.maximum: np.max,
+    np.minimum: np.min,
 }
 """What ``np.add.reduce`` and its like are."""
 
@@ -176,17 +176,13 @@ def call_ufunc(
         if primitive is not None and not kwargs:
             return primitive(*inputs)
     elif method == "reduce" and ufunc in REDUCTIONS:
-        parameters = {"axis": 0, **kwargs}
-        return call_function(BY_REDUCTION[ufunc], inputs, parameters)
+        return call_function(REDUCTIONS[ufunc], inputs, {"axis": 0, **kwargs})
     if kwargs and ufunc in BY_NUMPY_FUNCTION:
         raise TypeError(
             f"{name} on Tensors takes no {', '.join(f'{key}=' for key in kwargs)}; "
             f"leave it out, or compute with np.where afterwards."
         )
     raise TypeError(_refusal(ufunc, name))
-
-
-BY_REDUCTION = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min}
 
 
 def _refusal(function: Callable[..., Any], name: str | None = None) -> str:

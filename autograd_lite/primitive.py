@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from autograd_lite.notation import Choice, Notation, Written, call
@@ -93,8 +92,7 @@ class Primitive:
         self.analytic = analytic
         self.examples = tuple(examples)
         self._check(rules)
-        # A tuple, one rule per operand, or for a variadic operation an endless iterable of them:
-        # the sweep zips either with the operands.
+        # The rule of operand i is rules[i], for a variadic operation too.
         self.rules: Any = tuple(rules[name] for name in self.operands)
         if self.variadic:
             self.rules = _RuleForEach(self.rules[0])
@@ -169,8 +167,8 @@ class _RuleForEach:
     def __init__(self, rule: Callable[..., Any]) -> None:
         self.rule = rule
 
-    def __iter__(self) -> Iterator[Callable[..., Any]]:
-        return (functools.partial(self.rule, i=i) for i in itertools.count())
+    def __getitem__(self, i: int) -> Callable[..., Any]:
+        return functools.partial(self.rule, i=i)
 
 
 def example(*shapes: Any, **parameters: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:

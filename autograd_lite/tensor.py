@@ -15,6 +15,7 @@ from autograd_lite.engine import GradientError, enable_grad, state, sweep
 from autograd_lite.primitive import Primitive
 
 _next_birth = itertools.count().__next__
+_NUMBERS = (float, int, bool)
 
 
 class Tensor:
@@ -55,18 +56,30 @@ class Tensor:
 
     __slots__ = (
         "__weakref__",
-        "_birth",  # Increases with every tensor: inputs are older than outputs.
-        "_data",  # An array, or a NumPy scalar, which is several times as fast as a 0-d array.
+        "_birth",
+        "_data",
         "_grad",
-        "_operands",  # For each operand its Tensor, or None for a bare array or number.
+        "_operands",
         "_parameters",
-        "_past",  # The versions of this tensor before each `t[i] = v`, oldest first.
-        "_primitive",  # None: a leaf.
+        "_past",
+        "_primitive",
         "_requires_grad",
-        "_taps",  # What looks at the cotangent as it passes: hooks, retain_grad.
-        "_values",  # For each operand the array that was computed with.
+        "_taps",
+        "_values",
         "name",
     )
+
+    name: str | None
+    _data: Any  # An array, or a NumPy scalar, which is several times as fast as a 0-d array.
+    _birth: int  # Increases with every tensor: inputs are older than outputs.
+    _requires_grad: bool
+    _primitive: Primitive | None  # None: a leaf.
+    _operands: tuple[Tensor | None, ...]  # None for a bare array or number.
+    _values: tuple[Any, ...]  # For each operand the array that was computed with.
+    _parameters: dict[str, Any] | None
+    _grad: Any  # An array, or a Tensor once somebody has seen it.
+    _taps: _Taps | None  # What looks at the cotangent as it passes: hooks, retain_grad.
+    _past: list[Tensor] | None  # Versions of this tensor before each `t[i] = v`, oldest first.
 
     def __init__(
         self,
@@ -301,13 +314,12 @@ class Tensor:
     def _tap(self) -> _Taps:
         if self._taps is None:
             self._taps = _Taps()
-        taps: _Taps = self._taps
-        return taps
+        return self._taps
 
     # ---------------------------------------------------------------- changing in place
 
     def _become(self, change: Callable[[Tensor], Tensor], what: str) -> Self:
-        """Make this tensor the result of a change to it; graphs that used it keep what they used."""
+        """Make this tensor the result of a change to it; what used it before keeps the old value."""
         if self._primitive is None and self._requires_grad and state.recording:
             raise GradientError(
                 f"{what} on {self._label()}, a leaf that requires a gradient, would cut it off "
@@ -360,7 +372,7 @@ class Tensor:
     def __itruediv__(self, other: Any) -> Self:
         return self._become(lambda old: old / other, "t /= u")
 
-    def __ipow__(self, other: Any) -> Self:  # type: ignore[misc]  # typeshed's int.__pow__ has modulo
+    def __ipow__(self, other: Any) -> Self:
         return self._become(lambda old: old**other, "t **= u")
 
     def __imatmul__(self, other: Any) -> Self:
@@ -456,7 +468,7 @@ class Tensor:
         return record(ops.var, (self,), {"axis": axis, "ddof": ddof, "keepdims": keepdims})
 
     def std(self, axis: Any = None, *, ddof: Any = 0, keepdims: bool = False) -> Tensor:
-        """Standard deviation: the root of `var`."""
+        """Take the root of `var`: the standard deviation."""
         return record(ops.sqrt, (self.var(axis, ddof=ddof, keepdims=keepdims),))
 
     def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
@@ -581,7 +593,7 @@ class Tensor:
         return _rebuild, (np.asarray(self._data), self._requires_grad, self.name, grad)
 
     def _label(self) -> str:
-        """What messages call this tensor."""
+        """Return what messages call this tensor."""
         return f"tensor {self.name!r}" if self.name else f"a tensor of shape {self.shape}"
 
 
@@ -659,13 +671,17 @@ def record(
         The result: a node of the graph, or a leaf if no operand requires a gradient.
     """
     tensors = tuple([x if isinstance(x, Tensor) else None for x in operands])
-    values = tuple([x._data if isinstance(x, Tensor) else _constant(x, primitive) for x in operands])
+    values = tuple(
+        [x._data if isinstance(x, Tensor) else _constant(x, primitive) for x in operands]
+    )
     if parameters is not None or primitive.parameters:
         parameters = {**primitive.defaults, **(parameters or {})}
     try:
-        data = primitive.forward(*values, **parameters) if parameters else primitive.forward(*values)
+        data = (
+            primitive.forward(*values, **parameters) if parameters else primitive.forward(*values)
+        )
     except (ValueError, TypeError, IndexError) as error:
-        raise _explained(error, primitive, operands, values, parameters) from None
+        raise _explained(error, primitive, values, parameters) from None
     result = _fill(_new(Tensor), data)
     if state.recording:
         for x in tensors:
@@ -691,7 +707,7 @@ def _record_binary(primitive: Primitive, a: Any, b: Any) -> Tensor:
     try:
         data = primitive.forward(x, z)
     except (ValueError, TypeError) as error:
-        raise _explained(error, primitive, (a, b), (x, z), None) from None
+        raise _explained(error, primitive, (x, z), None) from None
     result = _new(Tensor)
     result._data = data
     result._birth = _next_birth()
@@ -743,7 +759,7 @@ def _constant(x: Any, primitive: Primitive) -> Any:
 
     Python numbers stay what they are: they take on the other operand's dtype.
     """
-    if isinstance(x, int | float) and not isinstance(x, np.generic):
+    if type(x) in _NUMBERS:
         return x
     _refuse_nested(x)
     array = np.asarray(x)
@@ -796,12 +812,10 @@ def _one_tuple(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
 def _explained(
     error: Exception,
     primitive: Primitive,
-    operands: tuple[Any, ...],
     values: tuple[Any, ...],
     parameters: dict[str, Any] | None,
 ) -> Exception:
     """Name the operation and its operands in an error that NumPy raised inside a forward pass."""
-    del operands
     message = str(error)
     if message.startswith(primitive.name):
         return error  # The operation's own message says it already.

@@ -9,8 +9,6 @@ import numpy as np
 from autograd_lite.notation import POWER, PRODUCT, SIGN, SUM, Notation, infix, prefix
 from autograd_lite.primitive import primitive
 
-# ruff: noqa: ARG005  (every rule is given every operand, whether its formula needs it or not)
-
 
 @primitive(
     a=lambda g, y, a, b: g,
@@ -76,7 +74,7 @@ def negative(x: Any) -> Any:
 
 def _one_less(b: Any) -> Any:
     """Return the exponent of the derivative of ``a**b``; any finite one will do where b is 0."""
-    if isinstance(b, int | float) and b:
+    if isinstance(b, (int, float)) and b:
         return b - 1
     return np.where(b == 0, 1, b - 1)
 

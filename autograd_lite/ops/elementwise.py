@@ -9,8 +9,6 @@ import numpy as np
 from autograd_lite.notation import ATOM, POWER, Notation, call
 from autograd_lite.primitive import example, primitive
 
-# ruff: noqa: ARG005  (every rule is given every operand, whether its formula needs it or not)
-
 
 @primitive(
     x=lambda g, y, x: g * y,
@@ -138,7 +136,7 @@ def minimum(a: Any, b: Any) -> Any:
     analytic=True,
 )
 def where(condition: Any, a: Any, b: Any) -> Any:
-    """`a` where `condition` holds, else `b`."""
+    """Take `a` where `condition` holds, else `b`."""
     return np.where(condition, a, b)
 
 

@@ -9,8 +9,6 @@ import numpy as np
 from autograd_lite.notation import ATOM, Notation
 from autograd_lite.primitive import example, primitive
 
-# ruff: noqa: ARG005  (every rule is given every operand, whether its formula needs it or not)
-
 INDICES = (
     example((3, 4), index=1),
     example((3, 4), index=(slice(None), slice(1, 4, 2))),
@@ -29,8 +27,13 @@ def may_repeat(index: Any) -> bool:
     return any(isinstance(p, list | np.ndarray) and np.asarray(p).dtype != bool for p in parts)
 
 
+def _put_back(g: Any, x: Any, index: Any) -> Any:
+    """Cotangent of what was indexed: 0 wherever nothing was picked."""
+    return scatter_add(g, index=index, shape=x.shape)
+
+
 @primitive(
-    x=lambda g, y, x, index: scatter_add(g, index=index, shape=x.shape),
+    x=lambda g, y, x, index: _put_back(g, x, index),
     notation=Notation("[ ]", "{x}[{index}]", "{{{x}}}_{{{index}}}", ATOM),
     analytic=True,
     examples=INDICES,
@@ -65,6 +68,11 @@ def scatter_add(x: Any, *, index: Any, shape: Any) -> Any:
     return filled
 
 
+def _blank(g: Any, index: Any) -> Any:
+    """Cotangent of what was partly replaced: 0 wherever it was."""
+    return assign(g, 0.0, index=index)
+
+
 def _written(g: Any, v: Any, index: Any) -> Any:
     """Cotangent of the entries that were put in; one that was overwritten at once gets none."""
     picked = g[index]
@@ -79,7 +87,7 @@ def _written(g: Any, v: Any, index: Any) -> Any:
 
 
 @primitive(
-    x=lambda g, y, x, v, index: assign(g, 0.0, index=index),
+    x=lambda g, y, x, v, index: _blank(g, index),
     v=lambda g, y, x, v, index: _written(g, v, index),
     notation=Notation(
         "[ ]=",
@@ -97,6 +105,6 @@ def _written(g: Any, v: Any, index: Any) -> Any:
 )
 def assign(x: Any, v: Any, *, index: Any) -> Any:
     """Return `x` with the entries at `index` replaced by `v`: what ``x[index] = v`` records."""
-    changed = x.copy()
+    changed = np.array(x)
     changed[index] = v
     return changed

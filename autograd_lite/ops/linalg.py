@@ -9,8 +9,6 @@ import numpy as np
 from autograd_lite.notation import PRODUCT, infix
 from autograd_lite.primitive import example, primitive
 
-# ruff: noqa: ARG005  (every rule is given every operand, whether its formula needs it or not)
-
 
 def _left(g: Any, a: Any, b: Any) -> Any:
     """Cotangent of `a` in ``a @ b``: ``g @ b.T`` for matrices."""

@@ -6,11 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.notation import ATOM, POWER, PRODUCT, SUM, Choice, Notation, call
+from autograd_lite.notation import ATOM, POWER, PRODUCT, SUM, Choice, Notation
 from autograd_lite.ops.reduction import AXES, keep
 from autograd_lite.primitive import example, primitive
-
-# ruff: noqa: ARG005  (every rule is given every operand, whether its formula needs it or not)
 
 REDUCTIONS = ("mean", "sum", "half_sum", "none")
 ROWS = (
@@ -24,9 +22,7 @@ ROWS = (
 
 @primitive(
     x=lambda g, y, x: g * (x > 0),
-    notation=Notation(
-        "relu", "np.maximum({x:loose}, 0)", r"\mathrm{{relu}}\left({x:loose}\right)"
-    ),
+    notation=Notation("relu", "np.maximum({x:loose}, 0)", r"\mathrm{{relu}}\left({x:loose}\right)"),
     domain={"x": "nonzero"},
 )
 def relu(x: Any) -> Any:
@@ -137,16 +133,20 @@ def _mse_slope(g: Any, prediction: Any, target: Any, reduction: str) -> Any:
     prediction=lambda g, y, prediction, target, reduction: _mse_slope(
         g, prediction, target, reduction
     ),
-    target=lambda g, y, prediction, target, reduction: _mse_slope(
-        g, target, prediction, reduction
-    ),
+    target=lambda g, y, prediction, target, reduction: _mse_slope(g, target, prediction, reduction),
     notation=Choice(
         "reduction",
         {
-            "mean": Notation("mse", f"np.mean({_ERROR})", rf"\frac{{{{1}}}}{{{{n}}}} \sum {_LATEX_ERROR}"),
+            "mean": Notation(
+                "mse", f"np.mean({_ERROR})", rf"\frac{{{{1}}}}{{{{n}}}} \sum {_LATEX_ERROR}"
+            ),
             "sum": Notation("Σ(−)²", f"np.sum({_ERROR})", rf"\sum {_LATEX_ERROR}", ATOM, SUM),
             "half_sum": Notation(
-                "½Σ(−)²", f"0.5 * np.sum({_ERROR})", rf"\frac{{{{1}}}}{{{{2}}}} \sum {_LATEX_ERROR}", PRODUCT, SUM
+                "½Σ(−)²",
+                f"0.5 * np.sum({_ERROR})",
+                rf"\frac{{{{1}}}}{{{{2}}}} \sum {_LATEX_ERROR}",
+                PRODUCT,
+                SUM,
             ),
             "none": Notation("(−)²", _ERROR, _LATEX_ERROR, POWER),
         },

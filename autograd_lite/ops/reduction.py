@@ -10,8 +10,6 @@ from autograd_lite.notation import call
 from autograd_lite.ops.shape import broadcast_to
 from autograd_lite.primitive import example, primitive
 
-# ruff: noqa: ARG005  (every rule is given every operand, whether its formula needs it or not)
-
 AXES = (
     example((2, 3)),
     example((2, 3), axis=0),
@@ -23,12 +21,12 @@ AXES = (
 )
 
 
-def keep(reduced: Any, axis: Any, keepdims: bool) -> Any:
+def keep(reduced: Any, axis: Any, keepdims: Any) -> Any:
     """Put the reduced axes back with length 1, so that the result broadcasts with the operand."""
     return reduced if keepdims or axis is None else np.expand_dims(reduced, axis)
 
 
-def _spread(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+def _spread(g: Any, x: Any, axis: Any, keepdims: Any) -> Any:
     """Give every entry that was reduced the cotangent of the result."""
     return broadcast_to(keep(g, axis, keepdims), shape=x.shape)
 
@@ -49,7 +47,7 @@ def _count(x: Any, axis: Any) -> int:
     analytic=True,
     examples=(*AXES, example((0, 3), axis=0)),
 )
-def sum(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+def sum(x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
     """Add up."""
     return np.add.reduce(x, axis=axis, keepdims=keepdims)
 
@@ -61,12 +59,12 @@ def sum(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     analytic=True,
     examples=AXES,
 )
-def mean(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+def mean(x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
     """Arithmetic mean."""
     return x.mean(axis=axis, keepdims=keepdims)
 
 
-def _deviation(g: Any, x: Any, axis: Any, ddof: Any, keepdims: bool) -> Any:
+def _deviation(g: Any, x: Any, axis: Any, ddof: Any, keepdims: Any) -> Any:
     """Return the derivative of the sum of squares about the mean: 2 (x - mean) / (n - ddof)."""
     centred = x - x.mean(axis=axis, keepdims=True)
     return keep(g, axis, keepdims) * (centred * (2 / (_count(x, axis) - ddof)))
@@ -78,12 +76,12 @@ def _deviation(g: Any, x: Any, axis: Any, ddof: Any, keepdims: bool) -> Any:
     numpy=(np.var,),
     examples=(*AXES, example((2, 3), axis=1, ddof=1)),
 )
-def var(x: Any, *, axis: Any = None, ddof: Any = 0, keepdims: bool = False) -> Any:
+def var(x: Any, *, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:
     """Variance: the mean squared deviation from the mean, over ``n - ddof``."""
     return x.var(axis=axis, ddof=ddof, keepdims=keepdims)
 
 
-def _share(g: Any, y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+def _share(g: Any, y: Any, x: Any, axis: Any, keepdims: Any) -> Any:
     """Share the cotangent evenly among the entries that are the extreme (or are nan)."""
     hit = (x == keep(y, axis, keepdims)) | np.isnan(x)
     return keep(g, axis, keepdims) * (hit / hit.sum(axis=axis, keepdims=True))
@@ -95,7 +93,7 @@ def _share(g: Any, y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     numpy=(np.max, np.amax),
     examples=AXES,
 )
-def max(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+def max(x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
     """Largest entry; ties share the cotangent evenly."""
     return np.maximum.reduce(x, axis=axis, keepdims=keepdims)
 
@@ -106,12 +104,12 @@ def max(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     numpy=(np.min, np.amin),
     examples=AXES,
 )
-def min(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+def min(x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
     """Smallest entry; ties share the cotangent evenly."""
     return np.minimum.reduce(x, axis=axis, keepdims=keepdims)
 
 
-def _others(y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+def _others(y: Any, x: Any, axis: Any, keepdims: Any) -> Any:
     """For every entry, the product of all the others that were multiplied with it."""
     if not (x == 0).any():
         return keep(y, axis, keepdims) / x
@@ -134,6 +132,6 @@ def _others(y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     analytic=True,
     examples=AXES,
 )
-def prod(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+def prod(x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
     """Multiply up; right also where entries are 0."""
     return np.multiply.reduce(x, axis=axis, keepdims=keepdims)

@@ -9,8 +9,6 @@ import numpy as np
 from autograd_lite.notation import ATOM, Notation, call
 from autograd_lite.primitive import example, primitive
 
-# ruff: noqa: ARG005  (every rule is given every operand, whether its formula needs it or not)
-
 
 @primitive(
     x=lambda g, y, x, shape: g.reshape(x.shape),
