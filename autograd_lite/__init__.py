@@ -1,12 +1,15 @@
 """Reverse-mode automatic differentiation on NumPy that shows its work."""
 
 from autograd_lite.engine import GradientError, enable_grad, is_grad_enabled, no_grad
+from autograd_lite.graph import Graph, Node
 from autograd_lite.ops.neural import log_softmax, logsumexp, mse, relu, sigmoid, softmax, softplus
 from autograd_lite.primitive import Primitive, PrimitiveDefinitionError, primitive
 from autograd_lite.tensor import Tensor
 
 __all__ = [
     "GradientError",
+    "Graph",
+    "Node",
     "Primitive",
     "PrimitiveDefinitionError",
     "Tensor",
