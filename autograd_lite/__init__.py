@@ -1,5 +1,6 @@
 """Reverse-mode automatic differentiation on NumPy that shows its work."""
 
+from autograd_lite import nn, optim
 from autograd_lite.engine import GradientError, enable_grad, is_grad_enabled, no_grad
 from autograd_lite.graph import Graph, Node
 from autograd_lite.ops.neural import log_softmax, logsumexp, mse, relu, sigmoid, softmax, softplus
@@ -18,7 +19,9 @@ __all__ = [
     "log_softmax",
     "logsumexp",
     "mse",
+    "nn",
     "no_grad",
+    "optim",
     "primitive",
     "relu",
     "sigmoid",

@@ -169,6 +169,8 @@ def mse(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
             f"{prediction.shape} and target: {target.shape}. Reshape one, e.g. "
             f"target.reshape({prediction.shape})."
         )
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"mse needs a reduction among {REDUCTIONS}, got {reduction!r}.")
     error = prediction - target
     if reduction == "none":
         return error * error

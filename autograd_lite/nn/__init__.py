@@ -1,0 +1,7 @@
+"""Networks from parts: modules, layers, losses."""
+
+from autograd_lite.nn.layers import Linear, ReLU, Sequential, Sigmoid, Tanh
+from autograd_lite.nn.losses import MSE
+from autograd_lite.nn.module import Module
+
+__all__ = ["MSE", "Linear", "Module", "ReLU", "Sequential", "Sigmoid", "Tanh"]
