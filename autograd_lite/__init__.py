@@ -6,6 +6,7 @@ from autograd_lite.graph import Graph, Node
 from autograd_lite.ops.neural import log_softmax, logsumexp, mse, relu, sigmoid, softmax, softplus
 from autograd_lite.primitive import Primitive, PrimitiveDefinitionError, primitive
 from autograd_lite.tensor import Tensor
+from autograd_lite.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
     "GradientError",
@@ -15,7 +16,12 @@ __all__ = [
     "PrimitiveDefinitionError",
     "Tensor",
     "enable_grad",
+    "grad",
+    "hessian",
+    "hvp",
     "is_grad_enabled",
+    "jacobian",
+    "jvp",
     "log_softmax",
     "logsumexp",
     "mse",
@@ -27,4 +33,6 @@ __all__ = [
     "sigmoid",
     "softmax",
     "softplus",
+    "value_and_grad",
+    "vjp",
 ]

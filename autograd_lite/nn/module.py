@@ -64,6 +64,7 @@ class Module(metaclass=_NamesItsTensors):
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the output: ``module(x)`` is ``module.forward(x)``."""
         return self.forward(*args, **kwargs)
 
     def named_parameters(self) -> list[tuple[str, Tensor]]:
