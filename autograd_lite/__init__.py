@@ -1,6 +1,7 @@
 """Reverse-mode automatic differentiation on NumPy that shows its work."""
 
 from autograd_lite import nn, optim
+from autograd_lite.check import Comparison, DisagreementError, GradcheckError, compare, gradcheck
 from autograd_lite.engine import GradientError, enable_grad, is_grad_enabled, no_grad
 from autograd_lite.graph import Graph, Node
 from autograd_lite.ops.neural import log_softmax, logsumexp, mse, relu, sigmoid, softmax, softplus
@@ -9,14 +10,19 @@ from autograd_lite.tensor import Tensor
 from autograd_lite.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
+    "Comparison",
+    "DisagreementError",
+    "GradcheckError",
     "GradientError",
     "Graph",
     "Node",
     "Primitive",
     "PrimitiveDefinitionError",
     "Tensor",
+    "compare",
     "enable_grad",
     "grad",
+    "gradcheck",
     "hessian",
     "hvp",
     "is_grad_enabled",
