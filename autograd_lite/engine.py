@@ -151,13 +151,18 @@ def _as_tensors(node: Tensor) -> tuple[Any, ...]:
         if operand is not None and operand._birth > node._birth:
             operand = operand._version_before(node._birth)
         if operand is not None and operand._data is not value:
-            name = operand.name or f"a leaf of shape {operand.shape}"
-            raise GradientError(
-                f"create_graph=True needs the tensors that were used, but {name!r} has been given "
-                f"a new value (by an optimiser step or `.data =`) since {node._primitive!r} "
-                f"used it. Compute the result again, then differentiate it."
-            )
-        seen.append(value if operand is None else operand)
+            if operand._requires_grad:
+                name = repr(operand.name) if operand.name else f"a leaf of shape {operand.shape}"
+                raise GradientError(
+                    f"create_graph=True needs the tensors that were used, but {name} has been "
+                    f"given a new value (by an optimiser step or `.data =`) since "
+                    f"{node._primitive!r} used it. Compute the result again, then differentiate it."
+                )
+            operand = None
+        if operand is None:
+            # Arrays too become Tensors: array.dot(tensor) would compute, and record nothing.
+            operand = node._wrap(value) if isinstance(value, ndarray) else value
+        seen.append(operand)
     return tuple(seen)
 
 

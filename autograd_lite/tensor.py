@@ -319,7 +319,7 @@ class Tensor:
     # ---------------------------------------------------------------- changing in place
 
     def _become(self, change: Callable[[Tensor], Tensor], what: str) -> Self:
-        """Make this tensor the result of a change to it; what used it before keeps the old value."""
+        """Make this tensor the result of a change to it; earlier uses keep the old value."""
         if self._primitive is None and self._requires_grad and state.recording:
             raise GradientError(
                 f"{what} on {self._label()}, a leaf that requires a gradient, would cut it off "
@@ -591,6 +591,11 @@ class Tensor:
     def __reduce__(self) -> tuple[Any, ...]:
         grad = None if self._grad is None else self.grad
         return _rebuild, (np.asarray(self._data), self._requires_grad, self.name, grad)
+
+    @staticmethod
+    def _wrap(data: Any) -> Tensor:
+        """Make a constant of an array that never changes, for the engine."""
+        return _leaf(data)
 
     def _label(self) -> str:
         """Return what messages call this tensor."""
