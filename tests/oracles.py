@@ -1,0 +1,370 @@
+"""What the derivatives of an operation are, found without its rules.
+
+The cases come from the registry: shapes and parameters from an entry's `examples`, or from its
+signature where it has none; values from its `domain`. The oracles know only `forward`, or the
+printed Python form: central differences, the complex step, HIPS autograd, and central differences
+of central differences for the second order.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import autograd
+import autograd.numpy as anp
+import numpy as np
+import pytest
+
+import autograd_lite as al
+from autograd_lite import ops
+from autograd_lite.notation import Written
+from autograd_lite.primitive import REGISTRY, Primitive
+
+FAMILIES = {
+    1: [((),), ((3,),), ((2, 3),), ((0, 3),), ((1, 3),)],
+    2: [
+        ((), ()),
+        ((2, 3), (2, 3)),
+        ((), (3,)),
+        ((2, 3), (3,)),
+        ((2, 1), (1, 3)),
+        ((4, 2, 3), (2, 1)),
+        ((0, 3), (3,)),
+    ],
+    3: [
+        ((), (), ()),
+        ((2, 3), (2, 3), (2, 3)),
+        ((), (3,), (2, 1)),
+        ((2, 3), (3,), ()),
+        ((2, 1), (1, 3), (4, 1, 1)),
+        ((0, 3), (3,), ()),
+    ],
+}
+"""Shapes of the operands of an elementwise operation, by their number."""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One operation, with shapes for its operands and values for its static parameters."""
+
+    entry: Primitive
+    number: int
+    shapes: tuple[tuple[int, ...], ...]
+    given: dict[str, Any]
+    _cache: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    def __str__(self):
+        return f"{self.entry.name}-{self.number}"
+
+    @property
+    def parameters(self):
+        return {**self.entry.defaults, **self.given}
+
+    @property
+    def names(self):
+        """A name for every operand; the operands of a variadic operation are numbered."""
+        if self.entry.variadic:
+            return tuple(f"{self.entry.operands[0]}{i}" for i in range(len(self.shapes)))
+        return self.entry.operands
+
+    @property
+    def domains(self):
+        domain = self.entry.domain
+        if self.entry.variadic:
+            return (domain[self.entry.operands[0]],) * len(self.shapes)
+        return tuple(domain[name] for name in self.entry.operands)
+
+    @property
+    def differentiable(self):
+        return [i for i in range(len(self.shapes)) if self.entry.rules[i] is not None]
+
+    def rng(self, purpose):
+        return np.random.default_rng(zlib.crc32(f"{self}:{purpose}".encode()))
+
+    def operands(self, dtype=np.float64):
+        """Read-only arrays from the domains. All numbers differ, by far more than any step."""
+        sizes = [int(np.prod(shape)) for shape in self.shapes]
+        rng, total = self.rng("operands"), sum(sizes)
+        spread = (rng.permutation(total) + rng.uniform(0.2, 0.8, total)) / max(total, 1)
+        drawn, start = [], 0
+        for shape, size, kind in zip(self.shapes, sizes, self.domains, strict=True):
+            unit = spread[start : start + size].reshape(shape)  # In (0, 1).
+            start += size
+            if kind == "boolean":
+                array = unit > 0.5
+            else:
+                array = {
+                    "real": 4 * unit - 2,
+                    "positive": 0.5 + 1.5 * unit,
+                    "nonzero": np.where(unit < 0.5, unit * 3 - 2, unit * 3 - 1),
+                    "probability": 0.05 + 0.9 * unit,
+                }[kind]
+                array = np.array(array, np.float32).astype(dtype)  # Exact in every precision.
+            drawn.append(locked(array))
+        return tuple(drawn)
+
+    def cotangent(self, dtype=np.float64):
+        """Random and nowhere uniform: ones are blind to permutations, and to softmax x 777."""
+        shape = np.shape(self.forward(self.operands()))
+        g = self.rng("cotangent").uniform(0.5, 1.5, shape)
+        return locked(
+            (g * np.where(self.rng("sign").uniform(size=shape) < 0.5, -1, 1)).astype(dtype)
+        )
+
+    def direction(self, i):
+        """A random direction in the space of operand `i`."""
+        return locked(self.rng(f"direction {i}").uniform(0.5, 1.5, self.shapes[i]))
+
+    def forward(self, operands):
+        return self.entry.forward(*operands, **self.parameters)
+
+    def python(self):
+        """The printed Python form, with the operands under their names."""
+        written = {name: Written(name) for name in self.names}
+        return str(self.entry.python(written, self.parameters))
+
+    def once(self, key, compute):
+        """Compute an expected value once; the checkers are checked against it many times."""
+        if key not in self._cache:
+            self._cache[key] = compute()
+        return self._cache[key]
+
+
+def locked(array):
+    """A read-only array that owns its data: a rule that writes to it raises."""
+    array = np.array(array)
+    array.flags.writeable = False
+    return array
+
+
+def cases(names=None):
+    """Every case of every entry of the package."""
+    made = []
+    for name, entry in REGISTRY.items():
+        if entry.__module__.startswith("autograd_lite.ops") and (names is None or name in names):
+            examples = entry.examples or [(shapes, {}) for shapes in FAMILIES[len(entry.operands)]]
+            made += [Case(entry, k, *example) for k, example in enumerate(examples)]
+    return made
+
+
+def each_operand(made):
+    """Parametrise over every case and every operand that has a rule."""
+    return [
+        pytest.param(case, i, id=f"{case}-{case.names[i]}")
+        for case in made
+        for i in case.differentiable
+    ]
+
+
+# ------------------------------------------------------------ derivatives without rules
+
+
+def slope(f, step=1e-3):
+    """Derivative at 0 of a function of one number, by central differences of fourth order."""
+    near, far = f(step) - f(-step), f(2 * step) - f(-2 * step)
+    return (8 * near - far) / (12 * step)
+
+
+def perturbed(arrays, i, change):
+    return (*arrays[:i], locked(arrays[i] + change), *arrays[i + 1 :])
+
+
+def units(shape, dtype=float):
+    """The unit arrays of a shape, one for every entry."""
+    for index in np.ndindex(shape):
+        unit = np.zeros(shape, dtype)
+        unit[index] = 1
+        yield index, unit
+
+
+def by_central_differences(f, arrays, i):
+    """Gradient of a function to numbers with respect to array `i`."""
+    gradient = np.zeros(np.shape(arrays[i]))
+    for index, unit in units(gradient.shape):
+        gradient[index] = slope(lambda h, unit=unit: f(*perturbed(arrays, i, h * unit)))
+    return gradient
+
+
+def by_complex_step(f, arrays, i, step=1e-30):
+    """Gradient of an analytic function: no difference is taken, so no digit is lost."""
+    arrays = tuple(a if a.dtype == bool else locked(a.astype(complex)) for a in arrays)
+    gradient = np.zeros(np.shape(arrays[i]))
+    for index, unit in units(gradient.shape):
+        gradient[index] = np.imag(f(*perturbed(arrays, i, 1j * step * unit))) / step
+    return gradient
+
+
+# ------------------------------------------------------------ the oracles
+
+HIPS_LACKS = {
+    "assign": lambda case: True,  # It has no in-place assignment,
+    "scatter_add": lambda case: True,  # and no counterpart of this.
+    "copy": lambda case: True,  # Its np.copy has no derivative.
+    "broadcast_to": lambda case: True,  # It takes the shape by position only.
+    "where": lambda case: len(set(case.shapes)) > 1,  # It does not undo broadcasting.
+    "concatenate": lambda case: case.given.get("axis", 0) is None,  # It needs an axis.
+}
+"""Where the reference has nothing to compare with."""
+
+
+class Oracle:
+    """Knows what a gradient should be, and compares what a rule makes of it."""
+
+    tolerance = 1e-9
+
+    def applies(self, case):
+        return True
+
+    def expected(self, case, i):
+        raise NotImplementedError
+
+    def actual(self, primitive, case, i):
+        """The gradient by the rules of `primitive`, which may be a broken copy of the entry."""
+        return [gradient_of(primitive, case, i, case.operands(), case.cotangent())]
+
+    def check(self, primitive, case, i):
+        """Raise an AssertionError unless the rules agree."""
+        expected = case.once((type(self), i), lambda: self.expected(case, i))
+        actual = self.actual(primitive, case, i)
+        for got, want in zip(actual, expected, strict=True):
+            assert got.shape == np.shape(want)
+            np.testing.assert_allclose(got, want, rtol=self.tolerance, atol=self.tolerance)
+
+
+def contracted(case, cotangent):
+    """<cotangent, forward(operands)>, a function of plain arrays."""
+    return lambda *operands: (case.forward(operands) * cotangent).sum()
+
+
+class CentralDifferences(Oracle):
+    """Fourth-order central differences of the forward pass."""
+
+    def expected(self, case, i):
+        f = contracted(case, case.cotangent())
+        return [by_central_differences(f, case.operands(), i)]
+
+
+class ComplexStep(Oracle):
+    """The imaginary part of the forward pass a tiny imaginary step away."""
+
+    tolerance = 1e-13
+
+    def applies(self, case):
+        return case.entry.analytic
+
+    def expected(self, case, i):
+        f = contracted(case, case.cotangent())
+        return [by_complex_step(f, case.operands(), i)]
+
+
+class Hips(Oracle):
+    """HIPS autograd, differentiating the printed Python form."""
+
+    tolerance = 1e-13
+
+    def applies(self, case):
+        return not HIPS_LACKS.get(case.entry.name, lambda case: False)(case)
+
+    def expected(self, case, i):
+        names, cotangent = case.names, case.cotangent()
+
+        def f(*operands):
+            scope = {"np": anp} | dict(zip(names, operands, strict=True))
+            return anp.sum(eval(case.python(), scope) * cotangent)
+
+        return [np.asarray(autograd.grad(f, i)(*case.operands()))]
+
+
+class Float32(CentralDifferences):
+    """Central differences in double precision, for a gradient computed in single precision."""
+
+    tolerance = 2e-5
+
+    def actual(self, primitive, case, i):
+        operands = case.operands(np.float32)
+        g = gradient_of(primitive, case, i, operands, case.cotangent(np.float32))
+        assert g.dtype == np.float32
+        return [g]
+
+
+class SecondOrder(Oracle):
+    """Central differences of the directional derivative, itself a central difference.
+
+    Of <r, gradient of operand i>, for a random r: its derivatives with respect to the cotangent
+    and to every operand, which are numbers again; none of it looks at a rule.
+    """
+
+    tolerance = 1e-7
+    bare = False
+
+    def wanted(self, case, i):
+        """The operands that are differentiated with respect to."""
+        return case.differentiable
+
+    def expected(self, case, i):
+        operands, c, r = case.operands(), case.cotangent(), case.direction(i)
+
+        def along(*operands):
+            return slope(lambda h: case.forward(perturbed(operands, i, h * r)))
+
+        def directional(*operands):
+            return (along(*operands) * c).sum()
+
+        return [
+            along(*operands),
+            *(by_central_differences(directional, operands, j) for j in self.wanted(case, i)),
+        ]
+
+    def actual(self, primitive, case, i):
+        wanted = self.wanted(case, i)
+        tensors = [
+            al.Tensor(x, requires_grad=True) if k in wanted else x
+            for k, x in enumerate(case.operands())
+        ]
+        c = al.Tensor(case.cotangent(), requires_grad=True)
+        primitive(*tensors, **case.given).backward(c, create_graph=True)
+        first = tensors[i].grad
+        for tensor in (c, *(tensors[j] for j in wanted)):
+            tensor.zero_grad()
+        (first * case.direction(i)).sum().backward()
+        return [
+            np.zeros(tensor.shape) if tensor.grad is None else tensor.grad.numpy()
+            for tensor in (c, *(tensors[j] for j in wanted))
+        ]
+
+
+class SecondOrderBesideConstants(SecondOrder):
+    """The same where all other operands are bare arrays, not Tensors."""
+
+    def applies(self, case):
+        return len(case.shapes) > 1
+
+    def wanted(self, case, i):
+        return [i]
+
+
+ORACLES = {
+    "central": CentralDifferences(),
+    "complex": ComplexStep(),
+    "hips": Hips(),
+    "float32": Float32(),
+    "second": SecondOrder(),
+    "second-bare": SecondOrderBesideConstants(),
+}
+
+
+def gradient_of(primitive, case, i, operands, cotangent):
+    """Gradient of operand `i` by the rules, all others being bare arrays."""
+    operand = al.Tensor(operands[i], requires_grad=True)
+    result = primitive(*operands[:i], operand, *operands[i + 1 :], **case.given)
+    if result.dtype != cotangent.dtype:  # astype
+        cotangent = locked(cotangent.astype(result.dtype))
+    result.backward(cotangent)
+    assert operand.grad.dtype == operand.dtype
+    return operand.grad.numpy()
+
+
+NUMPY_SCOPE = {"np": np, "scatter_add": ops.scatter_add, "assign": ops.assign}
+"""What a printed Python form may refer to."""
