@@ -192,7 +192,7 @@ class Comparison:
 
 def compare(
     loss: Tensor,
-    by_hand: Mapping[str | Tensor, ArrayLike],
+    by_hand: Mapping[str, ArrayLike] | Mapping[Tensor, ArrayLike] | Mapping[Any, ArrayLike],
     *,
     rtol: float | None = None,
     atol: float | None = None,

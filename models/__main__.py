@@ -1,0 +1,109 @@
+"""Train, compare and draw the networks of the articles: ``python -m models``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from models import NETWORKS
+from models.experiment import Experiment, Run
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m models",
+        description="Rebuild the networks of five beginner articles: train them by autodiff and "
+        "by the article's hand-derived formulas, compare every gradient and every number, and "
+        "draw the graphs.",
+        epilog="Exit status: 0 if everything agrees, 1 if something does not, 2 for wrong usage.",
+    )
+    parser.add_argument(
+        "networks", nargs="*", metavar="NETWORK", help="which ones (see --list); default: all"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("out"), metavar="DIR", help="where files go; default: out"
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        help="start from other random weights than the article; numbers that depend on its start "
+        "are then shown, but not judged",
+    )
+    parser.add_argument("--list", action="store_true", help="list the networks and stop")
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.networks if name not in NETWORKS]
+    if unknown:
+        parser.error(f"no network {', '.join(unknown)}; there are {', '.join(NETWORKS)}")
+    if options.seed is not None and not 0 <= options.seed < 2**32:
+        parser.error(f"--seed must be from 0 to 4294967295, got {options.seed}")
+    if options.out.exists() and not options.out.is_dir():
+        parser.error(f"--out must be a folder, but {options.out} is a file")
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    options = parse(arguments)
+    if options.list:
+        for name, experiment in NETWORKS.items():
+            print(f"{name:18} {experiment.title} (after “{experiment.article}”)")
+        return 0
+    try:
+        import matplotlib  # noqa: F401  (asked for here, so that nothing is trained in vain)
+        from rich.console import Console
+    except ModuleNotFoundError as error:
+        print(
+            f"python -m models needs {error.name}, which is not installed. "
+            f"Run: pip install 'autograd_lite[models]'",
+            file=sys.stderr,
+        )
+        return 2
+    from models import report
+
+    console = Console(highlight=False)
+    runs = []
+    for name in options.networks or NETWORKS:
+        run = train(NETWORKS[name](), options.seed, console)
+        report.show(run, report.write_files(run, options.out), console)
+        runs.append(run)
+    console.print(report.summary(runs))
+    failed = [run for run in runs if run.problems]
+    for run in failed:
+        for problem in run.problems:
+            console.print(f"[red]✗[/] {run.experiment.title}: {problem}")
+    return 1 if failed else 0
+
+
+def train(experiment: Experiment, seed: int | None, console: Console) -> Run:
+    """Run an experiment; what takes longer than a second shows a progress bar."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("steps"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(experiment.title, total=None)
+        return experiment.run(
+            seed, lambda done, total: progress.update(task, completed=done, total=total)
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,271 @@
+"""What every article network has in common: train it twice, by autodiff and by hand, and compare.
+
+Nothing here knows a formula. An `Experiment` brings the network, the data, the article's
+derivation and the numbers that the article prints; `run` holds them against each other.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_lite import Comparison, Graph, Tensor, compare, nn, optim
+
+Arrays = dict[str, NDArray[Any]]
+Sample = tuple[Tensor, Tensor]
+
+ULPS = 64
+"""How far the weights by autodiff and by hand may ever be apart, in units in the last place."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A number that the article prints, beside ours.
+
+    Attributes
+    ----------
+    what : str
+        What it is.
+    article, ours : array_like
+        The two.
+    decimals : int or None
+        To how many decimals they must be equal; None: to the last digit.
+    within : float or None
+        Where the article says "about", how far ours may be off.
+    seeded : bool
+        Whether it depends on the article's random start, so that another seed gives another.
+    """
+
+    what: str
+    article: Any
+    ours: Any
+    decimals: int | None = None
+    within: float | None = None
+    seeded: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether ours is the article's, as exactly as the article says it."""
+        a, b = np.asarray(self.article, float), np.asarray(self.ours, float)
+        if a.shape != b.shape:
+            return False
+        if self.within is not None:
+            return bool(np.all(np.abs(a - b) <= self.within))
+        return bool(np.array_equal(a, b if self.decimals is None else np.round(b, self.decimals)))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Where an article's formula or sentence and the truth differ, with the evidence."""
+
+    says: str
+    truth: str
+    evidence: Comparison | None = None
+
+
+@dataclass
+class Run:
+    """What came of training one network.
+
+    Attributes
+    ----------
+    graph : Graph
+        The first step, with all its gradients.
+    comparisons : dict of int to Comparison
+        By the number of steps taken before it.
+    losses : list of tuple of int and float
+        Steps taken, and the loss then.
+    ulps : float
+        How far the weights by autodiff and by hand ever were apart.
+    """
+
+    experiment: Experiment
+    net: nn.Module
+    start: Arrays
+    articles_seed: bool
+    graph: Graph
+    last_loss: Tensor
+    steps: int = 0
+    comparisons: dict[int, Comparison] = field(default_factory=dict)
+    losses: list[tuple[int, float]] = field(default_factory=list)
+    ulps: float = 0.0
+    facts: Sequence[Fact] = ()
+    findings: Sequence[Finding] = ()
+    seconds: float = 0.0
+
+    @property
+    def problems(self) -> list[str]:
+        """What does not hold, in words."""
+        found = [
+            f"gradient of {row.name} before step {step + 1}: {row.finding}"
+            for step, comparison in self.comparisons.items()
+            for row in comparison.failures
+        ]
+        if not self.ulps <= ULPS:
+            found.append(f"training by autodiff and by hand come to differ by {self.ulps:.0f} ulp")
+        found += [
+            f"{fact.what}: the article has {fact.article}, we have {fact.ours}"
+            for fact in self.judged
+            if not fact.ok
+        ]
+        return found
+
+    @property
+    def judged(self) -> list[Fact]:
+        """The facts that must hold with the seed in use."""
+        return [fact for fact in self.facts if self.articles_seed or not fact.seeded]
+
+
+class Experiment(ABC):
+    """One article network.
+
+    Attributes
+    ----------
+    name, title, article : str
+        For the command line, for people, and where it comes from.
+    note : str
+        What else to know about the source.
+    lr : float
+        Learning rate that makes `optim.SGD` take the article's steps.
+    epochs : int
+        Passes over the data.
+    seed : int or None
+        The article's (or, where it sets none, ours); None if nothing is random.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    article: ClassVar[str]
+    note: ClassVar[str] = ""
+    lr: ClassVar[float]
+    epochs: ClassVar[int]
+    seed: ClassVar[int | None] = 1
+    criterion: ClassVar[nn.MSE]
+
+    @abstractmethod
+    def build(self, seed: int | None) -> nn.Module:
+        """Return the network with its start."""
+
+    @abstractmethod
+    def samples(self) -> list[Sample]:
+        """Return what one step each is taken on, in order."""
+
+    @abstractmethod
+    def by_hand(self, w: Arrays, x: NDArray[Any], y: NDArray[Any]) -> Arrays:
+        """Return the gradients as the article derives them, in bare NumPy, by tensor name."""
+
+    def update_by_hand(self, w: Arrays, x: NDArray[Any], y: NDArray[Any]) -> Arrays:
+        """Return the parameters after one step by hand."""
+        gradients = self.by_hand(w, x, y)
+        return {name: w[name] - self.lr * gradients[name] for name in w}
+
+    def facts(self, run: Run) -> Sequence[Fact]:
+        """Return the article's numbers beside ours."""
+        del run
+        return ()
+
+    def findings(self, run: Run) -> Sequence[Finding]:
+        """Return where the article and the truth differ."""
+        del run
+        return ()
+
+    def learning_rate(self, x: NDArray[Any]) -> float:
+        """Return the learning rate for a sample."""
+        del x
+        return self.lr
+
+    def run(
+        self, seed: int | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> Run:
+        """Train by autodiff and by hand, and compare all the way.
+
+        Parameters
+        ----------
+        seed : int, optional
+            Another start than the article's.
+        progress : callable, optional
+            Called now and then with the steps done and their total.
+        """
+        began = time.perf_counter()
+        chosen = self.seed if seed is None or self.seed is None else seed
+        net = self.build(chosen)
+        first = self.first_step(net)
+        start = parameters_of(net.parameters())
+        run = Run(self, net, start, chosen == self.seed, Graph(first), first)
+        self._train(run, progress)
+        run.facts, run.findings = self.facts(run), self.findings(run)
+        run.seconds = time.perf_counter() - began
+        return run
+
+    def first_step(self, net: nn.Module) -> Tensor:
+        """Return the loss of the first sample, with the gradients of all that it came from."""
+        x, y = self.samples()[0]
+        loss = name("loss", self.criterion(net(x), y))
+        for node in Graph(loss):
+            if node.tensor is not None and node.requires_grad:
+                node.tensor.retain_grad()
+        loss.backward()
+        return loss
+
+    def _train(self, run: Run, progress: Callable[[int, int], None] | None) -> None:
+        """Train twice from one start, by autodiff and by hand, and compare after every step."""
+        net, samples = run.net, self.samples()
+        bare = [(x.data, y.data) for x, y in samples]
+        parameters = net.parameters()
+        optimiser = optim.SGD(parameters, self.lr)
+        by_hand = after = run.start
+        total = self.epochs * len(samples)
+        marks = {0, total // 4, total // 2, 3 * total // 4, total - 1}
+        often = max(1, total // 200)
+        for step in range(total):
+            (x, y), (bare_x, bare_y) = samples[step % len(samples)], bare[step % len(samples)]
+            run.last_loss = loss = name("loss", self.criterion(net(x), y))
+            optimiser.zero_grad()
+            loss.backward()
+            if step in marks:
+                run.comparisons[step] = self.compare(loss, after, bare_x, bare_y)
+            optimiser.lr = self.learning_rate(bare_x)
+            optimiser.step()
+            after = parameters_of(parameters)
+            by_hand = self.update_by_hand(by_hand, bare_x, bare_y)
+            run.ulps = max(run.ulps, distance_in_ulps(after, by_hand))
+            if step % often == 0 or step == total - 1:
+                run.losses.append((step, loss.item()))
+                if progress is not None:
+                    progress(step + 1, total)
+        run.steps = total
+
+    def compare(self, loss: Tensor, w: Arrays, x: NDArray[Any], y: NDArray[Any]) -> Comparison:
+        """Compare all gradients of the article with autodiff, and both with the numbers."""
+        return compare(loss, self.by_hand(w, x, y), numerical=True)
+
+
+def parameters_of(parameters: Sequence[Tensor]) -> Arrays:
+    """Return parameters by the name that the article calls them."""
+    return {p.name or "": p.data for p in parameters}
+
+
+def name(label: str, tensor: Tensor) -> Tensor:
+    """Call a tensor what the article calls it."""
+    tensor.name = label
+    return tensor
+
+
+def distance_in_ulps(a: Arrays, b: Arrays) -> float:
+    """Return the largest difference of two sets of arrays, in units in the last place.
+
+    The unit is that of each array's largest number: an entry near 0 is what is left of others that
+    cancel, and has their rounding.
+    """
+    largest = 0.0
+    for key, x in a.items():
+        gap = np.abs(x - b[key]).max()
+        if gap:
+            largest = max(largest, float(gap / np.spacing(np.abs(x).max())))
+    return largest

@@ -1,0 +1,171 @@
+"""What the command shows of a run, and the files it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from autograd_lite import Comparison, draw
+from models.experiment import ULPS, Fact, Finding, Run
+
+GOOD, BAD = "[green]✓[/]", "[red]✗[/]"
+
+
+def show(run: Run, files: Iterable[Path], console: Console) -> None:
+    """Print one network: architecture, article's numbers, gradients, findings, files."""
+    experiment = run.experiment
+    console.rule(f"[bold]{experiment.title}", align="left", style="dim")
+    console.print(f"[dim]After “{experiment.article}”. {experiment.note}[/]")
+    console.print(Padding(Text(repr(run.net)), (1, 0, 1, 2)))
+    console.print(_facts(run.facts, run.articles_seed))
+    console.print(_gradients(run))
+    for finding in run.findings:
+        console.print(_finding(finding))
+    console.print(
+        f"{GOOD if run.ulps <= ULPS else BAD} {_steps(run.steps)} by autodiff and by hand from the "
+        f"same start: the weights are never more than {run.ulps:.0f} ulp apart"
+    )
+    console.print("Files: " + ", ".join(str(path) for path in files), soft_wrap=True)
+    for problem in run.problems:
+        console.print(f"{BAD} {problem}")
+    console.print()
+
+
+def summary(runs: Sequence[Run]) -> Table:
+    """Return the last table: a row for every network."""
+    table = Table(
+        title="Summary",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        caption="apart: the largest difference ever between the weights trained by autodiff and by "
+        "hand, in units in the last place (ulp) of a layer's largest weight",
+        caption_justify="left",
+    )
+    table.add_column("network")
+    for header in ("steps", "gradients", "article's numbers", "apart", "seconds"):
+        table.add_column(header, justify="right")
+    table.add_column("")
+    for run in runs:
+        rows = [row for comparison in run.comparisons.values() for row in comparison]
+        table.add_row(
+            run.experiment.title,
+            f"{run.steps:,}",
+            f"{sum(row.ok for row in rows)} of {len(rows)} agree",
+            f"{sum(fact.ok for fact in run.judged)} of {len(run.judged)}",
+            f"{run.ulps:.0f} ulp",
+            f"{run.seconds:.1f}",
+            BAD if run.problems else GOOD,
+        )
+    return table
+
+
+def write_files(run: Run, folder: Path) -> list[Path]:
+    """Draw the graph of the first step, and the loss over time; return the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    picture = draw(run.graph, title=f"{run.experiment.title}, first step")
+    stem = folder / run.experiment.name
+    files = [picture.save(stem.with_suffix(suffix)) for suffix in (".svg", ".png")]
+    if len(run.losses) > 1:
+        files.append(_plot(run, stem.with_name(f"{stem.name}-loss.png")))
+    return files
+
+
+def _plot(run: Run, path: Path) -> Path:
+    """Plot the loss against the steps, on logarithmic axes where it covers decades."""
+    from matplotlib.figure import Figure
+
+    steps, losses = np.array(run.losses).T
+    figure = Figure(figsize=(6, 3.5), layout="constrained")
+    axes = figure.add_subplot()
+    per_epoch = run.steps // run.experiment.epochs
+    axes.plot(steps / per_epoch, losses, color="#0b5fa5")
+    axes.set(xlabel="epoch", ylabel="loss", title=run.experiment.title)
+    positive = losses[losses > 0]
+    if len(positive) and positive.max() / positive.min() > 100:
+        axes.set_yscale("log")
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=150)
+    return path
+
+
+def _facts(facts: Sequence[Fact], articles_seed: bool) -> Table:
+    """Return the article's numbers beside ours."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
+    table.add_column("number")
+    table.add_column("article")
+    table.add_column("ours")
+    table.add_column("")
+    for fact in facts:
+        judged = articles_seed or not fact.seeded
+        mark = (GOOD if fact.ok else BAD) if judged else "[dim]other seed[/]"
+        table.add_row(fact.what, _number(fact.article), _number(fact.ours, fact.decimals), mark)
+    return table
+
+
+def _gradients(run: Run) -> Table:
+    """Return how far by hand, autodiff and numbers agree, at the start, on the way, at the end."""
+    table = Table(
+        title="Gradients by hand beside autodiff: largest relative difference",
+        title_justify="left",
+        title_style="",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+    )
+    table.add_column("gradient of")
+    table.add_column("shape")
+    for step in run.comparisons:
+        table.add_column(f"step {step + 1:,}", justify="right")
+    table.add_column("verdict")
+    for rows in zip(*run.comparisons.values(), strict=True):
+        failed = [row.finding for row in rows if not row.ok]
+        oracles = ", ".join(sorted({row.oracle for row in rows if row.oracle}))
+        verdict = f"{BAD} {failed[0]}" if failed else f"{GOOD} agree ({oracles} too)"
+        cells = [f"{row.relative:.0e}" if row.relative else "0" for row in rows]
+        table.add_row(rows[0].name, str(rows[0].autodiff.shape), *cells, verdict)
+    return table
+
+
+def _finding(finding: Finding) -> Padding:
+    """Return what the article says, and what holds."""
+    parts: list[Any] = [
+        Text.assemble(("The article says: ", "yellow"), finding.says),
+        Text.assemble(("In truth: ", "yellow"), finding.truth),
+    ]
+    if finding.evidence is not None:
+        parts.append(Padding(comparison_table(finding.evidence), (0, 0, 0, 2)))
+    return Padding(Group(*parts), (1, 0, 1, 0))
+
+
+def comparison_table(comparison: Comparison) -> Table:
+    """Return a `Comparison` as a rich table."""
+    header, *rows = comparison.table()
+    table = Table(*header, box=box.SIMPLE_HEAD, show_edge=False)
+    for cells in rows:
+        table.add_row(*cells)
+    return table
+
+
+def _number(value: Any, decimals: int | None = None) -> str:
+    """Write a number, or several, as an article would print them."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    array = np.asarray(value, dtype=float)
+    if array.size > 6:
+        head, last = _number(array[:2], decimals), _number(array[-1], decimals)
+        return f"{head.rstrip(']')}, …, {last}]"
+    listed = array if decimals is None else np.round(array, decimals)
+    texts = [repr(x).removesuffix(".0") for x in listed.ravel().tolist()]
+    return texts[0] if array.ndim == 0 else f"[{', '.join(texts)}]"
+
+
+def _steps(count: int) -> str:
+    return "1 step" if count == 1 else f"{count:,} steps"
