@@ -75,6 +75,11 @@ class Primitive:
         analytic: bool = False,
         examples: Sequence[tuple[tuple[Any, ...], dict[str, Any]]] = (),
     ) -> None:
+        if not hasattr(forward, "__code__"):
+            raise PrimitiveDefinitionError(
+                f"a primitive must be a plain function, whose signature names the operands, got "
+                f"{forward!r}. Wrap it: `def name(x): return ...`."
+            )
         functools.update_wrapper(self, forward)
         self.name = forward.__name__
         self.forward = forward
@@ -100,7 +105,14 @@ class Primitive:
     def _check(self, rules: Mapping[str, Callable[..., Any] | None]) -> None:
         """Hold the rules against the signature: names are law."""
         where = f"primitive {self.name!r}"
-        signature = f"{self.name}({', '.join((*self.operands, *self.parameters))})"
+        star = "*" if self.variadic else ""
+        operands = [star + name for name in self.operands]
+        signature = f"{self.name}({', '.join((*operands, *self.parameters))})"
+        if self.variadic and self.forward.__code__.co_argcount:
+            raise PrimitiveDefinitionError(
+                f"{where} takes named operands and {operands[0]}. Give it either named operands or "
+                f"one *starred list of them."
+            )
         for name in self.operands:
             if name not in rules:
                 raise PrimitiveDefinitionError(
@@ -116,20 +128,22 @@ class Primitive:
                 )
             if rule is None:
                 continue
-            code = rule.__code__
-            count = code.co_argcount + code.co_kwonlyargcount
-            star = code.co_varnames[count : count + bool(code.co_flags & inspect.CO_VARARGS)]
-            got = code.co_varnames[:count] + star
-            want = {"g", "y", *self.operands, *self.parameters}
-            if self.variadic:
-                want.add("i")
-            keywords = code.co_flags & inspect.CO_VARKEYWORDS
-            if got[:2] != ("g", "y") or (set(got) != want and not (keywords and set(got) < want)):
-                order = ["g", "y", *self.operands, *sorted(want - {"g", "y", *self.operands})]
+            if not hasattr(rule, "__code__"):
+                raise PrimitiveDefinitionError(
+                    f"{where}: the rule for {name!r} must be a plain function, got {rule!r}."
+                )
+            # The operands are passed by position, so their order matters; parameters by name.
+            static = [*self.parameters, *(["i"] if self.variadic else [])]
+            got, keywords = _parameters(rule)
+            want = ["g", "y", *operands]
+            rest = set(got[len(want) :]) - {"*"}
+            if got[: len(want)] != want or not (
+                rest == set(static) or (keywords and rest < set(static))
+            ):
                 raise PrimitiveDefinitionError(
                     f"{where}: the rule for {name!r} takes ({', '.join(got)}), but must take "
-                    f"({', '.join(order)}): g is the cotangent of the output y, then come the "
-                    f"operands and parameters of {signature}."
+                    f"({', '.join([*want, *static])}): g is the cotangent of the output y, then "
+                    f"come the operands and parameters of {signature}."
                 )
         for name, kind in self.domain.items():
             if name not in self.operands or kind not in DOMAINS:
@@ -159,6 +173,17 @@ class Primitive:
 
     def __reduce__(self) -> str:
         return self.name  # Pickled, like a function, as its name in its module.
+
+
+def _parameters(rule: Callable[..., Any]) -> tuple[list[str], bool]:
+    """List the parameters of a rule as they are written; say whether it takes ``**`` too."""
+    code = rule.__code__
+    names, last = code.co_varnames, code.co_argcount + code.co_kwonlyargcount
+    starred = bool(code.co_flags & inspect.CO_VARARGS)
+    star = ["*" + names[last]] if starred else ["*"] if code.co_kwonlyargcount else []
+    by_name = names[code.co_argcount : last]
+    listed = [*names[: code.co_argcount], *star, *by_name]
+    return listed, bool(code.co_flags & inspect.CO_VARKEYWORDS)
 
 
 class _RuleForEach:
@@ -229,7 +254,7 @@ def primitive(
             examples=examples,
         )
         known = REGISTRY.get(made.name)
-        if known is not None and known.forward.__code__.co_filename != forward.__code__.co_filename:
+        if known is not None and known.__module__ != forward.__module__:
             raise PrimitiveDefinitionError(
                 f"primitive {made.name!r} is already defined in {known.__module__}. "
                 f"Give yours another name."
