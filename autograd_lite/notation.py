@@ -7,6 +7,7 @@ place needs. The Python form is plain NumPy: it runs without this package.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -71,7 +72,7 @@ class Notation:
         """
         literals = {name: literal(value) for name, value in parameters.items()}
         keywords = "".join(
-            f", {name}={literals[name]}"
+            f", {name}={_argument(value, literals[name])}"
             for name, value in parameters.items()
             if name not in defaults or value is not defaults[name]
         )
@@ -88,7 +89,10 @@ class Notation:
         """Write the operation as LaTeX mathematics; see `python`."""
         del defaults
         precedence = self.precedence if self.latex_precedence is None else self.latex_precedence
-        fields = {name: literal(value).replace("_", r"\_") for name, value in parameters.items()}
+        fields = {
+            name: literal(value).replace("np.inf", r"\infty").replace("_", r"\_")
+            for name, value in parameters.items()
+        }
         brackets = (r"\left(", r"\right)")
         text = _fill(self.latex_template, operands, fields, precedence, brackets)
         return Written(text, precedence)
@@ -162,7 +166,7 @@ def _fill(
 
 
 def literal(value: Any) -> str:
-    """Write a static parameter so that it reads, and evaluates, as NumPy code."""
+    """Write a static parameter so that it reads, and evaluates inside ``[ ]``, as NumPy code."""
     if isinstance(value, str):
         return value
     if isinstance(value, slice):
@@ -170,12 +174,30 @@ def literal(value: Any) -> str:
         return ":".join("" if part is None else literal(part) for part in parts)
     if value is Ellipsis:
         return "..."
+    if isinstance(value, float):
+        return _NOT_FINITE.sub(r"np.\g<0>", repr(float(value)))
     if hasattr(value, "tolist"):  # An array, or a number of NumPy's.
-        listed = repr(value.tolist())
-        return f"np.array({listed})" if value.ndim else listed
-    if isinstance(value, tuple) and any(not isinstance(part, int) for part in value):
+        listed = _NOT_FINITE.sub(r"np.\g<0>", repr(value.tolist()))
+        if type(value).__name__ != "ndarray":
+            return listed
+        obvious = value.size and value.dtype.name in ("float64", "int64", "bool")
+        return f"np.array({listed})" if obvious else f"np.array({listed}, {value.dtype.name!r})"
+    if _mixed(value):
         return ", ".join(literal(part) for part in value) + ("," if len(value) == 1 else "")
     return repr(value)
+
+
+_NOT_FINITE = re.compile(r"\b(inf|nan)\b")
+
+
+def _mixed(value: Any) -> bool:
+    """Say whether this is an index with more than numbers in it."""
+    return isinstance(value, tuple) and any(not isinstance(part, int) for part in value)
+
+
+def _argument(value: Any, written: str) -> str:
+    """Write a static parameter where an index may not stand: as a keyword argument."""
+    return f"np.s_[{written}]" if isinstance(value, slice) or _mixed(value) else written
 
 
 def infix(
@@ -196,9 +218,16 @@ def prefix(symbol: str, latex: str, precedence: int) -> Notation:
     return Notation(symbol, f"{symbol}{{x}}", latex, precedence)
 
 
-def call(name: str, latex: str | None = None, *, symbol: str | None = None) -> Notation:
+def call(
+    name: str,
+    latex: str | None = None,
+    *,
+    symbol: str | None = None,
+    latex_precedence: int | None = None,
+) -> Notation:
     """Write ``np.exp(x)``, or ``np.sum(x, axis=0)`` with the static parameters that are given."""
     short = name.rpartition(".")[2]
     upright = r"\mathrm{{" + short.replace("_", r"\_") + "}}"
     latex = latex or rf"{upright}\left({{operands}}\right)"
-    return Notation(symbol or short, f"{name}({{operands}}{{parameters}})", latex)
+    python = f"{name}({{operands}}{{parameters}})"
+    return Notation(symbol or short, python, latex, ATOM, latex_precedence)

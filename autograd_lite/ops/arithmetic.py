@@ -83,9 +83,7 @@ def _one_less(b: Any) -> Any:
     a=lambda g, y, a, b: g * (b * a ** _one_less(b)),
     # 0**b does not change with b > 0: log 1 = 0 in place of log 0. Undefined (nan) for a < 0.
     b=lambda g, y, a, b: g * y * np.log(np.where(a == 0, 1, a)),
-    notation=Notation(
-        "^", "{a:tight} ** {b:tight}", "{{{a:tight}}}^{{{b:loose}}}", POWER, latex_precedence=SIGN
-    ),
+    notation=Notation("^", "{a:tight} ** {b:tight}", "{{{a:tight}}}^{{{b:loose}}}", POWER),
     numpy=(np.power, np.float_power),
     domain={"a": "positive"},
     analytic=True,

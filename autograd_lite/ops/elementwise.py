@@ -12,7 +12,7 @@ from autograd_lite.primitive import example, primitive
 
 @primitive(
     x=lambda g, y, x: g * y,
-    notation=call("np.exp", r"e^{{{x:loose}}}"),
+    notation=call("np.exp", r"e^{{{x:loose}}}", latex_precedence=POWER),
     numpy=(np.exp,),
     analytic=True,
 )
@@ -179,7 +179,7 @@ def astype(x: Any, *, dtype: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x: g,
-    notation=call("np.copy", "{x:loose}"),
+    notation=call("np.copy", "{x}"),
     numpy=(np.copy,),
     analytic=True,
 )

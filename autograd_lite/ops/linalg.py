@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.notation import PRODUCT, infix
+from autograd_lite.notation import PRODUCT, SIGN, infix
 from autograd_lite.primitive import example, primitive
 
 
@@ -37,7 +37,7 @@ def _right(g: Any, a: Any, b: Any) -> Any:
 @primitive(
     a=lambda g, y, a, b: _left(g, a, b),
     b=lambda g, y, a, b: _right(g, a, b),
-    notation=infix("@", "{a} {b:tight}", PRODUCT),
+    notation=infix("@", "{a} {b:tight}", PRODUCT, latex_precedence=SIGN),
     numpy=(np.matmul,),
     analytic=True,
     examples=(

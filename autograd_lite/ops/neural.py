@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.notation import ATOM, POWER, PRODUCT, SUM, Choice, Notation
+from autograd_lite.notation import ATOM, POWER, PRODUCT, SIGN, SUM, Choice, Notation
 from autograd_lite.ops.reduction import AXES, keep
 from autograd_lite.primitive import example, primitive
 
@@ -88,7 +88,7 @@ def softmax(x: Any, *, axis: Any = -1) -> Any:
         "{x} - np.log(np.sum(np.exp({x:loose}), axis={axis}, keepdims=True))",
         r"\ln\,\mathrm{{softmax}}\left({x:loose}\right)",
         SUM,
-        ATOM,
+        SIGN,
     ),
     examples=ROWS,
 )
@@ -104,7 +104,7 @@ def log_softmax(x: Any, *, axis: Any = -1) -> Any:
         "np.log(np.sum(np.exp({x:loose}){parameters}))",
         r"\ln \sum e^{{{x:loose}}}",
         ATOM,
-        PRODUCT,
+        SUM,
     ),
     examples=AXES,
 )
@@ -138,7 +138,11 @@ def _mse_slope(g: Any, prediction: Any, target: Any, reduction: str) -> Any:
         "reduction",
         {
             "mean": Notation(
-                "mse", f"np.mean({_ERROR})", rf"\frac{{{{1}}}}{{{{n}}}} \sum {_LATEX_ERROR}"
+                "mse",
+                f"np.mean({_ERROR})",
+                rf"\frac{{{{1}}}}{{{{n}}}} \sum {_LATEX_ERROR}",
+                ATOM,
+                SUM,
             ),
             "sum": Notation("Σ(−)²", f"np.sum({_ERROR})", rf"\sum {_LATEX_ERROR}", ATOM, SUM),
             "half_sum": Notation(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.notation import call
+from autograd_lite.notation import SUM, call
 from autograd_lite.ops.shape import broadcast_to
 from autograd_lite.primitive import example, primitive
 
@@ -42,7 +42,7 @@ def _count(x: Any, axis: Any) -> int:
 
 @primitive(
     x=lambda g, y, x, axis, keepdims: _spread(g, x, axis, keepdims),
-    notation=call("np.sum", r"\sum {x}", symbol="Σ"),
+    notation=call("np.sum", r"\sum {x:tight}", symbol="Σ", latex_precedence=SUM),
     numpy=(np.sum,),
     analytic=True,
     examples=(*AXES, example((0, 3), axis=0)),
@@ -127,7 +127,7 @@ def _others(y: Any, x: Any, axis: Any, keepdims: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x, axis, keepdims: keep(g, axis, keepdims) * _others(y, x, axis, keepdims),
-    notation=call("np.prod", r"\prod {x}", symbol="Π"),
+    notation=call("np.prod", r"\prod {x:tight}", symbol="Π", latex_precedence=SUM),
     numpy=(np.prod,),
     analytic=True,
     examples=AXES,

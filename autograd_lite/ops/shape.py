@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.notation import ATOM, Notation, call
+from autograd_lite.notation import ATOM, POWER, Notation, call
 from autograd_lite.primitive import example, primitive
 
 
@@ -29,7 +29,7 @@ def reshape(x: Any, *, shape: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x, axes: np.transpose(g, None if axes is None else tuple(np.argsort(axes))),
-    notation=call("np.transpose", r"{{{x}}}^\top", symbol="ᵀ"),
+    notation=call("np.transpose", r"{{{x:tight}}}^\top", symbol="ᵀ", latex_precedence=POWER),
     numpy=(np.transpose,),
     analytic=True,
     examples=(
@@ -67,7 +67,7 @@ def broadcast_to(x: Any, *, shape: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x, axis: g.reshape(x.shape),
-    notation=call("np.expand_dims", "{x:loose}"),
+    notation=call("np.expand_dims", "{x}"),
     numpy=(np.expand_dims,),
     analytic=True,
     examples=(
@@ -84,7 +84,7 @@ def expand_dims(x: Any, *, axis: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x, axis: g.reshape(x.shape),
-    notation=call("np.squeeze", "{x:loose}"),
+    notation=call("np.squeeze", "{x}"),
     numpy=(np.squeeze,),
     analytic=True,
     examples=(
