@@ -20,8 +20,11 @@ from autograd_lite import Comparison, Graph, Tensor, compare, nn, optim
 Arrays = dict[str, NDArray[Any]]
 Sample = tuple[Tensor, Tensor]
 
-ULPS = 64
+ULPS = 8
 """How far the weights by autodiff and by hand may ever be apart, in units in the last place."""
+
+ULPS_OTHER_SEED = 2**20
+"""The same for any start: from some, training amplifies the last digit a hundred thousand times."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ class Run:
             for step, comparison in self.comparisons.items()
             for row in comparison.failures
         ]
-        if not self.ulps <= ULPS:
+        if not self.in_step:
             found.append(f"training by autodiff and by hand come to differ by {self.ulps:.0f} ulp")
         found += [
             f"{fact.what}: the article has {fact.article}, we have {fact.ours}"
@@ -115,6 +118,11 @@ class Run:
             if not fact.ok
         ]
         return found
+
+    @property
+    def in_step(self) -> bool:
+        """Whether training by autodiff followed training by hand all the way."""
+        return self.ulps <= (ULPS if self.articles_seed else ULPS_OTHER_SEED)
 
     @property
     def judged(self) -> list[Fact]:

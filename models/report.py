@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autograd_lite import Comparison, draw
-from models.experiment import ULPS, Fact, Finding, Run
+from models.experiment import Fact, Finding, Run
 
 GOOD, BAD = "[green]✓[/]", "[red]✗[/]"
 
@@ -30,7 +30,7 @@ def show(run: Run, files: Iterable[Path], console: Console) -> None:
     for finding in run.findings:
         console.print(_finding(finding))
     console.print(
-        f"{GOOD if run.ulps <= ULPS else BAD} {_steps(run.steps)} by autodiff and by hand from the "
+        f"{GOOD if run.in_step else BAD} {_steps(run.steps)} by autodiff and by hand from the "
         f"same start: the weights are never more than {run.ulps:.0f} ulp apart"
     )
     console.print("Files: " + ", ".join(str(path) for path in files), soft_wrap=True)

@@ -117,7 +117,7 @@ class Row:
             parts.append(f"{self.oracle} sides with {other}")
         elif self.numerical is not None:
             parts.append(f"{self.oracle} sides with neither")
-        if self.ratio is not None:
+        if self.ratio is not None and abs(self.ratio - 1) > 1e-6:
             parts.append(f"by hand = {self.ratio:.6g} × autodiff")
         return "; ".join(parts)
 
@@ -212,8 +212,10 @@ def compare(
         Gradients of the loss: for parameters, inputs, and inner tensors (a pre-activation, say).
         A key is the tensor, or its name: `Tensor.name`, or a local variable of the caller.
     rtol, atol : float, optional
-        Entries agree within ``atol + rtol * (the larger of the two)``. By default 1e-9 and 1e-12
-        times the largest entry in float64, 1e-4 and 1e-6 in float32.
+        Entries agree within ``atol + rtol * (the larger of the two)``. By default `rtol` is 1e-9
+        in float64 and 1e-4 in float32, and `atol` is 1e-12 (1e-6) times the largest entry, or times
+        loss / tensor, whichever is larger: less could not change the loss in its last digits if
+        the tensor changed by its own size.
     numerical : bool, optional
         Ask for the third opinion always, or never; by default, where the two differ.
 
@@ -295,6 +297,18 @@ def _close(a: NDArray[Any], b: NDArray[Any], rtol: float, atol: float) -> bool:
     return bool(np.all(distance(a, b) <= atol + rtol * np.fmax(np.abs(a), np.abs(b))))
 
 
+def _largest(array: Any) -> float:
+    """Return the largest finite absolute value."""
+    array = np.abs(np.asarray(array, float))
+    return float(array[np.isfinite(array)].max(initial=0.0))
+
+
+def _per_unit(graph: Graph, node: Node) -> float:
+    """Return the gradient with which the tensor, changed by its size, moves the loss by its."""
+    size = _largest(node.value)
+    return _largest(graph.outputs[0].value) / size if size else 0.0
+
+
 def _row(
     graph: Graph,
     node: Node,
@@ -309,8 +323,7 @@ def _row(
     if hand.shape != autodiff.shape:
         return Row(name, hand, autodiff, None, SHAPE, "")
     double = autodiff.dtype == np.float64
-    finite = np.abs(autodiff[np.isfinite(autodiff)])
-    scale = float(finite.max(initial=0.0))
+    scale = max(_largest(autodiff), _per_unit(graph, node))
     rtol = (1e-9 if double else 1e-4) if rtol is None else rtol
     atol = (1e-12 if double else 1e-6) * scale if atol is None else atol
     agree = _close(hand, autodiff, rtol, atol)
@@ -319,7 +332,7 @@ def _row(
     third, oracle = numerical_gradient(graph, node, distance(hand, autodiff))
     asked = ~np.isnan(third)
     loose = 1e-6 if double else 1e-3
-    slack = loose * 1e-2 * max(scale, 1e-30)
+    slack = atol + loose * 1e-2 * max(_largest(autodiff), 1e-30)
 
     def right(side: NDArray[Any]) -> bool:
         return _close(side[asked], third[asked], loose, slack)
