@@ -347,7 +347,8 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
         which = _positions(f, argnums, args)
         trace = _Trace(f, args, which)
         shape, dtype = trace.output.shape, trace.output.dtype
-        basis = np.eye(trace.output.size, dtype=dtype).reshape(-1, *shape)
+        size = trace.output.size
+        basis = np.eye(size, dtype=dtype).reshape(size, *shape)
         rows = [[leaf for _, leaf in flatten(trace.pull(unit))] for unit in basis]
         leaves = []
         for i, x in enumerate(trace.inputs):

@@ -294,7 +294,8 @@ def distance(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
 
 
 def _close(a: NDArray[Any], b: NDArray[Any], rtol: float, atol: float) -> bool:
-    return bool(np.all(distance(a, b) <= atol + rtol * np.fmax(np.abs(a), np.abs(b))))
+    size = np.fmax(np.abs(a), np.abs(b))
+    return bool(np.all(distance(a, b) <= atol + rtol * np.where(np.isfinite(size), size, 0)))
 
 
 def _largest(array: Any) -> float:

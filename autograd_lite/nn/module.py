@@ -140,10 +140,13 @@ class Module(metaclass=_NamesItsTensors):
         return ""
 
     def __repr__(self) -> str:
-        rows = []
+        rows: list[tuple[str, str]] = []
+        depths: dict[str, int] = {}
         for path, module in self.modules():
-            depth = path.count(".") + 1 if path else 0
-            title = f"{path.rpartition('.')[2]}: " if path else ""
+            inside = [other for other in depths if not other or path.startswith(f"{other}.")]
+            owner = max(inside, key=len, default="")
+            depths[path] = depth = depths[owner] + 1 if inside else 0
+            title = f"{path.removeprefix(f'{owner}.')}: " if path else ""
             extra = module.extra_repr()
             title += type(module).__name__ + (f"({extra})" if extra else "")
             own = [(name, x) for name, x in _leaves(module) if "." not in name]

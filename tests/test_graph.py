@@ -1,0 +1,149 @@
+"""The graph as an object: order, names, values, recomputation."""
+
+import sys
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+from autograd_lite.graph import names_in, write
+
+
+def network():
+    x = al.Tensor([[1.0, 2.0]], name="x")
+    w = al.Tensor([[0.5], [-0.25]], requires_grad=True, name="w")
+    z = x @ w
+    out = al.sigmoid(z)
+    return x, w, z, out, al.mse(out, np.array([[1.0]]))
+
+
+def test_nodes_stand_in_order_of_computation_with_operands_before_results():
+    *_, loss = network()
+    graph = al.Graph(loss)
+    assert [node.id for node in graph] == [f"n{i}" for i in range(len(graph))]
+    for node in graph:
+        assert all(int(x[1:]) < int(node.id[1:]) for x in node.operands)
+    assert [node.kind for node in graph] == [
+        "input", "parameter", "operation", "operation", "constant", "operation",
+    ]  # fmt: skip
+
+
+def test_the_same_program_gives_the_same_text():
+    assert str(al.Graph(network()[-1])) == str(al.Graph(network()[-1]))
+    assert str(al.Graph(network()[-1])).splitlines()[2].split() == ["n2", "matmul", "n0", "@", "n1",
+                                                                    "(1,", "1)"]  # fmt: skip
+
+
+def test_local_variables_give_names_and_a_tensors_own_name_comes_first():
+    _x, w, z, _out, loss = network()
+    layers = [z]
+    graph = al.Graph(loss, names_in(sys._getframe()))
+    assert [node.name for node in graph] == ["x", "w", "z", None, None, "loss"]
+    assert layers[0] is graph.find("z").tensor
+    names = names_in(sys._getframe())
+    assert names["z"] is z
+    assert "layers[0]" not in names  # It has a name already.
+    w.name = "weight"
+    assert al.Graph(loss, names_in(sys._getframe())).find("weight").tensor is w
+
+
+def test_shared_operands_are_one_node_and_consumers_are_known():
+    a = al.Tensor(2.0, requires_grad=True, name="a")
+    b = a + a
+    graph = al.Graph(b * b)
+    assert len(graph) == 3
+    assert graph.find("a").id == "n0"
+    assert graph[1].operands == ("n0", "n0")
+    assert graph.consumers(graph[0]) == (graph[1],)
+    assert graph.operands(graph[2]) == (graph[1], graph[1])
+    assert graph.outputs == (graph[2],)
+
+
+def test_a_gradient_that_was_not_computed_is_none_and_not_zero():
+    _, w, z, _, loss = network()
+    assert al.Graph(loss).find(w).grad is None
+    z.retain_grad()
+    loss.backward()
+    graph = al.Graph(loss)
+    np.testing.assert_array_equal(graph.find(w).grad, w.grad)
+    np.testing.assert_array_equal(graph.find(z).grad, z.grad)
+
+
+def test_a_graph_keeps_the_values_that_were_computed_with():
+    _, w, _, _, loss = network()
+    w.data = [[9.0], [9.0]]
+    np.testing.assert_array_equal(al.Graph(loss).find(w).value, [[0.5], [-0.25]])
+
+
+def test_a_parameter_used_with_two_values_is_two_nodes():
+    w = al.Tensor(1.0, requires_grad=True, name="w")
+    first = w * 2.0
+    w.data = 5.0
+    graph = al.Graph(first + w)
+    assert {node.value for node in graph if node.name == "w"} == {1.0, 5.0}
+    with pytest.raises(KeyError, match="name of 2 nodes"):
+        graph.find("w")
+
+
+def test_an_assignment_shows_as_an_operation_on_the_old_value():
+    t = al.Tensor([1.0, 2.0], requires_grad=True) * 1.0
+    before = t.sum()
+    t[0] = 7.0
+    graph = al.Graph([before, t.sum()])
+    assert [node.primitive.name for node in graph if node.primitive] == [
+        "multiply", "sum", "assign", "sum",
+    ]  # fmt: skip
+    assert [float(node.value) for node in graph.outputs] == [3.0, 9.0]
+
+
+def test_recompute_gives_the_outputs_for_other_values_anywhere():
+    _, w, z, _, loss = network()
+    graph = al.Graph(loss)
+    (same,) = graph.recompute({})
+    assert same == loss.item()
+    (moved,) = graph.recompute({graph.find(w).id: np.zeros((2, 1))})
+    assert moved == 0.25  # (sigmoid(0) - 1)²
+    (inner,) = graph.recompute({graph.find(z).id: np.zeros((1, 1))})
+    assert inner == 0.25
+
+
+def test_operations_are_written_as_code_and_as_mathematics():
+    *_, loss = network()
+    graph = al.Graph(loss)
+    assert write(graph[2], ["X", "W"]) == "X @ W"
+    assert write(graph[3], ["z"], "latex") == r"\sigma\left(z\right)"
+    joined = al.Graph(np.concatenate([loss.reshape(1), loss.reshape(1)]))
+    assert write(joined.outputs[0], ["p", "q"]) == "np.concatenate([p, q])"
+    with pytest.raises(ValueError, match="no result of an operation"):
+        write(graph[0], [])
+
+
+def test_a_tensor_without_history_is_a_graph_of_one_node():
+    graph = al.Graph(al.Tensor([1, 2], name="data"))
+    assert len(graph) == 1
+    assert graph[0].kind == "input"
+    assert repr(graph) == "<Graph of data: 1 nodes>"
+
+
+def test_deep_and_doubling_graphs_do_not_recurse_or_explode():
+    x = al.Tensor(1.0, requires_grad=True)
+    y = x
+    for _ in range(100):
+        y = y + y
+    assert len(al.Graph(y)) == 101
+    for _ in range(50_000):
+        x = -x
+    assert len(al.Graph(x)) == 50_001
+
+
+def test_mistakes_are_named():
+    *_, loss = network()
+    graph = al.Graph(loss)
+    with pytest.raises(KeyError, match="Names in it: x, w"):
+        graph.find("missing")
+    with pytest.raises(KeyError, match="is not in this graph of 6 nodes"):
+        graph.find(al.Tensor(1.0))
+    with pytest.raises(TypeError, match="Graph needs Tensors, got float"):
+        al.Graph([1.0])
+    with pytest.raises(ValueError, match="at least one Tensor"):
+        al.Graph([])
