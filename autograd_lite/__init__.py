@@ -2,6 +2,7 @@
 
 from autograd_lite import nn, optim
 from autograd_lite.check import Comparison, DisagreementError, GradcheckError, compare, gradcheck
+from autograd_lite.draw import Drawing, draw
 from autograd_lite.engine import GradientError, enable_grad, is_grad_enabled, no_grad
 from autograd_lite.graph import Graph, Node
 from autograd_lite.ops.neural import log_softmax, logsumexp, mse, relu, sigmoid, softmax, softplus
@@ -12,6 +13,7 @@ from autograd_lite.transforms import grad, hessian, hvp, jacobian, jvp, value_an
 __all__ = [
     "Comparison",
     "DisagreementError",
+    "Drawing",
     "GradcheckError",
     "GradientError",
     "Graph",
@@ -20,6 +22,7 @@ __all__ = [
     "PrimitiveDefinitionError",
     "Tensor",
     "compare",
+    "draw",
     "enable_grad",
     "grad",
     "gradcheck",

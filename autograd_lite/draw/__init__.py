@@ -1,0 +1,121 @@
+"""Pictures of computations: `draw` makes one, a `Drawing` is one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+from autograd_lite.draw import names as called
+from autograd_lite.draw.dot import Options, picture
+from autograd_lite.draw.drawing import Drawing
+from autograd_lite.graph import Graph
+from autograd_lite.tensor import Tensor
+
+__all__ = ["Drawing", "draw"]
+
+SHOW = ("shape", "value", "grad")
+DIRECTIONS = ("LR", "TB")
+LEAST_NODES = 5
+
+
+def draw(
+    t: Tensor | Iterable[Tensor] | Graph,
+    *,
+    names: Mapping[str, Tensor | NDArray[Any]] | None = None,
+    show: str | Iterable[str] = SHOW,
+    rankdir: str = "LR",
+    legend: bool = True,
+    title: str | None = None,
+    max_nodes: int = 400,
+) -> Drawing:
+    """Draw how a tensor was computed, with the numbers in it.
+
+    Every value is a box with its name, the operation that made it, its shape, its entries (of a
+    large array: least, mean and largest) and its gradient; arrows lead from operands to results.
+    Plain numbers stand in the formulas. Numbers have four significant digits; ``0`` is exact, and
+    ``0.000`` is rounded.
+
+    Parameters
+    ----------
+    t : Tensor, iterable of Tensor, or Graph
+        What was computed.
+    names : mapping of str to Tensor or array, optional
+        What values are called. Other tensors go by their own `Tensor.name`, or else by the name of
+        the local variable of the caller that they are bound to. A bare array goes by the name of
+        the caller's array with the same entries.
+    show : iterable of {"shape", "value", "grad"}
+        What boxes show below the name.
+    rankdir : {"LR", "TB"}
+        Whether the picture runs from left to right or from top to bottom.
+    legend : bool
+        Whether a legend explains the looks of the boxes.
+    title : str, optional
+        Stands above the picture.
+    max_nodes : int
+        Past so many values, stretches of operations are folded into one box, which says so.
+
+    Returns
+    -------
+    Drawing
+        Shows itself in Jupyter; ``.save("picture.svg")`` writes it (also .png, .pdf, .dot).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is none of the choices; the message lists them.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> x, w = al.Tensor(5.0), al.Tensor(1.0, requires_grad=True)
+    >>> loss = (x * w - 42) ** 2
+    >>> loss.backward()
+    >>> print(al.draw(loss))
+    x                     scalar · float64
+    w                     scalar · float64
+    x × w                 scalar · float64
+    x × w − 42            scalar · float64
+    loss = (x × w − 42)²  scalar · float64
+    """
+    options = _options(show, rankdir, legend, title, max_nodes)
+    tensors, arrays = called.split(names)
+    local_tensors, local_arrays = called.from_frame(sys._getframe(1), taken=names or ())
+    graph = t if isinstance(t, Graph) else Graph(_roots(t), local_tensors)
+    return picture(graph, called.by_node(graph, tensors, local_arrays | arrays), options)
+
+
+def _roots(t: Any) -> list[Tensor]:
+    """Return the tensors to be drawn."""
+    roots = [t] if isinstance(t, Tensor) else list(t) if isinstance(t, Iterable) else []
+    for root in roots or [t]:
+        if not isinstance(root, Tensor):
+            raise TypeError(
+                f"draw needs a Tensor, several Tensors in a list, or a Graph; got "
+                f"{type(t).__name__}{'' if root is t else f' with {type(root).__name__} in it'}."
+            )
+    return roots
+
+
+def _options(show: Any, rankdir: Any, legend: Any, title: Any, max_nodes: Any) -> Options:
+    """Check the arguments that choose what a picture shows."""
+    wanted = [show] if isinstance(show, str) else list(show)
+    for part in wanted:
+        if part not in SHOW:
+            raise ValueError(f"show takes any of {_listed(SHOW)}; got {part!r}.")
+    if rankdir not in DIRECTIONS:
+        raise ValueError(
+            f"rankdir is one of {_listed(DIRECTIONS)} (left to right, top to bottom); got "
+            f"{rankdir!r}."
+        )
+    if title is not None and not isinstance(title, str):
+        raise TypeError(f"title is text or None; got {type(title).__name__}.")
+    if not isinstance(max_nodes, int) or isinstance(max_nodes, bool) or max_nodes < LEAST_NODES:
+        raise ValueError(f"max_nodes is a whole number from {LEAST_NODES} up; got {max_nodes!r}.")
+    return Options(tuple(p for p in SHOW if p in wanted), rankdir, bool(legend), title, max_nodes)
+
+
+def _listed(choices: Iterable[str]) -> str:
+    return ", ".join(map(repr, choices))

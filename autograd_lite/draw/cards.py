@@ -1,0 +1,169 @@
+"""A value as a small table in Graphviz's HTML: name, formula, shape, numbers, gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_lite.draw.blocks import (
+    Block,
+    cell,
+    column_widths,
+    gap,
+    line,
+    numbers,
+    row,
+    spacer,
+    table,
+    width_of,
+    words,
+)
+from autograd_lite.draw.fold import Box, Fold
+from autograd_lite.draw.style import GRADIENT, INK, LOOKS, NAME, QUIET, SMALL, TITLE, Look, Role
+from autograd_lite.graph import Node
+
+NARROW = 2  # An array of so few columns leaves room for its gradient beside it.
+
+
+def card(node: Node, role: Role, name: str, formula: str, show: Collection[str]) -> str:
+    """Write the box of one value."""
+    look = LOOKS[role]
+    heading = _heading(look, name, formula or ("" if name else role))
+    rows = [row(cell(heading.html, CELLPADDING=5))]
+    if "shape" in show:
+        rows.append(row(cell(words(_shape(node), QUIET, SMALL), CELLPADDING=2)))
+    body = _body(node, show)
+    if body is None:
+        rows.append(gap(3))
+    else:
+        widest = max(heading.width, width_of(_shape(node), SMALL) if "shape" in show else 0)
+        rows += ["<HR/>", row(cell(body.within(widest).html, CELLPADDING=6))]
+    return framed(look, *rows)
+
+
+def fold_card(fold: Fold) -> str:
+    """Write the box of several values."""
+    look = LOOKS["fold"]
+    first, *others = _contents(fold)
+    rows = [row(cell(words(f"… {first}", look.ink, bold=True), CELLPADDING=6))]
+    rows += [row(cell(words(f"and {text}", QUIET, SMALL), CELLPADDING=2)) for text in others]
+    return framed(look, *rows)
+
+
+def summary(box: Box, name: str, formula: str) -> tuple[str, str]:
+    """Describe a box in a line of text: what it is, and its shape."""
+    if isinstance(box, Fold):
+        return f"… {', '.join(_contents(box))}", ""
+    return " = ".join(filter(None, (name, formula))), _shape(box)
+
+
+def _contents(fold: Fold) -> list[str]:
+    """Count what a fold stands for."""
+    counts = {
+        "operation": fold.count("operation"),
+        "parameter": fold.count("parameter"),
+        "input": fold.count("input", "constant"),
+    }
+    return [f"{n:,} {kind}{'' if n == 1 else 's'}" for kind, n in counts.items() if n]
+
+
+def caption(title: str) -> str:
+    """Write the title of a picture."""
+    return table(row(cell(words(title, INK, TITLE, bold=True), CELLPADDING=8)))
+
+
+def legend(entries: Sequence[tuple[Role, str]], remarks: Sequence[str]) -> str:
+    """Write a sample of every role, and remarks below."""
+    samples: list[str] = []
+    for role, label in entries:
+        look = LOOKS[role]
+        sample = framed(look, row(cell(words(label, look.ink, SMALL), CELLPADDING=4)))
+        samples += [spacer(14), cell(sample)] if samples else [cell(sample)]
+    rows = [gap(16), row(cell(table(row(*samples))))]
+    rows += [row(cell(words(remark, QUIET, SMALL), CELLPADDING=3)) for remark in remarks]
+    return table(*rows)
+
+
+def framed(look: Look, *rows: str) -> str:
+    """Write the table of a box, with the outline of its role."""
+    outline: dict[str, object] = {"COLOR": look.ink}
+    if look.style:
+        outline["STYLE"] = look.style
+    box = table(*rows, BORDER=look.border, BGCOLOR=look.fill, **outline)
+    if look.double:
+        box = table(row(cell(box)), BORDER=1, CELLPADDING=2, **outline)
+    return box
+
+
+def _heading(look: Look, name: str, formula: str) -> Block:
+    """Write ``name = formula``, or whichever of the two there is."""
+    if not name:
+        return line(formula, look.ink, NAME)
+    rest = f" = {formula}" if formula else ""
+    html = words(name, look.ink, NAME, bold=True) + (words(rest, INK, NAME) if rest else "")
+    return Block(html, width_of(name, NAME, bold=True) + width_of(rest, NAME))
+
+
+def _shape(node: Node) -> str:
+    """Write shape and type: ``3×4 · float64``."""
+    dtype = np.asarray(node.value).dtype
+    if not node.shape:
+        return f"scalar · {dtype}"
+    lengths = [f"{length:,}" for length in node.shape]
+    return f"{'×'.join(lengths) if len(lengths) > 1 else f'length {lengths[0]}'} · {dtype}"
+
+
+def _body(node: Node, show: Collection[str]) -> Block | None:
+    """Write the numbers of a value, of its gradient, and what is to be said about that."""
+    value = np.asarray(node.value)
+    shown = "value" in show
+    if "grad" not in show or (node.grad is None and node.kind in ("operation", "constant")):
+        return numbers(value, INK) if shown else None
+    if node.grad is not None:
+        return _with_gradient(value, np.asarray(node.grad), shown)
+    if node.kind == "parameter":
+        grad = line("none yet", QUIET)
+        return _labelled([("value", numbers(value, INK))] * shown + [("grad", grad)])
+    note = line("needs no gradient", QUIET, SMALL)
+    if not shown:
+        return note
+    above = numbers(value, INK).within(note.width)
+    html = table(row(cell(above.html)), gap(5), row(cell(note.within(above.width).html)))
+    return Block(html, max(above.width, note.width))
+
+
+def _with_gradient(value: NDArray[Any], grad: NDArray[Any], shown: bool) -> Block:
+    """Write a gradient beside a narrow value, or below a wide one, column under column."""
+    if not shown:
+        return _labelled([("grad", numbers(grad, GRADIENT))])
+    columns = column_widths(value)
+    if value.ndim and len(columns) <= NARROW:
+        blocks = [("value", numbers(value, INK)), ("grad", numbers(grad, GRADIENT))]
+        return _labelled(blocks, beside=True)
+    above, below = numbers(value, INK, column_widths(grad)), numbers(grad, GRADIENT, columns)
+    return _labelled([("value", above), ("grad", below)])
+
+
+def _labelled(blocks: Sequence[tuple[str, Block]], *, beside: bool = False) -> Block:
+    """Arrange blocks with their labels, side by side or below each other."""
+    labels = max(width_of(label, SMALL) for label, _ in blocks)
+    widest = max(block.width for _, block in blocks)
+    rows: list[str] = []
+    cells: list[str] = []
+    for label, block in blocks:
+        fitted = block if beside else block.within(widest, centred=False)
+        color = GRADIENT if label == "grad" else QUIET
+        pair = [
+            cell(words(label, color, SMALL), ALIGN="RIGHT"),
+            spacer(6),
+            cell(fitted.html, ALIGN="LEFT"),
+        ]
+        cells += [spacer(12), *pair] if cells else pair
+        rows += [gap(5), row(*pair)] if rows else [row(*pair)]
+    if not beside:
+        return Block(table(*rows), labels + 6 + widest)
+    width = sum(width_of(label, SMALL) + 6 + block.width for label, block in blocks)
+    return Block(table(row(*cells)), width + 12 * (len(blocks) - 1))

@@ -1,0 +1,153 @@
+"""A computation as DOT text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from autograd_lite.draw import cards
+from autograd_lite.draw.drawing import Drawing
+from autograd_lite.draw.fold import Box, Fold, Plan, plan
+from autograd_lite.draw.formulas import LONGEST_NAME, formulas, is_inline, printable, shortened
+from autograd_lite.draw.style import FONT, LINE, Role
+from autograd_lite.graph import Graph, Node, write
+
+LONGEST_TOOLTIP = 300
+GRAPH = {"bgcolor": "white", "fontname": FONT, "pad": "0.2", "nodesep": "0.3", "ranksep": "0.45"}
+LEGEND: dict[Role, str] = {
+    "input": "input",
+    "parameter": "parameter",
+    "constant": "constant",
+    "result": "result",
+    "output": "output",
+    "fold": "folded",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a picture shows; the fields are parameters of `draw`."""
+
+    show: tuple[str, ...]
+    rankdir: str
+    legend: bool
+    title: str | None
+    max_nodes: int
+
+
+def picture(graph: Graph, names: Mapping[str, str], options: Options) -> Drawing:
+    """Write a computation as DOT text.
+
+    Parameters
+    ----------
+    graph : Graph
+        The computation.
+    names : mapping of str to str
+        What the user calls the values, by the identifier of their nodes.
+    options : Options
+        What is shown.
+    """
+    import graphviz
+
+    planned = plan(graph, names, options.max_nodes)
+    short = {key: shortened(printable(name), LONGEST_NAME) for key, name in names.items()}
+    titles, written = formulas(graph, short, {box.id for box in planned.boxes})
+    outputs = {node.id: node for node in graph.outputs}
+    roles = {box.id: _role(box, outputs) for box in planned.boxes}
+    dot = graphviz.Digraph(
+        "computation",
+        graph_attr={**GRAPH, "rankdir": options.rankdir, **_caption(options.title)},
+        node_attr={"shape": "plain", "fontname": FONT},
+        edge_attr={"color": LINE, "penwidth": "1.2", "arrowsize": "0.8"},
+    )
+    below = {"peripheries": "0"}
+    if options.legend:
+        below |= _legend(set(roles.values()), _remarks(graph, planned, options))
+    listing = []
+    with dot.subgraph(name="cluster_values", graph_attr=below) as body:
+        for box in planned.boxes:
+            name, formula = titles.get(box.id, ""), written.get(box.id, "")
+            if isinstance(box, Fold):
+                label, hint = cards.fold_card(box), _fold_tooltip(box)
+            else:
+                label = cards.card(box, roles[box.id], name, formula, options.show)
+                hint = _tooltip(graph, box, names)
+            body.node(
+                box.id,
+                f"<{label}>",
+                tooltip=graphviz.escape(hint),
+                _attributes={"class": roles[box.id]},
+            )
+            listing.append(cards.summary(box, name, formula))
+        for start, end in planned.edges():
+            body.edge(start, end)
+    subject = ", ".join(titles.get(key) or written.get(key, key) for key in outputs)
+    return Drawing(dot.source, options.title or subject, tuple(listing))
+
+
+def _role(box: Box, outputs: Collection[str]) -> Role:
+    """Return what a box is in the computation."""
+    if isinstance(box, Fold):
+        return "fold"
+    if box.kind != "operation":
+        return box.kind
+    return "output" if box.id in outputs else "result"
+
+
+def _caption(title: str | None) -> dict[str, str]:
+    """Return the attributes that put a title above."""
+    if not title:
+        return {}
+    return {"label": f"<{cards.caption(printable(title))}>", "labelloc": "t"}
+
+
+def _legend(roles: Collection[Role], remarks: Sequence[str]) -> dict[str, str]:
+    """Return the attributes that put a legend below."""
+    entries = [(role, label) for role, label in LEGEND.items() if role in roles]
+    return {"label": f"<{cards.legend(entries, remarks)}>", "labelloc": "b"}
+
+
+def _remarks(graph: Graph, planned: Plan, options: Options) -> list[str]:
+    """Say what the boxes leave open."""
+    remarks = []
+    if "grad" in options.show:
+        visible = [box for box in planned.boxes if isinstance(box, Node)]
+        done = any(node.grad is not None for node in visible)
+        inner = any(node.kind == "operation" and node.grad is None for node in visible)
+        if done and inner:
+            remarks.append("grad of a result: kept if retain_grad() was called before backward()")
+    folded = sum(len(fold.nodes) for fold in planned.folds)
+    if folded:
+        remarks.append(
+            f"{folded:,} of {len(graph):,} values are folded; max_nodes={options.max_nodes} "
+            f"is how many are drawn one by one"
+        )
+    return remarks
+
+
+def _tooltip(graph: Graph, node: Node, names: Mapping[str, str]) -> str:
+    """Say in full what a box may have had to shorten."""
+    name = printable(names.get(node.id, node.id))
+    line = name
+    if node.primitive is not None:
+        operands = [_operand(graph[x], names) for x in node.operands]
+        line = f"{name} = {printable(write(node, operands))}"
+    value = np.asarray(node.value)
+    return f"{shortened(line, LONGEST_TOOLTIP)}\n{node.kind} {value.shape} {value.dtype}"
+
+
+def _operand(node: Node, names: Mapping[str, str]) -> str:
+    """Return what an operand is called in NumPy code."""
+    if is_inline(node):
+        return f"{node.value}"
+    return printable(names.get(node.id, node.id))
+
+
+def _fold_tooltip(fold: Fold) -> str:
+    """Say which operations a fold stands for, the most frequent first."""
+    counts = Counter(node.primitive.name for node in fold.nodes if node.primitive is not None)
+    found = ", ".join(f"{count:,} {name}" for name, count in counts.most_common(8))
+    return f"{len(fold.nodes):,} values: {found}" if found else f"{len(fold.nodes):,} values"

@@ -1,0 +1,115 @@
+"""A finished picture."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+FORMATS = (".svg", ".png", ".pdf", ".dot")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Drawing:
+    """A picture of a computation as it was when `draw` was called; later changes do not show.
+
+    In Jupyter it shows itself. Pictures are laid out by Graphviz, which pygraphviz's wheels carry;
+    the DOT text needs no layout.
+
+    Parameters
+    ----------
+    source : str
+        The picture as DOT text: the same for the same program.
+    subject : str
+        What it shows.
+    listing : tuple of (str, str)
+        What stands in its boxes, and shapes.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> w = al.Tensor(1.0, requires_grad=True, name="w")
+    >>> drawing = al.draw(5 * w)
+    >>> drawing
+    <Drawing of 5 × w: 2 boxes; .save("picture.svg") writes it>
+    >>> drawing.source.partition(" ")[0]
+    'digraph'
+    """
+
+    source: str
+    subject: str
+    listing: tuple[tuple[str, str], ...]
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture to a file, in the format that the extension says.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Ends in ``.svg``, ``.png`` (two dots per point), ``.pdf`` or ``.dot``. Missing folders
+            are made.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        ValueError
+            If the extension is another one.
+        LayoutError
+            If pygraphviz is missing or broken; the message says how to mend that.
+        """
+        path = Path(path)
+        kind = path.suffix.lower()
+        if kind not in FORMATS:
+            raise ValueError(
+                f"save: the extension says the format, and {path.name!r} "
+                f"{f'has {path.suffix!r}' if kind else 'has none'}. Known are "
+                f"{', '.join(FORMATS)}."
+            )
+        content = self._rendered(kind)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return path
+
+    def svg(self) -> str:
+        """Return the picture as the text of an SVG element, to be put into a page or a file."""
+        from autograd_lite.draw.svg import svg
+
+        return svg(self.source, f"Computation of {self.subject}")
+
+    def _rendered(self, kind: str) -> bytes:
+        """Return the contents of a file of some kind."""
+        if kind == ".dot":
+            return self.source.encode()
+        if kind == ".svg":
+            return self.svg().encode()
+        from autograd_lite.draw.render import render
+
+        (content,) = render(self.source, kind.removeprefix("."))
+        return content
+
+    def _repr_svg_(self) -> str:
+        """Show the picture in Jupyter."""
+        return self.svg()
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """Show the picture in Jupyter, or what it says where it cannot be laid out."""
+        del include, exclude  # What a front end cannot show, it ignores.
+        from autograd_lite.draw.render import LayoutError
+
+        try:
+            return {"text/plain": repr(self), "image/svg+xml": self.svg()}
+        except LayoutError as error:
+            return {"text/plain": f"{self}\n{error}"}
+
+    def __str__(self) -> str:
+        width = max(len(what) for what, _ in self.listing)
+        return "\n".join(f"{what:<{width}}  {shape}".rstrip() for what, shape in self.listing)
+
+    def __repr__(self) -> str:
+        count = len(self.listing)
+        boxes = f"{count} box{'' if count == 1 else 'es'}"
+        return f'<Drawing of {self.subject}: {boxes}; .save("picture.svg") writes it>'

@@ -1,0 +1,161 @@
+"""What values are called in a picture, and how their operations are written there.
+
+The notation of an operation is Python or LaTeX; a picture has room for neither. `formula` makes
+from the same entry the short form of a textbook: ``σ(z1)``, ``(l2 − y)²``, ``syn1ᵀ``.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from autograd_lite.draw.digits import number, superscript
+from autograd_lite.graph import Graph, Node
+from autograd_lite.notation import ATOM, LOOSE, POWER, PRODUCT, SIGN, Choice, Notation, Written
+
+LONGEST_NAME = 28
+LONGEST_FORMULA = 40
+LONGEST_PART = 22
+"""A longer formula is not repeated inside the formula of the next operation."""
+
+_INFIX = re.compile(r"\{a(?::\w+)?\} (\S+) \{b(?::\w+)?\}")
+_OPERATORS = {"*": "×", "-": "−", "**": "^"}
+_JOINERS = "\u200c\u200d"  # Emoji and several scripts are spelled with them.
+
+
+def printable(text: str) -> str:
+    """Write a name on one line, with what cannot be seen or drawn as an escape sequence."""
+    return "".join(
+        c
+        if c == " " or c in _JOINERS or unicodedata.category(c)[0] not in "CZ"
+        else c.encode("unicode_escape").decode("ascii")
+        for c in text
+    )
+
+
+def shortened(text: str, limit: int) -> str:
+    """Replace the middle of a long text by an ellipsis."""
+    if len(text) <= limit:
+        return text
+    tail = limit // 2
+    return f"{text[: limit - tail - 1]}…{text[-tail:]}"
+
+
+def is_inline(node: Node) -> bool:
+    """Say whether a node is a plain number, which is written where it is used and not drawn."""
+    return node.kind == "constant" and np.ndim(node.value) == 0
+
+
+def formulas(
+    graph: Graph, names: Mapping[str, str], visible: Collection[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Write the operation of every visible node in terms of its operands.
+
+    Parameters
+    ----------
+    graph : Graph
+        The computation.
+    names : mapping of str to str
+        What nodes are called, by their identifier; the others get names here where one is needed.
+    visible : collection of str
+        Identifiers of the nodes that are drawn.
+
+    Returns
+    -------
+    names, formulas : dict of str to str
+        By identifier, for the visible nodes that have one.
+    """
+    names = dict(names)
+    called: dict[str, Written] = {}
+    texts: dict[str, str] = {}
+    for node in graph:
+        if is_inline(node):
+            called[node.id] = _literal(node)
+        if node.id not in visible:
+            continue
+        made = None
+        if node.primitive is not None:
+            made = formula(node, [called.get(x, Written("…")) for x in node.operands])
+            texts[node.id] = shortened(made.text, LONGEST_FORMULA)
+        if node.id not in names and not (made and _is_part(graph, node, made.text)):
+            names[node.id] = node.id
+        called[node.id] = Written(names[node.id]) if node.id in names else made or Written("")
+    return names, texts
+
+
+def _literal(node: Node) -> Written:
+    """Write a plain number where it is used."""
+    text = number(node.value)
+    if "×" in text:
+        return Written(text, PRODUCT)
+    return Written(text, SIGN if text.startswith("−") else ATOM)
+
+
+def _is_part(graph: Graph, node: Node, text: str) -> bool:
+    """Say whether a nameless result is written out where it is used, as in ``(l2 − y)²``."""
+    consumers = graph.consumers(node)
+    once = len(consumers) == 1 and consumers[0].operands.count(node.id) == 1
+    return not consumers or (once and len(text) <= LONGEST_PART)
+
+
+def formula(node: Node, operands: Sequence[Written]) -> Written:
+    """Write the operation of a node, given its operands."""
+    primitive = node.primitive
+    assert primitive is not None  # Leaves have no formula.
+    names = primitive.operands
+    if primitive.variadic:
+        names = tuple(f"{names[0]}{i}" for i in range(len(operands)))
+    notation, parameters = primitive.notation, dict(node.parameters)
+    if isinstance(notation, Choice):
+        chosen = notation.of(parameters)
+        del parameters[notation.parameter]  # The symbol says it.
+        notation = chosen
+    given = dict(zip(names, operands, strict=True))
+    power = _power(notation, operands)
+    picture = _picture(notation, primitive.name, names, parameters != primitive.defaults)
+    return power or picture.python(given, parameters, primitive.defaults)
+
+
+def _power(notation: Notation, operands: Sequence[Written]) -> Written | None:
+    """Write an integer power with a raised exponent."""
+    if "**" not in notation.python_template or len(operands) != 2:
+        return None
+    base, exponent = operands
+    digits = exponent.text.replace("−", "-")
+    if not re.fullmatch(r"-?\d+", digits):
+        return None
+    text = base.text if base.precedence > POWER else f"({base.text})"
+    return Written(text + superscript(digits), POWER)
+
+
+def _picture(notation: Notation, name: str, operands: Sequence[str], changed: bool) -> Notation:
+    """Make the notation for pictures, from the symbol of an operation and its Python template.
+
+    A symbol can be a pattern: ``x`` in ``|x|`` and ``(−)`` in ``½Σ(−)²`` stand for the operands. A
+    raised letter follows its operand. Anything else is the name of a function.
+    """
+    symbol, python, precedence = notation.symbol, notation.python_template, notation.precedence
+    first, last = operands[0], operands[-1]
+    infix = _INFIX.fullmatch(python)
+    if infix:
+        template = python.replace(f" {infix[1]} ", f" {_OPERATORS.get(infix[1], infix[1])} ")
+    elif python == f"{symbol}{{{first}}}":
+        template = python.replace("-", "−")
+    elif "(−)" in symbol:
+        template = symbol.replace("(−)", f"({{{first}:sum}} − {{{last}:sum_right}})")
+    elif re.fullmatch(r"[^A-Za-z]+x[^A-Za-z]*|x[^A-Za-z]+", symbol):
+        template = symbol.replace("x", f"{{{first}:{'tight' if precedence == POWER else 'loose'}}}")
+    elif symbol == "[ ]":
+        template = python
+    elif symbol == "[ ]=":
+        template, precedence = f"{{{first}}} with [{{index}}] = {{{last}:loose}}", LOOSE
+    elif unicodedata.category(symbol[0]) == "Lm" and not changed:
+        template, precedence = f"{{{first}}}{symbol}", ATOM
+    else:
+        function = name if unicodedata.category(symbol[0]) == "Lm" else symbol
+        template, precedence = f"{function}({{operands}}{{parameters}})", ATOM
+    return replace(notation, python_template=template, precedence=precedence)

@@ -1,0 +1,92 @@
+"""What the user calls the values of a computation."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from types import FrameType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_lite.graph import Graph, names_in
+from autograd_lite.tensor import Tensor
+
+
+def split(
+    names: Mapping[str, Any] | None,
+) -> tuple[dict[str, Tensor], dict[str, NDArray[Any]]]:
+    """Sort the names that were given to `draw` into those of tensors and those of arrays.
+
+    Raises
+    ------
+    TypeError
+        If `names` is no mapping from text to tensors or arrays.
+    """
+    if not isinstance(names, Mapping | None):
+        raise TypeError(
+            f"names must map names to tensors, as in names={{'loss': loss}}; got "
+            f"{type(names).__name__}."
+        )
+    tensors, arrays = {}, {}
+    for name, value in (names or {}).items():
+        if not isinstance(name, str):
+            raise TypeError(f"names: a name is text, got {name!r} of type {type(name).__name__}.")
+        if isinstance(value, Tensor):
+            tensors[name] = value
+        elif isinstance(value, np.ndarray):
+            arrays[name] = value
+        else:
+            raise TypeError(
+                f"names[{name!r}] must be a Tensor or an array, got {type(value).__name__}."
+            )
+    return tensors, arrays
+
+
+def from_frame(
+    frame: FrameType, taken: Container[str]
+) -> tuple[dict[str, Tensor], dict[str, NDArray[Any]]]:
+    """Return the tensors and the arrays that local variables are bound to, but for some names."""
+    tensors = {name: x for name, x in names_in(frame).items() if name not in taken}
+    arrays = {
+        name: value
+        for name, value in frame.f_locals.items()
+        if isinstance(value, np.ndarray) and not name.startswith("_") and name not in taken
+    }
+    return tensors, arrays
+
+
+def by_node(
+    graph: Graph, tensors: Mapping[str, Tensor], arrays: Mapping[str, NDArray[Any]]
+) -> dict[str, str]:
+    """Name the nodes of a graph, by identifier.
+
+    Names that are given here come before those that the graph knows. A node that shows a copy of
+    an array (every bare operand is one) is called like the one array that has the same entries.
+    """
+    called: dict[int, str] = {}
+    for name, tensor in tensors.items():
+        called.setdefault(id(tensor), name)
+    names: dict[str, str] = {}
+    for node in graph:
+        known = called.get(id(node.tensor)) or node.name
+        if not known and node.kind in ("constant", "input") and np.ndim(node.value):
+            known = _same(node.value, arrays)
+        if known:
+            names[node.id] = known
+    return names
+
+
+def _same(value: NDArray[Any], arrays: Mapping[str, NDArray[Any]]) -> str | None:
+    """Return the name of the array with these entries, if it is the only one."""
+    found = {
+        name: id(array)
+        for name, array in arrays.items()
+        if array.shape == value.shape and array.dtype == value.dtype and _equal(array, value)
+    }
+    return next(iter(found)) if len(set(found.values())) == 1 else None
+
+
+def _equal(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    """Compare entry by entry; two that are nan are equal."""
+    return bool(((a == b) | ((a != a) & (b != b))).all())

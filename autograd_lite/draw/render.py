@@ -1,0 +1,102 @@
+"""Layout and rendering by Graphviz, in a process of its own.
+
+Graphviz comes inside pygraphviz's wheels. It is a C library that prints warnings to the terminal,
+that is not safe to use from several threads, and that can bring a process down, so it runs in
+another one: nothing that it prints is seen, and a crash is an error message. The fonts in
+``fonts/`` make a picture look the same everywhere, on a machine without any font too.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+HERE = Path(__file__).parent
+FIX = 'python -m pip install --upgrade --force-reinstall "pygraphviz>=2"'
+
+# What the fonts of this package surely cover; for anything else those of the system are asked.
+_COVERED = [(0x20, 0x17F), (0x370, 0x45F), (0x1D2C, 0x1D6A), (0x2010, 0x2027), (0x2070, 0x209C)]
+_COVERED += [(0x2190, 0x2195)] + [(ord(c), ord(c)) for c in "\n\t∂∆∏∑−√∞∫≈≠≤≥"]
+
+_FONTS = """<?xml version="1.0"?>
+<fontconfig>
+  <dir>{fonts}</dir>
+  {system}
+  <cachedir>{cache}</cachedir>
+  <match target="pattern">
+    <test name="family" qual="any"><string>Arial</string></test>
+    <edit name="family" mode="prepend" binding="strong"><string>Picture Sans</string></edit>
+  </match>
+</fontconfig>
+"""
+_SYSTEM = '<include ignore_missing="yes">/etc/fonts/fonts.conf</include>'
+
+
+class LayoutError(RuntimeError):
+    """Graphviz is missing, cannot be loaded, or failed."""
+
+
+def render(dot: str, *formats: str) -> tuple[bytes, ...]:
+    """Lay DOT text out, and return it in Graphviz's formats.
+
+    Raises
+    ------
+    LayoutError
+        With the command that mends it, if pygraphviz is missing or broken.
+    """
+    with tempfile.TemporaryDirectory(prefix="autograd_lite-") as folder:
+        environment = os.environ | {"FONTCONFIG_FILE": _font_configuration(dot, Path(folder))}
+        environment.pop("GVBINDIR", None)  # Plugins of another Graphviz would not fit.
+        command = [sys.executable, "-I", "-S", str(HERE / "layout.py"), _site(), folder, *formats]
+        done = subprocess.run(
+            command, input=dot.encode(), capture_output=True, env=environment, check=False
+        )
+        if done.returncode:
+            raise LayoutError(_explained(done.returncode, done.stderr.decode(errors="replace")))
+        return tuple(Path(folder, f"picture.{kind}").read_bytes() for kind in formats)
+
+
+def _site() -> str:
+    """Return the folder that pygraphviz is installed in."""
+    try:
+        found = importlib.util.find_spec("pygraphviz")
+    except ValueError:  # Somebody has put a module without a specification in its place.
+        found = None
+    if found is None or not found.submodule_search_locations:
+        raise LayoutError(
+            f"Drawing needs pygraphviz, which carries the layout engine, and it is not installed. "
+            f"Install it with:\n    {FIX}\n.save('x.dot') and .source work without it."
+        )
+    return str(Path(found.submodule_search_locations[0]).parent)
+
+
+def _font_configuration(dot: str, folder: Path) -> str:
+    """Write a configuration for fontconfig, and return its path."""
+    own = all(any(low <= ord(c) <= high for low, high in _COVERED) for c in set(dot))
+    text = _FONTS.format(
+        fonts=escape(str(HERE / "fonts")),
+        system="" if own else _SYSTEM,
+        cache=escape(str(folder / "cache")),
+    )
+    path = folder / "fonts.conf"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def _explained(status: int, stderr: str) -> str:
+    """Say why the layout process failed, and what to do."""
+    last = stderr.strip().rpartition("\n")[2]
+    if "ImportError" in last or "ModuleNotFoundError" in last:
+        return (
+            f"pygraphviz is installed, but cannot be loaded: {last}\nReinstall it with:\n    {FIX}"
+        )
+    what = f"was ended by signal {-status}" if status < 0 else f"failed: {last}"
+    return (
+        f"The layout engine {what}. Smaller pictures may work: draw(..., max_nodes=100). "
+        f".save('x.dot') and .source work without it."
+    )

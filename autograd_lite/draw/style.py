@@ -1,0 +1,38 @@
+"""The look of a picture: what distinguishes the roles, and the sizes of type.
+
+Every role differs in its outline as well as in its hue, so that a grey print keeps them apart. The
+hues are those of Okabe and Ito's palette, darkened to be legible as type on white.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["input", "parameter", "constant", "result", "output", "fold"]
+
+FONT = "Arial"  # Helvetica, Liberation Sans and Arimo have the same widths.
+TITLE, NAME, TEXT, SMALL = 18, 15, 13, 11  # Sizes of type, in points.
+INK, QUIET, LINE = "#1B1F24", "#5B6470", "#59626D"
+GRADIENT, ALARM = "#A33B00", "#B3261E"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Outline and colours of the boxes of one role."""
+
+    ink: str
+    fill: str
+    border: int = 1
+    style: str = ""
+    double: bool = False
+
+
+LOOKS: dict[Role, Look] = {
+    "input": Look(ink="#00664A", fill="#E8F5F0"),
+    "parameter": Look(ink="#8F5300", fill="#FFF3DC", border=2),
+    "constant": Look(ink="#4A525C", fill="#F4F5F6", style="DASHED"),
+    "result": Look(ink="#005A92", fill="#EAF3FA", style="ROUNDED"),
+    "output": Look(ink="#8A2F66", fill="#FAEDF4", style="ROUNDED", double=True),
+    "fold": Look(ink="#4A525C", fill="#FFFFFF", style="ROUNDED,DOTTED"),
+}
