@@ -1,0 +1,189 @@
+"""The article networks: every number, every gradient, every step; and that a failure shows."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from autograd_lite import nn
+from models import NETWORKS
+from models.__main__ import main
+from models.experiment import Fact, distance_in_ulps
+from models.two_layers import ElevenLines
+from models.two_two_one import Groups
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def run(request):
+    return NETWORKS[request.param]().run()
+
+
+def test_every_number_gradient_and_step_agrees_with_the_article(run):
+    assert run.problems == []
+    assert run.facts
+    assert run.steps == run.experiment.epochs * len(run.experiment.samples())
+
+
+def test_gradients_are_compared_at_the_start_on_the_way_and_at_the_end(run):
+    assert min(run.comparisons) == 0
+    assert max(run.comparisons) == run.steps - 1
+    assert len(run.comparisons) == min(5, run.steps)
+    for comparison in run.comparisons.values():
+        assert set(run.start) <= {row.name for row in comparison}
+        assert all(row.oracle == "complex step" for row in comparison)
+
+
+def test_networks_are_composed_of_modules_and_hold_nothing_else(run):
+    kinds = {type(module) for _, module in run.net.modules()} - {type(run.net)}
+    assert kinds <= {nn.Linear, nn.Sigmoid}
+    assert nn.Linear in kinds
+    assert isinstance(run.experiment.criterion, nn.MSE)
+
+
+def test_the_first_step_is_kept_with_all_its_gradients(run):
+    assert all(node.grad is not None for node in run.graph if node.requires_grad)
+    assert run.graph.outputs[0].name == "loss"
+
+
+@pytest.mark.parametrize(
+    ("network", "says", "truth"),
+    [
+        ("one-weight", "derivative = delta * input", "It is half of it"),
+        ("one-weight", "off by about 0.02", "The prediction is off by 0.1173"),
+        ("repeat-diverges", "delta tells", "gradient at the prediction"),
+        ("sigmoid-neuron", "between -1 or 1", "always between 0 and 1"),
+    ],
+)
+def test_where_an_article_errs_it_is_said(network, says, truth):
+    experiment = NETWORKS[network]()
+    findings = experiment.run().findings
+    (finding,) = [finding for finding in findings if says in finding.says]
+    assert truth in finding.truth
+    if finding.evidence is not None:
+        assert finding.evidence.failures[-1].verdict == "by hand is wrong"
+
+
+def test_the_dropped_factor_two_is_found_by_the_tool():
+    finding = NETWORKS["one-weight"]().run().findings[0]
+    assert finding.evidence["w"].ratio == 0.5
+
+
+def test_another_seed_trains_as_well_but_its_numbers_are_not_judged():
+    run = Groups().run(seed=3)
+    assert run.problems == []
+    assert [fact.what for fact in run.judged] == [
+        "demo neuron", "demo network", "mse([1, 0, 0, 1], [0, 0, 0, 0])",
+    ]  # fmt: skip
+
+
+# -------------------------------------------------------------------- failures must show
+
+
+class WithoutSlope(Groups):
+    """Leaves the slope of the output's sigmoid out of one derivative."""
+
+    def by_hand(self, w, x, y):
+        right = super().by_hand(w, x, y)
+        return {**right, "out.bias": right["y_pred"]}
+
+
+class Unrounded(ElevenLines):
+    """Takes steps that are a little too long."""
+
+    epochs = 50
+
+    def update_by_hand(self, w, x, y):
+        gradients = self.by_hand(w, x, y)
+        return {name: w[name] - (1 + 1e-12) * gradients[name] for name in w}
+
+
+def test_a_wrong_derivation_is_a_problem_that_names_tensor_and_side():
+    problems = WithoutSlope().run().problems
+    assert any(
+        p.startswith("gradient of out.bias before step 1: by hand is wrong") for p in problems
+    )
+
+
+def test_steps_that_part_are_a_problem():
+    assert any("come to differ by" in problem for problem in Unrounded().run().problems)
+
+
+@pytest.mark.parametrize(
+    ("fact", "ok"),
+    [
+        (Fact("", 0.5, 0.5), True),
+        (Fact("", 0.5, np.nextafter(0.5, 1)), False),
+        (Fact("", 0.12345678, 0.123456783, 8), True),
+        (Fact("", 0.12345678, 0.12345679, 8), False),
+        (Fact("", [1.0, 2.0], [1.0, 2.5], within=0.4), False),
+        (Fact("", [1.0, 2.0], [1.0], within=9.0), False),
+        (Fact("", 1.0, np.nan), False),
+    ],
+)
+def test_a_fact_holds_exactly_as_far_as_the_article_says_it(fact, ok):
+    assert fact.ok is ok
+
+
+def test_distance_is_counted_in_the_last_place_of_the_largest_entry():
+    a = {"w": np.array([1.0, 1e-9])}
+    b = {"w": np.array([1.0, 1e-9 + 3 * np.spacing(1.0)])}
+    assert distance_in_ulps(a, b) == pytest.approx(3, rel=1e-6)
+    assert distance_in_ulps(a, a) == 0
+
+
+# -------------------------------------------------------------------- the command
+
+
+def test_the_command_trains_prints_and_draws(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")  # So that no cell is wrapped.
+    assert main(["one-weight", "repeat-once", "--out", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "predict(5)" in out
+    assert "41.88266515825944" in out
+    assert "by hand = 0.5 × autodiff" in out
+    assert "Summary" in out
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"one-weight.svg", "one-weight.png", "one-weight-loss.png"} <= names
+    assert {"repeat-once.svg", "repeat-once.png"} <= names
+    assert "pred" in (tmp_path / "one-weight.svg").read_text()
+
+
+def test_the_command_fails_when_a_comparison_does(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(NETWORKS, "two-two-one", WithoutSlope)
+    assert main(["two-two-one", "--out", str(tmp_path)]) == 1
+    assert "gradient of out.bias" in capsys.readouterr().out
+
+
+def test_the_command_lists_its_networks(capsys):
+    assert main(["--list"]) == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in listed] == list(NETWORKS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["two-layer"], "no network two-layer; there are one-weight"),
+        (["--seed", "-1"], "--seed must be from 0 to 4294967295, got -1"),
+        (["--seed", "one"], "invalid int value"),
+        (["--out", __file__], "must be a folder"),
+    ],
+)
+def test_wrong_usage_is_explained(arguments, message, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_without_its_extra_the_command_says_what_to_install():
+    program = (
+        "import sys; sys.modules['rich'] = None; sys.modules['rich.console'] = None\n"
+        "from models.__main__ import main; sys.exit(main(['repeat-once']))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 2
+    assert "pip install 'autograd_lite[models]'" in result.stderr
