@@ -1,0 +1,79 @@
+"""Who is timed: one module each, with one function for every workload that it can express.
+
+A new contestant is a module here and its line in `CONTESTANTS`. The function ``mlp`` of a module,
+say, is given the data of the workload ``mlp`` and returns two functions: one does a training step,
+the other reads the parameters. What users do once, like wrapping the data, is done before the
+first step; all the rest is done in the step. Every peer is written in its own idiom, and where it
+has several, in the fastest.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from types import ModuleType
+from typing import NamedTuple
+
+HAND = "numpy"
+"""The key of the hand-written steps, which everybody is held against."""
+
+CONTROL = "control"
+"""The key of the hand-written steps in a second process: the same again, to show the noise."""
+
+OURS = "autograd_lite"
+
+
+class Contestant(NamedTuple):
+    """A library, or a way of using one.
+
+    Attributes
+    ----------
+    key : str
+        What the command line and JSON call it.
+    title : str
+        What tables call it.
+    module : str
+        Where its steps are, in this package.
+    distribution : str
+        Which installed package to ask for the version.
+    peer : bool
+        Whether it is an eager library that we want to be ahead of.
+    """
+
+    key: str
+    title: str
+    module: str
+    distribution: str
+    peer: bool = True
+
+
+CONTESTANTS: tuple[Contestant, ...] = (
+    Contestant(HAND, "hand-written", "by_hand", "numpy", peer=False),
+    Contestant(CONTROL, "control", "by_hand", "numpy", peer=False),
+    Contestant(OURS, "autograd_lite", "ours", "autograd_lite", peer=False),
+    Contestant("nn", "… with nn", "ours_nn", "autograd_lite", peer=False),
+    Contestant("torch", "PyTorch", "pytorch", "torch"),
+    Contestant("autograd", "HIPS autograd", "hips_autograd", "autograd"),
+    Contestant("mygrad", "MyGrad", "my_grad", "mygrad"),
+    Contestant("micrograd", "micrograd", "micro_grad", "micrograd"),
+    Contestant("jax", "JAX eager", "jax_eager", "jax"),
+    Contestant("jax-jit", "JAX jit", "jax_compiled", "jax", peer=False),
+)
+
+
+def load(contestant: Contestant) -> ModuleType | None:
+    """Import a contestant's module; None where the library is not installed."""
+    try:
+        return importlib.import_module(f"{__name__}.{contestant.module}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("benchmarks"):
+            raise
+        return None
+
+
+def version(contestant: Contestant) -> str:
+    """Return the installed version of a contestant's library."""
+    try:
+        return importlib.metadata.version(contestant.distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "source tree"

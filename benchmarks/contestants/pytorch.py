@@ -1,0 +1,129 @@
+"""Steps in PyTorch: plain tensors and an update under no_grad.
+
+That is its fastest eager form on small networks: torch.nn and torch.optim cost more.
+"""
+
+# ruff: noqa: D103  (a function does one step of the workload it is named after)
+# mypy: disallow-untyped-calls=False
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.workloads import Array, Run
+
+
+def _parameters(*values: Any) -> list[torch.Tensor]:
+    return [torch.tensor(np.asarray(value), requires_grad=True) for value in values]
+
+
+def _descend(parameters: list[torch.Tensor], rate: float) -> None:
+    with torch.no_grad():
+        for p in parameters:
+            p.sub_(p.grad, alpha=rate)  # type: ignore[arg-type]
+            p.grad = None
+
+
+def one_weight(w: float, x: float, goal: float, alpha: float) -> Run:
+    weights = _parameters(w)
+    (weight,) = weights
+
+    def step() -> None:
+        ((weight * x - goal) ** 2).backward()
+        _descend(weights, alpha / 2)
+
+    return step, lambda: [weight.detach().numpy()]
+
+
+def neuron(x: Array, y: Array, w: Array) -> Run:
+    inputs, targets = torch.tensor(x), torch.tensor(y)
+    weights = _parameters(w)
+    (weight,) = weights
+
+    def step() -> None:
+        out = torch.sigmoid(inputs @ weight)
+        torch.nn.functional.mse_loss(out, targets, reduction="sum").backward()
+        _descend(weights, 0.5)
+
+    return step, lambda: [weight.detach().numpy()]
+
+
+def two_layers(x: Array, y: Array, w1: Array, w2: Array) -> Run:
+    inputs, targets = torch.tensor(x), torch.tensor(y)
+    weights = _parameters(w1, w2)
+    v1, v2 = weights
+
+    def step() -> None:
+        out = torch.sigmoid(torch.sigmoid(inputs @ v1) @ v2)
+        torch.nn.functional.mse_loss(out, targets, reduction="sum").backward()
+        _descend(weights, 0.5)
+
+    return step, lambda: [p.detach().numpy() for p in weights]
+
+
+def per_sample(x: Array, y: Array, w1: Array, b1: Array, w2: Array, b2: Array, rate: float) -> Run:
+    samples = itertools.cycle(
+        [(torch.tensor(a[None]), torch.tensor([[b]])) for a, b in zip(x, y, strict=True)]
+    )
+    parameters = _parameters(w1, b1, w2, b2)
+    v1, c1, v2, c2 = parameters
+
+    def step() -> None:
+        row, target = next(samples)
+        out = torch.sigmoid(torch.addmm(c2, torch.sigmoid(torch.addmm(c1, row, v1)), v2))
+        torch.nn.functional.mse_loss(out, target).backward()
+        _descend(parameters, rate)
+
+    return step, lambda: [p.detach().numpy() for p in parameters]
+
+
+def chain(x: Array, scale: float, shift: float, links: int, rate: float) -> Run:
+    parameters = _parameters(x)
+
+    def step() -> None:
+        y = parameters[0]
+        for _ in range(links):
+            y = torch.sin(y * scale + shift)
+        y.sum().backward()
+        _descend(parameters, rate)
+
+    return step, lambda: [p.detach().numpy() for p in parameters]
+
+
+def mlp(
+    x: Array,
+    y: Array,
+    w1: Array,
+    b1: Array,
+    w2: Array,
+    b2: Array,
+    w3: Array,
+    b3: Array,
+    rate: float,
+) -> Run:
+    inputs, targets = torch.tensor(x), torch.tensor(y)
+    parameters = _parameters(w1, b1, w2, b2, w3, b3)
+    v1, c1, v2, c2, v3, c3 = parameters
+
+    def step() -> None:
+        h = torch.tanh(torch.addmm(c1, inputs, v1))
+        h = torch.tanh(torch.addmm(c2, h, v2))
+        torch.nn.functional.mse_loss(torch.addmm(c3, h, v3), targets).backward()
+        _descend(parameters, rate)
+
+    return step, lambda: [p.detach().numpy() for p in parameters]
+
+
+def elementwise(x: Array, rate: float) -> Run:
+    parameters = _parameters(x)
+    (t,) = parameters
+
+    def step() -> None:
+        (torch.tanh(t) * torch.exp(-t * t)).sum().backward()
+        _descend(parameters, rate)
+
+    return step, lambda: [p.detach().numpy() for p in parameters]
