@@ -172,7 +172,7 @@ class Comparison:
         header = ("gradient of", "shape", "largest difference", "relative", "at", "verdict")
         cells: list[tuple[str, ...]] = [header]
         for row in self.rows:
-            at = str(row.where) if row.largest > 0 and row.autodiff.ndim else ""
+            at = "" if row.ok or not row.autodiff.ndim else str(row.where)
             size, relative = f"{row.largest:.1e}", f"{row.relative:.1e}"
             cells.append((row.name, str(row.autodiff.shape), size, relative, at, row.finding))
         return cells
