@@ -13,7 +13,7 @@ from contextlib import ContextDecorator
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Self
 
-from numpy import ndarray
+from numpy import asarray, ndarray
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,6 +172,13 @@ def fit(gx: Any, value: Any, node: Tensor) -> Any:
     Sums the cotangent over the axes along which the operand was stretched, and casts it to the
     operand's dtype: the one place where either happens.
     """
+    if not hasattr(gx, "dtype"):
+        if gx is None:
+            raise TypeError(
+                f"{node._primitive!r}: its rule returned None. A rule must return a cotangent; an "
+                f"operand that the result does not depend on has None in place of a rule."
+            )
+        gx = asarray(gx)
     shape = value.shape
     if gx.shape != shape:
         extra = gx.ndim - len(shape)
@@ -188,5 +195,11 @@ def fit(gx: Any, value: Any, node: Tensor) -> Any:
             )
         gx = gx.sum(axis=stretched).reshape(shape)
     if gx.dtype != value.dtype:
+        if gx.dtype.kind == "c" or value.dtype.kind != "f":
+            raise TypeError(
+                f"{node._primitive!r}: gradients are of real floating-point numbers, got a "
+                f"cotangent of dtype {gx.dtype} for an operand of dtype {value.dtype}. Compute "
+                f"with the real and imaginary parts of complex numbers apart."
+            )
         gx = gx.astype(value.dtype)
     return gx
