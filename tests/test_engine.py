@@ -1,0 +1,382 @@
+"""The sweep: what is added up where, in what order, and when it is forgotten."""
+
+import copy
+import gc
+import pickle
+import re
+import weakref
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+from autograd_lite import GradientError, Primitive, Tensor
+
+LONG = 200_000
+
+
+def leaf(value, **kwargs):
+    return Tensor(value, requires_grad=True, **kwargs)
+
+
+# ------------------------------------------------------------ adding up
+
+
+def test_backward_twice_adds_exactly_twice():
+    w = leaf([1.0, 2.0])
+    inner = w * w
+    loss = (inner * inner).sum()
+    loss.backward()
+    assert w.grad.tolist() == [4.0, 32.0]
+    loss.backward()
+    assert w.grad.tolist() == [8.0, 64.0]
+    assert inner.grad is None
+
+
+def test_gradients_of_two_losses_add_up():
+    w = leaf(3.0)
+    (w * w).backward()
+    (5 * w).backward()
+    assert w.grad.item() == 11.0
+
+
+def test_zero_grad_forgets():
+    w = leaf(3.0)
+    (w * w).backward()
+    w.zero_grad()
+    assert w.grad is None
+    (w * w).backward()
+    assert w.grad.item() == 6.0
+
+
+def test_nodes_that_are_used_twice():
+    """A depth-first sweep without an order gets this wrong."""
+    a = leaf(3.0)
+    b = a + a
+    c = b + b
+    c.backward()
+    assert a.grad.item() == 4.0
+
+
+def test_diamond_with_arms_of_different_length():
+    x = leaf(2.0)
+    y = x * x
+    long_arm = ((y + 1.0) * 2.0 - 3.0) * y
+    (long_arm + y * x).backward()
+    # (2 y - 1) y + y x with y = x²: 2 x⁴ - x² + x³
+    assert x.grad.item() == 8 * 2.0**3 - 2 * 2.0 + 3 * 2.0**2
+
+
+def test_operand_used_in_both_places():
+    x = leaf([2.0, 3.0])
+    (x / x).sum().backward()
+    assert x.grad.tolist() == [0.0, 0.0]
+    x.zero_grad()
+    (x @ x).backward()
+    assert x.grad.tolist() == [4.0, 6.0]
+
+
+def test_a_hundred_doublings():
+    x = leaf(1.0)
+    y = x
+    for _ in range(100):
+        y = y + y
+    assert y.item() == 2.0**100
+    y.backward()
+    assert x.grad.item() == 2.0**100
+
+
+def test_a_hundred_thousand_uses_of_one_tensor():
+    w = leaf([1.0, -1.0])
+    total = Tensor(0.0)
+    for k in range(100_000):
+        total = total + w * k
+    total.sum().backward()
+    assert w.grad.tolist() == [4999950000.0] * 2
+
+
+def test_one_operation_with_a_thousand_operands():
+    w = leaf([1.0, -1.0])
+    for joined in (np.concatenate([w] * 1000), np.stack([w] * 1000)):
+        w.zero_grad()
+        (joined.reshape(1000, 2) * np.arange(1000)[:, None]).sum().backward()
+        assert w.grad.tolist() == [499500.0, 499500.0]
+
+
+def test_chain_of_200_000_operations():
+    x = leaf([1.0, 2.0], name="x")
+    y = x
+    for _ in range(LONG // 2):
+        y = y * 0.5 + 1.0
+    assert repr(y) == "Tensor([2., 2.], from=add)"
+    for twin in (copy.copy(y), copy.deepcopy(y), pickle.loads(pickle.dumps(y))):
+        assert twin.is_leaf
+        assert twin.tolist() == [2.0, 2.0]
+    y.sum().backward()
+    assert x.grad.tolist() == [0.5 ** (LONG // 2)] * 2
+    inner = weakref.ref(y._operands[0])
+    gc.disable()
+    try:
+        del y, twin
+        assert inner() is None
+    finally:
+        gc.enable()
+
+
+def test_recorded_sweep_through_a_long_chain():
+    x = leaf(0.5)
+    y = x
+    for _ in range(20_000):
+        y = y * 1.0
+    (y * y).backward(create_graph=True)
+    first = x.grad
+    x.zero_grad()
+    first.backward()
+    assert x.grad.item() == 2.0
+
+
+def test_only_leaves_accumulate():
+    x = leaf(2.0)
+    inner = x * x
+    (inner * 3.0).backward()
+    assert x.grad.item() == 12.0
+    assert inner.grad is None
+
+
+def test_backward_from_a_leaf_gives_the_cotangent():
+    x = leaf([1.0, 2.0])
+    x.backward([3.0, 4.0])
+    assert x.grad.tolist() == [3.0, 4.0]
+
+
+def test_retain_grad_keeps_the_gradient_of_an_inner_tensor():
+    x = leaf([1.0, 2.0])
+    inner = x * x
+    inner.retain_grad()
+    loss = (inner * [3.0, 5.0]).sum()
+    loss.backward()
+    assert inner.grad.tolist() == [3.0, 5.0]
+    loss.backward()
+    assert inner.grad.tolist() == [6.0, 10.0]
+    assert x.grad.tolist() == [12.0, 40.0]
+
+
+def test_retain_grad_on_a_leaf_changes_nothing():
+    x = leaf(2.0)
+    x.retain_grad()
+    (x * x).backward()
+    assert x.grad.item() == 4.0
+
+
+def test_gradients_of_two_leaves_can_be_changed_apart():
+    """Also where both got one and the same cotangent."""
+    for create_graph in (False, True):
+        a, b, seed = leaf([1.0, 2.0]), leaf([3.0, 4.0]), Tensor([5.0, 6.0])
+        (a + b).backward(seed, create_graph=create_graph)
+        a.grad *= 10.0
+        assert a.grad.tolist() == [50.0, 60.0]
+        assert b.grad.tolist() == [5.0, 6.0]
+        assert seed.tolist() == [5.0, 6.0]
+
+
+# ------------------------------------------------------------ hooks
+
+
+def test_hooks_see_the_complete_gradient_in_order_and_may_replace_it():
+    seen = []
+    w = leaf([1.0, 2.0])
+    inner = w * 2.0
+
+    def look(g):
+        seen.append(("look", g.tolist()))
+
+    def halve(g):
+        seen.append(("halve", g.tolist()))
+        return g * 0.5
+
+    inner.register_hook(look)
+    handle = inner.register_hook(halve)
+    inner.register_hook(look)
+    loss = (inner * 3.0 + inner).sum()
+    loss.backward()
+    assert seen == [("look", [4.0, 4.0]), ("halve", [4.0, 4.0]), ("look", [2.0, 2.0])]
+    assert w.grad.tolist() == [4.0, 4.0]
+
+    seen.clear()
+    handle.remove()
+    handle.remove()
+    w.zero_grad()
+    loss.backward()
+    assert [name for name, _ in seen] == ["look", "look"]
+    assert w.grad.tolist() == [8.0, 8.0]
+
+
+def test_hook_on_a_leaf_changes_what_is_accumulated():
+    w = leaf(2.0)
+    w.register_hook(lambda g: np.clip(g.numpy(), -1, 1))
+    (w * 5.0).backward()
+    assert w.grad.item() == 1.0
+
+
+def test_retained_gradient_is_the_one_the_hook_returned():
+    w = leaf(2.0)
+    inner = w * 1.0
+    inner.retain_grad()
+    inner.register_hook(lambda g: g * 7.0)
+    inner.backward()
+    assert inner.grad.item() == w.grad.item() == 7.0
+
+
+def test_hook_result_of_another_dtype_is_cast():
+    w = Tensor([1.0, 2.0], requires_grad=True, dtype=np.float32)
+    w.register_hook(lambda g: Tensor(g.numpy().astype(np.float64)))
+    (w * w).sum().backward()
+    assert w.grad.dtype == np.float32
+
+
+def test_hook_that_returns_another_shape_is_refused():
+    w = leaf([1.0, 2.0], name="w")
+    w.register_hook(lambda g: g.sum())
+    with pytest.raises(ValueError, match=r"A hook on tensor 'w' must return a gradient of shape "):
+        w.sum().backward()
+
+
+def test_hook_of_a_recorded_sweep_is_recorded():
+    x = leaf(3.0)
+    y = x * x
+    y.register_hook(lambda g: g * x)
+    y.backward(create_graph=True)
+    first = x.grad  # x * 2 x
+    x.zero_grad()
+    first.backward()
+    assert first.item() == 18.0
+    assert x.grad.item() == 12.0
+
+
+# ------------------------------------------------------------ constants
+
+
+def test_constants_get_no_gradient_and_their_rules_are_not_called():
+    called = []
+
+    def product(a, b):
+        return a * b
+
+    def rule(name, other):
+        def rule(g, y, a, b):
+            called.append(name)
+            return g * (b if other == "b" else a)
+
+        return rule
+
+    watched = Primitive(product, {"a": rule("a", "b"), "b": rule("b", "a")})
+    w, constant = leaf([1.0, 2.0]), Tensor([3.0, 4.0])
+    for operands in ((w, constant), (w, np.array([3.0, 4.0])), (w, 3.0)):
+        watched(*operands).sum().backward()
+    assert called == ["a", "a", "a"]
+    assert constant.grad is None
+    watched(constant, w).sum().backward()
+    assert called[-1] == "b"
+
+
+def test_result_of_constants_is_a_leaf_without_history():
+    result = Tensor([1.0]) * Tensor([2.0])
+    assert result.is_leaf
+    assert not result.requires_grad
+    assert result._operands == ()
+
+
+def test_operand_without_a_rule_stops_the_gradient():
+    condition = leaf([0.0, 1.0])
+    x = leaf([3.0, 4.0])
+    np.where(condition, x, 0.0).sum().backward()
+    assert x.grad.tolist() == [0.0, 1.0]
+    assert condition.grad is None
+
+
+def test_failed_sweep_leaves_no_gradient_of_its_own_behind():
+    w = leaf([1.0, 2.0])
+    broken = leaf(1.0)
+    broken.register_hook(lambda g: g.reshape(1, 1))
+    loss = (w * broken).sum()
+    for _ in range(2):
+        with pytest.raises(ValueError, match="hook"):
+            loss.backward()
+    assert broken.grad is None
+
+
+# ------------------------------------------------------------ what the sweep asks of a rule
+
+
+def test_rule_that_returns_a_wrong_shape_is_named():
+    def double(x):
+        return 2 * x
+
+    wrong = Primitive(double, {"x": lambda g, y, x: g[:1]})
+    message = (
+        "<primitive double>: its rule returned a cotangent of shape (1,) for an operand of shape "
+        "(3,) (output (3,)). A rule must return the operand's shape, or the shape to which"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        wrong(leaf([1.0, 2.0, 3.0])).sum().backward()
+
+
+@pytest.mark.parametrize("zero", [0, 0.0, [0.0, 0.0], np.zeros(2), np.zeros(2, int)], ids=repr)
+def test_rule_may_return_numbers_and_lists(zero):
+    def sign(x):
+        return np.sign(x)
+
+    for create_graph in (False, True):
+        x = leaf([3.0, -2.0] if np.ndim(zero) else 3.0)
+        step = Primitive(sign, {"x": lambda g, y, x: zero})
+        (step(x) * x).sum().backward(create_graph=create_graph)
+        np.testing.assert_array_equal(x.grad, np.sign(x.data))
+        assert x.grad.dtype == np.float64
+
+
+def test_rule_that_returns_none_is_named():
+    def double(x):
+        return 2 * x
+
+    forgot = Primitive(double, {"x": lambda g, y, x: None})
+    with pytest.raises(TypeError, match="<primitive double>: its rule returned None"):
+        forgot(leaf(1.0)).backward()
+
+
+def test_gradients_are_of_real_numbers():
+    w = leaf([1.0, 2.0])
+    with pytest.raises(TypeError, match="complex"):
+        abs(w * 1j).sum().backward()
+    assert w.grad is None
+
+
+def test_error_in_a_forward_pass_names_operation_and_operands():
+    x = leaf(np.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"^add got a: \(2, 3\), b: \(2,\): the shapes do not "):
+        x + np.ones(2)
+    with pytest.raises(IndexError, match=r"^getitem got x: \(2, 3\), index=5: index 5 is out of "):
+        x[5]
+    with pytest.raises(np.exceptions.AxisError, match=r"^sum got x: \(2, 3\), axis=2, keepdims="):
+        x.sum(axis=2)
+    with pytest.raises(ValueError, match=r"^reshape got x: \(2, 3\), shape=\(4,\): cannot resh"):
+        x.reshape(4)
+    with pytest.raises(ValueError, match=r"^concatenate got arrays\[0\]: \(2, 3\), arrays\[1\]: "):
+        np.concatenate([x, x[0]])
+
+
+def test_error_of_a_kind_that_cannot_be_made_from_a_message_is_still_reported():
+    class FancyError(ValueError):
+        def __init__(self, left, right):
+            super().__init__(f"{left} and {right}")
+
+    def fail(x):
+        raise FancyError(1, 2)
+
+    with pytest.raises(ValueError, match=r"^fail got x: \(\): 1 and 2$"):
+        Primitive(fail, {"x": None})(leaf(1.0))
+
+
+def test_default_settings():
+    assert al.is_grad_enabled()
+    with pytest.raises(GradientError, match="nothing it was computed from requires a gradient"):
+        Tensor(1.0).backward()

@@ -1,0 +1,98 @@
+"""Nothing needs the garbage collector: with it switched off, a dropped graph is freed at once."""
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+
+from autograd_lite import Tensor
+
+
+def leaf(value):
+    return Tensor(value, requires_grad=True)
+
+
+class Inner:
+    """Weak references to what a computation made, to be checked with the collector off."""
+
+    def __enter__(self):
+        gc.collect()
+        gc.disable()
+        self.references = []
+        return self
+
+    def __exit__(self, *exception):
+        gc.enable()
+
+    def build(self, x):
+        inner = np.tanh(x * 2.0)
+        loss = (inner * inner + x).sum()
+        self.references += [weakref.ref(inner), weakref.ref(loss)]
+        return loss
+
+    def all_gone(self):
+        return all(reference() is None for reference in self.references)
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_graph_is_freed_at_once(backward):
+    x = leaf([1.0, 2.0])
+    with Inner() as inner:
+        loss = inner.build(x)
+        if backward:
+            loss.backward()
+            loss.backward()
+        del loss
+        assert inner.all_gone()
+
+
+def test_recorded_sweep_is_freed_at_once():
+    x = leaf([1.0, 2.0])
+    with Inner() as inner:
+        loss = inner.build(x)
+        loss.backward(create_graph=True)
+        inner.references.append(weakref.ref(x.grad))
+        loss = (x.grad * x.grad).sum()
+        x.zero_grad()  # A leaf and a gradient that depends on it hold each other.
+        loss.backward()
+        del loss
+        assert inner.all_gone()
+
+
+def test_graph_is_freed_at_once_after_a_failed_sweep():
+    x = leaf([1.0, 2.0])
+    with Inner() as inner:
+        loss = inner.build(x)
+        x.register_hook(lambda g: 1 / 0)
+        try:
+            loss.backward()
+        except ZeroDivisionError:
+            pass
+        else:
+            pytest.fail("the hook was not called")
+        try:
+            loss + Tensor([1.0, 2.0, 3.0]) + x
+        except ValueError:
+            pass
+        else:
+            pytest.fail("the shapes do broadcast")
+        del loss
+        assert inner.all_gone()
+
+
+def test_cotangents_are_dropped_during_the_sweep():
+    alive, most = weakref.WeakSet(), 0
+    x = y = leaf(np.ones(1000))
+    for _ in range(50):
+        y = y * 1.0
+
+        def count(g):
+            nonlocal most
+            alive.add(g)
+            most = max(most, len(alive))
+
+        y.register_hook(count)
+    y.sum().backward()
+    assert x.grad is not None
+    assert most <= 2
