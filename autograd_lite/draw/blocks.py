@@ -7,7 +7,7 @@ brackets apart. So blocks know how wide they are, and are set into exactly the r
 from __future__ import annotations
 
 import math
-import unicodedata
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import zip_longest
@@ -17,9 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite.draw import digits
+from autograd_lite.draw.metrics import width_of
 from autograd_lite.draw.style import ALARM, INK, QUIET, SMALL, TEXT
 
 PLAIN = {"BORDER": 0, "CELLBORDER": 0, "CELLSPACING": 0, "CELLPADDING": 0}
+
+# Graphviz puts names for \N, \G and more, wherever they stand in one piece of text.
+_SUBSTITUTED = re.compile(r"(?<=\\)(?=[NGEHTL])")
 
 Attributes = Mapping[str, object]
 
@@ -30,11 +34,14 @@ def tag(name: str, attributes: Attributes, *content: str) -> str:
     return f"<{name}{given}>{''.join(content)}</{name}>"
 
 
-def words(text: str, color: str = INK, size: int = TEXT, *, bold: bool = False) -> str:
+def words(text: str, color: str = INK, size: float = TEXT, *, bold: bool = False) -> str:
     """Write escaped text in some ink and size."""
-    content = escape(text)
-    font = {"COLOR": color, "POINT-SIZE": size}
-    return tag("FONT", font, tag("B", {}, content) if bold else content)
+    font: dict[str, object] = {"COLOR": color}
+    if size != TEXT:
+        font["POINT-SIZE"] = size
+    # Not for an empty text, which Graphviz takes for an error.
+    pieces = [escape(piece) for piece in _SUBSTITUTED.split(text) if piece]
+    return "".join(tag("FONT", font, tag("B", {}, p) if bold else p) for p in pieces)
 
 
 def row(*cells: str) -> str:
@@ -78,12 +85,12 @@ class Block(NamedTuple):
         return Block(table(row(spacers[0], cell(self.html), spacers[1])), width)
 
 
-def line(text: str, color: str = INK, size: int = TEXT) -> Block:
+def line(text: str, color: str = INK, size: float = TEXT) -> Block:
     """Make a block of one line of text."""
     return Block(words(text, color, size), width_of(text, size))
 
 
-def numbers(array: NDArray[np.generic], color: str, columns: Sequence[float] = ()) -> Block:
+def numbers(array: NDArray[np.generic], color: str, columns: Sequence[int] = ()) -> Block:
     """Make a block of the numbers of an array.
 
     Parameters
@@ -92,20 +99,20 @@ def numbers(array: NDArray[np.generic], color: str, columns: Sequence[float] = (
         Any array.
     color : str
         Ink.
-    columns : sequence of float
+    columns : sequence of int
         Least widths of the columns of a matrix.
     """
     if array.ndim == 0:
         text = digits.number(array)
         return Block(_number(text, color), width_of(text, TEXT))
     if not digits.is_small(array):
-        return _summary(digits.summary(array), color)
-    widths = [max(pair) for pair in zip_longest(column_widths(array), columns, fillvalue=0.0)]
+        return summaries([("", array, color)])
+    widths = [max(pair) for pair in zip_longest(column_widths(array), columns, fillvalue=0)]
     texts, factor = digits.written(array)
     rows = [
         row(
             *(
-                cell(_number(text, color), ALIGN="RIGHT", CELLPADDING=2, WIDTH=math.ceil(width))
+                cell(_number(text, color), ALIGN="RIGHT", CELLPADDING=2, WIDTH=width)
                 for text, width in zip(line, widths, strict=True)
             )
         )
@@ -117,64 +124,55 @@ def numbers(array: NDArray[np.generic], color: str, columns: Sequence[float] = (
         cell(table(*rows, CELLSPACING=2)),
         cell("", SIDES="RTB", **bracket),
     ]
-    total = 10 + sum(math.ceil(width) + 2 for width in widths) + 2
+    total = 10 + sum(width + 2 for width in widths) + 2
     if factor:
         cells.append(cell(words(f" {factor}", color)))
         total += math.ceil(width_of(f" {factor}", TEXT))
     return Block(table(row(*cells)), total)
 
 
-def column_widths(array: NDArray[np.generic]) -> list[float]:
+def column_widths(array: NDArray[np.generic]) -> list[int]:
     """Return how wide the columns of a matrix are; nothing for what is not drawn as a matrix."""
     if array.ndim == 0 or not digits.is_small(array):
         return []
     columns = zip(*digits.written(array).rows, strict=True)
-    return [max(width_of(text, TEXT) for text in column) + 4 for column in columns]
+    widths = [max(width_of(text, TEXT) for text in column) for column in columns]
+    return [math.ceil(width) + (4 if i == 0 else 8) for i, width in enumerate(widths)]
 
 
-def _summary(entries: Sequence[tuple[str, str]], color: str) -> Block:
-    """Make a block of a few numbers with their labels."""
-    rows = [
-        row(
-            cell(words(label, QUIET, SMALL), ALIGN="RIGHT"),
-            spacer(6),
-            cell(_number(text, color), ALIGN="RIGHT"),
-        )
-        for label, text in entries
-    ]
-    labels = max(width_of(label, SMALL) for label, _ in entries)
-    return Block(table(*rows), labels + 6 + max(width_of(text, TEXT) for _, text in entries))
+def summaries(arrays: Sequence[tuple[str, NDArray[np.generic], str]]) -> Block:
+    """Make a block of what describes large arrays of one shape, a column for each.
+
+    Parameters
+    ----------
+    arrays : sequence of (str, ndarray, str)
+        Heading of the column (none if all are empty), array, and ink.
+    """
+    columns = [dict(digits.summary(array)) for _, array, _ in arrays]
+    labels = list(dict.fromkeys(label for column in columns for label in column))
+    inks = [ink for _, _, ink in arrays]
+    rows = []
+    if any(heading for heading, _, _ in arrays):
+        headings = [words(heading, ink, SMALL) for heading, _, ink in arrays]
+        rows.append(_aligned(["", *headings]))
+    for label in labels:
+        texts = [
+            _number(column.get(label, ""), ink) for column, ink in zip(columns, inks, strict=True)
+        ]
+        rows.append(_aligned([words(label, QUIET, SMALL), *texts]))
+    widest = [max(width_of(text, TEXT) for text in column.values()) for column in columns]
+    width = max(width_of(label, SMALL) for label in labels) + sum(widest) + 10 * len(columns)
+    return Block(table(*rows), width)
+
+
+def _aligned(cells: Sequence[str]) -> str:
+    """Write a row of cells that are flush right, with room between them."""
+    first, *others = cells
+    spaced = [part for content in others for part in (spacer(10), cell(content, ALIGN="RIGHT"))]
+    return row(cell(first, ALIGN="RIGHT"), *spaced)
 
 
 def _number(text: str, color: str) -> str:
     """Write a number; one that is none stands out."""
     odd = "nan" in text or "∞" in text
     return words(text, ALARM if odd else color, bold=odd)
-
-
-# Advance widths of Arial, in thousandths of the size of type.
-_GROUPS = {
-    222: "'ijl|",
-    278: " !,./:;I[]\\ft",
-    333: '()-`r²·⁻{}"',
-    389: "*",
-    433: "ᵀ^",
-    500: "Jcksvxyz",
-    584: "+<=>~−×√",
-    611: "FTZσΣ",
-    667: "&ABEKPSVXY",
-    722: "CDHNRUw∞",
-    778: "GOQ",
-    833: "Mm%½",
-    1000: "W@…",
-}
-_WIDTHS = {c: thousandths for thousandths, group in _GROUPS.items() for c in group}
-_DEFAULT = 556  # Digits and most small letters.
-
-
-def width_of(text: str, size: int, *, bold: bool = False) -> float:
-    """Estimate how wide a text is set in the font of the pictures, in points."""
-    total = sum(
-        1000 if unicodedata.east_asian_width(c) in "WF" else _WIDTHS.get(c, _DEFAULT) for c in text
-    )
-    return total * size / 1000 * (1.06 if bold else 1)

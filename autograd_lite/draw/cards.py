@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_lite.draw import digits
 from autograd_lite.draw.blocks import (
     Block,
     cell,
@@ -17,22 +19,23 @@ from autograd_lite.draw.blocks import (
     numbers,
     row,
     spacer,
+    summaries,
     table,
-    width_of,
     words,
 )
 from autograd_lite.draw.fold import Box, Fold
-from autograd_lite.draw.style import GRADIENT, INK, LOOKS, NAME, QUIET, SMALL, TITLE, Look, Role
+from autograd_lite.draw.metrics import width_of
+from autograd_lite.draw.style import GRADIENT, INK, LOOKS, QUIET, SMALL, TEXT, TITLE, Look, Role
 from autograd_lite.graph import Node
 
-NARROW = 2  # An array of so few columns leaves room for its gradient beside it.
+SIDE = 10  # Room on both sides of a heading.
 
 
 def card(node: Node, role: Role, name: str, formula: str, show: Collection[str]) -> str:
     """Write the box of one value."""
     look = LOOKS[role]
     heading = _heading(look, name, formula or ("" if name else role))
-    rows = [row(cell(heading.html, CELLPADDING=5))]
+    rows = [row(cell(heading.html, CELLPADDING=5, WIDTH=math.ceil(heading.width) + 2 * SIDE))]
     if "shape" in show:
         rows.append(row(cell(words(_shape(node), QUIET, SMALL), CELLPADDING=2)))
     body = _body(node, show)
@@ -72,18 +75,25 @@ def _contents(fold: Fold) -> list[str]:
 
 def caption(title: str) -> str:
     """Write the title of a picture."""
-    return table(row(cell(words(title, INK, TITLE, bold=True), CELLPADDING=8)))
+    return table(row(cell(words(title, INK, TITLE, bold=True), CELLPADDING=4)))
 
 
 def legend(entries: Sequence[tuple[Role, str]], remarks: Sequence[str]) -> str:
     """Write a sample of every role, and remarks below."""
     samples: list[str] = []
+    width = 0.0
     for role, label in entries:
         look = LOOKS[role]
-        sample = framed(look, row(cell(words(label, look.ink, SMALL), CELLPADDING=4)))
-        samples += [spacer(14), cell(sample)] if samples else [cell(sample)]
-    rows = [gap(16), row(cell(table(row(*samples))))]
-    rows += [row(cell(words(remark, QUIET, SMALL), CELLPADDING=3)) for remark in remarks]
+        inner = width_of(label, SMALL) + 2 * SIDE
+        sample = framed(
+            look, row(cell(words(label, look.ink, SMALL), CELLPADDING=5, WIDTH=round(inner)))
+        )
+        samples += [spacer(18), cell(sample)] if samples else [cell(sample)]
+        width += inner + 18
+    widest = max((width_of(remark, SMALL) for remark in remarks), default=0)
+    rows = [gap(14), row(cell(Block(table(row(*samples)), width).within(widest).html))]
+    rows += [gap(8)] * bool(remarks)
+    rows += [row(cell(words(remark, QUIET, SMALL), CELLPADDING=2)) for remark in remarks]
     return table(*rows)
 
 
@@ -101,10 +111,10 @@ def framed(look: Look, *rows: str) -> str:
 def _heading(look: Look, name: str, formula: str) -> Block:
     """Write ``name = formula``, or whichever of the two there is."""
     if not name:
-        return line(formula, look.ink, NAME)
+        return line(formula, look.ink)
     rest = f" = {formula}" if formula else ""
-    html = words(name, look.ink, NAME, bold=True) + (words(rest, INK, NAME) if rest else "")
-    return Block(html, width_of(name, NAME, bold=True) + width_of(rest, NAME))
+    html = words(name, look.ink, bold=True) + (words(rest) if rest else "")
+    return Block(html, width_of(name, TEXT, bold=True) + width_of(rest, TEXT))
 
 
 def _shape(node: Node) -> str:
@@ -136,11 +146,13 @@ def _body(node: Node, show: Collection[str]) -> Block | None:
 
 
 def _with_gradient(value: NDArray[Any], grad: NDArray[Any], shown: bool) -> Block:
-    """Write a gradient beside a narrow value, or below a wide one, column under column."""
+    """Write a gradient beside a tall value, or below a wide one, column under column."""
     if not shown:
         return _labelled([("grad", numbers(grad, GRADIENT))])
+    if not digits.is_small(value):
+        return summaries([("value", value, INK), ("grad", grad, GRADIENT)])
     columns = column_widths(value)
-    if value.ndim and len(columns) <= NARROW:
+    if value.ndim == 2 and len(value) > len(columns):
         blocks = [("value", numbers(value, INK)), ("grad", numbers(grad, GRADIENT))]
         return _labelled(blocks, beside=True)
     above, below = numbers(value, INK, column_widths(grad)), numbers(grad, GRADIENT, columns)

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 
 from autograd_lite.draw import cards
 from autograd_lite.draw.drawing import Drawing
 from autograd_lite.draw.fold import Box, Fold, Plan, plan
-from autograd_lite.draw.formulas import LONGEST_NAME, formulas, is_inline, printable, shortened
-from autograd_lite.draw.style import FONT, LINE, Role
+from autograd_lite.draw.formulas import LONGEST_NAME, cut, formulas, is_inline, printable, shortened
+from autograd_lite.draw.style import FONT, LINE, TEXT, Role
 from autograd_lite.graph import Graph, Node, write
 
-LONGEST_TOOLTIP = 300
-GRAPH = {"bgcolor": "white", "fontname": FONT, "pad": "0.2", "nodesep": "0.3", "ranksep": "0.45"}
+LONGEST_TOOLTIP, LONGEST_SUBJECT = 300, 60
+GRAPH = {"bgcolor": "white", "fontname": FONT, "pad": "0.2", "nodesep": "0.3", "ranksep": "0.4"}
 LEGEND: dict[Role, str] = {
     "input": "input",
     "parameter": "parameter",
@@ -60,12 +61,12 @@ def picture(graph: Graph, names: Mapping[str, str], options: Options) -> Drawing
     dot = graphviz.Digraph(
         "computation",
         graph_attr={**GRAPH, "rankdir": options.rankdir, **_caption(options.title)},
-        node_attr={"shape": "plain", "fontname": FONT},
+        node_attr={"shape": "plain", "fontname": FONT, "fontsize": str(TEXT)},
         edge_attr={"color": LINE, "penwidth": "1.2", "arrowsize": "0.8"},
     )
-    below = {"peripheries": "0"}
+    below = {"peripheries": "0", "margin": "0"}
     if options.legend:
-        below |= _legend(set(roles.values()), _remarks(graph, planned, options))
+        below |= _legend(set(roles.values()), _remarks(planned, options))
     listing = []
     with dot.subgraph(name="cluster_values", graph_attr=below) as body:
         for box in planned.boxes:
@@ -78,14 +79,14 @@ def picture(graph: Graph, names: Mapping[str, str], options: Options) -> Drawing
             body.node(
                 box.id,
                 f"<{label}>",
-                tooltip=graphviz.escape(hint),
+                tooltip=_plain(hint),
                 _attributes={"class": roles[box.id]},
             )
             listing.append(cards.summary(box, name, formula))
         for start, end in planned.edges():
             body.edge(start, end)
     subject = ", ".join(titles.get(key) or written.get(key, key) for key in outputs)
-    return Drawing(dot.source, options.title or subject, tuple(listing))
+    return Drawing(dot.source, options.title or cut(subject, LONGEST_SUBJECT), tuple(listing))
 
 
 def _role(box: Box, outputs: Collection[str]) -> Role:
@@ -110,7 +111,7 @@ def _legend(roles: Collection[Role], remarks: Sequence[str]) -> dict[str, str]:
     return {"label": f"<{cards.legend(entries, remarks)}>", "labelloc": "b"}
 
 
-def _remarks(graph: Graph, planned: Plan, options: Options) -> list[str]:
+def _remarks(planned: Plan, options: Options) -> list[str]:
     """Say what the boxes leave open."""
     remarks = []
     if "grad" in options.show:
@@ -121,10 +122,8 @@ def _remarks(graph: Graph, planned: Plan, options: Options) -> list[str]:
             remarks.append("grad of a result: kept if retain_grad() was called before backward()")
     folded = sum(len(fold.nodes) for fold in planned.folds)
     if folded:
-        remarks.append(
-            f"{folded:,} of {len(graph):,} values are folded; max_nodes={options.max_nodes} "
-            f"is how many are drawn one by one"
-        )
+        total = f"{len(planned.home):,}"
+        remarks.append(f"{folded:,} of {total} values are folded: max_nodes={options.max_nodes}")
     return remarks
 
 
@@ -136,7 +135,7 @@ def _tooltip(graph: Graph, node: Node, names: Mapping[str, str]) -> str:
         operands = [_operand(graph[x], names) for x in node.operands]
         line = f"{name} = {printable(write(node, operands))}"
     value = np.asarray(node.value)
-    return f"{shortened(line, LONGEST_TOOLTIP)}\n{node.kind} {value.shape} {value.dtype}"
+    return f"{cut(line, LONGEST_TOOLTIP)}\n{node.kind} {value.shape} {value.dtype}"
 
 
 def _operand(node: Node, names: Mapping[str, str]) -> str:
@@ -144,6 +143,11 @@ def _operand(node: Node, names: Mapping[str, str]) -> str:
     if is_inline(node):
         return f"{node.value}"
     return printable(names.get(node.id, node.id))
+
+
+def _plain(text: str) -> str:
+    """Escape a tooltip: Graphviz reads entities in it, and replaces backslashed letters."""
+    return escape(text).replace("\\", "&#92;")
 
 
 def _fold_tooltip(fold: Fold) -> str:

@@ -78,7 +78,7 @@ class Drawing:
         """Return the picture as the text of an SVG element, to be put into a page or a file."""
         from autograd_lite.draw.svg import svg
 
-        return svg(self.source, f"Computation of {self.subject}")
+        return svg(self.source, f"Computation graph: {self.subject}")
 
     def _rendered(self, kind: str) -> bytes:
         """Return the contents of a file of some kind."""

@@ -3,8 +3,8 @@
 Up to `max_nodes` values everything is drawn. Past that, runs of nameless operations that each
 use only the one before become one box; if that is not enough, the operations between the first
 and the last ones do. What lies between two points in the order of computation has no way out
-and back in, so a fold never closes a cycle. Inputs and parameters are kept as long as there is
-room, those of visible operations first.
+and back in, so a fold never closes a cycle. Inputs and parameters are kept, unless there is no
+room for them, or there are many that only folded operations use.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from autograd_lite.draw.formulas import is_inline
 from autograd_lite.graph import Graph, Kind, Node
 
 SHORTEST_RUN = 3  # Two operations take no more room than the box that would stand for them.
+MOST_PRIVATE = 12  # Leaves of a fold that are drawn: a few are telling, hundreds are a wall.
 
 
 @dataclass(slots=True)
@@ -152,19 +153,27 @@ def _gaps_folded(boxes: Sequence[Box], kept: Collection[str]) -> list[Box]:
 
 
 def _leaves_folded(graph: Graph, shown: list[Box], leaves: Sequence[Node], room: int) -> list[Box]:
-    """Keep so many leaves, those of visible operations first; fold the others with their use."""
+    """Fold what only folded operations use, if that is much, and whatever there is no room for."""
     home = _planned(graph, shown).home
     folds = {box.id: box for box in shown if isinstance(box, Fold)}
-    users = {leaf.id: [home[c.id] for c in graph.consumers(leaf)] for leaf in leaves}
-    visible = [leaf for leaf in leaves if any(user not in folds for user in users[leaf.id])]
-    hidden = [leaf for leaf in leaves if all(user in folds for user in users[leaf.id])]
-    hidden.sort(key=lambda leaf: leaf.kind != "parameter")
-    order = visible + hidden
-    for leaf in order[room:]:
-        user = users[leaf.id][0] if users[leaf.id] else ""
-        key = user if user in folds else f"fold_into_{user}"
+    visible: list[Node] = []
+    private: dict[str, list[Node]] = {}
+    for leaf in leaves:
+        users = [home[user.id] for user in graph.consumers(leaf)]
+        if users and leaf not in graph.outputs and all(user in folds for user in users):
+            private.setdefault(users[0], []).append(leaf)
+        else:
+            visible.append(leaf)
+    for key, used in private.items():
+        if len(used) <= MOST_PRIVATE:
+            visible += used
+        else:
+            folds[key].nodes += used
+    for leaf in visible[room:]:
+        users = [home[user.id] for user in graph.consumers(leaf)] or [leaf.id]
+        key = users[0] if users[0] in folds else f"fold_into_{users[0]}"
         if key not in folds:
             folds[key] = Fold(key)
             shown.append(folds[key])
         folds[key].nodes.append(leaf)
-    return [*order[:room], *shown]
+    return [*visible[:room], *shown]

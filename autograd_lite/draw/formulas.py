@@ -10,15 +10,27 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from autograd_lite.draw.digits import number, superscript
 from autograd_lite.graph import Graph, Node
-from autograd_lite.notation import ATOM, LOOSE, POWER, PRODUCT, SIGN, Choice, Notation, Written
+from autograd_lite.notation import (
+    ATOM,
+    LOOSE,
+    POWER,
+    PRODUCT,
+    SIGN,
+    Choice,
+    Notation,
+    Written,
+    literal,
+)
 
 LONGEST_NAME = 28
-LONGEST_FORMULA = 40
+LONGEST_FORMULA = 48  # Room for two parts and an operator.
+LONGEST_NUMBER = 7  # A longer one is rounded: the 1.0001 that somebody wrote is not 1.000.
 LONGEST_PART = 22
 """A longer formula is not repeated inside the formula of the next operation."""
 
@@ -43,6 +55,11 @@ def shortened(text: str, limit: int) -> str:
         return text
     tail = limit // 2
     return f"{text[: limit - tail - 1]}…{text[-tail:]}"
+
+
+def cut(text: str, limit: int) -> str:
+    """Replace the end of a long text by an ellipsis."""
+    return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
 
 
 def is_inline(node: Node) -> bool:
@@ -73,23 +90,25 @@ def formulas(
     called: dict[str, Written] = {}
     texts: dict[str, str] = {}
     for node in graph:
-        if is_inline(node):
-            called[node.id] = _literal(node)
         if node.id not in visible:
             continue
         made = None
         if node.primitive is not None:
-            made = formula(node, [called.get(x, Written("…")) for x in node.operands])
-            texts[node.id] = shortened(made.text, LONGEST_FORMULA)
+            made = formula(node, [called.get(x) or _elsewhere(graph[x]) for x in node.operands])
+            texts[node.id] = cut(made.text, LONGEST_FORMULA)
         if node.id not in names and not (made and _is_part(graph, node, made.text)):
             names[node.id] = node.id
         called[node.id] = Written(names[node.id]) if node.id in names else made or Written("")
     return names, texts
 
 
-def _literal(node: Node) -> Written:
-    """Write a plain number where it is used."""
-    text = number(node.value)
+def _elsewhere(node: Node) -> Written:
+    """Write an operand that has no box: a plain number, or a value inside a fold."""
+    if not is_inline(node):
+        return Written("…")
+    text = f"{node.value}".removesuffix(".0").replace("-", "−")
+    if len(text) > LONGEST_NUMBER or "e" in text:
+        text = number(node.value)
     if "×" in text:
         return Written(text, PRODUCT)
     return Written(text, SIGN if text.startswith("−") else ATOM)
@@ -109,7 +128,8 @@ def formula(node: Node, operands: Sequence[Written]) -> Written:
     names = primitive.operands
     if primitive.variadic:
         names = tuple(f"{names[0]}{i}" for i in range(len(operands)))
-    notation, parameters = primitive.notation, dict(node.parameters)
+    notation = primitive.notation
+    parameters = {name: _brief(value) for name, value in node.parameters.items()}
     if isinstance(notation, Choice):
         chosen = notation.of(parameters)
         del parameters[notation.parameter]  # The symbol says it.
@@ -118,6 +138,24 @@ def formula(node: Node, operands: Sequence[Written]) -> Written:
     power = _power(notation, operands)
     picture = _picture(notation, primitive.name, names, parameters != primitive.defaults)
     return power or picture.python(given, parameters, primitive.defaults)
+
+
+def _brief(parameter: Any) -> Any:
+    """Write a static parameter with arrays in it as text: a long one by its ends."""
+    parts = parameter if isinstance(parameter, tuple) else (parameter,)
+    if not any(isinstance(part, np.ndarray) for part in parts):
+        return parameter
+    texts = []
+    for part in parts:
+        if isinstance(part, np.ndarray) and part.ndim == 1 and part.size > 3:
+            texts.append(f"[{part[0]}, …, {part[-1]}]")
+        elif isinstance(part, np.ndarray):
+            texts.append(
+                f"array {'×'.join(map(str, part.shape))}" if part.ndim > 1 else f"{part.tolist()}"
+            )
+        else:
+            texts.append(literal(part))
+    return ", ".join(texts)
 
 
 def _power(notation: Notation, operands: Sequence[Written]) -> Written | None:

@@ -10,27 +10,27 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-HERE = Path(__file__).parent
-FIX = 'python -m pip install --upgrade --force-reinstall "pygraphviz>=2"'
+from autograd_lite.draw.metrics import FAMILY, FONTS, covers
 
-# What the fonts of this package surely cover; for anything else those of the system are asked.
-_COVERED = [(0x20, 0x17F), (0x370, 0x45F), (0x1D2C, 0x1D6A), (0x2010, 0x2027), (0x2070, 0x209C)]
-_COVERED += [(0x2190, 0x2195)] + [(ord(c), ord(c)) for c in "\n\t∂∆∏∑−√∞∫≈≠≤≥"]
+PROGRAM = Path(__file__).with_name("layout.py")
+FIX = 'python -m pip install --upgrade --force-reinstall "pygraphviz>=2"'
 
 _FONTS = """<?xml version="1.0"?>
 <fontconfig>
-  <dir>{fonts}</dir>
+  <dir>{folder}</dir>
+  <cachedir>{folder}</cachedir>
   {system}
-  <cachedir>{cache}</cachedir>
+  <match target="font"><edit name="hinting"><bool>false</bool></edit></match>
   <match target="pattern">
     <test name="family" qual="any"><string>Arial</string></test>
-    <edit name="family" mode="prepend" binding="strong"><string>Picture Sans</string></edit>
+    <edit name="family" mode="prepend" binding="strong"><string>{family}</string></edit>
   </match>
 </fontconfig>
 """
@@ -52,12 +52,13 @@ def render(dot: str, *formats: str) -> tuple[bytes, ...]:
     with tempfile.TemporaryDirectory(prefix="autograd_lite-") as folder:
         environment = os.environ | {"FONTCONFIG_FILE": _font_configuration(dot, Path(folder))}
         environment.pop("GVBINDIR", None)  # Plugins of another Graphviz would not fit.
-        command = [sys.executable, "-I", "-S", str(HERE / "layout.py"), _site(), folder, *formats]
+        command = [sys.executable, "-I", "-S", str(PROGRAM), _site(), folder, *formats]
         done = subprocess.run(
             command, input=dot.encode(), capture_output=True, env=environment, check=False
         )
-        if done.returncode:
-            raise LayoutError(_explained(done.returncode, done.stderr.decode(errors="replace")))
+        stderr = done.stderr.decode(errors="replace")
+        if done.returncode or "\nError: " in f"\n{stderr}":
+            raise LayoutError(_explained(done.returncode, stderr))
         return tuple(Path(folder, f"picture.{kind}").read_bytes() for kind in formats)
 
 
@@ -76,13 +77,14 @@ def _site() -> str:
 
 
 def _font_configuration(dot: str, folder: Path) -> str:
-    """Write a configuration for fontconfig, and return its path."""
-    own = all(any(low <= ord(c) <= high for low, high in _COVERED) for c in set(dot))
-    text = _FONTS.format(
-        fonts=escape(str(HERE / "fonts")),
-        system="" if own else _SYSTEM,
-        cache=escape(str(folder / "cache")),
-    )
+    """Write a configuration for fontconfig, and return its path.
+
+    The fonts are copied, because fontconfig leaves files beside those that it reads.
+    """
+    for font in FONTS.glob("*.ttf"):
+        shutil.copy(font, folder)
+    system = "" if covers(dot) else _SYSTEM
+    text = _FONTS.format(folder=escape(str(folder)), family=FAMILY, system=system)
     path = folder / "fonts.conf"
     path.write_text(text, encoding="utf-8")
     return str(path)

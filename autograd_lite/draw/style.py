@@ -12,7 +12,9 @@ from typing import Literal
 Role = Literal["input", "parameter", "constant", "result", "output", "fold"]
 
 FONT = "Arial"  # Helvetica, Liberation Sans and Arimo have the same widths.
-TITLE, NAME, TEXT, SMALL = 18, 15, 13, 11  # Sizes of type, in points.
+TITLE, TEXT, SMALL = 18, 13.5, 11
+"""Sizes of type, in points. Graphviz rounds every advance to whole dots of 96 to the inch; at 13.5
+points, those of Arial's letters and digits are whole already. It is the default size of a box."""
 INK, QUIET, LINE = "#1B1F24", "#5B6470", "#59626D"
 GRADIENT, ALARM = "#A33B00", "#B3261E"
 

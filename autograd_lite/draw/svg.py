@@ -1,17 +1,10 @@
-"""Graphviz's SVG, made fit to stand in a page.
-
-Graphviz sizes boxes by the font that it finds, and a viewer may find another one. So every text is
-given the length that it was laid out with: it fits its box in whatever font it is shown. Names of
-nodes become full descriptions that show when one points at a box.
-"""
+"""Graphviz's SVG, made fit to stand in a page."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from typing import Any
 from xml.etree import ElementTree as ET
 
+from autograd_lite.draw.metrics import covers, width_of
 from autograd_lite.draw.render import render
 
 FAMILY = "Arial, Helvetica, 'Liberation Sans', Arimo, sans-serif"
@@ -29,79 +22,64 @@ def svg(dot: str, description: str) -> str:
     description : str
         What the picture shows, for who cannot see it.
     """
-    drawn, measured = render(dot, "svg", "json")
+    (drawn,) = render(dot, "svg")
     root = ET.fromstring(drawn)
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
-    widths = _widths(json.loads(measured))
-    for group in root.iter("g"):
-        name = group.findtext("title")
-        if name is not None:
-            _fit_texts(group, widths.get(name, []))
-            _describe(group, name)
+    for text in root.iter("text"):
+        _hold(text)
+    for group in list(root.iter("g")):
+        _describe(group)
     _frame(root, description)
     return ET.tostring(root, encoding="unicode")
 
 
-def _widths(graph: dict[str, Any]) -> dict[str, list[float]]:
-    """Return how long the texts of every node, cluster and of the graph itself are."""
-    return {
-        part["name"]: [op["width"] for op in part.get("_ldraw_", ()) if op["op"] == "T"]
-        for part in (graph, *graph.get("objects", ()))
-    }
-
-
-def _fit_texts(group: ET.Element, widths: list[float]) -> None:
-    """Give the texts that belong to a group their lengths; they come in the same order."""
-    texts = list(_texts(group))
-    for text, width in zip(texts, widths, strict=True) if len(texts) == len(widths) else ():
+def _hold(text: ET.Element) -> None:
+    """Give a text the length that it was laid out with, so that it fits its box in any font."""
+    content = text.text or ""
+    if covers(content):
+        width = width_of(
+            content, float(text.get("font-size", 0)), bold="font-weight" in text.attrib
+        )
         text.set("textLength", f"{width:g}")
         text.set("lengthAdjust", "spacingAndGlyphs")
-    for text in texts:
-        del text.attrib["font-family"]
-        content = text.text or ""
-        if content == content.strip():
-            text.attrib.pop(_SPACE, None)
+    text.attrib.pop("font-family", None)
+    if content == content.strip():
+        text.attrib.pop(_SPACE, None)
 
 
-def _texts(group: ET.Element) -> Iterator[ET.Element]:
-    """Find the texts of a group, without those of groups that have a name themselves."""
-    for child in group:
-        if child.tag == "text":
-            yield child
-        elif child.find("title") is None:
-            yield from _texts(child)
-
-
-def _describe(group: ET.Element, name: str) -> None:
-    """Replace the identifiers that Graphviz hands out by attributes and a description."""
+def _describe(group: ET.Element) -> None:
+    """Turn the identifiers that Graphviz hands out into attributes, and tooltips into titles."""
     title = group.find("title")
-    assert title is not None  # That is how the group was found.
-    group.attrib.pop("id", None)
-    link = group.find("g/a")
-    if link is not None:
-        title.text = link.get(_TOOLTIP)
-        wrapper = group.find("g")
-        assert wrapper is not None
-        group.remove(wrapper)
-        group.extend(link)
-        group.set("data-id", name)
+    if title is None:
         return
+    name = title.text or ""
     group.remove(title)
+    group.attrib.pop("id", None)
     start, arrow, end = name.partition("->")
     if arrow:
-        group.set("data-from", start)
-        group.set("data-to", end)
+        group.attrib.update({"data-from": start, "data-to": end})
+    wrapper = group.find("g")
+    link = group.find("g/a")
+    if wrapper is not None and link is not None:
+        group.remove(wrapper)
+        title.text = link.get(_TOOLTIP)
+        group.set("data-id", name)
+        group.extend([title, *link])
 
 
 def _frame(root: ET.Element, description: str) -> None:
     """Set size, font and description of the whole."""
     for side in ("width", "height"):
         root.set(side, (root.get(side) or "").removesuffix("pt"))
-    root.set("xmlns", "http://www.w3.org/2000/svg")
-    root.set("role", "img")
-    root.set("font-family", FAMILY)
-    root.set("style", "max-width: 100%; height: auto")  # No wider than the page it stands in.
+    root.attrib.update(
+        {
+            "xmlns": "http://www.w3.org/2000/svg",
+            "role": "img",
+            "font-family": FAMILY,
+            "style": "max-width: 100%; height: auto",  # No wider than the page it stands in.
+        }
+    )
     title = ET.Element("title")
     title.text = description
     root.insert(0, title)
