@@ -23,7 +23,7 @@ from autograd_lite.draw.style import ALARM, INK, QUIET, SMALL, TEXT
 PLAIN = {"BORDER": 0, "CELLBORDER": 0, "CELLSPACING": 0, "CELLPADDING": 0}
 
 # Graphviz puts names for \N, \G and more, wherever they stand in one piece of text.
-_SUBSTITUTED = re.compile(r"(?<=\\)(?=[NGEHTL])")
+SUBSTITUTED = re.compile(r"(?<=\\)(?=[NGEHTL])")
 
 Attributes = Mapping[str, object]
 
@@ -40,7 +40,7 @@ def words(text: str, color: str = INK, size: float = TEXT, *, bold: bool = False
     if size != TEXT:
         font["POINT-SIZE"] = size
     # Not for an empty text, which Graphviz takes for an error.
-    pieces = [escape(piece) for piece in _SUBSTITUTED.split(text) if piece]
+    pieces = [escape(piece) for piece in SUBSTITUTED.split(text) if piece]
     return "".join(tag("FONT", font, tag("B", {}, p) if bold else p) for p in pieces)
 
 

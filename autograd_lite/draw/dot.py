@@ -6,18 +6,20 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import numpy as np
 
-from autograd_lite.draw import cards
+from autograd_lite.draw import blocks, cards
 from autograd_lite.draw.drawing import Drawing
 from autograd_lite.draw.fold import Box, Fold, Plan, plan
 from autograd_lite.draw.formulas import LONGEST_NAME, cut, formulas, is_inline, printable, shortened
 from autograd_lite.draw.style import FONT, LINE, TEXT, Role
 from autograd_lite.graph import Graph, Node, write
 
+WORD_JOINER = "\u2060"  # Is not seen.
 LONGEST_TOOLTIP, LONGEST_SUBJECT = 300, 60
-GRAPH = {"bgcolor": "white", "fontname": FONT, "pad": "0.2", "nodesep": "0.3", "ranksep": "0.4"}
+GRAPH = {"bgcolor": "white", "fontname": FONT, "pad": "0.1", "nodesep": "0.3", "ranksep": "0.4"}
 LEGEND: dict[Role, str] = {
     "input": "input",
     "parameter": "parameter",
@@ -51,42 +53,48 @@ def picture(graph: Graph, names: Mapping[str, str], options: Options) -> Drawing
     options : Options
         What is shown.
     """
-    import graphviz
-
     planned = plan(graph, names, options.max_nodes)
     short = {key: shortened(printable(name), LONGEST_NAME) for key, name in names.items()}
     titles, written = formulas(graph, short, {box.id for box in planned.boxes})
     outputs = {node.id: node for node in graph.outputs}
     roles = {box.id: _role(box, outputs) for box in planned.boxes}
-    dot = graphviz.Digraph(
-        "computation",
-        graph_attr={**GRAPH, "rankdir": options.rankdir, **_caption(options.title)},
-        node_attr={"shape": "plain", "fontname": FONT, "fontsize": str(TEXT)},
-        edge_attr={"color": LINE, "penwidth": "1.2", "arrowsize": "0.8"},
-    )
+    dot = _digraph(options)
     below = {"peripheries": "0", "margin": "0"}
     if options.legend:
         below |= _legend(set(roles.values()), _remarks(planned, options))
     listing = []
     with dot.subgraph(name="cluster_values", graph_attr=below) as body:
         for box in planned.boxes:
-            name, formula = titles.get(box.id, ""), written.get(box.id, "")
+            role, name, formula = roles[box.id], titles.get(box.id, ""), written.get(box.id, "")
             if isinstance(box, Fold):
                 label, hint = cards.fold_card(box), _fold_tooltip(box)
             else:
-                label = cards.card(box, roles[box.id], name, formula, options.show)
+                label = cards.card(box, role, name, formula, options.show)
                 hint = _tooltip(graph, box, names)
-            body.node(
-                box.id,
-                f"<{label}>",
-                tooltip=_plain(hint),
-                _attributes={"class": roles[box.id]},
-            )
+            body.node(box.id, f"<{label}>", tooltip=_plain(hint), _attributes={"class": role})
             listing.append(cards.summary(box, name, formula))
         for start, end in planned.edges():
             body.edge(start, end)
     subject = ", ".join(titles.get(key) or written.get(key, key) for key in outputs)
     return Drawing(dot.source, options.title or cut(subject, LONGEST_SUBJECT), tuple(listing))
+
+
+def _digraph(options: Options) -> Any:
+    """Return an empty picture."""
+    try:
+        import graphviz
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            "draw needs the Python package graphviz, which writes DOT. Install it with:\n"
+            "    python -m pip install graphviz",
+            name="graphviz",
+        ) from None
+    return graphviz.Digraph(
+        "computation",
+        graph_attr={**GRAPH, "rankdir": options.rankdir, **_caption(options.title)},
+        node_attr={"shape": "plain", "fontname": FONT, "fontsize": str(TEXT)},
+        edge_attr={"color": LINE, "penwidth": "1.2", "arrowsize": "0.8"},
+    )
 
 
 def _role(box: Box, outputs: Collection[str]) -> Role:
@@ -146,8 +154,9 @@ def _operand(node: Node, names: Mapping[str, str]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Escape a tooltip: Graphviz reads entities in it, and replaces backslashed letters."""
-    return escape(text).replace("\\", "&#92;")
+    """Escape a tooltip, in which Graphviz reads entities, and backslashes before letters."""
+    apart = blocks.SUBSTITUTED.sub(WORD_JOINER, text)
+    return escape(apart).replace("\\", "&#92;&#92;")
 
 
 def _fold_tooltip(fold: Fold) -> str:

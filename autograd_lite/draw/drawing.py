@@ -88,8 +88,7 @@ class Drawing:
             return self.svg().encode()
         from autograd_lite.draw.render import render
 
-        (content,) = render(self.source, kind.removeprefix("."))
-        return content
+        return render(self.source, kind.removeprefix("."))
 
     def _repr_svg_(self) -> str:
         """Show the picture in Jupyter."""

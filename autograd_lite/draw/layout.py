@@ -1,7 +1,7 @@
-"""Runs Graphviz: DOT text comes in through standard input, pictures go to files.
+"""Runs Graphviz: DOT text comes in through standard input, a picture goes to a file.
 
-``python layout.py SITE FOLDER FORMAT...``. This is the program of a process of its own, started
-by `render`; it sees the standard library and what lies in SITE.
+``python layout.py SITE FILE FORMAT``. This is the program of the process that `render` starts; it
+sees the standard library and what lies in SITE.
 """
 
 import sys
@@ -9,19 +9,17 @@ from pathlib import Path
 
 DENSITY = 192  # Dots per inch. A multiple of 96, which is the grid that Graphviz sets type on.
 LONGEST, LARGEST = 16_000, 40e6  # Dots along one side of a bitmap, and in all.
-POINTS_PER_INCH = 72
 
 
-def main(site: str, folder: str, *formats: str) -> None:
-    """Lay out and write ``picture.FORMAT`` for each format."""
+def main(site: str, file: str, kind: str) -> None:
+    """Lay out and write one file."""
     sys.path.append(site)
     import pygraphviz
 
     graph = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode())
-    for name in formats:
-        if name == "png":
-            graph.graph_attr["dpi"] = str(_density(graph.draw(format="plain", prog="dot")))
-        Path(folder, f"picture.{name}").write_bytes(graph.draw(format=name, prog="dot"))
+    if kind == "png":
+        graph.graph_attr["dpi"] = str(_density(graph.draw(format="plain", prog="dot")))
+    Path(file).write_bytes(graph.draw(format=kind, prog="dot"))
 
 
 def _density(plain: bytes) -> int:

@@ -41,25 +41,31 @@ class LayoutError(RuntimeError):
     """Graphviz is missing, cannot be loaded, or failed."""
 
 
-def render(dot: str, *formats: str) -> tuple[bytes, ...]:
-    """Lay DOT text out, and return it in Graphviz's formats.
+def render(dot: str, kind: str) -> bytes:
+    """Lay DOT text out, and return it in one of Graphviz's formats.
 
     Raises
     ------
     LayoutError
         With the command that mends it, if pygraphviz is missing or broken.
     """
+    site = _site()
     with tempfile.TemporaryDirectory(prefix="autograd_lite-") as folder:
         environment = os.environ | {"FONTCONFIG_FILE": _font_configuration(dot, Path(folder))}
         environment.pop("GVBINDIR", None)  # Plugins of another Graphviz would not fit.
-        command = [sys.executable, "-I", "-S", str(PROGRAM), _site(), folder, *formats]
+        picture = Path(folder, "picture")
         done = subprocess.run(
-            command, input=dot.encode(), capture_output=True, env=environment, check=False
+            [sys.executable, "-I", "-S", str(PROGRAM), site, str(picture), kind],
+            input=dot.encode(),
+            capture_output=True,
+            env=environment,
+            check=False,
         )
         stderr = done.stderr.decode(errors="replace")
+        # A label that Graphviz cannot read is left out, with no other sign than this.
         if done.returncode or "\nError: " in f"\n{stderr}":
             raise LayoutError(_explained(done.returncode, stderr))
-        return tuple(Path(folder, f"picture.{kind}").read_bytes() for kind in formats)
+        return picture.read_bytes()
 
 
 def _site() -> str:
@@ -71,7 +77,7 @@ def _site() -> str:
     if found is None or not found.submodule_search_locations:
         raise LayoutError(
             f"Drawing needs pygraphviz, which carries the layout engine, and it is not installed. "
-            f"Install it with:\n    {FIX}\n.save('x.dot') and .source work without it."
+            f"Install it with:\n    {FIX}\n.save('x.dot') and .source need no layout."
         )
     return str(Path(found.submodule_search_locations[0]).parent)
 
@@ -92,13 +98,12 @@ def _font_configuration(dot: str, folder: Path) -> str:
 
 def _explained(status: int, stderr: str) -> str:
     """Say why the layout process failed, and what to do."""
-    last = stderr.strip().rpartition("\n")[2]
-    if "ImportError" in last or "ModuleNotFoundError" in last:
-        return (
-            f"pygraphviz is installed, but cannot be loaded: {last}\nReinstall it with:\n    {FIX}"
-        )
-    what = f"was ended by signal {-status}" if status < 0 else f"failed: {last}"
+    said = [line for line in stderr.splitlines() if "Error" in line]
+    reason = said[-1] if said else stderr.strip().rpartition("\n")[2]
+    if reason.startswith(("ImportError", "ModuleNotFoundError")):
+        return f"pygraphviz is installed, but cannot be loaded: {reason}\nMend it with:\n    {FIX}"
+    what = f"was ended by signal {-status}" if status < 0 else f"failed: {reason}"
     return (
-        f"The layout engine {what}. Smaller pictures may work: draw(..., max_nodes=100). "
-        f".save('x.dot') and .source work without it."
+        f"The layout engine {what}. A smaller picture may work: draw(..., max_nodes=100). "
+        f".save('x.dot') and .source need no layout."
     )

@@ -22,8 +22,7 @@ def svg(dot: str, description: str) -> str:
     description : str
         What the picture shows, for who cannot see it.
     """
-    (drawn,) = render(dot, "svg")
-    root = ET.fromstring(drawn)
+    root = ET.fromstring(render(dot, "svg"))
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
     for text in root.iter("text"):
