@@ -59,7 +59,7 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: 
     low, high = a_min if min is None else min, a_max if max is None else max
     if low is None and high is None:
         raise TypeError("np.clip needs a_min or a_max, got neither.")
-    if not is_recorder(low) and not is_recorder(high) and is_recorder(a):
+    if all(bound is None or isinstance(bound, int | float) for bound in (low, high)):
         return ops.clip(a, low=low, high=high)
     bounded = a if low is None else ops.maximum(a, low)
     return bounded if high is None else ops.minimum(bounded, high)

@@ -157,7 +157,8 @@ class Primitive:
         for operand in operands:
             record = getattr(type(operand), "__record__", None)
             if record is not None:
-                return record(self, operands, parameters)
+                kept = {name: _kept(value) for name, value in parameters.items()}
+                return record(self, operands, kept)
         return self.forward(*operands, **parameters)
 
     def python(self, operands: Mapping[str, Written], parameters: Mapping[str, Any]) -> Written:
@@ -184,6 +185,15 @@ def _parameters(rule: Callable[..., Any]) -> tuple[list[str], bool]:
     by_name = names[code.co_argcount : last]
     listed = [*names[: code.co_argcount], *star, *by_name]
     return listed, bool(code.co_flags & inspect.CO_VARKEYWORDS)
+
+
+def _kept(value: Any) -> Any:
+    """Copy a static parameter that somebody could change after it has been recorded."""
+    if isinstance(value, list):
+        return list(value)
+    if isinstance(value, tuple):
+        return tuple(map(_kept, value))
+    return value.copy() if hasattr(value, "__array_interface__") else value
 
 
 class _RuleForEach:

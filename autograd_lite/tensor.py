@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import operator
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Self
@@ -481,10 +482,7 @@ class Tensor(ArrayMethods):
         return record(ops.astype, (self,), {"dtype": name})
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        array = self.data
-        if dtype is not None and np.dtype(dtype) != array.dtype:
-            return array.astype(dtype)
-        return array.copy() if copy else array
+        return np.array(self.data, dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return numpy_api.call_ufunc(ufunc, method, inputs, kwargs)
@@ -516,6 +514,9 @@ class Tensor(ArrayMethods):
 
     def __int__(self) -> int:
         return int(self._data)
+
+    def __index__(self) -> int:
+        return operator.index(self._data)
 
     def __float__(self) -> float:
         return float(self._data)
