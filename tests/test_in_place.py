@@ -1,0 +1,272 @@
+"""Assignment into a tensor is recorded, or refused; what used the old value keeps it."""
+
+import gc
+import re
+import weakref
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+from autograd_lite import GradientError, Tensor
+
+
+def leaf(value, **kwargs):
+    return Tensor(value, requires_grad=True, **kwargs)
+
+
+def against_differences(program, *starts):
+    """Compare the gradients of a program of Tensors with central differences of its value."""
+    tensors = [leaf(start) for start in starts]
+    program(*tensors).backward()
+    for i, tensor in enumerate(tensors):
+        numerical = np.zeros(tensor.shape)
+        for index in np.ndindex(tensor.shape):
+            ends = []
+            for step in (1e-6, -1e-6):
+                moved = [np.array(start, float) for start in starts]
+                moved[i][index] += step
+                ends.append(program(*map(leaf, moved)).item())
+            numerical[index] = (ends[0] - ends[1]) / 2e-6
+        got = np.zeros(tensor.shape) if tensor.grad is None else tensor.grad
+        np.testing.assert_allclose(got, numerical, rtol=1e-7, atol=1e-8)
+
+
+def setitem(x, v):
+    t = x * x
+    before = np.sin(t).sum()
+    t[1:] = v * t[0]
+    between = (t * t).sum()
+    t[0] = 3.0
+    t[..., -1] = t[1] * v.sum()
+    return before + between + np.tanh(t).sum()
+
+
+def repeated_index(x, v):
+    t = x * 1.0
+    t[[2, 0, 2]] = np.stack([v[0], v[1], v[0] * v[1]])
+    return (t * t).sum()
+
+
+def mask(x, v):
+    t = x * v.sum()
+    t[t.numpy() > 0.7] = v[0]
+    return (t * t * t).sum()
+
+
+def loop(x, v):
+    t = Tensor(np.zeros(6))
+    t[0], t[1] = x[0], v[0]
+    for k in range(2, 6):
+        t[k] = t[k - 1] * v[1] + t[k - 2] * x[k - 3]
+    return (t * t).sum()
+
+
+def augmented(x, v):
+    t = x * 1.0
+    t += v.sum()
+    kept = t * 2.0
+    t *= x
+    t -= v[0]
+    t /= kept + 10.0
+    t **= 2
+    t += np.arange(3.0)
+    return (t * kept).sum()
+
+
+def with_itself(x, v):
+    t = x * v[0]
+    t *= t
+    t += t
+    t[:] = t
+    t[1:] = t[:-1]
+    t /= t + t * t
+    return (t * v[1]).sum()
+
+
+def matrix(x, v):
+    t = np.stack([x, x * x, x + v[0]])
+    t @= t
+    t[:, 0] = v[1]
+    return (t * t).sum()
+
+
+def on_a_constant(x, v):
+    t = Tensor([1.0, 2.0, 3.0])
+    constant = (t * x).sum()
+    t += 10.0
+    t[1] = v[0]
+    t[0] = 7.0
+    return constant + (t * x * v[1]).sum()
+
+
+def many(x, v):
+    total = Tensor(0.0)
+    for k in range(300):
+        total += x[k % 3] * v[k % 2] * k
+    return total * 1e-4
+
+
+PROGRAMS = [
+    setitem,
+    repeated_index,
+    mask,
+    loop,
+    augmented,
+    with_itself,
+    matrix,
+    on_a_constant,
+    many,
+]
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
+def test_in_place_changes_are_differentiated(program):
+    against_differences(program, np.array([0.5, 0.9, 1.3]), np.array([0.8, 1.1]))
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
+def test_recorded_sweep_finds_the_same_gradients(program):
+    gradients = []
+    for create_graph in (False, True):
+        x, v = leaf([0.5, 0.9, 1.3]), leaf([0.8, 1.1])
+        program(x, v).backward(create_graph=create_graph)
+        gradients.append((x.grad.tolist(), v.grad.tolist()))
+    np.testing.assert_allclose(gradients[0][0], gradients[1][0], rtol=1e-13)
+    np.testing.assert_allclose(gradients[0][1], gradients[1][1], rtol=1e-13)
+
+
+def test_second_derivative_through_assignments():
+    x = leaf([2.0, 3.0])
+    t = x * 1.0
+    t[0] = t[1] * x[0]  # x₀ x₁, x₁
+    t *= t
+    t.sum().backward(create_graph=True)
+    first = x.grad  # 2 x₀ x₁², 2 x₀² x₁ + 2 x₁
+    assert first.tolist() == [36.0, 30.0]
+    x.zero_grad()
+    first.sum().backward()
+    assert x.grad.tolist() == [2 * 9 + 4 * 6, 4 * 6 + 2 * 4 + 2]
+
+
+def test_tensor_stays_the_same_object():
+    t = same = leaf([1.0, 2.0]) * 1.0
+    t += 1.0
+    t[0] = 5.0
+    assert t is same
+    assert same.tolist() == [5.0, 3.0]
+
+
+def test_hooks_and_retained_gradients_belong_to_the_value_they_were_asked_for():
+    x, seen = leaf([1.0, 2.0]), []
+    t = x * 1.0
+    t.register_hook(lambda g: seen.append(g.tolist()))
+    t *= 10.0
+    t.retain_grad()
+    (t * 3.0).sum().backward()
+    assert seen == [[30.0, 30.0]]
+    assert t.grad.tolist() == [3.0, 3.0]
+
+
+def test_leaf_that_requires_a_gradient_cannot_be_changed_in_place():
+    w = leaf([1.0, 2.0], name="w")
+    message = (
+        " on tensor 'w', a leaf that requires a gradient, would cut it off from its gradient. "
+        "Write a new tensor (t = t + u), or change the value outside the graph: with no_grad(): ..."
+    )
+    with pytest.raises(GradientError, match=re.escape("t[i] = v" + message)):
+        w[0] = 1.0
+    with pytest.raises(GradientError, match=re.escape("t += u" + message)):
+        w += 1.0
+    with pytest.raises(GradientError, match=re.escape("t *= u" + message)):
+        w *= w
+    assert w.tolist() == [1.0, 2.0]
+
+
+def test_leaf_can_be_changed_inside_no_grad():
+    w = same = leaf([1.0, 2.0])
+    y = (w * w).sum()
+    with al.no_grad():
+        w -= [0.5, 0.5]
+        w[0] = 7.0
+    assert w is same
+    assert w.is_leaf
+    assert w.requires_grad
+    assert w.tolist() == [7.0, 1.5]
+    y.backward()
+    assert w.grad.tolist() == [2.0, 4.0]
+
+
+def test_result_cannot_be_changed_inside_no_grad():
+    t = leaf([1.0, 2.0]) * 1.0
+    with al.no_grad(), pytest.raises(GradientError, match=r"Use t.detach\(\) first"):
+        t += 1.0
+    assert t.tolist() == [1.0, 2.0]
+
+
+def test_integers():
+    t = Tensor([1, 2, 3])
+    t += 1
+    t[0] = 7
+    t *= t
+    assert t.tolist() == [49, 9, 16]
+    assert t.dtype == np.int64
+    with pytest.raises(ValueError, match="would change it from int64"):
+        t += 0.5
+    with pytest.raises(ValueError, match="would change it from int64"):
+        t /= 2
+    with pytest.raises(TypeError, match="would round away a gradient"):
+        t[0] = leaf(1.5)
+    assert t.tolist() == [49, 9, 16]
+
+
+def test_single_precision_stays_single():
+    t = Tensor([1.0, 2.0], dtype=np.float32)
+    w = leaf([3.0, 4.0])
+    t += w
+    t[0] = np.float64(0.1)
+    assert t.dtype == np.float32
+    t.sum().backward()
+    assert w.grad.tolist() == [0.0, 1.0]
+    assert w.grad.dtype == np.float64
+
+
+def test_shape_does_not_change():
+    t = leaf([1.0, 2.0]) * 1.0
+    with pytest.raises(ValueError, match=r"t \+= u on .* would change it from float64 \(2,\) to "):
+        t += np.ones((3, 2))
+    with pytest.raises(ValueError, match=r"assign got x: \(2,\), v: \(3,\), index=slice\("):
+        t[:] = [1.0, 2.0, 3.0]
+    with pytest.raises(IndexError, match="out of bounds"):
+        t[5] = 1.0
+    assert t.tolist() == [1.0, 2.0]
+
+
+def test_many_assignments_take_memory_in_proportion():
+    """Every version once, not every version in the history of every later one."""
+    w = leaf(2.0)
+    t = Tensor(np.zeros(3))
+    for k in range(5000):
+        t[k % 3] = w
+    assert len(t._past) == 5000
+    assert all(version._past is None for version in t._past)
+    t.sum().backward()
+    assert w.grad.item() == 3.0
+
+
+def test_versions_are_freed_at_once():
+    x = leaf([1.0, 2.0])
+    gc.collect()
+    gc.disable()
+    try:
+        t = x * 1.0
+        t += t
+        t[0] = x[1]
+        t *= t
+        t[:] = t
+        references = [weakref.ref(version) for version in t._past] + [weakref.ref(t)]
+        t.sum().backward()
+        del t
+        assert all(reference() is None for reference in references)
+    finally:
+        gc.enable()

@@ -1,0 +1,142 @@
+"""Operators with anything on either side give Tensors, with NumPy's values and dtypes."""
+
+import operator
+import warnings
+
+import numpy as np
+import pytest
+
+from autograd_lite import Tensor
+
+OPERATORS = [
+    operator.add,
+    operator.sub,
+    operator.mul,
+    operator.truediv,
+    operator.pow,
+    operator.matmul,
+]
+OTHERS = {
+    "int": 2,
+    "float": 2.5,
+    "bool": True,
+    "float64": np.float64(2.5),
+    "float32": np.float32(2.5),
+    "int64": np.int64(2),
+    "array": np.array([1.5, 2.5, 3.5]),
+    "float32 array": np.array([1.5, 2.5, 3.5], np.float32),
+    "int array": np.array([1, 2, 3]),
+    "0-d array": np.array(2.5),
+    "matrix": np.arange(1.0, 10.0).reshape(3, 3),
+    "list": [1.5, 2.5, 3.5],
+    "tuple": (1.5, 2.5, 3.5),
+    "Tensor": Tensor([1.5, 2.5, 3.5]),
+    "0-d Tensor": Tensor(2.5),
+}
+
+
+def plain(x):
+    return (
+        x.numpy()[()] if isinstance(x, Tensor) else np.asarray(x) if type(x) in (list, tuple) else x
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=lambda dtype: dtype.__name__)
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("op", OPERATORS, ids=lambda op: op.__name__)
+@pytest.mark.parametrize("shape", [(3,), ()], ids=["vector", "number"])
+def test_operator_with_anything_on_either_side(op, other, dtype, shape):
+    array = np.linspace(0.5, 1.5, 3).astype(dtype) if shape else dtype(1.5)
+    t = Tensor(array, requires_grad=True)
+    if op is operator.matmul and not (shape and np.ndim(plain(other))):
+        for sides in ((t, other), (other, t)):
+            with pytest.raises(ValueError, match=r"a number is no matrix; multiply by it with \*"):
+                op(*sides)
+        return
+    for swap in (False, True):
+        sides, values = (t, other), (array, plain(other))
+        if swap:
+            sides, values = sides[::-1], values[::-1]
+        result, expected = op(*sides), op(*values)
+        assert isinstance(result, Tensor)
+        assert result.requires_grad
+        assert result.dtype == expected.dtype
+        np.testing.assert_array_equal(result.numpy(), expected)
+        result.backward(np.ones(result.shape))
+        assert t.grad.dtype == dtype
+        assert t.grad.shape == shape
+
+
+def test_python_scalars_keep_float32_on_either_side():
+    t = Tensor([1.0, 2.0], requires_grad=True, dtype=np.float32)
+    for number in (2, 2.5, True):
+        for op in OPERATORS[:5]:
+            for result in (op(t, number), op(number, t)):
+                assert result.dtype == np.float32
+                result.sum().backward()
+                assert t.grad.dtype == np.float32
+
+
+def test_array_at_tensor_is_differentiable():
+    rng = np.random.default_rng(0)
+    a, w = rng.normal(size=(2, 3)), Tensor(rng.normal(size=(3, 4)), requires_grad=True)
+    g = rng.normal(size=(2, 4))
+    (a @ w).backward(g)
+    np.testing.assert_allclose(w.grad, a.T @ g, rtol=1e-14)
+
+
+def test_unary_operators():
+    t = Tensor([1.0, -2.0], requires_grad=True)
+    assert (-t).tolist() == [-1.0, 2.0]
+    assert (+t) is t
+    assert abs(t).tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("other", ["a", None, object(), {1: 2}], ids=lambda x: type(x).__name__)
+@pytest.mark.parametrize("op", OPERATORS, ids=lambda op: op.__name__)
+def test_operand_that_is_no_number_is_refused(op, other):
+    t = Tensor([1.0, 2.0], requires_grad=True)
+    for sides in ((t, other), (other, t)):
+        with pytest.raises(TypeError, match=f"needs numbers, got {type(other).__name__}"):
+            op(*sides)
+
+
+def test_operators_that_are_not_there_are_refused():
+    t, array = Tensor([1.0, 2.0], requires_grad=True), np.ones(2)
+    for op in (operator.floordiv, operator.mod, divmod):
+        for sides in ((t, 2), (2, t), (array, t), (t, array)):
+            with pytest.raises(TypeError):
+                op(*sides)
+
+
+def test_adding_a_tensor_into_an_array_in_place_is_refused():
+    array = np.ones(2)
+    with pytest.raises(TypeError, match=r"`a = a \+ t` in place of `a \+= t` where a is an array"):
+        array += Tensor([1.0, 2.0], requires_grad=True)
+    assert array.tolist() == [1.0, 1.0]
+
+
+def test_warnings_of_numpy_reach_the_user():
+    t = Tensor([0.0, 1.0], requires_grad=True)
+    with pytest.warns(RuntimeWarning, match="divide by zero"):
+        1.0 / t
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        t / 1.0
+
+
+def test_matmul_mismatch_says_what_does_not_fit():
+    def message(a, b):
+        with pytest.raises(ValueError, match=r"^matmul") as caught:
+            Tensor(np.ones(a), requires_grad=True) @ np.ones(b)
+        return str(caught.value)
+
+    assert message((4, 3), (2, 5)) == (
+        "matmul needs (m, k) @ (k, n), got a: (4, 3) and b: (2, 5): k is 3 in a but 2 in b. "
+        "Change one."
+    )
+    assert message((4, 3), (4, 5)).endswith("k is 3 in a but 4 in b. Change one, or transpose one.")
+    assert message((4, 3), (5, 3)).endswith("k is 3 in a but 5 in b. Change one, or transpose one.")
+    assert message((2, 4, 3), (3, 3, 5)).endswith(
+        "the leading axes (2,) and (3,) do not broadcast."
+    )
