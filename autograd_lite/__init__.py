@@ -2,6 +2,7 @@
 
 from autograd_lite import nn, optim
 from autograd_lite.check import Comparison, DisagreementError, GradcheckError, compare, gradcheck
+from autograd_lite.derive import Derivation, derive
 from autograd_lite.draw import Drawing, draw
 from autograd_lite.engine import GradientError, enable_grad, is_grad_enabled, no_grad
 from autograd_lite.graph import Graph, Node
@@ -12,6 +13,7 @@ from autograd_lite.transforms import grad, hessian, hvp, jacobian, jvp, value_an
 
 __all__ = [
     "Comparison",
+    "Derivation",
     "DisagreementError",
     "Drawing",
     "GradcheckError",
@@ -22,6 +24,7 @@ __all__ = [
     "PrimitiveDefinitionError",
     "Tensor",
     "compare",
+    "derive",
     "draw",
     "enable_grad",
     "grad",

@@ -293,7 +293,7 @@ def names_in(frame: FrameType | None) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     taken: set[int] = set()
     for name, value in (frame.f_locals if frame is not None else {}).items():
-        if name.startswith("_"):
+        if name.startswith("_") or not name.isidentifier():
             continue
         several = enumerate(value) if type(value) in (list, tuple) and len(value) < 1000 else ()
         for text, x in [(name, value), *((f"{name}[{i}]", part) for i, part in several)]:

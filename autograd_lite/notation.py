@@ -20,7 +20,7 @@ class Written(NamedTuple):
     """A piece of text, and how tightly its outermost operator binds."""
 
     text: str
-    precedence: int = ATOM
+    precedence: float = ATOM
 
     def __str__(self) -> str:
         return self.text

@@ -1,0 +1,395 @@
+"""Derive the gradients of a recorded computation, one line for each step.
+
+The rules of the operations are run on expressions in place of arrays; what they return is the
+derivation. Nothing is differentiated twice, and there is no second set of rules.
+"""
+
+from __future__ import annotations
+
+import keyword
+import linecache
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_lite import ops
+from autograd_lite.derive import simplify  # noqa: F401  (fills the table of rewrites)
+from autograd_lite.derive.expression import Expression, as_expression, walk
+from autograd_lite.derive.writing import latex_name, write
+from autograd_lite.engine import GradientError
+from autograd_lite.graph import Graph, Node, names_in
+from autograd_lite.primitive import Primitive
+from autograd_lite.tensor import Tensor
+
+HELPERS = {
+    ops.scatter_add: """\
+def scatter_add(x, index, shape):
+    filled = np.zeros(shape)
+    np.add.at(filled, index, x)
+    return filled
+
+""",
+    ops.assign: """\
+def assign(x, v, index):
+    changed = np.array(x)
+    changed[index] = v
+    return changed
+
+""",
+}
+"""What NumPy has no function for, printed before a derivation that needs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One step: a name, and what it stands for.
+
+    Attributes
+    ----------
+    name : str
+        As it stands in the code.
+    expression : Expression
+        What it is computed from; parts that have lines of their own are names in it.
+    of : Node or None
+        On the way back, the node whose gradient this is; None on the way forward.
+    node : Node or None
+        On the way forward, the node that this computes.
+    """
+
+    name: str
+    expression: Expression
+    of: Node | None = None
+    node: Node | None = None
+
+    @property
+    def code(self) -> str:
+        """The step as NumPy code."""
+        return f"{self.name} = {write(self.expression, 'python')}"
+
+    @property
+    def latex(self) -> str:
+        """The step as LaTeX."""
+        return rf"{latex_name(self.name)} &= {write(self.expression, 'latex')}"
+
+
+class Derivation:
+    """The forward pass and every gradient, step by step.
+
+    Attributes
+    ----------
+    forward, backward : tuple of Line
+        The steps, in the order of computation.
+    gradients : dict of str to str
+        For every tensor asked for, by the user's name, the line that has its gradient.
+    arguments : dict of str to array
+        What the computation starts from, by name, with the values that were recorded.
+    """
+
+    def __init__(
+        self,
+        loss: str,
+        forward: Iterable[Line],
+        backward: Iterable[Line],
+        gradients: Mapping[str, str],
+        arguments: Mapping[str, Any],
+    ) -> None:
+        self._loss = loss
+        self.forward, self.backward = tuple(forward), tuple(backward)
+        self.gradients, self.arguments = dict(gradients), dict(arguments)
+
+    @cached_property
+    def code(self) -> str:
+        """A function in plain NumPy that computes the loss and its gradients."""
+        body: list[tuple[str, str]] = [("# forward", "")]
+        body += [(line.code, str(line.expression.shape)) for line in self.forward]
+        body.append(("# backward", ""))
+        body += [(line.code, str(line.expression.shape)) for line in self.backward]
+        short = [len(code) for code, shape in body if shape and len(code) <= 60]
+        width = max(short, default=0)
+        lines = [
+            f"    {code:{width}}  # {shape}" if shape else f"    {code}" for code, shape in body
+        ]
+        steps = (*self.forward, *self.backward)
+        used = {part.operation for line in steps for part in walk((line.expression,))}
+        helpers = [source for operation, source in HELPERS.items() if operation in used]
+        result = ", ".join(f'"{name}": {line}' for name, line in self.gradients.items())
+        return "\n".join(
+            [
+                *helpers,
+                f"def loss_and_gradients({', '.join(self.arguments)}):",
+                *lines,
+                f"    return {self._loss}, {{{result}}}",
+                "",
+            ]
+        )
+
+    @cached_property
+    def latex(self) -> str:
+        """All steps as one aligned display of LaTeX."""
+        steps = " \\\\\n".join(line.latex for line in (*self.forward, *self.backward))
+        return f"\\begin{{aligned}}\n{steps}\n\\end{{aligned}}"
+
+    @cached_property
+    def function(self) -> Callable[..., tuple[Any, dict[str, Any]]]:
+        """The function that `code` defines: it takes `arguments`, and tracebacks show its lines."""
+        filename = f"<derivation {id(self):#x}>"
+        lines = self.code.splitlines(keepends=True)
+        linecache.cache[filename] = (len(self.code), None, lines, filename)
+        names: dict[str, Any] = {"np": np}
+        exec(compile(self.code, filename, "exec"), names)
+        function: Callable[..., tuple[Any, dict[str, Any]]] = names["loss_and_gradients"]
+        return function
+
+    def evaluate(self) -> dict[str, NDArray[Any]]:
+        """Run the function on the recorded values; return the gradients."""
+        _, gradients = self.function(**self.arguments)
+        return {name: np.asarray(value) for name, value in gradients.items()}
+
+    def __str__(self) -> str:
+        return self.code
+
+    def __repr__(self) -> str:
+        return f"<Derivation of {self._loss} by {', '.join(self.gradients)}>"
+
+    def _repr_latex_(self) -> str:
+        return f"$$\n{self.latex}\n$$"
+
+
+def derive(
+    loss: Tensor,
+    wrt: Iterable[Tensor | str] | None = None,
+    *,
+    names: Mapping[str, Tensor] | None = None,
+) -> Derivation:
+    """Write a computation and its gradients down as a person would.
+
+    Parameters
+    ----------
+    loss : Tensor with one entry
+        What is differentiated.
+    wrt : iterable of Tensor or str, optional
+        By what: tensors or their names. By default every leaf that requires a gradient.
+    names : mapping of str to Tensor, optional
+        Names for tensors that have none of their own; by default the caller's local variables.
+
+    Returns
+    -------
+    Derivation
+        Prints as a function in plain NumPy, ``.latex`` has the formulas, ``.function`` runs.
+
+    Raises
+    ------
+    GradientError
+        If `loss` depends on nothing that requires a gradient.
+    ValueError
+        If `loss` has several entries.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_lite as al
+    >>> X = al.Tensor(np.eye(3))
+    >>> y = al.Tensor(np.ones((3, 1)))
+    >>> w = al.Tensor(np.zeros((3, 1)), requires_grad=True)
+    >>> out = al.sigmoid(X @ w)
+    >>> loss = al.mse(out, y, reduction="half_sum")
+    >>> print(al.derive(loss))
+    def loss_and_gradients(X, y, w):
+        # forward
+        out = 1 / (1 + np.exp(-(X @ w)))           # (3, 1)
+        loss = 0.5 * np.sum((out - y) ** 2)        # ()
+        # backward
+        out_delta = (out - y) * (out * (1 - out))  # (3, 1)
+        d_w = X.T @ out_delta                      # (3, 1)
+        return loss, {"w": d_w}
+    <BLANKLINE>
+    """
+    if not isinstance(loss, Tensor):
+        raise TypeError(f"derive needs the loss as a Tensor, got {type(loss).__name__}.")
+    if loss.size != 1:
+        raise ValueError(f"derive needs a loss with a single entry, got shape {loss.shape}.")
+    if not loss.requires_grad or loss.is_leaf:
+        raise GradientError(
+            "derive: the loss is not computed from anything that requires a gradient. Create the "
+            "parameters with Tensor(..., requires_grad=True)."
+        )
+    graph = Graph(loss, names_in(sys._getframe(1)) if names is None else names)
+    nodes = (
+        [node for node in graph if node.kind == "parameter"]
+        if wrt is None
+        else [graph.find(x) for x in wrt]
+    )
+    return _Writer(graph, nodes).derivation()
+
+
+class _Writer:
+    """The state of one derivation."""
+
+    def __init__(self, graph: Graph, wrt: list[Node]) -> None:
+        self.graph, self.wrt = graph, wrt
+        self.taken: set[str] = {"np"}
+        self.unnamed = 0
+        self.expressions: dict[str, Expression] = {}
+        self.arguments: dict[str, Any] = {}
+        self.forward: list[Line] = []
+        self.backward: list[Line] = []
+
+    def derivation(self) -> Derivation:
+        """Write the forward pass, then the backward pass."""
+        uses = self._uses()
+        for node in self.graph:
+            self.expressions[node.id] = self._forward(node, uses[node.id])
+        gradients = self._sweep()
+        loss = self.expressions[self.graph.outputs[0].id].name
+        assert loss is not None
+        return Derivation(loss, self.forward, self.backward, gradients, self.arguments)
+
+    def _name(self, wanted: str) -> str:
+        """Return a new identifier, as near to what is wanted as Python and the others allow."""
+        base = re.sub(r"\W", "_", wanted)
+        if not base.isidentifier() or keyword.iskeyword(base):
+            base = f"_{base}"
+        name, i = base, 1
+        while name in self.taken:
+            i += 1
+            name = f"{base}_{i}"
+        self.taken.add(name)
+        return name
+
+    def _next_value(self) -> str:
+        """Return the next of v1, v2, …, the usual names of intermediate values."""
+        self.unnamed += 1
+        return self._name(f"v{self.unnamed}")
+
+    def _uses(self) -> dict[str, int]:
+        """Count how often each forward value will be read, by the forward and the backward pass."""
+        counts = {node.id: 0 for node in self.graph}
+        for node in self.graph:
+            for x in node.operands:
+                counts[x] += 1
+        return counts
+
+    def _forward(self, node: Node, uses: int) -> Expression:
+        """Return the expression of a node, with a line of its own where it deserves one."""
+        if node.primitive is None:
+            if node.kind == "constant" and np.ndim(node.value) == 0:
+                return Expression(node.value)
+            name = self._name(node.name or node.kind)
+            self.arguments[name] = node.value
+            return Expression(node.value, name=name)
+        expression = Expression(
+            node.value,
+            operation=node.primitive,
+            operands=tuple(self.expressions[x] for x in node.operands),
+            parameters=dict(node.parameters),
+        )
+        is_loss = node is self.graph.outputs[0]
+        wanted = node.name or ("loss" if is_loss else None)
+        if wanted is None and uses < 2 and not self._read_again(node):
+            return expression
+        name = self._name(wanted) if wanted else self._next_value()
+        self.forward.append(Line(name, expression, node=node))
+        return Expression(node.value, name=name)
+
+    def _read_again(self, node: Node) -> bool:
+        """Say whether the backward pass reads a value: the rules of it or of its consumers do."""
+        readers = [node, *self.graph.consumers(node)]
+        return any(
+            reader.requires_grad and _reads(reader.primitive, reader, node) for reader in readers
+        )
+
+    def _sweep(self) -> dict[str, str]:
+        """Run the rules backwards over expressions; return the line of every gradient asked for."""
+        root = self.graph.outputs[0]
+        arrived: dict[str, Expression] = {root.id: Expression(np.ones(root.shape)[()])}
+        found: dict[str, str] = {}
+        wanted = {node.id for node in self.wrt}
+        for node in reversed(self.graph.nodes):
+            g = arrived.pop(node.id, None)
+            if g is None:
+                continue
+            if node.id in wanted:
+                g = self._line(f"d_{node.name or node.label}", g, node)
+                found[node.id] = g.name or ""
+            elif self._has_line(node):
+                g = self._line(f"{self._subject(node)}_delta", g, node)
+            self._push(node, g, arrived)
+        missing = [node for node in self.wrt if node.id not in found]
+        if missing:
+            raise GradientError(
+                f"derive: no gradient flows to {', '.join(node.label for node in missing)}; "
+                f"create them with requires_grad=True."
+            )
+        return {(node.name or node.label): found[node.id] for node in self.wrt}
+
+    def _push(self, node: Node, g: Expression, arrived: dict[str, Expression]) -> None:
+        """Apply the rules of one node."""
+        if node.primitive is None:
+            return
+        # Rules look at the type of a plain number: x**2 has another derivative than x**b.
+        expressions = [self.expressions[x] for x in node.operands]
+        operands = [x.value if x.is_number and x.ndim == 0 else x for x in expressions]
+        y = self.expressions[node.id]
+        for i, x in enumerate(node.operands):
+            rule = node.primitive.rules[i]
+            if rule is None or not self.graph[x].requires_grad:
+                continue
+            gx = as_expression(rule(g, y, *operands, **node.parameters))
+            gx = _fitted(gx, self.graph[x].shape)
+            arrived[x] = arrived[x] + gx if x in arrived else gx
+
+    def _line(self, wanted: str, g: Expression, node: Node) -> Expression:
+        """Give a gradient a line, unless it is a name already."""
+        if node.primitive is not None and (g.name is not None or g.is_number):
+            return g
+        name = self._name(wanted)
+        self.backward.append(Line(name, g, of=node))
+        return Expression(g.value, name=name)
+
+    def _has_line(self, node: Node) -> bool:
+        """Give a line to the gradient of a result that several, or a parameter, take it from."""
+        if node.primitive is None or node is self.graph.outputs[0]:
+            return False
+        receivers = [x for x in self.graph.operands(node) if x.requires_grad]
+        return len(receivers) > 1 or any(x.kind == "parameter" for x in receivers)
+
+    def _subject(self, node: Node) -> str:
+        """Return what to call a delta after: the result, or the named activation of it."""
+        seen = node
+        while seen.name is None:
+            after = self.graph.consumers(seen)
+            if len(after) != 1 or after[0].shape != node.shape:
+                return self.expressions[node.id].name or node.label
+            seen = after[0]
+        return seen.name
+
+
+def _reads(primitive: Primitive | None, reader: Node, node: Node) -> bool:
+    """Say whether the rules of an operation need one of its values, and not only its shape."""
+    if primitive is None:
+        return False
+    linear = (ops.add, ops.subtract, ops.negative, ops.sum, ops.mean, ops.reshape, ops.transpose,
+              ops.broadcast_to, ops.expand_dims, ops.squeeze, ops.concatenate, ops.stack,
+              ops.getitem, ops.copy, ops.astype)  # fmt: skip
+    if primitive in linear:
+        return False
+    own_output = primitive in (ops.exp, ops.tanh, ops.sigmoid, ops.sqrt, ops.softmax)
+    return own_output if reader is node else not own_output
+
+
+def _fitted(gx: Expression, shape: tuple[int, ...]) -> Expression:
+    """Sum a gradient over the axes along which its operand was stretched."""
+    if gx.shape == shape:
+        return gx
+    extra = gx.ndim - len(shape)
+    stretched = tuple(
+        i for i in range(gx.ndim) if i < extra or (shape[i - extra] == 1 != gx.shape[i])
+    )
+    fitted: Expression = gx.sum(axis=stretched).reshape(shape)
+    return fitted

@@ -1,0 +1,168 @@
+"""Derivations: what is printed runs, agrees with autodiff, and reads as a person would write it."""
+
+import re
+import traceback
+
+import numpy as np
+import pytest
+from oracles import cases
+
+import autograd_lite as al
+
+
+def network(seed=1):
+    """Return the two-layer network of the README and its tensors, in the article's names."""
+    rng = np.random.default_rng(seed)
+    x = al.Tensor([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], dtype=float, name="X")
+    y = al.Tensor([[0], [1], [1], [0]], dtype=float, name="y")
+    syn0 = al.Tensor(rng.uniform(-1, 1, (3, 4)), requires_grad=True, name="syn0")
+    syn1 = al.Tensor(rng.uniform(-1, 1, (4, 1)), requires_grad=True, name="syn1")
+    l1 = al.sigmoid(x @ syn0)
+    l2 = al.sigmoid(l1 @ syn1)
+    l1.name, l2.name = "l1", "l2"
+    return al.mse(l2, y, reduction="half_sum")
+
+
+TWO_LAYERS = """\
+def loss_and_gradients(X, y, syn0, syn1):
+    # forward
+    l1 = 1 / (1 + np.exp(-(X @ syn0)))                # (4, 4)
+    l2 = 1 / (1 + np.exp(-(l1 @ syn1)))               # (4, 1)
+    loss = 0.5 * np.sum((l2 - y) ** 2)                # ()
+    # backward
+    l2_delta = (l2 - y) * (l2 * (1 - l2))             # (4, 1)
+    l1_delta = (l2_delta @ syn1.T) * (l1 * (1 - l1))  # (4, 4)
+    d_syn1 = l1.T @ l2_delta                          # (4, 1)
+    d_syn0 = X.T @ l1_delta                           # (3, 4)
+    return loss, {"syn0": d_syn0, "syn1": d_syn1}
+"""
+
+
+def test_the_articles_own_delta_lines_come_out():
+    assert str(al.derive(network())) == TWO_LAYERS
+
+
+def test_the_formulas_are_the_same_steps_in_latex():
+    steps = al.derive(network()).latex.splitlines()[1:-1]
+    assert steps[0] == r"l_{1} &= \sigma\left(X \mathrm{syn}_{0}\right) \\"
+    assert steps[3].startswith(r"\delta_{l_{2}} &= \left(l_{2} - y\right) \odot")
+    assert steps[-1] == (r"\frac{\partial L}{\partial \mathrm{syn}_{0}} &= {X}^\top \delta_{l_{1}}")
+    assert al.derive(network())._repr_latex_().startswith("$$\n\\begin{aligned}")
+
+
+@pytest.mark.parametrize("case", cases(), ids=str)
+def test_the_derivation_of_every_operation_runs_and_agrees_with_autodiff(case):
+    operands = [
+        al.Tensor(x, requires_grad=i in case.differentiable, name=f"x{i}")
+        for i, x in enumerate(case.operands())
+    ]
+    y = case.entry(*operands, **case.parameters)
+    weights = np.random.default_rng(0).normal(size=y.shape)
+    loss = (y * weights).sum()
+    derivation = al.derive(loss)
+    loss.backward()
+    for name, gradient in derivation.evaluate().items():
+        x = operands[int(name[1:])]
+        assert gradient.shape == x.shape or gradient.ndim == 0
+        np.testing.assert_allclose(
+            np.broadcast_to(gradient, x.shape), x.grad, rtol=1e-12, atol=1e-14
+        )
+
+
+def test_the_function_computes_anew_for_other_numbers():
+    derivation = al.derive(network(1))
+    loss = network(2)
+    graph = al.Graph(loss)
+    arguments = {name: graph.find(name).value for name in derivation.arguments}
+    value, gradients = derivation.function(**arguments)
+    assert value == pytest.approx(loss.item(), rel=1e-15)
+    loss.backward()
+    for name, gradient in gradients.items():
+        np.testing.assert_allclose(gradient, graph.find(name).tensor.grad, rtol=1e-13)
+
+
+def test_tracebacks_show_the_derived_line():
+    derivation = al.derive(network())
+    wrong = dict(derivation.arguments, syn1=np.ones((3, 1)))
+    with pytest.raises(ValueError, match="matmul") as caught:
+        derivation.function(**wrong)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "l2 = 1 / (1 + np.exp(-(l1 @ syn1)))" in shown
+
+
+def test_what_is_written_is_simplified():
+    x = al.Tensor([1.0, 2.0], requires_grad=True, name="x")
+    for loss, line in [
+        ((x * 1.0).sum(), "d_x = 1"),
+        ((-(x * -1.0)).sum(), "d_x = 1"),
+        ((3.0 * (2.0 * x)).sum(), "d_x = 6"),
+        ((x * x).sum(), "d_x = 2 * x"),
+        ((x**2).sum(), "d_x = 2 * x"),
+        ((x**3).mean(), "d_x = 1.5 * x ** 2"),
+        ((5.0 - x).sum(), "d_x = -1"),
+        ((x - al.Tensor([1.0, 1.5], name="y")).sum(), "d_x = 1"),
+    ]:
+        assert line in [shown.strip() for shown in re.split(r"\n|#", str(al.derive(loss)))]
+
+
+def test_a_bias_is_summed_over_the_batch_along_one_axis():
+    x = al.Tensor(np.ones((5, 2)), name="X")
+    w = al.Tensor(np.ones((2, 3)), requires_grad=True, name="W")
+    b = al.Tensor(np.zeros(3), requires_grad=True, name="b")
+    z = x @ w + b
+    z.name = "z"
+    code = str(al.derive((z * z).mean(), names={}))
+    assert "d_b = np.sum(z_delta, axis=0)" in code
+    assert "d_W = X.T @ z_delta" in code
+
+
+def test_a_piecewise_rule_is_written_with_its_condition_not_with_its_values():
+    x = al.Tensor([-1.0, 2.0], requires_grad=True, name="x")
+    derivation = al.derive(al.relu(x).sum())
+    assert "d_x = x > 0" in str(derivation)
+    _, gradients = derivation.function(x=np.array([3.0, -3.0]))
+    np.testing.assert_array_equal(gradients["x"], [1.0, 0.0])
+
+
+def test_names_become_identifiers_that_do_not_collide():
+    a = al.Tensor(2.0, requires_grad=True, name="hidden.weight")
+    b = al.Tensor(3.0, requires_grad=True, name="hidden weight")
+    c = al.Tensor(4.0, requires_grad=True, name="lambda")
+    derivation = al.derive(a * b * c, names={})
+    assert list(derivation.arguments) == ["hidden_weight", "hidden_weight_2", "_lambda"]
+    assert {k: float(v) for k, v in derivation.evaluate().items()} == {
+        "hidden.weight": 12.0, "hidden weight": 8.0, "lambda": 6.0,
+    }  # fmt: skip
+
+
+def test_gradients_of_inputs_and_inner_tensors_can_be_asked_for():
+    w = al.Tensor(2.0, requires_grad=True)
+    h = w * 3.0
+    loss = h * h
+    derivation = al.derive(loss, wrt=[h])
+    assert derivation.gradients == {"h": "d_h"}
+    assert derivation.evaluate()["h"] == 12.0
+    assert al.derive(loss, wrt=["w"]).evaluate()["w"] == 36.0
+
+
+def test_a_deep_computation_does_not_recurse():
+    x = al.Tensor(1.0, requires_grad=True, name="x")
+    y = x
+    for i in range(3000):
+        y = y * 1.0001 + 0.0
+        y.name = f"y{i}"
+    loss = y * y
+    assert al.derive(loss, names={}).evaluate()["x"] == pytest.approx(2 * 1.0001**6000)
+
+
+def test_mistakes_are_named():
+    x = al.Tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(TypeError, match="loss as a Tensor, got float"):
+        al.derive(1.0)
+    with pytest.raises(ValueError, match=r"single entry, got shape \(2,\)"):
+        al.derive(x * 2)
+    with pytest.raises(al.GradientError, match="not computed from anything"):
+        al.derive(al.Tensor(1.0))
+    constant = al.Tensor(1.0, name="c")
+    with pytest.raises(al.GradientError, match="no gradient flows to c"):
+        al.derive(x.sum() * constant, wrt=["c"])
