@@ -34,8 +34,7 @@ def loss_and_gradients(X, y, syn0, syn1):
     l1_delta = (l2_delta @ syn1.T) * (l1 * (1 - l1))  # (4, 4)
     d_syn1 = l1.T @ l2_delta                          # (4, 1)
     d_syn0 = X.T @ l1_delta                           # (3, 4)
-    return loss, {"syn0": d_syn0, "syn1": d_syn1}
-"""
+    return loss, {"syn0": d_syn0, "syn1": d_syn1}"""
 
 
 def test_the_articles_own_delta_lines_come_out():

@@ -125,7 +125,6 @@ class Derivation:
                 f"def loss_and_gradients({', '.join(self.arguments)}):",
                 *lines,
                 f"    return {self._loss}, {{{result}}}",
-                "",
             ]
         )
 
@@ -208,7 +207,6 @@ def derive(
         out_delta = (out - y) * (out * (1 - out))  # (3, 1)
         d_w = X.T @ out_delta                      # (3, 1)
         return loss, {"w": d_w}
-    <BLANKLINE>
     """
     if not isinstance(loss, Tensor):
         raise TypeError(f"derive needs the loss as a Tensor, got {type(loss).__name__}.")
@@ -236,7 +234,8 @@ class _Writer:
         self.taken: set[str] = {"np"}
         self.unnamed = 0
         self.expressions: dict[str, Expression] = {}
-        self.arguments: dict[str, Any] = {}
+        self.data: dict[str, Any] = {}
+        self.parameters: dict[str, Any] = {}
         self.forward: list[Line] = []
         self.backward: list[Line] = []
 
@@ -248,7 +247,8 @@ class _Writer:
         gradients = self._sweep()
         loss = self.expressions[self.graph.outputs[0].id].name
         assert loss is not None
-        return Derivation(loss, self.forward, self.backward, gradients, self.arguments)
+        arguments = self.data | self.parameters
+        return Derivation(loss, self.forward, self.backward, gradients, arguments)
 
     def _name(self, wanted: str) -> str:
         """Return a new identifier, as near to what is wanted as Python and the others allow."""
@@ -281,7 +281,8 @@ class _Writer:
             if node.kind == "constant" and np.ndim(node.value) == 0:
                 return Expression(node.value)
             name = self._name(node.name or node.kind)
-            self.arguments[name] = node.value
+            group = self.parameters if node.kind == "parameter" else self.data
+            group[name] = node.value
             return Expression(node.value, name=name)
         expression = Expression(
             node.value,
