@@ -84,7 +84,7 @@ def draw(
     tensors, arrays = called.split(names)
     local_tensors, local_arrays = called.from_frame(sys._getframe(1), taken=names or ())
     graph = t if isinstance(t, Graph) else Graph(_roots(t), local_tensors)
-    return picture(graph, called.by_node(graph, tensors, local_arrays | arrays), options)
+    return picture(graph, called.by_node(graph, tensors, arrays, local_arrays), options)
 
 
 def _roots(t: Any) -> list[Tensor]:
@@ -101,7 +101,7 @@ def _roots(t: Any) -> list[Tensor]:
 
 def _options(show: Any, rankdir: Any, legend: Any, title: Any, max_nodes: Any) -> Options:
     """Check the arguments that choose what a picture shows."""
-    wanted = [show] if isinstance(show, str) else list(show)
+    wanted = [show] if isinstance(show, str) or not isinstance(show, Iterable) else list(show)
     for part in wanted:
         if part not in SHOW:
             raise ValueError(f"show takes any of {_listed(SHOW)}; got {part!r}.")

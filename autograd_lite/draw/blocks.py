@@ -22,8 +22,10 @@ from autograd_lite.draw.style import ALARM, INK, QUIET, SMALL, TEXT
 
 PLAIN = {"BORDER": 0, "CELLBORDER": 0, "CELLSPACING": 0, "CELLPADDING": 0}
 
-# Graphviz puts names for \N, \G and more, wherever they stand in one piece of text.
+# Graphviz puts names for \N, \G and more, where they stand in one piece of text. Markup keeps the
+# letter apart; where there is none, a character that is not seen does.
 SUBSTITUTED = re.compile(r"(?<=\\)(?=[NGEHTL])")
+WORD_JOINER = "\u2060"
 
 Attributes = Mapping[str, object]
 

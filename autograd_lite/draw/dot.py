@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.draw import blocks, cards
+from autograd_lite.draw import cards
+from autograd_lite.draw.blocks import SUBSTITUTED, WORD_JOINER
 from autograd_lite.draw.drawing import Drawing
 from autograd_lite.draw.fold import Box, Fold, Plan, plan
 from autograd_lite.draw.formulas import LONGEST_NAME, cut, formulas, is_inline, printable, shortened
 from autograd_lite.draw.style import FONT, LINE, TEXT, Role
 from autograd_lite.graph import Graph, Node, write
 
-WORD_JOINER = "\u2060"  # Is not seen.
 LONGEST_TOOLTIP, LONGEST_SUBJECT = 300, 60
 GRAPH = {"bgcolor": "white", "fontname": FONT, "pad": "0.1", "nodesep": "0.3", "ranksep": "0.4"}
 LEGEND: dict[Role, str] = {
@@ -155,7 +155,7 @@ def _operand(node: Node, names: Mapping[str, str]) -> str:
 
 def _plain(text: str) -> str:
     """Escape a tooltip, in which Graphviz reads entities, and backslashes before letters."""
-    apart = blocks.SUBSTITUTED.sub(WORD_JOINER, text)
+    apart = SUBSTITUTED.sub(WORD_JOINER, text)
     return escape(apart).replace("\\", "&#92;&#92;")
 
 

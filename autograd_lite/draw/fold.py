@@ -170,7 +170,7 @@ def _leaves_folded(graph: Graph, shown: list[Box], leaves: Sequence[Node], room:
         else:
             folds[key].nodes += used
     for leaf in visible[room:]:
-        users = [home[user.id] for user in graph.consumers(leaf)] or [leaf.id]
+        users = [home[user.id] for user in graph.consumers(leaf)] or ["nothing"]
         key = users[0] if users[0] in folds else f"fold_into_{users[0]}"
         if key not in folds:
             folds[key] = Fold(key)

@@ -57,12 +57,13 @@ def from_frame(
 
 
 def by_node(
-    graph: Graph, tensors: Mapping[str, Tensor], arrays: Mapping[str, NDArray[Any]]
+    graph: Graph, tensors: Mapping[str, Tensor], *arrays: Mapping[str, NDArray[Any]]
 ) -> dict[str, str]:
     """Name the nodes of a graph, by identifier.
 
     Names that are given here come before those that the graph knows. A node that shows a copy of
-    an array (every bare operand is one) is called like the one array that has the same entries.
+    an array (every bare operand is one) is called like the one array that has the same entries,
+    in the first of the mappings that has it.
     """
     called: dict[int, str] = {}
     for name, tensor in tensors.items():
@@ -71,7 +72,7 @@ def by_node(
     for node in graph:
         known = called.get(id(node.tensor)) or node.name
         if not known and node.kind in ("constant", "input") and np.ndim(node.value):
-            known = _same(node.value, arrays)
+            known = next(filter(None, (_same(node.value, a) for a in arrays)), None)
         if known:
             names[node.id] = known
     return names

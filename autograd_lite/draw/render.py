@@ -22,6 +22,8 @@ from autograd_lite.draw.metrics import FAMILY, FONTS, covers
 PROGRAM = Path(__file__).with_name("layout.py")
 FIX = 'python -m pip install --upgrade --force-reinstall "pygraphviz>=2"'
 
+WITHOUT = ".save('x.dot') and .source need no layout."
+
 _FONTS = """<?xml version="1.0"?>
 <fontconfig>
   <dir>{folder}</dir>
@@ -77,7 +79,7 @@ def _site() -> str:
     if found is None or not found.submodule_search_locations:
         raise LayoutError(
             f"Drawing needs pygraphviz, which carries the layout engine, and it is not installed. "
-            f"Install it with:\n    {FIX}\n.save('x.dot') and .source need no layout."
+            f"Install it with:\n    {FIX}\n{WITHOUT}"
         )
     return str(Path(found.submodule_search_locations[0]).parent)
 
@@ -98,12 +100,13 @@ def _font_configuration(dot: str, folder: Path) -> str:
 
 def _explained(status: int, stderr: str) -> str:
     """Say why the layout process failed, and what to do."""
-    said = [line for line in stderr.splitlines() if "Error" in line]
-    reason = said[-1] if said else stderr.strip().rpartition("\n")[2]
+    lines = stderr.splitlines()
+    wrong = [i for i, line in enumerate(lines) if "Error" in line]
+    # Python's last word is what counts; Graphviz says first what is wrong and then where.
+    reason = "; ".join(lines[wrong[-1] :][:2]) if wrong else "it did not say why"
     if reason.startswith(("ImportError", "ModuleNotFoundError")):
         return f"pygraphviz is installed, but cannot be loaded: {reason}\nMend it with:\n    {FIX}"
-    what = f"was ended by signal {-status}" if status < 0 else f"failed: {reason}"
-    return (
-        f"The layout engine {what}. A smaller picture may work: draw(..., max_nodes=100). "
-        f".save('x.dot') and .source need no layout."
-    )
+    if status < 0:
+        hint = "A smaller picture may work: draw(..., max_nodes=100)."
+        return f"The layout engine was ended by signal {-status}. {hint} {WITHOUT}"
+    return f"The layout engine failed: {reason}. {WITHOUT}"

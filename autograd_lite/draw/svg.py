@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
+from autograd_lite.draw.blocks import WORD_JOINER
 from autograd_lite.draw.metrics import covers, width_of
 from autograd_lite.draw.render import render
 
 FAMILY = "Arial, Helvetica, 'Liberation Sans', Arimo, sans-serif"
+SECOND_SPACE = "\xa0"  # What Graphviz makes of a space after a space.
 _TOOLTIP = "{http://www.w3.org/1999/xlink}title"
 _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 
@@ -35,7 +37,7 @@ def svg(dot: str, description: str) -> str:
 
 def _hold(text: ET.Element) -> None:
     """Give a text the length that it was laid out with, so that it fits its box in any font."""
-    content = text.text or ""
+    content = text.text = (text.text or "").replace(SECOND_SPACE, " ")
     if covers(content):
         width = width_of(
             content, float(text.get("font-size", 0)), bold="font-weight" in text.attrib
@@ -43,7 +45,7 @@ def _hold(text: ET.Element) -> None:
         text.set("textLength", f"{width:g}")
         text.set("lengthAdjust", "spacingAndGlyphs")
     text.attrib.pop("font-family", None)
-    if content == content.strip():
+    if content == " ".join(content.split()):
         text.attrib.pop(_SPACE, None)
 
 
@@ -62,7 +64,8 @@ def _describe(group: ET.Element) -> None:
     link = group.find("g/a")
     if wrapper is not None and link is not None:
         group.remove(wrapper)
-        title.text = link.get(_TOOLTIP)
+        hint = link.get(_TOOLTIP) or ""
+        title.text = hint.replace(SECOND_SPACE, " ").replace(WORD_JOINER, "")
         group.set("data-id", name)
         group.extend([title, *link])
 
