@@ -33,52 +33,42 @@ def draw(
 ) -> Drawing:
     """Draw how a tensor was computed, with the numbers in it.
 
-    Every value is a box with its name, the operation that made it, its shape, its entries (of a
-    large array: least, mean and largest) and its gradient; arrows lead from operands to results.
-    Plain numbers stand in the formulas. Numbers have four significant digits; ``0`` is exact, and
-    ``0.000`` is rounded.
+    Every value is a box: name, operation, shape, entries (of a large array: least, mean, largest)
+    and gradient. Arrows lead from operands to results; plain numbers stand in the formulas. Numbers
+    have four significant digits: ``0`` is exact, and ``0.000`` is rounded.
 
     Parameters
     ----------
     t : Tensor, iterable of Tensor, or Graph
         What was computed.
     names : mapping of str to Tensor or array, optional
-        What values are called. Other tensors go by their own `Tensor.name`, or else by the name of
-        the local variable of the caller that they are bound to. A bare array goes by the name of
-        the caller's array with the same entries.
+        What values are called. Others go by `Tensor.name`, or else by the caller's local variable;
+        a bare array by that of the caller's array with the same entries.
     show : iterable of {"shape", "value", "grad"}
         What boxes show below the name.
     rankdir : {"LR", "TB"}
-        Whether the picture runs from left to right or from top to bottom.
+        Left to right, or top to bottom.
     legend : bool
-        Whether a legend explains the looks of the boxes.
+        Whether the looks of the boxes are explained.
     title : str, optional
         Stands above the picture.
     max_nodes : int
-        Past so many values, stretches of operations are folded into one box, which says so.
+        Past so many values, stretches of operations become one box, which says so.
 
     Returns
     -------
     Drawing
         Shows itself in Jupyter; ``.save("picture.svg")`` writes it (also .png, .pdf, .dot).
 
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is none of the choices; the message lists them.
-
     Examples
     --------
     >>> import autograd_lite as al
-    >>> x, w = al.Tensor(5.0), al.Tensor(1.0, requires_grad=True)
-    >>> loss = (x * w - 42) ** 2
-    >>> loss.backward()
-    >>> print(al.draw(loss))
-    x                     scalar · float64
-    w                     scalar · float64
-    x × w                 scalar · float64
-    x × w − 42            scalar · float64
-    loss = (x × w − 42)²  scalar · float64
+    >>> x, w = al.Tensor(5.0, name="x"), al.Tensor(1.0, requires_grad=True, name="w")
+    >>> print(al.draw(x * w - 42))
+    x           scalar · float64
+    w           scalar · float64
+    x × w       scalar · float64
+    x × w − 42  scalar · float64
     """
     options = _options(show, rankdir, legend, title, max_nodes)
     tensors, arrays = called.split(names)
