@@ -44,14 +44,10 @@ def draw(
     names : mapping of str to Tensor or array, optional
         What values are called. Others go by `Tensor.name`, or else by the caller's local variable;
         a bare array by that of the caller's array with the same entries.
-    show : iterable of {"shape", "value", "grad"}
-        What boxes show below the name.
-    rankdir : {"LR", "TB"}
-        Left to right, or top to bottom.
-    legend : bool
-        Whether the looks of the boxes are explained.
-    title : str, optional
-        Stands above the picture.
+    show, rankdir : iterable of {"shape", "value", "grad"}; {"LR", "TB"}
+        What boxes show below the name; left to right, or top to bottom.
+    legend, title : bool; str, optional
+        Whether the looks of the boxes are explained; what stands above.
     max_nodes : int
         Past so many values, stretches of operations become one box, which says so.
 
