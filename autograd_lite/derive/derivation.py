@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from autograd_lite import ops
 from autograd_lite.derive import simplify  # noqa: F401  (fills the table of rewrites)
 from autograd_lite.derive.expression import Expression, as_expression, walk
+from autograd_lite.derive.proof import Proof, prove
 from autograd_lite.derive.writing import latex_name, write
 from autograd_lite.engine import GradientError
 from autograd_lite.graph import Graph, Node, names_in
@@ -149,6 +150,38 @@ class Derivation:
         """Run the function on the recorded values; return the gradients."""
         _, gradients = self.function(**self.arguments)
         return {name: np.asarray(value) for name, value in gradients.items()}
+
+    def prove(self, **by_hand: str) -> list[Proof]:
+        """Decide as algebra whether formulas by hand are the gradients (needs SymPy).
+
+        Parameters
+        ----------
+        **by_hand : str
+            For a tensor, by its name in `gradients` (``prove(**{"a.b": ...})`` where that is no
+            identifier), the formula as NumPy code, in the names of the derivation.
+
+        Returns
+        -------
+        list of Proof
+            True where the formula is proved; else with the ratio or the difference.
+
+        Raises
+        ------
+        KeyError, NameError, ValueError
+            If a name is not known, or a shape does not fit.
+        ModuleNotFoundError
+            Without SymPy, which the extra ``symbolic`` installs.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> w = al.Tensor(1.0, requires_grad=True)
+        >>> delta = 5 * w - 42
+        >>> error = delta**2
+        >>> print(al.derive(error).prove(w="delta * 5")[0])
+        w: by hand = 1/2 × gradient
+        """
+        return prove(self, by_hand)
 
     def __str__(self) -> str:
         return self.code

@@ -1,0 +1,105 @@
+"""The articles' formulas, proved: as algebra, not at sample points."""
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+from models import NETWORKS
+
+
+def first_step(network):
+    """Derive the gradients of a network's first step, under the article's names."""
+    run_of = NETWORKS[network]()
+    return al.derive(run_of.first_step(run_of.build(run_of.seed)), names={})
+
+
+def test_one_weight_half_of_the_gradient_of_the_squared_error():
+    w = al.Tensor(1.0, requires_grad=True, name="weight")
+    pred = al.Tensor(5.0, name="input") * w
+    delta = pred - al.Tensor(42.0, name="goal")
+    delta.name = "delta"
+    (proof,) = al.derive(delta**2, names={}).prove(weight="delta * input")
+    assert not proof
+    assert str(proof.ratio) == "1/2"
+    assert str(proof) == "weight: by hand = 1/2 × gradient"
+    (proof,) = al.derive(delta**2 / 2, names={}).prove(weight="delta * input")
+    assert proof.equal
+
+
+def test_one_weight_as_the_network_computes_it():
+    (proof,) = first_step("one-weight").prove(w="(pred - goal) * input")
+    assert proof.equal
+
+
+def test_repeat_the_input_delta_is_the_gradient_divided_by_the_input():
+    (proof,) = first_step("repeat-alpha").prove(w="pred - goal")
+    assert str(proof.ratio) == "1/input_0_0"
+
+
+@pytest.mark.parametrize("network", ["sigmoid-neuron", "sigmoid-neuron-2"])
+def test_the_error_weighted_derivative(network):
+    (proof,) = first_step(network).prove(w="-(X.T @ ((y - out) * out * (1 - out)))")
+    assert proof.equal
+    (proof,) = first_step(network).prove(w="-(X.T @ ((y - out) * out))")
+    assert not proof
+    assert proof.ratio is None
+    assert proof.difference != 0
+
+
+def test_the_slope_of_the_sigmoid_written_with_exponentials():
+    slope = "np.exp(-z) / (1 + np.exp(-z)) ** 2"
+    (proof,) = first_step("sigmoid-neuron").prove(w=f"X.T @ ((out - y) * {slope})")
+    assert proof.equal
+
+
+def test_the_deltas_of_the_eleven_lines():
+    l2_delta = "(y - l2) * (l2 * (1 - l2))"
+    proofs = first_step("two-layers").prove(
+        syn1=f"-l1.T @ ({l2_delta})",
+        syn0=f"-X.T @ ((({l2_delta}) @ syn1.T) * (l1 * (1 - l1)))",
+    )
+    assert all(proofs)
+
+
+def test_the_nine_partial_derivatives_of_two_two_one():
+    l_ypred = "-2 * (y_true[0] - y_pred[0])"
+    f_o1 = "(y_pred[0] * (1 - y_pred[0]))"
+    f_h1, f_h2 = "(h[0] * (1 - h[0]))", "(h[1] * (1 - h[1]))"
+    to_h1 = f"{l_ypred} * (out_weight[0, 0] * {f_o1})"
+    to_h2 = f"{l_ypred} * (out_weight[1, 0] * {f_o1})"
+    proofs = first_step("two-two-one").prove(
+        **{
+            "hidden.weight": f"np.array([[{to_h1} * (x[0] * {f_h1}), {to_h2} * (x[0] * {f_h2})],"
+            f"[{to_h1} * (x[1] * {f_h1}), {to_h2} * (x[1] * {f_h2})]])",
+            "hidden.bias": f"np.array([{to_h1} * {f_h1}, {to_h2} * {f_h2}])",
+            "out.weight": f"np.array([[{l_ypred} * (h[0] * {f_o1})],"
+            f"[{l_ypred} * (h[1] * {f_o1})]])",
+            "out.bias": f"np.array([{l_ypred} * {f_o1}])",
+        }
+    )
+    assert [proof.name for proof in proofs if proof] == [
+        "hidden.weight", "hidden.bias", "out.weight", "out.bias",
+    ]  # fmt: skip
+
+
+def test_a_mistake_in_one_entry_is_placed():
+    derivation = first_step("two-layers")
+    formula = "-l1.T @ ((y - l2) * (l2 * (1 - l2))) + np.array([[0], [0], [1], [0]])"
+    (proof,) = derivation.prove(syn1=formula)
+    assert (proof.equal, proof.where, str(proof.difference)) == (False, (2, 0), "1")
+
+
+def test_mistakes_in_asking_for_a_proof_are_named():
+    derivation = first_step("two-layers")
+    with pytest.raises(KeyError, match="w9 is not among the gradients derived: syn0, syn1"):
+        derivation.prove(w9="1")
+    with pytest.raises(NameError, match=r"'l9' is not defined.*Names that it may use: X, y"):
+        derivation.prove(syn1="l9 * 2")
+    with pytest.raises(ValueError, match=r"has shape \(3,\), the gradient \(4, 3\)|broadcast"):
+        derivation.prove(syn1="np.ones(3)")
+
+
+def test_it_is_no_test_at_sample_points():
+    x = al.Tensor(np.float64(2.0), requires_grad=True, name="x")
+    (proof,) = al.derive((x**2).sum(), names={}).prove(x="x ** 2")  # Equal at 2, not elsewhere.
+    assert not proof
