@@ -1,6 +1,16 @@
 """Is a gradient right? Against numbers, and against what somebody derived by hand."""
 
-from autograd_lite.check.compare import Comparison, DisagreementError, Row, compare
+from autograd_lite.check.compare import compare
+from autograd_lite.check.diagnosis import Diagnosis
 from autograd_lite.check.gradcheck import GradcheckError, gradcheck
+from autograd_lite.check.report import Comparison, DisagreementError, Row
 
-__all__ = ["Comparison", "DisagreementError", "GradcheckError", "Row", "compare", "gradcheck"]
+__all__ = [
+    "Comparison",
+    "Diagnosis",
+    "DisagreementError",
+    "GradcheckError",
+    "Row",
+    "compare",
+    "gradcheck",
+]

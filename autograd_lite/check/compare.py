@@ -2,215 +2,78 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from autograd_lite.check.numerical import central_differences, complex_step
+from autograd_lite.check import function
+from autograd_lite.check.alignment import Aligned, align
+from autograd_lite.check.diagnosis import diagnose
+from autograd_lite.check.mistakes import Case, Target
+from autograd_lite.check.replay import Replay
+from autograd_lite.check.report import (
+    AUTODIFF,
+    BOTH,
+    SHAPE,
+    Comparison,
+    DisagreementError,
+    Row,
+)
+from autograd_lite.check.witness import hear, largest, numerical_gradient
 from autograd_lite.engine import sweep
 from autograd_lite.graph import Graph, Node, names_in
 from autograd_lite.tensor import Tensor
 
-AGREE = "agree"
-HAND = "by hand is wrong"
-AUTODIFF = "autodiff is wrong"
-BOTH = "both are wrong"
-UNDECIDED = "differ, undecided"
-SHAPE = "shapes differ"
-
-MOST_ENTRIES = 200
-"""How many entries of one tensor the numerical oracle looks at: each costs up to 4 passes."""
-
-
-class DisagreementError(AssertionError):
-    """Gradients differ; the message is the table."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Row:
-    """The comparison for one tensor.
-
-    Attributes
-    ----------
-    name : str
-        Of the tensor.
-    by_hand, autodiff : ndarray
-        The two gradients.
-    numerical : ndarray or None
-        The third opinion; nan where it was not asked. None if it was not needed or not wanted.
-    verdict : str
-        ``agree``, ``by hand is wrong``, ``autodiff is wrong``, ``both are wrong`` (they agree, and
-        the numbers do not), ``differ, undecided`` or ``shapes differ``.
-    oracle : str
-        Where `numerical` comes from.
-    """
-
-    name: str
-    by_hand: NDArray[Any]
-    autodiff: NDArray[Any]
-    numerical: NDArray[Any] | None
-    verdict: str
-    oracle: str
-
-    @property
-    def ok(self) -> bool:
-        """Whether the two agree."""
-        return self.verdict == AGREE
-
-    @property
-    def difference(self) -> NDArray[Any]:
-        """Absolute difference of the two, entry by entry; where one is nan, infinite."""
-        if self.by_hand.shape != self.autodiff.shape:
-            return np.array(np.inf)
-        return distance(self.by_hand, self.autodiff)
-
-    @property
-    def largest(self) -> float:
-        """Largest absolute difference."""
-        return float(self.difference.max(initial=0.0))
-
-    @property
-    def relative(self) -> float:
-        """Largest difference relative to the larger of the two entries."""
-        if self.by_hand.shape != self.autodiff.shape:
-            return np.inf
-        size = np.fmax(np.abs(self.by_hand), np.abs(self.autodiff))
-        with np.errstate(invalid="ignore"):
-            ratio = self.difference / np.where(size == 0, 1, size)
-        return float(np.nan_to_num(ratio, nan=np.inf).max(initial=0.0))
-
-    @property
-    def where(self) -> tuple[int, ...]:
-        """Index of the largest difference."""
-        if not self.difference.size:
-            return ()
-        index = np.unravel_index(np.argmax(self.difference), self.difference.shape)
-        return tuple(int(i) for i in index)
-
-    @property
-    def ratio(self) -> float | None:
-        """By hand divided by autodiff, if that is one number for all entries."""
-        if self.by_hand.shape != self.autodiff.shape:
-            return None
-        used = self.autodiff != 0
-        if not used.any() or (self.by_hand[~used] != 0).any():
-            return None
-        ratios = self.by_hand[used] / self.autodiff[used]
-        first = float(ratios.flat[0])
-        same = np.isfinite(first) and np.allclose(ratios, first, rtol=1e-6, atol=0)
-        return first if same else None
-
-    @property
-    def finding(self) -> str:
-        """The verdict in words, with what is known about the difference."""
-        if self.ok:
-            return AGREE
-        if self.verdict == SHAPE:
-            return f"{SHAPE}: {self.by_hand.shape} by hand, {self.autodiff.shape} by autodiff"
-        parts = [self.verdict]
-        if self.verdict in (HAND, AUTODIFF):
-            other = "autodiff" if self.verdict == HAND else "by hand"
-            parts.append(f"{self.oracle} sides with {other}")
-        elif self.numerical is not None:
-            parts.append(f"{self.oracle} sides with neither")
-        if self.ratio is not None and abs(self.ratio - 1) > 1e-6:
-            parts.append(f"by hand = {self.ratio:.6g} × autodiff")
-        return "; ".join(parts)
-
-
-class Comparison:
-    """What `compare` found: true when everything agrees, prints as a table.
-
-    Attributes
-    ----------
-    rows : tuple of Row
-        One for each gradient by hand, in the order in which they were given.
-    """
-
-    def __init__(self, rows: tuple[Row, ...]) -> None:
-        self.rows = rows
-
-    def __bool__(self) -> bool:
-        return all(row.ok for row in self.rows)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __iter__(self) -> Iterator[Row]:
-        return iter(self.rows)
-
-    def __getitem__(self, name: str) -> Row:
-        for row in self.rows:
-            if row.name == name:
-                return row
-        raise KeyError(f"No row {name!r}; there are {', '.join(row.name for row in self.rows)}.")
-
-    @property
-    def failures(self) -> tuple[Row, ...]:
-        """The rows that do not agree."""
-        return tuple(row for row in self.rows if not row.ok)
-
-    def assert_ok(self) -> None:
-        """Raise, with the table as the message, unless everything agrees.
-
-        Raises
-        ------
-        DisagreementError
-        """
-        if not self:
-            raise DisagreementError(f"{self._summary()}\n{self}")
-
-    def _summary(self) -> str:
-        return f"{len(self.rows) - len(self.failures)} of {len(self.rows)} gradients agree."
-
-    def table(self) -> list[tuple[str, ...]]:
-        """Return the cells, a header first, for whatever prints tables."""
-        header = ("gradient of", "shape", "largest difference", "relative", "at", "verdict")
-        cells: list[tuple[str, ...]] = [header]
-        for row in self.rows:
-            at = "" if row.ok or not row.autodiff.ndim else str(row.where)
-            size, relative = f"{row.largest:.1e}", f"{row.relative:.1e}"
-            cells.append((row.name, str(row.autodiff.shape), size, relative, at, row.finding))
-        return cells
-
-    def __str__(self) -> str:
-        cells = self.table()
-        widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-            for line in cells
-        ]
-        return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
-
-    def __repr__(self) -> str:
-        return f"<Comparison: {self._summary()}>"
+__all__ = ["Comparison", "DisagreementError", "Row", "compare", "compare_graph"]
 
 
 def compare(
-    loss: Tensor,
-    by_hand: Mapping[str, ArrayLike] | Mapping[Tensor, ArrayLike] | Mapping[Any, ArrayLike],
+    loss: Tensor | Callable[..., Any],
+    by_hand: Any,
+    inputs: Any = None,
     *,
+    lr: float | None = None,
+    updates: bool = False,
     rtol: float | None = None,
     atol: float | None = None,
     numerical: bool | None = None,
+    diagnose: bool = True,
 ) -> Comparison:
-    """Compare gradients that were derived by hand with those of autodiff.
+    """Compare gradients that were derived by hand with those of autodiff, and name the mistake.
 
-    Where the two differ, a numerical derivative of the recorded computation, which knows no rule,
-    says which one is right: by complex step where every operation on the way is analytic, else by
-    central differences.
+    Where the two differ, a numerical derivative, which knows no rule, says which one is right: by
+    complex step where every operation on the way is analytic, else by central differences. What is
+    wrong by hand is then held against every known mistake. Each is tested, by taking it back or by
+    making it on purpose in a right backward pass, and only one that accounts for every digit is
+    reported; otherwise the difference is "unexplained".
 
     Parameters
     ----------
-    loss : Tensor with one entry
-        What is differentiated.
-    by_hand : mapping of str or Tensor to array_like
-        Gradients of the loss: for parameters, inputs, and inner tensors (a pre-activation, say).
-        A key is the tensor, or its name: `Tensor.name`, or a local variable of the caller.
+    loss : Tensor with one entry, or callable
+        What is differentiated; with `inputs`, any function of arrays that returns one number.
+    by_hand : mapping, sequence, array, callable or object
+        Gradients of the loss, for parameters, inputs, and inner tensors (a pre-activation, say):
+
+        - a mapping from the tensor, or its name (`Tensor.name`, or a local variable of the caller),
+          to its gradient;
+        - a sequence with one gradient for each parameter, in the order in which they were made,
+          or for each of `inputs`; None leaves one out;
+        - an object: the gradient of ``w`` is its attribute ``w_grad``, ``grad_w``, ``d_w``, ``dw``
+          or ``w``;
+        - a function that returns one of these. It is called with `inputs`; without them, with
+          the values of the tensors that its parameters are called after.
+    inputs : array, sequence or mapping of arrays, optional
+        What to call `loss` with. If all agrees there, other sizes are tried too.
+    lr : float, optional
+        The learning rate: with it, more mistakes can be named.
+    updates : bool
+        `by_hand` gives not gradients but updates, ``w_new - w_old``, of gradient descent: they are
+        compared with ``-lr * gradient``.
     rtol, atol : float, optional
         Entries agree within ``atol + rtol * (the larger of the two)``. By default `rtol` is 1e-9
         in float64 and 1e-4 in float32, and `atol` is 1e-12 (1e-6) times the largest entry, or times
@@ -218,11 +81,13 @@ def compare(
         the tensor changed by its own size.
     numerical : bool, optional
         Ask for the third opinion always, or never; by default, where the two differ.
+    diagnose : bool
+        Look for the mistake.
 
     Returns
     -------
     Comparison
-        True when all agree; prints as a table; ``.assert_ok()`` raises.
+        True when all agree; prints as a table; ``.assert_ok()`` raises; ``["w"].diagnosis``.
 
     Raises
     ------
@@ -230,7 +95,7 @@ def compare(
         If a key names no tensor of the computation, or several.
     TypeError, ValueError
         If `loss` is no Tensor, or has several entries, or depends on nothing that requires a
-        gradient.
+        gradient; or `by_hand` cannot be aligned with it.
 
     Examples
     --------
@@ -243,25 +108,71 @@ def compare(
     False
     >>> print(result["w"].finding)
     by hand is wrong; complex step sides with autodiff; by hand = 0.5 × autodiff
+    >>> print(result["w"].diagnosis)
+    by hand = 0.5 × autodiff: the factor 2 of the square is missing
+
+    Of any function of arrays:
+
+    >>> import numpy as np
+    >>> def f(x, w):
+    ...     return np.sum(np.tanh(x @ w))
+    >>> def by_hand(x, w):
+    ...     return {"w": x.T @ np.ones((4, 2))}
+    >>> rng = np.random.default_rng(0)
+    >>> result = al.compare(f, by_hand, [rng.normal(size=(4, 3)), rng.normal(size=(3, 2))])
+    >>> print(result["w"].diagnosis)
+    the derivative of the tanh at np.tanh(x @ w) is left out
     """
+    options = Options(lr, updates, rtol, atol, numerical, diagnose)
+    if updates and not lr:
+        raise ValueError("compare needs lr=, the learning rate, to compare updates.")
+    if inputs is not None:
+        if isinstance(loss, Tensor) or not callable(loss):
+            raise TypeError(
+                f"compare with inputs needs a function to call with them, got "
+                f"{type(loss).__name__}."
+            )
+        once = functools.partial(compare_graph, options=options)
+        return function.compare_function(loss, by_hand, inputs, once)
     if not isinstance(loss, Tensor):
-        raise TypeError(f"compare needs the loss as a Tensor, got {type(loss).__name__}.")
+        hint = " Give it the inputs too." if callable(loss) else ""
+        raise TypeError(f"compare needs the loss as a Tensor, got {type(loss).__name__}.{hint}")
     if loss.size != 1 or not loss.requires_grad:
         raise ValueError(
             f"compare needs a loss with a single entry that depends on a tensor with "
             f"requires_grad=True, got {loss!r}."
         )
-    if not by_hand:
-        raise ValueError("compare needs at least one gradient by hand, got none.")
     graph = Graph(loss, names_in(sys._getframe(1)))
-    nodes = [graph.find(key) for key in by_hand]
-    gradients = gradients_of(loss, nodes)
-    rows = []
-    for node, key, hand in zip(nodes, by_hand, by_hand.values(), strict=True):
-        name = key if isinstance(key, str) else node.label
-        rows.append(
-            _row(graph, node, name, np.asarray(hand), gradients[node], rtol, atol, numerical)
-        )
+    return compare_graph(graph, align(graph, by_hand), options)
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The options of `compare`."""
+
+    lr: float | None
+    updates: bool
+    rtol: float | None
+    atol: float | None
+    numerical: bool | None
+    diagnose: bool
+
+
+def compare_graph(graph: Graph, aligned: Aligned, options: Options) -> Comparison:
+    """Compare gradients by hand, each with its node."""
+    (loss,) = graph.outputs
+    assert loss.tensor is not None
+    gradients = gradients_of(loss.tensor, [node for node, _, _ in aligned])
+    rows, targets, lr = [], [], options.lr
+    for node, name, given in aligned:
+        hand, extra = given, 0.0
+        if options.updates and lr:
+            hand, extra = -given / lr, 4 * np.finfo(float).eps * largest(node.value) / lr
+        row = _row(graph, node, name, hand, gradients[node], options, extra)
+        rows.append(row)
+        targets.append(Target(name, row.by_hand, row.autodiff, node.id))
+    if options.diagnose and any(_by_hand_is_wrong(row) for row in rows):
+        rows = _diagnosed(graph, rows, targets, lr)
     return Comparison(tuple(rows))
 
 
@@ -286,97 +197,46 @@ def gradients_of(loss: Tensor, nodes: list[Node]) -> dict[Node, NDArray[Any]]:
     return found
 
 
-def distance(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
-    """Return the absolute difference; 0 between equal infinities, infinite where one is nan."""
-    with np.errstate(invalid="ignore"):
-        gap = np.abs(np.asarray(a, float) - np.asarray(b, float))
-    return np.where(a == b, 0.0, np.nan_to_num(gap, nan=np.inf))
-
-
-def _close(a: NDArray[Any], b: NDArray[Any], rtol: float, atol: float) -> bool:
-    size = np.fmax(np.abs(a), np.abs(b))
-    return bool(np.all(distance(a, b) <= atol + rtol * np.where(np.isfinite(size), size, 0)))
-
-
-def _largest(array: Any) -> float:
-    """Return the largest finite absolute value."""
-    array = np.abs(np.asarray(array, float))
-    return float(array[np.isfinite(array)].max(initial=0.0))
-
-
-def _per_unit(graph: Graph, node: Node) -> float:
-    """Return the gradient with which the tensor, changed by its size, moves the loss by its."""
-    size = _largest(node.value)
-    return _largest(graph.outputs[0].value) / size if size else 0.0
-
-
 def _row(
     graph: Graph,
     node: Node,
     name: str,
     hand: NDArray[Any],
     autodiff: NDArray[Any],
-    rtol: float | None,
-    atol: float | None,
-    numerical: bool | None,
+    options: Options,
+    extra: float,
 ) -> Row:
     """Compare one gradient, and ask the oracle if that is needed."""
     if hand.shape != autodiff.shape:
         return Row(name, hand, autodiff, None, SHAPE, "")
-    double = autodiff.dtype == np.float64
-    scale = max(_largest(autodiff), _per_unit(graph, node))
-    rtol = (1e-9 if double else 1e-4) if rtol is None else rtol
-    atol = (1e-12 if double else 1e-6) * scale if atol is None else atol
-    agree = _close(hand, autodiff, rtol, atol)
-    if numerical is False or (agree and not numerical):
-        return Row(name, hand, autodiff, None, AGREE if agree else UNDECIDED, "")
-    third, oracle = numerical_gradient(graph, node, distance(hand, autodiff))
-    asked = ~np.isnan(third)
-    loose = 1e-6 if double else 1e-3
-    slack = atol + loose * 1e-2 * max(_largest(autodiff), 1e-30)
-
-    def right(side: NDArray[Any]) -> bool:
-        return _close(side[asked], third[asked], loose, slack)
-
-    if agree:
-        verdict = AGREE if right(autodiff) else BOTH
-    elif right(autodiff) != right(hand):
-        verdict = HAND if right(autodiff) else AUTODIFF
-    else:
-        verdict = UNDECIDED
-    return Row(name, hand, autodiff, third, verdict, oracle)
-
-
-def numerical_gradient(
-    graph: Graph, node: Node, interest: NDArray[Any] | None = None
-) -> tuple[NDArray[Any], str]:
-    """Differentiate the first output of a graph numerically by the value of a node.
-
-    Of more than `MOST_ENTRIES` entries, those with the largest `interest` are looked at.
-
-    Returns
-    -------
-    gradient : ndarray
-        Of the shape of the node; nan where it was not asked.
-    oracle : str
-        How it was computed.
-    """
 
     def loss_at(value: NDArray[Any]) -> Any:
         return np.reshape(graph.recompute({node.id: value[()]})[0], ())
 
-    entries = None
-    if np.size(node.value) > MOST_ENTRIES:
-        weight = np.zeros(node.shape) if interest is None else interest
-        chosen = np.argsort(-weight.ravel(), kind="stable")[:MOST_ENTRIES]
-        columns = np.unravel_index(chosen, node.shape)
-        entries = [tuple(int(i) for i in index) for index in zip(*columns, strict=True)]
-    behind = {node.id}
-    analytic = True
-    for other in graph:
-        if behind.intersection(other.operands):
-            behind.add(other.id)
-            analytic = analytic and other.primitive is not None and other.primitive.analytic
-    if analytic:
-        return complex_step(loss_at, node.value, entries), "complex step"
-    return central_differences(loss_at, node.value, entries), "central differences"
+    verdict, third, oracle, slopes = hear(
+        loss_at,
+        node.value,
+        hand,
+        autodiff,
+        (options.rtol, options.atol),
+        options.numerical,
+        lambda interest: numerical_gradient(graph, node, interest),
+        loss=largest(graph.outputs[0].value),
+        extra=extra,
+    )
+    return Row(name, hand, autodiff, third, verdict, oracle, slopes)
+
+
+def _by_hand_is_wrong(row: Row) -> bool:
+    """Say whether a mistake is to be looked for by hand, and not in autodiff."""
+    return not row.ok and row.verdict not in (AUTODIFF, BOTH)
+
+
+def _diagnosed(graph: Graph, rows: list[Row], targets: list[Target], lr: float | None) -> list[Row]:
+    """Name the mistakes."""
+    data = [n.shape for n in graph if n.kind in ("input", "constant") and len(n.shape) > 1]
+    case = Case(Replay(graph), lr, max((shape[0] for shape in data), default=0))
+    pairs = list(zip(rows, targets, strict=True))
+    failing = [target for row, target in pairs if _by_hand_is_wrong(row)]
+    found = diagnose(failing, case, [target for row, target in pairs if row.ok])
+    return [dataclasses.replace(row, diagnosis=found.get(target)) for row, target in pairs]

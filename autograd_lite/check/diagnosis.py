@@ -1,0 +1,303 @@
+"""Name the mistake in a gradient that was derived by hand: propose, test, and only then report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.check import operand_mistakes, shape_mistakes, slope_mistakes
+from autograd_lite.check.mistakes import (
+    MISTAKES,
+    Array,
+    Candidate,
+    Case,
+    Target,
+    factor_of,
+    same,
+    wrong_entries,
+)
+from autograd_lite.check.replay import Replay
+
+UNEXPLAINED = "unexplained"
+FOLLOWS = "follows"
+SOME_ENTRIES = "some entries"
+SIZES_COINCIDE = "sizes coincide"
+
+REGISTERED = (shape_mistakes, slope_mistakes, operand_mistakes)
+"""The modules whose import fills the registry, besides `mistakes` itself."""
+
+OTHERS = {
+    UNEXPLAINED: "No mistake that is known here gives these numbers.",
+    FOLLOWS: "It was computed rightly from a wrong gradient nearer to the loss.",
+    SOME_ENTRIES: "The formula is right, except for some entries.",
+    SIZES_COINCIDE: "The formula is right for these sizes only.",
+}
+"""What can be found besides the mistakes of the registry, and what it means."""
+
+MOST_NODES = 400
+"""In a larger graph, a mistake is looked for in the gradients alone, and not inside the pass."""
+
+MOST_ALTERNATIVES = 4
+
+SINGULAR = ("row ", "column ", "entry ")
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is wrong with a gradient by hand.
+
+    Attributes
+    ----------
+    name : str
+        Which mistake it is: a key of `MISTAKES`; or ``follows``, ``some entries``,
+        ``sizes coincide``, ``unexplained``.
+    title : str
+        What is wrong, in a clause.
+    how : str
+        How such a mistake comes about.
+    evidence : str
+        How the finding was verified; empty if nothing was found.
+    confidence : {"certain", "likely", "possible", "none"}
+        certain: several numbers, and no other explanation. likely: there are alternatives.
+        possible: a single number, which many mistakes could give.
+    alternatives : tuple of (str, str)
+        Name and title of the other mistakes that give the same numbers.
+    first : bool
+        Whether it is the first gradient, from the loss backwards, at which the two part.
+    """
+
+    name: str
+    title: str
+    how: str = ""
+    evidence: str = ""
+    confidence: str = "certain"
+    alternatives: tuple[tuple[str, str], ...] = ()
+    first: bool = False
+
+    @property
+    def explained(self) -> bool:
+        """Whether a mistake was found."""
+        return self.name != UNEXPLAINED
+
+    def __str__(self) -> str:
+        return self.title
+
+
+@dataclass
+class _Progress:
+    """What has been found on the way from the loss backwards."""
+
+    case: Case
+    failing: Sequence[Target]
+    found: dict[Target, Diagnosis] = field(default_factory=dict)
+    made: list[tuple[Target, Candidate]] = field(default_factory=list)
+    upstream: dict[str, Array] = field(default_factory=dict)
+    wrong: list[Target] = field(default_factory=list)
+
+
+def diagnose(
+    failing: Sequence[Target], case: Case, agreeing: Sequence[Target] = ()
+) -> dict[Target, Diagnosis]:
+    """Name the mistake in every gradient that is wrong.
+
+    Parameters
+    ----------
+    failing, agreeing : sequence of Target
+        Gradients by hand that are wrong, and those that are right.
+    case : Case
+        The graph, and what else is known.
+
+    Returns
+    -------
+    dict of Target to Diagnosis
+        For every failing target, from the loss backwards.
+    """
+    replay = case.replay
+    if replay is not None and len(replay.graph) > MOST_NODES:
+        case = replace(case, replay=None)
+    order = replay.order if replay is not None else {}
+
+    def from_the_end(target: Target) -> float:
+        return -order.get(target.id or "", 0)
+
+    progress = _Progress(case, sorted(failing, key=from_the_end))
+    right = {target.id for target in agreeing}
+    for target in sorted([*failing, *agreeing], key=from_the_end):
+        if target.id not in right:
+            found = _one(progress, target)
+            first = not progress.wrong and len(failing) > 1 and replay is not None
+            progress.found[target] = replace(found, first=first)
+            progress.wrong.append(target)
+        if case.replay is not None and target.id and case.replay.graph[target.id].primitive:
+            progress.upstream[target.id] = target.hand
+    return progress.found
+
+
+def _one(progress: _Progress, target: Target) -> Diagnosis:
+    """Name the mistake in one gradient."""
+    follows = _follows(progress, target)
+    if follows is not None:
+        return follows
+    for other, candidate in progress.made:
+        if candidate.explains(target):
+            return Diagnosis(
+                FOLLOWS,
+                f"the same mistake as in {other.name}",
+                OTHERS[FOLLOWS],
+                _evidence(candidate, target),
+            )
+    for case in _cases(progress, target):
+        against = _relative(case, target)
+        fitting = _fitting(case, against, progress)
+        if fitting:
+            if case is progress.case:
+                progress.made.append((target, fitting[0]))
+            return _diagnosis(fitting, progress, against, case is not progress.case)
+    return _partly(target)
+
+
+def _cases(progress: _Progress, target: Target) -> Iterator[Case]:
+    """Yield the pass as it should be, then the one with the wrong gradients above."""
+    yield progress.case
+    replay = progress.case.replay
+    if replay is not None and any(t.id in progress.upstream for t in progress.wrong):
+        changed = Replay(replay.graph, replay.values, _fitting_shapes(progress, replay))
+        if target.id in changed.gradients:
+            yield replace(progress.case, replay=changed)
+
+
+def _fitting_shapes(progress: _Progress, replay: Replay) -> dict[str, Array]:
+    return {
+        key: g for key, g in progress.upstream.items() if g.shape == np.shape(replay.values[key])
+    }
+
+
+def _relative(case: Case, target: Target) -> Target:
+    """Return a target against what its gradient should be in a pass."""
+    if case.replay is None or target.id is None:
+        return target
+    g = case.replay.gradients.get(target.id)
+    return target if g is None or g.shape != target.right.shape else replace(target, right=g)
+
+
+def _follows(progress: _Progress, target: Target) -> Diagnosis | None:
+    """Say whether the rest of the pass turns the wrong gradients above into this one."""
+    replay = progress.case.replay
+    above = [t for t in progress.wrong if t.id in progress.upstream]
+    if replay is None or not above or target.id is None:
+        return None
+    given = _fitting_shapes(progress, replay)
+    made = Replay(replay.graph, replay.values, given).gradients.get(target.id)
+    if made is None or not same(made, target.hand):
+        return None
+    through = [t for t in above if target.id in replay.behind(t.id or "")]
+    name = (through or above)[-1].name
+    return Diagnosis(
+        FOLLOWS,
+        f"follows from {name}",
+        OTHERS[FOLLOWS],
+        f"the right backward pass from the gradient of {name} by hand gives all "
+        f"{_entries(target.hand)} of {target.name}",
+    )
+
+
+def _fitting(case: Case, target: Target, progress: _Progress) -> list[Candidate]:
+    """Return every mistake that accounts for a gradient, the likeliest first."""
+    fitting: dict[tuple[str, str], tuple[float, float, Candidate]] = {}
+    others = [t for t in progress.failing if t not in progress.found and t.id != target.id]
+    if case is not progress.case:
+        others = []
+    for mistake in MISTAKES.values():
+        for candidate in mistake.find(case, target):
+            named = replace(
+                candidate, kind=candidate.kind or mistake.name, how=candidate.how or mistake.how
+            )
+            if not named.explains(target):
+                continue
+            also = sum(named.explains(other) for other in others)
+            key = (named.kind, named.title.split(";")[0].split(" in the gradient of")[0])
+            rank = (-float(also), named.cost, named)
+            if key not in fitting or rank[:2] < fitting[key][:2]:
+                fitting[key] = rank
+    return [candidate for _, _, candidate in sorted(fitting.values(), key=lambda rank: rank[:2])]
+
+
+def _diagnosis(
+    fitting: list[Candidate], progress: _Progress, target: Target, besides: bool
+) -> Diagnosis:
+    """Report the likeliest of the mistakes that fit, and the others as alternatives."""
+    best, *rest = fitting
+    numbers = np.count_nonzero(target.hand)
+    numbers += sum(
+        np.count_nonzero(t.hand) for t in progress.failing if t.id != target.id and best.explains(t)
+    )
+    confidence = "possible" if numbers < 2 else "likely" if rest else "certain"
+    above = progress.wrong[-1].name if besides else ""
+    return Diagnosis(
+        best.kind,
+        f"besides what follows from {above}, {best.title}" if besides else best.title,
+        MISTAKES[best.kind].how,
+        _evidence(best, target),
+        confidence,
+        tuple((c.kind, c.title) for c in rest[:MOST_ALTERNATIVES]),
+    )
+
+
+def _evidence(candidate: Candidate, target: Target) -> str:
+    """Say how a finding was verified."""
+    if candidate.correct is not None:
+        gap = np.abs(candidate.correct(target.hand) - target.right).max(initial=0)
+        return (
+            f"taken back, it leaves the right gradient: {_entries(target.right)} agree, "
+            f"the largest difference is {gap:.1e}"
+        )
+    return (
+        f"made on purpose in a right backward pass, it gives the numbers by hand: "
+        f"{_entries(target.hand)} agree"
+    )
+
+
+def _entries(array: Array) -> str:
+    return "1 entry" if array.size == 1 else f"{array.size} entries"
+
+
+def _partly(target: Target) -> Diagnosis:
+    """Say at least where a gradient is wrong, if the rest of it is right."""
+    places = wrong_entries(target)
+    if places is None:
+        return Diagnosis(
+            UNEXPLAINED, "unexplained: no known mistake gives these numbers", "", "", "none"
+        )
+    words, wrong = places
+    good = int(np.count_nonzero(~wrong))
+    factor = factor_of(target.hand[wrong], target.right[wrong])
+    known = factor is not None and (wrong.sum() > 1 or abs(factor) in (0.5, 2.0, 1.0))
+    times = f", by hand = {factor:.6g} × autodiff there" if known else ""
+    return Diagnosis(
+        SOME_ENTRIES,
+        f"only {words} {'is' if words.startswith(SINGULAR) else 'are'} wrong{times}",
+        OTHERS[SOME_ENTRIES],
+        f"the other {good} of {wrong.size} entries agree",
+        "certain" if good > 1 else "possible",
+    )
+
+
+def names() -> Mapping[str, str]:
+    """Return the name of everything that can be found, and how it comes about."""
+    return {name: entry.how for name, entry in MISTAKES.items()} | OTHERS
+
+
+def describe(diagnosis: Diagnosis) -> dict[str, Any]:
+    """Return a diagnosis as plain data."""
+    return {
+        "name": diagnosis.name,
+        "title": diagnosis.title,
+        "how": diagnosis.how,
+        "evidence": diagnosis.evidence,
+        "confidence": diagnosis.confidence,
+        "alternatives": [{"name": n, "title": t} for n, t in diagnosis.alternatives],
+        "first": diagnosis.first,
+    }

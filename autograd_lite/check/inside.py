@@ -1,0 +1,111 @@
+"""What the searches inside a backward pass share: its steps, their names, and a pass made wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.check.mistakes import Case, Target
+from autograd_lite.check.replay import Edge, Replay, Rule
+from autograd_lite.graph import Graph, Node, write
+from autograd_lite.primitive import Primitive
+
+MOST_VALUES = 60
+"""How many tensors are tried as the missing factor, or as the wrong operand, of one step."""
+
+ACTIVATIONS = (
+    "sigmoid", "tanh", "relu", "softplus", "exp", "log", "sin", "cos", "sqrt", "square", "absolute",
+)  # fmt: skip
+"""Functions of each number by itself, whose slopes are what is forgotten or misplaced."""
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One edge of the pass: from an operation back to one of its operands."""
+
+    replay: Replay
+    edge: Edge
+    node: Node
+    operand: Node
+    primitive: Primitive
+
+    @property
+    def rule(self) -> Rule:
+        """What it does to a cotangent."""
+        return self.replay.rule(self.edge)
+
+    @property
+    def name(self) -> str:
+        """What the result of the operation is called."""
+        return text_of(self.replay.graph, self.node)
+
+    @property
+    def other(self) -> Node | None:
+        """The other operand of a product."""
+        if self.primitive.name not in ("matmul", "multiply") or len(set(self.node.operands)) < 2:
+            return None
+        other: Node = self.replay.graph[self.node.operands[1 - self.edge[1]]]
+        return other
+
+
+def steps(case: Case, target: Target) -> Iterator[Step]:
+    """Yield the steps that a gradient has come along, the one closest to it first."""
+    replay = case.replay
+    if replay is None or target.id is None:
+        return
+    for edge in reversed(replay.edges()):
+        node = replay.graph[edge[0]]
+        operand = replay.graph[node.operands[edge[1]]]
+        if node.primitive is not None and target.id in replay.behind(operand.id):
+            yield Step(replay, edge, node, operand, node.primitive)
+
+
+def activations(case: Case, target: Target) -> Iterator[Step]:
+    """Yield those of the steps that go through an activation."""
+    return (step for step in steps(case, target) if step.primitive.name in ACTIVATIONS)
+
+
+def wrong(
+    replay: Replay,
+    edges: Mapping[Edge, Rule] | None = None,
+    nodes: Mapping[str, Rule] | None = None,
+    stretched: bool = False,
+) -> Callable[[Target], Any]:
+    """Return what predicts gradients of a pass that has other rules; it is run once, when asked."""
+    found: list[dict[str, Any]] = []
+
+    def predict(target: Target) -> Any:
+        if not found:
+            found.append(replay.with_mistake(edges=edges, nodes=nodes, stretched=stretched))
+        return found[0].get(target.id) if target.id is not None else None
+
+    return predict
+
+
+def scaled(rule: Rule, value: Any, divide: bool) -> Rule:
+    """Return a rule with a factor taken out of it, or put into it."""
+    if divide:
+        return lambda g: rule(g) / value
+    return lambda g: rule(g) * value
+
+
+def text_of(graph: Graph, node: Node, depth: int = 2) -> str:
+    """Write a value by its name, else by the operation that made it."""
+    if node.name:
+        return node.name
+    if node.kind == "constant" and np.ndim(node.value) == 0:
+        return f"{node.value:g}"
+    if node.primitive is None or not depth:
+        return f"{node.label} {node.id}"
+    parts = [text_of(graph, operand, depth - 1) for operand in graph.operands(node)]
+    if len(parts) > 1 or node.primitive.name in ("negative", "square", "sigmoid"):
+        parts = [grouped(part) for part in parts]
+    return write(node, parts)
+
+
+def grouped(text: str) -> str:
+    """Put parentheses around an expression of several words."""
+    return f"({text})" if " " in text else text

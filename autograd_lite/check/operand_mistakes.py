@@ -1,0 +1,201 @@
+"""Mistakes with what a step uses: another tensor, another layer, another time, another axis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.check.inside import MOST_VALUES, Step, grouped, scaled, steps, text_of, wrong
+from autograd_lite.check.mistakes import Candidate, Case, Target, mistake, same
+from autograd_lite.check.replay import Replay, Rule, recompute_all
+from autograd_lite.graph import Node
+
+LEARNING_RATES = (1.0, 0.5, 0.3, 0.1, 0.05, 0.03, 0.01, 0.003, 0.001, 1e-4)
+"""What is tried when it is not given."""
+
+
+@mistake("wrong layer's weights", "Backwards, each layer's gradient goes through its own weights.")
+def wrong_weights(case: Case, target: Target) -> Iterator[Candidate]:
+    """Use another parameter where one belongs."""
+    for candidate, belongs, other in _replaced(case, target, 0.8):
+        if belongs.kind == other.kind == "parameter" and other is not belongs:
+            yield candidate
+
+
+@mistake("not transposed", "The way back through X @ W is g @ W.T, and to W it is X.T @ g.")
+def not_transposed(case: Case, target: Target) -> Iterator[Candidate]:
+    """Use a square matrix as it is where its transpose belongs."""
+    for candidate, belongs, other in _replaced(case, target, 0.7):
+        if other is belongs:
+            yield candidate
+
+
+@mistake("wrong tensor", "Another tensor of the same shape stands where one belongs.")
+def wrong_tensor(case: Case, target: Target) -> Iterator[Candidate]:
+    """Use another value where one belongs."""
+    for candidate, belongs, other in _replaced(case, target, 1.2):
+        if not belongs.kind == other.kind == "parameter" and other is not belongs:
+            yield candidate
+
+
+def _replaced(case: Case, target: Target, cost: float) -> Iterator[tuple[Candidate, Node, Node]]:
+    """Put another operand in the place of one of a product's; yield both nodes with it."""
+    for step in steps(case, target):
+        belongs, replay = step.other, step.replay
+        if belongs is None:
+            continue
+        name, shape = text_of(replay.graph, belongs), np.shape(replay.values[belongs.id])
+        for other in replay.graph.nodes[:MOST_VALUES]:
+            value, text = replay.values[other.id], text_of(replay.graph, other)
+            tried = []
+            if np.shape(value) == shape and other is not belongs and shape:
+                tried.append((text, value))
+            if len(shape) == 2 and np.shape(value) == shape[::-1] and min(shape) > 1:
+                tried.append((f"{grouped(text)}.T", np.transpose(value)))
+            for title, operand in tried:
+                rule = replay.rule(step.edge, operands={1 - step.edge[1]: operand})
+                predict = wrong(replay, {step.edge: rule})
+                title = f"{title} is used in place of {name}"
+                yield Candidate(title, cost, predict=predict), belongs, other
+
+
+@mistake("wrong gradient", "The gradient of another layer was handed on.")
+def wrong_gradient(case: Case, target: Target) -> Iterator[Candidate]:
+    """Use the gradient at another node where that at this one belongs."""
+
+    def always(rule: Rule, g: Any) -> Rule:
+        return lambda _: rule(g)
+
+    for step in steps(case, target):
+        graph = step.replay.graph
+        for other in graph.nodes[:MOST_VALUES]:
+            g = step.replay.gradients.get(other.id)
+            if other is step.node or g is None or g.shape != step.node.shape or not g.ndim:
+                continue
+            yield Candidate(
+                f"the gradient at {text_of(graph, other)} is used in place of that at {step.name}",
+                1.5,
+                predict=wrong(step.replay, {step.edge: always(step.rule, g)}),
+            )
+
+
+@mistake("path missing", "What is used twice gets the sum of what comes back from both.")
+def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
+    """Leave out what comes back along one of several paths."""
+    for step in steps(case, target):
+        graph = step.replay.graph
+        uses = [x for other in graph.consumers(step.operand) for x in other.operands]
+        if uses.count(step.operand.id) > 1:
+            yield Candidate(
+                f"what comes back to {text_of(graph, step.operand)} from {step.name} is left out",
+                0.9,
+                predict=wrong(step.replay, {step.edge: scaled(step.rule, 0.0, divide=False)}),
+            )
+
+
+# ------------------------------------------------------------------------ before and after
+
+
+@mistake("after the update", "All gradients of a step use the values from before the step.")
+def after_update(case: Case, target: Target) -> Iterator[Candidate]:
+    """Update a weight before the gradients that need its old value are computed."""
+    for step in steps(case, target):
+        weight, replay = step.other, step.replay
+        if weight is None or weight.kind != "parameter" or weight.id not in replay.gradients:
+            continue
+        i, old, move = 1 - step.edge[1], replay.values[weight.id], replay.gradients[weight.id]
+        lr = case.lr or _rate(step, target, replay.rule(step.edge, operands={i: old - move}))
+        if lr is not None:
+            rule = replay.rule(step.edge, operands={i: old - lr * move})
+            yield Candidate(
+                f"{text_of(replay.graph, weight)} is used as it is after the update "
+                f"(learning rate {lr:.6g}), in place of before",
+                0.9,
+                predict=wrong(replay, {step.edge: rule}),
+            )
+    if case.replay is not None:
+        for lr in (case.lr,) if case.lr else LEARNING_RATES:
+            yield Candidate(
+                f"the gradient after the update (learning rate {lr:g}), in place of before",
+                1.0,
+                predict=_moved(case.replay, lr),
+            )
+
+
+def _rate(step: Step, target: Target, after: Rule) -> float | None:
+    """Solve for the learning rate: the gradient is linear in it. One number proves nothing."""
+    moved = wrong(step.replay, {step.edge: after})(target)
+    if moved is None or moved.shape != target.hand.shape or not np.isfinite(target.hand).all():
+        return None
+    direction = moved - target.right
+    size = float(np.sum(direction * direction))
+    if not size:
+        return None
+    lr = float(np.sum((target.hand - target.right) * direction)) / size
+    if np.count_nonzero(direction) < 2:
+        return next((known for known in LEARNING_RATES if abs(lr / known - 1) < 1e-6), None)
+    return lr if lr > 0 else None
+
+
+def _moved(replay: Replay, lr: float) -> Callable[[Target], Any]:
+    """Return what predicts the gradients after a step of gradient descent."""
+    found: list[Replay] = []
+
+    def predict(target: Target) -> Any:
+        if not found:
+            moved = {
+                node.id: replay.values[node.id] - lr * replay.gradients[node.id]
+                for node in replay.graph
+                if node.kind == "parameter" and node.id in replay.gradients
+            }
+            found.append(Replay(replay.graph, recompute_all(replay.graph, moved)))
+        return found[0].gradients.get(target.id or "")
+
+    return predict
+
+
+# ------------------------------------------------------------------------ broadcasting
+
+
+@mistake("broadcast", "A column minus a row is a table: give both the same shape.")
+def broadcast(case: Case, target: Target) -> Iterator[Candidate]:
+    """Combine a column and a row to a table of all pairs."""
+    for step in steps(case, target):
+        if step.primitive.name not in ("mse", "subtract", "add", "multiply"):
+            continue
+        for i, x in enumerate(step.node.operands):
+            value = step.replay.values[x]
+            if np.ndim(value) == 2 and np.shape(value)[1] == 1 < np.shape(value)[0]:
+                rule = step.replay.rule(step.edge, operands={i: np.reshape(value, -1)})
+                name = text_of(step.replay.graph, step.replay.graph[x])
+                yield Candidate(
+                    f"{name} was broadcast as a row against a column",
+                    0.9,
+                    predict=wrong(step.replay, {step.edge: rule}, stretched=True),
+                )
+
+
+@mistake("summed over the wrong axis", "A bias is summed over the rows of the batch: axis 0.")
+def wrong_axis(case: Case, target: Target) -> Iterator[Candidate]:
+    """Sum over another axis than the one that broadcasting stretched."""
+
+    def only_here(summed: Any) -> Callable[[Target], Any]:
+        return lambda other: summed if other.id == target.id else None
+
+    replay = case.replay
+    if replay is None or target.id is None:
+        return
+    for node in replay.graph.consumers(replay.graph[target.id]):
+        g = replay.gradients.get(node.id)
+        if g is None or g.ndim < 2 or g.ndim <= target.right.ndim:
+            continue
+        for axis in range(g.ndim):
+            summed = g.sum(axis=axis)
+            if not same(summed, target.right):
+                yield Candidate(
+                    f"the gradient at {text_of(replay.graph, node)} is summed over axis {axis}",
+                    0.9,
+                    predict=only_here(summed),
+                )

@@ -1,0 +1,160 @@
+"""Three witnesses: by hand, autodiff, and the numbers; who stands alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_lite.check.numerical import complex_step, swept_differences, taylor_slope
+from autograd_lite.check.report import AGREE, AUTODIFF, BOTH, HAND, UNDECIDED, distance
+from autograd_lite.graph import Graph, Node
+
+Array = NDArray[Any]
+
+MOST_ENTRIES = 200
+"""How many entries of one tensor the numerical oracle looks at: each costs up to 16 passes."""
+
+Testimony = tuple[str, Array | None, str, tuple[float, float] | None]
+"""Verdict, numerical gradient, oracle, Taylor slopes by hand and by autodiff."""
+
+
+def close(a: Array, b: Array, rtol: float, atol: float) -> bool:
+    """Say whether all entries agree."""
+    size = np.fmax(np.abs(a), np.abs(b))
+    return bool(np.all(distance(a, b) <= atol + rtol * np.where(np.isfinite(size), size, 0)))
+
+
+def largest(array: Any) -> float:
+    """Return the largest finite absolute value."""
+    array = np.abs(np.asarray(array, float))
+    return float(array[np.isfinite(array)].max(initial=0.0))
+
+
+def hear(
+    loss_at: Callable[[Array], Any],
+    value: Any,
+    hand: Array,
+    autodiff: Array,
+    tolerances: tuple[float | None, float | None],
+    numerical: bool | None,
+    oracle: Callable[[Array], tuple[Array, str]],
+    loss: float,
+    extra: float,
+) -> Testimony:
+    """Hear all three witnesses on one gradient.
+
+    Parameters
+    ----------
+    loss_at : callable
+        The loss as a function of the tensor.
+    value : array
+        The tensor.
+    hand, autodiff : ndarray
+        Its gradients, of one shape.
+    tolerances : tuple of float or None
+        `rtol` and `atol` of `compare`.
+    numerical : bool or None
+        Whether to ask the third always, never, or where the two differ.
+    oracle : callable
+        Takes where to look; returns the numerical gradient, and how it was computed.
+    loss : float
+        Its size there.
+    extra : float
+        Rounding that the gradient by hand has come through besides its own.
+    """
+    double = autodiff.dtype == np.float64
+    size = largest(value)
+    scale = max(largest(autodiff), loss / size if size else 0.0)
+    rtol, atol = tolerances
+    rtol = (1e-9 if double else 1e-4) if rtol is None else rtol
+    atol = (1e-12 if double else 1e-6) * scale + extra if atol is None else atol
+    agree = close(hand, autodiff, rtol, atol)
+    if numerical is False or (agree and not numerical):
+        return AGREE if agree else UNDECIDED, None, "", None
+    third, how = oracle(distance(hand, autodiff))
+    asked = ~np.isnan(third)
+    loose = 1e-6 if double else 1e-3
+    slack = atol + loose * 1e-2 * max(largest(autodiff), 1e-30)
+
+    def right(side: Array) -> bool:
+        return close(side[asked], third[asked], loose, slack)
+
+    by_numbers = right(autodiff)
+    if agree and by_numbers:
+        return AGREE, third, how, None
+    slopes = taylor_slopes(loss_at, value, hand, autodiff)
+    if agree:
+        # Differences can be noisy; the order of the remainder tells whether it is them.
+        return AGREE if slopes[1] > 1.7 else BOTH, third, how, slopes
+    if by_numbers != right(hand):
+        return HAND if by_numbers else AUTODIFF, third, how, slopes
+    if slopes[1] > 1.7 and slopes[0] < 1.3:
+        return HAND, third, "the Taylor remainder", slopes
+    if slopes[0] > 1.7 and slopes[1] < 1.3:
+        return AUTODIFF, third, "the Taylor remainder", slopes
+    return UNDECIDED, third, how, slopes
+
+
+def taylor_slopes(
+    loss_at: Callable[[Array], Any], value: Any, hand: Array, autodiff: Array
+) -> tuple[float, float]:
+    """Return the order of the Taylor remainder by hand and by autodiff, along their difference."""
+    gap = np.nan_to_num(np.asarray(hand - autodiff, float), posinf=0.0, neginf=0.0)
+    if not np.isfinite(hand).all():
+        gap = np.zeros_like(gap)
+    direction = np.random.default_rng(0).normal(size=gap.shape)
+    direction /= max(float(np.linalg.norm(direction)), 1e-300)
+    if gap.any():
+        direction = 0.1 * direction + gap / np.linalg.norm(gap)
+
+    def real(x: Array) -> float:
+        return float(np.real(loss_at(x[()])))
+
+    with np.errstate(all="ignore"):
+        by_hand, by_autodiff = (
+            taylor_slope(real, np.asarray(value), g, direction) for g in (hand, autodiff)
+        )
+    return by_hand, by_autodiff
+
+
+def chosen(shape: tuple[int, ...], interest: Array | None) -> list[tuple[int, ...]] | None:
+    """Return the entries of the largest interest, if there are too many to look at all."""
+    if int(np.prod(shape)) <= MOST_ENTRIES:
+        return None
+    weight = np.zeros(shape) if interest is None else interest
+    best = np.argsort(-weight.ravel(), kind="stable")[:MOST_ENTRIES]
+    return [tuple(map(int, index)) for index in zip(*np.unravel_index(best, shape), strict=True)]
+
+
+def numerical_gradient(
+    graph: Graph, node: Node, interest: Array | None = None
+) -> tuple[Array, str]:
+    """Differentiate the first output of a graph numerically by the value of a node.
+
+    Of more than `MOST_ENTRIES` entries, those with the largest `interest` are looked at.
+
+    Returns
+    -------
+    gradient : ndarray
+        Of the shape of the node; nan where it was not asked.
+    oracle : str
+        How it was computed.
+    """
+
+    def loss_at(value: Array) -> Any:
+        return np.reshape(graph.recompute({node.id: value[()]})[0], ())
+
+    entries = chosen(node.shape, interest)
+    behind, analytic, eps = {node.id}, True, np.finfo(float).eps
+    for other in graph:
+        if behind.intersection(other.operands):
+            behind.add(other.id)
+            analytic = analytic and other.primitive is not None and other.primitive.analytic
+            if other.primitive is not None and other.primitive.name == "astype":
+                eps = max(eps, np.finfo(np.asarray(other.value).dtype).eps)
+    if analytic:
+        return complex_step(loss_at, node.value, entries), "complex step"
+    return swept_differences(loss_at, node.value, entries, eps=float(eps)), "central differences"
