@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite import Comparison, Graph, Tensor, compare, nn, optim
+from autograd_lite import Comparison, Graph, Tensor, compare, nn, no_grad, optim
 
 Arrays = dict[str, NDArray[Any]]
 Sample = tuple[Tensor, Tensor]
@@ -83,7 +83,7 @@ class Run:
     comparisons : dict of int to Comparison
         By the number of steps taken before it.
     losses : list of tuple of int and float
-        Steps taken, and the loss then.
+        Steps taken, and the mean loss over all samples then.
     ulps : float
         How far the weights by autodiff and by hand ever were apart.
     """
@@ -238,16 +238,22 @@ class Experiment(ABC):
             loss.backward()
             if step in marks:
                 run.comparisons[step] = self.compare(loss, after, bare_x, bare_y)
+            if step % often == 0 or step == total - 1:
+                run.losses.append((step, self.loss_of_all(net)))
+                if progress is not None:
+                    progress(step + 1, total)
             optimiser.lr = self.learning_rate(bare_x)
             optimiser.step()
             after = parameters_of(parameters)
             by_hand = self.update_by_hand(by_hand, bare_x, bare_y)
             run.ulps = max(run.ulps, distance_in_ulps(after, by_hand))
-            if step % often == 0 or step == total - 1:
-                run.losses.append((step, loss.item()))
-                if progress is not None:
-                    progress(step + 1, total)
         run.steps = total
+
+    def loss_of_all(self, net: nn.Module) -> float:
+        """Return the mean loss over all samples."""
+        with no_grad():
+            losses = [self.criterion(net(x), y).item() for x, y in self.samples()]
+        return sum(losses) / len(losses)
 
     def compare(self, loss: Tensor, w: Arrays, x: NDArray[Any], y: NDArray[Any]) -> Comparison:
         """Compare all gradients of the article with autodiff, and both with the numbers."""

@@ -45,12 +45,13 @@ def summary(runs: Sequence[Run]) -> Table:
         title="Summary",
         title_justify="left",
         box=box.SIMPLE_HEAD,
-        caption="apart: the largest difference ever between the weights trained by autodiff and by "
+        caption="gradients, numbers: how many agree with the article; apart: the largest "
+        "difference ever between the weights trained by autodiff and by "
         "hand, in units in the last place (ulp) of a layer's largest weight",
         caption_justify="left",
     )
     table.add_column("network")
-    for header in ("steps", "gradients", "article's numbers", "apart", "seconds"):
+    for header in ("steps", "gradients", "numbers", "apart", "seconds"):
         table.add_column(header, justify="right")
     table.add_column("")
     for run in runs:
@@ -58,7 +59,7 @@ def summary(runs: Sequence[Run]) -> Table:
         table.add_row(
             run.experiment.title,
             f"{run.steps:,}",
-            f"{sum(row.ok for row in rows)} of {len(rows)} agree",
+            f"{sum(row.ok for row in rows)} of {len(rows)}",
             f"{sum(fact.ok for fact in run.judged)} of {len(run.judged)}",
             f"{run.ulps:.0f} ulp",
             f"{run.seconds:.1f}",

@@ -2,16 +2,21 @@
 
 import subprocess
 import sys
+from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
-from autograd_lite import nn
+from autograd_lite import Graph, draw, nn
 from models import NETWORKS
 from models.__main__ import main
 from models.experiment import Fact, distance_in_ulps
 from models.two_layers import ElevenLines
 from models.two_two_one import Groups
+
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
@@ -130,6 +135,23 @@ def test_distance_is_counted_in_the_last_place_of_the_largest_entry():
     b = {"w": np.array([1.0, 1e-9 + 3 * np.spacing(1.0)])}
     assert distance_in_ulps(a, b) == pytest.approx(3, rel=1e-6)
     assert distance_in_ulps(a, a) == 0
+
+
+def test_the_committed_pictures_are_what_the_command_draws(tmp_path):
+    committed = sorted((Path(__file__).parent.parent / "models" / "pictures").glob("*.svg"))
+    assert committed
+    for path in committed:
+        experiment = NETWORKS[path.stem]()
+        first = experiment.first_step(experiment.build(experiment.seed))
+        drawn = draw(Graph(first), title=f"{experiment.title}, first step").svg()
+        assert texts(path.read_text(encoding="utf-8")) == texts(drawn), (
+            f"redraw it: python -m models {path.stem} --out DIR, and copy the SVG"
+        )
+
+
+def texts(svg):
+    """All that is written in a picture."""
+    return sorted("".join(e.itertext()) for e in ElementTree.fromstring(svg).iter(f"{SVG}text"))
 
 
 # -------------------------------------------------------------------- the command
