@@ -15,7 +15,6 @@ from models.experiment import Fact, distance_in_ulps
 from models.two_layers import ElevenLines
 from models.two_two_one import Groups
 
-
 SVG = "{http://www.w3.org/2000/svg}"
 
 
