@@ -54,31 +54,53 @@ def compare_function(
             notes.append(f"Not compared for {shapes}: by_hand raises {error!r}.")
             continue
         if not there:
-            return _coincidence(result, there, shapes, arrays, notes)
+            return _coincidence(result, there, shapes, (arrays, other), notes)
     return Comparison(result.rows, notes)
 
 
 def _coincidence(
-    result: Comparison, there: Comparison, shapes: str, arrays: Sequence[Array], notes: list[str]
+    result: Comparison,
+    there: Comparison,
+    shapes: str,
+    inputs: tuple[Sequence[Array], Sequence[Array]],
+    notes: list[str],
 ) -> Comparison:
     """Return what is right at the sizes given, and wrong at others."""
     rows = []
-    given = ", ".join(str(x.shape) for x in arrays)
+    given = ", ".join(str(x.shape) for x in inputs[0])
     for row, other in zip(result.rows, there.rows, strict=True):
         if other.ok:
             rows.append(row)
             continue
+        size = _written_in(other.ratio, *inputs)
         why = other.diagnosis.title if other.diagnosis is not None else other.finding
+        if size is not None:
+            why = f"the number {size} stands in the formula where a size belongs"
         found = Diagnosis(
             SIZES_COINCIDE,
             f"right only because sizes coincide; for {shapes}: {why}",
             OTHERS[SIZES_COINCIDE],
             f"it agrees for the shapes {given}, and not for {shapes}",
-            other.diagnosis.confidence if other.diagnosis is not None else "certain",
         )
         verdict = SHAPE if other.verdict == SHAPE else HAND
         rows.append(dataclasses.replace(other, verdict=verdict, diagnosis=found))
     return Comparison(tuple(rows), notes)
+
+
+def _written_in(
+    ratio: float | None, arrays: Sequence[Array], others: Sequence[Array]
+) -> int | None:
+    """Return the length that a formula has as a number: it is off by the ratio of the lengths."""
+    pairs = {
+        (old, new)
+        for x, y in zip(arrays, others, strict=True)
+        for old, new in zip(x.shape, y.shape, strict=True)
+        if old != new
+    }
+    for old, new in sorted(pairs):
+        if ratio is not None and min(abs(ratio - new / old), abs(ratio - old / new)) < 1e-9:
+            return int(old)
+    return None
 
 
 def named_inputs(f: Callable[..., Any], inputs: Any) -> tuple[list[str], list[Array]]:

@@ -1,0 +1,381 @@
+"""What compare takes, whom it believes, and how it shows what it found."""
+
+import html.parser
+import io
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+from autograd_lite import nn
+from autograd_lite.check.numerical import central_differences, swept_differences, taylor_slope
+
+
+def build(seed=0):
+    """Return loss, tensors, and right gradients."""
+    rng = np.random.default_rng(seed)
+    x = al.Tensor(rng.normal(size=(5, 3)), name="x")
+    w = al.Tensor(rng.normal(size=(3, 2)), requires_grad=True, name="w")
+    b = al.Tensor(rng.normal(size=2), requires_grad=True, name="b")
+    z = x @ w + b
+    z.name = "z"
+    loss = np.sum(np.tanh(z))
+    delta = 1 - np.tanh(z.data) ** 2
+    return loss, (x, w, b, z), {"w": x.data.T @ delta, "b": delta.sum(axis=0), "z": delta}
+
+
+# -------------------------------------------------------------------- forms of the hand side
+
+
+def test_by_name_by_tensor_and_by_position():
+    loss, (_, w, b, z), right = build()
+    assert al.compare(loss, right)
+    assert al.compare(loss, {w: right["w"], b: right["b"], z: right["z"]})
+    assert al.compare(loss, {0: right["w"], 1: right["b"]})
+    result = al.compare(loss, [right["w"], right["b"]])
+    assert [row.name for row in result] == ["w", "b"]
+    assert result
+    assert [row.name for row in al.compare(loss, (None, right["b"]))] == ["b"]
+    assert not al.compare(loss, [right["w"], -right["b"]])
+
+
+def test_as_a_function_that_is_given_the_values_it_asks_for():
+    loss, _, right = build()
+
+    def by_hand(x, w, b, scale=1.0):
+        delta = scale * (1 - np.tanh(x @ w + b) ** 2)
+        return {"w": x.T @ delta, "b": delta.sum(axis=0)}
+
+    assert al.compare(loss, by_hand)
+    assert al.compare(loss, lambda: [right["w"], right["b"]])
+    with pytest.raises(TypeError, match="takes 'weights', which is no name of a tensor"):
+        al.compare(loss, lambda weights: {"w": weights})
+
+
+def test_the_values_that_a_function_is_given_are_copies():
+    loss, (_, w, _, _), right = build()
+    before = w.data.copy()
+
+    def by_hand(w):
+        w[:] = 0
+        return {"w": right["w"]}
+
+    assert al.compare(loss, by_hand)
+    np.testing.assert_array_equal(w.data, before)
+
+
+@pytest.mark.parametrize("spelling", ["{}_grad", "grad_{}", "d_{}", "d{}", "{}"])
+def test_as_an_object_with_attributes(spelling):
+    loss, _, right = build()
+    thing = SimpleNamespace(**{spelling.format(name): g for name, g in right.items()})
+    result = al.compare(loss, thing)
+    assert result
+    assert {row.name for row in result} == {"w", "b", "z"}
+
+
+def test_as_an_object_that_has_the_parts_of_a_module():
+    net = nn.Sequential(nn.Linear(3, 2, rng=np.random.default_rng(0)))
+    net.hidden = net[0]
+    net.hidden.weight.name = "hidden.weight"
+    x = np.ones((4, 3))
+    loss = np.sum(net.hidden(x))
+    gradient = x.T @ np.ones((4, 2))
+    nested = SimpleNamespace(hidden=SimpleNamespace(weight=np.zeros(3), weight_grad=gradient))
+    assert al.compare(loss, nested)
+    assert al.compare(loss, SimpleNamespace(hidden_weight_grad=gradient))
+
+
+def test_updates_are_held_against_the_learning_rate_times_the_gradient():
+    loss, (_, w, b, _), right = build()
+    new = {"w": w.data - 0.1 * right["w"], "b": b.data - 0.1 * right["b"]}
+    steps = {"w": new["w"] - w.data, "b": new["b"] - b.data}
+    assert al.compare(loss, steps, updates=True, lr=0.1)
+    wrong = al.compare(loss, {"w": -steps["w"]}, updates=True, lr=0.1)["w"]
+    assert wrong.diagnosis.name == "sign flipped"
+    with pytest.raises(ValueError, match="needs lr=, the learning rate"):
+        al.compare(loss, steps, updates=True)
+
+
+def test_an_update_without_its_learning_rate_is_named():
+    loss, _, right = build()
+    row = al.compare(loss, {"w": -right["w"]}, updates=True, lr=0.1)["w"]
+    assert row.diagnosis.name == "learning rate"
+    assert row.diagnosis.title.endswith("divided by the learning rate 0.1")
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "error", "message"),
+    [
+        ([np.zeros((3, 2))], ValueError, r"one gradient for every parameter.*w, b\. Got 1"),
+        ([], ValueError, "Got 0"),
+        ({}, ValueError, "at least one gradient"),
+        (SimpleNamespace(v=1), TypeError, "no attribute that is called after a tensor"),
+        ({"w": "a"}, TypeError, "gradient of w by hand is 'a'"),
+        ({"w": None}, TypeError, "gradient of w by hand is None"),
+    ],
+)
+def test_what_cannot_be_aligned_is_explained(by_hand, error, message):
+    with pytest.raises(error, match=message):
+        al.compare(build()[0], by_hand)
+
+
+# -------------------------------------------------------------------- functions of arrays
+
+
+def f(x, w, b):
+    return np.mean((x @ w + b) ** 2)
+
+
+def gradients(x, w, b):
+    delta = 2 * (x @ w + b) / len(x)
+    return {"w": x.T @ delta, "b": delta.sum(axis=0)}
+
+
+INPUTS = [np.random.default_rng(1).normal(size=shape) for shape in ((4, 3), (3, 1), (1,))]
+
+
+def test_any_function_of_arrays_with_its_gradients():
+    assert al.compare(f, gradients, INPUTS)
+    assert al.compare(f, gradients, dict(zip("xwb", INPUTS, strict=True)))
+    assert al.compare(f, gradients(*INPUTS), INPUTS)
+    assert al.compare(f, lambda *xs: (None, *gradients(*xs).values()), INPUTS)
+    assert al.compare(np.sum, np.ones_like, np.arange(3.0))
+
+
+def test_a_wrong_gradient_of_a_function_is_named_from_its_graph():
+    wrong = al.compare(f, lambda x, w, b: {"w": 2 / 4 * x.T @ (x @ w)}, [*INPUTS[:2], np.ones(1)])
+    assert not wrong
+    halved = al.compare(f, lambda *xs: {"w": gradients(*xs)["w"] / 2}, INPUTS)
+    assert halved["w"].diagnosis.title.endswith("the factor 2 of the square is missing")
+
+
+def test_whole_numbers_are_data_and_need_no_gradient():
+    x = np.array([[0, 1], [1, 1], [2, 1]])
+    assert al.compare(lambda x, w: np.sum(x @ w), lambda x, w: {"w": x.sum(axis=0)},
+                      [x, np.array([0.5, 1.0])])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda x, w, b: {"w": x.T @ (2 * (x @ w + b) / 4)},
+        lambda x, w, b: {"b": np.array([0.5 * np.sum(x @ w + b)])},
+    ],
+)
+def test_right_only_at_this_size(wrong):
+    result = al.compare(f, wrong, INPUTS)
+    (row,) = result.rows
+    assert row.diagnosis.name == "sizes coincide"
+    assert "the number 4 stands in the formula where a size belongs" in row.diagnosis.title
+    assert "x (5, 3)" in row.diagnosis.title
+    with pytest.raises(al.DisagreementError, match="right only because sizes coincide"):
+        result.assert_ok()
+
+
+def test_right_only_for_square_matrices():
+    rng = np.random.default_rng(0)
+
+    def product(a, b):
+        return np.sum((a @ b) ** 2)
+
+    def symmetric(a, b):
+        return {"a": 2 * (a @ b) @ (b if b.shape[0] == b.shape[1] and np.allclose(b, b.T) else b.T)}
+
+    def coincident(a, b):
+        return {"a": 2 * np.reshape((a @ b) @ b.T, b.shape)}
+
+    assert al.compare(product, symmetric, [rng.normal(size=(3, 3)), np.eye(3)])
+    result = al.compare(product, coincident, [rng.normal(size=(3, 3)), rng.normal(size=(3, 3))])
+    assert not result or any("by_hand raises" in note for note in result.notes)
+
+
+def test_a_function_by_hand_that_takes_only_these_sizes_is_noted_not_blamed():
+    def unpacks(x, w, b):
+        (w1,), (w2,), (w3,) = w
+        assert w1 + w2 + w3
+        return gradients(x, w, b)
+
+    result = al.compare(f, unpacks, INPUTS)
+    assert result
+    assert any("w (4, 1)" in note and "ValueError" in note for note in result.notes)
+
+
+def test_mistakes_in_calling_it_with_inputs_are_named():
+    with pytest.raises(TypeError, match=r"inputs needs a function.*Tensor"):
+        al.compare(build()[0], gradients, INPUTS)
+    with pytest.raises(TypeError, match=r"got function\. Give it the inputs too"):
+        al.compare(f, gradients)
+    with pytest.raises(TypeError, match=r"returned float.*without float\(\)"):
+        al.compare(lambda x: float(x.data.sum()), np.ones_like, [np.ones(2)])
+    with pytest.raises(ValueError, match="returns a single number"):
+        al.compare(lambda x: x * 2, np.ones_like, [np.ones(2)])
+    with pytest.raises(ValueError, match=r"one gradient for every input: x, w, b\. Got 2"):
+        al.compare(f, lambda *_: (None, None), INPUTS)
+    with pytest.raises(ValueError, match="one array for 3 inputs"):
+        al.compare(f, lambda x, w, b: w, INPUTS)
+
+
+# -------------------------------------------------------------------- witnesses
+
+
+def test_the_verdict_says_who_stands_alone():
+    loss, _, right = build()
+    assert al.compare(loss, {"w": 3 * right["w"]})["w"].alone == "by hand"
+    assert al.compare(loss, right)["w"].alone is None
+
+    rule = al.primitive(x=lambda g, y, x: g * 3 * x, analytic=True)
+
+    def wrongly_squared(x):
+        """Square, with a derivative that is wrong on purpose."""
+        return x * x
+
+    try:
+        x = al.Tensor([1.0, 2.0], requires_grad=True, name="x")
+        loss = rule(wrongly_squared)(x).sum()
+        row = al.compare(loss, {"x": 2 * x.data})["x"]
+        assert (row.alone, row.diagnosis) == ("autodiff", None)
+        row = al.compare(loss, {"x": 3 * x.data}, numerical=True)["x"]
+        assert (row.alone, row.verdict) == ("numerical", "both are wrong")
+        assert row.slopes[1] == pytest.approx(1, abs=0.05)
+    finally:
+        from autograd_lite.primitive import REGISTRY
+
+        del REGISTRY["wrongly_squared"]
+
+
+def test_the_taylor_remainder_is_of_order_two_for_the_right_gradient_only():
+    loss, _, right = build()
+    row = al.compare(loss, {"w": 1.001 * right["w"]})["w"]
+    by_hand, by_autodiff = row.slopes
+    assert by_hand == pytest.approx(1, abs=0.1)
+    assert by_autodiff == pytest.approx(2, abs=0.1)
+
+
+def test_the_taylor_slope_of_a_linear_function_is_infinite():
+    assert taylor_slope(np.sum, np.ones(3), np.ones(3), np.ones(3)) == np.inf
+    assert taylor_slope(np.sum, np.ones(3), np.zeros(3), np.ones(3)) == pytest.approx(1)
+    assert np.isnan(taylor_slope(lambda x: np.nan, np.ones(3), np.ones(3), np.ones(3)))
+
+
+def test_the_step_sweep_copes_with_kinks_and_with_few_digits():
+    x = np.array([0.0004, -1.0, 2.0])
+    fixed = central_differences(lambda x: np.sum(np.abs(x)), x)
+    swept = swept_differences(lambda x: np.sum(np.abs(x)), x)
+    assert abs(fixed[0] - 1) > 0.1
+    np.testing.assert_allclose(swept, [1, -1, 1], rtol=1e-8)
+
+    def short(x):
+        return np.sum(np.float32(np.sin(x)), dtype=np.float64)
+
+    eps = float(np.finfo(np.float32).eps)
+    np.testing.assert_allclose(swept_differences(short, x, eps=eps), np.cos(x), rtol=1e-4)
+
+
+def test_a_cast_to_fewer_digits_does_not_make_the_oracle_wrong():
+    x = al.Tensor([0.3, 0.7], requires_grad=True, name="x")
+    loss = np.sum(np.sin(x).astype(np.float32))
+    result = al.compare(loss, {"x": np.cos(x.data)}, rtol=1e-6, numerical=True)
+    assert result, str(result)
+
+
+def test_diagnosis_can_be_left_out():
+    loss, _, right = build()
+    row = al.compare(loss, {"w": -right["w"]}, diagnose=False)["w"]
+    assert row.verdict == "by hand is wrong"
+    assert row.diagnosis is None
+
+
+def test_nan_by_hand_is_wrong_and_unexplained():
+    loss, _, right = build()
+    hand = right["w"].copy()
+    hand[0, 0] = np.nan
+    row = al.compare(loss, {"w": hand, "b": right["b"] * np.inf})["w"]
+    assert row.verdict == "by hand is wrong"
+    assert row.diagnosis.name in ("some entries", "unexplained")
+
+
+# -------------------------------------------------------------------- the report
+
+
+@pytest.fixture
+def failed():
+    loss, _, right = build()
+    return al.compare(loss, {"w": right["w"], "b": right["z"], "z": -right["z"]})
+
+
+def test_the_text_has_the_table_and_the_mistakes_under_it(failed):
+    text = str(failed)
+    assert "\033" not in text
+    assert text.splitlines()[2].endswith("agree")
+    assert "z, where the two part first, from the loss backwards:" in text
+    assert "the sign is flipped: by hand = -autodiff" in text
+    assert "shapes differ: (5, 2) by hand, (2,) by autodiff: not summed over the batch" in text
+
+
+def test_assert_ok_says_everything(failed):
+    with pytest.raises(al.DisagreementError) as caught:
+        failed.assert_ok()
+    assert str(caught.value) == f"1 of 3 gradients agree.\n{failed}"
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_colour_only_where_the_terminal_has_it(failed, monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    plain, coloured = io.StringIO(), Terminal()
+    failed.show(plain)
+    failed.show(coloured)
+    assert plain.getvalue() == f"{failed}\n"
+    assert "\033[31m" in coloured.getvalue()
+    for name, value in (("NO_COLOR", "1"), ("TERM", "dumb")):
+        with monkeypatch.context() as patch:
+            patch.setenv(name, value)
+            silent = Terminal()
+            failed.show(silent)
+        assert silent.getvalue() == f"{failed}\n"
+
+
+def test_show_prints_by_default(failed, capsys):
+    failed.show()
+    assert capsys.readouterr().out == f"{failed}\n"
+
+
+def test_html_is_balanced_and_escaped():
+    x = al.Tensor([1.0, 2.0], requires_grad=True, name="<b>&x")
+    text = al.compare(np.sum(x * x), {"<b>&x": -2 * x.data})._repr_html_()
+    assert "&lt;b&gt;&amp;x" in text
+    assert "<b>&x" not in text
+    opened = []
+
+    class Check(html.parser.HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            opened.append(tag)
+
+        def handle_endtag(self, tag):
+            assert opened.pop() == tag
+
+    Check().feed(text)
+    assert not opened
+
+
+def test_markdown_has_as_many_cells_in_every_line(failed):
+    lines = [line for line in failed.to_markdown().splitlines() if line.startswith("|")]
+    assert len(lines) == 5
+    assert {line.replace(r"\|", "").count("|") for line in lines} == {7}
+
+
+def test_json_is_json_also_with_nan(failed):
+    data = json.loads(failed.to_json())
+    assert (data["ok"], data["first"]) == (False, "z")
+    assert [row["ok"] for row in data["rows"]] == [True, False, False]
+    assert data["rows"][2]["diagnosis"]["name"] == "sign flipped"
+    loss, _, right = build()
+    text = al.compare(loss, {"w": right["w"] * np.nan}).to_json(indent=2)
+    assert json.loads(text)["rows"][0]["by_hand"][0][0] is None
+    assert "NaN" not in text
