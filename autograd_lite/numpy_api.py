@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_lite import ops
 from autograd_lite.primitive import BY_NUMPY_FUNCTION, Primitive
@@ -44,14 +46,20 @@ WITHOUT_DERIVATIVE: frozenset[Callable[..., Any]] = frozenset(
 
 def dot(a: Any, b: Any) -> Any:
     """Compose ``np.dot``: a product with a number, `matmul`, or over two inner axes."""
-    if np.ndim(a) == 0 or np.ndim(b) == 0:
+    a, b = _array(a), _array(b)
+    if a.ndim == 0 or b.ndim == 0:
         return ops.multiply(a, b)
-    if np.ndim(b) <= 2:
+    if b.ndim <= 2:
         return ops.matmul(a, b)
     axes = (b.ndim - 2, *range(b.ndim - 2), b.ndim - 1)
     rest = tuple(b.shape[i] for i in axes[1:])
-    flat = ops.transpose(b, axes=axes).reshape((b.shape[-2], -1))
-    return ops.reshape(ops.matmul(a, flat), shape=(*np.shape(a)[:-1], *rest))
+    flat = ops.transpose(b, axes=axes).reshape((b.shape[-2], math.prod(rest)))
+    return ops.reshape(ops.matmul(a, flat), shape=(*a.shape[:-1], *rest))
+
+
+def float_power(a: Any, b: Any) -> Any:
+    """Compose ``np.float_power``, which computes in double precision whatever it is given."""
+    return ops.power(*(ops.astype(x, dtype="float64") for x in map(_array, (a, b))))
 
 
 def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
@@ -82,16 +90,21 @@ def ravel(a: Any) -> Any:
 
 def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     """Compose ``np.swapaxes``."""
-    order = list(range(np.ndim(a)))
-    order[axis1], order[axis2] = order[axis2], order[axis1]
+    i, k = normalize_axis_index(axis1, a.ndim), normalize_axis_index(axis2, a.ndim)
+    order = list(range(a.ndim))
+    order[i], order[k] = k, i
     return ops.transpose(a, axes=tuple(order))
 
 
 def moveaxis(a: Any, source: Any, destination: Any) -> Any:
-    """Compose ``np.moveaxis``: NumPy says where each axis of ``0, 1, 2, …`` goes."""
-    lengths = np.empty(tuple(range(2, 2 + np.ndim(a))), bool)
-    moved = np.moveaxis(lengths, source, destination)
-    return ops.transpose(a, axes=tuple(length - 2 for length in moved.shape))
+    """Compose ``np.moveaxis``."""
+    sources = normalize_axis_tuple(source, a.ndim, "source")
+    order = [i for i in range(a.ndim) if i not in sources]
+    for i, axis in sorted(
+        zip(normalize_axis_tuple(destination, a.ndim, "destination"), sources, strict=True)
+    ):
+        order.insert(i, axis)
+    return ops.transpose(a, axes=tuple(order))
 
 
 def std(a: Any, axis: Any = None, *, ddof: Any = 0, keepdims: bool = False) -> Any:
@@ -99,8 +112,15 @@ def std(a: Any, axis: Any = None, *, ddof: Any = 0, keepdims: bool = False) -> A
     return ops.sqrt(ops.var(a, axis=axis, ddof=ddof, keepdims=keepdims))
 
 
+def where(condition: Any, *choices: Any) -> Any:
+    """Adapt ``np.where``, which gives positions if there is nothing to choose from."""
+    return ops.where(condition, *choices) if choices else np.where(values_of(condition))
+
+
 COMPOSED: dict[Callable[..., Any], Callable[..., Any]] = {
     np.dot: dot,
+    np.float_power: float_power,
+    np.where: where,
     np.clip: clip,
     np.concatenate: concatenate,
     np.stack: stack,
@@ -120,9 +140,21 @@ REDUCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
 """What ``np.add.reduce`` and its like are."""
 
 
+CARRIED: dict[Callable[..., Any], tuple[int, str]] = {
+    np.full_like: (1, "fill_value"),
+    np.bincount: (1, "weights"),
+    np.histogram: (4, "weights"),
+}
+"""Arguments that do have a derivative, of functions that else have none."""
+
+
 def is_recorder(x: Any) -> bool:
     """Say whether this operand records what is done to it."""
     return hasattr(type(x), "__record__")
+
+
+def _array(x: Any) -> Any:
+    return x if is_recorder(x) else np.asarray(x)
 
 
 def values_of(x: Any) -> Any:
@@ -139,17 +171,26 @@ def call_function(
 ) -> Any:
     """Do what a NumPy function does, on Tensors (the body of ``__array_function__``)."""
     if function in WITHOUT_DERIVATIVE:
+        if function in CARRIED:
+            position, name = CARRIED[function]
+            carried = args[position] if len(args) > position else kwargs.get(name)
+            if getattr(carried, "requires_grad", False):
+                raise TypeError(_refusal(function))
         return function(*map(values_of, args), **{k: values_of(v) for k, v in kwargs.items()})
     composed = COMPOSED.get(function)
     if composed is not None:
         try:
-            bound = inspect.signature(composed).bind(*args, **kwargs)
-        except TypeError as error:
-            raise TypeError(
-                f"np.{function.__name__} on Tensors: {error}. It takes "
-                f"{composed.__name__}{inspect.signature(composed)}."
-            ) from None
-        return composed(*bound.args, **bound.kwargs)
+            return composed(*args, **kwargs)
+        except TypeError:
+            signature = inspect.signature(composed)
+            try:
+                signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise TypeError(
+                    f"np.{function.__name__} on Tensors: {error}. It takes "
+                    f"{composed.__name__}{signature}."
+                ) from None
+            raise
     primitive = BY_NUMPY_FUNCTION.get(function)
     if primitive is None:
         raise TypeError(_refusal(function))
@@ -161,7 +202,9 @@ def call_ufunc(
     ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """Do what a universal function does, on Tensors (the body of ``__array_ufunc__``)."""
-    name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+    name = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
+    if getattr(np, ufunc.__name__, None) is ufunc:
+        name = f"np.{name}"
     out = kwargs.get("out")
     if out is not None:
         raise TypeError(
@@ -172,16 +215,16 @@ def call_ufunc(
     if method == "__call__":
         if ufunc in WITHOUT_DERIVATIVE:
             return ufunc(*map(values_of, inputs), **kwargs)
-        primitive = BY_NUMPY_FUNCTION.get(ufunc)
-        if primitive is not None and not kwargs:
-            return primitive(*inputs)
+        function = BY_NUMPY_FUNCTION.get(ufunc) or COMPOSED.get(ufunc)
+        if function is not None:
+            if not kwargs:
+                return function(*inputs)
+            raise TypeError(
+                f"{name} on Tensors takes no {', '.join(f'{key}=' for key in kwargs)}; "
+                f"leave it out, or compute with np.where afterwards."
+            )
     elif method == "reduce" and ufunc in REDUCTIONS:
         return call_function(REDUCTIONS[ufunc], inputs, {"axis": 0, **kwargs})
-    if kwargs and ufunc in BY_NUMPY_FUNCTION:
-        raise TypeError(
-            f"{name} on Tensors takes no {', '.join(f'{key}=' for key in kwargs)}; "
-            f"leave it out, or compute with np.where afterwards."
-        )
     raise TypeError(_refusal(ufunc, name))
 
 

@@ -444,7 +444,7 @@ class Tensor(ArrayMethods):
         return record(ops.negative, (self,))
 
     def __pos__(self) -> Tensor:
-        return self
+        return record(ops.copy, (self,))  # Not self: that may be changed in place later.
 
     def __abs__(self) -> Tensor:
         return record(ops.absolute, (self,))
@@ -605,10 +605,7 @@ _adding = threading.Lock()
 
 def _accumulate(leaf: Tensor, g: Any) -> None:
     """Add a cotangent that has arrived to the gradient of a leaf."""
-    if leaf._grad is None:  # The lock takes 0.3 µs, and a first gradient needs none.
-        leaf._grad = g
-        return
-    with _adding:
+    with _adding:  # Threads may share a leaf, and each must find what the other added.
         before = leaf._grad
         leaf._grad = g if before is None else before + g
 

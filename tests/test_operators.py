@@ -88,7 +88,10 @@ def test_array_at_tensor_is_differentiable():
 def test_unary_operators():
     t = Tensor([1.0, -2.0], requires_grad=True)
     assert (-t).tolist() == [-1.0, 2.0]
-    assert (+t) is t
+    same = +t * 1.0
+    kept = +same
+    same += 1.0
+    assert kept.tolist() == [1.0, -2.0]
     assert abs(t).tolist() == [1.0, 2.0]
 
 

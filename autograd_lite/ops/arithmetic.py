@@ -84,7 +84,7 @@ def _one_less(b: Any) -> Any:
     # 0**b does not change with b > 0: log 1 = 0 in place of log 0. Undefined (nan) for a < 0.
     b=lambda g, y, a, b: g * y * np.log(np.where(a == 0, 1, a)),
     notation=Notation("^", "{a:tight} ** {b:tight}", "{{{a:tight}}}^{{{b:loose}}}", POWER),
-    numpy=(np.power, np.float_power),
+    numpy=(np.power,),
     domain={"a": "positive"},
     analytic=True,
 )

@@ -33,9 +33,10 @@ def _spread(g: Any, x: Any, axis: Any, keepdims: Any) -> Any:
 
 def _count(x: Any, axis: Any) -> int:
     """Count the entries that go into one result."""
-    axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    if axis is None:
+        return int(x.size)
     count = 1
-    for i in axes:
+    for i in axis if isinstance(axis, tuple) else (axis,):
         count *= x.shape[i]
     return count
 
@@ -115,7 +116,7 @@ def _others(y: Any, x: Any, axis: Any, keepdims: Any) -> Any:
         return keep(y, axis, keepdims) / x
     # A zero cannot be divided out. Lay the reduced entries along the last axis, make one copy for
     # every entry with a 1 in its place, and multiply.
-    axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     axes = [i % x.ndim for i in axes]
     kept = [i for i in range(x.ndim) if i not in axes]
     moved = np.transpose(x, (*kept, *axes))

@@ -101,7 +101,7 @@ def squeeze(x: Any, *, axis: Any = None) -> Any:
 def _part(g: Any, arrays: tuple[Any, ...], i: int, axis: int | None) -> Any:
     """Cut the i-th of the joined arrays out of the cotangent."""
     if axis is None:
-        start = sum(array.size for array in arrays[:i])
+        start = sum(np.size(array) for array in arrays[:i])
         return g[start : start + arrays[i].size].reshape(arrays[i].shape)
     axis %= g.ndim
     start = sum(array.shape[axis] for array in arrays[:i])
