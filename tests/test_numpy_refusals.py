@@ -1,0 +1,214 @@
+"""NumPy's functions that have no derivative: computed on the values, or refused at the call."""
+
+import re
+import warnings
+
+import numpy as np
+import pytest
+
+from autograd_lite import Tensor, numpy_api
+from autograd_lite.numpy_api import WITHOUT_DERIVATIVE
+
+CUBE = np.arange(24.0).reshape(2, 3, 4) / 10 - 1.03
+
+
+def leaf(value):
+    return Tensor(value, requires_grad=True)
+
+
+def name(function):
+    return function.__name__
+
+
+# ------------------------------------------------------------ what has no derivative
+
+
+@pytest.mark.parametrize("function", sorted(WITHOUT_DERIVATIVE, key=name), ids=name)
+def test_function_without_derivative_gives_what_numpy_gives(function):
+    values = np.array([2.0, 0.0, 1.5])
+    arguments = {
+        np.searchsorted: (np.sort(values), 1.0),
+        np.digitize: (values, np.sort(values)),
+        np.full_like: (values, 7.0),
+        np.can_cast: (np.float32, np.float64),
+        np.bincount: (np.array([0, 2, 2]),),
+    }.get(function, (values,))
+    try:
+        expected = function(*arguments)
+    except (TypeError, ValueError):
+        arguments = (values, values[::-1].copy())
+        expected = function(*arguments)
+    tensors = [
+        leaf(x) if isinstance(x, np.ndarray) and x.dtype == float else
+        Tensor(x) if isinstance(x, np.ndarray) else x
+        for x in arguments
+    ]  # fmt: skip
+    result = function(*tensors)
+    assert type(result) is type(expected)
+    if function is not np.empty_like:
+        np.testing.assert_equal(result, expected)
+
+
+def test_gradient_is_not_dropped_by_a_function_that_only_looks_at_the_shape_or_position():
+    t, positions = leaf([1.0, 2.0]), np.array([0, 1])
+    for call in (
+        lambda: np.full_like(t, t[0]),
+        lambda: np.full_like(t, fill_value=t[0]),
+        lambda: np.bincount(positions, weights=t),
+        lambda: np.bincount(positions, t),
+        lambda: np.histogram(positions, weights=t),
+    ):
+        with pytest.raises(TypeError, match=r"np\.(full_like|bincount|histogram) .*no derivative"):
+            call()
+    assert np.full_like(t, Tensor(3.0)).tolist() == [3.0, 3.0]
+    assert np.bincount(positions, Tensor([1.0, 2.0])).tolist() == [1.0, 2.0]
+
+
+def test_where_with_one_argument_gives_positions():
+    (positions,) = np.where(leaf([0.0, 1.0, 2.0]))
+    assert positions.tolist() == [1, 2]
+
+
+def test_comparison_of_an_array_with_a_tensor():
+    result = np.ones(2) < leaf([0.0, 2.0])
+    assert type(result) is np.ndarray
+    assert result.tolist() == [False, True]
+
+
+def test_testing_functions_work():
+    t = leaf([1.0, 2.0])
+    np.testing.assert_allclose(t, np.array([1.0, 2.0]))
+    np.testing.assert_allclose(np.array([1.0, 2.0]), t * 1.0)
+    np.testing.assert_array_equal(t, t)
+    np.testing.assert_almost_equal(t, [1.0, 2.0])
+    with pytest.raises(AssertionError):
+        np.testing.assert_allclose(t, np.array([1.0, 2.1]))
+    with pytest.raises(AssertionError):
+        np.testing.assert_array_equal(t, [1.0, 3.0])
+
+
+# ------------------------------------------------------------ what is refused
+
+
+@pytest.mark.parametrize(
+    ("call", "called"),
+    [
+        (lambda t: np.fft.fft(t), "np.fft.fft"),
+        (lambda t: np.linalg.eig(t), "np.linalg.eig"),
+        (lambda t: np.linalg.inv(t), "np.linalg.inv"),
+        (lambda t: np.gradient(t), "np.gradient"),
+        (lambda t: np.sort(t), "np.sort"),
+        (lambda t: np.cumsum(t), "np.cumsum"),
+        (lambda t: np.einsum("ii", t), "np.einsum"),
+        (lambda t: np.vstack([t, t]), "np.vstack"),
+        (lambda t: np.copyto(np.ones((2, 2)), t), "np.copyto"),
+        (lambda t: np.arctan2(t, t), "np.arctan2"),
+        (lambda t: np.arctan2(1.0, t), "np.arctan2"),
+        (lambda t: np.expm1(t), "np.expm1"),
+        (lambda t: np.floor_divide(t, 2), "np.floor_divide"),
+        (lambda t: np.add.accumulate(t), "np.add.accumulate"),
+        (lambda t: np.add.outer(t, t), "np.add.outer"),
+        (lambda t: np.add.at(np.ones(2), [0], t[0, :1]), "np.add.at"),
+        (lambda t: np.subtract.reduce(t, axis=0), "np.subtract.reduce"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_function_without_a_rule_is_refused_at_the_call(call, called):
+    with pytest.raises(TypeError) as caught:
+        call(leaf(np.eye(2)))
+    assert str(caught.value) == (
+        f"{called} has no derivative in autograd_lite, so it cannot be recorded. For its value "
+        f"alone, pass t.numpy(); to differentiate it, define it with @autograd_lite.primitive."
+    )
+
+
+def test_universal_function_of_another_library_is_named_without_np():
+    ufunc = np.frompyfunc(lambda x: x, 1, 1)
+    with pytest.raises(TypeError, match=r"^<lambda> \(vectorized\) has no derivative"):
+        ufunc(leaf([1.0]))
+
+
+def test_out_is_refused():
+    t, buffer = leaf([1.0, 2.0]), np.zeros(2)
+    for call in (
+        lambda: np.exp(t, out=buffer),
+        lambda: np.exp(t, buffer),
+        lambda: np.add(buffer, 1.0, out=leaf([0.0, 0.0])),
+        lambda: np.add.reduce(t, out=np.zeros(())),
+    ):
+        with pytest.raises(
+            TypeError, match=r"cannot write into out=: a Tensor's value never chang"
+        ):
+            call()
+    for call in (
+        lambda: np.sum(t, out=np.zeros(())),
+        lambda: np.concatenate([t, t], out=np.zeros(4)),
+        lambda: np.clip(t, 0, 1, out=buffer),
+        lambda: np.stack([t, t], out=np.zeros((2, 2))),
+    ):
+        with pytest.raises(TypeError, match="out"):
+            call()
+    assert buffer.tolist() == [0.0, 0.0]
+
+
+def test_where_and_dtype_are_refused():
+    t, mask = leaf([1.0, 2.0]), np.array([True, False])
+    for call, text in (
+        (lambda: np.exp(t, where=mask), "np.exp on Tensors takes no where="),
+        (lambda: np.add(t, t, dtype=np.float32), "np.add on Tensors takes no dtype="),
+        (lambda: np.sum(t, where=mask), "np.sum on Tensors takes no where="),
+        (lambda: np.sum(t, dtype=np.float32), "np.sum on Tensors takes no dtype="),
+        (lambda: np.sum(t, initial=1.0), "np.sum on Tensors takes no initial="),
+        (lambda: np.add.reduce(t, initial=1.0), "np.sum on Tensors takes no initial="),
+        (lambda: np.reshape(t, (1, 2), order="F"), "np.reshape on Tensors takes no order="),
+        (lambda: np.ravel(t, order="F"), "np.ravel on Tensors: "),
+        (lambda: np.std(t, mean=0.0), "np.std on Tensors: "),
+    ):
+        with pytest.raises(TypeError, match=re.escape(text)):
+            call()
+
+
+def test_wrong_axes_are_reported_as_numpy_reports_them():
+    t = leaf(CUBE)
+    for call in (
+        lambda: np.sum(t, axis=3),
+        lambda: np.swapaxes(t, 0, 3),
+        lambda: np.moveaxis(t, 3, 0),
+        lambda: np.expand_dims(t, 7),
+        lambda: np.concatenate([t, t], axis=3),
+        lambda: np.stack([t, t], axis=5),
+        lambda: np.max(t, axis=-4),
+        lambda: np.squeeze(t, 3),
+    ):
+        with pytest.raises(np.exceptions.AxisError):
+            call()
+    with pytest.raises(ValueError, match="cannot select an axis to squeeze"):
+        np.squeeze(t, 0)
+
+
+def test_axes_of_many_dimensions_can_be_moved():
+    t = leaf(np.ones((1,) * 30))
+    assert np.moveaxis(t, 0, -1).shape == (1,) * 30
+    assert np.swapaxes(t, 0, -1).shape == (1,) * 30
+
+
+def test_numpy_integers_are_axes():
+    t = leaf(CUBE)
+    for function in (np.sum, np.mean, np.var, np.max, np.prod, np.std):
+        t.zero_grad()
+        function(t, axis=np.int64(1)).sum().backward()
+        plain = leaf(CUBE)
+        function(plain, axis=1).sum().backward()
+        np.testing.assert_array_equal(t.grad, plain.grad)
+
+
+def test_nothing_is_computed_on_arrays_of_objects():
+    t = leaf([1.0, 2.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for result in (np.ones(2) * t, np.float64(2) * t, np.ones((3, 2)) - t, np.exp(t)):
+            assert type(result) is Tensor
+
+
+def test_values_are_found_inside_lists():
+    assert numpy_api.values_of([Tensor(1.0), (2.0, Tensor(3.0))]) == [1.0, (2.0, 3.0)]
