@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from models import NETWORKS
 from models.experiment import Experiment, Run
+from models.mistakes import MISTAKES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,8 +37,24 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="start from other random weights than the article; numbers that depend on its start "
         "are then shown, but not judged",
     )
-    parser.add_argument("--list", action="store_true", help="list the networks and stop")
+    parser.add_argument(
+        "--break",
+        dest="mistake",
+        metavar="NAME",
+        help="put a mistake into a formula by hand and show what the comparison calls it, without "
+        f"training; one of: {', '.join(MISTAKES)}",
+    )
+    parser.add_argument(
+        "--list", action="store_true", help="list the networks and the mistakes, and stop"
+    )
     options = parser.parse_args(arguments)
+    if options.mistake is not None and options.mistake not in MISTAKES:
+        parser.error(f"no mistake {options.mistake}; there are {', '.join(MISTAKES)}")
+    if options.mistake is not None and options.networks not in (
+        [],
+        [MISTAKES[options.mistake].network],
+    ):
+        parser.error(f"--break {options.mistake} is for {MISTAKES[options.mistake].network}")
     unknown = [name for name in options.networks if name not in NETWORKS]
     if unknown:
         parser.error(f"no network {', '.join(unknown)}; there are {', '.join(NETWORKS)}")
@@ -54,6 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.list:
         for name, experiment in NETWORKS.items():
             print(f"{name:18} {experiment.title} (after “{experiment.article}”)")
+        print("\nmistakes for --break")
+        for mistake in MISTAKES.values():
+            print(f"{mistake.name:24} {mistake.network:18} {mistake.called}")
         return 0
     try:
         import matplotlib  # noqa: F401  (asked for here, so that nothing is trained in vain)
@@ -68,6 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from models import report
 
     console = Console(highlight=False)
+    if options.mistake is not None:
+        return broken(options.mistake, options.seed, console)
     runs = []
     for name in options.networks or NETWORKS:
         run = train(NETWORKS[name](), options.seed, console)
@@ -79,6 +101,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for problem in run.problems:
             console.print(f"[red]✗[/] {run.experiment.title}: {problem}")
     return 1 if failed else 0
+
+
+def broken(name: str, seed: int | None, console: Console) -> int:
+    """Compare a formula that has a mistake in it with autodiff; return the exit status."""
+    from models import report
+
+    mistake = MISTAKES[name]
+    right = NETWORKS[mistake.network]
+    comparison = mistake.put_into(right)().compare_first(seed)
+    report.show_broken(mistake, right, comparison, console)
+    return 0 if comparison else 1
 
 
 def train(experiment: Experiment, seed: int | None, console: Console) -> Run:

@@ -106,7 +106,7 @@ class Run:
     def problems(self) -> list[str]:
         """What does not hold, in words."""
         found = [
-            f"gradient of {row.name} before step {step + 1}: {row.finding}"
+            f"gradient of {row.name} before step {step + 1}: {row.summary}"
             for step, comparison in self.comparisons.items()
             for row in comparison.failures
         ]
@@ -221,6 +221,13 @@ class Experiment(ABC):
         loss.backward()
         return loss
 
+    def compare_first(self, seed: int | None = None) -> Comparison:
+        """Compare the gradients before the first step, without training."""
+        net = self.build(self.seed if seed is None or self.seed is None else seed)
+        x, y = self.samples()[0]
+        loss = name("loss", self.criterion(net(x), y))
+        return self.compare(loss, parameters_of(net.parameters()), x.data, y.data)
+
     def _train(self, run: Run, progress: Callable[[int, int], None] | None) -> None:
         """Train twice from one start, by autodiff and by hand, and compare after every step."""
         net, samples = run.net, self.samples()
@@ -253,11 +260,11 @@ class Experiment(ABC):
         """Return the mean loss over all samples."""
         with no_grad():
             losses = [self.criterion(net(x), y).item() for x, y in self.samples()]
-        return sum(losses) / len(losses)
+        return float(sum(losses) / len(losses))
 
     def compare(self, loss: Tensor, w: Arrays, x: NDArray[Any], y: NDArray[Any]) -> Comparison:
         """Compare all gradients of the article with autodiff, and both with the numbers."""
-        return compare(loss, self.by_hand(w, x, y), numerical=True)
+        return compare(loss, self.by_hand(w, x, y), numerical=True, lr=self.lr)
 
 
 def parameters_of(parameters: Sequence[Tensor]) -> Arrays:

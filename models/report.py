@@ -14,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from autograd_lite import Comparison, draw
-from models.experiment import Fact, Finding, Run
+from models.experiment import Experiment, Fact, Finding, Run
+from models.mistakes import Mistake
 
 GOOD, BAD = "[green]✓[/]", "[red]✗[/]"
 
@@ -127,7 +128,7 @@ def _gradients(run: Run) -> Table:
         table.add_column(f"step {step + 1:,}", justify="right")
     table.add_column("verdict")
     for rows in zip(*run.comparisons.values(), strict=True):
-        failed = [row.finding for row in rows if not row.ok]
+        failed = [row.summary for row in rows if not row.ok]
         oracles = ", ".join(sorted({row.oracle for row in rows if row.oracle}))
         verdict = f"{BAD} {failed[0]}" if failed else f"{GOOD} agree ({oracles} too)"
         cells = [f"{row.relative:.0e}" if row.relative else "0" for row in rows]
@@ -143,7 +144,38 @@ def _finding(finding: Finding) -> Padding:
     ]
     if finding.evidence is not None:
         parts.append(Padding(comparison_table(finding.evidence), (0, 0, 0, 2)))
+        parts += _mistakes(finding.evidence)
     return Padding(Group(*parts), (1, 0, 1, 0))
+
+
+def show_broken(
+    mistake: Mistake, experiment: type[Experiment], comparison: Comparison, console: Console
+) -> None:
+    """Print a formula with a mistake in it, and what the comparison makes of it."""
+    console.rule(f"[bold]{experiment.title}, with a mistake", align="left", style="dim")
+    for line in mistake.difference(experiment):
+        console.print(Text(line, style="red" if line.startswith("+") else "green"))
+    console.print()
+    console.print(comparison_table(comparison))
+    for part in _mistakes(comparison):
+        console.print(part)
+    first = comparison.first
+    called = first.diagnosis.name if first and first.diagnosis else "nothing"
+    mark = GOOD if called == mistake.called else BAD
+    console.print(f"\n{mark} The mistake {mistake.name} is called: {called}")
+
+
+def _mistakes(comparison: Comparison) -> list[Padding]:
+    """Return what is known about every mistake, by name and with the evidence."""
+    found = []
+    for heading, details in comparison.mistakes():
+        table = Table(box=None, show_header=False, title=f"{heading}:", title_justify="left")
+        table.add_column(style="dim")
+        table.add_column()
+        for label, words in details:
+            table.add_row(label, Text(words))
+        found.append(Padding(table, (1, 0, 0, 2)))
+    return found
 
 
 def comparison_table(comparison: Comparison) -> Table:

@@ -12,6 +12,7 @@ from autograd_lite import Graph, draw, nn
 from models import NETWORKS
 from models.__main__ import main
 from models.experiment import Fact, distance_in_ulps
+from models.mistakes import MISTAKES
 from models.two_layers import ElevenLines
 from models.two_two_one import Groups
 
@@ -71,6 +72,9 @@ def test_where_an_article_errs_it_is_said(network, says, truth):
 def test_the_dropped_factor_two_is_found_by_the_tool():
     finding = NETWORKS["one-weight"]().run().findings[0]
     assert finding.evidence["w"].ratio == 0.5
+    found = finding.evidence["w"].diagnosis
+    assert found.name == "constant factor"
+    assert found.title.endswith("the factor 2 of the square is missing")
 
 
 def test_another_seed_trains_as_well_but_its_numbers_are_not_judged():
@@ -162,7 +166,7 @@ def test_the_command_trains_prints_and_draws(tmp_path, capsys, monkeypatch):
     out = capsys.readouterr().out
     assert "predict(5)" in out
     assert "41.88266515825944" in out
-    assert "by hand = 0.5 × autodiff" in out
+    assert "by hand = 0.5 × autodiff: the factor 2 of the square is missing" in out
     assert "Summary" in out
     names = {path.name for path in tmp_path.iterdir()}
     assert {"one-weight.svg", "one-weight.png", "one-weight-loss.png"} <= names
@@ -179,12 +183,46 @@ def test_the_command_fails_when_a_comparison_does(tmp_path, capsys, monkeypatch)
 def test_the_command_lists_its_networks(capsys):
     assert main(["--list"]) == 0
     listed = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in listed] == list(NETWORKS)
+    names = [line.split()[0] for line in listed if line]
+    assert names == [*NETWORKS, "mistakes", *MISTAKES]
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_that_is_put_in_is_called_by_its_name(name):
+    mistake = MISTAKES[name]
+    broken = mistake.put_into(NETWORKS[mistake.network])
+    for seed in (None, 1, 2):
+        first = broken().compare_first(seed).first
+        assert first.diagnosis.name == mistake.called, first.summary
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_without_a_mistake_nothing_is_found(name):
+    for seed in (None, 1, 2):
+        comparison = NETWORKS[name]().compare_first(seed)
+        assert comparison
+        assert comparison.mistakes() == []
+
+
+def test_a_mistake_that_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match="not in the formulas of Groups"):
+        MISTAKES["transposed"].put_into(Groups)
+
+
+def test_the_command_breaks_a_formula_and_names_the_mistake(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["--break", "half-a-slope"]) == 1
+    out = capsys.readouterr().out
+    assert "+ l1_delta = l2_delta.dot" in out
+    assert "by hand is wrong: the factor 1 - l1 is missing" in out
+    assert "✓ The mistake half-a-slope is called: factor missing" in out
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--break", "it"], "no mistake it; there are factor-2"),
+        (["one-weight", "--break", "transposed"], "--break transposed is for two-layers"),
         (["two-layer"], "no network two-layer; there are one-weight"),
         (["--seed", "-1"], "--seed must be from 0 to 4294967295, got -1"),
         (["--seed", "one"], "invalid int value"),

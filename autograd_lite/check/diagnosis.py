@@ -199,7 +199,7 @@ def _follows(progress: _Progress, target: Target) -> Diagnosis | None:
         FOLLOWS,
         f"follows from {name}",
         OTHERS[FOLLOWS],
-        f"the right backward pass from the gradient of {name} by hand gives all "
+        f"the right backward pass from the gradient of {name} by hand gives "
         f"{_entries(target.hand)} of {target.name}",
     )
 
@@ -251,17 +251,16 @@ def _evidence(candidate: Candidate, target: Target) -> str:
     if candidate.correct is not None:
         gap = np.abs(candidate.correct(target.hand) - target.right).max(initial=0)
         return (
-            f"taken back, it leaves the right gradient: {_entries(target.right)} agree, "
-            f"the largest difference is {gap:.1e}"
+            f"taken back, it leaves the right gradient, up to {gap:.1e} in {_entries(target.right)}"
         )
     return (
-        f"made on purpose in a right backward pass, it gives the numbers by hand: "
-        f"{_entries(target.hand)} agree"
+        f"made on purpose in a right backward pass, it gives the numbers by hand, in "
+        f"{_entries(target.hand)}"
     )
 
 
 def _entries(array: Array) -> str:
-    return "1 entry" if array.size == 1 else f"{array.size} entries"
+    return "the only entry" if array.size == 1 else f"all {array.size} entries"
 
 
 def _partly(target: Target) -> Diagnosis:
