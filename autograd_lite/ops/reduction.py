@@ -23,7 +23,9 @@ AXES = (
 
 def keep(reduced: Any, axis: Any, keepdims: Any) -> Any:
     """Put the reduced axes back with length 1, so that the result broadcasts with the operand."""
-    return reduced if keepdims or axis is None else np.expand_dims(reduced, axis)
+    if keepdims or axis is None or reduced.ndim == 0:
+        return reduced
+    return np.expand_dims(reduced, axis)
 
 
 def _spread(g: Any, x: Any, axis: Any, keepdims: Any) -> Any:
@@ -68,7 +70,8 @@ def mean(x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
 def _deviation(g: Any, x: Any, axis: Any, ddof: Any, keepdims: Any) -> Any:
     """Return the derivative of the sum of squares about the mean: 2 (x - mean) / (n - ddof)."""
     centred = x - x.mean(axis=axis, keepdims=True)
-    return keep(g, axis, keepdims) * (centred * (2 / (_count(x, axis) - ddof)))
+    count = _count(x, axis) - ddof
+    return keep(g, axis, keepdims) * (centred * (2 / count if count > 0 else np.nan))
 
 
 @primitive(
@@ -112,18 +115,27 @@ def min(x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
 
 def _others(y: Any, x: Any, axis: Any, keepdims: Any) -> Any:
     """For every entry, the product of all the others that were multiplied with it."""
-    if not (x == 0).any():
+    if ((y != 0) & np.isfinite(y)).all():
         return keep(y, axis, keepdims) / x
-    # A zero cannot be divided out. Lay the reduced entries along the last axis, make one copy for
-    # every entry with a 1 in its place, and multiply.
-    axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    # A zero cannot be divided out. Lay the reduced entries along the last axis.
+    axes: Any = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     axes = [i % x.ndim for i in axes]
     kept = [i for i in range(x.ndim) if i not in axes]
     moved = np.transpose(x, (*kept, *axes))
-    n = _count(x, axis)
-    rows = moved.reshape((*moved.shape[: len(kept)], 1, n))
-    products = np.prod(np.where(np.eye(n, dtype=bool), 1.0, rows), axis=-1)
+    products = _others_in_rows(moved.reshape((*moved.shape[: len(kept)], _count(x, axis))))
     return np.transpose(products.reshape(moved.shape), tuple(np.argsort([*kept, *axes])))
+
+
+def _others_in_rows(rows: Any) -> Any:
+    """Do it for the last axis: what an entry lacks is the rest of its half, and the other half."""
+    n = rows.shape[-1]
+    if n < 2:
+        return np.ones(rows.shape, rows.dtype)
+    halves = rows[..., : n // 2], rows[..., n // 2 :]
+    first, second = (np.prod(half, axis=-1, keepdims=True) for half in halves)
+    return np.concatenate(
+        [_others_in_rows(halves[0]) * second, _others_in_rows(halves[1]) * first], axis=-1
+    )
 
 
 @primitive(
