@@ -3,7 +3,7 @@
 from autograd_lite import nn, optim
 from autograd_lite.check import Comparison, DisagreementError, GradcheckError, compare, gradcheck
 from autograd_lite.derive import Derivation, derive
-from autograd_lite.draw import Drawing, draw
+from autograd_lite.draw import Drawing, draw, draw_dot, make_dot
 from autograd_lite.engine import GradientError, enable_grad, is_grad_enabled, no_grad
 from autograd_lite.graph import Graph, Node
 from autograd_lite.ops.neural import log_softmax, logsumexp, mse, relu, sigmoid, softmax, softplus
@@ -26,6 +26,7 @@ __all__ = [
     "compare",
     "derive",
     "draw",
+    "draw_dot",
     "enable_grad",
     "grad",
     "gradcheck",
@@ -36,6 +37,7 @@ __all__ = [
     "jvp",
     "log_softmax",
     "logsumexp",
+    "make_dot",
     "mse",
     "nn",
     "no_grad",

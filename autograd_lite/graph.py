@@ -238,6 +238,39 @@ class Graph(Sequence[Node]):
             changed[node.id] = node.primitive.forward(*values, **node.parameters)
         return tuple(changed.get(node.id, node.value) for node in self.outputs)
 
+    def to_networkx(self) -> Any:
+        """Return the graph as a `networkx.MultiDiGraph` (needs networkx).
+
+        Its nodes are the identifiers, with the attributes of `Node` as theirs; there is an edge
+        from every operand to the result, with ``operand``, its position among the operands.
+
+        Examples
+        --------
+        >>> import networkx
+        >>> import autograd_lite as al
+        >>> w = al.Tensor(3.0, requires_grad=True, name="w")
+        >>> exported = al.Graph(w * w, names={}).to_networkx()
+        >>> networkx.dag_longest_path(exported)
+        ['n0', 'n1']
+        >>> exported.nodes["n0"]["name"], exported.number_of_edges("n0", "n1")
+        ('w', 2)
+        """
+        try:
+            import networkx
+        except ModuleNotFoundError:
+            raise ModuleNotFoundError(
+                "Graph.to_networkx needs networkx. Install it with:\n"
+                "    python -m pip install networkx",
+                name="networkx",
+            ) from None
+        exported = networkx.MultiDiGraph()
+        for node in self.nodes:
+            attributes = {key: getattr(node, key) for key in Node.__slots__ if key != "id"}
+            exported.add_node(node.id, **attributes)
+            for position, operand in enumerate(node.operands):
+                exported.add_edge(operand, node.id, operand=position)
+        return exported
+
     def __str__(self) -> str:
         rows = [(node.id, self._title(node), self._made(node), str(node.shape)) for node in self]
         widths = [max(len(row[i]) for row in rows) for i in range(4)]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from numpy.typing import NDArray
 
 from autograd_lite.draw import names as called
-from autograd_lite.draw.dot import Options, picture
-from autograd_lite.draw.drawing import Drawing
-from autograd_lite.graph import Graph
+from autograd_lite.draw.dot import picture
+from autograd_lite.draw.drawing import FORMATS, Drawing
+from autograd_lite.draw.scene import Options, scene
+from autograd_lite.graph import Graph, names_in
 from autograd_lite.tensor import Tensor
 
-__all__ = ["Drawing", "draw"]
+__all__ = ["Drawing", "draw", "draw_dot", "make_dot"]
 
 SHOW = ("shape", "value", "grad")
 DIRECTIONS = ("LR", "TB")
@@ -54,7 +56,8 @@ def draw(
     Returns
     -------
     Drawing
-        Shows itself in Jupyter; ``.save("picture.svg")`` writes it (also .png, .pdf, .dot).
+        Shows itself in Jupyter; ``.save("picture.svg")`` writes it (also .png, .pdf, .dot,
+        .mmd, .txt, .json).
 
     Examples
     --------
@@ -70,7 +73,58 @@ def draw(
     tensors, arrays = called.split(names)
     local_tensors, local_arrays = called.from_frame(sys._getframe(1), taken=names or ())
     graph = t if isinstance(t, Graph) else Graph(_roots(t), local_tensors)
-    return picture(graph, called.by_node(graph, tensors, arrays, local_arrays), options)
+    names_by_node = called.by_node(graph, tensors, arrays, local_arrays)
+    return picture(scene(graph, names_by_node, options))
+
+
+def make_dot(
+    t: Tensor | Iterable[Tensor], params: Mapping[str, Tensor] | Iterable[Any] | None = None
+) -> Drawing:
+    """Draw a computation: `draw`, under the name and with the argument that torchviz has.
+
+    Parameters
+    ----------
+    t : Tensor or iterable of Tensor
+        What was computed.
+    params : mapping of str to Tensor, or iterable of (str, Tensor), optional
+        Names, as from ``dict(net.named_parameters())``.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> w = al.Tensor(1.0, requires_grad=True)
+    >>> print(al.make_dot(5 * w, params={"weight": w}))
+    weight      scalar · float64
+    5 × weight  scalar · float64
+    """
+    graph = Graph(_roots(t), names_in(sys._getframe(1)))
+    return draw(graph, names=None if params is None else dict(params))
+
+
+def draw_dot(root: Tensor, format: str = "svg", rankdir: str = "LR") -> Drawing:
+    """Draw a computation: `draw`, under the name and with the arguments that micrograd has.
+
+    Parameters
+    ----------
+    root : Tensor
+        What was computed.
+    format : {"svg", "png", "pdf", ...}
+        What ``.save("graph")`` writes, where the path has no extension.
+    rankdir : {"LR", "TB"}
+        Left to right, or top to bottom.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> w = al.Tensor(1.0, requires_grad=True, name="w")
+    >>> al.draw_dot(5 * w, format="png")
+    <Drawing of 5 × w: 2 boxes; .save("picture.png") writes it>
+    """
+    if f".{format}" not in FORMATS:
+        kinds = _listed(kind.removeprefix(".") for kind in FORMATS)
+        raise ValueError(f"format is one of {kinds}; got {format!r}.")
+    graph = Graph(_roots(root), names_in(sys._getframe(1)))
+    return replace(draw(graph, rankdir=rankdir), format=format)
 
 
 def _roots(t: Any) -> list[Tensor]:

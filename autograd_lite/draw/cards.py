@@ -37,12 +37,13 @@ def card(node: Node, role: Role, name: str, formula: str, show: Collection[str])
     heading = _heading(look, name, formula or ("" if name else role))
     rows = [row(cell(heading.html, CELLPADDING=5, WIDTH=math.ceil(heading.width) + 2 * SIDE))]
     if "shape" in show:
-        rows.append(row(cell(words(_shape(node), QUIET, SMALL), CELLPADDING=2)))
+        rows.append(row(cell(words(shape_and_type(node), QUIET, SMALL), CELLPADDING=2)))
     body = _body(node, show)
     if body is None:
         rows.append(gap(3))
     else:
-        widest = max(heading.width, width_of(_shape(node), SMALL) if "shape" in show else 0)
+        shape = width_of(shape_and_type(node), SMALL) if "shape" in show else 0
+        widest = max(heading.width, shape)
         rows += ["<HR/>", row(cell(body.within(widest).html, CELLPADDING=6))]
     return framed(look, *rows)
 
@@ -60,7 +61,7 @@ def summary(box: Box, name: str, formula: str) -> tuple[str, str]:
     """Describe a box in a line of text: what it is, and its shape."""
     if isinstance(box, Fold):
         return f"… {', '.join(_contents(box))}", ""
-    return " = ".join(filter(None, (name, formula))), _shape(box)
+    return " = ".join(filter(None, (name, formula))), shape_and_type(box)
 
 
 def _contents(fold: Fold) -> list[str]:
@@ -117,7 +118,7 @@ def _heading(look: Look, name: str, formula: str) -> Block:
     return Block(html, width_of(name, TEXT, bold=True) + width_of(rest, TEXT))
 
 
-def _shape(node: Node) -> str:
+def shape_and_type(node: Node) -> str:
     """Write shape and type: ``3×4 · float64``."""
     dtype = np.asarray(node.value).dtype
     if not node.shape:

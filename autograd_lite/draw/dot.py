@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -13,12 +12,13 @@ import numpy as np
 from autograd_lite.draw import cards
 from autograd_lite.draw.blocks import SUBSTITUTED, WORD_JOINER
 from autograd_lite.draw.drawing import Drawing
-from autograd_lite.draw.fold import Box, Fold, Plan, plan
-from autograd_lite.draw.formulas import LONGEST_NAME, cut, formulas, is_inline, printable, shortened
+from autograd_lite.draw.fold import Fold, Plan
+from autograd_lite.draw.formulas import cut, is_inline, printable
+from autograd_lite.draw.scene import Options, Scene
 from autograd_lite.draw.style import FONT, LINE, TEXT, Role
 from autograd_lite.graph import Graph, Node, write
 
-LONGEST_TOOLTIP, LONGEST_SUBJECT = 300, 60
+LONGEST_TOOLTIP = 300
 GRAPH = {"bgcolor": "white", "fontname": FONT, "pad": "0.1", "nodesep": "0.3", "ranksep": "0.4"}
 LEGEND: dict[Role, str] = {
     "input": "input",
@@ -30,53 +30,27 @@ LEGEND: dict[Role, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a picture shows; the fields are parameters of `draw`."""
-
-    show: tuple[str, ...]
-    rankdir: str
-    legend: bool
-    title: str | None
-    max_nodes: int
-
-
-def picture(graph: Graph, names: Mapping[str, str], options: Options) -> Drawing:
-    """Write a computation as DOT text.
-
-    Parameters
-    ----------
-    graph : Graph
-        The computation.
-    names : mapping of str to str
-        What the user calls the values, by the identifier of their nodes.
-    options : Options
-        What is shown.
-    """
-    planned = plan(graph, names, options.max_nodes)
-    short = {key: shortened(printable(name), LONGEST_NAME) for key, name in names.items()}
-    titles, written = formulas(graph, short, {box.id for box in planned.boxes})
-    outputs = {node.id: node for node in graph.outputs}
-    roles = {box.id: _role(box, outputs) for box in planned.boxes}
+def picture(scene: Scene) -> Drawing:
+    """Write a computation as DOT text."""
+    options, names = scene.options, scene.names
     dot = _digraph(options)
     below = {"peripheries": "0", "margin": "0"}
     if options.legend:
-        below |= _legend(set(roles.values()), _remarks(planned, options))
+        below |= _legend(set(scene.roles.values()), _remarks(scene.plan, options))
     listing = []
     with dot.subgraph(name="cluster_values", graph_attr=below) as body:
-        for box in planned.boxes:
-            role, name, formula = roles[box.id], titles.get(box.id, ""), written.get(box.id, "")
+        for box in scene.plan.boxes:
+            role, name, formula = scene.heading(box)
             if isinstance(box, Fold):
                 label, hint = cards.fold_card(box), _fold_tooltip(box)
             else:
                 label = cards.card(box, role, name, formula, options.show)
-                hint = _tooltip(graph, box, names)
+                hint = _tooltip(scene.graph, box, names)
             body.node(box.id, f"<{label}>", tooltip=_plain(hint), _attributes={"class": role})
             listing.append(cards.summary(box, name, formula))
-        for start, end in planned.edges():
+        for start, end in scene.plan.edges():
             body.edge(start, end)
-    subject = ", ".join(titles.get(key) or written.get(key, key) for key in outputs)
-    return Drawing(dot.source, options.title or cut(subject, LONGEST_SUBJECT), tuple(listing))
+    return Drawing(dot.source, scene.subject, tuple(listing), scene)
 
 
 def _digraph(options: Options) -> Any:
@@ -95,15 +69,6 @@ def _digraph(options: Options) -> Any:
         node_attr={"shape": "plain", "fontname": FONT, "fontsize": str(TEXT)},
         edge_attr={"color": LINE, "penwidth": "1.2", "arrowsize": "0.8"},
     )
-
-
-def _role(box: Box, outputs: Collection[str]) -> Role:
-    """Return what a box is in the computation."""
-    if isinstance(box, Fold):
-        return "fold"
-    if box.kind != "operation":
-        return box.kind
-    return "output" if box.id in outputs else "result"
 
 
 def _caption(title: str | None) -> dict[str, str]:

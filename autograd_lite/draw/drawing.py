@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-FORMATS = (".svg", ".png", ".pdf", ".dot")
+from autograd_lite.draw.scene import Scene
+
+FORMATS = (".svg", ".png", ".pdf", ".dot", ".json", ".mmd", ".txt")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -14,7 +16,7 @@ class Drawing:
     """A picture of a computation as it was when `draw` was called; later changes do not show.
 
     In Jupyter it shows itself. Pictures are laid out by Graphviz, which pygraphviz's wheels carry;
-    the DOT text needs no layout.
+    ``.dot``, ``.json``, ``.mmd`` and ``.txt`` need no layout.
 
     Parameters
     ----------
@@ -24,6 +26,10 @@ class Drawing:
         What it shows.
     listing : tuple of (str, str)
         What stands in its boxes, and shapes.
+    scene : Scene
+        The computation, its boxes and their names.
+    format : str, optional
+        The extension for paths that have none.
 
     Examples
     --------
@@ -39,6 +45,8 @@ class Drawing:
     source: str
     subject: str
     listing: tuple[tuple[str, str], ...]
+    scene: Scene = field(compare=False)
+    format: str | None = None
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture to a file, in the format that the extension says.
@@ -46,8 +54,9 @@ class Drawing:
         Parameters
         ----------
         path : str or path-like
-            Ends in ``.svg``, ``.png`` (two dots per point), ``.pdf`` or ``.dot``. Missing folders
-            are made.
+            Ends in ``.svg``, ``.png`` (two dots per point), ``.pdf``, ``.dot`` (for Graphviz),
+            ``.mmd`` (Mermaid, which GitHub draws), ``.txt`` (for a terminal) or ``.json`` (data,
+            with the keys that `autograd_lite.draw.data` lists). Missing folders are made.
 
         Returns
         -------
@@ -62,6 +71,8 @@ class Drawing:
             If pygraphviz is missing or broken; the message says how to mend that.
         """
         path = Path(path)
+        if self.format and not path.suffix:
+            path = path.with_suffix(f".{self.format}")
         kind = path.suffix.lower()
         if kind not in FORMATS:
             raise ValueError(
@@ -86,9 +97,22 @@ class Drawing:
             return self.source.encode()
         if kind == ".svg":
             return self.svg().encode()
+        if kind in (".json", ".mmd", ".txt"):
+            return self._written(kind).encode()
         from autograd_lite.draw.render import render
 
         return render(self.source, kind.removeprefix("."))
+
+    def _written(self, kind: str) -> str:
+        """Return the picture in a format that needs no layout."""
+        from autograd_lite.draw import data, mermaid, terminal
+
+        scene = self.scene
+        if kind == ".mmd":
+            return mermaid.flowchart(scene)
+        if kind == ".txt":
+            return terminal.text(scene)
+        return data.as_json(scene.graph, scene.names, self.subject)
 
     def _repr_svg_(self) -> str:
         """Show the picture in Jupyter."""
@@ -111,4 +135,5 @@ class Drawing:
     def __repr__(self) -> str:
         count = len(self.listing)
         boxes = f"{count} box{'' if count == 1 else 'es'}"
-        return f'<Drawing of {self.subject}: {boxes}; .save("picture.svg") writes it>'
+        path = f"picture.{self.format or 'svg'}"
+        return f'<Drawing of {self.subject}: {boxes}; .save("{path}") writes it>'

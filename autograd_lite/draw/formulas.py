@@ -27,6 +27,7 @@ from autograd_lite.notation import (
     Written,
     literal,
 )
+from autograd_lite.primitive import Primitive
 
 LONGEST_NAME = 28
 LONGEST_FORMULA = 48  # Room for two parts and an operator.
@@ -69,7 +70,7 @@ def is_inline(node: Node) -> bool:
 
 def formulas(
     graph: Graph, names: Mapping[str, str], visible: Collection[str]
-) -> tuple[dict[str, str], dict[str, str]]:
+) -> tuple[dict[str, str], dict[str, str], dict[str, Written]]:
     """Write the operation of every visible node in terms of its operands.
 
     Parameters
@@ -85,6 +86,8 @@ def formulas(
     -------
     names, formulas : dict of str to str
         By identifier, for the visible nodes that have one.
+    called : dict of str to Written
+        How every visible node is written where it is used.
     """
     names = dict(names)
     called: dict[str, Written] = {}
@@ -99,7 +102,7 @@ def formulas(
         if node.id not in names and not (made and _is_part(graph, node, made.text)):
             names[node.id] = node.id
         called[node.id] = Written(names[node.id]) if node.id in names else made or Written("")
-    return names, texts
+    return names, texts, called
 
 
 def _elsewhere(node: Node) -> Written:
@@ -123,13 +126,19 @@ def _is_part(graph: Graph, node: Node, text: str) -> bool:
 
 def formula(node: Node, operands: Sequence[Written]) -> Written:
     """Write the operation of a node, given its operands."""
-    primitive = node.primitive
-    assert primitive is not None  # Leaves have no formula.
+    assert node.primitive is not None  # Leaves have no formula.
+    return applied(node.primitive, node.parameters, operands)
+
+
+def applied(
+    primitive: Primitive, given_parameters: Mapping[str, Any], operands: Sequence[Written]
+) -> Written:
+    """Write an operation, given its parameters and its operands."""
     names = primitive.operands
     if primitive.variadic:
         names = tuple(f"{names[0]}{i}" for i in range(len(operands)))
     notation = primitive.notation
-    parameters = {name: _brief(value) for name, value in node.parameters.items()}
+    parameters = {name: _brief(value) for name, value in given_parameters.items()}
     if isinstance(notation, Choice):
         chosen = notation.of(parameters)
         del parameters[notation.parameter]  # The symbol says it.

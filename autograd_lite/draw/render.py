@@ -22,7 +22,7 @@ from autograd_lite.draw.metrics import FAMILY, FONTS, covers
 PROGRAM = Path(__file__).with_name("layout.py")
 FIX = 'python -m pip install --upgrade --force-reinstall "pygraphviz>=2"'
 
-WITHOUT = ".save('x.dot') and .source need no layout."
+WITHOUT = ".dot, .json, .mmd and .txt need no layout."
 
 _FONTS = """<?xml version="1.0"?>
 <fontconfig>

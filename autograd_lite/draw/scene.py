@@ -1,0 +1,93 @@
+"""What is in a picture, before anything is laid out: every format is written from a `Scene`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from autograd_lite.draw.fold import Box, Fold, Plan, plan
+from autograd_lite.draw.formulas import LONGEST_NAME, cut, formulas, printable, shortened
+from autograd_lite.draw.style import Role
+from autograd_lite.graph import Graph
+from autograd_lite.notation import Written
+
+LONGEST_SUBJECT = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a picture shows; the fields are parameters of `draw`."""
+
+    show: tuple[str, ...]
+    rankdir: str
+    legend: bool
+    title: str | None
+    max_nodes: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """A computation, its boxes, and what they are called.
+
+    Attributes
+    ----------
+    graph : Graph
+        The computation, with the values and gradients it had when it was drawn.
+    names : dict of str to str
+        What the user calls the values, by the identifier of their nodes.
+    options : Options
+        What is shown.
+    plan : Plan
+        The boxes.
+    titles, formulas : dict of str to str
+        The name of a box, and how it was computed, for those that have one.
+    called : dict of str to Written
+        How a value is written where it is used: its name, or its formula.
+    roles : dict of str to Role
+        What a box is in the computation.
+    """
+
+    graph: Graph
+    names: Mapping[str, str]
+    options: Options
+    plan: Plan
+    titles: Mapping[str, str]
+    formulas: Mapping[str, str]
+    called: Mapping[str, Written]
+    roles: Mapping[str, Role]
+
+    def heading(self, box: Box) -> tuple[Role, str, str]:
+        """Return role, name and formula of a box; the last two may be empty."""
+        return self.roles[box.id], self.titles.get(box.id, ""), self.formulas.get(box.id, "")
+
+    def title(self, box: Box) -> str:
+        """Return a name for a box, or its formula, or its identifier."""
+        return self.titles.get(box.id) or self.formulas.get(box.id) or box.id
+
+    @property
+    def subject(self) -> str:
+        """What the picture shows."""
+        shown = ", ".join(
+            self.titles.get(node.id) or self.formulas.get(node.id, node.id)
+            for node in dict.fromkeys(self.graph.outputs)
+        )
+        return self.options.title or cut(shown, LONGEST_SUBJECT)
+
+
+def scene(graph: Graph, names: Mapping[str, str], options: Options) -> Scene:
+    """Decide what is in the picture of a computation."""
+    planned = plan(graph, names, options.max_nodes)
+    short = {key: shortened(printable(name), LONGEST_NAME) for key, name in names.items()}
+    titles, written, called = formulas(graph, short, {box.id for box in planned.boxes})
+    outputs = {node.id for node in graph.outputs}
+    roles = {box.id: _role(box, outputs) for box in planned.boxes}
+    return Scene(graph, names, options, planned, titles, written, called, roles)
+
+
+def _role(box: Box, outputs: Collection[str]) -> Role:
+    """Return what a box is in the computation."""
+    if isinstance(box, Fold):
+        return "fold"
+    if box.kind != "operation":
+        return box.kind
+    return "output" if box.id in outputs else "result"
