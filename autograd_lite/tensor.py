@@ -95,6 +95,8 @@ class Tensor(ArrayMethods):
         _refuse_nested(data)
         array = np.array(data, dtype)
         _check_numbers(array, "Tensor", data)
+        if not array.dtype.isnative:
+            array = array.astype(array.dtype.newbyteorder("="))
         _fill(self, array[()])
         self.name = name
         if requires_grad:

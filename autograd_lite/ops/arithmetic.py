@@ -72,15 +72,15 @@ def negative(x: Any) -> Any:
     return -x
 
 
-def _one_less(b: Any) -> Any:
-    """Return the exponent of the derivative of ``a**b``; any finite one will do where b is 0."""
+def _one_less(a: Any, b: Any) -> Any:
+    """Return the exponent of the derivative of ``a**b``; one that is harmless at ``0**0``."""
     if isinstance(b, (int, float)) and b:
         return b - 1
-    return np.where(b == 0, 1, b - 1)
+    return np.where(np.logical_and(a == 0, b == 0), 1, b - 1)
 
 
 @primitive(
-    a=lambda g, y, a, b: g * (b * a ** _one_less(b)),
+    a=lambda g, y, a, b: g * (b * a ** _one_less(a, b)),
     # 0**b does not change with b > 0: log 1 = 0 in place of log 0. Undefined (nan) for a < 0.
     b=lambda g, y, a, b: g * y * np.log(np.where(a == 0, 1, a)),
     notation=Notation("^", "{a:tight} ** {b:tight}", "{{{a:tight}}}^{{{b:loose}}}", POWER),

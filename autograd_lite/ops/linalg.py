@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,8 @@ def _right(g: Any, a: Any, b: Any) -> Any:
     if b.ndim == 1:
         return (a.swapaxes(-1, -2) @ g[..., None])[..., 0]
     if b.ndim == 2:  # One product in place of a stack of them that would then be summed.
-        return a.reshape(-1, a.shape[-1]).T @ g.reshape(-1, g.shape[-1])
+        rows = math.prod(a.shape[:-1])
+        return a.reshape(rows, a.shape[-1]).T @ g.reshape(rows, g.shape[-1])
     return a.swapaxes(-1, -2) @ g
 
 
@@ -53,6 +55,7 @@ def _right(g: Any, a: Any, b: Any) -> Any:
         example((3,), (5, 3, 4)),
         example((0, 3), (3, 4)),
         example((2, 0), (0, 4)),
+        example((5, 2, 0), (0, 4)),
     ),
 )
 def matmul(a: Any, b: Any) -> Any:

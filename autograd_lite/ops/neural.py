@@ -58,10 +58,11 @@ def softplus(x: Any) -> Any:
     return np.logaddexp(x, 0)
 
 
-def _exp_shifted(x: Any, axis: Any) -> tuple[Any, Any]:
-    """Return ``exp(x - top)`` and the largest entries, `top`, that were taken off."""
+def _shifted(x: Any, axis: Any) -> tuple[Any, Any]:
+    """Return ``x - top``, whose exponential cannot overflow, and the largest entries, `top`."""
     top = x.max(axis=axis, keepdims=True)
-    return np.exp(x - np.where(np.isfinite(top), top, 0)), top
+    top = np.where(np.isfinite(top), top, 0)
+    return x - top, top
 
 
 @primitive(
@@ -77,7 +78,7 @@ def _exp_shifted(x: Any, axis: Any) -> tuple[Any, Any]:
 )
 def softmax(x: Any, *, axis: Any = -1) -> Any:
     r"""Positive numbers that sum to 1 along `axis`: :math:`e^{x_i} / \sum_j e^{x_j}`."""
-    e, _ = _exp_shifted(x, axis)
+    e = np.exp(_shifted(x, axis)[0])
     return e / e.sum(axis=axis, keepdims=True)
 
 
@@ -94,7 +95,8 @@ def softmax(x: Any, *, axis: Any = -1) -> Any:
 )
 def log_softmax(x: Any, *, axis: Any = -1) -> Any:
     """Logarithm of `softmax`, accurate where that underflows."""
-    return x - logsumexp.forward(x, axis=axis, keepdims=True)
+    shifted, _ = _shifted(x, axis)
+    return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
 
 
 @primitive(
@@ -110,10 +112,9 @@ def log_softmax(x: Any, *, axis: Any = -1) -> Any:
 )
 def logsumexp(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     r"""Return :math:`\ln \sum_i e^{x_i}` along `axis` without overflow."""
-    e, top = _exp_shifted(x, axis)
+    shifted, top = _shifted(x, axis)
     with np.errstate(divide="ignore"):  # log 0 = -inf is right for a row of -inf.
-        total = np.log(e.sum(axis=axis, keepdims=True))
-    result = total + np.where(np.isfinite(top), top, 0)
+        result = np.log(np.exp(shifted).sum(axis=axis, keepdims=True)) + top
     return result if keepdims else result.squeeze(axis)
 
 
@@ -167,11 +168,12 @@ def mse(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
 
     The shapes must be equal: a column against a row would broadcast to a table.
     """
-    if prediction.shape != target.shape:
+    # A Python number has no shape.
+    shape, other = getattr(prediction, "shape", ()), getattr(target, "shape", ())
+    if shape != other:
         raise ValueError(
-            f"mse needs a prediction and a target of one shape, got prediction: "
-            f"{prediction.shape} and target: {target.shape}. Reshape one, e.g. "
-            f"target.reshape({prediction.shape})."
+            f"mse needs a prediction and a target of one shape, got prediction: {shape} and "
+            f"target: {other}. Reshape one, e.g. target.reshape({shape})."
         )
     if reduction not in REDUCTIONS:
         raise ValueError(f"mse needs a reduction among {REDUCTIONS}, got {reduction!r}.")

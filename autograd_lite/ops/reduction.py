@@ -115,7 +115,7 @@ def min(x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
 
 def _others(y: Any, x: Any, axis: Any, keepdims: Any) -> Any:
     """For every entry, the product of all the others that were multiplied with it."""
-    if ((y != 0) & np.isfinite(y)).all():
+    if not np.logical_or(y == 0, np.isinf(y)).any():
         return keep(y, axis, keepdims) / x
     # A zero cannot be divided out. Lay the reduced entries along the last axis.
     axes: Any = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
