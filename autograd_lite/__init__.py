@@ -1,7 +1,15 @@
 """Reverse-mode automatic differentiation on NumPy that shows its work."""
 
 from autograd_lite import nn, optim
-from autograd_lite.check import Comparison, DisagreementError, GradcheckError, compare, gradcheck
+from autograd_lite.check import (
+    Comparison,
+    Diagnosis,
+    DisagreementError,
+    GradcheckError,
+    check_grads,
+    compare,
+    gradcheck,
+)
 from autograd_lite.derive import Derivation, derive
 from autograd_lite.draw import Drawing, draw, draw_dot, make_dot
 from autograd_lite.engine import GradientError, enable_grad, is_grad_enabled, no_grad
@@ -14,6 +22,7 @@ from autograd_lite.transforms import grad, hessian, hvp, jacobian, jvp, value_an
 __all__ = [
     "Comparison",
     "Derivation",
+    "Diagnosis",
     "DisagreementError",
     "Drawing",
     "GradcheckError",
@@ -23,6 +32,7 @@ __all__ = [
     "Primitive",
     "PrimitiveDefinitionError",
     "Tensor",
+    "check_grads",
     "compare",
     "derive",
     "draw",

@@ -2,7 +2,8 @@
 
 from autograd_lite.check.compare import compare
 from autograd_lite.check.diagnosis import Diagnosis
-from autograd_lite.check.gradcheck import GradcheckError, gradcheck
+from autograd_lite.check.faults import GradcheckError
+from autograd_lite.check.gradcheck import check_grads, gradcheck
 from autograd_lite.check.report import Comparison, DisagreementError, Row
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "DisagreementError",
     "GradcheckError",
     "Row",
+    "check_grads",
     "compare",
     "gradcheck",
 ]

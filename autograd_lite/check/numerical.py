@@ -76,7 +76,7 @@ def swept_differences(
     """
     x = np.asarray(x, dtype=np.float64)
     indices = list(np.ndindex(x.shape) if entries is None else entries)
-    steps = [eps**0.2 * shrink for shrink in (1.0, 1 / 6, 1 / 36, 1 / 216)]
+    steps = [eps**0.2 * shrink for shrink in (1.0, 1 / 6, 1 / 36, 1 / 216, 1 / 1296)]
     tried = np.array([central_differences(f, x, indices, step=h) for h in steps])
     with np.errstate(invalid="ignore"):
         unsteady = np.abs(np.diff(tried, axis=0))

@@ -15,7 +15,7 @@ from autograd_lite.graph import Graph, Node
 Array = NDArray[Any]
 
 MOST_ENTRIES = 200
-"""How many entries of one tensor the numerical oracle looks at: each costs up to 16 passes."""
+"""How many entries of one tensor the numerical oracle looks at: each costs up to 20 passes."""
 
 Testimony = tuple[str, Array | None, str, tuple[float, float] | None]
 """Verdict, numerical gradient, oracle, Taylor slopes by hand and by autodiff."""

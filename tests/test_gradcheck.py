@@ -1,0 +1,153 @@
+"""gradcheck accepts what is right, in every form, and catches everything that is wrong."""
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+from autograd_lite import nn
+from autograd_lite.check import check_grads
+from autograd_lite.check.faults import GRADIENT_FAULTS, faults
+
+RNG = np.random.default_rng(4)
+MATRIX, VECTOR = RNG.normal(size=(3, 4)), RNG.normal(size=4)
+
+
+def test_selftest_catches_every_fault():
+    caught = al.gradcheck.selftest()
+    assert set(caught) == set(faults())
+    assert all(message.startswith("gradcheck: the ") for message in caught.values())
+
+
+def test_selftest_fails_when_a_fault_slips_through(monkeypatch):
+    monkeypatch.setitem(GRADIENT_FAULTS, "none", lambda g: g)
+    with pytest.raises(AssertionError, match="did not catch: softmax, none, product, none"):
+        al.gradcheck.selftest()
+
+
+def test_the_alias_is_the_same():
+    assert check_grads is al.gradcheck
+
+
+@pytest.mark.parametrize(
+    ("f", "inputs"),
+    [
+        (np.sum, MATRIX),
+        (lambda x: x.T @ x, MATRIX),
+        (lambda x, v: al.relu(x @ v), [MATRIX, VECTOR]),
+        (lambda x: np.sqrt(np.sum(x * x)), VECTOR),
+        (np.abs, [np.array([1e-5, -0.3, 2e-4])]),
+        (lambda x: np.where(x > 0, x**2, np.sin(x)), VECTOR),
+        (lambda x: x[::-1] * np.arange(4), VECTOR),
+        (lambda x: 1e6 * np.exp(x), VECTOR),
+        (lambda x: 1e-6 * np.exp(x), VECTOR),
+        (lambda x: np.zeros(3), VECTOR),
+        (np.exp, 0.3),
+        (np.exp, al.Tensor([0.3, 0.4])),
+        (np.exp, [np.float32(0.3)]),
+        (lambda a, b: np.concatenate([a, b * a]), [VECTOR, VECTOR.astype(np.float32)]),
+    ],
+)
+@pytest.mark.parametrize("modes", [("rev", "fwd"), ("rev",), ["fwd"]])
+def test_right_derivatives_pass(f, inputs, modes):
+    assert al.gradcheck(f, inputs, modes=modes)
+
+
+def test_steep_functions_pass_to_the_second_order():
+    assert al.gradcheck(lambda x: np.tanh(3 * x) / (1 + x**2), VECTOR, order=2)
+    assert al.gradcheck(lambda x: np.log(x), [np.array([0.01, 1.0, 50.0])], order=2)
+
+
+class Net(nn.Module):
+    def __init__(self, factor=1.0):
+        rng = np.random.default_rng(1)
+        self.layers = [nn.Linear(4, 3, rng=rng), nn.Tanh(), {"last": nn.Linear(3, 2, rng=rng)}]
+        self.scale = al.Tensor([0.5, 2.0], requires_grad=True)
+        self.factor = factor
+
+    def forward(self, x):
+        first, activation, rest = self.layers
+        y = rest["last"](activation(first(x))) * self.scale
+        if y.requires_grad:
+            y.register_hook(lambda g: g * self.factor)
+        return y
+
+
+def test_modules_are_checked_by_their_parameters_too():
+    net = Net()
+    before = net.state_dict()
+    assert al.gradcheck(net, MATRIX)
+    assert al.gradcheck(net, MATRIX, order=2, draws=1)
+    parameters = net.parameters()
+    assert all(p.requires_grad and p.grad is None for p in parameters)
+    for path, value in net.state_dict().items():
+        np.testing.assert_array_equal(value, before[path])
+    with pytest.raises(al.GradcheckError, match=r"by (input 0|parameter layers\.0\.weight)"):
+        al.gradcheck(Net(1.01), MATRIX)
+
+
+def test_a_module_gets_its_parameters_back_after_an_error():
+    net = Net()
+    own = net.parameters()
+    with pytest.raises(ValueError, match="matmul"):
+        al.gradcheck(net, np.ones(7))
+    assert all(a is b for a, b in zip(net.parameters(), own, strict=True))
+
+
+def test_the_message_names_both_sides_and_the_worst_entry():
+    def wrong(x):
+        if x.requires_grad:
+            x = x * 1.0
+            x.register_hook(lambda g: g * np.array([1.0, 1.0, 1.0, 3.0]))
+        return np.sin(x)
+
+    with pytest.raises(al.GradcheckError) as caught:
+        al.gradcheck(wrong, VECTOR, modes=["rev"])
+    message = str(caught.value)
+    assert "first derivative by input 0 of shape (4,) is wrong in 1 of 4 entries" in message
+    assert "worst at (3,)" in message
+    assert "by the rules" in message
+    assert "by complex step (ratio 3)" in message
+    with pytest.raises(al.GradcheckError, match="along a direction of all inputs, forwards, is"):
+        al.gradcheck(wrong, VECTOR, modes=["fwd"])
+
+
+def test_what_is_analytic_is_held_to_more_digits():
+    slightly = lambda g: g * (1 + 1e-7)  # noqa: E731
+
+    def wrong(x):
+        if x.requires_grad:
+            x = x * 1.0
+            x.register_hook(slightly)
+        return np.sin(x)
+
+    assert not al.gradcheck(wrong, VECTOR, raise_exception=False)
+    assert al.gradcheck(wrong, VECTOR, rtol=1e-6)
+
+
+def test_the_step_and_the_tolerance_can_be_given():
+    assert al.gradcheck(np.exp, VECTOR, eps=1e-4)
+    with pytest.raises(al.GradcheckError, match="by central differences"):
+        al.gradcheck(np.exp, VECTOR, eps=0.5, atol=1e-12, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "options", "message"),
+    [
+        (VECTOR, {"modes": ("reverse",)}, r"modes among rev, fwd, got \('reverse',\)"),
+        (VECTOR, {"modes": ()}, "modes among"),
+        ([], {}, "nothing to check: 0 inputs"),
+        (np.ones(0), {}, "1 inputs with 0 entries"),
+        (VECTOR, {"order": 0}, "order=0"),
+        (VECTOR, {"draws": 0}, "draws=0"),
+    ],
+)
+def test_checking_nothing_is_an_error_not_a_pass(inputs, options, message):
+    with pytest.raises(ValueError, match=message):
+        al.gradcheck(np.exp, inputs, **options)
+
+
+def test_the_inputs_of_the_caller_are_neither_changed_nor_locked():
+    x = VECTOR.copy()
+    al.gradcheck(lambda x: x * x, x, order=2)
+    np.testing.assert_array_equal(x, VECTOR)
+    x[0] = 1.0
