@@ -12,6 +12,7 @@ import pytest
 from mistaken import LR, NETWORKS, TWO_LAYERS, two_layers
 
 import autograd_lite as al
+from autograd_lite.check import diagnosis
 from autograd_lite.check.diagnosis import FOLLOWS, SIZES_COINCIDE, UNEXPLAINED, names
 
 SEEDS = range(2)
@@ -205,6 +206,17 @@ def test_in_a_graph_too_large_to_search_the_gradients_themselves_still_are():
     row = al.compare((t * t).sum(), {"x": -2 * (x.data + 0.5)})["x"]
     assert row.diagnosis.name == "sign flipped"
     assert al.compare((t * t).sum(), {"x": x.data**3})["x"].diagnosis.name == UNEXPLAINED
+
+
+def test_in_a_large_network_the_search_is_cut_short_and_says_so(monkeypatch):
+    monkeypatch.setattr(diagnosis, "MOST_WORK", 0)
+    network = NETWORKS[2]
+    loss, values = network.build(np.random.default_rng(0), 6, 3, 5, 2)
+    right = network.gradients(values)
+    assert al.compare(loss, {"syn0": -right["syn0"]})["syn0"].diagnosis.name == "sign flipped"
+    found = al.compare(loss, {"syn0": right["syn0"] ** 2})["syn0"].diagnosis
+    assert found.name == UNEXPLAINED
+    assert "only the likeliest were tried" in found.how
 
 
 if __name__ == "__main__":

@@ -42,6 +42,12 @@ MOST_NODES = 400
 
 MOST_ALTERNATIVES = 4
 
+FAR_FETCHED = 1.5
+"""By how much the cost of an alternative may be larger than that of the likeliest mistake."""
+
+MOST_WORK = 3e7
+"""How many numbers are computed, about, in all backward passes that are tried."""
+
 SINGULAR = ("row ", "column ", "entry ")
 
 
@@ -96,6 +102,7 @@ class _Progress:
     made: list[tuple[Target, Candidate]] = field(default_factory=list)
     upstream: dict[str, Array] = field(default_factory=dict)
     wrong: list[Target] = field(default_factory=list)
+    cut_short: set[str] = field(default_factory=set)
 
 
 def diagnose(
@@ -156,7 +163,10 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
             if case is progress.case:
                 progress.made.append((target, fitting[0]))
             return _diagnosis(fitting, progress, against, case is not progress.case)
-    return _partly(target)
+    found = _partly(target)
+    if target.name in progress.cut_short and not found.explained:
+        return replace(found, how="The network is large, so only the likeliest were tried.")
+    return found
 
 
 def _cases(progress: _Progress, target: Target) -> Iterator[Case]:
@@ -206,23 +216,41 @@ def _follows(progress: _Progress, target: Target) -> Diagnosis | None:
 
 def _fitting(case: Case, target: Target, progress: _Progress) -> list[Candidate]:
     """Return every mistake that accounts for a gradient, the likeliest first."""
-    fitting: dict[tuple[str, str], tuple[float, float, Candidate]] = {}
+    proposed = [
+        replace(candidate, kind=candidate.kind or entry.name)
+        for entry in MISTAKES.values()
+        for candidate in entry.find(case, target)
+    ]
+    proposed.sort(key=lambda candidate: candidate.cost)
     others = [t for t in progress.failing if t not in progress.found and t.id != target.id]
     if case is not progress.case:
         others = []
-    for mistake in MISTAKES.values():
-        for candidate in mistake.find(case, target):
-            named = replace(
-                candidate, kind=candidate.kind or mistake.name, how=candidate.how or mistake.how
-            )
-            if not named.explains(target):
-                continue
-            also = sum(named.explains(other) for other in others)
-            key = (named.kind, named.title.split(";")[0].split(" in the gradient of")[0])
-            rank = (-float(also), named.cost, named)
+    fitting: dict[tuple[str, str], tuple[float, float, Candidate]] = {}
+    worst, left = np.inf, _affordable(case, len(progress.failing))
+    for candidate in proposed:
+        if candidate.cost > worst:
+            break  # What is so much more far-fetched is no alternative.
+        if left <= 0:
+            progress.cut_short.add(target.name)
+            break
+        left -= 1
+        if candidate.explains(target):
+            worst = min(worst, candidate.cost + FAR_FETCHED)
+            also = sum(candidate.explains(other) for other in others)
+            rank = (-float(also), candidate.cost, candidate)
+            title = candidate.title.split(";")[0].split(" in the gradient of")[0]
+            key = (candidate.kind, title)
             if key not in fitting or rank[:2] < fitting[key][:2]:
                 fitting[key] = rank
     return [candidate for _, _, candidate in sorted(fitting.values(), key=lambda rank: rank[:2])]
+
+
+def _affordable(case: Case, rows: int) -> int:
+    """Return how many candidates may be tested for one row: in a large network, not all."""
+    if case.replay is None:
+        return 1000
+    size = sum(np.size(value) for value in case.replay.values.values())
+    return max(50, int(MOST_WORK / max(1, size * rows)))
 
 
 def _diagnosis(

@@ -46,6 +46,7 @@ class Replay:
         self.values = dict(values or {node.id: node.value for node in graph})
         self.position = {node.id: i for i, node in enumerate(graph)}
         self._before: dict[str, dict[str, Any]] = {}
+        self._behind: dict[str, frozenset[str]] = {}
         self.gradients = self._run({self._end.id: np.ones(np.shape(self.values[self._end.id]))})
         self.order = {node.id: self._completed(node) for node in graph}
 
@@ -109,15 +110,17 @@ class Replay:
                     found.append((node.id, i))
         return found
 
-    def behind(self, key: str) -> set[str]:
+    def behind(self, key: str) -> frozenset[str]:
         """Return the identifiers of a node and of everything that it was computed from."""
-        found, waiting = {key}, [key]
-        while waiting:
-            for x in self.graph[waiting.pop()].operands:
-                if x not in found:
-                    found.add(x)
-                    waiting.append(x)
-        return found
+        if key not in self._behind:
+            found, waiting = {key}, [key]
+            while waiting:
+                for x in self.graph[waiting.pop()].operands:
+                    if x not in found:
+                        found.add(x)
+                        waiting.append(x)
+            self._behind[key] = frozenset(found)
+        return self._behind[key]
 
     def _run(
         self,

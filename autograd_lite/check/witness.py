@@ -17,6 +17,9 @@ Array = NDArray[Any]
 MOST_ENTRIES = 200
 """How many entries of one tensor the numerical oracle looks at: each costs up to 20 passes."""
 
+FEWEST_ENTRIES, MOST_WORK = 20, 1e7
+"""In a large network it looks at fewer: each pass costs as much as there are numbers in it."""
+
 Testimony = tuple[str, Array | None, str, tuple[float, float] | None]
 """Verdict, numerical gradient, oracle, Taylor slopes by hand and by autodiff."""
 
@@ -120,12 +123,15 @@ def taylor_slopes(
     return by_hand, by_autodiff
 
 
-def chosen(shape: tuple[int, ...], interest: Array | None) -> list[tuple[int, ...]] | None:
+def chosen(
+    shape: tuple[int, ...], interest: Array | None, size: int
+) -> list[tuple[int, ...]] | None:
     """Return the entries of the largest interest, if there are too many to look at all."""
-    if int(np.prod(shape)) <= MOST_ENTRIES:
+    most = min(MOST_ENTRIES, max(FEWEST_ENTRIES, int(MOST_WORK / max(1, size))))
+    if int(np.prod(shape)) <= most:
         return None
     weight = np.zeros(shape) if interest is None else interest
-    best = np.argsort(-weight.ravel(), kind="stable")[:MOST_ENTRIES]
+    best = np.argsort(-weight.ravel(), kind="stable")[:most]
     return [tuple(map(int, index)) for index in zip(*np.unravel_index(best, shape), strict=True)]
 
 
@@ -147,7 +153,7 @@ def numerical_gradient(
     def loss_at(value: Array) -> Any:
         return np.reshape(graph.recompute({node.id: value[()]})[0], ())
 
-    entries = chosen(node.shape, interest)
+    entries = chosen(node.shape, interest, sum(np.size(other.value) for other in graph))
     behind, analytic, eps = {node.id}, True, np.finfo(float).eps
     for other in graph:
         if behind.intersection(other.operands):
