@@ -68,7 +68,8 @@ def compare(
         - a function that returns one of these. It is called with `inputs`; without them, with
           the values of the tensors that its parameters are called after.
     inputs : array, sequence or mapping of arrays, optional
-        What to call `loss` with. If all agrees there, other sizes are tried too.
+        What to call `loss` with. If all agrees there, other sizes are tried too. A function that
+        autodiff cannot record is compared with central differences alone, which is then noted.
     lr : float, optional
         The learning rate: with it, more mistakes can be named.
     updates : bool

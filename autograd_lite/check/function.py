@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite.check.alignment import Aligned, align
-from autograd_lite.check.diagnosis import OTHERS, SIZES_COINCIDE, Diagnosis
-from autograd_lite.check.report import HAND, SHAPE, Comparison
+from autograd_lite.check.diagnosis import OTHERS, SIZES_COINCIDE, Diagnosis, diagnose
+from autograd_lite.check.mistakes import Case, Target
+from autograd_lite.check.numerical import swept_differences
+from autograd_lite.check.report import AGREE, HAND, SHAPE, Comparison, Row
 from autograd_lite.engine import enable_grad
 from autograd_lite.graph import Graph
 from autograd_lite.tensor import Tensor
@@ -40,7 +42,10 @@ def compare_function(
         Compares one graph with the gradients that belong to its nodes.
     """
     names, arrays = named_inputs(f, inputs)
-    graph, lifted = traced(f, names, arrays)
+    try:
+        graph, lifted = traced(f, names, arrays)
+    except TypeError as error:
+        return by_numbers_alone(f, by_hand, names, arrays, str(error))
     result = once(graph, aligned(graph, lifted, names, arrays, by_hand))
     if not result or not callable(by_hand):
         return result
@@ -173,6 +178,69 @@ def aligned(
             f"Give a dict that says whose gradient it is."
         )
     return align(graph, given)
+
+
+# ------------------------------------------------------------------------ without autodiff
+
+
+def by_numbers_alone(
+    f: Callable[..., Any],
+    by_hand: Any,
+    names: Sequence[str],
+    arrays: Sequence[Array],
+    reason: str,
+) -> Comparison:
+    """Compare with differences alone, where a function cannot be recorded."""
+    plain = [x.astype(float) for x in arrays]
+    value = np.asarray(f(*(x.copy() for x in plain)))
+    if value.size != 1:
+        raise ValueError(f"compare needs a function that returns one number, got {value.shape}.")
+    given = by_hand(*(x.copy() for x in arrays)) if callable(by_hand) else by_hand
+    if isinstance(given, np.ndarray | np.generic | float | int):
+        given = [given]
+    if not isinstance(given, Mapping):
+        given = {name: g for name, g in zip(names, given, strict=True) if g is not None}
+    targets = _beside_differences(f, given, names, plain)
+    batch = max((x.shape[0] for x in arrays if x.ndim > 1), default=0)
+    rows, failing = [], {}
+    for target in targets:
+        scale = float(np.abs(target.right).max(initial=0.0))
+        agree = target.hand.shape == target.right.shape and np.allclose(
+            target.hand, target.right, rtol=1e-6, atol=1e-8 * scale
+        )
+        if not agree:
+            # Differences have half the digits of what they come from: so has float32.
+            failing[target] = dataclasses.replace(target, right=target.right.astype(np.float32))
+        shapes = target.hand.shape == target.right.shape
+        verdict = AGREE if agree else HAND if shapes else SHAPE
+        rows.append(Row(target.name, target.hand, target.right, target.right, verdict, ""))
+    found = diagnose(list(failing.values()), Case(None, None, batch))
+    rows = [
+        dataclasses.replace(row, diagnosis=found.get(failing[target]) if not row.ok else None)
+        for row, target in zip(rows, targets, strict=True)
+    ]
+    note = f"Compared with central differences, in place of autodiff. {reason}"
+    return Comparison(tuple(rows), [note])
+
+
+def _beside_differences(
+    f: Callable[..., Any],
+    given: Mapping[str, Any],
+    names: Sequence[str],
+    arrays: Sequence[Array],
+) -> list[Target]:
+    """Return every gradient by hand with its numerical one."""
+    targets = []
+    for name, gradient in given.items():
+        if name not in names:
+            raise KeyError(f"{name!r} is not among the inputs: {', '.join(names)}.")
+        i = list(names).index(name)
+
+        def at(moved: Array, i: int = i) -> Any:
+            return np.reshape(f(*arrays[:i], moved, *arrays[i + 1 :]), ())[()]
+
+        targets.append(Target(name, np.asarray(gradient, float), swept_differences(at, arrays[i])))
+    return targets
 
 
 # ------------------------------------------------------------------------ other sizes

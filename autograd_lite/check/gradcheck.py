@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite.check.faults import GradcheckError, selftest
+from autograd_lite.check.modules import with_parameters
 from autograd_lite.check.numerical import central_differences, complex_step, swept_differences
 from autograd_lite.engine import no_grad
 from autograd_lite.graph import Graph
@@ -126,7 +126,7 @@ def gradcheck(
     arrays = [np.array(x, dtype=np.float64) for x in given]
     names = [f"input {i}" for i in range(len(arrays))]
     if isinstance(f, Module):
-        f, arrays, names = _with_parameters(f, arrays, names)
+        f, arrays, names = with_parameters(f, arrays, names)
     if not any(x.size for x in arrays) or order < 1 or draws < 1:
         raise ValueError(
             f"gradcheck has nothing to check: {len(arrays)} inputs with "
@@ -356,60 +356,6 @@ def _gradient_of(check: _Check) -> Callable[..., Any]:
         return np.concatenate([np.ravel(g) for g in pullback(weights)])
 
     return gradient
-
-
-# ------------------------------------------------------------------------ modules
-
-
-def _with_parameters(
-    module: Module, arrays: list[Array], names: list[str]
-) -> tuple[Callable[..., Any], list[Array], list[str]]:
-    """Return a module as a function of its inputs and its parameters."""
-    parameters = module.named_parameters()
-    count = len(arrays)
-
-    def call(*values: Any) -> Any:
-        replacing = {id(p): x for (_, p), x in zip(parameters, values[count:], strict=True)}
-        with _replaced(module, replacing):
-            return module(*values[:count])
-
-    call.__name__ = type(module).__name__
-    own = [np.array(p.data, dtype=np.float64) for _, p in parameters]
-    return call, arrays + own, names + [f"parameter {path}" for path, _ in parameters]
-
-
-@contextmanager
-def _replaced(module: Module, replacing: dict[int, Any]) -> Iterator[None]:
-    """Put other tensors in the place of a module's parameters, for a while."""
-    places = [place for place in _places(module, set()) if id(place[2]) in replacing]
-    try:
-        for holder, key, tensor in places:
-            holder[key] = replacing[id(tensor)]
-        yield
-    finally:
-        for holder, key, tensor in places:
-            holder[key] = tensor
-
-
-def _places(value: Any, seen: set[int]) -> Iterator[tuple[Any, Any, Tensor]]:
-    """Yield where in a module tensors stand: the container, the key, and the tensor."""
-    if id(value) in seen:
-        return
-    seen.add(id(value))
-    holder = vars(value) if isinstance(value, Module) else value
-    if isinstance(holder, dict):
-        items = list(holder.items())
-    elif isinstance(holder, list | tuple):
-        items = list(enumerate(holder))
-    else:
-        return
-    for key, part in items:
-        if isinstance(part, Tensor):
-            if isinstance(holder, tuple) and part.requires_grad:
-                raise TypeError("gradcheck cannot vary parameters in a tuple. Make it a list.")
-            yield holder, key, part
-        else:
-            yield from _places(part, seen)
 
 
 check_grads = gradcheck
