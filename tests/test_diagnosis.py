@@ -115,6 +115,26 @@ def test_a_right_gradient_with_noise_is_unexplained():
     assert row.diagnosis.name == UNEXPLAINED
 
 
+@pytest.mark.parametrize("only", [(), ("syn0", "syn1")], ids=["all", "parameters"])
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("l1 * (1 - l1)", "(1 - l1**2)"),
+        ("l1 * (1 - l1)", "np.sqrt(l1 * (1 - l1))"),
+        ("l2 * (1 - l2)", "y * (1 - y)"),
+        ("error = l2 - y", "error = np.sign(l2 - y)"),
+        ("syn0_grad = X.T @ l1_delta", "syn0_grad = X.T @ l1_delta + 0.01 * syn0"),
+        ("X.T @ l1_delta", "(X - X.mean(axis=0)).T @ l1_delta"),
+        ("X.T @ l1_delta", "X[1:].T @ l1_delta[1:]"),
+        ("X.T @ l1_delta", "np.round(X.T @ l1_delta, 3)"),
+    ],
+)
+def test_a_systematic_mistake_that_is_not_known_is_unexplained(right, wrong, only):
+    network = dataclasses.replace(NETWORKS[2], only=only)
+    for shape in network.shapes[:2]:
+        assert named(compared(network, shape, 5, right, wrong)) == UNEXPLAINED
+
+
 def test_two_mistakes_at_once_are_never_called_by_a_wrong_name():
     """Each that can be told apart is named, and nothing is claimed of the others."""
     network = NETWORKS[2]
