@@ -1,9 +1,9 @@
 """Which NumPy function is which operation, when it is called on Tensors.
 
 NumPy hands a call that involves a Tensor to it, through ``__array_ufunc__`` or
-``__array_function__``. `plan` decides what becomes of it: one of our operations, a composition of
-them, NumPy itself on the bare values (where the result has no derivative), or a TypeError that
-says so at the call.
+``__array_function__``. What becomes of it: one of our operations, a composition of them, NumPy
+itself on the bare values (where the result has no derivative), or a TypeError that says so at the
+call.
 """
 
 from __future__ import annotations
