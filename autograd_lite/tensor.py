@@ -636,10 +636,14 @@ def record(
     Tensor
         The result: a node of the graph, or a leaf if no operand requires a gradient.
     """
-    tensors = tuple([x if isinstance(x, Tensor) else None for x in operands])
-    values = tuple(
-        [x._data if isinstance(x, Tensor) else _constant(x, primitive) for x in operands]
-    )
+    tensors: tuple[Tensor | None, ...]
+    if len(operands) == 1 and isinstance(operands[0], Tensor):  # A third of the time of the rest.
+        tensors, values = operands, (operands[0]._data,)
+    else:
+        tensors = tuple([x if isinstance(x, Tensor) else None for x in operands])
+        values = tuple(
+            [x._data if isinstance(x, Tensor) else _constant(x, primitive) for x in operands]
+        )
     if parameters is not None or primitive.parameters:
         parameters = {**primitive.defaults, **(parameters or {})}
     try:

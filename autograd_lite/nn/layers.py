@@ -130,20 +130,21 @@ class Sequential(Module):
                     f"Sequential needs modules, got {type(module).__name__} at position {i}."
                 )
             setattr(self, str(i), module)
-        self._length = len(modules)
+        self._positions = tuple(map(str, range(len(modules))))
 
     def forward(self, x: Any) -> Any:
         """Pass the input through all modules."""
-        for module in self:
-            x = module(x)
+        parts = vars(self)
+        for i in self._positions:
+            x = parts[i](x)
         return x
 
     def __len__(self) -> int:
-        return self._length
+        return len(self._positions)
 
     def __getitem__(self, i: int) -> Module:
-        module: Module = getattr(self, str(range(self._length)[i]))
+        module: Module = getattr(self, self._positions[i])
         return module
 
     def __iter__(self) -> Iterator[Module]:
-        return (self[i] for i in range(self._length))
+        return (self[i] for i in range(len(self)))

@@ -13,8 +13,8 @@ from autograd_lite.primitive import example, primitive
 
 def _left(g: Any, a: Any, b: Any) -> Any:
     """Cotangent of `a` in ``a @ b``: ``g @ b.T`` for matrices."""
-    if b.ndim == 2 and a.ndim == 2:
-        return g.dot(b.T)
+    if b.ndim == 2 and a.ndim <= 2:
+        return g.dot(b.T) if a.ndim == 2 else b.dot(g)
     if b.ndim == 1:
         return g * b if a.ndim == 1 else g[..., None] * b
     if a.ndim == 1:
@@ -27,7 +27,9 @@ def _right(g: Any, a: Any, b: Any) -> Any:
     if a.ndim == 2 and b.ndim <= 2:
         return a.T.dot(g)
     if a.ndim == 1:
-        return g * a if b.ndim == 1 else a[:, None] * g[..., None, :]
+        if b.ndim <= 2:
+            return g * a if b.ndim == 1 else a[:, None] * g
+        return a[:, None] * g[..., None, :]
     if b.ndim == 1:
         return (a.swapaxes(-1, -2) @ g[..., None])[..., 0]
     if b.ndim == 2:  # One product in place of a stack of them that would then be summed.
@@ -60,9 +62,9 @@ def _right(g: Any, a: Any, b: Any) -> Any:
 )
 def matmul(a: Any, b: Any) -> Any:
     """Matrix product with NumPy's full semantics: vectors, matrices, stacks of matrices."""
-    # For matrices, the method is nearly three times as fast on small ones as the operator.
+    # Up to matrices, the method is nearly three times as fast on small ones as the operator.
     try:
-        return a.dot(b) if a.ndim == b.ndim == 2 else a @ b
+        return a.dot(b) if 0 < a.ndim < 3 > b.ndim > 0 else a @ b
     except (ValueError, TypeError, AttributeError):
         raise ValueError(_mismatch(np.shape(a), np.shape(b))) from None
 
