@@ -57,7 +57,7 @@ def draw(
     -------
     Drawing
         Shows itself in Jupyter; ``.save("picture.svg")`` writes it (also .png, .pdf, .dot,
-        .mmd, .txt, .json).
+        .html, .mmd, .txt, .json).
 
     Examples
     --------

@@ -15,19 +15,11 @@ from autograd_lite.draw.drawing import Drawing
 from autograd_lite.draw.fold import Fold, Plan
 from autograd_lite.draw.formulas import cut, is_inline, printable
 from autograd_lite.draw.scene import Options, Scene
-from autograd_lite.draw.style import FONT, LINE, TEXT, Role
+from autograd_lite.draw.style import FONT, LEGEND, LINE, TEXT, Role
 from autograd_lite.graph import Graph, Node, write
 
 LONGEST_TOOLTIP = 300
 GRAPH = {"bgcolor": "white", "fontname": FONT, "pad": "0.1", "nodesep": "0.3", "ranksep": "0.4"}
-LEGEND: dict[Role, str] = {
-    "input": "input",
-    "parameter": "parameter",
-    "constant": "constant",
-    "result": "result",
-    "output": "output",
-    "fold": "folded",
-}
 
 
 def picture(scene: Scene) -> Drawing:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from autograd_lite.draw.scene import Scene
 
-FORMATS = (".svg", ".png", ".pdf", ".dot", ".json", ".mmd", ".txt")
+FORMATS = (".svg", ".png", ".pdf", ".dot", ".html", ".json", ".mmd", ".txt")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -55,8 +55,9 @@ class Drawing:
         ----------
         path : str or path-like
             Ends in ``.svg``, ``.png`` (two dots per point), ``.pdf``, ``.dot`` (for Graphviz),
-            ``.mmd`` (Mermaid, which GitHub draws), ``.txt`` (for a terminal) or ``.json`` (data,
-            with the keys that `autograd_lite.draw.data` lists). Missing folders are made.
+            ``.html`` (a page that steps through the computation), ``.mmd`` (Mermaid, which GitHub
+            draws), ``.txt`` (for a terminal) or ``.json`` (data, with the keys that
+            `autograd_lite.draw.data` lists). Missing folders are made.
 
         Returns
         -------
@@ -91,12 +92,20 @@ class Drawing:
 
         return svg(self.source, f"Computation graph: {self.subject}")
 
+    def html(self) -> str:
+        """Return a page that steps through the computation, forward and backward, as its text."""
+        from autograd_lite.draw.html import page
+
+        return page(self.scene)
+
     def _rendered(self, kind: str) -> bytes:
         """Return the contents of a file of some kind."""
         if kind == ".dot":
             return self.source.encode()
         if kind == ".svg":
             return self.svg().encode()
+        if kind == ".html":
+            return self.html().encode()
         if kind in (".json", ".mmd", ".txt"):
             return self._written(kind).encode()
         from autograd_lite.draw.render import render

@@ -97,7 +97,7 @@ def formulas(
             continue
         made = None
         if node.primitive is not None:
-            made = formula(node, [called.get(x) or _elsewhere(graph[x]) for x in node.operands])
+            made = formula(node, [called.get(x) or elsewhere(graph[x]) for x in node.operands])
             texts[node.id] = cut(made.text, LONGEST_FORMULA)
         if node.id not in names and not (made and _is_part(graph, node, made.text)):
             names[node.id] = node.id
@@ -105,7 +105,7 @@ def formulas(
     return names, texts, called
 
 
-def _elsewhere(node: Node) -> Written:
+def elsewhere(node: Node) -> Written:
     """Write an operand that has no box: a plain number, or a value inside a fold."""
     if not is_inline(node):
         return Written("…")

@@ -38,3 +38,12 @@ LOOKS: dict[Role, Look] = {
     "output": Look(ink="#8A2F66", fill="#FAEDF4", style="ROUNDED", double=True),
     "fold": Look(ink="#4A525C", fill="#FFFFFF", style="ROUNDED,DOTTED"),
 }
+
+LEGEND: dict[Role, str] = {
+    "input": "input",
+    "parameter": "parameter",
+    "constant": "constant",
+    "result": "result",
+    "output": "output",
+    "fold": "folded",
+}

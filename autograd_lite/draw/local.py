@@ -1,0 +1,169 @@
+"""Local derivatives: the rule of an operation as a formula, from running it on expressions.
+
+Where an operation works entry by entry, or gives one number, its rule multiplies the gradient
+with something, which is the local derivative. Any other rule is written out, with ``g`` for the
+gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_lite import ops
+from autograd_lite.draw import digits
+from autograd_lite.draw.formulas import applied
+from autograd_lite.draw.sweep import apply
+from autograd_lite.graph import Graph, Node
+from autograd_lite.notation import ATOM, PRODUCT, SIGN, SUM, Written
+from autograd_lite.primitive import Primitive
+
+GRADIENT = "g"  # No identifier of a node: those are n0, n1, …
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """How one operand takes part in the derivative of a result.
+
+    Attributes
+    ----------
+    rule : Expression or None
+        What is sent to the operand, in terms of ``g`` and of the identifiers of nodes; None if the
+        rule cannot be run on expressions.
+    factor : Expression or None
+        What ``g`` is multiplied with, where the rule is no more than that.
+    """
+
+    rule: Any
+    factor: Any
+
+    @property
+    def value(self) -> NDArray[Any] | None:
+        """The factor as numbers."""
+        return None if self.factor is None else np.asarray(self.factor.value)
+
+    @property
+    def is_one(self) -> bool:
+        """Whether the gradient passes as it is."""
+        return (
+            self.factor is not None
+            and self.factor.is_number
+            and bool(np.all(self.factor.value == 1))
+        )
+
+    def text(self, called: Mapping[str, Written]) -> str:
+        """Write what happens to the gradient: ``× 2(out − y)``, or ``g @ Wᵀ``; else nothing."""
+
+        def leaf(name: str, value: Any) -> Written:
+            del value
+            return Written("g") if name == GRADIENT else called.get(name) or Written("…")
+
+        if self.factor is not None:
+            factor = written(self.factor, leaf)
+            tight = factor.precedence in (PRODUCT, ATOM)
+            return f"× {factor.text}" if tight else f"× ({factor.text})"
+        return "" if self.rule is None else written(self.rule, leaf).text
+
+
+def local(graph: Graph, node: Node, i: int, g: NDArray[Any]) -> Local:
+    """Return the derivative of a node by its operand `i`, where the gradient of the node is `g`."""
+    from autograd_lite.derive.expression import Expression
+
+    one = Expression(np.ones_like(g)[()])
+    named = Expression(g[()], name=GRADIENT)
+    try:
+        rule = _run(graph, node, i, named)
+        factor = _run(graph, node, i, one) if _multiplies(graph, node, i, g) else None
+    except Exception:  # noqa: BLE001  (anybody's rule: if it needs arrays, it has no formula)
+        return Local(None, None)
+    return Local(_readable(graph, node, i, named, rule), factor)
+
+
+def _readable(graph: Graph, node: Node, i: int, g: Any, rule: Any) -> Any:
+    """Write the product of a vector and a matrix as people do, without axes put in and out."""
+    from autograd_lite.derive.expression import Expression
+
+    if node.primitive is not ops.matmul:
+        return rule
+    a, b = (Expression(x.value, name=x.id) for x in graph.operands(node))
+    if (a.ndim, b.ndim) != (1, 2):
+        return rule
+    better = b @ g if i == 0 else a[:, None] * g
+    same = better.shape == rule.shape and np.allclose(better.value, rule.value, equal_nan=True)
+    return better if same else rule
+
+
+def _run(graph: Graph, node: Node, i: int, g: Any) -> Any:
+    """Run a rule on expressions."""
+    from autograd_lite.derive.expression import Expression, as_expression
+
+    assert node.primitive is not None
+    values = [
+        x.value if x.kind == "constant" and not np.ndim(x.value) else Expression(x.value, name=x.id)
+        for x in graph.operands(node)
+    ]
+    y = Expression(node.value, name=node.id)
+    with np.errstate(all="ignore"):
+        sent = as_expression(node.primitive.rules[i](g, y, *values, **node.parameters))
+        return _summed(sent, graph.operands(node)[i].shape)
+
+
+def _summed(g: Any, shape: tuple[int, ...]) -> Any:
+    """Sum over the axes along which an operand was stretched."""
+    extra = g.ndim - len(shape)
+    axes = tuple(i for i in range(g.ndim) if i < extra or shape[i - extra] == 1 != g.shape[i])
+    return g.sum(axis=axes).reshape(shape) if axes else g
+
+
+def _multiplies(graph: Graph, node: Node, i: int, g: NDArray[Any]) -> bool:
+    """Say whether a rule only multiplies the gradient, by trying it."""
+    if node.primitive is ops.matmul:
+        return False
+    if node.shape == ():
+        return True
+    if graph.operands(node)[i].shape != node.shape:
+        return False
+    trial = np.random.default_rng(0).uniform(1, 2, node.shape).astype(g.dtype)
+    with np.errstate(all="ignore"):
+        factor = apply(graph, node, i, np.ones_like(g))
+        sent = apply(graph, node, i, trial)
+        return bool(np.allclose(sent, trial * factor, rtol=1e-3, equal_nan=True))
+
+
+def written(expression: Any, leaf: Callable[[str, Any], Written]) -> Written:
+    """Write an expression in the notation of pictures, given how its names are written."""
+    from autograd_lite.derive.expression import notation_of, walk
+
+    texts: dict[int, Written] = {}
+    for part in walk((expression,)):
+        operands = [texts[x.number] for x in part.operands]
+        if part.name is not None:
+            text = leaf(part.name, part.value)
+        elif part.operation is None:
+            text = plain(part.value)
+        elif isinstance(part.operation, Primitive):
+            text = applied(part.operation, part.parameters, operands)
+            if part.operation is ops.matmul:
+                text = Written(text.text, PRODUCT - 0.5)  # Set apart from the products around it.
+        else:
+            notation, _, names = notation_of(part)
+            text = notation.python(dict(zip(names, operands, strict=True)), {}, {})
+            text = Written(text.text, SUM)
+        texts[part.number] = text
+    whole = texts[expression.number]
+    return whole._replace(text=whole.text.removeprefix("1 × "))  # A one that only shapes.
+
+
+def plain(value: Any) -> Written:
+    """Write a number, or an array of one number."""
+    array = np.asarray(value)
+    if array.size == 0 or not (array == array.flat[0]).all():
+        return Written(f"array {'×'.join(map(str, array.shape))}")
+    text = digits.number(array.flat[0])
+    if "×" in text:
+        return Written(text, PRODUCT)
+    return Written(text, SIGN if text.startswith("−") else ATOM)

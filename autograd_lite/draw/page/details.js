@@ -1,0 +1,131 @@
+// What is known of a box, beside the picture; the search. Names are only ever set as text.
+
+/** Make an element with text or elements in it. */
+function make(tag, className, ...content) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  element.append(...content);
+  return element;
+}
+
+/** Make a cell with a number in it, in six digits; the tooltip has all of them. */
+function cell(x) {
+  const short = typeof x === "number" ? String(Number(x.toPrecision(6))) : String(x);
+  const shown = make("td", "", short.replace(/-/g, "−"));
+  shown.title = String(x);
+  return shown;
+}
+
+/** Show an array as tables: one for each matrix in it. */
+function array(found, className) {
+  const shown = make("div", "array " + className);
+  shown.tabIndex = 0;
+  shown.setAttribute("role", "region");
+  shown.setAttribute("aria-label", className === "grad" ? "Gradient, in full" : "Value, in full");
+  if (found.summary) shown.append(make("p", "", found.summary));
+  else if (found.shape.includes(0)) shown.append(make("p", "", "empty"));
+  else tables(found.entries, found.shape, "", shown);
+  return shown;
+}
+
+function tables(part, shape, index, into) {
+  if (shape.length > 2) {
+    part.forEach((inner, i) => tables(inner, shape.slice(1), index + i + ", ", into));
+    return;
+  }
+  if (index) into.append(make("div", "", `[${index}:, :]`));
+  const rows = shape.length === 2 ? part : [shape.length ? part : [part]];
+  const body = make("tbody");
+  for (const row of rows) {
+    body.append(make("tr", "", ...row.map(cell)));
+  }
+  into.append(make("table", "", body));
+}
+
+let chosen = null;
+
+function choose(id) {
+  if (chosen) boxes.get(chosen).classList.remove("chosen");
+  chosen = id;
+  $("details").hidden = id === null;
+  if (id === null) return;
+  boxes.get(id).classList.add("chosen");
+  $("facts").replaceChildren(...facts(data.boxes[id]));
+  $("details").scrollTop = 0;
+  if (matchMedia("(max-width: 720px)").matches) $("details").scrollIntoView();
+}
+
+function facts(box) {
+  const list = make("dl");
+  const fact = (what, text, tag) => {
+    if (text) list.append(make("dt", "", what), make("dd", "", tag ? make(tag, "", text) : text));
+  };
+  fact("kind", box.role);
+  fact("operation", box.operation);
+  fact("formula", box.formula);
+  fact("NumPy", box.code, "code");
+  fact("shape", box.shape);
+  const shown = [make("h2", "", box.name || box.label), list];
+  if (box.members) {
+    shown.push(make("p", "", `${box.count} values:`));
+    shown.push(...box.members.map((line) => make("div", "", make("code", "", line))));
+    return shown;
+  }
+  shown.push(make("h3", "", "value"), array(box.value, "value"));
+  shown.push(make("h3", "", `gradient ${box.partial}`));
+  if (box.grad) shown.push(array(box.grad, "grad"));
+  else shown.push(make("p", "", box.needs ? "no gradient arrives here" : "needs no gradient"));
+  if (box.kept) {
+    shown.push(make("h3", "", "in .grad: more than one sweep, or a hook, has changed it"));
+    shown.push(array(box.kept, "grad"));
+  }
+  for (const part of box.locals) {
+    shown.push(make("h3", "", `by ${part.by}`));
+    if (part.rule) shown.push(make("p", "", (part.multiplies ? "gradient " : "") + part.rule));
+    if (part.value) shown.push(make("div", "", "local derivative"), array(part.value, "value"));
+    shown.push(make("div", "", "sent back"), array(part.part, "grad"));
+  }
+  return shown;
+}
+
+svg.addEventListener("click", (event) => {
+  const box = event.target.closest("g[data-id]");
+  if (!dragged && box) choose(box.dataset.id);
+});
+svg.addEventListener("keydown", (event) => {
+  const box = event.target.closest("g[data-id]");
+  if (box && event.key === "Enter") {
+    choose(box.dataset.id);
+    $("details").focus();
+  }
+});
+function close() {
+  const box = boxes.get(chosen);
+  choose(null);
+  box?.focus({ preventScroll: true });
+}
+$("close").addEventListener("click", close);
+
+// ---------------------------------------------------------------- search
+
+let matches = [];
+
+$("search").addEventListener("input", () => {
+  const wanted = $("search").value.trim().toLowerCase();
+  matches = [];
+  for (const [id, box] of boxes) {
+    const { label, name, formula, members } = data.boxes[id];
+    const texts = [label, name, formula, ...(members ?? [])];
+    const hit = wanted !== "" && texts.some((text) => text?.toLowerCase().includes(wanted));
+    box.classList.toggle("match", hit);
+    if (hit) matches.push(id);
+  }
+  $("found").textContent = wanted ? `${matches.length} found` : "";
+});
+$("search").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !matches.length) return;
+  const id = matches.shift();
+  matches.push(id);
+  choose(id);
+  reveal(boxes.get(id));
+});

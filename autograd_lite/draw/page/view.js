@@ -1,0 +1,135 @@
+// The picture: its boxes and arrows by name; zoom, pan, fit; which paths lead to the result.
+
+const data = JSON.parse(document.getElementById("data").textContent);
+const $ = (id) => document.getElementById(id);
+const stage = $("stage");
+const svg = stage.querySelector("svg");
+const boxes = new Map([...svg.querySelectorAll("g[data-id]")].map((g) => [g.dataset.id, g]));
+const arrows = new Map(
+  [...svg.querySelectorAll("g[data-from]")].map((g) => [g.dataset.from + ">" + g.dataset.to, g]),
+);
+
+// ---------------------------------------------------------------- zoom, pan, fit
+
+const whole = svg.getAttribute("viewBox").split(" ").map(Number);
+let view = [...whole];
+
+function look(next) {
+  view = next;
+  svg.setAttribute("viewBox", view.map((x) => x.toFixed(2)).join(" "));
+}
+
+/** How many pixels a unit of the picture takes. */
+const scale = () => Math.min(svg.clientWidth / view[2], svg.clientHeight / view[3]);
+
+function zoom(factor, clientX, clientY) {
+  const area = svg.getBoundingClientRect();
+  const px = clientX === undefined ? 0.5 : (clientX - area.left) / area.width;
+  const py = clientY === undefined ? 0.5 : (clientY - area.top) / area.height;
+  const size = Math.min(Math.max(view[2] / factor, 60), whole[2] * 4);
+  const real = view[2] / size;
+  const [x, y, w, h] = view;
+  look([x + w * px * (1 - 1 / real), y + h * py * (1 - 1 / real), w / real, h / real]);
+}
+
+/** Show the whole, but no larger than is good to read. */
+function fit() {
+  look([...whole]);
+  showAt(Math.min(scale(), 1.6));
+}
+
+/** Show the picture at a scale, from its left, in the middle of the height. */
+function showAt(wanted) {
+  const [w, h] = [svg.clientWidth / wanted, svg.clientHeight / wanted];
+  const x = whole[0] + Math.min(0, (whole[2] - w) / 2);
+  look([x, whole[1] + (whole[3] - h) / 2, w, h]);
+}
+
+/** Start with everything in view; where that is too small to be read, with what can be. */
+function start() {
+  fit();
+  if (scale() < 0.62) showAt(0.75);
+}
+
+function move(dx, dy) {
+  const unit = 1 / scale();
+  look([view[0] - dx * unit, view[1] - dy * unit, view[2], view[3]]);
+}
+
+/** Bring a box into view, if it is not. */
+function reveal(box) {
+  const [inner, outer] = [box.getBoundingClientRect(), svg.getBoundingClientRect()];
+  const [dx, dy] = [
+    (outer.left + outer.right - inner.left - inner.right) / 2,
+    (outer.top + outer.bottom - inner.top - inner.bottom) / 2,
+  ];
+  const seen = inner.left >= outer.left && inner.right <= outer.right;
+  move(seen ? 0 : dx, inner.top >= outer.top && inner.bottom <= outer.bottom ? 0 : dy);
+}
+
+const pointers = new Map();
+let dragged = false;
+
+stage.addEventListener("pointerdown", (event) => {
+  if (event.target.closest("button")) return;
+  if (!pointers.size) dragged = false;
+  pointers.set(event.pointerId, [event.clientX, event.clientY]);
+});
+window.addEventListener("pointermove", (event) => {
+  const before = pointers.get(event.pointerId);
+  if (!before) return;
+  const now = [event.clientX, event.clientY];
+  const [dx, dy] = [now[0] - before[0], now[1] - before[1]];
+  if (!dragged && Math.hypot(dx, dy) < 4) return;
+  dragged = true;
+  stage.classList.add("panning");
+  const other = [...pointers].find(([id]) => id !== event.pointerId)?.[1];
+  if (other) {
+    const apart = (p) => Math.hypot(p[0] - other[0], p[1] - other[1]);
+    zoom(apart(now) / Math.max(apart(before), 1), (now[0] + other[0]) / 2, (now[1] + other[1]) / 2);
+  } else {
+    move(dx, dy);
+  }
+  pointers.set(event.pointerId, now);
+});
+for (const kind of ["pointerup", "pointercancel"]) {
+  window.addEventListener(kind, (event) => {
+    pointers.delete(event.pointerId);
+    if (!pointers.size) stage.classList.remove("panning");
+  });
+}
+stage.addEventListener(
+  "wheel",
+  (event) => {
+    event.preventDefault();
+    zoom(Math.exp(-event.deltaY / 400), event.clientX, event.clientY);
+  },
+  { passive: false },
+);
+$("in").addEventListener("click", () => zoom(1.3));
+$("out").addEventListener("click", () => zoom(1 / 1.3));
+$("fit").addEventListener("click", fit);
+
+// ---------------------------------------------------------------- paths to the result
+
+const users = new Map([...boxes.keys()].map((id) => [id, []]));
+for (const [from, to] of data.edges) users.get(from)?.push(to);
+
+function trace(id) {
+  const reached = new Set([id]);
+  for (const from of reached) for (const to of users.get(from) ?? []) reached.add(to);
+  for (const [key, box] of boxes) box.classList.toggle("path", reached.has(key));
+  for (const arrow of arrows.values()) {
+    arrow.classList.toggle("path", reached.has(arrow.dataset.from) && reached.has(arrow.dataset.to));
+  }
+  svg.classList.add("tracing");
+}
+
+const untrace = () => svg.classList.remove("tracing");
+
+for (const [id, box] of boxes) {
+  box.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && trace(id));
+  box.addEventListener("pointerleave", untrace);
+  box.addEventListener("focus", () => box.matches(":focus-visible") && (reveal(box), trace(id)));
+  box.addEventListener("blur", untrace);
+}
