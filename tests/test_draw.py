@@ -302,9 +302,13 @@ def test_repr_and_str_tell_what_is_drawn():
         (
             {"show": "values"},
             ValueError,
-            "show takes any of 'shape', 'value', 'grad'; got 'values'",
+            "show takes any of 'shape', 'value', 'grad', 'local'; got 'values'",
         ),
-        ({"show": None}, ValueError, "show takes any of 'shape', 'value', 'grad'; got None"),
+        (
+            {"show": None},
+            ValueError,
+            "show takes any of 'shape', 'value', 'grad', 'local'; got None",
+        ),
         ({"rankdir": "RL"}, ValueError, "rankdir is one of 'LR', 'TB'.*got 'RL'"),
         ({"title": 3}, TypeError, "title is text or None; got int"),
         ({"max_nodes": 2}, ValueError, "max_nodes is a whole number from 5 up; got 2"),

@@ -302,7 +302,8 @@ def test_folds_large_arrays_and_graphs_without_gradients(browser, tmp_path):
     assert browser.js("document.querySelectorAll('g.node.pending').length") == 0
     browser.js("document.querySelector('g.fold').focus()")
     browser.press("Enter")
-    assert "values:" in browser.js("document.getElementById('facts').textContent")
+    assert " more" in browser.js("document.getElementById('facts').textContent")
+    assert browser.js("document.querySelector('#facts h2').textContent").startswith("… ")
     browser.js("document.querySelector('g.parameter').focus()")
     browser.press("Enter")
     assert "20,000 entries" in browser.js("document.getElementById('facts').textContent")

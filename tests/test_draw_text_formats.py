@@ -134,7 +134,7 @@ def test_wide_characters_take_two_columns_and_long_chains_fold(tmp_path):
     for _ in range(1000):
         y = y * 1.5
     text = text_of(al.draw(y), ".txt", tmp_path)
-    assert "… 999 values" in text
+    assert "… 999 operations" in text
     assert len(text.splitlines()) < 20
 
 

@@ -19,6 +19,7 @@ from autograd_lite.tensor import Tensor
 __all__ = ["Drawing", "draw", "draw_dot", "make_dot"]
 
 SHOW = ("shape", "value", "grad")
+PARTS = (*SHOW, "local")
 DIRECTIONS = ("LR", "TB")
 LEAST_NODES = 5
 
@@ -46,8 +47,9 @@ def draw(
     names : mapping of str to Tensor or array, optional
         What values are called. Others go by `Tensor.name`, or else by the caller's local variable;
         a bare array by that of the caller's array with the same entries.
-    show, rankdir : iterable of {"shape", "value", "grad"}; {"LR", "TB"}
-        What boxes show below the name; left to right, or top to bottom.
+    show, rankdir : iterable of {"shape", "value", "grad", "local"}; {"LR", "TB"}
+        What boxes show below the name, and local derivatives on the arrows (not by default); left
+        to right, or top to bottom.
     legend, title : bool; str, optional
         Whether the looks of the boxes are explained; what stands above.
     max_nodes : int
@@ -143,8 +145,8 @@ def _options(show: Any, rankdir: Any, legend: Any, title: Any, max_nodes: Any) -
     """Check the arguments that choose what a picture shows."""
     wanted = [show] if isinstance(show, str) or not isinstance(show, Iterable) else list(show)
     for part in wanted:
-        if part not in SHOW:
-            raise ValueError(f"show takes any of {_listed(SHOW)}; got {part!r}.")
+        if part not in PARTS:
+            raise ValueError(f"show takes any of {_listed(PARTS)}; got {part!r}.")
     if rankdir not in DIRECTIONS:
         raise ValueError(
             f"rankdir is one of {_listed(DIRECTIONS)} (left to right, top to bottom); got "
@@ -154,7 +156,7 @@ def _options(show: Any, rankdir: Any, legend: Any, title: Any, max_nodes: Any) -
         raise TypeError(f"title is text or None; got {type(title).__name__}.")
     if not isinstance(max_nodes, int) or isinstance(max_nodes, bool) or max_nodes < LEAST_NODES:
         raise ValueError(f"max_nodes is a whole number from {LEAST_NODES} up; got {max_nodes!r}.")
-    return Options(tuple(p for p in SHOW if p in wanted), rankdir, bool(legend), title, max_nodes)
+    return Options(tuple(p for p in PARTS if p in wanted), rankdir, bool(legend), title, max_nodes)
 
 
 def _listed(choices: Iterable[str]) -> str:

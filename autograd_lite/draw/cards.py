@@ -51,7 +51,7 @@ def card(node: Node, role: Role, name: str, formula: str, show: Collection[str])
 def fold_card(fold: Fold) -> str:
     """Write the box of several values."""
     look = LOOKS["fold"]
-    first, *others = _contents(fold)
+    first, *others = fold.contents
     rows = [row(cell(words(f"… {first}", look.ink, bold=True), CELLPADDING=6))]
     rows += [row(cell(words(f"and {text}", QUIET, SMALL), CELLPADDING=2)) for text in others]
     return framed(look, *rows)
@@ -60,18 +60,8 @@ def fold_card(fold: Fold) -> str:
 def summary(box: Box, name: str, formula: str) -> tuple[str, str]:
     """Describe a box in a line of text: what it is, and its shape."""
     if isinstance(box, Fold):
-        return f"… {', '.join(_contents(box))}", ""
+        return box.title, ""
     return " = ".join(filter(None, (name, formula))), shape_and_type(box)
-
-
-def _contents(fold: Fold) -> list[str]:
-    """Count what a fold stands for."""
-    counts = {
-        "operation": fold.count("operation"),
-        "parameter": fold.count("parameter"),
-        "input": fold.count("input", "constant"),
-    }
-    return [f"{n:,} {kind}{'' if n == 1 else 's'}" for kind, n in counts.items() if n]
 
 
 def caption(title: str) -> str:

@@ -9,16 +9,30 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.draw import cards
-from autograd_lite.draw.blocks import SUBSTITUTED, WORD_JOINER
+from autograd_lite.draw import cards, digits
+from autograd_lite.draw.blocks import (
+    SUBSTITUTED,
+    WORD_JOINER,
+    cell,
+    gap,
+    numbers,
+    row,
+    table,
+    words,
+)
 from autograd_lite.draw.drawing import Drawing
 from autograd_lite.draw.fold import Fold, Plan
 from autograd_lite.draw.formulas import cut, is_inline, printable
+from autograd_lite.draw.local import local
+from autograd_lite.draw.metrics import width_of
 from autograd_lite.draw.scene import Options, Scene
-from autograd_lite.draw.style import FONT, LEGEND, LINE, TEXT, Role
+from autograd_lite.draw.style import FONT, GRADIENT, LEGEND, LINE, QUIET, SMALL, TEXT, Role
+from autograd_lite.draw.sweep import sends
 from autograd_lite.graph import Graph, Node, write
 
-LONGEST_TOOLTIP = 300
+LONGEST_TOOLTIP, LONGEST_LOCAL = 300, 32
+MOST_LOCAL = 16  # Entries of a local derivative that stand on an arrow.
+ON_ARROWS = "on an arrow: what happens to the gradient g of the result on its way back"
 GRAPH = {"bgcolor": "white", "fontname": FONT, "pad": "0.1", "nodesep": "0.3", "ranksep": "0.4"}
 
 
@@ -41,8 +55,29 @@ def picture(scene: Scene) -> Drawing:
             body.node(box.id, f"<{label}>", tooltip=_plain(hint), _attributes={"class": role})
             listing.append(cards.summary(box, name, formula))
         for start, end in scene.plan.edges():
-            body.edge(start, end)
+            body.edge(start, end, **_local(scene, start, end))
     return Drawing(dot.source, scene.subject, tuple(listing), scene)
+
+
+def _local(scene: Scene, start: str, end: str) -> dict[str, str]:
+    """Return the attributes that put the local derivatives on an arrow, if they are asked for."""
+    node = next((box for box in scene.plan.boxes if box.id == end), None)
+    if "local" not in scene.options.show or not isinstance(node, Node) or node.primitive is None:
+        return {}
+    rows: list[str] = []
+    for i, operand in enumerate(scene.graph.operands(node)):
+        if operand.id != start or not sends(node, i, operand):
+            continue
+        rule = local(scene.graph, node, i, np.ones_like(np.asarray(node.value)))
+        text, value = cut(rule.text(scene.called), LONGEST_LOCAL), rule.value
+        if text:
+            rows.append(row(cell(words(text, GRADIENT, SMALL))))
+        if value is None or rule.factor.is_number:
+            continue
+        if digits.is_small(value) and value.size <= MOST_LOCAL:
+            block = numbers(value, QUIET).within(width_of(text, SMALL))
+            rows += [row(cell(block.html)), gap(4)]
+    return {"label": f"<{table(*rows, CELLPADDING=2)}>"} if rows else {}
 
 
 def _digraph(options: Options) -> Any:
@@ -85,6 +120,8 @@ def _remarks(planned: Plan, options: Options) -> list[str]:
         inner = any(node.kind == "operation" and node.grad is None for node in visible)
         if done and inner:
             remarks.append("grad of a result: kept if retain_grad() was called before backward()")
+    if "local" in options.show:
+        remarks.append(ON_ARROWS)
     folded = sum(len(fold.nodes) for fold in planned.folds)
     if folded:
         total = f"{len(planned.home):,}"

@@ -30,6 +30,21 @@ class Fold:
         """Return how many of its values are of some kind."""
         return sum(node.kind in kinds for node in self.nodes)
 
+    @property
+    def contents(self) -> list[str]:
+        """What it stands for: ``12 operations``, ``1 parameter``."""
+        counts = {
+            "operation": self.count("operation"),
+            "parameter": self.count("parameter"),
+            "input": self.count("input", "constant"),
+        }
+        return [f"{n:,} {kind}{'' if n == 1 else 's'}" for kind, n in counts.items() if n]
+
+    @property
+    def title(self) -> str:
+        """What it stands for, in one line."""
+        return f"… {', '.join(self.contents)}"
+
 
 Box = Node | Fold
 

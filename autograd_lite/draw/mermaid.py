@@ -60,7 +60,7 @@ def _texts(scene: Scene, box: Box) -> list[str]:
     """Return the lines of a box."""
     _, name, formula = scene.heading(box)
     if isinstance(box, Fold):
-        return [f"… {len(box.nodes):,} values"]
+        return [box.title]
     texts = [" = ".join(filter(None, (name, formula))) or scene.roles[box.id]]
     if "shape" in scene.options.show:
         texts.append(shape_and_type(box))

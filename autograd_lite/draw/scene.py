@@ -62,6 +62,8 @@ class Scene:
 
     def title(self, box: Box) -> str:
         """Return a name for a box, or its formula, or its identifier."""
+        if isinstance(box, Fold):
+            return box.title
         return self.titles.get(box.id) or self.formulas.get(box.id) or box.id
 
     @property

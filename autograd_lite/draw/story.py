@@ -59,12 +59,16 @@ class Story:
         for key, i in self.sweep.parts:
             self.waiting[self.graph[key].operands[i]] += 1
         self.total = dict(self.waiting)
+        self.into: dict[str, list[list[str]]] = {}
         self._write()
 
     def _write(self) -> None:
         boxes = self.scene.plan.boxes
         leaves = [box.id for box in boxes if isinstance(box, Node) and box.primitive is None]
-        made = sorted((box for box in boxes if box.id not in set(leaves)), key=self._last)
+        leaf = set(leaves)
+        made = sorted((box for box in boxes if box.id not in leaf), key=self._last)
+        for start, end in self.scene.plan.edges():
+            self.into.setdefault(end, []).append([start, end])
         given = "The inputs and the parameters are given; everything else will be computed."
         self._step("start", None, given, values=leaves)
         for box in made:
@@ -101,7 +105,7 @@ class Story:
     # -------------------------------------------------------------- forward
 
     def _forward(self, box: Box) -> None:
-        edges = [[start, end] for start, end in self.scene.plan.edges() if end == box.id]
+        edges = self.into.get(box.id, [])
         if isinstance(box, Fold):
             caption = f"Forward: {len(box.nodes):,} operations are computed, folded into one box."
             self._step("forward", box.id, caption, edges=edges, values=[box.id])

@@ -116,7 +116,7 @@ def _lines(scene: Scene, box: Box) -> list[str]:
     """Return what stands in a box."""
     role, name, formula = scene.heading(box)
     if isinstance(box, Fold):
-        return [f"… {len(box.nodes):,} values"]
+        return [box.title]
     lines = [" = ".join(filter(None, (name, formula))) or role]
     if "shape" in scene.options.show:
         lines.append(f"{role} · {shape_and_type(box)}")

@@ -67,8 +67,9 @@ function facts(box) {
   fact("shape", box.shape);
   const shown = [make("h2", "", box.name || box.label), list];
   if (box.members) {
-    shown.push(make("p", "", `${box.count} values:`));
     shown.push(...box.members.map((line) => make("div", "", make("code", "", line))));
+    const more = box.count - box.members.length;
+    if (more) shown.push(make("div", "", `and ${more} more`));
     return shown;
   }
   shown.push(make("h3", "", "value"), array(box.value, "value"));
