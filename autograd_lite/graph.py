@@ -318,14 +318,15 @@ def write(node: Node, operands: Sequence[str], form: Literal["python", "latex"] 
     return written.text
 
 
-def names_in(frame: FrameType | None) -> dict[str, Tensor]:
-    """Return the tensors that the local variables of a frame are bound to, first name first.
+def names_in(where: FrameType | Mapping[str, Any] | None) -> dict[str, Tensor]:
+    """Return the tensors that the variables of a frame or mapping are bound to, first name first.
 
     Lists and tuples of tensors count too: the second of ``layers`` is called ``layers[1]``.
     """
     found: dict[str, Tensor] = {}
     taken: set[int] = set()
-    for name, value in (frame.f_locals if frame is not None else {}).items():
+    variables = where.f_locals if isinstance(where, FrameType) else where or {}
+    for name, value in variables.items():
         if name.startswith("_") or not name.isidentifier():
             continue
         several = enumerate(value) if type(value) in (list, tuple) and len(value) < 1000 else ()

@@ -144,6 +144,46 @@ def test_gradients_of_inputs_and_inner_tensors_can_be_asked_for():
     assert al.derive(loss, wrt=["w"]).evaluate()["w"] == 36.0
 
 
+def test_a_function_is_derived_in_the_names_of_its_parameters_and_local_variables():
+    def loss(x, y, w, b):
+        h = np.tanh(x @ w + b)
+        error = h - y
+        return np.sum(error**2)
+
+    point = [np.ones((4, 3)), np.zeros((4, 2)), np.full((3, 2), 0.1), np.zeros(2)]
+    derivation = al.derive(loss, *point, wrt=["w", "b"])
+    assert derivation.text.splitlines() == [
+        "h = tanh(x w + b)",
+        "error = h − y",
+        "loss = Σ error^2",
+        "δerror = 2 error",
+        "δh = δerror ⊙ (1 − h²)",
+        "∂L/∂b = np.sum(δh, axis=0)",
+        "∂L/∂w = xᵀ δh",
+    ]
+    gradients = derivation.evaluate()
+    np.testing.assert_allclose(gradients["w"], al.grad(loss, 2)(*point), rtol=1e-14)
+    np.testing.assert_allclose(gradients["b"], al.grad(loss, 3)(*point), rtol=1e-14)
+
+
+def test_the_linear_model_has_its_textbook_gradient():
+    def loss(x, w, y):
+        r = x @ w - y
+        return np.sum(r * r)
+
+    text = al.derive(loss, np.ones((5, 3)), np.ones((3, 2)), np.ones((5, 2)), wrt=["w"]).text
+    assert text.splitlines()[-2:] == ["δr = 2 r", "∂L/∂w = xᵀ δr"]
+
+
+def test_scalar_networks_are_written_without_signs_of_matrices():
+    w, x = al.Tensor(2.0, requires_grad=True, name="w"), al.Tensor(3.0, name="x")
+    h = al.sigmoid(w * x)
+    h.name = "h"
+    derivation = al.derive((1.0 - h) ** 2, names={})
+    assert "∂L/∂w = δh x" in derivation.text
+    assert r"\odot" not in derivation.latex
+
+
 def test_a_deep_computation_does_not_recurse():
     x = al.Tensor(1.0, requires_grad=True, name="x")
     y = x
@@ -158,6 +198,10 @@ def test_mistakes_are_named():
     x = al.Tensor([1.0, 2.0], requires_grad=True)
     with pytest.raises(TypeError, match="loss as a Tensor, got float"):
         al.derive(1.0)
+    with pytest.raises(TypeError, match="cannot call the function: missing a required"):
+        al.derive(lambda a, b: a)
+    with pytest.raises(TypeError, match="arguments for a function only"):
+        al.derive(x.sum(), 1.0)
     with pytest.raises(ValueError, match=r"single entry, got shape \(2,\)"):
         al.derive(x * 2)
     with pytest.raises(al.GradientError, match="not computed from anything"):

@@ -6,6 +6,7 @@ derivation. Nothing is differentiated twice, and there is no second set of rules
 
 from __future__ import annotations
 
+import inspect
 import keyword
 import linecache
 import re
@@ -13,16 +14,17 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import FrameType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from autograd_lite import ops
 from autograd_lite.derive import simplify  # noqa: F401  (fills the table of rewrites)
 from autograd_lite.derive.expression import Expression, as_expression, walk
 from autograd_lite.derive.proof import Proof, prove
-from autograd_lite.derive.writing import latex_name, write
+from autograd_lite.derive.writing import latex_name, text_name, write
 from autograd_lite.engine import GradientError
 from autograd_lite.graph import Graph, Node, names_in
 from autograd_lite.primitive import Primitive
@@ -72,6 +74,11 @@ class Line:
     def code(self) -> str:
         """The step as NumPy code."""
         return f"{self.name} = {write(self.expression, 'python')}"
+
+    @property
+    def text(self) -> str:
+        """The step as plain text."""
+        return f"{text_name(self.name)} = {write(self.expression, 'text')}"
 
     @property
     def latex(self) -> str:
@@ -136,6 +143,11 @@ class Derivation:
         return f"\\begin{{aligned}}\n{steps}\n\\end{{aligned}}"
 
     @cached_property
+    def text(self) -> str:
+        """All steps as plain text: ``∂L/∂w = Xᵀ δz``."""
+        return "\n".join(line.text for line in (*self.forward, *self.backward))
+
+    @cached_property
     def function(self) -> Callable[..., tuple[Any, dict[str, Any]]]:
         """The function that `code` defines: it takes `arguments`, and tracebacks show its lines."""
         filename = f"<derivation {id(self):#x}>"
@@ -194,17 +206,20 @@ class Derivation:
 
 
 def derive(
-    loss: Tensor,
+    loss: Tensor | Callable[..., Any],
+    *args: ArrayLike,
     wrt: Iterable[Tensor | str] | None = None,
-    *,
     names: Mapping[str, Tensor] | None = None,
 ) -> Derivation:
     """Write a computation and its gradients down as a person would.
 
     Parameters
     ----------
-    loss : Tensor with one entry
-        What is differentiated.
+    loss : Tensor with one entry, or callable
+        What is differentiated: a computation that was recorded, or a function of arrays.
+    *args : array_like
+        Where to call the function; it is differentiated by all of them that hold floating-point
+        numbers. The derivation uses the names of its parameters and of its local variables.
     wrt : iterable of Tensor or str, optional
         By what: tensors or their names. By default every leaf that requires a gradient.
     names : mapping of str to Tensor, optional
@@ -231,7 +246,8 @@ def derive(
     >>> w = al.Tensor(np.zeros((3, 1)), requires_grad=True)
     >>> out = al.sigmoid(X @ w)
     >>> loss = al.mse(out, y, reduction="half_sum")
-    >>> print(al.derive(loss))
+    >>> derivation = al.derive(loss)
+    >>> print(derivation)
     def loss_and_gradients(X, y, w):
         # forward
         out = 1 / (1 + np.exp(-(X @ w)))           # (3, 1)
@@ -240,7 +256,17 @@ def derive(
         out_delta = (out - y) * (out * (1 - out))  # (3, 1)
         d_w = X.T @ out_delta                      # (3, 1)
         return loss, {"w": d_w}
+    >>> print(derivation.text)
+    out = σ(X w)
+    loss = ½ Σ (out − y)²
+    δout = (out − y) ⊙ (out ⊙ (1 − out))
+    ∂L/∂w = Xᵀ δout
     """
+    if callable(loss) and not isinstance(loss, Tensor):
+        loss, found = _traced(loss, args)
+        names = found if names is None else names
+    elif args:
+        raise TypeError("derive takes arguments for a function only; the loss is a Tensor.")
     if not isinstance(loss, Tensor):
         raise TypeError(f"derive needs the loss as a Tensor, got {type(loss).__name__}.")
     if loss.size != 1:
@@ -257,6 +283,31 @@ def derive(
         else [graph.find(x) for x in wrt]
     )
     return _Writer(graph, nodes).derivation()
+
+
+def _traced(f: Callable[..., Any], args: tuple[ArrayLike, ...]) -> tuple[Any, Mapping[str, Tensor]]:
+    """Call a function on Tensors; return its result, and the tensors among its local variables."""
+    try:
+        bound = inspect.signature(f).bind(*args)
+    except TypeError as error:
+        raise TypeError(f"derive cannot call the function: {error}.") from None
+    inputs = {
+        name: Tensor(value, np.asarray(value).dtype.kind == "f", name=name)
+        for name, value in bound.arguments.items()
+    }
+    variables: dict[str, Any] = {}
+
+    def watch(frame: FrameType, event: str, _: Any) -> None:
+        if event == "return" and frame.f_code is getattr(f, "__code__", None):
+            variables.update(frame.f_locals)
+
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        result = f(**inputs)
+    finally:
+        sys.setprofile(before)
+    return result, names_in(variables)
 
 
 class _Writer:
@@ -396,12 +447,12 @@ class _Writer:
     def _subject(self, node: Node) -> str:
         """Return what to call a delta after: the result, or the named activation of it."""
         seen = node
-        while seen.name is None:
+        while (name := self.expressions[seen.id].name) is None:
             after = self.graph.consumers(seen)
             if len(after) != 1 or after[0].shape != node.shape:
-                return self.expressions[node.id].name or node.label
+                return node.label
             seen = after[0]
-        return seen.name
+        return name
 
 
 def _reads(primitive: Primitive | None, reader: Node, node: Node) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 
 from autograd_lite import numpy_api, ops
 from autograd_lite.array_methods import ArrayMethods
-from autograd_lite.notation import PRODUCT, Notation, Written, call, infix
+from autograd_lite.notation import PRODUCT, Choice, Notation, Written, call, infix
 from autograd_lite.primitive import Primitive
 
 _numbers = itertools.count()
@@ -243,7 +243,9 @@ def walk(roots: tuple[Expression, ...]) -> Iterator[Expression]:
             waiting += [(x, False) for x in reversed(expression.operands)]
 
 
-def notation_of(expression: Expression) -> tuple[Any, dict[str, Any], list[str]]:
+def notation_of(
+    expression: Expression,
+) -> tuple[Notation | Choice, dict[str, Any], list[str]]:
     """Return how an operation is written, its defaults, and the names of its operands."""
     operation = expression.operation
     if isinstance(operation, Primitive):
