@@ -331,7 +331,7 @@ def test_result_with_several_entries_needs_a_cotangent():
     y = leaf([1.0, 2.0], name="y")
     with pytest.raises(
         GradientError,
-        match=r"backward from tensor 'y' of shape \(2,\) needs a gradient of that shape: only a "
+        match=r"backward from tensor 'y' needs a gradient of its shape \(2,\): only a "
         r"single number can start from 1. Reduce it first, e.g. t.sum\(\).backward\(\)",
     ):
         y.backward()
