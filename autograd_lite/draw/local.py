@@ -80,21 +80,7 @@ def local(graph: Graph, node: Node, i: int, g: NDArray[Any]) -> Local:
         factor = _run(graph, node, i, one) if _multiplies(graph, node, i, g) else None
     except Exception:  # noqa: BLE001  (anybody's rule: if it needs arrays, it has no formula)
         return Local(None, None)
-    return Local(_readable(graph, node, i, named, rule), factor)
-
-
-def _readable(graph: Graph, node: Node, i: int, g: Any, rule: Any) -> Any:
-    """Write the product of a vector and a matrix as people do, without axes put in and out."""
-    from autograd_lite.derive.expression import Expression
-
-    if node.primitive is not ops.matmul:
-        return rule
-    a, b = (Expression(x.value, name=x.id) for x in graph.operands(node))
-    if (a.ndim, b.ndim) != (1, 2):
-        return rule
-    better = b @ g if i == 0 else a[:, None] * g
-    same = better.shape == rule.shape and np.allclose(better.value, rule.value, equal_nan=True)
-    return better if same else rule
+    return Local(rule, factor)
 
 
 def _run(graph: Graph, node: Node, i: int, g: Any) -> Any:
