@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    from models import report
+    from models import page, report
 
     console = Console(highlight=False)
     if options.mistake is not None:
@@ -96,6 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report.show(run, report.write_files(run, options.out), console)
         runs.append(run)
     console.print(report.summary(runs))
+    index = page.write_index(runs, options.out)
+    console.print(f"All of it on one page: {index}", soft_wrap=True)
     failed = [run for run in runs if run.problems]
     for run in failed:
         for problem in run.problems:

@@ -74,7 +74,7 @@ def write_files(run: Run, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     picture = draw(run.graph, title=f"{run.experiment.title}, first step")
     stem = folder / run.experiment.name
-    files = [picture.save(stem.with_suffix(suffix)) for suffix in (".svg", ".png")]
+    files = [picture.save(stem.with_suffix(suffix)) for suffix in (".svg", ".png", ".html")]
     if len(run.losses) > 1:
         files.append(_plot(run, stem.with_name(f"{stem.name}-loss.png")))
     return files
@@ -109,7 +109,7 @@ def _facts(facts: Sequence[Fact], articles_seed: bool) -> Table:
     for fact in facts:
         judged = articles_seed or not fact.seeded
         mark = (GOOD if fact.ok else BAD) if judged else "[dim]other seed[/]"
-        table.add_row(fact.what, _number(fact.article), _number(fact.ours, fact.decimals), mark)
+        table.add_row(fact.what, number(fact.article), number(fact.ours, fact.decimals), mark)
     return table
 
 
@@ -187,13 +187,13 @@ def comparison_table(comparison: Comparison) -> Table:
     return table
 
 
-def _number(value: Any, decimals: int | None = None) -> str:
+def number(value: Any, decimals: int | None = None) -> str:
     """Write a number, or several, as an article would print them."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     array = np.asarray(value, dtype=float)
     if array.size > 6:
-        head, last = _number(array[:2], decimals), _number(array[-1], decimals)
+        head, last = number(array[:2], decimals), number(array[-1], decimals)
         return f"{head.rstrip(']')}, …, {last}]"
     listed = array if decimals is None else np.round(array, decimals)
     texts = [repr(x).removesuffix(".0") for x in listed.ravel().tolist()]

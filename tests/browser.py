@@ -128,7 +128,8 @@ class Browser:
         for event in self.events:
             if event.get("method") == "Network.requestWillBeSent":
                 url = event["params"]["request"]["url"]
-                if not url.startswith(("file:", "about:")) or event["params"]["type"] != "Document":
+                page = event["params"]["type"] == "Document" and url.startswith(("file:", "about:"))
+                if not page and not url.startswith("data:"):
                     found.append(event)
         return found
 
