@@ -9,7 +9,9 @@ from browser import Browser
 
 import autograd_lite as al
 from autograd_lite.draw.html import page
+from autograd_lite.draw.story import Story
 from autograd_lite.draw.sweep import sweep
+from autograd_lite.primitive import REGISTRY
 from models import NETWORKS
 
 HOSTILE = [
@@ -59,6 +61,28 @@ def test_the_gradients_of_all_nodes_are_those_of_backward(name):
     for node in graph:
         if node.requires_grad:
             np.testing.assert_allclose(found.arrived[node.id], node.grad, rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_every_operation_has_its_story_and_its_true_gradients(name):
+    primitive = REGISTRY[name]
+    rng = np.random.default_rng(0)
+    for shapes, parameters in primitive.examples or [(((2, 3),) * len(primitive.operands), {})]:
+        values = [al.Tensor(rng.uniform(0.2, 0.8, s), requires_grad=True) for s in shapes]
+        y = primitive(*values, **parameters)
+        if not y.requires_grad:
+            continue
+        scene = al.draw(y).scene
+        story = Story(scene, sweep(scene.graph))
+        y.backward(np.ones(y.shape))
+        for value in values:
+            if value.grad is not None:
+                arrived = story.sweep.arrived[scene.graph.find(value).id]
+                np.testing.assert_allclose(arrived, value.grad, rtol=1e-12)
+        words = [step["caption"] for step in story.steps]
+        words += [p.get("text", "") for s in story.steps for line in s["lines"] for p in line]
+        assert not [text for text in words if "\ue000" in text or "np.log" in text]
+        assert max(map(len, words)) < 300
 
 
 def test_making_a_page_leaves_every_gradient_and_hook_alone():

@@ -138,7 +138,8 @@ def written(expression: Any, leaf: Callable[[str, Any], Written]) -> Written:
         else:
             notation, _, names = notation_of(part)
             text = notation.python(dict(zip(names, operands, strict=True)), {}, {})
-            text = Written(text.text, SUM)
+            short = text.text.removeprefix("np.")
+            text = Written(short, SUM if short == text.text else ATOM)  # Infix, or a call.
         texts[part.number] = text
     whole = texts[expression.number]
     return whole._replace(text=whole.text.removeprefix("1 × "))  # A one that only shapes.

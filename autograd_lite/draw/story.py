@@ -27,7 +27,7 @@ from autograd_lite.notation import ATOM, PRODUCT, SUM, Written
 
 Pieces = list[dict[str, Any]]
 Step = dict[str, Any]
-LONGEST = 60  # Of a formula in a sentence.
+LONGEST, LONGEST_RULE = 60, 100  # Of a formula in a sentence, and on a line of its own.
 LARGEST_SHOWN = 36  # Entries of an array that stands in a formula; of a larger one, the shape does.
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
@@ -224,6 +224,9 @@ class Story:
             return self.scene.called.get(name) or Written("…")
 
         shown = self._whole(rule, None, leaf)
+        if len(shown) > LONGEST_RULE:
+            times = f"{self.partial(node)} × local derivative"
+            shown = times if rule.factor is not None else f"rule of {node.label}"
         part = " (a part)" if self.total[operand.id] > 1 else ""
         return text(f"{self.partial(operand)}{part} = {shown}")
 
@@ -234,7 +237,10 @@ class Story:
         slots = _Slots()
         if rule.is_one:
             return []
-        if rule.factor is not None and np.size(g) > 1:
+        long = len(rule.text(self.scene.called)) > LONGEST_RULE
+        if long and rule.factor is None:
+            return [*text("= "), *number(part, grad=True)]
+        if rule.factor is not None and (long or np.size(g) > 1):
             shown = f"{slots.put(g, grad=True).text} × {slots.put(rule.value).text}"
         else:
             shown = self._whole(rule, g, lambda name, x: slots.put(x, grad=name == GRADIENT))
