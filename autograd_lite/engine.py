@@ -180,8 +180,11 @@ def fit(gx: Any, value: Any, node: Tensor) -> Any:
             )
         gx = asarray(gx)
     shape = value.shape
-    if gx.shape != shape:
-        extra = gx.ndim - len(shape)
+    extra = gx.ndim - len(shape)
+    if extra > 0 and gx.shape[extra:] == shape:  # Axes in front, as of a bias: the usual case.
+        one = gx.size == value.size
+        gx = gx.reshape(shape) if one else gx.sum(axis=tuple(range(extra)))
+    elif gx.shape != shape:
         stretched = tuple(
             i for i in range(gx.ndim) if i < extra or (shape[i - extra] == 1 != gx.shape[i])
         )
