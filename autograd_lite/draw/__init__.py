@@ -48,8 +48,7 @@ def draw(
         What values are called. Others go by `Tensor.name`, or else by the caller's local variable;
         a bare array by that of the caller's array with the same entries.
     show, rankdir : iterable of {"shape", "value", "grad", "local"}; {"LR", "TB"}
-        What boxes show below the name, and local derivatives on the arrows (not by default); left
-        to right, or top to bottom.
+        What boxes show, and arrows (local derivatives); left to right, or top to bottom.
     legend, title : bool; str, optional
         Whether the looks of the boxes are explained; what stands above.
     max_nodes : int
@@ -58,8 +57,7 @@ def draw(
     Returns
     -------
     Drawing
-        Shows itself in Jupyter; ``.save("picture.svg")`` writes it (also .png, .pdf, .dot,
-        .html, .mmd, .txt, .json).
+        Shows itself in Jupyter; ``.save("picture.svg")`` writes it; `Drawing.save` has the formats.
 
     Examples
     --------
@@ -75,8 +73,7 @@ def draw(
     tensors, arrays = called.split(names)
     local_tensors, local_arrays = called.from_frame(sys._getframe(1), taken=names or ())
     graph = t if isinstance(t, Graph) else Graph(_roots(t), local_tensors)
-    names_by_node = called.by_node(graph, tensors, arrays, local_arrays)
-    return picture(scene(graph, names_by_node, options))
+    return picture(scene(graph, called.by_node(graph, tensors, arrays, local_arrays), options))
 
 
 def make_dot(
