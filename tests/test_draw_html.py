@@ -137,6 +137,20 @@ def test_the_rule_is_shown_in_symbols_and_with_its_numbers():
     ]
 
 
+def test_a_sentence_is_true_where_an_operand_is_used_twice_or_summed():
+    w = al.Tensor([1.0, 2.0], requires_grad=True)
+    total = (w + w).sum()
+    captions = [step["caption"] for step in data_of(al.draw(total).html())["steps"]]
+    assert captions[-4:-1] == [
+        "Backward: total changes by as much as an entry of w + w does, so its gradient goes back "
+        "to w + w unchanged.",
+        "Backward: through this one use, w + w changes by as much as w does, so its gradient goes "
+        "back to w unchanged. It is the first of 2 parts, because w is used 2 times.",
+        "Backward: through this one use, w + w changes by as much as w does, so its gradient goes "
+        "back to w unchanged. It is the last of 2 parts; together they are the gradient of w.",
+    ]
+
+
 def test_a_rule_that_needs_arrays_has_no_formula_but_its_numbers():
     @al.primitive(x=lambda g, y, x: np.asarray(g, dtype=float) * 3)
     def odd(x):

@@ -174,9 +174,12 @@ class Story:
         to, by = self.name(operand), rule.text(self.scene.called)
         if rule.factor is not None:
             if rule.is_one:
+                twice = node.operands.count(operand.id) > 1
+                use = "through this one use, " if twice else ""
+                entry = "an entry of " if operand.shape != node.shape else ""
                 return (
-                    f"{self.name(node)} changes by as much as {to} does, so its gradient goes "
-                    f"back to {to} unchanged."
+                    f"{use}{self.name(node)} changes by as much as {entry}{to} does, so its "
+                    f"gradient goes back to {to} unchanged."
                 )
             return (
                 f"the gradient of {self.name(node)}, times the local derivative "
