@@ -60,7 +60,7 @@ def two_layers(x: Array, y: Array, w1: Array, w2: Array) -> Run:
 
 
 def per_sample(x: Array, y: Array, w1: Array, b1: Array, w2: Array, b2: Array, rate: float) -> Run:
-    samples = itertools.cycle([(a[None], b) for a, b in zip(x, y, strict=True)])
+    samples = itertools.cycle(list(zip(x, y, strict=True)))
 
     def loss(w1: Any, b1: Any, w2: Any, b2: Any) -> Any:
         row, target = next(samples)

@@ -69,9 +69,7 @@ def per_sample(
     rate: float,
     train: Trainer = _eagerly,
 ) -> Run:
-    samples = itertools.cycle(
-        [(jnp.asarray(a[None]), jnp.asarray(b)) for a, b in zip(x, y, strict=True)]
-    )
+    samples = itertools.cycle([(jnp.asarray(a), jnp.asarray(b)) for a, b in zip(x, y, strict=True)])
 
     def loss(p: Any, x: Any, y: Any) -> Any:
         w1, b1, w2, b2 = p

@@ -59,7 +59,7 @@ def two_layers(x: Array, y: Array, w1: Array, w2: Array) -> Run:
 
 
 def per_sample(x: Array, y: Array, w1: Array, b1: Array, w2: Array, b2: Array, rate: float) -> Run:
-    samples = itertools.cycle([(a[None], b) for a, b in zip(x, y, strict=True)])
+    samples = itertools.cycle(list(zip(x, y, strict=True)))
     parameters = _parameters(w1, b1, w2, b2)
     v1, c1, v2, c2 = parameters
 

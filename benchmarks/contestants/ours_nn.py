@@ -48,9 +48,7 @@ def two_layers(x: Array, y: Array, w1: Array, w2: Array) -> Run:
 
 
 def per_sample(x: Array, y: Array, w1: Array, b1: Array, w2: Array, b2: Array, rate: float) -> Run:
-    samples = itertools.cycle(
-        [(al.Tensor(a), al.Tensor([b])) for a, b in zip(x, y, strict=True)]
-    )
+    samples = itertools.cycle([(al.Tensor(a), al.Tensor([b])) for a, b in zip(x, y, strict=True)])
     net = nn.Sequential(nn.Linear(2, 2), nn.Sigmoid(), nn.Linear(2, 1), nn.Sigmoid())
     parameters = _load(net, w1, b1, w2, b2)
     criterion, optimiser = nn.MSE(), optim.SGD(parameters, lr=rate)
