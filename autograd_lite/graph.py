@@ -81,8 +81,9 @@ class Graph(Sequence[Node]):
     ----------
     outputs : Tensor or iterable of Tensor
         What was computed.
-    names : mapping of str to Tensor, optional
-        Names for tensors that have none of their own (`Tensor.name` comes first).
+    names : mapping of str to Tensor or ndarray, optional
+        Names for tensors that have none of their own (`Tensor.name` comes first), and for bare
+        arrays: one is called after the only array here that is equal to it.
 
     Attributes
     ----------
@@ -104,7 +105,9 @@ class Graph(Sequence[Node]):
     """
 
     def __init__(
-        self, outputs: Tensor | Iterable[Tensor], names: Mapping[str, Tensor] | None = None
+        self,
+        outputs: Tensor | Iterable[Tensor],
+        names: Mapping[str, Tensor | NDArray[Any]] | None = None,
     ) -> None:
         roots = [outputs] if isinstance(outputs, Tensor) else list(outputs)
         for root in roots:
@@ -113,6 +116,9 @@ class Graph(Sequence[Node]):
         if not roots:
             raise ValueError("Graph needs at least one Tensor, got none.")
         called = {id(tensor): name for name, tensor in (names or {}).items()}
+        self._arrays = {
+            name: value for name, value in (names or {}).items() if isinstance(value, np.ndarray)
+        }
         self._by_id: dict[str, Node] = {}
         self._node_of: dict[tuple[int, int], str] = {}
         for tensor, value in _in_order(roots):
@@ -130,7 +136,8 @@ class Graph(Sequence[Node]):
                 continue
             key = (0, id(operand_value))
             if key not in self._node_of or not isinstance(operand_value, np.ndarray):
-                self._node_of[key] = self._put("constant", None, operand_value)
+                name = self._array_name(operand_value)
+                self._node_of[key] = self._put("constant", name, operand_value)
             operands.append(self._node_of[key])
         leaf: Kind = "parameter" if tensor._requires_grad else "input"
         kind: Kind = "operation" if tensor._primitive else leaf
@@ -160,6 +167,13 @@ class Graph(Sequence[Node]):
             tensor=tensor,
         )
         return identifier
+
+    def _array_name(self, value: Any) -> str | None:
+        """Return the name of the array that a bare operand was copied from, if only one can be."""
+        if not np.ndim(value):
+            return None
+        same = [n for n, x in self._arrays.items() if np.array_equal(x, value, equal_nan=False)]
+        return same[0] if len(same) == 1 else None
 
     def __len__(self) -> int:
         return len(self.nodes)
@@ -335,6 +349,15 @@ def names_in(where: FrameType | Mapping[str, Any] | None) -> dict[str, Tensor]:
                 taken.add(id(x))
                 found[text] = x
     return found
+
+
+def arrays_in(where: FrameType | None) -> dict[str, NDArray[Any]]:
+    """Return the arrays that the local variables of a frame are bound to."""
+    return {
+        name: value
+        for name, value in (where.f_locals if where is not None else {}).items()
+        if isinstance(value, np.ndarray) and not name.startswith("_") and name.isidentifier()
+    }
 
 
 def _key(tensor: Tensor, value: Any) -> tuple[int, int]:

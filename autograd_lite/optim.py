@@ -58,6 +58,7 @@ class SGD:
                 raise ValueError(
                     f"SGD needs leaf tensors with requires_grad=True, got {p!r} at position {i}."
                 )
+        self.params = list(dict.fromkeys(self.params))  # One of two layers moves once.
         if not (math.isfinite(lr) and lr >= 0):
             raise ValueError(f"SGD needs a finite learning rate of 0 or more, got lr={lr!r}.")
         self.lr = lr

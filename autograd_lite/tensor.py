@@ -279,9 +279,9 @@ class Tensor(ArrayMethods):
         if gradient is None:
             if data.size != 1:
                 raise GradientError(
-                    f"backward from {self._label()} needs a gradient of its shape {self.shape}: only a "
-                    f"single number can start from 1. Reduce it first, e.g. t.sum().backward(), or "
-                    f"pass backward(gradient)."
+                    f"backward from {self._label()} needs a gradient of its shape "
+                    f"{self.shape}: only a single number can start from 1. Reduce it first, e.g. "
+                    f"t.sum().backward(), or pass backward(gradient)."
                 )
             return np.ones_like(data)[()]
         if not isinstance(gradient, Tensor):

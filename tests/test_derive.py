@@ -82,11 +82,29 @@ def test_the_function_computes_anew_for_other_numbers():
 
 def test_tracebacks_show_the_derived_line():
     derivation = al.derive(network())
-    wrong = dict(derivation.arguments, syn1=np.ones((3, 1)))
-    with pytest.raises(ValueError, match="matmul") as caught:
+    wrong = dict(derivation.arguments, syn1=np.full((4, 1), None))
+    with pytest.raises(TypeError) as caught:
         derivation.function(**wrong)
     shown = "".join(traceback.format_exception(caught.value))
     assert "l2 = 1 / (1 + np.exp(-(l1 @ syn1)))" in shown
+
+
+def test_the_function_refuses_other_sizes_which_stand_in_it_as_numbers():
+    derivation = al.derive(network())
+    with pytest.raises(ValueError, match=r"is for X of shape \(4, 3\), got \(2, 3\)"):
+        derivation.function(**dict(derivation.arguments, X=np.ones((2, 3))))
+
+
+def test_tensors_of_one_name_are_told_apart():
+    a, b = (al.Tensor(value, requires_grad=True, name="w") for value in (1.0, 2.0))
+    assert al.derive(a * b * b, names={}).evaluate() == {"w": 4.0, "w_2": 4.0}
+
+
+def test_bare_arrays_have_the_names_of_the_callers_arrays():
+    inputs, targets = np.arange(6.0).reshape(2, 3), np.ones((2, 1))
+    w = al.Tensor(np.ones((3, 1)), requires_grad=True)
+    derivation = al.derive(al.mse(inputs @ w, targets))
+    assert list(derivation.arguments) == ["inputs", "targets", "w"]
 
 
 def test_what_is_written_is_simplified():

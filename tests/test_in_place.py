@@ -9,6 +9,7 @@ import pytest
 
 import autograd_lite as al
 from autograd_lite import GradientError, Tensor
+from autograd_lite.primitive import REGISTRY
 
 
 def leaf(value, **kwargs):
@@ -157,6 +158,15 @@ def test_tensor_stays_the_same_object():
     assert same.tolist() == [5.0, 3.0]
 
 
+def test_constant_that_became_a_result_was_a_constant_before():
+    t, x = Tensor([1.0, 2.0]), leaf([3.0, 4.0])
+    before = (t * x).sum()
+    t[0] = x[1]
+    (before + t.sum()).backward()
+    assert x.grad.tolist() == [1.0, 3.0]
+    assert t._past[0].grad is None  # Its rule was not even called.
+
+
 def test_hooks_and_retained_gradients_belong_to_the_value_they_were_asked_for():
     x, seen = leaf([1.0, 2.0]), []
     t = x * 1.0
@@ -270,3 +280,28 @@ def test_versions_are_freed_at_once():
         assert all(reference() is None for reference in references)
     finally:
         gc.enable()
+
+
+def test_an_operation_from_outside_cannot_write_into_what_is_recorded():
+    @al.primitive(x=lambda g, y, x: np.multiply(g, 0, out=g))
+    def careless(x):
+        return x * 1
+
+    @al.primitive(x=lambda g, y, x: g)
+    def doubling(x):
+        x *= 2
+        return x
+
+    try:
+        x = al.Tensor([2.0], requires_grad=True)
+        with pytest.raises(ValueError, match="read-only"):
+            doubling(x)
+        mine = np.ones(2)
+        with pytest.raises(ValueError, match="read-only"):
+            doubling(mine)
+        with pytest.raises(ValueError, match="read-only"):
+            (careless(x) + x).sum().backward()
+        assert x.item() == 2.0
+        np.testing.assert_array_equal(mine, 1.0)
+    finally:
+        del REGISTRY["careless"], REGISTRY["doubling"]

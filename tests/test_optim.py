@@ -33,6 +33,13 @@ def test_parameters_keep_their_dtype():
     assert w.dtype == np.float32
 
 
+def test_a_parameter_that_is_listed_twice_moves_once():
+    w = al.Tensor(1.0, requires_grad=True)
+    w.backward()
+    optim.SGD([w, w], lr=0.25).step()
+    assert w.item() == 0.75
+
+
 def test_a_parameter_without_a_gradient_stays_and_zero_grad_forgets_all():
     used, unused = (al.Tensor(1.0, requires_grad=True) for _ in range(2))
     optimiser = optim.SGD(iter([used, unused]), lr=0.5)

@@ -26,7 +26,7 @@ from autograd_lite.derive.expression import Expression, as_expression, walk
 from autograd_lite.derive.proof import Proof, prove
 from autograd_lite.derive.writing import latex_name, text_name, write
 from autograd_lite.engine import GradientError
-from autograd_lite.graph import Graph, Node, names_in
+from autograd_lite.graph import Graph, Node, arrays_in, names_in
 from autograd_lite.primitive import Primitive
 from autograd_lite.tensor import Tensor
 
@@ -147,9 +147,37 @@ class Derivation:
         """All steps as plain text: ``∂L/∂w = Xᵀ δz``."""
         return "\n".join(line.text for line in (*self.forward, *self.backward))
 
+    def function(self, *args: ArrayLike, **kwargs: ArrayLike) -> tuple[Any, dict[str, Any]]:
+        """Call the function that `code` defines; tracebacks show its lines.
+
+        Parameters
+        ----------
+        *args, **kwargs : array_like
+            The `arguments`, with other values and the same shapes: sizes may stand in the code as
+            numbers.
+
+        Returns
+        -------
+        loss : number
+        gradients : dict of str to array
+
+        Raises
+        ------
+        ValueError
+            If a shape differs from the one that was derived for.
+        """
+        given = inspect.signature(self._compiled).bind(*args, **kwargs).arguments
+        for name, value in given.items():
+            want = np.shape(self.arguments[name])
+            if np.shape(value) != want:
+                raise ValueError(
+                    f"This derivation is for {name} of shape {want}, got {np.shape(value)}. Derive "
+                    f"it anew for other sizes: they may stand in the code as numbers."
+                )
+        return self._compiled(**given)
+
     @cached_property
-    def function(self) -> Callable[..., tuple[Any, dict[str, Any]]]:
-        """The function that `code` defines: it takes `arguments`, and tracebacks show its lines."""
+    def _compiled(self) -> Callable[..., tuple[Any, dict[str, Any]]]:
         filename = f"<derivation {id(self):#x}>"
         lines = self.code.splitlines(keepends=True)
         linecache.cache[filename] = (len(self.code), None, lines, filename)
@@ -209,7 +237,7 @@ def derive(
     loss: Tensor | Callable[..., Any],
     *args: ArrayLike,
     wrt: Iterable[Tensor | str] | None = None,
-    names: Mapping[str, Tensor] | None = None,
+    names: Mapping[str, Any] | None = None,
 ) -> Derivation:
     """Write a computation and its gradients down as a person would.
 
@@ -222,8 +250,9 @@ def derive(
         numbers. The derivation uses the names of its parameters and of its local variables.
     wrt : iterable of Tensor or str, optional
         By what: tensors or their names. By default every leaf that requires a gradient.
-    names : mapping of str to Tensor, optional
-        Names for tensors that have none of their own; by default the caller's local variables.
+    names : mapping of str to Tensor or ndarray, optional
+        Names for tensors and bare arrays that have none of their own; by default the caller's
+        local variables.
 
     Returns
     -------
@@ -276,7 +305,10 @@ def derive(
             "derive: the loss is not computed from anything that requires a gradient. Create the "
             "parameters with Tensor(..., requires_grad=True)."
         )
-    graph = Graph(loss, names_in(sys._getframe(1)) if names is None else names)
+    if names is None:
+        caller = sys._getframe(1)
+        names = {**names_in(caller), **arrays_in(caller)}
+    graph = Graph(loss, names)
     nodes = (
         [node for node in graph if node.kind == "parameter"]
         if wrt is None
@@ -411,7 +443,12 @@ class _Writer:
                 f"derive: no gradient flows to {', '.join(node.label for node in missing)}; "
                 f"create them with requires_grad=True."
             )
-        return {(node.name or node.label): found[node.id] for node in self.wrt}
+        names = [node.name or node.label for node in self.wrt]
+        # Tensors of one name are told apart as their lines are: w, w_2.
+        return {
+            name if names.count(name) == 1 else found[node.id].removeprefix("d_"): found[node.id]
+            for name, node in zip(names, self.wrt, strict=True)
+        }
 
     def _push(self, node: Node, g: Expression, arrived: dict[str, Expression]) -> None:
         """Apply the rules of one node."""

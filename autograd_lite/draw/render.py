@@ -22,6 +22,9 @@ from autograd_lite.draw.metrics import FAMILY, FONTS, covers
 PROGRAM = Path(__file__).with_name("layout.py")
 FIX = 'python -m pip install --upgrade --force-reinstall "pygraphviz>=2"'
 
+LONGEST = 120
+"""How many seconds a layout may take."""
+
 WITHOUT = ".dot, .json, .mmd and .txt need no layout."
 
 _FONTS = """<?xml version="1.0"?>
@@ -49,20 +52,28 @@ def render(dot: str, kind: str) -> bytes:
     Raises
     ------
     LayoutError
-        With the command that mends it, if pygraphviz is missing or broken.
+        With the command that mends it, if pygraphviz is missing or broken; or if the layout takes
+        longer than `LONGEST`.
     """
     site = _site()
     with tempfile.TemporaryDirectory(prefix="autograd_lite-") as folder:
         environment = os.environ | {"FONTCONFIG_FILE": _font_configuration(dot, Path(folder))}
         environment.pop("GVBINDIR", None)  # Plugins of another Graphviz would not fit.
         picture = Path(folder, "picture")
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", str(PROGRAM), site, str(picture), kind],
-            input=dot.encode(),
-            capture_output=True,
-            env=environment,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [sys.executable, "-I", "-S", str(PROGRAM), site, str(picture), kind],
+                input=dot.encode(),
+                capture_output=True,
+                env=environment,
+                check=False,
+                timeout=LONGEST,
+            )
+        except subprocess.TimeoutExpired:
+            raise LayoutError(
+                f"The layout was not done after {LONGEST} s: many long arrows take very long. Draw "
+                f"less at once, e.g. draw(..., max_nodes=60). {WITHOUT}"
+            ) from None
         stderr = done.stderr.decode(errors="replace")
         # A label that Graphviz cannot read is left out, with no other sign than this.
         if done.returncode or "\nError: " in f"\n{stderr}":
