@@ -394,3 +394,28 @@ def test_json_is_json_also_with_nan(failed):
     text = al.compare(loss, {"w": right["w"] * np.nan}).to_json(indent=2)
     assert json.loads(text)["rows"][0]["by_hand"][0][0] is None
     assert "NaN" not in text
+
+
+@pytest.mark.parametrize(
+    ("operation", "point", "autodiff", "by_hand"),
+    [
+        (lambda w: al.relu(w).sum(), [0.0, 2.0], [0.0, 1.0], [1.0, 1.0]),
+        (lambda w: np.abs(w).sum(), [0.0, -3.0], [0.0, -1.0], [1.0, -1.0]),
+        (np.max, [2.0, 2.0, 1.0], [0.5, 0.5, 0.0], [1.0, 0.0, 0.0]),
+    ],
+)
+def test_at_a_kink_nobody_is_wrong(operation, point, autodiff, by_hand):
+    w = al.Tensor(point, requires_grad=True, name="w")
+    row = al.compare(operation(w), {"w": np.array(by_hand)})["w"]
+    np.testing.assert_array_equal(row.autodiff, autodiff)
+    assert row.verdict == "differ at a kink, where there is no derivative"
+    wrong = np.array(by_hand)
+    wrong[-1] += 0.5  # Where there is a derivative, a mistake is one.
+    verdict = al.compare(operation(w), {"w": wrong})["w"].verdict
+    assert verdict in ("by hand is wrong", "differ, undecided")
+
+
+def test_entries_that_are_far_off_are_not_called_rounded():
+    w = al.Tensor([1.0, 2.0, 1e6], requires_grad=True, name="w")
+    row = al.compare((w**2).sum(), {"w": np.array([2.5, 3.0, 2e6])})["w"]
+    assert "float32" not in row.finding

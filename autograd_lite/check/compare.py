@@ -19,6 +19,7 @@ from autograd_lite.check.replay import Replay
 from autograd_lite.check.report import (
     AUTODIFF,
     BOTH,
+    KINK,
     SHAPE,
     Comparison,
     DisagreementError,
@@ -230,7 +231,7 @@ def _row(
 
 def _by_hand_is_wrong(row: Row) -> bool:
     """Say whether a mistake is to be looked for by hand, and not in autodiff."""
-    return not row.ok and row.verdict not in (AUTODIFF, BOTH)
+    return not row.ok and row.verdict not in (AUTODIFF, BOTH, KINK)
 
 
 def _diagnosed(graph: Graph, rows: list[Row], targets: list[Target], lr: float | None) -> list[Row]:

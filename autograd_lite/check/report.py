@@ -20,6 +20,7 @@ HAND = "by hand is wrong"
 AUTODIFF = "autodiff is wrong"
 BOTH = "both are wrong"
 UNDECIDED = "differ, undecided"
+KINK = "differ at a kink, where there is no derivative"
 SHAPE = "shapes differ"
 
 ALONE = {HAND: "by hand", AUTODIFF: "autodiff", BOTH: "numerical"}

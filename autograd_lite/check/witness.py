@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite.check.numerical import complex_step, swept_differences, taylor_slope
-from autograd_lite.check.report import AGREE, AUTODIFF, BOTH, HAND, UNDECIDED, distance
+from autograd_lite.check.report import AGREE, AUTODIFF, BOTH, HAND, KINK, UNDECIDED, distance
 from autograd_lite.graph import Graph, Node
 
 Array = NDArray[Any]
@@ -88,6 +88,8 @@ def hear(
     by_numbers = right(autodiff)
     if agree and by_numbers:
         return AGREE, third, how, None
+    if not agree and how != "complex step" and at_kinks(loss_at, value, hand, autodiff, rtol, atol):
+        return KINK, third, how, None
     slopes = taylor_slopes(loss_at, value, hand, autodiff)
     if agree:
         # Differences can be noisy; the order of the remainder tells whether it is them.
@@ -99,6 +101,36 @@ def hear(
     if slopes[0] > 1.7 and slopes[1] < 1.3:
         return AUTODIFF, third, "the Taylor remainder", slopes
     return UNDECIDED, third, how, slopes
+
+
+def at_kinks(
+    loss_at: Callable[[Array], Any],
+    value: Any,
+    hand: Array,
+    autodiff: Array,
+    rtol: float,
+    atol: float,
+) -> bool:
+    """Say whether the two differ only where the loss has another slope to the left and the right.
+
+    Of more than `FEWEST_ENTRIES` that differ, those that differ most are looked at.
+    """
+    value = np.asarray(value, dtype=float)
+    gap = distance(hand, autodiff)
+    differ = gap > atol + rtol * np.fmax(np.abs(hand), np.abs(autodiff))
+    most = np.argsort(-np.where(differ, gap, 0).ravel())[: min(FEWEST_ENTRIES, differ.sum())]
+    here = float(np.real(loss_at(value)))
+    for place in most:
+        index = np.unravel_index(place, value.shape)
+        step = 1e-6 * max(1.0, abs(float(value[index])))
+        slopes = []
+        for sign in (1, -1):
+            moved = value.copy()
+            moved[index] += sign * step
+            slopes.append(sign * (float(np.real(loss_at(moved))) - here) / step)
+        if not abs(slopes[0] - slopes[1]) > 1e-3 * max(map(abs, slopes)):
+            return False
+    return True
 
 
 def taylor_slopes(
