@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,8 +61,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"no network {', '.join(unknown)}; there are {', '.join(NETWORKS)}")
     if options.seed is not None and not 0 <= options.seed < 2**32:
         parser.error(f"--seed must be from 0 to 4294967295, got {options.seed}")
-    if options.out.exists() and not options.out.is_dir():
-        parser.error(f"--out must be a folder, but {options.out} is a file")
+    if not options.list and options.mistake is None:
+        try:  # Now, so that nothing is trained in vain.
+            options.out.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=options.out).close()
+        except OSError as error:
+            parser.error(f"--out must be a folder that can be written to: {error}")
     return options
 
 

@@ -226,7 +226,8 @@ def test_the_command_breaks_a_formula_and_names_the_mistake(capsys, monkeypatch)
         (["two-layer"], "no network two-layer; there are one-weight"),
         (["--seed", "-1"], "--seed must be from 0 to 4294967295, got -1"),
         (["--seed", "one"], "invalid int value"),
-        (["--out", __file__], "must be a folder"),
+        (["--out", __file__], "must be a folder that can be written to"),
+        (["--out", "/proc/none"], "must be a folder that can be written to"),
     ],
 )
 def test_wrong_usage_is_explained(arguments, message, capsys):
