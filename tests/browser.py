@@ -2,6 +2,7 @@
 
 import base64
 import itertools
+import contextlib
 import json
 import shutil
 import subprocess
@@ -67,6 +68,15 @@ class Browser:
                 assert "error" not in answer, answer
                 return answer["result"]
             self.events.append(answer)
+
+    def wait(self, condition):
+        """Wait until something holds in the page, through a change of pages."""
+        for _ in range(200):
+            with contextlib.suppress(AssertionError):  # No page, while one follows another.
+                if self.js(condition):
+                    return
+            time.sleep(0.05)
+        raise AssertionError(f"never came to hold: {condition}")
 
     def open(self, path, width=1280, height=800, dark=False, reduced=False, hash=""):
         """Load a file in a window of some size, and wait until it has run."""

@@ -41,9 +41,7 @@ def test_a_browser_shows_it_and_the_pages_that_it_links_to(folder):
         assert browser.complaints == []
         browser.js("document.querySelector('#one-weight .step').scrollIntoView()")
         browser.click("#one-weight .step")
-        for _ in range(200):
-            if browser.js("document.getElementById('scrub')?.max"):
-                break
+        browser.wait("document.getElementById('scrub')?.max")
         assert browser.js("document.title") == "One weight, 5 → 42, first step"
     finally:
         browser.close()
