@@ -1,8 +1,8 @@
 """Drives a headless Chromium over the DevTools protocol; skips where there is none."""
 
 import base64
-import itertools
 import contextlib
+import itertools
 import json
 import shutil
 import subprocess
