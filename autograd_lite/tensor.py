@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from autograd_lite import numpy_api, ops
 from autograd_lite.array_methods import ArrayMethods
 from autograd_lite.engine import GradientError, enable_grad, state, sweep
-from autograd_lite.primitive import Primitive
+from autograd_lite.primitive import BY_NUMPY_FUNCTION, Primitive
 
 _next_birth = itertools.count().__next__
 _NUMBERS = (float, int, bool)
@@ -487,6 +487,8 @@ class Tensor(ArrayMethods):
         return np.array(self.data, dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method == "__call__" and not kwargs and ufunc in BY_NUMPY_FUNCTION:  # The usual case.
+            return record(BY_NUMPY_FUNCTION[ufunc], inputs)
         return numpy_api.call_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(
