@@ -195,9 +195,10 @@ def _show_rich(report: Report, console: Any) -> None:
         # With so little padding, the ratios fit into 80 columns.
         table = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for i, cells in enumerate(zip(*rows, strict=True)):
-            # Headings and targets may be wrapped, numbers and verdicts may not.
-            least = 0 if cells[0] == "target" else max(map(len, cells[1:]))
-            table.add_column(cells[0], justify="right" if i else "left", min_width=least)
+            heading = cells[0].replace(" ", "\n")
+            # Where the terminal is narrow, the text of a target is wrapped, and nothing else.
+            fixed = bool(i) or rows[0][0] != "target"
+            table.add_column(heading, justify="right" if i else "left", no_wrap=fixed)
         for row in rows[1:]:
             table.add_row(*row, style=colours.get(row[-1]))
         console.print(table)
