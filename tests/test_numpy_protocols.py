@@ -98,6 +98,7 @@ VARIANTS = [
     lambda np, t, m, v: np.swapaxes(t, axis1=1, axis2=2),
     lambda np, t, m, v: np.moveaxis(t, 0, -1),
     lambda np, t, m, v: np.moveaxis(t, [0, -1], [2, 0]),
+    lambda np, t, m, v: np.moveaxis(t, [0, 1], [1, 0]),
     lambda np, t, m, v: np.expand_dims(t, 1),
     lambda np, t, m, v: np.expand_dims(t, axis=(0, -1)),
     lambda np, t, m, v: np.squeeze(np.expand_dims(t, 0), 0),
