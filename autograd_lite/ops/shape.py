@@ -59,10 +59,10 @@ def transpose(x: Any, *, axes: Any = None) -> Any:
 )
 def broadcast_to(x: Any, *, shape: Any) -> Any:
     """Stretch to a shape by NumPy's broadcasting rules."""
-    if np.prod(shape) > 100_000:  # A view: to write so many takes longer than to make one.
-        return np.broadcast_to(x, shape)
     # Five times as fast on small arrays as np.broadcast_to, and BLAS can use the result.
     stretched = np.empty(shape, x.dtype)
+    if stretched.size > 100_000:  # A view: to write so many takes longer than to make one.
+        return np.broadcast_to(x, shape)
     stretched[...] = x
     return stretched
 
