@@ -58,6 +58,7 @@ def _right(g: Any, a: Any, b: Any) -> Any:
         example((0, 3), (3, 4)),
         example((2, 0), (0, 4)),
         example((5, 2, 0), (0, 4)),
+        example((3, 3), (3, 3)),
     ),
 )
 def matmul(a: Any, b: Any) -> Any:
