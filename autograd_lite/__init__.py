@@ -13,13 +13,15 @@ from autograd_lite.check import (
 from autograd_lite.derive import Derivation, derive
 from autograd_lite.draw import Drawing, draw, draw_dot, make_dot
 from autograd_lite.engine import GradientError, enable_grad, is_grad_enabled, no_grad
-from autograd_lite.graph import Graph, Node
+from autograd_lite.graph import Call, Graph, Node
 from autograd_lite.ops.neural import log_softmax, logsumexp, mse, relu, sigmoid, softmax, softplus
 from autograd_lite.primitive import Primitive, PrimitiveDefinitionError, primitive
+from autograd_lite.source import Source, record_source
 from autograd_lite.tensor import Tensor
 from autograd_lite.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
+    "Call",
     "Comparison",
     "Derivation",
     "Diagnosis",
@@ -31,6 +33,7 @@ __all__ = [
     "Node",
     "Primitive",
     "PrimitiveDefinitionError",
+    "Source",
     "Tensor",
     "check_grads",
     "compare",
@@ -53,6 +56,7 @@ __all__ = [
     "no_grad",
     "optim",
     "primitive",
+    "record_source",
     "relu",
     "sigmoid",
     "softmax",

@@ -24,10 +24,39 @@ if TYPE_CHECKING:
 class _State(threading.local):
     """What holds for one thread; a new thread starts from these values."""
 
-    recording = True
+    recording: Any = True
+    """False, True, or the watches of a block that records: an operation asks one question."""
+
+    watching: tuple[Watch, ...] = ()
 
 
 state = _State()
+
+
+class Watch(ContextDecorator):
+    """Look on while a block records and sweeps, in the current thread; what a subclass sees."""
+
+    def __init__(self) -> None:
+        self._before: list[tuple[Any, tuple[Watch, ...]]] = []
+
+    def __enter__(self) -> Self:
+        self._before.append((state.recording, state.watching))
+        state.watching = (*state.watching, self)
+        if state.recording:
+            state.recording = state.watching
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        state.recording, state.watching = self._before.pop()
+
+    def _recreate_cm(self) -> Self:
+        return type(self)()  # A decorated function may recurse, and run in many threads.
+
+    def recorded(self, result: Tensor) -> None:
+        """See a result that has just been recorded."""
+
+    def swept(self, node: Tensor, i: int, cotangent: Any) -> None:
+        """See what the sweep sends from a node to its operand `i`."""
 
 
 class _Recording(ContextDecorator):
@@ -36,11 +65,11 @@ class _Recording(ContextDecorator):
     _value: bool
 
     def __init__(self) -> None:
-        self._before: list[bool] = []
+        self._before: list[Any] = []
 
     def __enter__(self) -> Self:
         self._before.append(state.recording)
-        state.recording = self._value
+        state.recording = self._value and (state.watching or True)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -74,7 +103,7 @@ class enable_grad(_Recording):  # noqa: N801
 
 def is_grad_enabled() -> bool:
     """Say whether operations are being recorded in this thread."""
-    return state.recording
+    return bool(state.recording)
 
 
 class GradientError(RuntimeError):
@@ -107,6 +136,7 @@ def sweep(
     # Births are unique, so a heap of negated births with a table beside it never compares nodes.
     waiting = [-root._birth]
     arrived: dict[int, tuple[Tensor, Any]] = {waiting[0]: (root, cotangent)}
+    watching = state.watching
     while waiting:
         key = heappop(waiting)
         node, g = arrived.pop(key)
@@ -136,6 +166,8 @@ def sweep(
                 kind is ndarray and (gx.shape != value.shape or gx.dtype is not value.dtype)
             ):
                 gx = fit(gx, value, node)
+            for watch in watching:
+                watch.swept(node, i, gx)
             before = arrived.get(birth)
             if before is None:
                 arrived[birth] = (x, gx)

@@ -5,6 +5,7 @@ Pictures, tables, formulas and printed code all read a `Graph`, and nothing else
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
@@ -15,9 +16,32 @@ from numpy.typing import NDArray
 
 from autograd_lite.notation import Written
 from autograd_lite.primitive import Primitive
-from autograd_lite.tensor import Tensor
+from autograd_lite.source import Source
+from autograd_lite.tensor import ModuleCall, Tensor
 
 Kind = Literal["input", "parameter", "constant", "operation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a module, in which values of a computation were made.
+
+    Attributes
+    ----------
+    path : str
+        Where the module stands in the outermost one: ``hidden``; empty for that itself.
+    kind : str
+        The name of its class.
+    number : int
+        0 for the first call in the computation, 1 for the next one.
+    parameters : int or None
+        How many numbers the module learns; None if it is gone.
+    """
+
+    path: str
+    kind: str
+    number: int
+    parameters: int | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +70,10 @@ class Node:
         Whether a gradient flows to it.
     tensor : Tensor or None
         The tensor that it shows.
+    source : Source or None
+        The line of the user's code that made it, if that was recorded (`record_source`).
+    calls : tuple of Call
+        The calls of modules that it was made in, the outermost first.
     """
 
     id: str
@@ -58,6 +86,8 @@ class Node:
     grad: NDArray[Any] | None
     requires_grad: bool
     tensor: Tensor | None
+    source: Source | None = None
+    calls: tuple[Call, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -121,7 +151,9 @@ class Graph(Sequence[Node]):
         }
         self._by_id: dict[str, Node] = {}
         self._node_of: dict[tuple[int, int], str] = {}
-        for tensor, value in _in_order(roots):
+        ordered = _in_order(roots)
+        self._calls = _calls([tensor for tensor, _ in ordered])
+        for tensor, value in ordered:
             self._add(tensor, value, called)
         self.nodes = tuple(self._by_id.values())
         self.outputs = tuple(self._by_id[self._node_of[_key(t, t._data)]] for t in roots)
@@ -165,6 +197,8 @@ class Graph(Sequence[Node]):
             grad=grad,
             requires_grad=tensor is not None and tensor._requires_grad,
             tensor=tensor,
+            source=getattr(tensor, "_source", None),
+            calls=self._calls.get(tensor, ()) if tensor is not None else (),
         )
         return identifier
 
@@ -384,3 +418,38 @@ def _in_order(roots: Iterable[Tensor]) -> list[tuple[Tensor, Any]]:
                 found[_key(x, value)] = (x, value)
                 waiting.append(x)
     return sorted(found.values(), key=lambda pair: pair[0]._birth)
+
+
+def _calls(tensors: Sequence[Tensor]) -> dict[Tensor, tuple[Call, ...]]:
+    """Find the calls of modules that tensors were made in.
+
+    What a call returned was computed in it from what is older than the call. So the tensors made
+    in it are those behind its result that are younger than it.
+    """
+    made: list[tuple[ModuleCall, Tensor]] = []
+    for tensor in tensors:
+        call: ModuleCall | None = getattr(tensor, "_call", None)
+        while call is not None:
+            made.append((call, tensor))
+            call = call.inner
+    found: dict[Tensor, tuple[Call, ...]] = {}
+    described: dict[tuple[int, int], Call] = {}  # A call may have returned several tensors.
+    numbers: Counter[tuple[str, str]] = Counter()
+    for call, result in sorted(made, key=lambda pair: pair[0].since):  # The outermost first.
+        key = (id(call.module), call.since)
+        if key not in described:
+            module = call.module()
+            count = None if module is None else sum(x.size for x in module.parameters())
+            described[key] = Call(call.path, call.kind, numbers[call.path, call.kind], count)
+            numbers[call.path, call.kind] += 1
+        waiting = [result]
+        seen = {result}
+        while waiting:
+            tensor = waiting.pop()
+            if described[key] not in found.get(tensor, ()):
+                found[tensor] = (*found.get(tensor, ()), described[key])
+            for x in _operands(tensor):
+                if x is not None and x._birth > call.since and x not in seen:
+                    seen.add(x)
+                    waiting.append(x)
+    return found

@@ -6,8 +6,9 @@ import bisect
 import itertools
 import operator
 import threading
+import weakref
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -17,8 +18,33 @@ from autograd_lite.array_methods import ArrayMethods
 from autograd_lite.engine import GradientError, enable_grad, state, sweep
 from autograd_lite.primitive import BY_NUMPY_FUNCTION, Primitive
 
-_next_birth = itertools.count().__next__
+next_birth = itertools.count().__next__
 _NUMBERS = (float, int, bool)
+_UNSET = ("_source", "_call")
+
+
+class ModuleCall(NamedTuple):
+    """One call of a module, kept by the tensors that it returned.
+
+    Attributes
+    ----------
+    module : weakref
+        The module, as long as it is there: a tensor that held it could be held by it in turn.
+    path : str
+        Where the module stands in the outermost one that was built with it; empty for that itself.
+    kind : str
+        The name of its class.
+    since : int
+        The birth from which on tensors were made in the call.
+    inner : ModuleCall or None
+        The call, inside this one, that returned the same tensor.
+    """
+
+    module: weakref.ref[Any]
+    path: str
+    kind: str
+    since: int
+    inner: ModuleCall | None
 
 
 class Tensor(ArrayMethods):
@@ -60,6 +86,7 @@ class Tensor(ArrayMethods):
     __slots__ = (
         "__weakref__",
         "_birth",
+        "_call",
         "_data",
         "_grad",
         "_operands",
@@ -67,6 +94,7 @@ class Tensor(ArrayMethods):
         "_past",
         "_primitive",
         "_requires_grad",
+        "_source",
         "_taps",
         "_values",
         "name",
@@ -83,6 +111,9 @@ class Tensor(ArrayMethods):
     _grad: Any  # An array, or a Tensor once somebody has seen it.
     _taps: _Taps | None  # What looks at the cotangent as it passes: hooks, retain_grad.
     _past: list[Tensor] | None  # Versions of this tensor before each `t[i] = v`, oldest first.
+    # Set where there is something to say, so that they cost nothing elsewhere:
+    _source: tuple[str, int]  # File and line of the user's code, under `record_source`.
+    _call: ModuleCall  # The call of a module that returned this tensor.
 
     def __init__(
         self,
@@ -184,7 +215,7 @@ class Tensor(ArrayMethods):
                 f"{self._label()}. Write Tensor(data, requires_grad=True, dtype=float)."
             )
         if wanted and not self._requires_grad:
-            self._birth = _next_birth()  # What used it as a constant goes on doing so.
+            self._birth = next_birth()  # What used it as a constant goes on doing so.
         self._requires_grad = bool(wanted)
 
     @property
@@ -356,6 +387,9 @@ class Tensor(ArrayMethods):
         for slot in ("_birth", "_operands", "_parameters", "_primitive", "_taps"):
             setattr(old, slot, getattr(self, slot))
         old._requires_grad, old._values, old._grad = self._requires_grad, self._values, self._grad
+        for slot in _UNSET:
+            if hasattr(self, slot):
+                setattr(old, slot, getattr(self, slot))
         new = record(primitive, (old, old if other is self else other), parameters or None)
         if new.shape != self.shape or not np.can_cast(new.dtype, self.dtype, "same_kind"):
             raise ValueError(
@@ -375,6 +409,11 @@ class Tensor(ArrayMethods):
             self._birth, self._primitive, self._requires_grad = new._birth, new._primitive, True
             self._operands, self._values = new._operands, new._values
             self._parameters, self._taps, self._grad = new._parameters, None, None
+            for slot in _UNSET:
+                if hasattr(self, slot):
+                    delattr(self, slot)
+                if hasattr(new, slot):
+                    setattr(self, slot, getattr(new, slot))
         return self
 
     def _version_before(self, birth: int) -> Tensor | None:
@@ -655,12 +694,16 @@ def record(
     except (ValueError, TypeError, IndexError) as error:
         raise _explained(error, primitive, values, parameters) from None
     result = _fill(_new(Tensor), data)
-    if state.recording:
+    recording = state.recording
+    if recording:
         for x in tensors:
             if x is not None and x._requires_grad:
                 result._primitive, result._parameters = primitive, parameters
                 result._operands, result._values = tensors, values
                 result._requires_grad = True
+                if recording is not True:
+                    for watch in recording:
+                        watch.recorded(result)
                 break
     return result
 
@@ -682,13 +725,16 @@ def _record_binary(primitive: Primitive, a: Any, b: Any) -> Tensor:
         raise _explained(error, primitive, (x, z), None) from None
     result = _new(Tensor)
     result._data = data
-    result._birth = _next_birth()
+    result._birth = next_birth()
     result._grad = result._taps = result._past = result.name = result._parameters = None
-    if needs and state.recording:
+    if needs and (recording := state.recording):
         result._requires_grad = True
         result._primitive = primitive
         result._operands = (a, b)
         result._values = (x, z)
+        if recording is not True:
+            for watch in recording:
+                watch.recorded(result)
     else:
         result._requires_grad = False
         result._primitive = None
@@ -702,7 +748,7 @@ _new = object.__new__
 def _fill(tensor: Tensor, data: Any) -> Tensor:
     """Set every slot as for a leaf that requires no gradient."""
     tensor._data = data
-    tensor._birth = _next_birth()
+    tensor._birth = next_birth()
     tensor._requires_grad = False
     tensor._primitive = None
     tensor._operands = tensor._values = ()

@@ -1,11 +1,14 @@
 """The graph as an object: order, names, values, recomputation."""
 
+import gc
 import sys
+import weakref
 
 import numpy as np
 import pytest
 
 import autograd_lite as al
+from autograd_lite import nn
 from autograd_lite.graph import names_in, write
 
 
@@ -147,3 +150,100 @@ def test_mistakes_are_named():
         al.Graph([1.0])
     with pytest.raises(ValueError, match="at least one Tensor"):
         al.Graph([])
+
+
+# ------------------------------------------------------------ where a value was made
+
+
+class Net(nn.Module):
+    def __init__(self):
+        rng = np.random.default_rng(0)
+        self.hidden = nn.Linear(2, 3, rng=rng)
+        self.cell = nn.Linear(3, 3, bias=False, rng=rng)
+
+    def forward(self, x):
+        h = np.tanh(self.hidden(x))
+        return self.cell(self.cell(h)), h
+
+
+def test_calls_of_modules_are_known_from_the_outermost_inwards():
+    net = Net()
+    out, h = net(np.ones((4, 2)))
+    graph = al.Graph(out.sum(), names={"h": h})
+    (net_call, cell) = graph[-2].calls
+    assert (net_call.path, net_call.kind, net_call.parameters) == ("", "Net", 18)
+    assert (cell.path, cell.kind, cell.number, cell.parameters) == ("cell", "Linear", 1, 9)
+    assert graph[-3].calls[1].number == 0  # The first of two calls of one module.
+    assert [call.path for call in graph.find("h").calls] == [""]
+    assert graph[-1].calls == graph.find("hidden.weight").calls == ()
+
+
+def test_calls_outlive_the_module():
+    out, _ = Net()(np.ones((4, 2)))
+    assert [(call.kind, call.parameters) for call in al.Graph(out)[-1].calls] == [
+        ("Net", None),
+        ("Linear", None),
+    ]
+
+
+def test_result_that_a_module_keeps_is_freed_at_once():
+    class Keeps(nn.Module):
+        def __init__(self):
+            self.w = al.Tensor(1.0, requires_grad=True)
+
+        def forward(self, x):
+            self.last = self.w * x
+            return self.last
+
+    gc.disable()
+    try:
+        module = Keeps()
+        module(2.0)
+        kept = weakref.ref(module)
+        del module
+        assert kept() is None
+    finally:
+        gc.enable()
+
+
+def test_module_that_returns_what_it_was_given_made_nothing():
+    t = al.Tensor(1.0, requires_grad=True) * 2.0
+    nn.Sequential()(t)
+    assert al.Graph(t)[-1].calls == ()
+
+
+def test_source_is_recorded_where_asked_for():
+    w = al.Tensor(2.0, requires_grad=True)
+    before = w * w
+    with al.record_source():
+        inside = before * w
+        with al.no_grad(), al.enable_grad():
+            nested = inside + 1.0
+        gradient = al.grad(lambda x: x * nested)(1.0)
+    after = nested * w
+    sources = [node.source for node in al.Graph(after) if node.primitive]
+    assert [source and source.text for source in sources] == [
+        None,
+        "inside = before * w",
+        "nested = inside + 1.0",
+        None,
+    ]
+    assert str(sources[1]).startswith("test_graph.py:")
+    assert gradient.item() == 9.0
+
+
+def test_source_follows_what_is_changed_in_place():
+    w = al.Tensor([1.0, 2.0], requires_grad=True)
+    with al.record_source():
+        t = w * 2.0
+        t[0] = 5.0
+    sources = [node.source.text for node in al.Graph(t) if node.primitive]
+    assert sources == ["t = w * 2.0", "t[0] = 5.0"]
+
+
+def test_source_can_be_recorded_by_a_decorator():
+    @al.record_source()
+    def f(w):
+        return w * w
+
+    assert al.Graph(f(al.Tensor(2.0, requires_grad=True)))[-1].source.text == "return w * w"

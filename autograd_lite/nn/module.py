@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from autograd_lite.tensor import Tensor
+from autograd_lite.tensor import ModuleCall, Tensor, next_birth
 
 
 class _NamesItsTensors(type):
@@ -20,6 +21,8 @@ class _NamesItsTensors(type):
             # A name that the path ends in was given here, for a part; any other is the user's.
             if tensor.name is None or path.endswith(f".{tensor.name}"):
                 tensor.name = path
+        for path, part in _modules(module, ""):
+            part._path = path
         return module
 
 
@@ -56,6 +59,7 @@ class Module(metaclass=_NamesItsTensors):
     """
 
     training = True
+    _path = ""  # In the outermost module that was built with it.
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output; what a subclass defines."""
@@ -65,7 +69,23 @@ class Module(metaclass=_NamesItsTensors):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output: ``module(x)`` is ``module.forward(x)``."""
-        return self.forward(*args, **kwargs)
+        since = next_birth()
+        result = self.forward(*args, **kwargs)
+        if isinstance(result, Tensor):
+            self._returned(result, since)
+        elif isinstance(result, dict | list | tuple):
+            for part in result.values() if isinstance(result, dict) else result:
+                if isinstance(part, Tensor):
+                    self._returned(part, since)
+        return result
+
+    def _returned(self, result: Tensor, since: int) -> None:
+        """Let a result remember the call that it was made in, for pictures."""
+        if result._primitive is not None and result._birth > since:
+            inner = getattr(result, "_call", None)
+            result._call = ModuleCall(
+                weakref.ref(self), self._path, type(self).__name__, since, inner
+            )
 
     def named_parameters(self) -> list[tuple[str, Tensor]]:
         """Return path and tensor of every parameter, in the order of definition.

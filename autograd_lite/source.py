@@ -1,0 +1,69 @@
+"""Where in the user's code an operation was recorded."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from autograd_lite.engine import Watch
+from autograd_lite.tensor import Tensor
+
+_HERE = str(Path(__file__).parent) + "/"
+
+
+class Source(NamedTuple):
+    """A line of the user's code.
+
+    Attributes
+    ----------
+    file : str
+        Its path, or what Python calls a cell of a notebook.
+    line : int
+        Counted from 1.
+    """
+
+    file: str
+    line: int
+
+    @property
+    def text(self) -> str:
+        """The code on that line, without its indentation; empty if it cannot be read."""
+        return linecache.getline(self.file, self.line).strip()
+
+    def __str__(self) -> str:
+        return f"{Path(self.file).name}:{self.line}"
+
+
+def caller() -> Source | None:
+    """Return the line that is being run, in the innermost frame that is not of this package."""
+    frame = sys._getframe(1)
+    while frame.f_code.co_filename.startswith(_HERE):
+        if frame.f_back is None:
+            return None
+        frame = frame.f_back
+    return Source(frame.f_code.co_filename, frame.f_lineno)
+
+
+class record_source(Watch):  # noqa: N801  (lower case like the function it is used as)
+    """Remember for every operation the line of the user's code, as a context or a decorator.
+
+    Pictures, derivations and `Graph` then say where a value comes from. It is not done by default,
+    since to look for the line takes about as long as to record the operation.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> w = al.Tensor(3.0, requires_grad=True, name="w")
+    >>> with al.record_source():
+    ...     y = w * w
+    >>> al.Graph(y, names={}).find(y).source.line
+    2
+    """
+
+    def recorded(self, result: Tensor) -> None:
+        """Note the line."""
+        source = caller()
+        if source is not None:
+            result._source = source
