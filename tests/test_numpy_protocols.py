@@ -8,7 +8,7 @@ import pytest
 from oracles import cases
 
 from autograd_lite import Tensor
-from autograd_lite.numpy_api import COMPOSED, REDUCTIONS
+from autograd_lite.numpy_api.table import COMPOSED, REDUCTIONS
 
 CASES = cases()
 
