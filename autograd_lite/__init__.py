@@ -1,6 +1,7 @@
 """Reverse-mode automatic differentiation on NumPy that shows its work."""
 
 from autograd_lite import nn, optim
+from autograd_lite.calls import Call
 from autograd_lite.check import (
     Comparison,
     Diagnosis,
@@ -13,7 +14,7 @@ from autograd_lite.check import (
 from autograd_lite.derive import Derivation, derive
 from autograd_lite.draw import Drawing, draw, draw_dot, make_dot
 from autograd_lite.engine import GradientError, enable_grad, is_grad_enabled, no_grad
-from autograd_lite.graph import Call, Graph, Node
+from autograd_lite.graph import Graph, Node
 from autograd_lite.ops.neural import log_softmax, logsumexp, mse, relu, sigmoid, softmax, softplus
 from autograd_lite.primitive import Primitive, PrimitiveDefinitionError, primitive
 from autograd_lite.source import Source, record_source

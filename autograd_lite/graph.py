@@ -5,7 +5,6 @@ Pictures, tables, formulas and printed code all read a `Graph`, and nothing else
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
@@ -14,34 +13,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_lite.calls import Call, calls, operands
 from autograd_lite.notation import Written
 from autograd_lite.primitive import Primitive
 from autograd_lite.source import Source
-from autograd_lite.tensor import ModuleCall, Tensor
+from autograd_lite.tensor import Tensor
 
 Kind = Literal["input", "parameter", "constant", "operation"]
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of a module, in which values of a computation were made.
-
-    Attributes
-    ----------
-    path : str
-        Where the module stands in the outermost one: ``hidden``; empty for that itself.
-    kind : str
-        The name of its class.
-    number : int
-        0 for the first call in the computation, 1 for the next one.
-    parameters : int or None
-        How many numbers the module learns; None if it is gone.
-    """
-
-    path: str
-    kind: str
-    number: int
-    parameters: int | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,7 +130,7 @@ class Graph(Sequence[Node]):
         self._by_id: dict[str, Node] = {}
         self._node_of: dict[tuple[int, int], str] = {}
         ordered = _in_order(roots)
-        self._calls = _calls([tensor for tensor, _ in ordered])
+        self._calls, self._held = calls([tensor for tensor, _ in ordered])
         for tensor, value in ordered:
             self._add(tensor, value, called)
         self.nodes = tuple(self._by_id.values())
@@ -161,20 +139,20 @@ class Graph(Sequence[Node]):
 
     def _add(self, tensor: Tensor, value: Any, called: Mapping[int, str]) -> None:
         """Append the node of a tensor, after nodes for its bare operands."""
-        operands = []
-        for x, operand_value in zip(_operands(tensor), tensor._values, strict=True):
+        used = []
+        for x, operand_value in zip(operands(tensor), tensor._values, strict=True):
             if x is not None:
-                operands.append(self._node_of[_key(x, operand_value)])
+                used.append(self._node_of[_key(x, operand_value)])
                 continue
             key = (0, id(operand_value))
             if key not in self._node_of or not isinstance(operand_value, np.ndarray):
                 name = self._array_name(operand_value)
                 self._node_of[key] = self._put("constant", name, operand_value)
-            operands.append(self._node_of[key])
+            used.append(self._node_of[key])
         leaf: Kind = "parameter" if tensor._requires_grad else "input"
         kind: Kind = "operation" if tensor._primitive else leaf
         name = tensor.name or called.get(id(tensor))
-        self._node_of[_key(tensor, value)] = self._put(kind, name, value, tensor, tuple(operands))
+        self._node_of[_key(tensor, value)] = self._put(kind, name, value, tensor, tuple(used))
 
     def _put(
         self,
@@ -231,6 +209,30 @@ class Graph(Sequence[Node]):
                 for identifier in dict.fromkeys(other.operands):
                     self._consumers[identifier].append(other)
         return tuple(self._consumers[node.id])
+
+    def home(self, node: Node) -> tuple[Call, ...]:
+        """Return the calls of modules that a value belongs to, the outermost first.
+
+        A result belongs where it was made; a leaf to the innermost call that holds it and alone
+        uses it.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> net = al.nn.Sequential(al.nn.Linear(2, 1), al.nn.Tanh())
+        >>> graph = al.Graph(net(al.Tensor([[1.0, 2.0]])), names={})
+        >>> [call.kind for call in graph.home(graph.find("0.weight"))]
+        ['Sequential', 'Linear']
+        """
+        if node.primitive is not None:
+            return node.calls
+        users = [user.calls for user in self.consumers(node)]
+        common = users[0] if users else ()
+        for calls_of_user in users[1:]:
+            common = tuple(a for a, b in zip(common, calls_of_user, strict=False) if a == b)
+        while common and node.tensor is not None and node.tensor not in self._held[common[-1]]:
+            common = common[:-1]
+        return common
 
     def find(self, what: str | Tensor) -> Node:
         """Return the node of a tensor, or the one with a name.
@@ -399,57 +401,14 @@ def _key(tensor: Tensor, value: Any) -> tuple[int, int]:
     return id(tensor), id(value) if tensor._primitive is None else 0
 
 
-def _operands(tensor: Tensor) -> tuple[Tensor | None, ...]:
-    """Return the operands of a tensor, in the versions that it used."""
-    return tuple(
-        x._version_before(tensor._birth) if x is not None and x._birth > tensor._birth else x
-        for x in tensor._operands
-    )
-
-
 def _in_order(roots: Iterable[Tensor]) -> list[tuple[Tensor, Any]]:
     """Return all tensors behind the roots, with the values that were used, in order of birth."""
     found = {_key(root, root._data): (root, root._data) for root in roots}
     waiting = [root for root, _ in found.values()]
     while waiting:
         tensor = waiting.pop()
-        for x, value in zip(_operands(tensor), tensor._values, strict=True):
+        for x, value in zip(operands(tensor), tensor._values, strict=True):
             if x is not None and _key(x, value) not in found:
                 found[_key(x, value)] = (x, value)
                 waiting.append(x)
     return sorted(found.values(), key=lambda pair: pair[0]._birth)
-
-
-def _calls(tensors: Sequence[Tensor]) -> dict[Tensor, tuple[Call, ...]]:
-    """Find the calls of modules that tensors were made in.
-
-    What a call returned was computed in it from what is older than the call. So the tensors made
-    in it are those behind its result that are younger than it.
-    """
-    made: list[tuple[ModuleCall, Tensor]] = []
-    for tensor in tensors:
-        call: ModuleCall | None = getattr(tensor, "_call", None)
-        while call is not None:
-            made.append((call, tensor))
-            call = call.inner
-    found: dict[Tensor, tuple[Call, ...]] = {}
-    described: dict[tuple[int, int], Call] = {}  # A call may have returned several tensors.
-    numbers: Counter[tuple[str, str]] = Counter()
-    for call, result in sorted(made, key=lambda pair: pair[0].since):  # The outermost first.
-        key = (id(call.module), call.since)
-        if key not in described:
-            module = call.module()
-            count = None if module is None else sum(x.size for x in module.parameters())
-            described[key] = Call(call.path, call.kind, numbers[call.path, call.kind], count)
-            numbers[call.path, call.kind] += 1
-        waiting = [result]
-        seen = {result}
-        while waiting:
-            tensor = waiting.pop()
-            if described[key] not in found.get(tensor, ()):
-                found[tensor] = (*found.get(tensor, ()), described[key])
-            for x in _operands(tensor):
-                if x is not None and x._birth > call.since and x not in seen:
-                    seen.add(x)
-                    waiting.append(x)
-    return found

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from autograd_lite.draw import names as called
 from autograd_lite.draw.dot import picture
 from autograd_lite.draw.drawing import FORMATS, Drawing
+from autograd_lite.draw.planning import Folding
 from autograd_lite.draw.scene import Options, scene
 from autograd_lite.graph import Graph, names_in
 from autograd_lite.tensor import Tensor
 
 __all__ = ["Drawing", "draw", "draw_dot", "make_dot"]
 
-SHOW = ("shape", "value", "grad")
+SHOW = ("shape", "dtype", "value", "grad")
 PARTS = (*SHOW, "local")
 DIRECTIONS = ("LR", "TB")
 LEAST_NODES = 5
@@ -32,6 +33,9 @@ def draw(
     rankdir: str = "LR",
     legend: bool = True,
     title: str | None = None,
+    depth: int | None = None,
+    collapse: str | Iterable[str] = (),
+    roll: bool | None = None,
     max_nodes: int = 400,
 ) -> Drawing:
     """Draw how a tensor was computed, with the numbers in it.
@@ -47,7 +51,7 @@ def draw(
     names : mapping of str to Tensor or array, optional
         What values are called. Others go by `Tensor.name`, or else by the caller's local variable;
         a bare array by that of the caller's array with the same entries.
-    show, rankdir : iterable of {"shape", "value", "grad", "local"}; {"LR", "TB"}
+    show, rankdir : iterable of {"shape", "dtype", "value", "grad", "local"}; {"LR", "TB"}
         What boxes show, and arrows (local derivatives); left to right, or top to bottom.
     legend, title : bool; str, optional
         Whether the looks of the boxes are explained; what stands above.
@@ -69,7 +73,7 @@ def draw(
     x × w       scalar · float64
     x × w − 42  scalar · float64
     """
-    options = _options(show, rankdir, legend, title, max_nodes)
+    options = _options(show, rankdir, legend, title, _folding(depth, collapse, roll, max_nodes))
     tensors, arrays = called.split(names)
     local_tensors, local_arrays = called.from_frame(sys._getframe(1), taken=names or ())
     graph = t if isinstance(t, Graph) else Graph(_roots(t), local_tensors)
@@ -138,7 +142,7 @@ def _roots(t: Any) -> list[Tensor]:
     return roots
 
 
-def _options(show: Any, rankdir: Any, legend: Any, title: Any, max_nodes: Any) -> Options:
+def _options(show: Any, rankdir: Any, legend: Any, title: Any, folding: Folding) -> Options:
     """Check the arguments that choose what a picture shows."""
     wanted = [show] if isinstance(show, str) or not isinstance(show, Iterable) else list(show)
     for part in wanted:
@@ -151,9 +155,25 @@ def _options(show: Any, rankdir: Any, legend: Any, title: Any, max_nodes: Any) -
         )
     if title is not None and not isinstance(title, str):
         raise TypeError(f"title is text or None; got {type(title).__name__}.")
+    return Options(tuple(p for p in PARTS if p in wanted), rankdir, bool(legend), title, folding)
+
+
+def _folding(depth: Any, collapse: Any, roll: Any, max_nodes: Any) -> Folding:
+    """Check the arguments that choose what a picture folds."""
+    if depth is not None and (not isinstance(depth, int) or isinstance(depth, bool) or depth < 0):
+        raise ValueError(f"depth is how many levels of modules are open: 0, 1, …; got {depth!r}.")
+    patterns = (collapse,) if isinstance(collapse, str) else tuple(collapse)
+    for pattern in patterns:
+        if not isinstance(pattern, str):
+            raise TypeError(
+                f"collapse takes paths and classes of modules, as in ['hidden', 'Linear']; got "
+                f"{type(pattern).__name__}."
+            )
+    if roll not in (None, True, False):
+        raise ValueError(f"roll is True, False or None (where it saves room); got {roll!r}.")
     if not isinstance(max_nodes, int) or isinstance(max_nodes, bool) or max_nodes < LEAST_NODES:
         raise ValueError(f"max_nodes is a whole number from {LEAST_NODES} up; got {max_nodes!r}.")
-    return Options(tuple(p for p in PARTS if p in wanted), rankdir, bool(legend), title, max_nodes)
+    return Folding(depth, patterns, roll, max_nodes)
 
 
 def _listed(choices: Iterable[str]) -> str:

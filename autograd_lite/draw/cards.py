@@ -36,31 +36,45 @@ def card(node: Node, role: Role, name: str, formula: str, show: Collection[str])
     look = LOOKS[role]
     heading = _heading(look, name, formula or ("" if name else role))
     rows = [row(cell(heading.html, CELLPADDING=5, WIDTH=math.ceil(heading.width) + 2 * SIDE))]
-    if "shape" in show:
-        rows.append(row(cell(words(shape_and_type(node), QUIET, SMALL), CELLPADDING=2)))
+    return framed(look, *rows, *_below(node, heading.width, show))
+
+
+def fold_card(fold: Fold, show: Collection[str]) -> str:
+    """Write the box of several values; of a module, with what it returned."""
+    look = LOOKS["fold"]
+    first, second = fold.heading
+    if not fold.calls:
+        rows = [row(cell(words(first, look.ink, bold=True), CELLPADDING=6))]
+        others = second.split(", ") if second else []
+        rows += [row(cell(words(f"and {text}", QUIET, SMALL), CELLPADDING=2)) for text in others]
+        return framed(look, *rows)
+    inside = f"{len(fold.nodes):,} values inside"
+    small = [text for text in (second, "equal to the one before" if fold.more else "") if text]
+    widest = max(width_of(first, TEXT, bold=True), *(width_of(x, SMALL) for x in (*small, inside)))
+    rows = [row(cell(words(first, look.ink, bold=True), CELLPADDING=5))]
+    rows += [row(cell(words(text, QUIET, SMALL), CELLPADDING=2)) for text in small]
+    rows.append(
+        row(cell(words(inside, QUIET, SMALL), CELLPADDING=2, WIDTH=round(widest) + 2 * SIDE))
+    )
+    return framed(look, *rows, *_below(fold.result, widest, show, "output "))
+
+
+def _below(node: Node, width: float, show: Collection[str], what: str = "") -> list[str]:
+    """Write what stands below a heading: shape and type, numbers, gradient."""
+    kind = described(node, show)
+    kind = kind and what + kind
+    rows = [row(cell(words(kind, QUIET, SMALL), CELLPADDING=2))] if kind else []
     body = _body(node, show)
     if body is None:
-        rows.append(gap(3))
-    else:
-        shape = width_of(shape_and_type(node), SMALL) if "shape" in show else 0
-        widest = max(heading.width, shape)
-        rows += ["<HR/>", row(cell(body.within(widest).html, CELLPADDING=6))]
-    return framed(look, *rows)
-
-
-def fold_card(fold: Fold) -> str:
-    """Write the box of several values."""
-    look = LOOKS["fold"]
-    first, *others = fold.contents
-    rows = [row(cell(words(f"… {first}", look.ink, bold=True), CELLPADDING=6))]
-    rows += [row(cell(words(f"and {text}", QUIET, SMALL), CELLPADDING=2)) for text in others]
-    return framed(look, *rows)
+        return [*rows, gap(3)]
+    widest = max(width, width_of(kind, SMALL))
+    return [*rows, "<HR/>", row(cell(body.within(widest).html, CELLPADDING=6))]
 
 
 def summary(box: Box, name: str, formula: str) -> tuple[str, str]:
     """Describe a box in a line of text: what it is, and its shape."""
     if isinstance(box, Fold):
-        return box.title, ""
+        return box.title, shape_and_type(box.result) if box.calls else ""
     return " = ".join(filter(None, (name, formula))), shape_and_type(box)
 
 
@@ -110,11 +124,15 @@ def _heading(look: Look, name: str, formula: str) -> Block:
 
 def shape_and_type(node: Node) -> str:
     """Write shape and type: ``3×4 · float64``."""
-    dtype = np.asarray(node.value).dtype
-    if not node.shape:
-        return f"scalar · {dtype}"
+    return described(node, ("shape", "dtype"))
+
+
+def described(node: Node, show: Collection[str]) -> str:
+    """Write shape and type, as far as they are shown."""
     lengths = [f"{length:,}" for length in node.shape]
-    return f"{'×'.join(lengths) if len(lengths) > 1 else f'length {lengths[0]}'} · {dtype}"
+    shape = "×".join(lengths) if len(lengths) != 1 else f"length {lengths[0]}"
+    parts = {"shape": shape or "scalar", "dtype": str(np.asarray(node.value).dtype)}
+    return " · ".join(text for part, text in parts.items() if part in show)
 
 
 def _body(node: Node, show: Collection[str]) -> Block | None:

@@ -20,43 +20,87 @@ from autograd_lite.draw.blocks import (
     table,
     words,
 )
+from autograd_lite.draw.clusters import Cluster
 from autograd_lite.draw.drawing import Drawing
-from autograd_lite.draw.fold import Fold, Plan
+from autograd_lite.draw.fold import Box, Fold, Plan
 from autograd_lite.draw.formulas import cut, is_inline, printable
 from autograd_lite.draw.local import local
 from autograd_lite.draw.metrics import width_of
 from autograd_lite.draw.scene import Options, Scene
-from autograd_lite.draw.style import FONT, GRADIENT, LEGEND, LINE, QUIET, SMALL, TEXT, Role
+from autograd_lite.draw.style import (
+    FONT,
+    FRAMED,
+    GRADIENT,
+    LEGEND,
+    LINE,
+    PAPER,
+    QUIET,
+    RIM,
+    SMALL,
+    TEXT,
+    Role,
+)
 from autograd_lite.draw.sweep import sends
 from autograd_lite.graph import Graph, Node, write
 
 LONGEST_TOOLTIP, LONGEST_LOCAL = 300, 32
 MOST_LOCAL = 16  # Entries of a local derivative that stand on an arrow.
 ON_ARROWS = "on an arrow: what happens to the gradient g of the result on its way back"
-GRAPH = {"bgcolor": "white", "fontname": FONT, "pad": "0.1", "nodesep": "0.3", "ranksep": "0.4"}
+FRAME = {
+    "peripheries": "1",
+    "margin": "12",
+    "labelloc": "t",
+    "labeljust": "l",
+    "style": "rounded,filled",
+    "color": RIM,
+    "fillcolor": FRAMED,
+    "class": "module",
+}
+GRAPH = {"bgcolor": PAPER, "fontname": FONT, "pad": "0.1", "nodesep": "0.3", "ranksep": "0.4"}
 
 
 def picture(scene: Scene) -> Drawing:
     """Write a computation as DOT text."""
-    options, names = scene.options, scene.names
+    options = scene.options
     dot = _digraph(options)
     below = {"peripheries": "0", "margin": "0"}
     if options.legend:
         below |= _legend(set(scene.roles.values()), _remarks(scene.plan, options))
-    listing = []
+    boxes = {box.id: _box(scene, box) for box in scene.plan.boxes}
+    framed = {key for cluster in scene.plan.clusters for key in cluster.members}
     with dot.subgraph(name="cluster_values", graph_attr=below) as body:
-        for box in scene.plan.boxes:
-            role, name, formula = scene.heading(box)
-            if isinstance(box, Fold):
-                label, hint = cards.fold_card(box), _fold_tooltip(box)
-            else:
-                label = cards.card(box, role, name, formula, options.show)
-                hint = _tooltip(scene.graph, box, names)
-            body.node(box.id, f"<{label}>", tooltip=_plain(hint), _attributes={"class": role})
-            listing.append(cards.summary(box, name, formula))
+        _fill(body, [key for key in boxes if key not in framed], scene.plan.clusters, boxes)
         for start, end in scene.plan.edges():
             body.edge(start, end, **_local(scene, start, end))
+    listing = (cards.summary(box, *scene.heading(box)[1:]) for box in scene.plan.boxes)
     return Drawing(dot.source, scene.subject, tuple(listing), scene)
+
+
+def _box(scene: Scene, box: Box) -> dict[str, Any]:
+    """Return what makes a node of a box."""
+    role, name, formula = scene.heading(box)
+    if isinstance(box, Fold):
+        label, hint = cards.fold_card(box, scene.options.show), _fold_tooltip(box)
+    else:
+        label = cards.card(box, role, name, formula, scene.options.show)
+        hint = _tooltip(scene.graph, box, scene.names)
+    return {"label": f"<{label}>", "tooltip": _plain(hint), "_attributes": {"class": role}}
+
+
+def _fill(
+    body: Any, keys: Sequence[str], clusters: Sequence[Cluster], boxes: Mapping[str, dict[str, Any]]
+) -> None:
+    """Put boxes into a frame, and frames into it."""
+    for key in keys:
+        body.node(key, **boxes[key])
+    for cluster in clusters:
+        name, *rest = cluster.title.split(" · ")
+        label = words(name, QUIET, bold=True) + words(
+            "".join(f" · {x}" for x in rest), QUIET, SMALL
+        )
+        attributes = FRAME | {"label": f"<{label}>", "tooltip": _plain(cluster.title)}
+        with body.subgraph(name=f"cluster_{cluster.id}", graph_attr=attributes) as inside:
+            _fill(inside, cluster.boxes, cluster.inner, boxes)
 
 
 def _local(scene: Scene, start: str, end: str) -> dict[str, str]:
@@ -122,11 +166,7 @@ def _remarks(planned: Plan, options: Options) -> list[str]:
             remarks.append("grad of a result: kept if retain_grad() was called before backward()")
     if "local" in options.show:
         remarks.append(ON_ARROWS)
-    folded = sum(len(fold.nodes) for fold in planned.folds)
-    if folded:
-        total = f"{len(planned.home):,}"
-        remarks.append(f"{folded:,} of {total} values are folded: max_nodes={options.max_nodes}")
-    return remarks
+    return [*remarks, *planned.remarks]
 
 
 def _tooltip(graph: Graph, node: Node, names: Mapping[str, str]) -> str:

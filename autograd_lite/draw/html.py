@@ -72,7 +72,7 @@ def _svg(scene: Scene, found: Sweep) -> str:
         for box in scene.plan.boxes
     )
     options = dataclasses.replace(
-        scene.options, show=("shape", "value", "grad"), legend=False, title=None
+        scene.options, show=("shape", "dtype", "value", "grad"), legend=False, title=None
     )
     plan = dataclasses.replace(scene.plan, boxes=boxes)
     root = ET.fromstring(picture(dataclasses.replace(scene, plan=plan, options=options)).svg())

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.draw import digits
-from autograd_lite.draw.cards import shape_and_type
+from autograd_lite.draw.cards import described
 from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.formulas import printable
 from autograd_lite.draw.scene import Scene
@@ -62,8 +62,7 @@ def _texts(scene: Scene, box: Box) -> list[str]:
     if isinstance(box, Fold):
         return [box.title]
     texts = [" = ".join(filter(None, (name, formula))) or scene.roles[box.id]]
-    if "shape" in scene.options.show:
-        texts.append(shape_and_type(box))
+    texts += filter(None, [described(box, scene.options.show)])
     if "value" in scene.options.show:
         texts += _numbers("", box.value)
     if "grad" in scene.options.show:

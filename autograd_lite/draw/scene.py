@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from autograd_lite.draw.fold import Box, Fold, Plan, plan
+from autograd_lite.draw.fold import Box, Fold, Plan
 from autograd_lite.draw.formulas import LONGEST_NAME, cut, formulas, printable, shortened
+from autograd_lite.draw.planning import Folding, plan
 from autograd_lite.draw.style import Role
 from autograd_lite.graph import Graph
 from autograd_lite.notation import Written
@@ -22,7 +23,7 @@ class Options:
     rankdir: str
     legend: bool
     title: str | None
-    max_nodes: int
+    folding: Folding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,12 +79,20 @@ class Scene:
 
 def scene(graph: Graph, names: Mapping[str, str], options: Options) -> Scene:
     """Decide what is in the picture of a computation."""
-    planned = plan(graph, names, options.max_nodes)
+    planned = plan(graph, names, options.folding)
     short = {key: shortened(printable(name), LONGEST_NAME) for key, name in names.items()}
-    titles, written, called = formulas(graph, short, {box.id for box in planned.boxes})
+    visible = {box.id for box in planned.boxes}
+    returned = {fold.result.id: _path(fold) for fold in planned.folds if fold.calls}
+    folded = returned | {key: name for key, name in short.items() if key not in visible}
+    titles, written, called = formulas(graph, short, visible, folded)
     outputs = {node.id for node in graph.outputs}
     roles = {box.id: _role(box, outputs) for box in planned.boxes}
     return Scene(graph, names, options, planned, titles, written, called, roles)
+
+
+def _path(fold: Fold) -> str:
+    """Return what the output of a folded module is called: where the module stands."""
+    return shortened(printable(fold.calls[-1].path or fold.calls[-1].kind), LONGEST_NAME)
 
 
 def _role(box: Box, outputs: Collection[str]) -> Role:

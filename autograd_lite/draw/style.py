@@ -16,6 +16,7 @@ TITLE, TEXT, SMALL = 18, 13.5, 11
 """Sizes of type, in points. Graphviz rounds every advance to whole dots of 96 to the inch; at 13.5
 points, those of Arial's letters and digits are whole already. It is the default size of a box."""
 INK, QUIET, LINE = "#1B1F24", "#5B6470", "#59626D"
+PAPER, FRAMED, RIM = "#FFFFFF", "#F9FAFB", "#B9C0C8"
 GRADIENT, ALARM = "#A33B00", "#B3261E"
 
 

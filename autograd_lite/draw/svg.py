@@ -66,7 +66,8 @@ def _describe(group: ET.Element) -> None:
         group.remove(wrapper)
         hint = link.get(_TOOLTIP) or ""
         title.text = hint.replace(SECOND_SPACE, " ").replace(WORD_JOINER, "")
-        group.set("data-id", name)
+        cluster = name.removeprefix("cluster_")
+        group.set("data-id" if cluster == name else "data-module", cluster)
         group.extend([title, *link])
 
 

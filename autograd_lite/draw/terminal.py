@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.draw import digits
-from autograd_lite.draw.cards import shape_and_type
+from autograd_lite.draw.cards import described
 from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.scene import Scene
 
@@ -118,8 +118,9 @@ def _lines(scene: Scene, box: Box) -> list[str]:
     if isinstance(box, Fold):
         return [box.title]
     lines = [" = ".join(filter(None, (name, formula))) or role]
-    if "shape" in scene.options.show:
-        lines.append(f"{role} · {shape_and_type(box)}")
+    kind = described(box, scene.options.show)
+    if kind:
+        lines.append(f"{role} · {kind}")
     if "value" in scene.options.show:
         lines += _numbers("value", box.value)
     if "grad" in scene.options.show:

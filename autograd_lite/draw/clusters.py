@@ -1,0 +1,138 @@
+"""Modules in a picture: which boxes stand in which call, and what is written on its frame."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from autograd_lite.calls import Call
+from autograd_lite.graph import Graph, Node
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The boxes of one call of a module, framed.
+
+    Attributes
+    ----------
+    id : str
+        ``call0``, ``call1``, … in the order of the calls in the picture.
+    call : Call
+        The call.
+    parameters : int
+        How many numbers the module learns, as far as is known.
+    boxes : tuple of str
+        Identifiers of the boxes that are in no inner cluster.
+    inner : tuple of Cluster
+        The calls in this call.
+    """
+
+    id: str
+    call: Call
+    parameters: int
+    boxes: tuple[str, ...]
+    inner: tuple[Cluster, ...]
+
+    @property
+    def title(self) -> str:
+        """What stands on the frame: ``hidden · Linear · 16 parameters``."""
+        return " · ".join(filter(None, [*name_and_class(self.call), counted(self.parameters)]))
+
+    def walk(self) -> Iterator[Cluster]:
+        """Yield this cluster and all in it."""
+        yield self
+        for cluster in self.inner:
+            yield from cluster.walk()
+
+    @property
+    def members(self) -> list[str]:
+        """Identifiers of all boxes in it."""
+        return [box for cluster in self.walk() for box in cluster.boxes]
+
+
+Homes = Mapping[str, tuple[Call, ...]]
+
+
+def homes(graph: Graph, names: Collection[str]) -> dict[str, tuple[Call, ...]]:
+    """Return the calls that each value belongs to; arrays that the user has named are outside."""
+    return {
+        node.id: () if node.kind == "constant" and node.id in names else graph.home(node)
+        for node in graph
+    }
+
+
+def deepest(at: Homes) -> int:
+    """Return how many levels of modules there are."""
+    return max(map(len, at.values()), default=0)
+
+
+def name_and_class(call: Call) -> list[str]:
+    """Return what tells a call: path, which of several calls, class."""
+    again = f"call {call.number + 1}" if call.number else ""
+    return [part for part in (call.path, call.kind, again) if part]
+
+
+def counted(parameters: int) -> str:
+    """Write how many parameters there are; nothing for none."""
+    return f"{parameters:,} parameter{'' if parameters == 1 else 's'}" if parameters else ""
+
+
+def parameters_of(call: Call, nodes: Iterable[Node]) -> int:
+    """Return how many numbers a module learns: what it says, or those among its values."""
+    if call.parameters is not None:
+        return call.parameters
+    return sum(int(np.size(node.value)) for node in nodes if node.kind == "parameter")
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A cluster that is being filled."""
+
+    boxes: list[str]
+    inner: dict[Call, _Frame]
+
+
+def clusters(
+    graph: Graph, at: Homes, boxes: Iterable[tuple[str, tuple[Call, ...]]]
+) -> tuple[Cluster, ...]:
+    """Frame the boxes of a picture by the calls they stand in; a frame around one box is left out.
+
+    Parameters
+    ----------
+    graph : Graph
+        The computation.
+    at : mapping of str to tuple of Call
+        The calls that each value belongs to.
+    boxes : iterable of (str, tuple of Call)
+        The boxes by identifier, and the calls that each stands in.
+    """
+    top = _Frame([], {})
+    for key, calls in boxes:
+        frame = top
+        for call in calls:
+            frame = frame.inner.setdefault(call, _Frame([], {}))
+        frame.boxes.append(key)
+    learnt: dict[Call, list[Node]] = {}
+    for node in graph:
+        if node.kind == "parameter":
+            for call in at[node.id]:
+                learnt.setdefault(call, []).append(node)
+    numbers = iter(range(len(graph)))
+
+    def built(frame: _Frame) -> tuple[list[str], list[Cluster]]:
+        """Return the boxes and the clusters of a frame."""
+        own, inner = list(frame.boxes), []
+        for call, part in frame.inner.items():
+            identifier = f"call{next(numbers)}"
+            loose, parts = built(part)
+            if len(loose) + sum(len(x.members) for x in parts) == 1:
+                own += loose
+                inner += parts
+            else:
+                count = parameters_of(call, learnt.get(call, ()))
+                inner.append(Cluster(identifier, call, count, tuple(loose), tuple(parts)))
+        return own, inner
+
+    return tuple(built(top)[1])
