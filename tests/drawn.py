@@ -30,7 +30,8 @@ def read(drawing):
         str(node): Box(node.attr["class"], texts_of(node.attr["label"]), node.attr["tooltip"])
         for node in graph.nodes()
     }
-    return boxes, [(str(a), str(b)) for a, b in graph.edges()]
+    arrows = [edge for edge in graph.edges() if edge.attr["style"] != "invis"]
+    return boxes, [(str(a), str(b)) for a, b in arrows]
 
 
 def boxes_by_title(drawing):

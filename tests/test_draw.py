@@ -187,6 +187,7 @@ def test_a_large_array_is_summed_up_and_its_gradient_beside_it():
     assert boxes_by_title(al.draw(w))["w"].texts == [
         "w", "length 128 · float64", "value", "grad",
         "min", "0", "2", "mean", "63.5", "2", "max", "127", "2",
+        "value", "grad",  # Beside the miniatures.
     ]  # fmt: skip
 
 
@@ -305,12 +306,12 @@ def test_repr_and_str_tell_what_is_drawn():
         (
             {"show": "values"},
             ValueError,
-            "show takes any of 'shape', 'dtype', 'value', 'grad', 'local'; got 'values'",
+            "show takes any of 'shape', 'dtype', 'value', 'grad', 'map', 'local'; got 'values'",
         ),
         (
             {"show": None},
             ValueError,
-            "show takes any of 'shape', 'dtype', 'value', 'grad', 'local'; got None",
+            "show takes any of 'shape', 'dtype', 'value', 'grad', 'map', 'local'; got None",
         ),
         ({"rankdir": "RL"}, ValueError, "rankdir is one of 'LR', 'TB'.*got 'RL'"),
         ({"title": 3}, TypeError, "title is text or None; got int"),

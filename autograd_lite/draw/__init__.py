@@ -14,12 +14,13 @@ from autograd_lite.draw.dot import picture
 from autograd_lite.draw.drawing import FORMATS, Drawing
 from autograd_lite.draw.planning import Folding
 from autograd_lite.draw.scene import Options, scene
+from autograd_lite.draw.theme import THEMES, Theme
 from autograd_lite.graph import Graph, names_in
 from autograd_lite.tensor import Tensor
 
 __all__ = ["Drawing", "draw", "draw_dot", "make_dot"]
 
-SHOW = ("shape", "dtype", "value", "grad")
+SHOW = ("shape", "dtype", "value", "grad", "map")
 PARTS = (*SHOW, "local")
 DIRECTIONS = ("LR", "TB")
 LEAST_NODES = 5
@@ -37,6 +38,7 @@ def draw(
     collapse: str | Iterable[str] = (),
     roll: bool | None = None,
     max_nodes: int = 400,
+    theme: Theme = "auto",
 ) -> Drawing:
     """Draw how a tensor was computed, with the numbers in it.
 
@@ -51,7 +53,7 @@ def draw(
     names : mapping of str to Tensor or array, optional
         What values are called. Others go by `Tensor.name`, or else by the caller's local variable;
         a bare array by that of the caller's array with the same entries.
-    show, rankdir : iterable of {"shape", "dtype", "value", "grad", "local"}; {"LR", "TB"}
+    show, rankdir : iterable of {"shape", "dtype", "value", "grad", "map", "local"}; {"LR", "TB"}
         What boxes show, and arrows (local derivatives); left to right, or top to bottom.
     legend, title : bool; str, optional
         Whether the looks of the boxes are explained; what stands above.
@@ -74,10 +76,13 @@ def draw(
     x × w − 42  scalar · float64
     """
     options = _options(show, rankdir, legend, title, _folding(depth, collapse, roll, max_nodes))
+    if theme not in THEMES:
+        raise ValueError(f"theme is one of {_listed(THEMES)}; got {theme!r}.")
     tensors, arrays = called.split(names)
     local_tensors, local_arrays = called.from_frame(sys._getframe(1), taken=names or ())
     graph = t if isinstance(t, Graph) else Graph(_roots(t), local_tensors)
-    return picture(scene(graph, called.by_node(graph, tensors, arrays, local_arrays), options))
+    drawing = picture(scene(graph, called.by_node(graph, tensors, arrays, local_arrays), options))
+    return replace(drawing, theme=theme)
 
 
 def make_dot(

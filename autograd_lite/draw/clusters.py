@@ -63,6 +63,11 @@ def homes(graph: Graph, names: Collection[str]) -> dict[str, tuple[Call, ...]]:
     }
 
 
+def ordered_calls(at: Homes) -> list[Call]:
+    """Return all calls, in the order in which values belong to them, an outer one first."""
+    return list(dict.fromkeys(call for chain in at.values() for call in chain))
+
+
 def deepest(at: Homes) -> int:
     """Return how many levels of modules there are."""
     return max(map(len, at.values()), default=0)

@@ -13,14 +13,17 @@ from autograd_lite.draw import cards, digits
 from autograd_lite.draw.blocks import (
     SUBSTITUTED,
     WORD_JOINER,
+    Block,
     cell,
     gap,
+    line,
     numbers,
     row,
+    spacer,
     table,
     words,
 )
-from autograd_lite.draw.clusters import Cluster
+from autograd_lite.draw.clusters import Cluster, name_and_class
 from autograd_lite.draw.drawing import Drawing
 from autograd_lite.draw.fold import Box, Fold, Plan
 from autograd_lite.draw.formulas import cut, is_inline, printable
@@ -56,6 +59,8 @@ FRAME = {
     "fillcolor": FRAMED,
     "class": "module",
 }
+ON_MAPS = "miniature: orange above 0, blue below; as bars, from the least to the largest entry"
+ON_USES = "+ on an arrow: what this use adds to the gradient of a value that is used more than once"
 GRAPH = {"bgcolor": PAPER, "fontname": FONT, "pad": "0.1", "nodesep": "0.3", "ranksep": "0.4"}
 
 
@@ -65,13 +70,18 @@ def picture(scene: Scene) -> Drawing:
     dot = _digraph(options)
     below = {"peripheries": "0", "margin": "0"}
     if options.legend:
-        below |= _legend(set(scene.roles.values()), _remarks(scene.plan, options))
+        below |= _legend(
+            set(scene.roles.values()), _remarks(scene.plan, options, parts=bool(scene.parts))
+        )
     boxes = {box.id: _box(scene, box) for box in scene.plan.boxes}
     framed = {key for cluster in scene.plan.clusters for key in cluster.members}
     with dot.subgraph(name="cluster_values", graph_attr=below) as body:
         _fill(body, [key for key in boxes if key not in framed], scene.plan.clusters, boxes)
+        by_id = {box.id: box for box in scene.plan.boxes}
         for start, end in scene.plan.edges():
-            body.edge(start, end, **_local(scene, start, end))
+            body.edge(start, end, **_on_arrow(scene, start, by_id[end]))
+        for start, end in _before_frames(scene.plan):
+            body.edge(start, end, style="invis")
     listing = (cards.summary(box, *scene.heading(box)[1:]) for box in scene.plan.boxes)
     return Drawing(dot.source, scene.subject, tuple(listing), scene)
 
@@ -82,9 +92,27 @@ def _box(scene: Scene, box: Box) -> dict[str, Any]:
     if isinstance(box, Fold):
         label, hint = cards.fold_card(box, scene.options.show), _fold_tooltip(box)
     else:
-        label = cards.card(box, role, name, formula, scene.options.show)
+        parts = list(scene.parts.get(box.id, {}).values())
+        label = cards.card(box, role, name, formula, scene.options.show, parts)
         hint = _tooltip(scene.graph, box, scene.names)
     return {"label": f"<{label}>", "tooltip": _plain(hint), "_attributes": {"class": role}}
+
+
+def _before_frames(planned: Plan) -> list[tuple[str, str]]:
+    """Return arrows, not to be seen, that put what enters a frame before what stands in it."""
+    edges = planned.edges()
+    made = {end for _, end in edges}
+    frame_of = {key: frame.id for frame in planned.clusters for key in frame.members}
+    used: dict[str, list[str]] = {}
+    for start, end in edges:
+        used.setdefault(end, []).append(start)
+    return [
+        (start, other)
+        for start, end in edges
+        if start not in made and end in frame_of and start not in frame_of
+        for other in used[end]
+        if other not in made and frame_of.get(other) == frame_of[end]
+    ]
 
 
 def _fill(
@@ -103,25 +131,43 @@ def _fill(
             _fill(inside, cluster.boxes, cluster.inner, boxes)
 
 
-def _local(scene: Scene, start: str, end: str) -> dict[str, str]:
-    """Return the attributes that put the local derivatives on an arrow, if they are asked for."""
-    node = next((box for box in scene.plan.boxes if box.id == end), None)
-    if "local" not in scene.options.show or not isinstance(node, Node) or node.primitive is None:
+def _on_arrow(scene: Scene, start: str, node: Box) -> dict[str, str]:
+    """Return the attributes that put on an arrow what the gradient does there.
+
+    That is the local derivative, if it is asked for, and at the uses of a shared value what each
+    adds to its gradient.
+    """
+    if not isinstance(node, Node) or node.primitive is None:
         return {}
     rows: list[str] = []
     for i, operand in enumerate(scene.graph.operands(node)):
         if operand.id != start or not sends(node, i, operand):
             continue
-        rule = local(scene.graph, node, i, np.ones_like(np.asarray(node.value)))
-        text, value = cut(rule.text(scene.called), LONGEST_LOCAL), rule.value
-        if text:
-            rows.append(row(cell(words(text, GRADIENT, SMALL))))
-        if value is None or rule.factor.is_number:
-            continue
-        if digits.is_small(value) and value.size <= MOST_LOCAL:
-            block = numbers(value, QUIET).within(width_of(text, SMALL))
+        if "local" in scene.options.show:
+            rows += _derivative(scene, node, i)
+        part = scene.parts.get(start, {}).get((node.id, i))
+        if part is not None and part.size <= MOST_LOCAL and digits.is_small(part):
+            plus = line("+", GRADIENT, SMALL)
+            block = Block(
+                table(row(cell(plus.html), spacer(3), cell(numbers(part, GRADIENT).html))), 0
+            )
             rows += [row(cell(block.html)), gap(4)]
     return {"label": f"<{table(*rows, CELLPADDING=2)}>"} if rows else {}
+
+
+def _derivative(scene: Scene, node: Node, i: int) -> list[str]:
+    """Write the derivative of a node by one of its operands."""
+    rows: list[str] = []
+    rule = local(scene.graph, node, i, np.ones_like(np.asarray(node.value)))
+    text, value = cut(rule.text(scene.called), LONGEST_LOCAL), rule.value
+    if text:
+        rows.append(row(cell(words(text, GRADIENT, SMALL))))
+    if value is None or rule.factor.is_number:
+        return rows
+    if digits.is_small(value) and value.size <= MOST_LOCAL:
+        block = numbers(value, QUIET).within(width_of(text, SMALL))
+        rows += [row(cell(block.html)), gap(4)]
+    return rows
 
 
 def _digraph(options: Options) -> Any:
@@ -155,7 +201,7 @@ def _legend(roles: Collection[Role], remarks: Sequence[str]) -> dict[str, str]:
     return {"label": f"<{cards.legend(entries, remarks)}>", "labelloc": "b"}
 
 
-def _remarks(planned: Plan, options: Options) -> list[str]:
+def _remarks(planned: Plan, options: Options, *, parts: bool) -> list[str]:
     """Say what the boxes leave open."""
     remarks = []
     if "grad" in options.show:
@@ -166,7 +212,18 @@ def _remarks(planned: Plan, options: Options) -> list[str]:
             remarks.append("grad of a result: kept if retain_grad() was called before backward()")
     if "local" in options.show:
         remarks.append(ON_ARROWS)
+    if parts:
+        remarks.append(ON_USES)
+    if "map" in options.show and any(_has_miniature(box) for box in planned.boxes):
+        remarks.append(ON_MAPS)
     return [*remarks, *planned.remarks]
+
+
+def _has_miniature(box: Box) -> bool:
+    """Say whether an array in a box is drawn small."""
+    node = box if isinstance(box, Node) else box.result
+    drawn = isinstance(box, Node) or bool(box.calls)
+    return drawn and np.size(node.value) > 0 and not digits.is_small(np.asarray(node.value))
 
 
 def _tooltip(graph: Graph, node: Node, names: Mapping[str, str]) -> str:
@@ -177,7 +234,12 @@ def _tooltip(graph: Graph, node: Node, names: Mapping[str, str]) -> str:
         operands = [_operand(graph[x], names) for x in node.operands]
         line = f"{name} = {printable(write(node, operands))}"
     value = np.asarray(node.value)
-    return f"{cut(line, LONGEST_TOOLTIP)}\n{node.kind} {value.shape} {value.dtype}"
+    lines = [cut(line, LONGEST_TOOLTIP), f"{node.kind} {value.shape} {value.dtype}"]
+    if node.calls:
+        lines.append("in " + " › ".join(" ".join(name_and_class(x)[:2]) for x in node.calls))
+    if node.source is not None:
+        lines.append(f"{node.source}: {cut(node.source.text, LONGEST_TOOLTIP)}")
+    return "\n".join(map(printable, lines))
 
 
 def _operand(node: Node, names: Mapping[str, str]) -> str:

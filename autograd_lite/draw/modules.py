@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.calls import Call
-from autograd_lite.draw.clusters import Homes, parameters_of
+from autograd_lite.draw.clusters import Homes, ordered_calls, parameters_of
 from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.formulas import is_inline
 from autograd_lite.graph import Graph, Node
@@ -34,7 +34,7 @@ def check(patterns: Iterable[str], at: Homes) -> None:
     ValueError
         With the paths and classes that there are.
     """
-    calls = list(dict.fromkeys(call for chain in at.values() for call in chain))
+    calls = ordered_calls(at)
     for pattern in patterns:
         if not any(_fits(call, pattern) for call in calls):
             known = dict.fromkeys(name for call in calls for name in (call.path, call.kind) if name)

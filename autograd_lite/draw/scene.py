@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
+
+from numpy.typing import NDArray
 
 from autograd_lite.draw.fold import Box, Fold, Plan
 from autograd_lite.draw.formulas import LONGEST_NAME, cut, formulas, printable, shortened
 from autograd_lite.draw.planning import Folding, plan
 from autograd_lite.draw.style import Role
+from autograd_lite.draw.sweep import Use, contributions
 from autograd_lite.graph import Graph
 from autograd_lite.notation import Written
 
 LONGEST_SUBJECT = 60
+MOST_MINIATURES = 60  # Boxes up to which arrays are drawn small: beyond, nobody looks that closely.
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,9 @@ class Scene:
         How a value is written where it is used: its name, or its formula.
     roles : dict of str to Role
         What a box is in the computation.
+    parts : dict of str to dict of (str, int) to ndarray
+        By the identifier of a value that is used more than once, and whose gradient is known: what
+        each use adds to that, in the order of computation.
     """
 
     graph: Graph
@@ -56,6 +64,7 @@ class Scene:
     formulas: Mapping[str, str]
     called: Mapping[str, Written]
     roles: Mapping[str, Role]
+    parts: Mapping[str, Mapping[Use, NDArray[Any]]]
 
     def heading(self, box: Box) -> tuple[Role, str, str]:
         """Return role, name and formula of a box; the last two may be empty."""
@@ -80,6 +89,8 @@ class Scene:
 def scene(graph: Graph, names: Mapping[str, str], options: Options) -> Scene:
     """Decide what is in the picture of a computation."""
     planned = plan(graph, names, options.folding)
+    if len(planned.boxes) > MOST_MINIATURES:
+        options = replace(options, show=tuple(part for part in options.show if part != "map"))
     short = {key: shortened(printable(name), LONGEST_NAME) for key, name in names.items()}
     visible = {box.id for box in planned.boxes}
     returned = {fold.result.id: _path(fold) for fold in planned.folds if fold.calls}
@@ -87,7 +98,8 @@ def scene(graph: Graph, names: Mapping[str, str], options: Options) -> Scene:
     titles, written, called = formulas(graph, short, visible, folded)
     outputs = {node.id for node in graph.outputs}
     roles = {box.id: _role(box, outputs) for box in planned.boxes}
-    return Scene(graph, names, options, planned, titles, written, called, roles)
+    parts = contributions(graph, planned.boxes) if "grad" in options.show else {}
+    return Scene(graph, names, options, planned, titles, written, called, roles, parts)
 
 
 def _path(fold: Fold) -> str:

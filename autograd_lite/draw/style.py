@@ -17,6 +17,7 @@ TITLE, TEXT, SMALL = 18, 13.5, 11
 points, those of Arial's letters and digits are whole already. It is the default size of a box."""
 INK, QUIET, LINE = "#1B1F24", "#5B6470", "#59626D"
 PAPER, FRAMED, RIM = "#FFFFFF", "#F9FAFB", "#B9C0C8"
+POSITIVE, ZERO, NEGATIVE, MISSING = "#C2520A", "#F7F7F7", "#0B62A4", "#9AA0A6"
 GRADIENT, ALARM = "#A33B00", "#B3261E"
 
 

@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 from autograd_lite.draw.blocks import WORD_JOINER
 from autograd_lite.draw.metrics import covers, width_of
 from autograd_lite.draw.render import render
+from autograd_lite.draw.theme import style
 
 FAMILY = "Arial, Helvetica, 'Liberation Sans', Arimo, sans-serif"
 SECOND_SPACE = "\xa0"  # What Graphviz makes of a space after a space.
@@ -14,7 +15,7 @@ _TOOLTIP = "{http://www.w3.org/1999/xlink}title"
 _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 
 
-def svg(dot: str, description: str) -> str:
+def svg(dot: str, description: str, *, follow: bool = False) -> str:
     """Return DOT text as the text of an SVG picture.
 
     Parameters
@@ -23,6 +24,8 @@ def svg(dot: str, description: str) -> str:
         What to draw.
     description : str
         What the picture shows, for who cannot see it.
+    follow : bool
+        Whether it is dark in a page that is.
     """
     root = ET.fromstring(render(dot, "svg"))
     for element in root.iter():
@@ -32,6 +35,11 @@ def svg(dot: str, description: str) -> str:
     for group in list(root.iter("g")):
         _describe(group)
     _frame(root, description)
+    if follow:
+        sheet = ET.Element("style")
+        sheet.text = style(ET.tostring(root, encoding="unicode"))
+        root.set("class", "computation")
+        root.insert(1, sheet)  # After the title.
     return ET.tostring(root, encoding="unicode")
 
 
