@@ -29,13 +29,14 @@ from autograd_lite.draw.fold import Box, Fold, Plan
 from autograd_lite.draw.formulas import cut, is_inline, printable
 from autograd_lite.draw.local import local
 from autograd_lite.draw.metrics import width_of
-from autograd_lite.draw.scene import Options, Scene
+from autograd_lite.draw.scene import DETAILED, Options, Scene
 from autograd_lite.draw.style import (
     FONT,
     FRAMED,
     GRADIENT,
     LEGEND,
     LINE,
+    LOOKS,
     PAPER,
     QUIET,
     RIM,
@@ -43,10 +44,11 @@ from autograd_lite.draw.style import (
     TEXT,
     Role,
 )
-from autograd_lite.draw.sweep import sends
+from autograd_lite.draw.sweep import Use, sends
 from autograd_lite.graph import Graph, Node, write
 
 LONGEST_TOOLTIP, LONGEST_LOCAL = 300, 32
+MOST_ARROWS = 8  # Of a value with more, every use gets a mention of its own: no tangle.
 MOST_LOCAL = 16  # Entries of a local derivative that stand on an arrow.
 ON_ARROWS = "on an arrow: what happens to the gradient g of the result on its way back"
 FRAME = {
@@ -59,6 +61,7 @@ FRAME = {
     "fillcolor": FRAMED,
     "class": "module",
 }
+MENTIONS = "small box: a mention of a value with many uses, which is drawn in full elsewhere"
 ON_MAPS = "miniature: orange above 0, blue below; as bars, from the least to the largest entry"
 ON_USES = "+ on an arrow: what this use adds to the gradient of a value that is used more than once"
 GRAPH = {"bgcolor": PAPER, "fontname": FONT, "pad": "0.1", "nodesep": "0.3", "ranksep": "0.4"}
@@ -68,20 +71,33 @@ def picture(scene: Scene) -> Drawing:
     """Write a computation as DOT text."""
     options = scene.options
     dot = _digraph(options)
+    uses = Counter(start for start, _ in scene.plan.edges())
+    wide = {start for start, count in uses.items() if count > MOST_ARROWS}
+    by_id = {box.id: box for box in scene.plan.boxes}
+    boxes = {key: [(key, _box(scene, box))] for key, box in by_id.items()}
+    arrows = scene.plan.edges()
+    adding = {
+        use: part
+        for key, parts in scene.parts.items()
+        if len(boxes) <= DETAILED and key not in wide
+        for use, part in parts.items()
+    }
+    for start, end in arrows:
+        if start in wide:
+            boxes[end].append((f"{start}@{end}", _chip(scene, by_id[start])))
+    framed = {key for cluster in scene.plan.clusters for key in cluster.members}
     below = {"peripheries": "0", "margin": "0"}
     if options.legend:
-        below |= _legend(
-            set(scene.roles.values()), _remarks(scene.plan, options, parts=bool(scene.parts))
-        )
-    boxes = {box.id: _box(scene, box) for box in scene.plan.boxes}
-    framed = {key for cluster in scene.plan.clusters for key in cluster.members}
+        remarks = _remarks(scene, mentions=bool(wide), sums=bool(adding))
+        below |= _legend(set(scene.roles.values()), remarks)
     with dot.subgraph(name="cluster_values", graph_attr=below) as body:
         _fill(body, [key for key in boxes if key not in framed], scene.plan.clusters, boxes)
-        by_id = {box.id: box for box in scene.plan.boxes}
-        for start, end in scene.plan.edges():
-            body.edge(start, end, **_on_arrow(scene, start, by_id[end]))
+        for start, end in arrows:
+            tail = f"{start}@{end}" if start in wide else start
+            body.edge(tail, end, **_on_arrow(scene, start, by_id[end], adding))
         for start, end in _before_frames(scene.plan):
-            body.edge(start, end, style="invis")
+            if start not in wide:
+                body.edge(start, end, style="invis")
     listing = (cards.summary(box, *scene.heading(box)[1:]) for box in scene.plan.boxes)
     return Drawing(dot.source, scene.subject, tuple(listing), scene)
 
@@ -96,6 +112,15 @@ def _box(scene: Scene, box: Box) -> dict[str, Any]:
         label = cards.card(box, role, name, formula, scene.options.show, parts)
         hint = _tooltip(scene.graph, box, scene.names)
     return {"label": f"<{label}>", "tooltip": _plain(hint), "_attributes": {"class": role}}
+
+
+def _chip(scene: Scene, box: Box) -> dict[str, Any]:
+    """Return what makes a node of a mention of a box, which is drawn in full elsewhere."""
+    look, title = LOOKS[scene.roles[box.id]], scene.title(box)
+    name = words(cut(title, LONGEST_LOCAL), look.ink, SMALL)
+    label = cards.framed(look, row(cell(name, CELLPADDING=4)))
+    hint = _plain(printable(title))
+    return {"label": f"<{label}>", "tooltip": hint, "_attributes": {"class": "mention"}}
 
 
 def _before_frames(planned: Plan) -> list[tuple[str, str]]:
@@ -116,22 +141,26 @@ def _before_frames(planned: Plan) -> list[tuple[str, str]]:
 
 
 def _fill(
-    body: Any, keys: Sequence[str], clusters: Sequence[Cluster], boxes: Mapping[str, dict[str, Any]]
+    body: Any,
+    keys: Sequence[str],
+    clusters: Sequence[Cluster],
+    boxes: Mapping[str, Sequence[tuple[str, dict[str, Any]]]],
 ) -> None:
     """Put boxes into a frame, and frames into it."""
     for key in keys:
-        body.node(key, **boxes[key])
+        for identifier, attributes in boxes[key]:
+            body.node(identifier, **attributes)
     for cluster in clusters:
         name, *rest = cluster.title.split(" · ")
         label = words(name, QUIET, bold=True) + words(
             "".join(f" · {x}" for x in rest), QUIET, SMALL
         )
-        attributes = FRAME | {"label": f"<{label}>", "tooltip": _plain(cluster.title)}
-        with body.subgraph(name=f"cluster_{cluster.id}", graph_attr=attributes) as inside:
+        frame = FRAME | {"label": f"<{label}>", "tooltip": _plain(cluster.title)}
+        with body.subgraph(name=f"cluster_{cluster.id}", graph_attr=frame) as inside:
             _fill(inside, cluster.boxes, cluster.inner, boxes)
 
 
-def _on_arrow(scene: Scene, start: str, node: Box) -> dict[str, str]:
+def _on_arrow(scene: Scene, start: str, node: Box, adding: Mapping[Use, Any]) -> dict[str, str]:
     """Return the attributes that put on an arrow what the gradient does there.
 
     That is the local derivative, if it is asked for, and at the uses of a shared value what each
@@ -145,7 +174,7 @@ def _on_arrow(scene: Scene, start: str, node: Box) -> dict[str, str]:
             continue
         if "local" in scene.options.show:
             rows += _derivative(scene, node, i)
-        part = scene.parts.get(start, {}).get((node.id, i))
+        part = adding.get((node.id, i))
         if part is not None and part.size <= MOST_LOCAL and digits.is_small(part):
             plus = line("+", GRADIENT, SMALL)
             block = Block(
@@ -201,8 +230,9 @@ def _legend(roles: Collection[Role], remarks: Sequence[str]) -> dict[str, str]:
     return {"label": f"<{cards.legend(entries, remarks)}>", "labelloc": "b"}
 
 
-def _remarks(planned: Plan, options: Options, *, parts: bool) -> list[str]:
+def _remarks(scene: Scene, *, mentions: bool, sums: bool) -> list[str]:
     """Say what the boxes leave open."""
+    planned, options = scene.plan, scene.options
     remarks = []
     if "grad" in options.show:
         visible = [box for box in planned.boxes if isinstance(box, Node)]
@@ -212,8 +242,10 @@ def _remarks(planned: Plan, options: Options, *, parts: bool) -> list[str]:
             remarks.append("grad of a result: kept if retain_grad() was called before backward()")
     if "local" in options.show:
         remarks.append(ON_ARROWS)
-    if parts:
+    if sums:
         remarks.append(ON_USES)
+    if mentions:
+        remarks.append(MENTIONS)
     if "map" in options.show and any(_has_miniature(box) for box in planned.boxes):
         remarks.append(ON_MAPS)
     return [*remarks, *planned.remarks]

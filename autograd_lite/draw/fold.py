@@ -36,6 +36,8 @@ class Fold:
     calls : tuple of Call
         The calls of modules that it stands for: one, or several equal ones in a row. Empty for a
         stretch of operations.
+    kinds : tuple of str
+        Of what each of several equal blocks consists: classes, and operations between them.
     parameters : int
         How many numbers those modules learn.
     times : int
@@ -47,6 +49,7 @@ class Fold:
     id: str
     nodes: list[Node] = field(default_factory=list)
     calls: tuple[Call, ...] = ()
+    kinds: tuple[str, ...] = ()
     parameters: int = 0
     times: int = 1
     more: bool = False
@@ -81,9 +84,8 @@ class Fold:
         if self.times == 1:
             path, *rest = name_and_class(self.calls[0])
         else:
-            block = self.calls[: len(self.calls) // self.times]
             path = " … ".join(name_and_class(call)[0] for call in (self.calls[0], self.calls[-1]))
-            rest = [f"{', '.join(call.kind for call in block)} × {self.times:,}"]
+            rest = [f"{', '.join(self.kinds)} × {self.times:,}"]
         return path, " · ".join(filter(None, [*rest, counted(self.parameters)]))
 
     @property

@@ -148,7 +148,13 @@ def rows(graph: Graph, at: Homes, shut: Collection[Call]) -> list[Fold]:
 def _fold_of(blocks: Sequence[Sequence[_Item]], times: int) -> Fold:
     calls = tuple(item.call for block in blocks for item in block if item.call is not None)
     nodes = [node for block in blocks for item in block for node in item.nodes]
-    return Fold("", nodes, calls, times=len(blocks), more=len(blocks) < times)
+    kinds = tuple(item.call.kind if item.call else _operation(item) for item in blocks[0])
+    return Fold("", nodes, calls, kinds, times=len(blocks), more=len(blocks) < times)
+
+
+def _operation(item: _Item) -> str:
+    """Return the operation of a loose item."""
+    return next(node.primitive.name for node in item.nodes if node.primitive is not None)
 
 
 def _items(at: Homes, nodes: Iterable[Node], level: int) -> list[_Item]:

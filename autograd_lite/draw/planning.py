@@ -42,12 +42,13 @@ def plan(graph: Graph, named: Collection[str], folding: Folding) -> Plan:
     at = homes(graph, named)
     check(folding.collapse, at)
     drawn = [node for node in graph if not is_inline(node)]
+    level = deepest(at)
     shut, most = shut_calls(at, folding.depth, folding.collapse), folding.max_nodes
     roll = bool(shut) if folding.roll is None else folding.roll
-    boxes = boxed(graph, at, drawn, shut, roll=roll)
-    if folding.roll is None and not roll and len(boxes) > ROLLED_FROM:
+    boxes: list[Box] = boxed(graph, at, drawn, shut, roll=roll) if level else [*drawn]
+    if folding.roll is None and not roll and level and len(boxes) > ROLLED_FROM:
         boxes = boxed(graph, at, drawn, shut, roll=True)
-    asked, level = boxes, deepest(at)
+    asked = boxes
     while len(boxes) > most and level > 0:
         level -= 1
         shut |= shut_calls(at, level)

@@ -17,7 +17,9 @@ from autograd_lite.graph import Graph
 from autograd_lite.notation import Written
 
 LONGEST_SUBJECT = 60
-MOST_MINIATURES = 60  # Boxes up to which arrays are drawn small: beyond, nobody looks that closely.
+DETAILED = 60
+"""Boxes up to which arrays are drawn small, and what adds to a gradient stands on arrows: beyond,
+nobody looks that closely, and the layout takes long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ class Scene:
 def scene(graph: Graph, names: Mapping[str, str], options: Options) -> Scene:
     """Decide what is in the picture of a computation."""
     planned = plan(graph, names, options.folding)
-    if len(planned.boxes) > MOST_MINIATURES:
+    if len(planned.boxes) > DETAILED:
         options = replace(options, show=tuple(part for part in options.show if part != "map"))
     short = {key: shortened(printable(name), LONGEST_NAME) for key, name in names.items()}
     visible = {box.id for box in planned.boxes}

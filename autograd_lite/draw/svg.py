@@ -67,15 +67,17 @@ def _describe(group: ET.Element) -> None:
     group.attrib.pop("id", None)
     start, arrow, end = name.partition("->")
     if arrow:
-        group.attrib.update({"data-from": start, "data-to": end})
+        group.attrib.update({"data-from": start.partition("@")[0], "data-to": end})
     wrapper = group.find("g")
     link = group.find("g/a")
     if wrapper is not None and link is not None:
         group.remove(wrapper)
         hint = link.get(_TOOLTIP) or ""
         title.text = hint.replace(SECOND_SPACE, " ").replace(WORD_JOINER, "")
+        box, _, mention = name.partition("@")
         cluster = name.removeprefix("cluster_")
-        group.set("data-id" if cluster == name else "data-module", cluster)
+        kind = "data-module" if cluster != name else "data-of" if mention else "data-id"
+        group.set(kind, box if cluster == name else cluster)
         group.extend([title, *link])
 
 
