@@ -23,6 +23,7 @@ __all__ = ["Drawing", "draw", "draw_dot", "make_dot"]
 SHOW = ("shape", "dtype", "value", "grad", "map")
 PARTS = (*SHOW, "local")
 DIRECTIONS = ("LR", "TB")
+SWEEPS = ("forward", "backward", "both")
 LEAST_NODES = 5
 
 
@@ -34,6 +35,7 @@ def draw(
     rankdir: str = "LR",
     legend: bool = True,
     title: str | None = None,
+    sweep: str = "forward",
     depth: int | None = None,
     collapse: str | Iterable[str] = (),
     roll: bool | None = None,
@@ -78,10 +80,15 @@ def draw(
     options = _options(show, rankdir, legend, title, _folding(depth, collapse, roll, max_nodes))
     if theme not in THEMES:
         raise ValueError(f"theme is one of {_listed(THEMES)}; got {theme!r}.")
+    if sweep not in SWEEPS:
+        raise ValueError(f"sweep is one of {_listed(SWEEPS)}; got {sweep!r}.")
     tensors, arrays = called.split(names)
     local_tensors, local_arrays = called.from_frame(sys._getframe(1), taken=names or ())
     graph = t if isinstance(t, Graph) else Graph(_roots(t), local_tensors)
-    drawing = picture(scene(graph, called.by_node(graph, tensors, arrays, local_arrays), options))
+    known = called.by_node(graph, tensors, arrays, local_arrays)
+    if sweep != "forward":
+        graph = graph.backward(forward=sweep == "both", names=known)
+    drawing = picture(scene(graph, known, options))
     return replace(drawing, theme=theme)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,8 @@ def card(
 def fold_card(fold: Fold, show: Collection[str]) -> str:
     """Write the box of several values; of a module, with what it returned."""
     look = LOOKS["fold"]
+    if fold.nodes[-1].backward:
+        look = replace(look, ink=LOOKS["gradient"].ink)
     first, second = fold.heading
     if not fold.calls:
         rows = [row(cell(words(first, look.ink, bold=True), CELLPADDING=6))]
@@ -61,6 +64,8 @@ def fold_card(fold: Fold, show: Collection[str]) -> str:
     rows.append(
         row(cell(words(inside, QUIET, SMALL), CELLPADDING=2, WIDTH=round(widest) + 2 * SIDE))
     )
+    if not fold.has_output:
+        return framed(look, *rows, gap(3))
     return framed(look, *rows, *_below(fold.result, widest, show, "output "))
 
 
@@ -81,7 +86,7 @@ def _below(
 def summary(box: Box, name: str, formula: str) -> tuple[str, str]:
     """Describe a box in a line of text: what it is, and its shape."""
     if isinstance(box, Fold):
-        return box.title, shape_and_type(box.result) if box.calls else ""
+        return box.title, shape_and_type(box.result) if box.has_output else ""
     return " = ".join(filter(None, (name, formula))), shape_and_type(box)
 
 
@@ -147,7 +152,7 @@ def _body(node: Node, show: Collection[str], parts: Parts) -> Block | None:
     value = np.asarray(node.value)
     shown = "value" in show
     if "grad" not in show or (node.grad is None and node.kind in ("operation", "constant")):
-        return _figures(value, INK, show) if shown else None
+        return _figures(value, GRADIENT if node.backward else INK, show) if shown else None
     if node.grad is not None:
         block = _with_gradient(value, np.asarray(node.grad), show)
         return _stacked(block, line(sum_of(parts), GRADIENT, SMALL)) if parts else block

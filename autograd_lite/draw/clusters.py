@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -124,6 +125,7 @@ def clusters(
         if node.kind == "parameter":
             for call in at[node.id]:
                 learnt.setdefault(call, []).append(node)
+    backward = {node.id for node in graph if node.backward}
     numbers = iter(range(len(graph)))
 
     def built(frame: _Frame) -> tuple[list[str], list[Cluster]]:
@@ -132,7 +134,9 @@ def clusters(
         for call, part in frame.inner.items():
             identifier = f"call{next(numbers)}"
             loose, parts = built(part)
-            if len(loose) + sum(len(x.members) for x in parts) == 1:
+            inside = [*loose, *(key for cluster in parts for key in cluster.members)]
+            ways = Counter(key in backward for key in inside)
+            if max(ways.values()) == 1:  # A box, or a value and its gradient.
                 own += loose
                 inner += parts
             else:

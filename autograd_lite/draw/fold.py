@@ -66,6 +66,11 @@ class Fold:
         )
 
     @property
+    def has_output(self) -> bool:
+        """Whether its last value is what it stands for: so for a module on the way there."""
+        return bool(self.calls) and not self.result.backward
+
+    @property
     def contents(self) -> list[str]:
         """What it stands for: ``12 operations``, ``1 parameter``."""
         counts = {
@@ -113,12 +118,15 @@ class Plan:
         The frames around the boxes, the outermost.
     remarks : tuple of str
         What is folded, and what to do about it.
+    steps : dict of str to sequence of Node
+        Steps of the backward pass that are in the box of a gradient, by its identifier.
     """
 
     boxes: tuple[Box, ...]
     home: dict[str, str]
     clusters: tuple[Cluster, ...] = ()
     remarks: tuple[str, ...] = ()
+    steps: Mapping[str, Sequence[Node]] = field(default_factory=dict)
 
     @property
     def folds(self) -> list[Fold]:
@@ -129,7 +137,7 @@ class Plan:
         """Return the arrows between boxes, each once, in the order of the operands."""
         found: dict[tuple[str, str], None] = {}
         for box in self.boxes:
-            for node in members(box):
+            for node in _all_in(box, self.steps):
                 for operand in node.operands:
                     start = self.home.get(operand, box.id)
                     if start != box.id:
@@ -140,6 +148,13 @@ class Plan:
 def members(box: Box) -> list[Node]:
     """Return the values of a box."""
     return box.nodes if isinstance(box, Fold) else [box]
+
+
+def _all_in(box: Box, steps: Mapping[str, Sequence[Node]]) -> list[Node]:
+    """Return the values of a box, after the steps that lead to them."""
+    if not steps:
+        return members(box)
+    return [x for node in members(box) for x in (*steps.get(node.id, ()), node)]
 
 
 def within(graph: Graph, boxes: Iterable[Box], named: Collection[str], most: int) -> list[Box]:
@@ -163,14 +178,16 @@ def within(graph: Graph, boxes: Iterable[Box], named: Collection[str], most: int
     return folded
 
 
-def planned(graph: Graph, boxes: Iterable[Box]) -> Plan:
+def planned(
+    graph: Graph, boxes: Iterable[Box], steps: Mapping[str, Sequence[Node]] | None = None
+) -> Plan:
     """Put boxes in order, and note which values are in which; a fold that closes a cycle opens."""
-    boxes = list(boxes)
+    boxes, steps = list(boxes), steps or {}
     while True:
-        home = {node.id: box.id for box in boxes for node in members(box)}
-        ordered = _in_order(graph, boxes, home)
+        home = {node.id: box.id for box in boxes for node in _all_in(box, steps)}
+        ordered = _in_order(graph, boxes, home, steps)
         if len(ordered) == len(boxes):
-            return Plan(tuple(ordered), home)
+            return Plan(tuple(ordered), home, steps=steps)
         done = {box.id for box in ordered}
         boxes = [
             part
@@ -179,7 +196,12 @@ def planned(graph: Graph, boxes: Iterable[Box]) -> Plan:
         ]
 
 
-def _in_order(graph: Graph, boxes: Sequence[Box], home: Mapping[str, str]) -> list[Box]:
+def _in_order(
+    graph: Graph,
+    boxes: Sequence[Box],
+    home: Mapping[str, str],
+    steps: Mapping[str, Sequence[Node]],
+) -> list[Box]:
     """Sort boxes so that arrows lead onwards, by birth where there is a choice.
 
     What lies on a cycle, or behind one, is left out.
@@ -190,7 +212,7 @@ def _in_order(graph: Graph, boxes: Sequence[Box], home: Mapping[str, str]) -> li
     waits: dict[str, set[str]] = {}
     then: dict[str, list[str]] = {box.id: [] for box in boxes}
     for box in boxes:
-        inside = members(box)
+        inside = _all_in(box, steps)
         made = [node for node in inside if node.operands] or inside
         start[box.id] = min(position[node.id] for node in made)
         uses = {home[x] for node in inside for x in node.operands if x in home}

@@ -31,6 +31,7 @@ OPEN: dict[Role, tuple[str, str]] = {
     "constant": ("[", "]"),
     "result": ("(", ")"),
     "output": ("([", "])"),
+    "gradient": ("(", ")"),
     "fold": ("(", ")"),
 }
 """The brackets that give a box its outline: every role has its own, beside its colour."""
@@ -93,7 +94,7 @@ def _texts(scene: Scene, box: Box) -> list[str]:
 
 def _output(scene: Scene, fold: Fold) -> list[str]:
     """Return the lines of what a folded module returned."""
-    return ["output", *_below(scene, fold.result)] if fold.calls else []
+    return ["output", *_below(scene, fold.result)] if fold.has_output else []
 
 
 def _below(scene: Scene, box: Node) -> list[str]:

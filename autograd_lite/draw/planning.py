@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from autograd_lite.calls import Call
+from autograd_lite.draw.backprop import hosts
 from autograd_lite.draw.clusters import Homes, clusters, deepest, homes
 from autograd_lite.draw.fold import Box, Plan, planned, within
 from autograd_lite.draw.formulas import is_inline
@@ -39,9 +40,15 @@ def plan(graph: Graph, named: Collection[str], folding: Folding) -> Plan:
     folding : Folding
         What is to be folded.
     """
-    at = homes(graph, named)
+    frames_of = homes(graph, named)
+    at = {key: _apart(graph[key], calls) for key, calls in frames_of.items()}
     check(folding.collapse, at)
-    drawn = [node for node in graph if not is_inline(node)]
+    host = hosts(graph)
+    drawn = [node for node in graph if not is_inline(node) and node.id not in host]
+    steps: dict[str, list[Node]] = {}
+    for node in graph:
+        if node.id in host:
+            steps.setdefault(host[node.id], []).append(node)
     level = deepest(at)
     shut, most = shut_calls(at, folding.depth, folding.collapse), folding.max_nodes
     roll = bool(shut) if folding.roll is None else folding.roll
@@ -54,11 +61,19 @@ def plan(graph: Graph, named: Collection[str], folding: Folding) -> Plan:
         shut |= shut_calls(at, level)
         boxes = boxed(graph, at, drawn, shut, roll=folding.roll is not False)
     if len(boxes) > most:
-        boxes = within(graph, planned(graph, boxes).boxes, named, most)
-    found = planned(graph, boxes)
-    frames = clusters(graph, at, [(box.id, _stands_in(box, at)) for box in found.boxes])
+        boxes = within(graph, planned(graph, boxes, steps).boxes, named, most)
+    found = planned(graph, boxes, steps)
+    stands = [(box.id, _stands_in(box, frames_of)) for box in found.boxes]
+    frames = clusters(graph, frames_of, stands)
     remarks = _remarks(found, folding, squeezed=boxes is not asked)
     return replace(found, clusters=frames, remarks=tuple(remarks))
+
+
+def _apart(node: Node, calls: tuple[Call, ...]) -> tuple[Call, ...]:
+    """Tell the way back through a module from the way there: folded into one box, it is a cycle."""
+    if not node.backward:
+        return calls
+    return tuple(replace(call, kind=f"{call.kind}, backward", parameters=0) for call in calls)
 
 
 def _stands_in(box: Box, at: Homes) -> tuple[Call, ...]:
@@ -67,7 +82,8 @@ def _stands_in(box: Box, at: Homes) -> tuple[Call, ...]:
         return at[box.id]
     chains = zip(*(at[node.id] for node in box.nodes), strict=False)
     common = takewhile(lambda calls: len(set(calls)) == 1, chains)
-    return tuple(calls[0] for calls in common if calls[0] not in box.calls)
+    own = {(call.path, call.number) for call in box.calls}
+    return tuple(calls[0] for calls in common if (calls[0].path, calls[0].number) not in own)
 
 
 def _remarks(found: Plan, folding: Folding, *, squeezed: bool) -> list[str]:

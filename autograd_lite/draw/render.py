@@ -25,7 +25,7 @@ FIX = 'python -m pip install --upgrade --force-reinstall "pygraphviz>=2"'
 LONGEST = 120
 """How many seconds a layout may take."""
 
-WITHOUT = ".dot, .json, .mmd and .txt need no layout."
+WITHOUT = ".dot, .json, .mmd and .txt need no layout; .html has a picture in it."
 
 _FONTS = """<?xml version="1.0"?>
 <fontconfig>

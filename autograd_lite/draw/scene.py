@@ -8,6 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from autograd_lite.draw.backprop import rules
 from autograd_lite.draw.fold import Box, Fold, Plan
 from autograd_lite.draw.formulas import LONGEST_NAME, cut, formulas, printable, shortened
 from autograd_lite.draw.planning import Folding, plan
@@ -90,18 +91,32 @@ class Scene:
 
 def scene(graph: Graph, names: Mapping[str, str], options: Options) -> Scene:
     """Decide what is in the picture of a computation."""
+    if graph.differentiated is not None:
+        names, options = _for_gradients(graph, names, options)
     planned = plan(graph, names, options.folding)
     if len(planned.boxes) > DETAILED:
         options = replace(options, show=tuple(part for part in options.show if part != "map"))
     short = {key: shortened(printable(name), LONGEST_NAME) for key, name in names.items()}
     visible = {box.id for box in planned.boxes}
-    returned = {fold.result.id: _path(fold) for fold in planned.folds if fold.calls}
+    returned = {fold.result.id: _path(fold) for fold in planned.folds if fold.has_output}
     folded = returned | {key: name for key, name in short.items() if key not in visible}
     titles, written, called = formulas(graph, short, visible, folded)
     outputs = {node.id for node in graph.outputs}
+    written |= rules(graph, called)
     roles = {box.id: _role(box, outputs) for box in planned.boxes}
-    parts = contributions(graph, planned.boxes) if "grad" in options.show else {}
+    sums = "grad" in options.show and graph.differentiated is None
+    parts = contributions(graph, planned.boxes) if sums else {}
     return Scene(graph, names, options, planned, titles, written, called, roles, parts)
+
+
+def _for_gradients(
+    graph: Graph, names: Mapping[str, str], options: Options
+) -> tuple[dict[str, str], Options]:
+    """Name every value that has a gradient in the picture, and leave those to their own boxes."""
+    own = {node.id: node.name for node in graph if node.gradient_of and node.name}
+    forced = {key: key for node in graph for key in node.gradient_of}
+    show = tuple(part for part in options.show if part != "grad")
+    return forced | dict(names) | own, replace(options, show=show)
 
 
 def _path(fold: Fold) -> str:
@@ -113,6 +128,8 @@ def _role(box: Box, outputs: Collection[str]) -> Role:
     """Return what a box is in the computation."""
     if isinstance(box, Fold):
         return "fold"
+    if box.backward:
+        return "gradient"
     if box.kind != "operation":
         return box.kind
     return "output" if box.id in outputs else "result"

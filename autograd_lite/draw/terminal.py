@@ -141,7 +141,7 @@ def _lines(scene: Scene, box: Box) -> list[str]:
     """Return what stands in a box."""
     role, name, formula = scene.heading(box)
     if isinstance(box, Fold):
-        return [box.title, *(_below(scene, box.result, "output") if box.calls else [])]
+        return [box.title, *(_below(scene, box.result, "output") if box.has_output else [])]
     return [" = ".join(filter(None, (name, formula))) or role, *_below(scene, box, role)]
 
 
