@@ -22,6 +22,7 @@ AT = "@"
 """Stands between the value that is mentioned and the box beside which it is."""
 LONGEST_LOCAL = 32
 MOST_ARROWS = 8  # Of a value with more, every use gets a mention of its own: no tangle.
+MOST_CURVED = 200  # Boxes up to which the arrows are curves, where they run both ways.
 MOST_LOCAL = 16  # Entries of a local derivative that stand on an arrow.
 
 
@@ -36,12 +37,21 @@ class Arrows:
         What uses add to gradients, where it stands on an arrow.
     beside : dict of str to str
         What belongs to the way back, beside the forward box to which it belongs.
+    sparse, straight : bool
+        Whether arrows from values to gradients are left out, and arrows are straight lines: with
+        so many arrows against the current, curves take a minute, and nobody follows them.
     """
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         self.edges = scene.plan.edges()
         self.boxes = {box.id: box for box in scene.plan.boxes}
+        self.back = {key for key, box in self.boxes.items() if members(box)[-1].backward}
+        self.beside = dict(self._pairs())
+        self.sparse = bool(self.beside) and len(self.boxes) > DETAILED
+        self.straight = bool(self.beside) and len(self.boxes) > MOST_CURVED
+        if self.sparse:
+            self.edges = [(a, b) for a, b in self.edges if b not in self.back or a in self.back]
         uses = Counter(start for start, _ in self.edges)
         self.mentions = [(a, b) for a, b in self.edges if uses[a] > MOST_ARROWS]
         self.adding = {
@@ -50,8 +60,6 @@ class Arrows:
             if len(self.boxes) <= DETAILED and uses[key] <= MOST_ARROWS
             for use, part in parts.items()
         }
-        self.back = {key for key, box in self.boxes.items() if members(box)[-1].backward}
-        self.beside = dict(self._pairs())
 
     def _pairs(self) -> Iterator[tuple[str, str]]:
         """Yield forward boxes with the way back through them."""

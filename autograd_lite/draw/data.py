@@ -18,7 +18,8 @@ The document has these keys:
     identifiers), ``parameters`` (text by name) and ``code`` (NumPy, in terms of identifiers) of
     a result, null for the others; ``requires_grad``; ``shape``; ``dtype``; ``value``; ``grad``,
     which is null where none is known; ``modules``, positions in that list, the outermost first;
-    and ``source`` (``file``, ``line``, ``code``), null where no line was recorded.
+    ``source`` (``file``, ``line``, ``code``), null where no line was recorded; and
+    ``gradient_of``, identifiers of the values whose gradient it is.
 
 Arrays are nested lists, and numbers read back as exactly what they were. Where JSON has no number,
 there is text: ``"nan"``, ``"inf"``, ``"-inf"``, complex numbers, and integers past 2 to the 53.
@@ -96,6 +97,7 @@ def _node(node: Node, name: str | None) -> dict[str, Any]:
         "value": entries(value),
         "grad": None if node.grad is None else entries(np.asarray(node.grad)),
         "source": _source(node),
+        "gradient_of": list(node.gradient_of),
     }
 
 

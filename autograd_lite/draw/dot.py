@@ -51,6 +51,7 @@ FRAME = {
     "class": "module",
 }
 MENTIONS = "small box: a mention of a value with many uses, which is drawn in full elsewhere"
+SPARSE = "the values that a gradient is computed from stand in its formula, without arrows"
 ON_MAPS = "miniature: orange above 0, blue below; as bars, from the least to the largest entry"
 ON_USES = "+ on an arrow: what this use adds to the gradient of a value that is used more than once"
 GRAPH = {"bgcolor": PAPER, "fontname": FONT, "pad": "0.1", "nodesep": "0.3", "ranksep": "0.4"}
@@ -60,6 +61,8 @@ def picture(scene: Scene) -> Drawing:
     """Write a computation as DOT text."""
     arrows = Arrows(scene)
     dot = _digraph(scene.options)
+    if arrows.straight:
+        dot.graph_attr["splines"] = "line"
     boxes = {box.id: [(box.id, _box(scene, box))] for box in scene.plan.boxes}
     for start, end in arrows.mentions:
         boxes[end].append((f"{start}{AT}{end}", _mention(scene, start)))
@@ -168,6 +171,8 @@ def _remarks(scene: Scene, arrows: Arrows) -> list[str]:
         remarks.append(ON_ARROWS)
     if arrows.adding:
         remarks.append(ON_USES)
+    if arrows.sparse:
+        remarks.append(SPARSE)
     if arrows.mentions:
         remarks.append(MENTIONS)
     if "map" in options.show and any(_has_miniature(box) for box in planned.boxes):

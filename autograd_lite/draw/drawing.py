@@ -101,6 +101,11 @@ class Drawing:
         """Return a page that steps through the computation, forward and backward, as its text."""
         from autograd_lite.draw.html import page
 
+        if self.scene.graph.differentiated is not None:
+            raise ValueError(
+                "A page steps forward and backward by itself. Draw the computation for it: "
+                "draw(..., sweep='forward').save('graph.html')."
+            )
         return page(self.scene)
 
     def _rendered(self, kind: str) -> bytes:

@@ -157,24 +157,26 @@ def _all_in(box: Box, steps: Mapping[str, Sequence[Node]]) -> list[Node]:
     return [x for node in members(box) for x in (*steps.get(node.id, ()), node)]
 
 
-def within(graph: Graph, boxes: Iterable[Box], named: Collection[str], most: int) -> list[Box]:
+def within(graph: Graph, plan: Plan, named: Collection[str], most: int) -> list[Box]:
     """Fold until there are at most about so many boxes.
 
     Parameters
     ----------
     graph : Graph
         The computation.
-    boxes : iterable of Box
-        In the order of computation.
+    plan : Plan
+        The boxes that there would be.
     named : collection of str
         Identifiers of values that are not to be in the run of a chain.
     most : int
         How many boxes there may be.
     """
     outputs = {node.id for node in graph.outputs}
-    folded = _with_runs_folded(graph, boxes, outputs.union(named))
+    folded = _with_runs_folded(graph, plan.boxes, outputs.union(named))
     if len(folded) > most:
-        folded = _with_middle_folded(graph, folded, outputs, most)
+        leaves, shown = _with_middle_folded(folded, outputs, most)
+        home = planned(graph, shown, plan.steps).home
+        folded = _leaves_folded(graph, shown, leaves, max(1, most - len(shown)), home)
     return folded
 
 
@@ -265,9 +267,9 @@ def _without_small(boxes: Iterable[Box], least: int) -> list[Box]:
 
 
 def _with_middle_folded(
-    graph: Graph, boxes: Sequence[Box], outputs: Collection[str], max_nodes: int
-) -> list[Box]:
-    """Fold all operations but the first, the last and the outputs, and leaves past the budget."""
+    boxes: Sequence[Box], outputs: Collection[str], max_nodes: int
+) -> tuple[list[Node], list[Box]]:
+    """Fold all operations but the first, the last and the outputs; leaves are apart."""
     leaves = [box for box in boxes if isinstance(box, Node) and box.primitive is None]
     is_leaf = {leaf.id for leaf in leaves}
     operations = [box for box in boxes if box.id not in is_leaf]
@@ -276,8 +278,7 @@ def _with_middle_folded(
         outputs = ()  # Too many to be kept whatever they are.
     ends = max(1, (room - len(outputs)) // 2)
     kept = {box.id for box in (*operations[:ends], *operations[-ends:])}.union(outputs)
-    shown = _gaps_folded(operations, kept)
-    return _leaves_folded(graph, shown, leaves, max(1, max_nodes - len(shown)))
+    return leaves, _gaps_folded(operations, kept)
 
 
 def _gaps_folded(boxes: Sequence[Box], kept: Collection[str]) -> list[Box]:
@@ -294,9 +295,10 @@ def _gaps_folded(boxes: Sequence[Box], kept: Collection[str]) -> list[Box]:
     return shown
 
 
-def _leaves_folded(graph: Graph, shown: list[Box], leaves: Sequence[Node], room: int) -> list[Box]:
+def _leaves_folded(
+    graph: Graph, shown: list[Box], leaves: Sequence[Node], room: int, home: Mapping[str, str]
+) -> list[Box]:
     """Fold what only folded operations use, if that is much, and whatever there is no room for."""
-    home = planned(graph, shown).home
     folds = {box.id: box for box in shown if isinstance(box, Fold)}
     visible: list[Node] = []
     private: dict[str, list[Node]] = {}

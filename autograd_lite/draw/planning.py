@@ -61,7 +61,7 @@ def plan(graph: Graph, named: Collection[str], folding: Folding) -> Plan:
         shut |= shut_calls(at, level)
         boxes = boxed(graph, at, drawn, shut, roll=folding.roll is not False)
     if len(boxes) > most:
-        boxes = within(graph, planned(graph, boxes, steps).boxes, named, most)
+        boxes = within(graph, planned(graph, boxes, steps), named, most)
     found = planned(graph, boxes, steps)
     stands = [(box.id, _stands_in(box, frames_of)) for box in found.boxes]
     frames = clusters(graph, frames_of, stands)
