@@ -221,7 +221,9 @@ class Graph(Sequence[Node]):
         """
         if node.primitive is not None or node.calls:
             return node.calls
-        users = [user.calls for user in self.consumers(node)]
+        consumers = self.consumers(node)
+        users = [user.calls for user in consumers if user.backward <= node.backward]
+        users = users or [user.calls for user in consumers]
         common = users[0] if users else ()
         for calls_of_user in users[1:]:
             common = tuple(a for a, b in zip(common, calls_of_user, strict=False) if a == b)

@@ -15,7 +15,9 @@ from autograd_lite.draw.blocks import (
     SUBSTITUTED,
     WORD_JOINER,
     cell,
+    gap,
     row,
+    table,
     words,
 )
 from autograd_lite.draw.clusters import Cluster, name_and_class
@@ -118,9 +120,9 @@ def _fill(
                 pair.edge(key, beside[key], style="dotted", arrowhead="none", weight="10")
     for cluster in clusters:
         name, *rest = cluster.title.split(" · ")
-        label = words(name, QUIET, bold=True) + words(
-            "".join(f" · {x}" for x in rest), QUIET, SMALL
-        )
+        small = "".join(f" · {part}" for part in rest)
+        heading = words(name, QUIET, bold=True) + words(small, QUIET, SMALL)
+        label = table(row(cell(heading, ALIGN="LEFT")), gap(12))  # An arrow may pass below it.
         frame = FRAME | {"label": f"<{label}>", "tooltip": _plain(cluster.title)}
         with body.subgraph(name=f"cluster_{cluster.id}", graph_attr=frame) as inside:
             _fill(inside, cluster.boxes, cluster.inner, boxes, beside)

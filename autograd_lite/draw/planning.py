@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from itertools import takewhile
+from typing import Any
 
 from autograd_lite.calls import Call
 from autograd_lite.draw.backprop import hosts
@@ -18,14 +19,49 @@ ROLLED_FROM = 40
 """Of a picture with more boxes, equal modules in a row are drawn once."""
 
 
+LEAST_NODES = 5
+
+
 @dataclass(frozen=True, slots=True)
 class Folding:
-    """What is to be folded; the fields are parameters of `draw`."""
+    """What is folded into one box; the fields are parameters of `draw`.
+
+    Attributes
+    ----------
+    depth : int, optional
+        How many levels of modules are open: with 0, the outermost is one box, with 1 its parts.
+    collapse : tuple of str
+        Modules that are one box, by path or class: ``("hidden", "Block", "blocks.*")``.
+    roll : bool, optional
+        Whether equal modules in a row, three or more, become one box that says how many; where
+        they are open, after the first. By default in a picture with more than 40 boxes.
+    max_nodes : int
+        Past so many boxes, modules are folded, the innermost first, and then stretches of
+        operations; the picture says so. Inputs, outputs and, outside of modules, parameters stay.
+    """
 
     depth: int | None = None
     collapse: tuple[str, ...] = ()
     roll: bool | None = None
     max_nodes: int = 400
+
+
+def folding(depth: Any, collapse: Any, roll: Any, max_nodes: Any) -> Folding:
+    """Check the arguments of `draw` that choose what is folded."""
+    if depth is not None and (not isinstance(depth, int) or isinstance(depth, bool) or depth < 0):
+        raise ValueError(f"depth is how many levels of modules are open: 0, 1, …; got {depth!r}.")
+    patterns = (collapse,) if isinstance(collapse, str) else tuple(collapse)
+    for pattern in patterns:
+        if not isinstance(pattern, str):
+            raise TypeError(
+                f"collapse takes paths and classes of modules, as in ['hidden', 'Linear']; got "
+                f"{type(pattern).__name__}."
+            )
+    if roll not in (None, True, False):
+        raise ValueError(f"roll is True, False or None (where it saves room); got {roll!r}.")
+    if not isinstance(max_nodes, int) or isinstance(max_nodes, bool) or max_nodes < LEAST_NODES:
+        raise ValueError(f"max_nodes is a whole number from {LEAST_NODES} up; got {max_nodes!r}.")
+    return Folding(depth, patterns, roll, max_nodes)
 
 
 def plan(graph: Graph, named: Collection[str], folding: Folding) -> Plan:
