@@ -9,6 +9,7 @@ import numpy as np
 
 from autograd_lite.draw import digits
 from autograd_lite.draw.blocks import cell, gap, numbers, row, spacer, table, words
+from autograd_lite.draw.clusters import way_there
 from autograd_lite.draw.fold import Box, Fold, members
 from autograd_lite.draw.formulas import cut
 from autograd_lite.draw.local import local
@@ -64,7 +65,7 @@ class Arrows:
     def _pairs(self) -> Iterator[tuple[str, str]]:
         """Yield forward boxes with the way back through them."""
         modules = {
-            (box.calls[0].path, box.calls[0].number): box.id
+            way_there(box.calls[0]): box.id
             for box in self.boxes.values()
             if isinstance(box, Fold) and box.calls and box.id not in self.back
         }
@@ -72,7 +73,7 @@ class Arrows:
             if key not in self.back:
                 continue
             if isinstance(box, Fold):
-                owner = modules.get((box.calls[0].path, box.calls[0].number)) if box.calls else None
+                owner = modules.get(way_there(box.calls[0])) if box.calls else None
                 yield from [(owner, key)] if owner else []
             else:
                 made = [x for x in box.gradient_of if self.scene.roles.get(x) != "constant"]

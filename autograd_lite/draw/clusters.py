@@ -74,9 +74,15 @@ def deepest(at: Homes) -> int:
     return max(map(len, at.values()), default=0)
 
 
+def way_there(call: Call) -> tuple[str, str, int]:
+    """Return what tells a call; on the way back through it, numbers are negative."""
+    return call.path, call.kind, max(call.number, -1 - call.number)
+
+
 def name_and_class(call: Call) -> list[str]:
-    """Return what tells a call: path, which of several calls, class."""
-    again = f"call {call.number + 1}" if call.number else ""
+    """Return what is written of a call: path, class, which of several calls."""
+    number = way_there(call)[2]
+    again = f"call {number + 1}" if number else ""
     return [part for part in (call.path, call.kind, again) if part]
 
 
@@ -115,7 +121,9 @@ def clusters(
         The boxes by identifier, and the calls that each stands in.
     """
     top = _Frame([], {})
+    order: dict[str, int] = {}
     for key, calls in boxes:
+        order[key] = len(order)
         frame = top
         for call in calls:
             frame = frame.inner.setdefault(call, _Frame([], {}))
@@ -142,6 +150,6 @@ def clusters(
             else:
                 count = parameters_of(call, learnt.get(call, ()))
                 inner.append(Cluster(identifier, call, count, tuple(loose), tuple(parts)))
-        return own, inner
+        return sorted(own, key=order.__getitem__), inner
 
     return tuple(built(top)[1])

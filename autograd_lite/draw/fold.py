@@ -91,7 +91,8 @@ class Fold:
         else:
             path = " … ".join(name_and_class(call)[0] for call in (self.calls[0], self.calls[-1]))
             rest = [f"{', '.join(self.kinds)} × {self.times:,}"]
-        return path, " · ".join(filter(None, [*rest, counted(self.parameters)]))
+        back = "" if self.has_output else "backward"
+        return path, " · ".join(filter(None, [*rest, back, counted(self.parameters)]))
 
     @property
     def title(self) -> str:

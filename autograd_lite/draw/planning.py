@@ -9,7 +9,7 @@ from typing import Any
 
 from autograd_lite.calls import Call
 from autograd_lite.draw.backprop import hosts
-from autograd_lite.draw.clusters import Homes, clusters, deepest, homes
+from autograd_lite.draw.clusters import Homes, clusters, deepest, homes, way_there
 from autograd_lite.draw.fold import Box, Plan, planned, within
 from autograd_lite.draw.formulas import is_inline
 from autograd_lite.draw.modules import boxed, check, shut_calls
@@ -109,7 +109,7 @@ def _apart(node: Node, calls: tuple[Call, ...]) -> tuple[Call, ...]:
     """Tell the way back through a module from the way there: folded into one box, it is a cycle."""
     if not node.backward:
         return calls
-    return tuple(replace(call, kind=f"{call.kind}, backward", parameters=0) for call in calls)
+    return tuple(replace(call, number=-1 - call.number, parameters=0) for call in calls)
 
 
 def _stands_in(box: Box, at: Homes) -> tuple[Call, ...]:
@@ -118,8 +118,8 @@ def _stands_in(box: Box, at: Homes) -> tuple[Call, ...]:
         return at[box.id]
     chains = zip(*(at[node.id] for node in box.nodes), strict=False)
     common = takewhile(lambda calls: len(set(calls)) == 1, chains)
-    own = {(call.path, call.number) for call in box.calls}
-    return tuple(calls[0] for calls in common if (calls[0].path, calls[0].number) not in own)
+    own = {way_there(call) for call in box.calls}
+    return tuple(calls[0] for calls in common if way_there(calls[0]) not in own)
 
 
 def _remarks(found: Plan, folding: Folding, *, squeezed: bool) -> list[str]:

@@ -82,11 +82,15 @@ class Scene:
     @property
     def subject(self) -> str:
         """What the picture shows."""
+        forward = self.graph.differentiated or self.graph
         shown = ", ".join(
-            self.titles.get(node.id) or self.formulas.get(node.id, node.id)
-            for node in dict.fromkeys(self.graph.outputs)
+            self.titles.get(node.id)
+            or self.formulas.get(node.id)
+            or self.names.get(node.id, node.id)
+            for node in dict.fromkeys(forward.outputs)
         )
-        return self.options.title or cut(shown, LONGEST_SUBJECT)
+        alone = forward is not self.graph and self.graph.outputs[0].backward
+        return self.options.title or cut(shown, LONGEST_SUBJECT) + ", backward" * alone
 
 
 def scene(graph: Graph, names: Mapping[str, str], options: Options) -> Scene:
