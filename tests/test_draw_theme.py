@@ -100,7 +100,9 @@ def rgb(colour):
 def test_in_a_page_the_colour_scheme_of_the_page_counts(browser, scheme, dark, tmp_path):
     picture = al.draw(al.Tensor(1.0, requires_grad=True, name="w") * 2).svg()
     page = tmp_path / "page.html"
-    page.write_text(f'<!doctype html><html style="color-scheme: {scheme}">{picture}</html>', "utf-8")
+    page.write_text(
+        f'<!doctype html><html style="color-scheme: {scheme}">{picture}</html>', "utf-8"
+    )
     browser.open(page, dark=dark)
     wanted = scheme == "dark" or (scheme == "light dark" and dark)
     assert paper_in(browser) == rgb(DARK[style.PAPER] if wanted else style.PAPER)

@@ -126,8 +126,10 @@ class Arrows:
                 rows += _derivative(scene, node, i)
             part = self.adding.get((node.id, i))
             if part is not None and part.size <= MOST_LOCAL and digits.is_small(part):
-                plus, block = words("+", GRADIENT, SMALL), numbers(part, GRADIENT)
-                added = table(row(cell(plus), spacer(3), cell(block.html)))
+                minus = not part.ndim and part < 0
+                block = numbers(-part if minus else part, GRADIENT)
+                sign = words("−" if minus else "+", GRADIENT, SMALL)
+                added = table(row(cell(sign), spacer(3), cell(block.html)))
                 rows += [row(cell(added)), gap(4)]
         return {"label": f"<{table(*rows, CELLPADDING=2)}>"} if rows else {}
 

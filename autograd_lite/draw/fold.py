@@ -210,6 +210,8 @@ def _in_order(
     What lies on a cycle, or behind one, is left out.
     """
     position = {node.id: i for i, node in enumerate(graph)}
+    if not any(isinstance(box, Fold) for box in boxes):
+        return sorted(boxes, key=lambda box: position[box.id])
     by_id = {box.id: box for box in boxes}
     start = {}
     waits: dict[str, set[str]] = {}

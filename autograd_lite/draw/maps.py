@@ -40,8 +40,8 @@ def _heat(array: NDArray[np.float64]) -> Block:
         scaled = means / max(-low, high)  # White is zero.
     else:
         span = high - low
-        scaled = (means - low) / span if span else np.zeros_like(means)
-        scaled = scaled - 1 if high <= 0 else scaled
+        scaled = (means - low) / span if span else means - low
+        scaled = scaled - 1 if span and high <= 0 else scaled
     rows = [
         row(*(cell("", WIDTH=DOT, HEIGHT=DOT, BGCOLOR=_colour(x)) for x in line))
         for line in scaled.tolist()
