@@ -99,6 +99,16 @@ def test_a_parameter_belongs_to_the_module_that_alone_uses_it_and_data_stay_outs
     assert "cell.weight" in found["Tied · 6 parameters"]
     assert "cell · Linear · call 2 · 6 parameters" in found
     assert not any("x" in boxes for boxes in found.values())
+
+    class Masked(nn.Module):
+        def forward(self, x):
+            return np.tanh(x) * np.arange(9.0)
+
+    inside = al.draw(Masked()(al.Tensor(np.ones(9), requires_grad=True)), names={})
+    assert len(inside.scene.plan.clusters[0].boxes) == 3  # With the mask, which is its own.
+    nameless = al.draw(net(np.ones((1, 2)))).scene
+    (array,) = [node.id for node in nameless.graph if node.kind == "constant"]
+    assert array not in nameless.plan.clusters[0].members
     given = np.ones((1, 2))  # An array that the user has named is the user's.
     assert not any("given" in boxes for boxes in frames(al.draw(net(given))).values())
 

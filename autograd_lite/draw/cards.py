@@ -87,7 +87,7 @@ def summary(box: Box, name: str, formula: str) -> tuple[str, str]:
     """Describe a box in a line of text: what it is, and its shape."""
     if isinstance(box, Fold):
         return box.title, shape_and_type(box.result) if box.has_output else ""
-    return " = ".join(filter(None, (name, formula))), shape_and_type(box)
+    return " = ".join(filter(None, (name, formula))) or box.kind, shape_and_type(box)
 
 
 def caption(title: str) -> str:

@@ -57,11 +57,25 @@ Homes = Mapping[str, tuple[Call, ...]]
 
 
 def homes(graph: Graph, names: Collection[str]) -> dict[str, tuple[Call, ...]]:
-    """Return the calls that each value belongs to; arrays that the user has named are outside."""
-    return {
+    """Return the calls that each value belongs to.
+
+    Arrays that the user has named are outside; and those that the first operation of an outermost
+    call uses, if that is given nothing else: they are what it was called with.
+    """
+    at = {
         node.id: () if node.kind == "constant" and node.id in names else graph.home(node)
         for node in graph
     }
+    given: dict[Call, list[str]] = {}
+    fed: set[Call] = set()
+    for node in graph:
+        if node.primitive is None or not at[node.id]:
+            continue
+        call = at[node.id][0]
+        arrays = [x for x in graph.operands(node) if x.shape or x.kind != "constant"]
+        fed.update(call for x in arrays if at[x.id][:1] != (call,))
+        given.setdefault(call, [x.id for x in arrays if x.kind == "constant"])
+    return at | {key: () for call, keys in given.items() if call not in fed for key in keys}
 
 
 def ordered_calls(at: Homes) -> list[Call]:
