@@ -14,6 +14,7 @@ from autograd_lite.derive import Derivation, derive
 from autograd_lite.draw import Drawing, draw, draw_dot, make_dot
 from autograd_lite.engine import GradientError, enable_grad, is_grad_enabled, no_grad
 from autograd_lite.graph import Call, Graph, Node
+from autograd_lite.numpy_api import array
 from autograd_lite.ops.neural import log_softmax, logsumexp, mse, relu, sigmoid, softmax, softplus
 from autograd_lite.primitive import Primitive, PrimitiveDefinitionError, primitive
 from autograd_lite.source import Source, record_source
@@ -35,6 +36,7 @@ __all__ = [
     "PrimitiveDefinitionError",
     "Source",
     "Tensor",
+    "array",
     "check_grads",
     "compare",
     "derive",

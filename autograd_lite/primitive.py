@@ -21,7 +21,7 @@ REGISTRY: dict[str, Primitive] = {}
 BY_NUMPY_FUNCTION: dict[Callable[..., Any], Primitive] = {}
 """The operation that a NumPy function is recorded as."""
 
-DOMAINS = ("real", "positive", "nonzero", "probability", "boolean")
+DOMAINS = ("real", "positive", "nonzero", "above one", "probability", "boolean")
 """What an operand may be drawn from in generated tests: any real number, a positive one, one
 that keeps away from 0, one strictly between 0 and 1, a truth value."""
 
