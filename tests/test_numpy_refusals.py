@@ -112,7 +112,7 @@ def test_arguments_that_are_not_understood_are_refused_by_name():
         (lambda: np.pad(t, 1, "reflect", reflect_type="odd"), "np.pad on Tensors takes no reflec"),
         (lambda: np.gradient(t, t), "np.gradient on Tensors takes plain numbers or arrays"),
         (lambda: np.logspace(t[0], 1, base=[2.0, 3.0]), "np.logspace on Tensors takes one number"),
-        (lambda: np.std(t, 0, None, None, 0, False, nonsense=1), "np.std on Tensors: "),
+        (lambda: np.average(t, weights=[1, 1], returned=True, keepdims=2, out=1), "unexpected"),
     ):
         with pytest.raises(TypeError, match=re.escape(text)):
             call()
