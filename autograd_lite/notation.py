@@ -197,6 +197,8 @@ def _mixed(value: Any) -> bool:
 
 def _argument(value: Any, written: str) -> str:
     """Write a static parameter where an index may not stand: as a keyword argument."""
+    if isinstance(value, str):
+        return repr(value)
     return f"np.s_[{written}]" if isinstance(value, slice) or _mixed(value) else written
 
 

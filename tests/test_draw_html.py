@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 from browser import Browser
+from oracles import DRAWN
 
 import autograd_lite as al
 from autograd_lite.draw.html import page
@@ -68,7 +69,10 @@ def test_every_operation_has_its_story_and_its_true_gradients(name):
     primitive = REGISTRY[name]
     rng = np.random.default_rng(0)
     for shapes, parameters in primitive.examples or [(((2, 3),) * len(primitive.operands), {})]:
-        values = [al.Tensor(rng.uniform(0.2, 0.8, s), requires_grad=True) for s in shapes]
+        values = [rng.uniform(0.2, 0.8, s) for s in shapes]
+        if "positive definite" in primitive.domain.values():
+            values = [DRAWN["positive definite"](value) for value in values]
+        values = [al.Tensor(value, requires_grad=True) for value in values]
         y = primitive(*values, **parameters)
         if not y.requires_grad:
             continue

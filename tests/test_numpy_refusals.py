@@ -32,6 +32,7 @@ def test_function_without_derivative_gives_what_numpy_gives(function):
         np.full_like: (values, 7.0),
         np.can_cast: (np.float32, np.float64),
         np.bincount: (np.array([0, 2, 2]),),
+        np.einsum_path: ("i,i", values, values),
     }.get(function, (values,))
     try:
         expected = function(*arguments)
@@ -94,12 +95,9 @@ def test_testing_functions_work():
     ("call", "called"),
     [
         (lambda t: np.fft.fft(t), "np.fft.fft"),
-        (lambda t: np.linalg.eig(t), "np.linalg.eig"),
-        (lambda t: np.linalg.inv(t), "np.linalg.inv"),
         (lambda t: np.gradient(t), "np.gradient"),
         (lambda t: np.sort(t), "np.sort"),
         (lambda t: np.cumsum(t), "np.cumsum"),
-        (lambda t: np.einsum("ii", t), "np.einsum"),
         (lambda t: np.vstack([t, t]), "np.vstack"),
         (lambda t: np.copyto(np.ones((2, 2)), t), "np.copyto"),
         (lambda t: np.arctan2(t, t), "np.arctan2"),

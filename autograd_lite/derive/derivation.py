@@ -45,6 +45,30 @@ def assign(x, v, index):
     return changed
 
 """,
+    ops.qr: """\
+def qr(a):
+    q, r = np.linalg.qr(a)
+    return np.concatenate([q, r.swapaxes(-1, -2)], axis=-2)
+
+""",
+    ops.eigh: """\
+def eigh(a, uplo="L"):
+    w, v = np.linalg.eigh(a, uplo)
+    return np.concatenate([w[..., None, :], v], axis=-2)
+
+""",
+    ops.eig: """\
+def eig(a):
+    w, v = np.linalg.eig(a)
+    return np.concatenate([w[..., None, :], v], axis=-2)
+
+""",
+    ops.svd: """\
+def svd(a):
+    u, s, vt = np.linalg.svd(a, full_matrices=False)
+    return np.concatenate([u, s[..., None, :], vt.swapaxes(-1, -2)], axis=-2)
+
+""",
 }
 """What NumPy has no function for, printed before a derivation that needs it."""
 

@@ -1,5 +1,6 @@
 """Which NumPy function is which operation, when it is called on Tensors."""
 
+from autograd_lite.numpy_api import einsum, linalg, polynomial, signals  # noqa: F401
 from autograd_lite.numpy_api.dispatch import call_function, call_ufunc
 from autograd_lite.numpy_api.elementwise import clip
 from autograd_lite.numpy_api.products import dot

@@ -25,6 +25,7 @@ WITHOUT_DERIVATIVE: frozenset[Callable[..., Any]] = frozenset(
         # Positions
         np.argmax, np.argmin, np.argsort, np.argwhere, np.nonzero, np.flatnonzero,
         np.count_nonzero, np.searchsorted, np.unique, np.digitize, np.bincount, np.histogram,
+        np.linalg.matrix_rank, np.einsum_path,
         # Shapes and types
         np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.common_type,
         np.min_scalar_type, np.may_share_memory, np.shares_memory,

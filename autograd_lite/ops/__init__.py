@@ -6,6 +6,8 @@ Tensors alike, so the same line serves the first derivative and every higher one
 """
 
 from autograd_lite.ops.arithmetic import add, divide, multiply, negative, power, subtract
+from autograd_lite.ops.decompositions import cholesky, eig, eigh, qr, svd
+from autograd_lite.ops.einsum import einsum
 from autograd_lite.ops.elementwise import (
     absolute,
     astype,
@@ -23,7 +25,16 @@ from autograd_lite.ops.elementwise import (
     where,
 )
 from autograd_lite.ops.indexing import assign, getitem, scatter_add
-from autograd_lite.ops.linalg import matmul
+from autograd_lite.ops.linalg import (
+    det,
+    inv,
+    logabsdet,
+    matmul,
+    pinv,
+    solve,
+    trace,
+    vector_norm,
+)
 from autograd_lite.ops.neural import (
     log_softmax,
     logsumexp,
@@ -43,6 +54,7 @@ from autograd_lite.ops.shape import (
     stack,
     transpose,
 )
+from autograd_lite.ops.signals import convolve, interp
 
 __all__ = [
     "absolute",
@@ -50,16 +62,25 @@ __all__ = [
     "assign",
     "astype",
     "broadcast_to",
+    "cholesky",
     "clip",
     "concatenate",
+    "convolve",
     "copy",
     "cos",
+    "det",
     "divide",
+    "eig",
+    "eigh",
+    "einsum",
     "exp",
     "expand_dims",
     "getitem",
+    "interp",
+    "inv",
     "log",
     "log_softmax",
+    "logabsdet",
     "logsumexp",
     "matmul",
     "max",
@@ -70,8 +91,10 @@ __all__ = [
     "mse",
     "multiply",
     "negative",
+    "pinv",
     "power",
     "prod",
+    "qr",
     "relu",
     "reshape",
     "scatter_add",
@@ -79,14 +102,18 @@ __all__ = [
     "sin",
     "softmax",
     "softplus",
+    "solve",
     "sqrt",
     "square",
     "squeeze",
     "stack",
     "subtract",
     "sum",
+    "svd",
     "tanh",
+    "trace",
     "transpose",
     "var",
+    "vector_norm",
     "where",
 ]
