@@ -142,6 +142,7 @@ LINALG = [
     lambda np, t, u: np.linalg.lstsq(t, u)[1],
     lambda np, t, a: np.linalg.lstsq(t, np.concatenate([a, a[:1]]), rcond=-1),
     lambda np, w, v: np.linalg.lstsq(w, v, 1e-9),
+    lambda np, u: np.linalg.lstsq([[1, 2], [3, 5], [0, 1], [2, 2]], u),
     lambda np, c: np.linalg.tensorinv(c.reshape(4, 6)[:, :4].reshape(2, 2, 4), 2),
     lambda np, c: np.linalg.tensorinv(c.reshape(4, 6)[:, :4].reshape(4, 2, 2), ind=1),
     lambda np, c, u: np.linalg.tensorsolve(
@@ -198,6 +199,8 @@ SIGNALS = [
     lambda np, x, u, v: np.interp(x, [-2.0, 0.1, 1.0, 4.0], u, v[0], v[1]),
     lambda np, x, u, v: np.interp(x, np.concatenate([v[1:2], v[:1], v[2:], v[2:] * 2]), u),
     lambda np, x, u: np.interp(x, u, u * u, period=2.1),
+    lambda np, x, u: np.interp(x, u, u * u, period=u[3] * 8.4),
+    lambda np, x, u: np.interp(x, u, u * u, period=-2.1),
     lambda np, v: np.interp(0.7, np.array([0.0, 1.0, 2.0]), v),
 ]
 
@@ -646,6 +649,10 @@ def test_interpolation_has_the_middle_slope_on_a_point():
         (lambda t: np.roots(t[0, 0] * np.array([1.0, 0.0, 1.0])), "eig needs .* real"),
         (lambda t: np.linalg.inv(t), "inv got a: .*square"),
         (lambda t: np.linalg.eigh(t), r"np.linalg.eigh needs square matrices.*got .*\(4, 3\)"),
+        (lambda t: np.linalg.svd(t * np.array(1j)), "np.linalg.svd on Tensors takes real numbers"),
+        (lambda t: np.linalg.norm(t[0], t[0, 0]), "vector_norm needs a number for ord"),
+        (lambda t: np.kron(t, [t[0], t[1]]), "A list of Tensors would lose their gradients"),
+        (lambda t: np.einsum("ij,jk", t, (t[0],)), "A tuple of Tensors would lose"),
         (lambda t: np.linalg.solve(t.T @ t, t), "solve needs .* got a: .* b: "),
         (lambda t: np.linalg.inv(np.zeros((2, 2)) * t[0, 0]), "inv got .*Singular matrix"),
         (lambda t: np.linalg.cholesky(-t.T @ t), "cholesky got .*not positive definite"),

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from autograd_lite import ops
+from autograd_lite.numpy_api.products import real
 from autograd_lite.numpy_api.refused import refuse
 from autograd_lite.numpy_api.shape import moveaxis
 from autograd_lite.numpy_api.table import as_array, composes, values_of
@@ -24,8 +25,8 @@ SlogdetResult: Any = type(np.linalg.slogdet([[1.0]]))
 
 
 def matrices(a: Any, name: str, *, square: bool = False) -> Any:
-    """Return an array of at least two axes, or say what a function needs."""
-    a = as_array(a)
+    """Return a real array of at least two axes, or say what a function needs."""
+    a = real(a, f"np.linalg.{name}")
     if a.ndim < 2 or (square and a.shape[-2] != a.shape[-1]):
         kind = "square matrices, (..., n, n)" if square else "matrices, (..., m, n)"
         raise np.linalg.LinAlgError(f"np.linalg.{name} needs {kind}, got an array of {a.shape}.")
@@ -135,8 +136,9 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._
     a = matrices(a, "pinv", square=hermitian)
     if rcond is not None and rtol is not np._NoValue:
         raise ValueError("np.linalg.pinv: `rtol` and `rcond` can't be both set.")
-    if rcond is None:
-        rcond = 1e-15 if rtol is np._NoValue else rtol
+    if rcond is None and rtol is np._NoValue:
+        return ops.pinv(a, hermitian=bool(hermitian))
+    rcond = rtol if rcond is None else rcond
     if rcond is None:
         rcond = max(a.shape[-2:]) * float(np.finfo(a.dtype).eps)
     return ops.pinv(a, rcond=values_of(rcond), hermitian=bool(hermitian))
@@ -145,7 +147,10 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._
 @composes(np.linalg.lstsq)
 def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     """Compose ``np.linalg.lstsq`` by way of the pseudo-inverse, which must keep its rank."""
-    a, b = as_array(a), as_array(b)
+    a, b = (real(x, "np.linalg.lstsq") for x in (a, b))
+    if a.dtype.kind != "f":
+        a = a.astype(float)
+    rcond = values_of(rcond)
     if a.ndim != 2 or b.ndim not in (1, 2) or a.shape[0] != b.shape[0]:
         raise np.linalg.LinAlgError(
             f"np.linalg.lstsq needs (m, n) and (m,) or (m, k), got {a.shape} and {b.shape}."

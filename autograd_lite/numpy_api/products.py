@@ -19,6 +19,14 @@ from autograd_lite.numpy_api.table import as_array, composes
 INTO = "a Tensor's value never changes under its graph; take the result"
 
 
+def real(x: Any, name: str) -> Any:
+    """Return an array of real numbers; of complex ones, the function would conjugate some."""
+    x = as_array(x)
+    if x.dtype.kind == "c":
+        raise TypeError(f"{name} on Tensors takes real numbers, got dtype {x.dtype}.")
+    return x
+
+
 @composes(np.dot)
 def dot(a: Any, b: Any, out: Any = None) -> Any:
     """Compose ``np.dot``: a product with a number, `matmul`, or over two inner axes."""
@@ -164,14 +172,6 @@ def cross_in_space(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
             f"they are {x1.shape[axis]} and {x2.shape[axis]} dimensional instead."
         )
     return cross(x1, x2, axis=axis)
-
-
-def real(x: Any, name: str) -> Any:
-    """Return an array of real numbers: of complex ones the function would conjugate one."""
-    x = as_array(x)
-    if x.dtype.kind == "c":
-        raise TypeError(f"{name} on Tensors takes real numbers, got dtype {x.dtype}.")
-    return x
 
 
 def vecdot(x1: Any, x2: Any, /) -> Any:

@@ -49,15 +49,15 @@ def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
 
 @composes(np.interp)
 def interp(
-    x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: float | None = None
+    x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
 ) -> Any:
     """Compose ``np.interp``: other values outside, and points that come again after a period."""
     x, xp, fp = as_array(x), as_array(xp), real(fp, "np.interp")
     if period is not None:
         if period == 0:
             raise ValueError("np.interp: period must be a non-zero value.")
-        period = abs(float(values_of(period)))
-        x, xp = (t - np.floor(values_of(t) / period) * period for t in (x, xp))
+        period = abs(period)
+        x, xp = (t - np.floor(values_of(t) / values_of(period)) * period for t in (x, xp))
         order = np.argsort(values_of(xp))
         xp, fp = xp[order], fp[order]
         xp = ops.concatenate(xp[-1:] - period, xp, xp[:1] + period)

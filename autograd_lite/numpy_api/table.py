@@ -74,7 +74,22 @@ def is_recorder(x: Any) -> bool:
 
 def as_array(x: Any) -> Any:
     """Return what has a shape: an operand that records as it is, anything else as an array."""
-    return x if is_recorder(x) else np.asarray(x)
+    if is_recorder(x):
+        return x
+    refuse_nested(x)
+    return np.asarray(x)
+
+
+def refuse_nested(x: Any) -> None:
+    """Refuse a list with a Tensor in it: NumPy would take its value and lose its gradient."""
+    if isinstance(x, list | tuple):
+        for part in x:
+            if is_recorder(part):
+                raise TypeError(
+                    f"A {type(x).__name__} of Tensors would lose their gradients. "
+                    f"Join them with np.stack([...]) or np.concatenate([...])."
+                )
+            refuse_nested(part)
 
 
 def values_of(x: Any) -> Any:

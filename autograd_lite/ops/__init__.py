@@ -6,7 +6,7 @@ Tensors alike, so the same line serves the first derivative and every higher one
 """
 
 from autograd_lite.ops.arithmetic import add, divide, multiply, negative, power, subtract
-from autograd_lite.ops.decompositions import cholesky, eig, eigh, qr, svd
+from autograd_lite.ops.decompositions import cholesky, eig, eigh, inverse_or_zero, qr, svd
 from autograd_lite.ops.einsum import einsum
 from autograd_lite.ops.elementwise import (
     absolute,
@@ -27,9 +27,11 @@ from autograd_lite.ops.elementwise import (
 from autograd_lite.ops.indexing import assign, getitem, scatter_add
 from autograd_lite.ops.linalg import (
     det,
+    fold,
     inv,
     logabsdet,
     matmul,
+    mirror,
     pinv,
     solve,
     trace,
@@ -75,9 +77,11 @@ __all__ = [
     "einsum",
     "exp",
     "expand_dims",
+    "fold",
     "getitem",
     "interp",
     "inv",
+    "inverse_or_zero",
     "log",
     "log_softmax",
     "logabsdet",
@@ -88,6 +92,7 @@ __all__ = [
     "mean",
     "min",
     "minimum",
+    "mirror",
     "mse",
     "multiply",
     "negative",

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.notation import ATOM, Notation, call
-from autograd_lite.ops.linalg import folded, lower, mirrored, on_diagonal, solve, transposed
+from autograd_lite.ops.linalg import fold, lower, mirror, solve, transposed
 from autograd_lite.primitive import example, primitive
 
 
@@ -33,10 +33,17 @@ def _after(x: Any, r: Any) -> Any:
     return transposed(solve(r, transposed(x)))
 
 
-def _reciprocal(x: Any, limit: Any) -> Any:
-    """Return 1 / x, and 0 where `x` is 0 as far as can be told."""
+@primitive(
+    x=lambda g, y, x, limit: -g * y * y,
+    limit=None,
+    notation=call("inverse_or_zero"),
+    domain={"x": "nonzero", "limit": "probability"},
+    examples=(example((2, 3), ()), example((4,), (4,)), example((2, 3), (2, 1))),
+)
+def inverse_or_zero(x: Any, limit: Any) -> Any:
+    """Return 1 / x, and 0 where `x` is no larger than `limit`."""
     nothing = np.abs(x) <= limit
-    return np.where(nothing, 0.0, 1.0 / np.where(nothing, 1.0, x))
+    return np.where(nothing, 0, 1 / np.where(nothing, 1, x))
 
 
 def _limit(w: Any, n: int) -> Any:
@@ -46,7 +53,8 @@ def _limit(w: Any, n: int) -> Any:
 
 def _apart(w: Any) -> Any:
     """For each pair of values the reciprocal of the second minus the first; 0 if they are equal."""
-    return _reciprocal(w[..., None, :] - w[..., :, None], _limit(w, w.shape[-1])[..., None])
+    differences = w[..., None, :] - w[..., :, None]
+    return inverse_or_zero(differences, _limit(w, w.shape[-1])[..., None])
 
 
 def _cholesky(g: Any, y: Any, upper: bool) -> Any:
@@ -55,7 +63,7 @@ def _cholesky(g: Any, y: Any, upper: bool) -> Any:
     product = transposed(y) @ g
     half = 0.5 * (lower(product) + lower(product, -1))
     rt = transposed(y)
-    return folded(_after(solve(rt, half), rt), upper)
+    return fold(_after(solve(rt, half), rt), upper=upper)
 
 
 @primitive(
@@ -85,7 +93,7 @@ def _qr(g: Any, y: Any, a: Any) -> Any:
     m = a.shape[-2]
     q, rt, gq, grt = y[..., :m, :], y[..., m:, :], g[..., :m, :], lower(g[..., m:, :])
     inner = transposed(rt) @ grt - transposed(gq) @ q
-    return _after(gq + q @ mirrored(inner), transposed(rt))
+    return _after(gq + q @ mirror(inner), transposed(rt))
 
 
 @primitive(
@@ -107,7 +115,8 @@ def _eigh(g: Any, y: Any, uplo: str) -> Any:
     """Cotangent of a symmetric matrix from those of its eigenvalues and, below, eigenvectors."""
     w, v, gw, gv = y[..., 0, :], y[..., 1:, :], g[..., 0, :], g[..., 1:, :]
     vt = transposed(v)
-    return folded(v @ (on_diagonal(gw) + _apart(w) * (vt @ gv)) @ vt, uplo.upper() == "U")
+    turned = v @ (_apart(w) * (vt @ gv))
+    return fold((v * gw[..., None, :] + turned) @ vt, upper=uplo in "Uu")
 
 
 @primitive(
@@ -136,7 +145,7 @@ def _eig(g: Any, y: Any) -> Any:
     w, v, gw, gv = y[..., 0, :], y[..., 1:, :], g[..., 0, :], g[..., 1:, :]
     gv = gv - v * (v * gv).sum(axis=-2, keepdims=True)  # They keep the length 1.
     vt = transposed(v)
-    return solve(vt, (on_diagonal(gw) + _apart(w) * (vt @ gv)) @ vt)
+    return solve(vt, gw[..., None] * vt + (_apart(w) * (vt @ gv)) @ vt)
 
 
 @primitive(
@@ -161,15 +170,14 @@ def _svd(g: Any, y: Any, a: Any) -> Any:
     m, n = a.shape[-2:]
     u, s, v = y[..., :m, :], y[..., m, :], y[..., m + 1 :, :]
     gu, gs, gv = g[..., :m, :], g[..., m, :], g[..., m + 1 :, :]
-    ut, vt, limit = transposed(u), transposed(v), _limit(s, max(m, n))
-    sums = _reciprocal(s[..., None, :] + s[..., :, None], limit[..., None])
-    apart = _apart(s) * sums  # The reciprocals of the differences of their squares.
-    turned_u, turned_v = ut @ gu, vt @ gv
-    gs = np.where(s <= limit, 0.0, gs)
-    inner = apart * (turned_u - transposed(turned_u)) * s[..., None, :] + on_diagonal(gs)
-    inner = inner + s[..., :, None] * (apart * (turned_v - transposed(turned_v)))
-    gx = u @ inner @ vt
-    slope = _reciprocal(s, limit)[..., None, :]
+    vt, limit = transposed(v), _limit(s, max(m, n))
+    sums = s[..., None, :] + s[..., :, None]
+    apart = _apart(s) * inverse_or_zero(sums, limit[..., None])  # Of the differences of squares.
+    turned_u, turned_v = transposed(u) @ gu, vt @ gv
+    inner = apart * (turned_u - transposed(turned_u)) * s[..., None, :]
+    inner = inner + s[..., None] * (apart * (turned_v - transposed(turned_v)))
+    gx = (u * np.where(s <= limit, 0.0, gs)[..., None, :] + u @ inner) @ vt
+    slope = inverse_or_zero(s, limit)[..., None, :]
     if m > n:
         gx = gx + ((gu - u @ turned_u) * slope) @ vt
     if n > m:

@@ -102,22 +102,32 @@ def lower(x: Any, k: int = 0) -> Any:
     return np.where(np.tri(m, n, k, dtype=bool), x, 0.0)
 
 
-def on_diagonal(x: Any) -> Any:
-    """Make diagonal matrices of vectors."""
-    return np.where(np.eye(x.shape[-1], dtype=bool), x[..., None, :], 0.0)
+def _folded(g: Any, upper: bool) -> Any:
+    return fold(g, upper=upper)
 
 
-def mirrored(x: Any, upper: bool = False) -> Any:
+@primitive(
+    x=lambda g, y, x, upper: _folded(g, upper),
+    notation=call("mirror"),
+    analytic=True,
+    examples=(example((3, 3)), example((2, 3, 3), upper=True), example((0, 2, 2))),
+)
+def mirror(x: Any, *, upper: bool = False) -> Any:
     """Return the symmetric matrix of which one triangle is read."""
     read = np.tri(x.shape[-1], dtype=bool)
-    return np.where(read.T if upper else read, x, transposed(x))
+    return np.where(read.T if upper else read, x, x.swapaxes(-1, -2))
 
 
-def folded(g: Any, upper: bool = False) -> Any:
-    """Turn the cotangent of a symmetric matrix into that of the triangle that was read of it."""
-    read = np.tri(g.shape[-1], k=-1, dtype=bool)
-    once = np.where(np.eye(g.shape[-1], dtype=bool), g, 0.0)
-    return np.where(read.T if upper else read, g + transposed(g), once)
+@primitive(
+    x=lambda g, y, x, upper: mirror(g, upper=upper),
+    notation=call("fold"),
+    analytic=True,
+    examples=(example((3, 3)), example((2, 3, 3), upper=True), example((0, 2, 2))),
+)
+def fold(x: Any, *, upper: bool = False) -> Any:
+    """Add the triangle that is not read to the one that is: the adjoint of `mirror`."""
+    flipped = x.swapaxes(-1, -2)
+    return np.triu(x) + np.triu(flipped, 1) if upper else np.tril(x) + np.tril(flipped, -1)
 
 
 # -------------------------------------------------------------------- inverses
@@ -125,7 +135,7 @@ def folded(g: Any, upper: bool = False) -> Any:
 
 @primitive(
     a=lambda g, y, a: -(transposed(y) @ g @ transposed(y)),
-    notation=call("np.linalg.inv", "{{{a:tight}}}^{{-1}}", symbol="⁻¹", latex_precedence=POWER),
+    notation=call("np.linalg.inv", "{{{a:tight}}}^{{-1}}", latex_precedence=POWER),
     numpy=(np.linalg.inv,),
     domain={"a": "full rank"},
     analytic=True,
@@ -180,16 +190,16 @@ def solve(a: Any, b: Any) -> Any:
 
 def _pinv(g: Any, y: Any, a: Any, hermitian: bool) -> Any:
     """Cotangent of `a` in ``pinv(a)``, as long as the rank stays what it is."""
-    a = mirrored(a) if hermitian else a
+    a = mirror(a) if hermitian else a
     yt, gt = transposed(y), transposed(g)
     left, right = gt @ (y @ yt), (yt @ y) @ gt
     gx = -(yt @ g @ yt) + (left - a @ (y @ left)) + (right - (right @ y) @ a)
-    return folded(gx) if hermitian else gx
+    return fold(gx) if hermitian else gx
 
 
 @primitive(
     a=lambda g, y, a, rcond, hermitian: _pinv(g, y, a, hermitian),
-    notation=call("np.linalg.pinv", "{{{a:tight}}}^{{+}}", symbol="⁺", latex_precedence=POWER),
+    notation=call("np.linalg.pinv", "{{{a:tight}}}^{{+}}", latex_precedence=POWER),
     domain={"a": "full rank"},
     examples=(
         example((3, 3)),
@@ -323,4 +333,6 @@ def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 
     Ties share the cotangent of the orders inf and -inf evenly. The order 0 counts what is not 0,
     and has the derivative 0.
     """
+    if hasattr(type(ord), "__record__"):
+        raise TypeError("vector_norm needs a number for ord, got a Tensor. Pass ord.item().")
     return np.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)

@@ -24,7 +24,7 @@ def _slid(g: Any, n: int, other: Any, mode: str) -> Any:
 @primitive(
     a=lambda g, y, a, v, mode: _slid(g, a.shape[0], v, mode),
     v=lambda g, y, a, v, mode: _slid(g, v.shape[0], a, mode),
-    notation=call("np.convolve", r"{a} \ast {v:tight}", symbol="∗", latex_precedence=PRODUCT),
+    notation=call("np.convolve", r"{a} \ast {v:tight}", latex_precedence=PRODUCT),
     analytic=True,
     examples=tuple(
         example((n,), (m,), mode=mode)
