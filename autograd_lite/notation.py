@@ -90,7 +90,10 @@ class Notation:
         del defaults
         precedence = self.precedence if self.latex_precedence is None else self.latex_precedence
         fields = {
-            name: literal(value).replace("np.inf", r"\infty").replace("_", r"\_")
+            name: literal(value)
+            .replace("np.inf", r"\infty")
+            .replace("_", r"\_")
+            .replace("->", r" \to ")
             for name, value in parameters.items()
         }
         brackets = (r"\left(", r"\right)")

@@ -21,9 +21,14 @@ REGISTRY: dict[str, Primitive] = {}
 BY_NUMPY_FUNCTION: dict[Callable[..., Any], Primitive] = {}
 """The operation that a NumPy function is recorded as."""
 
-DOMAINS = ("real", "positive", "nonzero", "above one", "probability", "boolean")
+DOMAINS = (
+    "real", "positive", "nonzero", "above one", "probability", "boolean",
+    "increasing", "full rank", "symmetric", "positive definite",
+)  # fmt: skip
 """What an operand may be drawn from in generated tests: any real number, a positive one, one
-that keeps away from 0, one strictly between 0 and 1, a truth value."""
+that keeps away from 0, one strictly between 0 and 1, a truth value; numbers in order; a matrix, or
+a stack of them, whose singular values, and eigenvalues if it is square, are real, not 0 and apart;
+one that is symmetric, or positive definite, besides."""
 
 
 class PrimitiveDefinitionError(TypeError):

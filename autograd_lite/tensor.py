@@ -124,7 +124,7 @@ class Tensor(ArrayMethods):
         dtype: DTypeLike | None = None,
         name: str | None = None,
     ) -> None:
-        _refuse_nested(data)
+        numpy_api.refuse_nested(data)
         array = np.array(data, dtype)
         _check_numbers(array, "Tensor", data)
         if not array.dtype.isnative:
@@ -796,7 +796,7 @@ def _constant(x: Any, primitive: Primitive) -> Any:
     """
     if type(x) in _NUMBERS:
         return x
-    _refuse_nested(x)
+    numpy_api.refuse_nested(x)
     array = np.asarray(x)
     _check_numbers(array, primitive.name, x)
     if array.ndim == 0:
@@ -813,24 +813,12 @@ def _check_numbers(array: NDArray[Any], where: str, given: Any) -> None:
         )
 
 
-def _refuse_nested(x: Any) -> None:
-    """Refuse a list with a Tensor in it: NumPy would take its value and lose its gradient."""
-    if isinstance(x, list | tuple):
-        for part in x:
-            if isinstance(part, Tensor):
-                raise TypeError(
-                    f"A {type(x).__name__} of Tensors would lose their gradients. "
-                    f"Join them with np.stack([...]) or np.concatenate([...])."
-                )
-            _refuse_nested(part)
-
-
 def _frozen_index(index: Any) -> Any:
     """Return an index that nobody can change afterwards, with Tensors replaced by their values."""
     if isinstance(index, tuple):
         return tuple(_frozen_index(part) for part in index)
     if isinstance(index, list):
-        _refuse_nested(index)
+        numpy_api.refuse_nested(index)
     if isinstance(index, list | np.ndarray | Tensor):
         frozen = np.array(index)
         return frozen.astype(int) if frozen.size == 0 and isinstance(index, list) else frozen

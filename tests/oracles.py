@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import autograd_lite as al
-from autograd_lite import ops
+from autograd_lite.derive.derivation import HELPERS
 from autograd_lite.notation import Written
 from autograd_lite.primitive import REGISTRY, Primitive
 
@@ -95,14 +95,8 @@ class Case:
             if kind == "boolean":
                 array = unit > 0.5
             else:
-                array = {
-                    "real": 4 * unit - 2,
-                    "positive": 0.5 + 1.5 * unit,
-                    "nonzero": np.where(unit < 0.5, unit * 3 - 2, unit * 3 - 1),
-                    "above one": 1.2 + 1.5 * unit,
-                    "probability": 0.1 + 0.6 * unit,
-                }[kind]
-                array = np.array(array, np.float32).astype(dtype)  # Exact in every precision.
+                # Exact in every precision.
+                array = np.array(DRAWN[kind](unit), np.float32).astype(dtype)
             drawn.append(locked(array))
         return tuple(drawn)
 
@@ -131,6 +125,31 @@ class Case:
         if key not in self._cache:
             self._cache[key] = compute()
         return self._cache[key]
+
+
+def matrices(unit):
+    """Numbers in (0, 1) to matrices whose eigenvalues and singular values keep apart."""
+    m, n = unit.shape[-2:]
+    sign = (-1.0) ** np.arange(m)[:, None]
+    return (0.8 * unit - 0.4) + sign * np.eye(m, n) * (1.5 * np.arange(m)[:, None] + 1)
+
+
+def symmetric(x):
+    return np.where(np.tri(x.shape[-1]), x, x.swapaxes(-1, -2))
+
+
+DRAWN = {
+    "real": lambda unit: 4 * unit - 2,
+    "positive": lambda unit: 0.5 + 1.5 * unit,
+    "nonzero": lambda unit: np.where(unit < 0.5, unit * 3 - 2, unit * 3 - 1),
+    "above one": lambda unit: 1.2 + 1.5 * unit,
+    "probability": lambda unit: 0.1 + 0.6 * unit,
+    "increasing": lambda unit: np.sort(4 * unit - 2),
+    "full rank": matrices,
+    "symmetric": lambda unit: symmetric(matrices(unit)),
+    "positive definite": lambda unit: symmetric(abs(matrices(unit))),
+}
+"""How numbers in (0, 1) become operands from a domain."""
 
 
 def locked(array):
@@ -233,6 +252,20 @@ HIPS_LACKS = dict.fromkeys(
     "tile": lambda case: case.given["reps"] == 0,
     "tril": lambda case: len(case.shapes[0]) < 2,
     "triu": lambda case: len(case.shapes[0]) < 2,
+    "solve": lambda case: max(map(len, case.shapes)) > 2,  # It takes one system only.
+    "pinv": lambda case: bool(case.given),  # It takes no other argument,
+    "trace": lambda case: "axis1" in case.given,  # nor an axis here.
+    "cholesky": lambda case: True,  # It spreads the gradient over both triangles.
+    "einsum": lambda case: any(
+        1 in shape or len(set(term)) < len(term)  # It takes no diagonal, and stretches nothing.
+        for term, shape in zip(
+            case.given["subscripts"].partition("->")[0].split(","), case.shapes, strict=True
+        )
+    ),
+    "vector_norm": lambda case: True,  # These have no derivative.
+    "qr": lambda case: True,
+    "convolve": lambda case: True,
+    "interp": lambda case: True,
 }
 """Where the reference has nothing to compare with."""
 
@@ -304,8 +337,8 @@ class Hips(Oracle):
         names, cotangent = case.names, case.cotangent()
 
         def f(*operands):
-            scope = {"np": anp} | dict(zip(names, operands, strict=True))
-            return anp.sum(eval(case.python(), scope) * cotangent)
+            given = scope(anp) | dict(zip(names, operands, strict=True))
+            return anp.sum(eval(case.python(), given) * cotangent)
 
         return [np.asarray(autograd.grad(f, i)(*case.operands()))]
 
@@ -402,5 +435,11 @@ def gradient_of(primitive, case, i, operands, cotangent):
     return operand.grad.numpy()
 
 
-NUMPY_SCOPE = {"np": np, "scatter_add": ops.scatter_add, "assign": ops.assign}
-"""What a printed Python form may refer to."""
+def scope(np):
+    """What a printed Python form may refer to: NumPy, and the functions a derivation defines."""
+    names = {"np": np}
+    exec("".join(HELPERS.values()), names)
+    return names
+
+
+NUMPY_SCOPE = scope(np)

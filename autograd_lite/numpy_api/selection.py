@@ -42,12 +42,6 @@ def diag(v: Any, k: int = 0) -> Any:
     raise ValueError("Input must be 1- or 2-d.")
 
 
-@composes(np.linalg.diagonal)
-def matrix_diagonal(x: Any, /, *, offset: int = 0) -> Any:
-    """Compose ``np.linalg.diagonal``: of the last two axes."""
-    return ops.diagonal(x, offset=offset, axis1=-2, axis2=-1)
-
-
 @composes(np.choose)
 def choose(a: Any, choices: Any, mode: str = "raise") -> Any:
     """Compose ``np.choose``."""

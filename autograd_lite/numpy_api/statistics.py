@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_lite import ops
+from autograd_lite.numpy_api.refused import refuse
 from autograd_lite.numpy_api.shape import concatenate, moveaxis
 from autograd_lite.numpy_api.table import as_array, cast, composes, untyped, values_of
 
@@ -55,31 +57,28 @@ def _picked(rows: Any, places: Any, rest: tuple[int, ...]) -> Any:
     return ops.take_along_axis(rows, indices=flat, axis=0).reshape(places.shape)
 
 
-def _refuse(name: str, **arguments: Any) -> None:
-    """Refuse arguments that are not as by default."""
-    for argument, value in arguments.items():
-        if value is not None and value is not False:
-            raise TypeError(f"np.{name} on Tensors takes no {argument}= (got {value!r}).")
+def _quantiles(
+    function: Callable[..., Any], *, skip_nan: bool, percent: bool
+) -> Callable[..., Any]:
+    """Compose one of NumPy's functions for quantiles."""
+
+    @composes(function)
+    def quantile(
+        a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
+        method: str = "linear", keepdims: Any = False, *, weights: Any = None,
+    ) -> Any:  # fmt: skip
+        del overwrite_input  # A Tensor never is.
+        refuse(f"np.{function.__name__}", ALIKE, out=out, weights=weights)
+        return _quantile(a, q, axis, method, keepdims, skip_nan=skip_nan, percent=percent)
+
+    return quantile
 
 
-@composes(np.quantile)
-def quantile(
-    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
-    method: str = "linear", keepdims: Any = False, *, weights: Any = None,
-) -> Any:  # fmt: skip
-    """Compose ``np.quantile``."""
-    _refuse("quantile", out=out, weights=weights, overwrite_input=overwrite_input)
-    return _quantile(a, q, axis, method, keepdims, skip_nan=False, percent=False)
-
-
-@composes(np.percentile)
-def percentile(
-    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
-    method: str = "linear", keepdims: Any = False, *, weights: Any = None,
-) -> Any:  # fmt: skip
-    """Compose ``np.percentile``."""
-    _refuse("percentile", out=out, weights=weights, overwrite_input=overwrite_input)
-    return _quantile(a, q, axis, method, keepdims, skip_nan=False, percent=True)
+ALIKE = "every entry counts once, and the result is a new Tensor"
+quantile = _quantiles(np.quantile, skip_nan=False, percent=False)
+percentile = _quantiles(np.percentile, skip_nan=False, percent=True)
+nanquantile = _quantiles(np.nanquantile, skip_nan=True, percent=False)
+nanpercentile = _quantiles(np.nanpercentile, skip_nan=True, percent=True)
 
 
 @composes(np.median)
@@ -87,28 +86,7 @@ def median(
     a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False
 ) -> Any:
     """Compose ``np.median``: of an even number, the two in the middle get half each."""
-    _refuse("median", out=out, overwrite_input=overwrite_input)
-    return _quantile(a, 0.5, axis, "linear", keepdims, skip_nan=False, percent=False)
-
-
-@composes(np.nanquantile)
-def nanquantile(
-    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
-    method: str = "linear", keepdims: Any = False, *, weights: Any = None,
-) -> Any:  # fmt: skip
-    """Compose ``np.nanquantile``."""
-    _refuse("nanquantile", out=out, weights=weights, overwrite_input=overwrite_input)
-    return _quantile(a, q, axis, method, keepdims, skip_nan=True, percent=False)
-
-
-@composes(np.nanpercentile)
-def nanpercentile(
-    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
-    method: str = "linear", keepdims: Any = False, *, weights: Any = None,
-) -> Any:  # fmt: skip
-    """Compose ``np.nanpercentile``."""
-    _refuse("nanpercentile", out=out, weights=weights, overwrite_input=overwrite_input)
-    return _quantile(a, q, axis, method, keepdims, skip_nan=True, percent=True)
+    return quantile(a, 0.5, axis, out, overwrite_input, keepdims=keepdims)
 
 
 @composes(np.nanmedian)
@@ -116,8 +94,7 @@ def nanmedian(
     a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False
 ) -> Any:
     """Compose ``np.nanmedian``."""
-    _refuse("nanmedian", out=out, overwrite_input=overwrite_input)
-    return _quantile(a, 0.5, axis, "linear", keepdims, skip_nan=True, percent=False)
+    return nanquantile(a, 0.5, axis, out, overwrite_input, keepdims=keepdims)
 
 
 # ---------------------------------------------------------------- covariance
@@ -129,7 +106,7 @@ def cov(
     fweights: Any = None, aweights: Any = None, *, dtype: Any = None,
 ) -> Any:  # fmt: skip
     """Compose ``np.cov``: products of the deviations from the mean."""
-    _refuse("cov", fweights=fweights, aweights=aweights)
+    refuse("np.cov", "weigh the rows before", fweights=fweights, aweights=aweights)
     x = np.atleast_2d(as_array(m))
     if not rowvar and np.ndim(m) > 1:
         x = x.T

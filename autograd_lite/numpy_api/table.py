@@ -37,6 +37,7 @@ WITHOUT_DERIVATIVE: frozenset[Callable[..., Any]] = frozenset(
         np.digitize, np.histogram, np.histogram2d, np.histogramdd, np.histogram_bin_edges,
         np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.ravel_multi_index,
         np.unravel_index, np.ix_, np.unique_counts, np.unique_inverse, np.unique_all,
+        np.linalg.matrix_rank, np.einsum_path,
         # Shapes and types
         np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.common_type,
         np.min_scalar_type, np.may_share_memory, np.shares_memory,
@@ -127,7 +128,22 @@ def is_recorder(x: Any) -> bool:
 
 def as_array(x: Any) -> Any:
     """Return what has a shape: an operand that records as it is, anything else as an array."""
-    return x if is_recorder(x) else np.asarray(x)
+    if is_recorder(x):
+        return x
+    refuse_nested(x)
+    return np.asarray(x)
+
+
+def refuse_nested(x: Any) -> None:
+    """Refuse a list with a Tensor in it: NumPy would take its value and lose its gradient."""
+    if isinstance(x, list | tuple):
+        for part in x:
+            if is_recorder(part):
+                raise TypeError(
+                    f"A {type(x).__name__} of Tensors would lose their gradients. "
+                    f"Join them with np.stack([...]) or np.concatenate([...])."
+                )
+            refuse_nested(part)
 
 
 def values_of(x: Any) -> Any:

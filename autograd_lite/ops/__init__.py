@@ -7,6 +7,8 @@ Tensors alike, so the same line serves the first derivative and every higher one
 
 from autograd_lite.ops.arithmetic import add, divide, multiply, negative, power, subtract
 from autograd_lite.ops.cumulative import cumprod, cumsum
+from autograd_lite.ops.decompositions import cholesky, eig, eigh, inverse_or_zero, qr, svd
+from autograd_lite.ops.einsum import einsum
 from autograd_lite.ops.elementwise import (
     absolute,
     astype,
@@ -39,7 +41,18 @@ from autograd_lite.ops.exponential import (
     logaddexp2,
 )
 from autograd_lite.ops.indexing import assign, getitem, scatter_add
-from autograd_lite.ops.linalg import matmul
+from autograd_lite.ops.linalg import (
+    det,
+    fold,
+    inv,
+    logabsdet,
+    matmul,
+    mirror,
+    pinv,
+    solve,
+    trace,
+    vector_norm,
+)
 from autograd_lite.ops.neural import (
     log_softmax,
     logsumexp,
@@ -76,6 +89,7 @@ from autograd_lite.ops.shape import (
     stack,
     transpose,
 )
+from autograd_lite.ops.signals import convolve, interp
 from autograd_lite.ops.trigonometric import (
     arccos,
     arccosh,
@@ -111,8 +125,10 @@ __all__ = [
     "bessel",
     "broadcast_to",
     "cbrt",
+    "cholesky",
     "clip",
     "concatenate",
+    "convolve",
     "copy",
     "copysign",
     "cos",
@@ -120,9 +136,13 @@ __all__ = [
     "cumprod",
     "cumsum",
     "deg2rad",
+    "det",
     "diagflat",
     "diagonal",
     "divide",
+    "eig",
+    "eigh",
+    "einsum",
     "exp",
     "exp2",
     "expand_dims",
@@ -131,14 +151,19 @@ __all__ = [
     "fmax",
     "fmin",
     "fmod",
+    "fold",
     "getitem",
     "hypot",
     "i0",
+    "interp",
+    "inv",
+    "inverse_or_zero",
     "log",
     "log1p",
     "log2",
     "log10",
     "log_softmax",
+    "logabsdet",
     "logaddexp",
     "logaddexp2",
     "logsumexp",
@@ -148,13 +173,16 @@ __all__ = [
     "mean",
     "min",
     "minimum",
+    "mirror",
     "mse",
     "multiply",
     "negative",
     "pad",
     "partition",
+    "pinv",
     "power",
     "prod",
+    "qr",
     "rad2deg",
     "reciprocal",
     "relu",
@@ -171,6 +199,7 @@ __all__ = [
     "sinh",
     "softmax",
     "softplus",
+    "solve",
     "sort",
     "sqrt",
     "square",
@@ -178,14 +207,17 @@ __all__ = [
     "stack",
     "subtract",
     "sum",
+    "svd",
     "take",
     "take_along_axis",
     "tan",
     "tanh",
     "tile",
+    "trace",
     "transpose",
     "tril",
     "triu",
     "var",
+    "vector_norm",
     "where",
 ]
