@@ -1,6 +1,7 @@
 """Reverse-mode automatic differentiation on NumPy that shows its work."""
 
 from autograd_lite import nn, optim
+from autograd_lite.anomaly import AnomalyError, detect_anomaly
 from autograd_lite.check import (
     Comparison,
     Diagnosis,
@@ -21,6 +22,7 @@ from autograd_lite.tensor import Tensor
 from autograd_lite.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
+    "AnomalyError",
     "Call",
     "Comparison",
     "Derivation",
@@ -38,6 +40,7 @@ __all__ = [
     "check_grads",
     "compare",
     "derive",
+    "detect_anomaly",
     "draw",
     "draw_dot",
     "enable_grad",

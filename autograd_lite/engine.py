@@ -18,6 +18,7 @@ from numpy import asarray, ndarray
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from autograd_lite.primitive import Primitive
     from autograd_lite.tensor import Tensor
 
 
@@ -25,58 +26,75 @@ class _State(threading.local):
     """What holds for one thread; a new thread starts from these values."""
 
     recording: Any = True
-    """False, True, or the watches of a block that records: an operation asks one question."""
+    """Whether operations are recorded: True, False, or (if somebody looks on) `Watched`."""
 
     watching: tuple[Watch, ...] = ()
+
+    def __init__(self) -> None:
+        self.before: list[Any] = []  # What to go back to at the end of each open block.
 
 
 state = _State()
 
 
-class Watch(ContextDecorator):
-    """Look on while a block records and sweeps, in the current thread; what a subclass sees."""
+class Watched:
+    """What `state.recording` is while somebody looks on: as true as what it stands for."""
 
-    def __init__(self) -> None:
-        self._before: list[tuple[Any, tuple[Watch, ...]]] = []
+    def __init__(self, recording: bool) -> None:
+        self.recording, self.watches = recording, state.watching
+
+    def __bool__(self) -> bool:
+        return self.recording
+
+
+class _Block(ContextDecorator):
+    """Change the state of the current thread for a block, and back, whatever happens in it.
+
+    A block keeps nothing of its own: the same one may be open several times, in many threads.
+    """
 
     def __enter__(self) -> Self:
-        self._before.append((state.recording, state.watching))
-        state.watching = (*state.watching, self)
-        if state.recording:
-            state.recording = state.watching
+        state.before.append((state.recording, state.watching))
+        self._change()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        state.recording, state.watching = self._before.pop()
+        state.recording, state.watching = state.before.pop()
 
-    def _recreate_cm(self) -> Self:
-        return type(self)()  # A decorated function may recurse, and run in many threads.
-
-    def recorded(self, result: Tensor) -> None:
-        """See a result that has just been recorded."""
-
-    def swept(self, node: Tensor, i: int, cotangent: Any) -> None:
-        """See what the sweep sends from a node to its operand `i`."""
+    def _change(self) -> None:
+        raise NotImplementedError
 
 
-class _Recording(ContextDecorator):
-    """Switch recording for a block, and back to what it was, whatever happens in it."""
+class Watch(_Block):
+    """Look on while a block computes and sweeps, in the current thread; what a subclass sees."""
+
+    def _change(self) -> None:
+        state.watching = (*state.watching, self)
+        state.recording = Watched(bool(state.recording))
+
+    def computed(
+        self,
+        result: Tensor,
+        primitive: Primitive,
+        operands: tuple[Tensor | None, ...],
+        values: tuple[Any, ...],
+    ) -> None:
+        """See the result of an operation, recorded or not, and what it was computed from."""
+
+    def swept(self, node: Tensor, i: int, g: Any, gx: Any, total: Any) -> None:
+        """See what the sweep sends to operand `i` of a node that `g` arrived at.
+
+        `total` is the sum of that and of what had been sent there before.
+        """
+
+
+class _Recording(_Block):
+    """Switch recording on or off."""
 
     _value: bool
 
-    def __init__(self) -> None:
-        self._before: list[Any] = []
-
-    def __enter__(self) -> Self:
-        self._before.append(state.recording)
-        state.recording = self._value and (state.watching or True)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        state.recording = self._before.pop()
-
-    def _recreate_cm(self) -> Self:
-        return type(self)()  # A decorated function may recurse, and run in many threads.
+    def _change(self) -> None:
+        state.recording = Watched(self._value) if state.watching else self._value
 
 
 class no_grad(_Recording):  # noqa: N801  (lower case like the function it is used as)
@@ -166,14 +184,15 @@ def sweep(
                 kind is ndarray and (gx.shape != value.shape or gx.dtype is not value.dtype)
             ):
                 gx = fit(gx, value, node)
-            for watch in watching:
-                watch.swept(node, i, gx)
             before = arrived.get(birth)
             if before is None:
-                arrived[birth] = (x, gx)
+                total = gx
                 heappush(waiting, birth)
             else:
-                arrived[birth] = (x, before[1] + gx)
+                total = before[1] + gx
+            for watch in watching:
+                watch.swept(node, i, g, gx, total)
+            arrived[birth] = (x, total)
 
 
 def _as_tensors(node: Tensor) -> tuple[Any, ...]:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from autograd_lite import numpy_api, ops
 from autograd_lite.array_methods import ArrayMethods
-from autograd_lite.engine import GradientError, enable_grad, state, sweep
+from autograd_lite.engine import GradientError, Watched, enable_grad, state, sweep
 from autograd_lite.primitive import BY_NUMPY_FUNCTION, Primitive
 
 next_birth = itertools.count().__next__
@@ -693,19 +693,12 @@ def record(
         )
     except (ValueError, TypeError, IndexError) as error:
         raise _explained(error, primitive, values, parameters) from None
-    result = _fill(_new(Tensor), data)
-    recording = state.recording
-    if recording:
-        for x in tensors:
-            if x is not None and x._requires_grad:
-                result._primitive, result._parameters = primitive, parameters
-                result._operands, result._values = tensors, values
-                result._requires_grad = True
-                if recording is not True:
-                    for watch in recording:
-                        watch.recorded(result)
-                break
-    return result
+    needs = False
+    for x in tensors:
+        if x is not None and x._requires_grad:
+            needs = True
+            break
+    return result_of(primitive, data, needs, tensors, values, parameters)
 
 
 def _record_binary(primitive: Primitive, a: Any, b: Any) -> Tensor:
@@ -723,22 +716,34 @@ def _record_binary(primitive: Primitive, a: Any, b: Any) -> Tensor:
         data = primitive.forward(x, z)
     except (ValueError, TypeError) as error:
         raise _explained(error, primitive, (x, z), None) from None
+    return result_of(primitive, data, needs, (a, b), (x, z), None)
+
+
+def result_of(
+    primitive: Primitive,
+    data: Any,
+    needs: bool,
+    operands: tuple[Tensor | None, ...],
+    values: tuple[Any, ...],
+    parameters: dict[str, Any] | None,
+) -> Tensor:
+    """Wrap what an operation computed, and record it if that `needs` a gradient."""
     result = _new(Tensor)
     result._data = data
     result._birth = next_birth()
-    result._grad = result._taps = result._past = result.name = result._parameters = None
-    if needs and (recording := state.recording):
+    result._grad = result._taps = result._past = result.name = None
+    recording = state.recording
+    if needs and recording:
         result._requires_grad = True
-        result._primitive = primitive
-        result._operands = (a, b)
-        result._values = (x, z)
-        if recording is not True:
-            for watch in recording:
-                watch.recorded(result)
+        result._primitive, result._parameters = primitive, parameters
+        result._operands, result._values = operands, values
     else:
         result._requires_grad = False
-        result._primitive = None
+        result._primitive = result._parameters = None
         result._operands = result._values = ()
+    if recording.__class__ is Watched:
+        for watch in recording.watches:
+            watch.computed(result, primitive, operands, values)
     return result
 
 
