@@ -11,6 +11,7 @@ from autograd_lite.check import (
     compare,
     gradcheck,
 )
+from autograd_lite.checkpointing import checkpoint
 from autograd_lite.derive import Derivation, derive
 from autograd_lite.draw import Drawing, draw, draw_dot, make_dot
 from autograd_lite.engine import GradientError, enable_grad, is_grad_enabled, no_grad
@@ -38,6 +39,7 @@ __all__ = [
     "Source",
     "Tensor",
     "check_grads",
+    "checkpoint",
     "compare",
     "derive",
     "detect_anomaly",

@@ -147,7 +147,8 @@ def sweep(
     arrive : callable
         Called as ``arrive(node, cotangent)``, with the complete sum, for every leaf and target.
     targets : frozenset of Tensor
-        Inner nodes at which the sweep stops; what lies behind them alone is not visited.
+        Nodes at which the sweep stops, before their hooks; what lies behind them alone is not
+        visited.
     create_graph : bool
         Call the rules on Tensors, so that the sweep is itself recorded.
     """
@@ -158,10 +159,13 @@ def sweep(
     while waiting:
         key = heappop(waiting)
         node, g = arrived.pop(key)
+        if targets and node in targets:
+            arrive(node, g)
+            continue
         if node._taps is not None:
             g = node._taps(node, g)
         primitive = node._primitive
-        if primitive is None or (targets and node in targets):
+        if primitive is None:
             arrive(node, g)
             continue
         values = node._values
