@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from numpy import asarray, ndarray
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from autograd_lite.primitive import Primitive
     from autograd_lite.tensor import Tensor
@@ -133,6 +133,7 @@ def sweep(
     cotangent: Any,
     arrive: Callable[[Tensor, Any], None],
     *,
+    more: Iterable[tuple[Tensor, Any]] = (),
     targets: frozenset[Tensor] = frozenset(),
     create_graph: bool = False,
 ) -> None:
@@ -146,6 +147,8 @@ def sweep(
         Of the shape and dtype of `root`; a Tensor exactly if `create_graph`.
     arrive : callable
         Called as ``arrive(node, cotangent)``, with the complete sum, for every leaf and target.
+    more : iterable of pairs
+        Other tensors to start from at once, with their cotangents.
     targets : frozenset of Tensor
         Nodes at which the sweep stops, before their hooks; what lies behind them alone is not
         visited.
@@ -155,6 +158,11 @@ def sweep(
     # Births are unique, so a heap of negated births with a table beside it never compares nodes.
     waiting = [-root._birth]
     arrived: dict[int, tuple[Tensor, Any]] = {waiting[0]: (root, cotangent)}
+    for other, g in more:
+        before = arrived.get(-other._birth)
+        if before is None:
+            heappush(waiting, -other._birth)
+        arrived[-other._birth] = (other, g if before is None else before[1] + g)
     watching = state.watching
     while waiting:
         key = heappop(waiting)
