@@ -47,6 +47,18 @@ class ModuleCall(NamedTuple):
     inner: ModuleCall | None
 
 
+def _not_in_place(sign: str) -> Callable[[Tensor, Any], Tensor]:
+    """Return a method that refuses an operator."""
+
+    def refuse(self: Tensor, _: Any) -> Tensor:
+        raise TypeError(
+            f"t {sign}= u on {self._label()} is not recorded. Write a new tensor (t = t {sign} u), "
+            f"or give a leaf a new value (t.data = ...)."
+        )
+
+    return refuse
+
+
 class Tensor(ArrayMethods):
     """An array that records the operations on it, so that they can be differentiated.
 
@@ -70,7 +82,9 @@ class Tensor(ArrayMethods):
     -----
     A recorded value never changes under its graph: `data` and `numpy` give read-only arrays,
     ``t[i] = v`` and ``t += u`` make `t` a new node (or fail, on a leaf that requires a gradient),
-    and an optimiser gives a parameter a new array. Comparisons give plain arrays of booleans.
+    and an optimiser gives a parameter a new array. So ``t[1:]`` and ``t.T`` are values of their
+    own, unlike NumPy's views: changing one in place leaves the other alone. Comparisons give plain
+    arrays of booleans.
     Copies and pickles are leaves: they carry value, name and gradient, and no history.
 
     Examples
@@ -443,6 +457,15 @@ class Tensor(ArrayMethods):
     def __imatmul__(self, other: Any) -> Self:
         return self._become(ops.matmul, other, "t @= u")
 
+    # Without these, Python would bind the name to a new tensor, and a parameter would be none.
+    __ifloordiv__ = _not_in_place("//")
+    __imod__ = _not_in_place("%")
+    __iand__ = _not_in_place("&")
+    __ior__ = _not_in_place("|")
+    __ixor__ = _not_in_place("^")
+    __ilshift__ = _not_in_place("<<")
+    __irshift__ = _not_in_place(">>")
+
     # ---------------------------------------------------------------- operators
 
     def __add__(self, other: Any) -> Tensor:
@@ -480,6 +503,24 @@ class Tensor(ArrayMethods):
 
     def __rmatmul__(self, other: Any) -> Tensor:
         return _record_binary(ops.matmul, other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return np.floor_divide(self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return np.floor_divide(other, self)
+
+    def __mod__(self, other: Any) -> Any:
+        return np.remainder(self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return np.remainder(other, self)
+
+    def __divmod__(self, other: Any) -> tuple[Any, Any]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
+        return other // self, other % self
 
     def __neg__(self) -> Tensor:
         return record(ops.negative, (self,))
@@ -563,6 +604,12 @@ class Tensor(ArrayMethods):
 
     def __float__(self) -> float:
         return float(self._data)
+
+    def __complex__(self) -> complex:
+        return complex(self._data)
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return round(self.item(), digits)
 
     def __format__(self, spec: str) -> str:
         return format(self._data, spec) if spec else str(self)
