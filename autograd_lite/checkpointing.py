@@ -190,7 +190,14 @@ class _Segment:
             found[x] = gx
 
         with enable_grad():
-            sweep(_joined(outputs), g, arrive, targets=targets, create_graph=recorded)
+            sweep(
+                _joined(outputs),
+                g,
+                arrive,
+                targets=targets,
+                untapped=frozenset(self.others),
+                create_graph=recorded,
+            )
         wanted = [*self.wanted, *[True] * len(self.others)]
         return {
             i: found[x] if x in found else np.zeros(x.shape, x.dtype)[()]

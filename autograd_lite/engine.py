@@ -135,6 +135,7 @@ def sweep(
     *,
     more: Iterable[tuple[Tensor, Any]] = (),
     targets: frozenset[Tensor] = frozenset(),
+    untapped: frozenset[Tensor] = frozenset(),
     create_graph: bool = False,
 ) -> None:
     """Send a cotangent from `root` back through the record, newest operation first.
@@ -150,8 +151,9 @@ def sweep(
     more : iterable of pairs
         Other tensors to start from at once, with their cotangents.
     targets : frozenset of Tensor
-        Nodes at which the sweep stops, before their hooks; what lies behind them alone is not
-        visited.
+        Inner nodes at which the sweep stops; what lies behind them alone is not visited.
+    untapped : frozenset of Tensor
+        Nodes whose hooks are not called, since this is a part of what arrives there.
     create_graph : bool
         Call the rules on Tensors, so that the sweep is itself recorded.
     """
@@ -167,13 +169,10 @@ def sweep(
     while waiting:
         key = heappop(waiting)
         node, g = arrived.pop(key)
-        if targets and node in targets:
-            arrive(node, g)
-            continue
-        if node._taps is not None:
+        if node._taps is not None and node not in untapped:
             g = node._taps(node, g)
         primitive = node._primitive
-        if primitive is None:
+        if primitive is None or (targets and node in targets):
             arrive(node, g)
             continue
         values = node._values
@@ -189,13 +188,17 @@ def sweep(
                 if x is None or not x._requires_grad:
                     continue
                 birth = -x._birth
-            gx = rule(g, y, *seen, **parameters) if parameters else rule(g, y, *seen)
+            try:
+                gx = rule(g, y, *seen, **parameters) if parameters else rule(g, y, *seen)
+            except Exception as error:
+                error.add_note(f"This was {_rule_of(node, i)}, in a backward pass.")
+                raise
             value = values[i]
             kind = type(gx)
             if kind is not type(value) or (
                 kind is ndarray and (gx.shape != value.shape or gx.dtype is not value.dtype)
             ):
-                gx = fit(gx, value, node)
+                gx = fit(gx, value, node, i)
             before = arrived.get(birth)
             if before is None:
                 total = gx
@@ -229,8 +232,17 @@ def _as_tensors(node: Tensor) -> tuple[Any, ...]:
     return tuple(seen)
 
 
-def fit(gx: Any, value: Any, node: Tensor) -> Any:
-    """Undo what broadcasting and type promotion did to an operand of `node`.
+def _rule_of(node: Tensor, i: int | None) -> str:
+    """Return what messages call the rule for operand `i` of a node."""
+    primitive = node._primitive
+    if i is None or primitive is None:
+        return f"a rule of {primitive!r}"
+    name = f"{primitive.operands[0]}[{i}]" if primitive.variadic else primitive.operands[i]
+    return f"the rule of {primitive!r} for {name}"
+
+
+def fit(gx: Any, value: Any, node: Tensor, i: int | None = None) -> Any:
+    """Undo what broadcasting and type promotion did to operand `i` of `node`.
 
     Sums the cotangent over the axes along which the operand was stretched, and casts it to the
     operand's dtype: the one place where either happens.
@@ -238,10 +250,21 @@ def fit(gx: Any, value: Any, node: Tensor) -> Any:
     if not hasattr(gx, "dtype"):
         if gx is None:
             raise TypeError(
-                f"{node._primitive!r}: its rule returned None. A rule must return a cotangent; an "
-                f"operand that the result does not depend on has None in place of a rule."
+                f"{_rule_of(node, i)} returned None. A rule must return a cotangent; an operand "
+                f"that the result does not depend on has None in place of a rule."
             )
-        gx = asarray(gx)
+        try:
+            gx = asarray(gx)
+        except ValueError:
+            raise TypeError(
+                f"{_rule_of(node, i)} returned a {type(gx).__name__} that makes no array."
+            ) from None
+    if gx.dtype.kind not in "biuf" or value.dtype.kind != "f":
+        raise TypeError(
+            f"{_rule_of(node, i)} returned dtype {gx.dtype} for an operand of dtype {value.dtype}: "
+            f"gradients are of real floating-point numbers. Compute with the real and imaginary "
+            f"parts of complex numbers apart."
+        )
     shape = value.shape
     extra = gx.ndim - len(shape)
     if extra > 0 and gx.shape[extra:] == shape:  # Axes in front, as of a bias: the usual case.
@@ -249,23 +272,15 @@ def fit(gx: Any, value: Any, node: Tensor) -> Any:
         gx = gx.reshape(shape) if one else gx.sum(axis=tuple(range(extra)))
     elif gx.shape != shape:
         stretched = tuple(
-            i for i in range(gx.ndim) if i < extra or (shape[i - extra] == 1 != gx.shape[i])
+            k for k in range(gx.ndim) if k < extra or (shape[k - extra] == 1 != gx.shape[k])
         )
         if extra < 0 or any(
             n not in (1, m) for n, m in zip(shape, gx.shape[max(extra, 0) :], strict=False)
         ):
             raise ValueError(
-                f"{node._primitive!r}: its rule returned a cotangent of shape {gx.shape} for an "
-                f"operand of shape {shape} (output {node._data.shape}). A rule must return the "
-                f"operand's shape, or the shape to which the operand was broadcast."
+                f"{_rule_of(node, i)} returned a cotangent of shape {gx.shape} for an operand of "
+                f"shape {shape} (output {node._data.shape}). A rule must return the operand's "
+                f"shape, or the shape to which the operand was broadcast."
             )
         gx = gx.sum(axis=stretched).reshape(shape)
-    if gx.dtype != value.dtype:
-        if gx.dtype.kind == "c" or value.dtype.kind != "f":
-            raise TypeError(
-                f"{node._primitive!r}: gradients are of real floating-point numbers, got a "
-                f"cotangent of dtype {gx.dtype} for an operand of dtype {value.dtype}. Compute "
-                f"with the real and imaginary parts of complex numbers apart."
-            )
-        gx = gx.astype(value.dtype)
-    return gx
+    return gx if gx.dtype == value.dtype else gx.astype(value.dtype)

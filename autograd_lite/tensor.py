@@ -740,6 +740,9 @@ def record(
         )
     except (ValueError, TypeError, IndexError) as error:
         raise _explained(error, primitive, values, parameters) from None
+    except Exception as error:
+        error.add_note(f"This was the forward pass of {primitive!r}.")
+        raise
     needs = False
     for x in tensors:
         if x is not None and x._requires_grad:

@@ -314,8 +314,8 @@ def test_rule_that_returns_a_wrong_shape_is_named():
 
     wrong = Primitive(double, {"x": lambda g, y, x: g[:1]})
     message = (
-        "<primitive double>: its rule returned a cotangent of shape (1,) for an operand of shape "
-        "(3,) (output (3,)). A rule must return the operand's shape, or the shape to which"
+        "the rule of <primitive double> for x returned a cotangent of shape (1,) for an operand of "
+        "shape (3,) (output (3,)). A rule must return the operand's shape, or the shape to which"
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         wrong(leaf([1.0, 2.0, 3.0])).sum().backward()
@@ -339,7 +339,7 @@ def test_rule_that_returns_none_is_named():
         return 2 * x
 
     forgot = Primitive(double, {"x": lambda g, y, x: None})
-    with pytest.raises(TypeError, match="<primitive double>: its rule returned None"):
+    with pytest.raises(TypeError, match="the rule of <primitive double> for x returned None"):
         forgot(leaf(1.0)).backward()
 
 
