@@ -135,6 +135,41 @@ def test_recorded_sweep_through_a_long_chain():
     assert x.grad.item() == 2.0
 
 
+def counted():
+    """Return a sum whose rules count how often they are called."""
+    calls = []
+
+    def total(a, b):
+        return a + b
+
+    def rule(g, y, a, b):
+        calls.append(None)
+        return g
+
+    return Primitive(total, {"a": rule, "b": rule}), calls
+
+
+@pytest.mark.parametrize("n", [1_000, 4_000])
+def test_every_use_is_visited_once(n):
+    """So time is linear: in a chain, in a fan, and where both operands are one and the same."""
+    total, calls = counted()
+    x = leaf(1.0)
+    chain = fan = x
+    for _ in range(n):
+        chain = total(chain, 0.0)
+        fan = total(fan, x)
+    doubled = x
+    for _ in range(100):
+        doubled = total(doubled, doubled)
+    for y, uses, slope in ((chain, n, 1.0), (fan, 2 * n, n + 1.0), (doubled, 200, 2.0**100)):
+        for create_graph in (False, True):
+            calls.clear()
+            x.zero_grad()
+            y.backward(create_graph=create_graph)
+            assert len(calls) == uses
+            assert x.grad.item() == slope
+
+
 def test_only_leaves_accumulate():
     x = leaf(2.0)
     inner = x * x
