@@ -1,6 +1,7 @@
 """Reverse-mode automatic differentiation on NumPy that shows its work."""
 
 from autograd_lite import nn, optim
+from autograd_lite.anomaly import AnomalyError, detect_anomaly
 from autograd_lite.check import (
     Comparison,
     Diagnosis,
@@ -10,6 +11,7 @@ from autograd_lite.check import (
     compare,
     gradcheck,
 )
+from autograd_lite.checkpointing import checkpoint
 from autograd_lite.derive import Derivation, derive
 from autograd_lite.draw import Drawing, draw, draw_dot, make_dot
 from autograd_lite.engine import GradientError, enable_grad, is_grad_enabled, no_grad
@@ -22,6 +24,7 @@ from autograd_lite.tensor import Tensor
 from autograd_lite.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
+    "AnomalyError",
     "Call",
     "Comparison",
     "Derivation",
@@ -38,8 +41,10 @@ __all__ = [
     "Tensor",
     "array",
     "check_grads",
+    "checkpoint",
     "compare",
     "derive",
+    "detect_anomaly",
     "draw",
     "draw_dot",
     "enable_grad",

@@ -267,6 +267,10 @@ def test_comparisons_give_arrays_of_booleans():
 def test_numbers_from_tensors():
     assert float(leaf(2.5)) == 2.5
     assert int(leaf(2.5)) == 2
+    assert complex(leaf(2.5)) == 2.5 + 0j
+    assert complex(Tensor(1 + 2j)) == 1 + 2j
+    assert round(leaf(2.567), 1) == 2.6
+    assert type(round(leaf(2.567))) is int
     assert bool(leaf(0.5))
     assert not Tensor(0.0)
     with pytest.raises(ValueError, match="ambiguous"):
