@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from autograd_lite import numpy_api, ops
+from autograd_lite import bare, numpy_api, ops
 from autograd_lite.array_methods import ArrayMethods
 from autograd_lite.engine import GradientError, Watched, enable_grad, state, sweep
 from autograd_lite.primitive import BY_NUMPY_FUNCTION, Primitive
@@ -565,8 +565,8 @@ class Tensor(ArrayMethods):
         return record(ops.astype, (self,), {"dtype": name})
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        if self._requires_grad and state.recording and not _only_looked_at():
-            raise TypeError(
+        if self._requires_grad and state.recording and not bare.only_looks(sys._getframe(1)):
+            raise GradientError(
                 f"An array cannot carry the gradient of {self._label()}, which requires one, so "
                 f"it is not made one unasked. To make one Tensor of several, write "
                 f"autograd_lite.array([...]) or np.stack([...]) in place of np.array([...]); for "
@@ -611,6 +611,15 @@ class Tensor(ArrayMethods):
         return operator.index(self._data)
 
     def __float__(self) -> float:
+        if self._requires_grad and state.recording:
+            taker = bare.taker(sys._getframe(1))
+            if taker is not None:
+                raise GradientError(  # NumPy would replace a TypeError by one of its own.
+                    f"{taker} cannot carry the gradient of {self._label()}, which requires one. "
+                    f"Use NumPy's functions (np.exp for math.exp), and put several numbers "
+                    f"together with np.stack([...]), or into a Tensor: a = Tensor(a); a[i] = t. "
+                    f"For the value alone, float(t)."
+                )
         return float(self._data)
 
     def __complex__(self) -> complex:
@@ -803,15 +812,6 @@ def result_of(
         for watch in recording.watches:
             watch.computed(result, primitive, operands, values)
     return result
-
-
-_ONLY_LOOK = ("numpy.testing", "_pytest", "matplotlib")
-"""Packages that compare, print and plot values, and give back nothing that is computed with."""
-
-
-def _only_looked_at() -> bool:
-    """Say whether the code that wants a bare array computes nothing with it."""
-    return str(sys._getframe(2).f_globals.get("__name__")).startswith(_ONLY_LOOK)
 
 
 _new = object.__new__

@@ -341,7 +341,9 @@ def test_an_array_is_not_made_of_a_tensor_unasked():
         lambda: buffer.__setitem__(slice(None), x),
         lambda: np.polynomial.Polynomial(x),
     ):
-        with pytest.raises(TypeError, match=r"cannot carry the gradient.*autograd_lite\.array"):
+        with pytest.raises(
+            al.GradientError, match=r"cannot carry the gradient.*autograd_lite\.array"
+        ):
             lose()
     assert buffer.tolist() == [0.0, 0.0]
     with al.no_grad():
@@ -365,3 +367,63 @@ def test_array_of_tensors_keeps_their_gradients():
     assert al.array([t, t], dtype=np.float32).dtype == np.float32
     with pytest.raises(ValueError, match=r"parts of one shape in a list, got \(\), \(2,\)"):
         al.array([t[0], t])
+
+
+# ------------------------------------------------------------ bare numbers
+
+
+def test_a_number_is_not_taken_where_its_gradient_would_be_lost_unseen():
+    import math
+    from math import exp as e
+
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    buffer = np.zeros(2)
+
+    def into_an_array():
+        buffer[0] = x[0]
+
+    def added_into_an_array():
+        buffer[1] += x[1]
+
+    for lose, name in (
+        (into_an_array, "an entry of an array"),
+        (added_into_an_array, "an entry of an array"),
+        (lambda: math.exp(x[0]), r"math\.exp"),
+        (lambda: e(x[0]), r"math\.exp"),
+        (lambda: math.pow(x[0] * 2.0, 2), r"math\.pow"),
+        (
+            lambda: (
+                1.0
+                + math.hypot(
+                    x[0],
+                    x[1],
+                )
+            ),
+            r"math\.hypot",
+        ),
+    ):
+        with pytest.raises(
+            al.GradientError, match=rf"{name} cannot carry the gradient.*float\(t\)"
+        ):
+            lose()
+    assert buffer.tolist() == [0.0, 0.0]
+
+
+def test_a_number_is_taken_where_that_is_what_is_said():
+    import math
+
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    numbers = {}
+    numbers["x"] = float(x[0])
+    assert math.exp(float(x[0])) == math.e
+    assert f"{x[1]:.1f}" == "2.0"
+    assert numbers == {"x": 1.0}
+    assert np.float64(x[1]) == 2.0
+    with al.no_grad():
+        buffer = np.zeros(1)
+        buffer[0] = x[1]
+        assert (buffer[0], math.sqrt(x[0])) == (2.0, 1.0)
+    assert math.exp(x.detach()[0]) == math.e
+    scope = {"x": x, "math": math}
+    exec("y = math.exp(x[0])", scope)  # Without its source, what is called is not known.
+    assert scope["y"] == math.e
