@@ -614,7 +614,7 @@ class Tensor(ArrayMethods):
         if self._requires_grad and state.recording:
             taker = bare.taker(sys._getframe(1))
             if taker is not None:
-                raise GradientError(  # NumPy would replace a TypeError by one of its own.
+                raise GradientError(
                     f"{taker} cannot carry the gradient of {self._label()}, which requires one. "
                     f"Use NumPy's functions (np.exp for math.exp), and put several numbers "
                     f"together with np.stack([...]), or into a Tensor: a = Tensor(a); a[i] = t. "

@@ -295,7 +295,7 @@ def test_nothing_that_takes_arrays_is_called_other():
             warnings.simplefilter("ignore")
             try:
                 result = FUNCTIONS[row.name](t)
-            except (TypeError, ValueError, AttributeError, LookupError, OSError):
+            except (TypeError, ValueError, AttributeError, LookupError, OSError, RuntimeError):
                 continue
         assert not isinstance(result, np.ndarray), row.name
 
@@ -402,10 +402,11 @@ def test_a_number_is_not_taken_where_its_gradient_would_be_lost_unseen():
             r"math\.hypot",
         ),
     ):
-        with pytest.raises(
-            al.GradientError, match=rf"{name} cannot carry the gradient.*float\(t\)"
-        ):
+        with pytest.raises((al.GradientError, ValueError)) as caught:
             lose()
+        error = caught.value.__cause__ or caught.value  # NumPy puts an error of its own in front.
+        assert isinstance(error, al.GradientError)
+        assert re.search(rf"{name} cannot carry the gradient.*float\(t\)", str(error))
     assert buffer.tolist() == [0.0, 0.0]
 
 
