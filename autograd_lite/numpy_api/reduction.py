@@ -264,6 +264,8 @@ def average(
     """Compose ``np.average``: the weights have derivatives too."""
     a = as_array(a)
     if weights is None:
+        if not a.size:
+            np.average(values_of(a), axis)  # NumPy's error: it divides by a number of results.
         value: Any = ops.mean(a, axis=axis, keepdims=keepdims)
         total: Any = np.full(value.shape, a.size / np.maximum(value.size, 1))
         return (value, total) if returned else value

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_lite import ops
 from autograd_lite.numpy_api.refused import refuse
@@ -41,7 +41,9 @@ def _quantile(
     upper = np.minimum(lower + 1, np.maximum(counts - 1, 0))
     below, above = (_picked(rows, i, rest) for i in (lower, upper))
     dtype = quantile(np.zeros(1, a.dtype), q, method=method).dtype
-    found = below + (above - below) * (places - lower).astype(dtype)
+    share = (places - lower).astype(dtype)
+    # No product where the share is 0: 0 times infinity is nan.
+    found = ops.where(share == 0, below, below * (1 - share) + above * share)
     nothing = counts == 0 if skip_nan else unknown.any(axis=0)
     if nothing.any():
         found = ops.where(np.broadcast_to(nothing, found.shape), np.nan, found)
@@ -81,12 +83,27 @@ nanquantile = _quantiles(np.nanquantile, skip_nan=True, percent=False)
 nanpercentile = _quantiles(np.nanpercentile, skip_nan=True, percent=True)
 
 
+def _median(
+    numpy: Callable[..., Any],
+    quantile: Callable[..., Any],
+    a: Any,
+    axis: Any,
+    out: Any,
+    keepdims: Any,
+) -> Any:
+    """Take the middle; of nothing, NumPy gives nan, where it has no other quantile."""
+    if a.size:
+        return quantile(a, 0.5, axis, out, keepdims=keepdims)
+    return numpy(values_of(a), axis, keepdims=keepdims) + ops.sum(a)
+
+
 @composes(np.median)
 def median(
     a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False
 ) -> Any:
     """Compose ``np.median``: of an even number, the two in the middle get half each."""
-    return quantile(a, 0.5, axis, out, overwrite_input, keepdims=keepdims)
+    del overwrite_input
+    return _median(np.median, quantile, as_array(a), axis, out, keepdims)
 
 
 @composes(np.nanmedian)
@@ -94,7 +111,8 @@ def nanmedian(
     a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False
 ) -> Any:
     """Compose ``np.nanmedian``."""
-    return nanquantile(a, 0.5, axis, out, overwrite_input, keepdims=keepdims)
+    del overwrite_input
+    return _median(np.nanmedian, nanquantile, as_array(a), axis, out, keepdims)
 
 
 # ---------------------------------------------------------------- covariance
@@ -141,16 +159,19 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     if n == 0:
         return a
     a = as_array(a)
+    if a.ndim == 0:
+        raise ValueError("diff requires input that is at least one dimensional")
+    axis = normalize_axis_index(axis, a.ndim)
     parts = [prepend, a, append]
     if any(part is not None for part in (prepend, append)):
-        one = tuple(1 if i == axis % a.ndim else length for i, length in enumerate(a.shape))
+        one = tuple(1 if i == axis else length for i, length in enumerate(a.shape))
         parts = [
             np.broadcast_to(part, one) if np.ndim(part) == 0 else part
             for part in parts
             if part is not None
         ]
         a = concatenate(parts, axis)
-    before = (slice(None),) * (axis % a.ndim)
+    before = (slice(None),) * axis
     for _ in range(n):
         a = a[(*before, slice(1, None))] - a[(*before, slice(None, -1))]
     return a
@@ -169,6 +190,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """Compose ``np.trapezoid``: widths times the means of neighbours; `x` has derivatives too."""
     y = as_array(y)
+    axis = normalize_axis_index(axis, y.ndim)
     if x is None:
         width = dx
     else:
@@ -178,7 +200,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
             shape = [1] * y.ndim
             shape[axis] = width.size
             width = width.reshape(tuple(shape))
-    before = (slice(None),) * (axis % y.ndim)
+    before = (slice(None),) * axis
     means = (y[(*before, slice(1, None))] + y[(*before, slice(None, -1))]) / 2.0
     return np.sum(width * means, axis=axis)
 
@@ -216,5 +238,6 @@ def _slopes(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
         comb = (position % 3 == k).astype(f.dtype)
         weight = untyped.gradient(comb, spacing, edge_order=edge_order).astype(f.dtype)
         chosen = ops.take(values, indices=first + (k - first) % 3, axis=0)
-        total = total + chosen * weight.reshape((n,) + (1,) * (values.ndim - 1))
+        weight = weight.reshape((n,) + (1,) * (values.ndim - 1))
+        total = total + ops.where(weight == 0, 0.0, chosen) * weight  # 0 times nan is nan.
     return moveaxis(total, 0, axis)

@@ -21,7 +21,7 @@ ALONG = (
 
 def _summed_from_behind(g: Any, axis: Any, shape: Any) -> Any:
     """Give every entry the cotangents of all the sums that it is part of."""
-    along = -1 if axis is None else axis
+    along = -1 if axis is None or not shape else axis
     return np.flip(np.cumsum(np.flip(g, along), along), along).reshape(shape)
 
 
@@ -39,9 +39,9 @@ def cumsum(x: Any, *, axis: Any = None) -> Any:
 
 def _cumprod_slope(g: Any, y: Any, x: Any, axis: Any) -> Any:
     """Return the cotangent of what `cumprod` multiplied."""
-    along = -1 if axis is None else axis
-    if axis is None:
-        x = x.reshape(-1)
+    along = axis
+    if axis is None or not x.ndim:  # A single number has an axis 0, too.
+        along, x = -1, x.reshape(-1)
     if not np.logical_or(y == 0, np.isinf(y)).any():
         return np.flip(np.cumsum(np.flip(g * y, along), along), along) / x
     # A zero cannot be divided out. What comes before an entry multiplies what comes behind it,
