@@ -313,19 +313,10 @@ def cond(x: Any, p: Any = None) -> Any:
 def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
     """Compose ``np.linalg.trace``: of matrices in the last two axes."""
     refuse("np.linalg.trace", "convert with t.astype(...)", dtype=dtype)
-    return ops.trace(matrices(x, "trace"), offset=offset, axis1=-2, axis2=-1)
+    return ops.trace(as_array(x), offset=offset, axis1=-2, axis2=-1)
 
 
 @composes(np.linalg.diagonal)
 def diagonal(x: Any, /, *, offset: int = 0) -> Any:
     """Compose ``np.linalg.diagonal``: of matrices in the last two axes."""
-    x = matrices(x, "diagonal")
-    down, right = max(-offset, 0), max(offset, 0)
-    i = np.arange(max(0, min(x.shape[-2] - down, x.shape[-1] - right)))
-    return x[..., i + down, i + right]
-
-
-@composes(np.linalg.matrix_transpose)
-def matrix_transpose(x: Any, /) -> Any:
-    """Compose ``np.linalg.matrix_transpose``: the last two axes, exchanged."""
-    return transposed(matrices(x, "matrix_transpose"))
+    return ops.diagonal(as_array(x), offset=offset, axis1=-2, axis2=-1)
