@@ -513,6 +513,65 @@ def test_stacks_of_any_length(function, stack, n):
     gradient_agrees(function, [np.asfortranarray(a)])
 
 
+SHAPES = [(), (1,), (3,), (0,), (1, 1), (2, 2), (3, 3), (0, 0), (0, 3), (3, 0), (2, 3), (3, 2),
+          (2, 3, 3), (0, 2, 2), (2, 0, 0), (2, 2, 3), (2, 2, 2, 2)]  # fmt: skip
+OF_ONE = """
+np.linalg.inv(a)  np.linalg.det(a)  np.linalg.slogdet(a)  np.linalg.cholesky(a)  np.linalg.eigh(a)
+np.linalg.eigvalsh(a)  np.linalg.eig(a)  np.linalg.eigvals(a)  np.linalg.svd(a)  np.linalg.qr(a)
+np.linalg.svd(a, False)  np.linalg.svdvals(a)  np.linalg.svd(a, hermitian=True)
+np.linalg.qr(a, "r")  np.linalg.qr(a, "complete")  np.linalg.pinv(a)  np.linalg.pinv(a, rtol=None)
+np.linalg.matrix_power(a, 0)  np.linalg.matrix_power(a, 3)  np.linalg.matrix_power(a, -1)
+np.linalg.tensorinv(a, 1)  np.linalg.tensorinv(a)  np.linalg.cond(a)  np.linalg.cond(a, 1)
+np.linalg.trace(a)  np.linalg.diagonal(a)  np.linalg.matrix_transpose(a)  np.linalg.matrix_norm(a)
+np.linalg.norm(a)  np.linalg.norm(a, 1)  np.linalg.norm(a, -2)  np.linalg.norm(a, "nuc")
+np.linalg.norm(a, np.inf)  np.linalg.norm(a, -1)  np.linalg.norm(a, 2)  np.linalg.norm(a, 3)
+np.linalg.vector_norm(a, ord=-np.inf)  np.linalg.matrix_norm(a, ord=-1)  np.trace(a)  np.poly(a)
+np.linalg.matrix_norm(a, ord=np.inf)  np.vander(a)  np.polyder(a)  np.polyint(a)  np.roots(a)
+"""
+OF_TWO = """
+np.dot(a, b)  np.vdot(a, b)  np.inner(a, b)  np.outer(a, b)  np.linalg.outer(a, b)
+np.tensordot(a, b)  np.tensordot(a, b, 1)  np.tensordot(a, b, 0)  np.kron(a, b)
+np.linalg.cross(a, b)  np.vecdot(a, b)  np.matvec(a, b)  np.vecmat(a, b)  np.linalg.vecdot(a, b)
+np.linalg.matmul(a, b)  np.linalg.multi_dot([a, b])  np.linalg.solve(a, b)  np.linalg.lstsq(a, b)
+np.linalg.tensorsolve(a, b)  np.convolve(a, b)  np.convolve(a, b, "same")  np.correlate(a, b)
+np.correlate(a, b, "same")  np.polyval(a, b)  np.polyadd(a, b)  np.polymul(a, b)  np.polydiv(a, b)
+np.einsum("...i,...i", a, b)  np.einsum("...ij,...jk", a, b)  np.einsum("ij,kj", a, b)
+"""
+
+
+def calls(text):
+    return [call.strip() for call in text.replace("\n", "  ").split("  ") if call]
+
+
+@pytest.mark.parametrize("text", calls(OF_ONE) + calls(OF_TWO))
+@np.errstate(all="ignore")  # Integers are 0 here and there.
+def test_shapes_of_all_kinds_give_what_numpy_gives_or_an_error(text):
+    """Also the values of integers, whose type must become what NumPy makes of it."""
+    rng = np.random.default_rng(0)
+    code = compile(text, "call", "eval")
+    for dtype in (float, int):
+        for shape, other in itertools.product(SHAPES, SHAPES if text in calls(OF_TWO) else [()]):
+            given = {"a": 3 * rng.normal(size=shape), "b": 3 * rng.normal(size=other)}
+            given = {name: x.astype(dtype) for name, x in given.items()}
+            lifted = {name: Tensor(x, dtype is float) for name, x in given.items()}
+            try:
+                wanted = eval(code, {"np": np, **given})
+            except (TypeError, ValueError, IndexError):
+                if shape or "tensorinv" not in text:  # Of a number, NumPy fails by accident.
+                    with pytest.raises((TypeError, ValueError, IndexError)):
+                        eval(code, {"np": np, **lifted})
+                continue
+            try:
+                results = eval(code, {"np": np, **lifted})
+            except (TypeError, ValueError):
+                continue  # What may be refused is listed below.
+            wanted, results = (x if isinstance(x, tuple) else (x,) for x in (wanted, results))
+            for got, want in zip(results, wanted, strict=True):
+                assert np.shape(got) == np.shape(want)
+                assert np.result_type(got) == np.result_type(want)
+                np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-9)
+
+
 # ------------------------------------------------------------ kinks, ties, singular points
 
 

@@ -161,7 +161,7 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     x = ops.matmul(ops.pinv(a, rcond=rcond), b)
     s = svdvals(a)
     known = np.asarray(values_of(s))
-    rank = int((known > rcond * known.max(initial=0.0)).sum())
+    rank = np.intc((known > rcond * known.max(initial=0.0)).sum())
     if rank < n or m <= n:
         return x, np.empty(0, x.dtype), rank, s
     error = b - ops.matmul(a, x)
@@ -270,6 +270,7 @@ def _matrix_norm(x: Any, ord: Any, axis: tuple[int, int], keepdims: Any) -> Any:
         else:
             result = ops.max(s, axis=-1) if ord == 2 else ops.min(s, axis=-1)
     elif ord in (1, -1, np.inf, -np.inf):
+        x = x if x.dtype.kind == "f" else x.astype(float)
         inner, outer = (i, j) if abs(ord) == 1 else (j, i)
         sums = ops.sum(ops.absolute(x), axis=inner, keepdims=True)
         if ord > 0 and not x.shape[outer]:
@@ -294,7 +295,7 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
 def cond(x: Any, p: Any = None) -> Any:
     """Compose ``np.linalg.cond``: a ratio of singular values, or a product of two norms."""
     x = matrices(x, "cond")
-    if not x.size:
+    if 0 in x.shape[-2:]:
         raise np.linalg.LinAlgError("np.linalg.cond is not defined on empty arrays.")
     if p is not None and p not in (2, -2):
         x = matrices(x, "cond", square=True)

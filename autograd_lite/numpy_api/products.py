@@ -174,20 +174,29 @@ def cross_in_space(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     return cross(x1, x2, axis=axis)
 
 
+def _stack(x: Any, name: str, kind: str, ndim: int) -> Any:
+    """Return an array that has the axes of vectors or matrices."""
+    if x.ndim < ndim:
+        raise ValueError(f"{name} needs {kind} there, got an array of {x.shape}.")
+    return x
+
+
 def vecdot(x1: Any, x2: Any, /) -> Any:
     """Compose ``np.vecdot``: dot products of vectors along the last axis."""
-    x1, x2 = real(x1, "np.vecdot"), real(x2, "np.vecdot")
+    x1, x2 = (_stack(real(x, "np.vecdot"), "np.vecdot", "vectors", 1) for x in (x1, x2))
     return ops.matmul(x1[..., None, :], x2[..., None])[..., 0, 0]
 
 
 def matvec(x1: Any, x2: Any, /) -> Any:
     """Compose ``np.matvec``: matrices times vectors."""
-    return ops.matmul(as_array(x1), as_array(x2)[..., None])[..., 0]
+    matrices = _stack(as_array(x1), "np.matvec", "matrices", 2)
+    return ops.matmul(matrices, _stack(as_array(x2), "np.matvec", "vectors", 1)[..., None])[..., 0]
 
 
 def vecmat(x1: Any, x2: Any, /) -> Any:
     """Compose ``np.vecmat``: vectors times matrices."""
-    return ops.matmul(real(x1, "np.vecmat")[..., None, :], as_array(x2))[..., 0, :]
+    vectors = _stack(real(x1, "np.vecmat"), "np.vecmat", "vectors", 1)[..., None, :]
+    return ops.matmul(vectors, _stack(as_array(x2), "np.vecmat", "matrices", 2))[..., 0, :]
 
 
 for _product in (vecdot, matvec, vecmat):  # Two of them came with NumPy 2.2.
@@ -214,6 +223,8 @@ def multi_dot(arrays: Sequence[Any], *, out: Any = None) -> Any:
     factors = [as_array(x) for x in arrays]
     if len(factors) < 2:
         raise ValueError(f"np.linalg.multi_dot: Expecting at least two arrays, got {len(factors)}.")
+    if len(factors) == 2:
+        return dot(*factors)
     for i, x in enumerate(factors):
         if x.ndim != 2 and not (x.ndim == 1 and i in (0, len(factors) - 1)):
             raise np.linalg.LinAlgError(
