@@ -36,6 +36,15 @@ def test_an_entry_of_zero_gets_nothing_where_it_makes_a_kink():
     assert gradient(lambda x: np.linalg.norm(x, -1), [3.0, 4.0]).all()
 
 
+def test_complex_tensors_keep_their_imaginary_parts():
+    z = A + 1j
+    for call in (np.linalg.inv, np.linalg.det, np.linalg.norm, np.linalg.trace, np.linalg.solve):
+        arguments = (z, z[0]) if call is np.linalg.solve else (z,)
+        np.testing.assert_allclose(call(*map(al.Tensor, arguments)), call(*arguments))
+    for order in (1, -np.inf, "fro"):
+        np.testing.assert_allclose(np.linalg.norm(al.Tensor(z), order), np.linalg.norm(z, order))
+
+
 def test_ties_share_the_gradient_of_a_norm():
     g = gradient(lambda x: np.linalg.norm(x, np.inf), [2.0, -2.0, 1.0])
     assert g.tolist() == [0.5, -0.5, 0.0]

@@ -23,6 +23,8 @@ SVDResult: Any = type(np.linalg.svd([[1.0]]))
 QRResult: Any = type(np.linalg.qr([[1.0]]))
 SlogdetResult: Any = type(np.linalg.slogdet([[1.0]]))
 
+FREE_BASIS = "the vectors beyond the rank are any basis, which has no derivative; pass "
+
 
 def matrices(a: Any, name: str, *, square: bool = False) -> Any:
     """Return a real array of at least two axes, or say what a function needs."""
@@ -78,9 +80,6 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     return r if mode == "r" else QRResult(q, r)
 
 
-FREE_BASIS = "the vectors beyond the rank are any basis, which has no derivative; pass "
-
-
 @composes(np.linalg.svd)
 def svd(
     a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
@@ -103,15 +102,10 @@ def _svd_of_symmetric(a: Any) -> tuple[Any, Any, Any]:
     w, v = eigh(a)
     values = np.asarray(values_of(w))
     order = np.argsort(np.abs(values), axis=-1)[..., ::-1]
-    at = tuple(np.ix_(*map(np.arange, order.shape))[:-1])
-    w, v = w[(*at, order)], v[(*(i[..., None] for i in at), *_columns(order))]
-    sign = np.copysign(1.0, values[(*at, order)]).astype(values.dtype)
-    return v, ops.absolute(w), transposed(v * sign[..., None, :])
-
-
-def _columns(order: Any) -> tuple[Any, Any]:
-    """Index that takes the columns of matrices in another order."""
-    return np.arange(order.shape[-1])[:, None], order[..., None, :]
+    sign = np.take_along_axis(np.copysign(1.0, values), order, -1).astype(values.dtype)
+    s = ops.absolute(ops.take_along_axis(w, indices=order, axis=-1))
+    u = ops.take_along_axis(v, indices=order[..., None, :], axis=-1)
+    return u, s, transposed(u * sign[..., None, :])
 
 
 @composes(np.linalg.svdvals)
@@ -270,7 +264,7 @@ def _matrix_norm(x: Any, ord: Any, axis: tuple[int, int], keepdims: Any) -> Any:
         else:
             result = ops.max(s, axis=-1) if ord == 2 else ops.min(s, axis=-1)
     elif ord in (1, -1, np.inf, -np.inf):
-        x = x if x.dtype.kind == "f" else x.astype(float)
+        x = x if x.dtype.kind in "fc" else x.astype(float)
         inner, outer = (i, j) if abs(ord) == 1 else (j, i)
         sums = ops.sum(ops.absolute(x), axis=inner, keepdims=True)
         if ord > 0 and not x.shape[outer]:

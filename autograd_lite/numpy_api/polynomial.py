@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.numpy_api.linalg import eigvals, lstsq
+from autograd_lite.numpy_api.linalg import eigvals
 from autograd_lite.numpy_api.refused import refuse
 from autograd_lite.numpy_api.signals import convolve
 from autograd_lite.numpy_api.table import as_array, composes, values_of
@@ -202,7 +202,8 @@ def polyfit(
             raise TypeError(f"np.polyfit: expected weights of shape {x.shape}, got {w.shape}.")
         columns, y = columns * w[:, None], y * (w if y.ndim == 1 else w[:, None])
     scale = ops.vector_norm(columns, axis=0)
-    c, _, rank, _ = lstsq(columns / scale, y, rcond)
-    if rank != order:
+    columns = columns / scale
+    if np.linalg.matrix_rank(values_of(columns), rtol=rcond) != order:
         warnings.warn("Polyfit may be poorly conditioned", np.exceptions.RankWarning, stacklevel=2)
+    c = ops.matmul(ops.pinv(columns, rcond=rcond), y)
     return c / (scale if y.ndim == 1 else scale[:, None])

@@ -54,6 +54,8 @@ def inner(a: Any, b: Any, /) -> Any:
     a, b = as_array(a), as_array(b)
     if a.ndim == 0 or b.ndim == 0:
         return ops.multiply(a, b)
+    if b.ndim <= 2:
+        return ops.matmul(a, b.T if b.ndim == 2 else b)
     return tensordot(a, b, axes=(-1, -1))
 
 
@@ -96,9 +98,16 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     rest_b = [i for i in range(b.ndim) if i not in right]
     size, outside = math.prod(lengths[0]), [a.shape[i] for i in rest_a]
     inside = [b.shape[i] for i in rest_b]
-    rows = ops.transpose(a, axes=(*rest_a, *left)).reshape((math.prod(outside), size))
-    columns = ops.transpose(b, axes=(*right, *rest_b)).reshape((size, math.prod(inside)))
-    return ops.reshape(ops.matmul(rows, columns), shape=(*outside, *inside))
+    rows = _laid_out(a, [*rest_a, *left], (math.prod(outside), size))
+    columns = _laid_out(b, [*right, *rest_b], (size, math.prod(inside)))
+    return _laid_out(ops.matmul(rows, columns), [0, 1], (*outside, *inside))
+
+
+def _laid_out(x: Any, axes: list[int], shape: tuple[int, ...]) -> Any:
+    """Reorder the axes and reshape, where that changes anything."""
+    if axes != list(range(x.ndim)):
+        x = ops.transpose(x, axes=tuple(axes))
+    return x if x.shape == shape else ops.reshape(x, shape=shape)
 
 
 def _axes(axes: Any, ndim: int) -> list[int]:
