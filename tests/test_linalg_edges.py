@@ -224,6 +224,7 @@ def test_derivation_of_an_interpolation_holds_at_other_places():
         (lambda t: np.polyint(t[0], 3, [1.0, 2.0]), "k must be a scalar"),
         (lambda t: np.polyint(t[0], -1), "must be positive"),
         (lambda t: np.polyder(t[0], -1), "must be positive"),
+        (lambda t: np.poly(t[0] * np.array(1j)), "np.poly on Tensors takes real numbers"),
         (lambda t: np.poly(t), r"must be 1d or non-empty square, got \(4, 3\)"),
         (lambda t: np.vander(t), "must be a one-dimensional array"),
     ],

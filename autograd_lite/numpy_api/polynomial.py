@@ -9,6 +9,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.numpy_api.linalg import eigvals
+from autograd_lite.numpy_api.products import real
 from autograd_lite.numpy_api.refused import refuse
 from autograd_lite.numpy_api.signals import convolve
 from autograd_lite.numpy_api.table import as_array, composes, values_of
@@ -141,7 +142,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:  # no
 @composes(np.poly)
 def poly(seq_of_zeros: Any) -> Any:
     """Compose ``np.poly``: the product of ``x - zero``, for the eigenvalues of a matrix too."""
-    zeros = as_array(seq_of_zeros)
+    zeros = real(seq_of_zeros, "np.poly")
     if zeros.ndim == 2 and zeros.shape[0] == zeros.shape[1] != 0:
         zeros = eigvals(zeros)
     elif zeros.ndim > 1:
