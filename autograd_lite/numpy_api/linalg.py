@@ -23,6 +23,8 @@ SVDResult: Any = type(np.linalg.svd([[1.0]]))
 QRResult: Any = type(np.linalg.qr([[1.0]]))
 SlogdetResult: Any = type(np.linalg.slogdet([[1.0]]))
 
+FREE_BASIS = "the vectors beyond the rank are any basis, which has no derivative; pass "
+
 
 def matrices(a: Any, name: str, *, square: bool = False) -> Any:
     """Return a real array of at least two axes, or say what a function needs."""
@@ -78,9 +80,6 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     return r if mode == "r" else QRResult(q, r)
 
 
-FREE_BASIS = "the vectors beyond the rank are any basis, which has no derivative; pass "
-
-
 @composes(np.linalg.svd)
 def svd(
     a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
@@ -103,15 +102,10 @@ def _svd_of_symmetric(a: Any) -> tuple[Any, Any, Any]:
     w, v = eigh(a)
     values = np.asarray(values_of(w))
     order = np.argsort(np.abs(values), axis=-1)[..., ::-1]
-    at = tuple(np.ix_(*map(np.arange, order.shape))[:-1])
-    w, v = w[(*at, order)], v[(*(i[..., None] for i in at), *_columns(order))]
-    sign = np.copysign(1.0, values[(*at, order)]).astype(values.dtype)
-    return v, ops.absolute(w), transposed(v * sign[..., None, :])
-
-
-def _columns(order: Any) -> tuple[Any, Any]:
-    """Index that takes the columns of matrices in another order."""
-    return np.arange(order.shape[-1])[:, None], order[..., None, :]
+    sign = np.take_along_axis(np.copysign(1.0, values), order, -1).astype(values.dtype)
+    s = ops.absolute(ops.take_along_axis(w, indices=order, axis=-1))
+    u = ops.take_along_axis(v, indices=order[..., None, :], axis=-1)
+    return u, s, transposed(u * sign[..., None, :])
 
 
 @composes(np.linalg.svdvals)
@@ -161,7 +155,7 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     x = ops.matmul(ops.pinv(a, rcond=rcond), b)
     s = svdvals(a)
     known = np.asarray(values_of(s))
-    rank = int((known > rcond * known.max(initial=0.0)).sum())
+    rank = np.intc((known > rcond * known.max(initial=0.0)).sum())
     if rank < n or m <= n:
         return x, np.empty(0, x.dtype), rank, s
     error = b - ops.matmul(a, x)
@@ -270,6 +264,7 @@ def _matrix_norm(x: Any, ord: Any, axis: tuple[int, int], keepdims: Any) -> Any:
         else:
             result = ops.max(s, axis=-1) if ord == 2 else ops.min(s, axis=-1)
     elif ord in (1, -1, np.inf, -np.inf):
+        x = x if x.dtype.kind in "fc" else x.astype(float)
         inner, outer = (i, j) if abs(ord) == 1 else (j, i)
         sums = ops.sum(ops.absolute(x), axis=inner, keepdims=True)
         if ord > 0 and not x.shape[outer]:
@@ -294,7 +289,7 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
 def cond(x: Any, p: Any = None) -> Any:
     """Compose ``np.linalg.cond``: a ratio of singular values, or a product of two norms."""
     x = matrices(x, "cond")
-    if not x.size:
+    if 0 in x.shape[-2:]:
         raise np.linalg.LinAlgError("np.linalg.cond is not defined on empty arrays.")
     if p is not None and p not in (2, -2):
         x = matrices(x, "cond", square=True)
@@ -313,19 +308,10 @@ def cond(x: Any, p: Any = None) -> Any:
 def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
     """Compose ``np.linalg.trace``: of matrices in the last two axes."""
     refuse("np.linalg.trace", "convert with t.astype(...)", dtype=dtype)
-    return ops.trace(matrices(x, "trace"), offset=offset, axis1=-2, axis2=-1)
+    return ops.trace(as_array(x), offset=offset, axis1=-2, axis2=-1)
 
 
 @composes(np.linalg.diagonal)
 def diagonal(x: Any, /, *, offset: int = 0) -> Any:
     """Compose ``np.linalg.diagonal``: of matrices in the last two axes."""
-    x = matrices(x, "diagonal")
-    down, right = max(-offset, 0), max(offset, 0)
-    i = np.arange(max(0, min(x.shape[-2] - down, x.shape[-1] - right)))
-    return x[..., i + down, i + right]
-
-
-@composes(np.linalg.matrix_transpose)
-def matrix_transpose(x: Any, /) -> Any:
-    """Compose ``np.linalg.matrix_transpose``: the last two axes, exchanged."""
-    return transposed(matrices(x, "matrix_transpose"))
+    return ops.diagonal(as_array(x), offset=offset, axis1=-2, axis2=-1)

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.numpy_api.linalg import eigvals, lstsq
+from autograd_lite.numpy_api.linalg import eigvals
+from autograd_lite.numpy_api.products import real
 from autograd_lite.numpy_api.refused import refuse
 from autograd_lite.numpy_api.signals import convolve
 from autograd_lite.numpy_api.table import as_array, composes, values_of
 
 
 def _coefficients(p: Any, name: str) -> Any:
-    """Return coefficients as an array of one axis."""
+    """Return coefficients as an array of one axis; a single number is one."""
     if isinstance(p, np.poly1d):
         raise TypeError(f"{name} on Tensors takes coefficients, got a poly1d. Pass its .coef.")
     p = as_array(p)
@@ -24,10 +25,17 @@ def _coefficients(p: Any, name: str) -> Any:
     return p if p.ndim else ops.reshape(p, shape=(1,))
 
 
+def _sequence(p: Any, name: str) -> Any:
+    """Return coefficients, of which a single number is none."""
+    if not np.ndim(p):
+        raise TypeError(f"{name} needs a sequence of coefficients, got a single number.")
+    return _coefficients(p, name)
+
+
 @composes(np.polyval)
 def polyval(p: Any, x: Any) -> Any:
     """Compose ``np.polyval`` by Horner's rule."""
-    p, x = _coefficients(p, "np.polyval"), as_array(x)
+    p, x = _sequence(p, "np.polyval"), as_array(x)
     y = np.zeros(x.shape, x.dtype)
     for i in range(len(p)):
         y = y * x + p[i]
@@ -69,7 +77,7 @@ def _trimmed(p: Any, name: str) -> Any:
     nonzero = np.flatnonzero(values_of(p))
     if nonzero.size:
         return p[int(nonzero[0]) :]
-    return p[-1:] if len(p) else np.zeros(1)
+    return p[-1:] if len(p) else np.zeros(1, p.dtype)
 
 
 @composes(np.polydiv)
@@ -77,6 +85,8 @@ def polydiv(u: Any, v: Any) -> tuple[Any, Any]:
     """Compose ``np.polydiv``: long division."""
     u, v = _coefficients(u, "np.polydiv") + 0.0, _coefficients(v, "np.polydiv") + 0.0
     m, n = len(u), len(v)
+    if not m or not n:
+        raise ValueError(f"np.polydiv needs coefficients, got {m} and {n} of them.")
     dtype = np.result_type(u.dtype, v.dtype)
     quotient, rest = [], u
     for k in range(m - n + 1):
@@ -92,7 +102,7 @@ def polydiv(u: Any, v: Any) -> tuple[Any, Any]:
 @composes(np.polyder)
 def polyder(p: Any, m: int = 1) -> Any:
     """Compose ``np.polyder``."""
-    p, m = _coefficients(p, "np.polyder"), int(m)
+    p, m = _sequence(p, "np.polyder"), int(m)
     if m < 0:
         raise ValueError("np.polyder: Order of derivative must be positive (see polyint).")
     for _ in range(m):
@@ -103,7 +113,7 @@ def polyder(p: Any, m: int = 1) -> Any:
 @composes(np.polyint)
 def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
     """Compose ``np.polyint``; the constants of integration may be Tensors too."""
-    p, m = _coefficients(p, "np.polyint"), int(m)
+    p, m = _sequence(p, "np.polyint"), int(m)
     if m < 0:
         raise ValueError("np.polyint: Order of integral must be positive (see polyder).")
     constants = _coefficients(np.zeros(m) if k is None else k, "np.polyint")
@@ -132,7 +142,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:  # no
 @composes(np.poly)
 def poly(seq_of_zeros: Any) -> Any:
     """Compose ``np.poly``: the product of ``x - zero``, for the eigenvalues of a matrix too."""
-    zeros = as_array(seq_of_zeros)
+    zeros = real(seq_of_zeros, "np.poly")
     if zeros.ndim == 2 and zeros.shape[0] == zeros.shape[1] != 0:
         zeros = eigvals(zeros)
     elif zeros.ndim > 1:
@@ -140,6 +150,7 @@ def poly(seq_of_zeros: Any) -> Any:
     zeros = zeros if zeros.ndim else ops.reshape(zeros, shape=(1,))
     if not len(zeros):
         return 1.0
+    zeros = zeros if zeros.dtype.kind == "f" else zeros.astype(float)
     product = one = np.ones(1, zeros.dtype)
     for i in range(len(zeros)):
         product = ops.convolve(product, ops.concatenate(one, -zeros[i : i + 1]))
@@ -157,7 +168,7 @@ def roots(p: Any) -> Any:
     p = p[int(nonzero[0]) : int(nonzero[-1]) + 1]
     n = len(p) - 1
     if not n:
-        return np.zeros(trailing, p.dtype)
+        return np.zeros(trailing)
     first = ops.reshape(-p[1:] / p[0], shape=(1, n))
     found = eigvals(ops.concatenate(first, np.eye(n, dtype=p.dtype)[:-1]))
     return ops.concatenate(found, np.zeros(trailing, p.dtype)) if trailing else found
@@ -192,7 +203,8 @@ def polyfit(
             raise TypeError(f"np.polyfit: expected weights of shape {x.shape}, got {w.shape}.")
         columns, y = columns * w[:, None], y * (w if y.ndim == 1 else w[:, None])
     scale = ops.vector_norm(columns, axis=0)
-    c, _, rank, _ = lstsq(columns / scale, y, rcond)
-    if rank != order:
+    columns = columns / scale
+    if np.linalg.matrix_rank(values_of(columns), rtol=rcond) != order:
         warnings.warn("Polyfit may be poorly conditioned", np.exceptions.RankWarning, stacklevel=2)
+    c = ops.matmul(ops.pinv(columns, rcond=rcond), y)
     return c / (scale if y.ndim == 1 else scale[:, None])

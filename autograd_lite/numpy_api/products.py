@@ -54,6 +54,8 @@ def inner(a: Any, b: Any, /) -> Any:
     a, b = as_array(a), as_array(b)
     if a.ndim == 0 or b.ndim == 0:
         return ops.multiply(a, b)
+    if b.ndim <= 2:
+        return ops.matmul(a, b.T if b.ndim == 2 else b)
     return tensordot(a, b, axes=(-1, -1))
 
 
@@ -96,9 +98,16 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     rest_b = [i for i in range(b.ndim) if i not in right]
     size, outside = math.prod(lengths[0]), [a.shape[i] for i in rest_a]
     inside = [b.shape[i] for i in rest_b]
-    rows = ops.transpose(a, axes=(*rest_a, *left)).reshape((math.prod(outside), size))
-    columns = ops.transpose(b, axes=(*right, *rest_b)).reshape((size, math.prod(inside)))
-    return ops.reshape(ops.matmul(rows, columns), shape=(*outside, *inside))
+    rows = _laid_out(a, [*rest_a, *left], (math.prod(outside), size))
+    columns = _laid_out(b, [*right, *rest_b], (size, math.prod(inside)))
+    return _laid_out(ops.matmul(rows, columns), [0, 1], (*outside, *inside))
+
+
+def _laid_out(x: Any, axes: list[int], shape: tuple[int, ...]) -> Any:
+    """Reorder the axes and reshape, where that changes anything."""
+    if axes != list(range(x.ndim)):
+        x = ops.transpose(x, axes=tuple(axes))
+    return x if x.shape == shape else ops.reshape(x, shape=shape)
 
 
 def _axes(axes: Any, ndim: int) -> list[int]:
@@ -174,20 +183,29 @@ def cross_in_space(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     return cross(x1, x2, axis=axis)
 
 
+def _stack(x: Any, name: str, kind: str, ndim: int) -> Any:
+    """Return an array that has the axes of vectors or matrices."""
+    if x.ndim < ndim:
+        raise ValueError(f"{name} needs {kind} there, got an array of {x.shape}.")
+    return x
+
+
 def vecdot(x1: Any, x2: Any, /) -> Any:
     """Compose ``np.vecdot``: dot products of vectors along the last axis."""
-    x1, x2 = real(x1, "np.vecdot"), real(x2, "np.vecdot")
+    x1, x2 = (_stack(real(x, "np.vecdot"), "np.vecdot", "vectors", 1) for x in (x1, x2))
     return ops.matmul(x1[..., None, :], x2[..., None])[..., 0, 0]
 
 
 def matvec(x1: Any, x2: Any, /) -> Any:
     """Compose ``np.matvec``: matrices times vectors."""
-    return ops.matmul(as_array(x1), as_array(x2)[..., None])[..., 0]
+    matrices = _stack(as_array(x1), "np.matvec", "matrices", 2)
+    return ops.matmul(matrices, _stack(as_array(x2), "np.matvec", "vectors", 1)[..., None])[..., 0]
 
 
 def vecmat(x1: Any, x2: Any, /) -> Any:
     """Compose ``np.vecmat``: vectors times matrices."""
-    return ops.matmul(real(x1, "np.vecmat")[..., None, :], as_array(x2))[..., 0, :]
+    vectors = _stack(real(x1, "np.vecmat"), "np.vecmat", "vectors", 1)[..., None, :]
+    return ops.matmul(vectors, _stack(as_array(x2), "np.vecmat", "matrices", 2))[..., 0, :]
 
 
 for _product in (vecdot, matvec, vecmat):  # Two of them came with NumPy 2.2.
@@ -214,6 +232,8 @@ def multi_dot(arrays: Sequence[Any], *, out: Any = None) -> Any:
     factors = [as_array(x) for x in arrays]
     if len(factors) < 2:
         raise ValueError(f"np.linalg.multi_dot: Expecting at least two arrays, got {len(factors)}.")
+    if len(factors) == 2:
+        return dot(*factors)
     for i, x in enumerate(factors):
         if x.ndim != 2 and not (x.ndim == 1 and i in (0, len(factors) - 1)):
             raise np.linalg.LinAlgError(

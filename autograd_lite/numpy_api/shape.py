@@ -258,7 +258,7 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     return ops.transpose(a, axes=tuple(order))
 
 
-@composes(np.matrix_transpose)
+@composes(np.matrix_transpose, np.linalg.matrix_transpose)
 def matrix_transpose(x: Any, /) -> Any:
     """Compose ``np.matrix_transpose``."""
     if x.ndim < 2:

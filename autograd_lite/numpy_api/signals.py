@@ -40,7 +40,10 @@ def convolve(a: Any, v: Any, mode: Any = "full") -> Any:
 def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     """Compose ``np.correlate``: the convolution with `v` reversed."""
     name = "np.correlate"
-    a, v = (_sequence(real(x, name), name) for x in (a, v))
+    a, v = (real(x, name) for x in (a, v))
+    if not a.ndim or not v.ndim:
+        raise ValueError(f"{name} needs two sequences, got arrays of {a.shape} and {v.shape}.")
+    a, v = _sequence(a, name), _sequence(v, name)
     mode = _mode(mode, name)
     if len(v) > len(a):  # It matters for what is left out at both ends.
         return ops.convolve(v, a[::-1], mode=mode)[::-1]

@@ -89,7 +89,13 @@ from autograd_lite.ops.shape import (
     stack,
     transpose,
 )
-from autograd_lite.ops.signals import convolve, interp
+from autograd_lite.ops.signals import (
+    convolve,
+    interp,
+    interp_adjoint,
+    interp_slope,
+    interp_slope_adjoint,
+)
 from autograd_lite.ops.trigonometric import (
     arccos,
     arccosh,
@@ -156,6 +162,9 @@ __all__ = [
     "hypot",
     "i0",
     "interp",
+    "interp_adjoint",
+    "interp_slope",
+    "interp_slope_adjoint",
     "inv",
     "inverse_or_zero",
     "log",

@@ -96,12 +96,6 @@ def value_of(x: Any) -> Any:
     return x.data if hasattr(type(x), "__record__") else x
 
 
-def lower(x: Any, k: int = 0) -> Any:
-    """Keep what lies on and below the k-th diagonal: a choice, since inf * 0 is nan."""
-    m, n = x.shape[-2:]
-    return np.where(np.tri(m, n, k, dtype=bool), x, 0.0)
-
-
 def _folded(g: Any, upper: bool) -> Any:
     return fold(g, upper=upper)
 

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.notation import PRODUCT, Notation, call
+from autograd_lite.notation import PRODUCT, call
 from autograd_lite.ops.indexing import scatter_add
-from autograd_lite.ops.linalg import value_of
 from autograd_lite.primitive import example, primitive
 
 
@@ -37,62 +36,39 @@ def convolve(a: Any, v: Any, *, mode: Any = "full") -> Any:
     return np.convolve(a, v, mode)
 
 
-class _Segment:
-    """The pieces on which the places `x` lie, those on a point taken to be left or right of it."""
-
-    def __init__(self, x: Any, xp: Any, fp: Any, side: Any) -> None:
-        n = xp.shape[0]
-        i = np.searchsorted(value_of(xp), value_of(x), side) - 1
-        self.i = np.clip(i, 0, n - 1)
-        self.k = np.clip(i + 1, 0, n - 1)
-        inside = self.i != self.k  # Before the first point and after the last, it is all there is.
-        width = np.where(inside, xp[self.k] - xp[self.i], 1.0)
-        self.t = np.where(inside, (x - xp[self.i]) / width, 0.0)
-        self.slope = np.where(inside, (fp[self.k] - fp[self.i]) / width, 0.0)
-
-    def spread(self, g: Any, n: int) -> Any:
-        """Share a cotangent between the points on both sides."""
-        first = scatter_add(g * (1 - self.t), index=self.i, shape=(n,))
-        return first + scatter_add(g * self.t, index=self.k, shape=(n,))
+# Interpolation is linear in the heights of the points, and so is its slope. Their adjoints carry a
+# cotangent back to the points. The rules of these four are written in each other, for any order.
 
 
-def _x(g: Any, x: Any, xp: Any, fp: Any, side: Any) -> Any:
-    return g * _Segment(x, xp, fp, side).slope
+def _slope(x: Any, xp: Any, fp: Any) -> Any:
+    return interp_slope(x, xp, fp)
 
 
-def _xp(g: Any, x: Any, xp: Any, fp: Any, side: Any) -> Any:
-    segment = _Segment(x, xp, fp, side)
-    return -segment.spread(g * segment.slope, xp.shape[0])
+def _back(c: Any, x: Any, xp: Any) -> Any:
+    return interp_adjoint(c, x, xp)
 
 
-def _fp(g: Any, x: Any, xp: Any, fp: Any, side: Any) -> Any:
-    return _Segment(x, xp, fp, side).spread(g, xp.shape[0])
+def _slope_back(c: Any, x: Any, xp: Any) -> Any:
+    return interp_slope_adjoint(c, x, xp)
 
 
-def _both_sides(rule: Any, g: Any, x: Any, xp: Any, fp: Any) -> Any:
-    """Apply a rule left and right of the points, and take the middle: it has a kink there."""
-    if np.isin(value_of(x), value_of(xp)).any():
-        return 0.5 * (rule(g, x, xp, fp, "left") + rule(g, x, xp, fp, "right"))
-    return rule(g, x, xp, fp, "right")
+POINTS = (
+    example((7,), (4,), (4,)),
+    example((2, 3), (3,), (3,)),
+    example((), (5,), (5,)),
+    example((4,), (1,), (1,)),
+    example((0,), (2,), (2,)),
+)
+PLACES = tuple(example(x, x, xp) for (x, xp, _), _ in POINTS)
 
 
 @primitive(
-    x=lambda g, y, x, xp, fp: _both_sides(_x, g, x, xp, fp),
-    xp=lambda g, y, x, xp, fp: _both_sides(_xp, g, x, xp, fp),
-    fp=lambda g, y, x, xp, fp: _both_sides(_fp, g, x, xp, fp),
-    notation=Notation(
-        "interp",
-        "np.interp({operands})",
-        r"\mathrm{{interp}}\left({operands}\right)",
-    ),
+    x=lambda g, y, x, xp, fp: g * _slope(x, xp, fp),
+    xp=lambda g, y, x, xp, fp: -_back(g * _slope(x, xp, fp), x, xp),
+    fp=lambda g, y, x, xp, fp: _back(g, x, xp),
+    notation=call("np.interp"),
     domain={"xp": "increasing"},
-    examples=(
-        example((7,), (4,), (4,)),
-        example((2, 3), (3,), (3,)),
-        example((), (5,), (5,)),
-        example((4,), (1,), (1,)),
-        example((0,), (2,), (2,)),
-    ),
+    examples=POINTS,
 )
 def interp(x: Any, xp: Any, fp: Any) -> Any:
     """Interpolate linearly between points, which are in order of their `xp`.
@@ -100,3 +76,52 @@ def interp(x: Any, xp: Any, fp: Any) -> Any:
     On a point, the derivative is the middle of those on both sides; outside, it is 0.
     """
     return np.interp(x, xp, fp)
+
+
+@primitive(
+    x=None,  # It changes in steps.
+    xp=lambda g, y, x, xp, fp: -_slope_back(g * y, x, xp),
+    fp=lambda g, y, x, xp, fp: _slope_back(g, x, xp),
+    notation=call("interp_slope"),
+    domain={"xp": "increasing"},
+    examples=POINTS,
+)
+def interp_slope(x: Any, xp: Any, fp: Any) -> Any:
+    """Slope of the interpolation; on a point, the middle of those on both sides."""
+    slopes = np.concatenate([[0.0], np.diff(fp) / np.diff(xp), [0.0]])
+    return (slopes[np.searchsorted(xp, x)] + slopes[np.searchsorted(xp, x, "right")]) / 2
+
+
+@primitive(
+    c=lambda g, y, c, x, xp: interp(x, xp, g),
+    x=lambda g, y, c, x, xp: c * _slope(x, xp, g),
+    xp=lambda g, y, c, x, xp: -_back(c * _slope(x, xp, g), x, xp),
+    notation=call("interp_adjoint"),
+    domain={"xp": "increasing"},
+    examples=PLACES,
+)
+def interp_adjoint(c: Any, x: Any, xp: Any) -> Any:
+    """Share numbers at `x` between the points on both sides: the adjoint of `interp` by `fp`."""
+    i = np.clip(np.searchsorted(xp, x, "right") - 1, 0, len(xp) - 1)
+    k = np.minimum(i + 1, len(xp) - 1)
+    t = np.clip((x - xp[i]) / np.where(i < k, xp[k] - xp[i], 1.0), 0, 1)
+    shares = np.zeros(len(xp))
+    np.add.at(shares, i, c * (1 - t))
+    np.add.at(shares, k, c * t)
+    return shares
+
+
+@primitive(
+    c=lambda g, y, c, x, xp: _slope(x, xp, g),
+    x=None,
+    xp=lambda g, y, c, x, xp: -_slope_back(c * _slope(x, xp, g), x, xp),
+    notation=call("interp_slope_adjoint"),
+    domain={"xp": "increasing"},
+    examples=PLACES,
+)
+def interp_slope_adjoint(c: Any, x: Any, xp: Any) -> Any:
+    """Tilt the line at each `x` by a number: the adjoint of `interp_slope` by `fp`."""
+    taken = np.zeros(len(xp) + 1)
+    np.add.at(taken, np.searchsorted(xp, x), c / 2)
+    np.add.at(taken, np.searchsorted(xp, x, "right"), c / 2)
+    return -np.diff(np.concatenate([[0.0], taken[1:-1] / np.diff(xp), [0.0]]))
