@@ -1,7 +1,7 @@
 """Reverse-mode automatic differentiation on NumPy that shows its work."""
 
 from autograd_lite import nn, optim
-from autograd_lite.calls import Call
+from autograd_lite.anomaly import AnomalyError, detect_anomaly
 from autograd_lite.check import (
     Comparison,
     Diagnosis,
@@ -11,10 +11,12 @@ from autograd_lite.check import (
     compare,
     gradcheck,
 )
+from autograd_lite.checkpointing import checkpoint
 from autograd_lite.derive import Derivation, derive
 from autograd_lite.draw import Drawing, draw, draw_dot, make_dot
 from autograd_lite.engine import GradientError, enable_grad, is_grad_enabled, no_grad
-from autograd_lite.graph import Graph, Node
+from autograd_lite.graph import Call, Graph, Node
+from autograd_lite.numpy_api import array
 from autograd_lite.ops.neural import log_softmax, logsumexp, mse, relu, sigmoid, softmax, softplus
 from autograd_lite.primitive import Primitive, PrimitiveDefinitionError, primitive
 from autograd_lite.source import Source, record_source
@@ -22,6 +24,7 @@ from autograd_lite.tensor import Tensor
 from autograd_lite.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
+    "AnomalyError",
     "Call",
     "Comparison",
     "Derivation",
@@ -36,9 +39,12 @@ __all__ = [
     "PrimitiveDefinitionError",
     "Source",
     "Tensor",
+    "array",
     "check_grads",
+    "checkpoint",
     "compare",
     "derive",
+    "detect_anomaly",
     "draw",
     "draw_dot",
     "enable_grad",

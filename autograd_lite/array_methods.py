@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self
+
+import numpy as np
 
 from autograd_lite import numpy_api, ops
 from autograd_lite.primitive import Primitive
@@ -45,6 +48,10 @@ class ArrayMethods:
         """Take the root of `var`: the standard deviation."""
         return self.var(axis, ddof=ddof, keepdims=keepdims)._apply(ops.sqrt)
 
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
+        """Add up the entries on a diagonal."""
+        return self.diagonal(offset, axis1, axis2).sum(-1)
+
     def max(self, axis: Any = None, keepdims: bool = False) -> Self:
         """Largest entry, along `axis` or of all."""
         return self._apply(ops.max, axis=axis, keepdims=keepdims)
@@ -71,9 +78,10 @@ class ArrayMethods:
         """Give another shape: ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``."""
         return self._apply(ops.reshape, shape=_one_tuple(shape))
 
-    def ravel(self) -> Self:
+    def ravel(self, order: str = "C") -> Self:
         """Lay all entries along one axis."""
-        return self._apply(ops.reshape, shape=(-1,))
+        laid: Self = self._numpy(np.ravel, order) if order != "C" else self.reshape(-1)
+        return laid
 
     flatten = ravel
 
@@ -94,6 +102,94 @@ class ArrayMethods:
     def copy(self) -> Self:
         """Return an equal array that is recorded as a node of its own."""
         return self._apply(ops.copy)
+
+    def _numpy(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Do what NumPy's function of the same name does."""
+        return numpy_api.call_function(function, (self, *args), kwargs)
+
+    @property
+    def mT(self) -> Self:  # noqa: N802  (NumPy's name)
+        """The transpose of the last two axes."""
+        return self.swapaxes(-1, -2)
+
+    @property
+    def real(self) -> Self:
+        """The real part, which is all there is."""
+        return self.copy()
+
+    def cumsum(self, axis: Any = None, dtype: Any = None) -> Self:
+        """Sum up, keeping every step."""
+        summed: Self = self._numpy(np.cumsum, axis, dtype)
+        return summed
+
+    def cumprod(self, axis: Any = None, dtype: Any = None) -> Self:
+        """Multiply up, keeping every step."""
+        multiplied: Self = self._numpy(np.cumprod, axis, dtype)
+        return multiplied
+
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
+        """Take the entries on a diagonal."""
+        return self._apply(ops.diagonal, offset=offset, axis1=axis1, axis2=axis2)
+
+    def repeat(self, repeats: Any, axis: Any = None) -> Self:
+        """Repeat every entry."""
+        return self._apply(ops.repeat, repeats=repeats, axis=axis)
+
+    def take(self, indices: Any, axis: Any = None, mode: str = "raise") -> Self:
+        """Take the entries at positions."""
+        taken: Self = self._numpy(np.take, indices, axis, mode=mode)
+        return taken
+
+    def compress(self, condition: Any, axis: Any = None) -> Self:
+        """Take the entries at the positions where a condition holds."""
+        taken: Self = numpy_api.call_function(np.compress, (condition, self, axis), {})
+        return taken
+
+    def choose(self, choices: Any, mode: str = "raise") -> Any:
+        """Choose among arrays, by numbers."""
+        return self._numpy(np.choose, choices, mode)
+
+    def conj(self) -> Self:
+        """Return the conjugate, which is an equal array."""
+        return self.copy()
+
+    conjugate = conj
+
+    def argmax(self, axis: Any = None, *, keepdims: bool = False) -> Any:
+        """Return the position of the largest entry."""
+        return self._numpy(np.argmax, axis, keepdims=keepdims)
+
+    def argmin(self, axis: Any = None, *, keepdims: bool = False) -> Any:
+        """Return the position of the smallest entry."""
+        return self._numpy(np.argmin, axis, keepdims=keepdims)
+
+    def argsort(self, axis: Any = -1, kind: Any = None, *, stable: Any = None) -> Any:
+        """Return the positions of the entries in order of size."""
+        return self._numpy(np.argsort, axis, kind, stable=stable)
+
+    def argpartition(self, kth: Any, axis: Any = -1) -> Any:
+        """Return the positions that put smaller entries before the k-th."""
+        return self._numpy(np.argpartition, kth, axis)
+
+    def nonzero(self) -> Any:
+        """Return the positions of what is not 0."""
+        return self._numpy(np.nonzero)
+
+    def searchsorted(self, v: Any, side: Any = "left", sorter: Any = None) -> Any:
+        """Return where entries would have to be put in."""
+        return self._numpy(np.searchsorted, v, side, sorter)
+
+    def any(self, axis: Any = None, *, keepdims: bool = False) -> Any:
+        """Say whether any entry is not 0."""
+        return self._numpy(np.any, axis, keepdims=keepdims)
+
+    def all(self, axis: Any = None, *, keepdims: bool = False) -> Any:
+        """Say whether no entry is 0."""
+        return self._numpy(np.all, axis, keepdims=keepdims)
+
+    def round(self, decimals: int = 0) -> Any:
+        """Return the rounded values, which have no derivative."""
+        return self._numpy(np.round, decimals)
 
 
 def _one_tuple(arguments: tuple[Any, ...]) -> tuple[Any, ...]:

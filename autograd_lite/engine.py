@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Self
 from numpy import asarray, ndarray
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from autograd_lite.primitive import Primitive
     from autograd_lite.tensor import Tensor
 
 
@@ -25,58 +26,75 @@ class _State(threading.local):
     """What holds for one thread; a new thread starts from these values."""
 
     recording: Any = True
-    """False, True, or the watches of a block that records: an operation asks one question."""
+    """Whether operations are recorded: True, False, or (if somebody looks on) `Watched`."""
 
     watching: tuple[Watch, ...] = ()
+
+    def __init__(self) -> None:
+        self.before: list[Any] = []  # What to go back to at the end of each open block.
 
 
 state = _State()
 
 
-class Watch(ContextDecorator):
-    """Look on while a block records and sweeps, in the current thread; what a subclass sees."""
+class Watched:
+    """What `state.recording` is while somebody looks on: as true as what it stands for."""
 
-    def __init__(self) -> None:
-        self._before: list[tuple[Any, tuple[Watch, ...]]] = []
+    def __init__(self, recording: bool) -> None:
+        self.recording, self.watches = recording, state.watching
+
+    def __bool__(self) -> bool:
+        return self.recording
+
+
+class _Block(ContextDecorator):
+    """Change the state of the current thread for a block, and back, whatever happens in it.
+
+    A block keeps nothing of its own: the same one may be open several times, in many threads.
+    """
 
     def __enter__(self) -> Self:
-        self._before.append((state.recording, state.watching))
-        state.watching = (*state.watching, self)
-        if state.recording:
-            state.recording = state.watching
+        state.before.append((state.recording, state.watching))
+        self._change()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        state.recording, state.watching = self._before.pop()
+        state.recording, state.watching = state.before.pop()
 
-    def _recreate_cm(self) -> Self:
-        return type(self)()  # A decorated function may recurse, and run in many threads.
-
-    def recorded(self, result: Tensor) -> None:
-        """See a result that has just been recorded."""
-
-    def swept(self, node: Tensor, i: int, cotangent: Any) -> None:
-        """See what the sweep sends from a node to its operand `i`."""
+    def _change(self) -> None:
+        raise NotImplementedError
 
 
-class _Recording(ContextDecorator):
-    """Switch recording for a block, and back to what it was, whatever happens in it."""
+class Watch(_Block):
+    """Look on while a block computes and sweeps, in the current thread; what a subclass sees."""
+
+    def _change(self) -> None:
+        state.watching = (*state.watching, self)
+        state.recording = Watched(bool(state.recording))
+
+    def computed(
+        self,
+        result: Tensor,
+        primitive: Primitive,
+        operands: tuple[Tensor | None, ...],
+        values: tuple[Any, ...],
+    ) -> None:
+        """See the result of an operation, recorded or not, and what it was computed from."""
+
+    def swept(self, node: Tensor, i: int, g: Any, gx: Any, total: Any) -> None:
+        """See what the sweep sends to operand `i` of a node that `g` arrived at.
+
+        `total` is the sum of that and of what had been sent there before.
+        """
+
+
+class _Recording(_Block):
+    """Switch recording on or off."""
 
     _value: bool
 
-    def __init__(self) -> None:
-        self._before: list[Any] = []
-
-    def __enter__(self) -> Self:
-        self._before.append(state.recording)
-        state.recording = self._value and (state.watching or True)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        state.recording = self._before.pop()
-
-    def _recreate_cm(self) -> Self:
-        return type(self)()  # A decorated function may recurse, and run in many threads.
+    def _change(self) -> None:
+        state.recording = Watched(self._value) if state.watching else self._value
 
 
 class no_grad(_Recording):  # noqa: N801  (lower case like the function it is used as)
@@ -115,7 +133,9 @@ def sweep(
     cotangent: Any,
     arrive: Callable[[Tensor, Any], None],
     *,
+    more: Iterable[tuple[Tensor, Any]] = (),
     targets: frozenset[Tensor] = frozenset(),
+    untapped: frozenset[Tensor] = frozenset(),
     create_graph: bool = False,
 ) -> None:
     """Send a cotangent from `root` back through the record, newest operation first.
@@ -128,19 +148,28 @@ def sweep(
         Of the shape and dtype of `root`; a Tensor exactly if `create_graph`.
     arrive : callable
         Called as ``arrive(node, cotangent)``, with the complete sum, for every leaf and target.
+    more : iterable of pairs
+        Other tensors to start from at once, with their cotangents.
     targets : frozenset of Tensor
         Inner nodes at which the sweep stops; what lies behind them alone is not visited.
+    untapped : frozenset of Tensor
+        Nodes whose hooks are not called, since this is a part of what arrives there.
     create_graph : bool
         Call the rules on Tensors, so that the sweep is itself recorded.
     """
     # Births are unique, so a heap of negated births with a table beside it never compares nodes.
     waiting = [-root._birth]
     arrived: dict[int, tuple[Tensor, Any]] = {waiting[0]: (root, cotangent)}
+    for other, g in more:
+        before = arrived.get(-other._birth)
+        if before is None:
+            heappush(waiting, -other._birth)
+        arrived[-other._birth] = (other, g if before is None else before[1] + g)
     watching = state.watching
     while waiting:
         key = heappop(waiting)
         node, g = arrived.pop(key)
-        if node._taps is not None:
+        if node._taps is not None and node not in untapped:
             g = node._taps(node, g)
         primitive = node._primitive
         if primitive is None or (targets and node in targets):
@@ -159,21 +188,26 @@ def sweep(
                 if x is None or not x._requires_grad:
                     continue
                 birth = -x._birth
-            gx = rule(g, y, *seen, **parameters) if parameters else rule(g, y, *seen)
+            try:
+                gx = rule(g, y, *seen, **parameters) if parameters else rule(g, y, *seen)
+            except Exception as error:
+                error.add_note(f"This was {_rule_of(node, i)}, in a backward pass.")
+                raise
             value = values[i]
             kind = type(gx)
             if kind is not type(value) or (
                 kind is ndarray and (gx.shape != value.shape or gx.dtype is not value.dtype)
             ):
-                gx = fit(gx, value, node)
-            for watch in watching:
-                watch.swept(node, i, gx)
+                gx = fit(gx, value, node, i)
             before = arrived.get(birth)
             if before is None:
-                arrived[birth] = (x, gx)
+                total = gx
                 heappush(waiting, birth)
             else:
-                arrived[birth] = (x, before[1] + gx)
+                total = before[1] + gx
+            for watch in watching:
+                watch.swept(node, i, g, gx, total)
+            arrived[birth] = (x, total)
 
 
 def _as_tensors(node: Tensor) -> tuple[Any, ...]:
@@ -198,8 +232,17 @@ def _as_tensors(node: Tensor) -> tuple[Any, ...]:
     return tuple(seen)
 
 
-def fit(gx: Any, value: Any, node: Tensor) -> Any:
-    """Undo what broadcasting and type promotion did to an operand of `node`.
+def _rule_of(node: Tensor, i: int | None) -> str:
+    """Return what messages call the rule for operand `i` of a node."""
+    primitive = node._primitive
+    if i is None or primitive is None:
+        return f"a rule of {primitive!r}"
+    name = f"{primitive.operands[0]}[{i}]" if primitive.variadic else primitive.operands[i]
+    return f"the rule of {primitive!r} for {name}"
+
+
+def fit(gx: Any, value: Any, node: Tensor, i: int | None = None) -> Any:
+    """Undo what broadcasting and type promotion did to operand `i` of `node`.
 
     Sums the cotangent over the axes along which the operand was stretched, and casts it to the
     operand's dtype: the one place where either happens.
@@ -207,10 +250,21 @@ def fit(gx: Any, value: Any, node: Tensor) -> Any:
     if not hasattr(gx, "dtype"):
         if gx is None:
             raise TypeError(
-                f"{node._primitive!r}: its rule returned None. A rule must return a cotangent; an "
-                f"operand that the result does not depend on has None in place of a rule."
+                f"{_rule_of(node, i)} returned None. A rule must return a cotangent; an operand "
+                f"that the result does not depend on has None in place of a rule."
             )
-        gx = asarray(gx)
+        try:
+            gx = asarray(gx)
+        except ValueError:
+            raise TypeError(
+                f"{_rule_of(node, i)} returned a {type(gx).__name__} that makes no array."
+            ) from None
+    if gx.dtype.kind not in "biuf" or value.dtype.kind != "f":
+        raise TypeError(
+            f"{_rule_of(node, i)} returned dtype {gx.dtype} for an operand of dtype {value.dtype}: "
+            f"gradients are of real floating-point numbers. Compute with the real and imaginary "
+            f"parts of complex numbers apart."
+        )
     shape = value.shape
     extra = gx.ndim - len(shape)
     if extra > 0 and gx.shape[extra:] == shape:  # Axes in front, as of a bias: the usual case.
@@ -218,23 +272,15 @@ def fit(gx: Any, value: Any, node: Tensor) -> Any:
         gx = gx.reshape(shape) if one else gx.sum(axis=tuple(range(extra)))
     elif gx.shape != shape:
         stretched = tuple(
-            i for i in range(gx.ndim) if i < extra or (shape[i - extra] == 1 != gx.shape[i])
+            k for k in range(gx.ndim) if k < extra or (shape[k - extra] == 1 != gx.shape[k])
         )
         if extra < 0 or any(
             n not in (1, m) for n, m in zip(shape, gx.shape[max(extra, 0) :], strict=False)
         ):
             raise ValueError(
-                f"{node._primitive!r}: its rule returned a cotangent of shape {gx.shape} for an "
-                f"operand of shape {shape} (output {node._data.shape}). A rule must return the "
-                f"operand's shape, or the shape to which the operand was broadcast."
+                f"{_rule_of(node, i)} returned a cotangent of shape {gx.shape} for an operand of "
+                f"shape {shape} (output {node._data.shape}). A rule must return the operand's "
+                f"shape, or the shape to which the operand was broadcast."
             )
         gx = gx.sum(axis=stretched).reshape(shape)
-    if gx.dtype != value.dtype:
-        if gx.dtype.kind == "c" or value.dtype.kind != "f":
-            raise TypeError(
-                f"{node._primitive!r}: gradients are of real floating-point numbers, got a "
-                f"cotangent of dtype {gx.dtype} for an operand of dtype {value.dtype}. Compute "
-                f"with the real and imaginary parts of complex numbers apart."
-            )
-        gx = gx.astype(value.dtype)
-    return gx
+    return gx if gx.dtype == value.dtype else gx.astype(value.dtype)

@@ -90,7 +90,10 @@ class Notation:
         del defaults
         precedence = self.precedence if self.latex_precedence is None else self.latex_precedence
         fields = {
-            name: literal(value).replace("np.inf", r"\infty").replace("_", r"\_")
+            name: literal(value)
+            .replace("np.inf", r"\infty")
+            .replace("_", r"\_")
+            .replace("->", r" \to ")
             for name, value in parameters.items()
         }
         brackets = (r"\left(", r"\right)")
@@ -192,11 +195,16 @@ _NOT_FINITE = re.compile(r"\b(inf|nan)\b")
 
 def _mixed(value: Any) -> bool:
     """Say whether this is an index with more than numbers in it."""
-    return isinstance(value, tuple) and any(not isinstance(part, int) for part in value)
+    return isinstance(value, tuple) and any(
+        not isinstance(part, int) and (not isinstance(part, tuple) or _mixed(part))
+        for part in value
+    )
 
 
 def _argument(value: Any, written: str) -> str:
     """Write a static parameter where an index may not stand: as a keyword argument."""
+    if isinstance(value, str):
+        return repr(value)
     return f"np.s_[{written}]" if isinstance(value, slice) or _mixed(value) else written
 
 

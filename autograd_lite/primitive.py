@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,9 +22,14 @@ REGISTRY: dict[str, Primitive] = {}
 BY_NUMPY_FUNCTION: dict[Callable[..., Any], Primitive] = {}
 """The operation that a NumPy function is recorded as."""
 
-DOMAINS = ("real", "positive", "nonzero", "probability", "boolean")
+DOMAINS = (
+    "real", "positive", "nonzero", "above one", "probability", "boolean",
+    "increasing", "full rank", "symmetric", "positive definite",
+)  # fmt: skip
 """What an operand may be drawn from in generated tests: any real number, a positive one, one
-that keeps away from 0, one strictly between 0 and 1, a truth value."""
+that keeps away from 0, one strictly between 0 and 1, a truth value; numbers in order; a matrix, or
+a stack of them, whose singular values, and eigenvalues if it is square, are real, not 0 and apart;
+one that is symmetric, or positive definite, besides."""
 
 
 class PrimitiveDefinitionError(TypeError):
@@ -84,7 +90,7 @@ class Primitive:
         self.name = forward.__name__
         # Ours are tested with read-only arrays; one from outside is given nothing else.
         outside = not str(forward.__module__).startswith("autograd_lite.")
-        self.forward = _without_writing(forward) if outside else forward
+        self.forward = _guarded(forward) if outside else forward
         code = forward.__code__
         names = code.co_varnames
         self.operands = names[: code.co_argcount]
@@ -111,7 +117,17 @@ class Primitive:
         star = "*" if self.variadic else ""
         operands = [star + name for name in self.operands]
         signature = f"{self.name}({', '.join((*operands, *self.parameters))})"
-        if self.variadic and inspect.unwrap(self.forward).__code__.co_argcount:
+        forward = inspect.unwrap(self.forward)
+        if not self.name.isidentifier():
+            raise PrimitiveDefinitionError(
+                f"{where} needs a name that Python allows: `def name(x): return ...`."
+            )
+        if forward.__defaults__ or forward.__code__.co_flags & inspect.CO_VARKEYWORDS:
+            raise PrimitiveDefinitionError(
+                f"{where}: an operand cannot have a default, and ** is not allowed. Static "
+                f"parameters stand behind a star: `def {self.name}(x, *, axis=None)`."
+            )
+        if self.variadic and forward.__code__.co_argcount:
             raise PrimitiveDefinitionError(
                 f"{where} takes named operands and {operands[0]}. Give it either named operands or "
                 f"one *starred list of them."
@@ -179,21 +195,66 @@ class Primitive:
         return self.name  # Pickled, like a function, as its name in its module.
 
 
+def _locked(x: Any) -> Any:
+    """Return a read-only view of an array, and anything else as it is."""
+    if type(x).__module__ != "numpy" or not hasattr(x, "setflags") or not x.ndim:
+        return x
+    view = x.view()
+    view.flags.writeable = False
+    return view
+
+
 def _without_writing(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a function read-only views, so that it cannot change what others have recorded."""
 
-    def locked(x: Any) -> Any:
-        if type(x).__module__ != "numpy" or not hasattr(x, "setflags") or not x.ndim:
-            return x
-        view = x.view()
-        view.flags.writeable = False
-        return view
-
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        return function(*map(locked, args), **kwargs)
+        return _unshared(function(*map(_locked, args), **kwargs))
 
     return guarded
+
+
+def _guarded(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """Do the same to a forward function, and see to it that it returns an array."""
+    guarded = _without_writing(forward)
+
+    @functools.wraps(forward)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        result = guarded(*args, **kwargs)
+        if type(result) in (float, int, bool, complex):
+            from numpy import asarray
+
+            return asarray(result)[()]
+        dtype = getattr(result, "dtype", None)
+        if hasattr(result, "__record__"):
+            what = "a Tensor: it uses one that it is not given, which would get no gradient"
+        elif dtype is None or not hasattr(result, "__array_interface__"):
+            what = "None" if result is None else f"a {type(result).__name__}"
+        elif dtype.kind not in "biufc":
+            what = f"an array of dtype {dtype}"
+        else:
+            return result
+        raise TypeError(
+            f"{forward.__name__}: its forward function returned {what}. It must return one array "
+            f"of numbers, computed from the arrays that are its operands."
+        )
+
+    return checked
+
+
+def _unshared(result: Any) -> Any:
+    """Copy an array that somebody else holds, too, and may write to: a buffer, say."""
+    if type(result).__module__ != "numpy" or not hasattr(result, "setflags"):
+        return result
+    return result.copy() if result.base is not None or sys.getrefcount(result) > _ALONE else result
+
+
+def _count(result: Any) -> int:
+    return sys.getrefcount(result)
+
+
+_ALONE = _count(object())
+"""How many references there are to what a function was passed and nobody else holds."""
 
 
 def _parameters(rule: Callable[..., Any]) -> tuple[list[str], bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import NamedTuple
 
 from autograd_lite.engine import Watch
@@ -36,14 +37,18 @@ class Source(NamedTuple):
         return f"{Path(self.file).name}:{self.line}"
 
 
+def user_frame() -> FrameType | None:
+    """Return the innermost frame that is not of this package."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_HERE):
+        frame = frame.f_back
+    return frame
+
+
 def caller() -> Source | None:
     """Return the line that is being run, in the innermost frame that is not of this package."""
-    frame = sys._getframe(1)
-    while frame.f_code.co_filename.startswith(_HERE):
-        if frame.f_back is None:
-            return None
-        frame = frame.f_back
-    return Source(frame.f_code.co_filename, frame.f_lineno)
+    frame = user_frame()
+    return None if frame is None else Source(frame.f_code.co_filename, frame.f_lineno)
 
 
 class record_source(Watch):  # noqa: N801  (lower case like the function it is used as)
@@ -62,8 +67,9 @@ class record_source(Watch):  # noqa: N801  (lower case like the function it is u
     2
     """
 
-    def recorded(self, result: Tensor) -> None:
-        """Note the line."""
-        source = caller()
-        if source is not None:
-            result._source = source
+    def computed(self, result: Tensor, *_: object) -> None:
+        """Note the line of what is recorded."""
+        if not result.is_leaf and not hasattr(result, "_source"):
+            source = caller()
+            if source is not None:
+                result._source = source

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import operator
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -13,9 +14,9 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from autograd_lite import numpy_api, ops
+from autograd_lite import bare, numpy_api, ops
 from autograd_lite.array_methods import ArrayMethods
-from autograd_lite.engine import GradientError, enable_grad, state, sweep
+from autograd_lite.engine import GradientError, Watched, enable_grad, state, sweep
 from autograd_lite.primitive import BY_NUMPY_FUNCTION, Primitive
 
 next_birth = itertools.count().__next__
@@ -47,6 +48,18 @@ class ModuleCall(NamedTuple):
     inner: ModuleCall | None
 
 
+def _not_in_place(sign: str) -> Callable[[Tensor, Any], Tensor]:
+    """Return a method that refuses an operator."""
+
+    def refuse(self: Tensor, _: Any) -> Tensor:
+        raise TypeError(
+            f"t {sign}= u on {self._label()} is not recorded. Write a new tensor (t = t {sign} u), "
+            f"or give a leaf a new value (t.data = ...)."
+        )
+
+    return refuse
+
+
 class Tensor(ArrayMethods):
     """An array that records the operations on it, so that they can be differentiated.
 
@@ -70,7 +83,9 @@ class Tensor(ArrayMethods):
     -----
     A recorded value never changes under its graph: `data` and `numpy` give read-only arrays,
     ``t[i] = v`` and ``t += u`` make `t` a new node (or fail, on a leaf that requires a gradient),
-    and an optimiser gives a parameter a new array. Comparisons give plain arrays of booleans.
+    and an optimiser gives a parameter a new array. So ``t[1:]`` and ``t.T`` are values of their
+    own, unlike NumPy's views: changing one in place leaves the other alone. Comparisons give plain
+    arrays of booleans.
     Copies and pickles are leaves: they carry value, name and gradient, and no history.
 
     Examples
@@ -123,7 +138,7 @@ class Tensor(ArrayMethods):
         dtype: DTypeLike | None = None,
         name: str | None = None,
     ) -> None:
-        _refuse_nested(data)
+        numpy_api.refuse_nested(data)
         array = np.array(data, dtype)
         _check_numbers(array, "Tensor", data)
         if not array.dtype.isnative:
@@ -443,6 +458,15 @@ class Tensor(ArrayMethods):
     def __imatmul__(self, other: Any) -> Self:
         return self._become(ops.matmul, other, "t @= u")
 
+    # Without these, Python would bind the name to a new tensor, and a parameter would be none.
+    __ifloordiv__ = _not_in_place("//")
+    __imod__ = _not_in_place("%")
+    __iand__ = _not_in_place("&")
+    __ior__ = _not_in_place("|")
+    __ixor__ = _not_in_place("^")
+    __ilshift__ = _not_in_place("<<")
+    __irshift__ = _not_in_place(">>")
+
     # ---------------------------------------------------------------- operators
 
     def __add__(self, other: Any) -> Tensor:
@@ -480,6 +504,24 @@ class Tensor(ArrayMethods):
 
     def __rmatmul__(self, other: Any) -> Tensor:
         return _record_binary(ops.matmul, other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return np.floor_divide(self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return np.floor_divide(other, self)
+
+    def __mod__(self, other: Any) -> Any:
+        return np.remainder(self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return np.remainder(other, self)
+
+    def __divmod__(self, other: Any) -> tuple[Any, Any]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
+        return other // self, other % self
 
     def __neg__(self) -> Tensor:
         return record(ops.negative, (self,))
@@ -523,6 +565,13 @@ class Tensor(ArrayMethods):
         return record(ops.astype, (self,), {"dtype": name})
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        if self._requires_grad and state.recording and not bare.only_looks(sys._getframe(1)):
+            raise GradientError(
+                f"An array cannot carry the gradient of {self._label()}, which requires one, so "
+                f"it is not made one unasked. To make one Tensor of several, write "
+                f"autograd_lite.array([...]) or np.stack([...]) in place of np.array([...]); for "
+                f"the value alone, t.numpy()."
+            )
         return np.array(self.data, dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -562,7 +611,22 @@ class Tensor(ArrayMethods):
         return operator.index(self._data)
 
     def __float__(self) -> float:
+        if self._requires_grad and state.recording:
+            taker = bare.taker(sys._getframe(1))
+            if taker is not None:
+                raise GradientError(
+                    f"{taker} cannot carry the gradient of {self._label()}, which requires one. "
+                    f"Use NumPy's functions (np.exp for math.exp), and put several numbers "
+                    f"together with np.stack([...]), or into a Tensor: a = Tensor(a); a[i] = t. "
+                    f"For the value alone, float(t)."
+                )
         return float(self._data)
+
+    def __complex__(self) -> complex:
+        return complex(self._data)
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return round(self.item(), digits)
 
     def __format__(self, spec: str) -> str:
         return format(self._data, spec) if spec else str(self)
@@ -583,7 +647,7 @@ class Tensor(ArrayMethods):
         return f"Tensor({', '.join(parts)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        grad = None if self._grad is None else np.asarray(self._grad)
+        grad = None if self.grad is None else np.asarray(self.grad.data)
         return _rebuild, (np.asarray(self._data), self._requires_grad, self.name, grad)
 
     @staticmethod
@@ -693,19 +757,15 @@ def record(
         )
     except (ValueError, TypeError, IndexError) as error:
         raise _explained(error, primitive, values, parameters) from None
-    result = _fill(_new(Tensor), data)
-    recording = state.recording
-    if recording:
-        for x in tensors:
-            if x is not None and x._requires_grad:
-                result._primitive, result._parameters = primitive, parameters
-                result._operands, result._values = tensors, values
-                result._requires_grad = True
-                if recording is not True:
-                    for watch in recording:
-                        watch.recorded(result)
-                break
-    return result
+    except Exception as error:
+        error.add_note(f"This was the forward pass of {primitive!r}.")
+        raise
+    needs = False
+    for x in tensors:
+        if x is not None and x._requires_grad:
+            needs = True
+            break
+    return result_of(primitive, data, needs, tensors, values, parameters)
 
 
 def _record_binary(primitive: Primitive, a: Any, b: Any) -> Tensor:
@@ -723,22 +783,34 @@ def _record_binary(primitive: Primitive, a: Any, b: Any) -> Tensor:
         data = primitive.forward(x, z)
     except (ValueError, TypeError) as error:
         raise _explained(error, primitive, (x, z), None) from None
+    return result_of(primitive, data, needs, (a, b), (x, z), None)
+
+
+def result_of(
+    primitive: Primitive,
+    data: Any,
+    needs: bool,
+    operands: tuple[Tensor | None, ...],
+    values: tuple[Any, ...],
+    parameters: dict[str, Any] | None,
+) -> Tensor:
+    """Wrap what an operation computed, and record it if that `needs` a gradient."""
     result = _new(Tensor)
     result._data = data
     result._birth = next_birth()
-    result._grad = result._taps = result._past = result.name = result._parameters = None
-    if needs and (recording := state.recording):
+    result._grad = result._taps = result._past = result.name = None
+    recording = state.recording
+    if needs and recording:
         result._requires_grad = True
-        result._primitive = primitive
-        result._operands = (a, b)
-        result._values = (x, z)
-        if recording is not True:
-            for watch in recording:
-                watch.recorded(result)
+        result._primitive, result._parameters = primitive, parameters
+        result._operands, result._values = operands, values
     else:
         result._requires_grad = False
-        result._primitive = None
+        result._primitive = result._parameters = None
         result._operands = result._values = ()
+    if recording.__class__ is Watched:
+        for watch in recording.watches:
+            watch.computed(result, primitive, operands, values)
     return result
 
 
@@ -779,7 +851,7 @@ def _constant(x: Any, primitive: Primitive) -> Any:
     """
     if type(x) in _NUMBERS:
         return x
-    _refuse_nested(x)
+    numpy_api.refuse_nested(x)
     array = np.asarray(x)
     _check_numbers(array, primitive.name, x)
     if array.ndim == 0:
@@ -796,24 +868,12 @@ def _check_numbers(array: NDArray[Any], where: str, given: Any) -> None:
         )
 
 
-def _refuse_nested(x: Any) -> None:
-    """Refuse a list with a Tensor in it: NumPy would take its value and lose its gradient."""
-    if isinstance(x, list | tuple):
-        for part in x:
-            if isinstance(part, Tensor):
-                raise TypeError(
-                    f"A {type(x).__name__} of Tensors would lose their gradients. "
-                    f"Join them with np.stack([...]) or np.concatenate([...])."
-                )
-            _refuse_nested(part)
-
-
 def _frozen_index(index: Any) -> Any:
     """Return an index that nobody can change afterwards, with Tensors replaced by their values."""
     if isinstance(index, tuple):
         return tuple(_frozen_index(part) for part in index)
     if isinstance(index, list):
-        _refuse_nested(index)
+        numpy_api.refuse_nested(index)
     if isinstance(index, list | np.ndarray | Tensor):
         frozen = np.array(index)
         return frozen.astype(int) if frozen.size == 0 and isinstance(index, list) else frozen

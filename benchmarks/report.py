@@ -77,8 +77,8 @@ class Report:
         return [["target", "bound", "measured", "verdict"], *rows]
 
     def targets(self) -> list[Target]:
-        """Hold the times against every target."""
-        return targets(self.times)
+        """Hold what was measured against every target."""
+        return targets(self.times, self.memory)
 
 
 def header(

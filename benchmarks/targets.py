@@ -42,13 +42,14 @@ class Target(NamedTuple):
         return "reached" if reached else "not reached"
 
 
-def targets(results: Mapping[str, Times]) -> list[Target]:
-    """Hold the results, by workload, against every target."""
+def targets(results: Mapping[str, Times], memory: Mapping[str, float]) -> list[Target]:
+    """Hold the times, by workload, and the bytes per node, by contestant, against every target."""
     return [
         *_by_hand(results),
         *_against_pytorch(results),
         *_against_micrograd(results),
         *_first(results),
+        Target("bytes per node beyond its data", memory.get(OURS), 400.0, at_most=True),
     ]
 
 

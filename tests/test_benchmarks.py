@@ -120,7 +120,7 @@ def fixed():
 
 
 def test_targets_of_fixed_numbers(fixed):
-    found = {t.text: t for t in targets(fixed.times)}
+    found = {t.text: t for t in targets(fixed.times, fixed.memory)}
     by_hand = found["neuron 3-1: at most 4 times hand-written NumPy"]
     assert (by_hand.value, by_hand.verdict) == (pytest.approx(3.0), "reached")
     torch = found["neuron 3-1: at least 3 times as fast as PyTorch"]
@@ -128,6 +128,8 @@ def test_targets_of_fixed_numbers(fixed):
     first = found["neuron 3-1: ahead of every eager peer (closest: micrograd)"]
     assert (first.value, first.verdict) == (pytest.approx(5 / 6), "not reached")
     assert found["MLP batch 128: ahead of every eager peer"].verdict == "not measured"
+    nodes = found["bytes per node beyond its data"]
+    assert (nodes.value, nodes.bound, nodes.verdict) == (268.0, 400.0, "reached")
 
 
 def test_markdown(fixed):

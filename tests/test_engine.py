@@ -135,6 +135,41 @@ def test_recorded_sweep_through_a_long_chain():
     assert x.grad.item() == 2.0
 
 
+def counted():
+    """Return a sum whose rules count how often they are called."""
+    calls = []
+
+    def total(a, b):
+        return a + b
+
+    def rule(g, y, a, b):
+        calls.append(None)
+        return g
+
+    return Primitive(total, {"a": rule, "b": rule}), calls
+
+
+@pytest.mark.parametrize("n", [1_000, 4_000])
+def test_every_use_is_visited_once(n):
+    """So time is linear: in a chain, in a fan, and where both operands are one and the same."""
+    total, calls = counted()
+    x = leaf(1.0)
+    chain = fan = x
+    for _ in range(n):
+        chain = total(chain, 0.0)
+        fan = total(fan, x)
+    doubled = x
+    for _ in range(100):
+        doubled = total(doubled, doubled)
+    for y, uses, slope in ((chain, n, 1.0), (fan, 2 * n, n + 1.0), (doubled, 200, 2.0**100)):
+        for create_graph in (False, True):
+            calls.clear()
+            x.zero_grad()
+            y.backward(create_graph=create_graph)
+            assert len(calls) == uses
+            assert x.grad.item() == slope
+
+
 def test_only_leaves_accumulate():
     x = leaf(2.0)
     inner = x * x
@@ -314,8 +349,8 @@ def test_rule_that_returns_a_wrong_shape_is_named():
 
     wrong = Primitive(double, {"x": lambda g, y, x: g[:1]})
     message = (
-        "<primitive double>: its rule returned a cotangent of shape (1,) for an operand of shape "
-        "(3,) (output (3,)). A rule must return the operand's shape, or the shape to which"
+        "the rule of <primitive double> for x returned a cotangent of shape (1,) for an operand of "
+        "shape (3,) (output (3,)). A rule must return the operand's shape, or the shape to which"
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         wrong(leaf([1.0, 2.0, 3.0])).sum().backward()
@@ -339,7 +374,7 @@ def test_rule_that_returns_none_is_named():
         return 2 * x
 
     forgot = Primitive(double, {"x": lambda g, y, x: None})
-    with pytest.raises(TypeError, match="<primitive double>: its rule returned None"):
+    with pytest.raises(TypeError, match="the rule of <primitive double> for x returned None"):
         forgot(leaf(1.0)).backward()
 
 

@@ -135,6 +135,34 @@ def test_a_network_survives_copying_and_pickling_after_a_forward_pass(clone):
     assert net[0].weight.data.any()
 
 
+@pytest.mark.parametrize(
+    "clone", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]
+)
+def test_results_that_a_module_keeps_are_no_parameters_of_a_copy(clone):
+    net = Keeper()
+    net(np.ones((2, 3))).sum().backward()
+    names = [p for p, _ in net.named_parameters()]
+    assert names == ["layer.weight", "layer.bias", "scale"]
+    twin = clone(net)
+    assert [p for p, _ in twin.named_parameters()] == names
+    assert twin.kept[0].tolist() == net.kept[0].tolist()
+    assert not net.kept[0].is_leaf
+    out = twin(np.ones((2, 3)))
+    assert [call.kind for call in al.Graph(out, names={}).find(out).calls] == ["Keeper"]
+    assert (twin.layer is net.layer) == (clone is copy.copy)
+
+
+class Keeper(nn.Module):
+    def __init__(self):
+        self.layer = nn.Linear(3, 2)
+        self.scale = al.Tensor(2.0, requires_grad=True)
+
+    def forward(self, x):
+        self.last = self.layer(x)
+        self.kept = [self.last * 2.0, {"sum": self.last.sum()}]
+        return self.last * self.scale
+
+
 def test_linear_computes_x_at_weight_plus_bias_for_any_leading_axes():
     layer = nn.Linear(3, 2, rng=np.random.default_rng(0))
     for shape in [(3,), (5, 3), (4, 5, 3)]:

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from autograd_lite import Tensor, numpy_api
-from autograd_lite.numpy_api import WITHOUT_DERIVATIVE
 
 CUBE = np.arange(24.0).reshape(2, 3, 4) / 10 - 1.03
 
@@ -21,47 +20,6 @@ def name(function):
 
 
 # ------------------------------------------------------------ what has no derivative
-
-
-@pytest.mark.parametrize("function", sorted(WITHOUT_DERIVATIVE, key=name), ids=name)
-def test_function_without_derivative_gives_what_numpy_gives(function):
-    values = np.array([2.0, 0.0, 1.5])
-    arguments = {
-        np.searchsorted: (np.sort(values), 1.0),
-        np.digitize: (values, np.sort(values)),
-        np.full_like: (values, 7.0),
-        np.can_cast: (np.float32, np.float64),
-        np.bincount: (np.array([0, 2, 2]),),
-    }.get(function, (values,))
-    try:
-        expected = function(*arguments)
-    except (TypeError, ValueError):
-        arguments = (values, values[::-1].copy())
-        expected = function(*arguments)
-    tensors = [
-        leaf(x) if isinstance(x, np.ndarray) and x.dtype == float else
-        Tensor(x) if isinstance(x, np.ndarray) else x
-        for x in arguments
-    ]  # fmt: skip
-    result = function(*tensors)
-    assert type(result) is type(expected)
-    if function is not np.empty_like:
-        np.testing.assert_equal(result, expected)
-
-
-def test_gradient_is_not_dropped_by_a_function_that_only_looks_at_the_shape_or_position():
-    t, positions = leaf([1.0, 2.0]), np.array([0, 1])
-    for call in (
-        lambda: np.full_like(t, t[0]),
-        lambda: np.full_like(t, fill_value=t[0]),
-        lambda: np.bincount(positions, weights=t),
-        lambda: np.bincount(positions, t),
-        lambda: np.histogram(positions, weights=t),
-    ):
-        with pytest.raises(TypeError, match=r"np\.(full_like|bincount|histogram) .*no derivative"):
-            call()
-    assert np.full_like(t, Tensor(3.0)).tolist() == [3.0, 3.0]
-    assert np.bincount(positions, Tensor([1.0, 2.0])).tolist() == [1.0, 2.0]
 
 
 def test_where_with_one_argument_gives_positions():
@@ -94,22 +52,10 @@ def test_testing_functions_work():
     ("call", "called"),
     [
         (lambda t: np.fft.fft(t), "np.fft.fft"),
-        (lambda t: np.linalg.eig(t), "np.linalg.eig"),
-        (lambda t: np.linalg.inv(t), "np.linalg.inv"),
-        (lambda t: np.gradient(t), "np.gradient"),
-        (lambda t: np.sort(t), "np.sort"),
-        (lambda t: np.cumsum(t), "np.cumsum"),
-        (lambda t: np.einsum("ii", t), "np.einsum"),
-        (lambda t: np.vstack([t, t]), "np.vstack"),
-        (lambda t: np.copyto(np.ones((2, 2)), t), "np.copyto"),
-        (lambda t: np.arctan2(t, t), "np.arctan2"),
-        (lambda t: np.arctan2(1.0, t), "np.arctan2"),
-        (lambda t: np.expm1(t), "np.expm1"),
-        (lambda t: np.floor_divide(t, 2), "np.floor_divide"),
-        (lambda t: np.add.accumulate(t), "np.add.accumulate"),
-        (lambda t: np.add.outer(t, t), "np.add.outer"),
+        (lambda t: np.fft.rfft(t), "np.fft.rfft"),
         (lambda t: np.add.at(np.ones(2), [0], t[0, :1]), "np.add.at"),
-        (lambda t: np.subtract.reduce(t, axis=0), "np.subtract.reduce"),
+        (lambda t: np.floor_divide.outer(t, t), "np.floor_divide.outer"),
+        (lambda t: np.power.at(np.ones(2), [0], t[0, :1]), "np.power.at"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -151,18 +97,22 @@ def test_out_is_refused():
     assert buffer.tolist() == [0.0, 0.0]
 
 
-def test_where_and_dtype_are_refused():
+def test_arguments_that_are_not_understood_are_refused_by_name():
     t, mask = leaf([1.0, 2.0]), np.array([True, False])
     for call, text in (
         (lambda: np.exp(t, where=mask), "np.exp on Tensors takes no where="),
-        (lambda: np.add(t, t, dtype=np.float32), "np.add on Tensors takes no dtype="),
-        (lambda: np.sum(t, where=mask), "np.sum on Tensors takes no where="),
-        (lambda: np.sum(t, dtype=np.float32), "np.sum on Tensors takes no dtype="),
-        (lambda: np.sum(t, initial=1.0), "np.sum on Tensors takes no initial="),
-        (lambda: np.add.reduce(t, initial=1.0), "np.sum on Tensors takes no initial="),
-        (lambda: np.reshape(t, (1, 2), order="F"), "np.reshape on Tensors takes no order="),
-        (lambda: np.ravel(t, order="F"), "np.ravel on Tensors: "),
-        (lambda: np.std(t, mean=0.0), "np.std on Tensors: "),
+        (lambda: np.add(t, t, casting="unsafe"), "np.add on Tensors takes no casting="),
+        (lambda: np.logaddexp.reduce(t, initial=1.0), "np.logaddexp.reduce on Tensors: "),
+        (lambda: np.reshape(t, (1, 2), order="A"), "np.reshape on Tensors takes order='C' or 'F'"),
+        (lambda: np.ravel(t, order="K"), "np.reshape on Tensors takes order='C' or 'F'"),
+        (lambda: np.quantile(t, 0.5, weights=t), "np.quantile on Tensors takes no weights="),
+        (lambda: np.cov(t, fweights=[1, 2]), "np.cov on Tensors takes no fweights="),
+        (lambda: np.nan_to_num(t, copy=False), "np.nan_to_num on Tensors makes a copy"),
+        (lambda: np.pad(t, 1, mode="mean"), "pad has derivatives for the modes constant, edge"),
+        (lambda: np.pad(t, 1, "reflect", reflect_type="odd"), "np.pad on Tensors takes no reflec"),
+        (lambda: np.gradient(t, t), "np.gradient on Tensors takes plain numbers or arrays"),
+        (lambda: np.logspace(t[0], 1, base=[2.0, 3.0]), "np.logspace on Tensors takes one number"),
+        (lambda: np.average(t, weights=[1, 1], returned=True, keepdims=2, out=1), "unexpected"),
     ):
         with pytest.raises(TypeError, match=re.escape(text)):
             call()

@@ -7,6 +7,7 @@ import pytest
 
 import autograd_lite as al
 from autograd_lite import GradientError, Tensor
+from autograd_lite.engine import Watch, state
 
 
 def leaf(value, **kwargs):
@@ -129,6 +130,84 @@ def test_two_threads_differentiate_at_once():
             np.testing.assert_allclose(x.grad, 21 * float(seed) ** 20, rtol=1e-14)
 
     in_threads(*(lambda seed=seed: work(seed) for seed in (1, 2, 3, 4)))
+
+
+def test_one_block_in_two_threads():
+    """What a block goes back to belongs to the thread, not to the block."""
+    block, first, second = al.no_grad(), threading.Event(), threading.Event()
+
+    def early():
+        with block:
+            first.set()
+            assert second.wait(10)
+        assert al.is_grad_enabled()
+
+    def late():
+        with al.no_grad():
+            assert first.wait(10)
+            with block:
+                second.set()
+            assert not al.is_grad_enabled()
+
+    in_threads(early, late)
+
+
+def test_two_threads_look_on_at_once():
+    class Counting(Watch):
+        def __init__(self):
+            self.results, self.sent = [], 0
+
+        def computed(self, result, primitive, operands, values):
+            self.results.append((result.requires_grad, primitive.name))
+
+        def swept(self, node, i, g, gx, total):
+            self.sent += 1
+
+    start, watches = threading.Barrier(3), [Counting(), Counting(), Counting()]
+
+    def work(watch, n):
+        start.wait(10)
+        for _ in range(50):
+            with watch, al.no_grad(), al.enable_grad():
+                y = leaf(1.0)
+                for _ in range(n):
+                    y = y * 2.0
+                y.backward()
+            y * 3.0  # Outside.
+
+    in_threads(*(lambda w=w, n=n: work(w, n) for w, n in zip(watches, (3, 5, 7), strict=True)))
+    for watch, n in zip(watches, (3, 5, 7), strict=True):
+        assert watch.results == [(True, "multiply")] * 50 * n
+        assert watch.sent == 50 * n
+    assert state.watching == ()
+    assert state.recording is True
+
+
+def test_watching_goes_on_inside_other_blocks_and_ends_with_an_exception():
+    class Names(Watch):
+        def __init__(self):
+            self.seen = []
+
+        def computed(self, result, primitive, operands, values):
+            self.seen.append((primitive.name, result.requires_grad))
+
+    outer, inner, w = Names(), Names(), leaf(2.0)
+
+    def compute():
+        np.exp(w)
+        with al.no_grad(), inner:
+            assert not al.is_grad_enabled()
+            np.sin(w)
+            with al.enable_grad():
+                np.cos(w)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), outer:
+        compute()
+    np.tanh(w)
+    assert outer.seen == [("exp", True), ("sin", False), ("cos", True)]
+    assert inner.seen == [("sin", False), ("cos", True)]
+    assert state.recording is True
 
 
 def test_two_threads_add_to_one_leaf():

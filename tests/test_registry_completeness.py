@@ -181,7 +181,7 @@ def test_name_that_is_taken_is_refused(defining):
         return x
 
     assert refused(defining(x=lambda g, y, x: g), tanh) == (
-        "primitive 'tanh' is already defined in autograd_lite.ops.elementwise. "
+        "primitive 'tanh' is already defined in autograd_lite.ops.trigonometric. "
         "Give yours another name."
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from autograd_lite import GradientError, Tensor
+from autograd_lite.numpy_api import values_of
 
 
 def leaf(value, **kwargs):
@@ -260,12 +261,16 @@ def test_comparisons_give_arrays_of_booleans():
         ):
             assert type(compare(t, other)) is np.ndarray
             assert compare(t, other).tolist() == expected
-            assert compare(other, t).tolist() == compare(np.asarray(other), t.numpy()).tolist()
+            assert compare(other, t).tolist() == compare(values_of(other), t.numpy()).tolist()
 
 
 def test_numbers_from_tensors():
     assert float(leaf(2.5)) == 2.5
     assert int(leaf(2.5)) == 2
+    assert complex(leaf(2.5)) == 2.5 + 0j
+    assert complex(Tensor(1 + 2j)) == 1 + 2j
+    assert round(leaf(2.567), 1) == 2.6
+    assert type(round(leaf(2.567))) is int
     assert bool(leaf(0.5))
     assert not Tensor(0.0)
     with pytest.raises(ValueError, match="ambiguous"):

@@ -1,5 +1,8 @@
 """Transforms of functions: values, structures, nesting, mistakes."""
 
+import warnings
+from collections import OrderedDict, defaultdict, namedtuple
+
 import numpy as np
 import pytest
 
@@ -163,3 +166,272 @@ def test_what_cannot_be_differentiated_is_named():
         al.jvp(np.sin, (np.ones(2),), (np.ones(3),))
     with pytest.raises(TypeError, match="must be tuples"):
         al.hvp(np.sin, 1.0, 1.0)
+    with pytest.raises(ValueError, match=r"argnums=\(0, -2\) asks for an argument twice"):
+        al.grad(lambda a, b: a * b, (0, -2))(1.0, 2.0)
+    with pytest.raises(TypeError, match="must return numbers, but it is None"):
+        al.grad(lambda x: None)(1.0)
+    with pytest.raises(TypeError, match=r"but its result\['b'\]\[1\] is 'text'"):
+        al.vjp(lambda x: {"a": x, "b": [x, "text"]}, 1.0)
+    with pytest.raises(TypeError, match="must return a pair for has_aux=True, got"):
+        al.value_and_grad(np.sin, has_aux=True)(1.0)
+    with pytest.raises(TypeError, match="but an array of complex128 is not made of"):
+        al.vjp(np.sin, np.ones(2))[1](np.ones(2) * 1j)
+    with pytest.raises(ValueError, match=r"of shape \['a'\]: \(\), got \['b'\]: \(\)\."):
+        al.vjp(lambda x: {"a": x}, 1.0)[1]({"b": 1.0})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [1, "text", object(), None, np.arange(3), np.ones(2) * 1j, 1j, True, {1, 2}, al.Tensor(3),
+     [[1]], np.array(["a"]), np.sin, b"1", np.datetime64("2020")],
+    ids=lambda x: type(x).__name__,
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "transform",
+    [
+        lambda f, x: al.grad(f, 1)(1.0, {"w": [2.0, x]}),
+        lambda f, x: al.value_and_grad(f, (0, 1))(1.0, {"w": [2.0, x]}),
+        lambda f, x: al.vjp(f, 1.0, {"w": [2.0, x]}),
+        lambda f, x: al.jvp(f, (1.0, {"w": [2.0, x]}), (1.0, {"w": [2.0, x]})),
+        lambda f, x: al.jacobian(f, -1)(1.0, {"w": [2.0, x]}),
+        lambda f, x: al.hessian(f, 1)(1.0, {"w": [2.0, x]}),
+        lambda f, x: al.hvp(f, (1.0, {"w": [2.0, x]}), (1.0, {"w": [2.0, x]})),
+    ],
+    ids=["grad", "value_and_grad", "vjp", "jvp", "jacobian", "hessian", "hvp"],
+)
+def test_every_transform_says_which_argument_cannot_be_differentiated(transform, wrong):
+    def f(a, p):
+        raise AssertionError("called")
+
+    in_primals = r"^(f|grad\(f\)): argument 1\['w'\]\[1\](\[0\])* is "
+    in_tangents = r"at \[1\]\['w'\]\[1\] is not made of them"
+    with pytest.raises(TypeError, match=f"{in_primals}|{in_tangents}"):
+        transform(f, wrong)
+
+
+def test_what_is_not_differentiated_may_be_anything():
+    def f(x, how, table, *, scale, options=None):
+        return np.sum(x[table["rows"]] ** len(how)) * scale + (options or 0.0)
+
+    x, table = np.array([1.0, 2.0, 3.0]), {"rows": [0, 2], "what": object()}
+    expected = np.array([4.0, 0.0, 12.0])
+    rest, keywords = ("ab", table), {"scale": 2, "options": 1}
+    np.testing.assert_array_equal(al.grad(f)(x, *rest, **keywords), expected)
+    value, gradient = al.value_and_grad(f)(x, *rest, **keywords)
+    assert value == 21.0
+    np.testing.assert_array_equal(gradient, expected)
+    np.testing.assert_array_equal(al.jacobian(f)(x, *rest, **keywords), expected)
+    np.testing.assert_array_equal(al.hessian(f)(x, *rest, **keywords), np.diag([4.0, 0.0, 4.0]))
+
+    def g(x, *, power):
+        return np.sum(x**power)
+
+    assert al.vjp(g, x, power=2)[0] == 14.0
+    assert al.jvp(g, (x,), (x,), power=2) == (14.0, 28.0)
+    np.testing.assert_array_equal(al.hvp(g, (x,), (x,), power=2)[0], 2 * x)
+
+
+Layer = namedtuple("Layer", "w b")
+
+
+def nest():
+    return OrderedDict(first=Layer(np.array([[1.0, 2.0]]), [0.5]), second=(np.array([3.0]),))
+
+
+def of_nest(p, x):
+    y = np.tanh(x @ p["first"].w.T * p["first"].b[0])
+    return {"out": y * p["second"][0], "rest": (np.sum(y**2), [p["second"][0]])}
+
+
+def flat(x):
+    """Return of_nest as a function of one array, and its result as one array."""
+    p = OrderedDict(first=Layer(x[None, :2], [x[2]]), second=(x[3:],))
+    out = of_nest(p, np.array([[0.3, 0.1], [0.2, -0.4]]))
+    return np.concatenate([out["out"].reshape(-1), out["rest"][0].reshape(1), out["rest"][1][0]])
+
+
+DATA = np.array([[0.3, 0.1], [0.2, -0.4]])
+FLAT = np.array([1.0, 2.0, 0.5, 3.0])
+
+
+def test_results_may_be_nested_too():
+    expected = al.jacobian(flat)(FLAT)
+    found = al.jacobian(of_nest)(nest(), DATA)
+    assert list(found) == ["out", "rest"]
+    by = found["out"]
+    assert type(by) is OrderedDict
+    assert type(by["first"]) is Layer
+    assert by["first"].w.shape == (2, 1, 1, 2)
+    np.testing.assert_allclose(by["first"].w.reshape(2, 2), expected[:2, :2], rtol=1e-13)
+    np.testing.assert_allclose(by["first"].b[0].ravel(), expected[:2, 2], rtol=1e-13)
+    total, (second,) = found["rest"]
+    np.testing.assert_allclose(total["first"].w[0], expected[2, :2], rtol=1e-13)
+    assert second["second"][0].item() == 1.0
+    assert second["first"].w.tolist() == [[[0.0, 0.0]]]
+
+    y, pullback = al.vjp(of_nest, nest(), DATA)
+    assert y["rest"][1][0] == 3.0
+    weights = np.array([1.0, -2.0, 0.5, 4.0])
+    given = {"rest": (0.5, [np.array([4.0])]), "out": np.array([[1.0], [-2.0]])}  # Another order.
+    by_p, by_x = pullback(given)
+    pulled = np.concatenate([by_p["first"].w[0], by_p["first"].b, by_p["second"][0]])
+    np.testing.assert_allclose(pulled, weights @ expected, rtol=1e-13)
+    assert by_x.shape == (2, 2)
+
+    v = {"second": (np.array([4.0]),), "first": Layer(np.array([[1.0, -2.0]]), [0.5])}
+    _, y_dot = al.jvp(of_nest, (nest(), DATA), (v, np.zeros((2, 2))))
+    pushed = np.concatenate([y_dot["out"].ravel(), [y_dot["rest"][0]], y_dot["rest"][1][0]])
+    np.testing.assert_allclose(pushed, expected @ [1.0, -2.0, 0.5, 4.0], rtol=1e-13)
+
+
+def loss_of_nest(p, x):
+    return np.sum(of_nest(p, x)["out"] ** 2)
+
+
+def test_hessian_of_nested_arguments():
+    expected = al.hessian(lambda x: np.sum(flat(x)[:2] ** 2))(FLAT)
+    found = al.hessian(loss_of_nest)(nest(), DATA)
+    np.testing.assert_allclose(
+        found["first"].w["first"].w.reshape(2, 2), expected[:2, :2], rtol=1e-12
+    )
+    np.testing.assert_allclose(
+        found["second"][0]["first"].w.reshape(2), expected[3, :2], rtol=1e-12
+    )
+    np.testing.assert_allclose(found["first"].b[0]["second"][0], expected[2, 3:], rtol=1e-12)
+    both = al.hessian(lambda a, b: np.sum(a**2 * b), (0, 1))(np.array([1.0, 2.0]), 3.0)
+    assert [[np.shape(h) for h in row] for row in both] == [[(2, 2), (2,)], [(2,), ()]]
+    assert both[0][1].tolist() == [2.0, 4.0]
+    v = {"second": (np.array([4.0]),), "first": Layer(np.array([[1.0, -2.0]]), [0.5])}
+    (product, _) = al.hvp(loss_of_nest, (nest(), DATA), (v, np.zeros((2, 2))))
+    np.testing.assert_allclose(
+        [*product["first"].w[0], *product["first"].b, *product["second"][0]],
+        expected @ [1.0, -2.0, 0.5, 4.0],
+        rtol=1e-12,
+    )
+
+
+def test_the_order_of_keys_in_tangents_does_not_matter():
+    """Shapes are equal here, so a wrong pairing would show in the value only."""
+
+    def f(p):
+        return p["a"] * 10.0 + p["b"]
+
+    assert al.jvp(f, ({"a": 1.0, "b": 2.0},), ({"b": 1.0, "a": 0.0},))[1] == 1.0
+    (product,) = al.hvp(lambda p: p["a"] ** 2, ({"a": 1.0, "b": 2.0},), ({"b": 1.0, "a": 0.0},))
+    assert product == {"a": 0.0, "b": 0.0}
+
+
+def test_dicts_keep_their_type():
+    p = defaultdict(list, w=2.0)
+    g = al.grad(lambda p: p["w"] ** 2)(p)
+    assert type(g) is defaultdict
+    assert g["w"] == 4.0
+    assert g["other"] == []
+    assert p["w"] == 2.0
+
+
+def test_the_other_result_is_passed_on_by_every_transform():
+    def f(x):
+        return np.sum(x**2), {"kept": x * 2, "text": "aux"}
+
+    x = np.array([1.0, 2.0])
+    results = {
+        "grad": al.grad(f, has_aux=True)(x),
+        "jacobian": al.jacobian(f, has_aux=True)(x),
+        "hessian": al.hessian(f, has_aux=True)(x),
+        "vjp": al.vjp(f, x, has_aux=True),
+        "jvp": al.jvp(f, (x,), (x,), has_aux=True),
+    }
+    for result in results.values():
+        aux = result[-1]
+        assert aux["text"] == "aux"
+        assert type(aux["kept"]) is np.ndarray  # Not a tensor that holds the record.
+        assert aux["kept"].tolist() == [2.0, 4.0]
+    assert results["hessian"][0].tolist() == [[2.0, 0.0], [0.0, 2.0]]
+    assert results["jvp"][:2] == (5.0, 10.0)
+    assert results["vjp"][1](1.0)[0].tolist() == [2.0, 4.0]
+
+
+def test_the_other_result_can_be_differentiated_by_an_outer_level():
+    def outer(x):
+        slope, aux = al.grad(lambda y: (y**3 * x, x * y), has_aux=True)(2.0)
+        return slope + aux
+
+    assert al.grad(outer)(5.0) == 12.0 + 2.0
+
+
+def test_zeros_come_without_warnings():
+    x = np.array([1.0, 2.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for f in (lambda x: 3.0, lambda x: np.float64(2.0), lambda x: 4, lambda x: True):
+            assert al.grad(f)(x).tolist() == [0.0, 0.0]
+            assert al.jacobian(f)(x).tolist() == [0.0, 0.0]
+            assert al.hessian(f)(x).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+            assert al.vjp(f, x)[1](1.0)[0].tolist() == [0.0, 0.0]
+            assert al.jvp(f, (x,), (x,))[1] == 0.0
+            assert al.hvp(f, (x,), (x,))[0].tolist() == [0.0, 0.0]
+        assert al.grad(lambda x: np.sum(x > 1.0))(x).tolist() == [0.0, 0.0]
+        y, y_dot = al.jvp(lambda x: {"a": x, "b": np.argmax(x)}, (x,), (x,))
+        assert (y["b"], y_dot["b"], y_dot["a"].tolist()) == (1, 0.0, [1.0, 2.0])
+
+
+def test_every_transform_inside_no_grad_and_beside_a_parameter():
+    w, x = al.Tensor([2.0, 3.0], requires_grad=True), np.array([1.0, 2.0])
+
+    def f(x):
+        return np.sum(w * x**2)
+
+    with al.no_grad():
+        for result in (al.grad(f)(x), al.hvp(f, (x,), (x,))[0], al.vjp(f, x)[1](1.0)[0]):
+            assert type(result) is np.ndarray  # Nothing is to be differentiated further.
+            assert result.tolist() == [4.0, 12.0]
+        assert al.jvp(f, (x,), (x,)) == (14.0, 28.0)
+        assert al.hessian(f)(x).tolist() == [[4.0, 0.0], [0.0, 6.0]]
+
+
+def test_linked_results_are_the_callers_own():
+    """Changing one in place changes no other, and not what the pullback starts from."""
+    w = al.Tensor(3.0, requires_grad=True)
+    y, pullback = al.vjp(lambda a, b: (a + b) * w, 1.0, 2.0)
+    y *= 100.0
+    by_a, by_b = pullback(1.0)
+    by_a += 10.0
+    assert (by_a.item(), by_b.item()) == (13.0, 3.0)
+
+
+def test_nesting_through_structures_and_kinds_of_transforms():
+    def f(p):
+        return np.sin(p["a"]) * p["b"] ** 2
+
+    p = {"a": 0.5, "b": 2.0}
+    mixed = al.grad(lambda p: al.grad(f)(p)["a"])(p)["b"]
+    assert mixed == pytest.approx(np.cos(0.5) * 4.0)
+    third = al.grad(lambda a: al.hessian(f)({"a": a, "b": 2.0})["b"]["b"])(0.5)
+    assert third == pytest.approx(2 * np.cos(0.5))
+    along = al.jvp(lambda a: al.grad(f)({"a": a, "b": 2.0})["b"], (0.5,), (1.0,))[1]
+    assert along == pytest.approx(4 * np.cos(0.5))
+    of_jvp = al.jacobian(lambda x: al.jvp(np.sin, (x,), (x,))[1])(np.array([0.5, 1.0]))
+    x = np.array([0.5, 1.0])
+    np.testing.assert_allclose(of_jvp, np.diag(np.cos(x) - x * np.sin(x)), rtol=1e-12)
+
+
+def test_levels_are_not_confused_by_any_pair_of_transforms():
+    def by_grad(f, x):
+        return al.grad(f)(x)
+
+    def by_jvp(f, x):
+        return al.jvp(f, (x,), (1.0,))[1]
+
+    def by_vjp(f, x):
+        return al.vjp(f, x)[1](1.0)[0]
+
+    def by_jacobian(f, x):
+        return al.jacobian(f)(x)
+
+    ways = (by_grad, by_jvp, by_vjp, by_jacobian)
+    for outer in ways:
+        for inner in ways:
+            assert outer(lambda x: x * inner(lambda y: x + y, 1.0), 5.0) == 1.0  # noqa: B023
+            assert outer(lambda x: x * inner(lambda y: x * y, 1.0), 5.0) == 10.0  # noqa: B023
+            assert outer(lambda x: inner(lambda y: x * y**2, x), 3.0) == 12.0  # noqa: B023

@@ -16,7 +16,7 @@ from autograd_lite.check.diagnosis import OTHERS, SIZES_COINCIDE, Diagnosis, dia
 from autograd_lite.check.mistakes import Case, Target
 from autograd_lite.check.numerical import swept_differences
 from autograd_lite.check.report import AGREE, HAND, SHAPE, Comparison, Row
-from autograd_lite.engine import enable_grad
+from autograd_lite.engine import GradientError, enable_grad
 from autograd_lite.graph import Graph
 from autograd_lite.tensor import Tensor
 
@@ -44,7 +44,7 @@ def compare_function(
     names, arrays = named_inputs(f, inputs)
     try:
         graph, lifted = traced(f, names, arrays)
-    except TypeError as error:
+    except (TypeError, ValueError, GradientError) as error:
         return by_numbers_alone(f, by_hand, names, arrays, str(error))
     result = once(graph, aligned(graph, lifted, names, arrays, by_hand))
     if not result or not callable(by_hand):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from autograd_lite.tensor import ModuleCall, Tensor, next_birth
+from autograd_lite.trees import leaves_of, rebuild
 
 
 class _NamesItsTensors(type):
@@ -155,6 +156,10 @@ class Module(metaclass=_NamesItsTensors):
         """Set this module, and every one in it, to evaluation."""
         return self.train(False)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy or a pickle is made of: no result in it becomes a parameter."""
+        return {name: _without_history(part) for name, part in vars(self).items()}
+
     def extra_repr(self) -> str:
         """Return what stands in the parentheses of ``Linear(3, 4)``; nothing by default."""
         return ""
@@ -176,6 +181,16 @@ class Module(metaclass=_NamesItsTensors):
         width = max(len(title) for title, _ in rows) + 3
         rows[0] = (rows[0][0], "  ".join(filter(None, [f"{count} {noun}", rows[0][1]])))
         return "\n".join(f"{title:{width}}{detail}".rstrip() for title, detail in rows)
+
+
+def _without_history(value: Any) -> Any:
+    """Detach the results in an attribute: as leaves that require a gradient they would train."""
+    leaves = leaves_of(value)
+    if not any(isinstance(x, Tensor) and not x.is_leaf for x in leaves):
+        return value
+    return rebuild(
+        value, [x.detach() if isinstance(x, Tensor) and not x.is_leaf else x for x in leaves]
+    )
 
 
 def _parts(value: Any) -> Iterator[tuple[str, Any]]:

@@ -14,11 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.numpy_api import ufunc_methods
 from autograd_lite.numpy_api.table import (
+    ACCUMULATIONS,
     CARRIED,
     COMPOSED,
+    EXTENDED,
     REDUCTIONS,
+    REFUSED,
     WITHOUT_DERIVATIVE,
+    cast,
     values_of,
 )
 from autograd_lite.primitive import BY_NUMPY_FUNCTION, Primitive
@@ -28,102 +33,182 @@ def call_function(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """Do what a NumPy function does, on Tensors (the body of ``__array_function__``)."""
+    if function in COMPOSED:
+        return _composed(COMPOSED[function], function, args, kwargs)
+    primitive = BY_NUMPY_FUNCTION.get(function)
+    if primitive is not None:
+        count = len(primitive.operands)
+        if len(args) == count and kwargs.keys() <= primitive.defaults.keys():  # The usual case.
+            return primitive(*args, **kwargs)
+        return _recorded(primitive, function, args, kwargs)
     if function in WITHOUT_DERIVATIVE:
         if function in CARRIED:
             position, name = CARRIED[function]
             carried = args[position] if len(args) > position else kwargs.get(name)
             if getattr(carried, "requires_grad", False):
-                raise TypeError(_refusal(function))
+                raise TypeError(refusal(function))
         return function(*map(values_of, args), **{k: values_of(v) for k, v in kwargs.items()})
-    composed = COMPOSED.get(function)
-    if composed is not None:
-        try:
-            return composed(*args, **kwargs)
-        except TypeError:
-            signature = inspect.signature(composed)
-            try:
-                signature.bind(*args, **kwargs)
-            except TypeError as error:
-                raise TypeError(
-                    f"np.{function.__name__} on Tensors: {error}. It takes "
-                    f"{composed.__name__}{signature}."
-                ) from None
-            raise
-    primitive = BY_NUMPY_FUNCTION.get(function)
-    if primitive is None:
-        raise TypeError(_refusal(function))
-    operands, parameters = _bind(primitive, function, args, kwargs)
-    return primitive(*operands, **parameters)
+    raise TypeError(refusal(function))
 
 
 def call_ufunc(
     ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """Do what a universal function does, on Tensors (the body of ``__array_ufunc__``)."""
-    name = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
-    if getattr(np, ufunc.__name__, None) is ufunc:
-        name = f"np.{name}"
-    out = kwargs.get("out")
-    if out is not None:
-        raise TypeError(
-            f"{name} cannot write into out=: a Tensor's value never changes under its graph, and a "
-            f"plain array has no gradient. Write `result = {name}(...)`, or `a = a + t` in place "
-            f"of `a += t` where a is an array."
-        )
+    name = _ufunc_name(ufunc, method)
+    if kwargs.get("out") is not None:
+        raise TypeError(_no_out(name))
+    if method == "__call__" and ufunc in WITHOUT_DERIVATIVE:
+        return ufunc(*map(values_of, inputs), **{k: values_of(v) for k, v in kwargs.items()})
+    function = BY_NUMPY_FUNCTION.get(ufunc) or COMPOSED.get(ufunc)
+    if function is None:
+        raise TypeError(refusal(ufunc, name))
+    given = {key: value for key, value in kwargs.items() if not _goes_without_saying(key, value)}
     if method == "__call__":
-        if ufunc in WITHOUT_DERIVATIVE:
-            return ufunc(*map(values_of, inputs), **kwargs)
-        function = BY_NUMPY_FUNCTION.get(ufunc) or COMPOSED.get(ufunc)
-        if function is not None:
-            if not kwargs:
-                return function(*inputs)
+        dtype = given.pop("dtype", None)
+        if given:
             raise TypeError(
-                f"{name} on Tensors takes no {', '.join(f'{key}=' for key in kwargs)}; "
-                f"leave it out, or compute with np.where afterwards."
+                f"{name} on Tensors takes no {', '.join(f'{key}=' for key in given)}; leave it "
+                f"out, or compute with np.where afterwards."
             )
-    elif method == "reduce" and ufunc in REDUCTIONS:
+        return function(*inputs if dtype is None else [cast(x, dtype) for x in inputs])
+    if method == "reduce" and ufunc in REDUCTIONS:
         return call_function(REDUCTIONS[ufunc], inputs, {"axis": 0, **kwargs})
-    raise TypeError(_refusal(ufunc, name))
+    if method == "accumulate" and ufunc in ACCUMULATIONS:
+        return call_function(ACCUMULATIONS[ufunc], inputs, {"axis": 0, **kwargs})
+    composition = getattr(ufunc_methods, method, None)
+    if composition is None or ufunc.nin != 2 or ufunc.nout != 1 or ufunc.signature is not None:
+        raise TypeError(refusal(ufunc, name))
+    composition = functools.partial(composition, ufunc)
+    return _composed(composition, getattr(ufunc, method), inputs, given, name)
 
 
-def _refusal(function: Callable[..., Any], name: str | None = None) -> str:
+def _goes_without_saying(key: str, value: Any) -> bool:
+    """Say whether an argument asks for what is done anyway."""
+    usual: dict[str, Any] = {"where": True, "casting": "same_kind", "order": "K", "subok": True}
+    if value is None or isinstance(value, np.ndarray):
+        return value is None
+    return bool(value == usual.get(key, ()))
+
+
+def _ufunc_name(ufunc: np.ufunc, method: str) -> str:
+    """Return what the user wrote: ``np.add.reduce``."""
+    name = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
+    home = next((m for m in ("", "linalg.") if _in_numpy(ufunc, m)), None)
+    return name if home is None else f"np.{home}{name}"
+
+
+def _in_numpy(ufunc: np.ufunc, module: str) -> bool:
+    return getattr(np.linalg if module else np, ufunc.__name__, None) is ufunc
+
+
+def _no_out(name: str) -> str:
+    return (
+        f"{name} cannot write into out=: a Tensor's value never changes under its graph, and a "
+        f"plain array has no gradient. Write `result = {name}(...)`, or `a = a + t` in place of "
+        f"`a += t` where a is an array."
+    )
+
+
+def refusal(function: Callable[..., Any], name: str | None = None) -> str:
     """Say that a NumPy function has no derivative here, and what to do."""
-    if name is None:
-        module = function.__module__.replace("numpy", "np", 1)
-        name = f"{module}.{function.__name__}"
+    name = name or _name_of(function)
+    if function in REFUSED:
+        return (
+            f"{name} cannot be recorded: {REFUSED[function]}. For its value alone, pass t.numpy()."
+        )
     return (
         f"{name} has no derivative in autograd_lite, so it cannot be recorded. For its value "
         f"alone, pass t.numpy(); to differentiate it, define it with @autograd_lite.primitive."
     )
 
 
+def _name_of(function: Callable[..., Any]) -> str:
+    """Return what the user wrote: ``np.linalg.inv``."""
+    module = (function.__module__ or "").replace("numpy", "np", 1)
+    return f"{module}.{function.__name__}" if module else function.__name__
+
+
+# ---------------------------------------------------------------- arguments
+
+
 @functools.cache
-def _signature(function: Callable[..., Any]) -> inspect.Signature:
-    return inspect.signature(function)
+def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
+    try:
+        return inspect.signature(function)
+    except ValueError:  # Written in C, without one.
+        return None
 
 
-def _bind(
+def _given(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Sort arguments by NumPy's own signature, without those that are as by default."""
+    signature = _signature(function)
+    if signature is None:
+        return None
+    bound = signature.bind(*args, **kwargs)
+    given = {}
+    for key, value in bound.arguments.items():
+        parameter = signature.parameters[key]
+        if parameter.kind is parameter.VAR_KEYWORD:
+            given.update(value)
+        elif value is not parameter.default and not (key == "out" and value is None):
+            given[key] = value
+    if "out" in given:
+        raise TypeError(_no_out(_name_of(function)))
+    return given
+
+
+def _recorded(
     primitive: Primitive,
     function: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Sort NumPy's arguments into our operands (the first ones) and static parameters."""
+) -> Any:
+    """Record an operation whose arguments are to be sorted first into operands and parameters."""
     count = len(primitive.operands)
-    if len(args) == count and kwargs.keys() <= set(primitive.parameters):
-        return args, kwargs
-    signature = _signature(function)
-    bound = signature.bind(*args, **kwargs)
-    names = list(signature.parameters)
-    operands = tuple(bound.arguments.get(name) for name in names[:count])
-    parameters = {}
-    for name, value in bound.arguments.items():
-        if name in names[:count] or value is signature.parameters[name].default:
-            continue
-        if name not in primitive.parameters:
-            raise TypeError(
-                f"np.{function.__name__} on Tensors takes no {name}= (got {value!r}); it takes "
-                f"{', '.join((*primitive.operands, *primitive.parameters))}."
-            )
-        parameters[name] = value
-    return operands, parameters
+    given = _given(function, args, kwargs)
+    if given is None:
+        return primitive(*args, **kwargs)
+    names = list(_signature(function).parameters)[:count]  # type: ignore[union-attr]  # It has one.
+    operands = [given.pop(name, None) for name in names]
+    unknown = [name for name in given if name not in primitive.parameters]
+    if not unknown:
+        return primitive(*operands, **given)
+    if function in EXTENDED:
+        return _composed(EXTENDED[function], function, args, kwargs)
+    raise TypeError(
+        f"{_name_of(function)} on Tensors takes no {unknown[0]}= (got {given[unknown[0]]!r}); it "
+        f"takes {', '.join((*names, *primitive.parameters))}."
+    )
+
+
+def _composed(
+    composition: Callable[..., Any],
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    name: str | None = None,
+) -> Any:
+    """Call a composition; where it does not take all of NumPy's arguments, with those given."""
+    try:
+        return composition(*args, **kwargs)
+    except TypeError as error:
+        signature = inspect.signature(composition)
+        try:
+            signature.bind(*args, **kwargs)
+        except TypeError:
+            given = _given(function, args, kwargs)
+            problem = str(error)
+        else:
+            raise  # It was something inside.
+    if given is not None:
+        try:
+            bound = signature.bind(**given)
+        except TypeError as error:
+            problem = str(error)
+        else:
+            return composition(*bound.args, **bound.kwargs)
+    takes = ", ".join(signature.parameters)
+    raise TypeError(f"{name or _name_of(function)} on Tensors: {problem}. It takes {takes}.")

@@ -1,4 +1,4 @@
-"""Functions of one number at a time, choices, and moments."""
+"""Functions of one number at a time, and choices."""
 
 from __future__ import annotations
 
@@ -34,7 +34,82 @@ def where(condition: Any, *choices: Any) -> Any:
     return ops.where(condition, *choices) if choices else np.where(values_of(condition))
 
 
-@composes(np.std)
-def std(a: Any, axis: Any = None, *, ddof: Any = 0, keepdims: bool = False) -> Any:
-    """Compose ``np.std``: the root of the variance."""
-    return ops.sqrt(ops.var(a, axis=axis, ddof=ddof, keepdims=keepdims))
+@composes(np.heaviside)
+def heaviside(x1: Any, x2: Any) -> Any:
+    """Compose ``np.heaviside``: a step; at 0 it is `x2`, and has its derivative."""
+    x = values_of(x1)
+    return ops.where(np.equal(x, 0), x2, np.heaviside(x, 0.0))
+
+
+@composes(np.ldexp)
+def ldexp(x1: Any, x2: Any) -> Any:
+    """Compose ``np.ldexp``: a product with a power of 2, whose exponent is a whole number."""
+    x1 = as_array(x1)
+    return x1 * np.ldexp(np.ones((), x1.dtype), values_of(x2))
+
+
+@composes(np.frexp)
+def frexp(x: Any) -> tuple[Any, Any]:
+    """Compose ``np.frexp``: only the mantissa has a derivative."""
+    exponent = np.frexp(x.data)[1]
+    return x * np.ldexp(np.ones((), x.dtype), -exponent), exponent
+
+
+@composes(np.modf)
+def modf(x: Any) -> tuple[Any, Any]:
+    """Compose ``np.modf``: only the fractional part has a derivative."""
+    fraction, whole = np.modf(x.data)
+    return ops.where(
+        np.isfinite(whole), x - np.where(np.isfinite(whole), whole, 0), fraction
+    ), whole
+
+
+@composes(np.divmod)
+def divmod(a: Any, b: Any) -> tuple[Any, Any]:
+    """Compose ``np.divmod``: only the remainder has a derivative."""
+    return np.floor_divide(values_of(a), values_of(b)), ops.remainder(a, b)
+
+
+@composes(np.nan_to_num)
+def nan_to_num(
+    x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
+) -> Any:
+    """Compose ``np.nan_to_num``: what is replaced has derivative 0."""
+    if not copy:
+        raise TypeError("np.nan_to_num on Tensors makes a copy; leave copy=False out.")
+    replaced = np.nan_to_num(x.data, nan=nan, posinf=posinf, neginf=neginf)
+    return ops.where(np.isfinite(x.data), x, replaced)
+
+
+@composes(np.real_if_close)
+def real_if_close(a: Any, tol: Any = 100) -> Any:
+    """Adapt ``np.real_if_close``, which changes nothing about real numbers."""
+    del tol
+    return ops.copy(a)
+
+
+@composes(np.unwrap)
+def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.pi) -> Any:
+    """Compose ``np.unwrap``: it adds whole periods, which have no derivative."""
+    shift = np.unwrap(p.data, discont, axis, period=period) - p.data
+    return p + shift
+
+
+@composes(np.astype)
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+    """Adapt ``np.astype``; a Tensor is never changed, so that `copy` makes no difference."""
+    del copy, device
+    return x.astype(dtype)
+
+
+@composes(np.full_like)
+def full_like(
+    a: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: Any = True,
+    shape: Any = None, *, device: Any = None,
+) -> Any:  # fmt: skip
+    """Compose ``np.full_like``: with a Tensor to fill in, its stretched value."""
+    del order, subok, device
+    like = np.zeros_like(values_of(a), dtype, shape=shape)
+    if not getattr(fill_value, "requires_grad", False):
+        return np.full_like(like, values_of(fill_value))
+    return ops.broadcast_to(fill_value.astype(like.dtype), shape=like.shape)

@@ -1,33 +1,252 @@
-"""Rearranging, and joining."""
+"""Rearranging, joining and splitting."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_lite import ops
-from autograd_lite.numpy_api.table import composes
+from autograd_lite.numpy_api.table import (
+    CONVERSIONS,
+    as_array,
+    cast,
+    composes,
+    extends,
+    is_recorder,
+    values_of,
+)
+
+
+def rearranged(move: Callable[..., Any], *arrays: Any) -> Any:
+    """Do to arrays what `move` does, which puts entries in places and computes nothing.
+
+    NumPy does it to the numbers of the entries, and the entries are picked by their numbers: so
+    every way that NumPy has of saying where they go is understood.
+    """
+    dtype = np.result_type(
+        *(x if isinstance(x, int | float) else as_array(x).dtype for x in arrays)
+    )
+    arrays = tuple(cast(x, dtype) for x in arrays)
+    numbers, start = [], 0
+    for array in arrays:
+        numbers.append(np.arange(start, start + array.size).reshape(array.shape))
+        start += array.size
+    return ops.getitem(ops.concatenate(*arrays, axis=None), index=np.asarray(move(*numbers)))
+
+
+# ---------------------------------------------------------------- joining
 
 
 @composes(np.concatenate)
-def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
+def concatenate(
+    arrays: Sequence[Any], axis: int | None = 0, *, dtype: Any = None, casting: str = "same_kind"
+) -> Any:
     """Adapt ``np.concatenate``, which takes a sequence."""
-    return ops.concatenate(*arrays, axis=axis)
+    del casting
+    return ops.concatenate(*(cast(x, dtype) for x in arrays), axis=axis)
 
 
 @composes(np.stack)
-def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
+def stack(
+    arrays: Sequence[Any], axis: int = 0, *, dtype: Any = None, casting: str = "same_kind"
+) -> Any:
     """Adapt ``np.stack``, which takes a sequence."""
-    return ops.stack(*arrays, axis=axis)
+    del casting
+    return ops.stack(*(cast(x, dtype) for x in arrays), axis=axis)
+
+
+@composes(np.vstack)
+def vstack(tup: Sequence[Any], *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    """Compose ``np.vstack``."""
+    return concatenate([np.atleast_2d(x) for x in tup], 0, dtype=dtype, casting=casting)
+
+
+@composes(np.hstack)
+def hstack(tup: Sequence[Any], *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    """Compose ``np.hstack``."""
+    parts = [np.atleast_1d(x) for x in tup]
+    axis = 0 if parts and parts[0].ndim == 1 else 1
+    return concatenate(parts, axis, dtype=dtype, casting=casting)
+
+
+@composes(np.dstack)
+def dstack(tup: Sequence[Any]) -> Any:
+    """Compose ``np.dstack``."""
+    return concatenate([np.atleast_3d(x) for x in tup], 2)
+
+
+@composes(np.column_stack)
+def column_stack(tup: Sequence[Any]) -> Any:
+    """Compose ``np.column_stack``."""
+    parts = [as_array(x) for x in tup]
+    return concatenate([x if x.ndim > 1 else x.reshape((x.size, 1)) for x in parts], 1)
+
+
+@composes(np.append)
+def append(arr: Any, values: Any, axis: int | None = None) -> Any:
+    """Compose ``np.append``."""
+    return concatenate([arr, values], axis)
+
+
+@composes(np.block)
+def block(arrays: Any) -> Any:
+    """Compose ``np.block``: nested lists, from the innermost axis outwards."""
+    leaves: list[Any] = []
+
+    def numbered(part: Any) -> Any:
+        if isinstance(part, list):
+            return [numbered(x) for x in part]
+        leaves.append(as_array(part))
+        return len(leaves) - 1
+
+    nest = numbered(arrays)
+
+    def filled(part: Any, numbers: tuple[Any, ...]) -> Any:
+        return [filled(x, numbers) for x in part] if isinstance(part, list) else numbers[part]
+
+    return rearranged(lambda *numbers: np.block(filled(nest, numbers)), *leaves)
+
+
+def array(nest: Any, dtype: Any = None) -> Any:
+    """Make one Tensor of numbers, arrays and Tensors in nested lists, keeping their gradients.
+
+    What ``np.array`` is for arrays: it cannot be for Tensors, since it asks each for its bare
+    value.
+
+    Parameters
+    ----------
+    nest : Tensor, array_like, or nested lists and tuples of them
+        All parts of a list must have one shape.
+    dtype : dtype, optional
+        As in ``np.array``; the common type of all parts by default.
+
+    Returns
+    -------
+    Tensor
+        Of the shape that ``np.array`` gives for the values; an array if there is no Tensor in it.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> x = al.Tensor([1.0, 2.0], requires_grad=True)
+    >>> rotated = al.array([[x[0], -x[1]], [x[1], x[0]]])
+    >>> rotated
+    Tensor([[ 1., -2.],
+            [ 2.,  1.]], from=stack)
+    """
+    return cast(_joined(nest), dtype)
+
+
+def _joined(nest: Any) -> Any:
+    if isinstance(nest, list | tuple):
+        parts = [_joined(part) for part in nest]
+        if any(map(is_recorder, parts)):
+            shapes = dict.fromkeys(np.shape(part) for part in parts)
+            if len(shapes) > 1:
+                raise ValueError(
+                    f"array needs parts of one shape in a list, got {', '.join(map(str, shapes))}. "
+                    f"Join parts of several lengths with np.concatenate."
+                )
+            return ops.stack(*map(as_array, parts))
+    return as_array(nest)
+
+
+@composes(*CONVERSIONS)
+def array_like(nest: Any, dtype: Any = None, **ignored: Any) -> Any:
+    """Adapt ``np.array(..., like=tensor)``, which NumPy hands over."""
+    del ignored  # Where things lie in memory.
+    return array(nest, dtype)
+
+
+# ---------------------------------------------------------------- splitting
+
+
+def _ends(ary: Any, indices_or_sections: Any, axis: int, *, even: bool) -> list[int]:
+    """Return where the parts begin and end."""
+    n = ary.shape[axis]
+    if np.ndim(values_of(indices_or_sections)):
+        return [0, *map(int, values_of(indices_or_sections)), n]
+    sections = int(indices_or_sections)
+    if sections <= 0:
+        raise ValueError("number sections must be larger than 0.")
+    if even and n % sections:
+        raise ValueError("array split does not result in an equal division")
+    each, extras = divmod(n, sections)
+    return list(np.cumsum([0] + extras * [each + 1] + (sections - extras) * [each]))
+
+
+@composes(np.array_split)
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0, *, even: bool = False) -> Any:
+    """Compose ``np.array_split``: slices."""
+    axis = normalize_axis_index(axis, ary.ndim)
+    ends = _ends(ary, indices_or_sections, axis, even=even)
+    before = (slice(None),) * axis
+    return [ary[(*before, slice(int(start), int(end)))] for start, end in itertools.pairwise(ends)]
+
+
+@composes(np.split)
+def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
+    """Compose ``np.split``: parts of equal lengths."""
+    return array_split(ary, indices_or_sections, axis, even=True)
+
+
+@composes(np.hsplit)
+def hsplit(ary: Any, indices_or_sections: Any) -> Any:
+    """Compose ``np.hsplit``."""
+    if ary.ndim == 0:
+        raise ValueError("hsplit only works on arrays of 1 or more dimensions")
+    return split(ary, indices_or_sections, 1 if ary.ndim > 1 else 0)
+
+
+@composes(np.vsplit)
+def vsplit(ary: Any, indices_or_sections: Any) -> Any:
+    """Compose ``np.vsplit``."""
+    if ary.ndim < 2:
+        raise ValueError("vsplit only works on arrays of 2 or more dimensions")
+    return split(ary, indices_or_sections, 0)
+
+
+@composes(np.dsplit)
+def dsplit(ary: Any, indices_or_sections: Any) -> Any:
+    """Compose ``np.dsplit``."""
+    if ary.ndim < 3:
+        raise ValueError("dsplit only works on arrays of 3 or more dimensions")
+    return split(ary, indices_or_sections, 2)
+
+
+@composes(np.unstack)
+def unstack(x: Any, /, *, axis: int = 0) -> Any:
+    """Compose ``np.unstack``."""
+    return tuple(moveaxis(x, axis, 0))
+
+
+# ---------------------------------------------------------------- axes and shapes
+
+
+@extends(np.reshape)
+def reshape(a: Any, /, shape: Any = None, order: str = "C", *, copy: bool | None = None) -> Any:
+    """Compose ``np.reshape`` in column-major order: of the transpose, backwards."""
+    if copy is False:
+        raise TypeError("np.reshape on Tensors makes a new one; leave copy=False out.")
+    if order == "C":
+        return ops.reshape(a, shape=shape)
+    if order != "F":
+        raise TypeError(
+            f"np.reshape on Tensors takes order='C' or 'F', got {order!r}: how a Tensor lies in "
+            f"memory is not said."
+        )
+    lengths = tuple(shape) if np.ndim(shape) else (shape,)
+    return ops.reshape(a.T, shape=lengths[::-1]).T
 
 
 @composes(np.ravel)
-def ravel(a: Any) -> Any:
+def ravel(a: Any, order: str = "C") -> Any:
     """Compose ``np.ravel``."""
-    return ops.reshape(a, shape=(-1,))
+    return reshape(a, (-1,), order)
 
 
 @composes(np.swapaxes)
@@ -37,6 +256,14 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     order = list(range(a.ndim))
     order[i], order[k] = k, i
     return ops.transpose(a, axes=tuple(order))
+
+
+@composes(np.matrix_transpose, np.linalg.matrix_transpose)
+def matrix_transpose(x: Any, /) -> Any:
+    """Compose ``np.matrix_transpose``."""
+    if x.ndim < 2:
+        raise ValueError(f"Input array must be at least 2-dimensional, but it is {x.ndim}")
+    return swapaxes(x, -1, -2)
 
 
 @composes(np.moveaxis)
@@ -49,3 +276,73 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     ):
         order.insert(i, axis)
     return ops.transpose(a, axes=tuple(order))
+
+
+@composes(np.rollaxis)
+def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    """Compose ``np.rollaxis``: `start` counts the axes as they are before."""
+    axis = normalize_axis_index(axis, a.ndim)
+    if not -a.ndim <= start <= a.ndim:
+        raise np.exceptions.AxisError(start, a.ndim + 1, "start")
+    start += a.ndim * (start < 0)
+    return moveaxis(a, axis, start - (axis < start))
+
+
+@composes(np.fliplr)
+def fliplr(m: Any) -> Any:
+    """Compose ``np.fliplr``."""
+    return ops.flip(m, axis=1)
+
+
+@composes(np.flipud)
+def flipud(m: Any) -> Any:
+    """Compose ``np.flipud``."""
+    return ops.flip(m, axis=0)
+
+
+def _each(arrays: tuple[Any, ...], change: Callable[[Any], Any]) -> Any:
+    """Change several arrays, giving one for one, and a tuple for several."""
+    changed = tuple(change(as_array(x)) for x in arrays)
+    return changed[0] if len(changed) == 1 else changed
+
+
+@composes(np.atleast_1d)
+def atleast_1d(*arys: Any) -> Any:
+    """Compose ``np.atleast_1d``."""
+    return _each(arys, lambda x: x if x.ndim else x.reshape((1,)))
+
+
+@composes(np.atleast_2d)
+def atleast_2d(*arys: Any) -> Any:
+    """Compose ``np.atleast_2d``."""
+    return _each(arys, lambda x: x if x.ndim > 1 else x.reshape((1, x.size)))
+
+
+@composes(np.atleast_3d)
+def atleast_3d(*arys: Any) -> Any:
+    """Compose ``np.atleast_3d``."""
+    return _each(
+        arys,
+        lambda x: x if x.ndim > 2 else x.reshape((*x.shape, 1) if x.ndim == 2 else (1, x.size, 1)),
+    )
+
+
+@composes(np.broadcast_arrays)
+def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
+    """Compose ``np.broadcast_arrays``."""
+    del subok
+    shape = np.broadcast_shapes(*(np.shape(x) for x in args))
+    return tuple(ops.broadcast_to(as_array(x), shape=shape) for x in args)
+
+
+@composes(np.meshgrid)
+def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
+    """Compose ``np.meshgrid``: each coordinate stretched along the axes of the others."""
+    del copy
+    n = len(xi)
+    lying = [as_array(x).reshape((1,) * i + (-1,) + (1,) * (n - 1 - i)) for i, x in enumerate(xi)]
+    if indexing not in ("xy", "ij"):
+        raise ValueError("Valid values for `indexing` are 'xy' and 'ij'.")
+    if indexing == "xy" and n > 1:
+        lying = [swapaxes(x, 0, 1) for x in lying]
+    return tuple(lying) if sparse else broadcast_arrays(*lying)

@@ -1,7 +1,8 @@
 """What becomes of a NumPy function that is called on Tensors: the tables, and what fills them.
 
 An operation's entry names the functions that it stands for. Here stand the others: compositions
-of operations, and functions that NumPy computes from the values, having no derivative.
+of operations, functions that NumPy computes from the values, having no derivative, and those that
+are refused, with the reason.
 """
 
 from __future__ import annotations
@@ -11,33 +12,71 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+untyped: Any = np
+"""NumPy without its overloads, for calls that hand on what they were given."""
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 WITHOUT_DERIVATIVE: frozenset[Callable[..., Any]] = frozenset(
     {
         # Comparisons and tests
         np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
-        np.isfinite, np.isinf, np.isnan, np.signbit, np.logical_and, np.logical_or,
-        np.logical_not, np.logical_xor, np.isclose, np.allclose, np.array_equal,
-        np.array_equiv, np.all, np.any, np.isreal, np.iscomplex, np.isrealobj, np.iscomplexobj,
+        np.isfinite, np.isinf, np.isnan, np.isnat, np.isneginf, np.isposinf, np.signbit,
+        np.logical_and, np.logical_or, np.logical_not, np.logical_xor, np.isclose, np.allclose,
+        np.array_equal, np.array_equiv, np.all, np.any, np.isreal, np.iscomplex, np.isrealobj,
+        np.iscomplexobj, np.isin,
         # Steps: constant wherever they have a derivative
-        np.sign, np.floor, np.ceil, np.trunc, np.rint, np.round, np.fix,
+        np.sign, np.floor, np.ceil, np.trunc, np.rint, np.round, np.around, np.fix,
+        np.floor_divide, np.spacing, np.angle, np.imag,
+        # Whole numbers
+        np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.bitwise_count, np.invert, np.left_shift,
+        np.right_shift, np.gcd, np.lcm, np.packbits, np.unpackbits,
         # Positions
-        np.argmax, np.argmin, np.argsort, np.argwhere, np.nonzero, np.flatnonzero,
-        np.count_nonzero, np.searchsorted, np.unique, np.digitize, np.bincount, np.histogram,
+        np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition,
+        np.argwhere, np.nonzero, np.flatnonzero, np.count_nonzero, np.searchsorted, np.lexsort,
+        np.digitize, np.histogram, np.histogram2d, np.histogramdd, np.histogram_bin_edges,
+        np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.ravel_multi_index,
+        np.unravel_index, np.ix_, np.unique_counts, np.unique_inverse, np.unique_all,
+        np.linalg.matrix_rank, np.einsum_path,
         # Shapes and types
         np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.common_type,
         np.min_scalar_type, np.may_share_memory, np.shares_memory,
         # New arrays that take the shape of another
-        np.zeros_like, np.ones_like, np.empty_like, np.full_like,
-        # Text
-        np.array2string, np.array_repr, np.array_str,
+        np.zeros_like, np.ones_like, np.empty_like,
+        # Text and files
+        np.array2string, np.array_repr, np.array_str, np.save, np.savez, np.savez_compressed,
+        np.savetxt,
     }
 )  # fmt: skip
 """What NumPy computes from the values alone."""
 
+IN_PLACE = "it writes into an array, which has no gradient; "
+REFUSED: dict[Callable[..., Any], str] = {
+    np.copyto: IN_PLACE + "write `t = u`, or t[...] = u on a Tensor",
+    np.put: IN_PLACE + "write t[...] = v on a Tensor",
+    np.place: IN_PLACE + "write t[mask] = v on a Tensor",
+    np.putmask: IN_PLACE + "write t[mask] = v on a Tensor",
+    np.put_along_axis: IN_PLACE + "write t[...] = v on a Tensor",
+    np.fill_diagonal: IN_PLACE + "write t[np.diag_indices(n)] = v on a Tensor",
+    np.nextafter: "it is a neighbour in floating point, not a function of real numbers",
+    np.sort_complex: "its result is complex; np.sort has derivatives",
+    np.busday_count: "it is about dates",
+    np.busday_offset: "it is about dates",
+    np.is_busday: "it is about dates",
+    np.datetime_as_string: "it is about dates",
+}
+"""What is neither, and why; what is in no table at all is refused too."""
+
+CONVERSIONS: frozenset[Callable[..., Any]] = frozenset(
+    {np.array, np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray}
+)
+"""What makes an array of anything: handed over only with ``like=``."""
+
 COMPOSED: dict[Callable[..., Any], Callable[..., Any]] = {}
 """NumPy functions that are compositions, or take their operands in a form of their own."""
+
+EXTENDED: dict[Callable[..., Any], Callable[..., Any]] = {}
+"""Compositions for those calls of a function that have arguments which its entry does not take."""
 
 
 def composes(*functions: Callable[..., Any]) -> Callable[[Function], Function]:
@@ -45,6 +84,16 @@ def composes(*functions: Callable[..., Any]) -> Callable[[Function], Function]:
 
     def register(composition: Function) -> Function:
         COMPOSED.update(dict.fromkeys(functions, composition))
+        return composition
+
+    return register
+
+
+def extends(*functions: Callable[..., Any]) -> Callable[[Function], Function]:
+    """Decorate what takes over when an entry is asked for an argument that it does not have."""
+
+    def register(composition: Function) -> Function:
+        EXTENDED.update(dict.fromkeys(functions, composition))
         return composition
 
     return register
@@ -58,10 +107,16 @@ REDUCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
 }
 """What ``np.add.reduce`` and its like are."""
 
+ACCUMULATIONS: dict[Callable[..., Any], Callable[..., Any]] = {
+    np.add: np.cumsum,
+    np.multiply: np.cumprod,
+}
+"""What ``np.add.accumulate`` and its like are."""
+
 CARRIED: dict[Callable[..., Any], tuple[int, str]] = {
-    np.full_like: (1, "fill_value"),
-    np.bincount: (1, "weights"),
     np.histogram: (4, "weights"),
+    np.histogram2d: (4, "weights"),
+    np.histogramdd: (4, "weights"),
 }
 """Arguments that do have a derivative, of functions that else have none."""
 
@@ -73,7 +128,22 @@ def is_recorder(x: Any) -> bool:
 
 def as_array(x: Any) -> Any:
     """Return what has a shape: an operand that records as it is, anything else as an array."""
-    return x if is_recorder(x) else np.asarray(x)
+    if is_recorder(x):
+        return x
+    refuse_nested(x)
+    return np.asarray(x)
+
+
+def refuse_nested(x: Any) -> None:
+    """Refuse a list with a Tensor in it: NumPy would take its value and lose its gradient."""
+    if isinstance(x, list | tuple):
+        for part in x:
+            if is_recorder(part):
+                raise TypeError(
+                    f"A {type(x).__name__} of Tensors would lose their gradients. "
+                    f"Join them with np.stack([...]) or np.concatenate([...])."
+                )
+            refuse_nested(part)
 
 
 def values_of(x: Any) -> Any:
@@ -81,5 +151,12 @@ def values_of(x: Any) -> Any:
     if is_recorder(x):
         return x.data
     if isinstance(x, list | tuple):
-        return type(x)(map(values_of, x))
+        parts = map(values_of, x)
+        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
     return x
+
+
+def cast(x: Any, dtype: Any) -> Any:
+    """Return an operand in the type that a ``dtype=`` asks for."""
+    x = as_array(x)
+    return x if dtype is None or x.dtype == dtype else x.astype(dtype)

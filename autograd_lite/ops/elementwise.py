@@ -1,4 +1,4 @@
-"""Functions of one number at a time, and choices between two."""
+"""Roots, absolute values, remainders, and choices between two."""
 
 from __future__ import annotations
 
@@ -11,29 +11,6 @@ from autograd_lite.primitive import example, primitive
 
 
 @primitive(
-    x=lambda g, y, x: g * y,
-    notation=call("np.exp", r"e^{{{x:loose}}}", latex_precedence=POWER),
-    numpy=(np.exp,),
-    analytic=True,
-)
-def exp(x: Any) -> Any:
-    """Exponential function."""
-    return np.exp(x)
-
-
-@primitive(
-    x=lambda g, y, x: g / x,
-    notation=call("np.log", r"\ln\left({x:loose}\right)"),
-    numpy=(np.log,),
-    domain={"x": "positive"},
-    analytic=True,
-)
-def log(x: Any) -> Any:
-    """Natural logarithm."""
-    return np.log(x)
-
-
-@primitive(
     x=lambda g, y, x: g * 0.5 / np.where(y == 0, np.inf, y),
     notation=call("np.sqrt", r"\sqrt{{{x:loose}}}", symbol="√"),
     numpy=(np.sqrt,),
@@ -43,6 +20,29 @@ def log(x: Any) -> Any:
 def sqrt(x: Any) -> Any:
     """Square root; at 0, where the slope has no bound, its derivative is taken to be 0."""
     return np.sqrt(x)
+
+
+@primitive(
+    x=lambda g, y, x: g / (3 * np.where(y == 0, np.inf, y * y)),
+    notation=call("np.cbrt", r"\sqrt[3]{{{x:loose}}}", symbol="∛"),
+    numpy=(np.cbrt,),
+    domain={"x": "nonzero"},
+)
+def cbrt(x: Any) -> Any:
+    """Cube root; at 0, where the slope has no bound, its derivative is taken to be 0."""
+    return np.cbrt(x)
+
+
+@primitive(
+    x=lambda g, y, x: -g * (y * y),
+    notation=call("np.reciprocal", r"\frac{{1}}{{{x:loose}}}", latex_precedence=POWER),
+    numpy=(np.reciprocal,),
+    domain={"x": "nonzero"},
+    analytic=True,
+)
+def reciprocal(x: Any) -> Any:
+    """Divide 1 by it."""
+    return np.reciprocal(x)
 
 
 @primitive(
@@ -68,39 +68,6 @@ def absolute(x: Any) -> Any:
 
 
 @primitive(
-    x=lambda g, y, x: g * (1 - y * y),
-    notation=call("np.tanh"),
-    numpy=(np.tanh,),
-    analytic=True,
-)
-def tanh(x: Any) -> Any:
-    """Hyperbolic tangent."""
-    return np.tanh(x)
-
-
-@primitive(
-    x=lambda g, y, x: g * np.cos(x),
-    notation=call("np.sin"),
-    numpy=(np.sin,),
-    analytic=True,
-)
-def sin(x: Any) -> Any:
-    """Sine of an angle in radians."""
-    return np.sin(x)
-
-
-@primitive(
-    x=lambda g, y, x: -g * np.sin(x),
-    notation=call("np.cos"),
-    numpy=(np.cos,),
-    analytic=True,
-)
-def cos(x: Any) -> Any:
-    """Cosine of an angle in radians."""
-    return np.cos(x)
-
-
-@primitive(
     a=lambda g, y, a, b: g * ((a > b) + 0.5 * (a == b)),
     b=lambda g, y, a, b: g * ((b > a) + 0.5 * (a == b)),
     notation=call("np.maximum", r"\max\left({a:loose}, {b:loose}\right)"),
@@ -120,6 +87,64 @@ def maximum(a: Any, b: Any) -> Any:
 def minimum(a: Any, b: Any) -> Any:
     """Smaller of two, elementwise; where they are equal, each gets half of the cotangent."""
     return np.minimum(a, b)
+
+
+@primitive(
+    a=lambda g, y, a, b: g * np.where(np.isnan(b), 1.0, (a > b) + 0.5 * (a == b)),
+    b=lambda g, y, a, b: g * np.where(np.isnan(a), 1.0, (b > a) + 0.5 * (a == b)),
+    notation=call("np.fmax"),
+    numpy=(np.fmax,),
+)
+def fmax(a: Any, b: Any) -> Any:
+    """Larger of two, or the one that is a number; equal ones get half of the cotangent each."""
+    return np.fmax(a, b)
+
+
+@primitive(
+    a=lambda g, y, a, b: g * np.where(np.isnan(b), 1.0, (a < b) + 0.5 * (a == b)),
+    b=lambda g, y, a, b: g * np.where(np.isnan(a), 1.0, (b < a) + 0.5 * (a == b)),
+    notation=call("np.fmin"),
+    numpy=(np.fmin,),
+)
+def fmin(a: Any, b: Any) -> Any:
+    """Smaller of two, or the one that is a number; equal ones get half of the cotangent each."""
+    return np.fmin(a, b)
+
+
+@primitive(
+    a=lambda g, y, a, b: g * (np.sign(a) * np.where(np.signbit(b), -1.0, 1.0)),
+    b=None,
+    notation=call("np.copysign"),
+    numpy=(np.copysign,),
+    domain={"a": "nonzero", "b": "nonzero"},
+)
+def copysign(a: Any, b: Any) -> Any:
+    """Give `a` the sign of `b`; its derivative at ``a = 0`` is 0."""
+    return np.copysign(a, b)
+
+
+@primitive(
+    a=lambda g, y, a, b: g,
+    b=lambda g, y, a, b: -g * np.floor(a / b),
+    notation=call("np.remainder", r"{a:tight}\ \mathrm{{mod}}\ {b:tight}", symbol="mod"),
+    numpy=(np.remainder,),
+    domain={"a": "positive", "b": "above one"},
+)
+def remainder(a: Any, b: Any) -> Any:
+    """Remainder of a division, with the sign of the divisor."""
+    return np.remainder(a, b)
+
+
+@primitive(
+    a=lambda g, y, a, b: g,
+    b=lambda g, y, a, b: -g * np.trunc(a / b),
+    notation=call("np.fmod"),
+    numpy=(np.fmod,),
+    domain={"a": "positive", "b": "above one"},
+)
+def fmod(a: Any, b: Any) -> Any:
+    """Remainder of a division, with the sign of the dividend."""
+    return np.fmod(a, b)
 
 
 @primitive(
@@ -180,7 +205,7 @@ def astype(x: Any, *, dtype: Any) -> Any:
 @primitive(
     x=lambda g, y, x: g,
     notation=call("np.copy", "{x}"),
-    numpy=(np.copy, np.positive),
+    numpy=(np.copy, np.positive, np.conjugate, np.real),
     analytic=True,
 )
 def copy(x: Any) -> Any:

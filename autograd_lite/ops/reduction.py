@@ -35,7 +35,7 @@ def _spread(g: Any, x: Any, axis: Any, keepdims: Any) -> Any:
 
 def _count(x: Any, axis: Any) -> int:
     """Count the entries that go into one result."""
-    if axis is None:
+    if axis is None or not x.ndim:
         return int(x.size)
     count = 1
     for i in axis if isinstance(axis, tuple) else (axis,):
@@ -119,7 +119,7 @@ def _others(y: Any, x: Any, axis: Any, keepdims: Any) -> Any:
         return keep(y, axis, keepdims) / x
     # A zero cannot be divided out. Lay the reduced entries along the last axis.
     axes: Any = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    axes = [i % x.ndim for i in axes]
+    axes = [i % x.ndim for i in axes] if x.ndim else []  # A single number has an axis 0, too.
     kept = [i for i in range(x.ndim) if i not in axes]
     moved = np.transpose(x, (*kept, *axes))
     products = _others_in_rows(moved.reshape((*moved.shape[: len(kept)], _count(x, axis))))

@@ -1,0 +1,61 @@
+"""Numbers from one end to another; both ends have derivatives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.numpy_api.table import cast, composes, untyped, values_of
+
+
+@composes(np.linspace)
+def linspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False,
+    dtype: Any = None, axis: int = 0, *, device: Any = None,
+) -> Any:  # fmt: skip
+    """Compose ``np.linspace``: means of both ends, with weights from 0 to 1."""
+    del device
+    ends = values_of(start), values_of(stop)
+    value, step = untyped.linspace(*ends, num, endpoint, True, None, axis)  # Or NumPy's error.
+    start, stop = cast(start, value.dtype), cast(stop, value.dtype)
+    shape = [1] * value.ndim
+    shape[axis] = num
+    weights = np.linspace(0.0, 1.0, num, endpoint, dtype=value.dtype).reshape(shape)
+    first, last = (_with_axis(x, value.ndim, axis) for x in (start, stop))
+    made = cast(first * (1 - weights) + last * weights, dtype)
+    if not retstep:
+        return made
+    parts = (num - 1 if endpoint else num) or np.nan
+    return made, (stop - start) / parts if num > 1 or not endpoint else step
+
+
+def _with_axis(x: Any, ndim: int, axis: int) -> Any:
+    """Insert an axis of length 1 where a range is to run; a number needs none."""
+    return np.expand_dims(x, axis) if x.ndim == ndim - 1 > 0 else x
+
+
+@composes(np.logspace)
+def logspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0,
+    dtype: Any = None, axis: int = 0,
+) -> Any:  # fmt: skip
+    """Compose ``np.logspace``: a base to the powers of a range."""
+    if np.ndim(base):
+        raise TypeError("np.logspace on Tensors takes one number as base=, got several.")
+    return cast(ops.power(base, linspace(start, stop, num, endpoint, axis=axis)), dtype)
+
+
+@composes(np.geomspace)
+def geomspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
+) -> Any:
+    """Compose ``np.geomspace``: one end times a range of powers of the ratio of both."""
+    value = np.geomspace(values_of(start), values_of(stop), num, endpoint, None, axis)
+    start, stop = cast(start, value.dtype), cast(stop, value.dtype)
+    shape = [1] * value.ndim
+    shape[axis] = num
+    weights = np.linspace(0.0, 1.0, num, endpoint, dtype=value.dtype).reshape(shape)
+    first, last = (_with_axis(x, value.ndim, axis) for x in (start, stop))
+    return cast(first * (last / first) ** weights, dtype)

@@ -1,0 +1,283 @@
+"""Sums, products, means and extremes of part of the entries; those of all are operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.numpy_api.table import as_array, cast, composes, extends, values_of
+
+
+def _only(a: Any, where: Any, otherwise: Any) -> Any:
+    """Put something that does not count where `where` does not hold."""
+    return a if where is True else ops.where(values_of(where), a, otherwise)
+
+
+def _counted(a: Any, axis: Any, keepdims: Any, where: Any) -> Any:
+    """Count the entries that go into each result."""
+    counted = np.broadcast_to(values_of(where), a.shape)
+    return np.sum(counted, axis=axis, keepdims=keepdims, dtype=a.dtype)
+
+
+@extends(np.sum)
+def sum(
+    a: Any, axis: Any = None, dtype: Any = None, *,
+    keepdims: Any = False, initial: Any = None, where: Any = True,
+) -> Any:  # fmt: skip
+    """Compose ``np.sum`` of some of the entries, on top of a first one."""
+    a = cast(a, dtype)
+    total = ops.sum(_only(a, where, 0), axis=axis, keepdims=keepdims)
+    return total if initial is None else total + initial
+
+
+@extends(np.prod)
+def prod(
+    a: Any, axis: Any = None, dtype: Any = None, *,
+    keepdims: Any = False, initial: Any = None, where: Any = True,
+) -> Any:  # fmt: skip
+    """Compose ``np.prod`` of some of the entries, on top of a first one."""
+    a = cast(a, dtype)
+    product = ops.prod(_only(a, where, 1), axis=axis, keepdims=keepdims)
+    return product if initial is None else product * initial
+
+
+@extends(np.mean)
+def mean(
+    a: Any, axis: Any = None, dtype: Any = None, *, keepdims: Any = False, where: Any = True
+) -> Any:
+    """Compose ``np.mean`` of some of the entries."""
+    a = cast(a, dtype)
+    if where is True:
+        return ops.mean(a, axis=axis, keepdims=keepdims)
+    return sum(a, axis, where=where, keepdims=keepdims) / _counted(a, axis, keepdims, where)
+
+
+@extends(np.var)
+def var(
+    a: Any, axis: Any = None, dtype: Any = None, *, ddof: Any = 0, keepdims: Any = False,
+    where: Any = True, mean: Any = None, correction: Any = None,
+) -> Any:  # fmt: skip
+    """Compose ``np.var`` of some of the entries, or about a mean that is given."""
+    a, ddof = cast(a, dtype), ddof if correction is None else correction
+    if where is True and mean is None:
+        return ops.var(a, axis=axis, ddof=ddof, keepdims=keepdims)
+    if mean is None:
+        mean = _mean_of(a, axis=axis, keepdims=True, where=where)
+    # Left out before they are squared: the derivative of the square of nan is nan.
+    total = sum(ops.square(_only(a - mean, where, 0)), axis, keepdims=keepdims)
+    return total / np.maximum(_counted(a, axis, keepdims, where) - ddof, 0)
+
+
+_mean_of = mean  # A parameter of `var` has the same name.
+
+
+@composes(np.std)
+def std(
+    a: Any, axis: Any = None, dtype: Any = None, *, ddof: Any = 0, keepdims: Any = False,
+    where: Any = True, mean: Any = None, correction: Any = None,
+) -> Any:  # fmt: skip
+    """Compose ``np.std``: the root of the variance; its derivative is 0 where that is 0."""
+    return ops.sqrt(
+        var(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where, mean=mean,
+            correction=correction)
+    )  # fmt: skip
+
+
+def _extreme(
+    of_all: Callable[..., Any], of_two: Callable[..., Any], numpy: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Make ``np.max`` or ``np.min`` of some of the entries, on top of a first one."""
+
+    @extends(numpy)
+    def extreme(
+        a: Any, axis: Any = None, *, keepdims: Any = False, initial: Any = None, where: Any = True
+    ) -> Any:
+        if initial is None:  # NumPy's error: without, there may be nothing to compare.
+            return numpy(values_of(a), axis, keepdims=keepdims, where=values_of(where))
+        shape = numpy(
+            values_of(a), axis, keepdims=keepdims, initial=values_of(initial), where=where
+        ).shape
+        if a.size == 0:
+            return np.broadcast_to(cast(initial, a.dtype), shape)
+        found = of_all(_only(a, where, initial), axis=axis, keepdims=keepdims)
+        return of_two(found, initial)
+
+    return extreme
+
+
+max = _extreme(ops.max, ops.maximum, np.max)
+min = _extreme(ops.min, ops.minimum, np.min)
+
+
+@composes(np.ptp)
+def ptp(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
+    """Compose ``np.ptp``: from the smallest entry to the largest."""
+    largest, smallest = (f(a, axis=axis, keepdims=keepdims) for f in (ops.max, ops.min))
+    return largest - smallest
+
+
+# ---------------------------------------------------------------- nan does not count
+
+
+def _numbers(a: Any, where: Any) -> Any:
+    return np.logical_and(~np.isnan(values_of(a)), values_of(where))
+
+
+@composes(np.nansum)
+def nansum(
+    a: Any, axis: Any = None, dtype: Any = None, *,
+    keepdims: Any = False, initial: Any = None, where: Any = True,
+) -> Any:  # fmt: skip
+    """Compose ``np.nansum``."""
+    return sum(a, axis, dtype, keepdims=keepdims, initial=initial, where=_numbers(a, where))
+
+
+@composes(np.nanprod)
+def nanprod(
+    a: Any, axis: Any = None, dtype: Any = None, *,
+    keepdims: Any = False, initial: Any = None, where: Any = True,
+) -> Any:  # fmt: skip
+    """Compose ``np.nanprod``."""
+    return prod(a, axis, dtype, keepdims=keepdims, initial=initial, where=_numbers(a, where))
+
+
+@composes(np.nanmean)
+def nanmean(
+    a: Any, axis: Any = None, dtype: Any = None, *, keepdims: Any = False, where: Any = True
+) -> Any:
+    """Compose ``np.nanmean``."""
+    return mean(a, axis, dtype, keepdims=keepdims, where=_numbers(a, where))
+
+
+@composes(np.nanvar)
+def nanvar(
+    a: Any, axis: Any = None, dtype: Any = None, *, ddof: Any = 0, keepdims: Any = False,
+    where: Any = True, mean: Any = None, correction: Any = None,
+) -> Any:  # fmt: skip
+    """Compose ``np.nanvar``."""
+    return var(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=_numbers(a, where), mean=mean,
+               correction=correction)  # fmt: skip
+
+
+@composes(np.nanstd)
+def nanstd(
+    a: Any, axis: Any = None, dtype: Any = None, *, ddof: Any = 0, keepdims: Any = False,
+    where: Any = True, mean: Any = None, correction: Any = None,
+) -> Any:  # fmt: skip
+    """Compose ``np.nanstd``."""
+    return std(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=_numbers(a, where), mean=mean,
+               correction=correction)  # fmt: skip
+
+
+def _nan_extreme(
+    of_all: Callable[..., Any], of_two: Callable[..., Any], worst: float, numpy: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Make ``np.nanmax`` or ``np.nanmin``: nan only where there is nothing else."""
+
+    @composes(numpy)
+    def extreme(
+        a: Any, axis: Any = None, *, keepdims: Any = False, initial: Any = None, where: Any = True
+    ) -> Any:
+        given = {} if initial is None else {"initial": values_of(initial)}
+        if where is not True:
+            given["where"] = values_of(where)
+        value = numpy(values_of(a), axis, keepdims=keepdims, **given)  # Or NumPy's error.
+        found = of_all(_only(a, _numbers(a, where), worst), axis=axis, keepdims=keepdims)
+        if initial is not None:
+            found = of_two(found, initial)
+        return ops.where(np.isnan(value), np.nan, found)
+
+    return extreme
+
+
+nanmax = _nan_extreme(ops.max, ops.maximum, -np.inf, np.nanmax)
+nanmin = _nan_extreme(ops.min, ops.minimum, np.inf, np.nanmin)
+
+
+# ---------------------------------------------------------------- running
+
+
+@extends(np.cumsum)
+def cumsum(a: Any, axis: Any = None, dtype: Any = None) -> Any:
+    """Compose ``np.cumsum`` in another type."""
+    return ops.cumsum(cast(a, dtype), axis=axis)
+
+
+@extends(np.cumprod)
+def cumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
+    """Compose ``np.cumprod`` in another type."""
+    return ops.cumprod(cast(a, dtype), axis=axis)
+
+
+@composes(np.nancumsum)
+def nancumsum(a: Any, axis: Any = None, dtype: Any = None) -> Any:
+    """Compose ``np.nancumsum``."""
+    return cumsum(_only(a, _numbers(a, True), 0), axis, dtype)
+
+
+@composes(np.nancumprod)
+def nancumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
+    """Compose ``np.nancumprod``."""
+    return cumprod(_only(a, _numbers(a, True), 1), axis, dtype)
+
+
+def _running(x: Any, axis: Any, dtype: Any, first: float | None, run: Callable[..., Any]) -> Any:
+    """Run along the only axis, or the one that is said; with an entry for nothing in front."""
+    if axis is None:
+        if x.ndim > 1:
+            raise ValueError("For arrays which have more than one dimension ``axis`` is required.")
+        axis = 0
+    result = run(x, axis, dtype)
+    if first is None:
+        return result
+    front = np.full_like(result.data.take([0], axis), first) if result.size else None
+    if front is None:
+        shape = list(x.shape)
+        shape[axis] = 1
+        front = np.full(shape, first, result.dtype)
+    return ops.concatenate(front, result, axis=axis)
+
+
+@composes(np.cumulative_sum)
+def cumulative_sum(
+    x: Any, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False
+) -> Any:
+    """Compose ``np.cumulative_sum``."""
+    return _running(x, axis, dtype, 0 if include_initial else None, cumsum)
+
+
+@composes(np.cumulative_prod)
+def cumulative_prod(
+    x: Any, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False
+) -> Any:
+    """Compose ``np.cumulative_prod``."""
+    return _running(x, axis, dtype, 1 if include_initial else None, cumprod)
+
+
+@composes(np.average)
+def average(
+    a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = False
+) -> Any:
+    """Compose ``np.average``: the weights have derivatives too."""
+    a = as_array(a)
+    if weights is None:
+        if not a.size:
+            np.average(values_of(a), axis)  # NumPy's error: it divides by a number of results.
+        value: Any = ops.mean(a, axis=axis, keepdims=keepdims)
+        total: Any = np.full(value.shape, a.size / np.maximum(value.size, 1))
+        return (value, total) if returned else value
+    weights = as_array(weights)
+    np.average(values_of(a), axis, values_of(weights))  # For NumPy's error, if there is one.
+    if weights.shape != a.shape:
+        axes = axis if isinstance(axis, tuple) else (axis,)
+        shape = [1] * a.ndim
+        for length, i in zip(weights.shape, axes, strict=True):
+            shape[i] = length
+        order = np.argsort([i % a.ndim for i in axes])
+        weights = np.transpose(weights, tuple(order)).reshape(shape)
+    scale = np.sum(np.broadcast_to(weights, a.shape), axis=axis, keepdims=keepdims)
+    value = np.sum(a * weights, axis=axis, keepdims=keepdims) / scale
+    return (value, np.broadcast_to(scale, value.shape)) if returned else value

@@ -1,0 +1,243 @@
+"""Quantiles, covariances, differences and integrals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+
+from autograd_lite import ops
+from autograd_lite.numpy_api.refused import refuse
+from autograd_lite.numpy_api.shape import concatenate, moveaxis
+from autograd_lite.numpy_api.table import as_array, cast, composes, untyped, values_of
+
+# ---------------------------------------------------------------- quantiles
+
+
+def _quantile(
+    a: Any, q: Any, axis: Any, method: str, keepdims: Any, *, skip_nan: bool, percent: bool
+) -> Any:
+    """Compute quantiles by any method of NumPy's.
+
+    A quantile lies between two neighbours in order. At which place depends on their number alone:
+    it is the same quantile of 0, 1, 2, …, which NumPy computes.
+    """
+    a, q = as_array(a), values_of(q)
+    quantile: Any = np.percentile if percent else np.quantile
+    axes = range(a.ndim) if axis is None else normalize_axis_tuple(axis, a.ndim)
+    rows = moveaxis(a, tuple(axes), tuple(range(len(axes))))
+    rest = rows.shape[len(axes) :]
+    rows = ops.sort(rows.reshape((-1, *rest)), axis=0)  # What is nan comes last.
+    n, unknown = len(rows), np.isnan(rows.data)
+    counts = n - unknown.sum(axis=0)
+    places = np.zeros((*np.shape(q), *rest))
+    for count in np.unique(counts):
+        if count:
+            place = quantile(np.arange(float(count)), q, method=method)
+            places[..., counts == count] = place[..., None]
+    lower = np.floor(places).astype(int)
+    upper = np.minimum(lower + 1, np.maximum(counts - 1, 0))
+    below, above = (_picked(rows, i, rest) for i in (lower, upper))
+    dtype = quantile(np.zeros(1, a.dtype), q, method=method).dtype
+    share = (places - lower).astype(dtype)
+    # No product where the share is 0: 0 times infinity is nan.
+    found = ops.where(share == 0, below, below * (1 - share) + above * share)
+    nothing = counts == 0 if skip_nan else unknown.any(axis=0)
+    if nothing.any():
+        found = ops.where(np.broadcast_to(nothing, found.shape), np.nan, found)
+    if keepdims:
+        kept = tuple(1 if i in axes else length for i, length in enumerate(a.shape))
+        found = found.reshape((*np.shape(q), *kept))
+    return found
+
+
+def _picked(rows: Any, places: Any, rest: tuple[int, ...]) -> Any:
+    """Pick from every column of `rows` the entries at some places."""
+    flat = places.reshape((-1, *rest))
+    return ops.take_along_axis(rows, indices=flat, axis=0).reshape(places.shape)
+
+
+def _quantiles(
+    function: Callable[..., Any], *, skip_nan: bool, percent: bool
+) -> Callable[..., Any]:
+    """Compose one of NumPy's functions for quantiles."""
+
+    @composes(function)
+    def quantile(
+        a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
+        method: str = "linear", keepdims: Any = False, *, weights: Any = None,
+    ) -> Any:  # fmt: skip
+        del overwrite_input  # A Tensor never is.
+        refuse(f"np.{function.__name__}", ALIKE, out=out, weights=weights)
+        return _quantile(a, q, axis, method, keepdims, skip_nan=skip_nan, percent=percent)
+
+    return quantile
+
+
+ALIKE = "every entry counts once, and the result is a new Tensor"
+quantile = _quantiles(np.quantile, skip_nan=False, percent=False)
+percentile = _quantiles(np.percentile, skip_nan=False, percent=True)
+nanquantile = _quantiles(np.nanquantile, skip_nan=True, percent=False)
+nanpercentile = _quantiles(np.nanpercentile, skip_nan=True, percent=True)
+
+
+def _median(
+    numpy: Callable[..., Any],
+    quantile: Callable[..., Any],
+    a: Any,
+    axis: Any,
+    out: Any,
+    keepdims: Any,
+) -> Any:
+    """Take the middle; of nothing, NumPy gives nan, where it has no other quantile."""
+    if a.size:
+        return quantile(a, 0.5, axis, out, keepdims=keepdims)
+    return numpy(values_of(a), axis, keepdims=keepdims) + ops.sum(a)
+
+
+@composes(np.median)
+def median(
+    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False
+) -> Any:
+    """Compose ``np.median``: of an even number, the two in the middle get half each."""
+    del overwrite_input
+    return _median(np.median, quantile, as_array(a), axis, out, keepdims)
+
+
+@composes(np.nanmedian)
+def nanmedian(
+    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False
+) -> Any:
+    """Compose ``np.nanmedian``."""
+    del overwrite_input
+    return _median(np.nanmedian, nanquantile, as_array(a), axis, out, keepdims)
+
+
+# ---------------------------------------------------------------- covariance
+
+
+@composes(np.cov)
+def cov(
+    m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: Any = None,
+    fweights: Any = None, aweights: Any = None, *, dtype: Any = None,
+) -> Any:  # fmt: skip
+    """Compose ``np.cov``: products of the deviations from the mean."""
+    refuse("np.cov", "weigh the rows before", fweights=fweights, aweights=aweights)
+    x = np.atleast_2d(as_array(m))
+    if not rowvar and np.ndim(m) > 1:
+        x = x.T
+    if y is not None:
+        other = np.atleast_2d(as_array(y))
+        x = concatenate([x, other.T if not rowvar and np.ndim(y) > 1 else other])
+    if dtype is not None:
+        x = x.astype(dtype)
+    count = x.shape[1] - ((0 if bias else 1) if ddof is None else ddof)
+    centred = x - ops.mean(x, axis=1, keepdims=True)
+    return ops.squeeze(centred @ centred.T / np.maximum(count, 0))
+
+
+@composes(np.corrcoef)
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
+    """Compose ``np.corrcoef``: the covariance over both deviations."""
+    c = cov(x, y, rowvar, dtype=dtype)
+    if c.ndim == 0:
+        return c / c
+    deviation = ops.sqrt(ops.diagonal(c))
+    return np.clip(c / deviation[:, None] / deviation[None, :], -1, 1)
+
+
+# ---------------------------------------------------------------- differences and integrals
+
+
+@composes(np.diff)
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    """Compose ``np.diff``: later entries less earlier ones, `n` times over."""
+    if n < 0:
+        raise ValueError(f"order must be non-negative but got {n}")
+    if n == 0:
+        return a
+    a = as_array(a)
+    if a.ndim == 0:
+        raise ValueError("diff requires input that is at least one dimensional")
+    axis = normalize_axis_index(axis, a.ndim)
+    parts = [prepend, a, append]
+    if any(part is not None for part in (prepend, append)):
+        one = tuple(1 if i == axis else length for i, length in enumerate(a.shape))
+        parts = [
+            np.broadcast_to(part, one) if np.ndim(part) == 0 else part
+            for part in parts
+            if part is not None
+        ]
+        a = concatenate(parts, axis)
+    before = (slice(None),) * axis
+    for _ in range(n):
+        a = a[(*before, slice(1, None))] - a[(*before, slice(None, -1))]
+    return a
+
+
+@composes(np.ediff1d)
+def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
+    """Compose ``np.ediff1d``."""
+    steps = diff(as_array(ary).ravel())
+    ends = [None if x is None else np.ravel(cast(x, steps.dtype)) for x in (to_begin, to_end)]
+    parts = [part for part in (ends[0], steps, ends[1]) if part is not None]
+    return concatenate(parts) if len(parts) > 1 else steps
+
+
+@composes(np.trapezoid)
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    """Compose ``np.trapezoid``: widths times the means of neighbours; `x` has derivatives too."""
+    y = as_array(y)
+    axis = normalize_axis_index(axis, y.ndim)
+    if x is None:
+        width = dx
+    else:
+        x = as_array(x)
+        width = diff(x) if x.ndim == 1 else diff(x, axis=axis)
+        if x.ndim == 1:
+            shape = [1] * y.ndim
+            shape[axis] = width.size
+            width = width.reshape(tuple(shape))
+    before = (slice(None),) * axis
+    means = (y[(*before, slice(1, None))] + y[(*before, slice(None, -1))]) / 2.0
+    return np.sum(width * means, axis=axis)
+
+
+@composes(np.gradient)
+def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
+    """Compose ``np.gradient``: differences of neighbours, on any grid of fixed points."""
+    f = as_array(f)
+    spacings = [values_of(spacing) for spacing in varargs]
+    if any(getattr(spacing, "requires_grad", False) for spacing in varargs):
+        raise TypeError(
+            "np.gradient on Tensors takes plain numbers or arrays for the spacing; it has no "
+            "derivative by the points of the grid."
+        )
+    untyped.gradient(values_of(f), *spacings, axis=axis, edge_order=edge_order)  # Or NumPy's error.
+    axes = range(f.ndim) if axis is None else normalize_axis_tuple(axis, f.ndim)
+    grids = spacings or [1.0]
+    grids = grids * len(axes) if len(grids) == 1 else grids
+    found = [_slopes(f, i, grid, edge_order) for i, grid in zip(axes, grids, strict=True)]
+    return found[0] if len(found) == 1 else tuple(found)
+
+
+def _slopes(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
+    """Multiply with the weights that NumPy gives to neighbours.
+
+    A slope depends on three points in a row, whose positions modulo 3 differ. So three combs, with
+    a tooth in every third place, tell the weights of all.
+    """
+    values = moveaxis(f, axis, 0)
+    n = len(values)
+    position = np.arange(n)
+    first = np.clip(position - 1, 0, max(n - 3, 0))
+    total: Any = 0.0
+    for k in range(min(n, 3)):
+        comb = (position % 3 == k).astype(f.dtype)
+        weight = untyped.gradient(comb, spacing, edge_order=edge_order).astype(f.dtype)
+        chosen = ops.take(values, indices=first + (k - first) % 3, axis=0)
+        weight = weight.reshape((n,) + (1,) * (values.ndim - 1))
+        total = total + ops.where(weight == 0, 0.0, chosen) * weight  # 0 times nan is nan.
+    return moveaxis(total, 0, axis)

@@ -1,0 +1,302 @@
+"""Moving, repeating and ordering entries: every entry of the result is one of the operand's, or 0.
+
+Where each comes from is what NumPy itself says, by doing the same to the numbers of the entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.notation import call
+from autograd_lite.ops.indexing import scatter_add
+from autograd_lite.primitive import example, primitive
+
+
+def put_back(g: Any, x: Any, move: Callable[[Any], Any]) -> Any:
+    """Send every entry of a cotangent to where `move` took it from; -1 is from nowhere.
+
+    What came from nowhere is added to one entry too many, the last, which is then left out.
+    """
+    numbers = move(np.arange(x.size).reshape(x.shape))
+    return scatter_add(g, index=numbers, shape=(x.size + 1,))[:-1].reshape(x.shape)
+
+
+def _opposite(shift: Any) -> Any:
+    return tuple(-n for n in shift) if isinstance(shift, tuple | list) else -shift
+
+
+@primitive(
+    x=lambda g, y, x, shift, axis: np.roll(g, _opposite(shift), axis),
+    notation=call("np.roll"),
+    numpy=(np.roll,),
+    analytic=True,
+    examples=(
+        example((5,), shift=2),
+        example((2, 3), shift=-1),
+        example((2, 3), shift=1, axis=0),
+        example((2, 3), shift=(1, -1), axis=(0, 1)),
+        example((), shift=1),
+    ),
+)
+def roll(x: Any, *, shift: Any, axis: Any = None) -> Any:
+    """Move entries along, those that leave at one end coming in at the other."""
+    return np.roll(x, shift, axis)
+
+
+@primitive(
+    x=lambda g, y, x, axis: np.flip(g, axis),
+    notation=call("np.flip"),
+    numpy=(np.flip,),
+    analytic=True,
+    examples=(
+        example((5,)),
+        example((2, 3)),
+        example((2, 3), axis=0),
+        example((2, 3, 2), axis=(0, -1)),
+        example(()),
+    ),
+)
+def flip(x: Any, *, axis: Any = None) -> Any:
+    """Reverse the order along `axis`, or along all axes."""
+    return np.flip(x, axis)
+
+
+@primitive(
+    x=lambda g, y, x, k, axes: np.rot90(g, -k, axes),
+    notation=call("np.rot90"),
+    numpy=(np.rot90,),
+    analytic=True,
+    examples=(
+        example((2, 3)),
+        example((2, 3), k=2),
+        example((2, 3, 4), k=-1, axes=(1, 2)),
+    ),
+)
+def rot90(x: Any, *, k: int = 1, axes: Any = (0, 1)) -> Any:
+    """Turn by `k` right angles in the plane of two axes."""
+    return np.rot90(x, k, axes)
+
+
+@primitive(
+    x=lambda g, y, x, k: np.tril(g, k),
+    notation=call("np.tril"),
+    numpy=(np.tril,),
+    analytic=True,
+    examples=(example((3, 3)), example((2, 3), k=1), example((2, 3, 4), k=-1), example((3,))),
+)
+def tril(x: Any, *, k: int = 0) -> Any:
+    """Keep the entries on and below the k-th diagonal; the others are 0."""
+    return np.tril(x, k)
+
+
+@primitive(
+    x=lambda g, y, x, k: np.triu(g, k),
+    notation=call("np.triu"),
+    numpy=(np.triu,),
+    analytic=True,
+    examples=(example((3, 3)), example((2, 3), k=1), example((2, 3, 4), k=-1), example((3,))),
+)
+def triu(x: Any, *, k: int = 0) -> Any:
+    """Keep the entries on and above the k-th diagonal; the others are 0."""
+    return np.triu(x, k)
+
+
+@primitive(
+    x=lambda g, y, x, k: np.diagonal(g, k).reshape(x.shape),
+    notation=call("np.diagflat", r"\mathrm{{diag}}\left({x:loose}\right)", symbol="diag"),
+    numpy=(np.diagflat,),
+    analytic=True,
+    examples=(example((3,)), example((2, 2), k=1), example((3,), k=-2), example(())),
+)
+def diagflat(x: Any, *, k: int = 0) -> Any:
+    """Put entries on the k-th diagonal of a square matrix that else is 0."""
+    return np.diagflat(x, k)
+
+
+@primitive(
+    x=lambda g, y, x, offset, axis1, axis2: put_back(
+        g, x, lambda numbers: np.diagonal(numbers, offset, axis1, axis2)
+    ),
+    notation=call("np.diagonal"),
+    numpy=(np.diagonal,),
+    analytic=True,
+    examples=(
+        example((3, 3)),
+        example((2, 3), offset=1),
+        example((2, 3, 4), offset=-1, axis1=2, axis2=0),
+        example((2, 3, 3), axis1=-1, axis2=-2),
+    ),
+)
+def diagonal(x: Any, *, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """Take the entries on a diagonal."""
+    return np.diagonal(x, offset, axis1, axis2)
+
+
+@primitive(
+    x=lambda g, y, x, reps: put_back(g, x, lambda numbers: np.tile(numbers, reps)),
+    notation=call("np.tile"),
+    numpy=(np.tile,),
+    analytic=True,
+    examples=(
+        example((3,), reps=2),
+        example((2, 3), reps=(2, 1)),
+        example((3,), reps=(2, 1, 2)),
+        example((), reps=3),
+        example((2,), reps=0),
+    ),
+)
+def tile(x: Any, *, reps: Any) -> Any:
+    """Lay copies side by side."""
+    return np.tile(x, reps)
+
+
+@primitive(
+    x=lambda g, y, x, repeats, axis: put_back(
+        g, x, lambda numbers: np.repeat(numbers, repeats, axis)
+    ),
+    notation=call("np.repeat"),
+    numpy=(np.repeat,),
+    analytic=True,
+    examples=(
+        example((3,), repeats=2),
+        example((2, 3), repeats=2),
+        example((2, 3), repeats=np.array([0, 3, 1]), axis=1),
+        example((), repeats=3),
+    ),
+)
+def repeat(x: Any, *, repeats: Any, axis: Any = None) -> Any:
+    """Repeat every entry."""
+    return np.repeat(x, repeats, axis)
+
+
+@primitive(
+    x=lambda g, y, x, new_shape: put_back(g, x, lambda numbers: np.resize(numbers, new_shape)),
+    notation=call("np.resize"),
+    numpy=(np.resize,),
+    analytic=True,
+    examples=(example((3,), new_shape=(2, 2)), example((2, 3), new_shape=(7,))),
+)
+def resize(x: Any, *, new_shape: Any) -> Any:
+    """Fill another shape with the entries, over and over."""
+    return np.resize(x, new_shape)
+
+
+_BORROWED = ("edge", "reflect", "symmetric", "wrap")
+
+
+def _padded(numbers: Any, pad_width: Any, mode: Any) -> Any:
+    """Pad the numbers of entries; with -1 where no entry is put."""
+    if mode in _BORROWED:
+        return np.pad(numbers, pad_width, mode)
+    return np.pad(numbers, pad_width, constant_values=-1)
+
+
+@primitive(
+    x=lambda g, y, x, pad_width, mode, constant_values: put_back(
+        g, x, lambda numbers: _padded(numbers, pad_width, mode)
+    ),
+    notation=call("np.pad"),
+    numpy=(np.pad,),
+    analytic=True,
+    examples=(
+        example((3,), pad_width=2),
+        example((2, 3), pad_width=((1, 0), (2, 1)), constant_values=3.0),
+        example((2, 3), pad_width=1, mode="edge"),
+        example((4,), pad_width=(2, 3), mode="reflect"),
+        example((4,), pad_width=(2, 3), mode="symmetric"),
+        example((2, 3), pad_width=((0, 1), (2, 2)), mode="wrap"),
+    ),
+)
+def pad(x: Any, *, pad_width: Any, mode: Any = "constant", constant_values: Any = 0) -> Any:
+    """Put a border around: of constants, or of entries from the edge on."""
+    if mode not in (*_BORROWED, "constant"):
+        raise TypeError(
+            f"pad has derivatives for the modes constant, {', '.join(_BORROWED)}; got {mode!r}."
+        )
+    constant = {"constant_values": constant_values} if mode == "constant" else {}
+    return np.pad(x, pad_width, mode, **constant)
+
+
+@primitive(
+    x=lambda g, y, x, indices, axis, mode: put_back(
+        g, x, lambda numbers: np.take(numbers, indices, axis, mode=mode)
+    ),
+    notation=call("np.take"),
+    numpy=(np.take,),
+    analytic=True,
+    examples=(
+        example((5,), indices=np.array([3, 0, 3])),
+        example((2, 3), indices=np.array([[2, 0], [1, 1]]), axis=1),
+        example((2, 3), indices=4),
+        example((2, 3), indices=np.array([7, -1]), mode="wrap"),
+        example((2, 3), indices=np.array([7, -1]), axis=0, mode="clip"),
+    ),
+)
+def take(x: Any, *, indices: Any, axis: Any = None, mode: Any = "raise") -> Any:
+    """Take the entries at positions along `axis`, or in the order of all entries."""
+    return np.take(x, indices, axis, mode=mode)
+
+
+@primitive(
+    x=lambda g, y, x, indices, axis: put_back(
+        g, x, lambda numbers: np.take_along_axis(numbers, indices, axis)
+    ),
+    notation=call("np.take_along_axis"),
+    numpy=(np.take_along_axis,),
+    analytic=True,
+    examples=(
+        example((2, 3), indices=np.array([[2, 0], [1, 1]])),
+        example((2, 3), indices=np.array([[1, 0, 1]]), axis=0),
+        example((3,), indices=np.array([2, 2])),
+    ),
+)
+def take_along_axis(x: Any, *, indices: Any, axis: Any = -1) -> Any:
+    """Take an entry at each of the positions along `axis`."""
+    return np.take_along_axis(x, indices, axis)
+
+
+def _put_along(g: Any, x: Any, order: Any, axis: Any) -> Any:
+    """Send back what was put in order."""
+    if axis is None:
+        return put_back(g, x, lambda numbers: numbers.ravel()[order])
+    return put_back(g, x, lambda numbers: np.take_along_axis(numbers, order, axis))
+
+
+@primitive(
+    x=lambda g, y, x, axis, kind, order, stable: _put_along(
+        g, x, np.argsort(x, axis, kind=kind, stable=stable), axis
+    ),
+    notation=call("np.sort"),
+    numpy=(np.sort,),
+    examples=(
+        example((5,)),
+        example((2, 3)),
+        example((3, 2), axis=0),
+        example((2, 3), axis=None, kind="stable"),
+        example((2, 3), stable=True),
+    ),
+)
+def sort(x: Any, *, axis: Any = -1, kind: Any = None, order: Any = None, stable: Any = None) -> Any:
+    """Put entries in order of size; each keeps its own derivative."""
+    return np.sort(x, axis, kind=kind, order=order, stable=stable)
+
+
+@primitive(
+    x=lambda g, y, x, kth, axis, kind, order: _put_along(g, x, np.argpartition(x, kth, axis), axis),
+    notation=call("np.partition"),
+    numpy=(np.partition,),
+    examples=(
+        example((5,), kth=2),
+        example((2, 4), kth=(0, 2)),
+        example((3, 2), kth=1, axis=0),
+        example((2, 3), kth=-1, axis=None),
+    ),
+)
+def partition(
+    x: Any, *, kth: Any, axis: Any = -1, kind: Any = "introselect", order: Any = None
+) -> Any:
+    """Put smaller entries before the k-th, and larger ones behind it."""
+    return np.partition(x, kth, axis, kind, order)

@@ -1,0 +1,127 @@
+"""Sequences: convolution, and interpolation between the points of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.notation import PRODUCT, call
+from autograd_lite.ops.indexing import scatter_add
+from autograd_lite.primitive import example, primitive
+
+
+def _slid(g: Any, n: int, other: Any, mode: str) -> Any:
+    """Cotangent of a sequence of length `n` that was convolved with another."""
+    m = other.shape[0]
+    start = {"full": 0, "same": (min(n, m) - 1) // 2, "valid": min(n, m) - 1}[mode]
+    if mode != "full":
+        g = scatter_add(g, index=slice(start, start + g.shape[0]), shape=(n + m - 1,))
+    return convolve(g, other[::-1], mode="valid")
+
+
+@primitive(
+    a=lambda g, y, a, v, mode: _slid(g, a.shape[0], v, mode),
+    v=lambda g, y, a, v, mode: _slid(g, v.shape[0], a, mode),
+    notation=call("np.convolve", r"{a} \ast {v:tight}", latex_precedence=PRODUCT),
+    analytic=True,
+    examples=tuple(
+        example((n,), (m,), mode=mode)
+        for n, m in ((5, 3), (2, 4), (4, 4), (1, 3))
+        for mode in ("full", "same", "valid")
+    ),
+)
+def convolve(a: Any, v: Any, *, mode: Any = "full") -> Any:
+    """Convolution of two sequences: the coefficients of the product of two polynomials."""
+    return np.convolve(a, v, mode)
+
+
+# Interpolation is linear in the heights of the points, and so is its slope. Their adjoints carry a
+# cotangent back to the points. The rules of these four are written in each other, for any order.
+
+
+def _slope(x: Any, xp: Any, fp: Any) -> Any:
+    return interp_slope(x, xp, fp)
+
+
+def _back(c: Any, x: Any, xp: Any) -> Any:
+    return interp_adjoint(c, x, xp)
+
+
+def _slope_back(c: Any, x: Any, xp: Any) -> Any:
+    return interp_slope_adjoint(c, x, xp)
+
+
+POINTS = (
+    example((7,), (4,), (4,)),
+    example((2, 3), (3,), (3,)),
+    example((), (5,), (5,)),
+    example((4,), (1,), (1,)),
+    example((0,), (2,), (2,)),
+)
+PLACES = tuple(example(x, x, xp) for (x, xp, _), _ in POINTS)
+
+
+@primitive(
+    x=lambda g, y, x, xp, fp: g * _slope(x, xp, fp),
+    xp=lambda g, y, x, xp, fp: -_back(g * _slope(x, xp, fp), x, xp),
+    fp=lambda g, y, x, xp, fp: _back(g, x, xp),
+    notation=call("np.interp"),
+    domain={"xp": "increasing"},
+    examples=POINTS,
+)
+def interp(x: Any, xp: Any, fp: Any) -> Any:
+    """Interpolate linearly between points, which are in order of their `xp`.
+
+    On a point, the derivative is the middle of those on both sides; outside, it is 0.
+    """
+    return np.interp(x, xp, fp)
+
+
+@primitive(
+    x=None,  # It changes in steps.
+    xp=lambda g, y, x, xp, fp: -_slope_back(g * y, x, xp),
+    fp=lambda g, y, x, xp, fp: _slope_back(g, x, xp),
+    notation=call("interp_slope"),
+    domain={"xp": "increasing"},
+    examples=POINTS,
+)
+def interp_slope(x: Any, xp: Any, fp: Any) -> Any:
+    """Slope of the interpolation; on a point, the middle of those on both sides."""
+    slopes = np.concatenate([[0.0], np.diff(fp) / np.diff(xp), [0.0]])
+    return (slopes[np.searchsorted(xp, x)] + slopes[np.searchsorted(xp, x, "right")]) / 2
+
+
+@primitive(
+    c=lambda g, y, c, x, xp: interp(x, xp, g),
+    x=lambda g, y, c, x, xp: c * _slope(x, xp, g),
+    xp=lambda g, y, c, x, xp: -_back(c * _slope(x, xp, g), x, xp),
+    notation=call("interp_adjoint"),
+    domain={"xp": "increasing"},
+    examples=PLACES,
+)
+def interp_adjoint(c: Any, x: Any, xp: Any) -> Any:
+    """Share numbers at `x` between the points on both sides: the adjoint of `interp` by `fp`."""
+    i = np.clip(np.searchsorted(xp, x, "right") - 1, 0, len(xp) - 1)
+    k = np.minimum(i + 1, len(xp) - 1)
+    t = np.clip((x - xp[i]) / np.where(i < k, xp[k] - xp[i], 1.0), 0, 1)
+    shares = np.zeros(len(xp))
+    np.add.at(shares, i, c * (1 - t))
+    np.add.at(shares, k, c * t)
+    return shares
+
+
+@primitive(
+    c=lambda g, y, c, x, xp: _slope(x, xp, g),
+    x=None,
+    xp=lambda g, y, c, x, xp: -_slope_back(c * _slope(x, xp, g), x, xp),
+    notation=call("interp_slope_adjoint"),
+    domain={"xp": "increasing"},
+    examples=PLACES,
+)
+def interp_slope_adjoint(c: Any, x: Any, xp: Any) -> Any:
+    """Tilt the line at each `x` by a number: the adjoint of `interp_slope` by `fp`."""
+    taken = np.zeros(len(xp) + 1)
+    np.add.at(taken, np.searchsorted(xp, x), c / 2)
+    np.add.at(taken, np.searchsorted(xp, x, "right"), c / 2)
+    return -np.diff(np.concatenate([[0.0], taken[1:-1] / np.diff(xp), [0.0]]))

@@ -1,0 +1,318 @@
+"""Every way to change a tensor or an array, at every time, on every kind of tensor.
+
+Each cell is right (what was computed before keeps its gradients, what is computed afterwards has
+those of the same program without assignments) or an error that leaves everything as it was.
+"""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+from autograd_lite import GradientError, Tensor
+from autograd_lite.numpy_api import values_of
+
+START = np.array([[0.5, -0.9], [1.3, 0.7]])
+
+KINDS = {
+    "leaf": lambda x: Tensor(x.data),
+    "parameter": lambda x: x,
+    "inner": lambda x: x * 1.5,
+    "slice of inner": lambda x: (x * 1.5)[1:],
+    "transpose of inner": lambda x: (x * 1.5).T,
+    "reshape of inner": lambda x: (x * 1.5).reshape(1, 4),
+    "slice of parameter": lambda x: x[1:],
+    "transpose of parameter": lambda x: x.T,
+    "reshape of parameter": lambda x: x.reshape(4, 1),
+    "slice of leaf": lambda x: Tensor(x.data)[1:],
+}
+TIMES = ("before backward", "after backward", "inside no_grad")
+
+
+def world(kind):
+    """Return a tensor of a kind, and what the losses below are computed from."""
+    start = START.copy()
+    x = Tensor(start, requires_grad=True)
+    t = KINDS[kind](x)
+    n = t.shape[-1]
+    base = np.linspace(0.5, 2.0, 2 * t.size)
+    return SimpleNamespace(
+        start=start,
+        x=x,
+        t=t,
+        w=Tensor(np.linspace(0.3, 1.2, t.size).reshape(t.shape), requires_grad=True),
+        captured=np.linspace(1.0, 2.0, t.size).reshape(t.shape),
+        base=base,
+        view=base[::2].reshape(t.shape),
+        other=np.linspace(1.5, 2.5, t.size).reshape(t.shape),
+        square=np.eye(n) + np.arange(n * n).reshape(n, n) / 10,
+        first=np.arange(t.size).reshape(t.shape) < t.size // t.shape[0],
+        mask=np.arange(t.size).reshape(t.shape) % 3 == 0,
+    )
+
+
+def loss(e):
+    return np.sum(np.sin(e.t * e.captured * e.w) + e.t**2 * e.view * e.w)
+
+
+def gradients(e):
+    found = [np.zeros(p.shape) if p.grad is None else p.grad.numpy() for p in (e.x, e.w)]
+    e.x.zero_grad()
+    e.w.zero_grad()
+    return found
+
+
+def close(got, expected):
+    for a, b in zip(got, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-15)
+
+
+def value(e):
+    return (e.w * 0.5).sum()
+
+
+def assign(e):
+    e.t[0] = value(e)
+
+
+def assign_where(e):
+    e.t[e.mask] = value(e)
+
+
+def add(e):
+    e.t += e.other * e.w
+
+
+def subtract(e):
+    e.t -= e.other * e.w
+
+
+def multiply(e):
+    e.t *= e.other * e.w
+
+
+def divide(e):
+    e.t /= e.other * e.w
+
+
+def power(e):
+    e.t **= 2
+
+
+def product(e):
+    e.t @= e.square
+
+
+def floor_divide(e):
+    e.t //= 2
+
+
+def remainder(e):
+    e.t %= 2
+
+
+def conjoin(e):
+    e.t &= 1
+
+
+def disjoin(e):
+    e.t |= 1
+
+
+def exclude(e):
+    e.t ^= 1
+
+
+def shift_left(e):
+    e.t <<= 1
+
+
+def shift_right(e):
+    e.t >>= 1
+
+
+def write_data(e):
+    e.t.data[...] = 7.0
+
+
+def write_numpy(e):
+    e.t.numpy()[...] = 7.0
+
+
+def out_tensor(e):
+    np.add(e.other, e.other, out=e.t)
+
+
+def out_data(e):
+    np.add(e.other, e.other, out=e.t.data)
+
+
+def array_plus_tensor(e):
+    e.captured += e.t
+
+
+def out_array_of_tensor(e):
+    np.add(e.t, 1.0, out=e.captured)
+
+
+def set_data(e):
+    e.t.data = e.other
+
+
+def step(e):
+    e.t.grad = e.other
+    al.optim.SGD([e.t], lr=0.5).step()
+    e.t.grad = None
+
+
+def write_captured(e):
+    e.captured[...] = 9.0
+
+
+def write_captured_by_out(e):
+    np.add(e.other, e.other, out=e.captured)
+
+
+def write_view(e):
+    e.view[...] = 9.0
+
+
+def write_base(e):
+    e.base *= 3.0
+
+
+def write_start(e):
+    e.start[...] = 9.0
+
+
+RECORDED = {  # In place, and the same without.
+    assign: lambda e: np.where(e.first, value(e), e.t),
+    assign_where: lambda e: np.where(e.mask, value(e), e.t),
+    add: lambda e: e.t + e.other * e.w,
+    subtract: lambda e: e.t - e.other * e.w,
+    multiply: lambda e: e.t * (e.other * e.w),
+    divide: lambda e: e.t / (e.other * e.w),
+    power: lambda e: e.t**2,
+    product: lambda e: e.t @ e.square,
+}
+REFUSED = {
+    floor_divide: TypeError,
+    remainder: TypeError,
+    conjoin: TypeError,
+    disjoin: TypeError,
+    exclude: TypeError,
+    shift_left: TypeError,
+    shift_right: TypeError,
+    write_data: ValueError,
+    write_numpy: ValueError,
+    out_tensor: TypeError,
+    out_data: ValueError,
+    array_plus_tensor: TypeError,
+    out_array_of_tensor: TypeError,
+}
+OF_LEAVES = {set_data: lambda e: e.other, step: lambda e: e.t.data - 0.5 * e.other}
+OF_ARRAYS = (write_captured, write_captured_by_out, write_view, write_base, write_start)
+
+
+def refusal(mutation, time, t):
+    """Return the kind of error that a cell must be, or None."""
+    if mutation in REFUSED:
+        return REFUSED[mutation]
+    if mutation in OF_LEAVES:
+        if mutation is step:
+            return None if t.is_leaf and t.requires_grad else ValueError
+        return None if t.is_leaf else GradientError
+    if mutation in RECORDED:
+        inside = time == "inside no_grad"
+        if t.is_leaf and t.requires_grad and not inside:
+            return GradientError  # It would no longer be the leaf that gets the gradient.
+        if not t.is_leaf and inside:
+            return GradientError
+    return None
+
+
+def without_assignment(kind, mutation, time):
+    """Compute what the cell computes last, in a program that changes nothing in place."""
+    e = world(kind)
+    if mutation in RECORDED and time != "inside no_grad":
+        e.t = RECORDED[mutation](e)
+    elif mutation in RECORDED or mutation in OF_LEAVES:
+        with al.no_grad():
+            new = (RECORDED | OF_LEAVES)[mutation](e)
+        new = Tensor(values_of(new), requires_grad=e.t.requires_grad)
+        if e.t is e.x:
+            e.x = new
+        e.t = new
+    else:
+        mutation(e)
+    loss(e).backward()
+    return e
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("time", TIMES)
+@pytest.mark.parametrize(
+    "mutation", [*RECORDED, *REFUSED, *OF_LEAVES, *OF_ARRAYS], ids=lambda f: f.__name__
+)
+def test_cell(mutation, time, kind):
+    plain = world(kind)
+    loss(plain).backward()
+    once = gradients(plain)
+
+    grad_mode = al.no_grad if time == "inside no_grad" else al.enable_grad
+    e = world(kind)
+    same, earlier = e.t, loss(e)
+    if time == "after backward":
+        earlier.backward()
+        close(gradients(e), once)
+    before = {name: np.array(values_of(x)) for name, x in vars(e).items() if x is not None}
+
+    expected = refusal(mutation, time, e.t)
+    if expected is not None:
+        with pytest.raises(expected) as error, grad_mode():
+            mutation(e)
+        assert len(str(error.value)) > 20
+        for name, x in vars(e).items():
+            np.testing.assert_array_equal(x, before[name])
+        e.t.grad = None
+    else:
+        with grad_mode():
+            mutation(e)
+    assert e.t is same
+    assert al.is_grad_enabled()
+
+    earlier.backward()
+    close(gradients(e), once)
+
+    if expected is None:
+        functional = without_assignment(kind, mutation, time)
+        np.testing.assert_allclose(e.t, functional.t, rtol=1e-14)
+        loss(e).backward()
+        close(gradients(e), gradients(functional))
+    else:
+        loss(e).backward()
+        close(gradients(e), once)
+    for array in (e.start, e.captured, e.base, e.view, e.other, e.mask, e.square):
+        assert array.flags.writeable
+    if mutation not in OF_ARRAYS:
+        for name in ("start", "captured", "base", "view", "other", "mask", "square"):
+            np.testing.assert_array_equal(getattr(e, name), before[name])
+
+
+@pytest.mark.parametrize(
+    ("view_of", "top"),
+    [(lambda t: t[1:], 0.0), (lambda t: t.T, 2.0), (lambda t: t.reshape(-1), 2.0)],
+    ids=["slice", "transpose", "reshape"],
+)
+def test_a_view_is_a_value_of_its_own(view_of, top):
+    """Unlike NumPy's: neither changes with the other, and both keep their gradients."""
+    x = Tensor(START, requires_grad=True)
+    t = x * 2.0
+    view = view_of(t)
+    view += 10.0
+    assert t.tolist() == (START * 2.0).tolist()
+    t[0] = 0.0
+    assert view.tolist() == (view_of(START * 2.0) + 10.0).tolist()
+    (view.sum() + t.sum()).backward()
+    assert x.grad.tolist() == [[top, top], [4.0, 4.0]]
