@@ -329,3 +329,20 @@ def test_what_enters_a_frame_stands_before_it():
             )
     x = al.Graph(loss).find("x").id
     assert left[x] < left["call0"]
+
+
+def test_tooltips_and_json_say_modules_and_lines_of_code(tmp_path):
+    net = Deep(1, np.random.default_rng(0))
+    with al.record_source():
+        loss = (net(al.Tensor([[1.0, 2.0]])) ** 2).sum()
+    drawing = al.draw(loss)
+    boxes, _ = read(drawing)
+    tooltips = "\n".join(box.tooltip for box in boxes.values())
+    assert "in Deep › blocks.0 Block › blocks.0.tanh Tanh" in tooltips
+    assert "return x + self.tanh(self.linear(x))" in tooltips
+    assert "test_draw_modules.py:" in drawing.svg()
+    data = json.loads(drawing.save(tmp_path / "x.json").read_text("utf-8"))
+    source = data["nodes"][-1]["source"]
+    assert source["code"].startswith("loss = (net(")
+    assert source["file"].endswith("test_draw_modules.py")
+    assert data["nodes"][0]["source"] is None

@@ -102,13 +102,11 @@ def _finished(fold: Fold) -> Box:
     if len(fold.nodes) == 1 or not operations:
         return fold.nodes[0]
     fold.id = f"fold_{operations[0].id}"
-    known = {call.parameters for call in fold.calls}
-    inside = parameters_of(fold.calls[0], fold.nodes) if len(fold.calls) == 1 else None
-    fold.parameters = (
-        sum(int(np.size(node.value)) for node in fold.nodes if node.kind == "parameter")
-        if inside is None or None in known
-        else inside
-    )
+    if len(fold.calls) == 1:
+        fold.parameters = parameters_of(fold.calls[0], fold.nodes)
+    else:
+        learnt = (node for node in fold.nodes if node.kind == "parameter")
+        fold.parameters = sum(int(np.size(node.value)) for node in learnt)
     return fold
 
 
