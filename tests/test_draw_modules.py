@@ -346,3 +346,18 @@ def test_tooltips_and_json_say_modules_and_lines_of_code(tmp_path):
     assert source["code"].startswith("loss = (net(")
     assert source["file"].endswith("test_draw_modules.py")
     assert data["nodes"][0]["source"] is None
+
+
+def test_a_network_without_parts_is_not_folded_into_one_box():
+    class Long(nn.Module):
+        def forward(self, x):
+            for _ in range(300):
+                x = x + np.tanh(x)
+            return x
+
+    y = Long()(al.Tensor(1.0, requires_grad=True, name="x"))
+    drawing = al.draw(y, max_nodes=20)
+    assert 10 < len(drawing.scene.plan.boxes) <= 22
+    layers = [nn.Linear(3, 3, rng=np.random.default_rng(0)) for _ in range(10)]
+    closed = al.draw(chain(layers), max_nodes=20, roll=False)  # But many beside each other are.
+    assert [len(fold.calls) for fold in closed.scene.plan.folds] == [1] * 10

@@ -11,7 +11,7 @@ import numpy as np
 from autograd_lite.draw.formulas import LONGEST_FORMULA, cut, is_inline
 from autograd_lite.draw.local import GRADIENT, local, written
 from autograd_lite.draw.sweep import sends
-from autograd_lite.graph import Graph
+from autograd_lite.graph import Graph, Node
 from autograd_lite.notation import PRODUCT, Written
 
 
@@ -48,21 +48,25 @@ def rules(graph: Graph, called: Mapping[str, Written]) -> dict[str, str]:
     forward = graph.differentiated
     if forward is None:
         return {}
-    gradient = {key: node for node in graph for key in node.gradient_of}
+    gradient = {key: node.id for node in graph for key in node.gradient_of}
     found: dict[str, str] = {}
-    for key, node in gradient.items():
-        parts = []
-        for user in forward.consumers(forward[key]):
-            for i, operand in enumerate(forward.operands(user)):
-                if operand.id == key and user.id in gradient and sends(user, i, operand):
-                    names = {**called, GRADIENT: called[gradient[user.id].id]}
-                    rule = local(forward, user, i, np.ones_like(np.asarray(user.value))).rule
-                    if rule is None:
-                        parts = ["…"]
-                        break
-                    text = written(rule, partial(_leaf, names))
-                    loose = text.precedence < PRODUCT - 0.5
-                    parts.append(f"({text.text})" if loose else text.text)
+    for key, cotangent in gradient.items():
+        uses = [
+            (user, i)
+            for user in forward.consumers(forward[key])
+            for i, operand in enumerate(forward.operands(user))
+            if operand.id == key and user.id in gradient and sends(user, i, operand)
+        ]
+        parts = [_part(forward, user, i, called, gradient[user.id]) for user, i in uses]
         if parts:
-            found[node.id] = cut(" + ".join(parts), LONGEST_FORMULA)
+            found[cotangent] = cut(" + ".join(parts), LONGEST_FORMULA)
     return found
+
+
+def _part(forward: Graph, user: Node, i: int, called: Mapping[str, Written], g: str) -> str:
+    """Write what a result sends to one of its operands."""
+    rule = local(forward, user, i, np.ones_like(np.asarray(user.value))).rule
+    if rule is None:  # It cannot be run on expressions.
+        return "…"
+    text = written(rule, partial(_leaf, {**called, GRADIENT: called[g]}))
+    return text.text if text.precedence >= PRODUCT - 0.5 else f"({text.text})"

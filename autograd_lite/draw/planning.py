@@ -15,6 +15,7 @@ from autograd_lite.draw.formulas import is_inline
 from autograd_lite.draw.modules import boxed, check, shut_calls
 from autograd_lite.graph import Graph, Node
 
+FEW = 2  # A network and its loss.
 ROLLED_FROM = 40
 """Of a picture with more boxes, equal modules in a row are drawn once."""
 
@@ -92,7 +93,8 @@ def plan(graph: Graph, named: Collection[str], folding: Folding) -> Plan:
     if folding.roll is None and not roll and level and len(boxes) > ROLLED_FROM:
         boxes = boxed(graph, at, drawn, shut, roll=True)
     asked = boxes
-    while len(boxes) > most and level > 0:
+    outermost = {chain[0] for chain in frames_of.values() if chain}
+    while len(boxes) > most and level > (len(outermost) <= FEW):  # One box would say nothing.
         level -= 1
         shut |= shut_calls(at, level)
         boxes = boxed(graph, at, drawn, shut, roll=folding.roll is not False)
