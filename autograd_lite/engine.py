@@ -174,7 +174,7 @@ def sweep(
             y, seen = node, _as_tensors(node)
         else:
             y, seen = node._data, values
-        parameters = node._parameters
+        parameters, count = node._parameters, len(values)
         rules = node._primitive.rules  # type: ignore[union-attr]  # Leaves wait elsewhere.
         i = -1
         for x in node._operands:
@@ -191,7 +191,14 @@ def sweep(
                     continue
                 birth = -x._birth
             try:
-                gx = rule(g, y, *seen, **parameters) if parameters else rule(g, y, *seen)
+                if parameters:
+                    gx = rule(g, y, *seen, **parameters)
+                elif count == 2:  # A starred call takes three times as long.
+                    gx = rule(g, y, seen[0], seen[1])
+                elif count == 1:
+                    gx = rule(g, y, seen[0])
+                else:
+                    gx = rule(g, y, *seen)
             except Exception as error:
                 error.add_note(f"This was {_rule_of(node, i)}, in a backward pass.")
                 raise

@@ -21,7 +21,7 @@ from autograd_lite.engine import GradientError, Watched, enable_grad, state, swe
 from autograd_lite.primitive import BY_NUMPY_FUNCTION, Primitive
 
 next_birth = itertools.count().__next__
-_NUMBERS = (float, int, bool)
+_NUMBERS = frozenset((float, int, bool))
 
 
 class Card:
@@ -609,6 +609,8 @@ class Tensor(ArrayMethods):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         primitive = BY_NUMPY_FUNCTION.get(ufunc)
         if primitive is not None and method == "__call__" and not kwargs:  # The usual case.
+            if len(inputs) == 1 and not primitive.parameters:
+                return _record_unary(primitive, self)
             return record(primitive, inputs)
         return numpy_api.call_ufunc(ufunc, method, inputs, kwargs)
 
@@ -822,10 +824,10 @@ def _record_binary(primitive: Primitive, a: Any, b: Any) -> Tensor:
         x, needs = a._data, a._requires_grad
     else:
         x, needs, a = _constant(a, primitive), False, None
-    if isinstance(b, Tensor):
-        z, needs = b._data, needs or b._requires_grad
-    elif type(b) in _NUMBERS:
+    if type(b) in _NUMBERS:  # First, since to find out that a number is no Tensor takes long.
         z, b = b, None
+    elif isinstance(b, Tensor):
+        z, needs = b._data, needs or b._requires_grad
     else:
         z, b = _constant(b, primitive), None
     try:
