@@ -3,7 +3,8 @@
 Every step says in a sentence what happens, with the formula and with the numbers put in. A step is
 a mapping with these keys: ``phase`` (start, forward, backward, end), ``box``, ``edges``, the boxes
 whose ``values`` and ``grads`` are known from then on, ``caption``, and ``lines`` of pieces. A
-piece is ``{"text": …}``, or numbers: ``{"rows": …, "factor": …, "grad": …}``.
+piece is ``{"text": …}``, or numbers: ``{"rows": …, "factor": …, "grad": …}``. What travels along
+the edges is ``cargo``; ``parts`` has a box and how many of how many parts of its gradient are in.
 """
 
 from __future__ import annotations
@@ -42,12 +43,15 @@ class Story:
         From the start to the end.
     locals : dict of (str, int) to Local
         The local derivatives that were shown.
+    order : list of Box
+        The boxes, operands before results.
     """
 
     scene: Scene
     sweep: Sweep
     steps: list[Step] = field(default_factory=list)
     locals: dict[Use, Local] = field(default_factory=dict)
+    order: list[Box] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.graph, self.home = self.scene.graph, self.scene.plan.home
@@ -59,6 +63,7 @@ class Story:
         for key, i in self.sweep.parts:
             self.waiting[self.graph[key].operands[i]] += 1
         self.total = dict(self.waiting)
+        self.parts: dict[str, list[Any]] = {}
         self.into: dict[str, list[list[str]]] = {}
         self._write()
 
@@ -67,6 +72,7 @@ class Story:
         leaves = [box.id for box in boxes if isinstance(box, Node) and box.primitive is None]
         leaf = set(leaves)
         made = sorted((box for box in boxes if box.id not in leaf), key=self._last)
+        self.order = [box for box in boxes if box.id in leaf] + made
         for start, end in self.scene.plan.edges():
             self.into.setdefault(end, []).append([start, end])
         given = "The inputs and the parameters are given; everything else will be computed."
@@ -153,18 +159,27 @@ class Story:
                 continue
             g = self.sweep.arrived[node.id]
             rule = self.locals[node.id, i] = local(self.graph, node, i, g)
-            self.waiting[operand.id] -= 1
+            self._arrives(operand.id, part)
             caption = f"Backward: {self._sentence(node, operand, rule)}{self._count(operand)}"
             lines = [self._rule_line(node, operand, rule), self._number_line(rule, g, part)]
             if rule.is_one:
                 lines[0] += [*text(" = "), *number(part, grad=True)]
-            if self.total[operand.id] > 1 and not self.waiting[operand.id]:
+            total, done = self.total[operand.id], not self.waiting[operand.id]
+            more: dict[str, Any] = {"cargo": cargo(part)}
+            if total > 1:
                 lines.append(self._sum_line(operand))
+                arrived = total - self.waiting[operand.id]
+                more["parts"] = [self.home[operand.id], arrived, total]
             self._step(
                 "backward", node.id, caption, edges=self._edge(operand, node),
-                grads=[self.home[operand.id]] * (not self.waiting[operand.id]),
-                lines=[line for line in lines if line],
+                grads=[self.home[operand.id]] * done, lines=[line for line in lines if line],
+                **more,
             )  # fmt: skip
+
+    def _arrives(self, key: str, part: Any) -> None:
+        """Note a part of the gradient of a node."""
+        self.waiting[key] -= 1
+        self.parts.setdefault(key, []).append(part)
 
     def _edge(self, start: Node, end: Node) -> list[list[str]]:
         return [[self.home[start.id], self.home[end.id]]]
@@ -260,14 +275,12 @@ class Story:
         return f"{leaf(GRADIENT, g).text} × {shown}"
 
     def _sum_line(self, operand: Node) -> Pieces:
-        """Write how the parts of a gradient add up."""
-        parts = [
-            part for (key, i), part in self.sweep.parts.items()
-            if self.graph[key].operands[i] == operand.id
-        ]  # fmt: skip
+        """Write how the parts of a gradient add up, as far as they are in."""
         line = text(f"{self.partial(operand)} = ")
-        for k, part in enumerate(parts):
+        for k, part in enumerate(self.parts[operand.id]):
             line += [*text(" + " if k else ""), *number(part, grad=True)]
+        if self.waiting[operand.id]:
+            return [*line, *text(" + …")]
         return [*line, *text(" = "), *number(self.sweep.arrived[operand.id], grad=True)]
 
     def _through_fold(self, fold: Fold) -> None:
@@ -277,7 +290,7 @@ class Story:
         for node in fold.nodes:
             for i, key in enumerate(node.operands):
                 if (node.id, i) in self.sweep.parts:
-                    self.waiting[key] -= 1
+                    self._arrives(key, self.sweep.parts[node.id, i])
                     outside |= dict.fromkeys([key] if key not in inside else [])
         if not outside:
             return
@@ -319,6 +332,12 @@ class _Slots:
         for i, part in enumerate(parts):
             found += self.arrays[int(part)] if i % 2 else text(part)
         return found
+
+
+def cargo(part: Any) -> str:
+    """Write a gradient on its way: the number, or the shape of several."""
+    array = np.asarray(part)
+    return digits.number(array) if array.size == 1 else "×".join(map(str, array.shape))
 
 
 def text(words: str) -> Pieces:

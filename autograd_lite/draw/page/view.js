@@ -1,18 +1,33 @@
-// The picture: its boxes and arrows by name; zoom, pan, fit; which paths lead to the result.
+// The picture: its boxes by name; zoom, pan, fit.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const stage = $("stage");
 const svg = stage.querySelector("svg");
 const boxes = new Map([...svg.querySelectorAll("g[data-id]")].map((g) => [g.dataset.id, g]));
-const arrows = new Map(
-  [...svg.querySelectorAll("g[data-from]")].map((g) => [g.dataset.from + ">" + g.dataset.to, g]),
-);
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+const narrow = matchMedia("(max-width: 720px)");
+
+/** Make an element with text or elements in it. */
+function make(tag, className, ...content) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  element.append(...content);
+  return element;
+}
+
+/** Make a part of a picture. */
+function draw(tag, attributes, ...content) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...content);
+  return element;
+}
 
 // ---------------------------------------------------------------- zoom, pan, fit
 
-const whole = svg.getAttribute("viewBox").split(" ").map(Number);
-let view = [...whole];
+let whole = [0, 0, 100, 100];
+let view = whole;
 
 function look(next) {
   view = next;
@@ -109,27 +124,3 @@ stage.addEventListener(
 $("in").addEventListener("click", () => zoom(1.3));
 $("out").addEventListener("click", () => zoom(1 / 1.3));
 $("fit").addEventListener("click", fit);
-
-// ---------------------------------------------------------------- paths to the result
-
-const users = new Map([...boxes.keys()].map((id) => [id, []]));
-for (const [from, to] of data.edges) users.get(from)?.push(to);
-
-function trace(id) {
-  const reached = new Set([id]);
-  for (const from of reached) for (const to of users.get(from) ?? []) reached.add(to);
-  for (const [key, box] of boxes) box.classList.toggle("path", reached.has(key));
-  for (const arrow of arrows.values()) {
-    arrow.classList.toggle("path", reached.has(arrow.dataset.from) && reached.has(arrow.dataset.to));
-  }
-  svg.classList.add("tracing");
-}
-
-const untrace = () => svg.classList.remove("tracing");
-
-for (const [id, box] of boxes) {
-  box.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && trace(id));
-  box.addEventListener("pointerleave", untrace);
-  box.addEventListener("focus", () => box.matches(":focus-visible") && (reveal(box), trace(id)));
-  box.addEventListener("blur", untrace);
-}

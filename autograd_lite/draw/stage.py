@@ -1,0 +1,128 @@
+"""The picture on a page: boxes that can be moved, whose numbers can be told apart and replaced."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from numpy.typing import NDArray
+
+from autograd_lite.draw.cards import shape_and_type
+from autograd_lite.draw.dot import picture
+from autograd_lite.draw.fold import Box, Fold
+from autograd_lite.draw.formulas import printable
+from autograd_lite.draw.metrics import width_of
+from autograd_lite.draw.scene import Scene
+from autograd_lite.draw.states import Layouts, Module, extent, modules, size_of, states
+from autograd_lite.draw.style import GRADIENT, SMALL
+from autograd_lite.draw.svg import FAMILY, svg
+
+LABELS = frozenset(
+    ("value", "grad", "needs no gradient", "min", "mean", "max", "nan", "±∞", "true")
+)
+"""What stands beside the numbers of a box."""
+
+LAYERS = ("frames", "arrows", "boxes", "movers")
+
+
+def stage(
+    scene: Scene, values: Mapping[str, Any], grads: Mapping[str, NDArray[Any]]
+) -> tuple[str, dict[str, Any]]:
+    """Draw the boxes of a scene, and lay them out with modules folded and unfolded.
+
+    Parameters
+    ----------
+    scene : Scene
+        What is shown.
+    values, grads : mapping of str to array
+        The numbers that stand in the boxes, where they are others than the scene's own.
+
+    Returns
+    -------
+    str
+        An SVG element, with every box at the origin.
+    dict
+        ``modules`` and ``states``, for the script.
+    """
+    drawn = ET.fromstring(svg(_source(scene, values, grads), ""))
+    for element in drawn.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    boxes = {box.id: box for box in scene.plan.boxes}
+    groups = {}
+    sizes = {}
+    for group in drawn.iter("g"):
+        box = boxes.get(group.get("data-id", ""))
+        if box is not None:
+            left, top, right, bottom = extent(group)
+            sizes[box.id] = (right - left, bottom - top)
+            groups[box.id] = _movable(group, scene, box, -left, -top)
+    found = modules(scene.graph, scene.plan)
+    sizes |= {module.id: size_of(module) for module in found}
+    layouts = Layouts(scene.plan, found, sizes, scene.options.rankdir)
+    root = ET.Element("svg", {"xmlns": "http://www.w3.org/2000/svg", "font-family": FAMILY,
+                              "role": "group", "aria-label": printable(scene.subject)})  # fmt: skip
+    layers = {name: ET.SubElement(root, "g", id=name) for name in LAYERS}
+    layers["boxes"].extend(groups[key] for key in boxes)
+    described = {
+        "modules": [_module(module) for module in found],
+        "states": layouts(states(found, len(boxes))),
+    }
+    return ET.tostring(root, encoding="unicode"), described
+
+
+def _source(scene: Scene, values: Mapping[str, Any], grads: Mapping[str, NDArray[Any]]) -> str:
+    """Write the boxes as DOT text; where they will stand does not matter."""
+    boxes = tuple(
+        box
+        if isinstance(box, Fold)
+        else dataclasses.replace(box, value=values.get(box.id, box.value), grad=grads.get(box.id))
+        for box in scene.plan.boxes
+    )
+    options = dataclasses.replace(
+        scene.options, show=("shape", "value", "grad"), legend=False, title=None
+    )
+    plan = dataclasses.replace(scene.plan, boxes=boxes)
+    return picture(dataclasses.replace(scene, plan=plan, options=options)).source
+
+
+def _movable(group: ET.Element, scene: Scene, box: Box, dx: float, dy: float) -> ET.Element:
+    """Wrap a box so that it stands at the origin, with its role and its name."""
+    if not isinstance(box, Fold):
+        _mark(group, shape_and_type(box))
+    outer = ET.Element("g", group.attrib | {"tabindex": "0", "role": "button"})
+    outer.set("aria-label", printable(scene.title(box)))
+    inner = ET.SubElement(outer, "g", transform=f"translate({dx:g} {dy:g})")
+    inner.extend(list(group))
+    return outer
+
+
+def _mark(group: ET.Element, title: str) -> None:
+    """Give the numbers of a box the class of what they are: value or gradient."""
+    below, part = False, "value"
+    for element in group:
+        colour = (element.get("fill") if element.tag == "text" else element.get("stroke")) or ""
+        if not below:
+            below = element.tag == "text" and element.text == title
+            continue
+        if element.tag == "text" and element.text in ("value", "grad"):
+            part = element.text
+        if element.tag == "polyline" or element.tag == "text":
+            of_gradient = colour.upper() == GRADIENT or (part == "grad" and "b3261e" in colour)
+            number = element.tag == "text" and element.text not in LABELS
+            element.set("class", f"{'number ' * number}{'grad' if of_gradient else 'value'}")
+
+
+def _module(module: Module) -> dict[str, Any]:
+    """Describe a module that can be folded."""
+    head = width_of(module.title, 12, bold=True) + width_of(module.remark, SMALL) + 36
+    return {
+        "id": module.id,
+        "title": module.title,
+        "remark": module.remark,
+        "parent": module.parent,
+        "boxes": sorted(module.boxes),
+        "size": size_of(module),
+        "head": round(head, 1),
+    }

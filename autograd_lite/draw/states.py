@@ -1,0 +1,281 @@
+"""The picture of the page with modules folded and unfolded: one layout for each state.
+
+The boxes are drawn once. A state says where each of them stands, which modules are one box instead,
+and how the arrows run. Every state is laid out by the same engine, on boxes of the known sizes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from autograd_lite.draw.fold import Box, Fold, Plan
+from autograd_lite.draw.formulas import LONGEST_NAME, printable, shortened
+from autograd_lite.draw.metrics import width_of
+from autograd_lite.draw.render import render
+from autograd_lite.draw.style import FONT, SMALL, TEXT
+from autograd_lite.graph import Call, Graph, Node
+
+LEAST = 2  # Boxes in a module that can be folded: one alone takes no less room folded.
+MOST_STATES, MOST_BOXES = 24, 2_400  # States of one page, and boxes in all of them together.
+INCH, STRAIGHT = 72, 8
+GRAPH = 'nodesep="0.3" ranksep="0.4" pad="0.1"'
+
+State = frozenset[str]
+"""The modules that are folded, none of them inside another."""
+
+
+@dataclass(slots=True)
+class Module:
+    """One call of a module that can be folded.
+
+    Attributes
+    ----------
+    id : str
+        ``m0``, ``m1``, …, the outer ones first.
+    call : Call
+        What was called.
+    parent : str or None
+        The call around it.
+    boxes : set of str
+        All boxes in it.
+    """
+
+    id: str
+    call: Call
+    parent: str | None
+    boxes: set[str] = field(default_factory=set)
+
+    @property
+    def title(self) -> str:
+        """Its path, else its class."""
+        again = f" (call {self.call.number + 1})" if self.call.number else ""
+        name = shortened(printable(self.call.path or self.call.kind), LONGEST_NAME)
+        return f"{name}{again}"
+
+    @property
+    def remark(self) -> str:
+        """Its class, where that is not its title, and how much it learns."""
+        kind = [printable(self.call.kind)] if self.call.path else []
+        count = self.call.parameters
+        return " · ".join(kind + ([f"{count:,} parameter{'s' * (count != 1)}"] if count else []))
+
+
+def modules(graph: Graph, plan: Plan) -> list[Module]:
+    """Find the modules that can be folded; a parameter is in the module that uses it."""
+    found: dict[tuple[Call, ...], Module] = {}
+    calls = {box.id: calls_of(graph, box) for box in plan.boxes}
+    for chain in sorted(set(calls.values()), key=len):
+        for depth in range(1, len(chain) + 1):
+            key = chain[:depth]
+            inside = {box for box, other in calls.items() if other[:depth] == key}
+            if key in found or len(inside) < LEAST:
+                continue
+            around = [found[key[:n]] for n in range(1, depth) if key[:n] in found]
+            if around and around[-1].boxes == inside:
+                continue  # It would be a second frame around the same boxes.
+            parent = around[-1].id if around else None
+            found[key] = Module(f"m{len(found)}", key[-1], parent, inside)
+    return list(found.values())
+
+
+def calls_of(graph: Graph, box: Box) -> tuple[Call, ...]:
+    """Return the calls of modules that a box is drawn in."""
+    if isinstance(box, Fold):
+        return _common(node.calls for node in box.nodes if node.primitive is not None)
+    if box.kind == "parameter":
+        return _common(user.calls for user in graph.consumers(box))
+    return box.calls
+
+
+def _common(chains: Iterable[tuple[Call, ...]]) -> tuple[Call, ...]:
+    """Return what all chains of calls begin with."""
+    first, *others = list(chains) or [()]
+    same = 0
+    while same < len(first) and all(other[: same + 1] == first[: same + 1] for other in others):
+        same += 1
+    return first[:same]
+
+
+def states(found: Sequence[Module], boxes: int) -> list[State]:
+    """Choose the states that are laid out: all of them, unless they are too many.
+
+    Then it is those in which nothing, everything, or one module alone is folded, or everything but
+    one; as many as there is room for.
+    """
+    most = max(2, min(MOST_STATES, MOST_BOXES // max(boxes, 1)))
+    children: dict[str | None, list[str]] = {}
+    for module in found:
+        children.setdefault(module.parent, []).append(module.id)
+    every: list[State] = []
+    for state in _all_states(None, children):
+        every.append(state)
+        if len(every) > most:
+            break
+    if len(every) <= most:
+        return sorted(every, key=lambda state: (len(state), sorted(state)))
+    tops = frozenset(children[None])
+    parent = {module.id: module.parent for module in found}
+    chosen: dict[State, None] = {frozenset(): None, tops: None}
+    for module in found:
+        opened, at = set(tops), module.id
+        while at is not None:  # Open it, and everything around it.
+            opened = (opened - {at}) | set(children.get(at, ()))
+            at = parent[at]
+        chosen |= {frozenset([module.id]): None, frozenset(opened): None}
+    return list(chosen)[:most]
+
+
+def _all_states(
+    module: str | None, children: Mapping[str | None, Sequence[str]]
+) -> Iterator[State]:
+    """Yield every way in which what is inside a module can be folded."""
+    ways: list[State] = [frozenset()]
+    for child in children.get(module, ()):
+        inner: list[State] = [frozenset([child])]
+        for state in _all_states(child, children):
+            inner.append(state)
+            if len(inner) > MOST_STATES:
+                break
+        ways = [way | state for way in ways[: MOST_STATES + 1] for state in inner]
+    yield from ways
+
+
+@dataclass(frozen=True, slots=True)
+class Layouts:
+    """Lays out the states of one picture.
+
+    Attributes
+    ----------
+    plan : Plan
+        The boxes.
+    modules : sequence of Module
+        What can be folded.
+    sizes : mapping of str to (float, float)
+        Width and height of the boxes and of the folded modules.
+    rankdir : str
+        The direction of the arrows.
+    """
+
+    plan: Plan
+    modules: Sequence[Module]
+    sizes: Mapping[str, tuple[float, float]]
+    rankdir: str
+
+    def __call__(self, chosen: Sequence[State]) -> list[dict[str, Any]]:
+        """Describe states: ``view``, ``at`` of every box, ``home``, ``edges`` and ``frames``."""
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(self._state, chosen))
+
+    def _state(self, folded: State) -> dict[str, Any]:
+        home = self._home(folded)
+        root = ET.fromstring(render(self._dot(folded, home), "svg"))
+        for element in root.iter():
+            element.tag = element.tag.rpartition("}")[2]
+        dx, dy = map(float, _translation(root))
+        width, height = [float(x) for x in (root.get("viewBox") or "").split()][2:]
+        described: dict[str, Any] = {
+            "folded": sorted(folded), "view": [-dx, -dy, width, height], "home": home,
+            "at": {}, "edges": [], "frames": {},
+        }  # fmt: skip
+        for group in root.iter("g"):
+            name, kind = group.findtext("title") or "", group.get("class")
+            if kind == "node":
+                left, top, _, _ = extent(group)
+                described["at"][name] = [left, top]
+            elif kind == "edge":
+                start, _, end = name.partition("->")
+                path, head = group.find("path"), group.find("polygon")
+                if path is not None and head is not None:
+                    edge = [start, end, path.get("d"), head.get("points")]
+                    described["edges"].append(edge)
+            elif kind == "cluster":
+                left, top, right, bottom = extent(group)
+                frame = [left, top, round(right - left, 2), round(bottom - top, 2)]
+                described["frames"][name.removeprefix("cluster_")] = frame
+        return described
+
+    def _home(self, folded: State) -> dict[str, str]:
+        """Say which boxes are inside folded modules, and in which."""
+        return {
+            box: module.id for module in self.modules if module.id in folded
+            for box in sorted(module.boxes)
+        }  # fmt: skip
+
+    def _dot(self, folded: State, home: Mapping[str, str]) -> str:
+        """Write a state as DOT text: boxes of known sizes, in the frames of unfolded modules."""
+        inside: dict[str | None, list[str]] = {}
+        shown = [module for module in self.modules if not self._within(module, folded)]
+        for module in shown:
+            inside.setdefault(module.parent, []).append(module.id)
+        innermost = {box: m.id for m in shown if m.id not in folded for box in m.boxes}
+        by_id = {module.id: module for module in shown}
+        for box in self.plan.boxes:
+            if box.id not in home:
+                inside.setdefault(innermost.get(box.id), []).append(box.id)
+
+        def lines(of: str | None) -> Iterator[str]:
+            for key in inside.get(of, ()):
+                module = by_id.get(key)
+                if module is None or key in folded:
+                    width, height = (round(side / INCH, 4) for side in self.sizes[key])
+                    yield f'"{key}" [width="{width}" height="{height}"]'
+                    continue
+                label = escape(module.title + "  " + module.remark)
+                yield f'subgraph "cluster_{key}" {{ label=<<B>{label}</B>> labeljust="l" margin="12"'
+                yield from lines(key)
+                yield "}"
+
+        edges = dict.fromkeys(
+            (home.get(start, start), home.get(end, end)) for start, end in self.plan.edges()
+        )
+        leaves = {box.id for box in self.plan.boxes if isinstance(box, Node) and not box.operands}
+        # What is computed runs straight; what is given joins it from the side.
+        arrows = [
+            f'"{start}" -> "{end}" [weight="{1 if start in leaves else STRAIGHT}"]'
+            for start, end in edges if start != end
+        ]  # fmt: skip
+        head = [
+            f'digraph {{ {GRAPH} rankdir="{self.rankdir}" fontname="{FONT}" fontsize="{SMALL}"',
+            'node [shape="box" fixedsize="true" label=""] edge [arrowsize="0.8"]',
+        ]
+        return "\n".join([*head, *lines(None), *arrows, "}"])
+
+    def _within(self, module: Module, folded: State) -> bool:
+        """Say whether a module is inside a folded one."""
+        return any(
+            other.id in folded and other is not module and module.boxes < other.boxes
+            for other in self.modules
+        )
+
+
+def _translation(root: ET.Element) -> tuple[str, str]:
+    """Return how far Graphviz has moved the whole."""
+    group = root.find("g")
+    assert group is not None
+    found = re.search(r"translate\(([-\d.]+)[ ,]([-\d.]+)\)", group.get("transform") or "")
+    assert found is not None
+    return found[1], found[2]
+
+
+def extent(group: ET.Element) -> tuple[float, float, float, float]:
+    """Return left, top, right and bottom of what is drawn in a group."""
+    drawn = [
+        shape.get("points") or shape.get("d") or ""
+        for shape in group.iter()
+        if shape.tag in ("polygon", "polyline", "path")
+    ]
+    numbers = [float(x) for x in re.findall(r"-?\d+(?:\.\d+)?", " ".join(drawn))]
+    across, down = numbers[::2], numbers[1::2]
+    return min(across), min(down), max(across), max(down)
+
+
+def size_of(module: Module) -> tuple[float, float]:
+    """Return width and height of a folded module."""
+    widest = max(width_of(module.title, TEXT, bold=True), width_of(module.remark, SMALL))
+    return round(widest + 46, 1), 46.0 if module.remark else 32.0
