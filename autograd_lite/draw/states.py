@@ -123,7 +123,8 @@ def states(found: Sequence[Module], boxes: int) -> list[State]:
     parent = {module.id: module.parent for module in found}
     chosen: dict[State, None] = {frozenset(): None, tops: None}
     for module in found:
-        opened, at = set(tops), module.id
+        opened: set[str] = set(tops)
+        at: str | None = module.id
         while at is not None:  # Open it, and everything around it.
             opened = (opened - {at}) | set(children.get(at, ()))
             at = parent[at]
@@ -177,10 +178,8 @@ class Layouts:
         root = ET.fromstring(render(self._dot(folded, home), "svg"))
         for element in root.iter():
             element.tag = element.tag.rpartition("}")[2]
-        dx, dy = map(float, _translation(root))
-        width, height = [float(x) for x in (root.get("viewBox") or "").split()][2:]
         described: dict[str, Any] = {
-            "folded": sorted(folded), "view": [-dx, -dy, width, height], "home": home,
+            "folded": sorted(folded), "view": _view(root), "home": home,
             "at": {}, "edges": [], "frames": {},
         }  # fmt: skip
         for group in root.iter("g"):
@@ -226,8 +225,8 @@ class Layouts:
                     width, height = (round(side / INCH, 4) for side in self.sizes[key])
                     yield f'"{key}" [width="{width}" height="{height}"]'
                     continue
-                label = escape(module.title + "  " + module.remark)
-                yield f'subgraph "cluster_{key}" {{ label=<<B>{label}</B>> labeljust="l" margin="12"'
+                label = escape(f"{module.title}  {module.remark}")
+                yield f'subgraph "cluster_{key}" {{ label=<<B>{label}</B>> labeljust="l"'
                 yield from lines(key)
                 yield "}"
 
@@ -254,13 +253,17 @@ class Layouts:
         )
 
 
-def _translation(root: ET.Element) -> tuple[str, str]:
-    """Return how far Graphviz has moved the whole."""
+def _view(root: ET.Element) -> list[float]:
+    """Return the part of the plane that a picture shows, in the coordinates of what is in it."""
     group = root.find("g")
     assert group is not None
-    found = re.search(r"translate\(([-\d.]+)[ ,]([-\d.]+)\)", group.get("transform") or "")
+    found = re.search(
+        r"scale\(([\d.]+).*translate\(([-\d.]+)[ ,]([-\d.]+)", group.get("transform", "")
+    )
     assert found is not None
-    return found[1], found[2]
+    scale, dx, dy = map(float, found.groups())
+    _, _, width, height = (float(x) for x in root.get("viewBox", "").split())
+    return [-dx, -dy, round(width / scale, 2), round(height / scale, 2)]
 
 
 def extent(group: ET.Element) -> tuple[float, float, float, float]:

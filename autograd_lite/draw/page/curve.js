@@ -13,10 +13,10 @@ function scaled(series) {
 }
 
 /** Draw series over the recorded steps into a picture of some size, and a mark at the present one. */
-function curve(series, className, width, height) {
+function curve(series, className, width, height, side) {
   const { log, ends, places } = scaled(series);
   const pad = 6;
-  const x = (k) => pad + (across(k) * (width - 2 * pad));
+  const x = (k) => side + across(k) * (width - 2 * side);
   const y = (part) => height - pad - part * (height - 2 * pad);
   const shown = draw("svg", { class: "curve " + className, viewBox: `0 0 ${width} ${height}` });
   for (const line of places) {

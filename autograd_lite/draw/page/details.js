@@ -136,5 +136,5 @@ $("search").addEventListener("keydown", (event) => {
   const id = matches.shift();
   matches.push(id);
   choose(id);
-  reveal(boxes.get(id));
+  reveal(id);
 });

@@ -71,6 +71,7 @@ function arrange(next) {
   }
   $("arrows").replaceChildren(...arrows.values());
   whole = state.view;
+  $("folds").textContent = state.folded.length ? "Unfold" : "Fold";
 }
 
 /** The state nearest to the one that is wanted, among those that have a module as it shall be. */

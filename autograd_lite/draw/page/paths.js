@@ -46,6 +46,6 @@ function untrace() {
 for (const [id, box] of boxes) {
   box.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && trace(id));
   box.addEventListener("pointerleave", untrace);
-  box.addEventListener("focus", () => box.matches(":focus-visible") && (reveal(box), trace(id)));
+  box.addEventListener("focus", () => box.matches(":focus-visible") && (reveal(id), trace(id)));
   box.addEventListener("blur", untrace);
 }

@@ -22,11 +22,10 @@ if (training) {
 }
 
 function now(kind, id) {
-  const entries = training[kind][id]?.[present];
-  if (!entries) return null;
-  const { shape, summed } = data.boxes[id];
-  if (summed) return { shape, summary: entries.map(([label, text]) => `${label} ${text}`).join(", ") };
-  return { shape, entries: nested(entries, shape) };
+  const [shape, entries] = [data.boxes[id].axes, training[kind][id]?.[present]];
+  if (entries) return { shape, entries: nested(entries, shape) };
+  const sums = training.sums[kind][id]?.[present];
+  return sums ? { shape, summary: sums.map((pair) => pair.join(" ")).join(", ") } : null;
 }
 const valueNow = (id) => now("values", id);
 const gradNow = (id) => now("grads", id);
@@ -58,15 +57,23 @@ if (training) {
     for (const [kind, name] of [["values", "value"], ["grads", "grad"]]) {
       const found = [...box.querySelectorAll(`text.number.${name}`)];
       const room = found.map((text) => Number(text.getAttribute("textLength")));
-      if (training[kind][id]) slots.set(kind + id, [found, room]);
+      if (found.length > 1) found.forEach((text, i) => flushRight(text, room[i]));
+      slots.set(kind + id, [found, room]);
     }
   }
 }
 
+/** Let a text end where it ends now, whatever will stand in it. */
+function flushRight(text, length) {
+  if (text.getAttribute("text-anchor") !== "start") return;
+  text.setAttribute("x", Number(text.getAttribute("x")) + length);
+  text.setAttribute("text-anchor", "end");
+}
+
 function fill(kind, id) {
-  const [texts, room] = slots.get(kind + id) ?? [[], []];
-  const entries = training[kind][id]?.[present] ?? [];
-  const shown = data.boxes[id].summed ? entries.map(([, text]) => text) : entries.map(brief);
+  const [texts, room] = slots.get(kind + id);
+  const sums = training.sums[kind][id]?.[present];
+  const shown = sums ? sums.map(([, text]) => text) : (training[kind][id]?.[present] ?? []).map(brief);
   texts.forEach((text, i) => {
     const content = shown[i] ?? "";
     if (text.textContent === content) return;
@@ -82,21 +89,18 @@ function fill(kind, id) {
 
 let losses = null;
 if (training) {
-  losses = curve([training.losses], "loss", 1000, 90);
+  losses = curve([training.losses], "loss", 1000, 90, 0);
+  const [low, high] = losses.ends.map((x) => (Number.isFinite(x) ? brief(x) : "none"));
+  const named = `${data.root}${losses.log ? " (log scale)" : ""}: highest ${high}, lowest ${low}`;
   losses.shown.setAttribute("preserveAspectRatio", "none");
-  const named = `Loss at ${training.labels.length} recorded steps, from ${brief(training.losses[0])} to ${brief(training.losses.at(-1))}`;
   losses.shown.setAttribute("role", "img");
   losses.shown.setAttribute("aria-label", named);
-  $("curve").append(losses.shown);
-  const [low, high] = losses.ends.map((x) => (Number.isFinite(x) ? brief(x) : ""));
-  $("curve").append(make("span", "high", high), make("span", "low", low));
-  $("curve").append(make("span", "what", data.root + (losses.log ? " (log scale)" : "")));
+  $("curve").append(make("div", "", named), losses.shown);
   $("curve").hidden = false;
   document.documentElement.classList.add("training");
   const jump = (event) => {
     const area = losses.shown.getBoundingClientRect();
-    const part = (event.clientX - area.left) / area.width;
-    const gaps = training.labels.map((_, k) => Math.abs(across(k) - (part * 1000 - 6) / 988));
+    const gaps = training.labels.map((_, k) => Math.abs(area.left + across(k) * area.width - event.clientX));
     go(gaps.indexOf(Math.min(...gaps)));
   };
   losses.shown.addEventListener("pointerdown", (event) => {
@@ -111,10 +115,10 @@ function histories(id) {
   const shown = [];
   for (const [kind, what] of [["values", "value"], ["grads", "gradient"]]) {
     const frames = training[kind][id];
-    if (!frames?.[0] || data.boxes[id].summed || frames[0].length > LONGEST_CURVES) continue;
+    if (!frames?.[0] || frames[0].length > LONGEST_CURVES) continue;
     const series = frames[0].map((_, i) => frames.map((entries) => entries?.[i]));
     if (series.every((line) => line.every((x) => x === line[0]))) continue;
-    const made = curve(series, kind === "grads" ? "grad" : "value", 340, 110);
+    const made = curve(series, kind === "grads" ? "grad" : "value", 340, 110, 6);
     made.show(present);
     const [low, high] = made.ends.map(brief);
     shown.push(make("h3", "", `${what} over the training: ${low} to ${high}${made.log ? " (log scale)" : ""}`));
@@ -138,21 +142,20 @@ function showFrame(k) {
   losses.show(k);
   $("caption").textContent = sentence(k);
   const change = changes(k);
-  $("lines").replaceChildren(...change.map((text) => make("div", "line", text)));
+  $("lines").replaceChildren(...change.map((text) => make("div", "", text)));
   if (before !== k) describe();
 }
 
 function sentence(k) {
   const [label, loss] = [training.labels[k], training.losses[k]];
-  const start = `${training.unit} ${label.toLocaleString("en")}: ${data.root} is ${brief(loss)}`;
+  const start = `Step ${label.toLocaleString("en")}: ${data.root} is ${brief(loss)}`;
   if (k === 0) return `${start}, at the start of what was recorded.`;
   const before = training.losses[k - 1];
   if (!Number.isFinite(loss) || !Number.isFinite(before)) return `${start}.`;
   const gap = loss - before;
   if (gap === 0) return `${start}, as before.`;
   const way = gap < 0 ? "less" : "more";
-  const since = training.labels[k - 1].toLocaleString("en");
-  return `${start}, ${brief(Math.abs(gap))} ${way} than at ${training.unit} ${since}.`.replace(/at (\S)/, (_, c) => "at " + c.toLowerCase());
+  return `${start}, ${brief(Math.abs(gap))} ${way} than at step ${training.labels[k - 1].toLocaleString("en")}.`;
 }
 
 /** Say which parameters have moved most since the recorded step before. */
@@ -161,10 +164,10 @@ function changes(k) {
   const moved = [];
   for (const [id, box] of Object.entries(data.boxes)) {
     const [a, b] = [training.values[id]?.[k - 1], training.values[id]?.[k]];
-    if (!box.trained || box.summed || !a || !b) continue;
+    if (!box.trained || !a || !b) continue;
     const gap = Math.max(...b.map((x, i) => Math.abs(x - a[i])).filter(Number.isFinite), 0);
     const slope = Math.max(...(training.grads[id]?.[k] ?? []).map(Math.abs).filter(Number.isFinite), 0);
-    moved.push([gap, `${box.name || box.label}: moved by at most ${brief(gap)}; largest slope ${brief(slope)}`]);
+    moved.push([gap, `${box.name || box.label}: moved by at most ${brief(gap)}; largest entry of the gradient ${brief(slope)}`]);
   }
   return moved.sort((a, b) => b[0] - a[0]).slice(0, 4).map(([, text]) => text);
 }

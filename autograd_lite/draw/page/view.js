@@ -63,7 +63,7 @@ function showAt(wanted) {
 /** Start with everything in view; where that is too small to be read, with what can be. */
 function start() {
   fit();
-  if (scale() < 0.62) showAt(0.75);
+  if (scale() < 0.5) showAt(0.75);
 }
 
 function move(dx, dy) {
@@ -71,15 +71,19 @@ function move(dx, dy) {
   look([view[0] - dx * unit, view[1] - dy * unit, view[2], view[3]]);
 }
 
-/** Bring a box into view, if it is not. */
-function reveal(box) {
-  const [inner, outer] = [box.getBoundingClientRect(), svg.getBoundingClientRect()];
-  const [dx, dy] = [
-    (outer.left + outer.right - inner.left - inner.right) / 2,
-    (outer.top + outer.bottom - inner.top - inner.bottom) / 2,
-  ];
-  const seen = inner.left >= outer.left && inner.right <= outer.right;
-  move(seen ? 0 : dx, inner.top >= outer.top && inner.bottom <= outer.bottom ? 0 : dy);
+/** Bring a box into view, if it is not: where it will stand, should it be on its way. */
+function reveal(id) {
+  const [left, top] = state.at[id];
+  const { width, height } = boxes.get(id).getBBox();
+  const [w, h] = [svg.clientWidth / scale(), svg.clientHeight / scale()];
+  const [x, y] = [view[0] + (view[2] - w) / 2, view[1] + (view[3] - h) / 2];
+  const seen = [left >= x && left + width <= x + w, top >= y && top + height <= y + h];
+  look([
+    seen[0] ? view[0] : left + width / 2 - view[2] / 2,
+    seen[1] ? view[1] : top + height / 2 - view[3] / 2,
+    view[2],
+    view[3],
+  ]);
 }
 
 const pointers = new Map();
