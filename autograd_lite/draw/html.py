@@ -24,7 +24,7 @@ from autograd_lite.draw.data import entries
 from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.formulas import printable
 from autograd_lite.draw.scene import Scene
-from autograd_lite.draw.stage import stage
+from autograd_lite.draw.stage import opened, stage
 from autograd_lite.draw.story import Story, listed
 from autograd_lite.draw.style import LEGEND
 from autograd_lite.draw.sweep import sweep
@@ -39,9 +39,10 @@ LARGEST = 10_000
 
 def page(scene: Scene) -> str:
     """Write a scene as a page that steps through it."""
+    scene, folds = opened(scene)
     found = sweep(scene.graph)
     story = Story(scene, found)
-    picture, staged = stage(scene, {}, found.arrived)
+    picture, staged = stage(scene, folds, {}, found.arrived)
     data = {
         **staged,
         **relations(scene),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -15,7 +15,8 @@ from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.formulas import printable
 from autograd_lite.draw.metrics import width_of
 from autograd_lite.draw.scene import Scene
-from autograd_lite.draw.states import Layouts, Module, extent, modules, size_of, states
+from autograd_lite.draw.scene import scene as make_scene
+from autograd_lite.draw.states import Layouts, Module, boxes_of, extent, modules, size_of, states
 from autograd_lite.draw.style import GRADIENT, SMALL
 from autograd_lite.draw.svg import FAMILY, svg
 
@@ -28,14 +29,19 @@ LAYERS = ("frames", "arrows", "boxes", "movers")
 
 
 def stage(
-    scene: Scene, values: Mapping[str, Any], grads: Mapping[str, NDArray[Any]]
+    scene: Scene,
+    folds: Sequence[Fold],
+    values: Mapping[str, Any],
+    grads: Mapping[str, NDArray[Any]],
 ) -> tuple[str, dict[str, Any]]:
     """Draw the boxes of a scene, and lay them out with modules folded and unfolded.
 
     Parameters
     ----------
     scene : Scene
-        What is shown.
+        What is shown, with nothing folded.
+    folds : sequence of Fold
+        Modules that are folded at first.
     values, grads : mapping of str to array
         The numbers that stand in the boxes, where they are others than the scene's own.
 
@@ -58,7 +64,9 @@ def stage(
             left, top, right, bottom = extent(group)
             sizes[box.id] = (right - left, bottom - top)
             groups[box.id] = _movable(group, scene, box, -left, -top)
-    found = modules(scene.graph, scene.plan)
+    found = modules(scene.plan, folds)
+    folded = {boxes_of(scene.plan, fold) for fold in folds}
+    first = frozenset(module.id for module in found if module.boxes in folded)
     sizes |= {module.id: size_of(module) for module in found}
     layouts = Layouts(scene.plan, found, sizes, scene.options.rankdir)
     root = ET.Element("svg", {"xmlns": "http://www.w3.org/2000/svg", "font-family": FAMILY,
@@ -67,9 +75,23 @@ def stage(
     layers["boxes"].extend(groups[key] for key in boxes)
     described = {
         "modules": [_module(module) for module in found],
-        "states": layouts(states(found, len(boxes))),
+        "states": layouts(states(found, len(boxes), first)),
     }
     return ET.tostring(root, encoding="unicode"), described
+
+
+def opened(scene: Scene) -> tuple[Scene, list[Fold]]:
+    """Return a scene with its modules unfolded, if there is room, and those that were folded."""
+    folding = dataclasses.replace(scene.options.folding, depth=None, collapse=(), roll=False)
+    options = dataclasses.replace(scene.options, folding=folding)
+    whole = make_scene(scene.graph, scene.names, options)
+    folds = [fold for fold in scene.plan.folds if fold.calls]
+    stretches = {node.id for box in whole.plan.folds for node in box.nodes}
+    if any(box.calls for box in whole.plan.folds) or any(
+        node.id in stretches for fold in folds for node in fold.nodes
+    ):
+        return scene, []
+    return whole, folds
 
 
 def _source(scene: Scene, values: Mapping[str, Any], grads: Mapping[str, NDArray[Any]]) -> str:
@@ -81,7 +103,7 @@ def _source(scene: Scene, values: Mapping[str, Any], grads: Mapping[str, NDArray
         for box in scene.plan.boxes
     )
     options = dataclasses.replace(
-        scene.options, show=("shape", "value", "grad"), legend=False, title=None
+        scene.options, show=("shape", "dtype", "value", "grad"), legend=False, title=None
     )
     plan = dataclasses.replace(scene.plan, boxes=boxes)
     return picture(dataclasses.replace(scene, plan=plan, options=options)).source

@@ -9,17 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from autograd_lite.draw.fold import Box, Fold, Plan
-from autograd_lite.draw.formulas import LONGEST_NAME, printable, shortened
+from autograd_lite.draw.fold import Fold, Plan
+from autograd_lite.draw.formulas import printable
 from autograd_lite.draw.metrics import width_of
 from autograd_lite.draw.render import render
 from autograd_lite.draw.style import FONT, SMALL, TEXT
-from autograd_lite.graph import Call, Graph, Node
+from autograd_lite.graph import Node
 
 LEAST = 2  # Boxes in a module that can be folded: one alone takes no less room folded.
 MOST_STATES, MOST_BOXES = 24, 2_400  # States of one page, and boxes in all of them together.
@@ -30,85 +30,67 @@ State = frozenset[str]
 """The modules that are folded, none of them inside another."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Module:
-    """One call of a module that can be folded.
+    """What can be folded: a call of a module, or several equal ones in a row.
 
     Attributes
     ----------
     id : str
         ``m0``, ``m1``, …, the outer ones first.
-    call : Call
-        What was called.
-    parent : str or None
-        The call around it.
-    boxes : set of str
+    title, remark : str
+        What is written large, and small.
+    boxes : frozenset of str
         All boxes in it.
+    parent : str or None
+        What it is inside of.
     """
 
     id: str
-    call: Call
+    title: str
+    remark: str
+    boxes: frozenset[str]
     parent: str | None
-    boxes: set[str] = field(default_factory=set)
-
-    @property
-    def title(self) -> str:
-        """Its path, else its class."""
-        again = f" (call {self.call.number + 1})" if self.call.number else ""
-        name = shortened(printable(self.call.path or self.call.kind), LONGEST_NAME)
-        return f"{name}{again}"
-
-    @property
-    def remark(self) -> str:
-        """Its class, where that is not its title, and how much it learns."""
-        kind = [printable(self.call.kind)] if self.call.path else []
-        count = self.call.parameters
-        return " · ".join(kind + ([f"{count:,} parameter{'s' * (count != 1)}"] if count else []))
 
 
-def modules(graph: Graph, plan: Plan) -> list[Module]:
-    """Find the modules that can be folded; a parameter is in the module that uses it."""
-    found: dict[tuple[Call, ...], Module] = {}
-    calls = {box.id: calls_of(graph, box) for box in plan.boxes}
-    for chain in sorted(set(calls.values()), key=len):
-        for depth in range(1, len(chain) + 1):
-            key = chain[:depth]
-            inside = {box for box, other in calls.items() if other[:depth] == key}
-            if key in found or len(inside) < LEAST:
-                continue
-            around = [found[key[:n]] for n in range(1, depth) if key[:n] in found]
-            if around and around[-1].boxes == inside:
-                continue  # It would be a second frame around the same boxes.
-            parent = around[-1].id if around else None
-            found[key] = Module(f"m{len(found)}", key[-1], parent, inside)
-    return list(found.values())
+def modules(plan: Plan, folds: Iterable[Fold]) -> list[Module]:
+    """Find what can be folded: whatever is framed in a picture, and what is to be folded first.
 
-
-def calls_of(graph: Graph, box: Box) -> tuple[Call, ...]:
-    """Return the calls of modules that a box is drawn in."""
-    if isinstance(box, Fold):
-        return _common(node.calls for node in box.nodes if node.primitive is not None)
-    if box.kind == "parameter":
-        return _common(user.calls for user in graph.consumers(box))
-    return box.calls
-
-
-def _common(chains: Iterable[tuple[Call, ...]]) -> tuple[Call, ...]:
-    """Return what all chains of calls begin with."""
-    first, *others = list(chains) or [()]
-    same = 0
-    while same < len(first) and all(other[: same + 1] == first[: same + 1] for other in others):
-        same += 1
-    return first[:same]
-
-
-def states(found: Sequence[Module], boxes: int) -> list[State]:
-    """Choose the states that are laid out: all of them, unless they are too many.
-
-    Then it is those in which nothing, everything, or one module alone is folded, or everything but
-    one; as many as there is room for.
+    Parameters
+    ----------
+    plan : Plan
+        The boxes with nothing folded.
+    folds : iterable of Fold
+        Modules that are one box in the picture that the page begins with.
     """
-    most = max(2, min(MOST_STATES, MOST_BOXES // max(boxes, 1)))
+    inside: dict[frozenset[str], tuple[str, str]] = {}
+    for fold in folds:
+        inside.setdefault(boxes_of(plan, fold), fold.heading)
+    for cluster in (inner for outer in plan.clusters for inner in outer.walk()):
+        title, _, remark = cluster.title.partition(" · ")
+        inside.setdefault(frozenset(cluster.members), (title, remark))
+    found: list[Module] = []
+    for boxes in sorted(inside, key=lambda boxes: (-len(boxes), sorted(boxes))):
+        if len(boxes) >= LEAST:
+            around = [module.id for module in found if boxes < module.boxes]
+            parent = around[-1] if around else None
+            title, remark = map(printable, inside[boxes])
+            found.append(Module(f"m{len(found)}", title, remark, boxes, parent))
+    return found
+
+
+def boxes_of(plan: Plan, fold: Fold) -> frozenset[str]:
+    """Return the boxes of a plan with nothing folded that a fold stands for."""
+    return frozenset(plan.home[node.id] for node in fold.nodes)
+
+
+def states(found: Sequence[Module], boxes: int, first: State) -> list[State]:
+    """Choose the states that are laid out, beginning with a given one: all, if they are few.
+
+    Else those in which nothing, everything, or one module alone is folded, or everything but one;
+    as many as there is room for.
+    """
+    most = max(3, min(MOST_STATES, MOST_BOXES // max(boxes, 1)))
     children: dict[str | None, list[str]] = {}
     for module in found:
         children.setdefault(module.parent, []).append(module.id)
@@ -118,10 +100,10 @@ def states(found: Sequence[Module], boxes: int) -> list[State]:
         if len(every) > most:
             break
     if len(every) <= most:
-        return sorted(every, key=lambda state: (len(state), sorted(state)))
+        return sorted(every, key=lambda state: (state != first, len(state), sorted(state)))
     tops = frozenset(children[None])
     parent = {module.id: module.parent for module in found}
-    chosen: dict[State, None] = {frozenset(): None, tops: None}
+    chosen: dict[State, None] = {first: None, frozenset(): None, tops: None}
     for module in found:
         opened: set[str] = set(tops)
         at: str | None = module.id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from autograd_lite.draw.data import entries, entry
 from autograd_lite.draw.fold import Fold
 from autograd_lite.draw.html import document, facts, relations
 from autograd_lite.draw.scene import Scene
-from autograd_lite.draw.stage import stage
+from autograd_lite.draw.stage import opened, stage
 from autograd_lite.draw.story import Story
 from autograd_lite.draw.sweep import Sweep
 
@@ -58,6 +59,7 @@ def page(scene: Scene, frames: Sequence[Frame]) -> str:
     frames : sequence of Frame
         The steps, at least one.
     """
+    scene, folds = opened(scene)
     story = Story(scene, Sweep())
     nodes = [box for box in story.order if not isinstance(box, Fold)]
     values = {node.id: [frame.values[node.id] for frame in frames] for node in nodes}
@@ -66,7 +68,7 @@ def page(scene: Scene, frames: Sequence[Frame]) -> str:
         for node in nodes if node.id in frames[0].grads
     }  # fmt: skip
     picture, staged = stage(
-        scene, {key: _widest(line) for key, line in values.items()},
+        scene, folds, {key: _widest(line) for key, line in values.items()},
         {key: np.full_like(line[0], WIDEST) for key, line in grads.items()},
     )  # fmt: skip
     written = _affordable(values, len(frames))
@@ -113,10 +115,7 @@ def _affordable(values: Mapping[str, Sequence[NDArray[Any]]], frames: int) -> se
 def _changes(line: Sequence[NDArray[Any]]) -> Line:
     """Write an array at every step; None where it is as before."""
     found: Line = [entries(line[0].ravel())]
-    found += [
-        None if _same(before, x) else entries(x.ravel())
-        for before, x in zip(line, line[1:], strict=False)
-    ]
+    found += [None if _same(before, x) else entries(x.ravel()) for before, x in pairwise(line)]
     return found
 
 

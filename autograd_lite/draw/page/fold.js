@@ -3,6 +3,7 @@
 const modules = new Map(data.modules.map((module) => [module.id, module]));
 const frames = new Map();
 let arrows = new Map(); // From "start>end" to the arrow between two boxes that are seen.
+const unfolded = data.states.find((other) => !other.folded.length);
 let state = data.states[0];
 
 /** The box that something is seen in: its own, or that of a folded module. */
@@ -136,5 +137,5 @@ function toggleFold(module) {
 $("folds").hidden = !modules.size;
 $("folds").addEventListener("click", () => {
   const fewest = (a, b) => (Object.keys(b.at).length < Object.keys(a.at).length ? b : a);
-  change(state.folded.length ? data.states[0] : data.states.reduce(fewest));
+  change(state.folded.length ? unfolded : data.states.reduce(fewest));
 });
