@@ -136,6 +136,7 @@ def test_the_rule_is_shown_in_symbols_and_with_its_numbers():
         "∂error/∂pred = ∂error/∂(pred − 42) = −74",
         "∂error/∂w = ∂error/∂pred × 5",
         "= −74 × 5 = −370",
+        "∂error/∂w = −370",
     ]
 
 

@@ -50,7 +50,7 @@ def stage(
     str
         An SVG element, with every box at the origin.
     dict
-        ``modules`` and ``states``, for the script.
+        ``sizes``, ``modules`` and ``states``, for the script.
     """
     drawn = ET.fromstring(svg(_source(scene, values, grads), ""))
     for element in drawn.iter():
@@ -74,6 +74,7 @@ def stage(
     layers = {name: ET.SubElement(root, "g", id=name) for name in LAYERS}
     layers["boxes"].extend(groups[key] for key in boxes)
     described = {
+        "sizes": {key: [round(side, 1) for side in size] for key, size in sizes.items()},
         "modules": [_module(module) for module in found],
         "states": layouts(states(found, len(boxes), first)),
     }
@@ -145,6 +146,5 @@ def _module(module: Module) -> dict[str, Any]:
         "remark": module.remark,
         "parent": module.parent,
         "boxes": sorted(module.boxes),
-        "size": size_of(module),
         "head": round(head, 1),
     }

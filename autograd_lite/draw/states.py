@@ -22,9 +22,9 @@ from autograd_lite.draw.style import FONT, SMALL, TEXT
 from autograd_lite.graph import Node
 
 LEAST = 2  # Boxes in a module that can be folded: one alone takes no less room folded.
-MOST_STATES, MOST_BOXES = 24, 2_400  # States of one page, and boxes in all of them together.
+MOST_STATES, MOST_BOXES = 16, 2_400  # States of one page, and boxes in all of them together.
 INCH, STRAIGHT = 72, 8
-GRAPH = 'nodesep="0.3" ranksep="0.4" pad="0.1"'
+GRAPH = 'nodesep="0.3" ranksep="0.3" pad="0.1"'
 
 State = frozenset[str]
 """The modules that are folded, none of them inside another."""
@@ -105,11 +105,12 @@ def states(found: Sequence[Module], boxes: int, first: State) -> list[State]:
     parent = {module.id: module.parent for module in found}
     chosen: dict[State, None] = {first: None, frozenset(): None, tops: None}
     for module in found:
+        around = [module.id]
+        while (outer := parent[around[-1]]) is not None:
+            around.append(outer)
         opened: set[str] = set(tops)
-        at: str | None = module.id
-        while at is not None:  # Open it, and everything around it.
+        for at in reversed(around):  # Open what is around it, and then itself.
             opened = (opened - {at}) | set(children.get(at, ()))
-            at = parent[at]
         chosen |= {frozenset([module.id]): None, frozenset(opened): None}
     return list(chosen)[:most]
 
@@ -190,49 +191,58 @@ class Layouts:
 
     def _dot(self, folded: State, home: Mapping[str, str]) -> str:
         """Write a state as DOT text: boxes of known sizes, in the frames of unfolded modules."""
-        inside: dict[str | None, list[str]] = {}
         shown = [module for module in self.modules if not self._within(module, folded)]
-        for module in shown:
-            inside.setdefault(module.parent, []).append(module.id)
-        innermost = {box: m.id for m in shown if m.id not in folded for box in m.boxes}
-        by_id = {module.id: module for module in shown}
-        for box in self.plan.boxes:
-            if box.id not in home:
-                inside.setdefault(innermost.get(box.id), []).append(box.id)
+        frames = {module.id: module for module in shown if module.id not in folded}
+        frame_of: dict[str, str | None] = {module.id: module.parent for module in shown}
+        frame_of |= {
+            box.id: next((key for key in reversed(frames) if box.id in frames[key].boxes), None)
+            for box in self.plan.boxes if box.id not in home
+        }  # fmt: skip
+        inside: dict[str | None, list[str]] = {}
+        for key, frame in frame_of.items():
+            inside.setdefault(frame, []).append(key)
 
         def lines(of: str | None) -> Iterator[str]:
             for key in inside.get(of, ()):
-                module = by_id.get(key)
-                if module is None or key in folded:
+                if key not in frames:
                     width, height = (round(side / INCH, 4) for side in self.sizes[key])
                     yield f'"{key}" [width="{width}" height="{height}"]'
                     continue
-                label = escape(f"{module.title}  {module.remark}")
+                label = escape(f"{frames[key].title}  {frames[key].remark}")
                 yield f'subgraph "cluster_{key}" {{ label=<<B>{label}</B>> labeljust="l"'
                 yield from lines(key)
                 yield "}"
 
-        edges = dict.fromkeys(
-            (home.get(start, start), home.get(end, end)) for start, end in self.plan.edges()
-        )
-        leaves = {box.id for box in self.plan.boxes if isinstance(box, Node) and not box.operands}
-        # What is computed runs straight; what is given joins it from the side.
-        arrows = [
-            f'"{start}" -> "{end}" [weight="{1 if start in leaves else STRAIGHT}"]'
-            for start, end in edges if start != end
-        ]  # fmt: skip
         head = [
             f'digraph {{ {GRAPH} rankdir="{self.rankdir}" fontname="{FONT}" fontsize="{SMALL}"',
             'node [shape="box" fixedsize="true" label=""] edge [arrowsize="0.8"]',
         ]
-        return "\n".join([*head, *lines(None), *arrows, "}"])
+        return "\n".join([*head, *lines(None), *self._arrows(frames, frame_of, home), "}"])
+
+    def _arrows(
+        self,
+        frames: Mapping[str, Module],
+        frame_of: Mapping[str, str | None],
+        home: Mapping[str, str],
+    ) -> Iterator[str]:
+        """Write the arrows: what is computed runs straight, what is given joins from the side.
+
+        An arrow into a frame is longer by a rank, which has the parameters of what it leads to:
+        else they would stand beside its start, and the frame would push that away.
+        """
+        leaves = {box.id for box in self.plan.boxes if isinstance(box, Node) and not box.operands}
+        edges = {(home.get(a, a), home.get(b, b)): (a, b) for a, b in self.plan.edges()}
+        fed = {b for a, b in edges if a in leaves and frame_of[a] == frame_of[b] is not None}
+        for (start, end), (first, _) in edges.items():
+            frame = frame_of[end]
+            enters = end in fed and frame is not None and first not in frames[frame].boxes
+            weight = 1 if start in leaves else STRAIGHT
+            if start != end:
+                yield f'"{start}" -> "{end}" [weight="{weight}" minlen="{1 + enters}"]'
 
     def _within(self, module: Module, folded: State) -> bool:
         """Say whether a module is inside a folded one."""
-        return any(
-            other.id in folded and other is not module and module.boxes < other.boxes
-            for other in self.modules
-        )
+        return any(other.id in folded and module.boxes < other.boxes for other in self.modules)
 
 
 def _view(root: ET.Element) -> list[float]:

@@ -30,6 +30,7 @@ Pieces = list[dict[str, Any]]
 Step = dict[str, Any]
 LONGEST, LONGEST_RULE = 60, 100  # Of a formula in a sentence, and on a line of its own.
 LARGEST_SHOWN = 36  # Entries of an array that stands in a formula; of a larger one, the shape does.
+MOST_IN_THE_END = 12  # Gradients that are listed in the last step.
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 
@@ -88,7 +89,7 @@ class Story:
                 self._through_fold(box)
             else:
                 self._backward(box)
-        self._step("end", None, self._moral())
+        self._end()
 
     def _last(self, box: Box) -> int:
         nodes = box.nodes if isinstance(box, Fold) else [box]
@@ -300,16 +301,25 @@ class Story:
         edges = [self._edge(self.graph[key], fold.nodes[-1])[0] for key in outside]
         self._step("backward", fold.id, caption, edges=edges, grads=grads)
 
-    def _moral(self) -> str:
+    def _end(self) -> None:
+        """Say what has been found, and what it is for."""
         trained = [node for node in self.graph if node.kind == "parameter"]
-        names = [self.name(node) for node in trained if node.id in self.scene.called]
+        found = [node for node in trained if node.id in self.scene.called]
+        names = [self.name(node) for node in found]
+        lines = [
+            [*text(f"{self.partial(node)} = "), *number(self.sweep.arrived[node.id], grad=True)]
+            for node in found[:MOST_IN_THE_END] if node.id in self.sweep.arrived
+        ]  # fmt: skip
         if not names:
-            return "Done: every gradient is known."
-        verb = "has its gradient" if len(names) == 1 else "have their gradients"
-        return (
-            f"Done: {listed(names)} {verb}. A step of gradient descent moves each against its "
-            f"gradient, so that {self.root} gets smaller."
-        )
+            caption = "Done: every gradient is known."
+        else:
+            one = len(names) == 1
+            caption = (
+                f"Done: {listed(names)} {'has its gradient' if one else 'have their gradients'}. "
+                f"A step of gradient descent moves {'it' if one else 'each'} against its gradient, "
+                f"so that {self.root} gets smaller."
+            )
+        self._step("end", None, caption, lines=lines)
 
 
 class _Slots:

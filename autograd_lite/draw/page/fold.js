@@ -23,7 +23,7 @@ function button(module, open, ...content) {
 }
 
 for (const module of modules.values()) {
-  const [width, height] = module.size;
+  const [width, height] = data.sizes[module.id];
   const folded = button(module, false);
   folded.setAttribute("class", "node module");
   folded.append(

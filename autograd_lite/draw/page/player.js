@@ -94,5 +94,5 @@ told();
 arrange(data.states[0]);
 start();
 show(Number(location.hash.replace("#step=", "")) || 0);
-svg.getBoundingClientRect(); // Everything is in its place now; from here on it moves there.
-svg.classList.add("ready");
+// Everything is in its place now; from here on it moves there.
+requestAnimationFrame(() => requestAnimationFrame(() => svg.classList.add("ready")));

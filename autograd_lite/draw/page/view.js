@@ -34,8 +34,12 @@ function look(next) {
   svg.setAttribute("viewBox", view.map((x) => x.toFixed(2)).join(" "));
 }
 
+let room = [1, 1]; // To ask for it lays the whole page out again, so it is done seldom.
+const measure = () => (room = [svg.clientWidth, svg.clientHeight]);
+new ResizeObserver(measure).observe(svg);
+
 /** How many pixels a unit of the picture takes. */
-const scale = () => Math.min(svg.clientWidth / view[2], svg.clientHeight / view[3]);
+const scale = () => Math.min(room[0] / view[2], room[1] / view[3]);
 
 function zoom(factor, clientX, clientY) {
   const area = svg.getBoundingClientRect();
@@ -55,13 +59,14 @@ function fit() {
 
 /** Show the picture at a scale, from its left, in the middle of the height. */
 function showAt(wanted) {
-  const [w, h] = [svg.clientWidth / wanted, svg.clientHeight / wanted];
+  const [w, h] = [room[0] / wanted, room[1] / wanted];
   const x = whole[0] + Math.min(0, (whole[2] - w) / 2);
   look([x, whole[1] + (whole[3] - h) / 2, w, h]);
 }
 
 /** Start with everything in view; where that is too small to be read, with what can be. */
 function start() {
+  measure();
   fit();
   if (scale() < 0.5) showAt(0.75);
 }
@@ -74,8 +79,8 @@ function move(dx, dy) {
 /** Bring a box into view, if it is not: where it will stand, should it be on its way. */
 function reveal(id) {
   const [left, top] = state.at[id];
-  const { width, height } = boxes.get(id).getBBox();
-  const [w, h] = [svg.clientWidth / scale(), svg.clientHeight / scale()];
+  const [width, height] = data.sizes[id];
+  const [w, h] = [room[0] / scale(), room[1] / scale()];
   const [x, y] = [view[0] + (view[2] - w) / 2, view[1] + (view[3] - h) / 2];
   const seen = [left >= x && left + width <= x + w, top >= y && top + height <= y + h];
   look([
