@@ -27,7 +27,8 @@ from autograd_lite.draw.scene import Scene
 from autograd_lite.draw.stage import opened, stage
 from autograd_lite.draw.story import Story, listed
 from autograd_lite.draw.style import LEGEND
-from autograd_lite.draw.sweep import sweep
+from autograd_lite.draw.sweep import Use, sweep
+from autograd_lite.draw.theme import rules
 from autograd_lite.graph import Node, write
 
 PAGE = Path(__file__).with_name("page")
@@ -42,7 +43,11 @@ def page(scene: Scene) -> str:
     scene, folds = opened(scene)
     found = sweep(scene.graph)
     story = Story(scene, found)
-    picture, staged = stage(scene, folds, {}, found.arrived)
+    parts: dict[str, dict[Use, Any]] = {}
+    for (user, i), part in found.parts.items():
+        parts.setdefault(scene.graph[user].operands[i], {})[user, i] = part
+    several = {key: uses for key, uses in parts.items() if len(uses) > 1}
+    picture, staged = stage(scene, folds, {}, found.arrived, several)
     data = {
         **staged,
         **relations(scene),
@@ -60,7 +65,7 @@ def document(scene: Scene, picture: str, data: dict[str, Any]) -> str:
     parts = {
         "title": html.escape(printable(scene.subject)),
         "policy": f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'",
-        "style": (PAGE / "page.css").read_text("utf-8"),
+        "style": f"{(PAGE / 'page.css').read_text('utf-8')}{rules(picture)}",
         "legend": "".join(
             f'<li class="{role}">{label}</li>' for role, label in LEGEND.items() if role in roles
         ),

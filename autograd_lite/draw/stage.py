@@ -17,8 +17,9 @@ from autograd_lite.draw.metrics import width_of
 from autograd_lite.draw.scene import Scene
 from autograd_lite.draw.scene import scene as make_scene
 from autograd_lite.draw.states import Layouts, Module, boxes_of, extent, modules, size_of, states
-from autograd_lite.draw.style import GRADIENT, SMALL
+from autograd_lite.draw.style import ALARM, GRADIENT, SMALL
 from autograd_lite.draw.svg import FAMILY, svg
+from autograd_lite.draw.sweep import Use
 
 LABELS = frozenset(
     ("value", "grad", "needs no gradient", "min", "mean", "max", "nan", "±∞", "true")
@@ -33,6 +34,7 @@ def stage(
     folds: Sequence[Fold],
     values: Mapping[str, Any],
     grads: Mapping[str, NDArray[Any]],
+    parts: Mapping[str, Mapping[Use, NDArray[Any]]] | None = None,
 ) -> tuple[str, dict[str, Any]]:
     """Draw the boxes of a scene, and lay them out with modules folded and unfolded.
 
@@ -44,6 +46,9 @@ def stage(
         Modules that are folded at first.
     values, grads : mapping of str to array
         The numbers that stand in the boxes, where they are others than the scene's own.
+    parts : mapping of str to mapping, optional
+        What the gradients of shared values are the sums of. Without it the numbers are to be
+        replaced, and so there are no miniatures of large arrays.
 
     Returns
     -------
@@ -52,7 +57,7 @@ def stage(
     dict
         ``sizes``, ``modules`` and ``states``, for the script.
     """
-    drawn = ET.fromstring(svg(_source(scene, values, grads), ""))
+    drawn = ET.fromstring(svg(_source(scene, values, grads, parts), ""))
     for element in drawn.iter():
         element.tag = element.tag.rpartition("}")[2]
     boxes = {box.id: box for box in scene.plan.boxes}
@@ -95,7 +100,12 @@ def opened(scene: Scene) -> tuple[Scene, list[Fold]]:
     return whole, folds
 
 
-def _source(scene: Scene, values: Mapping[str, Any], grads: Mapping[str, NDArray[Any]]) -> str:
+def _source(
+    scene: Scene,
+    values: Mapping[str, Any],
+    grads: Mapping[str, NDArray[Any]],
+    parts: Mapping[str, Mapping[Use, NDArray[Any]]] | None,
+) -> str:
     """Write the boxes as DOT text; where they will stand does not matter."""
     boxes = tuple(
         box
@@ -103,11 +113,12 @@ def _source(scene: Scene, values: Mapping[str, Any], grads: Mapping[str, NDArray
         else dataclasses.replace(box, value=values.get(box.id, box.value), grad=grads.get(box.id))
         for box in scene.plan.boxes
     )
-    options = dataclasses.replace(
-        scene.options, show=("shape", "dtype", "value", "grad"), legend=False, title=None
-    )
+    maps = ["map"] if parts is not None and "map" in scene.options.show else []
+    show = ("shape", "dtype", "value", "grad", *maps)
+    options = dataclasses.replace(scene.options, show=show, legend=False, title=None)
     plan = dataclasses.replace(scene.plan, boxes=boxes)
-    return picture(dataclasses.replace(scene, plan=plan, options=options)).source
+    shown = dataclasses.replace(scene, plan=plan, options=options, parts=parts or {})
+    return picture(shown).source
 
 
 def _movable(group: ET.Element, scene: Scene, box: Box, dx: float, dy: float) -> ET.Element:
@@ -125,16 +136,20 @@ def _mark(group: ET.Element, title: str) -> None:
     """Give the numbers of a box the class of what they are: value or gradient."""
     below, part = False, "value"
     for element in group:
-        colour = (element.get("fill") if element.tag == "text" else element.get("stroke")) or ""
+        fill, stroke = (element.get(key, "").upper() for key in ("fill", "stroke"))
+        text = element.text if element.tag == "text" else None
         if not below:
-            below = element.tag == "text" and element.text == title
+            below = text == title
             continue
-        if element.tag == "text" and element.text in ("value", "grad"):
-            part = element.text
-        if element.tag == "polyline" or element.tag == "text":
-            of_gradient = colour.upper() == GRADIENT or (part == "grad" and "b3261e" in colour)
-            number = element.tag == "text" and element.text not in LABELS
-            element.set("class", f"{'number ' * number}{'grad' if of_gradient else 'value'}")
+        if text in ("value", "grad"):
+            part = text
+        if text is None and element.tag != "polyline" and stroke != "NONE":
+            continue  # The line below the title.
+        of_gradient = GRADIENT in (fill, stroke) or (
+            part == "grad" and (fill == ALARM or element.tag == "polygon")
+        )
+        number = text is not None and text not in LABELS
+        element.set("class", f"{'number ' * number}{'grad' if of_gradient else 'value'}")
 
 
 def _module(module: Module) -> dict[str, Any]:

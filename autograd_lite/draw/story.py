@@ -332,7 +332,8 @@ class _Slots:
         """Return a mark for an array."""
         self.arrays.append(number(value, grad=grad))
         shown = "".join(piece.get("text", "") for piece in self.arrays[-1])
-        rank = SUM if shown.startswith("−") else PRODUCT if "×" in shown else ATOM
+        product = "×" in shown and not shown.startswith("[")  # Not the shape of a large array.
+        rank = SUM if shown.startswith("−") else PRODUCT if product else ATOM
         return Written(f"\ue000{len(self.arrays) - 1}\ue001", rank)
 
     def pieces(self, shown: str) -> Pieces:
