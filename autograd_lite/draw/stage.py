@@ -13,11 +13,19 @@ from autograd_lite.draw.cards import shape_and_type
 from autograd_lite.draw.dot import picture
 from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.formulas import printable
-from autograd_lite.draw.metrics import width_of
 from autograd_lite.draw.scene import Scene
 from autograd_lite.draw.scene import scene as make_scene
-from autograd_lite.draw.states import Layouts, Module, boxes_of, extent, modules, size_of, states
-from autograd_lite.draw.style import ALARM, GRADIENT, SMALL
+from autograd_lite.draw.states import (
+    Layouts,
+    Module,
+    boxes_of,
+    extent,
+    head_of,
+    modules,
+    size_of,
+    states,
+)
+from autograd_lite.draw.style import ALARM, GRADIENT
 from autograd_lite.draw.svg import FAMILY, svg
 from autograd_lite.draw.sweep import Use
 
@@ -154,12 +162,11 @@ def _mark(group: ET.Element, title: str) -> None:
 
 def _module(module: Module) -> dict[str, Any]:
     """Describe a module that can be folded."""
-    head = width_of(module.title, 12, bold=True) + width_of(module.remark, SMALL) + 36
     return {
         "id": module.id,
         "title": module.title,
         "remark": module.remark,
         "parent": module.parent,
         "boxes": sorted(module.boxes),
-        "head": round(head, 1),
+        "head": head_of(module),
     }

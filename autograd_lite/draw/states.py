@@ -7,23 +7,25 @@ and how the arrows run. Every state is laid out by the same engine, on boxes of 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from autograd_lite.draw.blocks import cell, row, table
 from autograd_lite.draw.fold import Fold, Plan
 from autograd_lite.draw.formulas import printable
 from autograd_lite.draw.metrics import width_of
 from autograd_lite.draw.render import render
-from autograd_lite.draw.style import FONT, SMALL, TEXT
+from autograd_lite.draw.style import SMALL, TEXT
 from autograd_lite.graph import Node
 
 LEAST = 2  # Boxes in a module that can be folded: one alone takes no less room folded.
 MOST_STATES, MOST_BOXES = 16, 2_400  # States of one page, and boxes in all of them together.
 INCH, STRAIGHT = 72, 8
+TITLE, HEAD = 12, 14  # Type and height of what is written on a frame.
 GRAPH = 'nodesep="0.3" ranksep="0.3" pad="0.1"'
 
 State = frozenset[str]
@@ -171,16 +173,30 @@ class Layouts:
                 left, top, _, _ = extent(group)
                 described["at"][name] = [left, top]
             elif kind == "edge":
-                start, _, end = name.partition("->")
-                path, head = group.find("path"), group.find("polygon")
-                if path is not None and head is not None:
-                    edge = [start, end, path.get("d"), head.get("points")]
-                    described["edges"].append(edge)
+                described["edges"].append(self._edge(group, name))
             elif kind == "cluster":
                 left, top, right, bottom = extent(group)
                 frame = [left, top, round(right - left, 2), round(bottom - top, 2)]
                 described["frames"][name.removeprefix("cluster_")] = frame
         return described
+
+    def _edge(self, group: ET.Element, name: str) -> list[str]:
+        """Return start, end, line and head of an arrow, which may have been laid out backwards."""
+        start, _, end = name.partition("->")
+        path, head = group.find("path"), group.find("polygon")
+        assert path is not None
+        assert head is not None
+        line = path.get("d", "")
+        if end in self.leaves:
+            start, end = end, start
+            first, *others = reversed(re.findall(r"-?[\d.]+,-?[\d.]+", line))
+            line = f"M{first}C{' '.join(others)}"
+        return [start, end, line, head.get("points", "")]
+
+    @property
+    def leaves(self) -> dict[str, Node]:
+        """The boxes that are not computed."""
+        return {x.id: x for x in self.plan.boxes if isinstance(x, Node) and not x.operands}
 
     def _home(self, folded: State) -> dict[str, str]:
         """Say which boxes are inside folded modules, and in which."""
@@ -208,13 +224,13 @@ class Layouts:
                     width, height = (round(side / INCH, 4) for side in self.sizes[key])
                     yield f'"{key}" [width="{width}" height="{height}"]'
                     continue
-                label = escape(f"{frames[key].title}  {frames[key].remark}")
-                yield f'subgraph "cluster_{key}" {{ label=<<B>{label}</B>> labeljust="l"'
+                room = table(row(cell("", WIDTH=round(head_of(frames[key])), HEIGHT=HEAD)))
+                yield f'subgraph "cluster_{key}" {{ label=<{room}> labeljust="l"'
                 yield from lines(key)
                 yield "}"
 
         head = [
-            f'digraph {{ {GRAPH} rankdir="{self.rankdir}" fontname="{FONT}" fontsize="{SMALL}"',
+            f'digraph {{ {GRAPH} rankdir="{self.rankdir}"',
             'node [shape="box" fixedsize="true" label=""] edge [arrowsize="0.8"]',
         ]
         return "\n".join([*head, *lines(None), *self._arrows(frames, frame_of, home), "}"])
@@ -225,20 +241,33 @@ class Layouts:
         frame_of: Mapping[str, str | None],
         home: Mapping[str, str],
     ) -> Iterator[str]:
-        """Write the arrows: what is computed runs straight, what is given joins from the side.
+        """Write the arrows: what is computed runs straight, and what is given stands beside it.
 
-        An arrow into a frame is longer by a rank, which has the parameters of what it leads to:
-        else they would stand beside its start, and the frame would push that away.
+        A parameter has the rank of its only use, as has any leaf that joins something computed;
+        other leaves have the one before. An arrow into a frame is longer where a leaf in the frame
+        would otherwise stand beside the start of that.
         """
-        leaves = {box.id for box in self.plan.boxes if isinstance(box, Node) and not box.operands}
+        leaves = self.leaves
         edges = {(home.get(a, a), home.get(b, b)): (a, b) for a, b in self.plan.edges()}
-        fed = {b for a, b in edges if a in leaves and frame_of[a] == frame_of[b] is not None}
+        uses = Counter(start for start, _ in edges)
+        made = {end for start, end in edges if start not in leaves}
+        beside = {
+            a for a, b in edges
+            if a in leaves and uses[a] == 1 and (leaves[a].kind == "parameter" or b in made)
+        }  # fmt: skip
+        fed = {
+            b for a, b in edges
+            if a in leaves and a not in beside and frame_of[a] == frame_of[b] is not None
+        }  # fmt: skip
         for (start, end), (first, _) in edges.items():
             frame = frame_of[end]
             enters = end in fed and frame is not None and first not in frames[frame].boxes
-            weight = 1 if start in leaves else STRAIGHT
-            if start != end:
-                yield f'"{start}" -> "{end}" [weight="{weight}" minlen="{1 + enters}"]'
+            near = start in beside and frame_of[start] == frame
+            if near and frame is None:  # Turned around, it hangs below, as in a frame.
+                yield f'"{end}" -> "{start}" [dir="back" minlen="0"]'
+            elif start != end:
+                weight, length = 1 if start in leaves else STRAIGHT, 0 if near else 1 + enters
+                yield f'"{start}" -> "{end}" [weight="{weight}" minlen="{length}"]'
 
     def _within(self, module: Module, folded: State) -> bool:
         """Say whether a module is inside a folded one."""
@@ -274,3 +303,9 @@ def size_of(module: Module) -> tuple[float, float]:
     """Return width and height of a folded module."""
     widest = max(width_of(module.title, TEXT, bold=True), width_of(module.remark, SMALL))
     return round(widest + 46, 1), 46.0 if module.remark else 32.0
+
+
+def head_of(module: Module) -> float:
+    """Return the width of what is written on the frame of a module."""
+    text = width_of(module.title, TITLE, bold=True) + width_of(module.remark, SMALL)
+    return round(text + 36, 1)
