@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -18,7 +17,7 @@ from autograd_lite.draw.blocks import cell, row, table
 from autograd_lite.draw.fold import Fold, Plan
 from autograd_lite.draw.formulas import printable
 from autograd_lite.draw.metrics import width_of
-from autograd_lite.draw.render import render
+from autograd_lite.draw.render import render_all
 from autograd_lite.draw.style import SMALL, TEXT
 from autograd_lite.graph import Node
 
@@ -155,12 +154,13 @@ class Layouts:
 
     def __call__(self, chosen: Sequence[State]) -> list[dict[str, Any]]:
         """Describe states: ``view``, ``at`` of every box, ``home``, ``edges`` and ``frames``."""
-        with ThreadPoolExecutor() as pool:
-            return list(pool.map(self._state, chosen))
+        homes = [self._home(folded) for folded in chosen]
+        sources = [self._dot(*pair) for pair in zip(chosen, homes, strict=True)]
+        drawn = render_all(sources, "svg")
+        return [self._state(*each) for each in zip(chosen, homes, drawn, strict=True)]
 
-    def _state(self, folded: State) -> dict[str, Any]:
-        home = self._home(folded)
-        root = ET.fromstring(render(self._dot(folded, home), "svg"))
+    def _state(self, folded: State, home: Mapping[str, str], drawn: bytes) -> dict[str, Any]:
+        root = ET.fromstring(drawn)
         for element in root.iter():
             element.tag = element.tag.rpartition("}")[2]
         described: dict[str, Any] = {
