@@ -63,23 +63,23 @@ class Recorder:
         self.every, self.max_frames = every, max_frames
         self._graph: Graph | None = None
         self._kept: list[Frame] = []
-        self._skipped: tuple[int, Tensor] | None = None
+        self._skipped: tuple[float, Tensor] | None = None
         self._calls = 0
 
-    def record(self, loss: Tensor, step: int | None = None) -> None:
+    def record(self, loss: Tensor, step: float | None = None) -> None:
         """Look at the loss of a step, and keep what it was computed from if it is this one's turn.
 
         Parameters
         ----------
         loss : Tensor
             With one entry.
-        step : int, optional
+        step : int or float, optional
             What the step is called: the epoch, say. Otherwise calls are counted from 0.
 
         Raises
         ------
         TypeError, ValueError
-            If the loss is no Tensor, or has more than one entry.
+            If the loss is no Tensor, or has more than one entry; if the step is no number.
         ValueError
             If it was computed in another way than before: the playback shows one graph.
         """
@@ -90,6 +90,8 @@ class Recorder:
                 f"Recorder.record needs a loss with one entry, got shape {loss.shape}: its curve "
                 f"is drawn. Take .mean() or .sum() of it."
             )
+        if not isinstance(step, int | float | np.integer | np.floating | None):
+            raise TypeError(f"Recorder.record: a step is a number; got {type(step).__name__}.")
         label, due = self._calls if step is None else step, self._calls % self.every == 0
         self._calls += 1
         if not due:
@@ -106,7 +108,7 @@ class Recorder:
                 self._skipped = (label, loss)
 
     @property
-    def steps(self) -> tuple[int, ...]:
+    def steps(self) -> tuple[float, ...]:
         """What the kept steps are called."""
         return tuple(frame.label for frame in self._frames())
 
@@ -166,7 +168,7 @@ class Recorder:
         """Return what was kept, and what was recorded last."""
         return self._kept + ([self._frame(*self._skipped)] if self._skipped else [])
 
-    def _frame(self, label: int, loss: Tensor) -> Frame:
+    def _frame(self, label: float, loss: Tensor) -> Frame:
         """Keep the arrays of a step: they are never changed, so there is no need to copy them."""
         graph = Graph(loss, {})
         assert self._graph is not None
@@ -185,7 +187,7 @@ class Recorder:
         )
 
 
-def _require_alike(before: Graph, after: Graph, label: int) -> None:
+def _require_alike(before: Graph, after: Graph, label: float) -> None:
     """Refuse a computation that is not the one that was recorded first."""
     start = f"Recorder.record: what is computed at step {label} is not what was recorded first"
     fix = (

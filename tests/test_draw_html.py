@@ -179,6 +179,8 @@ def test_an_article_network_plays_to_the_end_and_shows_its_numbers(browser, tmp_
         assert browser.js("document.getElementById('scrub').value") == str(k)
         assert browser.js("document.getElementById('caption').textContent").endswith(".")
         browser.press("ArrowRight")
+    browser.screenshot(tmp_path / f"{name}.png")
+    assert (tmp_path / f"{name}.png").stat().st_size > 20_000  # It is not blank.
     assert browser.js("document.querySelectorAll('g.node.pending').length") == 0
     assert set(grads(browser)) == {node.id for node in graph if node.requires_grad}
     for node in graph:

@@ -88,10 +88,12 @@ def test_every_so_many_and_names_for_steps():
     assert recorder.steps == (0, 10, 20, 24)
     recorder = al.Recorder()
     w = al.Tensor(2.0, requires_grad=True)
-    for epoch in (1, 5, 20):
+    for epoch in (1, 5.5, np.int64(20)):
         recorder.record(w * w, step=epoch)
-    assert recorder.steps == (1, 5, 20)
-    assert data_of(recorder.html())["frames"]["labels"] == [1, 5, 20]
+    assert recorder.steps == (1, 5.5, 20)
+    assert data_of(recorder.html())["frames"]["labels"] == [1, 5.5, 20]
+    with pytest.raises(TypeError, match="a step is a number; got str"):
+        recorder.record(w * w, step="last")
 
 
 def test_what_has_not_changed_is_written_once():

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 from numpy.typing import NDArray
 
 from autograd_lite.draw.cards import shape_and_type
-from autograd_lite.draw.dot import picture
+from autograd_lite.draw.dot import loose
 from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.formulas import printable
 from autograd_lite.draw.scene import Scene
@@ -126,7 +126,7 @@ def _source(
     options = dataclasses.replace(scene.options, show=show, legend=False, title=None)
     plan = dataclasses.replace(scene.plan, boxes=boxes)
     shown = dataclasses.replace(scene, plan=plan, options=options, parts=parts or {})
-    return picture(shown).source
+    return loose(shown)
 
 
 def _movable(group: ET.Element, scene: Scene, box: Box, dx: float, dy: float) -> ET.Element:

@@ -10,10 +10,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from autograd_lite.draw.blocks import cell, row, table
+from autograd_lite.draw.dot import MOST_ARROWS
 from autograd_lite.draw.fold import Fold, Plan
 from autograd_lite.draw.formulas import printable
 from autograd_lite.draw.metrics import width_of
@@ -131,7 +133,7 @@ def _all_states(
     yield from ways
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Layouts:
     """Lays out the states of one picture.
 
@@ -178,6 +180,10 @@ class Layouts:
                 left, top, right, bottom = extent(group)
                 frame = [left, top, round(right - left, 2), round(bottom - top, 2)]
                 described["frames"][name.removeprefix("cluster_")] = frame
+        laid_out = {(start, end) for start, end, *_ in described["edges"]}
+        for start, end in self._edges(home):
+            if (start, end) not in laid_out:
+                described["edges"].append(self._far(start, end, described["at"]))
         return described
 
     def _edge(self, group: ET.Element, name: str) -> list[str]:
@@ -193,7 +199,34 @@ class Layouts:
             line = f"M{first}C{' '.join(others)}"
         return [start, end, line, head.get("points", "")]
 
-    @property
+    def _edges(self, home: Mapping[str, str]) -> dict[tuple[str, str], str]:
+        """Return the arrows that are seen, each with where it starts when nothing is folded."""
+        return {
+            (home.get(a, a), home.get(b, b)): a
+            for a, b in self.plan.edges() if home.get(a, a) != home.get(b, b)
+        }  # fmt: skip
+
+    def _far(self, start: str, end: str, at: Mapping[str, Sequence[float]]) -> list[str]:
+        """Draw an arrow that takes no part in the layout: a curve from side to side."""
+        (x, y), (w, h) = at[start], self.sizes[start]
+        (to_x, to_y), (to_w, to_h) = at[end], self.sizes[end]
+        if self.rankdir == "LR":
+            x, y, to_x, to_y = x + w, y + h / 2, to_x - 8, to_y + to_h / 2
+            bend, tip = (40, 0), [(0, -3), (8, 0), (0, 3)]
+        else:
+            x, y, to_x, to_y = x + w / 2, y + h, to_x + to_w / 2, to_y - 8
+            bend, tip = (0, 40), [(-3, 0), (0, 8), (3, 0)]
+        points = [
+            (x, y),
+            (x + bend[0], y + bend[1]),
+            (to_x - bend[0], to_y - bend[1]),
+            (to_x, to_y),
+        ]
+        first, *others = (f"{a:.1f},{b:.1f}" for a, b in points)
+        head = " ".join(f"{to_x + a:.1f},{to_y + b:.1f}" for a, b in tip)
+        return [start, end, f"M{first}C{' '.join(others)}", head]
+
+    @cached_property
     def leaves(self) -> dict[str, Node]:
         """The boxes that are not computed."""
         return {x.id: x for x in self.plan.boxes if isinstance(x, Node) and not x.operands}
@@ -247,9 +280,9 @@ class Layouts:
         other leaves have the one before. An arrow into a frame is longer where a leaf in the frame
         would otherwise stand beside the start of that.
         """
-        leaves = self.leaves
-        edges = {(home.get(a, a), home.get(b, b)): (a, b) for a, b in self.plan.edges()}
+        leaves, edges = self.leaves, self._edges(home)
         uses = Counter(start for start, _ in edges)
+        begun: Counter[str] = Counter()
         made = {end for start, end in edges if start not in leaves}
         beside = {
             a for a, b in edges
@@ -259,13 +292,16 @@ class Layouts:
             b for a, b in edges
             if a in leaves and a not in beside and frame_of[a] == frame_of[b] is not None
         }  # fmt: skip
-        for (start, end), (first, _) in edges.items():
+        for (start, end), first in edges.items():
+            begun[start] += 1
+            if uses[start] > MOST_ARROWS and begun[start] > 1:
+                continue  # So many would take very long, and end in a tangle.
             frame = frame_of[end]
             enters = end in fed and frame is not None and first not in frames[frame].boxes
             near = start in beside and frame_of[start] == frame
             if near and frame is None:  # Turned around, it hangs below, as in a frame.
                 yield f'"{end}" -> "{start}" [dir="back" minlen="0"]'
-            elif start != end:
+            else:
                 weight, length = 1 if start in leaves else STRAIGHT, 0 if near else 1 + enters
                 yield f'"{start}" -> "{end}" [weight="{weight}" minlen="{length}"]'
 

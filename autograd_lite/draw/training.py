@@ -35,7 +35,7 @@ class Frame:
 
     Attributes
     ----------
-    label : int
+    label : int or float
         What the step is called.
     loss : float
         The result.
@@ -43,7 +43,7 @@ class Frame:
         By the identifier of the node.
     """
 
-    label: int
+    label: float
     loss: float
     values: Mapping[str, NDArray[Any]]
     grads: Mapping[str, NDArray[Any]]
@@ -77,7 +77,7 @@ def page(scene: Scene, frames: Sequence[Frame]) -> str:
         **relations(scene),
         "boxes": {box.id: facts(scene, box) for box in story.order},
         "frames": {
-            "labels": [frame.label for frame in frames],
+            "labels": [entry(frame.label) for frame in frames],
             "losses": [entry(frame.loss) for frame in frames],
             "values": {key: _changes(line) for key, line in values.items() if key in written},
             "grads": {key: _changes(line) for key, line in grads.items() if key in written},

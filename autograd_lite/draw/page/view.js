@@ -53,6 +53,7 @@ function zoom(factor, clientX, clientY) {
 
 /** Show the whole, but no larger than is good to read. */
 function fit() {
+  measure();
   look([...whole]);
   showAt(Math.min(scale(), 1.6));
 }
@@ -66,7 +67,6 @@ function showAt(wanted) {
 
 /** Start with everything in view; where that is too small to be read, with what can be. */
 function start() {
-  measure();
   fit();
   if (scale() < 0.5) showAt(0.75);
 }
