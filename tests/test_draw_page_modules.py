@@ -241,6 +241,8 @@ def test_of_many_modules_each_can_be_unfolded_alone_or_with_others(browser, tmp_
     browser.js(f"{head}.focus()")
     browser.press("Enter")
     assert len(browser.js(SHOWN)) < 24 * 4 + 2
+    told = browser.js("document.getElementById('paths').textContent")
+    assert told == "Of so many modules, others fold and unfold along."
     assert browser.complaints == []
 
 

@@ -75,28 +75,33 @@ function arrange(next) {
   $("folds").textContent = state.folded.length ? "Unfold" : "Fold";
 }
 
-/** The state nearest to the one that is wanted, among those that have a module as it shall be. */
-function nearest(wanted, id, folded) {
+/** Go to the state nearest to the one that is wanted, among those that will do. */
+function approach(wanted, others) {
   const apart = (other) =>
     other.folded.filter((x) => !wanted.has(x)).length +
     [...wanted].filter((x) => !other.folded.includes(x)).length;
-  return data.states
-    .filter((other) => (folded ? other.folded.includes(id) : other.at[id] === undefined))
-    .filter((other) => folded || (other.frames[id] !== undefined))
-    .reduce((best, other) => (!best || apart(other) < apart(best) ? other : best), null);
+  const best = others.reduce((a, b) => (apart(b) < apart(a) ? b : a));
+  change(best);
+  if (apart(best)) $("paths").textContent = "Of so many modules, others fold and unfold along.";
 }
 
-function fold(id, folded) {
-  const wanted = new Set(state.folded);
-  if (folded) {
-    for (const other of wanted) if (within(other, id)) wanted.delete(other);
-    wanted.add(id);
-  } else {
-    wanted.delete(id);
-  }
-  change(nearest(wanted, id, folded));
-  const seen = folded ? boxes.get(id) : frames.get(id).querySelector(".head");
-  seen.focus({ preventScroll: true });
+function fold(id) {
+  const has = (module) => data.states.filter((other) => other.folded.includes(module));
+  let module = id;
+  while (!has(module).length) module = modules.get(module).parent; // The outermost fold together.
+  const wanted = new Set(state.folded.filter((other) => !within(other, module)).concat(module));
+  approach(wanted, has(module));
+  boxes.get(module).focus({ preventScroll: true });
+}
+
+function open(id) {
+  const wanted = new Set(state.folded.filter((other) => other !== id));
+  approach(wanted, data.states.filter((other) => other.frames[id]));
+}
+
+function unfold(id) {
+  open(id);
+  frames.get(id).querySelector(".head").focus({ preventScroll: true });
 }
 
 function within(id, outer) {
@@ -105,7 +110,6 @@ function within(id, outer) {
 }
 
 function change(next) {
-  if (!next) return;
   arrange(next);
   start();
   refresh();
@@ -113,12 +117,7 @@ function change(next) {
 
 /** Unfold what a box is in, so that it can be seen. */
 function unfoldTo(id) {
-  while (state.home[id]) {
-    const module = state.home[id];
-    const wanted = new Set(state.folded);
-    wanted.delete(module);
-    change(nearest(wanted, module, false));
-  }
+  while (state.home[id]) open(state.home[id]);
 }
 
 svg.addEventListener("click", (event) => {
@@ -131,7 +130,7 @@ svg.addEventListener("keydown", (event) => {
 });
 
 function toggleFold(module) {
-  fold(module.dataset.module, module.getAttribute("aria-expanded") === "true");
+  (module.getAttribute("aria-expanded") === "true" ? fold : unfold)(module.dataset.module);
 }
 
 $("folds").hidden = !modules.size;
