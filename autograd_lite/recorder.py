@@ -123,13 +123,13 @@ class Recorder:
         Parameters
         ----------
         **options
-            As for `draw`: ``names``, ``rankdir``, ``title``, ``max_nodes`` and others that say what
-            is drawn.
+            As for `draw`: ``names``, ``title``, ``collapse``, ``theme`` and others that say what is
+            drawn.
 
         Raises
         ------
         ValueError
-            If nothing was recorded.
+            If nothing was recorded, or `sweep` is among the options.
         """
         frames = self._frames()
         if self._graph is None:
@@ -137,7 +137,10 @@ class Recorder:
                 "Recorder: nothing was recorded. Call recorder.record(loss) at every step of the "
                 "training."
             )
-        return page(draw(self._graph, **options).scene, frames)
+        drawing = draw(self._graph, **options)
+        if drawing.scene.graph is not self._graph:
+            raise ValueError("Recorder: the page has the gradients in it; leave sweep= out.")
+        return page(drawing.scene, frames, drawing.theme)
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
         """Write a page that plays the training back: one file, which needs nothing else.

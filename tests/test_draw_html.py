@@ -313,6 +313,9 @@ def test_dark_and_light_follow_the_system_and_the_switch(browser, tmp_path):
     browser.open(path, dark=True)
     assert [browser.js(paper), browser.js(fill)] == dark
     assert browser.js("document.getElementById('theme').ariaPressed") == "true"
+    w = al.Tensor(1.0, requires_grad=True)
+    browser.open(al.draw(w * 2, theme="light").save(tmp_path / "light.html"), dark=True)
+    assert browser.js(paper) == light[0]
 
 
 def test_it_fits_a_phone_and_follows_what_happens(browser, tmp_path):

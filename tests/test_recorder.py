@@ -145,6 +145,8 @@ def test_a_loss_is_one_number_and_a_tensor():
     recorder, _ = trained(2)
     with pytest.raises(ValueError, match=r"ends in \.html; got 'training\.svg'"):
         recorder.save("training.svg")
+    with pytest.raises(ValueError, match=r"leave sweep= out"):
+        recorder.html(sweep="both")
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from autograd_lite.draw.stage import opened, stage
 from autograd_lite.draw.story import Story, listed
 from autograd_lite.draw.style import LEGEND
 from autograd_lite.draw.sweep import Use, sweep
-from autograd_lite.draw.theme import rules
+from autograd_lite.draw.theme import Theme, rules
 from autograd_lite.graph import Node, write
 
 PAGE = Path(__file__).with_name("page")
@@ -38,7 +38,7 @@ LARGEST = 10_000
 """Entries of an array that are written into the page; of a larger one, what describes it."""
 
 
-def page(scene: Scene) -> str:
+def page(scene: Scene, theme: Theme = "auto") -> str:
     """Write a scene as a page that steps through it."""
     scene, folds = opened(scene)
     found = sweep(scene.graph)
@@ -54,11 +54,11 @@ def page(scene: Scene) -> str:
         "steps": story.steps,
         "boxes": {box.id: _box(story, box) for box in story.order},
     }
-    return document(scene, picture, data)
+    return document(scene, picture, data, theme)
 
 
-def document(scene: Scene, picture: str, data: dict[str, Any]) -> str:
-    """Put a page together."""
+def document(scene: Scene, picture: str, data: dict[str, Any], theme: Theme = "auto") -> str:
+    """Put a page together; "auto" has the colours that the reader prefers."""
     script = "\n".join((PAGE / name).read_text("utf-8") for name in SCRIPTS)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     roles = set(scene.roles.values())
@@ -70,6 +70,7 @@ def document(scene: Scene, picture: str, data: dict[str, Any]) -> str:
             f'<li class="{role}">{label}</li>' for role, label in LEGEND.items() if role in roles
         ),
         "picture": picture,
+        "theme": "" if theme == "auto" else f' data-theme="{theme}"',
         # A less-than sign could end the element, or open a comment in it.
         "data": json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"),
         "script": script,

@@ -14,8 +14,8 @@ from functools import cached_property
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from autograd_lite.draw.arrows import MOST_ARROWS
 from autograd_lite.draw.blocks import cell, row, table
-from autograd_lite.draw.dot import MOST_ARROWS
 from autograd_lite.draw.fold import Fold, Plan
 from autograd_lite.draw.formulas import printable
 from autograd_lite.draw.metrics import width_of

@@ -18,6 +18,7 @@ from autograd_lite.draw.scene import Scene
 from autograd_lite.draw.stage import opened, stage
 from autograd_lite.draw.story import Story
 from autograd_lite.draw.sweep import Sweep
+from autograd_lite.draw.theme import Theme
 
 MOST_NUMBERS = 400_000
 """Entries that are written into a page, over all steps: about seven megabytes. The arrays that do
@@ -49,7 +50,7 @@ class Frame:
     grads: Mapping[str, NDArray[Any]]
 
 
-def page(scene: Scene, frames: Sequence[Frame]) -> str:
+def page(scene: Scene, frames: Sequence[Frame], theme: Theme = "auto") -> str:
     """Write recorded steps of a scene as a page.
 
     Parameters
@@ -58,6 +59,8 @@ def page(scene: Scene, frames: Sequence[Frame]) -> str:
         The computation.
     frames : sequence of Frame
         The steps, at least one.
+    theme : {"auto", "light", "dark"}
+        The colours.
     """
     scene, folds = opened(scene)
     story = Story(scene, Sweep())
@@ -90,7 +93,7 @@ def page(scene: Scene, frames: Sequence[Frame]) -> str:
             "partial": story.partial(node),
             "trained": node.kind == "parameter",
         }
-    return document(scene, picture, data)
+    return document(scene, picture, data, theme)
 
 
 def _widest(line: Sequence[NDArray[Any]]) -> NDArray[Any]:
