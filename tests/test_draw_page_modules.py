@@ -313,3 +313,19 @@ def test_gradients_travel_along_the_arrows_and_add_up_in_sight(browser, tmp_path
     assert browser.js("document.querySelector('.badge').textContent") == "2 of 2 parts"
     assert browser.js("document.getElementById('lines').textContent").endswith("4 + 3 = 7")
     assert browser.complaints == []
+
+
+def test_a_large_array_is_painted_in_the_details(browser, tmp_path):
+    rng = np.random.default_rng(0)
+    w = al.Tensor(rng.normal(size=(12, 9)), requires_grad=True, name="w")
+    large = al.Tensor(rng.normal(size=(100, 90)), name="large")
+    browser.open(al.draw((large @ w.T.reshape(-1)[:90]).sum()).save(tmp_path / "heat.html"))
+    browser.js("document.querySelector('g.parameter').focus()")
+    browser.press("Enter")
+    count = "document.querySelectorAll('.array.value + .heat .{}').length"
+    assert browser.js(count.format("above")) == (w.numpy() >= 0).sum()
+    assert browser.js(count.format("below")) == (w.numpy() < 0).sum()
+    browser.js("document.querySelector('g.input').focus()")
+    browser.press("Enter")
+    assert browser.js("document.querySelectorAll('.array.value + .heat rect').length") == 48 * 48
+    assert browser.complaints == []

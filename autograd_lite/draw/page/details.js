@@ -34,6 +34,35 @@ function tables(part, shape, index, into) {
   into.append(make("table", "", body));
 }
 
+const LEAST_HEAT = 37; // Entries from which on an array is also painted: fewer are read as they are.
+const MOST_HEAT = 48; // Squares along a side.
+
+/** Paint a matrix: orange above 0, blue below, the stronger the larger; of many entries, their means. */
+function heat({ entries, shape }) {
+  if (!entries || shape.length > 2 || shape.reduce((a, b) => a * b, 1) < LEAST_HEAT) return [];
+  const rows = shape.length === 2 ? entries : [entries];
+  const [height, width] = [rows.length, rows[0].length].map((n) => Math.min(n, MOST_HEAT));
+  const at = (i, n, all) => Math.floor((i * all) / n);
+  const mean = (i, j) => {
+    let [sum, count] = [0, 0];
+    for (let k = at(i, height, rows.length); k < at(i + 1, height, rows.length); k++)
+      for (let l = at(j, width, rows[0].length); l < at(j + 1, width, rows[0].length); l++)
+        if (Number.isFinite(rows[k][l])) [sum, count] = [sum + rows[k][l], count + 1];
+    return count ? sum / count : NaN;
+  };
+  const means = Array.from({ length: height }, (_, i) => Array.from({ length: width }, (_, j) => mean(i, j)));
+  const top = Math.max(...means.flat().map(Math.abs).filter(Number.isFinite), 1e-300);
+  const painted = draw("svg", { class: "heat", viewBox: `0 0 ${width} ${height}`, role: "img" });
+  painted.setAttribute("aria-label", "The same, painted: orange above 0, blue below");
+  painted.style.maxWidth = `${width * 14}px`;
+  means.forEach((line, i) => line.forEach((x, j) => {
+    const kind = Number.isNaN(x) ? "missing" : x < 0 ? "below" : "above";
+    const strength = (Math.abs(x) / top || 0).toFixed(3);
+    painted.append(draw("rect", { class: kind, x: j, y: i, width: 1, height: 1, "fill-opacity": strength }));
+  }));
+  return [painted];
+}
+
 let chosen = null;
 
 function choose(id) {
@@ -78,9 +107,9 @@ function facts(box) {
     return shown;
   }
   const [value, grad] = data.frames ? [valueNow(chosen), gradNow(chosen)] : [box.value, box.grad];
-  shown.push(make("h3", "", "value"), array(value, "value"));
+  shown.push(make("h3", "", "value"), array(value, "value"), ...heat(value));
   shown.push(make("h3", "", `gradient ${box.partial}`));
-  if (grad) shown.push(array(grad, "grad"));
+  if (grad) shown.push(array(grad, "grad"), ...heat(grad));
   else shown.push(make("p", "", box.needs ? "no gradient arrives here" : "needs no gradient"));
   if (box.kept) {
     shown.push(make("h3", "", "in .grad: more than one sweep, or a hook, has changed it"));
