@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from autograd_lite.draw import draw
 from autograd_lite.draw.formulas import is_inline
+from autograd_lite.draw.frame import Frame
 from autograd_lite.draw.sweep import sweep
-from autograd_lite.draw.training import Frame, page
 from autograd_lite.graph import Graph, Node, arrays_in, names_in, write
 from autograd_lite.tensor import Tensor
 
@@ -131,6 +131,8 @@ class Recorder:
         ValueError
             If nothing was recorded, or `sweep` is among the options.
         """
+        from autograd_lite.draw.training import page
+
         frames = self._frames()
         if self._graph is None:
             raise ValueError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from autograd_lite.draw import digits
 from autograd_lite.draw.data import entries, entry
 from autograd_lite.draw.fold import Fold
+from autograd_lite.draw.frame import Frame
 from autograd_lite.draw.html import document, facts, relations
 from autograd_lite.draw.scene import Scene
 from autograd_lite.draw.stage import opened, stage
@@ -28,26 +28,6 @@ WIDEST = -0.8888
 """What takes the room in a box that any number may need: the page shows seven characters."""
 
 Line = list[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One recorded step.
-
-    Attributes
-    ----------
-    label : int or float
-        What the step is called.
-    loss : float
-        The result.
-    values, grads : mapping of str to ndarray
-        By the identifier of the node.
-    """
-
-    label: float
-    loss: float
-    values: Mapping[str, NDArray[Any]]
-    grads: Mapping[str, NDArray[Any]]
 
 
 def page(scene: Scene, frames: Sequence[Frame], theme: Theme = "auto") -> str:
