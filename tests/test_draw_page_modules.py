@@ -246,6 +246,24 @@ def test_of_many_modules_each_can_be_unfolded_alone_or_with_others(browser, tmp_
     assert browser.complaints == []
 
 
+def test_where_there_is_no_room_a_module_stays_folded_and_shows_its_output_in_time(
+    browser, tmp_path
+):
+    rng = np.random.default_rng(0)
+    loss = nn.Sequential(Net(rng), nn.Linear(1, 1, rng=rng))(al.Tensor([[1.0, 2.0]])).sum()
+    drawing = al.draw(loss, max_nodes=6)
+    browser.open(drawing.save(tmp_path / "small.html"))
+    fold = next(box for box in drawing.scene.plan.folds if box.calls)
+    box = f"document.querySelector('g[data-id={fold.id}]')"
+    number = f"getComputedStyle({box}.querySelector('.number.{{}}')).visibility"
+    assert browser.js(number.format("value")) == browser.js(number.format("grad")) == "hidden"
+    browser.press("End")
+    assert browser.js(number.format("value")) == browser.js(number.format("grad")) == "visible"
+    shown = browser.js(f"{box}.querySelector('.number.value').textContent")
+    assert float(shown.replace("−", "-")) == pytest.approx(fold.result.value.item(), rel=1e-3)
+    assert browser.complaints == []
+
+
 def test_classes_with_hostile_names(browser, tmp_path):
     kind = type("</script><img src=x onerror=alert(1)>\u2028\"'", (Net,), {})
     net = kind(np.random.default_rng(0))

@@ -28,6 +28,7 @@ from autograd_lite.draw.states import (
 from autograd_lite.draw.style import ALARM, GRADIENT
 from autograd_lite.draw.svg import FAMILY, svg
 from autograd_lite.draw.sweep import Use
+from autograd_lite.graph import Node
 
 LABELS = frozenset(
     ("value", "grad", "needs no gradient", "min", "mean", "max", "nan", "±∞", "true")
@@ -115,10 +116,15 @@ def _source(
     parts: Mapping[str, Mapping[Use, NDArray[Any]]] | None,
 ) -> str:
     """Write the boxes as DOT text; where they will stand does not matter."""
+
+    def numbered(node: Node) -> Node:
+        value = values.get(node.id, node.value)
+        return dataclasses.replace(node, value=value, grad=grads.get(node.id))
+
     boxes = tuple(
-        box
+        dataclasses.replace(box, nodes=list(map(numbered, box.nodes)))
         if isinstance(box, Fold)
-        else dataclasses.replace(box, value=values.get(box.id, box.value), grad=grads.get(box.id))
+        else numbered(box)
         for box in scene.plan.boxes
     )
     maps = ["map"] if parts is not None and "map" in scene.options.show else []
@@ -131,8 +137,10 @@ def _source(
 
 def _movable(group: ET.Element, scene: Scene, box: Box, dx: float, dy: float) -> ET.Element:
     """Wrap a box so that it stands at the origin, with its role and its name."""
-    if not isinstance(box, Fold):
+    if isinstance(box, Node):
         _mark(group, shape_and_type(box))
+    elif box.calls:
+        _mark(group, f"output {shape_and_type(box.result)}")
     outer = ET.Element("g", group.attrib | {"tabindex": "0", "role": "button"})
     outer.set("aria-label", printable(scene.title(box)))
     inner = ET.SubElement(outer, "g", transform=f"translate({dx:g} {dy:g})")
