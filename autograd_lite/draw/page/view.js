@@ -68,7 +68,8 @@ function showAt(wanted) {
 /** Start with everything in view; where that is too small to be read, with what can be. */
 function start() {
   fit();
-  if (scale() < 0.5) showAt(0.75);
+  const [least, good] = narrow.matches ? [0.8, 0.9] : [0.5, 0.75];
+  if (scale() < least) showAt(good);
 }
 
 function move(dx, dy) {
