@@ -325,7 +325,7 @@ def test_it_fits_a_phone_and_follows_what_happens(browser, tmp_path):
         assert browser.js("document.documentElement.scrollWidth") <= 390
         seen = browser.js(
             """(g => !g || (r => r.right > 0 && r.left < 390)(g.getBoundingClientRect()))(
-            document.querySelector('g.now'))"""
+            document.querySelector('g.target') ?? document.querySelector('g.now'))"""
         )
         assert seen
         browser.press("ArrowRight")

@@ -348,7 +348,9 @@ class _Slots:
 def cargo(part: Any) -> str:
     """Write a gradient on its way: the number, or the shape of several."""
     array = np.asarray(part)
-    return digits.number(array) if array.size == 1 else "×".join(map(str, array.shape))
+    if array.size == 1:
+        return digits.number(array)
+    return "×".join(map(str, array.shape)) if array.ndim > 1 else f"length {array.size}"
 
 
 def text(words: str) -> Pieces:

@@ -47,7 +47,7 @@ function showStep(k) {
   $("lines").replaceChildren(...step.lines.map((line) => make("div", "line", ...line.map(piece))));
   $("now").scrollTop = 0;
   $("controls").classList.toggle("back", back);
-  if (now) reveal(now);
+  if (now) reveal(now, ...targets);
   $("movers").replaceChildren();
   if (step.parts) count(step.parts);
   send([...sent].map((key) => arrows.get(key)).filter(Boolean), back, step.cargo);

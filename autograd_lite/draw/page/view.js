@@ -77,16 +77,18 @@ function move(dx, dy) {
   look([view[0] - dx * unit, view[1] - dy * unit, view[2], view[3]]);
 }
 
-/** Bring a box into view, if it is not: where it will stand, should it be on its way. */
-function reveal(id) {
-  const [left, top] = state.at[id];
-  const [width, height] = data.sizes[id];
+/** Bring boxes into view, or the last of them, where there is no room for all. */
+function reveal(...ids) {
   const [w, h] = [room[0] / scale(), room[1] / scale()];
   const [x, y] = [view[0] + (view[2] - w) / 2, view[1] + (view[3] - h) / 2];
-  const seen = [left >= x && left + width <= x + w, top >= y && top + height <= y + h];
+  const sides = ids.map((id) => [state.at[id], data.sizes[id]]);
+  const [left, top] = [0, 1].map((i) => Math.min(...sides.map(([at]) => at[i])));
+  const [right, bottom] = [0, 1].map((i) => Math.max(...sides.map(([at, size]) => at[i] + size[i])));
+  if (ids.length > 1 && (right - left > w || bottom - top > h)) return reveal(ids.at(-1));
+  const seen = [left >= x && right <= x + w, top >= y && bottom <= y + h];
   look([
-    seen[0] ? view[0] : left + width / 2 - view[2] / 2,
-    seen[1] ? view[1] : top + height / 2 - view[3] / 2,
+    seen[0] ? view[0] : (left + right - view[2]) / 2,
+    seen[1] ? view[1] : (top + bottom - view[3]) / 2,
     view[2],
     view[3],
   ]);
