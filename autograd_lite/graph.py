@@ -5,103 +5,18 @@ Pictures, tables, formulas and printed code all read a `Graph`, and nothing else
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from types import FrameType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite.notation import Written
-from autograd_lite.primitive import Primitive
-from autograd_lite.source import Source
-from autograd_lite.tensor import ModuleCall, Tensor
+from autograd_lite.calls import Call, Held, calls, operands
+from autograd_lite.node import Kind, Node, write
+from autograd_lite.tensor import Tensor
+from autograd_lite.variables import arrays_in, names_in
 
-Kind = Literal["input", "parameter", "constant", "operation"]
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of a module, in which values of a computation were made.
-
-    Attributes
-    ----------
-    path : str
-        Where the module stands in the outermost one: ``hidden``; empty for that itself.
-    kind : str
-        The name of its class.
-    number : int
-        0 for the first call in the computation, 1 for the next one.
-    parameters : int or None
-        How many numbers the module learns; None if it is gone.
-    """
-
-    path: str
-    kind: str
-    number: int
-    parameters: int | None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Node:
-    """One value of a computation.
-
-    Attributes
-    ----------
-    id : str
-        ``n0``, ``n1``, … in the order of computation; the same for the same program.
-    kind : {"input", "parameter", "constant", "operation"}
-        A Tensor that was given; one that requires a gradient; a bare array or number; a result.
-    name : str or None
-        What the user calls it.
-    primitive : Primitive or None
-        The operation that made it.
-    operands : tuple of str
-        Identifiers of what it was computed from, in the operation's order.
-    parameters : mapping of str to object
-        The static parameters of the operation.
-    value : ndarray or NumPy scalar or Python number
-        As it was when the computation was recorded.
-    grad : ndarray or None
-        Its gradient, where one is known; None is "not computed", which is not 0.
-    requires_grad : bool
-        Whether a gradient flows to it.
-    tensor : Tensor or None
-        The tensor that it shows.
-    source : Source or None
-        The line of the user's code that made it, if that was recorded (`record_source`).
-    calls : tuple of Call
-        The calls of modules that it was made in, the outermost first.
-    """
-
-    id: str
-    kind: Kind
-    name: str | None
-    primitive: Primitive | None
-    operands: tuple[str, ...]
-    parameters: Mapping[str, Any]
-    value: Any
-    grad: NDArray[Any] | None
-    requires_grad: bool
-    tensor: Tensor | None
-    source: Source | None = None
-    calls: tuple[Call, ...] = ()
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Lengths of the axes of the value."""
-        return np.shape(self.value)
-
-    @property
-    def label(self) -> str:
-        """Its name, else its operation, else what kind it is."""
-        return self.name or (self.primitive.name if self.primitive else self.kind)
-
-    def __repr__(self) -> str:
-        made = f" = {self.primitive.name}({', '.join(self.operands)})" if self.primitive else ""
-        return f"<{self.id} {self.label}{made} {self.kind} {self.shape}>"
+__all__ = ["Call", "Graph", "Kind", "Node", "arrays_in", "names_in", "write"]
 
 
 class Graph(Sequence[Node]):
@@ -121,6 +36,8 @@ class Graph(Sequence[Node]):
         In the order of computation: operands come before results.
     outputs : tuple of Node
         The nodes of the tensors that were asked for.
+    differentiated : Graph or None
+        The computation that this one is the backward pass of; None for a computation.
 
     Examples
     --------
@@ -152,29 +69,85 @@ class Graph(Sequence[Node]):
         self._by_id: dict[str, Node] = {}
         self._node_of: dict[tuple[int, int], str] = {}
         ordered = _in_order(roots)
-        self._calls = _calls([tensor for tensor, _ in ordered])
+        self._held: Mapping[Call, Held]
+        self._calls, self._held = calls([tensor for tensor, _ in ordered])
         for tensor, value in ordered:
             self._add(tensor, value, called)
         self.nodes = tuple(self._by_id.values())
         self.outputs = tuple(self._by_id[self._node_of[_key(t, t._data)]] for t in roots)
         self._consumers: dict[str, list[Node]] | None = None
+        self.differentiated: Graph | None = None
+
+    @classmethod
+    def of_nodes(
+        cls, nodes: Sequence[Node], outputs: Sequence[str], held: Mapping[Call, Held], of: Graph
+    ) -> Graph:
+        """Make the graph of gradients, of nodes that are there already, operands before results."""
+        graph = cls.__new__(cls)
+        graph._by_id = {node.id: node for node in nodes}
+        graph._held = held
+        graph.nodes = tuple(nodes)
+        graph.outputs = tuple(graph._by_id[key] for key in outputs)
+        graph._consumers = None
+        graph.differentiated = of
+        return graph
+
+    def backward(self, *, forward: bool = False, names: Mapping[str, str] | None = None) -> Graph:
+        """Return the computation of the gradients as a graph of its own.
+
+        It is what ``backward(create_graph=True)`` records, from ones at the outputs, but with every
+        gradient known by name: ``∂loss/∂h``. No tensor is touched. Identifiers of forward values
+        stay, and those of gradients go on from there.
+
+        Parameters
+        ----------
+        forward : bool
+            Whether the forward computation is in it too; otherwise the values of it that gradients
+            are computed from are constants.
+        names : mapping of str to str, optional
+            What forward values are called, by identifier, instead of by `Node.name`.
+
+        Returns
+        -------
+        Graph
+            Its outputs are the gradients of leaves; with `forward`, after the outputs of this one.
+
+        Raises
+        ------
+        ValueError
+            If no output requires a gradient.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> x, w = (al.Tensor(3.0, requires_grad=True, name=name) for name in "xw")
+        >>> print(al.Graph(x * w, names={}).backward())
+        n0  x       constant  ()
+        n1  w       constant  ()
+        n3  ∂L/∂n2  input     ()
+        n4  ∂L/∂x   n3 * n1   ()
+        n5  ∂L/∂w   n3 * n0   ()
+        """
+        from autograd_lite.cotangents import backward
+
+        return backward(self, forward=forward, names=names or {}, held=self._held)
 
     def _add(self, tensor: Tensor, value: Any, called: Mapping[int, str]) -> None:
         """Append the node of a tensor, after nodes for its bare operands."""
-        operands = []
-        for x, operand_value in zip(_operands(tensor), tensor._values, strict=True):
+        used = []
+        for x, operand_value in zip(operands(tensor), tensor._values, strict=True):
             if x is not None:
-                operands.append(self._node_of[_key(x, operand_value)])
+                used.append(self._node_of[_key(x, operand_value)])
                 continue
             key = (0, id(operand_value))
             if key not in self._node_of or not isinstance(operand_value, np.ndarray):
                 name = self._array_name(operand_value)
                 self._node_of[key] = self._put("constant", name, operand_value)
-            operands.append(self._node_of[key])
+            used.append(self._node_of[key])
         leaf: Kind = "parameter" if tensor._requires_grad else "input"
         kind: Kind = "operation" if tensor._primitive else leaf
         name = tensor.name or called.get(id(tensor))
-        self._node_of[_key(tensor, value)] = self._put(kind, name, value, tensor, tuple(operands))
+        self._node_of[_key(tensor, value)] = self._put(kind, name, value, tensor, tuple(used))
 
     def _put(
         self,
@@ -232,6 +205,32 @@ class Graph(Sequence[Node]):
                     self._consumers[identifier].append(other)
         return tuple(self._consumers[node.id])
 
+    def home(self, node: Node) -> tuple[Call, ...]:
+        """Return the calls of modules that a value belongs to, the outermost first.
+
+        A result belongs where it was made; a leaf to the innermost call that holds it and alone
+        uses it.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> net = al.nn.Sequential(al.nn.Linear(2, 1), al.nn.Tanh())
+        >>> graph = al.Graph(net(al.Tensor([[1.0, 2.0]])), names={})
+        >>> [call.kind for call in graph.home(graph.find("0.weight"))]
+        ['Sequential', 'Linear']
+        """
+        if node.primitive is not None or node.calls:
+            return node.calls
+        consumers = self.consumers(node)
+        users = [user.calls for user in consumers if user.backward <= node.backward]
+        users = users or [user.calls for user in consumers]
+        common = users[0] if users else ()
+        for calls_of_user in users[1:]:
+            common = tuple(a for a, b in zip(common, calls_of_user, strict=False) if a == b)
+        while common and node.tensor is not None and node.tensor not in self._held[common[-1]]:
+            common = common[:-1]
+        return common
+
     def find(self, what: str | Tensor) -> Node:
         """Return the node of a tensor, or the one with a name.
 
@@ -286,6 +285,22 @@ class Graph(Sequence[Node]):
             changed[node.id] = node.primitive.forward(*values, **node.parameters)
         return tuple(changed.get(node.id, node.value) for node in self.outputs)
 
+    def to_json(self) -> str:
+        """Return the graph as JSON; `autograd_lite.draw.data` lists the keys.
+
+        Examples
+        --------
+        >>> import json
+        >>> import autograd_lite as al
+        >>> w = al.Tensor(3.0, requires_grad=True, name="w")
+        >>> json.loads(al.Graph(5 * w, names={}).to_json())["nodes"][2]["code"]
+        'n1 * n0'
+        """
+        from autograd_lite.draw.data import as_json
+
+        title = ", ".join(node.label for node in self.outputs)
+        return as_json(self, {node.id: node.name for node in self if node.name}, title)
+
     def to_networkx(self) -> Any:
         """Return the graph as a `networkx.MultiDiGraph` (needs networkx).
 
@@ -320,10 +335,22 @@ class Graph(Sequence[Node]):
         return exported
 
     def __str__(self) -> str:
-        rows = [(node.id, self._title(node), self._made(node), str(node.shape)) for node in self]
-        widths = [max(len(row[i]) for row in rows) for i in range(4)]
+        rows = [
+            (
+                node.id,
+                self._title(node),
+                self._made(node),
+                str(node.shape),
+                node.calls[-1].path or node.calls[-1].kind if node.calls else "",
+                f"{node.source}: {node.source.text}" if node.source else "",
+            )
+            for node in self
+        ]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            "  ".join(
+                cell.ljust(width) for cell, width in zip(row, widths, strict=True) if width
+            ).rstrip()
             for row in rows
         )
 
@@ -332,7 +359,7 @@ class Graph(Sequence[Node]):
         return f"<Graph of {outputs}: {len(self.nodes)} nodes>"
 
     def _title(self, node: Node) -> str:
-        if node.kind == "constant" and np.ndim(node.value) == 0:
+        if node.kind == "constant" and node.name is None and np.ndim(node.value) == 0:
             return f"{node.value:g}"
         return node.label
 
@@ -341,70 +368,9 @@ class Graph(Sequence[Node]):
         return write(node, node.operands) if node.primitive else node.kind
 
 
-def write(node: Node, operands: Sequence[str], form: Literal["python", "latex"] = "python") -> str:
-    """Write the operation of a node, given the text of each operand.
-
-    Parameters
-    ----------
-    node : Node
-        A result.
-    operands : sequence of str
-        What to write for each operand: a name, or anything that needs no parentheses.
-    form : {"python", "latex"}
-        NumPy code, or mathematics.
-    """
-    primitive = node.primitive
-    if primitive is None:
-        raise ValueError(f"{node!r} is no result of an operation, so there is nothing to write.")
-    names = (
-        [f"{primitive.operands[0]}{i}" for i in range(len(operands))]
-        if primitive.variadic
-        else primitive.operands
-    )
-    texts = {name: Written(text) for name, text in zip(names, operands, strict=True)}
-    written: Written = getattr(primitive, form)(texts, node.parameters)
-    return written.text
-
-
-def names_in(where: FrameType | Mapping[str, Any] | None) -> dict[str, Tensor]:
-    """Return the tensors that the variables of a frame or mapping are bound to, first name first.
-
-    Lists and tuples of tensors count too: the second of ``layers`` is called ``layers[1]``.
-    """
-    found: dict[str, Tensor] = {}
-    taken: set[int] = set()
-    variables = where.f_locals if isinstance(where, FrameType) else where or {}
-    for name, value in variables.items():
-        if name.startswith("_") or not name.isidentifier():
-            continue
-        several = enumerate(value) if type(value) in (list, tuple) and len(value) < 1000 else ()
-        for text, x in [(name, value), *((f"{name}[{i}]", part) for i, part in several)]:
-            if isinstance(x, Tensor) and id(x) not in taken:
-                taken.add(id(x))
-                found[text] = x
-    return found
-
-
-def arrays_in(where: FrameType | None) -> dict[str, NDArray[Any]]:
-    """Return the arrays that the local variables of a frame are bound to."""
-    return {
-        name: value
-        for name, value in (where.f_locals if where is not None else {}).items()
-        if isinstance(value, np.ndarray) and not name.startswith("_") and name.isidentifier()
-    }
-
-
 def _key(tensor: Tensor, value: Any) -> tuple[int, int]:
     """Identify a node: a leaf that was given a new value in between is two nodes."""
     return id(tensor), id(value) if tensor._primitive is None else 0
-
-
-def _operands(tensor: Tensor) -> tuple[Tensor | None, ...]:
-    """Return the operands of a tensor, in the versions that it used."""
-    return tuple(
-        x._version_before(tensor._birth) if x is not None and x._birth > tensor._birth else x
-        for x in tensor._operands
-    )
 
 
 def _in_order(roots: Iterable[Tensor]) -> list[tuple[Tensor, Any]]:
@@ -413,43 +379,8 @@ def _in_order(roots: Iterable[Tensor]) -> list[tuple[Tensor, Any]]:
     waiting = [root for root, _ in found.values()]
     while waiting:
         tensor = waiting.pop()
-        for x, value in zip(_operands(tensor), tensor._values, strict=True):
+        for x, value in zip(operands(tensor), tensor._values, strict=True):
             if x is not None and _key(x, value) not in found:
                 found[_key(x, value)] = (x, value)
                 waiting.append(x)
     return sorted(found.values(), key=lambda pair: pair[0]._birth)
-
-
-def _calls(tensors: Sequence[Tensor]) -> dict[Tensor, tuple[Call, ...]]:
-    """Find the calls of modules that tensors were made in.
-
-    What a call returned was computed in it from what is older than the call. So the tensors made
-    in it are those behind its result that are younger than it.
-    """
-    made: list[tuple[ModuleCall, Tensor]] = []
-    for tensor in tensors:
-        call: ModuleCall | None = getattr(tensor, "_call", None)
-        while call is not None:
-            made.append((call, tensor))
-            call = call.inner
-    found: dict[Tensor, tuple[Call, ...]] = {}
-    described: dict[tuple[int, int], Call] = {}  # A call may have returned several tensors.
-    numbers: Counter[tuple[str, str]] = Counter()
-    for call, result in sorted(made, key=lambda pair: pair[0].since):  # The outermost first.
-        key = (id(call.module), call.since)
-        if key not in described:
-            module = call.module()
-            count = None if module is None else sum(x.size for x in module.parameters())
-            described[key] = Call(call.path, call.kind, numbers[call.path, call.kind], count)
-            numbers[call.path, call.kind] += 1
-        waiting = [result]
-        seen = {result}
-        while waiting:
-            tensor = waiting.pop()
-            if described[key] not in found.get(tensor, ()):
-                found[tensor] = (*found.get(tensor, ()), described[key])
-            for x in _operands(tensor):
-                if x is not None and x._birth > call.since and x not in seen:
-                    seen.add(x)
-                    waiting.append(x)
-    return found

@@ -29,8 +29,10 @@ def read(drawing):
     boxes = {
         str(node): Box(node.attr["class"], texts_of(node.attr["label"]), node.attr["tooltip"])
         for node in graph.nodes()
+        if node.attr["class"] != "mention"
     }
-    return boxes, [(str(a), str(b)) for a, b in graph.edges()]
+    arrows = [edge for edge in graph.edges() if edge.attr["style"] != "invis"]
+    return boxes, [(str(a).partition("@")[0], str(b)) for a, b in arrows]
 
 
 def boxes_by_title(drawing):

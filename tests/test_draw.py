@@ -187,6 +187,7 @@ def test_a_large_array_is_summed_up_and_its_gradient_beside_it():
     assert boxes_by_title(al.draw(w))["w"].texts == [
         "w", "length 128 · float64", "value", "grad",
         "min", "0", "2", "mean", "63.5", "2", "max", "127", "2",
+        "value", "grad",  # Beside the miniatures.
     ]  # fmt: skip
 
 
@@ -256,12 +257,15 @@ def legend_of(drawing):
     return drawing.source.partition("label=<")[2].partition("> labelloc")[0]
 
 
-@pytest.mark.parametrize("show", [(), "shape", ["value"], ("grad",), ("grad", "value")])
+@pytest.mark.parametrize(
+    "show", [(), "shape", "dtype", ("shape", "dtype"), ["value"], ("grad",), ("grad", "value")]
+)
 def test_show_picks_what_boxes_say(show):
     w = al.Tensor([1.0, 2.0], requires_grad=True)
     (w * 2).sum().backward()
     text = " ".join(boxes_by_title(al.draw(w, show=show))["w"].texts)
-    assert ("float64" in text) == ("shape" in show)
+    assert ("float64" in text) == ("dtype" in show)
+    assert ("length 2" in text) == ("shape" in show)
     assert ("1 2" in text) == ("value" in show)
     assert ("grad 2 2" in text) == ("grad" in show)
 
@@ -302,12 +306,12 @@ def test_repr_and_str_tell_what_is_drawn():
         (
             {"show": "values"},
             ValueError,
-            "show takes any of 'shape', 'value', 'grad', 'local'; got 'values'",
+            "show takes any of 'shape', 'dtype', 'value', 'grad', 'map', 'local'; got 'values'",
         ),
         (
             {"show": None},
             ValueError,
-            "show takes any of 'shape', 'value', 'grad', 'local'; got None",
+            "show takes any of 'shape', 'dtype', 'value', 'grad', 'map', 'local'; got None",
         ),
         ({"rankdir": "RL"}, ValueError, "rankdir is one of 'LR', 'TB'.*got 'RL'"),
         ({"title": 3}, TypeError, "title is text or None; got int"),

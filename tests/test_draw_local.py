@@ -56,7 +56,7 @@ def test_by_default_there_are_none_and_an_unknown_part_is_an_error():
     w = al.Tensor(3.0, requires_grad=True)
     assert not labels(al.draw(w * 2))
     assert "on an arrow" in al.draw(w * 2, show="local").source
-    with pytest.raises(ValueError, match="'grad', 'local'; got 'locals'"):
+    with pytest.raises(ValueError, match="'map', 'local'; got 'locals'"):
         al.draw(w * 2, show="locals")
 
 

@@ -1,6 +1,7 @@
 """Pictures of large computations: what is folded, what stays, and that nothing recurses."""
 
 from graphlib import TopologicalSorter
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -119,3 +120,46 @@ def test_many_leaves_without_operations_are_folded():
     boxes, arrows = read(al.draw(leaves, max_nodes=10))
     assert len(boxes) <= 12
     assert not arrows
+
+
+def recurrent(steps):
+    rng = np.random.default_rng(0)
+    w = al.Tensor(rng.normal(size=(3, 3)), requires_grad=True, name="w")
+    h = al.Tensor(np.ones((1, 3)), name="h")
+    for _ in range(steps):
+        h = np.tanh(h @ w)
+    return h.sum()
+
+
+def test_a_value_with_many_uses_is_mentioned_at_each_of_them():
+    y = recurrent(9)
+    y.backward()
+    drawing = al.draw(y)
+    boxes, arrows = read(drawing)
+    weight = next(key for key, box in boxes.items() if box.title == "w")
+    assert sum(start == weight for start, _ in arrows) == 9
+    assert f"\t{weight} -> " not in drawing.source
+    assert drawing.source.count("class=mention") == 9
+    assert "small box: a mention of a value with many uses" in drawing.source
+    svg = ET.fromstring(drawing.svg())
+    groups = list(svg.iter("{http://www.w3.org/2000/svg}g"))
+    assert sum(g.get("data-of") == weight for g in groups) == 9
+    assert sum(g.get("data-id") == weight for g in groups) == 1
+    assert sum(g.get("data-from") == weight for g in groups) == 9
+    few = al.draw(recurrent(8))
+    assert "mention" not in few.source
+
+
+@pytest.mark.parametrize("sweep", ["forward", "both"])
+def test_a_leaf_that_feeds_hundreds_of_steps_is_laid_out(sweep):
+    """Without mentions, Graphviz was not done after two minutes."""
+    drawing = al.draw(recurrent(150), sweep=sweep)
+    assert len(drawing.scene.plan.boxes) > 300
+    assert drawing.svg()
+
+
+def test_a_chain_of_50_000_operations_neither_hangs_nor_recurses():
+    drawing = al.draw(chain(50_000))
+    assert "… 49,999 operations" in drawing.source
+    assert "49,999 of 50,001 values are folded: max_nodes=400" in drawing.source
+    assert drawing.svg()

@@ -247,3 +247,24 @@ def test_source_can_be_recorded_by_a_decorator():
         return w * w
 
     assert al.Graph(f(al.Tensor(2.0, requires_grad=True)))[-1].source.text == "return w * w"
+
+
+def test_a_listing_says_modules_and_lines_where_they_are_known():
+    with al.record_source():
+        y = nn.Linear(1, 1, bias=False)(np.ones((1, 1)))
+        z = y * 2.0
+    lines = str(al.Graph(z, names={"z": z})).splitlines()
+    assert lines[0].split() == ["n0", "weight", "parameter", "(1,", "1)"]
+    assert "  Linear  " in lines[2]
+    assert lines[-1].endswith("z = y * 2.0")
+    assert "test_graph.py:" in lines[-1]
+
+
+def test_a_leaf_belongs_where_it_alone_is_used_and_held():
+    net = nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1))
+    x = al.Tensor(np.ones((1, 1)), requires_grad=True, name="x")
+    graph = al.Graph(net(x), names={})
+    assert [call.path for call in graph.home(graph.find("1.bias"))] == ["", "1"]
+    assert graph.home(graph.find("x")) == ()
+    shared = al.Graph(net(x) + net[0].weight if hasattr(net, "__getitem__") else net(x), names={})
+    assert shared.home(shared.find("1.weight"))[-1].path == "1"

@@ -5,23 +5,26 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from types import FrameType
+from typing import Any, Literal
 
 from numpy.typing import NDArray
 
 from autograd_lite.draw import names as called
 from autograd_lite.draw.dot import picture
 from autograd_lite.draw.drawing import FORMATS, Drawing
+from autograd_lite.draw.planning import Folding, folding
 from autograd_lite.draw.scene import Options, scene
+from autograd_lite.draw.theme import THEMES, Theme
 from autograd_lite.graph import Graph, names_in
 from autograd_lite.tensor import Tensor
 
-__all__ = ["Drawing", "draw", "draw_dot", "make_dot"]
+__all__ = ["Drawing", "Folding", "draw", "draw_dot", "make_dot"]
 
-SHOW = ("shape", "value", "grad")
+SHOW = ("shape", "dtype", "value", "grad", "map")
 PARTS = (*SHOW, "local")
 DIRECTIONS = ("LR", "TB")
-LEAST_NODES = 5
+SWEEPS = ("forward", "backward", "both")
 
 
 def draw(
@@ -29,51 +32,65 @@ def draw(
     *,
     names: Mapping[str, Tensor | NDArray[Any]] | None = None,
     show: str | Iterable[str] = SHOW,
-    rankdir: str = "LR",
+    sweep: Literal["forward", "backward", "both"] = "forward",
+    rankdir: Literal["LR", "TB"] = "LR",
     legend: bool = True,
     title: str | None = None,
+    theme: Theme = "auto",
+    depth: int | None = None,
+    collapse: str | Iterable[str] = (),
+    roll: bool | None = None,
     max_nodes: int = 400,
 ) -> Drawing:
     """Draw how a tensor was computed, with the numbers in it.
 
-    Every value is a box: name, operation, shape, entries (of a large array: least, mean, largest)
-    and gradient. Arrows lead from operands to results; plain numbers stand in the formulas. Numbers
-    have four significant digits: ``0`` is exact, and ``0.000`` is rounded.
+    Every value is a box, every module a frame; arrows lead from operands to results. Numbers have
+    four significant digits: ``0`` is exact, and ``0.000`` is rounded.
 
     Parameters
     ----------
     t : Tensor, iterable of Tensor, or Graph
         What was computed.
     names : mapping of str to Tensor or array, optional
-        What values are called. Others go by `Tensor.name`, or else by the caller's local variable;
-        a bare array by that of the caller's array with the same entries.
-    show, rankdir : iterable of {"shape", "value", "grad", "local"}; {"LR", "TB"}
-        What boxes show, and arrows (local derivatives); left to right, or top to bottom.
+        What values are called; others go by `Tensor.name`, or else by the caller's variables.
+    show : iterable of {"shape", "dtype", "value", "grad", "map", "local"}
+        What boxes show, miniatures of large arrays too, and arrows (local derivatives).
+    sweep, rankdir : {"forward", "backward", "both"}, {"LR", "TB"}
+        Which pass is drawn (`Graph.backward`); from left to right, or from top to bottom.
     legend, title : bool; str, optional
         Whether the looks of the boxes are explained; what stands above.
-    max_nodes : int
-        Past so many values, stretches of operations become one box, which says so.
-
-    Returns
-    -------
-    Drawing
-        Shows itself in Jupyter; ``.save("picture.svg")`` writes it; `Drawing.save` has the formats.
+    theme : {"auto", "light", "dark"}
+        By default an SVG has the colours of the page that it stands in, and the rest is light.
+    depth, collapse, roll, max_nodes : optional
+        Modules that become one box, and when equal ones do; `Folding` says how.
 
     Examples
     --------
     >>> import autograd_lite as al
-    >>> x, w = al.Tensor(5.0, name="x"), al.Tensor(1.0, requires_grad=True, name="w")
-    >>> print(al.draw(x * w - 42))
-    x           scalar · float64
-    w           scalar · float64
-    x × w       scalar · float64
-    x × w − 42  scalar · float64
+    >>> w = al.Tensor(1.0, requires_grad=True, name="w")
+    >>> print(al.draw(5 * w))
+    w      scalar · float64
+    5 × w  scalar · float64
     """
-    options = _options(show, rankdir, legend, title, max_nodes)
+    fold = folding(depth, collapse, roll, max_nodes)
+    options = _options(show, rankdir, legend, title, fold)
+    return _drawn(t, sys._getframe(1), names, options, sweep, theme)
+
+
+def _drawn(
+    t: Any, frame: FrameType, names: Any, options: Options, sweep: Any, theme: Any
+) -> Drawing:
+    """Name the values by what a frame calls them, and draw them."""
+    for what, given, known in (("sweep", sweep, SWEEPS), ("theme", theme, THEMES)):
+        if given not in known:
+            raise ValueError(f"{what} is one of {_listed(known)}; got {given!r}.")
     tensors, arrays = called.split(names)
-    local_tensors, local_arrays = called.from_frame(sys._getframe(1), taken=names or ())
+    local_tensors, local_arrays = called.from_frame(frame, taken=names or ())
     graph = t if isinstance(t, Graph) else Graph(_roots(t), local_tensors)
-    return picture(scene(graph, called.by_node(graph, tensors, arrays, local_arrays), options))
+    found = called.by_node(graph, tensors, arrays, local_arrays)
+    if sweep != "forward":
+        graph = graph.backward(forward=sweep == "both", names=found)
+    return replace(picture(scene(graph, found, options)), theme=theme)
 
 
 def make_dot(
@@ -100,7 +117,7 @@ def make_dot(
     return draw(graph, names=None if params is None else dict(params))
 
 
-def draw_dot(root: Tensor, format: str = "svg", rankdir: str = "LR") -> Drawing:
+def draw_dot(root: Tensor, format: str = "svg", rankdir: Literal["LR", "TB"] = "LR") -> Drawing:
     """Draw a computation: `draw`, under the name and with the arguments that micrograd has.
 
     Parameters
@@ -138,7 +155,7 @@ def _roots(t: Any) -> list[Tensor]:
     return roots
 
 
-def _options(show: Any, rankdir: Any, legend: Any, title: Any, max_nodes: Any) -> Options:
+def _options(show: Any, rankdir: Any, legend: Any, title: Any, folded: Folding) -> Options:
     """Check the arguments that choose what a picture shows."""
     wanted = [show] if isinstance(show, str) or not isinstance(show, Iterable) else list(show)
     for part in wanted:
@@ -151,9 +168,7 @@ def _options(show: Any, rankdir: Any, legend: Any, title: Any, max_nodes: Any) -
         )
     if title is not None and not isinstance(title, str):
         raise TypeError(f"title is text or None; got {type(title).__name__}.")
-    if not isinstance(max_nodes, int) or isinstance(max_nodes, bool) or max_nodes < LEAST_NODES:
-        raise ValueError(f"max_nodes is a whole number from {LEAST_NODES} up; got {max_nodes!r}.")
-    return Options(tuple(p for p in PARTS if p in wanted), rankdir, bool(legend), title, max_nodes)
+    return Options(tuple(p for p in PARTS if p in wanted), rankdir, bool(legend), title, folded)
 
 
 def _listed(choices: Iterable[str]) -> str:

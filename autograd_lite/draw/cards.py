@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,44 +25,69 @@ from autograd_lite.draw.blocks import (
     words,
 )
 from autograd_lite.draw.fold import Box, Fold
+from autograd_lite.draw.maps import miniature
 from autograd_lite.draw.metrics import width_of
 from autograd_lite.draw.style import GRADIENT, INK, LOOKS, QUIET, SMALL, TEXT, TITLE, Look, Role
 from autograd_lite.graph import Node
 
+Parts = Sequence[NDArray[Any]]
+MOST_TERMS = 4  # Of a sum that is written out.
 SIDE = 10  # Room on both sides of a heading.
 
 
-def card(node: Node, role: Role, name: str, formula: str, show: Collection[str]) -> str:
-    """Write the box of one value."""
+def card(
+    node: Node, role: Role, name: str, formula: str, show: Collection[str], parts: Parts = ()
+) -> str:
+    """Write the box of one value; `parts` are what its gradient is the sum of."""
     look = LOOKS[role]
     heading = _heading(look, name, formula or ("" if name else role))
     rows = [row(cell(heading.html, CELLPADDING=5, WIDTH=math.ceil(heading.width) + 2 * SIDE))]
-    if "shape" in show:
-        rows.append(row(cell(words(shape_and_type(node), QUIET, SMALL), CELLPADDING=2)))
-    body = _body(node, show)
-    if body is None:
-        rows.append(gap(3))
-    else:
-        shape = width_of(shape_and_type(node), SMALL) if "shape" in show else 0
-        widest = max(heading.width, shape)
-        rows += ["<HR/>", row(cell(body.within(widest).html, CELLPADDING=6))]
-    return framed(look, *rows)
+    return framed(look, *rows, *_below(node, heading.width, show, parts=parts))
 
 
-def fold_card(fold: Fold) -> str:
-    """Write the box of several values."""
+def fold_card(fold: Fold, show: Collection[str]) -> str:
+    """Write the box of several values; of a module, with what it returned."""
     look = LOOKS["fold"]
-    first, *others = fold.contents
-    rows = [row(cell(words(f"… {first}", look.ink, bold=True), CELLPADDING=6))]
-    rows += [row(cell(words(f"and {text}", QUIET, SMALL), CELLPADDING=2)) for text in others]
-    return framed(look, *rows)
+    if fold.nodes[-1].backward:
+        look = replace(look, ink=LOOKS["gradient"].ink)
+    first, second = fold.heading
+    if not fold.calls:
+        rows = [row(cell(words(first, look.ink, bold=True), CELLPADDING=6))]
+        others = second.split(", ") if second else []
+        rows += [row(cell(words(f"and {text}", QUIET, SMALL), CELLPADDING=2)) for text in others]
+        return framed(look, *rows)
+    inside = f"{len(fold.nodes):,} values inside"
+    small = [text for text in (second, "equal to the one before" if fold.more else "") if text]
+    widest = max(width_of(first, TEXT, bold=True), *(width_of(x, SMALL) for x in (*small, inside)))
+    rows = [row(cell(words(first, look.ink, bold=True), CELLPADDING=5))]
+    rows += [row(cell(words(text, QUIET, SMALL), CELLPADDING=2)) for text in small]
+    rows.append(
+        row(cell(words(inside, QUIET, SMALL), CELLPADDING=2, WIDTH=round(widest) + 2 * SIDE))
+    )
+    if not fold.has_output:
+        return framed(look, *rows, gap(3))
+    return framed(look, *rows, *_below(fold.result, widest, show, "output "))
+
+
+def _below(
+    node: Node, width: float, show: Collection[str], what: str = "", parts: Parts = ()
+) -> list[str]:
+    """Write what stands below a heading: shape and type, numbers, gradient."""
+    kind = described(node, show)
+    kind = kind and what + kind
+    rows = [row(cell(words(kind, QUIET, SMALL), CELLPADDING=2))] if kind else []
+    body = _body(node, show, parts)
+    if body is None:
+        return [*rows, gap(3)]
+    widest = max(width, width_of(kind, SMALL))
+    return [*rows, "<HR/>", row(cell(body.within(widest).html, CELLPADDING=6))]
 
 
 def summary(box: Box, name: str, formula: str) -> tuple[str, str]:
     """Describe a box in a line of text: what it is, and its shape."""
     if isinstance(box, Fold):
-        return box.title, ""
-    return " = ".join(filter(None, (name, formula))), shape_and_type(box)
+        return box.title, shape_and_type(box.result) if box.has_output else ""
+    return " = ".join(filter(None, (name, formula))) or box.kind, shape_and_type(box)
 
 
 def caption(title: str) -> str:
@@ -110,38 +136,65 @@ def _heading(look: Look, name: str, formula: str) -> Block:
 
 def shape_and_type(node: Node) -> str:
     """Write shape and type: ``3×4 · float64``."""
-    dtype = np.asarray(node.value).dtype
-    if not node.shape:
-        return f"scalar · {dtype}"
+    return described(node, ("shape", "dtype"))
+
+
+def described(node: Node, show: Collection[str]) -> str:
+    """Write shape and type, as far as they are shown."""
     lengths = [f"{length:,}" for length in node.shape]
-    return f"{'×'.join(lengths) if len(lengths) > 1 else f'length {lengths[0]}'} · {dtype}"
+    shape = "×".join(lengths) if len(lengths) != 1 else f"length {lengths[0]}"
+    parts = {"shape": shape or "scalar", "dtype": str(np.asarray(node.value).dtype)}
+    return " · ".join(text for part, text in parts.items() if part in show)
 
 
-def _body(node: Node, show: Collection[str]) -> Block | None:
+def _body(node: Node, show: Collection[str], parts: Parts) -> Block | None:
     """Write the numbers of a value, of its gradient, and what is to be said about that."""
     value = np.asarray(node.value)
     shown = "value" in show
     if "grad" not in show or (node.grad is None and node.kind in ("operation", "constant")):
-        return numbers(value, INK) if shown else None
+        return _figures(value, GRADIENT if node.backward else INK, show) if shown else None
     if node.grad is not None:
-        return _with_gradient(value, np.asarray(node.grad), shown)
+        block = _with_gradient(value, np.asarray(node.grad), show)
+        return _stacked(block, line(sum_of(parts), GRADIENT, SMALL)) if parts else block
     if node.kind == "parameter":
         grad = line("none yet", QUIET)
-        return _labelled([("value", numbers(value, INK))] * shown + [("grad", grad)])
+        return _labelled([("value", _figures(value, INK, show))] * shown + [("grad", grad)])
     note = line("needs no gradient", QUIET, SMALL)
-    if not shown:
-        return note
-    above = numbers(value, INK).within(note.width)
-    html = table(row(cell(above.html)), gap(5), row(cell(note.within(above.width).html)))
-    return Block(html, max(above.width, note.width))
+    return _stacked(_figures(value, INK, show), note) if shown else note
 
 
-def _with_gradient(value: NDArray[Any], grad: NDArray[Any], shown: bool) -> Block:
+def sum_of(parts: Parts) -> str:
+    """Write a gradient as the sum of what arrives from the uses of a value."""
+    if any(part.ndim for part in parts) or len(parts) > MOST_TERMS:
+        return f"sum of {len(parts):,} contributions"
+    first, *others = (digits.number(part) for part in parts)
+    signed = (f" − {x[1:]}" if x.startswith("−") else f" + {x}" for x in others)
+    return f"= {first}{''.join(signed)}"
+
+
+def _stacked(above: Block, below: Block) -> Block:
+    """Put a block below another one."""
+    width = max(above.width, below.width)
+    rows = row(cell(above.within(width).html)), gap(5), row(cell(below.within(width).html))
+    return Block(table(*rows), width)
+
+
+def _figures(array: NDArray[Any], color: str, show: Collection[str]) -> Block:
+    """Write the numbers of an array; with a miniature of a large one."""
+    block = numbers(array, color)
+    small = miniature(array, color) if "map" in show and not digits.is_small(array) else None
+    return _stacked(block, small) if small else block
+
+
+def _with_gradient(value: NDArray[Any], grad: NDArray[Any], show: Collection[str]) -> Block:
     """Write a gradient beside a tall value, or below a wide one, column under column."""
-    if not shown:
-        return _labelled([("grad", numbers(grad, GRADIENT))])
+    if "value" not in show:
+        return _labelled([("grad", _figures(grad, GRADIENT, show))])
     if not digits.is_small(value):
-        return summaries([("value", value, INK), ("grad", grad, GRADIENT)])
+        block = summaries([("value", value, INK), ("grad", grad, GRADIENT)])
+        small = [miniature(x, color) for x, color in ((value, QUIET), (grad, GRADIENT))]
+        pair = [(label, x) for label, x in zip(("value", "grad"), small, strict=True) if x]
+        return _stacked(block, _labelled(pair, beside=True)) if pair and "map" in show else block
     columns = column_widths(value)
     if value.ndim == 2 and len(value) > len(columns):
         blocks = [("value", numbers(value, INK)), ("grad", numbers(grad, GRADIENT))]

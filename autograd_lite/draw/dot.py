@@ -10,74 +10,130 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.draw import cards, digits
+from autograd_lite.draw.arrows import AT, Arrows
 from autograd_lite.draw.blocks import (
     SUBSTITUTED,
     WORD_JOINER,
     cell,
     gap,
-    numbers,
     row,
     table,
     words,
 )
+from autograd_lite.draw.clusters import Cluster, name_and_class
 from autograd_lite.draw.drawing import Drawing
-from autograd_lite.draw.fold import Fold, Plan
+from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.formulas import cut, is_inline, printable
-from autograd_lite.draw.local import local
-from autograd_lite.draw.metrics import width_of
 from autograd_lite.draw.scene import Options, Scene
-from autograd_lite.draw.style import FONT, GRADIENT, LEGEND, LINE, QUIET, SMALL, TEXT, Role
-from autograd_lite.draw.sweep import sends
+from autograd_lite.draw.style import (
+    FONT,
+    FRAMED,
+    LEGEND,
+    LINE,
+    LOOKS,
+    PAPER,
+    QUIET,
+    RIM,
+    SMALL,
+    TEXT,
+    Role,
+)
 from autograd_lite.graph import Graph, Node, write
 
-LONGEST_TOOLTIP, LONGEST_LOCAL = 300, 32
-MOST_LOCAL = 16  # Entries of a local derivative that stand on an arrow.
+LONGEST_TOOLTIP, LONGEST_MENTION = 300, 32
 ON_ARROWS = "on an arrow: what happens to the gradient g of the result on its way back"
-GRAPH = {"bgcolor": "white", "fontname": FONT, "pad": "0.1", "nodesep": "0.3", "ranksep": "0.4"}
+FRAME = {
+    "peripheries": "1",
+    "margin": "12",
+    "labelloc": "t",
+    "labeljust": "l",
+    "style": "rounded,filled",
+    "color": RIM,
+    "fillcolor": FRAMED,
+    "class": "module",
+}
+MENTIONS = "small box: a mention of a value with many uses, which is drawn in full elsewhere"
+SPARSE = "the values that a gradient is computed from stand in its formula, without arrows"
+ON_MAPS = "miniature: orange above 0, blue below; as bars, from the least to the largest entry"
+ON_USES = "+ on an arrow: what this use adds to the gradient of a value that is used more than once"
+GRAPH = {"bgcolor": PAPER, "fontname": FONT, "pad": "0.1", "nodesep": "0.3", "ranksep": "0.4"}
 
 
 def picture(scene: Scene) -> Drawing:
     """Write a computation as DOT text."""
-    options, names = scene.options, scene.names
-    dot = _digraph(options)
+    arrows = Arrows(scene)
+    dot = _digraph(scene.options)
+    if arrows.straight:
+        dot.graph_attr["splines"] = "line"
+    boxes = {box.id: [(box.id, _box(scene, box))] for box in scene.plan.boxes}
+    for start, end in arrows.mentions:
+        boxes[end].append((f"{start}{AT}{end}", _mention(scene, start)))
+    framed = {key for cluster in scene.plan.clusters for key in cluster.members}
     below = {"peripheries": "0", "margin": "0"}
-    if options.legend:
-        below |= _legend(set(scene.roles.values()), _remarks(scene.plan, options))
-    listing = []
+    if scene.options.legend:
+        below |= _legend(set(scene.roles.values()), _remarks(scene, arrows))
     with dot.subgraph(name="cluster_values", graph_attr=below) as body:
-        for box in scene.plan.boxes:
-            role, name, formula = scene.heading(box)
-            if isinstance(box, Fold):
-                label, hint = cards.fold_card(box), _fold_tooltip(box)
-            else:
-                label = cards.card(box, role, name, formula, options.show)
-                hint = _tooltip(scene.graph, box, names)
-            body.node(box.id, f"<{label}>", tooltip=_plain(hint), _attributes={"class": role})
-            listing.append(cards.summary(box, name, formula))
-        for start, end in scene.plan.edges():
-            body.edge(start, end, **_local(scene, start, end))
+        loose = [key for key in boxes if key not in framed]
+        _fill(body, loose, scene.plan.clusters, boxes, arrows.beside)
+        for tail, head, attributes in arrows:
+            body.edge(tail, head, **attributes)
+    listing = (cards.summary(box, *scene.heading(box)[1:]) for box in scene.plan.boxes)
     return Drawing(dot.source, scene.subject, tuple(listing), scene)
 
 
-def _local(scene: Scene, start: str, end: str) -> dict[str, str]:
-    """Return the attributes that put the local derivatives on an arrow, if they are asked for."""
-    node = next((box for box in scene.plan.boxes if box.id == end), None)
-    if "local" not in scene.options.show or not isinstance(node, Node) or node.primitive is None:
-        return {}
-    rows: list[str] = []
-    for i, operand in enumerate(scene.graph.operands(node)):
-        if operand.id != start or not sends(node, i, operand):
-            continue
-        rule = local(scene.graph, node, i, np.ones_like(np.asarray(node.value)))
-        text, value = cut(rule.text(scene.called), LONGEST_LOCAL), rule.value
-        if text:
-            rows.append(row(cell(words(text, GRADIENT, SMALL))))
-        if value is None or rule.factor.is_number:
-            continue
-        if digits.is_small(value) and value.size <= MOST_LOCAL:
-            block = numbers(value, QUIET).within(width_of(text, SMALL))
-            rows += [row(cell(block.html)), gap(4)]
-    return {"label": f"<{table(*rows, CELLPADDING=2)}>"} if rows else {}
+def loose(scene: Scene) -> str:
+    """Write the boxes of a computation as DOT text, without arrows and frames."""
+    dot = _digraph(scene.options)
+    for box in scene.plan.boxes:
+        dot.node(box.id, **_box(scene, box))
+    return str(dot.source)
+
+
+def _box(scene: Scene, box: Box) -> dict[str, Any]:
+    """Return what makes a node of a box."""
+    role, name, formula = scene.heading(box)
+    if isinstance(box, Fold):
+        label, hint = cards.fold_card(box, scene.options.show), _fold_tooltip(box)
+    else:
+        parts = list(scene.parts.get(box.id, {}).values())
+        label = cards.card(box, role, name, formula, scene.options.show, parts)
+        hint = _tooltip(scene.graph, box, scene.names)
+    return {"label": f"<{label}>", "tooltip": _plain(hint), "_attributes": {"class": role}}
+
+
+def _mention(scene: Scene, key: str) -> dict[str, Any]:
+    """Return what makes a node of the mention of a box, which is drawn in full elsewhere."""
+    box = next(box for box in scene.plan.boxes if box.id == key)
+    look, title = LOOKS[scene.roles[key]], scene.title(box)
+    name = words(cut(title, LONGEST_MENTION), look.ink, SMALL)
+    label = cards.framed(look, row(cell(name, CELLPADDING=4)))
+    hint = _plain(printable(title))
+    return {"label": f"<{label}>", "tooltip": hint, "_attributes": {"class": "mention"}}
+
+
+def _fill(
+    body: Any,
+    keys: Sequence[str],
+    clusters: Sequence[Cluster],
+    boxes: Mapping[str, Sequence[tuple[str, dict[str, Any]]]],
+    beside: Mapping[str, str],
+) -> None:
+    """Put boxes into a frame, and frames into it."""
+    for key in keys:
+        for identifier, attributes in boxes[key]:
+            body.node(identifier, **attributes)
+    for key in keys:
+        if beside.get(key) in keys:
+            with body.subgraph(graph_attr={"rank": "same"}) as pair:
+                pair.edge(key, beside[key], style="dotted", arrowhead="none", weight="10")
+    for cluster in clusters:
+        name, *rest = cluster.title.split(" · ")
+        small = "".join(f" · {part}" for part in rest)
+        heading = words(name, QUIET, bold=True) + words(small, QUIET, SMALL)
+        label = table(row(cell(heading, ALIGN="LEFT")), gap(12))  # An arrow may pass below it.
+        frame = FRAME | {"label": f"<{label}>", "tooltip": _plain(cluster.title)}
+        with body.subgraph(name=f"cluster_{cluster.id}", graph_attr=frame) as inside:
+            _fill(inside, cluster.boxes, cluster.inner, boxes, beside)
 
 
 def _digraph(options: Options) -> Any:
@@ -111,8 +167,9 @@ def _legend(roles: Collection[Role], remarks: Sequence[str]) -> dict[str, str]:
     return {"label": f"<{cards.legend(entries, remarks)}>", "labelloc": "b"}
 
 
-def _remarks(planned: Plan, options: Options) -> list[str]:
+def _remarks(scene: Scene, arrows: Arrows) -> list[str]:
     """Say what the boxes leave open."""
+    planned, options = scene.plan, scene.options
     remarks = []
     if "grad" in options.show:
         visible = [box for box in planned.boxes if isinstance(box, Node)]
@@ -122,11 +179,22 @@ def _remarks(planned: Plan, options: Options) -> list[str]:
             remarks.append("grad of a result: kept if retain_grad() was called before backward()")
     if "local" in options.show:
         remarks.append(ON_ARROWS)
-    folded = sum(len(fold.nodes) for fold in planned.folds)
-    if folded:
-        total = f"{len(planned.home):,}"
-        remarks.append(f"{folded:,} of {total} values are folded: max_nodes={options.max_nodes}")
-    return remarks
+    if arrows.adding:
+        remarks.append(ON_USES)
+    if arrows.sparse:
+        remarks.append(SPARSE)
+    if arrows.mentions:
+        remarks.append(MENTIONS)
+    if "map" in options.show and any(_has_miniature(box) for box in planned.boxes):
+        remarks.append(ON_MAPS)
+    return [*remarks, *planned.remarks]
+
+
+def _has_miniature(box: Box) -> bool:
+    """Say whether an array in a box is drawn small."""
+    node = box if isinstance(box, Node) else box.result
+    drawn = isinstance(box, Node) or box.has_output
+    return drawn and np.size(node.value) > 0 and not digits.is_small(np.asarray(node.value))
 
 
 def _tooltip(graph: Graph, node: Node, names: Mapping[str, str]) -> str:
@@ -137,7 +205,12 @@ def _tooltip(graph: Graph, node: Node, names: Mapping[str, str]) -> str:
         operands = [_operand(graph[x], names) for x in node.operands]
         line = f"{name} = {printable(write(node, operands))}"
     value = np.asarray(node.value)
-    return f"{cut(line, LONGEST_TOOLTIP)}\n{node.kind} {value.shape} {value.dtype}"
+    lines = [cut(line, LONGEST_TOOLTIP), f"{node.kind} {value.shape} {value.dtype}"]
+    if node.calls:
+        lines.append("in " + " › ".join(" ".join(name_and_class(x)[:2]) for x in node.calls))
+    if node.source is not None:
+        lines.append(f"{node.source}: {cut(node.source.text, LONGEST_TOOLTIP)}")
+    return "\n".join(map(printable, lines))
 
 
 def _operand(node: Node, names: Mapping[str, str]) -> str:

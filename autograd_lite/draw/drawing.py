@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograd_lite.draw.scene import Scene
+from autograd_lite.draw.theme import Theme, recoloured
 
 FORMATS = (".svg", ".png", ".pdf", ".dot", ".html", ".json", ".mmd", ".txt")
 
@@ -30,6 +31,8 @@ class Drawing:
         The computation, its boxes and their names.
     format : str, optional
         The extension for paths that have none.
+    theme : {"auto", "light", "dark"}
+        Its colours; those of the page it stands in, where it is an SVG with "auto".
 
     Examples
     --------
@@ -47,6 +50,7 @@ class Drawing:
     listing: tuple[tuple[str, str], ...]
     scene: Scene = field(compare=False)
     format: str | None = None
+    theme: Theme = "light"
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture to a file, in the format that the extension says.
@@ -90,18 +94,24 @@ class Drawing:
         """Return the picture as the text of an SVG element, to be put into a page or a file."""
         from autograd_lite.draw.svg import svg
 
-        return svg(self.source, f"Computation graph: {self.subject}")
+        described = f"Computation graph: {self.subject}"
+        return svg(self._coloured(), described, follow=self.theme == "auto")
 
     def html(self) -> str:
         """Return a page that steps through the computation, forward and backward, as its text."""
         from autograd_lite.draw.html import page
 
-        return page(self.scene)
+        if self.scene.graph.differentiated is not None:
+            raise ValueError(
+                "A page steps forward and backward by itself. Draw the computation for it: "
+                "draw(..., sweep='forward').save('graph.html')."
+            )
+        return page(self.scene, self.theme)
 
     def _rendered(self, kind: str) -> bytes:
         """Return the contents of a file of some kind."""
         if kind == ".dot":
-            return self.source.encode()
+            return self._coloured().encode()
         if kind == ".svg":
             return self.svg().encode()
         if kind == ".html":
@@ -110,7 +120,11 @@ class Drawing:
             return self._written(kind).encode()
         from autograd_lite.draw.render import render
 
-        return render(self.source, kind.removeprefix("."))
+        return render(self._coloured(), kind.removeprefix("."))
+
+    def _coloured(self) -> str:
+        """Return the picture as DOT text, in the colours that are asked for."""
+        return recoloured(self.source) if self.theme == "dark" else self.source
 
     def _written(self, kind: str) -> str:
         """Return the picture in a format that needs no layout."""
@@ -118,7 +132,7 @@ class Drawing:
 
         scene = self.scene
         if kind == ".mmd":
-            return mermaid.flowchart(scene)
+            return mermaid.flowchart(scene, dark=self.theme == "dark")
         if kind == ".txt":
             return terminal.text(scene)
         return data.as_json(scene.graph, scene.names, self.subject)

@@ -1,17 +1,21 @@
-"""Which values of a large computation are drawn, and which are folded into one box.
+"""The boxes of a picture: a value each, or a fold that stands for several.
 
-Up to `max_nodes` values everything is drawn. Past that, runs of nameless operations that each
-use only the one before become one box; if that is not enough, the operations between the first
-and the last ones do. What lies between two points in the order of computation has no way out
-and back in, so a fold never closes a cycle. Inputs and parameters are kept, unless there is no
-room for them, or there are many that only folded operations use.
+Runs of nameless operations that each use only the one before become one box; if that is not
+enough, the operations between the first and the last ones do. What lies between two points in the
+order of computation has no way out and back in, so such a fold never closes a cycle. Inputs and
+parameters are kept, unless there is no room for them, or there are many that only folded
+operations use.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
+from itertools import groupby
 
+from autograd_lite.calls import Call
+from autograd_lite.draw.clusters import Cluster, counted, name_and_class
 from autograd_lite.draw.formulas import is_inline
 from autograd_lite.graph import Graph, Kind, Node
 
@@ -21,14 +25,50 @@ MOST_PRIVATE = 12  # Leaves of a fold that are drawn: a few are telling, hundred
 
 @dataclass(slots=True)
 class Fold:
-    """A box that stands for several values."""
+    """A box that stands for several values.
+
+    Attributes
+    ----------
+    id : str
+        Of the box.
+    nodes : list of Node
+        The values, in the order of computation.
+    calls : tuple of Call
+        The calls of modules that it stands for: one, or several equal ones in a row. Empty for a
+        stretch of operations.
+    kinds : tuple of str
+        Of what each of several equal blocks consists: classes, and operations between them.
+    parameters : int
+        How many numbers those modules learn.
+    times : int
+        How many equal blocks in a row it stands for.
+    more : bool
+        Whether the block before, which is drawn in full, is equal to these.
+    """
 
     id: str
     nodes: list[Node] = field(default_factory=list)
+    calls: tuple[Call, ...] = ()
+    kinds: tuple[str, ...] = ()
+    parameters: int = 0
+    times: int = 1
+    more: bool = False
 
     def count(self, *kinds: Kind) -> int:
         """Return how many of its values are of some kind."""
         return sum(node.kind in kinds for node in self.nodes)
+
+    @property
+    def result(self) -> Node:
+        """The last of its values; of a module, what it returned."""
+        return next(
+            node for node in reversed(self.nodes) if node.kind == "operation" or not self.calls
+        )
+
+    @property
+    def has_output(self) -> bool:
+        """Whether its last value is what it stands for: so for a module on the way there."""
+        return bool(self.calls) and not self.result.backward
 
     @property
     def contents(self) -> list[str]:
@@ -41,9 +81,25 @@ class Fold:
         return [f"{n:,} {kind}{'' if n == 1 else 's'}" for kind, n in counts.items() if n]
 
     @property
+    def heading(self) -> tuple[str, str]:
+        """What is written first, and what small below: a path; class and parameter count."""
+        if not self.calls:
+            first, *others = self.contents
+            return f"… {first}", ", ".join(others)
+        if self.times == 1:
+            path, *rest = name_and_class(self.calls[0])
+        else:
+            path = " … ".join(name_and_class(call)[0] for call in (self.calls[0], self.calls[-1]))
+            rest = [f"{', '.join(self.kinds)} × {self.times:,}"]
+        back = "" if self.has_output else "backward"
+        return path, " · ".join(filter(None, [*rest, back, counted(self.parameters)]))
+
+    @property
     def title(self) -> str:
         """What it stands for, in one line."""
-        return f"… {', '.join(self.contents)}"
+        if not self.calls:
+            return f"… {', '.join(self.contents)}"
+        return " · ".join(filter(None, self.heading))
 
 
 Box = Node | Fold
@@ -51,10 +107,27 @@ Box = Node | Fold
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The boxes of a picture in the order of computation, and which box each node is in."""
+    """What is drawn.
+
+    Attributes
+    ----------
+    boxes : tuple of Box
+        In the order of computation.
+    home : dict of str to str
+        Which box each value is in, by identifiers.
+    clusters : tuple of Cluster
+        The frames around the boxes, the outermost.
+    remarks : tuple of str
+        What is folded, and what to do about it.
+    steps : dict of str to sequence of Node
+        Steps of the backward pass that are in the box of a gradient, by its identifier.
+    """
 
     boxes: tuple[Box, ...]
     home: dict[str, str]
+    clusters: tuple[Cluster, ...] = ()
+    remarks: tuple[str, ...] = ()
+    steps: Mapping[str, Sequence[Node]] = field(default_factory=dict)
 
     @property
     def folds(self) -> list[Fold]:
@@ -65,7 +138,7 @@ class Plan:
         """Return the arrows between boxes, each once, in the order of the operands."""
         found: dict[tuple[str, str], None] = {}
         for box in self.boxes:
-            for node in box.nodes if isinstance(box, Fold) else [box]:
+            for node in _all_in(box, self.steps):
                 for operand in node.operands:
                     start = self.home.get(operand, box.id)
                     if start != box.id:
@@ -73,45 +146,105 @@ class Plan:
         return list(found)
 
 
-def plan(graph: Graph, named: Collection[str], max_nodes: int) -> Plan:
-    """Decide what is drawn.
+def members(box: Box) -> list[Node]:
+    """Return the values of a box."""
+    return box.nodes if isinstance(box, Fold) else [box]
+
+
+def _all_in(box: Box, steps: Mapping[str, Sequence[Node]]) -> list[Node]:
+    """Return the values of a box, after the steps that lead to them."""
+    if not steps:
+        return members(box)
+    return [x for node in members(box) for x in (*steps.get(node.id, ()), node)]
+
+
+def within(graph: Graph, plan: Plan, named: Collection[str], most: int) -> list[Box]:
+    """Fold until there are at most about so many boxes.
 
     Parameters
     ----------
     graph : Graph
         The computation.
+    plan : Plan
+        The boxes that there would be.
     named : collection of str
-        Identifiers of nodes that the user has given a name.
-    max_nodes : int
-        How many values are drawn one by one.
+        Identifiers of values that are not to be in the run of a chain.
+    most : int
+        How many boxes there may be.
     """
-    drawn = [node for node in graph if not is_inline(node)]
-    if len(drawn) <= max_nodes:
-        return _planned(graph, drawn)
     outputs = {node.id for node in graph.outputs}
-    boxes = _with_runs_folded(graph, drawn, outputs.union(named))
-    if len(boxes) > max_nodes:
-        boxes = _with_middle_folded(graph, boxes, outputs, max_nodes)
-    return _planned(graph, boxes)
+    folded = _with_runs_folded(graph, plan.boxes, outputs.union(named))
+    if len(folded) > most:
+        leaves, shown = _with_middle_folded(folded, outputs, most)
+        home = planned(graph, shown, plan.steps).home
+        folded = _leaves_folded(graph, shown, leaves, max(1, most - len(shown)), home)
+    return folded
 
 
-def _planned(graph: Graph, boxes: Iterable[Box]) -> Plan:
-    home: dict[str, str] = {}
+def planned(
+    graph: Graph, boxes: Iterable[Box], steps: Mapping[str, Sequence[Node]] | None = None
+) -> Plan:
+    """Put boxes in order, and note which values are in which; a fold that closes a cycle opens."""
+    boxes, steps = list(boxes), steps or {}
+    while True:
+        home = {node.id: box.id for box in boxes for node in _all_in(box, steps)}
+        ordered = _in_order(graph, boxes, home, steps)
+        if len(ordered) == len(boxes):
+            return Plan(tuple(ordered), home, steps=steps)
+        done = {box.id for box in ordered}
+        boxes = [
+            part
+            for box in boxes
+            for part in ([box] if isinstance(box, Node) or box.id in done else box.nodes)
+        ]
+
+
+def _in_order(
+    graph: Graph,
+    boxes: Sequence[Box],
+    home: Mapping[str, str],
+    steps: Mapping[str, Sequence[Node]],
+) -> list[Box]:
+    """Sort boxes so that arrows lead onwards, by birth where there is a choice.
+
+    What lies on a cycle, or behind one, is left out.
+    """
     position = {node.id: i for i, node in enumerate(graph)}
-    start: dict[str, int] = {}
-    boxes = list(boxes)
+    if not any(isinstance(box, Fold) for box in boxes):
+        return sorted(boxes, key=lambda box: position[box.id])
+    by_id = {box.id: box for box in boxes}
+    start = {}
+    waits: dict[str, set[str]] = {}
+    then: dict[str, list[str]] = {box.id: [] for box in boxes}
     for box in boxes:
-        members = box.nodes if isinstance(box, Fold) else [box]
-        home.update((node.id, box.id) for node in members)
-        start[box.id] = min(position[node.id] for node in members)
-    return Plan(tuple(sorted(boxes, key=lambda box: start[box.id])), home)
+        inside = _all_in(box, steps)
+        made = [node for node in inside if node.operands] or inside
+        start[box.id] = min(position[node.id] for node in made)
+        uses = {home[x] for node in inside for x in node.operands if x in home}
+        waits[box.id] = uses - {box.id}
+        for x in waits[box.id]:
+            then[x].append(box.id)
+    ready = [(start[key], key) for key, uses in waits.items() if not uses]
+    heapify(ready)
+    ordered = []
+    while ready:
+        _, key = heappop(ready)
+        ordered.append(by_id[key])
+        for other in then[key]:
+            waits[other].discard(key)
+            if not waits[other]:
+                heappush(ready, (start[other], other))
+    return ordered
 
 
-def _with_runs_folded(graph: Graph, drawn: Sequence[Node], kept: Collection[str]) -> list[Box]:
+def _with_runs_folded(graph: Graph, drawn: Iterable[Box], kept: Collection[str]) -> list[Box]:
     """Fold runs in which every operation uses only the one before, and nothing else uses that."""
     run_of: dict[str, Fold] = {}
     boxes: list[Box] = []
     for node in drawn:
+        if isinstance(node, Fold):
+            boxes.append(node)
+            continue
         operands = {x for x in node.operands if not is_inline(graph[x])}
         alone = len(operands) == 1 and len(graph.consumers(node)) == 1
         if node.kind != "operation" or node.id in kept or not alone:
@@ -131,14 +264,15 @@ def _without_small(boxes: Iterable[Box], least: int) -> list[Box]:
     """Draw the values of small folds one by one after all."""
     kept: list[Box] = []
     for box in boxes:
-        kept += box.nodes if isinstance(box, Fold) and len(box.nodes) < least else [box]
+        small = isinstance(box, Node) or (not box.calls and len(box.nodes) < least)
+        kept += members(box) if small else [box]
     return kept
 
 
 def _with_middle_folded(
-    graph: Graph, boxes: Sequence[Box], outputs: Collection[str], max_nodes: int
-) -> list[Box]:
-    """Fold all operations but the first, the last and the outputs, and leaves past the budget."""
+    boxes: Sequence[Box], outputs: Collection[str], max_nodes: int
+) -> tuple[list[Node], list[Box]]:
+    """Fold all operations but the first, the last and the outputs; leaves are apart."""
     leaves = [box for box in boxes if isinstance(box, Node) and box.primitive is None]
     is_leaf = {leaf.id for leaf in leaves}
     operations = [box for box in boxes if box.id not in is_leaf]
@@ -147,29 +281,27 @@ def _with_middle_folded(
         outputs = ()  # Too many to be kept whatever they are.
     ends = max(1, (room - len(outputs)) // 2)
     kept = {box.id for box in (*operations[:ends], *operations[-ends:])}.union(outputs)
-    shown = _gaps_folded(operations, kept)
-    return _leaves_folded(graph, shown, leaves, max(1, max_nodes - len(shown)))
+    return leaves, _gaps_folded(operations, kept)
 
 
 def _gaps_folded(boxes: Sequence[Box], kept: Collection[str]) -> list[Box]:
-    """Make one fold of each unbroken stretch that is not kept."""
+    """Make one fold of each unbroken stretch of several boxes that is not kept."""
     shown: list[Box] = []
-    gap: Fold | None = None
-    for box in boxes:
-        if box.id in kept:
-            gap = None
-            shown.append(box)
+    for keep, stretch in groupby(boxes, key=lambda box: box.id in kept):
+        several = list(stretch)
+        if keep or len(several) == 1:
+            shown += several
             continue
-        if gap is None:
-            gap = Fold(f"fold_{box.id.removeprefix('fold_')}")
-            shown.append(gap)
-        gap.nodes += box.nodes if isinstance(box, Fold) else [box]
-    return _without_small(shown, 2)
+        gap = Fold(f"fold_{several[0].id.removeprefix('fold_')}")
+        gap.nodes += [node for box in several for node in members(box)]
+        shown.append(gap)
+    return shown
 
 
-def _leaves_folded(graph: Graph, shown: list[Box], leaves: Sequence[Node], room: int) -> list[Box]:
+def _leaves_folded(
+    graph: Graph, shown: list[Box], leaves: Sequence[Node], room: int, home: Mapping[str, str]
+) -> list[Box]:
     """Fold what only folded operations use, if that is much, and whatever there is no room for."""
-    home = _planned(graph, shown).home
     folds = {box.id: box for box in shown if isinstance(box, Fold)}
     visible: list[Node] = []
     private: dict[str, list[Node]] = {}

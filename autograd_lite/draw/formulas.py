@@ -69,7 +69,10 @@ def is_inline(node: Node) -> bool:
 
 
 def formulas(
-    graph: Graph, names: Mapping[str, str], visible: Collection[str]
+    graph: Graph,
+    names: Mapping[str, str],
+    visible: Collection[str],
+    folded: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, str], dict[str, str], dict[str, Written]]:
     """Write the operation of every visible node in terms of its operands.
 
@@ -81,6 +84,8 @@ def formulas(
         What nodes are called, by their identifier; the others get names here where one is needed.
     visible : collection of str
         Identifiers of the nodes that are drawn.
+    folded : mapping of str to str, optional
+        What values inside of folds are called, for those that have a name.
 
     Returns
     -------
@@ -90,7 +95,7 @@ def formulas(
         How every visible node is written where it is used.
     """
     names = dict(names)
-    called: dict[str, Written] = {}
+    called = {key: Written(text) for key, text in (folded or {}).items()}
     texts: dict[str, str] = {}
     for node in graph:
         if node.id not in visible:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.draw import digits
-from autograd_lite.draw.cards import shape_and_type
+from autograd_lite.draw.cards import described
+from autograd_lite.draw.clusters import Cluster
 from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.formulas import printable
 from autograd_lite.draw.scene import Scene
-from autograd_lite.draw.style import LOOKS, Role
+from autograd_lite.draw.style import FRAMED, LOOKS, QUIET, RIM, Role
+from autograd_lite.draw.theme import DARK
+from autograd_lite.graph import Node
 
 # ``1. x`` would be a list in Markdown.
 _SPECIAL = re.compile(r"[^\w .,=+()×·\u0100-\U0010ffff]|_|\.(?= )")
+
+# In a label, a number sign is written as an entity.
+_COLOUR = re.compile("|".join(DARK))
 
 OPEN: dict[Role, tuple[str, str]] = {
     "input": ("[", "]"),
@@ -24,23 +31,24 @@ OPEN: dict[Role, tuple[str, str]] = {
     "constant": ("[", "]"),
     "result": ("(", ")"),
     "output": ("([", "])"),
+    "gradient": ("(", ")"),
     "fold": ("(", ")"),
 }
 """The brackets that give a box its outline: every role has its own, beside its colour."""
 
 
-def flowchart(scene: Scene) -> str:
+def flowchart(scene: Scene, *, dark: bool = False) -> str:
     """Write a scene as a flowchart."""
     lines = []
     if scene.options.title:
         # The title is YAML, which reads JSON, and not HTML.
         lines += ["---", f"title: {json.dumps(printable(scene.options.title))}", "---"]
     lines.append(f"flowchart {scene.options.rankdir}")
-    for box in scene.plan.boxes:
-        role = scene.roles[box.id]
-        left, right = OPEN[role]
-        label = "<br/>".join(map(escaped, _texts(scene, box)))
-        lines.append(f'    {box.id}{left}"{label}"{right}:::{role}')
+    framed = {key for cluster in scene.plan.clusters for key in cluster.members}
+    boxes = {box.id: _box(scene, box) for box in scene.plan.boxes}
+    lines += [f"    {text}" for key, text in boxes.items() if key not in framed]
+    for cluster in scene.plan.clusters:
+        lines += [f"    {line}" for line in _frame(cluster, boxes)]
     lines += [f"    {start} --> {end}" for start, end in scene.plan.edges()]
     for role in dict.fromkeys(scene.roles[box.id] for box in scene.plan.boxes):
         look = LOOKS[role]
@@ -48,7 +56,27 @@ def flowchart(scene: Scene) -> str:
         width = 3 if look.double else look.border
         colours = f"fill:{look.fill},stroke:{look.ink},color:{look.ink}"
         lines.append(f"    classDef {role} {colours},stroke-width:{width}px{dashed}")
-    return "\n".join(lines) + "\n"
+    if framed:
+        lines.append(f"    classDef module fill:{FRAMED},stroke:{RIM},color:{QUIET}")
+    text = "\n".join(lines) + "\n"
+    return _COLOUR.sub(lambda found: DARK[found[0]], text) if dark else text
+
+
+def _box(scene: Scene, box: Box) -> str:
+    """Write a box."""
+    role = scene.roles[box.id]
+    left, right = OPEN[role]
+    label = "<br/>".join(map(escaped, _texts(scene, box)))
+    return f'{box.id}{left}"{label}"{right}:::{role}'
+
+
+def _frame(cluster: Cluster, boxes: Mapping[str, str]) -> list[str]:
+    """Write a module, and all in it."""
+    lines = [boxes[key] for key in cluster.boxes]
+    for inner in cluster.inner:
+        lines += _frame(inner, boxes)
+    head = f'subgraph {cluster.id}["{escaped(cluster.title)}"]'
+    return [head, *(f"    {line}" for line in lines), "end", f"class {cluster.id} module"]
 
 
 def escaped(text: str) -> str:
@@ -60,10 +88,19 @@ def _texts(scene: Scene, box: Box) -> list[str]:
     """Return the lines of a box."""
     _, name, formula = scene.heading(box)
     if isinstance(box, Fold):
-        return [box.title]
-    texts = [" = ".join(filter(None, (name, formula))) or scene.roles[box.id]]
-    if "shape" in scene.options.show:
-        texts.append(shape_and_type(box))
+        return [box.title, *_output(scene, box)]
+    return [" = ".join(filter(None, (name, formula))) or scene.roles[box.id], *_below(scene, box)]
+
+
+def _output(scene: Scene, fold: Fold) -> list[str]:
+    """Return the lines of what a folded module returned."""
+    return ["output", *_below(scene, fold.result)] if fold.has_output else []
+
+
+def _below(scene: Scene, box: Node) -> list[str]:
+    """Return the lines below a heading."""
+    texts: list[str] = []
+    texts += filter(None, [described(box, scene.options.show)])
     if "value" in scene.options.show:
         texts += _numbers("", box.value)
     if "grad" in scene.options.show:

@@ -69,12 +69,17 @@ def by_node(
     for name, tensor in tensors.items():
         called.setdefault(id(tensor), name)
     names: dict[str, str] = {}
+    at = {id(node.tensor): node.id for node in graph if node.tensor is not None}
     for node in graph:
         known = called.get(id(node.tensor)) or node.name
         if not known and node.kind in ("constant", "input") and np.ndim(node.value):
             known = next(filter(None, (_same(node.value, a) for a in arrays)), None)
         if known:
             names[node.id] = known
+    for node in graph:  # After backward(create_graph=True), a gradient may be in the graph.
+        grad = None if node.tensor is None else node.tensor.grad
+        if grad is not None and id(grad) in at:
+            names.setdefault(at[id(grad)], f"∂L/∂{names.get(node.id, node.id)}")
     return names
 
 

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-from autograd_lite.draw.fold import Box, Fold, Plan, plan
+from numpy.typing import NDArray
+
+from autograd_lite.draw.backprop import rules
+from autograd_lite.draw.fold import Box, Fold, Plan
 from autograd_lite.draw.formulas import LONGEST_NAME, cut, formulas, printable, shortened
+from autograd_lite.draw.planning import Folding, plan
 from autograd_lite.draw.style import Role
+from autograd_lite.draw.sweep import Use, contributions
 from autograd_lite.graph import Graph
 from autograd_lite.notation import Written
 
 LONGEST_SUBJECT = 60
+DETAILED = 60
+"""Boxes up to which arrays are drawn small, and what adds to a gradient stands on arrows: beyond,
+nobody looks that closely, and the layout takes long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +31,7 @@ class Options:
     rankdir: str
     legend: bool
     title: str | None
-    max_nodes: int
+    folding: Folding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +54,9 @@ class Scene:
         How a value is written where it is used: its name, or its formula.
     roles : dict of str to Role
         What a box is in the computation.
+    parts : dict of str to dict of (str, int) to ndarray
+        By the identifier of a value that is used more than once, and whose gradient is known: what
+        each use adds to that, in the order of computation.
     """
 
     graph: Graph
@@ -55,6 +67,7 @@ class Scene:
     formulas: Mapping[str, str]
     called: Mapping[str, Written]
     roles: Mapping[str, Role]
+    parts: Mapping[str, Mapping[Use, NDArray[Any]]]
 
     def heading(self, box: Box) -> tuple[Role, str, str]:
         """Return role, name and formula of a box; the last two may be empty."""
@@ -69,27 +82,58 @@ class Scene:
     @property
     def subject(self) -> str:
         """What the picture shows."""
+        forward = self.graph.differentiated or self.graph
         shown = ", ".join(
-            self.titles.get(node.id) or self.formulas.get(node.id, node.id)
-            for node in dict.fromkeys(self.graph.outputs)
+            self.titles.get(node.id)
+            or self.formulas.get(node.id)
+            or self.names.get(node.id, node.id)
+            for node in dict.fromkeys(forward.outputs)
         )
-        return self.options.title or cut(shown, LONGEST_SUBJECT)
+        alone = forward is not self.graph and self.graph.outputs[0].backward
+        return self.options.title or cut(shown, LONGEST_SUBJECT) + ", backward" * alone
 
 
 def scene(graph: Graph, names: Mapping[str, str], options: Options) -> Scene:
     """Decide what is in the picture of a computation."""
-    planned = plan(graph, names, options.max_nodes)
+    if graph.differentiated is not None:
+        names, options = _for_gradients(graph, names, options)
+    planned = plan(graph, names, options.folding)
+    if len(planned.boxes) > DETAILED:
+        options = replace(options, show=tuple(part for part in options.show if part != "map"))
     short = {key: shortened(printable(name), LONGEST_NAME) for key, name in names.items()}
-    titles, written, called = formulas(graph, short, {box.id for box in planned.boxes})
+    visible = {box.id for box in planned.boxes}
+    returned = {fold.result.id: _path(fold) for fold in planned.folds if fold.has_output}
+    folded = returned | {key: name for key, name in short.items() if key not in visible}
+    titles, written, called = formulas(graph, short, visible, folded)
     outputs = {node.id for node in graph.outputs}
+    written |= rules(graph, called)
     roles = {box.id: _role(box, outputs) for box in planned.boxes}
-    return Scene(graph, names, options, planned, titles, written, called, roles)
+    sums = "grad" in options.show and graph.differentiated is None
+    parts = contributions(graph, planned.boxes) if sums else {}
+    return Scene(graph, names, options, planned, titles, written, called, roles, parts)
+
+
+def _for_gradients(
+    graph: Graph, names: Mapping[str, str], options: Options
+) -> tuple[dict[str, str], Options]:
+    """Name every value that has a gradient in the picture, and leave those to their own boxes."""
+    own = {node.id: node.name for node in graph if node.gradient_of and node.name}
+    forced = {key: key for node in graph for key in node.gradient_of}
+    show = tuple(part for part in options.show if part != "grad")
+    return forced | dict(names) | own, replace(options, show=show)
+
+
+def _path(fold: Fold) -> str:
+    """Return what the output of a folded module is called: where the module stands."""
+    return shortened(printable(fold.calls[-1].path or fold.calls[-1].kind), LONGEST_NAME)
 
 
 def _role(box: Box, outputs: Collection[str]) -> Role:
     """Return what a box is in the computation."""
     if isinstance(box, Fold):
         return "fold"
+    if box.backward:
+        return "gradient"
     if box.kind != "operation":
         return box.kind
     return "output" if box.id in outputs else "result"

@@ -9,13 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Role = Literal["input", "parameter", "constant", "result", "output", "fold"]
+Role = Literal["input", "parameter", "constant", "result", "output", "gradient", "fold"]
 
 FONT = "Arial"  # Helvetica, Liberation Sans and Arimo have the same widths.
 TITLE, TEXT, SMALL = 18, 13.5, 11
 """Sizes of type, in points. Graphviz rounds every advance to whole dots of 96 to the inch; at 13.5
 points, those of Arial's letters and digits are whole already. It is the default size of a box."""
 INK, QUIET, LINE = "#1B1F24", "#5B6470", "#59626D"
+PAPER, FRAMED, RIM = "#FFFFFF", "#F9FAFB", "#B9C0C8"
+POSITIVE, ZERO, NEGATIVE, MISSING = "#C2520A", "#F7F7F7", "#0B62A4", "#9AA0A6"
 GRADIENT, ALARM = "#A33B00", "#B3261E"
 
 
@@ -36,6 +38,7 @@ LOOKS: dict[Role, Look] = {
     "constant": Look(ink="#4A525C", fill="#F4F5F6", style="DASHED"),
     "result": Look(ink="#005A92", fill="#EAF3FA", style="ROUNDED"),
     "output": Look(ink="#8A2F66", fill="#FAEDF4", style="ROUNDED", double=True),
+    "gradient": Look(ink="#A33B00", fill="#FFF1E8", style="ROUNDED"),
     "fold": Look(ink="#4A525C", fill="#FFFFFF", style="ROUNDED,DOTTED"),
 }
 
@@ -45,5 +48,6 @@ LEGEND: dict[Role, str] = {
     "constant": "constant",
     "result": "result",
     "output": "output",
+    "gradient": "gradient",
     "fold": "folded",
 }

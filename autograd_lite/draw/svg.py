@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 from autograd_lite.draw.blocks import WORD_JOINER
 from autograd_lite.draw.metrics import covers, width_of
 from autograd_lite.draw.render import render
+from autograd_lite.draw.theme import style
 
 FAMILY = "Arial, Helvetica, 'Liberation Sans', Arimo, sans-serif"
 SECOND_SPACE = "\xa0"  # What Graphviz makes of a space after a space.
@@ -14,7 +15,7 @@ _TOOLTIP = "{http://www.w3.org/1999/xlink}title"
 _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 
 
-def svg(dot: str, description: str) -> str:
+def svg(dot: str, description: str, *, follow: bool = False) -> str:
     """Return DOT text as the text of an SVG picture.
 
     Parameters
@@ -23,6 +24,8 @@ def svg(dot: str, description: str) -> str:
         What to draw.
     description : str
         What the picture shows, for who cannot see it.
+    follow : bool
+        Whether it is dark in a page that is.
     """
     root = ET.fromstring(render(dot, "svg"))
     for element in root.iter():
@@ -32,6 +35,11 @@ def svg(dot: str, description: str) -> str:
     for group in list(root.iter("g")):
         _describe(group)
     _frame(root, description)
+    if follow:
+        sheet = ET.Element("style")
+        sheet.text = style(ET.tostring(root, encoding="unicode"))
+        root.set("class", "computation")
+        root.insert(1, sheet)  # After the title.
     return ET.tostring(root, encoding="unicode")
 
 
@@ -59,14 +67,17 @@ def _describe(group: ET.Element) -> None:
     group.attrib.pop("id", None)
     start, arrow, end = name.partition("->")
     if arrow:
-        group.attrib.update({"data-from": start, "data-to": end})
+        group.attrib.update({"data-from": start.partition("@")[0], "data-to": end})
     wrapper = group.find("g")
     link = group.find("g/a")
     if wrapper is not None and link is not None:
         group.remove(wrapper)
         hint = link.get(_TOOLTIP) or ""
         title.text = hint.replace(SECOND_SPACE, " ").replace(WORD_JOINER, "")
-        group.set("data-id", name)
+        box, _, mention = name.partition("@")
+        cluster = name.removeprefix("cluster_")
+        kind = "data-module" if cluster != name else "data-of" if mention else "data-id"
+        group.set(kind, box if cluster == name else cluster)
         group.extend([title, *link])
 
 

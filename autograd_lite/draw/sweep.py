@@ -6,6 +6,8 @@ what was recorded stay as they are.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +48,31 @@ def sweep(graph: Graph) -> Sweep:
             if node.id in found.arrived and node.primitive is not None:
                 _send(graph, node, found)
     return found
+
+
+def contributions(graph: Graph, boxes: Iterable[object]) -> dict[str, dict[Use, NDArray[Any]]]:
+    """Return what each use of a value adds to its gradient, where there are several uses.
+
+    Only of the values among `boxes` with a gradient that is the sum of these: it may also come
+    from several calls of ``backward``, or have been changed by a hook.
+    """
+    known = {x.id for x in boxes if isinstance(x, Node) and x.grad is not None}
+    uses = Counter(x for node in graph for x in node.operands)
+    several = {key for key in known if uses[key] > 1}
+    if not several:
+        return {}
+    swept = sweep(graph)
+    found: dict[str, dict[Use, NDArray[Any]]] = {}
+    for (user, i), part in reversed(swept.parts.items()):  # Kept newest first.
+        operand = graph[user].operands[i]
+        if operand in several:
+            found.setdefault(operand, {})[user, i] = part
+    return {
+        key: parts
+        for key, parts in found.items()
+        if len(parts) > 1
+        and np.allclose(graph[key].grad, swept.arrived[key], rtol=1e-5, atol=0, equal_nan=True)
+    }
 
 
 def _send(graph: Graph, node: Node, found: Sweep) -> None:

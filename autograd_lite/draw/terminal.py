@@ -14,9 +14,12 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.draw import digits
-from autograd_lite.draw.cards import shape_and_type
+from autograd_lite.draw.cards import described
+from autograd_lite.draw.clusters import name_and_class
 from autograd_lite.draw.fold import Box, Fold
+from autograd_lite.draw.formulas import printable
 from autograd_lite.draw.scene import Scene
+from autograd_lite.graph import Node
 
 
 def text(scene: Scene) -> str:
@@ -31,7 +34,12 @@ def text(scene: Scene) -> str:
     by_id = {box.id: box for box in boxes}
     rails = _Rails()
     lines = [scene.options.title, ""] if scene.options.title else []
+    modules = _modules(scene)
+    before = ""
     for key in order:
+        if modules.get(key, "") != before:
+            before = modules.get(key, "")
+            rails.heading(before or "outside of modules")
         rails.box(key, _lines(scene, by_id[key]), uses[key], len(used[key]))
     width = max((len(side) for side, _ in rails.lines), default=0)
     lines += [
@@ -49,6 +57,19 @@ def _in_order(keys: Sequence[str], uses: dict[str, list[str]]) -> list[str]:
             placed |= dict.fromkeys(x for x in uses[key] if not uses[x])
             placed[key] = None
     return [*placed, *(key for key in keys if key not in placed)]
+
+
+def _modules(scene: Scene) -> dict[str, str]:
+    """Return what stands above the boxes of a module: the way to it."""
+    found: dict[str, str] = {}
+    waiting = [("", cluster) for cluster in scene.plan.clusters]
+    while waiting:
+        way, cluster = waiting.pop()
+        title = f"{way}{printable(cluster.title)}"
+        found.update(dict.fromkeys(cluster.boxes, title))
+        short = " ".join(name_and_class(cluster.call)[:1])
+        waiting += [(f"{way}{printable(short)} › ", inner) for inner in cluster.inner]
+    return found
 
 
 class _Rails:
@@ -74,6 +95,10 @@ class _Rails:
             else:
                 self.lines.append((self._side(), f"  │ {padded} │"))
         self.lines.append((self._side(), f"  └{'─' * (width + 2)}┘"))
+
+    def heading(self, title: str) -> None:
+        """Add a line that says where the boxes below belong."""
+        self.lines.append((self._side(), f"  ■ {title}"))
 
     def _side(self) -> str:
         return "".join("  " if column is None else "│ " for column in self.columns).rstrip()
@@ -116,10 +141,14 @@ def _lines(scene: Scene, box: Box) -> list[str]:
     """Return what stands in a box."""
     role, name, formula = scene.heading(box)
     if isinstance(box, Fold):
-        return [box.title]
-    lines = [" = ".join(filter(None, (name, formula))) or role]
-    if "shape" in scene.options.show:
-        lines.append(f"{role} · {shape_and_type(box)}")
+        return [box.title, *(_below(scene, box.result, "output") if box.has_output else [])]
+    return [" = ".join(filter(None, (name, formula))) or role, *_below(scene, box, role)]
+
+
+def _below(scene: Scene, box: Node, role: str) -> list[str]:
+    """Return the lines below a heading."""
+    kind = described(box, scene.options.show)
+    lines = [f"{role} · {kind}"] if kind else []
     if "value" in scene.options.show:
         lines += _numbers("value", box.value)
     if "grad" in scene.options.show:

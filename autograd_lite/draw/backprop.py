@@ -1,0 +1,68 @@
+"""The backward pass in a picture: one box for each gradient, with its rule in the box."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.draw.formulas import LONGEST_FORMULA, cut, is_inline
+from autograd_lite.draw.local import GRADIENT, local, written
+from autograd_lite.draw.sweep import sends
+from autograd_lite.graph import Graph
+from autograd_lite.notation import PRODUCT, Written
+
+
+def hosts(graph: Graph) -> dict[str, str]:
+    """Return the gradients in whose boxes other steps of the backward pass are, by identifier.
+
+    A step is in the box of a gradient if that alone is computed from it.
+    """
+    found: dict[str, str] = {}
+    for node in reversed(graph.nodes):
+        if not node.backward or node.gradient_of or is_inline(node):
+            continue
+        users = {found.get(user.id, user.id) for user in graph.consumers(node)}
+        if len(users) == 1:
+            found[node.id] = users.pop()
+    return found
+
+
+def _leaf(names: Mapping[str, Written], name: str, value: Any) -> Written:
+    del value
+    return names.get(name) or Written("…")
+
+
+def rules(graph: Graph, called: Mapping[str, Written]) -> dict[str, str]:
+    """Write every gradient in terms of those that it is computed from: ``∂L/∂out × 2(out − y)``.
+
+    Parameters
+    ----------
+    graph : Graph
+        From `Graph.backward`.
+    called : mapping of str to Written
+        What values are called, gradients too.
+    """
+    forward = graph.differentiated
+    if forward is None:
+        return {}
+    gradient = {key: node for node in graph for key in node.gradient_of}
+    found: dict[str, str] = {}
+    for key, node in gradient.items():
+        parts = []
+        for user in forward.consumers(forward[key]):
+            for i, operand in enumerate(forward.operands(user)):
+                if operand.id == key and user.id in gradient and sends(user, i, operand):
+                    names = {**called, GRADIENT: called[gradient[user.id].id]}
+                    rule = local(forward, user, i, np.ones_like(np.asarray(user.value))).rule
+                    if rule is None:
+                        parts = ["…"]
+                        break
+                    text = written(rule, partial(_leaf, names))
+                    loose = text.precedence < PRODUCT - 0.5
+                    parts.append(f"({text.text})" if loose else text.text)
+        if parts:
+            found[node.id] = cut(" + ".join(parts), LONGEST_FORMULA)
+    return found

@@ -1,0 +1,169 @@
+"""Modules in a picture: which boxes stand in which call, and what is written on its frame."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from autograd_lite.calls import Call
+from autograd_lite.graph import Graph, Node
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The boxes of one call of a module, framed.
+
+    Attributes
+    ----------
+    id : str
+        ``call0``, ``call1``, … in the order of the calls in the picture.
+    call : Call
+        The call.
+    parameters : int
+        How many numbers the module learns, as far as is known.
+    boxes : tuple of str
+        Identifiers of the boxes that are in no inner cluster.
+    inner : tuple of Cluster
+        The calls in this call.
+    """
+
+    id: str
+    call: Call
+    parameters: int
+    boxes: tuple[str, ...]
+    inner: tuple[Cluster, ...]
+
+    @property
+    def title(self) -> str:
+        """What stands on the frame: ``hidden · Linear · 16 parameters``."""
+        return " · ".join(filter(None, [*name_and_class(self.call), counted(self.parameters)]))
+
+    def walk(self) -> Iterator[Cluster]:
+        """Yield this cluster and all in it."""
+        yield self
+        for cluster in self.inner:
+            yield from cluster.walk()
+
+    @property
+    def members(self) -> list[str]:
+        """Identifiers of all boxes in it."""
+        return [box for cluster in self.walk() for box in cluster.boxes]
+
+
+Homes = Mapping[str, tuple[Call, ...]]
+
+
+def homes(graph: Graph, names: Collection[str]) -> dict[str, tuple[Call, ...]]:
+    """Return the calls that each value belongs to.
+
+    Arrays that the user has named are outside; and those that the first operation of an outermost
+    call uses, if that is given nothing else: they are what it was called with.
+    """
+    at = {
+        node.id: () if node.kind == "constant" and node.id in names else graph.home(node)
+        for node in graph
+    }
+    given: dict[Call, list[str]] = {}
+    fed: set[Call] = set()
+    for node in graph:
+        if node.primitive is None or not at[node.id]:
+            continue
+        call = at[node.id][0]
+        arrays = [x for x in graph.operands(node) if x.shape or x.kind != "constant"]
+        fed.update(call for x in arrays if at[x.id][:1] != (call,))
+        given.setdefault(call, [x.id for x in arrays if x.kind == "constant"])
+    return at | {key: () for call, keys in given.items() if call not in fed for key in keys}
+
+
+def ordered_calls(at: Homes) -> list[Call]:
+    """Return all calls, in the order in which values belong to them, an outer one first."""
+    return list(dict.fromkeys(call for chain in at.values() for call in chain))
+
+
+def deepest(at: Homes) -> int:
+    """Return how many levels of modules there are."""
+    return max(map(len, at.values()), default=0)
+
+
+def way_there(call: Call) -> tuple[str, str, int]:
+    """Return what tells a call; on the way back through it, numbers are negative."""
+    return call.path, call.kind, max(call.number, -1 - call.number)
+
+
+def name_and_class(call: Call) -> list[str]:
+    """Return what is written of a call: path, class, which of several calls."""
+    number = way_there(call)[2]
+    again = f"call {number + 1}" if number else ""
+    return [part for part in (call.path, call.kind, again) if part]
+
+
+def counted(parameters: int) -> str:
+    """Write how many parameters there are; nothing for none."""
+    return f"{parameters:,} parameter{'' if parameters == 1 else 's'}" if parameters else ""
+
+
+def parameters_of(call: Call, nodes: Iterable[Node]) -> int:
+    """Return how many numbers a module learns: what it says, or those among its values."""
+    if call.parameters is not None:
+        return call.parameters
+    return sum(int(np.size(node.value)) for node in nodes if node.kind == "parameter")
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A cluster that is being filled."""
+
+    boxes: list[str]
+    inner: dict[Call, _Frame]
+
+
+def clusters(
+    graph: Graph, at: Homes, boxes: Iterable[tuple[str, tuple[Call, ...]]]
+) -> tuple[Cluster, ...]:
+    """Frame the boxes of a picture by the calls they stand in; a frame around one box is left out.
+
+    Parameters
+    ----------
+    graph : Graph
+        The computation.
+    at : mapping of str to tuple of Call
+        The calls that each value belongs to.
+    boxes : iterable of (str, tuple of Call)
+        The boxes by identifier, and the calls that each stands in.
+    """
+    top = _Frame([], {})
+    order: dict[str, int] = {}
+    for key, calls in boxes:
+        order[key] = len(order)
+        frame = top
+        for call in calls:
+            frame = frame.inner.setdefault(call, _Frame([], {}))
+        frame.boxes.append(key)
+    learnt: dict[Call, list[Node]] = {}
+    for node in graph:
+        if node.kind == "parameter":
+            for call in at[node.id]:
+                learnt.setdefault(call, []).append(node)
+    backward = {node.id for node in graph if node.backward}
+    numbers = iter(range(len(graph)))
+
+    def built(frame: _Frame) -> tuple[list[str], list[Cluster]]:
+        """Return the boxes and the clusters of a frame."""
+        own, inner = list(frame.boxes), []
+        for call, part in frame.inner.items():
+            identifier = f"call{next(numbers)}"
+            loose, parts = built(part)
+            inside = [*loose, *(key for cluster in parts for key in cluster.members)]
+            ways = Counter(key in backward for key in inside)
+            if max(ways.values()) == 1:  # A box, or a value and its gradient.
+                own += loose
+                inner += parts
+            else:
+                count = parameters_of(call, learnt.get(call, ()))
+                inner.append(Cluster(identifier, call, count, tuple(loose), tuple(parts)))
+        return sorted(own, key=order.__getitem__), inner
+
+    return tuple(built(top)[1])

@@ -1,0 +1,134 @@
+"""Which boxes a picture has: what the user folds, what repeats, and what there is no room for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from typing import Any
+
+from autograd_lite.calls import Call
+from autograd_lite.draw.backprop import hosts
+from autograd_lite.draw.clusters import Homes, clusters, deepest, homes, way_there
+from autograd_lite.draw.fold import Box, Plan, planned, within
+from autograd_lite.draw.formulas import is_inline
+from autograd_lite.draw.modules import boxed, check, shut_calls
+from autograd_lite.graph import Graph, Node
+
+ROLLED_FROM = 40
+"""Of a picture with more boxes, equal modules in a row are drawn once."""
+
+
+LEAST_NODES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Folding:
+    """What is folded into one box; the fields are parameters of `draw`.
+
+    Attributes
+    ----------
+    depth : int, optional
+        How many levels of modules are open: with 0, the outermost is one box, with 1 its parts.
+    collapse : tuple of str
+        Modules that are one box, by path or class: ``("hidden", "Block", "blocks.*")``.
+    roll : bool, optional
+        Whether equal modules in a row, three or more, become one box that says how many; where
+        they are open, after the first. By default in a picture with more than 40 boxes.
+    max_nodes : int
+        Past so many boxes, modules are folded, the innermost first, and then stretches of
+        operations; the picture says so. Inputs, outputs and, outside of modules, parameters stay.
+    """
+
+    depth: int | None = None
+    collapse: tuple[str, ...] = ()
+    roll: bool | None = None
+    max_nodes: int = 400
+
+
+def folding(depth: Any, collapse: Any, roll: Any, max_nodes: Any) -> Folding:
+    """Check the arguments of `draw` that choose what is folded."""
+    if depth is not None and (not isinstance(depth, int) or isinstance(depth, bool) or depth < 0):
+        raise ValueError(f"depth is how many levels of modules are open: 0, 1, …; got {depth!r}.")
+    patterns = (collapse,) if isinstance(collapse, str) else tuple(collapse)
+    for pattern in patterns:
+        if not isinstance(pattern, str):
+            raise TypeError(
+                f"collapse takes paths and classes of modules, as in ['hidden', 'Linear']; got "
+                f"{type(pattern).__name__}."
+            )
+    if roll not in (None, True, False):
+        raise ValueError(f"roll is True, False or None (where it saves room); got {roll!r}.")
+    if not isinstance(max_nodes, int) or isinstance(max_nodes, bool) or max_nodes < LEAST_NODES:
+        raise ValueError(f"max_nodes is a whole number from {LEAST_NODES} up; got {max_nodes!r}.")
+    return Folding(depth, patterns, roll, max_nodes)
+
+
+def plan(graph: Graph, named: Collection[str], folding: Folding) -> Plan:
+    """Decide what is drawn.
+
+    Parameters
+    ----------
+    graph : Graph
+        The computation.
+    named : collection of str
+        Identifiers of nodes that the user has given a name.
+    folding : Folding
+        What is to be folded.
+    """
+    frames_of = homes(graph, named)
+    at = {key: _apart(graph[key], calls) for key, calls in frames_of.items()}
+    check(folding.collapse, at)
+    host = hosts(graph)
+    drawn = [node for node in graph if not is_inline(node) and node.id not in host]
+    steps: dict[str, list[Node]] = {}
+    for node in graph:
+        if node.id in host:
+            steps.setdefault(host[node.id], []).append(node)
+    level = deepest(at)
+    shut, most = shut_calls(at, folding.depth, folding.collapse), folding.max_nodes
+    roll = bool(shut) if folding.roll is None else folding.roll
+    boxes: list[Box] = boxed(graph, at, drawn, shut, roll=roll) if level else [*drawn]
+    if folding.roll is None and not roll and level and len(boxes) > ROLLED_FROM:
+        boxes = boxed(graph, at, drawn, shut, roll=True)
+    asked = boxes
+    while len(boxes) > most and level > 0:
+        level -= 1
+        shut |= shut_calls(at, level)
+        boxes = boxed(graph, at, drawn, shut, roll=folding.roll is not False)
+    if len(boxes) > most:
+        boxes = within(graph, planned(graph, boxes, steps), named, most)
+    found = planned(graph, boxes, steps)
+    stands = [(box.id, _stands_in(box, frames_of)) for box in found.boxes]
+    frames = clusters(graph, frames_of, stands)
+    remarks = _remarks(found, folding, squeezed=boxes is not asked)
+    return replace(found, clusters=frames, remarks=tuple(remarks))
+
+
+def _apart(node: Node, calls: tuple[Call, ...]) -> tuple[Call, ...]:
+    """Tell the way back through a module from the way there: folded into one box, it is a cycle."""
+    if not node.backward:
+        return calls
+    return tuple(replace(call, number=-1 - call.number, parameters=0) for call in calls)
+
+
+def _stands_in(box: Box, at: Homes) -> tuple[Call, ...]:
+    """Return the calls that a box stands in: those that all of its values belong to."""
+    if isinstance(box, Node):
+        return at[box.id]
+    chains = zip(*(at[node.id] for node in box.nodes), strict=False)
+    common = takewhile(lambda calls: len(set(calls)) == 1, chains)
+    own = {way_there(call) for call in box.calls}
+    return tuple(calls[0] for calls in common if way_there(calls[0]) not in own)
+
+
+def _remarks(found: Plan, folding: Folding, *, squeezed: bool) -> list[str]:
+    """Say what is folded, and what to do about it."""
+    remarks = []
+    hidden = sum(len(fold.nodes) for fold in found.folds)
+    if squeezed and hidden:
+        total = f"{len(found.home):,}"
+        remarks.append(f"{hidden:,} of {total} values are folded: max_nodes={folding.max_nodes}")
+    elif folding.roll is None and any(fold.more for fold in found.folds):
+        remarks.append("of equal modules in a row, the first is drawn: roll=False draws all")
+    return remarks

@@ -1,0 +1,75 @@
+"""Light and dark: pictures are written in light colours, and every one of those has a dark one.
+
+The dark colours keep the hues, which tell the roles apart for the colour-blind, and turn the
+lightness around. Every ink keeps a contrast of at least 4.5 to what it stands on.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+Theme = Literal["auto", "light", "dark"]
+THEMES = ("auto", "light", "dark")
+
+DARK = {
+    "#FFFFFF": "#14181D",
+    "#F9FAFB": "#1A1F26",
+    "#B9C0C8": "#46505C",
+    "#1B1F24": "#E7ECF2",
+    "#5B6470": "#A2ADBA",
+    "#59626D": "#8D99A6",
+    "#A33B00": "#FFA56B",
+    "#FFF1E8": "#33190B",
+    "#B3261E": "#FF8A80",
+    "#00664A": "#6FD3B1",
+    "#E8F5F0": "#13291F",
+    "#8F5300": "#F0B75A",
+    "#FFF3DC": "#2E2412",
+    "#4A525C": "#B4BEC9",
+    "#F4F5F6": "#20262D",
+    "#005A92": "#7CC4F2",
+    "#EAF3FA": "#12253A",
+    "#8A2F66": "#F09CCB",
+    "#FAEDF4": "#321A2A",
+}
+_COLOUR = re.compile(r'(?<==")#[0-9A-F]{6}(?=")')
+
+
+def recoloured(dot: str) -> str:
+    """Write DOT text in dark colours; what stands in labels is escaped, and has no such quotes."""
+    return _COLOUR.sub(lambda found: DARK.get(found[0], found[0]), dot)
+
+
+def style(picture: str) -> str:
+    """Return the style sheet with which an SVG picture follows the page that it stands in.
+
+    A picture of its own, or in an image element, asks what the reader prefers. One that is part
+    of a page has the colour scheme of the page.
+    """
+    present = [colour for colour in DARK if f'"{colour.lower()}"' in picture]
+    uses, dark, both = [], [], []
+    for i, colour in enumerate(present):
+        light = colour.lower()
+        uses += [
+            f'.computation [{part}="{light}"]{{{part}:var(--c{i},{light})}}'
+            for part in ("fill", "stroke")
+            if f'{part}="{light}"' in picture
+        ]
+        dark.append(f"--c{i}:{DARK[colour].lower()}")
+        both.append(f"--c{i}:light-dark({light},{DARK[colour].lower()})")
+    return (
+        "\n".join(uses)
+        + f"\n@media(prefers-color-scheme:dark){{svg.computation:root{{{';'.join(dark)}}}}}"
+        + "\n@supports(color:light-dark(red,red))"
+        + f"{{svg.computation:not(:root){{{';'.join(both)}}}}}"
+    )
+
+
+def rules(picture: str) -> str:
+    """Return the style sheet with which an SVG picture has the colour scheme of its page."""
+    return "\n".join(
+        f'svg [{part}="{light.lower()}"] {{ {part}: light-dark({light}, {dark}); }}'
+        for light, dark in DARK.items() for part in ("fill", "stroke")
+        if f'{part}="{light.lower()}"' in picture
+    )  # fmt: skip
