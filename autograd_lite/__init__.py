@@ -19,6 +19,7 @@ from autograd_lite.graph import Call, Graph, Node
 from autograd_lite.numpy_api import array
 from autograd_lite.ops.neural import log_softmax, logsumexp, mse, relu, sigmoid, softmax, softplus
 from autograd_lite.primitive import Primitive, PrimitiveDefinitionError, primitive
+from autograd_lite.recorder import Recorder
 from autograd_lite.source import Source, record_source
 from autograd_lite.tensor import Tensor
 from autograd_lite.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
@@ -37,6 +38,7 @@ __all__ = [
     "Node",
     "Primitive",
     "PrimitiveDefinitionError",
+    "Recorder",
     "Source",
     "Tensor",
     "array",

@@ -65,7 +65,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     >>> y.backward()
     """
 
-    @functools.wraps(f)
+    @functools.wraps(f, updated=())
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
         return _Segment(f, args, kwargs).record() if state.recording else f(*args, **kwargs)
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+import numpy as np
+
 from autograd_lite.engine import GradientError
 from autograd_lite.nn.module import Module
 from autograd_lite.tensor import Tensor
+
+_LARGE = 10_000  # Entries.
 
 
 class SGD:
@@ -77,10 +81,14 @@ class SGD:
             If none has one: `backward` was not called, or reached none of them.
         """
         moved = False
+        lr = float(self.lr)  # A NumPy number would make float64 of a parameter in float32.
         for p in self.params:
             g = p._grad
             if g is not None:
-                p._data = p._data - self.lr * (g._data if isinstance(g, Tensor) else g)
+                change = lr * (g._data if isinstance(g, Tensor) else g)
+                # To get new memory for a large array takes longer than to subtract.
+                out = change if change.size > _LARGE else None
+                p._data = p._data - change if out is None else np.subtract(p._data, change, out=out)
                 moved = True
         if not moved:
             raise GradientError(

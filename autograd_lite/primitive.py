@@ -176,8 +176,9 @@ class Primitive:
         for operand in operands:
             record = getattr(type(operand), "__record__", None)
             if record is not None:
-                kept = {name: _kept(value) for name, value in parameters.items()}
-                return record(self, operands, kept)
+                if parameters:
+                    parameters = {name: _kept(value) for name, value in parameters.items()}
+                return record(self, operands, parameters)
         return self.forward(*operands, **parameters)
 
     def python(self, operands: Mapping[str, Written], parameters: Mapping[str, Any]) -> Written:

@@ -16,6 +16,22 @@ from autograd_lite.trees import flatten, leaves_of, rebuild
 Argnums = int | Sequence[int]
 
 
+class Input(Tensor):
+    """A leaf that a trace has made of an argument.
+
+    Attributes
+    ----------
+    active : bool
+        Whether the function is being called: afterwards, no other level can differentiate by it.
+    """
+
+    __slots__ = ("active",)
+
+    def __init__(self, x: Any) -> None:
+        super().__init__(x, requires_grad=True)
+        self.active = True
+
+
 class Trace:
     """One call of a function on Tensors of its own, and the way back.
 
@@ -58,8 +74,13 @@ class Trace:
             self.inputs += leaves
             lifted[i] = rebuild(args[i], leaves)
         outer = is_grad_enabled()
-        with enable_grad():
-            self.result = f(*lifted, **kwargs)
+        try:
+            with enable_grad():
+                self.result = f(*lifted, **kwargs)
+        finally:
+            for x in self.inputs:
+                if isinstance(x, Input):
+                    x.active = False
         self.aux = None
         if has_aux:
             self.result, self.aux = self._pair(self.result)
@@ -114,7 +135,7 @@ class Trace:
                 lifted: Tensor = ops.copy(x)
                 return lifted
         try:
-            return Tensor(x.data if isinstance(x, Tensor) else x, requires_grad=True)
+            return Input(x.data if isinstance(x, Tensor) else x)
         except (TypeError, ValueError):
             raise TypeError(
                 f"{self.name}: argument {place} is {_shown(x)}, and only floating-point numbers "
@@ -157,8 +178,9 @@ class Trace:
             if tensor in inputs:
                 if not tensor.is_leaf:
                     return True  # The argument is a tensor of an outer level.
-            elif tensor.is_leaf and tensor.requires_grad:
-                return True
+            elif tensor.is_leaf:
+                if tensor.requires_grad and getattr(tensor, "active", True):
+                    return True
             else:
                 for x in tensor._operands:
                     if x is not None and x.requires_grad and x not in seen:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite import Comparison, Graph, Tensor, compare, nn, no_grad, optim
+from autograd_lite import Comparison, Graph, Recorder, Tensor, compare, nn, no_grad, optim
 
 Arrays = dict[str, NDArray[Any]]
 Sample = tuple[Tensor, Tensor]
@@ -84,6 +84,8 @@ class Run:
         By the number of steps taken before it.
     losses : list of tuple of int and float
         Steps taken, and the mean loss over all samples then.
+    recorder : Recorder
+        The training, to be played back.
     ulps : float
         How far the weights by autodiff and by hand ever were apart.
     """
@@ -97,6 +99,7 @@ class Run:
     steps: int = 0
     comparisons: dict[int, Comparison] = field(default_factory=dict)
     losses: list[tuple[int, float]] = field(default_factory=list)
+    recorder: Recorder = field(default_factory=Recorder)
     ulps: float = 0.0
     facts: Sequence[Fact] = ()
     findings: Sequence[Finding] = ()
@@ -238,9 +241,11 @@ class Experiment(ABC):
         total = self.epochs * len(samples)
         marks = {0, total // 4, total // 2, 3 * total // 4, total - 1}
         often = max(1, total // 200)
+        run.recorder = Recorder(every=often)
         for step in range(total):
             (x, y), (bare_x, bare_y) = samples[step % len(samples)], bare[step % len(samples)]
             run.last_loss = loss = name("loss", self.criterion(net(x), y))
+            run.recorder.record(loss)
             optimiser.zero_grad()
             loss.backward()
             if step in marks:

@@ -55,12 +55,18 @@ def _section(run: Run, folder: Path) -> str:
         f"After {run.steps:,} step{'s' * (run.steps != 1)}, the weights by autodiff and by hand "
         f"were never more than {run.ulps:.0f} units in the last place apart."
     )
+    training = f"{name}-training.html"
+    played = (
+        f'<a class="step" href="{training}">Watch it being trained</a>'
+        if len(run.losses) > 1
+        else ""
+    )
     problems = "".join(f"<p>{_mark(False)} {escape(problem)}</p>" for problem in run.problems)
     return f"""<section id="{name}">
 <h2>{escape(experiment.title)}</h2>
 <p class="quiet">After “{escape(experiment.article)}”. {escape(experiment.note)}</p>
 <div class="picture{large}">{picture}</div>
-<p><a class="step" href="{name}.html">Step through it, forward and backward</a></p>
+<p><a class="step" href="{name}.html">Step through it, forward and backward</a> {played}</p>
 {_code("The network", repr(run.net))}
 <div class="beside">
 <div>{_code("Derived by hand, as in the article", _by_hand(run))}</div>

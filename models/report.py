@@ -70,12 +70,14 @@ def summary(runs: Sequence[Run]) -> Table:
 
 
 def write_files(run: Run, folder: Path) -> list[Path]:
-    """Draw the graph of the first step, and the loss over time; return the files."""
+    """Draw the graph of the first step, and the training; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     picture = draw(run.graph, title=f"{run.experiment.title}, first step")
     stem = folder / run.experiment.name
     files = [picture.save(stem.with_suffix(suffix)) for suffix in (".svg", ".png", ".html")]
     if len(run.losses) > 1:
+        played = stem.with_name(f"{stem.name}-training.html")
+        files.append(run.recorder.save(played, title=f"{run.experiment.title}, training"))
         files.append(_plot(run, stem.with_name(f"{stem.name}-loss.png")))
     return files
 

@@ -165,6 +165,30 @@ def test_modules():
     assert "Sequential" in repr(y)
 
 
+class Residual(nn.Module):
+    def __init__(self):
+        self.inner = nn.Linear(2, 2, rng=np.random.default_rng(0))
+
+    @al.checkpoint
+    def forward(self, x, *, scale=1.0):
+        return x + scale * np.tanh(self.inner(x))
+
+
+def test_a_method_of_a_module():
+    net, x = Residual(), leaf([[0.5, -1.0]])
+    plain = x + 2.0 * np.tanh(net.inner(x))
+    plain.sum().backward()
+    expected = [t.grad.numpy() for t in (x, *net.parameters())]
+    x.zero_grad()
+    net.zero_grad()
+    y = net(x, scale=2.0)
+    assert y._primitive.name == "forward"
+    y.sum().backward()
+    for t, gradient in zip((x, *net.parameters()), expected, strict=True):
+        np.testing.assert_allclose(t.grad, gradient, rtol=1e-14)
+    assert [call.kind for call in al.Graph(y, names={}).find(y).calls] == ["Residual"]
+
+
 def test_backward_twice_and_in_two_threads():
     w = leaf(np.full(1000, 0.5))
     y = al.checkpoint(lambda x: np.tanh(x * w))(w)

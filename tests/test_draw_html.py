@@ -136,6 +136,7 @@ def test_the_rule_is_shown_in_symbols_and_with_its_numbers():
         "∂error/∂pred = ∂error/∂(pred − 42) = −74",
         "∂error/∂w = ∂error/∂pred × 5",
         "= −74 × 5 = −370",
+        "∂error/∂w = −370",
     ]
 
 
@@ -178,6 +179,8 @@ def test_an_article_network_plays_to_the_end_and_shows_its_numbers(browser, tmp_
         assert browser.js("document.getElementById('scrub').value") == str(k)
         assert browser.js("document.getElementById('caption').textContent").endswith(".")
         browser.press("ArrowRight")
+    browser.screenshot(tmp_path / f"{name}.png")
+    assert (tmp_path / f"{name}.png").stat().st_size > 20_000  # It is not blank.
     assert browser.js("document.querySelectorAll('g.node.pending').length") == 0
     assert set(grads(browser)) == {node.id for node in graph if node.requires_grad}
     for node in graph:
@@ -310,6 +313,9 @@ def test_dark_and_light_follow_the_system_and_the_switch(browser, tmp_path):
     browser.open(path, dark=True)
     assert [browser.js(paper), browser.js(fill)] == dark
     assert browser.js("document.getElementById('theme').ariaPressed") == "true"
+    w = al.Tensor(1.0, requires_grad=True)
+    browser.open(al.draw(w * 2, theme="light").save(tmp_path / "light.html"), dark=True)
+    assert browser.js(paper) == light[0]
 
 
 def test_it_fits_a_phone_and_follows_what_happens(browser, tmp_path):
@@ -319,7 +325,7 @@ def test_it_fits_a_phone_and_follows_what_happens(browser, tmp_path):
         assert browser.js("document.documentElement.scrollWidth") <= 390
         seen = browser.js(
             """(g => !g || (r => r.right > 0 && r.left < 390)(g.getBoundingClientRect()))(
-            document.querySelector('g.now'))"""
+            document.querySelector('g.target') ?? document.querySelector('g.now'))"""
         )
         assert seen
         browser.press("ArrowRight")

@@ -340,6 +340,20 @@ def test_failed_sweep_leaves_no_gradient_of_its_own_behind():
     assert broken.grad is None
 
 
+def test_failed_rule_leaves_the_gradients_of_all_leaves_alone():
+    def fails(x):
+        return x * 1.0
+
+    young = leaf(3.0)
+    old = Primitive(fails, {"x": lambda g, y, x: 1 / 0})(young)
+    late = leaf(2.0)
+    for create_graph in (False, True):
+        with pytest.raises(ZeroDivisionError):
+            (old * late).backward(create_graph=create_graph)
+        assert late.grad is None
+        assert young.grad is None
+
+
 # ------------------------------------------------------------ what the sweep asks of a rule
 
 

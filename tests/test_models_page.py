@@ -19,7 +19,9 @@ def test_it_presents_derivations_numbers_picture_and_loss_of_every_network(folde
     for name in ("one-weight", "sigmoid-neuron", "two-two-one"):
         assert f'<section id="{name}">' in text
         assert f'href="{name}.html"' in text
-        assert (folder / f"{name}.html").read_text("utf-8").startswith("<!doctype html>")
+        assert f'href="{name}-training.html"' in text
+        for page in (f"{name}.html", f"{name}-training.html"):
+            assert (folder / page).read_text("utf-8").startswith("<!doctype html>")
         assert NETWORKS[name].article in text
     assert text.count('<img src="data:image/png;base64,') == 3
     assert "d_ypred_d_w5 = h1 * deriv(sum_o1)" in text  # By hand.
@@ -43,5 +45,14 @@ def test_a_browser_shows_it_and_the_pages_that_it_links_to(folder):
         browser.click("#one-weight .step")
         browser.wait("document.getElementById('scrub')?.max")
         assert browser.js("document.title") == "One weight, 5 → 42, first step"
+        for name in ("one-weight", "sigmoid-neuron", "two-two-one"):
+            browser.open(folder / f"{name}-training.html")
+            losses = []
+            for key in ("Home", "End"):
+                browser.press(key)
+                loss = browser.js("document.querySelector('g.output .value.number').textContent")
+                losses.append(float(loss.replace("−", "-")))
+            assert losses[1] < losses[0]
+            assert browser.complaints == []
     finally:
         browser.close()

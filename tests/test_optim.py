@@ -94,3 +94,29 @@ def test_training_follows_the_step_in_plain_numpy_to_the_last_bit():
         optimiser.step()
         w = w - 0.05 * x.T.dot(x.dot(w) - y)
     np.testing.assert_array_equal(layer.weight, w)
+
+
+@pytest.mark.parametrize(
+    "lr", [0.1, np.float64(0.1), np.array(0.1)], ids=lambda lr: type(lr).__name__
+)
+def test_a_step_keeps_the_precision_of_the_parameter(lr):
+    w = al.Tensor(np.ones(2, np.float32), requires_grad=True)
+    optimiser = al.optim.SGD([w], lr=lr)
+    (w * 2).sum().backward()
+    optimiser.step()
+    assert w.dtype == np.float32
+    np.testing.assert_allclose(w, 0.8, rtol=1e-6)
+
+
+def test_a_step_of_a_large_array_changes_neither_gradient_nor_graph():
+    start = np.linspace(0.0, 1.0, 20_000)
+    w = al.Tensor(start, requires_grad=True)
+    loss = (w * w).sum()
+    loss.backward()
+    before = w.data
+    al.optim.SGD([w], lr=0.25).step()
+    np.testing.assert_array_equal(w, start - 0.25 * (2 * start))
+    np.testing.assert_array_equal(before, start)
+    np.testing.assert_array_equal(w.grad, 2 * start)
+    loss.backward()
+    np.testing.assert_array_equal(w.grad, 4 * start)

@@ -171,15 +171,14 @@ def same(x):
     return x
 
 
-def test_an_error_of_any_kind_says_which_operation_it_was():
+def test_an_error_in_a_forward_function_says_which_operation_it_was():
     @al.primitive(x=keep)
     def failing(x):
-        return x.missing
+        return x.reshape(7)
 
-    with pytest.raises(AttributeError, match="missing") as error:
+    with pytest.raises(ValueError, match=r"^failing got x: \(\): cannot reshape"):
         failing(leaf(1.0))
-    assert error.value.__notes__ == ["This was the forward pass of <primitive failing>."]
-    with pytest.raises(TypeError, match=r"^failing got x: \(\), x: \(\)|^failing got x: \(\): "):
+    with pytest.raises(TypeError, match=r"^failing got x: \(\): .*takes 1 positional argument but"):
         failing(leaf(1.0), leaf(2.0))
 
 

@@ -435,3 +435,15 @@ def test_levels_are_not_confused_by_any_pair_of_transforms():
             assert outer(lambda x: x * inner(lambda y: x + y, 1.0), 5.0) == 1.0  # noqa: B023
             assert outer(lambda x: x * inner(lambda y: x * y, 1.0), 5.0) == 10.0  # noqa: B023
             assert outer(lambda x: inner(lambda y: x * y**2, x), 3.0) == 12.0  # noqa: B023
+
+
+def test_what_an_inner_level_has_made_does_not_make_tensors_of_the_results():
+    x, v = np.array([0.5, 1.0]), np.array([2.0, 3.0])
+    by_cotangent = al.grad(lambda g: np.sum(al.vjp(np.sin, x)[1](g)[0]))(v)
+    by_tangent = al.grad(lambda v: np.sum(al.jvp(np.sin, (x,), (v,))[1]))(v)
+    for result in (by_cotangent, by_tangent):
+        assert type(result) is np.ndarray
+        np.testing.assert_allclose(result, np.cos(x), rtol=1e-15)
+    inner = al.grad(lambda a: al.grad(lambda b: a * b**2)(3.0))(2.0)
+    assert type(inner) is np.float64
+    assert inner == 6.0

@@ -45,6 +45,9 @@ def compare_function(
     try:
         graph, lifted = traced(f, names, arrays)
     except (TypeError, ValueError, GradientError) as error:
+        # An array's entry that cannot be a Tensor is a ValueError of NumPy's.
+        if isinstance(error, ValueError) and not isinstance(error.__cause__, GradientError):
+            raise
         return by_numbers_alone(f, by_hand, names, arrays, str(error))
     result = once(graph, aligned(graph, lifted, names, arrays, by_hand))
     if not result or not callable(by_hand):

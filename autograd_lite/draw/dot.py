@@ -81,6 +81,14 @@ def picture(scene: Scene) -> Drawing:
     return Drawing(dot.source, scene.subject, tuple(listing), scene)
 
 
+def loose(scene: Scene) -> str:
+    """Write the boxes of a computation as DOT text, without arrows and frames."""
+    dot = _digraph(scene.options)
+    for box in scene.plan.boxes:
+        dot.node(box.id, **_box(scene, box))
+    return str(dot.source)
+
+
 def _box(scene: Scene, box: Box) -> dict[str, Any]:
     """Return what makes a node of a box."""
     role, name, formula = scene.heading(box)

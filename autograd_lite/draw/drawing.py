@@ -106,7 +106,7 @@ class Drawing:
                 "A page steps forward and backward by itself. Draw the computation for it: "
                 "draw(..., sweep='forward').save('graph.html')."
             )
-        return page(self.scene)
+        return page(self.scene, self.theme)
 
     def _rendered(self, kind: str) -> bytes:
         """Return the contents of a file of some kind."""

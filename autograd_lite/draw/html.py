@@ -8,55 +8,69 @@ called things reaches the page as text.
 from __future__ import annotations
 
 import base64
-import dataclasses
 import hashlib
 import html
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as ET
 
 import numpy as np
 
 from autograd_lite.draw import digits
 from autograd_lite.draw.cards import shape_and_type
 from autograd_lite.draw.data import entries
-from autograd_lite.draw.dot import picture
 from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.formulas import printable
 from autograd_lite.draw.scene import Scene
-from autograd_lite.draw.story import Story
-from autograd_lite.draw.style import GRADIENT, LEGEND
-from autograd_lite.draw.sweep import Sweep, sweep
+from autograd_lite.draw.stage import opened, stage
+from autograd_lite.draw.story import Story, listed
+from autograd_lite.draw.style import LEGEND
+from autograd_lite.draw.sweep import Use, sweep
+from autograd_lite.draw.theme import Theme, rules
 from autograd_lite.graph import Node, write
 
 PAGE = Path(__file__).with_name("page")
-SCRIPTS = ("view.js", "details.js", "player.js")
+SCRIPTS = ("view.js", "fold.js", "paths.js", "curve.js", "training.js", "details.js", "steps.js",
+           "player.js")  # fmt: skip
 LARGEST = 10_000
 """Entries of an array that are written into the page; of a larger one, what describes it."""
 
 
-def page(scene: Scene) -> str:
-    """Write a scene as a page."""
+def page(scene: Scene, theme: Theme = "auto") -> str:
+    """Write a scene as a page that steps through it."""
+    scene, folds = opened(scene)
     found = sweep(scene.graph)
     story = Story(scene, found)
+    parts: dict[str, dict[Use, Any]] = {}
+    for (user, i), part in found.parts.items():
+        parts.setdefault(scene.graph[user].operands[i], {})[user, i] = part
+    several = {key: uses for key, uses in parts.items() if len(uses) > 1}
+    picture, staged = stage(scene, folds, {}, found.arrived, several)
     data = {
+        **staged,
+        **relations(scene),
         "steps": story.steps,
-        "boxes": {box.id: _box(story, box) for box in scene.plan.boxes},
-        "edges": scene.plan.edges(),
+        "boxes": {box.id: _box(story, box) for box in story.order},
     }
+    return document(scene, picture, data, theme)
+
+
+def document(scene: Scene, picture: str, data: dict[str, Any], theme: Theme = "auto") -> str:
+    """Put a page together; "auto" has the colours that the reader prefers."""
     script = "\n".join((PAGE / name).read_text("utf-8") for name in SCRIPTS)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     roles = set(scene.roles.values())
     parts = {
         "title": html.escape(printable(scene.subject)),
         "policy": f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'",
-        "style": (PAGE / "page.css").read_text("utf-8"),
+        "style": f"{(PAGE / 'page.css').read_text('utf-8')}{rules(picture)}",
         "legend": "".join(
             f'<li class="{role}">{label}</li>' for role, label in LEGEND.items() if role in roles
         ),
-        "picture": _svg(scene, found),
+        "picture": picture,
+        "theme": "" if theme == "auto" else f' data-theme="{theme}"',
         # A less-than sign could end the element, or open a comment in it.
         "data": json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"),
         "script": script,
@@ -65,79 +79,72 @@ def page(scene: Scene) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], template)
 
 
-def _svg(scene: Scene, found: Sweep) -> str:
-    """Draw the scene with the gradients of this sweep, and mark what is value and what gradient."""
-    boxes = tuple(
-        box if isinstance(box, Fold) else dataclasses.replace(box, grad=found.arrived.get(box.id))
-        for box in scene.plan.boxes
-    )
-    options = dataclasses.replace(
-        scene.options, show=("shape", "dtype", "value", "grad"), legend=False, title=None
-    )
-    plan = dataclasses.replace(scene.plan, boxes=boxes)
-    root = ET.fromstring(picture(dataclasses.replace(scene, plan=plan, options=options)).svg())
-    for element in root.iter():
-        element.tag = element.tag.rpartition("}")[2]
-    nodes = {box.id: box for box in boxes}
-    for group in root.iter("g"):
-        box = nodes.get(group.get("data-id", ""))
-        if box is not None:
-            _mark(group, box)
-            group.attrib |= {"tabindex": "0", "role": "button"}
-            group.set("aria-label", printable(scene.title(box)))
-    title = root.find("title")
-    if title is not None:
-        root.set("aria-label", title.text or "")
-        root.remove(title)
-    root.attrib |= {"xmlns": "http://www.w3.org/2000/svg", "role": "group"}
-    root.attrib.pop("style")
-    return ET.tostring(root, encoding="unicode")
+def relations(scene: Scene) -> dict[str, Any]:
+    """Say which boxes use which, how often, and which are the results."""
+    home = scene.plan.home
+    uses = Counter(
+        (home[start], home[node.id])
+        for node in scene.graph for start in node.operands
+        if start in home and home[start] != home[node.id]
+    )  # fmt: skip
+    outputs = list(dict.fromkeys(home[node.id] for node in scene.graph.outputs))
+    return {
+        "edges": [[start, end, times] for (start, end), times in uses.items()],
+        "outputs": outputs,
+        "root": listed([root_name(scene, key) for key in outputs]),
+    }
 
 
-def _mark(group: ET.Element, box: Box) -> None:
-    """Give the numbers of a box the class of what they are: value or gradient."""
-    if isinstance(box, Fold):
-        return
-    below, part, title = False, "value", shape_and_type(box)
-    for element in group:
-        colour = (element.get("fill") if element.tag == "text" else element.get("stroke")) or ""
-        if not below:
-            below = element.tag == "text" and element.text == title
-            continue
-        if element.tag == "text" and element.text in ("value", "grad"):
-            part = element.text
-        if element.tag == "polyline" or element.tag == "text":
-            of_gradient = colour.upper() == GRADIENT or (part == "grad" and "b3261e" in colour)
-            element.set("class", "grad" if of_gradient else "value")
+def root_name(scene: Scene, key: str) -> str:
+    """Return what a result is called in a sentence."""
+    return printable(scene.titles.get(key) or scene.formulas.get(key) or key)
 
 
 def _box(story: Story, box: Box) -> dict[str, Any]:
     """Describe a box: what the page shows of it on a click."""
     scene = story.scene
-    role, name, formula = scene.heading(box)
-    described: dict[str, Any] = {"role": LEGEND[role], "label": printable(scene.title(box))}
     if isinstance(box, Fold):
-        members = [printable(_line(scene, node)) for node in box.nodes[:200]]
-        return described | {"count": len(box.nodes), "members": members}
-    full = printable(scene.names.get(box.id, ""))
-    described |= {
-        "name": full or name,
-        "formula": formula,
-        "shape": shape_and_type(box),
+        return facts(scene, box)
+    described = facts(scene, box) | {
         "value": _array(box.value),
         "grad": _array(story.sweep.arrived.get(box.id)),
         "partial": story.partial(box),
-        "needs": box.requires_grad,
         "locals": _locals(story, box),
     }
-    if box.primitive is not None:
-        described |= {"operation": box.primitive.name, "code": printable(_line(scene, box))}
     arrived = story.sweep.arrived.get(box.id)
     if box.grad is not None and (
         arrived is None or not np.allclose(box.grad, arrived, rtol=1e-6, equal_nan=True)
     ):
         described["kept"] = _array(box.grad)
     return described
+
+
+def facts(scene: Scene, box: Box) -> dict[str, Any]:
+    """Describe a box, but for its numbers."""
+    role, name, formula = scene.heading(box)
+    described: dict[str, Any] = {"role": LEGEND[role], "label": printable(scene.title(box))}
+    if isinstance(box, Fold):
+        members = [printable(_line(scene, node)) for node in box.nodes[:200]]
+        return described | {"count": len(box.nodes), "members": members}
+    described |= {
+        "name": printable(scene.names.get(box.id, "")) or name,
+        "formula": formula,
+        "shape": shape_and_type(box),
+        "needs": box.requires_grad,
+        "module": _path(box),
+    }
+    if box.source is not None:
+        described["source"] = {"at": printable(str(box.source)), "text": box.source.text}
+    if box.primitive is not None:
+        described |= {"operation": box.primitive.name, "code": printable(_line(scene, box))}
+    return described
+
+
+def _path(node: Node) -> str:
+    """Write the modules that a value was made in, the outermost first: ``Net › hidden: Linear``."""
+    return " › ".join(
+        printable(f"{call.path}: {call.kind}" if call.path else call.kind) for call in node.calls
+    )
 
 
 def _line(scene: Scene, node: Node) -> str:

@@ -1,7 +1,7 @@
-"""Runs Graphviz: DOT text comes in through standard input, a picture goes to a file.
+"""Runs Graphviz: DOT texts come in through standard input, pictures go to files.
 
-``python layout.py SITE FILE FORMAT``. This is the program of the process that `render` starts; it
-sees the standard library and what lies in SITE.
+``python layout.py SITE FOLDER FORMAT``, with a zero byte between two texts. This is the program of
+the process that `render` starts; it sees the standard library and what lies in SITE.
 """
 
 import sys
@@ -11,15 +11,16 @@ DENSITY = 192  # Dots per inch. A multiple of 96, which is the grid that Graphvi
 LONGEST, LARGEST = 16_000, 40e6  # Dots along one side of a bitmap, and in all.
 
 
-def main(site: str, file: str, kind: str) -> None:
-    """Lay out and write one file."""
+def main(site: str, folder: str, kind: str) -> None:
+    """Lay out, and write files that are called ``0``, ``1``, …."""
     sys.path.append(site)
     import pygraphviz
 
-    graph = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode())
-    if kind == "png":
-        graph.graph_attr["dpi"] = str(_density(graph.draw(format="plain", prog="dot")))
-    Path(file).write_bytes(graph.draw(format=kind, prog="dot"))
+    for i, text in enumerate(sys.stdin.buffer.read().decode().split("\0")):
+        graph = pygraphviz.AGraph(string=text)
+        if kind == "png":
+            graph.graph_attr["dpi"] = str(_density(graph.draw(format="plain", prog="dot")))
+        Path(folder, str(i)).write_bytes(graph.draw(format=kind, prog="dot"))
 
 
 def _density(plain: bytes) -> int:

@@ -3,7 +3,8 @@
 Every step says in a sentence what happens, with the formula and with the numbers put in. A step is
 a mapping with these keys: ``phase`` (start, forward, backward, end), ``box``, ``edges``, the boxes
 whose ``values`` and ``grads`` are known from then on, ``caption``, and ``lines`` of pieces. A
-piece is ``{"text": …}``, or numbers: ``{"rows": …, "factor": …, "grad": …}``.
+piece is ``{"text": …}``, or numbers: ``{"rows": …, "factor": …, "grad": …}``. What travels along
+the edges is ``cargo``; ``parts`` has a box and how many of how many parts of its gradient are in.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ Pieces = list[dict[str, Any]]
 Step = dict[str, Any]
 LONGEST, LONGEST_RULE = 60, 100  # Of a formula in a sentence, and on a line of its own.
 LARGEST_SHOWN = 36  # Entries of an array that stands in a formula; of a larger one, the shape does.
+MOST_IN_THE_END = 12  # Gradients that are listed in the last step.
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 
@@ -42,12 +44,15 @@ class Story:
         From the start to the end.
     locals : dict of (str, int) to Local
         The local derivatives that were shown.
+    order : list of Box
+        The boxes, operands before results.
     """
 
     scene: Scene
     sweep: Sweep
     steps: list[Step] = field(default_factory=list)
     locals: dict[Use, Local] = field(default_factory=dict)
+    order: list[Box] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.graph, self.home = self.scene.graph, self.scene.plan.home
@@ -59,6 +64,7 @@ class Story:
         for key, i in self.sweep.parts:
             self.waiting[self.graph[key].operands[i]] += 1
         self.total = dict(self.waiting)
+        self.parts: dict[str, list[Any]] = {}
         self.into: dict[str, list[list[str]]] = {}
         self._write()
 
@@ -67,6 +73,7 @@ class Story:
         leaves = [box.id for box in boxes if isinstance(box, Node) and box.primitive is None]
         leaf = set(leaves)
         made = sorted((box for box in boxes if box.id not in leaf), key=self._last)
+        self.order = [box for box in boxes if box.id in leaf] + made
         for start, end in self.scene.plan.edges():
             self.into.setdefault(end, []).append([start, end])
         given = "The inputs and the parameters are given; everything else will be computed."
@@ -82,7 +89,7 @@ class Story:
                 self._through_fold(box)
             else:
                 self._backward(box)
-        self._step("end", None, self._moral())
+        self._end()
 
     def _last(self, box: Box) -> int:
         nodes = box.nodes if isinstance(box, Fold) else [box]
@@ -153,18 +160,27 @@ class Story:
                 continue
             g = self.sweep.arrived[node.id]
             rule = self.locals[node.id, i] = local(self.graph, node, i, g)
-            self.waiting[operand.id] -= 1
+            self._arrives(operand.id, part)
             caption = f"Backward: {self._sentence(node, operand, rule)}{self._count(operand)}"
             lines = [self._rule_line(node, operand, rule), self._number_line(rule, g, part)]
             if rule.is_one:
                 lines[0] += [*text(" = "), *number(part, grad=True)]
-            if self.total[operand.id] > 1 and not self.waiting[operand.id]:
+            total, done = self.total[operand.id], not self.waiting[operand.id]
+            more: dict[str, Any] = {"cargo": cargo(part)}
+            if total > 1:
                 lines.append(self._sum_line(operand))
+                arrived = total - self.waiting[operand.id]
+                more["parts"] = [self.home[operand.id], arrived, total]
             self._step(
                 "backward", node.id, caption, edges=self._edge(operand, node),
-                grads=[self.home[operand.id]] * (not self.waiting[operand.id]),
-                lines=[line for line in lines if line],
+                grads=[self.home[operand.id]] * done, lines=[line for line in lines if line],
+                **more,
             )  # fmt: skip
+
+    def _arrives(self, key: str, part: Any) -> None:
+        """Note a part of the gradient of a node."""
+        self.waiting[key] -= 1
+        self.parts.setdefault(key, []).append(part)
 
     def _edge(self, start: Node, end: Node) -> list[list[str]]:
         return [[self.home[start.id], self.home[end.id]]]
@@ -260,14 +276,12 @@ class Story:
         return f"{leaf(GRADIENT, g).text} × {shown}"
 
     def _sum_line(self, operand: Node) -> Pieces:
-        """Write how the parts of a gradient add up."""
-        parts = [
-            part for (key, i), part in self.sweep.parts.items()
-            if self.graph[key].operands[i] == operand.id
-        ]  # fmt: skip
+        """Write how the parts of a gradient add up, as far as they are in."""
         line = text(f"{self.partial(operand)} = ")
-        for k, part in enumerate(parts):
+        for k, part in enumerate(self.parts[operand.id]):
             line += [*text(" + " if k else ""), *number(part, grad=True)]
+        if self.waiting[operand.id]:
+            return [*line, *text(" + …")]
         return [*line, *text(" = "), *number(self.sweep.arrived[operand.id], grad=True)]
 
     def _through_fold(self, fold: Fold) -> None:
@@ -277,7 +291,7 @@ class Story:
         for node in fold.nodes:
             for i, key in enumerate(node.operands):
                 if (node.id, i) in self.sweep.parts:
-                    self.waiting[key] -= 1
+                    self._arrives(key, self.sweep.parts[node.id, i])
                     outside |= dict.fromkeys([key] if key not in inside else [])
         if not outside:
             return
@@ -287,16 +301,25 @@ class Story:
         edges = [self._edge(self.graph[key], fold.nodes[-1])[0] for key in outside]
         self._step("backward", fold.id, caption, edges=edges, grads=grads)
 
-    def _moral(self) -> str:
+    def _end(self) -> None:
+        """Say what has been found, and what it is for."""
         trained = [node for node in self.graph if node.kind == "parameter"]
-        names = [self.name(node) for node in trained if node.id in self.scene.called]
+        found = [node for node in trained if node.id in self.scene.called]
+        names = [self.name(node) for node in found]
+        lines = [
+            [*text(f"{self.partial(node)} = "), *number(self.sweep.arrived[node.id], grad=True)]
+            for node in found[:MOST_IN_THE_END] if node.id in self.sweep.arrived
+        ]  # fmt: skip
         if not names:
-            return "Done: every gradient is known."
-        verb = "has its gradient" if len(names) == 1 else "have their gradients"
-        return (
-            f"Done: {listed(names)} {verb}. A step of gradient descent moves each against its "
-            f"gradient, so that {self.root} gets smaller."
-        )
+            caption = "Done: every gradient is known."
+        else:
+            one = len(names) == 1
+            caption = (
+                f"Done: {listed(names)} {'has its gradient' if one else 'have their gradients'}. "
+                f"A step of gradient descent moves {'it' if one else 'each'} against its gradient, "
+                f"so that {self.root} gets smaller."
+            )
+        self._step("end", None, caption, lines=lines)
 
 
 class _Slots:
@@ -309,7 +332,8 @@ class _Slots:
         """Return a mark for an array."""
         self.arrays.append(number(value, grad=grad))
         shown = "".join(piece.get("text", "") for piece in self.arrays[-1])
-        rank = SUM if shown.startswith("−") else PRODUCT if "×" in shown else ATOM
+        product = "×" in shown and not shown.startswith("[")  # Not the shape of a large array.
+        rank = SUM if shown.startswith("−") else PRODUCT if product else ATOM
         return Written(f"\ue000{len(self.arrays) - 1}\ue001", rank)
 
     def pieces(self, shown: str) -> Pieces:
@@ -319,6 +343,14 @@ class _Slots:
         for i, part in enumerate(parts):
             found += self.arrays[int(part)] if i % 2 else text(part)
         return found
+
+
+def cargo(part: Any) -> str:
+    """Write a gradient on its way: the number, or the shape of several."""
+    array = np.asarray(part)
+    if array.size == 1:
+        return digits.number(array)
+    return "×".join(map(str, array.shape)) if array.ndim > 1 else f"length {array.size}"
 
 
 def text(words: str) -> Pieces:

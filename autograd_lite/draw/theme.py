@@ -64,3 +64,12 @@ def style(picture: str) -> str:
         + "\n@supports(color:light-dark(red,red))"
         + f"{{svg.computation:not(:root){{{';'.join(both)}}}}}"
     )
+
+
+def rules(picture: str) -> str:
+    """Return the style sheet with which an SVG picture has the colour scheme of its page."""
+    return "\n".join(
+        f'svg [{part}="{light.lower()}"] {{ {part}: light-dark({light}, {dark}); }}'
+        for light, dark in DARK.items() for part in ("fill", "stroke")
+        if f'{part}="{light.lower()}"' in picture
+    )  # fmt: skip

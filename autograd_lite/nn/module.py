@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from autograd_lite.tensor import ModuleCall, Tensor, next_birth
+from autograd_lite.tensor import Card, Tensor, call_of, next_birth
 from autograd_lite.trees import leaves_of, rebuild
 
 
@@ -23,7 +22,7 @@ class _NamesItsTensors(type):
             if tensor.name is None or path.endswith(f".{tensor.name}"):
                 tensor.name = path
         for path, part in _modules(module, ""):
-            part._path = path
+            part._path, part._card = path, None
         return module
 
 
@@ -61,6 +60,7 @@ class Module(metaclass=_NamesItsTensors):
 
     training = True
     _path = ""  # In the outermost module that was built with it.
+    _card: Card | None = None  # What the tensors that it returns remember; made in the first call.
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output; what a subclass defines."""
@@ -73,20 +73,17 @@ class Module(metaclass=_NamesItsTensors):
         since = next_birth()
         result = self.forward(*args, **kwargs)
         if isinstance(result, Tensor):
-            self._returned(result, since)
+            if result._primitive is not None and result._birth > since:
+                result._call = call_of((self._card or self._new_card(), since, result._call))
         elif isinstance(result, dict | list | tuple):
             for part in result.values() if isinstance(result, dict) else result:
-                if isinstance(part, Tensor):
-                    self._returned(part, since)
+                if isinstance(part, Tensor) and not part.is_leaf and part._birth > since:
+                    part._call = call_of((self._card or self._new_card(), since, part._call))
         return result
 
-    def _returned(self, result: Tensor, since: int) -> None:
-        """Let a result remember the call that it was made in, for pictures."""
-        if result._primitive is not None and result._birth > since:
-            inner = getattr(result, "_call", None)
-            result._call = ModuleCall(
-                weakref.ref(self), self._path, type(self).__name__, since, inner
-            )
+    def _new_card(self) -> Card:
+        self._card = Card(self, self._path)
+        return self._card
 
     def named_parameters(self) -> list[tuple[str, Tensor]]:
         """Return path and tensor of every parameter, in the order of definition.
@@ -158,7 +155,9 @@ class Module(metaclass=_NamesItsTensors):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy or a pickle is made of: no result in it becomes a parameter."""
-        return {name: _without_history(part) for name, part in vars(self).items()}
+        state = {name: _without_history(part) for name, part in vars(self).items()}
+        state.pop("_card", None)  # It says which module it is of.
+        return state
 
     def extra_repr(self) -> str:
         """Return what stands in the parentheses of ``Linear(3, 4)``; nothing by default."""

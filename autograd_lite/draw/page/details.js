@@ -1,12 +1,4 @@
-// What is known of a box, beside the picture; the search. Names are only ever set as text.
-
-/** Make an element with text or elements in it. */
-function make(tag, className, ...content) {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  element.append(...content);
-  return element;
-}
+// What is known of a box, beside the picture. Names are only ever set as text.
 
 /** Make a cell with a number in it, in six digits; the tooltip has all of them. */
 function cell(x) {
@@ -42,6 +34,35 @@ function tables(part, shape, index, into) {
   into.append(make("table", "", body));
 }
 
+const LEAST_HEAT = 37; // Entries from which on an array is also painted: fewer are read as they are.
+const MOST_HEAT = 48; // Squares along a side.
+
+/** Paint a matrix: orange above 0, blue below, the stronger the larger; of many entries, their means. */
+function heat({ entries, shape }) {
+  if (!entries || shape.length > 2 || shape.reduce((a, b) => a * b, 1) < LEAST_HEAT) return [];
+  const rows = shape.length === 2 ? entries : [entries];
+  const [height, width] = [rows.length, rows[0].length].map((n) => Math.min(n, MOST_HEAT));
+  const at = (i, n, all) => Math.floor((i * all) / n);
+  const mean = (i, j) => {
+    let [sum, count] = [0, 0];
+    for (let k = at(i, height, rows.length); k < at(i + 1, height, rows.length); k++)
+      for (let l = at(j, width, rows[0].length); l < at(j + 1, width, rows[0].length); l++)
+        if (Number.isFinite(rows[k][l])) [sum, count] = [sum + rows[k][l], count + 1];
+    return count ? sum / count : NaN;
+  };
+  const means = Array.from({ length: height }, (_, i) => Array.from({ length: width }, (_, j) => mean(i, j)));
+  const top = Math.max(...means.flat().map(Math.abs).filter(Number.isFinite), 1e-300);
+  const painted = draw("svg", { class: "heat", viewBox: `0 0 ${width} ${height}`, role: "img" });
+  painted.setAttribute("aria-label", "The same, painted: orange above 0, blue below");
+  painted.style.maxWidth = `${width * 14}px`;
+  means.forEach((line, i) => line.forEach((x, j) => {
+    const kind = Number.isNaN(x) ? "missing" : x < 0 ? "below" : "above";
+    const strength = (Math.abs(x) / top || 0).toFixed(3);
+    painted.append(draw("rect", { class: kind, x: j, y: i, width: 1, height: 1, "fill-opacity": strength }));
+  }));
+  return [painted];
+}
+
 let chosen = null;
 
 function choose(id) {
@@ -49,10 +70,16 @@ function choose(id) {
   chosen = id;
   $("details").hidden = id === null;
   if (id === null) return;
+  unfoldTo(id);
   boxes.get(id).classList.add("chosen");
-  $("facts").replaceChildren(...facts(data.boxes[id]));
+  describe();
   $("details").scrollTop = 0;
-  if (matchMedia("(max-width: 720px)").matches) $("details").scrollIntoView();
+  if (narrow.matches) $("details").scrollIntoView();
+}
+
+/** Show what is known of the chosen box, as of now. */
+function describe() {
+  if (chosen) $("facts").replaceChildren(...facts(data.boxes[chosen]));
 }
 
 function facts(box) {
@@ -65,6 +92,13 @@ function facts(box) {
   fact("formula", box.formula);
   fact("NumPy", box.code, "code");
   fact("shape", box.shape);
+  fact("module", box.module);
+  if (box.source) {
+    list.append(make("dt", "", "source"), make("dd", "", box.source.at, make("code", "line", box.source.text)));
+  } else if (box.operation) {
+    const how = make("dd", "quiet", "not recorded; compute it inside ", make("code", "", "with al.record_source():"));
+    list.append(make("dt", "", "source"), how);
+  }
   const shown = [make("h2", "", box.name || box.label), list];
   if (box.members) {
     shown.push(...box.members.map((line) => make("div", "", make("code", "", line))));
@@ -72,15 +106,17 @@ function facts(box) {
     if (more) shown.push(make("div", "", `and ${more} more`));
     return shown;
   }
-  shown.push(make("h3", "", "value"), array(box.value, "value"));
+  const [value, grad] = data.frames ? [valueNow(chosen), gradNow(chosen)] : [box.value, box.grad];
+  shown.push(make("h3", "", "value"), array(value, "value"), ...heat(value));
   shown.push(make("h3", "", `gradient ${box.partial}`));
-  if (box.grad) shown.push(array(box.grad, "grad"));
+  if (grad) shown.push(array(grad, "grad"), ...heat(grad));
   else shown.push(make("p", "", box.needs ? "no gradient arrives here" : "needs no gradient"));
   if (box.kept) {
     shown.push(make("h3", "", "in .grad: more than one sweep, or a hook, has changed it"));
     shown.push(array(box.kept, "grad"));
   }
-  for (const part of box.locals) {
+  if (data.frames) shown.push(...histories(chosen));
+  for (const part of box.locals ?? []) {
     shown.push(make("h3", "", `by ${part.by}`));
     if (part.rule) shown.push(make("p", "", (part.multiplies ? "gradient " : "") + part.rule));
     if (part.value) shown.push(make("div", "", "local derivative"), array(part.value, "value"));
@@ -114,13 +150,14 @@ let matches = [];
 $("search").addEventListener("input", () => {
   const wanted = $("search").value.trim().toLowerCase();
   matches = [];
-  for (const [id, box] of boxes) {
-    const { label, name, formula, members } = data.boxes[id];
+  const hits = new Set();
+  for (const [id, { label, name, formula, members }] of Object.entries(data.boxes)) {
     const texts = [label, name, formula, ...(members ?? [])];
-    const hit = wanted !== "" && texts.some((text) => text?.toLowerCase().includes(wanted));
-    box.classList.toggle("match", hit);
-    if (hit) matches.push(id);
+    if (wanted === "" || !texts.some((text) => text?.toLowerCase().includes(wanted))) continue;
+    matches.push(id);
+    hits.add(id).add(homeOf(id));
   }
+  for (const [id, box] of boxes) box.classList.toggle("match", hits.has(id));
   $("found").textContent = wanted ? `${matches.length} found` : "";
 });
 $("search").addEventListener("keydown", (event) => {
@@ -128,5 +165,5 @@ $("search").addEventListener("keydown", (event) => {
   const id = matches.shift();
   matches.push(id);
   choose(id);
-  reveal(boxes.get(id));
+  reveal(id);
 });

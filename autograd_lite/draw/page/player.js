@@ -1,58 +1,25 @@
-// The steps: which one is shown, what it lights up, and the clock that plays them.
+// The clock that plays the steps, or the training; buttons, keyboard, colours.
 
-const steps = data.steps;
-const END = steps.length - 1;
-const PACE = 2200; // Milliseconds for a step, at speed 1: time to read a sentence.
-const valueAt = new Map();
-const gradAt = new Map();
-steps.forEach((step, k) => {
-  for (const id of step.values) valueAt.set(id, valueAt.get(id) ?? k);
-  for (const id of step.grads) gradAt.set(id, k);
-});
+const END = (training ? training.labels.length : steps.length) - 1;
+const PACE = training ? Math.min(Math.max(15000 / (END + 1), 60), 600) : 2200;
+// Milliseconds at speed 1: for a step, time to read a sentence; for a training, a quarter of a minute in all.
 
 let at = 0;
 let clock = null;
-
-function piece(part) {
-  if (part.rows) {
-    const cells = (row) => make("tr", "", ...row.map((x) => make("td", "", x)));
-    const matrix = make("table", "matrix number" + (part.grad ? " grad" : ""));
-    matrix.append(make("tbody", "", ...part.rows.map(cells)));
-    return part.factor ? make("span", "", matrix, part.factor) : matrix;
-  }
-  return make("span", part.number ? "number" + (part.grad ? " grad" : "") : "", part.text);
-}
+const speed = () => Number($("speed").value);
 
 function show(k) {
   at = Math.min(Math.max(k, 0), END);
-  const step = steps[at];
-  const back = step.phase === "backward";
-  const sent = new Set(step.edges.map(([from, to]) => from + ">" + to));
-  const targets = new Set(back ? step.edges.map(([from]) => from) : []);
-  for (const [id, box] of boxes) {
-    box.classList.toggle("pending", !(valueAt.get(id) <= at));
-    box.classList.toggle("waiting", !(gradAt.get(id) <= at));
-    box.classList.toggle("now", step.box === id);
-    box.classList.toggle("back", step.box === id && back);
-    box.classList.toggle("target", targets.has(id));
-  }
-  for (const [key, arrow] of arrows) {
-    arrow.classList.toggle("pending", !(valueAt.get(arrow.dataset.to) <= at));
-    arrow.classList.toggle("sending", sent.has(key));
-    arrow.classList.toggle("back", sent.has(key) && back);
-  }
-  $("caption").textContent = step.caption;
-  $("lines").replaceChildren(...step.lines.map((line) => make("div", "line", ...line.map(piece))));
-  $("now").scrollTop = 0;
+  if (training) showFrame(at);
+  else showStep(at);
   $("scrub").value = at;
-  $("scrub").setAttribute("aria-valuetext", `${at} of ${END}: ${step.caption}`);
-  $("count").textContent = `${at} / ${END}`;
-  $("controls").classList.toggle("back", back);
-  const active = boxes.get(step.box);
-  if (active) reveal(active);
+  $("scrub").setAttribute("aria-valuetext", `${at} of ${END}: ${$("caption").textContent}`);
+  $("count").textContent = training
+    ? training.labels[at].toLocaleString("en")
+    : `${at} / ${END}`;
 }
 
-// ---------------------------------------------------------------- the clock
+const refresh = () => show(at);
 
 function playing(on) {
   clearTimeout(clock);
@@ -60,7 +27,7 @@ function playing(on) {
   $("play").textContent = on ? "❚❚ Pause" : "▶ Play";
   $("play").setAttribute("aria-label", on ? "Pause" : "Play");
   $("caption").setAttribute("aria-live", on ? "off" : "polite");
-  if (on) clock = setTimeout(tick, PACE / Number($("speed").value));
+  if (on) clock = setTimeout(tick, PACE / speed());
 }
 
 function tick() {
@@ -90,7 +57,7 @@ $("next").addEventListener("click", () => go(at + 1));
 $("last").addEventListener("click", () => go(END));
 $("speed").addEventListener("change", () => clock !== null && playing(true));
 
-// ---------------------------------------------------------------- keyboard, theme
+// ---------------------------------------------------------------- keyboard, colours
 
 const KEYS = {
   " ": toggle,
@@ -101,6 +68,7 @@ const KEYS = {
   "+": () => zoom(1.3),
   "-": () => zoom(1 / 1.3),
   0: fit,
+  "/": () => $("search").focus(),
   Escape: close,
 };
 
@@ -123,5 +91,8 @@ $("theme").addEventListener("click", () => {
 system.addEventListener("change", told);
 told();
 
+arrange(data.states[0]);
 start();
 show(Number(location.hash.replace("#step=", "")) || 0);
+// Everything is in its place now; from here on it moves there.
+requestAnimationFrame(() => requestAnimationFrame(() => svg.classList.add("ready")));

@@ -1,26 +1,45 @@
-// The picture: its boxes and arrows by name; zoom, pan, fit; which paths lead to the result.
+// The picture: its boxes by name; zoom, pan, fit.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const stage = $("stage");
 const svg = stage.querySelector("svg");
 const boxes = new Map([...svg.querySelectorAll("g[data-id]")].map((g) => [g.dataset.id, g]));
-const arrows = new Map(
-  [...svg.querySelectorAll("g[data-from]")].map((g) => [g.dataset.from + ">" + g.dataset.to, g]),
-);
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+const narrow = matchMedia("(max-width: 720px)");
+
+/** Make an element with text or elements in it. */
+function make(tag, className, ...content) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  element.append(...content);
+  return element;
+}
+
+/** Make a part of a picture. */
+function draw(tag, attributes, ...content) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...content);
+  return element;
+}
 
 // ---------------------------------------------------------------- zoom, pan, fit
 
-const whole = svg.getAttribute("viewBox").split(" ").map(Number);
-let view = [...whole];
+let whole = [0, 0, 100, 100];
+let view = whole;
 
 function look(next) {
   view = next;
   svg.setAttribute("viewBox", view.map((x) => x.toFixed(2)).join(" "));
 }
 
+let room = [1, 1]; // To ask for it lays the whole page out again, so it is done seldom.
+const measure = () => (room = [svg.clientWidth, svg.clientHeight]);
+new ResizeObserver(measure).observe(svg);
+
 /** How many pixels a unit of the picture takes. */
-const scale = () => Math.min(svg.clientWidth / view[2], svg.clientHeight / view[3]);
+const scale = () => Math.min(room[0] / view[2], room[1] / view[3]);
 
 function zoom(factor, clientX, clientY) {
   const area = svg.getBoundingClientRect();
@@ -34,13 +53,14 @@ function zoom(factor, clientX, clientY) {
 
 /** Show the whole, but no larger than is good to read. */
 function fit() {
+  measure();
   look([...whole]);
   showAt(Math.min(scale(), 1.6));
 }
 
 /** Show the picture at a scale, from its left, in the middle of the height. */
 function showAt(wanted) {
-  const [w, h] = [svg.clientWidth / wanted, svg.clientHeight / wanted];
+  const [w, h] = [room[0] / wanted, room[1] / wanted];
   const x = whole[0] + Math.min(0, (whole[2] - w) / 2);
   look([x, whole[1] + (whole[3] - h) / 2, w, h]);
 }
@@ -48,7 +68,8 @@ function showAt(wanted) {
 /** Start with everything in view; where that is too small to be read, with what can be. */
 function start() {
   fit();
-  if (scale() < 0.62) showAt(0.75);
+  const [least, good] = narrow.matches ? [0.8, 0.9] : [0.5, 0.75];
+  if (scale() < least) showAt(good);
 }
 
 function move(dx, dy) {
@@ -56,15 +77,21 @@ function move(dx, dy) {
   look([view[0] - dx * unit, view[1] - dy * unit, view[2], view[3]]);
 }
 
-/** Bring a box into view, if it is not. */
-function reveal(box) {
-  const [inner, outer] = [box.getBoundingClientRect(), svg.getBoundingClientRect()];
-  const [dx, dy] = [
-    (outer.left + outer.right - inner.left - inner.right) / 2,
-    (outer.top + outer.bottom - inner.top - inner.bottom) / 2,
-  ];
-  const seen = inner.left >= outer.left && inner.right <= outer.right;
-  move(seen ? 0 : dx, inner.top >= outer.top && inner.bottom <= outer.bottom ? 0 : dy);
+/** Bring boxes into view, or the last of them, where there is no room for all. */
+function reveal(...ids) {
+  const [w, h] = [room[0] / scale(), room[1] / scale()];
+  const [x, y] = [view[0] + (view[2] - w) / 2, view[1] + (view[3] - h) / 2];
+  const sides = ids.map((id) => [state.at[id], data.sizes[id]]);
+  const [left, top] = [0, 1].map((i) => Math.min(...sides.map(([at]) => at[i])));
+  const [right, bottom] = [0, 1].map((i) => Math.max(...sides.map(([at, size]) => at[i] + size[i])));
+  if (ids.length > 1 && (right - left > w || bottom - top > h)) return reveal(ids.at(-1));
+  const seen = [left >= x && right <= x + w, top >= y && bottom <= y + h];
+  look([
+    seen[0] ? view[0] : (left + right - view[2]) / 2,
+    seen[1] ? view[1] : (top + bottom - view[3]) / 2,
+    view[2],
+    view[3],
+  ]);
 }
 
 const pointers = new Map();
@@ -109,27 +136,3 @@ stage.addEventListener(
 $("in").addEventListener("click", () => zoom(1.3));
 $("out").addEventListener("click", () => zoom(1 / 1.3));
 $("fit").addEventListener("click", fit);
-
-// ---------------------------------------------------------------- paths to the result
-
-const users = new Map([...boxes.keys()].map((id) => [id, []]));
-for (const [from, to] of data.edges) users.get(from)?.push(to);
-
-function trace(id) {
-  const reached = new Set([id]);
-  for (const from of reached) for (const to of users.get(from) ?? []) reached.add(to);
-  for (const [key, box] of boxes) box.classList.toggle("path", reached.has(key));
-  for (const arrow of arrows.values()) {
-    arrow.classList.toggle("path", reached.has(arrow.dataset.from) && reached.has(arrow.dataset.to));
-  }
-  svg.classList.add("tracing");
-}
-
-const untrace = () => svg.classList.remove("tracing");
-
-for (const [id, box] of boxes) {
-  box.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && trace(id));
-  box.addEventListener("pointerleave", untrace);
-  box.addEventListener("focus", () => box.matches(":focus-visible") && (reveal(box), trace(id)));
-  box.addEventListener("blur", untrace);
-}

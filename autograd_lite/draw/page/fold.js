@@ -1,0 +1,140 @@
+// Modules: frames around their boxes, which fold into one box; where everything stands then.
+
+const modules = new Map(data.modules.map((module) => [module.id, module]));
+const frames = new Map();
+let arrows = new Map(); // From "start>end" to the arrow between two boxes that are seen.
+const unfolded = data.states.find((other) => !other.folded.length);
+let state = data.states[0];
+
+/** The box that something is seen in: its own, or that of a folded module. */
+const homeOf = (id) => state.home[id] ?? id;
+
+function words(module, x, y) {
+  const title = draw("text", { class: "title", x, y }, module.title);
+  return [title, draw("text", { class: "remark", x, y: y + 15 }, module.remark)];
+}
+
+function button(module, open, ...content) {
+  const label = `${module.title} ${module.remark}, ${open ? "fold" : "unfold"}`;
+  const attributes = { tabindex: 0, role: "button", "aria-expanded": open, "aria-label": label };
+  const made = draw("g", { ...attributes, "data-module": module.id }, ...content);
+  made.append(draw("title", {}, `${open ? "Fold" : "Unfold"} ${module.title}`));
+  return made;
+}
+
+for (const module of modules.values()) {
+  const [width, height] = data.sizes[module.id];
+  const folded = button(module, false);
+  folded.setAttribute("class", "node module");
+  folded.append(
+    draw("rect", { width, height, rx: 7 }),
+    draw("path", { class: "sign", d: `M13 ${height / 2}h10m-5 -5v10` }),
+    ...words(module, 34, module.remark ? 20 : 21),
+  );
+  $("boxes").append(folded);
+  boxes.set(module.id, folded);
+
+  const head = button(module, true);
+  head.setAttribute("class", "head");
+  head.append(
+    draw("rect", { class: "grip", x: 4, y: 3, width: module.head, height: 19, rx: 4 }),
+    draw("path", { class: "sign", d: "M10 12.5h8" }),
+    draw("text", { x: 23, y: 16.5 }, draw("tspan", { class: "title" }, module.title + "  "), module.remark),
+  );
+  const frame = draw("g", { class: "frame" }, draw("rect", { class: "area", rx: 9 }), head);
+  $("frames").append(frame);
+  frames.set(module.id, frame);
+}
+
+/** Put everything where it is in a state. */
+function arrange(next) {
+  state = next;
+  for (const [id, box] of boxes) {
+    const at = state.at[id];
+    box.classList.toggle("away", !at);
+    if (at) box.style.transform = `translate(${at[0]}px, ${at[1]}px)`;
+  }
+  for (const [id, frame] of frames) {
+    const found = state.frames[id];
+    frame.classList.toggle("away", !found);
+    if (!found) continue;
+    const [x, y, width, height] = found;
+    frame.style.transform = `translate(${x}px, ${y}px)`;
+    const area = frame.querySelector(".area");
+    area.setAttribute("width", width);
+    area.setAttribute("height", height);
+  }
+  arrows = new Map();
+  for (const [from, to, line, points] of state.edges) {
+    const arrow = draw("g", { class: "edge", "data-from": from, "data-to": to });
+    arrow.append(draw("path", { d: line }), draw("polygon", { points }));
+    arrows.set(from + ">" + to, arrow);
+  }
+  $("arrows").replaceChildren(...arrows.values());
+  whole = state.view;
+  $("folds").textContent = state.folded.length ? "Unfold" : "Fold";
+}
+
+/** Go to the state nearest to the one that is wanted, among those that will do. */
+function approach(wanted, others) {
+  const apart = (other) =>
+    other.folded.filter((x) => !wanted.has(x)).length +
+    [...wanted].filter((x) => !other.folded.includes(x)).length;
+  const best = others.reduce((a, b) => (apart(b) < apart(a) ? b : a));
+  change(best);
+  if (apart(best)) $("paths").textContent = "Of so many modules, others fold and unfold along.";
+}
+
+function fold(id) {
+  const has = (module) => data.states.filter((other) => other.folded.includes(module));
+  let module = id;
+  while (!has(module).length) module = modules.get(module).parent; // The outermost fold together.
+  const wanted = new Set(state.folded.filter((other) => !within(other, module)).concat(module));
+  approach(wanted, has(module));
+  boxes.get(module).focus({ preventScroll: true });
+}
+
+function open(id) {
+  const wanted = new Set(state.folded.filter((other) => other !== id));
+  approach(wanted, data.states.filter((other) => other.frames[id]));
+}
+
+function unfold(id) {
+  open(id);
+  frames.get(id).querySelector(".head").focus({ preventScroll: true });
+}
+
+function within(id, outer) {
+  for (let at = modules.get(id); at; at = modules.get(at.parent)) if (at.id === outer) return true;
+  return false;
+}
+
+function change(next) {
+  arrange(next);
+  start();
+  refresh();
+}
+
+/** Unfold what a box is in, so that it can be seen. */
+function unfoldTo(id) {
+  while (state.home[id]) open(state.home[id]);
+}
+
+svg.addEventListener("click", (event) => {
+  const module = event.target.closest("g[data-module]");
+  if (!dragged && module) toggleFold(module);
+});
+svg.addEventListener("keydown", (event) => {
+  const module = event.target.closest("g[data-module]");
+  if (module && event.key === "Enter") toggleFold(module);
+});
+
+function toggleFold(module) {
+  (module.getAttribute("aria-expanded") === "true" ? fold : unfold)(module.dataset.module);
+}
+
+$("folds").hidden = !modules.size;
+$("folds").addEventListener("click", () => {
+  const fewest = (a, b) => (Object.keys(b.at).length < Object.keys(a.at).length ? b : a);
+  change(state.folded.length ? unfolded : data.states.reduce(fewest));
+});
