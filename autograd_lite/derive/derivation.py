@@ -220,7 +220,8 @@ class Derivation:
         ----------
         by_hand : mapping or callable, optional
             Formulas by the name of the tensor; or a function that returns NumPy results by
-            these names, called with symbols for the values that its parameters are called after.
+            these names, called with symbols for the values that its parameters are called after
+            (or, if it takes ``**values``, for all).
         **formulas : str
             For a tensor, by its name, the formula as NumPy code, in the names of the derivation.
             It may be an inner tensor, too, whose gradient is then derived.

@@ -8,6 +8,7 @@ does not settle the matter is it replaced by what it stands for.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd_lite.derive.helpers import namespace
-from autograd_lite.derive.symbols import Symbols, wrap
+from autograd_lite.derive.symbols import Symbols, called, wrap
 
 if TYPE_CHECKING:
     from autograd_lite.derive.derivation import Derivation
@@ -74,8 +75,24 @@ def prove(
         raise ModuleNotFoundError(
             "prove needs SymPy, which is not installed. Run: pip install 'autograd_lite[symbolic]'"
         ) from None
-    forward = _Forward(derivation, sympy)
-    given = _called(by_hand, forward.symbols) if callable(by_hand) else dict(by_hand or {})
+    names: dict[Any, Any] = {}
+    token = called.set(names)
+    try:
+        return _prove(derivation, by_hand, formulas, _Forward(derivation, sympy, names))
+    finally:
+        called.reset(token)
+
+
+def _prove(
+    derivation: Derivation,
+    by_hand: Mapping[str, Any] | Callable[..., Any] | None,
+    formulas: Mapping[str, str],
+    forward: _Forward,
+) -> list[Proof]:
+    """Prove, given the values of the forward pass as symbols."""
+    given = (
+        _called(by_hand, forward.symbols, derivation) if callable(by_hand) else dict(by_hand or {})
+    )
     given |= formulas
     inner = [name for name in given if name not in derivation.gradients]
     known = [node.name for node in derivation.graph if node.name and node.requires_grad]
@@ -99,21 +116,25 @@ def prove(
     ]
 
 
-def _called(function: Callable[..., Any], symbols: Mapping[str, Any]) -> dict[str, Any]:
+def _called(
+    function: Callable[..., Any], symbols: Mapping[str, Any], derivation: Derivation
+) -> dict[str, Any]:
     """Call a derivation by hand with symbols for the values of its parameters' names."""
-    wanted = inspect.signature(function).parameters
-    unknown = [name for name in wanted if name not in symbols]
+    wanted = inspect.signature(function).parameters.values()
+    own = {node.name: re.sub(r"\W", "_", node.name) for node in derivation.graph if node.name}
+    known = {name: symbols[code] for name, code in own.items() if code in symbols} | dict(symbols)
+    if any(x.kind is x.VAR_KEYWORD for x in wanted):
+        return dict(function(**known))
+    unknown = [x.name for x in wanted if x.name not in known]
     if unknown:
-        raise KeyError(
-            f"prove: by_hand takes {', '.join(unknown)}; there are {', '.join(symbols)}."
-        )
-    return dict(function(**{name: symbols[name] for name in wanted}))
+        raise KeyError(f"prove: by_hand takes {', '.join(unknown)}; there are {', '.join(known)}.")
+    return dict(function(**{x.name: known[x.name] for x in wanted}))
 
 
 class _Forward:
     """The values of the forward pass as symbols, and what these stand for."""
 
-    def __init__(self, derivation: Derivation, sympy: Any) -> None:
+    def __init__(self, derivation: Derivation, sympy: Any, names: dict[Any, Any]) -> None:
         self.sympy = sympy
         values = derivation.arguments.items()
         self.symbols = {name: self._symbol(name, np.shape(value)) for name, value in values}
@@ -122,10 +143,14 @@ class _Forward:
         rng = np.random.default_rng(0)
         numbers = {name: rng.uniform(0.5, 1.5, np.shape(value)) for name, value in values}
         for line in derivation.forward:
-            defined = np.asarray(_run([line], self.symbols, derivation)[line.name], object)
+            result = _run([line], self.symbols, derivation)[line.name]
+            defined = wrap(result).view(np.ndarray)
             symbol = self.symbols[line.name] = self._symbol(line.name, defined.shape)
             plain = symbol.view(np.ndarray)
             self.meanings.append(dict(zip(plain.flat, defined.flat, strict=True)))
+            for entry, meaning in zip(plain.flat, defined.flat, strict=True):
+                if getattr(meaning, "args", ()):  # No number, and no other symbol.
+                    names.setdefault(meaning, entry)
             exec(line.code, space, numbers)
         self.sample = {
             symbol: float(number)

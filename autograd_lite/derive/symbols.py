@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -92,11 +94,18 @@ class Symbols(np.ndarray[Any, Any]):
         return (self[i] for i in range(len(self)))
 
 
+called: ContextVar[Mapping[Any, Any]] = ContextVar("called", default=MappingProxyType({}))
+"""What expressions are called: wherever one of them is computed, its symbol takes its place."""
+
+
 def wrap(result: Any) -> Symbols:
-    """Return an array of expressions, of a single one too."""
+    """Return an array of expressions, of a single one too; what has a symbol is that."""
     array = np.asarray(result, dtype=object)
     if any(isinstance(x, np.ndarray) for x in array.flat):  # np.array([[a, b]]) of 0-d ones.
         array = np.asarray(np.frompyfunc(_entry, 1, 1)(array), dtype=object)
+    names = called.get()
+    if names:
+        array = np.asarray(np.frompyfunc(lambda x: names.get(x, x), 1, 1)(array), dtype=object)
     return array.view(Symbols)
 
 
