@@ -71,18 +71,17 @@ class Rounding(dict[str, Rounded]):
 
 
 class _Cotangents(Watch):
-    """Adds up what the sweep sends to every node."""
+    """Notes what the sweep sends to every node."""
 
     def __init__(self, graph: Graph) -> None:
         super().__init__()
         self.nodes = {id(node.tensor): node for node in graph if node.tensor is not None}
         self.sums: dict[str, Any] = {}
 
-    def swept(self, node: Tensor, i: int, cotangent: Any) -> None:
-        """Add."""
-        operand = self.nodes[id(node)].operands[i]
-        before = self.sums.get(operand)
-        self.sums[operand] = cotangent if before is None else before + cotangent
+    def swept(self, node: Tensor, i: int, g: Any, gx: Any, total: Any) -> None:
+        """Note the sum so far."""
+        del g, gx
+        self.sums[self.nodes[id(node)].operands[i]] = total
 
 
 def compare_rounding(derivation: Derivation) -> Rounding:
