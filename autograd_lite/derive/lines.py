@@ -315,5 +315,8 @@ def _may_go(draft: Draft, uses: int, host: Draft) -> bool:
         return False
     e = draft.expression
     trivial = e.length == 0 or (e.operation is ops.transpose and e.length == 1)
-    short = e.length == 1 and e.operation in PLAIN and uses == 2  # (out - y), in a loss and after.
-    return trivial or short or (uses == 1 and e.length + host.expression.length <= LONGEST + 4)
+    # (out - y), in a loss and once after.
+    short = e.length == 1 and e.operation in PLAIN and uses == 2
+    if short and written([host.expression])[draft.symbol.number] == 1:
+        return True
+    return trivial or (uses == 1 and e.length + host.expression.length <= LONGEST + 4)

@@ -200,7 +200,7 @@ def write_number(value: Any, form: Form = "python") -> Written:
         return Written(text, PRODUCT if sign else ATOM)
     text = repr(int(number)) if float(number).is_integer() and abs(number) < 2**53 else repr(number)
     fraction = Fraction(number).limit_denominator(9999)
-    if len(text) > 8 and fraction.numerator / fraction.denominator == number:
+    if len(text) > 8 and fraction.denominator > 1 and float(fraction) == number:
         top, bottom = fraction.numerator, fraction.denominator
         text = f"{top} / {bottom}" if form == "python" else f"{top}/{bottom}"
         if form == "latex":
