@@ -300,6 +300,18 @@ def test_parameters_that_differ_from_their_defaults_are_written_in_every_form():
     assert r"\mathrm{ddof} = 1" in derivation.latex
 
 
+def test_the_product_of_a_column_and_a_row_is_written_as_one():
+    x, w = al.Tensor(V, name="x"), al.Tensor(W, requires_grad=True, name="w")
+    z = x @ w
+    z.name = "z"
+    derivation = al.derive((z**2).sum(), names={})
+    assert derivation.text.splitlines()[-1] == "∂L/∂w = x δzᵀ"
+    assert derivation.latex.splitlines()[-2].endswith(r"= x {\delta_{z}}^\top")
+    a, b = (al.Tensor(V, requires_grad=True, name=name) for name in "ab")
+    reordered = a[np.array([[2], [1], [0]])] * b
+    assert "a bᵀ" not in al.derive((reordered**2).sum(), names={}).text
+
+
 def test_numbers_are_written_as_people_do():
     x = al.Tensor(np.ones(3), requires_grad=True, name="x")
     derivation = al.derive(((x + 1e-5) ** 2).mean(), names={})

@@ -122,7 +122,8 @@ def _called(
     """Call a derivation by hand with symbols for the values of its parameters' names."""
     wanted = inspect.signature(function).parameters.values()
     own = {node.name: re.sub(r"\W", "_", node.name) for node in derivation.graph if node.name}
-    known = {name: symbols[code] for name, code in own.items() if code in symbols} | dict(symbols)
+    known = {name: symbols[code] for name, code in own.items() if code in symbols}
+    known = dict(symbols) | known
     if any(x.kind is x.VAR_KEYWORD for x in wanted):
         return dict(function(**known))
     unknown = [x.name for x in wanted if x.name not in known]
@@ -183,7 +184,8 @@ class _Forward:
             expression = expression.xreplace(meaning)
             if sympy.cancel(sympy.together(sympy.nsimplify(expression, rational=True))) == 0:
                 return True
-        return bool(sympy.simplify(expression) == 0)
+        choices = sympy.piecewise_fold(expression.rewrite(sympy.Piecewise))
+        return bool(sympy.simplify(choices) == 0)
 
 
 def _run(lines: Iterable[Line], names: Mapping[str, Any], derivation: Derivation) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from types import EllipsisType
 from typing import Any, Literal
 
 import numpy as np
@@ -100,7 +101,7 @@ def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
     if e.operation is ops.matmul:  # (a * b) @ c, and not a * b @ c.
         given = [x if x.precedence > PRODUCT else x._replace(precedence=SUM) for x in given]
     if form != "python":
-        special = _special(e, given, form)
+        special = _special(e, given, texts, form)
         if special is not None:
             return special
     notation, defaults, names = notation_of(e)
@@ -157,7 +158,9 @@ def _is_scalar(e: Expression) -> bool:
     return e.ndim == 0 or e.is_number
 
 
-def _special(e: Expression, given: list[Written], form: Form) -> Written | None:
+def _special(
+    e: Expression, given: list[Written], texts: dict[int, Written], form: Form
+) -> Written | None:
     """Write what mathematics says otherwise than code: guards are left out, exponents are raised.
 
     ``np.where(y == 0, np.inf, y)`` under a fraction makes a derivative 0 where it has no bound; the
@@ -165,10 +168,43 @@ def _special(e: Expression, given: list[Written], form: Form) -> Written | None:
     """
     if e.operation is ops.where and e.operands[1].is_number and np.isinf(e.operands[1].value).all():
         return given[2]
+    if e.operation is ops.multiply:
+        outer = [_axis_of(x, e) for x in e.operands]
+        if sorted(outer) == [0, 1]:
+            return _outer(e, texts, outer, form)
     if form == "text" and e.operation is ops.power and re.fullmatch(r"−?\d+", given[1].text):
         base = given[0] if given[0].precedence > POWER else Written(f"({given[0].text})")
         return Written(base.text + given[1].text.replace("−", "-").translate(_RAISED), POWER)
     return None
+
+
+def _vector(e: Expression) -> Expression:
+    """Return the vector that has been made a column, or a row."""
+    index = e.parameters.get("index", ())
+    parts = index if isinstance(index, tuple) else (index,)
+    moved = all(isinstance(part, slice | None | EllipsisType) for part in parts)
+    return e.operands[0] if moved and e.operation in (ops.getitem, ops.expand_dims) else e
+
+
+def _axis_of(e: Expression, product: Expression) -> int:
+    """Say along which axis of a table a vector lies: 0 is a column, 1 a row; else -1."""
+    vector = _vector(e)
+    if product.ndim != 2 or vector.ndim != 1 or vector.size != e.size or vector.size == 1:
+        return -1
+    return {(vector.size, 1): 0, (1, vector.size): 1, (vector.size,): 1}.get(e.shape, -1)
+
+
+def _outer(e: Expression, texts: dict[int, Written], axes: list[int], form: Form) -> Written:
+    """Write the outer product of two vectors, ``x δᵀ``."""
+    column, row = (texts[_vector(e.operands[axes.index(axis)]).number] for axis in (0, 1))
+    raised = r"^\top" if form == "latex" else "ᵀ"
+    parts = []
+    for part, brackets in ((column, False), (row, "/" in row.text)):
+        whole = part.precedence == ATOM and not (brackets and form == "text")
+        around = (r"\left(", r"\right)") if form == "latex" else ("(", ")")
+        parts.append(part.text if whole else part.text.join(around))
+    transposed = f"{{{parts[1]}}}{raised}" if form == "latex" else parts[1] + raised
+    return Written(f"{parts[0]} {transposed}", MATRIX_PRODUCT)
 
 
 def _text_notation(
