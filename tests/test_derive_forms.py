@@ -126,6 +126,12 @@ def test_paths_that_meet_are_added():
     assert derivation.evaluate()["w"] == pytest.approx(al.grad(loss)(2.0, 3.0), rel=1e-14)
 
 
+def test_what_the_loss_is_computed_from_directly_has_one_line():
+    derivation = al.derive(lambda a, b: a * b, 2.0, 3.0, chain=True)
+    assert derivation.text.splitlines() == ["loss = a b", "∂L/∂a = b", "∂L/∂b = a"]
+    assert derivation.evaluate() == {"a": 3.0, "b": 2.0}
+
+
 def test_too_many_numbers_and_operations_that_cannot_be_written_out_are_refused():
     w = al.Tensor(np.ones((20, 20)), requires_grad=True, name="w")
     with pytest.raises(ValueError, match="writes every number by itself, and here are 801"):

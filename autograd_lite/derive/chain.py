@@ -59,6 +59,8 @@ class ChainWriter(Writer):
 
     def _total_line(self, g: Expression, x: Node, several: bool) -> Expression:
         """Write a gradient; one that is a sum over paths is not a partial derivative."""
+        if g.name is not None and g.name.kind == "partial" and g.name.parts[0] is LOSS:
+            return g  # The loss is computed from it directly.
         if not several or x.primitive is None:
             return self._gradient_line(g, x)
         return self.line(g, self.names.new(total(self._called(x))), of=x)

@@ -233,7 +233,7 @@ def _name_common_parts(drafts: list[Draft]) -> None:
         for draft in drafts:
             draft.expression = _interned(draft.expression, known)
         counts = written(draft.expression for draft in drafts)
-        whole = {draft.expression.number: draft for draft in drafts}
+        whole = {draft.expression.number for draft in drafts}
         common = [
             e
             for e in known.values()
