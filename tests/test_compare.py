@@ -443,3 +443,12 @@ def test_what_is_tried_warns_nobody():
     x = al.Tensor([0.5, 0.7], requires_grad=True, name="x")
     h = np.tanh(x) - 0.2
     al.compare(np.log(h).sum(), {"x": [1.0, 2.0]})  # Warnings are errors here.
+
+
+def test_a_function_of_whole_matrices_that_is_not_defined_everywhere_is_no_obstacle():
+    root = np.array([[2.0, 0.0], [0.5, 1.0]])
+    a = al.Tensor(root @ root.T, requires_grad=True, name="a")
+    loss = np.linalg.cholesky(a).sum()
+    right = al.grad(lambda a: np.linalg.cholesky(a).sum())(a.numpy())
+    assert al.compare(loss, {"a": right})
+    assert al.compare(loss, {"a": -np.asarray(right)})["a"].diagnosis.name == "sign flipped"

@@ -146,8 +146,7 @@ class Derivation:
         wanted = self.gradients[name]
         # A gradient that is another line by another name: ∂L/∂b = δz.
         left = wanted if wanted.kind == "gradient" else gradient(Name(name))
-        sign = "=" if form != "latex" else "&="
-        return f"{NAME[form](left)} {sign} {write(meanings[wanted], form)}".replace("&=", "=")
+        return f"{NAME[form](left)} = {write(meanings[wanted], form)}"
 
     def function(self, *args: ArrayLike, **kwargs: ArrayLike) -> tuple[Any, dict[str, Any]]:
         """Call the function that `code` defines; tracebacks show its lines.
