@@ -191,7 +191,7 @@ def written(roots: Iterable[Expression]) -> Counter[int]:
         for e in reversed(list(walk((root,)))):
             for position, x in enumerate(e.operands):
                 here[x.number] += here[e.number] * _times_written(e, position)
-        counts += here
+        counts.update(here)
     return counts
 
 
@@ -292,9 +292,10 @@ def _merge(drafts: list[Draft], wanted: set[int]) -> list[Draft]:
     kept: list[Draft] = []
     for draft in reversed(drafts):  # Users first: what they do not need, nobody computes.
         if draft.symbol.number in wanted or counts[draft.symbol.number]:
-            kept.insert(0, draft)
+            kept.append(draft)
         else:
-            counts -= written([draft.expression])
+            counts.subtract(written([draft.expression]))
+    kept.reverse()
     user = {x.number: draft for draft in kept for x in walk((draft.expression,)) if x.name}
     result = []
     for draft in kept:
@@ -303,8 +304,8 @@ def _merge(drafts: list[Draft], wanted: set[int]) -> list[Draft]:
         if number in wanted or host is None or not _may_go(draft, counts[number], host):
             result.append(draft)
             continue
-        for other in kept:
-            if other is not draft and (other is host or counts[number] > 1):
+        for other in kept if counts[number] > 1 else [host]:
+            if other is not draft:
                 other.expression = replaced(other.expression, {number: e})
     return result
 

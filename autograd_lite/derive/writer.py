@@ -19,6 +19,9 @@ from autograd_lite.derive.names import delta, gradient
 from autograd_lite.engine import GradientError
 from autograd_lite.graph import Graph, Node
 
+MOST_STAGES = 6
+"""What is made of a value so many operations later is not called after."""
+
 
 class Writer:
     """The state of one derivation.
@@ -224,7 +227,7 @@ class Writer:
         A delta is called after it: the gradient at ``X @ w`` is that of the neuron ``out``.
         """
         stages = [node]
-        while stages[-1].name is None:
+        while stages[-1].name is None and len(stages) < MOST_STAGES:
             after = self.graph.consumers(stages[-1])
             if len(after) != 1 or after[0].shape != node.shape:
                 break
