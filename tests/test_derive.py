@@ -312,6 +312,21 @@ def test_the_product_of_a_column_and_a_row_is_written_as_one():
     assert "a bᵀ" not in al.derive((reordered**2).sum(), names={}).text
 
 
+def test_a_sign_in_front_of_a_product_changes_nothing_and_is_never_taken_for_a_difference():
+    x = al.Tensor(V, requires_grad=True, name="x")
+    for loss, code, text in [
+        (-(x / 2) * 3, "-x / 2 * 3", "3 (−(x / 2))"),
+        (-(x**2), "-x ** 2", "−x²"),
+        ((-x) ** 2, "(-x) ** 2", "(−x)²"),
+        (-(x * x), "-x * x", "−x ⊙ x"),
+    ]:
+        derivation = al.derive(loss.sum(), names={})
+        assert derivation.forward[-1].code == f"loss = np.sum({code})"
+        assert derivation.forward[-1].text.removeprefix("loss = Σ ").strip("()") == text.strip("()")
+        value, _ = derivation.function(**derivation.arguments)
+        assert value == pytest.approx(loss.sum().item(), rel=1e-15)
+
+
 def test_numbers_are_written_as_people_do():
     x = al.Tensor(np.ones(3), requires_grad=True, name="x")
     derivation = al.derive(((x + 1e-5) ** 2).mean(), names={})

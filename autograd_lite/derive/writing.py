@@ -98,6 +98,8 @@ def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
     if e.operation is None:
         return write_number(e.value, form)
     given = [texts[x.number] for x in e.operands]
+    if e.operation is ops.negative and re.search(r" (%|//) ", given[0].text):
+        given = [given[0]._replace(precedence=SUM)]  # -(a % b) is not -a % b.
     if e.operation is ops.matmul:  # (a * b) @ c, and not a * b @ c.
         given = [x if x.precedence > PRODUCT else x._replace(precedence=SUM) for x in given]
     if form != "python":
@@ -115,7 +117,7 @@ def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
             given.reverse()
         if given[1].precedence in (SUM, MATRIX_PRODUCT) and e.operands[1].operation in UNBROKEN:
             return Written(" ".join(x.text for x in given), given[1].precedence)
-        if given[1].text[0].isdigit() and given[1].precedence >= PRODUCT:
+        if re.match(r"[-−\d]", given[1].text) and given[1].precedence >= PRODUCT:
             given[1] = Written(f"({given[1].text})")
     if form == "latex":
         notation = _with_parameters(notation, e, defaults)
