@@ -43,17 +43,17 @@ class Notation:
         A short label for a picture: ``×``, ``σ``, ``exp``.
     python_template, latex_template : str
         How it is written.
-    precedence : int
+    precedence : float
         How tightly the outermost operator of the Python template binds.
-    latex_precedence : int, optional
+    latex_precedence : float, optional
         The same for LaTeX, where it differs: a fraction needs no parentheses.
     """
 
     symbol: str
     python_template: str
     latex_template: str
-    precedence: int = ATOM
-    latex_precedence: int | None = None
+    precedence: float = ATOM
+    latex_precedence: float | None = None
 
     def python(
         self,
@@ -90,7 +90,7 @@ class Notation:
         del defaults
         precedence = self.precedence if self.latex_precedence is None else self.latex_precedence
         fields = {
-            name: literal(value)
+            name: _ARRAY.sub(r"\1", literal(value))
             .replace("np.inf", r"\infty")
             .replace("_", r"\_")
             .replace("->", r" \to ")
@@ -139,11 +139,11 @@ class Choice:
 class _Slot:
     """An operand on its way into a template; the format specification says how it is bracketed."""
 
-    def __init__(self, written: Written, precedence: int, brackets: tuple[str, str]) -> None:
+    def __init__(self, written: Written, precedence: float, brackets: tuple[str, str]) -> None:
         self.written, self.brackets = written, brackets
-        self.limits = {
+        self.limits: dict[str, float] = {
             "": precedence,
-            "tight": precedence + 1,
+            "tight": precedence + 0.5,  # Between two: matrix products bind like this.
             "loose": LOOSE,
             "sum": SUM,
             "sum_right": SUM + 1,
@@ -159,7 +159,7 @@ def _fill(
     template: str,
     operands: Mapping[str, Written],
     fields: Mapping[str, str],
-    precedence: int,
+    precedence: float,
     brackets: tuple[str, str],
 ) -> str:
     """Fill a template in, with parentheses where they are needed."""
@@ -187,16 +187,17 @@ def literal(value: Any) -> str:
         return f"np.array({listed})" if obvious else f"np.array({listed}, {value.dtype.name!r})"
     if _mixed(value):
         return ", ".join(literal(part) for part in value) + ("," if len(value) == 1 else "")
-    return repr(value)
+    return _NOT_FINITE.sub(r"np.\g<0>", repr(value)) if isinstance(value, tuple) else repr(value)
 
 
+_ARRAY = re.compile(r"np\.array\((\[[^()]*\])\)")
 _NOT_FINITE = re.compile(r"\b(inf|nan)\b")
 
 
 def _mixed(value: Any) -> bool:
     """Say whether this is an index with more than numbers in it."""
     return isinstance(value, tuple) and any(
-        not isinstance(part, int) and (not isinstance(part, tuple) or _mixed(part))
+        not isinstance(part, int | float) and (not isinstance(part, tuple) or _mixed(part))
         for part in value
     )
 
@@ -211,7 +212,7 @@ def _argument(value: Any, written: str) -> str:
 def infix(
     symbol: str,
     latex: str,
-    precedence: int,
+    precedence: float,
     *,
     latex_precedence: int | None = None,
     picture: str | None = None,

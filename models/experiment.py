@@ -6,6 +6,8 @@ derivation and the numbers that the article prints; `run` holds them against eac
 
 from __future__ import annotations
 
+import inspect
+import textwrap
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -15,7 +17,18 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite import Comparison, Graph, Recorder, Tensor, compare, nn, no_grad, optim
+from autograd_lite import (
+    Comparison,
+    Graph,
+    Recorder,
+    Tensor,
+    compare,
+    derive,
+    nn,
+    no_grad,
+    optim,
+)
+from autograd_lite.derive import Derivation, Proof
 
 Arrays = dict[str, NDArray[Any]]
 Sample = tuple[Tensor, Tensor]
@@ -65,11 +78,22 @@ class Fact:
 
 @dataclass(frozen=True)
 class Finding:
-    """Where an article's formula or sentence and the truth differ, with the evidence."""
+    """Where an article's formula or sentence and the truth differ, with the evidence.
+
+    Attributes
+    ----------
+    says, truth : str
+        In words.
+    evidence : Comparison or None
+        In numbers.
+    proofs : sequence of Proof
+        As algebra; none without SymPy.
+    """
 
     says: str
     truth: str
     evidence: Comparison | None = None
+    proofs: Sequence[Proof] = ()
 
 
 @dataclass
@@ -88,6 +112,12 @@ class Run:
         The training, to be played back.
     ulps : float
         How far the weights by autodiff and by hand ever were apart.
+    derivation : Derivation
+        The first step and its gradients.
+    formulas : Derivation
+        The same as the article writes it, where that is number by number.
+    proofs : sequence of Proof
+        Of the article's formulas, one for each gradient; none without SymPy.
     """
 
     experiment: Experiment
@@ -96,6 +126,9 @@ class Run:
     articles_seed: bool
     graph: Graph
     last_loss: Tensor
+    derivation: Derivation
+    formulas: Derivation
+    proofs: Sequence[Proof] = ()
     steps: int = 0
     comparisons: dict[int, Comparison] = field(default_factory=dict)
     losses: list[tuple[int, float]] = field(default_factory=list)
@@ -113,6 +146,7 @@ class Run:
             for step, comparison in self.comparisons.items()
             for row in comparison.failures
         ]
+        found += [str(proof) for proof in self.proofs if not proof]
         if not self.in_step:
             found.append(f"training by autodiff and by hand come to differ by {self.ulps:.0f} ulp")
         found += [
@@ -208,7 +242,10 @@ class Experiment(ABC):
         net = self.build(chosen)
         first = self.first_step(net)
         start = parameters_of(net.parameters())
-        run = Run(self, net, start, chosen == self.seed, Graph(first), first)
+        derivation = derive(first, names={})
+        formulas = self.formulas(derivation)
+        run = Run(self, net, start, chosen == self.seed, Graph(first), first, derivation, formulas)
+        run.proofs = self.prove(derivation)
         self._train(run, progress)
         run.facts, run.findings = self.facts(run), self.findings(run)
         run.seconds = time.perf_counter() - began
@@ -223,6 +260,28 @@ class Experiment(ABC):
                 node.tensor.retain_grad()
         loss.backward()
         return loss
+
+    def formulas(self, derivation: Derivation) -> Derivation:
+        """Return the derivation as the article writes it."""
+        return derivation
+
+    def prove(self, derivation: Derivation, only: str | None = None) -> Sequence[Proof]:
+        """Decide as algebra whether the article's formulas are the gradients, if SymPy is there."""
+        x, y = (sample.name or "" for sample in self.samples()[0])
+
+        def by_hand(**values: Any) -> Arrays:
+            w = {name: values[name] for name in derivation.gradients}
+            found = self.by_hand(w, values[x], values[y])
+            return found if only is None else {only: found[only]}
+
+        return proved(derivation, by_hand)
+
+    @classmethod
+    def source_by_hand(cls) -> str:
+        """Return the article's derivation, as it stands in the source."""
+        lines = textwrap.dedent(inspect.getsource(cls.by_hand)).splitlines()
+        documented = lines[1].lstrip().startswith('"""')
+        return textwrap.dedent("\n".join(lines[2 if documented else 1 :]))
 
     def compare_first(self, seed: int | None = None) -> Comparison:
         """Compare the gradients before the first step, without training."""
@@ -270,6 +329,15 @@ class Experiment(ABC):
     def compare(self, loss: Tensor, w: Arrays, x: NDArray[Any], y: NDArray[Any]) -> Comparison:
         """Compare all gradients of the article with autodiff, and both with the numbers."""
         return compare(loss, self.by_hand(w, x, y), numerical=True, lr=self.lr)
+
+
+def proved(derivation: Derivation, by_hand: Callable[..., Arrays]) -> Sequence[Proof]:
+    """Return proofs of formulas by hand; none without SymPy."""
+    try:
+        import sympy  # noqa: F401
+    except ModuleNotFoundError:
+        return ()
+    return derivation.prove(by_hand)
 
 
 def parameters_of(parameters: Sequence[Tensor]) -> Arrays:

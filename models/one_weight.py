@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite import Tensor, compare, nn
+from autograd_lite import Tensor, compare, derive, nn
 from models.experiment import Arrays, Experiment, Fact, Finding, Run, Sample, name
 
 INPUT, GOAL = 5.0, 42.0
@@ -74,7 +74,7 @@ class FiveToFortyTwo(Experiment):
     def findings(self, run: Run) -> Sequence[Finding]:
         """Show the dropped factor 2, and what it is that is off by 0.02."""
         w = Tensor([[START]], requires_grad=True, name="w")
-        error = (Tensor([[INPUT]]) @ w - GOAL) ** 2
+        error = (Tensor([[INPUT]], name="input") @ w - Tensor([[GOAL]], name="goal")) ** 2
         derivative = self.by_hand({"w": w.data}, np.array([[INPUT]]), np.array([[GOAL]]))["w"]
         last = 2 * run.losses[-1][1]
         off = GOAL - run.net(Tensor([[INPUT]])).item()
@@ -84,6 +84,7 @@ class FiveToFortyTwo(Experiment):
                 "It is half of it: the gradient of delta² / 2. The step is the same with twice "
                 "the learning rate.",
                 compare(error, {w: derivative}),
+                self.prove(derive(error, names={}), only="w"),
             ),
             Finding(
                 "After 20 rounds the prediction is off by about 0.02.",

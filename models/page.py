@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import base64
-import inspect
 import re
-import textwrap
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
-from autograd_lite import derive
 from models.experiment import Finding, Run
 from models.report import number
 
@@ -69,8 +66,8 @@ def _section(run: Run, folder: Path) -> str:
 <p><a class="step" href="{name}.html">Step through it, forward and backward</a> {played}</p>
 {_code("The network", repr(run.net))}
 <div class="beside">
-<div>{_code("Derived by hand, as in the article", _by_hand(run))}</div>
-<div>{_code("Derived by the rules", derive(run.last_loss, names={}).code)}</div>
+<div>{_code("Derived by hand, as in the article", run.experiment.source_by_hand())}</div>
+<div>{_code("Derived by the rules", run.derivation.code)}</div>
 </div>
 <h3>Gradients by hand beside autodiff: largest relative difference</h3>
 {_gradients(run)}
@@ -78,13 +75,6 @@ def _section(run: Run, folder: Path) -> str:
 {problems}{_facts(run)}{"".join(map(_finding, run.findings))}{_loss(folder / f"{name}-loss.png")}
 </section>
 """
-
-
-def _by_hand(run: Run) -> str:
-    """Return the article's derivation, as it stands in the source."""
-    lines = textwrap.dedent(inspect.getsource(type(run.experiment).by_hand)).splitlines()
-    documented = lines[1].lstrip().startswith('"""')
-    return textwrap.dedent("\n".join(lines[2 if documented else 1 :]))
 
 
 def _gradients(run: Run) -> str:

@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite import Tensor, compare, nn
-from models.experiment import Arrays, Experiment, Fact, Finding, Run, Sample, name
+from autograd_lite import Tensor, compare, derive, nn
+from models.experiment import Arrays, Experiment, Fact, Finding, Run, Sample, name, proved
 
 SMALL, LARGE = (1.0,), (4.0, 5.0, 6.0)
 
@@ -113,8 +113,8 @@ class Diverges(_RepeatInput):
         """Show that delta is the gradient at the prediction, not at the weight."""
         del run
         w = Tensor([[0.0]], requires_grad=True, name="w")
-        pred = name("pred", Tensor([[LARGE[0]]]) @ w)
-        loss = self.criterion(pred, np.array([[LARGE[0]]]))
+        pred = name("pred", Tensor([[LARGE[0]]], name="input") @ w)
+        loss = self.criterion(pred, Tensor([[LARGE[0]]], name="goal"))
         delta = pred.data - LARGE[0]
         return [
             Finding(
@@ -122,6 +122,10 @@ class Diverges(_RepeatInput):
                 "delta is the gradient at the prediction. At the weight it is delta * input; for "
                 "the input 1 the two are equal, for 4 the article's step is a quarter of it.",
                 compare(loss, {pred: delta, w: delta}),
+                proved(
+                    derive(loss, names={}),
+                    lambda pred, goal: {"pred": pred - goal, "w": pred - goal},
+                ),
             )
         ]
 

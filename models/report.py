@@ -28,6 +28,7 @@ def show(run: Run, files: Iterable[Path], console: Console) -> None:
     console.print(Padding(Text(repr(run.net)), (1, 0, 1, 2)))
     console.print(_facts(run.facts, run.articles_seed))
     console.print(_gradients(run))
+    _derivation(run, console)
     for finding in run.findings:
         console.print(_finding(finding))
     console.print(
@@ -117,9 +118,12 @@ def _facts(facts: Sequence[Fact], articles_seed: bool) -> Table:
 
 def _gradients(run: Run) -> Table:
     """Return how far by hand, autodiff and numbers agree, at the start, on the way, at the end."""
+    oracles = {row.oracle for rows in run.comparisons.values() for row in rows if row.oracle}
     table = Table(
-        title="Gradients by hand beside autodiff: largest relative difference",
+        title="Gradients by hand beside autodiff: largest relative difference, at step",
+        caption=None if run.problems else f"{', '.join(sorted(oracles))} agrees as well",
         title_justify="left",
+        caption_justify="left",
         title_style="",
         box=box.SIMPLE_HEAD,
         show_edge=False,
@@ -127,14 +131,44 @@ def _gradients(run: Run) -> Table:
     table.add_column("gradient of")
     table.add_column("shape")
     for step in run.comparisons:
-        table.add_column(f"step {step + 1:,}", justify="right")
+        table.add_column(f"{step + 1:,}", justify="right")
     table.add_column("verdict")
     for rows in zip(*run.comparisons.values(), strict=True):
         failed = [row.summary for row in rows if not row.ok]
-        oracles = ", ".join(sorted({row.oracle for row in rows if row.oracle}))
-        verdict = f"{BAD} {failed[0]}" if failed else f"{GOOD} agree ({oracles} too)"
+        verdict = f"{BAD} {failed[0]}" if failed else f"{GOOD} agree"
         cells = [f"{row.relative:.0e}" if row.relative else "0" for row in rows]
         table.add_row(rows[0].name, str(rows[0].autodiff.shape), *cells, verdict)
+    return table
+
+
+def _derivation(run: Run, console: Console) -> None:
+    """Print the article's derivation, that by the rules, and whether they are one."""
+    derivation = run.derivation
+    console.print("\nDerived by the rules, as formulas")
+    console.print(Padding(Text(run.formulas.text), (0, 0, 1, 2)))
+    console.print(_beside(run.experiment.source_by_hand(), derivation.code, console.width))
+    for proof in run.proofs:
+        console.print(Text.assemble(_verdict(bool(proof)), f" {proof}"))
+    if not run.proofs:
+        console.print("[dim]Compared in numbers only: for proofs, pip install sympy[/]")
+    console.print(f"Run as it stands, the code is {derivation.rounding.summary}")
+
+
+def _verdict(ok: bool) -> tuple[str, str]:
+    return ("✓", "green") if ok else ("✗", "red")
+
+
+def _beside(by_hand: str, by_rules: str, width: int) -> Table:
+    """Put two pieces of code beside each other, or below where there is no room."""
+    pieces = [("By hand, as in the article", by_hand), ("By the rules, as code", by_rules)]
+    needed = sum(max(map(len, code.splitlines())) + 3 for _, code in pieces)
+    table = Table.grid(padding=(0, 3, 0, 0))
+    cells = [Group(title, Padding(Text(code), (0, 0, 1, 2))) for title, code in pieces]
+    if needed <= width:
+        table.add_row(*cells)
+    else:
+        for cell in cells:
+            table.add_row(cell)
     return table
 
 
@@ -147,6 +181,7 @@ def _finding(finding: Finding) -> Padding:
     if finding.evidence is not None:
         parts.append(Padding(comparison_table(finding.evidence), (0, 0, 0, 2)))
         parts += _mistakes(finding.evidence)
+    parts += [Text(f"As algebra: {proof}") for proof in finding.proofs]
     return Padding(Group(*parts), (1, 0, 1, 0))
 
 

@@ -7,13 +7,15 @@ a standard normal distribution without a seed; ours is seeded.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite import Tensor, nn
+from autograd_lite import Tensor, derive, nn, sigmoid
+from autograd_lite.derive import Derivation
 from models.experiment import Arrays, Experiment, Fact, Run, Sample, name
 
 DATA = [[-2.0, -1.0], [25.0, 6.0], [17.0, 4.0], [-15.0, -6.0]]
@@ -53,6 +55,17 @@ def deriv(x: Any) -> Any:
     return f(x) * (1 - f(x))
 
 
+def loss_of_nine(
+    w1: Any, w2: Any, w3: Any, w4: Any, w5: Any, w6: Any, b1: Any, b2: Any, b3: Any,
+    x1: Any, x2: Any, y_true: Any,
+) -> Any:  # fmt: skip
+    """Compute the loss of one sample from nine numbers, as the article does."""
+    h1 = sigmoid(w1 * x1 + w2 * x2 + b1)
+    h2 = sigmoid(w3 * x1 + w4 * x2 + b2)
+    y_pred = sigmoid(w5 * h1 + w6 * h2 + b3)
+    return (y_true - y_pred) ** 2
+
+
 class Groups(Experiment):
     """Article and network, side by side."""
 
@@ -74,6 +87,14 @@ class Groups(Experiment):
             (Tensor(x, name="x"), Tensor([y], name="y_true"))
             for x, y in zip(DATA, LABELS, strict=True)
         ]
+
+    def formulas(self, derivation: Derivation) -> Derivation:
+        """Return the nine partial derivatives, each as a product of the chain rule."""
+        w = derivation.arguments
+        weights = [*w["hidden_weight"].T.ravel(), *w["out_weight"][:, 0]]
+        numbers = [*weights, *w["hidden_bias"], *w["out_bias"], *w["x"], *w["y_true"]]
+        wrt = list(inspect.signature(loss_of_nine).parameters)[:9]
+        return derive(loss_of_nine, *numbers, wrt=wrt, chain=True)
 
     def by_hand(self, w: Arrays, x: NDArray[Any], y: NDArray[Any]) -> Arrays:
         """Derive all nine partial derivatives, and lay them out like the parameters."""

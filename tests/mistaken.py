@@ -235,7 +235,7 @@ NETWORKS = (
         ("not summed over the batch", "d_h.sum(axis=0)", "d_h"),
         ("shape", "d_h.sum(axis=0)", "d_h.sum(axis=0, keepdims=True)"),
         ("shape", "d_h.sum(axis=0)", "d_h.sum()"),
-        ("constant factor", "d_h.sum(axis=0)", "d_h.mean(axis=0)"),
+        ("averaged, not summed", "d_h.sum(axis=0)", "d_h.mean(axis=0)"),
         ("summed over the wrong axis", "d_h.sum(axis=0)", "d_h.sum(axis=1)"),
     )),
 )  # fmt: skip

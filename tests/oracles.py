@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import autograd_lite as al
-from autograd_lite.derive.derivation import HELPERS
+from autograd_lite.derive.helpers import HELPERS
 from autograd_lite.notation import Written
 from autograd_lite.primitive import REGISTRY, Primitive
 

@@ -426,3 +426,29 @@ def test_entries_that_are_far_off_are_not_called_rounded():
     w = al.Tensor([1.0, 2.0, 1e6], requires_grad=True, name="w")
     row = al.compare((w**2).sum(), {"w": np.array([2.5, 3.0, 2e6])})["w"]
     assert "float32" not in row.finding
+
+
+def test_a_mistake_beside_a_kink_is_a_mistake():
+    x = al.Tensor([0.0, 1.0, -2.0, 3.0], requires_grad=True, name="x")
+    loss = (np.abs(x) * np.array([1.0, 2.0, 3.0, 4.0])).sum()
+    kink_only = al.compare(loss, {"x": [1.0, 2.0, -3.0, 4.0]})
+    assert kink_only["x"].verdict == "differ at a kink, where there is no derivative"
+    both = al.compare(loss, {"x": [1.0, 2.0, -3.0, 5.0]})
+    assert both["x"].verdict == "by hand is wrong"
+    autodiff_alone = al.compare(loss, {"x": [1.0, 2.0, 3.0, 4.0]})
+    assert autodiff_alone["x"].verdict == "by hand is wrong"
+
+
+def test_what_is_tried_warns_nobody():
+    x = al.Tensor([0.5, 0.7], requires_grad=True, name="x")
+    h = np.tanh(x) - 0.2
+    al.compare(np.log(h).sum(), {"x": [1.0, 2.0]})  # Warnings are errors here.
+
+
+def test_a_function_of_whole_matrices_that_is_not_defined_everywhere_is_no_obstacle():
+    root = np.array([[2.0, 0.0], [0.5, 1.0]])
+    a = al.Tensor(root @ root.T, requires_grad=True, name="a")
+    loss = np.linalg.cholesky(a).sum()
+    right = al.grad(lambda a: np.linalg.cholesky(a).sum())(a.numpy())
+    assert al.compare(loss, {"a": right})
+    assert al.compare(loss, {"a": -np.asarray(right)})["a"].diagnosis.name == "sign flipped"

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from autograd_lite import Graph, draw, nn
+from autograd_lite import Graph, derive, draw, nn
 from models import NETWORKS
 from models.__main__ import main
 from models.experiment import Fact, distance_in_ulps
@@ -37,6 +37,19 @@ def test_gradients_are_compared_at_the_start_on_the_way_and_at_the_end(run):
     for comparison in run.comparisons.values():
         assert set(run.start) <= {row.name for row in comparison}
         assert all(row.oracle == "complex step" for row in comparison)
+
+
+def test_the_formulas_of_the_article_are_proved_as_they_stand_for_inner_tensors_too(run):
+    by_hand = {row.name for row in run.comparisons[0]}
+    assert {proof.name for proof in run.proofs} == by_hand
+    assert by_hand > set(run.start)
+    assert all(run.proofs)
+
+
+def test_derived_code_gives_the_gradients_of_the_first_step(run):
+    for name, gradient in run.derivation.evaluate().items():
+        np.testing.assert_allclose(gradient, run.graph.find(name).grad, rtol=1e-13)
+    assert run.derivation.rounding.largest < 16
 
 
 def test_networks_are_composed_of_modules_and_hold_nothing_else(run):
@@ -75,6 +88,28 @@ def test_the_dropped_factor_two_is_found_by_the_tool():
     found = finding.evidence["w"].diagnosis
     assert found.name == "constant factor"
     assert found.title.endswith("the factor 2 of the square is missing")
+
+
+def test_the_dropped_factor_two_is_proved_to_be_one_half():
+    finding = NETWORKS["one-weight"]().run().findings[0]
+    assert [str(proof) for proof in finding.proofs] == ["w: by hand = 1/2 × gradient"]
+
+
+def test_delta_is_proved_to_be_the_gradient_at_the_prediction_alone():
+    finding = NETWORKS["repeat-diverges"]().run().findings[0]
+    assert [str(proof) for proof in finding.proofs] == [
+        "pred: proved, by hand = gradient", "w: by hand = 1/input_0_0 × gradient",
+    ]  # fmt: skip
+
+
+def test_two_two_one_is_derived_number_by_number():
+    run = Groups()
+    first = run.first_step(run.build(7))
+    formulas = run.formulas(derive(first, names={}))
+    assert "∂L/∂w₄ = ∂L/∂y_pred ∂y_pred/∂h₂ ∂h₂/∂w₄" in formulas.text.splitlines()
+    (w1, w3), (w2, w4) = Graph(first).find("hidden.weight").grad
+    found = formulas.evaluate()
+    np.testing.assert_allclose([found[f"w{i}"] for i in range(1, 5)], [w1, w2, w3, w4], rtol=1e-13)
 
 
 def test_another_seed_trains_as_well_but_its_numbers_are_not_judged():
@@ -168,10 +203,34 @@ def test_the_command_trains_prints_and_draws(tmp_path, capsys, monkeypatch):
     assert "41.88266515825944" in out
     assert "by hand = 0.5 × autodiff: the factor 2 of the square is missing" in out
     assert "Summary" in out
+    assert "∂L/∂w = inputᵀ δpred" in out
+    assert "By hand, as in the article" in out
+    assert "d_w = input.T @ pred_delta" in out
+    assert "✓ w: proved, by hand = gradient" in out
+    assert "As algebra: w: by hand = 1/2 × gradient" in out
     names = {path.name for path in tmp_path.iterdir()}
     assert {"one-weight.svg", "one-weight.png", "one-weight-loss.png"} <= names
     assert {"repeat-once.svg", "repeat-once.png"} <= names
     assert "pred" in (tmp_path / "one-weight.svg").read_text()
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_command_fits_into_a_terminal(columns, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr(Groups, "epochs", 5)
+    main(["two-two-one", "--out", str(tmp_path)])
+    out = capsys.readouterr().out
+    table = out[out.index("gradient of") :].splitlines()[:8]
+    assert [line.split()[0] for line in table[2:]] == [
+        "hidden.weight", "hidden.bias", "out.weight", "out.bias", "h", "y_pred",
+    ]  # fmt: skip
+    assert all("✓ agree" in line for line in table[2:])
+
+
+def test_without_sympy_the_command_says_how_to_get_proofs(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sympy", None)
+    assert main(["repeat-once", "--out", str(tmp_path)]) == 0
+    assert "for proofs, pip install sympy" in capsys.readouterr().out
 
 
 def test_the_command_fails_when_a_comparison_does(tmp_path, capsys, monkeypatch):

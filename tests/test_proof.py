@@ -91,7 +91,9 @@ def test_a_mistake_in_one_entry_is_placed():
 
 def test_mistakes_in_asking_for_a_proof_are_named():
     derivation = first_step("two-layers")
-    with pytest.raises(KeyError, match="w9 is not among the gradients derived: syn0, syn1"):
+    with pytest.raises(
+        KeyError, match="w9 is not among the gradients that can be derived: syn0, syn1, z1"
+    ):
         derivation.prove(w9="1")
     with pytest.raises(NameError, match=r"'l9' is not defined.*Names that it may use: X, y"):
         derivation.prove(syn1="l9 * 2")
@@ -103,3 +105,48 @@ def test_it_is_no_test_at_sample_points():
     x = al.Tensor(np.float64(2.0), requires_grad=True, name="x")
     (proof,) = al.derive((x**2).sum(), names={}).prove(x="x ** 2")  # Equal at 2, not elsewhere.
     assert not proof
+
+
+def test_a_function_of_arrays_is_proved_as_it_stands():
+    derivation = first_step("two-layers")
+
+    def by_hand(X, y, syn0, syn1):
+        l1 = 1 / (1 + np.exp(-X.dot(syn0)))
+        l2 = 1 / (1 + np.exp(-np.dot(l1, syn1)))
+        l2_delta = (l2 - y) * l2 * (1 - l2)
+        return {"syn1": l1.T @ l2_delta, "z1": l2_delta @ syn1.T * l1 * (1 - l1)}
+
+    assert all(derivation.prove(by_hand))
+
+    def without_slope(X, y, l1, l2):
+        return {"syn1": np.einsum("ni,nj->ij", l1, l2 - y)}
+
+    (proof,) = derivation.prove(without_slope)
+    assert not proof
+    with pytest.raises(KeyError, match="by_hand takes l9; there are X, y"):
+        derivation.prove(lambda l9: {})
+
+
+def test_equals_decides_on_one_formula():
+    derivation = first_step("sigmoid-neuron")
+    assert derivation.equals("X.T @ ((out - y) * out * (1 - out))")
+    assert derivation.equals("X.T @ ((out - y) * out * (1 - out))", "w")
+    assert not derivation.equals("X.T @ ((out - y) * out)")
+    with pytest.raises(KeyError, match="equals needs the name of a gradient, got None"):
+        first_step("two-layers").equals("1")
+
+
+def test_deltas_of_inner_tensors_are_proved():
+    proofs = first_step("two-layers").prove(
+        z2="(l2 - y) * l2 * (1 - l2)", l1="((l2 - y) * l2 * (1 - l2)) @ syn1.T", l2="l2 - y"
+    )
+    assert [str(proof) for proof in proofs] == [
+        f"{name}: proved, by hand = gradient" for name in ("z2", "l1", "l2")
+    ]
+
+
+def test_choices_and_means_are_proved():
+    x = al.Tensor([[0.5, -1.0], [2.0, 0.3]], requires_grad=True, name="x")
+    derivation = al.derive((al.relu(x) ** 2).mean() + np.abs(x).sum(), names={})
+    assert derivation.equals("np.maximum(x, 0) / 2 + np.sign(x)")
+    assert not derivation.equals("np.maximum(x, 0) / 2")

@@ -197,7 +197,9 @@ def by_numbers_alone(
     plain = [x.astype(float) for x in arrays]
     value = np.asarray(f(*(x.copy() for x in plain)))
     if value.size != 1:
-        raise ValueError(f"compare needs a function that returns one number, got {value.shape}.")
+        raise ValueError(
+            f"compare needs a function that returns a single number, got shape {value.shape}."
+        )
     given = by_hand(*(x.copy() for x in arrays)) if callable(by_hand) else by_hand
     if isinstance(given, np.ndarray | np.generic | float | int):
         given = [given]

@@ -154,8 +154,13 @@ def _lengths(case: Case) -> tuple[set[int], set[int], bool]:
     averages: set[int] = set()
     sums: set[int] = set()
     squares = False
-    for node in case.replay.graph if case.replay is not None else ():
+    if case.replay is None:
+        return averages, sums, squares
+    for node in case.replay.graph:
         name = node.primitive.name if node.primitive else ""
+        divisor = case.replay.values[node.operands[1]] if name == "divide" else 0
+        if np.ndim(divisor) == 0 and divisor == case.batch > 1:  # A mean, written out.
+            averages.add(case.batch)
         if name not in ("mse", "mean", "sum", "square", "power"):
             continue
         assert case.replay is not None
@@ -166,8 +171,19 @@ def _lengths(case: Case) -> tuple[set[int], set[int], bool]:
     return averages - {1}, sums - {1}, squares
 
 
-def _readings(case: Case, a: float) -> Iterator[tuple[str, str, float]]:
+def _sums_the_batch(case: Case, target: Target) -> bool:
+    """Say whether a gradient is the sum over the batch of another, as that of a bias is."""
+    if case.replay is None or target.id is None or target.right.ndim != 1:
+        return False
+    uses = case.replay.graph.consumers(case.replay.graph[target.id])
+    return any(len(node.shape) > 1 and node.shape[0] == case.batch for node in uses)
+
+
+def _readings(case: Case, target: Target, a: float) -> Iterator[tuple[str, str, float]]:
     """Yield kind, meaning and cost of everything that a factor can be."""
+    if case.batch > 1 and _is(a, 1 / case.batch) and _sums_the_batch(case, target):
+        text = f"averaged over the batch of {case.batch}, whose gradients add up"
+        yield "averaged, not summed", text, 0.8
     averages, sums, squares = _lengths(case)
     of_square = " of the square" if squares else ""
     if _is(a, 0.5):
@@ -210,7 +226,7 @@ def constant_factor(case: Case, target: Target) -> Iterator[Candidate]:
     if factor is None or _is(factor, 1) or _is(factor, -1):
         return
     sign = "with its sign flipped, and " if factor < 0 else ""
-    known = list(_readings(case, abs(factor)))
+    known = list(_readings(case, target, abs(factor)))
     # A single number is always some multiple of another, which proves nothing.
     if not known and np.count_nonzero(target.right) > 1:
         known = [("constant factor", "one factor for all entries", 3.0)]
@@ -225,7 +241,7 @@ def constant_factor(case: Case, target: Target) -> Iterator[Candidate]:
 
 for _kind, _how in (
     ("summed, not averaged", "The loss is a mean, so its gradient has the factor 1/n."),
-    ("averaged, not summed", "The loss is a sum, so its gradient has no factor 1/n."),
+    ("averaged, not summed", "What adds up in the loss adds up in its gradient, without 1/n."),
     ("learning rate", "The gradient itself knows no learning rate: it belongs in the update."),
 ):
     MISTAKES[_kind] = Mistake(_kind, _how, lambda _case, _target: iter(()))

@@ -7,7 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.check.inside import MOST_VALUES, Step, grouped, scaled, steps, text_of, wrong
+from autograd_lite.check.inside import (
+    MOST_VALUES,
+    Step,
+    activations,
+    grouped,
+    scaled,
+    steps,
+    text_of,
+    wrong,
+)
 from autograd_lite.check.mistakes import Candidate, Case, Target, mistake, same
 from autograd_lite.check.replay import Replay, Rule, recompute_all
 from autograd_lite.graph import Node
@@ -38,6 +47,20 @@ def wrong_tensor(case: Case, target: Target) -> Iterator[Candidate]:
     for candidate, belongs, other in _replaced(case, target, 1.2):
         if not belongs.kind == other.kind == "parameter" and other is not belongs:
             yield candidate
+    for step in activations(case, target):
+        for other in step.replay.graph:
+            alike = other.primitive is step.primitive and other.shape == step.node.shape
+            if alike and other is not step.node:
+                values = step.replay.values
+                rule = step.replay.rule(
+                    step.edge, y=values[other.id], operands={0: values[other.operands[0]]}
+                )
+                yield Candidate(
+                    f"{step.primitive.name}' is taken for {text_of(step.replay.graph, other)}, in "
+                    f"place of {step.name}",
+                    1.2,
+                    predict=wrong(step.replay, {step.edge: rule}),
+                )
 
 
 def _replaced(case: Case, target: Target, cost: float) -> Iterator[tuple[Candidate, Node, Node]]:
@@ -91,8 +114,23 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
             yield Candidate(
                 f"what comes back to {text_of(graph, step.operand)} from {step.name} is left out",
                 0.9,
-                predict=wrong(step.replay, {step.edge: scaled(step.rule, 0.0, divide=False)}),
+                predict=wrong(step.replay, {step.edge: _stopped(step)}),
             )
+        if uses.count(step.operand.id) > 2:  # Through one of several steps in time only.
+            others = [other for other in steps(case, target) if other.operand is step.operand]
+            yield Candidate(
+                f"only what comes back to {text_of(graph, step.operand)} from {step.name} is there",
+                1.0,
+                predict=wrong(
+                    step.replay,
+                    {other.edge: _stopped(other) for other in others if other.edge != step.edge},
+                ),
+            )
+
+
+def _stopped(step: Step) -> Rule:
+    """Return a rule that lets nothing through."""
+    return scaled(step.rule, 0.0, divide=False)
 
 
 # ------------------------------------------------------------------------ before and after

@@ -293,7 +293,7 @@ class Comparison:
         head, *body = self.table()
         rows = ["".join(f"<th>{html.escape(cell)}</th>" for cell in head)]
         for row, cells in zip(self.rows, body, strict=True):
-            colour = "#1a7f37" if row.ok else "#b42318"
+            colour = "#2da44e" if row.ok else "#e5534b"  # Legible on white and on black.
             *others, verdict = (html.escape(cell) for cell in cells)
             rows.append(
                 "".join(f"<td>{cell}</td>" for cell in others)
@@ -302,10 +302,11 @@ class Comparison:
         parts = ["<table>", *(f"<tr>{row}</tr>" for row in rows), "</table>"]
         for heading, details in self.mistakes():
             listed = "".join(
-                f"<dt>{html.escape(label)}</dt><dd>{html.escape(words)}</dd>"
+                f'<tr><td style="opacity:.7;text-align:left">{html.escape(label)}</td>'
+                f'<td style="text-align:left">{html.escape(words)}</td></tr>'
                 for label, words in details
             )
-            parts.append(f"<p><b>{html.escape(heading)}</b></p><dl>{listed}</dl>")
+            parts.append(f"<p><b>{html.escape(heading)}</b></p>\n<table>{listed}</table>")
         parts += [f"<p>{html.escape(note)}</p>" for note in self.notes]
         return "\n".join(parts)
 

@@ -156,7 +156,7 @@ def factors_of_slope(step: Step) -> list[tuple[str, Any]]:
         case "multiply":
             other = 1 - step.edge[1]
             return [(texts[other], values[other])]
-        case "divide" if step.edge[1] == 0:
+        case "divide" if step.edge[1] == 0 and np.ndim(values[1]):
             return [(f"1 / {texts[1]}", 1 / values[1])]
         case "mse":
             return [(f"{texts[0]} - {texts[1]}", values[0] - values[1])]

@@ -88,8 +88,12 @@ def hear(
     by_numbers = right(autodiff)
     if agree and by_numbers:
         return AGREE, third, how, None
-    if not agree and how != "complex step" and at_kinks(loss_at, value, hand, autodiff, rtol, atol):
-        return KINK, third, how, None
+    if not agree and how != "complex step":
+        looked, kinks = at_kinks(loss_at, value, hand, autodiff, rtol, atol)
+        if (looked == kinks).all():
+            return KINK, third, how, None
+        asked &= ~kinks  # There, no number is the derivative; the others tell who is right.
+        by_numbers = right(autodiff)
     slopes = taylor_slopes(loss_at, value, hand, autodiff)
     if agree:
         # Differences can be noisy; the order of the remainder tells whether it is them.
@@ -110,16 +114,22 @@ def at_kinks(
     autodiff: Array,
     rtol: float,
     atol: float,
-) -> bool:
-    """Say whether the two differ only where the loss has another slope to the left and the right.
+) -> tuple[Array, Array]:
+    """Find entries at which the loss has another slope to the left and to the right.
 
     Of more than `FEWEST_ENTRIES` that differ, those that differ most are looked at.
+
+    Returns
+    -------
+    looked, kinks : ndarray of bool
+        Which entries were looked at, and which of them are at a kink.
     """
     value = np.asarray(value, dtype=float)
     gap = distance(hand, autodiff)
     differ = gap > atol + rtol * np.fmax(np.abs(hand), np.abs(autodiff))
     most = np.argsort(-np.where(differ, gap, 0).ravel())[: min(FEWEST_ENTRIES, differ.sum())]
     here = float(np.real(loss_at(value)))
+    looked, kinks = np.zeros((2, *gap.shape), dtype=bool)
     for place in most:
         index = np.unravel_index(place, value.shape)
         step = 1e-6 * max(1.0, abs(float(value[index])))
@@ -128,9 +138,9 @@ def at_kinks(
             moved = value.copy()
             moved[index] += sign * step
             slopes.append(sign * (float(np.real(loss_at(moved))) - here) / step)
-        if not abs(slopes[0] - slopes[1]) > 1e-3 * max(map(abs, slopes)):
-            return False
-    return True
+        looked[index] = True
+        kinks[index] = abs(slopes[0] - slopes[1]) > 1e-3 * max(map(abs, slopes))
+    return looked, kinks
 
 
 def taylor_slopes(

@@ -1,6 +1,9 @@
 """A computation as formulas, and as the NumPy code that a person would have written."""
 
-from autograd_lite.derive.derivation import Derivation, Line, derive
+from autograd_lite.derive.derivation import Derivation
+from autograd_lite.derive.lines import Line
 from autograd_lite.derive.proof import Proof
+from autograd_lite.derive.recording import derive
+from autograd_lite.derive.rounding import Rounded, Rounding
 
-__all__ = ["Derivation", "Line", "Proof", "derive"]
+__all__ = ["Derivation", "Line", "Proof", "Rounded", "Rounding", "derive"]

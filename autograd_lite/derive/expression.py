@@ -15,7 +15,7 @@ import numpy as np
 
 from autograd_lite import numpy_api, ops
 from autograd_lite.array_methods import ArrayMethods
-from autograd_lite.notation import PRODUCT, Choice, Notation, Written, call, infix
+from autograd_lite.notation import ATOM, Choice, Notation, call, infix, literal
 from autograd_lite.primitive import Primitive
 
 _numbers = itertools.count()
@@ -26,14 +26,38 @@ expression, or None."""
 
 COMPARISON = 4
 COMPARISONS: dict[Callable[..., Any], Notation] = {
-    np.greater: infix(">", "[{a} > {b:tight}]", COMPARISON),
-    np.less: infix("<", "[{a} < {b:tight}]", COMPARISON),
-    np.greater_equal: infix(">=", r"[{a} \ge {b:tight}]", COMPARISON),
-    np.less_equal: infix("<=", r"[{a} \le {b:tight}]", COMPARISON),
-    np.equal: infix("==", "[{a} = {b:tight}]", COMPARISON),
-    np.not_equal: infix("!=", r"[{a} \ne {b:tight}]", COMPARISON),
+    function: infix(python, f"[{{a}} {latex} {{b:tight}}]", COMPARISON, latex_precedence=ATOM)
+    for function, python, latex in (
+        (np.greater, ">", ">"),
+        (np.less, "<", "<"),
+        (np.greater_equal, ">=", r"\ge"),
+        (np.less_equal, "<=", r"\le"),
+        (np.equal, "==", "="),
+        (np.not_equal, "!=", r"\ne"),
+    )
 }
 """Comparisons, which only a derivation writes down; their LaTeX is Iverson's bracket."""
+
+
+class Name(str):
+    """An identifier, and what it stands for: it is written as mathematics accordingly.
+
+    Attributes
+    ----------
+    kind : {"value", "entry", "gradient", "total", "delta", "partial"}
+        ``l1``, ``W_1_2``, ``d_w``, ``d_w`` in a chain, ``l1_delta``, ``d_h1_d_w1``.
+    parts : tuple of Name
+        What it is made of: of an entry, the array and its indices; else the values differentiated.
+    """
+
+    kind: str
+    parts: tuple[Name, ...]
+
+    def __new__(cls, text: str, kind: str = "value", *parts: Name) -> Name:
+        """Make a string that knows more."""
+        made = super().__new__(cls, text)
+        made.kind, made.parts = kind, parts
+        return made
 
 
 class Expression(ArrayMethods):
@@ -48,26 +72,35 @@ class Expression(ArrayMethods):
     operands : tuple of Expression
     parameters : dict
         Static parameters.
-    name : str or None
+    name : Name or None
         What it is called, where it has a line of its own or was given.
+    meaning : Expression or None
+        What a name stands for.
+    length : int
+        How many operations are written out in it.
     """
 
-    __slots__ = ("name", "number", "operands", "operation", "parameters", "value")
+    __slots__ = (
+        "length", "meaning", "name", "number", "operands", "operation", "parameters", "value",
+    )  # fmt: skip
 
     def __init__(
         self,
         value: Any,
         *,
         name: str | None = None,
+        meaning: Expression | None = None,
         operation: Primitive | Callable[..., Any] | None = None,
         operands: tuple[Expression, ...] = (),
         parameters: dict[str, Any] | None = None,
     ) -> None:
         self.value = value
-        self.name = name
+        self.name = name if isinstance(name, Name | None) else Name(name)
         self.operation = operation
         self.operands = operands
         self.parameters = parameters or {}
+        self.meaning = meaning
+        self.length: int = (operation is not None) + sum(x.length for x in operands)
         self.number = next(_numbers)
 
     @staticmethod
@@ -91,6 +124,16 @@ class Expression(ArrayMethods):
     def is_number(self) -> bool:
         """Whether it is a plain number, or an array of one number."""
         return self.operation is None and self.name is None
+
+    @property
+    def meant(self) -> Expression:
+        """What a name stands for; anything else, itself."""
+        return self if self.meaning is None else self.meaning
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """The operation and its static parameters, as something that can be looked up."""
+        return self.operation, tuple((k, literal(v)) for k, v in self.parameters.items())
 
     @property
     def data(self) -> Any:
@@ -260,15 +303,3 @@ def notation_of(
     if operation in COMPARISONS:
         return COMPARISONS[operation], {}, ["a", "b"]
     return call(f"np.{operation.__name__}"), {}, ["a", "b"][: len(expression.operands)]
-
-
-def write_number(value: Any, form: str = "python") -> Written:
-    """Write a number: integers without a point, an array of one number by that number."""
-    array = np.asarray(value)
-    if array.dtype == bool or array.size == 0 or not (array == array.flat[0]).all():
-        return Written(f"np.array({array.tolist()})")
-    number = array.flat[0].item()
-    text = repr(int(number)) if float(number).is_integer() and abs(number) < 2**53 else repr(number)
-    if not np.isfinite(number):
-        text = "np." + text if form == "python" else r"\infty"
-    return Written(text, PRODUCT) if text.startswith("-") else Written(text)

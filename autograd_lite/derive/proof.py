@@ -7,14 +7,24 @@ does not settle the matter is it replaced by what it stands for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autograd_lite.derive.helpers import namespace
+from autograd_lite.derive.symbols import Symbols, called, wrap
+
 if TYPE_CHECKING:
-    from autograd_lite.derive.derivation import Derivation, Line
+    from autograd_lite.derive.derivation import Derivation
+    from autograd_lite.derive.lines import Line
+
+
+MOST_IN_A_RATIO = 10
+"""Where the ratio is longer, the difference says more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +63,11 @@ class Proof:
         return f"{self.name}: by hand - gradient = {self.difference}{at}"
 
 
-class _SymbolicNumpy:
-    """NumPy's functions on arrays of symbols: its own where they can, SymPy's entry by entry."""
-
-    def __init__(self) -> None:
-        import sympy
-
-        self._elementwise = {
-            "exp": sympy.exp, "log": sympy.log, "sqrt": sympy.sqrt, "sin": sympy.sin,
-            "cos": sympy.cos, "tanh": sympy.tanh, "abs": sympy.Abs,
-        }  # fmt: skip
-
-    def __getattr__(self, name: str) -> Any:
-        function = self._elementwise.get(name)
-        if function is None:
-            return getattr(np, name)
-        return np.vectorize(function, otypes=[object])
-
-
-def prove(derivation: Derivation, by_hand: Mapping[str, str]) -> list[Proof]:
+def prove(
+    derivation: Derivation,
+    by_hand: Mapping[str, Any] | Callable[..., Any] | None,
+    formulas: Mapping[str, str],
+) -> list[Proof]:
     """Compare formulas with gradients; see `Derivation.prove`."""
     try:
         import sympy
@@ -79,39 +75,90 @@ def prove(derivation: Derivation, by_hand: Mapping[str, str]) -> list[Proof]:
         raise ModuleNotFoundError(
             "prove needs SymPy, which is not installed. Run: pip install 'autograd_lite[symbolic]'"
         ) from None
-    unknown = [name for name in by_hand if name not in derivation.gradients]
+    names: dict[Any, Any] = {}
+    token = called.set(names)
+    try:
+        return _prove(derivation, by_hand, formulas, _Forward(derivation, sympy, names))
+    finally:
+        called.reset(token)
+
+
+def _prove(
+    derivation: Derivation,
+    by_hand: Mapping[str, Any] | Callable[..., Any] | None,
+    formulas: Mapping[str, str],
+    forward: _Forward,
+) -> list[Proof]:
+    """Prove, given the values of the forward pass as symbols."""
+    given = (
+        _called(by_hand, forward.symbols, derivation) if callable(by_hand) else dict(by_hand or {})
+    )
+    given |= formulas
+    inner = [name for name in given if name not in derivation.gradients]
+    known = [node.name for node in derivation.graph if node.name and node.requires_grad]
+    unknown = [name for name in inner if name not in known]
     if unknown:
         raise KeyError(
-            f"prove: {', '.join(unknown)} is not among the gradients derived: "
-            f"{', '.join(derivation.gradients)}."
+            f"prove: {', '.join(unknown)} is not among the gradients that can be derived: "
+            f"{', '.join(dict.fromkeys((*derivation.gradients, *known)))}."
         )
-    forward = _Forward(derivation, sympy)
-    backward = _run(derivation.backward, forward.symbols)
+    if inner:
+        derivation = derivation.also(inner)
+    names = _run(derivation.backward, forward.symbols, derivation)
     return [
-        _compare(name, _formula(formula, backward), backward[derivation.gradients[name]], forward)
-        for name, formula in by_hand.items()
+        _compare(
+            name,
+            _formula(formula, names) if isinstance(formula, str) else formula,
+            names[derivation.gradients[name]],
+            forward,
+        )
+        for name, formula in given.items()
     ]
+
+
+def _called(
+    function: Callable[..., Any], symbols: Mapping[str, Any], derivation: Derivation
+) -> dict[str, Any]:
+    """Call a derivation by hand with symbols for the values of its parameters' names."""
+    wanted = inspect.signature(function).parameters.values()
+    own = {node.name: re.sub(r"\W", "_", node.name) for node in derivation.graph if node.name}
+    known = {name: symbols[code] for name, code in own.items() if code in symbols}
+    known = dict(symbols) | known
+    if any(x.kind is x.VAR_KEYWORD for x in wanted):
+        return dict(function(**known))
+    unknown = [x.name for x in wanted if x.name not in known]
+    if unknown:
+        raise KeyError(f"prove: by_hand takes {', '.join(unknown)}; there are {', '.join(known)}.")
+    return dict(function(**{x.name: known[x.name] for x in wanted}))
 
 
 class _Forward:
     """The values of the forward pass as symbols, and what these stand for."""
 
-    def __init__(self, derivation: Derivation, sympy: Any) -> None:
+    def __init__(self, derivation: Derivation, sympy: Any, names: dict[Any, Any]) -> None:
         self.sympy = sympy
         values = derivation.arguments.items()
         self.symbols = {name: self._symbol(name, np.shape(value)) for name, value in values}
         self.meanings: list[dict[Any, Any]] = []  # Of each line, in the symbols before it.
+        space = namespace(derivation.lines)
         rng = np.random.default_rng(0)
         numbers = {name: rng.uniform(0.5, 1.5, np.shape(value)) for name, value in values}
         for line in derivation.forward:
-            defined = np.asarray(_run([line], self.symbols)[line.name], dtype=object)
+            result = _run([line], self.symbols, derivation)[line.name]
+            defined = wrap(result).view(np.ndarray)
             symbol = self.symbols[line.name] = self._symbol(line.name, defined.shape)
-            self.meanings.append(dict(zip(symbol.ravel(), defined.ravel(), strict=True)))
-            exec(line.code, {"np": np}, numbers)
+            plain = symbol.view(np.ndarray)
+            self.meanings.append(dict(zip(plain.flat, defined.flat, strict=True)))
+            for entry, meaning in zip(plain.flat, defined.flat, strict=True):
+                if getattr(meaning, "args", ()):  # No number, and no other symbol.
+                    names.setdefault(meaning, entry)
+            exec(line.code, space, numbers)
         self.sample = {
             symbol: float(number)
             for name, array in self.symbols.items()
-            for symbol, number in zip(array.ravel(), np.ravel(numbers[name]), strict=True)
+            for symbol, number in zip(
+                array.view(np.ndarray).flat, np.ravel(numbers[name]), strict=True
+            )
         }
 
     def _symbol(self, name: str, shape: tuple[int, ...]) -> Any:
@@ -120,7 +167,7 @@ class _Forward:
         for index in np.ndindex(shape):
             label = "_".join([name, *map(str, index)])
             array[index] = self.sympy.Symbol(label, real=True)
-        return array
+        return array.view(Symbols)
 
     def is_zero(self, expression: Any) -> bool:
         """Say whether an expression vanishes, by itself or once symbols are replaced.
@@ -137,12 +184,13 @@ class _Forward:
             expression = expression.xreplace(meaning)
             if sympy.cancel(sympy.together(sympy.nsimplify(expression, rational=True))) == 0:
                 return True
-        return bool(sympy.simplify(expression) == 0)
+        choices = sympy.piecewise_fold(expression.rewrite(sympy.Piecewise))
+        return bool(sympy.simplify(choices) == 0)
 
 
-def _run(lines: Iterable[Line], names: Mapping[str, Any]) -> dict[str, Any]:
+def _run(lines: Iterable[Line], names: Mapping[str, Any], derivation: Derivation) -> dict[str, Any]:
     """Run lines of a derivation on symbols."""
-    space = {**names, "np": _SymbolicNumpy()}
+    space = {**namespace(derivation.lines), **names}
     for line in lines:
         exec(line.code, space)
     return {name: value for name, value in space.items() if name not in ("np", "__builtins__")}
@@ -151,7 +199,7 @@ def _run(lines: Iterable[Line], names: Mapping[str, Any]) -> dict[str, Any]:
 def _formula(formula: str, names: Mapping[str, Any]) -> Any:
     """Evaluate a formula by hand on symbols."""
     try:
-        return eval(formula, {**names, "np": _SymbolicNumpy()})
+        return eval(formula, {**names, "np": np})
     except NameError as error:
         known = [name for name in names if name.isidentifier()]
         raise NameError(
@@ -162,7 +210,7 @@ def _formula(formula: str, names: Mapping[str, Any]) -> Any:
 def _compare(name: str, hand: Any, gradient: Any, forward: _Forward) -> Proof:
     """Compare entry by entry."""
     sympy = forward.sympy
-    hand, gradient = np.asarray(hand, dtype=object), np.asarray(gradient, dtype=object)
+    hand, gradient = wrap(hand).view(np.ndarray), wrap(gradient).view(np.ndarray)
     if hand.shape != gradient.shape:
         gradient = np.broadcast_to(gradient, np.broadcast_shapes(hand.shape, gradient.shape))
         if hand.shape != gradient.shape:
@@ -181,5 +229,7 @@ def _compare(name: str, hand: Any, gradient: Any, forward: _Forward) -> Proof:
     ratio = sympy.cancel(sympy.nsimplify(hand[where] / gradient[where], rational=True))
     gaps = (hand[index] - ratio * gradient[index] for index in np.ndindex(hand.shape))
     shared = all(forward.is_zero(gap) for gap in gaps)
+    ratio = sympy.factor(ratio)
+    shared = shared and sympy.count_ops(ratio) <= MOST_IN_A_RATIO
     simplest = sympy.factor(sympy.nsimplify(difference, rational=True))
     return Proof(name, False, ratio if shared else None, simplest, where)

@@ -1,14 +1,20 @@
-"""Expressions as text: NumPy code, and LaTeX."""
+"""Expressions as text: NumPy code, LaTeX, and mathematics as it is typed."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from types import EllipsisType
 from typing import Any, Literal
 
+import numpy as np
+
 from autograd_lite import ops
-from autograd_lite.derive.expression import Expression, notation_of, walk, write_number
-from autograd_lite.notation import ATOM, POWER, PRODUCT, SIGN, SUM, Choice, Notation, Written, infix
+from autograd_lite.derive.expression import COMPARISONS, Expression, Name, notation_of, walk
+from autograd_lite.derive.names import latex_name, text_name
+from autograd_lite.notation import ATOM, POWER, PRODUCT, SUM, Choice, Notation, Written, infix
 
 Form = Literal["python", "latex", "text"]
 
@@ -17,29 +23,30 @@ MATRIX_PRODUCT = PRODUCT - 0.5
 
 SHORTER: dict[Any, Notation] = {
     ops.transpose: Notation("T", "{x}.T", r"{{{x}}}^\top", ATOM),
+    # A sign in front of a product needs no parentheses, and changes no digit.
+    ops.negative: Notation("-", "-{x}", "-{x}", PRODUCT),
 }
 """Where a person would write something shorter than a call, if no parameters are in the way."""
 
+_REDUCED = re.compile(r"^\\(sum|prod|max|min|mathrm\{\{[^}]*\}\})")
+"""What an axis can be written below."""
 
 TEXT: dict[Any, Notation | Choice] = {
-    ops.add: infix("+", "", SUM),
+    ops.add: Notation("+", "{a} + {b}", "", SUM),
     ops.subtract: infix("−", "", SUM),
-    ops.multiply: infix("⊙", "", PRODUCT),
-    ops.divide: infix("/", "", PRODUCT),
-    ops.negative: Notation("", "−{x}", "", SIGN),
+    ops.multiply: Notation("⊙", "{a} ⊙ {b}", "", PRODUCT),
+    ops.divide: Notation("/", "{a} / {b:tight}", "", MATRIX_PRODUCT),
+    ops.negative: Notation("", "−{x}", "", PRODUCT),
     ops.power: Notation("", "{a:tight}^{b:tight}", "", POWER),
     ops.square: Notation("", "{x:tight}²", "", POWER),
     ops.matmul: Notation("", "{a} {b:tight}", "", PRODUCT),
     ops.transpose: Notation("", "{x}ᵀ", "", ATOM),
     ops.sigmoid: Notation("", "σ({x:loose})", ""),
-    ops.tanh: Notation("", "tanh({x:loose})", ""),
-    ops.exp: Notation("", "exp({x:loose})", ""),
     ops.log: Notation("", "ln({x:loose})", ""),
     ops.sqrt: Notation("", "√({x:loose})", ""),
     ops.relu: Notation("", "relu({x:loose})", ""),
     ops.absolute: Notation("", "|{x:loose}|", ""),
     ops.sum: Notation("", "Σ {x:tight}", "", SUM),
-    ops.mean: Notation("", "mean({x:loose})", ""),
     ops.mse: Choice(
         "reduction",
         {
@@ -53,20 +60,27 @@ TEXT: dict[Any, Notation | Choice] = {
         },
     ),
 }
-"""How mathematics is typed in plain text; what is not here is written as NumPy code."""
+"""How mathematics is typed in plain text; what is not here is written like its NumPy code."""
 
-NAME: dict[Form, Callable[[str], str]] = {
-    "python": str,
-    "latex": lambda name: latex_name(name),
-    "text": lambda name: text_name(name),
+TEXT |= {
+    function: Notation("", f"[{{a}} {symbol} {{b}}]", "")
+    for function, symbol in zip(COMPARISONS, "><≥≤=≠", strict=True)
 }
+
+NAME: dict[Form, Callable[[Name], str]] = {"python": str, "latex": latex_name, "text": text_name}
 """How a name is written."""
 
 SCALED: dict[Form, Notation] = {
-    "latex": Notation("", "", r"{a} \, {b:tight}", PRODUCT),
-    "text": Notation("", "{a} {b:tight}", "", PRODUCT),
+    "latex": Notation("", "", r"{a} \, {b}", PRODUCT),
+    "text": Notation("", "{a} {b}", "", PRODUCT),
 }
 """A product with a single number needs no ⊙."""
+
+UNBROKEN = (ops.sum, ops.matmul)
+"""What a number may stand before without parentheses: ``2 Σ x``, ``2 Xᵀ δ``."""
+
+_ONE_CALL = re.compile(r"(np\.)?[\w.]+\([^()]*\)")
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def write(expression: Expression, form: Form) -> str:
@@ -82,39 +96,166 @@ def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
     if e.name is not None:
         return Written(NAME[form](e.name))
     if e.operation is None:
-        number = write_number(e.value, form)
-        return number._replace(text=number.text.replace("-", "−")) if form == "text" else number
+        return write_number(e.value, form)
+    given = [texts[x.number] for x in e.operands]
+    if e.operation is ops.negative and re.search(r" (%|//) ", given[0].text):
+        given = [given[0]._replace(precedence=SUM)]  # -(a % b) is not -a % b.
+    if e.operation is ops.matmul:  # (a * b) @ c, and not a * b @ c.
+        given = [x if x.precedence > PRODUCT else x._replace(precedence=SUM) for x in given]
+    if form != "python":
+        special = _special(e, given, texts, form)
+        if special is not None:
+            return special
     notation, defaults, names = notation_of(e)
     if e.operation in SHORTER and e.parameters == defaults:
         notation = SHORTER[e.operation]
-    if form == "text" and (e.parameters == defaults or e.operation is ops.mse):
-        notation = TEXT.get(e.operation, notation)
-    if form in SCALED and e.operation is ops.multiply and 0 in (x.ndim for x in e.operands):
+    if form == "text":
+        notation = _text_notation(e, notation, defaults)
+    if form in SCALED and e.operation is ops.multiply and any(map(_is_scalar, e.operands)):
         notation = SCALED[form]
-    operands = {name: texts[x.number] for name, x in zip(names, e.operands, strict=True)}
+        if e.operands[1].is_number and not e.operands[0].is_number:
+            given.reverse()
+        if given[1].precedence in (SUM, MATRIX_PRODUCT) and e.operands[1].operation in UNBROKEN:
+            return Written(" ".join(x.text for x in given), given[1].precedence)
+        if re.match(r"[-−\d]", given[1].text) and given[1].precedence >= PRODUCT:
+            given[1] = Written(f"({given[1].text})")
+    if form == "latex":
+        notation = _with_parameters(notation, e, defaults)
     method = notation.latex if form == "latex" else notation.python
-    written = method(operands, e.parameters, defaults)
-    if e.operation is ops.matmul:
-        return Written(written.text, MATRIX_PRODUCT)
-    return written
+    parameters = dict(e.parameters)
+    if form == "text":  # That reduced axes are kept is no mathematics.
+        parameters |= {k: v for k, v in defaults.items() if k == "keepdims"}
+    written = method(dict(zip(names, given, strict=True)), parameters, defaults)
+    return Written(written.text, MATRIX_PRODUCT) if e.operation is ops.matmul else written
 
 
-def text_name(name: str) -> str:
-    """Write an identifier as plain text: ``d_w`` is ``∂L/∂w``, and ``z_delta`` is ``δz``."""
-    if name.startswith("d_") and len(name) > 2:
-        return f"∂L/∂{name[2:]}"
-    return f"δ{name[:-6]}" if name.endswith("_delta") and len(name) > 6 else name
+def _with_parameters(
+    notation: Notation | Choice, e: Expression, defaults: dict[str, Any]
+) -> Notation | Choice:
+    """Write in LaTeX what differs from the defaults, if the template leaves it out."""
+    if isinstance(notation, Choice):
+        return notation
+    template = notation.latex_template
+    silent = [
+        name
+        for name, value in e.parameters.items()
+        if name != "keepdims" and value is not defaults.get(name) and f"{{{name}" not in template
+    ]
+    if silent == ["axis"] and _REDUCED.match(template):
+        below = r"\\\1_{{\\mathrm{{axis}}\\,{axis}}}"
+        return replace(notation, latex_template=_REDUCED.sub(below, template))
+    if not silent or not set(silent) & set(defaults):
+        return notation
+    name = _upright_call(e)
+    listed = "".join(rf",\ \mathrm{{{{{name}}}}} = {{{name}}}" for name in silent)
+    return Notation("", "", rf"{name}\left({{operands}}{listed}\right)", ATOM)
 
 
-def latex_name(name: str) -> str:
-    r"""Write an identifier as mathematics: ``syn0`` is :math:`\mathrm{syn}_{0}`.
+def _upright_call(e: Expression) -> str:
+    assert e.operation is not None
+    return r"\mathrm{{" + e.operation.__name__.replace("_", r"\_") + "}}"
 
-    ``d_w`` is the gradient of the loss by `w`, and ``z_delta`` is :math:`\delta_z`.
+
+def _is_scalar(e: Expression) -> bool:
+    return e.ndim == 0 or e.is_number
+
+
+def _special(
+    e: Expression, given: list[Written], texts: dict[int, Written], form: Form
+) -> Written | None:
+    """Write what mathematics says otherwise than code: guards are left out, exponents are raised.
+
+    ``np.where(y == 0, np.inf, y)`` under a fraction makes a derivative 0 where it has no bound; the
+    formula says what holds everywhere else.
     """
-    if name.startswith("d_") and len(name) > 2:
-        return rf"\frac{{\partial L}}{{\partial {latex_name(name[2:])}}}"
-    if name.endswith("_delta") and len(name) > 6:
-        return rf"\delta_{{{latex_name(name[:-6])}}}"
-    stem, digits = re.fullmatch(r"(.*?)_?(\d*)", name).groups()  # type: ignore[union-attr]  # Matches all.
-    stem = stem if len(stem) == 1 else rf"\mathrm{{{stem}}}".replace("_", r"\_")
-    return f"{stem}_{{{digits}}}" if digits else stem
+    if e.operation is ops.where and e.operands[1].is_number and np.isinf(e.operands[1].value).all():
+        return given[2]
+    if e.operation is ops.multiply:
+        outer = [_axis_of(x, e) for x in e.operands]
+        if sorted(outer) == [0, 1]:
+            return _outer(e, texts, outer, form)
+    if form == "text" and e.operation is ops.power and re.fullmatch(r"−?\d+", given[1].text):
+        base = given[0] if given[0].precedence > POWER else Written(f"({given[0].text})")
+        return Written(base.text + given[1].text.replace("−", "-").translate(_RAISED), POWER)
+    return None
+
+
+def _vector(e: Expression) -> Expression:
+    """Return the vector that has been made a column, or a row."""
+    index = e.parameters.get("index", ())
+    parts = index if isinstance(index, tuple) else (index,)
+    moved = all(isinstance(part, slice | None | EllipsisType) for part in parts)
+    return e.operands[0] if moved and e.operation in (ops.getitem, ops.expand_dims) else e
+
+
+def _axis_of(e: Expression, product: Expression) -> int:
+    """Say along which axis of a table a vector lies: 0 is a column, 1 a row; else -1."""
+    vector = _vector(e)
+    if product.ndim != 2 or vector.ndim != 1 or vector.size != e.size or vector.size == 1:
+        return -1
+    return {(vector.size, 1): 0, (1, vector.size): 1, (vector.size,): 1}.get(e.shape, -1)
+
+
+def _outer(e: Expression, texts: dict[int, Written], axes: list[int], form: Form) -> Written:
+    """Write the outer product of two vectors, ``x δᵀ``."""
+    column, row = (texts[_vector(e.operands[axes.index(axis)]).number] for axis in (0, 1))
+    raised = r"^\top" if form == "latex" else "ᵀ"
+    parts = []
+    for part, brackets in ((column, False), (row, "/" in row.text)):
+        whole = part.precedence == ATOM and not (brackets and form == "text")
+        around = (r"\left(", r"\right)") if form == "latex" else ("(", ")")
+        parts.append(part.text if whole else part.text.join(around))
+    transposed = f"{{{parts[1]}}}{raised}" if form == "latex" else parts[1] + raised
+    return Written(f"{parts[0]} {transposed}", MATRIX_PRODUCT)
+
+
+def _text_notation(
+    e: Expression, notation: Notation | Choice, defaults: dict[str, Any]
+) -> Notation | Choice:
+    """Return how an operation is typed: as set down in `TEXT`, else like NumPy code without np."""
+    if e.operation in TEXT and (e.parameters == defaults or e.operation is ops.mse):
+        return TEXT[e.operation]
+    assert e.operation is not None
+    template = getattr(notation, "python_template", "np.")
+    if "np." not in template:
+        return notation
+    if not _ONE_CALL.fullmatch(template):  # Several calls: name the function instead.
+        template = e.operation.__name__ + "({operands}{parameters})"
+    return Notation("", template.replace("np.", ""), "", ATOM)
+
+
+def write_number(value: Any, form: Form = "python") -> Written:
+    """Write a number: integers without a point, thirds as 1 / 3, an array of one number by it."""
+    array = np.asarray(value)
+    if array.dtype == bool or array.size == 0 or not (array == array.flat[0]).all():
+        listed = f"{array.tolist()}"
+        return Written(f"np.array({listed})" if form == "python" else listed)
+    number = array.flat[0].item()
+    if not np.isfinite(number):
+        sign = "-" if number < 0 else ""
+        symbol = {"python": "np.inf", "latex": r"\infty", "text": "∞"}[form]
+        text = sign + symbol if np.isinf(number) else symbol.replace("inf", "nan")
+        return Written(text, PRODUCT if sign else ATOM)
+    text = repr(int(number)) if float(number).is_integer() and abs(number) < 2**53 else repr(number)
+    fraction = Fraction(number).limit_denominator(9999)
+    if len(text) > 8 and fraction.denominator > 1 and float(fraction) == number:
+        top, bottom = fraction.numerator, fraction.denominator
+        text = f"{top} / {bottom}" if form == "python" else f"{top}/{bottom}"
+        if form == "latex":
+            text = rf"\frac{{{abs(top)}}}{{{bottom}}}"
+            return Written(f"-{text}" if top < 0 else text, PRODUCT)
+    if form != "python" and "e" in text:
+        return _power_of_ten(text, form)
+    text = text.replace("-", "−") if form == "text" else text
+    return Written(text, PRODUCT if text[0] in "-−" or "/" in text else ATOM)
+
+
+def _power_of_ten(text: str, form: Form) -> Written:
+    """Write 1e-05 as mathematics."""
+    digits, _, exponent = text.partition("e")
+    exponent = str(int(exponent))
+    if form == "latex":
+        factor = "" if digits == "1" else rf"{digits} \cdot "
+        return Written(f"{factor}10^{{{exponent}}}", PRODUCT if factor else POWER)
+    factor = "" if digits == "1" else f"{digits}·".replace("-", "−")
+    return Written(f"{factor}10{exponent.translate(_RAISED)}", PRODUCT if factor else POWER)

@@ -1,0 +1,103 @@
+"""The chain rule as it is taught: the derivative of each named value by the one before it."""
+
+from __future__ import annotations
+
+import functools
+import operator
+
+from autograd_lite.derive.expression import Expression, Name
+from autograd_lite.derive.names import partial, total
+from autograd_lite.derive.writer import Writer
+from autograd_lite.graph import Node
+
+LOSS = Name("L")
+
+
+class ChainWriter(Writer):
+    """Writes ``d_h1_d_w1`` for every step between two names, and gradients as their products."""
+
+    names_parts = False
+
+    def forwards(self, node: Node, operands: tuple[Expression, ...]) -> Expression:
+        """Write an operation more simply than it was carried out on arrays of one number."""
+        assert node.primitive is not None  # It has operands.
+        return Expression.__record__(node.primitive, operands, dict(node.parameters))
+
+    def backwards(self) -> dict[str, Expression]:
+        """Return the name of every gradient asked for."""
+        root = self.graph.outputs[0]
+        self.wanted = {node.id for node in self.wrt}
+        slopes: list[tuple[int, Node, Node, Expression]] = []
+        depth = {root.id: 0}
+        for y in reversed(self.graph.nodes):
+            if y.id in depth and y.primitive is not None:
+                for x, slope in self._slopes(y):
+                    depth[x.id] = max(depth.get(x.id, 0), depth[y.id] + 1)
+                    slopes.append((depth[y.id], y, x, slope))
+        order = {node.id: i for i, node in enumerate(self.graph)}
+        slopes.sort(key=lambda step: (step[0], order[step[1].id], order[step[2].id]))
+        steps: dict[str, list[tuple[Node, Expression]]] = {}
+        for _, y, x, slope in slopes:
+            steps.setdefault(x.id, []).append((y, self._slope_line(y, x, slope)))
+        return self._products(root, steps)
+
+    def _products(
+        self, root: Node, steps: dict[str, list[tuple[Node, Expression]]]
+    ) -> dict[str, Expression]:
+        """Multiply along every path; where several meet, their sum has a line."""
+        whole: dict[str, Expression] = {root.id: Expression(1.0)}
+        found: dict[str, Expression] = {}
+        inner = [x for x in reversed(self.graph.nodes) if x.primitive is not None]
+        for x in (*inner, *self.wrt):
+            if x.id not in steps or x.id in found:
+                continue
+            products = [whole[y.id] * slope for y, slope in steps[x.id]]
+            whole[x.id] = functools.reduce(operator.add, products)
+            if len(products) > 1 or x.id in self.wanted:
+                found[x.id] = whole[x.id] = self._total_line(whole[x.id], x, len(products) > 1)
+        return {key: e for key, e in found.items() if key in self.wanted}
+
+    def _total_line(self, g: Expression, x: Node, several: bool) -> Expression:
+        """Write a gradient; one that is a sum over paths is not a partial derivative."""
+        if g.name is not None and g.name.kind == "partial" and g.name.parts[0] is LOSS:
+            return g  # The loss is computed from it directly.
+        if not several or x.primitive is None:
+            return self._gradient_line(g, x)
+        return self.line(g, self.names.new(total(self._called(x))), of=x)
+
+    def _is_station(self, node: Node) -> bool:
+        """Say whether the chain has a factor up to here: at what has a name, and at the ends."""
+        return (
+            node.name is not None
+            or node is self.graph.outputs[0]
+            or node.primitive is None
+            or node.id in self.wanted
+        )
+
+    def _slopes(self, y: Node) -> list[tuple[Node, Expression]]:
+        """Return the derivatives of a value by the nearest named ones that it is made of."""
+        arrived: dict[str, Expression] = {y.id: Expression(1.0)}
+        slopes: list[tuple[Node, Expression]] = []
+        for node in reversed(self.graph.nodes):
+            g = arrived.pop(node.id, None)
+            if g is None:
+                continue
+            if node is not y and node.id in self.same:
+                self.arrive(arrived, self.same[node.id], g)
+            elif node is not y and self._is_station(node):
+                slopes.append((node, g))
+            else:
+                for operand, part in self.through(node, g):
+                    self.arrive(arrived, operand.id, part)
+        return slopes
+
+    def _slope_line(self, y: Node, x: Node, slope: Expression) -> Expression:
+        """Give a derivative a line, unless it is a number."""
+        if slope.is_number:
+            return slope
+        above = LOSS if y is self.graph.outputs[0] else self._called(y)
+        return self.line(slope, self.names.new(partial(above, self._called(x))))
+
+    def _called(self, node: Node) -> Name:
+        name = self.expressions[node.id].name
+        return name if name is not None and name != "?" else Name(node.label)

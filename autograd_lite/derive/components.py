@@ -1,0 +1,137 @@
+"""A computation with arrays, written out number by number."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_lite.derive.expression import Name
+from autograd_lite.derive.names import entry
+from autograd_lite.graph import Graph, Node
+from autograd_lite.primitive import Primitive
+from autograd_lite.tensor import Tensor
+
+MOST_NUMBERS = 200
+"""Nobody reads more."""
+
+
+def by_component(graph: Graph, wrt: list[Node]) -> tuple[Graph, list[Node], dict[str, Name]]:
+    """Record a computation again with a scalar in place of every entry.
+
+    Parameters
+    ----------
+    graph : Graph
+        Of one output.
+    wrt : list of Node
+        Nodes of it.
+
+    Returns
+    -------
+    graph : Graph
+        The same computation on scalars.
+    wrt : list of Node
+        The entries of the nodes in it.
+    entries : dict of str to Name
+        What the entries of arrays are called.
+
+    Raises
+    ------
+    ValueError
+        If there are too many numbers, or an operation cannot be written out.
+    """
+    numbers = sum(int(np.size(node.value)) for node in graph)
+    if numbers > MOST_NUMBERS:
+        raise ValueError(
+            f"derive with chain=True writes every number by itself, and here are {numbers}; "
+            f"{MOST_NUMBERS} are the most that it writes. Derive a smaller case, or leave chain "
+            f"out for formulas of whole arrays."
+        )
+    entries: dict[str, Name] = {}
+    scalars: dict[str, NDArray[Any]] = {}
+    for node in graph:
+        if node.primitive is None:
+            scalars[node.id] = _leaves(node)
+        else:
+            scalars[node.id] = _applied(node, [scalars[x] for x in node.operands])
+        if node.name is not None:
+            _call(scalars[node.id], node.name, entries)
+    (loss,) = (scalars[node.id].reshape(()).item() for node in graph.outputs)
+    written = Graph(loss, {})
+    nodes = [written.find(x) for node in wrt for x in scalars[node.id].flat]
+    return written, nodes, entries
+
+
+def _leaves(node: Node) -> NDArray[Any]:
+    """Return a scalar for every entry of what is given; a constant without a name stays itself."""
+    if node.kind == "constant" and not np.ndim(node.value):
+        made = np.empty((), dtype=object)
+        made[()] = node.value
+        return made
+    value = np.asarray(node.value)
+    made = np.empty(value.shape, dtype=object)
+    for index in np.ndindex(value.shape):
+        as_is = node.kind == "constant" and node.name is None
+        number = value[index]
+        made[index] = number.item() if as_is else Tensor(number, node.requires_grad)
+    return made
+
+
+def _call(scalars: NDArray[Any], name: str, entries: dict[str, Name]) -> None:
+    """Name the entries of an array, after their indices along the axes that have several."""
+    for index in np.ndindex(scalars.shape):
+        short = tuple(i for i, n in zip(index, scalars.shape, strict=True) if n > 1)
+        called, scalar = entry(re.sub(r"\W", "_", name), short), scalars[index]
+        if isinstance(scalar, Tensor):
+            scalar.name = called
+            entries[called] = called
+
+
+def _applied(node: Node, operands: list[NDArray[Any]]) -> NDArray[Any]:
+    """Apply an operation to arrays of scalars."""
+    primitive = node.primitive
+    assert primitive is not None  # It has operands.
+    if _is_elementwise(primitive, node, [x.shape for x in operands]):
+
+        def once(*numbers: Any) -> Any:
+            return primitive(*numbers, **node.parameters)
+
+        result = np.vectorize(once, otypes=[object])(*operands)
+    else:
+        try:
+            result = primitive.forward(*operands, **node.parameters)
+        except (TypeError, AttributeError, ValueError):
+            raise ValueError(
+                f"derive with chain=True cannot write {primitive.name} out number by number. Leave "
+                f"chain out, or compose it of operations on single numbers."
+            ) from None
+    made = np.empty(np.shape(node.value), dtype=object)
+    if isinstance(result, np.ndarray):
+        made[...] = result
+    else:
+        made[()] = result
+    return made
+
+
+def _is_elementwise(primitive: Primitive, node: Node, shapes: list[tuple[int, ...]]) -> bool:
+    """Find out whether every entry of a result is made of the entries in its place alone."""
+    rng = np.random.default_rng(0)
+    drawn = [rng.uniform(0.1, 0.9, shape) for shape in shapes]
+    try:
+        shape = np.broadcast_shapes(*shapes)
+        together = np.asarray(primitive.forward(*drawn, **node.parameters))
+        if together.shape != shape:
+            return False
+        spread = [np.broadcast_to(x, shape) for x in drawn]
+        return all(
+            np.isclose(
+                together[index],
+                primitive.forward(*(np.float64(x[index]) for x in spread), **node.parameters),
+                rtol=1e-9,
+            )
+            for index in np.ndindex(shape)
+        )
+    except (TypeError, ValueError, IndexError, AttributeError):
+        return False

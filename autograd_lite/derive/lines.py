@@ -1,0 +1,323 @@
+"""The lines of a derivation: while they are put in order, and when they are done.
+
+A draft becomes a line when it is known what is still used: what the algebra has made superfluous
+is left out, what is used once is written where it is used, and what is written twice gets a name.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.derive.expression import Expression, Name, walk
+from autograd_lite.derive.names import latex_name, text_name
+from autograd_lite.derive.writing import write
+from autograd_lite.graph import Node
+from autograd_lite.notation import Choice, Notation
+from autograd_lite.primitive import Primitive
+from autograd_lite.source import Source
+
+LONGEST = 8
+"""A line in which more operations are written is divided."""
+
+PLAIN = (ops.add, ops.subtract, ops.multiply, ops.divide, ops.negative, ops.transpose,
+         ops.expand_dims, ops.reshape, ops.square, ops.power)  # fmt: skip
+"""What may be written twice, if there are names and numbers in it only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One step: a name, and what it stands for.
+
+    Attributes
+    ----------
+    name : Name
+        As it stands in the code.
+    expression : Expression
+        What it is computed from; parts that have lines of their own are names in it.
+    of : Node or None
+        On the way back, the node whose gradient this is.
+    node : Node or None
+        On the way forward, the node that this computes.
+    source : Source or None
+        The line of the user's code that it comes from, if that was recorded.
+    """
+
+    name: Name
+    expression: Expression
+    of: Node | None = None
+    node: Node | None = None
+
+    @property
+    def source(self) -> Source | None:
+        """The line of the user's code that it comes from, if that was recorded."""
+        node = self.node or self.of
+        return node.source if node is not None else None
+
+    @property
+    def code(self) -> str:
+        """The step as NumPy code."""
+        return f"{self.name} = {write(self.expression, 'python')}"
+
+    @property
+    def text(self) -> str:
+        """The step as plain text."""
+        return f"{text_name(self.name)} = {write(self.expression, 'text')}"
+
+    @property
+    def latex(self) -> str:
+        """The step as LaTeX."""
+        return rf"{latex_name(self.name)} &= {write(self.expression, 'latex')}"
+
+
+@dataclass(eq=False)
+class Draft:
+    """A line that may still be merged into another one.
+
+    Attributes
+    ----------
+    symbol : Expression
+        The name by which other lines refer to it; what it is called is known in the end.
+    expression : Expression
+    backward : bool
+        Whether it belongs to the way back.
+    called : callable or None
+        Returns the name that is wanted; None for one that nobody has named.
+    fixed : bool
+        Whether it is to stay, even if it is used once.
+    """
+
+    symbol: Expression
+    expression: Expression
+    backward: bool = False
+    called: Callable[[], Name] | None = None
+    fixed: bool = True
+    of: Node | None = None
+    node: Node | None = None
+
+
+def symbol_for(expression: Expression, name: Name | None = None) -> Expression:
+    """Return a name for an expression."""
+    return Expression(expression.value, name=name or Name("?"), meaning=expression)
+
+
+@dataclass
+class Names:
+    """Identifiers that are taken."""
+
+    taken: set[str] = field(default_factory=lambda: {"np"})
+    values: int = 0
+
+    def new(self, wanted: Name) -> Name:
+        """Return a new identifier, as near to what is wanted as Python and the others allow."""
+        base = re.sub(r"\W", "_", wanted)
+        if not base.isidentifier() or keyword.iskeyword(base):
+            base = f"_{base}"
+        name, i = base, 1
+        while name in self.taken:
+            i += 1
+            name = f"{base}_{i}"
+        self.taken.add(name)
+        return Name(name, wanted.kind if name == base else "value", *wanted.parts)
+
+    def next_value(self) -> Name:
+        """Return the next of v1, v2, …, the usual names of intermediate values."""
+        self.values += 1
+        return self.new(Name(f"v{self.values}"))
+
+
+def finish(
+    drafts: list[Draft], results: Iterable[Expression], names: Names, common: bool = True
+) -> list[Line]:
+    """Make lines of drafts.
+
+    Parameters
+    ----------
+    drafts : list of Draft
+        In the order of computation.
+    results : iterable of Expression
+        Symbols that are needed in the end.
+    names : Names
+        Gives the lines their names.
+    common : bool
+        Give names to parts that are written several times.
+    """
+    wanted = {result.number for result in results}
+    _shorten(drafts)
+    if common:
+        _name_common_parts(drafts)
+    drafts = _merge(drafts, wanted)
+    for draft in drafts:
+        if draft.called is None:
+            draft.symbol.name = names.next_value()
+        elif draft.symbol.name == "?":
+            draft.symbol.name = names.new(draft.called())
+    return [
+        Line(draft.symbol.name or Name("?"), draft.expression, draft.of, draft.node)
+        for draft in drafts
+    ]
+
+
+def replaced(root: Expression, by: Mapping[int, Expression], simplify: bool = False) -> Expression:
+    """Put other expressions in the place of some; they are given by their number."""
+    new: dict[int, Expression] = {}
+    for e in walk((root,)):
+        operands = tuple(new[x.number] for x in e.operands)
+        if e.number in by:
+            new[e.number] = by[e.number]
+        elif all(x is y for x, y in zip(operands, e.operands, strict=True)):
+            new[e.number] = e
+        elif simplify and isinstance(e.operation, Primitive):
+            new[e.number] = Expression.__record__(e.operation, operands, e.parameters)
+        else:
+            new[e.number] = Expression(
+                e.value, operation=e.operation, operands=operands, parameters=e.parameters
+            )
+    return new[root.number]
+
+
+def written(roots: Iterable[Expression]) -> Counter[int]:
+    """Count how often every part is written, in all roots together."""
+    counts: Counter[int] = Counter()
+    for root in roots:
+        here: Counter[int] = Counter({root.number: 1})
+        for e in reversed(list(walk((root,)))):
+            for position, x in enumerate(e.operands):
+                here[x.number] += here[e.number] * _times_written(e, position)
+        counts.update(here)
+    return counts
+
+
+def _times_written(e: Expression, position: int) -> int:
+    """Say how often the notation of an operation has an operand in it."""
+    notation = getattr(e.operation, "notation", None)
+    if isinstance(notation, Choice):
+        notation = notation.of(e.parameters)
+    if not isinstance(notation, Notation) or not hasattr(e.operation, "operands"):
+        return 1
+    names = e.operation.operands  # type: ignore[union-attr]  # It is a primitive.
+    name = names[min(position, len(names) - 1)]
+    return max(1, len(re.findall(rf"\{{{name}[:}}]", notation.python_template)))
+
+
+def _shorten(drafts: list[Draft]) -> None:
+    """Give lines of their own to the inner parts of what is too long to read."""
+    for draft in list(drafts):
+        while draft.expression.length > 2 * LONGEST:
+            part = next(e for e in walk((draft.expression,)) if e.length >= LONGEST)
+            if part is draft.expression:
+                break
+            _split_off(drafts, drafts.index(draft), part)
+
+
+def _split_off(drafts: list[Draft], before: int, part: Expression) -> None:
+    """Put a part into a line of its own, and its name wherever it stands."""
+    symbol = symbol_for(part)
+    new = Draft(symbol, part, drafts[before].backward)
+    drafts.insert(before, new)
+    for draft in drafts[before + 1 :]:
+        draft.expression = replaced(draft.expression, {part.number: symbol})
+
+
+def _name_common_parts(drafts: list[Draft]) -> None:
+    """Write once what is written in several places."""
+    while True:
+        known: dict[Any, Expression] = {}
+        for draft in drafts:
+            draft.expression = _interned(draft.expression, known)
+        counts = written(draft.expression for draft in drafts)
+        whole = {draft.expression.number for draft in drafts}
+        common = [
+            e
+            for e in known.values()
+            if counts[e.number] > 1 and (e.number in whole or _is_worth_a_name(e))
+        ]
+        if not common:
+            return
+        part = max(common, key=lambda e: e.length)
+        first = next(i for i, d in enumerate(drafts) if _contains(d.expression, part))
+        draft = drafts[first]
+        if draft.expression is part:
+            for other in drafts[first + 1 :]:
+                if other.expression is not part:
+                    other.expression = replaced(other.expression, {part.number: draft.symbol})
+                elif other.expression.operation is not None:
+                    other.expression = draft.symbol
+        else:
+            _split_off(drafts, first, part)
+
+
+def _interned(root: Expression, known: dict[Any, Expression]) -> Expression:
+    """Make equal parts the same object."""
+    new: dict[int, Expression] = {}
+    for e in walk((root,)):
+        if e.operation is None:
+            new[e.number] = e
+            continue
+        operands = tuple(new[x.number] for x in e.operands)
+        key = (e.key, tuple(_identity(x) for x in operands))
+        if key not in known:
+            same = all(x is y for x, y in zip(operands, e.operands, strict=True))
+            known[key] = e if same else replaced(e, {x.number: new[x.number] for x in e.operands})
+        new[e.number] = known[key]
+    return new[root.number]
+
+
+def _identity(e: Expression) -> Any:
+    """Identify a number by its value, everything else by itself."""
+    if not e.is_number:
+        return e.number
+    array = np.asarray(e.value)
+    return array.shape, array.dtype.name, array.tobytes()
+
+
+def _is_worth_a_name(e: Expression) -> bool:
+    return e.length > 1 or e.operation not in PLAIN
+
+
+def _contains(root: Expression, part: Expression) -> bool:
+    return any(e is part for e in walk((root,)))
+
+
+def _merge(drafts: list[Draft], wanted: set[int]) -> list[Draft]:
+    """Leave out what is not used, and write what is used once where it is used."""
+    counts = written(draft.expression for draft in drafts)
+    kept: list[Draft] = []
+    for draft in reversed(drafts):  # Users first: what they do not need, nobody computes.
+        if draft.symbol.number in wanted or counts[draft.symbol.number]:
+            kept.append(draft)
+        else:
+            counts.subtract(written([draft.expression]))
+    kept.reverse()
+    user = {x.number: draft for draft in kept for x in walk((draft.expression,)) if x.name}
+    result = []
+    for draft in kept:
+        e, number = draft.expression, draft.symbol.number
+        host = user.get(number)
+        if number in wanted or host is None or not _may_go(draft, counts[number], host):
+            result.append(draft)
+            continue
+        for other in kept if counts[number] > 1 else [host]:
+            if other is not draft:
+                other.expression = replaced(other.expression, {number: e})
+    return result
+
+
+def _may_go(draft: Draft, uses: int, host: Draft) -> bool:
+    """Say whether a line is short enough to be written where it is used."""
+    if draft.fixed:
+        return False
+    e = draft.expression
+    trivial = e.length == 0 or (e.operation is ops.transpose and e.length == 1)
+    # (out - y), in a loss and once after.
+    short = e.length == 1 and e.operation in PLAIN and uses == 2
+    if short and written([host.expression])[draft.symbol.number] == 1:
+        return True
+    return trivial or (uses == 1 and e.length + host.expression.length <= LONGEST + 4)

@@ -1,0 +1,141 @@
+"""Where the printed code and autodiff are rounded differently."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autograd_lite.derive.expression import walk
+from autograd_lite.derive.helpers import namespace
+from autograd_lite.engine import Watch, sweep
+from autograd_lite.graph import Graph
+from autograd_lite.tensor import Tensor
+
+if TYPE_CHECKING:
+    from autograd_lite.derive.derivation import Derivation
+    from autograd_lite.derive.lines import Line
+
+
+@dataclass(frozen=True, slots=True)
+class Rounded:
+    """How far a gradient by the printed code and by autodiff are apart.
+
+    Attributes
+    ----------
+    ulps : float
+        The largest difference, in units in the last place of the largest entry: a small one is
+        what is left of others that cancel, and has their rounding.
+    where : tuple of int
+        At which entry.
+    since : Line or None
+        The first line on the way to it that gives another number than autodiff has.
+    """
+
+    ulps: float
+    where: tuple[int, ...] = ()
+    since: Line | None = None
+
+    def __str__(self) -> str:
+        if not self.ulps:
+            return "as autodiff, to the last bit"
+        at = f" at {self.where}" if self.where else ""
+        since = f"; rounding differs from {self.since.code} on" if self.since else ""
+        return f"{self.ulps:.2g} ulp from autodiff{at}{since}"
+
+
+class Rounding(dict[str, Rounded]):
+    """`Rounded` of every gradient, by its name; prints as a list."""
+
+    @property
+    def largest(self) -> float:
+        """The largest difference of all, in ulps."""
+        return max((x.ulps for x in self.values()), default=0.0)
+
+    @property
+    def summary(self) -> str:
+        """All of it in a clause."""
+        if not self.largest:
+            return "as autodiff, to the last bit"
+        return f"within {self.largest:.2g} ulp of autodiff"
+
+    @property
+    def since(self) -> Line | None:
+        """The first line of all that gives another number than autodiff has."""
+        return next((x.since for x in self.values() if x.since), None)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name}: {rounded}" for name, rounded in self.items())
+
+
+class _Cotangents(Watch):
+    """Notes what the sweep sends to every node."""
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__()
+        self.nodes = {id(node.tensor): node for node in graph if node.tensor is not None}
+        self.sums: dict[str, Any] = {}
+
+    def swept(self, node: Tensor, i: int, g: Any, gx: Any, total: Any) -> None:
+        """Note the sum so far."""
+        del g, gx
+        self.sums[self.nodes[id(node)].operands[i]] = total
+
+
+def compare_rounding(derivation: Derivation) -> Rounding:
+    """Run the code line by line on the recorded values, beside autodiff; see `Derivation`."""
+    root = derivation.graph.outputs[0]
+    assert root.tensor is not None
+    watch = _Cotangents(derivation.graph)
+    with watch:
+        seed = np.ones(root.shape, np.asarray(root.value).dtype)[()]
+        sweep(root.tensor, seed, lambda *_: None)
+    space = namespace(derivation.lines) | derivation.arguments
+    apart: dict[str, tuple[float, tuple[int, ...]]] = {}
+    with np.errstate(all="ignore"):
+        for line in derivation.lines:
+            exec(line.code, space)
+            true = line.node.value if line.node else watch.sums.get(line.of.id if line.of else "")
+            if true is not None:
+                apart[line.name] = in_ulps(space[line.name], true)
+    uses = _uses(derivation)
+    found = Rounding()
+    for name, gradient in derivation.gradients.items():
+        ulps, where = apart.get(gradient, (0.0, ()))
+        since = next(
+            (
+                x
+                for x in derivation.lines
+                if x.name in uses[gradient] and apart.get(x.name, (0,))[0]
+            ),
+            None,
+        )
+        found[name] = Rounded(ulps, where, since if ulps else None)
+    return found
+
+
+def in_ulps(ours: Any, true: Any) -> tuple[float, tuple[int, ...]]:
+    """Return the largest difference in units in the last place of the largest entry, and where."""
+    true = np.asarray(true)
+    if true.dtype.kind != "f":  # Nothing is rounded there.
+        return 0.0, ()
+    with np.errstate(all="ignore"):
+        gap = np.abs(np.broadcast_to(ours, true.shape) - true)
+        gap = np.where((ours == true) | (np.isnan(ours) & np.isnan(true)), 0, gap)
+        finite = np.abs(true[np.isfinite(true)])
+        unit = np.spacing(finite.max(initial=np.finfo(true.dtype).tiny))
+    if not gap.size or not gap.any():
+        return 0.0, ()
+    where = np.unravel_index(np.argmax(gap), gap.shape)
+    return float(gap[where] / unit), tuple(map(int, where))
+
+
+def _uses(derivation: Derivation) -> Mapping[str, set[str]]:
+    """Return for every line the lines that it is computed from, and itself."""
+    uses: dict[str, set[str]] = {}
+    for line in derivation.lines:
+        names = [x.name for x in walk((line.expression,)) if x.name is not None]
+        uses[line.name] = {line.name}.union(*(uses.get(name, set()) for name in names))
+    return uses

@@ -1,0 +1,135 @@
+"""Arrays of SymPy's symbols that NumPy's functions can be called on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+SAME_NAME = ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sqrt", "sign", "floor",
+             "asin", "acos", "atan", "asinh", "acosh", "atanh", "cbrt", "atan2")  # fmt: skip
+"""Functions that SymPy has under NumPy's name, or under that without ``arc``."""
+
+COMPARED = {"greater": "Gt", "less": "Lt", "greater_equal": "Ge", "less_equal": "Le"}
+
+
+def _functions() -> dict[str, Callable[..., Any]]:
+    """Return what is applied entry by entry for a NumPy function, by its name."""
+    import sympy
+
+    found = {name: getattr(sympy, name) for name in SAME_NAME}
+    found |= {name.replace("a", "arc", 1): found[name] for name in SAME_NAME if name[:2] in
+              ("as", "ac", "at")}  # fmt: skip
+    found |= {
+        "absolute": sympy.Abs,
+        "maximum": sympy.Max,
+        "minimum": sympy.Min,
+        "log1p": lambda x: sympy.log(1 + x),
+        "expm1": lambda x: sympy.exp(x) - 1,
+        "log2": lambda x: sympy.log(x) / sympy.log(2),
+        "log10": lambda x: sympy.log(x) / sympy.log(10),
+        "exp2": lambda x: sympy.Integer(2) ** x,
+        "logaddexp": lambda a, b: sympy.log(sympy.exp(a) + sympy.exp(b)),
+        # Where two symbols are equal is a set without volume: there, nothing is claimed.
+        "equal": lambda a, b: sympy.Integer(a == b),
+        "not_equal": lambda a, b: sympy.Integer(a != b),
+        "logical_or": lambda a, b: sympy.Max(a, b),
+        "logical_and": lambda a, b: a * b,
+        "logical_not": lambda a: 1 - a,
+        "isnan": lambda a: sympy.Integer(0),  # noqa: ARG005
+        "isinf": lambda a: sympy.Integer(0),  # noqa: ARG005
+        "isfinite": lambda a: sympy.Integer(1),  # noqa: ARG005
+    }
+    for name, relation in COMPARED.items():
+        found[name] = _truth(getattr(sympy, relation), sympy)
+    return found
+
+
+def _truth(relation: Callable[..., Any], sympy: Any) -> Callable[..., Any]:
+    """Return a comparison as a number: 1 where it holds."""
+    return lambda a, b: sympy.Piecewise((1, relation(a, b)), (0, True))
+
+
+class Symbols(np.ndarray[Any, Any]):
+    """An array of expressions; results of NumPy's functions are such arrays again, 0-d ones too."""
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        inputs = tuple(map(_plain, inputs))
+        function = _functions().get(ufunc.__name__) if method == "__call__" else None
+        if function is not None:
+            return wrap(np.vectorize(function, otypes=[object])(*inputs))
+        kwargs = {name: _plain(value) for name, value in kwargs.items() if name != "out"}
+        return wrap(getattr(ufunc, method)(*inputs, **kwargs))
+
+    def __array_function__(
+        self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any
+    ) -> Any:
+        if function is np.where:
+            return wrap(np.vectorize(_chosen, otypes=[object])(*map(_plain, args)))
+        if function is np.mean:
+            return self._mean(*args, **kwargs)
+        result = function(*_plain(args), **_plain(kwargs))
+        return wrap(result) if isinstance(result, np.ndarray) or _is_entry(result) else result
+
+    @staticmethod
+    def _mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+        total = np.sum(x, axis=axis, keepdims=keepdims)
+        return total / (np.size(x) // max(1, np.size(total)))
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:  # type: ignore[override]
+        """Arithmetic mean."""
+        return self._mean(self, axis, keepdims)
+
+    def dot(self, other: Any) -> Any:  # type: ignore[override]
+        """Product of matrices."""
+        return np.dot(self, other)
+
+    def __getitem__(self, index: Any) -> Any:
+        return wrap(_plain(self)[index])
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+
+called: ContextVar[Mapping[Any, Any]] = ContextVar("called", default=MappingProxyType({}))
+"""What expressions are called: wherever one of them is computed, its symbol takes its place."""
+
+
+def wrap(result: Any) -> Symbols:
+    """Return an array of expressions, of a single one too; what has a symbol is that."""
+    array = np.asarray(result, dtype=object)
+    if any(isinstance(x, np.ndarray) for x in array.flat):  # np.array([[a, b]]) of 0-d ones.
+        array = np.asarray(np.frompyfunc(_entry, 1, 1)(array), dtype=object)
+    names = called.get()
+    if names:
+        array = np.asarray(np.frompyfunc(lambda x: names.get(x, x), 1, 1)(array), dtype=object)
+    return array.view(Symbols)
+
+
+def _entry(x: Any) -> Any:
+    return x.item() if isinstance(x, np.ndarray) else x
+
+
+def _is_entry(result: Any) -> bool:
+    return type(result).__module__.startswith("sympy")
+
+
+def _plain(x: Any) -> Any:
+    """Take the class off, in lists and the like too."""
+    if isinstance(x, Symbols):
+        return x.view(np.ndarray)
+    if isinstance(x, list | tuple):
+        return type(x)(map(_plain, x))
+    return {key: _plain(value) for key, value in x.items()} if isinstance(x, dict) else x
+
+
+def _chosen(condition: Any, a: Any, b: Any) -> Any:
+    """Choose by a condition that is 1, or 0, or neither for sure."""
+    import sympy
+
+    if condition in (0, 1):
+        return a if condition == 1 else b
+    return sympy.Piecewise((a, sympy.Eq(condition, 1)), (b, True))

@@ -1,0 +1,253 @@
+"""Derive the gradients of a recorded computation, one line for each step.
+
+The rules of the operations are run on expressions in place of arrays; what they return is the
+derivation. Nothing is differentiated twice, and there is no second set of rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.derive import simplify
+from autograd_lite.derive.expression import Expression, Name, as_expression
+from autograd_lite.derive.lines import LONGEST, Draft, Line, Names, finish, symbol_for
+from autograd_lite.derive.names import delta, gradient
+from autograd_lite.engine import GradientError
+from autograd_lite.graph import Graph, Node
+
+MOST_STAGES = 6
+"""What is made of a value so many operations later is not called after."""
+
+
+class Writer:
+    """The state of one derivation.
+
+    Attributes
+    ----------
+    lines : list of Line
+        The way forward, and the way back.
+    gradients : dict of str to Name
+        For every tensor asked for, the line that has its gradient.
+    arguments : dict of Name to array
+        What the computation starts from.
+    loss : Name
+        The line of the loss.
+    """
+
+    names_parts = True
+    """Whether what is written several times gets a name."""
+
+    def __init__(self, graph: Graph, wrt: Sequence[Node], entries: dict[str, Name]) -> None:
+        self.graph, self.wrt, self.entries = graph, wrt, entries
+        self.names = Names()
+        self.drafts: list[Draft] = []
+        self.draft_of: dict[str, Draft] = {}
+        self.expressions: dict[str, Expression] = {}
+        self.same: dict[str, str] = {}
+        self.needed = self._needed()
+        data: dict[str, Any] = {}
+        parameters: dict[str, Any] = {}
+        known: dict[Any, str] = {}
+        for node in graph:
+            if node.primitive is None:
+                group = parameters if node.kind == "parameter" else data
+                self.expressions[node.id] = self._leaf(node, group)
+            else:
+                self.expressions[node.id] = self._result(node, known)
+        self.arguments = data | parameters
+        found = self.backwards()
+        missing = [node for node in wrt if node.id not in found]
+        if missing:
+            raise GradientError(
+                f"derive: no gradient flows to {', '.join(node.label for node in missing)}; "
+                f"create them with requires_grad=True."
+            )
+        root = self.expressions[graph.outputs[0].id]
+        results = [root, *found.values()]
+        self.lines: list[Line] = finish(self.drafts, results, self.names, self.names_parts)
+        self.loss = final(root)
+        names = [node.name or node.label for node in wrt]
+        # Tensors of one name are told apart as their lines are: w, w_2.
+        self.gradients = {
+            name if names.count(name) == 1 else line.removeprefix("d_"): line
+            for name, line in zip(names, (final(found[node.id]) for node in wrt), strict=True)
+        }
+
+    def _needed(self) -> set[str]:
+        """Return all values through which a gradient must go."""
+        needed = {node.id for node in self.wrt}
+        for node in self.graph:
+            if node.requires_grad and any(x in needed for x in node.operands):
+                needed.add(node.id)
+        return needed
+
+    def name_of(self, node: Node) -> Name:
+        """Return what the user calls a node."""
+        name = node.name or node.kind
+        return self.entries.get(name) or Name(name)
+
+    def _leaf(self, node: Node, group: dict[str, Any]) -> Expression:
+        """Return a number, or the name of an argument."""
+        if node.kind == "constant" and np.ndim(node.value) == 0:
+            return Expression(node.value)
+        name = self.names.new(self.name_of(node))
+        group[name] = node.value
+        return Expression(node.value, name=name)
+
+    def _result(self, node: Node, known: dict[Any, str]) -> Expression:
+        """Write the line of a result; two of one meaning are one."""
+        operands = tuple(self.expressions[x] for x in node.operands)
+        expression = self.forwards(node, operands)
+        is_loss = node is self.graph.outputs[0]
+        named = node.name is not None or is_loss
+        key = (expression.key, tuple(x.number for x in operands))
+        first = known.setdefault(key, node.id)
+        if first != node.id and not named and node not in self.wrt:
+            self.same[node.id] = first
+            return self.expressions[first]
+        symbol = symbol_for(expression)
+        if named:
+            symbol.name = self.names.new(self.name_of(node) if node.name else Name("loss"))
+        draft = Draft(symbol, expression, node=node, fixed=named)
+        if named:
+            draft.called = lambda: symbol.name or Name("")
+        self.draft_of[node.id] = draft
+        self.drafts.append(draft)
+        return symbol
+
+    def forwards(self, node: Node, operands: tuple[Expression, ...]) -> Expression:
+        """Write an operation as the user did."""
+        return Expression(
+            node.value,
+            operation=node.primitive,
+            operands=operands,
+            parameters=dict(node.parameters),
+        )
+
+    def backwards(self) -> dict[str, Expression]:
+        """Run the rules backwards over expressions; return the name of every gradient asked for."""
+        root = self.graph.outputs[0]
+        arrived: dict[str, Expression] = {root.id: Expression(np.ones(root.shape)[()])}
+        found: dict[str, Expression] = {}
+        wanted = {node.id for node in self.wrt}
+        for node in reversed(self.graph.nodes):
+            g = arrived.pop(node.id, None)
+            if g is None:
+                continue
+            if node.id in self.same:
+                self.arrive(arrived, self.same[node.id], g)
+                continue
+            if node.id in wanted:
+                g = found[node.id] = self._gradient_line(g, node)
+            elif self._has_line(node, g):
+                g = self._delta_line(g, node)
+            for operand, part in self.through(node, g):
+                self.arrive(arrived, operand.id, part)
+        return found
+
+    @staticmethod
+    def arrive(arrived: dict[str, Expression], key: str, g: Expression) -> None:
+        """Add what arrives at a node to what has arrived before."""
+        arrived[key] = arrived[key] + g if key in arrived else g
+
+    def through(self, node: Node, g: Expression) -> list[tuple[Node, Expression]]:
+        """Apply the rules of one node to a cotangent; return what its operands get."""
+        if node.primitive is None:
+            return []
+        # Rules look at the type of a plain number: x**2 has another derivative than x**b.
+        expressions = [self.expressions[x] for x in node.operands]
+        operands = [x.value if x.is_number and x.ndim == 0 else x for x in expressions]
+        y = self.expressions[node.id]
+        sent = []
+        for i, x in enumerate(self.graph.operands(node)):
+            rule = node.primitive.rules[i]
+            if rule is not None and x.requires_grad and x.id in self.needed:
+                gx = as_expression(rule(g, y, *operands, **node.parameters))
+                sent.append((x, _fitted(gx, x.shape)))
+        return sent
+
+    def _gradient_line(self, g: Expression, node: Node) -> Expression:
+        """Give the gradient that was asked for a line, unless it is a name already."""
+        if node.primitive is not None and g.name is not None:
+            return g
+        called = self.expressions[node.id].name
+        name = called if called and called != "?" else Name(node.label)
+        return self.line(g, self.names.new(gradient(name)), of=node)
+
+    def _delta_line(self, g: Expression, node: Node) -> Expression:
+        """Give the gradient of a value on the way a line, unless it is short enough."""
+        factor, rest = simplify.split(g)
+        if factor != 1.0 and rest.operation is ops.broadcast_to:
+            return simplify.scaled(factor, self._delta_line(rest, node))
+        if g.name is not None or g.is_number:
+            return g
+        subjects = [self.draft_of[x.id] for x in self._stages(node) if x.id in self.draft_of]
+
+        def called() -> Name:
+            names = [draft.symbol.name for draft in subjects]
+            named = [name for name in names if name and name != "?"]
+            return delta(named[0]) if named else Name("delta")
+
+        fixed = node.primitive is ops.matmul or any(draft.fixed for draft in subjects)
+        if not fixed and rest.name is not None:
+            return g  # 2 * v1 needs no other name.
+        if g.operation is ops.broadcast_to and not fixed:
+            inner = self._delta_line(g.operands[0], node)
+            return as_expression(ops.broadcast_to(inner, **g.parameters))
+        symbol = symbol_for(g)
+        of = node if g.shape == node.shape else None
+        self.drafts.append(Draft(symbol, g, True, called, fixed, of=of))
+        return symbol
+
+    def line(self, g: Expression, name: Name, of: Node | None = None) -> Expression:
+        """Write a line of the way back that is to stay."""
+        symbol = symbol_for(g, name)
+        self.drafts.append(Draft(symbol, g, True, lambda: name, of=of))
+        return symbol
+
+    def _has_line(self, node: Node, g: Expression) -> bool:
+        """Give a line to the gradient of a result that several, or a parameter, take it from."""
+        if node.primitive is None or node is self.graph.outputs[0]:
+            return False
+        if g.length > LONGEST:
+            return True
+        operands = self.graph.operands(node)
+        receivers = [x for x in operands if x.requires_grad and x.id in self.needed]
+        several = sum(not self.expressions[x.id].is_number for x in operands) > 1
+        is_taken = len(receivers) > 1 or any(x.kind == "parameter" for x in receivers)
+        return several and is_taken
+
+    def _stages(self, node: Node) -> list[Node]:
+        """Return a result and what is made of it, up to the first that has a name.
+
+        A delta is called after it: the gradient at ``X @ w`` is that of the neuron ``out``.
+        """
+        stages = [node]
+        while stages[-1].name is None and len(stages) < MOST_STAGES:
+            after = self.graph.consumers(stages[-1])
+            if len(after) != 1 or after[0].shape != node.shape:
+                break
+            stages.append(after[0])
+        return stages
+
+
+def final(symbol: Expression) -> Name:
+    """Return what a line is called in the end."""
+    assert symbol.name is not None
+    return symbol.name
+
+
+def _fitted(gx: Expression, shape: tuple[int, ...]) -> Expression:
+    """Sum a gradient over the axes along which its operand was stretched."""
+    if gx.shape == shape:
+        return gx
+    extra = gx.ndim - len(shape)
+    stretched = tuple(
+        i for i in range(gx.ndim) if i < extra or (shape[i - extra] == 1 != gx.shape[i])
+    )
+    fitted: Expression = gx.sum(axis=stretched, keepdims=not extra)
+    return fitted if fitted.shape == shape else fitted.reshape(shape)

@@ -1,0 +1,161 @@
+"""Diagnoses on architectures that the finders were not made for: each name is asked for blindly.
+
+Three layers with tanh, relu and softmax cross-entropy; a normalisation over the batch with a scale,
+a residual and a mean; a recurrent network that uses its weights three times.
+"""
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+
+
+def named(**tensors):
+    for name, tensor in tensors.items():
+        tensor.name = name
+
+
+def leaves(**arrays):
+    return {
+        name: al.Tensor(x, requires_grad=name[0] not in "XY", name=name)
+        for name, x in arrays.items()
+    }
+
+
+def classifier(seed, sizes=(6, 5, 4, 3)):
+    """Return the loss of tanh, relu and softmax in three layers, and the formulas by hand."""
+    rng, (n, a, b, c) = np.random.default_rng(seed), sizes
+    t = leaves(
+        X=rng.normal(size=(n, a)), W1=0.6 * rng.normal(size=(a, b)), b1=0.1 * rng.normal(size=b),
+        W2=0.6 * rng.normal(size=(b, a)), b2=0.1 * rng.normal(size=a),
+        W3=0.6 * rng.normal(size=(a, c)), b3=0.1 * rng.normal(size=c),
+        Y=np.eye(c)[rng.integers(c, size=n)],
+    )  # fmt: skip
+    z1 = t["X"] @ t["W1"] + t["b1"]
+    h1 = np.tanh(z1)
+    z2 = h1 @ t["W2"] + t["b2"]
+    h2 = al.relu(z2)
+    z3 = h2 @ t["W3"] + t["b3"]
+    p = al.softmax(z3)
+    named(z1=z1, h1=h1, z2=z2, h2=h2, z3=z3, p=p)
+    return -(t["Y"] * np.log(p)).sum() / n, t | {"z1": z1, "h1": h1, "z2": z2, "h2": h2, "p": p}
+
+
+CLASSIFIER = """\
+d3 = (p - Y) / n
+d2 = (d3 @ W3.T) * (z2 > 0)
+d1 = (d2 @ W2.T) * (1 - h1**2)
+found = {"z3": d3, "W3": h2.T @ d3, "b3": d3.sum(axis=0), "z2": d2, "W2": h1.T @ d2,
+         "b2": d2.sum(axis=0), "z1": d1, "W1": X.T @ d1, "b1": d1.sum(axis=0)}"""
+
+
+def normalised(seed, sizes=(6, 4, 3)):
+    """Return the loss of a layer that is centred and scaled over the batch, with a residual."""
+    rng, (n, a, b) = np.random.default_rng(seed), sizes
+    t = leaves(
+        X=rng.normal(size=(n, a)), w=rng.normal(size=(a, b)), g=rng.normal(size=b),
+        c=rng.normal(size=b), v=rng.normal(size=(a, b)), Y=rng.normal(size=(n, b)),
+    )  # fmt: skip
+    z = t["X"] @ t["w"]
+    m = z.mean(axis=0)
+    e = z - m
+    q = (e**2).mean(axis=0)
+    s = np.sqrt(q + 0.1)
+    h = e / s
+    out = t["g"] * h + t["c"] + t["X"] @ t["v"]
+    named(z=z, m=m, e=e, q=q, s=s, h=h, out=out)
+    return ((out - t["Y"]) ** 2).mean(), t | {"z": z, "e": e, "s": s, "h": h, "out": out}
+
+
+NORMALISED = """\
+do = 2 * (out - Y) / out.size
+dh = do * g
+ds = -(dh * h / s).sum(axis=0)
+dq = ds / (2 * s)
+de = dh / s + 2 * e * dq / n
+dz = de - de.mean(axis=0)
+found = {"out": do, "g": (do * h).sum(axis=0), "c": do.sum(axis=0), "v": X.T @ do, "h": dh,
+         "e": de, "z": dz, "w": X.T @ dz}"""
+
+
+def recurrent(seed, sizes=(2, 3)):
+    """Return the loss of a recurrent network after three steps."""
+    rng, (a, b) = np.random.default_rng(seed), sizes
+    t = leaves(
+        X1=rng.normal(size=(1, a)), X2=rng.normal(size=(1, a)), X3=rng.normal(size=(1, a)),
+        w=rng.normal(size=(a, b)), u=0.7 * rng.normal(size=(b, b)), Y=rng.normal(size=(1, b)),
+    )  # fmt: skip
+    z1 = t["X1"] @ t["w"]
+    h1 = np.tanh(z1)
+    z2 = t["X2"] @ t["w"] + h1 @ t["u"]
+    h2 = np.tanh(z2)
+    z3 = t["X3"] @ t["w"] + h2 @ t["u"]
+    h3 = np.tanh(z3)
+    named(z1=z1, h1=h1, z2=z2, h2=h2, z3=z3, h3=h3)
+    loss = al.mse(h3, t["Y"], reduction="half_sum")
+    return loss, t | {"z1": z1, "h1": h1, "z2": z2, "h2": h2, "z3": z3, "h3": h3}
+
+
+RECURRENT = """\
+d3 = (h3 - Y) * (1 - h3**2)
+d2 = (d3 @ u.T) * (1 - h2**2)
+d1 = (d2 @ u.T) * (1 - h1**2)
+found = {"z3": d3, "z2": d2, "z1": d1, "u": h2.T @ d3 + h1.T @ d2,
+         "w": X3.T @ d3 + X2.T @ d2 + X1.T @ d1}"""
+
+MISTAKES = [
+    (classifier, CLASSIFIER, "(p - Y) / n", "(p - Y)", "summed, not averaged"),
+    (classifier, CLASSIFIER, "(p - Y) / n", "(Y - p) / n", "sign flipped"),
+    (classifier, CLASSIFIER, "(p - Y) / n", "2 * (p - Y) / n", "constant factor"),
+    (classifier, CLASSIFIER, "(p - Y) / n", "-Y / p / n", "derivative left out"),
+    (classifier, CLASSIFIER, " * (z2 > 0)", "", "derivative left out"),
+    (classifier, CLASSIFIER, " * (1 - h1**2)", "", "derivative left out"),
+    (classifier, CLASSIFIER, "1 - h1**2", "1 - z1**2", "slope at the pre-activation"),
+    (classifier, CLASSIFIER, "1 - h1**2", "1 - np.tanh(h1) ** 2", "slope at the activation"),
+    (classifier, CLASSIFIER, "(1 - h1**2)", "(1 - h1**2) ** 2", "derivative doubled"),
+    (classifier, CLASSIFIER, "1 - h1**2", "1 - h1", "factor missing"),
+    (classifier, CLASSIFIER, '"b2": d2.sum(axis=0)', '"b2": d2', "not summed over the batch"),
+    (classifier, CLASSIFIER, "d2.sum(axis=0)", "d2.mean(axis=0)", "averaged, not summed"),
+    (classifier, CLASSIFIER, '"W2": h1.T @ d2', '"W2": d2.T @ h1', "transposed"),
+    (classifier, CLASSIFIER, "h1.T @ d2", "z1.T @ d2", "wrong tensor"),
+    (classifier, CLASSIFIER, "@ W3.T", "@ (W3 - 0.1 * h2.T @ d3).T", "after the update"),
+    (classifier, CLASSIFIER, '"W3": h2.T @ d3', '"W3": 0.1 * h2.T @ d3', "learning rate"),
+    (classifier, CLASSIFIER, "X.T @ d1", "(X.T @ d1).astype(np.float32)", "dtype too low"),
+    (normalised, NORMALISED, " / out.size", "", "summed, not averaged"),
+    (normalised, NORMALISED, "2 * (out - Y)", "(out - Y)", "constant factor"),
+    (normalised, NORMALISED, "do * g\n", "do\n", "factor missing"),
+    (normalised, NORMALISED, "(do * h).sum", "do.sum", "factor missing"),
+    (normalised, NORMALISED, "(do * h).sum(axis=0)", "do * h", "not summed over the batch"),
+    (normalised, NORMALISED, '"c": do.sum', '"c": -do.sum', "sign flipped"),
+    (normalised, NORMALISED, '"v": X.T @ do', '"v": (X.T @ do)[::-1]', "permuted"),
+    (normalised, NORMALISED, "de - de.mean(axis=0)", "de", "path missing"),
+    (normalised, NORMALISED, "dh / s + 2 * e * dq / n", "dh / s", "path missing"),
+    (recurrent, RECURRENT, "h2.T @ d3 + h1.T @ d2", "h2.T @ d3", "path missing"),
+    (recurrent, RECURRENT, "X3.T @ d3 + X2.T @ d2 + X1.T @ d1", "X3.T @ d3", "path missing"),
+    (recurrent, RECURRENT, " * (1 - h2**2)", "", "derivative left out"),
+    (recurrent, RECURRENT, "1 - h2**2", "1 - h3**2", "wrong tensor"),
+    (recurrent, RECURRENT, "d3 @ u.T", "d3 @ u", "not transposed"),
+    (recurrent, RECURRENT, "(h3 - Y) *", "2 * (h3 - Y) *", "constant factor"),
+]
+
+
+def compared(network, formulas, seed):
+    loss, tensors = network(seed)
+    space = {"np": np, "n": len(next(iter(tensors.values())).numpy())}
+    exec(formulas, space, values := {name: t.numpy() for name, t in tensors.items()})
+    return al.compare(loss, values["found"], lr=0.1)
+
+
+@pytest.mark.parametrize("network", [classifier, normalised, recurrent])
+def test_right_formulas_are_right(network):
+    formulas = {"classifier": CLASSIFIER, "normalised": NORMALISED, "recurrent": RECURRENT}
+    for seed in range(3):
+        assert compared(network, formulas[network.__name__], seed), seed
+
+
+@pytest.mark.parametrize(("network", "formulas", "right", "wrong", "name"), MISTAKES)
+def test_a_mistake_elsewhere_is_called_by_its_name(network, formulas, right, wrong, name):
+    assert right in formulas
+    for seed in range(2):
+        first = compared(network, formulas.replace(right, wrong), seed).first
+        assert first.diagnosis.name == name, first.diagnosis.title
