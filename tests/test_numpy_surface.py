@@ -305,7 +305,9 @@ def test_the_readme_says_how_many():
 
     readme = Path(__file__).parents[1].joinpath("README.md").read_text("utf-8")
     number = coverage.counts()
-    for status in ("differentiable", "value", "refused"):
+    counted_in = re.search(r"public functions\s+of\s+NumPy (\d\.\d)", readme)[1]
+    same = np.__version__.startswith(f"{counted_in}.")  # Others have some more, or fewer.
+    for status in ("differentiable", "value", "refused") if same else ("differentiable",):
         assert f"| {number[status]} |" in readme, (status, number)
 
 
