@@ -83,7 +83,9 @@ class ArrayMethods:
         laid: Self = self._numpy(np.ravel, order) if order != "C" else self.reshape(-1)
         return laid
 
-    flatten = ravel
+    def flatten(self, order: str = "C") -> Self:
+        """Copy all entries along one axis."""
+        return self.ravel(order).copy()
 
     def transpose(self, *axes: Any) -> Self:
         """Reorder the axes; reverse them if none are given."""

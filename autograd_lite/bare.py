@@ -44,7 +44,7 @@ def taker(frame: FrameType) -> str | None:
 @functools.lru_cache(maxsize=1024)
 def _called(code: CodeType, position: int) -> tuple[str, ...] | str | None:
     """Return the dotted name of the function that an instruction calls, if its source is there."""
-    if dis.opname[code.co_code[position]] == "STORE_SUBSCR":
+    if dis.opname[code.co_code[position]] in ("STORE_SUBSCR", "STORE_SLICE"):
         return _STORES
     line, last, start, end = next(islice(code.co_positions(), position // 2, None))
     if line is None or last is None:

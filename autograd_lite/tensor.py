@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from autograd_lite import bare, numpy_api, ops
+from autograd_lite import bare, numpy_api, ops, views
 from autograd_lite.array_methods import ArrayMethods
 from autograd_lite.engine import GradientError, Watched, enable_grad, state, sweep
 from autograd_lite.primitive import BY_NUMPY_FUNCTION, Primitive
@@ -116,8 +116,8 @@ class Tensor(ArrayMethods):
     A recorded value never changes under its graph: `data` and `numpy` give read-only arrays,
     ``t[i] = v`` and ``t += u`` make `t` a new node (or fail, on a leaf that requires a gradient),
     and an optimiser gives a parameter a new array. So ``t[1:]`` and ``t.T`` are values of their
-    own, unlike NumPy's views: changing one in place leaves the other alone. Comparisons give plain
-    arrays of booleans.
+    own, unlike NumPy's views: they keep theirs when `t` changes, and writing to them is refused
+    where NumPy would change `t` along. Comparisons give plain arrays of booleans.
     Copies and pickles are leaves: they carry value, name and gradient, and no history.
 
     Examples
@@ -174,7 +174,7 @@ class Tensor(ArrayMethods):
         _check_numbers(array, "Tensor", data)
         if not array.dtype.isnative:
             array = array.astype(array.dtype.newbyteorder("="))
-        _fill(self, array[()])
+        _fill(self, _scalar_or(array))
         self.name = name
         if requires_grad:
             self.requires_grad = True
@@ -201,7 +201,7 @@ class Tensor(ArrayMethods):
                 f"data of {self._label()} has shape {self.shape}, got {array.shape}: the shape of "
                 f"a tensor does not change. Make a new Tensor."
             )
-        self._data = array[()]
+        self._data = _scalar_or(array)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -239,7 +239,7 @@ class Tensor(ArrayMethods):
 
     def detach(self) -> Tensor:
         """Return a leaf with the same value that no gradient flows through."""
-        return _leaf(self._data, self.name)
+        return _leaf(_owned(self._data), self.name)
 
     # ---------------------------------------------------------------- gradients
 
@@ -275,7 +275,7 @@ class Tensor(ArrayMethods):
         if self._grad is not None and not isinstance(self._grad, Tensor):
             with _adding:
                 if not isinstance(self._grad, Tensor):
-                    self._grad = _leaf(self._grad)
+                    self._grad = _leaf(_owned(self._grad))
         return self._grad
 
     @grad.setter
@@ -429,6 +429,14 @@ class Tensor(ArrayMethods):
             raise GradientError(
                 f"{what} on {self._label()}, a result of {self._primitive.name}, inside no_grad() "
                 f"would leave a gradient that belongs to another value. Use t.detach() first."
+            )
+        if views.is_seen_elsewhere(self) and not (
+            primitive is not ops.assign and views.is_put_back(sys._getframe(2))
+        ):
+            raise GradientError(
+                f"{what} on {self._label()}: in NumPy it would be a view, and what it was taken "
+                f"from would change as well. Tensors have no views. Write into that itself "
+                f"(a[i, j] = v for a[i][j] = v), or into a copy: t = t.copy()."
             )
         old = _leaf(self._data, self.name)
         for slot in ("_birth", "_operands", "_parameters", "_primitive", "_taps"):
@@ -598,6 +606,9 @@ class Tensor(ArrayMethods):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if self._requires_grad and state.recording and not bare.only_looks(sys._getframe(1)):
+            taker = bare.taker(sys._getframe(1))
+            if taker is not None:
+                raise self._lost(taker)
             raise GradientError(
                 f"An array cannot carry the gradient of {self._label()}, which requires one, so "
                 f"it is not made one unasked. To make one Tensor of several, write "
@@ -643,13 +654,17 @@ class Tensor(ArrayMethods):
         if self._requires_grad and state.recording:
             taker = bare.taker(sys._getframe(1))
             if taker is not None:
-                raise GradientError(
-                    f"{taker} cannot carry the gradient of {self._label()}, which requires one. "
-                    f"Use NumPy's functions (np.exp for math.exp), and put several numbers "
-                    f"together with np.stack([...]), or into a Tensor: a = Tensor(a); a[i] = t. "
-                    f"For the value alone, float(t)."
-                )
+                raise self._lost(taker)
         return float(self._data)
+
+    def _lost(self, taker: str) -> GradientError:
+        """Make the error for what takes a bare value, and would lose its gradient."""
+        return GradientError(
+            f"{taker} cannot carry the gradient of {self._label()}, which requires one. "
+            f"Use NumPy's functions (np.exp for math.exp), and put several numbers "
+            f"together with np.stack([...]), or into a Tensor: a = Tensor(a); a[i] = t. "
+            f"For the value alone, float(t) or t.numpy()."
+        )
 
     def __complex__(self) -> complex:
         return complex(self._data)
@@ -699,7 +714,7 @@ class _Taps:
     def __call__(self, node: Tensor, g: Any) -> Any:
         recorded = isinstance(g, Tensor)
         for hook in list(self.hooks.values()):
-            given = g if isinstance(g, Tensor) else _leaf(g)
+            given = g if isinstance(g, Tensor) else _leaf(_owned(g))
             changed = hook(given)
             if changed is None:
                 continue
@@ -892,6 +907,16 @@ def _leaf(data: Any, name: str | None = None) -> Tensor:
     tensor = _fill(_new(Tensor), data)
     tensor.name = name
     return tensor
+
+
+def _scalar_or(array: NDArray[Any]) -> Any:
+    """Return an array, or the NumPy scalar in place of one without axes."""
+    return array if array.ndim else array[()]
+
+
+def _owned(data: Any) -> Any:
+    """Return an array that is no view of another."""
+    return data if data.base is None else data.copy()
 
 
 def _rebuild(

@@ -12,7 +12,7 @@ from oracles import locked
 
 import autograd_lite as al
 from autograd_lite import Tensor, coverage
-from autograd_lite.numpy_api.table import CARRIED, REFUSED, WITHOUT_DERIVATIVE
+from autograd_lite.numpy_api.table import CARRIED, NEW, REFUSED, WITHOUT_DERIVATIVE
 
 CALLS = calls()
 TABLE = coverage.table()
@@ -228,9 +228,32 @@ def test_function_without_derivative_gives_what_numpy_gives(function):
             arguments = (np.array([[2.0, 1.0], [0.5, 3.0]]),)
             expected = function(*arguments)
     result = function(*map(lifted, arguments))
-    assert type(result) is type(expected)
+    if function in NEW:
+        assert isinstance(result, Tensor)
+        assert result.shape == expected.shape
+    else:
+        assert type(result) is type(expected)
     if function is not np.empty_like:
         np.testing.assert_equal(result, expected)
+
+
+@pytest.mark.parametrize(
+    "made", [np.zeros_like, np.ones_like, np.empty_like, lambda t: np.full_like(t, 2.0)]
+)
+def test_gradients_can_be_written_into_an_array_made_like_a_tensor(made):
+    """As programs do that were written for arrays: ``lap = np.zeros_like(u)``."""
+    x = Tensor([1.0, 2.0, 4.0], requires_grad=True)
+    new = made(x)
+    assert not new.requires_grad
+    new[1:] = np.diff(x)
+    new[0] = 0.0
+    np.sum(new**2).backward()
+    assert x.grad.tolist() == [-2.0, -2.0, 4.0]
+    assert made(x[0]).shape == ()
+    assert isinstance(np.zeros_like(x, dtype=int), np.ndarray)  # Of positions, say.
+    assert isinstance(np.full_like(x, 1.0, dtype=bool), np.ndarray)
+    assert np.ones_like(x, np.float32, shape=(2, 1)).dtype == np.float32
+    assert isinstance(np.zeros_like(a=x), Tensor)
 
 
 @pytest.mark.parametrize("function", sorted(WRITES, key=str), ids=lambda f: f.__name__)
@@ -387,8 +410,12 @@ def test_a_number_is_not_taken_where_its_gradient_would_be_lost_unseen():
     def added_into_an_array():
         buffer[1] += x[1]
 
+    def into_entries():
+        buffer[:] = 2.0 * x
+
     for lose, name in (
         (into_an_array, "an entry of an array"),
+        (into_entries, "an entry of an array"),
         (added_into_an_array, "an entry of an array"),
         (lambda: math.exp(x[0]), r"math\.exp"),
         (lambda: e(x[0]), r"math\.exp"),

@@ -20,9 +20,11 @@ from autograd_lite.numpy_api.table import (
     CARRIED,
     COMPOSED,
     EXTENDED,
+    NEW,
     REDUCTIONS,
     REFUSED,
     WITHOUT_DERIVATIVE,
+    alike,
     cast,
     values_of,
 )
@@ -47,7 +49,8 @@ def call_function(
             carried = args[position] if len(args) > position else kwargs.get(name)
             if getattr(carried, "requires_grad", False):
                 raise TypeError(refusal(function))
-        return function(*map(values_of, args), **{k: values_of(v) for k, v in kwargs.items()})
+        result = function(*map(values_of, args), **{k: values_of(v) for k, v in kwargs.items()})
+        return alike(args[0] if args else kwargs["a"], result) if function in NEW else result
     raise TypeError(refusal(function))
 
 

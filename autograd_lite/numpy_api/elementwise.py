@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.numpy_api.table import as_array, composes, values_of
+from autograd_lite.numpy_api.table import alike, as_array, composes, values_of
 
 
 @composes(np.float_power)
@@ -111,5 +111,5 @@ def full_like(
     del order, subok, device
     like = np.zeros_like(values_of(a), dtype, shape=shape)
     if not getattr(fill_value, "requires_grad", False):
-        return np.full_like(like, values_of(fill_value))
+        return alike(a, np.full_like(like, values_of(fill_value)))
     return ops.broadcast_to(fill_value.astype(like.dtype), shape=like.shape)

@@ -338,11 +338,12 @@ def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
 @composes(np.meshgrid)
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
     """Compose ``np.meshgrid``: each coordinate stretched along the axes of the others."""
-    del copy
     n = len(xi)
     lying = [as_array(x).reshape((1,) * i + (-1,) + (1,) * (n - 1 - i)) for i, x in enumerate(xi)]
     if indexing not in ("xy", "ij"):
         raise ValueError("Valid values for `indexing` are 'xy' and 'ij'.")
     if indexing == "xy" and n > 1:
         lying = [swapaxes(x, 0, 1) for x in lying]
-    return tuple(lying) if sparse else broadcast_arrays(*lying)
+    if not sparse:
+        return broadcast_arrays(*lying)
+    return tuple(np.copy(x) for x in lying) if copy else tuple(lying)

@@ -17,6 +17,9 @@ untyped: Any = np
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+NEW: frozenset[Callable[..., Any]] = frozenset({np.zeros_like, np.ones_like, np.empty_like})
+"""What makes an array to be written into, and of a Tensor's likeness a Tensor."""
+
 WITHOUT_DERIVATIVE: frozenset[Callable[..., Any]] = frozenset(
     {
         # Comparisons and tests
@@ -42,7 +45,7 @@ WITHOUT_DERIVATIVE: frozenset[Callable[..., Any]] = frozenset(
         np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.common_type,
         np.min_scalar_type, np.may_share_memory, np.shares_memory,
         # New arrays that take the shape of another
-        np.zeros_like, np.ones_like, np.empty_like,
+        *NEW,
         # Text and files
         np.array2string, np.array_repr, np.array_str, np.save, np.savez, np.savez_compressed,
         np.savetxt,
@@ -154,6 +157,11 @@ def values_of(x: Any) -> Any:
         parts = map(values_of, x)
         return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
     return x
+
+
+def alike(x: Any, array: Any) -> Any:
+    """Return a new array as a constant of the kind of `x`, if it may hold what has a gradient."""
+    return x._wrap(array[()]) if hasattr(x, "_wrap") and array.dtype.kind == "f" else array
 
 
 def cast(x: Any, dtype: Any) -> Any:
