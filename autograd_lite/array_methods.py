@@ -32,37 +32,63 @@ class ArrayMethods:
         """The transpose: all axes reversed."""
         return self._apply(ops.transpose, axes=None)
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Self:
-        """Add up, along `axis` or all."""
-        return self._apply(ops.sum, axis=axis, keepdims=keepdims)
+    def sum(
+        self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False,
+        **more: Any,
+    ) -> Self:  # fmt: skip
+        """Add up, along `axis` or all; with ``initial=`` and ``where=`` as in NumPy."""
+        if dtype is None and out is None and not more:  # The usual case, and twice as fast.
+            return self._apply(ops.sum, axis=axis, keepdims=keepdims)
+        return self._reduced(np.sum, axis, out, keepdims, dtype=dtype, **more)
 
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Self:
-        """Arithmetic mean, along `axis` or of all."""
-        return self._apply(ops.mean, axis=axis, keepdims=keepdims)
+    def mean(
+        self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False,
+        **more: Any,
+    ) -> Self:  # fmt: skip
+        """Arithmetic mean, along `axis` or of all; with ``where=`` as in NumPy."""
+        if dtype is None and out is None and not more:
+            return self._apply(ops.mean, axis=axis, keepdims=keepdims)
+        return self._reduced(np.mean, axis, out, keepdims, dtype=dtype, **more)
 
-    def var(self, axis: Any = None, *, ddof: Any = 0, keepdims: bool = False) -> Self:
-        """Variance, along `axis` or of all, over ``n - ddof``."""
-        return self._apply(ops.var, axis=axis, ddof=ddof, keepdims=keepdims)
+    def prod(
+        self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False,
+        **more: Any,
+    ) -> Self:  # fmt: skip
+        """Product, along `axis` or of all; with ``initial=`` and ``where=`` as in NumPy."""
+        return self._reduced(np.prod, axis, out, keepdims, dtype=dtype, **more)
 
-    def std(self, axis: Any = None, *, ddof: Any = 0, keepdims: bool = False) -> Self:
+    def var(
+        self, axis: Any = None, dtype: Any = None, out: None = None, ddof: Any = 0,
+        keepdims: bool = False, **more: Any,
+    ) -> Self:  # fmt: skip
+        """Variance, along `axis` or of all, over ``n - ddof``; the rest as in NumPy."""
+        return self._reduced(np.var, axis, out, keepdims, dtype=dtype, ddof=ddof, **more)
+
+    def std(
+        self, axis: Any = None, dtype: Any = None, out: None = None, ddof: Any = 0,
+        keepdims: bool = False, **more: Any,
+    ) -> Self:  # fmt: skip
         """Take the root of `var`: the standard deviation."""
-        return self.var(axis, ddof=ddof, keepdims=keepdims)._apply(ops.sqrt)
+        return self._reduced(np.std, axis, out, keepdims, dtype=dtype, ddof=ddof, **more)
+
+    def max(self, axis: Any = None, out: None = None, keepdims: bool = False, **more: Any) -> Self:
+        """Largest entry, along `axis` or of all; with ``initial=`` and ``where=`` as in NumPy."""
+        return self._reduced(np.max, axis, out, keepdims, **more)
+
+    def min(self, axis: Any = None, out: None = None, keepdims: bool = False, **more: Any) -> Self:
+        """Smallest entry, along `axis` or of all; with ``initial=`` and ``where=`` as in NumPy."""
+        return self._reduced(np.min, axis, out, keepdims, **more)
+
+    def _reduced(
+        self, function: Callable[..., Any], axis: Any, out: None, keepdims: bool, **more: Any
+    ) -> Self:
+        given = {key: value for key, value in more.items() if value is not None}
+        reduced: Self = self._numpy(function, axis=axis, out=out, keepdims=keepdims, **given)
+        return reduced
 
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
         """Add up the entries on a diagonal."""
         return self.diagonal(offset, axis1, axis2).sum(-1)
-
-    def max(self, axis: Any = None, keepdims: bool = False) -> Self:
-        """Largest entry, along `axis` or of all."""
-        return self._apply(ops.max, axis=axis, keepdims=keepdims)
-
-    def min(self, axis: Any = None, keepdims: bool = False) -> Self:
-        """Smallest entry, along `axis` or of all."""
-        return self._apply(ops.min, axis=axis, keepdims=keepdims)
-
-    def prod(self, axis: Any = None, keepdims: bool = False) -> Self:
-        """Product, along `axis` or of all."""
-        return self._apply(ops.prod, axis=axis, keepdims=keepdims)
 
     def dot(self, other: Any) -> Self:
         """Product with NumPy's rules for ``np.dot``."""
@@ -74,9 +100,12 @@ class ArrayMethods:
         clipped: Self = numpy_api.clip(self, min, max)
         return clipped
 
-    def reshape(self, *shape: Any) -> Self:
+    def reshape(self, *shape: Any, order: str = "C") -> Self:
         """Give another shape: ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``."""
-        return self._apply(ops.reshape, shape=_one_tuple(shape))
+        if order == "C":
+            return self._apply(ops.reshape, shape=_one_tuple(shape))
+        reshaped: Self = self._numpy(np.reshape, _one_tuple(shape), order)
+        return reshaped
 
     def ravel(self, order: str = "C") -> Self:
         """Lay all entries along one axis."""
@@ -101,8 +130,9 @@ class ArrayMethods:
         """Remove axes of length 1."""
         return self._apply(ops.squeeze, axis=axis)
 
-    def copy(self) -> Self:
+    def copy(self, order: str = "C") -> Self:
         """Return an equal array that is recorded as a node of its own."""
+        del order  # How it lies in memory.
         return self._apply(ops.copy)
 
     def _numpy(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

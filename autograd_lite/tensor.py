@@ -229,9 +229,19 @@ class Tensor(ArrayMethods):
         """Return the values as a read-only array; ``t.numpy().copy()`` may be written to."""
         return self.data
 
-    def item(self) -> Any:
-        """Return the only entry as a Python number."""
-        return self._data.item()
+    @property
+    def itemsize(self) -> int:
+        """Bytes of an entry."""
+        return int(self._data.itemsize)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all entries."""
+        return int(self._data.nbytes)
+
+    def item(self, *index: Any) -> Any:
+        """Return the only entry, or the one at an index, as a Python number."""
+        return self._data.item(*index)
 
     def tolist(self) -> Any:
         """Return the values as nested lists of Python numbers."""
@@ -597,8 +607,10 @@ class Tensor(ArrayMethods):
 
     # ---------------------------------------------------------------- Python and NumPy
 
-    def astype(self, dtype: DTypeLike) -> Tensor:
+    def astype(self, dtype: DTypeLike, *, copy: bool = True) -> Tensor:
         """Convert to another type; to integers or booleans, without a gradient."""
+        if not copy and self.dtype == dtype:
+            return self
         name = np.dtype(dtype).name
         if np.dtype(dtype).kind != "f":
             return _leaf(self._data.astype(name))

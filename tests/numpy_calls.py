@@ -42,6 +42,13 @@ SCOPE = {
 }
 
 CALLS = """
+t[:, :2, :2].transpose(-1, 0, 1)  np.transpose(t, (1, -1, 0))  np.logaddexp.reduce(m, axis=None)
+np.logaddexp.reduce(t, axis=None, keepdims=True)  m.sum(axis=0, where=M)  m.sum(0, np.float64)
+m.sum(0, None, None, True)  m.sum(initial=2.0)  m.mean(axis=-1, where=M)  m.max(0, None, True)
+m.max(initial=0.1)  m.min(axis=1, where=M, initial=9.0)  m.prod(-1, keepdims=True)
+m.prod(where=M)  m.var(0, None, None, 1)  m.std(1, ddof=1, where=M)  m.std(keepdims=True)
+m.reshape(3, 2, order="F")  m.flatten("F")  m.copy(order="F")  m.astype(float, copy=False)
+m * m.nbytes  m * m.itemsize  m * m.size
 np.absolute(m)  np.abs(m)  np.fabs(m)  np.add(m, k)  np.subtract(m, 1)  np.multiply(m, z[0, :, 0])
 np.divide(m, b)  np.true_divide(1.0, b)  np.negative(m)  np.positive(m)  np.power(p, m)
 np.pow(p, 2)  np.float_power(p, m)  np.square(m)  np.sqrt(p)  np.cbrt(m)  np.reciprocal(b)

@@ -87,7 +87,9 @@ def call_ufunc(
 
 
 def _goes_without_saying(key: str, value: Any) -> bool:
-    """Say whether an argument asks for what is done anyway."""
+    """Say whether an argument asks for what is done anyway; ``axis=None`` means all of them."""
+    if key == "axis":
+        return False
     usual: dict[str, Any] = {"where": True, "casting": "same_kind", "order": "K", "subok": True}
     if value is None or isinstance(value, np.ndarray):
         return value is None

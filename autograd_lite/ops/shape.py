@@ -27,8 +27,15 @@ def reshape(x: Any, *, shape: Any) -> Any:
     return x.reshape(shape)
 
 
+def _opposite(axes: Any) -> tuple[int, ...] | None:
+    """Return the order of axes that undoes another; axes may be counted from the end."""
+    if axes is None:
+        return None
+    return tuple(np.argsort([axis % len(axes) for axis in axes]))
+
+
 @primitive(
-    x=lambda g, y, x, axes: np.transpose(g, None if axes is None else tuple(np.argsort(axes))),
+    x=lambda g, y, x, axes: np.transpose(g, _opposite(axes)),
     notation=call("np.transpose", r"{{{x:tight}}}^\top", symbol="ᵀ", latex_precedence=POWER),
     numpy=(np.transpose,),
     analytic=True,
