@@ -37,8 +37,8 @@ def taker(frame: FrameType) -> str | None:
     found = frame.f_locals.get(called[0], frame.f_globals.get(called[0]))
     for name in called[1:]:
         found = getattr(found, name, None) if isinstance(found, ModuleType) else None
-    in_math = getattr(found, "__module__", None) == "math"
-    return f"math.{getattr(found, '__name__', '')}" if in_math else None
+    module = getattr(found, "__module__", None)
+    return f"{module}.{getattr(found, '__name__', '')}" if module in ("math", "cmath") else None
 
 
 @functools.lru_cache(maxsize=1024)

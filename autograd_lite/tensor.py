@@ -10,6 +10,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -170,6 +171,13 @@ class Tensor(ArrayMethods):
         name: str | None = None,
     ) -> None:
         numpy_api.refuse_nested(data)
+        if isinstance(data, Tensor):
+            if data._requires_grad and state.recording:
+                raise GradientError(
+                    f"Tensor(t) would cut {data._label()} off from its gradient. Use it as it is, "
+                    f"or t.copy(), t.astype(dtype); for a leaf of the same value, t.detach()."
+                )
+            data = data._data
         array = np.array(data, dtype)
         _check_numbers(array, "Tensor", data)
         if not array.dtype.isnative:
@@ -418,6 +426,8 @@ class Tensor(ArrayMethods):
         """
         if not self._requires_grad:
             raise GradientError(f"register_hook: {self._label()} does not require a gradient.")
+        if not callable(hook):
+            raise TypeError(f"register_hook needs a function of the gradient, got {hook!r}.")
         return HookHandle(self._tap().hooks, hook)
 
     def _tap(self) -> _Taps:
@@ -625,7 +635,8 @@ class Tensor(ArrayMethods):
                 f"An array cannot carry the gradient of {self._label()}, which requires one, so "
                 f"it is not made one unasked. To make one Tensor of several, write "
                 f"autograd_lite.array([...]) or np.stack([...]) in place of np.array([...]); for "
-                f"the value alone, t.numpy()."
+                f"a method of an array, NumPy's function (np.dot(a, t) for a.dot(t)); for the "
+                f"value alone, t.numpy()."
             )
         return np.array(self.data, dtype, copy=copy)
 
@@ -663,11 +674,19 @@ class Tensor(ArrayMethods):
         return operator.index(self._data)
 
     def __float__(self) -> float:
+        self._refuse_unseen(sys._getframe(1))
+        return float(self._data)
+
+    def __complex__(self) -> complex:
+        self._refuse_unseen(sys._getframe(1))
+        return complex(self._data)
+
+    def _refuse_unseen(self, frame: FrameType) -> None:
+        """Raise an error if the code that asks for a number would lose its gradient."""
         if self._requires_grad and state.recording:
-            taker = bare.taker(sys._getframe(1))
+            taker = bare.taker(frame)
             if taker is not None:
                 raise self._lost(taker)
-        return float(self._data)
 
     def _lost(self, taker: str) -> GradientError:
         """Make the error for what takes a bare value, and would lose its gradient."""
@@ -677,9 +696,6 @@ class Tensor(ArrayMethods):
             f"together with np.stack([...]), or into a Tensor: a = Tensor(a); a[i] = t. "
             f"For the value alone, float(t) or t.numpy()."
         )
-
-    def __complex__(self) -> complex:
-        return complex(self._data)
 
     def __round__(self, digits: int | None = None) -> Any:
         return round(self.item(), digits)

@@ -116,7 +116,12 @@ class Trace:
 
     def _positions(self, argnums: Argnums, count: int) -> list[int]:
         """Return the positions to differentiate by, counted from the front."""
-        wanted = [argnums] if isinstance(argnums, int) else [operator.index(i) for i in argnums]
+        try:
+            wanted = [argnums] if isinstance(argnums, int) else [operator.index(i) for i in argnums]
+        except TypeError:
+            raise TypeError(
+                f"{self.name}: argnums must be a position or a sequence of them, got {argnums!r}."
+            ) from None
         for i in wanted:
             if not -count <= i < count:
                 raise TypeError(

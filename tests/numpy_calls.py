@@ -48,6 +48,8 @@ m.sum(0, None, None, True)  m.sum(initial=2.0)  m.mean(axis=-1, where=M)  m.max(
 m.max(initial=0.1)  m.min(axis=1, where=M, initial=9.0)  m.prod(-1, keepdims=True)
 m.prod(where=M)  m.var(0, None, None, 1)  m.std(1, ddof=1, where=M)  m.std(keepdims=True)
 m.reshape(3, 2, order="F")  m.flatten("F")  m.copy(order="F")  m.astype(float, copy=False)
+np.histogram_bin_edges(v, 3)  np.histogram_bin_edges(t, bins="sqrt")  np.histogram(v, 4)
+np.histogram(m, 3, density=True)  np.histogram(m, 2, (s - 3, 3))  np.histogram(m, np.sort(v))
 m * m.nbytes  m * m.itemsize  m * m.size
 np.absolute(m)  np.abs(m)  np.fabs(m)  np.add(m, k)  np.subtract(m, 1)  np.multiply(m, z[0, :, 0])
 np.divide(m, b)  np.true_divide(1.0, b)  np.negative(m)  np.positive(m)  np.power(p, m)

@@ -70,15 +70,24 @@ def call_ufunc(
     if method == "__call__":
         dtype = given.pop("dtype", None)
         if given:
+            instead = (
+                "move the axes first, with np.moveaxis"
+                if given.keys() & {"axis", "axes"}
+                else "leave it out, or compute with np.where afterwards"
+            )
             raise TypeError(
-                f"{name} on Tensors takes no {', '.join(f'{key}=' for key in given)}; leave it "
-                f"out, or compute with np.where afterwards."
+                f"{name} on Tensors takes no {', '.join(f'{key}=' for key in given)}; {instead}."
             )
         return function(*inputs if dtype is None else [cast(x, dtype) for x in inputs])
     if method == "reduce" and ufunc in REDUCTIONS:
         return call_function(REDUCTIONS[ufunc], inputs, {"axis": 0, **kwargs})
     if method == "accumulate" and ufunc in ACCUMULATIONS:
         return call_function(ACCUMULATIONS[ufunc], inputs, {"axis": 0, **kwargs})
+    if method == "at":
+        raise TypeError(
+            f"{name} writes into an array, which has no gradient. On a Tensor, t[i] += v does so "
+            f"where no position repeats; sums of repeated ones are np.bincount(i, weights=v)."
+        )
     composition = getattr(ufunc_methods, method, None)
     if composition is None or ufunc.nin != 2 or ufunc.nout != 1 or ufunc.signature is not None:
         raise TypeError(refusal(ufunc, name))

@@ -11,7 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from autograd_lite import ops
 from autograd_lite.numpy_api.refused import refuse
 from autograd_lite.numpy_api.shape import concatenate, moveaxis
-from autograd_lite.numpy_api.table import as_array, cast, composes, untyped, values_of
+from autograd_lite.numpy_api.table import as_array, cast, composes, is_recorder, untyped, values_of
 
 # ---------------------------------------------------------------- quantiles
 
@@ -113,6 +113,34 @@ def nanmedian(
     """Compose ``np.nanmedian``."""
     del overwrite_input
     return _median(np.nanmedian, nanquantile, as_array(a), axis, out, keepdims)
+
+
+# ---------------------------------------------------------------- histograms
+
+
+@composes(np.histogram_bin_edges)
+def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
+    """Compose ``np.histogram_bin_edges``: from the smallest entry to the largest."""
+    edges = np.histogram_bin_edges(*map(values_of, (a, bins, range, weights)))
+    if np.ndim(bins):
+        return bins if is_recorder(bins) else edges
+    a = as_array(a)
+    low, high = range or ((np.min(a), np.max(a)) if a.size else (0.0, 1.0))
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    return np.linspace(low, high, len(edges), dtype=edges.dtype)
+
+
+@composes(np.histogram)
+def histogram(
+    a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
+) -> tuple[Any, Any]:
+    """Compose ``np.histogram``: the counts have no derivative, the widths have."""
+    if getattr(weights, "requires_grad", False):
+        refuse("np.histogram", "use np.bincount, whose weights have derivatives", weights=weights)
+    counts, _ = np.histogram(*map(values_of, (a, bins, range, None, weights)))
+    edges = histogram_bin_edges(a, bins, range, weights)
+    return counts / np.diff(edges) / counts.sum() if density else counts, edges
 
 
 # ---------------------------------------------------------------- covariance

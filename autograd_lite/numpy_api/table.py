@@ -37,7 +37,7 @@ WITHOUT_DERIVATIVE: frozenset[Callable[..., Any]] = frozenset(
         # Positions
         np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition,
         np.argwhere, np.nonzero, np.flatnonzero, np.count_nonzero, np.searchsorted, np.lexsort,
-        np.digitize, np.histogram, np.histogram2d, np.histogramdd, np.histogram_bin_edges,
+        np.digitize, np.histogram2d, np.histogramdd,
         np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.ravel_multi_index,
         np.unravel_index, np.ix_, np.unique_counts, np.unique_inverse, np.unique_all,
         np.linalg.matrix_rank, np.einsum_path,
@@ -117,7 +117,6 @@ ACCUMULATIONS: dict[Callable[..., Any], Callable[..., Any]] = {
 """What ``np.add.accumulate`` and its like are."""
 
 CARRIED: dict[Callable[..., Any], tuple[int, str]] = {
-    np.histogram: (4, "weights"),
     np.histogram2d: (4, "weights"),
     np.histogramdd: (4, "weights"),
 }
