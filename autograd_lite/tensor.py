@@ -145,6 +145,7 @@ class Tensor(ArrayMethods):
         "_source",
         "_taps",
         "_values",
+        "_viewed",
         "name",
     )
 
@@ -160,6 +161,7 @@ class Tensor(ArrayMethods):
     _taps: _Taps | None  # What looks at the cotangent as it passes: hooks, retain_grad.
     _past: list[Tensor] | None  # Versions of this tensor before each `t[i] = v`, oldest first.
     _call: ModuleCall | None  # The call of a module that returned this tensor.
+    _viewed: tuple[weakref.ref[Tensor], ...]  # Of what this is a view; set where not recorded.
     _source: tuple[str, int]  # File and line of the user's code; not set where nobody asked.
 
     def __init__(
@@ -182,7 +184,7 @@ class Tensor(ArrayMethods):
         _check_numbers(array, "Tensor", data)
         if not array.dtype.isnative:
             array = array.astype(array.dtype.newbyteorder("="))
-        _fill(self, _scalar_or(array))
+        _fill(self, array[()])
         self.name = name
         if requires_grad:
             self.requires_grad = True
@@ -209,7 +211,7 @@ class Tensor(ArrayMethods):
                 f"data of {self._label()} has shape {self.shape}, got {array.shape}: the shape of "
                 f"a tensor does not change. Make a new Tensor."
             )
-        self._data = _scalar_or(array)
+        self._data = array[()]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -257,7 +259,7 @@ class Tensor(ArrayMethods):
 
     def detach(self) -> Tensor:
         """Return a leaf with the same value that no gradient flows through."""
-        return _leaf(_owned(self._data), self.name)
+        return _leaf(self._data, self.name)
 
     # ---------------------------------------------------------------- gradients
 
@@ -293,7 +295,7 @@ class Tensor(ArrayMethods):
         if self._grad is not None and not isinstance(self._grad, Tensor):
             with _adding:
                 if not isinstance(self._grad, Tensor):
-                    self._grad = _leaf(_owned(self._grad))
+                    self._grad = _leaf(self._grad)
         return self._grad
 
     @grad.setter
@@ -481,6 +483,7 @@ class Tensor(ArrayMethods):
         if new._requires_grad:
             self._past = self._past or []
             self._past.append(old)
+            _let_go_of(self, old, new)
             self._birth, self._primitive, self._requires_grad = new._birth, new._primitive, True
             self._operands, self._values = new._operands, new._values
             self._parameters, self._taps, self._grad = new._parameters, None, None
@@ -742,7 +745,7 @@ class _Taps:
     def __call__(self, node: Tensor, g: Any) -> Any:
         recorded = isinstance(g, Tensor)
         for hook in list(self.hooks.values()):
-            given = g if isinstance(g, Tensor) else _leaf(_owned(g))
+            given = g if isinstance(g, Tensor) else _leaf(g)
             changed = hook(given)
             if changed is None:
                 continue
@@ -909,6 +912,8 @@ def result_of(
         result._requires_grad = False
         result._primitive = result._parameters = None
         result._operands = result._values = ()
+        if data.base is not None:
+            result._viewed = views.viewed(data, operands, values)
     if recording.__class__ is Watched:
         for watch in recording.watches:
             watch.computed(result, primitive, operands, values)
@@ -937,14 +942,25 @@ def _leaf(data: Any, name: str | None = None) -> Tensor:
     return tensor
 
 
-def _scalar_or(array: NDArray[Any]) -> Any:
-    """Return an array, or the NumPy scalar in place of one without axes."""
-    return array if array.ndim else array[()]
+_FAR = 1000
 
 
-def _owned(data: Any) -> Any:
-    """Return an array that is no view of another."""
-    return data if data.base is None else data.copy()
+def _let_go_of(tensor: Tensor, version: Tensor, new: Tensor) -> None:
+    """Let what a new value was computed from hold the version that it used, not the tensor.
+
+    In ``t[1] = 2 * t[0]`` it would hold `t`, and `t` it: a cycle, that nothing but the garbage
+    collector frees. It looks for as many nodes as there usually are; that one finds the others.
+    """
+    seen = {x for x in new._operands if x is not None and x._birth > version._birth}
+    waiting = list(seen)
+    while waiting and len(seen) < _FAR:
+        node = waiting.pop()
+        if any(x is tensor for x in node._operands):
+            node._operands = tuple(version if x is tensor else x for x in node._operands)
+        for x in node._operands:
+            if x is not None and x not in seen and x._birth > version._birth:
+                seen.add(x)
+                waiting.append(x)
 
 
 def _rebuild(

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import dis
 import functools
+import weakref
 from sys import getrefcount
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
-
-from numpy import ndarray
 
 if TYPE_CHECKING:
     from autograd_lite.tensor import Tensor
@@ -24,23 +23,37 @@ def is_seen_elsewhere(t: Tensor) -> bool:
 
     Nobody can tell views and values apart where what they were taken from has gone.
     """
-    data = t._data
-    if not isinstance(data, ndarray) or data.base is None:
+    if t._primitive is None:
+        return any(owner() is not None for owner in getattr(t, "_viewed", ()))
+    i = _position_of_the_owner(t._data, t._operands, t._values)
+    if i is None:
         return False
-    if t._primitive is None:  # What it was computed from is not remembered, but owns the memory.
-        return getrefcount(data.base) > _ONE_HOLDER
     operands: tuple[Any, ...] = t._operands
-    for i, value in enumerate(t._values):
-        if operands[i] is None or not isinstance(value, ndarray):
-            continue
-        if data.base is (value if value.base is None else value.base):
-            return getrefcount(operands[i]) > _ONE_HOLDER or is_seen_elsewhere(operands[i])
-    return False
+    return getrefcount(operands[i]) > _ONE_HOLDER or is_seen_elsewhere(operands[i])
 
 
 _held = (object(),)
 _ONE_HOLDER = getrefcount(_held[0])
 """How many references are counted to what one other object holds."""
+
+
+def viewed(data: Any, operands: Any, values: Any) -> tuple[weakref.ref[Tensor], ...]:
+    """Return all that the result of an operation is a view of, for a tensor without operands."""
+    i = _position_of_the_owner(data, operands, values)
+    if i is None:
+        return ()
+    owner = operands[i]
+    more = getattr(owner, "_viewed", None) or viewed(owner._data, owner._operands, owner._values)
+    return (weakref.ref(owner), *more)
+
+
+def _position_of_the_owner(data: Any, operands: Any, values: Any) -> int | None:
+    """Return which operand's memory an array lies in."""
+    if data.base is not None:
+        for i, value in enumerate(values):
+            if operands[i] is not None and (value is data.base or value.base is data.base):
+                return i
+    return None
 
 
 def is_put_back(frame: FrameType) -> bool:

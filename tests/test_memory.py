@@ -49,6 +49,22 @@ def test_graph_is_freed_at_once(backward):
         assert inner.all_gone()
 
 
+def test_what_was_changed_in_place_is_freed_at_once():
+    """``t[1] = 2 * t[0]`` would be a cycle, if the product held `t` and not what it was."""
+    x = leaf([1.0, 2.0, 4.0])
+    with Inner() as inner:
+        t = x * 2.0
+        t[1:] += t[:-1]
+        t *= np.sum(t * x)
+        for i in range(3):
+            t[i] = t[i - 1] * t[i - 2]
+            inner.references.append(weakref.ref(t))
+        loss = inner.build(t)
+        loss.backward()
+        del t, loss
+        assert inner.all_gone()
+
+
 def test_recorded_sweep_is_freed_at_once():
     x = leaf([1.0, 2.0])
     with Inner() as inner:

@@ -348,6 +348,32 @@ def test_what_numpy_would_change_along_is_not_left_behind(view, write, owner):
     np.testing.assert_array_equal(part, copied)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        np.zeros_like,
+        lambda x: np.einsum("ij,jk->ki", x.data, Tensor(START)),
+        np.copy,
+        Tensor.detach,
+    ],
+)
+def test_constants_that_parts_were_taken_of_may_be_written_to(make):
+    x = Tensor(START, requires_grad=True)
+    t = make(x * 2.0)
+    first = np.sum(t[1:] * x)
+    t[1:] += x[:1]
+    t[0] = x[1] + t[1]
+    (first + np.sum(t)).backward()
+    assert x.grad is not None
+    with al.no_grad():
+        part = (x * 2.0)[0]
+        part += 1.0
+        kept = x * 2.0
+        part = kept.T[0]
+        with pytest.raises(GradientError, match=r"view.*copy"):
+            part += 1.0
+
+
 @pytest.mark.parametrize("owner", [owner for owner in OWNERS if owner != "parameter"])
 def test_a_part_that_is_put_back_is_no_view(owner):
     """``t[i] += u`` is written into `t`: Python takes the part out, and puts it back."""
