@@ -14,6 +14,8 @@ from sys import getrefcount
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
+from autograd_lite import ops
+
 if TYPE_CHECKING:
     from autograd_lite.tensor import Tensor
 
@@ -29,8 +31,13 @@ def is_seen_elsewhere(t: Tensor) -> bool:
     if i is None:
         return False
     operands: tuple[Any, ...] = t._operands
+    if operands[i]._primitive in _PACKED:
+        return False
     return getrefcount(operands[i]) > _ONE_HOLDER or is_seen_elsewhere(operands[i])
 
+
+_PACKED = frozenset({ops.eig, ops.eigh, ops.qr, ops.svd})
+"""Operations whose results nobody sees: what NumPy returns apart lies in one array."""
 
 _held = (object(),)
 _ONE_HOLDER = getrefcount(_held[0])

@@ -56,6 +56,33 @@ def test_value_type_and_structure_are_those_of_numpy(call):
     assert any(isinstance(part, Tensor) and part.requires_grad for part in parts(result))
 
 
+@pytest.mark.parametrize("call", CALLS)
+def test_what_numpy_makes_anew_may_be_written_to(call):
+    """And only that: a view that NumPy makes is none here."""
+    arrays = {name: INPUTS[name].copy() for name in used(call)}
+    made = parts(evaluate(call, arrays))
+    result = parts(
+        evaluate(call, {name: Tensor(x, requires_grad=True) for name, x in arrays.items()})
+    )
+    for i, (got, want) in enumerate(zip(result, made, strict=True)):
+        others = [*arrays.values(), *(x for j, x in enumerate(made) if j != i)]
+        if isinstance(got, Tensor) and not any(np.may_share_memory(want, x) for x in others):
+            got[...] = 0.0
+
+
+@pytest.mark.parametrize(
+    "decompose",
+    [np.linalg.eigh, np.linalg.eig, np.linalg.qr, lambda a: np.linalg.svd(a, full_matrices=False)],
+)
+@pytest.mark.parametrize("requires_grad", [True, False])
+def test_parts_of_a_decomposition_may_be_written_to(decompose, requires_grad):
+    """As in ``w, v = np.linalg.eigh(a); w[w < 0] = 0``."""
+    a = Tensor([[2.0, 1.0], [1.0, -3.0]], requires_grad=requires_grad)
+    for part, before in zip(decompose(a), decompose(a.numpy()), strict=True):
+        part[part < 0] = 0.0
+        np.testing.assert_allclose(part, np.maximum(before, 0.0))
+
+
 def contraction(result):
     """A number that all parts of a result go into, those that can have a derivative."""
     total = 0.0
