@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autograd_lite.tensor import ModuleCall, Tensor
+from autograd_lite.module_call import ModuleCall
+from autograd_lite.tensor import Tensor
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import bisect
-import functools
 import itertools
 import operator
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -19,66 +18,13 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from autograd_lite import bare, numpy_api, ops, views
 from autograd_lite.array_methods import ArrayMethods
 from autograd_lite.engine import GradientError, Watched, enable_grad, state, sweep
+from autograd_lite.operands import NUMBERS, check_numbers, constant, explained, frozen_index
 from autograd_lite.primitive import BY_NUMPY_FUNCTION, Primitive
 
+if TYPE_CHECKING:
+    from autograd_lite.module_call import ModuleCall
+
 next_birth = itertools.count().__next__
-_NUMBERS = frozenset((float, int, bool))
-
-
-class Card:
-    """What a module is called, kept by its calls: the tensors that it returned outlive it.
-
-    Attributes
-    ----------
-    module : weakref
-        The module, as long as it is there: a tensor that held it could be held by it in turn.
-    path : str
-        Where it stands in the outermost module that was built with it; empty for that itself.
-    kind : str
-        The name of its class.
-    """
-
-    __slots__ = ("kind", "module", "path")
-
-    def __init__(self, module: Any, path: str) -> None:
-        self.module, self.path, self.kind = weakref.ref(module), path, type(module).__name__
-
-
-class ModuleCall(NamedTuple):
-    """One call of a module, kept by the tensors that it returned.
-
-    Attributes
-    ----------
-    card : Card
-        Of the module.
-    since : int
-        The birth from which on tensors were made in the call.
-    inner : ModuleCall or None
-        The call, inside this one, that returned the same tensor.
-    """
-
-    card: Card
-    since: int
-    inner: ModuleCall | None
-
-    @property
-    def module(self) -> weakref.ref[Any]:
-        """The module, as `Card` has it."""
-        return self.card.module
-
-    @property
-    def path(self) -> str:
-        """Where the module stands, as `Card` has it."""
-        return self.card.path
-
-    @property
-    def kind(self) -> str:
-        """The name of the module's class, as `Card` has it."""
-        return self.card.kind
-
-
-call_of = functools.partial(tuple.__new__, ModuleCall)
-"""``call_of((card, since, inner))`` is that `ModuleCall`, in a third of the time."""
 
 
 def _not_in_place(sign: str) -> Callable[[Tensor, Any], Tensor]:
@@ -181,7 +127,7 @@ class Tensor(ArrayMethods):
                 )
             data = data._data
         array = np.array(data, dtype)
-        _check_numbers(array, "Tensor", data)
+        check_numbers(array, "Tensor", data)
         if not array.dtype.isnative:
             array = array.astype(array.dtype.newbyteorder("="))
         _fill(self, array[()])
@@ -501,7 +447,7 @@ class Tensor(ArrayMethods):
         return past[i - 1] if i else None
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self._become(ops.assign, value, "t[i] = v", index=_frozen_index(index))
+        self._become(ops.assign, value, "t[i] = v", index=frozen_index(index))
 
     def __iadd__(self, other: Any) -> Self:
         return self._become(ops.add, other, "t += u")
@@ -596,7 +542,7 @@ class Tensor(ArrayMethods):
         return record(ops.absolute, (self,))
 
     def __getitem__(self, index: Any) -> Tensor:
-        return record(ops.getitem, (self,), {"index": _frozen_index(index)})
+        return record(ops.getitem, (self,), {"index": frozen_index(index)})
 
     def __eq__(self, other: object) -> Any:
         return self._data == numpy_api.values_of(other)
@@ -834,13 +780,13 @@ def record(
             needs = needs or x._requires_grad
         else:
             tensors.append(None)
-            values.append(_constant(x, primitive))
+            values.append(constant(x, primitive))
     try:
         data = (
             primitive.forward(*values, **parameters) if parameters else primitive.forward(*values)
         )
     except (ValueError, TypeError, IndexError) as error:
-        raise _explained(error, primitive, values, parameters) from None
+        raise explained(error, primitive, values, parameters) from None
     return result_of(primitive, data, needs, tuple(tensors), tuple(values), parameters)
 
 
@@ -853,7 +799,7 @@ def _record_unary(primitive: Primitive, x: Tensor) -> Tensor:
     try:
         data = primitive.forward(value)
     except (ValueError, TypeError, IndexError) as error:
-        raise _explained(error, primitive, (value,), None) from None
+        raise explained(error, primitive, (value,), None) from None
     if x._requires_grad and state.recording is True:
         result = _new(Tensor)
         result._data, result._birth, result._requires_grad = data, next_birth(), True
@@ -869,17 +815,17 @@ def _record_binary(primitive: Primitive, a: Any, b: Any) -> Tensor:
     if isinstance(a, Tensor):
         x, needs = a._data, a._requires_grad
     else:
-        x, needs, a = _constant(a, primitive), False, None
-    if type(b) in _NUMBERS:  # First, since to find out that a number is no Tensor takes long.
+        x, needs, a = constant(a, primitive), False, None
+    if type(b) in NUMBERS:  # First, since to find out that a number is no Tensor takes long.
         z, b = b, None
     elif isinstance(b, Tensor):
         z, needs = b._data, needs or b._requires_grad
     else:
-        z, b = _constant(b, primitive), None
+        z, b = constant(b, primitive), None
     try:
         data = primitive.forward(x, z)
     except (ValueError, TypeError, IndexError) as error:
-        raise _explained(error, primitive, (x, z), None) from None
+        raise explained(error, primitive, (x, z), None) from None
     if needs and state.recording is True:  # As in `result_of`, whose call would take a tenth more.
         result = _new(Tensor)
         result._data, result._birth, result._requires_grad = data, next_birth(), True
@@ -970,70 +916,3 @@ def _rebuild(
     tensor = Tensor(data, requires_grad, name=name)
     tensor._grad = None if grad is None else Tensor(grad)
     return tensor
-
-
-def _constant(x: Any, primitive: Primitive) -> Any:
-    """Return a bare operand in a form that nobody can change afterwards.
-
-    Python numbers stay what they are: they take on the other operand's dtype.
-    """
-    if type(x) in _NUMBERS:
-        return x
-    numpy_api.refuse_nested(x)
-    array = np.asarray(x)
-    _check_numbers(array, primitive.name, x)
-    if array.ndim == 0:
-        return array[()]
-    # Only an array that owns its data and is locked is safe from its owner.
-    return array.copy() if array.flags.writeable or array.base is not None else array
-
-
-def _check_numbers(array: NDArray[Any], where: str, given: Any) -> None:
-    if array.dtype.kind not in "biufc":
-        raise TypeError(
-            f"{where} needs numbers, got {type(given).__name__} of dtype {array.dtype}. "
-            f"Convert it first, e.g. np.asarray(x, dtype=float)."
-        )
-
-
-def _frozen_index(index: Any) -> Any:
-    """Return an index that nobody can change afterwards, with Tensors replaced by their values."""
-    if isinstance(index, tuple):
-        return tuple(_frozen_index(part) for part in index)
-    if isinstance(index, list):
-        numpy_api.refuse_nested(index)
-    if isinstance(index, list | np.ndarray | Tensor):
-        frozen = np.array(index)
-        return frozen.astype(int) if frozen.size == 0 and isinstance(index, list) else frozen
-    return index
-
-
-def _explained(
-    error: Exception,
-    primitive: Primitive,
-    values: Sequence[Any],
-    parameters: dict[str, Any] | None,
-) -> Exception:
-    """Name the operation and its operands in an error that NumPy raised inside a forward pass."""
-    message = str(error)
-    if message.startswith(primitive.name):
-        return error  # The operation's own message says it already.
-    names = (
-        [f"{primitive.operands[0]}[{i}]" for i in range(len(values))]
-        if primitive.variadic
-        else primitive.operands
-    )
-    got = [f"{name}: {np.shape(value)}" for name, value in zip(names, values, strict=False)]
-    got += [f"{name}={value!r}" for name, value in (parameters or {}).items()]
-    reason = message
-    if "broadcast" in message:
-        reason = (
-            "the shapes do not broadcast. Counted from the right, the lengths of the axes must be "
-            "equal or 1; reshape one operand, or insert an axis with t[:, None]."
-        )
-    message = f"{primitive.name} got {', '.join(got)}: {reason}"
-    try:
-        return type(error)(message)
-    except TypeError:  # It is made from something else than a message.
-        kinds = (kind for kind in (IndexError, ValueError) if isinstance(error, kind))
-        return next(kinds, TypeError)(message)
