@@ -399,7 +399,8 @@ class Tensor(ArrayMethods):
                 f"would leave a gradient that belongs to another value. Use t.detach() first."
             )
         if views.is_seen_elsewhere(self) and not (
-            primitive is not ops.assign and views.is_put_back(sys._getframe(2))
+            primitive is not ops.assign
+            and views.is_put_back(sys._getframe(2), sys.getrefcount(self))
         ):
             raise GradientError(
                 f"{what} on {self._label()}: in NumPy it would be a view, and what it was taken "

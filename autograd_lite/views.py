@@ -63,12 +63,33 @@ def _position_of_the_owner(data: Any, operands: Any, values: Any) -> int | None:
     return None
 
 
-def is_put_back(frame: FrameType) -> bool:
+class _Part:
+    """Counts the references to itself as `Tensor` does while ``t[i] += u`` is run."""
+
+    def __getitem__(self, index: Any) -> _Part:
+        return _Part()
+
+    def __setitem__(self, index: Any, references: int) -> None:
+        self.references = references
+
+    def __iadd__(self, other: Any) -> int:
+        return self._become(other)
+
+    def _become(self, _: Any) -> int:
+        return getrefcount(self)
+
+
+_whole: Any = _Part()
+_whole[0] += 1
+
+
+def is_put_back(frame: FrameType, references: int) -> bool:
     """Say whether an operator that is being run is that of ``t[i] += u``.
 
-    Python makes of it ``part = t[i]; part += u; t[i] = part``.
+    Python makes of it ``part = t[i]; part += u; t[i] = part``, and nobody else holds the part, as
+    a dict of views does in ``views["left"] += u``.
     """
-    return _stores_an_entry(frame.f_code, frame.f_lasti)
+    return references <= _whole.references and _stores_an_entry(frame.f_code, frame.f_lasti)
 
 
 @functools.lru_cache(maxsize=1024)

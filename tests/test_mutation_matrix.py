@@ -388,6 +388,19 @@ def test_a_part_that_is_put_back_is_no_view(owner):
     np.testing.assert_array_equal(t, array)
 
 
+def test_a_view_in_a_container_is_a_view():
+    t = Tensor(START, requires_grad=True) * 2.0
+    by_name, by_number = {"top": t[0]}, [t[0]]
+    with pytest.raises(GradientError, match=r"view.*copy"):
+        by_name["top"] += 1.0
+    with pytest.raises(GradientError, match=r"view.*copy"):
+        by_number[0] *= 2.0
+    by_name["all"] = t
+    by_name["all"] += 1.0
+    by_name["all"][0] -= 1.0
+    assert t[0].tolist() == (2.0 * START[0]).tolist()
+
+
 def test_what_numpy_copies_may_be_written_to():
     x = Tensor(START, requires_grad=True)
     t = x * 2.0
