@@ -37,53 +37,55 @@ class ArrayMethods:
         **more: Any,
     ) -> Self:  # fmt: skip
         """Add up, along `axis` or all; with ``initial=`` and ``where=`` as in NumPy."""
-        if dtype is None and out is None and not more:  # The usual case, and twice as fast.
-            return self._apply(ops.sum, axis=axis, keepdims=keepdims)
-        return self._reduced(np.sum, axis, out, keepdims, dtype=dtype, **more)
+        return self._reduced(ops.sum, np.sum, axis, keepdims, dtype=dtype, out=out, **more)
 
     def mean(
         self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False,
         **more: Any,
     ) -> Self:  # fmt: skip
         """Arithmetic mean, along `axis` or of all; with ``where=`` as in NumPy."""
-        if dtype is None and out is None and not more:
-            return self._apply(ops.mean, axis=axis, keepdims=keepdims)
-        return self._reduced(np.mean, axis, out, keepdims, dtype=dtype, **more)
+        return self._reduced(ops.mean, np.mean, axis, keepdims, dtype=dtype, out=out, **more)
 
     def prod(
         self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False,
         **more: Any,
     ) -> Self:  # fmt: skip
         """Product, along `axis` or of all; with ``initial=`` and ``where=`` as in NumPy."""
-        return self._reduced(np.prod, axis, out, keepdims, dtype=dtype, **more)
+        return self._reduced(ops.prod, np.prod, axis, keepdims, dtype=dtype, out=out, **more)
+
+    def max(self, axis: Any = None, out: None = None, keepdims: bool = False, **more: Any) -> Self:
+        """Largest entry, along `axis` or of all; with ``initial=`` and ``where=`` as in NumPy."""
+        return self._reduced(ops.max, np.max, axis, keepdims, out=out, **more)
+
+    def min(self, axis: Any = None, out: None = None, keepdims: bool = False, **more: Any) -> Self:
+        """Smallest entry, along `axis` or of all; with ``initial=`` and ``where=`` as in NumPy."""
+        return self._reduced(ops.min, np.min, axis, keepdims, out=out, **more)
 
     def var(
         self, axis: Any = None, dtype: Any = None, out: None = None, ddof: Any = 0,
         keepdims: bool = False, **more: Any,
     ) -> Self:  # fmt: skip
         """Variance, along `axis` or of all, over ``n - ddof``; the rest as in NumPy."""
-        return self._reduced(np.var, axis, out, keepdims, dtype=dtype, ddof=ddof, **more)
+        if ddof:
+            more["ddof"] = ddof
+        return self._reduced(ops.var, np.var, axis, keepdims, dtype=dtype, out=out, **more)
 
     def std(
         self, axis: Any = None, dtype: Any = None, out: None = None, ddof: Any = 0,
         keepdims: bool = False, **more: Any,
     ) -> Self:  # fmt: skip
         """Take the root of `var`: the standard deviation."""
-        return self._reduced(np.std, axis, out, keepdims, dtype=dtype, ddof=ddof, **more)
-
-    def max(self, axis: Any = None, out: None = None, keepdims: bool = False, **more: Any) -> Self:
-        """Largest entry, along `axis` or of all; with ``initial=`` and ``where=`` as in NumPy."""
-        return self._reduced(np.max, axis, out, keepdims, **more)
-
-    def min(self, axis: Any = None, out: None = None, keepdims: bool = False, **more: Any) -> Self:
-        """Smallest entry, along `axis` or of all; with ``initial=`` and ``where=`` as in NumPy."""
-        return self._reduced(np.min, axis, out, keepdims, **more)
+        return self.var(axis, dtype, out, ddof, keepdims, **more)._apply(ops.sqrt)
 
     def _reduced(
-        self, function: Callable[..., Any], axis: Any, out: None, keepdims: bool, **more: Any
-    ) -> Self:
+        self, primitive: Primitive, function: Callable[..., Any], axis: Any, keepdims: bool,
+        **more: Any,
+    ) -> Self:  # fmt: skip
+        """Record an operation; what it does not take is left to NumPy's function."""
         given = {key: value for key, value in more.items() if value is not None}
-        reduced: Self = self._numpy(function, axis=axis, out=out, keepdims=keepdims, **given)
+        if not given:
+            return self._apply(primitive, axis=axis, keepdims=keepdims)
+        reduced: Self = self._numpy(function, axis=axis, keepdims=keepdims, **given)
         return reduced
 
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:

@@ -125,7 +125,10 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
     if np.ndim(bins):
         return bins if is_recorder(bins) else edges
     a = as_array(a)
-    low, high = range or ((np.min(a), np.max(a)) if a.size else (0.0, 1.0))
+    if range is not None:
+        low, high = range
+    else:
+        low, high = (np.min(a), np.max(a)) if a.size else (0.0, 1.0)
     if low == high:
         low, high = low - 0.5, high + 0.5
     return np.linspace(low, high, len(edges), dtype=edges.dtype)
