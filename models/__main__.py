@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    from models import page, report
+    from models import files, index, report
 
     console = Console(highlight=False)
     if options.mistake is not None:
@@ -98,11 +98,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     runs = []
     for name in options.networks or NETWORKS:
         run = train(NETWORKS[name](), options.seed, console)
-        report.show(run, report.write_files(run, options.out), console)
+        report.show(run, files.write_files(run, options.out), console)
         runs.append(run)
     console.print(report.summary(runs))
-    index = page.write_index(runs, options.out)
-    console.print(f"All of it on one page: {index}", soft_wrap=True)
+    page = index.write_index(runs, options.out)
+    console.print(f"All of it on one page: {page}", soft_wrap=True)
     failed = [run for run in runs if run.problems]
     for run in failed:
         for problem in run.problems:

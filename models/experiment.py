@@ -96,6 +96,16 @@ class Finding:
     proofs: Sequence[Proof] = ()
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """What a network says to one input, before the training and after."""
+
+    input: list[float]
+    goal: float
+    before: float
+    after: float
+
+
 @dataclass
 class Run:
     """What came of training one network.
@@ -139,6 +149,21 @@ class Run:
     seconds: float = 0.0
 
     @property
+    def predictions(self) -> list[Prediction]:
+        """What the network says to every sample, before the training and after."""
+        before = self.experiment.build(self.experiment.seed)
+        for p in before.parameters():
+            p.data = self.start[p.name or ""]
+        found: list[Prediction] = []
+        with no_grad():
+            for x, y in self.experiment.samples():
+                answers = (y, before(x), self.net(x))
+                goals, *said = (np.atleast_1d(t.data[..., 0]).tolist() for t in answers)
+                rows = np.atleast_2d(x.data).tolist()
+                found += map(Prediction, rows, goals, *said)
+        return found
+
+    @property
     def problems(self) -> list[str]:
         """What does not hold, in words."""
         found = [
@@ -174,6 +199,8 @@ class Experiment(ABC):
     ----------
     name, title, article : str
         For the command line, for people, and where it comes from.
+    about : str
+        What the article builds, in our words.
     note : str
         What else to know about the source.
     lr : float
@@ -187,6 +214,7 @@ class Experiment(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     article: ClassVar[str]
+    about: ClassVar[str]
     note: ClassVar[str] = ""
     lr: ClassVar[float]
     epochs: ClassVar[int]

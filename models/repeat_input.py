@@ -82,6 +82,10 @@ class RightAtOnce(_RepeatInput):
 
     name = "repeat-once"
     title = "Repeat the input: right at once"
+    about = (
+        "One weight that starts at 0 and is to repeat its input. Trained on the input 1, a single "
+        "step by the plain error makes it exactly 1, and it repeats 4, 5 and 6 unseen."
+    )
     lr, epochs, inputs = 1.0, 1, SMALL
 
     def facts(self, run: Run) -> Sequence[Fact]:
@@ -98,6 +102,10 @@ class Diverges(_RepeatInput):
 
     name = "repeat-diverges"
     title = "Repeat the input: divergence"
+    about = (
+        "The same weight, trained on 4, 5 and 6. The plain error is now too long a step: every "
+        "update overshoots the goal by more than the one before, and the weight runs away."
+    )
     lr, epochs, inputs = 1.0, 5, LARGE
 
     def facts(self, run: Run) -> Sequence[Fact]:
@@ -135,6 +143,10 @@ class Converges(_RepeatInput):
 
     name = "repeat-alpha"
     title = "Repeat the input: 18 passes with alpha"
+    about = (
+        "The same weight and the same inputs 4, 5 and 6, with steps shortened by alpha = 0.1. "
+        "After 18 passes it is 1."
+    )
     lr, epochs, inputs = 0.1, 18, LARGE
 
     def facts(self, run: Run) -> Sequence[Fact]:

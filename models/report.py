@@ -1,4 +1,4 @@
-"""What the command shows of a run, and the files it leaves."""
+"""What the command shows of a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from autograd_lite import Comparison, draw
+from autograd_lite import Comparison
 from models.experiment import Experiment, Fact, Finding, Run
 from models.mistakes import Mistake
 
@@ -68,38 +68,6 @@ def summary(runs: Sequence[Run]) -> Table:
             BAD if run.problems else GOOD,
         )
     return table
-
-
-def write_files(run: Run, folder: Path) -> list[Path]:
-    """Draw the graph of the first step, and the training; return the files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    picture = draw(run.graph, title=f"{run.experiment.title}, first step")
-    stem = folder / run.experiment.name
-    files = [picture.save(stem.with_suffix(suffix)) for suffix in (".svg", ".png", ".html")]
-    if len(run.losses) > 1:
-        played = stem.with_name(f"{stem.name}-training.html")
-        files.append(run.recorder.save(played, title=f"{run.experiment.title}, training"))
-        files.append(_plot(run, stem.with_name(f"{stem.name}-loss.png")))
-    return files
-
-
-def _plot(run: Run, path: Path) -> Path:
-    """Plot the loss against the steps, on logarithmic axes where it covers decades."""
-    from matplotlib.figure import Figure
-
-    steps, losses = np.array(run.losses).T
-    figure = Figure(figsize=(6, 3.5), layout="constrained")
-    axes = figure.add_subplot()
-    per_epoch = run.steps // run.experiment.epochs
-    axes.plot(steps / per_epoch, losses, color="#0b5fa5")
-    axes.set(xlabel="epoch", ylabel="loss", title=run.experiment.title)
-    positive = losses[losses > 0]
-    if len(positive) and positive.max() / positive.min() > 100:
-        axes.set_yscale("log")
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=150)
-    return path
 
 
 def _facts(facts: Sequence[Fact], articles_seed: bool) -> Table:

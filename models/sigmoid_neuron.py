@@ -68,6 +68,10 @@ class FourExamples(_SigmoidNeuron):
         "Machine Learning: A Simple Neural Network; "
         "How to build a simple neural network in 9 lines of Python code"
     )
+    about = (
+        "One neuron with three inputs, no bias and a sigmoid. From four examples, whose answer is "
+        "the first input, it learns what to say to [1, 0, 0], which it has never seen."
+    )
     rows: ClassVar = [[0, 0, 1], [1, 1, 1], [1, 0, 1], [0, 1, 1]]
     answers: ClassVar = [0, 1, 1, 0]
 
@@ -104,6 +108,10 @@ class LeftmostColumn(_SigmoidNeuron):
     name = "sigmoid-neuron-2"
     title = "One sigmoid neuron, second data set"
     article = "A Neural Network in 11 lines of Python (Part 1), 2 Layer Neural Network"
+    about = (
+        "The same neuron in another article, on four other rows: here, too, the answer is the "
+        "leftmost column, and 10,000 passes take all four outputs to within 0.01 of it."
+    )
     rows: ClassVar = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
     answers: ClassVar = [0, 0, 1, 1]
 

@@ -47,6 +47,11 @@ class ElevenLines(Experiment):
     name = "two-layers"
     title = "Two layers, 3-4-1"
     article = "A Neural Network in 11 lines of Python (Part 1)"
+    about = (
+        "Three inputs, four hidden neurons, one output, without biases: the answer is the "
+        "exclusive or of the first two columns, which no single neuron can learn. It is trained "
+        "for 60,000 passes over all four rows."
+    )
     note = "It sets no seed; its own arithmetic with seed 1 gives the numbers below."
     lr, epochs = 1.0, 60_000
     criterion = nn.MSE("half_sum")

@@ -72,6 +72,11 @@ class Groups(Experiment):
     name = "two-two-one"
     title = "2-2-1 with biases, one sample at a time"
     article = "A Simple Neural Net"
+    about = (
+        "Two inputs, two hidden neurons, one output, and a bias at each: nine numbers, and nine "
+        "partial derivatives by the chain rule. From the weight and the height of four people it "
+        "learns to tell two groups apart."
+    )
     note = "It sets no seed, so its two predictions are only approached."
     lr, epochs, seed = 0.1, 1000, 7
     criterion = nn.MSE("mean")
@@ -114,15 +119,22 @@ class Groups(Experiment):
         d_ypred_d_h2 = w6 * deriv(sum_o1)
         d_h1_d_w1, d_h1_d_w2, d_h1_d_b1 = x[0] * deriv(sum_h1), x[1] * deriv(sum_h1), deriv(sum_h1)
         d_h2_d_w3, d_h2_d_w4, d_h2_d_b2 = x[0] * deriv(sum_h2), x[1] * deriv(sum_h2), deriv(sum_h2)
-        to_h1, to_h2 = d_l_d_ypred * d_ypred_d_h1, d_l_d_ypred * d_ypred_d_h2
+        d_l_d_h1, d_l_d_h2 = d_l_d_ypred * d_ypred_d_h1, d_l_d_ypred * d_ypred_d_h2
+        d_l_d_w1 = d_l_d_ypred * d_ypred_d_h1 * d_h1_d_w1
+        d_l_d_w2 = d_l_d_ypred * d_ypred_d_h1 * d_h1_d_w2
+        d_l_d_b1 = d_l_d_ypred * d_ypred_d_h1 * d_h1_d_b1
+        d_l_d_w3 = d_l_d_ypred * d_ypred_d_h2 * d_h2_d_w3
+        d_l_d_w4 = d_l_d_ypred * d_ypred_d_h2 * d_h2_d_w4
+        d_l_d_b2 = d_l_d_ypred * d_ypred_d_h2 * d_h2_d_b2
+        d_l_d_w5 = d_l_d_ypred * d_ypred_d_w5
+        d_l_d_w6 = d_l_d_ypred * d_ypred_d_w6
+        d_l_d_b3 = d_l_d_ypred * d_ypred_d_b3
         return {
-            "hidden.weight": np.array(
-                [[to_h1 * d_h1_d_w1, to_h2 * d_h2_d_w3], [to_h1 * d_h1_d_w2, to_h2 * d_h2_d_w4]]
-            ),
-            "hidden.bias": np.array([to_h1 * d_h1_d_b1, to_h2 * d_h2_d_b2]),
-            "out.weight": np.array([[d_l_d_ypred * d_ypred_d_w5], [d_l_d_ypred * d_ypred_d_w6]]),
-            "out.bias": np.array([d_l_d_ypred * d_ypred_d_b3]),
-            "h": np.array([to_h1, to_h2]),
+            "hidden.weight": np.array([[d_l_d_w1, d_l_d_w3], [d_l_d_w2, d_l_d_w4]]),
+            "hidden.bias": np.array([d_l_d_b1, d_l_d_b2]),
+            "out.weight": np.array([[d_l_d_w5], [d_l_d_w6]]),
+            "out.bias": np.array([d_l_d_b3]),
+            "h": np.array([d_l_d_h1, d_l_d_h2]),
             "y_pred": np.array([d_l_d_ypred]),
         }
 

@@ -47,10 +47,11 @@ def style(picture: str) -> str:
     A picture of its own, or in an image element, asks what the reader prefers. One that is part
     of a page has the colour scheme of the page.
     """
-    present = [colour for colour in DARK if f'"{colour.lower()}"' in picture]
     uses, dark, both = [], [], []
-    for i, colour in enumerate(present):
+    for i, colour in enumerate(DARK):  # The number is the colour's own: pages have many pictures.
         light = colour.lower()
+        if f'"{light}"' not in picture:
+            continue
         uses += [
             f'.computation [{part}="{light}"]{{{part}:var(--c{i},{light})}}'
             for part in ("fill", "stroke")

@@ -1,0 +1,112 @@
+"""The files that a run leaves: pictures of its first step, pages that play it, its loss."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from autograd_lite import Drawing, Graph, draw
+from models.experiment import Experiment, Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SWEEPS = ("forward", "backward", "both")
+WIDEST = 1300
+"""A picture that comes out wider runs from top to bottom: its text is to be read on one page."""
+
+PARTS = ("shape", "value", "grad")
+"""What the boxes show. All numbers are float64 here, and the arrays small."""
+
+LINE, INK, GRID = "#0b5fa5", "#1b1f24", "#d5dae0"
+
+
+def pictures(experiment: Experiment, graph: Graph) -> dict[str, Drawing]:
+    """Draw a first step: forward with local derivatives, backward, and both beside each other."""
+    found = {}
+    for sweep in SWEEPS:
+        shown = (*PARTS, "local") if sweep == "forward" else PARTS
+        title = f"{experiment.title}, first step" + f", {sweep}" * (sweep != "both")
+        for rankdir in ("LR", "TB"):
+            drawing = draw(
+                graph, sweep=sweep, show=shown, rankdir=rankdir, title=title, legend=False
+            )
+            if width(drawing.svg()) <= WIDEST:
+                break
+        found[sweep] = drawing
+    return found
+
+
+def width(svg: str) -> float:
+    """Return how wide a picture is."""
+    (found,) = re.findall(r'<svg [^>]*?\bwidth="([\d.]+)"', svg)
+    return float(found)
+
+
+def write_files(run: Run, folder: Path) -> list[Path]:
+    """Draw the graph of the first step, and the training; return the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = folder / run.experiment.name
+    files = []
+    for sweep, picture in pictures(run.experiment, run.graph).items():
+        named = stem if sweep == "forward" else stem.with_name(f"{stem.name}-{sweep}")
+        files += [picture.save(named.with_suffix(suffix)) for suffix in (".svg", ".png")]
+    stepped = draw(run.graph, title=f"{run.experiment.title}, first step")
+    files.append(stepped.save(stem.with_suffix(".html")))
+    if len(run.losses) > 1:
+        played = stem.with_name(f"{stem.name}-training.html")
+        files.append(run.recorder.save(played, title=f"{run.experiment.title}, training"))
+        files.append(stem.with_name(f"{stem.name}-loss.png"))
+        plot(run, title=run.experiment.title).savefig(files[-1], dpi=150)
+    return files
+
+
+def plot(run: Run, title: str = "") -> Figure:
+    """Plot the loss against the epochs, on a logarithmic axis where it covers decades."""
+    from matplotlib.figure import Figure
+
+    steps, losses = np.array(run.losses).T
+    figure = Figure(figsize=(6, 3.2), layout="constrained")
+    axes = figure.add_subplot()
+    per_epoch = run.steps // run.experiment.epochs
+    axes.plot(steps / per_epoch, losses, color=LINE, linewidth=1.8)
+    axes.set_xlabel("epoch", color=INK)
+    axes.set_ylabel("loss", color=INK)
+    axes.set_title(title, color=INK)
+    positive = losses[losses > 0]
+    if len(positive) and positive.max() / positive.min() > 100:
+        axes.set_yscale("log")
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.tick_params(which="both", color=GRID, labelcolor=INK)
+    axes.spines[:].set_color(GRID)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def curve(run: Run) -> str:
+    """Return the plot of the loss as an SVG element that has the colours of its page."""
+    import matplotlib as mpl
+
+    buffer, name = io.StringIO(), run.experiment.name
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        plot(run).savefig(buffer, format="svg", transparent=True, metadata=nothing)
+    svg = buffer.getvalue()
+    svg = re.sub(r'\bid="', f'id="{name}-', svg[svg.index("<svg") :])
+    svg = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", svg)  # Ids are those of the whole page.
+    svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"font-family: [^;\"]*;?|font: ([\d.]+px)[^;\"]*", _size, svg)
+    for colour, role in ((LINE, "rules"), (INK, "ink"), (GRID, "line")):
+        svg = svg.replace(colour, f"var(--{role})")
+    first, last = run.losses[0][1], run.losses[-1][1]
+    said = f"Loss over the epochs, from {first:.3g} at the start to {last:.3g} in the end"
+    return svg.replace("<svg ", f'<svg class="curve" role="img" aria-label="{said}" ', 1)
+
+
+def _size(font: re.Match[str]) -> str:
+    """Keep the size of a font: the page has its own."""
+    return f"font-size: {font[1]}" if font[1] else ""

@@ -1,0 +1,165 @@
+"""One page with all networks: picture, formulas by hand beside those derived, numbers, loss."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from autograd_lite.derive.markup import mathml
+from models.experiment import Run
+from models.files import SWEEPS, curve, width
+from models.hand import lines_by_hand
+from models.tables import facts, finding, gradients, mark, overview, predictions
+
+PAGE = Path(__file__).with_name("page")
+
+CAPTIONS = {
+    "forward": "Values go along the arrows, each with its gradient below it. On the arrows stand "
+    "the local derivatives: multiplied along a path to the loss, they are the gradient at its "
+    "start.",
+    "backward": "The backward pass as a computation of its own: every gradient with its rule and "
+    "its numbers, from the loss to the weights.",
+    "both": "Every gradient beside the value that it belongs to. Grey arrows lead from values "
+    "that a rule needs.",
+}
+LABELS = {"forward": "Forward", "backward": "Backward", "both": "Both"}
+
+
+def write_index(runs: Sequence[Run], folder: Path) -> Path:
+    """Write the page beside the files of `files.write_files`, and return its path."""
+    path = folder / "index.html"
+    parts = {
+        "style": (PAGE / "page.css").read_text("utf-8"),
+        "first": runs[0].experiment.name,
+        "verdict": _verdict(runs),
+        "contents": "".join(
+            f'<li><a href="#{run.experiment.name}">{mark(not run.problems)} '
+            f"{escape(run.experiment.title)}</a></li>"
+            for run in runs
+        ),
+        "overview": overview(runs),
+        "sections": "".join(_section(run, folder) for run in runs),
+    }
+    path.write_text(_filled("page.html", parts), encoding="utf-8")
+    return path
+
+
+def _filled(template: str, parts: dict[str, str]) -> str:
+    """Fill in a template."""
+    text = (PAGE / template).read_text("utf-8")
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], text)
+
+
+def _verdict(runs: Sequence[Run]) -> str:
+    """Say in one line what came of it all."""
+    rows = [row for run in runs for compared in run.comparisons.values() for row in compared]
+    judged = [fact for run in runs for fact in run.judged]
+    proofs = [proof for run in runs for proof in run.proofs]
+    counts = [
+        f"{sum(ok)} of {len(ok)} {what}"
+        for what, ok in (
+            ("gradients agree", [row.ok for row in rows]),
+            ("formulas are proved", [bool(proof) for proof in proofs]),
+            ("printed numbers are reproduced", [fact.ok for fact in judged]),
+        )
+        if ok
+    ]
+    return f"{mark(not any(run.problems for run in runs))} {', '.join(counts)}."
+
+
+def _section(run: Run, folder: Path) -> str:
+    """Present one network."""
+    experiment = run.experiment
+    note = f'<p class="quiet">{escape(experiment.note)}</p>' if experiment.note else ""
+    agreement = (
+        f"{mark(run.in_step)} After each of {run.steps:,} step{'s' * (run.steps != 1)} the weights "
+        f"by autodiff and by hand were at most {run.ulps:.0f} units in the last place apart."
+        if run.steps > 1
+        else f"{mark(run.in_step)} After its one step the weights by autodiff and by hand are "
+        f"{run.ulps:.0f} units in the last place apart."
+    )
+    switches, figures = _pictures(experiment.name, experiment.title, folder)
+    return _filled(
+        "section.html",
+        {
+            "name": experiment.name,
+            "title": escape(experiment.title),
+            "article": escape(experiment.article),
+            "about": escape(experiment.about),
+            "note": note,
+            "problems": "".join(
+                f'<p class="problem">{mark(False)} {escape(problem)}</p>'
+                for problem in run.problems
+            ),
+            "switches": switches,
+            "pictures": figures,
+            "links": _links(run),
+            "hand": mathml(lines_by_hand(experiment)),
+            "derived": run.formulas.mathml,
+            "proofs": _proofs(run),
+            "hand_code": escape(experiment.source_by_hand()),
+            "derived_code": escape(run.derivation.code),
+            "rounding": escape(run.derivation.rounding.summary),
+            "agreement": agreement,
+            "gradients": gradients(run),
+            "predictions": predictions(run),
+            "loss": _loss(run),
+            "facts": facts(run),
+            "findings": "".join(map(finding, run.findings)),
+            "network": escape(repr(run.net)),
+        },
+    )
+
+
+def _pictures(name: str, title: str, folder: Path) -> tuple[str, str]:
+    """Return the switches between the pictures, and the pictures."""
+    switches, figures = "", ""
+    for sweep in SWEEPS:
+        switch = f"{name}-{sweep}-pass"
+        checked = " checked" if sweep == "forward" else ""
+        switches += (
+            f'<input type="radio" name="{name}-pass" id="{switch}" class="{sweep}"{checked}>'
+            f'<label for="{switch}">{LABELS[sweep]}</label>\n'
+        )
+        file = f"{name}.svg" if sweep == "forward" else f"{name}-{sweep}.svg"
+        svg = (folder / file).read_text("utf-8")
+        figures += (
+            f'<figure class="{sweep}"><div class="frame" tabindex="0" role="group" '
+            f'aria-label="{escape(title)}, {sweep}" style="--width: {width(svg):.0f}px">{svg}</div>'
+            f'<figcaption>{CAPTIONS[sweep]} <a href="{file}">The picture alone</a></figcaption>'
+            f"</figure>\n"
+        )
+    return switches, figures
+
+
+def _links(run: Run) -> str:
+    """Return the links to the pages beside this one."""
+    name = run.experiment.name
+    links = [(f"{name}.html", "Step through it, forward and backward")]
+    if len(run.losses) > 1:
+        links.append((f"{name}-training.html", "Watch it being trained"))
+    return " ".join(f'<a class="button" href="{file}">{said}</a>' for file, said in links)
+
+
+def _proofs(run: Run) -> str:
+    """Return what algebra says of the article's formulas, one badge each."""
+    if not run.proofs:
+        return '<p class="quiet">Compared in numbers only: for proofs, install SymPy.</p>'
+    badges = "".join(
+        f"<li>{mark(bool(proof))} <b>{escape(proof.name)}</b> "
+        f"{'proved' if proof else escape(str(proof).partition(': ')[2])}</li>"
+        for proof in run.proofs
+    )
+    return (
+        '<p class="proofs">Is the gradient by hand the gradient by the rules, for any numbers at '
+        f'all? As algebra:</p>\n<ul class="badges">{badges}</ul>'
+    )
+
+
+def _loss(run: Run) -> str:
+    """Return the curve of the loss, if there is one."""
+    if len(run.losses) < 2:
+        return ""
+    return f"<div><h3>The loss on the way</h3>\n{curve(run)}</div>"
