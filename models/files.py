@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autograd_lite import Drawing, Graph, draw
-from models.experiment import Experiment, Run
+from models.experiment import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,16 +25,13 @@ PARTS = ("shape", "value", "grad")
 LINE, INK, GRID = "#0b5fa5", "#1b1f24", "#d5dae0"
 
 
-def pictures(experiment: Experiment, graph: Graph) -> dict[str, Drawing]:
+def pictures(graph: Graph) -> dict[str, Drawing]:
     """Draw a first step: forward with local derivatives, backward, and both beside each other."""
     found = {}
     for sweep in SWEEPS:
         shown = (*PARTS, "local") if sweep == "forward" else PARTS
-        title = f"{experiment.title}, first step" + f", {sweep}" * (sweep != "both")
         for rankdir in ("LR", "TB"):
-            drawing = draw(
-                graph, sweep=sweep, show=shown, rankdir=rankdir, title=title, legend=False
-            )
+            drawing = draw(graph, sweep=sweep, show=shown, rankdir=rankdir, legend=False)
             if width(drawing.svg()) <= WIDEST:
                 break
         found[sweep] = drawing
@@ -52,7 +49,7 @@ def write_files(run: Run, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     stem = folder / run.experiment.name
     files = []
-    for sweep, picture in pictures(run.experiment, run.graph).items():
+    for sweep, picture in pictures(run.graph).items():
         named = stem if sweep == "forward" else stem.with_name(f"{stem.name}-{sweep}")
         files += [picture.save(named.with_suffix(suffix)) for suffix in (".svg", ".png")]
     stepped = draw(run.graph, title=f"{run.experiment.title}, first step")
@@ -65,12 +62,12 @@ def write_files(run: Run, folder: Path) -> list[Path]:
     return files
 
 
-def plot(run: Run, title: str = "") -> Figure:
+def plot(run: Run, title: str = "", size: tuple[float, float] = (6, 3.5)) -> Figure:
     """Plot the loss against the epochs, on a logarithmic axis where it covers decades."""
     from matplotlib.figure import Figure
 
     steps, losses = np.array(run.losses).T
-    figure = Figure(figsize=(6, 3.2), layout="constrained")
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.add_subplot()
     per_epoch = run.steps // run.experiment.epochs
     axes.plot(steps / per_epoch, losses, color=LINE, linewidth=1.8)
@@ -94,7 +91,7 @@ def curve(run: Run) -> str:
     buffer, name = io.StringIO(), run.experiment.name
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        plot(run).savefig(buffer, format="svg", transparent=True, metadata=nothing)
+        plot(run, size=(4.8, 2.9)).savefig(buffer, format="svg", transparent=True, metadata=nothing)
     svg = buffer.getvalue()
     svg = re.sub(r'\bid="', f'id="{name}-', svg[svg.index("<svg") :])
     svg = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", svg)  # Ids are those of the whole page.

@@ -11,7 +11,7 @@ from autograd_lite.derive.markup import mathml
 from models.experiment import Run
 from models.files import SWEEPS, curve, width
 from models.hand import lines_by_hand
-from models.tables import facts, finding, gradients, mark, overview, predictions
+from models.tables import facts, findings, gradients, mark, overview, predictions
 
 PAGE = Path(__file__).with_name("page")
 
@@ -36,7 +36,7 @@ def write_index(runs: Sequence[Run], folder: Path) -> Path:
         "verdict": _verdict(runs),
         "contents": "".join(
             f'<li><a href="#{run.experiment.name}">{mark(not run.problems)} '
-            f"{escape(run.experiment.title)}</a></li>"
+            f"{run.experiment.name}</a></li>"
             for run in runs
         ),
         "overview": overview(runs),
@@ -107,7 +107,7 @@ def _section(run: Run, folder: Path) -> str:
             "predictions": predictions(run),
             "loss": _loss(run),
             "facts": facts(run),
-            "findings": "".join(map(finding, run.findings)),
+            "findings": findings(run.findings),
             "network": escape(repr(run.net)),
         },
     )

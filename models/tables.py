@@ -29,16 +29,16 @@ def overview(runs: Sequence[Run]) -> str:
         rows.append(
             [
                 run.experiment.title,
+                (not run.problems, "differs" if run.problems else "agrees"),
                 f"{run.steps:,}",
                 f"{sum(compared)} of {len(compared)}",
                 proofs,
                 f"{sum(printed)} of {len(printed)}",
                 f"{run.ulps:.0f} ulp",
-                (not run.problems, "" if run.problems else "agrees"),
             ]
         )
-    header = ["network", "steps", "gradients", "proofs", "numbers", "apart", "verdict"]
-    return table("All networks", header, rows, right=range(1, 6))
+    header = ["network", "verdict", "steps", "gradients", "proofs", "numbers", "apart"]
+    return table("All networks", header, rows, right=range(2, 7))
 
 
 def gradients(run: Run) -> str:
@@ -82,23 +82,32 @@ def facts(run: Run) -> str:
     return table("Numbers of the article", ["number", "article", "ours", "verdict"], rows)
 
 
-def finding(found: Finding) -> str:
+def findings(found: Sequence[Finding]) -> str:
+    """Return where an article errs, if it does."""
+    if not found:
+        return ""
+    shown = "".join(map(_finding, found))
+    return f'<aside class="errs">\n<h3>Where the article errs</h3>\n{shown}</aside>\n'
+
+
+def _finding(found: Finding) -> str:
     """Return what the article says, what holds, and what the tool makes of it."""
     shown = (
-        '<aside class="finding">\n<h3>Where the article errs</h3>\n<dl>'
-        f"<dt>It says</dt><dd>{escape(found.says)}</dd>"
+        f'<div class="finding">\n<dl class="claim"><dt>It says</dt><dd>{escape(found.says)}</dd>'
         f"<dt>In truth</dt><dd>{escape(found.truth)}</dd></dl>\n"
     )
     if found.evidence is not None:
         header, *rows = found.evidence.table()
-        shown += "<h4>The comparison says</h4>\n" + table("Evidence", header, rows)
+        shown += "<h4>The comparison finds it</h4>\n" + table("Evidence", header, rows)
         for heading, details in found.evidence.mistakes():
-            lines = [f"<dt>{escape(label)}</dt><dd>{escape(words)}</dd>" for label, words in details]
+            lines = [
+                f"<dt>{escape(label)}</dt><dd>{escape(words)}</dd>" for label, words in details
+            ]
             shown += f"<h4>{escape(heading)}</h4>\n<dl>{''.join(lines)}</dl>\n"
     proofs = "".join(f"<li>{escape(str(proof))}</li>" for proof in found.proofs)
     if proofs:
         shown += f'<h4>As algebra</h4>\n<ul class="badges">{proofs}</ul>\n'
-    return f"{shown}</aside>\n"
+    return f"{shown}</div>\n"
 
 
 def table(
@@ -113,9 +122,7 @@ def table(
     def kind(column: int) -> str:
         return ' class="number"' if column in numbers else ""
 
-    head = "".join(
-        f'<th scope="col"{kind(i)}>{escape(cell)}</th>' for i, cell in enumerate(header)
-    )
+    head = "".join(f'<th scope="col"{kind(i)}>{escape(cell)}</th>' for i, cell in enumerate(header))
     body = ""
     for row in rows:
         texts = [

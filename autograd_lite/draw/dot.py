@@ -72,6 +72,8 @@ def picture(scene: Scene) -> Drawing:
     below = {"peripheries": "0", "margin": "0"}
     if scene.options.legend:
         below |= _legend(set(scene.roles.values()), _remarks(scene, arrows))
+    elif scene.options.title:
+        below["label"] = ""  # Or else the frame would have the title once more.
     with dot.subgraph(name="cluster_values", graph_attr=below) as body:
         loose = [key for key in boxes if key not in framed]
         _fill(body, loose, scene.plan.clusters, boxes, arrows.beside)
