@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -15,7 +15,9 @@ from models.experiment import Run
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SWEEPS = ("forward", "backward", "both")
+Sweep = Literal["forward", "backward", "both"]
+
+SWEEPS: tuple[Sweep, ...] = ("forward", "backward", "both")
 WIDEST = 1300
 """A picture that comes out wider runs from top to bottom: its text is to be read on one page."""
 
@@ -25,15 +27,14 @@ PARTS = ("shape", "value", "grad")
 LINE, INK, GRID = "#0b5fa5", "#1b1f24", "#d5dae0"
 
 
-def pictures(graph: Graph) -> dict[str, Drawing]:
+def pictures(graph: Graph) -> dict[Sweep, Drawing]:
     """Draw a first step: forward with local derivatives, backward, and both beside each other."""
-    found = {}
+    found: dict[Sweep, Drawing] = {}
     for sweep in SWEEPS:
         shown = (*PARTS, "local") if sweep == "forward" else PARTS
-        for rankdir in ("LR", "TB"):
-            drawing = draw(graph, sweep=sweep, show=shown, rankdir=rankdir, legend=False)
-            if width(drawing.svg()) <= WIDEST:
-                break
+        drawing = draw(graph, sweep=sweep, show=shown, legend=False)
+        if width(drawing.svg()) > WIDEST:
+            drawing = draw(graph, sweep=sweep, show=shown, legend=False, rankdir="TB")
         found[sweep] = drawing
     return found
 

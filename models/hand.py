@@ -88,7 +88,9 @@ def _definition(function: Callable[..., Any]) -> list[Line]:
 def _lines(trace: Trace, results: dict[Name, Tensor]) -> list[Line]:
     """Write every variable of a call as a line, and then its results."""
     variables = {k: v for k, v in names_in(trace.variables).items() if not v.is_leaf}
-    graph = Graph([*results.values(), *variables.values()], variables)
+    if not (outputs := [*results.values(), *variables.values()]):
+        return []
+    graph = Graph(outputs, variables)
     drafts: list[Draft] = []
     known: dict[str, Expression] = {}
     for node in graph:

@@ -8,10 +8,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from autograd_lite import Graph, derive, draw, nn
+from autograd_lite import Graph, derive, nn
 from models import NETWORKS
 from models.__main__ import main
 from models.experiment import Fact, distance_in_ulps
+from models.files import pictures
 from models.mistakes import MISTAKES
 from models.two_layers import ElevenLines
 from models.two_two_one import Groups
@@ -175,15 +176,16 @@ def test_distance_is_counted_in_the_last_place_of_the_largest_entry():
     assert distance_in_ulps(a, a) == 0
 
 
-def test_the_committed_pictures_are_what_the_command_draws(tmp_path):
+def test_the_committed_pictures_are_what_the_command_draws():
     committed = sorted((Path(__file__).parent.parent / "models" / "pictures").glob("*.svg"))
-    assert committed
+    assert len(committed) == 2
     for path in committed:
-        experiment = NETWORKS[path.stem]()
+        name = path.stem.removesuffix("-both")
+        experiment = NETWORKS[name]()
         first = experiment.first_step(experiment.build(experiment.seed))
-        drawn = draw(Graph(first), title=f"{experiment.title}, first step").svg()
+        drawn = pictures(Graph(first))["both" if path.stem != name else "forward"].svg()
         assert texts(path.read_text(encoding="utf-8")) == texts(drawn), (
-            f"redraw it: python -m models {path.stem} --out DIR, and copy the SVG"
+            f"redraw it: python -m models {name} --out DIR, and copy the SVG"
         )
 
 
@@ -209,8 +211,10 @@ def test_the_command_trains_prints_and_draws(tmp_path, capsys, monkeypatch):
     assert "✓ w: proved, by hand = gradient" in out
     assert "As algebra: w: by hand = 1/2 × gradient" in out
     names = {path.name for path in tmp_path.iterdir()}
-    assert {"one-weight.svg", "one-weight.png", "one-weight-loss.png"} <= names
-    assert {"repeat-once.svg", "repeat-once.png"} <= names
+    pictures = {f"{name}{sweep}" for name in ("one-weight", "repeat-once")
+                for sweep in ("", "-backward", "-both")}  # fmt: skip
+    assert {f"{name}.{kind}" for name in pictures for kind in ("svg", "png")} <= names
+    assert {"one-weight.html", "one-weight-training.html", "one-weight-loss.png"} <= names
     assert "pred" in (tmp_path / "one-weight.svg").read_text()
 
 
