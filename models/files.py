@@ -66,6 +66,7 @@ def write_files(run: Run, folder: Path) -> list[Path]:
 def plot(run: Run, title: str = "", size: tuple[float, float] = (6, 3.5)) -> Figure:
     """Plot the loss against the epochs, on a logarithmic axis where it covers decades."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     steps, losses = np.array(run.losses).T
     figure = Figure(figsize=size, layout="constrained")
@@ -78,6 +79,7 @@ def plot(run: Run, title: str = "", size: tuple[float, float] = (6, 3.5)) -> Fig
     positive = losses[losses > 0]
     if len(positive) and positive.max() / positive.min() > 100:
         axes.set_yscale("log")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(color=GRID, linewidth=0.8)
     axes.tick_params(which="both", color=GRID, labelcolor=INK)
     axes.spines[:].set_color(GRID)

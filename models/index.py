@@ -18,7 +18,7 @@ PAGE = Path(__file__).with_name("page")
 CAPTIONS = {
     "forward": "Values go along the arrows, each with its gradient below it. On the arrows stand "
     "the local derivatives: multiplied along a path to the loss, they are the gradient at its "
-    "start.",
+    "start. The g in some is the gradient at the end of the arrow.",
     "backward": "The backward pass as a computation of its own: every gradient with its rule and "
     "its numbers, from the loss to the weights.",
     "both": "Every gradient beside the value that it belongs to. Grey arrows lead from values "
@@ -73,13 +73,6 @@ def _section(run: Run, folder: Path) -> str:
     """Present one network."""
     experiment = run.experiment
     note = f'<p class="quiet">{escape(experiment.note)}</p>' if experiment.note else ""
-    agreement = (
-        f"{mark(run.in_step)} After each of {run.steps:,} step{'s' * (run.steps != 1)} the weights "
-        f"by autodiff and by hand were at most {run.ulps:.0f} units in the last place apart."
-        if run.steps > 1
-        else f"{mark(run.in_step)} After its one step the weights by autodiff and by hand are "
-        f"{run.ulps:.0f} units in the last place apart."
-    )
     switches, figures = _pictures(experiment.name, experiment.title, folder)
     return _filled(
         "section.html",
@@ -102,7 +95,7 @@ def _section(run: Run, folder: Path) -> str:
             "hand_code": escape(experiment.source_by_hand()),
             "derived_code": escape(run.derivation.code),
             "rounding": escape(run.derivation.rounding.summary),
-            "agreement": agreement,
+            "agreement": f"{mark(run.in_step)} {_agreement(run)}",
             "gradients": gradients(run),
             "predictions": predictions(run),
             "loss": _loss(run),
@@ -111,6 +104,16 @@ def _section(run: Run, folder: Path) -> str:
             "network": escape(repr(run.net)),
         },
     )
+
+
+def _agreement(run: Run) -> str:
+    """Say how far the two trainings came apart."""
+    if run.ulps == 0:
+        apart = "equal to the last bit"
+    else:
+        apart = f"at most {run.ulps:.0f} units in the last place apart"
+    steps = f"each of {run.steps:,} steps" if run.steps > 1 else "its only step"
+    return f"After {steps} the weights by autodiff and by hand were {apart}."
 
 
 def _pictures(name: str, title: str, folder: Path) -> tuple[str, str]:

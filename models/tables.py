@@ -103,7 +103,7 @@ def _finding(found: Finding) -> str:
             lines = [
                 f"<dt>{escape(label)}</dt><dd>{escape(words)}</dd>" for label, words in details
             ]
-            shown += f"<h4>{escape(heading)}</h4>\n<dl>{''.join(lines)}</dl>\n"
+            shown += f"<h4>The mistake in {escape(heading)}</h4>\n<dl>{''.join(lines)}</dl>\n"
     proofs = "".join(f"<li>{escape(str(proof))}</li>" for proof in found.proofs)
     if proofs:
         shown += f'<h4>As algebra</h4>\n<ul class="badges">{proofs}</ul>\n'

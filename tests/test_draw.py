@@ -270,6 +270,11 @@ def test_show_picks_what_boxes_say(show):
     assert ("grad 2 2" in text) == ("grad" in show)
 
 
+def test_a_title_is_drawn_once_without_a_legend_too():
+    w = al.Tensor(1.0, name="w")
+    assert al.draw(w, title="One weight", legend=False).svg().count(">One weight<") == 1
+
+
 def test_direction_and_title_reach_the_picture():
     w = al.Tensor(1.0, requires_grad=True)
     assert "rankdir=LR" in al.draw(w).source

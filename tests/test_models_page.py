@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import pytest
 from browser import Browser
 
+from autograd_lite.draw.theme import DARK
 from models import NETWORKS, index
 from models.__main__ import main
 from models.files import SWEEPS, write_files
@@ -187,17 +188,24 @@ def test_a_browser_shows_it_without_a_complaint(browser, folder, width, dark):
     assert browser.js("document.documentElement.scrollWidth") <= width
     assert browser.complaints == []
     shown = browser.js(
-        "[...document.querySelectorAll('.computation')].map(svg => [...svg.querySelectorAll('*')]"
-        ".map(e => [e.getAttribute('fill'), getComputedStyle(e).fill]))"
+        "[...document.querySelectorAll('.computation [fill]')]"
+        ".map(e => [e.getAttribute('fill'), getComputedStyle(e).fill])"
     )
-    for picture in shown:
-        papers = {drawn for written, drawn in picture if written == "#ffffff"}
-        assert papers == {"rgb(20, 24, 29)" if dark else "rgb(255, 255, 255)"}
+    seen = {}
+    for colour, drawn in shown:
+        seen.setdefault(colour.upper(), set()).add(drawn)
+    assert len(seen.keys() & DARK.keys()) > 10
+    for light in seen.keys() & DARK.keys():  # In every picture, beside others or alone.
+        assert seen[light] == {rgb(DARK[light] if dark else light)}
     (line,) = {
         browser.js(f"getComputedStyle(document.querySelector('{path}')).stroke")
         for path in ("#one-weight .curve path[style*=rules]", "#two-layers [style*=rules]")
     }
-    assert line == ("rgb(124, 196, 242)" if dark else "rgb(0, 90, 146)")
+    assert line == rgb("#7CC4F2" if dark else "#005A92")
+
+
+def rgb(colour):
+    return f"rgb({', '.join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))})"
 
 
 def test_a_switch_shows_the_other_passes_without_a_script(browser, folder):
