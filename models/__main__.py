@@ -81,7 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{mistake.name:24} {mistake.network:18} {mistake.called}")
         return 0
     try:
-        import matplotlib  # noqa: F401  (asked for here, so that nothing is trained in vain)
+        import latex2mathml  # noqa: F401  (asked for here, so that nothing is trained in vain)
+        import matplotlib  # noqa: F401
         from rich.console import Console
     except ModuleNotFoundError as error:
         print(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,13 @@ from rich.text import Text
 
 from autograd_lite import Comparison
 from models.experiment import Experiment, Fact, Finding, Run
+from models.hand import lines_by_hand
 from models.mistakes import Mistake
 
 GOOD, BAD = "[green]✓[/]", "[red]✗[/]"
 
 
-def show(run: Run, files: Iterable[Path], console: Console) -> None:
+def show(run: Run, files: Sequence[Path], console: Console) -> None:
     """Print one network: architecture, article's numbers, gradients, findings, files."""
     experiment = run.experiment
     console.rule(f"[bold]{experiment.title}", align="left", style="dim")
@@ -35,7 +36,8 @@ def show(run: Run, files: Iterable[Path], console: Console) -> None:
         f"{GOOD if run.in_step else BAD} {_steps(run.steps)} by autodiff and by hand from the "
         f"same start: the weights are never more than {run.ulps:.0f} ulp apart"
     )
-    console.print("Files: " + ", ".join(str(path) for path in files), soft_wrap=True)
+    listed = ", ".join(path.name for path in files)
+    console.print(f"Files in {files[0].parent}: {listed}", soft_wrap=True)
     for problem in run.problems:
         console.print(f"{BAD} {problem}")
     console.print()
@@ -112,9 +114,14 @@ def _gradients(run: Run) -> Table:
 def _derivation(run: Run, console: Console) -> None:
     """Print the article's derivation, that by the rules, and whether they are one."""
     derivation = run.derivation
-    console.print("\nDerived by the rules, as formulas")
-    console.print(Padding(Text(run.formulas.text), (0, 0, 1, 2)))
-    console.print(_beside(run.experiment.source_by_hand(), derivation.code, console.width))
+    by_hand = "\n".join(line.text for line in lines_by_hand(run.experiment))
+    for pieces in (
+        {"By hand, as formulas": by_hand, "Derived by the rules": run.formulas.text},
+        {"By hand, as in the article": run.experiment.source_by_hand(),
+         "By the rules, as code": derivation.code},
+    ):  # fmt: skip
+        console.print()
+        console.print(_beside(pieces, console.width))
     for proof in run.proofs:
         console.print(Text.assemble(_verdict(bool(proof)), f" {proof}"))
     if not run.proofs:
@@ -126,12 +133,11 @@ def _verdict(ok: bool) -> tuple[str, str]:
     return ("✓", "green") if ok else ("✗", "red")
 
 
-def _beside(by_hand: str, by_rules: str, width: int) -> Table:
-    """Put two pieces of code beside each other, or below where there is no room."""
-    pieces = [("By hand, as in the article", by_hand), ("By the rules, as code", by_rules)]
-    needed = sum(max(map(len, code.splitlines())) + 3 for _, code in pieces)
+def _beside(pieces: Mapping[str, str], width: int) -> Table:
+    """Put two pieces of text beside each other, or below where there is no room."""
+    needed = sum(max(map(len, text.splitlines()), default=0) + 3 for text in pieces.values())
     table = Table.grid(padding=(0, 3, 0, 0))
-    cells = [Group(title, Padding(Text(code), (0, 0, 1, 2))) for title, code in pieces]
+    cells = [Group(title, Padding(Text(text), (0, 0, 1, 2))) for title, text in pieces.items()]
     if needed <= width:
         table.add_row(*cells)
     else:
