@@ -79,7 +79,7 @@ def plot(run: Run, title: str = "", size: tuple[float, float] = (6, 3.5)) -> Fig
     positive = losses[losses > 0]
     if len(positive) and positive.max() / positive.min() > 100:
         axes.set_yscale("log")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
     axes.grid(color=GRID, linewidth=0.8)
     axes.tick_params(which="both", color=GRID, labelcolor=INK)
     axes.spines[:].set_color(GRID)
