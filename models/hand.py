@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from autograd_lite import GradientError, Graph, Tensor, ops
@@ -20,7 +20,8 @@ from autograd_lite.derive.names import entry, gradient, partial
 from autograd_lite.graph import Node, names_in
 from models.experiment import Experiment
 
-Call = tuple[Callable[..., Any], list[Tensor]]
+Call = tuple[Callable[..., Any], list[Tensor], Tensor]
+"""A function, what it was called with, and its result, which so keeps its identity."""
 
 
 @dataclass
@@ -34,7 +35,7 @@ class Trace:
     variables : dict of str to Any
         Its local variables in the end.
     calls : dict of int to tuple
-        By the identity of a result, the function of the article's own that gave it, and of what.
+        Of functions of the article's own, by the identity of the result.
     """
 
     result: Any = None
@@ -48,7 +49,7 @@ def lines_by_hand(experiment: Experiment) -> list[Line]:
     x, y = (Tensor(t.data, True, name=t.name) for t in experiment.samples()[0])
     w = {p.name or "": Tensor(p.data, True, name=p.name) for p in net.parameters()}
     trace = _watched(experiment.by_hand, w, x, y)
-    called = dict.fromkeys(function for function, _ in trace.calls.values())
+    called = dict.fromkeys(function for function, *_ in trace.calls.values())
     definitions = [line for function in called for line in _definition(function)]
     gradients = {gradient(Name(name)): t for name, t in (trace.result or {}).items()}
     return definitions + _lines(trace, gradients)
@@ -65,8 +66,8 @@ def _watched(function: Callable[..., Any], *args: Any) -> Trace:
         if frame.f_code is code:
             trace.variables.update(frame.f_locals)
         elif isinstance(result, Tensor):
-            own = [space[frame.f_code.co_name], list(frame.f_locals.values())]
-            trace.calls[id(result)] = (own[0], own[1])
+            operands = [frame.f_locals[x] for x in _parameters(frame.f_code)]
+            trace.calls[id(result)] = (space[frame.f_code.co_name], operands, result)
 
     before = sys.getprofile()
     sys.setprofile(watch)
@@ -79,10 +80,14 @@ def _watched(function: Callable[..., Any], *args: Any) -> Trace:
 
 
 def _definition(function: Callable[..., Any]) -> list[Line]:
-    """Return the line that defines a function of one number."""
-    (x,) = function.__code__.co_varnames
-    trace = _watched(function, Tensor(0.5, True, name=x))
-    return _lines(trace, {Name(f"{function.__name__}({x})"): trace.result})
+    """Return the line that defines a function of numbers."""
+    names = _parameters(function.__code__)
+    trace = _watched(function, *(Tensor(0.5, True, name=x) for x in names))
+    return _lines(trace, {Name(f"{function.__name__}({', '.join(names)})"): trace.result})
+
+
+def _parameters(code: CodeType) -> tuple[str, ...]:
+    return code.co_varnames[: code.co_argcount]
 
 
 def _lines(trace: Trace, results: dict[Name, Tensor]) -> list[Line]:
