@@ -12,9 +12,17 @@ from typing import Any, Literal
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.derive.expression import COMPARISONS, Expression, Name, notation_of, walk
+from autograd_lite.derive.expression import (
+    COMPARISONS,
+    Expression,
+    Name,
+    notation_of,
+    uniform,
+    walk,
+)
 from autograd_lite.derive.names import latex_name, text_name
 from autograd_lite.notation import ATOM, POWER, PRODUCT, SUM, Choice, Notation, Written, infix
+from autograd_lite.primitive import Primitive
 
 Form = Literal["python", "latex", "text"]
 
@@ -85,10 +93,54 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 def write(expression: Expression, form: Form) -> str:
     """Write an expression; parts with a name are written by it."""
+    if form == "python" and _is_filled(expression):
+        return _filled(expression, form).text
     texts: dict[int, Written] = {}
     for part in walk((expression,)):
         texts[part.number] = _written(part, texts, form)
     return texts[expression.number].text
+
+
+def _is_filled(e: Expression) -> bool:
+    """Say whether this is an array of one number."""
+    return e.is_number and e.ndim > 0 and uniform(e.value)
+
+
+def _filled(e: Expression, form: Form) -> Written:
+    """Write an array of one number as such: ``np.ones((2, 3))``, or a bold 1."""
+    number = np.asarray(e.value).flat[0]
+    factor = write_number(number, form)
+    if form != "python":
+        ones = r"\mathbf{1}" if form == "latex" else "𝟏"
+        return Written(ones) if number == 1 else Written(f"{factor.text} {ones}", PRODUCT)
+    of_type = "" if e.dtype == np.float64 else f", np.{e.dtype.name}"
+    shape = e.shape if e.ndim > 1 else e.shape[0]
+    if number in (0, 1):
+        return Written(f"np.{'ones' if number else 'zeros'}({shape}{of_type})")
+    text = f"{number}" if float(number).is_integer() else factor.text
+    return Written(f"np.full({shape}, {text}{of_type})")
+
+
+def _with_filled(e: Expression, given: list[Written], form: Form) -> list[Written]:
+    """Write operands that are arrays of one number as such where the number alone would not do."""
+    forward = e.operation.forward if isinstance(e.operation, Primitive) else e.operation
+    assert forward is not None
+    values = [x.value for x in e.operands]
+    given = list(given)
+    for i, x in enumerate(e.operands):
+        if not _is_filled(x):
+            continue
+        try:
+            alone = [*values[:i], np.asarray(x.value).flat[0], *values[i + 1 :]]
+            with np.errstate(all="ignore"):
+                same = np.array_equal(forward(*alone, **e.parameters), e.value, equal_nan=True)
+        except (ValueError, IndexError, TypeError):
+            same = False
+        if same:
+            values = alone
+        else:
+            given[i] = _filled(x, form)
+    return given
 
 
 def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
@@ -97,7 +149,7 @@ def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
         return Written(NAME[form](e.name))
     if e.operation is None:
         return write_number(e.value, form)
-    given = [texts[x.number] for x in e.operands]
+    given = _with_filled(e, [texts[x.number] for x in e.operands], form)
     if e.operation is ops.negative and re.search(r" (%|//) ", given[0].text):
         given = [given[0]._replace(precedence=SUM)]  # -(a % b) is not -a % b.
     if e.operation is ops.matmul:  # (a * b) @ c, and not a * b @ c.
