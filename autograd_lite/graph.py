@@ -192,6 +192,11 @@ class Graph(Sequence[Node]):
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
 
+    @property
+    def tensors(self) -> frozenset[Tensor]:
+        """All tensors of the computation."""
+        return frozenset(node.tensor for node in self.nodes if node.tensor is not None)
+
     def operands(self, node: Node) -> tuple[Node, ...]:
         """Return what a node was computed from."""
         return tuple(self._by_id[identifier] for identifier in node.operands)

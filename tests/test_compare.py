@@ -452,3 +452,25 @@ def test_a_function_of_whole_matrices_that_is_not_defined_everywhere_is_no_obsta
     right = al.grad(lambda a: np.linalg.cholesky(a).sum())(a.numpy())
     assert al.compare(loss, {"a": right})
     assert al.compare(loss, {"a": -np.asarray(right)})["a"].diagnosis.name == "sign flipped"
+
+
+def test_a_single_number_that_is_wrong_near_a_kink_is_named():
+    scale = al.Tensor(0.5, requires_grad=True, name="scale")
+    loss = np.maximum(scale * np.array([1.0, -2.0, 3.0]), 0).sum()
+    assert al.compare(loss, {"scale": 4.0})
+    assert al.compare(loss, {"scale": -4.0})["scale"].diagnosis.name == "sign flipped"
+
+
+def test_looking_changes_no_gradient_that_is_kept_and_calls_no_hook():
+    w = al.Tensor([1.0, 2.0], requires_grad=True, name="w")
+    h = w * 2
+    h.name = "h"
+    h.retain_grad()
+    loss = (h**2).sum()
+    loss.backward()
+    seen = []
+    h.register_hook(seen.append)
+    assert al.compare(loss, {"h": [4.0, 8.0], "w": [8.0, 16.0]})
+    assert al.derive(loss).rounding.largest == 0
+    assert not seen
+    np.testing.assert_array_equal(h.grad, [4.0, 8.0])

@@ -254,7 +254,7 @@ def test_a_line_that_rounds_otherwise_is_found():
     rounding = al.derive(loss, names={}).rounding
     assert 0 < rounding.largest < 64
     assert rounding.since is not None
-    assert "rounding differs from" in str(rounding)
+    assert "first rounded otherwise: " in str(rounding)
 
 
 def test_what_is_computed_in_the_same_way_agrees_to_the_last_bit():

@@ -1,7 +1,8 @@
 """Diagnoses on architectures that the finders were not made for: each name is asked for blindly.
 
 Three layers with tanh, relu and softmax cross-entropy; a normalisation over the batch with a scale,
-a residual and a mean; a recurrent network that uses its weights three times.
+a residual and a mean; a recurrent network that uses its weights three times; attention with a
+penalty.
 """
 
 import numpy as np
@@ -103,6 +104,31 @@ d1 = (d2 @ u.T) * (1 - h1**2)
 found = {"z3": d3, "z2": d2, "z1": d1, "u": h2.T @ d3 + h1.T @ d2,
          "w": X3.T @ d3 + X2.T @ d2 + X1.T @ d1}"""
 
+
+def attention(seed, sizes=(5, 3)):
+    """Return the loss of one head of attention, with a penalty on the weights of its values."""
+    rng, (n, d) = np.random.default_rng(seed), sizes
+    t = leaves(X=rng.normal(size=(n, d)), Y=rng.normal(size=(n, d)), Wq=rng.normal(size=(d, d)),
+               Wk=rng.normal(size=(d, d)), Wv=rng.normal(size=(d, d)))  # fmt: skip
+    q, k, v = (t["X"] @ t[name] for name in ("Wq", "Wk", "Wv"))
+    s = q @ k.T / np.sqrt(d)
+    a = al.softmax(s, axis=-1)
+    o = a @ v
+    inner = {"Q": q, "K": k, "V": v, "S": s, "A": a, "O": o}
+    named(**inner)
+    return ((o - t["Y"]) ** 2).sum() / 2 + 0.1 * (t["Wv"] ** 2).sum(), t | inner
+
+
+ATTENTION = """\
+dO = O - Y
+dA = dO @ V.T
+dV = A.T @ dO
+dS = A * (dA - (dA * A).sum(axis=1, keepdims=True))
+dQ = dS @ K / np.sqrt(3)
+dK = dS.T @ Q / np.sqrt(3)
+found = {"O": dO, "A": dA, "V": dV, "S": dS, "Q": dQ, "K": dK,
+         "Wq": X.T @ dQ, "Wk": X.T @ dK, "Wv": X.T @ dV + 0.2 * Wv}"""
+
 MISTAKES = [
     (classifier, CLASSIFIER, "(p - Y) / n", "(p - Y)", "summed, not averaged"),
     (classifier, CLASSIFIER, "(p - Y) / n", "(Y - p) / n", "sign flipped"),
@@ -136,6 +162,35 @@ MISTAKES = [
     (recurrent, RECURRENT, "1 - h2**2", "1 - h3**2", "wrong tensor"),
     (recurrent, RECURRENT, "d3 @ u.T", "d3 @ u", "not transposed"),
     (recurrent, RECURRENT, "(h3 - Y) *", "2 * (h3 - Y) *", "constant factor"),
+    (
+        attention,
+        ATTENTION,
+        "(dA - (dA * A).sum(axis=1, keepdims=True))",
+        "dA * (1 - A)",
+        "softmax entry by entry",
+    ),
+    (
+        attention,
+        ATTENTION,
+        "(dA - (dA * A).sum(axis=1, keepdims=True))",
+        "dA",
+        "softmax entry by entry",
+    ),
+    (
+        attention,
+        ATTENTION,
+        "A * (dA - (dA * A).sum(axis=1, keepdims=True))",
+        "dA",
+        "derivative left out",
+    ),
+    (attention, ATTENTION, "dS @ K / np.sqrt(3)", "dS @ K", "factor missing"),
+    (attention, ATTENTION, "dS @ K / np.sqrt(3)", "dS @ K / 3", "factor doubled"),
+    (attention, ATTENTION, "dS.T @ Q", "dS @ Q", "not transposed"),
+    (attention, ATTENTION, "A.T @ dO", "A @ dO", "not transposed"),
+    (attention, ATTENTION, "dO @ V.T", "dO @ K.T", "wrong tensor"),
+    (attention, ATTENTION, " + 0.2 * Wv", "", "path missing"),
+    (attention, ATTENTION, "0.2 * Wv", "0.1 * Wv", "factor on a path"),
+    (attention, ATTENTION, " + 0.2 * Wv", " - 0.2 * Wv", "factor on a path"),
 ]
 
 
@@ -146,9 +201,10 @@ def compared(network, formulas, seed):
     return al.compare(loss, values["found"], lr=0.1)
 
 
-@pytest.mark.parametrize("network", [classifier, normalised, recurrent])
+@pytest.mark.parametrize("network", [classifier, normalised, recurrent, attention])
 def test_right_formulas_are_right(network):
-    formulas = {"classifier": CLASSIFIER, "normalised": NORMALISED, "recurrent": RECURRENT}
+    formulas = {"classifier": CLASSIFIER, "normalised": NORMALISED, "recurrent": RECURRENT,
+                "attention": ATTENTION}  # fmt: skip
     for seed in range(3):
         assert compared(network, formulas[network.__name__], seed), seed
 

@@ -168,9 +168,7 @@ def compare_graph(graph: Graph, aligned: Aligned, options: Options) -> Compariso
 
 def _compared(graph: Graph, aligned: Aligned, options: Options) -> Comparison:
     """Compare, row by row, and name the mistakes."""
-    (loss,) = graph.outputs
-    assert loss.tensor is not None
-    gradients = gradients_of(loss.tensor, [node for node, _, _ in aligned])
+    gradients = gradients_of(graph, [node for node, _, _ in aligned])
     rows, targets, lr = [], [], options.lr
     for node, name, given in aligned:
         hand, extra = given, 0.0
@@ -184,18 +182,21 @@ def _compared(graph: Graph, aligned: Aligned, options: Options) -> Comparison:
     return Comparison(tuple(rows))
 
 
-def gradients_of(loss: Tensor, nodes: list[Node]) -> dict[Node, NDArray[Any]]:
-    """Return the gradient of the loss for each node, leaving every ``.grad`` alone."""
+def gradients_of(graph: Graph, nodes: list[Node]) -> dict[Node, NDArray[Any]]:
+    """Return the gradient of the loss for each node; no ``.grad`` changes, no hook is called."""
+    loss = graph.outputs[0].tensor
+    assert loss is not None
     seed = np.ones(loss.shape, loss.dtype)[()]
     leaves: dict[Tensor, Any] = {}
-    sweep(loss, seed, leaves.__setitem__)
+    sweep(loss, seed, leaves.__setitem__, untapped=graph.tensors)
     found = {}
     for node in nodes:
         tensor = node.tensor
         arrived = leaves
         if tensor is not None and not tensor.is_leaf and tensor.requires_grad:
             arrived = {}
-            sweep(loss, seed, arrived.__setitem__, targets=frozenset([tensor]))
+            target = frozenset([tensor])
+            sweep(loss, seed, arrived.__setitem__, targets=target, untapped=graph.tensors)
         if tensor is None or tensor not in arrived:
             raise ValueError(
                 f"compare: no gradient flows to {node.label}, {node.kind} {node.id}. To compare "

@@ -17,7 +17,15 @@ from autograd_lite.check.inside import (
     text_of,
     wrong,
 )
-from autograd_lite.check.mistakes import Candidate, Case, Target, mistake, same
+from autograd_lite.check.mistakes import (
+    MISTAKES,
+    Candidate,
+    Case,
+    Mistake,
+    Target,
+    mistake,
+    same,
+)
 from autograd_lite.check.replay import Replay, Rule, recompute_all
 from autograd_lite.graph import Node
 
@@ -39,6 +47,18 @@ def not_transposed(case: Case, target: Target) -> Iterator[Candidate]:
     for candidate, belongs, other in _replaced(case, target, 0.7):
         if other is belongs:
             yield candidate
+    for step in steps(case, target):
+        rows, *columns = step.node.shape or (0,)
+        if step.primitive.name == "matmul" and columns == [rows] != [1]:
+            yield Candidate(
+                f"the gradient at {step.name} is used transposed",
+                0.9,
+                predict=wrong(step.replay, {step.edge: _of_transposed(step.rule)}),
+            )
+
+
+def _of_transposed(rule: Rule) -> Rule:
+    return lambda g: rule(g.T)
 
 
 @mistake("wrong tensor", "Another tensor of the same shape stands where one belongs.")
@@ -111,11 +131,19 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
         graph = step.replay.graph
         uses = [x for other in graph.consumers(step.operand) for x in other.operands]
         if uses.count(step.operand.id) > 1:
-            yield Candidate(
-                f"what comes back to {text_of(graph, step.operand)} from {step.name} is left out",
-                0.9,
-                predict=wrong(step.replay, {step.edge: _stopped(step)}),
-            )
+            without = wrong(step.replay, {step.edge: _stopped(step)})
+            path = f"what comes back to {text_of(graph, step.operand)} from {step.name}"
+            yield Candidate(f"{path} is left out", 0.9, predict=without)
+            factor = _factor_of_path(target, without(target))
+            if factor is not None:
+                rule = scaled(step.rule, factor, divide=False)
+                flipped = bool(np.isclose(factor, -1))
+                yield Candidate(
+                    f"{path} has {'its sign flipped' if flipped else f'a factor {factor:.6g}'}",
+                    1.1,
+                    predict=wrong(step.replay, {step.edge: rule}),
+                    kind="factor on a path",
+                )
         if uses.count(step.operand.id) > 2:  # Through one of several steps in time only.
             others = [other for other in steps(case, target) if other.operand is step.operand]
             yield Candidate(
@@ -126,6 +154,24 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
                     {other.edge: _stopped(other) for other in others if other.edge != step.edge},
                 ),
             )
+
+
+MISTAKES["factor on a path"] = Mistake(
+    "factor on a path",
+    "Of several terms of a gradient, one has a factor that it should not have.",
+    lambda _case, _target: iter(()),  # Found with the paths that are missing.
+)
+
+
+def _factor_of_path(target: Target, without: Any) -> float | None:
+    """Solve for the factor of one path; that one or two numbers fit proves nothing."""
+    if without is None or np.shape(without) != target.hand.shape:
+        return None
+    direction = target.right - without
+    size = float(np.sum(direction * direction))
+    if np.count_nonzero(direction) < 3 or not size or not np.isfinite(target.hand).all():
+        return None
+    return float(np.sum((target.hand - without) * direction)) / size
 
 
 def _stopped(step: Step) -> Rule:

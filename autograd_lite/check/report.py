@@ -123,11 +123,12 @@ class Row:
         if self.verdict == SHAPE:
             return f"{SHAPE}: {self.by_hand.shape} by hand, {self.autodiff.shape} by autodiff"
         parts = [self.verdict]
+        side = "side" if self.oracle.endswith("s") else "sides"
         if self.verdict in (HAND, AUTODIFF) and self.oracle:
             other = "autodiff" if self.verdict == HAND else "by hand"
-            parts.append(f"{self.oracle} sides with {other}")
+            parts.append(f"{self.oracle} {side} with {other}")
         elif self.numerical is not None:
-            parts.append(f"{self.oracle} sides with neither")
+            parts.append(f"{self.oracle} {side} with neither")
         if self.ratio is not None and abs(self.ratio - 1) > 1e-6:
             parts.append(f"by hand = {self.ratio:.6g} × autodiff")
         return "; ".join(parts)
@@ -150,7 +151,8 @@ class Row:
             lines.append(("how", found.how))
         if found.evidence:
             lines.append(("verified", found.evidence))
-        lines += [("witness", part) for part in self.finding.split("; ") if "sides with" in part]
+        parts = self.finding.split("; ")
+        lines += [("witness", x) for x in parts if self.oracle and x.startswith(self.oracle)]
         if self.slopes is not None:
             by_hand, by_autodiff = map(_slope, self.slopes)
             lines.append(

@@ -85,6 +85,26 @@ def slope_at_pre_activation(case: Case, target: Target) -> Iterator[Candidate]:
         )
 
 
+@mistake("softmax entry by entry", "Each entry of a softmax depends on all of its row.")
+def softmax_by_entry(case: Case, target: Target) -> Iterator[Candidate]:
+    """Leave out what goes from one entry of a softmax to the others."""
+
+    def times(slope: Any) -> Rule:
+        return lambda g: g * slope
+
+    for step in activations(case, target):
+        if step.primitive.name != "softmax":
+            continue
+        y, name = step.replay.values[step.node.id], grouped(step.name)
+        for formula, slope in ((f"{name} * (1 - {name})", y * (1 - y)), (name, y)):
+            yield Candidate(
+                f"the derivative of the softmax at {step.name} is not {formula}: "
+                f"it has terms between the entries of a row",
+                0.6,
+                predict=wrong(step.replay, {step.edge: times(slope)}),
+            )
+
+
 # ------------------------------------------------------------------------ factors
 
 
@@ -156,7 +176,7 @@ def factors_of_slope(step: Step) -> list[tuple[str, Any]]:
         case "multiply":
             other = 1 - step.edge[1]
             return [(texts[other], values[other])]
-        case "divide" if step.edge[1] == 0 and np.ndim(values[1]):
+        case "divide" if step.edge[1] == 0 and node.shape:  # Else it is that of a mean.
             return [(f"1 / {texts[1]}", 1 / values[1])]
         case "mse":
             return [(f"{texts[0]} - {texts[1]}", values[0] - values[1])]

@@ -129,7 +129,7 @@ def at_kinks(
     differ = gap > atol + rtol * np.fmax(np.abs(hand), np.abs(autodiff))
     most = np.argsort(-np.where(differ, gap, 0).ravel())[: min(FEWEST_ENTRIES, differ.sum())]
     here = float(np.real(loss_at(value)))
-    looked, kinks = np.zeros((2, *gap.shape), dtype=bool)
+    looked, kinks = np.zeros(gap.shape, dtype=bool), np.zeros(gap.shape, dtype=bool)
     for place in most:
         index = np.unravel_index(place, value.shape)
         step = 1e-6 * max(1.0, abs(float(value[index])))

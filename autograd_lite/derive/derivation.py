@@ -295,5 +295,5 @@ class Derivation:
 
     def _repr_html_(self) -> str:
         since = self.rounding.since
-        note = f"; rounding differs from {since.code} on" if since else ""
+        note = f"; first rounded otherwise: {since.code}" if since else ""
         return markup.table(self.forward, self.backward, f"{self.rounding.summary}{note}")

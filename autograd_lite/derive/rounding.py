@@ -42,7 +42,7 @@ class Rounded:
         if not self.ulps:
             return "as autodiff, to the last bit"
         at = f" at {self.where}" if self.where else ""
-        since = f"; rounding differs from {self.since.code} on" if self.since else ""
+        since = f"; first rounded otherwise: {self.since.code}" if self.since else ""
         return f"{self.ulps:.2g} ulp from autodiff{at}{since}"
 
 
@@ -91,7 +91,7 @@ def compare_rounding(derivation: Derivation) -> Rounding:
     watch = _Cotangents(derivation.graph)
     with watch:
         seed = np.ones(root.shape, np.asarray(root.value).dtype)[()]
-        sweep(root.tensor, seed, lambda *_: None)
+        sweep(root.tensor, seed, lambda *_: None, untapped=derivation.graph.tensors)
     space = namespace(derivation.lines) | derivation.arguments
     apart: dict[str, tuple[float, tuple[int, ...]]] = {}
     with np.errstate(all="ignore"):
