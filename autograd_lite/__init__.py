@@ -1,28 +1,49 @@
 """Reverse-mode automatic differentiation on NumPy that shows its work."""
 
+from typing import TYPE_CHECKING
+
 from autograd_lite import nn, optim
 from autograd_lite.anomaly import AnomalyError, detect_anomaly
-from autograd_lite.check import (
-    Comparison,
-    Diagnosis,
-    DisagreementError,
-    GradcheckError,
-    check_grads,
-    compare,
-    gradcheck,
-)
 from autograd_lite.checkpointing import checkpoint
-from autograd_lite.derive import Derivation, derive
-from autograd_lite.draw import Drawing, draw, draw_dot, make_dot
+from autograd_lite.derive import derive
+from autograd_lite.draw import draw, draw_dot, make_dot
 from autograd_lite.engine import GradientError, enable_grad, is_grad_enabled, no_grad
 from autograd_lite.graph import Call, Graph, Node
+from autograd_lite.later import later
 from autograd_lite.numpy_api import array
 from autograd_lite.ops.neural import log_softmax, logsumexp, mse, relu, sigmoid, softmax, softplus
 from autograd_lite.primitive import Primitive, PrimitiveDefinitionError, primitive
-from autograd_lite.recorder import Recorder
 from autograd_lite.source import Source, record_source
 from autograd_lite.tensor import Tensor
 from autograd_lite.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+
+if TYPE_CHECKING:
+    from autograd_lite.check.compare import compare
+    from autograd_lite.check.diagnosis import Diagnosis
+    from autograd_lite.check.faults import GradcheckError
+    from autograd_lite.check.gradcheck import check_grads, gradcheck
+    from autograd_lite.check.report import Comparison, DisagreementError
+    from autograd_lite.derive import Derivation
+    from autograd_lite.draw import Drawing
+    from autograd_lite.recorder import Recorder
+else:
+    __getattr__ = later(
+        globals(),
+        {
+            "autograd_lite.check": (
+                "Comparison",
+                "Diagnosis",
+                "DisagreementError",
+                "GradcheckError",
+                "check_grads",
+                "compare",
+                "gradcheck",
+            ),
+            "autograd_lite.derive": ("Derivation",),
+            "autograd_lite.draw": ("Drawing",),
+            "autograd_lite.recorder": ("Recorder",),
+        },
+    )
 
 __all__ = [
     "AnomalyError",

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import linecache
+import os
 import sys
-from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
 from autograd_lite.engine import Watch
 from autograd_lite.tensor import Tensor
 
-_HERE = str(Path(__file__).parent) + "/"
+_HERE = os.path.dirname(__file__) + os.sep
 
 
 class Source(NamedTuple):
@@ -34,7 +34,7 @@ class Source(NamedTuple):
         return linecache.getline(self.file, self.line).strip()
 
     def __str__(self) -> str:
-        return f"{Path(self.file).name}:{self.line}"
+        return f"{os.path.basename(self.file)}:{self.line}"
 
 
 def user_frame() -> FrameType | None:

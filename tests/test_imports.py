@@ -103,6 +103,29 @@ def test_import_brings_along_nothing_but_numpy():
     assert brought <= {"autograd_lite", "numpy"}
 
 
+def test_import_leaves_what_shows_and_checks_for_when_it_is_used():
+    program = (
+        "import sys, autograd_lite as al; "
+        "print(*(name for name in sys.modules if name.startswith('autograd_lite.'))); "
+        "assert set(al.__all__) <= set(dir(al)); "
+        "w = al.Tensor(1.0, requires_grad=True); loss = w * w; al.Graph(loss).to_json(); "
+        "al.draw(loss); al.derive(loss); al.Recorder().record(loss); "
+        "assert al.compare(loss, {w: 2.0}) and al.gradcheck(lambda x: x * x, 1.0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    loaded = set(done.stdout.split())
+    assert {name for name in loaded if name.split(".")[1] in ("draw", "derive", "check")} == {
+        "autograd_lite.draw", "autograd_lite.derive", "autograd_lite.derive.recording",
+    }  # fmt: skip
+
+
+def test_a_name_that_there_is_not_is_an_error_that_says_so():
+    with pytest.raises(AttributeError, match=r"module 'autograd_lite' has no attribute 'grads'"):
+        _ = autograd_lite.grads
+
+
 def test_top_level_of_the_repository():
     expected = {"pyproject.toml", "autograd_lite", "models", "tests", "benchmarks", "README.md",
                 "LICENSE"}  # fmt: skip

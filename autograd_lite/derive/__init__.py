@@ -1,9 +1,24 @@
 """A computation as formulas, and as the NumPy code that a person would have written."""
 
-from autograd_lite.derive.derivation import Derivation
-from autograd_lite.derive.lines import Line
-from autograd_lite.derive.proof import Proof
+from typing import TYPE_CHECKING
+
 from autograd_lite.derive.recording import derive
-from autograd_lite.derive.rounding import Rounded, Rounding
+from autograd_lite.later import later
+
+if TYPE_CHECKING:
+    from autograd_lite.derive.derivation import Derivation
+    from autograd_lite.derive.lines import Line
+    from autograd_lite.derive.proof import Proof
+    from autograd_lite.derive.rounding import Rounded, Rounding
+else:
+    __getattr__ = later(
+        globals(),
+        {
+            "autograd_lite.derive.derivation": ("Derivation",),
+            "autograd_lite.derive.lines": ("Line",),
+            "autograd_lite.derive.proof": ("Proof",),
+            "autograd_lite.derive.rounding": ("Rounded", "Rounding"),
+        },
+    )
 
 __all__ = ["Derivation", "Line", "Proof", "Rounded", "Rounding", "derive"]

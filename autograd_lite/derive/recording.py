@@ -6,20 +6,19 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from autograd_lite.derive.chain import ChainWriter
-from autograd_lite.derive.components import by_component
-from autograd_lite.derive.derivation import Derivation
-from autograd_lite.derive.expression import Name
-from autograd_lite.derive.writer import Writer
 from autograd_lite.engine import GradientError
-from autograd_lite.graph import Graph, arrays_in, names_in
+from autograd_lite.graph import Graph, Node, arrays_in, names_in
 from autograd_lite.source import record_source
 from autograd_lite.tensor import Tensor
+
+if TYPE_CHECKING:
+    from autograd_lite.derive.derivation import Derivation
+    from autograd_lite.derive.expression import Name
 
 
 def derive(
@@ -125,6 +124,16 @@ def derive(
         if wrt is None
         else [graph.find(x) for x in wrt]
     )
+    return _derived(graph, nodes, chain)
+
+
+def _derived(graph: Graph, nodes: list[Node], chain: bool) -> Derivation:
+    """Write a derivation; what does so is imported when the first one is asked for."""
+    from autograd_lite.derive.chain import ChainWriter
+    from autograd_lite.derive.components import by_component
+    from autograd_lite.derive.derivation import Derivation
+    from autograd_lite.derive.writer import Writer
+
     entries: dict[str, Name] = {}
     if chain:
         graph, nodes, entries = by_component(graph, nodes)

@@ -4,34 +4,35 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from types import FrameType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from numpy.typing import NDArray
+from autograd_lite.later import later
 
-from autograd_lite.draw import names as called
-from autograd_lite.draw.dot import picture
-from autograd_lite.draw.drawing import FORMATS, Drawing
-from autograd_lite.draw.planning import Folding, folding
-from autograd_lite.draw.scene import Options, scene
-from autograd_lite.draw.theme import THEMES, Theme
-from autograd_lite.graph import Graph, names_in
-from autograd_lite.tensor import Tensor
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from autograd_lite.draw.drawing import Drawing
+    from autograd_lite.draw.planning import Folding
+    from autograd_lite.draw.theme import Theme
+    from autograd_lite.graph import Graph
+    from autograd_lite.tensor import Tensor
+else:
+    __getattr__ = later(
+        globals(),
+        {
+            "autograd_lite.draw.drawing": ("Drawing",),
+            "autograd_lite.draw.planning": ("Folding",),
+        },
+    )
 
 __all__ = ["Drawing", "Folding", "draw", "draw_dot", "make_dot"]
-
-SHOW = ("shape", "dtype", "value", "grad", "map")
-PARTS = (*SHOW, "local")
-DIRECTIONS = ("LR", "TB")
-SWEEPS = ("forward", "backward", "both")
 
 
 def draw(
     t: Tensor | Iterable[Tensor] | Graph,
     *,
     names: Mapping[str, Tensor | NDArray[Any]] | None = None,
-    show: str | Iterable[str] = SHOW,
+    show: str | Iterable[str] = ("shape", "dtype", "value", "grad", "map"),
     sweep: Literal["forward", "backward", "both"] = "forward",
     rankdir: Literal["LR", "TB"] = "LR",
     legend: bool = True,
@@ -72,25 +73,12 @@ def draw(
     w      scalar · float64
     5 × w  scalar · float64
     """
+    from autograd_lite.draw.asked import drawn, options_of
+    from autograd_lite.draw.planning import folding
+
     fold = folding(depth, collapse, roll, max_nodes)
-    options = _options(show, rankdir, legend, title, fold)
-    return _drawn(t, sys._getframe(1), names, options, sweep, theme)
-
-
-def _drawn(
-    t: Any, frame: FrameType, names: Any, options: Options, sweep: Any, theme: Any
-) -> Drawing:
-    """Name the values by what a frame calls them, and draw them."""
-    for what, given, known in (("sweep", sweep, SWEEPS), ("theme", theme, THEMES)):
-        if given not in known:
-            raise ValueError(f"{what} is one of {_listed(known)}; got {given!r}.")
-    tensors, arrays = called.split(names)
-    local_tensors, local_arrays = called.from_frame(frame, taken=names or ())
-    graph = t if isinstance(t, Graph) else Graph(_roots(t), local_tensors)
-    found = called.by_node(graph, tensors, arrays, local_arrays)
-    if sweep != "forward":
-        graph = graph.backward(forward=sweep == "both", names=found)
-    return replace(picture(scene(graph, found, options)), theme=theme)
+    options = options_of(show, rankdir, legend, title, fold)
+    return drawn(t, sys._getframe(1), names, options, sweep, theme)
 
 
 def make_dot(
@@ -113,7 +101,9 @@ def make_dot(
     weight      scalar · float64
     5 × weight  scalar · float64
     """
-    graph = Graph(_roots(t), names_in(sys._getframe(1)))
+    from autograd_lite.draw.asked import graph_of
+
+    graph = graph_of(t, sys._getframe(1))
     return draw(graph, names=None if params is None else dict(params))
 
 
@@ -136,40 +126,7 @@ def draw_dot(root: Tensor, format: str = "svg", rankdir: Literal["LR", "TB"] = "
     >>> al.draw_dot(5 * w, format="png")
     <Drawing of 5 × w: 2 boxes; .save("picture.png") writes it>
     """
-    if f".{format}" not in FORMATS:
-        kinds = _listed(kind.removeprefix(".") for kind in FORMATS)
-        raise ValueError(f"format is one of {kinds}; got {format!r}.")
-    graph = Graph(_roots(root), names_in(sys._getframe(1)))
-    return replace(draw(graph, rankdir=rankdir), format=format)
+    from autograd_lite.draw.asked import graph_of, with_format
 
-
-def _roots(t: Any) -> list[Tensor]:
-    """Return the tensors to be drawn."""
-    roots = [t] if isinstance(t, Tensor) else list(t) if isinstance(t, Iterable) else []
-    for root in roots or [t]:
-        if not isinstance(root, Tensor):
-            raise TypeError(
-                f"draw needs a Tensor, several Tensors in a list, or a Graph; got "
-                f"{type(t).__name__}{'' if root is t else f' with {type(root).__name__} in it'}."
-            )
-    return roots
-
-
-def _options(show: Any, rankdir: Any, legend: Any, title: Any, folded: Folding) -> Options:
-    """Check the arguments that choose what a picture shows."""
-    wanted = [show] if isinstance(show, str) or not isinstance(show, Iterable) else list(show)
-    for part in wanted:
-        if part not in PARTS:
-            raise ValueError(f"show takes any of {_listed(PARTS)}; got {part!r}.")
-    if rankdir not in DIRECTIONS:
-        raise ValueError(
-            f"rankdir is one of {_listed(DIRECTIONS)} (left to right, top to bottom); got "
-            f"{rankdir!r}."
-        )
-    if title is not None and not isinstance(title, str):
-        raise TypeError(f"title is text or None; got {type(title).__name__}.")
-    return Options(tuple(p for p in PARTS if p in wanted), rankdir, bool(legend), title, folded)
-
-
-def _listed(choices: Iterable[str]) -> str:
-    return ", ".join(map(repr, choices))
+    graph = graph_of(root, sys._getframe(1))
+    return with_format(draw(graph, rankdir=rankdir), format)

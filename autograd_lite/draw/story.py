@@ -33,6 +33,17 @@ LARGEST_SHOWN = 36  # Entries of an array that stands in a formula; of a larger 
 MOST_IN_THE_END = 12  # Gradients that are listed in the last step.
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
+MOVED = {
+    ops.sum: "each entry of {y} is a sum of entries of {x}: every one of them gets its gradient.",
+    ops.mean: "each entry of {y} is a mean of entries of {x}, which share its gradient evenly.",
+    ops.getitem: "{y} is picked out of {x}: the gradient goes back there, and the rest gets 0.",
+    ops.concatenate: "{x} is a part of {y}, and gets that part of its gradient.",
+    ops.stack: "{x} is a part of {y}, and gets that part of its gradient.",
+    ops.reshape: "{y} has the entries of {x} in another shape, and so has its gradient.",
+    ops.transpose: "{y} has the entries of {x} with other axes, and so has its gradient.",
+}
+"""What a step does that computes nothing, in words; `y` is the result, `x` the operand."""
+
 
 @dataclass
 class Story:
@@ -214,6 +225,8 @@ class Story:
                 f"{to} goes into several entries of {self.name(node)}, so what comes back from "
                 f"them is summed."
             )
+        if node.primitive in MOVED:
+            return MOVED[node.primitive].format(y=self.name(node), x=to)
         return (
             f"the rule of {node.primitive.name} turns the gradient of {self.name(node)} into "
             f"that of {to}."
