@@ -154,9 +154,37 @@ def test_a_bias_is_summed_over_the_batch_along_one_axis():
 def test_a_piecewise_rule_is_written_with_its_condition_not_with_its_values():
     x = al.Tensor([-1.0, 2.0], requires_grad=True, name="x")
     derivation = al.derive(al.relu(x).sum())
-    assert "d_x = x > 0" in str(derivation)
+    assert "d_x = 1 * (x > 0)" in str(derivation)
+    assert derivation.text.endswith("∂L/∂x = [x > 0]")
     _, gradients = derivation.function(x=np.array([3.0, -3.0]))
     np.testing.assert_array_equal(gradients["x"], [1.0, 0.0])
+
+
+def test_what_is_true_or_false_has_no_sign_and_is_not_subtracted():
+    x = al.Tensor([-1.0, 2.0, 3.0], requires_grad=True, name="x")
+    for loss, gradient in [
+        (-al.relu(x).sum(), "-1 * (x > 0)"),
+        (1 - (1 - al.relu(x)).sum(), "1 * (x > 0)"),
+        (al.relu(x).sum() - al.relu(x - 2.5).sum(), "1 * (x > 0) - 1 * (x - 2.5 > 0)"),
+        (al.relu(al.relu(x) - 1).sum(), "1 * ((v1 > 0) * (x > 0))"),
+        (-np.max(x), "-(v2 / np.sum(v2, keepdims=True))"),
+    ]:
+        derivation = al.derive(loss)
+        assert derivation.backward[-1].code == f"d_x = {gradient}"
+        x.zero_grad()
+        loss.backward()
+        np.testing.assert_array_equal(derivation.evaluate()["x"], x.grad)
+
+
+def test_any_name_can_stand_in_the_code_and_long_lists_are_divided():
+    names = ['say "w"', "back\\slash", "two\nlines", "{w}", "größe", "theta", *("w" * 20 + str(i)
+             for i in range(8))]  # fmt: skip
+    tensors = [al.Tensor(float(i), requires_grad=True, name=name) for i, name in enumerate(names)]
+    derivation = al.derive(sum((w * w for w in tensors), 0.0), names={})
+    assert derivation.evaluate() == {name: 2.0 * i for i, name in enumerate(names)}
+    listed = [line for line in derivation.code.splitlines() if "#" not in line]
+    assert max(map(len, listed)) <= 100
+    assert "∂L/∂θ = 2 θ" in derivation.text
 
 
 def test_names_become_identifiers_that_do_not_collide():
@@ -164,7 +192,7 @@ def test_names_become_identifiers_that_do_not_collide():
     b = al.Tensor(3.0, requires_grad=True, name="hidden weight")
     c = al.Tensor(4.0, requires_grad=True, name="lambda")
     derivation = al.derive(a * b * c, names={})
-    assert list(derivation.arguments) == ["hidden_weight", "hidden_weight_2", "_lambda"]
+    assert list(derivation.arguments) == ["hidden_weight", "hidden_weight_2", "lambda_"]
     assert {k: float(v) for k, v in derivation.evaluate().items()} == {
         "hidden.weight": 12.0, "hidden weight": 8.0, "lambda": 6.0,
     }  # fmt: skip

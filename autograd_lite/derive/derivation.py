@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import linecache
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -24,6 +25,9 @@ from autograd_lite.graph import Graph, Node
 
 WIDEST = 60
 """Comments stand in one column behind all lines that are not longer than this."""
+
+LONGEST_LINE = 100
+"""Longer lists of arguments and of gradients are divided."""
 
 
 class Derivation:
@@ -84,14 +88,17 @@ class Derivation:
         width = max((len(code) for code, _ in steps if len(code) <= WIDEST), default=0)
         body = [f"    {code:{width}}  # {text}" for code, text in steps]
         body.insert(len(self.forward), "    # backward")
-        result = ", ".join(f'"{name}": {line}' for name, line in self.gradients.items())
+        result = [
+            f"{json.dumps(name, ensure_ascii=False)}: {line}"
+            for name, line in self.gradients.items()
+        ]
         return "\n".join(
             [
                 *helpers(self.lines),
-                f"def loss_and_gradients({', '.join(self.arguments)}):",
+                *_listed("def loss_and_gradients(", self.arguments, "):"),
                 "    # forward",
                 *body,
-                f"    return {self._loss}, {{{result}}}",
+                *_listed(f"    return {self._loss}, {{", result, "}"),
             ]
         )
 
@@ -297,3 +304,18 @@ class Derivation:
         since = self.rounding.since
         note = f"; first rounded otherwise: {since.code}" if since else ""
         return markup.table(self.forward, self.backward, f"{self.rounding.summary}{note}")
+
+
+def _listed(start: str, items: Iterable[str], end: str) -> list[str]:
+    """Write a list in one line, or in several where that is too long."""
+    whole = f"{start}{', '.join(items)}{end}"
+    if len(whole) <= LONGEST_LINE:
+        return [whole]
+    indent = start[: len(start) - len(start.lstrip())]
+    lines = [start]
+    for item in items:
+        if lines[-1] is start or len(lines[-1]) + len(item) + 2 > LONGEST_LINE:
+            lines.append(f"{indent}    {item},")
+        else:
+            lines[-1] += f" {item},"
+    return [*lines, indent + end]

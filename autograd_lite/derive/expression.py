@@ -26,7 +26,7 @@ expression, or None."""
 
 COMPARISON = 4
 COMPARISONS: dict[Callable[..., Any], Notation] = {
-    function: infix(python, f"[{{a}} {latex} {{b:tight}}]", COMPARISON, latex_precedence=ATOM)
+    function: infix(python, f"[{{a:loose}} {latex} {{b:loose}}]", COMPARISON, latex_precedence=ATOM)
     for function, python, latex in (
         (np.greater, ">", ">"),
         (np.less, "<", "<"),
@@ -116,7 +116,9 @@ class Expression(ArrayMethods):
             return Expression(value)
         for rewrite in REWRITES.get(primitive, ()):
             better = rewrite(plain)
-            if better is not None and better.shape == plain.shape:
+            # 1 * (x > 0) is a number, and may be subtracted; (x > 0) is none.
+            truth = better is not None and better.dtype == bool != plain.dtype
+            if better is not None and better.shape == plain.shape and not truth:
                 return better
         return plain
 

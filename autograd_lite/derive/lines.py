@@ -118,14 +118,20 @@ class Names:
     def new(self, wanted: Name) -> Name:
         """Return a new identifier, as near to what is wanted as Python and the others allow."""
         base = re.sub(r"\W", "_", wanted)
-        if not base.isidentifier() or keyword.iskeyword(base):
+        if keyword.iskeyword(base):
+            base = f"{base}_"
+        elif not base.isidentifier():
             base = f"_{base}"
         name, i = base, 1
         while name in self.taken:
             i += 1
             name = f"{base}_{i}"
         self.taken.add(name)
-        return Name(name, wanted.kind if name == base else "value", *wanted.parts)
+        if name == base:
+            return Name(name, wanted.kind, *wanted.parts)
+        if wanted.kind == "delta":
+            return Name(name, "delta", *wanted.parts, Name(str(i)))
+        return Name(name)
 
     def next_value(self) -> Name:
         """Return the next of v1, v2, …, the usual names of intermediate values."""

@@ -6,9 +6,10 @@ import re
 
 from autograd_lite.derive.expression import Name
 
-GREEK = frozenset((
-    "alpha", "beta", "gamma", "delta", "epsilon", "eta", "theta", "kappa", "lambda", "mu", "nu",
-    "xi", "pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega",
+GREEK = dict(zip(
+    ("alpha", "beta", "gamma", "delta", "epsilon", "eta", "theta", "kappa", "lambda", "mu", "nu",
+     "xi", "pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega"),
+    "αβγδεηθκλμνξπρστφχψω", strict=True,
 ))  # fmt: skip
 LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -53,11 +54,11 @@ def text_name(name: Name) -> str:
     if name.kind == "partial":
         return f"∂{parts[0]}/∂{parts[1]}"
     if name.kind == "delta":
-        return f"δ{parts[0]}"
+        return f"δ{''.join(parts[1:]).translate(LOWERED)}{parts[0]}"
     if name.kind == "entry":
         return name.parts[0].rstrip("_") + _indices(name).translate(LOWERED)
     stem, digits = _split(name)
-    return stem + digits.translate(LOWERED)
+    return GREEK.get(stem, stem) + digits.translate(LOWERED)
 
 
 def latex_name(name: Name) -> str:
@@ -70,7 +71,7 @@ def latex_name(name: Name) -> str:
     if name.kind == "partial":
         return rf"\frac{{\partial {parts[0]}}}{{\partial {parts[1]}}}"
     if name.kind == "delta":
-        return rf"\delta_{{{parts[0]}}}"
+        return rf"\delta{''.join(f'^{{({number})}}' for number in parts[1:])}_{{{parts[0]}}}"
     if name.kind == "entry":
         stem, digits = name.parts[0].rstrip("_"), _indices(name)
     else:

@@ -50,10 +50,11 @@ def split(e: Expression) -> tuple[float, Expression]:
 
 def scaled(factor: float, e: Expression) -> Expression:
     """Put a number in front."""
-    if factor == 1.0:
-        return e
-    if factor == -1.0:
-        return _make(ops.negative, e)
+    if e.dtype != bool:  # What is true or false has no sign.
+        if factor == 1.0:
+            return e
+        if factor == -1.0:
+            return _make(ops.negative, e)
     return _make(ops.multiply, factor, e)
 
 
@@ -63,6 +64,8 @@ def _one_number_in_front(e: Expression) -> Expression | None:
     for number, other in ((_number(a), b), (_number(b), a)):
         if number is not None and other.shape == e.shape:
             factor, rest = split(other)
+            if other.dtype == bool and b is other:
+                return None
             if factor != 1.0 or number in (1.0, -1.0) or b is not other:
                 return scaled(number * factor, rest)
             return None

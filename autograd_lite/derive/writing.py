@@ -71,7 +71,7 @@ TEXT: dict[Any, Notation | Choice] = {
 """How mathematics is typed in plain text; what is not here is written like its NumPy code."""
 
 TEXT |= {
-    function: Notation("", f"[{{a}} {symbol} {{b}}]", "")
+    function: Notation("", f"[{{a:loose}} {symbol} {{b:loose}}]", "")
     for function, symbol in zip(COMPARISONS, "><≥≤=≠", strict=True)
 }
 
@@ -88,6 +88,9 @@ UNBROKEN = (ops.sum, ops.matmul)
 """What a number may stand before without parentheses: ``2 Σ x``, ``2 Xᵀ δ``."""
 
 _ONE_CALL = re.compile(r"(np\.)?[\w.]+\([^()]*\)")
+_WORD_AT_THE_END = re.compile(r"\\mathrm\{[^{}]*\}(_\{[^{}]*\})?$")
+"""What runs into the next factor of a matrix product without a space."""
+
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -150,7 +153,9 @@ def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
     if e.operation is None:
         return write_number(e.value, form)
     given = _with_filled(e, [texts[x.number] for x in e.operands], form)
-    if e.operation is ops.negative and re.search(r" (%|//) ", given[0].text):
+    if e.operation is ops.negative and (
+        re.search(r" (%|//) ", given[0].text) or _begins_with_truth(e.operands[0])
+    ):
         given = [given[0]._replace(precedence=SUM)]  # -(a % b) is not -a % b.
     if e.operation is ops.matmul:  # (a * b) @ c, and not a * b @ c.
         given = [x if x.precedence > PRODUCT else x._replace(precedence=SUM) for x in given]
@@ -173,12 +178,21 @@ def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
             given[1] = Written(f"({given[1].text})")
     if form == "latex":
         notation = _with_parameters(notation, e, defaults)
+        if e.operation is ops.matmul and _WORD_AT_THE_END.search(given[0].text):
+            given[1] = given[1]._replace(text=rf"\, {given[1].text}")
     method = notation.latex if form == "latex" else notation.python
     parameters = dict(e.parameters)
     if form == "text":  # That reduced axes are kept is no mathematics.
         parameters |= {k: v for k, v in defaults.items() if k == "keepdims"}
     written = method(dict(zip(names, given, strict=True)), parameters, defaults)
     return Written(written.text, MATRIX_PRODUCT) if e.operation is ops.matmul else written
+
+
+def _begins_with_truth(e: Expression) -> bool:
+    """Say whether the first factor of a product is true or false, which has no sign."""
+    while e.name is None and e.operation in (ops.multiply, ops.divide, ops.matmul):
+        e = e.operands[0]
+    return e.dtype == bool
 
 
 def _with_parameters(
@@ -223,6 +237,10 @@ def _special(
     if e.operation is ops.where and e.operands[1].is_number and np.isinf(e.operands[1].value).all():
         return given[2]
     if e.operation is ops.multiply:
+        for one, other in ((0, 1), (1, 0)):
+            x = e.operands[one]
+            if x.is_number and (x.value == np.ones(1)).all() and e.operands[other].dtype == bool:
+                return given[other]
         outer = [_axis_of(x, e) for x in e.operands]
         if sorted(outer) == [0, 1]:
             return _outer(e, texts, outer, form)
