@@ -186,3 +186,20 @@ def test_without_networkx_the_error_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "networkx", None)
     with pytest.raises(ModuleNotFoundError, match="pip install networkx"):
         al.Graph(al.Tensor(1.0)).to_networkx()
+
+
+def test_a_composition_records_what_computes_and_indices_are_written_without_quotes():
+    v = al.Tensor([3.0, 1.0, 2.0], requires_grad=True, name="v")
+    middle = np.median(v)
+    assert str(al.draw(middle)).splitlines()[1:] == [
+        "sort(v, axis=0)                                        length 3 · float64",
+        "n2 = take_along_axis(sort(v, axis=0), axis=0, indice…  length 1 · float64",
+        "middle = reshape(n2, shape=())                         scalar · float64",
+    ]
+    taken = np.take(v, [0, 2], axis=0)
+    assert "taken = take(v, axis=0, indices=[0, 2])" in str(al.draw(taken))
+    assert al.derive(taken.sum()).text.splitlines() == [
+        "taken = take(v, axis=0, indices=[0, 2])",
+        "loss = Σ taken",
+        "∂L/∂v = scatter_add(1, index=[0, 2], shape=(4,))[:-1]",
+    ]

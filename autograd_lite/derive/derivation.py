@@ -158,6 +158,9 @@ class Derivation:
     def function(self, *args: ArrayLike, **kwargs: ArrayLike) -> tuple[Any, dict[str, Any]]:
         """Call the function that `code` defines; tracebacks show its lines.
 
+        What values have decided when the computation was recorded stays as it was: an order, an
+        index, a condition that was computed outside of the record, as in ``np.where(x > 0, ...)``.
+
         Parameters
         ----------
         *args, **kwargs : array_like

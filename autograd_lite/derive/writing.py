@@ -91,6 +91,9 @@ _ONE_CALL = re.compile(r"(np\.)?[\w.]+\([^()]*\)")
 _WORD_AT_THE_END = re.compile(r"\\mathrm\{[^{}]*\}(_\{[^{}]*\})?$")
 """What runs into the next factor of a matrix product without a space."""
 
+_ARRAY = re.compile(r"np\.array\((\[[^()]*\])\)")
+"""How an index is written as code, where text has it without ``np``."""
+
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -185,6 +188,8 @@ def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
     if form == "text":  # That reduced axes are kept is no mathematics.
         parameters |= {k: v for k, v in defaults.items() if k == "keepdims"}
     written = method(dict(zip(names, given, strict=True)), parameters, defaults)
+    if form == "text" and parameters:
+        written = written._replace(text=_ARRAY.sub(r"\1", written.text).replace("np.s_[", "["))
     return Written(written.text, MATRIX_PRODUCT) if e.operation is ops.matmul else written
 
 

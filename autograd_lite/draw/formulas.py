@@ -151,7 +151,11 @@ def applied(
     given = dict(zip(names, operands, strict=True))
     power = _power(notation, operands)
     picture = _picture(notation, primitive.name, names, parameters != primitive.defaults)
-    return power or picture.python(given, parameters, primitive.defaults)
+    made = power or picture.python(given, parameters, primitive.defaults)
+    for name, value in parameters.items():
+        if value is not given_parameters[name]:  # Written as text, which needs no quotes.
+            made = made._replace(text=made.text.replace(f"{name}={value!r}", f"{name}={value}"))
+    return made
 
 
 def _brief(parameter: Any) -> Any:

@@ -12,7 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from autograd_lite import ops
 from autograd_lite.numpy_api.products import real
 from autograd_lite.numpy_api.refused import refuse
-from autograd_lite.numpy_api.shape import moveaxis
+from autograd_lite.numpy_api.shape import moved
 from autograd_lite.numpy_api.table import as_array, composes, values_of
 from autograd_lite.ops.linalg import transposed
 
@@ -258,7 +258,7 @@ def _matrix_norm(x: Any, ord: Any, axis: tuple[int, int], keepdims: Any) -> Any:
     if ord in (None, "fro", "f"):
         return ops.vector_norm(x, axis=(i, j), keepdims=bool(keepdims))
     if ord in (2, -2, "nuc"):
-        s = svdvals(moveaxis(x, (i, j), (-2, -1)))
+        s = svdvals(moved(x, (i, j), (-2, -1)))
         if ord == "nuc" or (ord == 2 and not s.shape[-1]):
             result = ops.sum(s, axis=-1)
         else:

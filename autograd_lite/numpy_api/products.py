@@ -13,7 +13,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from autograd_lite import ops
 from autograd_lite.numpy_api.refused import refuse
-from autograd_lite.numpy_api.shape import moveaxis
+from autograd_lite.numpy_api.shape import moved
 from autograd_lite.numpy_api.table import as_array, composes
 
 INTO = "a Tensor's value never changes under its graph; take the result"
@@ -144,7 +144,7 @@ def cross(
     """Compose ``np.cross``; vectors in the plane have a third coordinate of 0."""
     if axis is not None:
         axisa = axisb = axisc = axis
-    a, b = (moveaxis(as_array(x), i, -1) for x, i in ((a, axisa), (b, axisb)))
+    a, b = (moved(as_array(x), i, -1) for x, i in ((a, axisa), (b, axisb)))
     if {a.shape[-1], b.shape[-1]} - {2, 3}:
         raise ValueError(
             f"np.cross: incompatible dimensions for cross product (dimension must be 2 or 3), got "
@@ -168,7 +168,7 @@ def cross(
         )
     first, second = [1, 2, 0], [2, 0, 1]
     product = a[..., first] * b[..., second] - a[..., second] * b[..., first]
-    return moveaxis(product, -1, axisc)
+    return moved(product, -1, axisc)
 
 
 @composes(np.linalg.cross)
@@ -216,7 +216,7 @@ for _product in (vecdot, matvec, vecmat):  # Two of them came with NumPy 2.2.
 @composes(np.linalg.vecdot)
 def vecdot_along(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """Compose ``np.linalg.vecdot``: dot products of vectors along an axis."""
-    return vecdot(*(moveaxis(as_array(x), axis, -1) for x in (x1, x2)))
+    return vecdot(*(moved(as_array(x), axis, -1) for x in (x1, x2)))
 
 
 @composes(np.linalg.matmul)

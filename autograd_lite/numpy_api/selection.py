@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_lite import ops
-from autograd_lite.numpy_api.shape import concatenate, moveaxis, rearranged
+from autograd_lite.numpy_api.shape import concatenate, moved, rearranged
 from autograd_lite.numpy_api.table import as_array, cast, composes, extends, untyped, values_of
 
 
@@ -190,7 +190,7 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
 @composes(np.apply_along_axis)
 def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: Any) -> Any:
     """Compose ``np.apply_along_axis``: the function on every line of entries."""
-    rows = moveaxis(as_array(arr), axis, -1)
+    rows = moved(as_array(arr), axis, -1)
     rest = rows.shape[:-1]
     flat = rows.reshape((-1, rows.shape[-1]))
     results = [as_array(func1d(row, *args, **kwargs)) for row in flat]
@@ -199,7 +199,7 @@ def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: Any
     made = ops.stack(*results).reshape((*rest, *results[0].shape))
     axis %= rows.ndim
     n = results[0].ndim
-    return moveaxis(made, tuple(range(-n, 0)), tuple(range(axis, axis + n)))
+    return moved(made, tuple(range(-n, 0)), tuple(range(axis, axis + n)))
 
 
 @composes(np.apply_over_axes)

@@ -269,13 +269,23 @@ def matrix_transpose(x: Any, /) -> Any:
 @composes(np.moveaxis)
 def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     """Compose ``np.moveaxis``."""
+    return ops.transpose(a, axes=_moved_order(a, source, destination))
+
+
+def moved(a: Any, source: Any, destination: Any) -> Any:
+    """Move axes on the way to a result; where they are in order, there is nothing to record."""
+    order = _moved_order(a, source, destination)
+    return a if order == tuple(range(a.ndim)) else ops.transpose(a, axes=order)
+
+
+def _moved_order(a: Any, source: Any, destination: Any) -> tuple[int, ...]:
     sources = normalize_axis_tuple(source, a.ndim, "source")
     order = [i for i in range(a.ndim) if i not in sources]
     for i, axis in sorted(
         zip(normalize_axis_tuple(destination, a.ndim, "destination"), sources, strict=True)
     ):
         order.insert(i, axis)
-    return ops.transpose(a, axes=tuple(order))
+    return tuple(order)
 
 
 @composes(np.rollaxis)

@@ -10,7 +10,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_lite import ops
 from autograd_lite.numpy_api.refused import refuse
-from autograd_lite.numpy_api.shape import concatenate, moveaxis
+from autograd_lite.numpy_api.shape import concatenate, moved
 from autograd_lite.numpy_api.table import as_array, cast, composes, is_recorder, untyped, values_of
 
 # ---------------------------------------------------------------- quantiles
@@ -27,9 +27,10 @@ def _quantile(
     a, q = as_array(a), values_of(q)
     quantile: Any = np.percentile if percent else np.quantile
     axes = range(a.ndim) if axis is None else normalize_axis_tuple(axis, a.ndim)
-    rows = moveaxis(a, tuple(axes), tuple(range(len(axes))))
+    rows = moved(a, tuple(axes), tuple(range(len(axes))))
     rest = rows.shape[len(axes) :]
-    rows = ops.sort(rows.reshape((-1, *rest)), axis=0)  # What is nan comes last.
+    rows = rows if len(axes) == 1 else rows.reshape((-1, *rest))
+    rows = ops.sort(rows, axis=0)  # What is nan comes last.
     n, unknown = len(rows), np.isnan(rows.data)
     counts = n - unknown.sum(axis=0)
     places = np.zeros((*np.shape(q), *rest))
@@ -39,11 +40,14 @@ def _quantile(
             places[..., counts == count] = place[..., None]
     lower = np.floor(places).astype(int)
     upper = np.minimum(lower + 1, np.maximum(counts - 1, 0))
-    below, above = (_picked(rows, i, rest) for i in (lower, upper))
+    below = _picked(rows, lower, rest)
     dtype = quantile(np.zeros(1, a.dtype), q, method=method).dtype
     share = (places - lower).astype(dtype)
-    # No product where the share is 0: 0 times infinity is nan.
-    found = ops.where(share == 0, below, below * (1 - share) + above * share)
+    found = below if below.dtype == dtype else below.astype(dtype)
+    if share.any():
+        found = below * (1 - share) + _picked(rows, upper, rest) * share
+    if share.any() and not share.all():  # No product with 0: 0 times infinity is nan.
+        found = ops.where(share == 0, below, found)
     nothing = counts == 0 if skip_nan else unknown.any(axis=0)
     if nothing.any():
         found = ops.where(np.broadcast_to(nothing, found.shape), np.nan, found)
@@ -56,7 +60,8 @@ def _quantile(
 def _picked(rows: Any, places: Any, rest: tuple[int, ...]) -> Any:
     """Pick from every column of `rows` the entries at some places."""
     flat = places.reshape((-1, *rest))
-    return ops.take_along_axis(rows, indices=flat, axis=0).reshape(places.shape)
+    picked = ops.take_along_axis(rows, indices=flat, axis=0)
+    return picked if flat.shape == places.shape else picked.reshape(places.shape)
 
 
 def _quantiles(
@@ -260,7 +265,7 @@ def _slopes(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
     A slope depends on three points in a row, whose positions modulo 3 differ. So three combs, with
     a tooth in every third place, tell the weights of all.
     """
-    values = moveaxis(f, axis, 0)
+    values = moved(f, axis, 0)
     n = len(values)
     position = np.arange(n)
     first = np.clip(position - 1, 0, max(n - 3, 0))
@@ -271,4 +276,4 @@ def _slopes(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
         chosen = ops.take(values, indices=first + (k - first) % 3, axis=0)
         weight = weight.reshape((n,) + (1,) * (values.ndim - 1))
         total = total + ops.where(weight == 0, 0.0, chosen) * weight  # 0 times nan is nan.
-    return moveaxis(total, 0, axis)
+    return moved(total, 0, axis)
