@@ -78,7 +78,8 @@ def test_every_mistake_is_called_by_its_name(network):
 def test_every_mistake_that_is_known_is_injected_somewhere():
     injected = {name for network in NETWORKS for name, _, _ in network.mistakes}
     tested_below = {UNEXPLAINED, FOLLOWS, SIZES_COINCIDE, "path missing"}
-    elsewhere = {"softmax entry by entry", "factor on a path"}  # test_diagnosis_elsewhere.py
+    # See test_diagnosis_elsewhere.py.
+    elsewhere = {"softmax entry by entry", "factor on a path", "overwritten, not added"}
     assert injected | tested_below | elsewhere == set(names())
 
 

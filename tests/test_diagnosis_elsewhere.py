@@ -2,7 +2,7 @@
 
 Three layers with tanh, relu and softmax cross-entropy; a normalisation over the batch with a scale,
 a residual and a mean; a recurrent network that uses its weights three times; attention with a
-penalty.
+penalty; embeddings of words that are looked up several times.
 """
 
 import numpy as np
@@ -129,6 +129,28 @@ dK = dS.T @ Q / np.sqrt(3)
 found = {"O": dO, "A": dA, "V": dV, "S": dS, "Q": dQ, "K": dK,
          "Wq": X.T @ dQ, "Wk": X.T @ dK, "Wv": X.T @ dV + 0.2 * Wv}"""
 
+
+def embeddings(seed, sizes=(5, 3, 2)):
+    """Return the loss of a classifier of words, some of which occur twice."""
+    rng, (v, d, c) = np.random.default_rng(seed), sizes
+    t = leaves(E=rng.normal(size=(v, d)), W=rng.normal(size=(d, c)))
+    h = t["E"][np.array([0, 2, 2, 4, 0, 1])]
+    z = h @ t["W"]
+    named(h=h, z=z)
+    return -al.log_softmax(z)[np.arange(6), np.array([0, 1, 0, 1, 1, 0])].mean(), t | {
+        "h": h,
+        "z": z,
+    }
+
+
+EMBEDDINGS = """\
+p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+dz = (p - np.eye(2)[[0, 1, 0, 1, 1, 0]]) / 6
+dh = dz @ W.T
+dE = np.zeros_like(E)
+np.add.at(dE, [0, 2, 2, 4, 0, 1], dh)
+found = {"z": dz, "h": dh, "W": h.T @ dz, "E": dE}"""
+
 MISTAKES = [
     (classifier, CLASSIFIER, "(p - Y) / n", "(p - Y)", "summed, not averaged"),
     (classifier, CLASSIFIER, "(p - Y) / n", "(Y - p) / n", "sign flipped"),
@@ -201,10 +223,10 @@ def compared(network, formulas, seed):
     return al.compare(loss, values["found"], lr=0.1)
 
 
-@pytest.mark.parametrize("network", [classifier, normalised, recurrent, attention])
+@pytest.mark.parametrize("network", [classifier, normalised, recurrent, attention, embeddings])
 def test_right_formulas_are_right(network):
     formulas = {"classifier": CLASSIFIER, "normalised": NORMALISED, "recurrent": RECURRENT,
-                "attention": ATTENTION}  # fmt: skip
+                "attention": ATTENTION, "embeddings": EMBEDDINGS}  # fmt: skip
     for seed in range(3):
         assert compared(network, formulas[network.__name__], seed), seed
 

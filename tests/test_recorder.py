@@ -282,3 +282,10 @@ def test_hostile_names_and_losses_that_are_no_numbers(browser, tmp_path):
     assert browser.complaints == []
     text = path.read_text("utf-8")
     json.loads(re.search(r'id="data">(.*?)</script>', text, re.S)[1])
+
+
+def test_draw_says_that_a_recorder_saves_itself():
+    with pytest.raises(
+        TypeError, match=r"got Recorder\. It draws itself: use its \.save\(path\)\."
+    ):
+        al.draw(al.Recorder())

@@ -133,7 +133,7 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
         if uses.count(step.operand.id) > 1:
             without = wrong(step.replay, {step.edge: _stopped(step)})
             path = f"what comes back to {text_of(graph, step.operand)} from {step.name}"
-            yield Candidate(f"{path} is left out", 0.9, predict=without)
+            yield Candidate(f"{path} is left out", 0.65, predict=without)
             factor = _factor_of_path(target, without(target))
             if factor is not None:
                 rule = scaled(step.rule, factor, divide=False)
@@ -153,6 +153,27 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
                     step.replay,
                     {other.edge: _stopped(other) for other in others if other.edge != step.edge},
                 ),
+            )
+
+
+@mistake("overwritten, not added", "What is picked twice gets the sum of both: np.add.at(d, i, g).")
+def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
+    """Put the gradients of picked entries back with an assignment."""
+
+    def assigned(step: Step) -> Rule:
+        def rule(g: Any) -> Any:
+            filled = np.zeros(step.operand.shape)
+            filled[step.node.parameters["index"]] = g
+            return filled
+
+        return rule
+
+    for step in steps(case, target):
+        if step.primitive.name == "getitem" and step.node.value.size:
+            yield Candidate(
+                f"where {step.name} picks an entry several times, only the last gradient counts",
+                0.8,
+                predict=wrong(step.replay, {step.edge: assigned(step)}),
             )
 
 
