@@ -160,6 +160,17 @@ def test_a_piecewise_rule_is_written_with_its_condition_not_with_its_values():
     np.testing.assert_array_equal(gradients["x"], [1.0, 0.0])
 
 
+def test_matrices_are_written_as_in_a_textbook():
+    w = al.Tensor(np.eye(3) + 0.1, requires_grad=True, name="w")
+    for loss, text in [
+        (np.linalg.det(w), "loss = det(w)\n∂L/∂w = loss (w⁻¹)ᵀ"),
+        (np.linalg.norm(w), "loss = ‖w‖\n∂L/∂w = w / loss"),
+        (np.einsum("ij,ij->", w, w), "loss = einsum('ij,ij->', w, w)\n"
+                                     "∂L/∂w = 2 einsum(',ij->ij', 1, w)"),
+    ]:  # fmt: skip
+        assert al.derive(loss, names={}).text == text
+
+
 def test_what_is_true_or_false_has_no_sign_and_is_not_subtracted():
     x = al.Tensor([-1.0, 2.0, 3.0], requires_grad=True, name="x")
     for loss, gradient in [

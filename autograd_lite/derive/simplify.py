@@ -114,7 +114,7 @@ def _added(e: Expression) -> Expression | None:
         return a
     if _number(a) == 0.0 and b.shape == e.shape:
         return b
-    if a is b:
+    if alike(a, b):
         return scaled(2.0, a)
     return _combined(a, b, 1.0)
 
@@ -233,7 +233,8 @@ def _without_stretching(e: Expression) -> Expression | None:
     """Leave out what broadcasting does by itself."""
     stretches = (ops.broadcast_to, ops.expand_dims)
     for i, x in enumerate(e.operands):
-        if x.operation not in stretches:
+        number_as_table = _is(x, ops.getitem) and x.operands[0].ndim == 0  # det[..., None, None]
+        if x.operation not in stretches and not number_as_table:
             continue
         inner, other = x.operands[0], e.operands[1 - i]
         leading = inner.ndim == 0 or x.shape[x.ndim - inner.ndim :] == inner.shape

@@ -54,6 +54,8 @@ TEXT: dict[Any, Notation | Choice] = {
     ops.sqrt: Notation("", "√({x:loose})", ""),
     ops.relu: Notation("", "relu({x:loose})", ""),
     ops.absolute: Notation("", "|{x:loose}|", ""),
+    ops.vector_norm: Notation("", "‖{x:loose}‖", ""),
+    ops.inv: Notation("", "{a:tight}⁻¹", "", POWER),
     ops.sum: Notation("", "Σ {x:tight}", "", SUM),
     ops.mse: Choice(
         "reduction",
@@ -296,7 +298,7 @@ def _text_notation(
         return notation
     if not _ONE_CALL.fullmatch(template):  # Several calls: name the function instead.
         template = e.operation.__name__ + "({operands}{parameters})"
-    return Notation("", template.replace("np.", ""), "", ATOM)
+    return Notation("", template.replace("np.", "").replace("linalg.", ""), "", ATOM)
 
 
 def write_number(value: Any, form: Form = "python") -> Written:
