@@ -112,7 +112,7 @@ class Expression(ArrayMethods):
         with np.errstate(all="ignore"):  # The values are only looked at, as they were before.
             value = primitive.forward(*(x.value for x in lifted), **parameters)
         plain = Expression(value, operation=primitive, operands=lifted, parameters=parameters)
-        if all(x.is_number for x in lifted) and uniform(value):
+        if all(x.is_number for x in lifted) and (uniform(value) or identity(value)):
             return Expression(value)
         for rewrite in REWRITES.get(primitive, ()):
             better = rewrite(plain)
@@ -124,7 +124,7 @@ class Expression(ArrayMethods):
 
     @property
     def is_number(self) -> bool:
-        """Whether it is a plain number, or an array of one number."""
+        """Whether it is a plain number, an array of one number, or a multiple of the identity."""
         return self.operation is None and self.name is None
 
     @property
@@ -267,6 +267,15 @@ def uniform(value: Any) -> bool:
     """Say whether an array holds one number only, so that it can be written as that number."""
     array = np.asarray(value)
     return array.dtype.kind == "f" and array.size > 0 and bool((array == array.flat[0]).all())
+
+
+def identity(value: Any) -> float | None:
+    """Return the number before the identity matrix that an array is, if it is one."""
+    array = np.asarray(value)
+    if array.ndim != 2 or array.dtype.kind != "f" or not len(array) == array.shape[1] > 1:
+        return None
+    same = np.array_equal(array, array[0, 0] * np.eye(len(array)))
+    return float(array[0, 0]) if same and array[0, 0] else None
 
 
 def as_expression(x: Any) -> Expression:

@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.derive.expression import REWRITES, Expression
+from autograd_lite.derive.expression import REWRITES, Expression, identity
 from autograd_lite.primitive import Primitive
 
 
@@ -251,7 +251,11 @@ def _power(e: Expression) -> Expression | None:
 
 
 def _matrix_product(e: Expression) -> Expression | None:
-    """(2 * a) @ b -> 2 * (a @ b)."""
+    """(2 * a) @ b -> 2 * (a @ b); I @ b -> b."""
+    for e_i, other in zip(e.operands, e.operands[::-1], strict=True):
+        factor = identity(e_i.value) if e_i.is_number else None
+        if factor is not None:
+            return scaled(factor, other)
     (left, x), (right, y) = map(split, e.operands)
     if left == 1.0 and right == 1.0:
         return None

@@ -16,6 +16,7 @@ from autograd_lite.derive.expression import (
     COMPARISONS,
     Expression,
     Name,
+    identity,
     notation_of,
     uniform,
     walk,
@@ -230,7 +231,7 @@ def _upright_call(e: Expression) -> str:
 
 
 def _is_scalar(e: Expression) -> bool:
-    return e.ndim == 0 or e.is_number
+    return e.ndim == 0 or (e.is_number and uniform(e.value))
 
 
 def _special(
@@ -304,6 +305,12 @@ def _text_notation(
 def write_number(value: Any, form: Form = "python") -> Written:
     """Write a number: integers without a point, thirds as 1 / 3, an array of one number by it."""
     array = np.asarray(value)
+    factor = identity(array)
+    if factor is not None:
+        unit = f"np.eye({len(array)})" if form == "python" else "I"
+        times = {"python": " * ", "latex": r" \, ", "text": " "}[form]
+        number = "" if factor == 1 else write_number(factor, form).text + times
+        return Written(number + unit, PRODUCT if number else ATOM)
     if array.dtype == bool or array.size == 0 or not (array == array.flat[0]).all():
         listed = f"{array.tolist()}"
         return Written(f"np.array({listed})" if form == "python" else listed)
