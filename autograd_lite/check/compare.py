@@ -47,6 +47,8 @@ def compare(
 ) -> Comparison:
     """Compare gradients that were derived by hand with those of autodiff, and name the mistake.
 
+    Looking changes nothing: no ``.grad`` is added to, and no hook is called.
+
     Where the two differ, a numerical derivative, which knows no rule, says which one is right: by
     complex step where every operation on the way is analytic, else by central differences. What is
     wrong by hand is then held against every known mistake. Each is tested, by taking it back or by
