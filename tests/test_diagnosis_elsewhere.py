@@ -237,3 +237,18 @@ def test_a_mistake_elsewhere_is_called_by_its_name(network, formulas, right, wro
     for seed in range(2):
         first = compared(network, formulas.replace(right, wrong), seed).first
         assert first.diagnosis.name == name, first.diagnosis.title
+
+
+def test_two_mistakes_on_one_path_are_both_named():
+    formulas = CLASSIFIER.replace(" * (z2 > 0)", " * 0.5")
+    first = compared(classifier, formulas, 0).first
+    assert first.diagnosis.name == "derivative left out"
+    assert first.diagnosis.title == (
+        "two mistakes: the derivative of the relu at h2 is left out, and a factor 0.5"
+    )
+    assert first.diagnosis.evidence.endswith("in all 30 entries, but for that factor")
+
+
+def test_a_gradient_that_no_two_known_mistakes_give_stays_unexplained():
+    formulas = CLASSIFIER.replace(" * (z2 > 0)", " * np.cos(z2)")
+    assert compared(classifier, formulas, 0)["z2"].diagnosis.name == "unexplained"

@@ -164,6 +164,8 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
                 progress.made.append((target, fitting[0]))
             return _diagnosis(fitting, progress, against, case is not progress.case)
     found = _partly(target)
+    if not found.explained:
+        found = _with_a_factor(progress.case, target, len(progress.failing)) or found
     if target.name in progress.cut_short and not found.explained:
         return replace(found, how="The network is large, so only the likeliest were tried.")
     return found
@@ -214,14 +216,39 @@ def _follows(progress: _Progress, target: Target) -> Diagnosis | None:
     )
 
 
-def _fitting(case: Case, target: Target, progress: _Progress) -> list[Candidate]:
-    """Return every mistake that accounts for a gradient, the likeliest first."""
+def _proposed(case: Case, target: Target) -> list[Candidate]:
+    """Return every way in which a gradient may have come about, the likeliest first."""
     proposed = [
         replace(candidate, kind=candidate.kind or entry.name)
         for entry in MISTAKES.values()
         for candidate in entry.find(case, target)
     ]
-    proposed.sort(key=lambda candidate: candidate.cost)
+    return sorted(proposed, key=lambda candidate: candidate.cost)
+
+
+def _with_a_factor(case: Case, target: Target, rows: int) -> Diagnosis | None:
+    """Look for a mistake that gives a gradient but for a usual factor: two mistakes on one path."""
+    sizes = np.abs(target.hand[target.hand != 0])
+    if sizes.size < 4 or same(sizes, np.full_like(sizes, sizes[0])):
+        return None  # That would be a multiple of too much.
+    usual = [1.0, 2.0, 0.5, *((case.batch, 1 / case.batch) if case.batch else ())]
+    for candidate in _proposed(case, target)[: _affordable(case, rows)]:
+        for factor in (sign * number for number in usual for sign in (-1, 1)):
+            without = replace(target, hand=target.hand / factor)
+            if factor != 1 and candidate.explains(without):
+                return Diagnosis(
+                    candidate.kind,
+                    f"two mistakes: {candidate.title.split(';')[0]}, and a factor {factor:g}",
+                    MISTAKES[candidate.kind].how,
+                    f"{_evidence(candidate, without)}, but for that factor",
+                    "likely",
+                )
+    return None
+
+
+def _fitting(case: Case, target: Target, progress: _Progress) -> list[Candidate]:
+    """Return every mistake that accounts for a gradient, the likeliest first."""
+    proposed = _proposed(case, target)
     others = [t for t in progress.failing if t not in progress.found and t.id != target.id]
     if case is not progress.case:
         others = []
