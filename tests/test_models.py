@@ -208,7 +208,7 @@ def test_the_command_trains_prints_and_draws(tmp_path, capsys, monkeypatch):
     assert "Summary" in out
     assert "∂L/∂w = inputᵀ δpred" in out
     assert "By hand, as in the article" in out
-    assert "derivative = delta ⊙ input" in out
+    assert "derivative = δ ⊙ input" in out
     assert "d_w = input.T @ pred_delta" in out
     assert "✓ w: proved, by hand = gradient" in out
     assert "As algebra: w: by hand = 1/2 × gradient" in out
