@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 next_birth = itertools.count().__next__
 
+# When a graph is dropped, glibc would give its memory back to the system, and the next step would
+# ask for it again, page by page: half of the time of a step with arrays of 100 kB. But it keeps up
+# to twice the largest block that was ever freed, so one is freed here; no page of it is touched.
+np.empty(2**24, np.uint8)
+
 
 def _not_in_place(sign: str) -> Callable[[Tensor, Any], Tensor]:
     """Return a method that refuses an operator."""
