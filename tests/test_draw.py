@@ -379,3 +379,12 @@ def test_the_same_program_gives_the_same_picture(program):
     if "UPDATE_GOLDEN" in os.environ:
         path.write_text(source, encoding="utf-8")
     assert source == path.read_text(encoding="utf-8")
+
+
+def test_names_can_be_left_out():
+    w = al.Tensor([1.0, 2.0], requires_grad=True, name="w")
+    loss = (3 * w).sum()
+    assert (
+        str(al.draw(loss, names=False)).split()
+        == str(al.draw(loss)).replace("loss = Σ(", "Σ(").replace("w", "n0").split()
+    )

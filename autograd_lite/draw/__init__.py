@@ -31,7 +31,7 @@ __all__ = ["Drawing", "Folding", "draw", "draw_dot", "make_dot"]
 def draw(
     t: Tensor | Iterable[Tensor] | Graph,
     *,
-    names: Mapping[str, Tensor | NDArray[Any]] | None = None,
+    names: Mapping[str, Tensor | NDArray[Any]] | Literal[False] | None = None,
     show: str | Iterable[str] = ("shape", "dtype", "value", "grad", "map"),
     sweep: Literal["forward", "backward", "both"] = "forward",
     rankdir: Literal["LR", "TB"] = "LR",
@@ -52,8 +52,8 @@ def draw(
     ----------
     t : Tensor, iterable of Tensor, or Graph
         What was computed.
-    names : mapping of str to Tensor or array, optional
-        What values are called; others go by `Tensor.name`, or else by the caller's variables.
+    names : mapping of str to Tensor or array, or False, optional
+        What values are called; others by `Tensor.name`, or the caller's variables. False: by none.
     show : iterable of {"shape", "dtype", "value", "grad", "map", "local"}
         What boxes show, miniatures of large arrays too, and arrows (local derivatives).
     sweep, rankdir : {"forward", "backward", "both"}, {"LR", "TB"}

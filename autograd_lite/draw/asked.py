@@ -28,10 +28,10 @@ def drawn(
     for what, given, known in (("sweep", sweep, SWEEPS), ("theme", theme, THEMES)):
         if given not in known:
             raise ValueError(f"{what} is one of {_listed(known)}; got {given!r}.")
-    tensors, arrays = called.split(names)
+    tensors, arrays = called.split(None if names is False else names)
     local_tensors, local_arrays = called.from_frame(frame, taken=names or ())
     graph = t if isinstance(t, Graph) else Graph(_roots(t), local_tensors)
-    found = called.by_node(graph, tensors, arrays, local_arrays)
+    found = {} if names is False else called.by_node(graph, tensors, arrays, local_arrays)
     if sweep != "forward":
         graph = graph.backward(forward=sweep == "both", names=found)
     return replace(picture(scene(graph, found, options)), theme=theme)
