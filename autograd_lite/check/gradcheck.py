@@ -361,4 +361,4 @@ def _gradient_of(check: _Check) -> Callable[..., Any]:
 check_grads = gradcheck
 """The name that HIPS autograd and JAX have for it."""
 
-gradcheck.selftest = selftest  # type: ignore[attr-defined]
+gradcheck.selftest = selftest  # type: ignore[attr-defined]  # A function may have attributes.

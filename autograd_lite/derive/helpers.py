@@ -132,4 +132,4 @@ def _source(operation: Primitive) -> str:
         source = textwrap.dedent(inspect.getsource(inspect.unwrap(operation.forward)))
     except OSError:
         return f"# {operation.name} is an operation of yours.\n"
-    return source[re.search(r"^def ", source, re.MULTILINE).start() :] + "\n"  # type: ignore[union-attr]
+    return source[re.search(r"^def ", source, re.MULTILINE).start() :] + "\n"  # type: ignore[union-attr]  # It is a function.

@@ -39,9 +39,10 @@ def _functions() -> dict[str, Callable[..., Any]]:
         "logical_or": lambda a, b: sympy.Max(a, b),
         "logical_and": lambda a, b: a * b,
         "logical_not": lambda a: 1 - a,
-        "isnan": lambda a: sympy.Integer(0),  # noqa: ARG005
-        "isinf": lambda a: sympy.Integer(0),  # noqa: ARG005
-        "isfinite": lambda a: sympy.Integer(1),  # noqa: ARG005
+        # A symbol stands for a finite number.
+        "isnan": lambda _: sympy.Integer(0),
+        "isinf": lambda _: sympy.Integer(0),
+        "isfinite": lambda _: sympy.Integer(1),
     }
     for name, relation in COMPARED.items():
         found[name] = _truth(getattr(sympy, relation), sympy)
@@ -79,11 +80,11 @@ class Symbols(np.ndarray[Any, Any]):
         total = np.sum(x, axis=axis, keepdims=keepdims)
         return total / (np.size(x) // max(1, np.size(total)))
 
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:  # type: ignore[override]
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:  # type: ignore[override]  # Fewer parameters.
         """Arithmetic mean."""
         return self._mean(self, axis, keepdims)
 
-    def dot(self, other: Any) -> Any:  # type: ignore[override]
+    def dot(self, other: Any) -> Any:  # type: ignore[override]  # No `out`.
         """Product of matrices."""
         return np.dot(self, other)
 

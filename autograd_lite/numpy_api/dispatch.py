@@ -97,23 +97,16 @@ def call_ufunc(
 
 def _goes_without_saying(key: str, value: Any) -> bool:
     """Say whether an argument asks for what is done anyway; ``axis=None`` means all of them."""
-    if key == "axis":
-        return False
     usual: dict[str, Any] = {"where": True, "casting": "same_kind", "order": "K", "subok": True}
     if value is None or isinstance(value, np.ndarray):
-        return value is None
-    return bool(value == usual.get(key, ()))
+        return value is None and key != "axis"
+    return bool(key in usual and value == usual[key])
 
 
 def _ufunc_name(ufunc: np.ufunc, method: str) -> str:
     """Return what the user wrote: ``np.add.reduce``."""
     name = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
-    home = next((m for m in ("", "linalg.") if _in_numpy(ufunc, m)), None)
-    return name if home is None else f"np.{home}{name}"
-
-
-def _in_numpy(ufunc: np.ufunc, module: str) -> bool:
-    return getattr(np.linalg if module else np, ufunc.__name__, None) is ufunc
+    return f"np.{name}" if getattr(np, ufunc.__name__, None) is ufunc else name
 
 
 def _no_out(name: str) -> str:

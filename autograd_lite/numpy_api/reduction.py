@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -126,50 +127,20 @@ def _numbers(a: Any, where: Any) -> Any:
     return np.logical_and(~np.isnan(values_of(a)), values_of(where))
 
 
-@composes(np.nansum)
-def nansum(
-    a: Any, axis: Any = None, dtype: Any = None, *,
-    keepdims: Any = False, initial: Any = None, where: Any = True,
-) -> Any:  # fmt: skip
-    """Compose ``np.nansum``."""
-    return sum(a, axis, dtype, keepdims=keepdims, initial=initial, where=_numbers(a, where))
+def _skipping_nan(numpy: Callable[..., Any], composition: Callable[..., Any]) -> None:
+    """Compose a function that does the same for what is a number."""
+
+    @composes(numpy)
+    @functools.wraps(composition)
+    def of_numbers(a: Any, *args: Any, where: Any = True, **kwargs: Any) -> Any:
+        return composition(a, *args, where=_numbers(a, where), **kwargs)
 
 
-@composes(np.nanprod)
-def nanprod(
-    a: Any, axis: Any = None, dtype: Any = None, *,
-    keepdims: Any = False, initial: Any = None, where: Any = True,
-) -> Any:  # fmt: skip
-    """Compose ``np.nanprod``."""
-    return prod(a, axis, dtype, keepdims=keepdims, initial=initial, where=_numbers(a, where))
-
-
-@composes(np.nanmean)
-def nanmean(
-    a: Any, axis: Any = None, dtype: Any = None, *, keepdims: Any = False, where: Any = True
-) -> Any:
-    """Compose ``np.nanmean``."""
-    return mean(a, axis, dtype, keepdims=keepdims, where=_numbers(a, where))
-
-
-@composes(np.nanvar)
-def nanvar(
-    a: Any, axis: Any = None, dtype: Any = None, *, ddof: Any = 0, keepdims: Any = False,
-    where: Any = True, mean: Any = None, correction: Any = None,
-) -> Any:  # fmt: skip
-    """Compose ``np.nanvar``."""
-    return var(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=_numbers(a, where), mean=mean,
-               correction=correction)  # fmt: skip
-
-
-@composes(np.nanstd)
-def nanstd(
-    a: Any, axis: Any = None, dtype: Any = None, *, ddof: Any = 0, keepdims: Any = False,
-    where: Any = True, mean: Any = None, correction: Any = None,
-) -> Any:  # fmt: skip
-    """Compose ``np.nanstd``."""
-    return std(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=_numbers(a, where), mean=mean,
-               correction=correction)  # fmt: skip
+_skipping_nan(np.nansum, sum)
+_skipping_nan(np.nanprod, prod)
+_skipping_nan(np.nanmean, mean)
+_skipping_nan(np.nanvar, var)
+_skipping_nan(np.nanstd, std)
 
 
 def _nan_extreme(
@@ -233,11 +204,8 @@ def _running(x: Any, axis: Any, dtype: Any, first: float | None, run: Callable[.
     result = run(x, axis, dtype)
     if first is None:
         return result
-    front = np.full_like(result.data.take([0], axis), first) if result.size else None
-    if front is None:
-        shape = list(x.shape)
-        shape[axis] = 1
-        front = np.full(shape, first, result.dtype)
+    shape = [1 if i == axis % result.ndim else length for i, length in enumerate(result.shape)]
+    front = np.full(shape, first, result.dtype)
     return ops.concatenate(front, result, axis=axis)
 
 

@@ -113,11 +113,6 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
 # ---------------------------------------------------------------- sets of numbers
 
 
-def _first_places(x: Any) -> Any:
-    """Pick each number once, in order of size."""
-    return np.unique(x.data.ravel(), return_index=True)[1]
-
-
 @composes(np.unique)
 def unique(
     ar: Any, return_index: bool = False, return_inverse: bool = False,
