@@ -9,7 +9,6 @@ import pytest
 
 import autograd_lite as al
 from autograd_lite import GradientError, Tensor
-from autograd_lite.primitive import REGISTRY
 
 
 def leaf(value, **kwargs):
@@ -292,16 +291,13 @@ def test_an_operation_from_outside_cannot_write_into_what_is_recorded():
         x *= 2
         return x
 
-    try:
-        x = al.Tensor([2.0], requires_grad=True)
-        with pytest.raises(ValueError, match="read-only"):
-            doubling(x)
-        mine = np.ones(2)
-        with pytest.raises(ValueError, match="read-only"):
-            doubling(mine)
-        with pytest.raises(ValueError, match="read-only"):
-            (careless(x) + x).sum().backward()
-        assert x.item() == 2.0
-        np.testing.assert_array_equal(mine, 1.0)
-    finally:
-        del REGISTRY["careless"], REGISTRY["doubling"]
+    x = al.Tensor([2.0], requires_grad=True)
+    with pytest.raises(ValueError, match="read-only"):
+        doubling(x)
+    mine = np.ones(2)
+    with pytest.raises(ValueError, match="read-only"):
+        doubling(mine)
+    with pytest.raises(ValueError, match="read-only"):
+        (careless(x) + x).sum().backward()
+    assert x.item() == 2.0
+    np.testing.assert_array_equal(mine, 1.0)

@@ -8,15 +8,6 @@ import pytest
 
 import autograd_lite as al
 from autograd_lite import PrimitiveDefinitionError, Tensor
-from autograd_lite.primitive import REGISTRY
-
-
-@pytest.fixture(autouse=True)
-def _forget_what_is_defined_here():
-    before = dict(REGISTRY)
-    yield
-    REGISTRY.clear()
-    REGISTRY.update(before)
 
 
 def leaf(value):

@@ -84,16 +84,6 @@ def test_pickled_primitive_is_the_same_object():
 # ------------------------------------------------------------ refusals
 
 
-@pytest.fixture
-def defining():
-    """Define without leaving anything behind in the registries."""
-    registry, functions = dict(REGISTRY), dict(BY_NUMPY_FUNCTION)
-    yield primitive
-    for table, before in ((REGISTRY, registry), (BY_NUMPY_FUNCTION, functions)):
-        table.clear()
-        table.update(before)
-
-
 def refused(define, forward):
     with pytest.raises(al.PrimitiveDefinitionError) as caught:
         define(forward)
@@ -105,15 +95,15 @@ def scale(x, factor, *, shift=0):
     return x * factor + shift
 
 
-def test_missing_rule_is_named(defining):
-    message = refused(defining(x=lambda g, y, x, factor, shift: g * factor), scale)
+def test_missing_rule_is_named():
+    message = refused(primitive(x=lambda g, y, x, factor, shift: g * factor), scale)
     assert message.startswith("primitive 'scale' has no rule for its operand 'factor'.")
     assert "`factor=lambda g, y, x, factor: ...`" in message
     assert "`factor=None`" in message
 
 
-def test_rule_for_an_unknown_operand_is_named(defining):
-    message = refused(defining(x=None, factor=None, shift=lambda g, y, x, factor, shift: g), scale)
+def test_rule_for_an_unknown_operand_is_named():
+    message = refused(primitive(x=None, factor=None, shift=lambda g, y, x, factor, shift: g), scale)
     assert "has a rule for 'shift', which is not an operand of scale(x, factor, shift)" in message
     assert "Operands are the positional parameters: x, factor." in message
 
@@ -134,64 +124,64 @@ def test_rule_for_an_unknown_operand_is_named(defining):
     ids=["no y", "y before g", "no shift", "renamed", "swapped", "starred", "shift between",
          "keywords only", "keyword-only"],
 )  # fmt: skip
-def test_rule_with_other_parameters_is_refused(defining, rule):
-    message = refused(defining(x=rule, factor=None), scale)
+def test_rule_with_other_parameters_is_refused(rule):
+    message = refused(primitive(x=rule, factor=None), scale)
     assert message.startswith("primitive 'scale': the rule for 'x' takes (")
     assert "but must take (g, y, x, factor, shift)" in message
 
 
-def test_rule_may_gather_static_parameters(defining):
-    made = defining(x=lambda g, y, x, factor, **_: g * factor, factor=None)(scale)
+def test_rule_may_gather_static_parameters():
+    made = primitive(x=lambda g, y, x, factor, **_: g * factor, factor=None)(scale)
     x = al.Tensor([1.0, 2.0], requires_grad=True)
     made(x, 3.0, shift=1.0).sum().backward()
     assert x.grad.tolist() == [3.0, 3.0]
 
 
-def test_rule_of_a_variadic_operation_must_take_them_all(defining):
+def test_rule_of_a_variadic_operation_must_take_them_all():
     def add_up(*arrays):
         return sum(arrays)
 
-    message = refused(defining(arrays=lambda g, y, arrays, i: g), add_up)
+    message = refused(primitive(arrays=lambda g, y, arrays, i: g), add_up)
     assert "must take (g, y, *arrays, i)" in message
-    assert defining(arrays=lambda g, y, *arrays, i: g)(add_up)(1.0, 2.0) == 3.0
+    assert primitive(arrays=lambda g, y, *arrays, i: g)(add_up)(1.0, 2.0) == 3.0
 
 
-def test_operands_before_a_starred_one_are_refused(defining):
+def test_operands_before_a_starred_one_are_refused():
     def mixed(first, *rest):
         return first + sum(rest)
 
-    message = refused(defining(first=None, rest=None), mixed)
+    message = refused(primitive(first=None, rest=None), mixed)
     assert "either named operands or one *starred" in message
 
 
-def test_forward_or_rule_that_is_no_plain_function_is_refused(defining):
-    assert "plain function" in refused(defining(x=None), np.exp)
-    assert "plain function" in refused(defining(x=np.exp, factor=None), scale)
+def test_forward_or_rule_that_is_no_plain_function_is_refused():
+    assert "plain function" in refused(primitive(x=None), np.exp)
+    assert "plain function" in refused(primitive(x=np.exp, factor=None), scale)
 
 
-def test_bad_domain_is_named(defining):
+def test_bad_domain_is_named():
     for domain in ({"x": "Positive"}, {"shift": "positive"}):
-        message = refused(defining(x=None, factor=None, domain=domain), scale)
+        message = refused(primitive(x=None, factor=None, domain=domain), scale)
         ((name, kind),) = domain.items()
         assert f"domain {name}={kind!r} must map an operand (x, factor) to one of real" in message
 
 
-def test_name_that_is_taken_is_refused(defining):
+def test_name_that_is_taken_is_refused():
     def tanh(x):
         return x
 
-    assert refused(defining(x=lambda g, y, x: g), tanh) == (
+    assert refused(primitive(x=lambda g, y, x: g), tanh) == (
         "primitive 'tanh' is already defined in autograd_lite.ops.trigonometric. "
         "Give yours another name."
     )
 
 
-def test_own_operation_may_be_defined_again(defining):
+def test_own_operation_may_be_defined_again():
     """As happens when a module is reloaded, or a notebook's cell is run a second time."""
     source = "def mine(x):\n    return {} * x\n"
     made = []
     for factor, file in ((2, "<cell 1>"), (3, "<cell 2>")):
         scope = {"__name__": "__main__"}
         exec(compile(source.format(factor), file, "exec"), scope)
-        made.append(defining(x=lambda g, y, x: g)(scope["mine"]))
+        made.append(primitive(x=lambda g, y, x: g)(scope["mine"]))
     assert REGISTRY["mine"] is made[1]
