@@ -129,7 +129,7 @@ class detect_anomaly(Watch):  # noqa: N801  (lower case like the function it is 
             return
         primitive, values = node._primitive, node._values
         assert primitive is not None  # A leaf sends nothing on.
-        place = getattr(node, "_source", None)
+        place = node._source
         names = _names(primitive, node._operands, values, place, user_frame())
         given = [k for k, value in enumerate(values) if self._bad(value)]
         if self._bad(g):

@@ -59,7 +59,7 @@ def calls(
     """
     made: list[tuple[ModuleCall, Tensor]] = []
     for tensor in tensors:
-        call: ModuleCall | None = getattr(tensor, "_call", None)
+        call = tensor._call
         while call is not None:
             made.append((call, tensor))
             call = call.inner

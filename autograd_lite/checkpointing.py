@@ -109,9 +109,8 @@ class _Segment:
         if not outputs:
             return result
         self.others = _used_besides(outputs, since)
-        operands = (*self.arguments, *self.others)
-        values = tuple([x._data for x in operands])
-        node = result_of(self.primitive(), _joined(outputs)._data, True, operands, values, None)
+        inputs = tuple([part for x in (*self.arguments, *self.others) for part in (x, x._data)])
+        node = result_of(self.primitive(), _joined(outputs)._data, True, inputs, None)
         parted = dict(zip(outputs, _parted(node, outputs), strict=True))
         return rebuild(
             result, [parted.get(x, x) if isinstance(x, Tensor) else x for x in leaves_of(result)]

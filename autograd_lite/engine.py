@@ -1,16 +1,15 @@
 """The backward sweep, and whether operations are being recorded.
 
-A node is anything with the slots that `sweep` reads: ``_primitive``, ``_operands``, ``_values``,
-``_parameters``, ``_data``, ``_birth``, ``_requires_grad``, ``_taps``. Inputs are born before
-outputs, so taking the youngest node that is still waiting is a topological order, with no search
-before and no recursion.
+A node is anything with the slots that `sweep` reads: ``_primitive``, ``_inputs``, ``_parameters``,
+``_data``, ``_birth``, ``_requires_grad``, ``_rare``. Inputs are born before outputs, so taking the
+youngest node that is still waiting is a topological order, with no search before and no recursion.
 """
 
 from __future__ import annotations
 
 import threading
 from contextlib import ContextDecorator
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heapreplace
 from typing import TYPE_CHECKING, Any, Self
 
 from numpy import asarray, ndarray
@@ -159,70 +158,88 @@ def sweep(
     """
     # Births are unique, so a heap of negated births with a table beside it never compares nodes.
     # Leaves wait in a table of their own, until all is known: a failed rule changes none of them.
-    arrived, leaves = _starts([(root, cotangent), *more])
-    waiting, watching = sorted(arrived), state.watching
-    while waiting:
-        key = heappop(waiting)
-        node, g = arrived.pop(key)
-        if node._taps is not None and node not in untapped:
+    # One node waits outside of both, since most often it is the next; a birth of 0 is none.
+    waiting: list[int] = []
+    arrived: _Table = {}
+    leaves: _Table = {}
+    coming, upstream, sent = -root._birth, root, cotangent
+    if more or root._primitive is None:
+        arrived, leaves = _starts([(root, cotangent), *more])
+        waiting, coming = sorted(arrived), 0
+    watching = state.watching
+    while waiting or coming:
+        if not coming:
+            birth = heappop(waiting)
+            node, g = arrived.pop(birth)
+        elif waiting and waiting[0] < coming:
+            arrived[coming] = (upstream, sent)
+            birth = heapreplace(waiting, coming)
+            node, g = arrived.pop(birth)
+        else:
+            birth, node, g = coming, upstream, sent
+        coming = 0
+        if node._rare is not None and node._taps is not None and node not in untapped:
             g = node._taps(node, g)
         if targets and node in targets:
             arrive(node, g)
             continue
-        values = node._values
+        inputs, parameters = node._inputs, node._parameters
+        y, seen, count = node._data, inputs, len(inputs)
         if create_graph:
             y, seen = node, _as_tensors(node)
-        else:
-            y, seen = node._data, values
-        parameters, count = node._parameters, len(values)
         rules = node._primitive.rules  # type: ignore[union-attr]  # Leaves wait elsewhere.
-        i = -1
-        for x in node._operands:
-            i += 1
+        i = 0
+        while i < count:
+            x, value = inputs[i], inputs[i + 1]
+            i += 2
             if x is None or not x._requires_grad:
                 continue
-            rule = rules[i]
+            rule = rules[i // 2 - 1]
             if rule is None:
                 continue
-            birth = -x._birth
-            if birth < key:  # Changed in place since: go to the version that was used.
-                x = x._version_before(-key)
+            key = -x._birth
+            if key < birth:  # Changed in place since: go to the version that was used.
+                x = x._version_before(-birth)
                 if x is None or not x._requires_grad:
                     continue
-                birth = -x._birth
+                key = -x._birth
             try:
                 if parameters:
-                    gx = rule(g, y, *seen, **parameters)
-                elif count == 2:  # A starred call takes three times as long.
-                    gx = rule(g, y, seen[0], seen[1])
-                elif count == 1:
-                    gx = rule(g, y, seen[0])
+                    gx = rule(g, y, *seen[1::2], **parameters)
+                elif count == 4:  # A starred call takes three times as long.
+                    gx = rule(g, y, seen[1], seen[3])
+                elif count == 2:
+                    gx = rule(g, y, seen[1])
                 else:
-                    gx = rule(g, y, *seen)
+                    gx = rule(g, y, *seen[1::2])
             except Exception as error:
-                error.add_note(f"This was {_rule_of(node, i)}, in a backward pass.")
+                error.add_note(f"This was {_rule_of(node, i // 2 - 1)}, in a backward pass.")
                 raise
-            value, kind = values[i], type(gx)
+            kind = type(gx)
             if kind is not type(value) or (
                 kind is ndarray and (gx.shape != value.shape or gx.dtype is not value.dtype)
             ):
-                gx = fit(gx, value, node, i)
+                gx = fit(gx, value, node, i // 2 - 1)
             total = gx
             if x._primitive is None:
-                if birth in leaves:
-                    total = leaves[birth][1] + gx
-                leaves[birth] = (x, total)
+                if key in leaves:
+                    total = leaves[key][1] + gx
+                leaves[key] = (x, total)
+            elif key == coming:
+                sent = total = sent + gx
+            elif key in arrived:
+                total = arrived[key][1] + gx
+                arrived[key] = (x, total)
+            elif not coming:
+                coming, upstream, sent = key, x, gx
             else:
-                if birth in arrived:
-                    total = arrived[birth][1] + gx
-                else:
-                    heappush(waiting, birth)
-                arrived[birth] = (x, total)
+                heappush(waiting, key)
+                arrived[key] = (x, gx)
             if watching:
                 for watch in watching:
-                    watch.swept(node, i, g, gx, total)
-    for birth in sorted(leaves):
-        node, g = leaves[birth]
+                    watch.swept(node, i // 2 - 1, g, gx, total)
+    for key in sorted(leaves):
+        node, g = leaves[key]
         if node._taps is not None and node not in untapped:
             g = node._taps(node, g)
         arrive(node, g)
@@ -242,8 +259,8 @@ def _starts(pairs: Iterable[tuple[Tensor, Any]]) -> tuple[_Table, _Table]:
 
 
 def _as_tensors(node: Tensor) -> tuple[Any, ...]:
-    """Return the operands of a node as the rules are to see them when the sweep is recorded."""
-    seen = []
+    """Return the inputs of a node as the rules are to see them when the sweep is recorded."""
+    seen: list[Any] = []
     for operand, value in zip(node._operands, node._values, strict=True):
         if operand is not None and operand._birth > node._birth:
             operand = operand._version_before(node._birth)
@@ -259,7 +276,7 @@ def _as_tensors(node: Tensor) -> tuple[Any, ...]:
         if operand is None:
             # Arrays too become Tensors: array.dot(tensor) would compute, and record nothing.
             operand = node._wrap(value) if isinstance(value, ndarray) else value
-        seen.append(operand)
+        seen += None, operand
     return tuple(seen)
 
 

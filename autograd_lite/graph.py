@@ -165,12 +165,12 @@ class Graph(Sequence[Node]):
             name=name,
             primitive=tensor._primitive if tensor is not None else None,
             operands=operands,
-            parameters=(tensor._parameters if tensor is not None else None) or {},
+            parameters=dict((tensor._parameters if tensor is not None else None) or {}),
             value=value,
             grad=grad,
             requires_grad=tensor is not None and tensor._requires_grad,
             tensor=tensor,
-            source=getattr(tensor, "_source", None),
+            source=tensor._source if tensor is not None else None,
             calls=self._calls.get(tensor, ()) if tensor is not None else (),
         )
         return identifier

@@ -177,7 +177,9 @@ class Primitive:
             record = getattr(type(operand), "__record__", None)
             if record is not None:
                 if parameters:
-                    parameters = {name: _kept(value) for name, value in parameters.items()}
+                    for name, value in parameters.items():
+                        if type(value) not in _UNCHANGING:
+                            parameters[name] = _kept(value)
                 return record(self, operands, parameters)
         return self.forward(*operands, **parameters)
 
@@ -267,6 +269,9 @@ def _parameters(rule: Callable[..., Any]) -> tuple[list[str], bool]:
     by_name = names[code.co_argcount : last]
     listed = [*names[: code.co_argcount], *star, *by_name]
     return listed, bool(code.co_flags & inspect.CO_VARKEYWORDS)
+
+
+_UNCHANGING = frozenset({type(None), bool, int, float, str})
 
 
 def _kept(value: Any) -> Any:

@@ -69,7 +69,7 @@ class record_source(Watch):  # noqa: N801  (lower case like the function it is u
 
     def computed(self, result: Tensor, *_: object) -> None:
         """Note the line of what is recorded."""
-        if not result.is_leaf and not hasattr(result, "_source"):
+        if not result.is_leaf and result._source is None:
             source = caller()
             if source is not None:
                 result._source = source

@@ -10,7 +10,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -23,8 +23,11 @@ from autograd_lite.primitive import BY_NUMPY_FUNCTION, Primitive
 
 if TYPE_CHECKING:
     from autograd_lite.module_call import ModuleCall
+    from autograd_lite.source import Source
 
-next_birth = itertools.count().__next__
+Value = TypeVar("Value")
+
+next_birth = itertools.count(1).__next__
 
 # When a graph is dropped, glibc would give its memory back to the system, and the next step would
 # ask for it again, page by page: half of the time of a step with arrays of 100 kB. But it keeps up
@@ -42,6 +45,29 @@ def _not_in_place(sign: str) -> Callable[[Tensor, Any], Tensor]:
         )
 
     return refuse
+
+
+class _Rare(Generic[Value]):
+    """An attribute that few tensors have; None in the others, where it takes no memory."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, tensor: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, tensor: Tensor, owner: type) -> Value | None: ...
+    def __get__(self, tensor: Tensor | None, owner: type) -> Self | Value | None:
+        if tensor is None:
+            return self
+        return tensor._rare.get(self._name) if tensor._rare else None
+
+    def __set__(self, tensor: Tensor, value: Value | None) -> None:
+        if value is not None:
+            tensor._rare = tensor._rare or {}
+            tensor._rare[self._name] = value
+        elif tensor._rare:
+            tensor._rare.pop(self._name, None)
 
 
 class Tensor(ArrayMethods):
@@ -85,18 +111,13 @@ class Tensor(ArrayMethods):
     __slots__ = (
         "__weakref__",
         "_birth",
-        "_call",
         "_data",
         "_grad",
-        "_operands",
+        "_inputs",
         "_parameters",
-        "_past",
         "_primitive",
+        "_rare",
         "_requires_grad",
-        "_source",
-        "_taps",
-        "_values",
-        "_viewed",
         "name",
     )
 
@@ -105,15 +126,21 @@ class Tensor(ArrayMethods):
     _birth: int  # Increases with every tensor: inputs are older than outputs.
     _requires_grad: bool
     _primitive: Primitive | None  # None: a leaf.
-    _operands: tuple[Tensor | None, ...]  # None for a bare array or number.
-    _values: tuple[Any, ...]  # For each operand the array that was computed with.
+    _inputs: tuple[Any, ...]  # `_operands` and `_values` in turn: one object in place of two.
     _parameters: dict[str, Any] | None
     _grad: Any  # An array, or a Tensor once somebody has seen it.
-    _taps: _Taps | None  # What looks at the cotangent as it passes: hooks, retain_grad.
-    _past: list[Tensor] | None  # Versions of this tensor before each `t[i] = v`, oldest first.
-    _call: ModuleCall | None  # The call of a module that returned this tensor.
-    _viewed: tuple[weakref.ref[Tensor], ...]  # Of what this is a view; set where not recorded.
-    _source: tuple[str, int]  # File and line of the user's code; not set where nobody asked.
+    _rare: dict[str, Any] | None  # What few tensors have; slots of their own would cost all:
+
+    # What looks at the cotangent as it passes: hooks, retain_grad.
+    _taps: _Rare[_Taps] = _Rare()
+    # Versions of this tensor before each `t[i] = v`, oldest first.
+    _past: _Rare[list[Tensor]] = _Rare()
+    # The call of a module that returned this tensor.
+    _call: _Rare[ModuleCall] = _Rare()
+    # Of what this is a view, if it is not recorded.
+    _viewed: _Rare[tuple[weakref.ref[Tensor], ...]] = _Rare()
+    # The line of the user's code, if somebody asked for it.
+    _source: _Rare[Source] = _Rare()
 
     def __init__(
         self,
@@ -213,6 +240,16 @@ class Tensor(ArrayMethods):
         return _leaf(self._data, self.name)
 
     # ---------------------------------------------------------------- gradients
+
+    @property
+    def _operands(self) -> tuple[Tensor | None, ...]:
+        """What it was computed from; None for a bare array or number."""
+        return self._inputs[::2]
+
+    @property
+    def _values(self) -> tuple[Any, ...]:
+        """For each operand the array that was computed with."""
+        return self._inputs[1::2]
 
     @property
     def requires_grad(self) -> bool:
@@ -413,12 +450,10 @@ class Tensor(ArrayMethods):
                 f"(a[i, j] = v for a[i][j] = v), or into a copy: t = t.copy()."
             )
         old = _leaf(self._data, self.name)
-        for slot in ("_birth", "_operands", "_parameters", "_primitive", "_taps"):
+        for slot in ("_birth", "_primitive", "_inputs", "_parameters", "_requires_grad", "_grad"):
             setattr(old, slot, getattr(self, slot))
-        old._requires_grad, old._values, old._grad = self._requires_grad, self._values, self._grad
-        old._call = self._call
-        if hasattr(self, "_source"):
-            old._source = self._source
+        for rare in ("_taps", "_call", "_source"):
+            setattr(old, rare, getattr(self, rare))
         new = record(primitive, (old, old if other is self else other), parameters or None)
         if new.shape != self.shape or not np.can_cast(new.dtype, self.dtype, "same_kind"):
             raise ValueError(
@@ -437,13 +472,8 @@ class Tensor(ArrayMethods):
             self._past.append(old)
             _let_go_of(self, old, new)
             self._birth, self._primitive, self._requires_grad = new._birth, new._primitive, True
-            self._operands, self._values = new._operands, new._values
-            self._parameters, self._taps, self._grad = new._parameters, None, None
-            self._call = new._call
-            if hasattr(self, "_source"):
-                del self._source
-            if hasattr(new, "_source"):
-                self._source = new._source
+            self._inputs, self._parameters, self._grad = new._inputs, new._parameters, None
+            self._taps, self._call, self._source = None, new._call, new._source
         return self
 
     def _version_before(self, birth: int) -> Tensor | None:
@@ -768,56 +798,60 @@ def record(
     Tensor
         The result: a node of the graph, or a leaf if no operand requires a gradient.
     """
-    if parameters or primitive.parameters:
-        parameters = {**primitive.defaults, **(parameters or {})}
+    if parameters:
+        parameters = {**primitive.defaults, **parameters}
+    elif primitive.parameters:
+        parameters = primitive.defaults
     else:
-        parameters, count = None, len(operands)
-        if count == 1 and isinstance(operands[0], Tensor):
-            return _record_unary(primitive, operands[0])
-        if count == 2:
-            return _record_binary(primitive, *operands)
-    tensors: list[Tensor | None] = []
-    values: list[Any] = []
+        parameters = None
+    count = len(operands)
+    if count == 1 and isinstance(operands[0], Tensor):
+        return _record_unary(primitive, operands[0], parameters)
+    if count == 2:
+        return _record_binary(primitive, operands[0], operands[1], parameters)
+    inputs: list[Any] = []
     needs = False
     for x in operands:
         if isinstance(x, Tensor):
-            tensors.append(x)
-            values.append(x._data)
+            inputs += x, x._data
             needs = needs or x._requires_grad
         else:
-            tensors.append(None)
-            values.append(constant(x, primitive))
+            inputs += None, constant(x, primitive)
+    values = inputs[1::2]
     try:
         data = (
             primitive.forward(*values, **parameters) if parameters else primitive.forward(*values)
         )
     except (ValueError, TypeError, IndexError) as error:
         raise explained(error, primitive, values, parameters) from None
-    return result_of(primitive, data, needs, tuple(tensors), tuple(values), parameters)
+    return result_of(primitive, data, needs, tuple(inputs), parameters)
 
 
 Tensor.__record__ = staticmethod(record)  # type: ignore[method-assign]
 
 
-def _record_unary(primitive: Primitive, x: Tensor) -> Tensor:
-    """Do what `record` does for one tensor and no parameters, in half of the time."""
+def _record_unary(
+    primitive: Primitive, x: Tensor, parameters: dict[str, Any] | None = None
+) -> Tensor:
+    """Do what `record` does for one tensor and all parameters, in half of the time."""
     value = x._data
     try:
-        data = primitive.forward(value)
+        data = primitive.forward(value, **parameters) if parameters else primitive.forward(value)
     except (ValueError, TypeError, IndexError) as error:
-        raise explained(error, primitive, (value,), None) from None
+        raise explained(error, primitive, (value,), parameters) from None
     if x._requires_grad and state.recording is True:
         result = _new(Tensor)
         result._data, result._birth, result._requires_grad = data, next_birth(), True
-        result._primitive, result._operands, result._values = primitive, (x,), (value,)
-        result._grad = result._taps = result._past = result._parameters = None
-        result.name = result._call = None
+        result._primitive, result._inputs, result._parameters = primitive, (x, value), parameters
+        result._grad = result._rare = result.name = None
         return result
-    return result_of(primitive, data, x._requires_grad, (x,), (value,), None)
+    return result_of(primitive, data, x._requires_grad, (x, value), parameters)
 
 
-def _record_binary(primitive: Primitive, a: Any, b: Any) -> Tensor:
-    """Do what `record` does for two operands and no parameters, in half of the time."""
+def _record_binary(
+    primitive: Primitive, a: Any, b: Any, parameters: dict[str, Any] | None = None
+) -> Tensor:
+    """Do what `record` does for two operands and all parameters, in half of the time."""
     if isinstance(a, Tensor):
         x, needs = a._data, a._requires_grad
     else:
@@ -829,46 +863,43 @@ def _record_binary(primitive: Primitive, a: Any, b: Any) -> Tensor:
     else:
         z, b = constant(b, primitive), None
     try:
-        data = primitive.forward(x, z)
+        data = primitive.forward(x, z, **parameters) if parameters else primitive.forward(x, z)
     except (ValueError, TypeError, IndexError) as error:
-        raise explained(error, primitive, (x, z), None) from None
+        raise explained(error, primitive, (x, z), parameters) from None
     if needs and state.recording is True:  # As in `result_of`, whose call would take a tenth more.
         result = _new(Tensor)
         result._data, result._birth, result._requires_grad = data, next_birth(), True
-        result._primitive, result._operands, result._values = primitive, (a, b), (x, z)
-        result._grad = result._taps = result._past = result._parameters = None
-        result.name = result._call = None
+        result._primitive, result._parameters = primitive, parameters
+        result._inputs = (a, x, b, z)
+        result._grad = result._rare = result.name = None
         return result
-    return result_of(primitive, data, needs, (a, b), (x, z), None)
+    return result_of(primitive, data, needs, (a, x, b, z), parameters)
 
 
 def result_of(
     primitive: Primitive,
     data: Any,
     needs: bool,
-    operands: tuple[Tensor | None, ...],
-    values: tuple[Any, ...],
+    inputs: tuple[Any, ...],
     parameters: dict[str, Any] | None,
 ) -> Tensor:
     """Wrap what an operation computed, and record it if that `needs` a gradient."""
     result = _new(Tensor)
     result._data = data
     result._birth = next_birth()
-    result._grad = result._taps = result._past = result.name = result._call = None
+    result._grad = result._rare = result.name = None
     recording = state.recording
     if needs and recording:
         result._requires_grad = True
-        result._primitive, result._parameters = primitive, parameters
-        result._operands, result._values = operands, values
+        result._primitive, result._inputs, result._parameters = primitive, inputs, parameters
     else:
         result._requires_grad = False
-        result._primitive = result._parameters = None
-        result._operands = result._values = ()
+        result._primitive, result._inputs, result._parameters = None, (), None
         if data.base is not None:
-            result._viewed = views.viewed(data, operands, values)
+            result._viewed = views.viewed(data, inputs)
     if recording.__class__ is Watched:
         for watch in recording.watches:
-            watch.computed(result, primitive, operands, values)
+            watch.computed(result, primitive, inputs[::2], inputs[1::2])
     return result
 
 
@@ -880,10 +911,8 @@ def _fill(tensor: Tensor, data: Any) -> Tensor:
     tensor._data = data
     tensor._birth = next_birth()
     tensor._requires_grad = False
-    tensor._primitive = None
-    tensor._operands = tensor._values = ()
-    tensor._grad = tensor._taps = tensor._past = tensor._parameters = None
-    tensor.name = tensor._call = None
+    tensor._primitive, tensor._inputs, tensor._parameters = None, (), None
+    tensor._grad = tensor._rare = tensor.name = None
     return tensor
 
 
@@ -908,7 +937,7 @@ def _let_go_of(tensor: Tensor, version: Tensor, new: Tensor) -> None:
     while waiting and len(seen) < _FAR:
         node = waiting.pop()
         if any(x is tensor for x in node._operands):
-            node._operands = tuple(version if x is tensor else x for x in node._operands)
+            node._inputs = tuple(version if x is tensor else x for x in node._inputs)
         for x in node._operands:
             if x is not None and x not in seen and x._birth > version._birth:
                 seen.add(x)

@@ -26,14 +26,11 @@ def is_seen_elsewhere(t: Tensor) -> bool:
     Nobody can tell views and values apart where what they were taken from has gone.
     """
     if t._primitive is None:
-        return any(owner() is not None for owner in getattr(t, "_viewed", ()))
-    i = _position_of_the_owner(t._data, t._operands, t._values)
-    if i is None:
+        return any(owner() is not None for owner in t._viewed or ())
+    i = _position_of_the_owner(t._data, t._inputs)
+    if i is None or t._inputs[i]._primitive in _PACKED:
         return False
-    operands: tuple[Any, ...] = t._operands
-    if operands[i]._primitive in _PACKED:
-        return False
-    return getrefcount(operands[i]) > _ONE_HOLDER or is_seen_elsewhere(operands[i])
+    return getrefcount(t._inputs[i]) > _ONE_HOLDER or is_seen_elsewhere(t._inputs[i])
 
 
 _PACKED = frozenset({ops.eig, ops.eigh, ops.qr, ops.svd})
@@ -44,21 +41,21 @@ _ONE_HOLDER = getrefcount(_held[0])
 """How many references are counted to what one other object holds."""
 
 
-def viewed(data: Any, operands: Any, values: Any) -> tuple[weakref.ref[Tensor], ...]:
+def viewed(data: Any, inputs: tuple[Any, ...]) -> tuple[weakref.ref[Tensor], ...]:
     """Return all that the result of an operation is a view of, for a tensor without operands."""
-    i = _position_of_the_owner(data, operands, values)
+    i = _position_of_the_owner(data, inputs)
     if i is None:
         return ()
-    owner = operands[i]
-    more = getattr(owner, "_viewed", None) or viewed(owner._data, owner._operands, owner._values)
-    return (weakref.ref(owner), *more)
+    owner = inputs[i]
+    return (weakref.ref(owner), *(owner._viewed or viewed(owner._data, owner._inputs)))
 
 
-def _position_of_the_owner(data: Any, operands: Any, values: Any) -> int | None:
-    """Return which operand's memory an array lies in."""
+def _position_of_the_owner(data: Any, inputs: tuple[Any, ...]) -> int | None:
+    """Return where among inputs the operand is whose memory an array lies in."""
     if data.base is not None:
-        for i, value in enumerate(values):
-            if operands[i] is not None and (value is data.base or value.base is data.base):
+        for i in range(0, len(inputs), 2):
+            operand, value = inputs[i : i + 2]
+            if operand is not None and (value is data.base or value.base is data.base):
                 return i
     return None
 

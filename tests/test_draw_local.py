@@ -42,7 +42,7 @@ def test_vectors_and_matrices_without_axes_put_in_and_out():
     h = al.Tensor([1.0, 2.0], requires_grad=True)
     w = al.Tensor([[3.0], [4.0]], requires_grad=True)
     found = labels(al.draw(h @ w, show="local"))
-    assert sorted(found.values()) == [["h[:, None] × g"], ["w @ g"]]
+    assert sorted(found.values()) == [["h @ gᵀ"], ["w @ g"]]
 
 
 def test_every_use_of_an_operand_has_its_own_line_and_constants_none():

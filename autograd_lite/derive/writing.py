@@ -249,12 +249,26 @@ def _special(
             x = e.operands[one]
             if x.is_number and (x.value == np.ones(1)).all() and e.operands[other].dtype == bool:
                 return given[other]
-        outer = [_axis_of(x, e) for x in e.operands]
-        if sorted(outer) == [0, 1]:
-            return _outer(e, texts, outer, form)
+    outer = column_and_row(e)
+    if outer is not None:
+        return _outer(texts[outer[0].number], texts[outer[1].number], form)
     if form == "text" and e.operation is ops.power and re.fullmatch(r"−?\d+", given[1].text):
         base = given[0] if given[0].precedence > POWER else Written(f"({given[0].text})")
         return Written(base.text + given[1].text.replace("−", "-").translate(_RAISED), POWER)
+    return None
+
+
+def column_and_row(e: Expression) -> tuple[Expression, Expression] | None:
+    """Return the two vectors whose outer product this is; None if it is something else."""
+    if e.operation is ops.matmul:
+        column, row = (_vector(x) for x in e.operands)
+        if e.operands[0].shape == (column.size, 1) and e.operands[1].shape == (1, row.size):
+            return (column, row) if column.ndim == row.ndim == 1 else None
+    if e.operation is ops.multiply:
+        axes = [_axis_of(x, e) for x in e.operands]
+        if sorted(axes) == [0, 1]:
+            column, row = (_vector(e.operands[axes.index(axis)]) for axis in (0, 1))
+            return column, row
     return None
 
 
@@ -274,9 +288,8 @@ def _axis_of(e: Expression, product: Expression) -> int:
     return {(vector.size, 1): 0, (1, vector.size): 1, (vector.size,): 1}.get(e.shape, -1)
 
 
-def _outer(e: Expression, texts: dict[int, Written], axes: list[int], form: Form) -> Written:
+def _outer(column: Written, row: Written, form: Form) -> Written:
     """Write the outer product of two vectors, ``x δᵀ``."""
-    column, row = (texts[_vector(e.operands[axes.index(axis)]).number] for axis in (0, 1))
     raised = r"^\top" if form == "latex" else "ᵀ"
     parts = []
     for part, brackets in ((column, False), (row, "/" in row.text)):

@@ -123,6 +123,7 @@ def _multiplies(graph: Graph, node: Node, i: int, g: NDArray[Any]) -> bool:
 def written(expression: Any, leaf: Callable[[str, Any], Written]) -> Written:
     """Write an expression in the notation of pictures, given how its names are written."""
     from autograd_lite.derive.expression import notation_of, walk
+    from autograd_lite.derive.writing import column_and_row
 
     texts: dict[int, Written] = {}
     for part in walk((expression,)):
@@ -132,6 +133,9 @@ def written(expression: Any, leaf: Callable[[str, Any], Written]) -> Written:
         elif part.operation is None:
             text = plain(part.value)
         elif isinstance(part.operation, Primitive):
+            if part.operation is ops.matmul and (outer := column_and_row(part)):
+                column, row = (texts[vector.number] for vector in outer)
+                operands = [column, applied(ops.transpose, {"axes": None}, [row])]
             text = applied(part.operation, part.parameters, operands)
             if part.operation is ops.matmul:
                 text = Written(text.text, PRODUCT - 0.5)  # Set apart from the products around it.

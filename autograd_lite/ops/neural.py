@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -43,8 +44,16 @@ def sigmoid(x: Any) -> Any:
     Written as :math:`e^x / (1 + e^x)` with `x` capped where the result is 1 to the last digit:
     it cannot overflow, and small results keep all their digits.
     """
-    e = np.exp(np.minimum(x, 10.0 if x.dtype == np.float16 else 80.0))
-    return e / (1.0 + e)
+    # NumPy takes half as long again for an array and a number as for two arrays.
+    one, cap = _one_and_cap(x.dtype) if x.ndim else (1.0, 10.0 if x.dtype == np.float16 else 80.0)
+    e = np.exp(np.minimum(x, cap))
+    return e / (one + e)
+
+
+@functools.cache
+def _one_and_cap(dtype: np.dtype[Any]) -> tuple[Any, Any]:
+    dtype = dtype if dtype.kind in "fc" else np.dtype(float)
+    return np.array(1, dtype), np.array(10 if dtype == np.float16 else 80, dtype)
 
 
 @primitive(
@@ -122,19 +131,19 @@ _ERROR = "({prediction:sum} - {target:sum_right}) ** 2"
 _LATEX_ERROR = r"\left({prediction:sum} - {target:sum_right}\right)^2"
 
 
-def _mse_slope(g: Any, prediction: Any, target: Any, reduction: str) -> Any:
+def _mse_slope(g: Any, y: Any, prediction: Any, target: Any, reduction: str) -> Any:
     """Cotangent of the prediction: the error times 2, 2/n or 1, by the reduction."""
     error = prediction - target
     if reduction == "half_sum":
         return g * error
-    return g * (error * (2.0 / error.size if reduction == "mean" else 2.0))
+    return g * (2.0 / error.size if reduction == "mean" else 2.0) * error
 
 
 @primitive(
-    prediction=lambda g, y, prediction, target, reduction: _mse_slope(
-        g, prediction, target, reduction
+    prediction=_mse_slope,
+    target=lambda g, y, prediction, target, reduction: _mse_slope(
+        g, y, target, prediction, reduction
     ),
-    target=lambda g, y, prediction, target, reduction: _mse_slope(g, target, prediction, reduction),
     notation=Choice(
         "reduction",
         {
