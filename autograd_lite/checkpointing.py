@@ -179,24 +179,22 @@ class _Segment:
                 f"and arrays that have changed since, must be passed as arguments."
             )
         tensors = [*given, *self.others]
-        targets, found = frozenset(tensors), {}
-
-        def arrive(x: Tensor, gx: Any) -> None:
+        targets = frozenset(tensors)
+        with enable_grad():
+            found = dict(
+                sweep(
+                    _joined(outputs),
+                    g,
+                    targets=targets,
+                    untapped=frozenset(self.others),
+                    create_graph=recorded,
+                )
+            )
+        for x in found:
             if x._birth < since and x not in targets:
                 raise GradientError(
                     f"{self.name} uses {x._label()} now, and did not when it was recorded."
                 )
-            found[x] = gx
-
-        with enable_grad():
-            sweep(
-                _joined(outputs),
-                g,
-                arrive,
-                targets=targets,
-                untapped=frozenset(self.others),
-                create_graph=recorded,
-            )
         wanted = [*self.wanted, *[True] * len(self.others)]
         return {
             i: found[x] if x in found else np.zeros(x.shape, x.dtype)[()]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from numpy import asarray, ndarray
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from autograd_lite.primitive import Primitive
     from autograd_lite.tensor import Tensor
@@ -130,13 +130,12 @@ class GradientError(RuntimeError):
 def sweep(
     root: Tensor,
     cotangent: Any,
-    arrive: Callable[[Tensor, Any], None],
     *,
     more: Iterable[tuple[Tensor, Any]] = (),
     targets: frozenset[Tensor] = frozenset(),
     untapped: frozenset[Tensor] = frozenset(),
     create_graph: bool = False,
-) -> None:
+) -> list[tuple[Tensor, Any]]:
     """Send a cotangent from `root` back through the record, newest operation first.
 
     Parameters
@@ -145,8 +144,6 @@ def sweep(
         Where to start.
     cotangent : array or Tensor
         Of the shape and dtype of `root`; a Tensor exactly if `create_graph`.
-    arrive : callable
-        Called as ``arrive(node, cotangent)``, with the complete sum, for every leaf and target.
     more : iterable of pairs
         Other tensors to start from at once, with their cotangents.
     targets : frozenset of Tensor
@@ -155,7 +152,13 @@ def sweep(
         Nodes whose hooks are not called, since this is a part of what arrives there.
     create_graph : bool
         Call the rules on Tensors, so that the sweep is itself recorded.
+
+    Returns
+    -------
+    list of pairs
+        Every leaf and target that was reached, with the sum of what arrived there.
     """
+    found: list[tuple[Tensor, Any]] = []
     # Births are unique, so a heap of negated births with a table beside it never compares nodes.
     # Leaves wait in a table of their own, until all is known: a failed rule changes none of them.
     # One node waits outside of both, since most often it is the next; a birth of 0 is none.
@@ -181,7 +184,7 @@ def sweep(
         if node._rare is not None and node._taps is not None and node not in untapped:
             g = node._taps(node, g)
         if targets and node in targets:
-            arrive(node, g)
+            found.append((node, g))
             continue
         inputs, parameters = node._inputs, node._parameters
         y, seen, count = node._data, inputs, len(inputs)
@@ -239,10 +242,11 @@ def sweep(
                 for watch in watching:
                     watch.swept(node, i // 2 - 1, g, gx, total)
     for key in sorted(leaves):
-        node, g = leaves[key]
-        if node._taps is not None and node not in untapped:
-            g = node._taps(node, g)
-        arrive(node, g)
+        node, g = pair = leaves[key]
+        if node._rare is not None and node._taps is not None and node not in untapped:
+            pair = (node, node._taps(node, g))
+        found.append(pair)
+    return found
 
 
 _Table = dict[int, tuple["Tensor", Any]]

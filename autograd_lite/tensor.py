@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from autograd_lite import bare, numpy_api, ops, views
 from autograd_lite.array_methods import ArrayMethods
 from autograd_lite.engine import GradientError, Watched, enable_grad, state, sweep
+from autograd_lite.memory import keep_freed_memory
 from autograd_lite.operands import NUMBERS, check_numbers, constant, explained, frozen_index
 from autograd_lite.primitive import BY_NUMPY_FUNCTION, Primitive
 
@@ -29,10 +30,7 @@ Value = TypeVar("Value")
 
 next_birth = itertools.count(1).__next__
 
-# When a graph is dropped, glibc would give its memory back to the system, and the next step would
-# ask for it again, page by page: half of the time of a step with arrays of 100 kB. But it keeps up
-# to twice the largest block that was ever freed, so one is freed here; no page of it is touched.
-np.empty(2**24, np.uint8)
+keep_freed_memory()
 
 
 def _not_in_place(sign: str) -> Callable[[Tensor, Any], Tensor]:
@@ -341,16 +339,16 @@ class Tensor(ArrayMethods):
                 seed = cotangent if isinstance(cotangent, Tensor) else _leaf(cotangent)
                 given = {id(seed)}
 
-                def arrive(leaf: Tensor, g: Any) -> None:
+                found = []
+                for leaf, g in sweep(self, seed, create_graph=True):
                     # Two gradients are two Tensors, since either may be changed in place.
-                    _accumulate(leaf, g.copy() if id(g) in given else g)
+                    found.append((leaf, g.copy() if id(g) in given else g))
                     given.add(id(g))
-
-                sweep(self, seed, arrive, create_graph=True)
+                _accumulate(found)
         else:
             if isinstance(cotangent, Tensor):
                 cotangent = cotangent._data
-            sweep(self, cotangent, _accumulate)
+            _accumulate(sweep(self, cotangent))
 
     def _seed(self, gradient: ArrayLike | Tensor | None) -> Any:
         """Return the cotangent that a sweep from this tensor starts with."""
@@ -742,7 +740,7 @@ class _Taps:
                 )
             g = changed if recorded else changed._data
         if self.retain:
-            _accumulate(node, g)
+            _accumulate([(node, g)])
         return g
 
 
@@ -767,11 +765,12 @@ class HookHandle:
 _adding = threading.Lock()
 
 
-def _accumulate(leaf: Tensor, g: Any) -> None:
-    """Add a cotangent that has arrived to the gradient of a leaf."""
+def _accumulate(pairs: list[tuple[Tensor, Any]]) -> None:
+    """Add cotangents that have arrived to the gradients of leaves."""
     with _adding:  # Threads may share a leaf, and each must find what the other added.
-        before = leaf._grad
-        leaf._grad = g if before is None else before + g
+        for leaf, g in pairs:
+            before = leaf._grad
+            leaf._grad = g if before is None else before + g
 
 
 # -------------------------------------------------------------------- recording

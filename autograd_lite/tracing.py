@@ -210,12 +210,8 @@ def pull_back(
             seeds.append((y, seed if linked else seed.data[()]))
     if seeds:
         with enable_grad():
-            sweep(
-                *seeds[0],
-                found.__setitem__,
-                more=seeds[1:],
-                targets=frozenset(inputs),
-                create_graph=linked,
+            found = dict(
+                sweep(*seeds[0], more=seeds[1:], targets=frozenset(inputs), create_graph=linked)
             )
     zeros = (np.zeros(x.shape, x.dtype)[()] for x in inputs)
     pulled = [found.get(x, zero) for x, zero in zip(inputs, zeros, strict=True)]

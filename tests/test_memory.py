@@ -1,6 +1,10 @@
 """Nothing needs the garbage collector: with it switched off, a dropped graph is freed at once."""
 
 import gc
+import os
+import platform
+import subprocess
+import sys
 import tracemalloc
 import weakref
 
@@ -169,3 +173,34 @@ def test_cotangents_are_dropped_during_the_sweep():
     y.sum().backward()
     assert x.grad is not None
     assert most <= 2
+
+
+ARRAYS_AGAIN = """
+import resource
+import numpy as np
+{first}
+def arrays():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    made = [np.ones(10**6) for _ in range(12)]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+arrays()
+print(arrays())
+"""
+
+
+def pages_asked_for_again(first, **environment):
+    run = subprocess.run(
+        [sys.executable, "-c", ARRAYS_AGAIN.format(first=first)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return int(run.stdout)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_freed_memory_is_used_again_unless_somebody_has_decided_about_it():
+    ours = pages_asked_for_again("import autograd_lite")
+    assert 4 * ours < pages_asked_for_again("")
+    assert 4 * ours < pages_asked_for_again("import autograd_lite", MALLOC_TRIM_THRESHOLD_="9999")

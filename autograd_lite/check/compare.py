@@ -189,16 +189,14 @@ def gradients_of(graph: Graph, nodes: list[Node]) -> dict[Node, NDArray[Any]]:
     loss = graph.outputs[0].tensor
     assert loss is not None
     seed = np.ones(loss.shape, loss.dtype)[()]
-    leaves: dict[Tensor, Any] = {}
-    sweep(loss, seed, leaves.__setitem__, untapped=graph.tensors)
+    leaves = dict(sweep(loss, seed, untapped=graph.tensors))
     found = {}
     for node in nodes:
         tensor = node.tensor
         arrived = leaves
         if tensor is not None and not tensor.is_leaf and tensor.requires_grad:
-            arrived = {}
             target = frozenset([tensor])
-            sweep(loss, seed, arrived.__setitem__, targets=target, untapped=graph.tensors)
+            arrived = dict(sweep(loss, seed, targets=target, untapped=graph.tensors))
         if tensor is None or tensor not in arrived:
             raise ValueError(
                 f"compare: no gradient flows to {node.label}, {node.kind} {node.id}. To compare "
