@@ -17,8 +17,8 @@ MODULES = {
     module.name: Path(module.module_finder.path, *module.name.rpartition(".")[2:])
     for module in pkgutil.walk_packages(autograd_lite.__path__, "autograd_lite.")
 }
-CORE = ("memory", "bare", "views", "operands", "notation", "primitive", "ops", "numpy_api", "array_methods",
-        "engine", "tensor")  # fmt: skip
+CORE = ("memory", "bare", "views", "operands", "notation", "primitive", "ops", "numpy_api",
+        "array_methods", "engine", "tensor")  # fmt: skip
 
 
 def source(name):
