@@ -104,7 +104,7 @@ class _Segment:
     def record(self) -> Any:
         """Call the function, keep nothing but its result, and make that a node."""
         since = next_birth()
-        _, result = self.call([x._data for x in self.arguments])
+        _, result = self.call([x._value() for x in self.arguments])
         outputs = _differentiable(result)
         if not outputs:
             return result

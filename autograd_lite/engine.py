@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from numpy import asarray, ndarray
 
+from autograd_lite.views import catch_up
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -266,8 +268,10 @@ def _as_tensors(node: Tensor) -> tuple[Any, ...]:
     """Return the inputs of a node as the rules are to see them when the sweep is recorded."""
     seen: list[Any] = []
     for operand, value in zip(node._operands, node._values, strict=True):
-        if operand is not None and operand._birth > node._birth:
-            operand = operand._version_before(node._birth)
+        if operand is not None:
+            catch_up(operand)  # So that no rule sees what has been written since.
+            if operand._birth > node._birth:
+                operand = operand._version_before(node._birth)
         if operand is not None and operand._data is not value:
             if operand._requires_grad:
                 name = repr(operand.name) if operand.name else f"a leaf of shape {operand.shape}"

@@ -85,7 +85,7 @@ class SGD:
         for p in self.params:
             g = p._grad
             if g is not None:
-                change = lr * (g._data if isinstance(g, Tensor) else g)
+                change = lr * (g._value() if isinstance(g, Tensor) else g)
                 # To get new memory for a large array takes longer than to subtract.
                 out = change if change.size > _LARGE else None
                 p._data = p._data - change if out is None else np.subtract(p._data, change, out=out)

@@ -8,7 +8,7 @@ import operator
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
@@ -91,8 +91,8 @@ class Tensor(ArrayMethods):
     -----
     A recorded value never changes under its graph: `data` and `numpy` give read-only arrays,
     ``t[i] = v`` and ``t += u`` make `t` a new node (or fail, on a leaf that requires a gradient),
-    and an optimiser gives a parameter a new array. So ``t[1:]`` and ``t.T`` are values of their
-    own, unlike NumPy's views: they keep theirs when `t` changes, and writing to them is refused
+    and an optimiser gives a parameter a new array. ``t[1:]`` and ``t.T`` are taken again when they
+    are used after a write to `t`, so they show what NumPy's views would; writing to them is refused
     where NumPy would change `t` along. Comparisons give plain arrays of booleans.
     Copies and pickles are leaves: they carry value, name and gradient, and no history.
 
@@ -135,8 +135,13 @@ class Tensor(ArrayMethods):
     _past: _Rare[list[Tensor]] = _Rare()
     # The call of a module that returned this tensor.
     _call: _Rare[ModuleCall] = _Rare()
-    # Of what this is a view, if it is not recorded.
-    _viewed: _Rare[tuple[weakref.ref[Tensor], ...]] = _Rare()
+    # Of what this is a view, if it is not recorded, and how it is taken of that.
+    _viewed: _Rare[tuple[Any, ...]] = _Rare()
+    # When this was last written to; and up to when, as a view, it has seen what was written.
+    _written: _Rare[int] = _Rare()
+    _seen: _Rare[int] = _Rare()
+    # The tensor that this was a version of.
+    _now: _Rare[weakref.ref[Tensor]] = _Rare()
     # The line of the user's code, if somebody asked for it.
     _source: _Rare[Source] = _Rare()
 
@@ -155,7 +160,7 @@ class Tensor(ArrayMethods):
                     f"Tensor(t) would cut {data._label()} off from its gradient. Use it as it is, "
                     f"or t.copy(), t.astype(dtype); for a leaf of the same value, t.detach()."
                 )
-            data = data._data
+            data = data._value()
         array = np.array(data, dtype)
         check_numbers(array, "Tensor", data)
         if not array.dtype.isnative:
@@ -170,7 +175,7 @@ class Tensor(ArrayMethods):
     @property
     def data(self) -> NDArray[Any]:
         """The values, as a read-only array. Assign to give a leaf new values of the same shape."""
-        array = np.asarray(self._data)
+        array = np.asarray(self._value())
         array.flags.writeable = False
         return array
 
@@ -188,6 +193,12 @@ class Tensor(ArrayMethods):
                 f"a tensor does not change. Make a new Tensor."
             )
         self._data = array[()]
+
+    def _value(self) -> Any:
+        """Return what the slot holds, up to date."""
+        if self._rare is not None:
+            views.catch_up(self)
+        return self._data
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -227,15 +238,15 @@ class Tensor(ArrayMethods):
 
     def item(self, *index: Any) -> Any:
         """Return the only entry, or the one at an index, as a Python number."""
-        return self._data.item(*index)
+        return self._value().item(*index)
 
     def tolist(self) -> Any:
         """Return the values as nested lists of Python numbers."""
-        return self._data.tolist()
+        return self._value().tolist()
 
     def detach(self) -> Tensor:
         """Return a leaf with the same value that no gradient flows through."""
-        return _leaf(self._data, self.name)
+        return _leaf(self._value(), self.name)
 
     # ---------------------------------------------------------------- gradients
 
@@ -252,6 +263,8 @@ class Tensor(ArrayMethods):
     @property
     def requires_grad(self) -> bool:
         """Whether gradients flow here: asked for on a leaf, inherited by a result."""
+        if self._rare is not None:
+            views.catch_up(self)
         return self._requires_grad
 
     @requires_grad.setter
@@ -352,7 +365,7 @@ class Tensor(ArrayMethods):
 
     def _seed(self, gradient: ArrayLike | Tensor | None) -> Any:
         """Return the cotangent that a sweep from this tensor starts with."""
-        data = self._data
+        data = self._value()
         if not self._requires_grad:
             raise GradientError(
                 f"backward from {self._label()}: nothing it was computed from requires a gradient. "
@@ -427,6 +440,7 @@ class Tensor(ArrayMethods):
 
     def _become(self, primitive: Primitive, other: Any, what: str, **parameters: Any) -> Self:
         """Make this tensor the result of an operation on it; earlier uses keep the old value."""
+        views.catch_up(self)
         if self._primitive is None and self._requires_grad and state.recording:
             raise GradientError(
                 f"{what} on {self._label()}, a leaf that requires a gradient, would cut it off "
@@ -447,11 +461,7 @@ class Tensor(ArrayMethods):
                 f"from would change as well. Tensors have no views. Write into that itself "
                 f"(a[i, j] = v for a[i][j] = v), or into a copy: t = t.copy()."
             )
-        old = _leaf(self._data, self.name)
-        for slot in ("_birth", "_primitive", "_inputs", "_parameters", "_requires_grad", "_grad"):
-            setattr(old, slot, getattr(self, slot))
-        for rare in ("_taps", "_call", "_source"):
-            setattr(old, rare, getattr(self, rare))
+        old = self._version()
         new = record(primitive, (old, old if other is self else other), parameters or None)
         if new.shape != self.shape or not np.can_cast(new.dtype, self.dtype, "same_kind"):
             raise ValueError(
@@ -463,16 +473,61 @@ class Tensor(ArrayMethods):
                 f"{what} on {self._label()} of dtype {self.dtype} would round away a gradient. "
                 f"Make it of floating-point numbers first: t = t.astype(float)."
             )
-        new = new if new.dtype == self.dtype else new.astype(self.dtype)
+        self._turn_into(new if new.dtype == self.dtype else new.astype(self.dtype), old)
+        self._let_go_of({self}, old._birth)
+        self._viewed = None
+        views.note_write(self, next_birth())
+        return self
+
+    def _version(self) -> Tensor:
+        """Return what this tensor is now, for what has used it, before it turns into another."""
+        version = _leaf(self._data, self.name)
+        for slot in ("_birth", "_primitive", "_inputs", "_parameters", "_requires_grad", "_grad"):
+            setattr(version, slot, getattr(self, slot))
+        for rare in ("_taps", "_call", "_source"):
+            setattr(version, rare, getattr(self, rare))
+        version._now = weakref.ref(self)
+        return version
+
+    def _turn_into(self, new: Tensor, old: Tensor) -> None:
+        """Take over the value and the record of another tensor; `old` is the version until now."""
         self._data = new._data
         if new._requires_grad:
             self._past = self._past or []
             self._past.append(old)
-            _let_go_of(self, old, new)
             self._birth, self._primitive, self._requires_grad = new._birth, new._primitive, True
             self._inputs, self._parameters, self._grad = new._inputs, new._parameters, None
             self._taps, self._call, self._source = None, new._call, new._source
-        return self
+
+    def _let_go_of(self, changed: Collection[Tensor], since: int) -> None:
+        """Let what this was computed from hold the versions of tensors that it used, not them.
+
+        In ``t[1] = 2 * t[0]`` it would hold `t`, and `t` it: a cycle, that nothing but the garbage
+        collector frees. It looks for as many nodes as there usually are; that one finds the others.
+        """
+
+        def used(x: Any, by: Tensor) -> Any:
+            newer = isinstance(x, Tensor) and x in changed and x._birth > by._birth
+            return x._version_before(by._birth) if newer else x
+
+        seen, waiting = {self}, [self]
+        while waiting and len(seen) < _FAR:
+            node = waiting.pop()
+            if any(x in changed for x in node._operands if x is not None):
+                node._inputs = tuple(used(x, node) for x in node._inputs)
+            for x in node._operands:
+                if x is not None and x not in seen and x._birth > since:
+                    seen.add(x)
+                    waiting.append(x)
+
+    def _take_again(self, owner: Tensor, steps: Iterable[tuple[Primitive, Any]]) -> None:
+        """Turn into the view that the same operations make of what its owner is now."""
+        old, new = self._version(), owner
+        with enable_grad():
+            for primitive, parameters in steps:
+                new = record(primitive, (new,), parameters)
+        self._turn_into(new, old)
+        self._taps = old._taps
 
     def _version_before(self, birth: int) -> Tensor | None:
         """Return what this tensor was for a node of that birth; None: a constant."""
@@ -579,22 +634,22 @@ class Tensor(ArrayMethods):
         return record(ops.getitem, (self,), {"index": frozen_index(index)})
 
     def __eq__(self, other: object) -> Any:
-        return self._data == numpy_api.values_of(other)
+        return self._value() == numpy_api.values_of(other)
 
     def __ne__(self, other: object) -> Any:
-        return self._data != numpy_api.values_of(other)
+        return self._value() != numpy_api.values_of(other)
 
     def __lt__(self, other: Any) -> Any:
-        return self._data < numpy_api.values_of(other)
+        return self._value() < numpy_api.values_of(other)
 
     def __le__(self, other: Any) -> Any:
-        return self._data <= numpy_api.values_of(other)
+        return self._value() <= numpy_api.values_of(other)
 
     def __gt__(self, other: Any) -> Any:
-        return self._data > numpy_api.values_of(other)
+        return self._value() > numpy_api.values_of(other)
 
     def __ge__(self, other: Any) -> Any:
-        return self._data >= numpy_api.values_of(other)
+        return self._value() >= numpy_api.values_of(other)
 
     __hash__ = object.__hash__  # By identity: a tensor can be a key, whatever its value.
 
@@ -606,7 +661,7 @@ class Tensor(ArrayMethods):
             return self
         name = np.dtype(dtype).name
         if np.dtype(dtype).kind != "f":
-            return _leaf(self._data.astype(name))
+            return _leaf(self._value().astype(name))
         return record(ops.astype, (self,), {"dtype": name})
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
@@ -648,21 +703,21 @@ class Tensor(ArrayMethods):
         return bool(np.any(self == value))
 
     def __bool__(self) -> bool:
-        return bool(self._data)
+        return bool(self._value())
 
     def __int__(self) -> int:
-        return int(self._data)
+        return int(self._value())
 
     def __index__(self) -> int:
-        return operator.index(self._data)
+        return operator.index(self._value())
 
     def __float__(self) -> float:
         self._refuse_unseen(sys._getframe(1))
-        return float(self._data)
+        return float(self._value())
 
     def __complex__(self) -> complex:
         self._refuse_unseen(sys._getframe(1))
-        return complex(self._data)
+        return complex(self._value())
 
     def _refuse_unseen(self, frame: FrameType) -> None:
         """Raise an error if the code that asks for a number would lose its gradient."""
@@ -684,10 +739,10 @@ class Tensor(ArrayMethods):
         return round(self.item(), digits)
 
     def __format__(self, spec: str) -> str:
-        return format(self._data, spec) if spec else str(self)
+        return format(self._value(), spec) if spec else str(self)
 
     def __str__(self) -> str:
-        return str(self._data)
+        return str(self._value())
 
     def __repr__(self) -> str:
         parts = [np.array2string(self.data, separator=", ", prefix="Tensor(")]
@@ -703,7 +758,7 @@ class Tensor(ArrayMethods):
 
     def __reduce__(self) -> tuple[Any, ...]:
         grad = None if self.grad is None else np.asarray(self.grad.data)
-        return _rebuild, (np.asarray(self._data), self._requires_grad, self.name, grad)
+        return _rebuild, (np.asarray(self._value()), self._requires_grad, self.name, grad)
 
     @staticmethod
     def _wrap(data: Any) -> Tensor:
@@ -812,7 +867,7 @@ def record(
     needs = False
     for x in operands:
         if isinstance(x, Tensor):
-            inputs += x, x._data
+            inputs += x, x._value()
             needs = needs or x._requires_grad
         else:
             inputs += None, constant(x, primitive)
@@ -833,6 +888,8 @@ def _record_unary(
     primitive: Primitive, x: Tensor, parameters: dict[str, Any] | None = None
 ) -> Tensor:
     """Do what `record` does for one tensor and all parameters, in half of the time."""
+    if x._rare is not None:
+        views.catch_up(x)
     value = x._data
     try:
         data = primitive.forward(value, **parameters) if parameters else primitive.forward(value)
@@ -843,6 +900,8 @@ def _record_unary(
         result._data, result._birth, result._requires_grad = data, next_birth(), True
         result._primitive, result._inputs, result._parameters = primitive, (x, value), parameters
         result._grad = result._rare = result.name = None
+        if parameters and data.base is not None:
+            result._rare = _LOOK
         return result
     return result_of(primitive, data, x._requires_grad, (x, value), parameters)
 
@@ -852,12 +911,16 @@ def _record_binary(
 ) -> Tensor:
     """Do what `record` does for two operands and all parameters, in half of the time."""
     if isinstance(a, Tensor):
+        if a._rare is not None:
+            views.catch_up(a)
         x, needs = a._data, a._requires_grad
     else:
         x, needs, a = constant(a, primitive), False, None
     if type(b) in NUMBERS:  # First, since to find out that a number is no Tensor takes long.
         z, b = b, None
     elif isinstance(b, Tensor):
+        if b._rare is not None:
+            views.catch_up(b)
         z, needs = b._data, needs or b._requires_grad
     else:
         z, b = constant(b, primitive), None
@@ -891,18 +954,25 @@ def result_of(
     if needs and recording:
         result._requires_grad = True
         result._primitive, result._inputs, result._parameters = primitive, inputs, parameters
+        if data.base is not None:
+            result._rare = _LOOK
     else:
         result._requires_grad = False
         result._primitive, result._inputs, result._parameters = None, (), None
         if data.base is not None:
-            result._viewed = views.viewed(data, inputs)
+            result._viewed = views.viewed(primitive, data, inputs, parameters) or None
     if recording.__class__ is Watched:
         for watch in recording.watches:
             watch.computed(result, primitive, inputs[::2], inputs[1::2])
     return result
 
 
+_FAR = 1000  # Nodes.
+
 _new = object.__new__
+
+_LOOK: dict[str, Any] = {}
+"""What `_rare` of a view is, so that whoever uses it looks whether it is up to date; never set."""
 
 
 def _fill(tensor: Tensor, data: Any) -> Tensor:
@@ -920,27 +990,6 @@ def _leaf(data: Any, name: str | None = None) -> Tensor:
     tensor = _fill(_new(Tensor), data)
     tensor.name = name
     return tensor
-
-
-_FAR = 1000
-
-
-def _let_go_of(tensor: Tensor, version: Tensor, new: Tensor) -> None:
-    """Let what a new value was computed from hold the version that it used, not the tensor.
-
-    In ``t[1] = 2 * t[0]`` it would hold `t`, and `t` it: a cycle, that nothing but the garbage
-    collector frees. It looks for as many nodes as there usually are; that one finds the others.
-    """
-    seen = {x for x in new._operands if x is not None and x._birth > version._birth}
-    waiting = list(seen)
-    while waiting and len(seen) < _FAR:
-        node = waiting.pop()
-        if any(x is tensor for x in node._operands):
-            node._inputs = tuple(version if x is tensor else x for x in node._inputs)
-        for x in node._operands:
-            if x is not None and x not in seen and x._birth > version._birth:
-                seen.add(x)
-                waiting.append(x)
 
 
 def _rebuild(

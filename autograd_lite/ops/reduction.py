@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.notation import SUM, call
-from autograd_lite.ops.shape import broadcast_to
+from autograd_lite.ops.shape import stretch
 from autograd_lite.primitive import example, primitive
 
 AXES = (
@@ -30,7 +30,7 @@ def keep(reduced: Any, axis: Any, keepdims: Any) -> Any:
 
 def _spread(g: Any, x: Any, axis: Any, keepdims: Any) -> Any:
     """Give every entry that was reduced the cotangent of the result."""
-    return broadcast_to(keep(g, axis, keepdims), shape=x.shape)
+    return stretch(keep(g, axis, keepdims), x.shape)
 
 
 def _count(x: Any, axis: Any) -> int:

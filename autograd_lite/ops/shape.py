@@ -66,9 +66,15 @@ def transpose(x: Any, *, axes: Any = None) -> Any:
 )
 def broadcast_to(x: Any, *, shape: Any) -> Any:
     """Stretch to a shape by NumPy's broadcasting rules."""
-    # Five times as fast on small arrays as np.broadcast_to, and BLAS can use the result.
+    return np.broadcast_to(x, shape)
+
+
+def stretch(x: Any, shape: Any) -> Any:
+    """Do the same inside a rule, in a fifth of the time where the result is small."""
+    if hasattr(type(x), "__record__"):
+        return broadcast_to(x, shape=shape)
     stretched = np.empty(shape, x.dtype)
-    if stretched.size > 100_000:  # A view: to write so many takes longer than to make one.
+    if stretched.size > 100_000:  # To write so many takes longer than to make a view.
         return np.broadcast_to(x, shape)
     stretched[...] = x
     return stretched

@@ -1,0 +1,229 @@
+"""A view shows what has since been written to what it was taken from, as NumPy's views do.
+
+A program is a list of steps over a pool of values that are all held to the end: it takes views,
+writes, and computes. It runs on Tensors first; what they refuse is left out of the run on arrays.
+"""
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles import by_complex_step
+
+import autograd_lite as al
+from autograd_lite import GradientError, Tensor
+
+TAKEN = {
+    "rows": lambda a: a[1:],
+    "row": lambda a: a[-1],
+    "columns": lambda a: a[..., :2],
+    "transposed": lambda a: a.T,
+    "flat": lambda a: a.reshape(-1),
+    "backwards": np.flip,
+    "wider": lambda a: a[..., None],
+    "swapped": lambda a: np.swapaxes(a, 0, -1),
+    "stretched": lambda a: np.broadcast_to(a, (2, *a.shape)),
+    "split": lambda a: np.array_split(a, 2)[0],
+}
+WRITTEN = {
+    "entry": lambda a, b: a.__setitem__((0,) * a.ndim, np.sum(np.sin(b))),
+    "row": lambda a, b: a.__setitem__(-1, 0.3 * np.sum(b) * a[0]),
+    "mask": lambda a, b: a.__setitem__(np.asarray(a.real if a.dtype == complex else a) > 0, 0.5),
+    "all": lambda a, b: a.__imul__(np.sum(b) * 0.1),
+    "part": lambda a, b: a.__setitem__(slice(1, None), a[1:] * 2.0),
+}
+MADE = {
+    "sine": lambda a, b: np.sin(a),
+    "sum": lambda a, b: a * 0.5 + 0.3 * np.sum(b),
+}
+
+
+def run(steps, pool, refused=None):
+    """Run a program; return the value of all that is in the pool, and which writes were refused."""
+    left_out = set()
+    for number, (name, i, j) in enumerate(steps):
+        a, b = pool[i % len(pool)], pool[j % len(pool)]
+        if name in TAKEN and a.ndim and a.size and a.ndim < 4:
+            pool.append(TAKEN[name](a))
+        elif name in MADE:
+            pool.append(MADE[name](a, b))
+        elif name.startswith("write ") and a.ndim and a.size:
+            if refused is not None and number in refused:
+                continue
+            try:
+                WRITTEN[name[len("write ") :]](a, b)
+            except (GradientError, ValueError):  # NumPy does not write to what it has stretched.
+                left_out.add(number)
+    total = 0.0
+    for n, value in enumerate(pool):
+        weights = np.cos(np.arange(value.size) + n).reshape(value.shape)
+        total = total + np.sum(np.sin(value) * weights)
+    return total, left_out
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from([*TAKEN, *MADE, *(f"write {name}" for name in WRITTEN for _ in range(3))]),
+        st.integers(0, 11),
+        st.integers(0, 11),
+    ),
+    min_size=4,
+    max_size=14,
+)
+
+
+@settings(derandomize=True, deadline=None, max_examples=300)
+@given(STEPS, st.integers(0, 99))
+def test_programs_with_views_and_writes_are_numpys(steps, seed):
+    start = np.random.default_rng(seed).normal(size=(3, 3))
+
+    def program(x, refused=None):
+        constant = np.arange(6.0).reshape(2, 3) - 2.5
+        if isinstance(x, Tensor):
+            constant = Tensor(constant)
+        pool = [x * 1.5, constant if isinstance(x, Tensor) else constant + 0 * x[0, 0]]
+        return (*run(steps, pool, refused), pool)
+
+    x = Tensor(start, requires_grad=True)
+    total, refused, tensors = program(x)
+    expected, more, arrays = program(start, refused)
+    assert not more
+    for got, want in zip(tensors, arrays, strict=True):
+        np.testing.assert_allclose(got.numpy(), want, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(total.item(), expected, rtol=1e-12, atol=1e-12)
+    total.backward(create_graph=True)
+    want = by_complex_step(lambda z: program(z, refused)[0], (start,), 0)
+    np.testing.assert_allclose(x.grad.numpy(), want, rtol=1e-10, atol=1e-10)
+
+
+def leaf(value):
+    return Tensor(value, requires_grad=True)
+
+
+def test_what_used_a_view_before_the_write_keeps_what_it_used():
+    p = leaf([1.0, 2.0, 3.0])
+    u = p * 2.0
+    w = u[1:]
+    before = w * 10.0
+    u[1] = 5.0 * p[0]
+    after = w * 100.0
+    assert (before.tolist(), after.tolist()) == ([40.0, 60.0], [500.0, 600.0])
+    (before.sum() + after.sum()).backward()
+    assert p.grad.tolist() == [500.0, 20.0, 220.0]
+
+
+def test_a_sweep_that_is_recorded_sees_what_was_used_and_not_what_was_written_since():
+    p = leaf([1.0, 2.0])
+    u = p * 1.0
+    w = u[:1]
+    loss = (w * w * w).sum()
+    u[0] = 100.0
+    loss.backward(create_graph=True)
+    assert p.grad.tolist() == [3.0, 0.0]
+    first, p.grad = p.grad, None
+    first[0].backward()
+    assert p.grad.tolist() == [6.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda w: w.numpy()[0], lambda w: w.data[0], lambda w: w.tolist()[0], lambda w: w.item(0),
+        lambda w: float(w[0]), lambda w: float(f"{w[0]:f}"), lambda w: float(str(w).strip("[]")),
+        lambda w: 7.0 if w == 7.0 else 0.0, lambda w: w.detach().item(), lambda w: float(+w[0]),
+        lambda w: w.sum().item(), lambda w: np.concatenate([w, w])[1].item(),
+        lambda w: Tensor(w).item(), lambda w: w.astype(int).item(), lambda w: np.argmax([w]) + 7,
+        lambda w: next(float(x) for x in w), lambda w: np.asarray(w)[0],
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("wide", [False, True])
+def test_every_way_to_read_it_shows_what_was_written(read, wide):
+    u = Tensor([1.0, 2.0])
+    w = u[1:][None][0] if wide else u[1:]
+    u[1] = 7.0
+    assert read(w) == 7.0
+
+
+def test_a_constant_gets_the_gradient_of_what_is_written_through_it():
+    q = leaf(3.0)
+    table = Tensor(np.zeros((2, 2)))
+    column = table.T[1]
+    assert not column.requires_grad
+    table[0, 1] = q * q
+    assert column.requires_grad
+    column.sum().backward()
+    assert q.grad.item() == 6.0
+
+
+def test_a_parameter_that_is_written_to_outside_the_record():
+    p = leaf([1.0, 2.0, 3.0])
+    w = p[1:]
+    with al.no_grad():
+        p[1] = 9.0
+        assert w.tolist() == [9.0, 3.0]
+    (w * w).sum().backward()
+    assert p.grad.tolist() == [0.0, 18.0, 6.0]
+
+
+def test_a_new_value_for_a_parameter_is_no_write():
+    p = leaf([1.0, 2.0])
+    before = p[1:]
+    p.data = [5.0, 6.0]
+    p.sum().backward()
+    al.optim.SGD([p], lr=1.0).step()
+    assert (before.tolist(), p.tolist()) == ([2.0], [4.0, 5.0])
+
+
+def test_hooks_go_on_being_called_where_a_view_is_taken_again():
+    p = leaf([1.0, 2.0])
+    u = p * 1.0
+    w = u[1:]
+    w.retain_grad()
+    u[1] = 4.0 * p[0]
+    (3.0 * w).sum().backward()
+    assert w.grad.tolist() == [3.0]
+    assert p.grad.tolist() == [12.0, 0.0]
+
+
+def test_a_graph_shows_the_view_as_it_is():
+    p = Tensor([1.0, 2.0], requires_grad=True, name="p")
+    u = p * 1.0
+    w = u[1:]
+    u[1] = 4.0 * p[0]
+    graph = al.Graph(w, names={})
+    assert graph.outputs[0].value.tolist() == [4.0]
+    assert "assign" in {node.primitive.name for node in graph.nodes if node.primitive}
+
+
+def test_a_view_that_is_written_into_its_own_owner_leaves_no_cycle():
+    gc.collect()
+    gc.disable()
+    try:
+        u = leaf([1.0, 2.0, 3.0]) * 1.0
+        w = u[1:]
+        for _ in range(3):
+            u[:2] = 2.0 * w
+            w = w * 1.0 if w.shape != (2,) else w
+        references = [weakref.ref(u), weakref.ref(w)]
+        w.sum().backward()
+        del u, w
+        assert all(reference() is None for reference in references)
+    finally:
+        gc.enable()
+
+
+def test_many_views_of_views_and_writes_take_linear_time():
+    x = leaf(np.ones(4)) * 1.0
+    y = x
+    for _ in range(20_000):
+        y = y[::-1]
+    x[0] = 5.0
+    assert y.tolist() == [5.0, 1.0, 1.0, 1.0]
+    with al.no_grad():
+        z = Tensor(np.ones(4))
+        for _ in range(5_000):
+            z = z[::-1]
+        assert z.tolist() == [1.0] * 4
