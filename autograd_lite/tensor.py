@@ -91,9 +91,8 @@ class Tensor(ArrayMethods):
     -----
     A recorded value never changes under its graph: `data` and `numpy` give read-only arrays,
     ``t[i] = v`` and ``t += u`` make `t` a new node (or fail, on a leaf that requires a gradient),
-    and an optimiser gives a parameter a new array. ``t[1:]`` and ``t.T`` are taken again when they
-    are used after a write to `t`, so they show what NumPy's views would; writing to them is refused
-    where NumPy would change `t` along. Comparisons give plain arrays of booleans.
+    and an optimiser gives a parameter a new array. ``t[1:]`` and ``t.T`` are views as in NumPy: they
+    show what is written to `t` later, and what is written to them is written to `t`. Comparisons give plain arrays of booleans.
     Copies and pickles are leaves: they carry value, name and gradient, and no history.
 
     Examples
@@ -441,6 +440,18 @@ class Tensor(ArrayMethods):
     def _become(self, primitive: Primitive, other: Any, what: str, **parameters: Any) -> Self:
         """Make this tensor the result of an operation on it; earlier uses keep the old value."""
         views.catch_up(self)
+        found = views.held_owner(self)
+        if found is not None:
+            owner, steps = found
+            index = views.place(owner, steps)
+            if index is None:
+                raise ValueError(
+                    f"{what} on {self._label()}, a view that NumPy does not write to: it has been "
+                    f"stretched, or is a diagonal. Write to a copy: t = t.copy()."
+                )
+            new = self._changed(self, primitive, other, what, parameters)
+            owner._become(ops.assign, new, f"{what} through a view", index=index)
+            return self
         if self._primitive is None and self._requires_grad and state.recording:
             raise GradientError(
                 f"{what} on {self._label()}, a leaf that requires a gradient, would cut it off "
@@ -452,16 +463,17 @@ class Tensor(ArrayMethods):
                 f"{what} on {self._label()}, a result of {self._primitive.name}, inside no_grad() "
                 f"would leave a gradient that belongs to another value. Use t.detach() first."
             )
-        if views.is_seen_elsewhere(self) and not (
-            primitive is not ops.assign
-            and views.is_put_back(sys._getframe(2), sys.getrefcount(self))
-        ):
-            raise GradientError(
-                f"{what} on {self._label()}: in NumPy it would be a view, and what it was taken "
-                f"from would change as well. Tensors have no views. Write into that itself "
-                f"(a[i, j] = v for a[i][j] = v), or into a copy: t = t.copy()."
-            )
         old = self._version()
+        self._turn_into(self._changed(old, primitive, other, what, parameters), old)
+        self._let_go_of({self}, old._birth)
+        self._viewed = None
+        views.note_write(self, next_birth())
+        return self
+
+    def _changed(
+        self, old: Tensor, primitive: Primitive, other: Any, what: str, parameters: dict[str, Any]
+    ) -> Tensor:
+        """Return what this tensor is to become."""
         new = record(primitive, (old, old if other is self else other), parameters or None)
         if new.shape != self.shape or not np.can_cast(new.dtype, self.dtype, "same_kind"):
             raise ValueError(
@@ -473,11 +485,7 @@ class Tensor(ArrayMethods):
                 f"{what} on {self._label()} of dtype {self.dtype} would round away a gradient. "
                 f"Make it of floating-point numbers first: t = t.astype(float)."
             )
-        self._turn_into(new if new.dtype == self.dtype else new.astype(self.dtype), old)
-        self._let_go_of({self}, old._birth)
-        self._viewed = None
-        views.note_write(self, next_birth())
-        return self
+        return new if new.dtype == self.dtype else new.astype(self.dtype)
 
     def _version(self) -> Tensor:
         """Return what this tensor is now, for what has used it, before it turns into another."""
@@ -536,7 +544,9 @@ class Tensor(ArrayMethods):
         return past[i - 1] if i else None
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self._become(ops.assign, value, "t[i] = v", index=frozen_index(index))
+        index = frozen_index(index)
+        if not (isinstance(value, Tensor) and views.is_taken_at(value, self, index)):
+            self._become(ops.assign, value, "t[i] = v", index=index)
 
     def __iadd__(self, other: Any) -> Self:
         return self._become(ops.add, other, "t += u")

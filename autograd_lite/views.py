@@ -1,18 +1,17 @@
-"""What NumPy would change along with a Tensor that is written to.
+"""Views: what NumPy would change along with a Tensor that is written to.
 
 Recorded values share no memory, but a program written for arrays may count on it. So ``t[1:]`` is
-taken again when it is used after a write to `t`; and a write to it, which would change `t`
-(``row = t[0]; row += 1``, ``t[0][1] = 2``), is refused.
+taken again when it is used after a write to `t`; and a write to it (``row = t[0]; row += 1``,
+``t[0][1] = 2``) is one to `t`.
 """
 
 from __future__ import annotations
 
-import dis
-import functools
 import weakref
 from sys import getrefcount
-from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from autograd_lite import ops
 
@@ -67,17 +66,42 @@ def _owner(t: Tensor) -> tuple[Tensor | None, _Steps]:
     return owner._now() if owner._now else owner, ((t._primitive, t._parameters),)
 
 
-def is_seen_elsewhere(t: Tensor) -> bool:
-    """Say whether a tensor is a view of another one, as NumPy has it, that somebody still holds.
+def held_owner(t: Tensor) -> tuple[Tensor, _Steps] | None:
+    """Return what a tensor is a view of, and how it is taken, if somebody else can see that.
 
     Nobody can tell views and values apart where what they were taken from has gone.
     """
-    if t._primitive is None:
-        return any(owner() is not None for owner, _ in t._viewed or ())
-    i = _position_of_the_owner(t._data, t._inputs)
-    if i is None or t._inputs[i]._primitive in _PACKED:
+    here = t
+    while True:
+        alone = bool(here._inputs) and getrefcount(here._inputs[0]) <= _ONE_HOLDER
+        owner, steps = _owner(here)
+        if owner is None or owner._primitive in _PACKED:
+            return None
+        if not alone or owner is not here._inputs[0]:
+            owner, steps = _owner(t)
+            return None if owner is None else (owner, steps)
+        here = owner
+
+
+def place(owner: Tensor, steps: _Steps) -> Any:
+    """Return the index at which a view lies in its owner; None if NumPy writes to no such view."""
+    if len(steps) == 1 and steps[0][0] is ops.getitem:
+        return (steps[0][1] or {})["index"]
+    where = np.arange(owner.size).reshape(owner.shape)
+    for primitive, parameters in steps:
+        where = primitive.forward(where, **(parameters or {}))
+    return np.unravel_index(where, owner.shape) if where.flags.writeable else None
+
+
+def is_taken_at(value: Tensor, owner: Tensor, index: Any) -> bool:
+    """Say whether a tensor is ``owner[index]``, as what is put back by ``owner[index] += u`` is."""
+    found, steps = _owner(value)
+    if found is not owner or len(steps) != 1 or steps[0][0] is not ops.getitem:
         return False
-    return getrefcount(t._inputs[i]) > _ONE_HOLDER or is_seen_elsewhere(t._inputs[i])
+    try:
+        return bool((steps[0][1] or {})["index"] == index)
+    except ValueError:  # One of them has arrays in it.
+        return False
 
 
 _PACKED = frozenset({ops.eig, ops.eigh, ops.qr, ops.svd})
@@ -124,40 +148,3 @@ def _memory(array: Any) -> Any:
     while getattr(array, "base", None) is not None:
         array = array.base
     return array
-
-
-class _Part:
-    """Counts the references to itself as `Tensor` does while ``t[i] += u`` is run."""
-
-    def __getitem__(self, index: Any) -> _Part:
-        return _Part()
-
-    def __setitem__(self, index: Any, references: int) -> None:
-        self.references = references
-
-    def __iadd__(self, other: Any) -> int:
-        return self._become(other)
-
-    def _become(self, _: Any) -> int:
-        return getrefcount(self)
-
-
-_whole: Any = _Part()
-_whole[0] += 1
-
-
-def is_put_back(frame: FrameType, references: int) -> bool:
-    """Say whether an operator that is being run is that of ``t[i] += u``.
-
-    Python makes of it ``part = t[i]; part += u; t[i] = part``, and nobody else holds the part, as
-    a dict of views does in ``views["left"] += u``.
-    """
-    return references <= _whole.references and _stores_an_entry(frame.f_code, frame.f_lasti)
-
-
-@functools.lru_cache(maxsize=1024)
-def _stores_an_entry(code: CodeType, position: int) -> bool:
-    for instruction in dis.get_instructions(code):
-        if instruction.offset > position and instruction.opname not in ("SWAP", "CACHE"):
-            return instruction.opname in ("STORE_SUBSCR", "STORE_SLICE")
-    return False

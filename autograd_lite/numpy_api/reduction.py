@@ -248,4 +248,4 @@ def average(
         weights = np.transpose(weights, tuple(order)).reshape(shape)
     scale = np.sum(np.broadcast_to(weights, a.shape), axis=axis, keepdims=keepdims)
     value = np.sum(a * weights, axis=axis, keepdims=keepdims) / scale
-    return (value, np.broadcast_to(scale, value.shape)) if returned else value
+    return (value, np.copy(np.broadcast_to(scale, value.shape))) if returned else value
