@@ -192,15 +192,13 @@ def sweep(
         y, seen, count = node._data, inputs, len(inputs)
         if create_graph:
             y, seen = node, _as_tensors(node)
-        rules = node._primitive.rules  # type: ignore[union-attr]  # Leaves wait elsewhere.
         i = 0
-        while i < count:
+        for rule in node._primitive.rules:  # type: ignore[union-attr]  # Leaves wait elsewhere.
+            if i == count:
+                break  # The one rule of a variadic operation goes on and on.
             x, value = inputs[i], inputs[i + 1]
             i += 2
-            if x is None or not x._requires_grad:
-                continue
-            rule = rules[i // 2 - 1]
-            if rule is None:
+            if rule is None or x is None or not x._requires_grad:
                 continue
             key = -x._birth
             if key < birth:  # Changed in place since: go to the version that was used.

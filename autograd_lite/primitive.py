@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from autograd_lite.notation import Choice, Notation, Written, call
@@ -291,6 +292,9 @@ class _RuleForEach:
 
     def __getitem__(self, i: int) -> Callable[..., Any]:
         return functools.partial(self.rule, i=i)
+
+    def __iter__(self) -> Iterator[Callable[..., Any]]:
+        return map(self.__getitem__, itertools.count())
 
 
 def example(*shapes: Any, **parameters: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -91,8 +91,9 @@ class Tensor(ArrayMethods):
     -----
     A recorded value never changes under its graph: `data` and `numpy` give read-only arrays,
     ``t[i] = v`` and ``t += u`` make `t` a new node (or fail, on a leaf that requires a gradient),
-    and an optimiser gives a parameter a new array. ``t[1:]`` and ``t.T`` are views as in NumPy: they
-    show what is written to `t` later, and what is written to them is written to `t`. Comparisons give plain arrays of booleans.
+    and an optimiser gives a parameter a new array. ``t[1:]`` and ``t.T`` are views as in NumPy:
+    they show what is written to `t` later, and what is written to them is written to `t`.
+    Comparisons give plain arrays of booleans.
     Copies and pickles are leaves: they carry value, name and gradient, and no history.
 
     Examples
