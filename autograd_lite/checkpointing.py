@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.engine import GradientError, enable_grad, state, sweep
+from autograd_lite.engine import GradientError, enable_grad, next_birth, state, sweep
 from autograd_lite.primitive import Primitive
-from autograd_lite.tensor import Tensor, next_birth, result_of
+from autograd_lite.tensor import Tensor, result_of
 from autograd_lite.trees import leaves_of, rebuild
 
 

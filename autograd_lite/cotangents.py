@@ -11,9 +11,9 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.calls import Call, Held
-from autograd_lite.engine import enable_grad, fit
+from autograd_lite.engine import enable_grad, fit, next_birth
 from autograd_lite.graph import Graph, Node
-from autograd_lite.tensor import Tensor, next_birth
+from autograd_lite.tensor import Tensor
 
 LONGEST_OUTPUT = 8  # A longer name of what is differentiated is written as L.
 

@@ -7,6 +7,7 @@ youngest node that is still waiting is a topological order, with no search befor
 
 from __future__ import annotations
 
+import itertools
 import threading
 from contextlib import ContextDecorator
 from heapq import heappop, heappush, heapreplace
@@ -14,13 +15,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 from numpy import asarray, ndarray
 
-from autograd_lite.views import catch_up
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from autograd_lite.primitive import Primitive
     from autograd_lite.tensor import Tensor
+
+
+next_birth = itertools.count(1).__next__
 
 
 class _State(threading.local):
@@ -267,7 +269,7 @@ def _as_tensors(node: Tensor) -> tuple[Any, ...]:
     seen: list[Any] = []
     for operand, value in zip(node._operands, node._values, strict=True):
         if operand is not None:
-            catch_up(operand)  # So that no rule sees what has been written since.
+            operand._value()  # So that no rule sees what has been written since.
             if operand._birth > node._birth:
                 operand = operand._version_before(node._birth)
         if operand is not None and operand._data is not value:

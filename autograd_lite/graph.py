@@ -15,7 +15,6 @@ from autograd_lite.calls import Call, Held, calls, operands
 from autograd_lite.node import Kind, Node, write
 from autograd_lite.tensor import Tensor
 from autograd_lite.variables import arrays_in, names_in
-from autograd_lite.views import catch_up
 
 __all__ = ["Call", "Graph", "Kind", "Node", "arrays_in", "names_in", "write"]
 
@@ -61,7 +60,7 @@ class Graph(Sequence[Node]):
         for root in roots:
             if not isinstance(root, Tensor):
                 raise TypeError(f"Graph needs Tensors, got {type(root).__name__}.")
-            catch_up(root)
+            root._value()  # A view shows what has been written since.
         if not roots:
             raise ValueError("Graph needs at least one Tensor, got none.")
         called = {id(tensor): name for name, tensor in (names or {}).items()}

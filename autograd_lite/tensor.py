@@ -8,16 +8,16 @@ import operator
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from autograd_lite import bare, numpy_api, ops, views
+from autograd_lite import bare, in_place, numpy_api, ops
 from autograd_lite.array_methods import ArrayMethods
-from autograd_lite.engine import GradientError, Watched, enable_grad, state, sweep
+from autograd_lite.engine import GradientError, Watched, enable_grad, next_birth, state, sweep
 from autograd_lite.memory import keep_freed_memory
 from autograd_lite.operands import NUMBERS, check_numbers, constant, explained, frozen_index
 from autograd_lite.primitive import BY_NUMPY_FUNCTION, Primitive
@@ -28,21 +28,7 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
-next_birth = itertools.count(1).__next__
-
 keep_freed_memory()
-
-
-def _not_in_place(sign: str) -> Callable[[Tensor, Any], Tensor]:
-    """Return a method that refuses an operator."""
-
-    def refuse(self: Tensor, _: Any) -> Tensor:
-        raise TypeError(
-            f"t {sign}= u on {self._label()} is not recorded. Write a new tensor (t = t {sign} u), "
-            f"or give a leaf a new value (t.data = ...)."
-        )
-
-    return refuse
 
 
 class _Rare(Generic[Value]):
@@ -197,7 +183,7 @@ class Tensor(ArrayMethods):
     def _value(self) -> Any:
         """Return what the slot holds, up to date."""
         if self._rare is not None:
-            views.catch_up(self)
+            in_place.catch_up(self)
         return self._data
 
     @property
@@ -264,7 +250,7 @@ class Tensor(ArrayMethods):
     def requires_grad(self) -> bool:
         """Whether gradients flow here: asked for on a leaf, inherited by a result."""
         if self._rare is not None:
-            views.catch_up(self)
+            in_place.catch_up(self)
         return self._requires_grad
 
     @requires_grad.setter
@@ -438,106 +424,6 @@ class Tensor(ArrayMethods):
 
     # ---------------------------------------------------------------- changing in place
 
-    def _become(self, primitive: Primitive, other: Any, what: str, **parameters: Any) -> Self:
-        """Make this tensor the result of an operation on it; earlier uses keep the old value."""
-        views.catch_up(self)
-        found = views.held_owner(self)
-        if found is not None:
-            owner, steps = found
-            index = views.place(owner, steps)
-            if index is None:
-                raise ValueError(
-                    f"{what} on {self._label()}, a view that NumPy does not write to: it has been "
-                    f"stretched, or is a diagonal. Write to a copy: t = t.copy()."
-                )
-            new = self._changed(self, primitive, other, what, parameters)
-            owner._become(ops.assign, new, f"{what} through a view", index=index)
-            return self
-        if self._primitive is None and self._requires_grad and state.recording:
-            raise GradientError(
-                f"{what} on {self._label()}, a leaf that requires a gradient, would cut it off "
-                f"from its gradient. Write a new tensor (t = t + u), or change the value outside "
-                f"the graph: with no_grad(): ..."
-            )
-        if self._primitive is not None and not state.recording:
-            raise GradientError(
-                f"{what} on {self._label()}, a result of {self._primitive.name}, inside no_grad() "
-                f"would leave a gradient that belongs to another value. Use t.detach() first."
-            )
-        old = self._version()
-        self._turn_into(self._changed(old, primitive, other, what, parameters), old)
-        self._let_go_of({self}, old._birth)
-        self._viewed = None
-        views.note_write(self, next_birth())
-        return self
-
-    def _changed(
-        self, old: Tensor, primitive: Primitive, other: Any, what: str, parameters: dict[str, Any]
-    ) -> Tensor:
-        """Return what this tensor is to become."""
-        new = record(primitive, (old, old if other is self else other), parameters or None)
-        if new.shape != self.shape or not np.can_cast(new.dtype, self.dtype, "same_kind"):
-            raise ValueError(
-                f"{what} on {self._label()} would change it from {self.dtype} {self.shape} to "
-                f"{new.dtype} {new.shape}. Write a new tensor: t = t + u."
-            )
-        if new._requires_grad and self.dtype.kind != "f":
-            raise TypeError(
-                f"{what} on {self._label()} of dtype {self.dtype} would round away a gradient. "
-                f"Make it of floating-point numbers first: t = t.astype(float)."
-            )
-        return new if new.dtype == self.dtype else new.astype(self.dtype)
-
-    def _version(self) -> Tensor:
-        """Return what this tensor is now, for what has used it, before it turns into another."""
-        version = _leaf(self._data, self.name)
-        for slot in ("_birth", "_primitive", "_inputs", "_parameters", "_requires_grad", "_grad"):
-            setattr(version, slot, getattr(self, slot))
-        for rare in ("_taps", "_call", "_source"):
-            setattr(version, rare, getattr(self, rare))
-        version._now = weakref.ref(self)
-        return version
-
-    def _turn_into(self, new: Tensor, old: Tensor) -> None:
-        """Take over the value and the record of another tensor; `old` is the version until now."""
-        self._data = new._data
-        if new._requires_grad:
-            self._past = self._past or []
-            self._past.append(old)
-            self._birth, self._primitive, self._requires_grad = new._birth, new._primitive, True
-            self._inputs, self._parameters, self._grad = new._inputs, new._parameters, None
-            self._taps, self._call, self._source = None, new._call, new._source
-
-    def _let_go_of(self, changed: Collection[Tensor], since: int) -> None:
-        """Let what this was computed from hold the versions of tensors that it used, not them.
-
-        In ``t[1] = 2 * t[0]`` it would hold `t`, and `t` it: a cycle, that nothing but the garbage
-        collector frees. It looks for as many nodes as there usually are; that one finds the others.
-        """
-
-        def used(x: Any, by: Tensor) -> Any:
-            newer = isinstance(x, Tensor) and x in changed and x._birth > by._birth
-            return x._version_before(by._birth) if newer else x
-
-        seen, waiting = {self}, [self]
-        while waiting and len(seen) < _FAR:
-            node = waiting.pop()
-            if any(x in changed for x in node._operands if x is not None):
-                node._inputs = tuple(used(x, node) for x in node._inputs)
-            for x in node._operands:
-                if x is not None and x not in seen and x._birth > since:
-                    seen.add(x)
-                    waiting.append(x)
-
-    def _take_again(self, owner: Tensor, steps: Iterable[tuple[Primitive, Any]]) -> None:
-        """Turn into the view that the same operations make of what its owner is now."""
-        old, new = self._version(), owner
-        with enable_grad():
-            for primitive, parameters in steps:
-                new = record(primitive, (new,), parameters)
-        self._turn_into(new, old)
-        self._taps = old._taps
-
     def _version_before(self, birth: int) -> Tensor | None:
         """Return what this tensor was for a node of that birth; None: a constant."""
         past = self._past or ()
@@ -546,35 +432,35 @@ class Tensor(ArrayMethods):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         index = frozen_index(index)
-        if not (isinstance(value, Tensor) and views.is_taken_at(value, self, index)):
-            self._become(ops.assign, value, "t[i] = v", index=index)
+        if not (isinstance(value, Tensor) and in_place.is_taken_at(value, self, index)):
+            in_place.become(self, ops.assign, value, "t[i] = v", index=index)
 
     def __iadd__(self, other: Any) -> Self:
-        return self._become(ops.add, other, "t += u")
+        return in_place.become(self, ops.add, other, "t += u")
 
     def __isub__(self, other: Any) -> Self:
-        return self._become(ops.subtract, other, "t -= u")
+        return in_place.become(self, ops.subtract, other, "t -= u")
 
     def __imul__(self, other: Any) -> Self:
-        return self._become(ops.multiply, other, "t *= u")
+        return in_place.become(self, ops.multiply, other, "t *= u")
 
     def __itruediv__(self, other: Any) -> Self:
-        return self._become(ops.divide, other, "t /= u")
+        return in_place.become(self, ops.divide, other, "t /= u")
 
     def __ipow__(self, other: Any) -> Self:
-        return self._become(ops.power, other, "t **= u")
+        return in_place.become(self, ops.power, other, "t **= u")
 
     def __imatmul__(self, other: Any) -> Self:
-        return self._become(ops.matmul, other, "t @= u")
+        return in_place.become(self, ops.matmul, other, "t @= u")
 
     # Without these, Python would bind the name to a new tensor, and a parameter would be none.
-    __ifloordiv__ = _not_in_place("//")
-    __imod__ = _not_in_place("%")
-    __iand__ = _not_in_place("&")
-    __ior__ = _not_in_place("|")
-    __ixor__ = _not_in_place("^")
-    __ilshift__ = _not_in_place("<<")
-    __irshift__ = _not_in_place(">>")
+    __ifloordiv__ = in_place.refusal("//")
+    __imod__ = in_place.refusal("%")
+    __iand__ = in_place.refusal("&")
+    __ior__ = in_place.refusal("|")
+    __ixor__ = in_place.refusal("^")
+    __ilshift__ = in_place.refusal("<<")
+    __irshift__ = in_place.refusal(">>")
 
     # ---------------------------------------------------------------- operators
 
@@ -900,7 +786,7 @@ def _record_unary(
 ) -> Tensor:
     """Do what `record` does for one tensor and all parameters, in half of the time."""
     if x._rare is not None:
-        views.catch_up(x)
+        in_place.catch_up(x)
     value = x._data
     try:
         data = primitive.forward(value, **parameters) if parameters else primitive.forward(value)
@@ -923,7 +809,7 @@ def _record_binary(
     """Do what `record` does for two operands and all parameters, in half of the time."""
     if isinstance(a, Tensor):
         if a._rare is not None:
-            views.catch_up(a)
+            in_place.catch_up(a)
         x, needs = a._data, a._requires_grad
     else:
         x, needs, a = constant(a, primitive), False, None
@@ -931,7 +817,7 @@ def _record_binary(
         z, b = b, None
     elif isinstance(b, Tensor):
         if b._rare is not None:
-            views.catch_up(b)
+            in_place.catch_up(b)
         z, needs = b._data, needs or b._requires_grad
     else:
         z, b = constant(b, primitive), None
@@ -971,14 +857,12 @@ def result_of(
         result._requires_grad = False
         result._primitive, result._inputs, result._parameters = None, (), None
         if data.base is not None:
-            result._viewed = views.viewed(primitive, data, inputs, parameters) or None
+            result._viewed = in_place.viewed(primitive, data, inputs, parameters) or None
     if recording.__class__ is Watched:
         for watch in recording.watches:
             watch.computed(result, primitive, inputs[::2], inputs[1::2])
     return result
 
-
-_FAR = 1000  # Nodes.
 
 _new = object.__new__
 

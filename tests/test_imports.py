@@ -17,7 +17,7 @@ MODULES = {
     module.name: Path(module.module_finder.path, *module.name.rpartition(".")[2:])
     for module in pkgutil.walk_packages(autograd_lite.__path__, "autograd_lite.")
 }
-CORE = ("memory", "bare", "views", "operands", "notation", "primitive", "ops", "numpy_api",
+CORE = ("memory", "bare", "in_place", "operands", "notation", "primitive", "ops", "numpy_api",
         "array_methods", "engine", "tensor")  # fmt: skip
 
 

@@ -8,8 +8,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from autograd_lite.engine import next_birth
 from autograd_lite.module_call import Card, call_of
-from autograd_lite.tensor import Tensor, next_birth
+from autograd_lite.tensor import Tensor
 from autograd_lite.trees import leaves_of, rebuild
 
 
