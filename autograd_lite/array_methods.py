@@ -111,7 +111,7 @@ class ArrayMethods:
 
     def ravel(self, order: str = "C") -> Self:
         """Lay all entries along one axis."""
-        laid: Self = self._numpy(np.ravel, order) if order != "C" else self.reshape(-1)
+        laid: Self = self._numpy(np.ravel, order)
         return laid
 
     def flatten(self, order: str = "C") -> Self:
@@ -134,8 +134,7 @@ class ArrayMethods:
 
     def copy(self, order: str = "C") -> Self:
         """Return an equal array that is recorded as a node of its own."""
-        del order  # How it lies in memory.
-        return self._apply(ops.copy)
+        return self._apply(ops.copy, order=order)
 
     def _numpy(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Do what NumPy's function of the same name does."""
@@ -148,8 +147,9 @@ class ArrayMethods:
 
     @property
     def real(self) -> Self:
-        """The real part, which is all there is."""
-        return self.copy()
+        """The real part: of real numbers, this itself."""
+        part: Self = self._numpy(np.real)
+        return part
 
     def cumsum(self, axis: Any = None, dtype: Any = None) -> Self:
         """Sum up, keeping every step."""
@@ -184,8 +184,11 @@ class ArrayMethods:
         return self._numpy(np.choose, choices, mode)
 
     def conj(self) -> Self:
-        """Return the conjugate, which is an equal array."""
-        return self.copy()
+        """Return the conjugate: of real numbers, this itself."""
+        if not np.iscomplexobj(numpy_api.values_of(self)):
+            return self
+        conjugated: Self = self._numpy(np.conjugate)
+        return conjugated
 
     conjugate = conj
 

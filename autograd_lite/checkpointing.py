@@ -104,7 +104,12 @@ class _Segment:
     def record(self) -> Any:
         """Call the function, keep nothing but its result, and make that a node."""
         since = next_birth()
-        _, result = self.call([x._value() for x in self.arguments])
+        given, result = self.call([x._value() for x in self.arguments])
+        if any(x._written for x in given):
+            raise GradientError(
+                f"{self.name}: the function writes to an array that it is given, and would do so "
+                f"again in the backward pass. Let it make a new one: x = x.copy()."
+            )
         outputs = _differentiable(result)
         if not outputs:
             return result

@@ -35,8 +35,15 @@ _Steps = tuple[tuple["Primitive", dict[str, Any] | None], ...]
 
 
 def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters: Any) -> Written:
-    """Make a tensor the result of an operation on it, and of what it is a view of a part."""
+    """Make a tensor the result of an operation on it, and of what it is a view of a part.
+
+    What would be a number in NumPy stays what it is, and the result is a new one: ``s += v`` binds
+    the name `s` anew.
+    """
     global _last_write
+    if primitive is not ops.assign and _is_number(t):
+        new: Written = t.__record__(primitive, (t, other), parameters)
+        return new
     catch_up(t)
     found = _held_owner(t)
     if found is not None:
@@ -47,10 +54,10 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
                 f"{what} on {t._label()}, a view that NumPy does not write to: it has been "
                 f"stretched, or is a diagonal. Write to a copy: t = t.copy()."
             )
-        new = _changed(t, t, primitive, other, what, parameters)
-        become(owner, ops.assign, new, f"{what} through a view", index=index)
+        part = _changed(t, t, primitive, other, what, parameters)
+        become(owner, ops.assign, part, f"{what} through a view", index=index[0])
         return t
-    if t._primitive is None and t._requires_grad and state.recording:
+    if t._primitive is None and t._requires_grad and t._keeps_grad and state.recording:
         raise GradientError(
             f"{what} on {t._label()}, a leaf that requires a gradient, would cut it off "
             f"from its gradient. Write a new tensor (t = t + u), or change the value outside "
@@ -72,13 +79,22 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
 def refusal(sign: str) -> Callable[[Tensor, Any], Tensor]:
     """Return a method that refuses an operator."""
 
-    def refuse(self: Tensor, _: Any) -> Tensor:
+    def refuse(self: Tensor, _: Any) -> Any:
+        if _is_number(self):
+            return NotImplemented  # Python goes on with the operator itself.
         raise TypeError(
             f"t {sign}= u on {self._label()} is not recorded. Write a new tensor (t = t {sign} u), "
             f"or give a leaf a new value (t.data = ...)."
         )
 
     return refuse
+
+
+def _is_number(t: Tensor) -> bool:
+    """Say whether NumPy would have a number here, and not an array without axes."""
+    if t._given or (t._primitive is None and t._requires_grad and t._keeps_grad):
+        return False
+    return isinstance(t._data, np.generic)
 
 
 def _changed(
@@ -101,7 +117,7 @@ def _changed(
 
 def _version(t: Tensor) -> Tensor:
     """Return what a tensor is now, for what has used it, before it turns into another."""
-    version = t._wrap(t._data)
+    version = t._twin()
     for slot in ("name", "_birth", "_primitive", "_inputs", "_parameters", "_requires_grad",
                  "_grad", "_taps", "_call", "_source"):  # fmt: skip
         setattr(version, slot, getattr(t, slot))
@@ -208,14 +224,14 @@ def _held_owner(t: Tensor) -> tuple[Tensor, _Steps] | None:
         here = owner
 
 
-def _place(owner: Tensor, steps: _Steps) -> Any:
+def _place(owner: Tensor, steps: _Steps) -> tuple[Any] | None:
     """Return the index at which a view lies in its owner; None if NumPy writes to no such view."""
     if len(steps) == 1 and steps[0][0] is ops.getitem:
-        return (steps[0][1] or {})["index"]
+        return ((steps[0][1] or {})["index"],)
     where = np.arange(owner.size).reshape(owner.shape)
     for primitive, parameters in steps:
         where = primitive.forward(where, **(parameters or {}))
-    return np.unravel_index(where, owner.shape) if where.flags.writeable else None
+    return (np.unravel_index(where, owner.shape),) if where.flags.writeable else None
 
 
 def is_taken_at(value: Tensor, owner: Tensor, index: Any) -> bool:

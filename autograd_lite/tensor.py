@@ -113,6 +113,7 @@ class Tensor(ArrayMethods):
     _inputs: tuple[Any, ...]  # `_operands` and `_values` in turn: one object in place of two.
     _parameters: dict[str, Any] | None
     _grad: Any  # An array, or a Tensor once somebody has seen it.
+    _keeps_grad = True  # Whether a leaf that requires a gradient is asked for it afterwards.
     _rare: dict[str, Any] | None  # What few tensors have; slots of their own would cost all:
 
     # What looks at the cotangent as it passes: hooks, retain_grad.
@@ -126,6 +127,8 @@ class Tensor(ArrayMethods):
     # When this was last written to; and up to when, as a view, it has seen what was written.
     _written: _Rare[int] = _Rare()
     _seen: _Rare[int] = _Rare()
+    # That this was given as an array, though it is a single number.
+    _given: _Rare[bool] = _Rare()
     # The tensor that this was a version of.
     _now: _Rare[weakref.ref[Tensor]] = _Rare()
     # The line of the user's code, if somebody asked for it.
@@ -155,6 +158,8 @@ class Tensor(ArrayMethods):
         self.name = name
         if requires_grad:
             self.requires_grad = True
+        elif not array.ndim:
+            self._given = True
 
     # ---------------------------------------------------------------- the array
 
@@ -662,6 +667,15 @@ class Tensor(ArrayMethods):
         """Make a constant of an array that never changes, for the engine."""
         return _leaf(data)
 
+    def _twin(self) -> Self:
+        """Return a tensor of the same value; nothing else is set."""
+        twin: Self = _fill(_new(type(self)), self._data)
+        return twin
+
+    def _first(self) -> Tensor:
+        """Return what this tensor was before anything was written to it."""
+        return self._past[0] if self._past else self
+
     def _label(self) -> str:
         """Return what messages call this tensor."""
         return f"tensor {self.name!r}" if self.name else f"a tensor of shape {self.shape}"
@@ -870,7 +884,7 @@ _LOOK: dict[str, Any] = {}
 """What `_rare` of a view is, so that whoever uses it looks whether it is up to date; never set."""
 
 
-def _fill(tensor: Tensor, data: Any) -> Tensor:
+def _fill(tensor: Any, data: Any) -> Any:
     """Set every slot as for a leaf that requires no gradient."""
     tensor._data = data
     tensor._birth = next_birth()
@@ -882,7 +896,7 @@ def _fill(tensor: Tensor, data: Any) -> Tensor:
 
 def _leaf(data: Any, name: str | None = None) -> Tensor:
     """Wrap an array that is known never to change."""
-    tensor = _fill(_new(Tensor), data)
+    tensor: Tensor = _fill(_new(Tensor), data)
     tensor.name = name
     return tensor
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from autograd_lite import ops
+from autograd_lite.calls import operands
 from autograd_lite.engine import enable_grad, is_grad_enabled, sweep
 from autograd_lite.tensor import Tensor
 from autograd_lite.trees import flatten, leaves_of, rebuild
@@ -26,10 +27,16 @@ class Input(Tensor):
     """
 
     __slots__ = ("active",)
+    _keeps_grad = False  # The trace finds it, also after something was written to this.
 
     def __init__(self, x: Any) -> None:
         super().__init__(x, requires_grad=True)
         self.active = True
+
+    def _twin(self) -> Self:
+        twin = super()._twin()
+        twin.active = self.active
+        return twin
 
 
 class Trace:
@@ -79,8 +86,10 @@ class Trace:
                 self.result = f(*lifted, **kwargs)
         finally:
             for x in self.inputs:
-                if isinstance(x, Input):
-                    x.active = False
+                for version in (x, x._first()):
+                    if isinstance(version, Input):
+                        version.active = False
+        self.inputs = [x._first() for x in self.inputs]
         self.aux = None
         if has_aux:
             self.result, self.aux = self._pair(self.result)
@@ -187,8 +196,8 @@ class Trace:
                 if tensor.requires_grad and getattr(tensor, "active", True):
                     return True
             else:
-                for x in tensor._operands:
-                    if x is not None and x.requires_grad and x not in seen:
+                for x in operands(tensor):
+                    if x is not None and x._requires_grad and x not in seen:
                         seen.add(x)
                         waiting.append(x)
         return False

@@ -81,11 +81,28 @@ def nan_to_num(
     return ops.where(np.isfinite(x.data), x, replaced)
 
 
+@composes(np.real)
+def real_part(val: Any) -> Any:
+    """Adapt ``np.real``: a real array is its own real part."""
+    return val if val.dtype.kind != "c" else val._wrap(np.real(val.data).copy()[()])
+
+
+@composes(np.positive)
+def positive(x: Any) -> Any:
+    """Adapt ``np.positive``, which makes a new array."""
+    return ops.copy(x)
+
+
+@composes(np.conjugate)
+def conjugate(x: Any) -> Any:
+    """Adapt ``np.conjugate``, which makes a new array."""
+    return ops.copy(x) if x.dtype.kind != "c" else x._wrap(np.conjugate(x.data)[()])
+
+
 @composes(np.real_if_close)
 def real_if_close(a: Any, tol: Any = 100) -> Any:
     """Adapt ``np.real_if_close``, which changes nothing about real numbers."""
-    del tol
-    return ops.copy(a)
+    return a if a.dtype.kind != "c" else a._wrap(np.real_if_close(a.data, tol).copy()[()])
 
 
 @composes(np.unwrap)
@@ -97,9 +114,9 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.
 
 @composes(np.astype)
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
-    """Adapt ``np.astype``; a Tensor is never changed, so that `copy` makes no difference."""
-    del copy, device
-    return x.astype(dtype)
+    """Adapt ``np.astype``."""
+    del device
+    return x.astype(dtype, copy=copy)
 
 
 @composes(np.full_like)

@@ -11,7 +11,6 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_lite import ops
 from autograd_lite.numpy_api.table import (
-    CONVERSIONS,
     as_array,
     cast,
     composes,
@@ -138,7 +137,8 @@ def array(nest: Any, dtype: Any = None) -> Any:
     Tensor([[ 1., -2.],
             [ 2.,  1.]], from=stack)
     """
-    return cast(_joined(nest), dtype)
+    made = cast(_joined(nest), dtype)
+    return ops.copy(made) if made is nest else made
 
 
 def _joined(nest: Any) -> Any:
@@ -155,11 +155,32 @@ def _joined(nest: Any) -> Any:
     return as_array(nest)
 
 
-@composes(*CONVERSIONS)
-def array_like(nest: Any, dtype: Any = None, **ignored: Any) -> Any:
+@composes(np.array)
+def array_like(nest: Any, dtype: Any = None, *, copy: Any = True, **ignored: Any) -> Any:
     """Adapt ``np.array(..., like=tensor)``, which NumPy hands over."""
     del ignored  # Where things lie in memory.
-    return array(nest, dtype)
+    return array(nest, dtype) if copy else asarray_like(nest, dtype)
+
+
+@composes(np.asarray, np.asanyarray)
+def asarray_like(nest: Any, dtype: Any = None, **ignored: Any) -> Any:
+    """Adapt ``np.asarray(..., like=tensor)``: what is a Tensor is returned."""
+    del ignored
+    return cast(_joined(nest), dtype)
+
+
+@composes(np.ascontiguousarray)
+def ascontiguousarray_like(nest: Any, dtype: Any = None, **ignored: Any) -> Any:
+    """Adapt ``np.ascontiguousarray(..., like=tensor)``."""
+    made = asarray_like(nest, dtype, **ignored)
+    return made if values_of(made).flags.c_contiguous else ops.copy(made)
+
+
+@composes(np.asfortranarray)
+def asfortranarray_like(nest: Any, dtype: Any = None, **ignored: Any) -> Any:
+    """Adapt ``np.asfortranarray(..., like=tensor)``."""
+    made = asarray_like(nest, dtype, **ignored)
+    return made if values_of(made).flags.f_contiguous else ops.copy(made)
 
 
 # ---------------------------------------------------------------- splitting
@@ -245,8 +266,11 @@ def reshape(a: Any, /, shape: Any = None, order: str = "C", *, copy: bool | None
 
 @composes(np.ravel)
 def ravel(a: Any, order: str = "C") -> Any:
-    """Compose ``np.ravel``."""
-    return reshape(a, (-1,), order)
+    """Compose ``np.ravel``: a view of what lies in one piece, else a copy."""
+    flat = reshape(a, (-1,), order)
+    flags = values_of(a).flags
+    whole = flags.f_contiguous if order == "F" else flags.c_contiguous
+    return flat if whole or not np.may_share_memory(values_of(a), values_of(flat)) else +flat
 
 
 @composes(np.swapaxes)
@@ -354,6 +378,5 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
         raise ValueError("Valid values for `indexing` are 'xy' and 'ij'.")
     if indexing == "xy" and n > 1:
         lying = [swapaxes(x, 0, 1) for x in lying]
-    if not sparse:
-        return broadcast_arrays(*lying)
-    return tuple(np.copy(x) for x in lying) if copy else tuple(lying)
+    found = tuple(lying) if sparse else broadcast_arrays(*lying)
+    return tuple(np.copy(x) for x in found) if copy else found

@@ -203,11 +203,12 @@ def astype(x: Any, *, dtype: Any) -> Any:
 
 
 @primitive(
-    x=lambda g, y, x: g,
+    x=lambda g, y, x, order: g,
     notation=call("np.copy", "{x}"),
-    numpy=(np.copy, np.positive, np.conjugate, np.real),
+    numpy=(np.copy,),
     analytic=True,
+    examples=(example((2, 3)), example((2, 3), order="F"), example(())),
 )
-def copy(x: Any) -> Any:
+def copy(x: Any, *, order: Any = "K") -> Any:
     """Return an equal array, recorded as a node of its own."""
-    return x.copy()
+    return x.copy(order) if x.ndim else x

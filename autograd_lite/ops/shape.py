@@ -110,7 +110,8 @@ def expand_dims(x: Any, *, axis: Any) -> Any:
 )
 def squeeze(x: Any, *, axis: Any = None) -> Any:
     """Remove axes of length 1."""
-    return x.squeeze(axis)
+    squeezed = x.squeeze(axis)
+    return squeezed.view() if squeezed is x and x.ndim else squeezed  # Always a view.
 
 
 def _part(g: Any, arrays: tuple[Any, ...], i: int, axis: int | None) -> Any:
