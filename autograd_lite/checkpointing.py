@@ -210,7 +210,7 @@ class _Segment:
     def check_others(self, operands: Sequence[Any]) -> None:
         """Refuse to call the function again with other values than it had."""
         for x, value in zip(self.others, operands[len(self.arguments) :], strict=True):
-            if x._data is not (value._data if isinstance(value, Tensor) else value):
+            if x._value() is not (value._data if isinstance(value, Tensor) else value):
                 raise GradientError(
                     f"{self.name} uses {x._label()} without being given it, so it cannot be "
                     f"computed with the value from then once that has another one now. Compute the "
@@ -261,7 +261,9 @@ def _used_besides(outputs: Sequence[Tensor], since: int) -> list[Tensor]:
             found.append(node)
             continue
         for x in (node, *node._operands):
-            if x is not None and x._birth > since and x._past and x._past[0]._birth < since:
+            if x is None or x._view is not None:  # A view is taken again, when it is used.
+                continue
+            if x._birth > since and x._past and x._past[0]._birth < since:
                 raise GradientError(
                     f"checkpoint: the function changes {x._label()}, which is not its own, in "
                     f"place, and would do so again in the backward pass. Let it make a new one."

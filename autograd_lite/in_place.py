@@ -9,14 +9,14 @@ it (``row = t[0]; row += 1``, ``t[0][1] = 2``) is one to `t`.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from sys import getrefcount
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.engine import GradientError, enable_grad, next_birth, state
+from autograd_lite.engine import GradientError, enable_grad, next_birth, no_grad, state
 
 if TYPE_CHECKING:
     from autograd_lite.primitive import Primitive
@@ -27,8 +27,8 @@ Written = TypeVar("Written", bound="Tensor")
 _last_write = 0
 """When a Tensor was last written to, on the clock that counts births."""
 
-_Steps = tuple[tuple["Primitive", dict[str, Any] | None], ...]
-"""Operations, with their parameters, that make a view of what it was taken from."""
+_Steps = tuple["Primitive", dict[str, Any], Any] | None
+"""An operation, with its parameters, and those before it."""
 
 
 # ---------------------------------------------------------------- writing
@@ -40,23 +40,22 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
     What would be a number in NumPy stays what it is, and the result is a new one: ``s += v`` binds
     the name `s` anew.
     """
-    global _last_write
     if primitive is not ops.assign and _is_number(t):
         new: Written = t.__record__(primitive, (t, other), parameters)
         return new
     catch_up(t)
-    found = _held_owner(t)
-    if found is not None:
-        owner, steps = found
-        index = _place(owner, steps)
-        if index is None:
+    view = t._view
+    if view is not None:
+        index = _place(view)
+        if index is _NOWHERE:
             raise ValueError(
                 f"{what} on {t._label()}, a view that NumPy does not write to: it has been "
                 f"stretched, or is a diagonal. Write to a copy: t = t.copy()."
             )
-        part = _changed(t, t, primitive, other, what, parameters)
-        become(owner, ops.assign, part, f"{what} through a view", index=index[0])
-        return t
+        if not _is_alone(t, view):
+            part = _changed(t, t, primitive, other, what, parameters)
+            become(view.owner, ops.assign, part, f"{what} through a view", index=index)
+            return t
     if t._primitive is None and t._requires_grad and t._keeps_grad and state.recording:
         raise GradientError(
             f"{what} on {t._label()}, a leaf that requires a gradient, would cut it off "
@@ -69,11 +68,27 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
             f"would leave a gradient that belongs to another value. Use t.detach() first."
         )
     old = _version(t)
-    _turn_into(t, _changed(t, old, primitive, other, what, parameters), old)
-    _let_go_of(t, {t}, old._birth)
-    t._viewed = None
-    _last_write = t._written = next_birth()
+    changed = _changed(t, old, primitive, other, what, parameters)
+    _keep_layout(changed, t)
+    _turn_into(t, changed, old)
+    t._view = None
+    note_write(t)
+    _let_go(t, old._birth)
     return t
+
+
+def note_write(t: Tensor) -> None:
+    """Remember that a tensor has another value now, for all views of it."""
+    global _last_write
+    _last_write = t._written = next_birth()
+
+
+def _keep_layout(new: Tensor, t: Tensor) -> None:
+    """Lay out a new value as the old one, since on that depends what is a view of it."""
+    if t.ndim and new._data.strides != t._data.strides:
+        data = np.empty_like(t._data)
+        data[...] = new._data
+        new._data = data
 
 
 def refusal(sign: str) -> Callable[[Tensor, Any], Tensor]:
@@ -139,149 +154,71 @@ def _turn_into(t: Tensor, new: Tensor, old: Tensor) -> None:
 _FAR = 1000  # Nodes.
 
 
-def _let_go_of(t: Tensor, changed: Collection[Tensor], since: int) -> None:
-    """Let what a tensor was computed from hold the versions of others that it used, not them.
+def _let_go(t: Tensor, since: int) -> None:
+    """Let what a tensor was computed from hold versions of what has changed since.
 
-    In ``t[1] = 2 * t[0]`` it would hold `t`, and `t` it: a cycle, that nothing but the garbage
-    collector frees. It looks for as many nodes as there usually are; that one finds the others.
+    In ``t[1] = 2 * t[0]`` it would hold `t`, or a view of it, and `t` it: a cycle, that nothing but
+    the garbage collector frees. It looks for as many nodes as there usually are; that one finds the
+    others.
     """
-
-    def used(x: Any, by: Tensor) -> Any:
-        newer = getattr(x, "_birth", 0) > by._birth and x in changed  # An array has none.
-        return x._version_before(by._birth) if newer else x
-
     seen, waiting = {t}, [t]
     while waiting and len(seen) < _FAR:
         node = waiting.pop()
-        if any(x in changed for x in node._operands if x is not None):
-            node._inputs = tuple(used(x, node) for x in node._inputs)
+        for x in node._operands:
+            if x is not None and x._rare is not None:
+                catch_up(x)
+        if any(x is not None and x._birth > node._birth for x in node._operands):
+            node._inputs = tuple(_used(x, node) for x in node._inputs)
         for x in node._operands:
             if x is not None and x not in seen and x._birth > since:
                 seen.add(x)
                 waiting.append(x)
 
 
+def _used(x: Any, by: Tensor) -> Any:
+    newer = getattr(x, "_birth", 0) > by._birth  # An array has none.
+    return x._version_before(by._birth) if newer else x
+
+
 # ---------------------------------------------------------------- views
 
 
-def catch_up(t: Tensor) -> None:
-    """Take a view again if what it was taken from has been written to since."""
-    if t._birth > _last_write:  # The usual case.
-        return
-    found: list[tuple[Tensor, Tensor | None, _Steps]] = []
-    here: Tensor | None = None if t._now else t  # A version stays what it is.
-    while here is not None and (here._seen or here._birth) < _last_write:
-        owner, steps = _owner(here)
-        found.append((here, owner, steps))
-        here = owner
-    since, taken_again = t._birth, set()
-    for view, owner, steps in reversed(found):
-        if owner is not None and (owner._written or 0) > (view._seen or view._birth):
-            since = min(since, view._birth)
-            _take_again(view, owner, steps)
-            view._written = _last_write  # Its own views follow.
-            taken_again.add(view)
-        view._seen = _last_write
-    if taken_again:
-        _let_go_of(t, taken_again, since)
+class View(NamedTuple):
+    """Of what a tensor is a view, and how it is taken.
 
-
-def _take_again(view: Tensor, owner: Tensor, steps: _Steps) -> None:
-    """Turn a view into the one that the same operations make of what its owner is now."""
-    old, new = _version(view), owner
-    with enable_grad():
-        for primitive, parameters in steps:
-            new = view.__record__(primitive, (new,), parameters or {})
-    _turn_into(view, new, old)
-    view._taps = old._taps
-
-
-def _owner(t: Tensor) -> tuple[Tensor | None, _Steps]:
-    """Return what a tensor is a view of, if that can still be written to, and how to take it."""
-    if t._primitive is None:
-        alive = ((owner(), steps) for owner, steps in t._viewed or ())
-        return next(((owner, steps) for owner, steps in alive if owner is not None), (None, ()))
-    if _position_of_the_owner(t._data, t._inputs) is None or len(t._inputs) != 2:
-        return None, ()
-    owner = t._inputs[0]
-    return owner._now() if owner._now else owner, ((t._primitive, t._parameters),)
-
-
-def _held_owner(t: Tensor) -> tuple[Tensor, _Steps] | None:
-    """Return what a tensor is a view of, and how it is taken, if somebody else can see that.
-
-    Nobody can tell views and values apart where what they were taken from has gone.
+    Attributes
+    ----------
+    owner : Tensor
+        Whose memory it is in NumPy: what it was taken from, or that was taken from, and so on.
+    steps : nested pairs
+        The operations with their parameters, the last one first.
+    cut_off : bool
+        Whether it was taken outside the record of an owner that required a gradient.
     """
-    here = t
-    while True:
-        alone = bool(here._inputs) and getrefcount(here._inputs[0]) <= _ONE_HOLDER
-        owner, steps = _owner(here)
-        if owner is None or owner._primitive in _PACKED:
-            return None
-        if not alone or owner is not here._inputs[0]:
-            owner, steps = _owner(t)
-            return None if owner is None else (owner, steps)
-        here = owner
+
+    owner: Tensor
+    steps: _Steps
+    cut_off: bool
 
 
-def _place(owner: Tensor, steps: _Steps) -> tuple[Any] | None:
-    """Return the index at which a view lies in its owner; None if NumPy writes to no such view."""
-    if len(steps) == 1 and steps[0][0] is ops.getitem:
-        return ((steps[0][1] or {})["index"],)
-    where = np.arange(owner.size).reshape(owner.shape)
-    for primitive, parameters in steps:
-        where = primitive.forward(where, **(parameters or {}))
-    return (np.unravel_index(where, owner.shape),) if where.flags.writeable else None
-
-
-def is_taken_at(value: Tensor, owner: Tensor, index: Any) -> bool:
-    """Say whether a tensor is ``owner[index]``, as what is put back by ``owner[index] += u`` is."""
-    found, steps = _owner(value)
-    if found is not owner or len(steps) != 1 or steps[0][0] is not ops.getitem:
-        return False
-    try:
-        return bool((steps[0][1] or {})["index"] == index)
-    except ValueError:  # One of them has arrays in it.
-        return False
+def note_view(result: Tensor, inputs: tuple[Any, ...], parameters: dict[str, Any] | None,
+              primitive: Primitive) -> None:  # fmt: skip
+    """Remember of what the result of an operation is a view, if it is one."""
+    operand = inputs[0]
+    if operand is None or len(inputs) != 2 or operand._primitive in _PACKED:
+        return
+    if _memory(result._data) is not _memory(inputs[1]):
+        return
+    view = operand._view
+    owner, steps, cut_off = view or (operand, None, False)
+    if result._primitive is None:
+        cut_off = cut_off or operand._requires_grad
+    result._rare = {"_view": View(owner, (primitive, parameters or {}, steps), cut_off)}
+    owner._shared = True
 
 
 _PACKED = frozenset({ops.eig, ops.eigh, ops.qr, ops.svd})
 """Operations whose results nobody sees: what NumPy returns apart lies in one array."""
-
-_held = (object(),)
-_ONE_HOLDER = getrefcount(_held[0])
-"""How many references are counted to what one other object holds."""
-
-
-def viewed(
-    primitive: Primitive | None,
-    data: Any,
-    inputs: tuple[Any, ...],
-    parameters: dict[str, Any] | None,
-) -> tuple[tuple[weakref.ref[Tensor], _Steps], ...]:
-    """Return all that the result of an operation is a view of, for a tensor without operands."""
-    found: list[tuple[weakref.ref[Tensor], _Steps]] = []
-    steps: _Steps = ()
-    while primitive is not None and (i := _position_of_the_owner(data, inputs)) is not None:
-        owner = inputs[i]
-        steps = ((primitive, parameters), *steps)
-        found.append((weakref.ref(owner), steps))
-        more = owner._viewed or ()
-        found += [(other, (*first, *steps)) for other, first in more if other() is not None]
-        primitive, data = owner._primitive, owner._data
-        inputs, parameters = owner._inputs, owner._parameters
-    return tuple(found)
-
-
-def _position_of_the_owner(data: Any, inputs: tuple[Any, ...]) -> int | None:
-    """Return where among inputs the operand is whose memory an array lies in."""
-    if data.base is not None:
-        memory = _memory(data)
-        for i in range(0, len(inputs), 2):
-            operand, value = inputs[i : i + 2]
-            if operand is not None and _memory(value) is memory:
-                return i
-    return None
 
 
 def _memory(array: Any) -> Any:
@@ -289,3 +226,99 @@ def _memory(array: Any) -> Any:
     while getattr(array, "base", None) is not None:
         array = array.base
     return array
+
+
+def catch_up(t: Tensor) -> None:
+    """Take a view again if its owner has been written to since."""
+    if t._birth > _last_write:  # The usual case.
+        return
+    view = t._view
+    if view is None or t._now is not None:  # A version stays what it is.
+        return
+    if (view.owner._written or 0) <= max(t._seen or 0, t._birth):
+        return
+    old, new = _version(t), view.owner
+    with no_grad() if view.cut_off else enable_grad():
+        if _is_long(view.steps):
+            new = t.__record__(ops.getitem, (new,), {"index": _place(view)})
+        else:
+            for primitive, parameters in _in_order(view.steps):
+                new = t.__record__(primitive, (new,), parameters)
+    _turn_into(t, new, old)
+    t._taps, t._call, t._source, t._grad = old._taps, old._call, old._source, old._grad
+    t._seen = _last_write
+    _let_go(t, old._birth)
+
+
+_LONG = 8
+
+
+def _is_long(steps: _Steps) -> bool:
+    for _ in range(_LONG):
+        if steps is None:
+            return False
+        steps = steps[2]
+    return True
+
+
+def _in_order(steps: _Steps) -> list[tuple[Primitive, dict[str, Any]]]:
+    found = []
+    while steps is not None:
+        found.append((steps[0], steps[1]))
+        steps = steps[2]
+    return found[::-1]
+
+
+def _is_alone(t: Tensor, view: View) -> bool:
+    """Say whether nobody else can see the owner, or another view of it.
+
+    Then nobody can tell a view from a value; but for its layout, on which depends what is a view
+    of it.
+    """
+    if not t._data.flags.forc:
+        return False
+    if t._primitive is None:
+        holders = 1
+    elif t._inputs[0] is view.owner:
+        holders = 2
+    else:
+        return False
+    return getrefcount(view.owner) - _ONE_HOLDER < holders
+
+
+_held = (object(),)
+_ONE_HOLDER = getrefcount(_held[0])
+"""How many references are counted to what one other object holds."""
+
+
+def _place(view: View) -> Any:
+    """Return the index at which a view lies in its owner; `_NOWHERE` if NumPy does not write there.
+
+    None is an index.
+    """
+    primitive, parameters, before = view.steps  # type: ignore[misc]  # There is a step.
+    if before is None and primitive is ops.getitem:
+        return parameters["index"]
+    where = np.arange(view.owner.size).reshape(view.owner.shape)
+    for primitive, parameters in _in_order(view.steps):
+        where = primitive.forward(where, **parameters)
+    if not where.flags.writeable:
+        return _NOWHERE
+    return np.unravel_index(where, view.owner.shape) if view.owner.ndim else (...,)
+
+
+_NOWHERE = object()
+
+
+def is_taken_at(value: Tensor, owner: Tensor, index: Any) -> bool:
+    """Say whether a tensor is ``owner[index]``, as what is put back by ``owner[index] += u`` is."""
+    view = value._view
+    if view is None or view.steps is None or view.steps[0] is not ops.getitem:
+        return False
+    of = owner._view
+    whole, before = (owner, None) if of is None else (of.owner, of.steps)
+    return (
+        view.owner is whole
+        and view.steps[2] is before
+        and repr(view.steps[1]["index"]) == repr(index)  # 1 == True
+    )

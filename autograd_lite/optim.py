@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from autograd_lite.engine import GradientError
+from autograd_lite.in_place import note_write
 from autograd_lite.nn.module import Module
 from autograd_lite.tensor import Tensor
 
@@ -90,6 +91,8 @@ class SGD:
                 out = change if change.size > _LARGE else None
                 p._data = p._data - change if out is None else np.subtract(p._data, change, out=out)
                 moved = True
+                if p._rare is not None and p._shared:
+                    note_write(p)
         if not moved:
             raise GradientError(
                 "SGD.step: no parameter has a gradient. Call loss.backward() first, on a loss that "

@@ -122,8 +122,9 @@ class Tensor(ArrayMethods):
     _past: _Rare[list[Tensor]] = _Rare()
     # The call of a module that returned this tensor.
     _call: _Rare[ModuleCall] = _Rare()
-    # Of what this is a view, if it is not recorded, and how it is taken of that.
-    _viewed: _Rare[tuple[Any, ...]] = _Rare()
+    # Of what this is a view, as NumPy has it; and whether there are views of this.
+    _view: _Rare[in_place.View] = _Rare()
+    _shared: _Rare[bool] = _Rare()
     # When this was last written to; and up to when, as a view, it has seen what was written.
     _written: _Rare[int] = _Rare()
     _seen: _Rare[int] = _Rare()
@@ -184,6 +185,8 @@ class Tensor(ArrayMethods):
                 f"a tensor does not change. Make a new Tensor."
             )
         self._data = array[()]
+        if self._shared:
+            in_place.note_write(self)
 
     def _value(self) -> Any:
         """Return what the slot holds, up to date."""
@@ -272,11 +275,13 @@ class Tensor(ArrayMethods):
             )
         if wanted and not self._requires_grad:
             self._birth = next_birth()  # What used it as a constant goes on doing so.
+            self._view = None  # A parameter has a value of its own.
         self._requires_grad = bool(wanted)
 
     @property
     def is_leaf(self) -> bool:
         """Whether it was given, not computed from a tensor that requires a gradient."""
+        self._value()
         return self._primitive is None
 
     @property
@@ -346,12 +351,12 @@ class Tensor(ArrayMethods):
                 found = []
                 for leaf, g in sweep(self, seed, create_graph=True):
                     # Two gradients are two Tensors, since either may be changed in place.
-                    found.append((leaf, g.copy() if id(g) in given else g))
+                    found.append((leaf, g.copy() if id(g) in given or g._view else g))
                     given.add(id(g))
                 _accumulate(found)
         else:
             if isinstance(cotangent, Tensor):
-                cotangent = cotangent._data
+                cotangent = cotangent._value()
             _accumulate(sweep(self, cotangent))
 
     def _seed(self, gradient: ArrayLike | Tensor | None) -> Any:
@@ -388,6 +393,7 @@ class Tensor(ArrayMethods):
 
     def retain_grad(self) -> None:
         """Keep the gradient of this inner tensor too, in `grad`."""
+        self._value()
         if not self._requires_grad:
             raise GradientError(f"retain_grad: {self._label()} does not require a gradient.")
         if self._primitive is not None:
@@ -416,6 +422,7 @@ class Tensor(ArrayMethods):
         1.0
         >>> handle.remove()
         """
+        self._value()
         if not self._requires_grad:
             raise GradientError(f"register_hook: {self._label()} does not require a gradient.")
         if not callable(hook):
@@ -704,9 +711,10 @@ class _Taps:
                     f"A hook on {node._label()} must return a gradient of shape {node.shape}, got "
                     f"{changed.shape}."
                 )
-            g = changed if recorded else changed._data
+            g = changed if recorded else changed._value()
         if self.retain:
-            _accumulate([(node, g)])
+            of = node._now() if node._now else None  # A view that was taken again since.
+            _accumulate([(of if of is not None and of._taps is self else node, g)])
         return g
 
 
@@ -812,7 +820,7 @@ def _record_unary(
         result._primitive, result._inputs, result._parameters = primitive, (x, value), parameters
         result._grad = result._rare = result.name = None
         if parameters and data.base is not None:
-            result._rare = _LOOK
+            in_place.note_view(result, (x, value), parameters, primitive)
         return result
     return result_of(primitive, data, x._requires_grad, (x, value), parameters)
 
@@ -865,13 +873,11 @@ def result_of(
     if needs and recording:
         result._requires_grad = True
         result._primitive, result._inputs, result._parameters = primitive, inputs, parameters
-        if data.base is not None:
-            result._rare = _LOOK
     else:
         result._requires_grad = False
         result._primitive, result._inputs, result._parameters = None, (), None
-        if data.base is not None:
-            result._viewed = in_place.viewed(primitive, data, inputs, parameters) or None
+    if parameters and data.base is not None:
+        in_place.note_view(result, inputs, parameters, primitive)
     if recording.__class__ is Watched:
         for watch in recording.watches:
             watch.computed(result, primitive, inputs[::2], inputs[1::2])
@@ -879,9 +885,6 @@ def result_of(
 
 
 _new = object.__new__
-
-_LOOK: dict[str, Any] = {}
-"""What `_rare` of a view is, so that whoever uses it looks whether it is up to date; never set."""
 
 
 def _fill(tensor: Any, data: Any) -> Any:

@@ -168,13 +168,18 @@ def test_a_parameter_that_is_written_to_outside_the_record():
     assert p.grad.tolist() == [0.0, 18.0, 6.0]
 
 
-def test_a_new_value_for_a_parameter_is_no_write():
+def test_views_of_a_parameter_follow_its_training():
     p = leaf([1.0, 2.0])
-    before = p[1:]
+    w = p[1:]
+    loss = (w * w).sum()
     p.data = [5.0, 6.0]
-    p.sum().backward()
+    assert w.tolist() == [6.0]
+    loss.backward()  # Of what it was computed from.
+    assert p.grad.tolist() == [0.0, 4.0]
     al.optim.SGD([p], lr=1.0).step()
-    assert (before.tolist(), p.tolist()) == ([2.0], [4.0, 5.0])
+    assert w.tolist() == [2.0]
+    (w * w).sum().backward()
+    assert p.grad.tolist() == [0.0, 8.0]
 
 
 def test_hooks_go_on_being_called_where_a_view_is_taken_again():
@@ -425,3 +430,218 @@ def test_transforms_of_a_function_that_writes_to_what_it_is_given():
         al.checkpoint(writes)(y)
     with pytest.raises(GradientError, match="writes to an array that it is given"):
         al.checkpoint(lambda x, y: np.sum(writes(y) * x))(outer, Tensor(start))
+
+
+# ------------------------------------------------------------------ who holds what
+
+
+def filled(x):
+    padded = Tensor(np.zeros(5)) if isinstance(x, Tensor) else np.zeros(5)
+    inner = padded[1:-1]
+    padded[1:-1] = x
+    return inner
+
+
+def shifted(x):
+    u = x * 1.0
+    v = u[1:]
+    u[:2] = v * 10.0
+    return v
+
+
+def siblings(x):
+    a = x * 2.0
+    first, second = a[:2], a[1:]
+    del a
+    first[1] = x[0] * 7.0
+    return second
+
+
+def renamed(x):
+    a = (x * 1.0).reshape(1, 3)
+    b = a.T
+    a = a.reshape(-1)
+    a[1] = x[0] * 9.0
+    return b
+
+
+def of_a_number(x):
+    u = x * 1.0
+    v = u[0, ...].reshape(1)
+    v[0] = 5.0 * x[1]
+    return u
+
+
+@pytest.mark.parametrize("f", [filled, shifted, siblings, renamed, of_a_number])
+def test_a_view_outlives_the_names_of_what_it_was_taken_from(f):
+    x = np.array([1.0, 2.0, 3.0])
+    weights = np.arange(1.0, 4.0)
+    p = leaf(x)
+    result = f(p)
+    np.testing.assert_array_equal(result, f(x))
+    gc.collect()
+    (np.ravel(result) * weights[: result.size]).sum().backward()
+    slopes = []
+    for e in 1e-6 * np.eye(3):
+        ends = (np.sum(np.ravel(f(x + h)) * weights[: result.size]) for h in (e, -e))
+        slopes.append((next(ends) - next(ends)) / 2e-6)
+    np.testing.assert_allclose(p.grad.numpy(), slopes, rtol=1e-7, atol=1e-7)
+
+
+def test_siblings_where_one_is_not_recorded():
+    u = leaf([1.0, 2.0, 3.0]) * 1.0
+    first = u[1:]
+    with al.no_grad():
+        second = u[1:]
+    del u
+    first[0] = 9.0
+    assert second.tolist() == [9.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("make", "write"),
+    [
+        (lambda a: a.T * 2.0, lambda u: u.__iadd__(np.ones((3, 2)))),
+        (lambda a: a.T * 2.0, lambda u: u.__imatmul__(np.ones((2, 2)))),
+        (lambda a: (a * 1.0)[:, ::2], lambda u: u.__imul__(2.0)),
+        (lambda a: (a[:, :2] * 1.0).T, lambda u: u.__iadd__(u.T)),
+    ],
+)
+@pytest.mark.parametrize("flat", [lambda u: u.T.ravel(), lambda u: u.reshape(-1), np.ravel])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_write_keeps_the_layout_on_which_depends_what_is_a_view(make, write, flat, first):
+    found = []
+    for a in (np.arange(6.0).reshape(2, 3), leaf(np.arange(6.0).reshape(2, 3))):
+        u = make(a)
+        if first:
+            f = flat(u)
+        u = write(u)
+        if not first:
+            f = flat(u)
+        u[0, 0] = 99.0
+        f[1] = 77.0
+        found.append((np.array(u.tolist()), np.array(f.tolist())))
+    np.testing.assert_array_equal(found[1][0], found[0][0])
+    np.testing.assert_array_equal(found[1][1], found[0][1])
+
+
+def test_cotangents_that_are_views_are_up_to_date():
+    g = Tensor([1.0, 2.0, 3.0])
+    v = g[1:]
+    g[1] = 10.0
+    p = leaf([1.0, 1.0])
+    y = p * 1.0
+    y.backward(v)
+    assert p.grad.tolist() == [10.0, 3.0]
+    p.zero_grad()
+    w = g[1:]
+    g[2] = 5.0
+    y.register_hook(lambda _: w)
+    y.sum().backward()
+    assert p.grad.tolist() == [10.0, 5.0]
+
+
+def test_gradients_of_a_recorded_sweep_share_nothing():
+    a, b = leaf(np.ones((2, 2))), leaf(np.ones((2, 2)))
+    z = a.T + b
+    (z * z).sum().backward(create_graph=True)
+    a.grad[0, 0] = 0.0
+    assert b.grad.tolist() == [[4.0, 4.0], [4.0, 4.0]]
+    w, seed = leaf(np.ones((2, 2))), Tensor(np.ones((2, 2)))
+    w.T.backward(seed, create_graph=True)
+    seed *= 0.0
+    w.grad[0, 0] = 100.0
+    assert (w.grad[1, 1].item(), seed[0, 0].item()) == (1.0, 0.0)
+
+
+def test_a_view_that_is_made_a_parameter_is_one_of_its_own():
+    whole = Tensor(np.arange(4.0))
+    w = whole[1:]
+    w.requires_grad = True
+    with pytest.raises(GradientError, match="leaf"):
+        w += 1.0
+    loss = (w * w).sum()
+    whole[1] = 9.0
+    assert w.tolist() == [1.0, 2.0, 3.0]
+    loss.backward()
+    assert w.grad.tolist() == [2.0, 4.0, 6.0]
+
+
+def test_a_view_that_was_taken_outside_the_record_stays_there():
+    p = leaf([1.0, 2.0, 3.0])
+    with al.no_grad():
+        w = p[1:]
+        p -= 0.5
+    assert w.tolist() == [1.5, 2.5]
+    assert not w.requires_grad
+
+
+def test_checkpoint_with_a_view_from_outside():
+    p, x = leaf([1.0, 2.0, 3.0]), leaf([1.0, 1.0])
+    u = p * 1.0
+    w = u[1:]
+    u[1] = 5.0 * p[0]
+    al.checkpoint(lambda x: (x * w * w).sum())(x).backward()
+    assert p.grad.tolist() == [50.0, 0.0, 6.0]
+    y = al.checkpoint(lambda x: (x * w * w).sum())(x)
+    u *= -1.0
+    with pytest.raises(GradientError, match="another one now"):
+        y.backward()
+
+
+def test_what_is_put_back_elsewhere_is_written():
+    u = leaf([[1.0, 2.0], [3.0, 4.0]]) * 1.0
+    u[True] = u[1]
+    assert u.tolist() == [[3.0, 4.0], [3.0, 4.0]]
+
+
+def test_a_kept_gradient_stays_when_the_view_is_read():
+    p = leaf([1.0, 2.0])
+    u = p * 1.0
+    w = u[1:]
+    w.retain_grad()
+    (w * w).sum().backward()
+    u[1] = 7.0
+    assert w.tolist() == [7.0]
+    assert w.grad.tolist() == [4.0]
+    v = u[:1]
+    v.retain_grad()
+    loss = (v * v).sum()
+    u[0] = 3.0
+    assert v.tolist() == [3.0]
+    loss.backward()
+    assert v.grad.tolist() == [2.0]
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_windows_that_shrink(recorded):
+    n = 400
+    v = Tensor(np.ones(n), requires_grad=recorded) * 1.0
+    whole, array = v, np.ones(n)
+    window = array
+    for k in range(n - 1):
+        v[0] = v[0] + k
+        v = v[1:]
+        window[0] = window[0] + k
+        window = window[1:]
+    np.testing.assert_array_equal(whole, array)
+
+
+def test_long_chains_of_views_and_unrelated_writes():
+    y = leaf(np.ones(4)) * 1.0
+    start, other = y, Tensor(np.zeros(2))
+    for _ in range(2_000):
+        y = y[::-1]
+        other += 1.0
+        assert y.shape == (4,)
+    y[0] = 5.0
+    assert start.tolist() == [5.0, 1.0, 1.0, 1.0]
+    start[3] = 6.0
+    assert y.tolist() == [5.0, 1.0, 1.0, 6.0]
+
+
+def test_a_diagonal_is_not_written_to_even_if_nobody_sees_the_rest():
+    for take in (np.diagonal, lambda a: np.broadcast_to(a, (2, 2, 2))):
+        part = take(leaf(np.ones((2, 2))) * 1.0)
+        with pytest.raises(ValueError, match="diagonal"):
+            part[0] = 9.0
