@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import itertools
 import threading
-from contextlib import ContextDecorator
+from contextlib import ContextDecorator, contextmanager
 from heapq import heappop, heappush, heapreplace
 from typing import TYPE_CHECKING, Any, Self
 
 from numpy import asarray, ndarray
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from autograd_lite.primitive import Primitive
     from autograd_lite.tensor import Tensor
@@ -129,6 +129,18 @@ def is_grad_enabled() -> bool:
 
 class GradientError(RuntimeError):
     """A gradient was asked for that the record cannot give."""
+
+
+def unhidden(error: Exception) -> Exception:
+    """Return the refusal that NumPy has put an error of its own in front of, with its lines.
+
+    ``array[i] = t`` ends in "setting an array element with a sequence".
+    """
+    refused = error.__cause__
+    if not isinstance(refused, GradientError):
+        return error
+    refused.__suppress_context__ = True
+    return refused.with_traceback(error.__traceback__)
 
 
 def sweep(
@@ -293,8 +305,22 @@ def _rule_of(node: Tensor, i: int | None) -> str:
     primitive = node._primitive
     if i is None or primitive is None:
         return f"a rule of {primitive!r}"
+    return _rule_for(primitive, i)
+
+
+def _rule_for(primitive: Primitive, i: int) -> str:
     name = f"{primitive.operands[0]}[{i}]" if primitive.variadic else primitive.operands[i]
     return f"the rule of {primitive!r} for {name}"
+
+
+@contextmanager
+def named_rule(primitive: Primitive, i: int, where: str = "a backward pass") -> Iterator[None]:
+    """Add to an error that is raised inside in which rule, for operand `i`, that was."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"This was {_rule_for(primitive, i)}, in {where}.")
+        raise
 
 
 def fit(gx: Any, value: Any, node: Tensor, i: int | None = None) -> Any:

@@ -12,6 +12,18 @@ from numpy.typing import NDArray
 from autograd_lite.tensor import Tensor
 
 
+def variables_of(frame: FrameType) -> dict[str, Any]:
+    """Return the variables that the code of a frame can use: its own, then those of its module.
+
+    Of the module's, those that it names; the others are none of its business.
+    """
+    variables = dict(frame.f_locals)
+    for name in frame.f_code.co_names:
+        if name in frame.f_globals:
+            variables.setdefault(name, frame.f_globals[name])
+    return variables
+
+
 def names_in(where: FrameType | Mapping[str, Any] | None) -> dict[str, Tensor]:
     """Return the tensors that the variables of a frame or mapping are bound to, first name first.
 
@@ -19,7 +31,7 @@ def names_in(where: FrameType | Mapping[str, Any] | None) -> dict[str, Tensor]:
     """
     found: dict[str, Tensor] = {}
     taken: set[int] = set()
-    variables = where.f_locals if isinstance(where, FrameType) else where or {}
+    variables = variables_of(where) if isinstance(where, FrameType) else where or {}
     for name, value in variables.items():
         if name.startswith("_") or not name.isidentifier():
             continue
@@ -32,9 +44,27 @@ def names_in(where: FrameType | Mapping[str, Any] | None) -> dict[str, Tensor]:
 
 
 def arrays_in(where: FrameType | None) -> dict[str, NDArray[Any]]:
-    """Return the arrays that the local variables of a frame are bound to."""
+    """Return the arrays that the variables of a frame are bound to."""
     return {
         name: value
-        for name, value in (where.f_locals if where is not None else {}).items()
+        for name, value in (variables_of(where) if where is not None else {}).items()
         if isinstance(value, np.ndarray) and not name.startswith("_") and name.isidentifier()
     }
+
+
+def name_of_copy(value: NDArray[Any], arrays: Mapping[str, NDArray[Any]]) -> str | None:
+    """Return the name of the array that a value was copied from, if it can be only one.
+
+    That has the same entries, of the same type: a copy of ``[0.0, 1.0]`` is none of ``[0, 1]``.
+    """
+    found = {
+        name: id(array)
+        for name, array in arrays.items()
+        if array.shape == value.shape and array.dtype == value.dtype and _equal(array, value)
+    }
+    return next(iter(found)) if len(set(found.values())) == 1 else None
+
+
+def _equal(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    """Compare entry by entry; two that are nan are equal."""
+    return bool(((a == b) | ((a != a) & (b != b))).all())

@@ -15,6 +15,8 @@ from autograd_lite.engine import GradientError
 from autograd_lite.graph import Graph, Node, arrays_in, names_in
 from autograd_lite.source import record_source
 from autograd_lite.tensor import Tensor
+from autograd_lite.tracing import call_with_tensors
+from autograd_lite.variables import variables_of
 
 if TYPE_CHECKING:
     from autograd_lite.derive.derivation import Derivation
@@ -141,7 +143,7 @@ def _derived(graph: Graph, nodes: list[Node], chain: bool) -> Derivation:
 
 
 def _traced(f: Callable[..., Any], args: tuple[ArrayLike, ...]) -> tuple[Any, Mapping[str, Tensor]]:
-    """Call a function on Tensors; return its result, and the tensors among its local variables."""
+    """Call a function on Tensors; return its result, and the tensors among its variables."""
     try:
         bound = inspect.signature(f).bind(*args)
     except TypeError as error:
@@ -154,13 +156,13 @@ def _traced(f: Callable[..., Any], args: tuple[ArrayLike, ...]) -> tuple[Any, Ma
 
     def watch(frame: FrameType, event: str, _: Any) -> None:
         if event == "return" and frame.f_code is getattr(f, "__code__", None):
-            variables.update(frame.f_locals)
+            variables.update(variables_of(frame))
 
     before = sys.getprofile()
     sys.setprofile(watch)
     try:
         with record_source():
-            result = f(**inputs)
+            result = call_with_tensors(f, (), inputs)
     finally:
         sys.setprofile(before)
     return result, names_in(variables)
