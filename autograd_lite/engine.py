@@ -131,18 +131,6 @@ class GradientError(RuntimeError):
     """A gradient was asked for that the record cannot give."""
 
 
-def unhidden(error: Exception) -> Exception:
-    """Return the refusal that NumPy has put an error of its own in front of, with its lines.
-
-    ``array[i] = t`` ends in "setting an array element with a sequence".
-    """
-    refused = error.__cause__
-    if not isinstance(refused, GradientError):
-        return error
-    refused.__suppress_context__ = True
-    return refused.with_traceback(error.__traceback__)
-
-
 def sweep(
     root: Tensor,
     cotangent: Any,

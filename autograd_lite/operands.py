@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from autograd_lite.engine import unhidden
 from autograd_lite.numpy_api import is_recorder, refuse_nested
 from autograd_lite.primitive import Primitive
 
@@ -37,8 +36,6 @@ def numbers(given: Any, dtype: DTypeLike | None, where: str) -> NDArray[Any]:
     try:
         array = np.array(given, dtype)
     except (TypeError, ValueError) as error:
-        if unhidden(error) is not error:
-            raise unhidden(error) from None
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(
             f"{where} needs a number or an array of numbers, got {_shown(given)}: {error}"

@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.calls import operands
-from autograd_lite.engine import enable_grad, is_grad_enabled, sweep, unhidden
+from autograd_lite.engine import GradientError, enable_grad, is_grad_enabled, sweep
 from autograd_lite.tensor import Tensor
 from autograd_lite.trees import flatten, leaves_of, rebuild
 
@@ -204,14 +204,17 @@ class Trace:
 
 
 def call_with_tensors(f: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """Call the user's function; a refusal of ours is raised as such, whatever NumPy makes of it."""
+    """Call the user's function; a refusal of ours is raised as such, whatever NumPy makes of it.
+
+    ``array[i] = t`` ends in "setting an array element with a sequence", which says nothing.
+    """
     try:
         return f(*args, **kwargs)
     except (TypeError, ValueError) as error:
-        found = unhidden(error)
-        if found is error:
+        if not isinstance(error.__cause__, GradientError):
             raise
-    raise found
+        refused = error.__cause__.with_traceback(error.__traceback__)
+    raise refused
 
 
 def require_function(f: Any, what: str, write: str = "{0}(f)(x)") -> None:

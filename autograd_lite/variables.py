@@ -12,26 +12,28 @@ from numpy.typing import NDArray
 from autograd_lite.tensor import Tensor
 
 
-def variables_of(frame: FrameType) -> dict[str, Any]:
-    """Return the variables that the code of a frame can use: its own, then those of its module.
+def variables_of(frame: FrameType, *, unused: bool = False) -> dict[str, Any]:
+    """Return the variables of a frame, then those of its module that its code uses.
 
-    Of the module's, those that it names; the others are none of its business.
+    The `unused` ones of the module come last, if they are asked for.
     """
-    variables = dict(frame.f_locals)
-    for name in frame.f_code.co_names:
-        if name in frame.f_globals:
-            variables.setdefault(name, frame.f_globals[name])
+    variables, module = dict(frame.f_locals), frame.f_globals
+    for name in (*frame.f_code.co_names, *(module if unused else ())):
+        if name in module:
+            variables.setdefault(name, module[name])
     return variables
 
 
 def names_in(where: FrameType | Mapping[str, Any] | None) -> dict[str, Tensor]:
     """Return the tensors that the variables of a frame or mapping are bound to, first name first.
 
-    Lists and tuples of tensors count too: the second of ``layers`` is called ``layers[1]``.
+    Lists and tuples of tensors count too: the second of ``layers`` is called ``layers[1]``. So do
+    variables of the module that a frame does not use, since a tensor is itself and no other: in
+    ``def main(): al.compare(loss, {"w": by_hand})``, ``w`` is found.
     """
     found: dict[str, Tensor] = {}
     taken: set[int] = set()
-    variables = variables_of(where) if isinstance(where, FrameType) else where or {}
+    variables = variables_of(where, unused=True) if isinstance(where, FrameType) else where or {}
     for name, value in variables.items():
         if name.startswith("_") or not name.isidentifier():
             continue
@@ -44,7 +46,10 @@ def names_in(where: FrameType | Mapping[str, Any] | None) -> dict[str, Tensor]:
 
 
 def arrays_in(where: FrameType | None) -> dict[str, NDArray[Any]]:
-    """Return the arrays that the variables of a frame are bound to."""
+    """Return the arrays that the variables of a frame are bound to.
+
+    Of its module, those that it uses: an array is known by its entries, which others may share.
+    """
     return {
         name: value
         for name, value in (variables_of(where) if where is not None else {}).items()

@@ -38,12 +38,12 @@ def derive(
         What is differentiated: a computation that was recorded, or a function of arrays.
     *args : array_like
         Where to call the function; it is differentiated by all of them that hold floating-point
-        numbers. The derivation uses the names of its parameters and of its local variables.
+        numbers. The derivation uses the names of its parameters and of its variables.
     wrt : iterable of Tensor or str, optional
         By what: tensors or their names. By default every leaf that requires a gradient.
     names : mapping of str to Tensor or ndarray, optional
         Names for tensors and bare arrays that have none of their own; by default the caller's
-        local variables.
+        variables.
     chain : bool
         Write every number by itself, and every partial derivative as the product of the chain
         rule, as for a network that is drawn neuron by neuron. Entries of arrays are counted from
@@ -156,7 +156,7 @@ def _traced(f: Callable[..., Any], args: tuple[ArrayLike, ...]) -> tuple[Any, Ma
 
     def watch(frame: FrameType, event: str, _: Any) -> None:
         if event == "return" and frame.f_code is getattr(f, "__code__", None):
-            variables.update(variables_of(frame))
+            variables.update(variables_of(frame, unused=True))
 
     before = sys.getprofile()
     sys.setprofile(watch)
