@@ -248,8 +248,6 @@ def what_instead(name: str) -> str:
     message = f"A Tensor has no attribute {name!r}."
     if name in _INSTEAD:
         return f"{message} Write {_INSTEAD[name]}."
-    if name.startswith("_"):
-        return message
     if hasattr(np.ndarray, name):
         return f"{message} The array of its values has it: t.numpy().{name}."
     if isinstance(getattr(np, name, None), np.ufunc):

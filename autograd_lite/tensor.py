@@ -188,18 +188,22 @@ class Tensor(ArrayMethods):
                 f"data of {self._label()} is the result of {self._primitive.name} and cannot be "
                 f"replaced. Assign to a leaf, or make one: t = t.detach()."
             )
-        array = numbers(value, None, f"data of {self._label()}")
-        if array.dtype.kind == "c" != self.dtype.kind:
-            raise TypeError(
-                f"data of {self._label()} is of dtype {self.dtype}, got complex numbers: their "
-                f"imaginary part would be lost. Assign np.real(...), or make a new Tensor."
-            )
+        if hasattr(value, "dtype") and value.dtype == self._data.dtype:  # The usual case.
+            array = np.array(value)
+        else:
+            array = numbers(value, None, f"data of {self._label()}")
+            if array.dtype.kind == "c" != self.dtype.kind:
+                raise TypeError(
+                    f"data of {self._label()} is of dtype {self.dtype}, got complex numbers: their "
+                    f"imaginary part would be lost. Assign np.real(...), or make a new Tensor."
+                )
+            array = array.astype(self.dtype)
         if array.shape != self.shape:
             raise ValueError(
                 f"data of {self._label()} has shape {self.shape}, got {array.shape}: the shape of "
                 f"a tensor does not change. Make a new Tensor."
             )
-        self._data = array.astype(self.dtype, copy=False)[()]
+        self._data = array[()]
 
     def _value(self) -> Any:
         """Return what the slot holds, up to date."""
@@ -619,6 +623,8 @@ class Tensor(ArrayMethods):
     if not TYPE_CHECKING:  # A type checker knows by itself what there is.
 
         def __getattr__(self, name: str) -> Any:
+            if name[:2] == "__":  # What Python and NumPy ask every object for, in a hurry.
+                raise AttributeError(name)
             raise AttributeError(what_instead(name), name=name, obj=self)
 
     def __len__(self) -> int:
