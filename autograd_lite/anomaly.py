@@ -13,6 +13,7 @@ from autograd_lite.graph import arrays_in, names_in
 from autograd_lite.primitive import Primitive
 from autograd_lite.source import Source, user_frame
 from autograd_lite.tensor import Tensor
+from autograd_lite.variables import name_of_copy
 
 Row = tuple[str, str]
 
@@ -195,8 +196,7 @@ def _names(
         if name is None and x is not None:
             name = x.name or variables.get(id(x))
         elif name is None and np.ndim(value):
-            same = [key for key, a in arrays.items() if np.array_equal(a, value, equal_nan=True)]
-            name = same[0] if len(same) == 1 else None
+            name = name_of_copy(np.asarray(value), arrays)
         found.append(own if name in (None, own) else f"{own} = {name}")
     return found
 

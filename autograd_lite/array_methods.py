@@ -229,6 +229,32 @@ class ArrayMethods:
         return self._numpy(np.round, decimals)
 
 
+_INSTEAD = {
+    "sort": "t[...] = np.sort(t)",
+    "partition": "t[...] = np.partition(t, kth)",
+    "fill": "t[...] = value",
+    "put": "t.reshape(-1)[positions] = values, which writes to t",
+    "flat": "t.reshape(-1), which writes to t as well",
+    "resize": "t = np.resize(t, shape)",
+    "view": "t[...], or t.astype(dtype) for other numbers",
+    "imag": "np.imag(t)",
+    "setflags": "t.numpy().copy(), which may be written to; the values of a Tensor never may",
+}
+"""What to write for those attributes of an array that a Tensor lacks."""
+
+
+def what_instead(name: str) -> str:
+    """Say that a Tensor has no such attribute, and what to write instead."""
+    message = f"A Tensor has no attribute {name!r}."
+    if name in _INSTEAD:
+        return f"{message} Write {_INSTEAD[name]}."
+    if hasattr(np.ndarray, name):
+        return f"{message} The array of its values has it: t.numpy().{name}."
+    if isinstance(getattr(np, name, None), np.ufunc):
+        return f"{message} Write np.{name}(t)."
+    return message
+
+
 def _one_tuple(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     """Read ``f(2, 3)`` and ``f((2, 3))`` alike."""
     if len(arguments) == 1 and isinstance(arguments[0], tuple | list):

@@ -13,7 +13,12 @@ import linecache
 from itertools import islice
 from types import CodeType, FrameType, ModuleType
 
+import numpy as np
+
 _STORES = "an entry of an array"
+_NUMBERS_OF_NUMPY = (np.fromiter, *np.sctypeDict.values())
+"""What of NumPy's asks for a Python number, and does not hand the Tensor over to it."""
+
 _ONLY_LOOK = ("numpy.testing", "_pytest", "matplotlib")
 """Packages that compare, print and plot values, and give back nothing that is computed with."""
 
@@ -38,7 +43,8 @@ def taker(frame: FrameType) -> str | None:
     for name in called[1:]:
         found = getattr(found, name, None) if isinstance(found, ModuleType) else None
     module = getattr(found, "__module__", None)
-    return f"{module}.{getattr(found, '__name__', '')}" if module in ("math", "cmath") else None
+    takes = module in ("math", "cmath") or any(found is x for x in _NUMBERS_OF_NUMPY)
+    return f"{module}.{getattr(found, '__name__', '')}" if takes else None
 
 
 @functools.lru_cache(maxsize=1024)

@@ -13,6 +13,7 @@ from autograd_lite import ops
 from autograd_lite.engine import GradientError, enable_grad, next_birth, state, sweep
 from autograd_lite.primitive import Primitive
 from autograd_lite.tensor import Tensor, result_of
+from autograd_lite.tracing import require_function
 from autograd_lite.trees import leaves_of, rebuild
 
 
@@ -64,6 +65,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     n2  block  block(n1, n0)  ()
     >>> y.backward()
     """
+    require_function(f, "checkpoint")
 
     @functools.wraps(f, updated=())
     def checkpointed(*args: Any, **kwargs: Any) -> Any:

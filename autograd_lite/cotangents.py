@@ -11,7 +11,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.calls import Call, Held
-from autograd_lite.engine import enable_grad, fit, next_birth
+from autograd_lite.engine import enable_grad, fit, named_rule, next_birth
 from autograd_lite.graph import Graph, Node
 from autograd_lite.tensor import Tensor
 
@@ -127,7 +127,8 @@ class _Sweep:
             rule = node.primitive.rules[i]
             if not operand.requires_grad or rule is None:
                 continue
-            sent = rule(g, y, *values, **node.parameters)
+            with named_rule(node.primitive, i):
+                sent = rule(g, y, *values, **node.parameters)
             sent = fit(sent, np.asarray(operand.value), node.tensor)
             if not isinstance(sent, Tensor):
                 sent = Tensor(sent, requires_grad=True)

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import itertools
 import threading
-from contextlib import ContextDecorator
+from contextlib import ContextDecorator, contextmanager
 from heapq import heappop, heappush, heapreplace
 from typing import TYPE_CHECKING, Any, Self
 
 from numpy import asarray, ndarray
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from autograd_lite.primitive import Primitive
     from autograd_lite.tensor import Tensor
@@ -293,8 +293,22 @@ def _rule_of(node: Tensor, i: int | None) -> str:
     primitive = node._primitive
     if i is None or primitive is None:
         return f"a rule of {primitive!r}"
+    return _rule_for(primitive, i)
+
+
+def _rule_for(primitive: Primitive, i: int) -> str:
     name = f"{primitive.operands[0]}[{i}]" if primitive.variadic else primitive.operands[i]
     return f"the rule of {primitive!r} for {name}"
+
+
+@contextmanager
+def named_rule(primitive: Primitive, i: int, where: str = "a backward pass") -> Iterator[None]:
+    """Add to an error that is raised inside in which rule, for operand `i`, that was."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"This was {_rule_for(primitive, i)}, in {where}.")
+        raise
 
 
 def fit(gx: Any, value: Any, node: Tensor, i: int | None = None) -> Any:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from autograd_lite.calls import Call, Held, calls, operands
 from autograd_lite.node import Kind, Node, write
 from autograd_lite.tensor import Tensor
-from autograd_lite.variables import arrays_in, names_in
+from autograd_lite.variables import arrays_in, name_of_copy, names_in
 
 __all__ = ["Call", "Graph", "Kind", "Node", "arrays_in", "names_in", "write"]
 
@@ -180,8 +180,7 @@ class Graph(Sequence[Node]):
         """Return the name of the array that a bare operand was copied from, if only one can be."""
         if not np.ndim(value):
             return None
-        same = [n for n, x in self._arrays.items() if np.array_equal(x, value, equal_nan=False)]
-        return same[0] if len(same) == 1 else None
+        return name_of_copy(np.asarray(value), self._arrays)
 
     def __len__(self) -> int:
         return len(self.nodes)

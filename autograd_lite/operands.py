@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from autograd_lite.numpy_api import is_recorder, refuse_nested
 from autograd_lite.primitive import Primitive
@@ -30,12 +30,47 @@ def constant(x: Any, primitive: Primitive) -> Any:
     return array.copy() if array.flags.writeable or array.base is not None else array
 
 
+def numbers(given: Any, dtype: DTypeLike | None, where: str) -> NDArray[Any]:
+    """Copy what is given into an array of numbers, of its own dtype if none is asked for."""
+    dtype = dtype if dtype is None else known_dtype(dtype, where)
+    try:
+        array = np.array(given, dtype)
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
+            f"{where} needs a number or an array of numbers, got {_shown(given)}: {error}"
+        ) from None
+    check_numbers(array, where, given)
+    return array
+
+
+def known_dtype(dtype: DTypeLike, where: str) -> np.dtype[Any]:
+    """Return a dtype that was asked for."""
+    try:
+        return np.dtype(dtype)
+    except TypeError:
+        raise TypeError(
+            f"{where} got dtype={dtype!r}, which NumPy does not know. Write, for instance, "
+            f"dtype=float or dtype=np.float32."
+        ) from None
+
+
+def _shown(given: Any) -> str:
+    text = repr(given)
+    return text if len(text) < 60 else f"a {type(given).__name__}"
+
+
 def check_numbers(array: NDArray[Any], where: str, given: Any) -> None:
     """Raise a TypeError if an array is not made of numbers."""
     if array.dtype.kind not in "biufc":
+        missing = array.dtype.kind == "O" and any(x is None for x in array.flat)
+        fix = (
+            "None is no number: leave it out, or write what it stands for."
+            if missing
+            else "Convert it first, e.g. np.asarray(x, dtype=float)."
+        )
         raise TypeError(
-            f"{where} needs numbers, got {type(given).__name__} of dtype {array.dtype}. "
-            f"Convert it first, e.g. np.asarray(x, dtype=float)."
+            f"{where} needs numbers, got {type(given).__name__} of dtype {array.dtype}. {fix}"
         )
 
 

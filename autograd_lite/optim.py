@@ -64,7 +64,13 @@ class SGD:
                     f"SGD needs leaf tensors with requires_grad=True, got {p!r} at position {i}."
                 )
         self.params = list(dict.fromkeys(self.params))  # One of two layers moves once.
-        if not (math.isfinite(lr) and lr >= 0):
+        try:
+            fits = math.isfinite(lr) and lr >= 0
+        except TypeError:
+            raise TypeError(
+                f"SGD needs a number as its learning rate, got lr={lr!r}. Write lr=0.1, say."
+            ) from None
+        if not fits:
             raise ValueError(f"SGD needs a finite learning rate of 0 or more, got lr={lr!r}.")
         self.lr = lr
 

@@ -135,8 +135,10 @@ class Primitive:
             )
         for name in self.operands:
             if name not in rules:
+                others = [repr(other) for other in rules if other not in self.operands]
+                but = f", but one for {', '.join(others)}, which is no operand" if others else ""
                 raise PrimitiveDefinitionError(
-                    f"{where} has no rule for its operand {name!r}. Add `{name}=lambda g, y, "
+                    f"{where} has no rule for its operand {name!r}{but}. Add `{name}=lambda g, y, "
                     f"{', '.join(self.operands)}: ...`, or `{name}=None` if the result does not "
                     f"depend on it differentiably."
                 )
@@ -303,6 +305,8 @@ def example(*shapes: Any, **parameters: Any) -> tuple[tuple[Any, ...], dict[str,
 
 
 def primitive(
+    bare: object = None,
+    /,
     *,
     notation: Notation | Choice | None = None,
     numpy: Sequence[Callable[..., Any]] = (),
@@ -328,7 +332,8 @@ def primitive(
     Raises
     ------
     PrimitiveDefinitionError
-        If a rule does not fit the signature, or the name is taken.
+        If a rule does not fit the signature, the name is taken, or it is used without rules,
+        as ``@primitive`` without parentheses.
 
     Examples
     --------
@@ -343,6 +348,11 @@ def primitive(
     >>> x.grad
     Tensor([ 3., 12.])
     """
+    if bare is not None:
+        raise PrimitiveDefinitionError(
+            f"primitive needs a rule for every operand, got {bare!r} alone. Write "
+            f"@primitive(x=lambda g, y, x: ...) above `def f(x): ...`."
+        )
 
     def define(forward: Callable[..., Any]) -> Primitive:
         made = Primitive(

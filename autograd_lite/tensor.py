@@ -16,10 +16,17 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from autograd_lite import bare, in_place, numpy_api, ops
-from autograd_lite.array_methods import ArrayMethods
+from autograd_lite.array_methods import ArrayMethods, what_instead
 from autograd_lite.engine import GradientError, Watched, enable_grad, next_birth, state, sweep
 from autograd_lite.memory import keep_freed_memory
-from autograd_lite.operands import NUMBERS, check_numbers, constant, explained, frozen_index
+from autograd_lite.operands import (
+    NUMBERS,
+    constant,
+    explained,
+    frozen_index,
+    known_dtype,
+    numbers,
+)
 from autograd_lite.primitive import BY_NUMPY_FUNCTION, Primitive
 
 if TYPE_CHECKING:
@@ -71,7 +78,10 @@ class Tensor(ArrayMethods):
     Raises
     ------
     TypeError
-        If the data are not numbers, or `requires_grad` is asked for integers or booleans.
+        If the data are not numbers, or `requires_grad` is asked for others than floating-point
+        ones; for an unknown dtype, and a name that is no text.
+    ValueError
+        If the data are lists of different lengths.
 
     Notes
     -----
@@ -151,8 +161,9 @@ class Tensor(ArrayMethods):
                     f"or t.copy(), t.astype(dtype); for a leaf of the same value, t.detach()."
                 )
             data = data._value()
-        array = np.array(data, dtype)
-        check_numbers(array, "Tensor", data)
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"Tensor: a name is text, got name={name!r}. Write name={str(name)!r}.")
+        array = numbers(data, dtype, "Tensor")
         if not array.dtype.isnative:
             array = array.astype(array.dtype.newbyteorder("="))
         _fill(self, array[()])
@@ -178,7 +189,16 @@ class Tensor(ArrayMethods):
                 f"data of {self._label()} is the result of {self._primitive.name} and cannot be "
                 f"replaced. Assign to a leaf, or make one: t = t.detach()."
             )
-        array = np.array(value, self._data.dtype)
+        if hasattr(value, "dtype") and value.dtype == self._data.dtype:  # The usual case.
+            array = np.array(value)
+        else:
+            array = numbers(value, None, f"data of {self._label()}")
+            if array.dtype.kind == "c" != self.dtype.kind:
+                raise TypeError(
+                    f"data of {self._label()} is of dtype {self.dtype}, got complex numbers: their "
+                    f"imaginary part would be lost. Assign np.real(...), or make a new Tensor."
+                )
+            array = array.astype(self.dtype)
         if array.shape != self.shape:
             raise ValueError(
                 f"data of {self._label()} has shape {self.shape}, got {array.shape}: the shape of "
@@ -267,6 +287,12 @@ class Tensor(ArrayMethods):
             raise GradientError(
                 f"requires_grad of {self._label()}, a result of {self._primitive.name}, follows "
                 f"from its operands. To stop gradients there, use t.detach()."
+            )
+        if wanted and self._data.dtype.kind == "c":
+            raise TypeError(
+                f"requires_grad=True needs real numbers, got dtype {self.dtype} for "
+                f"{self._label()}: gradients with respect to complex numbers are not defined here. "
+                f"Make two Tensors, of the real and of the imaginary parts."
             )
         if wanted and self._data.dtype.kind != "f":
             raise TypeError(
@@ -568,8 +594,9 @@ class Tensor(ArrayMethods):
         """Convert to another type; to integers or booleans, without a gradient."""
         if not copy and self.dtype == dtype:
             return self
-        name = np.dtype(dtype).name
-        if np.dtype(dtype).kind != "f":
+        kind = known_dtype(dtype, "astype")
+        name = kind.name
+        if kind.kind != "f":
             return _leaf(self._value().astype(name))
         return record(ops.astype, (self,), {"dtype": name})
 
@@ -582,8 +609,8 @@ class Tensor(ArrayMethods):
                 f"An array cannot carry the gradient of {self._label()}, which requires one, so "
                 f"it is not made one unasked. To make one Tensor of several, write "
                 f"autograd_lite.array([...]) or np.stack([...]) in place of np.array([...]); for "
-                f"a method of an array, NumPy's function (np.dot(a, t) for a.dot(t)); for the "
-                f"value alone, t.numpy()."
+                f"a method of an array, NumPy's function (np.dot(a, t) for a.dot(t)); entry by "
+                f"entry, t[i] for i in np.ndindex(t.shape); for the value alone, t.numpy()."
             )
         return np.array(self.data, dtype, copy=copy)
 
@@ -599,6 +626,13 @@ class Tensor(ArrayMethods):
         self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any
     ) -> Any:
         return numpy_api.call_function(function, args, kwargs)
+
+    if not TYPE_CHECKING:  # A type checker knows by itself what there is.
+
+        def __getattr__(self, name: str) -> Any:
+            if name[:2] == "__":  # What Python and NumPy ask every object for, in a hurry.
+                raise AttributeError(name)
+            raise AttributeError(what_instead(name), name=name, obj=self)
 
     def __len__(self) -> int:
         if not self.shape:

@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.calls import operands
-from autograd_lite.engine import enable_grad, is_grad_enabled, sweep
+from autograd_lite.engine import GradientError, enable_grad, is_grad_enabled, sweep
 from autograd_lite.tensor import Tensor
 from autograd_lite.trees import flatten, leaves_of, rebuild
 
@@ -83,7 +83,7 @@ class Trace:
         outer = is_grad_enabled()
         try:
             with enable_grad():
-                self.result = f(*lifted, **kwargs)
+                self.result = call_with_tensors(f, lifted, kwargs)
         finally:
             for x in self.inputs:
                 for version in (x, x._first()):
@@ -201,6 +201,30 @@ class Trace:
                         seen.add(x)
                         waiting.append(x)
         return False
+
+
+def call_with_tensors(f: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Call the user's function; a refusal of ours is raised as such, whatever NumPy makes of it.
+
+    ``array[i] = t`` ends in "setting an array element with a sequence", which says nothing.
+    """
+    try:
+        return f(*args, **kwargs)
+    except (TypeError, ValueError) as error:
+        if not isinstance(error.__cause__, GradientError):
+            raise
+        refused = error.__cause__.with_traceback(error.__traceback__)
+    raise refused
+
+
+def require_function(f: Any, what: str, write: str = "{0}(f)(x)") -> None:
+    """Refuse anything else than a function, for instance the value of one."""
+    if not callable(f):
+        value = f"a {type(f).__name__}" if isinstance(f, np.ndarray | Tensor) else _shown(f)
+        raise TypeError(
+            f"{what} needs a function, got {value}. Write {write.format(what)}, with the function "
+            f"itself, not its value f(x)."
+        )
 
 
 def pull_back(

@@ -14,7 +14,7 @@ import numpy as np
 
 from autograd_lite.engine import enable_grad
 from autograd_lite.tensor import Tensor
-from autograd_lite.tracing import Argnums, Trace, matched, name_of, pull_back
+from autograd_lite.tracing import Argnums, Trace, matched, name_of, pull_back, require_function
 from autograd_lite.trees import leaves_of, rebuild
 
 
@@ -41,8 +41,8 @@ def grad(
     Raises
     ------
     TypeError
-        When an argument to be differentiated is not made of floating-point numbers, or the result
-        is not one array.
+        When `f` is no function, an argument to be differentiated is not made of floating-point
+        numbers, or the result is not one array.
     ValueError
         When the result has several entries.
 
@@ -57,6 +57,7 @@ def grad(
     >>> al.grad(lambda p, x: np.sum(p["w"] * x + p["b"]))({"w": 2.0, "b": 1.0}, np.arange(3.0))
     {'w': np.float64(3.0), 'b': np.float64(3.0)}
     """
+    require_function(f, "grad")
     both = value_and_grad(f, argnums, has_aux=has_aux)
 
     @_named_after(f, "grad")
@@ -79,6 +80,7 @@ def value_and_grad(
     >>> value.item(), gradient.item()
     (9.0, 6.0)
     """
+    require_function(f, "value_and_grad")
 
     @_named_after(f, "value_and_grad")
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
@@ -135,6 +137,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False, **kwargs: A
     >>> pullback(np.array([1.0, 10.0]))
     (array([ 3., 40.]), array([ 1., 20.]))
     """
+    require_function(f, "vjp", "{0}(f, x)")
     trace = Trace(f, primals, kwargs, has_aux=has_aux)
     shapes = rebuild(trace.result, trace.outputs)
 
@@ -189,6 +192,7 @@ def jvp(
     >>> y.item(), y_dot.item()
     (0.0, 2.0)
     """
+    require_function(f, "jvp", "{0}(f, (x,), (v,))")
     along = _tangents(primals, tangents)
     trace = Trace(f, primals, kwargs, has_aux=has_aux)
     outputs = [y for y in trace.outputs if y.requires_grad]
@@ -237,6 +241,7 @@ def jacobian(
     array([[2., 0.],
            [0., 4.]])
     """
+    require_function(f, "jacobian")
 
     @_named_after(f, "jacobian")
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
@@ -294,6 +299,7 @@ def hessian(
     array([[6., 2.],
            [2., 0.]])
     """
+    require_function(f, "hessian")
     return jacobian(grad(f, argnums, has_aux=has_aux), argnums, has_aux=has_aux)
 
 
@@ -328,6 +334,7 @@ def hvp(
     >>> al.hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 1.0]),))
     (array([ 6., 12.]),)
     """
+    require_function(f, "hvp", "{0}(f, (x,), (v,))")
     along = _tangents(primals, tangents)
     everywhere = tuple(range(len(primals)))
     gradient = grad(f, everywhere)

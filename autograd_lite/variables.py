@@ -12,14 +12,28 @@ from numpy.typing import NDArray
 from autograd_lite.tensor import Tensor
 
 
+def variables_of(frame: FrameType, *, unused: bool = False) -> dict[str, Any]:
+    """Return the variables of a frame, then those of its module that its code uses.
+
+    The `unused` ones of the module come last, if they are asked for.
+    """
+    variables, module = dict(frame.f_locals), frame.f_globals
+    for name in (*frame.f_code.co_names, *(module if unused else ())):
+        if name in module:
+            variables.setdefault(name, module[name])
+    return variables
+
+
 def names_in(where: FrameType | Mapping[str, Any] | None) -> dict[str, Tensor]:
     """Return the tensors that the variables of a frame or mapping are bound to, first name first.
 
-    Lists and tuples of tensors count too: the second of ``layers`` is called ``layers[1]``.
+    Lists and tuples of tensors count too: the second of ``layers`` is called ``layers[1]``. So do
+    variables of the module that a frame does not use, since a tensor is itself and no other: in
+    ``def main(): al.compare(loss, {"w": by_hand})``, ``w`` is found.
     """
     found: dict[str, Tensor] = {}
     taken: set[int] = set()
-    variables = where.f_locals if isinstance(where, FrameType) else where or {}
+    variables = variables_of(where, unused=True) if isinstance(where, FrameType) else where or {}
     for name, value in variables.items():
         if name.startswith("_") or not name.isidentifier():
             continue
@@ -32,9 +46,30 @@ def names_in(where: FrameType | Mapping[str, Any] | None) -> dict[str, Tensor]:
 
 
 def arrays_in(where: FrameType | None) -> dict[str, NDArray[Any]]:
-    """Return the arrays that the local variables of a frame are bound to."""
+    """Return the arrays that the variables of a frame are bound to.
+
+    Of its module, those that it uses: an array is known by its entries, which others may share.
+    """
     return {
         name: value
-        for name, value in (where.f_locals if where is not None else {}).items()
+        for name, value in (variables_of(where) if where is not None else {}).items()
         if isinstance(value, np.ndarray) and not name.startswith("_") and name.isidentifier()
     }
+
+
+def name_of_copy(value: NDArray[Any], arrays: Mapping[str, NDArray[Any]]) -> str | None:
+    """Return the name of the array that a value was copied from, if it can be only one.
+
+    That has the same entries, of the same type: a copy of ``[0.0, 1.0]`` is none of ``[0, 1]``.
+    """
+    found = {
+        name: id(array)
+        for name, array in arrays.items()
+        if array.shape == value.shape and array.dtype == value.dtype and _equal(array, value)
+    }
+    return next(iter(found)) if len(set(found.values())) == 1 else None
+
+
+def _equal(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    """Compare entry by entry; two that are nan are equal."""
+    return bool(((a == b) | ((a != a) & (b != b))).all())

@@ -248,6 +248,10 @@ def test_gradcheck_says_where_and_by_how_much():
 
 
 def test_gradcheck_refuses_what_has_no_derivative_to_check():
+    with pytest.raises(
+        TypeError, match=r"gradcheck needs a function, got 3\. Write gradcheck\(f, "
+    ):
+        al.gradcheck(3, [1.0])
     rng = np.random.default_rng(0)
     with pytest.raises(al.GradcheckError, match="different values for equal inputs"):
         al.gradcheck(lambda x: x * rng.normal(), [1.0])

@@ -50,6 +50,35 @@ def test_local_variables_give_names_and_a_tensors_own_name_comes_first():
     assert al.Graph(loss, names_in(sys._getframe())).find("weight").tensor is w
 
 
+def test_variables_of_the_module_give_names():
+    space = {"al": al, "w": al.Tensor([1.0, 2.0], requires_grad=True)}
+    space["by_hand"] = np.array([2.0, 4.0])
+    program = """
+loss = (w * w).sum()
+found_last = w
+
+def main():
+    al.compare(loss, {"w": by_hand}).assert_ok()
+    return str(al.draw(loss)), str(al.derive(loss))
+
+def hidden(w):
+    inner = w * 2.0
+    return names(), loss
+
+def shadowed():
+    return hidden(al.Tensor(1.0))
+"""
+    space["names"] = lambda: names_in(sys._getframe(1))
+    exec(program, space)
+    drawn, derived = space["main"]()
+    assert drawn.splitlines()[0].split()[0] == "w"
+    assert "d_w = 2 * w" in derived
+    found, loss = space["shadowed"]()
+    assert found["loss"] is loss
+    assert found["w"].item() == 1.0
+    assert list(found) == ["w", "inner", "loss", "found_last"]  # Another w stands before that.
+
+
 def test_shared_operands_are_one_node_and_consumers_are_known():
     a = al.Tensor(2.0, requires_grad=True, name="a")
     b = a + a

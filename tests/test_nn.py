@@ -222,6 +222,12 @@ def test_mistakes_in_using_modules_are_named():
         type("Empty", (nn.Module,), {})()(1)
     with pytest.raises(ValueError, match="in_features=0 and out_features=2"):
         nn.Linear(0, 2)
+    with pytest.raises(TypeError, match=r"Linear needs whole numbers .* got in_features=3\.0"):
+        nn.Linear(3.0, 2)
+    with pytest.raises(TypeError, match="got out_features='2'"):
+        nn.Linear(np.int64(3), "2")
+    with pytest.raises(TypeError, match=r"got rng=0\. Write rng=np\.random\.default_rng\(0\)"):
+        nn.Linear(3, 2, rng=0)
     with pytest.raises(ValueError, match=r"matmul needs .* k is 2 in a but 3 in b"):
         nn.Linear(3, 1)(al.Tensor(np.ones((4, 2))))
 

@@ -1,6 +1,8 @@
 """Every public function of NumPy: differentiated, computed, or refused with a reason."""
 
+import copy
 import inspect
+import pickle
 import re
 import warnings
 
@@ -450,6 +452,10 @@ def test_a_number_is_not_taken_where_its_gradient_would_be_lost_unseen():
         (lambda: math.exp(x[0]), r"math\.exp"),
         (lambda: cmath.exp(x[0]), r"cmath\.exp"),
         (lambda: e(x[0]), r"math\.exp"),
+        (lambda: np.float64(x[0]), r"numpy\.float64"),
+        (lambda: np.float32(x), r"numpy\.float32"),
+        (lambda: np.fromiter([x[0], x[1]], float), r"numpy\.fromiter"),
+        (lambda: np.fromiter((y * y for y in x), float), r"numpy\.fromiter"),
         (lambda: math.pow(x[0] * 2.0, 2), r"math\.pow"),
         (
             lambda: (
@@ -470,6 +476,58 @@ def test_a_number_is_not_taken_where_its_gradient_would_be_lost_unseen():
     assert buffer.tolist() == [0.0, 0.0]
 
 
+# ------------------------------------------------------------ attributes of arrays
+
+
+LACKING = sorted(
+    name for name in dir(np.ndarray) if not (name.startswith("_") or hasattr(Tensor, name))
+)
+
+
+@pytest.mark.parametrize("name", LACKING)
+def test_an_attribute_that_only_arrays_have_says_what_to_write_instead(name):
+    def f(x):
+        getattr(x, name)  # Inside a transform, x is of a class of its own.
+
+    for use in (f, al.grad(f)):
+        with pytest.raises(AttributeError) as caught:
+            use(Tensor([1.0, 2.0], requires_grad=True))
+        assert re.match(rf"A Tensor has no attribute '{name}'\. .*\bt\b", str(caught.value))
+        assert not hasattr(Tensor(1.0), name)
+
+
+def test_what_is_written_instead_of_methods_that_change_an_array_works():
+    array, t = np.array([[3.0, 1.0], [2.0, 7.0]]), Tensor([[3.0, 1.0], [2.0, 7.0]]) * 1.0
+    array.sort()
+    t[...] = np.sort(t)
+    assert t.tolist() == array.tolist()
+    array.put([0, 3], [5.0, 6.0])
+    t.reshape(-1)[[0, 3]] = [5.0, 6.0]
+    assert t.tolist() == array.tolist()
+    array.partition(1, axis=-1)
+    t[...] = np.partition(t, 1)
+    assert t.tolist() == array.tolist()
+    array.fill(2.0)
+    t[...] = 2.0
+    assert t.tolist() == array.tolist()
+    assert np.imag(t).tolist() == array.imag.tolist()
+
+
+def test_any_other_attribute_is_missing_as_usual():
+    t = Tensor([1.0, 2.0], requires_grad=True, name="t")
+    with pytest.raises(AttributeError, match=r"^A Tensor has no attribute 'nothing'\.$") as caught:
+        t.nothing  # noqa: B018
+    assert (caught.value.name, caught.value.obj) == ("nothing", t)
+    with pytest.raises(AttributeError, match=r"no attribute 'exp'\. Write np\.exp\(t\)\."):
+        t.exp()
+    assert getattr(t, "_repr_png_", None) is None
+    for twin in (copy.copy(t), copy.deepcopy(t), pickle.loads(pickle.dumps(t))):
+        assert (twin.tolist(), twin.name, twin.requires_grad) == ([1.0, 2.0], "t", True)
+
+
+# ------------------------------------------------------------ bare numbers, asked for
+
+
 def test_a_number_is_taken_where_that_is_what_is_said():
     import math
 
@@ -479,7 +537,8 @@ def test_a_number_is_taken_where_that_is_what_is_said():
     assert math.exp(float(x[0])) == math.e
     assert f"{x[1]:.1f}" == "2.0"
     assert numbers == {"x": 1.0}
-    assert np.float64(x[1]) == 2.0
+    assert (x[1].item(), x.tolist()) == (2.0, [1.0, 2.0])
+    assert (np.float64(x[1].item()), np.float32(x.detach()[0])) == (2.0, 1.0)
     with al.no_grad():
         buffer = np.zeros(1)
         buffer[0] = x[1]

@@ -74,6 +74,8 @@ def test_a_step_before_any_gradient_says_what_is_missing():
         ([al.Tensor(1.0)], 0.1, ValueError, "requires_grad=True, got Tensor"),
         ([al.Tensor(1.0, True) * 2], 0.1, ValueError, "leaf tensors"),
         ([al.Tensor(1.0, True)], -1.0, ValueError, "lr=-1.0"),
+        ([al.Tensor(1.0, True)], "0.1", TypeError, "a number as its learning rate, got lr='0.1'"),
+        ([al.Tensor(1.0, True)], None, TypeError, "got lr=None. Write lr=0.1"),
         ([al.Tensor(1.0, True)], float("nan"), ValueError, "lr=nan"),
     ],
 )

@@ -186,6 +186,16 @@ def test_an_error_in_a_rule_says_which_one_it_was():
             total(leaf(1.0), leaf(2.0)).backward(create_graph=create_graph)
         note = "This was the rule of <primitive total> for b, in a backward pass."
         assert error.value.__notes__ == [note]
+    loss = total(leaf(1.0), leaf(2.0))
+    for look, where in (
+        (lambda: al.Graph(loss).backward(), "a backward pass"),
+        (lambda: al.Recorder().record(loss), "a backward pass"),
+        (lambda: al.derive(loss), "a derivation"),
+    ):
+        with pytest.raises(ZeroDivisionError) as error:
+            look()
+        note = f"This was the rule of <primitive total> for b, in {where}."
+        assert error.value.__notes__ == [note]
 
     @al.primitive(xs=lambda g, y, *xs, i: [g][i])
     def added(*xs):

@@ -97,6 +97,11 @@ def test_mistakes_in_asking_for_a_proof_are_named():
         derivation.prove(w9="1")
     with pytest.raises(NameError, match=r"'l9' is not defined.*Names that it may use: X, y"):
         derivation.prove(syn1="l9 * 2")
+    with pytest.raises(SyntaxError, match=r"formula for syn1, '8\*\(', is not Python: '\(' was"):
+        derivation.prove(syn1="8*(")
+    with pytest.raises(ZeroDivisionError) as caught:
+        derivation.prove(syn1="1/0")
+    assert caught.value.__notes__ == ["This was the formula for syn1, '1/0', in prove."]
     with pytest.raises(ValueError, match=r"has shape \(3,\), the gradient \(4, 3\)|broadcast"):
         derivation.prove(syn1="np.ones(3)")
 

@@ -28,6 +28,7 @@ def test_every_snippet_runs_and_prints_what_stands_under_it(tmp_path, monkeypatc
         expected = BLOCKS[i + 1][1] if BLOCKS[i + 1][0] == "text" else ""
         assert_same_text(printed.getvalue(), expected)
     assert (tmp_path / "two-layers.svg").stat().st_size > 1000
+    assert '"targets"' in (tmp_path / "training.html").read_text("utf-8")
 
 
 def assert_same_text(printed, expected):

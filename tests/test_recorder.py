@@ -130,6 +130,17 @@ def test_arrays_that_would_make_the_page_too_large_are_summed_up(monkeypatch):
 # ------------------------------------------------------------------ what is refused
 
 
+def test_an_array_is_not_taken_for_an_equal_one_of_another_type():
+    y, targets = np.array([[0], [1]]), np.array([[0.0], [1.0]])
+    prediction = al.Tensor([[0.5], [0.5]], requires_grad=True, name="prediction")
+    recorder = al.Recorder()
+    loss = al.mse(prediction, targets)
+    recorder.record(loss)
+    assert y.tolist() == targets.tolist()
+    boxes = data_of(recorder.html())["boxes"]
+    assert "targets" in {box["name"] for box in boxes.values()}
+
+
 def test_a_loss_is_one_number_and_a_tensor():
     w = al.Tensor([1.0, 2.0], requires_grad=True)
     with pytest.raises(ValueError, match=r"one entry, got shape \(2,\).*\.mean\(\) or \.sum\(\)"):

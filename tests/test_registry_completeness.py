@@ -102,6 +102,16 @@ def test_missing_rule_is_named():
     assert "`factor=None`" in message
 
 
+def test_misspelt_rule_is_named_beside_the_one_that_is_missing():
+    message = refused(primitive(x=None, facto=None), scale)
+    assert "has no rule for its operand 'factor', but one for 'facto', which is no op" in message
+
+
+def test_primitive_without_rules_is_refused_with_what_to_write():
+    with pytest.raises(TypeError, match=r"Write @primitive\(x=lambda g, y, x: "):
+        primitive(scale)
+
+
 def test_rule_for_an_unknown_operand_is_named():
     message = refused(primitive(x=None, factor=None, shift=lambda g, y, x, factor, shift: g), scale)
     assert "has a rule for 'shift', which is not an operand of scale(x, factor, shift)" in message

@@ -59,13 +59,20 @@ def test_dtype_is_that_of_the_data(data, dtype):
 )  # fmt: skip
 def test_what_is_no_number_is_refused(data):
     with pytest.raises(
-        TypeError, match=rf"Tensor needs numbers, got {type(data).__name__} of dtype .*Convert it"
-    ):
+        TypeError, match=rf"Tensor needs numbers, got {type(data).__name__} of dtype "
+    ) as caught:
         Tensor(data)
+    missing = "None" in repr(data)
+    assert str(caught.value).endswith(
+        "None is no number: leave it out, or write what it stands for."
+        if missing
+        else "Convert it first, e.g. np.asarray(x, dtype=float)."
+    )
 
 
 def test_lists_of_different_lengths_are_refused():
-    with pytest.raises(ValueError, match="inhomogeneous"):
+    message = r"Tensor needs a number or an array of numbers, got \[\[1.0\].*inhomogeneous"
+    with pytest.raises(ValueError, match=message):
         Tensor([[1.0], [1.0, 2.0]])
 
 
@@ -104,8 +111,32 @@ def test_gradient_of_integers_is_refused(data):
 
 def test_complex_numbers_have_no_gradient():
     assert (Tensor(1j) * 2).item() == 2j
-    with pytest.raises(TypeError, match="needs floating-point numbers, got dtype complex128"):
+    with pytest.raises(TypeError, match=r"needs real numbers, got dtype complex128.*Make two"):
         leaf(1j)
+
+
+def test_new_data_must_be_numbers_of_the_kind_that_the_tensor_has():
+    t = leaf([1.0, 2.0], name="t")
+    for value, message in (
+        ("a", "data of tensor 't' needs numbers, got str"),
+        ([None, 1.0], "data of tensor 't' needs numbers, got list.*None is no number"),
+        ([1.0, 1j], "data of tensor 't' is of dtype float64, got complex numbers"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            t.data = value
+    t.data = [3, 4]
+    assert (t.tolist(), t.dtype) == ([3.0, 4.0], np.float64)
+
+
+def test_a_type_that_numpy_does_not_know_is_named():
+    for make in (lambda: Tensor([1.0], dtype="float33"), lambda: Tensor(1.0).astype("float33")):
+        with pytest.raises(TypeError, match="got dtype='float33', which NumPy does not know"):
+            make()
+
+
+def test_a_name_is_text():
+    with pytest.raises(TypeError, match=r"a name is text, got name=3\. Write name='3'"):
+        Tensor(1.0, name=3)
 
 
 def test_name():

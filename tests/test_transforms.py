@@ -1,5 +1,6 @@
 """Transforms of functions: values, structures, nesting, mistakes."""
 
+import traceback
 import warnings
 from collections import OrderedDict, defaultdict, namedtuple
 
@@ -178,6 +179,52 @@ def test_what_cannot_be_differentiated_is_named():
         al.vjp(np.sin, np.ones(2))[1](np.ones(2) * 1j)
     with pytest.raises(ValueError, match=r"of shape \['a'\]: \(\), got \['b'\]: \(\)\."):
         al.vjp(lambda x: {"a": x}, 1.0)[1]({"b": 1.0})
+
+
+@pytest.mark.parametrize(
+    "name", ["grad", "value_and_grad", "vjp", "jvp", "jacobian", "hessian", "hvp", "checkpoint"]
+)
+def test_what_is_no_function_is_refused_at_once(name):
+    more = {"vjp": (1.0,), "jvp": ((1.0,), (1.0,)), "hvp": ((1.0,), (1.0,))}.get(name, ())
+    for wrong, shown in ((3, "3"), (al.Tensor(2.0), "a Tensor")):
+        with pytest.raises(
+            TypeError, match=rf"^{name} needs a function, got {shown}\. .*{name}\(f"
+        ):
+            getattr(al, name)(wrong, *more)
+
+
+def fills_an_array(x):
+    filled = np.zeros(2)
+    filled[1] = x
+    return np.sum(filled)
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        lambda: al.grad(fills_an_array)(1.0),
+        lambda: al.grad(al.grad(fills_an_array))(1.0),
+        lambda: al.vjp(fills_an_array, 1.0),
+        lambda: al.jvp(fills_an_array, (1.0,), (1.0,)),
+        lambda: al.jacobian(fills_an_array)(1.0),
+        lambda: al.hessian(fills_an_array)(1.0),
+        lambda: al.derive(fills_an_array, 1.0),
+    ],
+    ids=["grad", "twice", "vjp", "jvp", "jacobian", "hessian", "derive"],
+)
+def test_a_refusal_is_not_hidden_behind_an_error_of_numpys(transform):
+    with pytest.raises(al.GradientError, match="an entry of an array cannot carry") as caught:
+        transform()
+    assert "    filled[1] = x\n" in "".join(traceback.format_exception(caught.value))
+
+
+def test_errors_of_the_function_itself_pass_as_they_are():
+    def wrong(x):
+        raise ValueError("mine") from KeyError("k")
+
+    with pytest.raises(ValueError, match=r"^mine$") as caught:
+        al.grad(wrong)(1.0)
+    assert isinstance(caught.value.__cause__, KeyError)
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def compare(
     by_hand : mapping, sequence, array, callable or object
         Gradients of the loss, for parameters, inputs, and inner tensors (a pre-activation, say):
 
-        - a mapping from the tensor, or its name (`Tensor.name`, or a local variable of the caller),
+        - a mapping from the tensor, or its name (`Tensor.name`, or a variable of the caller),
           to its gradient;
         - a sequence with one gradient for each parameter, in the order in which they were made,
           or for each of `inputs`; None leaves one out;

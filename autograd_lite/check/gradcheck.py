@@ -16,6 +16,7 @@ from autograd_lite.engine import no_grad
 from autograd_lite.graph import Graph
 from autograd_lite.nn.module import Module
 from autograd_lite.tensor import Tensor
+from autograd_lite.tracing import require_function
 from autograd_lite.transforms import jvp, vjp
 
 Array = NDArray[Any]
@@ -99,6 +100,8 @@ def gradcheck(
         If a derivative is wrong, depends on how the inputs lie in memory, differs from one call to
         the next, or has another shape or dtype than its input; or if `f` changes its inputs or
         returns different values for equal ones.
+    TypeError
+        If `f` is no function.
     ValueError
         For an unknown mode, or when there is nothing to check.
 
@@ -119,6 +122,7 @@ def gradcheck(
     >>> al.gradcheck(net, np.ones((4, 3)))
     True
     """
+    require_function(f, "gradcheck", "{0}(f, inputs)")
     unknown = [mode for mode in modes if mode not in MODES]
     if unknown or not modes:
         raise ValueError(f"gradcheck needs modes among {', '.join(MODES)}, got {modes!r}.")

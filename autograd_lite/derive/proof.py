@@ -108,7 +108,7 @@ def _prove(
     return [
         _compare(
             name,
-            _formula(formula, names) if isinstance(formula, str) else formula,
+            _formula(name, formula, names) if isinstance(formula, str) else formula,
             names[derivation.gradients[name]],
             forward,
         )
@@ -196,15 +196,24 @@ def _run(lines: Iterable[Line], names: Mapping[str, Any], derivation: Derivation
     return {name: value for name, value in space.items() if name not in ("np", "__builtins__")}
 
 
-def _formula(formula: str, names: Mapping[str, Any]) -> Any:
+def _formula(name: str, formula: str, names: Mapping[str, Any]) -> Any:
     """Evaluate a formula by hand on symbols."""
     try:
         return eval(formula, {**names, "np": np})
     except NameError as error:
-        known = [name for name in names if name.isidentifier()]
+        known = [x for x in names if x.isidentifier()]
         raise NameError(
-            f"prove: {error} in {formula!r}. Names that it may use: {', '.join(known)}, np."
+            f"prove: {error} in the formula for {name}, {formula!r}. Names that it may use: "
+            f"{', '.join(known)}, np."
         ) from None
+    except SyntaxError as error:
+        raise SyntaxError(
+            f"prove: the formula for {name}, {formula!r}, is not Python: {error.msg}. Write it as "
+            f"an expression, as in w='2 * (y - t) * x'."
+        ) from None
+    except Exception as error:
+        error.add_note(f"This was the formula for {name}, {formula!r}, in prove.")
+        raise
 
 
 def _compare(name: str, hand: Any, gradient: Any, forward: _Forward) -> Proof:

@@ -15,6 +15,8 @@ from autograd_lite.engine import GradientError
 from autograd_lite.graph import Graph, Node, arrays_in, names_in
 from autograd_lite.source import record_source
 from autograd_lite.tensor import Tensor
+from autograd_lite.tracing import call_with_tensors
+from autograd_lite.variables import variables_of
 
 if TYPE_CHECKING:
     from autograd_lite.derive.derivation import Derivation
@@ -36,12 +38,12 @@ def derive(
         What is differentiated: a computation that was recorded, or a function of arrays.
     *args : array_like
         Where to call the function; it is differentiated by all of them that hold floating-point
-        numbers. The derivation uses the names of its parameters and of its local variables.
+        numbers. The derivation uses the names of its parameters and of its variables.
     wrt : iterable of Tensor or str, optional
         By what: tensors or their names. By default every leaf that requires a gradient.
     names : mapping of str to Tensor or ndarray, optional
         Names for tensors and bare arrays that have none of their own; by default the caller's
-        local variables.
+        variables.
     chain : bool
         Write every number by itself, and every partial derivative as the product of the chain
         rule, as for a network that is drawn neuron by neuron. Entries of arrays are counted from
@@ -141,7 +143,7 @@ def _derived(graph: Graph, nodes: list[Node], chain: bool) -> Derivation:
 
 
 def _traced(f: Callable[..., Any], args: tuple[ArrayLike, ...]) -> tuple[Any, Mapping[str, Tensor]]:
-    """Call a function on Tensors; return its result, and the tensors among its local variables."""
+    """Call a function on Tensors; return its result, and the tensors among its variables."""
     try:
         bound = inspect.signature(f).bind(*args)
     except TypeError as error:
@@ -154,13 +156,13 @@ def _traced(f: Callable[..., Any], args: tuple[ArrayLike, ...]) -> tuple[Any, Ma
 
     def watch(frame: FrameType, event: str, _: Any) -> None:
         if event == "return" and frame.f_code is getattr(f, "__code__", None):
-            variables.update(frame.f_locals)
+            variables.update(variables_of(frame, unused=True))
 
     before = sys.getprofile()
     sys.setprofile(watch)
     try:
         with record_source():
-            result = f(**inputs)
+            result = call_with_tensors(f, (), inputs)
     finally:
         sys.setprofile(before)
     return result, names_in(variables)

@@ -16,7 +16,7 @@ from autograd_lite.derive import simplify
 from autograd_lite.derive.expression import Expression, Name, as_expression
 from autograd_lite.derive.lines import LONGEST, Draft, Line, Names, finish, symbol_for
 from autograd_lite.derive.names import delta, gradient
-from autograd_lite.engine import GradientError
+from autograd_lite.engine import GradientError, named_rule
 from autograd_lite.graph import Graph, Node
 
 MOST_STAGES = 6
@@ -166,7 +166,8 @@ class Writer:
         for i, x in enumerate(self.graph.operands(node)):
             rule = node.primitive.rules[i]
             if rule is not None and x.requires_grad and x.id in self.needed:
-                gx = as_expression(rule(g, y, *operands, **node.parameters))
+                with named_rule(node.primitive, i, "a derivation"):
+                    gx = as_expression(rule(g, y, *operands, **node.parameters))
                 sent.append((x, _fitted(gx, x.shape)))
         return sent
 

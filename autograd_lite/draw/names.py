@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite.graph import Graph, names_in
+from autograd_lite.graph import Graph, arrays_in, names_in
 from autograd_lite.tensor import Tensor
+from autograd_lite.variables import name_of_copy
 
 
 def split(
@@ -46,14 +47,9 @@ def split(
 def from_frame(
     frame: FrameType, taken: Container[str]
 ) -> tuple[dict[str, Tensor], dict[str, NDArray[Any]]]:
-    """Return the tensors and the arrays that local variables are bound to, but for some names."""
+    """Return the tensors and the arrays that variables are bound to, but for some names."""
     tensors = {name: x for name, x in names_in(frame).items() if name not in taken}
-    arrays = {
-        name: value
-        for name, value in frame.f_locals.items()
-        if isinstance(value, np.ndarray) and not name.startswith("_") and name not in taken
-    }
-    return tensors, arrays
+    return tensors, {name: x for name, x in arrays_in(frame).items() if name not in taken}
 
 
 def by_node(
@@ -73,7 +69,7 @@ def by_node(
     for node in graph:
         known = called.get(id(node.tensor)) or node.name
         if not known and node.kind in ("constant", "input") and np.ndim(node.value):
-            known = next(filter(None, (_same(node.value, a) for a in arrays)), None)
+            known = next(filter(None, (name_of_copy(node.value, a) for a in arrays)), None)
         if known:
             names[node.id] = known
     for node in graph:  # After backward(create_graph=True), a gradient may be in the graph.
@@ -81,18 +77,3 @@ def by_node(
         if grad is not None and id(grad) in at:
             names.setdefault(at[id(grad)], f"∂L/∂{names.get(node.id, node.id)}")
     return names
-
-
-def _same(value: NDArray[Any], arrays: Mapping[str, NDArray[Any]]) -> str | None:
-    """Return the name of the array with these entries, if it is the only one."""
-    found = {
-        name: id(array)
-        for name, array in arrays.items()
-        if array.shape == value.shape and array.dtype == value.dtype and _equal(array, value)
-    }
-    return next(iter(found)) if len(set(found.values())) == 1 else None
-
-
-def _equal(a: NDArray[Any], b: NDArray[Any]) -> bool:
-    """Compare entry by entry; two that are nan are equal."""
-    return bool(((a == b) | ((a != a) & (b != b))).all())

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite.engine import fit
+from autograd_lite.engine import fit, named_rule
 from autograd_lite.graph import Graph, Node
 
 Use = tuple[str, int]
@@ -99,5 +99,6 @@ def apply(graph: Graph, node: Node, i: int, g: NDArray[Any]) -> NDArray[Any]:
     operands = graph.operands(node)
     # Rules are written for NumPy's scalars where a value is one, as in the engine.
     rule, values = node.primitive.rules[i], [x.value for x in operands]
-    sent = rule(g[()], node.value, *values, **node.parameters)
+    with named_rule(node.primitive, i):
+        sent = rule(g[()], node.value, *values, **node.parameters)
     return np.asarray(fit(sent, np.asarray(values[i]), node.tensor))

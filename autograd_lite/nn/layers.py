@@ -28,6 +28,11 @@ class Linear(Module):
     dtype : dtype
         Type of the parameters.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If a number of features is not a whole number of 1 or more, or `rng` draws no numbers.
+
     Attributes
     ----------
     weight : Tensor, shape (in_features, out_features)
@@ -54,12 +59,23 @@ class Linear(Module):
         rng: np.random.Generator | None = None,
         dtype: DTypeLike = np.float64,
     ) -> None:
+        for name, count in (("in_features", in_features), ("out_features", out_features)):
+            if not isinstance(count, int | np.integer):
+                raise TypeError(
+                    f"Linear needs whole numbers of inputs and outputs, got {name}={count!r}. "
+                    f"Write Linear(3, 2), say."
+                )
         if in_features < 1 or out_features < 1:
             raise ValueError(
                 f"Linear needs at least one input and one output, got in_features={in_features} "
                 f"and out_features={out_features}."
             )
         rng = np.random.default_rng() if rng is None else rng
+        if not hasattr(rng, "uniform"):
+            raise TypeError(
+                f"Linear needs a numpy.random.Generator to draw its start, got rng={rng!r}. Write "
+                f"rng=np.random.default_rng(0); layers that share one start differently."
+            )
         bound = 1 / np.sqrt(in_features)
         weight = rng.uniform(-bound, bound, (in_features, out_features))
         self.weight = Tensor(weight, requires_grad=True, dtype=dtype)

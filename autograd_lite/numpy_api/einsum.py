@@ -31,7 +31,34 @@ def einsum(
     refuse("np.einsum", "convert the operands with t.astype(...)", dtype=dtype)
     refuse("np.einsum", "leave it out", casting=None if casting == "safe" else casting)
     subscripts, arrays = _subscripts(operands)
-    return ops.einsum(*arrays, subscripts=_explicit(subscripts, arrays), optimize=optimize)
+    explicit = _explicit(subscripts, arrays)
+    try:
+        return ops.einsum(*arrays, subscripts=explicit, optimize=optimize)
+    except ValueError:
+        _check_lengths(subscripts, explicit, arrays)
+        raise
+
+
+def _check_lengths(subscripts: str, explicit: str, arrays: list[Any]) -> None:
+    """Raise an error that says where the lengths of axes with the same label differ."""
+    found: dict[str, dict[int, str]] = {}
+    for i, (term, x) in enumerate(zip(explicit.split("->")[0].split(","), arrays, strict=True)):
+        if len(term) != x.ndim:
+            raise ValueError(
+                f"np.einsum: {subscripts!r} has {len(term)} labels ({term}) for operand {i}, of "
+                f"shape {x.shape}. Each axis needs a label."
+            )
+        for label, length in zip(term, x.shape, strict=True):
+            found.setdefault(label, {}).setdefault(length, f"operand {i} of shape {x.shape}")
+    for label, places in found.items():
+        lengths = {length: place for length, place in places.items() if length != 1}
+        if len(lengths) > 1:
+            where = ", and ".join(f"{length} in {place}" for length, place in lengths.items())
+            name = f"label {label}" if label in subscripts else "an axis of the ellipsis"
+            raise ValueError(
+                f"np.einsum: in {subscripts!r}, {name} has length {where}. A label stands for one "
+                f"length, or 1: use another label, or transpose an operand."
+            ) from None
 
 
 def _subscripts(operands: tuple[Any, ...]) -> tuple[str, list[Any]]:
