@@ -26,6 +26,12 @@ def slope_from_output(a):
     return a * (1 - a)
 
 
+def shuffled(rows):
+    """The rows in an order that is neither the right one nor reversed nor shifted."""
+    n = len(rows)
+    return rows[[1, 0, *range(2, n)] if n < 5 else [2, 0, *range(4, n), 1, 3]]
+
+
 @dataclass(frozen=True)
 class Network:
     name: str
@@ -37,7 +43,7 @@ class Network:
 
     def gradients(self, values, right="", wrong=""):
         assert self.by_hand.count(right) or not right, right
-        names = {"np": np, "sigmoid": sigmoid, "slope": slope, "LR": LR,
+        names = {"np": np, "sigmoid": sigmoid, "slope": slope, "LR": LR, "shuffled": shuffled,
                  "slope_from_output": slope_from_output, **values}  # fmt: skip
         exec(self.by_hand.replace(right, wrong) if right else self.by_hand, names)
         return names["gradients"]
@@ -149,6 +155,52 @@ gradients = {"W2": h.T @ d_o, "b2": d_o.sum(axis=0), "W1": x.T @ d_h, "b1": d_h.
              "h": d_o @ W2.T, "y_pred": d_y}
 """
 
+# ------------------------------------------------------------------------ other activations
+
+
+def with_tanh(rng, n, k, h, m):
+    p = tensors(syn0=rng.normal(size=(k, h)), syn1=rng.normal(size=(h, m)))
+    d = data(X=rng.normal(size=(n, k)), y=rng.random((n, m)))
+    z1 = named(z1=d["X"] @ p["syn0"])
+    l1 = named(l1=np.tanh(z1))
+    l2 = named(l2=l1 @ p["syn1"])
+    return al.mse(l2, d["y"], reduction="half_sum"), values(p, d)
+
+
+WITH_TANH = """
+z1 = X @ syn0
+l1 = np.tanh(z1)
+l2 = l1 @ syn1
+l2_delta = l2 - y
+l1_delta = (l2_delta @ syn1.T) * (1 - l1**2)
+gradients = {"syn1": l1.T @ l2_delta, "syn0": X.T @ l1_delta, "l2": l2_delta, "z1": l1_delta}
+"""
+
+
+def residual(rng, n, a, m):
+    p = tensors(W1=rng.normal(size=(a, a)), W2=rng.normal(size=(a, a)), W3=rng.normal(size=(a, m)))
+    d = data(X=rng.normal(size=(n, a)), y=rng.normal(size=(n, m)))
+    u = named(u=d["X"] @ p["W1"])
+    h = named(h=d["X"] + al.relu(u))
+    v = named(v=h @ p["W2"])
+    k = named(k=h + np.maximum(v, 0))
+    out = named(out=k @ p["W3"])
+    return al.mse(out, d["y"], reduction="half_sum"), values(p, d)
+
+
+RESIDUAL = """
+u = X @ W1
+h = X + np.maximum(u, 0)
+v = h @ W2
+k = h + np.maximum(v, 0)
+delta = k @ W3 - y
+dk = delta @ W3.T
+dv = dk * (v > 0)
+dh = dk + dv @ W2.T
+du = dh * (u > 0)
+gradients = {"W3": k.T @ delta, "k": dk, "v": dv, "W2": h.T @ dv, "h": dh, "u": du, "W1": X.T @ du}
+"""
+
 TWO_LAYER_MISTAKES = (
     ("constant factor", "error = l2 - y", "error = 2 * (l2 - y)"),
     ("constant factor", "syn0_grad = X.T", "syn0_grad = 0.5 * X.T"),
@@ -168,7 +220,17 @@ TWO_LAYER_MISTAKES = (
     ("slope at the activation", "l2 * (1 - l2)", "slope(l2)"),
     ("slope at the pre-activation", "l1 * (1 - l1)", "slope_from_output(z1)"),
     ("slope at the pre-activation", "l2 * (1 - l2)", "slope_from_output(z2)"),
+    ("another activation's slope", "l1 * (1 - l1)", "(1 - l1**2)"),
+    ("another activation's slope", "l1 * (1 - l1)", "(1 - np.tanh(z1) ** 2)"),
+    ("another activation's slope", "l1 * (1 - l1)", "(z1 > 0)"),
+    ("another activation's slope", "l2 * (1 - l2)", "(1 - l2**2)"),
     ("wrong tensor", "l1.T @ l2_delta", "z1.T @ l2_delta"),
+    ("wrong tensor", "l2 * (1 - l2)", "y * (1 - y)"),
+    ("rows in another order", "X.T @ l1_delta", "X[::-1].T @ l1_delta"),
+    ("rows in another order", "X.T @ l1_delta", "np.roll(X, 1, axis=0).T @ l1_delta"),
+    ("rows in another order", "X.T @ l1_delta", "shuffled(X).T @ l1_delta"),
+    ("rows in another order", "X.T @ l1_delta", "X.T @ shuffled(l1_delta)"),
+    ("rows in another order", "l1.T @ l2_delta", "shuffled(l1).T @ l2_delta"),
     ("after the update", "@ syn1.T", "@ (syn1 - LR * syn1_grad).T"),
     ("permuted", "syn0_grad = X.T @ l1_delta", "syn0_grad = (X.T @ l1_delta)[::-1]"),
     ("permuted", "syn0_grad = X.T @ l1_delta",
@@ -178,6 +240,9 @@ TWO_LAYER_MISTAKES = (
     ("dtype too low", "gradients = {", "syn0_grad = syn0_grad.astype(np.float32); gradients = {"),
     ("some entries", "gradients = {", "syn0_grad[1, 0] += 0.01; gradients = {"),
     ("learning rate", "syn0_grad = X.T", "syn0_grad = LR * X.T"),
+    ("shape", "gradients = {", "syn0_grad = 8.0; gradients = {"),
+    ("not finite", "gradients = {", "syn0_grad[1, 0] = np.nan; gradients = {"),
+    ("not finite", "l1_delta = ", "l1_delta = np.nan * "),
 )  # fmt: skip
 
 NETWORKS = (
@@ -186,6 +251,7 @@ NETWORKS = (
         ("sign flipped", "pred - goal", "goal - pred"),
         ("factor missing", "delta * x", "delta"),
         ("factor doubled", "delta * x", "delta * x * x"),
+        ("not finite", "delta * x", "delta * x * np.nan"),
     )),
     Network("neuron", ((4, 3), (5, 2), (3, 3)), neuron, NEURON, (
         ("constant factor", "error = out - y", "error = 2 * (out - y)"),
@@ -196,6 +262,11 @@ NETWORKS = (
         ("derivative left out", " * out * (1 - out)", ""),
         ("slope at the activation", "out * (1 - out)", "slope(out)"),
         ("slope at the pre-activation", "out * (1 - out)", "slope_from_output(z)"),
+        ("another activation's slope", "out * (1 - out)", "(1 - out**2)"),
+        ("another activation's slope", "out * (1 - out)", "(1 - np.tanh(z) ** 2)"),
+        ("wrong tensor", "out * (1 - out)", "y * (1 - y)"),
+        ("rows in another order", '"w": X.T', '"w": X[::-1].T'),
+        ("rows in another order", '"w": X.T', '"w": shuffled(X).T'),
         ("broadcast", "error = out - y", "error = out - y[:, 0]"),
         ("factor missing", "delta = error * ", "delta = "),
         ("sign flipped in part", '"w": X.T @ delta',
@@ -204,6 +275,8 @@ NETWORKS = (
         ("dtype too low", "delta = ", "error = error.astype(np.float32); delta = np.float32(1) * "),
         ("permuted", '"w": X.T @ delta', '"w": (X.T @ delta)[::-1]'),
         ("learning rate", '"w": X.T', '"w": LR * X.T'),
+        ("shape", '"w": X.T @ delta', '"w": 8.0'),
+        ("not finite", '"w": X.T @ delta', '"w": X.T @ delta + np.inf'),
     )),
     Network("two layers", ((4, 3, 4, 1), (6, 3, 5, 2), (5, 2, 3, 3)), two_layers, TWO_LAYERS,
             TWO_LAYER_MISTAKES),
@@ -226,7 +299,12 @@ NETWORKS = (
         ("slope at the pre-activation", "slope(sum_h)", "slope_from_output(sum_h)"),
         ("sign flipped", "y_pred - y_true", "y_true - y_pred"),
         ("after the update", "@ W2.T) *", "@ (W2 - LR * h.T @ d_o).T) *"),
+        ("another activation's slope", "slope(sum_h)", "(1 - h**2)"),
+        ("another activation's slope", "slope(sum_o)", "(1 - np.tanh(sum_o) ** 2)"),
         ("wrong tensor", '"W2": h.T', '"W2": sum_h.T'),
+        ("wrong tensor", "slope(sum_o)", "slope(y_true)"),
+        ("shape", '"b2": d_o.sum(axis=0)', '"b2": 8.0'),
+        ("not finite", '"b2": d_o.sum(axis=0)', '"b2": d_o.sum(axis=0) * np.nan'),
     )),
     Network("with biases, a batch", ((4, 2, 2, 1), (5, 3, 4, 2), (3, 2, 3, 3)), with_biases,
             WITH_BIASES, (
@@ -237,5 +315,32 @@ NETWORKS = (
         ("shape", "d_h.sum(axis=0)", "d_h.sum()"),
         ("averaged, not summed", "d_h.sum(axis=0)", "d_h.mean(axis=0)"),
         ("summed over the wrong axis", "d_h.sum(axis=0)", "d_h.sum(axis=1)"),
+        ("rows in another order", '"W1": x.T', '"W1": shuffled(x).T'),
+        ("rows in another order", '"W2": h.T', '"W2": h[::-1].T'),
+    )),
+    Network("tanh", ((4, 3, 4, 1), (6, 3, 5, 2), (12, 4, 3, 3)), with_tanh, WITH_TANH, (
+        ("another activation's slope", "(1 - l1**2)", "l1 * (1 - l1)"),
+        ("another activation's slope", "(1 - l1**2)", "slope(z1)"),
+        ("another activation's slope", "(1 - l1**2)", "(l1 > 0)"),
+        ("derivative left out", " * (1 - l1**2)", ""),
+        ("factor missing", "1 - l1**2", "1 + l1"),
+        ("slope at the activation", "l1**2", "np.tanh(l1) ** 2"),
+        ("slope at the pre-activation", "l1**2", "z1**2"),
+        ("rows in another order", "X.T @ l1_delta", "X[::-1].T @ l1_delta"),
+        ("rows in another order", "X.T @ l1_delta", "np.roll(X, 2, axis=0).T @ l1_delta"),
+        ("rows in another order", "X.T @ l1_delta", "X[[1, 0, *range(2, len(X))]].T @ l1_delta"),
+    )),
+    Network("residual", ((4, 4, 2), (6, 5, 3), (9, 3, 3)), residual, RESIDUAL, (
+        ("wrong tensor", "(u > 0)", "(h > 0)"),
+        ("wrong tensor", "(u > 0)", "(X > 0)"),
+        ("wrong tensor", "(v > 0)", "(h > 0)"),
+        ("wrong tensor", "(v > 0)", "(k > 0)"),
+        ("wrong tensor", "(v > 0)", "(u > 0)"),
+        ("another activation's slope", "(v > 0)", "(1 - np.tanh(v) ** 2)"),
+        ("another activation's slope", "(u > 0)", "slope(u)"),
+        ("derivative left out", " * (u > 0)", ""),
+        ("derivative left out", " * (v > 0)", ""),
+        ("path missing", "dk + dv @ W2.T", "dv @ W2.T"),
+        ("path missing", "dk + dv @ W2.T", "dk"),
     )),
 )  # fmt: skip

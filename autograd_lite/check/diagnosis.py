@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.check import operand_mistakes, shape_mistakes, slope_mistakes
+from autograd_lite.check import operand_mistakes, row_mistakes, shape_mistakes, slope_mistakes
 from autograd_lite.check.mistakes import (
     MISTAKES,
     Array,
@@ -17,21 +17,24 @@ from autograd_lite.check.mistakes import (
     Target,
     factor_of,
     same,
+    where_not_finite,
     wrong_entries,
 )
 from autograd_lite.check.replay import Replay
 
 UNEXPLAINED = "unexplained"
 FOLLOWS = "follows"
+NOT_FINITE = "not finite"
 SOME_ENTRIES = "some entries"
 SIZES_COINCIDE = "sizes coincide"
 
-REGISTERED = (shape_mistakes, slope_mistakes, operand_mistakes)
+REGISTERED = (shape_mistakes, slope_mistakes, operand_mistakes, row_mistakes)
 """The modules whose import fills the registry, besides `mistakes` itself."""
 
 OTHERS = {
     UNEXPLAINED: "No mistake that is known here gives these numbers.",
     FOLLOWS: "It was computed rightly from a wrong gradient nearer to the loss.",
+    NOT_FINITE: "0 / 0, the logarithm of a negative number, a number too large for its type.",
     SOME_ENTRIES: "The formula is right, except for some entries.",
     SIZES_COINCIDE: "The formula is right for these sizes only.",
 }
@@ -59,7 +62,7 @@ class Diagnosis:
     ----------
     name : str
         Which mistake it is: a key of `MISTAKES`; or ``follows``, ``some entries``,
-        ``sizes coincide``, ``unexplained``.
+        ``not finite``, ``sizes coincide``, ``unexplained``.
     title : str
         What is wrong, in a clause.
     how : str
@@ -68,7 +71,7 @@ class Diagnosis:
         How the finding was verified; empty if nothing was found.
     confidence : {"certain", "likely", "possible", "none"}
         certain: several numbers, and no other explanation. likely: there are alternatives.
-        possible: a single number, which many mistakes could give.
+        possible: a single number, or few signs, which many mistakes could give.
     alternatives : tuple of (str, str)
         Name and title of the other mistakes that give the same numbers.
     first : bool
@@ -148,6 +151,9 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
     follows = _follows(progress, target)
     if follows is not None:
         return follows
+    not_finite = where_not_finite(target)
+    if not_finite is not None:
+        return Diagnosis(NOT_FINITE, not_finite, OTHERS[NOT_FINITE])
     for other, candidate in progress.made:
         if candidate.explains(target):
             return Diagnosis(
@@ -203,7 +209,7 @@ def _follows(progress: _Progress, target: Target) -> Diagnosis | None:
         return None
     given = _fitting_shapes(progress, replay)
     made = Replay(replay.graph, replay.values, given).gradients.get(target.id)
-    if made is None or not same(made, target.hand):
+    if made is None or not _same_also_where_not_finite(made, target.hand):
         return None
     through = [t for t in above if target.id in replay.behind(t.id or "")]
     name = (through or above)[-1].name
@@ -214,6 +220,13 @@ def _follows(progress: _Progress, target: Target) -> Diagnosis | None:
         f"the right backward pass from the gradient of {name} by hand gives "
         f"{_entries(target.hand)} of {target.name}",
     )
+
+
+def _same_also_where_not_finite(a: Array, b: Array) -> bool:
+    if np.shape(a) != np.shape(b):
+        return False
+    finite = np.isfinite(a)
+    return np.array_equal(a[~finite], b[~finite], equal_nan=True) and same(a[finite], b[finite])
 
 
 def _proposed(case: Case, target: Target) -> list[Candidate]:
@@ -289,7 +302,7 @@ def _diagnosis(
     numbers += sum(
         np.count_nonzero(t.hand) for t in progress.failing if t.id != target.id and best.explains(t)
     )
-    confidence = "possible" if numbers < 2 else "likely" if rest else "certain"
+    confidence = "possible" if numbers < 2 or best.weak else "likely" if rest else "certain"
     above = progress.wrong[-1].name if besides else ""
     return Diagnosis(
         best.kind,
@@ -320,6 +333,14 @@ def _entries(array: Array) -> str:
 
 def _partly(target: Target) -> Diagnosis:
     """Say at least where a gradient is wrong, if the rest of it is right."""
+    if target.hand.ndim == 0 != target.right.ndim:
+        return Diagnosis(
+            "shape",
+            f"a single number, {target.hand:g}, in place of an array of shape {target.right.shape}",
+            "A gradient has one number for every entry of its tensor.",
+            f"the right gradient has {target.right.size} entries; their sum is "
+            f"{target.right.sum():.6g}",
+        )
     places = wrong_entries(target)
     if places is None:
         return Diagnosis(

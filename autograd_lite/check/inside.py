@@ -38,12 +38,43 @@ class Step:
         return text_of(self.replay.graph, self.node)
 
     @property
+    def function(self) -> str:
+        """What an activation is called, however it is written."""
+        return "relu" if _is_relu(self) else self.primitive.name
+
+    @property
     def other(self) -> Node | None:
         """The other operand of a product."""
         if self.primitive.name not in ("matmul", "multiply") or len(set(self.node.operands)) < 2:
             return None
         other: Node = self.replay.graph[self.node.operands[1 - self.edge[1]]]
         return other
+
+    @property
+    def mask(self) -> int | None:
+        """Position of the operand that says where a relu lets through, if it is written with one.
+
+        As in ``np.where(z > 0, z, 0)`` and ``z * (z > 0)``.
+        """
+        if self.primitive.name not in ("where", "multiply"):
+            return None
+        values = [self.replay.values[x] for x in self.node.operands]
+        position = 0 if self.primitive.name == "where" else 1 - self.edge[1]
+        if self.primitive.name == "where" and (self.edge[1] != 1 or np.any(values[2])):
+            return None
+        open_at = np.asarray(values[position])
+        positive = np.asarray(values[self.edge[1]]) > 0
+        is_mask = open_at.dtype.kind == "b" and np.array_equal(open_at, positive)
+        return position if is_mask else None
+
+    def at(self, x: Any) -> Rule:
+        """Return the rule of an activation as it is at another input."""
+        if self.mask is not None:
+            return self.replay.rule(self.edge, operands={self.mask: np.asarray(x) > 0})
+        operands = [self.replay.values[key] for key in self.node.operands]
+        operands[self.edge[1]] = x
+        y = self.primitive.forward(*operands, **self.node.parameters)
+        return self.replay.rule(self.edge, y=y, operands={self.edge[1]: x})
 
 
 def steps(case: Case, target: Target) -> Iterator[Step]:
@@ -69,15 +100,32 @@ def _is_activation(step: Step) -> bool:
     Found out by asking its rule at another place: new operations need no entry anywhere.
     """
     x, g = step.replay.values[step.operand.id], step.replay.gradients[step.node.id]
-    if len(step.node.operands) != 1 or np.shape(x) != step.node.shape:
+    alone = len(step.node.operands) == 1
+    if np.shape(x) != step.node.shape or not (alone or _is_relu(step)):
         return False
-    elsewhere = -0.37 - np.asarray(x)
     try:
-        y = step.primitive.forward(elsewhere, **step.node.parameters)
-        there = step.replay.rule(step.edge, y=y, operands={0: elsewhere})(g)
+        there = step.at(-0.37 - np.asarray(x))(g)
     except ValueError:  # It is not defined there: an inverse, say.
         return False
     return not np.array_equal(step.rule(g), there)
+
+
+def _is_relu(step: Step) -> bool:
+    """Say whether an operation on two operands is a relu, as NumPy writes it."""
+    if step.primitive.name != "maximum":
+        return step.primitive.name == "relu" or step.mask is not None
+    bound = step.replay.values[step.node.operands[1 - step.edge[1]]]
+    return np.ndim(bound) == 0 and not bound
+
+
+def tells(step: Step, rule: Rule) -> bool:
+    """Say whether a rule gives neither what is right, nor all of a gradient, nor none of it."""
+    g = step.replay.gradients[step.node.id]
+    try:
+        gx = np.asarray(rule(g))
+    except ValueError:
+        return False
+    return bool(gx.any()) and not any(np.array_equal(gx, known) for known in (g, step.rule(g)))
 
 
 def wrong(

@@ -67,6 +67,8 @@ class Candidate:
         The name of its registry entry, unless it says otherwise.
     how : str
         How it comes about, or what to do.
+    weak : bool
+        Whether so little speaks for it that it may be chance, though it gives the same numbers.
     """
 
     title: str
@@ -75,6 +77,7 @@ class Candidate:
     predict: Callable[[Target], Array | None] | None = None
     kind: str = ""
     how: str = ""
+    weak: bool = False
 
     def explains(self, target: Target) -> bool:
         """Say whether taking the mistake back, or making it, accounts for all of a gradient."""
@@ -119,12 +122,12 @@ def same(a: Array, b: Array) -> bool:
     a, b = np.asarray(a), np.asarray(b)
     if a.shape != b.shape or not np.isfinite(a).all() or not np.isfinite(b).all():
         return False
-    rtol = max(_digits(a), _digits(b))
+    rtol = max(digits(a), digits(b))
     scale = float(np.abs(b).max(initial=0.0))
     return bool(np.all(np.abs(a - b) <= rtol * np.abs(b) + 1e-2 * rtol * scale))
 
 
-def _digits(array: Array) -> float:
+def digits(array: Array) -> float:
     """Return how far two computations in a type may differ: half of its digits is generous."""
     if array.dtype.kind != "f":
         return 1e-9
@@ -314,6 +317,28 @@ def _short(target: Target) -> np.dtype[Any] | None:
             # Rounding may spoil a few small entries among large ones, but not half of them.
             return short if np.median(gap / np.maximum(size, 1e-300)) < 1e-2 else None
     return None
+
+
+def where_not_finite(target: Target) -> str | None:
+    """Say which entries by hand are no numbers: nothing else can be told from them."""
+    hand, right = target.hand, target.right
+    if hand.shape != right.shape:
+        return None
+    wrong = ~np.isfinite(hand) & (hand != right)
+    found = [
+        what + (f" in {entries_in_words(chosen)}" if not chosen.all() else " everywhere")
+        for what, chosen in (("NaN", np.isnan(hand)), ("an infinity", wrong & np.isinf(hand)))
+        if chosen.any()
+    ]
+    if not found:
+        return None
+    if not np.isfinite(right[wrong]).all():
+        found.append("autodiff as well")
+    others = np.isfinite(hand)
+    good = int(np.isclose(hand[others], right[others], rtol=1e-9, atol=0).sum())
+    count = "" if good == others.sum() else f"{good} of "
+    rest = f"; {count}the other {others.sum()} agree" if others.any() else ""
+    return f"by hand has {', '.join(found)}{rest}"
 
 
 def wrong_entries(target: Target) -> tuple[str, Array] | None:

@@ -14,6 +14,7 @@ from autograd_lite.check.inside import (
     grouped,
     scaled,
     steps,
+    tells,
     text_of,
     wrong,
 )
@@ -23,11 +24,15 @@ from autograd_lite.check.mistakes import (
     Case,
     Mistake,
     Target,
+    digits,
     mistake,
     same,
 )
 from autograd_lite.check.replay import Replay, Rule, recompute_all
 from autograd_lite.graph import Node
+
+FEWEST_BITS = 12
+"""In one of 70 cases, one of `MOST_VALUES` tensors has given signs at so many places by chance."""
 
 LEARNING_RATES = (1.0, 0.5, 0.3, 0.1, 0.05, 0.03, 0.01, 0.003, 0.001, 1e-4)
 """What is tried when it is not given."""
@@ -76,11 +81,49 @@ def wrong_tensor(case: Case, target: Target) -> Iterator[Candidate]:
                     step.edge, y=values[other.id], operands={0: values[other.operands[0]]}
                 )
                 yield Candidate(
-                    f"{step.primitive.name}' is taken for {text_of(step.replay.graph, other)}, in "
+                    f"{step.function}' is taken for {text_of(step.replay.graph, other)}, in "
                     f"place of {step.name}",
                     1.2,
                     predict=wrong(step.replay, {step.edge: rule}),
                 )
+        yield from _slope_of_another_tensor(step)
+
+
+def _slope_of_another_tensor(step: Step) -> Iterator[Candidate]:
+    """Take the slope of an activation where another tensor is: a mask of h where z belongs."""
+    replay, graph, name = step.replay, step.replay.graph, f"{step.function}'"
+    before, dtype = text_of(graph, step.operand), np.asarray(step.node.value).dtype
+    alike = [node for node in graph if node.primitive is step.primitive]
+    done = {step.operand.id, *(x for node in alike for x in (node.id, *node.operands))}
+    tried: list[Any] = []
+    for other in graph.nodes[:MOST_VALUES]:
+        value = np.asarray(replay.values[other.id])
+        if other.id in done or value.shape != step.node.shape or value.dtype.kind not in "iuf":
+            continue
+        if not value.ndim or any(np.array_equal(value, known) for known in tried):
+            continue
+        tried.append(value)
+        text, value = text_of(graph, other), value.astype(dtype)
+        for title, rule in (
+            (f"{name} is taken at {text}, in place of {before}", _at(step, value)),
+            (
+                f"the formula of {name} for its output {step.name} is given {text}",
+                replay.rule(step.edge, y=value),
+            ),
+        ):
+            if tells(step, rule):
+                predict = wrong(replay, {step.edge: rule})
+                yield Candidate(title, 1.3, predict=predict, weak=_few_bits(step, rule))
+
+
+def _at(step: Step, x: Any) -> Rule:
+    return lambda g: step.at(x)(g)
+
+
+def _few_bits(step: Step, rule: Rule) -> bool:
+    """Say whether a slope is 0 or 1 at so few places that another tensor's may be so by chance."""
+    slope = np.asarray(rule(np.ones(step.node.shape)))
+    return slope.size < FEWEST_BITS and bool(np.isin(slope, (0, 1)).all())
 
 
 def _replaced(case: Case, target: Target, cost: float) -> Iterator[tuple[Candidate, Node, Node]]:
@@ -135,7 +178,7 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
             path = f"what comes back to {text_of(graph, step.operand)} from {step.name}"
             yield Candidate(f"{path} is left out", 0.65, predict=without)
             factor = _factor_of_path(target, without(target))
-            if factor is not None:
+            if factor is not None and abs(factor) > digits(target.hand):  # Else it is left out.
                 rule = scaled(step.rule, factor, divide=False)
                 flipped = bool(np.isclose(factor, -1))
                 yield Candidate(

@@ -92,7 +92,7 @@ class Row:
         size = np.fmax(np.abs(self.by_hand), np.abs(self.autodiff))
         with np.errstate(invalid="ignore"):
             ratio = self.difference / np.where(size == 0, 1, size)
-        return float(np.nan_to_num(ratio, nan=np.inf).max(initial=0.0))
+        return float(np.nan_to_num(ratio, nan=np.inf, posinf=np.inf).max(initial=0.0))
 
     @property
     def where(self) -> tuple[int, ...]:

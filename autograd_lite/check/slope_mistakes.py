@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite import ops
 from autograd_lite.check.inside import (
     MOST_VALUES,
     Step,
@@ -19,12 +20,14 @@ from autograd_lite.check.inside import (
     grouped,
     scaled,
     steps,
+    tells,
     text_of,
     wrong,
 )
 from autograd_lite.check.mistakes import Candidate, Case, Target, mistake
 from autograd_lite.check.replay import Replay, Rule
 from autograd_lite.graph import Node
+from autograd_lite.primitive import Primitive
 
 
 def _as_it_is(g: Any) -> Any:
@@ -36,7 +39,7 @@ def derivative_left_out(case: Case, target: Target) -> Iterator[Candidate]:
     """Pass back through an activation as if it were not there."""
     for step in activations(case, target):
         yield Candidate(
-            f"the derivative of the {step.primitive.name} at {step.name} is left out",
+            f"the derivative of the {step.function} at {step.name} is left out",
             0.6,
             predict=wrong(step.replay, {step.edge: _as_it_is}),
         )
@@ -51,7 +54,7 @@ def derivative_doubled(case: Case, target: Target) -> Iterator[Candidate]:
 
     for step in activations(case, target):
         yield Candidate(
-            f"the derivative of the {step.primitive.name} at {step.name} is there twice",
+            f"the derivative of the {step.function} at {step.name} is there twice",
             0.9,
             predict=wrong(step.replay, {step.edge: twice(step.rule)}),
         )
@@ -61,11 +64,9 @@ def derivative_doubled(case: Case, target: Target) -> Iterator[Candidate]:
 def slope_at_activation(case: Case, target: Target) -> Iterator[Candidate]:
     """Take a derivative at the output of the function, in place of its input."""
     for step in activations(case, target):
-        y = step.replay.values[step.node.id]
-        again = step.primitive.forward(y, **step.node.parameters)
-        rule = step.replay.rule(step.edge, y=again, operands={0: y})
+        rule = step.at(step.replay.values[step.node.id])
         yield Candidate(
-            f"{step.primitive.name}' is taken at {step.name}, in place of "
+            f"{step.function}' is taken at {step.name}, in place of "
             f"{text_of(step.replay.graph, step.operand)}",
             0.8,
             predict=wrong(step.replay, {step.edge: rule}),
@@ -78,11 +79,36 @@ def slope_at_pre_activation(case: Case, target: Target) -> Iterator[Candidate]:
     for step in activations(case, target):
         rule = step.replay.rule(step.edge, y=step.replay.values[step.operand.id])
         yield Candidate(
-            f"the formula of {step.primitive.name}' for its output {step.name} is given the "
+            f"the formula of {step.function}' for its output {step.name} is given the "
             f"input {text_of(step.replay.graph, step.operand)}",
             0.8,
             predict=wrong(step.replay, {step.edge: rule}),
         )
+
+
+@mistake("another activation's slope", "a (1 - a) is sigmoid', 1 - a**2 is tanh', z > 0 is relu'.")
+def slope_of_another(case: Case, target: Target) -> Iterator[Candidate]:
+    """Use the derivative of another activation."""
+    for step in activations(case, target):
+        x, y = (step.replay.values[node.id] for node in (step.operand, step.node))
+        name, before = step.name, text_of(step.replay.graph, step.operand)
+        for other in (ops.sigmoid, ops.tanh, ops.relu):
+            # Entry by entry, the slope of a softmax would be that of a sigmoid: see below.
+            if other.name == step.function or step.primitive.name == "softmax":
+                continue
+            for origin, output in ((before, other.forward(x)), (name, y)):
+                rule = _of(other, output, x)
+                if tells(step, rule):
+                    yield Candidate(
+                        f"{other.name}' stands in place of {step.function}' at {name}; it is "
+                        f"computed from {origin}",
+                        0.9,
+                        predict=wrong(step.replay, {step.edge: rule}),
+                    )
+
+
+def _of(primitive: Primitive, y: Any, x: Any) -> Rule:
+    return lambda g: primitive.rules[0](g, y, x)
 
 
 @mistake("softmax entry by entry", "Each entry of a softmax depends on all of its row.")

@@ -1,0 +1,197 @@
+"""What a diagnosis says beyond its name: where, how certain, what else; and where none is given."""
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+
+
+def affine(seed=0, n=5, k=3, m=2):
+    """Return the loss of one layer of tanh, its data, and the right gradients."""
+    rng = np.random.default_rng(seed)
+    x = al.Tensor(rng.normal(size=(n, k)), name="x")
+    w = al.Tensor(rng.normal(size=(k, m)), requires_grad=True, name="w")
+    b = al.Tensor(rng.normal(size=m), requires_grad=True, name="b")
+    z = x @ w + b
+    z.name = "z"
+    delta = 1 - np.tanh(z.data) ** 2
+    right = {"z": delta, "w": x.data.T @ delta, "b": delta.sum(axis=0)}
+    return np.sum(np.tanh(z)), x.numpy(), right
+
+
+def title(loss, hand):
+    """What is said of the only gradient that is wrong."""
+    (row,) = al.compare(loss, hand).failures
+    return row.diagnosis.title
+
+
+# -------------------------------------------------------------------- no numbers
+
+
+def test_nan_by_hand_is_wrong_and_said_to_be_nan():
+    loss, _, right = affine()
+    hand = right["w"].copy()
+    hand[0, 0] = np.nan
+    result = al.compare(loss, {"w": hand, "b": right["b"] * np.inf})
+    assert [row.verdict for row in result] == ["by hand is wrong"] * 2
+    assert result["w"].diagnosis.title == "by hand has NaN in entry (0, 0); the other 5 agree"
+    assert result["b"].diagnosis.title == "by hand has an infinity everywhere"
+    assert result["w"].relative == np.inf
+    hand[1] *= 3
+    hand[2, 1] = -np.inf
+    assert title(loss, {"w": hand}) == (
+        "by hand has NaN in entry (0, 0), an infinity in entry (2, 1); 2 of the other 4 agree"
+    )
+
+
+def test_nan_that_comes_from_above_follows_and_no_other_does():
+    loss, x, right = affine()
+    delta = right["z"].copy()
+    delta[1, 0] = np.nan
+    hand = {"z": delta, "w": x.T @ delta, "b": delta.sum(axis=0)}
+    result = al.compare(loss, hand)
+    assert result["z"].diagnosis.title == "by hand has NaN in entry (1, 0); the other 9 agree"
+    assert result["w"].diagnosis.title == result["b"].diagnosis.title == "follows from z"
+    hand["b"] = hand["b"] * np.nan
+    assert al.compare(loss, hand)["b"].diagnosis.title == "by hand has NaN everywhere"
+
+
+def test_nan_by_autodiff_too_is_mentioned():
+    w = al.Tensor([-1.0, 4.0], requires_grad=True, name="w")
+    with np.errstate(invalid="ignore"):
+        loss = np.sqrt(w).sum()
+    assert title(loss, {"w": [np.nan, 0.25]}) == (
+        "by hand has NaN in entry 0, autodiff as well; the other 1 agree"
+    )
+
+
+def test_a_number_in_place_of_an_array_is_said_to_be_one():
+    loss, _, right = affine()
+    row = al.compare(loss, {"w": 8.0})["w"]
+    assert (row.verdict, row.diagnosis.name) == ("shapes differ", "shape")
+    assert row.diagnosis.title == "a single number, 8, in place of an array of shape (3, 2)"
+    assert title(loss, {"w": right["w"].sum()}) == "summed over axis 0, 1 as well"
+
+
+# -------------------------------------------------------------------- rows in another order
+
+
+ROWS = "the rows of x are in another order than those of the gradient at x @ w; "
+
+
+@pytest.mark.parametrize("n", [5, 8, 9, 100, 1000])
+@pytest.mark.parametrize(
+    ("moved", "said"),
+    [
+        (lambda x: x[::-1], "reversed"),
+        (lambda x: np.roll(x, 2, axis=0), "shifted by 2"),
+        (lambda x: x[[3, 1, 2, 0, *range(4, len(x))]], "0 and 3 are exchanged"),
+    ],
+)
+def test_rows_reversed_shifted_or_exchanged_are_found_in_large_batches(n, moved, said):
+    loss, x, right = affine(n=n)
+    assert title(loss, {"w": moved(x).T @ right["z"]}) == ROWS + said
+
+
+@pytest.mark.parametrize(("n", "k", "m"), [(8, 2, 2), (20, 24, 3), (20, 3, 24), (50, 60, 1)])
+def test_a_shuffle_is_found_among_few_rows_or_if_there_are_as_many_columns(n, k, m):
+    for seed in range(3):
+        loss, x, right = affine(seed, n, k, m)
+        order = np.random.default_rng(seed).permutation(n)
+        listed = ", ".join(map(str, order[:12])) + (", …" if n > 12 else "")
+        said = title(loss, {"w": x[order].T @ right["z"]})
+        assert said == f"{ROWS}in the order {listed}"
+
+
+def test_a_shuffle_of_many_rows_of_few_columns_is_unexplained():
+    loss, x, right = affine(n=20)
+    order = np.random.default_rng(0).permutation(20)
+    assert title(loss, {"w": x[order].T @ right["z"]}).startswith("unexplained")
+
+
+def test_samples_may_be_columns_and_the_weight_used_elsewhere_too():
+    rng = np.random.default_rng(0)
+    x = al.Tensor(rng.normal(size=(3, 6)), name="x")
+    w = al.Tensor(rng.normal(size=(2, 3)), requires_grad=True, name="w")
+    z = w @ x
+    z.name = "z"
+    loss = (z**2).sum() + 0.1 * (w**2).sum()
+    delta = 2 * z.numpy()
+    assert al.compare(loss, {"w": delta @ x.numpy().T + 0.2 * w.numpy()})
+    assert title(loss, {"w": delta @ x.numpy()[:, ::-1].T + 0.2 * w.numpy()}) == (
+        "the columns of x are in another order than those of the gradient at z; reversed"
+    )
+
+
+def test_no_order_of_rows_of_zeros_and_ones_explains_random_numbers():
+    rng = np.random.default_rng(0)
+    x = np.array([[0.0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]])
+    w = al.Tensor(rng.normal(size=(3, 1)), requires_grad=True, name="w")
+    out = al.sigmoid(al.Tensor(x, name="x") @ w)
+    loss = al.mse(out, np.array([[0.0], [1], [1], [0]]), reduction="half_sum")
+    for _ in range(20):
+        assert title(loss, {"w": rng.normal(size=(3, 1))}).startswith("unexplained")
+
+
+# -------------------------------------------------------------------- masks
+
+
+def masked(relu, shape, seed=0):
+    """Return the loss of a residual layer with a relu, its tensors, and the gradient of a sum."""
+    rng = np.random.default_rng(seed)
+    x = al.Tensor(rng.normal(size=shape), name="x")
+    w = al.Tensor(rng.normal(size=(shape[1], shape[1])), requires_grad=True, name="w")
+    v = rng.normal(size=(shape[1], 2))
+    z = x @ w
+    h = relu(z) + x
+    z.name, h.name = "z", "h"
+    out = h @ v
+    return (out**2).sum(), x.numpy(), z.numpy(), h.numpy(), 2 * out.numpy() @ v.T
+
+
+@pytest.mark.parametrize(
+    "relu",
+    [
+        al.relu,
+        lambda z: np.maximum(z, 0),
+        lambda z: np.maximum(0.0, z),
+        lambda z: np.where(z > 0, z, 0),
+        lambda z: z * (z > 0),
+        lambda z: (z > 0) * z,
+    ],
+)
+def test_a_mask_from_another_tensor_is_named_however_relu_is_written(relu):
+    loss, x, z, h, g = masked(relu, (6, 4))
+    for mask, said in (
+        (h > 0, "relu' is taken at h, in place of z"),
+        (x > 0, "relu' is taken at x, in place of z"),
+        (1 - np.tanh(z) ** 2, "; it is computed from z"),
+        (1.0, "the derivative of the relu at "),
+    ):
+        for hand in ({"z": g * mask}, {"w": x.T @ (g * mask)}):
+            (row,) = al.compare(loss, hand)
+            assert said in row.diagnosis.title
+            # What goes through whole is also the gradient behind the relu, handed on.
+            assert {name for name, _ in row.diagnosis.alternatives} <= {"wrong gradient"}
+    assert al.compare(loss, {"z": g * (z > 0), "w": x.T @ (g * (z > 0))})
+
+
+def test_a_mask_of_few_entries_may_be_that_of_another_tensor_by_chance():
+    loss, _, z, h, g = masked(al.relu, (2, 3))
+    assert (np.sign(h) != np.sign(z)).any()
+    (row,) = al.compare(loss, {"z": g * (h > 0)})
+    found = row.diagnosis
+    assert (found.name, found.confidence) == ("wrong tensor", "possible")
+    titles = [found.title, *(title for _, title in found.alternatives)]
+    assert "relu' is taken at h, in place of z" in titles
+
+
+def test_that_a_path_has_no_factor_is_no_alternative_to_its_being_left_out():
+    x = al.Tensor([1.0, 2.0, 3.0, 0.7], requires_grad=True, name="x")
+    u = np.sin(x)
+    u.name = "u"
+    (row,) = al.compare((u * x).sum(), {"x": np.sin(x.data)})
+    assert row.diagnosis.name == "path missing"
+    assert not any(name == "factor on a path" for name, _ in row.diagnosis.alternatives)
+    hand = np.sin(x.data) + 3 * x.data * np.cos(x.data)
+    assert title((u * x).sum(), {"x": hand}) == "what comes back to x from u has a factor 3"
