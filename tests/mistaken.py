@@ -116,6 +116,21 @@ def two_layers(rng, n, k, h, m, reduction="half_sum"):
     return al.mse(l2, d["y"], reduction=reduction), values(p, d)
 
 
+def written_out(z):
+    """The sigmoid in several operations."""
+    return 1 / (1 + np.exp(-z))
+
+
+def two_layers_written_out(rng, n, k, h, m):
+    p = tensors(syn0=rng.normal(size=(k, h)), syn1=rng.normal(size=(h, m)))
+    d = data(X=rng.normal(size=(n, k)), y=rng.random((n, m)))
+    z1 = named(z1=d["X"] @ p["syn0"])
+    l1 = named(l1=written_out(z1))
+    z2 = named(z2=l1 @ p["syn1"])
+    l2 = named(l2=written_out(z2))
+    return al.mse(l2, d["y"], reduction="half_sum"), values(p, d)
+
+
 TWO_LAYERS = """
 z1 = X @ syn0
 l1 = sigmoid(z1)
@@ -283,6 +298,8 @@ NETWORKS = (
     Network("two layers, parameters only", ((4, 3, 4, 1), (6, 3, 5, 2), (5, 2, 3, 3)), two_layers,
             TWO_LAYERS, tuple(m for m in TWO_LAYER_MISTAKES if m[0] != "sign flipped in part"),
             only=("syn0", "syn1")),
+    Network("two layers, sigmoid written out", ((4, 3, 4, 1), (6, 3, 5, 2)), two_layers_written_out,
+            TWO_LAYERS, TWO_LAYER_MISTAKES),
     Network("square layers", ((4, 3, 3, 3), (3, 3, 3, 3)), two_layers, TWO_LAYERS, (
         ("not transposed", "l2_delta @ syn1.T", "l2_delta @ syn1"),
         ("wrong layer's weights", "l2_delta @ syn1.T", "l2_delta @ syn0.T"),

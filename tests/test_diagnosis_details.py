@@ -195,3 +195,63 @@ def test_that_a_path_has_no_factor_is_no_alternative_to_its_being_left_out():
     assert not any(name == "factor on a path" for name, _ in row.diagnosis.alternatives)
     hand = np.sin(x.data) + 3 * x.data * np.cos(x.data)
     assert title((u * x).sum(), {"x": hand}) == "what comes back to x from u has a factor 3"
+
+
+# -------------------------------------------------------------------- written out
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def sigmoid_of_positive(z):
+    return np.exp(z) / (np.exp(z) + 1)
+
+
+def tanh(z):
+    return (np.exp(z) - np.exp(-z)) / (np.exp(z) + np.exp(-z))
+
+
+SIGMOID = lambda z, h: h * (1 - h)  # noqa: E731
+TANH = lambda z, h: 1 - h**2  # noqa: E731
+
+
+@pytest.mark.parametrize(
+    ("activation", "slope", "said"),
+    [
+        (sigmoid, SIGMOID, None),
+        (sigmoid_of_positive, SIGMOID, None),
+        (tanh, TANH, None),
+        (sigmoid, TANH, "tanh' stands in place of sigmoid' at "),
+        (tanh, SIGMOID, "sigmoid' stands in place of tanh' at "),
+        (sigmoid_of_positive, TANH, "tanh' stands in place of sigmoid' at "),
+        (sigmoid, lambda z, h: 1.0, "the derivative of the sigmoid at "),
+        (tanh, lambda z, h: 1.0, "the derivative of the tanh at "),
+        (sigmoid, lambda z, h: h, "the factor 1 - "),
+        (tanh, lambda z, h: 1 - h, "the factor 1 + "),
+        (tanh, lambda z, h: z > 0, "relu' stands in place of tanh' at "),
+        (sigmoid, lambda z, h: z * (1 - z), "the formula of sigmoid' for its output "),
+        (tanh, lambda z, h: 1 - tanh(h) ** 2, "tanh' is taken at "),
+        (sigmoid, lambda z, h: (h * (1 - h)) ** 2, "is there twice"),
+    ],
+)
+def test_an_activation_of_several_operations_is_recognised(activation, slope, said):
+    rng = np.random.default_rng(0)
+    inputs = [rng.normal(size=shape) for shape in ((6, 4), (4, 5), (5, 3))]
+
+    def f(x, w, v):
+        return np.sum((activation(x @ w) @ v) ** 2)
+
+    def by_hand(x, w, v):
+        z = x @ w
+        h = activation(z)
+        delta = 2 * h @ v
+        return {"v": h.T @ delta, "w": x.T @ ((delta @ v.T) * slope(z, h))}
+
+    result = al.compare(f, by_hand, inputs)
+    if said is None:
+        assert result
+    else:
+        (row,) = result.failures
+        assert said in row.diagnosis.title
+        assert row.diagnosis.confidence != "none"

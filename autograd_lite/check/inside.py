@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.check.mistakes import Case, Target
 from autograd_lite.check.replay import Edge, Replay, Rule
+from autograd_lite.check.written_out import written_out
 from autograd_lite.graph import Graph, Node, write
 from autograd_lite.primitive import Primitive
 
@@ -26,15 +27,27 @@ class Step:
     node: Node
     operand: Node
     primitive: Primitive
+    others: Mapping[Edge, Rule] = field(default_factory=dict)
 
     @property
     def rule(self) -> Rule:
         """What it does to a cotangent."""
-        return self.replay.rule(self.edge)
+        return self._ruled(self.replay.values[self.operand.id], self.replay.values[self.node.id])
+
+    def _ruled(self, x: Any, y: Any) -> Rule:
+        if self.others:
+            return lambda g: self.primitive.rules[0](g, y, x)
+        return self.replay.rule(self.edge, y=y, operands={self.edge[1]: x})
+
+    def wrong(self, rule: Rule) -> Callable[[Target], Any]:
+        """Return what predicts gradients of a pass in which it has another rule."""
+        return wrong(self.replay, {**self.others, self.edge: rule})
 
     @property
     def name(self) -> str:
         """What the result of the operation is called."""
+        if self.others and not self.node.name:
+            return f"{self.primitive.name}({text_of(self.replay.graph, self.operand)})"
         return text_of(self.replay.graph, self.node)
 
     @property
@@ -71,10 +84,15 @@ class Step:
         """Return the rule of an activation as it is at another input."""
         if self.mask is not None:
             return self.replay.rule(self.edge, operands={self.mask: np.asarray(x) > 0})
+        if self.others:
+            return self._ruled(x, self.primitive.forward(x))
         operands = [self.replay.values[key] for key in self.node.operands]
         operands[self.edge[1]] = x
-        y = self.primitive.forward(*operands, **self.node.parameters)
-        return self.replay.rule(self.edge, y=y, operands={self.edge[1]: x})
+        return self._ruled(x, self.primitive.forward(*operands, **self.node.parameters))
+
+    def given(self, y: Any) -> Rule:
+        """Return the rule of an activation with another output, in a formula that has one."""
+        return self._ruled(self.replay.values[self.operand.id], y)
 
 
 def steps(case: Case, target: Target) -> Iterator[Step]:
@@ -90,8 +108,23 @@ def steps(case: Case, target: Target) -> Iterator[Step]:
 
 
 def activations(case: Case, target: Target) -> Iterator[Step]:
-    """Yield those of the steps that go through an activation."""
-    return (step for step in steps(case, target) if _is_activation(step))
+    """Yield those of the steps that go through an activation, be it of several operations."""
+    composed = list(compositions(case, target))
+    inside = {edge for step in composed for edge in (step.edge, *step.others)}
+    yield from composed
+    for step in steps(case, target):
+        if step.edge not in inside and _is_activation(step):
+            yield step
+
+
+def compositions(case: Case, target: Target) -> Iterator[Step]:
+    """Yield the activations that are written out as several operations, as one step each."""
+    replay = case.replay
+    if replay is None or target.id is None:
+        return
+    for x in written_out(replay):
+        if target.id in replay.behind(x.operand.id):
+            yield Step(replay, x.edge, x.node, x.operand, x.primitive, x.others)
 
 
 def _is_activation(step: Step) -> bool:

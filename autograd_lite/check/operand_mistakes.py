@@ -73,9 +73,8 @@ def wrong_tensor(case: Case, target: Target) -> Iterator[Candidate]:
         if not belongs.kind == other.kind == "parameter" and other is not belongs:
             yield candidate
     for step in activations(case, target):
-        for other in step.replay.graph:
-            alike = other.primitive is step.primitive and other.shape == step.node.shape
-            if alike and other is not step.node:
+        for other in _alike(step):
+            if other.shape == step.node.shape and other is not step.node:
                 values = step.replay.values
                 rule = step.replay.rule(
                     step.edge, y=values[other.id], operands={0: values[other.operands[0]]}
@@ -84,17 +83,23 @@ def wrong_tensor(case: Case, target: Target) -> Iterator[Candidate]:
                     f"{step.function}' is taken for {text_of(step.replay.graph, other)}, in "
                     f"place of {step.name}",
                     1.2,
-                    predict=wrong(step.replay, {step.edge: rule}),
+                    predict=step.wrong(rule),
                 )
         yield from _slope_of_another_tensor(step)
+
+
+def _alike(step: Step) -> list[Node]:
+    """Return the nodes of the same function of one tensor."""
+    if step.others or len(step.node.operands) > 1:
+        return []
+    return [node for node in step.replay.graph if node.primitive is step.primitive]
 
 
 def _slope_of_another_tensor(step: Step) -> Iterator[Candidate]:
     """Take the slope of an activation where another tensor is: a mask of h where z belongs."""
     replay, graph, name = step.replay, step.replay.graph, f"{step.function}'"
     before, dtype = text_of(graph, step.operand), np.asarray(step.node.value).dtype
-    alike = [node for node in graph if node.primitive is step.primitive]
-    done = {step.operand.id, *(x for node in alike for x in (node.id, *node.operands))}
+    done = {step.operand.id, *(x for node in _alike(step) for x in (node.id, *node.operands))}
     tried: list[Any] = []
     for other in graph.nodes[:MOST_VALUES]:
         value = np.asarray(replay.values[other.id])
@@ -108,12 +113,11 @@ def _slope_of_another_tensor(step: Step) -> Iterator[Candidate]:
             (f"{name} is taken at {text}, in place of {before}", _at(step, value)),
             (
                 f"the formula of {name} for its output {step.name} is given {text}",
-                replay.rule(step.edge, y=value),
+                step.given(value),
             ),
         ):
             if tells(step, rule):
-                predict = wrong(replay, {step.edge: rule})
-                yield Candidate(title, 1.3, predict=predict, weak=_few_bits(step, rule))
+                yield Candidate(title, 1.3, predict=step.wrong(rule), weak=_few_bits(step, rule))
 
 
 def _at(step: Step, x: Any) -> Rule:

@@ -7,6 +7,7 @@ in the weights behind it, where no ratio shows it.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from autograd_lite.check.inside import (
     MOST_VALUES,
     Step,
     activations,
+    compositions,
     grouped,
     scaled,
     steps,
@@ -41,7 +43,7 @@ def derivative_left_out(case: Case, target: Target) -> Iterator[Candidate]:
         yield Candidate(
             f"the derivative of the {step.function} at {step.name} is left out",
             0.6,
-            predict=wrong(step.replay, {step.edge: _as_it_is}),
+            predict=step.wrong(_as_it_is),
         )
 
 
@@ -56,7 +58,7 @@ def derivative_doubled(case: Case, target: Target) -> Iterator[Candidate]:
         yield Candidate(
             f"the derivative of the {step.function} at {step.name} is there twice",
             0.9,
-            predict=wrong(step.replay, {step.edge: twice(step.rule)}),
+            predict=step.wrong(twice(step.rule)),
         )
 
 
@@ -69,7 +71,7 @@ def slope_at_activation(case: Case, target: Target) -> Iterator[Candidate]:
             f"{step.function}' is taken at {step.name}, in place of "
             f"{text_of(step.replay.graph, step.operand)}",
             0.8,
-            predict=wrong(step.replay, {step.edge: rule}),
+            predict=step.wrong(rule),
         )
 
 
@@ -77,12 +79,12 @@ def slope_at_activation(case: Case, target: Target) -> Iterator[Candidate]:
 def slope_at_pre_activation(case: Case, target: Target) -> Iterator[Candidate]:
     """Give the input to a derivative that is written in terms of the output."""
     for step in activations(case, target):
-        rule = step.replay.rule(step.edge, y=step.replay.values[step.operand.id])
+        rule = step.given(step.replay.values[step.operand.id])
         yield Candidate(
             f"the formula of {step.function}' for its output {step.name} is given the "
             f"input {text_of(step.replay.graph, step.operand)}",
             0.8,
-            predict=wrong(step.replay, {step.edge: rule}),
+            predict=step.wrong(rule),
         )
 
 
@@ -103,7 +105,7 @@ def slope_of_another(case: Case, target: Target) -> Iterator[Candidate]:
                         f"{other.name}' stands in place of {step.function}' at {name}; it is "
                         f"computed from {origin}",
                         0.9,
-                        predict=wrong(step.replay, {step.edge: rule}),
+                        predict=step.wrong(rule),
                     )
 
 
@@ -127,7 +129,7 @@ def softmax_by_entry(case: Case, target: Target) -> Iterator[Candidate]:
                 f"the derivative of the softmax at {step.name} is not {formula}: "
                 f"it has terms between the entries of a row",
                 0.6,
-                predict=wrong(step.replay, {step.edge: times(slope)}),
+                predict=step.wrong(times(slope)),
             )
 
 
@@ -155,13 +157,13 @@ def _ratio(text: str, missing: bool) -> str:
 
 def _of_slopes(case: Case, target: Target, missing: bool) -> Iterator[Candidate]:
     """Take a factor out of a local derivative, or put it in once more."""
-    for step in steps(case, target):
+    for step in itertools.chain(compositions(case, target), steps(case, target)):
         for text, value in factors_of_slope(step):
             seen = _ratio(text, missing) if step.operand.id == target.id else ""
             yield Candidate(
                 f"the factor {text} is {'missing' if missing else 'there twice'}{seen}",
                 0.7,
-                predict=wrong(step.replay, {step.edge: scaled(step.rule, value, missing)}),
+                predict=step.wrong(scaled(step.rule, value, missing)),
             )
 
 
