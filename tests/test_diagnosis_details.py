@@ -133,6 +133,17 @@ def test_no_order_of_rows_of_zeros_and_ones_explains_random_numbers():
         assert title(loss, {"w": rng.normal(size=(3, 1))}).startswith("unexplained")
 
 
+def test_too_few_digits_are_explained_by_no_order_of_rows():
+    rng = np.random.default_rng(0)
+    w = al.Tensor(np.ones((1, 1), np.float32), requires_grad=True, name="w")
+    x = al.Tensor(rng.normal(size=(7, 1)).astype(np.float32), name="x")
+    loss = np.sum(np.tanh(x @ w))
+    delta = 1 - np.tanh(x.numpy()) ** 2
+    for _ in range(20):
+        order = rng.permutation(7)
+        assert title(loss, {"w": x.numpy()[order].T @ delta}).startswith("unexplained")
+
+
 # -------------------------------------------------------------------- masks
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from autograd_lite.check.inside import steps, text_of, wrong
-from autograd_lite.check.mistakes import Array, Candidate, Case, Target, mistake
+from autograd_lite.check.mistakes import Array, Candidate, Case, Target, digits, mistake
 
 MOST_ENUMERATED = 8
 """Of so many rows, all 40,320 orders are tried."""
@@ -18,6 +19,8 @@ MOST_SOLVED, MOST_MOVED = 128, 1000
 """For how many rows a system is solved, and of how many any two are exchanged, or all shifted."""
 
 MOST_LISTED = 12
+
+MOST_CHANCE = 1e-4
 
 
 @mistake("rows in another order", "Row i of X belongs to row i of the deltas: shuffle both alike.")
@@ -35,6 +38,8 @@ def rows_in_another_order(case: Case, target: Target) -> Iterator[Candidate]:
         wanted = target.hand - (target.right - step.rule(g))
         columns = position == 0  # W @ X: the samples are columns.
         sides = (data.T, g.T, wanted.T) if columns else (data, g, wanted)
+        if _may_be_chance(len(sides[0]), target):
+            continue
         for order in _orders(*sides):
             if (order == np.arange(len(order))).all():
                 continue
@@ -47,6 +52,17 @@ def rows_in_another_order(case: Case, target: Target) -> Iterator[Candidate]:
                     replay, {step.edge: replay.rule(step.edge, operands={1 - position: moved})}
                 ),
             )
+
+
+def _may_be_chance(n: int, target: Target) -> bool:
+    """Say whether one of the orders of `n` rows may well give the same numbers as another mistake.
+
+    One number, of the few digits of float32, say, is that of some order of seven rows.
+    """
+    precision = 10 * max(digits(target.hand), digits(target.right))
+    orders = math.lgamma(n + 1) if n <= MOST_ENUMERATED else 2 * math.log(n)
+    numbers = int(np.count_nonzero(target.hand))
+    return orders + numbers * math.log(precision) > math.log(MOST_CHANCE)
 
 
 def _in_words(order: Array) -> str:
