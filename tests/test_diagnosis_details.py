@@ -219,6 +219,11 @@ def sigmoid_of_positive(z):
     return np.exp(z) / (np.exp(z) + 1)
 
 
+def stable_sigmoid(z):
+    e = np.exp(-np.abs(z))
+    return np.where(z > 0, 1 / (1 + e), e / (1 + e))
+
+
 def tanh(z):
     return (np.exp(z) - np.exp(-z)) / (np.exp(z) + np.exp(-z))
 
@@ -232,6 +237,9 @@ TANH = lambda z, h: 1 - h**2  # noqa: E731
     [
         (sigmoid, SIGMOID, None),
         (sigmoid_of_positive, SIGMOID, None),
+        (stable_sigmoid, SIGMOID, None),
+        (stable_sigmoid, TANH, "tanh' stands in place of sigmoid' at "),
+        (stable_sigmoid, lambda z, h: h, "the factor 1 - "),
         (tanh, TANH, None),
         (sigmoid, TANH, "tanh' stands in place of sigmoid' at "),
         (tanh, SIGMOID, "sigmoid' stands in place of tanh' at "),

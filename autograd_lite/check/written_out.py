@@ -36,8 +36,6 @@ class WrittenOut:
         The first one, on the way back.
     others : dict of tuple to callable
         Rules for the other edges with which all that `edge` gives arrives at `operand`.
-    inside : frozenset of str
-        Identifiers of the nodes behind the first, up to the last.
     """
 
     primitive: Primitive
@@ -45,7 +43,6 @@ class WrittenOut:
     node: Node
     edge: Edge
     others: dict[Edge, Rule]
-    inside: frozenset[str]
 
 
 _found: weakref.WeakKeyDictionary[Replay, list[WrittenOut]] = weakref.WeakKeyDictionary()
@@ -83,7 +80,7 @@ def _is(primitive: Primitive, x: Array, y: Array) -> bool:
 
 def _between(replay: Replay, primitive: Primitive, operand: Node, node: Node) -> WrittenOut | None:
     """Return the operations between two nodes, if nothing else uses what they compute."""
-    graph = replay.graph
+    graph, edges = replay.graph, set(replay.edges())
     inside = {
         x.id: x
         for x in graph
@@ -99,16 +96,20 @@ def _between(replay: Replay, primitive: Primitive, operand: Node, node: Node) ->
         (x.id, i): _nothing
         for x in inside.values()
         for i, key in enumerate(x.operands)
-        if key in inside or key == operand.id
+        if (x.id, i) in edges and (key in inside or key == operand.id)
     }
     path, here = [], node
     while here is not operand:
-        edge = next(edge for edge in others if edge[0] == here.id)
+        edge = next((edge for edge in others if edge[0] == here.id), None)
+        if edge is None:
+            return None
         path.append(edge)
         here = graph[here.operands[edge[1]]]
+    if len(path) < 2:
+        return None  # A single operation is a step as it is.
     others.update(dict.fromkeys(path[1:], _everything))
     del others[path[0]]
-    return WrittenOut(primitive, operand, node, path[0], others, frozenset(inside))
+    return WrittenOut(primitive, operand, node, path[0], others)
 
 
 def _everything(g: Any) -> Any:
@@ -116,4 +117,4 @@ def _everything(g: Any) -> Any:
 
 
 def _nothing(g: Any) -> Any:
-    return 0.0 * g
+    return np.zeros_like(g)
