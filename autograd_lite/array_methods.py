@@ -243,16 +243,31 @@ _INSTEAD = {
 """What to write for those attributes of an array that a Tensor lacks."""
 
 
-def what_instead(name: str) -> str:
-    """Say that a Tensor has no such attribute, and what to write instead."""
-    message = f"A Tensor has no attribute {name!r}."
-    if name in _INSTEAD:
-        return f"{message} Write {_INSTEAD[name]}."
-    if hasattr(np.ndarray, name):
-        return f"{message} The array of its values has it: t.numpy().{name}."
-    if isinstance(getattr(np, name, None), np.ufunc):
-        return f"{message} Write np.{name}(t)."
-    return message
+class Missing:
+    """An attribute that a Tensor lacks, though NumPy has it: says what to write instead.
+
+    A ``__getattr__`` would do the same, and make the access to all attributes twice as slow.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, tensor: Any, owner: type) -> Any:
+        message = f"A Tensor has no attribute {self.name!r}."
+        if self.name in _INSTEAD:
+            message += f" Write {_INSTEAD[self.name]}."
+        elif hasattr(np.ndarray, self.name):
+            message += f" The array of its values has it: t.numpy().{self.name}."
+        else:
+            message += f" Write np.{self.name}(t)."
+        raise AttributeError(message, name=self.name, obj=tensor)
+
+
+def missing_in(kind: type) -> list[str]:
+    """List the public attributes of arrays, and the elementwise functions, that a class lacks."""
+    functions = {name for name, value in vars(np).items() if isinstance(value, np.ufunc)}
+    public = {name for name in dir(np.ndarray) if not name.startswith("_")}
+    return sorted((public | functions) - set(dir(kind)))
 
 
 def _one_tuple(arguments: tuple[Any, ...]) -> tuple[Any, ...]:

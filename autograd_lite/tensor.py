@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from autograd_lite import bare, in_place, numpy_api, ops
-from autograd_lite.array_methods import ArrayMethods, what_instead
+from autograd_lite.array_methods import ArrayMethods, Missing, missing_in
 from autograd_lite.engine import GradientError, Watched, enable_grad, next_birth, state, sweep
 from autograd_lite.memory import keep_freed_memory
 from autograd_lite.operands import (
@@ -627,13 +627,6 @@ class Tensor(ArrayMethods):
     ) -> Any:
         return numpy_api.call_function(function, args, kwargs)
 
-    if not TYPE_CHECKING:  # A type checker knows by itself what there is.
-
-        def __getattr__(self, name: str) -> Any:
-            if name[:2] == "__":  # What Python and NumPy ask every object for, in a hurry.
-                raise AttributeError(name)
-            raise AttributeError(what_instead(name), name=name, obj=self)
-
     def __len__(self) -> int:
         if not self.shape:
             raise TypeError("len() of a 0-d Tensor: it is a single number.")
@@ -720,6 +713,10 @@ class Tensor(ArrayMethods):
     def _label(self) -> str:
         """Return what messages call this tensor."""
         return f"tensor {self.name!r}" if self.name else f"a tensor of shape {self.shape}"
+
+
+for _name in missing_in(Tensor):
+    setattr(Tensor, _name, Missing(_name))
 
 
 class _Taps:
