@@ -138,6 +138,25 @@ def test_frames_reach_svg_dot_mermaid_text_and_json(tmp_path):
     del net
 
 
+def test_what_stands_on_a_frame_is_above_the_arrows():
+    _net, loss = deep()
+    root = ET.fromstring(al.draw(loss).svg())
+    elements = list(root.iter())
+    last = max(i for i, e in enumerate(elements) if e.get("data-from"))
+    captions = [i for i, e in enumerate(elements) if e.text == "blocks.0.linear"]
+    papers = [i for i, e in enumerate(elements) if e.tag.endswith("rect")]
+    assert captions
+    assert min(captions + papers) > last
+    for i in papers:  # It is as wide as its text, and under it.
+        paper = {key: float(elements[i].get(key)) for key in ("x", "y", "width", "height")}
+        covered = [
+            e for e in elements[i:]
+            if e.tag.endswith("text") and float(e.get("x")) == pytest.approx(paper["x"] + 2)
+            and paper["y"] < float(e.get("y")) < paper["y"] + paper["height"]
+        ]  # fmt: skip
+        assert paper["width"] >= float(covered[0].get("textLength"))
+
+
 def test_hostile_paths_of_modules_are_escaped(tmp_path):
     class Evil(nn.Module):
         def __init__(self):
@@ -268,6 +287,19 @@ def test_a_small_picture_rolls_up_where_it_is_asked_to():
     assert [fold.times for fold in al.draw(loss, roll=True).scene.plan.folds] == [2]
 
 
+def test_a_folded_module_says_what_formulas_call_its_output():
+    head = nn.Linear(3, 2, rng=np.random.default_rng(0))
+    logits = head(al.Tensor(np.ones((4, 3)), name="x"))
+    p = al.softmax(logits, axis=1)
+    assert str(al.draw(p, depth=0)).splitlines()[1:] == [
+        "Linear → logits · 8 parameters  4×2 · float64",
+        "p = softmax(logits, axis=1)     4×2 · float64",
+    ]
+    nameless = al.draw(al.softmax(head(logits @ head.weight.T), axis=1), depth=0)
+    assert "→ logits" in str(nameless)
+    assert "softmax(Linear, axis=1)" in str(nameless)
+
+
 def test_a_row_may_have_a_period_and_operations_between_modules():
     rng = np.random.default_rng(0)
     parts = [part for _ in range(5) for part in (nn.Linear(3, 3, rng=rng), nn.Tanh())]
@@ -280,7 +312,7 @@ def test_a_row_may_have_a_period_and_operations_between_modules():
     for layer in layers:
         y = np.tanh(layer(y))
     (fold,) = al.draw(y, roll=True).scene.plan.folds
-    assert fold.heading == ("Linear … Linear", "Linear, tanh × 3 · 36 parameters")
+    assert fold.heading == ("Linear … Linear → y", "Linear, tanh × 3 · 36 parameters")
 
 
 def chain(layers, x=None):

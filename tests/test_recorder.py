@@ -14,6 +14,7 @@ from models import NETWORKS
 
 CAPTION = "document.getElementById('caption').textContent"
 AT = "Number(document.getElementById('scrub').value)"
+TYPED = str.maketrans("−⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "--0123456789")
 
 
 @pytest.fixture(scope="module")
@@ -212,7 +213,7 @@ def test_every_step_shows_its_numbers(browser, tmp_path, name):
         for node in graph:
             for kind, array in (("value", node.value), ("grad", node.grad)):
                 shown = [] if array is None else numbers(browser, node.id, kind)
-                found = [float(text.replace("−", "-")) for text in shown]
+                found = [float(text.translate(TYPED).replace("×10", "e")) for text in shown]
                 want = [] if array is None else np.ravel(array)
                 np.testing.assert_allclose(found, want, rtol=0.06, atol=6e-5)
         entries = browser.js(

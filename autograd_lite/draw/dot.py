@@ -56,7 +56,8 @@ MENTIONS = "small box: a mention of a value with many uses, which is drawn in fu
 SPARSE = "the values that a gradient is computed from stand in its formula, without arrows"
 ON_MAPS = "miniature: orange above 0, blue below; as bars, from the least to the largest entry"
 ON_USES = "+ on an arrow: what this use adds to the gradient of a value that is used more than once"
-GRAPH = {"bgcolor": PAPER, "fontname": FONT, "pad": "0.1", "nodesep": "0.3", "ranksep": "0.4"}
+GRAPH = {"bgcolor": PAPER, "fontname": FONT, "fontsize": str(TEXT), "pad": "0.1",
+         "nodesep": "0.3", "ranksep": "0.4"}  # fmt: skip
 
 
 def picture(scene: Scene) -> Drawing:
