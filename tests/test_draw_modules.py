@@ -10,7 +10,7 @@ import pytest
 from drawn import boxes_by_title, read, texts_of
 
 import autograd_lite as al
-from autograd_lite import nn
+from autograd_lite import nn, ops
 
 
 class Block(nn.Module):
@@ -361,6 +361,22 @@ def test_what_enters_a_frame_stands_before_it():
             )
     x = al.Graph(loss).find("x").id
     assert left[x] < left["call0"]
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"show": ("value", "local")}, {"sweep": "both"}], ids=["", "local", "both"]
+)
+def test_what_enters_a_frame_does_not_make_a_staircase(options):
+    net, x = nn.Sequential(*[nn.Linear(3, 3) for _ in range(4)]), al.Tensor(np.ones((2, 3)))
+    loss = np.sum(net(x))
+    drawn = ET.fromstring(al.draw(loss, roll=False, legend=False, **options).svg())
+    made = [f"n{i}" for i, node in enumerate(al.Graph(loss)) if node.primitive is ops.matmul]
+    tops = [
+        float(group.find("{http://www.w3.org/2000/svg}text").get("y"))
+        for group in drawn.iter("{http://www.w3.org/2000/svg}g") if group.get("data-id") in made
+    ]  # fmt: skip
+    assert len(tops) == 4
+    assert max(tops) - min(tops) < 60
 
 
 def test_tooltips_and_json_say_modules_and_lines_of_code(tmp_path):
