@@ -179,7 +179,11 @@ def bare(e: Any) -> Any:
 
 
 def _unguarded(e: Any) -> Any:
-    """Return an expression without the guard against a special value that does not occur."""
+    """Return an expression without the provision for a special case that does not occur."""
+    if e.operation is ops.add and e.operands[1].operation is ops.multiply:
+        share, tie = e.operands[1].operands  # How those that tie share a derivative.
+        if share.is_number and tie.operation is np.equal and not tie.any():
+            return e.operands[0]
     if e.operation is np.logical_or and e.operands[1].operation is np.isnan:
         return e if e.operands[1].any() else e.operands[0]
     if e.operation is ops.where and e.operands[0].name is None:
