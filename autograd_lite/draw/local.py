@@ -175,7 +175,8 @@ def bare(e: Any) -> Any:
     """Return an expression without what only restores a shape; a reshape of a name is telling."""
     while e.operation in RESTORING and (e.operation is not ops.reshape or not e.operands[0].name):
         e = e.operands[0]
-    return _unguarded(e)
+    inner = _unguarded(e)
+    return e if inner is e else bare(inner)
 
 
 def _unguarded(e: Any) -> Any:
@@ -188,7 +189,7 @@ def _unguarded(e: Any) -> Any:
         return e if e.operands[1].any() else e.operands[0]
     if e.operation is ops.where and e.operands[0].name is None:
         condition, instead, else_ = e.operands
-        return e if condition.any() or not instead.is_number or else_.is_number else bare(else_)
+        return e if condition.any() or not instead.is_number or else_.is_number else else_
     return e
 
 

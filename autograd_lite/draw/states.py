@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -83,23 +83,22 @@ def modules(plan: Plan, folds: Iterable[Fold], called: Mapping[str, Written]) ->
     for cluster in (inner for outer in plan.clusters for inner in outer.walk()):
         title, _, remark = cluster.title.partition(" · ")
         inside.setdefault(frozenset(cluster.members), (title, remark))
+    made = {box.id for box in plan.boxes if isinstance(box, Node) and box.operands}
+    users: dict[str, set[str]] = {}
+    for start, end in plan.edges():
+        if start in made:
+            users.setdefault(start, set()).add(end)
     found: list[Module] = []
     for boxes in sorted(inside, key=lambda boxes: (-len(boxes), sorted(boxes))):
         if len(boxes) >= LEAST:
             around = [module.id for module in found if boxes < module.boxes]
             parent = around[-1] if around else None
             title, remark = map(printable, inside[boxes])
-            result = _result(plan, boxes, called)
+            used = {key for key in boxes & users.keys() if users[key] - boxes}
+            result = called[used.pop()].text if len(used) == 1 else ""
             result = "" if result == title else result
             found.append(Module(f"m{len(found)}", title, remark, boxes, parent, result))
     return found
-
-
-def _result(plan: Plan, boxes: Collection[str], called: Mapping[str, Written]) -> str:
-    """Return what the one value is called that is computed in some boxes and used outside."""
-    made = {box.id for box in plan.boxes if isinstance(box, Node) and box.operands}
-    used = {a for a, b in plan.edges() if a in boxes and b not in boxes and a in made}
-    return called[used.pop()].text if len(used) == 1 else ""
 
 
 def boxes_of(plan: Plan, fold: Fold) -> frozenset[str]:
