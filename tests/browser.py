@@ -21,6 +21,12 @@ FLAGS = (
 KEYS = {" ": ("Space", 32), "ArrowRight": ("ArrowRight", 39), "ArrowLeft": ("ArrowLeft", 37),
         "Home": ("Home", 36), "End": ("End", 35), "Enter": ("Enter", 13), "Tab": ("Tab", 9),
         "Escape": ("Escape", 27)}  # fmt: skip
+TYPED = str.maketrans("−⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "--0123456789")
+
+
+def number(text):
+    """Read a number as pages write it: −1.2×10⁻¹⁶."""
+    return float(text.translate(TYPED).replace("×10", "e"))
 
 
 class Browser:

@@ -284,6 +284,18 @@ def test_search_zoom_pan_and_fit(browser, tmp_path):
     assert browser.js(box) == before
 
 
+def test_details_and_boxes_write_numbers_alike(browser, tmp_path):
+    w = al.Tensor([-4.397e-16, 1.5, 2e30], requires_grad=True, name="w")
+    path = al.draw(w.sum()).save(tmp_path / "graph.html")
+    browser.open(path, hash="#step=99")
+    browser.js("document.querySelector('g.parameter').focus()")
+    browser.press("Enter")
+    cells = browser.js("[...document.querySelectorAll('.array.value td')].map(t => t.textContent)")
+    assert cells == ["−4.397×10⁻¹⁶", "1.5", "2×10³⁰"]
+    titles = browser.js("[...document.querySelectorAll('.array.value td')].map(t => t.title)")
+    assert list(map(float, titles)) == [-4.397e-16, 1.5, 2e30]
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_name_is_shown_and_runs_nothing(browser, tmp_path, name):
     w = al.Tensor([np.nan, np.inf, -np.inf], requires_grad=True, name=name)

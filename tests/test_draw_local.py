@@ -1,5 +1,8 @@
 """Local derivatives on the arrows of a picture: formulas from the rules, values of small arrays."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pygraphviz
 import pytest
@@ -8,6 +11,7 @@ from drawn import texts_of
 import autograd_lite as al
 from autograd_lite import ops
 from autograd_lite.draw.local import local
+from autograd_lite.notation import Written
 
 
 def labels(drawing):
@@ -36,6 +40,69 @@ def test_a_rule_that_is_no_product_of_entries_is_written_with_g():
     assert "xᵀ @ g" in found
     assert "g.sum(axis=0)" in found or "Σ(g, axis=0)" in found
     assert any(text.startswith("× out × (1 − out)") for text in found)
+
+
+def rules_of(y, x, v):
+    """Write what the last operation sends back to some of its operands."""
+    graph = al.Graph(y, {"x": x, "v": v})
+    node = graph.outputs[0]
+    called = {x.id: Written(x.name or x.id) for x in graph}
+    return [
+        local(graph, node, i, np.ones(node.shape)).text(called)
+        for i, x in enumerate(graph.operands(node)) if x.name
+    ]  # fmt: skip
+
+
+X = np.random.default_rng(0).uniform(0.5, 1.5, (5, 3))
+
+
+@pytest.mark.parametrize(
+    ("shape", "f", "wanted"),
+    [
+        ((3,), lambda x, v: x + v, ["× 1", "Σ(g, axis=0)"]),
+        ((5, 1), lambda x, v: x * v, ["× v", "Σ(g × x, axis=1)"]),
+        ((), lambda x, v: x - v, ["× 1", "−Σ(g)"]),
+        ((), lambda x, v: x**2, ["× 2 × x"]),
+        ((), lambda x, v: np.sum(x, axis=1), ["g"]),
+        ((), lambda x, v: np.mean(x, axis=(0,), keepdims=True), ["g / 5"]),
+        ((), lambda x, v: np.max(x, axis=1), ["g × ((x == n1) / Σ(x == n1, axis=1))"]),
+        ((), lambda x, v: np.linalg.norm(x, axis=1), ["g × (x / n1)"]),
+        ((3,), lambda x, v: np.maximum(x, v),
+         ["× (x > v)", "Σ(g × (v > x), axis=0)"]),
+        ((3,), lambda x, v: x @ v, ["g @ vᵀ", "xᵀ @ g"]),
+        ((), lambda x, v: np.reshape(x, 15), ["reshape(g, shape=(5, 3))"]),
+    ],
+)  # fmt: skip
+def test_what_only_restores_a_shape_or_guards_in_vain_is_left_out(shape, f, wanted):
+    x = al.Tensor(X, requires_grad=True)
+    v = al.Tensor(np.resize(X[0] + 0.1, shape), requires_grad=True)
+    assert rules_of(f(x, v), x, v) == wanted
+
+
+def test_what_provides_for_a_case_that_occurs_stays():
+    x = al.Tensor([1.0, 4.0], requires_grad=True)
+    v = al.Tensor([1.0, 5.0], requires_grad=True)
+    assert rules_of(np.maximum(x, v), x, v)[0] == "× ((x > v) + 0.5 × (x == v))"
+    x = al.Tensor([0.0, 4.0], requires_grad=True)
+    assert rules_of(np.sqrt(x), x, x * 1) == ["× 0.5 / where(n1 == 0, ∞, n1)"]
+    x = al.Tensor([np.nan, 4.0], requires_grad=True)
+    (text,) = rules_of(np.max(x), x, x * 1)
+    assert "isnan(x)" in text
+
+
+def test_pictures_do_not_depend_on_whether_something_was_derived_before():
+    """The algebra of derivations simplifies rules; it has to be there from the start."""
+    program = (
+        "import numpy as np, autograd_lite as al\n"
+        "x = al.Tensor(np.ones((5, 3)), requires_grad=True, name='x')\n"
+        "b = al.Tensor(np.ones(3), requires_grad=True, name='b')\n"
+        "loss = ((x + b) ** 2).sum()\n"
+        "first = al.draw(loss, show='local').source\n"
+        "al.derive(loss).text\n"
+        "assert first == al.draw(loss, show='local').source\n"
+        "assert 'Σ(g, axis=0)' in first\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_vectors_and_matrices_without_axes_put_in_and_out():

@@ -10,7 +10,7 @@ import pytest
 from drawn import boxes_by_title, read, texts_of
 
 import autograd_lite as al
-from autograd_lite import nn
+from autograd_lite import nn, ops
 
 
 class Block(nn.Module):
@@ -136,6 +136,25 @@ def test_frames_reach_svg_dot_mermaid_text_and_json(tmp_path):
     weight = next(node for node in data["nodes"] if node["name"] == "enter.weight")
     assert weight["modules"] == [0, 1]
     del net
+
+
+def test_what_stands_on_a_frame_is_above_the_arrows():
+    _net, loss = deep()
+    root = ET.fromstring(al.draw(loss).svg())
+    elements = list(root.iter())
+    last = max(i for i, e in enumerate(elements) if e.get("data-from"))
+    captions = [i for i, e in enumerate(elements) if e.text == "blocks.0.linear"]
+    papers = [i for i, e in enumerate(elements) if e.tag.endswith("rect")]
+    assert captions
+    assert min(captions + papers) > last
+    for i in papers:  # It is as wide as its text, and under it.
+        paper = {key: float(elements[i].get(key)) for key in ("x", "y", "width", "height")}
+        covered = [
+            e for e in elements[i:]
+            if e.tag.endswith("text") and float(e.get("x")) == pytest.approx(paper["x"] + 2)
+            and paper["y"] < float(e.get("y")) < paper["y"] + paper["height"]
+        ]  # fmt: skip
+        assert paper["width"] >= float(covered[0].get("textLength"))
 
 
 def test_hostile_paths_of_modules_are_escaped(tmp_path):
@@ -268,6 +287,19 @@ def test_a_small_picture_rolls_up_where_it_is_asked_to():
     assert [fold.times for fold in al.draw(loss, roll=True).scene.plan.folds] == [2]
 
 
+def test_a_folded_module_says_what_formulas_call_its_output():
+    head = nn.Linear(3, 2, rng=np.random.default_rng(0))
+    logits = head(al.Tensor(np.ones((4, 3)), name="x"))
+    p = al.softmax(logits, axis=1)
+    assert str(al.draw(p, depth=0)).splitlines()[1:] == [
+        "Linear → logits · 8 parameters  4×2 · float64",
+        "p = softmax(logits, axis=1)     4×2 · float64",
+    ]
+    nameless = al.draw(al.softmax(head(logits @ head.weight.T), axis=1), depth=0)
+    assert "→ logits" in str(nameless)
+    assert "softmax(Linear, axis=1)" in str(nameless)
+
+
 def test_a_row_may_have_a_period_and_operations_between_modules():
     rng = np.random.default_rng(0)
     parts = [part for _ in range(5) for part in (nn.Linear(3, 3, rng=rng), nn.Tanh())]
@@ -280,7 +312,7 @@ def test_a_row_may_have_a_period_and_operations_between_modules():
     for layer in layers:
         y = np.tanh(layer(y))
     (fold,) = al.draw(y, roll=True).scene.plan.folds
-    assert fold.heading == ("Linear … Linear", "Linear, tanh × 3 · 36 parameters")
+    assert fold.heading == ("Linear … Linear → y", "Linear, tanh × 3 · 36 parameters")
 
 
 def chain(layers, x=None):
@@ -329,6 +361,22 @@ def test_what_enters_a_frame_stands_before_it():
             )
     x = al.Graph(loss).find("x").id
     assert left[x] < left["call0"]
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"show": ("value", "local")}, {"sweep": "both"}], ids=["", "local", "both"]
+)
+def test_what_enters_a_frame_does_not_make_a_staircase(options):
+    net, x = nn.Sequential(*[nn.Linear(3, 3) for _ in range(4)]), al.Tensor(np.ones((2, 3)))
+    loss = np.sum(net(x))
+    drawn = ET.fromstring(al.draw(loss, roll=False, legend=False, **options).svg())
+    made = [f"n{i}" for i, node in enumerate(al.Graph(loss)) if node.primitive is ops.matmul]
+    tops = [
+        float(group.find("{http://www.w3.org/2000/svg}text").get("y"))
+        for group in drawn.iter("{http://www.w3.org/2000/svg}g") if group.get("data-id") in made
+    ]  # fmt: skip
+    assert len(tops) == 4
+    assert max(tops) - min(tops) < 60
 
 
 def test_tooltips_and_json_say_modules_and_lines_of_code(tmp_path):

@@ -56,7 +56,7 @@ def settle(browser):
 def some(*tree):
     """Make modules, given the number of boxes and the parent of each."""
     return [
-        Module(f"m{i}", "", "", frozenset(map(str, range(size))), parent and f"m{parent - 1}")
+        Module(f"m{i}", "", "", frozenset(map(str, range(size))), parent and f"m{parent - 1}", "")
         for i, (size, parent) in enumerate(tree)
     ]
 
@@ -165,6 +165,32 @@ def test_a_click_folds_a_module_and_another_unfolds_it(browser, tmp_path):
     assert set(browser.js(SHOWN)) == everything
     assert browser.js("document.activeElement.ariaExpanded") == "true"
     assert browser.complaints == []
+
+
+def test_captions_are_above_the_arrows_and_folded_modules_say_what_their_output_is_called(
+    browser, tmp_path
+):
+    path = al.draw(net_loss()).save(tmp_path / "net.html")
+    data = data_of(path.read_text("utf-8"))
+    titles = {m["title"]: m["folded"] for m in data["modules"]}
+    assert titles["hidden"].startswith("hidden → n")
+    (box,) = [b for b in data["boxes"].values() if b["label"] == titles["hidden"][9:]]
+    assert "hidden.bias" in box["formula"]
+    browser.open(path)
+    settle(browser)
+    found = browser.js("[...document.querySelectorAll('#stage > svg > g')].map(g => g.id)")
+    assert found == ["frames", "arrows", "heads", "boxes", "movers"]
+    assert browser.js("document.querySelectorAll('#heads .head').length") == len(data["modules"])
+    painted = "getComputedStyle(document.querySelector('#heads .head text')).paintOrder"
+    assert browser.js(painted).startswith("stroke")
+    x, y = browser.centre(".head text")
+    assert browser.js(f"document.elementFromPoint({x}, {y}).closest('.head') !== null")
+    browser.click(f".head[data-module={module(data, 'hidden')}] text")
+    settle(browser)
+    folded = (
+        f"document.querySelector('.node[data-module={module(data, 'hidden')}] .title').textContent"
+    )
+    assert browser.js(folded) == titles["hidden"]
 
 
 def test_modules_fold_by_keyboard_and_all_at_once(browser, tmp_path):

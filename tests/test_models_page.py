@@ -5,7 +5,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from browser import Browser
+from browser import Browser, number
 
 from autograd_lite.draw.theme import DARK
 from models import NETWORKS, index
@@ -248,6 +248,6 @@ def test_the_pages_that_it_links_to_play(browser, folder):
         for key in ("Home", "End"):
             browser.press(key)
             loss = browser.js("document.querySelector('g.output .value.number').textContent")
-            losses.append(float(loss.replace("−", "-")))
+            losses.append(number(loss))
         assert losses[1] < losses[0]
         assert browser.complaints == []

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from browser import Browser
+from browser import Browser, number
 from test_draw_html import data_of
 
 import autograd_lite as al
@@ -212,7 +212,7 @@ def test_every_step_shows_its_numbers(browser, tmp_path, name):
         for node in graph:
             for kind, array in (("value", node.value), ("grad", node.grad)):
                 shown = [] if array is None else numbers(browser, node.id, kind)
-                found = [float(text.replace("−", "-")) for text in shown]
+                found = list(map(number, shown))
                 want = [] if array is None else np.ravel(array)
                 np.testing.assert_allclose(found, want, rtol=0.06, atol=6e-5)
         entries = browser.js(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import cached_property
 
 import numpy as np
 
@@ -79,6 +80,35 @@ class Arrows:
                 made = [x for x in box.gradient_of if self.scene.roles.get(x) != "constant"]
                 yield from ((x, key) for x in made if x in self.boxes)
 
+    @property
+    def wide(self) -> bool:
+        """Whether levels follow each other from left to right."""
+        return self.scene.options.rankdir == "LR"
+
+    @cached_property
+    def levelled(self) -> dict[str, str]:
+        """Parameters that stand at the level of their only use, by which box that is.
+
+        One level before it they would stand beside what enters their frame, which would have to be
+        above or below the frame then: a wide picture became a staircase. Labels on arrows, and
+        pairs of values and gradients, need the level.
+        """
+        if self.beside or "local" in self.scene.options.show or not self.wide:
+            return {}
+        uses = Counter(start for start, _ in self.edges)
+        return {
+            start: end
+            for start, end in self.edges
+            if uses[start] == 1 and self.scene.roles[start] == "parameter"
+            and self.frame_of.get(start, "") == self.frame_of.get(end)
+        }  # fmt: skip
+
+    @cached_property
+    def frame_of(self) -> dict[str, str]:
+        """The innermost frames of boxes."""
+        frames = [x for outer in self.scene.plan.clusters for x in outer.walk()]
+        return {key: frame.id for frame in frames for key in frame.boxes}
+
     def __iter__(self) -> Iterator[tuple[str, str, dict[str, str]]]:
         """Yield every arrow: from, to, and its attributes."""
         mentioned = set(self.mentions)
@@ -97,16 +127,19 @@ class Arrows:
     def _before_frames(self) -> Iterator[tuple[str, str]]:
         """Yield arrows, not to be seen, that put what enters a frame before what stands in it."""
         made = {end for _, end in self.edges}
-        frame_of = {key: x.id for x in self.scene.plan.clusters for key in x.members}
+        outermost = {key: x.id for x in self.scene.plan.clusters for key in x.members}
         hidden = {start for start, _ in self.mentions}
         used: dict[str, list[str]] = {}
         for start, end in self.edges:
             used.setdefault(end, []).append(start)
         for start, end in self.edges:
-            if start in made or start in frame_of or start in hidden or end in self.back:
+            at = self.frame_of if start in made else outermost
+            if start in hidden or end in self.back or at.get(end) in (None, at.get(start)):
                 continue
-            for other in used[end] if end in frame_of else ():
-                if other not in made and frame_of.get(other) == frame_of[end]:
+            if (self.levelled or not self.wide) if start in made else start in outermost:
+                continue
+            for other in used[end]:
+                if other not in made and at.get(other) == at[end]:
                     yield start, other
 
     def _label(self, start: str, node: Box) -> dict[str, str]:

@@ -56,7 +56,8 @@ MENTIONS = "small box: a mention of a value with many uses, which is drawn in fu
 SPARSE = "the values that a gradient is computed from stand in its formula, without arrows"
 ON_MAPS = "miniature: orange above 0, blue below; as bars, from the least to the largest entry"
 ON_USES = "+ on an arrow: what this use adds to the gradient of a value that is used more than once"
-GRAPH = {"bgcolor": PAPER, "fontname": FONT, "pad": "0.1", "nodesep": "0.3", "ranksep": "0.4"}
+GRAPH = {"bgcolor": PAPER, "fontname": FONT, "fontsize": str(TEXT), "pad": "0.1",
+         "nodesep": "0.3", "ranksep": "0.4"}  # fmt: skip
 
 
 def picture(scene: Scene) -> Drawing:
@@ -76,7 +77,7 @@ def picture(scene: Scene) -> Drawing:
         below["label"] = ""  # Or else the frame would have the title once more.
     with dot.subgraph(name="cluster_values", graph_attr=below) as body:
         loose = [key for key in boxes if key not in framed]
-        _fill(body, loose, scene.plan.clusters, boxes, arrows.beside)
+        _fill(body, loose, scene.plan.clusters, boxes, arrows)
         for tail, head, attributes in arrows:
             body.edge(tail, head, **attributes)
     listing = (cards.summary(box, *scene.heading(box)[1:]) for box in scene.plan.boxes)
@@ -118,16 +119,20 @@ def _fill(
     keys: Sequence[str],
     clusters: Sequence[Cluster],
     boxes: Mapping[str, Sequence[tuple[str, dict[str, Any]]]],
-    beside: Mapping[str, str],
+    arrows: Arrows,
 ) -> None:
     """Put boxes into a frame, and frames into it."""
     for key in keys:
         for identifier, attributes in boxes[key]:
             body.node(identifier, **attributes)
     for key in keys:
-        if beside.get(key) in keys:
+        if arrows.beside.get(key) in keys:
             with body.subgraph(graph_attr={"rank": "same"}) as pair:
-                pair.edge(key, beside[key], style="dotted", arrowhead="none", weight="10")
+                pair.edge(key, arrows.beside[key], style="dotted", arrowhead="none", weight="10")
+        if arrows.levelled.get(key) in keys:
+            with body.subgraph(graph_attr={"rank": "same"}) as pair:
+                pair.node(key)
+                pair.node(arrows.levelled[key])
     for cluster in clusters:
         name, *rest = cluster.title.split(" · ")
         small = "".join(f" · {part}" for part in rest)
@@ -135,7 +140,7 @@ def _fill(
         label = table(row(cell(heading, ALIGN="LEFT")), gap(12))  # An arrow may pass below it.
         frame = FRAME | {"label": f"<{label}>", "tooltip": _plain(cluster.title)}
         with body.subgraph(name=f"cluster_{cluster.id}", graph_attr=frame) as inside:
-            _fill(inside, cluster.boxes, cluster.inner, boxes, beside)
+            _fill(inside, cluster.boxes, cluster.inner, boxes, arrows)
 
 
 def _digraph(options: Options) -> Any:

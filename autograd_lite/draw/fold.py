@@ -44,6 +44,8 @@ class Fold:
         How many equal blocks in a row it stands for.
     more : bool
         Whether the block before, which is drawn in full, is equal to these.
+    name : str
+        What formulas call the output of modules, if that has a name of its own.
     """
 
     id: str
@@ -53,6 +55,7 @@ class Fold:
     parameters: int = 0
     times: int = 1
     more: bool = False
+    name: str = ""
 
     def count(self, *kinds: Kind) -> int:
         """Return how many of its values are of some kind."""
@@ -91,6 +94,8 @@ class Fold:
         else:
             path = " … ".join(name_and_class(call)[0] for call in (self.calls[0], self.calls[-1]))
             rest = [f"{', '.join(self.kinds)} × {self.times:,}"]
+        if self.name not in ("", path):
+            path = f"{path} → {self.name}"
         back = "" if self.has_output else "backward"
         return path, " · ".join(filter(None, [*rest, back, counted(self.parameters)]))
 

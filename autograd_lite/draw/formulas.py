@@ -143,6 +143,7 @@ def applied(
     if primitive.variadic:
         names = tuple(f"{names[0]}{i}" for i in range(len(operands)))
     notation = primitive.notation
+    given_parameters = _spoken(primitive, given_parameters)
     parameters = {name: _brief(value) for name, value in given_parameters.items()}
     if isinstance(notation, Choice):
         chosen = notation.of(parameters)
@@ -158,8 +159,20 @@ def applied(
     return made
 
 
+def _spoken(primitive: Primitive, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters as they are spoken of: one axis is no tuple, that it is kept is no news."""
+    spoken = dict(parameters)
+    for name in {"axis", "index"} & spoken.keys():
+        value = spoken[name]
+        if isinstance(value, tuple) and len(value) == 1 and not isinstance(value[0], tuple | list):
+            (spoken[name],) = value
+    return spoken | {name: x for name, x in primitive.defaults.items() if name == "keepdims"}
+
+
 def _brief(parameter: Any) -> Any:
     """Write a static parameter with arrays in it as text: a long one by its ends."""
+    if isinstance(parameter, float) and "e" in f"{parameter}":
+        return number(parameter)  # Written 1×10⁻⁵, like the numbers in the boxes.
     parts = parameter if isinstance(parameter, tuple) else (parameter,)
     if not any(isinstance(part, np.ndarray) for part in parts):
         return parameter

@@ -7,7 +7,7 @@ gradient.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +19,13 @@ from autograd_lite.draw import digits
 from autograd_lite.draw.formulas import applied
 from autograd_lite.draw.sweep import apply
 from autograd_lite.graph import Graph, Node
-from autograd_lite.notation import ATOM, PRODUCT, SIGN, SUM, Written
+from autograd_lite.notation import ATOM, PRODUCT, SIGN, Written
 from autograd_lite.primitive import Primitive
 
 GRADIENT = "g"  # No identifier of a node: those are n0, n1, …
+RESTORING = (ops.reshape, ops.broadcast_to, ops.expand_dims)
+STRETCHED = (ops.multiply, ops.divide, ops.add, ops.subtract, np.equal)
+"""What works entry by entry, on operands that fit each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,11 @@ class Local:
             and bool(np.all(self.factor.value == 1))
         )
 
+    @property
+    def passes(self) -> bool:
+        """Whether the gradient passes as it is, but for the shape."""
+        return self.is_one or (self.rule is not None and bare(self.rule).name == GRADIENT)
+
     def text(self, called: Mapping[str, Written]) -> str:
         """Write what happens to the gradient: ``× 2(out − y)``, or ``g @ Wᵀ``; else nothing."""
 
@@ -84,7 +92,8 @@ def local(graph: Graph, node: Node, i: int, g: NDArray[Any]) -> Local:
 
 
 def _run(graph: Graph, node: Node, i: int, g: Any) -> Any:
-    """Run a rule on expressions."""
+    """Run a rule on expressions, which simplify themselves."""
+    from autograd_lite.derive import simplify  # noqa: F401  (the rewriting is registered there)
     from autograd_lite.derive.expression import Expression, as_expression
 
     assert node.primitive is not None
@@ -121,32 +130,94 @@ def _multiplies(graph: Graph, node: Node, i: int, g: NDArray[Any]) -> bool:
 
 
 def written(expression: Any, leaf: Callable[[str, Any], Written]) -> Written:
-    """Write an expression in the notation of pictures, given how its names are written."""
-    from autograd_lite.derive.expression import notation_of, walk
+    """Write an expression in the notation of pictures, given how its names are written.
+
+    What only restores a shape is left out, as on paper: the shape stands in the box.
+    """
+    from autograd_lite.derive.expression import walk
     from autograd_lite.derive.writing import column_and_row
 
+    outside = {part.number for part in _outside(expression)[:-1]}
     texts: dict[int, Written] = {}
     for part in walk((expression,)):
-        operands = [texts[x.number] for x in part.operands]
         if part.name is not None:
-            text = leaf(part.name, part.value)
+            texts[part.number] = leaf(part.name, part.value)
         elif part.operation is None:
-            text = plain(part.value)
-        elif isinstance(part.operation, Primitive):
-            if part.operation is ops.matmul and (outer := column_and_row(part)):
-                column, row = (texts[vector.number] for vector in outer)
-                operands = [column, applied(ops.transpose, {"axes": None}, [row])]
-            text = applied(part.operation, part.parameters, operands)
-            if part.operation is ops.matmul:
-                text = Written(text.text, PRODUCT - 0.5)  # Set apart from the products around it.
+            texts[part.number] = plain(part.value)
+        elif part.operation in (ops.matmul, ops.multiply) and (outer := column_and_row(part)):
+            column, row = (texts[vector.number] for vector in outer)
+            row = applied(ops.transpose, {"axes": None}, [row])
+            texts[part.number] = _operation(ops.matmul, {}, [column, row])
         else:
-            notation, _, names = notation_of(part)
-            text = notation.python(dict(zip(names, operands, strict=True)), {}, {})
-            short = text.text.removeprefix("np.")
-            text = Written(short, SUM if short == text.text else ATOM)  # Infix, or a call.
-        texts[part.number] = text
-    whole = texts[expression.number]
+            shown = [bare(x) if _is_free(part, x, outside) else _unguarded(x)
+                     for x in part.operands]  # fmt: skip
+            given = [texts[x.number] for x in shown]
+            texts[part.number] = _operation(part.operation, part.parameters, given)
+    whole = texts[bare(expression).number]
     return whole._replace(text=whole.text.removeprefix("1 × "))  # A one that only shapes.
+
+
+def _operation(operation: Any, parameters: Mapping[str, Any], operands: list[Written]) -> Written:
+    """Write an operation, or a function of NumPy's that has no derivative."""
+    from autograd_lite.derive.expression import COMPARISONS
+
+    if operation is ops.matmul:
+        text = applied(operation, parameters, operands).text
+        return Written(text, PRODUCT - 0.5)  # Set apart from the products around it.
+    if isinstance(operation, Primitive):
+        return applied(operation, parameters, operands)
+    if operation in COMPARISONS:
+        return COMPARISONS[operation].python(dict(zip("ab", operands, strict=True)), {}, {})
+    return Written(f"{operation.__name__}({', '.join(x.text for x in operands)})")
+
+
+def bare(e: Any) -> Any:
+    """Return an expression without what only restores a shape; a reshape of a name is telling."""
+    while e.operation in RESTORING and (e.operation is not ops.reshape or not e.operands[0].name):
+        e = e.operands[0]
+    inner = _unguarded(e)
+    return e if inner is e else bare(inner)
+
+
+def _unguarded(e: Any) -> Any:
+    """Return an expression without the provision for a special case that does not occur."""
+    if e.operation is ops.add and e.operands[1].operation is ops.multiply:
+        share, tie = e.operands[1].operands  # How those that tie share a derivative.
+        if share.is_number and tie.operation is np.equal and not tie.any():
+            return e.operands[0]
+    if e.operation is np.logical_or and e.operands[1].operation is np.isnan:
+        return e if e.operands[1].any() else e.operands[0]
+    if e.operation is ops.where and e.operands[0].name is None:
+        condition, instead, else_ = e.operands
+        return e if condition.any() or not instead.is_number or else_.is_number else else_
+    return e
+
+
+def core(e: Any) -> Any:
+    """Return what a rule does, without the sign, the number and the shape of the result."""
+    return _outside(e)[-1]
+
+
+def _outside(e: Any) -> list[Any]:
+    """Return an expression and those in it, as long as each is all of the one before."""
+    found = [e]
+    while e.operation in (*RESTORING, ops.negative, ops.multiply, ops.divide):
+        rest = [x for x in e.operands if not x.is_number]
+        if len(rest) != 1:
+            break
+        found += rest
+        (e,) = rest
+    return found
+
+
+def _is_free(part: Any, x: Any, outside: Collection[int]) -> bool:
+    """Say whether the shape of an operand goes without saying: the result, or the other, has it."""
+    if part.number in outside:
+        return True
+    if x.operation is ops.reshape or len(part.operands) != 2:
+        return False
+    other = part.operands[part.operands[0] is x]
+    return part.operation in STRETCHED and other.shape == part.shape and bare(other) is other
 
 
 def plain(value: Any) -> Written:

@@ -101,6 +101,9 @@ def scene(graph: Graph, names: Mapping[str, str], options: Options) -> Scene:
     if len(planned.boxes) > DETAILED:
         options = replace(options, show=tuple(part for part in options.show if part != "map"))
     short = {key: shortened(printable(name), LONGEST_NAME) for key, name in names.items()}
+    for fold in planned.folds:
+        if fold.has_output:
+            fold.name = short.get(fold.result.id, "")
     visible = {box.id for box in planned.boxes}
     returned = {fold.result.id: _path(fold) for fold in planned.folds if fold.has_output}
     folded = returned | {key: name for key, name in short.items() if key not in visible}

@@ -35,7 +35,7 @@ LABELS = frozenset(
 )
 """What stands beside the numbers of a box."""
 
-LAYERS = ("frames", "arrows", "boxes", "movers")
+LAYERS = ("frames", "arrows", "heads", "boxes", "movers")
 
 
 def stage(
@@ -78,7 +78,7 @@ def stage(
             left, top, right, bottom = extent(group)
             sizes[box.id] = (right - left, bottom - top)
             groups[box.id] = _movable(group, scene, box, -left, -top)
-    found = modules(scene.plan, folds)
+    found = modules(scene.plan, folds, scene.called)
     folded = {boxes_of(scene.plan, fold) for fold in folds}
     first = frozenset(module.id for module in found if module.boxes in folded)
     sizes |= {module.id: size_of(module) for module in found}
@@ -173,6 +173,7 @@ def _module(module: Module) -> dict[str, Any]:
     return {
         "id": module.id,
         "title": module.title,
+        "folded": module.folded_title,
         "remark": module.remark,
         "parent": module.parent,
         "boxes": sorted(module.boxes),

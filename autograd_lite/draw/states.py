@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -22,6 +22,7 @@ from autograd_lite.draw.metrics import width_of
 from autograd_lite.draw.render import render_all
 from autograd_lite.draw.style import SMALL, TEXT
 from autograd_lite.graph import Node
+from autograd_lite.notation import Written
 
 LEAST = 2  # Boxes in a module that can be folded: one alone takes no less room folded.
 MOST_STATES, MOST_BOXES = 16, 2_400  # States of one page, and boxes in all of them together.
@@ -47,6 +48,8 @@ class Module:
         All boxes in it.
     parent : str or None
         What it is inside of.
+    result : str
+        What formulas outside call that which it computes; empty where several, or none, use it.
     """
 
     id: str
@@ -54,9 +57,15 @@ class Module:
     remark: str
     boxes: frozenset[str]
     parent: str | None
+    result: str
+
+    @property
+    def folded_title(self) -> str:
+        """What is written large where it is one box: ``head → logits``."""
+        return f"{self.title} → {self.result}" if self.result else self.title
 
 
-def modules(plan: Plan, folds: Iterable[Fold]) -> list[Module]:
+def modules(plan: Plan, folds: Iterable[Fold], called: Mapping[str, Written]) -> list[Module]:
     """Find what can be folded: whatever is framed in a picture, and what is to be folded first.
 
     Parameters
@@ -65,20 +74,30 @@ def modules(plan: Plan, folds: Iterable[Fold]) -> list[Module]:
         The boxes with nothing folded.
     folds : iterable of Fold
         Modules that are one box in the picture that the page begins with.
+    called : mapping of str to Written
+        How values are written where they are used, by their boxes.
     """
     inside: dict[frozenset[str], tuple[str, str]] = {}
     for fold in folds:
-        inside.setdefault(boxes_of(plan, fold), fold.heading)
+        inside.setdefault(boxes_of(plan, fold), replace(fold, name="").heading)
     for cluster in (inner for outer in plan.clusters for inner in outer.walk()):
         title, _, remark = cluster.title.partition(" · ")
         inside.setdefault(frozenset(cluster.members), (title, remark))
+    made = {box.id for box in plan.boxes if isinstance(box, Node) and box.operands}
+    users: dict[str, set[str]] = {}
+    for start, end in plan.edges():
+        if start in made:
+            users.setdefault(start, set()).add(end)
     found: list[Module] = []
     for boxes in sorted(inside, key=lambda boxes: (-len(boxes), sorted(boxes))):
         if len(boxes) >= LEAST:
             around = [module.id for module in found if boxes < module.boxes]
             parent = around[-1] if around else None
             title, remark = map(printable, inside[boxes])
-            found.append(Module(f"m{len(found)}", title, remark, boxes, parent))
+            used = {key for key in boxes & users.keys() if users[key] - boxes}
+            result = called[used.pop()].text if len(used) == 1 else ""
+            result = "" if result == title else result
+            found.append(Module(f"m{len(found)}", title, remark, boxes, parent, result))
     return found
 
 
@@ -337,7 +356,7 @@ def extent(group: ET.Element) -> tuple[float, float, float, float]:
 
 def size_of(module: Module) -> tuple[float, float]:
     """Return width and height of a folded module."""
-    widest = max(width_of(module.title, TEXT, bold=True), width_of(module.remark, SMALL))
+    widest = max(width_of(module.folded_title, TEXT, bold=True), width_of(module.remark, SMALL))
     return round(widest + 46, 1), 46.0 if module.remark else 32.0
 
 

@@ -20,7 +20,7 @@ from autograd_lite import ops
 from autograd_lite.draw import digits
 from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.formulas import applied, cut, elsewhere, is_inline
-from autograd_lite.draw.local import GRADIENT, Local, local, written
+from autograd_lite.draw.local import GRADIENT, Local, core, local, written
 from autograd_lite.draw.scene import Scene
 from autograd_lite.draw.sweep import Sweep, Use
 from autograd_lite.graph import Node
@@ -174,7 +174,7 @@ class Story:
             self._arrives(operand.id, part)
             caption = f"Backward: {self._sentence(node, operand, rule)}{self._count(operand)}"
             lines = [self._rule_line(node, operand, rule), self._number_line(rule, g, part)]
-            if rule.is_one:
+            if rule.passes:
                 lines[0] += [*text(" = "), *number(part, grad=True)]
             total, done = self.total[operand.id], not self.waiting[operand.id]
             more: dict[str, Any] = {"cargo": cargo(part)}
@@ -220,7 +220,7 @@ class Story:
                 f"{to} reaches {self.name(node)} through {other}, so the gradient goes back to "
                 f"{to} through {other} too."
             )
-        if rule.rule is not None and rule.rule.operation in (ops.sum, ops.reshape):
+        if rule.rule is not None and core(rule.rule).operation is ops.sum:
             return (
                 f"{to} goes into several entries of {self.name(node)}, so what comes back from "
                 f"them is summed."
@@ -267,7 +267,7 @@ class Story:
         if rule.rule is None:
             return [*text("= "), *number(part, grad=True)]
         slots = _Slots()
-        if rule.is_one:
+        if rule.passes:
             return []
         long = len(rule.text(self.scene.called)) > LONGEST_RULE
         if long and rule.factor is None:

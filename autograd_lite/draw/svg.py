@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 from autograd_lite.draw.blocks import WORD_JOINER
 from autograd_lite.draw.metrics import covers, width_of
 from autograd_lite.draw.render import render
+from autograd_lite.draw.style import FRAMED
 from autograd_lite.draw.theme import style
 
 FAMILY = "Arial, Helvetica, 'Liberation Sans', Arimo, sans-serif"
@@ -34,6 +35,7 @@ def svg(dot: str, description: str, *, follow: bool = False) -> str:
         _hold(text)
     for group in list(root.iter("g")):
         _describe(group)
+    _raise_captions(root)
     _frame(root, description)
     if follow:
         sheet = ET.Element("style")
@@ -79,6 +81,25 @@ def _describe(group: ET.Element) -> None:
         kind = "data-module" if cluster != name else "data-of" if mention else "data-id"
         group.set(kind, box if cluster == name else cluster)
         group.extend([title, *link])
+
+
+def _raise_captions(root: ET.Element) -> None:
+    """Put what is written on frames above the arrows, on paper that hides them there."""
+    picture = root.find("g")
+    assert picture is not None
+    for frame in picture.findall("g[@data-module]"):
+        texts = frame.findall("text")
+        for text in texts:
+            frame.remove(text)
+        picture.extend([*map(_paper_below, texts), *texts])
+
+
+def _paper_below(text: ET.Element) -> ET.Element:
+    """Return a strip of the colour of a frame, of the size of a text."""
+    x, y, size, width = (float(text.get(key, 0)) for key in ("x", "y", "font-size", "textLength"))
+    sides = {"x": x - 2, "y": y - size, "width": width + 4, "height": 1.3 * size}
+    look = {"fill": FRAMED.lower(), "fill-opacity": "0.85"}
+    return ET.Element("rect", {key: f"{side:g}" for key, side in sides.items()} | look)
 
 
 def _frame(root: ET.Element, description: str) -> None:

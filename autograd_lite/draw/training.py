@@ -24,8 +24,8 @@ MOST_NUMBERS = 400_000
 """Entries that are written into a page, over all steps: about seven megabytes. The arrays that do
 not fit, the largest ones, are summed up."""
 
-WIDEST = -0.8888
-"""What takes the room in a box that any number may need: the page shows seven characters."""
+WIDEST = -0.08888
+"""What takes the room in a box that any number may need, of those that the page shows."""
 
 Line = list[Any]
 

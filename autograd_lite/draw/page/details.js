@@ -3,7 +3,7 @@
 /** Make a cell with a number in it, in six digits; the tooltip has all of them. */
 function cell(x) {
   const short = typeof x === "number" ? String(Number(x.toPrecision(6))) : String(x);
-  const shown = make("td", "", short.replace(/-/g, "−"));
+  const shown = make("td", "", typeset(short));
   shown.title = String(x);
   return shown;
 }

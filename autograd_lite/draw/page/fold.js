@@ -1,7 +1,7 @@
 // Modules: frames around their boxes, which fold into one box; where everything stands then.
 
 const modules = new Map(data.modules.map((module) => [module.id, module]));
-const frames = new Map();
+const frames = new Map(); // What is below the arrows, and what is above them.
 let arrows = new Map(); // From "start>end" to the arrow between two boxes that are seen.
 const unfolded = data.states.find((other) => !other.folded.length);
 let state = data.states[0];
@@ -10,7 +10,7 @@ let state = data.states[0];
 const homeOf = (id) => state.home[id] ?? id;
 
 function words(module, x, y) {
-  const title = draw("text", { class: "title", x, y }, module.title);
+  const title = draw("text", { class: "title", x, y }, module.folded);
   return [title, draw("text", { class: "remark", x, y: y + 15 }, module.remark)];
 }
 
@@ -41,8 +41,9 @@ for (const module of modules.values()) {
     draw("path", { class: "sign", d: "M10 12.5h8" }),
     draw("text", { x: 23, y: 16.5 }, draw("tspan", { class: "title" }, module.title + "  "), module.remark),
   );
-  const frame = draw("g", { class: "frame" }, draw("rect", { class: "area", rx: 9 }), head);
-  $("frames").append(frame);
+  const frame = [draw("rect", { class: "area", rx: 9 }), head].map((part) => draw("g", { class: "frame" }, part));
+  $("frames").append(frame[0]);
+  $("heads").append(frame[1]);
   frames.set(module.id, frame);
 }
 
@@ -56,11 +57,11 @@ function arrange(next) {
   }
   for (const [id, frame] of frames) {
     const found = state.frames[id];
-    frame.classList.toggle("away", !found);
+    for (const part of frame) part.classList.toggle("away", !found);
     if (!found) continue;
     const [x, y, width, height] = found;
-    frame.style.transform = `translate(${x}px, ${y}px)`;
-    const area = frame.querySelector(".area");
+    for (const part of frame) part.style.transform = `translate(${x}px, ${y}px)`;
+    const area = frame[0].querySelector(".area");
     area.setAttribute("width", width);
     area.setAttribute("height", height);
   }
@@ -101,7 +102,7 @@ function open(id) {
 
 function unfold(id) {
   open(id);
-  frames.get(id).querySelector(".head").focus({ preventScroll: true });
+  frames.get(id)[1].querySelector(".head").focus({ preventScroll: true });
 }
 
 function within(id, outer) {

@@ -39,14 +39,14 @@ function nested(entries, shape) {
   );
 }
 
-/** Write a number in four significant digits, and at most seven characters or so. */
+/** Write a number in four significant digits, and in as much room as −0.08888 takes, or so. */
 function brief(x) {
   if (typeof x !== "number") return String(x).replace("inf", "∞").replace("-", "−");
   const size = Math.abs(x);
   const plain = x === 0 || (size >= 1e-3 && size < 1e5);
   const decimals = plain && x !== 0 ? Math.min(4, Math.max(0, 3 - Math.floor(Math.log10(size)))) : 0;
   const text = Number.isInteger(x) && size < 1e5 ? String(x) : plain ? x.toFixed(decimals) : x.toExponential(1);
-  return text.replace("e+", "e").replace(/-/g, "−");
+  return typeset(text);
 }
 
 // ---------------------------------------------------------------- in the boxes

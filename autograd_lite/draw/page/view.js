@@ -24,6 +24,12 @@ function draw(tag, attributes, ...content) {
   return element;
 }
 
+/** Write a number that JavaScript has written as pictures do: -1.2e-16 is −1.2×10⁻¹⁶. */
+function typeset(text) {
+  const raised = (exponent) => exponent.replace(/./g, (c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]);
+  return text.replace(/e\+?(-?\d+)/g, (_, exponent) => "×10" + raised(exponent)).replace(/-/g, "−");
+}
+
 // ---------------------------------------------------------------- zoom, pan, fit
 
 let whole = [0, 0, 100, 100];
