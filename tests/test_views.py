@@ -96,7 +96,8 @@ def test_programs_with_views_and_writes_are_numpys(steps, seed):
     np.testing.assert_allclose(total.item(), expected, rtol=1e-12, atol=1e-12)
     total.backward(create_graph=True)
     want = by_complex_step(lambda z: program(z, refused)[0], (start,), 0)
-    np.testing.assert_allclose(x.grad.numpy(), want, rtol=1e-10, atol=1e-10)
+    scale = max(1.0, np.abs(want).max())  # What cancels out leaves the rounding of what was large.
+    np.testing.assert_allclose(x.grad.numpy(), want, rtol=1e-10, atol=1e-10 * scale)
 
 
 def leaf(value):
