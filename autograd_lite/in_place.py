@@ -240,7 +240,7 @@ def catch_up(t: Tensor) -> None:
     old, new = _version(t), view.owner
     with no_grad() if view.cut_off else enable_grad():
         if _is_long(view.steps):
-            new = t.__record__(ops.getitem, (new,), {"index": _place(view)})
+            new = t.__record__(ops.getitem, (new,), {"index": _index(view, _positions(view))})
         else:
             for primitive, parameters in _in_order(view.steps):
                 new = t.__record__(primitive, (new,), parameters)
@@ -299,15 +299,23 @@ def _place(view: View) -> Any:
     primitive, parameters, before = view.steps  # type: ignore[misc]  # There is a step.
     if before is None and primitive is ops.getitem:
         return parameters["index"]
-    where = np.arange(view.owner.size).reshape(view.owner.shape)
-    for primitive, parameters in _in_order(view.steps):
-        where = primitive.forward(where, **parameters)
-    if not where.flags.writeable:
-        return _NOWHERE
-    return np.unravel_index(where, view.owner.shape) if view.owner.ndim else (...,)
+    positions = _positions(view)
+    return _index(view, positions) if positions.flags.writeable else _NOWHERE
 
 
 _NOWHERE = object()
+
+
+def _positions(view: View) -> Any:
+    """Return the position in its owner, counted through, of every entry of a view."""
+    positions = np.arange(view.owner.size).reshape(view.owner.shape)
+    for primitive, parameters in _in_order(view.steps):
+        positions = primitive.forward(positions, **parameters)
+    return positions
+
+
+def _index(view: View, positions: Any) -> Any:
+    return np.unravel_index(positions, view.owner.shape) if view.owner.ndim else (...,)
 
 
 def is_taken_at(value: Tensor, owner: Tensor, index: Any) -> bool:

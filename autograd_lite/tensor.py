@@ -155,7 +155,7 @@ class Tensor(ArrayMethods):
     ) -> None:
         numpy_api.refuse_nested(data)
         if isinstance(data, Tensor):
-            if data._requires_grad and state.recording:
+            if data.requires_grad and state.recording:
                 raise GradientError(
                     f"Tensor(t) would cut {data._label()} off from its gradient. Use it as it is, "
                     f"or t.copy(), t.astype(dtype); for a leaf of the same value, t.detach()."
@@ -601,7 +601,7 @@ class Tensor(ArrayMethods):
         return record(ops.astype, (self,), {"dtype": name})
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        if self._requires_grad and state.recording and not bare.only_looks(sys._getframe(1)):
+        if self.requires_grad and state.recording and not bare.only_looks(sys._getframe(1)):
             taker = bare.taker(sys._getframe(1))
             if taker is not None:
                 raise self._lost(taker)
@@ -657,7 +657,7 @@ class Tensor(ArrayMethods):
 
     def _refuse_unseen(self, frame: FrameType) -> None:
         """Raise an error if the code that asks for a number would lose its gradient."""
-        if self._requires_grad and state.recording:
+        if self.requires_grad and state.recording:
             taker = bare.taker(frame)
             if taker is not None:
                 raise self._lost(taker)
