@@ -3,21 +3,29 @@
 from typing import TYPE_CHECKING
 
 from autograd_lite import nn, optim
-from autograd_lite.anomaly import AnomalyError, detect_anomaly
-from autograd_lite.checkpointing import checkpoint
+from autograd_lite.core.engine import GradientError, enable_grad, is_grad_enabled, no_grad
+from autograd_lite.core.later import later
+from autograd_lite.core.primitive import Primitive, PrimitiveDefinitionError, primitive
 from autograd_lite.derive import derive
 from autograd_lite.draw import draw, draw_dot, make_dot
-from autograd_lite.engine import GradientError, enable_grad, is_grad_enabled, no_grad
+from autograd_lite.functional.checkpointing import checkpoint
+from autograd_lite.functional.transforms import (
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    value_and_grad,
+    vjp,
+)
 from autograd_lite.graph import Call, Graph, Node
-from autograd_lite.later import later
+from autograd_lite.graph.source import Source, record_source
 from autograd_lite.numpy_api import array
 from autograd_lite.ops.neural import log_softmax, logsumexp, mse, relu, sigmoid, softmax, softplus
-from autograd_lite.primitive import Primitive, PrimitiveDefinitionError, primitive
-from autograd_lite.source import Source, record_source
 from autograd_lite.tensor import Tensor
-from autograd_lite.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 if TYPE_CHECKING:
+    from autograd_lite.check.anomaly import AnomalyError, detect_anomaly
     from autograd_lite.check.compare import compare
     from autograd_lite.check.diagnosis import Diagnosis
     from autograd_lite.check.faults import GradcheckError
@@ -25,7 +33,7 @@ if TYPE_CHECKING:
     from autograd_lite.check.report import Comparison, DisagreementError
     from autograd_lite.derive import Derivation
     from autograd_lite.draw import Drawing
-    from autograd_lite.recorder import Recorder
+    from autograd_lite.draw.page.recorder import Recorder
 else:
     __getattr__ = later(
         globals(),
@@ -39,9 +47,10 @@ else:
                 "compare",
                 "gradcheck",
             ),
+            "autograd_lite.check.anomaly": ("AnomalyError", "detect_anomaly"),
             "autograd_lite.derive": ("Derivation",),
             "autograd_lite.draw": ("Drawing",),
-            "autograd_lite.recorder": ("Recorder",),
+            "autograd_lite.draw.page.recorder": ("Recorder",),
         },
     )
 

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from autograd_lite import bare, in_place, numpy_api, ops
-from autograd_lite.array_methods import ArrayMethods, Missing, missing_in
-from autograd_lite.engine import GradientError, Watched, enable_grad, next_birth, state, sweep
-from autograd_lite.memory import keep_freed_memory
-from autograd_lite.operands import (
+from autograd_lite import numpy_api, ops
+from autograd_lite.core.engine import GradientError, Watched, enable_grad, next_birth, state, sweep
+from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
+from autograd_lite.numpy_api import bare, in_place
+from autograd_lite.numpy_api.memory import keep_freed_memory
+from autograd_lite.numpy_api.methods import ArrayMethods, Missing, missing_in
+from autograd_lite.numpy_api.operands import (
     NUMBERS,
     constant,
     explained,
@@ -27,11 +29,10 @@ from autograd_lite.operands import (
     known_dtype,
     numbers,
 )
-from autograd_lite.primitive import BY_NUMPY_FUNCTION, Primitive
 
 if TYPE_CHECKING:
-    from autograd_lite.module_call import ModuleCall
-    from autograd_lite.source import Source
+    from autograd_lite.graph.source import Source
+    from autograd_lite.nn.module_call import ModuleCall
 
 Value = TypeVar("Value")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from autograd_lite.primitive import BY_NUMPY_FUNCTION, REGISTRY
+from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, REGISTRY
 
 
 @pytest.fixture(autouse=True)

@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 
 import autograd_lite as al
+from autograd_lite.core.primitive import REGISTRY, Primitive
 from autograd_lite.derive.helpers import HELPERS
-from autograd_lite.notation import Written
-from autograd_lite.primitive import REGISTRY, Primitive
+from autograd_lite.ops.notation import Written
 
 FAMILIES = {
     1: [((),), ((3,),), ((2, 3),), ((0, 3),), ((1, 3),)],
@@ -163,7 +163,7 @@ def cases(names=None):
     """Every case of every entry of the package."""
     made = []
     for name, entry in REGISTRY.items():
-        if entry.__module__.startswith("autograd_lite.ops") and (names is None or name in names):
+        if entry.__module__.startswith("autograd_lite.") and (names is None or name in names):
             examples = entry.examples or [(shapes, {}) for shapes in FAMILIES[len(entry.operands)]]
             made += [Case(entry, k, *example) for k, example in enumerate(examples)]
     return made

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from autograd_lite.check import function
 from autograd_lite.check.alignment import Aligned, align
 from autograd_lite.check.diagnosis import diagnose
-from autograd_lite.check.mistakes import Case, Target
+from autograd_lite.check.mistakes.kinds import Case, Target
 from autograd_lite.check.replay import Replay
 from autograd_lite.check.report import (
     AUTODIFF,
@@ -26,7 +26,7 @@ from autograd_lite.check.report import (
     Row,
 )
 from autograd_lite.check.witness import hear, largest, numerical_gradient
-from autograd_lite.engine import sweep
+from autograd_lite.core.engine import sweep
 from autograd_lite.graph import Graph, Node, names_in
 from autograd_lite.tensor import Tensor
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.check import operand_mistakes, row_mistakes, shape_mistakes, slope_mistakes
-from autograd_lite.check.mistakes import (
+from autograd_lite.check.mistakes import operands, rows, shapes, slopes
+from autograd_lite.check.mistakes.kinds import (
     MISTAKES,
     Array,
     Candidate,
@@ -28,7 +28,7 @@ NOT_FINITE = "not finite"
 SOME_ENTRIES = "some entries"
 SIZES_COINCIDE = "sizes coincide"
 
-REGISTERED = (shape_mistakes, slope_mistakes, operand_mistakes, row_mistakes)
+REGISTERED = (shapes, slopes, operands, rows)
 """The modules whose import fills the registry, besides `mistakes` itself."""
 
 OTHERS = {

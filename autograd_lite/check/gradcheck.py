@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from autograd_lite.check.faults import GradcheckError, selftest
 from autograd_lite.check.modules import with_parameters
 from autograd_lite.check.numerical import central_differences, complex_step, swept_differences
-from autograd_lite.engine import no_grad
+from autograd_lite.core.engine import no_grad
+from autograd_lite.functional.tracing import require_function
+from autograd_lite.functional.transforms import jvp, vjp
 from autograd_lite.graph import Graph
 from autograd_lite.nn.module import Module
 from autograd_lite.tensor import Tensor
-from autograd_lite.tracing import require_function
-from autograd_lite.transforms import jvp, vjp
 
 Array = NDArray[Any]
 

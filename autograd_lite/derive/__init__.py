@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from autograd_lite.core.later import later
 from autograd_lite.derive.recording import derive
-from autograd_lite.later import later
 
 if TYPE_CHECKING:
     from autograd_lite.derive.derivation import Derivation

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from autograd_lite.derive import markup
-from autograd_lite.derive.expression import Expression, Name, walk
 from autograd_lite.derive.helpers import helpers, namespace
 from autograd_lite.derive.lines import Line, replaced
 from autograd_lite.derive.names import gradient
@@ -22,6 +21,7 @@ from autograd_lite.derive.rounding import Rounding, compare_rounding
 from autograd_lite.derive.writer import Writer
 from autograd_lite.derive.writing import NAME, Form, write
 from autograd_lite.graph import Graph, Node
+from autograd_lite.program.expression import Expression, Name, walk
 
 WIDEST = 60
 """Comments stand in one column behind all lines that are not longer than this."""

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.derive.expression import walk
+from autograd_lite.core.primitive import Primitive
 from autograd_lite.derive.lines import Line
-from autograd_lite.primitive import Primitive
+from autograd_lite.program.expression import walk
 
 HELPERS = {
     ops.scatter_add: """\

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from autograd_lite.derive.expression import Name
+from autograd_lite.program.expression import Name
 
 GREEK = dict(zip(
     ("alpha", "beta", "gamma", "delta", "epsilon", "eta", "theta", "kappa", "lambda", "mu", "nu",

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from autograd_lite.engine import GradientError
+from autograd_lite.core.engine import GradientError
+from autograd_lite.functional.tracing import call_with_tensors
 from autograd_lite.graph import Graph, Node, arrays_in, names_in
-from autograd_lite.source import record_source
+from autograd_lite.graph.source import record_source
+from autograd_lite.graph.variables import variables_of
 from autograd_lite.tensor import Tensor
-from autograd_lite.tracing import call_with_tensors
-from autograd_lite.variables import variables_of
 
 if TYPE_CHECKING:
     from autograd_lite.derive.derivation import Derivation
-    from autograd_lite.derive.expression import Name
+    from autograd_lite.program.expression import Name
 
 
 def derive(

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograd_lite.derive.expression import walk
+from autograd_lite.core.engine import Watch, sweep
 from autograd_lite.derive.helpers import namespace
-from autograd_lite.engine import Watch, sweep
 from autograd_lite.graph import Graph
+from autograd_lite.program.expression import walk
 from autograd_lite.tensor import Tensor
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.derive import simplify
-from autograd_lite.derive.expression import Expression, Name, as_expression
+from autograd_lite.core.engine import GradientError, named_rule
 from autograd_lite.derive.lines import LONGEST, Draft, Line, Names, finish, symbol_for
 from autograd_lite.derive.names import delta, gradient
-from autograd_lite.engine import GradientError, named_rule
 from autograd_lite.graph import Graph, Node
+from autograd_lite.program import simplify
+from autograd_lite.program.expression import Expression, Name, as_expression
 
 MOST_STAGES = 6
 """What is made of a value so many operations later is not called after."""

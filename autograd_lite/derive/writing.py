@@ -12,7 +12,10 @@ from typing import Any, Literal
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.derive.expression import (
+from autograd_lite.core.primitive import Primitive
+from autograd_lite.derive.names import latex_name, text_name
+from autograd_lite.ops.notation import ATOM, POWER, PRODUCT, SUM, Choice, Notation, Written, infix
+from autograd_lite.program.expression import (
     COMPARISONS,
     Expression,
     Name,
@@ -21,9 +24,6 @@ from autograd_lite.derive.expression import (
     uniform,
     walk,
 )
-from autograd_lite.derive.names import latex_name, text_name
-from autograd_lite.notation import ATOM, POWER, PRODUCT, SUM, Choice, Notation, Written, infix
-from autograd_lite.primitive import Primitive
 
 Form = Literal["python", "latex", "text"]
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from autograd_lite.later import later
+from autograd_lite.core.later import later
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

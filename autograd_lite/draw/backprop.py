@@ -12,7 +12,7 @@ from autograd_lite.draw.formulas import LONGEST_FORMULA, cut, is_inline
 from autograd_lite.draw.local import GRADIENT, local, written
 from autograd_lite.draw.sweep import sends
 from autograd_lite.graph import Graph, Node
-from autograd_lite.notation import PRODUCT, Written
+from autograd_lite.ops.notation import PRODUCT, Written
 
 
 def hosts(graph: Graph) -> dict[str, str]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autograd_lite.calls import Call
 from autograd_lite.graph import Graph, Node
+from autograd_lite.graph.calls import Call
 
 
 @dataclass(frozen=True, slots=True)

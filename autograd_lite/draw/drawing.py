@@ -61,7 +61,7 @@ class Drawing:
             Ends in ``.svg``, ``.png`` (two dots per point), ``.pdf``, ``.dot`` (for Graphviz),
             ``.html`` (a page that steps through the computation), ``.mmd`` (Mermaid, which GitHub
             draws), ``.txt`` (for a terminal) or ``.json`` (data, with the keys that
-            `autograd_lite.draw.data` lists). Missing folders are made.
+            `autograd_lite.graph.data` lists). Missing folders are made.
 
         Returns
         -------
@@ -99,7 +99,7 @@ class Drawing:
 
     def html(self) -> str:
         """Return a page that steps through the computation, forward and backward, as its text."""
-        from autograd_lite.draw.html import page
+        from autograd_lite.draw.page.html import page
 
         if self.scene.graph.differentiated is not None:
             raise ValueError(
@@ -128,7 +128,8 @@ class Drawing:
 
     def _written(self, kind: str) -> str:
         """Return the picture in a format that needs no layout."""
-        from autograd_lite.draw import data, mermaid, terminal
+        from autograd_lite.draw import mermaid, terminal
+        from autograd_lite.graph import data
 
         scene = self.scene
         if kind == ".mmd":

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import groupby
 
-from autograd_lite.calls import Call
 from autograd_lite.draw.clusters import Cluster, counted, name_and_class
 from autograd_lite.draw.formulas import is_inline
 from autograd_lite.graph import Graph, Kind, Node
+from autograd_lite.graph.calls import Call
 
 SHORTEST_RUN = 3  # Two operations take no more room than the box that would stand for them.
 MOST_PRIVATE = 12  # Leaves of a fold that are drawn: a few are telling, hundreds are a wall.

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.core.primitive import Primitive
 from autograd_lite.draw.digits import number, superscript
 from autograd_lite.graph import Graph, Node
-from autograd_lite.notation import (
+from autograd_lite.ops.notation import (
     ATOM,
     LOOSE,
     POWER,
@@ -27,7 +28,6 @@ from autograd_lite.notation import (
     Written,
     literal,
 )
-from autograd_lite.primitive import Primitive
 
 LONGEST_NAME = 28
 LONGEST_FORMULA = 48  # Room for two parts and an operator.

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite import ops
+from autograd_lite.core.primitive import Primitive
 from autograd_lite.draw import digits
 from autograd_lite.draw.formulas import applied
 from autograd_lite.draw.sweep import apply
 from autograd_lite.graph import Graph, Node
-from autograd_lite.notation import ATOM, PRODUCT, SIGN, Written
-from autograd_lite.primitive import Primitive
+from autograd_lite.ops.notation import ATOM, PRODUCT, SIGN, Written
 
 GRADIENT = "g"  # No identifier of a node: those are n0, n1, …
 RESTORING = (ops.reshape, ops.broadcast_to, ops.expand_dims)
@@ -79,7 +79,7 @@ class Local:
 
 def local(graph: Graph, node: Node, i: int, g: NDArray[Any]) -> Local:
     """Return the derivative of a node by its operand `i`, where the gradient of the node is `g`."""
-    from autograd_lite.derive.expression import Expression
+    from autograd_lite.program.expression import Expression
 
     one = Expression(np.ones_like(g)[()])
     named = Expression(g[()], name=GRADIENT)
@@ -93,8 +93,8 @@ def local(graph: Graph, node: Node, i: int, g: NDArray[Any]) -> Local:
 
 def _run(graph: Graph, node: Node, i: int, g: Any) -> Any:
     """Run a rule on expressions, which simplify themselves."""
-    from autograd_lite.derive import simplify  # noqa: F401  (the rewriting is registered there)
-    from autograd_lite.derive.expression import Expression, as_expression
+    from autograd_lite.program import simplify  # noqa: F401  (the rewriting is registered there)
+    from autograd_lite.program.expression import Expression, as_expression
 
     assert node.primitive is not None
     values = [
@@ -134,8 +134,8 @@ def written(expression: Any, leaf: Callable[[str, Any], Written]) -> Written:
 
     What only restores a shape is left out, as on paper: the shape stands in the box.
     """
-    from autograd_lite.derive.expression import walk
     from autograd_lite.derive.writing import column_and_row
+    from autograd_lite.program.expression import walk
 
     outside = {part.number for part in _outside(expression)[:-1]}
     texts: dict[int, Written] = {}
@@ -159,7 +159,7 @@ def written(expression: Any, leaf: Callable[[str, Any], Written]) -> Written:
 
 def _operation(operation: Any, parameters: Mapping[str, Any], operands: list[Written]) -> Written:
     """Write an operation, or a function of NumPy's that has no derivative."""
-    from autograd_lite.derive.expression import COMPARISONS
+    from autograd_lite.program.expression import COMPARISONS
 
     if operation is ops.matmul:
         text = applied(operation, parameters, operands).text

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite.graph import Graph, arrays_in, names_in
+from autograd_lite.graph.variables import name_of_copy
 from autograd_lite.tensor import Tensor
-from autograd_lite.variables import name_of_copy
 
 
 def split(

@@ -15,7 +15,7 @@ from autograd_lite.draw.planning import Folding, plan
 from autograd_lite.draw.style import Role
 from autograd_lite.draw.sweep import Use, contributions
 from autograd_lite.graph import Graph
-from autograd_lite.notation import Written
+from autograd_lite.ops.notation import Written
 
 LONGEST_SUBJECT = 60
 DETAILED = 60

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite.engine import fit, named_rule
+from autograd_lite.core.engine import fit, named_rule
 from autograd_lite.graph import Graph, Node
 
 Use = tuple[str, int]

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
 from autograd_lite.numpy_api import ufunc_methods
 from autograd_lite.numpy_api.table import (
     ACCUMULATIONS,
@@ -28,7 +29,6 @@ from autograd_lite.numpy_api.table import (
     cast,
     values_of,
 )
-from autograd_lite.primitive import BY_NUMPY_FUNCTION, Primitive
 
 
 def call_function(
@@ -126,7 +126,7 @@ def refusal(function: Callable[..., Any], name: str | None = None) -> str:
         )
     return (
         f"{name} has no derivative in autograd_lite, so it cannot be recorded. For its value "
-        f"alone, pass t.numpy(); to differentiate it, define it with @autograd_lite.primitive."
+        f"alone, pass t.numpy(); to differentiate it, define it with @autograd_lite.core.primitive."
     )
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.notation import ATOM, Notation
+from autograd_lite.core.primitive import example, primitive
 from autograd_lite.ops.indexing import scatter_add
+from autograd_lite.ops.notation import ATOM, Notation
 from autograd_lite.ops.shape import broadcast_to
-from autograd_lite.primitive import example, primitive
 
 
 def _factor(g: Any, operands: tuple[Any, ...], i: int, subscripts: str, optimize: Any) -> Any:

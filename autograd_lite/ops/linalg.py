@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.notation import ATOM, POWER, PRODUCT, SIGN, Notation, call, infix
+from autograd_lite.core.primitive import example, primitive
+from autograd_lite.ops.notation import ATOM, POWER, PRODUCT, SIGN, Notation, call, infix
 from autograd_lite.ops.reduction import keep
-from autograd_lite.primitive import example, primitive
 
 
 def _left(g: Any, y: Any, a: Any, b: Any) -> Any:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.notation import ATOM, POWER, PRODUCT, SIGN, SUM, Choice, Notation
+from autograd_lite.core.primitive import example, primitive
+from autograd_lite.ops.notation import ATOM, POWER, PRODUCT, SIGN, SUM, Choice, Notation
 from autograd_lite.ops.reduction import AXES, keep
-from autograd_lite.primitive import example, primitive
 
 REDUCTIONS = ("mean", "sum", "half_sum", "none")
 ROWS = (

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.notation import SUM, call
+from autograd_lite.core.primitive import example, primitive
+from autograd_lite.ops.notation import SUM, call
 from autograd_lite.ops.shape import stretch
-from autograd_lite.primitive import example, primitive
 
 AXES = (
     example((2, 3)),

@@ -1,0 +1,204 @@
+"""What the searches inside a backward pass share: its steps, their names, and a pass made wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.check.mistakes.kinds import Case, Target
+from autograd_lite.check.mistakes.written_out import written_out
+from autograd_lite.check.replay import Edge, Replay, Rule
+from autograd_lite.core.primitive import Primitive
+from autograd_lite.graph import Graph, Node, write
+
+MOST_VALUES = 60
+"""How many tensors are tried as the missing factor, or as the wrong operand, of one step."""
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One edge of the pass: from an operation back to one of its operands."""
+
+    replay: Replay
+    edge: Edge
+    node: Node
+    operand: Node
+    primitive: Primitive
+    others: Mapping[Edge, Rule] = field(default_factory=dict)
+
+    @property
+    def rule(self) -> Rule:
+        """What it does to a cotangent."""
+        return self._ruled(self.replay.values[self.operand.id], self.replay.values[self.node.id])
+
+    def _ruled(self, x: Any, y: Any) -> Rule:
+        if self.others:
+            return lambda g: self.primitive.rules[0](g, y, x)
+        return self.replay.rule(self.edge, y=y, operands={self.edge[1]: x})
+
+    def wrong(self, rule: Rule) -> Callable[[Target], Any]:
+        """Return what predicts gradients of a pass in which it has another rule."""
+        return wrong(self.replay, {**self.others, self.edge: rule})
+
+    @property
+    def name(self) -> str:
+        """What the result of the operation is called."""
+        if self.others and not self.node.name:
+            return f"{self.primitive.name}({text_of(self.replay.graph, self.operand)})"
+        return text_of(self.replay.graph, self.node)
+
+    @property
+    def function(self) -> str:
+        """What an activation is called, however it is written."""
+        return "relu" if _is_relu(self) else self.primitive.name
+
+    @property
+    def other(self) -> Node | None:
+        """The other operand of a product."""
+        if self.primitive.name not in ("matmul", "multiply") or len(set(self.node.operands)) < 2:
+            return None
+        other: Node = self.replay.graph[self.node.operands[1 - self.edge[1]]]
+        return other
+
+    @property
+    def mask(self) -> int | None:
+        """Position of the operand that says where a relu lets through, if it is written with one.
+
+        As in ``np.where(z > 0, z, 0)`` and ``z * (z > 0)``.
+        """
+        if self.primitive.name not in ("where", "multiply"):
+            return None
+        values = [self.replay.values[x] for x in self.node.operands]
+        position = 0 if self.primitive.name == "where" else 1 - self.edge[1]
+        if self.primitive.name == "where" and (self.edge[1] != 1 or np.any(values[2])):
+            return None
+        open_at = np.asarray(values[position])
+        positive = np.asarray(values[self.edge[1]]) > 0
+        is_mask = open_at.dtype.kind == "b" and np.array_equal(open_at, positive)
+        return position if is_mask else None
+
+    def at(self, x: Any) -> Rule:
+        """Return the rule of an activation as it is at another input."""
+        if self.mask is not None:
+            return self.replay.rule(self.edge, operands={self.mask: np.asarray(x) > 0})
+        if self.others:
+            return self._ruled(x, self.primitive.forward(x))
+        operands = [self.replay.values[key] for key in self.node.operands]
+        operands[self.edge[1]] = x
+        return self._ruled(x, self.primitive.forward(*operands, **self.node.parameters))
+
+    def given(self, y: Any) -> Rule:
+        """Return the rule of an activation with another output, in a formula that has one."""
+        return self._ruled(self.replay.values[self.operand.id], y)
+
+
+def steps(case: Case, target: Target) -> Iterator[Step]:
+    """Yield the steps that a gradient has come along, the one closest to it first."""
+    replay = case.replay
+    if replay is None or target.id is None:
+        return
+    for edge in reversed(replay.edges()):
+        node = replay.graph[edge[0]]
+        operand = replay.graph[node.operands[edge[1]]]
+        if node.primitive is not None and target.id in replay.behind(operand.id):
+            yield Step(replay, edge, node, operand, node.primitive)
+
+
+def activations(case: Case, target: Target) -> Iterator[Step]:
+    """Yield those of the steps that go through an activation, be it of several operations."""
+    composed = list(compositions(case, target))
+    inside = {edge for step in composed for edge in (step.edge, *step.others)}
+    yield from composed
+    for step in steps(case, target):
+        if step.edge not in inside and _is_activation(step):
+            yield step
+
+
+def compositions(case: Case, target: Target) -> Iterator[Step]:
+    """Yield the activations that are written out as several operations, as one step each."""
+    replay = case.replay
+    if replay is None or target.id is None:
+        return
+    for x in written_out(replay):
+        if target.id in replay.behind(x.operand.id):
+            yield Step(replay, x.edge, x.node, x.operand, x.primitive, x.others)
+
+
+def _is_activation(step: Step) -> bool:
+    """Say whether a step is a function of one tensor, whose slope depends on where it is taken.
+
+    Found out by asking its rule at another place: new operations need no entry anywhere.
+    """
+    x, g = step.replay.values[step.operand.id], step.replay.gradients[step.node.id]
+    alone = len(step.node.operands) == 1
+    if np.shape(x) != step.node.shape or not (alone or _is_relu(step)):
+        return False
+    try:
+        there = step.at(-0.37 - np.asarray(x))(g)
+    except ValueError:  # It is not defined there: an inverse, say.
+        return False
+    return not np.array_equal(step.rule(g), there)
+
+
+def _is_relu(step: Step) -> bool:
+    """Say whether an operation on two operands is a relu, as NumPy writes it."""
+    if step.primitive.name != "maximum":
+        return step.primitive.name == "relu" or step.mask is not None
+    bound = step.replay.values[step.node.operands[1 - step.edge[1]]]
+    return np.ndim(bound) == 0 and not bound
+
+
+def tells(step: Step, rule: Rule) -> bool:
+    """Say whether a rule gives neither what is right, nor all of a gradient, nor none of it."""
+    g = step.replay.gradients[step.node.id]
+    try:
+        gx = np.asarray(rule(g))
+    except ValueError:
+        return False
+    return bool(gx.any()) and not any(np.array_equal(gx, known) for known in (g, step.rule(g)))
+
+
+def wrong(
+    replay: Replay,
+    edges: Mapping[Edge, Rule] | None = None,
+    nodes: Mapping[str, Rule] | None = None,
+    stretched: bool = False,
+) -> Callable[[Target], Any]:
+    """Return what predicts gradients of a pass that has other rules; it is run once, when asked."""
+    found: list[dict[str, Any]] = []
+
+    def predict(target: Target) -> Any:
+        if not found:
+            found.append(replay.with_mistake(edges=edges, nodes=nodes, stretched=stretched))
+        return found[0].get(target.id) if target.id is not None else None
+
+    return predict
+
+
+def scaled(rule: Rule, value: Any, divide: bool) -> Rule:
+    """Return a rule with a factor taken out of it, or put into it."""
+    if divide:
+        return lambda g: rule(g) / value
+    return lambda g: rule(g) * value
+
+
+def text_of(graph: Graph, node: Node, depth: int = 2) -> str:
+    """Write a value by its name, else by the operation that made it."""
+    if node.name:
+        return node.name
+    if node.kind == "constant" and np.ndim(node.value) == 0:
+        return f"{node.value:g}"
+    if node.primitive is None or not depth:
+        return f"{node.label} {node.id}"
+    parts = [text_of(graph, operand, depth - 1) for operand in graph.operands(node)]
+    if len(parts) > 1 or node.primitive.name in ("negative", "square", "sigmoid"):
+        parts = [grouped(part) for part in parts]
+    return write(node, parts)
+
+
+def grouped(text: str) -> str:
+    """Put parentheses around an expression of several words."""
+    return f"({text})" if " " in text else text

@@ -1,0 +1,353 @@
+"""Mistakes with what a step uses: another tensor, another layer, another time, another axis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.check.mistakes.inside import (
+    MOST_VALUES,
+    Step,
+    activations,
+    grouped,
+    scaled,
+    steps,
+    tells,
+    text_of,
+    wrong,
+)
+from autograd_lite.check.mistakes.kinds import (
+    MISTAKES,
+    Candidate,
+    Case,
+    Mistake,
+    Target,
+    digits,
+    mistake,
+    same,
+)
+from autograd_lite.check.replay import Replay, Rule, recompute_all
+from autograd_lite.graph import Node
+
+FEWEST_BITS = 12
+"""In one of 70 cases, one of `MOST_VALUES` tensors has given signs at so many places by chance."""
+
+LEARNING_RATES = (1.0, 0.5, 0.3, 0.1, 0.05, 0.03, 0.01, 0.003, 0.001, 1e-4)
+"""What is tried when it is not given."""
+
+
+@mistake("wrong layer's weights", "Backwards, each layer's gradient goes through its own weights.")
+def wrong_weights(case: Case, target: Target) -> Iterator[Candidate]:
+    """Use another parameter where one belongs."""
+    for candidate, belongs, other in _replaced(case, target, 0.8):
+        if belongs.kind == other.kind == "parameter" and other is not belongs:
+            yield candidate
+
+
+@mistake("not transposed", "The way back through X @ W is g @ W.T, and to W it is X.T @ g.")
+def not_transposed(case: Case, target: Target) -> Iterator[Candidate]:
+    """Use a square matrix as it is where its transpose belongs."""
+    for candidate, belongs, other in _replaced(case, target, 0.7):
+        if other is belongs:
+            yield candidate
+    for step in steps(case, target):
+        rows, *columns = step.node.shape or (0,)
+        if step.primitive.name == "matmul" and columns == [rows] != [1]:
+            yield Candidate(
+                f"the gradient at {step.name} is used transposed",
+                0.9,
+                predict=wrong(step.replay, {step.edge: _of_transposed(step.rule)}),
+            )
+
+
+def _of_transposed(rule: Rule) -> Rule:
+    return lambda g: rule(g.T)
+
+
+@mistake("wrong tensor", "Another tensor of the same shape stands where one belongs.")
+def wrong_tensor(case: Case, target: Target) -> Iterator[Candidate]:
+    """Use another value where one belongs."""
+    for candidate, belongs, other in _replaced(case, target, 1.2):
+        if not belongs.kind == other.kind == "parameter" and other is not belongs:
+            yield candidate
+    for step in activations(case, target):
+        for other in _alike(step):
+            if other.shape == step.node.shape and other is not step.node:
+                values = step.replay.values
+                rule = step.replay.rule(
+                    step.edge, y=values[other.id], operands={0: values[other.operands[0]]}
+                )
+                yield Candidate(
+                    f"{step.function}' is taken for {text_of(step.replay.graph, other)}, in "
+                    f"place of {step.name}",
+                    1.2,
+                    predict=step.wrong(rule),
+                )
+        yield from _slope_of_another_tensor(step)
+
+
+def _alike(step: Step) -> list[Node]:
+    """Return the nodes of the same function of one tensor."""
+    if step.others or len(step.node.operands) > 1:
+        return []
+    return [node for node in step.replay.graph if node.primitive is step.primitive]
+
+
+def _slope_of_another_tensor(step: Step) -> Iterator[Candidate]:
+    """Take the slope of an activation where another tensor is: a mask of h where z belongs."""
+    replay, graph, name = step.replay, step.replay.graph, f"{step.function}'"
+    before, dtype = text_of(graph, step.operand), np.asarray(step.node.value).dtype
+    done = {step.operand.id, *(x for node in _alike(step) for x in (node.id, *node.operands))}
+    tried: list[Any] = []
+    for other in graph.nodes[:MOST_VALUES]:
+        value = np.asarray(replay.values[other.id])
+        if other.id in done or value.shape != step.node.shape or value.dtype.kind not in "iuf":
+            continue
+        if not value.ndim or any(np.array_equal(value, known) for known in tried):
+            continue
+        tried.append(value)
+        text, value = text_of(graph, other), value.astype(dtype)
+        for title, rule in (
+            (f"{name} is taken at {text}, in place of {before}", _at(step, value)),
+            (
+                f"the formula of {name} for its output {step.name} is given {text}",
+                step.given(value),
+            ),
+        ):
+            if tells(step, rule):
+                yield Candidate(title, 1.3, predict=step.wrong(rule), weak=_few_bits(step, rule))
+
+
+def _at(step: Step, x: Any) -> Rule:
+    return lambda g: step.at(x)(g)
+
+
+def _few_bits(step: Step, rule: Rule) -> bool:
+    """Say whether a slope is 0 or 1 at so few places that another tensor's may be so by chance."""
+    slope = np.asarray(rule(np.ones(step.node.shape)))
+    return slope.size < FEWEST_BITS and bool(np.isin(slope, (0, 1)).all())
+
+
+def _replaced(case: Case, target: Target, cost: float) -> Iterator[tuple[Candidate, Node, Node]]:
+    """Put another operand in the place of one of a product's; yield both nodes with it."""
+    for step in steps(case, target):
+        belongs, replay = step.other, step.replay
+        if belongs is None:
+            continue
+        name, shape = text_of(replay.graph, belongs), np.shape(replay.values[belongs.id])
+        for other in replay.graph.nodes[:MOST_VALUES]:
+            value, text = replay.values[other.id], text_of(replay.graph, other)
+            tried = []
+            if np.shape(value) == shape and other is not belongs and shape:
+                tried.append((text, value))
+            if len(shape) == 2 and np.shape(value) == shape[::-1] and min(shape) > 1:
+                tried.append((f"{grouped(text)}.T", np.transpose(value)))
+            for title, operand in tried:
+                rule = replay.rule(step.edge, operands={1 - step.edge[1]: operand})
+                predict = wrong(replay, {step.edge: rule})
+                title = f"{title} is used in place of {name}"
+                yield Candidate(title, cost, predict=predict), belongs, other
+
+
+@mistake("wrong gradient", "The gradient of another layer was handed on.")
+def wrong_gradient(case: Case, target: Target) -> Iterator[Candidate]:
+    """Use the gradient at another node where that at this one belongs."""
+
+    def always(rule: Rule, g: Any) -> Rule:
+        return lambda _: rule(g)
+
+    for step in steps(case, target):
+        graph = step.replay.graph
+        for other in graph.nodes[:MOST_VALUES]:
+            g = step.replay.gradients.get(other.id)
+            if other is step.node or g is None or g.shape != step.node.shape or not g.ndim:
+                continue
+            yield Candidate(
+                f"the gradient at {text_of(graph, other)} is used in place of that at {step.name}",
+                1.5,
+                predict=wrong(step.replay, {step.edge: always(step.rule, g)}),
+            )
+
+
+@mistake("path missing", "What is used twice gets the sum of what comes back from both.")
+def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
+    """Leave out what comes back along one of several paths."""
+    for step in steps(case, target):
+        graph = step.replay.graph
+        uses = [x for other in graph.consumers(step.operand) for x in other.operands]
+        if uses.count(step.operand.id) > 1:
+            without = wrong(step.replay, {step.edge: _stopped(step)})
+            path = f"what comes back to {text_of(graph, step.operand)} from {step.name}"
+            yield Candidate(f"{path} is left out", 0.65, predict=without)
+            factor = _factor_of_path(target, without(target))
+            if factor is not None and abs(factor) > digits(target.hand):  # Else it is left out.
+                rule = scaled(step.rule, factor, divide=False)
+                flipped = bool(np.isclose(factor, -1))
+                yield Candidate(
+                    f"{path} has {'its sign flipped' if flipped else f'a factor {factor:.6g}'}",
+                    1.1,
+                    predict=wrong(step.replay, {step.edge: rule}),
+                    kind="factor on a path",
+                )
+        if uses.count(step.operand.id) > 2:  # Through one of several steps in time only.
+            others = [other for other in steps(case, target) if other.operand is step.operand]
+            yield Candidate(
+                f"only what comes back to {text_of(graph, step.operand)} from {step.name} is there",
+                1.0,
+                predict=wrong(
+                    step.replay,
+                    {other.edge: _stopped(other) for other in others if other.edge != step.edge},
+                ),
+            )
+
+
+@mistake("overwritten, not added", "What is picked twice gets the sum of both: np.add.at(d, i, g).")
+def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
+    """Put the gradients of picked entries back with an assignment."""
+
+    def assigned(step: Step) -> Rule:
+        def rule(g: Any) -> Any:
+            filled = np.zeros(step.operand.shape)
+            filled[step.node.parameters["index"]] = g
+            return filled
+
+        return rule
+
+    for step in steps(case, target):
+        if step.primitive.name == "getitem" and step.node.value.size:
+            yield Candidate(
+                f"where {step.name} picks an entry several times, only the last gradient counts",
+                0.8,
+                predict=wrong(step.replay, {step.edge: assigned(step)}),
+            )
+
+
+MISTAKES["factor on a path"] = Mistake(
+    "factor on a path",
+    "Of several terms of a gradient, one has a factor that it should not have.",
+    lambda _case, _target: iter(()),  # Found with the paths that are missing.
+)
+
+
+def _factor_of_path(target: Target, without: Any) -> float | None:
+    """Solve for the factor of one path; that one or two numbers fit proves nothing."""
+    if without is None or np.shape(without) != target.hand.shape:
+        return None
+    direction = target.right - without
+    size = float(np.sum(direction * direction))
+    if np.count_nonzero(direction) < 3 or not size or not np.isfinite(target.hand).all():
+        return None
+    return float(np.sum((target.hand - without) * direction)) / size
+
+
+def _stopped(step: Step) -> Rule:
+    """Return a rule that lets nothing through."""
+    return scaled(step.rule, 0.0, divide=False)
+
+
+# ------------------------------------------------------------------------ before and after
+
+
+@mistake("after the update", "All gradients of a step use the values from before the step.")
+def after_update(case: Case, target: Target) -> Iterator[Candidate]:
+    """Update a weight before the gradients that need its old value are computed."""
+    for step in steps(case, target):
+        weight, replay = step.other, step.replay
+        if weight is None or weight.kind != "parameter" or weight.id not in replay.gradients:
+            continue
+        i, old, move = 1 - step.edge[1], replay.values[weight.id], replay.gradients[weight.id]
+        lr = case.lr or _rate(step, target, replay.rule(step.edge, operands={i: old - move}))
+        if lr is not None:
+            rule = replay.rule(step.edge, operands={i: old - lr * move})
+            yield Candidate(
+                f"{text_of(replay.graph, weight)} is used as it is after the update "
+                f"(learning rate {lr:.6g}), in place of before",
+                0.9,
+                predict=wrong(replay, {step.edge: rule}),
+            )
+    if case.replay is not None:
+        for lr in (case.lr,) if case.lr else LEARNING_RATES:
+            yield Candidate(
+                f"the gradient after the update (learning rate {lr:g}), in place of before",
+                1.0,
+                predict=_moved(case.replay, lr),
+            )
+
+
+def _rate(step: Step, target: Target, after: Rule) -> float | None:
+    """Solve for the learning rate: the gradient is linear in it. One number proves nothing."""
+    moved = wrong(step.replay, {step.edge: after})(target)
+    if moved is None or moved.shape != target.hand.shape or not np.isfinite(target.hand).all():
+        return None
+    direction = moved - target.right
+    size = float(np.sum(direction * direction))
+    if not size:
+        return None
+    lr = float(np.sum((target.hand - target.right) * direction)) / size
+    if np.count_nonzero(direction) < 2:
+        return next((known for known in LEARNING_RATES if abs(lr / known - 1) < 1e-6), None)
+    return lr if lr > 0 else None
+
+
+def _moved(replay: Replay, lr: float) -> Callable[[Target], Any]:
+    """Return what predicts the gradients after a step of gradient descent."""
+    found: list[Replay] = []
+
+    def predict(target: Target) -> Any:
+        if not found:
+            moved = {
+                node.id: replay.values[node.id] - lr * replay.gradients[node.id]
+                for node in replay.graph
+                if node.kind == "parameter" and node.id in replay.gradients
+            }
+            found.append(Replay(replay.graph, recompute_all(replay.graph, moved)))
+        return found[0].gradients.get(target.id or "")
+
+    return predict
+
+
+# ------------------------------------------------------------------------ broadcasting
+
+
+@mistake("broadcast", "A column minus a row is a table: give both the same shape.")
+def broadcast(case: Case, target: Target) -> Iterator[Candidate]:
+    """Combine a column and a row to a table of all pairs."""
+    for step in steps(case, target):
+        if step.primitive.name not in ("mse", "subtract", "add", "multiply"):
+            continue
+        for i, x in enumerate(step.node.operands):
+            value = step.replay.values[x]
+            if np.ndim(value) == 2 and np.shape(value)[1] == 1 < np.shape(value)[0]:
+                rule = step.replay.rule(step.edge, operands={i: np.reshape(value, -1)})
+                name = text_of(step.replay.graph, step.replay.graph[x])
+                yield Candidate(
+                    f"{name} was broadcast as a row against a column",
+                    0.9,
+                    predict=wrong(step.replay, {step.edge: rule}, stretched=True),
+                )
+
+
+@mistake("summed over the wrong axis", "A bias is summed over the rows of the batch: axis 0.")
+def wrong_axis(case: Case, target: Target) -> Iterator[Candidate]:
+    """Sum over another axis than the one that broadcasting stretched."""
+
+    def only_here(summed: Any) -> Callable[[Target], Any]:
+        return lambda other: summed if other.id == target.id else None
+
+    replay = case.replay
+    if replay is None or target.id is None:
+        return
+    for node in replay.graph.consumers(replay.graph[target.id]):
+        g = replay.gradients.get(node.id)
+        if g is None or g.ndim < 2 or g.ndim <= target.right.ndim:
+            continue
+        for axis in range(g.ndim):
+            summed = g.sum(axis=axis)
+            if not same(summed, target.right):
+                yield Candidate(
+                    f"the gradient at {text_of(replay.graph, node)} is summed over axis {axis}",
+                    0.9,
+                    predict=only_here(summed),
+                )

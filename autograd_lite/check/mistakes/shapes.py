@@ -1,0 +1,123 @@
+"""Mistakes in the order of the entries, or in the shape."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from autograd_lite.check.mistakes.kinds import Array, Candidate, Case, Target, mistake, same
+
+
+def _taken(order: Array, axis: int) -> Callable[[Array], Array]:
+    return lambda hand: hand.take(order, axis)
+
+
+def _summed(axes: tuple[int, ...], shape: tuple[int, ...]) -> Callable[[Array], Array]:
+    return lambda hand: np.reshape(hand.sum(axis=axes), shape)
+
+
+def _oversummed(axes: tuple[int, ...]) -> Callable[[Target], Array]:
+    return lambda target: np.reshape(target.right.sum(axis=axes), target.hand.shape)
+
+
+@mistake("transposed", "Rows and columns are exchanged: a.T @ b in place of b.T @ a.")
+def transposed(case: Case, target: Target) -> Iterator[Candidate]:
+    """Rows and columns are exchanged."""
+    del case
+    if target.hand.ndim == 2 and min(target.right.shape, default=0) > 1:
+        yield Candidate(
+            "transposed: by hand = autodiff.T", 0.5, correct=lambda hand: hand.swapaxes(0, 1)
+        )
+
+
+@mistake("permuted", "The right numbers are in other places: a reshape, a reversal, another order.")
+def permuted(case: Case, target: Target) -> Iterator[Candidate]:
+    """Look for the right numbers in other places."""
+    del case
+    hand, right = target.hand, target.right
+    if hand.shape != right.shape or not hand.size or not np.isfinite(hand).all():
+        return
+    if hand.ndim > 1:
+        yield Candidate(
+            "read in another order: column by column in place of row by row",
+            0.7,
+            correct=lambda hand: hand.ravel().reshape(hand.shape, order="F"),
+        )
+    for axis, noun in zip(range(hand.ndim), ("row", "column", "slice"), strict=False):
+        order = _order(hand, right, axis)
+        if order is not None:
+            noun = "entrie" if hand.ndim == 1 else noun
+            yield Candidate(
+                f"the {noun}s are in the order {', '.join(map(str, np.argsort(order)))}",
+                0.8,
+                correct=_taken(order, axis),
+            )
+    by_size, wanted = np.argsort(hand, axis=None), np.argsort(right, axis=None)
+    inverse = np.empty_like(wanted)
+    inverse[wanted] = by_size
+    yield Candidate(
+        "the right numbers, in other places",
+        1.5,
+        correct=lambda hand: hand.ravel()[inverse].reshape(hand.shape),
+    )
+
+
+def _order(hand: Array, right: Array, axis: int) -> Array | None:
+    """Return the order in which the slices of one are those of the other."""
+    slices, wanted = np.moveaxis(hand, axis, 0), np.moveaxis(right, axis, 0)
+    if not 1 < len(slices) <= 64:
+        return None
+    left = list(range(len(slices)))
+    order = []
+    for one in wanted:
+        found = next((i for i in left if same(slices[i], one)), None)
+        if found is None:
+            return None
+        left.remove(found)
+        order.append(found)
+    return np.array(order)
+
+
+@mistake("not summed over the batch", "What was broadcast forwards is summed backwards.")
+def not_summed(case: Case, target: Target) -> Iterator[Candidate]:
+    """Axes are left over that broadcasting had stretched: a bias's gradient for every row."""
+    del case
+    hand, shape = target.hand, target.right.shape
+    for count in range(1, hand.ndim + 1):
+        for axes in itertools.combinations(range(hand.ndim), count):
+            if np.prod([hand.shape[i] for i in axes]) > 1:
+                listed = axes[0] if len(axes) == 1 else axes
+                yield Candidate(
+                    f"not summed over the batch: by hand.sum(axis={listed}) = autodiff",
+                    0.5,
+                    correct=_summed(axes, shape),
+                )
+
+
+@mistake("shape", "The numbers are right; the shape is not that of the tensor.")
+def wrong_shape(case: Case, target: Target) -> Iterator[Candidate]:
+    """Look for the right numbers in another shape, stretched, or summed up."""
+    del case
+    hand, right = target.hand, target.right
+    if hand.shape == right.shape:
+        return
+    if hand.size == right.size:
+        yield Candidate(
+            f"the right numbers in the shape {hand.shape} in place of {right.shape}",
+            0.6,
+            correct=lambda hand: hand.reshape(right.shape),
+        )
+    for count in range(1, right.ndim + 1):
+        for axes in itertools.combinations(range(right.ndim), count):
+            yield Candidate(
+                f"summed over axis {', '.join(map(str, axes))} as well",
+                0.7,
+                predict=_oversummed(axes),
+            )
+    yield Candidate(
+        f"the right numbers, stretched to the shape {hand.shape}",
+        0.8,
+        predict=lambda target: np.broadcast_to(target.right, target.hand.shape),
+    )

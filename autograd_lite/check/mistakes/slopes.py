@@ -1,0 +1,233 @@
+"""Mistakes with local derivatives: left out, doubled, at the wrong point, with a factor missing.
+
+Like those of `operands`, each is made on purpose in the backward pass of the graph, to see
+what comes out. Because the rest of the pass runs as it should, a mistake in a delta is recognised
+in the weights behind it, where no ratio shows it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.check.mistakes.inside import (
+    MOST_VALUES,
+    Step,
+    activations,
+    compositions,
+    grouped,
+    scaled,
+    steps,
+    tells,
+    text_of,
+    wrong,
+)
+from autograd_lite.check.mistakes.kinds import Candidate, Case, Target, mistake
+from autograd_lite.check.replay import Replay, Rule
+from autograd_lite.core.primitive import Primitive
+from autograd_lite.graph import Node
+
+
+def _as_it_is(g: Any) -> Any:
+    return g
+
+
+@mistake("derivative left out", "The chain rule goes through the activation too: delta * f'(z).")
+def derivative_left_out(case: Case, target: Target) -> Iterator[Candidate]:
+    """Pass back through an activation as if it were not there."""
+    for step in activations(case, target):
+        yield Candidate(
+            f"the derivative of the {step.function} at {step.name} is left out",
+            0.6,
+            predict=step.wrong(_as_it_is),
+        )
+
+
+@mistake("derivative doubled", "The activation's derivative was already in what came from above.")
+def derivative_doubled(case: Case, target: Target) -> Iterator[Candidate]:
+    """Pass back through an activation twice."""
+
+    def twice(rule: Rule) -> Rule:
+        return lambda g: rule(rule(g))
+
+    for step in activations(case, target):
+        yield Candidate(
+            f"the derivative of the {step.function} at {step.name} is there twice",
+            0.9,
+            predict=step.wrong(twice(step.rule)),
+        )
+
+
+@mistake("slope at the activation", "f'(z) was evaluated at a = f(z): a formula in z given a.")
+def slope_at_activation(case: Case, target: Target) -> Iterator[Candidate]:
+    """Take a derivative at the output of the function, in place of its input."""
+    for step in activations(case, target):
+        rule = step.at(step.replay.values[step.node.id])
+        yield Candidate(
+            f"{step.function}' is taken at {step.name}, in place of "
+            f"{text_of(step.replay.graph, step.operand)}",
+            0.8,
+            predict=step.wrong(rule),
+        )
+
+
+@mistake("slope at the pre-activation", "a (1 - a) was computed with z: a formula in a given z.")
+def slope_at_pre_activation(case: Case, target: Target) -> Iterator[Candidate]:
+    """Give the input to a derivative that is written in terms of the output."""
+    for step in activations(case, target):
+        rule = step.given(step.replay.values[step.operand.id])
+        yield Candidate(
+            f"the formula of {step.function}' for its output {step.name} is given the "
+            f"input {text_of(step.replay.graph, step.operand)}",
+            0.8,
+            predict=step.wrong(rule),
+        )
+
+
+@mistake("another activation's slope", "a (1 - a) is sigmoid', 1 - a**2 is tanh', z > 0 is relu'.")
+def slope_of_another(case: Case, target: Target) -> Iterator[Candidate]:
+    """Use the derivative of another activation."""
+    for step in activations(case, target):
+        x, y = (step.replay.values[node.id] for node in (step.operand, step.node))
+        name, before = step.name, text_of(step.replay.graph, step.operand)
+        for other in (ops.sigmoid, ops.tanh, ops.relu):
+            # Entry by entry, the slope of a softmax would be that of a sigmoid: see below.
+            if other.name == step.function or step.primitive.name == "softmax":
+                continue
+            for origin, output in ((before, other.forward(x)), (name, y)):
+                rule = _of(other, output, x)
+                if tells(step, rule):
+                    yield Candidate(
+                        f"{other.name}' stands in place of {step.function}' at {name}; it is "
+                        f"computed from {origin}",
+                        0.9,
+                        predict=step.wrong(rule),
+                    )
+
+
+def _of(primitive: Primitive, y: Any, x: Any) -> Rule:
+    return lambda g: primitive.rules[0](g, y, x)
+
+
+@mistake("softmax entry by entry", "Each entry of a softmax depends on all of its row.")
+def softmax_by_entry(case: Case, target: Target) -> Iterator[Candidate]:
+    """Leave out what goes from one entry of a softmax to the others."""
+
+    def times(slope: Any) -> Rule:
+        return lambda g: g * slope
+
+    for step in activations(case, target):
+        if step.primitive.name != "softmax":
+            continue
+        y, name = step.replay.values[step.node.id], grouped(step.name)
+        for formula, slope in ((f"{name} * (1 - {name})", y * (1 - y)), (name, y)):
+            yield Candidate(
+                f"the derivative of the softmax at {step.name} is not {formula}: "
+                f"it has terms between the entries of a row",
+                0.6,
+                predict=step.wrong(times(slope)),
+            )
+
+
+# ------------------------------------------------------------------------ factors
+
+
+@mistake("factor missing", "A factor of the chain rule was dropped.")
+def factor_missing(case: Case, target: Target) -> Iterator[Candidate]:
+    """Drop a factor of a local derivative, or divide by any tensor of the graph."""
+    yield from _of_slopes(case, target, missing=True)
+    yield from _of_tensors(case, target, missing=True)
+
+
+@mistake("factor doubled", "A factor of the chain rule stands there twice.")
+def factor_doubled(case: Case, target: Target) -> Iterator[Candidate]:
+    """Double a factor of a local derivative, or multiply by any tensor of the graph."""
+    yield from _of_slopes(case, target, missing=False)
+    yield from _of_tensors(case, target, missing=False)
+
+
+def _ratio(text: str, missing: bool) -> str:
+    """Write what the ratio of the two gradients is."""
+    return f"; by hand = autodiff {'/' if missing else '*'} {grouped(text)}"
+
+
+def _of_slopes(case: Case, target: Target, missing: bool) -> Iterator[Candidate]:
+    """Take a factor out of a local derivative, or put it in once more."""
+    for step in itertools.chain(compositions(case, target), steps(case, target)):
+        for text, value in factors_of_slope(step):
+            seen = _ratio(text, missing) if step.operand.id == target.id else ""
+            yield Candidate(
+                f"the factor {text} is {'missing' if missing else 'there twice'}{seen}",
+                0.7,
+                predict=step.wrong(scaled(step.rule, value, missing)),
+            )
+
+
+def _of_tensors(case: Case, target: Target, missing: bool) -> Iterator[Candidate]:
+    """Divide what arrives somewhere by any tensor, or multiply it."""
+    replay = case.replay
+    if replay is None or target.id is None:
+        return
+    for place in replay.graph:
+        if place.id not in replay.gradients or target.id not in replay.behind(place.id):
+            continue
+        here = place.id == target.id
+        at = "" if here else f" in the gradient of {text_of(replay.graph, place)}"
+        # What it was multiplied with forwards is likelier than what is far away.
+        near = {x for node in replay.graph.consumers(place) for x in node.operands}
+        for text, value, key in _tensors(replay, place):
+            seen = _ratio(text, missing) if here else ""
+            yield Candidate(
+                f"the factor {text} is {'missing' if missing else 'one too many'}{at}{seen}",
+                (1.0 if key in near else 3.0) + (0.0 if here else 0.2),
+                predict=wrong(replay, nodes={place.id: scaled(_as_it_is, value, missing)}),
+            )
+
+
+def factors_of_slope(step: Step) -> list[tuple[str, Any]]:
+    """Return the factors, by what they are called, whose product a local derivative is."""
+    replay, node = step.replay, step.node
+    values = [replay.values[x] for x in node.operands]
+    texts = [grouped(text_of(replay.graph, x)) for x in replay.graph.operands(node)]
+    y, name = replay.values[node.id], grouped(step.name)
+    match step.primitive.name:
+        case "sigmoid":
+            return [(name, y), (f"1 - {name}", 1 - y)]
+        case "tanh":
+            return [(f"1 - {name}", 1 - y), (f"1 + {name}", 1 + y)]
+        case "exp":
+            return [(name, y)]
+        case "multiply":
+            other = 1 - step.edge[1]
+            return [(texts[other], values[other])]
+        case "divide" if step.edge[1] == 0 and node.shape:  # Else it is that of a mean.
+            return [(f"1 / {texts[1]}", 1 / values[1])]
+        case "mse":
+            return [(f"{texts[0]} - {texts[1]}", values[0] - values[1])]
+        case "square":
+            return [(texts[0], values[0])]
+        case "power" if step.edge[1] == 0 and np.ndim(values[1]) == 0 and values[1] == 2:
+            return [(texts[0], values[0])]
+    return []
+
+
+def _tensors(replay: Replay, place: Node) -> Iterator[tuple[str, Any, str | None]]:
+    """Yield what a gradient may be multiplied by, with its name and its node."""
+    shape, tried = np.shape(replay.values[place.id]), 0
+    for node in replay.graph:
+        value = replay.values[node.id]
+        if np.ndim(value) == 0 and node.kind == "constant":
+            continue  # One factor for all is the business of another entry.
+        try:
+            fits = np.broadcast_shapes(np.shape(value), shape) == shape
+        except ValueError:
+            continue
+        if fits and tried < MOST_VALUES and np.asarray(value).dtype.kind == "f":
+            tried += 1
+            text = grouped(text_of(replay.graph, node))
+            yield text, value, node.id
+            yield f"1 - {text}", 1 - value, None

@@ -1,0 +1,120 @@
+"""Activations that are written out, as ``1 / (1 + np.exp(-z))``: found by their values."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.check.mistakes.kinds import Array, same
+from autograd_lite.check.replay import Edge, Replay, Rule
+from autograd_lite.core.primitive import Primitive
+from autograd_lite.graph import Node
+
+KNOWN = (ops.sigmoid, ops.tanh)
+"""What is looked for. A relu is a single operation, however it is written."""
+
+LONGEST = 12
+"""Of how many operations one may consist."""
+
+
+@dataclass(frozen=True, eq=False)
+class WrittenOut:
+    """Several operations that are, together, one activation.
+
+    Attributes
+    ----------
+    primitive : Primitive
+        Which.
+    operand, node : Node
+        Where it begins and ends.
+    edge : tuple of str and int
+        The first one, on the way back.
+    others : dict of tuple to callable
+        Rules for the other edges with which all that `edge` gives arrives at `operand`.
+    """
+
+    primitive: Primitive
+    operand: Node
+    node: Node
+    edge: Edge
+    others: dict[Edge, Rule]
+
+
+_found: weakref.WeakKeyDictionary[Replay, list[WrittenOut]] = weakref.WeakKeyDictionary()
+
+
+def written_out(replay: Replay) -> list[WrittenOut]:
+    """Return all of them, the last one first."""
+    if replay not in _found:
+        _found[replay] = list(_search(replay))
+    return _found[replay]
+
+
+def _search(replay: Replay) -> Iterator[WrittenOut]:
+    nodes = [node for node in replay.graph if node.id in replay.gradients]
+    for i, node in reversed(list(enumerate(nodes))):
+        if node.primitive is None or node.primitive in KNOWN:
+            continue
+        for operand in nodes[max(0, i - LONGEST) : i]:
+            if operand.id in replay.behind(node.id):
+                x, y = (np.asarray(replay.values[key]) for key in (operand.id, node.id))
+                for primitive in KNOWN:
+                    if x.shape == y.shape and _is(primitive, x, y):
+                        found = _between(replay, primitive, operand, node)
+                        if found is not None:
+                            yield found
+
+
+def _is(primitive: Primitive, x: Array, y: Array) -> bool:
+    """Say whether one array is a function of another; a few numbers rule out nearly all."""
+    few = slice(0, 4)
+    if not same(primitive.forward(x.ravel()[few]), y.ravel()[few]):
+        return False
+    return same(primitive.forward(x), y) and not same(x, y)
+
+
+def _between(replay: Replay, primitive: Primitive, operand: Node, node: Node) -> WrittenOut | None:
+    """Return the operations between two nodes, if nothing else uses what they compute."""
+    graph, edges = replay.graph, set(replay.edges())
+    inside = {
+        x.id: x
+        for x in graph
+        if x.id != operand.id
+        and operand.id in replay.behind(x.id)
+        and x.id in replay.behind(node.id)
+    }
+    for x in inside.values():
+        leaves = x is not node and any(user.id not in inside for user in graph.consumers(x))
+        if leaves or x.shape != node.shape or x.primitive in KNOWN:
+            return None
+    others: dict[Edge, Rule] = {
+        (x.id, i): _nothing
+        for x in inside.values()
+        for i, key in enumerate(x.operands)
+        if (x.id, i) in edges and (key in inside or key == operand.id)
+    }
+    path, here = [], node
+    while here is not operand:
+        edge = next((edge for edge in others if edge[0] == here.id), None)
+        if edge is None:
+            return None
+        path.append(edge)
+        here = graph[here.operands[edge[1]]]
+    if len(path) < 2:
+        return None  # A single operation is a step as it is.
+    others.update(dict.fromkeys(path[1:], _everything))
+    del others[path[0]]
+    return WrittenOut(primitive, operand, node, path[0], others)
+
+
+def _everything(g: Any) -> Any:
+    return g
+
+
+def _nothing(g: Any) -> Any:
+    return np.zeros_like(g)

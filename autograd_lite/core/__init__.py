@@ -1,0 +1,1 @@
+"""The idea in one sitting: operations, the Tensor, the backward pass."""

@@ -1,0 +1,1 @@
+"""The page that steps through a picture, and the playback of a training."""

@@ -1,0 +1,391 @@
+"""A computation as a story in steps: forward, value by value, then backward, part by part.
+
+Every step says in a sentence what happens, with the formula and with the numbers put in. A step is
+a mapping with these keys: ``phase`` (start, forward, backward, end), ``box``, ``edges``, the boxes
+whose ``values`` and ``grads`` are known from then on, ``caption``, and ``lines`` of pieces. A
+piece is ``{"text": …}``, or numbers: ``{"rows": …, "factor": …, "grad": …}``. What travels along
+the edges is ``cargo``; ``parts`` has a box and how many of how many parts of its gradient are in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.draw import digits
+from autograd_lite.draw.fold import Box, Fold
+from autograd_lite.draw.formulas import applied, cut, elsewhere, is_inline
+from autograd_lite.draw.local import GRADIENT, Local, core, local, written
+from autograd_lite.draw.scene import Scene
+from autograd_lite.draw.sweep import Sweep, Use
+from autograd_lite.graph import Node
+from autograd_lite.ops.notation import ATOM, PRODUCT, SUM, Written
+
+Pieces = list[dict[str, Any]]
+Step = dict[str, Any]
+LONGEST, LONGEST_RULE = 60, 100  # Of a formula in a sentence, and on a line of its own.
+LARGEST_SHOWN = 36  # Entries of an array that stands in a formula; of a larger one, the shape does.
+MOST_IN_THE_END = 12  # Gradients that are listed in the last step.
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
+
+MOVED = {
+    ops.sum: "each entry of {y} is a sum of entries of {x}: every one of them gets its gradient.",
+    ops.mean: "each entry of {y} is a mean of entries of {x}, which share its gradient evenly.",
+    ops.getitem: "{y} is picked out of {x}: the gradient goes back there, and the rest gets 0.",
+    ops.concatenate: "{x} is a part of {y}, and gets that part of its gradient.",
+    ops.stack: "{x} is a part of {y}, and gets that part of its gradient.",
+    ops.reshape: "{y} has the entries of {x} in another shape, and so has its gradient.",
+    ops.transpose: "{y} has the entries of {x} with other axes, and so has its gradient.",
+}
+"""What a step does that computes nothing, in words; `y` is the result, `x` the operand."""
+
+
+@dataclass
+class Story:
+    """Writes the steps of one scene.
+
+    Attributes
+    ----------
+    steps : list of Step
+        From the start to the end.
+    locals : dict of (str, int) to Local
+        The local derivatives that were shown.
+    order : list of Box
+        The boxes, operands before results.
+    """
+
+    scene: Scene
+    sweep: Sweep
+    steps: list[Step] = field(default_factory=list)
+    locals: dict[Use, Local] = field(default_factory=dict)
+    order: list[Box] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.graph, self.home = self.scene.graph, self.scene.plan.home
+        self.position = {node.id: i for i, node in enumerate(self.graph)}
+        root = self.graph.outputs[0]
+        one = len(self.graph.outputs) == 1
+        self.root = self.scene.titles.get(root.id, "L") if one else "L"
+        self.waiting = dict.fromkeys(self.position, 0)
+        for key, i in self.sweep.parts:
+            self.waiting[self.graph[key].operands[i]] += 1
+        self.total = dict(self.waiting)
+        self.parts: dict[str, list[Any]] = {}
+        self.into: dict[str, list[list[str]]] = {}
+        self._write()
+
+    def _write(self) -> None:
+        boxes = self.scene.plan.boxes
+        leaves = [box.id for box in boxes if isinstance(box, Node) and box.primitive is None]
+        leaf = set(leaves)
+        made = sorted((box for box in boxes if box.id not in leaf), key=self._last)
+        self.order = [box for box in boxes if box.id in leaf] + made
+        for start, end in self.scene.plan.edges():
+            self.into.setdefault(end, []).append([start, end])
+        given = "The inputs and the parameters are given; everything else will be computed."
+        self._step("start", None, given, values=leaves)
+        for box in made:
+            self._forward(box)
+        if not self.sweep.arrived:
+            self._step("end", None, "Nothing here requires a gradient, so there is no way back.")
+            return
+        self._seed()
+        for box in reversed(made):
+            if isinstance(box, Fold):
+                self._through_fold(box)
+            else:
+                self._backward(box)
+        self._end()
+
+    def _last(self, box: Box) -> int:
+        nodes = box.nodes if isinstance(box, Fold) else [box]
+        return max(self.position[node.id] for node in nodes)
+
+    def _step(self, phase: str, box: str | None, caption: str, **more: Any) -> None:
+        empty: Step = {"edges": [], "values": [], "grads": [], "lines": []}
+        self.steps.append({"phase": phase, "box": box, "caption": caption, **empty, **more})
+
+    def name(self, node: Node) -> str:
+        """Return what a value is called in a sentence."""
+        return self.scene.called.get(node.id, Written("a folded value")).text
+
+    def partial(self, node: Node) -> str:
+        """Write the gradient of a node: ``∂loss/∂w``."""
+        name = self.scene.called.get(node.id, Written("…"))
+        text = name.text if re.fullmatch(r"[\w.\[\]…]+", name.text) else f"({name.text})"
+        return f"∂{self.root}/∂{text}"
+
+    # -------------------------------------------------------------- forward
+
+    def _forward(self, box: Box) -> None:
+        edges = self.into.get(box.id, [])
+        if isinstance(box, Fold):
+            caption = f"Forward: {len(box.nodes):,} operations are computed, folded into one box."
+            self._step("forward", box.id, caption, edges=edges, values=[box.id])
+            return
+        names = [self.name(self.graph[start]) for start, _ in edges if start in self.position]
+        title, formula = self.scene.titles.get(box.id), self.scene.formulas.get(box.id, "")
+        what = f"{title} is computed as {formula}" if title else f"{formula} is computed"
+        source = f", from {listed(names)}" if names else ""
+        lines = [[*text(f"{title or formula} = "), *self._numbers_in(box), *text(" = "),
+                  *number(box.value)]]  # fmt: skip
+        caption = f"Forward: {what}{source}."
+        self._step("forward", box.id, caption, edges=edges, values=[box.id], lines=lines)
+
+    def _numbers_in(self, node: Node) -> Pieces:
+        """Write an operation with numbers in place of its operands."""
+        assert node.primitive is not None
+        slots = _Slots()
+        operands = [
+            elsewhere(x) if is_inline(x) else slots.put(x.value) for x in self.graph.operands(node)
+        ]
+        return slots.pieces(applied(node.primitive, node.parameters, operands).text)
+
+    # -------------------------------------------------------------- backward
+
+    def _seed(self) -> None:
+        outputs = list(dict.fromkeys(self.graph.outputs))
+        name = listed([self.name(node) for node in outputs])
+        what = f"{name}" if outputs[0].shape == () and len(outputs) == 1 else f"the sum of {name}"
+        caption = (
+            f"Backward: how does {what} change when something else does? Beside itself it "
+            f"changes exactly as much, so its own gradient is 1."
+        )
+        root = outputs[0]
+        own = self.sweep.arrived.get(root.id, np.ones(()))
+        lines = [[*text(f"{self.partial(root)} = "), *number(own, grad=True)]]
+        boxes = [self.home[node.id] for node in outputs if node.id in self.sweep.arrived]
+        known = [self.home[n.id] for n in outputs if not self.waiting[n.id]]
+        self._step("backward", boxes[0], caption, grads=known, lines=lines)
+
+    def _backward(self, node: Node) -> None:
+        """Send the gradient of a result to each of its operands."""
+        for i, operand in enumerate(self.graph.operands(node)):
+            part = self.sweep.parts.get((node.id, i))
+            if part is None:
+                continue
+            g = self.sweep.arrived[node.id]
+            rule = self.locals[node.id, i] = local(self.graph, node, i, g)
+            self._arrives(operand.id, part)
+            caption = f"Backward: {self._sentence(node, operand, rule)}{self._count(operand)}"
+            lines = [self._rule_line(node, operand, rule), self._number_line(rule, g, part)]
+            if rule.passes:
+                lines[0] += [*text(" = "), *number(part, grad=True)]
+            total, done = self.total[operand.id], not self.waiting[operand.id]
+            more: dict[str, Any] = {"cargo": cargo(part)}
+            if total > 1:
+                lines.append(self._sum_line(operand))
+                arrived = total - self.waiting[operand.id]
+                more["parts"] = [self.home[operand.id], arrived, total]
+            self._step(
+                "backward", node.id, caption, edges=self._edge(operand, node),
+                grads=[self.home[operand.id]] * done, lines=[line for line in lines if line],
+                **more,
+            )  # fmt: skip
+
+    def _arrives(self, key: str, part: Any) -> None:
+        """Note a part of the gradient of a node."""
+        self.waiting[key] -= 1
+        self.parts.setdefault(key, []).append(part)
+
+    def _edge(self, start: Node, end: Node) -> list[list[str]]:
+        return [[self.home[start.id], self.home[end.id]]]
+
+    def _sentence(self, node: Node, operand: Node, rule: Local) -> str:
+        """Say what one step does to the gradient."""
+        to, by = self.name(operand), rule.text(self.scene.called)
+        if rule.factor is not None:
+            if rule.is_one:
+                twice = node.operands.count(operand.id) > 1
+                use = "through this one use, " if twice else ""
+                entry = "an entry of " if operand.shape != node.shape else ""
+                return (
+                    f"{use}{self.name(node)} changes by as much as {entry}{to} does, so its "
+                    f"gradient goes back to {to} unchanged."
+                )
+            return (
+                f"the gradient of {self.name(node)}, times the local derivative "
+                f"{cut(by.removeprefix('× '), LONGEST)}, goes to {to}."
+            )
+        assert node.primitive is not None
+        if node.primitive is ops.matmul:
+            left, right = self.graph.operands(node)
+            other = self.name(right if operand is left else left)
+            return (
+                f"{to} reaches {self.name(node)} through {other}, so the gradient goes back to "
+                f"{to} through {other} too."
+            )
+        if rule.rule is not None and core(rule.rule).operation is ops.sum:
+            return (
+                f"{to} goes into several entries of {self.name(node)}, so what comes back from "
+                f"them is summed."
+            )
+        if node.primitive in MOVED:
+            return MOVED[node.primitive].format(y=self.name(node), x=to)
+        return (
+            f"the rule of {node.primitive.name} turns the gradient of {self.name(node)} into "
+            f"that of {to}."
+        )
+
+    def _count(self, operand: Node) -> str:
+        """Say how many parts of a gradient have come together."""
+        total, left = self.total[operand.id], self.waiting[operand.id]
+        if total < 2:
+            return ""
+        name = self.name(operand)
+        if not left:
+            return f" It is the last of {total} parts; together they are the gradient of {name}."
+        nth = total - left - 1
+        which = ORDINALS[nth] if nth < len(ORDINALS) else f"{nth + 1}th"
+        return f" It is the {which} of {total} parts, because {name} is used {total} times."
+
+    def _rule_line(self, node: Node, operand: Node, rule: Local) -> Pieces:
+        """Write the rule in symbols."""
+        if rule.rule is None:
+            return []
+
+        def leaf(name: str, value: Any) -> Written:
+            del value
+            if name == GRADIENT:
+                return Written(self.partial(node))
+            return self.scene.called.get(name) or Written("…")
+
+        shown = self._whole(rule, None, leaf)
+        if len(shown) > LONGEST_RULE:
+            times = f"{self.partial(node)} × local derivative"
+            shown = times if rule.factor is not None else f"rule of {node.label}"
+        part = " (a part)" if self.total[operand.id] > 1 else ""
+        return text(f"{self.partial(operand)}{part} = {shown}")
+
+    def _number_line(self, rule: Local, g: Any, part: Any) -> Pieces:
+        """Write the rule with the numbers put in."""
+        if rule.rule is None:
+            return [*text("= "), *number(part, grad=True)]
+        slots = _Slots()
+        if rule.passes:
+            return []
+        long = len(rule.text(self.scene.called)) > LONGEST_RULE
+        if long and rule.factor is None:
+            return [*text("= "), *number(part, grad=True)]
+        if rule.factor is not None and (long or np.size(g) > 1):
+            shown = f"{slots.put(g, grad=True).text} × {slots.put(rule.value).text}"
+        else:
+            shown = self._whole(rule, g, lambda name, x: slots.put(x, grad=name == GRADIENT))
+        return [*text("= "), *slots.pieces(shown), *text(" = "), *number(part, grad=True)]
+
+    def _whole(self, rule: Local, g: Any, leaf: Callable[[str, Any], Written]) -> str:
+        """Write a rule: the gradient first, where it is multiplied with something."""
+        if rule.factor is None:
+            return written(rule.rule, leaf).text
+        if rule.is_one:
+            return leaf(GRADIENT, g).text
+        factor = written(rule.factor, leaf)
+        shown = factor.text if factor.precedence in (PRODUCT, ATOM) else f"({factor.text})"
+        return f"{leaf(GRADIENT, g).text} × {shown}"
+
+    def _sum_line(self, operand: Node) -> Pieces:
+        """Write how the parts of a gradient add up, as far as they are in."""
+        line = text(f"{self.partial(operand)} = ")
+        for k, part in enumerate(self.parts[operand.id]):
+            line += [*text(" + " if k else ""), *number(part, grad=True)]
+        if self.waiting[operand.id]:
+            return [*line, *text(" + …")]
+        return [*line, *text(" = "), *number(self.sweep.arrived[operand.id], grad=True)]
+
+    def _through_fold(self, fold: Fold) -> None:
+        """Send the gradient through a fold in one step."""
+        inside = {node.id for node in fold.nodes}
+        outside: dict[str, None] = {}
+        for node in fold.nodes:
+            for i, key in enumerate(node.operands):
+                if (node.id, i) in self.sweep.parts:
+                    self._arrives(key, self.sweep.parts[node.id, i])
+                    outside |= dict.fromkeys([key] if key not in inside else [])
+        if not outside:
+            return
+        to = listed([self.name(self.graph[key]) for key in outside])
+        caption = f"Backward: through {len(inside):,} folded operations, the gradient goes to {to}."
+        grads = [self.home[key] for key in outside if not self.waiting[key]]
+        edges = [self._edge(self.graph[key], fold.nodes[-1])[0] for key in outside]
+        self._step("backward", fold.id, caption, edges=edges, grads=grads)
+
+    def _end(self) -> None:
+        """Say what has been found, and what it is for."""
+        trained = [node for node in self.graph if node.kind == "parameter"]
+        found = [node for node in trained if node.id in self.scene.called]
+        names = [self.name(node) for node in found]
+        lines = [
+            [*text(f"{self.partial(node)} = "), *number(self.sweep.arrived[node.id], grad=True)]
+            for node in found[:MOST_IN_THE_END] if node.id in self.sweep.arrived
+        ]  # fmt: skip
+        if not names:
+            caption = "Done: every gradient is known."
+        else:
+            one = len(names) == 1
+            caption = (
+                f"Done: {listed(names)} {'has its gradient' if one else 'have their gradients'}. "
+                f"A step of gradient descent moves {'it' if one else 'each'} against its gradient, "
+                f"so that {self.root} gets smaller."
+            )
+        self._step("end", None, caption, lines=lines)
+
+
+class _Slots:
+    """Arrays on their way into a formula: marks stand for them until it is written."""
+
+    def __init__(self) -> None:
+        self.arrays: list[Pieces] = []
+
+    def put(self, value: Any, *, grad: bool = False) -> Written:
+        """Return a mark for an array."""
+        self.arrays.append(number(value, grad=grad))
+        shown = "".join(piece.get("text", "") for piece in self.arrays[-1])
+        product = "×" in shown and not shown.startswith("[")  # Not the shape of a large array.
+        rank = SUM if shown.startswith("−") else PRODUCT if product else ATOM
+        return Written(f"\ue000{len(self.arrays) - 1}\ue001", rank)
+
+    def pieces(self, shown: str) -> Pieces:
+        """Put the arrays in place of their marks."""
+        parts = re.split("\ue000(\\d+)\ue001", shown)
+        found: Pieces = []
+        for i, part in enumerate(parts):
+            found += self.arrays[int(part)] if i % 2 else text(part)
+        return found
+
+
+def cargo(part: Any) -> str:
+    """Write a gradient on its way: the number, or the shape of several."""
+    array = np.asarray(part)
+    if array.size == 1:
+        return digits.number(array)
+    return "×".join(map(str, array.shape)) if array.ndim > 1 else f"length {array.size}"
+
+
+def text(words: str) -> Pieces:
+    """Make pieces of text."""
+    return [{"text": words}] if words else []
+
+
+def number(value: Any, *, grad: bool = False) -> Pieces:
+    """Make pieces of an array: a number, a matrix, or what describes a large one."""
+    array = np.asarray(value)
+    mark = {"grad": grad}
+    if array.size == 1:
+        return [{"text": digits.number(array), "number": True, **mark}]
+    if not digits.is_small(array) or array.size > LARGEST_SHOWN:
+        return [{"text": f"[{'×'.join(map(str, array.shape))}]", "number": True, **mark}]
+    rows, factor = digits.written(array)
+    return [{"rows": rows, "factor": factor, **mark}]
+
+
+def listed(names: Sequence[str]) -> str:
+    """Write names as a list in a sentence, the first ones only if there are many."""
+    kept = list(dict.fromkeys(names))
+    if len(kept) > 6:
+        kept = [*kept[:5], f"{len(kept) - 5:,} more"]
+    return kept[0] if len(kept) == 1 else f"{', '.join(kept[:-1])} and {kept[-1]}"

@@ -1,0 +1,279 @@
+"""Memory for time: what a function computes on its way is computed again in the backward pass."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.core.engine import GradientError, enable_grad, next_birth, state, sweep
+from autograd_lite.core.primitive import Primitive
+from autograd_lite.functional.nests import leaves_of, rebuild
+from autograd_lite.functional.tracing import require_function
+from autograd_lite.tensor import Tensor, result_of
+
+
+def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that does what `f` does, and records it as a single operation.
+
+    Nothing that `f` computes on its way is kept. A backward pass that comes through it calls `f`
+    again, differentiates that, and forgets it. So a deep network of checkpointed parts needs the
+    memory of the results of its parts, and of one part at a time, and a second forward pass.
+
+    Parameters
+    ----------
+    f : callable
+        Takes anything, returns an array, or nested dicts, lists and tuples with arrays in them; a
+        module will do. Gradients flow to the Tensors among its arguments (in nested dicts, lists
+        and tuples too) and to those that it uses besides, as its parameters.
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f`.
+
+    Raises
+    ------
+    GradientError
+        In the backward pass: if `f` gives something else when it is called again (it draws random
+        numbers, or uses an array that has changed: pass such things as arguments), or if a tensor
+        that it uses besides its arguments has been given a new value.
+
+    Notes
+    -----
+    `f` is called twice, so what else it does, it does twice: draw random numbers before, and pass
+    them on. What it returns counts, and nothing that it stores elsewhere. It may not change a
+    tensor from outside in place. Derivatives of higher order are right, but keep what the second
+    call records.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_lite as al
+    >>> w = al.Tensor(2.0, requires_grad=True)
+    >>> @al.checkpoint
+    ... def block(x):
+    ...     return np.tanh(w * x) * x
+    >>> y = block(al.Tensor(0.5))
+    >>> print(al.Graph(y, names={"w": w}))
+    n0  w      parameter      ()
+    n1  input  input          ()
+    n2  block  block(n1, n0)  ()
+    >>> y.backward()
+    """
+    require_function(f, "checkpoint")
+
+    @functools.wraps(f, updated=())
+    def checkpointed(*args: Any, **kwargs: Any) -> Any:
+        return _Segment(f, args, kwargs).record() if state.recording else f(*args, **kwargs)
+
+    return checkpointed
+
+
+_PLAIN = (Tensor, np.ndarray, np.generic, int, float, complex, str, type(None))
+
+
+class _Segment:
+    """One call of a checkpointed function.
+
+    Attributes
+    ----------
+    places : list of int
+        Where among the leaves of all arguments the Tensors are.
+    arguments, others : list of Tensor
+        Those Tensors; and what the result depends on besides. Together, the operands.
+    """
+
+    def __init__(
+        self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self.f = f
+        self.name = f"checkpoint({getattr(f, '__name__', type(f).__name__)})"
+        leaves = leaves_of((args, kwargs))
+        self.places = [i for i, x in enumerate(leaves) if isinstance(x, Tensor)]
+        self.arguments: list[Tensor] = [leaves[i] for i in self.places]
+        self.wanted = [x.requires_grad for x in self.arguments]
+        self.others: list[Tensor] = []
+        # Nobody else can change what the second call is to be given.
+        frozen = [x.copy() if isinstance(x, np.ndarray) else x for x in leaves]
+        self.nest = rebuild((args, kwargs), frozen)
+        self.pulled: dict[int, tuple[Any, dict[int, Any]]] = {}
+
+    def record(self) -> Any:
+        """Call the function, keep nothing but its result, and make that a node."""
+        since = next_birth()
+        given, result = self.call([x._value() for x in self.arguments])
+        if any(x._written for x in given):
+            raise GradientError(
+                f"{self.name}: the function writes to an array that it is given, and would do so "
+                f"again in the backward pass. Let it make a new one: x = x.copy()."
+            )
+        outputs = _differentiable(result)
+        if not outputs:
+            return result
+        self.others = _used_besides(outputs, since)
+        inputs = tuple([part for x in (*self.arguments, *self.others) for part in (x, x._data)])
+        node = result_of(self.primitive(), _joined(outputs)._data, True, inputs, None)
+        parted = dict(zip(outputs, _parted(node, outputs), strict=True))
+        return rebuild(
+            result, [parted.get(x, x) if isinstance(x, Tensor) else x for x in leaves_of(result)]
+        )
+
+    def call(self, values: Sequence[Any]) -> tuple[list[Tensor], Any]:
+        """Call the function; return the Tensors that it was given, and its result.
+
+        What is a Tensor already is linked to what it is given as; an array is not linked.
+        """
+        leaves, given = leaves_of(self.nest), []
+        with enable_grad():
+            for i, wanted, value in zip(self.places, self.wanted, values, strict=False):
+                x = ops.copy(value) if isinstance(value, Tensor) else Tensor._wrap(value)
+                if wanted and not x.requires_grad:
+                    x.requires_grad = True
+                leaves[i] = x
+                given.append(x)
+            args, kwargs = rebuild(self.nest, leaves)
+            result = self.f(*args, **kwargs)
+        for x in leaves_of(result):
+            if not isinstance(x, _PLAIN):
+                raise TypeError(
+                    f"{self.name} must return arrays, or dicts, lists and tuples of them, got a "
+                    f"{type(x).__name__}: its gradients would be lost."
+                )
+        return given, result
+
+    def primitive(self) -> Primitive:
+        """Define the operation that the result is recorded as."""
+
+        def forward(*operands: Any) -> Any:
+            self.check_others(operands)
+            return _joined(_differentiable(self.call(operands)[1]))._data
+
+        def rule(g: Any, y: Any, *operands: Any, i: int) -> Any:
+            thread = threading.get_ident()
+            of, found = self.pulled.get(thread, (None, {}))
+            if of is not g or i not in found:
+                found = self.pull(g, y, operands)
+                self.pulled[thread] = g, found
+            cotangent = found.pop(i)
+            if not found:  # The engine asks once for every operand, and has asked for the last.
+                del self.pulled[thread]
+            return cotangent
+
+        name = self.name[len("checkpoint(") : -1]
+        forward.__name__ = name if name.isidentifier() else "checkpoint"
+        return Primitive(forward, {"operands": rule})
+
+    def pull(self, g: Any, y: Any, operands: Sequence[Any]) -> dict[int, Any]:
+        """Call the function again, and return the cotangents of all operands that need one."""
+        recorded = isinstance(g, Tensor)
+        if not recorded and not isinstance(g, np.ndarray | np.generic):
+            raise TypeError(
+                f"{self.name} has no formula: it is differentiated by calling the function again. "
+                f"Derive one without checkpoint."
+            )
+        self.check_others(operands)
+        since = next_birth()
+        given, result = self.call(operands)
+        outputs = _differentiable(result)
+        if not outputs or not _same(_joined(outputs)._data, y._data if recorded else y):
+            raise GradientError(
+                f"{self.name} gives another result now than when it was recorded. Random numbers, "
+                f"and arrays that have changed since, must be passed as arguments."
+            )
+        tensors = [*given, *self.others]
+        targets = frozenset(tensors)
+        with enable_grad():
+            found = dict(
+                sweep(
+                    _joined(outputs),
+                    g,
+                    targets=targets,
+                    untapped=frozenset(self.others),
+                    create_graph=recorded,
+                )
+            )
+        for x in found:
+            if x._birth < since and x not in targets:
+                raise GradientError(
+                    f"{self.name} uses {x._label()} now, and did not when it was recorded."
+                )
+        wanted = [*self.wanted, *[True] * len(self.others)]
+        return {
+            i: found[x] if x in found else np.zeros(x.shape, x.dtype)[()]
+            for i, x in enumerate(tensors)
+            if wanted[i]
+        }
+
+    def check_others(self, operands: Sequence[Any]) -> None:
+        """Refuse to call the function again with other values than it had."""
+        for x, value in zip(self.others, operands[len(self.arguments) :], strict=True):
+            if x._value() is not (value._data if isinstance(value, Tensor) else value):
+                raise GradientError(
+                    f"{self.name} uses {x._label()} without being given it, so it cannot be "
+                    f"computed with the value from then once that has another one now. Compute the "
+                    f"result again, or pass the tensor as an argument."
+                )
+
+
+def _differentiable(result: Any) -> list[Tensor]:
+    """Return the tensors in a result that require a gradient, each once."""
+    tensors = [x for x in leaves_of(result) if isinstance(x, Tensor) and x.requires_grad]
+    return list(dict.fromkeys(tensors))
+
+
+def _same(again: Any, before: Any) -> bool:
+    """Say whether a result is the same, up to what the order of additions may change."""
+    if again.shape != before.shape or again.dtype != before.dtype:
+        return False
+    tolerance = 1e3 * float(np.finfo(before.dtype).eps)
+    return np.allclose(again, before, rtol=tolerance, atol=tolerance, equal_nan=True)
+
+
+def _joined(outputs: Sequence[Tensor]) -> Tensor:
+    """Return a single tensor with the entries of all: an operation has one result."""
+    if len(outputs) == 1:
+        return outputs[0]
+    joined: Tensor = ops.concatenate(*[x.reshape(-1) for x in outputs])
+    return joined
+
+
+def _parted(joined: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
+    """Undo `_joined`."""
+    if len(like) == 1:
+        return [joined]
+    ends = np.cumsum([x.size for x in like])
+    return [
+        joined[end - x.size : end].reshape(x.shape).astype(x.dtype)
+        for x, end in zip(like, ends, strict=True)
+    ]
+
+
+def _used_besides(outputs: Sequence[Tensor], since: int) -> list[Tensor]:
+    """Return the tensors that outputs depend on and that were there before."""
+    waiting = list(outputs)
+    seen, found = set(waiting), []
+    while waiting:
+        node = waiting.pop()
+        if node._birth < since:
+            found.append(node)
+            continue
+        for x in (node, *node._operands):
+            if x is None or x._view is not None:  # A view is taken again, when it is used.
+                continue
+            if x._birth > since and x._past and x._past[0]._birth < since:
+                raise GradientError(
+                    f"checkpoint: the function changes {x._label()}, which is not its own, in "
+                    f"place, and would do so again in the backward pass. Let it make a new one."
+                )
+        for x in node._operands:
+            if x is not None and x._birth > node._birth:
+                x = x._version_before(node._birth)
+            if x is not None and x.requires_grad and x not in seen:
+                seen.add(x)
+                waiting.append(x)
+    return sorted(found, key=lambda x: x._birth)

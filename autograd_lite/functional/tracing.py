@@ -1,0 +1,293 @@
+"""One call of a function on Tensors of its own, and the way back: what transforms are made of."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.core.engine import GradientError, enable_grad, is_grad_enabled, sweep
+from autograd_lite.functional.nests import flatten, leaves_of, rebuild
+from autograd_lite.graph.calls import operands
+from autograd_lite.tensor import Tensor
+
+Argnums = int | Sequence[int]
+
+
+class Input(Tensor):
+    """A leaf that a trace has made of an argument.
+
+    Attributes
+    ----------
+    active : bool
+        Whether the function is being called: afterwards, no other level can differentiate by it.
+    """
+
+    __slots__ = ("active",)
+    _keeps_grad = False  # The trace finds it, also after something was written to this.
+
+    def __init__(self, x: Any) -> None:
+        super().__init__(x, requires_grad=True)
+        self.active = True
+
+    def _twin(self) -> Self:
+        twin = super()._twin()
+        twin.active = self.active
+        return twin
+
+
+class Trace:
+    """One call of a function on Tensors of its own, and the way back.
+
+    Parameters
+    ----------
+    f : callable
+        Takes `args` and `kwargs`.
+    argnums : int or sequence of int, optional
+        The positions of the arguments to differentiate by; all if None.
+    has_aux : bool
+        Whether `f` returns a pair, of which only the first part is differentiated.
+
+    Attributes
+    ----------
+    inputs, outputs : list of Tensor
+        The leaves of the arguments to differentiate by, and of the result.
+    linked : bool
+        Whether an outer level may differentiate the outputs: then everything that is given back is
+        a Tensor, else an array.
+    aux : object
+        The second part of the pair.
+    """
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        argnums: Argnums | None = None,
+        *,
+        has_aux: bool = False,
+    ) -> None:
+        self.name = name_of(f)
+        which = range(len(args)) if argnums is None else self._positions(argnums, len(args))
+        self.arguments = [args[i] for i in which]
+        self.inputs: list[Tensor] = []
+        lifted = list(args)
+        for i in which:
+            leaves = [self._lift(x, f"{i}{path}") for path, x in flatten(args[i])]
+            self.inputs += leaves
+            lifted[i] = rebuild(args[i], leaves)
+        outer = is_grad_enabled()
+        try:
+            with enable_grad():
+                self.result = call_with_tensors(f, lifted, kwargs)
+        finally:
+            for x in self.inputs:
+                for version in (x, x._first()):
+                    if isinstance(version, Input):
+                        version.active = False
+        self.inputs = [x._first() for x in self.inputs]
+        self.aux = None
+        if has_aux:
+            self.result, self.aux = self._pair(self.result)
+        self.outputs = [self._output(x, path) for path, x in flatten(self.result)]
+        self.linked = outer and self._depends_on_more(self.outputs)
+        if has_aux:
+            self.aux = rebuild(self.aux, [self._passed_on(x, outer) for x in leaves_of(self.aux)])
+
+    @property
+    def output(self) -> Tensor:
+        """The only output."""
+        if isinstance(self.result, dict | list | tuple):
+            raise TypeError(
+                f"{self.name} must return one array, got a {type(self.result).__name__}. Return "
+                f"the rest with has_aux=True, or join the parts with np.concatenate."
+            )
+        return self.outputs[0]
+
+    @property
+    def value(self) -> Any:
+        """The result of the function."""
+        return rebuild(self.result, [self.given(y) for y in self.outputs])
+
+    def given(self, x: Tensor) -> Any:
+        """Return a tensor as it is given back: the caller's own, to change as he likes."""
+        return x.copy() if self.linked else np.array(x.data)[()]
+
+    def pull(self, outputs: Sequence[Tensor], cotangents: Sequence[Any]) -> list[Any]:
+        """Return what cotangents of some outputs are for every argument, in its structure."""
+        linked = self.linked or any(isinstance(g, Tensor) and g.requires_grad for g in cotangents)
+        pairs = list(zip(outputs, cotangents, strict=True))
+        return list(rebuild(self.arguments, pull_back(pairs, self.inputs, linked)))
+
+    def _positions(self, argnums: Argnums, count: int) -> list[int]:
+        """Return the positions to differentiate by, counted from the front."""
+        try:
+            wanted = [argnums] if isinstance(argnums, int) else [operator.index(i) for i in argnums]
+        except TypeError:
+            raise TypeError(
+                f"{self.name}: argnums must be a position or a sequence of them, got {argnums!r}."
+            ) from None
+        for i in wanted:
+            if not -count <= i < count:
+                raise TypeError(
+                    f"{self.name}: argnums={argnums} asks for argument {i}, got {count} positional "
+                    f"arguments. Pass what is to be differentiated by position."
+                )
+        found = [i % count for i in wanted]
+        if len(set(found)) < len(found):
+            raise ValueError(f"{self.name}: argnums={argnums} asks for an argument twice.")
+        return found
+
+    def _lift(self, x: Any, place: str) -> Tensor:
+        """Return a tensor of this trace's own for an argument, linked to it if it is a Tensor."""
+        if isinstance(x, Tensor) and x.requires_grad:
+            with enable_grad():
+                lifted: Tensor = ops.copy(x)
+                return lifted
+        try:
+            return Input(x.data if isinstance(x, Tensor) else x)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"{self.name}: argument {place} is {_shown(x)}, and only floating-point numbers "
+                f"can be differentiated. Convert it, e.g. with float(x), or leave it out of "
+                f"argnums."
+            ) from None
+
+    def _pair(self, result: Any) -> tuple[Any, Any]:
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise TypeError(
+                f"{self.name} must return a pair for has_aux=True, got {_shown(result)}: what is "
+                f"to be differentiated, and anything else."
+            )
+        return result
+
+    def _output(self, x: Any, path: str) -> Tensor:
+        if isinstance(x, Tensor):
+            return x
+        try:
+            return Tensor(x)
+        except (TypeError, ValueError):
+            what = f"its result{path}" if path else "it"
+            raise TypeError(
+                f"{self.name} must return numbers, but {what} is {_shown(x)}. Return anything else "
+                f"with has_aux=True."
+            ) from None
+
+    def _passed_on(self, x: Any, outer: bool) -> Any:
+        """Return a part of the other result without the record of this trace."""
+        if not isinstance(x, Tensor) or (outer and self._depends_on_more([x])):
+            return x
+        return np.array(x.data)[()]
+
+    def _depends_on_more(self, outputs: Sequence[Tensor]) -> bool:
+        """Say whether outputs depend on tensors that require a gradient, but are not inputs."""
+        inputs, waiting = set(self.inputs), list(outputs)
+        seen = set(waiting)
+        while waiting:
+            tensor = waiting.pop()
+            if tensor in inputs:
+                if not tensor.is_leaf:
+                    return True  # The argument is a tensor of an outer level.
+            elif tensor.is_leaf:
+                if tensor.requires_grad and getattr(tensor, "active", True):
+                    return True
+            else:
+                for x in operands(tensor):
+                    if x is not None and x._requires_grad and x not in seen:
+                        seen.add(x)
+                        waiting.append(x)
+        return False
+
+
+def call_with_tensors(f: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Call the user's function; a refusal of ours is raised as such, whatever NumPy makes of it.
+
+    ``array[i] = t`` ends in "setting an array element with a sequence", which says nothing.
+    """
+    try:
+        return f(*args, **kwargs)
+    except (TypeError, ValueError) as error:
+        if not isinstance(error.__cause__, GradientError):
+            raise
+        refused = error.__cause__.with_traceback(error.__traceback__)
+    raise refused
+
+
+def require_function(f: Any, what: str, write: str = "{0}(f)(x)") -> None:
+    """Refuse anything else than a function, for instance the value of one."""
+    if not callable(f):
+        value = f"a {type(f).__name__}" if isinstance(f, np.ndarray | Tensor) else _shown(f)
+        raise TypeError(
+            f"{what} needs a function, got {value}. Write {write.format(what)}, with the function "
+            f"itself, not its value f(x)."
+        )
+
+
+def pull_back(
+    pairs: Sequence[tuple[Any, Any]], inputs: Sequence[Tensor], linked: bool
+) -> list[Any]:
+    """Return the cotangents of inputs, given pairs of outputs and their cotangents.
+
+    They are Tensors with a record if `linked`, else arrays; zeros where nothing arrives.
+    """
+    found: dict[Tensor, Any] = {}
+    seeds = []
+    for y, g in pairs:
+        if isinstance(y, Tensor) and y.requires_grad:
+            seed = g if isinstance(g, Tensor) else Tensor(g, dtype=y.dtype)
+            seed = seed if seed.dtype == y.dtype else seed.astype(y.dtype)
+            seeds.append((y, seed if linked else seed.data[()]))
+    if seeds:
+        with enable_grad():
+            found = dict(
+                sweep(*seeds[0], more=seeds[1:], targets=frozenset(inputs), create_graph=linked)
+            )
+    zeros = (np.zeros(x.shape, x.dtype)[()] for x in inputs)
+    pulled = [found.get(x, zero) for x, zero in zip(inputs, zeros, strict=True)]
+    if not linked:
+        return [np.array(g)[()] for g in pulled]
+    with enable_grad():  # Two gradients are two Tensors, since either may be changed in place.
+        return [g.copy() if isinstance(g, Tensor) else g for g in pulled]
+
+
+def name_of(f: Callable[..., Any]) -> str:
+    """Return what messages call a function."""
+    return getattr(f, "__name__", "the function")
+
+
+def _shown(x: Any) -> str:
+    if isinstance(x, np.ndarray | Tensor) and x.ndim:
+        return f"an array of {x.dtype}"
+    text = repr(x)
+    return text if len(text) < 60 else f"a {type(x).__name__}"
+
+
+def matched(like: Any, nest: Any, message: str) -> list[Any]:
+    """Return the leaves of a nest in the order of another of the same structure and shapes.
+
+    Raises
+    ------
+    ValueError
+        If structure or shapes differ: the message, with both.
+    TypeError
+        If they are not real numbers.
+    """
+    wanted = {path: np.shape(x) for path, x in flatten(like)}
+    leaves = dict(flatten(nest))
+    got = {path: np.shape(x) for path, x in leaves.items()}
+    if got != wanted:
+        raise ValueError(message.format(_written(wanted), _written(got)))
+    for path, x in leaves.items():
+        kind = x.dtype.kind if isinstance(x, Tensor) else np.asarray(x).dtype.kind
+        if kind not in "biuf":
+            where = f" at {path}" if path else ""
+            raise TypeError(f"Needs real numbers, but {_shown(x)}{where} is not made of them.")
+    return [leaves[path] for path in wanted]
+
+
+def _written(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    return ", ".join(f"{path}: {shape}" if path else str(shape) for path, shape in shapes.items())

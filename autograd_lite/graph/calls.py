@@ -1,0 +1,96 @@
+"""Which calls of modules made the values of a computation, and which of its leaves they hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autograd_lite.nn.module_call import ModuleCall
+from autograd_lite.tensor import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a module, in which values of a computation were made.
+
+    Attributes
+    ----------
+    path : str
+        Where the module stands in the outermost one: ``hidden``; empty for that itself.
+    kind : str
+        The name of its class.
+    number : int
+        0 for the first call in the computation, 1 for the next one.
+    parameters : int or None
+        How many numbers the module learns; None if it is gone.
+    """
+
+    path: str
+    kind: str
+    number: int
+    parameters: int | None
+
+
+class Held:
+    """The leaves that a module holds; if it is gone, those whose names say so."""
+
+    def __init__(self, call: ModuleCall) -> None:
+        module = call.module()
+        self.gone = module is None
+        self.path = f"{call.path}." if call.path else ""
+        self.own = set() if module is None else {id(x) for x in module.parameters()}
+
+    def __contains__(self, leaf: Tensor) -> bool:
+        if id(leaf) in self.own:
+            return True
+        if self.path:
+            return (leaf.name or "").startswith(self.path)
+        return self.gone and bool(leaf.name) and leaf._requires_grad
+
+
+def calls(
+    tensors: Sequence[Tensor],
+) -> tuple[dict[Tensor, tuple[Call, ...]], dict[Call, Held]]:
+    """Find the calls of modules that tensors were made in, and what each call holds.
+
+    What a call returned was computed in it from what is older than the call. So the tensors made
+    in it are those behind its result that are younger than it.
+    """
+    made: list[tuple[ModuleCall, Tensor]] = []
+    for tensor in tensors:
+        call = tensor._call
+        while call is not None:
+            made.append((call, tensor))
+            call = call.inner
+    found: dict[Tensor, tuple[Call, ...]] = {}
+    held: dict[Call, Held] = {}
+    described: dict[tuple[int, int], Call] = {}  # A call may have returned several tensors.
+    numbers: Counter[tuple[str, str]] = Counter()
+    for call, result in sorted(made, key=lambda pair: pair[0].since):  # The outermost first.
+        key = (id(call.module), call.since)
+        if key not in described:
+            module = call.module()
+            count = None if module is None else sum(x.size for x in module.parameters())
+            described[key] = Call(call.path, call.kind, numbers[call.path, call.kind], count)
+            numbers[call.path, call.kind] += 1
+            held[described[key]] = Held(call)
+        waiting = [result]
+        seen = {result}
+        while waiting:
+            tensor = waiting.pop()
+            if described[key] not in found.get(tensor, ()):
+                found[tensor] = (*found.get(tensor, ()), described[key])
+            for x in operands(tensor):
+                if x is not None and x._birth > call.since and x not in seen:
+                    seen.add(x)
+                    waiting.append(x)
+    return found, held
+
+
+def operands(tensor: Tensor) -> tuple[Tensor | None, ...]:
+    """Return the operands of a tensor, in the versions that it used."""
+    return tuple(
+        x._version_before(tensor._birth) if x is not None and x._birth > tensor._birth else x
+        for x in tensor._operands
+    )

@@ -1,0 +1,149 @@
+"""The backward sweep over a `Graph`, recorded: every gradient is a node that says whose it is."""
+
+from __future__ import annotations
+
+from bisect import bisect
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.core.engine import enable_grad, fit, named_rule, next_birth
+from autograd_lite.graph import Graph, Node
+from autograd_lite.graph.calls import Call, Held
+from autograd_lite.tensor import Tensor
+
+LONGEST_OUTPUT = 8  # A longer name of what is differentiated is written as L.
+
+
+def backward(
+    graph: Graph, *, forward: bool, names: Mapping[str, str], held: Mapping[Call, Held]
+) -> Graph:
+    """Return the computation of the gradients; `Graph.backward` says how."""
+    sweep = _Sweep(graph)
+    if not sweep.arrived:
+        raise ValueError(
+            f"{graph!r} has no gradients: no output requires one. Create the parameters with "
+            f"Tensor(..., requires_grad=True)."
+        )
+    leaves = [key for key in sweep.arrived if graph[key].primitive is None]
+    recorded = Graph([sweep.arrived[key] for key in leaves or sweep.arrived], names={})
+    of_tensor = {id(tensor): key for key, tensor in sweep.arrived.items()}
+    identifier = {id(tensor): key for key, tensor in sweep.seen.items()}
+    renamed: dict[str, str] = {}
+    nodes = list(graph) if forward else []
+    used: set[str] = set()
+    count = len(graph)
+    root = _name_of_output(graph, names)
+    for node in recorded:
+        key = identifier.get(id(node.tensor))
+        if key is not None:
+            renamed[node.id] = key
+            used.add(key)
+            continue
+        renamed[node.id] = f"n{count}"
+        count += 1
+        owner = of_tensor.get(id(node.tensor))
+        called = owner and (names.get(owner) or graph[owner].name or owner)
+        at = graph[owner or sweep.made_for(node)] if node.tensor is not None else None
+        nodes.append(
+            replace(
+                node,
+                id=renamed[node.id],
+                kind="operation" if node.primitive else "input" if owner else "constant",
+                name=f"∂{root}/∂{called}" if owner else None,
+                operands=tuple(renamed[x] for x in node.operands),
+                calls=graph.home(at) if at is not None else (),
+                gradient_of=(owner,) if owner else (),
+                backward=True,
+            )
+        )
+    if not forward:
+        nodes = [_given(graph, node) for node in graph if node.id in used] + nodes
+    of = {key: node.id for node in nodes for key in node.gradient_of}
+    outputs = [node.id for node in graph.outputs] if forward else []
+    return Graph.of_nodes(nodes, [*outputs, *(of[key] for key in leaves or of)], held, graph)
+
+
+def _name_of_output(graph: Graph, names: Mapping[str, str]) -> str:
+    """Return what is differentiated."""
+    root = graph.outputs[0]
+    name = names.get(root.id) or root.name or ""
+    return name if 0 < len(name) <= LONGEST_OUTPUT and len(set(graph.outputs)) == 1 else "L"
+
+
+def _given(graph: Graph, node: Node) -> Node:
+    """Return a forward value as one that is given."""
+    calls = graph.home(node)
+    return replace(
+        node, kind="constant", primitive=None, operands=(), parameters={}, calls=calls, grad=None
+    )
+
+
+class _Sweep:
+    """Runs the rules on Tensors that stand for the values of a graph.
+
+    Attributes
+    ----------
+    arrived : dict of str to Tensor
+        The gradient of every value that one flows to.
+    seen : dict of str to Tensor
+        What stands for the values.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.arrived: dict[str, Tensor] = {}
+        self.seen: dict[str, Any] = {}
+        self._made: list[tuple[int, str]] = []
+        self._given: set[int] = set()
+        with enable_grad(), np.errstate(all="ignore"):
+            for root in dict.fromkeys(graph.outputs):
+                if root.requires_grad:
+                    ones = np.ones_like(np.asarray(root.value))
+                    self.arrived[root.id] = Tensor(ones, requires_grad=True)
+                    self._given.add(id(self.arrived[root.id]))
+            for node in reversed(graph.nodes):
+                if node.id in self.arrived and node.primitive is not None:
+                    self._send(node)
+
+    def made_for(self, node: Node) -> str:
+        """Return the operation on whose way back a value was computed."""
+        assert node.tensor is not None
+        position = bisect(self._made, node.tensor._birth, key=lambda pair: pair[0])
+        return self._made[max(0, position - 1)][1]
+
+    def _send(self, node: Node) -> None:
+        """Apply the rules of one node."""
+        assert node.primitive is not None
+        assert node.tensor is not None
+        operands = self.graph.operands(node)
+        g = self.arrived[node.id]
+        self._made.append((next_birth(), node.id))
+        y, values = self._standing_for(node), [self._standing_for(x) for x in operands]
+        for i, operand in enumerate(operands):
+            rule = node.primitive.rules[i]
+            if not operand.requires_grad or rule is None:
+                continue
+            with named_rule(node.primitive, i):
+                sent = rule(g, y, *values, **node.parameters)
+            sent = fit(sent, np.asarray(operand.value), node.tensor)
+            if not isinstance(sent, Tensor):
+                sent = Tensor(sent, requires_grad=True)
+            before = self.arrived.get(operand.id)
+            if before is not None:
+                sent = before + sent
+            elif id(sent) in self._given:
+                sent = ops.copy(sent)  # Two gradients are two nodes.
+            self.arrived[operand.id] = sent
+            self._given.add(id(sent))
+
+    def _standing_for(self, node: Node) -> Any:
+        if node.kind == "constant" and not node.shape:
+            return node.value
+        if node.id not in self.seen:
+            numeric = np.asarray(node.value).dtype.kind == "f"
+            self.seen[node.id] = Tensor(node.value, requires_grad=numeric)
+        return self.seen[node.id]

@@ -1,0 +1,127 @@
+"""A computation as data: JSON with documented keys, in which ``nan`` and ``inf`` are text.
+
+The document has these keys:
+
+``format``, ``version``
+    ``"autograd_lite graph"`` and 1.
+``title``
+    What the picture shows.
+``outputs``
+    Identifiers of the values that were asked for.
+``modules``
+    The calls of modules, an outer one before those in it. Each has ``path`` (empty for the
+    outermost), ``class``, ``call`` (0 for the first one of that path), and ``parameters``, the
+    count, which is null where the module is gone.
+``nodes``
+    A list in the order of computation. Each has ``id``; ``kind`` (input, parameter, constant or
+    operation); ``name``, what the user calls it, or null; ``operation``, ``operands`` (a list of
+    identifiers), ``parameters`` (text by name) and ``code`` (NumPy, in terms of identifiers) of
+    a result, null for the others; ``requires_grad``; ``shape``; ``dtype``; ``value``; ``grad``,
+    which is null where none is known; ``modules``, positions in that list, the outermost first;
+    ``source`` (``file``, ``line``, ``code``), null where no line was recorded; and
+    ``gradient_of``, identifiers of the values whose gradient it is.
+
+Arrays are nested lists, and numbers read back as exactly what they were. Where JSON has no number,
+there is text: ``"nan"``, ``"inf"``, ``"-inf"``, complex numbers, and integers past 2 to the 53.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.draw.clusters import homes, ordered_calls
+from autograd_lite.graph import Graph, Node, write
+from autograd_lite.graph.calls import Call
+from autograd_lite.ops.notation import literal
+
+EXACT = 2**53  # Up to here every integer is a number in JavaScript.
+
+
+def as_json(graph: Graph, names: Mapping[str, str], title: str) -> str:
+    """Write a computation as JSON; the module says with which keys."""
+    document = {
+        "format": "autograd_lite graph",
+        "version": 1,
+        "title": title,
+        "outputs": [node.id for node in graph.outputs],
+    }
+    head = "".join(f"{_text(key)}: {_text(value)},\n" for key, value in document.items())
+    at = homes(graph, names)
+    calls = {call: i for i, call in enumerate(ordered_calls(at))}
+    modules = [_text(_module(call)) for call in calls]
+    nodes = [
+        _text(_node(node, names.get(node.id)) | {"modules": [calls[call] for call in at[node.id]]})
+        for node in graph
+    ]  # A line for each, so that files can be compared.
+    return f'{{\n{head}"modules": {_list(modules)},\n"nodes": {_list(nodes)}\n}}\n'
+
+
+def _list(lines: Sequence[str]) -> str:
+    return "[\n" + ",\n".join(lines) + "\n]" if lines else "[]"
+
+
+def _module(call: Call) -> dict[str, Any]:
+    """Describe the call of a module."""
+    return {
+        "path": call.path,
+        "class": call.kind,
+        "call": call.number,
+        "parameters": call.parameters,
+    }
+
+
+def _text(part: Any) -> str:
+    return json.dumps(part, allow_nan=False)
+
+
+def _node(node: Node, name: str | None) -> dict[str, Any]:
+    """Describe a value."""
+    made = node.primitive
+    value = np.asarray(node.value)
+    return {
+        "id": node.id,
+        "kind": node.kind,
+        "name": name,
+        "operation": made.name if made else None,
+        "operands": list(node.operands) if made else None,
+        "parameters": {key: literal(x) for key, x in node.parameters.items()} if made else None,
+        "code": write(node, node.operands) if made else None,
+        "requires_grad": node.requires_grad,
+        "shape": list(value.shape),
+        "dtype": value.dtype.name,
+        "value": entries(value),
+        "grad": None if node.grad is None else entries(np.asarray(node.grad)),
+        "source": _source(node),
+        "gradient_of": list(node.gradient_of),
+    }
+
+
+def _source(node: Node) -> dict[str, Any] | None:
+    """Say which line of code made a value."""
+    line = node.source
+    return line and {"file": line.file, "line": line.line, "code": line.text}
+
+
+def entries(array: np.ndarray[Any, Any]) -> Any:
+    """Return an array as nested lists of what JSON has, losing nothing."""
+    if array.ndim:
+        return [entries(part) for part in array] if array.ndim > 1 else list(map(entry, array))
+    return entry(array[()])
+
+
+def entry(x: Any) -> Any:
+    """Return a number as JSON can hold it: where there is no such number, as text."""
+    kind = np.asarray(x).dtype.kind
+    if kind == "b":
+        return bool(x)
+    if kind in "iu":
+        return int(x) if abs(int(x)) <= EXACT else str(int(x))
+    if kind != "f":
+        return str(x)
+    # Its own shortest text: 0.1 in single precision is not 0.10000000149011612.
+    return float(str(x)) if math.isfinite(x) else str(float(x))

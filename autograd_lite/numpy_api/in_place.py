@@ -1,0 +1,332 @@
+"""Writing to Tensors, and the views that NumPy would change along with them.
+
+A recorded value never changes: to write to a tensor makes it a new node, and what has used it goes
+on with the version that it used. So values share no memory, but a program written for arrays may
+count on it. ``t[1:]`` is therefore taken again when it is used after a write to `t`; and a write to
+it (``row = t[0]; row += 1``, ``t[0][1] = 2``) is one to `t`.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from sys import getrefcount
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.core.engine import GradientError, enable_grad, next_birth, no_grad, state
+
+if TYPE_CHECKING:
+    from autograd_lite.core.primitive import Primitive
+    from autograd_lite.tensor import Tensor
+
+Written = TypeVar("Written", bound="Tensor")
+
+_last_write = 0
+"""When a Tensor was last written to, on the clock that counts births."""
+
+_Steps = tuple["Primitive", dict[str, Any], Any] | None
+"""An operation, with its parameters, and those before it."""
+
+
+# ---------------------------------------------------------------- writing
+
+
+def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters: Any) -> Written:
+    """Make a tensor the result of an operation on it, and of what it is a view of a part.
+
+    What would be a number in NumPy stays what it is, and the result is a new one: ``s += v`` binds
+    the name `s` anew.
+    """
+    if primitive is not ops.assign and _is_number(t):
+        new: Written = t.__record__(primitive, (t, other), parameters)
+        return new
+    catch_up(t)
+    view = t._view
+    if view is not None:
+        index = _place(view)
+        if index is _NOWHERE:
+            raise ValueError(
+                f"{what} on {t._label()}, a view that NumPy does not write to: it has been "
+                f"stretched, or is a diagonal. Write to a copy: t = t.copy()."
+            )
+        if not _is_alone(t, view):
+            part = _changed(t, t, primitive, other, what, parameters)
+            become(view.owner, ops.assign, part, f"{what} through a view", index=index)
+            return t
+    if t._primitive is None and t._requires_grad and t._keeps_grad and state.recording:
+        raise GradientError(
+            f"{what} on {t._label()}, a leaf that requires a gradient, would cut it off "
+            f"from its gradient. Write a new tensor (t = t + u), or change the value outside "
+            f"the graph: with no_grad(): ..."
+        )
+    if t._primitive is not None and not state.recording:
+        raise GradientError(
+            f"{what} on {t._label()}, a result of {t._primitive.name}, inside no_grad() "
+            f"would leave a gradient that belongs to another value. Use t.detach() first."
+        )
+    old = _version(t)
+    changed = _changed(t, old, primitive, other, what, parameters)
+    _keep_layout(changed, t)
+    _turn_into(t, changed, old)
+    t._view = None
+    note_write(t)
+    _let_go(t, old._birth)
+    return t
+
+
+def note_write(t: Tensor) -> None:
+    """Remember that a tensor has another value now, for all views of it."""
+    global _last_write
+    _last_write = t._written = next_birth()
+
+
+def _keep_layout(new: Tensor, t: Tensor) -> None:
+    """Lay out a new value as the old one, since on that depends what is a view of it."""
+    if t.ndim and new._data.strides != t._data.strides:
+        data = np.empty_like(t._data)
+        data[...] = new._data
+        new._data = data
+
+
+def refusal(sign: str) -> Callable[[Tensor, Any], Tensor]:
+    """Return a method that refuses an operator."""
+
+    def refuse(self: Tensor, _: Any) -> Any:
+        if _is_number(self):
+            return NotImplemented  # Python goes on with the operator itself.
+        raise TypeError(
+            f"t {sign}= u on {self._label()} is not recorded. Write a new tensor (t = t {sign} u), "
+            f"or give a leaf a new value (t.data = ...)."
+        )
+
+    return refuse
+
+
+def _is_number(t: Tensor) -> bool:
+    """Say whether NumPy would have a number here, and not an array without axes."""
+    if t._given or (t._primitive is None and t._requires_grad and t._keeps_grad):
+        return False
+    return isinstance(t._data, np.generic)
+
+
+def _changed(
+    t: Tensor, old: Tensor, primitive: Primitive, other: Any, what: str, parameters: dict[str, Any]
+) -> Tensor:
+    """Return what a tensor is to become, computed from `old`."""
+    new: Tensor = t.__record__(primitive, (old, old if other is t else other), parameters)
+    if new.shape != t.shape or not np.can_cast(new.dtype, t.dtype, "same_kind"):
+        raise ValueError(
+            f"{what} on {t._label()} would change it from {t.dtype} {t.shape} to "
+            f"{new.dtype} {new.shape}. Write a new tensor: t = t + u."
+        )
+    if new._requires_grad and t.dtype.kind != "f":
+        raise TypeError(
+            f"{what} on {t._label()} of dtype {t.dtype} would round away a gradient. "
+            f"Make it of floating-point numbers first: t = t.astype(float)."
+        )
+    return new if new.dtype == t.dtype else new.astype(t.dtype)
+
+
+def _version(t: Tensor) -> Tensor:
+    """Return what a tensor is now, for what has used it, before it turns into another."""
+    version = t._twin()
+    for slot in ("name", "_birth", "_primitive", "_inputs", "_parameters", "_requires_grad",
+                 "_grad", "_taps", "_call", "_source"):  # fmt: skip
+        setattr(version, slot, getattr(t, slot))
+    version._now = weakref.ref(t)
+    return version
+
+
+def _turn_into(t: Tensor, new: Tensor, old: Tensor) -> None:
+    """Take over the value and the record of another tensor; `old` is the version until now."""
+    t._data = new._data
+    if new._requires_grad:
+        t._past = t._past or []
+        t._past.append(old)
+        t._birth, t._primitive, t._requires_grad = new._birth, new._primitive, True
+        t._inputs, t._parameters, t._grad = new._inputs, new._parameters, None
+        t._taps, t._call, t._source = None, new._call, new._source
+
+
+_FAR = 1000  # Nodes.
+
+
+def _let_go(t: Tensor, since: int) -> None:
+    """Let what a tensor was computed from hold versions of what has changed since.
+
+    In ``t[1] = 2 * t[0]`` it would hold `t`, or a view of it, and `t` it: a cycle, that nothing but
+    the garbage collector frees. It looks for as many nodes as there usually are; that one finds the
+    others.
+    """
+    seen, waiting = {t}, [t]
+    while waiting and len(seen) < _FAR:
+        node = waiting.pop()
+        for x in node._operands:
+            if x is not None and x._rare is not None:
+                catch_up(x)
+        if any(x is not None and x._birth > node._birth for x in node._operands):
+            node._inputs = tuple(_used(x, node) for x in node._inputs)
+        for x in node._operands:
+            if x is not None and x not in seen and x._birth > since:
+                seen.add(x)
+                waiting.append(x)
+
+
+def _used(x: Any, by: Tensor) -> Any:
+    newer = getattr(x, "_birth", 0) > by._birth  # An array has none.
+    return x._version_before(by._birth) if newer else x
+
+
+# ---------------------------------------------------------------- views
+
+
+class View(NamedTuple):
+    """Of what a tensor is a view, and how it is taken.
+
+    Attributes
+    ----------
+    owner : Tensor
+        Whose memory it is in NumPy: what it was taken from, or that was taken from, and so on.
+    steps : nested pairs
+        The operations with their parameters, the last one first.
+    cut_off : bool
+        Whether it was taken outside the record of an owner that required a gradient.
+    """
+
+    owner: Tensor
+    steps: _Steps
+    cut_off: bool
+
+
+def note_view(result: Tensor, inputs: tuple[Any, ...], parameters: dict[str, Any] | None,
+              primitive: Primitive) -> None:  # fmt: skip
+    """Remember of what the result of an operation is a view, if it is one."""
+    operand = inputs[0]
+    if operand is None or len(inputs) != 2 or operand._primitive in _PACKED:
+        return
+    if _memory(result._data) is not _memory(inputs[1]):
+        return
+    view = operand._view
+    owner, steps, cut_off = view or (operand, None, False)
+    if result._primitive is None:
+        cut_off = cut_off or operand._requires_grad
+    result._rare = {"_view": View(owner, (primitive, parameters or {}, steps), cut_off)}
+    owner._shared = True
+
+
+_PACKED = frozenset({ops.eig, ops.eigh, ops.qr, ops.svd})
+"""Operations whose results nobody sees: what NumPy returns apart lies in one array."""
+
+
+def _memory(array: Any) -> Any:
+    """Return the array that owns the memory of another one."""
+    while getattr(array, "base", None) is not None:
+        array = array.base
+    return array
+
+
+def catch_up(t: Tensor) -> None:
+    """Take a view again if its owner has been written to since."""
+    if t._birth > _last_write:  # The usual case.
+        return
+    view = t._view
+    if view is None or t._now is not None:  # A version stays what it is.
+        return
+    if (view.owner._written or 0) <= max(t._seen or 0, t._birth):
+        return
+    old, new = _version(t), view.owner
+    with no_grad() if view.cut_off else enable_grad():
+        if _is_long(view.steps):
+            new = t.__record__(ops.getitem, (new,), {"index": _index(view, _positions(view))})
+        else:
+            for primitive, parameters in _in_order(view.steps):
+                new = t.__record__(primitive, (new,), parameters)
+    _turn_into(t, new, old)
+    t._taps, t._call, t._source, t._grad = old._taps, old._call, old._source, old._grad
+    t._seen = _last_write
+    _let_go(t, old._birth)
+
+
+_LONG = 8
+
+
+def _is_long(steps: _Steps) -> bool:
+    for _ in range(_LONG):
+        if steps is None:
+            return False
+        steps = steps[2]
+    return True
+
+
+def _in_order(steps: _Steps) -> list[tuple[Primitive, dict[str, Any]]]:
+    found = []
+    while steps is not None:
+        found.append((steps[0], steps[1]))
+        steps = steps[2]
+    return found[::-1]
+
+
+def _is_alone(t: Tensor, view: View) -> bool:
+    """Say whether nobody else can see the owner, or another view of it.
+
+    Then nobody can tell a view from a value; but for its layout, on which depends what is a view
+    of it.
+    """
+    if not t._data.flags.forc:
+        return False
+    if t._primitive is None:
+        holders = 1
+    elif t._inputs[0] is view.owner:
+        holders = 2
+    else:
+        return False
+    return getrefcount(view.owner) - _ONE_HOLDER < holders
+
+
+_held = (object(),)
+_ONE_HOLDER = getrefcount(_held[0])
+"""How many references are counted to what one other object holds."""
+
+
+def _place(view: View) -> Any:
+    """Return the index at which a view lies in its owner; `_NOWHERE` if NumPy does not write there.
+
+    None is an index.
+    """
+    primitive, parameters, before = view.steps  # type: ignore[misc]  # There is a step.
+    if before is None and primitive is ops.getitem:
+        return parameters["index"]
+    positions = _positions(view)
+    return _index(view, positions) if positions.flags.writeable else _NOWHERE
+
+
+_NOWHERE = object()
+
+
+def _positions(view: View) -> Any:
+    """Return the position in its owner, counted through, of every entry of a view."""
+    positions = np.arange(view.owner.size).reshape(view.owner.shape)
+    for primitive, parameters in _in_order(view.steps):
+        positions = primitive.forward(positions, **parameters)
+    return positions
+
+
+def _index(view: View, positions: Any) -> Any:
+    return np.unravel_index(positions, view.owner.shape) if view.owner.ndim else (...,)
+
+
+def is_taken_at(value: Tensor, owner: Tensor, index: Any) -> bool:
+    """Say whether a tensor is ``owner[index]``, as what is put back by ``owner[index] += u`` is."""
+    view = value._view
+    if view is None or view.steps is None or view.steps[0] is not ops.getitem:
+        return False
+    of = owner._view
+    whole, before = (owner, None) if of is None else (of.owner, of.steps)
+    return (
+        view.owner is whole
+        and view.steps[2] is before
+        and repr(view.steps[1]["index"]) == repr(index)  # 1 == True
+    )

@@ -1,0 +1,117 @@
+"""Bare operands and indices, in the form that is recorded; and errors that name them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from autograd_lite.core.primitive import Primitive
+from autograd_lite.numpy_api import is_recorder, refuse_nested
+
+NUMBERS = frozenset((float, int, bool))
+
+
+def constant(x: Any, primitive: Primitive) -> Any:
+    """Return a bare operand in a form that nobody can change afterwards.
+
+    Python numbers stay what they are: they take on the other operand's dtype.
+    """
+    if type(x) in NUMBERS:
+        return x
+    refuse_nested(x)
+    array = np.asarray(x)
+    check_numbers(array, primitive.name, x)
+    if array.ndim == 0:
+        return array[()]
+    # Only an array that owns its data and is locked is safe from its owner.
+    return array.copy() if array.flags.writeable or array.base is not None else array
+
+
+def numbers(given: Any, dtype: DTypeLike | None, where: str) -> NDArray[Any]:
+    """Copy what is given into an array of numbers, of its own dtype if none is asked for."""
+    dtype = dtype if dtype is None else known_dtype(dtype, where)
+    try:
+        array = np.array(given, dtype)
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
+            f"{where} needs a number or an array of numbers, got {_shown(given)}: {error}"
+        ) from None
+    check_numbers(array, where, given)
+    return array
+
+
+def known_dtype(dtype: DTypeLike, where: str) -> np.dtype[Any]:
+    """Return a dtype that was asked for."""
+    try:
+        return np.dtype(dtype)
+    except TypeError:
+        raise TypeError(
+            f"{where} got dtype={dtype!r}, which NumPy does not know. Write, for instance, "
+            f"dtype=float or dtype=np.float32."
+        ) from None
+
+
+def _shown(given: Any) -> str:
+    text = repr(given)
+    return text if len(text) < 60 else f"a {type(given).__name__}"
+
+
+def check_numbers(array: NDArray[Any], where: str, given: Any) -> None:
+    """Raise a TypeError if an array is not made of numbers."""
+    if array.dtype.kind not in "biufc":
+        missing = array.dtype.kind == "O" and any(x is None for x in array.flat)
+        fix = (
+            "None is no number: leave it out, or write what it stands for."
+            if missing
+            else "Convert it first, e.g. np.asarray(x, dtype=float)."
+        )
+        raise TypeError(
+            f"{where} needs numbers, got {type(given).__name__} of dtype {array.dtype}. {fix}"
+        )
+
+
+def frozen_index(index: Any) -> Any:
+    """Return an index that nobody can change afterwards, with Tensors replaced by their values."""
+    if isinstance(index, tuple):
+        return tuple(frozen_index(part) for part in index)
+    if isinstance(index, list):
+        refuse_nested(index)
+    if isinstance(index, list | np.ndarray) or is_recorder(index):
+        frozen = np.array(index)
+        return frozen.astype(int) if frozen.size == 0 and isinstance(index, list) else frozen
+    return index
+
+
+def explained(
+    error: Exception,
+    primitive: Primitive,
+    values: Sequence[Any],
+    parameters: dict[str, Any] | None,
+) -> Exception:
+    """Name the operation and its operands in an error that NumPy raised inside a forward pass."""
+    message = str(error)
+    if message.startswith(primitive.name):
+        return error  # The operation's own message says it already.
+    names = (
+        [f"{primitive.operands[0]}[{i}]" for i in range(len(values))]
+        if primitive.variadic
+        else primitive.operands
+    )
+    got = [f"{name}: {np.shape(value)}" for name, value in zip(names, values, strict=False)]
+    got += [f"{name}={value!r}" for name, value in (parameters or {}).items()]
+    reason = message
+    if "broadcast" in message:
+        reason = (
+            "the shapes do not broadcast. Counted from the right, the lengths of the axes must be "
+            "equal or 1; reshape one operand, or insert an axis with t[:, None]."
+        )
+    message = f"{primitive.name} got {', '.join(got)}: {reason}"
+    try:
+        return type(error)(message)
+    except TypeError:  # It is made from something else than a message.
+        kinds = (kind for kind in (IndexError, ValueError) if isinstance(error, kind))
+        return next(kinds, TypeError)(message)

@@ -1,0 +1,1 @@
+"""A computation and its gradients as expressions, simplified."""

@@ -1,0 +1,316 @@
+"""Expressions: the arithmetic of a derivation, simplified as it is built.
+
+An `Expression` answers to operators and NumPy functions like a Tensor does, so the rules of the
+operations can be run on it as they stand. It also carries its value, so that a rule may ask for
+shapes and values, and every line that is printed can be checked against what was computed.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import numpy_api, ops
+from autograd_lite.core.primitive import Primitive
+from autograd_lite.numpy_api.methods import ArrayMethods
+from autograd_lite.ops.notation import ATOM, Choice, Notation, call, infix, literal
+
+_numbers = itertools.count()
+
+REWRITES: dict[Primitive, tuple[Callable[[Expression], Expression | None], ...]] = {}
+"""How an operation is simplified (see `autograd_lite.program.simplify`): each gives an equal and
+better expression, or None."""
+
+COMPARISON = 4
+COMPARISONS: dict[Callable[..., Any], Notation] = {
+    function: infix(python, f"[{{a:loose}} {latex} {{b:loose}}]", COMPARISON, latex_precedence=ATOM)
+    for function, python, latex in (
+        (np.greater, ">", ">"),
+        (np.less, "<", "<"),
+        (np.greater_equal, ">=", r"\ge"),
+        (np.less_equal, "<=", r"\le"),
+        (np.equal, "==", "="),
+        (np.not_equal, "!=", r"\ne"),
+    )
+}
+"""Comparisons, which only a derivation writes down; their LaTeX is Iverson's bracket."""
+
+
+class Name(str):
+    """An identifier, and what it stands for: it is written as mathematics accordingly.
+
+    Attributes
+    ----------
+    kind : {"value", "entry", "gradient", "total", "delta", "partial"}
+        ``l1``, ``W_1_2``, ``d_w``, ``d_w`` in a chain, ``l1_delta``, ``d_h1_d_w1``.
+    parts : tuple of Name
+        What it is made of: of an entry, the array and its indices; else the values differentiated.
+    """
+
+    kind: str
+    parts: tuple[Name, ...]
+
+    def __new__(cls, text: str, kind: str = "value", *parts: Name) -> Name:
+        """Make a string that knows more."""
+        made = super().__new__(cls, text)
+        made.kind, made.parts = kind, parts
+        return made
+
+
+class Expression(ArrayMethods):
+    """A number, a name, or an operation on expressions.
+
+    Attributes
+    ----------
+    value : array or number
+        What it evaluates to.
+    operation : Primitive or callable or None
+        The operation, or a NumPy function without derivative; None for a number or a name.
+    operands : tuple of Expression
+    parameters : dict
+        Static parameters.
+    name : Name or None
+        What it is called, where it has a line of its own or was given.
+    meaning : Expression or None
+        What a name stands for.
+    length : int
+        How many operations are written out in it.
+    """
+
+    __slots__ = (
+        "length", "meaning", "name", "number", "operands", "operation", "parameters", "value",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        value: Any,
+        *,
+        name: str | None = None,
+        meaning: Expression | None = None,
+        operation: Primitive | Callable[..., Any] | None = None,
+        operands: tuple[Expression, ...] = (),
+        parameters: dict[str, Any] | None = None,
+    ) -> None:
+        self.value = value
+        self.name = name if isinstance(name, Name | None) else Name(name)
+        self.operation = operation
+        self.operands = operands
+        self.parameters = parameters or {}
+        self.meaning = meaning
+        self.length: int = (operation is not None) + sum(x.length for x in operands)
+        self.number = next(_numbers)
+
+    @staticmethod
+    def __record__(
+        primitive: Primitive, operands: tuple[Any, ...], parameters: dict[str, Any]
+    ) -> Expression:
+        parameters = {**primitive.defaults, **parameters}
+        lifted = tuple(map(as_expression, operands))
+        with np.errstate(all="ignore"):  # The values are only looked at, as they were before.
+            value = primitive.forward(*(x.value for x in lifted), **parameters)
+        plain = Expression(value, operation=primitive, operands=lifted, parameters=parameters)
+        if all(x.is_number for x in lifted) and (uniform(value) or identity(value)):
+            return Expression(value)
+        for rewrite in REWRITES.get(primitive, ()):
+            better = rewrite(plain)
+            # 1 * (x > 0) is a number, and may be subtracted; (x > 0) is none.
+            truth = better is not None and better.dtype == bool != plain.dtype
+            if better is not None and better.shape == plain.shape and not truth:
+                return better
+        return plain
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is a plain number, an array of one number, or a multiple of the identity."""
+        return self.operation is None and self.name is None
+
+    @property
+    def meant(self) -> Expression:
+        """What a name stands for; anything else, itself."""
+        return self if self.meaning is None else self.meaning
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """The operation and its static parameters, as something that can be looked up."""
+        return self.operation, tuple((k, literal(v)) for k, v in self.parameters.items())
+
+    @property
+    def data(self) -> Any:
+        """The value, for functions that need no more than that."""
+        return self.value
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+        return np.shape(self.value)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return np.ndim(self.value)
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return int(np.size(self.value))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the entries."""
+        return np.asarray(self.value).dtype
+
+    def astype(self, dtype: Any) -> Expression:
+        """Convert to another type."""
+        name = np.dtype(dtype).name
+        return self if name == self.dtype.name else self._apply(ops.astype, dtype=name)
+
+    def any(self, *args: Any, **kwargs: Any) -> Any:
+        """Say of the value whether any entry is true: rules choose their form by it."""
+        return np.asarray(self.value).any(*args, **kwargs)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method == "__call__" and ufunc in numpy_api.WITHOUT_DERIVATIVE and not kwargs:
+            return _compared(ufunc, *inputs)
+        return numpy_api.call_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(
+        self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any
+    ) -> Any:
+        return numpy_api.call_function(function, args, kwargs)
+
+    def __add__(self, other: Any) -> Expression:
+        return self.__record__(ops.add, (self, other), {})
+
+    def __radd__(self, other: Any) -> Expression:
+        return self.__record__(ops.add, (other, self), {})
+
+    def __sub__(self, other: Any) -> Expression:
+        return self.__record__(ops.subtract, (self, other), {})
+
+    def __rsub__(self, other: Any) -> Expression:
+        return self.__record__(ops.subtract, (other, self), {})
+
+    def __mul__(self, other: Any) -> Expression:
+        return self.__record__(ops.multiply, (self, other), {})
+
+    def __rmul__(self, other: Any) -> Expression:
+        return self.__record__(ops.multiply, (other, self), {})
+
+    def __truediv__(self, other: Any) -> Expression:
+        return self.__record__(ops.divide, (self, other), {})
+
+    def __rtruediv__(self, other: Any) -> Expression:
+        return self.__record__(ops.divide, (other, self), {})
+
+    def __pow__(self, other: Any) -> Expression:
+        return self.__record__(ops.power, (self, other), {})
+
+    def __rpow__(self, other: Any) -> Expression:
+        return self.__record__(ops.power, (other, self), {})
+
+    def __matmul__(self, other: Any) -> Expression:
+        return self.__record__(ops.matmul, (self, other), {})
+
+    def __rmatmul__(self, other: Any) -> Expression:
+        return self.__record__(ops.matmul, (other, self), {})
+
+    def __neg__(self) -> Expression:
+        return self.__record__(ops.negative, (self,), {})
+
+    def __abs__(self) -> Expression:
+        return self.__record__(ops.absolute, (self,), {})
+
+    def __getitem__(self, index: Any) -> Expression:
+        return self.__record__(ops.getitem, (self,), {"index": index})
+
+    def __gt__(self, other: Any) -> Any:
+        return _compared(np.greater, self, other)
+
+    def __lt__(self, other: Any) -> Any:
+        return _compared(np.less, self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return _compared(np.greater_equal, self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return _compared(np.less_equal, self, other)
+
+    def __eq__(self, other: object) -> Any:
+        return _compared(np.equal, self, other)
+
+    def __ne__(self, other: object) -> Any:
+        return _compared(np.not_equal, self, other)
+
+    def __or__(self, other: Any) -> Any:
+        return _compared(np.logical_or, self, other)
+
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __repr__(self) -> str:
+        return f"<Expression {self.name or self.operation or self.value} {self.shape}>"
+
+
+def _compared(ufunc: Any, *operands: Any) -> Expression:
+    """Apply a function without derivative, which only a derivation writes down."""
+    lifted = tuple(map(as_expression, operands))
+    value = ufunc(*(x.value for x in lifted))
+    return Expression(value, operation=ufunc, operands=lifted)
+
+
+def uniform(value: Any) -> bool:
+    """Say whether an array holds one number only, so that it can be written as that number."""
+    array = np.asarray(value)
+    return array.dtype.kind == "f" and array.size > 0 and bool((array == array.flat[0]).all())
+
+
+def identity(value: Any) -> float | None:
+    """Return the number before the identity matrix that an array is, if it is one."""
+    array = np.asarray(value)
+    if array.ndim != 2 or array.dtype.kind != "f" or not len(array) == array.shape[1] > 1:
+        return None
+    same = np.array_equal(array, array[0, 0] * np.eye(len(array)))
+    return float(array[0, 0]) if same and array[0, 0] else None
+
+
+def as_expression(x: Any) -> Expression:
+    """Return an expression for a number or an array; expressions stay what they are."""
+    return x if isinstance(x, Expression) else Expression(x)
+
+
+def walk(roots: tuple[Expression, ...]) -> Iterator[Expression]:
+    """Yield every expression below the roots once, operands first, without recursion."""
+    seen: set[int] = set()
+    waiting = [(root, False) for root in reversed(roots)]
+    while waiting:
+        expression, ready = waiting.pop()
+        if ready:
+            yield expression
+        elif expression.number not in seen:
+            seen.add(expression.number)
+            waiting.append((expression, True))
+            waiting += [(x, False) for x in reversed(expression.operands)]
+
+
+def notation_of(
+    expression: Expression,
+) -> tuple[Notation | Choice, dict[str, Any], list[str]]:
+    """Return how an operation is written, its defaults, and the names of its operands."""
+    operation = expression.operation
+    if isinstance(operation, Primitive):
+        count = len(expression.operands)
+        names = (
+            [f"{operation.operands[0]}{i}" for i in range(count)]
+            if operation.variadic
+            else list(operation.operands)
+        )
+        return operation.notation, operation.defaults, names
+    assert operation is not None
+    if operation in COMPARISONS:
+        return COMPARISONS[operation], {}, ["a", "b"]
+    return call(f"np.{operation.__name__}"), {}, ["a", "b"][: len(expression.operands)]

@@ -1,0 +1,264 @@
+"""Derivations in their other forms: the chain rule, MathML, HTML, sources, rounding."""
+
+import re
+import sys
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from oracles import cases
+
+import autograd_lite as al
+from autograd_lite.core.primitive import REGISTRY
+from autograd_lite.derive import Line, markup
+from models import NETWORKS
+
+MATHML = "{http://www.w3.org/1998/Math/MathML}"
+
+
+def nine(w1, w2, w3, w4, w5, w6, b1, b2, b3, x1, x2, y_true):
+    h1 = al.sigmoid(w1 * x1 + w2 * x2 + b1)
+    h2 = al.sigmoid(w3 * x1 + w4 * x2 + b2)
+    y_pred = al.sigmoid(w5 * h1 + w6 * h2 + b3)
+    return (y_true - y_pred) ** 2
+
+
+WEIGHTS = ["w1", "w2", "w3", "w4", "w5", "w6", "b1", "b2", "b3"]
+POINT = np.random.default_rng(0).normal(size=12)
+
+
+def nine_partials():
+    return al.derive(nine, *POINT, wrt=WEIGHTS, chain=True)
+
+
+def test_the_nine_partials_of_a_simple_neural_net_read_as_in_a_textbook():
+    assert nine_partials().text.splitlines() == [
+        "h₁ = σ(w₁ x₁ + w₂ x₂ + b₁)",
+        "h₂ = σ(w₃ x₁ + w₄ x₂ + b₂)",
+        "y_pred = σ(w₅ h₁ + w₆ h₂ + b₃)",
+        "loss = (y_true − y_pred)²",
+        "∂L/∂y_pred = −2 (y_true − y_pred)",
+        "∂y_pred/∂w₅ = y_pred (1 − y_pred) h₁",
+        "∂y_pred/∂w₆ = y_pred (1 − y_pred) h₂",
+        "∂y_pred/∂b₃ = y_pred (1 − y_pred)",
+        "∂y_pred/∂h₁ = y_pred (1 − y_pred) w₅",
+        "∂y_pred/∂h₂ = y_pred (1 − y_pred) w₆",
+        "∂h₁/∂w₁ = h₁ (1 − h₁) x₁",
+        "∂h₁/∂w₂ = h₁ (1 − h₁) x₂",
+        "∂h₁/∂b₁ = h₁ (1 − h₁)",
+        "∂h₂/∂w₃ = h₂ (1 − h₂) x₁",
+        "∂h₂/∂w₄ = h₂ (1 − h₂) x₂",
+        "∂h₂/∂b₂ = h₂ (1 − h₂)",
+        "∂L/∂w₁ = ∂L/∂y_pred ∂y_pred/∂h₁ ∂h₁/∂w₁",
+        "∂L/∂w₂ = ∂L/∂y_pred ∂y_pred/∂h₁ ∂h₁/∂w₂",
+        "∂L/∂w₃ = ∂L/∂y_pred ∂y_pred/∂h₂ ∂h₂/∂w₃",
+        "∂L/∂w₄ = ∂L/∂y_pred ∂y_pred/∂h₂ ∂h₂/∂w₄",
+        "∂L/∂w₅ = ∂L/∂y_pred ∂y_pred/∂w₅",
+        "∂L/∂w₆ = ∂L/∂y_pred ∂y_pred/∂w₆",
+        "∂L/∂b₁ = ∂L/∂y_pred ∂y_pred/∂h₁ ∂h₁/∂b₁",
+        "∂L/∂b₂ = ∂L/∂y_pred ∂y_pred/∂h₂ ∂h₂/∂b₂",
+        "∂L/∂b₃ = ∂L/∂y_pred ∂y_pred/∂b₃",
+    ]
+
+
+def test_the_partials_are_those_that_the_article_derives():
+    by_hand = NETWORKS["two-two-one"]()
+    values = dict(zip([*WEIGHTS, "x1", "x2", "y_true"], POINT, strict=True))
+    w = {
+        "hidden.weight": np.array([[values["w1"], values["w3"]], [values["w2"], values["w4"]]]),
+        "hidden.bias": np.array([values["b1"], values["b2"]]),
+        "out.weight": np.array([[values["w5"]], [values["w6"]]]),
+        "out.bias": np.array([values["b3"]]),
+    }
+    x, y = np.array([values["x1"], values["x2"]]), np.array([values["y_true"]])
+    g = by_hand.by_hand(w, x, y)
+    (w1, w3), (w2, w4) = g["hidden.weight"]
+    article = [w1, w2, w3, w4, *g["out.weight"][:, 0], *g["hidden.bias"], *g["out.bias"]]
+    ours = nine_partials().evaluate()
+    assert list(ours) == WEIGHTS
+    np.testing.assert_allclose(list(ours.values()), article, rtol=1e-14)
+
+
+def test_the_formulas_of_the_article_are_proved_to_be_the_partials():
+    pytest.importorskip("sympy")
+    d_l_d_ypred = "(-2 * (y_true - y_pred))"
+    proofs = nine_partials().prove(
+        w1=f"{d_l_d_ypred} * (w5 * y_pred * (1 - y_pred)) * (x1 * h1 * (1 - h1))",
+        w6=f"{d_l_d_ypred} * (h2 * y_pred * (1 - y_pred))",
+        b2=f"{d_l_d_ypred} * (w6 * y_pred * (1 - y_pred)) * (h2 * (1 - h2))",
+        h1=f"{d_l_d_ypred} * (w5 * y_pred * (1 - y_pred))",
+    )
+    assert all(proofs)
+    (proof,) = nine_partials().prove(w6="-(y_true - y_pred) * h2 * y_pred * (1 - y_pred)")
+    assert str(proof) == "w6: by hand = 1/2 × gradient"
+
+
+def test_a_small_network_of_arrays_is_written_out_entry_by_entry():
+    experiment = NETWORKS["two-two-one"]()
+    loss = experiment.first_step(experiment.build(7))
+    derivation = al.derive(loss, names={}, chain=True)
+    lines = derivation.text.splitlines()
+    assert "sum_h₁ = x₁ hidden_weight₁₁ + x₂ hidden_weight₂₁ + hidden_bias₁" in lines
+    assert "∂L/∂y_pred = 2 (y_pred − y_true)" in lines
+    assert (
+        "∂L/∂hidden_weight₁₂ = ∂L/∂y_pred ∂y_pred/∂sum_o₁ ∂sum_o₁/∂h₂ ∂h₂/∂sum_h₂ "
+        "∂sum_h₂/∂hidden_weight₁₂" in lines
+    )
+    whole = al.derive(loss, names={}).evaluate()
+    for name, value in derivation.evaluate().items():
+        array, *index = re.fullmatch(r"(\w+?)_?(\d*)(?:_(\d))?", name).groups()
+        place = tuple(int(i) - 1 for i in index if i)
+        gradient = np.squeeze(whole[array.replace("_", ".")])
+        assert value == pytest.approx(gradient[place], rel=1e-12), name
+
+
+def test_paths_that_meet_are_added():
+    def loss(w, x):
+        a = w * x
+        b = np.sin(a)
+        return a * b
+
+    derivation = al.derive(loss, 2.0, 3.0, wrt=["w"], chain=True)
+    assert derivation.text.splitlines()[-2:] == [
+        "dL/da = ∂L/∂a + ∂L/∂b ∂b/∂a",
+        "∂L/∂w = dL/da ∂a/∂w",
+    ]
+    assert derivation.evaluate()["w"] == pytest.approx(al.grad(loss)(2.0, 3.0), rel=1e-14)
+
+
+def test_what_the_loss_is_computed_from_directly_has_one_line():
+    derivation = al.derive(lambda a, b: a * b, 2.0, 3.0, chain=True)
+    assert derivation.text.splitlines() == ["loss = a b", "∂L/∂a = b", "∂L/∂b = a"]
+    assert derivation.evaluate() == {"a": 3.0, "b": 2.0}
+
+
+def test_too_many_numbers_and_operations_that_cannot_be_written_out_are_refused():
+    w = al.Tensor(np.ones((20, 20)), requires_grad=True, name="w")
+    with pytest.raises(ValueError, match="writes every number by itself, and here are 801"):
+        al.derive((w * w).sum(), names={}, chain=True)
+    small = al.Tensor(np.ones((2, 2)), requires_grad=True, name="w")
+    with pytest.raises(ValueError, match="cannot write logsumexp out number by number"):
+        al.derive(REGISTRY["logsumexp"](small), names={}, chain=True)
+
+
+# -------------------------------------------------------------------- MathML and HTML
+
+
+@pytest.mark.parametrize("case", cases(), ids=str)
+def test_every_operation_becomes_well_formed_mathml(case):
+    operands = [
+        al.Tensor(x, requires_grad=i in case.differentiable, name=f"x{i}")
+        for i, x in enumerate(case.operands())
+    ]
+    loss = case.entry(*operands, **case.parameters).sum()
+    math = ElementTree.fromstring(al.derive(loss, names={}).mathml)
+    assert math.tag == f"{MATHML}math"
+    text = "".join(math.itertext())
+    assert "\\" not in text
+    assert "&" not in text
+
+
+def test_identifiers_are_whole_in_mathml_and_signs_of_equality_are_aligned():
+    experiment = NETWORKS["two-layers"]()
+    math = al.derive(experiment.first_step(experiment.build(1)), names={}).mathml
+    root = ElementTree.fromstring(math)
+    words = {element.text for element in root.iter(f"{MATHML}mi")}
+    assert {"syn", "loss", "X", "σ"} <= words
+    rows = list(root.iter(f"{MATHML}mtr"))
+    assert len(rows) == 9
+    for row in rows:
+        left, right = row
+        assert "=" not in "".join(left.itertext())
+        assert "".join(right.itertext()).startswith("=")
+
+
+def test_without_latex2mathml_the_message_names_the_command_and_notebooks_show_text(monkeypatch):
+    monkeypatch.setitem(sys.modules, "latex2mathml.converter", None)
+    w = al.Tensor(2.0, requires_grad=True, name="w")
+    derivation = al.derive(al.sigmoid(w), names={})
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'autograd_lite\[mathml\]'"):
+        _ = derivation.mathml
+    assert "= σ(w)" in derivation._repr_html_()
+    assert "<math" not in derivation._repr_html_()
+
+
+def test_a_notebook_shows_steps_shapes_sources_and_rounding():
+    derivation = al.derive(nine, *POINT, wrt=["w1"])
+    shown = ElementTree.fromstring(f"<div>{derivation._repr_html_()}</div>")
+    text = "".join(shown.itertext())
+    assert "h1 = al.sigmoid(w1 * x1 + w2 * x2 + b1)" in text
+    assert f"test_forms.py:{nine.__code__.co_firstlineno + 1}" in text
+    assert "autodiff" in text
+    assert len(list(shown.iter(f"{MATHML}math"))) == 2 * len(derivation.lines)
+    assert "color:" not in derivation._repr_html_()  # It is the page's, dark or light.
+
+
+def test_names_from_outside_are_escaped():
+    hostile = "<script>alert(1)</script>"
+    w = al.Tensor(2.0, requires_grad=True, name=hostile)
+    derivation = al.derive(w * w, names={})
+    for text in (derivation._repr_html_(), derivation.mathml):
+        assert "<script" not in text
+    assert "&lt;b&gt;" in markup.table([], [], "<b>")
+
+
+# -------------------------------------------------------------------- sources
+
+
+def test_the_line_that_a_step_comes_from_stands_beside_it():
+    code = al.derive(nine, *POINT, wrt=WEIGHTS).code_with_source
+    line = nine.__code__.co_firstlineno + 1
+    where = f"test_forms.py:{line}  h1 = al.sigmoid(w1 * x1 + w2 * x2 + b1)"
+    assert [row.split("# ")[0].strip() for row in code.splitlines() if where in row] == [
+        "h1 = 1 / (1 + np.exp(-(w1 * x1 + w2 * x2 + b1)))",
+        "h1_delta = y_pred_delta * w5 * (h1 * (1 - h1))",
+    ]
+    exec(compile(code, "<code>", "exec"), {"np": np})
+
+
+def test_a_recorded_loss_shows_lines_where_they_were_recorded():
+    w = al.Tensor(2.0, requires_grad=True, name="w")
+    with al.record_source():
+        h = np.exp(w)
+    loss = h * w
+    (forward, last) = al.derive(loss, names={"h": h, "loss": loss}).forward
+    assert forward.source.text == "h = np.exp(w)"
+    assert last.source is None
+    assert isinstance(forward, Line)
+
+
+# -------------------------------------------------------------------- rounding
+
+
+def test_rounding_is_reported_with_the_line_where_it_begins():
+    x = al.Tensor(np.array([0.3, -0.7]), requires_grad=True, name="x")
+    s = al.sigmoid(x)
+    derivation = al.derive((s**2).sum(), names={"s": s})
+    rounded = derivation.rounding["x"]
+    by_code = derivation.evaluate()["x"]
+    loss = (al.sigmoid(x) ** 2).sum()
+    loss.backward()
+    gap = np.abs(by_code - x.grad.data).max() / np.spacing(np.abs(x.grad.data).max())
+    assert rounded.ulps == gap
+    if gap:
+        assert "ulp from autodiff" in str(rounded)
+        assert rounded.since.name == "s"
+    assert "autodiff" in repr(derivation)
+
+
+def test_a_line_that_rounds_otherwise_is_found():
+    x = al.Tensor(np.linspace(0.1, 0.9, 50), requires_grad=True, name="x")
+    p = al.sigmoid(x)
+    p.name = "p"
+    loss = -(np.log(p) + np.log(1 - p)).mean()
+    rounding = al.derive(loss, names={}).rounding
+    assert 0 < rounding.largest < 64
+    assert rounding.since is not None
+    assert "first rounded otherwise: " in str(rounding)
+
+
+def test_what_is_computed_in_the_same_way_agrees_to_the_last_bit():
+    w = al.Tensor(np.array([1.5, -2.0]), requires_grad=True, name="w")
+    derivation = al.derive((w * w).sum(), names={})
+    assert str(derivation.rounding) == "w: as autodiff, to the last bit"
+    assert repr(derivation) == "<Derivation of loss by w: as autodiff, to the last bit>"

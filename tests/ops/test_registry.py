@@ -1,0 +1,197 @@
+"""Nothing about an operation may be missing from its entry, and the entry may not contradict it."""
+
+import warnings
+
+import numpy as np
+import pytest
+from matplotlib.mathtext import MathTextParser
+from oracles import FAMILIES, NUMPY_SCOPE, Case, cases
+
+import autograd_lite as al
+from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, DOMAINS, REGISTRY, Primitive, primitive
+from autograd_lite.ops.notation import Written
+
+CASES = cases()
+ENTRIES = list(dict.fromkeys(case.entry for case in CASES))
+PARSE = MathTextParser("path").parse
+
+
+def latex(case: Case):
+    written = {name: Written(name[0]) for name in case.names}
+    return str(case.entry.latex(written, case.parameters))
+
+
+def test_every_entry_of_the_package_yields_cases():
+    from autograd_lite import ops
+
+    assert {entry.name for entry in ENTRIES} == set(ops.__all__)
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_entry_is_complete(entry: Primitive):
+    assert entry.__doc__
+    assert entry.__doc__.strip().partition("\n")[0].endswith((".", "`."))
+    assert entry.notation.symbol
+    assert any(case.entry is entry and case.differentiable for case in CASES)
+    assert set(entry.domain) == set(entry.operands)
+    assert set(entry.domain.values()) <= set(DOMAINS)
+    for function in entry.numpy:
+        assert BY_NUMPY_FUNCTION[function] is entry
+    if entry.examples:
+        for shapes, parameters in entry.examples:
+            assert entry.variadic or len(shapes) == len(entry.operands)
+            assert set(parameters) <= set(entry.parameters)
+    else:
+        assert len(entry.operands) in FAMILIES
+        assert set(entry.defaults) == set(entry.parameters)  # It can be called without any.
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_printed_python_computes_what_forward_computes(case: Case):
+    operands = case.operands()
+    text = case.python()
+    value = eval(text, NUMPY_SCOPE | dict(zip(case.names, operands, strict=True)))
+    expected = case.forward(operands)
+    assert np.shape(value) == np.shape(expected), text
+    np.testing.assert_allclose(value, expected, rtol=1e-14, atol=1e-15, err_msg=text)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_latex_can_be_typeset(case: Case):
+    text = latex(case)
+    assert text.count("{") == text.count("}")
+    assert text.count(r"\left") == text.count(r"\right")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Fonts are not what is tested.
+        PARSE(f"${text}$")
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_latex_shows_every_operand(case: Case):
+    for name in case.names:
+        assert name[0] in latex(case)
+
+
+def test_pickled_primitive_is_the_same_object():
+    import copy
+    import pickle
+
+    for entry in ENTRIES:
+        assert pickle.loads(pickle.dumps(entry)) is entry
+        assert copy.deepcopy(entry) is entry
+
+
+# ------------------------------------------------------------ refusals
+
+
+def refused(define, forward):
+    with pytest.raises(al.PrimitiveDefinitionError) as caught:
+        define(forward)
+    return str(caught.value)
+
+
+def scale(x, factor, *, shift=0):
+    """Scale and shift."""
+    return x * factor + shift
+
+
+def test_missing_rule_is_named():
+    message = refused(primitive(x=lambda g, y, x, factor, shift: g * factor), scale)
+    assert message.startswith("primitive 'scale' has no rule for its operand 'factor'.")
+    assert "`factor=lambda g, y, x, factor: ...`" in message
+    assert "`factor=None`" in message
+
+
+def test_misspelt_rule_is_named_beside_the_one_that_is_missing():
+    message = refused(primitive(x=None, facto=None), scale)
+    assert "has no rule for its operand 'factor', but one for 'facto', which is no op" in message
+
+
+def test_primitive_without_rules_is_refused_with_what_to_write():
+    with pytest.raises(TypeError, match=r"Write @primitive\(x=lambda g, y, x: "):
+        primitive(scale)
+
+
+def test_rule_for_an_unknown_operand_is_named():
+    message = refused(primitive(x=None, factor=None, shift=lambda g, y, x, factor, shift: g), scale)
+    assert "has a rule for 'shift', which is not an operand of scale(x, factor, shift)" in message
+    assert "Operands are the positional parameters: x, factor." in message
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        lambda g, x, factor, shift: g * factor,
+        lambda y, g, x, factor, shift: g * factor,
+        lambda g, y, x, factor: g * factor,
+        lambda g, y, x, scale, shift: g * scale,
+        lambda g, y, factor, x, shift: g * factor,
+        lambda g, y, *x, factor, shift: g * factor,
+        lambda g, y, x, shift, factor: g * factor,
+        lambda g, y, **everything: g,
+        lambda g, y, *, x, factor, shift: g * factor,
+    ],
+    ids=["no y", "y before g", "no shift", "renamed", "swapped", "starred", "shift between",
+         "keywords only", "keyword-only"],
+)  # fmt: skip
+def test_rule_with_other_parameters_is_refused(rule):
+    message = refused(primitive(x=rule, factor=None), scale)
+    assert message.startswith("primitive 'scale': the rule for 'x' takes (")
+    assert "but must take (g, y, x, factor, shift)" in message
+
+
+def test_rule_may_gather_static_parameters():
+    made = primitive(x=lambda g, y, x, factor, **_: g * factor, factor=None)(scale)
+    x = al.Tensor([1.0, 2.0], requires_grad=True)
+    made(x, 3.0, shift=1.0).sum().backward()
+    assert x.grad.tolist() == [3.0, 3.0]
+
+
+def test_rule_of_a_variadic_operation_must_take_them_all():
+    def add_up(*arrays):
+        return sum(arrays)
+
+    message = refused(primitive(arrays=lambda g, y, arrays, i: g), add_up)
+    assert "must take (g, y, *arrays, i)" in message
+    assert primitive(arrays=lambda g, y, *arrays, i: g)(add_up)(1.0, 2.0) == 3.0
+
+
+def test_operands_before_a_starred_one_are_refused():
+    def mixed(first, *rest):
+        return first + sum(rest)
+
+    message = refused(primitive(first=None, rest=None), mixed)
+    assert "either named operands or one *starred" in message
+
+
+def test_forward_or_rule_that_is_no_plain_function_is_refused():
+    assert "plain function" in refused(primitive(x=None), np.exp)
+    assert "plain function" in refused(primitive(x=np.exp, factor=None), scale)
+
+
+def test_bad_domain_is_named():
+    for domain in ({"x": "Positive"}, {"shift": "positive"}):
+        message = refused(primitive(x=None, factor=None, domain=domain), scale)
+        ((name, kind),) = domain.items()
+        assert f"domain {name}={kind!r} must map an operand (x, factor) to one of real" in message
+
+
+def test_name_that_is_taken_is_refused():
+    def tanh(x):
+        return x
+
+    assert refused(primitive(x=lambda g, y, x: g), tanh) == (
+        "primitive 'tanh' is already defined in autograd_lite.ops.trigonometric. "
+        "Give yours another name."
+    )
+
+
+def test_own_operation_may_be_defined_again():
+    """As happens when a module is reloaded, or a notebook's cell is run a second time."""
+    source = "def mine(x):\n    return {} * x\n"
+    made = []
+    for factor, file in ((2, "<cell 1>"), (3, "<cell 2>")):
+        scope = {"__name__": "__main__"}
+        exec(compile(source.format(factor), file, "exec"), scope)
+        made.append(primitive(x=lambda g, y, x: g)(scope["mine"]))
+    assert REGISTRY["mine"] is made[1]
