@@ -61,7 +61,7 @@ class Drawing:
             Ends in ``.svg``, ``.png`` (two dots per point), ``.pdf``, ``.dot`` (for Graphviz),
             ``.html`` (a page that steps through the computation), ``.mmd`` (Mermaid, which GitHub
             draws), ``.txt`` (for a terminal) or ``.json`` (data, with the keys that
-            `autograd_lite.graph.data` lists). Missing folders are made.
+            `autograd_lite.graph.json` lists). Missing folders are made.
 
         Returns
         -------
@@ -129,14 +129,14 @@ class Drawing:
     def _written(self, kind: str) -> str:
         """Return the picture in a format that needs no layout."""
         from autograd_lite.draw import mermaid, terminal
-        from autograd_lite.graph import data
+        from autograd_lite.graph import json
 
         scene = self.scene
         if kind == ".mmd":
             return mermaid.flowchart(scene, dark=self.theme == "dark")
         if kind == ".txt":
             return terminal.text(scene)
-        return data.as_json(scene.graph, scene.names, self.subject)
+        return json.as_json(scene.graph, scene.names, self.subject)
 
     def _repr_svg_(self) -> str:
         """Show the picture in Jupyter."""

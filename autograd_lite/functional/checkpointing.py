@@ -13,6 +13,7 @@ from autograd_lite import ops
 from autograd_lite.core.engine import GradientError, enable_grad, next_birth, state, sweep
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.functional.nests import leaves_of, rebuild
+from autograd_lite.functional.record import operands_of
 from autograd_lite.functional.tracing import require_function
 from autograd_lite.tensor import Tensor, result_of
 
@@ -270,9 +271,7 @@ def _used_besides(outputs: Sequence[Tensor], since: int) -> list[Tensor]:
                     f"checkpoint: the function changes {x._label()}, which is not its own, in "
                     f"place, and would do so again in the backward pass. Let it make a new one."
                 )
-        for x in node._operands:
-            if x is not None and x._birth > node._birth:
-                x = x._version_before(node._birth)
+        for x in operands_of(node):
             if x is not None and x.requires_grad and x not in seen:
                 seen.add(x)
                 waiting.append(x)
