@@ -18,8 +18,6 @@ from autograd_lite.functional.transforms import (
     value_and_grad,
     vjp,
 )
-from autograd_lite.graph import Call, Graph, Node
-from autograd_lite.graph.source import Source, record_source
 from autograd_lite.numpy_api import array
 from autograd_lite.ops.neural import log_softmax, logsumexp, mse, relu, sigmoid, softmax, softplus
 from autograd_lite.tensor import Tensor
@@ -34,6 +32,8 @@ if TYPE_CHECKING:
     from autograd_lite.derive import Derivation
     from autograd_lite.draw import Drawing
     from autograd_lite.draw.page.recorder import Recorder
+    from autograd_lite.graph import Call, Graph, Node
+    from autograd_lite.graph.source import Source, record_source
 else:
     __getattr__ = later(
         globals(),
@@ -51,6 +51,8 @@ else:
             "autograd_lite.derive": ("Derivation",),
             "autograd_lite.draw": ("Drawing",),
             "autograd_lite.draw.page.recorder": ("Recorder",),
+            "autograd_lite.graph": ("Call", "Graph", "Node"),
+            "autograd_lite.graph.source": ("Source", "record_source"),
         },
     )
 
