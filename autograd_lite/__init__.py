@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from autograd_lite.check.anomaly import AnomalyError, detect_anomaly
     from autograd_lite.check.compare import compare
     from autograd_lite.check.diagnosis import Diagnosis
-    from autograd_lite.check.faults import GradcheckError
-    from autograd_lite.check.gradcheck import check_grads, gradcheck
+    from autograd_lite.check.gradcheck import GradcheckError, check_grads, gradcheck
     from autograd_lite.check.report import Comparison, DisagreementError
     from autograd_lite.derive import Derivation
     from autograd_lite.draw import Drawing
