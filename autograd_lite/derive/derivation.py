@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from autograd_lite.derive import markup
 from autograd_lite.derive.helpers import helpers, namespace
 from autograd_lite.derive.lines import Line, replaced
-from autograd_lite.derive.names import gradient
+from autograd_lite.derive.math_names import gradient
 from autograd_lite.derive.proof import Proof, prove
 from autograd_lite.derive.rounding import Rounding, compare_rounding
 from autograd_lite.derive.steps import Steps
