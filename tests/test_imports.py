@@ -63,12 +63,12 @@ def test_the_graph_is_that_of_the_package():
 
 def test_imports_have_an_order():
     order = list(graphlib.TopologicalSorter(GRAPH).static_order())  # Raises if there is a cycle.
-    assert order.index("autograd_lite.ops.notation") < order.index("autograd_lite.core.primitive")
+    assert order.index("autograd_lite.core.notation") < order.index("autograd_lite.core.primitive")
     assert order.index("autograd_lite.tensor") < order.index("autograd_lite")
 
 
 def test_a_cycle_would_be_found():
-    looped = GRAPH | {"autograd_lite.ops.notation": {"autograd_lite.tensor"}}
+    looped = GRAPH | {"autograd_lite.core.notation": {"autograd_lite.tensor"}}
     with pytest.raises(graphlib.CycleError):
         list(graphlib.TopologicalSorter(looped).static_order())
 
@@ -80,10 +80,10 @@ def test_the_core_imports_nothing_of_what_is_built_on_it():
 
 
 def test_primitives_need_the_standard_library_only():
-    for name in ("autograd_lite.ops.notation", "autograd_lite.core.primitive"):
+    for name in ("autograd_lite.core.notation", "autograd_lite.core.primitive"):
         for imported in imports(name):
             top = imported.split(".")[0]
-            assert top in sys.stdlib_module_names or imported == "autograd_lite.ops.notation"
+            assert top in sys.stdlib_module_names or imported == "autograd_lite.core.notation"
 
 
 def test_import_brings_along_nothing_but_numpy():

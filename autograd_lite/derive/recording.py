@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from autograd_lite.core.engine import GradientError
+from autograd_lite.core.modes import GradientError
 from autograd_lite.functional.tracing import call_with_tensors
 from autograd_lite.graph import Graph, Node, arrays_in, names_in
 from autograd_lite.graph.source import record_source

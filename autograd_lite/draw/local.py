@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite import ops
+from autograd_lite.core.notation import ATOM, PRODUCT, SIGN, Written
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.draw import digits
 from autograd_lite.draw.formulas import applied
 from autograd_lite.draw.sweep import apply
 from autograd_lite.graph import Graph, Node
-from autograd_lite.ops.notation import ATOM, PRODUCT, SIGN, Written
 
 GRADIENT = "g"  # No identifier of a node: those are n0, n1, …
 RESTORING = (ops.reshape, ops.broadcast_to, ops.expand_dims)
