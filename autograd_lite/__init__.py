@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING
 
 from autograd_lite import nn, optim
-from autograd_lite.core.engine import GradientError, enable_grad, is_grad_enabled, no_grad
 from autograd_lite.core.later import later
-from autograd_lite.core.primitive import Primitive, PrimitiveDefinitionError, primitive
+from autograd_lite.core.modes import GradientError, enable_grad, is_grad_enabled, no_grad
+from autograd_lite.core.primitive import Primitive
 from autograd_lite.derive import derive
 from autograd_lite.draw import draw, draw_dot, make_dot
 from autograd_lite.functional.checkpointing import checkpoint
@@ -19,6 +19,7 @@ from autograd_lite.functional.transforms import (
     vjp,
 )
 from autograd_lite.numpy_api import array
+from autograd_lite.ops.definition import PrimitiveDefinitionError, primitive
 from autograd_lite.ops.neural import log_softmax, logsumexp, mse, relu, sigmoid, softmax, softplus
 from autograd_lite.tensor import Tensor
 

@@ -155,7 +155,7 @@ def test_a_part_imports_what_it_stands_on(part):
 @pytest.mark.parametrize(
     ("name", "imported"),
     [
-        ("autograd_lite.ops.notation", "autograd_lite.tensor"),
+        ("autograd_lite.core.notation", "autograd_lite.tensor"),
         ("autograd_lite.graph.nodes", "autograd_lite.graph.graph"),
         ("autograd_lite.draw.dot", "autograd_lite.draw.page.html"),
     ],

@@ -26,7 +26,7 @@ from autograd_lite.check.report import (
     Row,
 )
 from autograd_lite.check.witness import hear, largest, numerical_gradient
-from autograd_lite.core.engine import sweep
+from autograd_lite.core.backward import backward_pass
 from autograd_lite.graph import Graph, Node, names_in
 from autograd_lite.tensor import Tensor
 
@@ -189,14 +189,14 @@ def gradients_of(graph: Graph, nodes: list[Node]) -> dict[Node, NDArray[Any]]:
     loss = graph.outputs[0].tensor
     assert loss is not None
     seed = np.ones(loss.shape, loss.dtype)[()]
-    leaves = dict(sweep(loss, seed, untapped=graph.tensors))
+    leaves = dict(backward_pass(loss, seed, untapped=graph.tensors))
     found = {}
     for node in nodes:
         tensor = node.tensor
         arrived = leaves
         if tensor is not None and not tensor.is_leaf and tensor.requires_grad:
             target = frozenset([tensor])
-            arrived = dict(sweep(loss, seed, targets=target, untapped=graph.tensors))
+            arrived = dict(backward_pass(loss, seed, targets=target, untapped=graph.tensors))
         if tensor is None or tensor not in arrived:
             raise ValueError(
                 f"compare: no gradient flows to {node.label}, {node.kind} {node.id}. To compare "

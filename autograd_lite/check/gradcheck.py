@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from autograd_lite.check.module_function import with_parameters
 from autograd_lite.check.numerical import central_differences, complex_step, swept_differences
-from autograd_lite.core.engine import no_grad
+from autograd_lite.core.modes import no_grad
 from autograd_lite.functional.tracing import require_function
 from autograd_lite.functional.transforms import jvp, vjp
 from autograd_lite.graph import Graph

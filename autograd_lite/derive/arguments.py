@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from autograd_lite.core.engine import GradientError
+from autograd_lite.core.modes import GradientError
 from autograd_lite.derive.chain import ChainWriter
 from autograd_lite.derive.components import by_component
 from autograd_lite.derive.derivation import Derivation

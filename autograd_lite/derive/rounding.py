@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.engine import Watch, sweep
+from autograd_lite.core.backward import backward_pass
+from autograd_lite.core.modes import Watch
 from autograd_lite.derive.helpers import namespace
 from autograd_lite.derive.lines import Line
 from autograd_lite.derive.steps import Steps
@@ -76,7 +77,7 @@ class _Cotangents(Watch):
         self.nodes = {id(node.tensor): node for node in graph if node.tensor is not None}
         self.sums: dict[str, Any] = {}
 
-    def swept(self, node: Tensor, i: int, g: Any, gx: Any, total: Any) -> None:
+    def passed(self, node: Tensor, i: int, g: Any, gx: Any, total: Any) -> None:
         """Note the sum so far."""
         del g, gx
         self.sums[self.nodes[id(node)].operands[i]] = total
@@ -89,7 +90,7 @@ def compare_rounding(derivation: Steps) -> Rounding:
     watch = _Cotangents(derivation.graph)
     with watch:
         seed = np.ones(root.shape, np.asarray(root.value).dtype)[()]
-        sweep(root.tensor, seed, untapped=derivation.graph.tensors)
+        backward_pass(root.tensor, seed, untapped=derivation.graph.tensors)
     space = namespace(derivation.lines) | derivation.arguments
     apart: dict[str, tuple[float, tuple[int, ...]]] = {}
     with np.errstate(all="ignore"):

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite import ops
+from autograd_lite.core.notation import ATOM, PRODUCT, SIGN, Written
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.derive.writing import column_and_row
 from autograd_lite.draw import digits
 from autograd_lite.draw.formulas import applied
 from autograd_lite.draw.sweep import apply
 from autograd_lite.graph import Graph, Node
-from autograd_lite.ops.notation import ATOM, PRODUCT, SIGN, Written
 from autograd_lite.program import simplify  # noqa: F401  (the rewriting is registered there)
 from autograd_lite.program.expression import COMPARISONS, Expression, as_expression, walk
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.core.engine import GradientError, enable_grad, next_birth, state, sweep
+from autograd_lite.core.backward import backward_pass, next_birth
+from autograd_lite.core.modes import GradientError, enable_grad, recording
 from autograd_lite.core.primitive import Primitive
+from autograd_lite.core.tensor import result_of
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.functional.record import operands_of
 from autograd_lite.functional.tracing import require_function
-from autograd_lite.tensor import Tensor, result_of
+from autograd_lite.tensor import Tensor
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -70,7 +71,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(f, updated=())
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
-        return _Segment(f, args, kwargs).record() if state.recording else f(*args, **kwargs)
+        return _Segment(f, args, kwargs).record() if recording.get() else f(*args, **kwargs)
 
     return checkpointed
 
@@ -102,7 +103,6 @@ class _Segment:
         # Nobody else can change what the second call is to be given.
         frozen = [x.copy() if isinstance(x, np.ndarray) else x for x in leaves]
         self.nest = rebuild((args, kwargs), frozen)
-        self.pulled: dict[int, tuple[Any, dict[int, Any]]] = {}
 
     def record(self) -> Any:
         """Call the function, keep nothing but its result, and make that a node."""
@@ -154,16 +154,8 @@ class _Segment:
             self.check_others(operands)
             return _joined(_differentiable(self.call(operands)[1]))._data
 
-        def rule(g: Any, y: Any, *operands: Any, i: int) -> Any:
-            thread = threading.get_ident()
-            of, found = self.pulled.get(thread, (None, {}))
-            if of is not g or i not in found:
-                found = self.pull(g, y, operands)
-                self.pulled[thread] = g, found
-            cotangent = found.pop(i)
-            if not found:  # The engine asks once for every operand, and has asked for the last.
-                del self.pulled[thread]
-            return cotangent
+        def rule(g: Any, y: Any, *operands: Any) -> Callable[[int], Any]:
+            return self.pull(g, y, operands).__getitem__
 
         name = self.name[len("checkpoint(") : -1]
         forward.__name__ = name if name.isidentifier() else "checkpoint"
@@ -186,23 +178,23 @@ class _Segment:
                 f"{self.name} gives another result now than when it was recorded. Random numbers, "
                 f"and arrays that have changed since, must be passed as arguments."
             )
+        known = {*self.others, *(x for x in operands if isinstance(x, Tensor))}
+        for x in _used_besides(outputs, since):
+            if x not in known:
+                raise GradientError(
+                    f"{self.name} uses {x._label()} now, and did not when it was recorded."
+                )
         tensors = [*given, *self.others]
-        targets = frozenset(tensors)
         with enable_grad():
             found = dict(
-                sweep(
+                backward_pass(
                     _joined(outputs),
                     g,
-                    targets=targets,
+                    targets=frozenset(tensors),
                     untapped=frozenset(self.others),
                     create_graph=recorded,
                 )
             )
-        for x in found:
-            if x._birth < since and x not in targets:
-                raise GradientError(
-                    f"{self.name} uses {x._label()} now, and did not when it was recorded."
-                )
         wanted = [*self.wanted, *[True] * len(self.others)]
         return {
             i: found[x] if x in found else np.zeros(x.shape, x.dtype)[()]

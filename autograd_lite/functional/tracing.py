@@ -9,7 +9,8 @@ from typing import Any, Self
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.core.engine import GradientError, enable_grad, is_grad_enabled, sweep
+from autograd_lite.core.backward import backward_pass
+from autograd_lite.core.modes import GradientError, enable_grad, is_grad_enabled
 from autograd_lite.functional.nests import flatten, leaves_of, rebuild
 from autograd_lite.functional.record import operands_of
 from autograd_lite.tensor import Tensor
@@ -244,7 +245,9 @@ def pull_back(
     if seeds:
         with enable_grad():
             found = dict(
-                sweep(*seeds[0], more=seeds[1:], targets=frozenset(inputs), create_graph=linked)
+                backward_pass(
+                    *seeds[0], more=seeds[1:], targets=frozenset(inputs), create_graph=linked
+                )
             )
     zeros = (np.zeros(x.shape, x.dtype)[()] for x in inputs)
     pulled = [found.get(x, zero) for x, zero in zip(inputs, zeros, strict=True)]

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.engine import enable_grad
+from autograd_lite.core.modes import enable_grad
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.functional.tracing import (
     Argnums,

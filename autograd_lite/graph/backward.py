@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.core.engine import enable_grad, fit, named_rule, next_birth
+from autograd_lite.core.backward import fit, named_rule, next_birth
+from autograd_lite.core.modes import enable_grad
 from autograd_lite.graph.node import Node
 from autograd_lite.graph.nodes import Nodes, Parts
 from autograd_lite.graph.recording import recorded
@@ -128,7 +129,7 @@ class _Sweep:
                 continue
             with named_rule(node.primitive, i):
                 sent = rule(g, y, *values, **node.parameters)
-            sent = fit(sent, np.asarray(operand.value), node.tensor)
+            sent = fit(sent, np.asarray(operand.value), node.primitive, i)
             if not isinstance(sent, Tensor):
                 sent = Tensor(sent, requires_grad=True)
             before = self.arrived.get(operand.id)
