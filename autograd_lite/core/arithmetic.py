@@ -8,6 +8,7 @@ first derivative and every higher one.
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from autograd_lite.core.primitive import example, primitive
     b=lambda g, y, a, b: g,
     notation=Notation("+", "{a} + {b}", "{a} + {b}", SUM),
     numpy=(np.add,),
+    compute=operator.add,
     analytic=True,
 )
 def add(a: Any, b: Any) -> Any:
@@ -43,6 +45,7 @@ def add(a: Any, b: Any) -> Any:
     b=lambda g, y, a, b: -g,
     notation=infix("-", "{a} - {b:tight}", SUM, picture="−"),
     numpy=(np.subtract,),
+    compute=operator.sub,
     analytic=True,
 )
 def subtract(a: Any, b: Any) -> Any:
@@ -55,6 +58,7 @@ def subtract(a: Any, b: Any) -> Any:
     b=lambda g, y, a, b: g * a,
     notation=infix("*", r"{a} \odot {b}", PRODUCT, picture="×"),
     numpy=(np.multiply,),
+    compute=operator.mul,
     analytic=True,
 )
 def multiply(a: Any, b: Any) -> Any:
@@ -69,6 +73,7 @@ def multiply(a: Any, b: Any) -> Any:
         "/", r"\frac{{{a:loose}}}{{{b:loose}}}", PRODUCT, latex_precedence=POWER, picture="÷"
     ),
     numpy=(np.divide,),
+    compute=operator.truediv,
     domain={"b": "nonzero"},
     analytic=True,
 )
@@ -81,6 +86,7 @@ def divide(a: Any, b: Any) -> Any:
     x=lambda g, y, x: -g,
     notation=prefix("-", "-{x}", SIGN),
     numpy=(np.negative,),
+    compute=operator.neg,
     analytic=True,
 )
 def negative(x: Any) -> Any:
@@ -101,6 +107,7 @@ def _one_less(a: Any, b: Any) -> Any:
     b=lambda g, y, a, b: g * y * np.log(np.where(a == 0, 1, a)),
     notation=Notation("^", "{a:tight} ** {b:tight}", "{{{a:tight}}}^{{{b:loose}}}", POWER),
     numpy=(np.power,),
+    compute=operator.pow,
     domain={"a": "positive"},
     analytic=True,
 )

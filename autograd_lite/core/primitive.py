@@ -71,6 +71,9 @@ class Primitive:
     analytic: bool = False
     """Whether `forward` also computes the analytic continuation to complex numbers."""
 
+    compute: Callable[..., Any]
+    """A function in C that does what `forward` does, and is called in its place; else `forward`."""
+
     entrywise: bool = False
     """Whether every entry of the result depends on the entries at its place alone."""
 
@@ -108,7 +111,7 @@ class Primitive:
         self.rules: Any = tuple(rules.get(name) for name in self.operands)
         if self.variadic:
             self.rules = RuleForEach(self.rules[0])
-        self.notation = call(self.name)
+        self.notation, self.compute = call(self.name), forward
         for name, value in fields.items():
             if name not in FIELDS:
                 raise TypeError(f"primitive {self.name!r} got an unknown field {name!r}.")
@@ -119,11 +122,11 @@ class Primitive:
     def __call__(self, *operands: Any, **parameters: Any) -> Any:
         """Compute, or record if an operand is a Tensor (or anything else that records)."""
         for x in operands:
-            record = getattr(type(x), "__record__", None)
-            if record is not None:
-                if parameters:
-                    parameters = {name: kept(value) for name, value in parameters.items()}
-                return record(self, operands, parameters)
+            if hasattr(x, "__record__"):
+                for name, value in parameters.items():
+                    if type(value) not in UNCHANGING:
+                        parameters[name] = kept(value)
+                return x.__record__(self, operands, parameters)
         return self.forward(*operands, **parameters)
 
     def __repr__(self) -> str:
@@ -170,6 +173,9 @@ class RuleForEach:
 def _by_keyword(rule: Callable[..., Any]) -> tuple[str, ...]:
     code: CodeType = inspect.unwrap(rule).__code__
     return code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+
+
+UNCHANGING = frozenset({type(None), bool, int, float, str})
 
 
 def kept(value: Any) -> Any:

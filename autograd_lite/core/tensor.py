@@ -12,7 +12,7 @@ import operator
 import threading
 import weakref
 from collections.abc import Callable
-from typing import Any, ClassVar, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -47,6 +47,44 @@ class Rare(Generic[Value]):
             tensor._rare[self._name] = value
         elif tensor._rare:
             tensor._rare.pop(self._name, None)
+
+
+def _operator(primitive: Primitive) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Make a method of Tensor that records an operation, and the one for a Tensor on the right.
+
+    It does what `record` does. One call less than through `_record_binary` is a tenth of the time.
+    """
+    compute = primitive.compute
+
+    def method(a: Any, b: Any) -> Any:
+        if a._rare is not None:
+            a._catch_up()
+        x, needs = a._data, a._requires_grad
+        if type(b) in NUMBERS:  # First: it takes longer to find out that a number is not a Tensor.
+            z, b = b, None
+        elif isinstance(b, Tensor):
+            if b._rare is not None:
+                b._catch_up()
+            z, needs = b._data, needs or b._requires_grad
+        else:
+            z, b = constant(b, primitive), None
+        try:
+            data = compute(x, z)
+        except (ValueError, TypeError, IndexError) as error:
+            raise explained(error, primitive, (x, z), None) from None
+        if needs and recording.get() is True:  # As in `result_of`, whose call takes a tenth more.
+            result = _new(Result)
+            result._data, result._birth, result._requires_grad = data, next_birth(), True
+            result._primitive, result._parameters = primitive, None
+            result._inputs = (a, x, b, z)
+            result._grad = result._rare = result.name = None
+            return result
+        return result_of(primitive, data, needs, (a, x, b, z), None)
+
+    def reflected(b: Any, a: Any) -> Any:
+        return _record_binary(primitive, a, b)
+
+    return method, reflected
 
 
 class Tensor:
@@ -350,6 +388,11 @@ class Tensor:
         >>> first.item(), x.grad.item()  # 3 x**2 and 6 x
         (12.0, 12.0)
         """
+        if gradient is None and self._rare is None and not create_graph and self._requires_grad:
+            data = self._data
+            if isinstance(data, np.floating):  # A single number: the usual case.
+                accumulate(backward_pass(self, type(data)(1)))
+                return
         cotangent = self._seed(gradient)
         if not create_graph:
             accumulate(backward_pass(self, _plain(cotangent)))
@@ -447,41 +490,27 @@ class Tensor:
 
     # ---------------------------------------------------------------- operators
 
-    def __add__(self, other: Any) -> Self:
-        return _record_binary(arithmetic.add, self, other)
+    if TYPE_CHECKING:
 
-    def __radd__(self, other: Any) -> Self:
-        return _record_binary(arithmetic.add, other, self)
-
-    def __sub__(self, other: Any) -> Self:
-        return _record_binary(arithmetic.subtract, self, other)
-
-    def __rsub__(self, other: Any) -> Self:
-        return _record_binary(arithmetic.subtract, other, self)
-
-    def __mul__(self, other: Any) -> Self:
-        return _record_binary(arithmetic.multiply, self, other)
-
-    def __rmul__(self, other: Any) -> Self:
-        return _record_binary(arithmetic.multiply, other, self)
-
-    def __truediv__(self, other: Any) -> Self:
-        return _record_binary(arithmetic.divide, self, other)
-
-    def __rtruediv__(self, other: Any) -> Self:
-        return _record_binary(arithmetic.divide, other, self)
-
-    def __pow__(self, other: Any) -> Self:
-        return _record_binary(arithmetic.power, self, other)
-
-    def __rpow__(self, other: Any) -> Self:
-        return _record_binary(arithmetic.power, other, self)
-
-    def __matmul__(self, other: Any) -> Self:
-        return _record_binary(arithmetic.matmul, self, other)
-
-    def __rmatmul__(self, other: Any) -> Self:
-        return _record_binary(arithmetic.matmul, other, self)
+        def __add__(self, other: Any) -> Self: ...
+        def __radd__(self, other: Any) -> Self: ...
+        def __sub__(self, other: Any) -> Self: ...
+        def __rsub__(self, other: Any) -> Self: ...
+        def __mul__(self, other: Any) -> Self: ...
+        def __rmul__(self, other: Any) -> Self: ...
+        def __truediv__(self, other: Any) -> Self: ...
+        def __rtruediv__(self, other: Any) -> Self: ...
+        def __pow__(self, other: Any) -> Self: ...
+        def __rpow__(self, other: Any) -> Self: ...
+        def __matmul__(self, other: Any) -> Self: ...
+        def __rmatmul__(self, other: Any) -> Self: ...
+    else:
+        __add__, __radd__ = _operator(arithmetic.add)
+        __sub__, __rsub__ = _operator(arithmetic.subtract)
+        __mul__, __rmul__ = _operator(arithmetic.multiply)
+        __truediv__, __rtruediv__ = _operator(arithmetic.divide)
+        __pow__, __rpow__ = _operator(arithmetic.power)
+        __matmul__, __rmatmul__ = _operator(arithmetic.matmul)
 
     def __neg__(self) -> Self:
         return _record_unary(arithmetic.negative, self)
@@ -700,17 +729,15 @@ def record(
     Tensor
         The result: a node of the graph, or a leaf if no operand requires a gradient.
     """
-    if parameters:
+    if not parameters:
+        parameters = primitive.defaults if primitive.parameters else None
+    elif len(parameters) < len(primitive.parameters):
         parameters = {**primitive.defaults, **parameters}
-    elif primitive.parameters:
-        parameters = primitive.defaults
-    else:
-        parameters = None
     count = len(operands)
-    if count == 1 and isinstance(operands[0], Tensor):
-        return _record_unary(primitive, operands[0], parameters)
     if count == 2:
         return _record_binary(primitive, operands[0], operands[1], parameters)
+    if count == 1 and isinstance(operands[0], Tensor):
+        return _record_unary(primitive, operands[0], parameters)
     inputs: list[Any] = []
     needs = False
     for x in operands:
@@ -722,7 +749,7 @@ def record(
     values = inputs[1::2]
     try:
         data = (
-            primitive.forward(*values, **parameters) if parameters else primitive.forward(*values)
+            primitive.compute(*values, **parameters) if parameters else primitive.compute(*values)
         )
     except (ValueError, TypeError, IndexError) as error:
         raise explained(error, primitive, values, parameters) from None
@@ -738,7 +765,7 @@ def _record_unary(primitive: Primitive, x: Tensor, parameters: dict[str, Any] | 
         x._catch_up()
     value = x._data
     try:
-        data = primitive.forward(value, **parameters) if parameters else primitive.forward(value)
+        data = primitive.compute(value, **parameters) if parameters else primitive.compute(value)
     except (ValueError, TypeError, IndexError) as error:
         raise explained(error, primitive, (value,), parameters) from None
     if x._requires_grad and recording.get() is True:
@@ -771,7 +798,7 @@ def _record_binary(
     else:
         z, b = constant(b, primitive), None
     try:
-        data = primitive.forward(x, z, **parameters) if parameters else primitive.forward(x, z)
+        data = primitive.compute(x, z, **parameters) if parameters else primitive.compute(x, z)
     except (ValueError, TypeError, IndexError) as error:
         raise explained(error, primitive, (x, z), parameters) from None
     if needs and recording.get() is True:  # As in `result_of`, whose call would take a tenth more.

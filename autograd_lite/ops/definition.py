@@ -116,7 +116,7 @@ simplify
                 f"primitive {known.name!r} is already defined in {known.__module__}. "
                 f"Give yours another name."
             )
-        made.forward = _guarded(forward)
+        made.forward = made.compute = _guarded(forward)
         guarded = [rule and _without_writing(rule) for rule in map(rules.get, made.operands)]
         made.rules = RuleForEach(guarded[0]) if made.variadic else tuple(guarded)
         return register(made)

@@ -14,6 +14,7 @@ from autograd_lite.core.primitive import example, primitive
     x=lambda g, y, x: g * 0.5 / np.where(y == 0, np.inf, y),
     notation=call("np.sqrt", r"\sqrt{{{x:loose}}}", symbol="√"),
     numpy=(np.sqrt,),
+    compute=np.sqrt,
     domain={"x": "positive"},
     analytic=True,
 )
@@ -26,6 +27,7 @@ def sqrt(x: Any) -> Any:
     x=lambda g, y, x: g / (3 * np.where(y == 0, np.inf, y * y)),
     notation=call("np.cbrt", r"\sqrt[3]{{{x:loose}}}", symbol="∛"),
     numpy=(np.cbrt,),
+    compute=np.cbrt,
     domain={"x": "nonzero"},
 )
 def cbrt(x: Any) -> Any:
@@ -37,6 +39,7 @@ def cbrt(x: Any) -> Any:
     x=lambda g, y, x: -g * (y * y),
     notation=call("np.reciprocal", r"\frac{{1}}{{{x:loose}}}", latex_precedence=POWER),
     numpy=(np.reciprocal,),
+    compute=np.reciprocal,
     domain={"x": "nonzero"},
     analytic=True,
 )
@@ -60,6 +63,7 @@ def square(x: Any) -> Any:
     x=lambda g, y, x: g * np.sign(x),
     notation=call("np.abs", r"\left|{x:loose}\right|", symbol="|x|"),
     numpy=(np.absolute, np.fabs),
+    compute=np.abs,
     domain={"x": "nonzero"},
 )
 def absolute(x: Any) -> Any:
@@ -72,6 +76,7 @@ def absolute(x: Any) -> Any:
     b=lambda g, y, a, b: g * ((b > a) + 0.5 * (a == b)),
     notation=call("np.maximum", r"\max\left({a:loose}, {b:loose}\right)"),
     numpy=(np.maximum,),
+    compute=np.maximum,
 )
 def maximum(a: Any, b: Any) -> Any:
     """Larger of two, elementwise; where they are equal, each gets half of the cotangent."""
@@ -83,6 +88,7 @@ def maximum(a: Any, b: Any) -> Any:
     b=lambda g, y, a, b: g * ((b < a) + 0.5 * (a == b)),
     notation=call("np.minimum", r"\min\left({a:loose}, {b:loose}\right)"),
     numpy=(np.minimum,),
+    compute=np.minimum,
 )
 def minimum(a: Any, b: Any) -> Any:
     """Smaller of two, elementwise; where they are equal, each gets half of the cotangent."""
@@ -94,6 +100,7 @@ def minimum(a: Any, b: Any) -> Any:
     b=lambda g, y, a, b: g * np.where(np.isnan(a), 1.0, (b > a) + 0.5 * (a == b)),
     notation=call("np.fmax"),
     numpy=(np.fmax,),
+    compute=np.fmax,
 )
 def fmax(a: Any, b: Any) -> Any:
     """Larger of two, or the one that is a number; equal ones get half of the cotangent each."""
@@ -105,6 +112,7 @@ def fmax(a: Any, b: Any) -> Any:
     b=lambda g, y, a, b: g * np.where(np.isnan(a), 1.0, (b < a) + 0.5 * (a == b)),
     notation=call("np.fmin"),
     numpy=(np.fmin,),
+    compute=np.fmin,
 )
 def fmin(a: Any, b: Any) -> Any:
     """Smaller of two, or the one that is a number; equal ones get half of the cotangent each."""
@@ -116,6 +124,7 @@ def fmin(a: Any, b: Any) -> Any:
     b=None,
     notation=call("np.copysign"),
     numpy=(np.copysign,),
+    compute=np.copysign,
     domain={"a": "nonzero", "b": "nonzero"},
 )
 def copysign(a: Any, b: Any) -> Any:
@@ -128,6 +137,7 @@ def copysign(a: Any, b: Any) -> Any:
     b=lambda g, y, a, b: -g * np.floor(a / b),
     notation=call("np.remainder", r"{a:tight}\ \mathrm{{mod}}\ {b:tight}", symbol="mod"),
     numpy=(np.remainder,),
+    compute=np.remainder,
     domain={"a": "positive", "b": "above one"},
 )
 def remainder(a: Any, b: Any) -> Any:
@@ -140,6 +150,7 @@ def remainder(a: Any, b: Any) -> Any:
     b=lambda g, y, a, b: -g * np.trunc(a / b),
     notation=call("np.fmod"),
     numpy=(np.fmod,),
+    compute=np.fmod,
     domain={"a": "positive", "b": "above one"},
 )
 def fmod(a: Any, b: Any) -> Any:
@@ -157,6 +168,7 @@ def fmod(a: Any, b: Any) -> Any:
         r"\left({a:loose}\ \mathrm{{if}}\ {condition:loose}\ \mathrm{{else}}\ {b:loose}\right)",
     ),
     numpy=(np.where,),
+    compute=np.where,
     domain={"condition": "boolean"},
     analytic=True,
 )

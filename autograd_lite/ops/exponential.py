@@ -20,6 +20,7 @@ def _finite(y: Any) -> Any:
     x=lambda g, y, x: g * y,
     notation=call("np.exp", r"e^{{{x:loose}}}", latex_precedence=POWER),
     numpy=(np.exp,),
+    compute=np.exp,
     analytic=True,
 )
 def exp(x: Any) -> Any:
@@ -31,6 +32,7 @@ def exp(x: Any) -> Any:
     x=lambda g, y, x: g * (y * math.log(2)),
     notation=call("np.exp2", r"2^{{{x:loose}}}", latex_precedence=POWER),
     numpy=(np.exp2,),
+    compute=np.exp2,
 )
 def exp2(x: Any) -> Any:
     """Raise 2 to a power."""
@@ -41,6 +43,7 @@ def exp2(x: Any) -> Any:
     x=lambda g, y, x: g * (y + 1),
     notation=call("np.expm1", r"e^{{{x:loose}}} - 1", latex_precedence=SUM),
     numpy=(np.expm1,),
+    compute=np.expm1,
     analytic=True,
 )
 def expm1(x: Any) -> Any:
@@ -52,6 +55,7 @@ def expm1(x: Any) -> Any:
     x=lambda g, y, x: g / x,
     notation=call("np.log", r"\ln\left({x:loose}\right)"),
     numpy=(np.log,),
+    compute=np.log,
     domain={"x": "positive"},
     analytic=True,
 )
@@ -64,6 +68,7 @@ def log(x: Any) -> Any:
     x=lambda g, y, x: g / (x * math.log(2)),
     notation=call("np.log2", r"\log_2\left({x:loose}\right)"),
     numpy=(np.log2,),
+    compute=np.log2,
     domain={"x": "positive"},
     analytic=True,
 )
@@ -76,6 +81,7 @@ def log2(x: Any) -> Any:
     x=lambda g, y, x: g / (x * math.log(10)),
     notation=call("np.log10", r"\log_{{10}}\left({x:loose}\right)"),
     numpy=(np.log10,),
+    compute=np.log10,
     domain={"x": "positive"},
     analytic=True,
 )
@@ -88,6 +94,7 @@ def log10(x: Any) -> Any:
     x=lambda g, y, x: g / (1 + x),
     notation=call("np.log1p", r"\ln\left(1 + {x:loose}\right)"),
     numpy=(np.log1p,),
+    compute=np.log1p,
     domain={"x": "positive"},
     analytic=True,
 )
@@ -101,6 +108,7 @@ def log1p(x: Any) -> Any:
     b=lambda g, y, a, b: g * np.exp(b - _finite(y)),
     notation=call("np.logaddexp", r"\ln\left(e^{{{a:loose}}} + e^{{{b:loose}}}\right)"),
     numpy=(np.logaddexp,),
+    compute=np.logaddexp,
 )
 def logaddexp(a: Any, b: Any) -> Any:
     """Return ``log(exp(a) + exp(b))`` without overflow."""
@@ -112,6 +120,7 @@ def logaddexp(a: Any, b: Any) -> Any:
     b=lambda g, y, a, b: g * np.exp2(b - _finite(y)),
     notation=call("np.logaddexp2", r"\log_2\left(2^{{{a:loose}}} + 2^{{{b:loose}}}\right)"),
     numpy=(np.logaddexp2,),
+    compute=np.logaddexp2,
 )
 def logaddexp2(a: Any, b: Any) -> Any:
     """Return ``log2(2**a + 2**b)`` without overflow."""

@@ -20,6 +20,7 @@ def _or_inf(x: Any) -> Any:
     x=lambda g, y, x: g * np.cos(x),
     notation=call("np.sin"),
     numpy=(np.sin,),
+    compute=np.sin,
     analytic=True,
 )
 def sin(x: Any) -> Any:
@@ -31,6 +32,7 @@ def sin(x: Any) -> Any:
     x=lambda g, y, x: -g * np.sin(x),
     notation=call("np.cos"),
     numpy=(np.cos,),
+    compute=np.cos,
     analytic=True,
 )
 def cos(x: Any) -> Any:
@@ -42,6 +44,7 @@ def cos(x: Any) -> Any:
     x=lambda g, y, x: g * (1 + y * y),
     notation=call("np.tan", r"\tan\left({x:loose}\right)"),
     numpy=(np.tan,),
+    compute=np.tan,
     domain={"x": "probability"},
     analytic=True,
 )
@@ -54,6 +57,7 @@ def tan(x: Any) -> Any:
     x=lambda g, y, x: g / np.sqrt(1 - x * x),
     notation=call("np.arcsin", r"\arcsin\left({x:loose}\right)"),
     numpy=(np.arcsin,),
+    compute=np.arcsin,
     domain={"x": "probability"},
     analytic=True,
 )
@@ -66,6 +70,7 @@ def arcsin(x: Any) -> Any:
     x=lambda g, y, x: -g / np.sqrt(1 - x * x),
     notation=call("np.arccos", r"\arccos\left({x:loose}\right)"),
     numpy=(np.arccos,),
+    compute=np.arccos,
     domain={"x": "probability"},
     analytic=True,
 )
@@ -78,6 +83,7 @@ def arccos(x: Any) -> Any:
     x=lambda g, y, x: g / (1 + x * x),
     notation=call("np.arctan", r"\arctan\left({x:loose}\right)"),
     numpy=(np.arctan,),
+    compute=np.arctan,
     analytic=True,
 )
 def arctan(x: Any) -> Any:
@@ -90,6 +96,7 @@ def arctan(x: Any) -> Any:
     b=lambda g, y, a, b: -g * a / _or_inf(a * a + b * b),
     notation=call("np.arctan2"),
     numpy=(np.arctan2,),
+    compute=np.arctan2,
     domain={"a": "nonzero", "b": "nonzero"},
 )
 def arctan2(a: Any, b: Any) -> Any:
@@ -102,6 +109,7 @@ def arctan2(a: Any, b: Any) -> Any:
     b=lambda g, y, a, b: g * (b / _or_inf(y)),
     notation=call("np.hypot", r"\sqrt{{{{{a:tight}}}^2 + {{{b:tight}}}^2}}"),
     numpy=(np.hypot,),
+    compute=np.hypot,
     domain={"a": "nonzero", "b": "nonzero"},
 )
 def hypot(a: Any, b: Any) -> Any:
@@ -113,6 +121,7 @@ def hypot(a: Any, b: Any) -> Any:
     x=lambda g, y, x: g * np.cosh(x),
     notation=call("np.sinh", r"\sinh\left({x:loose}\right)"),
     numpy=(np.sinh,),
+    compute=np.sinh,
     analytic=True,
 )
 def sinh(x: Any) -> Any:
@@ -124,6 +133,7 @@ def sinh(x: Any) -> Any:
     x=lambda g, y, x: g * np.sinh(x),
     notation=call("np.cosh", r"\cosh\left({x:loose}\right)"),
     numpy=(np.cosh,),
+    compute=np.cosh,
     analytic=True,
 )
 def cosh(x: Any) -> Any:
@@ -135,6 +145,7 @@ def cosh(x: Any) -> Any:
     x=lambda g, y, x: g * (1 - y * y),
     notation=call("np.tanh"),
     numpy=(np.tanh,),
+    compute=np.tanh,
     analytic=True,
 )
 def tanh(x: Any) -> Any:
@@ -146,6 +157,7 @@ def tanh(x: Any) -> Any:
     x=lambda g, y, x: g / np.sqrt(x * x + 1),
     notation=call("np.arcsinh"),
     numpy=(np.arcsinh,),
+    compute=np.arcsinh,
     analytic=True,
 )
 def arcsinh(x: Any) -> Any:
@@ -157,6 +169,7 @@ def arcsinh(x: Any) -> Any:
     x=lambda g, y, x: g / np.sqrt(x * x - 1),
     notation=call("np.arccosh"),
     numpy=(np.arccosh,),
+    compute=np.arccosh,
     domain={"x": "above one"},
     analytic=True,
 )
@@ -169,6 +182,7 @@ def arccosh(x: Any) -> Any:
     x=lambda g, y, x: g / (1 - x * x),
     notation=call("np.arctanh"),
     numpy=(np.arctanh,),
+    compute=np.arctanh,
     domain={"x": "probability"},
     analytic=True,
 )
@@ -184,6 +198,7 @@ def arctanh(x: Any) -> Any:
         np.deg2rad,
         np.radians,
     ),
+    compute=np.deg2rad,
 )
 def deg2rad(x: Any) -> Any:
     """Degrees to radians."""
@@ -197,6 +212,7 @@ def deg2rad(x: Any) -> Any:
         np.rad2deg,
         np.degrees,
     ),
+    compute=np.rad2deg,
 )
 def rad2deg(x: Any) -> Any:
     """Radians to degrees."""
@@ -224,6 +240,7 @@ def _sinc_slope(x: Any, y: Any) -> Any:
     x=lambda g, y, x: g * _sinc_slope(x, y),
     notation=call("np.sinc"),
     numpy=(np.sinc,),
+    compute=np.sinc,
 )
 def sinc(x: Any) -> Any:
     """Return ``sin(pi x) / (pi x)``, which is 1 at 0."""
