@@ -312,7 +312,7 @@ def test_numbers_from_tensors():
     with pytest.raises(TypeError):
         float(Tensor([1.0, 2.0]))
     for take in (float, int, complex, round, math.exp, np.asarray):
-        with pytest.raises(GradientError, match=r"requires a gradient.*write t\.item\(\)"):
+        with pytest.raises(GradientError, match=r"cannot carry the gradient of a tens"):
             take(leaf(2.5))
         with al.no_grad():
             take(leaf(2.5))

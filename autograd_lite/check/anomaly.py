@@ -29,6 +29,8 @@ class AnomalyError(FloatingPointError):
         The line of the user's code where it was computed; None if that was outside the block.
     """
 
+    __module__ = __name__.partition(".")[0]  # Where users find it.
+
     def __init__(self, message: str, primitive: Primitive, source: Source | None) -> None:
         super().__init__(message)
         self.primitive, self.source = primitive, source
@@ -82,7 +84,7 @@ class detect_anomaly(Watch):  # noqa: N801  (lower case like the function it is 
     >>> with al.detect_anomaly():
     ...     np.log(x)
     Traceback (most recent call last):
-    autograd_lite.check.anomaly.AnomalyError: log produced 1 infinity from finite operands.
+    autograd_lite.AnomalyError: log produced 1 infinity from finite operands.
       line    <doctest autograd_lite.check.anomaly.detect_anomaly[3]>:2: np.log(x)
       result  (2,) float64: 1 of 2 finite, from 1.38629 to 1.38629; 1 infinity
       x       (2,) float64: 2 of 2 finite, from 0 to 4

@@ -24,10 +24,12 @@ class GradientError(RuntimeError):
     >>> import autograd_lite as al
     >>> al.Tensor(1.0).backward()
     Traceback (most recent call last):
-    autograd_lite.core.modes.GradientError: backward from a tensor of shape (): nothing it was \
+    autograd_lite.GradientError: backward from a tensor of shape (): nothing it was \
 computed from requires a gradient. Create the parameters with Tensor(..., requires_grad=True), and \
 check that it was not computed inside no_grad().
     """
+
+    __module__ = __name__.partition(".")[0]  # Where users find it.
 
 
 class Watched:
@@ -45,6 +47,9 @@ recording: ContextVar[Any] = ContextVar("recording", default=True)
 
 passing: ContextVar[bool] = ContextVar("passing", default=False)
 """Whether a backward pass is under way that somebody looks on."""
+
+refusals: ContextVar[list[str] | None] = ContextVar("refusals", default=None)
+"""What was said where a gradient would have been lost, for whoever wants to know (a list)."""
 
 _open: ContextVar[tuple[Block, ...]] = ContextVar("open", default=())
 

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from autograd_lite.core import arithmetic
 from autograd_lite.core.backward import backward_pass, next_birth
-from autograd_lite.core.modes import GradientError, Watched, enable_grad, recording
+from autograd_lite.core.modes import GradientError, Watched, enable_grad, recording, refusals
 from autograd_lite.core.operands import NUMBERS, constant, explained, known_dtype, numbers
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
 
@@ -534,26 +534,26 @@ class Tensor:
         return NotImplemented
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        self._must_not_lose("a plain array")
+        self._must_not_lose("A NumPy array")
         return np.array(self.data, dtype, copy=copy)
 
     def __bool__(self) -> bool:
         return bool(self._value())
 
     def __int__(self) -> int:
-        self._must_not_lose("a bare number")
+        self._must_not_lose("A Python number")
         return int(self._value())
 
     def __float__(self) -> float:
-        self._must_not_lose("a bare number")
+        self._must_not_lose("A Python number")
         return float(self._value())
 
     def __complex__(self) -> complex:
-        self._must_not_lose("a bare number")
+        self._must_not_lose("A Python number")
         return complex(self._value())
 
     def __round__(self, digits: int | None = None) -> Any:
-        self._must_not_lose("a rounded number")
+        self._must_not_lose("A Python number")
         return round(self.item(), digits)
 
     def __index__(self) -> int:
@@ -562,14 +562,17 @@ class Tensor:
     def _must_not_lose(self, what: str) -> None:
         """Raise an error if a gradient would be lost that nobody has given up by name."""
         if self.requires_grad and recording.get():
-            raise GradientError(
-                f"{what} was asked for in place of {self._label()}, which requires a gradient, and "
-                f"{what} cannot carry it. For the value alone, write t.item(), t.numpy() or "
-                f"t.detach(). To keep the gradient, use NumPy's functions (np.exp(t) for "
-                f"math.exp(t), np.isnan(t) for math.isnan(t), np.dot(a, t) for a.dot(t)) or "
-                f"autograd_lite's (al.sigmoid(t)); put several together with al.array([...]) or "
-                f"np.stack([...]), or into a Tensor: a = al.Tensor(a); a[i] = t."
+            message = (
+                f"{what} cannot carry the gradient of {self._label()}. For the value alone, write "
+                f"t.item(), t.numpy() or t.detach(). To keep the gradient, use functions that take "
+                f"Tensors (np.exp for math.exp, np.isnan for math.isnan, np.dot(a, t) for "
+                f"a.dot(t), al.sigmoid for scipy.special.expit), join Tensors with "
+                f"np.stack([t, u]) or al.array([t, 1.0]), and fill a Tensor, not an array: "
+                f"a = al.Tensor(a); a[i] = t."
             )
+            if (said := refusals.get()) is not None:
+                said.append(message)
+            raise GradientError(message)
 
     def __format__(self, spec: str) -> str:
         return format(self._value(), spec) if spec else str(self)
@@ -590,14 +593,15 @@ class Tensor:
         return f"Tensor({', '.join(parts)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if self.requires_grad and (self._primitive is not None or not self._keeps_grad):
+        keeps = self._primitive is None and self._keeps_grad
+        if self.requires_grad and not keeps and recording.get():
             raise GradientError(
                 f"A copy or a pickle of {self._label()} would be detached from its gradient. Write "
                 f"t.copy() for a copy that is recorded, t.detach() for the value alone."
             )
         grad = None if self.grad is None else np.asarray(self.grad.data)
         data = np.asarray(self._value())
-        return _rebuild, (type(self), data, self._requires_grad, self.name, grad)
+        return _rebuild, (type(self), data, keeps and self._requires_grad, self.name, grad)
 
     @staticmethod
     def _wrap(data: Any) -> Any:
