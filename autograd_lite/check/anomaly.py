@@ -100,9 +100,10 @@ class detect_anomaly(Watch):  # noqa: N801  (lower case like the function it is 
         return self
 
     def __exit__(self, *exception: object) -> None:
-        *rest, before = _warnings.get()
-        np.seterr(**before)
-        _warnings.set(tuple(rest))
+        if _warnings.get():  # None where the block ends in another context than it began in.
+            *rest, before = _warnings.get()
+            np.seterr(**before)
+            _warnings.set(tuple(rest))
         super().__exit__(*exception)
 
     def computed(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextvars import ContextVar
 from typing import Any, Self, TypeVar
 
@@ -87,7 +87,7 @@ class Block:
                 return
 
     def __call__(self, function: F) -> F:
-        """Decorate a function, a generator function or a coroutine function."""
+        """Decorate a function; one that makes a generator or a coroutine holds it while it runs."""
 
         def run(*args: Any, **kwargs: Any) -> Any:
             with self:
@@ -100,11 +100,16 @@ class Block:
         def run_generator(*args: Any, **kwargs: Any) -> Any:
             return self._resumed(function(*args, **kwargs))
 
+        def run_asynchronous(*args: Any, **kwargs: Any) -> Any:
+            return self._resumed_asynchronous(function(*args, **kwargs))
+
         decorated: Any = run
         if inspect.isgeneratorfunction(function):
             decorated = run_generator
         elif inspect.iscoroutinefunction(function):
             decorated = run_coroutine
+        elif inspect.isasyncgenfunction(function):
+            decorated = run_asynchronous
         functools.update_wrapper(decorated, function)
         wrapped: F = decorated
         return wrapped
@@ -118,6 +123,8 @@ class Block:
                     value = resume()
             except StopIteration as stop:
                 return stop.value
+            finally:
+                del resume  # An error that was thrown would hold this frame, and be held by it.
             try:
                 resume = functools.partial(generator.send, (yield value))
             except GeneratorExit:
@@ -126,6 +133,28 @@ class Block:
                 raise
             except BaseException as error:  # noqa: BLE001  (it is handed on to the generator)
                 resume = functools.partial(generator.throw, error)
+
+    async def _resumed_asynchronous(
+        self, generator: AsyncGenerator[Any, Any]
+    ) -> AsyncGenerator[Any, Any]:
+        """Do the same for an asynchronous generator."""
+        resume: Callable[[], Any] = functools.partial(anext, generator)
+        while True:
+            try:
+                with self:
+                    value = await resume()
+            except StopAsyncIteration:
+                return
+            finally:
+                del resume
+            try:
+                resume = functools.partial(generator.asend, (yield value))
+            except GeneratorExit:
+                with self:
+                    await generator.aclose()
+                raise
+            except BaseException as error:  # noqa: BLE001
+                resume = functools.partial(generator.athrow, error)
 
 
 class Watch(Block):
