@@ -367,3 +367,6 @@ def test_astype():
     assert w.astype(int).tolist() == [1, 2]
     assert not w.astype(int).requires_grad
     assert w.astype("bool").dtype == bool
+    assert w.astype(float, copy=False) is w
+    with pytest.raises(TypeError, match="complex"):  # And not a gradient of None.
+        abs(w.astype(complex)).sum().backward()

@@ -122,7 +122,7 @@ class Tensor:
     _past: Rare[list[Any]] = Rare()
     # The tensor that this was a version of.
     _now: Rare[weakref.ref[Any]] = Rare()
-    # Of what this is a view, where there are views.
+    # What this is a view of, if it is one.
     _view: Rare[Any] = Rare()
     # That this was given as an array, though it is a single number.
     _given: Rare[bool] = Rare()
@@ -158,7 +158,27 @@ class Tensor:
 
     @property
     def data(self) -> NDArray[Any]:
-        """The values, as a read-only array. Assign to give a leaf new values of the same shape."""
+        """The values, as a read-only array. Assign to it to give a leaf new values.
+
+        What has used the old values keeps them. New values need this shape, and get this dtype.
+
+        Raises
+        ------
+        GradientError
+            On assignment to a result, which follows from its operands.
+        ValueError
+            On assignment of another shape.
+        TypeError
+            On assignment of what is not a number, or of complex numbers to a real tensor.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> w = al.Tensor([1.0, 2.0], requires_grad=True)
+        >>> w.data = [3, 4]
+        >>> w.data
+        array([3., 4.])
+        """
         array = np.asarray(self._value())
         array.flags.writeable = False
         return array
@@ -203,17 +223,17 @@ class Tensor:
         """Remember that this has another value now, for all views of it."""
 
     def _note_view(self, inputs: Any, primitive: Primitive, parameters: dict[str, Any]) -> None:
-        """Remember of what this result of an operation is a view, if it is one."""
+        """Remember what this result of an operation is a view of, if it is one."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Lengths of the axes."""
+        """Lengths of the axes, as a tuple."""
         shape: tuple[int, ...] = self._data.shape
         return shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Type of the entries."""
+        """Type of the entries, a ``np.dtype``."""
         dtype: np.dtype[Any] = self._data.dtype
         return dtype
 
@@ -228,19 +248,80 @@ class Tensor:
         return int(self._data.size)
 
     def numpy(self) -> NDArray[Any]:
-        """Return the values as a read-only array; ``t.numpy().copy()`` may be written to."""
+        """Return the values as a read-only array, without their gradient.
+
+        Returns
+        -------
+        ndarray
+            Of this shape and dtype. ``t.numpy().copy()`` may be written to.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> (al.Tensor([1.0, 2.0], requires_grad=True) * 2).numpy()
+        array([2., 4.])
+        """
         return self.data
 
     def item(self, *index: Any) -> Any:
-        """Return the only entry, or the one at an index, as a Python number."""
+        """Return an entry as a Python number, without its gradient.
+
+        Parameters
+        ----------
+        *index : int
+            None for the only entry; one for each axis; or a single one that counts through all
+            entries, row by row.
+
+        Returns
+        -------
+        float, int, complex or bool
+
+        Raises
+        ------
+        ValueError
+            If there are several entries and no index is given.
+        IndexError
+            If there is no such entry.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor(2.5).item(), al.Tensor([[1, 2], [3, 4]]).item(1, 0)
+        (2.5, 3)
+        """
         return self._value().item(*index)
 
     def tolist(self) -> Any:
-        """Return the values as nested lists of Python numbers."""
+        """Return the values as nested lists of Python numbers, without their gradient.
+
+        Returns
+        -------
+        list, or a number for a tensor without axes
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([[1, 2], [3, 4]]).tolist()
+        [[1, 2], [3, 4]]
+        """
         return self._value().tolist()
 
     def detach(self) -> Self:
-        """Return a leaf with the same value that no gradient flows through."""
+        """Return a leaf of the same value and name that no gradient flows through.
+
+        Returns
+        -------
+        Tensor
+            Of this shape and dtype. What is written to one of the two does not change the other.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> w = al.Tensor(3.0, requires_grad=True)
+        >>> (w * w.detach()).backward()
+        >>> w.grad.item()
+        3.0
+        """
         return leaf(self._value(), self.name)
 
     # ---------------------------------------------------------------- gradients
@@ -257,7 +338,23 @@ class Tensor:
 
     @property
     def requires_grad(self) -> bool:
-        """Whether gradients flow here: asked for on a leaf, inherited by a result."""
+        """Whether gradients flow here: set for a leaf, inherited by a result.
+
+        Raises
+        ------
+        GradientError
+            When set for a result.
+        TypeError
+            When set to True for numbers that are not floating-point.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> w = al.Tensor([1.0, 2.0])
+        >>> w.requires_grad = True
+        >>> (w * 2).requires_grad
+        True
+        """
         if self._rare is not None:
             self._catch_up()
         return self._requires_grad
@@ -287,13 +384,39 @@ class Tensor:
 
     @property
     def is_leaf(self) -> bool:
-        """Whether it was given, not computed from a tensor that requires a gradient."""
+        """Whether it is given, and not computed from a tensor that requires a gradient.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> w = al.Tensor(1.0, requires_grad=True)
+        >>> w.is_leaf, (w * 2).is_leaf, (w.detach() * 2).is_leaf
+        (True, False, True)
+        """
         self._value()
         return self._primitive is None
 
     @property
     def grad(self) -> Self | None:
-        """The gradient that `backward` has added up; None before the first, which is not 0."""
+        """The gradient that backward passes have added up; None before the first, which is not 0.
+
+        A Tensor of this shape and dtype. It requires a gradient itself if it was computed with
+        ``create_graph=True``. An array may be assigned.
+
+        Raises
+        ------
+        ValueError
+            On assignment of another shape.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> w = al.Tensor([1.0, 2.0], requires_grad=True)
+        >>> for _ in range(2):
+        ...     (w * w).sum().backward()
+        >>> w.grad
+        Tensor([4., 8.])
+        """
         if self._grad is not None and not isinstance(self._grad, Tensor):
             with _adding:
                 if not isinstance(self._grad, Tensor):
@@ -315,7 +438,17 @@ class Tensor:
         self._grad = value
 
     def zero_grad(self) -> None:
-        """Forget the gradient: `grad` is None again."""
+        """Forget the gradient: `grad` is None again.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> w = al.Tensor(3.0, requires_grad=True)
+        >>> (w * w).backward()
+        >>> w.zero_grad()
+        >>> w.grad is None
+        True
+        """
         self._grad = None
 
     def backward(
@@ -387,7 +520,7 @@ class Tensor:
         if gradient.dtype.kind == "c":
             raise TypeError(
                 f"backward from {self._label()} needs a gradient of real numbers, got "
-                f"{gradient.dtype}: derivatives by complex numbers are not defined here."
+                f"{gradient.dtype}: gradients with respect to complex numbers are not defined here."
             )
         if gradient.shape != self.shape:
             raise ValueError(
@@ -397,7 +530,23 @@ class Tensor:
         return gradient if gradient.dtype == data.dtype else gradient.astype(data.dtype)
 
     def retain_grad(self) -> None:
-        """Keep the gradient of this inner tensor too, in `grad`."""
+        """Keep the gradient of this result too, in `grad`, from the next backward pass on.
+
+        Raises
+        ------
+        GradientError
+            If this tensor does not require a gradient.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> w = al.Tensor(3.0, requires_grad=True)
+        >>> inner = w * w
+        >>> inner.retain_grad()
+        >>> (inner * 2).backward()
+        >>> inner.grad.item()
+        2.0
+        """
         self._value()
         if not self._requires_grad:
             raise GradientError(f"retain_grad: {self._label()} does not require a gradient.")
@@ -410,12 +559,22 @@ class Tensor:
         Parameters
         ----------
         hook : callable
-            Gets a Tensor; what it returns, if not None, replaces the gradient, here and upstream.
+            Gets a Tensor of this shape and dtype. What it returns, if not None, replaces the
+            gradient, here and for what this was computed from.
 
         Returns
         -------
         HookHandle
             ``handle.remove()`` takes the hook away.
+
+        Raises
+        ------
+        GradientError
+            If this tensor does not require a gradient.
+        TypeError
+            If `hook` is not a function.
+        ValueError
+            In the backward pass, if the hook returns another shape.
 
         Examples
         --------
@@ -512,12 +671,46 @@ class Tensor:
     # ---------------------------------------------------------------- Python and NumPy
 
     def astype(self, dtype: DTypeLike, *, copy: bool = True) -> Self:
-        """Convert to another type; to integers or booleans, without a gradient."""
+        """Return the entries converted to another dtype.
+
+        Gradients flow through a conversion to floating-point numbers: that of a float64 tensor
+        through ``t.astype(np.float32)`` is float64 again. Integers and booleans have no gradient.
+
+        Parameters
+        ----------
+        dtype : dtype
+            ``float``, ``np.float32``, ``"int64"``, ...
+        copy : bool
+            If False, and the dtype is this one already, return this tensor itself.
+
+        Returns
+        -------
+        Tensor
+            Of this shape and that dtype; a leaf that requires no gradient if it is of integers or
+            booleans.
+
+        Raises
+        ------
+        TypeError
+            If NumPy does not know the dtype, or it is not one of numbers.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import autograd_lite as al
+        >>> w = al.Tensor([1.5, 2.5], requires_grad=True)
+        >>> single = w.astype(np.float32)
+        >>> single.sum().backward()
+        >>> single.dtype, w.grad.dtype
+        (dtype('float32'), dtype('float64'))
+        >>> w.astype(int)
+        Tensor([1, 2])
+        """
         if not copy and self.dtype == dtype:
             return self
         kind = known_dtype(dtype, "astype")
         name = kind.name
-        if kind.kind != "f":
+        if kind.kind not in "fc":
             return leaf(self._value().astype(name))
         return record(arithmetic.astype, (self,), {"dtype": name})
 
@@ -766,7 +959,7 @@ def _record_binary(
         x, needs = a._data, a._requires_grad
     else:
         x, needs, a = constant(a, primitive), False, None
-    if type(b) in NUMBERS:  # First, since to find out that a number is no Tensor takes long.
+    if type(b) in NUMBERS:  # First: to find out that a number is not a Tensor takes long.
         z, b = b, None
     elif isinstance(b, Tensor):
         if b._rare is not None:

@@ -219,7 +219,7 @@ def _differentiable(result: Any) -> list[Tensor]:
 
 
 def _same(again: Any, before: Any) -> bool:
-    """Say whether a result is the same, up to what the order of additions may change."""
+    """Return whether a result is the same, up to what the order of additions may change."""
     if again.shape != before.shape or again.dtype != before.dtype:
         return False
     tolerance = 1e3 * float(np.finfo(before.dtype).eps)

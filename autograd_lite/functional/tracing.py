@@ -186,7 +186,7 @@ class Trace:
         return np.array(x.data)[()]
 
     def _depends_on_more(self, outputs: Sequence[Tensor]) -> bool:
-        """Say whether outputs depend on tensors that require a gradient, but are not inputs."""
+        """Return whether outputs depend on tensors that require a gradient, but are not inputs."""
         inputs, waiting = set(self.inputs), list(outputs)
         seen = set(waiting)
         while waiting:

@@ -181,7 +181,7 @@ def test_hooks_and_retained_gradients_belong_to_the_value_they_were_asked_for():
 def test_leaf_that_requires_a_gradient_cannot_be_changed_in_place():
     w = leaf([1.0, 2.0], name="w")
     message = (
-        " on tensor 'w', a leaf that requires a gradient, would cut it off from its gradient. "
+        " on tensor 'w', a leaf that requires a gradient, would detach it from its gradient. "
         "Write a new tensor (t = t + u), or change the value outside the graph: with no_grad(): ..."
     )
     with pytest.raises(GradientError, match=re.escape("t[i] = v" + message)):

@@ -154,6 +154,12 @@ def test_wrong_axes_are_reported_as_numpy_reports_them():
             call()
     with pytest.raises(ValueError, match="cannot select an axis to squeeze"):
         np.squeeze(t, 0)
+    for axis in (None, 0):
+        with pytest.raises(ValueError, match=r"compress needs a condition with one axis, got shap"):
+            t.compress([[True, False]], axis)
+    for few in (t[0, 0, 0], t[0, 0]):
+        with pytest.raises(ValueError, match="mT of a tensor needs at least two axes"):
+            few.mT  # noqa: B018
 
 
 def test_axes_of_many_dimensions_can_be_moved():
