@@ -70,11 +70,11 @@ class detect_anomaly(Watch):  # noqa: N801  (lower case like the function it is 
 
     Notes
     -----
-    It holds for the current thread. NumPy's warnings about division by zero, overflow and invalid
-    values are off inside, also for code without Tensors: the error comes in their place. What the
-    rule of an operation computes on its way does not count, only what comes out of it. Lines are
-    known of what is computed inside the block, so put the forward pass into it too. Looking costs
-    several times what the operation itself does if that is small.
+    It holds for the current thread or asyncio task. NumPy's warnings about division by zero,
+    overflow and invalid values are off inside, also for code without Tensors: the error comes in
+    their place. What the rule of an operation computes on its way does not count, only what comes
+    out of it. Lines are known of what is computed inside the block, so put the forward pass into it
+    too. Looking costs several times what the operation itself does if that is small.
 
     Examples
     --------
