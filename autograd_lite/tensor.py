@@ -25,8 +25,8 @@ class Tensor(ArrayMethods, Writes):
     Raises
     ------
     TypeError
-        If the data are not numbers, or `requires_grad` is asked for others than floating-point
-        ones; for an unknown dtype, and a name that is no text.
+        If the data are not numbers, or `requires_grad` is asked for other than floating-point
+        ones; for an unknown dtype, and a name that is not text.
     ValueError
         If the data are lists of different lengths.
 

@@ -261,7 +261,7 @@ def gradient_agrees(f, values, tolerance=1e-6):
     directions = [rng.normal(size=x.shape) for x in values]
     tensors = [leaf(x) for x in values]
     result = f(*tensors)
-    np.testing.assert_allclose(result, f(*values), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(result.numpy(), f(*values), rtol=1e-12, atol=1e-12)
     result.backward(cotangent)
 
     def at(h):

@@ -29,6 +29,8 @@ class AnomalyError(FloatingPointError):
         The line of the user's code where it was computed; None if that was outside the block.
     """
 
+    __module__ = __name__.partition(".")[0]  # Where users find it.
+
     def __init__(self, message: str, primitive: Primitive, source: Source | None) -> None:
         super().__init__(message)
         self.primitive, self.source = primitive, source
@@ -68,11 +70,11 @@ class detect_anomaly(Watch):  # noqa: N801  (lower case like the function it is 
 
     Notes
     -----
-    It holds for the current thread. NumPy's warnings about division by zero, overflow and invalid
-    values are off inside, also for code without Tensors: the error comes in their place. What the
-    rule of an operation computes on its way does not count, only what comes out of it. Lines are
-    known of what is computed inside the block, so put the forward pass into it too. Looking costs
-    several times what the operation itself does if that is small.
+    It holds for the current thread or asyncio task. NumPy's warnings about division by zero,
+    overflow and invalid values are off inside, also for code without Tensors: the error comes in
+    their place. What the rule of an operation computes on its way does not count, only what comes
+    out of it. Lines are known of what is computed inside the block, so put the forward pass into it
+    too. Looking costs several times what the operation itself does if that is small.
 
     Examples
     --------
@@ -82,7 +84,7 @@ class detect_anomaly(Watch):  # noqa: N801  (lower case like the function it is 
     >>> with al.detect_anomaly():
     ...     np.log(x)
     Traceback (most recent call last):
-    autograd_lite.check.anomaly.AnomalyError: log produced 1 infinity from finite operands.
+    autograd_lite.AnomalyError: log produced 1 infinity from finite operands.
       line    <doctest autograd_lite.check.anomaly.detect_anomaly[3]>:2: np.log(x)
       result  (2,) float64: 1 of 2 finite, from 1.38629 to 1.38629; 1 infinity
       x       (2,) float64: 2 of 2 finite, from 0 to 4
@@ -98,9 +100,10 @@ class detect_anomaly(Watch):  # noqa: N801  (lower case like the function it is 
         return self
 
     def __exit__(self, *exception: object) -> None:
-        *rest, before = _warnings.get()
-        np.seterr(**before)
-        _warnings.set(tuple(rest))
+        if _warnings.get():  # None where the block ends in another context than it began in.
+            *rest, before = _warnings.get()
+            np.seterr(**before)
+            _warnings.set(tuple(rest))
         super().__exit__(*exception)
 
     def computed(

@@ -189,7 +189,7 @@ def matmul(a: Any, b: Any) -> Any:
 
 
 def _mismatch(a: tuple[int, ...], b: tuple[int, ...]) -> str:
-    """Say why two shapes cannot be multiplied."""
+    """Explain why two shapes cannot be multiplied."""
     got = f"matmul needs (m, k) @ (k, n), got a: {a} and b: {b}"
     if not a or not b:
         return f"{got}: a number is not a matrix; multiply by it with *."
@@ -201,7 +201,7 @@ def _mismatch(a: tuple[int, ...], b: tuple[int, ...]) -> str:
 
 
 @primitive(
-    x=lambda g, y, x, dtype: g,  # The sweep casts to the operand's dtype.
+    x=lambda g, y, x, dtype: g,  # The backward pass casts to the operand's dtype.
     notation=Notation("astype", "{x}.astype({dtype!r})", "{x}", ATOM),
     examples=(example((2, 3), dtype="float64"),),
     analytic=False,

@@ -72,7 +72,7 @@ def backward_pass(
     found: Pairs = []
     # Births are unique, so a heap of negated births with a table beside it never compares nodes.
     # Leaves wait in a table of their own, until all is known: a failed rule changes none of them.
-    # One node waits outside of both, since most often it is the next; a birth of 0 is none.
+    # One node waits outside of both, since most often it is the next; a birth of 0: none does.
     waiting: list[int] = []
     arrived: _Table = {}
     leaves: _Table = {}
@@ -238,7 +238,7 @@ def rule_name(primitive: Primitive, i: int) -> str:
 
 @contextmanager
 def named_rule(primitive: Primitive, i: int, where: str = "a backward pass") -> Iterator[None]:
-    """Add to an error that is raised inside in which rule, for operand `i`, that was."""
+    """Note in an error raised inside that it came from the rule for operand `i`."""
     try:
         yield
     except Exception as error:
@@ -292,13 +292,14 @@ def fit(gx: Any, value: Any, primitive: Primitive, i: int) -> Any:
             gx = asarray(gx)
         except ValueError:
             raise TypeError(
-                f"{rule_name(primitive, i)} returned a {type(gx).__name__} that makes no array."
+                f"{rule_name(primitive, i)} returned a {type(gx).__name__}, which does not make an "
+                f"array."
             ) from None
     if gx.dtype.kind not in "biuf" or value.dtype.kind != "f":
         raise TypeError(
             f"{rule_name(primitive, i)} returned dtype {gx.dtype} for an operand of dtype "
             f"{value.dtype}: gradients are of real floating-point numbers. Compute with the real "
-            f"and imaginary parts of complex numbers apart."
+            f"and the imaginary parts of complex numbers separately."
         )
     try:
         gx = unbroadcast(gx, value.shape)

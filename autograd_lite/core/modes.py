@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextvars import ContextVar
 from typing import Any, Self, TypeVar
 
@@ -24,10 +24,12 @@ class GradientError(RuntimeError):
     >>> import autograd_lite as al
     >>> al.Tensor(1.0).backward()
     Traceback (most recent call last):
-    autograd_lite.core.modes.GradientError: backward from a tensor of shape (): nothing it was \
+    autograd_lite.GradientError: backward from a tensor of shape (): nothing it was \
 computed from requires a gradient. Create the parameters with Tensor(..., requires_grad=True), and \
 check that it was not computed inside no_grad().
     """
+
+    __module__ = __name__.partition(".")[0]  # Where users find it.
 
 
 class Watched:
@@ -45,6 +47,9 @@ recording: ContextVar[Any] = ContextVar("recording", default=True)
 
 passing: ContextVar[bool] = ContextVar("passing", default=False)
 """Whether a backward pass is under way that somebody looks on."""
+
+refusals: ContextVar[list[str] | None] = ContextVar("refusals", default=None)
+"""What was said where a gradient would have been lost, for whoever wants to know (a list)."""
 
 _open: ContextVar[tuple[Block, ...]] = ContextVar("open", default=())
 
@@ -82,7 +87,7 @@ class Block:
                 return
 
     def __call__(self, function: F) -> F:
-        """Decorate a function, a generator function or a coroutine function."""
+        """Decorate a function; one that makes a generator or a coroutine holds it while it runs."""
 
         def run(*args: Any, **kwargs: Any) -> Any:
             with self:
@@ -95,11 +100,16 @@ class Block:
         def run_generator(*args: Any, **kwargs: Any) -> Any:
             return self._resumed(function(*args, **kwargs))
 
+        def run_asynchronous(*args: Any, **kwargs: Any) -> Any:
+            return self._resumed_asynchronous(function(*args, **kwargs))
+
         decorated: Any = run
         if inspect.isgeneratorfunction(function):
             decorated = run_generator
         elif inspect.iscoroutinefunction(function):
             decorated = run_coroutine
+        elif inspect.isasyncgenfunction(function):
+            decorated = run_asynchronous
         functools.update_wrapper(decorated, function)
         wrapped: F = decorated
         return wrapped
@@ -113,6 +123,8 @@ class Block:
                     value = resume()
             except StopIteration as stop:
                 return stop.value
+            finally:
+                del resume  # An error that was thrown would hold this frame, and be held by it.
             try:
                 resume = functools.partial(generator.send, (yield value))
             except GeneratorExit:
@@ -121,6 +133,28 @@ class Block:
                 raise
             except BaseException as error:  # noqa: BLE001  (it is handed on to the generator)
                 resume = functools.partial(generator.throw, error)
+
+    async def _resumed_asynchronous(
+        self, generator: AsyncGenerator[Any, Any]
+    ) -> AsyncGenerator[Any, Any]:
+        """Do the same for an asynchronous generator."""
+        resume: Callable[[], Any] = functools.partial(anext, generator)
+        while True:
+            try:
+                with self:
+                    value = await resume()
+            except StopAsyncIteration:
+                return
+            finally:
+                del resume
+            try:
+                resume = functools.partial(generator.asend, (yield value))
+            except GeneratorExit:
+                with self:
+                    await generator.aclose()
+                raise
+            except BaseException as error:  # noqa: BLE001
+                resume = functools.partial(generator.athrow, error)
 
 
 class Watch(Block):

@@ -195,7 +195,7 @@ _NOT_FINITE = re.compile(r"\b(inf|nan)\b")
 
 
 def _mixed(value: Any) -> bool:
-    """Say whether this is an index with more than numbers in it."""
+    """Return whether this is an index with more than numbers in it."""
     return isinstance(value, tuple) and any(
         not isinstance(part, int | float) and (not isinstance(part, tuple) or _mixed(part))
         for part in value

@@ -112,6 +112,6 @@ def explained(
     message = f"{primitive.name} got {', '.join(got)}: {reason}"
     try:
         return type(error)(message)
-    except TypeError:  # It is made from something else than a message.
+    except TypeError:  # It is made from something other than a message.
         kinds = (kind for kind in (IndexError, ValueError) if isinstance(error, kind))
         return next(kinds, TypeError)(message)

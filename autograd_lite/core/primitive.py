@@ -87,7 +87,7 @@ class Primitive:
     """Whether the result is several arrays in one, which nobody sees but its own functions."""
 
     sentence: str = ""
-    """What its rule does, in words, where that is no arithmetic: of the operand {x}, result {y}."""
+    """What its rule does, in words, if that is not arithmetic: of the operand {x}, result {y}."""
 
     simplify: Sequence[Callable[[Any], Any]] = ()
     """Functions of an expression of it: each gives an equal and better one, or None."""

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from autograd_lite.core import arithmetic
 from autograd_lite.core.backward import backward_pass, next_birth
-from autograd_lite.core.modes import GradientError, Watched, enable_grad, recording
+from autograd_lite.core.modes import GradientError, Watched, enable_grad, recording, refusals
 from autograd_lite.core.operands import NUMBERS, constant, explained, known_dtype, numbers
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
 
@@ -160,7 +160,7 @@ class Tensor:
     _past: Rare[list[Any]] = Rare()
     # The tensor that this was a version of.
     _now: Rare[weakref.ref[Any]] = Rare()
-    # Of what this is a view, where there are views.
+    # What this is a view of, if it is one.
     _view: Rare[Any] = Rare()
     # That this was given as an array, though it is a single number.
     _given: Rare[bool] = Rare()
@@ -196,7 +196,27 @@ class Tensor:
 
     @property
     def data(self) -> NDArray[Any]:
-        """The values, as a read-only array. Assign to give a leaf new values of the same shape."""
+        """The values, as a read-only array. Assign to it to give a leaf new values.
+
+        What has used the old values keeps them. New values need this shape, and get this dtype.
+
+        Raises
+        ------
+        GradientError
+            On assignment to a result, which follows from its operands.
+        ValueError
+            On assignment of another shape.
+        TypeError
+            On assignment of what is not a number, or of complex numbers to a real tensor.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> w = al.Tensor([1.0, 2.0], requires_grad=True)
+        >>> w.data = [3, 4]
+        >>> w.data
+        array([3., 4.])
+        """
         array = np.asarray(self._value())
         array.flags.writeable = False
         return array
@@ -241,17 +261,17 @@ class Tensor:
         """Remember that this has another value now, for all views of it."""
 
     def _note_view(self, inputs: Any, primitive: Primitive, parameters: dict[str, Any]) -> None:
-        """Remember of what this result of an operation is a view, if it is one."""
+        """Remember what this result of an operation is a view of, if it is one."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Lengths of the axes."""
+        """Lengths of the axes, as a tuple."""
         shape: tuple[int, ...] = self._data.shape
         return shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Type of the entries."""
+        """Type of the entries, a ``np.dtype``."""
         dtype: np.dtype[Any] = self._data.dtype
         return dtype
 
@@ -266,19 +286,80 @@ class Tensor:
         return int(self._data.size)
 
     def numpy(self) -> NDArray[Any]:
-        """Return the values as a read-only array; ``t.numpy().copy()`` may be written to."""
+        """Return the values as a read-only array, without their gradient.
+
+        Returns
+        -------
+        ndarray
+            Of this shape and dtype. ``t.numpy().copy()`` may be written to.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> (al.Tensor([1.0, 2.0], requires_grad=True) * 2).numpy()
+        array([2., 4.])
+        """
         return self.data
 
     def item(self, *index: Any) -> Any:
-        """Return the only entry, or the one at an index, as a Python number."""
+        """Return an entry as a Python number, without its gradient.
+
+        Parameters
+        ----------
+        *index : int
+            None for the only entry; one for each axis; or a single one that counts through all
+            entries, row by row.
+
+        Returns
+        -------
+        float, int, complex or bool
+
+        Raises
+        ------
+        ValueError
+            If there are several entries and no index is given.
+        IndexError
+            If there is no such entry.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor(2.5).item(), al.Tensor([[1, 2], [3, 4]]).item(1, 0)
+        (2.5, 3)
+        """
         return self._value().item(*index)
 
     def tolist(self) -> Any:
-        """Return the values as nested lists of Python numbers."""
+        """Return the values as nested lists of Python numbers, without their gradient.
+
+        Returns
+        -------
+        list, or a number for a tensor without axes
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([[1, 2], [3, 4]]).tolist()
+        [[1, 2], [3, 4]]
+        """
         return self._value().tolist()
 
     def detach(self) -> Self:
-        """Return a leaf with the same value that no gradient flows through."""
+        """Return a leaf of the same value and name that no gradient flows through.
+
+        Returns
+        -------
+        Tensor
+            Of this shape and dtype. What is written to one of the two does not change the other.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> w = al.Tensor(3.0, requires_grad=True)
+        >>> (w * w.detach()).backward()
+        >>> w.grad.item()
+        3.0
+        """
         return leaf(self._value(), self.name)
 
     # ---------------------------------------------------------------- gradients
@@ -295,7 +376,23 @@ class Tensor:
 
     @property
     def requires_grad(self) -> bool:
-        """Whether gradients flow here: asked for on a leaf, inherited by a result."""
+        """Whether gradients flow here: set for a leaf, inherited by a result.
+
+        Raises
+        ------
+        GradientError
+            When set for a result.
+        TypeError
+            When set to True for numbers that are not floating-point.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> w = al.Tensor([1.0, 2.0])
+        >>> w.requires_grad = True
+        >>> (w * 2).requires_grad
+        True
+        """
         if self._rare is not None:
             self._catch_up()
         return self._requires_grad
@@ -325,13 +422,39 @@ class Tensor:
 
     @property
     def is_leaf(self) -> bool:
-        """Whether it was given, not computed from a tensor that requires a gradient."""
+        """Whether it is given, and not computed from a tensor that requires a gradient.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> w = al.Tensor(1.0, requires_grad=True)
+        >>> w.is_leaf, (w * 2).is_leaf, (w.detach() * 2).is_leaf
+        (True, False, True)
+        """
         self._value()
         return self._primitive is None
 
     @property
     def grad(self) -> Self | None:
-        """The gradient that `backward` has added up; None before the first, which is not 0."""
+        """The gradient that backward passes have added up; None before the first, which is not 0.
+
+        A Tensor of this shape and dtype. It requires a gradient itself if it was computed with
+        ``create_graph=True``. An array may be assigned.
+
+        Raises
+        ------
+        ValueError
+            On assignment of another shape.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> w = al.Tensor([1.0, 2.0], requires_grad=True)
+        >>> for _ in range(2):
+        ...     (w * w).sum().backward()
+        >>> w.grad
+        Tensor([4., 8.])
+        """
         if self._grad is not None and not isinstance(self._grad, Tensor):
             with _adding:
                 if not isinstance(self._grad, Tensor):
@@ -353,7 +476,17 @@ class Tensor:
         self._grad = value
 
     def zero_grad(self) -> None:
-        """Forget the gradient: `grad` is None again."""
+        """Forget the gradient: `grad` is None again.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> w = al.Tensor(3.0, requires_grad=True)
+        >>> (w * w).backward()
+        >>> w.zero_grad()
+        >>> w.grad is None
+        True
+        """
         self._grad = None
 
     def backward(
@@ -430,7 +563,7 @@ class Tensor:
         if gradient.dtype.kind == "c":
             raise TypeError(
                 f"backward from {self._label()} needs a gradient of real numbers, got "
-                f"{gradient.dtype}: derivatives by complex numbers are not defined here."
+                f"{gradient.dtype}: gradients with respect to complex numbers are not defined here."
             )
         if gradient.shape != self.shape:
             raise ValueError(
@@ -440,7 +573,23 @@ class Tensor:
         return gradient if gradient.dtype == data.dtype else gradient.astype(data.dtype)
 
     def retain_grad(self) -> None:
-        """Keep the gradient of this inner tensor too, in `grad`."""
+        """Keep the gradient of this result too, in `grad`, from the next backward pass on.
+
+        Raises
+        ------
+        GradientError
+            If this tensor does not require a gradient.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> w = al.Tensor(3.0, requires_grad=True)
+        >>> inner = w * w
+        >>> inner.retain_grad()
+        >>> (inner * 2).backward()
+        >>> inner.grad.item()
+        2.0
+        """
         self._value()
         if not self._requires_grad:
             raise GradientError(f"retain_grad: {self._label()} does not require a gradient.")
@@ -453,12 +602,22 @@ class Tensor:
         Parameters
         ----------
         hook : callable
-            Gets a Tensor; what it returns, if not None, replaces the gradient, here and upstream.
+            Gets a Tensor of this shape and dtype. What it returns, if not None, replaces the
+            gradient, here and for what this was computed from.
 
         Returns
         -------
         HookHandle
             ``handle.remove()`` takes the hook away.
+
+        Raises
+        ------
+        GradientError
+            If this tensor does not require a gradient.
+        TypeError
+            If `hook` is not a function.
+        ValueError
+            In the backward pass, if the hook returns another shape.
 
         Examples
         --------
@@ -541,12 +700,46 @@ class Tensor:
     # ---------------------------------------------------------------- Python and NumPy
 
     def astype(self, dtype: DTypeLike, *, copy: bool = True) -> Self:
-        """Convert to another type; to integers or booleans, without a gradient."""
+        """Return the entries converted to another dtype.
+
+        Gradients flow through a conversion to floating-point numbers: that of a float64 tensor
+        through ``t.astype(np.float32)`` is float64 again. Integers and booleans have no gradient.
+
+        Parameters
+        ----------
+        dtype : dtype
+            ``float``, ``np.float32``, ``"int64"``, ...
+        copy : bool
+            If False, and the dtype is this one already, return this tensor itself.
+
+        Returns
+        -------
+        Tensor
+            Of this shape and that dtype; a leaf that requires no gradient if it is of integers or
+            booleans.
+
+        Raises
+        ------
+        TypeError
+            If NumPy does not know the dtype, or it is not one of numbers.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import autograd_lite as al
+        >>> w = al.Tensor([1.5, 2.5], requires_grad=True)
+        >>> single = w.astype(np.float32)
+        >>> single.sum().backward()
+        >>> single.dtype, w.grad.dtype
+        (dtype('float32'), dtype('float64'))
+        >>> w.astype(int)
+        Tensor([1, 2])
+        """
         if not copy and self.dtype == dtype:
             return self
         kind = known_dtype(dtype, "astype")
         name = kind.name
-        if kind.kind != "f":
+        if kind.kind not in "fc":
             return leaf(self._value().astype(name))
         return record(arithmetic.astype, (self,), {"dtype": name})
 
@@ -563,26 +756,26 @@ class Tensor:
         return NotImplemented
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        self._must_not_lose("a plain array")
+        self._must_not_lose("A NumPy array")
         return np.array(self.data, dtype, copy=copy)
 
     def __bool__(self) -> bool:
         return bool(self._value())
 
     def __int__(self) -> int:
-        self._must_not_lose("a bare number")
+        self._must_not_lose("A Python number")
         return int(self._value())
 
     def __float__(self) -> float:
-        self._must_not_lose("a bare number")
+        self._must_not_lose("A Python number")
         return float(self._value())
 
     def __complex__(self) -> complex:
-        self._must_not_lose("a bare number")
+        self._must_not_lose("A Python number")
         return complex(self._value())
 
     def __round__(self, digits: int | None = None) -> Any:
-        self._must_not_lose("a rounded number")
+        self._must_not_lose("A Python number")
         return round(self.item(), digits)
 
     def __index__(self) -> int:
@@ -591,14 +784,17 @@ class Tensor:
     def _must_not_lose(self, what: str) -> None:
         """Raise an error if a gradient would be lost that nobody has given up by name."""
         if self.requires_grad and recording.get():
-            raise GradientError(
-                f"{what} was asked for in place of {self._label()}, which requires a gradient, and "
-                f"{what} cannot carry it. For the value alone, write t.item(), t.numpy() or "
-                f"t.detach(). To keep the gradient, use NumPy's functions (np.exp(t) for "
-                f"math.exp(t), np.isnan(t) for math.isnan(t), np.dot(a, t) for a.dot(t)) or "
-                f"autograd_lite's (al.sigmoid(t)); put several together with al.array([...]) or "
-                f"np.stack([...]), or into a Tensor: a = al.Tensor(a); a[i] = t."
+            message = (
+                f"{what} cannot carry the gradient of {self._label()}. For the value alone, write "
+                f"t.item(), t.numpy() or t.detach(). To keep the gradient, use functions that take "
+                f"Tensors (np.exp for math.exp, np.isnan for math.isnan, np.dot(a, t) for "
+                f"a.dot(t), al.sigmoid for scipy.special.expit), join Tensors with "
+                f"np.stack([t, u]) or al.array([t, 1.0]), and fill a Tensor, not an array: "
+                f"a = al.Tensor(a); a[i] = t."
             )
+            if (said := refusals.get()) is not None:
+                said.append(message)
+            raise GradientError(message)
 
     def __format__(self, spec: str) -> str:
         return format(self._value(), spec) if spec else str(self)
@@ -619,14 +815,15 @@ class Tensor:
         return f"Tensor({', '.join(parts)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if self.requires_grad and (self._primitive is not None or not self._keeps_grad):
+        keeps = self._primitive is None and self._keeps_grad
+        if self.requires_grad and not keeps and recording.get():
             raise GradientError(
                 f"A copy or a pickle of {self._label()} would be detached from its gradient. Write "
                 f"t.copy() for a copy that is recorded, t.detach() for the value alone."
             )
         grad = None if self.grad is None else np.asarray(self.grad.data)
         data = np.asarray(self._value())
-        return _rebuild, (type(self), data, self._requires_grad, self.name, grad)
+        return _rebuild, (type(self), data, keeps and self._requires_grad, self.name, grad)
 
     @staticmethod
     def _wrap(data: Any) -> Any:
@@ -789,7 +986,7 @@ def _record_binary(
         x, needs = a._data, a._requires_grad
     else:
         x, needs, a = constant(a, primitive), False, None
-    if type(b) in NUMBERS:  # First, since to find out that a number is no Tensor takes long.
+    if type(b) in NUMBERS:  # First: to find out that a number is not a Tensor takes long.
         z, b = b, None
     elif isinstance(b, Tensor):
         if b._rare is not None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.core.backward import backward_pass, next_birth
+from autograd_lite.core.backward import backward_pass, next_birth, operands_of
 from autograd_lite.core.modes import GradientError, enable_grad, recording
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.core.tensor import result_of
@@ -179,8 +179,8 @@ class _Segment:
                 f"and arrays that have changed since, must be passed as arguments."
             )
         known = {*self.others, *(x for x in operands if isinstance(x, Tensor))}
-        for x in _used_besides(outputs, since):
-            if x not in known:
+        for x in _leaves_behind(outputs, known):
+            if x._birth < since:
                 raise GradientError(
                     f"{self.name} uses {x._label()} now, and did not when it was recorded."
                 )
@@ -220,7 +220,7 @@ def _differentiable(result: Any) -> list[Tensor]:
 
 
 def _same(again: Any, before: Any) -> bool:
-    """Say whether a result is the same, up to what the order of additions may change."""
+    """Return whether a result is the same, up to what the order of additions may change."""
     if again.shape != before.shape or again.dtype != before.dtype:
         return False
     tolerance = 1e3 * float(np.finfo(before.dtype).eps)
@@ -268,3 +268,17 @@ def _used_besides(outputs: Sequence[Tensor], since: int) -> list[Tensor]:
                 seen.add(x)
                 waiting.append(x)
     return sorted(found, key=lambda x: x._birth)
+
+
+def _leaves_behind(outputs: Sequence[Tensor], known: set[Any]) -> Iterator[Tensor]:
+    """Yield the leaves that outputs depend on by another way than through what is known."""
+    waiting = list(outputs)
+    seen = {*waiting, *known}
+    while waiting:
+        node = waiting.pop()
+        if node.is_leaf:
+            yield node
+        for x in operands_of(node):
+            if x.requires_grad and x not in seen:
+                seen.add(x)
+                waiting.append(x)

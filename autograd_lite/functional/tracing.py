@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.core.backward import backward_pass
-from autograd_lite.core.modes import GradientError, enable_grad, is_grad_enabled
+from autograd_lite.core.modes import GradientError, enable_grad, is_grad_enabled, refusals
 from autograd_lite.functional.nests import flatten, leaves_of, rebuild
 from autograd_lite.functional.record import operands_of
 from autograd_lite.tensor import Tensor
@@ -185,7 +186,7 @@ class Trace:
         return np.array(x.data)[()]
 
     def _depends_on_more(self, outputs: Sequence[Tensor]) -> bool:
-        """Say whether outputs depend on tensors that require a gradient, but are not inputs."""
+        """Return whether outputs depend on tensors that require a gradient, but are not inputs."""
         inputs, waiting = set(self.inputs), list(outputs)
         seen = set(waiting)
         while waiting:
@@ -205,16 +206,24 @@ class Trace:
 
 
 def call_with_tensors(f: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """Call the user's function; a refusal of ours is raised as such, whatever NumPy makes of it.
+    """Call the user's function; a refusal of ours is raised as such, whatever others make of it.
 
-    ``array[i] = t`` ends in "setting an array element with a sequence", which says nothing.
+    ``array[i] = t`` ends in "setting an array element with a sequence", ``struct.pack("d", t)`` in
+    "required argument is not a float", and neither says why.
     """
+    said: list[str] = []
+    token = refusals.set(said)
     try:
         return f(*args, **kwargs)
-    except (TypeError, ValueError) as error:
-        if not isinstance(error.__cause__, GradientError):
+    except (TypeError, ValueError, struct.error) as error:
+        if isinstance(error.__cause__, GradientError):
+            refused = error.__cause__.with_traceback(error.__traceback__)
+        elif said and isinstance(error, struct.error):
+            refused = GradientError(said[-1]).with_traceback(error.__traceback__)
+        else:
             raise
-        refused = error.__cause__.with_traceback(error.__traceback__)
+    finally:
+        refusals.reset(token)
     raise refused
 
 

@@ -55,7 +55,7 @@ def public() -> dict[str, Callable[..., Any]]:
 
 
 def table() -> list[Row]:
-    """Say of every public function of numpy and numpy.linalg what becomes of it on Tensors.
+    """Return what becomes of every public function of numpy and numpy.linalg on Tensors.
 
     Examples
     --------

@@ -96,7 +96,7 @@ def call_ufunc(
 
 
 def _goes_without_saying(key: str, value: Any) -> bool:
-    """Say whether an argument asks for what is done anyway; ``axis=None`` means all of them."""
+    """Return whether an argument asks for what is done anyway; ``axis=None`` means all of them."""
     usual: dict[str, Any] = {"where": True, "casting": "same_kind", "order": "K", "subok": True}
     if value is None or isinstance(value, np.ndarray):
         return value is None and key != "axis"
@@ -118,7 +118,7 @@ def _no_out(name: str) -> str:
 
 
 def refusal(function: Callable[..., Any], name: str | None = None) -> str:
-    """Say that a NumPy function has no derivative here, and what to do."""
+    """Return an error: a NumPy function has no derivative here, and what to do."""
     name = name or _name_of(function)
     if function in REFUSED:
         return (

@@ -86,7 +86,7 @@ def _letters(labels: Any) -> str:
 
 
 def _explicit(subscripts: str, arrays: list[Any]) -> str:
-    """Say what the result has, and give letters to the axes that an ellipsis stands for."""
+    """Spell out the labels of the result, and of the axes that an ellipsis stands for."""
     inputs, arrow, output = subscripts.partition("->")
     terms = inputs.split(",")
     if len(terms) != len(arrays):

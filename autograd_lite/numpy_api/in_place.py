@@ -35,7 +35,7 @@ _Steps = tuple[Primitive, dict[str, Any], Any] | None
 
 
 def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters: Any) -> Written:
-    """Make a tensor the result of an operation on it, and of what it is a view of a part.
+    """Make a tensor the result of an operation on it, and write it to what it is a view of.
 
     What would be a number in NumPy stays what it is, and the result is a new one: ``s += v`` binds
     the name `s` anew.
@@ -58,8 +58,8 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
             return t
     if t._primitive is None and t._requires_grad and t._keeps_grad and recording.get():
         raise GradientError(
-            f"{what} on {t._label()}, a leaf that requires a gradient, would cut it off "
-            f"from its gradient. Write a new tensor (t = t + u), or change the value outside "
+            f"{what} on {t._label()}, a leaf that requires a gradient, would detach "
+            f"it from its gradient. Write a new tensor (t = t + u), or change the value outside "
             f"the graph: with no_grad(): ..."
         )
     if t._primitive is not None and not recording.get():
@@ -84,7 +84,7 @@ def note_write(t: Writes) -> None:
 
 
 def _keep_layout(new: Writes, t: Writes) -> None:
-    """Lay out a new value as the old one, since on that depends what is a view of it."""
+    """Lay out a new value like the old one: what is a view of it depends on that."""
     if t.ndim and new._data.strides != t._data.strides:
         data = np.empty_like(t._data)
         data[...] = new._data
@@ -106,7 +106,7 @@ def refusal(sign: str) -> Callable[[Writes, Any], Writes]:
 
 
 def _is_number(t: Writes) -> bool:
-    """Say whether NumPy would have a number here, and not an array without axes."""
+    """Return whether NumPy would have a number here, and not an array without axes."""
     if t._given or (t._primitive is None and t._requires_grad and t._keeps_grad):
         return False
     return isinstance(t._data, np.generic)
@@ -184,41 +184,41 @@ def _used(x: Any, by: Writes) -> Any:
 
 
 class View(NamedTuple):
-    """Of what a tensor is a view, and how it is taken.
+    """What a tensor is a view of, and how it is taken.
 
     Attributes
     ----------
     owner : Writes
-        Whose memory it is in NumPy: what it was taken from, or that was taken from, and so on.
+        The tensor whose memory it would share in NumPy: at the start of a chain of views.
     steps : nested pairs
         The operations with their parameters, the last one first.
-    cut_off : bool
+    detached : bool
         Whether it was taken outside the record of an owner that required a gradient.
     """
 
     owner: Writes
     steps: _Steps
-    cut_off: bool
+    detached: bool
 
 
 def note_view(result: Writes, inputs: tuple[Any, ...], parameters: dict[str, Any] | None,
               primitive: Primitive) -> None:  # fmt: skip
-    """Remember of what the result of an operation is a view, if it is one."""
+    """Remember what the result of an operation is a view of, if it is one."""
     operand = inputs[0]
     if operand is None or len(inputs) != 2 or operand._primitive in _PACKED:
         return
     if _memory(result._data) is not _memory(inputs[1]):
         return
     view = operand._view
-    owner, steps, cut_off = view or (operand, None, False)
+    owner, steps, detached = view or (operand, None, False)
     if result._primitive is None:
-        cut_off = cut_off or operand._requires_grad
-    result._rare = {"_view": View(owner, (primitive, parameters or {}, steps), cut_off)}
+        detached = detached or operand._requires_grad
+    result._rare = {"_view": View(owner, (primitive, parameters or {}, steps), detached)}
     owner._shared = True
 
 
 _PACKED = frozenset({ops.eig, ops.eigh, ops.qr, ops.svd})
-"""Operations whose results nobody sees: what NumPy returns apart lies in one array."""
+"""Operations whose results nobody sees: what NumPy returns separately lies in one array."""
 
 
 def _memory(array: Any) -> Any:
@@ -238,7 +238,7 @@ def catch_up(t: Writes) -> None:
     if (view.owner._written or 0) <= max(t._seen or 0, t._birth):
         return
     old, new = _version(t), view.owner
-    with no_grad() if view.cut_off else enable_grad():
+    with no_grad() if view.detached else enable_grad():
         if _is_long(view.steps):
             new = t.__record__(ops.getitem, (new,), {"index": _index(view, _positions(view))})
         else:
@@ -270,10 +270,11 @@ def _in_order(steps: _Steps) -> list[tuple[Primitive, dict[str, Any]]]:
 
 
 def _is_alone(t: Writes, view: View) -> bool:
-    """Say whether nobody else can see the owner, or another view of it.
+    """Return whether nobody else can see the owner, or another view of it.
 
-    Then nobody can tell a view from a value; but for its layout, on which depends what is a view
-    of it.
+    Then nobody can tell a view from a value, except by its layout, which decides what is a view of
+    it in turn. The references to the owner are counted, so that the record of most programs stays
+    as plain as the programs are.
     """
     if not t._data.flags.forc:
         return False
@@ -319,7 +320,7 @@ def _index(view: View, positions: Any) -> Any:
 
 
 def is_taken_at(value: Writes, owner: Writes, index: Any) -> bool:
-    """Say whether a tensor is ``owner[index]``, as what is put back by ``owner[index] += u`` is."""
+    """Return whether this is ``owner[index]``, as Python puts it back in ``owner[index] += u``."""
     view = value._view
     if view is None or view.steps is None or view.steps[0] is not ops.getitem:
         return False
@@ -394,7 +395,7 @@ class Writes(Tensor):
     def __imatmul__(self, other: Any) -> Self:
         return become(self, ops.matmul, other, "t @= u")
 
-    # Without these, Python would bind the name to a new tensor, and a parameter would be none.
+    # Without these, Python would bind the name to a new tensor: no longer a parameter.
     __ifloordiv__ = refusal("//")
     __imod__ = refusal("%")
     __iand__ = refusal("&")

@@ -119,7 +119,7 @@ def svdvals(x: Any, /) -> Any:
 
 @composes(np.linalg.slogdet)
 def slogdet(a: Any) -> Any:
-    """Compose ``np.linalg.slogdet``; the sign, which has no slope, is what NumPy gives."""
+    """Compose ``np.linalg.slogdet``; the sign, which has no derivative, is NumPy's."""
     a = matrices(a, "slogdet", square=True)
     return SlogdetResult(np.linalg.slogdet(values_of(a)).sign, ops.logabsdet(a))
 

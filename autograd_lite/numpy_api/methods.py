@@ -27,43 +27,236 @@ class ArrayMethods:
 
     @property
     def T(self) -> Self:  # noqa: N802  (NumPy's name)
-        """The transpose: all axes reversed."""
+        """The transpose: all axes in reverse order, as a view.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([[1, 2, 3]]).T.shape
+        (3, 1)
+        """
         return self._apply(ops.transpose, axes=None)
 
     def sum(
         self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False,
         **more: Any,
     ) -> Self:  # fmt: skip
-        """Add up, along `axis` or all; with ``initial=`` and ``where=`` as in NumPy."""
+        """Return the sum of the entries along some axes.
+
+        Parameters
+        ----------
+        axis : int or tuple of int, optional
+            The axes to reduce; by default all.
+        dtype : dtype, optional
+            In which to add up, and of the result; by default as in NumPy.
+        keepdims : bool
+            Keep the reduced axes, with length 1.
+        **more
+            ``initial=`` and ``where=``, as in ``np.sum``.
+
+        Returns
+        -------
+        Tensor
+            Of this shape without the reduced axes.
+
+        Raises
+        ------
+        TypeError
+            For ``out=``: the value of a Tensor never changes under its graph.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([[1.0, 2.0], [3.0, 4.0]]).sum(axis=0)
+        Tensor([4., 6.])
+        """
         return self._reduced(ops.sum, np.sum, axis, keepdims, dtype=dtype, out=out, **more)
 
     def mean(
         self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False,
         **more: Any,
     ) -> Self:  # fmt: skip
-        """Arithmetic mean, along `axis` or of all; with ``where=`` as in NumPy."""
+        """Return the arithmetic mean along some axes.
+
+        Parameters
+        ----------
+        axis : int or tuple of int, optional
+            The axes to reduce; by default all.
+        dtype : dtype, optional
+            In which to add up, and of the result; by default as in NumPy.
+        keepdims : bool
+            Keep the reduced axes, with length 1.
+        **more
+            ``where=``, as in ``np.mean``.
+
+        Returns
+        -------
+        Tensor
+            Of this shape without the reduced axes.
+
+        Raises
+        ------
+        TypeError
+            For ``out=``: the value of a Tensor never changes under its graph.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([[1.0, 2.0], [3.0, 4.0]]).mean(axis=0)
+        Tensor([2., 3.])
+        """
         return self._reduced(ops.mean, np.mean, axis, keepdims, dtype=dtype, out=out, **more)
 
     def prod(
         self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False,
         **more: Any,
     ) -> Self:  # fmt: skip
-        """Product, along `axis` or of all; with ``initial=`` and ``where=`` as in NumPy."""
+        """Return the product of the entries along some axes.
+
+        Parameters
+        ----------
+        axis : int or tuple of int, optional
+            The axes to reduce; by default all.
+        dtype : dtype, optional
+            In which to add up, and of the result; by default as in NumPy.
+        keepdims : bool
+            Keep the reduced axes, with length 1.
+        **more
+            ``initial=`` and ``where=``, as in ``np.prod``.
+
+        Returns
+        -------
+        Tensor
+            Of this shape without the reduced axes.
+
+        Raises
+        ------
+        TypeError
+            For ``out=``: the value of a Tensor never changes under its graph.
+
+        Notes
+        -----
+        Zeros among the entries are differentiated correctly, to every order.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([[1.0, 2.0], [3.0, 4.0]]).prod()
+        Tensor(24.)
+        """
         return self._reduced(ops.prod, np.prod, axis, keepdims, dtype=dtype, out=out, **more)
 
     def max(self, axis: Any = None, out: None = None, keepdims: bool = False, **more: Any) -> Self:
-        """Largest entry, along `axis` or of all; with ``initial=`` and ``where=`` as in NumPy."""
+        """Return the largest entry along some axes.
+
+        Parameters
+        ----------
+        axis : int or tuple of int, optional
+            The axes to reduce; by default all.
+        keepdims : bool
+            Keep the reduced axes, with length 1.
+        **more
+            ``initial=`` and ``where=``, as in ``np.max``.
+
+        Returns
+        -------
+        Tensor
+            Of this shape without the reduced axes, and of this dtype.
+
+        Raises
+        ------
+        TypeError
+            For ``out=``: the value of a Tensor never changes under its graph.
+        ValueError
+            If there are no entries.
+
+        Notes
+        -----
+        Entries that tie share the derivative evenly.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> t = al.Tensor([3.0, 1.0, 3.0], requires_grad=True)
+        >>> t.max().backward()
+        >>> t.grad
+        Tensor([0.5, 0. , 0.5])
+        """
         return self._reduced(ops.max, np.max, axis, keepdims, out=out, **more)
 
     def min(self, axis: Any = None, out: None = None, keepdims: bool = False, **more: Any) -> Self:
-        """Smallest entry, along `axis` or of all; with ``initial=`` and ``where=`` as in NumPy."""
+        """Return the smallest entry along some axes.
+
+        Parameters
+        ----------
+        axis : int or tuple of int, optional
+            The axes to reduce; by default all.
+        keepdims : bool
+            Keep the reduced axes, with length 1.
+        **more
+            ``initial=`` and ``where=``, as in ``np.min``.
+
+        Returns
+        -------
+        Tensor
+            Of this shape without the reduced axes, and of this dtype.
+
+        Raises
+        ------
+        TypeError
+            For ``out=``: the value of a Tensor never changes under its graph.
+        ValueError
+            If there are no entries.
+
+        Notes
+        -----
+        Entries that tie share the derivative evenly.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> t = al.Tensor([3.0, 1.0, 3.0], requires_grad=True)
+        >>> t.min().backward()
+        >>> t.grad
+        Tensor([0., 1., 0.])
+        """
         return self._reduced(ops.min, np.min, axis, keepdims, out=out, **more)
 
     def var(
         self, axis: Any = None, dtype: Any = None, out: None = None, ddof: Any = 0,
         keepdims: bool = False, **more: Any,
     ) -> Self:  # fmt: skip
-        """Variance, along `axis` or of all, over ``n - ddof``; the rest as in NumPy."""
+        """Return the variance along some axes: the mean squared distance from the mean.
+
+        Parameters
+        ----------
+        axis : int or tuple of int, optional
+            The axes to reduce; by default all.
+        dtype : dtype, optional
+            In which to add up, and of the result; by default as in NumPy.
+        ddof : number
+            The sum of squares is divided by the number of entries less this.
+        keepdims : bool
+            Keep the reduced axes, with length 1.
+        **more
+            ``where=`` and ``mean=``, as in ``np.var``.
+
+        Returns
+        -------
+        Tensor
+            Of this shape without the reduced axes.
+
+        Raises
+        ------
+        TypeError
+            For ``out=``: the value of a Tensor never changes under its graph.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([1.0, 3.0]).var().item(), al.Tensor([1.0, 3.0]).var(ddof=1).item()
+        (1.0, 2.0)
+        """
         if ddof:
             more["ddof"] = ddof
         return self._reduced(ops.var, np.var, axis, keepdims, dtype=dtype, out=out, **more)
@@ -72,7 +265,41 @@ class ArrayMethods:
         self, axis: Any = None, dtype: Any = None, out: None = None, ddof: Any = 0,
         keepdims: bool = False, **more: Any,
     ) -> Self:  # fmt: skip
-        """Take the root of `var`: the standard deviation."""
+        """Return the standard deviation along some axes: the square root of `var`.
+
+        Parameters
+        ----------
+        axis : int or tuple of int, optional
+            The axes to reduce; by default all.
+        dtype : dtype, optional
+            In which to add up, and of the result; by default as in NumPy.
+        ddof : number
+            As for `var`.
+        keepdims : bool
+            Keep the reduced axes, with length 1.
+        **more
+            ``where=`` and ``mean=``, as in ``np.std``.
+
+        Returns
+        -------
+        Tensor
+            Of this shape without the reduced axes.
+
+        Raises
+        ------
+        TypeError
+            For ``out=``: the value of a Tensor never changes under its graph.
+
+        Notes
+        -----
+        Its derivative is 0 where it is 0 itself.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([1.0, 3.0]).std().item()
+        1.0
+        """
         return self.var(axis, dtype, out, ddof, keepdims, **more)._apply(ops.sqrt)
 
     def _reduced(
@@ -87,51 +314,280 @@ class ArrayMethods:
         return reduced
 
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
-        """Add up the entries on a diagonal."""
+        """Return the sum of a diagonal.
+
+        Parameters
+        ----------
+        offset : int
+            Which diagonal: above the main one if positive.
+        axis1, axis2 : int
+            The axes of the matrices.
+
+        Returns
+        -------
+        Tensor
+            Of this shape without the two axes.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than two axes, or the two are the same.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([[1.0, 2.0], [3.0, 4.0]]).trace().item()
+        5.0
+        """
         return self.diagonal(offset, axis1, axis2).sum(-1)
 
     def dot(self, other: Any) -> Self:
-        """Product with NumPy's rules for ``np.dot``."""
+        """Return the product with another array, by the rules of ``np.dot``.
+
+        Parameters
+        ----------
+        other : array_like or Tensor
+            Its last axis but one, or its only one, is as long as the last axis of this.
+
+        Returns
+        -------
+        Tensor
+            Of the other axes of both: for two vectors a number, for two matrices their product.
+
+        Raises
+        ------
+        ValueError
+            If the lengths differ.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([1.0, 2.0]).dot([3.0, 4.0]).item()
+        11.0
+        """
         product: Self = numpy_api.dot(self, other)
         return product
 
     def clip(self, min: Any = None, max: Any = None) -> Self:
-        """Keep between two bounds."""
+        """Return the entries, kept between two bounds.
+
+        Parameters
+        ----------
+        min, max : array_like or Tensor, optional
+            The bounds, which broadcast with this; None for no bound.
+
+        Returns
+        -------
+        Tensor
+            Of the shape to which all broadcast.
+
+        Notes
+        -----
+        An entry that equals a bound shares its derivative evenly with it.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([-2.0, 0.5, 2.0]).clip(-1, 1)
+        Tensor([-1. ,  0.5,  1. ])
+        """
         clipped: Self = numpy_api.clip(self, min, max)
         return clipped
 
     def reshape(self, *shape: Any, order: str = "C") -> Self:
-        """Give another shape: ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``."""
+        """Return the same entries in another shape, as a view where NumPy has one.
+
+        Parameters
+        ----------
+        *shape : int or tuple of int
+            ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``; one length may be -1: it follows from the
+            others.
+        order : {"C", "F"}
+            Whether the last or the first index changes fastest.
+
+        Returns
+        -------
+        Tensor
+            Of that shape, and of this dtype.
+
+        Raises
+        ------
+        ValueError
+            If the number of entries differs.
+        TypeError
+            For another order.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([1, 2, 3, 4]).reshape(2, -1).tolist()
+        [[1, 2], [3, 4]]
+        """
         if order == "C":
             return self._apply(ops.reshape, shape=_one_tuple(shape))
         reshaped: Self = self._numpy(np.reshape, _one_tuple(shape), order)
         return reshaped
 
     def ravel(self, order: str = "C") -> Self:
-        """Lay all entries along one axis."""
+        """Return all entries along one axis, as a view where NumPy has one.
+
+        Parameters
+        ----------
+        order : {"C", "F"}
+            Row by row, or column by column.
+
+        Returns
+        -------
+        Tensor
+            Of shape ``(t.size,)``.
+
+        Raises
+        ------
+        TypeError
+            For another order.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([[1, 2], [3, 4]]).ravel("F").tolist()
+        [1, 3, 2, 4]
+        """
         laid: Self = self._numpy(np.ravel, order)
         return laid
 
     def flatten(self, order: str = "C") -> Self:
-        """Copy all entries along one axis."""
+        """Return a copy of all entries along one axis.
+
+        Parameters
+        ----------
+        order : {"C", "F"}
+            Row by row, or column by column.
+
+        Returns
+        -------
+        Tensor
+            Of shape ``(t.size,)``; no view, unlike `ravel`.
+
+        Raises
+        ------
+        TypeError
+            For another order.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([[1, 2], [3, 4]]).flatten().tolist()
+        [1, 2, 3, 4]
+        """
         return self.ravel(order).copy()
 
     def transpose(self, *axes: Any) -> Self:
-        """Reorder the axes; reverse them if none are given."""
+        """Return a view with the axes in another order.
+
+        Parameters
+        ----------
+        *axes : int or tuple of int
+            Which axis comes where; by default all in reverse order.
+
+        Returns
+        -------
+        Tensor
+            Of this shape with its lengths in that order.
+
+        Raises
+        ------
+        ValueError
+            If `axes` is not an order of the axes.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([[[1, 2, 3]]]).transpose(0, 2, 1).shape
+        (1, 3, 1)
+        """
         order = None if not axes or axes == (None,) else _one_tuple(axes)
         return self._apply(ops.transpose, axes=order)
 
     def swapaxes(self, axis1: int, axis2: int) -> Self:
-        """Exchange two axes."""
+        """Return a view with two axes exchanged.
+
+        Parameters
+        ----------
+        axis1, axis2 : int
+            The axes.
+
+        Returns
+        -------
+        Tensor
+            Of this shape with two lengths exchanged.
+
+        Raises
+        ------
+        numpy.exceptions.AxisError
+            If there is no such axis.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([[[1, 2, 3]]]).swapaxes(0, 2).shape
+        (3, 1, 1)
+        """
         swapped: Self = numpy_api.swapaxes(self, axis1, axis2)
         return swapped
 
     def squeeze(self, axis: Any = None) -> Self:
-        """Remove axes of length 1."""
+        """Return a view without axes of length 1.
+
+        Parameters
+        ----------
+        axis : int or tuple of int, optional
+            Which; by default all.
+
+        Returns
+        -------
+        Tensor
+            Of this shape without these axes.
+
+        Raises
+        ------
+        ValueError
+            If one of them has another length.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([[[1, 2, 3]]]).squeeze(0).shape
+        (1, 3)
+        """
         return self._apply(ops.squeeze, axis=axis)
 
     def copy(self, order: str = "C") -> Self:
-        """Return an equal array that is recorded as a node of its own."""
+        """Return a copy that is recorded: gradients flow through it.
+
+        Parameters
+        ----------
+        order : {"C", "F", "A", "K"}
+            How it lies in memory, as in ``np.copy``.
+
+        Returns
+        -------
+        Tensor
+            Of this shape and dtype; no view.
+
+        Notes
+        -----
+        For a leaf of the same value that no gradient flows through, use `detach`.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> w = al.Tensor([1.0, 2.0], requires_grad=True)
+        >>> t = w.copy()
+        >>> t[0] = 0.0
+        >>> t.sum().backward()
+        >>> w.tolist(), w.grad.tolist()
+        ([1.0, 2.0], [0.0, 1.0])
+        """
         return self._apply(ops.copy, order=order)
 
     def _numpy(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -140,49 +596,261 @@ class ArrayMethods:
 
     @property
     def mT(self) -> Self:  # noqa: N802  (NumPy's name)
-        """The transpose of the last two axes."""
+        """The transpose of the last two axes, as a view.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than two axes.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([[[1, 2, 3]]]).mT.shape
+        (1, 3, 1)
+        """
+        if np.ndim(numpy_api.values_of(self)) < 2:
+            raise ValueError("mT of a tensor needs at least two axes: it exchanges the last two.")
         return self.swapaxes(-1, -2)
 
     @property
     def real(self) -> Self:
-        """The real part: of real numbers, this itself."""
+        """The real part; of real numbers, a view of all of it.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([1 + 2j]).real
+        Tensor([1.])
+        """
         part: Self = self._numpy(np.real)
         return part
 
     def cumsum(self, axis: Any = None, dtype: Any = None) -> Self:
-        """Sum up, keeping every step."""
+        """Return the sums of the entries up to each of them.
+
+        Parameters
+        ----------
+        axis : int, optional
+            The axis; by default the entries are counted through, row by row.
+        dtype : dtype, optional
+            In which to compute, and of the result; by default as in NumPy.
+
+        Returns
+        -------
+        Tensor
+            Of this shape, or of shape ``(t.size,)`` without an axis.
+
+        Raises
+        ------
+        numpy.exceptions.AxisError
+            If there is no such axis.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([1.0, 2.0, 3.0]).cumsum().tolist()
+        [1.0, 3.0, 6.0]
+        """
         summed: Self = self._numpy(np.cumsum, axis, dtype)
         return summed
 
     def cumprod(self, axis: Any = None, dtype: Any = None) -> Self:
-        """Multiply up, keeping every step."""
+        """Return the products of the entries up to each of them.
+
+        Parameters
+        ----------
+        axis : int, optional
+            The axis; by default the entries are counted through, row by row.
+        dtype : dtype, optional
+            In which to compute, and of the result; by default as in NumPy.
+
+        Returns
+        -------
+        Tensor
+            Of this shape, or of shape ``(t.size,)`` without an axis.
+
+        Raises
+        ------
+        numpy.exceptions.AxisError
+            If there is no such axis.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([1.0, 2.0, 3.0]).cumprod().tolist()
+        [1.0, 2.0, 6.0]
+        """
         multiplied: Self = self._numpy(np.cumprod, axis, dtype)
         return multiplied
 
     def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
-        """Take the entries on a diagonal."""
+        """Return the entries on a diagonal, as a read-only view.
+
+        Parameters
+        ----------
+        offset : int
+            Which diagonal: above the main one if positive.
+        axis1, axis2 : int
+            The axes of the matrices.
+
+        Returns
+        -------
+        Tensor
+            Of this shape without the two axes, and with the length of the diagonal at the end.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than two axes, or the two are the same.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([[1.0, 2.0], [3.0, 4.0]]).diagonal().tolist()
+        [1.0, 4.0]
+        """
         return self._apply(ops.diagonal, offset=offset, axis1=axis1, axis2=axis2)
 
     def repeat(self, repeats: Any, axis: Any = None) -> Self:
-        """Repeat every entry."""
+        """Return every entry several times in a row.
+
+        Parameters
+        ----------
+        repeats : int or array_like of int
+            How often; for all entries, or for each along the axis.
+        axis : int, optional
+            The axis; by default the entries are counted through, row by row.
+
+        Returns
+        -------
+        Tensor
+            Of this shape, but longer along the axis; of one axis without one.
+
+        Raises
+        ------
+        ValueError
+            If the lengths of `repeats` and of the axis differ.
+        numpy.exceptions.AxisError
+            If there is no such axis.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([1, 2]).repeat(2).tolist()
+        [1, 1, 2, 2]
+        """
         return self._apply(ops.repeat, repeats=repeats, axis=axis)
 
     def take(self, indices: Any, axis: Any = None, mode: str = "raise") -> Self:
-        """Take the entries at positions."""
+        """Return the entries at given positions along an axis.
+
+        Parameters
+        ----------
+        indices : array_like of int
+            The positions.
+        axis : int, optional
+            The axis; by default the entries are counted through, row by row.
+        mode : {"raise", "wrap", "clip"}
+            What becomes of positions that do not exist.
+
+        Returns
+        -------
+        Tensor
+            Of this shape, with that of `indices` in place of the axis.
+
+        Raises
+        ------
+        IndexError
+            If there is no such position, and `mode` is "raise".
+        numpy.exceptions.AxisError
+            If there is no such axis.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([1, 2, 3]).take([2, 0]).tolist()
+        [3, 1]
+        """
         taken: Self = self._numpy(np.take, indices, axis, mode=mode)
         return taken
 
     def compress(self, condition: Any, axis: Any = None) -> Self:
-        """Take the entries at the positions where a condition holds."""
+        """Return the entries along an axis where a condition holds.
+
+        Parameters
+        ----------
+        condition : array_like of bool, one axis
+            It may be shorter than the axis.
+        axis : int, optional
+            The axis; by default the entries are counted through, row by row.
+
+        Returns
+        -------
+        Tensor
+            Of this shape, but shorter along the axis; of one axis without one.
+
+        Raises
+        ------
+        ValueError
+            If `condition` has several axes.
+        IndexError
+            If it is longer than the axis.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([1, 2, 3]).compress([True, False, True]).tolist()
+        [1, 3]
+        """
         taken: Self = numpy_api.call_function(np.compress, (condition, self, axis), {})
         return taken
 
     def choose(self, choices: Any, mode: str = "raise") -> Any:
-        """Choose among arrays, by numbers."""
+        """Return entries of other arrays; the integers of this say of which.
+
+        Parameters
+        ----------
+        choices : sequence of array_like or Tensor
+            They broadcast with this.
+        mode : {"raise", "wrap", "clip"}
+            What becomes of numbers that are not positions in `choices`.
+
+        Returns
+        -------
+        Tensor or ndarray
+            Of the shape to which all broadcast; a Tensor if one of `choices` is.
+
+        Raises
+        ------
+        TypeError
+            If this is not made of integers.
+        ValueError
+            If there is no such choice, and `mode` is "raise".
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> choice = al.Tensor([1, 0])
+        >>> choice.choose([al.Tensor([1.0, 2.0]), al.Tensor([3.0, 4.0])]).tolist()
+        [3.0, 2.0]
+        """
         return self._numpy(np.choose, choices, mode)
 
     def conj(self) -> Self:
-        """Return the conjugate: of real numbers, this itself."""
+        """Return the complex conjugate; of real numbers, this tensor itself.
+
+        Returns
+        -------
+        Tensor
+            Of this shape and dtype.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([1 + 2j]).conj().tolist()
+        [(1-2j)]
+        """
         if not np.iscomplexobj(numpy_api.values_of(self)):
             return self
         conjugated: Self = self._numpy(np.conjugate)
@@ -191,44 +859,257 @@ class ArrayMethods:
     conjugate = conj
 
     def argmax(self, axis: Any = None, *, keepdims: bool = False) -> Any:
-        """Return the position of the largest entry."""
+        """Return the position of the largest entry, which has no derivative.
+
+        Parameters
+        ----------
+        axis : int, optional
+            The axis; by default the entries are counted through, row by row.
+        keepdims : bool
+            Keep the axis, with length 1.
+
+        Returns
+        -------
+        int or ndarray of int
+            Of this shape without the axis; the first of entries that tie.
+
+        Raises
+        ------
+        ValueError
+            If there are no entries.
+        numpy.exceptions.AxisError
+            If there is no such axis.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> int(al.Tensor([1.0, 3.0, 3.0]).argmax())
+        1
+        """
         return self._numpy(np.argmax, axis, keepdims=keepdims)
 
     def argmin(self, axis: Any = None, *, keepdims: bool = False) -> Any:
-        """Return the position of the smallest entry."""
+        """Return the position of the smallest entry, which has no derivative.
+
+        Parameters
+        ----------
+        axis : int, optional
+            The axis; by default the entries are counted through, row by row.
+        keepdims : bool
+            Keep the axis, with length 1.
+
+        Returns
+        -------
+        int or ndarray of int
+            Of this shape without the axis; the first of entries that tie.
+
+        Raises
+        ------
+        ValueError
+            If there are no entries.
+        numpy.exceptions.AxisError
+            If there is no such axis.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> int(al.Tensor([1.0, 3.0, 3.0]).argmin())
+        0
+        """
         return self._numpy(np.argmin, axis, keepdims=keepdims)
 
     def argsort(self, axis: Any = -1, kind: Any = None, *, stable: Any = None) -> Any:
-        """Return the positions of the entries in order of size."""
+        """Return the positions that put the entries in increasing order.
+
+        Parameters
+        ----------
+        axis : int or None
+            The axis to sort along; None for all entries.
+        kind : str, optional
+            The algorithm, as in ``np.argsort``.
+        stable : bool, optional
+            Whether entries that tie keep their order.
+
+        Returns
+        -------
+        ndarray of int
+            Of this shape.
+
+        Raises
+        ------
+        numpy.exceptions.AxisError
+            If there is no such axis.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([3.0, 1.0, 2.0]).argsort().tolist()
+        [1, 2, 0]
+        """
         return self._numpy(np.argsort, axis, kind, stable=stable)
 
     def argpartition(self, kth: Any, axis: Any = -1) -> Any:
-        """Return the positions that put smaller entries before the k-th."""
+        """Return positions that put the k-th entry in its place, and smaller ones before it.
+
+        Parameters
+        ----------
+        kth : int or sequence of int
+            Which places, counted from 0.
+        axis : int or None
+            The axis; None for all entries.
+
+        Returns
+        -------
+        ndarray of int
+            Of this shape.
+
+        Raises
+        ------
+        ValueError
+            If there is no such place.
+        numpy.exceptions.AxisError
+            If there is no such axis.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> t = al.Tensor([3.0, 1.0, 2.0])
+        >>> t[t.argpartition(0)][0].item()
+        1.0
+        """
         return self._numpy(np.argpartition, kth, axis)
 
     def nonzero(self) -> Any:
-        """Return the positions of what is not 0."""
+        """Return the positions of the entries that are not 0.
+
+        Returns
+        -------
+        tuple of ndarray of int
+            For every axis, the indices along it.
+
+        Raises
+        ------
+        ValueError
+            Of a single number.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([[0.0, 3.0], [4.0, 0.0]]).nonzero()
+        (array([0, 1]), array([1, 0]))
+        """
         return self._numpy(np.nonzero)
 
     def searchsorted(self, v: Any, side: Any = "left", sorter: Any = None) -> Any:
-        """Return where entries would have to be put in."""
+        """Return the positions at which values would keep the entries in order.
+
+        Parameters
+        ----------
+        v : array_like
+            The values.
+        side : {"left", "right"}
+            Before or after entries that are equal.
+        sorter : array_like of int, optional
+            Positions that put the entries in order; by default they are in order.
+
+        Returns
+        -------
+        int or ndarray of int
+            Of the shape of `v`.
+
+        Raises
+        ------
+        ValueError
+            If this has several axes.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> int(al.Tensor([1.0, 2.0, 3.0]).searchsorted(2.5))
+        2
+        """
         return self._numpy(np.searchsorted, v, side, sorter)
 
     def any(self, axis: Any = None, *, keepdims: bool = False) -> Any:
-        """Say whether any entry is not 0."""
+        """Return whether any entry is different from 0.
+
+        Parameters
+        ----------
+        axis : int or tuple of int, optional
+            The axes to reduce; by default all.
+        keepdims : bool
+            Keep the reduced axes, with length 1.
+
+        Returns
+        -------
+        bool or ndarray of bool
+            Of this shape without the reduced axes.
+
+        Raises
+        ------
+        numpy.exceptions.AxisError
+            If there is no such axis.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> bool(al.Tensor([0.0, 2.0]).any())
+        True
+        """
         return self._numpy(np.any, axis, keepdims=keepdims)
 
     def all(self, axis: Any = None, *, keepdims: bool = False) -> Any:
-        """Say whether no entry is 0."""
+        """Return whether all entries are different from 0.
+
+        Parameters
+        ----------
+        axis : int or tuple of int, optional
+            The axes to reduce; by default all.
+        keepdims : bool
+            Keep the reduced axes, with length 1.
+
+        Returns
+        -------
+        bool or ndarray of bool
+            Of this shape without the reduced axes.
+
+        Raises
+        ------
+        numpy.exceptions.AxisError
+            If there is no such axis.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> bool(al.Tensor([0.0, 2.0]).all())
+        False
+        """
         return self._numpy(np.all, axis, keepdims=keepdims)
 
     def round(self, decimals: int = 0) -> Any:
-        """Return the rounded values, which have no derivative."""
+        """Return the entries rounded to decimals, which have no derivative.
+
+        Parameters
+        ----------
+        decimals : int
+            How many; negative ones round in front of the point.
+
+        Returns
+        -------
+        ndarray, or a NumPy number
+            Of this shape and dtype.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([1.26, 2.0]).round(1).tolist()
+        [1.3, 2.0]
+        """
         return self._numpy(np.round, decimals)
 
     @property
     def itemsize(self) -> int:
-        """Bytes of an entry."""
+        """Bytes of one entry."""
         return int(numpy_api.values_of(self).itemsize)
 
     @property

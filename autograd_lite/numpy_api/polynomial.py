@@ -26,7 +26,7 @@ def _coefficients(p: Any, name: str) -> Any:
 
 
 def _sequence(p: Any, name: str) -> Any:
-    """Return coefficients, of which a single number is none."""
+    """Return a sequence of coefficients; refuse a single number."""
     if not np.ndim(p):
         raise TypeError(f"{name} needs a sequence of coefficients, got a single number.")
     return _coefficients(p, name)

@@ -23,7 +23,10 @@ def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "r
 @composes(np.compress)
 def compress(condition: Any, a: Any, axis: Any = None) -> Any:
     """Compose ``np.compress``: the positions at which a condition holds."""
-    return ops.take(as_array(a), indices=np.flatnonzero(values_of(condition)), axis=axis)
+    where = np.asarray(values_of(condition))
+    if where.ndim != 1:
+        raise ValueError(f"np.compress needs a condition with one axis, got shape {where.shape}.")
+    return ops.take(as_array(a), indices=np.flatnonzero(where), axis=axis)
 
 
 @composes(np.extract)

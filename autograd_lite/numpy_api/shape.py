@@ -258,7 +258,7 @@ def reshape(a: Any, /, shape: Any = None, order: str = "C", *, copy: bool | None
     if order != "F":
         raise TypeError(
             f"np.reshape on Tensors takes order='C' or 'F', got {order!r}: how a Tensor lies in "
-            f"memory is not said."
+            f"memory is not specified."
         )
     lengths = tuple(shape) if np.ndim(shape) else (shape,)
     return ops.reshape(a.T, shape=lengths[::-1]).T

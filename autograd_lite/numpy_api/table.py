@@ -122,7 +122,7 @@ CARRIED: dict[Callable[..., Any], tuple[int, str]] = {
     np.histogram2d: (4, "weights"),
     np.histogramdd: (4, "weights"),
 }
-"""Arguments that do have a derivative, of functions that else have none."""
+"""Arguments that do have a derivative, of functions that otherwise have none."""
 
 
 def as_array(x: Any) -> Any:

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import tracemalloc
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import autograd_lite as al
 from autograd_lite import Tensor
+from autograd_lite.numpy_api import memory
 
 
 def leaf(value):
@@ -204,3 +206,11 @@ def test_freed_memory_is_used_again_unless_somebody_has_decided_about_it():
     ours = pages_asked_for_again("import autograd_lite")
     assert 4 * ours < pages_asked_for_again("")
     assert 4 * ours < pages_asked_for_again("import autograd_lite", MALLOC_TRIM_THRESHOLD_="9999")
+    assert 4 * ours < pages_asked_for_again("import autograd_lite", **{memory.SWITCH: "0"})
+    assert pages_asked_for_again("import autograd_lite", **{memory.SWITCH: "1"}) < 4 * ours + 1000
+
+
+def test_the_manual_names_the_switch():
+    manual = Path(memory.__file__).with_name("README.md").read_text("utf-8")
+    for text in (manual, memory.keep_freed_memory.__doc__):
+        assert f"{memory.SWITCH}=0" in text

@@ -127,7 +127,7 @@ def test_two_threads_differentiate_at_once():
             for _ in range(20):
                 y = y * x
             y.sum().backward(create_graph=k % 2 == 0)
-            np.testing.assert_allclose(x.grad, 21 * float(seed) ** 20, rtol=1e-14)
+            np.testing.assert_allclose(x.grad.numpy(), 21 * float(seed) ** 20, rtol=1e-14)
 
     in_threads(*(lambda seed=seed: work(seed) for seed in (1, 2, 3, 4)))
 

@@ -328,7 +328,7 @@ def test_what_would_lose_a_gradient_is_refused():
     with pytest.raises(GradientError, match="which is not its own, in place"):
         al.checkpoint(change)(w)
 
-    with pytest.raises(GradientError, match="a leaf that requires a gradient, would cut it off"):
+    with pytest.raises(GradientError, match="a leaf that requires a gradient, would detach it"):
         al.checkpoint(lambda x: x.__iadd__(1.0))(w)
 
     others = [w]

@@ -44,7 +44,7 @@ def same(result, expected):
     assert isinstance(result, Tensor)
     assert result.shape == np.shape(expected)
     assert result.dtype == np.asarray(expected).dtype
-    np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(result.numpy(), expected, rtol=1e-5, atol=1e-5)
     return True
 
 

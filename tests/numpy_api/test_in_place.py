@@ -9,6 +9,7 @@ import pytest
 
 import autograd_lite as al
 from autograd_lite import GradientError, Tensor
+from autograd_lite.numpy_api import in_place
 
 
 def leaf(value, **kwargs):
@@ -180,7 +181,7 @@ def test_hooks_and_retained_gradients_belong_to_the_value_they_were_asked_for():
 def test_leaf_that_requires_a_gradient_cannot_be_changed_in_place():
     w = leaf([1.0, 2.0], name="w")
     message = (
-        " on tensor 'w', a leaf that requires a gradient, would cut it off from its gradient. "
+        " on tensor 'w', a leaf that requires a gradient, would detach it from its gradient. "
         "Write a new tensor (t = t + u), or change the value outside the graph: with no_grad(): ..."
     )
     with pytest.raises(GradientError, match=re.escape("t[i] = v" + message)):
@@ -301,3 +302,78 @@ def test_an_operation_from_outside_cannot_write_into_what_is_recorded():
         (careless(x) + x).sum().backward()
     assert x.item() == 2.0
     np.testing.assert_array_equal(mine, 1.0)
+
+
+# ------------------------------------------------------------ views of what nobody else sees
+
+
+ALONE = {
+    "transpose": lambda x: (x * 2.0).T,
+    "reshape": lambda x: (x * 2.0).reshape(-1),
+    "slice": lambda x: (x * 2.0)[1:],
+    "row": lambda x: (x * 2.0)[0],
+    "swapped": lambda x: np.swapaxes(x * 2.0, 0, 1),
+}
+START = [[0.5, -0.9], [1.3, 0.7]]
+
+
+def operations(t):
+    return [node.primitive.name for node in al.Graph(t, names={}).nodes if node.primitive]
+
+
+def written(take):
+    x = leaf(START)
+    t = take(x)
+    t += 1.0
+    np.sum(t * t).backward()
+    return operations(t), x.grad.tolist()
+
+
+@pytest.mark.parametrize("take", ALONE.values(), ids=ALONE)
+def test_a_write_through_a_view_whose_owner_nobody_sees_is_one_operation(take, monkeypatch):
+    """So a picture shows the program, and nothing of views; gradients are the same either way."""
+    found, gradient = written(take)
+    assert len(found) == 3
+    assert (found[0], found[-1]) == ("multiply", "add")
+    monkeypatch.setattr(in_place, "_is_alone", lambda t, view: False)
+    longer, same = written(take)
+    assert "assign" in longer
+    assert same == gradient
+
+
+@pytest.mark.parametrize(
+    "see", [lambda u: u, lambda u: u[:1], lambda u: u.T], ids=["it", "part", "T"]
+)
+def test_a_write_through_a_view_whose_owner_is_seen_is_one_to_the_owner(see):
+    x = leaf(START)
+    u = x * 2.0
+    seen, t = see(u), u[1:]
+    del u
+    t += 1.0
+    assert "assign" in operations(t)
+    array = np.array(START) * 2.0
+    shown = see(array)
+    array[1:] += 1.0
+    assert seen.tolist() == shown.tolist()
+
+
+def test_views_that_are_written_to_in_turn_do_not_pile_up():
+    t = leaf(START) * 1.0
+    for _ in range(50):
+        t = t.T
+        t += 1.0
+    assert operations(t) == ["multiply", *["transpose", "add"] * 50]
+
+
+def test_a_constant_lets_go_of_what_it_was_a_view_of():
+    owner = Tensor(np.ones(4)) * 2.0
+    gone, t = weakref.ref(owner), owner[1:]
+    gc.collect()
+    gc.disable()
+    try:
+        del owner
+        assert gone() is not None
+        t += 1.0
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -284,7 +284,7 @@ def test_cell(mutation, time, kind):
             mutation(e)
         assert len(str(error.value)) > 20
         for name, x in vars(e).items():
-            np.testing.assert_array_equal(x, before[name])
+            np.testing.assert_array_equal(values_of(x), before[name])
         e.t.grad = None
     else:
         with grad_mode():
@@ -297,7 +297,7 @@ def test_cell(mutation, time, kind):
 
     if expected is None:
         functional = without_assignment(kind, mutation, time)
-        np.testing.assert_allclose(e.t, functional.t, rtol=1e-14)
+        np.testing.assert_allclose(e.t.numpy(), functional.t.numpy(), rtol=1e-14)
         loss(e).backward()
         close(gradients(e), gradients(functional))
     else:
@@ -342,20 +342,20 @@ def test_a_write_to_a_view_is_one_to_what_it_was_taken_from(view, write, owner):
     if owner == "parameter":
         with pytest.raises(GradientError, match=r"through a view on a tensor of shape .*, a leaf"):
             WRITES[write](part)
-        np.testing.assert_array_equal(t, array)
+        np.testing.assert_array_equal(t.numpy(), array)
     with al.no_grad() if owner == "parameter" else al.enable_grad():
         for x, taken in ((array, VIEWS[view](array)), (t, part)):
             WRITES[write](taken)
             WRITES[write](VIEWS[view](x))  # As in t[0][0] = 1.
-    np.testing.assert_array_equal(t, array)
-    np.testing.assert_array_equal(part, VIEWS[view](array))
+    np.testing.assert_array_equal(t.numpy(), array)
+    np.testing.assert_array_equal(part.numpy(), VIEWS[view](array))
     assert not np.array_equal(array, START)
     copied = part.copy()
     before = t.numpy().copy()
     with al.no_grad():
         copied = copied.detach()
         WRITES[write](copied)
-    np.testing.assert_array_equal(t, before)
+    np.testing.assert_array_equal(t.numpy(), before)
 
 
 @pytest.mark.parametrize("take", [lambda t: np.broadcast_to(t, (3, 2, 2)), np.diagonal])
@@ -407,7 +407,7 @@ def test_a_part_that_is_put_back_is_no_view(owner):
 
     holder.t += 1.0
     array += 1.0
-    np.testing.assert_array_equal(t, array)
+    np.testing.assert_array_equal(t.numpy(), array)
 
 
 def test_a_part_that_is_put_back_is_written_once():
@@ -427,8 +427,8 @@ def test_a_view_in_a_container_is_a_view():
         by_name["all"] = x
         by_name["all"] += 1.0
         by_name["all"][0] -= 1.0
-        np.testing.assert_array_equal(by_number[0], by_name["top"])
-    np.testing.assert_array_equal(t, array)
+        np.testing.assert_array_equal(*map(values_of, (by_number[0], by_name["top"])))
+    np.testing.assert_array_equal(t.numpy(), array)
 
 
 def test_what_numpy_copies_may_be_written_to():
@@ -438,7 +438,7 @@ def test_what_numpy_copies_may_be_written_to():
                    *np.meshgrid(t[0], t[1], sparse=True)):  # fmt: skip
         copied[0] = 7.0
         copied += 1.0
-    np.testing.assert_array_equal(t, START * 2.0)
+    np.testing.assert_array_equal(t.numpy(), START * 2.0)
     (x.T + t.T).backward(np.ones((2, 2)))
     x.grad *= 0.5
     x.grad[0] = 1.0

@@ -201,9 +201,9 @@ def test_transforms_of_a_function_that_writes_to_what_it_is_given():
     np.testing.assert_allclose(al.vjp(writes, y)[1](1.0)[0].numpy(), expected)
     np.testing.assert_allclose(al.jacobian(writes)(start), expected)
     np.testing.assert_allclose(al.hessian(writes)(start), [[0, 0, 0], [0, 20, 0], [0, 0, 2]])
-    np.testing.assert_array_equal(y, start)
+    np.testing.assert_array_equal(y.numpy(), start)
     assert al.grad(lambda x: x.__iadd__(1.0) * x)(2.0) == 5.0  # A number: (x + 1) * x.
-    with pytest.raises(GradientError, match="would cut it off"):
+    with pytest.raises(GradientError, match="would detach it"):
         al.checkpoint(writes)(y)
     with pytest.raises(GradientError, match="writes to an array that it is given"):
         al.checkpoint(lambda x, y: np.sum(writes(y) * x))(outer, Tensor(start))

@@ -218,7 +218,7 @@ def test_an_error_in_a_rule_says_which_one_it_was():
         (np.array(["a", "b"]), TypeError, "for x returned dtype <U1 for an operand of dtype float"),
         (np.array([None, 1]), TypeError, "for x returned dtype object"),
         ("text", TypeError, "for x returned dtype <U4"),
-        ([np.ones(2), None], TypeError, "for x returned a list that makes no array"),
+        ([np.ones(2), None], TypeError, "for x returned a list, which does not make an array"),
     ],
     ids=lambda x: type(x).__name__,
 )

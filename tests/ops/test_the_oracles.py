@@ -35,7 +35,7 @@ def with_broken_rule(case, i, breakage):
 
     def broken(g, y, *operands, **parameters):
         gx = right(g, y, *operands, **parameters)
-        return breakage(fit(gx, operands[i], y._primitive, i))
+        return breakage(fit(gx, operands[i], case.entry, i))
 
     rules[i] = broken
     copy = object.__new__(Primitive)
