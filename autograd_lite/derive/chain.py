@@ -76,19 +76,15 @@ class ChainWriter(Writer):
 
     def _slopes(self, y: Node) -> list[tuple[Node, Expression]]:
         """Return the derivatives of a value by the nearest named ones that it is made of."""
-        arrived: dict[str, Expression] = {y.id: Expression(1.0)}
         slopes: list[tuple[Node, Expression]] = []
-        for node in reversed(self.graph.nodes):
-            g = arrived.pop(node.id, None)
-            if g is None:
-                continue
-            if node is not y and node.id in self.same:
-                self.arrive(arrived, self.same[node.id], g)
-            elif node is not y and self._is_station(node):
-                slopes.append((node, g))
-            else:
-                for operand, part in self.through(node, g):
-                    self.arrive(arrived, operand.id, part)
+
+        def visit(node: Node, g: Expression) -> Expression | None:
+            if node is y or not self._is_station(node):
+                return g
+            slopes.append((node, g))
+            return None
+
+        self.walk(y, Expression(1.0), visit)
         return slopes
 
     def _slope_line(self, y: Node, x: Node, slope: Expression) -> Expression:
