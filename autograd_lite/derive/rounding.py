@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from autograd_lite.derive.helpers import namespace
-from autograd_lite.graph.array_cotangents import cotangents
+from autograd_lite.derive.lines import Line
+from autograd_lite.derive.steps import Steps
+from autograd_lite.graph.cotangents import cotangents
 from autograd_lite.program.expression import walk
-
-if TYPE_CHECKING:
-    from autograd_lite.derive.derivation import Derivation
-    from autograd_lite.derive.lines import Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ class Rounding(dict[str, Rounded]):
         return "\n".join(f"{name}: {rounded}" for name, rounded in self.items())
 
 
-def compare_rounding(derivation: Derivation) -> Rounding:
+def compare_rounding(derivation: Steps) -> Rounding:
     """Run the code line by line on the recorded values, beside autodiff; see `Derivation`."""
     arrived = cotangents(derivation.graph).arrived
     space = namespace(derivation.lines) | derivation.arguments
@@ -111,7 +109,7 @@ def in_ulps(ours: Any, true: Any) -> tuple[float, tuple[int, ...]]:
     return float(gap[where] / unit), tuple(map(int, where))
 
 
-def _uses(derivation: Derivation) -> Mapping[str, set[str]]:
+def _uses(derivation: Steps) -> Mapping[str, set[str]]:
     """Return for every line the lines that it is computed from, and itself."""
     uses: dict[str, set[str]] = {}
     for line in derivation.lines:

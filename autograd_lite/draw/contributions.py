@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite.graph import Graph, Node
-from autograd_lite.graph.array_cotangents import Use, cotangents
+from autograd_lite.graph.cotangents import Use, cotangents
 
 
 def contributions(graph: Graph, boxes: Iterable[object]) -> dict[str, dict[Use, NDArray[Any]]]:

@@ -16,7 +16,7 @@ from autograd_lite.draw.formulas import LONGEST_NAME, cut, formulas, printable, 
 from autograd_lite.draw.planning import Folding, plan
 from autograd_lite.draw.style import Role
 from autograd_lite.graph import Graph
-from autograd_lite.graph.array_cotangents import Use
+from autograd_lite.graph.cotangents import Use
 
 LONGEST_SUBJECT = 60
 DETAILED = 60

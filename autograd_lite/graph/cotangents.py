@@ -1,139 +1,72 @@
-"""The backward pass of a `Graph`, recorded: every gradient is a node that says whose it is."""
+"""The backward pass of a `Graph` on its arrays, with every cotangent and every part of it kept.
+
+It runs the rules on the values that the graph holds. No tensor is touched: ``.grad``, hooks and
+what was recorded stay as they are.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from autograd_lite import ops
-from autograd_lite.core.backward import fit, next_birth
-from autograd_lite.core.modes import enable_grad
-from autograd_lite.graph import Graph, Node
-from autograd_lite.graph.calls import Call, Held
+from autograd_lite.core.backward import fit
+from autograd_lite.graph.graph import Graph
+from autograd_lite.graph.node import Node
 from autograd_lite.graph.walk import walk
-from autograd_lite.tensor import Tensor
 
-LONGEST_OUTPUT = 8  # A longer name of what is differentiated is written as L.
-
-
-def backward(
-    graph: Graph, *, forward: bool, names: Mapping[str, str], held: Mapping[Call, Held]
-) -> Graph:
-    """Return the computation of the gradients; `Graph.backward` says how."""
-    passed = _Pass(graph)
-    if not passed.arrived:
-        raise ValueError(
-            f"{graph!r} has no gradients: no output requires one. Create the parameters with "
-            f"Tensor(..., requires_grad=True)."
-        )
-    leaves = [key for key in passed.arrived if graph[key].primitive is None]
-    recorded = Graph([passed.arrived[key] for key in leaves or passed.arrived], names={})
-    of_tensor = {id(tensor): key for key, tensor in passed.arrived.items()}
-    identifier = {id(tensor): key for key, tensor in passed.seen.items()}
-    renamed: dict[str, str] = {}
-    nodes = list(graph) if forward else []
-    used: set[str] = set()
-    count = len(graph)
-    root = _name_of_output(graph, names)
-    for node in recorded:
-        key = identifier.get(id(node.tensor))
-        if key is not None:
-            renamed[node.id] = key
-            used.add(key)
-            continue
-        renamed[node.id] = f"n{count}"
-        count += 1
-        owner = of_tensor.get(id(node.tensor))
-        called = owner and (names.get(owner) or graph[owner].name or owner)
-        at = graph[owner or passed.made_for(node)] if node.tensor is not None else None
-        nodes.append(
-            replace(
-                node,
-                id=renamed[node.id],
-                kind="operation" if node.primitive else "input" if owner else "constant",
-                name=f"∂{root}/∂{called}" if owner else None,
-                operands=tuple(renamed[x] for x in node.operands),
-                calls=graph.home(at) if at is not None else (),
-                gradient_of=(owner,) if owner else (),
-                backward=True,
-            )
-        )
-    if not forward:
-        nodes = [_given(graph, node) for node in graph if node.id in used] + nodes
-    of = {key: node.id for node in nodes for key in node.gradient_of}
-    outputs = [node.id for node in graph.outputs] if forward else []
-    return Graph.of_nodes(nodes, [*outputs, *(of[key] for key in leaves or of)], held, graph)
+Use = tuple[str, int]
+"""A result by its identifier, and the position of one of its operands."""
 
 
-def _name_of_output(graph: Graph, names: Mapping[str, str]) -> str:
-    """Return what is differentiated."""
-    root = graph.outputs[0]
-    name = names.get(root.id) or root.name or ""
-    return name if 0 < len(name) <= LONGEST_OUTPUT and len(set(graph.outputs)) == 1 else "L"
-
-
-def _given(graph: Graph, node: Node) -> Node:
-    """Return a forward value as one that is given."""
-    calls = graph.home(node)
-    return replace(
-        node, kind="constant", primitive=None, operands=(), parameters={}, calls=calls, grad=None
-    )
-
-
-class _Pass:
-    """Runs the rules on Tensors that stand for the values of a graph.
+@dataclass(frozen=True, slots=True)
+class Cotangents:
+    """What a backward pass sends from node to node.
 
     Attributes
     ----------
-    arrived : dict of str to Tensor
-        The gradient of every value that one flows to.
-    seen : dict of str to Tensor
-        What stands for the values.
+    arrived : dict of str to ndarray
+        The cotangent of every node that one flows to, by identifier: of the shape and dtype of
+        the node's value.
+    parts : dict of (str, int) to ndarray
+        What each result sends to each of its operands, newest result first.
     """
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.arrived: dict[str, Tensor] = {}
-        self.seen: dict[str, Any] = {}
-        self._made: list[tuple[int, str]] = []
-        with enable_grad(), np.errstate(all="ignore"):
-            for root in graph.outputs:
-                if root.requires_grad:
-                    ones = np.ones_like(np.asarray(root.value))
-                    self.arrived[root.id] = Tensor(ones, requires_grad=True)
-            walk(graph, self.arrived, self._apply, visit=self._visit)
+    arrived: dict[str, NDArray[Any]] = field(default_factory=dict)
+    parts: dict[Use, NDArray[Any]] = field(default_factory=dict)
 
-    def made_for(self, node: Node) -> str:
-        """Return the operation on whose way back a value was computed."""
-        assert node.tensor is not None
-        position = bisect(self._made, node.tensor._birth, key=lambda pair: pair[0])
-        return self._made[max(0, position - 1)][1]
 
-    def _visit(self, node: Node, g: Tensor) -> Tensor:
-        """Note when the rules of a node are applied."""
-        if node.primitive is not None:
-            self._made.append((next_birth(), node.id))
-        return g
+def cotangents(graph: Graph) -> Cotangents:
+    """Differentiate the sum of all entries of the outputs by every node.
 
-    def _apply(self, node: Node, i: int, g: Tensor) -> Tensor:
-        """Return what a node with the gradient `g` sends to its operand `i`."""
-        assert node.primitive is not None
-        operands = self.graph.operands(node)
-        y, values = self._standing_for(node), [self._standing_for(x) for x in operands]
-        sent = node.primitive.rules[i](g, y, *values, **node.parameters)
-        sent = fit(sent, np.asarray(operands[i].value), node.primitive, i)
-        if sent is g and operands[i].id not in self.arrived:
-            sent = ops.copy(g)  # Two gradients are two nodes.
-        return sent if isinstance(sent, Tensor) else Tensor(sent, requires_grad=True)
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> x = al.Tensor(3.0, requires_grad=True)
+    >>> found = cotangents(al.Graph(x * x, names={}))
+    >>> {use: float(part) for use, part in found.parts.items()}
+    {('n1', 0): 3.0, ('n1', 1): 3.0}
+    >>> float(found.arrived["n0"])
+    6.0
+    """
+    roots = [node for node in graph.outputs if node.requires_grad]
+    found = Cotangents({root.id: np.ones_like(np.asarray(root.value)) for root in roots})
 
-    def _standing_for(self, node: Node) -> Any:
-        if node.kind == "constant" and not node.shape:
-            return node.value
-        if node.id not in self.seen:
-            numeric = np.asarray(node.value).dtype.kind == "f"
-            self.seen[node.id] = Tensor(node.value, requires_grad=numeric)
-        return self.seen[node.id]
+    def apply(node: Node, i: int, g: NDArray[Any]) -> NDArray[Any]:
+        part = found.parts[node.id, i] = apply_rule(graph, node, i, g)
+        return part
+
+    with np.errstate(all="ignore"):  # Whoever computed the values has seen the warnings.
+        walk(graph, found.arrived, apply)
+    return found
+
+
+def apply_rule(graph: Graph, node: Node, i: int, g: NDArray[Any]) -> NDArray[Any]:
+    """Return what a node with the cotangent `g` sends to its operand `i`."""
+    assert node.primitive is not None
+    # Rules are written for NumPy's scalars where a value is one, as in the engine.
+    rule, values = node.primitive.rules[i], [x.value for x in graph.operands(node)]
+    sent = rule(g[()], node.value, *values, **node.parameters)
+    return np.asarray(fit(sent, np.asarray(values[i]), node.primitive, i))

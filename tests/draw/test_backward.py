@@ -6,7 +6,7 @@ from drawn import boxes_by_title, read
 
 import autograd_lite as al
 from autograd_lite import nn
-from autograd_lite.graph.array_cotangents import cotangents
+from autograd_lite.graph.cotangents import cotangents
 
 
 def fan_out():

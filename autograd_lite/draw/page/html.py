@@ -28,8 +28,8 @@ from autograd_lite.draw.scene import Scene
 from autograd_lite.draw.style import LEGEND
 from autograd_lite.draw.theme import Theme, rules
 from autograd_lite.graph import Node, write
-from autograd_lite.graph.array_cotangents import Use, cotangents
-from autograd_lite.graph.data import entries
+from autograd_lite.graph.cotangents import Use, cotangents
+from autograd_lite.graph.json import entries
 
 PAGE = Path(__file__).parent
 SCRIPTS = ("view.js", "fold.js", "paths.js", "curve.js", "training.js", "details.js", "steps.js",

@@ -19,9 +19,9 @@ from autograd_lite.draw.arrows import MOST_ARROWS
 from autograd_lite.draw.blocks import cell, row, table
 from autograd_lite.draw.fold import Fold, Plan
 from autograd_lite.draw.formulas import printable
-from autograd_lite.draw.metrics import width_of
 from autograd_lite.draw.render import render_all
 from autograd_lite.draw.style import SMALL, TEXT
+from autograd_lite.draw.text_width import width_of
 from autograd_lite.graph import Node
 
 LEAST = 2  # Boxes in a module that can be folded: one alone takes no less room folded.

@@ -21,10 +21,10 @@ from autograd_lite.core.notation import ATOM, PRODUCT, SUM, Written
 from autograd_lite.draw import digits
 from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.formulas import applied, cut, elsewhere, is_inline
-from autograd_lite.draw.local import GRADIENT, Local, core, local, written
+from autograd_lite.draw.local_derivatives import GRADIENT, Local, core, local, written
 from autograd_lite.draw.scene import Scene
 from autograd_lite.graph import Node
-from autograd_lite.graph.array_cotangents import Cotangents, Use
+from autograd_lite.graph.cotangents import Cotangents, Use
 
 Pieces = list[dict[str, Any]]
 Step = dict[str, Any]

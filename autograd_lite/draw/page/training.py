@@ -17,8 +17,8 @@ from autograd_lite.draw.page.stage import opened, stage
 from autograd_lite.draw.page.story import Story
 from autograd_lite.draw.scene import Scene
 from autograd_lite.draw.theme import Theme
-from autograd_lite.graph.array_cotangents import Cotangents
-from autograd_lite.graph.data import entries, entry
+from autograd_lite.graph.cotangents import Cotangents
+from autograd_lite.graph.json import entries, entry
 
 MOST_NUMBERS = 400_000
 """Entries that are written into a page, over all steps: about seven megabytes. The arrays that do

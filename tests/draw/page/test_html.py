@@ -12,7 +12,7 @@ import autograd_lite as al
 from autograd_lite.core.primitive import REGISTRY
 from autograd_lite.draw.page.html import page
 from autograd_lite.draw.page.story import Story
-from autograd_lite.graph.array_cotangents import cotangents
+from autograd_lite.graph.cotangents import cotangents
 from models import NETWORKS
 
 HOSTILE = [
