@@ -97,13 +97,6 @@ class Replay:
         made = node.primitive.rules[edge[1]]
         return lambda g: made(g, y, *operands, **node.parameters)
 
-    def slope(self, edge: Edge) -> Any:
-        """Return the local derivative of an operation on each number by itself; else None."""
-        node = self.graph[edge[0]]
-        one = np.ones(np.shape(self.values[node.id]))
-        slope = np.asarray(self.rule(edge)(one))
-        return slope if slope.shape == np.shape(self.values[node.operands[edge[1]]]) else None
-
     def edges(self) -> list[Edge]:
         """List the edges along which a gradient flows, from the end backwards."""
         return list(self._parts)
