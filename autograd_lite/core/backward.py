@@ -250,7 +250,7 @@ def _note(primitive: Primitive, i: int, where: str) -> str:
     return f"This was {rule_name(primitive, i)}, in {where}."
 
 
-def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
+def unbroadcast(g: Any, shape: tuple[int, ...], *, written: bool = False) -> Any:
     """Sum a cotangent over the axes along which an operand of this shape was stretched.
 
     Parameters
@@ -259,6 +259,9 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
         Of the shape to which the operand was broadcast.
     shape : tuple of int
         That of the operand.
+    written : bool
+        Whether it will be read, as a formula: then axes of length 1 are summed over like others,
+        and axes are kept, where that saves a reshape.
 
     Raises
     ------
@@ -277,6 +280,9 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     size = 1
     for k in axes:
         size *= g.shape[k]
+    if written:
+        g = g.sum(axis=axes, keepdims=not extra)
+        return g if g.shape == shape else g.reshape(shape)
     return (g if size == 1 else g.sum(axis=axes)).reshape(shape)
 
 

@@ -27,18 +27,18 @@ class ChainWriter(Writer):
         """Return the name of every gradient asked for."""
         root = self.graph.outputs[0]
         self.wanted = {node.id for node in self.wrt}
-        slopes: list[tuple[int, Node, Node, Expression]] = []
+        derivatives: list[tuple[int, Node, Node, Expression]] = []
         depth = {root.id: 0}
         for y in reversed(self.graph.nodes):
             if y.id in depth and y.primitive is not None:
-                for x, slope in self._slopes(y):
+                for x, derivative in self._derivatives(y):
                     depth[x.id] = max(depth.get(x.id, 0), depth[y.id] + 1)
-                    slopes.append((depth[y.id], y, x, slope))
+                    derivatives.append((depth[y.id], y, x, derivative))
         order = {node.id: i for i, node in enumerate(self.graph)}
-        slopes.sort(key=lambda step: (step[0], order[step[1].id], order[step[2].id]))
+        derivatives.sort(key=lambda step: (step[0], order[step[1].id], order[step[2].id]))
         steps: dict[str, list[tuple[Node, Expression]]] = {}
-        for _, y, x, slope in slopes:
-            steps.setdefault(x.id, []).append((y, self._slope_line(y, x, slope)))
+        for _, y, x, derivative in derivatives:
+            steps.setdefault(x.id, []).append((y, self._derivative_line(y, x, derivative)))
         return self._products(root, steps)
 
     def _products(
@@ -51,7 +51,7 @@ class ChainWriter(Writer):
         for x in (*inner, *self.wrt):
             if x.id not in steps or x.id in found:
                 continue
-            products = [whole[y.id] * slope for y, slope in steps[x.id]]
+            products = [whole[y.id] * derivative for y, derivative in steps[x.id]]
             whole[x.id] = functools.reduce(operator.add, products)
             if len(products) > 1 or x.id in self.wanted:
                 found[x.id] = whole[x.id] = self._total_line(whole[x.id], x, len(products) > 1)
@@ -74,29 +74,25 @@ class ChainWriter(Writer):
             or node.id in self.wanted
         )
 
-    def _slopes(self, y: Node) -> list[tuple[Node, Expression]]:
+    def _derivatives(self, y: Node) -> list[tuple[Node, Expression]]:
         """Return the derivatives of a value by the nearest named ones that it is made of."""
-        arrived: dict[str, Expression] = {y.id: Expression(1.0)}
-        slopes: list[tuple[Node, Expression]] = []
-        for node in reversed(self.graph.nodes):
-            g = arrived.pop(node.id, None)
-            if g is None:
-                continue
-            if node is not y and node.id in self.same:
-                self.arrive(arrived, self.same[node.id], g)
-            elif node is not y and self._is_station(node):
-                slopes.append((node, g))
-            else:
-                for operand, part in self.through(node, g):
-                    self.arrive(arrived, operand.id, part)
-        return slopes
+        derivatives: list[tuple[Node, Expression]] = []
 
-    def _slope_line(self, y: Node, x: Node, slope: Expression) -> Expression:
+        def visit(node: Node, g: Expression) -> Expression | None:
+            if node is y or not self._is_station(node):
+                return g
+            derivatives.append((node, g))
+            return None
+
+        self.walk(y, Expression(1.0), visit)
+        return derivatives
+
+    def _derivative_line(self, y: Node, x: Node, derivative: Expression) -> Expression:
         """Give a derivative a line, unless it is a number."""
-        if slope.is_number:
-            return slope
+        if derivative.is_number:
+            return derivative
         above = LOSS if y is self.graph.outputs[0] else self._called(y)
-        return self.line(slope, self.names.new(partial(above, self._called(x))))
+        return self.line(derivative, self.names.new(partial(above, self._called(x))))
 
     def _called(self, node: Node) -> Name:
         name = self.expressions[node.id].name

@@ -8,14 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.backward import backward_pass
-from autograd_lite.core.modes import Watch
 from autograd_lite.derive.helpers import namespace
 from autograd_lite.derive.lines import Line
 from autograd_lite.derive.steps import Steps
-from autograd_lite.graph import Graph
+from autograd_lite.graph.cotangents import cotangents
 from autograd_lite.program.expression import walk
-from autograd_lite.tensor import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,34 +66,15 @@ class Rounding(dict[str, Rounded]):
         return "\n".join(f"{name}: {rounded}" for name, rounded in self.items())
 
 
-class _Cotangents(Watch):
-    """Notes what the sweep sends to every node."""
-
-    def __init__(self, graph: Graph) -> None:
-        super().__init__()
-        self.nodes = {id(node.tensor): node for node in graph if node.tensor is not None}
-        self.sums: dict[str, Any] = {}
-
-    def passed(self, node: Tensor, i: int, g: Any, gx: Any, total: Any) -> None:
-        """Note the sum so far."""
-        del g, gx
-        self.sums[self.nodes[id(node)].operands[i]] = total
-
-
 def compare_rounding(derivation: Steps) -> Rounding:
     """Run the code line by line on the recorded values, beside autodiff; see `Derivation`."""
-    root = derivation.graph.outputs[0]
-    assert root.tensor is not None
-    watch = _Cotangents(derivation.graph)
-    with watch:
-        seed = np.ones(root.shape, np.asarray(root.value).dtype)[()]
-        backward_pass(root.tensor, seed, untapped=derivation.graph.tensors)
+    arrived = cotangents(derivation.graph).arrived
     space = namespace(derivation.lines) | derivation.arguments
     apart: dict[str, tuple[float, tuple[int, ...]]] = {}
     with np.errstate(all="ignore"):
         for line in derivation.lines:
             exec(line.code, space)
-            true = line.node.value if line.node else watch.sums.get(line.of.id if line.of else "")
+            true = line.node.value if line.node else arrived.get(line.of.id if line.of else "")
             if true is not None:
                 apart[line.name] = in_ulps(space[line.name], true)
     uses = _uses(derivation)

@@ -6,17 +6,18 @@ derivation. Nothing is differentiated twice, and there is no second set of rules
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.core.backward import named_rule
+from autograd_lite.core.backward import unbroadcast
 from autograd_lite.core.modes import GradientError
 from autograd_lite.derive.lines import LONGEST, Draft, Line, Names, finish, symbol_for
 from autograd_lite.derive.math_names import delta, gradient
 from autograd_lite.graph import Graph, Node
+from autograd_lite.graph.walk import walk
 from autograd_lite.program import simplify
 from autograd_lite.program.expression import Expression, Name, as_expression
 
@@ -132,45 +133,50 @@ class Writer:
     def backwards(self) -> dict[str, Expression]:
         """Run the rules backwards over expressions; return the name of every gradient asked for."""
         root = self.graph.outputs[0]
-        arrived: dict[str, Expression] = {root.id: Expression(np.ones(root.shape)[()])}
         found: dict[str, Expression] = {}
         wanted = {node.id for node in self.wrt}
-        for node in reversed(self.graph.nodes):
-            g = arrived.pop(node.id, None)
-            if g is None:
-                continue
-            if node.id in self.same:
-                self.arrive(arrived, self.same[node.id], g)
-                continue
+
+        def visit(node: Node, g: Expression) -> Expression:
             if node.id in wanted:
                 g = found[node.id] = self._gradient_line(g, node)
             elif self._has_line(node, g):
                 g = self._delta_line(g, node)
-            for operand, part in self.through(node, g):
-                self.arrive(arrived, operand.id, part)
+            return g
+
+        self.walk(root, Expression(np.ones(root.shape)[()]), visit)
         return found
 
-    @staticmethod
-    def arrive(arrived: dict[str, Expression], key: str, g: Expression) -> None:
-        """Add what arrives at a node to what has arrived before."""
-        arrived[key] = arrived[key] + g if key in arrived else g
+    def walk(
+        self, start: Node, g: Expression, visit: Callable[[Node, Expression], Expression | None]
+    ) -> None:
+        """Send the cotangent of a node back; of nodes with one meaning, only the first is visited.
 
-    def through(self, node: Node, g: Expression) -> list[tuple[Node, Expression]]:
-        """Apply the rules of one node to a cotangent; return what its operands get."""
-        if node.primitive is None:
-            return []
+        See `autograd_lite.graph.walk.walk` for `visit`.
+        """
+        arrived = {start.id: g}
+
+        def visit_first(node: Node, g: Expression) -> Expression | None:
+            first = self.same.get(node.id)
+            if first is None:
+                return visit(node, g)
+            arrived[first] = arrived[first] + g if first in arrived else g
+            return None
+
+        walk(
+            self.graph, arrived, self._apply,
+            visit=visit_first, between=self.needed, where="a derivation",
+        )  # fmt: skip
+
+    def _apply(self, node: Node, i: int, g: Expression) -> Expression:
+        """Return what a node with the cotangent `g` sends to its operand `i`."""
+        assert node.primitive is not None
         # Rules look at the type of a plain number: x**2 has another derivative than x**b.
         expressions = [self.expressions[x] for x in node.operands]
         operands = [x.value if x.is_number and x.ndim == 0 else x for x in expressions]
-        y = self.expressions[node.id]
-        sent = []
-        for i, x in enumerate(self.graph.operands(node)):
-            rule = node.primitive.rules[i]
-            if rule is not None and x.requires_grad and x.id in self.needed:
-                with named_rule(node.primitive, i, "a derivation"):
-                    gx = as_expression(rule(g, y, *operands, **node.parameters))
-                sent.append((x, _fitted(gx, x.shape)))
-        return sent
+        y, rule = self.expressions[node.id], node.primitive.rules[i]
+        sent = as_expression(rule(g, y, *operands, **node.parameters))
+        fitted: Expression = unbroadcast(sent, expressions[i].shape, written=True)
+        return fitted
 
     def _gradient_line(self, g: Expression, node: Node) -> Expression:
         """Give the gradient that was asked for a line, unless it is a name already."""
@@ -241,15 +247,3 @@ def final(symbol: Expression) -> Name:
     """Return what a line is called in the end."""
     assert symbol.name is not None
     return symbol.name
-
-
-def _fitted(gx: Expression, shape: tuple[int, ...]) -> Expression:
-    """Sum a gradient over the axes along which its operand was stretched."""
-    if gx.shape == shape:
-        return gx
-    extra = gx.ndim - len(shape)
-    stretched = tuple(
-        i for i in range(gx.ndim) if i < extra or (shape[i - extra] == 1 != gx.shape[i])
-    )
-    fitted: Expression = gx.sum(axis=stretched, keepdims=not extra)
-    return fitted if fitted.shape == shape else fitted.reshape(shape)

@@ -16,9 +16,9 @@ from autograd_lite.draw.formulas import cut
 from autograd_lite.draw.local_derivatives import local
 from autograd_lite.draw.scene import DETAILED, Scene
 from autograd_lite.draw.style import GRADIENT, QUIET, RIM, SMALL
-from autograd_lite.draw.sweep import sends
 from autograd_lite.draw.text_width import width_of
 from autograd_lite.graph import Node
+from autograd_lite.graph.walk import sends
 
 AT = "@"
 """Stands between the value that is mentioned and the box beside which it is."""

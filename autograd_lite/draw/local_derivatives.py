@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite import ops
+from autograd_lite.core.backward import unbroadcast
 from autograd_lite.core.notation import ATOM, PRODUCT, SIGN, Written
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.derive.writing import column_and_row
 from autograd_lite.draw import digits
 from autograd_lite.draw.formulas import applied
-from autograd_lite.draw.sweep import apply
 from autograd_lite.graph import Graph, Node
+from autograd_lite.graph.cotangents import apply_rule
 from autograd_lite.program import simplify  # noqa: F401  (the rewriting is registered there)
 from autograd_lite.program.expression import COMPARISONS, Expression, as_expression, walk
 
@@ -102,14 +103,7 @@ def _run(graph: Graph, node: Node, i: int, g: Any) -> Any:
     y = Expression(node.value, name=node.id)
     with np.errstate(all="ignore"):
         sent = as_expression(node.primitive.rules[i](g, y, *values, **node.parameters))
-        return _summed(sent, graph.operands(node)[i].shape)
-
-
-def _summed(g: Any, shape: tuple[int, ...]) -> Any:
-    """Sum over the axes along which an operand was stretched."""
-    extra = g.ndim - len(shape)
-    axes = tuple(i for i in range(g.ndim) if i < extra or shape[i - extra] == 1 != g.shape[i])
-    return g.sum(axis=axes).reshape(shape) if axes else g
+        return unbroadcast(sent, graph.operands(node)[i].shape, written=True)
 
 
 def _multiplies(graph: Graph, node: Node, i: int, g: NDArray[Any]) -> bool:
@@ -122,8 +116,8 @@ def _multiplies(graph: Graph, node: Node, i: int, g: NDArray[Any]) -> bool:
         return False
     trial = np.random.default_rng(0).uniform(1, 2, node.shape).astype(g.dtype)
     with np.errstate(all="ignore"):
-        factor = apply(graph, node, i, np.ones_like(g))
-        sent = apply(graph, node, i, trial)
+        factor = apply_rule(graph, node, i, np.ones_like(g))
+        sent = apply_rule(graph, node, i, trial)
         return bool(np.allclose(sent, trial * factor, rtol=1e-3, equal_nan=True))
 
 

@@ -1,4 +1,4 @@
-"""The backward sweep over a `Graph`, recorded: every gradient is a node that says whose it is."""
+"""The backward pass of a `Graph`, recorded: every gradient is a node that says whose it is."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.core.backward import fit, named_rule, next_birth
+from autograd_lite.core.backward import fit, next_birth
 from autograd_lite.core.modes import enable_grad
 from autograd_lite.graph.node import Node
 from autograd_lite.graph.nodes import Nodes, Parts
 from autograd_lite.graph.recording import recorded
+from autograd_lite.graph.walk import walk
 from autograd_lite.tensor import Tensor
 
 LONGEST_OUTPUT = 8  # A longer name of what is differentiated is written as L.
@@ -22,21 +23,21 @@ LONGEST_OUTPUT = 8  # A longer name of what is differentiated is written as L.
 
 def backward(graph: Nodes, *, forward: bool, names: Mapping[str, str]) -> Parts:
     """Return the nodes of the computation of the gradients; `Graph.backward` says how."""
-    sweep = _Sweep(graph)
-    if not sweep.arrived:
+    passed = _Pass(graph)
+    if not passed.arrived:
         raise ValueError(
             f"{graph!r} has no gradients: no output requires one. Create the parameters with "
             f"Tensor(..., requires_grad=True)."
         )
-    leaves = [key for key in sweep.arrived if graph[key].primitive is None]
-    of_tensor = {id(tensor): key for key, tensor in sweep.arrived.items()}
-    identifier = {id(tensor): key for key, tensor in sweep.seen.items()}
+    leaves = [key for key in passed.arrived if graph[key].primitive is None]
+    of_tensor = {id(tensor): key for key, tensor in passed.arrived.items()}
+    identifier = {id(tensor): key for key, tensor in passed.seen.items()}
     renamed: dict[str, str] = {}
     nodes = list(graph) if forward else []
     used: set[str] = set()
     count = len(graph)
     root = _name_of_output(graph, names)
-    made, *_ = recorded([sweep.arrived[key] for key in leaves or sweep.arrived], {})
+    made, *_ = recorded([passed.arrived[key] for key in leaves or passed.arrived], {})
     for node in made:
         key = identifier.get(id(node.tensor))
         if key is not None:
@@ -47,7 +48,7 @@ def backward(graph: Nodes, *, forward: bool, names: Mapping[str, str]) -> Parts:
         count += 1
         owner = of_tensor.get(id(node.tensor))
         called = owner and (names.get(owner) or graph[owner].name or owner)
-        at = graph[owner or sweep.made_for(node)] if node.tensor is not None else None
+        at = graph[owner or passed.made_for(node)] if node.tensor is not None else None
         nodes.append(
             replace(
                 node,
@@ -82,7 +83,7 @@ def _given(graph: Nodes, node: Node) -> Node:
     )
 
 
-class _Sweep:
+class _Pass:
     """Runs the rules on Tensors that stand for the values of a graph.
 
     Attributes
@@ -98,16 +99,12 @@ class _Sweep:
         self.arrived: dict[str, Tensor] = {}
         self.seen: dict[str, Any] = {}
         self._made: list[tuple[int, str]] = []
-        self._given: set[int] = set()
         with enable_grad(), np.errstate(all="ignore"):
-            for root in dict.fromkeys(graph.outputs):
+            for root in graph.outputs:
                 if root.requires_grad:
                     ones = np.ones_like(np.asarray(root.value))
                     self.arrived[root.id] = Tensor(ones, requires_grad=True)
-                    self._given.add(id(self.arrived[root.id]))
-            for node in reversed(graph.nodes):
-                if node.id in self.arrived and node.primitive is not None:
-                    self._send(node)
+            walk(graph, self.arrived, self._apply, visit=self._visit)
 
     def made_for(self, node: Node) -> str:
         """Return the operation on whose way back a value was computed."""
@@ -115,30 +112,22 @@ class _Sweep:
         position = bisect(self._made, node.tensor._birth, key=lambda pair: pair[0])
         return self._made[max(0, position - 1)][1]
 
-    def _send(self, node: Node) -> None:
-        """Apply the rules of one node."""
+    def _visit(self, node: Node, g: Tensor) -> Tensor:
+        """Note when the rules of a node are applied."""
+        if node.primitive is not None:
+            self._made.append((next_birth(), node.id))
+        return g
+
+    def _apply(self, node: Node, i: int, g: Tensor) -> Tensor:
+        """Return what a node with the gradient `g` sends to its operand `i`."""
         assert node.primitive is not None
-        assert node.tensor is not None
         operands = self.graph.operands(node)
-        g = self.arrived[node.id]
-        self._made.append((next_birth(), node.id))
         y, values = self._standing_for(node), [self._standing_for(x) for x in operands]
-        for i, operand in enumerate(operands):
-            rule = node.primitive.rules[i]
-            if not operand.requires_grad or rule is None:
-                continue
-            with named_rule(node.primitive, i):
-                sent = rule(g, y, *values, **node.parameters)
-            sent = fit(sent, np.asarray(operand.value), node.primitive, i)
-            if not isinstance(sent, Tensor):
-                sent = Tensor(sent, requires_grad=True)
-            before = self.arrived.get(operand.id)
-            if before is not None:
-                sent = before + sent
-            elif id(sent) in self._given:
-                sent = ops.copy(sent)  # Two gradients are two nodes.
-            self.arrived[operand.id] = sent
-            self._given.add(id(sent))
+        sent = node.primitive.rules[i](g, y, *values, **node.parameters)
+        sent = fit(sent, np.asarray(operands[i].value), node.primitive, i)
+        if sent is g and operands[i].id not in self.arrived:
+            sent = ops.copy(g)  # Two gradients are two nodes.
+        return sent if isinstance(sent, Tensor) else Tensor(sent, requires_grad=True)
 
     def _standing_for(self, node: Node) -> Any:
         if node.kind == "constant" and not node.shape:

@@ -25,6 +25,16 @@ class Call:
         0 for the first call in the computation, 1 for the next one.
     parameters : int or None
         How many numbers the module learns; None if it is gone.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> net = al.nn.Sequential(al.nn.Linear(2, 3), al.nn.Tanh())
+    >>> y = net(al.Tensor([[1.0, 2.0]]))
+    >>> for call in al.Graph(y).find(y).calls:
+    ...     print(call)
+    Call(path='', kind='Sequential', number=0, parameters=9)
+    Call(path='1', kind='Tanh', number=0, parameters=0)
     """
 
     path: str

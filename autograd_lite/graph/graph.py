@@ -25,7 +25,8 @@ class Graph(Nodes):
     Parameters
     ----------
     outputs : Tensor or iterable of Tensor
-        What was computed.
+        What was computed. What depends on nothing that requires a gradient was not recorded, and
+        is a node without operands.
     names : mapping of str to Tensor or ndarray, optional
         Names for tensors that have none of their own (`Tensor.name` comes first), and for bare
         arrays: one is called after the only array here that is equal to it.
@@ -37,18 +38,34 @@ class Graph(Nodes):
     outputs : tuple of Node
         The nodes of the tensors that were asked for.
     differentiated : Graph or None
-        The computation that this one is the backward pass of; None for a computation.
+        The computation that this one is the backward pass of; None for a forward computation.
+
+    Raises
+    ------
+    TypeError
+        If an output is not a Tensor.
+    ValueError
+        If there are no outputs.
 
     Examples
     --------
+    Printed, it has a line for every node: identifier, name, how it was computed, shape; then the
+    module call and the line of code, where they are known.
+
     >>> import autograd_lite as al
     >>> w = al.Tensor(3.0, requires_grad=True, name="w")
-    >>> print(al.Graph(5 * w - 42, names={}))
+    >>> graph = al.Graph(5 * w - 42)
+    >>> print(graph)
     n0  w         parameter  ()
     n1  5         constant   ()
     n2  multiply  n1 * n0    ()
     n3  42        constant   ()
     n4  subtract  n2 - n3    ()
+
+    It is a sequence of nodes, which are also found by their identifiers:
+
+    >>> len(graph), graph[0], graph["n4"].value
+    (5, <n0 w parameter ()>, np.float64(-27.0))
     """
 
     def __init__(
@@ -108,7 +125,16 @@ class Graph(Nodes):
 
     @property
     def tensors(self) -> frozenset[Tensor]:
-        """All tensors of the computation."""
+        """All tensors of the computation.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> x = al.Tensor([1.0, 2.0], requires_grad=True)
+        >>> y = x.sum()
+        >>> al.Graph(y).tensors == {x, y}
+        True
+        """
         return frozenset(node.tensor for node in self.nodes if node.tensor is not None)
 
     def find(self, what: str | Tensor) -> Node:
@@ -119,10 +145,24 @@ class Graph(Nodes):
         what : str or Tensor
             A name, an identifier (``n3``), or a tensor of the computation.
 
+        Returns
+        -------
+        Node
+
         Raises
         ------
         KeyError
             If there is none, or several have the name; the message lists what there is.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> x = al.Tensor([1.0, 2.0], requires_grad=True, name="x")
+        >>> graph = al.Graph(x.sum())
+        >>> graph.find("x")
+        <n0 x parameter (2,)>
+        >>> graph.find(x) is graph.find("n0")
+        True
         """
         if isinstance(what, Tensor):
             found = [node for node in self.nodes if node.tensor is what]
@@ -155,6 +195,13 @@ class Graph(Nodes):
         -------
         tuple of array
             The values of `outputs`, in NumPy, without recording.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> x = al.Tensor(3.0, requires_grad=True)
+        >>> al.Graph(x * x).recompute({"n0": 5.0})
+        (25.0,)
         """
         changed: dict[str, Any] = dict(changes)
         for node in self.nodes:

@@ -52,6 +52,16 @@ class Node:
         Identifiers of the values whose gradient it is, in a graph from `Graph.backward`.
     backward : bool
         Whether it was computed on the way back.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> w = al.Tensor([3.0, 4.0], requires_grad=True, name="w")
+    >>> loss = (w * w).sum()
+    >>> loss.backward()
+    >>> node = al.Graph(loss).find("w")
+    >>> node.kind, node.shape, node.value, node.grad
+    ('parameter', (2,), array([3., 4.]), array([6., 8.]))
     """
 
     id: str
@@ -95,10 +105,23 @@ def write(node: Node, operands: Sequence[str], form: Literal["python", "latex"] 
         What to write for each operand: a name, or anything that needs no parentheses.
     form : {"python", "latex"}
         NumPy code, or mathematics.
+
+    Raises
+    ------
+    ValueError
+        If the node is not the result of an operation.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> from autograd_lite.graph import write
+    >>> node = al.Graph(al.Tensor(2.0, requires_grad=True) ** 3).outputs[0]
+    >>> write(node, ["x", "3"]), write(node, ["x", "3"], form="latex")
+    ('x ** 3', '{x}^{3}')
     """
     primitive = node.primitive
     if primitive is None:
-        raise ValueError(f"{node!r} is no result of an operation, so there is nothing to write.")
+        raise ValueError(f"{node!r} is not the result of an operation: nothing to write.")
     names = (
         [f"{primitive.operands[0]}{i}" for i in range(len(operands))]
         if primitive.variadic

@@ -45,11 +45,29 @@ class Nodes(Sequence[Node]):
         return iter(self.nodes)
 
     def operands(self, node: Node) -> tuple[Node, ...]:
-        """Return what a node was computed from."""
+        """Return what a node was computed from, in the order of the operation.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> x = al.Tensor([1.0, 2.0], requires_grad=True, name="x")
+        >>> graph = al.Graph(x * x)
+        >>> graph.operands(graph["n1"])
+        (<n0 x parameter (2,)>, <n0 x parameter (2,)>)
+        """
         return tuple(self._by_id[identifier] for identifier in node.operands)
 
     def consumers(self, node: Node) -> tuple[Node, ...]:
-        """Return what was computed from a node."""
+        """Return what was computed from a node, in the order of computation, each once.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> x = al.Tensor([1.0, 2.0], requires_grad=True, name="x")
+        >>> graph = al.Graph(x * x)
+        >>> graph.consumers(graph["n0"])
+        (<n1 multiply = multiply(n0, n0) operation (2,)>,)
+        """
         if self._consumers is None:
             self._consumers = {other.id: [] for other in self.nodes}
             for other in self.nodes:

@@ -23,6 +23,12 @@ class Source(NamedTuple):
         Its path, or what Python calls a cell of a notebook.
     line : int
         Counted from 1.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> print(al.Source("project/train.py", 12))
+    train.py:12
     """
 
     file: str
@@ -54,8 +60,8 @@ def caller() -> Source | None:
 class record_source(Watch):  # noqa: N801  (lower case like the function it is used as)
     """Remember for every operation the line of the user's code, as a context or a decorator.
 
-    Pictures, derivations and `Graph` then say where a value comes from. It is not done by default,
-    since to look for the line takes about as long as to record the operation.
+    Pictures, derivations and `Graph` then say where a value comes from. It is off by default:
+    finding the line takes about as long as recording the operation.
 
     Examples
     --------

@@ -29,7 +29,26 @@ def names_in(where: FrameType | Mapping[str, Any] | None) -> dict[str, Tensor]:
 
     Lists and tuples of tensors count too: the second of ``layers`` is called ``layers[1]``. So do
     variables of the module that a frame does not use, since a tensor is itself and no other: in
-    ``def main(): al.compare(loss, {"w": by_hand})``, ``w`` is found.
+    ``def main(): al.compare(loss, {"w": by_hand})``, ``w`` is found. Names that begin with an
+    underscore do not count.
+
+    Parameters
+    ----------
+    where : frame, mapping of str to object, or None
+        A frame of the user's code, or variables by name, as from ``locals()``.
+
+    Returns
+    -------
+    dict of str to Tensor
+        Each tensor once, under the first of its names; `Graph` takes it as ``names``.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> from autograd_lite.graph import names_in
+    >>> x, y = al.Tensor(1.0), al.Tensor(2.0)
+    >>> names_in({"x": x, "same": x, "layers": [y], "n": 3})
+    {'x': Tensor(1.), 'layers[0]': Tensor(2.)}
     """
     found: dict[str, Tensor] = {}
     taken: set[int] = set()
@@ -49,6 +68,17 @@ def arrays_in(where: FrameType | None) -> dict[str, NDArray[Any]]:
     """Return the arrays that the variables of a frame are bound to.
 
     Of its module, those that it uses: an array is known by its entries, which others may share.
+
+    Examples
+    --------
+    >>> import sys
+    >>> import numpy as np
+    >>> from autograd_lite.graph import arrays_in
+    >>> def f():
+    ...     data = np.ones(2)
+    ...     return arrays_in(sys._getframe())
+    >>> f()
+    {'data': array([1., 1.])}
     """
     return {
         name: value

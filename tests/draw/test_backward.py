@@ -6,7 +6,7 @@ from drawn import boxes_by_title, read
 
 import autograd_lite as al
 from autograd_lite import nn
-from autograd_lite.draw.sweep import sweep
+from autograd_lite.graph.cotangents import cotangents
 
 
 def fan_out():
@@ -34,7 +34,7 @@ def test_every_gradient_is_a_node_with_a_name_and_its_value():
     back = graph.backward()
     assert back.differentiated is graph
     of = {key: node for node in back for key in node.gradient_of}
-    arrived = sweep(graph).arrived
+    arrived = cotangents(graph).arrived
     assert of.keys() == arrived.keys()
     for key, node in of.items():
         assert node.name == f"∂loss/∂{graph[key].name or key}"

@@ -146,7 +146,7 @@ def test_operations_are_written_as_code_and_as_mathematics():
     assert write(graph[3], ["z"], "latex") == r"\sigma\left(z\right)"
     joined = al.Graph(np.concatenate([loss.reshape(1), loss.reshape(1)]))
     assert write(joined.outputs[0], ["p", "q"]) == "np.concatenate([p, q])"
-    with pytest.raises(ValueError, match="no result of an operation"):
+    with pytest.raises(ValueError, match="not the result of an operation"):
         write(graph[0], [])
 
 

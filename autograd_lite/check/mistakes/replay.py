@@ -1,19 +1,21 @@
 """The backward pass of a Graph in plain NumPy, with room for a mistake made on purpose.
 
-`sweep` in the engine is fast and cannot be told to err. This one can: an edge may have another
-derivative than its rule, and a node another cotangent than the one that arrives. So a supposed
-mistake is tested by making it.
+An edge may have another derivative than its rule, and a node another cotangent than the one that
+arrives. So a supposed mistake is tested by making it.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_lite.core.backward import unbroadcast
 from autograd_lite.graph import Graph, Node
+from autograd_lite.graph.walk import walk
 
 Edge = tuple[str, int]
 """A node, and the position of one of its operands."""
@@ -45,14 +47,10 @@ class Replay:
         self._given = dict(given or {})
         self.values = dict(values or {node.id: node.value for node in graph})
         self.position = {node.id: i for i, node in enumerate(graph)}
-        self._before: dict[str, dict[str, Any]] = {}
+        self._parts: dict[Edge, Any] = {}
         self._behind: dict[str, frozenset[str]] = {}
-        self.gradients = self._run({self._end.id: np.ones(np.shape(self.values[self._end.id]))})
+        self.gradients = self._run(self._apply)
         self.order = {node.id: self._completed(node) for node in graph}
-
-    @property
-    def _end(self) -> Node:
-        return self.graph.outputs[0]
 
     def with_mistake(
         self,
@@ -70,9 +68,16 @@ class Replay:
         first = max((*(e for e, _ in edges), *nodes), key=lambda key: self.position[key])
         if first not in self.gradients:
             return {}
-        start = self.position[first]
-        after = {k: g for k, g in self.gradients.items() if self.position[k] > start}
-        return after | self._run(dict(self._before[first]), edges, nodes, start, stretched)
+
+        def apply(node: Node, i: int, g: Any) -> Any:
+            if self.position[node.id] > self.position[first]:
+                return self._parts[node.id, i]
+            try:
+                return self._sent((node.id, i), g, edges.get((node.id, i)), stretched)
+            except ValueError:  # With the mistake, shapes do not fit here; elsewhere they may.
+                return None
+
+        return self._run(apply, add=_sum_or_none, nodes=nodes)
 
     def rule(self, edge: Edge, **other: Any) -> Rule:
         """Return the rule of an edge.
@@ -92,23 +97,9 @@ class Replay:
         made = node.primitive.rules[edge[1]]
         return lambda g: made(g, y, *operands, **node.parameters)
 
-    def slope(self, edge: Edge) -> Any:
-        """Return the local derivative of an operation on each number by itself; else None."""
-        node = self.graph[edge[0]]
-        one = np.ones(np.shape(self.values[node.id]))
-        slope = np.asarray(self.rule(edge)(one))
-        return slope if slope.shape == np.shape(self.values[node.operands[edge[1]]]) else None
-
     def edges(self) -> list[Edge]:
         """List the edges along which a gradient flows, from the end backwards."""
-        found = []
-        for node in reversed(self.graph.nodes):
-            if node.primitive is None or node.id not in self.gradients:
-                continue
-            for i, x in enumerate(node.operands):
-                if self.graph[x].requires_grad and node.primitive.rules[i] is not None:
-                    found.append((node.id, i))
-        return found
+        return list(self._parts)
 
     def behind(self, key: str) -> frozenset[str]:
         """Return the identifiers of a node and of everything that it was computed from."""
@@ -124,42 +115,39 @@ class Replay:
 
     def _run(
         self,
-        arriving: dict[str, Any],
-        edges: Mapping[Edge, Rule] | None = None,
+        apply: Callable[[Node, int, Any], Any],
+        add: Callable[[Any, Any], Any] = operator.add,
         nodes: Mapping[str, Rule] | None = None,
-        start: int | None = None,
-        stretched: bool = False,
     ) -> dict[str, NDArray[Any]]:
-        """Go backwards from a position."""
-        true = edges is None
-        edges, nodes = edges or {}, nodes or {}
-        last = len(self.graph) - 1 if start is None else start
+        """Go backwards; None arrives where a mistake leaves no gradient."""
         found: dict[str, NDArray[Any]] = {}
-        lost: set[str] = set()
-        for node in reversed(self.graph.nodes[: last + 1]):
-            if node.id not in arriving or node.id in lost:
-                continue
-            if true:
-                self._before[node.id] = dict(arriving)
-            g = arriving.pop(node.id)
-            g = self._given.get(node.id, g)
-            if node.id in nodes:
-                g = nodes[node.id](g)
-            found[node.id] = np.asarray(g)
-            if node.primitive is None:
-                continue
-            for i, x in enumerate(node.operands):
-                if not self.graph[x].requires_grad or node.primitive.rules[i] is None:
-                    continue
-                rule = edges.get((node.id, i)) or self.rule((node.id, i))
-                try:
-                    gx = unbroadcast(rule(g), np.shape(self.values[x]), stretched)
-                    arriving[x] = arriving[x] + gx if x in arriving else gx
-                except ValueError:
-                    if true:
-                        raise
-                    lost.add(x)  # With the mistake, shapes do not fit here; elsewhere they may.
+
+        def visit(node: Node, g: Any) -> Any:
+            if g is not None:
+                g = self._given.get(node.id, g)
+                if nodes and node.id in nodes:
+                    g = nodes[node.id](g)
+                found[node.id] = np.asarray(g)
+            return g
+
+        end = self.graph.outputs[0].id
+        walk(self.graph, {end: np.ones(np.shape(self.values[end]))}, apply, add=add, visit=visit)
         return found
+
+    def _apply(self, node: Node, i: int, g: Any) -> Any:
+        """Return what a node sends to its operand `i`, and keep it."""
+        part = self._parts[node.id, i] = self._sent((node.id, i), g)
+        return part
+
+    def _sent(self, edge: Edge, g: Any, rule: Rule | None = None, stretched: bool = False) -> Any:
+        """Return what is sent along an edge; what does not come from broadcasting, as it is."""
+        sent = np.asarray((rule or self.rule(edge))(g))
+        shape = np.shape(self.values[self.graph[edge[0]].operands[edge[1]]])
+        try:
+            fitted = unbroadcast(sent, shape)
+        except ValueError:
+            return sent
+        return unbroadcast(sent, sent.shape[sent.ndim - len(shape) :]) if stretched else fitted
 
     def _completed(self, node: Node) -> float:
         """Return when the gradient of a node is complete, counted from the end of the graph.
@@ -186,16 +174,8 @@ def recompute_all(graph: Graph, changes: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def unbroadcast(g: Any, shape: tuple[int, ...], stretched: bool = False) -> Any:
-    """Sum over what broadcasting stretched; leave alone what does not come from broadcasting."""
-    g = np.asarray(g)
-    extra = g.ndim - len(shape)
-    if g.shape == shape or extra < 0:
-        return g
-    if any(n not in (1, m) for n, m in zip(shape, g.shape[extra:], strict=True)):
-        return g
-    axes = tuple(range(extra))
-    if not stretched:
-        axes += tuple(i for i in range(extra, g.ndim) if shape[i - extra] == 1 != g.shape[i])
-    summed = g.sum(axis=axes)
-    return summed if stretched else summed.reshape(shape)
+def _sum_or_none(a: Any, b: Any) -> Any:
+    try:
+        return None if a is None or b is None else a + b
+    except ValueError:
+        return None

@@ -26,9 +26,9 @@ from autograd_lite.draw.page.stage import opened, stage
 from autograd_lite.draw.page.story import Story, listed
 from autograd_lite.draw.scene import Scene
 from autograd_lite.draw.style import LEGEND
-from autograd_lite.draw.sweep import Use, sweep
 from autograd_lite.draw.theme import Theme, rules
 from autograd_lite.graph import Node, write
+from autograd_lite.graph.cotangents import Use, cotangents
 from autograd_lite.graph.json import entries
 
 PAGE = Path(__file__).parent
@@ -41,7 +41,7 @@ LARGEST = 10_000
 def page(scene: Scene, theme: Theme = "auto") -> str:
     """Write a scene as a page that steps through it."""
     scene, folds = opened(scene)
-    found = sweep(scene.graph)
+    found = cotangents(scene.graph)
     story = Story(scene, found)
     parts: dict[str, dict[Use, Any]] = {}
     for (user, i), part in found.parts.items():
@@ -107,11 +107,11 @@ def _box(story: Story, box: Box) -> dict[str, Any]:
         return facts(scene, box)
     described = facts(scene, box) | {
         "value": _array(box.value),
-        "grad": _array(story.sweep.arrived.get(box.id)),
+        "grad": _array(story.cotangents.arrived.get(box.id)),
         "partial": story.partial(box),
         "locals": _locals(story, box),
     }
-    arrived = story.sweep.arrived.get(box.id)
+    arrived = story.cotangents.arrived.get(box.id)
     if box.grad is not None and (
         arrived is None or not np.allclose(box.grad, arrived, rtol=1e-6, equal_nan=True)
     ):
@@ -172,7 +172,7 @@ def _locals(story: Story, node: Node) -> list[dict[str, Any]]:
                 "rule": rule.text(story.scene.called),
                 "multiplies": rule.factor is not None,
                 "value": None if value is None else _array(np.broadcast_to(value, operand.shape)),
-                "part": _array(story.sweep.parts[node.id, i]),
+                "part": _array(story.cotangents.parts[node.id, i]),
             }
         )
     return described

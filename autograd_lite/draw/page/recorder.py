@@ -14,8 +14,8 @@ from autograd_lite.draw.arguments import asked
 from autograd_lite.draw.formulas import is_inline
 from autograd_lite.draw.page.frame import Frame
 from autograd_lite.draw.page.training import page
-from autograd_lite.draw.sweep import sweep
 from autograd_lite.graph import Graph, Node, arrays_in, names_in, write
+from autograd_lite.graph.cotangents import cotangents
 from autograd_lite.tensor import Tensor
 
 
@@ -184,7 +184,7 @@ class Recorder:
         assert self._graph is not None
         _require_alike(self._graph, graph, label)
         values = {node.id: np.asarray(node.value) for node in graph}
-        return Frame(label, float(loss.data.item()), values, sweep(graph).arrived)
+        return Frame(label, float(loss.data.item()), values, cotangents(graph).arrived)
 
     def __repr__(self) -> str:
         if self._graph is None:

@@ -27,8 +27,8 @@ from autograd_lite.draw.scene import Scene
 from autograd_lite.draw.scene import scene as make_scene
 from autograd_lite.draw.style import ALARM, GRADIENT
 from autograd_lite.draw.svg import FAMILY, svg
-from autograd_lite.draw.sweep import Use
 from autograd_lite.graph import Node
+from autograd_lite.graph.cotangents import Use
 
 LABELS = frozenset(
     ("value", "grad", "needs no gradient", "min", "mean", "max", "nan", "±∞", "true")

@@ -23,8 +23,8 @@ from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.formulas import applied, cut, elsewhere, is_inline
 from autograd_lite.draw.local_derivatives import GRADIENT, Local, core, local, written
 from autograd_lite.draw.scene import Scene
-from autograd_lite.draw.sweep import Sweep, Use
 from autograd_lite.graph import Node
+from autograd_lite.graph.cotangents import Cotangents, Use
 
 Pieces = list[dict[str, Any]]
 Step = dict[str, Any]
@@ -60,7 +60,7 @@ class Story:
     """
 
     scene: Scene
-    sweep: Sweep
+    cotangents: Cotangents
     steps: list[Step] = field(default_factory=list)
     locals: dict[Use, Local] = field(default_factory=dict)
     order: list[Box] = field(default_factory=list)
@@ -72,7 +72,7 @@ class Story:
         one = len(self.graph.outputs) == 1
         self.root = self.scene.titles.get(root.id, "L") if one else "L"
         self.waiting = dict.fromkeys(self.position, 0)
-        for key, i in self.sweep.parts:
+        for key, i in self.cotangents.parts:
             self.waiting[self.graph[key].operands[i]] += 1
         self.total = dict(self.waiting)
         self.parts: dict[str, list[Any]] = {}
@@ -91,7 +91,7 @@ class Story:
         self._step("start", None, given, values=leaves)
         for box in made:
             self._forward(box)
-        if not self.sweep.arrived:
+        if not self.cotangents.arrived:
             self._step("end", None, "Nothing here requires a gradient, so there is no way back.")
             return
         self._seed()
@@ -157,19 +157,19 @@ class Story:
             f"changes exactly as much, so its own gradient is 1."
         )
         root = outputs[0]
-        own = self.sweep.arrived.get(root.id, np.ones(()))
+        own = self.cotangents.arrived.get(root.id, np.ones(()))
         lines = [[*text(f"{self.partial(root)} = "), *number(own, grad=True)]]
-        boxes = [self.home[node.id] for node in outputs if node.id in self.sweep.arrived]
+        boxes = [self.home[node.id] for node in outputs if node.id in self.cotangents.arrived]
         known = [self.home[n.id] for n in outputs if not self.waiting[n.id]]
         self._step("backward", boxes[0], caption, grads=known, lines=lines)
 
     def _backward(self, node: Node) -> None:
         """Send the gradient of a result to each of its operands."""
         for i, operand in enumerate(self.graph.operands(node)):
-            part = self.sweep.parts.get((node.id, i))
+            part = self.cotangents.parts.get((node.id, i))
             if part is None:
                 continue
-            g = self.sweep.arrived[node.id]
+            g = self.cotangents.arrived[node.id]
             rule = self.locals[node.id, i] = local(self.graph, node, i, g)
             self._arrives(operand.id, part)
             caption = f"Backward: {self._sentence(node, operand, rule)}{self._count(operand)}"
@@ -295,7 +295,7 @@ class Story:
             line += [*text(" + " if k else ""), *number(part, grad=True)]
         if self.waiting[operand.id]:
             return [*line, *text(" + …")]
-        return [*line, *text(" = "), *number(self.sweep.arrived[operand.id], grad=True)]
+        return [*line, *text(" = "), *number(self.cotangents.arrived[operand.id], grad=True)]
 
     def _through_fold(self, fold: Fold) -> None:
         """Send the gradient through a fold in one step."""
@@ -303,8 +303,8 @@ class Story:
         outside: dict[str, None] = {}
         for node in fold.nodes:
             for i, key in enumerate(node.operands):
-                if (node.id, i) in self.sweep.parts:
-                    self._arrives(key, self.sweep.parts[node.id, i])
+                if (node.id, i) in self.cotangents.parts:
+                    self._arrives(key, self.cotangents.parts[node.id, i])
                     outside |= dict.fromkeys([key] if key not in inside else [])
         if not outside:
             return
@@ -318,10 +318,10 @@ class Story:
         """Say what has been found, and what it is for."""
         trained = [node for node in self.graph if node.kind == "parameter"]
         found = [node for node in trained if node.id in self.scene.called]
-        names = [self.name(node) for node in found]
+        names, arrived = [self.name(node) for node in found], self.cotangents.arrived
         lines = [
-            [*text(f"{self.partial(node)} = "), *number(self.sweep.arrived[node.id], grad=True)]
-            for node in found[:MOST_IN_THE_END] if node.id in self.sweep.arrived
+            [*text(f"{self.partial(node)} = "), *number(arrived[node.id], grad=True)]
+            for node in found[:MOST_IN_THE_END] if node.id in arrived
         ]  # fmt: skip
         if not names:
             caption = "Done: every gradient is known."

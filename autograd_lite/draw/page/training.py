@@ -16,8 +16,8 @@ from autograd_lite.draw.page.html import document, facts, relations
 from autograd_lite.draw.page.stage import opened, stage
 from autograd_lite.draw.page.story import Story
 from autograd_lite.draw.scene import Scene
-from autograd_lite.draw.sweep import Sweep
 from autograd_lite.draw.theme import Theme
+from autograd_lite.graph.cotangents import Cotangents
 from autograd_lite.graph.json import entries, entry
 
 MOST_NUMBERS = 400_000
@@ -43,7 +43,7 @@ def page(scene: Scene, frames: Sequence[Frame], theme: Theme = "auto") -> str:
         The colours.
     """
     scene, folds = opened(scene)
-    story = Story(scene, Sweep())
+    story = Story(scene, Cotangents())
     nodes = [box for box in story.order if not isinstance(box, Fold)]
     values = {node.id: [frame.values[node.id] for frame in frames] for node in nodes}
     grads = {

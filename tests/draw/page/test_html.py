@@ -12,7 +12,7 @@ import autograd_lite as al
 from autograd_lite.core.primitive import REGISTRY
 from autograd_lite.draw.page.html import page
 from autograd_lite.draw.page.story import Story
-from autograd_lite.draw.sweep import sweep
+from autograd_lite.graph.cotangents import cotangents
 from models import NETWORKS
 
 HOSTILE = [
@@ -52,13 +52,13 @@ def grads(browser):
     )
 
 
-# ------------------------------------------------------------------ the sweep behind it
+# ------------------------------------------------------------------ the backward pass behind it
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_gradients_of_all_nodes_are_those_of_backward(name):
     graph = first_step(name)
-    found = sweep(graph)
+    found = cotangents(graph)
     for node in graph:
         if node.requires_grad:
             np.testing.assert_allclose(found.arrived[node.id], node.grad, rtol=1e-14)
@@ -75,11 +75,11 @@ def test_every_operation_has_its_story_and_its_true_gradients(name):
         if not y.requires_grad:
             continue
         scene = al.draw(y).scene
-        story = Story(scene, sweep(scene.graph))
+        story = Story(scene, cotangents(scene.graph))
         y.backward(np.ones(y.shape))
         for value in values:
             if value.grad is not None:
-                arrived = story.sweep.arrived[scene.graph.find(value).id]
+                arrived = story.cotangents.arrived[scene.graph.find(value).id]
                 np.testing.assert_allclose(arrived, value.grad, rtol=1e-12)
         words = [step["caption"] for step in story.steps]
         words += [p.get("text", "") for s in story.steps for line in s["lines"] for p in line]
