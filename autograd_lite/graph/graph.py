@@ -6,7 +6,7 @@ Pictures, tables, formulas and printed code all read a `Graph`, and nothing else
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -185,8 +185,12 @@ class Graph(Sequence[Node]):
     def __len__(self) -> int:
         return len(self.nodes)
 
-    def __getitem__(self, key: Any) -> Any:
-        """Return a node by its identifier, or by its position (or a slice of them)."""
+    @overload
+    def __getitem__(self, key: str | int) -> Node: ...
+    @overload
+    def __getitem__(self, key: slice) -> tuple[Node, ...]: ...
+    def __getitem__(self, key: str | int | slice) -> Node | tuple[Node, ...]:
+        """Return a node by its identifier or its position, or the nodes of a slice."""
         return self._by_id[key] if isinstance(key, str) else self.nodes[key]
 
     def __iter__(self) -> Iterator[Node]:
