@@ -123,16 +123,20 @@ class Module(metaclass=_NamesItsTensors):
 
     def __call__(self: _Forward[P, R_co], *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Compute the output: ``module(x)`` returns ``module.forward(x)``."""
+        module: Any = self
         since = next_birth()
-        result = self.forward(*args, **kwargs)
+        result = module.forward(*args, **kwargs) if kwargs else module.forward(*args)
         if isinstance(result, Tensor):
             if result._primitive is not None and result._birth > since:
-                _note_call(self, since, result)
+                if result._rare is None:  # Without another call: a module does little else.
+                    result._rare = {"_call": (module._card or _card_of(module), since, None)}
+                else:
+                    _note_call(module, since, result)
         elif isinstance(result, dict | list | tuple):
             for part in result.values() if isinstance(result, dict) else result:
                 if isinstance(part, Tensor) and not part.is_leaf and part._birth > since:
-                    _note_call(self, since, part)
-        return result
+                    _note_call(module, since, part)
+        return result  # type: ignore[no-any-return]
 
     def named_parameters(self) -> list[tuple[str, Tensor]]:
         """Return the path and the tensor of every parameter, in the order of definition.
@@ -345,16 +349,16 @@ class Module(metaclass=_NamesItsTensors):
         return "\n".join(f"{title:{width}}{detail}".rstrip() for title, detail in rows)
 
 
-def _note_call(module: Any, since: int, result: Tensor) -> None:
+def _card_of(module: Module) -> Card:
+    if module._card is None:
+        module._card = Card(module, module._path)
+    return module._card
+
+
+def _note_call(module: Module, since: int, result: Tensor) -> None:
     """Let a tensor remember the call of a module that returned it, as `ModuleCall` reads it."""
-    card = module._card
-    if card is None:
-        card = module._card = Card(module, module._path)
-    rare = result._rare
-    if rare is None:  # The usual case; ``result._call = `` takes three times as long.
-        result._rare = {"_call": (card, since, None)}
-    else:
-        rare["_call"] = (card, since, rare.get("_call"))
+    rare = result._rare = result._rare or {}
+    rare["_call"] = (_card_of(module), since, rare.get("_call"))
 
 
 def _without_history(value: Any) -> Any:
