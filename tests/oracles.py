@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 
 import autograd_lite as al
+from autograd_lite.core.notation import Written
 from autograd_lite.core.primitive import REGISTRY, Primitive
 from autograd_lite.derive.helpers import HELPERS
-from autograd_lite.ops.notation import Written
 
 FAMILIES = {
     1: [((),), ((3,),), ((2, 3),), ((0, 3),), ((1, 3),)],
@@ -118,7 +118,7 @@ class Case:
     def python(self):
         """The printed Python form, with the operands under their names."""
         written = {name: Written(name) for name in self.names}
-        return str(self.entry.python(written, self.parameters))
+        return str(self.entry.notation.python(written, self.parameters, self.entry.defaults))
 
     def once(self, key, compute):
         """Compute an expected value once; the checkers are checked against it many times."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+from contextvars import ContextVar
 from types import FrameType
 from typing import Any, Self
 
 import numpy as np
 
-from autograd_lite.core.engine import Watch, state, sweep
+from autograd_lite.core.modes import Watch, passing
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import arrays_in, names_in
 from autograd_lite.graph.source import Source, user_frame
@@ -41,6 +41,10 @@ class _Place(Source):
     """The line where a tensor was made, and what the operands were called there."""
 
     names: tuple[str | None, ...]
+
+
+_warnings: ContextVar[tuple[Any, ...]] = ContextVar("warnings", default=())
+"""What NumPy warned of before each block that is open."""
 
 
 class detect_anomaly(Watch):  # noqa: N801  (lower case like the function it is used as)
@@ -89,11 +93,14 @@ class detect_anomaly(Watch):  # noqa: N801  (lower case like the function it is 
 
     def __enter__(self) -> Self:
         super().__enter__()
-        state.before.append(np.seterr(divide="ignore", over="ignore", invalid="ignore"))
+        before = np.seterr(divide="ignore", over="ignore", invalid="ignore")
+        _warnings.set((*_warnings.get(), before))
         return self
 
     def __exit__(self, *exception: object) -> None:
-        np.seterr(**state.before.pop())
+        *rest, before = _warnings.get()
+        np.seterr(**before)
+        _warnings.set(tuple(rest))
         super().__exit__(*exception)
 
     def computed(
@@ -105,7 +112,7 @@ class detect_anomaly(Watch):  # noqa: N801  (lower case like the function it is 
     ) -> None:
         """Look at the result; note where a good one was made."""
         bad = self._bad(result._data)
-        if bad and _sweeping():
+        if bad and passing.get():
             return  # On the way inside a rule, which may yet mask it.
         frame = user_frame()
         place = _place(frame, operands)
@@ -123,7 +130,7 @@ class detect_anomaly(Watch):  # noqa: N801  (lower case like the function it is 
         rows = [("result", _summary(result._data)), *zip(names, map(_summary, values), strict=True)]
         raise AnomalyError(_message(title, place, rows), primitive, place)
 
-    def swept(self, node: Tensor, i: int, g: Any, gx: Any, total: Any) -> None:
+    def passed(self, node: Tensor, i: int, g: Any, gx: Any, total: Any) -> None:
         """Look at what a rule returned."""
         g, gx, total = (x._data if isinstance(x, Tensor) else x for x in (g, gx, total))
         if not self._bad(total):
@@ -158,14 +165,6 @@ class detect_anomaly(Watch):  # noqa: N801  (lower case like the function it is 
         if value.dtype.kind not in "fc":
             return False
         return bool(not np.isfinite(value).all() if self._inf else np.isnan(value).any())
-
-
-def _sweeping() -> bool:
-    """Say whether a backward pass is under way, which computes on Tensors if it is recorded."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code is not sweep.__code__:
-        frame = frame.f_back
-    return frame is not None
 
 
 def _place(frame: FrameType | None, operands: tuple[Tensor | None, ...]) -> _Place | None:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite.check import function
 from autograd_lite.check.alignment import Aligned, align
+from autograd_lite.check.compare_function import compare_function
 from autograd_lite.check.diagnosis import diagnose
-from autograd_lite.check.mistakes.kinds import Case, Target
-from autograd_lite.check.replay import Replay
+from autograd_lite.check.mistakes.registry import Case, Target
+from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.check.report import (
     AUTODIFF,
     BOTH,
@@ -26,7 +26,7 @@ from autograd_lite.check.report import (
     Row,
 )
 from autograd_lite.check.witness import hear, largest, numerical_gradient
-from autograd_lite.core.engine import sweep
+from autograd_lite.core.backward import backward_pass
 from autograd_lite.graph import Graph, Node, names_in
 from autograd_lite.tensor import Tensor
 
@@ -137,7 +137,7 @@ def compare(
                 f"{type(loss).__name__}."
             )
         once = functools.partial(compare_graph, options=options)
-        return function.compare_function(loss, by_hand, inputs, once)
+        return compare_function(loss, by_hand, inputs, once)
     if not isinstance(loss, Tensor):
         hint = " Give it the inputs too." if callable(loss) else ""
         raise TypeError(f"compare needs the loss as a Tensor, got {type(loss).__name__}.{hint}")
@@ -189,14 +189,14 @@ def gradients_of(graph: Graph, nodes: list[Node]) -> dict[Node, NDArray[Any]]:
     loss = graph.outputs[0].tensor
     assert loss is not None
     seed = np.ones(loss.shape, loss.dtype)[()]
-    leaves = dict(sweep(loss, seed, untapped=graph.tensors))
+    leaves = dict(backward_pass(loss, seed, untapped=graph.tensors))
     found = {}
     for node in nodes:
         tensor = node.tensor
         arrived = leaves
         if tensor is not None and not tensor.is_leaf and tensor.requires_grad:
             target = frozenset([tensor])
-            arrived = dict(sweep(loss, seed, targets=target, untapped=graph.tensors))
+            arrived = dict(backward_pass(loss, seed, targets=target, untapped=graph.tensors))
         if tensor is None or tensor not in arrived:
             raise ValueError(
                 f"compare: no gradient flows to {node.label}, {node.kind} {node.id}. To compare "

@@ -9,10 +9,9 @@ from typing import Any, Literal, ParamSpec, Protocol, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite.check.faults import GradcheckError, selftest
-from autograd_lite.check.modules import with_parameters
+from autograd_lite.check.module_function import with_parameters
 from autograd_lite.check.numerical import central_differences, complex_step, swept_differences
-from autograd_lite.core.engine import no_grad
+from autograd_lite.core.modes import no_grad
 from autograd_lite.functional.tracing import require_function
 from autograd_lite.functional.transforms import jvp, vjp
 from autograd_lite.graph import Graph
@@ -28,6 +27,10 @@ Mode = Literal["rev", "fwd"]
 MODES: tuple[Mode, ...] = ("rev", "fwd")
 
 WHICH = {1: "first", 2: "second", 3: "third"}
+
+
+class GradcheckError(AssertionError):
+    """A derivative differs from the numerical one; the message says where, and by how much."""
 
 
 @dataclass(frozen=True)
@@ -383,5 +386,3 @@ def _gradient_of(check: _Check) -> Callable[..., Any]:
 
 check_grads = gradcheck
 """The name that HIPS autograd and JAX have for it."""
-
-gradcheck.selftest = selftest

@@ -1,13 +1,29 @@
-"""``+ - * / **`` and the sign."""
+"""The operations behind Python's operators: ``+ - * / ** @`` and the signs.
+
+In a rule, `g` is the cotangent of the output `y`, and the other names are the operands. A rule is
+written in operators and functions that work on arrays and on Tensors alike, so that it serves the
+first derivative and every higher one.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.primitive import primitive
-from autograd_lite.ops.notation import POWER, PRODUCT, SIGN, SUM, Notation, infix, prefix
+from autograd_lite.core.notation import (
+    ATOM,
+    POWER,
+    PRODUCT,
+    SIGN,
+    SUM,
+    Notation,
+    call,
+    infix,
+    prefix,
+)
+from autograd_lite.core.primitive import example, primitive
 
 
 @primitive(
@@ -91,3 +107,98 @@ def _one_less(a: Any, b: Any) -> Any:
 def power(a: Any, b: Any) -> Any:
     """Raise `a` to the power `b`; the derivative of ``a**0`` by `a` is 0, also at ``a = 0``."""
     return a**b
+
+
+@primitive(
+    x=lambda g, y, x, order: g,
+    notation=call("np.copy", "{x}"),
+    numpy=(np.copy,),
+    analytic=True,
+    examples=(example((2, 3)), example((2, 3), order="F"), example(())),
+)
+def copy(x: Any, *, order: Any = "K") -> Any:
+    """Return an equal array, recorded as a node of its own."""
+    return x.copy(order) if x.ndim else x
+
+
+def _left(g: Any, y: Any, a: Any, b: Any) -> Any:
+    """Cotangent of `a` in ``a @ b``: ``g @ b.T`` for matrices."""
+    if b.ndim == 2 and a.ndim <= 2:
+        return g.dot(b.T) if a.ndim == 2 else b.dot(g)
+    if b.ndim == 1:
+        return g * b if a.ndim == 1 else g[..., None] * b
+    if a.ndim == 1:
+        return (b @ g[..., None])[..., 0]
+    return g @ b.swapaxes(-1, -2)
+
+
+def _right(g: Any, y: Any, a: Any, b: Any) -> Any:
+    """Cotangent of `b` in ``a @ b``: ``a.T @ g`` for matrices."""
+    if a.ndim == 2 and b.ndim <= 2:
+        return a.T.dot(g)
+    if a.ndim == 1:
+        if b.ndim <= 2:
+            # As one column times one row, in half of the time of a product that is broadcast.
+            return g * a if b.ndim == 1 else a[:, None].dot(g[None])
+        return a[:, None] * g[..., None, :]
+    if b.ndim == 1:
+        return (a.swapaxes(-1, -2) @ g[..., None])[..., 0]
+    if b.ndim == 2:  # One product in place of a stack of them that would then be summed.
+        rows = math.prod(a.shape[:-1])
+        return a.reshape(rows, a.shape[-1]).T @ g.reshape(rows, g.shape[-1])
+    return a.swapaxes(-1, -2) @ g
+
+
+@primitive(
+    a=_left,
+    b=_right,
+    notation=infix("@", "{a} {b:tight}", PRODUCT, latex_precedence=SIGN),
+    numpy=(np.matmul,),
+    analytic=True,
+    examples=(
+        example((2, 3), (3, 4)),
+        example((3,), (3,)),
+        example((2, 3), (3,)),
+        example((3,), (3, 4)),
+        example((5, 2, 3), (3, 4)),
+        example((2, 3), (5, 3, 4)),
+        example((5, 2, 3), (5, 3, 4)),
+        example((2, 1, 2, 3), (5, 3, 4)),
+        example((5, 2, 3), (3,)),
+        example((3,), (5, 3, 4)),
+        example((0, 3), (3, 4)),
+        example((2, 0), (0, 4)),
+        example((5, 2, 0), (0, 4)),
+        example((3, 3), (3, 3)),
+    ),
+)
+def matmul(a: Any, b: Any) -> Any:
+    """Matrix product with NumPy's full semantics: vectors, matrices, stacks of matrices."""
+    # Up to matrices, the method is nearly three times as fast on small ones as the operator.
+    try:
+        return a.dot(b) if 0 < a.ndim < 3 > b.ndim > 0 else a @ b
+    except (ValueError, TypeError, AttributeError):
+        raise ValueError(_mismatch(np.shape(a), np.shape(b))) from None
+
+
+def _mismatch(a: tuple[int, ...], b: tuple[int, ...]) -> str:
+    """Say why two shapes cannot be multiplied."""
+    got = f"matmul needs (m, k) @ (k, n), got a: {a} and b: {b}"
+    if not a or not b:
+        return f"{got}: a number is not a matrix; multiply by it with *."
+    k, n = a[-1], b[0] if len(b) == 1 else b[-2]
+    if k != n:
+        hint = ", or transpose one" if k in b or n in a else ""
+        return f"{got}: k is {k} in a but {n} in b. Change one{hint}."
+    return f"{got}: the leading axes {a[:-2]} and {b[:-2]} do not broadcast."
+
+
+@primitive(
+    x=lambda g, y, x, dtype: g,  # The sweep casts to the operand's dtype.
+    notation=Notation("astype", "{x}.astype({dtype!r})", "{x}", ATOM),
+    examples=(example((2, 3), dtype="float64"),),
+    analytic=False,
+)
+def astype(x: Any, *, dtype: Any) -> Any:
+    """Convert to another floating-point type."""
+    return x.astype(dtype)

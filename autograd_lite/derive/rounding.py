@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.engine import Watch, sweep
+from autograd_lite.core.backward import backward_pass
+from autograd_lite.core.modes import Watch
 from autograd_lite.derive.helpers import namespace
+from autograd_lite.derive.lines import Line
+from autograd_lite.derive.steps import Steps
 from autograd_lite.graph import Graph
 from autograd_lite.program.expression import walk
 from autograd_lite.tensor import Tensor
-
-if TYPE_CHECKING:
-    from autograd_lite.derive.derivation import Derivation
-    from autograd_lite.derive.lines import Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +77,20 @@ class _Cotangents(Watch):
         self.nodes = {id(node.tensor): node for node in graph if node.tensor is not None}
         self.sums: dict[str, Any] = {}
 
-    def swept(self, node: Tensor, i: int, g: Any, gx: Any, total: Any) -> None:
+    def passed(self, node: Tensor, i: int, g: Any, gx: Any, total: Any) -> None:
         """Note the sum so far."""
         del g, gx
         self.sums[self.nodes[id(node)].operands[i]] = total
 
 
-def compare_rounding(derivation: Derivation) -> Rounding:
+def compare_rounding(derivation: Steps) -> Rounding:
     """Run the code line by line on the recorded values, beside autodiff; see `Derivation`."""
     root = derivation.graph.outputs[0]
     assert root.tensor is not None
     watch = _Cotangents(derivation.graph)
     with watch:
         seed = np.ones(root.shape, np.asarray(root.value).dtype)[()]
-        sweep(root.tensor, seed, untapped=derivation.graph.tensors)
+        backward_pass(root.tensor, seed, untapped=derivation.graph.tensors)
     space = namespace(derivation.lines) | derivation.arguments
     apart: dict[str, tuple[float, tuple[int, ...]]] = {}
     with np.errstate(all="ignore"):
@@ -132,7 +131,7 @@ def in_ulps(ours: Any, true: Any) -> tuple[float, tuple[int, ...]]:
     return float(gap[where] / unit), tuple(map(int, where))
 
 
-def _uses(derivation: Derivation) -> Mapping[str, set[str]]:
+def _uses(derivation: Steps) -> Mapping[str, set[str]]:
     """Return for every line the lines that it is computed from, and itself."""
     uses: dict[str, set[str]] = {}
     for line in derivation.lines:

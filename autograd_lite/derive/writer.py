@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.core.engine import GradientError, named_rule
+from autograd_lite.core.backward import named_rule
+from autograd_lite.core.modes import GradientError
 from autograd_lite.derive.lines import LONGEST, Draft, Line, Names, finish, symbol_for
-from autograd_lite.derive.names import delta, gradient
+from autograd_lite.derive.math_names import delta, gradient
 from autograd_lite.graph import Graph, Node
 from autograd_lite.program import simplify
 from autograd_lite.program.expression import Expression, Name, as_expression

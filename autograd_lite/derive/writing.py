@@ -12,9 +12,9 @@ from typing import Any, Literal
 import numpy as np
 
 from autograd_lite import ops
+from autograd_lite.core.notation import ATOM, POWER, PRODUCT, SUM, Choice, Notation, Written, infix
 from autograd_lite.core.primitive import Primitive
-from autograd_lite.derive.names import latex_name, text_name
-from autograd_lite.ops.notation import ATOM, POWER, PRODUCT, SUM, Choice, Notation, Written, infix
+from autograd_lite.derive.math_names import latex_name, text_name
 from autograd_lite.program.expression import (
     COMPARISONS,
     Expression,

@@ -14,10 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.primitive import Primitive
-from autograd_lite.draw.digits import number, superscript
-from autograd_lite.graph import Graph, Node
-from autograd_lite.ops.notation import (
+from autograd_lite.core.notation import (
     ATOM,
     LOOSE,
     POWER,
@@ -28,6 +25,9 @@ from autograd_lite.ops.notation import (
     Written,
     literal,
 )
+from autograd_lite.core.primitive import Primitive
+from autograd_lite.draw.digits import number, superscript
+from autograd_lite.graph import Graph, Node
 
 LONGEST_NAME = 28
 LONGEST_FORMULA = 48  # Room for two parts and an operator.

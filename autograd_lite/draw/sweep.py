@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite.core.engine import fit, named_rule
+from autograd_lite.core.backward import fit, named_rule
 from autograd_lite.graph import Graph, Node
 
 Use = tuple[str, int]
@@ -102,4 +102,4 @@ def apply(graph: Graph, node: Node, i: int, g: NDArray[Any]) -> NDArray[Any]:
     rule, values = node.primitive.rules[i], [x.value for x in operands]
     with named_rule(node.primitive, i):
         sent = rule(g[()], node.value, *values, **node.parameters)
-    return np.asarray(fit(sent, np.asarray(values[i]), node.tensor))
+    return np.asarray(fit(sent, np.asarray(values[i]), node.primitive, i))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.core.engine import GradientError, enable_grad, next_birth, state, sweep
+from autograd_lite.core.backward import backward_pass, next_birth
+from autograd_lite.core.modes import GradientError, enable_grad, recording
 from autograd_lite.core.primitive import Primitive
+from autograd_lite.core.tensor import result_of
 from autograd_lite.functional.nests import leaves_of, rebuild
+from autograd_lite.functional.record import operands_of
 from autograd_lite.functional.tracing import require_function
-from autograd_lite.tensor import Tensor, result_of
+from autograd_lite.tensor import Tensor
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -76,7 +78,7 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(f, updated=())
     def checkpointed(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not state.recording:
+        if not recording.get():
             return f(*args, **kwargs)
         result: R = _Segment(f, args, kwargs).record()
         return result
@@ -111,7 +113,6 @@ class _Segment:
         # Nobody else can change what the second call is to be given.
         frozen = [x.copy() if isinstance(x, np.ndarray) else x for x in leaves]
         self.nest = rebuild((args, kwargs), frozen)
-        self.pulled: dict[int, tuple[Any, dict[int, Any]]] = {}
 
     def record(self) -> Any:
         """Call the function, keep nothing but its result, and make that a node."""
@@ -163,16 +164,8 @@ class _Segment:
             self.check_others(operands)
             return _joined(_differentiable(self.call(operands)[1]))._data
 
-        def rule(g: Any, y: Any, *operands: Any, i: int) -> Any:
-            thread = threading.get_ident()
-            of, found = self.pulled.get(thread, (None, {}))
-            if of is not g or i not in found:
-                found = self.pull(g, y, operands)
-                self.pulled[thread] = g, found
-            cotangent = found.pop(i)
-            if not found:  # The engine asks once for every operand, and has asked for the last.
-                del self.pulled[thread]
-            return cotangent
+        def rule(g: Any, y: Any, *operands: Any) -> Callable[[int], Any]:
+            return self.pull(g, y, operands).__getitem__
 
         name = self.name[len("checkpoint(") : -1]
         forward.__name__ = name if name.isidentifier() else "checkpoint"
@@ -195,23 +188,23 @@ class _Segment:
                 f"{self.name} returns another result now than when it was recorded. Pass random "
                 f"numbers, and arrays that change, as arguments."
             )
+        known = {*self.others, *(x for x in operands if isinstance(x, Tensor))}
+        for x in _used_besides(outputs, since):
+            if x not in known:
+                raise GradientError(
+                    f"{self.name} uses {x._label()} now, and did not when it was recorded."
+                )
         tensors = [*given, *self.others]
-        targets = frozenset(tensors)
         with enable_grad():
             found = dict(
-                sweep(
+                backward_pass(
                     _joined(outputs),
                     g,
-                    targets=targets,
+                    targets=frozenset(tensors),
                     untapped=frozenset(self.others),
                     create_graph=recorded,
                 )
             )
-        for x in found:
-            if x._birth < since and x not in targets:
-                raise GradientError(
-                    f"{self.name} uses {x._label()} now, and did not when it was recorded."
-                )
         wanted = [*self.wanted, *[True] * len(self.others)]
         return {
             i: found[x] if x in found else np.zeros(x.shape, x.dtype)[()]
@@ -280,9 +273,7 @@ def _used_besides(outputs: Sequence[Tensor], since: int) -> list[Tensor]:
                     f"checkpoint: the function changes {x._label()}, which is not its own, in "
                     f"place, and would do so again in the backward pass. Change a copy of it."
                 )
-        for x in node._operands:
-            if x is not None and x._birth > node._birth:
-                x = x._version_before(node._birth)
+        for x in operands_of(node):
             if x is not None and x.requires_grad and x not in seen:
                 seen.add(x)
                 waiting.append(x)

@@ -9,10 +9,11 @@ from typing import Any, Self
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.core.engine import GradientError, enable_grad, is_grad_enabled, sweep
+from autograd_lite.core.backward import backward_pass
+from autograd_lite.core.modes import GradientError, enable_grad, is_grad_enabled
 from autograd_lite.functional.nests import flatten, leaves_of, rebuild
+from autograd_lite.functional.record import operands_of
 from autograd_lite.functional.signatures import Argnums
-from autograd_lite.graph.calls import operands
 from autograd_lite.tensor import Tensor
 
 
@@ -197,7 +198,7 @@ class Trace:
                 if tensor.requires_grad and getattr(tensor, "active", True):
                     return True
             else:
-                for x in operands(tensor):
+                for x in operands_of(tensor):
                     if x is not None and x._requires_grad and x not in seen:
                         seen.add(x)
                         waiting.append(x)
@@ -245,7 +246,9 @@ def pull_back(
     if seeds:
         with enable_grad():
             found = dict(
-                sweep(*seeds[0], more=seeds[1:], targets=frozenset(inputs), create_graph=linked)
+                backward_pass(
+                    *seeds[0], more=seeds[1:], targets=frozenset(inputs), create_graph=linked
+                )
             )
     zeros = (np.zeros(x.shape, x.dtype)[()] for x in inputs)
     pulled = [found.get(x, zero) for x, zero in zip(inputs, zeros, strict=True)]

@@ -12,7 +12,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, TypeVarTuple, 
 
 import numpy as np
 
-from autograd_lite.core.engine import enable_grad
+from autograd_lite.core.modes import enable_grad
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.functional.signatures import (
     Argnums,

@@ -9,10 +9,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_lite.core.notation import Written
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph.calls import Call
 from autograd_lite.graph.source import Source
-from autograd_lite.ops.notation import Written
 from autograd_lite.tensor import Tensor
 
 Kind = Literal["input", "parameter", "constant", "operation"]
@@ -105,5 +105,5 @@ def write(node: Node, operands: Sequence[str], form: Literal["python", "latex"] 
         else primitive.operands
     )
     texts = {name: Written(text) for name, text in zip(names, operands, strict=True)}
-    written: Written = getattr(primitive, form)(texts, node.parameters)
+    written: Written = getattr(primitive.notation, form)(texts, node.parameters, primitive.defaults)
     return written.text

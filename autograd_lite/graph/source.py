@@ -8,7 +8,7 @@ import sys
 from types import FrameType
 from typing import NamedTuple
 
-from autograd_lite.core.engine import Watch
+from autograd_lite.core.modes import Watch
 from autograd_lite.tensor import Tensor
 
 _HERE = os.path.dirname(os.path.dirname(__file__)) + os.sep

@@ -8,7 +8,7 @@ from typing import Any, ParamSpec, Protocol, Self, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from autograd_lite.core.engine import next_birth
+from autograd_lite.core.backward import next_birth
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.nn.module_call import Card
 from autograd_lite.tensor import Tensor

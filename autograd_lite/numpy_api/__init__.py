@@ -16,8 +16,6 @@ from autograd_lite.numpy_api.products import dot
 from autograd_lite.numpy_api.shape import array, swapaxes
 from autograd_lite.numpy_api.table import (
     WITHOUT_DERIVATIVE,
-    is_recorder,
-    refuse_nested,
     values_of,
 )
 
@@ -29,12 +27,10 @@ __all__ = [
     "clip",
     "dot",
     "einsum",
-    "is_recorder",
     "linalg",
     "polynomial",
     "ranges",
     "reduction",
-    "refuse_nested",
     "selection",
     "signals",
     "statistics",

@@ -126,7 +126,7 @@ def refusal(function: Callable[..., Any], name: str | None = None) -> str:
         )
     return (
         f"{name} has no derivative in autograd_lite, so it cannot be recorded. For its value "
-        f"alone, pass t.numpy(); to differentiate it, define it with @autograd_lite.core.primitive."
+        f"alone, pass t.numpy(); to differentiate it, define it with @autograd_lite.primitive."
     )
 
 

@@ -11,23 +11,23 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from sys import getrefcount
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.core.engine import GradientError, enable_grad, next_birth, no_grad, state
+from autograd_lite.core.backward import next_birth
+from autograd_lite.core.modes import GradientError, enable_grad, no_grad, recording
+from autograd_lite.core.operands import is_recorder, refuse_nested
+from autograd_lite.core.primitive import Primitive
+from autograd_lite.core.tensor import Rare, Tensor, fill
 
-if TYPE_CHECKING:
-    from autograd_lite.core.primitive import Primitive
-    from autograd_lite.tensor import Tensor
-
-Written = TypeVar("Written", bound="Tensor")
+Written = TypeVar("Written", bound="Writes")
 
 _last_write = 0
 """When a Tensor was last written to, on the clock that counts births."""
 
-_Steps = tuple["Primitive", dict[str, Any], Any] | None
+_Steps = tuple[Primitive, dict[str, Any], Any] | None
 """An operation, with its parameters, and those before it."""
 
 
@@ -56,13 +56,13 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
             part = _changed(t, t, primitive, other, what, parameters)
             become(view.owner, ops.assign, part, f"{what} through a view", index=index)
             return t
-    if t._primitive is None and t._requires_grad and t._keeps_grad and state.recording:
+    if t._primitive is None and t._requires_grad and t._keeps_grad and recording.get():
         raise GradientError(
             f"{what} on {t._label()}, a leaf that requires a gradient, would cut it off "
             f"from its gradient. Write a new tensor (t = t + u), or change the value outside "
             f"the graph: with no_grad(): ..."
         )
-    if t._primitive is not None and not state.recording:
+    if t._primitive is not None and not recording.get():
         raise GradientError(
             f"{what} on {t._label()}, a result of {t._primitive.name}, inside no_grad() "
             f"would leave a gradient that belongs to another value. Use t.detach() first."
@@ -77,13 +77,13 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
     return t
 
 
-def note_write(t: Tensor) -> None:
+def note_write(t: Writes) -> None:
     """Remember that a tensor has another value now, for all views of it."""
     global _last_write
     _last_write = t._written = next_birth()
 
 
-def _keep_layout(new: Tensor, t: Tensor) -> None:
+def _keep_layout(new: Writes, t: Writes) -> None:
     """Lay out a new value as the old one, since on that depends what is a view of it."""
     if t.ndim and new._data.strides != t._data.strides:
         data = np.empty_like(t._data)
@@ -91,10 +91,10 @@ def _keep_layout(new: Tensor, t: Tensor) -> None:
         new._data = data
 
 
-def refusal(sign: str) -> Callable[[Tensor, Any], Tensor]:
+def refusal(sign: str) -> Callable[[Writes, Any], Writes]:
     """Return a method that refuses an operator."""
 
-    def refuse(self: Tensor, _: Any) -> Any:
+    def refuse(self: Writes, _: Any) -> Any:
         if _is_number(self):
             return NotImplemented  # Python goes on with the operator itself.
         raise TypeError(
@@ -105,7 +105,7 @@ def refusal(sign: str) -> Callable[[Tensor, Any], Tensor]:
     return refuse
 
 
-def _is_number(t: Tensor) -> bool:
+def _is_number(t: Writes) -> bool:
     """Say whether NumPy would have a number here, and not an array without axes."""
     if t._given or (t._primitive is None and t._requires_grad and t._keeps_grad):
         return False
@@ -113,10 +113,10 @@ def _is_number(t: Tensor) -> bool:
 
 
 def _changed(
-    t: Tensor, old: Tensor, primitive: Primitive, other: Any, what: str, parameters: dict[str, Any]
-) -> Tensor:
+    t: Writes, old: Writes, primitive: Primitive, other: Any, what: str, parameters: dict[str, Any]
+) -> Writes:
     """Return what a tensor is to become, computed from `old`."""
-    new: Tensor = t.__record__(primitive, (old, old if other is t else other), parameters)
+    new: Writes = t.__record__(primitive, (old, old if other is t else other), parameters)
     if new.shape != t.shape or not np.can_cast(new.dtype, t.dtype, "same_kind"):
         raise ValueError(
             f"{what} on {t._label()} would change it from {t.dtype} {t.shape} to "
@@ -130,7 +130,7 @@ def _changed(
     return new if new.dtype == t.dtype else new.astype(t.dtype)
 
 
-def _version(t: Tensor) -> Tensor:
+def _version(t: Writes) -> Writes:
     """Return what a tensor is now, for what has used it, before it turns into another."""
     version = t._twin()
     for slot in ("name", "_birth", "_primitive", "_inputs", "_parameters", "_requires_grad",
@@ -140,7 +140,7 @@ def _version(t: Tensor) -> Tensor:
     return version
 
 
-def _turn_into(t: Tensor, new: Tensor, old: Tensor) -> None:
+def _turn_into(t: Writes, new: Writes, old: Writes) -> None:
     """Take over the value and the record of another tensor; `old` is the version until now."""
     t._data = new._data
     if new._requires_grad:
@@ -154,7 +154,7 @@ def _turn_into(t: Tensor, new: Tensor, old: Tensor) -> None:
 _FAR = 1000  # Nodes.
 
 
-def _let_go(t: Tensor, since: int) -> None:
+def _let_go(t: Writes, since: int) -> None:
     """Let what a tensor was computed from hold versions of what has changed since.
 
     In ``t[1] = 2 * t[0]`` it would hold `t`, or a view of it, and `t` it: a cycle, that nothing but
@@ -175,7 +175,7 @@ def _let_go(t: Tensor, since: int) -> None:
                 waiting.append(x)
 
 
-def _used(x: Any, by: Tensor) -> Any:
+def _used(x: Any, by: Writes) -> Any:
     newer = getattr(x, "_birth", 0) > by._birth  # An array has none.
     return x._version_before(by._birth) if newer else x
 
@@ -188,7 +188,7 @@ class View(NamedTuple):
 
     Attributes
     ----------
-    owner : Tensor
+    owner : Writes
         Whose memory it is in NumPy: what it was taken from, or that was taken from, and so on.
     steps : nested pairs
         The operations with their parameters, the last one first.
@@ -196,12 +196,12 @@ class View(NamedTuple):
         Whether it was taken outside the record of an owner that required a gradient.
     """
 
-    owner: Tensor
+    owner: Writes
     steps: _Steps
     cut_off: bool
 
 
-def note_view(result: Tensor, inputs: tuple[Any, ...], parameters: dict[str, Any] | None,
+def note_view(result: Writes, inputs: tuple[Any, ...], parameters: dict[str, Any] | None,
               primitive: Primitive) -> None:  # fmt: skip
     """Remember of what the result of an operation is a view, if it is one."""
     operand = inputs[0]
@@ -228,7 +228,7 @@ def _memory(array: Any) -> Any:
     return array
 
 
-def catch_up(t: Tensor) -> None:
+def catch_up(t: Writes) -> None:
     """Take a view again if its owner has been written to since."""
     if t._birth > _last_write:  # The usual case.
         return
@@ -269,7 +269,7 @@ def _in_order(steps: _Steps) -> list[tuple[Primitive, dict[str, Any]]]:
     return found[::-1]
 
 
-def _is_alone(t: Tensor, view: View) -> bool:
+def _is_alone(t: Writes, view: View) -> bool:
     """Say whether nobody else can see the owner, or another view of it.
 
     Then nobody can tell a view from a value; but for its layout, on which depends what is a view
@@ -318,7 +318,7 @@ def _index(view: View, positions: Any) -> Any:
     return np.unravel_index(positions, view.owner.shape) if view.owner.ndim else (...,)
 
 
-def is_taken_at(value: Tensor, owner: Tensor, index: Any) -> bool:
+def is_taken_at(value: Writes, owner: Writes, index: Any) -> bool:
     """Say whether a tensor is ``owner[index]``, as what is put back by ``owner[index] += u`` is."""
     view = value._view
     if view is None or view.steps is None or view.steps[0] is not ops.getitem:
@@ -330,3 +330,84 @@ def is_taken_at(value: Tensor, owner: Tensor, index: Any) -> bool:
         and view.steps[2] is before
         and repr(view.steps[1]["index"]) == repr(index)  # 1 == True
     )
+
+
+def frozen_index(index: Any) -> Any:
+    """Return an index that nobody can change afterwards, with Tensors replaced by their values."""
+    if isinstance(index, tuple):
+        return tuple(frozen_index(part) for part in index)
+    if isinstance(index, list):
+        refuse_nested(index)
+    if isinstance(index, list | np.ndarray) or is_recorder(index):
+        frozen = np.array(index)
+        return frozen.astype(int) if frozen.size == 0 and isinstance(index, list) else frozen
+    return index
+
+
+# ---------------------------------------------------------------- the methods
+
+
+class Writes(Tensor):
+    """A Tensor that can be written to, and that has views."""
+
+    __slots__ = ()
+
+    # Whether there are views of this.
+    _shared: Rare[bool] = Rare()
+    # When this was last written to; and up to when, as a view, it has seen what was written.
+    _written: Rare[int] = Rare()
+    _seen: Rare[int] = Rare()
+    # The call of a module that returned this, and the line of the user's code, if asked for.
+    _call: Rare[Any] = Rare()
+    _source: Rare[Any] = Rare()
+
+    def _catch_up(self) -> None:
+        catch_up(self)
+
+    def _note_write(self) -> None:
+        if self._shared:
+            note_write(self)
+
+    def _note_view(self, inputs: Any, primitive: Primitive, parameters: dict[str, Any]) -> None:
+        note_view(self, inputs, parameters, primitive)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        index = frozen_index(index)
+        if not (isinstance(value, Writes) and is_taken_at(value, self, index)):
+            become(self, ops.assign, value, "t[i] = v", index=index)
+
+    def __iadd__(self, other: Any) -> Self:
+        return become(self, ops.add, other, "t += u")
+
+    def __isub__(self, other: Any) -> Self:
+        return become(self, ops.subtract, other, "t -= u")
+
+    def __imul__(self, other: Any) -> Self:
+        return become(self, ops.multiply, other, "t *= u")
+
+    def __itruediv__(self, other: Any) -> Self:
+        return become(self, ops.divide, other, "t /= u")
+
+    def __ipow__(self, other: Any) -> Self:
+        return become(self, ops.power, other, "t **= u")
+
+    def __imatmul__(self, other: Any) -> Self:
+        return become(self, ops.matmul, other, "t @= u")
+
+    # Without these, Python would bind the name to a new tensor, and a parameter would be none.
+    __ifloordiv__ = refusal("//")
+    __imod__ = refusal("%")
+    __iand__ = refusal("&")
+    __ior__ = refusal("|")
+    __ixor__ = refusal("^")
+    __ilshift__ = refusal("<<")
+    __irshift__ = refusal(">>")
+
+    def _twin(self) -> Self:
+        """Return a tensor of the same value; nothing else is set."""
+        twin: Self = fill(object.__new__(type(self)), self._data)
+        return twin
+
+    def _first(self) -> Any:
+        """Return what this tensor was before anything was written to it."""
+        return self._past[0] if self._past else self

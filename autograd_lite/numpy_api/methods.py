@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 import numpy as np
 
 from autograd_lite import numpy_api, ops
 from autograd_lite.core.primitive import Primitive
+from autograd_lite.numpy_api.in_place import frozen_index
+from autograd_lite.numpy_api.table import untyped
 
 
 class ArrayMethods:
@@ -16,12 +18,8 @@ class ArrayMethods:
 
     __slots__ = ()
 
-    @staticmethod
-    def __record__(
-        primitive: Primitive, operands: tuple[Any, ...], parameters: dict[str, Any]
-    ) -> Any:
-        """Carry out one operation; what a subclass defines."""
-        raise NotImplementedError
+    __record__: Callable[[Primitive, tuple[Any, ...], dict[str, Any]], Any]
+    """Carries out one operation."""
 
     def _apply(self, primitive: Primitive, **parameters: Any) -> Self:
         result: Self = self.__record__(primitive, (self,), parameters)
@@ -228,46 +226,58 @@ class ArrayMethods:
         """Return the rounded values, which have no derivative."""
         return self._numpy(np.round, decimals)
 
+    @property
+    def itemsize(self) -> int:
+        """Bytes of an entry."""
+        return int(numpy_api.values_of(self).itemsize)
 
-_INSTEAD = {
-    "sort": "t[...] = np.sort(t)",
-    "partition": "t[...] = np.partition(t, kth)",
-    "fill": "t[...] = value",
-    "put": "t.reshape(-1)[positions] = values, which writes to t",
-    "flat": "t.reshape(-1), which writes to t as well",
-    "resize": "t = np.resize(t, shape)",
-    "view": "t[...], or t.astype(dtype) for other numbers",
-    "imag": "np.imag(t)",
-    "setflags": "t.numpy().copy(), which may be written to; the values of a Tensor never may",
-}
-"""What to write for those attributes of an array that a Tensor lacks."""
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all entries."""
+        return int(numpy_api.values_of(self).nbytes)
 
+    def __array_function__(
+        self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any
+    ) -> Any:
+        return numpy_api.call_function(function, args, kwargs)
 
-class Missing:
-    """An attribute that a Tensor lacks, though NumPy has it: says what to write instead.
+    def _call_ufunc(self, ufunc: np.ufunc, method: str, inputs: Any, kwargs: Any) -> Any:
+        return numpy_api.call_ufunc(ufunc, method, inputs, kwargs)
 
-    A ``__getattr__`` would do the same, and make the access to all attributes twice as slow.
-    """
+    def __getitem__(self, index: Any) -> Self:
+        return self._apply(ops.getitem, index=frozen_index(index))
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __abs__(self) -> Self:
+        return self._apply(ops.absolute)
 
-    def __get__(self, tensor: Any, owner: type) -> Any:
-        message = f"A Tensor has no attribute {self.name!r}."
-        if self.name in _INSTEAD:
-            message += f" Write {_INSTEAD[self.name]}."
-        elif hasattr(np.ndarray, self.name):
-            message += f" The array of its values has it: t.numpy().{self.name}."
-        else:
-            message += f" Write np.{self.name}(t)."
-        raise AttributeError(message, name=self.name, obj=tensor)
+    def __floordiv__(self, other: Any) -> Any:
+        return untyped.floor_divide(self, other)
 
+    def __rfloordiv__(self, other: Any) -> Any:
+        return untyped.floor_divide(other, self)
 
-def missing_in(kind: type) -> list[str]:
-    """List the public attributes of arrays, and the elementwise functions, that a class lacks."""
-    functions = {name for name, value in vars(np).items() if isinstance(value, np.ufunc)}
-    public = {name for name in dir(np.ndarray) if not name.startswith("_")}
-    return sorted((public | functions) - set(dir(kind)))
+    def __mod__(self, other: Any) -> Any:
+        return untyped.remainder(self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return untyped.remainder(other, self)
+
+    def __divmod__(self, other: Any) -> tuple[Any, Any]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
+        return other // self, other % self
+
+    def __len__(self) -> int:
+        if not np.shape(numpy_api.values_of(self)):
+            raise TypeError(f"len() of a 0-d {type(self).__name__}: it is a single number.")
+        return len(numpy_api.values_of(self))
+
+    def __iter__(self) -> Iterator[Self]:
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(np.any(self.__eq__(value)))
 
 
 def _one_tuple(arguments: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_lite import ops
+from autograd_lite.core.operands import is_recorder
 from autograd_lite.numpy_api.table import (
     as_array,
     cast,
     composes,
     extends,
-    is_recorder,
     values_of,
 )
 

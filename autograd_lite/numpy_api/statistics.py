@@ -9,9 +9,10 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_lite import ops
+from autograd_lite.core.operands import is_recorder
 from autograd_lite.numpy_api.refused import refuse
 from autograd_lite.numpy_api.shape import concatenate, moved
-from autograd_lite.numpy_api.table import as_array, cast, composes, is_recorder, untyped, values_of
+from autograd_lite.numpy_api.table import as_array, cast, composes, untyped, values_of
 
 # ---------------------------------------------------------------- quantiles
 

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from autograd_lite.core.operands import is_recorder, refuse_nested
+
 untyped: Any = np
 """NumPy without its overloads, for calls that hand on what they were given."""
 
@@ -123,29 +125,12 @@ CARRIED: dict[Callable[..., Any], tuple[int, str]] = {
 """Arguments that do have a derivative, of functions that else have none."""
 
 
-def is_recorder(x: Any) -> bool:
-    """Say whether this operand records what is done to it."""
-    return hasattr(type(x), "__record__")
-
-
 def as_array(x: Any) -> Any:
     """Return what has a shape: an operand that records as it is, anything else as an array."""
     if is_recorder(x):
         return x
     refuse_nested(x)
     return np.asarray(x)
-
-
-def refuse_nested(x: Any) -> None:
-    """Refuse a list with a Tensor in it: NumPy would take its value and lose its gradient."""
-    if isinstance(x, list | tuple):
-        for part in x:
-            if is_recorder(part):
-                raise TypeError(
-                    f"A {type(x).__name__} of Tensors would lose their gradients. "
-                    f"Join them with np.stack([...]) or np.concatenate([...])."
-                )
-            refuse_nested(part)
 
 
 def values_of(x: Any) -> Any:

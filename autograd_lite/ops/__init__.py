@@ -5,16 +5,24 @@ operands. A rule is written once, in operators and NumPy functions that work on 
 Tensors alike, so the same line serves the first derivative and every higher one.
 """
 
-from autograd_lite.core.arithmetic import add, divide, multiply, negative, power, subtract
+from autograd_lite.core.arithmetic import (
+    add,
+    astype,
+    copy,
+    divide,
+    matmul,
+    multiply,
+    negative,
+    power,
+    subtract,
+)
 from autograd_lite.ops.cumulative import cumprod, cumsum
 from autograd_lite.ops.decompositions import cholesky, eig, eigh, inverse_or_zero, qr, svd
 from autograd_lite.ops.einsum import einsum
 from autograd_lite.ops.elementwise import (
     absolute,
-    astype,
     cbrt,
     clip,
-    copy,
     copysign,
     fmax,
     fmin,
@@ -46,7 +54,6 @@ from autograd_lite.ops.linalg import (
     fold,
     inv,
     logabsdet,
-    matmul,
     mirror,
     pinv,
     solve,

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.core.notation import call
 from autograd_lite.core.primitive import example, primitive
 from autograd_lite.ops.linalg import fold, mirror, solve, transposed
-from autograd_lite.ops.notation import call
 
 
 def _after(x: Any, r: Any) -> Any:

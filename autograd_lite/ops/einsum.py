@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.core.notation import ATOM, Notation
 from autograd_lite.core.primitive import example, primitive
 from autograd_lite.ops.indexing import scatter_add
-from autograd_lite.ops.notation import ATOM, Notation
 from autograd_lite.ops.shape import broadcast_to
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.core.notation import ATOM, POWER, Notation, call
 from autograd_lite.core.primitive import example, primitive
-from autograd_lite.ops.notation import ATOM, POWER, Notation, call
 
 
 @primitive(
@@ -189,26 +189,3 @@ def _inside(x: Any, low: Any, high: Any) -> Any:
 def clip(x: Any, *, low: Any, high: Any) -> Any:
     """Keep between two bounds; the derivative on a bound is 1/2, as for `maximum` at a tie."""
     return np.clip(x, low, high)
-
-
-@primitive(
-    x=lambda g, y, x, dtype: g,  # The sweep casts to the operand's dtype.
-    notation=Notation("astype", "{x}.astype({dtype!r})", "{x}", ATOM),
-    examples=(example((2, 3), dtype="float64"),),
-    analytic=False,
-)
-def astype(x: Any, *, dtype: Any) -> Any:
-    """Convert to another floating-point type."""
-    return x.astype(dtype)
-
-
-@primitive(
-    x=lambda g, y, x, order: g,
-    notation=call("np.copy", "{x}"),
-    numpy=(np.copy,),
-    analytic=True,
-    examples=(example((2, 3)), example((2, 3), order="F"), example(())),
-)
-def copy(x: Any, *, order: Any = "K") -> Any:
-    """Return an equal array, recorded as a node of its own."""
-    return x.copy(order) if x.ndim else x

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.core.notation import POWER, SUM, Notation, call
 from autograd_lite.core.primitive import example, primitive
-from autograd_lite.ops.notation import POWER, SUM, Notation, call
 
 
 def _finite(y: Any) -> Any:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.core.notation import ATOM, Notation
 from autograd_lite.core.primitive import example, primitive
-from autograd_lite.ops.notation import ATOM, Notation
 
 INDICES = (
     example((3, 4), index=1),

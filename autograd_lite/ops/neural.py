@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.core.notation import ATOM, POWER, PRODUCT, SIGN, SUM, Choice, Notation
 from autograd_lite.core.primitive import example, primitive
-from autograd_lite.ops.notation import ATOM, POWER, PRODUCT, SIGN, SUM, Choice, Notation
 from autograd_lite.ops.reduction import AXES, keep
 
 REDUCTIONS = ("mean", "sum", "half_sum", "none")

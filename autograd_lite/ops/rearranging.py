@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.core.notation import call
 from autograd_lite.core.primitive import example, primitive
 from autograd_lite.ops.indexing import scatter_add
-from autograd_lite.ops.notation import call
 
 
 def put_back(g: Any, x: Any, move: Callable[[Any], Any]) -> Any:

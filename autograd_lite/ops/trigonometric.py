@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.core.notation import call
 from autograd_lite.core.primitive import primitive
-from autograd_lite.ops.notation import call
 
 
 def _or_inf(x: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from autograd_lite.core.engine import GradientError
+from autograd_lite.core.modes import GradientError
 from autograd_lite.nn.module import Module
 from autograd_lite.numpy_api.in_place import note_write
 from autograd_lite.tensor import Tensor

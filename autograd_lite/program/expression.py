@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import numpy_api, ops
+from autograd_lite.core.notation import ATOM, Choice, Notation, call, infix, literal
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.numpy_api.methods import ArrayMethods
-from autograd_lite.ops.notation import ATOM, Choice, Notation, call, infix, literal
 
 _numbers = itertools.count()
 

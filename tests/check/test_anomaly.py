@@ -10,7 +10,7 @@ import pytest
 
 import autograd_lite as al
 from autograd_lite import AnomalyError, Tensor, nn
-from autograd_lite.core.engine import state
+from autograd_lite.core.modes import recording
 
 
 def leaf(value, **kwargs):
@@ -189,9 +189,7 @@ def test_decorator_and_state_after_exceptions():
     with pytest.raises(AnomalyError, match="sqrt produced 1 NaN"):
         compute(3)
     assert np.geterr() == before
-    assert state.recording is True
-    assert state.watching == ()
-    assert state.before == []
+    assert recording.get() is True
     with pytest.warns(RuntimeWarning, match="invalid value"):
         np.sqrt(leaf(-1.0))
 

@@ -7,7 +7,7 @@ import pytest
 
 import autograd_lite as al
 from autograd_lite import GradientError, Tensor
-from autograd_lite.core.engine import Watch, state
+from autograd_lite.core.modes import Watch, recording
 
 
 def leaf(value, **kwargs):
@@ -160,7 +160,7 @@ def test_two_threads_look_on_at_once():
         def computed(self, result, primitive, operands, values):
             self.results.append((result.requires_grad, primitive.name))
 
-        def swept(self, node, i, g, gx, total):
+        def passed(self, node, i, g, gx, total):
             self.sent += 1
 
     start, watches = threading.Barrier(3), [Counting(), Counting(), Counting()]
@@ -179,8 +179,7 @@ def test_two_threads_look_on_at_once():
     for watch, n in zip(watches, (3, 5, 7), strict=True):
         assert watch.results == [(True, "multiply")] * 50 * n
         assert watch.sent == 50 * n
-    assert state.watching == ()
-    assert state.recording is True
+    assert recording.get() is True
 
 
 def test_watching_goes_on_inside_other_blocks_and_ends_with_an_exception():
@@ -207,7 +206,7 @@ def test_watching_goes_on_inside_other_blocks_and_ends_with_an_exception():
     np.tanh(w)
     assert outer.seen == [("exp", True), ("sin", False), ("cos", True)]
     assert inner.seen == [("sin", False), ("cos", True)]
-    assert state.recording is True
+    assert recording.get() is True
 
 
 def test_two_threads_add_to_one_leaf():

@@ -10,9 +10,9 @@ from drawn import boxes_by_title, read, texts_of
 
 import autograd_lite as al
 from autograd_lite import nn, optim
+from autograd_lite.core.notation import Written
 from autograd_lite.core.primitive import REGISTRY
 from autograd_lite.draw.formulas import formula, printable, shortened
-from autograd_lite.ops.notation import Written
 
 GOLDEN = Path(__file__).parent / "golden"
 

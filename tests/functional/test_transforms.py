@@ -213,7 +213,7 @@ def fills_an_array(x):
     ids=["grad", "twice", "vjp", "jvp", "jacobian", "hessian", "derive"],
 )
 def test_a_refusal_is_not_hidden_behind_an_error_of_numpys(transform):
-    with pytest.raises(al.GradientError, match="an entry of an array cannot carry") as caught:
+    with pytest.raises(al.GradientError, match=r"cannot carry it") as caught:
         transform()
     assert "    filled[1] = x\n" in "".join(traceback.format_exception(caught.value))
 

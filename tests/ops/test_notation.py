@@ -7,7 +7,7 @@ import pytest
 from oracles import NUMPY_SCOPE, cases
 
 from autograd_lite import ops
-from autograd_lite.ops.notation import Written, literal
+from autograd_lite.core.notation import Written, literal
 
 NAMES = {name: Written(name) for name in "abcx"}
 
@@ -16,7 +16,7 @@ def write(form, entry, *operands, **parameters):
     """Write an operation on operands that are names or have been written before."""
     operands = [NAMES[o] if isinstance(o, str) and o in NAMES else o for o in operands]
     named = dict(zip(entry.operands, operands, strict=True))
-    return getattr(entry, form)(named, {**entry.defaults, **parameters})
+    return getattr(entry.notation, form)(named, {**entry.defaults, **parameters}, entry.defaults)
 
 
 def python(entry, *operands, **parameters):

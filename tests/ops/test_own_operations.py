@@ -74,9 +74,9 @@ def test_a_forward_function_that_cannot_be_one():
             return x
 
     with pytest.raises(PrimitiveDefinitionError, match="'<lambda>' needs a name that Python allow"):
-        al.Primitive(lambda x: x, {"x": keep})
+        al.primitive(x=keep)(lambda x: x)
     with pytest.raises(PrimitiveDefinitionError, match="must be a plain function, whose signature"):
-        al.Primitive(np.sin, {"x": keep})
+        al.primitive(x=keep)(np.sin)
 
 
 # ------------------------------------------------------------ the forward pass
@@ -154,7 +154,7 @@ def test_a_buffer_that_is_used_again_changes_nothing_that_was_recorded():
     thrice(leaf([5.0, 6.0])).sum().backward(np.array(7.0))
     assert x.grad.tolist() == [3.0, 3.0]
     mine = np.ones(2)
-    al.Primitive(same, {"x": keep})(mine)[:] = 5.0
+    al.primitive(x=keep)(same)(mine)[:] = 5.0
     assert mine.tolist() == [1.0, 1.0]  # The result is the caller's own.
 
 

@@ -8,8 +8,9 @@ from matplotlib.mathtext import MathTextParser
 from oracles import FAMILIES, NUMPY_SCOPE, Case, cases
 
 import autograd_lite as al
-from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, DOMAINS, REGISTRY, Primitive, primitive
-from autograd_lite.ops.notation import Written
+from autograd_lite.core.notation import Written
+from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, REGISTRY, Primitive
+from autograd_lite.ops.definition import DOMAINS, primitive
 
 CASES = cases()
 ENTRIES = list(dict.fromkeys(case.entry for case in CASES))
@@ -18,7 +19,7 @@ PARSE = MathTextParser("path").parse
 
 def latex(case: Case):
     written = {name: Written(name[0]) for name in case.names}
-    return str(case.entry.latex(written, case.parameters))
+    return str(case.entry.notation.latex(written, case.parameters, case.entry.defaults))
 
 
 def test_every_entry_of_the_package_yields_cases():

@@ -11,7 +11,7 @@ def test_a_step_moves_each_parameter_against_its_gradient():
     w = al.Tensor([1.0, 2.0], requires_grad=True)
     (w * w).sum().backward()
     optim.SGD([w], lr=0.25).step()
-    np.testing.assert_array_equal(w, [0.5, 1.0])
+    np.testing.assert_array_equal(w.numpy(), [0.5, 1.0])
     np.testing.assert_array_equal(w.grad, [2.0, 4.0])
 
 
@@ -95,7 +95,7 @@ def test_training_follows_the_step_in_plain_numpy_to_the_last_bit():
         nn.MSE("half_sum")(layer(x), y).backward()
         optimiser.step()
         w = w - 0.05 * x.T.dot(x.dot(w) - y)
-    np.testing.assert_array_equal(layer.weight, w)
+    np.testing.assert_array_equal(layer.weight.numpy(), w)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_step_keeps_the_precision_of_the_parameter(lr):
     (w * 2).sum().backward()
     optimiser.step()
     assert w.dtype == np.float32
-    np.testing.assert_allclose(w, 0.8, rtol=1e-6)
+    np.testing.assert_allclose(w.numpy(), 0.8, rtol=1e-6)
 
 
 def test_a_step_of_a_large_array_changes_neither_gradient_nor_graph():
@@ -117,7 +117,7 @@ def test_a_step_of_a_large_array_changes_neither_gradient_nor_graph():
     loss.backward()
     before = w.data
     al.optim.SGD([w], lr=0.25).step()
-    np.testing.assert_array_equal(w, start - 0.25 * (2 * start))
+    np.testing.assert_array_equal(w.numpy(), start - 0.25 * (2 * start))
     np.testing.assert_array_equal(before, start)
     np.testing.assert_array_equal(w.grad, 2 * start)
     loss.backward()

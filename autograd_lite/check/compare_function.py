@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from autograd_lite.check.alignment import Aligned, align
 from autograd_lite.check.diagnosis import OTHERS, SIZES_COINCIDE, Diagnosis, diagnose
-from autograd_lite.check.mistakes.kinds import Case, Target
+from autograd_lite.check.mistakes.registry import Case, Target
 from autograd_lite.check.numerical import swept_differences
 from autograd_lite.check.report import AGREE, HAND, SHAPE, Comparison, Row
-from autograd_lite.core.engine import GradientError, enable_grad
+from autograd_lite.core.modes import GradientError, enable_grad
 from autograd_lite.graph import Graph
 from autograd_lite.tensor import Tensor
 

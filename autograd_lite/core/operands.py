@@ -1,4 +1,4 @@
-"""Bare operands and indices, in the form that is recorded; and errors that name them."""
+"""Bare operands in the form that is recorded, and errors that name them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,25 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from autograd_lite.core.primitive import Primitive
-from autograd_lite.numpy_api import is_recorder, refuse_nested
 
 NUMBERS = frozenset((float, int, bool))
+
+
+def is_recorder(x: Any) -> bool:
+    """Return whether this operand records what is done to it."""
+    return hasattr(type(x), "__record__")
+
+
+def refuse_nested(x: Any) -> None:
+    """Refuse a list with a Tensor in it: NumPy would take its value and lose its gradient."""
+    if isinstance(x, list | tuple):
+        for part in x:
+            if is_recorder(part):
+                raise TypeError(
+                    f"A {type(x).__name__} of Tensors would lose their gradients. "
+                    f"Join them with np.stack([...]) or np.concatenate([...])."
+                )
+            refuse_nested(part)
 
 
 def constant(x: Any, primitive: Primitive) -> Any:
@@ -32,14 +48,15 @@ def constant(x: Any, primitive: Primitive) -> Any:
 
 def numbers(given: Any, dtype: DTypeLike | None, where: str) -> NDArray[Any]:
     """Copy what is given into an array of numbers, of its own dtype if none is asked for."""
+    refuse_nested(given)
     dtype = dtype if dtype is None else known_dtype(dtype, where)
     try:
         array = np.array(given, dtype)
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(
-            f"{where} needs a number or an array of numbers, got {_shown(given)}: {error}"
-        ) from None
+        text = repr(given)
+        shown = text if len(text) < 60 else f"a {type(given).__name__}"
+        raise kind(f"{where} needs a number or an array of numbers, got {shown}: {error}") from None
     check_numbers(array, where, given)
     return array
 
@@ -55,35 +72,18 @@ def known_dtype(dtype: DTypeLike, where: str) -> np.dtype[Any]:
         ) from None
 
 
-def _shown(given: Any) -> str:
-    text = repr(given)
-    return text if len(text) < 60 else f"a {type(given).__name__}"
-
-
 def check_numbers(array: NDArray[Any], where: str, given: Any) -> None:
     """Raise a TypeError if an array is not made of numbers."""
     if array.dtype.kind not in "biufc":
         missing = array.dtype.kind == "O" and any(x is None for x in array.flat)
         fix = (
-            "None is no number: leave it out, or write what it stands for."
+            "None is not a number: leave it out, or write what it stands for."
             if missing
             else "Convert it first, e.g. np.asarray(x, dtype=float)."
         )
         raise TypeError(
             f"{where} needs numbers, got {type(given).__name__} of dtype {array.dtype}. {fix}"
         )
-
-
-def frozen_index(index: Any) -> Any:
-    """Return an index that nobody can change afterwards, with Tensors replaced by their values."""
-    if isinstance(index, tuple):
-        return tuple(frozen_index(part) for part in index)
-    if isinstance(index, list):
-        refuse_nested(index)
-    if isinstance(index, list | np.ndarray) or is_recorder(index):
-        frozen = np.array(index)
-        return frozen.astype(int) if frozen.size == 0 and isinstance(index, list) else frozen
-    return index
 
 
 def explained(

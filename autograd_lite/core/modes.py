@@ -1,0 +1,186 @@
+"""Whether operations are recorded, and who looks on: state of a thread or an asyncio task.
+
+The blocks that are open in a context (`no_grad`, `enable_grad`, a `Watch`) are kept in a context
+variable, in order. What holds is derived from them, so blocks may end in any order, after any
+exception, and in a generator that is resumed elsewhere.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Generator
+from contextvars import ContextVar
+from typing import Any, Self, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class GradientError(RuntimeError):
+    """A gradient was asked for that the record cannot give, or would have been lost.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> al.Tensor(1.0).backward()
+    Traceback (most recent call last):
+    autograd_lite.core.modes.GradientError: backward from a tensor of shape (): nothing it was \
+computed from requires a gradient. Create the parameters with Tensor(..., requires_grad=True), and \
+check that it was not computed inside no_grad().
+    """
+
+
+class Watched:
+    """What `recording` holds while somebody looks on: as true as what it stands for."""
+
+    def __init__(self, recording: bool, watches: tuple[Watch, ...]) -> None:
+        self.recording, self.watches = recording, watches
+
+    def __bool__(self) -> bool:
+        return self.recording
+
+
+recording: ContextVar[Any] = ContextVar("recording", default=True)
+"""Whether operations are recorded: True, False, or (if somebody looks on) `Watched`."""
+
+passing: ContextVar[bool] = ContextVar("passing", default=False)
+"""Whether a backward pass is under way that somebody looks on."""
+
+_open: ContextVar[tuple[Block, ...]] = ContextVar("open", default=())
+
+
+def _settle(blocks: tuple[Block, ...]) -> None:
+    """Derive what holds from the blocks that are open."""
+    value, watches = True, []
+    for block in blocks:
+        if isinstance(block, Watch):
+            watches.append(block)
+        elif block.records is not None:
+            value = block.records
+    _open.set(blocks)
+    recording.set(Watched(value, tuple(watches)) if watches else value)
+
+
+class Block:
+    """Something that holds while a block of code runs: a context manager and a decorator.
+
+    The same block may be open several times, in many threads and tasks.
+    """
+
+    records: bool | None = None
+    """Whether operations are recorded inside; None leaves it as it is."""
+
+    def __enter__(self) -> Self:
+        _settle((*_open.get(), self))
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        blocks = _open.get()
+        for i in reversed(range(len(blocks))):
+            if blocks[i] is self:
+                _settle(blocks[:i] + blocks[i + 1 :])
+                return
+
+    def __call__(self, function: F) -> F:
+        """Decorate a function, a generator function or a coroutine function."""
+
+        def run(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return function(*args, **kwargs)
+
+        async def run_coroutine(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return await function(*args, **kwargs)
+
+        def run_generator(*args: Any, **kwargs: Any) -> Any:
+            return self._resumed(function(*args, **kwargs))
+
+        decorated: Any = run
+        if inspect.isgeneratorfunction(function):
+            decorated = run_generator
+        elif inspect.iscoroutinefunction(function):
+            decorated = run_coroutine
+        functools.update_wrapper(decorated, function)
+        wrapped: F = decorated
+        return wrapped
+
+    def _resumed(self, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        """Run a generator inside the block, and what happens between its steps outside of it."""
+        resume: Callable[[], Any] = functools.partial(next, generator)
+        while True:
+            try:
+                with self:
+                    value = resume()
+            except StopIteration as stop:
+                return stop.value
+            try:
+                resume = functools.partial(generator.send, (yield value))
+            except GeneratorExit:
+                with self:
+                    generator.close()
+                raise
+            except BaseException as error:  # noqa: BLE001  (it is handed on to the generator)
+                resume = functools.partial(generator.throw, error)
+
+
+class Watch(Block):
+    """Look on while a block computes and differentiates; what a subclass sees."""
+
+    def computed(
+        self, result: Any, primitive: Any, operands: tuple[Any, ...], values: tuple[Any, ...]
+    ) -> None:
+        """See the result of an operation, recorded or not, and what it was computed from."""
+
+    def passed(self, node: Any, i: int, g: Any, gx: Any, total: Any) -> None:
+        """See what a backward pass sends to operand `i` of a node that `g` arrived at.
+
+        `total` is the sum of that and of what had been sent there before.
+        """
+
+
+class no_grad(Block):  # noqa: N801  (lower case like the function it is used as)
+    """Stop recording inside a block, as a context manager or a decorator.
+
+    It holds for the current thread or asyncio task. Results that are computed inside require no
+    gradient.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> w = al.Tensor(3.0, requires_grad=True)
+    >>> with al.no_grad():
+    ...     y = w * w
+    >>> y.requires_grad
+    False
+    """
+
+    records = False
+
+
+class enable_grad(Block):  # noqa: N801
+    """Record inside a block, also where `no_grad` holds around it: context manager or decorator.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> w = al.Tensor(3.0, requires_grad=True)
+    >>> with al.no_grad(), al.enable_grad():
+    ...     y = w * w
+    >>> y.requires_grad
+    True
+    """
+
+    records = True
+
+
+def is_grad_enabled() -> bool:
+    """Return whether operations are being recorded in this thread or task.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> with al.no_grad():
+    ...     al.is_grad_enabled()
+    False
+    """
+    return bool(recording.get())

@@ -1,0 +1,850 @@
+"""The Tensor: an array that remembers how it was made.
+
+A result holds the operation that made it and, for each operand, the tensor and the array that was
+computed with. `record` makes it; `Tensor.backward` sends a cotangent back through it.
+"""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import operator
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any, ClassVar, Generic, Self, TypeVar, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from autograd_lite.core import arithmetic
+from autograd_lite.core.backward import backward_pass, next_birth
+from autograd_lite.core.modes import GradientError, Watched, enable_grad, recording
+from autograd_lite.core.operands import NUMBERS, constant, explained, known_dtype, numbers
+from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
+
+Value = TypeVar("Value")
+
+
+class Rare(Generic[Value]):
+    """An attribute that few tensors have; None in the others, where it takes no memory."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, tensor: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, tensor: Tensor, owner: type) -> Value | None: ...
+    def __get__(self, tensor: Tensor | None, owner: type) -> Self | Value | None:
+        if tensor is None:
+            return self
+        return tensor._rare.get(self._name) if tensor._rare else None
+
+    def __set__(self, tensor: Tensor, value: Value | None) -> None:
+        if value is not None:
+            tensor._rare = tensor._rare or {}
+            tensor._rare[self._name] = value
+        elif tensor._rare:
+            tensor._rare.pop(self._name, None)
+
+
+class Tensor:
+    """An array that records the operations on it, so that they can be differentiated.
+
+    Parameters
+    ----------
+    data : array_like, any shape
+        The values. They are copied: what happens to the caller's array later changes nothing here.
+    requires_grad : bool
+        Whether `backward` is to compute a gradient for this tensor.
+    dtype : dtype, optional
+        As for ``np.array``: by default that of `data`; Python integers stay integers.
+    name : str, optional
+        What it is called in pictures, tables and messages; may be set at any time.
+
+    Raises
+    ------
+    TypeError
+        If the data are not numbers, or `requires_grad` is asked for other than floating-point
+        ones; for an unknown dtype, and a name that is not text.
+    ValueError
+        If the data are lists of different lengths.
+
+    Notes
+    -----
+    A recorded value never changes under its graph: `data` and `numpy` give read-only arrays,
+    ``t[i] = v`` and ``t += u`` make `t` a new node (or fail, on a leaf that requires a gradient),
+    and an optimiser gives a parameter a new array. ``t[1:]`` and ``t.T`` are views as in NumPy:
+    they show what is written to `t` later, and what is written to them is written to `t`.
+    Comparisons give plain arrays of booleans.
+    Copies and pickles are leaves: they carry value, name and gradient, and no history.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> w = al.Tensor([1.0, -2.0], requires_grad=True, name="w")
+    >>> loss = (w * w).sum()
+    >>> loss.backward()
+    >>> w.grad
+    Tensor([ 2., -4.])
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_birth",
+        "_data",
+        "_grad",
+        "_inputs",
+        "_parameters",
+        "_primitive",
+        "_rare",
+        "_requires_grad",
+        "name",
+    )
+
+    __record__: ClassVar[Callable[..., Any]]  # `record`, which is defined below.
+
+    name: str | None
+    _data: Any  # An array, or a NumPy scalar, which is several times as fast as a 0-d array.
+    _birth: int  # Increases with every tensor: inputs are older than outputs.
+    _requires_grad: bool
+    _primitive: Primitive | None  # None: a leaf.
+    _inputs: tuple[Any, ...]  # `_operands` and `_values` in turn: one object in place of two.
+    _parameters: dict[str, Any] | None
+    _grad: Any  # An array, or a Tensor once somebody has seen it.
+    _keeps_grad = True  # Whether a leaf that requires a gradient is asked for it afterwards.
+    _rare: dict[str, Any] | None  # What few tensors have; slots of their own would cost all:
+
+    # What looks at the cotangent as it passes: hooks, retain_grad.
+    _taps: Rare[Taps] = Rare()
+    # Versions of this tensor before each write to it, oldest first.
+    _past: Rare[list[Any]] = Rare()
+    # The tensor that this was a version of.
+    _now: Rare[weakref.ref[Any]] = Rare()
+    # Of what this is a view, where there are views.
+    _view: Rare[Any] = Rare()
+    # That this was given as an array, though it is a single number.
+    _given: Rare[bool] = Rare()
+
+    def __init__(
+        self,
+        data: ArrayLike,
+        requires_grad: bool = False,
+        *,
+        dtype: DTypeLike | None = None,
+        name: str | None = None,
+    ) -> None:
+        if isinstance(data, Tensor):
+            if data.requires_grad and recording.get():
+                raise GradientError(
+                    f"Tensor(t) would detach {data._label()} from its gradient. Use it as it is, "
+                    f"or t.copy(), t.astype(dtype); for a leaf of the same value, t.detach()."
+                )
+            data = data._value()
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"Tensor: a name is text, got name={name!r}. Write name={str(name)!r}.")
+        array = numbers(data, dtype, "Tensor")
+        if not array.dtype.isnative:
+            array = array.astype(array.dtype.newbyteorder("="))
+        fill(self, array[()])
+        self.name = name
+        if requires_grad:
+            self.requires_grad = True
+        elif not array.ndim:
+            self._given = True
+
+    # ---------------------------------------------------------------- the array
+
+    @property
+    def data(self) -> NDArray[Any]:
+        """The values, as a read-only array. Assign to give a leaf new values of the same shape."""
+        array = np.asarray(self._value())
+        array.flags.writeable = False
+        return array
+
+    @data.setter
+    def data(self, value: ArrayLike) -> None:
+        if self._primitive is not None:
+            raise GradientError(
+                f"data of {self._label()} is the result of {self._primitive.name} and cannot be "
+                f"replaced. Assign to a leaf, or make one: t = t.detach()."
+            )
+        if hasattr(value, "dtype") and value.dtype == self._data.dtype:  # The usual case.
+            array = np.array(value)
+        else:
+            array = numbers(value, None, f"data of {self._label()}")
+            if array.dtype.kind == "c" != self.dtype.kind:
+                raise TypeError(
+                    f"data of {self._label()} is of dtype {self.dtype}, got complex numbers: their "
+                    f"imaginary part would be lost. Assign np.real(...), or make a new Tensor."
+                )
+            array = array.astype(self.dtype)
+        if array.shape != self.shape:
+            raise ValueError(
+                f"data of {self._label()} has shape {self.shape}, got {array.shape}: the shape of "
+                f"a tensor does not change. Make a new Tensor."
+            )
+        self._data = array[()]
+        self._note_write()
+
+    def _value(self) -> Any:
+        """Return what the slot holds, up to date."""
+        if self._rare is not None:
+            self._catch_up()
+        return self._data
+
+    # What a Tensor with views does: nothing here, where every value is one of its own.
+
+    def _catch_up(self) -> None:
+        """Show what has been written to the tensor that this is a view of."""
+
+    def _note_write(self) -> None:
+        """Remember that this has another value now, for all views of it."""
+
+    def _note_view(self, inputs: Any, primitive: Primitive, parameters: dict[str, Any]) -> None:
+        """Remember of what this result of an operation is a view, if it is one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+        shape: tuple[int, ...] = self._data.shape
+        return shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the entries."""
+        dtype: np.dtype[Any] = self._data.dtype
+        return dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self._data.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return int(self._data.size)
+
+    def numpy(self) -> NDArray[Any]:
+        """Return the values as a read-only array; ``t.numpy().copy()`` may be written to."""
+        return self.data
+
+    def item(self, *index: Any) -> Any:
+        """Return the only entry, or the one at an index, as a Python number."""
+        return self._value().item(*index)
+
+    def tolist(self) -> Any:
+        """Return the values as nested lists of Python numbers."""
+        return self._value().tolist()
+
+    def detach(self) -> Self:
+        """Return a leaf with the same value that no gradient flows through."""
+        return leaf(self._value(), self.name)
+
+    # ---------------------------------------------------------------- gradients
+
+    @property
+    def _operands(self) -> tuple[Self | None, ...]:
+        """What it was computed from; None for a bare array or number."""
+        return self._inputs[::2]
+
+    @property
+    def _values(self) -> tuple[Any, ...]:
+        """For each operand the array that was computed with."""
+        return self._inputs[1::2]
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow here: asked for on a leaf, inherited by a result."""
+        if self._rare is not None:
+            self._catch_up()
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if self._primitive is not None:
+            raise GradientError(
+                f"requires_grad of {self._label()}, a result of {self._primitive.name}, follows "
+                f"from its operands. To stop gradients there, use t.detach()."
+            )
+        if wanted and self._data.dtype.kind == "c":
+            raise TypeError(
+                f"requires_grad=True needs real numbers, got dtype {self.dtype} for "
+                f"{self._label()}: gradients with respect to complex numbers are not defined here. "
+                f"Make two Tensors, of the real and of the imaginary parts."
+            )
+        if wanted and self._data.dtype.kind != "f":
+            raise TypeError(
+                f"requires_grad=True needs floating-point numbers, got dtype {self.dtype} for "
+                f"{self._label()}. Write Tensor(data, requires_grad=True, dtype=float)."
+            )
+        if wanted and not self._requires_grad:
+            self._birth = next_birth()  # What used it as a constant goes on doing so.
+            self._view = None  # A parameter has a value of its own.
+        self._requires_grad = bool(wanted)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was given, not computed from a tensor that requires a gradient."""
+        self._value()
+        return self._primitive is None
+
+    @property
+    def grad(self) -> Self | None:
+        """The gradient that `backward` has added up; None before the first, which is not 0."""
+        if self._grad is not None and not isinstance(self._grad, Tensor):
+            with _adding:
+                if not isinstance(self._grad, Tensor):
+                    self._grad = leaf(self._grad)
+        gradient: Any = self._grad
+        return gradient
+
+    @grad.setter
+    def grad(self, value: ArrayLike | Tensor | None) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                value = Result(value, dtype=self.dtype)
+            if value.shape != self.shape:
+                raise ValueError(
+                    f"grad of {self._label()} needs shape {self.shape}, got {value.shape}."
+                )
+            if value.dtype != self.dtype:
+                value = value.astype(self.dtype)
+        self._grad = value
+
+    def zero_grad(self) -> None:
+        """Forget the gradient: `grad` is None again."""
+        self._grad = None
+
+    def backward(
+        self, gradient: ArrayLike | Tensor | None = None, *, create_graph: bool = False
+    ) -> None:
+        """Differentiate, and add the gradient of every leaf that requires one to its `grad`.
+
+        Parameters
+        ----------
+        gradient : array_like or Tensor, shape of this tensor, optional
+            The cotangent to start from: the derivative of some final scalar with respect to this
+            tensor. A tensor with one entry needs none: it starts from 1.
+        create_graph : bool
+            Record the backward pass itself, so that the gradients can be differentiated again.
+
+        Raises
+        ------
+        GradientError
+            If nothing that this tensor was computed from requires a gradient, or it has several
+            entries and no `gradient` is given.
+        ValueError
+            If `gradient` has another shape.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> x = al.Tensor(2.0, requires_grad=True)
+        >>> (x**3).backward(create_graph=True)
+        >>> first = x.grad
+        >>> x.zero_grad()
+        >>> first.backward()
+        >>> first.item(), x.grad.item()  # 3 x**2 and 6 x
+        (12.0, 12.0)
+        """
+        cotangent = self._seed(gradient)
+        if not create_graph:
+            accumulate(backward_pass(self, _plain(cotangent)))
+            return
+        with enable_grad():
+            seed = cotangent if isinstance(cotangent, Tensor) else leaf(cotangent)
+            found, given = [], {id(seed)}
+            for x, g in backward_pass(self, seed, create_graph=True):
+                # Two gradients are two Tensors, since either may be changed in place.
+                shared = id(g) in given or g._data.base is not None
+                found.append((x, record(arithmetic.copy, (g,)) if shared else g))
+                given.add(id(g))
+            accumulate(found)
+
+    def _seed(self, gradient: ArrayLike | Tensor | None) -> Any:
+        """Return the cotangent that a backward pass from this tensor starts with."""
+        data = self._value()
+        if not self._requires_grad:
+            raise GradientError(
+                f"backward from {self._label()}: nothing it was computed from requires a gradient. "
+                f"Create the parameters with Tensor(..., requires_grad=True), and check that it "
+                f"was not computed inside no_grad()."
+            )
+        if gradient is None:
+            if data.size != 1:
+                raise GradientError(
+                    f"backward from {self._label()} needs a gradient of its shape "
+                    f"{self.shape}: only a single number can start from 1. Reduce it first, e.g. "
+                    f"t.sum().backward(), or pass backward(gradient)."
+                )
+            one = data.dtype.type(1)  # The usual case, and ten times as fast.
+            return one if not data.shape else np.full(data.shape, one)
+        if not isinstance(gradient, Tensor):
+            gradient = Result(gradient)
+        if gradient.dtype.kind == "c":
+            raise TypeError(
+                f"backward from {self._label()} needs a gradient of real numbers, got "
+                f"{gradient.dtype}: derivatives by complex numbers are not defined here."
+            )
+        if gradient.shape != self.shape:
+            raise ValueError(
+                f"backward from {self._label()} needs a gradient of its shape {self.shape}, got "
+                f"{gradient.shape}."
+            )
+        return gradient if gradient.dtype == data.dtype else gradient.astype(data.dtype)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this inner tensor too, in `grad`."""
+        self._value()
+        if not self._requires_grad:
+            raise GradientError(f"retain_grad: {self._label()} does not require a gradient.")
+        if self._primitive is not None:
+            self._tap().retain = True
+
+    def register_hook(self, hook: Callable[[Tensor], Any]) -> HookHandle:
+        """Call ``hook(gradient)`` with the gradient of this tensor, in every backward pass.
+
+        Parameters
+        ----------
+        hook : callable
+            Gets a Tensor; what it returns, if not None, replaces the gradient, here and upstream.
+
+        Returns
+        -------
+        HookHandle
+            ``handle.remove()`` takes the hook away.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> w = al.Tensor(2.0, requires_grad=True)
+        >>> handle = w.register_hook(lambda g: g.numpy().clip(-1, 1))
+        >>> (5 * w).backward()
+        >>> w.grad.item()
+        1.0
+        >>> handle.remove()
+        """
+        self._value()
+        if not self._requires_grad:
+            raise GradientError(f"register_hook: {self._label()} does not require a gradient.")
+        if not callable(hook):
+            raise TypeError(f"register_hook needs a function of the gradient, got {hook!r}.")
+        return HookHandle(self._tap().hooks, hook)
+
+    def _tap(self) -> Taps:
+        if self._taps is None:
+            self._taps = Taps()
+        return self._taps
+
+    def _version_before(self, birth: int) -> Any:
+        """Return what this tensor was for a node of that birth; None: a constant."""
+        past = self._past or ()
+        i = bisect.bisect_left(past, birth, key=lambda version: version._birth)
+        return past[i - 1] if i else None
+
+    # ---------------------------------------------------------------- operators
+
+    def __add__(self, other: Any) -> Self:
+        return _record_binary(arithmetic.add, self, other)
+
+    def __radd__(self, other: Any) -> Self:
+        return _record_binary(arithmetic.add, other, self)
+
+    def __sub__(self, other: Any) -> Self:
+        return _record_binary(arithmetic.subtract, self, other)
+
+    def __rsub__(self, other: Any) -> Self:
+        return _record_binary(arithmetic.subtract, other, self)
+
+    def __mul__(self, other: Any) -> Self:
+        return _record_binary(arithmetic.multiply, self, other)
+
+    def __rmul__(self, other: Any) -> Self:
+        return _record_binary(arithmetic.multiply, other, self)
+
+    def __truediv__(self, other: Any) -> Self:
+        return _record_binary(arithmetic.divide, self, other)
+
+    def __rtruediv__(self, other: Any) -> Self:
+        return _record_binary(arithmetic.divide, other, self)
+
+    def __pow__(self, other: Any) -> Self:
+        return _record_binary(arithmetic.power, self, other)
+
+    def __rpow__(self, other: Any) -> Self:
+        return _record_binary(arithmetic.power, other, self)
+
+    def __matmul__(self, other: Any) -> Self:
+        return _record_binary(arithmetic.matmul, self, other)
+
+    def __rmatmul__(self, other: Any) -> Self:
+        return _record_binary(arithmetic.matmul, other, self)
+
+    def __neg__(self) -> Self:
+        return _record_unary(arithmetic.negative, self)
+
+    def __pos__(self) -> Self:
+        return record(arithmetic.copy, (self,))  # Not self: that may be changed in place later.
+
+    def __eq__(self, other: object) -> Any:
+        return self._value() == _plain(other)
+
+    def __ne__(self, other: object) -> Any:
+        return self._value() != _plain(other)
+
+    def __lt__(self, other: Any) -> Any:
+        return self._value() < _plain(other)
+
+    def __le__(self, other: Any) -> Any:
+        return self._value() <= _plain(other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._value() > _plain(other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._value() >= _plain(other)
+
+    __hash__ = object.__hash__  # By identity: a tensor can be a key, whatever its value.
+
+    # ---------------------------------------------------------------- Python and NumPy
+
+    def astype(self, dtype: DTypeLike, *, copy: bool = True) -> Self:
+        """Convert to another type; to integers or booleans, without a gradient."""
+        if not copy and self.dtype == dtype:
+            return self
+        kind = known_dtype(dtype, "astype")
+        name = kind.name
+        if kind.kind != "f":
+            return leaf(self._value().astype(name))
+        return record(arithmetic.astype, (self,), {"dtype": name})
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        primitive = BY_NUMPY_FUNCTION.get(ufunc)
+        if primitive is not None and method == "__call__" and not kwargs:  # The usual case.
+            if len(inputs) == 1 and not primitive.parameters:
+                return _record_unary(primitive, self)
+            return record(primitive, inputs)
+        return self._call_ufunc(ufunc, method, inputs, kwargs)
+
+    def _call_ufunc(self, *_: Any) -> Any:
+        """Do what is not an operation by itself: nothing here; NumPy's surface does more."""
+        return NotImplemented
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        self._must_not_lose("a plain array")
+        return np.array(self.data, dtype, copy=copy)
+
+    def __bool__(self) -> bool:
+        return bool(self._value())
+
+    def __int__(self) -> int:
+        self._must_not_lose("a bare number")
+        return int(self._value())
+
+    def __float__(self) -> float:
+        self._must_not_lose("a bare number")
+        return float(self._value())
+
+    def __complex__(self) -> complex:
+        self._must_not_lose("a bare number")
+        return complex(self._value())
+
+    def __round__(self, digits: int | None = None) -> Any:
+        self._must_not_lose("a rounded number")
+        return round(self.item(), digits)
+
+    def __index__(self) -> int:
+        return operator.index(self._value())
+
+    def _must_not_lose(self, what: str) -> None:
+        """Raise an error if a gradient would be lost that nobody has given up by name."""
+        if self.requires_grad and recording.get():
+            raise GradientError(
+                f"{what} was asked for in place of {self._label()}, which requires a gradient, and "
+                f"{what} cannot carry it. For the value alone, write t.item(), t.numpy() or "
+                f"t.detach(). To keep the gradient, use NumPy's functions (np.exp(t) for "
+                f"math.exp(t), np.isnan(t) for math.isnan(t), np.dot(a, t) for a.dot(t)) or "
+                f"autograd_lite's (al.sigmoid(t)); put several together with al.array([...]) or "
+                f"np.stack([...]), or into a Tensor: a = al.Tensor(a); a[i] = t."
+            )
+
+    def __format__(self, spec: str) -> str:
+        return format(self._value(), spec) if spec else str(self)
+
+    def __str__(self) -> str:
+        return str(self._value())
+
+    def __repr__(self) -> str:
+        parts = [np.array2string(self.data, separator=", ", prefix="Tensor(")]
+        if self.dtype not in (np.float64, np.int64, np.bool_):
+            parts.append(f"dtype={self.dtype}")
+        if self._primitive is not None:
+            parts.append(f"from={self._primitive.name}")
+        elif self._requires_grad:
+            parts.append("requires_grad=True")
+        if self.name is not None:
+            parts.append(f"name={self.name!r}")
+        return f"Tensor({', '.join(parts)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.requires_grad and (self._primitive is not None or not self._keeps_grad):
+            raise GradientError(
+                f"A copy or a pickle of {self._label()} would be detached from its gradient. Write "
+                f"t.copy() for a copy that is recorded, t.detach() for the value alone."
+            )
+        grad = None if self.grad is None else np.asarray(self.grad.data)
+        data = np.asarray(self._value())
+        return _rebuild, (type(self), data, self._requires_grad, self.name, grad)
+
+    @staticmethod
+    def _wrap(data: Any) -> Any:
+        """Make a constant of an array that never changes, for the backward pass."""
+        return leaf(data)
+
+    def _label(self) -> str:
+        """Return what messages call this tensor."""
+        return f"tensor {self.name!r}" if self.name else f"a tensor of shape {self.shape}"
+
+
+def _plain(x: Any) -> Any:
+    return x._value() if isinstance(x, Tensor) else x
+
+
+class Taps:
+    """What looks at, or changes, the cotangent of one node as a backward pass comes by."""
+
+    def __init__(self) -> None:
+        self.hooks: dict[int, Callable[[Tensor], Any]] = {}
+        self.retain = False
+
+    def __call__(self, node: Tensor, g: Any) -> Any:
+        """Return what goes on from a node that a cotangent has arrived at."""
+        recorded = isinstance(g, Tensor)
+        for hook in list(self.hooks.values()):
+            given = g if isinstance(g, Tensor) else leaf(g)
+            changed = hook(given)
+            if changed is None:
+                continue
+            if not isinstance(changed, Tensor):
+                changed = Result(changed)
+            if changed.dtype != node.dtype:
+                changed = changed.astype(node.dtype)
+            if changed.shape != node.shape:
+                raise ValueError(
+                    f"A hook on {node._label()} must return a gradient of shape {node.shape}, got "
+                    f"{changed.shape}."
+                )
+            g = changed if recorded else changed._value()
+        if self.retain:
+            of = node._now() if node._now else None  # A view that was taken again since.
+            accumulate([(of if of is not None and of._taps is self else node, g)])
+        return g
+
+
+class HookHandle:
+    """Takes a hook away again."""
+
+    _numbers = itertools.count()
+
+    def __init__(
+        self, hooks: dict[int, Callable[[Tensor], Any]], hook: Callable[[Tensor], Any]
+    ) -> None:
+        self._hooks, self._number = hooks, next(self._numbers)
+        hooks[self._number] = hook
+
+    def remove(self) -> None:
+        """Remove the hook; doing it twice is harmless."""
+        self._hooks.pop(self._number, None)
+
+
+# NumPy lets other threads run while it adds large arrays: 4 threads that share a leaf lost two of
+# three gradients.
+_adding = threading.Lock()
+
+
+def accumulate(pairs: list[tuple[Tensor, Any]]) -> None:
+    """Add cotangents that have arrived to the gradients of leaves."""
+    with _adding:  # Threads may share a leaf, and each must find what the other added.
+        for leaf, g in pairs:
+            before = leaf._grad
+            leaf._grad = g if before is None else before + g
+
+
+# -------------------------------------------------------------------- recording
+
+Result = Tensor
+"""What the results of operations are."""
+
+
+def record(
+    primitive: Primitive,
+    operands: tuple[Any, ...],
+    parameters: dict[str, Any] | None = None,
+) -> Any:
+    """Compute one operation, and remember it if a gradient may be asked for.
+
+    Parameters
+    ----------
+    primitive : Primitive
+        What to do.
+    operands : tuple
+        Tensors, arrays or numbers.
+    parameters : dict, optional
+        Static parameters; those with defaults may be left out.
+
+    Returns
+    -------
+    Tensor
+        The result: a node of the graph, or a leaf if no operand requires a gradient.
+    """
+    if parameters:
+        parameters = {**primitive.defaults, **parameters}
+    elif primitive.parameters:
+        parameters = primitive.defaults
+    else:
+        parameters = None
+    count = len(operands)
+    if count == 1 and isinstance(operands[0], Tensor):
+        return _record_unary(primitive, operands[0], parameters)
+    if count == 2:
+        return _record_binary(primitive, operands[0], operands[1], parameters)
+    inputs: list[Any] = []
+    needs = False
+    for x in operands:
+        if isinstance(x, Tensor):
+            inputs += x, x._value()
+            needs = needs or x._requires_grad
+        else:
+            inputs += None, constant(x, primitive)
+    values = inputs[1::2]
+    try:
+        data = (
+            primitive.forward(*values, **parameters) if parameters else primitive.forward(*values)
+        )
+    except (ValueError, TypeError, IndexError) as error:
+        raise explained(error, primitive, values, parameters) from None
+    return result_of(primitive, data, needs, tuple(inputs), parameters)
+
+
+Tensor.__record__ = staticmethod(record)
+
+
+def _record_unary(primitive: Primitive, x: Tensor, parameters: dict[str, Any] | None = None) -> Any:
+    """Do what `record` does for one tensor and all parameters, in half of the time."""
+    if x._rare is not None:
+        x._catch_up()
+    value = x._data
+    try:
+        data = primitive.forward(value, **parameters) if parameters else primitive.forward(value)
+    except (ValueError, TypeError, IndexError) as error:
+        raise explained(error, primitive, (value,), parameters) from None
+    if x._requires_grad and recording.get() is True:
+        result = _new(Result)
+        result._data, result._birth, result._requires_grad = data, next_birth(), True
+        result._primitive, result._inputs, result._parameters = primitive, (x, value), parameters
+        result._grad = result._rare = result.name = None
+        if parameters and data.base is not None:
+            result._note_view((x, value), primitive, parameters)
+        return result
+    return result_of(primitive, data, x._requires_grad, (x, value), parameters)
+
+
+def _record_binary(
+    primitive: Primitive, a: Any, b: Any, parameters: dict[str, Any] | None = None
+) -> Any:
+    """Do what `record` does for two operands and all parameters, in half of the time."""
+    if isinstance(a, Tensor):
+        if a._rare is not None:
+            a._catch_up()
+        x, needs = a._data, a._requires_grad
+    else:
+        x, needs, a = constant(a, primitive), False, None
+    if type(b) in NUMBERS:  # First, since to find out that a number is no Tensor takes long.
+        z, b = b, None
+    elif isinstance(b, Tensor):
+        if b._rare is not None:
+            b._catch_up()
+        z, needs = b._data, needs or b._requires_grad
+    else:
+        z, b = constant(b, primitive), None
+    try:
+        data = primitive.forward(x, z, **parameters) if parameters else primitive.forward(x, z)
+    except (ValueError, TypeError, IndexError) as error:
+        raise explained(error, primitive, (x, z), parameters) from None
+    if needs and recording.get() is True:  # As in `result_of`, whose call would take a tenth more.
+        result = _new(Result)
+        result._data, result._birth, result._requires_grad = data, next_birth(), True
+        result._primitive, result._parameters = primitive, parameters
+        result._inputs = (a, x, b, z)
+        result._grad = result._rare = result.name = None
+        return result
+    return result_of(primitive, data, needs, (a, x, b, z), parameters)
+
+
+def result_of(
+    primitive: Primitive,
+    data: Any,
+    needs: bool,
+    inputs: tuple[Any, ...],
+    parameters: dict[str, Any] | None,
+) -> Any:
+    """Wrap what an operation computed, and record it if that `needs` a gradient."""
+    result = _new(Result)
+    result._data = data
+    result._birth = next_birth()
+    result._grad = result._rare = result.name = None
+    mode = recording.get()
+    if needs and mode:
+        result._requires_grad = True
+        result._primitive, result._inputs, result._parameters = primitive, inputs, parameters
+    else:
+        result._requires_grad = False
+        result._primitive, result._inputs, result._parameters = None, (), None
+    if parameters and data.base is not None:
+        result._note_view(inputs, primitive, parameters)
+    if mode.__class__ is Watched:
+        for watch in mode.watches:
+            watch.computed(result, primitive, inputs[::2], inputs[1::2])
+    return result
+
+
+_new = object.__new__
+
+
+def results_are(kind: type[Tensor]) -> None:
+    """Make the results of operations Tensors of this kind from now on."""
+    global Result
+    Result = kind
+
+
+def fill(tensor: Any, data: Any) -> Any:
+    """Set every slot as for a leaf that requires no gradient."""
+    tensor._data = data
+    tensor._birth = next_birth()
+    tensor._requires_grad = False
+    tensor._primitive, tensor._inputs, tensor._parameters = None, (), None
+    tensor._grad = tensor._rare = tensor.name = None
+    return tensor
+
+
+def leaf(data: Any, name: str | None = None) -> Any:
+    """Wrap an array that is known never to change."""
+    tensor = fill(_new(Result), data)
+    tensor.name = name
+    return tensor
+
+
+def _rebuild(
+    kind: type[Tensor],
+    data: NDArray[Any],
+    requires_grad: bool,
+    name: str | None,
+    grad: NDArray[Any] | None,
+) -> Any:
+    """Make a Tensor from what was pickled or copied."""
+    tensor = kind(data, requires_grad, name=name)
+    tensor._grad = None if grad is None else kind(grad)
+    return tensor
