@@ -9,6 +9,15 @@ from autograd_lite.core.primitive import Primitive
 from autograd_lite.derive import derive
 from autograd_lite.draw import draw, draw_dot, make_dot
 from autograd_lite.functional.checkpointing import checkpoint
+from autograd_lite.functional.operations import (
+    log_softmax,
+    logsumexp,
+    mse,
+    relu,
+    sigmoid,
+    softmax,
+    softplus,
+)
 from autograd_lite.functional.transforms import (
     grad,
     hessian,
@@ -20,7 +29,6 @@ from autograd_lite.functional.transforms import (
 )
 from autograd_lite.numpy_api import array
 from autograd_lite.ops.definition import PrimitiveDefinitionError, primitive
-from autograd_lite.ops.neural import log_softmax, logsumexp, mse, relu, sigmoid, softmax, softplus
 from autograd_lite.tensor import Tensor
 
 if TYPE_CHECKING:

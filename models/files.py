@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from autograd_lite import Drawing, Graph, draw
+from autograd_lite.draw import Shown
 from models.experiment import Run
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ SWEEPS: tuple[Sweep, ...] = ("forward", "backward", "both")
 WIDEST = 1300
 """A picture that comes out wider runs from top to bottom: its text is to be read on one page."""
 
-PARTS = ("shape", "value", "grad")
+PARTS: tuple[Shown, ...] = ("shape", "value", "grad")
 """What the boxes show. All numbers are float64 here, and the arrays small."""
 
 LINE, INK, GRID = "#0b5fa5", "#1b1f24", "#d5dae0"

@@ -6,7 +6,7 @@ from autograd_lite.check.faults import selftest
 from autograd_lite.check.gradcheck import GradcheckError, check_grads, gradcheck
 from autograd_lite.check.report import Comparison, DisagreementError, Row
 
-gradcheck.selftest = selftest  # type: ignore[attr-defined]  # A function may have attributes.
+gradcheck.selftest = selftest
 
 __all__ = [
     "Comparison",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, ParamSpec, Protocol, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,13 @@ from autograd_lite.graph import Graph
 from autograd_lite.nn.module import Module
 from autograd_lite.tensor import Tensor
 
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
+
 Array = NDArray[Any]
 
-MODES = ("rev", "fwd")
+Mode = Literal["rev", "fwd"]
+MODES: tuple[Mode, ...] = ("rev", "fwd")
 
 WHICH = {1: "first", 2: "second", 3: "third"}
 
@@ -48,6 +52,21 @@ class _Check:
         return f"{WHICH.get(self.order, f'{self.order}th')} derivative"
 
 
+class _Checker(Protocol[P, R_co]):
+    """A function with the test of itself as an attribute."""
+
+    __name__: str
+    selftest: Callable[[], dict[str, str]]
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Check."""
+
+
+def _checker(function: Callable[P, R_co]) -> _Checker[P, R_co]:
+    return cast(_Checker[P, R_co], function)
+
+
+@_checker
 def gradcheck(
     f: Callable[..., Any] | Module,
     inputs: Sequence[Any] | Any,
@@ -56,7 +75,7 @@ def gradcheck(
     atol: float | None = None,
     rtol: float | None = None,
     order: int = 1,
-    modes: Sequence[str] = MODES,
+    modes: Sequence[Mode] = MODES,
     draws: int = 2,
     rng: np.random.Generator | None = None,
     raise_exception: bool = True,

@@ -25,6 +25,8 @@ else:
         },
     )
 
+Shown = Literal["shape", "dtype", "value", "grad", "map", "local"]
+
 __all__ = ["Drawing", "Folding", "draw", "draw_dot", "make_dot"]
 
 
@@ -32,7 +34,7 @@ def draw(
     t: Tensor | Iterable[Tensor] | Graph,
     *,
     names: Mapping[str, Tensor | NDArray[Any]] | Literal[False] | None = None,
-    show: str | Iterable[str] = ("shape", "dtype", "value", "grad", "map"),
+    show: Shown | Iterable[Shown] = ("shape", "dtype", "value", "grad", "map"),
     sweep: Literal["forward", "backward", "both"] = "forward",
     rankdir: Literal["LR", "TB"] = "LR",
     legend: bool = True,

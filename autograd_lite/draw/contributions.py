@@ -34,5 +34,6 @@ def contributions(graph: Graph, boxes: Iterable[object]) -> dict[str, dict[Use, 
         key: parts
         for key, parts in found.items()
         if len(parts) > 1
-        and np.allclose(graph[key].grad, passed.arrived[key], rtol=1e-5, atol=0, equal_nan=True)
+        and (grad := graph[key].grad) is not None
+        and np.allclose(grad, passed.arrived[key], rtol=1e-5, atol=0, equal_nan=True)
     }

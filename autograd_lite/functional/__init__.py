@@ -1,1 +1,1 @@
-"""Functions to functions: gradients, products with Jacobians, second derivatives."""
+"""Functions of Tensors: operations without a NumPy name, transforms, checkpoints."""

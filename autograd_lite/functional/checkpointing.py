@@ -1,10 +1,10 @@
-"""Memory for time: what a function computes on its way is computed again in the backward pass."""
+"""Memory for time: the backward pass computes again what a function computed on its way."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -18,39 +18,46 @@ from autograd_lite.functional.record import operands_of
 from autograd_lite.functional.tracing import require_function
 from autograd_lite.tensor import Tensor
 
+P = ParamSpec("P")
+R = TypeVar("R")
 
-def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that does what `f` does, and records it as a single operation.
 
-    Nothing that `f` computes on its way is kept. A backward pass that comes through it calls `f`
-    again, differentiates that, and forgets it. So a deep network of checkpointed parts needs the
-    memory of the results of its parts, and of one part at a time, and a second forward pass.
+def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
+    """Return a function that computes `f` and records it as a single operation.
+
+    The record keeps no intermediate result of `f`. The backward pass calls `f` again,
+    differentiates that call, and forgets it. A deep network of checkpointed parts thus needs memory
+    for the results of its parts and for one part at a time, and the time of a second forward pass
+    (T. Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016).
 
     Parameters
     ----------
     f : callable
-        Takes anything, returns an array, or nested dicts, lists and tuples with arrays in them; a
-        module will do. Gradients flow to the Tensors among its arguments (in nested dicts, lists
-        and tuples too) and to those that it uses besides, as its parameters.
+        A function or module that takes anything, and returns an array, or nested dicts, lists and
+        tuples with arrays in them. Gradients flow to the Tensors among its arguments (in nested
+        dicts, lists and tuples, too) and to other Tensors that it uses, such as its parameters.
 
     Returns
     -------
     callable
-        Takes the arguments of `f`.
+        Takes the arguments of `f`, and returns its result.
 
     Raises
     ------
+    TypeError
+        If `f` is not a function, or its result holds anything but arrays.
     GradientError
-        In the backward pass: if `f` gives something else when it is called again (it draws random
-        numbers, or uses an array that has changed: pass such things as arguments), or if a tensor
-        that it uses besides its arguments has been given a new value.
+        If `f` writes to an array that it is given. In the backward pass: if `f` returns something
+        else when it is called again (it draws random numbers, or uses an array that has changed:
+        pass such things as arguments), or if a tensor that it uses and does not take as an argument
+        has a new value.
 
     Notes
     -----
-    `f` is called twice, so what else it does, it does twice: draw random numbers before, and pass
-    them on. What it returns counts, and nothing that it stores elsewhere. It may not change a
-    tensor from outside in place. Derivatives of higher order are right, but keep what the second
-    call records.
+    Since `f` is called twice, its side effects happen twice: draw random numbers before the call
+    and pass them in. Only what it returns is recorded, not what it stores elsewhere. It may not
+    change a tensor from outside in place. Derivatives of higher order are right, but they keep what
+    the second call records.
 
     Examples
     --------
@@ -70,8 +77,11 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     require_function(f, "checkpoint")
 
     @functools.wraps(f, updated=())
-    def checkpointed(*args: Any, **kwargs: Any) -> Any:
-        return _Segment(f, args, kwargs).record() if recording.get() else f(*args, **kwargs)
+    def checkpointed(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not recording.get():
+            return f(*args, **kwargs)
+        result: R = _Segment(f, args, kwargs).record()
+        return result
 
     return checkpointed
 
@@ -111,7 +121,7 @@ class _Segment:
         if any(x._written for x in given):
             raise GradientError(
                 f"{self.name}: the function writes to an array that it is given, and would do so "
-                f"again in the backward pass. Let it make a new one: x = x.copy()."
+                f"again in the backward pass. Write to a copy: x = x.copy()."
             )
         outputs = _differentiable(result)
         if not outputs:
@@ -167,7 +177,7 @@ class _Segment:
         if not recorded and not isinstance(g, np.ndarray | np.generic):
             raise TypeError(
                 f"{self.name} has no formula: it is differentiated by calling the function again. "
-                f"Derive one without checkpoint."
+                f"Derive the function without checkpoint."
             )
         self.check_others(operands)
         since = next_birth()
@@ -175,8 +185,8 @@ class _Segment:
         outputs = _differentiable(result)
         if not outputs or not _same(_joined(outputs)._data, y._data if recorded else y):
             raise GradientError(
-                f"{self.name} gives another result now than when it was recorded. Random numbers, "
-                f"and arrays that have changed since, must be passed as arguments."
+                f"{self.name} returns another result now than when it was recorded. Pass random "
+                f"numbers, and arrays that change, as arguments."
             )
         known = {*self.others, *(x for x in operands if isinstance(x, Tensor))}
         for x in _leaves_behind(outputs, known):
@@ -203,13 +213,13 @@ class _Segment:
         }
 
     def check_others(self, operands: Sequence[Any]) -> None:
-        """Refuse to call the function again with other values than it had."""
+        """Refuse to call the function again if it would use other values than it did."""
         for x, value in zip(self.others, operands[len(self.arguments) :], strict=True):
             if x._value() is not (value._data if isinstance(value, Tensor) else value):
                 raise GradientError(
-                    f"{self.name} uses {x._label()} without being given it, so it cannot be "
-                    f"computed with the value from then once that has another one now. Compute the "
-                    f"result again, or pass the tensor as an argument."
+                    f"{self.name} uses {x._label()}, which is not an argument and has a new value "
+                    f"now, so it cannot be called again with the old one. Compute the result "
+                    f"again, or pass the tensor as an argument."
                 )
 
 
@@ -261,7 +271,7 @@ def _used_besides(outputs: Sequence[Tensor], since: int) -> list[Tensor]:
             if x._birth > since and x._past and x._past[0]._birth < since:
                 raise GradientError(
                     f"checkpoint: the function changes {x._label()}, which is not its own, in "
-                    f"place, and would do so again in the backward pass. Let it make a new one."
+                    f"place, and would do so again in the backward pass. Change a copy of it."
                 )
         for x in operands_of(node):
             if x is not None and x.requires_grad and x not in seen:

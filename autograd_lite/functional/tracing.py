@@ -1,4 +1,4 @@
-"""One call of a function on Tensors of its own, and the way back: what transforms are made of."""
+"""One call of a function on its own Tensors, and the way back: what transforms are made of."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from autograd_lite.core.backward import backward_pass
 from autograd_lite.core.modes import GradientError, enable_grad, is_grad_enabled, refusals
 from autograd_lite.functional.nests import flatten, leaves_of, rebuild
 from autograd_lite.functional.record import operands_of
+from autograd_lite.functional.signatures import Argnums
 from autograd_lite.tensor import Tensor
-
-Argnums = int | Sequence[int]
 
 
 class Input(Tensor):
@@ -42,24 +41,24 @@ class Input(Tensor):
 
 
 class Trace:
-    """One call of a function on Tensors of its own, and the way back.
+    """One call of a function on its own Tensors, and the way back.
 
     Parameters
     ----------
     f : callable
         Takes `args` and `kwargs`.
     argnums : int or sequence of int, optional
-        The positions of the arguments to differentiate by; all if None.
+        The positions of the arguments to differentiate with respect to; all if None.
     has_aux : bool
         Whether `f` returns a pair, of which only the first part is differentiated.
 
     Attributes
     ----------
     inputs, outputs : list of Tensor
-        The leaves of the arguments to differentiate by, and of the result.
+        The leaves of the arguments to differentiate with respect to, and of the result.
     linked : bool
-        Whether an outer level may differentiate the outputs: then everything that is given back is
-        a Tensor, else an array.
+        Whether an outer level may differentiate the outputs: then everything that is returned is a
+        Tensor, else an array.
     aux : object
         The second part of the pair.
     """
@@ -116,17 +115,17 @@ class Trace:
         return rebuild(self.result, [self.given(y) for y in self.outputs])
 
     def given(self, x: Tensor) -> Any:
-        """Return a tensor as it is given back: the caller's own, to change as he likes."""
+        """Return a tensor as the caller gets it: an array, or a copy that may be changed."""
         return x.copy() if self.linked else np.array(x.data)[()]
 
     def pull(self, outputs: Sequence[Tensor], cotangents: Sequence[Any]) -> list[Any]:
-        """Return what cotangents of some outputs are for every argument, in its structure."""
+        """Pull cotangents of some outputs back to every argument, in its structure."""
         linked = self.linked or any(isinstance(g, Tensor) and g.requires_grad for g in cotangents)
         pairs = list(zip(outputs, cotangents, strict=True))
         return list(rebuild(self.arguments, pull_back(pairs, self.inputs, linked)))
 
     def _positions(self, argnums: Argnums, count: int) -> list[int]:
-        """Return the positions to differentiate by, counted from the front."""
+        """Return the positions to differentiate with respect to, counted from the front."""
         try:
             wanted = [argnums] if isinstance(argnums, int) else [operator.index(i) for i in argnums]
         except TypeError:
@@ -137,11 +136,13 @@ class Trace:
             if not -count <= i < count:
                 raise TypeError(
                     f"{self.name}: argnums={argnums} asks for argument {i}, got {count} positional "
-                    f"arguments. Pass what is to be differentiated by position."
+                    f"arguments. Pass that argument by position, not by keyword."
                 )
         found = [i % count for i in wanted]
         if len(set(found)) < len(found):
-            raise ValueError(f"{self.name}: argnums={argnums} asks for an argument twice.")
+            raise ValueError(
+                f"{self.name}: argnums={argnums} asks for an argument twice. List each once."
+            )
         return found
 
     def _lift(self, x: Any, place: str) -> Tensor:
@@ -162,8 +163,8 @@ class Trace:
     def _pair(self, result: Any) -> tuple[Any, Any]:
         if not isinstance(result, tuple) or len(result) != 2:
             raise TypeError(
-                f"{self.name} must return a pair for has_aux=True, got {_shown(result)}: what is "
-                f"to be differentiated, and anything else."
+                f"{self.name} must return a pair for has_aux=True, got {_shown(result)}. Return "
+                f"the result to differentiate, and anything else: return loss, rest."
             )
         return result
 
@@ -186,7 +187,7 @@ class Trace:
         return np.array(x.data)[()]
 
     def _depends_on_more(self, outputs: Sequence[Tensor]) -> bool:
-        """Return whether outputs depend on tensors that require a gradient, but are not inputs."""
+        """Return whether outputs depend on tensors that require a gradient but are not inputs."""
         inputs, waiting = set(self.inputs), list(outputs)
         seen = set(waiting)
         while waiting:
@@ -228,11 +229,11 @@ def call_with_tensors(f: Callable[..., Any], args: Sequence[Any], kwargs: Mappin
 
 
 def require_function(f: Any, what: str, write: str = "{0}(f)(x)") -> None:
-    """Refuse anything else than a function, for instance the value of one."""
+    """Refuse anything that is not a function: the value of one, for instance."""
     if not callable(f):
         value = f"a {type(f).__name__}" if isinstance(f, np.ndarray | Tensor) else _shown(f)
         raise TypeError(
-            f"{what} needs a function, got {value}. Write {write.format(what)}, with the function "
+            f"{what} needs a function, got {value}. Write {write.format(what)}: pass the function "
             f"itself, not its value f(x)."
         )
 
@@ -297,7 +298,7 @@ def matched(like: Any, nest: Any, message: str) -> list[Any]:
         kind = x.dtype.kind if isinstance(x, Tensor) else np.asarray(x).dtype.kind
         if kind not in "biuf":
             where = f" at {path}" if path else ""
-            raise TypeError(f"Needs real numbers, but {_shown(x)}{where} is not made of them.")
+            raise TypeError(f"Cotangents and tangents are real numbers, got {_shown(x)}{where}.")
     return [leaves[path] for path in wanted]
 
 

@@ -1,30 +1,51 @@
-"""Functions to functions: gradients, products with Jacobians, second derivatives.
+"""Transforms: from a function to its gradient, its products with Jacobians, its second derivatives.
 
-Every transform takes a plain function of arrays, calls it on Tensors, and gives arrays back. They
-nest: inside an outer transform, or where the function uses Tensors that require a gradient, the
+Every transform takes a plain function of arrays, calls it on Tensors, and returns arrays. They
+nest: inside an outer transform, and where the function uses Tensors that require a gradient, the
 results are Tensors that the outer level differentiates.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, TypeVarTuple, overload
 
 import numpy as np
 
 from autograd_lite.core.modes import enable_grad
 from autograd_lite.functional.nests import leaves_of, rebuild
-from autograd_lite.functional.tracing import (
+from autograd_lite.functional.signatures import (
     Argnums,
-    Trace,
-    matched,
-    name_of,
-    pull_back,
-    require_function,
+    Derivatives,
+    Gradient,
+    Nest,
+    Value,
+    ValueAndGradient,
 )
+from autograd_lite.functional.tracing import Trace, matched, name_of, pull_back, require_function
 from autograd_lite.tensor import Tensor
 
+P = ParamSpec("P")
+X = TypeVar("X")
+Xs = TypeVarTuple("Xs")
 
+
+@overload
+def grad(
+    f: Callable[Concatenate[Any, P], Any], *, has_aux: Literal[False] = False
+) -> Gradient[P]: ...
+@overload
+def grad(
+    f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: Literal[True]
+) -> Callable[..., tuple[Any, Any]]: ...
+@overload
+def grad(
+    f: Callable[..., Any], argnums: Sequence[int], *, has_aux: Literal[False] = False
+) -> Callable[..., tuple[Any, ...]]: ...
+@overload
+def grad(
+    f: Callable[..., Any], argnums: Argnums, *, has_aux: bool = False
+) -> Callable[..., Any]: ...
 def grad(
     f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False
 ) -> Callable[..., Any]:
@@ -35,23 +56,28 @@ def grad(
     f : callable
         Takes arrays, or nested dicts, lists and tuples of them; returns a single number.
     argnums : int or sequence of int
-        The positions of the arguments to differentiate by.
+        The positions of the arguments to differentiate with respect to.
     has_aux : bool
         Whether `f` returns a pair: the number, and anything else, which is passed on.
 
     Returns
     -------
     callable
-        Takes the arguments of `f`. Returns the gradient in the structure of the argument, a tuple
-        of them if `argnums` is a sequence; with `has_aux`, a pair of that and the other result.
+        Takes the arguments of `f`. Returns the gradient, in the structure, shapes and dtypes of the
+        argument; a tuple of gradients if `argnums` is a sequence. With `has_aux`, returns a pair of
+        that and the other result of `f`.
 
     Raises
     ------
     TypeError
-        When `f` is no function, an argument to be differentiated is not made of floating-point
-        numbers, or the result is not one array.
+        If `f` is not a function. When the gradient is computed: if an argument to differentiate
+        with respect to is not made of floating-point numbers, or `f` does not return one array.
     ValueError
-        When the result has several entries.
+        When the gradient is computed: if the result of `f` has more than one entry.
+
+    See Also
+    --------
+    value_and_grad : The gradient together with the value, for the price of the gradient.
 
     Examples
     --------
@@ -75,17 +101,54 @@ def grad(
     return gradient
 
 
+@overload
+def value_and_grad(
+    f: Callable[Concatenate[Any, P], Any], *, has_aux: Literal[False] = False
+) -> ValueAndGradient[P]: ...
+@overload
+def value_and_grad(
+    f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: Literal[True]
+) -> Callable[..., tuple[tuple[Any, Any], Any]]: ...
+@overload
+def value_and_grad(
+    f: Callable[..., Any], argnums: Argnums, *, has_aux: bool = False
+) -> Callable[..., tuple[Any, Any]]: ...
 def value_and_grad(
     f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False
 ) -> Callable[..., Any]:
-    """Return the function that computes the value of `f` and its gradient; see `grad`.
+    """Return the function that computes the value of `f` and its gradient, in one pass.
+
+    Parameters
+    ----------
+    f : callable
+        Takes arrays, or nested dicts, lists and tuples of them; returns a single number.
+    argnums : int or sequence of int
+        The positions of the arguments to differentiate with respect to.
+    has_aux : bool
+        Whether `f` returns a pair: the number, and anything else, which is passed on.
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f`. Returns a pair: the value, and the gradient in the structure,
+        shapes and dtypes of the argument (a tuple of gradients if `argnums` is a sequence). With
+        `has_aux`, the first of the pair is itself a pair, of the value and the other result of `f`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `grad`.
 
     Examples
     --------
+    >>> import numpy as np
     >>> import autograd_lite as al
-    >>> value, gradient = al.value_and_grad(lambda x: x**2)(3.0)
-    >>> value.item(), gradient.item()
-    (9.0, 6.0)
+    >>> def loss(w, x, y):
+    ...     return np.mean((x @ w - y) ** 2)
+    >>> x, y = np.array([[1.0, 0.0], [0.0, 2.0]]), np.array([1.0, 4.0])
+    >>> value, gradient = al.value_and_grad(loss)(np.zeros(2), x, y)
+    >>> value.item(), gradient
+    (8.5, array([-1., -8.]))
     """
     require_function(f, "value_and_grad")
 
@@ -95,8 +158,8 @@ def value_and_grad(
         y = trace.output
         if y.size != 1:
             raise ValueError(
-                f"grad needs a function with a single number as its result, but {trace.name} "
-                f"returned shape {y.shape}. Sum it up, or use vjp or jacobian."
+                f"grad needs a function that returns a single number, but {trace.name} returned "
+                f"shape {y.shape}. Sum the result, or use vjp or jacobian."
             )
         gradients = trace.pull([y], [np.ones(y.shape, y.dtype)])
         result = gradients[0] if isinstance(argnums, int) else tuple(gradients)
@@ -105,36 +168,49 @@ def value_and_grad(
     return value_and_gradient
 
 
-def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False, **kwargs: Any) -> Any:
-    """Compute `f`, and return it with the function that pulls a cotangent back.
+@overload
+def vjp(
+    f: Callable[..., Any], *primals: *Xs, has_aux: Literal[False] = False, **kwargs: Any
+) -> tuple[Any, Callable[[Any], tuple[*Xs]]]: ...
+@overload
+def vjp(
+    f: Callable[..., Any], *primals: *Xs, has_aux: Literal[True], **kwargs: Any
+) -> tuple[Any, Callable[[Any], tuple[*Xs]], Any]: ...
+def vjp(f: Callable[..., Any], *primals: *Xs, has_aux: bool = False, **kwargs: Any) -> Any:
+    r"""Compute `f`, and return it with the function that pulls a cotangent back.
+
+    With :math:`J` the Jacobian of `f` at `primals`, the pullback takes :math:`g` to the
+    vector-Jacobian product :math:`g^\top J`, at the cost of one backward pass.
 
     Parameters
     ----------
     f : callable
-        Takes `primals`, returns an array, or nested dicts, lists and tuples of them.
+        Takes `primals`; returns an array, or nested dicts, lists and tuples of arrays.
     *primals : array_like, or nested dicts, lists and tuples of them
-        Where.
+        The point: the positional arguments of `f`.
     has_aux : bool
         Whether `f` returns a pair: the result, and anything else, which is passed on.
     **kwargs
-        What else `f` takes; not differentiated.
+        Keyword arguments of `f`, which are not differentiated.
 
     Returns
     -------
-    y : array
-        ``f(*primals)``.
+    y : array, or a nest of arrays
+        ``f(*primals, **kwargs)``.
     pullback : callable
-        Takes a cotangent of the structure and shapes of `y`; returns a tuple with the product of
-        the cotangent and the Jacobian for every primal. May be called several times.
+        Takes a cotangent of the structure and shapes of `y`. Returns a tuple with the product of
+        the cotangent and the Jacobian for every primal, in its structure, shapes and dtypes. It may
+        be called several times.
     aux : object
-        The other result, if `has_aux`.
+        The other result of `f`; only with `has_aux`.
 
     Raises
     ------
     TypeError
-        When a primal is not made of floating-point numbers; it says which.
+        If `f` is not a function, or a primal is not made of floating-point numbers. In `pullback`:
+        if the cotangent is not made of real numbers.
     ValueError
-        In `pullback`: when the cotangent has another structure or shape.
+        In `pullback`: if the cotangent has another structure or shape.
 
     Examples
     --------
@@ -155,6 +231,24 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False, **kwargs: A
     return (trace.value, pullback, trace.aux) if has_aux else (trace.value, pullback)
 
 
+@overload
+def jvp(
+    f: Callable[..., Any],
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    has_aux: Literal[False] = False,
+    **kwargs: Any,
+) -> tuple[Any, Any]: ...
+@overload
+def jvp(
+    f: Callable[..., Any],
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    has_aux: Literal[True],
+    **kwargs: Any,
+) -> tuple[Any, Any, Any]: ...
 def jvp(
     f: Callable[..., Any],
     primals: Sequence[Any],
@@ -163,33 +257,43 @@ def jvp(
     has_aux: bool = False,
     **kwargs: Any,
 ) -> Any:
-    """Compute `f`, and how it changes as its arguments move along `tangents`.
+    r"""Compute `f`, and its derivative along `tangents`.
 
-    The pullback is linear in its cotangent, so pulling back through the pullback pushes forward:
-    the same rules serve, and no other.
+    With :math:`J` the Jacobian of `f` at `primals` and :math:`v` the tangents, the derivative is
+    the Jacobian-vector product :math:`J v`.
 
     Parameters
     ----------
     f : callable
-        Takes `primals`, returns an array, or nested dicts, lists and tuples of them.
-    primals, tangents : sequence
-        Where, and in which direction: of the same structure and shapes.
+        Takes `primals`; returns an array, or nested dicts, lists and tuples of arrays.
+    primals, tangents : list or tuple
+        The point and the direction: one entry per argument of `f`, of the same structure and
+        shapes.
     has_aux : bool
         Whether `f` returns a pair: the result, and anything else, which is passed on.
     **kwargs
-        What else `f` takes; not differentiated.
+        Keyword arguments of `f`, which are not differentiated.
 
     Returns
     -------
-    y, y_dot : array
-        ``f(*primals)``, and the Jacobian times the tangents, in the structure of the result.
+    y, y_dot : array, or a nest of arrays
+        ``f(*primals, **kwargs)``, and its derivative, in the same structure and shapes.
     aux : object
-        The other result, if `has_aux`.
+        The other result of `f`; only with `has_aux`.
 
     Raises
     ------
-    TypeError, ValueError
-        When primals are not floating-point numbers, or the tangents have another structure.
+    TypeError
+        If `f` is not a function, `primals` or `tangents` is not a list or tuple, or a primal is not
+        made of floating-point numbers.
+    ValueError
+        If `tangents` has another structure or shapes than `primals`.
+
+    Notes
+    -----
+    The pullback is linear in its cotangent, so pulling back through the pullback pushes forward:
+    the rules of the backward pass serve, and no others. It costs about two backward passes. The
+    construction is from J. Townsend, "A new trick for calculating Jacobian vector products" (2017).
 
     Examples
     --------
@@ -213,32 +317,52 @@ def jvp(
     return (trace.value, y_dot, trace.aux) if has_aux else (trace.value, y_dot)
 
 
+@overload
+def jacobian(
+    f: Callable[Concatenate[Any, P], Value], *, has_aux: Literal[False] = False
+) -> Derivatives[P]: ...
+@overload
+def jacobian(
+    f: Callable[Concatenate[Any, P], Nest], *, has_aux: Literal[False] = False
+) -> Callable[Concatenate[Any, P], Any]: ...
+@overload
+def jacobian(
+    f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: Literal[True]
+) -> Callable[..., tuple[Any, Any]]: ...
+@overload
+def jacobian(
+    f: Callable[..., Any], argnums: Argnums, *, has_aux: bool = False
+) -> Callable[..., Any]: ...
 def jacobian(
     f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False
 ) -> Callable[..., Any]:
-    """Return the function that computes the Jacobian of `f`.
+    r"""Return the function that computes the Jacobian of `f`.
+
+    Its entries are :math:`J_{ij} = \partial y_i / \partial x_j`. It takes one backward pass per
+    entry of the result.
 
     Parameters
     ----------
     f : callable
-        Returns an array of any shape, or nested dicts, lists and tuples of them.
+        Returns an array of any shape, or nested dicts, lists and tuples of arrays.
     argnums : int or sequence of int
-        The positions of the arguments to differentiate by.
+        The positions of the arguments to differentiate with respect to.
     has_aux : bool
         Whether `f` returns a pair: the result, and anything else, which is passed on.
 
     Returns
     -------
     callable
-        Takes the arguments of `f`. Returns, in the structure of the result and within that in the
-        structure of the argument (a tuple of them if `argnums` is a sequence), arrays of the shape
-        of the output followed by the shape of the argument; with `has_aux`, a pair of that and the
-        other result.
+        Takes the arguments of `f`. Returns an array of the shape of the result followed by the
+        shape of the argument (a tuple of arrays if `argnums` is a sequence). Where the result is a
+        nest, returns that nest of such arrays; where the argument is a nest, each of them is a nest
+        in turn. With `has_aux`, returns a pair of that and the other result of `f`.
 
     Raises
     ------
     TypeError
-        When an argument to be differentiated is not made of floating-point numbers; it says which.
+        If `f` is not a function. When the Jacobian is computed: if an argument to differentiate
+        with respect to is not made of floating-point numbers.
 
     Examples
     --------
@@ -272,31 +396,51 @@ def _by_all(trace: Trace, y: Tensor, argnums: Argnums) -> Any:
     return result[0] if isinstance(argnums, int) else tuple(result)
 
 
+@overload
+def hessian(
+    f: Callable[Concatenate[Any, P], Any], *, has_aux: Literal[False] = False
+) -> Derivatives[P]: ...
+@overload
+def hessian(
+    f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: Literal[True]
+) -> Callable[..., tuple[Any, Any]]: ...
+@overload
+def hessian(
+    f: Callable[..., Any], argnums: Argnums, *, has_aux: bool = False
+) -> Callable[..., Any]: ...
 def hessian(
     f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False
 ) -> Callable[..., Any]:
-    """Return the function that computes the matrix of second derivatives of `f`.
+    r"""Return the function that computes the second derivatives of `f`.
+
+    These are :math:`H_{ij} = \partial^2 y / \partial x_i \partial x_j`, computed as the Jacobian of
+    the gradient.
 
     Parameters
     ----------
     f : callable
-        Returns a single number.
+        Takes arrays, or nested dicts, lists and tuples of them; returns a single number.
     argnums : int or sequence of int
-        The positions of the arguments to differentiate by.
+        The positions of the arguments to differentiate with respect to.
     has_aux : bool
         Whether `f` returns a pair: the number, and anything else, which is passed on.
 
     Returns
     -------
     callable
-        Takes the arguments of `f`. Returns an array of the argument's shape, twice over; where the
-        argument is a nest, that nest of such nests: ``result["w"]["b"]`` is of the shape of ``w``
-        followed by that of ``b``. With `has_aux`, a pair of that and the other result.
+        Takes the arguments of `f`. Returns an array of the shape of the argument, twice over. Where
+        the argument is a nest, returns that nest of such nests: ``result["w"]["b"]`` has the shape
+        of ``w`` followed by that of ``b``. With `has_aux`, returns a pair of that and the other
+        result of `f`.
 
     Raises
     ------
     TypeError, ValueError
         As `grad`.
+
+    See Also
+    --------
+    hvp : The product of the Hessian and a vector, without the matrix.
 
     Examples
     --------
@@ -310,29 +454,41 @@ def hessian(
     return jacobian(grad(f, argnums, has_aux=has_aux), argnums, has_aux=has_aux)
 
 
+@overload
+def hvp(
+    f: Callable[..., Any], primals: tuple[*Xs], tangents: Sequence[Any], **kwargs: Any
+) -> tuple[*Xs]: ...
+@overload
+def hvp(
+    f: Callable[..., Any], primals: list[X], tangents: Sequence[Any], **kwargs: Any
+) -> tuple[X, ...]: ...
 def hvp(
     f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], **kwargs: Any
 ) -> tuple[Any, ...]:
-    """Multiply the Hessian of `f` by a vector, without making the matrix.
+    """Multiply the Hessian of `f` by a vector, without computing the matrix.
+
+    It takes two backward passes: the product is the gradient of the inner product of the gradient
+    and the vector (B. A. Pearlmutter, "Fast exact multiplication by the Hessian", Neural
+    Computation 6, 1994).
 
     Parameters
     ----------
     f : callable
-        Takes `primals`, returns a single number.
-    primals, tangents : sequence
-        Where, and the vector: of the same structure and shapes.
+        Takes `primals`; returns a single number.
+    primals, tangents : list or tuple
+        The point and the vector: one entry per argument of `f`, of the same structure and shapes.
     **kwargs
-        What else `f` takes; not differentiated.
+        Keyword arguments of `f`, which are not differentiated.
 
     Returns
     -------
     tuple
-        The product, in the structure of `primals`.
+        The product: one entry per primal, in its structure, shapes and dtypes.
 
     Raises
     ------
     TypeError, ValueError
-        As `grad`, and when the tangents have another structure.
+        As `grad` and `jvp`.
 
     Examples
     --------
@@ -350,8 +506,7 @@ def hvp(
     def rise(*xs: Any) -> Any:
         return _inner(leaves_of(gradient(*xs, **kwargs)), along)
 
-    product: tuple[Any, ...] = grad(rise, everywhere)(*primals)
-    return product
+    return grad(rise, everywhere)(*primals)
 
 
 def _inner(left: Sequence[Any], right: Sequence[Any]) -> Any:
@@ -363,9 +518,10 @@ def _tangents(primals: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
     """Return the leaves of the tangents in the order of those of the primals."""
     if not isinstance(primals, list | tuple) or not isinstance(tangents, list | tuple):
         raise TypeError(
-            "primals and tangents must be tuples, one entry per argument: f, (x,), (v,)."
+            f"primals and tangents must be lists or tuples with one entry per argument, got a "
+            f"{type(primals).__name__} and a {type(tangents).__name__}. Write (x,) and (v,)."
         )
-    message = "Tangents must have the structure and shapes of the primals, {}, got {}."
+    message = "tangents need the structure and shapes of the primals, {}, got {}."
     return matched(tuple(primals), tuple(tangents), message)
 
 

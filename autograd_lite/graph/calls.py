@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from autograd_lite.functional.record import operands_of
 from autograd_lite.nn.module_call import ModuleCall
@@ -70,10 +71,10 @@ def calls(
     """
     made: list[tuple[ModuleCall, Tensor]] = []
     for tensor in tensors:
-        call = tensor._call
+        call: tuple[Any, ...] | None = tensor._call
         while call is not None:
-            made.append((call, tensor))
-            call = call.inner
+            made.append((ModuleCall(*call), tensor))
+            call = call[2]
     found: dict[Tensor, tuple[Call, ...]] = {}
     held: dict[Call, Held] = {}
     described: dict[tuple[int, int], Call] = {}  # A call may have returned several tensors.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import overload
 
 from autograd_lite.graph.calls import Call, Held
 from autograd_lite.graph.node import Node
@@ -37,8 +37,12 @@ class Nodes(Sequence[Node]):
     def __len__(self) -> int:
         return len(self.nodes)
 
-    def __getitem__(self, key: Any) -> Any:
-        """Return a node by its identifier, or by its position (or a slice of them)."""
+    @overload
+    def __getitem__(self, key: str | int) -> Node: ...
+    @overload
+    def __getitem__(self, key: slice) -> tuple[Node, ...]: ...
+    def __getitem__(self, key: str | int | slice) -> Node | tuple[Node, ...]:
+        """Return a node by its identifier or its position, or the nodes of a slice."""
         return self._by_id[key] if isinstance(key, str) else self.nodes[key]
 
     def __iter__(self) -> Iterator[Node]:

@@ -1,4 +1,4 @@
-"""Networks from parts: modules, layers, losses."""
+"""Networks from parts: modules, layers and losses."""
 
 from autograd_lite.nn.layers import Linear, ReLU, Sequential, Sigmoid, Tanh
 from autograd_lite.nn.losses import MSE

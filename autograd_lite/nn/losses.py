@@ -2,47 +2,79 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from numpy.typing import ArrayLike
 
-from autograd_lite import ops
+from autograd_lite.functional.operations import Reduction, mse
 from autograd_lite.nn.module import Module
+from autograd_lite.ops.neural import REDUCTIONS
+from autograd_lite.tensor import Tensor
 
 
 class MSE(Module):
-    r"""Squared error of a prediction.
+    r"""The squared error of a prediction; by default its mean.
 
     Parameters
     ----------
     reduction : {"mean", "sum", "half_sum", "none"}
-        With :math:`e` = prediction - target, over all :math:`n` entries:
-        :math:`\frac1n \sum e^2`, :math:`\sum e^2`, :math:`\frac12 \sum e^2`, or every
-        :math:`e^2` for itself. Their gradients by the prediction are :math:`\frac2n e`,
-        :math:`2 e`, :math:`e` and :math:`2 e`.
+        What becomes of the squared errors, with :math:`e` = prediction - target of :math:`n`
+        entries:
+
+        ============  =======================  ============================
+        `reduction`   loss                     gradient of the prediction
+        ============  =======================  ============================
+        "mean"        :math:`\sum e^2 / n`     :math:`2 e / n`
+        "sum"         :math:`\sum e^2`         :math:`2 e`
+        "half_sum"    :math:`\sum e^2 / 2`     :math:`e`
+        "none"        :math:`e^2`, per entry   :math:`2 e` times the cotangent
+        ============  =======================  ============================
 
     Raises
     ------
     ValueError
-        For an unknown reduction, or when prediction and target differ in shape.
+        If `reduction` is not one of them.
+
+    See Also
+    --------
+    autograd_lite.mse : The function.
 
     Examples
     --------
-    >>> from autograd_lite import nn
-    >>> import numpy as np
-    >>> nn.MSE()(np.array([1, 0, 0, 1]), np.array([0, 0, 0, 0])).item()
-    0.5
+    >>> import autograd_lite as al
+    >>> prediction = al.Tensor([1.0, 2.0], requires_grad=True)
+    >>> loss = al.nn.MSE()(prediction, [0.0, 0.0])
+    >>> loss.item()
+    2.5
+    >>> loss.backward()
+    >>> prediction.grad.tolist()
+    [1.0, 2.0]
     """
 
-    def __init__(self, reduction: Literal["mean", "sum", "half_sum", "none"] = "mean") -> None:
-        if reduction not in ops.neural.REDUCTIONS:
+    def __init__(self, reduction: Reduction = "mean") -> None:
+        if reduction not in REDUCTIONS:
             raise ValueError(
-                f"MSE needs a reduction among {', '.join(ops.neural.REDUCTIONS)}, got "
-                f"{reduction!r}."
+                f"MSE needs a reduction among {', '.join(REDUCTIONS)}, got {reduction!r}."
             )
-        self.reduction = reduction
+        self.reduction: Reduction = reduction
 
-    def forward(self, prediction: Any, target: Any) -> Any:
-        """Compare a prediction with a target of the same shape."""
-        return ops.mse(prediction, target, reduction=self.reduction)
+    def forward(self, prediction: Tensor, target: Tensor | ArrayLike) -> Tensor:
+        """Compare a prediction with a target.
+
+        Parameters
+        ----------
+        prediction : Tensor, any shape
+        target : Tensor or array_like, shape of `prediction`
+
+        Returns
+        -------
+        Tensor
+            A single number; with "none", an array of the shape of `prediction`.
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ: a column and a row would broadcast to a table.
+        """
+        return mse(prediction, target, reduction=self.reduction)
 
     def extra_repr(self) -> str:
         """Return the reduction."""

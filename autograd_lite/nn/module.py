@@ -2,38 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ParamSpec, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from autograd_lite.core.backward import next_birth
 from autograd_lite.functional.nests import leaves_of, rebuild
-from autograd_lite.nn.module_call import Card, call_of
+from autograd_lite.nn.module_call import Card
 from autograd_lite.tensor import Tensor
+
+M = TypeVar("M")
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
 
 
 class _NamesItsTensors(type):
-    """Once a module is built, call its tensors by their attribute path: ``hidden.weight``."""
+    """Once a module is built, name its tensors after their attribute path: ``hidden.weight``.
 
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        module = super().__call__(*args, **kwargs)
+    `Module` has a metaclass because only a metaclass runs code after the ``__init__`` of a
+    subclass, whoever writes it.
+    """
+
+    def __call__(cls: type[M], *args: Any, **kwargs: Any) -> M:
+        module: M = type.__call__(cls, *args, **kwargs)
         for path, tensor in _leaves(module):
-            # A name that the path ends in was given here, for a part; any other is the user's.
+            # The name of a part, given when that was built, is the end of its path here; any
+            # other name is the user's.
             if tensor.name is None or path.endswith(f".{tensor.name}"):
                 tensor.name = path
-        for path, part in _modules(module, ""):
+        for path, part in _modules(module):
             part._path, part._card = path, None
         return module
+
+
+class _Forward(Protocol[P, R_co]):
+    """Anything with a ``forward``: how a call of a module gets the signature of it."""
+
+    def forward(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Compute the output."""
 
 
 class Module(metaclass=_NamesItsTensors):
     """A part of a network: a function with parameters.
 
-    A subclass sets attributes in ``__init__`` and computes in ``forward``. Its parameters are the
-    leaf tensors with ``requires_grad=True`` among its attributes, and those of the modules among
-    them, also inside lists, tuples and dicts; always in the order in which they were set.
+    A subclass sets attributes in ``__init__`` and computes in `forward`; there is no
+    ``super().__init__()`` to call. Its parameters are the leaf tensors with
+    ``requires_grad=True`` among its attributes and those of the modules among its attributes, also
+    inside lists, tuples and dicts, in the order in which they were set.
+
+    Attributes
+    ----------
+    training : bool
+        True until `eval` is called; for modules that compute something else in training.
 
     Examples
     --------
@@ -65,65 +87,171 @@ class Module(metaclass=_NamesItsTensors):
     _card: Card | None = None  # What the tensors that it returns remember; made in the first call.
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute the output; what a subclass defines."""
+        """Compute the output; a subclass defines it, with any arguments.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            The arguments of the call ``module(...)``.
+
+        Returns
+        -------
+        Tensor, or anything else
+            The output. The graph shows which module call returned a tensor if the tensor is
+            returned directly or in a list, tuple or dict.
+
+        Raises
+        ------
+        NotImplementedError
+            If the subclass defines no `forward`.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> class Scale(al.nn.Module):
+        ...     def __init__(self, factor):
+        ...         self.factor = al.Tensor(factor, requires_grad=True)
+        ...
+        ...     def forward(self, x):
+        ...         return self.factor * x
+        >>> Scale(2.0)(al.Tensor([1.0, 3.0])).tolist()
+        [2.0, 6.0]
+        """
         raise NotImplementedError(
             f"{type(self).__name__} has no forward method. Define `def forward(self, x): ...`."
         )
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute the output: ``module(x)`` is ``module.forward(x)``."""
+    def __call__(self: _Forward[P, R_co], *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Compute the output: ``module(x)`` returns ``module.forward(x)``."""
+        module: Any = self
         since = next_birth()
-        result = self.forward(*args, **kwargs)
+        result = module.forward(*args, **kwargs) if kwargs else module.forward(*args)
         if isinstance(result, Tensor):
             if result._primitive is not None and result._birth > since:
-                result._call = call_of((self._card or self._new_card(), since, result._call))
+                if result._rare is None:  # Without another call: a module does little else.
+                    result._rare = {"_call": (module._card or _card_of(module), since, None)}
+                else:
+                    _note_call(module, since, result)
         elif isinstance(result, dict | list | tuple):
             for part in result.values() if isinstance(result, dict) else result:
                 if isinstance(part, Tensor) and not part.is_leaf and part._birth > since:
-                    part._call = call_of((self._card or self._new_card(), since, part._call))
-        return result
-
-    def _new_card(self) -> Card:
-        self._card = Card(self, self._path)
-        return self._card
+                    _note_call(module, since, part)
+        return result  # type: ignore[no-any-return]
 
     def named_parameters(self) -> list[tuple[str, Tensor]]:
-        """Return path and tensor of every parameter, in the order of definition.
+        """Return the path and the tensor of every parameter, in the order of definition.
 
-        A tensor that stands in two places is listed once, under its first path.
+        Returns
+        -------
+        list of (str, Tensor)
+            A tensor that stands in two places is listed once, under its first path.
+
+        Examples
+        --------
+        >>> from autograd_lite import nn
+        >>> net = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1, bias=False))
+        >>> {path: tensor.shape for path, tensor in net.named_parameters()}
+        {'0.weight': (2, 3), '0.bias': (3,), '2.weight': (3, 1)}
         """
         return [(path, tensor) for path, tensor in _leaves(self) if tensor.requires_grad]
 
     def parameters(self) -> list[Tensor]:
-        """Return every parameter, in the order of definition."""
+        """Return every parameter, in the order of definition, each once.
+
+        Returns
+        -------
+        list of Tensor
+            The tensors themselves, for an optimiser. One whose ``requires_grad`` has been set to
+            False is frozen, and not among them.
+
+        Examples
+        --------
+        >>> from autograd_lite import nn
+        >>> layer = nn.Linear(2, 3)
+        >>> layer.weight.requires_grad = False
+        >>> [p.name for p in layer.parameters()]
+        ['bias']
+        """
         return [tensor for _, tensor in self.named_parameters()]
 
     def modules(self) -> list[tuple[str, Module]]:
-        """Return path and module of this module and every one in it; its own path is empty."""
-        return [("", self), *_modules(self, "")]
+        """Return the path and the module of this module and of every module inside it.
+
+        Returns
+        -------
+        list of (str, Module)
+            This module comes first; its own path is empty.
+
+        Examples
+        --------
+        >>> from autograd_lite import nn
+        >>> net = nn.Sequential(nn.Linear(2, 3), nn.Tanh())
+        >>> [(path, type(module).__name__) for path, module in net.modules()]
+        [('', 'Sequential'), ('0', 'Linear'), ('1', 'Tanh')]
+        """
+        return [("", self), *_modules(self)]
 
     def zero_grad(self) -> None:
-        """Forget the gradients of all parameters."""
+        """Clear the gradients of all parameters: ``grad`` is None again.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> layer = al.nn.Linear(2, 1)
+        >>> layer(al.Tensor([1.0, 2.0])).backward()
+        >>> layer.zero_grad()
+        >>> layer.weight.grad is None
+        True
+        """
         for tensor in self.parameters():
             tensor.zero_grad()
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
-        """Return a copy of every leaf tensor, frozen ones too, by path."""
+        """Return a copy of the value of every leaf tensor, frozen ones too, by path.
+
+        Returns
+        -------
+        dict of str to array
+            In the order of definition, with the shapes and dtypes of the tensors; `load_state_dict`
+            takes it. ``np.savez(file, **state)`` saves it.
+
+        Examples
+        --------
+        >>> from autograd_lite import nn
+        >>> layer = nn.Linear(2, 1)
+        >>> layer.weight.data = [[3.0], [4.0]]
+        >>> layer.state_dict()["weight"].tolist()
+        [[3.0], [4.0]]
+        """
         return {path: np.array(tensor.data) for path, tensor in _leaves(self)}
 
     def load_state_dict(self, state: Mapping[str, ArrayLike]) -> None:
-        """Take over values by path.
+        """Set the values of all leaf tensors, by path.
 
         Parameters
         ----------
         state : mapping of str to array_like
-            Exactly the keys and shapes of `state_dict`.
+            Exactly the keys and shapes of `state_dict`. Values are copied and take the dtype of
+            the tensor.
 
         Raises
         ------
         ValueError
-            If keys are missing, unexpected or of another shape: all of them are named, and
-            nothing has been changed.
+            If keys are missing or unexpected, or shapes differ. The message names all of them, and
+            the module is unchanged.
+
+        Examples
+        --------
+        >>> from autograd_lite import nn
+        >>> one, two = nn.Linear(2, 1), nn.Linear(2, 1)
+        >>> two.load_state_dict(one.state_dict())
+        >>> two.weight.tolist() == one.weight.tolist()
+        True
+        >>> two.load_state_dict({"weight": [[1.0, 2.0]]})
+        Traceback (most recent call last):
+        ValueError: load_state_dict: the state does not fit this Linear, which is unchanged.
+          missing: bias (1,)
+          wrong shape: weight is (2, 1), got (1, 2)
         """
         own = dict(_leaves(self))
         arrays = {path: np.asarray(value) for path, value in state.items()}
@@ -132,38 +260,75 @@ class Module(metaclass=_NamesItsTensors):
             f"unexpected: {path} {arrays[path].shape}" for path in arrays if path not in own
         ]
         problems += [
-            f"misshapen: {path} is {own[path].shape}, got {arrays[path].shape}"
+            f"wrong shape: {path} is {own[path].shape}, got {arrays[path].shape}"
             for path in own
             if path in arrays and own[path].shape != arrays[path].shape
         ]
         if problems:
             listed = "\n  ".join(problems)
             raise ValueError(
-                f"load_state_dict: the state does not fit {type(self).__name__}, which was left "
-                f"as it is.\n  {listed}"
+                f"load_state_dict: the state does not fit this {type(self).__name__}, which is "
+                f"unchanged.\n  {listed}"
             )
         for path, tensor in own.items():
             tensor.data = arrays[path]
 
     def train(self, mode: bool = True) -> Self:
-        """Set this module, and every one in it, to training (or evaluation)."""
+        """Switch this module and every module inside it to training.
+
+        Parameters
+        ----------
+        mode : bool
+            The new value of ``training``; False is evaluation.
+
+        Returns
+        -------
+        Module
+            This module.
+
+        Examples
+        --------
+        >>> from autograd_lite import nn
+        >>> net = nn.Sequential(nn.Linear(2, 1)).train(False)
+        >>> net.training, net[0].training
+        (False, False)
+        """
         for _, module in self.modules():
             module.training = mode
         return self
 
     def eval(self) -> Self:
-        """Set this module, and every one in it, to evaluation."""
+        """Switch this module and every module inside it to evaluation.
+
+        Returns
+        -------
+        Module
+            This module.
+
+        Examples
+        --------
+        >>> from autograd_lite import nn
+        >>> nn.Sequential(nn.Linear(2, 1)).eval()[0].training
+        False
+        """
         return self.train(False)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what a copy or a pickle is made of: no result in it becomes a parameter."""
-        state = {name: _without_history(part) for name, part in vars(self).items()}
-        state.pop("_card", None)  # It says which module it is of.
-        return state
-
     def extra_repr(self) -> str:
-        """Return what stands in the parentheses of ``Linear(3, 4)``; nothing by default."""
+        """Return what stands in the parentheses of ``Linear(3, 4)``: nothing by default.
+
+        Examples
+        --------
+        >>> from autograd_lite import nn
+        >>> nn.Linear(3, 4).extra_repr()
+        '3, 4'
+        """
         return ""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy or a pickle is made of; results that it holds lose their history."""
+        state = {name: _without_history(part) for name, part in vars(self).items()}
+        state.pop("_card", None)  # It refers to this module.
+        return state
 
     def __repr__(self) -> str:
         rows: list[tuple[str, str]] = []
@@ -184,6 +349,18 @@ class Module(metaclass=_NamesItsTensors):
         return "\n".join(f"{title:{width}}{detail}".rstrip() for title, detail in rows)
 
 
+def _card_of(module: Module) -> Card:
+    if module._card is None:
+        module._card = Card(module, module._path)
+    return module._card
+
+
+def _note_call(module: Module, since: int, result: Tensor) -> None:
+    """Let a tensor remember the call of a module that returned it, as `ModuleCall` reads it."""
+    rare = result._rare = result._rare or {}
+    rare["_call"] = (_card_of(module), since, rare.get("_call"))
+
+
 def _without_history(value: Any) -> Any:
     """Detach the results in an attribute: as leaves that require a gradient they would train."""
     leaves = leaves_of(value)
@@ -194,41 +371,38 @@ def _without_history(value: Any) -> Any:
     )
 
 
-def _parts(value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the named parts of a module or a container."""
+def _inside(
+    value: Any, path: str = "", above: tuple[int, ...] = ()
+) -> Iterator[tuple[str, Module | Tensor]]:
+    """Yield path and value of every module and tensor inside a module, depth first.
+
+    A module may hold one that holds it; that one is not entered again.
+    """
+    parts: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, Module):
-        yield from vars(value).items()
+        parts = vars(value).items()
     elif isinstance(value, dict):
-        yield from ((str(key), part) for key, part in value.items())
+        parts = value.items()
     elif isinstance(value, list | tuple):
-        yield from ((str(i), part) for i, part in enumerate(value))
+        parts = enumerate(value)
+    above = (*above, id(value))
+    for name, part in parts:
+        if id(part) not in above:
+            here = f"{path}.{name}" if path else str(name)
+            if isinstance(part, Module | Tensor):
+                yield here, part
+            yield from _inside(part, here, above)
 
 
-def _leaves(module: Module) -> list[tuple[str, Tensor]]:
+def _leaves(module: Any) -> list[tuple[str, Tensor]]:
     """Return path and tensor of every leaf tensor in a module, each once."""
     found: dict[Tensor, str] = {}
-
-    def visit(value: Any, path: str, above: tuple[int, ...]) -> None:
-        if isinstance(value, Tensor):
-            if value.is_leaf:
-                found.setdefault(value, path)
-        elif id(value) not in above:  # A module may hold one that holds it.
-            for name, part in _parts(value):
-                visit(part, f"{path}.{name}" if path else name, (*above, id(value)))
-
-    visit(module, "", ())
+    for path, part in _inside(module):
+        if isinstance(part, Tensor) and part.is_leaf:
+            found.setdefault(part, path)
     return [(path, tensor) for tensor, path in found.items()]
 
 
-def _modules(value: Any, path: str, above: tuple[int, ...] = ()) -> list[tuple[str, Module]]:
-    """Return path and module of every module inside a module or container."""
-    found: list[tuple[str, Module]] = []
-    for name, part in _parts(value):
-        if id(part) in (*above, id(value)):
-            continue
-        here = f"{path}.{name}" if path else name
-        if isinstance(part, Module):
-            found.append((here, part))
-        if not isinstance(part, Tensor):
-            found += _modules(part, here, (*above, id(value)))
-    return found
+def _modules(module: Any) -> list[tuple[str, Module]]:
+    """Return path and module of every module inside a module."""
+    return [(path, part) for path, part in _inside(module) if isinstance(part, Module)]

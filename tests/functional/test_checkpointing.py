@@ -274,7 +274,7 @@ def test_random_numbers_are_refused_in_the_backward_pass_and_right_as_arguments(
         return x * (rng.random(4) < 0.5)
 
     y = al.checkpoint(dropout)(w).sum()
-    with pytest.raises(GradientError, match=r"checkpoint\(dropout\) gives another result now"):
+    with pytest.raises(GradientError, match=r"checkpoint\(dropout\) returns another result now"):
         y.backward()
     assert w.grad is None
     mask = rng.random(4) < 0.5
@@ -291,7 +291,7 @@ def test_a_parameter_that_has_changed_is_refused():
         y = al.checkpoint(lambda x: x * w)(x)  # noqa: B023
         w.grad = [1.0]
         change(w)
-        message = r"uses tensor 'w' without being given it, so it cannot be computed with the value"
+        message = "uses tensor 'w', which is not an argument and has a new value now"
         with pytest.raises(GradientError, match=message):
             y.backward()
         with pytest.raises(GradientError, match="create_graph=True needs the tensors that were"):
@@ -305,7 +305,7 @@ def test_a_parameter_that_has_changed_is_refused():
     t = leaf([1.0]) * 1.0
     y = al.checkpoint(lambda x: x * t)(x)
     t += 1.0
-    with pytest.raises(GradientError, match="that has another one now"):
+    with pytest.raises(GradientError, match="is not an argument and has a new value now"):
         y.backward()
 
 
@@ -344,7 +344,9 @@ def test_pictures_and_the_search_for_anomalies_see_into_it():
     assert "<lambda>" not in str(al.draw(y.sum()))
     with al.detect_anomaly(), pytest.raises(al.AnomalyError, match="gradient of power"):
         y.sum().backward()
-    with pytest.raises(TypeError, match=r"has no formula: .* Derive one without checkpoint"):
+    with pytest.raises(
+        TypeError, match=r"has no formula: .* Derive the function without checkpoint"
+    ):
         al.derive(y.sum())
 
 

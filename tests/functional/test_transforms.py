@@ -155,7 +155,7 @@ def test_what_cannot_be_differentiated_is_named():
         al.grad(np.sin)(1)
     with pytest.raises(TypeError, match=r"argument 1\['w'\]\[0\] is 'x'"):
         al.grad(lambda a, p: a, 1)(1.0, {"w": ["x"]})
-    with pytest.raises(ValueError, match=r"returned shape \(3,\)\. Sum it up"):
+    with pytest.raises(ValueError, match=r"returned shape \(3,\)\. Sum the result"):
         al.grad(lambda x: x)(np.ones(3))
     with pytest.raises(TypeError, match="asks for argument 2, got 1 positional"):
         al.grad(np.sin, 2)(1.0)
@@ -165,7 +165,7 @@ def test_what_cannot_be_differentiated_is_named():
         al.vjp(np.sin, np.ones(2))[1](np.ones(3))
     with pytest.raises(ValueError, match="structure and shapes of the primals"):
         al.jvp(np.sin, (np.ones(2),), (np.ones(3),))
-    with pytest.raises(TypeError, match="must be tuples"):
+    with pytest.raises(TypeError, match="must be lists or tuples"):
         al.hvp(np.sin, 1.0, 1.0)
     with pytest.raises(ValueError, match=r"argnums=\(0, -2\) asks for an argument twice"):
         al.grad(lambda a, b: a * b, (0, -2))(1.0, 2.0)
@@ -175,7 +175,7 @@ def test_what_cannot_be_differentiated_is_named():
         al.vjp(lambda x: {"a": x, "b": [x, "text"]}, 1.0)
     with pytest.raises(TypeError, match="must return a pair for has_aux=True, got"):
         al.value_and_grad(np.sin, has_aux=True)(1.0)
-    with pytest.raises(TypeError, match="but an array of complex128 is not made of"):
+    with pytest.raises(TypeError, match="real numbers, got an array of complex128"):
         al.vjp(np.sin, np.ones(2))[1](np.ones(2) * 1j)
     with pytest.raises(ValueError, match=r"of shape \['a'\]: \(\), got \['b'\]: \(\)\."):
         al.vjp(lambda x: {"a": x}, 1.0)[1]({"b": 1.0})
@@ -251,7 +251,7 @@ def test_every_transform_says_which_argument_cannot_be_differentiated(transform,
         raise AssertionError("called")
 
     in_primals = r"^(f|grad\(f\)): argument 1\['w'\]\[1\](\[0\])* is "
-    in_tangents = r"at \[1\]\['w'\]\[1\] is not made of them"
+    in_tangents = r"are real numbers, got .* at \[1\]\['w'\]\[1\]"
     with pytest.raises(TypeError, match=f"{in_primals}|{in_tangents}"):
         transform(f, wrong)
 

@@ -94,6 +94,7 @@ class Replay:
         for i, value in other.get("operands", {}).items():
             operands[i] = value
         y = other.get("y", self.values[node.id])
+        assert node.primitive is not None  # It has operands.
         made = node.primitive.rules[edge[1]]
         return lambda g: made(g, y, *operands, **node.parameters)
 
