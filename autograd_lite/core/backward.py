@@ -177,13 +177,12 @@ def _starts(pairs: Pairs, between: set[Node] | None) -> tuple[_Table, _Table]:
     return arrived, leaves
 
 
-def operands_of(node: Node) -> Iterator[Node]:
-    """Yield the operands of a node that are tensors, each in the version that it used."""
-    for x in node._inputs[::2]:
-        if x is not None and x._birth > node._birth:
-            x = x._version_before(node._birth)
-        if x is not None:
-            yield x
+def operands_of(node: Node) -> tuple[Node | None, ...]:
+    """Return the operands of a node, each in the version that it used; None for a bare one."""
+    return tuple(
+        x._version_before(node._birth) if x is not None and x._birth > node._birth else x
+        for x in node._inputs[::2]
+    )
 
 
 def _between(roots: Sequence[Node], targets: frozenset[Node]) -> set[Node]:
@@ -196,7 +195,9 @@ def _between(roots: Sequence[Node], targets: frozenset[Node]) -> set[Node]:
     reached, waiting = set(roots), list(roots)
     while waiting:
         for x in operands_of(waiting.pop()):
-            if x._birth >= oldest and x._requires_grad and x not in reached:
+            if x is None or x._birth < oldest or not x._requires_grad:
+                continue
+            if x not in reached:
                 reached.add(x)
                 waiting.append(x)
     between = reached.intersection(targets)

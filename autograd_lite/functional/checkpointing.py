@@ -14,7 +14,6 @@ from autograd_lite.core.modes import GradientError, enable_grad, recording
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.core.tensor import result_of
 from autograd_lite.functional.nests import leaves_of, rebuild
-from autograd_lite.functional.record import operands_of
 from autograd_lite.functional.tracing import require_function
 from autograd_lite.tensor import Tensor
 

@@ -10,10 +10,9 @@ from typing import Any, Self
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.core.backward import backward_pass
+from autograd_lite.core.backward import backward_pass, operands_of
 from autograd_lite.core.modes import GradientError, enable_grad, is_grad_enabled, refusals
 from autograd_lite.functional.nests import flatten, leaves_of, rebuild
-from autograd_lite.functional.record import operands_of
 from autograd_lite.functional.signatures import Argnums
 from autograd_lite.tensor import Tensor
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autograd_lite.functional.record import operands_of
+from autograd_lite.core.backward import operands_of
 from autograd_lite.nn.module_call import ModuleCall
 from autograd_lite.tensor import Tensor
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite.functional.record import operands_of
+from autograd_lite.core.backward import operands_of
 from autograd_lite.graph.calls import calls
 from autograd_lite.graph.node import Kind, Node
 from autograd_lite.graph.nodes import Parts
