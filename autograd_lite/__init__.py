@@ -2,36 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from autograd_lite import nn, optim
 from autograd_lite.core.later import later
 from autograd_lite.core.modes import GradientError, enable_grad, is_grad_enabled, no_grad
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.derive import derive
 from autograd_lite.draw import draw, draw_dot, make_dot
-from autograd_lite.functional.checkpointing import checkpoint
-from autograd_lite.functional.operations import (
-    log_softmax,
-    logsumexp,
-    mse,
-    relu,
-    sigmoid,
-    softmax,
-    softplus,
-)
-from autograd_lite.functional.transforms import (
-    grad,
-    hessian,
-    hvp,
-    jacobian,
-    jvp,
-    value_and_grad,
-    vjp,
-)
-from autograd_lite.numpy_api import array
-from autograd_lite.ops.definition import PrimitiveDefinitionError, primitive
 from autograd_lite.tensor import Tensor
 
 if TYPE_CHECKING:
+    from autograd_lite import nn, optim
     from autograd_lite.check.anomaly import AnomalyError, detect_anomaly
     from autograd_lite.check.compare import compare
     from autograd_lite.check.diagnosis import Diagnosis
@@ -40,8 +19,29 @@ if TYPE_CHECKING:
     from autograd_lite.derive import Derivation
     from autograd_lite.draw import Drawing
     from autograd_lite.draw.page.recorder import Recorder
+    from autograd_lite.functional.checkpointing import checkpoint
+    from autograd_lite.functional.operations import (
+        log_softmax,
+        logsumexp,
+        mse,
+        relu,
+        sigmoid,
+        softmax,
+        softplus,
+    )
+    from autograd_lite.functional.transforms import (
+        grad,
+        hessian,
+        hvp,
+        jacobian,
+        jvp,
+        value_and_grad,
+        vjp,
+    )
     from autograd_lite.graph import Call, Graph, Node
     from autograd_lite.graph.source import Source, record_source
+    from autograd_lite.numpy_api import array
+    from autograd_lite.ops.definition import PrimitiveDefinitionError, primitive
 else:
     __getattr__ = later(
         globals(),
@@ -59,8 +59,31 @@ else:
             "autograd_lite.derive": ("Derivation",),
             "autograd_lite.draw": ("Drawing",),
             "autograd_lite.draw.page.recorder": ("Recorder",),
+            "autograd_lite.functional.checkpointing": ("checkpoint",),
+            "autograd_lite.functional.operations": (
+                "log_softmax",
+                "logsumexp",
+                "mse",
+                "relu",
+                "sigmoid",
+                "softmax",
+                "softplus",
+            ),
+            "autograd_lite.functional.transforms": (
+                "grad",
+                "hessian",
+                "hvp",
+                "jacobian",
+                "jvp",
+                "value_and_grad",
+                "vjp",
+            ),
             "autograd_lite.graph": ("Call", "Graph", "Node"),
             "autograd_lite.graph.source": ("Source", "record_source"),
+            "autograd_lite.nn": (),
+            "autograd_lite.numpy_api": ("array",),
+            "autograd_lite.ops.definition": ("PrimitiveDefinitionError", "primitive"),
+            "autograd_lite.optim": (),
         },
     )
 

@@ -2,7 +2,10 @@
 
 import pytest
 
+from autograd_lite import ops
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, REGISTRY
+
+ops.load()  # Else a family that is loaded during a test would end with it.
 
 
 @pytest.fixture(autouse=True)

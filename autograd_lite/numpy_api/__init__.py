@@ -1,23 +1,26 @@
 """Which NumPy function is which operation, when it is called on Tensors."""
 
-from autograd_lite.numpy_api import (
-    einsum,
-    linalg,
-    polynomial,
-    ranges,
-    reduction,
-    selection,
-    signals,
-    statistics,
-)
-from autograd_lite.numpy_api.dispatch import call_function, call_ufunc
-from autograd_lite.numpy_api.elementwise import clip
-from autograd_lite.numpy_api.products import dot
-from autograd_lite.numpy_api.shape import array, swapaxes
-from autograd_lite.numpy_api.table import (
-    WITHOUT_DERIVATIVE,
-    values_of,
-)
+from typing import TYPE_CHECKING
+
+from autograd_lite.core.later import later
+
+if TYPE_CHECKING:
+    from autograd_lite.numpy_api.dispatch import call_function, call_ufunc
+    from autograd_lite.numpy_api.elementwise import clip
+    from autograd_lite.numpy_api.products import dot
+    from autograd_lite.numpy_api.shape import array, swapaxes
+    from autograd_lite.numpy_api.table import WITHOUT_DERIVATIVE, untyped, values_of
+else:
+    __getattr__ = later(
+        globals(),
+        {
+            "autograd_lite.numpy_api.dispatch": ("call_function", "call_ufunc"),
+            "autograd_lite.numpy_api.elementwise": ("clip",),
+            "autograd_lite.numpy_api.products": ("dot",),
+            "autograd_lite.numpy_api.shape": ("array", "swapaxes"),
+            "autograd_lite.numpy_api.table": ("WITHOUT_DERIVATIVE", "untyped", "values_of"),
+        },
+    )
 
 __all__ = [
     "WITHOUT_DERIVATIVE",
@@ -26,14 +29,7 @@ __all__ = [
     "call_ufunc",
     "clip",
     "dot",
-    "einsum",
-    "linalg",
-    "polynomial",
-    "ranges",
-    "reduction",
-    "selection",
-    "signals",
-    "statistics",
     "swapaxes",
+    "untyped",
     "values_of",
 ]

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION
+from autograd_lite.numpy_api import dispatch  # noqa: F401  (it fills the tables)
 from autograd_lite.numpy_api.table import COMPOSED, CONVERSIONS, REFUSED, WITHOUT_DERIVATIVE
 
 Status = Literal["differentiable", "value", "refused", "conversion", "other"]

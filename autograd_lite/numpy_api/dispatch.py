@@ -14,8 +14,22 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite import ops
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
-from autograd_lite.numpy_api import ufunc_methods
+from autograd_lite.numpy_api import (
+    einsum,
+    elementwise,
+    linalg,
+    polynomial,
+    products,
+    ranges,
+    reduction,
+    selection,
+    shape,
+    signals,
+    statistics,
+    ufunc_methods,
+)
 from autograd_lite.numpy_api.table import (
     ACCUMULATIONS,
     CARRIED,
@@ -29,6 +43,14 @@ from autograd_lite.numpy_api.table import (
     cast,
     values_of,
 )
+
+COMPOSING = (
+    elementwise, shape, selection, products, reduction, statistics, ranges, linalg, einsum,
+    polynomial, signals,
+)  # fmt: skip
+"""The files that fill the tables; whoever looks a function up there needs them all."""
+
+ops.load()
 
 
 def call_function(

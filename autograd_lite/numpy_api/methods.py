@@ -10,7 +10,6 @@ import numpy as np
 from autograd_lite import numpy_api, ops
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.numpy_api.in_place import frozen_index
-from autograd_lite.numpy_api.table import untyped
 
 
 class ArrayMethods:
@@ -1123,6 +1122,9 @@ class ArrayMethods:
         return numpy_api.call_function(function, args, kwargs)
 
     def _call_ufunc(self, ufunc: np.ufunc, method: str, inputs: Any, kwargs: Any) -> Any:
+        primitive = ops.recorded_as(ufunc)
+        if primitive is not None and method == "__call__" and not kwargs:  # Loaded just now.
+            return self.__record__(primitive, inputs, {})
         return numpy_api.call_ufunc(ufunc, method, inputs, kwargs)
 
     def __getitem__(self, index: Any) -> Self:
@@ -1132,16 +1134,16 @@ class ArrayMethods:
         return self._apply(ops.absolute)
 
     def __floordiv__(self, other: Any) -> Any:
-        return untyped.floor_divide(self, other)
+        return numpy_api.untyped.floor_divide(self, other)
 
     def __rfloordiv__(self, other: Any) -> Any:
-        return untyped.floor_divide(other, self)
+        return numpy_api.untyped.floor_divide(other, self)
 
     def __mod__(self, other: Any) -> Any:
-        return untyped.remainder(self, other)
+        return numpy_api.untyped.remainder(self, other)
 
     def __rmod__(self, other: Any) -> Any:
-        return untyped.remainder(other, self)
+        return numpy_api.untyped.remainder(other, self)
 
     def __divmod__(self, other: Any) -> tuple[Any, Any]:
         return self // other, self % other

@@ -5,6 +5,8 @@ operands. A rule is written once, in operators and NumPy functions that work on 
 Tensors alike, so the same line serves the first derivative and every higher one.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from autograd_lite.core.arithmetic import (
     add,
     astype,
@@ -16,112 +18,172 @@ from autograd_lite.core.arithmetic import (
     power,
     subtract,
 )
-from autograd_lite.ops.cumulative import cumprod, cumsum
-from autograd_lite.ops.decompositions import cholesky, eig, eigh, inverse_or_zero, qr, svd
-from autograd_lite.ops.einsum import einsum
-from autograd_lite.ops.elementwise import (
-    absolute,
-    cbrt,
-    clip,
-    copysign,
-    fmax,
-    fmin,
-    fmod,
-    maximum,
-    minimum,
-    reciprocal,
-    remainder,
-    sqrt,
-    square,
-    where,
-)
-from autograd_lite.ops.exponential import (
-    bessel,
-    exp,
-    exp2,
-    expm1,
-    i0,
-    log,
-    log1p,
-    log2,
-    log10,
-    logaddexp,
-    logaddexp2,
-)
-from autograd_lite.ops.indexing import assign, getitem, scatter_add
-from autograd_lite.ops.linalg import (
-    det,
-    fold,
-    inv,
-    logabsdet,
-    mirror,
-    pinv,
-    solve,
-    trace,
-    vector_norm,
-)
-from autograd_lite.ops.neural import (
-    log_softmax,
-    logsumexp,
-    mse,
-    relu,
-    sigmoid,
-    softmax,
-    softplus,
-)
-from autograd_lite.ops.rearranging import (
-    diagflat,
-    diagonal,
-    flip,
-    pad,
-    partition,
-    repeat,
-    resize,
-    roll,
-    rot90,
-    sort,
-    take,
-    take_along_axis,
-    tile,
-    tril,
-    triu,
-)
-from autograd_lite.ops.reduction import max, mean, min, prod, sum, var
-from autograd_lite.ops.shape import (
-    broadcast_to,
-    concatenate,
-    expand_dims,
-    reshape,
-    squeeze,
-    stack,
-    transpose,
-)
-from autograd_lite.ops.signals import (
-    convolve,
-    interp,
-    interp_adjoint,
-    interp_slope,
-    interp_slope_adjoint,
-)
-from autograd_lite.ops.trigonometric import (
-    arccos,
-    arccosh,
-    arcsin,
-    arcsinh,
-    arctan,
-    arctan2,
-    arctanh,
-    cos,
-    cosh,
-    deg2rad,
-    hypot,
-    rad2deg,
-    sin,
-    sinc,
-    sinh,
-    tan,
-    tanh,
-)
+from autograd_lite.core.later import later
+from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
+
+if TYPE_CHECKING:
+    from autograd_lite.ops.contraction import einsum
+    from autograd_lite.ops.cumulative import cumprod, cumsum
+    from autograd_lite.ops.decompositions import cholesky, eig, eigh, inverse_or_zero, qr, svd
+    from autograd_lite.ops.elementwise import (
+        absolute,
+        cbrt,
+        clip,
+        copysign,
+        fmax,
+        fmin,
+        fmod,
+        maximum,
+        minimum,
+        reciprocal,
+        remainder,
+        sqrt,
+        square,
+        where,
+    )
+    from autograd_lite.ops.exponential import (
+        bessel,
+        exp,
+        exp2,
+        expm1,
+        i0,
+        log,
+        log1p,
+        log2,
+        log10,
+        logaddexp,
+        logaddexp2,
+    )
+    from autograd_lite.ops.indexing import assign, getitem, scatter_add
+    from autograd_lite.ops.linalg import (
+        det,
+        fold,
+        inv,
+        logabsdet,
+        mirror,
+        pinv,
+        solve,
+        trace,
+        vector_norm,
+    )
+    from autograd_lite.ops.neural import (
+        log_softmax,
+        logsumexp,
+        mse,
+        relu,
+        sigmoid,
+        softmax,
+        softplus,
+    )
+    from autograd_lite.ops.rearranging import (
+        diagflat,
+        diagonal,
+        flip,
+        pad,
+        partition,
+        repeat,
+        resize,
+        roll,
+        rot90,
+        sort,
+        take,
+        take_along_axis,
+        tile,
+        tril,
+        triu,
+    )
+    from autograd_lite.ops.reduction import max, mean, min, prod, sum, var
+    from autograd_lite.ops.shape import (
+        broadcast_to,
+        concatenate,
+        expand_dims,
+        reshape,
+        squeeze,
+        stack,
+        transpose,
+    )
+    from autograd_lite.ops.signals import (
+        convolve,
+        interp,
+        interp_adjoint,
+        interp_slope,
+        interp_slope_adjoint,
+    )
+    from autograd_lite.ops.trigonometric import (
+        arccos,
+        arccosh,
+        arcsin,
+        arcsinh,
+        arctan,
+        arctan2,
+        arctanh,
+        cos,
+        cosh,
+        deg2rad,
+        hypot,
+        rad2deg,
+        sin,
+        sinc,
+        sinh,
+        tan,
+        tanh,
+    )
+
+# fmt: off
+FAMILIES = {
+    "autograd_lite.ops.contraction": ("einsum",),
+    "autograd_lite.ops.cumulative": ("cumprod", "cumsum"),
+    "autograd_lite.ops.decompositions": ("cholesky", "eig", "eigh", "inverse_or_zero", "qr", "svd"),
+    "autograd_lite.ops.elementwise": (
+        "absolute", "cbrt", "clip", "copysign", "fmax", "fmin", "fmod", "maximum", "minimum",
+        "reciprocal", "remainder", "sqrt", "square", "where",
+    ),
+    "autograd_lite.ops.exponential": (
+        "bessel", "exp", "exp2", "expm1", "i0", "log", "log1p", "log2", "log10", "logaddexp",
+        "logaddexp2",
+    ),
+    "autograd_lite.ops.indexing": ("assign", "getitem", "scatter_add"),
+    "autograd_lite.ops.linalg": (
+        "det", "fold", "inv", "logabsdet", "mirror", "pinv", "solve", "trace", "vector_norm",
+    ),
+    "autograd_lite.ops.neural": (
+        "log_softmax", "logsumexp", "mse", "relu", "sigmoid", "softmax", "softplus",
+    ),
+    "autograd_lite.ops.rearranging": (
+        "diagflat", "diagonal", "flip", "pad", "partition", "repeat", "resize", "roll", "rot90",
+        "sort", "take", "take_along_axis", "tile", "tril", "triu",
+    ),
+    "autograd_lite.ops.reduction": ("max", "mean", "min", "prod", "sum", "var"),
+    "autograd_lite.ops.shape": (
+        "broadcast_to", "concatenate", "expand_dims", "reshape", "squeeze", "stack", "transpose",
+    ),
+    "autograd_lite.ops.signals": (
+        "convolve", "interp", "interp_adjoint", "interp_slope", "interp_slope_adjoint",
+    ),
+    "autograd_lite.ops.trigonometric": (
+        "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "cos", "cosh",
+        "deg2rad", "hypot", "rad2deg", "sin", "sinc", "sinh", "tan", "tanh",
+    ),
+}
+# fmt: on
+"""The families that are loaded when one of their operations is first used, and what is in them."""
+
+if not TYPE_CHECKING:
+    __getattr__ = later(globals(), FAMILIES)
+
+
+def load() -> None:
+    """Load every family: from here on, the registry is complete."""
+    for names in FAMILIES.values():
+        __getattr__(names[0])
+
+
+def recorded_as(function: Any) -> Primitive | None:
+    """Return the operation that a NumPy function is recorded as, if there is one."""
+    if function not in BY_NUMPY_FUNCTION and function.__name__ in __all__:
+        __getattr__(function.__name__)
+    return BY_NUMPY_FUNCTION.get(function)
+
 
 __all__ = [
     "absolute",

@@ -14,6 +14,7 @@ from typing import Any
 
 from numpy import asarray
 
+from autograd_lite import ops
 from autograd_lite.core.notation import Choice, Notation
 from autograd_lite.core.primitive import REGISTRY, Primitive, RuleForEach, register
 
@@ -110,6 +111,8 @@ simplify
             simplify=tuple(simplify),
         )
         check(made, rules)
+        if numpy or forward.__name__ in ops.__all__:
+            ops.load()  # An operation of the package must neither be missed nor come afterwards.
         known = REGISTRY.get(forward.__name__)
         if known is not None and known.__module__ != forward.__module__:
             raise PrimitiveDefinitionError(

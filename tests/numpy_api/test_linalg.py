@@ -12,6 +12,7 @@ import autograd_lite as al
 from autograd_lite import Tensor
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION
 from autograd_lite.numpy_api import values_of
+from autograd_lite.numpy_api.dispatch import COMPOSING
 from autograd_lite.numpy_api.table import COMPOSED, WITHOUT_DERIVATIVE
 
 
