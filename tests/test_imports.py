@@ -192,23 +192,115 @@ def test_import_brings_along_nothing_but_numpy():
     assert brought <= {"autograd_lite", "numpy"}
 
 
-def test_import_leaves_what_shows_and_checks_for_when_it_is_used():
-    program = (
-        "import sys, autograd_lite as al; "
-        "print(*(name for name in sys.modules if name.startswith('autograd_lite.'))); "
-        "assert set(al.__all__) <= set(dir(al)); "
-        "w = al.Tensor(1.0, requires_grad=True); loss = w * w; al.Graph(loss).to_json(); "
-        "al.draw(loss); al.derive(loss); al.Recorder().record(loss); "
-        "assert al.compare(loss, {w: 2.0}) and al.gradcheck(lambda x: x * x, 1.0)"
-    )
+START = """
+import sys
+import numpy as np
+import autograd_lite as al
+def loaded():
+    return {name for name in sys.modules if name.startswith("autograd_lite.")}
+before = loaded()
+w = al.Tensor([1.0, 2.0], requires_grad=True)
+"""
+
+
+def run(program):
+    """Run a program in a process of its own, where nothing has been loaded; return what it said."""
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    loaded = set(done.stdout.split())
-    late = ("check", "derive", "draw", "graph", "program")
-    assert {name for name in loaded if name.split(".")[1] in late} == {
-        "autograd_lite.derive", "autograd_lite.draw",
-    }  # fmt: skip
+        [sys.executable, "-W", "error", "-c", START + program],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_import_loads_the_core_and_what_makes_a_tensor():
+    core = {name for name in MODULES if f"{name}.".startswith("autograd_lite.core.")}
+    light = {"ops", "numpy_api", "derive", "draw"}  # Of these the `__init__` alone.
+    tensor = {"numpy_api.methods", "numpy_api.in_place", "numpy_api.memory", "tensor"}
+    expected = core | {f"autograd_lite.{name}" for name in light | tensor}
+    assert set(run("print(*before)").split()) == expected
+    arithmetic = "((w * w - 1) @ w / 2).backward(); print(w.grad); assert loaded() == before"
+    assert run(arithmetic).split() == ["[1.", "5.5]"]
+
+
+@pytest.mark.parametrize(
+    ("program", "family"),
+    [
+        ("np.tanh(w)", "trigonometric"),
+        ("w.sum()", "reduction"),
+        ("w[1:]", "indexing"),
+        ("w.T", "shape"),
+        ("abs(w)", "elementwise"),
+        ("ops.log(w)", "exponential"),
+    ],
+)
+def test_an_operation_loads_its_family(program, family):
+    families = "sorted(name for name in loaded() - before if name.count('.') == 2)"
+    found = run(f"from autograd_lite import ops\n{program}\nprint({families})")
+    assert f"autograd_lite.ops.{family}" in found
+    assert found.count("autograd_lite.ops.") <= 2
+    assert "numpy_api" not in found
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "assert (np.add.reduce(w) + np.sum(w)).item() == 6.0",
+        "assert np.positive(w).shape == np.clip(w, 0, 1).shape",
+        "assert np.radians(w).requires_grad and (np.sign(w) == 1).all()",
+        "assert np.concatenate([w, w]).shape == al.array([w, 1 + w]).reshape(4).shape",
+        "t = w * 1; t[0] = w[1]; t += 1; assert t.tolist() == [3.0, 3.0]",
+        "assert np.linalg.eigh(np.diag(w)).eigenvalues.tolist() == [1.0, 2.0]",
+        "import autograd_lite.ops.contraction\n"
+        "assert al.ops.einsum.name == 'einsum' and np.einsum('i,i', w, w).item() == 5.0",
+        "from autograd_lite.core.primitive import REGISTRY\n"
+        "al.ops.load(); assert set(REGISTRY) == set(al.ops.__all__)",
+    ],
+)
+def test_what_is_used_first_finds_its_operations(program):
+    run(program)
+
+
+def test_own_operations_neither_miss_nor_lose_to_those_of_the_package():
+    run("""
+@al.primitive(x=lambda g, y, x: 2 * g, numpy=[np.exp])
+def twice(x):
+    return 2 * x
+assert np.exp(w).tolist() == [2.0, 4.0]
+al.ops.exp(w)
+assert np.exp(w).tolist() == [2.0, 4.0]
+try:
+    @al.primitive(x=lambda g, y, x: g)
+    def relu(x):
+        return x
+except al.PrimitiveDefinitionError as error:
+    assert "is already defined in autograd_lite.ops.neural" in str(error)
+else:
+    raise AssertionError
+""")
+
+
+def test_everything_is_there_after_the_bare_import():
+    run("""
+import pickle, pydoc
+assert set(al.__all__) <= set(dir(al)) and "Sequential" in pydoc.render_doc(al.nn)
+assert all(name in pydoc.render_doc(al) for name in ("gradcheck", "sigmoid", "optim"))
+assert pickle.loads(pickle.dumps(al.ops.einsum)) is al.ops.einsum
+assert set(al.ops.__all__) <= set(dir(al.ops))
+import autograd_lite.nn as nn
+from autograd_lite import optim
+assert al.nn is nn and al.optim is optim
+assert all(getattr(al, name) is getattr(al, name) for name in al.__all__)
+loss = (al.sigmoid(w) * w).sum()
+al.Graph(loss).to_json(); al.draw(loss); al.derive(loss); al.Recorder().record(loss)
+assert al.compare(w * w @ w, {w: 3 * w * w}) and al.gradcheck(lambda x: x * x, 1.0)
+""")
+
+
+def test_no_name_that_is_loaded_later_is_that_of_a_file_beside_it():
+    for package in (autograd_lite.ops, autograd_lite.numpy_api):
+        files = {name.rpartition(".")[2] for name in MODULES if f"{package.__name__}." in name}
+        assert not files & set(package.__all__)
 
 
 def test_a_name_that_there_is_not_is_an_error_that_says_so():

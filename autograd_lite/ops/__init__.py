@@ -168,20 +168,21 @@ FAMILIES = {
 # fmt: on
 """The families that are loaded when one of their operations is first used, and what is in them."""
 
+_find = later(globals(), FAMILIES)
 if not TYPE_CHECKING:
-    __getattr__ = later(globals(), FAMILIES)
+    __getattr__ = _find
 
 
 def load() -> None:
     """Load every family: from here on, the registry is complete."""
-    for names in FAMILIES.values():
-        __getattr__(names[0])
+    for first, *_ in FAMILIES.values():
+        _find(first)
 
 
 def recorded_as(function: Any) -> Primitive | None:
     """Return the operation that a NumPy function is recorded as, if there is one."""
     if function not in BY_NUMPY_FUNCTION and function.__name__ in __all__:
-        __getattr__(function.__name__)
+        _find(function.__name__)
     return BY_NUMPY_FUNCTION.get(function)
 
 
