@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from benchmarks import imports
 from benchmarks import report as reports
 from benchmarks.contestants import CONTESTANTS, CONTROL, HAND, Contestant
 from benchmarks.timing import disagreements, measure
@@ -27,6 +28,7 @@ examples:
   python -m benchmarks
   python -m benchmarks neuron two_layers -c torch micrograd --seconds 20
   python -m benchmarks --markdown results.md --json results.json
+  python -m benchmarks --imports
 """
 
 
@@ -75,6 +77,15 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--json", type=Path, metavar="FILE", help="also write JSON there")
     made.add_argument(
         "--list", action="store_true", help="name the workloads and contestants, and stop"
+    )
+    made.add_argument(
+        "--imports",
+        nargs="?",
+        type=_count(1),
+        const=25,
+        metavar="PROCESSES",
+        help="time `import autograd_lite` beside `import numpy`, and stop (default: %(const)d of "
+        "each)",
     )
     return made
 
@@ -150,6 +161,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = command.parse_args(arguments)
     if options.list:
         print(listing())
+        return 0
+    if options.imports:
+        print(imports.measure(options.imports))
         return 0
     names = _chosen(command, [w.name for w in WORKLOADS], options.workloads, "workload")
     keys = _chosen(command, [c.key for c in CONTESTANTS], options.contestants, "contestant")

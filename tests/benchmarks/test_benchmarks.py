@@ -179,6 +179,15 @@ def test_list_and_help(capsys):
     assert "--markdown FILE" in capsys.readouterr().out
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no CPU time of child processes")
+def test_imports_are_timed_beside_numpys(capsys):
+    assert command.main(["--imports", "1"]) == 0
+    first, second, ratio = capsys.readouterr().out.splitlines()
+    assert first.startswith("import numpy ")
+    assert second.startswith("import autograd_lite ")
+    assert "target 1.15" in ratio
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
