@@ -6,16 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.notation import ATOM, POWER, Notation, call
+from autograd_lite.core.notation import POWER, Form, Notation, call
 from autograd_lite.core.primitive import example, primitive
 
 
 @primitive(
     x=lambda g, y, x: g * 0.5 / np.where(y == 0, np.inf, y),
-    notation=call("np.sqrt", r"\sqrt{{{x:loose}}}", symbol="√"),
+    notation=call("np.sqrt", r"\sqrt{{{x:loose}}}", text="√({x:loose})"),
     numpy=(np.sqrt,),
     domain={"x": "positive"},
     analytic=True,
+    entrywise=True,
 )
 def sqrt(x: Any) -> Any:
     """Square root; at 0, where the slope has no bound, its derivative is taken to be 0."""
@@ -24,9 +25,10 @@ def sqrt(x: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x: g / (3 * np.where(y == 0, np.inf, y * y)),
-    notation=call("np.cbrt", r"\sqrt[3]{{{x:loose}}}", symbol="∛"),
+    notation=call("np.cbrt", r"\sqrt[3]{{{x:loose}}}", text="∛({x:loose})"),
     numpy=(np.cbrt,),
     domain={"x": "nonzero"},
+    entrywise=True,
 )
 def cbrt(x: Any) -> Any:
     """Cube root; at 0, where the slope has no bound, its derivative is taken to be 0."""
@@ -35,10 +37,11 @@ def cbrt(x: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x: -g * (y * y),
-    notation=call("np.reciprocal", r"\frac{{1}}{{{x:loose}}}", latex_precedence=POWER),
+    notation=call("np.reciprocal", Form(r"\frac{{1}}{{{x:loose}}}", POWER)),
     numpy=(np.reciprocal,),
     domain={"x": "nonzero"},
     analytic=True,
+    entrywise=True,
 )
 def reciprocal(x: Any) -> Any:
     """Divide 1 by it."""
@@ -47,9 +50,14 @@ def reciprocal(x: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x: g * (2 * x),
-    notation=Notation("x²", "{x:tight} ** 2", "{{{x:tight}}}^2", POWER),
+    notation=Notation(
+        python=Form("{x:tight} ** 2", POWER),
+        latex=Form("{{{x:tight}}}^2", POWER),
+        text=Form("{x:tight}²", POWER),
+    ),
     numpy=(np.square,),
     analytic=True,
+    entrywise=True,
 )
 def square(x: Any) -> Any:
     """Multiply by itself."""
@@ -58,9 +66,10 @@ def square(x: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x: g * np.sign(x),
-    notation=call("np.abs", r"\left|{x:loose}\right|", symbol="|x|"),
+    notation=call("np.abs", r"\left|{x:loose}\right|", text="|{x:loose}|"),
     numpy=(np.absolute, np.fabs),
     domain={"x": "nonzero"},
+    entrywise=True,
 )
 def absolute(x: Any) -> Any:
     """Absolute value; its derivative at 0 is 0."""
@@ -72,6 +81,7 @@ def absolute(x: Any) -> Any:
     b=lambda g, y, a, b: g * ((b > a) + 0.5 * (a == b)),
     notation=call("np.maximum", r"\max\left({a:loose}, {b:loose}\right)"),
     numpy=(np.maximum,),
+    entrywise=True,
 )
 def maximum(a: Any, b: Any) -> Any:
     """Larger of two, elementwise; where they are equal, each gets half of the cotangent."""
@@ -83,6 +93,7 @@ def maximum(a: Any, b: Any) -> Any:
     b=lambda g, y, a, b: g * ((b < a) + 0.5 * (a == b)),
     notation=call("np.minimum", r"\min\left({a:loose}, {b:loose}\right)"),
     numpy=(np.minimum,),
+    entrywise=True,
 )
 def minimum(a: Any, b: Any) -> Any:
     """Smaller of two, elementwise; where they are equal, each gets half of the cotangent."""
@@ -94,6 +105,7 @@ def minimum(a: Any, b: Any) -> Any:
     b=lambda g, y, a, b: g * np.where(np.isnan(a), 1.0, (b > a) + 0.5 * (a == b)),
     notation=call("np.fmax"),
     numpy=(np.fmax,),
+    entrywise=True,
 )
 def fmax(a: Any, b: Any) -> Any:
     """Larger of two, or the one that is a number; equal ones get half of the cotangent each."""
@@ -105,6 +117,7 @@ def fmax(a: Any, b: Any) -> Any:
     b=lambda g, y, a, b: g * np.where(np.isnan(a), 1.0, (b < a) + 0.5 * (a == b)),
     notation=call("np.fmin"),
     numpy=(np.fmin,),
+    entrywise=True,
 )
 def fmin(a: Any, b: Any) -> Any:
     """Smaller of two, or the one that is a number; equal ones get half of the cotangent each."""
@@ -117,6 +130,7 @@ def fmin(a: Any, b: Any) -> Any:
     notation=call("np.copysign"),
     numpy=(np.copysign,),
     domain={"a": "nonzero", "b": "nonzero"},
+    entrywise=True,
 )
 def copysign(a: Any, b: Any) -> Any:
     """Give `a` the sign of `b`; its derivative at ``a = 0`` is 0."""
@@ -126,9 +140,12 @@ def copysign(a: Any, b: Any) -> Any:
 @primitive(
     a=lambda g, y, a, b: g,
     b=lambda g, y, a, b: -g * np.floor(a / b),
-    notation=call("np.remainder", r"{a:tight}\ \mathrm{{mod}}\ {b:tight}", symbol="mod"),
+    notation=call(
+        "np.remainder", r"{a:tight}\ \mathrm{{mod}}\ {b:tight}", text="mod({a:loose}, {b:loose})"
+    ),
     numpy=(np.remainder,),
     domain={"a": "positive", "b": "above one"},
+    entrywise=True,
 )
 def remainder(a: Any, b: Any) -> Any:
     """Remainder of a division, with the sign of the divisor."""
@@ -141,6 +158,7 @@ def remainder(a: Any, b: Any) -> Any:
     notation=call("np.fmod"),
     numpy=(np.fmod,),
     domain={"a": "positive", "b": "above one"},
+    entrywise=True,
 )
 def fmod(a: Any, b: Any) -> Any:
     """Remainder of a division, with the sign of the dividend."""
@@ -159,6 +177,7 @@ def fmod(a: Any, b: Any) -> Any:
     numpy=(np.where,),
     domain={"condition": "boolean"},
     analytic=True,
+    entrywise=True,
 )
 def where(condition: Any, a: Any, b: Any) -> Any:
     """Take `a` where `condition` holds, else `b`."""
@@ -175,11 +194,11 @@ def _inside(x: Any, low: Any, high: Any) -> Any:
 @primitive(
     x=lambda g, y, x, low, high: g * _inside(x, low, high),
     notation=Notation(
-        "clip",
-        "np.clip({x:loose}, {low}, {high})",
-        r"\mathrm{{clip}}\left({x:loose}, {low}, {high}\right)",
-        ATOM,
+        python=Form("np.clip({x:loose}, {low}, {high})"),
+        latex=Form(r"\mathrm{{clip}}\left({x:loose}, {low}, {high}\right)"),
+        text=Form("clip({x:loose}, {low}, {high})"),
     ),
+    entrywise=True,
     examples=(
         example((2, 3), low=-0.3, high=0.4),
         example((2, 3), low=None, high=0.4),

@@ -21,6 +21,7 @@ def _or_inf(x: Any) -> Any:
     notation=call("np.sin"),
     numpy=(np.sin,),
     analytic=True,
+    entrywise=True,
 )
 def sin(x: Any) -> Any:
     """Sine of an angle in radians."""
@@ -32,6 +33,7 @@ def sin(x: Any) -> Any:
     notation=call("np.cos"),
     numpy=(np.cos,),
     analytic=True,
+    entrywise=True,
 )
 def cos(x: Any) -> Any:
     """Cosine of an angle in radians."""
@@ -44,6 +46,7 @@ def cos(x: Any) -> Any:
     numpy=(np.tan,),
     domain={"x": "probability"},
     analytic=True,
+    entrywise=True,
 )
 def tan(x: Any) -> Any:
     """Tangent of an angle in radians."""
@@ -56,6 +59,7 @@ def tan(x: Any) -> Any:
     numpy=(np.arcsin,),
     domain={"x": "probability"},
     analytic=True,
+    entrywise=True,
 )
 def arcsin(x: Any) -> Any:
     """Angle, in radians, of a sine."""
@@ -68,6 +72,7 @@ def arcsin(x: Any) -> Any:
     numpy=(np.arccos,),
     domain={"x": "probability"},
     analytic=True,
+    entrywise=True,
 )
 def arccos(x: Any) -> Any:
     """Angle, in radians, of a cosine."""
@@ -79,6 +84,7 @@ def arccos(x: Any) -> Any:
     notation=call("np.arctan", r"\arctan\left({x:loose}\right)"),
     numpy=(np.arctan,),
     analytic=True,
+    entrywise=True,
 )
 def arctan(x: Any) -> Any:
     """Angle, in radians, of a tangent."""
@@ -91,6 +97,7 @@ def arctan(x: Any) -> Any:
     notation=call("np.arctan2"),
     numpy=(np.arctan2,),
     domain={"a": "nonzero", "b": "nonzero"},
+    entrywise=True,
 )
 def arctan2(a: Any, b: Any) -> Any:
     """Angle, in radians, of the point ``(b, a)``; at the origin, its derivatives are set to 0."""
@@ -103,6 +110,7 @@ def arctan2(a: Any, b: Any) -> Any:
     notation=call("np.hypot", r"\sqrt{{{{{a:tight}}}^2 + {{{b:tight}}}^2}}"),
     numpy=(np.hypot,),
     domain={"a": "nonzero", "b": "nonzero"},
+    entrywise=True,
 )
 def hypot(a: Any, b: Any) -> Any:
     """Length of the vector ``(a, b)``; at the origin, its derivatives are set to 0."""
@@ -114,6 +122,7 @@ def hypot(a: Any, b: Any) -> Any:
     notation=call("np.sinh", r"\sinh\left({x:loose}\right)"),
     numpy=(np.sinh,),
     analytic=True,
+    entrywise=True,
 )
 def sinh(x: Any) -> Any:
     """Hyperbolic sine."""
@@ -125,6 +134,7 @@ def sinh(x: Any) -> Any:
     notation=call("np.cosh", r"\cosh\left({x:loose}\right)"),
     numpy=(np.cosh,),
     analytic=True,
+    entrywise=True,
 )
 def cosh(x: Any) -> Any:
     """Hyperbolic cosine."""
@@ -136,6 +146,7 @@ def cosh(x: Any) -> Any:
     notation=call("np.tanh"),
     numpy=(np.tanh,),
     analytic=True,
+    entrywise=True,
 )
 def tanh(x: Any) -> Any:
     """Hyperbolic tangent."""
@@ -147,6 +158,7 @@ def tanh(x: Any) -> Any:
     notation=call("np.arcsinh"),
     numpy=(np.arcsinh,),
     analytic=True,
+    entrywise=True,
 )
 def arcsinh(x: Any) -> Any:
     """Inverse of the hyperbolic sine."""
@@ -159,6 +171,7 @@ def arcsinh(x: Any) -> Any:
     numpy=(np.arccosh,),
     domain={"x": "above one"},
     analytic=True,
+    entrywise=True,
 )
 def arccosh(x: Any) -> Any:
     """Inverse of the hyperbolic cosine, from 1 up."""
@@ -171,6 +184,7 @@ def arccosh(x: Any) -> Any:
     numpy=(np.arctanh,),
     domain={"x": "probability"},
     analytic=True,
+    entrywise=True,
 )
 def arctanh(x: Any) -> Any:
     """Inverse of the hyperbolic tangent."""
@@ -184,6 +198,8 @@ def arctanh(x: Any) -> Any:
         np.deg2rad,
         np.radians,
     ),
+    entrywise=True,
+    linear=("x",),
 )
 def deg2rad(x: Any) -> Any:
     """Degrees to radians."""
@@ -197,6 +213,8 @@ def deg2rad(x: Any) -> Any:
         np.rad2deg,
         np.degrees,
     ),
+    entrywise=True,
+    linear=("x",),
 )
 def rad2deg(x: Any) -> Any:
     """Radians to degrees."""
@@ -224,6 +242,7 @@ def _sinc_slope(x: Any, y: Any) -> Any:
     x=lambda g, y, x: g * _sinc_slope(x, y),
     notation=call("np.sinc"),
     numpy=(np.sinc,),
+    entrywise=True,
 )
 def sinc(x: Any) -> Any:
     """Return ``sin(pi x) / (pi x)``, which is 1 at 0."""
