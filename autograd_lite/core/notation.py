@@ -25,7 +25,7 @@ class Form(NamedTuple):
     anything else follows a ``^``. ``{operands}`` is the list of all.
 
     A static parameter stands under its name. ``{parameters}`` lists the others that differ
-    from their defaults, and ``{below}`` (LaTeX only) is the axis as a subscript, if nothing else differs.
+    from their defaults. ``{below}`` (LaTeX only) is the axis as a subscript, if it alone differs.
     """
 
     template: str
