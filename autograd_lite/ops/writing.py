@@ -145,9 +145,7 @@ def _form(
     if style == "latex":
         if not is_silent(notation.latex):
             return notation.latex
-        said = _fields(notation.latex.template)
-        missing = [key for key in differing if key not in said]
-        listed = "".join(rf",\ \mathrm{{{{{key}}}}} = {{{key}}}" for key in missing)
+        listed = "".join(rf",\ \mathrm{{{{{key}}}}} = {{{key}}}" for key in differing)
         upright = r"\mathrm{{" + name.replace("_", r"\_") + "}}"
         return Form(rf"{upright}\left({{operands}}{listed}\right)")
     own = (style == "picture" and notation.picture) or notation.text
@@ -241,15 +239,12 @@ def _latex(value: Any) -> str:
 
 
 def _plain(value: Any) -> str:
-    """Write arrays as their numbers."""
-    return _ARRAY.sub(r"\1", _unprefixed(value))
+    """Write a value without NumPy: an array as its numbers, infinity as such."""
+    text = _ARRAY.sub(r"\1", literal(value))
+    return text.replace("np.inf", "∞").replace("np.nan", "nan")
 
 
-def _unprefixed(value: Any) -> str:
-    return literal(value).replace("np.inf", "∞").replace("np.nan", "nan")
-
-
-_LITERAL = {"python": literal, "latex": _latex, "text": _plain, "picture": _unprefixed}
+_LITERAL = {"python": literal, "latex": _latex, "text": _plain, "picture": _plain}
 
 
 def _mixed(value: Any) -> bool:
@@ -265,5 +260,5 @@ def _argument(value: Any, written: str, style: Style) -> str:
     if isinstance(value, str):
         return repr(value)
     if isinstance(value, slice) or _mixed(value):
-        return f"[{written}]" if style == "text" else f"np.s_[{written}]"
+        return f"np.s_[{written}]" if style == "python" else f"[{written}]"
     return written
