@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.factors import factors
+from autograd_lite.check.mistakes.rule_factors import factors
 from autograd_lite.check.mistakes.inside import (
     MOST_VALUES,
     activations,
