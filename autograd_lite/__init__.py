@@ -18,8 +18,6 @@ from autograd_lite.functional.transforms import (
     value_and_grad,
     vjp,
 )
-from autograd_lite.graph import Call, Graph, Node
-from autograd_lite.graph.source import Source, record_source
 from autograd_lite.numpy_api import array
 from autograd_lite.ops.definition import PrimitiveDefinitionError, primitive
 from autograd_lite.ops.neural import log_softmax, logsumexp, mse, relu, sigmoid, softmax, softplus
@@ -29,12 +27,13 @@ if TYPE_CHECKING:
     from autograd_lite.check.anomaly import AnomalyError, detect_anomaly
     from autograd_lite.check.compare import compare
     from autograd_lite.check.diagnosis import Diagnosis
-    from autograd_lite.check.faults import GradcheckError
-    from autograd_lite.check.gradcheck import check_grads, gradcheck
+    from autograd_lite.check.gradcheck import GradcheckError, check_grads, gradcheck
     from autograd_lite.check.report import Comparison, DisagreementError
     from autograd_lite.derive import Derivation
     from autograd_lite.draw import Drawing
     from autograd_lite.draw.page.recorder import Recorder
+    from autograd_lite.graph import Call, Graph, Node
+    from autograd_lite.graph.source import Source, record_source
 else:
     __getattr__ = later(
         globals(),
@@ -52,6 +51,8 @@ else:
             "autograd_lite.derive": ("Derivation",),
             "autograd_lite.draw": ("Drawing",),
             "autograd_lite.draw.page.recorder": ("Recorder",),
+            "autograd_lite.graph": ("Call", "Graph", "Node"),
+            "autograd_lite.graph.source": ("Source", "record_source"),
         },
     )
 

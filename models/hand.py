@@ -15,7 +15,7 @@ from typing import Any
 
 from autograd_lite import GradientError, Graph, Tensor, ops
 from autograd_lite.derive.lines import Draft, Line, Names, finish, symbol_for
-from autograd_lite.derive.names import entry, gradient, partial
+from autograd_lite.derive.math_names import entry, gradient, partial
 from autograd_lite.graph import Node, names_in
 from autograd_lite.program.expression import Expression, Name
 from models.experiment import Experiment

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite.check import function
 from autograd_lite.check.alignment import Aligned, align
+from autograd_lite.check.compare_function import compare_function
 from autograd_lite.check.diagnosis import diagnose
-from autograd_lite.check.mistakes.kinds import Case, Target
-from autograd_lite.check.replay import Replay
+from autograd_lite.check.mistakes.registry import Case, Target
+from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.check.report import (
     AUTODIFF,
     BOTH,
@@ -137,7 +137,7 @@ def compare(
                 f"{type(loss).__name__}."
             )
         once = functools.partial(compare_graph, options=options)
-        return function.compare_function(loss, by_hand, inputs, once)
+        return compare_function(loss, by_hand, inputs, once)
     if not isinstance(loss, Tensor):
         hint = " Give it the inputs too." if callable(loss) else ""
         raise TypeError(f"compare needs the loss as a Tensor, got {type(loss).__name__}.{hint}")

@@ -8,19 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.check.mistakes import operands, rows, shapes, slopes
-from autograd_lite.check.mistakes.kinds import (
+from autograd_lite.check.mistakes import (
+    factors,
+    other_operands,
+    rows,
+    shapes,
+    wrong_derivatives,
+)
+from autograd_lite.check.mistakes.entries import where_not_finite, wrong_entries
+from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Array,
     Candidate,
     Case,
     Target,
-    factor_of,
     same,
-    where_not_finite,
-    wrong_entries,
 )
-from autograd_lite.check.replay import Replay
+from autograd_lite.check.mistakes.replay import Replay
 
 UNEXPLAINED = "unexplained"
 FOLLOWS = "follows"
@@ -28,8 +32,9 @@ NOT_FINITE = "not finite"
 SOME_ENTRIES = "some entries"
 SIZES_COINCIDE = "sizes coincide"
 
-REGISTERED = (shapes, slopes, operands, rows)
-"""The modules whose import fills the registry, besides `mistakes` itself."""
+REGISTERED = (factors, other_operands, rows, shapes, wrong_derivatives)
+"""The modules whose import fills the registry; of two mistakes that cost the same, the one that
+was registered first is named first."""
 
 OTHERS = {
     UNEXPLAINED: "No mistake that is known here gives these numbers.",
@@ -348,7 +353,7 @@ def _partly(target: Target) -> Diagnosis:
         )
     words, wrong = places
     good = int(np.count_nonzero(~wrong))
-    factor = factor_of(target.hand[wrong], target.right[wrong])
+    factor = factors.factor_of(target.hand[wrong], target.right[wrong])
     known = factor is not None and (wrong.sum() > 1 or abs(factor) in (0.5, 2.0, 1.0))
     times = f", by hand = {factor:.6g} × autodiff there" if known else ""
     return Diagnosis(

@@ -1,4 +1,4 @@
-"""Derivatives that are wrong on purpose: what a checker must catch."""
+"""Derivatives that are wrong on purpose: what a checker must catch, and that `gradcheck` does."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
+from autograd_lite.check.gradcheck import GradcheckError, gradcheck
 from autograd_lite.tensor import Tensor
-
-
-class GradcheckError(AssertionError):
-    """A derivative differs from the numerical one; the message says where, and by how much."""
 
 
 def _with_fault(function: Callable[..., Any], fault: Callable[[Any], Any]) -> Callable[..., Any]:
@@ -124,8 +121,6 @@ def selftest() -> dict[str, str]:
     >>> caught["another value at every call"].partition(". ")[0]
     'gradcheck: the function returned different values for equal inputs'
     """
-    from autograd_lite.check.gradcheck import gradcheck
-
     gradcheck(ops.softmax, SQUARE, order=2)
     gradcheck(ops.matmul, (SQUARE, SQUARE.T + 1), order=2)
     gradcheck(lambda x: x**3, LINE, order=2)

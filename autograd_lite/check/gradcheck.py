@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite.check.faults import GradcheckError, selftest
-from autograd_lite.check.modules import with_parameters
+from autograd_lite.check.module_function import with_parameters
 from autograd_lite.check.numerical import central_differences, complex_step, swept_differences
 from autograd_lite.core.modes import no_grad
 from autograd_lite.functional.tracing import require_function
@@ -24,6 +23,10 @@ Array = NDArray[Any]
 MODES = ("rev", "fwd")
 
 WHICH = {1: "first", 2: "second", 3: "third"}
+
+
+class GradcheckError(AssertionError):
+    """A derivative differs from the numerical one; the message says where, and by how much."""
 
 
 @dataclass(frozen=True)
@@ -364,5 +367,3 @@ def _gradient_of(check: _Check) -> Callable[..., Any]:
 
 check_grads = gradcheck
 """The name that HIPS autograd and JAX have for it."""
-
-gradcheck.selftest = selftest  # type: ignore[attr-defined]  # A function may have attributes.

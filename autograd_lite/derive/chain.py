@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 
-from autograd_lite.derive.names import partial, total
+from autograd_lite.derive.math_names import partial, total
 from autograd_lite.derive.writer import Writer
 from autograd_lite.graph import Node
 from autograd_lite.program.expression import Expression, Name

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite.core.primitive import Primitive
-from autograd_lite.derive.names import entry
+from autograd_lite.derive.math_names import entry
 from autograd_lite.graph import Graph, Node
 from autograd_lite.program.expression import Name
 from autograd_lite.tensor import Tensor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import linecache
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -15,12 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 from autograd_lite.derive import markup
 from autograd_lite.derive.helpers import helpers, namespace
 from autograd_lite.derive.lines import Line, replaced
-from autograd_lite.derive.names import gradient
+from autograd_lite.derive.math_names import gradient
 from autograd_lite.derive.proof import Proof, prove
 from autograd_lite.derive.rounding import Rounding, compare_rounding
-from autograd_lite.derive.writer import Writer
+from autograd_lite.derive.steps import Steps
 from autograd_lite.derive.writing import NAME, Form, write
-from autograd_lite.graph import Graph, Node
 from autograd_lite.program.expression import Expression, Name, walk
 
 WIDEST = 60
@@ -30,7 +29,7 @@ LONGEST_LINE = 100
 """Longer lists of arguments and of gradients are divided."""
 
 
-class Derivation:
+class Derivation(Steps):
     """The forward pass and every gradient, step by step.
 
     Attributes
@@ -44,24 +43,6 @@ class Derivation:
     graph : Graph
         The computation that was derived.
     """
-
-    def __init__(self, graph: Graph, wrt: Sequence[Node], writer: type[Writer], **how: Any) -> None:
-        self.graph = graph
-        self._wrt, self._writer, self._how = tuple(wrt), writer, how
-        written = writer(graph, wrt, **how)
-        back = {draft.symbol.name for draft in written.drafts if draft.backward}
-        first = next(
-            (i for i, line in enumerate(written.lines) if line.name in back), len(written.lines)
-        )
-        self.forward, self.backward = tuple(written.lines[:first]), tuple(written.lines[first:])
-        self.gradients: dict[str, Name] = written.gradients
-        self.arguments: dict[str, Any] = written.arguments
-        self._loss = written.loss
-
-    @property
-    def lines(self) -> tuple[Line, ...]:
-        """All steps."""
-        return (*self.forward, *self.backward)
 
     @cached_property
     def code(self) -> str:
@@ -287,11 +268,6 @@ class Derivation:
                 f"{', '.join(self.gradients)}."
             )
         return name
-
-    def also(self, names: Iterable[str]) -> Derivation:
-        """Return the same derivation with the gradients of further tensors, by their names."""
-        more = [self.graph.find(name) for name in names]
-        return Derivation(self.graph, (*self._wrt, *more), self._writer, **self._how)
 
     def __str__(self) -> str:
         return self.code

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.core.primitive import Primitive
-from autograd_lite.derive.names import latex_name, text_name
+from autograd_lite.derive.math_names import latex_name, text_name
 from autograd_lite.derive.writing import write
 from autograd_lite.graph import Node
 from autograd_lite.graph.source import Source

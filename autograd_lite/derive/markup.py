@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from autograd_lite.derive.lines import Line
-from autograd_lite.derive.names import latex_name, text_name
+from autograd_lite.derive.math_names import latex_name, text_name
 from autograd_lite.derive.writing import write
 
 MATHML = "http://www.w3.org/1998/Math/MathML"

@@ -11,17 +11,14 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from autograd_lite.derive.helpers import namespace
+from autograd_lite.derive.lines import Line
+from autograd_lite.derive.steps import Steps
 from autograd_lite.derive.symbols import Symbols, called, wrap
-
-if TYPE_CHECKING:
-    from autograd_lite.derive.derivation import Derivation
-    from autograd_lite.derive.lines import Line
-
 
 MOST_IN_A_RATIO = 10
 """Where the ratio is longer, the difference says more."""
@@ -64,7 +61,7 @@ class Proof:
 
 
 def prove(
-    derivation: Derivation,
+    derivation: Steps,
     by_hand: Mapping[str, Any] | Callable[..., Any] | None,
     formulas: Mapping[str, str],
 ) -> list[Proof]:
@@ -84,7 +81,7 @@ def prove(
 
 
 def _prove(
-    derivation: Derivation,
+    derivation: Steps,
     by_hand: Mapping[str, Any] | Callable[..., Any] | None,
     formulas: Mapping[str, str],
     forward: _Forward,
@@ -117,7 +114,7 @@ def _prove(
 
 
 def _called(
-    function: Callable[..., Any], symbols: Mapping[str, Any], derivation: Derivation
+    function: Callable[..., Any], symbols: Mapping[str, Any], derivation: Steps
 ) -> dict[str, Any]:
     """Call a derivation by hand with symbols for the values of its parameters' names."""
     wanted = inspect.signature(function).parameters.values()
@@ -135,7 +132,7 @@ def _called(
 class _Forward:
     """The values of the forward pass as symbols, and what these stand for."""
 
-    def __init__(self, derivation: Derivation, sympy: Any, names: dict[Any, Any]) -> None:
+    def __init__(self, derivation: Steps, sympy: Any, names: dict[Any, Any]) -> None:
         self.sympy = sympy
         values = derivation.arguments.items()
         self.symbols = {name: self._symbol(name, np.shape(value)) for name, value in values}
@@ -188,7 +185,7 @@ class _Forward:
         return bool(sympy.simplify(choices) == 0)
 
 
-def _run(lines: Iterable[Line], names: Mapping[str, Any], derivation: Derivation) -> dict[str, Any]:
+def _run(lines: Iterable[Line], names: Mapping[str, Any], derivation: Steps) -> dict[str, Any]:
     """Run lines of a derivation on symbols."""
     space = {**namespace(derivation.lines), **names}
     for line in lines:

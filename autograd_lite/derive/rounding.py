@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from autograd_lite.core.backward import backward_pass
 from autograd_lite.core.modes import Watch
 from autograd_lite.derive.helpers import namespace
+from autograd_lite.derive.lines import Line
+from autograd_lite.derive.steps import Steps
 from autograd_lite.graph import Graph
 from autograd_lite.program.expression import walk
 from autograd_lite.tensor import Tensor
-
-if TYPE_CHECKING:
-    from autograd_lite.derive.derivation import Derivation
-    from autograd_lite.derive.lines import Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +83,7 @@ class _Cotangents(Watch):
         self.sums[self.nodes[id(node)].operands[i]] = total
 
 
-def compare_rounding(derivation: Derivation) -> Rounding:
+def compare_rounding(derivation: Steps) -> Rounding:
     """Run the code line by line on the recorded values, beside autodiff; see `Derivation`."""
     root = derivation.graph.outputs[0]
     assert root.tensor is not None
@@ -133,7 +131,7 @@ def in_ulps(ours: Any, true: Any) -> tuple[float, tuple[int, ...]]:
     return float(gap[where] / unit), tuple(map(int, where))
 
 
-def _uses(derivation: Derivation) -> Mapping[str, set[str]]:
+def _uses(derivation: Steps) -> Mapping[str, set[str]]:
     """Return for every line the lines that it is computed from, and itself."""
     uses: dict[str, set[str]] = {}
     for line in derivation.lines:

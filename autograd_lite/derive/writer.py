@@ -15,7 +15,7 @@ from autograd_lite import ops
 from autograd_lite.core.backward import named_rule
 from autograd_lite.core.modes import GradientError
 from autograd_lite.derive.lines import LONGEST, Draft, Line, Names, finish, symbol_for
-from autograd_lite.derive.names import delta, gradient
+from autograd_lite.derive.math_names import delta, gradient
 from autograd_lite.graph import Graph, Node
 from autograd_lite.program import simplify
 from autograd_lite.program.expression import Expression, Name, as_expression

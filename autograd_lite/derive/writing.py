@@ -13,7 +13,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.core.notation import ATOM, MATRIX_PRODUCT, POWER, PRODUCT, SUM
 from autograd_lite.core.primitive import Primitive
-from autograd_lite.derive.names import latex_name, text_name
+from autograd_lite.derive.math_names import latex_name, text_name
 from autograd_lite.ops.writing import RAISED, Written, fill
 from autograd_lite.program.expression import (
     Expression,

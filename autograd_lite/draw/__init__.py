@@ -73,12 +73,27 @@ def draw(
     w      scalar · float64
     5 × w  scalar · float64
     """
-    from autograd_lite.draw.asked import drawn, options_of
-    from autograd_lite.draw.planning import folding
+    from autograd_lite.draw.arguments import asked
+    from autograd_lite.draw.dot import written
+    from autograd_lite.draw.drawing import Drawing
+    from autograd_lite.draw.page.html import page
 
-    fold = folding(depth, collapse, roll, max_nodes)
-    options = options_of(show, rankdir, legend, title, fold)
-    return drawn(t, sys._getframe(1), names, options, sweep, theme)
+    scene = asked(
+        t,
+        sys._getframe(1),
+        names=names,
+        show=show,
+        sweep=sweep,
+        rankdir=rankdir,
+        legend=legend,
+        title=title,
+        theme=theme,
+        depth=depth,
+        collapse=collapse,
+        roll=roll,
+        max_nodes=max_nodes,
+    )
+    return Drawing(written(scene), scene, page, theme=theme)
 
 
 def make_dot(
@@ -101,7 +116,7 @@ def make_dot(
     weight      scalar · float64
     5 × weight  scalar · float64
     """
-    from autograd_lite.draw.asked import graph_of
+    from autograd_lite.draw.arguments import graph_of
 
     graph = graph_of(t, sys._getframe(1))
     return draw(graph, names=None if params is None else dict(params))
@@ -126,7 +141,8 @@ def draw_dot(root: Tensor, format: str = "svg", rankdir: Literal["LR", "TB"] = "
     >>> al.draw_dot(5 * w, format="png")
     <Drawing of 5 × w: 2 boxes; .save("picture.png") writes it>
     """
-    from autograd_lite.draw.asked import graph_of, with_format
+    from autograd_lite.draw.arguments import graph_of
+    from autograd_lite.draw.drawing import with_format
 
     graph = graph_of(root, sys._getframe(1))
     return with_format(draw(graph, rankdir=rankdir), format)

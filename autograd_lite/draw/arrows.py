@@ -13,11 +13,11 @@ from autograd_lite.draw.blocks import cell, gap, numbers, row, spacer, table, wo
 from autograd_lite.draw.clusters import way_there
 from autograd_lite.draw.fold import Box, Fold, members
 from autograd_lite.draw.formulas import cut
-from autograd_lite.draw.local import local
-from autograd_lite.draw.metrics import width_of
+from autograd_lite.draw.local_derivatives import local
 from autograd_lite.draw.scene import DETAILED, Scene
 from autograd_lite.draw.style import GRADIENT, QUIET, RIM, SMALL
 from autograd_lite.draw.sweep import sends
+from autograd_lite.draw.text_width import width_of
 from autograd_lite.graph import Node
 
 AT = "@"

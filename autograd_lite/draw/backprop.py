@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite.core.notation import PRODUCT
 from autograd_lite.draw.formulas import LONGEST_FORMULA, cut, is_inline
-from autograd_lite.draw.local import GRADIENT, local, written
+from autograd_lite.draw.local_derivatives import GRADIENT, local, written
 from autograd_lite.draw.sweep import sends
 from autograd_lite.graph import Graph, Node
 from autograd_lite.ops.writing import Written

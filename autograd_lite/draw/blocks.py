@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite.draw import digits
-from autograd_lite.draw.metrics import width_of
 from autograd_lite.draw.style import ALARM, INK, QUIET, SMALL, TEXT
+from autograd_lite.draw.text_width import width_of
 
 PLAIN = {"BORDER": 0, "CELLBORDER": 0, "CELLSPACING": 0, "CELLPADDING": 0}
 

@@ -25,9 +25,9 @@ from autograd_lite.draw.blocks import (
     words,
 )
 from autograd_lite.draw.fold import Box, Fold
-from autograd_lite.draw.maps import miniature
-from autograd_lite.draw.metrics import width_of
+from autograd_lite.draw.miniatures import miniature
 from autograd_lite.draw.style import GRADIENT, INK, LOOKS, QUIET, SMALL, TEXT, TITLE, Look, Role
+from autograd_lite.draw.text_width import width_of
 from autograd_lite.graph import Node
 
 Parts = Sequence[NDArray[Any]]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from autograd_lite.graph import Graph, Node
 from autograd_lite.graph.calls import Call
+from autograd_lite.graph.nodes import Homes
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,36 +52,6 @@ class Cluster:
     def members(self) -> list[str]:
         """Identifiers of all boxes in it."""
         return [box for cluster in self.walk() for box in cluster.boxes]
-
-
-Homes = Mapping[str, tuple[Call, ...]]
-
-
-def homes(graph: Graph, names: Collection[str]) -> dict[str, tuple[Call, ...]]:
-    """Return the calls that each value belongs to.
-
-    Arrays that the user has named are outside; and those that the first operation of an outermost
-    call uses, if that is given nothing else: they are what it was called with.
-    """
-    at = {
-        node.id: () if node.kind == "constant" and node.id in names else graph.home(node)
-        for node in graph
-    }
-    given: dict[Call, list[str]] = {}
-    fed: set[Call] = set()
-    for node in graph:
-        if node.primitive is None or not at[node.id]:
-            continue
-        call = at[node.id][0]
-        arrays = [x for x in graph.operands(node) if x.shape or x.kind != "constant"]
-        fed.update(call for x in arrays if at[x.id][:1] != (call,))
-        given.setdefault(call, [x.id for x in arrays if x.kind == "constant"])
-    return at | {key: () for call, keys in given.items() if call not in fed for key in keys}
-
-
-def ordered_calls(at: Homes) -> list[Call]:
-    """Return all calls, in the order in which values belong to them, an outer one first."""
-    return list(dict.fromkeys(call for chain in at.values() for call in chain))
 
 
 def deepest(at: Homes) -> int:

@@ -21,7 +21,6 @@ from autograd_lite.draw.blocks import (
     words,
 )
 from autograd_lite.draw.clusters import Cluster, name_and_class
-from autograd_lite.draw.drawing import Drawing
 from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.formulas import cut, is_inline, printable
 from autograd_lite.draw.scene import Options, Scene
@@ -60,7 +59,7 @@ GRAPH = {"bgcolor": PAPER, "fontname": FONT, "fontsize": str(TEXT), "pad": "0.1"
          "nodesep": "0.3", "ranksep": "0.4"}  # fmt: skip
 
 
-def picture(scene: Scene) -> Drawing:
+def written(scene: Scene) -> str:
     """Write a computation as DOT text."""
     arrows = Arrows(scene)
     dot = _digraph(scene.options)
@@ -80,8 +79,7 @@ def picture(scene: Scene) -> Drawing:
         _fill(body, loose, scene.plan.clusters, boxes, arrows)
         for tail, head, attributes in arrows:
             body.edge(tail, head, **attributes)
-    listing = (cards.summary(box, *scene.heading(box)[1:]) for box in scene.plan.boxes)
-    return Drawing(dot.source, scene.subject, tuple(listing), scene)
+    return str(dot.source)
 
 
 def loose(scene: Scene) -> str:

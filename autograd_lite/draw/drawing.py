@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from autograd_lite.draw import cards, mermaid, terminal
+from autograd_lite.draw.render import LayoutError, render
 from autograd_lite.draw.scene import Scene
+from autograd_lite.draw.svg import svg
 from autograd_lite.draw.theme import Theme, recoloured
+from autograd_lite.graph import json
 
 FORMATS = (".svg", ".png", ".pdf", ".dot", ".html", ".json", ".mmd", ".txt")
 
@@ -23,12 +28,10 @@ class Drawing:
     ----------
     source : str
         The picture as DOT text: the same for the same program.
-    subject : str
-        What it shows.
-    listing : tuple of (str, str)
-        What stands in its boxes, and shapes.
     scene : Scene
         The computation, its boxes and their names.
+    page : callable
+        Writes the page of a scene in a theme, as text.
     format : str, optional
         The extension for paths that have none.
     theme : {"auto", "light", "dark"}
@@ -46,11 +49,21 @@ class Drawing:
     """
 
     source: str
-    subject: str
-    listing: tuple[tuple[str, str], ...]
     scene: Scene = field(compare=False)
+    page: Callable[[Scene, Theme], str] = field(compare=False)
     format: str | None = None
     theme: Theme = "light"
+
+    @property
+    def subject(self) -> str:
+        """What it shows."""
+        return self.scene.subject
+
+    @property
+    def listing(self) -> tuple[tuple[str, str], ...]:
+        """What stands in its boxes, and shapes."""
+        boxes = self.scene.plan.boxes
+        return tuple(cards.summary(box, *self.scene.heading(box)[1:]) for box in boxes)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture to a file, in the format that the extension says.
@@ -61,7 +74,7 @@ class Drawing:
             Ends in ``.svg``, ``.png`` (two dots per point), ``.pdf``, ``.dot`` (for Graphviz),
             ``.html`` (a page that steps through the computation), ``.mmd`` (Mermaid, which GitHub
             draws), ``.txt`` (for a terminal) or ``.json`` (data, with the keys that
-            `autograd_lite.graph.data` lists). Missing folders are made.
+            `autograd_lite.graph.json` lists). Missing folders are made.
 
         Returns
         -------
@@ -92,51 +105,40 @@ class Drawing:
 
     def svg(self) -> str:
         """Return the picture as the text of an SVG element, to be put into a page or a file."""
-        from autograd_lite.draw.svg import svg
-
         described = f"Computation graph: {self.subject}"
         return svg(self._coloured(), described, follow=self.theme == "auto")
 
     def html(self) -> str:
         """Return a page that steps through the computation, forward and backward, as its text."""
-        from autograd_lite.draw.page.html import page
-
         if self.scene.graph.differentiated is not None:
             raise ValueError(
                 "A page steps forward and backward by itself. Draw the computation for it: "
                 "draw(..., sweep='forward').save('graph.html')."
             )
-        return page(self.scene, self.theme)
+        return self.page(self.scene, self.theme)
 
     def _rendered(self, kind: str) -> bytes:
         """Return the contents of a file of some kind."""
-        if kind == ".dot":
-            return self._coloured().encode()
-        if kind == ".svg":
-            return self.svg().encode()
-        if kind == ".html":
-            return self.html().encode()
-        if kind in (".json", ".mmd", ".txt"):
-            return self._written(kind).encode()
-        from autograd_lite.draw.render import render
-
-        return render(self._coloured(), kind.removeprefix("."))
+        match kind:
+            case ".dot":
+                text = self._coloured()
+            case ".svg":
+                text = self.svg()
+            case ".html":
+                text = self.html()
+            case ".mmd":
+                text = mermaid.flowchart(self.scene, dark=self.theme == "dark")
+            case ".txt":
+                text = terminal.text(self.scene)
+            case ".json":
+                text = json.as_json(self.scene.graph, self.scene.names, self.subject)
+            case _:
+                return render(self._coloured(), kind.removeprefix("."))
+        return text.encode()
 
     def _coloured(self) -> str:
         """Return the picture as DOT text, in the colours that are asked for."""
         return recoloured(self.source) if self.theme == "dark" else self.source
-
-    def _written(self, kind: str) -> str:
-        """Return the picture in a format that needs no layout."""
-        from autograd_lite.draw import mermaid, terminal
-        from autograd_lite.graph import data
-
-        scene = self.scene
-        if kind == ".mmd":
-            return mermaid.flowchart(scene, dark=self.theme == "dark")
-        if kind == ".txt":
-            return terminal.text(scene)
-        return data.as_json(scene.graph, scene.names, self.subject)
 
     def _repr_svg_(self) -> str:
         """Show the picture in Jupyter."""
@@ -145,8 +147,6 @@ class Drawing:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """Show the picture in Jupyter, or what it says where it cannot be laid out."""
         del include, exclude  # What a front end cannot show, it ignores.
-        from autograd_lite.draw.render import LayoutError
-
         try:
             return {"text/plain": repr(self), "image/svg+xml": self.svg()}
         except LayoutError as error:
@@ -157,7 +157,15 @@ class Drawing:
         return "\n".join(f"{what:<{width}}  {shape}".rstrip() for what, shape in self.listing)
 
     def __repr__(self) -> str:
-        count = len(self.listing)
+        count = len(self.scene.plan.boxes)
         boxes = f"{count} box{'' if count == 1 else 'es'}"
         path = f"picture.{self.format or 'svg'}"
         return f'<Drawing of {self.subject}: {boxes}; .save("{path}") writes it>'
+
+
+def with_format(drawing: Drawing, format: str) -> Drawing:
+    """Return a drawing that is saved in a format where the path has no extension."""
+    if f".{format}" not in FORMATS:
+        kinds = ", ".join(repr(kind.removeprefix(".")) for kind in FORMATS)
+        raise ValueError(f"format is one of {kinds}; got {format!r}.")
+    return replace(drawing, format=format)

@@ -45,7 +45,7 @@ def split(
 
 
 def from_frame(
-    frame: FrameType, taken: Container[str]
+    frame: FrameType | None, taken: Container[str]
 ) -> tuple[dict[str, Tensor], dict[str, NDArray[Any]]]:
     """Return the tensors and the arrays that variables are bound to, but for some names."""
     tensors = {name: x for name, x in names_in(frame).items() if name not in taken}

@@ -8,12 +8,13 @@ from itertools import takewhile
 from typing import Any
 
 from autograd_lite.draw.backprop import hosts
-from autograd_lite.draw.clusters import Homes, clusters, deepest, homes, way_there
+from autograd_lite.draw.clusters import clusters, deepest, way_there
 from autograd_lite.draw.fold import Box, Plan, planned, within
 from autograd_lite.draw.formulas import is_inline
-from autograd_lite.draw.modules import boxed, check, shut_calls
+from autograd_lite.draw.module_folds import boxed, check, shut_calls
 from autograd_lite.graph import Graph, Node
 from autograd_lite.graph.calls import Call
+from autograd_lite.graph.nodes import Homes, homes
 
 FEW = 2  # A network and its loss.
 ROLLED_FROM = 40

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from autograd_lite.draw.metrics import FAMILY, FONTS, covers
+from autograd_lite.draw.text_width import FAMILY, FONTS, covers
 
 PROGRAM = Path(__file__).with_name("layout.py")
 FIX = 'python -m pip install --upgrade --force-reinstall "pygraphviz>=2"'

@@ -5,9 +5,9 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 from autograd_lite.draw.blocks import WORD_JOINER
-from autograd_lite.draw.metrics import covers, width_of
 from autograd_lite.draw.render import render
 from autograd_lite.draw.style import FRAMED
+from autograd_lite.draw.text_width import covers, width_of
 from autograd_lite.draw.theme import style
 
 FAMILY = "Arial, Helvetica, 'Liberation Sans', Arimo, sans-serif"

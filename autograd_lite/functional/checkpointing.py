@@ -14,6 +14,7 @@ from autograd_lite.core.modes import GradientError, enable_grad, recording
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.core.tensor import result_of
 from autograd_lite.functional.nests import leaves_of, rebuild
+from autograd_lite.functional.record import operands_of
 from autograd_lite.functional.tracing import require_function
 from autograd_lite.tensor import Tensor
 
@@ -262,9 +263,7 @@ def _used_besides(outputs: Sequence[Tensor], since: int) -> list[Tensor]:
                     f"checkpoint: the function changes {x._label()}, which is not its own, in "
                     f"place, and would do so again in the backward pass. Let it make a new one."
                 )
-        for x in node._operands:
-            if x is not None and x._birth > node._birth:
-                x = x._version_before(node._birth)
+        for x in operands_of(node):
             if x is not None and x.requires_grad and x not in seen:
                 seen.add(x)
                 waiting.append(x)

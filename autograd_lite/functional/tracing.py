@@ -12,7 +12,7 @@ from autograd_lite import ops
 from autograd_lite.core.backward import backward_pass
 from autograd_lite.core.modes import GradientError, enable_grad, is_grad_enabled
 from autograd_lite.functional.nests import flatten, leaves_of, rebuild
-from autograd_lite.graph.calls import operands
+from autograd_lite.functional.record import operands_of
 from autograd_lite.tensor import Tensor
 
 Argnums = int | Sequence[int]
@@ -197,7 +197,7 @@ class Trace:
                 if tensor.requires_grad and getattr(tensor, "active", True):
                     return True
             else:
-                for x in operands(tensor):
+                for x in operands_of(tensor):
                     if x is not None and x._requires_grad and x not in seen:
                         seen.add(x)
                         waiting.append(x)

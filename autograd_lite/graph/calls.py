@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from autograd_lite.functional.record import operands_of
 from autograd_lite.nn.module_call import ModuleCall
 from autograd_lite.tensor import Tensor
 
@@ -81,16 +82,8 @@ def calls(
             tensor = waiting.pop()
             if described[key] not in found.get(tensor, ()):
                 found[tensor] = (*found.get(tensor, ()), described[key])
-            for x in operands(tensor):
+            for x in operands_of(tensor):
                 if x is not None and x._birth > call.since and x not in seen:
                     seen.add(x)
                     waiting.append(x)
     return found, held
-
-
-def operands(tensor: Tensor) -> tuple[Tensor | None, ...]:
-    """Return the operands of a tensor, in the versions that it used."""
-    return tuple(
-        x._version_before(tensor._birth) if x is not None and x._birth > tensor._birth else x
-        for x in tensor._operands
-    )

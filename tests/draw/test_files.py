@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 import autograd_lite as al
-from autograd_lite.draw.metrics import covers, width_of
+from autograd_lite.draw.arguments import asked
 from autograd_lite.draw.render import LayoutError, render
+from autograd_lite.draw.text_width import covers, width_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -164,7 +165,7 @@ def test_nothing_is_printed_and_no_program_of_the_system_is_needed(tmp_path):
 
 def test_drawing_leaves_nothing_behind(drawing, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    fonts = import_module("autograd_lite.draw.metrics").FONTS
+    fonts = import_module("autograd_lite.draw.text_width").FONTS
     before = sorted(fonts.iterdir())
     drawing.svg()
     assert sorted(fonts.iterdir()) == before
@@ -242,3 +243,7 @@ def test_draw_is_the_function_and_its_modules_can_be_imported():
     assert callable(al.draw)
     assert import_module("autograd_lite.draw").draw is al.draw
     assert import_module("autograd_lite.draw").Drawing is al.Drawing
+
+
+def test_what_is_drawn_by_default_is_the_same_for_a_drawing_and_for_a_page():
+    assert asked.__kwdefaults__ == al.draw.__kwdefaults__

@@ -9,7 +9,7 @@ from drawn import boxes_by_title, texts_of
 
 import autograd_lite as al
 from autograd_lite.draw.digits import is_small, number, summary, written
-from autograd_lite.draw.maps import BARS, MOST_COLUMNS, MOST_ROWS, TALLEST, miniature
+from autograd_lite.draw.miniatures import BARS, MOST_COLUMNS, MOST_ROWS, TALLEST, miniature
 from autograd_lite.draw.style import INK, MISSING, NEGATIVE, POSITIVE, ZERO
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from autograd_lite.check.mistakes.inside import steps, text_of, wrong
-from autograd_lite.check.mistakes.kinds import Array, Candidate, Case, Target, digits, mistake
+from autograd_lite.check.mistakes.backward_steps import steps, text_of, wrong
+from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, digits, mistake
 
 MOST_ENUMERATED = 8
 """Of so many rows, all 40,320 orders are tried."""

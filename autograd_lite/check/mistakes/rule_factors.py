@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.inside import Step, grouped, text_of
-from autograd_lite.check.replay import Replay
+from autograd_lite.check.mistakes.backward_steps import Step, grouped, text_of
+from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.core.modes import GradientError, enable_grad
 from autograd_lite.graph import Graph, Node
 from autograd_lite.tensor import Tensor

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from autograd_lite.check.mistakes.kinds import Array, Candidate, Case, Target, mistake, same
+from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake, same
 
 
 def _taken(order: Array, axis: int) -> Callable[[Array], Array]:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.kinds import Array, same
-from autograd_lite.check.replay import Edge, Replay, Rule
+from autograd_lite.check.mistakes.registry import Array, same
+from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Node
 

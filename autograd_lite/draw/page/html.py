@@ -29,7 +29,7 @@ from autograd_lite.draw.style import LEGEND
 from autograd_lite.draw.sweep import Use, sweep
 from autograd_lite.draw.theme import Theme, rules
 from autograd_lite.graph import Node, write
-from autograd_lite.graph.data import entries
+from autograd_lite.graph.json import entries
 
 PAGE = Path(__file__).parent
 SCRIPTS = ("view.js", "fold.js", "paths.js", "curve.js", "training.js", "details.js", "steps.js",

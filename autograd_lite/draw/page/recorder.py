@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite.draw import draw
+from autograd_lite.draw.arguments import asked
 from autograd_lite.draw.formulas import is_inline
 from autograd_lite.draw.page.frame import Frame
+from autograd_lite.draw.page.training import page
 from autograd_lite.draw.sweep import sweep
 from autograd_lite.graph import Graph, Node, arrays_in, names_in, write
 from autograd_lite.tensor import Tensor
@@ -130,19 +131,23 @@ class Recorder:
         ------
         ValueError
             If nothing was recorded, or `sweep` is among the options.
+        TypeError
+            If there is no such option.
         """
-        from autograd_lite.draw.page.training import page
-
         frames = self._frames()
         if self._graph is None:
             raise ValueError(
                 "Recorder: nothing was recorded. Call recorder.record(loss) at every step of the "
                 "training."
             )
-        drawing = draw(self._graph, **options)
-        if drawing.scene.graph is not self._graph:
+        known = asked.__kwdefaults__ or {}
+        unknown = ", ".join(name for name in options if name not in known)
+        if unknown:
+            raise TypeError(f"Recorder: draw has no option {unknown}; it has {', '.join(known)}.")
+        scene = asked(self._graph, None, **options)
+        if scene.graph is not self._graph:
             raise ValueError("Recorder: the page has the gradients in it; leave sweep= out.")
-        return page(drawing.scene, frames, drawing.theme)
+        return page(scene, frames, options.get("theme", "auto"))
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
         """Write a page that plays the training back: one file, which needs nothing else.

@@ -18,9 +18,9 @@ from autograd_lite.draw.arrows import MOST_ARROWS
 from autograd_lite.draw.blocks import cell, row, table
 from autograd_lite.draw.fold import Fold, Plan
 from autograd_lite.draw.formulas import printable
-from autograd_lite.draw.metrics import width_of
 from autograd_lite.draw.render import render_all
 from autograd_lite.draw.style import SMALL, TEXT
+from autograd_lite.draw.text_width import width_of
 from autograd_lite.graph import Node
 from autograd_lite.ops.writing import Written
 

@@ -21,7 +21,7 @@ from autograd_lite.core.notation import ATOM, PRODUCT, SUM
 from autograd_lite.draw import digits
 from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.formulas import applied, cut, elsewhere, is_inline
-from autograd_lite.draw.local import GRADIENT, Local, core, local, written
+from autograd_lite.draw.local_derivatives import GRADIENT, Local, core, local, written
 from autograd_lite.draw.scene import Scene
 from autograd_lite.draw.sweep import Sweep, Use
 from autograd_lite.graph import Node

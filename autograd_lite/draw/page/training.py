@@ -18,7 +18,7 @@ from autograd_lite.draw.page.story import Story
 from autograd_lite.draw.scene import Scene
 from autograd_lite.draw.sweep import Sweep
 from autograd_lite.draw.theme import Theme
-from autograd_lite.graph.data import entries, entry
+from autograd_lite.graph.json import entries, entry
 
 MOST_NUMBERS = 400_000
 """Entries that are written into a page, over all steps: about seven megabytes. The arrays that do

@@ -314,7 +314,7 @@ def test_details_say_module_and_line_or_how_to_record_it(browser, tmp_path):
     browser.js(f"document.querySelector('g[data-id={made.id}]').focus()")
     browser.press("Enter")
     assert re.search(r"module\s+Net › act: Sigmoid", browser.js(facts))
-    assert re.search(r"test_draw_page_modules\.py:\d+\s+return self\.out\(", browser.js(facts))
+    assert re.search(r"test_page_modules\.py:\d+\s+return self\.out\(", browser.js(facts))
     browser.open(al.draw(net_loss()).save(tmp_path / "net.html"))
     browser.js(f"document.querySelector('g[data-id={made.id}]').focus()")
     browser.press("Enter")

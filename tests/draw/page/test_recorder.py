@@ -300,3 +300,9 @@ def test_draw_says_that_a_recorder_saves_itself():
         TypeError, match=r"got Recorder\. It draws itself: use its \.save\(path\)\."
     ):
         al.draw(al.Recorder())
+
+
+def test_an_option_that_draw_does_not_have_is_an_error_that_lists_them():
+    recorder, _ = trained(2)
+    with pytest.raises(TypeError, match=r"Recorder: draw has no option colour; it has names, show"):
+        recorder.html(colour="red")

@@ -34,15 +34,15 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.draw.clusters import homes, ordered_calls
-from autograd_lite.graph import Graph, Node, write
 from autograd_lite.graph.calls import Call
+from autograd_lite.graph.node import Node, write
+from autograd_lite.graph.nodes import Nodes, homes, ordered_calls
 from autograd_lite.ops.writing import literal
 
 EXACT = 2**53  # Up to here every integer is a number in JavaScript.
 
 
-def as_json(graph: Graph, names: Mapping[str, str], title: str) -> str:
+def as_json(graph: Nodes, names: Mapping[str, str], title: str) -> str:
     """Write a computation as JSON; the module says with which keys."""
     document = {
         "format": "autograd_lite graph",

@@ -1,6 +1,6 @@
 """Mistakes with local derivatives: left out, doubled, at the wrong point, with a factor missing.
 
-Like those of `operands`, each is made on purpose in the backward pass of the graph, to see
+Like those of `other_operands`, each is made on purpose in the backward pass of the graph, to see
 what comes out. Because the rest of the pass runs as it should, a mistake in a delta is recognised
 in the weights behind it, where no ratio shows it.
 """
@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.rule_factors import factors
-from autograd_lite.check.mistakes.inside import (
+from autograd_lite.check.mistakes.backward_steps import (
     MOST_VALUES,
     activations,
     compositions,
@@ -26,8 +25,9 @@ from autograd_lite.check.mistakes.inside import (
     text_of,
     wrong,
 )
-from autograd_lite.check.mistakes.kinds import Candidate, Case, Target, mistake
-from autograd_lite.check.replay import Replay, Rule
+from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake
+from autograd_lite.check.mistakes.replay import Replay, Rule
+from autograd_lite.check.mistakes.rule_factors import factors
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Node
 

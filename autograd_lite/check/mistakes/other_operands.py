@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.inside import (
+from autograd_lite.check.mistakes.backward_steps import (
     MOST_VALUES,
     Step,
     activations,
@@ -19,7 +19,7 @@ from autograd_lite.check.mistakes.inside import (
     text_of,
     wrong,
 )
-from autograd_lite.check.mistakes.kinds import (
+from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Candidate,
     Case,
@@ -29,7 +29,7 @@ from autograd_lite.check.mistakes.kinds import (
     mistake,
     same,
 )
-from autograd_lite.check.replay import Replay, Rule, recompute_all
+from autograd_lite.check.mistakes.replay import Replay, Rule, recompute_all
 from autograd_lite.graph import Node
 
 FEWEST_BITS = 12

@@ -10,7 +10,7 @@ from drawn import texts_of
 
 import autograd_lite as al
 from autograd_lite import ops
-from autograd_lite.draw.local import local
+from autograd_lite.draw.local_derivatives import local
 from autograd_lite.ops.writing import Written
 
 

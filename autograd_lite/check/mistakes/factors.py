@@ -1,139 +1,24 @@
-"""Mistakes that show in a gradient itself: a factor, a sign, a precision.
-
-A mistake is an entry of the registry `MISTAKES`: a function that looks at one gradient by hand
-beside the right one and yields a `Candidate` for every way in which it could have come about. A
-candidate is a claim that can be tested: what the gradient would be with the mistake taken back
-(`correct`), or what it would be if the mistake were made (`predict`). Nobody reports one untested.
-"""
+"""Mistakes that show in a gradient itself: a factor, a sign, a precision."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from autograd_lite import ops
-from autograd_lite.check.replay import Replay
-
-Array = NDArray[Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Target:
-    """One gradient by hand that differs from the right one."""
-
-    name: str
-    hand: Array
-    right: Array
-    id: str | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """All that is known where mistakes are looked for.
-
-    Attributes
-    ----------
-    replay : Replay or None
-        The backward pass; None if there is no graph.
-    lr : float or None
-        The learning rate, if it is known.
-    batch : int
-        Length of the first axis of the data; 0 if unknown.
-    """
-
-    replay: Replay | None = None
-    lr: float | None = None
-    batch: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class Candidate:
-    """A mistake that may have been made.
-
-    Attributes
-    ----------
-    title : str
-        What is wrong, in a clause.
-    cost : float
-        How far-fetched it is: of two that explain as much, the smaller one is named first.
-    correct : callable, optional
-        Takes the mistake back: from the gradient by hand to the right one.
-    predict : callable, optional
-        Makes the mistake: from the identifier of a node to its gradient.
-    kind : str
-        The name of its registry entry, unless it says otherwise.
-    how : str
-        How it comes about, or what to do.
-    weak : bool
-        Whether so little speaks for it that it may be chance, though it gives the same numbers.
-    """
-
-    title: str
-    cost: float
-    correct: Callable[[Array], Array] | None = None
-    predict: Callable[[Target], Array | None] | None = None
-    kind: str = ""
-    how: str = ""
-    weak: bool = False
-
-    def explains(self, target: Target) -> bool:
-        """Say whether taking the mistake back, or making it, accounts for all of a gradient."""
-        try:
-            with np.errstate(all="ignore"):
-                if self.correct is not None:
-                    return same(self.correct(target.hand), target.right)
-                made = self.predict(target) if self.predict is not None else None
-        except (ValueError, TypeError, IndexError):
-            return False  # It cannot be made here: the shapes do not fit.
-        return made is not None and same(made, target.hand)
-
-
-Finder = Callable[[Case, Target], Iterator[Candidate]]
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """An entry of the registry: the name of a mistake, and how it comes about."""
-
-    name: str
-    how: str
-    find: Finder = field(repr=False)
-
-
-MISTAKES: dict[str, Mistake] = {}
-"""Every mistake that is known, by name."""
-
-
-def mistake(name: str, how: str) -> Callable[[Finder], Finder]:
-    """Register a mistake."""
-
-    def register(find: Finder) -> Finder:
-        MISTAKES[name] = Mistake(name, how, find)
-        return find
-
-    return register
-
-
-def same(a: Array, b: Array) -> bool:
-    """Say whether two gradients are equal up to rounding."""
-    a, b = np.asarray(a), np.asarray(b)
-    if a.shape != b.shape or not np.isfinite(a).all() or not np.isfinite(b).all():
-        return False
-    rtol = max(digits(a), digits(b))
-    scale = float(np.abs(b).max(initial=0.0))
-    return bool(np.all(np.abs(a - b) <= rtol * np.abs(b) + 1e-2 * rtol * scale))
-
-
-def digits(array: Array) -> float:
-    """Return how far two computations in a type may differ: half of its digits is generous."""
-    if array.dtype.kind != "f":
-        return 1e-9
-    return {8: 1e-9, 4: 1e-4, 2: 2e-2}.get(array.dtype.itemsize, 1e-9)
-
+from autograd_lite.check.mistakes.entries import entries_in_words
+from autograd_lite.check.mistakes.registry import (
+    MISTAKES,
+    Array,
+    Candidate,
+    Case,
+    Mistake,
+    Target,
+    mistake,
+    same,
+)
 
 # ------------------------------------------------------------------------ one factor for all
 
@@ -275,21 +160,6 @@ def sign_flipped_in_part(case: Case, target: Target) -> Iterator[Candidate]:
         yield Candidate(title, 0.6, correct=lambda hand: hand * signs)
 
 
-def entries_in_words(chosen: Array, counting: Array | None = None) -> str:
-    """Say which entries are chosen: rows, columns, or single ones, by their indices."""
-    counting = np.ones(chosen.shape, bool) if counting is None else counting
-    for axis, noun in ((0, "row"), (1, "column")) if chosen.ndim == 2 else ():
-        others = 1 - axis
-        whole = (chosen | ~counting).all(axis=others) & chosen.any(axis=others)
-        if chosen.shape[others] > 1 and (chosen.any(axis=others) == whole).all():
-            listed = ", ".join(map(str, np.flatnonzero(whole)))
-            return f"{noun}{'s' if whole.sum() > 1 else ''} {listed}"
-    places = [tuple(map(int, index)) for index in np.argwhere(chosen)]
-    texts = [str(place if len(place) > 1 else place[0]) if place else "()" for place in places]
-    more = f" and {len(texts) - 6} more" if len(texts) > 6 else ""
-    return f"{'entry' if len(texts) == 1 else 'entries'} {', '.join(texts[:6])}{more}"
-
-
 # ------------------------------------------------------------------------ precision
 
 
@@ -321,39 +191,3 @@ def _short(target: Target) -> np.dtype[Any] | None:
             # Rounding may spoil a few small entries among large ones, but not half of them.
             return short if np.median(gap / np.maximum(size, 1e-300)) < 1e-2 else None
     return None
-
-
-def where_not_finite(target: Target) -> str | None:
-    """Say which entries by hand are no numbers: nothing else can be told from them."""
-    hand, right = target.hand, target.right
-    if hand.shape != right.shape:
-        return None
-    wrong = ~np.isfinite(hand) & (hand != right)
-    found = [
-        what + (f" in {entries_in_words(chosen)}" if not chosen.all() else " everywhere")
-        for what, chosen in (("NaN", np.isnan(hand)), ("an infinity", wrong & np.isinf(hand)))
-        if chosen.any()
-    ]
-    if not found:
-        return None
-    if not np.isfinite(right[wrong]).all():
-        found.append("autodiff as well")
-    others = np.isfinite(hand)
-    good = int(np.isclose(hand[others], right[others], rtol=1e-9, atol=0).sum())
-    count = "" if good == others.sum() else f"{good} of "
-    rest = f"; {count}the other {others.sum()} agree" if others.any() else ""
-    return f"by hand has {', '.join(found)}{rest}"
-
-
-def wrong_entries(target: Target) -> tuple[str, Array] | None:
-    """Say which entries are wrong, if at least half of those that are not 0 are right."""
-    hand, right = target.hand, target.right
-    if hand.shape != right.shape:
-        return None
-    scale = float(np.abs(right).max(initial=0))
-    with np.errstate(invalid="ignore"):
-        wrong = ~(np.abs(hand - right) <= 1e-9 * np.abs(right) + 1e-12 * scale)
-    good = np.count_nonzero(~wrong & (right != 0))
-    if not good or good < np.count_nonzero(wrong):
-        return None
-    return entries_in_words(wrong), wrong

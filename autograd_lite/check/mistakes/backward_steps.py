@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.check.mistakes.kinds import Case, Target
+from autograd_lite.check.mistakes.registry import Case, Target
+from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.check.mistakes.written_out import written_out
-from autograd_lite.check.replay import Edge, Replay, Rule
 from autograd_lite.core.notation import ATOM, LOOSE
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Graph, Node, write

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from autograd_lite.check.alignment import Aligned, align
 from autograd_lite.check.diagnosis import OTHERS, SIZES_COINCIDE, Diagnosis, diagnose
-from autograd_lite.check.mistakes.kinds import Case, Target
+from autograd_lite.check.mistakes.registry import Case, Target
 from autograd_lite.check.numerical import swept_differences
 from autograd_lite.check.report import AGREE, HAND, SHAPE, Comparison, Row
 from autograd_lite.core.modes import GradientError, enable_grad

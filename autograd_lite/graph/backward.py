@@ -12,17 +12,16 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.core.backward import fit, named_rule, next_birth
 from autograd_lite.core.modes import enable_grad
-from autograd_lite.graph import Graph, Node
-from autograd_lite.graph.calls import Call, Held
+from autograd_lite.graph.node import Node
+from autograd_lite.graph.nodes import Nodes, Parts
+from autograd_lite.graph.recording import recorded
 from autograd_lite.tensor import Tensor
 
 LONGEST_OUTPUT = 8  # A longer name of what is differentiated is written as L.
 
 
-def backward(
-    graph: Graph, *, forward: bool, names: Mapping[str, str], held: Mapping[Call, Held]
-) -> Graph:
-    """Return the computation of the gradients; `Graph.backward` says how."""
+def backward(graph: Nodes, *, forward: bool, names: Mapping[str, str]) -> Parts:
+    """Return the nodes of the computation of the gradients; `Graph.backward` says how."""
     sweep = _Sweep(graph)
     if not sweep.arrived:
         raise ValueError(
@@ -30,7 +29,6 @@ def backward(
             f"Tensor(..., requires_grad=True)."
         )
     leaves = [key for key in sweep.arrived if graph[key].primitive is None]
-    recorded = Graph([sweep.arrived[key] for key in leaves or sweep.arrived], names={})
     of_tensor = {id(tensor): key for key, tensor in sweep.arrived.items()}
     identifier = {id(tensor): key for key, tensor in sweep.seen.items()}
     renamed: dict[str, str] = {}
@@ -38,7 +36,8 @@ def backward(
     used: set[str] = set()
     count = len(graph)
     root = _name_of_output(graph, names)
-    for node in recorded:
+    made, *_ = recorded([sweep.arrived[key] for key in leaves or sweep.arrived], {})
+    for node in made:
         key = identifier.get(id(node.tensor))
         if key is not None:
             renamed[node.id] = key
@@ -65,17 +64,17 @@ def backward(
         nodes = [_given(graph, node) for node in graph if node.id in used] + nodes
     of = {key: node.id for node in nodes for key in node.gradient_of}
     outputs = [node.id for node in graph.outputs] if forward else []
-    return Graph.of_nodes(nodes, [*outputs, *(of[key] for key in leaves or of)], held, graph)
+    return nodes, [*outputs, *(of[key] for key in leaves or of)], graph.held
 
 
-def _name_of_output(graph: Graph, names: Mapping[str, str]) -> str:
+def _name_of_output(graph: Nodes, names: Mapping[str, str]) -> str:
     """Return what is differentiated."""
     root = graph.outputs[0]
     name = names.get(root.id) or root.name or ""
     return name if 0 < len(name) <= LONGEST_OUTPUT and len(set(graph.outputs)) == 1 else "L"
 
 
-def _given(graph: Graph, node: Node) -> Node:
+def _given(graph: Nodes, node: Node) -> Node:
     """Return a forward value as one that is given."""
     calls = graph.home(node)
     return replace(
@@ -94,7 +93,7 @@ class _Sweep:
         What stands for the values.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Nodes) -> None:
         self.graph = graph
         self.arrived: dict[str, Tensor] = {}
         self.seen: dict[str, Any] = {}

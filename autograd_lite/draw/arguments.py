@@ -1,17 +1,14 @@
-"""What `draw` was asked for: its arguments are checked, and the picture made."""
+"""What `draw` was asked for: its arguments are checked, and the scene made."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from types import FrameType
 from typing import Any
 
 from autograd_lite.draw import names as called
-from autograd_lite.draw.dot import picture
-from autograd_lite.draw.drawing import FORMATS, Drawing
-from autograd_lite.draw.planning import Folding
-from autograd_lite.draw.scene import Options, scene
+from autograd_lite.draw.planning import Folding, folding
+from autograd_lite.draw.scene import Options, Scene, scene
 from autograd_lite.draw.theme import THEMES
 from autograd_lite.graph import Graph, names_in
 from autograd_lite.tensor import Tensor
@@ -21,10 +18,24 @@ DIRECTIONS = ("LR", "TB")
 SWEEPS = ("forward", "backward", "both")
 
 
-def drawn(
-    t: Any, frame: FrameType, names: Any, options: Options, sweep: Any, theme: Any
-) -> Drawing:
-    """Name the values by what a frame calls them, and draw them."""
+def asked(
+    t: Any,
+    frame: FrameType | None,
+    *,
+    names: Any = None,
+    show: Any = ("shape", "dtype", "value", "grad", "map"),
+    sweep: Any = "forward",
+    rankdir: Any = "LR",
+    legend: Any = True,
+    title: Any = None,
+    theme: Any = "auto",
+    depth: Any = None,
+    collapse: Any = (),
+    roll: Any = None,
+    max_nodes: Any = 400,
+) -> Scene:
+    """Return what `draw` is to draw, with values named by what a frame calls them."""
+    options = _options(show, rankdir, legend, title, folding(depth, collapse, roll, max_nodes))
     for what, given, known in (("sweep", sweep, SWEEPS), ("theme", theme, THEMES)):
         if given not in known:
             raise ValueError(f"{what} is one of {_listed(known)}; got {given!r}.")
@@ -34,20 +45,12 @@ def drawn(
     found = {} if names is False else called.by_node(graph, tensors, arrays, local_arrays)
     if sweep != "forward":
         graph = graph.backward(forward=sweep == "both", names=found)
-    return replace(picture(scene(graph, found, options)), theme=theme)
+    return scene(graph, found, options)
 
 
 def graph_of(t: Any, frame: FrameType) -> Graph:
     """Return the computation of tensors, with the names that a frame has for them."""
     return Graph(_roots(t), names_in(frame))
-
-
-def with_format(drawing: Drawing, format: str) -> Drawing:
-    """Return a drawing that is saved in a format where the path has no extension."""
-    if f".{format}" not in FORMATS:
-        kinds = _listed(kind.removeprefix(".") for kind in FORMATS)
-        raise ValueError(f"format is one of {kinds}; got {format!r}.")
-    return replace(drawing, format=format)
 
 
 def _roots(t: Any) -> list[Tensor]:
@@ -64,7 +67,7 @@ def _roots(t: Any) -> list[Tensor]:
     return roots
 
 
-def options_of(show: Any, rankdir: Any, legend: Any, title: Any, folded: Folding) -> Options:
+def _options(show: Any, rankdir: Any, legend: Any, title: Any, folded: Folding) -> Options:
     """Check the arguments that choose what a picture shows."""
     wanted = [show] if isinstance(show, str) or not isinstance(show, Iterable) else list(show)
     for part in wanted:

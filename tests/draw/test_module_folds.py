@@ -388,11 +388,11 @@ def test_tooltips_and_json_say_modules_and_lines_of_code(tmp_path):
     tooltips = "\n".join(box.tooltip for box in boxes.values())
     assert "in Deep › blocks.0 Block › blocks.0.tanh Tanh" in tooltips
     assert "return x + self.tanh(self.linear(x))" in tooltips
-    assert "test_modules.py:" in drawing.svg()
+    assert "test_module_folds.py:" in drawing.svg()
     data = json.loads(drawing.save(tmp_path / "x.json").read_text("utf-8"))
     source = data["nodes"][-1]["source"]
     assert source["code"].startswith("loss = (net(")
-    assert source["file"].endswith("test_modules.py")
+    assert source["file"].endswith("test_module_folds.py")
     assert data["nodes"][0]["source"] is None
 
 

@@ -17,11 +17,14 @@ from numpy.typing import NDArray
 from autograd_lite import ops
 from autograd_lite.core.notation import ATOM, PRODUCT, SIGN
 from autograd_lite.core.primitive import Primitive
+from autograd_lite.derive.writing import column_and_row
 from autograd_lite.draw import digits
 from autograd_lite.draw.formulas import applied
 from autograd_lite.draw.sweep import apply
 from autograd_lite.graph import Graph, Node
 from autograd_lite.ops.writing import Written, fill
+from autograd_lite.program import simplify  # noqa: F401  (the rewriting is registered there)
+from autograd_lite.program.expression import COMPARISONS, Expression, as_expression, walk
 
 GRADIENT = "g"  # No identifier of a node: those are n0, n1, …
 
@@ -77,8 +80,6 @@ class Local:
 
 def local(graph: Graph, node: Node, i: int, g: NDArray[Any]) -> Local:
     """Return the derivative of a node by its operand `i`, where the gradient of the node is `g`."""
-    from autograd_lite.program.expression import Expression
-
     one = Expression(np.ones_like(g)[()])
     named = Expression(g[()], name=GRADIENT)
     try:
@@ -91,9 +92,6 @@ def local(graph: Graph, node: Node, i: int, g: NDArray[Any]) -> Local:
 
 def _run(graph: Graph, node: Node, i: int, g: Any) -> Any:
     """Run a rule on expressions, which simplify themselves."""
-    from autograd_lite.program import simplify  # noqa: F401  (the rewriting is registered there)
-    from autograd_lite.program.expression import Expression, as_expression
-
     assert node.primitive is not None
     values = [
         x.value if x.kind == "constant" and not np.ndim(x.value) else Expression(x.value, name=x.id)
@@ -133,9 +131,6 @@ def written(expression: Any, leaf: Callable[[str, Any], Written]) -> Written:
 
     What only restores a shape is left out, as on paper: the shape stands in the box.
     """
-    from autograd_lite.derive.writing import column_and_row
-    from autograd_lite.program.expression import walk
-
     outside = {part.number for part in _outside(expression)[:-1]}
     texts: dict[int, Written] = {}
     for part in walk((expression,)):
@@ -158,8 +153,6 @@ def written(expression: Any, leaf: Callable[[str, Any], Written]) -> Written:
 
 def _operation(operation: Any, parameters: Mapping[str, Any], operands: list[Written]) -> Written:
     """Write an operation, or a function of NumPy's that has no derivative."""
-    from autograd_lite.program.expression import COMPARISONS
-
     if isinstance(operation, Primitive):
         return applied(operation, parameters, operands)
     if operation in COMPARISONS:

@@ -1,0 +1,134 @@
+"""The registry of mistakes: what one is, and what it is looked for in.
+
+A mistake is an entry of the registry `MISTAKES`: a function that looks at one gradient by hand
+beside the right one and yields a `Candidate` for every way in which it could have come about. A
+candidate is a claim that can be tested: what the gradient would be with the mistake taken back
+(`correct`), or what it would be if the mistake were made (`predict`). Nobody reports one untested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_lite.check.mistakes.replay import Replay
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """One gradient by hand that differs from the right one."""
+
+    name: str
+    hand: Array
+    right: Array
+    id: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """All that is known where mistakes are looked for.
+
+    Attributes
+    ----------
+    replay : Replay or None
+        The backward pass; None if there is no graph.
+    lr : float or None
+        The learning rate, if it is known.
+    batch : int
+        Length of the first axis of the data; 0 if unknown.
+    """
+
+    replay: Replay | None = None
+    lr: float | None = None
+    batch: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A mistake that may have been made.
+
+    Attributes
+    ----------
+    title : str
+        What is wrong, in a clause.
+    cost : float
+        How far-fetched it is: of two that explain as much, the smaller one is named first.
+    correct : callable, optional
+        Takes the mistake back: from the gradient by hand to the right one.
+    predict : callable, optional
+        Makes the mistake: from the identifier of a node to its gradient.
+    kind : str
+        The name of its registry entry, unless it says otherwise.
+    how : str
+        How it comes about, or what to do.
+    weak : bool
+        Whether so little speaks for it that it may be chance, though it gives the same numbers.
+    """
+
+    title: str
+    cost: float
+    correct: Callable[[Array], Array] | None = None
+    predict: Callable[[Target], Array | None] | None = None
+    kind: str = ""
+    how: str = ""
+    weak: bool = False
+
+    def explains(self, target: Target) -> bool:
+        """Say whether taking the mistake back, or making it, accounts for all of a gradient."""
+        try:
+            with np.errstate(all="ignore"):
+                if self.correct is not None:
+                    return same(self.correct(target.hand), target.right)
+                made = self.predict(target) if self.predict is not None else None
+        except (ValueError, TypeError, IndexError):
+            return False  # It cannot be made here: the shapes do not fit.
+        return made is not None and same(made, target.hand)
+
+
+Finder = Callable[[Case, Target], Iterator[Candidate]]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """An entry of the registry: the name of a mistake, and how it comes about."""
+
+    name: str
+    how: str
+    find: Finder = field(repr=False)
+
+
+MISTAKES: dict[str, Mistake] = {}
+"""Every mistake that is known, by name."""
+
+
+def mistake(name: str, how: str) -> Callable[[Finder], Finder]:
+    """Register a mistake."""
+
+    def register(find: Finder) -> Finder:
+        MISTAKES[name] = Mistake(name, how, find)
+        return find
+
+    return register
+
+
+def same(a: Array, b: Array) -> bool:
+    """Say whether two gradients are equal up to rounding."""
+    a, b = np.asarray(a), np.asarray(b)
+    if a.shape != b.shape or not np.isfinite(a).all() or not np.isfinite(b).all():
+        return False
+    rtol = max(digits(a), digits(b))
+    scale = float(np.abs(b).max(initial=0.0))
+    return bool(np.all(np.abs(a - b) <= rtol * np.abs(b) + 1e-2 * rtol * scale))
+
+
+def digits(array: Array) -> float:
+    """Return how far two computations in a type may differ: half of its digits is generous."""
+    if array.dtype.kind != "f":
+        return 1e-9
+    return {8: 1e-9, 4: 1e-4, 2: 2e-2}.get(array.dtype.itemsize, 1e-9)

@@ -1,0 +1,87 @@
+"""What `derive` was asked for: its arguments are checked, and the derivation made."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from types import FrameType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from autograd_lite.core.modes import GradientError
+from autograd_lite.derive.chain import ChainWriter
+from autograd_lite.derive.components import by_component
+from autograd_lite.derive.derivation import Derivation
+from autograd_lite.derive.writer import Writer
+from autograd_lite.functional.tracing import call_with_tensors
+from autograd_lite.graph import Graph, arrays_in, names_in
+from autograd_lite.graph.source import record_source
+from autograd_lite.graph.variables import variables_of
+from autograd_lite.program.expression import Name
+from autograd_lite.tensor import Tensor
+
+
+def derived(
+    loss: Any,
+    args: tuple[ArrayLike, ...],
+    wrt: Iterable[Tensor | str] | None,
+    names: Mapping[str, Any] | None,
+    chain: bool,
+    frame: FrameType,
+) -> Derivation:
+    """Record the loss if it is a function, name the values, and derive the gradients."""
+    if callable(loss) and not isinstance(loss, Tensor):
+        loss, found = _traced(loss, args)
+        names = found if names is None else names
+    elif args:
+        raise TypeError("derive takes arguments for a function only; the loss is a Tensor.")
+    if not isinstance(loss, Tensor):
+        raise TypeError(f"derive needs the loss as a Tensor, got {type(loss).__name__}.")
+    if loss.size != 1:
+        raise ValueError(f"derive needs a loss with a single entry, got shape {loss.shape}.")
+    if not loss.requires_grad or loss.is_leaf:
+        raise GradientError(
+            "derive: the loss is not computed from anything that requires a gradient. Create the "
+            "parameters with Tensor(..., requires_grad=True)."
+        )
+    if names is None:
+        names = {**names_in(frame), **arrays_in(frame)}
+    graph = Graph(loss, names)
+    nodes = (
+        [node for node in graph if node.kind == "parameter"]
+        if wrt is None
+        else [graph.find(x) for x in wrt]
+    )
+    entries: dict[str, Name] = {}
+    if chain:
+        graph, nodes, entries = by_component(graph, nodes)
+    return Derivation(graph, nodes, ChainWriter if chain else Writer, entries=entries)
+
+
+def _traced(f: Callable[..., Any], args: tuple[ArrayLike, ...]) -> tuple[Any, Mapping[str, Tensor]]:
+    """Call a function on Tensors; return its result, and the tensors among its variables."""
+    try:
+        bound = inspect.signature(f).bind(*args)
+    except TypeError as error:
+        raise TypeError(f"derive cannot call the function: {error}.") from None
+    inputs = {
+        name: Tensor(value, np.asarray(value).dtype.kind == "f", name=name)
+        for name, value in bound.arguments.items()
+    }
+    variables: dict[str, Any] = {}
+
+    def watch(frame: FrameType, event: str, _: Any) -> None:
+        if event == "return" and frame.f_code is getattr(f, "__code__", None):
+            variables.update(variables_of(frame, unused=True))
+
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        with record_source():
+            result = call_with_tensors(f, (), inputs)
+    finally:
+        sys.setprofile(before)
+    return result, names_in(variables)

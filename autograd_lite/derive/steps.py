@@ -1,0 +1,50 @@
+"""The steps of a derivation: what is written as formulas and code, run, and proved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
+
+from autograd_lite.derive.lines import Line
+from autograd_lite.derive.writer import Writer
+from autograd_lite.graph import Graph, Node
+from autograd_lite.program.expression import Name
+
+
+class Steps:
+    """The forward pass and every gradient, one line for each step; `Derivation` says which.
+
+    Parameters
+    ----------
+    graph : Graph
+        The computation.
+    wrt : sequence of Node
+        By what it is differentiated.
+    writer : type of Writer
+        Writes the lines.
+    **how
+        As the writer takes it.
+    """
+
+    def __init__(self, graph: Graph, wrt: Sequence[Node], writer: type[Writer], **how: Any) -> None:
+        self.graph = graph
+        self._wrt, self._writer, self._how = tuple(wrt), writer, how
+        written = writer(graph, wrt, **how)
+        back = {draft.symbol.name for draft in written.drafts if draft.backward}
+        first = next(
+            (i for i, line in enumerate(written.lines) if line.name in back), len(written.lines)
+        )
+        self.forward, self.backward = tuple(written.lines[:first]), tuple(written.lines[first:])
+        self.gradients: dict[str, Name] = written.gradients
+        self.arguments: dict[str, Any] = written.arguments
+        self._loss = written.loss
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """All steps."""
+        return (*self.forward, *self.backward)
+
+    def also(self, names: Iterable[str]) -> Self:
+        """Return the same derivation with the gradients of further tensors, by their names."""
+        more = [self.graph.find(name) for name in names]
+        return type(self)(self.graph, (*self._wrt, *more), self._writer, **self._how)

@@ -1,0 +1,115 @@
+"""The nodes of a computation: who uses whom, and which calls of modules each belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from autograd_lite.graph.calls import Call, Held
+from autograd_lite.graph.node import Node
+
+Parts = tuple[Sequence[Node], Sequence[str], Mapping[Call, Held]]
+"""What `Nodes` is made of."""
+
+
+class Nodes(Sequence[Node]):
+    """Nodes in the order of computation.
+
+    Parameters
+    ----------
+    nodes : sequence of Node
+        Operands come before results.
+    outputs : sequence of str
+        Identifiers of what was computed.
+    held : mapping of Call to Held
+        Which leaves the module of a call holds.
+    """
+
+    def __init__(
+        self, nodes: Sequence[Node], outputs: Sequence[str], held: Mapping[Call, Held]
+    ) -> None:
+        self.nodes = tuple(nodes)
+        self._by_id = {node.id: node for node in nodes}
+        self.outputs = tuple(self._by_id[key] for key in outputs)
+        self.held = held
+        self._consumers: dict[str, list[Node]] | None = None
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return a node by its identifier, or by its position (or a slice of them)."""
+        return self._by_id[key] if isinstance(key, str) else self.nodes[key]
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)
+
+    def operands(self, node: Node) -> tuple[Node, ...]:
+        """Return what a node was computed from."""
+        return tuple(self._by_id[identifier] for identifier in node.operands)
+
+    def consumers(self, node: Node) -> tuple[Node, ...]:
+        """Return what was computed from a node."""
+        if self._consumers is None:
+            self._consumers = {other.id: [] for other in self.nodes}
+            for other in self.nodes:
+                for identifier in dict.fromkeys(other.operands):
+                    self._consumers[identifier].append(other)
+        return tuple(self._consumers[node.id])
+
+    def home(self, node: Node) -> tuple[Call, ...]:
+        """Return the calls of modules that a value belongs to, the outermost first.
+
+        A result belongs where it was made; a leaf to the innermost call that holds it and alone
+        uses it.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> net = al.nn.Sequential(al.nn.Linear(2, 1), al.nn.Tanh())
+        >>> graph = al.Graph(net(al.Tensor([[1.0, 2.0]])), names={})
+        >>> [call.kind for call in graph.home(graph.find("0.weight"))]
+        ['Sequential', 'Linear']
+        """
+        if node.primitive is not None or node.calls:
+            return node.calls
+        consumers = self.consumers(node)
+        users = [user.calls for user in consumers if user.backward <= node.backward]
+        users = users or [user.calls for user in consumers]
+        common = users[0] if users else ()
+        for calls_of_user in users[1:]:
+            common = tuple(a for a, b in zip(common, calls_of_user, strict=False) if a == b)
+        while common and node.tensor is not None and node.tensor not in self.held[common[-1]]:
+            common = common[:-1]
+        return common
+
+
+Homes = Mapping[str, tuple[Call, ...]]
+"""The calls of modules that values belong to, by the identifier of the value."""
+
+
+def homes(graph: Nodes, names: Collection[str]) -> dict[str, tuple[Call, ...]]:
+    """Return the calls that each value belongs to.
+
+    Arrays that the user has named are outside; and those that the first operation of an outermost
+    call uses, if that is given nothing else: they are what it was called with.
+    """
+    at = {
+        node.id: () if node.kind == "constant" and node.id in names else graph.home(node)
+        for node in graph
+    }
+    given: dict[Call, list[str]] = {}
+    fed: set[Call] = set()
+    for node in graph:
+        if node.primitive is None or not at[node.id]:
+            continue
+        call = at[node.id][0]
+        arrays = [x for x in graph.operands(node) if x.shape or x.kind != "constant"]
+        fed.update(call for x in arrays if at[x.id][:1] != (call,))
+        given.setdefault(call, [x.id for x in arrays if x.kind == "constant"])
+    return at | {key: () for call, keys in given.items() if call not in fed for key in keys}
+
+
+def ordered_calls(at: Homes) -> list[Call]:
+    """Return all calls, in the order in which values belong to them, an outer one first."""
+    return list(dict.fromkeys(call for chain in at.values() for call in chain))
