@@ -205,7 +205,9 @@ def note_view(result: Writes, inputs: tuple[Any, ...], parameters: dict[str, Any
               primitive: Primitive) -> None:  # fmt: skip
     """Remember what the result of an operation is a view of, if it is one."""
     operand = inputs[0]
-    if operand is None or len(inputs) != 2 or operand._primitive in _PACKED:
+    if operand is None or len(inputs) != 2:
+        return
+    if operand._primitive is not None and operand._primitive.packed:
         return
     if _memory(result._data) is not _memory(inputs[1]):
         return
@@ -215,10 +217,6 @@ def note_view(result: Writes, inputs: tuple[Any, ...], parameters: dict[str, Any
         detached = detached or operand._requires_grad
     result._rare = {"_view": View(owner, (primitive, parameters or {}, steps), detached)}
     owner._shared = True
-
-
-_PACKED = frozenset({ops.eig, ops.eigh, ops.qr, ops.svd})
-"""Operations whose results nobody sees: what NumPy returns separately lies in one array."""
 
 
 def _memory(array: Any) -> Any:

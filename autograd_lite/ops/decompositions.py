@@ -31,6 +31,7 @@ def _after(x: Any, r: Any) -> Any:
     limit=None,
     notation=call("inverse_or_zero"),
     domain={"x": "nonzero", "limit": "probability"},
+    entrywise=True,
     examples=(example((2, 3), ()), example((4,), (4,)), example((2, 3), (2, 1))),
 )
 def inverse_or_zero(x: Any, limit: Any) -> Any:
@@ -94,6 +95,7 @@ def _qr(g: Any, y: Any, a: Any) -> Any:
     a=lambda g, y, a: _qr(g, y, a),
     notation=call("qr"),
     domain={"a": "full rank"},
+    packed=True,
     examples=(example((3, 3)), example((4, 2)), example((2, 3, 2)), example((1, 1))),
 )
 def qr(a: Any) -> Any:
@@ -117,6 +119,7 @@ def _eigh(g: Any, y: Any, uplo: str) -> Any:
     a=lambda g, y, a, uplo: _eigh(g, y, uplo) if a.size else a,
     notation=call("eigh"),
     domain={"a": "symmetric"},
+    packed=True,
     examples=(
         example((3, 3)),
         example((2, 2, 2)),
@@ -146,6 +149,7 @@ def _eig(g: Any, y: Any) -> Any:
     a=lambda g, y, a: _eig(g, y) if a.size else a,
     notation=call("eig"),
     domain={"a": "full rank"},
+    packed=True,
     examples=(example((3, 3)), example((2, 2, 2)), example((1, 1)), example((0, 2, 2))),
 )
 def eig(a: Any) -> Any:
@@ -184,6 +188,7 @@ def _svd(g: Any, y: Any, a: Any) -> Any:
     a=lambda g, y, a: _svd(g, y, a) if a.size else a,
     notation=call("svd"),
     domain={"a": "full rank"},
+    packed=True,
     examples=(
         example((3, 3)),
         example((4, 2)),

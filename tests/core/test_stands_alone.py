@@ -1,4 +1,4 @@
-"""The core, copied by itself beside NumPy, trains a network of the articles to the checked numbers."""
+"""The core, copied by itself beside NumPy, trains an article's network to the checked numbers."""
 
 import os
 import shutil
