@@ -94,7 +94,29 @@ def _shifted(x: Any, axis: Any) -> tuple[Any, Any]:
     examples=ROWS,
 )
 def softmax(x: Any, *, axis: Any = -1) -> Any:
-    r"""Positive numbers that sum to 1 along `axis`: :math:`e^{x_i} / \sum_j e^{x_j}`."""
+    r"""Return positive numbers that sum to 1 along an axis.
+
+    .. math:: y_i = e^{x_i} / \sum_j e^{x_j}, \qquad
+              \bar x_i = y_i \, (\bar y_i - \sum_j \bar y_j y_j)
+
+    Parameters
+    ----------
+    x : array or Tensor, any shape, floating-point
+        The scores. The largest is subtracted first, so that nothing overflows.
+    axis : int or tuple of int or None
+        Along which the results sum to 1; None: over all entries.
+
+    Returns
+    -------
+    array or Tensor, shape and dtype of `x`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_lite as al
+    >>> al.softmax(np.array([0.0, np.log(3.0)])).round(3)
+    array([0.25, 0.75])
+    """
     e = np.exp(_shifted(x, axis)[0])
     return e / e.sum(axis=axis, keepdims=True)
 
@@ -108,7 +130,29 @@ def softmax(x: Any, *, axis: Any = -1) -> Any:
     examples=ROWS,
 )
 def log_softmax(x: Any, *, axis: Any = -1) -> Any:
-    """Logarithm of `softmax`, accurate where that underflows."""
+    r"""Return the logarithm of `softmax`, accurate also where that underflows.
+
+    .. math:: y_i = x_i - \ln \sum_j e^{x_j}, \qquad
+              \bar x_i = \bar y_i - e^{y_i} \sum_j \bar y_j
+
+    Parameters
+    ----------
+    x : array or Tensor, any shape, floating-point
+        The scores.
+    axis : int or tuple of int or None
+        Along which `softmax` sums to 1; None: over all entries.
+
+    Returns
+    -------
+    array or Tensor, shape and dtype of `x`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_lite as al
+    >>> al.log_softmax(np.array([0.0, -1000.0]))
+    array([    0., -1000.])
+    """
     shifted, _ = _shifted(x, axis)
     return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
 
@@ -122,7 +166,31 @@ def log_softmax(x: Any, *, axis: Any = -1) -> Any:
     examples=AXES,
 )
 def logsumexp(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    r"""Return :math:`\ln \sum_i e^{x_i}` along `axis` without overflow."""
+    r"""Return the logarithm of a sum of exponentials, without overflow.
+
+    .. math:: y = \ln \sum_i e^{x_i}, \qquad \bar x_i = \bar y \, \mathrm{softmax}(x)_i
+
+    Parameters
+    ----------
+    x : array or Tensor, any shape, floating-point
+        The exponents.
+    axis : int or tuple of int or None
+        Along which to sum; None: over all entries.
+    keepdims : bool
+        Whether the axes that are summed over stay, with length 1.
+
+    Returns
+    -------
+    array or Tensor
+        `x` without those axes, or with length 1 there; of its dtype.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_lite as al
+    >>> print(al.logsumexp(np.array([1000.0, 1000.0])))  # 1000 + ln 2
+    1000.6931471805599
+    """
     shifted, top = _shifted(x, axis)
     with np.errstate(divide="ignore"):  # log 0 = -inf is right for a row of -inf.
         result = np.log(np.exp(shifted).sum(axis=axis, keepdims=True)) + top
