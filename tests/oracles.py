@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 
 import autograd_lite as al
-from autograd_lite.core.notation import Written
 from autograd_lite.core.primitive import REGISTRY, Primitive
-from autograd_lite.derive.helpers import HELPERS
+from autograd_lite.derive.helpers import definition, is_called
+from autograd_lite.ops.writing import Written, write
 
 FAMILIES = {
     1: [((),), ((3,),), ((2, 3),), ((0, 3),), ((1, 3),)],
@@ -117,8 +117,7 @@ class Case:
 
     def python(self):
         """The printed Python form, with the operands under their names."""
-        written = {name: Written(name) for name in self.names}
-        return str(self.entry.notation.python(written, self.parameters, self.entry.defaults))
+        return str(write(self.entry, [Written(name) for name in self.names], self.parameters))
 
     def once(self, key, compute):
         """Compute an expected value once; the checkers are checked against it many times."""
@@ -441,7 +440,8 @@ def gradient_of(primitive, case, i, operands, cotangent):
 def scope(np):
     """What a printed Python form may refer to: NumPy, and the functions a derivation defines."""
     names = {"np": np}
-    exec("".join(HELPERS.values()), names)
+    for entry in filter(is_called, REGISTRY.values()):
+        exec(definition(entry), names)
     return names
 
 

@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.core.notation import (
-    ATOM,
+    MATRIX_PRODUCT,
     POWER,
     PRODUCT,
     SIGN,
     SUM,
+    Form,
     Notation,
     call,
     infix,
-    prefix,
 )
 from autograd_lite.core.primitive import example, primitive
 
@@ -30,10 +30,11 @@ from autograd_lite.core.primitive import example, primitive
 @primitive(
     a=lambda g, y, a, b: g,
     b=lambda g, y, a, b: g,
-    notation=Notation("+", "{a} + {b}", "{a} + {b}", SUM),
+    notation=Notation(*[Form("{a} + {b}", SUM)] * 3),
     numpy=(np.add,),
     compute=operator.add,
     analytic=True,
+    entrywise=True,
 )
 def add(a: Any, b: Any) -> Any:
     """Add."""
@@ -43,10 +44,11 @@ def add(a: Any, b: Any) -> Any:
 @primitive(
     a=lambda g, y, a, b: g,
     b=lambda g, y, a, b: -g,
-    notation=infix("-", "{a} - {b:tight}", SUM, picture="−"),
+    notation=infix("-", "{a} - {b:tight}", SUM, text="−"),
     numpy=(np.subtract,),
     compute=operator.sub,
     analytic=True,
+    entrywise=True,
 )
 def subtract(a: Any, b: Any) -> Any:
     """Subtract `b` from `a`."""
@@ -56,10 +58,12 @@ def subtract(a: Any, b: Any) -> Any:
 @primitive(
     a=lambda g, y, a, b: g * b,
     b=lambda g, y, a, b: g * a,
-    notation=infix("*", r"{a} \odot {b}", PRODUCT, picture="×"),
+    notation=infix("*", r"{a} \odot {b}", PRODUCT, text=Form("{a} ⊙ {b}", PRODUCT), picture="×"),
     numpy=(np.multiply,),
     compute=operator.mul,
     analytic=True,
+    entrywise=True,
+    linear=("a", "b"),
 )
 def multiply(a: Any, b: Any) -> Any:
     """Multiply elementwise."""
@@ -70,12 +74,18 @@ def multiply(a: Any, b: Any) -> Any:
     a=lambda g, y, a, b: g / b,
     b=lambda g, y, a, b: -g * y / b,
     notation=infix(
-        "/", r"\frac{{{a:loose}}}{{{b:loose}}}", PRODUCT, latex_precedence=POWER, picture="÷"
+        "/",
+        Form(r"\frac{{{a:loose}}}{{{b:loose}}}", POWER),
+        PRODUCT,
+        text=Form("{a} / {b:tight}", MATRIX_PRODUCT),
+        picture="/",
     ),
     numpy=(np.divide,),
     compute=operator.truediv,
     domain={"b": "nonzero"},
     analytic=True,
+    entrywise=True,
+    linear=("a",),
 )
 def divide(a: Any, b: Any) -> Any:
     """Divide elementwise."""
@@ -84,10 +94,18 @@ def divide(a: Any, b: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x: -g,
-    notation=prefix("-", "-{x}", SIGN),
+    # A sign in front of a product needs no parentheses, and changes no digit.
+    notation=Notation(
+        python=Form("-{x}", PRODUCT),
+        latex=Form("-{x}", PRODUCT),
+        text=Form("−{x}", PRODUCT),
+        picture=Form("−{x}", SIGN),
+    ),
     numpy=(np.negative,),
     compute=operator.neg,
     analytic=True,
+    entrywise=True,
+    linear=("x",),
 )
 def negative(x: Any) -> Any:
     """Change the sign."""
@@ -101,15 +119,28 @@ def _one_less(a: Any, b: Any) -> Any:
     return np.where(np.logical_and(a == 0, b == 0), 1, b - 1)
 
 
+def _first_power(e: Any) -> Any:
+    """X ** 1 -> x."""
+    base, exponent = e.operands
+    is_one = exponent.is_number and np.all(np.equal(exponent.value, 1)) and base.shape == e.shape
+    return base if is_one else None
+
+
 @primitive(
     a=lambda g, y, a, b: g * (b * a ** _one_less(a, b)),
     # 0**b does not change with b > 0: log 1 = 0 in place of log 0. Undefined (nan) for a < 0.
     b=lambda g, y, a, b: g * y * np.log(np.where(a == 0, 1, a)),
-    notation=Notation("^", "{a:tight} ** {b:tight}", "{{{a:tight}}}^{{{b:loose}}}", POWER),
+    notation=Notation(
+        python=Form("{a:tight} ** {b:tight}", POWER),
+        latex=Form("{{{a:tight}}}^{{{b:loose}}}", POWER),
+        text=Form("{a:tight}{b:raised}", POWER),
+    ),
     numpy=(np.power,),
     compute=operator.pow,
     domain={"a": "positive"},
     analytic=True,
+    entrywise=True,
+    simplify=(_first_power,),
 )
 def power(a: Any, b: Any) -> Any:
     """Raise `a` to the power `b`; the derivative of ``a**0`` by `a` is 0, also at ``a = 0``."""
@@ -121,6 +152,9 @@ def power(a: Any, b: Any) -> Any:
     notation=call("np.copy", "{x}"),
     numpy=(np.copy,),
     analytic=True,
+    entrywise=True,
+    linear=("x",),
+    simplify=(lambda e: e.operands[0],),
     examples=(example((2, 3)), example((2, 3), order="F"), example(())),
 )
 def copy(x: Any, *, order: Any = "K") -> Any:
@@ -159,9 +193,17 @@ def _right(g: Any, y: Any, a: Any, b: Any) -> Any:
 @primitive(
     a=_left,
     b=_right,
-    notation=infix("@", "{a} {b:tight}", PRODUCT, latex_precedence=SIGN),
+    notation=Notation(
+        python=Form("{a:factor} @ {b:factor}", MATRIX_PRODUCT),
+        latex=Form("{a:factor} {b:factor}", MATRIX_PRODUCT),
+        text=Form("{a:factor} {b:factor}", MATRIX_PRODUCT),
+        picture=Form("{a:factor} @ {b:factor}", MATRIX_PRODUCT),
+    ),
     numpy=(np.matmul,),
     analytic=True,
+    linear=("a", "b"),
+    sentence="{x} reaches {y} through {others}, so the gradient goes back to {x} through {others} "
+    "too.",
     examples=(
         example((2, 3), (3, 4)),
         example((3,), (3,)),
@@ -202,9 +244,14 @@ def _mismatch(a: tuple[int, ...], b: tuple[int, ...]) -> str:
 
 @primitive(
     x=lambda g, y, x, dtype: g,  # The backward pass casts to the operand's dtype.
-    notation=Notation("astype", "{x}.astype({dtype!r})", "{x}", ATOM),
+    notation=Notation(
+        python=Form("{x}.astype({dtype!r})"),
+        latex=Form("{x}"),
+        text=Form("{x}.astype({dtype!r})"),
+    ),
     examples=(example((2, 3), dtype="float64"),),
-    analytic=False,
+    entrywise=True,
+    linear=("x",),
 )
 def astype(x: Any, *, dtype: Any) -> Any:
     """Convert to another floating-point type."""

@@ -93,7 +93,7 @@ def backward_pass(
         else:
             birth, node, g = coming, upstream, sent
         coming = 0
-        if node._rare is not None and node._taps is not None and node not in untapped:
+        if node._rare is not None and "_taps" in node._rare and node not in untapped:
             g = node._taps(node, g)
         if targets is not None and node in targets:
             found.append((node, g))
@@ -160,7 +160,7 @@ def backward_pass(
                     watch.passed(node, i // 2 - 1, g, gx, total)
     for key in sorted(leaves):
         node, g = pair = leaves[key]
-        if node._rare is not None and node._taps is not None and node not in untapped:
+        if node._rare is not None and "_taps" in node._rare and node not in untapped:
             pair = (node, node._taps(node, g))
         found.append(pair)
     return found

@@ -75,22 +75,26 @@ class Primitive:
     """A function in C that does what `forward` does, and is called in its place; else `forward`."""
 
     entrywise: bool = False
-    """Whether every entry of the result depends on the entries at its place alone."""
+    """Whether an entry of the result depends on nothing but the entries at its place."""
 
-    linear: bool = False
-    """Whether a number before the first operand may as well stand before the result."""
+    linear: Sequence[str] = ()
+    """The operands that it is linear in, each by itself: ``f(2 * x)`` is ``2 * f(x)``."""
+
+    stretches: bool = False
+    """Whether it does no more than broadcasting does: new axes of length 1, and repetition."""
 
     only_shapes: bool = False
-    """Whether it only gives a shape, which goes without saying where the shape is shown."""
+    """Whether the result has the entries of the operand, in their order, in another shape."""
 
     packed: bool = False
-    """Whether the result is several arrays in one, which nobody sees but its own functions."""
+    """Whether the result is several arrays in one, which users get apart."""
 
     sentence: str = ""
-    """What its rule does, in words, if that is not arithmetic: of the operand {x}, result {y}."""
+    """What its rule does, in words, where it is not arithmetic: {y} is the result, {x} the operand,
+    and {others} are the other operands."""
 
     simplify: Sequence[Callable[[Any], Any]] = ()
-    """Functions of an expression of it: each gives an equal and better one, or None."""
+    """Functions of an expression of it: each returns an equal and simpler one, or None."""
 
     def __init__(
         self,

@@ -57,13 +57,13 @@ def _operator(primitive: Primitive) -> tuple[Callable[..., Any], Callable[..., A
     compute = primitive.compute
 
     def method(a: Any, b: Any) -> Any:
-        if a._rare is not None:
+        if a._rare is not None and "_view" in a._rare:
             a._catch_up()
         x, needs = a._data, a._requires_grad
         if type(b) in NUMBERS:  # First: it takes longer to find out that a number is not a Tensor.
             z, b = b, None
         elif isinstance(b, Tensor):
-            if b._rare is not None:
+            if b._rare is not None and "_view" in b._rare:
                 b._catch_up()
             z, needs = b._data, needs or b._requires_grad
         else:
@@ -248,7 +248,7 @@ class Tensor:
 
     def _value(self) -> Any:
         """Return what the slot holds, up to date."""
-        if self._rare is not None:
+        if self._rare is not None and "_view" in self._rare:
             self._catch_up()
         return self._data
 
@@ -393,7 +393,7 @@ class Tensor:
         >>> (w * 2).requires_grad
         True
         """
-        if self._rare is not None:
+        if self._rare is not None and "_view" in self._rare:
             self._catch_up()
         return self._requires_grad
 
@@ -958,7 +958,7 @@ Tensor.__record__ = staticmethod(record)
 
 def _record_unary(primitive: Primitive, x: Tensor, parameters: dict[str, Any] | None = None) -> Any:
     """Do what `record` does for one tensor and all parameters, in half of the time."""
-    if x._rare is not None:
+    if x._rare is not None and "_view" in x._rare:
         x._catch_up()
     value = x._data
     try:
@@ -981,7 +981,7 @@ def _record_binary(
 ) -> Any:
     """Do what `record` does for two operands and all parameters, in half of the time."""
     if isinstance(a, Tensor):
-        if a._rare is not None:
+        if a._rare is not None and "_view" in a._rare:
             a._catch_up()
         x, needs = a._data, a._requires_grad
     else:
@@ -989,7 +989,7 @@ def _record_binary(
     if type(b) in NUMBERS:  # First: to find out that a number is not a Tensor takes long.
         z, b = b, None
     elif isinstance(b, Tensor):
-        if b._rare is not None:
+        if b._rare is not None and "_view" in b._rare:
             b._catch_up()
         z, needs = b._data, needs or b._requires_grad
     else:

@@ -15,21 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite import ops
-from autograd_lite.core.notation import Choice, Notation
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.derive.math_names import latex_name, text_name
 from autograd_lite.derive.writing import write
 from autograd_lite.graph import Node
 from autograd_lite.graph.source import Source
+from autograd_lite.ops.writing import has_call, is_short, times_written
 from autograd_lite.program.expression import Expression, Name, walk
+from autograd_lite.program.simplify import split
 
 LONGEST = 8
 """A line in which more operations are written is divided."""
-
-PLAIN = (ops.add, ops.subtract, ops.multiply, ops.divide, ops.negative, ops.transpose,
-         ops.expand_dims, ops.reshape, ops.square, ops.power)  # fmt: skip
-"""What may be written twice, if there are names and numbers in it only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,15 +198,10 @@ def written(roots: Iterable[Expression]) -> Counter[int]:
 
 
 def _times_written(e: Expression, position: int) -> int:
-    """Say how often the notation of an operation has an operand in it."""
-    notation = getattr(e.operation, "notation", None)
-    if isinstance(notation, Choice):
-        notation = notation.of(e.parameters)
-    if not isinstance(notation, Notation) or not hasattr(e.operation, "operands"):
+    """Return how often the notation of an operation has an operand in it."""
+    if not isinstance(e.operation, Primitive):
         return 1
-    names = e.operation.operands  # type: ignore[union-attr]  # It is a primitive.
-    name = names[min(position, len(names) - 1)]
-    return max(1, len(re.findall(rf"\{{{name}[:}}]", notation.python_template)))
+    return times_written(e.operation, e.parameters, position)
 
 
 def _shorten(drafts: list[Draft]) -> None:
@@ -285,7 +276,16 @@ def _identity(e: Expression) -> Any:
 
 
 def _is_worth_a_name(e: Expression) -> bool:
-    return e.length > 1 or e.operation not in PLAIN
+    return e.length > 1 or not _is_plain(e)
+
+
+def _is_plain(e: Expression) -> bool:
+    """Return whether it may be written twice, if there are names and numbers in it only."""
+    operation = e.operation
+    if not isinstance(operation, Primitive):
+        return False
+    operators_alone = operation.entrywise and not has_call(operation, e.parameters)
+    return operators_alone or operation.only_shapes or is_short(operation, e.parameters)
 
 
 def _contains(root: Expression, part: Expression) -> bool:
@@ -312,7 +312,8 @@ def _merge(drafts: list[Draft], wanted: set[int]) -> list[Draft]:
             continue
         for other in kept if counts[number] > 1 else [host]:
             if other is not draft:
-                other.expression = replaced(other.expression, {number: e})
+                in_front = other.backward and split(e)[0] != 1.0  # One number is enough.
+                other.expression = replaced(other.expression, {number: e}, simplify=in_front)
     return result
 
 
@@ -321,9 +322,10 @@ def _may_go(draft: Draft, uses: int, host: Draft) -> bool:
     if draft.fixed:
         return False
     e = draft.expression
-    trivial = e.length == 0 or (e.operation is ops.transpose and e.length == 1)
+    shortest = isinstance(e.operation, Primitive) and is_short(e.operation, e.parameters)
+    trivial = e.length == 0 or (e.length == 1 and shortest)  # A name, or a transpose.
     # (out - y), in a loss and once after.
-    short = e.length == 1 and e.operation in PLAIN and uses == 2
+    short = e.length == 1 and _is_plain(e) and uses == 2
     if short and written([host.expression])[draft.symbol.number] == 1:
         return True
     return trivial or (uses == 1 and e.length + host.expression.length <= LONGEST + 4)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from fractions import Fraction
 from types import EllipsisType
 from typing import Any, Literal
@@ -12,11 +11,11 @@ from typing import Any, Literal
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.core.notation import ATOM, POWER, PRODUCT, SUM, Choice, Notation, Written, infix
+from autograd_lite.core.notation import ATOM, MATRIX_PRODUCT, POWER, PRODUCT, SUM
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.derive.math_names import latex_name, text_name
+from autograd_lite.ops.writing import RAISED, Written, fill
 from autograd_lite.program.expression import (
-    COMPARISONS,
     Expression,
     Name,
     identity,
@@ -27,77 +26,14 @@ from autograd_lite.program.expression import (
 
 Form = Literal["python", "latex", "text"]
 
-MATRIX_PRODUCT = PRODUCT - 0.5
-"""Matrix products are set apart from the products around them: ``(a @ b) * c``."""
-
-SHORTER: dict[Any, Notation] = {
-    ops.transpose: Notation("T", "{x}.T", r"{{{x}}}^\top", ATOM),
-    # A sign in front of a product needs no parentheses, and changes no digit.
-    ops.negative: Notation("-", "-{x}", "-{x}", PRODUCT),
-}
-"""Where a person would write something shorter than a call, if no parameters are in the way."""
-
-_REDUCED = re.compile(r"^\\(sum|prod|max|min|mathrm\{\{[^}]*\}\})")
-"""What an axis can be written below."""
-
-TEXT: dict[Any, Notation | Choice] = {
-    ops.add: Notation("+", "{a} + {b}", "", SUM),
-    ops.subtract: infix("−", "", SUM),
-    ops.multiply: Notation("⊙", "{a} ⊙ {b}", "", PRODUCT),
-    ops.divide: Notation("/", "{a} / {b:tight}", "", MATRIX_PRODUCT),
-    ops.negative: Notation("", "−{x}", "", PRODUCT),
-    ops.power: Notation("", "{a:tight}^{b:tight}", "", POWER),
-    ops.square: Notation("", "{x:tight}²", "", POWER),
-    ops.matmul: Notation("", "{a} {b:tight}", "", PRODUCT),
-    ops.transpose: Notation("", "{x}ᵀ", "", ATOM),
-    ops.sigmoid: Notation("", "σ({x:loose})", ""),
-    ops.log: Notation("", "ln({x:loose})", ""),
-    ops.sqrt: Notation("", "√({x:loose})", ""),
-    ops.relu: Notation("", "relu({x:loose})", ""),
-    ops.absolute: Notation("", "|{x:loose}|", ""),
-    ops.vector_norm: Notation("", "‖{x:loose}‖", ""),
-    ops.inv: Notation("", "{a:tight}⁻¹", "", POWER),
-    ops.sum: Notation("", "Σ {x:tight}", "", SUM),
-    ops.mse: Choice(
-        "reduction",
-        {
-            reduction: Notation("", f"{front}({{prediction:sum}} − {{target:sum_right}})²", "", how)
-            for reduction, front, how in (
-                ("mean", "1/n Σ ", SUM),
-                ("sum", "Σ ", SUM),
-                ("half_sum", "½ Σ ", SUM),
-                ("none", "", POWER),
-            )
-        },
-    ),
-}
-"""How mathematics is typed in plain text; what is not here is written like its NumPy code."""
-
-TEXT |= {
-    function: Notation("", f"[{{a:loose}} {symbol} {{b:loose}}]", "")
-    for function, symbol in zip(COMPARISONS, "><≥≤=≠", strict=True)
-}
-
 NAME: dict[Form, Callable[[Name], str]] = {"python": str, "latex": latex_name, "text": text_name}
 """How a name is written."""
-
-SCALED: dict[Form, Notation] = {
-    "latex": Notation("", "", r"{a} \, {b}", PRODUCT),
-    "text": Notation("", "{a} {b}", "", PRODUCT),
-}
-"""A product with a single number needs no ⊙."""
 
 UNBROKEN = (ops.sum, ops.matmul)
 """What a number may stand before without parentheses: ``2 Σ x``, ``2 Xᵀ δ``."""
 
-_ONE_CALL = re.compile(r"(np\.)?[\w.]+\([^()]*\)")
 _WORD_AT_THE_END = re.compile(r"\\mathrm\{[^{}]*\}(_\{[^{}]*\})?$")
 """What runs into the next factor of a matrix product without a space."""
-
-_ARRAY = re.compile(r"np\.array\((\[[^()]*\])\)")
-"""How an index is written as code, where text has it without ``np``."""
-
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def write(expression: Expression, form: Form) -> str:
@@ -163,37 +99,32 @@ def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
         re.search(r" (%|//) ", given[0].text) or _begins_with_truth(e.operands[0])
     ):
         given = [given[0]._replace(precedence=SUM)]  # -(a % b) is not -a % b.
-    if e.operation is ops.matmul:  # (a * b) @ c, and not a * b @ c.
-        given = [x if x.precedence > PRODUCT else x._replace(precedence=SUM) for x in given]
     if form != "python":
         special = _special(e, given, texts, form)
         if special is not None:
             return special
+    if form != "python" and e.operation is ops.multiply and any(map(_is_scalar, e.operands)):
+        return _scaled(e, given, form)
+    if form == "latex" and e.operation is ops.matmul and _WORD_AT_THE_END.search(given[0].text):
+        given[1] = given[1]._replace(text=rf"\, {given[1].text}")
     notation, defaults, names = notation_of(e)
-    if e.operation in SHORTER and e.parameters == defaults:
-        notation = SHORTER[e.operation]
-    if form == "text":
-        notation = _text_notation(e, notation, defaults)
-    if form in SCALED and e.operation is ops.multiply and any(map(_is_scalar, e.operands)):
-        notation = SCALED[form]
-        if e.operands[1].is_number and not e.operands[0].is_number:
-            given.reverse()
-        if given[1].precedence in (SUM, MATRIX_PRODUCT) and e.operands[1].operation in UNBROKEN:
-            return Written(" ".join(x.text for x in given), given[1].precedence)
-        if re.match(r"[-−\d]", given[1].text) and given[1].precedence >= PRODUCT:
-            given[1] = Written(f"({given[1].text})")
-    if form == "latex":
-        notation = _with_parameters(notation, e, defaults)
-        if e.operation is ops.matmul and _WORD_AT_THE_END.search(given[0].text):
-            given[1] = given[1]._replace(text=rf"\, {given[1].text}")
-    method = notation.latex if form == "latex" else notation.python
-    parameters = dict(e.parameters)
-    if form == "text":  # That reduced axes are kept is no mathematics.
-        parameters |= {k: v for k, v in defaults.items() if k == "keepdims"}
-    written = method(dict(zip(names, given, strict=True)), parameters, defaults)
-    if form == "text" and parameters:
-        written = written._replace(text=_ARRAY.sub(r"\1", written.text).replace("np.s_[", "["))
-    return Written(written.text, MATRIX_PRODUCT) if e.operation is ops.matmul else written
+    named = dict(zip(names, given, strict=True))
+    assert e.operation is not None
+    return fill(notation, named, e.parameters, form, defaults, e.operation.__name__)
+
+
+def _scaled(e: Expression, given: list[Written], form: Form) -> Written:
+    """Write a product with a single number, which needs no ⊙."""
+    if e.operands[1].is_number and not e.operands[0].is_number:
+        given.reverse()
+    apart = r" \, " if form == "latex" else " "
+    if given[1].precedence in (SUM, MATRIX_PRODUCT) and e.operands[1].operation in UNBROKEN:
+        return Written(" ".join(x.text for x in given), given[1].precedence)
+    if re.match(r"[-−\d]", given[1].text) and given[1].precedence >= PRODUCT:
+        given[1] = Written(f"({given[1].text})")
+    left, right = (r"\left(", r"\right)") if form == "latex" else ("(", ")")
+    parts = [x.text if x.precedence >= PRODUCT else f"{left}{x.text}{right}" for x in given]
+    return Written(apart.join(parts), PRODUCT)
 
 
 def _begins_with_truth(e: Expression) -> bool:
@@ -201,33 +132,6 @@ def _begins_with_truth(e: Expression) -> bool:
     while e.name is None and e.operation in (ops.multiply, ops.divide, ops.matmul):
         e = e.operands[0]
     return e.dtype == bool
-
-
-def _with_parameters(
-    notation: Notation | Choice, e: Expression, defaults: dict[str, Any]
-) -> Notation | Choice:
-    """Write in LaTeX what differs from the defaults, if the template leaves it out."""
-    if isinstance(notation, Choice):
-        return notation
-    template = notation.latex_template
-    silent = [
-        name
-        for name, value in e.parameters.items()
-        if name != "keepdims" and value is not defaults.get(name) and f"{{{name}" not in template
-    ]
-    if silent == ["axis"] and _REDUCED.match(template):
-        below = r"\\\1_{{\\mathrm{{axis}}\\,{axis}}}"
-        return replace(notation, latex_template=_REDUCED.sub(below, template))
-    if not silent or not set(silent) & set(defaults):
-        return notation
-    name = _upright_call(e)
-    listed = "".join(rf",\ \mathrm{{{{{name}}}}} = {{{name}}}" for name in silent)
-    return Notation("", "", rf"{name}\left({{operands}}{listed}\right)", ATOM)
-
-
-def _upright_call(e: Expression) -> str:
-    assert e.operation is not None
-    return r"\mathrm{{" + e.operation.__name__.replace("_", r"\_") + "}}"
 
 
 def _is_scalar(e: Expression) -> bool:
@@ -252,9 +156,6 @@ def _special(
     outer = column_and_row(e)
     if outer is not None:
         return _outer(texts[outer[0].number], texts[outer[1].number], form)
-    if form == "text" and e.operation is ops.power and re.fullmatch(r"−?\d+", given[1].text):
-        base = given[0] if given[0].precedence > POWER else Written(f"({given[0].text})")
-        return Written(base.text + given[1].text.replace("−", "-").translate(_RAISED), POWER)
     return None
 
 
@@ -300,21 +201,6 @@ def _outer(column: Written, row: Written, form: Form) -> Written:
     return Written(f"{parts[0]} {transposed}", MATRIX_PRODUCT)
 
 
-def _text_notation(
-    e: Expression, notation: Notation | Choice, defaults: dict[str, Any]
-) -> Notation | Choice:
-    """Return how an operation is typed: as set down in `TEXT`, else like NumPy code without np."""
-    if e.operation in TEXT and (e.parameters == defaults or e.operation is ops.mse):
-        return TEXT[e.operation]
-    assert e.operation is not None
-    template = getattr(notation, "python_template", "np.")
-    if "np." not in template:
-        return notation
-    if not _ONE_CALL.fullmatch(template):  # Several calls: name the function instead.
-        template = e.operation.__name__ + "({operands}{parameters})"
-    return Notation("", template.replace("np.", "").replace("linalg.", ""), "", ATOM)
-
-
 def write_number(value: Any, form: Form = "python") -> Written:
     """Write a number: integers without a point, thirds as 1 / 3, an array of one number by it."""
     array = np.asarray(value)
@@ -355,4 +241,4 @@ def _power_of_ten(text: str, form: Form) -> Written:
         factor = "" if digits == "1" else rf"{digits} \cdot "
         return Written(f"{factor}10^{{{exponent}}}", PRODUCT if factor else POWER)
     factor = "" if digits == "1" else f"{digits}·".replace("-", "−")
-    return Written(f"{factor}10{exponent.translate(_RAISED)}", PRODUCT if factor else POWER)
+    return Written(f"{factor}10{exponent.translate(RAISED)}", PRODUCT if factor else POWER)

@@ -45,27 +45,52 @@ def draw(
     roll: bool | None = None,
     max_nodes: int = 400,
 ) -> Drawing:
-    """Draw how a tensor was computed, with the numbers in it.
+    """Draw the computation of a tensor, with names, shapes, values and gradients.
 
-    Every value is a box, every module a frame; arrows lead from operands to results. Numbers have
-    four significant digits: ``0`` is exact, and ``0.000`` is rounded.
+    Every value is a box, and every module a frame around boxes. Arrows lead from operands to
+    results. Numbers have four significant digits: ``0`` is exact, and ``0.000`` is rounded.
 
     Parameters
     ----------
-    t : Tensor, iterable of Tensor, or Graph
-        What was computed.
+    t : Tensor of any shape, iterable of Tensor, or Graph
+        The result or results to draw the computation of.
     names : mapping of str to Tensor or array, or False, optional
-        What values are called; others by `Tensor.name`, or the caller's variables. False: by none.
-    show : iterable of {"shape", "dtype", "value", "grad", "map", "local"}
-        What boxes show, miniatures of large arrays too, and arrows (local derivatives).
-    sweep, rankdir : {"forward", "backward", "both"}, {"LR", "TB"}
-        Which pass is drawn (`Graph.backward`); from left to right, or from top to bottom.
-    legend, title : bool; str, optional
-        Whether the looks of the boxes are explained; what stands above.
+        Names for values. `Tensor.name` comes first, then these; by default, the caller's variables.
+        False leaves all names out.
+    show : str or iterable of str
+        What the boxes show: any of "shape", "dtype", "value", "grad" and "map" (a small picture of
+        a large array). "local" writes the local derivatives on the arrows.
+    sweep : {"forward", "backward", "both"}
+        Which pass is drawn. "both" draws the gradients beside the values that they belong to.
+    rankdir : {"LR", "TB"}
+        The direction: from left to right, or from top to bottom.
+    legend : bool
+        Whether to explain the colours and borders of the boxes.
+    title : str, optional
+        A line above the picture.
     theme : {"auto", "light", "dark"}
-        By default an SVG has the colours of the page that it stands in, and the rest is light.
-    depth, collapse, roll, max_nodes : optional
-        Modules that become one box, and when equal ones do; `Folding` says how.
+        The colours. "auto" gives an SVG those of the page around it, and anything else light ones.
+    depth : int, optional
+        Modules below this level are folded into one box each.
+    collapse : str or iterable of str
+        Paths or class names of modules to fold.
+    roll : bool, optional
+        Whether equal modules in a row become one box; by default, where that makes it legible.
+    max_nodes : int
+        The number of boxes above which the picture is folded; it says what is hidden.
+
+    Returns
+    -------
+    Drawing
+        ``.save(path)`` writes SVG, PNG, PDF, HTML, DOT, Mermaid, text or JSON, by the extension;
+        printed, it is text; in a notebook, it shows itself.
+
+    Raises
+    ------
+    TypeError
+        If `t` is not a Tensor, an iterable of Tensors or a Graph.
+    ValueError
+        If an option is unknown; the message lists those that exist.
 
     Examples
     --------

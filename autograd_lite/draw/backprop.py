@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.notation import PRODUCT, Written
+from autograd_lite.core.notation import PRODUCT
 from autograd_lite.draw.formulas import LONGEST_FORMULA, cut, is_inline
 from autograd_lite.draw.local_derivatives import GRADIENT, local, written
 from autograd_lite.graph import Graph, Node
 from autograd_lite.graph.walk import sends
+from autograd_lite.ops.writing import Written
 
 
 def hosts(graph: Graph) -> dict[str, str]:

@@ -6,28 +6,17 @@ from the same entry the short form of a textbook: ``σ(z1)``, ``(l2 − y)²``, 
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.notation import (
-    ATOM,
-    LOOSE,
-    POWER,
-    PRODUCT,
-    SIGN,
-    Choice,
-    Notation,
-    Written,
-    literal,
-)
+from autograd_lite.core.notation import ATOM, PRODUCT, SIGN
 from autograd_lite.core.primitive import Primitive
-from autograd_lite.draw.digits import number, superscript
+from autograd_lite.draw.digits import number
 from autograd_lite.graph import Graph, Node
+from autograd_lite.ops.writing import Written, literal, write
 
 LONGEST_NAME = 28
 LONGEST_FORMULA = 48  # Room for two parts and an operator.
@@ -35,8 +24,6 @@ LONGEST_NUMBER = 7  # A longer one is rounded: the 1.0001 that somebody wrote is
 LONGEST_PART = 22
 """A longer formula is not repeated inside the formula of the next operation."""
 
-_INFIX = re.compile(r"\{a(?::\w+)?\} (\S+) \{b(?::\w+)?\}")
-_OPERATORS = {"*": "×", "-": "−", "**": "^"}
 _JOINERS = "\u200c\u200d"  # Emoji and several scripts are spelled with them.
 
 
@@ -136,27 +123,18 @@ def formula(node: Node, operands: Sequence[Written]) -> Written:
 
 
 def applied(
-    primitive: Primitive, given_parameters: Mapping[str, Any], operands: Sequence[Written]
+    primitive: Primitive, parameters: Mapping[str, Any], operands: Sequence[Written]
 ) -> Written:
     """Write an operation, given its parameters and its operands."""
-    names = primitive.operands
-    if primitive.variadic:
-        names = tuple(f"{names[0]}{i}" for i in range(len(operands)))
-    notation = primitive.notation
-    given_parameters = _spoken(primitive, given_parameters)
-    parameters = {name: _brief(value) for name, value in given_parameters.items()}
-    if isinstance(notation, Choice):
-        chosen = notation.of(parameters)
-        del parameters[notation.parameter]  # The symbol says it.
-        notation = chosen
-    given = dict(zip(names, operands, strict=True))
-    power = _power(notation, operands)
-    picture = _picture(notation, primitive.name, names, parameters != primitive.defaults)
-    made = power or picture.python(given, parameters, primitive.defaults)
-    for name, value in parameters.items():
-        if value is not given_parameters[name]:  # Written as text, which needs no quotes.
-            made = made._replace(text=made.text.replace(f"{name}={value!r}", f"{name}={value}"))
-    return made
+    spoken = {name: _brief(value) for name, value in _spoken(primitive, parameters).items()}
+    return write(primitive, operands, spoken, "picture")
+
+
+class _Text(str):
+    """A parameter that is text already, and needs no quotes."""
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def _spoken(primitive: Primitive, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,7 +150,7 @@ def _spoken(primitive: Primitive, parameters: Mapping[str, Any]) -> dict[str, An
 def _brief(parameter: Any) -> Any:
     """Write a static parameter with arrays in it as text: a long one by its ends."""
     if isinstance(parameter, float) and "e" in f"{parameter}":
-        return number(parameter)  # Written 1×10⁻⁵, like the numbers in the boxes.
+        return _Text(number(parameter))  # Written 1×10⁻⁵, like the numbers in the boxes.
     parts = parameter if isinstance(parameter, tuple) else (parameter,)
     if not any(isinstance(part, np.ndarray) for part in parts):
         return parameter
@@ -186,45 +164,4 @@ def _brief(parameter: Any) -> Any:
             )
         else:
             texts.append(literal(part))
-    return ", ".join(texts)
-
-
-def _power(notation: Notation, operands: Sequence[Written]) -> Written | None:
-    """Write an integer power with a raised exponent."""
-    if "**" not in notation.python_template or len(operands) != 2:
-        return None
-    base, exponent = operands
-    digits = exponent.text.replace("−", "-")
-    if not re.fullmatch(r"-?\d+", digits):
-        return None
-    text = base.text if base.precedence > POWER else f"({base.text})"
-    return Written(text + superscript(digits), POWER)
-
-
-def _picture(notation: Notation, name: str, operands: Sequence[str], changed: bool) -> Notation:
-    """Make the notation for pictures, from the symbol of an operation and its Python template.
-
-    A symbol can be a pattern: ``x`` in ``|x|`` and ``(−)`` in ``½Σ(−)²`` stand for the operands. A
-    raised letter follows its operand. Anything else is the name of a function.
-    """
-    symbol, python, precedence = notation.symbol, notation.python_template, notation.precedence
-    first, last = operands[0], operands[-1]
-    infix = _INFIX.fullmatch(python)
-    if infix:
-        template = python.replace(f" {infix[1]} ", f" {_OPERATORS.get(infix[1], infix[1])} ")
-    elif python == f"{symbol}{{{first}}}":
-        template = python.replace("-", "−")
-    elif "(−)" in symbol:
-        template = symbol.replace("(−)", f"({{{first}:sum}} − {{{last}:sum_right}})")
-    elif re.fullmatch(r"[^A-Za-z]+x[^A-Za-z]*|x[^A-Za-z]+", symbol):
-        template = symbol.replace("x", f"{{{first}:{'tight' if precedence == POWER else 'loose'}}}")
-    elif symbol == "[ ]":
-        template = python
-    elif symbol == "[ ]=":
-        template, precedence = f"{{{first}}} with [{{index}}] = {{{last}:loose}}", LOOSE
-    elif unicodedata.category(symbol[0]) == "Lm" and not changed:
-        template, precedence = f"{{{first}}}{symbol}", ATOM
-    else:
-        function = name if unicodedata.category(symbol[0]) == "Lm" else symbol
-        template, precedence = f"{function}({{operands}}{{parameters}})", ATOM
-    return replace(notation, python_template=template, precedence=precedence)
+    return _Text(", ".join(texts))

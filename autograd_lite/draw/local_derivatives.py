@@ -16,20 +16,18 @@ from numpy.typing import NDArray
 
 from autograd_lite import ops
 from autograd_lite.core.backward import unbroadcast
-from autograd_lite.core.notation import ATOM, PRODUCT, SIGN, Written
+from autograd_lite.core.notation import ATOM, PRODUCT, SIGN
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.derive.writing import column_and_row
 from autograd_lite.draw import digits
 from autograd_lite.draw.formulas import applied
 from autograd_lite.graph import Graph, Node
 from autograd_lite.graph.cotangents import apply_rule
+from autograd_lite.ops.writing import Written, fill
 from autograd_lite.program import simplify  # noqa: F401  (the rewriting is registered there)
 from autograd_lite.program.expression import COMPARISONS, Expression, as_expression, walk
 
 GRADIENT = "g"  # No identifier of a node: those are n0, n1, …
-RESTORING = (ops.reshape, ops.broadcast_to, ops.expand_dims)
-STRETCHED = (ops.multiply, ops.divide, ops.add, ops.subtract, np.equal)
-"""What works entry by entry, on operands that fit each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +106,8 @@ def _run(graph: Graph, node: Node, i: int, g: Any) -> Any:
 
 def _multiplies(graph: Graph, node: Node, i: int, g: NDArray[Any]) -> bool:
     """Say whether a rule only multiplies the gradient, by trying it."""
-    if node.primitive is ops.matmul:
+    assert node.primitive is not None
+    if len(node.primitive.linear) > 1 and not node.primitive.entrywise:  # A product of matrices.
         return False
     if node.shape == ():
         return True
@@ -148,19 +147,16 @@ def written(expression: Any, leaf: Callable[[str, Any], Written]) -> Written:
 
 def _operation(operation: Any, parameters: Mapping[str, Any], operands: list[Written]) -> Written:
     """Write an operation, or a function of NumPy's that has no derivative."""
-    if operation is ops.matmul:
-        text = applied(operation, parameters, operands).text
-        return Written(text, PRODUCT - 0.5)  # Set apart from the products around it.
     if isinstance(operation, Primitive):
         return applied(operation, parameters, operands)
     if operation in COMPARISONS:
-        return COMPARISONS[operation].python(dict(zip("ab", operands, strict=True)), {}, {})
+        return fill(COMPARISONS[operation], dict(zip("ab", operands, strict=True)), {}, "picture")
     return Written(f"{operation.__name__}({', '.join(x.text for x in operands)})")
 
 
 def bare(e: Any) -> Any:
     """Return an expression without what only restores a shape; a reshape of a name is telling."""
-    while e.operation in RESTORING and (e.operation is not ops.reshape or not e.operands[0].name):
+    while _restores(e.operation) and (e.operation.stretches or not e.operands[0].name):
         e = e.operands[0]
     inner = _unguarded(e)
     return e if inner is e else bare(inner)
@@ -188,7 +184,8 @@ def core(e: Any) -> Any:
 def _outside(e: Any) -> list[Any]:
     """Return an expression and those in it, as long as each is all of the one before."""
     found = [e]
-    while e.operation in (*RESTORING, ops.negative, ops.multiply, ops.divide):
+    factors = (ops.negative, ops.multiply, ops.divide)
+    while _restores(e.operation) or e.operation in factors:
         rest = [x for x in e.operands if not x.is_number]
         if len(rest) != 1:
             break
@@ -197,14 +194,20 @@ def _outside(e: Any) -> list[Any]:
     return found
 
 
+def _restores(operation: Any) -> bool:
+    """Return whether an operation gives an array a shape, and computes nothing."""
+    return isinstance(operation, Primitive) and (operation.stretches or operation.only_shapes)
+
+
 def _is_free(part: Any, x: Any, outside: Collection[int]) -> bool:
     """Say whether the shape of an operand goes without saying: the result, or the other, has it."""
     if part.number in outside:
         return True
-    if x.operation is ops.reshape or len(part.operands) != 2:
+    if (_restores(x.operation) and not x.operation.stretches) or len(part.operands) != 2:
         return False
     other = part.operands[part.operands[0] is x]
-    return part.operation in STRETCHED and other.shape == part.shape and bare(other) is other
+    entrywise = getattr(part.operation, "entrywise", isinstance(part.operation, np.ufunc))
+    return entrywise and other.shape == part.shape and bare(other) is other
 
 
 def plain(value: Any) -> Written:

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.notation import literal
 from autograd_lite.draw.clusters import parameters_of
 from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.formulas import is_inline
 from autograd_lite.graph import Graph, Node
 from autograd_lite.graph.calls import Call
 from autograd_lite.graph.nodes import Homes, ordered_calls
+from autograd_lite.ops.writing import literal
 
 FEWEST_IN_A_ROW = 3
 LONGEST_PERIOD = 4

@@ -8,7 +8,6 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from autograd_lite.core.notation import Written
 from autograd_lite.draw.backprop import rules
 from autograd_lite.draw.contributions import contributions
 from autograd_lite.draw.fold import Box, Fold, Plan
@@ -17,6 +16,7 @@ from autograd_lite.draw.planning import Folding, plan
 from autograd_lite.draw.style import Role
 from autograd_lite.graph import Graph
 from autograd_lite.graph.cotangents import Use
+from autograd_lite.ops.writing import Written
 
 LONGEST_SUBJECT = 60
 DETAILED = 60

@@ -288,6 +288,6 @@ def _leaves_behind(outputs: Sequence[Tensor], known: set[Any]) -> Iterator[Tenso
         if node.is_leaf:
             yield node
         for x in operands_of(node):
-            if x.requires_grad and x not in seen:
+            if x is not None and x.requires_grad and x not in seen:
                 seen.add(x)
                 waiting.append(x)

@@ -34,10 +34,10 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.notation import literal
 from autograd_lite.graph.calls import Call
 from autograd_lite.graph.node import Node, write
 from autograd_lite.graph.nodes import Nodes, homes, ordered_calls
+from autograd_lite.ops.writing import literal
 
 EXACT = 2**53  # Up to here every integer is a number in JavaScript.
 

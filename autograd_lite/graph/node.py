@@ -9,10 +9,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite.core.notation import Written
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph.calls import Call
 from autograd_lite.graph.source import Source
+from autograd_lite.ops import writing
+from autograd_lite.ops.writing import Style, Written
 from autograd_lite.tensor import Tensor
 
 Kind = Literal["input", "parameter", "constant", "operation"]
@@ -94,17 +95,18 @@ class Node:
         return f"<{self.id} {self.label}{made} {self.kind} {self.shape}>"
 
 
-def write(node: Node, operands: Sequence[str], form: Literal["python", "latex"] = "python") -> str:
+def write(node: Node, operands: Sequence[str | Written], form: Style = "python") -> str:
     """Write the operation of a node, given the text of each operand.
 
     Parameters
     ----------
     node : Node
         A result.
-    operands : sequence of str
-        What to write for each operand: a name, or anything that needs no parentheses.
-    form : {"python", "latex"}
-        NumPy code, or mathematics.
+    operands : sequence of str or Written
+        What to write for each operand: a name, or anything that needs no parentheses; a `Written`
+        gets parentheses where it needs them.
+    form : {"python", "latex", "text", "picture"}
+        NumPy code, LaTeX, mathematics as it is typed, or the short form of pictures.
 
     Raises
     ------
@@ -122,11 +124,6 @@ def write(node: Node, operands: Sequence[str], form: Literal["python", "latex"] 
     primitive = node.primitive
     if primitive is None:
         raise ValueError(f"{node!r} is not the result of an operation: nothing to write.")
-    names = (
-        [f"{primitive.operands[0]}{i}" for i in range(len(operands))]
-        if primitive.variadic
-        else primitive.operands
-    )
-    texts = {name: Written(text) for name, text in zip(names, operands, strict=True)}
-    written: Written = getattr(primitive.notation, form)(texts, node.parameters, primitive.defaults)
+    parts = [x if isinstance(x, Written) else Written(x) for x in operands]
+    written = writing.write(primitive, parts, node.parameters, form)
     return written.text

@@ -1,8 +1,11 @@
 """The calculus: every operation with its derivative, a file per family.
 
-Inside a rule `g` is the cotangent of the output, `y` the output, and the other names are the
-operands. A rule is written once, in operators and NumPy functions that work on arrays and on
-Tensors alike, so the same line serves the first derivative and every higher one.
+An operation is one entry: a forward function, a rule for each operand, and what else there is to
+know about it (how it is written, what it does to shapes, how it simplifies). A rule takes the
+cotangent `g` of the output, the output `y`, and the operands under their names. It is written once,
+in operators and NumPy functions that work on arrays, Tensors and expressions alike, so the same
+line serves gradients of every order and their formulas. ``README.md`` explains an entry line by
+line, lists its fields, and shows how to add one.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.notation import ATOM, Notation
+from autograd_lite.core.notation import Form, Notation
 from autograd_lite.core.primitive import example, primitive
 from autograd_lite.ops.indexing import scatter_add
 from autograd_lite.ops.shape import broadcast_to
@@ -49,12 +49,12 @@ def _factor(g: Any, operands: tuple[Any, ...], i: int, subscripts: str, optimize
         g, operands, i, subscripts, optimize
     ),
     notation=Notation(
-        "einsum",
-        "np.einsum('{subscripts}', {operands})",
-        r"\mathrm{{einsum}}_{{{subscripts}}}\left({operands}\right)",
-        ATOM,
+        python=Form("np.einsum('{subscripts}', {operands}{parameters})"),
+        latex=Form(r"\mathrm{{einsum}}_{{{subscripts}}}\left({operands}\right)"),
+        text=Form("einsum('{subscripts}', {operands})"),
     ),
     analytic=True,
+    linear=("operands",),
     examples=(
         example((2, 3), (3, 4), subscripts="ij,jk->ik"),
         example((2, 3), subscripts="ij->ji"),

@@ -30,6 +30,7 @@ def _summed_from_behind(g: Any, axis: Any, shape: Any) -> Any:
     notation=call("np.cumsum"),
     numpy=(np.cumsum,),
     analytic=True,
+    linear=("x",),
     examples=ALONG,
 )
 def cumsum(x: Any, *, axis: Any = None) -> Any:

@@ -31,6 +31,7 @@ def _after(x: Any, r: Any) -> Any:
     limit=None,
     notation=call("inverse_or_zero"),
     domain={"x": "nonzero", "limit": "probability"},
+    entrywise=True,
     examples=(example((2, 3), ()), example((4,), (4,)), example((2, 3), (2, 1))),
 )
 def inverse_or_zero(x: Any, limit: Any) -> Any:

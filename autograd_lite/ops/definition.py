@@ -42,7 +42,8 @@ def primitive(
     examples: Sequence[tuple[tuple[Any, ...], dict[str, Any]]] = (),
     analytic: bool = False,
     entrywise: bool = False,
-    linear: bool = False,
+    linear: Sequence[str] = (),
+    stretches: bool = False,
     only_shapes: bool = False,
     packed: bool = False,
     sentence: str = "",
@@ -53,8 +54,8 @@ def primitive(
 
     Parameters
     ----------
-    notation, numpy, domain, examples, analytic, entrywise, linear, only_shapes, packed, sentence, \
-simplify
+    notation, numpy, domain, examples, analytic, entrywise, linear, stretches, only_shapes, \
+packed, sentence, simplify
         What else the entry says; all are attributes of `Primitive`, and described there.
     **rules : callable or None
         Keyed by the operand's name: ``rule(g, y, *operands, **parameters)``.
@@ -104,7 +105,8 @@ simplify
             examples=tuple(examples),
             analytic=analytic,
             entrywise=entrywise,
-            linear=linear,
+            linear=tuple(linear),
+            stretches=stretches,
             only_shapes=only_shapes,
             packed=packed,
             sentence=sentence,
@@ -187,6 +189,12 @@ def check(made: Primitive, rules: Mapping[str, Callable[..., Any] | None]) -> No
                 f"{where}: the rule for {name!r} takes ({', '.join(got)}), but must take "
                 f"({', '.join([*want, *static])}): g is the cotangent of the output y, then "
                 f"come the operands and parameters of {signature}."
+            )
+    for name in made.linear:
+        if name not in made.operands:
+            raise PrimitiveDefinitionError(
+                f"{where}: linear names {name!r}, which is not an operand. Operands are: "
+                f"{', '.join(made.operands)}."
             )
     for name, kind in made.domain.items():
         if name not in made.operands or kind not in DOMAINS:

@@ -6,17 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.notation import ATOM, POWER, Notation, call
+from autograd_lite.core.notation import POWER, Form, Notation, call
 from autograd_lite.core.primitive import example, primitive
 
 
 @primitive(
     x=lambda g, y, x: g * 0.5 / np.where(y == 0, np.inf, y),
-    notation=call("np.sqrt", r"\sqrt{{{x:loose}}}", symbol="√"),
+    notation=call("np.sqrt", r"\sqrt{{{x:loose}}}", text="√({x:loose})"),
     numpy=(np.sqrt,),
     compute=np.sqrt,
     domain={"x": "positive"},
     analytic=True,
+    entrywise=True,
 )
 def sqrt(x: Any) -> Any:
     """Square root; at 0, where the slope has no bound, its derivative is taken to be 0."""
@@ -25,10 +26,11 @@ def sqrt(x: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x: g / (3 * np.where(y == 0, np.inf, y * y)),
-    notation=call("np.cbrt", r"\sqrt[3]{{{x:loose}}}", symbol="∛"),
+    notation=call("np.cbrt", r"\sqrt[3]{{{x:loose}}}", text="∛({x:loose})"),
     numpy=(np.cbrt,),
     compute=np.cbrt,
     domain={"x": "nonzero"},
+    entrywise=True,
 )
 def cbrt(x: Any) -> Any:
     """Cube root; at 0, where the slope has no bound, its derivative is taken to be 0."""
@@ -37,11 +39,12 @@ def cbrt(x: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x: -g * (y * y),
-    notation=call("np.reciprocal", r"\frac{{1}}{{{x:loose}}}", latex_precedence=POWER),
+    notation=call("np.reciprocal", Form(r"\frac{{1}}{{{x:loose}}}", POWER)),
     numpy=(np.reciprocal,),
     compute=np.reciprocal,
     domain={"x": "nonzero"},
     analytic=True,
+    entrywise=True,
 )
 def reciprocal(x: Any) -> Any:
     """Divide 1 by it."""
@@ -50,9 +53,14 @@ def reciprocal(x: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x: g * (2 * x),
-    notation=Notation("x²", "{x:tight} ** 2", "{{{x:tight}}}^2", POWER),
+    notation=Notation(
+        python=Form("{x:tight} ** 2", POWER),
+        latex=Form("{{{x:tight}}}^2", POWER),
+        text=Form("{x:tight}²", POWER),
+    ),
     numpy=(np.square,),
     analytic=True,
+    entrywise=True,
 )
 def square(x: Any) -> Any:
     """Multiply by itself."""
@@ -61,10 +69,11 @@ def square(x: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x: g * np.sign(x),
-    notation=call("np.abs", r"\left|{x:loose}\right|", symbol="|x|"),
+    notation=call("np.abs", r"\left|{x:loose}\right|", text="|{x:loose}|"),
     numpy=(np.absolute, np.fabs),
     compute=np.abs,
     domain={"x": "nonzero"},
+    entrywise=True,
 )
 def absolute(x: Any) -> Any:
     """Absolute value; its derivative at 0 is 0."""
@@ -77,6 +86,7 @@ def absolute(x: Any) -> Any:
     notation=call("np.maximum", r"\max\left({a:loose}, {b:loose}\right)"),
     numpy=(np.maximum,),
     compute=np.maximum,
+    entrywise=True,
 )
 def maximum(a: Any, b: Any) -> Any:
     """Larger of two, elementwise; where they are equal, each gets half of the cotangent."""
@@ -89,6 +99,7 @@ def maximum(a: Any, b: Any) -> Any:
     notation=call("np.minimum", r"\min\left({a:loose}, {b:loose}\right)"),
     numpy=(np.minimum,),
     compute=np.minimum,
+    entrywise=True,
 )
 def minimum(a: Any, b: Any) -> Any:
     """Smaller of two, elementwise; where they are equal, each gets half of the cotangent."""
@@ -101,6 +112,7 @@ def minimum(a: Any, b: Any) -> Any:
     notation=call("np.fmax"),
     numpy=(np.fmax,),
     compute=np.fmax,
+    entrywise=True,
 )
 def fmax(a: Any, b: Any) -> Any:
     """Larger of two, or the one that is a number; equal ones get half of the cotangent each."""
@@ -113,6 +125,7 @@ def fmax(a: Any, b: Any) -> Any:
     notation=call("np.fmin"),
     numpy=(np.fmin,),
     compute=np.fmin,
+    entrywise=True,
 )
 def fmin(a: Any, b: Any) -> Any:
     """Smaller of two, or the one that is a number; equal ones get half of the cotangent each."""
@@ -126,6 +139,7 @@ def fmin(a: Any, b: Any) -> Any:
     numpy=(np.copysign,),
     compute=np.copysign,
     domain={"a": "nonzero", "b": "nonzero"},
+    entrywise=True,
 )
 def copysign(a: Any, b: Any) -> Any:
     """Give `a` the sign of `b`; its derivative at ``a = 0`` is 0."""
@@ -135,10 +149,13 @@ def copysign(a: Any, b: Any) -> Any:
 @primitive(
     a=lambda g, y, a, b: g,
     b=lambda g, y, a, b: -g * np.floor(a / b),
-    notation=call("np.remainder", r"{a:tight}\ \mathrm{{mod}}\ {b:tight}", symbol="mod"),
+    notation=call(
+        "np.remainder", r"{a:tight}\ \mathrm{{mod}}\ {b:tight}", text="mod({a:loose}, {b:loose})"
+    ),
     numpy=(np.remainder,),
     compute=np.remainder,
     domain={"a": "positive", "b": "above one"},
+    entrywise=True,
 )
 def remainder(a: Any, b: Any) -> Any:
     """Remainder of a division, with the sign of the divisor."""
@@ -152,6 +169,7 @@ def remainder(a: Any, b: Any) -> Any:
     numpy=(np.fmod,),
     compute=np.fmod,
     domain={"a": "positive", "b": "above one"},
+    entrywise=True,
 )
 def fmod(a: Any, b: Any) -> Any:
     """Remainder of a division, with the sign of the dividend."""
@@ -171,6 +189,7 @@ def fmod(a: Any, b: Any) -> Any:
     compute=np.where,
     domain={"condition": "boolean"},
     analytic=True,
+    entrywise=True,
 )
 def where(condition: Any, a: Any, b: Any) -> Any:
     """Take `a` where `condition` holds, else `b`."""
@@ -187,11 +206,11 @@ def _inside(x: Any, low: Any, high: Any) -> Any:
 @primitive(
     x=lambda g, y, x, low, high: g * _inside(x, low, high),
     notation=Notation(
-        "clip",
-        "np.clip({x:loose}, {low}, {high})",
-        r"\mathrm{{clip}}\left({x:loose}, {low}, {high}\right)",
-        ATOM,
+        python=Form("np.clip({x:loose}, {low}, {high})"),
+        latex=Form(r"\mathrm{{clip}}\left({x:loose}, {low}, {high}\right)"),
+        text=Form("clip({x:loose}, {low}, {high})"),
     ),
+    entrywise=True,
     examples=(
         example((2, 3), low=-0.3, high=0.4),
         example((2, 3), low=None, high=0.4),

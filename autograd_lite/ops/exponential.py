@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.notation import POWER, SUM, Notation, call
+from autograd_lite.core.notation import POWER, SUM, Form, Notation, call
 from autograd_lite.core.primitive import example, primitive
 
 
@@ -18,10 +18,11 @@ def _finite(y: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x: g * y,
-    notation=call("np.exp", r"e^{{{x:loose}}}", latex_precedence=POWER),
+    notation=call("np.exp", Form(r"e^{{{x:loose}}}", POWER)),
     numpy=(np.exp,),
     compute=np.exp,
     analytic=True,
+    entrywise=True,
 )
 def exp(x: Any) -> Any:
     """Exponential function."""
@@ -30,9 +31,10 @@ def exp(x: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x: g * (y * math.log(2)),
-    notation=call("np.exp2", r"2^{{{x:loose}}}", latex_precedence=POWER),
+    notation=call("np.exp2", Form(r"2^{{{x:loose}}}", POWER)),
     numpy=(np.exp2,),
     compute=np.exp2,
+    entrywise=True,
 )
 def exp2(x: Any) -> Any:
     """Raise 2 to a power."""
@@ -41,10 +43,11 @@ def exp2(x: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x: g * (y + 1),
-    notation=call("np.expm1", r"e^{{{x:loose}}} - 1", latex_precedence=SUM),
+    notation=call("np.expm1", Form(r"e^{{{x:loose}}} - 1", SUM)),
     numpy=(np.expm1,),
     compute=np.expm1,
     analytic=True,
+    entrywise=True,
 )
 def expm1(x: Any) -> Any:
     """Return ``exp(x) - 1``, accurate near 0."""
@@ -53,11 +56,14 @@ def expm1(x: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x: g / x,
-    notation=call("np.log", r"\ln\left({x:loose}\right)"),
+    notation=call(
+        "np.log", r"\ln\left({x:loose}\right)", text="ln({x:loose})", picture="log({x:loose})"
+    ),
     numpy=(np.log,),
     compute=np.log,
     domain={"x": "positive"},
     analytic=True,
+    entrywise=True,
 )
 def log(x: Any) -> Any:
     """Natural logarithm."""
@@ -71,6 +77,7 @@ def log(x: Any) -> Any:
     compute=np.log2,
     domain={"x": "positive"},
     analytic=True,
+    entrywise=True,
 )
 def log2(x: Any) -> Any:
     """Logarithm to base 2."""
@@ -84,6 +91,7 @@ def log2(x: Any) -> Any:
     compute=np.log10,
     domain={"x": "positive"},
     analytic=True,
+    entrywise=True,
 )
 def log10(x: Any) -> Any:
     """Logarithm to base 10."""
@@ -97,6 +105,7 @@ def log10(x: Any) -> Any:
     compute=np.log1p,
     domain={"x": "positive"},
     analytic=True,
+    entrywise=True,
 )
 def log1p(x: Any) -> Any:
     """Return ``log(1 + x)``, accurate near 0."""
@@ -109,6 +118,7 @@ def log1p(x: Any) -> Any:
     notation=call("np.logaddexp", r"\ln\left(e^{{{a:loose}}} + e^{{{b:loose}}}\right)"),
     numpy=(np.logaddexp,),
     compute=np.logaddexp,
+    entrywise=True,
 )
 def logaddexp(a: Any, b: Any) -> Any:
     """Return ``log(exp(a) + exp(b))`` without overflow."""
@@ -121,6 +131,7 @@ def logaddexp(a: Any, b: Any) -> Any:
     notation=call("np.logaddexp2", r"\log_2\left(2^{{{a:loose}}} + 2^{{{b:loose}}}\right)"),
     numpy=(np.logaddexp2,),
     compute=np.logaddexp2,
+    entrywise=True,
 )
 def logaddexp2(a: Any, b: Any) -> Any:
     """Return ``log2(2**a + 2**b)`` without overflow."""
@@ -140,11 +151,13 @@ def _bessel_slope(x: Any, order: int) -> Any:
 @primitive(
     x=lambda g, y, x, order: g * _bessel_slope(x, order),
     notation=Notation(
-        "I",
-        f"np.mean(np.exp(np.multiply.outer({{x:loose}}, np.cos({_T}))) * "
-        f"np.cos({{order}} * {_T}), axis=-1)",
-        r"I_{{{order}}}\left({x:loose}\right)",
+        python=Form(
+            f"np.mean(np.exp(np.multiply.outer({{x:loose}}, np.cos({_T}))) * "
+            f"np.cos({{order}} * {_T}), axis=-1)"
+        ),
+        latex=Form(r"I_{{{order}}}\left({x:loose}\right)"),
     ),
+    entrywise=True,
     examples=(example((2, 3), order=1), example((), order=-2)),
 )
 def bessel(x: Any, *, order: int) -> Any:
@@ -157,6 +170,7 @@ def bessel(x: Any, *, order: int) -> Any:
     x=lambda g, y, x: g * bessel(x, order=1),
     notation=call("np.i0", r"I_0\left({x:loose}\right)"),
     numpy=(np.i0,),
+    entrywise=True,
 )
 def i0(x: Any) -> Any:
     """Evaluate the modified Bessel function of the first kind, of order 0."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.notation import ATOM, Notation
+from autograd_lite.core.notation import LOOSE, Form, Notation, call
 from autograd_lite.core.primitive import example, primitive
 
 INDICES = (
@@ -22,7 +22,7 @@ INDICES = (
 
 
 def may_repeat(index: Any) -> bool:
-    """Say whether an index can name the same entry twice: one with integer arrays can."""
+    """Return whether an index can name the same entry twice: one with integer arrays can."""
     parts = index if isinstance(index, tuple) else (index,)
     return any(isinstance(p, list | np.ndarray) and np.asarray(p).dtype != bool for p in parts)
 
@@ -32,10 +32,24 @@ def _put_back(g: Any, x: Any, index: Any) -> Any:
     return scatter_add(g, index=index, shape=x.shape)
 
 
+def _one_index(e: Any) -> Any:
+    """x[(0,)] -> x[0]."""
+    index = e.parameters["index"]
+    is_one = isinstance(index, tuple) and len(index) == 1
+    return getitem(*e.operands, index=index[0]) if is_one else None
+
+
 @primitive(
     x=lambda g, y, x, index: _put_back(g, x, index),
-    notation=Notation("[ ]", "{x}[{index}]", "{{{x}}}_{{{index}}}", ATOM),
+    notation=Notation(
+        python=Form("{x}[{index}]"),
+        latex=Form("{{{x}}}_{{{index}}}"),
+        text=Form("{x}[{index}]"),
+    ),
     analytic=True,
+    linear=("x",),
+    sentence="{y} is picked out of {x}: the gradient goes back there, and the rest gets 0.",
+    simplify=(_one_index,),
     examples=INDICES,
 )
 def getitem(x: Any, *, index: Any) -> Any:
@@ -45,13 +59,13 @@ def getitem(x: Any, *, index: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x, index, shape: g[index],
-    notation=Notation(
-        "scatter",
-        "scatter_add({x:loose}{parameters})",
+    notation=call(
+        "scatter_add",
         r"\mathrm{{scatter}}_{{{index}}}\left({x:loose}\right)",
-        ATOM,
+        picture="scatter({operands}{parameters})",
     ),
     analytic=True,
+    linear=("x",),
     examples=(
         example((4,), index=1, shape=(3, 4)),
         example((3,), index=np.array([2, 0, 2]), shape=(4,)),
@@ -60,7 +74,7 @@ def getitem(x: Any, *, index: Any) -> Any:
 )
 def scatter_add(x: Any, *, index: Any, shape: Any) -> Any:
     """Add entries into zeros, at an index: the adjoint of picking them."""
-    filled = np.zeros(shape, x.dtype)
+    filled = np.zeros(shape, np.asarray(x).dtype)
     if may_repeat(index):
         np.add.at(filled, index, x)
     else:
@@ -89,11 +103,10 @@ def _written(g: Any, v: Any, index: Any) -> Any:
 @primitive(
     x=lambda g, y, x, v, index: _blank(g, index),
     v=lambda g, y, x, v, index: _written(g, v, index),
-    notation=Notation(
-        "[ ]=",
-        "assign({x:loose}, {v:loose}{parameters})",
+    notation=call(
+        "assign",
         r"\left({x:loose}\ \mathrm{{with}}\ [{index}] = {v:loose}\right)",
-        ATOM,
+        picture=Form("{x} with [{index}] = {v:loose}", LOOSE),
     ),
     analytic=True,
     examples=(

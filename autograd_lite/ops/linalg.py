@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.notation import ATOM, POWER, SIGN, Notation, call
+from autograd_lite.core.notation import POWER, SIGN, Form, Notation, call
 from autograd_lite.core.primitive import example, primitive
 from autograd_lite.ops.reduction import keep
 
@@ -31,6 +31,7 @@ def _folded(g: Any, upper: bool) -> Any:
     x=lambda g, y, x, upper: _folded(g, upper),
     notation=call("mirror"),
     analytic=True,
+    linear=("x",),
     examples=(example((3, 3)), example((2, 3, 3), upper=True), example((0, 2, 2))),
 )
 def mirror(x: Any, *, upper: bool = False) -> Any:
@@ -43,6 +44,7 @@ def mirror(x: Any, *, upper: bool = False) -> Any:
     x=lambda g, y, x, upper: mirror(g, upper=upper),
     notation=call("fold"),
     analytic=True,
+    linear=("x",),
     examples=(example((3, 3)), example((2, 3, 3), upper=True), example((0, 2, 2))),
 )
 def fold(x: Any, *, upper: bool = False) -> Any:
@@ -56,7 +58,9 @@ def fold(x: Any, *, upper: bool = False) -> Any:
 
 @primitive(
     a=lambda g, y, a: -(transposed(y) @ g @ transposed(y)),
-    notation=call("np.linalg.inv", "{{{a:tight}}}^{{-1}}", latex_precedence=POWER),
+    notation=call(
+        "np.linalg.inv", Form("{{{a:tight}}}^{{-1}}", POWER), text=Form("{a:tight}⁻¹", POWER)
+    ),
     numpy=(np.linalg.inv,),
     domain={"a": "full rank"},
     analytic=True,
@@ -83,10 +87,11 @@ def _matrix(g: Any, y: Any, a: Any, b: Any) -> Any:
 @primitive(
     a=lambda g, y, a, b: _matrix(g, y, a, b),
     b=lambda g, y, a, b: _right_side(g, a, b),
-    notation=call("np.linalg.solve", "{{{a:tight}}}^{{-1}} {b:tight}", latex_precedence=SIGN),
+    notation=call("np.linalg.solve", Form("{{{a:tight}}}^{{-1}} {b:tight}", SIGN)),
     numpy=(np.linalg.solve,),
     domain={"a": "full rank"},
     analytic=True,
+    linear=("b",),
     examples=(
         example((3, 3), (3,)),
         example((3, 3), (3, 2)),
@@ -120,7 +125,7 @@ def _pinv(g: Any, y: Any, a: Any, hermitian: bool) -> Any:
 
 @primitive(
     a=lambda g, y, a, rcond, hermitian: _pinv(g, y, a, hermitian),
-    notation=call("np.linalg.pinv", "{{{a:tight}}}^{{+}}", latex_precedence=POWER),
+    notation=call("np.linalg.pinv", Form("{{{a:tight}}}^{{+}}", POWER)),
     domain={"a": "full rank"},
     examples=(
         example((3, 3)),
@@ -158,7 +163,7 @@ def _cofactors(y: Any, a: Any) -> Any:
 
 @primitive(
     a=lambda g, y, a: g[..., None, None] * _cofactors(y, a),
-    notation=call("np.linalg.det", r"\det {a:tight}", latex_precedence=SIGN),
+    notation=call("np.linalg.det", Form(r"\det {a:tight}", SIGN)),
     numpy=(np.linalg.det,),
     domain={"a": "full rank"},
     analytic=True,
@@ -175,7 +180,9 @@ def det(a: Any) -> Any:
 @primitive(
     a=lambda g, y, a: g[..., None, None] * transposed(inv(a)),
     notation=Notation(
-        "ln|det|", "np.linalg.slogdet({a:loose})[1]", r"\ln\left|\det {a:tight}\right|", ATOM
+        python=Form("np.linalg.slogdet({a:loose})[1]"),
+        latex=Form(r"\ln\left|\det {a:tight}\right|"),
+        text=Form("ln|det({a:loose})|"),
     ),
     domain={"a": "full rank"},
     examples=(example((3, 3)), example((2, 2, 2)), example((1, 1)), example((0, 2, 2))),
@@ -193,9 +200,14 @@ def _along_diagonal(g: Any, a: Any, offset: int, axis1: int, axis2: int) -> Any:
 
 @primitive(
     a=lambda g, y, a, offset, axis1, axis2: _along_diagonal(g, a, offset, axis1, axis2),
-    notation=call("np.trace", r"\mathrm{{tr}} {a:tight}", symbol="tr", latex_precedence=SIGN),
+    notation=call(
+        "np.trace",
+        Form(r"\mathrm{{tr}} {a:tight}", SIGN),
+        text="tr({operands}{parameters})",
+    ),
     numpy=(np.trace,),
     analytic=True,
+    linear=("a",),
     examples=(
         example((3, 3)),
         example((2, 4)),
@@ -230,7 +242,9 @@ def _norm(g: Any, y: Any, x: Any, axis: Any, keepdims: bool, ord: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x, axis, keepdims, ord: _norm(g, y, x, axis, keepdims, ord),
-    notation=call("np.linalg.vector_norm", r"\left\|{x:loose}\right\|_{{{ord}}}", symbol="‖x‖"),
+    notation=call(
+        "np.linalg.vector_norm", r"\left\|{x:loose}\right\|_{{{ord}}}", text="‖{x:loose}‖"
+    ),
     numpy=(np.linalg.vector_norm,),
     domain={"x": "nonzero"},
     examples=(

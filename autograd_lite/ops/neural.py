@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.notation import ATOM, POWER, PRODUCT, SIGN, SUM, Choice, Notation
+from autograd_lite.core.notation import POWER, PRODUCT, SIGN, SUM, Choice, Form, Notation
 from autograd_lite.core.primitive import example, primitive
 from autograd_lite.ops.reduction import AXES, keep
 
@@ -23,8 +23,12 @@ ROWS = (
 
 @primitive(
     x=lambda g, y, x: g * (x > 0),
-    notation=Notation("relu", "np.maximum({x:loose}, 0)", r"\mathrm{{relu}}\left({x:loose}\right)"),
+    notation=Notation(
+        python=Form("np.maximum({x:loose}, 0)"),
+        latex=Form(r"\mathrm{{relu}}\left({x:loose}\right)"),
+    ),
     domain={"x": "nonzero"},
+    entrywise=True,
 )
 def relu(x: Any) -> Any:
     """Return ``max(x, 0)``; its derivative at 0 is 0."""
@@ -34,9 +38,12 @@ def relu(x: Any) -> Any:
 @primitive(
     x=lambda g, y, x: g * (y * (1.0 - y)),
     notation=Notation(
-        "σ", "1 / (1 + np.exp(-{x}))", r"\sigma\left({x:loose}\right)", PRODUCT, ATOM
+        python=Form("1 / (1 + np.exp(-{x}))", PRODUCT),
+        latex=Form(r"\sigma\left({x:loose}\right)"),
+        text=Form("σ({x:loose})"),
     ),
     analytic=True,
+    entrywise=True,
 )
 def sigmoid(x: Any) -> Any:
     r"""Logistic function :math:`\sigma(x) = 1 / (1 + e^{-x})`, with values in (0, 1).
@@ -59,8 +66,10 @@ def _one_and_cap(dtype: np.dtype[Any]) -> tuple[Any, Any]:
 @primitive(
     x=lambda g, y, x: g * sigmoid(x),
     notation=Notation(
-        "softplus", "np.logaddexp({x:loose}, 0)", r"\ln\left(1 + e^{{{x:loose}}}\right)"
+        python=Form("np.logaddexp({x:loose}, 0)"),
+        latex=Form(r"\ln\left(1 + e^{{{x:loose}}}\right)"),
     ),
+    entrywise=True,
 )
 def softplus(x: Any) -> Any:
     """Return ``log(1 + exp(x))`` without overflow."""
@@ -77,16 +86,37 @@ def _shifted(x: Any, axis: Any) -> tuple[Any, Any]:
 @primitive(
     x=lambda g, y, x, axis: y * (g - (g * y).sum(axis=axis, keepdims=True)),
     notation=Notation(
-        "softmax",
-        "np.exp({x:loose}) / np.sum(np.exp({x:loose}), axis={axis}, keepdims=True)",
-        r"\mathrm{{softmax}}\left({x:loose}\right)",
-        PRODUCT,
-        ATOM,
+        python=Form(
+            "np.exp({x:loose}) / np.sum(np.exp({x:loose}), axis={axis}, keepdims=True)", PRODUCT
+        ),
+        latex=Form(r"\mathrm{{softmax}}{below}\left({x:loose}\right)"),
     ),
     examples=ROWS,
 )
 def softmax(x: Any, *, axis: Any = -1) -> Any:
-    r"""Positive numbers that sum to 1 along `axis`: :math:`e^{x_i} / \sum_j e^{x_j}`."""
+    r"""Return positive numbers that sum to 1 along an axis.
+
+    .. math:: y_i = e^{x_i} / \sum_j e^{x_j}, \qquad
+              \bar x_i = y_i \, (\bar y_i - \sum_j \bar y_j y_j)
+
+    Parameters
+    ----------
+    x : array or Tensor, any shape, floating-point
+        The scores. The largest is subtracted first, so that nothing overflows.
+    axis : int or tuple of int or None
+        Along which the results sum to 1; None: over all entries.
+
+    Returns
+    -------
+    array or Tensor, shape and dtype of `x`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_lite as al
+    >>> al.softmax(np.array([0.0, np.log(3.0)])).round(3)
+    array([0.25, 0.75])
+    """
     e = np.exp(_shifted(x, axis)[0])
     return e / e.sum(axis=axis, keepdims=True)
 
@@ -94,16 +124,35 @@ def softmax(x: Any, *, axis: Any = -1) -> Any:
 @primitive(
     x=lambda g, y, x, axis: g - np.exp(y) * g.sum(axis=axis, keepdims=True),
     notation=Notation(
-        "log softmax",
-        "{x} - np.log(np.sum(np.exp({x:loose}), axis={axis}, keepdims=True))",
-        r"\ln\,\mathrm{{softmax}}\left({x:loose}\right)",
-        SUM,
-        SIGN,
+        python=Form("{x} - np.log(np.sum(np.exp({x:loose}), axis={axis}, keepdims=True))", SUM),
+        latex=Form(r"\ln\,\mathrm{{softmax}}{below}\left({x:loose}\right)", SIGN),
     ),
     examples=ROWS,
 )
 def log_softmax(x: Any, *, axis: Any = -1) -> Any:
-    """Logarithm of `softmax`, accurate where that underflows."""
+    r"""Return the logarithm of `softmax`, accurate also where that underflows.
+
+    .. math:: y_i = x_i - \ln \sum_j e^{x_j}, \qquad
+              \bar x_i = \bar y_i - e^{y_i} \sum_j \bar y_j
+
+    Parameters
+    ----------
+    x : array or Tensor, any shape, floating-point
+        The scores.
+    axis : int or tuple of int or None
+        Along which `softmax` sums to 1; None: over all entries.
+
+    Returns
+    -------
+    array or Tensor, shape and dtype of `x`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_lite as al
+    >>> al.log_softmax(np.array([0.0, -1000.0]))
+    array([    0., -1000.])
+    """
     shifted, _ = _shifted(x, axis)
     return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
 
@@ -111,24 +160,46 @@ def log_softmax(x: Any, *, axis: Any = -1) -> Any:
 @primitive(
     x=lambda g, y, x, axis, keepdims: keep(g, axis, keepdims) * softmax(x, axis=axis),
     notation=Notation(
-        "logsumexp",
-        "np.log(np.sum(np.exp({x:loose}){parameters}))",
-        r"\ln \sum e^{{{x:loose}}}",
-        ATOM,
-        SUM,
+        python=Form("np.log(np.sum(np.exp({x:loose}){parameters}))"),
+        latex=Form(r"\ln \sum{below} e^{{{x:loose}}}", SUM),
     ),
     examples=AXES,
 )
 def logsumexp(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    r"""Return :math:`\ln \sum_i e^{x_i}` along `axis` without overflow."""
+    r"""Return the logarithm of a sum of exponentials, without overflow.
+
+    .. math:: y = \ln \sum_i e^{x_i}, \qquad \bar x_i = \bar y \, \mathrm{softmax}(x)_i
+
+    Parameters
+    ----------
+    x : array or Tensor, any shape, floating-point
+        The exponents.
+    axis : int or tuple of int or None
+        Along which to sum; None: over all entries.
+    keepdims : bool
+        Whether the axes that are summed over stay, with length 1.
+
+    Returns
+    -------
+    array or Tensor
+        `x` without those axes, or with length 1 there; of its dtype.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_lite as al
+    >>> print(al.logsumexp(np.array([1000.0, 1000.0])))  # 1000 + ln 2
+    1000.6931471805599
+    """
     shifted, top = _shifted(x, axis)
     with np.errstate(divide="ignore"):  # log 0 = -inf is right for a row of -inf.
         result = np.log(np.exp(shifted).sum(axis=axis, keepdims=True)) + top
     return result if keepdims else result.squeeze(axis)
 
 
-_ERROR = "({prediction:sum} - {target:sum_right}) ** 2"
-_LATEX_ERROR = r"\left({prediction:sum} - {target:sum_right}\right)^2"
+_PYTHON = "({prediction:sum} - {target:sum_right}) ** 2"
+_LATEX = r"\left({prediction:sum} - {target:sum_right}\right)^2"
+_TEXT = "({prediction:sum} − {target:sum_right})²"
 
 
 def _mse_slope(g: Any, y: Any, prediction: Any, target: Any, reduction: str) -> Any:
@@ -148,21 +219,26 @@ def _mse_slope(g: Any, y: Any, prediction: Any, target: Any, reduction: str) -> 
         "reduction",
         {
             "mean": Notation(
-                "mse",
-                f"np.mean({_ERROR})",
-                rf"\frac{{{{1}}}}{{{{n}}}} \sum {_LATEX_ERROR}",
-                ATOM,
-                SUM,
+                python=Form(f"np.mean({_PYTHON})"),
+                latex=Form(rf"\frac{{{{1}}}}{{{{n}}}} \sum {_LATEX}", SUM),
+                text=Form(f"1/n Σ {_TEXT}", SUM),
+                picture=Form("mse({operands})"),
             ),
-            "sum": Notation("Σ(−)²", f"np.sum({_ERROR})", rf"\sum {_LATEX_ERROR}", ATOM, SUM),
+            "sum": Notation(
+                python=Form(f"np.sum({_PYTHON})"),
+                latex=Form(rf"\sum {_LATEX}", SUM),
+                text=Form(f"Σ {_TEXT}", SUM),
+                picture=Form(f"Σ{_TEXT}"),
+            ),
             "half_sum": Notation(
-                "½Σ(−)²",
-                f"0.5 * np.sum({_ERROR})",
-                rf"\frac{{{{1}}}}{{{{2}}}} \sum {_LATEX_ERROR}",
-                PRODUCT,
-                SUM,
+                python=Form(f"0.5 * np.sum({_PYTHON})", PRODUCT),
+                latex=Form(rf"\frac{{{{1}}}}{{{{2}}}} \sum {_LATEX}", SUM),
+                text=Form(f"½ Σ {_TEXT}", SUM),
+                picture=Form(f"½Σ{_TEXT}", PRODUCT),
             ),
-            "none": Notation("(−)²", _ERROR, _LATEX_ERROR, POWER),
+            "none": Notation(
+                python=Form(_PYTHON, POWER), latex=Form(_LATEX, POWER), text=Form(_TEXT, POWER)
+            ),
         },
     ),
     analytic=True,

@@ -33,6 +33,7 @@ def _opposite(shift: Any) -> Any:
     notation=call("np.roll"),
     numpy=(np.roll,),
     analytic=True,
+    linear=("x",),
     examples=(
         example((5,), shift=2),
         example((2, 3), shift=-1),
@@ -51,6 +52,7 @@ def roll(x: Any, *, shift: Any, axis: Any = None) -> Any:
     notation=call("np.flip"),
     numpy=(np.flip,),
     analytic=True,
+    linear=("x",),
     examples=(
         example((5,)),
         example((2, 3)),
@@ -69,6 +71,7 @@ def flip(x: Any, *, axis: Any = None) -> Any:
     notation=call("np.rot90"),
     numpy=(np.rot90,),
     analytic=True,
+    linear=("x",),
     examples=(
         example((2, 3)),
         example((2, 3), k=2),
@@ -85,6 +88,7 @@ def rot90(x: Any, *, k: int = 1, axes: Any = (0, 1)) -> Any:
     notation=call("np.tril"),
     numpy=(np.tril,),
     analytic=True,
+    linear=("x",),
     examples=(example((3, 3)), example((2, 3), k=1), example((2, 3, 4), k=-1), example((3,))),
 )
 def tril(x: Any, *, k: int = 0) -> Any:
@@ -97,6 +101,7 @@ def tril(x: Any, *, k: int = 0) -> Any:
     notation=call("np.triu"),
     numpy=(np.triu,),
     analytic=True,
+    linear=("x",),
     examples=(example((3, 3)), example((2, 3), k=1), example((2, 3, 4), k=-1), example((3,))),
 )
 def triu(x: Any, *, k: int = 0) -> Any:
@@ -106,9 +111,12 @@ def triu(x: Any, *, k: int = 0) -> Any:
 
 @primitive(
     x=lambda g, y, x, k: np.diagonal(g, k).reshape(x.shape),
-    notation=call("np.diagflat", r"\mathrm{{diag}}\left({x:loose}\right)", symbol="diag"),
+    notation=call(
+        "np.diagflat", r"\mathrm{{diag}}\left({x:loose}\right)", text="diag({operands}{parameters})"
+    ),
     numpy=(np.diagflat,),
     analytic=True,
+    linear=("x",),
     examples=(example((3,)), example((2, 2), k=1), example((3,), k=-2), example(())),
 )
 def diagflat(x: Any, *, k: int = 0) -> Any:
@@ -123,6 +131,7 @@ def diagflat(x: Any, *, k: int = 0) -> Any:
     notation=call("np.diagonal"),
     numpy=(np.diagonal,),
     analytic=True,
+    linear=("x",),
     examples=(
         example((3, 3)),
         example((2, 3), offset=1),
@@ -140,6 +149,7 @@ def diagonal(x: Any, *, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     notation=call("np.tile"),
     numpy=(np.tile,),
     analytic=True,
+    linear=("x",),
     examples=(
         example((3,), reps=2),
         example((2, 3), reps=(2, 1)),
@@ -160,6 +170,7 @@ def tile(x: Any, *, reps: Any) -> Any:
     notation=call("np.repeat"),
     numpy=(np.repeat,),
     analytic=True,
+    linear=("x",),
     examples=(
         example((3,), repeats=2),
         example((2, 3), repeats=2),
@@ -177,6 +188,7 @@ def repeat(x: Any, *, repeats: Any, axis: Any = None) -> Any:
     notation=call("np.resize"),
     numpy=(np.resize,),
     analytic=True,
+    linear=("x",),
     examples=(example((3,), new_shape=(2, 2)), example((2, 3), new_shape=(7,))),
 )
 def resize(x: Any, *, new_shape: Any) -> Any:
@@ -227,6 +239,7 @@ def pad(x: Any, *, pad_width: Any, mode: Any = "constant", constant_values: Any 
     notation=call("np.take"),
     numpy=(np.take,),
     analytic=True,
+    linear=("x",),
     examples=(
         example((5,), indices=np.array([3, 0, 3])),
         example((2, 3), indices=np.array([[2, 0], [1, 1]]), axis=1),
@@ -247,6 +260,7 @@ def take(x: Any, *, indices: Any, axis: Any = None, mode: Any = "raise") -> Any:
     notation=call("np.take_along_axis"),
     numpy=(np.take_along_axis,),
     analytic=True,
+    linear=("x",),
     examples=(
         example((2, 3), indices=np.array([[2, 0], [1, 1]])),
         example((2, 3), indices=np.array([[1, 0, 1]]), axis=0),

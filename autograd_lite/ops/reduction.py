@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.notation import SUM, call
+from autograd_lite.core.notation import SUM, Form, call
 from autograd_lite.core.primitive import example, primitive
 from autograd_lite.ops.shape import stretch
 
@@ -43,11 +43,30 @@ def _count(x: Any, axis: Any) -> int:
     return count
 
 
+def _axes_by_name(e: Any) -> Any:
+    """Sum over all axes, or one, not over a tuple of them; a sum of one entry is the entry."""
+    (x,), axis = e.operands, e.parameters["axis"]
+    if x.shape == e.shape:
+        return x
+    if isinstance(axis, tuple) and len(axis) in (x.ndim, 1):
+        axis = None if len(axis) == x.ndim else axis[0]
+        return sum(x, axis=axis, keepdims=e.parameters["keepdims"])
+    return None
+
+
 @primitive(
     x=lambda g, y, x, axis, keepdims: _spread(g, x, axis, keepdims),
-    notation=call("np.sum", r"\sum {x:tight}", symbol="Σ", latex_precedence=SUM),
+    notation=call(
+        "np.sum",
+        Form(r"\sum{below} {x:tight}", SUM),
+        text=Form("Σ {x:tight}", SUM),
+        picture="Σ({operands}{parameters})",
+    ),
     numpy=(np.sum,),
     analytic=True,
+    linear=("x",),
+    sentence="each entry of {y} is a sum of entries of {x}: every one of them gets its gradient.",
+    simplify=(_axes_by_name,),
     examples=(*AXES, example((0, 3), axis=0)),
 )
 def sum(x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
@@ -60,6 +79,8 @@ def sum(x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
     notation=call("np.mean"),
     numpy=(np.mean,),
     analytic=True,
+    linear=("x",),
+    sentence="each entry of {y} is a mean of entries of {x}, which share its gradient evenly.",
     examples=AXES,
 )
 def mean(x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
@@ -140,7 +161,12 @@ def _others_in_rows(rows: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x, axis, keepdims: keep(g, axis, keepdims) * _others(y, x, axis, keepdims),
-    notation=call("np.prod", r"\prod {x:tight}", symbol="Π", latex_precedence=SUM),
+    notation=call(
+        "np.prod",
+        Form(r"\prod{below} {x:tight}", SUM),
+        text=Form("Π {x:tight}", SUM),
+        picture="Π({operands}{parameters})",
+    ),
     numpy=(np.prod,),
     analytic=True,
     examples=AXES,

@@ -6,8 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.notation import ATOM, POWER, Notation, call
+from autograd_lite.core.notation import POWER, Form, Notation, call
 from autograd_lite.core.primitive import example, primitive
+
+
+def _as_it_is(e: Any) -> Any:
+    """Leave out what changes nothing."""
+    (x,) = e.operands
+    return x if x.shape == e.shape else None
+
+
+def _last_shape(e: Any) -> Any:
+    """Reshape once, to the last shape."""
+    (x,) = e.operands
+    return reshape(x.operands[0], shape=e.shape) if x.operation is reshape else None
 
 
 @primitive(
@@ -15,6 +27,10 @@ from autograd_lite.core.primitive import example, primitive
     notation=call("np.reshape", r"\mathrm{{reshape}}\left({x:loose}, {shape}\right)"),
     numpy=(np.reshape,),
     analytic=True,
+    linear=("x",),
+    only_shapes=True,
+    sentence="{y} has the entries of {x} in another shape, and so has its gradient.",
+    simplify=(_as_it_is, _last_shape),
     examples=(
         example((2, 3), shape=(3, 2)),
         example((2, 3), shape=(-1,)),
@@ -34,11 +50,26 @@ def _opposite(axes: Any) -> tuple[int, ...] | None:
     return tuple(np.argsort([axis % len(axes) for axis in axes]))
 
 
+def _untransposed(e: Any) -> Any:
+    """x.T.T -> x, and the transpose of a vector is the vector."""
+    (x,) = e.operands
+    if e.parameters["axes"] is not None:
+        return None
+    if x.ndim < 2:
+        return x
+    inner = x.meant
+    twice = inner.operation is transpose and inner.parameters["axes"] is None
+    return inner.operands[0] if twice else None
+
+
 @primitive(
     x=lambda g, y, x, axes: np.transpose(g, _opposite(axes)),
-    notation=call("np.transpose", r"{{{x:tight}}}^\top", symbol="ᵀ", latex_precedence=POWER),
+    notation=call("np.transpose", Form(r"{{{x:tight}}}^\top", POWER), text="{x}ᵀ", short="{x}.T"),
     numpy=(np.transpose,),
     analytic=True,
+    linear=("x",),
+    sentence="{y} has the entries of {x} with other axes, and so has its gradient.",
+    simplify=(_untransposed,),
     examples=(
         example((2, 3)),
         example((2, 3, 4)),
@@ -57,6 +88,9 @@ def transpose(x: Any, *, axes: Any = None) -> Any:
     notation=call("np.broadcast_to", r"\mathrm{{broadcast}}\left({x:loose}, {shape}\right)"),
     numpy=(np.broadcast_to,),
     analytic=True,
+    linear=("x",),
+    stretches=True,
+    simplify=(_as_it_is,),
     examples=(
         example((3,), shape=(2, 3)),
         example((2, 1), shape=(4, 2, 3)),
@@ -80,11 +114,24 @@ def stretch(x: Any, shape: Any) -> Any:
     return stretched
 
 
+def _never_reduced(e: Any) -> Any:
+    """Keep reduced axes rather than put them back."""
+    (x,) = e.operands
+    if x.parameters.get("keepdims") is not False:
+        return None
+    kept = x.operation(*x.operands, **(x.parameters | {"keepdims": True}))
+    return kept if kept.shape == e.shape else None
+
+
 @primitive(
     x=lambda g, y, x, axis: g.reshape(x.shape),
     notation=call("np.expand_dims", "{x}"),
     numpy=(np.expand_dims,),
     analytic=True,
+    linear=("x",),
+    stretches=True,
+    only_shapes=True,
+    simplify=(_never_reduced,),
     examples=(
         example((2, 3), axis=0),
         example((2, 3), axis=-1),
@@ -102,6 +149,9 @@ def expand_dims(x: Any, *, axis: Any) -> Any:
     notation=call("np.squeeze", "{x}"),
     numpy=(np.squeeze,),
     analytic=True,
+    linear=("x",),
+    only_shapes=True,
+    simplify=(_as_it_is,),
     examples=(
         example((1, 3, 1)),
         example((1, 3, 1), axis=0),
@@ -127,12 +177,13 @@ def _part(g: Any, arrays: tuple[Any, ...], i: int, axis: int | None) -> Any:
 @primitive(
     arrays=lambda g, y, *arrays, i, axis: _part(g, arrays, i, axis),
     notation=Notation(
-        "concat",
-        "np.concatenate([{operands}]{parameters})",
-        r"\left[{operands}\right]",
-        ATOM,
+        python=Form("np.concatenate([{operands}]{parameters})"),
+        latex=Form(r"\left[{operands}\right]"),
+        text=Form("concatenate([{operands}]{parameters})"),
+        picture=Form("concat({operands}{parameters})"),
     ),
     analytic=True,
+    sentence="{x} is a part of {y}, and gets that part of its gradient.",
     examples=(
         example((2, 3), (1, 3)),
         example((2, 1), (2, 3), (2, 2), axis=-1),
@@ -148,12 +199,13 @@ def concatenate(*arrays: Any, axis: int | None = 0) -> Any:
 @primitive(
     arrays=lambda g, y, *arrays, i, axis: g[(slice(None),) * (axis % g.ndim) + (i,)],
     notation=Notation(
-        "stack",
-        "np.stack([{operands}]{parameters})",
-        r"\left[{operands}\right]",
-        ATOM,
+        python=Form("np.stack([{operands}]{parameters})"),
+        latex=Form(r"\left[{operands}\right]"),
+        text=Form("stack([{operands}]{parameters})"),
+        picture=Form("stack({operands}{parameters})"),
     ),
     analytic=True,
+    sentence="{x} is a part of {y}, and gets that part of its gradient.",
     examples=(
         example((2, 3), (2, 3)),
         example((2, 3), (2, 3), (2, 3), axis=-1),

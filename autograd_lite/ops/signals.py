@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.notation import PRODUCT, call
+from autograd_lite.core.notation import PRODUCT, Form, call
 from autograd_lite.core.primitive import example, primitive
 from autograd_lite.ops.indexing import scatter_add
 
@@ -23,8 +23,9 @@ def _slid(g: Any, n: int, other: Any, mode: str) -> Any:
 @primitive(
     a=lambda g, y, a, v, mode: _slid(g, a.shape[0], v, mode),
     v=lambda g, y, a, v, mode: _slid(g, v.shape[0], a, mode),
-    notation=call("np.convolve", r"{a} \ast {v:tight}", latex_precedence=PRODUCT),
+    notation=call("np.convolve", Form(r"{a} \ast {v:tight}", PRODUCT)),
     analytic=True,
+    linear=("a", "v"),
     examples=tuple(
         example((n,), (m,), mode=mode)
         for n, m in ((5, 3), (2, 4), (4, 4), (1, 3))
@@ -68,6 +69,7 @@ PLACES = tuple(example(x, x, xp) for (x, xp, _), _ in POINTS)
     fp=lambda g, y, x, xp, fp: _back(g, x, xp),
     notation=call("np.interp"),
     domain={"xp": "increasing"},
+    linear=("fp",),
     examples=POINTS,
 )
 def interp(x: Any, xp: Any, fp: Any) -> Any:
@@ -84,6 +86,7 @@ def interp(x: Any, xp: Any, fp: Any) -> Any:
     fp=lambda g, y, x, xp, fp: _slope_back(g, x, xp),
     notation=call("interp_slope"),
     domain={"xp": "increasing"},
+    linear=("fp",),
     examples=POINTS,
 )
 def interp_slope(x: Any, xp: Any, fp: Any) -> Any:
@@ -98,6 +101,7 @@ def interp_slope(x: Any, xp: Any, fp: Any) -> Any:
     xp=lambda g, y, c, x, xp: -_back(c * _slope(x, xp, g), x, xp),
     notation=call("interp_adjoint"),
     domain={"xp": "increasing"},
+    linear=("c",),
     examples=PLACES,
 )
 def interp_adjoint(c: Any, x: Any, xp: Any) -> Any:
@@ -117,6 +121,7 @@ def interp_adjoint(c: Any, x: Any, xp: Any) -> Any:
     xp=lambda g, y, c, x, xp: -_slope_back(c * _slope(x, xp, g), x, xp),
     notation=call("interp_slope_adjoint"),
     domain={"xp": "increasing"},
+    linear=("c",),
     examples=PLACES,
 )
 def interp_slope_adjoint(c: Any, x: Any, xp: Any) -> Any:

@@ -22,6 +22,7 @@ def _or_inf(x: Any) -> Any:
     numpy=(np.sin,),
     compute=np.sin,
     analytic=True,
+    entrywise=True,
 )
 def sin(x: Any) -> Any:
     """Sine of an angle in radians."""
@@ -34,6 +35,7 @@ def sin(x: Any) -> Any:
     numpy=(np.cos,),
     compute=np.cos,
     analytic=True,
+    entrywise=True,
 )
 def cos(x: Any) -> Any:
     """Cosine of an angle in radians."""
@@ -47,6 +49,7 @@ def cos(x: Any) -> Any:
     compute=np.tan,
     domain={"x": "probability"},
     analytic=True,
+    entrywise=True,
 )
 def tan(x: Any) -> Any:
     """Tangent of an angle in radians."""
@@ -60,6 +63,7 @@ def tan(x: Any) -> Any:
     compute=np.arcsin,
     domain={"x": "probability"},
     analytic=True,
+    entrywise=True,
 )
 def arcsin(x: Any) -> Any:
     """Angle, in radians, of a sine."""
@@ -73,6 +77,7 @@ def arcsin(x: Any) -> Any:
     compute=np.arccos,
     domain={"x": "probability"},
     analytic=True,
+    entrywise=True,
 )
 def arccos(x: Any) -> Any:
     """Angle, in radians, of a cosine."""
@@ -85,6 +90,7 @@ def arccos(x: Any) -> Any:
     numpy=(np.arctan,),
     compute=np.arctan,
     analytic=True,
+    entrywise=True,
 )
 def arctan(x: Any) -> Any:
     """Angle, in radians, of a tangent."""
@@ -98,6 +104,7 @@ def arctan(x: Any) -> Any:
     numpy=(np.arctan2,),
     compute=np.arctan2,
     domain={"a": "nonzero", "b": "nonzero"},
+    entrywise=True,
 )
 def arctan2(a: Any, b: Any) -> Any:
     """Angle, in radians, of the point ``(b, a)``; at the origin, its derivatives are set to 0."""
@@ -111,6 +118,7 @@ def arctan2(a: Any, b: Any) -> Any:
     numpy=(np.hypot,),
     compute=np.hypot,
     domain={"a": "nonzero", "b": "nonzero"},
+    entrywise=True,
 )
 def hypot(a: Any, b: Any) -> Any:
     """Length of the vector ``(a, b)``; at the origin, its derivatives are set to 0."""
@@ -123,6 +131,7 @@ def hypot(a: Any, b: Any) -> Any:
     numpy=(np.sinh,),
     compute=np.sinh,
     analytic=True,
+    entrywise=True,
 )
 def sinh(x: Any) -> Any:
     """Hyperbolic sine."""
@@ -135,6 +144,7 @@ def sinh(x: Any) -> Any:
     numpy=(np.cosh,),
     compute=np.cosh,
     analytic=True,
+    entrywise=True,
 )
 def cosh(x: Any) -> Any:
     """Hyperbolic cosine."""
@@ -147,6 +157,7 @@ def cosh(x: Any) -> Any:
     numpy=(np.tanh,),
     compute=np.tanh,
     analytic=True,
+    entrywise=True,
 )
 def tanh(x: Any) -> Any:
     """Hyperbolic tangent."""
@@ -159,6 +170,7 @@ def tanh(x: Any) -> Any:
     numpy=(np.arcsinh,),
     compute=np.arcsinh,
     analytic=True,
+    entrywise=True,
 )
 def arcsinh(x: Any) -> Any:
     """Inverse of the hyperbolic sine."""
@@ -172,6 +184,7 @@ def arcsinh(x: Any) -> Any:
     compute=np.arccosh,
     domain={"x": "above one"},
     analytic=True,
+    entrywise=True,
 )
 def arccosh(x: Any) -> Any:
     """Inverse of the hyperbolic cosine, from 1 up."""
@@ -185,6 +198,7 @@ def arccosh(x: Any) -> Any:
     compute=np.arctanh,
     domain={"x": "probability"},
     analytic=True,
+    entrywise=True,
 )
 def arctanh(x: Any) -> Any:
     """Inverse of the hyperbolic tangent."""
@@ -199,6 +213,8 @@ def arctanh(x: Any) -> Any:
         np.radians,
     ),
     compute=np.deg2rad,
+    entrywise=True,
+    linear=("x",),
 )
 def deg2rad(x: Any) -> Any:
     """Degrees to radians."""
@@ -213,6 +229,8 @@ def deg2rad(x: Any) -> Any:
         np.degrees,
     ),
     compute=np.rad2deg,
+    entrywise=True,
+    linear=("x",),
 )
 def rad2deg(x: Any) -> Any:
     """Radians to degrees."""
@@ -241,6 +259,7 @@ def _sinc_slope(x: Any, y: Any) -> Any:
     notation=call("np.sinc"),
     numpy=(np.sinc,),
     compute=np.sinc,
+    entrywise=True,
 )
 def sinc(x: Any) -> Any:
     """Return ``sin(pi x) / (pi x)``, which is 1 at 0."""

@@ -1,1 +1,1 @@
-"""A computation and its gradients as expressions, simplified."""
+"""A computation and its gradients as expressions, simplified while they are made."""

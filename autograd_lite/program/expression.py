@@ -14,29 +14,35 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import numpy_api, ops
-from autograd_lite.core.notation import ATOM, Choice, Notation, call, infix, literal
+from autograd_lite.core.notation import Choice, Form, Notation, call
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.numpy_api.methods import ArrayMethods
+from autograd_lite.ops.writing import literal, names
 
 _numbers = itertools.count()
 
-REWRITES: dict[Primitive, tuple[Callable[[Expression], Expression | None], ...]] = {}
-"""How an operation is simplified (see `autograd_lite.program.simplify`): each gives an equal and
-better expression, or None."""
+REWRITES: dict[Primitive | None, tuple[Callable[[Expression], Expression | None], ...]] = {}
+"""Algebra over several operations (see `autograd_lite.program.simplify`), by the outermost one, or
+under None for any. What concerns one operation alone is in its entry."""
 
 COMPARISON = 4
 COMPARISONS: dict[Callable[..., Any], Notation] = {
-    function: infix(python, f"[{{a:loose}} {latex} {{b:loose}}]", COMPARISON, latex_precedence=ATOM)
-    for function, python, latex in (
-        (np.greater, ">", ">"),
-        (np.less, "<", "<"),
-        (np.greater_equal, ">=", r"\ge"),
-        (np.less_equal, "<=", r"\le"),
-        (np.equal, "==", "="),
-        (np.not_equal, "!=", r"\ne"),
+    function: Notation(
+        python=Form(f"{{a}} {python} {{b:tight}}", COMPARISON),
+        latex=Form(f"[{{a:loose}} {latex} {{b:loose}}]"),
+        text=Form(f"[{{a:loose}} {text} {{b:loose}}]"),
+        picture=Form(f"{{a}} {python} {{b:tight}}", COMPARISON),
+    )
+    for function, python, latex, text in (
+        (np.greater, ">", ">", ">"),
+        (np.less, "<", "<", "<"),
+        (np.greater_equal, ">=", r"\ge", "≥"),
+        (np.less_equal, "<=", r"\le", "≤"),
+        (np.equal, "==", "=", "="),
+        (np.not_equal, "!=", r"\ne", "≠"),
     )
 }
-"""Comparisons, which only a derivation writes down; their LaTeX is Iverson's bracket."""
+"""Comparisons, which only a derivation writes down; as mathematics, they are Iverson's brackets."""
 
 
 class Name(str):
@@ -114,12 +120,13 @@ class Expression(ArrayMethods):
         plain = Expression(value, operation=primitive, operands=lifted, parameters=parameters)
         if all(x.is_number for x in lifted) and (uniform(value) or identity(value)):
             return Expression(value)
-        for rewrite in REWRITES.get(primitive, ()):
+        rewrites = (*primitive.simplify, *REWRITES.get(primitive, ()), *REWRITES.get(None, ()))
+        for rewrite in rewrites:
             better = rewrite(plain)
             # 1 * (x > 0) is a number, and may be subtracted; (x > 0) is none.
             truth = better is not None and better.dtype == bool != plain.dtype
             if better is not None and better.shape == plain.shape and not truth:
-                return better
+                return as_expression(better)
         return plain
 
     @property
@@ -303,13 +310,8 @@ def notation_of(
     """Return how an operation is written, its defaults, and the names of its operands."""
     operation = expression.operation
     if isinstance(operation, Primitive):
-        count = len(expression.operands)
-        names = (
-            [f"{operation.operands[0]}{i}" for i in range(count)]
-            if operation.variadic
-            else list(operation.operands)
-        )
-        return operation.notation, operation.defaults, names
+        called = list(names(operation, len(expression.operands)))
+        return operation.notation, operation.defaults, called
     assert operation is not None
     if operation in COMPARISONS:
         return COMPARISONS[operation], {}, ["a", "b"]

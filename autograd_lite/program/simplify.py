@@ -1,4 +1,8 @@
-"""The algebra that a person does without thinking: no factor 1, one sign, one number in front."""
+"""The algebra that a person does without thinking: no factor 1, one sign, one number in front.
+
+Here is what several operations have to do with each other. What concerns one alone (a transpose of
+a transpose, a sum over all axes) is in its entry, as `simplify` and `linear`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.core.primitive import Primitive
+from autograd_lite.ops.writing import names
 from autograd_lite.program.expression import REWRITES, Expression, identity
 
 
@@ -16,36 +21,36 @@ def _make(primitive: Primitive, *operands: Any, **parameters: Any) -> Expression
     return cast(Expression, primitive(*operands, **parameters))
 
 
-def _number(e: Expression) -> float | None:
-    """Return the number that an expression is, if it is one."""
-    if e.is_number and np.asarray(e.value).dtype.kind in "fiu" and np.size(e.value):
-        array = np.asarray(e.value, dtype=float)
-        if (array == array.flat[0]).all():
-            return float(array.flat[0])
-    return None
-
-
 def _is(e: Expression, primitive: Primitive) -> bool:
     return e.operation is primitive
 
 
 def split(e: Expression) -> tuple[float, Expression]:
     """Split into a number in front and the rest."""
-    if _is(e, ops.negative):
+    if e.operation is ops.negative:
         factor, rest = split(e.operands[0])
         return -factor, rest
-    if _is(e, ops.multiply):
-        number = _number(e.operands[0])
+    if e.operation is ops.multiply:
+        number = number_of(e.operands[0])
         if number is not None and e.operands[1].shape == e.shape:
             return number, e.operands[1]
-    if _is(e, ops.divide):
-        number = _number(e.operands[0])
+    if e.operation is ops.divide:
+        number = number_of(e.operands[0])
         if number not in (None, 1.0) and e.operands[1].shape == e.shape:
             assert number is not None
             return number, Expression(
                 e.value / number, operation=ops.divide, operands=(Expression(1.0), e.operands[1])
             )
     return 1.0, e
+
+
+def number_of(e: Expression) -> float | None:
+    """Return the number that an expression is, if it is one."""
+    if e.is_number and np.asarray(e.value).dtype.kind in "fiu" and np.size(e.value):
+        array = np.asarray(e.value, dtype=float)
+        if (array == array.flat[0]).all():
+            return float(array.flat[0])
+    return None
 
 
 def scaled(factor: float, e: Expression) -> Expression:
@@ -61,7 +66,7 @@ def scaled(factor: float, e: Expression) -> Expression:
 def _one_number_in_front(e: Expression) -> Expression | None:
     """2 * (a * (3 * b)) -> 6 * (a * b); 1 * a -> a; a * -b -> -(a * b)."""
     a, b = e.operands
-    for number, other in ((_number(a), b), (_number(b), a)):
+    for number, other in ((number_of(a), b), (number_of(b), a)):
         if number is not None and other.shape == e.shape:
             factor, rest = split(other)
             if other.dtype == bool and b is other:
@@ -82,12 +87,12 @@ def _square(e: Expression) -> Expression | None:
 
 def _divided(e: Expression) -> Expression | None:
     a, b = e.operands
-    if _number(b) == 1.0:
+    if number_of(b) == 1.0:
         return a
     (left, x), (right, y) = split(a), split(b)
-    if _number(b) is not None and _is(a, ops.divide):  # x / y / n -> (x / n) / y
+    if number_of(b) is not None and _is(a, ops.divide):  # x / y / n -> (x / n) / y
         return _make(ops.divide, _make(ops.divide, a.operands[0], b), a.operands[1])
-    if (left == 1.0 and right == 1.0) or (_number(a) is not None and right == 1.0):
+    if (left == 1.0 and right == 1.0) or (number_of(a) is not None and right == 1.0):
         return None
     return scaled(left / right, _make(ops.divide, x, y))
 
@@ -100,7 +105,7 @@ def _negated(e: Expression) -> Expression | None:
         return _make(ops.subtract, x.operands[1], x.operands[0])
     if _is(x, ops.multiply):
         a, b = x.operands
-        number = _number(a)
+        number = number_of(a)
         if number is not None:
             return scaled(-number, b)
         if _is(a, ops.subtract):  # -(a - b) * c reads better as (b - a) * c.
@@ -110,9 +115,9 @@ def _negated(e: Expression) -> Expression | None:
 
 def _added(e: Expression) -> Expression | None:
     a, b = e.operands
-    if _number(b) == 0.0 and a.shape == e.shape:
+    if number_of(b) == 0.0 and a.shape == e.shape:
         return a
-    if _number(a) == 0.0 and b.shape == e.shape:
+    if number_of(a) == 0.0 and b.shape == e.shape:
         return b
     if alike(a, b):
         return scaled(2.0, a)
@@ -121,9 +126,9 @@ def _added(e: Expression) -> Expression | None:
 
 def _subtracted(e: Expression) -> Expression | None:
     a, b = e.operands
-    if _number(b) == 0.0 and a.shape == e.shape:
+    if number_of(b) == 0.0 and a.shape == e.shape:
         return a
-    if _number(a) == 0.0 and b.shape == e.shape:
+    if number_of(a) == 0.0 and b.shape == e.shape:
         return _make(ops.negative, b)
     return _combined(a, b, -1.0)
 
@@ -170,7 +175,7 @@ def _cancelled(e: Expression) -> Expression | None:
 def _over(e: Expression) -> Expression | None:
     """(1 / a) * b -> b / a."""
     for one_over, x in _both_orders(e):
-        if _is(one_over, ops.divide) and _number(one_over.operands[0]) == 1.0:
+        if _is(one_over, ops.divide) and number_of(one_over.operands[0]) == 1.0:
             return _make(ops.divide, x, one_over.operands[1])
     return None
 
@@ -210,7 +215,7 @@ def _times(a: Expression, b: Expression) -> Expression | None:
 def _rest_of_one(e: Expression) -> Expression | None:
     """Return `u` of ``1 - u``."""
     e = e.meant
-    return e.operands[1] if _is(e, ops.subtract) and _number(e.operands[0]) == 1.0 else None
+    return e.operands[1] if _is(e, ops.subtract) and number_of(e.operands[0]) == 1.0 else None
 
 
 def _mixed_with_its_rest(e: Expression) -> Expression | None:
@@ -231,14 +236,13 @@ def _both_orders(product: Expression) -> tuple[tuple[Expression, ...], ...]:
 
 def _without_stretching(e: Expression) -> Expression | None:
     """Leave out what broadcasting does by itself."""
-    stretches = (ops.broadcast_to, ops.expand_dims)
     for i, x in enumerate(e.operands):
         number_as_table = _is(x, ops.getitem) and x.operands[0].ndim == 0  # det[..., None, None]
-        if x.operation not in stretches and not number_as_table:
+        if not getattr(x.operation, "stretches", False) and not number_as_table:
             continue
         inner, other = x.operands[0], e.operands[1 - i]
         leading = inner.ndim == 0 or x.shape[x.ndim - inner.ndim :] == inner.shape
-        if _is(x, ops.expand_dims) and not leading:
+        if x.size == inner.size and not leading:  # A column is not what broadcasting makes.
             continue
         if np.broadcast_shapes(inner.shape, other.shape) == e.shape:
             pair = (other, inner) if i else (inner, other)
@@ -246,98 +250,49 @@ def _without_stretching(e: Expression) -> Expression | None:
     return None
 
 
-def _power(e: Expression) -> Expression | None:
-    return e.operands[0] if _number(e.operands[1]) == 1.0 else None
-
-
-def _matrix_product(e: Expression) -> Expression | None:
-    """(2 * a) @ b -> 2 * (a @ b); I @ b -> b."""
+def _times_identity(e: Expression) -> Expression | None:
+    """I @ b -> b."""
     for e_i, other in zip(e.operands, e.operands[::-1], strict=True):
         factor = identity(e_i.value) if e_i.is_number else None
         if factor is not None:
             return scaled(factor, other)
-    (left, x), (right, y) = map(split, e.operands)
-    if left == 1.0 and right == 1.0:
-        return None
-    return scaled(left * right, _make(ops.matmul, x, y))
+    return None
 
 
-def _twice_transposed(e: Expression) -> Expression | None:
+def _product_transposed(e: Expression) -> Expression | None:
+    """Transpose a product: (a @ b).T -> b.T @ a.T."""
     (x,) = e.operands
-    if e.parameters["axes"] is None and x.ndim < 2:
-        return x
-    if e.parameters["axes"] is not None:
-        return None
-    meant = x.meant
-    if _is(meant, ops.transpose) and meant.parameters["axes"] is None:
-        return meant.operands[0]
-    if _is(x, ops.matmul) and all(part.ndim == 2 for part in x.operands):
+    if e.parameters["axes"] is None and _is(x, ops.matmul) and x.ndim == 2:
         a, b = x.operands
-        return _make(ops.matmul, ops.transpose(b, axes=None), ops.transpose(a, axes=None))
-    return None
-
-
-def _same_shape(e: Expression) -> Expression | None:
-    """Leave out what changes nothing: a reshape or a sum to the shape there is."""
-    (x,) = e.operands
-    if x.shape == e.shape:
-        return x
-    if _is(e, ops.reshape) and _is(x, ops.reshape):
-        return _make(ops.reshape, x.operands[0], shape=e.shape)
-    return None
-
-
-def _sum_of(e: Expression) -> Expression | None:
-    """Sum over one axis, written as such; a number before the sum, not in it."""
-    axis = e.parameters["axis"]
-    (x,) = e.operands
-    if x.shape == e.shape:
-        return x
-    if isinstance(axis, tuple) and len(axis) == x.ndim:
-        return _make(ops.sum, x, axis=None, keepdims=e.parameters["keepdims"])
-    if isinstance(axis, tuple) and len(axis) == 1:
-        return _make(ops.sum, x, axis=axis[0], keepdims=e.parameters["keepdims"])
-    factor, rest = split(x)
-    if factor != 1.0:
-        return scaled(factor, _make(ops.sum, rest, **e.parameters))
+        if a.ndim == b.ndim == 2:
+            return _make(ops.matmul, ops.transpose(b, axes=None), ops.transpose(a, axes=None))
     return None
 
 
 def _mean_of(e: Expression) -> Expression | None:
     """Sum, divided by how many there are -> mean."""
     x, count = e.operands
-    if _is(x, ops.sum) and _number(count) == x.operands[0].size / max(1, x.size) > 1:
+    if _is(x, ops.sum) and number_of(count) == x.operands[0].size / max(1, x.size) > 1:
         return _make(ops.mean, *x.operands, **x.parameters)
     return None
 
 
-def _kept(e: Expression) -> Expression | None:
-    """Put reduced axes back -> never take them away."""
-    (x,) = e.operands
-    if x.operation in (ops.sum, ops.mean) and not x.parameters["keepdims"]:
-        kept = _make(x.operation, *x.operands, **(x.parameters | {"keepdims": True}))
-        return kept if kept.shape == e.shape else None
-    return None
-
-
-def _number_outside(e: Expression) -> Expression | None:
-    """Rearrange 2 * x -> 2 * what is rearranged."""
-    factor, rest = split(e.operands[0])
-    if factor == 1.0:
+def _numbers_outside(e: Expression) -> Expression | None:
+    """Write f(2 * x) as 2 * f(x), where `f` is linear in it."""
+    assert isinstance(e.operation, Primitive)
+    if not e.operation.linear:
         return None
-    return scaled(factor, _make(cast(Primitive, e.operation), rest, **e.parameters))
-
-
-def _one_index(e: Expression) -> Expression | None:
-    """x[(0,)] -> x[0]."""
-    index = e.parameters["index"]
-    if isinstance(index, tuple) and len(index) == 1:
-        return _make(ops.getitem, *e.operands, index=index[0])
-    return None
-
-
-def _operand(e: Expression) -> Expression | None:
-    return e.operands[0]
+    operands, factor = list(e.operands), 1.0
+    for i, name in enumerate(names(e.operation, len(operands))):
+        if e.operation.variadic or name in e.operation.linear:
+            number, operands[i] = split(operands[i])
+            factor *= number
+    if all(x is y for x, y in zip(operands, e.operands, strict=True)):
+        return None
+    inner = _make(e.operation, *operands, **e.parameters)
+    # What counts is added up otherwise than numbers are: True + True is True.
+    wrong = inner.dtype == bool and not np.array_equal(factor * inner.value, e.value)
+    return None if wrong else scaled(factor, inner)
 
 
 REWRITES |= {
@@ -346,15 +301,7 @@ REWRITES |= {
     ops.negative: (_negated,),
     ops.add: (_without_stretching, _added),
     ops.subtract: (_without_stretching, _mixed_with_its_rest, _subtracted),
-    ops.power: (_power,),
-    ops.matmul: (_matrix_product,),
-    ops.transpose: (_twice_transposed, _number_outside),
-    ops.reshape: (_same_shape, _number_outside),
-    ops.expand_dims: (_kept, _number_outside),
-    ops.getitem: (_one_index, _number_outside),
-    ops.squeeze: (_same_shape, _number_outside),
-    ops.broadcast_to: (_same_shape, _number_outside),
-    ops.sum: (_sum_of,),
-    ops.mean: (_number_outside,),
-    ops.copy: (_operand,),
+    ops.matmul: (_times_identity,),
+    ops.transpose: (_product_transposed,),
+    None: (_numbers_outside,),
 }

@@ -164,8 +164,8 @@ def test_matrices_are_written_as_in_a_textbook():
     w = al.Tensor(np.eye(3) + 0.1, requires_grad=True, name="w")
     for loss, text in [
         (np.linalg.det(w), "loss = det(w)\n∂L/∂w = loss (w⁻¹)ᵀ"),
-        (np.trace(w @ w.T), "loss = trace(w wᵀ)\n∂L/∂w = 2 w"),
-        (np.trace(w), "loss = trace(w)\n∂L/∂w = I"),
+        (np.trace(w @ w.T), "loss = tr(w wᵀ)\n∂L/∂w = 2 w"),
+        (np.trace(w), "loss = tr(w)\n∂L/∂w = I"),
         (np.linalg.norm(w), "loss = ‖w‖\n∂L/∂w = w / loss"),
         (np.einsum("ij,ij->", w, w), "loss = einsum('ij,ij->', w, w)\n"
                                      "∂L/∂w = 2 einsum(',ij->ij', 1, w)"),

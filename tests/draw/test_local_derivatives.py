@@ -10,8 +10,8 @@ from drawn import texts_of
 
 import autograd_lite as al
 from autograd_lite import ops
-from autograd_lite.core.notation import Written
 from autograd_lite.draw.local_derivatives import local
+from autograd_lite.ops.writing import Written
 
 
 def labels(drawing):

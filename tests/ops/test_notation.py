@@ -7,7 +7,8 @@ import pytest
 from oracles import NUMPY_SCOPE, cases
 
 from autograd_lite import ops
-from autograd_lite.core.notation import Written, literal
+from autograd_lite.ops import writing
+from autograd_lite.ops.writing import Written, literal
 
 NAMES = {name: Written(name) for name in "abcx"}
 
@@ -15,8 +16,7 @@ NAMES = {name: Written(name) for name in "abcx"}
 def write(form, entry, *operands, **parameters):
     """Write an operation on operands that are names or have been written before."""
     operands = [NAMES[o] if isinstance(o, str) and o in NAMES else o for o in operands]
-    named = dict(zip(entry.operands, operands, strict=True))
-    return getattr(entry.notation, form)(named, {**entry.defaults, **parameters}, entry.defaults)
+    return writing.write(entry, operands, parameters, form)
 
 
 def python(entry, *operands, **parameters):
@@ -38,9 +38,9 @@ def latex(entry, *operands, **parameters):
         (ops.divide, ops.multiply, "left", "a * b / c"),
         (ops.divide, ops.multiply, "right", "c / (a * b)"),
         (ops.divide, ops.divide, "right", "c / (a / b)"),
-        (ops.matmul, ops.multiply, "left", "a * b @ c"),
+        (ops.matmul, ops.multiply, "left", "(a * b) @ c"),
         (ops.matmul, ops.multiply, "right", "c @ (a * b)"),
-        (ops.multiply, ops.matmul, "left", "a @ b * c"),
+        (ops.multiply, ops.matmul, "left", "(a @ b) * c"),
         (ops.multiply, ops.matmul, "right", "c * (a @ b)"),
         (ops.power, ops.power, "left", "(a ** b) ** c"),
         (ops.power, ops.power, "right", "c ** (a ** b)"),
@@ -92,7 +92,7 @@ def test_nested_python_computes_the_nested_value(outer, inner):
     [
         # The cross of a product, the juxtaposition of a matrix product and its parts
         (latex(ops.matmul, latex(ops.multiply, "a", "b"), "c"), r"\left(a \odot b\right) c"),
-        (latex(ops.multiply, "a", latex(ops.matmul, "b", "c")), r"a \odot b c"),
+        (latex(ops.multiply, "a", latex(ops.matmul, "b", "c")), r"a \odot \left(b c\right)"),
         (latex(ops.matmul, "a", latex(ops.matmul, "b", "c")), r"a \left(b c\right)"),
         (latex(ops.matmul, latex(ops.add, "a", "b"), "c"), r"\left(a + b\right) c"),
         # What only looks like a call ends where the reader would not expect it

@@ -8,9 +8,9 @@ from matplotlib.mathtext import MathTextParser
 from oracles import FAMILIES, NUMPY_SCOPE, Case, cases
 
 import autograd_lite as al
-from autograd_lite.core.notation import Written
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, REGISTRY, Primitive
 from autograd_lite.ops.definition import DOMAINS, primitive
+from autograd_lite.ops.writing import Written, write
 
 CASES = cases()
 ENTRIES = list(dict.fromkeys(case.entry for case in CASES))
@@ -18,8 +18,8 @@ PARSE = MathTextParser("path").parse
 
 
 def latex(case: Case):
-    written = {name: Written(name[0]) for name in case.names}
-    return str(case.entry.notation.latex(written, case.parameters, case.entry.defaults))
+    written = [Written(name[0]) for name in case.names]
+    return str(write(case.entry, written, case.parameters, "latex"))
 
 
 def test_every_entry_of_the_package_yields_cases():
@@ -32,7 +32,6 @@ def test_every_entry_of_the_package_yields_cases():
 def test_entry_is_complete(entry: Primitive):
     assert entry.__doc__
     assert entry.__doc__.strip().partition("\n")[0].endswith((".", "`."))
-    assert entry.notation.symbol
     assert any(case.entry is entry and case.differentiable for case in CASES)
     assert set(entry.domain) == set(entry.operands)
     assert set(entry.domain.values()) <= set(DOMAINS)

@@ -11,8 +11,10 @@ import numpy as np
 from autograd_lite.check.mistakes.registry import Case, Target
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.check.mistakes.written_out import written_out
+from autograd_lite.core.notation import ATOM, LOOSE
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Graph, Node, write
+from autograd_lite.ops.writing import Written
 
 MOST_VALUES = 60
 """How many tensors are tried as the missing factor, or as the wrong operand, of one step."""
@@ -56,9 +58,28 @@ class Step:
         return "relu" if _is_relu(self) else self.primitive.name
 
     @property
+    def is_product(self) -> bool:
+        """Whether the operation is linear in each of two operands."""
+        linear = self.primitive.linear
+        each = bool(linear) if self.primitive.variadic else len(linear) == 2
+        return each and len(self.node.operands) == 2
+
+    @property
+    def is_matrix_product(self) -> bool:
+        """Whether it is a product in which rows meet columns, not one entry by entry."""
+        return self.is_product and not self.primitive.entrywise
+
+    @property
+    def mixes(self) -> bool:
+        """Whether one entry of the result depends on several of the operand, as in a softmax."""
+        g = np.zeros(self.node.shape)
+        g.flat[:1] = 1.0
+        return int(np.count_nonzero(self.rule(g))) > 1
+
+    @property
     def other(self) -> Node | None:
         """The other operand of a product."""
-        if self.primitive.name not in ("matmul", "multiply") or len(set(self.node.operands)) < 2:
+        if not self.is_product or len(set(self.node.operands)) < 2:
             return None
         other: Node = self.replay.graph[self.node.operands[1 - self.edge[1]]]
         return other
@@ -69,16 +90,14 @@ class Step:
 
         As in ``np.where(z > 0, z, 0)`` and ``z * (z > 0)``.
         """
-        if self.primitive.name not in ("where", "multiply"):
+        values = [np.asarray(self.replay.values[x]) for x in self.node.operands]
+        masks = [i for i, value in enumerate(values) if value.dtype.kind == "b"]
+        if not masks or self.others:
             return None
-        values = [self.replay.values[x] for x in self.node.operands]
-        position = 0 if self.primitive.name == "where" else 1 - self.edge[1]
-        if self.primitive.name == "where" and (self.edge[1] != 1 or np.any(values[2])):
+        x = values[self.edge[1]]
+        if not np.array_equal(self.replay.values[self.node.id], np.where(x > 0, x, 0)):
             return None
-        open_at = np.asarray(values[position])
-        positive = np.asarray(values[self.edge[1]]) > 0
-        is_mask = open_at.dtype.kind == "b" and np.array_equal(open_at, positive)
-        return position if is_mask else None
+        return next((i for i in masks if np.array_equal(values[i], x > 0)), None)
 
     def at(self, x: Any) -> Rule:
         """Return the rule of an activation as it is at another input."""
@@ -128,7 +147,7 @@ def compositions(case: Case, target: Target) -> Iterator[Step]:
 
 
 def _is_activation(step: Step) -> bool:
-    """Say whether a step is a function of one tensor, whose slope depends on where it is taken.
+    """Return whether a step is a function of one tensor, whose derivative depends on where it is.
 
     Found out by asking its rule at another place: new operations need no entry anywhere.
     """
@@ -144,11 +163,23 @@ def _is_activation(step: Step) -> bool:
 
 
 def _is_relu(step: Step) -> bool:
-    """Say whether an operation on two operands is a relu, as NumPy writes it."""
-    if step.primitive.name != "maximum":
-        return step.primitive.name == "relu" or step.mask is not None
-    bound = step.replay.values[step.node.operands[1 - step.edge[1]]]
-    return np.ndim(bound) == 0 and not bound
+    """Return whether an operation is a relu, however it is written: asked at other places."""
+    if step.others or step.mask is not None:
+        return not step.others
+    operands = [step.replay.values[key] for key in step.node.operands]
+    x = np.asarray(operands[step.edge[1]])
+    if x.shape != step.node.shape or any(np.ndim(other) for other in operands if other is not x):
+        return False
+    for there in (np.abs(x) + 1, -np.abs(x) - 1):
+        operands[step.edge[1]] = there
+        try:
+            with np.errstate(all="ignore"):
+                value = step.primitive.forward(*operands, **step.node.parameters)
+        except ValueError:
+            return False
+        if not np.array_equal(value, np.maximum(there, 0)):
+            return False
+    return True
 
 
 def tells(step: Step, rule: Rule) -> bool:
@@ -194,9 +225,7 @@ def text_of(graph: Graph, node: Node, depth: int = 2) -> str:
     if node.primitive is None or not depth:
         return f"{node.label} {node.id}"
     parts = [text_of(graph, operand, depth - 1) for operand in graph.operands(node)]
-    if len(parts) > 1 or node.primitive.name in ("negative", "square", "sigmoid"):
-        parts = [grouped(part) for part in parts]
-    return write(node, parts)
+    return write(node, [Written(part, LOOSE if " " in part else ATOM) for part in parts])
 
 
 def grouped(text: str) -> str:

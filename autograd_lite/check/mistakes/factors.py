@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite import ops
 from autograd_lite.check.mistakes.entries import entries_in_words
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
@@ -45,17 +46,20 @@ def _lengths(case: Case) -> tuple[set[int], set[int], bool]:
     if case.replay is None:
         return averages, sums, squares
     for node in case.replay.graph:
-        name = node.primitive.name if node.primitive else ""
-        divisor = case.replay.values[node.operands[1]] if name == "divide" else 0
+        made_by = node.primitive
+        divisor = case.replay.values[node.operands[1]] if made_by is ops.divide else 0
         if np.ndim(divisor) == 0 and divisor == case.batch > 1:  # A mean, written out.
             averages.add(case.batch)
-        if name not in ("mse", "mean", "sum", "square", "power"):
+        if made_by not in (ops.mse, ops.mean, ops.sum, ops.square, ops.power):
             continue
-        assert case.replay is not None
         n = int(np.size(case.replay.values[node.operands[0]]) / max(1, np.size(node.value)))
-        reduction = node.parameters.get("reduction", name)
-        squares = squares or (name in ("mse", "square", "power") and reduction != "half_sum")
-        {"mean": averages, "sum": sums, "half_sum": sums}.get(reduction, set()).add(n)
+        reduction = node.parameters.get("reduction")
+        if made_by in (ops.mse, ops.square, ops.power):
+            squares = squares or reduction != "half_sum"
+        if made_by is ops.mean or reduction == "mean":
+            averages.add(n)
+        if made_by is ops.sum or reduction in ("sum", "half_sum"):
+            sums.add(n)
     return averages - {1}, sums - {1}, squares
 
 

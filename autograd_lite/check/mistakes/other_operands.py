@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     MOST_VALUES,
     Step,
@@ -54,7 +55,7 @@ def not_transposed(case: Case, target: Target) -> Iterator[Candidate]:
             yield candidate
     for step in steps(case, target):
         rows, *columns = step.node.shape or (0,)
-        if step.primitive.name == "matmul" and columns == [rows] != [1]:
+        if step.is_matrix_product and columns == [rows] != [1]:
             yield Candidate(
                 f"the gradient at {step.name} is used transposed",
                 0.9,
@@ -216,7 +217,7 @@ def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
         return rule
 
     for step in steps(case, target):
-        if step.primitive.name == "getitem" and step.node.value.size:
+        if step.primitive is ops.getitem and step.node.value.size:
             yield Candidate(
                 f"where {step.name} picks an entry several times, only the last gradient counts",
                 0.8,
@@ -315,7 +316,7 @@ def _moved(replay: Replay, lr: float) -> Callable[[Target], Any]:
 def broadcast(case: Case, target: Target) -> Iterator[Candidate]:
     """Combine a column and a row to a table of all pairs."""
     for step in steps(case, target):
-        if step.primitive.name not in ("mse", "subtract", "add", "multiply"):
+        if len(step.node.operands) != 2 or not (step.primitive.entrywise or _of_one_shape(step)):
             continue
         for i, x in enumerate(step.node.operands):
             value = step.replay.values[x]
@@ -327,6 +328,11 @@ def broadcast(case: Case, target: Target) -> Iterator[Candidate]:
                     0.9,
                     predict=wrong(step.replay, {step.edge: rule}, stretched=True),
                 )
+
+
+def _of_one_shape(step: Step) -> bool:
+    """Return whether all operands have the same shape, as those of a squared error must."""
+    return len({np.shape(step.replay.values[x]) for x in step.node.operands}) == 1
 
 
 @mistake("summed over the wrong axis", "A bias is summed over the rows of the batch: axis 0.")

@@ -28,7 +28,7 @@ def rows_in_another_order(case: Case, target: Target) -> Iterator[Candidate]:
     """Multiply deltas with the rows of the data in another order than theirs."""
     for step in steps(case, target):
         other = step.other
-        if other is None or step.operand.id != target.id or step.primitive.name != "matmul":
+        if other is None or step.operand.id != target.id or not step.is_matrix_product:
             continue
         replay, position = step.replay, step.edge[1]
         data, g = replay.values[other.id], replay.gradients[step.node.id]

@@ -16,7 +16,6 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     MOST_VALUES,
-    Step,
     activations,
     compositions,
     grouped,
@@ -28,6 +27,7 @@ from autograd_lite.check.mistakes.backward_steps import (
 )
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake
 from autograd_lite.check.mistakes.replay import Replay, Rule
+from autograd_lite.check.mistakes.rule_factors import factors
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Node
 
@@ -96,7 +96,7 @@ def slope_of_another(case: Case, target: Target) -> Iterator[Candidate]:
         name, before = step.name, text_of(step.replay.graph, step.operand)
         for other in (ops.sigmoid, ops.tanh, ops.relu):
             # Entry by entry, the slope of a softmax would be that of a sigmoid: see below.
-            if other.name == step.function or step.primitive.name == "softmax":
+            if other.name == step.function or step.mixes:
                 continue
             for origin, output in ((before, other.forward(x)), (name, y)):
                 rule = _of(other, output, x)
@@ -121,7 +121,7 @@ def softmax_by_entry(case: Case, target: Target) -> Iterator[Candidate]:
         return lambda g: g * slope
 
     for step in activations(case, target):
-        if step.primitive.name != "softmax":
+        if step.primitive is not ops.softmax:
             continue
         y, name = step.replay.values[step.node.id], grouped(step.name)
         for formula, slope in ((f"{name} * (1 - {name})", y * (1 - y)), (name, y)):
@@ -158,7 +158,7 @@ def _ratio(text: str, missing: bool) -> str:
 def _of_slopes(case: Case, target: Target, missing: bool) -> Iterator[Candidate]:
     """Take a factor out of a local derivative, or put it in once more."""
     for step in itertools.chain(compositions(case, target), steps(case, target)):
-        for text, value in factors_of_slope(step):
+        for text, value in factors(step):
             seen = _ratio(text, missing) if step.operand.id == target.id else ""
             yield Candidate(
                 f"the factor {text} is {'missing' if missing else 'there twice'}{seen}",
@@ -186,33 +186,6 @@ def _of_tensors(case: Case, target: Target, missing: bool) -> Iterator[Candidate
                 (1.0 if key in near else 3.0) + (0.0 if here else 0.2),
                 predict=wrong(replay, nodes={place.id: scaled(_as_it_is, value, missing)}),
             )
-
-
-def factors_of_slope(step: Step) -> list[tuple[str, Any]]:
-    """Return the factors, by what they are called, whose product a local derivative is."""
-    replay, node = step.replay, step.node
-    values = [replay.values[x] for x in node.operands]
-    texts = [grouped(text_of(replay.graph, x)) for x in replay.graph.operands(node)]
-    y, name = replay.values[node.id], grouped(step.name)
-    match step.primitive.name:
-        case "sigmoid":
-            return [(name, y), (f"1 - {name}", 1 - y)]
-        case "tanh":
-            return [(f"1 - {name}", 1 - y), (f"1 + {name}", 1 + y)]
-        case "exp":
-            return [(name, y)]
-        case "multiply":
-            other = 1 - step.edge[1]
-            return [(texts[other], values[other])]
-        case "divide" if step.edge[1] == 0 and node.shape:  # Else it is that of a mean.
-            return [(f"1 / {texts[1]}", 1 / values[1])]
-        case "mse":
-            return [(f"{texts[0]} - {texts[1]}", values[0] - values[1])]
-        case "square":
-            return [(texts[0], values[0])]
-        case "power" if step.edge[1] == 0 and np.ndim(values[1]) == 0 and values[1] == 2:
-            return [(texts[0], values[0])]
-    return []
 
 
 def _tensors(replay: Replay, place: Node) -> Iterator[tuple[str, Any, str | None]]:

@@ -14,7 +14,6 @@ from functools import cached_property
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from autograd_lite.core.notation import Written
 from autograd_lite.draw.arrows import MOST_ARROWS
 from autograd_lite.draw.blocks import cell, row, table
 from autograd_lite.draw.fold import Fold, Plan
@@ -23,6 +22,7 @@ from autograd_lite.draw.render import render_all
 from autograd_lite.draw.style import SMALL, TEXT
 from autograd_lite.draw.text_width import width_of
 from autograd_lite.graph import Node
+from autograd_lite.ops.writing import Written
 
 LEAST = 2  # Boxes in a module that can be folded: one alone takes no less room folded.
 MOST_STATES, MOST_BOXES = 16, 2_400  # States of one page, and boxes in all of them together.

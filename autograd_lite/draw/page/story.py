@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.core.notation import ATOM, PRODUCT, SUM, Written
+from autograd_lite.core.notation import ATOM, PRODUCT, SUM
 from autograd_lite.draw import digits
 from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.formulas import applied, cut, elsewhere, is_inline
@@ -25,6 +25,7 @@ from autograd_lite.draw.local_derivatives import GRADIENT, Local, core, local, w
 from autograd_lite.draw.scene import Scene
 from autograd_lite.graph import Node
 from autograd_lite.graph.cotangents import Cotangents, Use
+from autograd_lite.ops.writing import Written
 
 Pieces = list[dict[str, Any]]
 Step = dict[str, Any]
@@ -32,17 +33,6 @@ LONGEST, LONGEST_RULE = 60, 100  # Of a formula in a sentence, and on a line of 
 LARGEST_SHOWN = 36  # Entries of an array that stands in a formula; of a larger one, the shape does.
 MOST_IN_THE_END = 12  # Gradients that are listed in the last step.
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
-
-MOVED = {
-    ops.sum: "each entry of {y} is a sum of entries of {x}: every one of them gets its gradient.",
-    ops.mean: "each entry of {y} is a mean of entries of {x}, which share its gradient evenly.",
-    ops.getitem: "{y} is picked out of {x}: the gradient goes back there, and the rest gets 0.",
-    ops.concatenate: "{x} is a part of {y}, and gets that part of its gradient.",
-    ops.stack: "{x} is a part of {y}, and gets that part of its gradient.",
-    ops.reshape: "{y} has the entries of {x} in another shape, and so has its gradient.",
-    ops.transpose: "{y} has the entries of {x} with other axes, and so has its gradient.",
-}
-"""What a step does that computes nothing, in words; `y` is the result, `x` the operand."""
 
 
 @dataclass
@@ -172,7 +162,7 @@ class Story:
             g = self.cotangents.arrived[node.id]
             rule = self.locals[node.id, i] = local(self.graph, node, i, g)
             self._arrives(operand.id, part)
-            caption = f"Backward: {self._sentence(node, operand, rule)}{self._count(operand)}"
+            caption = f"Backward: {self._sentence(node, i, rule)}{self._count(operand)}"
             lines = [self._rule_line(node, operand, rule), self._number_line(rule, g, part)]
             if rule.passes:
                 lines[0] += [*text(" = "), *number(part, grad=True)]
@@ -196,8 +186,9 @@ class Story:
     def _edge(self, start: Node, end: Node) -> list[list[str]]:
         return [[self.home[start.id], self.home[end.id]]]
 
-    def _sentence(self, node: Node, operand: Node, rule: Local) -> str:
+    def _sentence(self, node: Node, i: int, rule: Local) -> str:
         """Say what one step does to the gradient."""
+        operand = self.graph.operands(node)[i]
         to, by = self.name(operand), rule.text(self.scene.called)
         if rule.factor is not None:
             if rule.is_one:
@@ -213,20 +204,15 @@ class Story:
                 f"{cut(by.removeprefix('× '), LONGEST)}, goes to {to}."
             )
         assert node.primitive is not None
-        if node.primitive is ops.matmul:
-            left, right = self.graph.operands(node)
-            other = self.name(right if operand is left else left)
-            return (
-                f"{to} reaches {self.name(node)} through {other}, so the gradient goes back to "
-                f"{to} through {other} too."
-            )
+        if node.primitive.sentence:
+            left = [self.name(x) for j, x in enumerate(self.graph.operands(node)) if j != i]
+            others = listed(left) if left else ""
+            return node.primitive.sentence.format(y=self.name(node), x=to, others=others)
         if rule.rule is not None and core(rule.rule).operation is ops.sum:
             return (
                 f"{to} goes into several entries of {self.name(node)}, so what comes back from "
                 f"them is summed."
             )
-        if node.primitive in MOVED:
-            return MOVED[node.primitive].format(y=self.name(node), x=to)
         return (
             f"the rule of {node.primitive.name} turns the gradient of {self.name(node)} into "
             f"that of {to}."
