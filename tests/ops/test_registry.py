@@ -8,6 +8,7 @@ from matplotlib.mathtext import MathTextParser
 from oracles import FAMILIES, NUMPY_SCOPE, Case, cases
 
 import autograd_lite as al
+from autograd_lite import ops
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, REGISTRY, Primitive
 from autograd_lite.ops.definition import DOMAINS, primitive
 from autograd_lite.ops.writing import Written, write
@@ -23,9 +24,12 @@ def latex(case: Case):
 
 
 def test_every_entry_of_the_package_yields_cases():
-    from autograd_lite import ops
-
     assert {entry.name for entry in ENTRIES} == set(ops.__all__)
+
+
+def test_every_operation_is_looked_for_in_its_own_family():
+    for family, names in ops.FAMILIES.items():
+        assert {entry.name for entry in ENTRIES if entry.__module__ == family} == set(names)
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
