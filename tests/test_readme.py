@@ -94,15 +94,15 @@ def test_the_commands_that_it_names_exist(module):
 
 def test_the_networks_and_mistakes_that_it_names_exist():
     manual = read("models/README.md")
-    named = re.findall(r"python -m models ([a-z][\w-]+) ([\w-]+)", manual)
+    named = re.search(r"python -m models ([a-z][\w -]+)`", manual)[1].split()
     broken = re.findall(r"--break ([\w-]+)", manual)
-    for names, kind in ((named[0], models.NETWORKS), (broken, models.mistakes.MISTAKES)):
+    for names, kind in ((named, models.NETWORKS), (broken, models.mistakes.MISTAKES)):
         assert names
         assert set(names) <= set(kind)
 
 
 def test_every_script_that_it_names_exists():
-    scripts = re.findall(r"`(?:python|bash) ([\w./]+)`", "".join(map(read, READMES)))
+    scripts = re.findall(r"`(?:python|bash)\s([\w./]+)`", "".join(map(read, READMES)))
     assert "tests/check/test_diagnosis.py" in scripts
     assert all((ROOT / script).is_file() for script in scripts)
 
@@ -131,8 +131,6 @@ def test_it_shows_every_folder_and_links_to_its_manual():
 
 
 def test_every_readme_is_read():
-    found = {path.parent for path in ROOT.glob("*/*/README.md")}
-    assert found >= PACKAGES
     here = [path for path in ROOT.rglob("README.md") if not hidden(path.relative_to(ROOT))]
     assert {path.relative_to(ROOT).as_posix() for path in here} == set(READMES)
 
