@@ -16,6 +16,7 @@ from autograd_lite.core.arithmetic import (
     power,
     subtract,
 )
+from autograd_lite.ops.activations import elu, erf, leaky_relu
 from autograd_lite.ops.cumulative import cumprod, cumsum
 from autograd_lite.ops.decompositions import cholesky, eig, eigh, inverse_or_zero, qr, svd
 from autograd_lite.ops.einsum import einsum
@@ -156,6 +157,8 @@ __all__ = [
     "eig",
     "eigh",
     "einsum",
+    "elu",
+    "erf",
     "exp",
     "exp2",
     "expand_dims",
@@ -174,6 +177,7 @@ __all__ = [
     "interp_slope_adjoint",
     "inv",
     "inverse_or_zero",
+    "leaky_relu",
     "log",
     "log1p",
     "log2",
