@@ -393,8 +393,13 @@ def _of_labels(
         labels, factors = np.where(ignored, 0, labels), (~ignored).astype(logs.dtype)
     if weights is not None:
         factors = weights[labels] if factors is None else weights[labels] * factors
-    picked = ops.take_along_axis(logs, indices=np.expand_dims(labels, axis), axis=axis)
-    loss = -ops.squeeze(picked, axis=axis)
+    if logs.ndim <= 2:  # As a person writes it: logs[np.arange(n), labels].
+        rows = (np.arange(len(labels)), labels) if labels.ndim else int(labels)
+        picked = ops.getitem(logs, index=rows)
+    else:
+        picked = ops.take_along_axis(logs, indices=np.expand_dims(labels, axis), axis=axis)
+        picked = ops.squeeze(picked, axis=axis)
+    loss = -picked
     loss = loss if factors is None else loss * factors
     if smoothing:
         along = (-1,) + (1,) * (logs.ndim - axis - 1)
