@@ -228,6 +228,7 @@ HIPS_LACKS = dict.fromkeys(
         "flip",
         "i0",
         "bessel",
+        "erf",
         "resize",
         "take",
         "take_along_axis",

@@ -236,3 +236,208 @@ class Sequential(Module):
 
     def __iter__(self) -> Iterator[Module]:
         return (self[i] for i in range(len(self)))
+
+
+class Flatten(Module):
+    """One axis in place of several: a row of numbers for every image, for instance.
+
+    The gradient of the input is that of the output, in the shape of the input.
+
+    Parameters
+    ----------
+    start_dim, end_dim : int
+        The first and the last of the axes; by default all but the first.
+
+    Raises
+    ------
+    ValueError
+        If the input does not have these axes, in this order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_lite as al
+    >>> al.nn.Flatten()(al.Tensor(np.zeros((5, 2, 3)))).shape
+    (5, 6)
+    """
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        self.start_dim, self.end_dim = start_dim, end_dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Reshape `x`."""
+        first, last = (d + x.ndim if d < 0 else d for d in (self.start_dim, self.end_dim))
+        if not 0 <= first <= last < x.ndim:
+            raise ValueError(
+                f"Flatten needs an input with the axes {self.start_dim} to {self.end_dim}, got "
+                f"shape {x.shape}."
+            )
+        length = int(np.prod(x.shape[first : last + 1]))
+        return x.reshape(*x.shape[:first], length, *x.shape[last + 1 :])
+
+    def extra_repr(self) -> str:
+        """Return the axes."""
+        return f"{self.start_dim}, {self.end_dim}"
+
+
+class Dropout(Module):
+    r"""In training, put 0 in place of a random part of the entries, and enlarge the others.
+
+    With a random mask :math:`m` of zeros, with probability :math:`p`, and ones,
+
+    .. math::
+        y = \frac{m x}{1 - p}, \qquad \frac{\partial L}{\partial x} = \frac{m g}{1 - p}
+
+    After ``eval()``, :math:`y = x`.
+
+    Parameters
+    ----------
+    p : float
+        The probability of a 0, from 0 to 1.
+    rng : numpy.random.Generator, optional
+        Draws the masks. By default, a new generator with a random seed.
+
+    Raises
+    ------
+    TypeError
+        If `rng` is not a generator.
+    ValueError
+        If `p` is not from 0 to 1.
+
+    References
+    ----------
+    N. Srivastava and others: *Dropout: a simple way to prevent neural networks from overfitting*,
+    Journal of Machine Learning Research 15, 2014.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_lite as al
+    >>> layer = al.nn.Dropout(0.5, rng=np.random.default_rng(0))
+    >>> layer(al.Tensor([1.0, 2.0, 3.0, 4.0])).tolist()
+    [2.0, 0.0, 0.0, 0.0]
+    >>> layer.eval()(al.Tensor([1.0, 2.0, 3.0, 4.0])).tolist()
+    [1.0, 2.0, 3.0, 4.0]
+    """
+
+    def __init__(self, p: float = 0.5, *, rng: np.random.Generator | None = None) -> None:
+        if not 0 <= p <= 1:
+            raise ValueError(f"Dropout needs a probability from 0 to 1, got p={p!r}.")
+        self.p, self.rng = float(p), _generator("Dropout", rng)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop entries in training, of the shape of `x`."""
+        if not self.training or self.p == 0:
+            return x
+        kept = self.rng.random(x.shape) >= self.p
+        factor = 1 / (1 - self.p) if self.p < 1 else 0.0
+        return x * (kept * factor).astype(x.dtype)
+
+    def extra_repr(self) -> str:
+        """Return the probability."""
+        return f"p={self.p:g}"
+
+
+class Embedding(Module):
+    r"""A vector for every number: row :math:`i` of a table.
+
+    .. math::
+        y_{k} = W_{i_k}, \qquad
+        \frac{\partial L}{\partial W_j} = \sum_{k : \, i_k = j} g_k
+
+    Parameters
+    ----------
+    num_embeddings : int
+        The number of rows.
+    embedding_dim : int
+        The length of a row.
+    rng : numpy.random.Generator, optional
+        Draws the initial values from the standard normal distribution. By default, a new generator
+        with a random seed.
+    dtype : dtype
+        The floating-point type of the table.
+
+    Attributes
+    ----------
+    weight : Tensor, shape (num_embeddings, embedding_dim)
+        The table :math:`W`.
+
+    Raises
+    ------
+    TypeError
+        If a size is not an integer, or `rng` is not a generator.
+    ValueError
+        If a size is less than 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_lite as al
+    >>> layer = al.nn.Embedding(5, 2, rng=np.random.default_rng(0))
+    >>> layer.weight.data = np.arange(10).reshape(5, 2)
+    >>> layer([3, 0]).tolist()
+    [[6.0, 7.0], [0.0, 1.0]]
+    """
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        *,
+        rng: np.random.Generator | None = None,
+        dtype: DTypeLike = np.float64,
+    ) -> None:
+        for name, count in (("num_embeddings", num_embeddings), ("embedding_dim", embedding_dim)):
+            if not isinstance(count, int | np.integer):
+                raise TypeError(f"Embedding needs an integer as {name}, got {count!r}.")
+            if count < 1:
+                raise ValueError(f"Embedding needs a {name} of 1 or more, got {count}.")
+        table = _generator("Embedding", rng).normal(size=(num_embeddings, embedding_dim))
+        self.weight = Tensor(table, requires_grad=True, dtype=dtype)
+
+    def forward(self, x: Tensor | ArrayLike) -> Tensor:
+        """Look rows up.
+
+        Parameters
+        ----------
+        x : array_like of int, any shape
+            Numbers from 0.
+
+        Returns
+        -------
+        Tensor, shape (*x.shape, embedding_dim)
+
+        Raises
+        ------
+        TypeError
+            If `x` are not integers.
+        ValueError
+            If one of them is not a row of the table.
+        """
+        rows = x.numpy() if isinstance(x, Tensor) else np.asarray(x)
+        if rows.dtype.kind not in "iu":
+            raise TypeError(
+                f"Embedding needs integers, got dtype {rows.dtype}. Write x.astype(int)."
+            )
+        count = self.weight.shape[0]
+        wrong = rows[(rows < 0) | (rows >= count)]
+        if wrong.size:
+            raise ValueError(
+                f"Embedding needs numbers from 0 to {count - 1} for {count} rows, got {wrong[0]}."
+            )
+        y: Tensor = ops.getitem(self.weight, index=np.array(rows))
+        return y
+
+    def extra_repr(self) -> str:
+        """Return the sizes of the table."""
+        return ", ".join(map(str, self.weight.shape))
+
+
+def _generator(name: str, rng: np.random.Generator | None) -> np.random.Generator:
+    rng = np.random.default_rng() if rng is None else rng
+    if not hasattr(rng, "uniform"):
+        raise TypeError(
+            f"{name} needs a numpy.random.Generator, got rng={rng!r}. Write "
+            f"rng=np.random.default_rng(0)."
+        )
+    return rng

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from autograd_lite.functional.operations import Reduction, mse
+from autograd_lite.nn import functional
+from autograd_lite.nn.functional import (
+    REDUCED_BY_BATCH,
+    Reduced,
+    ReducedByBatch,
+    check_reduction,
+)
 from autograd_lite.nn.module import Module
 from autograd_lite.ops.neural import REDUCTIONS
 from autograd_lite.tensor import Tensor
@@ -79,3 +87,787 @@ class MSE(Module):
     def extra_repr(self) -> str:
         """Return the reduction."""
         return self.reduction
+
+
+class L1Loss(Module):
+    r"""The absolute error of a prediction.
+
+    With the error :math:`e` = input - target,
+
+    .. math::
+        \ell = |e|, \qquad
+        \frac{\partial L}{\partial \mathrm{input}} = \mathrm{sign}(e)
+
+    with 0 at 0.
+
+    Parameters
+    ----------
+    reduction : {"mean", "sum", "none"}
+        What becomes of the losses of all entries. The gradient above is that of "sum"; "mean"
+        divides it by the number of losses, and "none" multiplies it by the cotangent.
+
+    Raises
+    ------
+    ValueError
+        If `reduction` is not one of them.
+
+    See Also
+    --------
+    autograd_lite.nn.functional.l1_loss : The function.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> x = al.Tensor([1.0, -3.0], requires_grad=True)
+    >>> loss = al.nn.L1Loss()(x, [0.0, 0.0])
+    >>> round(loss.item(), 4)
+    2.0
+    >>> loss.backward()
+    >>> x.grad.numpy().round(4).tolist()
+    [0.5, -0.5]
+    """
+
+    def __init__(self, reduction: Reduced = "mean") -> None:
+        check_reduction("L1Loss", reduction)
+        self.reduction: Reduced = reduction
+
+    def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
+        """Compare an input with a target.
+
+        Parameters
+        ----------
+        input : Tensor or array_like, any shape
+        target : Tensor or array_like, shape of `input`
+
+        Returns
+        -------
+        Tensor
+            A single number; with "none", an array of the shape of `input`.
+
+        Raises
+        ------
+        TypeError
+            If one of them has a wrong dtype.
+        ValueError
+            If the shapes differ: a column and a row would broadcast to a table.
+        """
+        return functional.l1_loss(input, target, self.reduction)
+
+    def extra_repr(self) -> str:
+        """Return the reduction."""
+        return self.reduction
+
+
+class SmoothL1Loss(Module):
+    r"""The absolute error of a prediction, rounded near 0.
+
+    With the error :math:`e` = input - target and the width :math:`\beta`,
+
+    .. math::
+        \ell = \begin{cases} e^2 / (2 \beta) & |e| < \beta \\ |e| - \beta / 2 & \text{else}
+        \end{cases} \qquad
+        \frac{\partial L}{\partial \mathrm{input}} = \mathrm{clip}(e / \beta, -1, 1)
+
+    It is the Huber loss with :math:`\delta = \beta`, over :math:`\beta`.
+
+    Parameters
+    ----------
+    beta : float
+        The width :math:`\beta` of the round part, 0 or more; 0 is the absolute error.
+    reduction : {"mean", "sum", "none"}
+        What becomes of the losses of all entries. The gradient above is that of "sum"; "mean"
+        divides it by the number of losses, and "none" multiplies it by the cotangent.
+
+    Raises
+    ------
+    ValueError
+        If `reduction` is not one of them, or `beta` is negative.
+
+    See Also
+    --------
+    autograd_lite.nn.functional.smooth_l1_loss : The function.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> x = al.Tensor([0.5, -3.0], requires_grad=True)
+    >>> loss = al.nn.SmoothL1Loss()(x, [0.0, 0.0])
+    >>> round(loss.item(), 4)
+    1.3125
+    >>> loss.backward()
+    >>> x.grad.numpy().round(4).tolist()
+    [0.25, -0.5]
+    """
+
+    def __init__(self, reduction: Reduced = "mean", beta: float = 1.0) -> None:
+        check_reduction("SmoothL1Loss", reduction)
+        if not beta >= 0:
+            raise ValueError(f"SmoothL1Loss needs a beta of 0 or more, got {beta!r}.")
+        self.reduction: Reduced = reduction
+        self.beta = beta
+
+    def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
+        """Compare an input with a target.
+
+        Parameters
+        ----------
+        input : Tensor or array_like, any shape
+        target : Tensor or array_like, shape of `input`
+
+        Returns
+        -------
+        Tensor
+            A single number; with "none", an array of the shape of `input`.
+
+        Raises
+        ------
+        TypeError
+            If one of them has a wrong dtype.
+        ValueError
+            If the shapes differ: a column and a row would broadcast to a table.
+        """
+        return functional.smooth_l1_loss(input, target, self.reduction, self.beta)
+
+    def extra_repr(self) -> str:
+        """Return the settings."""
+        return f"{self.reduction}, beta={self.beta:g}"
+
+
+class HuberLoss(Module):
+    r"""Half of the squared error of a prediction, but a line where it is large.
+
+    With the error :math:`e` = input - target,
+
+    .. math::
+        \ell = \begin{cases} e^2 / 2 & |e| < \delta \\ \delta (|e| - \delta / 2) & \text{else}
+        \end{cases} \qquad
+        \frac{\partial L}{\partial \mathrm{input}} = \mathrm{clip}(e, -\delta, \delta)
+
+    Parameters
+    ----------
+    delta : float
+        Where the line begins, more than 0.
+    reduction : {"mean", "sum", "none"}
+        What becomes of the losses of all entries. The gradient above is that of "sum"; "mean"
+        divides it by the number of losses, and "none" multiplies it by the cotangent.
+
+    Raises
+    ------
+    ValueError
+        If `reduction` is not one of them, or `delta` is not more than 0.
+
+    See Also
+    --------
+    autograd_lite.nn.functional.huber_loss : The function.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> x = al.Tensor([0.5, -3.0], requires_grad=True)
+    >>> loss = al.nn.HuberLoss()(x, [0.0, 0.0])
+    >>> round(loss.item(), 4)
+    1.3125
+    >>> loss.backward()
+    >>> x.grad.numpy().round(4).tolist()
+    [0.25, -0.5]
+    """
+
+    def __init__(self, reduction: Reduced = "mean", delta: float = 1.0) -> None:
+        check_reduction("HuberLoss", reduction)
+        if not delta > 0:
+            raise ValueError(f"HuberLoss needs a delta of more than 0, got {delta!r}.")
+        self.reduction: Reduced = reduction
+        self.delta = delta
+
+    def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
+        """Compare an input with a target.
+
+        Parameters
+        ----------
+        input : Tensor or array_like, any shape
+        target : Tensor or array_like, shape of `input`
+
+        Returns
+        -------
+        Tensor
+            A single number; with "none", an array of the shape of `input`.
+
+        Raises
+        ------
+        TypeError
+            If one of them has a wrong dtype.
+        ValueError
+            If the shapes differ: a column and a row would broadcast to a table.
+        """
+        return functional.huber_loss(input, target, self.reduction, self.delta)
+
+    def extra_repr(self) -> str:
+        """Return the settings."""
+        return f"{self.reduction}, delta={self.delta:g}"
+
+
+class BCELoss(Module):
+    r"""The cross-entropy of a probability and a label, 0 or 1, or another probability.
+
+    With the probability :math:`p` and the target :math:`t`,
+
+    .. math::
+        \ell = -t \ln p - (1 - t) \ln(1 - p), \qquad
+        \frac{\partial L}{\partial p} = \frac{p - t}{p (1 - p)}
+
+    A logarithm of less than -100 counts as -100, and its gradient as 0. For a probability that is a
+    sigmoid, `BCEWithLogitsLoss` computes the same, accurately.
+
+    Parameters
+    ----------
+    weight : array_like, optional
+        A constant factor of each loss, of the shape of the input or one that broadcasts to it.
+    reduction : {"mean", "sum", "none"}
+        What becomes of the losses of all entries. The gradient above is that of "sum"; "mean"
+        divides it by the number of losses, and "none" multiplies it by the cotangent.
+
+    Raises
+    ------
+    ValueError
+        If `reduction` is not one of them.
+
+    See Also
+    --------
+    autograd_lite.nn.functional.binary_cross_entropy : The function.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> x = al.Tensor([0.5, 0.25], requires_grad=True)
+    >>> loss = al.nn.BCELoss()(x, [1, 0])
+    >>> round(loss.item(), 4)
+    0.4904
+    >>> loss.backward()
+    >>> x.grad.numpy().round(4).tolist()
+    [-1.0, 0.6667]
+    """
+
+    def __init__(
+        self,
+        weight: ArrayLike | Tensor | None = None,
+        reduction: Reduced = "mean",
+    ) -> None:
+        check_reduction("BCELoss", reduction)
+        self.weight = _kept(weight)
+        self.reduction: Reduced = reduction
+
+    def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
+        """Compare an input with a target.
+
+        Parameters
+        ----------
+        input : Tensor or array_like, any shape
+            Probabilities, from 0 to 1.
+        target : Tensor or array_like, shape of `input`
+            From 0 to 1; booleans and integers are 0 and 1.
+
+        Returns
+        -------
+        Tensor
+            A single number; with "none", an array of the shape of `input`.
+
+        Raises
+        ------
+        TypeError
+            If one of them has a wrong dtype.
+        ValueError
+            If the shapes differ, or values are not from 0 to 1.
+        """
+        return functional.binary_cross_entropy(input, target, self.weight, self.reduction)
+
+    def extra_repr(self) -> str:
+        """Return the reduction."""
+        return self.reduction
+
+
+class BCEWithLogitsLoss(Module):
+    r"""The cross-entropy of a score, as :math:`\sigma(x)`, and a label, 0 or 1.
+
+    With the score :math:`x`, the target :math:`t` and `pos_weight` :math:`q`,
+
+    .. math::
+        \ell = (1 - t) x + (1 + (q - 1) t) \ln(1 + e^{-x}), \qquad
+        \frac{\partial L}{\partial x} = (1 - t) - (1 + (q - 1) t) (1 - \sigma(x))
+
+    which is :math:`\sigma(x) - t` for :math:`q = 1`. No exponential overflows.
+
+    Parameters
+    ----------
+    weight : array_like, optional
+        A constant factor of each loss, of the shape of the input or one that broadcasts to it.
+    pos_weight : array_like, optional
+        What a label of 1 counts for, where 0 counts for 1: a number, or one for each entry of the
+        last axis.
+    reduction : {"mean", "sum", "none"}
+        What becomes of the losses of all entries. The gradient above is that of "sum"; "mean"
+        divides it by the number of losses, and "none" multiplies it by the cotangent.
+
+    Raises
+    ------
+    ValueError
+        If `reduction` is not one of them.
+
+    See Also
+    --------
+    autograd_lite.nn.functional.binary_cross_entropy_with_logits : The function.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> x = al.Tensor([0.0, 2.0], requires_grad=True)
+    >>> loss = al.nn.BCEWithLogitsLoss()(x, [1, 0])
+    >>> round(loss.item(), 4)
+    1.41
+    >>> loss.backward()
+    >>> x.grad.numpy().round(4).tolist()
+    [-0.25, 0.4404]
+    """
+
+    def __init__(
+        self,
+        weight: ArrayLike | Tensor | None = None,
+        reduction: Reduced = "mean",
+        pos_weight: ArrayLike | Tensor | None = None,
+    ) -> None:
+        check_reduction("BCEWithLogitsLoss", reduction)
+        self.weight, self.pos_weight = _kept(weight), _kept(pos_weight)
+        self.reduction: Reduced = reduction
+
+    def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
+        """Compare an input with a target.
+
+        Parameters
+        ----------
+        input : Tensor or array_like, any shape
+        target : Tensor or array_like, shape of `input`
+            From 0 to 1; booleans and integers are 0 and 1.
+
+        Returns
+        -------
+        Tensor
+            A single number; with "none", an array of the shape of `input`.
+
+        Raises
+        ------
+        TypeError
+            If one of them has a wrong dtype.
+        ValueError
+            If the shapes differ, or targets are not from 0 to 1.
+        """
+        return functional.binary_cross_entropy_with_logits(
+            input, target, self.weight, self.reduction, self.pos_weight
+        )
+
+    def extra_repr(self) -> str:
+        """Return the reduction."""
+        return self.reduction
+
+
+class HingeLoss(Module):
+    r"""By how much a score is short of its margin on the side of its label, -1 or 1.
+
+    With the score :math:`x`, the label :math:`t` and the margin :math:`m`,
+
+    .. math::
+        \ell = \max(0, m - t x), \qquad
+        \frac{\partial L}{\partial x} = -t \, [t x < m]
+
+    Parameters
+    ----------
+    margin : float
+        The margin :math:`m`.
+    reduction : {"mean", "sum", "none"}
+        What becomes of the losses of all entries. The gradient above is that of "sum"; "mean"
+        divides it by the number of losses, and "none" multiplies it by the cotangent.
+
+    Raises
+    ------
+    ValueError
+        If `reduction` is not one of them.
+
+    See Also
+    --------
+    autograd_lite.nn.functional.hinge_loss : The function.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> x = al.Tensor([0.5, -3.0], requires_grad=True)
+    >>> loss = al.nn.HingeLoss()(x, [1, -1])
+    >>> round(loss.item(), 4)
+    0.25
+    >>> loss.backward()
+    >>> x.grad.numpy().round(4).tolist()
+    [-0.5, 0.0]
+    """
+
+    def __init__(self, margin: float = 1.0, reduction: Reduced = "mean") -> None:
+        check_reduction("HingeLoss", reduction)
+        self.margin = margin
+        self.reduction: Reduced = reduction
+
+    def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
+        """Compare an input with a target.
+
+        Parameters
+        ----------
+        input : Tensor or array_like, any shape
+        target : Tensor or array_like, shape of `input`
+            Labels, -1 and 1.
+
+        Returns
+        -------
+        Tensor
+            A single number; with "none", an array of the shape of `input`.
+
+        Raises
+        ------
+        TypeError
+            If one of them has a wrong dtype.
+        ValueError
+            If the shapes differ, or labels are not -1 and 1.
+        """
+        return functional.hinge_loss(input, target, self.margin, self.reduction)
+
+    def extra_repr(self) -> str:
+        """Return the settings."""
+        return f"margin={self.margin:g}, {self.reduction}"
+
+
+class HingeEmbeddingLoss(Module):
+    r"""The loss of a distance between two things that are alike, 1, or not, -1.
+
+    With the distance :math:`x` and the margin :math:`m`,
+
+    .. math::
+        \ell = \begin{cases} x & t = 1 \\ \max(0, m - x) & t = -1 \end{cases} \qquad
+        \frac{\partial L}{\partial x} = \begin{cases} 1 & t = 1 \\ -[x < m] & t = -1
+        \end{cases}
+
+    Parameters
+    ----------
+    margin : float
+        The distance :math:`m` beyond which two things that are not alike are told apart.
+    reduction : {"mean", "sum", "none"}
+        What becomes of the losses of all entries. The gradient above is that of "sum"; "mean"
+        divides it by the number of losses, and "none" multiplies it by the cotangent.
+
+    Raises
+    ------
+    ValueError
+        If `reduction` is not one of them.
+
+    See Also
+    --------
+    autograd_lite.nn.functional.hinge_embedding_loss : The function.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> x = al.Tensor([0.5, 0.25], requires_grad=True)
+    >>> loss = al.nn.HingeEmbeddingLoss()(x, [1, -1])
+    >>> round(loss.item(), 4)
+    0.625
+    >>> loss.backward()
+    >>> x.grad.numpy().round(4).tolist()
+    [0.5, -0.5]
+    """
+
+    def __init__(self, margin: float = 1.0, reduction: Reduced = "mean") -> None:
+        check_reduction("HingeEmbeddingLoss", reduction)
+        self.margin = margin
+        self.reduction: Reduced = reduction
+
+    def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
+        """Compare an input with a target.
+
+        Parameters
+        ----------
+        input : Tensor or array_like, any shape
+        target : Tensor or array_like, shape of `input`
+            Labels, -1 and 1.
+
+        Returns
+        -------
+        Tensor
+            A single number; with "none", an array of the shape of `input`.
+
+        Raises
+        ------
+        TypeError
+            If one of them has a wrong dtype.
+        ValueError
+            If the shapes differ, or labels are not -1 and 1.
+        """
+        return functional.hinge_embedding_loss(input, target, self.margin, self.reduction)
+
+    def extra_repr(self) -> str:
+        """Return the settings."""
+        return f"margin={self.margin:g}, {self.reduction}"
+
+
+class KLDivLoss(Module):
+    r"""The Kullback-Leibler divergence of a distribution from a target.
+
+    With the logarithms :math:`x` of the distribution and the probabilities :math:`t`,
+
+    .. math::
+        \ell = t (\ln t - x), \qquad \frac{\partial L}{\partial x} = -t
+
+    for each entry, and 0 where :math:`t = 0`.
+
+    Parameters
+    ----------
+    reduction : {"mean", "batchmean", "sum", "none"}
+        As for the other losses; "batchmean", which is the divergence, divides by the length of the
+        first axis.
+    log_target : bool
+        Whether the target is given as logarithms, too.
+
+    Raises
+    ------
+    ValueError
+        If `reduction` is not one of them.
+
+    See Also
+    --------
+    autograd_lite.nn.functional.kl_div : The function.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_lite as al
+    >>> x = al.Tensor(np.log([[0.5, 0.5], [0.25, 0.75]]), requires_grad=True)
+    >>> loss = al.nn.KLDivLoss("batchmean")(x, [[1.0, 0.0], [0.5, 0.5]])
+    >>> round(loss.item(), 4)
+    0.4185
+    >>> loss.backward()
+    >>> x.grad.numpy().tolist()
+    [[-0.5, -0.0], [-0.25, -0.25]]
+    """
+
+    def __init__(self, reduction: ReducedByBatch = "mean", log_target: bool = False) -> None:
+        check_reduction("KLDivLoss", reduction, REDUCED_BY_BATCH)
+        self.reduction: ReducedByBatch = reduction
+        self.log_target = log_target
+
+    def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
+        """Compare an input with a target.
+
+        Parameters
+        ----------
+        input : Tensor or array_like, any shape
+            Logarithms of probabilities: ``al.log_softmax(x)``, for instance.
+        target : Tensor or array_like, shape of `input`
+            Probabilities, or their logarithms with `log_target`.
+
+        Returns
+        -------
+        Tensor
+            A single number; with "none", an array of the shape of `input`.
+
+        Raises
+        ------
+        TypeError
+            If one of them has a wrong dtype.
+        ValueError
+            If the shapes differ, or a probability is negative.
+        """
+        return functional.kl_div(input, target, self.reduction, self.log_target)
+
+    def extra_repr(self) -> str:
+        """Return the reduction."""
+        return self.reduction
+
+
+class NLLLoss(Module):
+    r"""The negative log-likelihood of labels.
+
+    With the log-probabilities :math:`x_{ik}` of row :math:`i`, its label :math:`k_i`, and the
+    weights :math:`w`, 1 by default,
+
+    .. math::
+        \ell_i = -w_{k_i} x_{i k_i}, \quad
+        L = \frac{\sum_i \ell_i}{\sum_i w_{k_i}}, \qquad
+        \frac{\partial L}{\partial x_{ik}} = -\frac{w_{k_i} [k = k_i]}{\sum_j w_{k_j}}
+
+    Parameters
+    ----------
+    weight : array_like, shape (classes,), optional
+        What each class counts for, 1 by default. The mean is over what the labels count for.
+    ignore_index : int
+        A label that does not count.
+    reduction : {"mean", "sum", "none"}
+        What becomes of the losses of all rows.
+
+    Raises
+    ------
+    ValueError
+        If `reduction` is not one of them.
+
+    See Also
+    --------
+    autograd_lite.nn.functional.nll_loss : The function.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_lite as al
+    >>> x = al.Tensor(np.log([[0.25, 0.75], [0.5, 0.5]]), requires_grad=True)
+    >>> loss = al.nn.NLLLoss()(x, [0, 1])
+    >>> round(loss.item(), 4)
+    1.0397
+    >>> loss.backward()
+    >>> x.grad.tolist()
+    [[-0.5, 0.0], [0.0, -0.5]]
+    """
+
+    def __init__(
+        self,
+        weight: ArrayLike | Tensor | None = None,
+        ignore_index: int = -100,
+        reduction: Reduced = "mean",
+    ) -> None:
+        check_reduction("NLLLoss", reduction)
+        self.weight, self.ignore_index = _kept(weight), ignore_index
+        self.reduction: Reduced = reduction
+
+    def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
+        """Compare log-probabilities with labels.
+
+        Parameters
+        ----------
+        input : Tensor or array_like, shape (classes,), (rows, classes) or (rows, classes, ...)
+            Logarithms of probabilities: ``al.log_softmax(x)``, for instance.
+        target : array_like of int, shape of `input` without its axis of classes
+            Labels, which count from 0.
+
+        Returns
+        -------
+        Tensor
+            A single number; with "none", an array of the shape of `target`.
+
+        Raises
+        ------
+        TypeError
+            If one of them has a wrong dtype.
+        ValueError
+            If the shapes do not fit, a label is not one of the classes, or none counts.
+        """
+        return functional.nll_loss(input, target, self.weight, self.ignore_index, self.reduction)
+
+    def extra_repr(self) -> str:
+        """Return the reduction."""
+        return self.reduction
+
+
+class CrossEntropyLoss(Module):
+    r"""The cross-entropy of scores, by their softmax, and labels.
+
+    With the scores :math:`x_{ik}` of row :math:`i`, :math:`p_i = \mathrm{softmax}(x_i)`, the label
+    :math:`k_i`, and :math:`n` rows,
+
+    .. math::
+        L = -\frac{1}{n} \sum_i \ln p_{i k_i}, \qquad
+        \frac{\partial L}{\partial x_{ik}} = \frac{p_{ik} - [k = k_i]}{n}
+
+    With weights :math:`w`, row :math:`i` counts for :math:`w_{k_i}`, and
+    :math:`n = \sum_i w_{k_i}`. With a smoothing :math:`s` and :math:`C` classes, the loss of a row
+    is :math:`-(1 - s) w_{k_i} \ln p_{i k_i} - \frac{s}{C} \sum_k w_k \ln p_{ik}`. The target may
+    also be a probability for each class, :math:`t_{ik}`: then :math:`L = -\frac{1}{n} \sum_{ik}
+    w_k t_{ik} \ln p_{ik}`, where :math:`n` is the number of rows.
+
+    Parameters
+    ----------
+    weight : array_like, shape (classes,), optional
+        What each class counts for, 1 by default. The mean is over what the labels count for.
+    ignore_index : int
+        A label that does not count.
+    reduction : {"mean", "sum", "none"}
+        What becomes of the losses of all rows.
+    label_smoothing : float
+        The part :math:`s` of each label that is spread over all classes, from 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If `reduction` is not one of them, or `label_smoothing` is not from 0 to 1.
+
+    See Also
+    --------
+    autograd_lite.nn.functional.cross_entropy : The function.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_lite as al
+    >>> x = al.Tensor(np.log([[1.0, 3.0], [1.0, 1.0]]), requires_grad=True)
+    >>> loss = al.nn.CrossEntropyLoss()(x, [0, 1])
+    >>> round(loss.item(), 4)
+    1.0397
+    >>> loss.backward()
+    >>> x.grad.numpy().round(4).tolist()
+    [[-0.375, 0.375], [0.25, -0.25]]
+    """
+
+    def __init__(
+        self,
+        weight: ArrayLike | Tensor | None = None,
+        ignore_index: int = -100,
+        reduction: Reduced = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        check_reduction("CrossEntropyLoss", reduction)
+        if not 0 <= label_smoothing <= 1:
+            raise ValueError(
+                f"CrossEntropyLoss needs a label_smoothing from 0 to 1, got {label_smoothing!r}."
+            )
+        self.weight, self.ignore_index = _kept(weight), ignore_index
+        self.reduction: Reduced = reduction
+        self.label_smoothing = label_smoothing
+
+    def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
+        """Compare scores with labels.
+
+        Parameters
+        ----------
+        input : Tensor or array_like, shape (classes,), (rows, classes) or (rows, classes, ...)
+            Scores, any numbers.
+        target : array_like of int, shape of `input` without its axis of classes
+            Labels, which count from 0; or probabilities, floating-point numbers of the shape of
+            `input`.
+
+        Returns
+        -------
+        Tensor
+            A single number; with "none", an array of the shape of the labels.
+
+        Raises
+        ------
+        TypeError
+            If one of them has a wrong dtype.
+        ValueError
+            If the shapes do not fit, a label is not one of the classes, or none counts.
+        """
+        return functional.cross_entropy(
+            input,
+            target,
+            self.weight,
+            self.ignore_index,
+            self.reduction,
+            self.label_smoothing,
+        )
+
+    def extra_repr(self) -> str:
+        """Return the reduction."""
+        return self.reduction
+
+
+def _kept(weight: ArrayLike | Tensor | None) -> ArrayLike | Tensor | None:
+    """Copy a weight, which is constant; a Tensor stays, and is in the state of the module."""
+    return weight if weight is None or isinstance(weight, Tensor) else np.array(weight)

@@ -25,6 +25,7 @@ from autograd_lite.core.later import later
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
 
 if TYPE_CHECKING:
+    from autograd_lite.ops.activations import elu, erf, leaky_relu
     from autograd_lite.ops.contraction import einsum
     from autograd_lite.ops.cumulative import cumprod, cumsum
     from autograd_lite.ops.decompositions import cholesky, eig, eigh, inverse_or_zero, qr, svd
@@ -134,6 +135,7 @@ if TYPE_CHECKING:
 
 # fmt: off
 FAMILIES = {
+    "autograd_lite.ops.activations": ("elu", "erf", "leaky_relu"),
     "autograd_lite.ops.contraction": ("einsum",),
     "autograd_lite.ops.cumulative": ("cumprod", "cumsum"),
     "autograd_lite.ops.decompositions": ("cholesky", "eig", "eigh", "inverse_or_zero", "qr", "svd"),
@@ -222,6 +224,8 @@ __all__ = [
     "eig",
     "eigh",
     "einsum",
+    "elu",
+    "erf",
     "exp",
     "exp2",
     "expand_dims",
@@ -240,6 +244,7 @@ __all__ = [
     "interp_slope_adjoint",
     "inv",
     "inverse_or_zero",
+    "leaky_relu",
     "log",
     "log1p",
     "log2",

@@ -1,5 +1,32 @@
-"""Optimisers."""
+"""Optimisers, schedules of their learning rates, and bounds for gradients."""
 
+from autograd_lite.optim.adagrad import Adagrad
+from autograd_lite.optim.adam import Adam, AdamW
+from autograd_lite.optim.clipping import clip_grad_norm_
+from autograd_lite.optim.optimizer import Optimizer
+from autograd_lite.optim.rmsprop import RMSprop
+from autograd_lite.optim.schedules import (
+    CosineAnnealingLR,
+    LinearLR,
+    LRScheduler,
+    OneCycleLR,
+    ReduceLROnPlateau,
+    StepLR,
+)
 from autograd_lite.optim.sgd import SGD
 
-__all__ = ["SGD"]
+__all__ = [
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "CosineAnnealingLR",
+    "LRScheduler",
+    "LinearLR",
+    "OneCycleLR",
+    "Optimizer",
+    "RMSprop",
+    "ReduceLROnPlateau",
+    "StepLR",
+    "clip_grad_norm_",
+]

@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.modes import GradientError
-from autograd_lite.nn.module import Module
 from autograd_lite.numpy_api.in_place import note_write
+from autograd_lite.optim.optimizer import LARGE, Optimizer, Params
 from autograd_lite.tensor import Tensor
 
-_LARGE = 10_000  # Entries.
 
-
-class SGD:
+class SGD(Optimizer):
     r"""Gradient descent: :math:`w \leftarrow w - \mathrm{lr} \, \partial L / \partial w`.
 
-    It is stochastic where the gradient comes from a part of the data.
+    It is stochastic where the gradient comes from a part of the data. With weight decay
+    :math:`\lambda`, momentum :math:`\mu` and dampening :math:`\tau`, step :math:`t` is
+
+    .. math::
+        g_t &= \partial L / \partial w + \lambda w_{t-1} \\
+        b_t &= \mu b_{t-1} + (1 - \tau) g_t, \quad b_1 = g_1 \\
+        w_t &= w_{t-1} - \mathrm{lr} \, b_t, \quad\text{Nesterov:}\quad
+        w_t = w_{t-1} - \mathrm{lr} \, (g_t + \mu b_t)
 
     Parameters
     ----------
-    params : iterable of Tensor
-        The parameters to train: ``net.parameters()``, for instance. A parameter that is listed
-        twice moves once.
+    params : iterable of Tensor, or of dict
+        The parameters to train: ``net.parameters()``, for instance; or groups of them, as
+        ``{"params": layer.parameters(), "lr": 0.01}``. A parameter that is listed twice moves once.
     lr : float
         The learning rate, 0 or more.
+    momentum : float
+        How much of the last step's direction goes into the next, 0 or more.
+    dampening : float
+        How much less of the gradient goes into the direction, 0 or more.
+    weight_decay : float
+        The factor of :math:`\lVert w \rVert^2 / 2` in the loss, 0 or more.
+    nesterov : bool
+        Whether to look ahead along the direction.
+    maximize : bool
+        Whether to climb instead.
 
     Attributes
     ----------
@@ -34,19 +48,22 @@ class SGD:
         The parameters, each once.
     lr : float
         The learning rate; assign to it at any time.
+    param_groups : list of dict
+        The settings of each group.
 
     Raises
     ------
     TypeError
-        If `params` is not an iterable of Tensors, or `lr` is not a number.
+        If `params` is not an iterable of Tensors or groups, or a setting is not a number.
     ValueError
-        If `params` is empty or holds a tensor that is not a leaf or does not require a gradient, or
-        `lr` is negative or not finite.
+        If `params` is empty or holds a tensor that is not a leaf or does not require a gradient, a
+        setting is negative or not finite, or Nesterov's step has no momentum or is dampened.
 
     Notes
     -----
     A step gives each parameter a new array. Graphs that were recorded before the step keep the old
-    values, so ``backward()`` on them stays right.
+    values, so ``backward()`` on them stays right. The order of operations and the first direction
+    are those of ``torch.optim.SGD``.
 
     Examples
     --------
@@ -62,83 +79,68 @@ class SGD:
     41.8827
     """
 
-    def __init__(self, params: Iterable[Tensor], lr: float) -> None:
-        if isinstance(params, Module | Tensor):
-            call = "params.parameters()" if isinstance(params, Module) else "[params]"
-            raise TypeError(
-                f"SGD needs an iterable of Tensors, got a {type(params).__name__}. Pass {call}."
+    at_least_zero = ("lr", "momentum", "weight_decay", "dampening")
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 0.001,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "momentum": momentum,
+                "dampening": dampening,
+                "weight_decay": weight_decay,
+                "nesterov": nesterov,
+                "maximize": maximize,
+            },
+        )
+
+    def _check(self, settings: Mapping[str, Any]) -> None:
+        super()._check(settings)
+        if settings["nesterov"] and (settings["momentum"] == 0 or settings["dampening"] != 0):
+            raise ValueError(
+                f"SGD needs a momentum, and no dampening, for Nesterov's step, got "
+                f"momentum={settings['momentum']} and dampening={settings['dampening']}. Write "
+                f"momentum=0.9, nesterov=True."
             )
-        self.params = list(params)
-        if not self.params:
-            raise ValueError("SGD needs at least one parameter, got none. Pass net.parameters().")
-        for i, p in enumerate(self.params):
-            if not isinstance(p, Tensor):
-                raise TypeError(f"SGD needs Tensors, got {type(p).__name__} at position {i}.")
-            if not (p.is_leaf and p.requires_grad):
-                raise ValueError(
-                    f"SGD needs leaf tensors with requires_grad=True, got {p!r} at position {i}. "
-                    f"Pass the tensors that were created, not results computed from them."
-                )
-        self.params = list(dict.fromkeys(self.params))  # One of two layers moves once.
-        try:
-            fits = math.isfinite(lr) and lr >= 0
-        except TypeError:
-            raise TypeError(
-                f"SGD needs a number as its learning rate, got lr={lr!r}. Write lr=0.1, for "
-                f"instance."
-            ) from None
-        if not fits:
-            raise ValueError(f"SGD needs a finite learning rate of 0 or more, got lr={lr!r}.")
-        self.lr = lr
 
-    def zero_grad(self) -> None:
-        """Clear the gradients of all parameters: ``grad`` is None again.
-
-        Examples
-        --------
-        >>> import autograd_lite as al
-        >>> w = al.Tensor(1.0, requires_grad=True)
-        >>> (3 * w).backward()
-        >>> al.optim.SGD([w], lr=0.1).zero_grad()
-        >>> w.grad is None
-        True
-        """
-        for p in self.params:
-            p._grad = None
-
-    def step(self) -> None:
-        """Move every parameter that has a gradient, against it.
-
-        A parameter keeps its shape and dtype; one without a gradient stays as it is.
-
-        Raises
-        ------
-        GradientError
-            If no parameter has a gradient: ``backward()`` was not called, or reached none of them.
-
-        Examples
-        --------
-        >>> import autograd_lite as al
-        >>> w = al.Tensor(1.0, requires_grad=True)
-        >>> (3 * w).backward()
-        >>> al.optim.SGD([w], lr=0.25).step()
-        >>> w.item()
-        0.25
-        """
+    def _move_group(self, group: dict[str, Any]) -> bool:
+        if group["momentum"] or group["weight_decay"] or group["maximize"]:
+            return super()._move_group(group)
         moved = False
-        lr = float(self.lr)  # A NumPy number would turn a float32 parameter into float64.
-        for p in self.params:
+        lr = float(group["lr"])  # A NumPy number would turn a float32 parameter into float64.
+        for p in group["params"]:
             g = p._grad
             if g is not None:
                 change = lr * (g._value() if isinstance(g, Tensor) else g)
-                # For a large array, getting new memory takes longer than subtracting.
-                out = change if change.size > _LARGE else None
+                out = change if change.size > LARGE else None
                 p._data = p._data - change if out is None else np.subtract(p._data, change, out=out)
                 moved = True
                 if p._rare is not None and p._shared:
                     note_write(p)
-        if not moved:
-            raise GradientError(
-                "SGD.step: no parameter has a gradient. Call loss.backward() first, on a loss "
-                "computed from these parameters."
-            )
+        return moved
+
+    def update(self, p: Any, gradient: Any, state: dict[str, Any], group: dict[str, Any]) -> Any:
+        """Return the learning rate times the direction."""
+        momentum, decay = float(group["momentum"]), float(group["weight_decay"])
+        if decay:
+            gradient = gradient + decay * p
+        if momentum:
+            direction = state.get("momentum_buffer")
+            if direction is None:
+                direction = np.array(gradient)[()]
+            else:
+                direction *= momentum
+                direction += (1 - float(group["dampening"])) * gradient
+            state["momentum_buffer"] = direction
+            gradient = gradient + momentum * direction if group["nesterov"] else direction
+        return float(group["lr"]) * gradient

@@ -4,7 +4,6 @@ import string
 
 import numpy as np
 import pytest
-from autograd_lite.draw.sweep import sweep
 from oracles import Case, cases
 
 import autograd_lite as al
@@ -12,6 +11,7 @@ from autograd_lite.core.notation import SIGN, Choice, Form, Notation, call
 from autograd_lite.core.primitive import REGISTRY
 from autograd_lite.derive.helpers import definition, is_called
 from autograd_lite.draw.page.story import Story
+from autograd_lite.graph.cotangents import cotangents
 from autograd_lite.ops.writing import COMPUTING, Written, literal, write
 
 CASES = cases()
@@ -119,7 +119,7 @@ def test_its_form_for_pictures_is_in_the_box():
 
 def test_its_sentence_is_on_the_page():
     scene = al.draw(weighted(), names={}).scene
-    captions = [step["caption"] for step in Story(scene, sweep(scene.graph)).steps]
+    captions = [step["caption"] for step in Story(scene, cotangents(scene.graph)).steps]
     assert "Backward: y is x from its end, and so is its gradient." in captions
 
 
@@ -128,7 +128,7 @@ def test_a_sentence_may_name_the_other_operands():
     y = x @ w
     y.name = "y"
     scene = al.draw(y, names={}).scene
-    captions = [step["caption"] for step in Story(scene, sweep(scene.graph)).steps]
+    captions = [step["caption"] for step in Story(scene, cotangents(scene.graph)).steps]
     assert any("x reaches y through w, so the gradient" in caption for caption in captions)
 
 

@@ -1,0 +1,482 @@
+"""Losses as functions: what the modules of `autograd_lite.nn.losses` compute.
+
+Each is made of operations, so its backward pass follows from theirs. The formula that a person
+derives for it stands in the docstring of its module.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from autograd_lite import ops
+from autograd_lite.functional.operations import log_softmax, softplus
+from autograd_lite.tensor import Tensor
+
+Reduced = Literal["mean", "sum", "none"]
+ReducedByBatch = Literal["mean", "batchmean", "sum", "none"]
+
+REDUCED = ("mean", "sum", "none")
+REDUCED_BY_BATCH = ("mean", "batchmean", "sum", "none")
+
+
+def check_reduction(name: str, reduction: str, known: tuple[str, ...] = REDUCED) -> None:
+    """Refuse a reduction that a loss does not know."""
+    if reduction not in known:
+        raise ValueError(f"{name} needs a reduction among {', '.join(known)}, got {reduction!r}.")
+
+
+def _reduce(loss: Any, reduction: str) -> Tensor:
+    reduced: Tensor = loss
+    if reduction == "mean":
+        reduced = ops.mean(loss)
+    elif reduction == "sum":
+        reduced = ops.sum(loss)
+    return reduced
+
+
+def _input(name: str, x: Any) -> Tensor:
+    made: Tensor = x if isinstance(x, Tensor) else Tensor(x)
+    if made.dtype.kind != "f":
+        raise TypeError(
+            f"{name} needs floating-point numbers as its input, got dtype {made.dtype}. "
+            f"Write input.astype(float)."
+        )
+    return made
+
+
+def _value(x: Any) -> Any:
+    return x._value() if isinstance(x, Tensor) else x
+
+
+def _constant(name: str, what: str, x: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
+    if isinstance(x, Tensor):
+        if x.requires_grad:
+            raise TypeError(
+                f"{name} computes no gradient of its {what}, got one with requires_grad=True. "
+                f"Write {what}.detach()."
+            )
+        x = x.numpy()
+    array = np.asarray(x)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} needs real numbers as its {what}, got dtype {array.dtype}.")
+    return array.astype(dtype)
+
+
+def _pair(name: str, x: Any, target: Any) -> tuple[Tensor, Any]:
+    """Return input and target; what would broadcast is refused."""
+    x = _input(name, x)
+    if not (isinstance(target, Tensor) and target.dtype.kind == "f"):
+        target = _constant(name, "target", target, x.dtype)
+    if x.shape != target.shape:
+        raise ValueError(
+            f"{name} needs an input and a target of one shape, got input: {x.shape} and target: "
+            f"{target.shape}. Reshape one, e.g. target.reshape({x.shape})."
+        )
+    return x, target
+
+
+def _in_unit(name: str, what: str, x: Any, instead: str) -> None:
+    values = _value(x)
+    if values.size and not (values.min() >= 0 and values.max() <= 1):
+        raise ValueError(
+            f"{name} needs {what} from 0 to 1, got {values.min():g} to {values.max():g}. {instead}"
+        )
+
+
+def _weigh(name: str, loss: Any, weight: Any) -> Any:
+    """Multiply losses by constants, which may broadcast to them but not the other way."""
+    if weight is None:
+        return loss
+    factors = _constant(name, "weight", weight, loss.dtype)
+    try:
+        fits = np.broadcast_shapes(factors.shape, loss.shape) == loss.shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"{name} needs a weight for each entry, got weight: {factors.shape} and input: "
+            f"{loss.shape}."
+        )
+    return loss * factors
+
+
+def l1_loss(
+    input: Tensor | ArrayLike, target: Tensor | ArrayLike, reduction: Reduced = "mean"
+) -> Tensor:
+    """Compute the absolute error; see `autograd_lite.nn.L1Loss`.
+
+    Examples
+    --------
+    >>> from autograd_lite.nn import functional
+    >>> functional.l1_loss([1.0, -3.0], [0.0, 0.0]).item()
+    2.0
+    """
+    check_reduction("l1_loss", reduction)
+    x, t = _pair("l1_loss", input, target)
+    return _reduce(ops.absolute(x - t), reduction)
+
+
+def _huber(error: Any, width: float) -> Any:
+    inside: Any = np.clip(error, -width, width)
+    return inside * (error - 0.5 * inside)
+
+
+def huber_loss(
+    input: Tensor | ArrayLike,
+    target: Tensor | ArrayLike,
+    reduction: Reduced = "mean",
+    delta: float = 1.0,
+) -> Tensor:
+    """Compute half of the squared error, a line beyond `delta`; see `autograd_lite.nn.HuberLoss`.
+
+    Examples
+    --------
+    >>> from autograd_lite.nn import functional
+    >>> functional.huber_loss([0.5, -3.0], [0.0, 0.0], reduction="none").tolist()
+    [0.125, 2.5]
+    """
+    check_reduction("huber_loss", reduction)
+    if not delta > 0:
+        raise ValueError(f"huber_loss needs a delta of more than 0, got {delta!r}.")
+    x, t = _pair("huber_loss", input, target)
+    return _reduce(_huber(x - t, float(delta)), reduction)
+
+
+def smooth_l1_loss(
+    input: Tensor | ArrayLike,
+    target: Tensor | ArrayLike,
+    reduction: Reduced = "mean",
+    beta: float = 1.0,
+) -> Tensor:
+    """Compute the absolute error, rounded near 0; see `autograd_lite.nn.SmoothL1Loss`.
+
+    Examples
+    --------
+    >>> from autograd_lite.nn import functional
+    >>> functional.smooth_l1_loss([0.5, -3.0], [0.0, 0.0], reduction="none", beta=2.0).tolist()
+    [0.0625, 2.0]
+    """
+    check_reduction("smooth_l1_loss", reduction)
+    if not beta >= 0:
+        raise ValueError(f"smooth_l1_loss needs a beta of 0 or more, got {beta!r}.")
+    x, t = _pair("smooth_l1_loss", input, target)
+    error = x - t
+    loss = ops.absolute(error) if beta == 0 else _huber(error, float(beta)) / float(beta)
+    return _reduce(loss, reduction)
+
+
+def _log_or_floor(p: Any) -> Any:
+    """Return the logarithm, but -100, which is constant, where it is less."""
+    values = _value(p)
+    low = values < np.exp(-100.0)
+    if not np.any(low):
+        return ops.log(p)
+    return ops.where(low, -100.0, ops.log(ops.where(low, 1.0, p)))
+
+
+def binary_cross_entropy(
+    input: Tensor | ArrayLike,
+    target: Tensor | ArrayLike,
+    weight: ArrayLike | Tensor | None = None,
+    reduction: Reduced = "mean",
+) -> Tensor:
+    """Compute the cross-entropy of a probability; see `autograd_lite.nn.BCELoss`.
+
+    Examples
+    --------
+    >>> from autograd_lite.nn import functional
+    >>> round(functional.binary_cross_entropy([0.5, 0.25], [1, 0]).item(), 4)
+    0.4904
+    """
+    name = "binary_cross_entropy"
+    check_reduction(name, reduction)
+    x, t = _pair(name, input, target)
+    _in_unit(name, "probabilities", x, "Write al.sigmoid(input), or use BCEWithLogitsLoss.")
+    _in_unit(name, "a target", t, "For labels of -1 and 1, write (target + 1) / 2.")
+    loss = -(t * _log_or_floor(x) + (1 - t) * _log_or_floor(1 - x))
+    return _reduce(_weigh(name, loss, weight), reduction)
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor | ArrayLike,
+    target: Tensor | ArrayLike,
+    weight: ArrayLike | Tensor | None = None,
+    reduction: Reduced = "mean",
+    pos_weight: ArrayLike | Tensor | None = None,
+) -> Tensor:
+    """Compute the cross-entropy of ``sigmoid(input)``; see `autograd_lite.nn.BCEWithLogitsLoss`.
+
+    Examples
+    --------
+    >>> from autograd_lite.nn import functional
+    >>> loss = functional.binary_cross_entropy_with_logits([0.0, 1000.0], [1, 1], reduction="none")
+    >>> loss.numpy().round(4).tolist()
+    [0.6931, 0.0]
+    """
+    name = "binary_cross_entropy_with_logits"
+    check_reduction(name, reduction)
+    x, t = _pair(name, input, target)
+    _in_unit(name, "a target", t, "For labels of -1 and 1, write (target + 1) / 2.")
+    far = softplus(-x)
+    if pos_weight is not None:
+        far = far * (1 + (_positive(name, pos_weight, x) - 1) * t)
+    loss = (1 - t) * x + far
+    return _reduce(_weigh(name, loss, weight), reduction)
+
+
+def _positive(name: str, pos_weight: Any, x: Tensor) -> NDArray[Any]:
+    factors = _constant(name, "pos_weight", pos_weight, x.dtype)
+    if factors.ndim and factors.shape != x.shape[-1:]:
+        raise ValueError(
+            f"{name} needs a pos_weight for each entry of the last axis, got pos_weight: "
+            f"{factors.shape} and input: {x.shape}."
+        )
+    return factors
+
+
+def _signs(name: str, x: Any, target: Any) -> tuple[Tensor, NDArray[Any]]:
+    x, t = _pair(name, x, target)
+    signs = _constant(name, "target", t, x.dtype)
+    if not np.isin(signs, (-1, 1)).all():
+        raise ValueError(
+            f"{name} needs labels -1 and 1 as its target, got {np.unique(signs)[:5]}. For labels "
+            f"of 0 and 1, write 2 * target - 1."
+        )
+    return x, signs
+
+
+def hinge_loss(
+    input: Tensor | ArrayLike,
+    target: Tensor | ArrayLike,
+    margin: float = 1.0,
+    reduction: Reduced = "mean",
+) -> Tensor:
+    """Compute by how much a score is short of its margin; see `autograd_lite.nn.HingeLoss`.
+
+    Examples
+    --------
+    >>> from autograd_lite.nn import functional
+    >>> functional.hinge_loss([0.5, -3.0], [1, 1], reduction="none").tolist()
+    [0.5, 4.0]
+    """
+    check_reduction("hinge_loss", reduction)
+    x, signs = _signs("hinge_loss", input, target)
+    return _reduce(ops.relu(margin - signs * x), reduction)
+
+
+def hinge_embedding_loss(
+    input: Tensor | ArrayLike,
+    target: Tensor | ArrayLike,
+    margin: float = 1.0,
+    reduction: Reduced = "mean",
+) -> Tensor:
+    """Compute the loss of a distance; see `autograd_lite.nn.HingeEmbeddingLoss`.
+
+    Examples
+    --------
+    >>> from autograd_lite.nn import functional
+    >>> functional.hinge_embedding_loss([0.5, 0.25], [1, -1], reduction="none").tolist()
+    [0.5, 0.75]
+    """
+    check_reduction("hinge_embedding_loss", reduction)
+    x, signs = _signs("hinge_embedding_loss", input, target)
+    return _reduce(ops.where(signs == 1, x, ops.relu(margin - x)), reduction)
+
+
+def kl_div(
+    input: Tensor | ArrayLike,
+    target: Tensor | ArrayLike,
+    reduction: ReducedByBatch = "mean",
+    log_target: bool = False,
+) -> Tensor:
+    """Compute the Kullback-Leibler divergence; see `autograd_lite.nn.KLDivLoss`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autograd_lite.nn import functional
+    >>> loss = functional.kl_div(np.log([[0.5, 0.5]]), [[1.0, 0.0]], reduction="batchmean")
+    >>> round(loss.item(), 4)
+    0.6931
+    """
+    check_reduction("kl_div", reduction, REDUCED_BY_BATCH)
+    x, t = _pair("kl_div", input, target)
+    if log_target:
+        loss = ops.exp(t) * (t - x)
+    else:
+        values = _value(t)
+        if values.size and values.min() < 0:
+            raise ValueError(
+                f"kl_div needs probabilities as its target, got {values.min():g}. For their "
+                f"logarithms, write log_target=True."
+            )
+        zero = values == 0  # Where 0 log 0 is 0.
+        safe = ops.where(zero, 1.0, t) if np.any(zero) else t
+        loss = t * (ops.log(safe) - x)
+    if reduction == "batchmean":
+        total: Tensor = ops.sum(loss)
+        return total / x.shape[0] if x.ndim else total
+    return _reduce(loss, reduction)
+
+
+def _labels(name: str, x: Tensor, target: Any, axis: int, ignore: int) -> NDArray[Any]:
+    """Return labels as an array, after a check."""
+    labels = target.numpy() if isinstance(target, Tensor) else np.asarray(target)
+    shape = x.shape[:axis] + x.shape[axis + 1 :]
+    classes = x.shape[axis]
+    if labels.dtype.kind not in "iu":
+        raise TypeError(
+            f"{name} needs integers as its labels, got dtype {labels.dtype} of shape "
+            f"{labels.shape}. Write labels.astype(int)."
+        )
+    if labels.shape != shape:
+        if labels.shape == x.shape:
+            fix = f"One row per label: write labels.argmax(axis={axis})."
+        elif labels.size == int(np.prod(shape)):
+            fix = f"Write labels.reshape({shape})."
+        else:
+            fix = "There must be one label for each row of the input."
+        raise ValueError(
+            f"{name} needs labels of shape {shape} for an input of shape {x.shape}, got "
+            f"{labels.shape}. {fix}"
+        )
+    wrong = ((labels < 0) | (labels >= classes)) & (labels != ignore)
+    if wrong.any():
+        where = tuple(int(i) for i in np.argwhere(wrong)[0]) if labels.ndim else ()
+        place = f" at {where[0] if len(where) == 1 else where}" if where else ""
+        hint = " Labels count from 0." if (labels[wrong] == classes).all() else ""
+        raise ValueError(
+            f"{name} needs labels from 0 to {classes - 1} for {classes} classes, got "
+            f"{labels[where]}{place}.{hint}"
+        )
+    return labels
+
+
+def _class_weights(name: str, weight: Any, x: Tensor, axis: int) -> NDArray[Any] | None:
+    if weight is None:
+        return None
+    weights = _constant(name, "weight", weight, x.dtype)
+    if weights.shape != (x.shape[axis],):
+        raise ValueError(
+            f"{name} needs one weight for each of {x.shape[axis]} classes, got weight: "
+            f"{weights.shape}."
+        )
+    return weights
+
+
+def _axis_of_classes(name: str, x: Tensor) -> int:
+    if x.ndim == 0:
+        raise ValueError(
+            f"{name} needs an input of shape (classes,), (rows, classes) or (rows, classes, ...), "
+            f"got ()."
+        )
+    return min(x.ndim - 1, 1)
+
+
+def _of_labels(
+    name: str,
+    logs: Any,
+    labels: NDArray[Any],
+    axis: int,
+    weights: NDArray[Any] | None,
+    ignore: int,
+    reduction: str,
+    smoothing: float,
+) -> Tensor:
+    """Compare log-probabilities with labels."""
+    ignored = labels == ignore
+    factors: Any = None  # Of each row.
+    if ignored.any():
+        labels, factors = np.where(ignored, 0, labels), (~ignored).astype(logs.dtype)
+    if weights is not None:
+        factors = weights[labels] if factors is None else weights[labels] * factors
+    if logs.ndim <= 2:  # As a person writes it: logs[np.arange(n), labels].
+        rows = (np.arange(len(labels)), labels) if labels.ndim else int(labels)
+        picked = ops.getitem(logs, index=rows)
+    else:
+        picked = ops.take_along_axis(logs, indices=np.expand_dims(labels, axis), axis=axis)
+        picked = ops.squeeze(picked, axis=axis)
+    loss = -picked
+    loss = loss if factors is None else loss * factors
+    if smoothing:
+        along = (-1,) + (1,) * (logs.ndim - axis - 1)
+        weighted = logs if weights is None else logs * weights.reshape(along)
+        even = -ops.sum(weighted, axis=axis)
+        if ignored.any():
+            even = even * (~ignored).astype(logs.dtype)
+        loss = (1 - smoothing) * loss + (smoothing / logs.shape[axis]) * even
+    if reduction != "mean" or factors is None:
+        return _reduce(loss, reduction)
+    total = factors.sum()
+    if total == 0:
+        raise ValueError(
+            f"{name} needs a label that counts for its mean: all are {ignore}, which is ignored, "
+            f"or have the weight 0. Write reduction='sum'."
+        )
+    mean: Tensor = ops.sum(loss) / total
+    return mean
+
+
+def nll_loss(
+    input: Tensor | ArrayLike,
+    target: Tensor | ArrayLike,
+    weight: ArrayLike | Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: Reduced = "mean",
+) -> Tensor:
+    """Compute the negative log-likelihood of labels; see `autograd_lite.nn.NLLLoss`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autograd_lite.nn import functional
+    >>> round(functional.nll_loss(np.log([[0.25, 0.75], [0.5, 0.5]]), [0, 1]).item(), 4)
+    1.0397
+    """
+    check_reduction("nll_loss", reduction)
+    x = _input("nll_loss", input)
+    axis = _axis_of_classes("nll_loss", x)
+    labels = _labels("nll_loss", x, target, axis, ignore_index)
+    weights = _class_weights("nll_loss", weight, x, axis)
+    return _of_labels("nll_loss", x, labels, axis, weights, ignore_index, reduction, 0.0)
+
+
+def cross_entropy(
+    input: Tensor | ArrayLike,
+    target: Tensor | ArrayLike,
+    weight: ArrayLike | Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: Reduced = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Compute the cross-entropy of ``softmax(input)``; see `autograd_lite.nn.CrossEntropyLoss`.
+
+    Examples
+    --------
+    >>> from autograd_lite.nn import functional
+    >>> round(functional.cross_entropy([[0.0, 0.0, 0.0]], [2]).item(), 4)
+    1.0986
+    """
+    name = "cross_entropy"
+    check_reduction(name, reduction)
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"{name} needs a label_smoothing from 0 to 1, got {label_smoothing!r}.")
+    x = _input(name, input)
+    axis = _axis_of_classes(name, x)
+    weights = _class_weights(name, weight, x, axis)
+    given = target if isinstance(target, Tensor) else np.asarray(target)
+    if given.dtype.kind == "f" and given.shape == x.shape:  # Probabilities.
+        x, p = _pair(name, x, given)
+        logs: Any = log_softmax(x, axis=axis)
+        if label_smoothing:
+            p = (1 - label_smoothing) * p + label_smoothing / x.shape[axis]
+        if weights is not None:
+            p = p * weights.reshape((-1,) + (1,) * (x.ndim - axis - 1))
+        return _reduce(-ops.sum(p * logs, axis=axis), reduction)
+    labels = _labels(name, x, given, axis, ignore_index)
+    logs = log_softmax(x, axis=axis)
+    smoothing = float(label_smoothing)
+    return _of_labels(name, logs, labels, axis, weights, ignore_index, reduction, smoothing)

@@ -1,0 +1,100 @@
+"""Steps scaled by the sum of all squared gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.optim.optimizer import Optimizer, Params
+
+
+class Adagrad(Optimizer):
+    r"""The gradient over the root of the sum of all its squares: steps that become smaller.
+
+    With the gradient :math:`g_t`, plus :math:`\lambda w_{t-1}` for a weight decay :math:`\lambda`,
+    step :math:`t` is
+
+    .. math::
+        s_t &= s_{t-1} + g_t^2 \\
+        w_t &= w_{t-1} - \frac{\mathrm{lr}}{1 + (t - 1) \, \mathrm{lr\_decay}}
+        \frac{g_t}{\sqrt{s_t} + \epsilon}
+
+    Parameters
+    ----------
+    params : iterable of Tensor, or of dict
+        The parameters, or groups of them with settings of their own.
+    lr : float
+        The learning rate, 0 or more.
+    lr_decay : float
+        How fast the learning rate decreases, 0 or more.
+    weight_decay : float
+        The factor of :math:`\lVert w \rVert^2 / 2` in the loss, 0 or more.
+    initial_accumulator_value : float
+        The sum :math:`s_0`, 0 or more.
+    eps : float
+        Keeps the quotient finite, 0 or more.
+    maximize : bool
+        Whether to climb instead.
+
+    Raises
+    ------
+    TypeError
+        If `params` is not an iterable of Tensors or groups, or a setting is not a number.
+    ValueError
+        If `params` is empty or holds a tensor that is not a leaf or does not require a gradient, or
+        a setting is out of range.
+
+    References
+    ----------
+    J. Duchi, E. Hazan, Y. Singer: *Adaptive subgradient methods for online learning and stochastic
+    optimization*, Journal of Machine Learning Research 12, 2011.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> w = al.Tensor([1.0, 1.0], requires_grad=True)
+    >>> optimiser = al.optim.Adagrad([w], lr=0.1)
+    >>> (w * [2.0, 1000.0]).sum().backward()
+    >>> optimiser.step()
+    >>> w.numpy().round(6).tolist()
+    [0.9, 0.9]
+    """
+
+    at_least_zero = ("lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps")
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 0.01,
+        lr_decay: float = 0.0,
+        weight_decay: float = 0.0,
+        initial_accumulator_value: float = 0.0,
+        eps: float = 1e-10,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "lr_decay": lr_decay,
+                "eps": eps,
+                "weight_decay": weight_decay,
+                "initial_accumulator_value": initial_accumulator_value,
+                "maximize": maximize,
+            },
+        )
+
+    def update(self, p: Any, gradient: Any, state: dict[str, Any], group: dict[str, Any]) -> Any:
+        """Return the gradient over the root of the sum of its squares."""
+        if group["weight_decay"]:
+            gradient = gradient + float(group["weight_decay"]) * p
+        if not state:
+            state["step"] = 0
+            state["sum"] = np.zeros_like(gradient)[()] + float(group["initial_accumulator_value"])
+        total = state["sum"]
+        total += gradient * gradient
+        rate = float(group["lr"]) / (1 + state["step"] * float(group["lr_decay"]))
+        state["step"], state["sum"] = state["step"] + 1, total
+        return rate * gradient / (np.sqrt(total) + float(group["eps"]))

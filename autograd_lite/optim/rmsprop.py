@@ -1,0 +1,118 @@
+"""Steps scaled by a running mean of the squared gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.optim.optimizer import Optimizer, Params
+
+
+class RMSprop(Optimizer):
+    r"""The gradient over the root of a running mean of its square.
+
+    With the gradient :math:`g_t`, plus :math:`\lambda w_{t-1}` for a weight decay :math:`\lambda`,
+    step :math:`t` is
+
+    .. math::
+        v_t &= \alpha v_{t-1} + (1 - \alpha) g_t^2, \quad v_0 = 0 \\
+        m_t &= \alpha m_{t-1} + (1 - \alpha) g_t \text{ if centered, else } 0 \\
+        b_t &= \mu b_{t-1} + \frac{g_t}{\sqrt{v_t - m_t^2} + \epsilon}, \quad b_0 = 0 \\
+        w_t &= w_{t-1} - \mathrm{lr} \, b_t
+
+    Parameters
+    ----------
+    params : iterable of Tensor, or of dict
+        The parameters, or groups of them with settings of their own.
+    lr : float
+        The learning rate, 0 or more.
+    alpha : float
+        How much the running means keep in a step, 0 or more.
+    eps : float
+        Keeps the quotient finite, 0 or more.
+    weight_decay : float
+        The factor of :math:`\lVert w \rVert^2 / 2` in the loss, 0 or more.
+    momentum : float
+        How much of the last step's direction goes into the next, 0 or more.
+    centered : bool
+        Whether to divide by the standard deviation of the gradient.
+    maximize : bool
+        Whether to climb instead.
+
+    Raises
+    ------
+    TypeError
+        If `params` is not an iterable of Tensors or groups, or a setting is not a number.
+    ValueError
+        If `params` is empty or holds a tensor that is not a leaf or does not require a gradient, or
+        a setting is out of range.
+
+    References
+    ----------
+    T. Tieleman, G. Hinton: *Neural networks for machine learning*, lecture 6.5, 2012;
+    A. Graves: *Generating sequences with recurrent neural networks*, 2013, arXiv:1308.0850, is
+    `centered`.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> w = al.Tensor([1.0, 1.0], requires_grad=True)
+    >>> optimiser = al.optim.RMSprop([w], lr=0.1, alpha=0.75)
+    >>> (w * [2.0, 1000.0]).sum().backward()
+    >>> optimiser.step()
+    >>> w.numpy().round(6).tolist()
+    [0.8, 0.8]
+    """
+
+    at_least_zero = ("lr", "eps", "momentum", "weight_decay", "alpha")
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 0.01,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+        centered: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "momentum": momentum,
+                "alpha": alpha,
+                "eps": eps,
+                "centered": centered,
+                "weight_decay": weight_decay,
+                "maximize": maximize,
+            },
+        )
+
+    def update(self, p: Any, gradient: Any, state: dict[str, Any], group: dict[str, Any]) -> Any:
+        """Return the gradient over the root of its running square."""
+        alpha, momentum = float(group["alpha"]), float(group["momentum"])
+        if group["weight_decay"]:
+            gradient = gradient + float(group["weight_decay"]) * p
+        if not state:
+            state["step"], state["square_avg"] = 0, np.zeros_like(gradient)[()]
+            if group["centered"]:
+                state["grad_avg"] = np.zeros_like(gradient)[()]
+        state["step"] += 1
+        square = state["square_avg"]
+        square *= alpha
+        square += (1 - alpha) * gradient * gradient
+        state["square_avg"] = square
+        if group["centered"]:
+            mean = state["grad_avg"]
+            mean += (1 - alpha) * (gradient - mean)
+            state["grad_avg"] = mean
+            square = square - mean * mean
+        change = gradient / (np.sqrt(square) + float(group["eps"]))
+        if momentum > 0:
+            change += momentum * state.get("momentum_buffer", 0.0)
+            state["momentum_buffer"] = change
+        return float(group["lr"]) * change

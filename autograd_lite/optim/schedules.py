@@ -1,0 +1,705 @@
+"""Schedules: what changes the learning rate of an optimiser in the course of a training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from autograd_lite.optim.optimizer import Optimizer
+from autograd_lite.tensor import Tensor
+
+
+def _require(optimizer: Any, name: str) -> None:
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(
+            f"{name} needs an optimiser, got {type(optimizer).__name__}. Write "
+            f"{name}(optim.SGD(net.parameters(), lr=0.1), ...)."
+        )
+
+
+def _count(name: str, key: str, value: Any) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} needs an integer as {key}, got {key}={value!r}.")
+    if value < 1:
+        raise ValueError(f"{name} needs a {key} of 1 or more, got {key}={value!r}.")
+
+
+class _Saved:
+    """A schedule whose state is its attributes but for the optimiser."""
+
+    optimizer: Optimizer
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return a copy of where the schedule stands.
+
+        Returns
+        -------
+        dict of str to object
+            Its settings and counters, for `load_state_dict`.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> optimiser = al.optim.SGD([al.Tensor(1.0, requires_grad=True)], lr=0.1)
+        >>> al.optim.StepLR(optimiser, step_size=3).state_dict()["last_epoch"]
+        0
+        """
+        return {
+            key: list(value) if isinstance(value, list) else value
+            for key, value in vars(self).items()
+            if key != "optimizer"
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Continue where another schedule of the same class stopped.
+
+        The learning rate itself is in the state of the optimiser.
+
+        Parameters
+        ----------
+        state_dict : mapping
+            What `state_dict` returned.
+
+        Raises
+        ------
+        ValueError
+            If it is the state of another kind of schedule. This one is unchanged.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> optimiser = al.optim.SGD([al.Tensor(1.0, requires_grad=True)], lr=0.1)
+        >>> one, two = (al.optim.StepLR(optimiser, step_size=n) for n in (3, 5))
+        >>> two.load_state_dict(one.state_dict())
+        >>> two.step_size
+        3
+        """
+        own = self.state_dict()
+        if set(state_dict) != set(own):
+            raise ValueError(
+                f"load_state_dict: the state does not fit this {type(self).__name__}, which is "
+                f"unchanged: it needs {sorted(own)}, got {sorted(state_dict)}."
+            )
+        vars(self).update({k: list(v) if isinstance(v, list) else v for k, v in state_dict.items()})
+
+
+class LRScheduler(_Saved):
+    """The base of the schedules that go by the number of steps: a subclass defines `get_lr`.
+
+    The first learning rate is set when the schedule is made, each further one by `step`.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Whose learning rates change, in each group.
+    last_epoch : int
+        The number of the last step of a training that is continued; -1 starts one.
+
+    Attributes
+    ----------
+    optimizer : Optimizer
+    base_lrs : list of float
+        The learning rate of each group at the start.
+    last_epoch : int
+        The number of calls of `step`.
+
+    Raises
+    ------
+    TypeError
+        If `optimizer` is not an optimiser.
+    ValueError
+        If `last_epoch` continues a training and a group has no ``"initial_lr"``.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> class Halved(al.optim.LRScheduler):
+    ...     def get_lr(self):
+    ...         return [rate * 0.5**self.last_epoch for rate in self.base_lrs]
+    >>> optimiser = al.optim.SGD([al.Tensor(1.0, requires_grad=True)], lr=0.8)
+    >>> schedule = Halved(optimiser)
+    >>> for epoch in range(3):
+    ...     print(optimiser.lr)
+    ...     schedule.step()
+    0.8
+    0.4
+    0.2
+    """
+
+    def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
+        _require(optimizer, type(self).__name__)
+        self.optimizer = optimizer
+        for i, group in enumerate(optimizer.param_groups):
+            if last_epoch == -1:
+                group.setdefault("initial_lr", group["lr"])
+            elif "initial_lr" not in group:
+                raise ValueError(
+                    f"{type(self).__name__} with last_epoch={last_epoch} continues a training, but "
+                    f"group {i} of the optimiser has no 'initial_lr'. Load the optimiser's state "
+                    f"first, or leave last_epoch out."
+                )
+        self.base_lrs: list[float] = [g["initial_lr"] for g in optimizer.param_groups]
+        self.last_epoch = last_epoch
+        self._first = True
+        self.step()
+        self._first = False
+
+    def get_lr(self) -> list[float]:
+        """Return the learning rate of each group for step `last_epoch`; a subclass defines it.
+
+        Returns
+        -------
+        list of float
+
+        Raises
+        ------
+        NotImplementedError
+            If the subclass does not define it.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> optimiser = al.optim.SGD([al.Tensor(1.0, requires_grad=True)], lr=0.8)
+        >>> al.optim.StepLR(optimiser, step_size=3).get_lr()
+        [0.8]
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} has no get_lr. Define `def get_lr(self): return [...]`."
+        )
+
+    def get_last_lr(self) -> list[float]:
+        """Return the learning rate of each group.
+
+        Returns
+        -------
+        list of float
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> optimiser = al.optim.SGD([al.Tensor(1.0, requires_grad=True)], lr=0.8)
+        >>> al.optim.LinearLR(optimiser, start_factor=0.5).get_last_lr()
+        [0.4]
+        """
+        return [group["lr"] for group in self.optimizer.param_groups]
+
+    def step(self) -> None:
+        """Set the next learning rate: call it after the optimiser's step, or after an epoch.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> optimiser = al.optim.SGD([al.Tensor(1.0, requires_grad=True)], lr=0.5)
+        >>> schedule = al.optim.StepLR(optimiser, step_size=1, gamma=0.5)
+        >>> schedule.step()
+        >>> optimiser.lr
+        0.25
+        """
+        self.last_epoch += 1
+        rates = self.get_lr()
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
+
+
+class StepLR(LRScheduler):
+    r"""Multiply the learning rate by `gamma` after every `step_size` steps.
+
+    Step :math:`t` has :math:`\mathrm{lr}_t = \mathrm{lr}_0 \, \gamma^{\lfloor t / s \rfloor}`.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    step_size : int
+        The number of steps :math:`s`, 1 or more.
+    gamma : float
+        The factor.
+    last_epoch : int
+        As for `LRScheduler`.
+
+    Raises
+    ------
+    TypeError
+        If `optimizer` is not an optimiser, or `step_size` is not an integer.
+    ValueError
+        If `step_size` is less than 1.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> optimiser = al.optim.SGD([al.Tensor(1.0, requires_grad=True)], lr=1.0)
+    >>> schedule = al.optim.StepLR(optimiser, step_size=2, gamma=0.5)
+    >>> rates = []
+    >>> for epoch in range(5):
+    ...     rates.append(optimiser.lr)
+    ...     schedule.step()
+    >>> rates
+    [1.0, 1.0, 0.5, 0.5, 0.25]
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
+    ) -> None:
+        _count("StepLR", "step_size", step_size)
+        self.step_size, self.gamma = step_size, gamma
+        super().__init__(optimizer, last_epoch)
+
+    def get_lr(self) -> list[float]:
+        """Return the learning rate of each group, times `gamma` where a stage ends."""
+        ends = self.last_epoch > 0 and self.last_epoch % self.step_size == 0
+        return [rate * self.gamma if ends else rate for rate in self.get_last_lr()]
+
+
+class LinearLR(LRScheduler):
+    r"""Go from a fraction of the learning rate to another in equal steps: a warm-up.
+
+    Step :math:`t` has :math:`\mathrm{lr}_t = \mathrm{lr}_0 \left(a + (b - a)
+    \min(t, T) / T\right)`, with `start_factor` :math:`a`, `end_factor` :math:`b` and `total_iters`
+    :math:`T`.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    start_factor : float
+        The first fraction, more than 0 and at most 1.
+    end_factor : float
+        The last fraction, from 0 to 1.
+    total_iters : int
+        The number of steps.
+    last_epoch : int
+        As for `LRScheduler`.
+
+    Raises
+    ------
+    TypeError
+        If `optimizer` is not an optimiser.
+    ValueError
+        If a fraction is out of range.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> optimiser = al.optim.SGD([al.Tensor(1.0, requires_grad=True)], lr=1.0)
+    >>> schedule = al.optim.LinearLR(optimiser, start_factor=0.25, total_iters=3)
+    >>> rates = []
+    >>> for step in range(5):
+    ...     rates.append(round(optimiser.lr, 6))
+    ...     schedule.step()
+    >>> rates
+    [0.25, 0.5, 0.75, 1.0, 1.0]
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        start_factor: float = 1.0 / 3,
+        end_factor: float = 1.0,
+        total_iters: int = 5,
+        last_epoch: int = -1,
+    ) -> None:
+        if not 0 < start_factor <= 1:
+            raise ValueError(
+                f"LinearLR needs a start_factor of more than 0 and at most 1, got {start_factor!r}."
+            )
+        if not 0 <= end_factor <= 1:
+            raise ValueError(f"LinearLR needs an end_factor from 0 to 1, got {end_factor!r}.")
+        self.start_factor, self.end_factor = start_factor, end_factor
+        self.total_iters = total_iters
+        super().__init__(optimizer, last_epoch)
+
+    def get_lr(self) -> list[float]:
+        """Return the learning rate of each group, a step further along the line."""
+        t, rates = self.last_epoch, self.get_last_lr()
+        if t == 0:
+            return [rate * self.start_factor for rate in rates]
+        if self._first or t > self.total_iters:
+            return rates
+        rise = self.end_factor - self.start_factor
+        factor = 1 + rise / (self.total_iters * self.start_factor + (t - 1) * rise)
+        return [rate * factor for rate in rates]
+
+
+class CosineAnnealingLR(LRScheduler):
+    r"""Go from the learning rate to `eta_min` along half a cosine wave.
+
+    Step :math:`t` has :math:`\mathrm{lr}_t = \eta + (\mathrm{lr}_0 - \eta)
+    \left(1 + \cos(\pi t / T)\right) / 2`, which rises again after :math:`T` steps.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    T_max : int
+        The number of steps :math:`T`, 1 or more.
+    eta_min : float
+        The last learning rate :math:`\eta`.
+    last_epoch : int
+        As for `LRScheduler`.
+
+    Raises
+    ------
+    TypeError
+        If `optimizer` is not an optimiser, or `T_max` is not an integer.
+    ValueError
+        If `T_max` is less than 1.
+
+    References
+    ----------
+    I. Loshchilov, F. Hutter: *SGDR: stochastic gradient descent with warm restarts*, 2016,
+    arXiv:1608.03983; without the restarts.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> optimiser = al.optim.SGD([al.Tensor(1.0, requires_grad=True)], lr=1.0)
+    >>> schedule = al.optim.CosineAnnealingLR(optimiser, T_max=4)
+    >>> rates = []
+    >>> for step in range(5):
+    ...     rates.append(round(optimiser.lr, 4))
+    ...     schedule.step()
+    >>> rates
+    [1.0, 0.8536, 0.5, 0.1464, 0.0]
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        T_max: int,  # noqa: N803  # PyTorch's name.
+        eta_min: float = 0.0,
+        last_epoch: int = -1,
+    ) -> None:
+        _count("CosineAnnealingLR", "T_max", T_max)
+        self.T_max, self.eta_min = T_max, eta_min
+        super().__init__(optimizer, last_epoch)
+
+    def get_lr(self) -> list[float]:
+        """Return the learning rate of each group, a step further along the wave."""
+        t, period, low, rates = self.last_epoch, self.T_max, self.eta_min, self.get_last_lr()
+        if t == 0:
+            return rates
+        if self._first:
+            wave = (1 + math.cos(math.pi * t / period)) / 2
+            return [low + (base - low) * wave for base in self.base_lrs]
+        if (t - 1 - period) % (2 * period) == 0:  # The step before was at the bottom: 0 / 0 below.
+            rise = (1 - math.cos(math.pi / period)) / 2
+            return [
+                rate + (base - low) * rise for base, rate in zip(self.base_lrs, rates, strict=True)
+            ]
+        now, before = (1 + math.cos(math.pi * k / period) for k in (t, t - 1))
+        return [now / before * (rate - low) + low for rate in rates]
+
+
+def _cosine(start: float, end: float, part: float) -> float:
+    return end + (start - end) / 2 * (1 + math.cos(math.pi * part))
+
+
+def _line(start: float, end: float, part: float) -> float:
+    return (end - start) * part + start
+
+
+_CURVES: dict[str, Callable[[float, float, float], float]] = {"cos": _cosine, "linear": _line}
+
+
+class OneCycleLR(LRScheduler):
+    """Rise to a large learning rate, then fall to a tiny one; momentum goes the other way.
+
+    It starts at ``max_lr / div_factor``, reaches `max_lr` after `pct_start` of the steps, and ends
+    at ``max_lr / div_factor / final_div_factor``. Call `step` after every step of the optimiser.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    max_lr : float or sequence of float
+        The largest learning rate, of all groups or of each.
+    total_steps : int, optional
+        The number of steps; by default `epochs` times `steps_per_epoch`.
+    epochs, steps_per_epoch : int, optional
+    pct_start : float
+        The part of the steps in which the learning rate rises, from 0 to 1.
+    anneal_strategy : {"cos", "linear"}
+        The curve between its values.
+    cycle_momentum : bool
+        Whether the momentum, or the first of the betas, changes too.
+    base_momentum, max_momentum : float or sequence of float
+        The momentum where the learning rate is largest, and where it is smallest.
+    div_factor, final_div_factor : float
+        How much smaller the learning rate is at the start, and at the end than at the peak.
+    three_phase : bool
+        Whether to fall as fast as it rose, and then to the tiny one.
+    last_epoch : int
+        As for `LRScheduler`.
+
+    Raises
+    ------
+    TypeError
+        If `optimizer` is not an optimiser, or a number of steps is not an integer.
+    ValueError
+        If the number of steps is not given, a number is out of range, the curve is not known, the
+        optimiser has no momentum to change, or `step` is called too often.
+
+    References
+    ----------
+    L. N. Smith, N. Topin: *Super-convergence: very fast training of neural networks using large
+    learning rates*, 2017, arXiv:1708.07120.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> optimiser = al.optim.SGD([al.Tensor(1.0, requires_grad=True)], lr=0.1)
+    >>> schedule = al.optim.OneCycleLR(optimiser, max_lr=1.0, total_steps=5, pct_start=0.4)
+    >>> for step in range(5):
+    ...     print(round(optimiser.lr, 4), round(optimiser.param_groups[0]["momentum"], 3))
+    ...     schedule.step()
+    0.04 0.95
+    1.0 0.85
+    0.75 0.875
+    0.25 0.925
+    0.0 0.95
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        max_lr: float | Sequence[float],
+        total_steps: int | None = None,
+        epochs: int | None = None,
+        steps_per_epoch: int | None = None,
+        pct_start: float = 0.3,
+        anneal_strategy: Literal["cos", "linear"] = "cos",
+        cycle_momentum: bool = True,
+        base_momentum: float | Sequence[float] = 0.85,
+        max_momentum: float | Sequence[float] = 0.95,
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+        three_phase: bool = False,
+        last_epoch: int = -1,
+    ) -> None:
+        _require(optimizer, "OneCycleLR")
+        if total_steps is None:
+            if epochs is None or steps_per_epoch is None:
+                raise ValueError(
+                    "OneCycleLR needs total_steps, or epochs and steps_per_epoch, got neither."
+                )
+            _count("OneCycleLR", "epochs", epochs)
+            _count("OneCycleLR", "steps_per_epoch", steps_per_epoch)
+            total_steps = epochs * steps_per_epoch
+        _count("OneCycleLR", "total_steps", total_steps)
+        if not 0 <= pct_start <= 1:
+            raise ValueError(f"OneCycleLR needs a pct_start from 0 to 1, got {pct_start!r}.")
+        if anneal_strategy not in _CURVES:
+            raise ValueError(
+                f"OneCycleLR needs an anneal_strategy among {', '.join(_CURVES)}, got "
+                f"{anneal_strategy!r}."
+            )
+        self.total_steps, self.anneal_strategy = total_steps, anneal_strategy
+        rise = float(pct_start * total_steps) - 1
+        if three_phase:
+            self._phases = [
+                (rise, "initial_lr", "max_lr", "max_momentum", "base_momentum"),
+                (2 * pct_start * total_steps - 2, "max_lr", "initial_lr", "base_momentum",
+                 "max_momentum"),
+                (total_steps - 1, "initial_lr", "min_lr", "max_momentum", "max_momentum"),
+            ]  # fmt: skip
+        else:
+            self._phases = [
+                (rise, "initial_lr", "max_lr", "max_momentum", "base_momentum"),
+                (total_steps - 1, "max_lr", "min_lr", "base_momentum", "max_momentum"),
+            ]
+        self.cycle_momentum = cycle_momentum
+        groups = optimizer.param_groups
+        if cycle_momentum and not {"momentum", "betas"} & set(optimizer.defaults):
+            raise ValueError(
+                f"OneCycleLR needs an optimiser with momentum or betas to change them, got "
+                f"{type(optimizer).__name__}. Write cycle_momentum=False."
+            )
+        if last_epoch == -1:
+            peaks = self._for_each("max_lr", max_lr, groups)
+            for group, peak in zip(groups, peaks, strict=True):
+                group["max_lr"], group["initial_lr"] = peak, peak / div_factor
+                group["min_lr"] = group["initial_lr"] / final_div_factor
+            if cycle_momentum:
+                lows = self._for_each("base_momentum", base_momentum, groups)
+                highs = self._for_each("max_momentum", max_momentum, groups)
+                for group, low, high in zip(groups, lows, highs, strict=True):
+                    group["base_momentum"], group["max_momentum"] = low, high
+                    self._set_momentum(group, high)
+        super().__init__(optimizer, last_epoch)
+
+    @staticmethod
+    def _for_each(
+        key: str, value: float | Sequence[float], groups: list[dict[str, Any]]
+    ) -> list[float]:
+        if not isinstance(value, Sequence):
+            return [float(value)] * len(groups)
+        if len(value) != len(groups):
+            raise ValueError(
+                f"OneCycleLR needs one {key} for each of {len(groups)} groups, got {len(value)}."
+            )
+        return [float(x) for x in value]
+
+    @staticmethod
+    def _set_momentum(group: dict[str, Any], momentum: float) -> None:
+        if "betas" in group:
+            group["betas"] = (momentum, *group["betas"][1:])
+        else:
+            group["momentum"] = momentum
+
+    def get_lr(self) -> list[float]:
+        """Return the learning rate of each group, and set its momentum."""
+        t = self.last_epoch
+        if t > self.total_steps:
+            raise ValueError(
+                f"OneCycleLR.step: this is step {t} of {self.total_steps}. Make the schedule with "
+                f"as many total_steps as the training has."
+            )
+        begin = 0.0
+        for end, *ends in self._phases:  # noqa: B007  # The phase that holds this step.
+            if t <= end:
+                break
+            if end != self._phases[-1][0]:
+                begin = end
+        part = (t - begin) / (end - begin)
+        curve, rates = _CURVES[self.anneal_strategy], []
+        for group in self.optimizer.param_groups:
+            rates.append(curve(group[ends[0]], group[ends[1]], part))
+            if self.cycle_momentum:
+                self._set_momentum(group, curve(group[ends[2]], group[ends[3]], part))
+        return rates
+
+
+class ReduceLROnPlateau(_Saved):
+    """Multiply the learning rate by `factor` when a number has stopped improving.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    mode : {"min", "max"}
+        Whether less is better, as of a loss, or more, as of an accuracy.
+    factor : float
+        The factor, less than 1.
+    patience : int
+        How many steps in a row may pass without an improvement.
+    threshold : float
+        What counts as one: how much better than the best so far.
+    threshold_mode : {"rel", "abs"}
+        Whether `threshold` is a fraction of the best, or a difference.
+    cooldown : int
+        How many steps are not counted after a reduction.
+    min_lr : float or sequence of float
+        The smallest learning rate, of all groups or of each.
+    eps : float
+        A reduction by less than this is left out.
+
+    Attributes
+    ----------
+    best : float
+        The best number so far.
+
+    Raises
+    ------
+    TypeError
+        If `optimizer` is not an optimiser.
+    ValueError
+        If `factor` is not less than 1, a mode is not known, or the numbers of groups and of minima
+        differ.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> optimiser = al.optim.SGD([al.Tensor(1.0, requires_grad=True)], lr=1.0)
+    >>> schedule = al.optim.ReduceLROnPlateau(optimiser, factor=0.5, patience=1)
+    >>> rates = []
+    >>> for loss in [3.0, 2.0, 2.0, 2.0, 2.0]:
+    ...     schedule.step(loss)
+    ...     rates.append(optimiser.lr)
+    >>> rates
+    [1.0, 1.0, 1.0, 0.5, 0.5]
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        mode: Literal["min", "max"] = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        threshold_mode: Literal["rel", "abs"] = "rel",
+        cooldown: int = 0,
+        min_lr: float | Sequence[float] = 0.0,
+        eps: float = 1e-8,
+    ) -> None:
+        _require(optimizer, "ReduceLROnPlateau")
+        if not factor < 1:
+            raise ValueError(f"ReduceLROnPlateau needs a factor of less than 1, got {factor!r}.")
+        if mode not in ("min", "max"):
+            raise ValueError(f"ReduceLROnPlateau needs the mode min or max, got {mode!r}.")
+        if threshold_mode not in ("rel", "abs"):
+            raise ValueError(
+                f"ReduceLROnPlateau needs the threshold_mode rel or abs, got {threshold_mode!r}."
+            )
+        groups = len(optimizer.param_groups)
+        self.min_lrs = list(min_lr) if isinstance(min_lr, Sequence) else [min_lr] * groups
+        if len(self.min_lrs) != groups:
+            raise ValueError(
+                f"ReduceLROnPlateau needs one min_lr for each of {groups} groups, got "
+                f"{len(self.min_lrs)}."
+            )
+        self.optimizer, self.mode, self.factor, self.patience = optimizer, mode, factor, patience
+        self.threshold, self.threshold_mode = threshold, threshold_mode
+        self.cooldown, self.eps = cooldown, eps
+        self.best = math.inf if mode == "min" else -math.inf
+        self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
+
+    def get_last_lr(self) -> list[float]:
+        """Return the learning rate of each group.
+
+        Returns
+        -------
+        list of float
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> optimiser = al.optim.SGD([al.Tensor(1.0, requires_grad=True)], lr=0.8)
+        >>> al.optim.ReduceLROnPlateau(optimiser).get_last_lr()
+        [0.8]
+        """
+        return [group["lr"] for group in self.optimizer.param_groups]
+
+    def step(self, metrics: float | Tensor) -> None:
+        """Take note of a number, and reduce the learning rate if it is time.
+
+        Parameters
+        ----------
+        metrics : float, or Tensor with one entry
+            The number that should improve.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> optimiser = al.optim.SGD([al.Tensor(1.0, requires_grad=True)], lr=0.5)
+        >>> schedule = al.optim.ReduceLROnPlateau(optimiser, factor=0.5, patience=0)
+        >>> schedule.step(1.0)
+        >>> schedule.step(1.0)
+        >>> optimiser.lr
+        0.25
+        """
+        value = float(metrics.item() if isinstance(metrics, Tensor) else metrics)
+        self.last_epoch += 1
+        if self._is_better(value):
+            self.best, self.num_bad_epochs = value, 0
+        else:
+            self.num_bad_epochs += 1
+        if self.cooldown_counter > 0:
+            self.cooldown_counter, self.num_bad_epochs = self.cooldown_counter - 1, 0
+        if self.num_bad_epochs > self.patience:
+            for group, low in zip(self.optimizer.param_groups, self.min_lrs, strict=True):
+                reduced = max(group["lr"] * self.factor, low)
+                if group["lr"] - reduced > self.eps:
+                    group["lr"] = reduced
+            self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
+
+    def _is_better(self, value: float) -> bool:
+        sign = 1 if self.mode == "min" else -1
+        if self.threshold_mode == "abs":
+            return sign * value < sign * self.best - self.threshold
+        return sign * value < sign * self.best * (1 - sign * self.threshold)

@@ -1,0 +1,110 @@
+"""Every layer and loss is drawn, derived and compared like what is written out in operations."""
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+from autograd_lite import nn
+
+RNG = np.random.default_rng(5)
+X = RNG.normal(size=(4, 3))
+T = RNG.uniform(0.1, 0.9, (4, 3))
+SIGNS = np.where(X * T > 0.1, -1, 1)
+LABELS = np.array([2, 0, 1, 1])
+
+LOSSES = {
+    "MSE": (nn.MSE(), X, T),
+    "L1Loss": (nn.L1Loss(), X, T),
+    "SmoothL1Loss": (nn.SmoothL1Loss(beta=0.5), X, T),
+    "HuberLoss": (nn.HuberLoss(delta=0.5), X, T),
+    "BCELoss": (nn.BCELoss(), T, T[::-1]),
+    "BCEWithLogitsLoss": (nn.BCEWithLogitsLoss(), X, T),
+    "HingeLoss": (nn.HingeLoss(), X, SIGNS),
+    "HingeEmbeddingLoss": (nn.HingeEmbeddingLoss(), X, SIGNS),
+    "KLDivLoss": (nn.KLDivLoss("batchmean"), np.log(T), T[::-1]),
+    "NLLLoss": (nn.NLLLoss(), np.log(T), LABELS),
+    "CrossEntropyLoss": (nn.CrossEntropyLoss(label_smoothing=0.1), X, LABELS),
+}
+LAYERS: dict = {
+    "Linear": (nn.Linear(3, 2, rng=RNG), X),
+    "Sigmoid": (nn.Sigmoid(), X),
+    "Tanh": (nn.Tanh(), X),
+    "ReLU": (nn.ReLU(), X),
+    "LeakyReLU": (nn.LeakyReLU(), X),
+    "ELU": (nn.ELU(), X),
+    "GELU": (nn.GELU(), X),
+    "SiLU": (nn.SiLU(), X),
+    "Softplus": (nn.Softplus(), X),
+    "Softmax": (nn.Softmax(), X),
+    "LogSoftmax": (nn.LogSoftmax(), X),
+    "Dropout": (nn.Dropout(rng=RNG), X),
+    "Flatten": (nn.Flatten(0), X),
+    "Embedding": (nn.Embedding(3, 2, rng=RNG), LABELS),
+    "LayerNorm": (nn.LayerNorm(3), X),
+    "BatchNorm1d": (nn.BatchNorm1d(3), X),
+    "Sequential": (nn.Sequential(nn.Linear(3, 2, rng=RNG), nn.Tanh()), X),
+}
+ABSTRACT = {"Module"}
+
+
+def loss_of(name):
+    """Return a loss and its input tensor, of which nothing was computed yet."""
+    if name in LOSSES:
+        module, x, target = LOSSES[name]
+        x = al.Tensor(x, requires_grad=True, name="x")
+        return module(x, target), x, lambda x: module(x, target)
+    module, x = LAYERS[name]
+    whole = x.dtype.kind == "i"
+    x = al.Tensor(x, requires_grad=not whole, name="x")
+    y = module(x)
+    g = np.cos(np.arange(y.size)).reshape(y.shape)
+    return (y * g).sum(), x, lambda x: (module(x) * g).sum()
+
+
+def test_every_module_is_here():
+    kinds = {name for name in nn.__all__ if isinstance(getattr(nn, name), type)}
+    assert kinds - ABSTRACT == set(LOSSES) | set(LAYERS)
+
+
+@pytest.mark.parametrize("name", [*LOSSES, *LAYERS])
+def test_it_is_drawn_under_its_name(name, tmp_path):
+    loss, _, _ = loss_of(name)
+    al.draw(loss).save(tmp_path / "graph.svg")
+    assert "<svg" in (tmp_path / "graph.svg").read_text("utf-8")
+    assert any(call.kind == name for node in al.Graph(loss).nodes for call in node.calls)
+
+
+@pytest.mark.parametrize("name", [*LOSSES, *LAYERS])
+def test_its_derivation_computes_what_backward_does(name):
+    loss, x, _ = loss_of(name)
+    derivation = al.derive(loss)
+    assert derivation.latex
+    assert derivation.text
+    gradients = derivation.evaluate()
+    loss.backward()
+    for tensor in [x, *(LAYERS[name][0].parameters() if name in LAYERS else [])]:
+        if tensor.requires_grad:
+            found = gradients[tensor.name]
+            np.testing.assert_allclose(found, tensor.grad, rtol=1e-10, atol=1e-12)
+            tensor.zero_grad()
+
+
+@pytest.mark.parametrize("name", [*LOSSES, *LAYERS])
+def test_it_is_compared_with_gradients_by_hand(name):
+    loss, x, _ = loss_of(name)
+    tensors = [x, *(LAYERS[name][0].parameters() if name in LAYERS else [])]
+    tensors = [tensor for tensor in tensors if tensor.requires_grad]
+    loss.backward()
+    right = {tensor.name: tensor.grad.numpy() for tensor in tensors}
+    al.compare(loss, right, numerical=True).assert_ok()
+    wrong = {name: 2 * gradient for name, gradient in right.items()}
+    assert not al.compare(loss, wrong)
+    for tensor in tensors:
+        tensor.zero_grad()
+
+
+@pytest.mark.parametrize("name", [*LOSSES, *LAYERS])
+def test_its_gradient_is_the_numerical_one(name):
+    _, x, f = loss_of(name)
+    if x.requires_grad and name != "Dropout":  # It is another function in each call.
+        al.gradcheck(LAYERS[name][0] if name in LAYERS else f, [x.numpy()])
