@@ -237,7 +237,7 @@ def _row(
 
 
 def _by_hand_is_wrong(row: Row) -> bool:
-    """Say whether a mistake is to be looked for by hand, and not in autodiff."""
+    """Return whether a mistake is to be looked for by hand, and not in autodiff."""
     return not row.ok and row.verdict not in (AUTODIFF, BOTH, KINK)
 
 

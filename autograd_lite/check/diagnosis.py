@@ -207,7 +207,7 @@ def _relative(case: Case, target: Target) -> Target:
 
 
 def _follows(progress: _Progress, target: Target) -> Diagnosis | None:
-    """Say whether the rest of the pass turns the wrong gradients above into this one."""
+    """Return whether the rest of the pass turns the wrong gradients above into this one."""
     replay = progress.case.replay
     above = [t for t in progress.wrong if t.id in progress.upstream]
     if replay is None or not above or target.id is None:

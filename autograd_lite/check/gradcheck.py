@@ -289,7 +289,7 @@ def _gradient_by_numbers(check: _Check, i: int, weights: Array, g: Array) -> tup
 
 
 def _is_analytic(check: _Check) -> bool:
-    """Say whether all operations that are recorded are."""
+    """Return whether all operations that are recorded are."""
     result = check.f(*(Tensor(x, requires_grad=True) for x in check.arrays))
     if not isinstance(result, Tensor):
         return False
@@ -297,7 +297,7 @@ def _is_analytic(check: _Check) -> bool:
 
 
 def _confirmed(check: _Check, f: Callable[[Array], Any], x: Array, exact: Array) -> bool:
-    """Say whether differences along a direction agree: not all that a function does is recorded."""
+    """Return whether differences along a direction agree: not all that a function does is recorded."""
     if not np.isfinite(exact).all():
         return False
     direction = check.rng.normal(size=x.shape)

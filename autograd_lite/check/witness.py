@@ -25,7 +25,7 @@ Testimony = tuple[str, Array | None, str, tuple[float, float] | None]
 
 
 def close(a: Array, b: Array, rtol: float, atol: float) -> bool:
-    """Say whether all entries agree."""
+    """Return whether all entries agree."""
     size = np.fmax(np.abs(a), np.abs(b))
     return bool(np.all(distance(a, b) <= atol + rtol * np.where(np.isfinite(size), size, 0)))
 

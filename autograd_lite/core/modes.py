@@ -153,7 +153,7 @@ class Block:
                 with self:
                     await generator.aclose()
                 raise
-            except BaseException as error:  # noqa: BLE001
+            except BaseException as error:  # noqa: BLE001  (handed on, as above)
                 resume = functools.partial(generator.athrow, error)
 
 
@@ -191,7 +191,7 @@ class no_grad(Block):  # noqa: N801  (lower case like the function it is used as
     records = False
 
 
-class enable_grad(Block):  # noqa: N801
+class enable_grad(Block):  # noqa: N801  (as `no_grad`)
     """Record inside a block, also where `no_grad` holds around it: context manager or decorator.
 
     Examples

@@ -88,44 +88,18 @@ def _operator(primitive: Primitive) -> tuple[Callable[..., Any], Callable[..., A
 
 
 class Tensor:
-    """An array that records the operations on it, so that they can be differentiated.
+    """An array that remembers how it was made; `autograd_lite.Tensor` adds NumPy's surface.
 
-    Parameters
-    ----------
-    data : array_like, any shape
-        The values. They are copied: what happens to the caller's array later changes nothing here.
-    requires_grad : bool
-        Whether `backward` is to compute a gradient for this tensor.
-    dtype : dtype, optional
-        As for ``np.array``: by default that of `data`; Python integers stay integers.
-    name : str, optional
-        What it is called in pictures, tables and messages; may be set at any time.
-
-    Raises
-    ------
-    TypeError
-        If the data are not numbers, or `requires_grad` is asked for other than floating-point
-        ones; for an unknown dtype, and a name that is not text.
-    ValueError
-        If the data are lists of different lengths.
-
-    Notes
-    -----
-    A recorded value never changes under its graph: `data` and `numpy` give read-only arrays,
-    ``t[i] = v`` and ``t += u`` make `t` a new node (or fail, on a leaf that requires a gradient),
-    and an optimiser gives a parameter a new array. ``t[1:]`` and ``t.T`` are views as in NumPy:
-    they show what is written to `t` later, and what is written to them is written to `t`.
-    Comparisons give plain arrays of booleans.
-    Copies and pickles are leaves: they carry value, name and gradient, and no history.
+    Its parameters and errors are described there. Here it has operators, ``backward()`` and hooks.
+    A recorded value never changes under its graph: `data` and `numpy` return read-only arrays.
 
     Examples
     --------
-    >>> import autograd_lite as al
-    >>> w = al.Tensor([1.0, -2.0], requires_grad=True, name="w")
-    >>> loss = (w * w).sum()
-    >>> loss.backward()
-    >>> w.grad
-    Tensor([ 2., -4.])
+    >>> from autograd_lite.core.tensor import Tensor
+    >>> w = Tensor(3.0, requires_grad=True)
+    >>> (w * w).backward()
+    >>> w.grad.item()
+    6.0
     """
 
     __slots__ = (

@@ -66,7 +66,7 @@ class ChainWriter(Writer):
         return self.line(g, self.names.new(total(self._called(x))), of=x)
 
     def _is_station(self, node: Node) -> bool:
-        """Say whether the chain has a factor up to here: at what has a name, and at the ends."""
+        """Return whether the chain has a factor up to here: at what has a name, and at the ends."""
         return (
             node.name is not None
             or node is self.graph.outputs[0]

@@ -318,7 +318,7 @@ def _merge(drafts: list[Draft], wanted: set[int]) -> list[Draft]:
 
 
 def _may_go(draft: Draft, uses: int, host: Draft) -> bool:
-    """Say whether a line is short enough to be written where it is used."""
+    """Return whether a line is short enough to be written where it is used."""
     if draft.fixed:
         return False
     e = draft.expression

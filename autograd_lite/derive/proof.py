@@ -167,7 +167,7 @@ class _Forward:
         return array.view(Symbols)
 
     def is_zero(self, expression: Any) -> bool:
-        """Say whether an expression vanishes, by itself or once symbols are replaced.
+        """Return whether an expression vanishes, by itself or once symbols are replaced.
 
         A sample point can only refute; what it does not refute is decided by algebra.
         """

@@ -47,7 +47,7 @@ def write(expression: Expression, form: Form) -> str:
 
 
 def _is_filled(e: Expression) -> bool:
-    """Say whether this is an array of one number."""
+    """Return whether this is an array of one number."""
     return e.is_number and e.ndim > 0 and uniform(e.value)
 
 
@@ -128,7 +128,7 @@ def _scaled(e: Expression, given: list[Written], form: Form) -> Written:
 
 
 def _begins_with_truth(e: Expression) -> bool:
-    """Say whether the first factor of a product is true or false, which has no sign."""
+    """Return whether the first factor of a product is true or false, which has no sign."""
     while e.name is None and e.operation in (ops.multiply, ops.divide, ops.matmul):
         e = e.operands[0]
     return e.dtype == bool

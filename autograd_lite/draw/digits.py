@@ -34,7 +34,7 @@ def number(value: Any) -> str:
 
 
 def is_small(array: NDArray[Any]) -> bool:
-    """Say whether an array is written out entry by entry."""
+    """Return whether an array is written out entry by entry."""
     return array.ndim <= 2 and array.size > 0 and max(array.shape, default=1) <= LARGEST_SIDE
 
 
@@ -81,7 +81,7 @@ def summary(array: NDArray[Any]) -> list[tuple[str, str]]:
 
 
 def _exact(x: Any, decimals: int, power: int) -> bool:
-    """Say whether so many decimals show a number of NumPy's exactly, in its own precision."""
+    """Return whether so many decimals show a number of NumPy's exactly, in its own precision."""
     if not np.isfinite(x):
         return True
     return bool(type(x)(float(f"{_shifted(float(x), power):.{decimals}f}e{power}")) == x)

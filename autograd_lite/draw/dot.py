@@ -196,7 +196,7 @@ def _remarks(scene: Scene, arrows: Arrows) -> list[str]:
 
 
 def _has_miniature(box: Box) -> bool:
-    """Say whether an array in a box is drawn small."""
+    """Return whether an array in a box is drawn small."""
     node = box if isinstance(box, Node) else box.result
     drawn = isinstance(box, Node) or box.has_output
     return drawn and np.size(node.value) > 0 and not digits.is_small(np.asarray(node.value))

@@ -51,7 +51,7 @@ def cut(text: str, limit: int) -> str:
 
 
 def is_inline(node: Node) -> bool:
-    """Say whether a node is a plain number, which is written where it is used and not drawn."""
+    """Return whether a node is a plain number, which is written where it is used and not drawn."""
     return node.kind == "constant" and np.ndim(node.value) == 0
 
 
@@ -110,7 +110,7 @@ def elsewhere(node: Node) -> Written:
 
 
 def _is_part(graph: Graph, node: Node, text: str) -> bool:
-    """Say whether a nameless result is written out where it is used, as in ``(l2 − y)²``."""
+    """Return whether a nameless result is written out where it is used, as in ``(l2 − y)²``."""
     consumers = graph.consumers(node)
     once = len(consumers) == 1 and consumers[0].operands.count(node.id) == 1
     return not consumers or (once and len(text) <= LONGEST_PART)

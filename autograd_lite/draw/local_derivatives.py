@@ -105,7 +105,7 @@ def _run(graph: Graph, node: Node, i: int, g: Any) -> Any:
 
 
 def _multiplies(graph: Graph, node: Node, i: int, g: NDArray[Any]) -> bool:
-    """Say whether a rule only multiplies the gradient, by trying it."""
+    """Return whether a rule only multiplies the gradient, by trying it."""
     assert node.primitive is not None
     if len(node.primitive.linear) > 1 and not node.primitive.entrywise:  # A product of matrices.
         return False
@@ -200,7 +200,7 @@ def _restores(operation: Any) -> bool:
 
 
 def _is_free(part: Any, x: Any, outside: Collection[int]) -> bool:
-    """Say whether the shape of an operand goes without saying: the result, or the other, has it."""
+    """Return whether the shape of an operand goes without saying: the result, or the other, has it."""
     if part.number in outside:
         return True
     if (_restores(x.operation) and not x.operation.stretches) or len(part.operands) != 2:

@@ -22,7 +22,7 @@ def width_of(text: str, size: float, *, bold: bool = False) -> float:
 
 
 def covers(text: str) -> bool:
-    """Say whether the font has all characters of a text."""
+    """Return whether the font has all characters of a text."""
     return _advances("Regular").keys() >= {ord(c) for c in text if c not in "\n\t"}
 
 

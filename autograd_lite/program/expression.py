@@ -271,7 +271,7 @@ def _compared(ufunc: Any, *operands: Any) -> Expression:
 
 
 def uniform(value: Any) -> bool:
-    """Say whether an array holds one number only, so that it can be written as that number."""
+    """Return whether an array holds one number only, so that it can be written as that number."""
     array = np.asarray(value)
     return array.dtype.kind == "f" and array.size > 0 and bool((array == array.flat[0]).all())
 

@@ -149,7 +149,7 @@ def _combined(a: Expression, b: Expression, sign: float) -> Expression | None:
 
 
 def alike(a: Expression, b: Expression, depth: int = 4) -> bool:
-    """Say whether two expressions are the same, seeing through names to some depth."""
+    """Return whether two expressions are the same, seeing through names to some depth."""
     if a is b:
         return True
     if depth and a.shape == b.shape:

@@ -183,7 +183,7 @@ def _is_relu(step: Step) -> bool:
 
 
 def tells(step: Step, rule: Rule) -> bool:
-    """Say whether a rule gives neither what is right, nor all of a gradient, nor none of it."""
+    """Return whether a rule gives neither what is right, nor all of a gradient, nor none of it."""
     g = step.replay.gradients[step.node.id]
     try:
         gx = np.asarray(rule(g))

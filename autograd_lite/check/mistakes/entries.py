@@ -8,7 +8,7 @@ from autograd_lite.check.mistakes.registry import Array, Target
 
 
 def entries_in_words(chosen: Array, counting: Array | None = None) -> str:
-    """Say which entries are chosen: rows, columns, or single ones, by their indices."""
+    """Describe which entries are chosen: rows, columns, or single ones, by their indices."""
     counting = np.ones(chosen.shape, bool) if counting is None else counting
     for axis, noun in ((0, "row"), (1, "column")) if chosen.ndim == 2 else ():
         others = 1 - axis
@@ -23,7 +23,7 @@ def entries_in_words(chosen: Array, counting: Array | None = None) -> str:
 
 
 def where_not_finite(target: Target) -> str | None:
-    """Say which entries by hand are no numbers: nothing else can be told from them."""
+    """Name the entries by hand that are not numbers: nothing else can be told from them."""
     hand, right = target.hand, target.right
     if hand.shape != right.shape:
         return None
@@ -45,7 +45,7 @@ def where_not_finite(target: Target) -> str | None:
 
 
 def wrong_entries(target: Target) -> tuple[str, Array] | None:
-    """Say which entries are wrong, if at least half of those that are not 0 are right."""
+    """Name the wrong entries, if at least half of those that are not 0 are right."""
     hand, right = target.hand, target.right
     if hand.shape != right.shape:
         return None

@@ -64,7 +64,7 @@ def _lengths(case: Case) -> tuple[set[int], set[int], bool]:
 
 
 def _sums_the_batch(case: Case, target: Target) -> bool:
-    """Say whether a gradient is the sum over the batch of another, as that of a bias is."""
+    """Return whether a gradient is the sum over the batch of another, as that of a bias is."""
     if case.replay is None or target.id is None or target.right.ndim != 1:
         return False
     uses = case.replay.graph.consumers(case.replay.graph[target.id])

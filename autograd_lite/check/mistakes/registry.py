@@ -80,7 +80,7 @@ class Candidate:
     weak: bool = False
 
     def explains(self, target: Target) -> bool:
-        """Say whether taking the mistake back, or making it, accounts for all of a gradient."""
+        """Return whether taking the mistake back, or making it, accounts for all of a gradient."""
         try:
             with np.errstate(all="ignore"):
                 if self.correct is not None:
@@ -118,7 +118,7 @@ def mistake(name: str, how: str) -> Callable[[Finder], Finder]:
 
 
 def same(a: Array, b: Array) -> bool:
-    """Say whether two gradients are equal up to rounding."""
+    """Return whether two gradients are equal up to rounding."""
     a, b = np.asarray(a), np.asarray(b)
     if a.shape != b.shape or not np.isfinite(a).all() or not np.isfinite(b).all():
         return False

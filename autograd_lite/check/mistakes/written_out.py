@@ -71,7 +71,7 @@ def _search(replay: Replay) -> Iterator[WrittenOut]:
 
 
 def _is(primitive: Primitive, x: Array, y: Array) -> bool:
-    """Say whether one array is a function of another; a few numbers rule out nearly all."""
+    """Return whether one array is a function of another; a few numbers rule out nearly all."""
     few = slice(0, 4)
     if not same(primitive.forward(x.ravel()[few]), y.ravel()[few]):
         return False

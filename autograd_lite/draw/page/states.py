@@ -325,7 +325,7 @@ class Layouts:
                 yield f'"{start}" -> "{end}" [weight="{weight}" minlen="{length}"]'
 
     def _within(self, module: Module, folded: State) -> bool:
-        """Say whether a module is inside a folded one."""
+        """Return whether a module is inside a folded one."""
         return any(other.id in folded and module.boxes < other.boxes for other in self.modules)
 
 
