@@ -297,7 +297,7 @@ def _is_analytic(check: _Check) -> bool:
 
 
 def _confirmed(check: _Check, f: Callable[[Array], Any], x: Array, exact: Array) -> bool:
-    """Return whether differences along a direction agree: not all that a function does is recorded."""
+    """Whether differences along a direction agree: not all that a function does is recorded."""
     if not np.isfinite(exact).all():
         return False
     direction = check.rng.normal(size=x.shape)

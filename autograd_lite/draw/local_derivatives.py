@@ -200,7 +200,7 @@ def _restores(operation: Any) -> bool:
 
 
 def _is_free(part: Any, x: Any, outside: Collection[int]) -> bool:
-    """Return whether the shape of an operand goes without saying: the result, or the other, has it."""
+    """Whether the shape of an operand goes without saying: the result, or the other, has it."""
     if part.number in outside:
         return True
     if (_restores(x.operation) and not x.operation.stretches) or len(part.operands) != 2:

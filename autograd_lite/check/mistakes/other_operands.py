@@ -126,7 +126,7 @@ def _at(step: Step, x: Any) -> Rule:
 
 
 def _few_bits(step: Step, rule: Rule) -> bool:
-    """Return whether a slope is 0 or 1 at so few places that another tensor's may be so by chance."""
+    """Whether a slope is 0 or 1 at so few places that another tensor's may be so by chance."""
     slope = np.asarray(rule(np.ones(step.node.shape)))
     return slope.size < FEWEST_BITS and bool(np.isin(slope, (0, 1)).all())
 

@@ -55,7 +55,7 @@ def rows_in_another_order(case: Case, target: Target) -> Iterator[Candidate]:
 
 
 def _may_be_chance(n: int, target: Target) -> bool:
-    """Return whether one of the orders of `n` rows may well give the same numbers as another mistake.
+    """Whether one of the orders of `n` rows may well give the same numbers as another mistake.
 
     One number, of the few digits of float32, say, is that of some order of seven rows.
     """
