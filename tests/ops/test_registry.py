@@ -50,6 +50,18 @@ def test_entry_is_complete(entry: Primitive):
         assert set(entry.defaults) == set(entry.parameters)  # It can be called without any.
 
 
+@pytest.mark.parametrize(
+    "case", [c for c in CASES if c.entry.compute is not c.entry.forward], ids=str
+)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_what_is_computed_in_c_is_what_forward_computes(case: Case, dtype):
+    operands = case.operands(dtype)
+    fast = case.entry.compute(*operands, **case.parameters)
+    plain = case.entry.forward(*operands, **case.parameters)
+    assert fast.dtype == plain.dtype
+    np.testing.assert_array_equal(fast, plain)
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_printed_python_computes_what_forward_computes(case: Case):
     operands = case.operands()
