@@ -35,7 +35,7 @@ def constant(x: Any, primitive: Primitive) -> Any:
 
     Python numbers stay what they are: they take on the other operand's dtype.
     """
-    if type(x) in NUMBERS:
+    if type(x) in NUMBERS or is_recorder(x):  # What stands for an array cannot be changed.
         return x
     refuse_nested(x)
     array = np.asarray(x)
@@ -48,6 +48,8 @@ def constant(x: Any, primitive: Primitive) -> Any:
 
 def numbers(given: Any, dtype: DTypeLike | None, where: str) -> NDArray[Any]:
     """Copy what is given into an array of numbers, of its own dtype if none is asked for."""
+    if is_recorder(given):  # What stands for an array while a function is traced.
+        return given if dtype is None else given.astype(known_dtype(dtype, where))
     refuse_nested(given)
     dtype = dtype if dtype is None else known_dtype(dtype, where)
     try:
@@ -70,6 +72,11 @@ def known_dtype(dtype: DTypeLike, where: str) -> np.dtype[Any]:
             f"{where} got dtype={dtype!r}, which NumPy does not know. Write, for instance, "
             f"dtype=float or dtype=np.float32."
         ) from None
+
+
+def owned(value: Any) -> Any:
+    """Return an array, or number, that nobody else holds."""
+    return value if is_recorder(value) else np.array(value)[()]
 
 
 def check_numbers(array: NDArray[Any], where: str, given: Any) -> None:

@@ -20,7 +20,14 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from autograd_lite.core import arithmetic
 from autograd_lite.core.backward import backward_pass, next_birth
 from autograd_lite.core.modes import GradientError, Watched, enable_grad, recording, refusals
-from autograd_lite.core.operands import NUMBERS, constant, explained, known_dtype, numbers
+from autograd_lite.core.operands import (
+    NUMBERS,
+    constant,
+    explained,
+    is_recorder,
+    known_dtype,
+    numbers,
+)
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
 
 Value = TypeVar("Value")
@@ -191,7 +198,10 @@ class Tensor:
         >>> w.data
         array([3., 4.])
         """
-        array = np.asarray(self._value())
+        value = self._value()
+        if is_recorder(value):
+            return value  # Of a trace.
+        array = np.asarray(value)
         array.flags.writeable = False
         return array
 
@@ -203,7 +213,7 @@ class Tensor:
                 f"replaced. Assign to a leaf, or make one: t = t.detach()."
             )
         if hasattr(value, "dtype") and value.dtype == self._data.dtype:  # The usual case.
-            array = np.array(value)
+            array = numbers(value, None, "data")
         else:
             array = numbers(value, None, f"data of {self._label()}")
             if array.dtype.kind == "c" != self.dtype.kind:

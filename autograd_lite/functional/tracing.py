@@ -12,6 +12,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.core.backward import backward_pass, operands_of
 from autograd_lite.core.modes import GradientError, enable_grad, is_grad_enabled, refusals
+from autograd_lite.core.operands import owned
 from autograd_lite.functional.nests import flatten, leaves_of, rebuild
 from autograd_lite.functional.signatures import Argnums
 from autograd_lite.tensor import Tensor
@@ -115,7 +116,7 @@ class Trace:
 
     def given(self, x: Tensor) -> Any:
         """Return a tensor as the caller gets it: an array, or a copy that may be changed."""
-        return x.copy() if self.linked else np.array(x.data)[()]
+        return x.copy() if self.linked else owned(x.data)
 
     def pull(self, outputs: Sequence[Tensor], cotangents: Sequence[Any]) -> list[Any]:
         """Pull cotangents of some outputs back to every argument, in its structure."""
@@ -183,7 +184,7 @@ class Trace:
         """Return a part of the other result without the record of this trace."""
         if not isinstance(x, Tensor) or (outer and self._depends_on_more([x])):
             return x
-        return np.array(x.data)[()]
+        return owned(x.data)
 
     def _depends_on_more(self, outputs: Sequence[Tensor]) -> bool:
         """Return whether outputs depend on tensors that require a gradient but are not inputs."""
@@ -261,7 +262,7 @@ def pull_back(
     zeros = (np.zeros(x.shape, x.dtype)[()] for x in inputs)
     pulled = [found.get(x, zero) for x, zero in zip(inputs, zeros, strict=True)]
     if not linked:
-        return [np.array(g)[()] for g in pulled]
+        return [owned(g) for g in pulled]
     with enable_grad():  # Two gradients are two Tensors, since either may be changed in place.
         return [g.copy() if isinstance(g, Tensor) else g for g in pulled]
 

@@ -22,14 +22,22 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 NEW: frozenset[Callable[..., Any]] = frozenset({np.zeros_like, np.ones_like, np.empty_like})
 """What makes an array to be written into, and of a Tensor's likeness a Tensor."""
 
+OF_SHAPES: frozenset[Callable[..., Any]] = frozenset(
+    {
+        np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.common_type,
+        np.min_scalar_type, np.may_share_memory, np.shares_memory, np.isrealobj, np.iscomplexobj,
+        *NEW,
+    }
+)  # fmt: skip
+"""What depends on the shapes and types of arrays, and not on what is in them."""
+
 WITHOUT_DERIVATIVE: frozenset[Callable[..., Any]] = frozenset(
     {
         # Comparisons and tests
         np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
         np.isfinite, np.isinf, np.isnan, np.isnat, np.isneginf, np.isposinf, np.signbit,
         np.logical_and, np.logical_or, np.logical_not, np.logical_xor, np.isclose, np.allclose,
-        np.array_equal, np.array_equiv, np.all, np.any, np.isreal, np.iscomplex, np.isrealobj,
-        np.iscomplexobj, np.isin,
+        np.array_equal, np.array_equiv, np.all, np.any, np.isreal, np.iscomplex, np.isin,
         # Steps: constant wherever they have a derivative
         np.sign, np.floor, np.ceil, np.trunc, np.rint, np.round, np.around, np.fix,
         np.floor_divide, np.spacing, np.angle, np.imag,
@@ -43,11 +51,7 @@ WITHOUT_DERIVATIVE: frozenset[Callable[..., Any]] = frozenset(
         np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.ravel_multi_index,
         np.unravel_index, np.ix_, np.unique_counts, np.unique_inverse, np.unique_all,
         np.linalg.matrix_rank, np.einsum_path,
-        # Shapes and types
-        np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.common_type,
-        np.min_scalar_type, np.may_share_memory, np.shares_memory,
-        # New arrays that take the shape of another
-        *NEW,
+        *OF_SHAPES,
         # Text and files
         np.array2string, np.array_repr, np.array_str, np.save, np.savez, np.savez_compressed,
         np.savetxt,
