@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from autograd_lite.compile import compile
 from autograd_lite.core.later import later
 from autograd_lite.core.modes import GradientError, enable_grad, is_grad_enabled, no_grad
 from autograd_lite.core.primitive import Primitive
@@ -108,6 +109,7 @@ __all__ = [
     "check_grads",
     "checkpoint",
     "compare",
+    "compile",
     "derive",
     "detect_anomaly",
     "draw",

@@ -10,12 +10,21 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd_lite.core.modes import GradientError
+from autograd_lite.core.operands import is_recorder
 from autograd_lite.nn.module import Module
 from autograd_lite.numpy_api.in_place import note_write
 from autograd_lite.tensor import Tensor
 
 LARGE = 10_000
 """Entries of an array for which getting new memory takes longer than subtracting."""
+
+
+
+def rate(group: Mapping[str, Any]) -> Any:
+    """Return the learning rate as a Python number: a NumPy one makes float64 of float32."""
+    lr = group["lr"]
+    return lr if is_recorder(lr) else float(lr)
+
 
 Params = Iterable[Tensor] | Iterable[Mapping[str, Any]]
 
@@ -306,7 +315,7 @@ class Optimizer:
                 g = g._value() if isinstance(g, Tensor) else g
                 state = self.state.setdefault(p, {})
                 change = self.update(p._data, -g if group.get("maximize") else g, state, group)
-                out = change if change.size > LARGE else None
+                out = change if change.size > LARGE and not is_recorder(change) else None
                 p._data = p._data - change if out is None else np.subtract(p._data, change, out=out)
                 if p._rare is not None and p._shared:
                     note_write(p)

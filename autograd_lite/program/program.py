@@ -151,13 +151,25 @@ class Program:
         return "\n".join(lines)
 
 
+def fingerprint(program: Program) -> tuple[Any, ...]:
+    """Return something that is equal for equal programs, with equal constants."""
+    parts: list[Any] = [repr(x) for x in program.inputs]
+    for s in program.statements:
+        parts.append((repr(s.result), *key_of(s.function, s.operands, s.parameters, by_name=True)))
+    parts += [x.name if isinstance(x, Variable) else constant_key(x) for x in program.outputs]
+    return tuple(parts)
+
+
 def key_of(
-    function: Any, operands: Sequence[Any], parameters: dict[str, Any]
+    function: Any, operands: Sequence[Any], parameters: dict[str, Any], *, by_name: bool = False
 ) -> tuple[Any, ...]:
     """Return what two statements share exactly if they compute the same."""
     return (
         function,
-        tuple(x if isinstance(x, Variable) else constant_key(x) for x in operands),
+        tuple(
+            (x.name if by_name else x) if isinstance(x, Variable) else constant_key(x)
+            for x in operands
+        ),
         tuple((name, constant_key(value)) for name, value in parameters.items()),
     )
 

@@ -44,6 +44,7 @@ class Notes:
         self.inputs: list[Variable] = []
         self.statements: list[Statement] = []
         self.asked: dict[Variable, str] = {}
+        self.samples: list[Any] = []
         self.may_ask = may_ask
 
     def input(self, sample: Any, name: str | None = None) -> Symbol:
@@ -51,6 +52,7 @@ class Notes:
         name = name or f"x{len(self.inputs)}"
         variable = Variable(name, np.shape(sample), np.asarray(sample).dtype, _is_weak(sample))
         self.inputs.append(variable)
+        self.samples.append(sample)
         return Symbol(variable, sample, None)
 
     def apply(self, function: Any, operands: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
@@ -201,6 +203,8 @@ class Symbol(ArrayMethods):
     ) -> Any:
         if any(issubclass(kind, Tensor) for kind in types):
             return NotImplemented
+        if function is np.empty_like:
+            function = np.zeros_like  # The same numbers in every trace.
         if function in OF_SHAPES:
             return function(*map(_sample, args), **{k: _sample(v) for k, v in kwargs.items()})
         if function in BY_NUMPY_FUNCTION or function in COMPOSED:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.core.tensor import leaf
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.functional.tracing import call_with_tensors
 from autograd_lite.program.cleaning import cleaned
@@ -62,8 +63,10 @@ class Traced:
     places, written : list of Place
     asked : dict of Variable to str
         The inputs whose "value" (or "truth") was asked for: the program holds for that one only.
-    samples : list
-        What the outputs were for the arguments that were traced.
+    inputs, samples : list
+        What inputs and outputs were when it was traced.
+    recorded : bool
+        Whether a result requires a gradient, which the outputs do not carry.
     """
 
     program: Program
@@ -71,7 +74,9 @@ class Traced:
     places: list[Place]
     written: list[Place]
     asked: dict[Variable, str]
+    inputs: list[Any]
     samples: list[Any]
+    recorded: bool
 
 
 def trace(
@@ -117,10 +122,7 @@ def trace(
     """
     notes = Notes(may_ask=may_ask)
     nest = (args, dict(kwargs or {}))
-    lifted = [
-        notes.input(x) if isinstance(x, NUMBER) and type(x) is not bool else x
-        for x in leaves_of(nest)
-    ]
+    lifted = [_lifted(x, notes) for x in leaves_of(nest)]
     given, named = rebuild(nest, lifted)
     token = NOTES.set(notes)
     try:
@@ -138,6 +140,7 @@ def trace(
     finally:
         NOTES.reset(token)
     changed = [i for i, symbol in enumerate(symbols) if after[i] is not symbol]
+    recorded = any(isinstance(x, Tensor) and x.requires_grad for x in leaves_of(returned))
     leaves = [x._value() if isinstance(x, Tensor) else x for x in leaves_of(returned)]
     arrays = [i for i, x in enumerate(leaves) if isinstance(x, Symbol | np.ndarray | np.generic)]
     marked = list(leaves)
@@ -155,8 +158,17 @@ def trace(
         list(places),
         [places[i] for i in changed],
         notes.asked,
+        notes.samples,
         [x.sample if isinstance(x, Symbol) else x for x in outputs],
+        recorded,
     )
+
+
+def _lifted(x: Any, notes: Notes) -> Any:
+    """Return a symbol for a number or an array; for a Tensor, one that holds a symbol."""
+    if isinstance(x, Tensor) and not x.requires_grad:
+        return leaf(notes.input(x._value()))
+    return notes.input(x) if isinstance(x, NUMBER) and type(x) is not bool else x
 
 
 class Output(int):
