@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite.compile.guards import Surroundings
 from autograd_lite.compile.numba_code import available
-from autograd_lite.compile.plan import Plan, Signature
+from autograd_lite.compile.plan import Plan, Signature, StaleError
 from autograd_lite.compile.scalars import LoweringError
 from autograd_lite.functional.nests import leaves_of
 from autograd_lite.optim.optimizer import Optimizer
@@ -24,12 +24,6 @@ TRACES = 8
 """How many programs a function gets; one that needs more is run as it is."""
 
 FASTER = "pip install 'autograd_lite[compile]'"
-
-
-class StaleError(RuntimeError):
-    """A compiled function gave something else than the function itself."""
-
-    __module__ = "autograd_lite"
 
 
 class Compiled:
@@ -231,6 +225,7 @@ class Step(Compiled):
     def __init__(self, loss: Callable[..., Any], optimiser: Optimizer, backend: str) -> None:
         super().__init__(loss, backend)
         self._optimiser = optimiser
+        self._grew = False
 
     def run(
         self,
@@ -355,16 +350,13 @@ class Step(Compiled):
         around = Surroundings(self._f, *Signature(args, kwargs).others, but=self._apart())
         if around.hazard:
             return True
-        before = optimiser.state
-        optimiser.state = {p: dict(parts) for p, parts in before.items()}
         try:
             self._trace(around, args, kwargs)
-            return not any(optimiser.state.values())
         except Exception:  # noqa: BLE001  (whoever traces it next says so)
             return True
         finally:
-            optimiser.state = before
             around.restore()
+        return not self._grew
 
     def _apart(self) -> tuple[Any, ...]:
         return (self._optimiser,)
@@ -399,9 +391,20 @@ class Step(Compiled):
     def _trace(
         self, around: Surroundings, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Traced:
-        return trace(
-            self._once, *args, kwargs=kwargs, places=self._places(around), may_ask=True
-        )
+        state = self._optimiser.state
+        before = {p: dict(parts) for p, parts in state.items()}
+        try:
+            return trace(
+                self._once, *args, kwargs=kwargs, places=self._places(around), may_ask=True
+            )
+        finally:
+            self._grew = any(parts.keys() != before.get(p, {}).keys() for p, parts in state.items())
+            for p in list(state):
+                if p in before:
+                    state[p].clear()
+                    state[p].update(before[p])
+                else:
+                    del state[p]
 
     def _once(self, *args: Any, **kwargs: Any) -> Any:
         loss = self._f(*args, **kwargs)

@@ -108,7 +108,7 @@ def _check_kind(variable: Variable) -> None:
 
 
 def _entry(name: str, index: tuple[int, ...]) -> str:
-    return "_".join([name, *map(str, index)]) + ("_" if not index else "")
+    return f"{name}__{'_'.join(map(str, index))}"  # No name of an input has two in a row.
 
 
 def _text(sheet: Sheet, x: Any) -> str:

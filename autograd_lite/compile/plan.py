@@ -7,8 +7,10 @@ than the step that it guards.
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -16,10 +18,17 @@ import numpy as np
 from autograd_lite.compile.guards import MISSING, Surroundings
 from autograd_lite.compile.numba_code import call_source, loop_source, machine_code
 from autograd_lite.compile.numpy_code import made, numpy_function
+from autograd_lite.compile.scalars import LoweringError
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.program.program import Variable
 from autograd_lite.program.trace import NUMBER, Output, Traced
 from autograd_lite.tensor import Tensor
+
+
+class StaleError(RuntimeError):
+    """A compiled function gave, or would give, something else than the function itself."""
+
+    __module__ = "autograd_lite"
 
 
 class Signature:
@@ -223,6 +232,57 @@ class Plan:
             self._loops[stacked] = machine_code(source, "loop", kinds, writes)
             self.source = source
         return self._loops[stacked]
+
+    def bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], Any]:
+        """Return a function of nothing that does a step on these arguments.
+
+        In machine code, it writes into the parameters' arrays, as long as nobody else holds them.
+        """
+        names = {**self.names, "args": args, "kwargs": kwargs, "refs": getrefcount}
+        names |= {"unchanged": self.around.unchanged(), "values": np.empty(1)}
+        try:
+            names["loop"] = self.loop(stacked=False)
+        except (LoweringError, LookupError, ImportError):
+            return functools.partial(self.call, args, kwargs)
+        names["values"] = np.empty(1, _dtype(self.traced.program.outputs[0]))
+        lines, given, before, after = [], [], [], []
+        for i, (read, variable) in enumerate(zip(self.reads, self.traced.program.inputs, strict=True)):
+            if i not in self.back:
+                if i < len(self.signature.reads):
+                    lines.append(f"    a{i} = {read}" if not variable.shape else
+                                 f"    a{i} = contiguous({read})")  # fmt: skip
+                    given.append(f"a{i}")
+                else:
+                    given.append(read)
+                continue
+            place = self.traced.places[i - len(self.signature.reads)]
+            slot = read.replace("._value()", "._data")
+            given.append(f"a{i}")
+            if variable.shape:
+                lines.append(f"    a{i} = {slot} = array({read})")
+                before += [f"        if {slot} is not a{i} or refs(a{i}) != 3:",
+                           f"            a{i} = {slot} = array({slot})"]  # fmt: skip
+            else:
+                lines += [f"    s{i} = {read}", f"    a{i} = array(s{i})"]
+                before += [f"        if {slot} is not s{i}:", f"            a{i}[()] = {slot}"]
+                after.append(f"        s{i} = {slot} = a{i}{_scalar(variable)}")
+            if isinstance(place.holder, Tensor):
+                holder = slot.removesuffix("._data")
+                after += [f"        if {holder}._rare is not None:",
+                          f"            {holder}._note_write()"]  # fmt: skip
+        names["contiguous"] = np.ascontiguousarray
+        changing = [n for i in self.back for n in (f"a{i}", f"s{i}")
+                    if self.traced.program.inputs[i].shape == () or n[0] == "a"]  # fmt: skip
+        lines += ["    def bound():", f"        nonlocal {', '.join(changing)}",
+                  "        if not unchanged():", "            raise stale()", *before,
+                  f"        loop(1, {', '.join(given)}, values)", *after,
+                  "        return values[0]", "    return bound"]  # fmt: skip
+        names["stale"] = lambda: StaleError(
+            f"{self.around.changed()} has changed since bind(). Bind again."
+        )
+        make = made("\n".join(["def make():", *lines, ""]), "make", names, "bound step")
+        step: Callable[[], Any] = make()
+        return step
 
     def run(
         self, loop: Callable[..., Any], n: int, args: tuple[Any, ...], kwargs: dict[str, Any],

@@ -18,7 +18,7 @@ from autograd_lite import numpy_api, ops
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
 from autograd_lite.graph.source import caller
 from autograd_lite.numpy_api.methods import ArrayMethods
-from autograd_lite.numpy_api.table import COMPOSED, OF_SHAPES
+from autograd_lite.numpy_api.table import COMPOSED, NEW, OF_SHAPES
 from autograd_lite.program.program import Statement, Variable
 from autograd_lite.tensor import Tensor
 
@@ -206,7 +206,9 @@ class Symbol(ArrayMethods):
         if function is np.empty_like:
             function = np.zeros_like  # The same numbers in every trace.
         if function in OF_SHAPES:
-            return function(*map(_sample, args), **{k: _sample(v) for k, v in kwargs.items()})
+            made = function(*map(_sample, args), **{k: _sample(v) for k, v in kwargs.items()})
+            # What is new may be written to with what is not known.
+            return _notes().apply(ops.copy, (made,), {"order": "K"}) if function in NEW else made
         if function in BY_NUMPY_FUNCTION or function in COMPOSED:
             return numpy_api.call_function(function, args, kwargs)
         if any(isinstance(x, Symbol) for x in kwargs.values()) or any(
