@@ -130,7 +130,6 @@ def machine_code(
     source: str,
     name: str,
     kinds: Sequence[tuple[np.dtype[Any], int]],
-    writes: frozenset[int] = frozenset(),
 ) -> Callable[..., Any]:
     """Return a function compiled by numba, from the disk if it has been compiled before.
 
@@ -140,18 +139,17 @@ def machine_code(
     name : str
     kinds : sequence of (dtype, int)
         For every argument its dtype and how many axes it has; -1 for a plain number.
-    writes : frozenset of int
-        The positions of the arguments that are written to.
     """
     import numba
 
-    def typed(i: int, kind: np.dtype[Any], axes: int) -> Any:
+    def typed(kind: np.dtype[Any], axes: int) -> Any:
         scalar = numba.from_dtype(kind)
         if axes < 0:
             return scalar
-        return numba.types.Array(scalar, axes, "C", readonly=i not in writes)
+        # Read-only arrays are copied: arguments of the very type take half as long to hand over.
+        return numba.types.Array(scalar, axes, "C")
 
-    signature = numba.void(*(typed(i, *kind) for i, kind in enumerate(kinds)))
+    signature = numba.void(*(typed(*kind) for kind in kinds))
     module = _module(f"import numpy as np\n\n\n{source}")
     jitted = numba.njit(signature, cache=True, error_model="numpy", nogil=True)
     function: Callable[..., Any] = jitted(getattr(module, name))

@@ -110,7 +110,7 @@ class Plan:
             len(signature.reads) + next(i for i, p in enumerate(traced.places) if p is place)
             for place in traced.written
         ]
-        self.source = ""
+        self.source, self.native = "", False
         self._loops: dict[bool, Callable[..., Any]] = {}
         self.call: Callable[..., Any]
 
@@ -190,18 +190,16 @@ class Plan:
         source = call_source(program)
         kinds = [(v.dtype, len(v.shape) or -1) for v in program.inputs]
         kinds += [(x.dtype, len(x.shape)) for x in outputs]
-        names = {**self.names, "ascontiguous": np.ascontiguousarray}
-        names["machine"] = machine_code(
-            source, "call", kinds, frozenset(range(len(program.inputs), len(kinds)))
-        )
-        self.source = source
+        names = {**self.names, "ascontiguous": _handed_over}
+        names["machine"] = machine_code(source, "call", kinds)
+        self.source, self.native = source, True
         lines = ["def call(args, kwargs):"]
         for k, x in enumerate(outputs):
             names[f"type{k}"] = x.dtype
             lines.append(f"    out{k} = empty({tuple(x.shape)}, type{k})")
         outs = ", ".join(f"out{k}" for k in range(len(outputs)))
         lines += ["    try:", f"        machine({', '.join(self.reads)}, {outs})",
-                  "    except TypeError:  # Not contiguous, for instance."]  # fmt: skip
+                  "    except TypeError:  # Not contiguous, or read-only."]  # fmt: skip
         plain = [
             f"ascontiguous({read})" if variable.shape else read
             for read, variable in zip(self.reads, program.inputs, strict=True)
@@ -228,8 +226,7 @@ class Plan:
                 axes = len(v.shape) + (stacked and i < data)
                 kinds.append((v.dtype, axes if axes or i in self.back else -1))
             kinds.append((_dtype(program.outputs[0]), 1))
-            writes = frozenset([*(i + 1 for i in self.back), len(kinds) - 1])
-            self._loops[stacked] = machine_code(source, "loop", kinds, writes)
+            self._loops[stacked] = machine_code(source, "loop", kinds)
             self.source = source
         return self._loops[stacked]
 
@@ -239,6 +236,8 @@ class Plan:
         In machine code, it writes into the parameters' arrays, as long as nobody else holds them.
         """
         names = {**self.names, "args": args, "kwargs": kwargs, "refs": getrefcount}
+        if not self.native:
+            return functools.partial(self.call, args, kwargs)
         names |= {"unchanged": self.around.unchanged(), "values": np.empty(1)}
         try:
             names["loop"] = self.loop(stacked=False)
@@ -270,7 +269,7 @@ class Plan:
                 holder = slot.removesuffix("._data")
                 after += [f"        if {holder}._rare is not None:",
                           f"            {holder}._note_write()"]  # fmt: skip
-        names["contiguous"] = np.ascontiguousarray
+        names["contiguous"] = _handed_over
         changing = [n for i in self.back for n in (f"a{i}", f"s{i}")
                     if self.traced.program.inputs[i].shape == () or n[0] == "a"]  # fmt: skip
         lines += ["    def bound():", f"        nonlocal {', '.join(changing)}",
@@ -290,7 +289,7 @@ class Plan:
     ) -> None:  # fmt: skip
         """Do steps in machine code, then put the last values where they belong."""
         inputs = self.inputs(args, kwargs)
-        arrays = [np.ascontiguousarray(x) if np.ndim(x) else x for x in inputs]
+        arrays = [_handed_over(x) if np.ndim(x) else x for x in inputs]
         for i in self.back:
             arrays[i] = np.array(inputs[i])
         loop(n, *arrays, values)
@@ -302,6 +301,11 @@ class Plan:
         """Return the inputs of the program, as they are now."""
         names = {**self.names, "args": args, "kwargs": kwargs}
         return [eval(read, names) for read in self.reads]  # noqa: S307  (made above)
+
+
+def _handed_over(x: Any) -> Any:
+    """Return an array as machine code takes it: in the order of C, and not read-only."""
+    return np.require(x, requirements="CW")
 
 
 def _dtype(x: Any) -> np.dtype[Any]:

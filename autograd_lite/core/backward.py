@@ -22,6 +22,9 @@ from autograd_lite.core.primitive import Primitive, RuleForEach
 next_birth = itertools.count(1).__next__
 """The clock that counts births, writes and calls."""
 
+STAND_INS: set[type] = set()
+"""What stands for arrays while a function is traced: it has a ``lift`` that makes it of an array."""
+
 Node = Any
 Pairs = list[tuple[Node, Any]]
 _Table = dict[int, tuple[Node, Any]]
@@ -102,6 +105,9 @@ def backward_pass(
         y, seen, count = node._data, inputs, len(inputs)
         if create_graph:
             y, seen = node, _as_tensors(node)
+        elif STAND_INS and y.__class__ in STAND_INS:  # array.dot(symbol) would ask for values.
+            lift = type(y).lift
+            g, seen = lift(g), tuple(map(lift, inputs))
         if rules.__class__ is RuleForEach:  # Told the operands once, not once for each of them.
             rules = rules.bound(g, y, seen[1::2], parameters)
             seen, parameters, count = (), None, 0
@@ -137,7 +143,8 @@ def backward_pass(
                 raise
             kind = type(gx)
             if kind is not type(value) or (
-                kind is ndarray and (gx.shape != value.shape or gx.dtype is not value.dtype)
+                (kind is ndarray or kind in STAND_INS)
+                and (gx.shape != value.shape or gx.dtype is not value.dtype)
             ):
                 gx = fit(gx, value, node._primitive, i // 2 - 1)
             total = gx

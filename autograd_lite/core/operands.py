@@ -18,6 +18,11 @@ def is_recorder(x: Any) -> bool:
     return hasattr(type(x), "__record__")
 
 
+def has_values(x: Any) -> bool:
+    """Return whether the entries of an operand are known: not those of a symbol or an expression."""
+    return not is_recorder(x._value() if hasattr(x, "_birth") else x)
+
+
 def refuse_nested(x: Any) -> None:
     """Refuse a list with a Tensor in it: NumPy would take its value and lose its gradient."""
     if isinstance(x, list | tuple):

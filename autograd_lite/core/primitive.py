@@ -89,6 +89,9 @@ class Primitive:
     packed: bool = False
     """Whether the result is several arrays in one, which users get apart."""
 
+    whole: bool = False
+    """Whether its forward function fills arrays, so that a trace can only keep it in one piece."""
+
     sentence: str = ""
     """What its rule does, in words, where it is not arithmetic: {y} is the result, {x} the operand,
     and {others} are the other operands."""
@@ -121,6 +124,8 @@ class Primitive:
                 raise TypeError(f"primitive {self.name!r} got an unknown field {name!r}.")
             if value is not None:
                 setattr(self, name, value)
+        if self.whole:
+            self.compute = self
         self.domain = dict.fromkeys(self.operands, "real") | dict(self.domain)
 
     def __call__(self, *operands: Any, **parameters: Any) -> Any:

@@ -337,6 +337,8 @@ def frozen_index(index: Any) -> Any:
         return tuple(frozen_index(part) for part in index)
     if isinstance(index, list):
         refuse_nested(index)
+    if is_recorder(index) and is_recorder(index.data):
+        return index.data  # Of a trace.
     if isinstance(index, list | np.ndarray) or is_recorder(index):
         frozen = np.array(index)
         return frozen.astype(int) if frozen.size == 0 and isinstance(index, list) else frozen

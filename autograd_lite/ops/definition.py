@@ -46,6 +46,7 @@ def primitive(
     stretches: bool = False,
     only_shapes: bool = False,
     packed: bool = False,
+    whole: bool = False,
     sentence: str = "",
     simplify: Sequence[Callable[[Any], Any]] = (),
     **rules: Callable[..., Any] | None,
@@ -55,7 +56,7 @@ def primitive(
     Parameters
     ----------
     notation, numpy, domain, examples, analytic, entrywise, linear, stretches, only_shapes, \
-packed, sentence, simplify
+packed, whole, sentence, simplify
         What else the entry says; all are attributes of `Primitive`, and described there.
     **rules : callable or None
         Keyed by the operand's name: ``rule(g, y, *operands, **parameters)``.
@@ -109,6 +110,7 @@ packed, sentence, simplify
             stretches=stretches,
             only_shapes=only_shapes,
             packed=packed,
+            whole=whole,
             sentence=sentence,
             simplify=tuple(simplify),
         )

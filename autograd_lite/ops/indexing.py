@@ -71,6 +71,7 @@ def getitem(x: Any, *, index: Any) -> Any:
         example((3,), index=np.array([2, 0, 2]), shape=(4,)),
         example((3,), index=np.array([True, False, True, True]), shape=(4,)),
     ),
+    whole=True,
 )
 def scatter_add(x: Any, *, index: Any, shape: Any) -> Any:
     """Add entries into zeros, at an index: the adjoint of picking them."""
@@ -115,6 +116,7 @@ def _written(g: Any, v: Any, index: Any) -> Any:
         example((3, 4), (3, 4), index=np.array([2, 0, 2])),
         example((3,), (1, 2), index=slice(0, 2)),
     ),
+    whole=True,
 )
 def assign(x: Any, v: Any, *, index: Any) -> Any:
     """Return `x` with the entries at `index` replaced by `v`: what ``x[index] = v`` records."""

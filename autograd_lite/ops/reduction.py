@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.core.operands import has_values
 from autograd_lite.core.notation import SUM, Form, call
 from autograd_lite.core.primitive import example, primitive
 from autograd_lite.ops.shape import stretch
@@ -136,7 +137,7 @@ def min(x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
 
 def _others(y: Any, x: Any, axis: Any, keepdims: Any) -> Any:
     """For every entry, the product of all the others that were multiplied with it."""
-    if not np.logical_or(y == 0, np.isinf(y)).any():
+    if has_values(y) and not np.logical_or(y == 0, np.isinf(y)).any():
         return keep(y, axis, keepdims) / x
     # A zero cannot be divided out. Lay the reduced entries along the last axis.
     axes: Any = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)

@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import numpy_api, ops
+from autograd_lite.core.backward import STAND_INS
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
+from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.graph.source import caller
 from autograd_lite.numpy_api.methods import ArrayMethods
-from autograd_lite.numpy_api.table import COMPOSED, NEW, OF_SHAPES
+from autograd_lite.numpy_api.table import NEW, OF_SHAPES, REDUCTIONS
 from autograd_lite.program.program import Statement, Variable
 from autograd_lite.tensor import Tensor
 
@@ -55,8 +57,30 @@ class Notes:
         self.samples.append(sample)
         return Symbol(variable, sample, None)
 
+    def call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Note down a call of any function, whose arguments may be nests with symbols in them."""
+        leaves = leaves_of((args, kwargs))
+        symbols = [x for x in leaves if isinstance(x, Symbol)]
+        given = [x.sample if isinstance(x, Symbol) else x for x in leaves]
+        with np.errstate(all="ignore"):
+            result = _call(function, rebuild((args, kwargs), given))
+        marked = [Symbol if isinstance(x, Symbol) else x for x in leaves]
+        nest = rebuild((args, kwargs), marked)
+        if isinstance(result, tuple | list):
+            if not all(isinstance(x, np.ndarray | np.generic) for x in result):
+                raise refused(f"{_name(function)}, with what it returns")
+            parts = [
+                self.apply(Call(function, nest, i, np.shape(x)), tuple(symbols), {})
+                for i, x in enumerate(result)
+            ]
+            return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
+        return self.apply(Call(function, nest, None, np.shape(result)), tuple(symbols), {})
+
     def apply(self, function: Any, operands: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
         """Note down an application, and return its result."""
+        if any(isinstance(x, Symbol) for x in leaves_of(list(parameters.values()))):
+            compute = function.forward if isinstance(function, Primitive) else function
+            return self.call(compute, operands, parameters)
         if NOTES.get() is not self:
             raise TraceError(
                 "An array that stands for another one, while a function is traced, was used "
@@ -69,8 +93,6 @@ class Notes:
             compute = function.compute  # Operators keep Python's numbers Python's.
         with np.errstate(all="ignore"):
             sample = compute(*samples, **parameters)
-        if isinstance(sample, tuple | list | dict):
-            raise refused(f"{_name(function)}, whose result's shape may depend on the values")
         where = caller()
         variable = Variable(
             f"v{len(self.statements)}", np.shape(sample), np.asarray(sample).dtype, _is_weak(sample)
@@ -85,6 +107,50 @@ class Notes:
             if np.may_share_memory(sample, first.sample):
                 base = first if first.base is None else first.base
         return Symbol(variable, sample, base)
+
+
+class Call:
+    """A call of a function that is not an operation, as a function of the arrays in it.
+
+    Attributes
+    ----------
+    function : callable
+    nest : (args, kwargs)
+        With `Symbol` in the place of every array.
+    part : int or None
+        Which of its results is meant, if there are several.
+    shape : tuple of int
+        Of the result; a call that gives another one raises an error, since the rest of the program
+        was made for this one.
+    """
+
+    def __init__(self, function: Any, nest: Any, part: int | None, shape: tuple[int, ...]) -> None:
+        self.function, self.nest, self.part, self.shape = function, nest, part, shape
+        self.__name__ = _name(function).removeprefix("np.")
+        self._key = (function, repr(nest), part, shape)
+
+    def __call__(self, *arrays: Any) -> Any:
+        given = iter(arrays)
+        leaves = [next(given) if x is Symbol else x for x in leaves_of(self.nest)]
+        result = _call(self.function, rebuild(self.nest, leaves))
+        result = result if self.part is None else result[self.part]
+        if np.shape(result) != self.shape:
+            raise TraceError(
+                f"{self.__name__} gave shape {np.shape(result)} where it gave {self.shape} when "
+                f"the function was traced: its shape depends on values, so it cannot be compiled."
+            )
+        return result
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Call) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+
+def _call(function: Any, nest: Any) -> Any:
+    args, kwargs = nest
+    return function(*args, **kwargs)
 
 
 NOTES: ContextVar[Notes | None] = ContextVar("notes", default=None)
@@ -136,6 +202,12 @@ class Symbol(ArrayMethods):
             return Tensor.__record__(primitive, operands, parameters)
         return _notes().apply(primitive, operands, {**primitive.defaults, **parameters})
 
+    @staticmethod
+    def lift(x: Any) -> Any:
+        """Return a symbol for an array that is known; anything else as it is."""
+        known = isinstance(x, np.ndarray)
+        return _notes().apply(ops.copy, (x,), {"order": "K"}) if known else x
+
     # ------------------------------------------------------------ what is known
 
     @property
@@ -169,6 +241,16 @@ class Symbol(ArrayMethods):
         return np.asarray(self.sample).strides
 
     @property
+    def nbytes(self) -> int:
+        """Bytes that all entries take."""
+        return self.size * self.itemsize
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes that an entry takes."""
+        return int(self.dtype.itemsize)
+
+    @property
     def flags(self) -> Any:
         """Of the sample."""
         return np.asarray(self.sample).flags
@@ -193,10 +275,13 @@ class Symbol(ArrayMethods):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if any(isinstance(x, Tensor) for x in inputs):
             return NotImplemented
-        recorded = ufunc in BY_NUMPY_FUNCTION or ufunc in COMPOSED
-        if method == "__call__" and not kwargs and not recorded:
-            return _notes().apply(ufunc, inputs, {})
-        return numpy_api.call_ufunc(ufunc, method, inputs, kwargs)
+        if method == "__call__" and not kwargs and ufunc.nout == 1:
+            return _notes().apply(BY_NUMPY_FUNCTION.get(ufunc, ufunc), inputs, {})
+        if method == "reduce" and ufunc in REDUCTIONS and "where" not in kwargs:
+            return numpy_api.call_ufunc(ufunc, method, inputs, kwargs)
+        if kwargs.get("out") is not None or method == "at":
+            raise refused(f"writing with {ufunc.__name__}; write into a Tensor")
+        return _notes().call(getattr(ufunc, method), inputs, kwargs)
 
     def __array_function__(
         self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any
@@ -209,21 +294,17 @@ class Symbol(ArrayMethods):
             made = function(*map(_sample, args), **{k: _sample(v) for k, v in kwargs.items()})
             # What is new may be written to with what is not known.
             return _notes().apply(ops.copy, (made,), {"order": "K"}) if function in NEW else made
-        if function in BY_NUMPY_FUNCTION or function in COMPOSED:
+        if function in (np.concatenate, np.stack):  # Of a list, as operands.
             return numpy_api.call_function(function, args, kwargs)
-        if any(isinstance(x, Symbol) for x in kwargs.values()) or any(
-            isinstance(part, Symbol) for x in args if isinstance(x, list | tuple) for part in x
-        ):
-            raise refused(_name(function))
-        return _notes().apply(function, args, kwargs)
+        if function in BY_NUMPY_FUNCTION:
+            primitive = BY_NUMPY_FUNCTION[function]
+            if len(args) == len(primitive.operands) and kwargs.keys() <= primitive.defaults.keys():
+                return primitive(*args, **kwargs)
+        return _notes().call(function, args, kwargs)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, tuple) and not index:
             return self
-        symbols = [x for x in (index if isinstance(index, tuple) else (index,))
-                   if isinstance(x, Symbol)]  # fmt: skip
-        if symbols:
-            raise refused("an index that is computed")
         return self.__record__(ops.getitem, (self,), {"index": index})
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -336,6 +417,9 @@ for _sign, _function in {
     setattr(
         Symbol, f"__{_sign}__", lambda self, other, _f=_function: _operator(_f, self, other)
     )
+
+
+STAND_INS.add(Symbol)
 
 
 def _notes() -> Notes:
