@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from autograd_lite.check.diagnosis import Diagnosis
     from autograd_lite.check.gradcheck import GradcheckError, check_grads, gradcheck
     from autograd_lite.check.report import Comparison, DisagreementError
+    from autograd_lite.compile import StaleError
     from autograd_lite.derive import Derivation
     from autograd_lite.draw import Drawing
     from autograd_lite.draw.page.recorder import Recorder
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from autograd_lite.graph.source import Source, record_source
     from autograd_lite.numpy_api import array
     from autograd_lite.ops.definition import PrimitiveDefinitionError, primitive
+    from autograd_lite.program.symbol import TraceError
 else:
     __getattr__ = later(
         globals(),
@@ -57,6 +59,7 @@ else:
                 "gradcheck",
             ),
             "autograd_lite.check.anomaly": ("AnomalyError", "detect_anomaly"),
+            "autograd_lite.compile": ("StaleError",),
             "autograd_lite.derive": ("Derivation",),
             "autograd_lite.draw": ("Drawing",),
             "autograd_lite.draw.page.recorder": ("Recorder",),
@@ -85,6 +88,7 @@ else:
             "autograd_lite.numpy_api": ("array",),
             "autograd_lite.ops.definition": ("PrimitiveDefinitionError", "primitive"),
             "autograd_lite.optim": (),
+            "autograd_lite.program.symbol": ("TraceError",),
         },
     )
 
@@ -104,7 +108,9 @@ __all__ = [
     "PrimitiveDefinitionError",
     "Recorder",
     "Source",
+    "StaleError",
     "Tensor",
+    "TraceError",
     "array",
     "check_grads",
     "checkpoint",

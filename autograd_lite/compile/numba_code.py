@@ -162,7 +162,7 @@ def cache_folder() -> Path:
     if given:
         return Path(given)
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "autograd_lite"
+    return Path(home) / __name__.partition(".")[0]
 
 
 def _module(source: str) -> Any:

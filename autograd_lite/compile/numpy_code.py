@@ -100,7 +100,9 @@ def _call(s: Statement, code: Code, out: str | None) -> str:
     if s.function is ops.matmul and all(np.ndim(x) == 2 or _rank(x) == 2 for x in s.operands):
         return f"{code.bind('dot', np.dot)}({', '.join([*operands, *([out] if out else [])])})"
     if ufunc is not None and not s.parameters and out is not None:
-        return f"{code.bind(ufunc.__name__, ufunc)}({', '.join([*operands, out])})"
+        # By position it is faster, where NumPy does not take a third operand for one too many.
+        last = f"out={out}" if ufunc in (np.maximum, np.minimum) else out
+        return f"{code.bind(ufunc.__name__, ufunc)}({', '.join([*operands, last])})"
     if s.function is ops.sum:
         add = code.bind("add", np.add)
         parts = [*operands, literal(s.parameters["axis"]), "None", str(out)]

@@ -28,7 +28,7 @@ from autograd_lite.tensor import Tensor
 class StaleError(RuntimeError):
     """A compiled function gave, or would give, something else than the function itself."""
 
-    __module__ = "autograd_lite"
+    __module__ = __name__.partition(".")[0]  # Where users find it.
 
 
 class Signature:
@@ -76,7 +76,8 @@ class Signature:
                 self._array(x, at, same_kind)
             else:
                 self.conditions.append(same_kind)
-            self.reads.append(at)
+            # Machine code takes numbers, not arrays without axes.
+            self.reads.append(f"{at}[()]" if isinstance(x, np.ndarray) and not x.ndim else at)
         else:
             self._key.append(x if isinstance(x, str | bool | None) else id(x))
             self.others.append(x)

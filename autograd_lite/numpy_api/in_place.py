@@ -86,7 +86,7 @@ def note_write(t: Writes) -> None:
 
 def _keep_layout(new: Writes, like: Any) -> None:
     """Lay out a new value like another one: what is a view of it depends on that."""
-    if like.ndim and new._data.strides != like.strides:
+    if like.ndim and new._data.strides != like.strides and not is_recorder(new._data):
         data = np.empty_like(like, new.dtype)
         data[...] = new._data
         new._data = data

@@ -33,7 +33,10 @@ def rearranged(move: Callable[..., Any], *arrays: Any) -> Any:
     arrays = tuple(cast(x, dtype) for x in arrays)
     numbers, start = [], 0
     for array in arrays:
-        of_entries = np.empty_like(values_of(array), int)  # Laid out like it.
+        laid_out_like = values_of(array)
+        if is_recorder(laid_out_like):  # Of a trace, which knows no layout.
+            laid_out_like = np.empty(array.shape)
+        of_entries = np.empty_like(laid_out_like, int)
         of_entries[...] = np.arange(start, start + array.size).reshape(array.shape)
         numbers.append(of_entries)
         start += array.size

@@ -28,7 +28,7 @@ from autograd_lite.tensor import Tensor
 class TraceError(TypeError):
     """A function did something that a program cannot do: it asked for the value of an array."""
 
-    __module__ = "autograd_lite"
+    __module__ = __name__.partition(".")[0]  # Where users find it.
 
 
 class Notes:
