@@ -9,16 +9,21 @@ from typing import TYPE_CHECKING, Any, Literal
 from autograd_lite.core.later import later
 
 if TYPE_CHECKING:
-    from autograd_lite.compile.compiled import Compiled, StaleError, Step
+    from autograd_lite.compile.compiled import Compiled, Step
+    from autograd_lite.compile.plan import StaleError
 else:
     __getattr__ = later(
-        globals(), {"autograd_lite.compile.compiled": ("Compiled", "StaleError", "Step")}
+        globals(),
+        {
+            "autograd_lite.compile.compiled": ("Compiled", "Step"),
+            "autograd_lite.compile.plan": ("StaleError",),
+        },
     )
 
 __all__ = ["Compiled", "StaleError", "Step", "compile"]
 
 
-def compile(  # noqa: A001  (the name that users know)
+def compile(
     f: Callable[..., Any] | None = None,
     optimiser: Any = None,
     *,

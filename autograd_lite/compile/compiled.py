@@ -84,26 +84,28 @@ class Compiled:
             if plan.fits(args, kwargs):
                 self._plan = plan
                 return plan
-        if not self._ready(args, kwargs):
+        if self._needs_a_first_step(args, kwargs):
             return None
         if self._traces >= TRACES:
-            return self._give_up(
+            self._give_up(
                 f"it was traced {TRACES} times, since something that it depends on changes again "
                 f"and again: {self._difference(signature)}"
             )
+            return None
         if self._traces:
             self._note(f"traced again: {self._difference(signature)}")
         self._traces += 1
         around = Surroundings(self._f, *signature.others, but=self._apart())
         self._watch(around)
         if around.hazard:
-            return self._give_up(around.hazard)
+            self._give_up(around.hazard)
+            return None
         try:
             traced = self._traced_twice(around, args, kwargs)
-        except StaleError as error:
-            return self._give_up(str(error))
-        except TraceError as error:
-            return self._give_up(str(error))
+        except (StaleError, TraceError) as error:
+            around.restore()
+            self._give_up(str(error))
+            return None
         except Exception:  # noqa: BLE001  (run as it is, it raises the error that it should)
             around.restore()
             return None
@@ -170,9 +172,9 @@ class Compiled:
 
     # ------------------------------------------------------------ what a step does otherwise
 
-    def _ready(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-        """Return whether it can be traced yet."""
-        return True
+    def _needs_a_first_step(self, *_: Any) -> bool:
+        """Return whether it must run as it is before it can be traced."""
+        return False
 
     def _apart(self) -> tuple[Any, ...]:
         """Return what is not looked into for things that may change."""
@@ -187,12 +189,8 @@ class Compiled:
     def _places(self, around: Surroundings) -> list[Place]:
         return [Place(t) for t in around.tensors]
 
-    def _trace(
-        self, around: Surroundings, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Traced:
-        return trace(
-            self._f, *args, kwargs=kwargs, places=self._places(around), may_ask=True
-        )
+    def _trace(self, around: Surroundings, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
+        return trace(self._f, *args, kwargs=kwargs, places=self._places(around), may_ask=True)
 
     def _eagerly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return self._f(*args, **kwargs)
@@ -297,8 +295,10 @@ class Step(Compiled):
         loop = None
         if self._eager_because == "" and self._backend != "numpy" and available():
             one, named = _slice(args, kwargs, done + 1) if stacked else (args, kwargs)
-            plan = self._plan if self._plan and self._plan.fits(one, named) else self._fitting(
-                one, named
+            plan = (
+                self._plan
+                if self._plan and self._plan.fits(one, named)
+                else self._fitting(one, named)
             )
             if plan is not None:
                 try:
@@ -342,21 +342,21 @@ class Step(Compiled):
             return lambda: self(*args, **kwargs)
         return plan.bound(args, kwargs)
 
-    def _ready(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-        """Find out whether a first step must be done before the optimiser has its state."""
+    def _needs_a_first_step(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Find out whether the first step gives the optimiser a state."""
         optimiser = self._optimiser
         if any(optimiser.state.get(p) for p in optimiser.params):
-            return True
+            return False
         around = Surroundings(self._f, *Signature(args, kwargs).others, but=self._apart())
         if around.hazard:
-            return True
+            return False
         try:
             self._trace(around, args, kwargs)
         except Exception:  # noqa: BLE001  (whoever traces it next says so)
-            return True
+            return False
         finally:
             around.restore()
-        return not self._grew
+        return self._grew
 
     def _apart(self) -> tuple[Any, ...]:
         return (self._optimiser,)
@@ -388,9 +388,7 @@ class Step(Compiled):
             ]
         return places
 
-    def _trace(
-        self, around: Surroundings, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Traced:
+    def _trace(self, around: Surroundings, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
         state = self._optimiser.state
         before = {p: dict(parts) for p, parts in state.items()}
         try:

@@ -148,7 +148,7 @@ class Surroundings:
         for i, (_, holder, length) in enumerate(self.lengths):
             names[f"l{i}"] = holder
             parts.insert(0, f"len(l{i}) == {length}")  # Before what it holds is read.
-        check: Callable[[], bool] = eval(f"lambda: {' and '.join(parts) or 'True'}", names)  # noqa: S307  (of names that are bound above)
+        check: Callable[[], bool] = eval(f"lambda: {' and '.join(parts) or 'True'}", names)
         return check
 
     # ------------------------------------------------------------ looking
@@ -181,12 +181,13 @@ class Surroundings:
             self.hazard = self.hazard or f"{path} is an iterator, which every step moves on"
         elif isinstance(x, type | types.ModuleType | types.BuiltinFunctionType | np.ufunc):
             if isinstance(x, type) and _is_users(sys.modules.get(x.__module__)):
-                self._look_into_class(x, path)
+                self._look_into_class(x)
         elif hasattr(x, "__dict__"):
             self._look_into_container(vars(x), path, dot=True)
-            self._look_into_class(type(x), path)
+            self._look_into_class(type(x))
 
     def guard(self, holder: Any, key: Any, value: Any, path: str) -> None:
+        """Demand that something stays under its key, and look into it."""
         self.guards.append(Guard(holder, key, value, path))
         self._look(value, path)
 
@@ -203,7 +204,7 @@ class Surroundings:
             else:
                 self.guard(x, key, value, where)
 
-    def _look_into_class(self, kind: type, path: str) -> None:
+    def _look_into_class(self, kind: type) -> None:
         for base in kind.__mro__:
             if _is_users(sys.modules.get(base.__module__)) and id(base) not in self._seen:
                 self._seen.add(id(base))
@@ -269,5 +270,3 @@ def described(value: Any) -> str:
     """Return a value for a message."""
     text = repr(value)
     return text if len(text) < 40 else f"a {type(value).__name__}"
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.util
 import os
@@ -50,12 +51,14 @@ def loop_source(program: Program, back: Sequence[int], *, data: int, stacked: bo
         If numba cannot do it this way.
     """
     sheet = Sheet(MOST)
-    before, inside, after = [], [], []
+    before: list[str] = []
+    inside: list[str] = []
+    after: list[str] = []
     given = {}
     kept = set(back)
     for position, variable in enumerate(program.inputs):
         _check_kind(variable)
-        given[variable] = objects(sheet, variable, lambda i, v=variable: _entry(v.name, i))
+        given[variable] = objects(sheet, variable, functools.partial(_entry, variable.name))
         loads = inside if stacked and position < data else before
         if variable.shape or position in kept or (stacked and position < data):
             for index in np.ndindex(variable.shape):
@@ -87,7 +90,7 @@ def call_source(program: Program) -> str:
     given, before, after = {}, [], []
     for variable in program.inputs:
         _check_kind(variable)
-        given[variable] = objects(sheet, variable, lambda i, v=variable: _entry(v.name, i))
+        given[variable] = objects(sheet, variable, functools.partial(_entry, variable.name))
         for index in np.ndindex(variable.shape):
             where = f"[{', '.join(map(str, index))}]" if index else ""
             before.append(f"{_entry(variable.name, index)} = {variable.name}{where}")
@@ -178,7 +181,8 @@ def _module(source: str) -> Any:
         partial.write_text(source)
         partial.replace(file)
     spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     sys.modules[name] = module

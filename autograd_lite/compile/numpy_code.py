@@ -59,7 +59,7 @@ def made(source: str, name: str, names: dict[str, Any], title: str) -> Callable[
     """Return a function of its source, which tracebacks and debuggers can show."""
     file = f"<{title} {len(linecache.cache)}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    exec(compile(source, file, "exec"), names)  # noqa: S102  (this is what a compiler does)
+    exec(compile(source, file, "exec"), names)
     function: Callable[..., Any] = names[name]
     return function
 

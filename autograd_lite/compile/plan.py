@@ -154,11 +154,11 @@ class Plan:
         lines = ["def call(args, kwargs):", "    with lock:",
                  f"        outputs = program({', '.join(self.reads)})"]  # fmt: skip
         count = len(self.traced.program.outputs) - len(self.back)
-        lines += self._writes([f"outputs[{count + i}]" for i in range(len(self.back))], names)
+        lines += self._writes([f"outputs[{count + i}]" for i in range(len(self.back))])
         lines.append(f"    return {self._returned('outputs[{}]', names)}")
         self.call = made("\n".join(lines) + "\n", "call", names, "call")
 
-    def _writes(self, values: list[str], names: dict[str, Any]) -> list[str]:
+    def _writes(self, values: list[str]) -> list[str]:
         lines = []
         for position, value in zip(self.back, values, strict=True):
             i = position - len(self.signature.reads)
@@ -211,7 +211,7 @@ class Plan:
         for k, value in enumerate(values):
             if value != f"out{k}":
                 lines.append(f"    out{k} = {value}")
-        lines += self._writes([f"out{count + i}" for i in range(len(self.back))], names)
+        lines += self._writes([f"out{count + i}" for i in range(len(self.back))])
         lines.append(f"    return {self._returned('out{}', names)}")
         self.call = made("\n".join(lines) + "\n", "call", names, "call")
 
@@ -219,7 +219,9 @@ class Plan:
         """Return ``loop(n, *inputs, values)`` in machine code; a LoweringError if there is none."""
         if stacked not in self._loops:
             program, data = self.traced.program, len(self.signature.reads)
-            if any(position in self.back for position in map(program.inputs.index, self.traced.asked)):
+            if any(
+                position in self.back for position in map(program.inputs.index, self.traced.asked)
+            ):
                 raise LookupError("a value that changes from step to step decides what is computed")
             source = loop_source(program, self.back, data=data, stacked=stacked)
             kinds = [(np.dtype(int), -1)]
@@ -246,7 +248,9 @@ class Plan:
             return functools.partial(self.call, args, kwargs)
         names["values"] = np.empty(1, _dtype(self.traced.program.outputs[0]))
         lines, given, before, after = [], [], [], []
-        for i, (read, variable) in enumerate(zip(self.reads, self.traced.program.inputs, strict=True)):
+        for i, (read, variable) in enumerate(
+            zip(self.reads, self.traced.program.inputs, strict=True)
+        ):
             if i not in self.back:
                 if i < len(self.signature.reads):
                     lines.append(f"    a{i} = {read}" if not variable.shape else
@@ -301,12 +305,12 @@ class Plan:
     def inputs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         """Return the inputs of the program, as they are now."""
         names = {**self.names, "args": args, "kwargs": kwargs}
-        return [eval(read, names) for read in self.reads]  # noqa: S307  (made above)
+        return [eval(read, names) for read in self.reads]
 
 
 def _handed_over(x: Any) -> Any:
     """Return an array as machine code takes it: in the order of C, and not read-only."""
-    return np.require(x, requirements="CW")
+    return np.require(x, requirements=["C", "W"])
 
 
 def _dtype(x: Any) -> np.dtype[Any]:

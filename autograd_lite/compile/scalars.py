@@ -33,7 +33,7 @@ class Number:
     def __bool__(self) -> bool:
         raise LoweringError("a comparison inside of it")
 
-    def _compared(self, other: object) -> Any:
+    def _compared(self, _: object) -> Any:
         raise LoweringError("a comparison inside of it")
 
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _compared
@@ -157,9 +157,7 @@ def unrolled(program: Program, given: dict[Variable, Any], sheet: Sheet) -> list
     """
     known: dict[Variable, Any] = dict(given)
     for s in program.statements:
-        operands = [
-            known[x] if isinstance(x, Variable) else np.asarray(x) for x in s.operands
-        ]
+        operands = [known[x] if isinstance(x, Variable) else np.asarray(x) for x in s.operands]
         try:
             known[s.result] = _written_out(s, operands, sheet)
         except LoweringError as error:
@@ -178,7 +176,9 @@ def _written_out(s: Statement, operands: list[Any], sheet: Sheet) -> Any:
         for index in np.ndindex(s.result.shape):
             result[index] = sheet.line(expression(*(x[index] for x in spread)), dtype)
         return result
-    reduced = next((u for u, f in REDUCTIONS.items() if f in getattr(s.function, "numpy", ())), None)
+    reduced = next(
+        (u for u, f in REDUCTIONS.items() if f in getattr(s.function, "numpy", ())), None
+    )
     if reduced in (np.maximum, np.minimum):
         return _folded(s, reduced, operands[0], sheet, dtype)
     lifted = [x if x.dtype == object else x.astype(object) for x in operands]
@@ -191,8 +191,8 @@ def _written_out(s: Statement, operands: list[Any], sheet: Sheet) -> Any:
 def _folded(s: Statement, ufunc: Any, x: Any, sheet: Sheet, dtype: Any) -> Any:
     """Write out the largest or the smallest entry along axes."""
     axis, keepdims = s.parameters["axis"], s.parameters["keepdims"]
-    axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    axes = sorted({a % x.ndim for a in axes})
+    wanted: Any = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = sorted({a % x.ndim for a in wanted})
     moved = np.moveaxis(x, axes, range(len(axes))) if axes else x[None]
     rest = moved.shape[len(axes) :] if axes else x.shape
     rows = moved.reshape(-1, *rest)

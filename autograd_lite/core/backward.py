@@ -22,8 +22,8 @@ from autograd_lite.core.primitive import Primitive, RuleForEach
 next_birth = itertools.count(1).__next__
 """The clock that counts births, writes and calls."""
 
-STAND_INS: set[type] = set()
-"""What stands for arrays while a function is traced: it has a ``lift`` that makes it of an array."""
+STAND_INS: set[Any] = set()
+"""What stands for arrays while a function is traced; its ``lift`` makes it of an array."""
 
 Node = Any
 Pairs = list[tuple[Node, Any]]
@@ -106,7 +106,7 @@ def backward_pass(
         if create_graph:
             y, seen = node, _as_tensors(node)
         elif STAND_INS and y.__class__ in STAND_INS:  # array.dot(symbol) would ask for values.
-            lift = type(y).lift
+            lift = y.lift
             g, seen = lift(g), tuple(map(lift, inputs))
         if rules.__class__ is RuleForEach:  # Told the operands once, not once for each of them.
             rules = rules.bound(g, y, seen[1::2], parameters)

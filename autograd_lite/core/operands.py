@@ -19,7 +19,7 @@ def is_recorder(x: Any) -> bool:
 
 
 def has_values(x: Any) -> bool:
-    """Return whether the entries of an operand are known: not those of a symbol or an expression."""
+    """Return whether entries are known: those of a symbol or an expression are not."""
     return not is_recorder(x._value() if hasattr(x, "_birth") else x)
 
 
@@ -54,7 +54,8 @@ def constant(x: Any, primitive: Primitive) -> Any:
 def numbers(given: Any, dtype: DTypeLike | None, where: str) -> NDArray[Any]:
     """Copy what is given into an array of numbers, of its own dtype if none is asked for."""
     if is_recorder(given):  # What stands for an array while a function is traced.
-        return given if dtype is None else given.astype(known_dtype(dtype, where))
+        symbol: Any = given
+        return symbol if dtype is None else symbol.astype(known_dtype(dtype, where))
     refuse_nested(given)
     dtype = dtype if dtype is None else known_dtype(dtype, where)
     try:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.operands import has_values
 from autograd_lite.core.notation import SUM, Form, call
+from autograd_lite.core.operands import has_values
 from autograd_lite.core.primitive import example, primitive
 from autograd_lite.ops.shape import stretch
 

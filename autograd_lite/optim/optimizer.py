@@ -19,7 +19,6 @@ LARGE = 10_000
 """Entries of an array for which getting new memory takes longer than subtracting."""
 
 
-
 def rate(group: Mapping[str, Any]) -> Any:
     """Return the learning rate as a Python number: a NumPy one makes float64 of float32."""
     lr = group["lr"]

@@ -96,9 +96,7 @@ def _simpler(s: Statement, made: dict[Variable, Statement]) -> Any:
             return s.compute(*s.operands, **s.parameters)
     for rewrite in REWRITES.get(s.function, ()):
         better = rewrite(s, made)
-        if better is not None and (
-            not isinstance(better, Variable) or _alike(better, s.result)
-        ):
+        if better is not None and (not isinstance(better, Variable) or _alike(better, s.result)):
             return better
     return None
 
@@ -136,7 +134,7 @@ def _itself(s: Statement, _: Any) -> Any:
 
 
 def _square(s: Statement, _: Any) -> Any:
-    """x ** 2 -> x * x, as NumPy computes it."""
+    """X ** 2 -> x * x, as NumPy computes it."""
     x, exponent = s.operands
     if isinstance(exponent, Variable) or np.shape(exponent) != () or not isinstance(x, Variable):
         return None

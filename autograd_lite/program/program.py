@@ -80,7 +80,7 @@ class Statement:
     @property
     def name(self) -> str:
         """What the function is called."""
-        return getattr(self.function, "name", None) or str(self.function.__name__)
+        return str(getattr(self.function, "name", None) or getattr(self.function, "__name__", "f"))
 
     @property
     def ufunc(self) -> np.ufunc | None:
@@ -154,8 +154,10 @@ class Program:
 def fingerprint(program: Program) -> tuple[Any, ...]:
     """Return something that is equal for equal programs, with equal constants."""
     parts: list[Any] = [repr(x) for x in program.inputs]
-    for s in program.statements:
-        parts.append((repr(s.result), *key_of(s.function, s.operands, s.parameters, by_name=True)))
+    parts += [
+        (repr(s.result), *key_of(s.function, s.operands, s.parameters, by_name=True))
+        for s in program.statements
+    ]
     parts += [x.name if isinstance(x, Variable) else constant_key(x) for x in program.outputs]
     return tuple(parts)
 

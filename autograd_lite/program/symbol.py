@@ -98,14 +98,11 @@ class Notes:
             f"v{len(self.statements)}", np.shape(sample), np.asarray(sample).dtype, _is_weak(sample)
         )
         given = tuple(x.variable if isinstance(x, Symbol) else x for x in operands)
-        self.statements.append(
-            Statement(variable, function, given, parameters, str(where or ""))
-        )
+        self.statements.append(Statement(variable, function, given, parameters, str(where or "")))
         base = None
         first = operands[0] if len(operands) == 1 else None
-        if isinstance(first, Symbol) and isinstance(sample, np.ndarray):
-            if np.may_share_memory(sample, first.sample):
-                base = first if first.base is None else first.base
+        if isinstance(first, Symbol) and np.may_share_memory(sample, first.sample):
+            base = first if first.base is None else first.base
         return Symbol(variable, sample, base)
 
 
@@ -130,6 +127,7 @@ class Call:
         self._key = (function, repr(nest), part, shape)
 
     def __call__(self, *arrays: Any) -> Any:
+        """Call the function on arrays."""
         given = iter(arrays)
         leaves = [next(given) if x is Symbol else x for x in leaves_of(self.nest)]
         result = _call(self.function, rebuild(self.nest, leaves))
@@ -268,8 +266,10 @@ class Symbol(ArrayMethods):
     def astype(self, dtype: Any, **_: Any) -> Symbol:
         """Convert to another type."""
         name = np.dtype(dtype).name
-        return self if name == self.dtype.name and not self.variable.weak else self._apply(
-            ops.astype, dtype=name
+        return (
+            self
+            if name == self.dtype.name and not self.variable.weak
+            else self._apply(ops.astype, dtype=name)
         )
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -414,9 +414,7 @@ for _sign, _function in {"neg": np.negative, "abs": np.absolute, "invert": np.in
 for _sign, _function in {
     "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
 }.items():  # fmt: skip
-    setattr(
-        Symbol, f"__{_sign}__", lambda self, other, _f=_function: _operator(_f, self, other)
-    )
+    setattr(Symbol, f"__{_sign}__", lambda self, other, _f=_function: _operator(_f, self, other))
 
 
 STAND_INS.add(Symbol)
@@ -436,5 +434,3 @@ def _sample(x: Any) -> Any:
     if isinstance(x, list | tuple):
         return type(x)(map(_sample, x))
     return x.sample if isinstance(x, Symbol) else x
-
-

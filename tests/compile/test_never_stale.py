@@ -178,8 +178,7 @@ def test_what_cannot_be_seen_is_found_by_a_step_beside_eager():
     fast = both(lambda x: x * hidden.k)
     hidden.k = 3.0
     with pytest.raises(al.StaleError, match="something else than the function itself"):
-        for _ in range(8):
-            fast(X)
+        [fast(X) for _ in range(8)]
 
 
 def test_branch_on_a_value_runs_as_it_is():
@@ -248,7 +247,9 @@ def test_settings_that_decide_what_is_computed():
 
 def test_module_that_is_switched_loaded_and_frozen():
     rng = np.random.default_rng(0)
-    net = nn.Sequential(nn.Linear(3, 2, rng=rng), nn.Dropout(0.5, rng=rng), nn.Linear(2, 1, rng=rng))
+    net = nn.Sequential(
+        nn.Linear(3, 2, rng=rng), nn.Dropout(0.5, rng=rng), nn.Linear(2, 1, rng=rng)
+    )
     net.eval()
     optimiser = optim.SGD(net.parameters(), lr=0.0)
     step = al.compile(lambda x: (net(x) ** 2).mean(), optimiser)

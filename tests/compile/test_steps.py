@@ -150,9 +150,7 @@ def test_modules_and_dicts_of_parameters():
     step = al.compile(
         lambda x, y: measure(net(x), y), optim.Adam(net.parameters(), lr=0.1), backend="numpy"
     )
-    expected = eagerly(
-        lambda x, y: measure(other(x), y), optim.Adam(other.parameters(), lr=0.1)
-    )
+    expected = eagerly(lambda x, y: measure(other(x), y), optim.Adam(other.parameters(), lr=0.1))
     np.testing.assert_allclose(
         [step(X, Y) for _ in range(9)], [expected(X, Y) for _ in range(9)], rtol=1e-10
     )
@@ -232,9 +230,7 @@ def test_threads_share_a_step():
     wrong = []
 
     def work(x, want):
-        for _ in range(20):
-            if not np.allclose(f(x), want):
-                wrong.append(x[0])
+        wrong.extend(x[0] for _ in range(20) if not np.allclose(f(x), want))
 
     threads = [threading.Thread(target=work, args=pair) for pair in zip(xs, expected, strict=True)]
     for thread in threads:
@@ -247,9 +243,7 @@ def test_threads_share_a_step():
 def test_without_numba_it_says_what_would_be_faster(monkeypatch):
     import sys
 
-    monkeypatch.setattr(
-        sys.modules["autograd_lite.compile.compiled"], "available", lambda: False
-    )
+    monkeypatch.setattr(sys.modules["autograd_lite.compile.compiled"], "available", lambda: False)
     f = al.compile(lambda x: x * 2)
     f(np.ones(2))
     assert "pip install 'autograd_lite[compile]'" in f.why
