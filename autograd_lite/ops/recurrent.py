@@ -134,13 +134,13 @@ def _lstm_back(g: Any, y: Any, *operands: Any) -> Callable[[int], Any]:
     i, f, new = two[..., :n], two[..., n:], np.tanh(a[..., 2 * n : 3 * n])
     seen = np.tanh(y[1])
     to_cell, to_o = o * (1 - seen * seen), seen * o * (1 - o)
-    to_gates = np.concatenate([new * i * (1 - i), cells * f * (1 - f), i * (1 - new * new)], -1)
+    to_i, to_f, to_new = new * i * (1 - i), cells * f * (1 - f), i * (1 - new * new)
     d, dh, dc = [], 0.0, 0.0
     for t in reversed(range(y.shape[1])):
         dh = g[0, t] + dh
         dc = g[1, t] + dc + dh * to_cell[t]
-        parts = np.concatenate([dc, dc, dc], axis=-1) * to_gates[t]
-        d.append(np.concatenate([parts, dh * to_o[t]], axis=-1))
+        gates = [dc * to_i[t], dc * to_f[t], dc * to_new[t], dh * to_o[t]]
+        d.append(np.concatenate(gates, axis=-1))
         dh, dc = d[-1] @ wt, dc * f[t]
     dz = np.stack(d[::-1])
     return (dz, dh, dc, _summed(before, dz)).__getitem__
@@ -168,12 +168,18 @@ def lstm(*operands: Any) -> Any:
     """
     z, h, c, w = operands
     n = h.shape[-1]
-    states, cells = [], []
+    y = np.empty((2, *z.shape[:2], n), np.result_type(*operands))
+    half = np.full(4 * n, 0.5, y.real.dtype)  # A logistic function is half a tangent,
+    half[2 * n : 3 * n] = 1  # and one gate is a tangent.
+    up = 1 - half
     for t in range(len(z)):
         a = z[t] + h @ w
-        gates, o = logistic(a[:, : 2 * n]), logistic(a[:, 3 * n :])
-        c = gates[:, n:] * c + gates[:, :n] * np.tanh(a[:, 2 * n : 3 * n])
-        h = o * np.tanh(c)
-        states.append(h)
-        cells.append(c)
-    return np.stack([np.stack(states), np.stack(cells)])
+        a *= half
+        np.tanh(a, out=a)
+        a *= half
+        a += up
+        c, h = np.multiply(a[:, n : 2 * n], c, out=y[1, t]), y[0, t]
+        c += a[:, :n] * a[:, 2 * n : 3 * n]
+        np.tanh(c, out=h)
+        h *= a[:, 3 * n :]
+    return y

@@ -204,8 +204,9 @@ def max_pool_adjoint(c: Any, x: Any, *, size: Any, stride: Any, padding: Any, di
     lengths = [n + sum(ends) for n, ends in zip(x.shape[2:], padding, strict=True)]
     wide = np.zeros((*x.shape[:2], *lengths), c.dtype)
     into = windows(wide, size, stride, dilation)
-    for k, here in largest(x, size, stride, padding, dilation):
-        into[:, :, *k] += c * here
+    for part in blocks(into):
+        for k, here in largest(x[part], size, stride, padding, dilation):
+            into[part][:, :, *k] += c[part] * here
     return inside(wide, x.shape[2:], padding)
 
 
