@@ -103,7 +103,7 @@ def scaled_dot_product_attention(
     shape = (*ahead, q.shape[-2], k.shape[-2])
     added = None if attn_mask is None else _to_add(name, attn_mask, shape, q.dtype, hides=False)
     if is_causal:
-        later = causal(*shape[-2:], q.dtype)
+        later = causal(shape[-2], shape[-1], q.dtype)
         added = later if added is None else added + later
     return _attend(name, q, k, v, added, 1 / np.sqrt(q.shape[-1]) if scale is None else scale)[0]
 
@@ -269,14 +269,14 @@ class MultiheadAttention(Module):
         turned = self.batch_first or single
         same = query is key is value
         projected = self._projected(given[:1] if same else given)
-        heads = [self._heads(x, single, turned) for x in projected]
-        shape = (*heads[0].shape[:3], heads[1].shape[2])
-        added = self._mask(shape, heads[0].dtype, attn_mask, key_padding_mask, is_causal)
+        q, k, v = (self._heads(x, single, turned) for x in projected)
+        shape = (*q.shape[:3], k.shape[2])
+        added = self._mask(shape, q.dtype, attn_mask, key_padding_mask, is_causal)
         depth = self.embed_dim // self.num_heads
-        y, weights = _attend(name, *heads, added, 1 / np.sqrt(depth))
+        y, weights = _attend(name, q, k, v, added, 1 / np.sqrt(depth))
         order = (0, 2, 1, 3) if turned else (2, 0, 1, 3)
-        y = y.transpose(*order).reshape(q.shape)
-        y = self.out_proj(y.reshape(-1, self.embed_dim)).reshape(q.shape)
+        y = y.transpose(*order).reshape(given[0].shape)
+        y = self.out_proj(y.reshape(-1, self.embed_dim)).reshape(given[0].shape)
         if not need_weights:
             return y, None
         weights = weights.mean(axis=1) if average_attn_weights else weights
@@ -305,7 +305,7 @@ class MultiheadAttention(Module):
         self, shape: tuple[int, ...], dtype: Any, mask: Any, padding: Any, is_causal: bool
     ) -> Any:
         """Add up all masks; None if there is none."""
-        parts = [causal(*shape[2:], dtype)] if is_causal else []
+        parts = [causal(shape[2], shape[3], dtype)] if is_causal else []
         if mask is not None:
             values = mask.numpy() if isinstance(mask, Tensor) else np.asarray(mask)
             if values.ndim == 3 and len(values) == shape[0] * shape[1]:

@@ -293,7 +293,7 @@ class Module(metaclass=_NamesItsTensors):
           missing: bias (1,)
           wrong shape: weight is (2, 1), got (1, 2)
         """
-        arrays = self.check_state_dict(state)
+        arrays = self._fitting(state)
         for path, part, places in _state(self):
             if isinstance(part, Tensor):
                 part.data = arrays[path]
@@ -302,15 +302,8 @@ class Module(metaclass=_NamesItsTensors):
                 for place in places:
                     _put(place, made)
 
-    def check_state_dict(self, state: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
-        """Raise what `load_state_dict` would raise, and change nothing; return the arrays.
-
-        Examples
-        --------
-        >>> from autograd_lite import nn
-        >>> list(nn.Linear(2, 1).check_state_dict({"weight": [[1], [2]], "bias": [0]}))
-        ['weight', 'bias']
-        """
+    def _fitting(self, state: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
+        """Return the arrays of a state that fits this module; otherwise raise what is wrong."""
         own = {path: _bare(part) for path, part, _ in _state(self)}
         arrays = {path: np.asarray(value) for path, value in state.items()}
         problems = [f"missing: {path} {own[path].shape}" for path in own if path not in arrays]

@@ -45,21 +45,21 @@ class _Recurrent(Module):
         self.input_size, self.hidden_size = int(input_size), int(hidden_size)
         self.num_layers, self.bias, self.batch_first = int(num_layers), bias, batch_first
         self.bidirectional = bidirectional
+        ends = "ih", "hh"
+        self.transposed = tuple(f"weight_{end}_{path}" for path, _ in self._paths() for end in ends)
         rng = generator(name, rng)
         self.dropout = Dropout(dropout, rng=rng) if dropout else None
         bound, width = 1 / np.sqrt(hidden_size), self.gates * hidden_size
         for path, entering in self._paths():
-            shapes = {"weight_ih": (entering, width), "weight_hh": (hidden_size, width)}
+            shapes: dict[str, tuple[int, ...]] = {
+                "weight_ih": (entering, width),
+                "weight_hh": (hidden_size, width),
+            }
             if bias:
                 shapes |= {"bias_ih": (width,), "bias_hh": (width,)}
             for what, shape in shapes.items():
                 start = rng.uniform(-bound, bound, shape)
                 setattr(self, f"{what}_{path}", Tensor(start, requires_grad=True, dtype=dtype))
-
-    @property
-    def transposed(self) -> tuple[str, ...]:
-        """The weights that PyTorch holds transposed."""
-        return tuple(f"weight_{end}_{path}" for path, _ in self._paths() for end in ("ih", "hh"))
 
     def _paths(self) -> list[tuple[str, int]]:
         """Return the end of the names of parameters, and the width of the input, in order."""
@@ -100,7 +100,7 @@ class _Recurrent(Module):
         for k in range(self.num_layers):
             if k and self.dropout is not None:
                 x = self.dropout(x)
-            results = []
+            results: list[Any] = []
             for path, _ in self._paths()[k * per_layer : (k + 1) * per_layer]:
                 outside, inside = self._bias(path)
                 entering = x if not results else x[::-1]

@@ -218,5 +218,5 @@ def avg_pool2d(
         ]
         ones = np.ones((1, 1, *counted), x.dtype)
         count = ops.sum_pool(ones, **how | {"padding": tuple(left)})
-    y = total / count
+    y: Tensor = total / count
     return y[0] if single else y

@@ -90,8 +90,8 @@ def _gru_back(g: Any, y: Any, *operands: Any) -> Callable[[int], Any]:
         d.append(np.concatenate([gates, dn], axis=-1))
         da.append(np.concatenate([gates, dn * r[t]], axis=-1))
         arriving = dh * u[t] + da[-1] @ wt
-    dz, da = np.stack(d[::-1]), np.stack(da[::-1])
-    return (dz, arriving, _summed(before, da), da.sum(axis=(0, 1))).__getitem__
+    dz, dh = np.stack(d[::-1]), np.stack(da[::-1])
+    return (dz, arriving, _summed(before, dh), dh.sum(axis=(0, 1))).__getitem__
 
 
 @primitive(

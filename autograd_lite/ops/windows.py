@@ -49,6 +49,29 @@ def rows_of(w: Any, groups: int) -> Any:
     return w.reshape(groups, len(w) // groups, int(np.prod(w.shape[1:])))
 
 
+# The rules of these operations are written in each other.
+
+
+def _to_input(g: Any, w: Any, **how: Any) -> Any:
+    return conv_input(g, w, **how)
+
+
+def _to_weight(g: Any, x: Any, **how: Any) -> Any:
+    return conv_weight(g, x, **how)
+
+
+def _to_largest(g: Any, x: Any, **how: Any) -> Any:
+    return max_pool_adjoint(g, x, **how)
+
+
+def _from_largest(c: Any, x: Any, **how: Any) -> Any:
+    return max_pool_pick(c, x, **how)
+
+
+def _to_all(g: Any, **how: Any) -> Any:
+    return sum_pool_adjoint(g, **how)
+
+
 _SLIDING = (
     example((2, 1, 5), (2, 1, 3), stride=(1,), padding=((0, 0),), dilation=(1,), groups=1),
     example((1, 4, 5), (4, 2, 2), stride=(2,), padding=((1, 0),), dilation=(2,), groups=2),
@@ -71,8 +94,8 @@ def _places(x: Any, w: Any, given: Any) -> tuple[int, ...]:
 
 
 @primitive(
-    x=lambda g, y, x, w, **how: conv_input(g, w, size=x.shape[2:], **how),
-    w=lambda g, y, x, w, **how: conv_weight(g, x, size=w.shape[2:], **how),
+    x=lambda g, y, x, w, **how: _to_input(g, w, size=x.shape[2:], **how),
+    w=lambda g, y, x, w, **how: _to_weight(g, x, size=w.shape[2:], **how),
     notation=call("conv", Form(r"{x} \ast {w:tight}", PRODUCT)),
     analytic=True,
     linear=("x", "w"),
@@ -99,7 +122,7 @@ def conv(x: Any, w: Any, *, stride: Any, padding: Any, dilation: Any, groups: in
 
 @primitive(
     c=lambda g, y, c, w, size, **how: conv(g, w, **how),
-    w=lambda g, y, c, w, size, **how: conv_weight(c, g, size=w.shape[2:], **how),
+    w=lambda g, y, c, w, size, **how: _to_weight(c, g, size=w.shape[2:], **how),
     notation=call("conv_input"),
     analytic=True,
     linear=("c", "w"),
@@ -158,7 +181,7 @@ _POOLED = (
 
 
 @primitive(
-    x=lambda g, y, x, **how: max_pool_adjoint(g, x, **how),
+    x=lambda g, y, x, **how: _to_largest(g, x, **how),
     notation=call("max_pool"),
     sentence="{y} has the largest entry of every window: the gradient goes there, and to no other.",
     examples=_POOLED,
@@ -191,7 +214,7 @@ def largest(x: Any, size: Any, stride: Any, padding: Any, dilation: Any) -> Any:
 
 
 @primitive(
-    c=lambda g, y, c, x, **how: max_pool_pick(g, x, **how),
+    c=lambda g, y, c, x, **how: _from_largest(g, x, **how),
     x=None,  # It changes in steps.
     notation=call("max_pool_adjoint"),
     linear=("c",),
@@ -224,7 +247,7 @@ def max_pool_pick(c: Any, x: Any, *, size: Any, stride: Any, padding: Any, dilat
 
 
 @primitive(
-    x=lambda g, y, x, **how: sum_pool_adjoint(g, length=x.shape[2:], **how),
+    x=lambda g, y, x, **how: _to_all(g, length=x.shape[2:], **how),
     notation=call("sum_pool"),
     analytic=True,
     linear=("x",),
