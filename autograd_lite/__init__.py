@@ -9,6 +9,8 @@ from autograd_lite.derive import derive
 from autograd_lite.draw import draw, draw_dot, make_dot
 from autograd_lite.tensor import Tensor
 
+__version__ = "0.1.0"
+
 if TYPE_CHECKING:
     from autograd_lite import data, nn, optim
     from autograd_lite.check.anomaly import AnomalyError, detect_anomaly
