@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         print(
             f"python -m models needs {error.name}, which is not installed. Run: pip install "
-            f"'.[{'digits' if error.name == 'sklearn' else 'models'}]'",
+            f"'autograd_lite[{'digits' if error.name == 'sklearn' else 'models'}]'",
             file=sys.stderr,
         )
         return 2
