@@ -215,7 +215,7 @@ def _as_tensors(node: Node) -> tuple[Any, ...]:
             operand._value()  # So that no rule sees what has been written since.
             if operand._birth > node._birth:
                 operand = operand._version_before(node._birth)
-        if operand is not None and operand._data is not value:
+        if operand is not None and not operand._has(value):
             if operand._requires_grad:
                 name = repr(operand.name) if operand.name else f"a leaf of shape {operand.shape}"
                 raise GradientError(

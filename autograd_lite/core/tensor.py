@@ -226,6 +226,10 @@ class Tensor:
             self._catch_up()
         return self._data
 
+    def _has(self, value: Any) -> bool:
+        """Return whether this is the value that a node was computed from."""
+        return self._data is value
+
     # What a Tensor with views does: nothing here, where every value is one of its own.
 
     def _catch_up(self, *, used: bool = False) -> None:

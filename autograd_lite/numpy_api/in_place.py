@@ -16,9 +16,9 @@ from typing import Any, NamedTuple, Self, TypeVar
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.core.backward import next_birth
-from autograd_lite.core.modes import GradientError, enable_grad, no_grad, recording
-from autograd_lite.core.operands import is_recorder, refuse_nested
+from autograd_lite.core.backward import next_birth, operands_of
+from autograd_lite.core.modes import GradientError, Watched, enable_grad, no_grad, recording
+from autograd_lite.core.operands import constant, is_recorder, refuse_nested
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.core.tensor import Rare, Tensor, fill
 
@@ -68,10 +68,14 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
             f"{what} on {t._label()}, a result of {t._primitive.name}, inside no_grad() "
             f"would leave a gradient that belongs to another value. Use t.detach() first."
         )
+    if primitive is ops.assign and _filled_in(t, other, parameters["index"]):
+        return t
     old = _version(t)
     changed = _changed(t, old, primitive, other, what, parameters)
     _keep_layout(changed, t._data)
     _turn_into(t, changed, old)
+    if primitive is ops.assign and old._primitive is ops.assign and _may_fill(t._data):
+        t._filling = Filling(t._data)
     t._view = None
     note_write(t)
     _let_go(t, old._birth)
@@ -138,18 +142,121 @@ def _version(t: Writes) -> Writes:
                  "_grad", "_taps", "_call", "_source"):  # fmt: skip
         setattr(version, slot, getattr(t, slot))
     version._now = weakref.ref(t)
+    if t._filling is not None:
+        version._filling, version._position = t._filling, len(t._filling.before)
     return version
 
 
 def _turn_into(t: Writes, new: Writes, old: Writes) -> None:
     """Take over the value and the record of another tensor; `old` is the version until now."""
-    t._data = new._data
+    t._data, t._filling = new._data, None
     if new._requires_grad:
         t._past = t._past or []
         t._past.append(old)
         t._birth, t._primitive, t._requires_grad = new._birth, new._primitive, True
         t._inputs, t._parameters, t._grad = new._inputs, new._parameters, None
         t._taps, t._call, t._source = None, new._call, new._source
+
+
+# ---------------------------------------------------------------- filling, entry by entry
+
+
+class Filling:
+    """An array that entries are written into, and what it was before each of the writes.
+
+    The rules of writing and picking need shapes alone. So where nobody else holds the array, a
+    write changes it, and the version before is no more than a place in this list.
+
+    Attributes
+    ----------
+    array : ndarray
+        With all that has been written.
+    before : list of pairs
+        For each write the index, and the entries that it replaced.
+    blank : ndarray
+        What nodes hold in place of the array: of its shape and dtype, without memory of its own.
+    """
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+        self.before: list[tuple[Any, Any]] = []
+        self.blank = np.broadcast_to(np.zeros((), array.dtype), array.shape)
+        self._restored: tuple[Any, int] | None = None
+
+    def at(self, position: int) -> Any:
+        """Return the array as it was before a write, counted from 0."""
+        array, done = self._restored or (self.array, len(self.before))
+        if done < position:  # From the newest to the oldest, one write is undone for each.
+            array, done = self.array, len(self.before)
+        array = array.copy("K")
+        for index, entries in reversed(self.before[position:done]):
+            array[index] = entries
+        self._restored = array, position
+        return array
+
+
+def _filled_in(t: Written, value: Any, index: Any) -> bool:
+    """Write entries into the array that a tensor has, if nobody else can tell."""
+    array, filling, mode = t._data, t._filling, recording.get()
+    held = getrefcount(array) - _ONE_HOLDER - (filling is not None)
+    if (
+        held > 1  # By this function.
+        or not _may_fill(array)
+        or mode.__class__ is Watched
+        or (t._primitive is not ops.assign and (t._primitive is not None or t._requires_grad))
+    ):
+        return False
+    if isinstance(value, Tensor):
+        value._catch_up(used=True)
+        v, needs = value._data, bool(mode) and (t._requires_grad or value._requires_grad)
+    else:
+        v, needs, value = constant(value, ops.assign), t._requires_grad, None
+    if np.asarray(v).dtype.kind not in "fiub":
+        return False
+    array.flags.writeable = True  # Who has asked for it, to read it, has let go of it.
+    before = None
+    try:
+        before = np.array(array[index])
+        array[index] = v
+    except (ValueError, TypeError, IndexError):
+        if before is not None:
+            array[index] = before
+        return False  # The error is raised where others are.
+    if needs:
+        filling = filling or Filling(array)
+        t._filling = filling
+        old = _version(t)
+        old._data = filling.blank
+        filling.before.append((index, before))
+        t._past = t._past or []
+        t._past.append(old)
+        t._birth, t._primitive, t._requires_grad = next_birth(), ops.assign, True
+        t._inputs, t._parameters = (old, filling.blank, value, v), {"index": index}
+        t._grad = t._taps = t._call = t._source = None
+    note_write(t)
+    if needs:
+        _let_go(t, old._birth)
+    return True
+
+
+def _may_fill(array: Any) -> bool:
+    return type(array) is np.ndarray and array.flags.owndata and array.dtype.kind == "f"
+
+
+def let_go_of_array(entry: Any, t: Writes) -> None:
+    """Let what was picked from an array that is being filled keep the entries alone."""
+    filling, data = t._filling, entry._data
+    if filling is None or not entry._inputs or entry._inputs[1] is not filling.array:
+        return
+    if getattr(data, "base", None) is not None:
+        if not data.flags.c_contiguous or data.size * _SMALL > filling.array.size:
+            return
+        entry._data = data.copy()
+    entry._inputs = (t, filling.blank)
+
+
+_SMALL = 8
+"""By how much a part must be smaller than the whole to be worth a copy."""
 
 
 _FAR = 1000  # Nodes.
@@ -356,6 +463,9 @@ class Writes(Tensor):
 
     # Whether there are views of this.
     _shared: Rare[bool] = Rare()
+    # The array that entries are written into, and, for a version, before which write that was.
+    _filling: Rare[Filling] = Rare()
+    _position: Rare[int] = Rare()
     # When this was last written to; and up to when, as a view, it has seen what was written.
     _written: Rare[int] = Rare()
     _seen: Rare[int] = Rare()
@@ -420,6 +530,23 @@ class Writes(Tensor):
         """Return a tensor of the same value; nothing else is set."""
         twin: Self = fill(object.__new__(type(self)), self._data)
         return twin
+
+    def _has(self, value: Any) -> bool:
+        filling = self._filling
+        return self._data is value or (filling is not None and filling.blank is value)
+
+    def _as_it_was(self) -> Any:
+        """Return the value, also of a version that has been written over."""
+        if self._position is not None and self._filling.blank is self._data:
+            self._data = self._filling.at(self._position)
+        return self._data
+
+    @property
+    def _values(self) -> tuple[Any, ...]:
+        return tuple(
+            x._as_it_was() if x is not None and x._filling and x._filling.blank is value else value
+            for x, value in zip(operands_of(self), self._inputs[1::2], strict=True)
+        )
 
     def _first(self) -> Any:
         """Return what this tensor was before anything was written to it."""
