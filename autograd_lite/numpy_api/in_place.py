@@ -161,6 +161,9 @@ def _turn_into(t: Writes, new: Writes, old: Writes) -> None:
 # ---------------------------------------------------------------- filling, entry by entry
 
 
+_ZERO = bytes(16)
+
+
 class Filling:
     """An array that entries are written into, and what it was before each of the writes.
 
@@ -180,7 +183,7 @@ class Filling:
     def __init__(self, array: Any) -> None:
         self.array = array
         self.before: list[tuple[Any, Any]] = []
-        self.blank = np.broadcast_to(np.zeros((), array.dtype), array.shape)
+        self.blank = np.ndarray(array.shape, array.dtype, _ZERO, strides=(0,) * array.ndim)
         self._restored: tuple[Any, int] | None = None
 
     def at(self, position: int) -> Any:
@@ -272,15 +275,28 @@ def _let_go(t: Writes, since: int) -> None:
     seen, waiting = {t}, [t]
     while waiting and len(seen) < _FAR:
         node = waiting.pop()
-        for x in node._operands:
-            if x is not None and x._rare is not None:
-                catch_up(x)
-        if any(x is not None and x._birth > node._birth for x in node._operands):
-            node._inputs = tuple(_used(x, node) for x in node._inputs)
-        for x in node._operands:
-            if x is not None and x not in seen and x._birth > since:
+        birth, inputs = node._birth, node._inputs
+        newer = False
+        for i in range(0, len(inputs), 2):
+            x = inputs[i]
+            if x is None:
+                continue
+            if x._rare is not None and "_view" in x._rare:
+                if getrefcount(x) <= _ONLY_OPERAND:
+                    x._view = None  # Nobody can look at it again.
+                else:
+                    catch_up(x)
+            if x._birth > birth:
+                newer = True
+            elif x._birth > since and x not in seen:
                 seen.add(x)
                 waiting.append(x)
+        if newer:
+            node._inputs = inputs = tuple([_used(x, node) for x in inputs])
+            for x in inputs[::2]:
+                if x is not None and x._birth > since and x not in seen:
+                    seen.add(x)
+                    waiting.append(x)
 
 
 def _used(x: Any, by: Writes) -> Any:
@@ -352,10 +368,12 @@ def catch_up(t: Writes) -> None:
                 new = t.__record__(primitive, (new,), parameters)
     _turn_into(t, new, old)
     t._call, t._source, t._grad = old._call, old._source, old._grad
-    if not t._used:  # Hooks belong to the value that they were registered for, if that counts.
+    t._seen = _last_write
+    if t._used:
+        t._used = None
+        _let_go(t, old._birth)
+    else:  # Hooks stay with a value that has been used.
         t._taps, old._taps = old._taps, None
-    t._used, t._seen = None, _last_write
-    _let_go(t, old._birth)
 
 
 _LONG = 8
@@ -398,6 +416,8 @@ def _is_alone(t: Writes, view: View) -> bool:
 _held = (object(),)
 _ONE_HOLDER = getrefcount(_held[0])
 """How many references are counted to what one other object holds."""
+_ONLY_OPERAND = _ONE_HOLDER + 1
+"""How many are counted to an operand of one node, which a variable refers to as well."""
 
 
 def _place(view: View) -> Any:
@@ -477,7 +497,7 @@ class Writes(Tensor):
 
     def _catch_up(self, *, used: bool = False) -> None:
         catch_up(self)
-        if used and self._taps is not None:
+        if used:
             self._used = True
 
     def _note_write(self) -> None:
