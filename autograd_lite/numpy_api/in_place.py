@@ -16,11 +16,11 @@ from typing import Any, NamedTuple, Self, TypeVar
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.core.backward import next_birth, operands_of
+from autograd_lite.core.backward import next_birth
 from autograd_lite.core.modes import GradientError, Watched, enable_grad, no_grad, recording
 from autograd_lite.core.operands import constant, is_recorder, refuse_nested
 from autograd_lite.core.primitive import Primitive
-from autograd_lite.core.tensor import Rare, Tensor, fill
+from autograd_lite.core.tensor import Rare, Taps, Tensor, fill
 
 Written = TypeVar("Written", bound="Writes")
 
@@ -54,7 +54,6 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
             )
         if not _is_alone(t, view):
             part = _changed(t, t, primitive, other, what, parameters)
-            t._used = True
             become(view.owner, ops.assign, part, f"{what} through a view", index=index)
             return t
     if t._primitive is None and t._requires_grad and t._keeps_grad and recording.get():
@@ -70,15 +69,17 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
         )
     if primitive is ops.assign and _filled_in(t, other, parameters["index"]):
         return t
-    old = _version(t)
+    old = _version_of(t)
     changed = _changed(t, old, primitive, other, what, parameters)
+    first = t._past is None
     _keep_layout(changed, t._data)
     _turn_into(t, changed, old)
     if primitive is ops.assign and old._primitive is ops.assign and _may_fill(t._data):
         t._filling = Filling(t._data)
     t._view = None
     note_write(t)
-    _let_go(t, old._birth)
+    if first:
+        _let_go(t, old._birth)
     return t
 
 
@@ -135,24 +136,38 @@ def _changed(
     return new if new.dtype == t.dtype else new.astype(t.dtype)
 
 
-def _version(t: Writes) -> Writes:
-    """Return what a tensor is now, for what has used it, before it turns into another."""
+def _version_of(t: Writes) -> Writes:
+    """Return what a tensor is now, for what uses it, whatever is written to the tensor later."""
+    rare = t._rare or {}
+    if "_version" in rare:
+        return rare["_version"]  # type: ignore[no-any-return]  # A dict of anything.
     version = t._twin()
-    for slot in ("name", "_birth", "_primitive", "_inputs", "_parameters", "_requires_grad",
-                 "_grad", "_taps", "_call", "_source"):  # fmt: skip
-        setattr(version, slot, getattr(t, slot))
-    version._now = weakref.ref(t)
-    if t._filling is not None:
-        version._filling, version._position = t._filling, len(t._filling.before)
+    version._birth, version.name = t._birth, t.name
+    version._primitive, version._inputs, version._parameters = (
+        t._primitive,
+        t._inputs,
+        t._parameters,
+    )
+    version._requires_grad, version._grad = t._requires_grad, t._grad
+    version._rare = {name: rare[name] for name in _KEPT & rare.keys()}
+    version._rare["_now"] = weakref.ref(t)
+    if "_filling" in rare:
+        version._position = len(rare["_filling"].before)
     return version
 
 
-def _turn_into(t: Writes, new: Writes, old: Writes) -> None:
-    """Take over the value and the record of another tensor; `old` is the version until now."""
-    t._data, t._filling = new._data, None
+_KEPT = {"_taps", "_call", "_source", "_filling"}
+
+
+def _turn_into(t: Writes, new: Writes, old: Writes | None) -> None:
+    """Take over the value and the record of another tensor.
+
+    What used the first version, `old`, holds `t` itself. What uses a later one, or a view, holds
+    that version, since it is known by then that `t` changes.
+    """
+    t._data, t._filling, t._version = new._data, None, None
     if new._requires_grad:
-        t._past = t._past or []
-        t._past.append(old)
+        t._past = old if t._past is None else t._past
         t._birth, t._primitive, t._requires_grad = new._birth, new._primitive, True
         t._inputs, t._parameters, t._grad = new._inputs, new._parameters, None
         t._taps, t._call, t._source = None, new._call, new._source
@@ -210,7 +225,7 @@ def _filled_in(t: Written, value: Any, index: Any) -> bool:
     ):
         return False
     if isinstance(value, Tensor):
-        value._catch_up(used=True)
+        value = value._as_operand()
         v, needs = value._data, bool(mode) and (t._requires_grad or value._requires_grad)
     else:
         v, needs, value = constant(value, ops.assign), t._requires_grad, None
@@ -228,16 +243,16 @@ def _filled_in(t: Written, value: Any, index: Any) -> bool:
     if needs:
         filling = filling or Filling(array)
         t._filling = filling
-        old = _version(t)
+        old = _version_of(t)
         old._data = filling.blank
         filling.before.append((index, before))
-        t._past = t._past or []
-        t._past.append(old)
+        first = t._past is None
+        t._past, t._version = old if first else t._past, None
         t._birth, t._primitive, t._requires_grad = next_birth(), ops.assign, True
         t._inputs, t._parameters = (old, filling.blank, value, v), {"index": index}
         t._grad = t._taps = t._call = t._source = None
     note_write(t)
-    if needs:
+    if needs and first:
         _let_go(t, old._birth)
     return True
 
@@ -246,7 +261,7 @@ def _may_fill(array: Any) -> bool:
     return type(array) is np.ndarray and array.flags.owndata and array.dtype.kind == "f"
 
 
-def let_go_of_array(entry: Any, t: Writes) -> None:
+def let_go_of_array(entry: Any, t: Any) -> None:
     """Let what was picked from an array that is being filled keep the entries alone."""
     filling, data = t._filling, entry._data
     if filling is None or not entry._inputs or entry._inputs[1] is not filling.array:
@@ -255,7 +270,10 @@ def let_go_of_array(entry: Any, t: Writes) -> None:
         if not data.flags.c_contiguous or data.size * _SMALL > filling.array.size:
             return
         entry._data = data.copy()
-    entry._inputs = (t, filling.blank)
+    version = entry._inputs[0]
+    version._data, version._filling = filling.blank, filling
+    version._position = len(filling.before)
+    entry._inputs = (version, filling.blank)
 
 
 _SMALL = 8
@@ -275,28 +293,13 @@ def _let_go(t: Writes, since: int) -> None:
     seen, waiting = {t}, [t]
     while waiting and len(seen) < _FAR:
         node = waiting.pop()
-        birth, inputs = node._birth, node._inputs
-        newer = False
-        for i in range(0, len(inputs), 2):
-            x = inputs[i]
-            if x is None:
-                continue
-            if x._rare is not None and "_view" in x._rare:
-                if getrefcount(x) <= _ONLY_OPERAND:
-                    x._view = None  # Nobody can look at it again.
-                else:
-                    catch_up(x)
-            if x._birth > birth:
-                newer = True
-            elif x._birth > since and x not in seen:
+        birth = node._birth
+        if any(x is not None and x._birth > birth for x in node._inputs[::2]):
+            node._inputs = tuple([_used(x, node) for x in node._inputs])
+        for x in node._inputs[::2]:
+            if x is not None and x._birth > since and x not in seen:
                 seen.add(x)
                 waiting.append(x)
-        if newer:
-            node._inputs = inputs = tuple([_used(x, node) for x in inputs])
-            for x in inputs[::2]:
-                if x is not None and x._birth > since and x not in seen:
-                    seen.add(x)
-                    waiting.append(x)
 
 
 def _used(x: Any, by: Writes) -> Any:
@@ -328,9 +331,9 @@ class View(NamedTuple):
 def note_view(result: Writes, inputs: tuple[Any, ...], parameters: dict[str, Any] | None,
               primitive: Primitive) -> None:  # fmt: skip
     """Remember what the result of an operation is a view of, if it is one."""
-    operand = inputs[0]
-    if operand is None or len(inputs) != 2:
+    if inputs[0] is None or len(inputs) != 2:
         return
+    operand = inputs[0]._known()
     if operand._primitive is not None and operand._primitive.packed:
         return
     if _memory(result._data) is not _memory(inputs[1]):
@@ -359,21 +362,19 @@ def catch_up(t: Writes) -> None:
         return
     if (view.owner._written or 0) <= max(t._seen or 0, t._birth):
         return
-    old, new = _version(t), view.owner
+    old, new = t._version, view.owner
     with no_grad() if view.detached else enable_grad():
         if _is_long(view.steps):
             new = t.__record__(ops.getitem, (new,), {"index": _index(view, _positions(view))})
         else:
             for primitive, parameters in _in_order(view.steps):
                 new = t.__record__(primitive, (new,), parameters)
-    _turn_into(t, new, old)
-    t._call, t._source, t._grad = old._call, old._source, old._grad
+    kept = t._taps, t._call, t._source, t._grad
+    _turn_into(t, new, None)
+    t._taps, t._call, t._source, t._grad = kept
+    if old is not None:
+        t._taps = None  # They stay with a value that has been used.
     t._seen = _last_write
-    if t._used:
-        t._used = None
-        _let_go(t, old._birth)
-    else:  # Hooks stay with a value that has been used.
-        t._taps, old._taps = old._taps, None
 
 
 _LONG = 8
@@ -408,6 +409,8 @@ def _is_alone(t: Writes, view: View) -> bool:
         holders = 1
     elif t._inputs[0] is view.owner:
         holders = 2
+    elif t._inputs[0]._known() is view.owner:
+        holders = 1
     else:
         return False
     return getrefcount(view.owner) - _ONE_HOLDER < holders
@@ -416,8 +419,6 @@ def _is_alone(t: Writes, view: View) -> bool:
 _held = (object(),)
 _ONE_HOLDER = getrefcount(_held[0])
 """How many references are counted to what one other object holds."""
-_ONLY_OPERAND = _ONE_HOLDER + 1
-"""How many are counted to an operand of one node, which a variable refers to as well."""
 
 
 def _place(view: View) -> Any:
@@ -463,8 +464,10 @@ def is_taken_at(value: Writes, owner: Writes, index: Any) -> bool:
 
 def frozen_index(index: Any) -> Any:
     """Return an index that nobody can change afterwards, with Tensors replaced by their values."""
+    if type(index) is slice or type(index) is int:
+        return index
     if isinstance(index, tuple):
-        return tuple(frozen_index(part) for part in index)
+        return tuple([frozen_index(part) for part in index])
     if isinstance(index, list):
         refuse_nested(index)
     if isinstance(index, list | np.ndarray) or is_recorder(index):
@@ -489,16 +492,34 @@ class Writes(Tensor):
     # When this was last written to; and up to when, as a view, it has seen what was written.
     _written: Rare[int] = Rare()
     _seen: Rare[int] = Rare()
-    # Whether an operation has used this view, whose hooks then stay with its value.
-    _used: Rare[bool] = Rare()
+    # What operations on this have used, since it got its present value.
+    _version: Rare[Any] = Rare()
     # The call of a module that returned this, and the line of the user's code, if asked for.
     _call: Rare[Any] = Rare()
     _source: Rare[Any] = Rare()
 
-    def _catch_up(self, *, used: bool = False) -> None:
+    def _catch_up(self) -> None:
         catch_up(self)
-        if used:
-            self._used = True
+
+    def _as_operand(self) -> Any:
+        rare = self._rare or {}
+        if "_view" in rare:
+            catch_up(self)
+        elif "_past" not in rare:
+            return self
+        version = rare["_version"] = _version_of(self)
+        version._data = self._data  # Unless entries are written there.
+        return version
+
+    def _known(self) -> Any:
+        now = None if self._now is None else self._now()
+        return now if now is not None and now._birth == self._birth else self
+
+    def _tap(self) -> Taps:
+        taps = super()._tap()
+        if self._version is not None:
+            self._version._taps = taps
+        return taps
 
     def _note_write(self) -> None:
         if self._shared:
@@ -555,19 +576,14 @@ class Writes(Tensor):
         filling = self._filling
         return self._data is value or (filling is not None and filling.blank is value)
 
-    def _as_it_was(self) -> Any:
-        """Return the value, also of a version that has been written over."""
-        if self._position is not None and self._filling.blank is self._data:
-            self._data = self._filling.at(self._position)
+    def _as_it_was(self, value: Any) -> Any:
+        filling, position = self._filling, self._position
+        if filling is None or filling.blank is not value:
+            return value
+        if position is not None and filling.blank is self._data:
+            self._data = filling.at(position)
         return self._data
-
-    @property
-    def _values(self) -> tuple[Any, ...]:
-        return tuple(
-            x._as_it_was() if x is not None and x._filling and x._filling.blank is value else value
-            for x, value in zip(operands_of(self), self._inputs[1::2], strict=True)
-        )
 
     def _first(self) -> Any:
         """Return what this tensor was before anything was written to it."""
-        return self._past[0] if self._past else self
+        return self if self._past is None else self._past

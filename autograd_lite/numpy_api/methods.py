@@ -1129,8 +1129,7 @@ class ArrayMethods:
 
     def __getitem__(self, index: Any) -> Self:
         entry = self._apply(ops.getitem, index=frozen_index(index))
-        if self._rare is not None and "_filling" in self._rare:
-            let_go_of_array(entry, self)
+        let_go_of_array(entry, self)
         return entry
 
     def __abs__(self) -> Self:
