@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from autograd_lite.core.later import later
+from autograd_lite.core.later import later, names_its_arguments
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,6 +30,7 @@ Shown = Literal["shape", "dtype", "value", "grad", "map", "local"]
 __all__ = ["Drawing", "Folding", "draw", "draw_dot", "make_dot"]
 
 
+@names_its_arguments
 def draw(
     t: Tensor | Iterable[Tensor] | Graph,
     *,
