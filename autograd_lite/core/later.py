@@ -91,11 +91,20 @@ def names_its_arguments(function: F) -> F:
     return checked  # type: ignore[return-value]  # It has the signature of the function.
 
 
+def unknown_argument(function: Callable[..., Any], given: Mapping[str, Any]) -> TypeError:
+    """Return the error about a misspelt argument of a function that looks at its caller."""
+    name = next(iter(given))
+    error = TypeError(f"{function.__name__}() got an unexpected keyword argument {name!r}")
+    add_spelling(error, function)
+    return error
+
+
 def add_spelling(error: TypeError, function: Callable[..., Any]) -> None:
     """Add the right name of an argument to an error about one that is unknown."""
     found = re.search(r"unexpected keyword argument '(\w+)'$", str(error))
     if found is not None and error.args == (str(error),):
-        known = [name for name in inspect.signature(function).parameters if name != "self"]
+        parameters = inspect.signature(function).parameters.values()
+        known = [p.name for p in parameters if p.name != "self" and p.kind is not p.VAR_KEYWORD]
         if found[1] not in known:
             import difflib  # It is for errors alone.
 
