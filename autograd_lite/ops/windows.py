@@ -99,7 +99,7 @@ def _places(x: Any, w: Any, given: Any) -> tuple[int, ...]:
     notation=call("conv", Form(r"{x} \ast {w:tight}", PRODUCT)),
     analytic=True,
     linear=("x", "w"),
-    sentence="each entry of {y} is a sum of products with a window, and so is each gradient of {x}.",
+    sentence="each entry of {y} is a sum of products with a window of {x}, and so are gradients.",
     examples=_SLIDING,
 )
 def conv(x: Any, w: Any, *, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
