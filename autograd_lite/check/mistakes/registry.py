@@ -28,6 +28,7 @@ class Target:
     hand: Array
     right: Array
     id: str | None = None
+    goals: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,7 @@ class Case:
     batch: int = 0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Candidate:
     """A mistake that may have been made.
 
@@ -85,6 +86,9 @@ class Candidate:
             with np.errstate(all="ignore"):
                 if self.correct is not None:
                     return same(self.correct(target.hand), target.right)
+                may_give = getattr(self.predict, "may_give", None)
+                if may_give is not None and not may_give(target):
+                    return False
                 made = self.predict(target) if self.predict is not None else None
         except (ValueError, TypeError, IndexError):
             return False  # It cannot be made here: the shapes do not fit.

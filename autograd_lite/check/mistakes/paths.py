@@ -1,0 +1,268 @@
+"""Mistakes with the terms of a sum: a path or a term of the loss left out, scaled, overwritten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.check.mistakes.backward_steps import Made, Step, grouped, steps, text_of
+from autograd_lite.check.mistakes.reasons import reason, shown
+from autograd_lite.check.mistakes.registry import (
+    MISTAKES,
+    Candidate,
+    Case,
+    Mistake,
+    Target,
+    digits,
+    mistake,
+)
+from autograd_lite.check.mistakes.replay import Edge, Replay
+from autograd_lite.graph import Node
+
+
+def _without(replay: Replay, edges: Sequence[Edge]) -> Made:
+    """Return the mistake that nothing comes back along some edges to one node."""
+    key = replay.graph[edges[0][0]].operands[edges[0][1]]
+    part = _sum(replay, edges)
+    return Made(replay, key, lambda: np.zeros_like(part), lambda: part)
+
+
+def _sum(replay: Replay, edges: Sequence[Edge]) -> Any:
+    return sum((np.asarray(replay.parts[edge]) for edge in edges[1:]), replay.parts[edges[0]])
+
+
+def _scaled_path(
+    case: Case, target: Target, key: str, part: Any, path: str, cost: float, kind: str
+) -> Iterator[Candidate]:
+    """Solve for the factor that one of several terms has by mistake."""
+    assert case.replay is not None
+    made = Made(case.replay, key, lambda: part, lambda: part)
+    factor = made.factor(target)
+    if factor is None or abs(factor - 1) < 1e-6:
+        return
+    if np.count_nonzero(target.hand) < 2:
+        return  # One number is always some multiple of another.
+    if abs(factor) <= digits(target.hand) * 10:
+        factor, title, price = 0.0, f"{path} is left out", cost
+    elif abs(factor + 1) < 1e-6:
+        factor, title, price = -1.0, f"{path} has its sign flipped", cost + 0.05
+    else:
+        why = reason(case, abs(factor))
+        if why is None and np.count_nonzero(target.hand) < 3:
+            return
+        title = f"{path} has a factor {shown(factor)}"
+        title += f": {why[0]}" if why else ""
+        price = cost + (0.3 + why[1] if why else 1.8)
+    yield Candidate(
+        title,
+        price,
+        predict=_times(made, factor),
+        kind=kind if factor == 0.0 else "factor on a path",
+    )
+
+
+def _times(made: Made, factor: float) -> Any:
+    return lambda target: made(target, factor)
+
+
+@mistake("path missing", "What is used twice gets the sum of what comes back from both.")
+def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
+    """Leave out what comes back along one of several paths, or give it a factor."""
+    replay = case.replay
+    if replay is None or target.id is None:
+        return
+    for operand, uses in _several_uses(replay, target):
+        to = text_of(replay.graph, operand)
+        for node, edges in uses:
+            path = f"what comes back to {to} from {text_of(replay.graph, node)}"
+            part = _sum(replay, edges)
+            yield Candidate(f"{path} is left out", 0.65, predict=_without(replay, edges))
+            for made in _scaled_path(
+                case, target, operand.id, part, path, 0.65, "path missing"
+            ):
+                if not made.title.endswith("left out"):
+                    yield made
+        if len(uses) > 2:
+            yield from _some_steps(replay, operand, uses, to)
+            yield from _of_one_kind(case, target, operand, uses, to)
+
+
+def _several_uses(
+    replay: Replay, target: Target
+) -> Iterator[tuple[Node, list[tuple[Node, list[Edge]]]]]:
+    """Yield every node that gets gradients from several places, with these."""
+    by_operand: dict[str, dict[str, list[Edge]]] = {}
+    for edge in reversed(replay.edges()):
+        key = replay.graph[edge[0]].operands[edge[1]]
+        by_operand.setdefault(key, {}).setdefault(edge[0], []).append(edge)
+    for key, uses in by_operand.items():
+        if len(uses) > 1 and target.id in replay.behind(key):
+            yield replay.graph[key], [(replay.graph[x], edges) for x, edges in uses.items()]
+
+
+def _some_steps(
+    replay: Replay, operand: Node, uses: Sequence[tuple[Node, list[Edge]]], to: str
+) -> Iterator[Candidate]:
+    """Of what is used again and again, keep one step only, or the last ones."""
+    total = _sum(replay, [edge for _, edges in uses for edge in edges])
+    parts = [_sum(replay, edges) for _, edges in uses]
+    n = len(parts)
+
+    def kept(chosen: Sequence[int]) -> Made:
+        part = sum((np.asarray(parts[i]) for i in chosen[1:]), parts[chosen[0]])
+        return Made(replay, operand.id, lambda: part, lambda: total)
+
+    for i in (0, n - 1, *range(1, n - 1))[:40]:
+        which = "the first use" if i == 0 else "the last use" if i == n - 1 else "one use"
+        yield Candidate(
+            f"only what comes back to {to} from {which}, {text_of(replay.graph, uses[i][0])}, is "
+            f"there: overwritten in place of added up",
+            0.9 if i in (0, n - 1) else 1.0,
+            predict=kept([i]),
+            kind="overwritten, not added",
+        )
+    for k in range(2, min(n, 20)):
+        for chosen, which in ((range(n - k, n), "last"), (range(k), "first")):
+            yield Candidate(
+                f"only the {which} {k} of {n} uses of {to} are counted: the others are left out",
+                1.0,
+                predict=kept(list(chosen)),
+                kind="path missing",
+            )
+
+
+def _of_one_kind(
+    case: Case,
+    target: Target,
+    operand: Node,
+    uses: Sequence[tuple[Node, list[Edge]]],
+    to: str,
+) -> Iterator[Candidate]:
+    """Leave out all uses of one kind: those by the same operation."""
+    assert case.replay is not None
+    kinds: dict[Any, list[Edge]] = {}
+    for node, edges in uses:
+        kinds.setdefault(node.primitive, []).extend(edges)
+    for primitive, edges in kinds.items():
+        if 1 < len(edges) < sum(len(edges) for _, edges in uses):
+            path = f"what comes back to {to} from each {primitive.name}"
+            part = _sum(case.replay, edges)
+            yield from _scaled_path(case, target, operand.id, part, path, 0.8, "path missing")
+
+
+# ------------------------------------------------------------------------ terms of the loss
+
+
+def terms(replay: Replay) -> list[Node]:
+    """Return the additive terms of the loss, the first one first."""
+    found: list[Node] = []
+    waiting = [replay.graph.outputs[0]]
+    while waiting:
+        node = waiting.pop()
+        operands = [x for x in replay.graph.operands(node) if x.id in replay.gradients]
+        sums = node.primitive in (ops.add, ops.subtract)
+        alone = node.primitive in (ops.multiply, ops.divide, ops.negative) and len(operands) == 1
+        reduced = node.primitive in (ops.mean, ops.sum) and _is_sum(replay, operands[0])
+        if (sums or alone or reduced) and operands:
+            waiting += operands
+        elif node.id in replay.gradients:
+            found.append(node)
+    return found if len(found) > 1 else []
+
+
+def _is_sum(replay: Replay, node: Node) -> bool:
+    return node.primitive in (ops.add, ops.subtract, ops.multiply, ops.divide, ops.negative)
+
+
+@mistake("term of the loss", "The gradient of a sum is the sum of the gradients of its terms.")
+def term_missing(case: Case, target: Target) -> Iterator[Candidate]:
+    """Leave out a term of the loss, or give it a factor."""
+    replay = case.replay
+    if replay is None or target.id is None:
+        return
+    found = [node for node in terms(replay) if target.id in replay.behind(node.id)]
+    if len(found) > 1:
+        for node in found:
+            path = f"the term {grouped(text_of(replay.graph, node))} of the loss"
+            part = replay.gradients[node.id]
+            yield from _scaled_path(
+                case, target, node.id, part, path, 0.6, "term of the loss"
+            )
+            if np.count_nonzero(target.hand) < 2:
+                yield Candidate(
+                    f"{path} is left out",
+                    0.8,
+                    predict=Made(replay, node.id, lambda part=part: 0 * part, lambda part=part: part),
+                )
+
+
+@mistake("overwritten, not added", "What is picked twice gets the sum of both: np.add.at(d, i, g).")
+def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
+    """Put the gradients of picked entries back with an assignment."""
+    picking: dict[str, list[Step]] = {}
+    for step in steps(case, target):
+        if step.primitive is ops.getitem and step.node.value.size:
+            yield Candidate(
+                f"where {step.name} picks an entry several times, only the last gradient counts",
+                0.8,
+                predict=step.wrong(_assigned(step)),
+            )
+            yield Candidate(
+                f"what comes back to {text_of(step.replay.graph, step.operand)} is divided by how "
+                f"often an entry was picked",
+                0.9,
+                predict=step.wrong(_per_count(step)),
+            )
+            picking.setdefault(step.operand.id, []).append(step)
+    for key, picked in picking.items():
+        if len(picked) > 1:
+            yield from _windows(picked, key)
+
+
+def _assigned(step: Step) -> Any:
+    def rule(g: Any) -> Any:
+        filled = np.zeros(step.operand.shape)
+        filled[step.node.parameters["index"]] = g
+        return filled
+
+    return rule
+
+
+def _per_count(step: Step) -> Any:
+    right = step.rule
+
+    def rule(g: Any) -> Any:
+        count = right(np.ones_like(g))
+        return right(g) / np.where(count == 0, 1, count)
+
+    return rule
+
+
+def _windows(picked: Sequence[Step], key: str) -> Iterator[Candidate]:
+    """Assign what comes back from windows that overlap, in place of adding it."""
+    replay = picked[0].replay
+    total = _sum(replay, [step.edge for step in picked])
+    for order in (picked, picked[::-1]):
+
+        def instead(order: Sequence[Step] = order) -> Any:
+            filled = np.zeros(np.shape(replay.values[key]))
+            for step in reversed(order):  # The step closest to the operand comes first.
+                filled[step.node.parameters["index"]] = replay.gradients[step.node.id]
+            return filled
+
+        yield Candidate(
+            f"where the pieces of {text_of(replay.graph, replay.graph[key])} overlap, each "
+            f"overwrites what came before: = in place of +=",
+            0.8,
+            predict=Made(replay, key, instead, lambda: total),
+        )
+
+
+MISTAKES["factor on a path"] = Mistake(
+    "factor on a path",
+    "Of several terms of a gradient, one has a factor that it should not have.",
+    lambda _case, _target: iter(()),  # Found with the paths that are missing.
+)
