@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from autograd_lite.check.report import (
 )
 from autograd_lite.check.witness import hear, largest, numerical_gradient
 from autograd_lite.core.backward import backward_pass
-from autograd_lite.graph import Graph, Node, names_in
+from autograd_lite.graph import Graph, Node, arrays_in, names_in
 from autograd_lite.tensor import Tensor
 
 __all__ = ["Comparison", "DisagreementError", "Row", "compare", "compare_graph"]
@@ -146,8 +147,23 @@ def compare(
             f"compare needs a loss with a single entry that depends on a tensor with "
             f"requires_grad=True, got {loss!r}."
         )
-    graph = Graph(loss, names_in(sys._getframe(1)))
+    graph = Graph(loss, named_in(sys._getframe(1)))
     return compare_graph(graph, align(graph, by_hand), options)
+
+
+def named_in(frame: FrameType | None) -> dict[str, Any]:
+    """Return the tensors and arrays that variables of a frame are bound to, or that its dicts hold.
+
+    A value of ``data["X"]`` is called ``X`` if no variable is.
+    """
+    found: dict[str, Any] = {**arrays_in(frame), **names_in(frame)}
+    for name, mapping in dict(frame.f_locals if frame is not None else {}).items():
+        if type(mapping) is dict and not name.startswith("_") and len(mapping) < 1000:
+            for key, value in mapping.items():
+                known = isinstance(key, str) and key.isidentifier() and key not in found
+                if known and isinstance(value, np.ndarray):
+                    found[key] = value
+    return found
 
 
 @dataclasses.dataclass(frozen=True)

@@ -69,6 +69,9 @@ MOST_NODES = 400
 
 MOST_ALTERNATIVES = 4
 
+AGAINST = 0.4
+"""How much less likely a mistake is that would have changed a gradient that is right, too."""
+
 FAR_FETCHED = 1.5
 """By how much the cost of an alternative may be larger than that of the likeliest mistake."""
 
@@ -125,6 +128,7 @@ class _Progress:
 
     case: Case
     failing: Sequence[Target]
+    agreeing: Sequence[Target]
     found: dict[Target, Diagnosis] = field(default_factory=dict)
     made: list[tuple[Target, Candidate]] = field(default_factory=list)
     upstream: dict[str, Array] = field(default_factory=dict)
@@ -158,8 +162,8 @@ def diagnose(
     def from_the_end(target: Target) -> float:
         return -order.get(target.id or "", 0)
 
-    progress = _Progress(case, sorted(failing, key=from_the_end))
-    progress.deadline = time.perf_counter() + BUDGET
+    progress = _Progress(case, sorted(failing, key=from_the_end), agreeing)
+    progress.deadline = time.thread_time() + BUDGET
     right = {target.id for target in agreeing}
     for target in sorted([*failing, *agreeing], key=from_the_end):
         if target.id not in right:
@@ -192,6 +196,9 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
         against = _relative(case, target)
         proposed = _proposed(case, against)
         fitting = _fitting(case, against, progress, proposed)
+        if not fitting:
+            more = _proposed(case, against, far_fetched=True)
+            fitting = _fitting(case, against, progress, more)
         if fitting:
             if case is progress.case:
                 progress.made.append((target, fitting[0]))
@@ -260,11 +267,12 @@ def _same_also_where_not_finite(a: Array, b: Array) -> bool:
     return np.array_equal(a[~finite], b[~finite], equal_nan=True) and same(a[finite], b[finite])
 
 
-def _proposed(case: Case, target: Target) -> list[Candidate]:
+def _proposed(case: Case, target: Target, *, far_fetched: bool = False) -> list[Candidate]:
     """Return every way in which a gradient may have come about, the likeliest first."""
     proposed = []
     for entry in MISTAKES.values():
-        for candidate in entry.find(case, target):
+        find = entry.find_more if far_fetched else entry.find
+        for candidate in find(case, target):
             candidate.kind = candidate.kind or entry.name
             proposed.append(candidate)
     return sorted(proposed, key=lambda candidate: candidate.cost)
@@ -278,7 +286,7 @@ def _with_a_factor(
     if sizes.size < 4 or same(sizes, np.full_like(sizes, sizes[0])):
         return None  # That would be a multiple of too much.
     for candidate in proposed:
-        if time.perf_counter() > deadline:
+        if time.thread_time() > deadline:
             return None
         made = candidate.predict
         if not isinstance(made, Made):
@@ -318,18 +326,25 @@ def _fitting(
     for candidate in proposed:
         if candidate.cost > worst:
             break  # What is so much more far-fetched is no alternative.
-        if time.perf_counter() > progress.deadline:
+        if time.thread_time() > progress.deadline:
             progress.cut_short.add(target.name)
             break
         if candidate.explains(target):
             worst = min(worst, candidate.cost + FAR_FETCHED)
             also = sum(candidate.explains(other) for other in others)
-            rank = (-float(also), candidate.cost, candidate)
+            cost = candidate.cost + (AGAINST if _contradicted(candidate, progress) else 0.0)
+            rank = (-float(also), cost, candidate)
             title = candidate.title.split(";")[0].split(" in the gradient of")[0]
             key = (candidate.kind, title)
             if key not in fitting or rank[:2] < fitting[key][:2]:
                 fitting[key] = rank
     return [candidate for _, _, candidate in sorted(fitting.values(), key=lambda rank: rank[:2])]
+
+
+def _contradicted(candidate: Candidate, progress: _Progress) -> bool:
+    """Return whether a mistake would have changed a gradient that is right."""
+    made = candidate.predict
+    return isinstance(made, Made) and any(made.changes(target) for target in progress.agreeing)
 
 
 def _diagnosis(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -244,6 +245,12 @@ class Made:
             self._added[times] = self.replay.added(self.key, times * instead - part)
         return right + self._added[times].get(target.id, 0.0)
 
+    def times(self, factor: float) -> Made:
+        """Return the mistake with the wrong cotangent multiplied."""
+        return Made(
+            self.replay, self.key, lambda: factor * self.both[0], lambda: self.both[1]
+        )
+
     def may_give(self, target: Target) -> bool:
         """Return False if it certainly does not give a gradient by hand, from two numbers of it."""
         instead, part = self.both
@@ -257,6 +264,17 @@ class Made:
             if abs(float(terms.sum()) - goal) > _slack(target) * size:
                 return False
         return True
+
+    def changes(self, target: Target) -> bool:
+        """Return whether it makes another gradient of one that is right."""
+        instead, part = self.both
+        if instead is None or target.id is None or instead.shape != part.shape:
+            return self.key == target.id
+        for _, moved in self._goals(target):
+            terms = (instead - part) * moved
+            if abs(float(terms.sum())) > 1e-6 * float(np.abs(terms).sum()):
+                return True
+        return False
 
     def factor(self, target: Target) -> float | None:
         """Return how many times the wrong cotangent gives a gradient by hand, if any number does.
@@ -276,7 +294,20 @@ class Made:
             found.append((goal + here) / there)
         if len(found) < 2 or not np.isfinite(found).all():
             return None
-        return found[0] if abs(found[0] - found[1]) <= _slack(target) * abs(found[0]) else None
+        if abs(found[0] - found[1]) > _slack(target) * max(1.0, abs(found[0])):
+            return None
+        return self._refined(target, found[0])
+
+    def _refined(self, target: Target, about: float) -> float:
+        """Solve for a factor with all entries, to all digits."""
+        right, all_of_it = self(target, 0.0), self(target, 1.0)
+        if right is None or all_of_it is None:
+            return about
+        step = np.asarray(all_of_it - right, float)
+        size = float(np.sum(step * step))
+        factor = float(np.sum((target.hand - right) * step)) / size if size else about
+        nearest = round(factor)
+        return float(nearest) if abs(factor - nearest) < 1e-9 else factor
 
     def _goals(self, target: Target) -> Iterator[tuple[float, Any]]:
         """Yield what is missing along each direction, and how the node moves along it."""
@@ -365,5 +396,20 @@ def _text(graph: Graph, node: Node, depth: int) -> str:
 
 
 def grouped(text: str) -> str:
-    """Put parentheses around an expression of several words."""
-    return f"({text})" if " " in text else text
+    """Put parentheses around an expression of several words, unless it is a call."""
+    if " " not in text or (text.endswith(")") and CALL.match(text) and _closes_last(text)):
+        return text
+    return f"({text})"
+
+
+CALL = re.compile(r"[\w.]+\(")
+
+
+def _closes_last(text: str) -> bool:
+    """Return whether the first parenthesis that is opened is the last one that is closed."""
+    depth = 0
+    for i, letter in enumerate(text):
+        depth += (letter == "(") - (letter == ")")
+        if letter == ")" and not depth:
+            return i == len(text) - 1
+    return False

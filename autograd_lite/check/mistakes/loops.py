@@ -11,7 +11,15 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import Made, text_of
-from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake
+from autograd_lite.check.mistakes.registry import (
+    MISTAKES,
+    Array,
+    Candidate,
+    Case,
+    Mistake,
+    Target,
+    mistake,
+)
 from autograd_lite.check.mistakes.replay import Edge, Replay
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Node
@@ -88,12 +96,40 @@ def at_every_step(case: Case, target: Target) -> Iterator[Candidate]:
         yield from _candidates[replay][key]
 
 
+MISTAKES["wrong time"] = Mistake(
+    "wrong time",
+    "On the way back, each step uses what its own step forwards has used.",
+    lambda _case, _target: iter(()),  # Found with the other mistakes of every step.
+)
+
 _candidates: weakref.WeakKeyDictionary[Replay, dict[int, list[Candidate]]] = (
     weakref.WeakKeyDictionary()
 )
 
 
+def _truncated(replay: Replay, loop: Loop, k: int) -> Callable[[Target], Any]:
+    """Return what predicts gradients of which the steps before the last `k` are left out."""
+    gone = {node.id for nodes in loop.classes for node in nodes[: len(nodes) - k]}
+
+    def predict(target: Target) -> Any:
+        parts = [
+            np.asarray(part)
+            for edge, part in replay.parts.items()
+            if replay.graph[edge[0]].operands[edge[1]] == target.id and edge[0] not in gone
+        ]
+        return sum(parts[1:], parts[0]) if parts else None
+
+    return predict
+
+
 def _of_loop(replay: Replay, loop: Loop) -> Iterator[Candidate]:
+    for k in range(1, loop.steps):
+        yield Candidate(
+            f"only the last {k} of {loop.steps} steps are gone back through: truncated",
+            0.9,
+            predict=_truncated(replay, loop, k),
+            kind="path missing",
+        )
     values = _values(replay, loop)
     for nodes in loop.classes:
         for i in range(len(nodes[0].operands)):

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import replaced, text_of
+from autograd_lite.check.mistakes.backward_steps import grouped, replaced, text_of
 from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake
-from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.replay import Replay, is_shifted
+from autograd_lite.graph import Node
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +67,9 @@ def _search(replay: Replay) -> Iterator[Difference]:
         for node in graph
         if node.id not in replay.gradients and np.asarray(node.value).dtype.kind in "fiub"
     ]
-    indices = _indices(replay)
     for node in reversed(list(graph)):
+        if is_shifted(graph, node):
+            continue  # What comes back is that of what it was before.
         g = replay.gradients.get(node.id)
         z = np.asarray(replay.values[node.id])
         if g is None or g.shape != z.shape or not g.any() or not z.ndim:
@@ -78,7 +80,6 @@ def _search(replay: Replay) -> Iterator[Difference]:
             p = function(z)
             if not np.isfinite(p).all():
                 continue
-            p_text = _text_of_value(replay, p) or f"{link}({text_of(graph, node)})"
             seen = False
             for target in targets:
                 y = np.asarray(replay.values[target.id], float)
@@ -88,10 +89,16 @@ def _search(replay: Replay) -> Iterator[Difference]:
                     y = y.reshape(p.shape)
                 c = _multiple(g, p - y)
                 if c is not None:
+                    p_text = _text_of_prediction(replay, node, link, p)
                     yield Difference(node.id, link, p, y, p_text, text_of(graph, target), c)
                     seen = True
             if link == "softmax" and not seen:
-                yield from _of_labels(node.id, g, p, p_text, indices)
+                found = _of_labels(g, p)
+                if found is not None:
+                    p_text = _text_of_prediction(replay, node, link, p)
+                    yield Difference(
+                        node.id, link, p, found[0], p_text, "the one-hot of the labels", found[1]
+                    )
 
 
 def _multiple(g: Array, difference: Array) -> float | None:
@@ -109,47 +116,27 @@ def digits_of(g: Array) -> float:
     return float(np.finfo(g.dtype).eps * np.abs(g).max()) * 100 if g.dtype.kind == "f" else 0.0
 
 
-def _indices(replay: Replay) -> list[Array]:
-    """Return the index arrays with which the computation picks entries."""
-    found: list[Array] = []
-    for node in replay.graph:
-        index = node.parameters.get("index")
-        for part in index if isinstance(index, tuple) else (index,):
-            if isinstance(part, np.ndarray) and part.dtype.kind in "iu" and part.ndim == 1:
-                found.append(part)
-    return found
-
-
-def _of_labels(
-    key: str, g: Array, p: Array, p_text: str, indices: list[Array]
-) -> Iterator[Difference]:
-    """Find ``c (softmax(z) - one_hot(labels))``."""
-    rows = p[None] if p.ndim == 1 else p
-    gs = g[None] if g.ndim == 1 else g
+def _of_labels(g: Array, p: Array) -> tuple[Array, Any] | None:
+    """Return the one-hot of the labels, and `c`, if ``g`` is ``c (softmax(z) - one_hot)``."""
+    rows, gs = (x[None] if p.ndim == 1 else x for x in (p, g))
     with np.errstate(all="ignore"):
         ratio = gs / rows
-    c = np.median(ratio, axis=1, keepdims=True)
-    if rows.shape[1] == 2:
-        c = np.abs(ratio).min(axis=1, keepdims=True) * np.sign(ratio.max(axis=1, keepdims=True))
-        c = ratio.max(axis=1, keepdims=True)
-    if not np.isfinite(c).all() or (c == 0).any():
-        return
+    # All entries of a row have the ratio c, but that of the label, which is smaller.
+    c = ratio.max(axis=1, keepdims=True)
+    if not np.isfinite(c).all() or not (c > 0).all():
+        return None
     y = rows - gs / c
-    labels = y.argmax(axis=1)
-    one_hot = np.eye(rows.shape[1])[labels]
-    if np.abs(y - one_hot).max() > 1e-7 or not (c > 0).all():
-        return
-    same = np.allclose(c, c[0], rtol=1e-9)
-    del indices
-    yield Difference(
-        key,
-        "softmax",
-        p,
-        one_hot.reshape(p.shape),
-        p_text,
-        "the one-hot of the labels",
-        float(c[0, 0]) if same else c.reshape((-1,) + (1,) * (p.ndim - 1)),
-    )
+    one_hot = np.eye(rows.shape[1])[y.argmax(axis=1)]
+    if np.abs(y - one_hot).max() > 1e-7:
+        return None
+    alike = np.allclose(c, c[0], rtol=1e-9)
+    return one_hot.reshape(p.shape), float(c[0, 0]) if alike else c.reshape(c.shape[: p.ndim])
+
+
+def _text_of_prediction(replay: Replay, node: Node, link: str, p: Array) -> str:
+    """Return what a prediction is called: by its name, or as the function of a node."""
+    text = text_of(replay.graph, node)
+    return _text_of_value(replay, p) or (f"{link}({text})" if link else text)
 
 
 def _text_of_value(replay: Replay, value: Array) -> str | None:
@@ -171,7 +158,8 @@ def wrong_loss(case: Case, target: Target) -> Iterator[Candidate]:
         if target.id not in replay.behind(d.key):
             continue
         for title, cost, wrong in _instead(replay, d):
-            yield Candidate(title, cost, predict=replaced(replay, d.key, wrong))
+            far = 0.0 if replay.graph[d.key].name else 0.04
+            yield Candidate(title, cost + far, predict=replaced(replay, d.key, wrong))
 
 
 def _instead(
@@ -180,7 +168,7 @@ def _instead(
     """Yield everything that may stand in place of a difference."""
     p, y, c, e = d.p, d.y, d.c, d.p - d.y
     z = np.asarray(replay.values[d.key])
-    pt, yt = d.p_text, d.y_text
+    pt, yt = grouped(d.p_text), d.y_text
     error = f"{pt} - {yt}"
     yield f"{yt} is not subtracted from {pt}: the target is missing", 0.6, lambda: c * p
     yield f"the sign of {error} is flipped", 0.62, lambda: -c * e
@@ -192,7 +180,7 @@ def _instead(
     if d.link == "":
         return
     name = d.link
-    zt = text_of(replay.graph, replay.graph[d.key])
+    zt = grouped(text_of(replay.graph, replay.graph[d.key]))
     yield (
         f"the prediction is taken before the {name}: {zt} - {yt} in place of {error}",
         0.8,
@@ -243,15 +231,16 @@ def _instead(
 def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[], Any]]]:
     """Yield what only a softmax offers."""
     p, y, c, e = d.p, d.y, d.c, d.p - d.y
-    pt, yt = d.p_text, d.y_text
+    pt, yt = grouped(d.p_text), d.y_text
     n = p.shape[-1]
     yield f"the softmax is left out: -{yt} / {pt}", 0.7, lambda: -c * y / p
     if z.ndim == 2:
-        yield (
-            "the softmax is computed along the wrong axis, 0, on the way back",
-            0.9,
-            lambda: c * (ops.softmax.forward(z, axis=0) - y),
-        )
+        for scores in (z, z - z.max(axis=1, keepdims=True)):
+            yield (
+                "the softmax is computed along the wrong axis, 0, on the way back",
+                0.9,
+                lambda z=scores: c * (ops.softmax.forward(z, axis=0) - y),  # type: ignore[misc]
+            )
     yield (
         f"the largest entry of {pt} is taken for the label",
         0.9,

@@ -98,11 +98,7 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
                 title, cost = f"{name} has a factor {shown(factor)}: {why[0]}", 0.75 + why[1]
             else:
                 title, cost = f"{name} has a factor {shown(factor)}", 2.0
-            yield Candidate(title, cost, predict=_times(made, factor))
-
-
-def _times(made: Made, factor: float) -> Callable[[Target], Any]:
-    return lambda target: made(target, factor)
+            yield Candidate(title, cost, predict=made.times(factor))
 
 
 def _terms(g: Array, norm: Norm, axis: int, s: Array, n: Array) -> tuple[Array, Array, Array]:

@@ -51,12 +51,22 @@ def not_transposed(case: Case, target: Target) -> Iterator[Candidate]:
             yield candidate
     for step in steps(case, target):
         rows, *columns = step.node.shape or (0,)
+        if step.is_matrix_product and step.node.shape == (rows,) and rows > 1:
+            yield Candidate(
+                f"the gradient at {step.name} is used flipped",
+                0.9,
+                predict=wrong(step.replay, {step.edge: _of_flipped(step.rule)}),
+            )
         if step.is_matrix_product and columns == [rows] != [1]:
             yield Candidate(
                 f"the gradient at {step.name} is used transposed",
                 0.9,
                 predict=wrong(step.replay, {step.edge: _of_transposed(step.rule)}),
             )
+
+
+def _of_flipped(rule: Rule) -> Rule:
+    return lambda g: rule(g[::-1])
 
 
 def _of_transposed(rule: Rule) -> Rule:
@@ -114,7 +124,8 @@ def _slope_of_another_tensor(step: Step) -> Iterator[Candidate]:
             ),
         ):
             if tells(step, rule):
-                yield Candidate(title, 1.3, predict=step.wrong(rule), weak=_few_bits(step, rule))
+                cost = 1.3 if other.name else 1.4
+                yield Candidate(title, cost, predict=step.wrong(rule), weak=_few_bits(step, rule))
 
 
 def _at(step: Step, x: Any) -> Rule:
@@ -141,6 +152,8 @@ def _replaced(case: Case, target: Target, cost: float) -> Iterator[tuple[Candida
                 tried.append((text, value))
             if len(shape) == 2 and np.shape(value) == shape[::-1] and min(shape) > 1:
                 tried.append((f"{grouped(text)}.T", np.transpose(value)))
+            if len(shape) == 1 and other is belongs and not step.primitive.entrywise:
+                tried.append((f"{grouped(text)}[::-1] (flipped)", value[::-1]))
             for title, operand in tried:
                 rule = replay.rule(step.edge, operands={1 - step.edge[1]: operand})
                 predict = wrong(replay, {step.edge: rule})

@@ -16,7 +16,6 @@ from autograd_lite.check.mistakes.registry import (
     Case,
     Mistake,
     Target,
-    digits,
     mistake,
 )
 from autograd_lite.check.mistakes.replay import Edge, Replay
@@ -45,7 +44,7 @@ def _scaled_path(
         return
     if np.count_nonzero(target.hand) < 2:
         return  # One number is always some multiple of another.
-    if abs(factor) <= digits(target.hand) * 10:
+    if abs(factor) < 1e-6:
         factor, title, price = 0.0, f"{path} is left out", cost
     elif abs(factor + 1) < 1e-6:
         factor, title, price = -1.0, f"{path} has its sign flipped", cost + 0.05
@@ -59,13 +58,9 @@ def _scaled_path(
     yield Candidate(
         title,
         price,
-        predict=_times(made, factor),
+        predict=made.times(factor),
         kind=kind if factor == 0.0 else "factor on a path",
     )
-
-
-def _times(made: Made, factor: float) -> Any:
-    return lambda target: made(target, factor)
 
 
 @mistake("path missing", "What is used twice gets the sum of what comes back from both.")
@@ -79,7 +74,11 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
         for node, edges in uses:
             path = f"what comes back to {to} from {text_of(replay.graph, node)}"
             part = _sum(replay, edges)
-            yield Candidate(f"{path} is left out", 0.65, predict=_without(replay, edges))
+            yield Candidate(
+                f"{path} is left out",
+                0.65 + (0.7 if _in_proportion(part, replay.gradients[operand.id]) else 0.0),
+                predict=_without(replay, edges),
+            )
             for made in _scaled_path(
                 case, target, operand.id, part, path, 0.65, "path missing"
             ):
@@ -90,6 +89,13 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
             yield from _of_one_kind(case, target, operand, uses, to)
 
 
+def _in_proportion(part: Any, total: Any) -> bool:
+    """Return whether a path gives all entries the same share: then one factor says it simpler."""
+    size = float(np.sum(total * total))
+    share = float(np.sum(part * total)) / size if size else 0.0
+    return np.size(total) > 1 and bool(np.allclose(part, share * total, rtol=1e-9, atol=0))
+
+
 def _several_uses(
     replay: Replay, target: Target
 ) -> Iterator[tuple[Node, list[tuple[Node, list[Edge]]]]]:
@@ -98,9 +104,17 @@ def _several_uses(
     for edge in reversed(replay.edges()):
         key = replay.graph[edge[0]].operands[edge[1]]
         by_operand.setdefault(key, {}).setdefault(edge[0], []).append(edge)
-    for key, uses in by_operand.items():
+    for key, all_uses in by_operand.items():
+        uses = {x: edges for x, edges in all_uses.items() if _carries(replay, edges)}
         if len(uses) > 1 and target.id in replay.behind(key):
             yield replay.graph[key], [(replay.graph[x], edges) for x, edges in uses.items()]
+
+
+def _carries(replay: Replay, edges: Sequence[Edge]) -> bool:
+    """Return whether anything comes back: behind ``x - max(x)``, the maximum gets nothing."""
+    part = np.abs(_sum(replay, edges)).max(initial=0.0)
+    size = max(np.abs(replay.gradients[edge[0]]).max(initial=0.0) for edge in edges)
+    return bool(part > 1e-12 * size)
 
 
 def _some_steps(
@@ -157,24 +171,40 @@ def _of_one_kind(
 
 
 def terms(replay: Replay) -> list[Node]:
-    """Return the additive terms of the loss, the first one first."""
+    """Return the additive terms of the loss, and the sums of some of them that stand together."""
     found: list[Node] = []
     waiting = [replay.graph.outputs[0]]
     while waiting:
         node = waiting.pop()
         operands = [x for x in replay.graph.operands(node) if x.id in replay.gradients]
         sums = node.primitive in (ops.add, ops.subtract)
-        alone = node.primitive in (ops.multiply, ops.divide, ops.negative) and len(operands) == 1
-        reduced = node.primitive in (ops.mean, ops.sum) and _is_sum(replay, operands[0])
+        alone = node.primitive in SCALING and len(operands) == 1
+        reduced = node.primitive in (ops.mean, ops.sum) and operands[0].primitive in ADDING
         if (sums or alone or reduced) and operands:
             waiting += operands
+            if (sums or node.name) and node is not replay.graph.outputs[0]:
+                found.append(node)
         elif node.id in replay.gradients:
             found.append(node)
-    return found if len(found) > 1 else []
+    whole = [node for node in found if _is_all(replay, node)]
+    return [node for node in found if node not in whole] if len(found) - len(whole) > 1 else []
 
 
-def _is_sum(replay: Replay, node: Node) -> bool:
-    return node.primitive in (ops.add, ops.subtract, ops.multiply, ops.divide, ops.negative)
+SCALING = (ops.multiply, ops.divide, ops.negative)
+
+ADDING = (ops.add, ops.subtract, *SCALING)
+
+
+def _is_all(replay: Replay, node: Node) -> bool:
+    """Return whether everything comes back through a node."""
+    while node is not replay.graph.outputs[0]:
+        users = [x for x in replay.graph.consumers(node) if x.id in replay.gradients]
+        if len(users) != 1 or users[0].primitive in (ops.add, ops.subtract):
+            others = [x for x in replay.graph.operands(users[0]) if x.id in replay.gradients]
+            if len(users) != 1 or len(others) > 1:
+                return False
+        node = users[0]
+    return True
 
 
 @mistake("term of the loss", "The gradient of a sum is the sum of the gradients of its terms.")
@@ -183,19 +213,18 @@ def term_missing(case: Case, target: Target) -> Iterator[Candidate]:
     replay = case.replay
     if replay is None or target.id is None:
         return
-    found = [node for node in terms(replay) if target.id in replay.behind(node.id)]
-    if len(found) > 1:
-        for node in found:
+    for node in terms(replay):
+        if target.id in replay.behind(node.id):
             path = f"the term {grouped(text_of(replay.graph, node))} of the loss"
             part = replay.gradients[node.id]
-            yield from _scaled_path(
-                case, target, node.id, part, path, 0.6, "term of the loss"
-            )
+            cost = 0.58 if node.name else 0.63 if node.primitive in ADDING else 0.6
+            yield from _scaled_path(case, target, node.id, part, path, cost, "term of the loss")
             if np.count_nonzero(target.hand) < 2:
+                zero = np.zeros_like(part)
                 yield Candidate(
                     f"{path} is left out",
                     0.8,
-                    predict=Made(replay, node.id, lambda part=part: 0 * part, lambda part=part: part),
+                    predict=Made(replay, node.id, lambda z=zero: z, lambda p=part: p),
                 )
 
 

@@ -9,7 +9,7 @@ candidate is a claim that can be tested: what the gradient would be with the mis
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -105,6 +105,8 @@ class Mistake:
     name: str
     how: str
     find: Finder = field(repr=False)
+    find_more: Finder = field(repr=False, default=lambda _case, _target: iter(()))
+    """What is looked for only if nothing else fits: it is costly, or far-fetched."""
 
 
 MISTAKES: dict[str, Mistake] = {}
@@ -116,6 +118,16 @@ def mistake(name: str, how: str) -> Callable[[Finder], Finder]:
 
     def register(find: Finder) -> Finder:
         MISTAKES[name] = Mistake(name, how, find)
+        return find
+
+    return register
+
+
+def more(name: str) -> Callable[[Finder], Finder]:
+    """Register what else is looked for under the name of a mistake if nothing else fits."""
+
+    def register(find: Finder) -> Finder:
+        MISTAKES[name] = replace(MISTAKES[name], find_more=find)
         return find
 
     return register

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_lite import ops
 from autograd_lite.core.backward import unbroadcast
 from autograd_lite.graph import Graph, Node
 from autograd_lite.graph.walk import walk
@@ -62,7 +63,9 @@ class Replay:
         self._tangents: dict[
             str, Sequence[tuple[NDArray[Any], dict[str, NDArray[Any]]]]
         ] = {}
+        self._silent: set[Edge] = set()
         self.gradients = self._run(self._apply)
+        self._silent = {edge for edge in self.parts if self._is_silent(edge)}
         self.order = {node.id: self._completed(node) for node in graph}
 
     def with_mistake(
@@ -187,6 +190,8 @@ class Replay:
                 g = arrived[key] = self._given[key]
             for edge, x, shape, rule in edges:
                 other = rules.get(edge)
+                if edge in self._silent:
+                    continue
                 part = rule(g) if other is None else other(g, arrived)
                 if np.shape(part) != shape:
                     part = unbroadcast(np.asarray(part), shape)
@@ -244,12 +249,22 @@ class Replay:
     def sent(self, edge: Edge, g: Any, rule: Rule | None = None, stretched: bool = False) -> Any:
         """Return what is sent along an edge; what does not come from broadcasting, as it is."""
         sent = np.asarray((rule or self.rule(edge))(g))
+        if edge in self._silent:
+            sent = np.zeros_like(sent)
         shape = np.shape(self.values[self.graph[edge[0]].operands[edge[1]]])
         try:
             fitted = unbroadcast(sent, shape)
         except ValueError:
             return sent
         return unbroadcast(sent, sent.shape[sent.ndim - len(shape) :]) if stretched else fitted
+
+    def _is_silent(self, edge: Edge) -> bool:
+        """Return whether nothing but rounding comes back to a maximum that was subtracted."""
+        node = self.graph[edge[0]]
+        if edge[1] != 1 or not is_shifted(self.graph, node):
+            return False
+        size = np.abs(self.gradients[node.id]).max(initial=0.0)
+        return bool(np.abs(self.parts[edge]).max(initial=0.0) <= 1e-6 * size)
 
     def _completed(self, node: Node) -> float:
         """Return when the gradient of a node is complete, counted from the end of the graph.
@@ -260,6 +275,17 @@ class Replay:
             return float(self.position[node.id])
         uses = [self.position[other.id] for other in self.graph.consumers(node)]
         return min(uses, default=0) - 0.5
+
+
+def is_shifted(graph: Graph, node: Node) -> bool:
+    """Return whether a node is ``x - max(x)``, from which nothing comes back to the maximum.
+
+    It is there against overflow, in a softmax say. What differs by a shift gives the same result.
+    """
+    if node.primitive is not ops.subtract:
+        return False
+    x, largest = graph.operands(node)
+    return largest.primitive is ops.max and largest.operands[0] == x.id
 
 
 def recompute_all(graph: Graph, changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -212,8 +212,8 @@ def factors_missing(case: Case, target: Target) -> Iterator[Candidate]:
     for step in steps(case, target):
         texts, here = [], step
         while len(texts) < 4:
-            other = here.other
             divides = here.primitive is ops.divide and here.edge[1] == 0
+            other = replay.graph[here.node.operands[1]] if divides else here.other
             if other is None or not here.primitive.entrywise or here.primitive is ops.add:
                 break
             if not (here.primitive is ops.multiply or divides):
@@ -223,10 +223,10 @@ def factors_missing(case: Case, target: Target) -> Iterator[Candidate]:
             name = text_of(replay.graph, other)
             texts.append(f"1 / {name}" if divides else name)
             g = replay.gradients[here.node.id]
-            if len(texts) > 1:
+            if texts:
                 yield Candidate(
-                    f"the factors {' and '.join(reversed(texts))} are missing",
-                    0.75,
+                    _missing(texts),
+                    0.68,
                     predict=replaced_path(replay, step, g),
                     kind="factor missing",
                 )
@@ -236,6 +236,12 @@ def factors_missing(case: Case, target: Target) -> Iterator[Candidate]:
             node = replay.graph[above[0][0]]
             assert node.primitive is not None
             here = Step(replay, above[0], node, here.node, node.primitive)
+
+
+def _missing(texts: list[str]) -> str:
+    if len(texts) == 1:
+        return f"the factor {texts[0]} is missing"
+    return f"the factors {' and '.join(reversed(texts))} are missing"
 
 
 def replaced_path(replay: Replay, step: Step, g: Any) -> Made:
@@ -304,6 +310,8 @@ def _drawn(step: Step, target: Target, size: float) -> Any:
         return None
     parts = np.array(each)
     choices = (np.arange(2**rows)[:, None] >> np.arange(rows)) & 1
+    if min(rows, columns) < 2:
+        return None
     drawn = np.zeros_like(g)
     for column in range(columns):
         given = choices @ parts[:, :, column]
@@ -312,5 +320,6 @@ def _drawn(step: Step, target: Target, size: float) -> Any:
         drawn[:, column] = choices[best] * size
         if gap[best] > 1e-6 * (1e-12 + np.abs(hand[:, column]).sum()):
             return None
-    return drawn
+    turned = same(drawn, size - np.asarray(replay.values[step.other.id]))  # type: ignore[union-attr]
+    return None if turned or (drawn == size).all() or not drawn.any() else drawn
 

@@ -25,7 +25,7 @@ from autograd_lite.check.mistakes.backward_steps import (
     text_of,
     wrong,
 )
-from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake
+from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, more
 from autograd_lite.check.mistakes.replay import Replay, Rule
 from autograd_lite.check.mistakes.rule_factors import factors
 from autograd_lite.core.primitive import Primitive
@@ -140,14 +140,24 @@ def softmax_by_entry(case: Case, target: Target) -> Iterator[Candidate]:
 def factor_missing(case: Case, target: Target) -> Iterator[Candidate]:
     """Drop a factor of a local derivative, or divide by any tensor of the graph."""
     yield from _of_slopes(case, target, missing=True)
-    yield from _of_tensors(case, target, missing=True)
+
+
+@more("factor missing")
+def any_factor_missing(case: Case, target: Target) -> Iterator[Candidate]:
+    """Divide by any tensor."""
+    return _of_tensors(case, target, missing=True)
 
 
 @mistake("factor doubled", "A factor of the chain rule stands there twice.")
 def factor_doubled(case: Case, target: Target) -> Iterator[Candidate]:
     """Double a factor of a local derivative, or multiply by any tensor of the graph."""
     yield from _of_slopes(case, target, missing=False)
-    yield from _of_tensors(case, target, missing=False)
+
+
+@more("factor doubled")
+def any_factor_doubled(case: Case, target: Target) -> Iterator[Candidate]:
+    """Multiply by any tensor."""
+    return _of_tensors(case, target, missing=False)
 
 
 def _ratio(text: str, missing: bool) -> str:
