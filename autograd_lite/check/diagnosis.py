@@ -39,6 +39,7 @@ FOLLOWS = "follows"
 NOT_FINITE = "not finite"
 SOME_ENTRIES = "some entries"
 SIZES_COINCIDE = "sizes coincide"
+VALUES_COINCIDE = "values coincide"
 
 REGISTERED = (
     factors,
@@ -61,6 +62,7 @@ OTHERS = {
     NOT_FINITE: "0 / 0, the logarithm of a negative number, a number too large for its type.",
     SOME_ENTRIES: "The formula is right, except for some entries.",
     SIZES_COINCIDE: "The formula is right for these sizes only.",
+    VALUES_COINCIDE: "The formula is right for these values only: for these signs, say.",
 }
 """What can be found besides the mistakes of the registry, and what it means."""
 
@@ -68,6 +70,9 @@ MOST_NODES = 400
 """In a larger graph, a mistake is looked for in the gradients alone, and not inside the pass."""
 
 MOST_ALTERNATIVES = 4
+
+ALWAYS_TRIED = 30
+"""How many of the likeliest mistakes are tried, however long that takes."""
 
 AGAINST = 0.4
 """How much less likely a mistake is that would have changed a gradient that is right, too."""
@@ -192,6 +197,7 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
                 OTHERS[FOLLOWS],
                 _evidence(candidate, target),
             )
+    tried = []
     for case in _cases(progress, target):
         against = _relative(case, target)
         proposed = _proposed(case, against)
@@ -203,6 +209,8 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
             if case is progress.case:
                 progress.made.append((target, fitting[0]))
             return _diagnosis(fitting, progress, against, case is not progress.case)
+        tried.append((case, against, proposed))
+    for case, against, proposed in reversed(tried):
         two = _with_a_factor(case, against, proposed, progress.deadline)
         if two is not None:
             return two
@@ -323,10 +331,10 @@ def _fitting(
         others = []
     fitting: dict[tuple[str, str], tuple[float, float, Candidate]] = {}
     worst = np.inf
-    for candidate in proposed:
+    for tried, candidate in enumerate(proposed):
         if candidate.cost > worst:
             break  # What is so much more far-fetched is no alternative.
-        if time.thread_time() > progress.deadline:
+        if tried >= ALWAYS_TRIED and time.thread_time() > progress.deadline:
             progress.cut_short.add(target.name)
             break
         if candidate.explains(target):

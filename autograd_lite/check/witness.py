@@ -89,9 +89,9 @@ def hear(
     if agree and by_numbers:
         return AGREE, third, how, None
     if not agree and how != "complex step":
-        looked, kinks = at_kinks(loss_at, value, hand, autodiff, rtol, atol)
-        if (looked == kinks).all():
-            return KINK, third, how, None
+        looked, kinks, valid = at_kinks(loss_at, value, hand, autodiff, rtol, atol)
+        if looked.any() and (looked == kinks).all():
+            return (KINK if valid else HAND), third, how, None
         asked &= ~kinks  # There, no number is the derivative; the others tell who is right.
         by_numbers = right(autodiff)
     slopes = taylor_slopes(loss_at, value, hand, autodiff)
@@ -114,23 +114,27 @@ def at_kinks(
     autodiff: Array,
     rtol: float,
     atol: float,
-) -> tuple[Array, Array]:
+    most: int = FEWEST_ENTRIES,
+) -> tuple[Array, Array, bool]:
     """Find entries at which the loss has another slope to the left and to the right.
 
-    Of more than `FEWEST_ENTRIES` that differ, those that differ most are looked at.
+    Of more than `most` that differ, those that differ most are looked at.
 
     Returns
     -------
     looked, kinks : ndarray of bool
         Which entries were looked at, and which of them are at a kink.
+    valid : bool
+        Whether by hand is between the derivatives to the left and to the right at each of these.
     """
     value = np.asarray(value, dtype=float)
     gap = distance(hand, autodiff)
     differ = gap > atol + rtol * np.fmax(np.abs(hand), np.abs(autodiff))
-    most = np.argsort(-np.where(differ, gap, 0).ravel())[: min(FEWEST_ENTRIES, differ.sum())]
+    chosen = np.argsort(-np.where(differ, gap, 0).ravel())[: min(most, differ.sum())]
     here = float(np.real(loss_at(value)))
     looked, kinks = np.zeros(gap.shape, dtype=bool), np.zeros(gap.shape, dtype=bool)
-    for place in most:
+    valid = True
+    for place in chosen:
         index = np.unravel_index(place, value.shape)
         step = 1e-6 * max(1.0, abs(float(value[index])))
         slopes = []
@@ -139,8 +143,11 @@ def at_kinks(
             moved[index] += sign * step
             slopes.append(sign * (float(np.real(loss_at(moved))) - here) / step)
         looked[index] = True
-        kinks[index] = abs(slopes[0] - slopes[1]) > 1e-3 * max(map(abs, slopes))
-    return looked, kinks
+        size = max(map(abs, slopes))
+        kinks[index] = abs(slopes[0] - slopes[1]) > 1e-3 * size
+        between = min(slopes) - 1e-3 * size <= hand[index] <= max(slopes) + 1e-3 * size
+        valid = valid and (bool(between) or not kinks[index])
+    return looked, kinks, valid
 
 
 def taylor_slopes(

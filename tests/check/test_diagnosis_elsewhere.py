@@ -183,7 +183,7 @@ MISTAKES = [
     (normalised, NORMALISED, '"c": do.sum', '"c": -do.sum', "sign flipped"),
     (normalised, NORMALISED, '"v": X.T @ do', '"v": (X.T @ do)[::-1]', "permuted"),
     (normalised, NORMALISED, "X.T @ do", "X.T @ do[::-1]", "rows in another order"),
-    (normalised, NORMALISED, "de - de.mean(axis=0)", "de", "path missing"),
+    (normalised, NORMALISED, "de - de.mean(axis=0)", "de", "normalisation"),
     (normalised, NORMALISED, "dh / s + 2 * e * dq / n", "dh / s", "path missing"),
     (recurrent, RECURRENT, "h2.T @ d3 + h1.T @ d2", "h2.T @ d3", "path missing"),
     (recurrent, RECURRENT, "X3.T @ d3 + X2.T @ d2 + X1.T @ d1", "X3.T @ d3", "path missing"),
@@ -219,7 +219,7 @@ MISTAKES = [
     (attention, ATTENTION, "dO @ V.T", "dO @ K.T", "wrong tensor"),
     (attention, ATTENTION, "A.T @ dO", "A[::-1].T @ dO", "rows in another order"),
     (attention, ATTENTION, "X.T @ dK", "X[[1, 0, 4, 3, 2]].T @ dK", "rows in another order"),
-    (attention, ATTENTION, " + 0.2 * Wv", "", "path missing"),
+    (attention, ATTENTION, " + 0.2 * Wv", "", "term of the loss"),
     (attention, ATTENTION, "0.2 * Wv", "0.1 * Wv", "factor on a path"),
     (attention, ATTENTION, " + 0.2 * Wv", " - 0.2 * Wv", "factor on a path"),
 ]
@@ -253,7 +253,8 @@ def test_two_mistakes_on_one_path_are_both_named():
     first = compared(classifier, formulas, 0).first
     assert first.diagnosis.name == "derivative left out"
     assert first.diagnosis.title == (
-        "two mistakes: the derivative of the relu at h2 is left out, and a factor 0.5"
+        "two mistakes: the derivative of the relu at h2 is left out, and a factor 0.5 "
+        "(a factor 2 is missing)"
     )
     assert first.diagnosis.evidence.endswith("in all 30 entries, but for that factor")
 

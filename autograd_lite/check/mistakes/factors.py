@@ -195,22 +195,11 @@ def sign_flipped_in_part(case: Case, target: Target) -> Iterator[Candidate]:
 # ------------------------------------------------------------------------ precision
 
 
-@mistake("dtype too low", "It was computed with fewer digits than the network.")
-def dtype_too_low(case: Case, target: Target) -> Iterator[Candidate]:
-    """Look whether it agrees as far as a shorter floating-point type goes."""
-    del case
-    short = _short(target)
-    if short is not None:
-        yield Candidate(
-            f"computed in {short.name}: right to the {np.finfo(short).precision} digits it has",
-            0.4,
-            # Its other digits are gone for good, so nothing can give them back.
-            predict=lambda target: target.hand if _short(target) == short else None,
-        )
+def shorter_dtype(target: Target) -> np.dtype[Any] | None:
+    """Return the shorter type to whose precision a gradient is right, if it has that type's digits.
 
-
-def _short(target: Target) -> np.dtype[Any] | None:
-    """Return the shorter type to whose precision a gradient is right."""
+    It was computed in that type, or has passed through it: a kernel in float32, say.
+    """
     hand, right = target.hand, target.right
     if hand.shape != right.shape or right.dtype.kind != "f":
         return None

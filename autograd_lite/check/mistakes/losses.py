@@ -72,7 +72,7 @@ def _search(replay: Replay) -> Iterator[Difference]:
             continue  # What comes back is that of what it was before.
         g = replay.gradients.get(node.id)
         z = np.asarray(replay.values[node.id])
-        if g is None or g.shape != z.shape or not g.any() or not z.ndim:
+        if g is None or g.shape != z.shape or not g.any() or z.size < 2:
             continue
         for link, function in LINKS.items():
             if link == "softmax" and (z.ndim > 2 or z.shape[-1] < 2):

@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import Made, Step, grouped, steps, text_of
+from autograd_lite.check.mistakes.backward_steps import (
+    Made,
+    Step,
+    compositions,
+    grouped,
+    steps,
+    text_of,
+)
 from autograd_lite.check.mistakes.reasons import reason, shown
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
@@ -69,18 +76,23 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
     replay = case.replay
     if replay is None or target.id is None:
         return
+    composed = {
+        edge for step in compositions(case, target) for edge in (step.edge, *step.others)
+    }
     for operand, uses in _several_uses(replay, target):
         to = text_of(replay.graph, operand)
         for node, edges in uses:
             path = f"what comes back to {to} from {text_of(replay.graph, node)}"
             part = _sum(replay, edges)
+            # Nobody derives an activation that is written out piece by piece.
+            cost = 0.65 + (0.5 if composed.issuperset(edges) else 0.0)
             yield Candidate(
                 f"{path} is left out",
-                0.65 + (0.7 if _in_proportion(part, replay.gradients[operand.id]) else 0.0),
+                cost + (0.7 if _in_proportion(part, replay.gradients[operand.id]) else 0.0),
                 predict=_without(replay, edges),
             )
             for made in _scaled_path(
-                case, target, operand.id, part, path, 0.65, "path missing"
+                case, target, operand.id, part, path, cost, "path missing"
             ):
                 if not made.title.endswith("left out"):
                     yield made

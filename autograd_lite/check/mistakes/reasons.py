@@ -15,7 +15,7 @@ MOST_LENGTHS = 12
 def shown(number: float) -> str:
     """Write a number: as a fraction, where it is one and its decimals would hide it."""
     short = f"{number:.4g}"
-    if float(short) == number or not np.isfinite(number):
+    if not np.isfinite(number) or abs(float(short) - number) <= 1e-11 * abs(number):
         return short
     fraction = Fraction(number).limit_denominator(1000)
     if fraction and abs(float(fraction) / number - 1) < 1e-6:

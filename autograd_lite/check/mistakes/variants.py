@@ -16,6 +16,7 @@ from autograd_lite.check.mistakes.backward_steps import (
     text_of,
     wrong,
 )
+from autograd_lite.check.mistakes.other_operands import FEWEST_BITS
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, same
 from autograd_lite.check.mistakes.replay import Replay
 
@@ -98,17 +99,23 @@ def wrong_mask(case: Case, target: Target) -> Iterator[Candidate]:
         turned = low + high - slope
         by_upstream = np.where(g > 0, high, low)
         before = text_of(step.replay.graph, step.operand)
+        few = slope.size < FEWEST_BITS  # Then chance gives every pattern now and then.
         for title, cost, factor in (
             (f"the mask at {name} is reversed", 0.8, turned),
-            (f"the mask at {name} is that of what arrives there, not of {before}", 0.85,
+            (f"the mask at {name} is that of what arrives there, not of {before}", 1.35,
              by_upstream),
             (f"the value of {name} stands in place of its mask", 0.9, value),
-            (f"the derivative at {name} is {high:g} or 0, in place of {high:g} or {low:g}", 0.8,
-             np.where(slope == high, high, 0.0)),
-            (f"the derivative at {name} is left out", 0.7, np.ones_like(slope)),
+            *([
+                (f"the derivative at {name} is {high:g} or 0, in place of {high:g} or {low:g}",
+                 0.8, np.where(slope == high, high, 0.0)),
+                (f"the derivative at {name} is left out", 0.7, np.ones_like(slope)),
+            ] if low else []),
         ):  # fmt: skip
             yield Candidate(
-                title, cost, predict=step.wrong(lambda g, f=factor: g * f)
+                title,
+                cost + (0.6 if few else 0.0),
+                predict=step.wrong(lambda g, f=factor: g * f),
+                weak=few,
             )
 
 
@@ -177,20 +184,21 @@ def one_row_only(case: Case, target: Target) -> Iterator[Candidate]:
 def anothers_numbers(case: Case, target: Target) -> Iterator[Candidate]:
     """Find the gradient, or the value, of another tensor."""
     replay = case.replay
-    if replay is None or target.id is None or target.hand.ndim == 0:
+    if replay is None or target.id is None or target.hand.size < 2:
         return
     here = target.name
     for node in replay.graph:
         value = np.asarray(replay.values[node.id])
         text = text_of(replay.graph, node)
-        if value.shape == target.hand.shape and value.dtype.kind == "f":
+        g = replay.gradients.get(node.id)
+        both = g is not None and np.array_equal(g, value)  # As of half a sum of squares.
+        if value.shape == target.hand.shape and value.dtype.kind == "f" and not both:
             for word, form in (("", value), ("minus ", -value)):
                 yield Candidate(
                     f"{word}the value of {text} was given for the gradient of {here}",
                     0.6 if node.id == target.id else 1.0,
                     predict=_constant(target, form),
                 )
-        g = replay.gradients.get(node.id)
         if g is not None and node.id != target.id and g.shape == target.hand.shape:
             yield Candidate(
                 f"the gradient of {text} was given for that of {here}",
@@ -226,9 +234,9 @@ def factors_missing(case: Case, target: Target) -> Iterator[Candidate]:
             if texts:
                 yield Candidate(
                     _missing(texts),
-                    0.68,
+                    0.95 if len(texts) == 1 and not other.shape else 0.68,
                     predict=replaced_path(replay, step, g),
-                    kind="factor missing",
+                    kind="factor missing" if len(texts) == 1 else "",
                 )
             above = [e for e in replay.edges() if replay.graph[e[0]].operands[e[1]] == here.node.id]
             if len(above) != 1:
@@ -285,7 +293,7 @@ def another_mask(case: Case, target: Target) -> Iterator[Candidate]:
             yield Candidate(
                 f"the mask {text_of(replay.graph, other)} is not that of the forward pass: it was "
                 f"drawn anew",
-                1.0,
+                2.8,
                 predict=step.wrong(lambda g, drawn=drawn: g * drawn),
             )
 
