@@ -24,6 +24,7 @@ from autograd_lite.check.report import (
     AUTODIFF,
     BOTH,
     DTYPE,
+    HAND,
     KINK,
     SHAPE,
     UNDECIDED,
@@ -217,13 +218,28 @@ def _compared(graph: Graph, aligned: Aligned, options: Options) -> Comparison:
     gradients = gradients_of(graph, [node for node, _, _ in aligned])
     rows: list[Row] = []
     targets, lr = [], options.lr
-    for node, name, given in aligned:
+    judged: dict[int, Row] = {}
+    wrong: dict[str, NDArray[Any]] = {}
+    # From the loss backwards: what follows from a wrong gradient needs no oracle of its own.
+    replay = Replay(graph) if len(aligned) > 1 and options.numerical is None else None
+    order = replay.order if replay is not None else {}
+    for i in sorted(range(len(aligned)), key=lambda i: -order.get(aligned[i][0].id, 0)):
+        node, name, given = aligned[i]
         hand, extra = given, 0.0
         if options.updates and lr:
             hand, extra = -given / lr, 4 * np.finfo(float).eps * largest(node.value) / lr
-        row = _row(graph, node, name, hand, gradients[node], options, extra)
-        rows.append(row)
-        targets.append(Target(name, row.by_hand, row.autodiff, node.id))
+        if wrong and replay is not None and _follows(replay, node, hand, gradients[node], wrong):
+            judged[i] = Row(name, hand, gradients[node], None, HAND, "")
+        else:
+            judged[i] = _row(graph, node, name, hand, gradients[node], options, extra)
+        is_inner = node.primitive is not None and hand.shape == node.shape
+        if judged[i].verdict == HAND and is_inner:
+            wrong[node.id] = hand
+    for i in range(len(aligned)):
+        rows.append(judged[i])
+        targets.append(
+            Target(rows[i].name, rows[i].by_hand, rows[i].autodiff, aligned[i][0].id)
+        )
     if not all(np.isfinite(row.autodiff).all() for row in rows):
         return Comparison(tuple(_not_finite(graph, rows, targets)))
     rows = _right_for_their_dtype(graph, rows, targets)
@@ -233,6 +249,22 @@ def _compared(graph: Graph, aligned: Aligned, options: Options) -> Comparison:
     if options.diagnose and any(_by_hand_is_wrong(row) for row in rows):
         rows = _diagnosed(graph, rows, targets, lr)
     return Comparison(tuple(rows))
+
+
+def _follows(
+    replay: Replay,
+    node: Node,
+    hand: NDArray[Any],
+    right: NDArray[Any],
+    wrong: Mapping[str, NDArray[Any]],
+) -> bool:
+    """Return whether the right rules make a gradient by hand of wrong ones nearer to the loss."""
+    if hand.shape != right.shape or same(hand, right) or not np.isfinite(hand).all():
+        return False
+    if not any(node.id in replay.behind(key) for key in wrong):
+        return False
+    made = Replay(replay.graph, replay.values, wrong).gradients.get(node.id)
+    return made is not None and same(made, hand)
 
 
 def _not_finite(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Row]:

@@ -75,7 +75,7 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
             continue
         g = replay.gradients[norm.out]
         u = text_of(replay.graph, replay.graph[norm.into])
-        right = _terms(g, norm, norm.axis, norm.s, norm.n)
+        right = _terms(g, norm.axis, norm.s, norm.n)
         total = sum(right)
         for title, cost, instead in _changes(g, norm, u):
             yield Candidate(title, cost, predict=Made(replay, norm.into, instead, lambda: total))
@@ -101,7 +101,7 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
             yield Candidate(title, cost, predict=made.times(factor))
 
 
-def _terms(g: Array, norm: Norm, axis: int, s: Array, n: Array) -> tuple[Array, Array, Array]:
+def _terms(g: Array, axis: int, s: Array, n: Array) -> tuple[Array, Array, Array]:
     """Return the direct term, that of the mean, and that of the variance."""
     return (
         g / s,
@@ -115,7 +115,7 @@ def _changes(
 ) -> Iterator[tuple[str, float, Callable[[], Any]]]:
     """Yield what may go wrong, and what comes out."""
     axis, s, n, std = norm.axis, norm.s, norm.n, norm.std
-    first, second, third = _terms(g, norm, axis, s, n)
+    first, second, third = _terms(g, axis, s, n)
     yield f"mean and variance of {u} are taken as constants", 0.6, lambda: first
     yield (
         f"the direct path to {u} is left out: only mean and variance are there",
@@ -147,8 +147,8 @@ def _changes(
         title = f"{word} the square root of the standard deviation of {u}"
         scaled = n * s / bad
         for terms in (
-            _terms(g, norm, axis, bad, scaled),
-            _terms(g, norm, axis, bad, n),
+            _terms(g, axis, bad, scaled),
+            _terms(g, axis, bad, n),
             (g / bad, second, third),
             (first, second, -scaled * (g * scaled).mean(axis, keepdims=True) / bad),
         ):
