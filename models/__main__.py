@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         import latex2mathml  # noqa: F401  (asked for here, so that nothing is trained in vain)
-        import matplotlib  # noqa: F401
+        import matplotlib  # noqa: F401  (likewise)
         from rich.console import Console
     except ModuleNotFoundError as error:
         print(

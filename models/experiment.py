@@ -362,7 +362,7 @@ class Experiment(ABC):
 def proved(derivation: Derivation, by_hand: Callable[..., Arrays]) -> Sequence[Proof]:
     """Return proofs of formulas by hand; none without SymPy."""
     try:
-        import sympy  # noqa: F401
+        import sympy  # noqa: F401  (only whether it is there)
     except ModuleNotFoundError:
         return ()
     return derivation.prove(by_hand)

@@ -59,8 +59,8 @@ def _array(gradient: Any, name: str) -> NDArray[Any]:
     array = np.asarray(gradient.data if isinstance(gradient, Tensor) else gradient)
     if array.dtype.kind not in "biuf":
         raise TypeError(
-            f"compare: the gradient of {name} by hand is {gradient!r}, which is no array of real "
-            f"numbers."
+            f"compare: the gradient of {name} by hand is {gradient!r}, which is not an array of "
+            f"real numbers."
         )
     return array if array.dtype.kind == "f" else array.astype(float)
 

@@ -123,7 +123,7 @@ def gradcheck(
         the next, or has another shape or dtype than its input; or if `f` changes its inputs or
         returns different values for equal ones.
     TypeError
-        If `f` is no function.
+        If `f` is not a function.
     ValueError
         For an unknown mode, or when there is nothing to check.
 

@@ -138,7 +138,7 @@ class _Text(str):
 
 
 def _spoken(primitive: Primitive, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters as they are spoken of: one axis is no tuple, that it is kept is no news."""
+    """Return parameters as a sentence has them: one axis without a tuple, keepdims left out."""
     spoken = dict(parameters)
     for name in {"axis", "index"} & spoken.keys():
         value = spoken[name]

@@ -40,7 +40,7 @@ class Local:
         What is sent to the operand, in terms of ``g`` and of the identifiers of nodes; None if the
         rule cannot be run on expressions.
     factor : Expression or None
-        What ``g`` is multiplied with, where the rule is no more than that.
+        What ``g`` is multiplied by, if the rule does only that.
     """
 
     rule: Any

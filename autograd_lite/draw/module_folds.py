@@ -98,7 +98,7 @@ def boxed(
 
 
 def _finished(fold: Fold) -> Box:
-    """Give a fold its identifier and its parameter count; a single value is no fold."""
+    """Give a fold its identifier and its parameter count; a single value is not a fold."""
     operations = [node for node in fold.nodes if node.operands]
     if len(fold.nodes) == 1 or not operations:
         return fold.nodes[0]

@@ -22,7 +22,7 @@ def split(
     Raises
     ------
     TypeError
-        If `names` is no mapping from text to tensors or arrays.
+        If `names` is not a mapping from text to tensors or arrays.
     """
     if not isinstance(names, Mapping | None):
         raise TypeError(

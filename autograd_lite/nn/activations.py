@@ -39,7 +39,7 @@ class LeakyReLU(Module):
         return y
 
     def extra_repr(self) -> str:
-        """Return the slope."""
+        """Return the factor for negative entries."""
         return f"{self.negative_slope:g}"
 
 

@@ -39,14 +39,14 @@ def matrices(a: Any, name: str, *, square: bool = False) -> Any:
 
 
 @composes(np.linalg.eigh)
-def eigh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803  (NumPy's name)
+def eigh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803  (NumPy's name)  (NumPy's name)
     """Compose ``np.linalg.eigh``: its two results are picked from one operation."""
     packed = ops.eigh(matrices(a, "eigh", square=True), uplo=UPLO)
     return EighResult(packed[..., 0, :], packed[..., 1:, :])
 
 
 @composes(np.linalg.eigvalsh)
-def eigvalsh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803
+def eigvalsh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803  (NumPy's name)
     """Compose ``np.linalg.eigvalsh``: the eigenvalues of `eigh`."""
     return eigh(a, UPLO).eigenvalues
 

@@ -130,7 +130,7 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
 
 
 @composes(np.vander)
-def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:  # noqa: N803
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:  # noqa: N803  (NumPy's name)
     """Compose ``np.vander``: a column for each power."""
     x = as_array(x)
     if x.ndim != 1:

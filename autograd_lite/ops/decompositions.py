@@ -6,7 +6,7 @@ the factors are computed once, the one rule finds all of them in its output `y`,
 is recorded too, derivatives of every order come out of that rule.
 
 Eigenvectors and singular vectors have a derivative only while their values are apart. Terms between
-values that are equal, as far as can be told, are taken as 0, and so is the slope of a singular
+values that are equal, as far as can be told, are taken as 0, and so is the derivative of a singular
 value at 0, where it has a kink like that of ``abs``.
 """
 
@@ -35,7 +35,7 @@ def _after(x: Any, r: Any) -> Any:
     examples=(example((2, 3), ()), example((4,), (4,)), example((2, 3), (2, 1))),
 )
 def inverse_or_zero(x: Any, limit: Any) -> Any:
-    """Return 1 / x, and 0 where `x` is no larger than `limit`."""
+    """Return 1 / x, and 0 where `x` is at most `limit`."""
     nothing = np.abs(x) <= limit
     return np.where(nothing, 0, 1 / np.where(nothing, 1, x))
 

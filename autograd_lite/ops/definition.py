@@ -159,7 +159,7 @@ def check(made: Primitive, rules: Mapping[str, Callable[..., Any] | None]) -> No
     for name in made.operands:
         if name not in rules:
             others = [repr(other) for other in rules if other not in made.operands]
-            but = f", but one for {', '.join(others)}, which is no operand" if others else ""
+            but = f", but one for {', '.join(others)}, which is not an operand" if others else ""
             raise PrimitiveDefinitionError(
                 f"{where} has no rule for its operand {name!r}{but}. Add `{name}=lambda g, y, "
                 f"{', '.join(made.operands)}: ...`, or `{name}=None` if the result does not "
@@ -265,7 +265,7 @@ _ALONE = _count(object())
 
 
 def _parameters(rule: Callable[..., Any]) -> tuple[list[str], bool]:
-    """List the parameters of a rule as they are written; say whether it takes ``**`` too."""
+    """Return the parameters of a rule as they are written, and whether it takes ``**``."""
     code = rule.__code__
     names, last = code.co_varnames, code.co_argcount + code.co_kwonlyargcount
     starred = bool(code.co_flags & inspect.CO_VARARGS)

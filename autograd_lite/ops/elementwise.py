@@ -20,7 +20,7 @@ from autograd_lite.core.primitive import example, primitive
     entrywise=True,
 )
 def sqrt(x: Any) -> Any:
-    """Square root; at 0, where the slope has no bound, its derivative is taken to be 0."""
+    """Square root; at 0, where its derivative has no bound, that is taken to be 0."""
     return np.sqrt(x)
 
 
@@ -33,7 +33,7 @@ def sqrt(x: Any) -> Any:
     entrywise=True,
 )
 def cbrt(x: Any) -> Any:
-    """Cube root; at 0, where the slope has no bound, its derivative is taken to be 0."""
+    """Cube root; at 0, where its derivative has no bound, that is taken to be 0."""
     return np.cbrt(x)
 
 

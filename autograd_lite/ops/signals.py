@@ -90,7 +90,7 @@ def interp(x: Any, xp: Any, fp: Any) -> Any:
     examples=POINTS,
 )
 def interp_slope(x: Any, xp: Any, fp: Any) -> Any:
-    """Slope of the interpolation; on a point, the middle of those on both sides."""
+    """Return the slope of the interpolation; on a point, the middle of those on both sides."""
     slopes = np.concatenate([[0.0], np.diff(fp) / np.diff(xp), [0.0]])
     return (slopes[np.searchsorted(xp, x)] + slopes[np.searchsorted(xp, x, "right")]) / 2
 

@@ -112,7 +112,7 @@ def test_the_message_names_both_sides_and_the_worst_entry():
 
 
 def test_what_is_analytic_is_held_to_more_digits():
-    slightly = lambda g: g * (1 + 1e-7)  # noqa: E731
+    slightly = lambda g: g * (1 + 1e-7)  # noqa: E731  (a rule, as entries have it)
 
     def wrong(x):
         if x.requires_grad:

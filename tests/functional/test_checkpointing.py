@@ -288,7 +288,7 @@ def test_random_numbers_are_refused_in_the_backward_pass_and_right_as_arguments(
 def test_a_parameter_that_has_changed_is_refused():
     for change in (lambda w: setattr(w, "data", [5.0]), lambda w: al.optim.SGD([w], 0.1).step()):
         w, x = leaf([1.0], name="w"), leaf([2.0])
-        y = al.checkpoint(lambda x: x * w)(x)  # noqa: B023
+        y = al.checkpoint(lambda x: x * w)(x)  # noqa: B023  (called in the loop)
         w.grad = [1.0]
         change(w)
         message = "uses tensor 'w', which is not an argument and has a new value now"

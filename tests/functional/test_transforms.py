@@ -479,9 +479,9 @@ def test_levels_are_not_confused_by_any_pair_of_transforms():
     ways = (by_grad, by_jvp, by_vjp, by_jacobian)
     for outer in ways:
         for inner in ways:
-            assert outer(lambda x: x * inner(lambda y: x + y, 1.0), 5.0) == 1.0  # noqa: B023
-            assert outer(lambda x: x * inner(lambda y: x * y, 1.0), 5.0) == 10.0  # noqa: B023
-            assert outer(lambda x: inner(lambda y: x * y**2, x), 3.0) == 12.0  # noqa: B023
+            assert outer(lambda x: x * inner(lambda y: x + y, 1.0), 5.0) == 1.0  # noqa: B023  (called in the loop)
+            assert outer(lambda x: x * inner(lambda y: x * y, 1.0), 5.0) == 10.0  # noqa: B023  (called in the loop)
+            assert outer(lambda x: inner(lambda y: x * y**2, x), 3.0) == 12.0  # noqa: B023  (called in the loop)
 
 
 def test_what_an_inner_level_has_made_does_not_make_tensors_of_the_results():

@@ -159,7 +159,7 @@ def test_wrong_axes_are_reported_as_numpy_reports_them():
             t.compress([[True, False]], axis)
     for few in (t[0, 0, 0], t[0, 0]):
         with pytest.raises(ValueError, match="mT of a tensor needs at least two axes"):
-            few.mT  # noqa: B018
+            few.mT  # noqa: B018  (the property raises)
 
 
 def test_axes_of_many_dimensions_can_be_moved():

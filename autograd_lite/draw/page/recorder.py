@@ -80,7 +80,7 @@ class Recorder:
         Raises
         ------
         TypeError, ValueError
-            If the loss is no Tensor, or has more than one entry; if the step is no number.
+            If the loss is not a Tensor or has several entries; if the step is not a number.
         ValueError
             If it was computed in another way than before: the playback shows one graph.
         """
