@@ -51,11 +51,11 @@ def align(graph: Graph, by_hand: Any) -> Aligned:
     for key, gradient in pairs:
         node = _parameters(graph)[key] if isinstance(key, int) else graph.find(key)
         name = key if isinstance(key, str) else node.label
-        found.append((node, name, _array(gradient, name)))
+        found.append((node, name, as_array(gradient, name)))
     return found
 
 
-def _array(gradient: Any, name: str) -> NDArray[Any]:
+def as_array(gradient: Any, name: str) -> NDArray[Any]:
     array = np.asarray(gradient.data if isinstance(gradient, Tensor) else gradient)
     if array.dtype.kind not in "biuf":
         raise TypeError(
@@ -82,7 +82,7 @@ def _by_name(graph: Graph, gradients: Mapping[Any, Any]) -> list[tuple[Any, Any]
             if not _is_itself(graph, key, value):
                 found.append((key, value))
             continue
-        stem = next((stem for stem in _stems(key) if stem in names), None)
+        stem = next((stem for stem in stems(key) if stem in names), None)
         if stem is not None and stem not in gradients:
             found.append((stem, value))
         elif stem is not None and _is_itself(graph, stem, gradients[stem]):
@@ -104,7 +104,7 @@ def _near(key: str, names: set[str]) -> None:
     )
 
 
-def _stems(key: str) -> list[str]:
+def stems(key: str) -> list[str]:
     """Return the names whose gradient something may be that is called ``dW``, ``grad_W``, …"""
     stems = [key[len(p) :] for p in PREFIXES if key.startswith(p) and len(key) > len(p)]
     return stems + [key[: -len(s)] for s in SUFFIXES if key.endswith(s) and len(key) > len(s)]
