@@ -56,6 +56,7 @@ def align(graph: Graph, by_hand: Any) -> Aligned:
 
 
 def as_array(gradient: Any, name: str) -> NDArray[Any]:
+    """Return a gradient by hand as an array of floating-point numbers."""
     array = np.asarray(gradient.data if isinstance(gradient, Tensor) else gradient)
     if array.dtype.kind not in "biuf":
         raise TypeError(
@@ -79,13 +80,13 @@ def _by_name(graph: Graph, gradients: Mapping[Any, Any]) -> list[tuple[Any, Any]
     strange: list[str] = []
     for key, value in gradients.items():
         if not isinstance(key, str) or key in names or key in {node.id for node in graph}:
-            if not _is_itself(graph, key, value):
+            if not _is_itself(graph, value):
                 found.append((key, value))
             continue
         stem = next((stem for stem in stems(key) if stem in names), None)
-        if stem is not None and stem not in gradients:
-            found.append((stem, value))
-        elif stem is not None and _is_itself(graph, stem, gradients[stem]):
+        if (stem is not None and stem not in gradients) or (
+            stem is not None and _is_itself(graph, gradients[stem])
+        ):
             found.append((stem, value))
         else:
             strange.append(key)
@@ -99,18 +100,16 @@ def _by_name(graph: Graph, gradients: Mapping[Any, Any]) -> list[tuple[Any, Any]
 def _near(key: str, names: set[str]) -> None:
     near = ", ".join(difflib.get_close_matches(key, names))
     listed = ", ".join(sorted(names))
-    raise KeyError(
-        f"{key!r} is not in this graph. Did you mean {near}? Names in it: {listed}."
-    )
+    raise KeyError(f"{key!r} is not in this graph. Did you mean {near}? Names in it: {listed}.")
 
 
 def stems(key: str) -> list[str]:
-    """Return the names whose gradient something may be that is called ``dW``, ``grad_W``, …"""
-    stems = [key[len(p) :] for p in PREFIXES if key.startswith(p) and len(key) > len(p)]
-    return stems + [key[: -len(s)] for s in SUFFIXES if key.endswith(s) and len(key) > len(s)]
+    """Return the names whose gradient something may be that is called ``dW`` or ``grad_W``."""
+    found = [key[len(p) :] for p in PREFIXES if key.startswith(p) and len(key) > len(p)]
+    return found + [key[: -len(s)] for s in SUFFIXES if key.endswith(s) and len(key) > len(s)]
 
 
-def _is_itself(graph: Graph, key: Any, value: Any) -> bool:
+def _is_itself(graph: Graph, value: Any) -> bool:
     """Return whether a value is the tensor that it is called after, and not its gradient."""
     return isinstance(value, Tensor) and value in graph.tensors and value.requires_grad
 

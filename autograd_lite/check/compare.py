@@ -32,7 +32,7 @@ from autograd_lite.check.report import (
     DisagreementError,
     Row,
 )
-from autograd_lite.check.witness import hear, largest, numerical_gradient
+from autograd_lite.check.witness import hear, largest, loss_of, numerical_gradient
 from autograd_lite.core.backward import backward_pass
 from autograd_lite.graph import Graph, Node, arrays_in, names_in
 from autograd_lite.tensor import Tensor
@@ -237,9 +237,7 @@ def _compared(graph: Graph, aligned: Aligned, options: Options) -> Comparison:
             wrong[node.id] = hand
     for i in range(len(aligned)):
         rows.append(judged[i])
-        targets.append(
-            Target(rows[i].name, rows[i].by_hand, rows[i].autodiff, aligned[i][0].id)
-        )
+        targets.append(Target(rows[i].name, rows[i].by_hand, rows[i].autodiff, aligned[i][0].id))
     if not all(np.isfinite(row.autodiff).all() for row in rows):
         return Comparison(tuple(_not_finite(graph, rows, targets)))
     rows = _right_for_their_dtype(graph, rows, targets)
@@ -363,11 +361,8 @@ def _row(
     if hand.shape != autodiff.shape:
         return Row(name, hand, autodiff, None, SHAPE, "")
 
-    def loss_at(value: NDArray[Any]) -> Any:
-        return np.reshape(graph.recompute({node.id: value[()]})[0], ())
-
     verdict, third, oracle, slopes = hear(
-        loss_at,
+        loss_of(graph, node),
         node.value,
         hand,
         autodiff,

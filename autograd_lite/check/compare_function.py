@@ -133,7 +133,9 @@ def _doubt(
         for k in range(row.autodiff.ndim):
             last = row.autodiff.take(-1, axis=k)
             if row.autodiff.shape[k] > 1 and not last.any() and row.autodiff.any():
-                return f"the function ignores the last entries of {row.name}, as if sizes were fixed"
+                return (
+                    f"the function ignores the last entries of {row.name}, as if sizes were fixed"
+                )
     return ""
 
 
@@ -324,7 +326,9 @@ def by_numbers_alone(
         rows.append(Row(target.name, target.hand, target.right, target.right, verdict, ""))
     found = diagnose(list(failing.values()), Case(None, None, batch))
     rows = [
-        dataclasses.replace(row, diagnosis=found.get(failing[target]) if target in failing else None)
+        dataclasses.replace(
+            row, diagnosis=found.get(failing[target]) if target in failing else None
+        )
         for row, target in zip(rows, targets, strict=True)
     ]
     notes = [f"Compared with central differences, in place of autodiff. {reason}"]

@@ -74,10 +74,10 @@ MOST_ALTERNATIVES = 4
 ALWAYS_TRIED = 30
 """How many of the likeliest mistakes are tried, however long that takes."""
 
-AGAINST = 0.4
+AGAINST = 1.0
 """How much less likely a mistake is that would have changed a gradient that is right, too."""
 
-FAR_FETCHED = 1.5
+FAR_FETCHED = 0.9
 """By how much the cost of an alternative may be larger than that of the likeliest mistake."""
 
 BUDGET = 2.0

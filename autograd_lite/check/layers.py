@@ -39,7 +39,7 @@ def check_layer(
     backward : callable
         ``backward(dout, cache)``, or, if there is no cache, ``backward(dout, *inputs)``. Returns
         the gradient of the only floating-point input; a sequence with one for each of them, in
-        their order (None leaves one out); or a mapping by name (``dx``, ``d_x``, ``x_grad``, ``x``).
+        their order (None leaves one out); or a mapping by name (``dx``, ``d_x``, ``x_grad``).
     inputs : mapping or sequence
         What to call `forward` with. Arrays of floating-point numbers are differentiated by.
         Whatever else there is, running statistics in a dict, say, is passed as a copy, so that it
@@ -169,8 +169,7 @@ def check_jacobian(
             )
         return np.tensordot(dy, found, axes=dy.ndim)
 
-    result = check_layer(f, backward, {"x": x}, seed=seed, **options)
-    return result
+    return check_layer(f, backward, {"x": x}, seed=seed, **options)
 
 
 def _named(forward: Callable[..., Any], inputs: Any) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-
 from autograd_lite.check.alignment import Aligned, as_array, stems
 from autograd_lite.check.compare import Options, compare_graph, named_in
 from autograd_lite.check.diagnosis import FOLLOWS
@@ -121,7 +120,7 @@ class Exercise:
         name : str
             Of a tensor, or of its gradient.
         level : {1, 2, 3}
-            1: the shape, and which gradients it is computed from. 2: the rule in words. 3: the line.
+            1: the shape, and what it is computed from. 2: the rule in words. 3: the line.
 
         Raises
         ------
@@ -172,9 +171,11 @@ class Exercise:
         elif len(primitive.linear) > 1 and primitive.entrywise and others:
             rule = f"a product: multiply by the other factor, {others[0]}"
         elif primitive.name in ("add", "subtract"):
-            sign = " with a minus" if primitive.name == "subtract" and (
-                user.operands.index(node.id) == 1
-            ) else ""
+            sign = (
+                " with a minus"
+                if primitive.name == "subtract" and (user.operands.index(node.id) == 1)
+                else ""
+            )
             rule = f"a sum: what arrives comes back as it is{sign}"
         elif primitive.sentence:
             rule = primitive.sentence.format(
@@ -290,5 +291,3 @@ def _completed(graph: Graph, node: Node) -> float:
     if node.primitive is not None:
         return position[node.id]
     return min(position[x.id] for x in graph.consumers(node)) - 0.5
-
-

@@ -1,4 +1,4 @@
-"""Marks for many: the first wrong gradient of each submission, the mistake, and how many made it."""
+"""Marks for many: the first wrong gradient of each submission, and the mistake in it."""
 
 from __future__ import annotations
 

@@ -10,10 +10,17 @@ from collections import Counter
 import numpy as np
 import pytest
 from mistaken import LR, NETWORKS, TWO_LAYERS, two_layers
+from test_diagnosis_kinds import CASES
 
 import autograd_lite as al
 from autograd_lite.check import diagnosis
-from autograd_lite.check.diagnosis import FOLLOWS, SIZES_COINCIDE, UNEXPLAINED, names
+from autograd_lite.check.diagnosis import (
+    FOLLOWS,
+    SIZES_COINCIDE,
+    UNEXPLAINED,
+    VALUES_COINCIDE,
+    names,
+)
 
 SEEDS = range(2)
 
@@ -77,9 +84,10 @@ def test_every_mistake_is_called_by_its_name(network):
 
 def test_every_mistake_that_is_known_is_injected_somewhere():
     injected = {name for network in NETWORKS for name, _, _ in network.mistakes}
-    tested_below = {UNEXPLAINED, FOLLOWS, SIZES_COINCIDE}
+    tested_below = {UNEXPLAINED, FOLLOWS, SIZES_COINCIDE, VALUES_COINCIDE}
     # See test_diagnosis_elsewhere.py.
-    elsewhere = {"softmax entry by entry", "factor on a path", "overwritten, not added"}
+    elsewhere = {"softmax entry by entry", "factor on a path"}
+    elsewhere |= {name for *_, name, _ in CASES}
     assert injected | tested_below | elsewhere == set(names())
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.check.mistakes.reasons import shown
 from autograd_lite.check.mistakes.registry import Case, Target, digits
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.check.mistakes.written_out import written_out
@@ -247,9 +248,7 @@ class Made:
 
     def times(self, factor: float) -> Made:
         """Return the mistake with the wrong cotangent multiplied."""
-        return Made(
-            self.replay, self.key, lambda: factor * self.both[0], lambda: self.both[1]
-        )
+        return Made(self.replay, self.key, lambda: factor * self.both[0], lambda: self.both[1])
 
     def may_give(self, target: Target) -> bool:
         """Return False if it certainly does not give a gradient by hand, from two numbers of it."""
@@ -343,9 +342,7 @@ def wrong(
         ((edge, rule),) = edges.items()
         if edge[0] in replay.gradients:
             g, key = replay.gradients[edge[0]], replay.graph[edge[0]].operands[edge[1]]
-            return Made(
-                replay, key, lambda: replay.sent(edge, g, rule), lambda: replay.parts[edge]
-            )
+            return Made(replay, key, lambda: replay.sent(edge, g, rule), lambda: replay.parts[edge])
     if nodes and len(nodes) == 1 and not edges:
         ((key, rule),) = nodes.items()
         if key in replay.gradients:
@@ -386,7 +383,7 @@ def _text(graph: Graph, node: Node, depth: int) -> str:
     if node.name:
         return node.name
     if node.kind == "constant" and np.ndim(node.value) == 0:
-        return f"{node.value:g}"
+        return shown(float(np.real(node.value)))
     if node.primitive is None:
         return f"the array of shape {node.shape}"
     if not depth:

@@ -121,7 +121,7 @@ def constant_factor(case: Case, target: Target) -> Iterator[Candidate]:
     sign = "with its sign flipped, and " if factor < 0 else ""
     known = list(_readings(case, target, abs(factor)))
     if not known:
-        known = [("constant factor", why, 1.5 + cost) for why, cost in reasons(case, factor)]
+        known = [("constant factor", why, 1.0 + cost) for why, cost in reasons(case, factor)]
     # A single number is always some multiple of another, which proves nothing.
     if not known and np.count_nonzero(target.right) > 1:
         known = [("constant factor", "one factor for all entries", 3.0)]

@@ -1,4 +1,4 @@
-"""The same mistake at every step of a loop: another time, a derivative left out, nothing carried."""
+"""The same mistake at every step of a loop: another time, a derivative left out, no history."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from autograd_lite.check.mistakes.registry import (
     Target,
     mistake,
 )
-from autograd_lite.check.mistakes.replay import Edge, Replay
+from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Node
 
@@ -199,20 +199,22 @@ def _of_edges(
         yield change(
             f"{every}nothing comes back to {operand} from {name}: that path is left out",
             0.75,
-            [lambda g, _, x=x: np.zeros(np.shape(x)) for x in xs],  # type: ignore[misc]
+            [_nothing(x) for x in xs],
             "path missing",
         )
         yield change(
             f"{every}what comes back to {operand} from {name} has its sign flipped",
             0.9,
-            [lambda g, _, rule=replay.rule(edge): -rule(g) for edge in edges],  # type: ignore[misc]
+            [_negated(replay.rule(edge)) for edge in edges],
             "factor on a path",
         )
     alone = len(nodes[0].operands) == 1
     products = len(nodes[0].operands) == 2 and len(primitive.linear) == 2
     if np.shape(xs[-1]) == nodes[-1].shape and (alone or products):
-        what = f"the derivative of the {primitive.name} at {name}" if alone else "the factor " + (
-            _operand_name(replay, loop, nodes, 1 - i)
+        what = (
+            f"the derivative of the {primitive.name} at {name}"
+            if alone
+            else "the factor " + (_operand_name(replay, loop, nodes, 1 - i))
         )
         yield change(
             f"{every}{what} is left out",
@@ -226,6 +228,18 @@ def _of_edges(
         yield from _operands(replay, loop, nodes, i, edges, values, change)
     if not leaf:
         yield from _gradients(replay, loop, nodes, edges, change, name, operand)
+
+
+def _nothing(x: Any) -> EdgeRule:
+    return lambda *_: np.zeros(np.shape(x))
+
+
+def _negated(rule: Rule) -> EdgeRule:
+    return lambda g, _: -rule(g)
+
+
+def _from_another(rule: Rule, key: str) -> EdgeRule:
+    return lambda g, arrived: rule(arrived.get(key, 0 * g))
 
 
 def _slopes(
@@ -253,9 +267,9 @@ def _slopes(
 
     def at(others: Values) -> list[EdgeRule]:
         return [
-            lambda g, _, edge=edge, x=x: replay.rule(
-                edge, y=primitive.forward(x), operands={i: x}
-            )(g)
+            lambda g, _, edge=edge, x=x: replay.rule(edge, y=primitive.forward(x), operands={i: x})(
+                g
+            )
             for edge, x in zip(edges, others, strict=True)
         ]
 
@@ -279,10 +293,7 @@ def _slopes(
     yield change(
         f"{every}the formula of {function} is given what arrives at {name}",
         1.0,
-        [
-            lambda g, _, edge=edge: replay.rule(edge, y=g)(g)
-            for edge in edges
-        ],
+        [lambda g, _, edge=edge: replay.rule(edge, y=g)(g) for edge in edges],
     )
     for other in (ops.sigmoid, ops.tanh, ops.relu):
         if other is not primitive:
@@ -422,16 +433,14 @@ def _gradients(
             f"in place of that at {name}",
             1.1,
             [
-                lambda g, arrived, rule=replay.rule(edge), m=m.id: rule(arrived.get(m, 0 * g))
+                _from_another(replay.rule(edge), m.id)
                 for edge, m in zip(edges, members, strict=True)
             ],
             "wrong gradient",
         )
 
 
-def _made(
-    replay: Replay, rules: Mapping[Edge, EdgeRule], leaf: bool
-) -> Callable[[Target], Any]:
+def _made(replay: Replay, rules: Mapping[Edge, EdgeRule], leaf: bool) -> Callable[[Target], Any]:
     """Return what predicts gradients; those of a leaf alone need no pass."""
     if leaf:
         present = {edge: rule for edge, rule in rules.items() if edge in replay.parts}

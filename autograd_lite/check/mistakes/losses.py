@@ -162,9 +162,7 @@ def wrong_loss(case: Case, target: Target) -> Iterator[Candidate]:
             yield Candidate(title, cost + far, predict=replaced(replay, d.key, wrong))
 
 
-def _instead(
-    replay: Replay, d: Difference
-) -> Iterator[tuple[str, float, Callable[[], Any]]]:
+def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callable[[], Any]]]:
     """Yield everything that may stand in place of a difference."""
     p, y, c, e = d.p, d.y, d.c, d.p - d.y
     z = np.asarray(replay.values[d.key])
@@ -303,17 +301,13 @@ def label_entry(case: Case, target: Target) -> Iterator[Candidate]:
                 f"at the entries of the labels, the gradient at {name} is {unit:.4g} too "
                 f"{'small' if times < 0 else 'large'}: {words}",
                 1.0,
-                predict=replaced(
-                    replay, key, lambda g=g, a=at_label, s=times * unit: g + s * a
-                ),
+                predict=replaced(replay, key, lambda g=g, a=at_label, s=times * unit: g + s * a),
             )
         yield Candidate(
             f"at the entries of the labels, the gradient at {name} is -1 for each row, and not "
             f"minus how many classes count",
             0.9,
-            predict=replaced(
-                replay, key, lambda g=g, a=at_label, u=unit: np.where(a != 0, -u, g)
-            ),
+            predict=replaced(replay, key, lambda g=g, a=at_label, u=unit: np.where(a != 0, -u, g)),
         )
         yield Candidate(
             f"the true class gets no gradient: at the entries of the labels, that at {name} is 0",

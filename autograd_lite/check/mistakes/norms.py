@@ -78,7 +78,9 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
         right = _terms(g, norm.axis, norm.s, norm.n)
         total = sum(right)
         for title, cost, instead in _changes(g, norm, u):
-            yield Candidate(title, cost, predict=Made(replay, norm.into, instead, lambda: total))
+            yield Candidate(
+                title, cost, predict=Made(replay, norm.into, instead, lambda t=total: t)
+            )
         names = (
             f"the direct path to {u}",
             f"the path through the mean of {u}",
@@ -110,9 +112,7 @@ def _terms(g: Array, axis: int, s: Array, n: Array) -> tuple[Array, Array, Array
     )
 
 
-def _changes(
-    g: Array, norm: Norm, u: str
-) -> Iterator[tuple[str, float, Callable[[], Any]]]:
+def _changes(g: Array, norm: Norm, u: str) -> Iterator[tuple[str, float, Callable[[], Any]]]:
     """Yield what may go wrong, and what comes out."""
     axis, s, n, std = norm.axis, norm.s, norm.n, norm.std
     first, second, third = _terms(g, axis, s, n)

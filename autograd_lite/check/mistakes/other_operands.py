@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     MOST_VALUES,
     Step,

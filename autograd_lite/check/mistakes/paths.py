@@ -76,9 +76,7 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
     replay = case.replay
     if replay is None or target.id is None:
         return
-    composed = {
-        edge for step in compositions(case, target) for edge in (step.edge, *step.others)
-    }
+    composed = {edge for step in compositions(case, target) for edge in (step.edge, *step.others)}
     for operand, uses in _several_uses(replay, target):
         to = text_of(replay.graph, operand)
         for node, edges in uses:
@@ -91,9 +89,7 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
                 cost + (0.7 if _in_proportion(part, replay.gradients[operand.id]) else 0.0),
                 predict=_without(replay, edges),
             )
-            for made in _scaled_path(
-                case, target, operand.id, part, path, cost, "path missing"
-            ):
+            for made in _scaled_path(case, target, operand.id, part, path, cost, "path missing"):
                 if not made.title.endswith("left out"):
                     yield made
         if len(uses) > 2:

@@ -60,9 +60,7 @@ class Replay:
         self.parts: dict[Edge, Any] = {}
         self._behind: dict[str, frozenset[str]] = {}
         self._compiled: list[Any] | None = None
-        self._tangents: dict[
-            str, Sequence[tuple[NDArray[Any], dict[str, NDArray[Any]]]]
-        ] = {}
+        self._tangents: dict[str, Sequence[tuple[NDArray[Any], dict[str, NDArray[Any]]]]] = {}
         self._silent: set[Edge] = set()
         self.gradients = self._run(self._apply)
         self._silent = {edge for edge in self.parts if self._is_silent(edge)}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from autograd_lite.check.mistakes.backward_steps import (
 from autograd_lite.check.mistakes.other_operands import FEWEST_BITS
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, same
 from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.graph import Node
 
 
 @mistake("other power", "The derivative of a power, an absolute value or a sum is of another form.")
@@ -71,11 +73,11 @@ def _multiple(part: Any, form: Any) -> float | None:
 @mistake("mask", "A mask lets the same entries through backwards as forwards.")
 def wrong_mask(case: Case, target: Target) -> Iterator[Candidate]:
     """Reverse a mask, leave it out, take it of what arrives, or put the value in its place."""
+    if case.replay is None or target.id is None:
+        return
     for step in steps(case, target):
         g = step.replay.gradients[step.node.id]
-        value = np.asarray(step.replay.values[step.node.id])
-        other = step.other
-        is_mask, name = False, step.name
+        other, is_mask = step.other, False
         if other is not None and step.primitive.entrywise:
             mask = np.asarray(step.replay.values[other.id], float)
             entries = np.unique(mask)
@@ -92,31 +94,73 @@ def wrong_mask(case: Case, target: Target) -> Iterator[Candidate]:
         if g.shape != step.operand.shape or not g.ndim or len(step.node.operands) > 3:
             continue
         slope = np.asarray(step.rule(np.ones_like(g)))
-        levels = np.unique(slope) if slope.shape == g.shape else slope
-        if len(levels) != 2 or slope.shape != g.shape:
-            continue
-        low, high = levels
-        turned = low + high - slope
-        by_upstream = np.where(g > 0, high, low)
-        before = text_of(step.replay.graph, step.operand)
-        few = slope.size < FEWEST_BITS  # Then chance gives every pattern now and then.
-        for title, cost, factor in (
-            (f"the mask at {name} is reversed", 0.8, turned),
-            (f"the mask at {name} is that of what arrives there, not of {before}", 1.35,
-             by_upstream),
-            (f"the value of {name} stands in place of its mask", 0.9, value),
-            *([
-                (f"the derivative at {name} is {high:g} or 0, in place of {high:g} or {low:g}",
-                 0.8, np.where(slope == high, high, 0.0)),
-                (f"the derivative at {name} is left out", 0.7, np.ones_like(slope)),
-            ] if low else []),
-        ):  # fmt: skip
-            yield Candidate(
-                title,
-                cost + (0.6 if few else 0.0),
-                predict=step.wrong(lambda g, f=factor: g * f),
-                weak=few,
+        if slope.shape == g.shape and step.primitive is not ops.where:
+            made = functools.partial(_sends_times, step)
+            yield from _of_levels(
+                step.node, step.operand, replay=step.replay, slope=slope, made=made
             )
+    yield from _of_pieces(case, target)
+
+
+def _sends_times(step: Step, factor: Any) -> Any:
+    return step.wrong(lambda g: g * factor)
+
+
+def _of_pieces(case: Case, target: Target) -> Iterator[Candidate]:
+    """Find what is one multiple of a tensor where that is positive, and another elsewhere."""
+    replay = case.replay
+    assert replay is not None
+    for node in replay.graph:
+        if node.primitive is not ops.where or node.id not in replay.gradients:
+            continue
+        g, y = replay.gradients[node.id], np.asarray(replay.values[node.id])
+        for x in replay.graph:
+            value = np.asarray(replay.values[x.id])
+            inside = x.id in replay.behind(node.id) and target.id in replay.behind(x.id)
+            if x is node or not inside or value.shape != y.shape or not value.all():
+                continue
+            slope = np.round(y / value, 12)
+            if len(np.unique(slope)) != 2 or len(np.unique(slope[value > 0])) != 1:
+                continue
+
+            def made(factor: Any, g: Any = g, slope: Any = slope, x: Node = x) -> Made:
+                return Made(replay, x.id, lambda: g * factor, lambda: g * slope)
+
+            yield from _of_levels(node, x, replay=replay, slope=slope, made=made)
+            break
+
+
+def _of_levels(
+    node: Node, operand: Node, *, replay: Replay, slope: Any, made: Callable[[Any], Any]
+) -> Iterator[Candidate]:
+    """Yield what may stand in place of a derivative that has two values."""
+    levels = np.unique(slope)
+    if len(levels) != 2:
+        return
+    low, high = levels
+    g, value = replay.gradients[node.id], np.asarray(replay.values[node.id])
+    name, before = text_of(replay.graph, node), text_of(replay.graph, operand)
+    few = slope.size < FEWEST_BITS  # Then chance gives every pattern now and then.
+    found = [
+        (f"the mask at {name} is reversed", 0.8, low + high - slope),
+        (
+            f"the mask at {name} is that of what arrives there, not of {before}",
+            1.35,
+            np.where(g > 0, high, low),
+        ),
+        (f"the value of {name} stands in place of its mask", 0.9, value),
+    ]
+    if low:
+        found += [
+            (
+                f"the derivative at {name} is {high:g} or 0, in place of {high:g} or {low:g}",
+                0.8,
+                np.where(slope == high, high, 0.0),
+            ),
+            (f"the derivative at {name} is left out", 0.7, np.ones_like(slope)),
+        ]
+    for title, cost, factor in found:
+        yield Candidate(title, cost + (0.6 if few else 0.0), predict=made(factor), weak=few)
 
 
 @mistake("pooling", "The largest entry of a window gets all of the gradient, the others none.")
@@ -196,7 +240,7 @@ def anothers_numbers(case: Case, target: Target) -> Iterator[Candidate]:
             for word, form in (("", value), ("minus ", -value)):
                 yield Candidate(
                     f"{word}the value of {text} was given for the gradient of {here}",
-                    0.6 if node.id == target.id else 1.0,
+                    0.6 if node.id == target.id else 1.6,
                     predict=_constant(target, form),
                 )
         if g is not None and node.id != target.id and g.shape == target.hand.shape:
@@ -330,4 +374,3 @@ def _drawn(step: Step, target: Target, size: float) -> Any:
             return None
     turned = same(drawn, size - np.asarray(replay.values[step.other.id]))  # type: ignore[union-attr]
     return None if turned or (drawn == size).all() or not drawn.any() else drawn
-

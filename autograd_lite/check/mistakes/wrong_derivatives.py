@@ -113,6 +113,52 @@ def _of(primitive: Primitive, y: Any, x: Any) -> Rule:
     return lambda g: primitive.rules[0](g, y, x)
 
 
+@mistake("factor inverted", "Divided where it is to be multiplied, or the other way round.")
+def factor_inverted(case: Case, target: Target) -> Iterator[Candidate]:
+    """Divide by a factor of a local derivative, where one multiplies by it, or the reverse."""
+    for step in itertools.chain(compositions(case, target), steps(case, target)):
+        for text, value in factors(step):
+            inverse = text.startswith("1 / ")
+            plain = text.removeprefix("1 / ")
+            verbs = ("multiplied", "divided") if inverse else ("divided", "multiplied")
+            with np.errstate(all="ignore"):
+                square = np.asarray(value) ** 2
+            yield Candidate(
+                f"{verbs[0]} by {plain}, where it is to be {verbs[1]} by it",
+                0.85,
+                predict=step.wrong(scaled(step.rule, square, divide=True)),
+            )
+
+
+@mistake("sign in a derivative", "1 - a**2 is tanh', a (1 - a) is sigmoid'.")
+def sign_in_derivative(case: Case, target: Target) -> Iterator[Candidate]:
+    """Write a plus where the derivative of an activation has a minus."""
+
+    def times(slope: Any) -> Rule:
+        return lambda g: g * slope
+
+    for step in activations(case, target):
+        y, name = np.asarray(step.replay.values[step.node.id]), grouped(step.name)
+        forms = {
+            ops.tanh: [
+                (f"1 + {name} ** 2", f"1 - {name} ** 2", 1 + y * y),
+                (f"{name} ** 2", f"1 - {name} ** 2", y * y),
+                (f"1 - {name}", f"1 - {name} ** 2", 1 - y),
+                (f"{name} ** 2 - 1", f"1 - {name} ** 2", y * y - 1),
+            ],
+            ops.sigmoid: [
+                (f"{name} * (1 + {name})", f"{name} * (1 - {name})", y * (1 + y)),
+                (f"{name} * ({name} - 1)", f"{name} * (1 - {name})", y * (y - 1)),
+            ],
+        }
+        for wrong_form, right_form, slope in forms.get(step.primitive, []):
+            yield Candidate(
+                f"{wrong_form} stands in place of {right_form} at {step.name}",
+                0.78,
+                predict=step.wrong(times(slope)),
+            )
+
+
 @mistake("softmax entry by entry", "Each entry of a softmax depends on all of its row.")
 def softmax_by_entry(case: Case, target: Target) -> Iterator[Candidate]:
     """Leave out what goes from one entry of a softmax to the others."""
