@@ -6,15 +6,19 @@ that was computed forwards. ``python -m models.exercises`` lists what is asked f
 
 from __future__ import annotations
 
+import argparse
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 import autograd_lite as al
+from autograd_lite.practice import Exercise
 
-Values = dict[str, NDArray[np.float64]]
+Values = dict[str, NDArray[Any]]
 
 
-def eleven_lines(seed: int = 1) -> tuple[al.practice.Exercise, Values]:
+def eleven_lines(seed: int = 1) -> tuple[Exercise, Values]:
     """Return the network of eleven lines, 3-4-1: two layers of sigmoids, half a sum of squares."""
     rng = np.random.default_rng(seed)
     x = np.array([[0.0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]])
@@ -28,7 +32,7 @@ def eleven_lines(seed: int = 1) -> tuple[al.practice.Exercise, Values]:
     return al.exercise(loss), _values(X=x, y=y, syn0=syn0, syn1=syn1, z1=z1, l1=l1, z2=z2, l2=l2)
 
 
-def two_two_one(seed: int = 1) -> tuple[al.practice.Exercise, Values]:
+def two_two_one(seed: int = 1) -> tuple[Exercise, Values]:
     """Return a network of two inputs, two hidden units and one output, with biases; one sample."""
     rng = np.random.default_rng(seed)
     x, target = np.array([-2.0, -1.0]), np.array([1.0])
@@ -48,7 +52,7 @@ def two_two_one(seed: int = 1) -> tuple[al.practice.Exercise, Values]:
     )
 
 
-def character_mlp(seed: int = 1) -> tuple[al.practice.Exercise, Values]:
+def character_mlp(seed: int = 1) -> tuple[Exercise, Values]:
     """Return a character model: embedding, a layer with batch normalisation, tanh, cross-entropy.
 
     Every step is one line, so there are some two dozen gradients.
@@ -106,13 +110,16 @@ def _parameters(**arrays: NDArray[np.float64]) -> list[al.Tensor]:
     return [al.Tensor(x, requires_grad=True, name=name) for name, x in arrays.items()]
 
 
-def _values(**made: al.Tensor | NDArray[np.float64]) -> Values:
+def _values(**made: al.Tensor | NDArray[Any]) -> Values:
     return {
         name: np.array(x.numpy() if isinstance(x, al.Tensor) else x) for name, x in made.items()
     }
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(
+        prog="python -m models.exercises", description="List the gradients that are asked for."
+    ).parse_args()
     for title, make in EXERCISES.items():
         task, _ = make()
         print(f"{title}: {', '.join(task.names)}")

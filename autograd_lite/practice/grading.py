@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from autograd_lite.practice.exercise import OPEN, RIGHT, Exercise
+from autograd_lite.practice.exercises import OPEN, RIGHT, Exercise
 
 
 @dataclass(frozen=True)

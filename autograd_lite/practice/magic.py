@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from autograd_lite.check import compare
-from autograd_lite.practice.exercise import Exercise
+from autograd_lite.practice.exercises import Exercise
 from autograd_lite.tensor import Tensor
 
 

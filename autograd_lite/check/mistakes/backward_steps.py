@@ -357,6 +357,16 @@ def wrong(
     return predict
 
 
+def always(value: Any) -> Callable[[], Any]:
+    """Return a function that returns a value."""
+    return lambda: value
+
+
+def times(factor: Any) -> Rule:
+    """Return the rule that multiplies by a factor, entry by entry."""
+    return lambda g: g * factor
+
+
 def scaled(rule: Rule, value: Any, divide: bool) -> Rule:
     """Return a rule with a factor taken out of it, or put into it."""
     if divide:

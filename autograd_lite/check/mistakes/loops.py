@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import Made, text_of
+from autograd_lite.check.mistakes.backward_steps import Made, text_of, times
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Array,
@@ -234,6 +234,14 @@ def _nothing(x: Any) -> EdgeRule:
     return lambda *_: np.zeros(np.shape(x))
 
 
+def _plain(rule: Rule) -> EdgeRule:
+    return lambda g, _: rule(g)
+
+
+def _alone(rule: EdgeRule) -> Rule:
+    return lambda g: rule(g, {})
+
+
 def _negated(rule: Rule) -> EdgeRule:
     return lambda g, _: -rule(g)
 
@@ -260,16 +268,11 @@ def _slopes(
     rules = [replay.rule(edge) for edge in edges]
 
     def given(others: Values) -> list[EdgeRule]:
-        return [
-            lambda g, _, edge=edge, y=y: replay.rule(edge, y=y)(g)
-            for edge, y in zip(edges, others, strict=True)
-        ]
+        return [_plain(replay.rule(edge, y=y)) for edge, y in zip(edges, others, strict=True)]
 
     def at(others: Values) -> list[EdgeRule]:
         return [
-            lambda g, _, edge=edge, x=x: replay.rule(edge, y=primitive.forward(x), operands={i: x})(
-                g
-            )
+            _plain(replay.rule(edge, y=primitive.forward(x), operands={i: x}))
             for edge, x in zip(edges, others, strict=True)
         ]
 
@@ -316,7 +319,7 @@ def _slopes(
         yield change(
             f"{every}{text}{name} stands in place of {function}",
             0.95,
-            [lambda g, _, f=f: g * f for f in factor],
+            [_plain(times(f)) for f in factor],
             "factor missing",
         )
     for text, others in values.items():
@@ -344,7 +347,7 @@ def _operands(
 
     def using(others: Values) -> list[EdgeRule]:
         return [
-            lambda g, _, edge=edge, x=x: replay.rule(edge, operands={1 - i: x})(g)
+            _plain(replay.rule(edge, operands={1 - i: x}))
             for edge, x in zip(edges, others, strict=True)
         ]
 
@@ -449,7 +452,7 @@ def _made(replay: Replay, rules: Mapping[Edge, EdgeRule], leaf: bool) -> Callabl
 
         def instead() -> Any:
             return sum(
-                replay.sent(edge, replay.gradients[edge[0]], lambda g, rule=rule: rule(g, {}))
+                replay.sent(edge, replay.gradients[edge[0]], _alone(rule))
                 for edge, rule in present.items()
             )
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import grouped, replaced, text_of
+from autograd_lite.check.mistakes.backward_steps import always, grouped, replaced, text_of
 from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake
 from autograd_lite.check.mistakes.replay import Replay, is_shifted
 from autograd_lite.graph import Node
@@ -301,16 +301,16 @@ def label_entry(case: Case, target: Target) -> Iterator[Candidate]:
                 f"at the entries of the labels, the gradient at {name} is {unit:.4g} too "
                 f"{'small' if times < 0 else 'large'}: {words}",
                 1.0,
-                predict=replaced(replay, key, lambda g=g, a=at_label, s=times * unit: g + s * a),
+                predict=replaced(replay, key, always(g + times * unit * at_label)),
             )
         yield Candidate(
             f"at the entries of the labels, the gradient at {name} is -1 for each row, and not "
             f"minus how many classes count",
             0.9,
-            predict=replaced(replay, key, lambda g=g, a=at_label, u=unit: np.where(a != 0, -u, g)),
+            predict=replaced(replay, key, always(np.where(at_label != 0, -unit, g))),
         )
         yield Candidate(
             f"the true class gets no gradient: at the entries of the labels, that at {name} is 0",
             0.8,
-            predict=replaced(replay, key, lambda g=g, a=at_label: np.where(a != 0, 0.0, g)),
+            predict=replaced(replay, key, always(np.where(at_label != 0, 0.0, g))),
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.check.mistakes.backward_steps import Made, text_of
+from autograd_lite.check.mistakes.backward_steps import Made, always, text_of
 from autograd_lite.check.mistakes.reasons import reason, shown
 from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake
 from autograd_lite.check.mistakes.replay import Replay
@@ -78,16 +78,14 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
         right = _terms(g, norm.axis, norm.s, norm.n)
         total = sum(right)
         for title, cost, instead in _changes(g, norm, u):
-            yield Candidate(
-                title, cost, predict=Made(replay, norm.into, instead, lambda t=total: t)
-            )
+            yield Candidate(title, cost, predict=Made(replay, norm.into, instead, always(total)))
         names = (
             f"the direct path to {u}",
             f"the path through the mean of {u}",
             f"the path through the variance of {u}",
         )
         for name, term in zip(names, right, strict=True):
-            made = Made(replay, norm.into, lambda term=term: term, lambda term=term: term)
+            made = Made(replay, norm.into, always(term), always(term))
             factor = made.factor(target)
             if factor is None or abs(factor - 1) < 1e-6 or np.count_nonzero(target.hand) < 3:
                 continue
@@ -135,7 +133,7 @@ def _changes(g: Array, norm: Norm, u: str) -> Iterator[tuple[str, float, Callabl
         ),
         ("the factor 1 / std is missing in the direct path", first * s + second + third),
     ):
-        yield f"{title} of {u}", 0.8, lambda terms=terms: terms
+        yield f"{title} of {u}", 0.8, always(terms)
     eps = s**2 - std**2
     for word, bad in (
         ("eps is left out of", std),
@@ -146,19 +144,19 @@ def _changes(g: Array, norm: Norm, u: str) -> Iterator[tuple[str, float, Callabl
             continue
         title = f"{word} the square root of the standard deviation of {u}"
         scaled = n * s / bad
-        for terms in (
+        for each in (
             _terms(g, axis, bad, scaled),
             _terms(g, axis, bad, n),
             (g / bad, second, third),
             (first, second, -scaled * (g * scaled).mean(axis, keepdims=True) / bad),
         ):
-            yield title, 0.9, lambda terms=terms: sum(terms)
+            yield title, 0.9, always(sum(each))
     other = 1 - axis
     size = g.shape[axis]
     wrong_mean = np.broadcast_to(-g.mean(other, keepdims=True), g.shape) / s
     wrong_sum = np.broadcast_to(-(g / s).sum(other, keepdims=True) / size, g.shape)
     wrong_third = -n * (g * n).mean(other, keepdims=True) / s
-    for what, terms in (
+    for what, three in (
         ("the mean of the gradient", (first, wrong_mean, third)),
         ("the mean of the gradient", (first, wrong_sum, third)),
         ("the term of the variance", (first, second, wrong_third)),
@@ -167,5 +165,5 @@ def _changes(g: Array, norm: Norm, u: str) -> Iterator[tuple[str, float, Callabl
         yield (
             f"{what} on the way back to {u} is taken along axis {other}, in place of axis {axis}",
             0.8,
-            lambda terms=terms: sum(terms),
+            always(sum(three)),
         )

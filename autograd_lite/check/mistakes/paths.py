@@ -11,6 +11,7 @@ from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     Made,
     Step,
+    always,
     compositions,
     grouped,
     steps,
@@ -232,7 +233,7 @@ def term_missing(case: Case, target: Target) -> Iterator[Candidate]:
                 yield Candidate(
                     f"{path} is left out",
                     0.8,
-                    predict=Made(replay, node.id, lambda z=zero: z, lambda p=part: p),
+                    predict=Made(replay, node.id, always(zero), always(part)),
                 )
 
 

@@ -12,14 +12,16 @@ from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     Made,
     Step,
+    always,
     grouped,
     steps,
     text_of,
+    times,
     wrong,
 )
 from autograd_lite.check.mistakes.other_operands import FEWEST_BITS
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, same
-from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.replay import Replay, Rule
 from autograd_lite.graph import Node
 
 
@@ -55,8 +57,8 @@ def other_power(case: Case, target: Target) -> Iterator[Candidate]:
                     predict=Made(
                         step.replay,
                         step.operand.id,
-                        lambda form=form, c=c * twice: c * form,
-                        lambda part=part, twice=twice: twice * part,
+                        always(c * twice * form),
+                        always(twice * part),
                     ),
                 )
 
@@ -88,7 +90,7 @@ def wrong_mask(case: Case, target: Target) -> Iterator[Candidate]:
                 yield Candidate(
                     f"the mask {text} is reversed",
                     0.8,
-                    predict=step.wrong(lambda g, turned=turned: g * turned),
+                    predict=step.wrong(times(turned)),
                 )
                 continue
         if g.shape != step.operand.shape or not g.ndim or len(step.node.operands) > 3:
@@ -103,7 +105,7 @@ def wrong_mask(case: Case, target: Target) -> Iterator[Candidate]:
 
 
 def _sends_times(step: Step, factor: Any) -> Any:
-    return step.wrong(lambda g: g * factor)
+    return step.wrong(times(factor))
 
 
 def _of_pieces(case: Case, target: Target) -> Iterator[Candidate]:
@@ -194,6 +196,10 @@ def wrong_pooling(case: Case, target: Target) -> Iterator[Candidate]:
                 yield Candidate(title, 0.8, predict=_sends(step, sent))
 
 
+def _given(rule: Rule, g: Any) -> Rule:
+    return lambda _: rule(g)
+
+
 def _sends(step: Step, sent: Any) -> Any:
     return wrong(step.replay, {step.edge: lambda _: sent})
 
@@ -208,19 +214,17 @@ def one_row_only(case: Case, target: Target) -> Iterator[Candidate]:
         node = replay.graph[edge[0]]
         if node.operands[edge[1]] != target.id or not node.shape or node.shape[0] < 2:
             continue
-        if node.shape[0] != case.batch and node.shape[0] == np.shape(target.right)[:1]:
-            continue
         g, rule = replay.gradients[node.id], replay.rule(edge)
         n = node.shape[0]
         for row, which in ((n - 1, "last"), (0, "first")):
-            for times, words in ((1, ""), (n, f", times {n}")):
+            for factor, words in ((1, ""), (n, f", times {n}")):
                 kept = np.zeros_like(g)
-                kept[row] = g[row] * times
+                kept[row] = g[row] * factor
                 yield Candidate(
                     f"only the {which} row of the gradient at {text_of(replay.graph, node)} "
                     f"counts{words}: overwritten for each sample in place of added up",
                     0.9,
-                    predict=wrong(replay, {edge: lambda _, r=rule, k=kept: r(k)}),
+                    predict=wrong(replay, {edge: _given(rule, kept)}),
                 )
 
 
@@ -262,7 +266,8 @@ def factors_missing(case: Case, target: Target) -> Iterator[Candidate]:
     if replay is None or target.id is None:
         return
     for step in steps(case, target):
-        texts, here = [], step
+        texts: list[str] = []
+        here = step
         while len(texts) < 4:
             divides = here.primitive is ops.divide and here.edge[1] == 0
             other = replay.graph[here.node.operands[1]] if divides else here.other
@@ -338,7 +343,7 @@ def another_mask(case: Case, target: Target) -> Iterator[Candidate]:
                 f"the mask {text_of(replay.graph, other)} is not that of the forward pass: it was "
                 f"drawn anew",
                 2.8,
-                predict=step.wrong(lambda g, drawn=drawn: g * drawn),
+                predict=step.wrong(times(drawn)),
             )
 
 

@@ -61,8 +61,8 @@ class Exercise:
         Whose gradients are asked for, in the order of the backward pass.
     """
 
-    def __init__(self, graph: Graph, nodes: list[Node]) -> None:
-        self._graph = graph
+    def __init__(self, graph: Graph, nodes: list[Node], called: Mapping[str, Any]) -> None:
+        self._graph, self._called = graph, called
         self._nodes = {node.name or node.id: node for node in nodes}
         self.names = tuple(self._nodes)
 
@@ -150,7 +150,7 @@ class Exercise:
         """Return the derivation, as `derive` prints it."""
         output = self._graph.outputs[0].tensor
         assert output is not None
-        return str(derive(output))
+        return str(derive(output, wrt=self.names, names=self._called))
 
     def _above(self, node: Node) -> str:
         """Return the first value on the way to the loss that is asked for, or the loss."""
@@ -184,7 +184,7 @@ class Exercise:
         else:
             rule = f"multiply by the derivative of {primitive.name}, entry by entry"
         stretched = user.shape != node.shape and primitive.entrywise
-        return f"{made} is {rule}{'; then sum over what was broadcast' * stretched}."
+        return f"{made}: {rule.rstrip('.')}{'; then sum over what was broadcast' * stretched}."
 
     def _line(self, node: Node) -> str:
         """Return the line of the derivation, or the rule with the names there are."""
@@ -269,7 +269,8 @@ def exercise(loss: Tensor, wrt: str | list[str] = "all") -> Exercise:
             f"exercise needs a loss with a single entry that depends on a tensor with "
             f"requires_grad=True, got {loss!r}."
         )
-    graph = Graph(loss, named_in(sys._getframe(1)))
+    called = named_in(sys._getframe(1))
+    graph = Graph(loss, called)
     nodes = [
         node
         for node in reversed(list(graph))
@@ -282,7 +283,7 @@ def exercise(loss: Tensor, wrt: str | list[str] = "all") -> Exercise:
         nodes = [node for node in nodes if node.id in asked]
     if not nodes:
         raise ValueError("exercise found no tensor with a name: give names with name=.")
-    return Exercise(graph, nodes)
+    return Exercise(graph, nodes, called)
 
 
 def _completed(graph: Graph, node: Node) -> float:
