@@ -10,7 +10,7 @@ from autograd_lite.draw import draw, draw_dot, make_dot
 from autograd_lite.tensor import Tensor
 
 if TYPE_CHECKING:
-    from autograd_lite import nn, optim
+    from autograd_lite import data, nn, optim
     from autograd_lite.check.anomaly import AnomalyError, detect_anomaly
     from autograd_lite.check.compare import compare
     from autograd_lite.check.diagnosis import Diagnosis
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from autograd_lite.numpy_api import array
     from autograd_lite.ops.definition import PrimitiveDefinitionError, primitive
     from autograd_lite.practice import exercise, grade
+    from autograd_lite.saving import load, save
 else:
     __getattr__ = later(
         globals(),
@@ -62,6 +63,7 @@ else:
             ),
             "autograd_lite.practice": ("exercise", "grade"),
             "autograd_lite.check.anomaly": ("AnomalyError", "detect_anomaly"),
+            "autograd_lite.data": (),
             "autograd_lite.derive": ("Derivation",),
             "autograd_lite.draw": ("Drawing",),
             "autograd_lite.draw.page.recorder": ("Recorder",),
@@ -90,6 +92,7 @@ else:
             "autograd_lite.numpy_api": ("array",),
             "autograd_lite.ops.definition": ("PrimitiveDefinitionError", "primitive"),
             "autograd_lite.optim": (),
+            "autograd_lite.saving": ("load", "save"),
         },
     )
 
@@ -117,6 +120,7 @@ __all__ = [
     "check_layer",
     "checkpoint",
     "compare",
+    "data",
     "derive",
     "detect_anomaly",
     "draw",
@@ -131,6 +135,7 @@ __all__ = [
     "is_grad_enabled",
     "jacobian",
     "jvp",
+    "load",
     "log_softmax",
     "logsumexp",
     "make_dot",
@@ -141,6 +146,7 @@ __all__ = [
     "primitive",
     "record_source",
     "relu",
+    "save",
     "sigmoid",
     "softmax",
     "softplus",

@@ -106,6 +106,30 @@ def elementwise(x: Array, rate: float) -> Run:
     return _train(lambda: (np.tanh(t) * np.exp(-t * t)).sum(), parameters, rate)
 
 
+def filling(w: float, shares: Array, rate: float) -> Run:
+    (weight,) = parameters = _parameters(w)
+    given = shares.tolist()
+
+    def loss() -> Any:
+        y = al.Tensor(np.zeros(len(given)))
+        for i, share in enumerate(given):
+            y[i] = weight * share
+        return (y * y).sum()
+
+    return _train(loss, parameters, rate)
+
+
+def joining(w: float, shares: Array, rate: float) -> Run:
+    (weight,) = parameters = _parameters(w)
+    given = shares.tolist()
+
+    def loss() -> Any:
+        y: Any = np.stack([weight * share for share in given])
+        return (y * y).sum()
+
+    return _train(loss, parameters, rate)
+
+
 def record(length: int) -> tuple[object, int]:
     """Record a chain; return what keeps it alive, and the bytes of data in each node."""
     y = al.Tensor(np.ones(4), requires_grad=True)

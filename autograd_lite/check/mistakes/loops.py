@@ -322,12 +322,12 @@ def _slopes(
             [_plain(times(f)) for f in factor],
             "factor missing",
         )
-    for text, others in values.items():
-        if np.shape(others[-1]) == nodes[-1].shape and others is not ys:
+    for text, of_class in values.items():
+        if np.shape(of_class[-1]) == nodes[-1].shape and of_class is not ys:
             yield change(
                 f"{every}the formula of {function} is given {text}, in place of {name}",
                 1.2,
-                given(others),
+                given(of_class),
                 "wrong tensor",
             )
 
