@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from autograd_lite import ops
 from autograd_lite.check.mistakes.registry import Case
 
 MOST_LENGTHS = 12
@@ -18,7 +19,7 @@ def shown(number: float) -> str:
     if not np.isfinite(number) or abs(float(short) - number) <= 1e-11 * abs(number):
         return short
     fraction = Fraction(number).limit_denominator(1000)
-    if fraction and abs(float(fraction) / number - 1) < 1e-6:
+    if fraction and abs(float(fraction) / number - 1) < 1e-9:
         return str(fraction)
     return f"{number:.6g}"
 
@@ -37,17 +38,20 @@ def lengths(case: Case) -> list[int]:
     return list(found)[:MOST_LENGTHS]
 
 
-def numbers(case: Case) -> list[float]:
-    """Return the numbers that stand in a computation."""
+def numbers(case: Case) -> dict[float, bool]:
+    """Return the numbers that stand in a computation, and whether one divides by them."""
     if case.replay is None:
-        return []
-    found: dict[float, None] = {}
+        return {}
+    found: dict[float, bool] = {}
     for node in case.replay.graph:
         if node.kind == "constant" and not np.ndim(node.value):
             number = abs(float(np.real(node.value)))
             if number not in (0.0, 1.0, 2.0, 0.5) and np.isfinite(number):
-                found[number] = None
-    return list(found)
+                users = case.replay.graph.consumers(node)
+                found[number] = any(
+                    x.primitive is ops.divide and x.operands[1] == node.id for x in users
+                )
+    return found
 
 
 def _is(a: float, b: float) -> bool:
@@ -63,17 +67,20 @@ def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
         yield "a factor 2 too many", 0.1
     if case.lr is not None and case.lr != 1 and _is(a, case.lr):
         yield f"the learning rate {case.lr:g} is in it already", 0.1
-    known = [k for k in numbers(case) if not float(k).is_integer() or k not in lengths(case)]
-    for k in known:
+    sizes = lengths(case)
+    for k, divides in numbers(case).items():
+        if float(k).is_integer() and k in sizes:
+            continue
+        once = f"divided by {k:g}" if divides else f"multiplied by {k:g}"
         if _is(a, k):
-            yield f"the factor {k:g} is there once too often", 0.2
+            yield f"not {once}" if divides else f"{once} once too often", 0.2
         elif _is(a, 1 / k):
-            yield f"the factor {k:g} is missing", 0.2
+            yield f"{once} once too often" if divides else f"not {once}", 0.2
         elif _is(a, k * k):
             yield f"multiplied by {k:g} where it is to be divided by {k:g}", 0.3
         elif _is(a, 1 / (k * k)):
             yield f"divided by {k:g} where it is to be multiplied by {k:g}", 0.3
-    counts = lengths(case)
+    counts = sizes
     for n in counts:
         if _is(a, n):
             yield f"the factor 1/{n} is missing", 0.2

@@ -186,24 +186,26 @@ def softmax_by_entry(case: Case, target: Target) -> Iterator[Candidate]:
 def factor_missing(case: Case, target: Target) -> Iterator[Candidate]:
     """Drop a factor of a local derivative, or divide by any tensor of the graph."""
     yield from _of_slopes(case, target, missing=True)
+    yield from _of_tensors(case, target, missing=True, near=True)
 
 
 @more("factor missing")
 def any_factor_missing(case: Case, target: Target) -> Iterator[Candidate]:
     """Divide by any tensor."""
-    return _of_tensors(case, target, missing=True)
+    return _of_tensors(case, target, missing=True, near=False)
 
 
 @mistake("factor doubled", "A factor of the chain rule stands there twice.")
 def factor_doubled(case: Case, target: Target) -> Iterator[Candidate]:
     """Double a factor of a local derivative, or multiply by any tensor of the graph."""
     yield from _of_slopes(case, target, missing=False)
+    yield from _of_tensors(case, target, missing=False, near=True)
 
 
 @more("factor doubled")
 def any_factor_doubled(case: Case, target: Target) -> Iterator[Candidate]:
     """Multiply by any tensor."""
-    return _of_tensors(case, target, missing=False)
+    return _of_tensors(case, target, missing=False, near=False)
 
 
 def _ratio(text: str, missing: bool) -> str:
@@ -223,8 +225,11 @@ def _of_slopes(case: Case, target: Target, missing: bool) -> Iterator[Candidate]
             )
 
 
-def _of_tensors(case: Case, target: Target, missing: bool) -> Iterator[Candidate]:
-    """Divide what arrives somewhere by any tensor, or multiply it."""
+def _of_tensors(case: Case, target: Target, *, missing: bool, near: bool) -> Iterator[Candidate]:
+    """Divide what arrives somewhere by a tensor, or multiply it.
+
+    What it was multiplied with forwards is `near`, and likelier than what is far away.
+    """
     replay = case.replay
     if replay is None or target.id is None:
         return
@@ -233,21 +238,23 @@ def _of_tensors(case: Case, target: Target, missing: bool) -> Iterator[Candidate
             continue
         here = place.id == target.id
         at = "" if here else f" in the gradient of {text_of(replay.graph, place)}"
-        # What it was multiplied with forwards is likelier than what is far away.
-        near = {x for node in replay.graph.consumers(place) for x in node.operands}
-        for text, value, key in _tensors(replay, place):
+        beside = {x for node in replay.graph.consumers(place) for x in node.operands}
+        chosen = [node for node in replay.graph if (node.id in beside) is near]
+        for text, value in _tensors(replay, place, chosen[:MOST_VALUES], near):
             seen = _ratio(text, missing) if here else ""
             yield Candidate(
                 f"the factor {text} is {'missing' if missing else 'one too many'}{at}{seen}",
-                (1.0 if key in near else 3.0) + (0.0 if here else 0.2),
+                (1.0 if near else 3.0) + (0.0 if here else 0.2),
                 predict=wrong(replay, nodes={place.id: scaled(_as_it_is, value, missing)}),
             )
 
 
-def _tensors(replay: Replay, place: Node) -> Iterator[tuple[str, Any, str | None]]:
-    """Yield what a gradient may be multiplied by, with its name and its node."""
-    shape, tried = np.shape(replay.values[place.id]), 0
-    for node in replay.graph:
+def _tensors(
+    replay: Replay, place: Node, chosen: list[Node], near: bool
+) -> Iterator[tuple[str, Any]]:
+    """Yield what a gradient may be multiplied by, with its name."""
+    shape = np.shape(replay.values[place.id])
+    for node in chosen:
         value = replay.values[node.id]
         if np.ndim(value) == 0 and node.kind == "constant":
             continue  # One factor for all is the business of another entry.
@@ -255,8 +262,8 @@ def _tensors(replay: Replay, place: Node) -> Iterator[tuple[str, Any, str | None
             fits = np.broadcast_shapes(np.shape(value), shape) == shape
         except ValueError:
             continue
-        if fits and tried < MOST_VALUES and np.asarray(value).dtype.kind == "f":
-            tried += 1
+        if fits and np.asarray(value).dtype.kind == "f":
             text = grouped(text_of(replay.graph, node))
-            yield text, value, node.id
-            yield f"1 - {text}", 1 - value, None
+            yield text, value
+            if not near:
+                yield f"1 - {text}", 1 - value
