@@ -297,7 +297,7 @@ def _with_a_factor(
         if time.thread_time() > deadline:
             return None
         made = candidate.predict
-        if not isinstance(made, Made):
+        if not isinstance(made, Made) or candidate.kind == "wrong gradient":
             continue
         factor = made.factor(target)
         if factor is None or abs(factor) < 1e-6:

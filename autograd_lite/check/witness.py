@@ -130,7 +130,9 @@ def at_kinks(
     value = np.asarray(value, dtype=float)
     gap = distance(hand, autodiff)
     differ = gap > atol + rtol * np.fmax(np.abs(hand), np.abs(autodiff))
-    chosen = np.argsort(-np.where(differ, gap, 0).ravel())[: min(most, differ.sum())]
+    sizes = np.where(differ, gap, 0).ravel()
+    count = min(most, int(differ.sum()))
+    chosen = np.argpartition(-sizes, count - 1)[:count] if count else []
     here = float(np.real(loss_at(value)))
     looked, kinks = np.zeros(gap.shape, dtype=bool), np.zeros(gap.shape, dtype=bool)
     valid = True
@@ -180,7 +182,7 @@ def chosen(
     if int(np.prod(shape)) <= most:
         return None
     weight = np.zeros(shape) if interest is None else interest
-    best = np.argsort(-weight.ravel(), kind="stable")[:most]
+    best = np.sort(np.argpartition(-weight.ravel(), most)[:most])
     return [tuple(map(int, index)) for index in zip(*np.unravel_index(best, shape), strict=True)]
 
 

@@ -134,7 +134,7 @@ def test_a_right_gradient_with_noise_is_unexplained():
         ("l2 * (1 - l2)", "y * (1 - l2)"),
         ("X.T @ l1_delta", "X[[0, 0, *range(2, len(X))]].T @ l1_delta"),
         ("error = l2 - y", "error = np.cbrt(l2 - y)"),
-        ("syn0_grad = X.T @ l1_delta", "syn0_grad = X.T @ l1_delta + 0.01 * syn0"),
+        ("syn0_grad = X.T @ l1_delta", "syn0_grad = X.T @ l1_delta + 0.01 * syn0**3"),
         ("X.T @ l1_delta", "(X - X.mean(axis=0)).T @ l1_delta"),
         ("X.T @ l1_delta", "X[1:].T @ l1_delta[1:]"),
         ("X.T @ l1_delta", "np.round(X.T @ l1_delta, 3)"),

@@ -159,6 +159,7 @@ CASES = [
     (classifier, CLASSIFIER, "X.T @ d + 0.2 * WEIGHT", "WEIGHT", "another's numbers", "value of W"),
     (classifier, CLASSIFIER, "X.T @ d + 0.2 * WEIGHT", "np.clip(X.T @ d + 0.2 * WEIGHT, -.1, .1)",
      "clipped", "±0.1"),
+    (hinge, HINGE, "X.T @ (d / 7)", "X.T @ (d / 7) + 0.1 * WEIGHT", "term too many", "0.1 * W"),
     (hinge, HINGE, "d[np.arange(7), LABELS] = -count", "", "entry of the label", "no gradient"),
     (hinge, HINGE, "= -count", "= -count - 1", "entry of the label", "counted too"),
     (hinge, HINGE, "= -count", "= -1", "entry of the label", "-1 for each row"),

@@ -53,6 +53,8 @@ def _lengths(case: Case) -> tuple[set[int], set[int], bool]:
             averages.add(case.batch)
         if made_by not in (ops.mse, ops.mean, ops.sum, ops.square, ops.power):
             continue
+        if made_by in (ops.mean, ops.sum) and np.size(node.value) > 1:
+            continue  # That of a row or a column is not that of the loss.
         n = int(np.size(case.replay.values[node.operands[0]]) / max(1, np.size(node.value)))
         reduction = node.parameters.get("reduction")
         if made_by in (ops.mse, ops.square, ops.power):

@@ -157,6 +157,8 @@ def _replaced(case: Case, target: Target, cost: float) -> Iterator[tuple[Candida
                 rule = replay.rule(step.edge, operands={1 - step.edge[1]: operand})
                 predict = wrong(replay, {step.edge: rule})
                 title = f"{title} is used in place of {name}"
+                if other is belongs and operand.ndim == 2:
+                    title = f"the .T of {name} is forgotten on the way back"
                 yield Candidate(title, cost, predict=predict), belongs, other
 
 

@@ -58,7 +58,7 @@ def _scaled_path(
         factor, title, price = -1.0, f"{path} has its sign flipped", cost + 0.05
     else:
         why = reason(case, abs(factor))
-        if why is None and np.count_nonzero(target.hand) < 3:
+        if why is None and (np.count_nonzero(target.hand) < 3 or np.size(part) == 1):
             return
         title = f"{path} has a factor {shown(factor)}"
         title += f": {why[0]}" if why else ""
@@ -235,6 +235,27 @@ def term_missing(case: Case, target: Target) -> Iterator[Candidate]:
                     0.8,
                     predict=Made(replay, node.id, always(zero), always(part)),
                 )
+
+
+@mistake("term too many", "Only what is in the loss has a gradient: a regulariser, say.")
+def term_too_many(case: Case, target: Target) -> Iterator[Candidate]:
+    """Find a multiple of the tensor itself, or of its signs, that is there besides."""
+    replay = case.replay
+    if replay is None or target.id is None or target.hand.shape != target.right.shape:
+        return
+    x, besides = np.asarray(replay.values[target.id], float), target.hand - target.right
+    if x.shape != besides.shape or np.count_nonzero(x) < 3 or not np.isfinite(besides).all():
+        return
+    for form, value in ((target.name, x), (f"sign({target.name})", np.sign(x))):
+        c = float(np.sum(besides * value) / np.sum(value * value))
+        if c:
+            added = c * value
+            yield Candidate(
+                f"{c:.4g} * {form} is added, which is not a term of this gradient: a regulariser "
+                f"that the loss does not have",
+                1.3,
+                correct=lambda hand, added=added: hand - added,  # type: ignore[misc]
+            )
 
 
 @mistake("overwritten, not added", "What is picked twice gets the sum of both: np.add.at(d, i, g).")

@@ -31,7 +31,9 @@ def other_power(case: Case, target: Target) -> Iterator[Candidate]:
     for step in steps(case, target):
         x = np.asarray(step.replay.values[step.operand.id], float)
         part = step.replay.parts.get(step.edge)
-        if part is None or np.shape(part) != x.shape or x.size < 2 or len(step.node.operands) > 2:
+        if step.operand.kind != "parameter" or len(step.node.operands) > 2:
+            continue
+        if part is None or np.shape(part) != x.shape or x.size < 2:
             continue
         name = text_of(step.replay.graph, step.operand)
         forms = {

@@ -16,7 +16,9 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     MOST_VALUES,
+    Made,
     activations,
+    always,
     compositions,
     grouped,
     scaled,
@@ -26,7 +28,7 @@ from autograd_lite.check.mistakes.backward_steps import (
     wrong,
 )
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, more
-from autograd_lite.check.mistakes.replay import Replay, Rule
+from autograd_lite.check.mistakes.replay import Replay, Rule, is_shifted
 from autograd_lite.check.mistakes.rule_factors import factors
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Node
@@ -177,6 +179,52 @@ def softmax_by_entry(case: Case, target: Target) -> Iterator[Candidate]:
                 0.6,
                 predict=step.wrong(times(slope)),
             )
+
+
+@more("softmax entry by entry")
+def softmax_in_pieces(case: Case, target: Target) -> Iterator[Candidate]:
+    """Change the gradient of a softmax, however it is written."""
+    replay = case.replay
+    if replay is None or target.id is None:
+        return
+    nodes = [x for x in replay.graph if x.id in replay.gradients and len(x.shape) == 2]
+    for i, node in enumerate(nodes):
+        y, g = np.asarray(replay.values[node.id]), replay.gradients[node.id]
+        axis = next((k for k in (1, 0) if y.min() > 0 and np.allclose(y.sum(k), 1)), None)
+        if axis is None:
+            continue
+        for x in nodes[:i]:
+            inside = x.id in replay.behind(node.id) and target.id in replay.behind(x.id)
+            if not inside or x.shape != node.shape or _is_shift(replay, x):
+                continue
+            if np.allclose(ops.softmax.forward(replay.values[x.id], axis=axis), y):
+                yield from _softmax_forms(replay, x, node, y, g, axis)
+                break
+
+
+def _is_shift(replay: Replay, node: Node) -> bool:
+    return is_shifted(replay.graph, node)
+
+
+def _softmax_forms(
+    replay: Replay, x: Node, node: Node, y: Any, g: Any, axis: int
+) -> Iterator[Candidate]:
+    """Yield what may stand in place of ``y * (g - sum(g * y))``."""
+    name = grouped(text_of(replay.graph, node))
+    right = y * (g - (g * y).sum(axis, keepdims=True))
+    between = "it has terms between the entries of a row"
+    for title, instead in (
+        (f"the derivative of the softmax at {name} is not {name} * (1 - {name}): {between}",
+         g * y * (1 - y)),
+        (f"the derivative of the softmax at {name} is not {name}: {between}", g * y),
+        (f"the softmax at {name} is left out", g),
+        (f"the factor {name} of the softmax is missing", g - (g * y).sum(axis, keepdims=True)),
+        (f"in the sum of the softmax, the factor {name} is missing",
+         y * (g - g.sum(axis, keepdims=True))),
+        (f"the sum of the softmax is taken along axis {1 - axis}, in place of {axis}",
+         y * (g - (g * y).sum(1 - axis, keepdims=True))),
+    ):  # fmt: skip
+        yield Candidate(title, 0.7, predict=Made(replay, x.id, always(instead), always(right)))
 
 
 # ------------------------------------------------------------------------ factors
