@@ -126,6 +126,20 @@ def joining() -> dict[str, Any]:
     return filling()
 
 
+def forward() -> dict[str, Any]:
+    """Two layers, 8-16-4; a step down along a direction, by the derivative along it alone."""
+    rng = np.random.default_rng(8)
+    return {
+        "x": rng.standard_normal((32, 8)),
+        "y": rng.standard_normal((32, 4)),
+        "w1": rng.standard_normal((8, 16)) / 3,
+        "w2": rng.standard_normal((16, 4)) / 4,
+        "v1": rng.standard_normal((8, 16)),
+        "v2": rng.standard_normal((16, 4)),
+        "rate": 1e-4,
+    }
+
+
 WORKLOADS: tuple[Workload, ...] = (
     Workload("one_weight", "one weight", "w * 5 -> 42, squared error; Python floats", one_weight),
     Workload("neuron", "neuron 3-1", "sigmoid, no bias, 4 samples, full batch", neuron),
@@ -136,4 +150,5 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("elementwise", "million numbers", "sum of tanh(x) * exp(-x * x)", elementwise),
     Workload("filling", "5,000 writes", "y[i] = w * s[i]; then the sum of squares", filling),
     Workload("joining", "5,000 stacked", "stack of w * s[i]; then the sum of squares", joining),
+    Workload("forward", "forward mode", "tanh, derivative along a direction, batch of 32", forward),
 )

@@ -132,7 +132,7 @@ def at_kinks(
     differ = gap > atol + rtol * np.fmax(np.abs(hand), np.abs(autodiff))
     sizes = np.where(differ, gap, 0).ravel()
     count = min(most, int(differ.sum()))
-    chosen = np.argpartition(-sizes, count - 1)[:count] if count else []
+    chosen = np.argpartition(-sizes, max(0, count - 1))[:count]
     here = float(np.real(loss_at(value)))
     looked, kinks = np.zeros(gap.shape, dtype=bool), np.zeros(gap.shape, dtype=bool)
     valid = True

@@ -102,7 +102,7 @@ def backward_pass(
         inputs, parameters, rules = node._inputs, node._parameters, node._primitive.rules
         y, seen, count = node._data, inputs, len(inputs)
         if create_graph:
-            y, seen = node, _as_tensors(node)
+            y, seen = node, seen_by_rules(node)
         if rules.__class__ is RuleForEach:  # Told the operands once, not once for each of them.
             rules = rules.bound(g, y, seen[1::2], parameters)
             seen, parameters, count = (), None, 0
@@ -211,7 +211,7 @@ def _between(roots: Sequence[Node], targets: frozenset[Node]) -> set[int]:
     return between
 
 
-def _as_tensors(node: Node) -> tuple[Any, ...]:
+def seen_by_rules(node: Node) -> tuple[Any, ...]:
     """Return the inputs of a node as the rules see them when the backward pass is recorded."""
     seen: list[Any] = []
     for operand, value in zip(node._inputs[::2], node._inputs[1::2], strict=True):

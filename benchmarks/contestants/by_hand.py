@@ -193,3 +193,19 @@ def joining(w: float, shares: Array, rate: float) -> Run:
         return (y * y).sum()
 
     return step, lambda: [w]
+
+
+def forward(x: Array, y: Array, w1: Array, w2: Array, v1: Array, v2: Array, rate: float) -> Run:
+    """Push a direction through two layers."""
+
+    def step() -> Any:
+        nonlocal w1, w2
+        h = np.tanh(x @ w1)
+        off = h @ w2 - y
+        pushed = ((1 - h * h) * (x @ v1)) @ w2 + h @ v2
+        rise = 2 * np.mean(off * pushed)
+        w1 = w1 - rate * rise * v1
+        w2 = w2 - rate * rise * v2
+        return np.mean(off * off)
+
+    return step, lambda: [w1, w2]
