@@ -26,7 +26,7 @@ from autograd_lite.draw.blocks import (
 )
 from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.miniatures import miniature
-from autograd_lite.draw.style import GRADIENT, INK, LOOKS, QUIET, SMALL, TEXT, TITLE, Look, Role
+from autograd_lite.draw.style import ALARM, GRADIENT, INK, LOOKS, QUIET, SMALL, TEXT, TITLE, Look, Role
 from autograd_lite.draw.text_width import width_of
 from autograd_lite.graph import Node
 
@@ -155,12 +155,19 @@ def _body(node: Node, show: Collection[str], parts: Parts) -> Block | None:
         return _figures(value, GRADIENT if node.backward else INK, show) if shown else None
     if node.grad is not None:
         block = _with_gradient(value, np.asarray(node.grad), show)
+        if node.passes > 1:  # The usual beginner's mistake: no zero_grad between them.
+            return _stacked(block, line(several_passes(node), ALARM, SMALL))
         return _stacked(block, line(sum_of(parts), GRADIENT, SMALL)) if parts else block
     if node.kind == "parameter":
         grad = line("none yet", QUIET)
         return _labelled([("value", _figures(value, INK, show))] * shown + [("grad", grad)])
     note = line("needs no gradient", QUIET, SMALL)
     return _stacked(_figures(value, INK, show), note) if shown else note
+
+
+def several_passes(node: Node) -> str:
+    """Say that a gradient is the sum of more than one backward pass."""
+    return f"sum of {node.passes:,} backward passes"
 
 
 def sum_of(parts: Parts) -> str:

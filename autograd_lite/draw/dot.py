@@ -53,7 +53,7 @@ FRAME = {
 }
 MENTIONS = "small box: a mention of a value with many uses, which is drawn in full elsewhere"
 SPARSE = "the values that a gradient is computed from stand in its formula, without arrows"
-ON_MAPS = "miniature: orange above 0, blue below; as bars, from the least to the largest entry"
+ON_MAPS = "map: orange above 0, blue below, as its scale says; bars: how many entries are how large"
 ON_USES = "+ on an arrow: what this use adds to the gradient of a value that is used more than once"
 GRAPH = {"bgcolor": PAPER, "fontname": FONT, "fontsize": str(TEXT), "pad": "0.1",
          "nodesep": "0.3", "ranksep": "0.4"}  # fmt: skip
