@@ -43,7 +43,8 @@ def draw(
     depth: int | None = None,
     collapse: str | Iterable[str] = (),
     roll: bool | None = None,
-    max_nodes: int = 400,
+    max_nodes: int = 60,
+    width: float | None = 900,
 ) -> Drawing:
     """Draw the computation of a tensor, with names, shapes, values and gradients.
 
@@ -78,6 +79,9 @@ def draw(
         Whether equal modules in a row become one box; by default, where that makes it legible.
     max_nodes : int
         The number of boxes above which the picture is folded; it says what is hidden.
+    width : float or None
+        The room there is, in pixels: a longer computation continues in rows, like text. None draws
+        one row, however long it is.
 
     Returns
     -------
@@ -119,6 +123,7 @@ def draw(
         collapse=collapse,
         roll=roll,
         max_nodes=max_nodes,
+        width=width,
     )
     return Drawing(written(scene), scene, page, theme=theme)
 

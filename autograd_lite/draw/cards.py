@@ -47,6 +47,8 @@ def card(
 
 def fold_card(fold: Fold, show: Collection[str]) -> str:
     """Write the box of several values; of a module, with what it returned."""
+    if fold.alike:
+        return _alike_card(fold, show)
     look = LOOKS["fold"]
     if fold.nodes[-1].backward:
         look = replace(look, ink=LOOKS["gradient"].ink)
@@ -67,6 +69,33 @@ def fold_card(fold: Fold, show: Collection[str]) -> str:
     if not fold.has_output:
         return framed(look, *rows, gap(3))
     return framed(look, *rows, *_below(fold.result, widest, show, "output "))
+
+
+def role_of_leaf(node: Node) -> Role:
+    """Return what a leaf is in a computation."""
+    return "result" if node.kind == "operation" else node.kind
+
+
+def _alike_card(fold: Fold, show: Collection[str]) -> str:
+    """Write the box of leaves that are alike, with what describes the entries of all of them."""
+    look = LOOKS[role_of_leaf(fold.nodes[0])]
+    first, second = fold.heading
+    kind = described(fold.nodes[0], show)
+    second = " · ".join(filter(None, (second, f"each {kind}" if kind else "")))
+    rows = [row(cell(words(first, look.ink, bold=True), CELLPADDING=5))]
+    rows += [row(cell(words(second, QUIET, SMALL), CELLPADDING=2))] * bool(second)
+    values = np.concatenate([np.ravel(node.value) for node in fold.nodes])
+    grads = [np.ravel(node.grad) for node in fold.nodes if node.grad is not None]
+    columns = [("value", values, INK)] if "value" in show and values.size else []
+    if "grad" in show and len(grads) == len(fold.nodes) and values.size:
+        columns.append(("grad", np.concatenate(grads), GRADIENT))
+    if not columns:
+        return framed(look, *rows, gap(3))
+    widest = max(width_of(first, TEXT, bold=True), width_of(second, SMALL))
+    if len(columns) == 1 and columns[0][0] == "value":
+        columns = [("", values, INK)]
+    body = summaries(columns).within(widest)
+    return framed(look, *rows, "<HR/>", row(cell(body.html, CELLPADDING=6)))
 
 
 def _below(

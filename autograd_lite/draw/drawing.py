@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from autograd_lite.draw import cards, mermaid, terminal
-from autograd_lite.draw.render import LayoutError, render
+from autograd_lite.draw.render import BREAK, LayoutError, render
 from autograd_lite.draw.scene import Scene
 from autograd_lite.draw.svg import svg
 from autograd_lite.draw.theme import Theme, recoloured
@@ -26,8 +26,8 @@ class Drawing:
 
     Parameters
     ----------
-    source : str
-        The picture as DOT text: the same for the same program.
+    rows : tuple of str
+        The picture as DOT text, a text for each row.
     scene : Scene
         The computation, its boxes and their names.
     page : callable
@@ -48,11 +48,16 @@ class Drawing:
     'digraph'
     """
 
-    source: str
+    rows: tuple[str, ...]
     scene: Scene = field(compare=False)
     page: Callable[[Scene, Theme], str] = field(compare=False)
     format: str | None = None
     theme: Theme = "light"
+
+    @property
+    def source(self) -> str:
+        """The picture as DOT text: the same for the same program; rows are graphs of their own."""
+        return "".join(self.rows)
 
     @property
     def subject(self) -> str:
@@ -121,7 +126,7 @@ class Drawing:
         """Return the contents of a file of some kind."""
         match kind:
             case ".dot":
-                text = self._coloured()
+                text = self._coloured().replace(BREAK, "")
             case ".svg":
                 text = self.svg()
             case ".html":
@@ -137,8 +142,9 @@ class Drawing:
         return text.encode()
 
     def _coloured(self) -> str:
-        """Return the picture as DOT text, in the colours that are asked for."""
-        return recoloured(self.source) if self.theme == "dark" else self.source
+        """Return the picture to be laid out, in the colours that are asked for."""
+        source = BREAK.join(self.rows)
+        return recoloured(source) if self.theme == "dark" else source
 
     def _repr_svg_(self) -> str:
         """Show the picture in Jupyter."""

@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from autograd_lite.draw.backprop import rules
+from autograd_lite.draw.cards import role_of_leaf
 from autograd_lite.draw.contributions import contributions
 from autograd_lite.draw.fold import Box, Fold, Plan
 from autograd_lite.draw.formulas import LONGEST_NAME, cut, formulas, printable, shortened
@@ -19,6 +20,8 @@ from autograd_lite.graph.cotangents import Use
 from autograd_lite.ops.writing import Written
 
 LONGEST_SUBJECT = 60
+PREVIOUS = "previous"
+"""What a result of the round before is called, where it has no name."""
 DETAILED = 60
 """Boxes up to which arrays are drawn small, and what adds to a gradient stands on arrows: beyond,
 nobody looks that closely, and the layout takes long."""
@@ -33,6 +36,7 @@ class Options:
     legend: bool
     title: str | None
     folding: Folding
+    width: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,6 +112,7 @@ def scene(graph: Graph, names: Mapping[str, str], options: Options) -> Scene:
     visible = {box.id for box in planned.boxes}
     returned = {fold.result.id: _path(fold) for fold in planned.folds if fold.has_output}
     folded = returned | {key: name for key, name in short.items() if key not in visible}
+    folded = {key: PREVIOUS for _, key in planned.carried if key not in visible} | folded
     titles, written, called = formulas(graph, short, visible, folded)
     outputs = {node.id for node in graph.outputs}
     written |= rules(graph, called)
@@ -135,7 +140,7 @@ def _path(fold: Fold) -> str:
 def _role(box: Box, outputs: Collection[str]) -> Role:
     """Return what a box is in the computation."""
     if isinstance(box, Fold):
-        return "fold"
+        return role_of_leaf(box.nodes[0]) if box.alike else "fold"
     if box.backward:
         return "gradient"
     if box.kind != "operation":
