@@ -43,7 +43,7 @@ def draw(
     depth: int | None = None,
     collapse: str | Iterable[str] = (),
     roll: bool | None = None,
-    max_nodes: int = 60,
+    max_nodes: int | None = None,
     width: float | None = 900,
 ) -> Drawing:
     """Draw the computation of a tensor, with names, shapes, values and gradients.
@@ -77,8 +77,9 @@ def draw(
         Paths or class names of modules to fold.
     roll : bool, optional
         Whether equal modules in a row become one box; by default, where that makes it legible.
-    max_nodes : int
-        The number of boxes above which the picture is folded; it says what is hidden.
+    max_nodes : int, optional
+        The number of boxes above which the picture is folded, and says what is hidden: 60, or 400
+        on a page.
     width : float or None
         The room there is, in pixels: a longer computation continues in rows, like text. None draws
         one row, however long it is.

@@ -33,7 +33,7 @@ def asked(
     depth: Any = None,
     collapse: Any = (),
     roll: Any = None,
-    max_nodes: Any = 60,
+    max_nodes: Any = None,
     width: Any = 900,
 ) -> Scene:
     """Return what `draw` is to draw, with values named by what a frame calls them."""

@@ -50,6 +50,7 @@ def flowchart(scene: Scene, *, dark: bool = False) -> str:
     for cluster in scene.plan.clusters:
         lines += [f"    {line}" for line in _frame(cluster, boxes)]
     lines += [f"    {start} --> {end}" for start, end in scene.plan.edges()]
+    lines += [f"    {start} -.-> {end}" for start, end in scene.plan.back()]
     for role in dict.fromkeys(scene.roles[box.id] for box in scene.plan.boxes):
         look = LOOKS[role]
         dashed = ",stroke-dasharray:4 3" if look.style.endswith(("DASHED", "DOTTED")) else ""

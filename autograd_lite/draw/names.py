@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite.draw.loops import indexed, loops
 from autograd_lite.graph import Graph, arrays_in, names_in
 from autograd_lite.graph.variables import name_of_copy
 from autograd_lite.tensor import Tensor
@@ -73,8 +72,6 @@ def by_node(
             known = next(filter(None, (name_of_copy(node.value, a) for a in arrays)), None)
         if known:
             names[node.id] = known
-    for loop in loops(graph):
-        names |= indexed(loop, names)
     for node in graph:  # After backward(create_graph=True), a gradient may be in the graph.
         grad = None if node.tensor is None else node.tensor.grad
         if grad is not None and id(grad) in at:

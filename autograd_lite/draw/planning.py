@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any
@@ -11,7 +11,7 @@ from autograd_lite.draw.backprop import hosts
 from autograd_lite.draw.clusters import clusters, deepest, way_there
 from autograd_lite.draw.fold import Box, Plan, planned, within
 from autograd_lite.draw.formulas import is_inline
-from autograd_lite.draw.loops import LEAST_HIDDEN, loops, rolled
+from autograd_lite.draw.loops import rolled
 from autograd_lite.draw.module_folds import boxed, check, shut_calls
 from autograd_lite.graph import Graph, Node
 from autograd_lite.graph.calls import Call
@@ -23,7 +23,7 @@ ROLLED_FROM = 40
 """Of a picture with more boxes, equal modules in a row are drawn once."""
 
 
-LEAST_NODES = 5
+LEAST_NODES, IN_A_PICTURE, ON_A_PAGE = 5, 60, 400
 LOOP = "× in a frame: a loop, of which the last round is drawn; dashed: what a round hands on"
 
 
@@ -40,15 +40,27 @@ class Folding:
     roll : bool, optional
         Whether equal modules in a row, three or more, become one box that says how many; where
         they are open, after the first. By default in a picture with more than 40 boxes.
-    max_nodes : int
+    max_nodes : int, optional
         Past so many boxes, modules are folded, the innermost first, and then stretches of
         operations; the picture says so. Inputs, outputs and, outside of modules, parameters stay.
+        By default 60 in a picture, and 400 on a page, where one can move about.
+    loops : bool
+        Whether of a loop one round is drawn; the page starts from one that is unrolled.
     """
 
     depth: int | None = None
     collapse: tuple[str, ...] = ()
     roll: bool | None = None
-    max_nodes: int = 60
+    max_nodes: int | None = None
+    loops: bool = True
+
+    @property
+    def most(self) -> int:
+        """How many boxes there may be."""
+        if self.max_nodes is not None:
+            return self.max_nodes
+        return IN_A_PICTURE if self.loops else ON_A_PAGE
+
 
 
 def folding(depth: Any, collapse: Any, roll: Any, max_nodes: Any) -> Folding:
@@ -64,29 +76,42 @@ def folding(depth: Any, collapse: Any, roll: Any, max_nodes: Any) -> Folding:
             )
     if roll not in (None, True, False):
         raise ValueError(f"roll is True, False or None (where it saves room); got {roll!r}.")
-    if not isinstance(max_nodes, int) or isinstance(max_nodes, bool) or max_nodes < LEAST_NODES:
+    if max_nodes is not None and (
+        not isinstance(max_nodes, int) or isinstance(max_nodes, bool) or max_nodes < LEAST_NODES
+    ):
         raise ValueError(f"max_nodes is a whole number from {LEAST_NODES} up; got {max_nodes!r}.")
     return Folding(depth, patterns, roll, max_nodes)
 
 
-def plan(graph: Graph, named: Mapping[str, str], folding: Folding) -> Plan:
+def plan(
+    graph: Graph,
+    names: Mapping[str, str],
+    folding: Folding,
+    repeated: Sequence[Repetition] = (),
+    kept: Collection[str] = (),
+) -> Plan:
     """Decide what is drawn.
 
     Parameters
     ----------
     graph : Graph
         The computation.
-    named : mapping of str to str
-        What the user calls nodes, by their identifier.
+    names : mapping of str to str
+        What values are called, by the identifiers of their nodes.
     folding : Folding
         What is to be folded.
+    repeated : sequence of Repetition
+        The loops.
+    kept : collection of str
+        Identifiers of the nodes that the user has given a name.
     """
-    homes_of = homes(graph, named)
+    homes_of = homes(graph, kept)
     shut = shut_calls(_all_apart(graph, homes_of), folding.depth, folding.collapse)
-    least = 1 if folding.roll else LEAST_HIDDEN
-    found_loops = [] if folding.roll is False else loops(graph, least=least)
-    open_ = [loop for loop in found_loops if not _is_shut(loop, homes_of, shut)]
-    roll_ = rolled(graph, open_, homes_of, named)
+    open_ = [
+        loop for loop in repeated
+        if folding.loops and folding.roll is not False and not _is_shut(loop, homes_of, shut)
+    ]  # fmt: skip
+    roll_ = rolled(graph, open_, homes_of, names)
     frames_of = roll_.at
     at = _all_apart(graph, frames_of)
     check(folding.collapse, at)
@@ -102,12 +127,12 @@ def plan(graph: Graph, named: Mapping[str, str], folding: Folding) -> Plan:
         if node.id in host:
             steps.setdefault(host[node.id], []).append(node)
     level = deepest(at)
-    shut, most = shut_calls(at, folding.depth, folding.collapse), folding.max_nodes
+    shut, most = shut_calls(at, folding.depth, folding.collapse), folding.most
     roll = bool(shut) if folding.roll is None else folding.roll
     roll = roll and not open_
 
     def filled(shut: Collection[Call], *, roll: bool) -> list[Box]:
-        boxes = boxed(graph, at, drawn, shut, roll=roll) if level else [*drawn]
+        boxes = boxed(graph, at, drawn, shut, roll=roll) if shut or roll else [*drawn]
         return [*roll_.groups, *boxes]
 
     boxes = filled(shut, roll=roll)
@@ -121,7 +146,7 @@ def plan(graph: Graph, named: Mapping[str, str], folding: Folding) -> Plan:
         boxes = filled(shut, roll=folding.roll is not False and not open_)
     if len(boxes) > most:
         whole = planned(graph, boxes, steps, roll_.carried)
-        boxes = within(graph, whole, {*named, *roll_.hidden}, most)
+        boxes = within(graph, whole, {*kept, *roll_.hidden}, most)
     found = planned(graph, boxes, steps, roll_.carried)
     stands = [(box.id, _stands_in(box, frames_of)) for box in found.boxes]
     frames = clusters(graph, frames_of, stands)
@@ -161,7 +186,7 @@ def _remarks(found: Plan, folding: Folding, *, squeezed: bool) -> list[str]:
     hidden = sum(len(fold.nodes) for fold in found.folds)
     if squeezed and hidden:
         total = f"{len(found.home):,}"
-        remarks.append(f"{hidden:,} of {total} values are folded: max_nodes={folding.max_nodes}")
+        remarks.append(f"{hidden:,} of {total} values are folded: max_nodes={folding.most}")
     elif folding.roll is None and found.carried:
         remarks.append(LOOP)
     elif folding.roll is None and any(fold.more for fold in found.folds):

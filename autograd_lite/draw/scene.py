@@ -13,6 +13,7 @@ from autograd_lite.draw.cards import role_of_leaf
 from autograd_lite.draw.contributions import contributions
 from autograd_lite.draw.fold import Box, Fold, Plan
 from autograd_lite.draw.formulas import LONGEST_NAME, cut, formulas, printable, shortened
+from autograd_lite.draw.loops import LEAST_HIDDEN, indexed, loops
 from autograd_lite.draw.planning import Folding, plan
 from autograd_lite.draw.style import Role
 from autograd_lite.graph import Graph
@@ -102,7 +103,11 @@ def scene(graph: Graph, names: Mapping[str, str], options: Options) -> Scene:
     """Decide what is in the picture of a computation."""
     if graph.differentiated is not None:
         names, options = _for_gradients(graph, names, options)
-    planned = plan(graph, names, options.folding)
+    kept = set(names)
+    repeated = loops(graph, least=1 if options.folding.roll else LEAST_HIDDEN)
+    for loop in repeated:
+        names = {**names, **indexed(loop, names)}
+    planned = plan(graph, names, options.folding, repeated, kept)
     if len(planned.boxes) > DETAILED:
         options = replace(options, show=tuple(part for part in options.show if part != "map"))
     short = {key: shortened(printable(name), LONGEST_NAME) for key, name in names.items()}
