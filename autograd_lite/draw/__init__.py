@@ -45,6 +45,7 @@ def draw(
     roll: bool | None = None,
     max_nodes: int | None = None,
     width: float | None = 900,
+    steps: bool = False,
 ) -> Drawing:
     """Draw the computation of a tensor, with names, shapes, values and gradients.
 
@@ -83,6 +84,8 @@ def draw(
     width : float or None
         The room there is, in pixels: a longer computation continues in rows, like text. None draws
         one row, however long it is.
+    steps : bool
+        Whether a notebook shows the page that steps through the computation, in place of a picture.
 
     Returns
     -------
@@ -126,7 +129,7 @@ def draw(
         max_nodes=max_nodes,
         width=width,
     )
-    return Drawing(written(scene), scene, page, theme=theme)
+    return Drawing(written(scene), scene, page, theme=theme, steps=steps)
 
 
 def make_dot(

@@ -37,7 +37,9 @@ def asked(
     width: Any = 900,
 ) -> Scene:
     """Return what `draw` is to draw, with values named by what a frame calls them."""
-    options = _options(show, rankdir, legend, title, folding(depth, collapse, roll, max_nodes), width)
+    options = _options(
+        show, rankdir, legend, title, folding(depth, collapse, roll, max_nodes), width
+    )
     for what, given, known in (("sweep", sweep, SWEEPS), ("theme", theme, THEMES)):
         if given not in known:
             raise ValueError(f"{what} is one of {_listed(known)}; got {given!r}.")

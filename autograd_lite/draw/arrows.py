@@ -68,7 +68,8 @@ class Arrows:
             use: part
             for key, parts in scene.parts.items()
             if len(self.boxes) <= DETAILED and uses[key] <= MOST_ARROWS
-            for use, part in parts.items() if use[0] not in looped
+            for use, part in parts.items()
+            if use[0] not in looped
         }
 
     def in_rows(self, rows: Sequence[Sequence[str]]) -> None:

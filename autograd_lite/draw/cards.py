@@ -26,7 +26,18 @@ from autograd_lite.draw.blocks import (
 )
 from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.miniatures import miniature
-from autograd_lite.draw.style import ALARM, GRADIENT, INK, LOOKS, QUIET, SMALL, TEXT, TITLE, Look, Role
+from autograd_lite.draw.style import (
+    ALARM,
+    GRADIENT,
+    INK,
+    LOOKS,
+    QUIET,
+    SMALL,
+    TEXT,
+    TITLE,
+    Look,
+    Role,
+)
 from autograd_lite.draw.text_width import width_of
 from autograd_lite.graph import Node
 

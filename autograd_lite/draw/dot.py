@@ -83,11 +83,11 @@ def written(scene: Scene) -> tuple[str, ...]:
     untitled = replace(options, title=None)
     if options.title:
         texts.append(_alone(untitled, f"<{cards.caption(printable(options.title))}>"))
-    for i, row in enumerate(rows):
+    for i, keys in enumerate(rows):
         dot = _digraph(untitled)
         if arrows.straight:
             dot.graph_attr["splines"] = "line"
-        _row(dot, scene, arrows, boxes, row, {}, f".{i}")
+        _row(dot, scene, arrows, boxes, keys, {}, f".{i}")
         texts.append(str(dot.source))
     if below:
         texts.append(_alone(untitled, below["label"]))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from autograd_lite.draw import cards, mermaid, terminal
+from autograd_lite.draw import cards, mermaid, notebook, terminal
 from autograd_lite.draw.render import BREAK, LayoutError, render
 from autograd_lite.draw.scene import Scene
 from autograd_lite.draw.svg import svg
@@ -36,6 +36,8 @@ class Drawing:
         The extension for paths that have none.
     theme : {"auto", "light", "dark"}
         Its colours; those of the page it stands in, where it is an SVG with "auto".
+    steps : bool
+        Whether a notebook shows the page that steps through it.
 
     Examples
     --------
@@ -53,6 +55,7 @@ class Drawing:
     page: Callable[[Scene, Theme], str] = field(compare=False)
     format: str | None = None
     theme: Theme = "light"
+    steps: bool = False
 
     @property
     def source(self) -> str:
@@ -146,15 +149,22 @@ class Drawing:
         source = BREAK.join(self.rows)
         return recoloured(source) if self.theme == "dark" else source
 
-    def _repr_svg_(self) -> str:
-        """Show the picture in Jupyter."""
-        return self.svg()
+    def _repr_html_(self) -> str:
+        """Show the picture in a notebook; with `steps`, the page that steps through it."""
+        if self.steps:
+            return notebook.page(self.html(), self.subject)
+        return notebook.picture(self.svg())
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        """Show the picture in Jupyter, or what it says where it cannot be laid out."""
+        """Show the picture in a notebook, or what it says where it cannot be laid out.
+
+        HTML comes first wherever there is a choice, since it has the colours of the page around
+        it; what does not trust that, GitHub say, takes the SVG.
+        """
         del include, exclude  # What a front end cannot show, it ignores.
         try:
-            return {"text/plain": repr(self), "image/svg+xml": self.svg()}
+            shown = {"text/plain": repr(self), "text/html": self._repr_html_()}
+            return shown if self.steps else shown | {"image/svg+xml": self.svg()}
         except LayoutError as error:
             return {"text/plain": f"{self}\n{error}"}
 

@@ -8,7 +8,9 @@ and what lies in SITE.
 
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 DENSITY = 192  # Dots per inch. A multiple of 96, which is the grid that Graphviz sets type on.
 LONGEST, LARGEST = 32_000, 160e6  # Dots along one side of a bitmap, and in all.
@@ -33,7 +35,7 @@ def main(site: str, folder: str, kind: str) -> None:
         Path(folder, str(i)).write_bytes(graph.draw(format=kind, prog=engine))
 
 
-def _stacked(rows: list) -> str:  # type: ignore[type-arg]  # Known only once SITE is seen.
+def _stacked(rows: list[Any]) -> str:
     """Lay rows out, and return them as one graph, with every box in its place."""
     texts = []
     top = 0.0
@@ -54,7 +56,8 @@ def _stacked(rows: list) -> str:  # type: ignore[type-arg]  # Known only once SI
     return texts[0].rstrip().removesuffix("}") + "\n".join(texts[1:]) + "}"
 
 
-def _all_subgraphs(graph):  # type: ignore[no-untyped-def]  # Known only once SITE is seen.
+def _all_subgraphs(graph: Any) -> Iterator[Any]:
+    """Yield the frames of a graph."""
     for inner in graph.subgraphs():
         yield inner
         yield from _all_subgraphs(inner)

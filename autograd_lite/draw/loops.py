@@ -105,7 +105,7 @@ def rolled(
         for column in columns:
             hidden[column[-1].id] = list(column[:-1])
         for level, inner in enumerate(loop.walk()):
-            _frame(graph, inner, level, at, chains, names)
+            _frame(inner, level, at, chains, names)
         carried.update(_carried(loop))
         for column in columns:
             chains.update((node.id, chains[column[-1].id]) for node in column[:-1])
@@ -119,7 +119,10 @@ def rolled(
 
 
 def _frame(
-    graph: Graph, loop: Repetition, level: int, at: Homes, chains: dict[str, tuple[Call, ...]],
+    loop: Repetition,
+    level: int,
+    at: Homes,
+    chains: dict[str, tuple[Call, ...]],
     names: Mapping[str, str],
 ) -> None:
     """Put the last round of a loop, and what is given to it, into a frame."""

@@ -87,7 +87,8 @@ def _scale(largest: float) -> Block:
         return line("all 0", QUIET, SMALL)
     ends = [digits.number(x) for x in (-largest, largest)]
     bar = [
-        cell("", WIDTH=DOT, HEIGHT=DOT, BGCOLOR=_colour(i / SHADES)) for i in range(-SHADES, SHADES + 1)
+        cell("", WIDTH=DOT, HEIGHT=DOT, BGCOLOR=_colour(i / SHADES))
+        for i in range(-SHADES, SHADES + 1)
     ]
     texts = [words(end, QUIET, SMALL) for end in ends]
     content = row(cell(texts[0]), spacer(4), cell(table(row(*bar))), spacer(4), cell(texts[1]))

@@ -62,7 +62,6 @@ class Folding:
         return IN_A_PICTURE if self.loops else ON_A_PAGE
 
 
-
 def folding(depth: Any, collapse: Any, roll: Any, max_nodes: Any) -> Folding:
     """Check the arguments of `draw` that choose what is folded."""
     if depth is not None and (not isinstance(depth, int) or isinstance(depth, bool) or depth < 0):

@@ -91,9 +91,7 @@ class Repetition:
 
     @cached_property
     def columns(self) -> tuple[tuple[Node, ...], ...]:
-        """The operations that are equal, first round first: those of a loop in the body in all of
-        the rounds of both.
-        """
+        """The operations that are equal, first round first; inside a loop in the body, in all."""
         inner = {node.id: column for loop in self.inner for column in loop.columns
                  for node in column}  # fmt: skip
         position = {node.id: i for i, node in enumerate(self.body)}
@@ -254,7 +252,10 @@ class _Trace:
         at = np.arange(start + period, first + period)
         handed = at - self.back[:, then] < start + period
         alike = (
-            ((self.which[:, now] == self.which[:, then]) & (self.look[:, now] == self.look[:, then]))
+            (
+                (self.which[:, now] == self.which[:, then])
+                & (self.look[:, now] == self.look[:, then])
+            )
             | ((self.back[:, now] == self.back[:, then]) & (self.back[:, then] > 0))
             | ((self.look[:, now] == self.look[:, then]) & (self.look[:, then] > 0))
             | (handed & (self.back[:, then] > 0))

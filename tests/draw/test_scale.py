@@ -110,7 +110,7 @@ def test_few_parameters_of_folded_operations_stay():
 def test_many_operands_and_many_outputs_stay_within_bounds():
     parts = [al.Tensor(np.ones(2), requires_grad=True) for _ in range(3000)]
     boxes, _ = read(al.draw(np.concatenate(parts)))
-    assert [box.texts[0] for box in boxes.values()][0] == "3,000 parameters"
+    assert next(iter(boxes.values())).texts[0] == "3,000 parameters"
     assert len(boxes) == 2
     outputs = [part * 2.0 for part in parts]
     drawing = al.draw(outputs)
