@@ -14,6 +14,9 @@ from autograd_lite.draw.svg import svg
 from autograd_lite.draw.theme import Theme, recoloured
 from autograd_lite.graph import json
 
+MOST_ENTRIES = 1_000_000
+"""Entries of arrays that a JSON file has: about 20 megabytes. The largest ones are summed up past
+that; `Graph.to_json` writes all."""
 FORMATS = (".svg", ".png", ".pdf", ".dot", ".html", ".json", ".mmd", ".txt")
 
 
@@ -139,7 +142,7 @@ class Drawing:
             case ".txt":
                 text = terminal.text(self.scene)
             case ".json":
-                text = json.as_json(self.scene.graph, self.scene.names, self.subject)
+                text = json.as_json(self.scene.graph, self.scene.names, self.subject, MOST_ENTRIES)
             case _:
                 return render(self._coloured(), kind.removeprefix("."))
         return text.encode()

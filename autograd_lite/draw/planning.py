@@ -159,6 +159,8 @@ def _is_shut(loop: Repetition, at: Homes, shut: Collection[Call]) -> bool:
 
 
 def _all_apart(graph: Graph, at: Homes) -> Homes:
+    if not any(node.backward for node in graph):
+        return at
     return {key: _apart(graph[key], calls) for key, calls in at.items()}
 
 

@@ -314,13 +314,17 @@ def _kind(node: Node) -> tuple[Any, ...]:
     settings = [(key, literal(x)) for key, x in node.parameters.items()]
     return (
         node.primitive and node.primitive.name, len(node.operands), *settings, node.shape,
-        np.asarray(node.value).dtype, node.requires_grad, node.backward,
+        _dtype(node), node.requires_grad, node.backward,
         tuple(call.kind for call in node.calls),
     )  # fmt: skip
 
 
 def _look(x: Node) -> tuple[Any, ...]:
-    return x.kind, x.shape, np.asarray(x.value).dtype, x.requires_grad
+    return x.kind, x.shape, _dtype(x), x.requires_grad
+
+
+def _dtype(x: Node) -> Any:
+    return getattr(x.value, "dtype", None) or np.asarray(x.value).dtype
 
 
 def _fits(initial: Node, state: Node) -> bool:

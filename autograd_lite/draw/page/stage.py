@@ -97,7 +97,10 @@ def stage(
 
 def opened(scene: Scene) -> tuple[Scene, list[Fold]]:
     """Return a scene with its modules unfolded, if there is room, and those that were folded."""
-    scene = _with(scene, loops=False)
+    unrolled = _with(scene, loops=False)
+    if scene.plan.carried and any(not box.calls for box in unrolled.plan.folds):
+        return scene, []  # Too long to be unrolled: of each loop one round is stepped through.
+    scene = unrolled
     whole = _with(scene, depth=None, collapse=(), roll=False)
     folds = [fold for fold in scene.plan.folds if fold.calls]
     stretches = {node.id for box in whole.plan.folds for node in box.nodes}
