@@ -82,7 +82,7 @@ def written(scene: Scene) -> tuple[str, ...]:
     texts = []
     untitled = replace(options, title=None)
     if options.title:
-        texts.append(_alone(untitled, f"<{cards.caption(printable(options.title))}>"))
+        texts.append(_alone(untitled, "title", f"<{cards.caption(printable(options.title))}>"))
     for i, keys in enumerate(rows):
         dot = _digraph(untitled)
         if arrows.straight:
@@ -90,7 +90,7 @@ def written(scene: Scene) -> tuple[str, ...]:
         _row(dot, scene, arrows, boxes, keys, {}, f".{i}")
         texts.append(str(dot.source))
     if below:
-        texts.append(_alone(untitled, below["label"]))
+        texts.append(_alone(untitled, "legend", below["label"]))
     return tuple(texts)
 
 
@@ -145,10 +145,10 @@ def _part(cluster: Cluster, here: Collection[str], number: str) -> Cluster | Non
     return replace(cluster, id=f"{cluster.id}{number}", boxes=boxes, inner=tuple(inner))
 
 
-def _alone(options: Options, label: str) -> str:
+def _alone(options: Options, name: str, label: str) -> str:
     """Write a label as a row of its own."""
     dot = _digraph(options)
-    dot.node("label", label=label)
+    dot.node(name, label=label)
     return str(dot.source)
 
 

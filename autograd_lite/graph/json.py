@@ -26,8 +26,8 @@ The document has these keys:
     Such a ``value`` or ``grad`` is an object with ``entries``, how many there are, and, where they
     are finite numbers, ``min``, ``mean`` and ``max``.
 
-Other arrays are nested lists, and numbers read back as exactly what they were. Where JSON has no number,
-there is text: ``"nan"``, ``"inf"``, ``"-inf"``, complex numbers, and integers past 2 to the 53.
+Other arrays are nested lists, and numbers read back as exactly what they were. Where JSON has no
+number, there is text: ``"nan"``, ``"inf"``, ``"-inf"``, complex numbers, and integers past 2 to the 53.
 """
 
 from __future__ import annotations
@@ -47,9 +47,7 @@ from autograd_lite.ops.writing import literal
 EXACT = 2**53  # Up to here every integer is a number in JavaScript.
 
 
-def as_json(
-    graph: Nodes, names: Mapping[str, str], title: str, most: float = math.inf
-) -> str:
+def as_json(graph: Nodes, names: Mapping[str, str], title: str, most: float = math.inf) -> str:
     """Write a computation as JSON; the module says with which keys.
 
     Parameters
@@ -63,8 +61,12 @@ def as_json(
     most : int
         How many entries of arrays are written, in all: the small arrays first.
     """
-    arrays = [(node.id, key, np.asarray(x)) for node in graph
-              for key, x in (("value", node.value), ("grad", node.grad)) if x is not None]  # fmt: skip
+    arrays = [
+        (node.id, key, np.asarray(x))
+        for node in graph
+        for key, x in (("value", node.value), ("grad", node.grad))
+        if x is not None
+    ]
     written: set[tuple[str, str]] = set()
     for identifier, key, array in sorted(arrays, key=lambda entry: entry[2].size):
         most -= array.size
@@ -83,7 +85,10 @@ def as_json(
     calls = {call: i for i, call in enumerate(ordered_calls(at))}
     modules = [_text(_module(call)) for call in calls]
     nodes = [
-        _text(_node(node, names.get(node.id), written) | {"modules": [calls[call] for call in at[node.id]]})
+        _text(
+            _node(node, names.get(node.id), written)
+            | {"modules": [calls[call] for call in at[node.id]]}
+        )
         for node in graph
     ]  # A line for each, so that files can be compared.
     return f'{{\n{head}"modules": {_list(modules)},\n"nodes": {_list(nodes)}\n}}\n'

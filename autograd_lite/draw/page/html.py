@@ -173,7 +173,9 @@ def _locals(story: Story, node: Node, room: _Room) -> list[dict[str, Any]]:
                 "by": story.name(operand),
                 "rule": rule.text(story.scene.called),
                 "multiplies": rule.factor is not None,
-                "value": None if value is None else room.array(np.broadcast_to(value, operand.shape)),
+                "value": None
+                if value is None
+                else room.array(np.broadcast_to(value, operand.shape)),
                 "part": room.array(story.cotangents.parts[node.id, i]),
             }
         )

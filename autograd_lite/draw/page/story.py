@@ -82,24 +82,24 @@ class Story:
         given = "The inputs and the parameters are given; everything else will be computed."
         self._step("start", None, given, values=leaves)
         for looped, together in groupby(made, key=self._is_looped):
-            boxes = list(together)
+            row = list(together)
             if looped:
-                self._other_rounds_forward(boxes)
-            for box in boxes:
+                self._other_rounds_forward(row)
+            for box in row:
                 self._forward(box)
         if not self.cotangents.arrived:
             self._step("end", None, "Nothing here requires a gradient, so there is no way back.")
             return
         self._seed()
         for looped, together in groupby(reversed(made), key=self._is_looped):
-            boxes = list(together)
-            for box in boxes:
+            row = list(together)
+            for box in row:
                 if isinstance(box, Fold):
                     self._through_fold(box)
                 else:
                     self._backward(box)
             if looped:
-                self._other_rounds_backward(boxes)
+                self._other_rounds_backward(row)
         self._end()
 
     def _is_looped(self, box: Box) -> bool:
