@@ -46,6 +46,7 @@ def draw(
     max_nodes: int | None = None,
     width: float | None = 900,
     steps: bool = False,
+    overview: bool = False,
 ) -> Drawing:
     """Draw the computation of a tensor, with names, shapes, values and gradients.
 
@@ -86,6 +87,9 @@ def draw(
         one row, however long it is.
     steps : bool
         Whether a notebook shows the page that steps through the computation, in place of a picture.
+    overview : bool
+        Whether all is drawn on one screen: modules and loops as boxes, with the shapes that enter
+        and leave them and parameter counts, however long the computation is.
 
     Returns
     -------
@@ -128,6 +132,7 @@ def draw(
         roll=roll,
         max_nodes=max_nodes,
         width=width,
+        overview=overview,
     )
     return Drawing(written(scene), scene, page, theme=theme, steps=steps)
 

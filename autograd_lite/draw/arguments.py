@@ -8,7 +8,7 @@ from typing import Any
 
 from autograd_lite.draw import names as called
 from autograd_lite.draw.planning import Folding, folding
-from autograd_lite.draw.scene import Options, Scene, scene
+from autograd_lite.draw.scene import Options, Scene, overview_of, scene
 from autograd_lite.draw.theme import THEMES
 from autograd_lite.graph import Graph, names_in
 from autograd_lite.tensor import Tensor
@@ -35,6 +35,7 @@ def asked(
     roll: Any = None,
     max_nodes: Any = None,
     width: Any = 900,
+    overview: Any = False,
 ) -> Scene:
     """Return what `draw` is to draw, with values named by what a frame calls them."""
     options = _options(
@@ -49,7 +50,7 @@ def asked(
     found = {} if names is False else called.by_node(graph, tensors, arrays, local_arrays)
     if sweep != "forward":
         graph = graph.backward(forward=sweep == "both", names=found)
-    return scene(graph, found, options)
+    return overview_of(graph, found, options) if overview else scene(graph, found, options)
 
 
 def graph_of(t: Any, frame: FrameType) -> Graph:

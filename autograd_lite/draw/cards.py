@@ -70,7 +70,8 @@ def fold_card(fold: Fold, show: Collection[str]) -> str:
         rows += [row(cell(words(f"and {text}", QUIET, SMALL), CELLPADDING=2)) for text in others]
         return framed(look, *rows)
     inside = f"{len(fold.nodes):,} values inside"
-    small = [text for text in (second, "equal to the one before" if fold.more else "") if text]
+    small = [second, "equal to the one before" * fold.more, fold.takes and f"input {fold.takes}"]
+    small = [text for text in small if text]
     widest = max(width_of(first, TEXT, bold=True), *(width_of(x, SMALL) for x in (*small, inside)))
     rows = [row(cell(words(first, look.ink, bold=True), CELLPADDING=5))]
     rows += [row(cell(words(text, QUIET, SMALL), CELLPADDING=2)) for text in small]

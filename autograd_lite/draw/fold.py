@@ -48,6 +48,8 @@ class Fold:
         What formulas call the output of modules, if that has a name of its own.
     alike : bool
         Whether it stands for leaves that are alike; `name` is then that of the first and the last.
+    takes : str
+        The shapes of what enters it, where they are to be shown.
     """
 
     id: str
@@ -59,6 +61,7 @@ class Fold:
     more: bool = False
     name: str = ""
     alike: bool = False
+    takes: str = ""
 
     def count(self, *kinds: Kind) -> int:
         """Return how many of its values are of some kind."""

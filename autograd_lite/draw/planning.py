@@ -8,7 +8,7 @@ from itertools import takewhile
 from typing import Any
 
 from autograd_lite.draw.backprop import hosts
-from autograd_lite.draw.clusters import clusters, deepest, way_there
+from autograd_lite.draw.clusters import Loop, clusters, deepest, way_there
 from autograd_lite.draw.fold import Box, Plan, planned, within
 from autograd_lite.draw.formulas import is_inline
 from autograd_lite.draw.loops import rolled
@@ -46,6 +46,8 @@ class Folding:
         By default 60 in a picture, and 400 on a page, where one can move about.
     loops : bool
         Whether of a loop one round is drawn; the page starts from one that is unrolled.
+    shut_loops : bool
+        Whether loops are one box each, as in an overview.
     """
 
     depth: int | None = None
@@ -53,6 +55,7 @@ class Folding:
     roll: bool | None = None
     max_nodes: int | None = None
     loops: bool = True
+    shut_loops: bool = False
 
     @property
     def most(self) -> int:
@@ -127,6 +130,8 @@ def plan(
             steps.setdefault(host[node.id], []).append(node)
     level = deepest(at)
     shut, most = shut_calls(at, folding.depth, folding.collapse), folding.most
+    if folding.shut_loops:
+        shut |= {call for chain in at.values() for call in chain if isinstance(call, Loop)}
     roll = bool(shut) if folding.roll is None else folding.roll
     roll = roll and not open_
 
@@ -188,7 +193,7 @@ def _remarks(found: Plan, folding: Folding, *, squeezed: bool) -> list[str]:
     if squeezed and hidden:
         total = f"{len(found.home):,}"
         remarks.append(f"{hidden:,} of {total} values are folded: max_nodes={folding.most}")
-    elif folding.roll is None and found.carried:
+    elif folding.roll is None and found.carried and not folding.shut_loops:
         remarks.append(LOOP)
     elif folding.roll is None and any(fold.more for fold in found.folds):
         remarks.append("of equal modules in a row, the first is drawn: roll=False draws all")

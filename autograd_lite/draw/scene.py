@@ -9,10 +9,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from autograd_lite.draw.backprop import rules
-from autograd_lite.draw.cards import role_of_leaf
+from autograd_lite.draw.cards import role_of_leaf, shape_and_type
 from autograd_lite.draw.contributions import contributions
 from autograd_lite.draw.fold import Box, Fold, Plan
-from autograd_lite.draw.formulas import LONGEST_NAME, cut, formulas, printable, shortened
+from autograd_lite.draw.formulas import LONGEST_NAME, cut, formulas, is_inline, printable, shortened
 from autograd_lite.draw.loops import LEAST_HIDDEN, indexed, loops
 from autograd_lite.draw.planning import Folding, plan
 from autograd_lite.draw.style import Role
@@ -23,6 +23,7 @@ from autograd_lite.ops.writing import Written
 LONGEST_SUBJECT = 60
 PREVIOUS = "previous"
 """What a result of the round before is called, where it has no name."""
+ON_A_SCREEN = 20  # Boxes of an overview.
 DETAILED = 60
 """Boxes up to which arrays are drawn small, and what adds to a gradient stands on arrows: beyond,
 nobody looks that closely, and the layout takes long."""
@@ -125,6 +126,27 @@ def scene(graph: Graph, names: Mapping[str, str], options: Options) -> Scene:
     sums = "grad" in options.show and graph.differentiated is None
     parts = contributions(graph, planned.boxes) if sums else {}
     return Scene(graph, names, options, planned, titles, written, called, roles, parts)
+
+
+def overview_of(graph: Graph, names: Mapping[str, str], options: Options) -> Scene:
+    """Decide what is in an overview: modules and loops are boxes, on one screen."""
+    shown = tuple(part for part in options.show if part in ("shape", "local"))
+    for depth in (1, 0):
+        folding = replace(options.folding, depth=depth, max_nodes=ON_A_SCREEN, shut_loops=True)
+        best = scene(graph, names, replace(options, show=shown, folding=folding))
+        if not best.plan.remarks:  # Nothing had to be folded besides.
+            break
+    for fold in best.plan.folds:
+        inside = {node.id for node in fold.nodes} | {
+            x.id for node in fold.nodes for x in best.plan.steps.get(node.id, ())
+        }
+        entering = {
+            x.id: shape_and_type(x).split(" · ")[0]
+            for node in fold.nodes for x in graph.operands(node)
+            if x.id not in inside and x.kind != "parameter" and not is_inline(x)
+        }  # fmt: skip
+        fold.takes = ", ".join(dict.fromkeys(entering.values())) if fold.calls else ""
+    return best
 
 
 def _for_gradients(

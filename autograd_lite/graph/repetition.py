@@ -68,14 +68,14 @@ class Repetition:
     Examples
     --------
     >>> import autograd_lite as al
-    >>> a, x = al.Tensor(2.0, requires_grad=True), al.Tensor(1.0)
+    >>> a, x = (al.Tensor(value, requires_grad=True) for value in (2.0, 1.0))
     >>> for _ in range(6):
     ...     x = x - (x * x - a) / (2 * x)
     >>> (loop,) = repetitions(al.Graph(x, names={}))
     >>> loop
     <Repetition: 6 rounds of multiply, subtract, multiply, divide, subtract>
     >>> loop.shared, loop.carried
-    ((<n0 parameter parameter ()>,), (Carried(source=4, initial=<n1 input input ()>),))
+    ((<n0 parameter parameter ()>,), (Carried(source=4, initial=<n1 parameter parameter ()>),))
     """
 
     rounds: tuple[tuple[Node, ...], ...]
