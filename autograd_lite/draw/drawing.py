@@ -166,8 +166,11 @@ class Drawing:
         """
         del include, exclude  # What a front end cannot show, it ignores.
         try:
-            shown = {"text/plain": repr(self), "text/html": self._repr_html_()}
-            return shown if self.steps else shown | {"image/svg+xml": self.svg()}
+            if self.steps:
+                return {"text/plain": repr(self), "text/html": self._repr_html_()}
+            drawn = self.svg()
+            shown = notebook.picture(drawn)
+            return {"text/plain": repr(self), "text/html": shown, "image/svg+xml": drawn}
         except LayoutError as error:
             return {"text/plain": f"{self}\n{error}"}
 
