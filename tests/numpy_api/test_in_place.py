@@ -164,7 +164,7 @@ def test_constant_that_became_a_result_was_a_constant_before():
     t[0] = x[1]
     (before + t.sum()).backward()
     assert x.grad.tolist() == [1.0, 3.0]
-    assert t._past[0].grad is None  # Its rule was not even called.
+    assert t._past.grad is None  # Its rule was not even called.
 
 
 def test_hooks_and_retained_gradients_belong_to_the_value_they_were_asked_for():
@@ -258,8 +258,11 @@ def test_many_assignments_take_memory_in_proportion():
     t = Tensor(np.zeros(3))
     for k in range(5000):
         t[k % 3] = w
-    assert len(t._past) == 5000
-    assert all(version._past is None for version in t._past)
+    versions = []
+    while t._inputs if not versions else versions[-1]._inputs:
+        versions.append((versions[-1] if versions else t)._inputs[0])
+    assert len(versions) == 5000
+    assert all(version._past is None for version in versions)
     t.sum().backward()
     assert w.grad.item() == 3.0
 
@@ -274,7 +277,7 @@ def test_versions_are_freed_at_once():
         t[0] = x[1]
         t *= t
         t[:] = t
-        references = [weakref.ref(version) for version in t._past] + [weakref.ref(t)]
+        references = [weakref.ref(version) for version in (t, t._past, t._inputs[0])]
         t.sum().backward()
         del t
         assert all(reference() is None for reference in references)
