@@ -27,7 +27,8 @@ The document has these keys:
     are finite numbers, ``min``, ``mean`` and ``max``.
 
 Other arrays are nested lists, and numbers read back as exactly what they were. Where JSON has no
-number, there is text: ``"nan"``, ``"inf"``, ``"-inf"``, complex numbers, and integers past 2 to the 53.
+number, there is text: ``"nan"``, ``"inf"``, ``"-inf"``, complex numbers, and integers past 2 to
+the 53.
 """
 
 from __future__ import annotations
