@@ -72,16 +72,16 @@ class Rows:
             if (self.operands[key] or not self.users[key]) and key not in self.below
         ]  # fmt: skip
         unit_of = {key: [key] for key in made}
+        owner = {key: key for key in made}
+        leaves = [key for key in self.sizes if key not in owner and key not in self.below]
+        for key in leaves:
+            users = [x for x in self.users[key] if x in unit_of]
+            owner[key] = min(users, key=order.__getitem__) if users else made[-1]
+            unit_of[owner[key]].insert(0, key)
         for key in self.sizes:
-            if key in unit_of:
-                continue
-            host = self.below.get(key)
-            while host in self.below:
-                host = self.below[host]
-            if host not in unit_of:
-                users = [x for x in self.users[key] if x in unit_of]
-                host = min(users, key=order.__getitem__) if users else made[-1]
-            unit_of[host].insert(0, key)
+            if key in self.below:
+                owner[key] = owner.get(self.below[key], made[-1])
+                unit_of[owner[key]].append(key)
         return [unit_of[key] for key in made]
 
     def chosen(self, room: float) -> list[list[str]]:
