@@ -117,7 +117,7 @@ def _box(story: Story, box: Box, room: _Room) -> dict[str, Any]:
     if box.grad is not None and (
         arrived is None or not np.allclose(box.grad, arrived, rtol=1e-6, equal_nan=True)
     ):
-        described["kept"] = room.array(box.grad)
+        described |= {"kept": room.array(box.grad), "passes": box.passes}
     return described
 
 
