@@ -54,7 +54,7 @@ def constant(x: Any, primitive: Primitive) -> Any:
 def numbers(given: Any, dtype: DTypeLike | None, where: str) -> NDArray[Any]:
     """Copy what is given into an array of numbers, of its own dtype if none is asked for."""
     if is_recorder(given):  # What stands for an array while a function is traced.
-        symbol: Any = given
+        symbol: NDArray[Any] = given
         return symbol if dtype is None else symbol.astype(known_dtype(dtype, where))
     refuse_nested(given)
     dtype = dtype if dtype is None else known_dtype(dtype, where)

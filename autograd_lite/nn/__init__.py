@@ -1,6 +1,9 @@
 """Networks from parts: modules, layers and losses."""
 
-from autograd_lite.nn import functional
+from typing import TYPE_CHECKING
+
+from autograd_lite.core.later import later
+from autograd_lite.nn import functional, init
 from autograd_lite.nn.activations import (
     ELU,
     GELU,
@@ -10,6 +13,8 @@ from autograd_lite.nn.activations import (
     Softmax,
     Softplus,
 )
+from autograd_lite.nn.attention import MultiheadAttention
+from autograd_lite.nn.convolution import AvgPool2d, Conv1d, Conv2d, MaxPool2d
 from autograd_lite.nn.layers import (
     Dropout,
     Embedding,
@@ -30,19 +35,29 @@ from autograd_lite.nn.losses import (
     HuberLoss,
     KLDivLoss,
     L1Loss,
+    MSELoss,
     NLLLoss,
     SmoothL1Loss,
 )
 from autograd_lite.nn.module import Module
-from autograd_lite.nn.normalization import BatchNorm1d, LayerNorm
+from autograd_lite.nn.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
+from autograd_lite.nn.pytorch import from_pytorch, to_pytorch
+from autograd_lite.nn.recurrent import GRU, LSTM, RNN
 
 __all__ = [
     "ELU",
     "GELU",
+    "GRU",
+    "LSTM",
     "MSE",
+    "RNN",
+    "AvgPool2d",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
+    "BatchNorm2d",
+    "Conv1d",
+    "Conv2d",
     "CrossEntropyLoss",
     "Dropout",
     "Embedding",
@@ -56,7 +71,10 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "LogSoftmax",
+    "MSELoss",
+    "MaxPool2d",
     "Module",
+    "MultiheadAttention",
     "NLLLoss",
     "ReLU",
     "Sequential",
@@ -66,5 +84,22 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "from_pytorch",
     "functional",
+    "init",
+    "to_pytorch",
 ]
+
+INSTEAD = {
+    "Parameter": "self.w = al.Tensor(values, requires_grad=True): it is a parameter of its module",
+    "relu": "al.relu(x), or nn.ReLU() for a module",
+    "sigmoid": "al.sigmoid(x), or nn.Sigmoid() for a module",
+    "tanh": "np.tanh(x), or nn.Tanh() for a module",
+    "softmax": "al.softmax(x), or nn.Softmax() for a module",
+    "ModuleList": "a list: self.layers = [...]",
+    "ModuleDict": "a dict: self.layers = {...}",
+}
+"""What to write in place of names that others have."""
+
+if not TYPE_CHECKING:
+    __getattr__ = later(globals(), {})
