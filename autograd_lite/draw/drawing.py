@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from autograd_lite.draw import cards, mermaid, notebook, terminal
 from autograd_lite.draw.render import BREAK, LayoutError, render
@@ -64,6 +65,14 @@ class Drawing:
     def source(self) -> str:
         """The picture as DOT text: the same for the same program; rows are graphs of their own."""
         return "".join(self.rows)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("show", "view", "render", "display", "plot"):
+            raise AttributeError(
+                f"a Drawing has no {name}. Write drawing.save('graph.svg'), or .png, .html, .txt; "
+                f"print(drawing) shows it in a terminal; in a notebook it shows itself."
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def subject(self) -> str:

@@ -392,15 +392,44 @@ def jacobian(
 
 def _by_all(trace: Trace, y: Tensor, argnums: Argnums) -> Any:
     """Return the Jacobian of one output by all arguments, in their structure."""
-    basis = np.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
-    rows = [leaves_of(trace.pull([y], [unit])) for unit in basis]
+    leaves = None
+    if sum(x.size for x in trace.inputs) < y.size:
+        leaves = _by_columns(trace, y)
+    result = rebuild(trace.arguments, leaves or _by_rows(trace, y))
+    return result[0] if isinstance(argnums, int) else tuple(result)
+
+
+def _by_rows(trace: Trace, y: Tensor) -> list[Any]:
+    """Return the Jacobians of one output, with a walk backwards for each of its entries."""
+    rows = [leaves_of(trace.pull([y], [unit])) for unit in _basis(y)]
     leaves = []
     for i, x in enumerate(trace.inputs):
         column = [row[i] for row in rows]
         stacked = np.stack(column) if column else np.zeros((0, *x.shape), x.dtype)
         leaves.append(stacked.reshape(y.shape + x.shape))
-    result = rebuild(trace.arguments, leaves)
-    return result[0] if isinstance(argnums, int) else tuple(result)
+    return leaves
+
+
+def _by_columns(trace: Trace, y: Tensor) -> list[Any] | None:
+    """Return them with a walk forwards for each entry of an input; None if that cannot be done."""
+    leaves = []
+    for x in trace.inputs:
+        columns = []
+        for unit in _basis(x):
+            along = [unit if z is x else np.zeros(z.shape, z.dtype) for z in trace.inputs]
+            pushed = push_forward([y], trace.inputs, along, trace.linked)
+            if pushed is None:
+                return None
+            columns += pushed
+        stacked = np.stack(columns, -1) if columns else np.zeros((*y.shape, 0), y.dtype)
+        stacked = stacked if stacked.dtype == x.dtype else stacked.astype(x.dtype)
+        leaves.append(stacked.reshape(y.shape + x.shape))
+    return leaves
+
+
+def _basis(x: Tensor) -> Any:
+    """Return arrays of the shape of `x`, each with a 1 in one place."""
+    return np.eye(x.size, dtype=x.dtype).reshape(x.size, *x.shape)
 
 
 @overload

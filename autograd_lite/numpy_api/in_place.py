@@ -59,8 +59,8 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
     if t._primitive is None and t._requires_grad and t._keeps_grad and recording.get():
         raise GradientError(
             f"{what} on {t._label()}, a leaf that requires a gradient, would detach "
-            f"it from its gradient. Write a new tensor (t = t + u), or change the value outside "
-            f"the graph: with no_grad(): ..."
+            f"it from its gradient. To move a parameter, write t.data = t.data - lr * t.grad.data, "
+            f"or take an optimiser; for a result, write a new tensor (u = t + 1)."
         )
     if t._primitive is not None and not recording.get():
         raise GradientError(

@@ -182,7 +182,8 @@ def test_leaf_that_requires_a_gradient_cannot_be_changed_in_place():
     w = leaf([1.0, 2.0], name="w")
     message = (
         " on tensor 'w', a leaf that requires a gradient, would detach it from its gradient. "
-        "Write a new tensor (t = t + u), or change the value outside the graph: with no_grad(): ..."
+        "To move a parameter, write t.data = t.data - lr * t.grad.data, or take an optimiser; for "
+        "a result, write a new tensor (u = t + 1)."
     )
     with pytest.raises(GradientError, match=re.escape("t[i] = v" + message)):
         w[0] = 1.0
