@@ -43,15 +43,11 @@ def draw(
     depth: int | None = None,
     collapse: str | Iterable[str] = (),
     roll: bool | None = None,
-<<<<<<< HEAD
     max_nodes: int | None = None,
     width: float | None = 900,
     steps: bool = False,
     overview: bool = False,
-=======
-    max_nodes: int = 400,
     **misspelt: Never,
->>>>>>> main
 ) -> Drawing:
     """Draw the computation of a tensor, with names, shapes, values and gradients.
 
