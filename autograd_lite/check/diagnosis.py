@@ -74,7 +74,7 @@ MOST_ALTERNATIVES = 4
 ALWAYS_TRIED = 30
 """How many of the likeliest mistakes are tried, however long that takes."""
 
-AGAINST = 1.0
+AGAINST = 0.8
 """How much less likely a mistake is that would have changed a gradient that is right, too."""
 
 FAR_FETCHED = 0.9

@@ -915,7 +915,8 @@ def accumulate(pairs: list[tuple[Tensor, Any]]) -> None:
                     leaf._passes = None
             else:
                 leaf._grad = before + g
-                leaf._passes = (leaf._passes or 1) + 1
+                rare = leaf._rare = leaf._rare or {}  # Not through `_passes`, which takes longer.
+                rare["_passes"] = rare.get("_passes", 1) + 1
 
 
 # -------------------------------------------------------------------- recording
