@@ -86,6 +86,17 @@ def check_numbers(array: NDArray[Any], where: str, given: Any) -> None:
         )
 
 
+def refuse_complex(primitive: Primitive, values: Sequence[Any]) -> None:
+    """Refuse complex operands of an operation whose rules are for real numbers only."""
+    for value in values:
+        if getattr(value, "dtype", None) is not None and value.dtype.kind == "c":
+            raise TypeError(
+                f"{primitive.name} has no derivative for complex numbers, got an operand of dtype "
+                f"{value.dtype}. Apply it to np.real(t), np.imag(t) or np.abs(t), or to "
+                f"t.detach() for the value alone."
+            )
+
+
 def explained(
     error: Exception,
     primitive: Primitive,

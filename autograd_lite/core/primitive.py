@@ -71,6 +71,9 @@ class Primitive:
     analytic: bool = False
     """Whether `forward` also computes the analytic continuation to complex numbers."""
 
+    takes_complex: bool = False
+    """Whether its rules are right for complex operands: as for every analytic function."""
+
     compute: Callable[..., Any]
     """A function in C that does what `forward` does, and is called in its place; else `forward`."""
 
@@ -121,6 +124,7 @@ class Primitive:
                 raise TypeError(f"primitive {self.name!r} got an unknown field {name!r}.")
             if value is not None:
                 setattr(self, name, value)
+        self.takes_complex = self.takes_complex or self.analytic
         self.domain = dict.fromkeys(self.operands, "real") | dict(self.domain)
 
     def __call__(self, *operands: Any, **parameters: Any) -> Any:

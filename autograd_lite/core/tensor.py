@@ -20,7 +20,14 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from autograd_lite.core import arithmetic
 from autograd_lite.core.backward import backward_pass, next_birth
 from autograd_lite.core.modes import GradientError, Watched, enable_grad, recording, refusals
-from autograd_lite.core.operands import NUMBERS, constant, explained, known_dtype, numbers
+from autograd_lite.core.operands import (
+    NUMBERS,
+    constant,
+    explained,
+    known_dtype,
+    numbers,
+    refuse_complex,
+)
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
 
 Value = TypeVar("Value")
@@ -382,7 +389,8 @@ class Tensor:
             raise TypeError(
                 f"requires_grad=True needs real numbers, got dtype {self.dtype} for "
                 f"{self._label()}: gradients with respect to complex numbers are not defined here. "
-                f"Make two Tensors, of the real and of the imaginary parts."
+                f"Make two Tensors, of the real and of the imaginary parts, and compute with "
+                f"x + 1j * y."
             )
         if wanted and self._data.dtype.kind != "f":
             raise TypeError(
@@ -522,6 +530,11 @@ class Tensor:
                 f"backward from {self._label()}: nothing it was computed from requires a gradient. "
                 f"Create the parameters with Tensor(..., requires_grad=True), and check that it "
                 f"was not computed inside no_grad()."
+            )
+        if data.dtype.kind == "c":
+            raise TypeError(
+                f"backward from {self._label()} needs a real result, got dtype {data.dtype}. "
+                f"Take np.real(t), np.imag(t) or np.abs(t) of it first."
             )
         if gradient is None:
             if data.size != 1:
@@ -940,6 +953,8 @@ def _record_unary(primitive: Primitive, x: Tensor, parameters: dict[str, Any] | 
     except (ValueError, TypeError, IndexError) as error:
         raise explained(error, primitive, (value,), parameters) from None
     if x._requires_grad and recording.get() is True:
+        if not primitive.takes_complex and value.dtype.kind == "c":
+            refuse_complex(primitive, (value,))
         result = _new(Result)
         result._data, result._birth, result._requires_grad = data, next_birth(), True
         result._primitive, result._inputs, result._parameters = primitive, (x, value), parameters
@@ -973,6 +988,8 @@ def _record_binary(
     except (ValueError, TypeError, IndexError) as error:
         raise explained(error, primitive, (x, z), parameters) from None
     if needs and recording.get() is True:  # As in `result_of`, whose call would take a tenth more.
+        if not primitive.takes_complex:
+            refuse_complex(primitive, (x, z))
         result = _new(Result)
         result._data, result._birth, result._requires_grad = data, next_birth(), True
         result._primitive, result._parameters = primitive, parameters
@@ -996,6 +1013,8 @@ def result_of(
     result._grad = result._rare = result.name = None
     mode = recording.get()
     if needs and mode:
+        if not primitive.takes_complex:
+            refuse_complex(primitive, inputs[1::2])
         result._requires_grad = True
         result._primitive, result._inputs, result._parameters = primitive, inputs, parameters
     else:

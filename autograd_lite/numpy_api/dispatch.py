@@ -19,6 +19,7 @@ from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
 from autograd_lite.numpy_api import (
     einsum,
     elementwise,
+    fourier,
     linalg,
     polynomial,
     products,
@@ -36,6 +37,7 @@ from autograd_lite.numpy_api.table import (
     COMPOSED,
     EXTENDED,
     NEW,
+    OF_COMPLEX,
     REDUCTIONS,
     REFUSED,
     WITHOUT_DERIVATIVE,
@@ -46,7 +48,7 @@ from autograd_lite.numpy_api.table import (
 
 COMPOSING = (
     elementwise, shape, selection, products, reduction, statistics, ranges, linalg, einsum,
-    polynomial, signals,
+    polynomial, signals, fourier,
 )  # fmt: skip
 """The files that fill the tables; whoever looks a function up there needs them all."""
 
@@ -83,6 +85,8 @@ def call_ufunc(
     name = _ufunc_name(ufunc, method)
     if kwargs.get("out") is not None:
         raise TypeError(_no_out(name))
+    if method == "__call__" and ufunc in OF_COMPLEX and inputs[0].dtype.kind == "c":
+        return OF_COMPLEX[ufunc](*inputs)
     if method == "__call__" and ufunc in WITHOUT_DERIVATIVE:
         return ufunc(*map(values_of, inputs), **{k: values_of(v) for k, v in kwargs.items()})
     function = BY_NUMPY_FUNCTION.get(ufunc) or COMPOSED.get(ufunc)

@@ -50,7 +50,7 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
         if index is _NOWHERE:
             raise ValueError(
                 f"{what} on {t._label()}, a view that NumPy does not write to: it has been "
-                f"stretched, or is a diagonal. Write to a copy: t = t.copy()."
+                f"stretched, or is a diagonal, or a part of complex numbers. Write to a copy: t = t.copy()."
             )
         if not _is_alone(t, view):
             part = _changed(t, t, primitive, other, what, parameters)
@@ -122,7 +122,7 @@ def _changed(
             f"{what} on {t._label()} would change it from {t.dtype} {t.shape} to "
             f"{new.dtype} {new.shape}. Write a new tensor: t = t + u."
         )
-    if new._requires_grad and t.dtype.kind != "f":
+    if new._requires_grad and t.dtype.kind not in "fc":
         raise TypeError(
             f"{what} on {t._label()} of dtype {t.dtype} would round away a gradient. "
             f"Make it of floating-point numbers first: t = t.astype(float)."

@@ -836,6 +836,32 @@ class ArrayMethods:
         """
         return self._numpy(np.choose, choices, mode)
 
+    @property
+    def real(self) -> Self:
+        """The real part of complex numbers, as a view that is not written to; else this itself.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([1 + 2j]).real.tolist()
+        [1.0]
+        """
+        part: Self = self._numpy(np.real)
+        return part
+
+    @property
+    def imag(self) -> Self:
+        """The imaginary part of complex numbers, as a view that is not written to; else zeros.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([1 + 2j]).imag.tolist()
+        [2.0]
+        """
+        part: Self = self._numpy(np.imag)
+        return part
+
     def conj(self) -> Self:
         """Return the complex conjugate; of real numbers, this tensor itself.
 

@@ -32,7 +32,7 @@ WITHOUT_DERIVATIVE: frozenset[Callable[..., Any]] = frozenset(
         np.iscomplexobj, np.isin,
         # Steps: constant wherever they have a derivative
         np.sign, np.floor, np.ceil, np.trunc, np.rint, np.round, np.around, np.fix,
-        np.floor_divide, np.spacing, np.angle, np.imag,
+        np.floor_divide, np.spacing,
         # Whole numbers
         np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.bitwise_count, np.invert, np.left_shift,
         np.right_shift, np.gcd, np.lcm, np.packbits, np.unpackbits,
@@ -64,7 +64,7 @@ REFUSED: dict[Callable[..., Any], str] = {
     np.put_along_axis: IN_PLACE + "write t[...] = v on a Tensor",
     np.fill_diagonal: IN_PLACE + "write t[np.diag_indices(n)] = v on a Tensor",
     np.nextafter: "it is a neighbour in floating point, not a function of real numbers",
-    np.sort_complex: "its result is complex; np.sort has derivatives",
+    np.sort_complex: "complex numbers have no order that is a function of them; np.sort has one of real numbers",
     np.busday_count: "it is about dates",
     np.busday_offset: "it is about dates",
     np.is_busday: "it is about dates",
@@ -103,6 +103,9 @@ def extends(*functions: Callable[..., Any]) -> Callable[[Function], Function]:
 
     return register
 
+
+OF_COMPLEX: dict[Callable[..., Any], Callable[..., Any]] = {}
+"""Compositions for complex numbers, of functions that have no derivative for real ones."""
 
 REDUCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.add: np.sum,

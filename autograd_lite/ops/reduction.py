@@ -8,6 +8,7 @@ import numpy as np
 
 from autograd_lite.core.notation import SUM, Form, call
 from autograd_lite.core.primitive import example, primitive
+from autograd_lite.ops.complex_numbers import mirrored
 from autograd_lite.ops.shape import stretch
 
 AXES = (
@@ -92,13 +93,14 @@ def _deviation(g: Any, x: Any, axis: Any, ddof: Any, keepdims: Any) -> Any:
     """Return the derivative of the sum of squares about the mean: 2 (x - mean) / (n - ddof)."""
     centred = x - x.mean(axis=axis, keepdims=True)
     count = _count(x, axis) - ddof
-    return keep(g, axis, keepdims) * (centred * (2 / count if count > 0 else np.nan))
+    return keep(g, axis, keepdims) * (mirrored(centred) * (2 / count if count > 0 else np.nan))
 
 
 @primitive(
     x=lambda g, y, x, axis, ddof, keepdims: _deviation(g, x, axis, ddof, keepdims),
     notation=call("np.var"),
     numpy=(np.var,),
+    takes_complex=True,
     examples=(*AXES, example((2, 3), axis=1, ddof=1)),
 )
 def var(x: Any, *, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:

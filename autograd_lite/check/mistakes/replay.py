@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite.core.backward import unbroadcast
+from autograd_lite.core.backward import of_kind, unbroadcast
 from autograd_lite.graph import Graph, Node
 from autograd_lite.graph.walk import walk
 
@@ -143,7 +143,8 @@ class Replay:
     def _sent(self, edge: Edge, g: Any, rule: Rule | None = None, stretched: bool = False) -> Any:
         """Return what is sent along an edge; what does not come from broadcasting, as it is."""
         sent = np.asarray((rule or self.rule(edge))(g))
-        shape = np.shape(self.values[self.graph[edge[0]].operands[edge[1]]])
+        operand = np.asarray(self.values[self.graph[edge[0]].operands[edge[1]]])
+        sent, shape = of_kind(sent, operand.dtype), operand.shape
         try:
             fitted = unbroadcast(sent, shape)
         except ValueError:
