@@ -269,6 +269,7 @@ def astype(x: Any, *, dtype: Any) -> Any:
     x=lambda g, y, x: g,  # The backward pass makes it complex.
     notation=call("np.real", r"\mathrm{{Re}}\left({x:loose}\right)"),
     entrywise=True,
+    linear=("x",),
     takes_complex=True,
 )
 def real(x: Any) -> Any:

@@ -313,10 +313,12 @@ def fit(gx: Any, value: Any, primitive: Primitive, i: int) -> Any:
                 f"{rule_name(primitive, i)} returned a {type(gx).__name__}, which does not make an "
                 f"array."
             ) from None
-    if gx.dtype.kind not in "biufc" or value.dtype.kind not in "fc":
+    kinds = "biufc" if primitive.takes_complex else "biuf"
+    if gx.dtype.kind not in kinds or value.dtype.kind not in "fc":
         raise TypeError(
             f"{rule_name(primitive, i)} returned dtype {gx.dtype} for an operand of dtype "
-            f"{value.dtype}: gradients are of floating-point numbers."
+            f"{value.dtype}: gradients are of floating-point numbers, and of complex ones where "
+            f"the entry says takes_complex=True, or analytic=True."
         )
     try:
         gx = unbroadcast(of_kind(gx, value.dtype), value.shape)

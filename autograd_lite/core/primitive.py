@@ -72,7 +72,7 @@ class Primitive:
     """Whether `forward` also computes the analytic continuation to complex numbers."""
 
     takes_complex: bool = False
-    """Whether its rules are right for complex operands: as for every analytic function."""
+    """Whether its rules are right for complex numbers: as for every analytic function."""
 
     compute: Callable[..., Any]
     """A function in C that does what `forward` does, and is called in its place; else `forward`."""

@@ -248,6 +248,11 @@ def pull_back(
     seeds = []
     for y, g in pairs:
         if isinstance(y, Tensor) and y.requires_grad:
+            if y.dtype.kind == "c" and not (isinstance(g, Tensor) and g.dtype.kind == "c"):
+                raise TypeError(
+                    f"A function is differentiated where its result is real, got dtype {y.dtype}. "
+                    f"Return np.real(y), np.imag(y) or np.abs(y); jvp takes complex results."
+                )
             seed = g if isinstance(g, Tensor) else Tensor(g, dtype=y.dtype)
             seed = seed if seed.dtype == y.dtype else seed.astype(y.dtype)
             seeds.append((y, seed if linked else seed.data[()]))

@@ -307,7 +307,7 @@ def jvp(
     along = _tangents(primals, tangents)
     trace = Trace(f, primals, kwargs, has_aux=has_aux)
     outputs = [y for y in trace.outputs if y.requires_grad]
-    cotangents = [Tensor(np.zeros(y.shape, y.dtype), requires_grad=True) for y in outputs]
+    cotangents = [_unknown(y) for y in outputs]
     with enable_grad():
         pulled = _inner(leaves_of(trace.pull(outputs, cotangents)), along)
     linked = trace.linked or any(isinstance(v, Tensor) and v.requires_grad for v in along)
@@ -507,6 +507,13 @@ def hvp(
         return _inner(leaves_of(gradient(*xs, **kwargs)), along)
 
     return grad(rise, everywhere)(*primals)
+
+
+def _unknown(y: Tensor) -> Tensor:
+    """Return a cotangent to differentiate by; the result is linear in it, so complex ones may be."""
+    cotangent = Tensor(np.zeros(y.shape, y.dtype))
+    cotangent._requires_grad = True
+    return cotangent
 
 
 def _inner(left: Sequence[Any], right: Sequence[Any]) -> Any:

@@ -614,7 +614,7 @@ class ArrayMethods:
 
     @property
     def real(self) -> Self:
-        """The real part; of real numbers, a view of all of it.
+        """The real part, as a view that is not written to; of real numbers, this tensor itself.
 
         Examples
         --------
@@ -837,30 +837,16 @@ class ArrayMethods:
         return self._numpy(np.choose, choices, mode)
 
     @property
-    def real(self) -> Self:
-        """The real part of complex numbers, as a view that is not written to; else this itself.
+    def imag(self) -> Any:
+        """The imaginary part, as a view that is not written to; of real numbers, an array of zeros.
 
         Examples
         --------
         >>> import autograd_lite as al
-        >>> al.Tensor([1 + 2j]).real.tolist()
-        [1.0]
+        >>> al.Tensor([1 + 2j]).imag
+        Tensor([2.])
         """
-        part: Self = self._numpy(np.real)
-        return part
-
-    @property
-    def imag(self) -> Self:
-        """The imaginary part of complex numbers, as a view that is not written to; else zeros.
-
-        Examples
-        --------
-        >>> import autograd_lite as al
-        >>> al.Tensor([1 + 2j]).imag.tolist()
-        [2.0]
-        """
-        part: Self = self._numpy(np.imag)
-        return part
+        return self._numpy(np.imag)
 
     def conj(self) -> Self:
         """Return the complex conjugate; of real numbers, this tensor itself.

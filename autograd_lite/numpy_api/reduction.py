@@ -68,7 +68,9 @@ def var(
     if mean is None:
         mean = _mean_of(a, axis=axis, keepdims=True, where=where)
     # Left out before they are squared: the derivative of the square of nan is nan.
-    total = sum(ops.square(_only(a - mean, where, 0)), axis, keepdims=keepdims)
+    off = _only(a - mean, where, 0)
+    square = ops.square(off) if off.dtype.kind != "c" else ops.real(off * np.conjugate(off))
+    total = sum(square, axis, keepdims=keepdims)
     return total / np.maximum(_counted(a, axis, keepdims, where) - ddof, 0)
 
 

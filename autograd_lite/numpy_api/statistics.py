@@ -13,6 +13,7 @@ from autograd_lite.core.operands import is_recorder
 from autograd_lite.numpy_api.refused import refuse
 from autograd_lite.numpy_api.shape import concatenate, moved
 from autograd_lite.numpy_api.table import as_array, cast, composes, untyped, values_of
+from autograd_lite.ops.complex_numbers import mirrored
 
 # ---------------------------------------------------------------- quantiles
 
@@ -172,7 +173,7 @@ def cov(
         x = x.astype(dtype)
     count = x.shape[1] - ((0 if bias else 1) if ddof is None else ddof)
     centred = x - ops.mean(x, axis=1, keepdims=True)
-    return ops.squeeze(centred @ centred.T / np.maximum(count, 0))
+    return ops.squeeze(centred @ mirrored(centred.T) / np.maximum(count, 0))
 
 
 @composes(np.corrcoef)

@@ -20,6 +20,7 @@ from autograd_lite.core.primitive import example, primitive
     x=lambda g, y, x: -1j * g,
     notation=call("np.imag", r"\mathrm{{Im}}\left({x:loose}\right)"),
     entrywise=True,
+    linear=("x",),
     takes_complex=True,
 )
 def imag(x: Any) -> Any:
@@ -37,6 +38,7 @@ def imag(x: Any) -> Any:
     numpy=(np.conjugate,),
     compute=np.conjugate,
     entrywise=True,
+    linear=("x",),
     takes_complex=True,
 )
 def conjugate(x: Any) -> Any:

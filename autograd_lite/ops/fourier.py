@@ -75,6 +75,7 @@ def ifft(x: Any, *, n: int | None = None, axis: int = -1, norm: str | None = Non
     ),
     notation=call("np.fft.rfft"),
     linear=("x",),
+    takes_complex=True,  # For its cotangent: an operand is real.
     examples=LENGTHS,
 )
 def rfft(x: Any, *, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:

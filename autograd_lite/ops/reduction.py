@@ -8,7 +8,6 @@ import numpy as np
 
 from autograd_lite.core.notation import SUM, Form, call
 from autograd_lite.core.primitive import example, primitive
-from autograd_lite.ops.complex_numbers import mirrored
 from autograd_lite.ops.shape import stretch
 
 AXES = (
@@ -92,8 +91,10 @@ def mean(x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
 def _deviation(g: Any, x: Any, axis: Any, ddof: Any, keepdims: Any) -> Any:
     """Return the derivative of the sum of squares about the mean: 2 (x - mean) / (n - ddof)."""
     centred = x - x.mean(axis=axis, keepdims=True)
+    if x.dtype.kind == "c":
+        centred = np.conjugate(centred)
     count = _count(x, axis) - ddof
-    return keep(g, axis, keepdims) * (mirrored(centred) * (2 / count if count > 0 else np.nan))
+    return keep(g, axis, keepdims) * (centred * (2 / count if count > 0 else np.nan))
 
 
 @primitive(
