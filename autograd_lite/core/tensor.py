@@ -1054,6 +1054,13 @@ def leaf(data: Any, name: str | None = None) -> Any:
     return tensor
 
 
+def variable(value: Any, name: str | None = None) -> Any:
+    """Make a tensor to differentiate by, inside of a computation: complex ones are there, too."""
+    tensor = Result(value, name=name)
+    tensor._requires_grad = True
+    return tensor
+
+
 def _rebuild(
     kind: type[Tensor],
     data: NDArray[Any],

@@ -13,6 +13,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, TypeVarTuple, 
 import numpy as np
 
 from autograd_lite.core.modes import enable_grad
+from autograd_lite.core.tensor import variable
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.functional.signatures import (
     Argnums,
@@ -307,7 +308,7 @@ def jvp(
     along = _tangents(primals, tangents)
     trace = Trace(f, primals, kwargs, has_aux=has_aux)
     outputs = [y for y in trace.outputs if y.requires_grad]
-    cotangents = [_unknown(y) for y in outputs]
+    cotangents = [variable(np.zeros(y.shape, y.dtype)) for y in outputs]
     with enable_grad():
         pulled = _inner(leaves_of(trace.pull(outputs, cotangents)), along)
     linked = trace.linked or any(isinstance(v, Tensor) and v.requires_grad for v in along)
@@ -507,13 +508,6 @@ def hvp(
         return _inner(leaves_of(gradient(*xs, **kwargs)), along)
 
     return grad(rise, everywhere)(*primals)
-
-
-def _unknown(y: Tensor) -> Tensor:
-    """Return a cotangent to differentiate by; the result is linear in it, so complex ones may be."""
-    cotangent = Tensor(np.zeros(y.shape, y.dtype))
-    cotangent._requires_grad = True
-    return cotangent
 
 
 def _inner(left: Sequence[Any], right: Sequence[Any]) -> Any:
