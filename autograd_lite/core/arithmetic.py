@@ -165,7 +165,7 @@ def power(a: Any, b: Any) -> Any:
 )
 def copy(x: Any, *, order: Any = "K") -> Any:
     """Return an equal array, recorded as a node of its own."""
-    return x.copy(order) if x.ndim else x
+    return x.copy(order) if x.ndim else x[()]
 
 
 def _left(g: Any, y: Any, a: Any, b: Any) -> Any:

@@ -43,7 +43,7 @@ def constant(x: Any, primitive: Primitive) -> Any:
     if array.ndim == 0:
         return array[()]
     # Only an array that owns its data and is locked is safe from its owner.
-    return array.copy() if array.flags.writeable or array.base is not None else array
+    return array.copy("K") if array.flags.writeable or array.base is not None else array
 
 
 def numbers(given: Any, dtype: DTypeLike | None, where: str) -> NDArray[Any]:

@@ -65,13 +65,13 @@ def _operator(primitive: Primitive) -> tuple[Callable[..., Any], Callable[..., A
 
     def method(a: Any, b: Any) -> Any:
         if a._rare is not None and "_view" in a._rare:
-            a._catch_up()
+            a._catch_up(used=True)
         x, needs = a._data, a._requires_grad
         if type(b) in NUMBERS:  # First: it takes longer to find out that a number is not a Tensor.
             z, b = b, None
         elif isinstance(b, Tensor):
             if b._rare is not None and "_view" in b._rare:
-                b._catch_up()
+                b._catch_up(used=True)
             z, needs = b._data, needs or b._requires_grad
         else:
             z, b = constant(b, primitive), None
@@ -235,7 +235,7 @@ class Tensor:
 
     # What a Tensor with views does: nothing here, where every value is one of its own.
 
-    def _catch_up(self) -> None:
+    def _catch_up(self, *, used: bool = False) -> None:
         """Show what has been written to the tensor that this is a view of."""
 
     def _note_write(self) -> None:
@@ -562,6 +562,9 @@ class Tensor:
     def retain_grad(self) -> None:
         """Keep the gradient of this result too, in `grad`, from the next backward pass on.
 
+        It is the gradient of the value that this tensor has now. After ``t += u`` or ``t[i] = v``
+        it remains that of the value before, until it is asked for again.
+
         Raises
         ------
         GradientError
@@ -581,10 +584,16 @@ class Tensor:
         if not self._requires_grad:
             raise GradientError(f"retain_grad: {self._label()} does not require a gradient.")
         if self._primitive is not None:
+            for version in self._past or ():  # The last one asked for is kept.
+                if version._taps is not None:
+                    version._taps.retain = False
             self._tap().retain = True
 
     def register_hook(self, hook: Callable[[Tensor], Any]) -> HookHandle:
         """Call ``hook(gradient)`` with the gradient of this tensor, in every backward pass.
+
+        It is called once, with the gradient of the value that this tensor has now, also after
+        ``t += u`` or ``t[i] = v``.
 
         Parameters
         ----------
@@ -852,8 +861,8 @@ class Taps:
                 )
             g = changed if recorded else changed._value()
         if self.retain:
-            of = node._now() if node._now else None  # A view that was taken again since.
-            accumulate([(of if of is not None and of._taps is self else node, g)])
+            now = node._now() if node._now else None  # Written to since, or taken again.
+            accumulate([(node if now is None else now, g)])
         return g
 
 
@@ -926,7 +935,8 @@ def record(
     needs = False
     for x in operands:
         if isinstance(x, Tensor):
-            inputs += x, x._value()
+            x._catch_up(used=True)
+            inputs += x, x._data
             needs = needs or x._requires_grad
         else:
             inputs += None, constant(x, primitive)
@@ -946,7 +956,7 @@ Tensor.__record__ = staticmethod(record)
 def _record_unary(primitive: Primitive, x: Tensor, parameters: dict[str, Any] | None = None) -> Any:
     """Do what `record` does for one tensor and all parameters, in half of the time."""
     if x._rare is not None and "_view" in x._rare:
-        x._catch_up()
+        x._catch_up(used=True)
     value = x._data
     try:
         data = primitive.compute(value, **parameters) if parameters else primitive.compute(value)
@@ -971,7 +981,7 @@ def _record_binary(
     """Do what `record` does for two operands and all parameters, in half of the time."""
     if isinstance(a, Tensor):
         if a._rare is not None and "_view" in a._rare:
-            a._catch_up()
+            a._catch_up(used=True)
         x, needs = a._data, a._requires_grad
     else:
         x, needs, a = constant(a, primitive), False, None
@@ -979,7 +989,7 @@ def _record_binary(
         z, b = b, None
     elif isinstance(b, Tensor):
         if b._rare is not None and "_view" in b._rare:
-            b._catch_up()
+            b._catch_up(used=True)
         z, needs = b._data, needs or b._requires_grad
     else:
         z, b = constant(b, primitive), None

@@ -8,7 +8,15 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.core.primitive import Primitive
-from autograd_lite.numpy_api.table import OF_COMPLEX, alike, as_array, cast, composes, values_of
+from autograd_lite.numpy_api.table import (
+    OF_COMPLEX,
+    alike,
+    as_array,
+    cast,
+    composes,
+    laid_out,
+    values_of,
+)
 
 
 @composes(np.float_power)
@@ -53,17 +61,16 @@ def ldexp(x1: Any, x2: Any) -> Any:
 @composes(np.frexp)
 def frexp(x: Any) -> tuple[Any, Any]:
     """Compose ``np.frexp``: only the mantissa has a derivative."""
-    exponent = np.frexp(x.data)[1]
-    return x * np.ldexp(np.ones((), x.dtype), -exponent), exponent
+    mantissa, exponent = np.frexp(x.data)
+    return laid_out(x * np.ldexp(np.ones((), x.dtype), -exponent), mantissa), exponent
 
 
 @composes(np.modf)
 def modf(x: Any) -> tuple[Any, Any]:
     """Compose ``np.modf``: only the fractional part has a derivative."""
     fraction, whole = np.modf(x.data)
-    return ops.where(
-        np.isfinite(whole), x - np.where(np.isfinite(whole), whole, 0), fraction
-    ), whole
+    finite = np.isfinite(whole)
+    return laid_out(ops.where(finite, x - np.where(finite, whole, 0), fraction), fraction), whole
 
 
 @composes(np.divmod)
@@ -82,7 +89,7 @@ def nan_to_num(
     if x.dtype.kind == "c":
         raise TypeError("np.nan_to_num on Tensors takes real numbers: pass np.real(t), np.imag(t).")
     replaced = np.nan_to_num(x.data, nan=nan, posinf=posinf, neginf=neginf)
-    return ops.where(np.isfinite(x.data), x, replaced)
+    return laid_out(ops.where(np.isfinite(x.data), x, replaced), replaced)
 
 
 def _part(primitive: Primitive, x: Any) -> Any:
@@ -129,8 +136,8 @@ def real_if_close(a: Any, tol: Any = 100) -> Any:
 @composes(np.unwrap)
 def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.pi) -> Any:
     """Compose ``np.unwrap``: it adds whole periods, which have no derivative."""
-    shift = np.unwrap(p.data, discont, axis, period=period) - p.data
-    return p + shift
+    value = np.unwrap(p.data, discont, axis, period=period)
+    return laid_out(p + (value - p.data), value)
 
 
 @composes(np.astype)
@@ -150,4 +157,4 @@ def full_like(
     like = np.zeros_like(values_of(a), dtype, shape=shape)
     if not getattr(fill_value, "requires_grad", False):
         return alike(a, np.full_like(like, values_of(fill_value)))
-    return ops.broadcast_to(fill_value.astype(like.dtype), shape=like.shape)
+    return laid_out(ops.broadcast_to(fill_value.astype(like.dtype), shape=like.shape), like)

@@ -54,6 +54,7 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
             )
         if not _is_alone(t, view):
             part = _changed(t, t, primitive, other, what, parameters)
+            t._used = True
             become(view.owner, ops.assign, part, f"{what} through a view", index=index)
             return t
     if t._primitive is None and t._requires_grad and t._keeps_grad and recording.get():
@@ -69,7 +70,7 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
         )
     old = _version(t)
     changed = _changed(t, old, primitive, other, what, parameters)
-    _keep_layout(changed, t)
+    _keep_layout(changed, t._data)
     _turn_into(t, changed, old)
     t._view = None
     note_write(t)
@@ -83,10 +84,10 @@ def note_write(t: Writes) -> None:
     _last_write = t._written = next_birth()
 
 
-def _keep_layout(new: Writes, t: Writes) -> None:
-    """Lay out a new value like the old one: what is a view of it depends on that."""
-    if t.ndim and new._data.strides != t._data.strides:
-        data = np.empty_like(t._data)
+def _keep_layout(new: Writes, like: Any) -> None:
+    """Lay out a new value like another one: what is a view of it depends on that."""
+    if like.ndim and new._data.strides != like.strides:
+        data = np.empty_like(like, new.dtype)
         data[...] = new._data
         new._data = data
 
@@ -243,8 +244,10 @@ def catch_up(t: Writes) -> None:
             for primitive, parameters in _in_order(view.steps):
                 new = t.__record__(primitive, (new,), parameters)
     _turn_into(t, new, old)
-    t._taps, t._call, t._source, t._grad = old._taps, old._call, old._source, old._grad
-    t._seen = _last_write
+    t._call, t._source, t._grad = old._call, old._source, old._grad
+    if not t._used:  # Hooks belong to the value that they were registered for, if that counts.
+        t._taps, old._taps = old._taps, None
+    t._used, t._seen = None, _last_write
     _let_go(t, old._birth)
 
 
@@ -356,12 +359,16 @@ class Writes(Tensor):
     # When this was last written to; and up to when, as a view, it has seen what was written.
     _written: Rare[int] = Rare()
     _seen: Rare[int] = Rare()
+    # Whether an operation has used this view, whose hooks then stay with its value.
+    _used: Rare[bool] = Rare()
     # The call of a module that returned this, and the line of the user's code, if asked for.
     _call: Rare[Any] = Rare()
     _source: Rare[Any] = Rare()
 
-    def _catch_up(self) -> None:
+    def _catch_up(self, *, used: bool = False) -> None:
         catch_up(self)
+        if used and self._taps is not None:
+            self._used = True
 
     def _note_write(self) -> None:
         if self._shared:
@@ -369,6 +376,13 @@ class Writes(Tensor):
 
     def _note_view(self, inputs: Any, primitive: Primitive, parameters: dict[str, Any]) -> None:
         note_view(self, inputs, parameters, primitive)
+
+    def _lay_out(self, like: Any) -> Self:
+        """Store a new result as NumPy does, in an array (or a number) that is not a view."""
+        _keep_layout(self, like)
+        self._data = self._data[()] if isinstance(like, np.generic) else self._data
+        self._view = None
+        return self
 
     def __setitem__(self, index: Any, value: Any) -> None:
         index = frozen_index(index)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.numpy_api.table import cast, composes, untyped, values_of
+from autograd_lite.numpy_api.table import cast, composes, laid_out, untyped, values_of
 
 
 @composes(np.linspace)
@@ -24,7 +24,7 @@ def linspace(
     shape[axis] = num
     weights = np.linspace(0.0, 1.0, num, endpoint, dtype=value.dtype).reshape(shape)
     first, last = (_with_axis(x, value.ndim, axis) for x in (start, stop))
-    made = cast(first * (1 - weights) + last * weights, dtype)
+    made = laid_out(cast(first * (1 - weights) + last * weights, dtype), value)
     if not retstep:
         return made
     parts = (num - 1 if endpoint else num) or np.nan
@@ -44,7 +44,8 @@ def logspace(
     """Compose ``np.logspace``: a base to the powers of a range."""
     if np.ndim(base):
         raise TypeError("np.logspace on Tensors takes one number as base=, got several.")
-    return cast(ops.power(base, linspace(start, stop, num, endpoint, axis=axis)), dtype)
+    powers = linspace(start, stop, num, endpoint, axis=axis)
+    return laid_out(cast(ops.power(base, powers), dtype), values_of(powers))
 
 
 @composes(np.geomspace)
@@ -58,4 +59,4 @@ def geomspace(
     shape[axis] = num
     weights = np.linspace(0.0, 1.0, num, endpoint, dtype=value.dtype).reshape(shape)
     first, last = (_with_axis(x, value.ndim, axis) for x in (start, stop))
-    return cast(first * (last / first) ** weights, dtype)
+    return laid_out(cast(first * (last / first) ** weights, dtype), value)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.numpy_api.table import as_array, cast, composes, extends, values_of
+from autograd_lite.numpy_api.table import as_array, cast, composes, extends, laid_out, values_of
 
 
 def _only(a: Any, where: Any, otherwise: Any) -> Any:
@@ -161,7 +161,7 @@ def _nan_extreme(
         found = of_all(_only(a, _numbers(a, where), worst), axis=axis, keepdims=keepdims)
         if initial is not None:
             found = of_two(found, initial)
-        return ops.where(np.isnan(value), np.nan, found)
+        return laid_out(ops.where(np.isnan(value), np.nan, found), value)
 
     return extreme
 
@@ -240,7 +240,7 @@ def average(
         total: Any = np.full(value.shape, a.size / np.maximum(value.size, 1))
         return (value, total) if returned else value
     weights = as_array(weights)
-    np.average(values_of(a), axis, values_of(weights))  # For NumPy's error, if there is one.
+    mean = np.average(values_of(a), axis, values_of(weights), keepdims=keepdims)  # Or its error.
     if weights.shape != a.shape:
         axes = axis if isinstance(axis, tuple) else (axis,)
         shape = [1] * a.ndim
@@ -249,5 +249,5 @@ def average(
         order = np.argsort([i % a.ndim for i in axes])
         weights = np.transpose(weights, tuple(order)).reshape(shape)
     scale = np.sum(np.broadcast_to(weights, a.shape), axis=axis, keepdims=keepdims)
-    value = np.sum(a * weights, axis=axis, keepdims=keepdims) / scale
+    value = laid_out(np.sum(a * weights, axis=axis, keepdims=keepdims) / scale, mean)
     return (value, np.copy(np.broadcast_to(scale, value.shape))) if returned else value

@@ -11,7 +11,15 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from autograd_lite import ops
 from autograd_lite.numpy_api.products import real
 from autograd_lite.numpy_api.shape import concatenate, moved, rearranged
-from autograd_lite.numpy_api.table import as_array, cast, composes, extends, untyped, values_of
+from autograd_lite.numpy_api.table import (
+    as_array,
+    cast,
+    composes,
+    extends,
+    laid_out,
+    untyped,
+    values_of,
+)
 
 
 @extends(np.take)
@@ -81,7 +89,7 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
     for mask, function in zip(masks, funclist, strict=True):
         piece = function(x[mask], *args, **kw) if callable(function) else function
         pieces = ops.assign(pieces, piece, index=np.asarray(mask))
-    return pieces
+    return laid_out(pieces, np.zeros_like(values_of(x)))
 
 
 @composes(np.insert)

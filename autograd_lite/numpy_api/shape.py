@@ -16,6 +16,7 @@ from autograd_lite.numpy_api.table import (
     cast,
     composes,
     extends,
+    laid_out,
     values_of,
 )
 
@@ -32,9 +33,12 @@ def rearranged(move: Callable[..., Any], *arrays: Any) -> Any:
     arrays = tuple(cast(x, dtype) for x in arrays)
     numbers, start = [], 0
     for array in arrays:
-        numbers.append(np.arange(start, start + array.size).reshape(array.shape))
+        of_entries = np.empty_like(values_of(array), int)  # Laid out like it.
+        of_entries[...] = np.arange(start, start + array.size).reshape(array.shape)
+        numbers.append(of_entries)
         start += array.size
-    return ops.getitem(ops.concatenate(*arrays, axis=None), index=np.asarray(move(*numbers)))
+    moved = np.asarray(move(*numbers))
+    return laid_out(ops.getitem(ops.concatenate(*arrays, axis=None), index=moved), moved)
 
 
 # ---------------------------------------------------------------- joining
@@ -379,4 +383,4 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
     if indexing == "xy" and n > 1:
         lying = [swapaxes(x, 0, 1) for x in lying]
     found = tuple(lying) if sparse else broadcast_arrays(*lying)
-    return tuple(np.copy(x) for x in found) if copy else found
+    return tuple(ops.copy(x, order="C") for x in found) if copy else found

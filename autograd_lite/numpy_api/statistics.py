@@ -12,7 +12,7 @@ from autograd_lite import ops
 from autograd_lite.core.operands import is_recorder
 from autograd_lite.numpy_api.refused import refuse
 from autograd_lite.numpy_api.shape import concatenate, moved
-from autograd_lite.numpy_api.table import as_array, cast, composes, untyped, values_of
+from autograd_lite.numpy_api.table import as_array, cast, composes, laid_out, untyped, values_of
 from autograd_lite.ops.complex_numbers import mirrored
 
 # ---------------------------------------------------------------- quantiles
@@ -56,7 +56,12 @@ def _quantile(
     if keepdims:
         kept = tuple(1 if i in axes else length for i, length in enumerate(a.shape))
         found = found.reshape((*np.shape(q), *kept))
-    return found
+    like = np.empty(found.shape, found.dtype)[()]
+    if not np.ndim(q):
+        like = np.sum(values_of(a), axis=tuple(axes), keepdims=keepdims)
+    elif skip_nan and np.ndim(axis) == 0 and axis is not None:  # NumPy puts them there first.
+        like = np.moveaxis(np.empty_like(np.moveaxis(like, 0, -1), order="C"), -1, 0)
+    return laid_out(found, like)
 
 
 def _picked(rows: Any, places: Any, rest: tuple[int, ...]) -> Any:
@@ -253,11 +258,14 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
             "np.gradient on Tensors takes plain numbers or arrays for the spacing; it has no "
             "derivative by the points of the grid."
         )
-    untyped.gradient(values_of(f), *spacings, axis=axis, edge_order=edge_order)  # Or NumPy's error.
+    values = untyped.gradient(values_of(f), *spacings, axis=axis, edge_order=edge_order)
     axes = range(f.ndim) if axis is None else normalize_axis_tuple(axis, f.ndim)
     grids = spacings or [1.0]
     grids = grids * len(axes) if len(grids) == 1 else grids
-    found = [_slopes(f, i, grid, edge_order) for i, grid in zip(axes, grids, strict=True)]
+    found = [
+        laid_out(_slopes(f, i, grid, edge_order), value)
+        for i, grid, value in zip(axes, grids, values if len(axes) > 1 else [values], strict=True)
+    ]
     return found[0] if len(found) == 1 else tuple(found)
 
 

@@ -146,6 +146,11 @@ def values_of(x: Any) -> Any:
     return x
 
 
+def laid_out(x: Any, like: Any) -> Any:
+    """Return a new result with its numbers in memory as in `like`, an array of NumPy's own."""
+    return x._lay_out(like) if hasattr(x, "_lay_out") else x
+
+
 def alike(x: Any, array: Any) -> Any:
     """Return a new array as a constant of the kind of `x`, if it may hold what has a gradient."""
     return x._wrap(array[()]) if hasattr(x, "_wrap") and array.dtype.kind == "f" else array

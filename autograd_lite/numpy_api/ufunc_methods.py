@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.numpy_api.table import as_array, cast, values_of
+from autograd_lite.numpy_api.table import as_array, cast, laid_out, values_of
 
 
 def outer(ufunc: np.ufunc, a: Any, b: Any, *, dtype: Any = None) -> Any:
@@ -33,23 +33,23 @@ def reduce(
     total = rows[0]
     for i in range(1, len(rows)):
         total = ufunc(total, rows[i])
-    return total.reshape(np.shape(result))
+    return laid_out(total.reshape(np.shape(result)), result)
 
 
 def accumulate(ufunc: np.ufunc, array: Any, axis: int = 0, dtype: Any = None) -> Any:
     """Do what `reduce` does, and keep every step."""
     array = cast(array, dtype)
-    ufunc.accumulate(values_of(array), axis=axis)  # For NumPy's error, if there is one.
+    value = ufunc.accumulate(values_of(array), axis=axis)  # Or NumPy's error.
     steps = list(np.moveaxis(array, axis, 0))
     for i in range(1, len(steps)):
         steps[i] = ufunc(steps[i - 1], steps[i])
-    return np.stack(steps, axis) if steps else array
+    return laid_out(np.stack(steps, axis), value) if steps else array
 
 
 def reduceat(ufunc: np.ufunc, array: Any, indices: Any, axis: int = 0, dtype: Any = None) -> Any:
     """Reduce from each index to the next one; take one entry where that is not larger."""
     array = cast(array, dtype)
-    ufunc.reduceat(values_of(array), values_of(indices), axis=axis)  # For NumPy's error.
+    value = ufunc.reduceat(values_of(array), values_of(indices), axis=axis)  # Or NumPy's error.
     rows = np.moveaxis(array, axis, 0)
     starts = [int(i) for i in as_array(values_of(indices))]
     ends = [*starts[1:], len(rows)]
@@ -57,4 +57,4 @@ def reduceat(ufunc: np.ufunc, array: Any, indices: Any, axis: int = 0, dtype: An
         ufunc.reduce(rows[start : max(end, start + 1)], axis=0)
         for start, end in zip(starts, ends, strict=True)
     ]
-    return np.stack(parts, axis)
+    return laid_out(np.stack(parts, axis), value)

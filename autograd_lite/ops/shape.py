@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -164,18 +166,27 @@ def squeeze(x: Any, *, axis: Any = None) -> Any:
     return squeezed.view() if squeezed is x and x.ndim else squeezed  # Always a view.
 
 
-def _part(g: Any, arrays: tuple[Any, ...], i: int, axis: int | None) -> Any:
-    """Cut the i-th of the joined arrays out of the cotangent."""
-    if axis is None:
-        start = sum(np.size(array) for array in arrays[:i])
-        return g[start : start + arrays[i].size].reshape(arrays[i].shape)
-    axis %= g.ndim
-    start = sum(array.shape[axis] for array in arrays[:i])
-    return g[(slice(None),) * axis + (slice(start, start + arrays[i].shape[axis]),)]
+def _parts(g: Any, y: Any, *arrays: Any, axis: int | None) -> Callable[[int], Any]:
+    """Return what cuts the i-th of the joined arrays out of the cotangent."""
+    along = () if axis is None else (slice(None),) * (axis % g.ndim)
+    lengths = [np.size(x) if axis is None else x.shape[len(along)] for x in arrays]
+    ends = list(itertools.accumulate(lengths))
+
+    def part(i: int) -> Any:
+        gx = g[(*along, slice(ends[i] - lengths[i], ends[i]))]
+        return gx.reshape(np.shape(arrays[i])) if axis is None else gx
+
+    return part
+
+
+def _layer(g: Any, y: Any, *arrays: Any, axis: int) -> Callable[[int], Any]:
+    """Return what takes the i-th of the stacked arrays out of the cotangent."""
+    along = (slice(None),) * (axis % g.ndim)
+    return lambda i: g[(*along, i)]
 
 
 @primitive(
-    arrays=lambda g, y, *arrays, i, axis: _part(g, arrays, i, axis),
+    arrays=_parts,
     notation=Notation(
         python=Form("np.concatenate([{operands}]{parameters})"),
         latex=Form(r"\left[{operands}\right]"),
@@ -197,7 +208,7 @@ def concatenate(*arrays: Any, axis: int | None = 0) -> Any:
 
 
 @primitive(
-    arrays=lambda g, y, *arrays, i, axis: g[(slice(None),) * (axis % g.ndim) + (i,)],
+    arrays=_layer,
     notation=Notation(
         python=Form("np.stack([{operands}]{parameters})"),
         latex=Form(r"\left[{operands}\right]"),

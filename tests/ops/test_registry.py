@@ -120,7 +120,7 @@ def test_missing_rule_is_named():
 
 def test_misspelt_rule_is_named_beside_the_one_that_is_missing():
     message = refused(primitive(x=None, facto=None), scale)
-    assert "has no rule for its operand 'factor', but one for 'facto', which is no op" in message
+    assert "has no rule for its operand 'factor', but one for 'facto', which is not" in message
 
 
 def test_primitive_without_rules_is_refused_with_what_to_write():
