@@ -50,7 +50,8 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
         if index is _NOWHERE:
             raise ValueError(
                 f"{what} on {t._label()}, a view that NumPy does not write to: it has been "
-                f"stretched, or is a diagonal, or a part of complex numbers. Write to a copy: t = t.copy()."
+                f"stretched, or is a diagonal, or a part of complex numbers. Write to a copy: "
+                f"t = t.copy()."
             )
         if not _is_alone(t, view):
             part = _changed(t, t, primitive, other, what, parameters)

@@ -191,7 +191,8 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     counts = np.bincount(positions, minlength=minlength)
     if weights is None:
         return counts
-    return ops.scatter_add(cast(real(weights, "np.bincount"), np.float64), index=positions, shape=counts.shape)
+    weights = cast(real(weights, "np.bincount"), np.float64)
+    return ops.scatter_add(weights, index=positions, shape=counts.shape)
 
 
 @composes(np.apply_along_axis)

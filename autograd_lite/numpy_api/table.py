@@ -64,7 +64,7 @@ REFUSED: dict[Callable[..., Any], str] = {
     np.put_along_axis: IN_PLACE + "write t[...] = v on a Tensor",
     np.fill_diagonal: IN_PLACE + "write t[np.diag_indices(n)] = v on a Tensor",
     np.nextafter: "it is a neighbour in floating point, not a function of real numbers",
-    np.sort_complex: "complex numbers have no order that is a function of them; np.sort has one of real numbers",
+    np.sort_complex: "its result is complex; np.sort has derivatives",
     np.busday_count: "it is about dates",
     np.busday_offset: "it is about dates",
     np.is_busday: "it is about dates",

@@ -24,6 +24,16 @@ def _to_length(x: Any, length: int, axis: int) -> Any:
     return x[(*before, slice(0, length))] if missing else x
 
 
+def _spectrum_back(g: Any, x: Any, axis: int, norm: Any, n: int | None = None) -> Any:
+    """Cotangent of a sequence; half of a spectrum is of length `n` with zeros behind it."""
+    return _to_length(fft(g, n=n, axis=axis, norm=norm), x.shape[axis], axis)
+
+
+def _sequence_back(g: Any, x: Any, axis: int, norm: Any) -> Any:
+    """Cotangent of a spectrum."""
+    return _to_length(ifft(g, axis=axis, norm=norm), x.shape[axis], axis)
+
+
 def _half_back(g: Any, x: Any, axis: int, norm: Any) -> Any:
     """Cotangent of half of a spectrum; all but its ends stand for two frequencies."""
     n = g.shape[axis]
@@ -46,39 +56,37 @@ LENGTHS = (
 
 
 @primitive(
-    x=lambda g, y, x, n, axis, norm: _to_length(fft(g, axis=axis, norm=norm), x.shape[axis], axis),
+    x=lambda g, y, x, n, axis, norm: _spectrum_back(g, x, axis, norm),
     notation=call("np.fft.fft"),
     analytic=True,
     linear=("x",),
     examples=LENGTHS,
 )
-def fft(x: Any, *, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
+def fft(x: Any, *, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
     """Spectrum of a sequence."""
     return np.fft.fft(x, n, axis, norm)
 
 
 @primitive(
-    x=lambda g, y, x, n, axis, norm: _to_length(ifft(g, axis=axis, norm=norm), x.shape[axis], axis),
+    x=lambda g, y, x, n, axis, norm: _sequence_back(g, x, axis, norm),
     notation=call("np.fft.ifft"),
     analytic=True,
     linear=("x",),
     examples=LENGTHS,
 )
-def ifft(x: Any, *, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
+def ifft(x: Any, *, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
     """Sequence of a spectrum."""
     return np.fft.ifft(x, n, axis, norm)
 
 
 @primitive(
-    x=lambda g, y, x, n, axis, norm: _to_length(
-        fft(g, n=n or x.shape[axis], axis=axis, norm=norm), x.shape[axis], axis
-    ),
+    x=lambda g, y, x, n, axis, norm: _spectrum_back(g, x, axis, norm, n or x.shape[axis]),
     notation=call("np.fft.rfft"),
     linear=("x",),
     takes_complex=True,  # For its cotangent: an operand is real.
     examples=LENGTHS,
 )
-def rfft(x: Any, *, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
+def rfft(x: Any, *, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
     """Half of the spectrum of a real sequence; the other half is its conjugate."""
     return np.fft.rfft(x, n, axis, norm)
 
@@ -90,6 +98,6 @@ def rfft(x: Any, *, n: int | None = None, axis: int = -1, norm: str | None = Non
     takes_complex=True,
     examples=(*LENGTHS, example((3, 4), n=7), example((2,), n=9)),
 )
-def irfft(x: Any, *, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
+def irfft(x: Any, *, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
     """Real sequence of half of a spectrum."""
     return np.fft.irfft(x, n, axis, norm)

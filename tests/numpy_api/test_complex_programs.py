@@ -96,6 +96,7 @@ def check(seed):
     np.testing.assert_allclose(curved, bent, rtol=1e-5, atol=1e-6 * (1 + size), err_msg=str(steps))
 
 
+@pytest.mark.filterwarnings("ignore:Casting complex values:Warning:autograd")
 @pytest.mark.parametrize("seed", range(40))
 def test_value_and_derivatives_are_those_of_hips_autograd(seed):
     check(seed)

@@ -13,6 +13,10 @@ CASES = cases()
 TAKING = [case for case in CASES if case.entry.takes_complex and case.entry is not ops.rfft]
 
 
+def computed(case, operands):
+    return case.entry.forward(*operands, **case.parameters)
+
+
 def drawn(case, purpose):
     """Operands with an imaginary part, but for truth values."""
     real = case.operands()
@@ -38,19 +42,18 @@ def loss_of(case, operands, weights, function):
 
 def started(case):
     operands = drawn(case, "complex")
-    y = np.asarray(case.entry.forward(*operands, **case.parameters))
+    y = np.asarray(computed(case, operands))
     rng = case.rng("weights")
     weights = rng.uniform(0.5, 1.5, y.shape) + 1j * rng.uniform(0.5, 1.5, y.shape)
     parts = [np.stack([x.real, x.imag]) if x.dtype.kind == "c" else None for x in operands]
-    plain = loss_of(case, operands, weights, lambda *given: case.entry.forward(*given, **case.parameters))
+    plain = loss_of(case, operands, weights, lambda *given: computed(case, given))
     ours = loss_of(case, operands, weights, lambda *given: case.entry(*given, **case.given))
     return parts, plain, ours
 
 
 def along(loss, parts, i, direction):
     """Derivative of a function of plain arrays in one direction."""
-    moved = lambda h: [*parts[:i], parts[i] + h * direction, *parts[i + 1 :]]  # noqa: E731
-    return slope(lambda h: loss(moved(h)))
+    return slope(lambda h: loss([*parts[:i], parts[i] + h * direction, *parts[i + 1 :]]))
 
 
 def which(made):
@@ -68,7 +71,10 @@ def test_derivatives_of_both_orders_are_what_differences_find(case: Case, i):
     parts, plain, ours = started(case)
     if not parts[i].size:
         return
-    f = lambda x: ours([*parts[:i], x, *parts[i + 1 :]])  # noqa: E731
+
+    def f(x):
+        return ours([*parts[:i], x, *parts[i + 1 :]])
+
     rng = case.rng("directions")
     first, second = (rng.uniform(0.5, 1.5, parts[i].shape) for _ in range(2))
     want = along(plain, parts, i, first)
@@ -76,11 +82,9 @@ def test_derivatives_of_both_orders_are_what_differences_find(case: Case, i):
     np.testing.assert_allclose(got, want, rtol=1e-8, atol=1e-8)
     forward = al.jvp(f, (parts[i],), (first,))[1]
     np.testing.assert_allclose(forward, want, rtol=1e-8, atol=1e-8)
-    slow = lambda parts: along(plain, parts, i, first)  # noqa: E731
     (curved,) = al.hvp(f, (parts[i],), (first,))
-    np.testing.assert_allclose(
-        np.sum(curved * second), along(slow, parts, i, second), rtol=1e-5, atol=1e-6
-    )
+    want = along(lambda parts: along(plain, parts, i, first), parts, i, second)
+    np.testing.assert_allclose(np.sum(curved * second), want, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(("case", "i"), which(TAKING))
@@ -90,12 +94,14 @@ def test_a_real_operand_beside_complex_ones_gets_a_real_gradient(case: Case, i):
     operands = drawn(case, "complex")
     operands[i] = case.operands()[i]
     try:
-        weights = np.full(np.shape(case.entry.forward(*operands, **case.parameters)), 1 - 2j)
+        weights = np.full(np.shape(computed(case, operands)), 1 - 2j)
     except TypeError:  # Complex numbers are not written into real ones.
         return
-    real = lambda x: np.sum(  # noqa: E731
-        np.real(case.entry(*operands[:i], x, *operands[i + 1 :], **case.given) * weights)
-    )
+
+    def real(x):
+        y = case.entry(*operands[:i], x, *operands[i + 1 :], **case.given)
+        return np.sum(np.real(y * weights))
+
     gradient = al.grad(real)(operands[i])
     assert gradient.dtype == float
     direction = case.rng("direction").uniform(0.5, 1.5, np.shape(gradient))
