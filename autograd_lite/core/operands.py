@@ -30,6 +30,22 @@ def refuse_nested(x: Any) -> None:
             refuse_nested(part)
 
 
+def refuse_other_arrays(x: Any, where: str) -> None:
+    """Refuse an array that is more than its numbers: one with a mask, or whose ``*`` is ``@``."""
+    if type(x) is np.ndarray or not isinstance(x, np.ndarray):
+        return
+    if hasattr(x, "_mask"):
+        raise TypeError(
+            f"{where} got a masked array, and would drop its mask. Say what masked entries count "
+            f"as: m.filled(0.0); or leave them out: np.sum(t, where=~m.mask)."
+        )
+    if isinstance(x, np.matrix):
+        raise TypeError(
+            f"{where} got an np.matrix, whose * is a product of matrices. Convert it first, with "
+            f"np.asarray(m), and write @ for that product."
+        )
+
+
 def constant(x: Any, primitive: Primitive) -> Any:
     """Return a bare operand in a form that nobody can change afterwards.
 
@@ -38,6 +54,7 @@ def constant(x: Any, primitive: Primitive) -> Any:
     if type(x) in NUMBERS:
         return x
     refuse_nested(x)
+    refuse_other_arrays(x, primitive.name)
     array = np.asarray(x)
     check_numbers(array, primitive.name, x)
     if array.ndim == 0:
@@ -49,6 +66,8 @@ def constant(x: Any, primitive: Primitive) -> Any:
 def numbers(given: Any, dtype: DTypeLike | None, where: str) -> NDArray[Any]:
     """Copy what is given into an array of numbers, of its own dtype if none is asked for."""
     refuse_nested(given)
+    if hasattr(given, "_mask"):
+        refuse_other_arrays(given, where)
     dtype = dtype if dtype is None else known_dtype(dtype, where)
     try:
         array = np.array(given, dtype)

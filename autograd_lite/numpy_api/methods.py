@@ -1128,6 +1128,15 @@ class ArrayMethods:
         """Bytes of all entries."""
         return int(numpy_api.values_of(self).nbytes)
 
+    @property
+    def _mask(self) -> Any:
+        """Refuse what ``np.ma`` asks of its operands: it computes with bare arrays and masks."""
+        raise TypeError(
+            "A masked array cannot carry a gradient. Say what masked entries count as, "
+            "t * m.filled(0.0), or leave them out: np.sum(t, where=~m.mask), "
+            "np.where(m.mask, 0.0, t)."
+        )
+
     def __array_function__(
         self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any
     ) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from autograd_lite.core.operands import is_recorder, refuse_nested
+from autograd_lite.core.operands import is_recorder, refuse_nested, refuse_other_arrays
 
 untyped: Any = np
 """NumPy without its overloads, for calls that hand on what they were given."""
@@ -133,6 +133,7 @@ def as_array(x: Any) -> Any:
     if is_recorder(x):
         return x
     refuse_nested(x)
+    refuse_other_arrays(x, "NumPy on Tensors")
     return np.asarray(x)
 
 
