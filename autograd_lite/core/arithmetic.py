@@ -120,9 +120,12 @@ def _base(a: Any, y: Any) -> Any:
 
 def _one_less(a: Any, b: Any) -> Any:
     """Return the exponent of the derivative of ``a**b``; one that is harmless at ``0**0``."""
-    if isinstance(b, (int, float)) and b:
-        return b - 1
-    return np.where(np.logical_and(a == 0, b == 0), 1, b - 1)
+    if isinstance(b, (int, float)):
+        return b - 1 if b else 0  # 0 times 1, also where 1 / a is infinite.
+    nothing = a == 0
+    if np.any(np.logical_and(b == 0, np.isinf(np.reciprocal(np.where(nothing, 1.0, a))))):
+        nothing = np.abs(a) < np.finfo(a.dtype).tiny
+    return np.where(np.logical_and(nothing, b == 0), 1, b - 1)
 
 
 def _first_power(e: Any) -> Any:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import operator
 import struct
+import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any, Self
 
 import numpy as np
@@ -80,11 +82,14 @@ class Trace:
             leaves = [self._lift(x, f"{i}{path}") for path, x in flatten(args[i])]
             self.inputs += leaves
             lifted[i] = rebuild(args[i], leaves)
-        outer = is_grad_enabled()
+        outer, around = is_grad_enabled(), _innermost.get()
+        self.passed_on = False
+        token = _innermost.set(self)
         try:
             with enable_grad():
                 self.result = call_with_tensors(f, lifted, kwargs)
         finally:
+            _innermost.reset(token)
             for x in self.inputs:
                 for version in (x, x._first()):
                     if isinstance(version, Input):
@@ -94,7 +99,13 @@ class Trace:
         if has_aux:
             self.result, self.aux = self._pair(self.result)
         self.outputs = [self._output(x, path) for path, x in flatten(self.result)]
-        self.linked = outer and self._depends_on_more(self.outputs)
+        self._refuse_truth()
+        linked, reached = self._reach(self.outputs)
+        self.linked = outer and linked
+        if around is not None:
+            around.passed_on = around.passed_on or reached
+        elif self.inputs and not reached and not self.passed_on:
+            warnings.warn(self._constant(argnums), stacklevel=4)
         if has_aux:
             self.aux = rebuild(self.aux, [self._passed_on(x, outer) for x in leaves_of(self.aux)])
 
@@ -179,30 +190,53 @@ class Trace:
                 f"with has_aux=True."
             ) from None
 
+    def _refuse_truth(self) -> None:
+        if self.outputs and all(y.dtype == bool for y in self.outputs):
+            raise TypeError(
+                f"{self.name} returned a truth value, which has no derivative. Return the numbers "
+                f"that are compared, or al.sigmoid of their difference."
+            )
+
+    def _constant(self, argnums: Argnums | None) -> str:
+        """Return a warning: the result does not depend on what it is differentiated by."""
+        by = "its arguments" if argnums is None else f"what argnums={argnums} names"
+        return (
+            f"The result of {self.name} does not depend on {by}: all derivatives are 0. Where it "
+            f"should, a bare value was taken on the way: by t.item(), t.numpy() or t.detach(), by "
+            f"a comparison, by rounding or inside no_grad()."
+        )
+
     def _passed_on(self, x: Any, outer: bool) -> Any:
         """Return a part of the other result without the record of this trace."""
-        if not isinstance(x, Tensor) or (outer and self._depends_on_more([x])):
+        if not isinstance(x, Tensor) or (outer and self._reach([x])[0]):
             return x
         return np.array(x.data)[()]
 
-    def _depends_on_more(self, outputs: Sequence[Tensor]) -> bool:
-        """Return whether outputs depend on tensors that require a gradient but are not inputs."""
-        inputs, waiting = set(self.inputs), list(outputs)
+    def _reach(self, outputs: Sequence[Tensor]) -> tuple[bool, bool]:
+        """Return whether outputs depend on tensors that are not inputs, and on any that are.
+
+        Only what requires a gradient counts, and can still be differentiated by.
+        """
+        inputs, waiting = set(self.inputs), [x for x in outputs if x.requires_grad]
         seen = set(waiting)
-        while waiting:
+        linked = reached = False
+        while waiting and not (linked and reached):
             tensor = waiting.pop()
             if tensor in inputs:
-                if not tensor.is_leaf:
-                    return True  # The argument is a tensor of an outer level.
+                reached = True
+                linked = linked or not tensor.is_leaf  # It is a tensor of an outer level.
             elif tensor.is_leaf:
-                if tensor.requires_grad and getattr(tensor, "active", True):
-                    return True
+                linked = linked or getattr(tensor, "active", True)
             else:
                 for x in operands_of(tensor):
                     if x is not None and x._requires_grad and x not in seen:
                         seen.add(x)
                         waiting.append(x)
-        return False
+        return linked, reached
+
+
+_innermost: ContextVar[Trace | None] = ContextVar("innermost", default=None)
+"""The trace whose function is being called."""
 
 
 def call_with_tensors(f: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:

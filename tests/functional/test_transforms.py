@@ -77,6 +77,31 @@ def test_value_and_grad_with_aux_passes_the_rest_on():
     assert al.grad(lambda x: (x**2, "kept"), has_aux=True)(3.0) == (6.0, "kept")
 
 
+CONSTANT = "does not depend on"
+
+
+def test_a_result_that_does_not_depend_on_the_input_is_said_once():
+    for f in (lambda x: 3.0, lambda x: np.float64(2.0), lambda x: 4, lambda x: np.sum(x > 1.0)):
+        for transform in (al.grad, al.jacobian, al.hessian):
+            with pytest.warns(UserWarning, match=CONSTANT) as said:
+                assert not transform(f)(np.ones(2)).any()
+            assert len(said) == 1
+    with pytest.warns(UserWarning, match="result of detached does not depend on what argnums=1"):
+
+        def detached(a, b):
+            return np.sum(a * b.detach())
+
+        al.grad(detached, 1)(np.ones(2), np.ones(2))
+    assert not al.hessian(lambda x: np.sum(3 * x))(np.ones(2)).any()  # A constant derivative.
+
+
+def test_a_truth_value_has_no_derivative():
+    for f in (lambda x: np.allclose(x, x), lambda x: x > 0.0, lambda x: {"a": True}):
+        with pytest.raises(TypeError, match="a truth value, which has no derivative"):
+            al.vjp(f, np.ones(2))
+
+
+@pytest.mark.filterwarnings(f"ignore:.*{CONSTANT}")
 def test_a_result_that_does_not_depend_on_the_input_gives_zeros():
     assert al.grad(lambda x: 3.0)(1.0) == 0.0
     a, b = al.grad(lambda a, b: np.sum(a), (0, 1))(np.ones(2), np.ones(3))
@@ -407,11 +432,12 @@ def test_the_other_result_can_be_differentiated_by_an_outer_level():
     assert al.grad(outer)(5.0) == 12.0 + 2.0
 
 
-def test_zeros_come_without_warnings():
+def test_zeros_come_without_other_warnings():
     x = np.array([1.0, 2.0])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for f in (lambda x: 3.0, lambda x: np.float64(2.0), lambda x: 4, lambda x: True):
+        warnings.filterwarnings("ignore", f".*{CONSTANT}")
+        for f in (lambda x: 3.0, lambda x: np.float64(2.0), lambda x: 4):
             assert al.grad(f)(x).tolist() == [0.0, 0.0]
             assert al.jacobian(f)(x).tolist() == [0.0, 0.0]
             assert al.hessian(f)(x).tolist() == [[0.0, 0.0], [0.0, 0.0]]
