@@ -55,14 +55,7 @@ WITHOUT_DERIVATIVE: frozenset[Callable[..., Any]] = frozenset(
 )  # fmt: skip
 """What NumPy computes from the values alone."""
 
-IN_PLACE = "it writes into an array, which has no gradient; "
 REFUSED: dict[Callable[..., Any], str] = {
-    np.copyto: IN_PLACE + "write `t = u`, or t[...] = u on a Tensor",
-    np.put: IN_PLACE + "write t[...] = v on a Tensor",
-    np.place: IN_PLACE + "write t[mask] = v on a Tensor",
-    np.putmask: IN_PLACE + "write t[mask] = v on a Tensor",
-    np.put_along_axis: IN_PLACE + "write t[...] = v on a Tensor",
-    np.fill_diagonal: IN_PLACE + "write t[np.diag_indices(n)] = v on a Tensor",
     np.nextafter: "it is a neighbour in floating point, not a function of real numbers",
     np.sort_complex: "its result is complex; np.sort has derivatives",
     np.busday_count: "it is about dates",
