@@ -18,6 +18,7 @@ from autograd_lite import ops
 from autograd_lite.core.operands import is_recorder
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
 from autograd_lite.numpy_api import (
+    creation,
     einsum,
     elementwise,
     fourier,
@@ -50,7 +51,7 @@ from autograd_lite.numpy_api.table import (
 
 COMPOSING = (
     elementwise, shape, selection, products, reduction, statistics, ranges, linalg, einsum,
-    polynomial, signals, fourier, into,
+    polynomial, signals, fourier, into, creation,
 )  # fmt: skip
 """The files that fill the tables; whoever looks a function up there needs them all."""
 
@@ -104,6 +105,8 @@ def call_ufunc(
     given = {key: value for key, value in kwargs.items() if not _goes_without_saying(key, value)}
     if method == "__call__":
         dtype = given.pop("dtype", None)
+        if given and given.keys() <= (getattr(function, "__kwdefaults__", None) or {}).keys():
+            return function(*inputs if dtype is None else [cast(x, dtype) for x in inputs], **given)
         if given:
             instead = (
                 "move the axes first, with np.moveaxis"

@@ -53,8 +53,8 @@ def eigvalsh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803  (NumPy's name)
 
 @composes(np.linalg.eig)
 def eig(a: Any) -> Any:
-    """Compose ``np.linalg.eig``, for matrices with real eigenvalues."""
-    packed = ops.eig(matrices(a, "eig", square=True))
+    """Compose ``np.linalg.eig``."""
+    packed = ops.eig(matrices(a, "eig", square=True, of_real=False))
     return EigResult(packed[..., 0, :], packed[..., 1:, :])
 
 

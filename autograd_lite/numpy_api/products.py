@@ -192,9 +192,10 @@ def _stack(x: Any, name: str, kind: str, ndim: int) -> Any:
     return x
 
 
-def vecdot(x1: Any, x2: Any, /) -> Any:
-    """Compose ``np.vecdot``: dot products of vectors along the last axis."""
+def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    """Compose ``np.vecdot``: dot products of vectors along an axis."""
     x1, x2 = (_stack(as_array(x), "np.vecdot", "vectors", 1) for x in (x1, x2))
+    x1, x2 = moved(x1, axis, -1), moved(x2, axis, -1)
     return ops.matmul(mirrored(x1)[..., None, :], x2[..., None])[..., 0, 0]
 
 
@@ -218,7 +219,7 @@ for _product in (vecdot, matvec, vecmat):  # Two of them came with NumPy 2.2.
 @composes(np.linalg.vecdot)
 def vecdot_along(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """Compose ``np.linalg.vecdot``: dot products of vectors along an axis."""
-    return vecdot(*(moved(as_array(x), axis, -1) for x in (x1, x2)))
+    return vecdot(x1, x2, axis=axis)
 
 
 @composes(np.linalg.matmul)

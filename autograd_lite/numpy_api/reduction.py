@@ -90,11 +90,14 @@ def std(
 
 
 def _extreme(
-    of_all: Callable[..., Any], of_two: Callable[..., Any], numpy: Callable[..., Any]
+    of_all: Callable[..., Any],
+    of_two: Callable[..., Any],
+    numpy: Callable[..., Any],
+    alias: Callable[..., Any],
 ) -> Callable[..., Any]:
     """Make ``np.max`` or ``np.min`` of some of the entries, on top of a first one."""
 
-    @extends(numpy)
+    @extends(numpy, alias)
     def extreme(
         a: Any, axis: Any = None, *, keepdims: Any = False, initial: Any = None, where: Any = True
     ) -> Any:
@@ -111,8 +114,8 @@ def _extreme(
     return extreme
 
 
-max = _extreme(ops.max, ops.maximum, np.max)
-min = _extreme(ops.min, ops.minimum, np.min)
+max = _extreme(ops.max, ops.maximum, np.max, np.amax)
+min = _extreme(ops.min, ops.minimum, np.min, np.amin)
 
 
 @composes(np.ptp)

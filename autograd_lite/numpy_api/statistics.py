@@ -64,6 +64,26 @@ def _quantile(
     return laid_out(found, like)
 
 
+def _weighted(
+    function: Callable[..., Any], a: Any, q: Any, axis: Any, method: str, keepdims: Any,
+    weights: Any,
+) -> Any:  # fmt: skip
+    """Pick the entry that NumPy finds by weights: it is one of them, and has its derivative."""
+    a = as_array(a)
+    value = function(
+        values_of(a), q, axis=axis, method=method, keepdims=True, weights=weights
+    )  # Or NumPy's error.
+    axes = range(a.ndim) if axis is None else normalize_axis_tuple(axis, a.ndim)
+    rows = moved(a, tuple(axes), tuple(range(len(axes))))
+    rest = rows.shape[len(axes) :]
+    rows = rows.reshape((-1, *rest))
+    wanted = value.reshape((-1, 1, *rest))
+    places = np.argmax(rows.data == wanted, axis=1)
+    found = ops.where(np.isnan(wanted[:, 0]), np.nan, _picked(rows, places, rest))
+    kept = tuple(1 if i in axes else n for i, n in enumerate(a.shape)) if keepdims else rest
+    return found.reshape((*np.shape(q), *kept))
+
+
 def _picked(rows: Any, places: Any, rest: tuple[int, ...]) -> Any:
     """Pick from every column of `rows` the entries at some places."""
     flat = places.reshape((-1, *rest))
@@ -82,7 +102,9 @@ def _quantiles(
         method: str = "linear", keepdims: Any = False, *, weights: Any = None,
     ) -> Any:  # fmt: skip
         del overwrite_input  # A Tensor never is.
-        refuse(f"np.{function.__name__}", ALIKE, out=out, weights=weights)
+        refuse(f"np.{function.__name__}", ALIKE, out=out)
+        if weights is not None:
+            return _weighted(function, a, values_of(q), axis, method, keepdims, values_of(weights))
         return _quantile(a, q, axis, method, keepdims, skip_nan=skip_nan, percent=percent)
 
     return quantile
