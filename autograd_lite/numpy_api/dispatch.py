@@ -18,6 +18,7 @@ from autograd_lite import ops
 from autograd_lite.core.operands import is_recorder
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
 from autograd_lite.numpy_api import (
+    borders,
     creation,
     einsum,
     elementwise,
@@ -51,7 +52,7 @@ from autograd_lite.numpy_api.table import (
 
 COMPOSING = (
     elementwise, shape, selection, products, reduction, statistics, ranges, linalg, einsum,
-    polynomial, signals, fourier, into, creation,
+    polynomial, signals, fourier, into, creation, borders,
 )  # fmt: skip
 """The files that fill the tables; whoever looks a function up there needs them all."""
 

@@ -385,6 +385,37 @@ class Writes(Tensor):
         self._view = None
         return self
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes, as a tuple. Assigned to, it lays the entries out anew.
+
+        Raises
+        ------
+        GradientError
+            On assignment to a leaf that requires a gradient.
+        TypeError
+            On assignment to a view, or to what has views.
+        """
+        shape: tuple[int, ...] = self._data.shape
+        return shape
+
+    @shape.setter
+    def shape(self, lengths: Any) -> None:
+        catch_up(self)
+        if self._primitive is None and self._requires_grad and self._keeps_grad:
+            raise GradientError(
+                f"t.shape = s on {self._label()}, a leaf that requires a gradient, which keeps its "
+                f"shape. Write a new tensor: t = t.reshape(s)."
+            )
+        if self._view is not None or self._shared:
+            raise TypeError(
+                f"t.shape = s on {self._label()}, which is a view, or has views. Write a new "
+                f"tensor: t = t.reshape(s)."
+            )
+        old = _version(self)
+        _turn_into(self, self.__record__(ops.reshape, (old,), {"shape": lengths}), old)
+        self._view = None
+
     def __setitem__(self, index: Any, value: Any) -> None:
         index = frozen_index(index)
         if not (isinstance(value, Writes) and is_taken_at(value, self, index)):
