@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from autograd_lite.draw import Drawing
     from autograd_lite.draw.page.recorder import Recorder
     from autograd_lite.functional.checkpointing import checkpoint
+    from autograd_lite.functional.nests import register_nest
     from autograd_lite.functional.operations import (
         log_softmax,
         logsumexp,
@@ -60,6 +61,7 @@ else:
             "autograd_lite.draw": ("Drawing",),
             "autograd_lite.draw.page.recorder": ("Recorder",),
             "autograd_lite.functional.checkpointing": ("checkpoint",),
+            "autograd_lite.functional.nests": ("register_nest",),
             "autograd_lite.functional.operations": (
                 "log_softmax",
                 "logsumexp",
@@ -129,6 +131,7 @@ __all__ = [
     "optim",
     "primitive",
     "record_source",
+    "register_nest",
     "relu",
     "sigmoid",
     "softmax",

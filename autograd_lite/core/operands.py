@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from autograd_lite.core.primitive import Primitive
 
-NUMBERS = frozenset((float, int, bool))
+NUMBERS = frozenset((float, int, bool, complex))
 
 
 def is_recorder(x: Any) -> bool:
@@ -103,6 +103,14 @@ def check_numbers(array: NDArray[Any], where: str, given: Any) -> None:
         raise TypeError(
             f"{where} needs numbers, got {type(given).__name__} of dtype {array.dtype}. {fix}"
         )
+
+
+def complex_like(z: complex, x: Any) -> Any:
+    """Return a complex number in the precision of the other operand.
+
+    Python computes with its own numbers and with NumPy's scalars, and the result is its own.
+    """
+    return np.result_type(x, 1j).type(z)
 
 
 def refuse_complex(primitive: Primitive, values: Sequence[Any]) -> None:

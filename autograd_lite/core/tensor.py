@@ -22,6 +22,7 @@ from autograd_lite.core.backward import backward_pass, next_birth
 from autograd_lite.core.modes import GradientError, Watched, enable_grad, recording, refusals
 from autograd_lite.core.operands import (
     NUMBERS,
+    complex_like,
     constant,
     explained,
     known_dtype,
@@ -68,7 +69,7 @@ def _operator(primitive: Primitive) -> tuple[Callable[..., Any], Callable[..., A
             a._catch_up(used=True)
         x, needs = a._data, a._requires_grad
         if type(b) in NUMBERS:  # First: it takes longer to find out that a number is not a Tensor.
-            z, b = b, None
+            z, b = (complex_like(b, x) if type(b) is complex else b), None
         elif isinstance(b, Tensor):
             if b._rare is not None and "_view" in b._rare:
                 b._catch_up(used=True)
@@ -785,8 +786,9 @@ class Tensor:
                 f"t.item(), t.numpy() or t.detach(). To keep the gradient, use functions that take "
                 f"Tensors (np.exp for math.exp, np.isnan for math.isnan, np.dot(a, t) for "
                 f"a.dot(t), al.sigmoid for scipy.special.expit), join Tensors with "
-                f"np.stack([t, u]) or al.array([t, 1.0]), and fill a Tensor, not an array: "
-                f"a = al.Tensor(a); a[i] = t."
+                f"np.concatenate([t, u]), np.stack([t, u]) or al.array([t, 1.0]), stretch one with "
+                f"np.broadcast_to(t, shape), do without np.vectorize, and fill a Tensor, not an "
+                f"array: a = al.Tensor(a); a[i] = t."
             )
             if (said := refusals.get()) is not None:
                 said.append(message)
@@ -985,8 +987,10 @@ def _record_binary(
         x, needs = a._data, a._requires_grad
     else:
         x, needs, a = constant(a, primitive), False, None
+        if type(x) is complex:
+            x = complex_like(x, b._value() if isinstance(b, Tensor) else b)
     if type(b) in NUMBERS:  # First: to find out that a number is not a Tensor takes long.
-        z, b = b, None
+        z, b = (complex_like(b, x) if type(b) is complex else b), None
     elif isinstance(b, Tensor):
         if b._rare is not None and "_view" in b._rare:
             b._catch_up(used=True)

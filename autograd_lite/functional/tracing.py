@@ -41,6 +41,10 @@ class Input(Tensor):
         return twin
 
 
+_VARIES = object()
+"""What a leaf is differentiated by, and has a gradient for."""
+
+
 class Trace:
     """One call of a function on its own Tensors, and the way back.
 
@@ -77,11 +81,13 @@ class Trace:
         which = range(len(args)) if argnums is None else self._positions(argnums, len(args))
         self.arguments = [args[i] for i in which]
         self.inputs: list[Tensor] = []
+        self.fixed: list[Any] = []
         lifted = list(args)
         for i in which:
-            leaves = [self._lift(x, f"{i}{path}") for path, x in flatten(args[i])]
-            self.inputs += leaves
-            lifted[i] = rebuild(args[i], leaves)
+            leaves = [self._lift(x, path, i) for path, x in flatten(args[i])]
+            self.inputs += [x for x, fixed in leaves if fixed is _VARIES]
+            self.fixed += [fixed for _, fixed in leaves]
+            lifted[i] = rebuild(args[i], [x for x, _ in leaves])
         outer, around = is_grad_enabled(), _innermost.get()
         self.passed_on = False
         token = _innermost.set(self)
@@ -132,7 +138,13 @@ class Trace:
         """Pull cotangents of some outputs back to every argument, in its structure."""
         linked = self.linked or any(isinstance(g, Tensor) and g.requires_grad for g in cotangents)
         pairs = list(zip(outputs, cotangents, strict=True))
-        return list(rebuild(self.arguments, pull_back(pairs, self.inputs, linked)))
+        return self.filled(pull_back(pairs, self.inputs, linked))
+
+    def filled(self, gradients: Sequence[Any]) -> list[Any]:
+        """Return gradients by the inputs in the structure of the arguments, zeros in between."""
+        found = iter(gradients)
+        leaves = [next(found) if fixed is _VARIES else fixed for fixed in self.fixed]
+        return list(rebuild(self.arguments, leaves))
 
     def _positions(self, argnums: Argnums, count: int) -> list[int]:
         """Return the positions to differentiate with respect to, counted from the front."""
@@ -155,14 +167,20 @@ class Trace:
             )
         return found
 
-    def _lift(self, x: Any, place: str) -> Tensor:
-        """Return a tensor of this trace's own for an argument, linked to it if it is a Tensor."""
+    def _lift(self, x: Any, path: str, i: int) -> tuple[Any, Any]:
+        """Return a tensor of this trace's own for an argument, linked to it if it is a Tensor.
+
+        What is in a nest and not made of floating-point numbers is passed on as it is, and its
+        gradient is an integer 0.
+        """
         if isinstance(x, Tensor) and x.requires_grad:
             with enable_grad():
-                lifted: Tensor = ops.copy(x)
-                return lifted
+                return ops.copy(x), _VARIES
+        place = f"{i}{path}"
         try:
-            return Input(x.data if isinstance(x, Tensor) else x)
+            if path and _is_fixed(x):
+                return x, np.zeros(np.shape(x), int)[()]
+            return Input(x.data if isinstance(x, Tensor) else x), _VARIES
         except (TypeError, ValueError):
             raise TypeError(
                 f"{self.name}: argument {place} is {_shown(x)}, and only floating-point numbers "
@@ -233,6 +251,13 @@ class Trace:
                         seen.add(x)
                         waiting.append(x)
         return linked, reached
+
+
+def _is_fixed(x: Any) -> bool:
+    """Return whether a part of a nest is no number to differentiate by: a size, a name, a flag."""
+    if isinstance(x, Tensor):
+        x = x.data
+    return x is None or isinstance(x, str) or callable(x) or np.asarray(x).dtype.kind in "biu"
 
 
 _innermost: ContextVar[Trace | None] = ContextVar("innermost", default=None)
@@ -332,7 +357,10 @@ def matched(like: Any, nest: Any, message: str) -> list[Any]:
     got = {path: np.shape(x) for path, x in leaves.items()}
     if got != wanted:
         raise ValueError(message.format(_written(wanted), _written(got)))
+    parts = dict(flatten(like))
     for path, x in leaves.items():
+        if path and _is_fixed(parts[path]):
+            continue
         kind = x.dtype.kind if isinstance(x, Tensor) else np.asarray(x).dtype.kind
         if kind not in "biuf":
             where = f" at {path}" if path else ""

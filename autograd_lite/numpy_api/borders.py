@@ -86,6 +86,7 @@ def _ramp(x: Any, axis: int, width: int, end: Any, behind: bool) -> Any:
         return None
     edge = x[(slice(None),) * axis + (slice(-1, None) if behind else slice(0, 1),)]
     steps = np.arange(width) / width
-    share = (steps[::-1] if behind else steps).reshape([-1 if i == axis else 1 for i in range(x.ndim)])
+    lengths = [-1 if i == axis else 1 for i in range(x.ndim)]
+    share = (steps[::-1] if behind else steps).reshape(lengths)
     made = end * (1 - share) + edge * share
     return made if made.dtype == x.dtype else made.astype(x.dtype)

@@ -50,9 +50,11 @@ def full(
 
 
 @composes(np.arange)
-def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None, **ignored: Any) -> Any:
+def arange(
+    start: Any, stop: Any = None, step: Any = None, dtype: Any = None, *, device: Any = None
+) -> Any:
     """Compose ``np.arange(..., like=tensor)``: both ends of a step have derivatives."""
-    del ignored
+    del device
     if stop is None:
         start, stop = 0, start
     step = 1 if step is None else step

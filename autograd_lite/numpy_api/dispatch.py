@@ -167,9 +167,8 @@ def _ufunc_name(ufunc: np.ufunc, method: str) -> str:
 
 def _no_out(name: str) -> str:
     return (
-        f"{name} cannot write into out=: a Tensor's value never changes under its graph, and a "
-        f"plain array has no gradient. Write `result = {name}(...)`, or `a = a + t` in place of "
-        f"`a += t` where a is an array."
+        f"{name} cannot write into out=: a plain array has no gradient. Write `result = "
+        f"{name}(...)`, or `a = a + t` in place of `a += t`, or make it a Tensor: a = al.Tensor(a)."
     )
 
 

@@ -66,9 +66,13 @@ REFUSED: dict[Callable[..., Any], str] = {
 """What is neither, and why; what is in no table at all is refused too."""
 
 CONVERSIONS: frozenset[Callable[..., Any]] = frozenset(
-    {np.array, np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray}
-)
-"""What makes an array of anything: handed over only with ``like=``."""
+    {
+        np.array, np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray, np.zeros,
+        np.ones, np.empty, np.full, np.eye, np.identity, np.tri, np.arange, np.fromiter,
+        np.frombuffer, np.fromfunction, np.fromstring,
+    }
+)  # fmt: skip
+"""What makes an array: handed over only with ``like=``."""
 
 COMPOSED: dict[Callable[..., Any], Callable[..., Any]] = {}
 """NumPy functions that are compositions, or take their operands in a form of their own."""
