@@ -10,7 +10,7 @@ from autograd_lite.draw import draw, draw_dot, make_dot
 from autograd_lite.tensor import Tensor
 
 if TYPE_CHECKING:
-    from autograd_lite import nn, optim
+    from autograd_lite import data, nn, optim
     from autograd_lite.check.anomaly import AnomalyError, detect_anomaly
     from autograd_lite.check.compare import compare
     from autograd_lite.check.diagnosis import Diagnosis
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from autograd_lite.graph.source import Source, record_source
     from autograd_lite.numpy_api import array
     from autograd_lite.ops.definition import PrimitiveDefinitionError, primitive
+    from autograd_lite.saving import load, save
 else:
     __getattr__ = later(
         globals(),
@@ -57,6 +58,7 @@ else:
                 "gradcheck",
             ),
             "autograd_lite.check.anomaly": ("AnomalyError", "detect_anomaly"),
+            "autograd_lite.data": (),
             "autograd_lite.derive": ("Derivation",),
             "autograd_lite.draw": ("Drawing",),
             "autograd_lite.draw.page.recorder": ("Recorder",),
@@ -86,6 +88,7 @@ else:
             "autograd_lite.numpy_api": ("array",),
             "autograd_lite.ops.definition": ("PrimitiveDefinitionError", "primitive"),
             "autograd_lite.optim": (),
+            "autograd_lite.saving": ("load", "save"),
         },
     )
 
@@ -110,6 +113,7 @@ __all__ = [
     "check_grads",
     "checkpoint",
     "compare",
+    "data",
     "derive",
     "detect_anomaly",
     "draw",
@@ -122,6 +126,7 @@ __all__ = [
     "is_grad_enabled",
     "jacobian",
     "jvp",
+    "load",
     "log_softmax",
     "logsumexp",
     "make_dot",
@@ -133,6 +138,7 @@ __all__ = [
     "record_source",
     "register_nest",
     "relu",
+    "save",
     "sigmoid",
     "softmax",
     "softplus",

@@ -252,6 +252,15 @@ HIPS_LACKS = dict.fromkeys(
         "interp_adjoint",
         "interp_slope",
         "interp_slope_adjoint",
+        # These write into arrays, and views of them.
+        "conv",
+        "conv_input",
+        "conv_weight",
+        "max_pool",
+        "max_pool_adjoint",
+        "max_pool_pick",
+        "sum_pool",
+        "sum_pool_adjoint",
         "cholesky",  # It spreads the gradient over both triangles.
     ),
     lambda case: True,

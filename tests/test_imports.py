@@ -29,6 +29,8 @@ STANDS_ON = {
     "functional": ("tensor",),
     "nn": ("functional",),
     "optim": ("nn",),
+    "saving": ("nn",),
+    "data": ("functional",),
     "graph": ("functional", "nn"),
     "program": ("functional", "graph"),
     "derive": ("program",),

@@ -1,6 +1,6 @@
-"""Losses as functions: what the modules of `autograd_lite.nn.losses` compute.
+"""The functions of PyTorch's module of this name: losses here, the others from where they are.
 
-Each is made of operations, so its backward pass follows from theirs. The formula that a person
+Each loss is made of operations, so its backward pass follows from theirs. The formula that a person
 derives for it stands in the docstring of its module.
 """
 
@@ -12,8 +12,43 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from autograd_lite import ops
-from autograd_lite.functional.operations import log_softmax, softplus
+from autograd_lite.functional.operations import (
+    log_softmax,
+    relu,
+    sigmoid,
+    softmax,
+    softplus,
+)
+from autograd_lite.functional.operations import mse as mse_loss
+from autograd_lite.nn.attention import scaled_dot_product_attention
+from autograd_lite.nn.sliding import avg_pool2d, conv1d, conv2d, max_pool2d
+from autograd_lite.ops import tanh
 from autograd_lite.tensor import Tensor
+
+__all__ = [
+    "avg_pool2d",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "conv1d",
+    "conv2d",
+    "cross_entropy",
+    "hinge_embedding_loss",
+    "hinge_loss",
+    "huber_loss",
+    "kl_div",
+    "l1_loss",
+    "log_softmax",
+    "max_pool2d",
+    "mse_loss",
+    "nll_loss",
+    "relu",
+    "scaled_dot_product_attention",
+    "sigmoid",
+    "smooth_l1_loss",
+    "softmax",
+    "softplus",
+    "tanh",
+]
 
 Reduced = Literal["mean", "sum", "none"]
 ReducedByBatch = Literal["mean", "batchmean", "sum", "none"]

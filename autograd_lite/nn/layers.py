@@ -60,6 +60,8 @@ class Linear(Module):
     6.0
     """
 
+    transposed = ("weight",)
+
     def __init__(
         self,
         in_features: int,
@@ -323,7 +325,7 @@ class Dropout(Module):
     def __init__(self, p: float = 0.5, *, rng: np.random.Generator | None = None) -> None:
         if not 0 <= p <= 1:
             raise ValueError(f"Dropout needs a probability from 0 to 1, got p={p!r}.")
-        self.p, self.rng = float(p), _generator("Dropout", rng)
+        self.p, self.rng = float(p), generator("Dropout", rng)
 
     def forward(self, x: Tensor) -> Tensor:
         """Drop entries in training, of the shape of `x`."""
@@ -392,7 +394,7 @@ class Embedding(Module):
                 raise TypeError(f"Embedding needs an integer as {name}, got {count!r}.")
             if count < 1:
                 raise ValueError(f"Embedding needs a {name} of 1 or more, got {count}.")
-        table = _generator("Embedding", rng).normal(size=(num_embeddings, embedding_dim))
+        table = generator("Embedding", rng).normal(size=(num_embeddings, embedding_dim))
         self.weight = Tensor(table, requires_grad=True, dtype=dtype)
 
     def forward(self, x: Tensor | ArrayLike) -> Tensor:
@@ -433,7 +435,8 @@ class Embedding(Module):
         return ", ".join(map(str, self.weight.shape))
 
 
-def _generator(name: str, rng: np.random.Generator | None) -> np.random.Generator:
+def generator(name: str, rng: np.random.Generator | None) -> np.random.Generator:
+    """Return a generator, a new one if none is given; anything else is refused."""
     rng = np.random.default_rng() if rng is None else rng
     if not hasattr(rng, "uniform"):
         raise TypeError(

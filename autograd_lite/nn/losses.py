@@ -89,6 +89,30 @@ class MSE(Module):
         return self.reduction
 
 
+class MSELoss(MSE):
+    r"""Squared error, under PyTorch's name; `MSE` is the same, and has "half_sum" besides.
+
+    .. math::
+        L = \frac{1}{n} \sum (x - t)^2, \qquad \frac{\partial L}{\partial x} = \frac{2}{n} (x - t)
+
+    Parameters
+    ----------
+    reduction : {"mean", "sum", "none"}
+        What becomes of the squares. The formulas are those of "mean".
+
+    Raises
+    ------
+    ValueError
+        If `reduction` is not one of them; on a call, if the shapes differ: nothing is broadcast.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> al.nn.MSELoss()(al.Tensor([1.0, 3.0]), [0.0, 0.0]).item()
+    5.0
+    """
+
+
 class L1Loss(Module):
     r"""The absolute error of a prediction.
 

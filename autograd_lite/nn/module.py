@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ParamSpec, Protocol, Self, TypeVar
 
 import numpy as np
@@ -83,6 +83,7 @@ class Module(metaclass=_NamesItsTensors):
     """
 
     training = True
+    transposed: Sequence[str] = ()  # The tensors of its own that PyTorch holds transposed.
     _path = ""  # In the outermost module that was built with it.
     _card: Card | None = None  # What the tensors that it returns remember; made in the first call.
 
@@ -174,6 +175,43 @@ class Module(metaclass=_NamesItsTensors):
         """
         return [tensor for _, tensor in self.named_parameters()]
 
+    def named_buffers(self) -> list[tuple[str, Tensor | NDArray[Any]]]:
+        """Return the path and the value of everything in the state that is not a parameter.
+
+        Returns
+        -------
+        list of (str, Tensor or array)
+            Tensors that do not require a gradient, running means and frozen parameters among them,
+            and arrays of numbers, in the order of definition.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from autograd_lite import nn
+        >>> class Centred(nn.Module):
+        ...     def __init__(self):
+        ...         self.norm = nn.BatchNorm1d(2, affine=False)
+        ...         self.centre = np.zeros(2)
+        >>> [path for path, _ in Centred().named_buffers()]
+        ['norm.running_mean', 'norm.running_var', 'norm.num_batches_tracked', 'centre']
+        """
+        return [
+            (path, part)
+            for path, part, _ in _state(self)
+            if not isinstance(part, Tensor) or not part.requires_grad
+        ]
+
+    def buffers(self) -> list[Tensor | NDArray[Any]]:
+        """Return what is in the state and is not a parameter; see `named_buffers`.
+
+        Examples
+        --------
+        >>> from autograd_lite import nn
+        >>> len(nn.BatchNorm1d(2).buffers())
+        3
+        """
+        return [part for _, part in self.named_buffers()]
+
     def modules(self) -> list[tuple[str, Module]]:
         """Return the path and the module of this module and of every module inside it.
 
@@ -207,13 +245,14 @@ class Module(metaclass=_NamesItsTensors):
             tensor.zero_grad()
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
-        """Return a copy of the value of every leaf tensor, frozen ones too, by path.
+        """Return a copy of the value of every parameter and every buffer, by path.
 
         Returns
         -------
         dict of str to array
             In the order of definition, with the shapes and dtypes of the tensors; `load_state_dict`
-            takes it. ``np.savez(file, **state)`` saves it.
+            takes it. ``al.save(net, file)`` writes it to a file. Buffers are the leaf tensors
+            that do not require a gradient, and arrays of numbers.
 
         Examples
         --------
@@ -223,16 +262,17 @@ class Module(metaclass=_NamesItsTensors):
         >>> layer.state_dict()["weight"].tolist()
         [[3.0], [4.0]]
         """
-        return {path: np.array(tensor.data) for path, tensor in _leaves(self)}
+        return {path: np.array(_bare(part)) for path, part, _ in _state(self)}
 
     def load_state_dict(self, state: Mapping[str, ArrayLike]) -> None:
-        """Set the values of all leaf tensors, by path.
+        """Set the values of all parameters and buffers, by path.
 
         Parameters
         ----------
         state : mapping of str to array_like
             Exactly the keys and shapes of `state_dict`. Values are copied and take the dtype of
-            the tensor.
+            the tensor. For a state of PyTorch's, write
+            ``net.load_state_dict(nn.from_pytorch(net, state))``.
 
         Raises
         ------
@@ -253,16 +293,33 @@ class Module(metaclass=_NamesItsTensors):
           missing: bias (1,)
           wrong shape: weight is (2, 1), got (1, 2)
         """
-        own = dict(_leaves(self))
+        arrays = self._fitting(state)
+        for path, part, places in _state(self):
+            if isinstance(part, Tensor):
+                part.data = arrays[path]
+            else:
+                made = np.array(arrays[path], part.dtype)
+                for place in places:
+                    _put(place, made)
+
+    def _fitting(self, state: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
+        """Return the arrays of a state that fits this module; otherwise raise what is wrong."""
+        own = {path: _bare(part) for path, part, _ in _state(self)}
         arrays = {path: np.asarray(value) for path, value in state.items()}
         problems = [f"missing: {path} {own[path].shape}" for path in own if path not in arrays]
         problems += [
             f"unexpected: {path} {arrays[path].shape}" for path in arrays if path not in own
         ]
+        shared = [path for path in own if path in arrays]
         problems += [
             f"wrong shape: {path} is {own[path].shape}, got {arrays[path].shape}"
-            for path in own
-            if path in arrays and own[path].shape != arrays[path].shape
+            for path in shared
+            if own[path].shape != arrays[path].shape
+        ]
+        problems += [
+            f"wrong dtype: {path} is {own[path].dtype}, got {arrays[path].dtype}"
+            for path in shared
+            if not np.can_cast(arrays[path].dtype, own[path].dtype, "same_kind")
         ]
         if problems:
             listed = "\n  ".join(problems)
@@ -270,8 +327,7 @@ class Module(metaclass=_NamesItsTensors):
                 f"load_state_dict: the state does not fit this {type(self).__name__}, which is "
                 f"unchanged.\n  {listed}"
             )
-        for path, tensor in own.items():
-            tensor.data = arrays[path]
+        return arrays
 
     def train(self, mode: bool = True) -> Self:
         """Switch this module and every module inside it to training.
@@ -392,6 +448,62 @@ def _inside(
             if isinstance(part, Module | Tensor):
                 yield here, part
             yield from _inside(part, here, above)
+
+
+Place = tuple[tuple[Any, Any], ...]
+"""Where something is held: the holders from the outermost, each with the name inside it."""
+
+
+def _held(value: Any, path: str = "", place: Place = ()) -> Iterator[tuple[str, Any, Place]]:
+    """Yield path, value and place of every leaf tensor and array of numbers inside a module."""
+    parts: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, Module):
+        parts = vars(value).items()
+    elif isinstance(value, dict):
+        parts = value.items()
+    elif isinstance(value, list | tuple):
+        parts = enumerate(value)
+    above = {id(value), *(id(holder) for holder, _ in place)}
+    for name, part in parts:
+        here, there = f"{path}.{name}" if path else str(name), (*place, (value, name))
+        if isinstance(part, Tensor):
+            if part.is_leaf:
+                yield here, part, there
+        elif isinstance(part, np.ndarray):
+            if part.dtype.kind in "biufc":
+                yield here, part, there
+        elif id(part) not in above:
+            yield from _held(part, here, there)
+
+
+def _state(module: Any) -> list[tuple[str, Any, list[Place]]]:
+    """Return what `_held` yields, each tensor and array once, with all its places."""
+    found: dict[int, tuple[str, Any, list[Place]]] = {}
+    for path, part, place in _held(module):
+        found.setdefault(id(part), (path, part, []))[2].append(place)
+    return list(found.values())
+
+
+def _bare(part: Any) -> Any:
+    return part.data if isinstance(part, Tensor) else part
+
+
+def _put(place: Place, value: Any) -> None:
+    """Put an array where another one is held."""
+    holders = [place[0][0]]  # Those of now: a tuple may be another one by now.
+    for _, name in place[:-1]:
+        last = holders[-1]
+        holders.append(vars(last)[name] if isinstance(last, Module) else last[name])
+    for holder, (_, name) in zip(reversed(holders), reversed(place), strict=True):
+        if isinstance(holder, Module):
+            setattr(holder, name, value)
+        elif isinstance(holder, tuple):  # It cannot change: another one takes its place.
+            parts = [value if i == name else part for i, part in enumerate(holder)]
+            value = type(holder)(*parts) if hasattr(holder, "_fields") else tuple(parts)
+            continue
+        else:
+            holder[name] = value
+        return
 
 
 def _leaves(module: Any) -> list[tuple[str, Tensor]]:

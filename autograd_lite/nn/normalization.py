@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -121,7 +121,99 @@ class LayerNorm(Module):
         return ", ".join(map(str, self.normalized_shape))
 
 
-class BatchNorm1d(Module):
+class _BatchNorm(Module):
+    """What the batch normalisations share: all but the shape of the input."""
+
+    shapes: ClassVar[tuple[str, ...]]
+    """What comes behind (rows, features) in the shapes that it takes."""
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        *,
+        dtype: DTypeLike = np.float64,
+    ) -> None:
+        name = type(self).__name__
+        if not isinstance(num_features, int | np.integer):
+            raise TypeError(
+                f"{name} needs an integer as its number of features, got {num_features!r}."
+            )
+        if num_features < 1:
+            raise ValueError(f"{name} needs at least one feature, got {num_features}.")
+        self.num_features, self.eps, self.momentum = int(num_features), float(eps), momentum
+        self.weight = self.bias = None
+        if affine:
+            self.weight = Tensor(np.ones(num_features), requires_grad=True, dtype=dtype)
+            self.bias = Tensor(np.zeros(num_features), requires_grad=True, dtype=dtype)
+        self.running_mean = self.running_var = self.num_batches_tracked = None
+        if track_running_stats:
+            self.running_mean = Tensor(np.zeros(num_features), dtype=dtype)
+            self.running_var = Tensor(np.ones(num_features), dtype=dtype)
+            self.num_batches_tracked = Tensor(0)
+
+    def forward(self, x: Tensor | ArrayLike) -> Tensor:
+        """Normalise every feature; in training, take note of its mean and variance.
+
+        Parameters
+        ----------
+        x : Tensor or array_like, shape as the class says
+
+        Returns
+        -------
+        Tensor, shape of `x`
+
+        Raises
+        ------
+        ValueError
+            If `x` is of another shape, or has one entry for each feature in training.
+        """
+        x = x if isinstance(x, Tensor) else Tensor(x)
+        name, features = type(self).__name__, self.num_features
+        if x.ndim not in (2 + rest.count(",") for rest in self.shapes) or x.shape[1] != features:
+            shapes = " or ".join(f"(rows, {features}{rest})" for rest in self.shapes)
+            raise ValueError(f"{name} needs an input of shape {shapes}, got {x.shape}.")
+        along: tuple[int, ...] = (features,) + (1,) * (x.ndim - 2)
+        if self.training or self.running_mean is None or self.running_var is None:
+            count = x.size // features
+            if count < 2 and self.training:
+                raise ValueError(
+                    f"{name} needs more than one entry for each feature in training, got an "
+                    f"input of shape {x.shape}. Call eval() first, or leave out the last batch."
+                )
+            y, mean, variance = _normalised(x, (0, *range(2, x.ndim)), self.eps)
+            if self.training:
+                self._note(mean, variance, count)
+        else:
+            scale = 1 / np.sqrt(self.running_var.numpy() + self.eps)
+            y = (x - self.running_mean.numpy().reshape(along)) * scale.reshape(along)
+        if self.weight is not None and self.bias is not None:
+            y = y * self.weight.reshape(along) + self.bias.reshape(along)
+        return y
+
+    def _note(self, mean: Tensor, variance: Tensor, count: int) -> None:
+        """Let the statistics of a batch go into the running means."""
+        tracked = self.num_batches_tracked
+        if tracked is None or self.running_mean is None or self.running_var is None:
+            return
+        tracked.data = tracked.numpy() + 1
+        part = 1 / int(tracked.item()) if self.momentum is None else float(self.momentum)
+        unbiased = variance.numpy().ravel() * (count / (count - 1))
+        for running, new in (
+            (self.running_mean, mean.numpy().ravel()),
+            (self.running_var, unbiased),
+        ):
+            running.data = (1 - part) * running.numpy() + part * new
+
+    def extra_repr(self) -> str:
+        """Return the number of features."""
+        return str(self.num_features)
+
+
+class BatchNorm1d(_BatchNorm):
     r"""Normalise every feature over the rows of a batch.
 
     In training, with the mean :math:`\mu` and the variance :math:`v` of a feature over :math:`n`
@@ -188,91 +280,77 @@ class BatchNorm1d(Module):
     ['weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked']
     """
 
-    def __init__(
-        self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
-        *,
-        dtype: DTypeLike = np.float64,
-    ) -> None:
-        if not isinstance(num_features, int | np.integer):
-            raise TypeError(
-                f"BatchNorm1d needs an integer as its number of features, got {num_features!r}."
-            )
-        if num_features < 1:
-            raise ValueError(f"BatchNorm1d needs at least one feature, got {num_features}.")
-        self.num_features, self.eps, self.momentum = int(num_features), float(eps), momentum
-        self.weight = self.bias = None
-        if affine:
-            self.weight = Tensor(np.ones(num_features), requires_grad=True, dtype=dtype)
-            self.bias = Tensor(np.zeros(num_features), requires_grad=True, dtype=dtype)
-        self.running_mean = self.running_var = self.num_batches_tracked = None
-        if track_running_stats:
-            self.running_mean = Tensor(np.zeros(num_features), dtype=dtype)
-            self.running_var = Tensor(np.ones(num_features), dtype=dtype)
-            self.num_batches_tracked = Tensor(0)
+    shapes = ("", ", length")
 
-    def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        """Normalise every feature; in training, take note of its mean and variance.
 
-        Parameters
-        ----------
-        x : Tensor or array_like, shape (rows, num_features) or (rows, num_features, length)
+class BatchNorm2d(_BatchNorm):
+    r"""Normalise every channel over the images of a batch.
 
-        Returns
-        -------
-        Tensor, shape of `x`
+    In training, with the mean :math:`\mu` and the variance :math:`v` of a channel over :math:`n`
+    entries, those of all images, and :math:`\hat x = (x - \mu) / \sqrt{v + \epsilon}`,
 
-        Raises
-        ------
-        ValueError
-            If `x` is of another shape, or has one entry for each feature in training.
-        """
-        x = x if isinstance(x, Tensor) else Tensor(x)
-        features = self.num_features
-        if x.ndim not in (2, 3) or x.shape[1] != features:
-            raise ValueError(
-                f"BatchNorm1d needs an input of shape (rows, {features}) or (rows, {features}, "
-                f"length), got {x.shape}."
-            )
-        along: tuple[int, ...] = (features,) if x.ndim == 2 else (features, 1)
-        if self.training or self.running_mean is None or self.running_var is None:
-            count = x.size // features
-            if count < 2 and self.training:
-                raise ValueError(
-                    f"BatchNorm1d needs more than one entry for each feature in training, got an "
-                    f"input of shape {x.shape}. Call eval() first, or leave out the last batch."
-                )
-            y, mean, variance = _normalised(x, (0,) if x.ndim == 2 else (0, 2), self.eps)
-            if self.training:
-                self._note(mean, variance, count)
-        else:
-            scale = 1 / np.sqrt(self.running_var.numpy() + self.eps)
-            y = (x - self.running_mean.numpy().reshape(along)) * scale.reshape(along)
-        if self.weight is not None and self.bias is not None:
-            y = y * self.weight.reshape(along) + self.bias.reshape(along)
-        return y
+    .. math::
+        y &= \gamma \hat x + \beta, \qquad
+        \frac{\partial L}{\partial \gamma} = \sum g \hat x, \qquad
+        \frac{\partial L}{\partial \beta} = \sum g \\
+        \frac{\partial L}{\partial x} &= \frac{\gamma}{\sqrt{v + \epsilon}} \left(g - \bar g -
+        \hat x \, \overline{g \hat x}\right)
 
-    def _note(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        """Let the statistics of a batch go into the running means."""
-        tracked = self.num_batches_tracked
-        if tracked is None or self.running_mean is None or self.running_var is None:
-            return
-        tracked.data = tracked.numpy() + 1
-        part = 1 / int(tracked.item()) if self.momentum is None else float(self.momentum)
-        unbiased = variance.numpy().ravel() * (count / (count - 1))
-        for running, new in (
-            (self.running_mean, mean.numpy().ravel()),
-            (self.running_var, unbiased),
-        ):
-            running.data = (1 - part) * running.numpy() + part * new
+    where sums and means, with a bar, are over all entries of a channel. After ``eval()``,
+    :math:`\mu` and :math:`v` are running means from training, which are constant, and
+    :math:`\partial L / \partial x = g \gamma / \sqrt{v + \epsilon}`.
 
-    def extra_repr(self) -> str:
-        """Return the number of features."""
-        return str(self.num_features)
+    Parameters
+    ----------
+    num_features : int
+        The number of channels.
+    eps : float
+        Keeps the quotient finite.
+    momentum : float or None
+        How much of the batch goes into the running means in a step; None is the mean of all
+        batches so far.
+    affine : bool
+        Whether there are a scale and a shift.
+    track_running_stats : bool
+        Whether there are running means. Without, a batch is always normalised by its own.
+    dtype : dtype
+        The floating-point type of the parameters.
+
+    Attributes
+    ----------
+    weight, bias : Tensor, shape (num_features,), or None
+        The scale :math:`\gamma`, 1 at first, and the shift :math:`\beta`, 0 at first.
+    running_mean, running_var : Tensor, shape (num_features,), or None
+        They are in the state, and not among the parameters. The variance is the unbiased one,
+        divided by :math:`n - 1`.
+    num_batches_tracked : Tensor of int, or None
+
+    Raises
+    ------
+    TypeError
+        If the number of features is not an integer.
+    ValueError
+        If it is less than 1; on a call, if the input is of another shape, or has one row in
+        training.
+
+    References
+    ----------
+    S. Ioffe, C. Szegedy: *Batch normalization*, 2015, arXiv:1502.03167.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_lite as al
+    >>> layer = al.nn.BatchNorm2d(3)
+    >>> x = np.random.default_rng(0).normal(5.0, 2.0, (4, 3, 8, 8))
+    >>> y = layer(x).numpy()
+    >>> (abs(y.mean(axis=(0, 2, 3))) < 1e-12).all(), y.std().round(3)
+    (np.True_, np.float64(1.0))
+    >>> layer.running_mean.numpy().round(1)
+    array([0.5, 0.5, 0.5])
+    """
+
+    shapes = (", height, width",)
 
 
 def _normalised(x: Tensor, axes: tuple[int, ...], eps: float) -> tuple[Tensor, Tensor, Tensor]:

@@ -99,6 +99,7 @@ if TYPE_CHECKING:
         tril,
         triu,
     )
+    from autograd_lite.ops.recurrent import gru, lstm, rnn
     from autograd_lite.ops.reduction import max, mean, min, prod, sum, var
     from autograd_lite.ops.shape import (
         broadcast_to,
@@ -135,6 +136,16 @@ if TYPE_CHECKING:
         tan,
         tanh,
     )
+    from autograd_lite.ops.windows import (
+        conv,
+        conv_input,
+        conv_weight,
+        max_pool,
+        max_pool_adjoint,
+        max_pool_pick,
+        sum_pool,
+        sum_pool_adjoint,
+    )
 
 # fmt: off
 FAMILIES = {
@@ -163,6 +174,7 @@ FAMILIES = {
         "diagflat", "diagonal", "flip", "pad", "partition", "repeat", "resize", "roll", "rot90",
         "sort", "take", "take_along_axis", "tile", "tril", "triu",
     ),
+    "autograd_lite.ops.recurrent": ("gru", "lstm", "rnn"),
     "autograd_lite.ops.reduction": ("max", "mean", "min", "prod", "sum", "var"),
     "autograd_lite.ops.shape": (
         "broadcast_to", "concatenate", "expand_dims", "reshape", "squeeze", "stack", "transpose",
@@ -173,6 +185,10 @@ FAMILIES = {
     "autograd_lite.ops.trigonometric": (
         "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "cos", "cosh",
         "deg2rad", "hypot", "rad2deg", "sin", "sinc", "sinh", "tan", "tanh",
+    ),
+    "autograd_lite.ops.windows": (
+        "conv", "conv_input", "conv_weight", "max_pool", "max_pool_adjoint", "max_pool_pick",
+        "sum_pool", "sum_pool_adjoint",
     ),
 }
 # fmt: on
@@ -216,6 +232,9 @@ __all__ = [
     "clip",
     "concatenate",
     "conjugate",
+    "conv",
+    "conv_input",
+    "conv_weight",
     "convolve",
     "copy",
     "copysign",
@@ -244,6 +263,7 @@ __all__ = [
     "fmod",
     "fold",
     "getitem",
+    "gru",
     "hypot",
     "i0",
     "ifft",
@@ -265,8 +285,12 @@ __all__ = [
     "logaddexp",
     "logaddexp2",
     "logsumexp",
+    "lstm",
     "matmul",
     "max",
+    "max_pool",
+    "max_pool_adjoint",
+    "max_pool_pick",
     "maximum",
     "mean",
     "min",
@@ -290,6 +314,7 @@ __all__ = [
     "reshape",
     "resize",
     "rfft",
+    "rnn",
     "roll",
     "rot90",
     "scatter_add",
@@ -307,6 +332,8 @@ __all__ = [
     "stack",
     "subtract",
     "sum",
+    "sum_pool",
+    "sum_pool_adjoint",
     "svd",
     "take",
     "take_along_axis",

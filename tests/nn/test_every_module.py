@@ -11,9 +11,11 @@ X = RNG.normal(size=(4, 3))
 T = RNG.uniform(0.1, 0.9, (4, 3))
 SIGNS = np.where(X * T > 0.1, -1, 1)
 LABELS = np.array([2, 0, 1, 1])
+IMAGES = RNG.normal(size=(2, 2, 3, 3))
 
 LOSSES = {
     "MSE": (nn.MSE(), X, T),
+    "MSELoss": (nn.MSELoss(), X, T),
     "L1Loss": (nn.L1Loss(), X, T),
     "SmoothL1Loss": (nn.SmoothL1Loss(beta=0.5), X, T),
     "HuberLoss": (nn.HuberLoss(delta=0.5), X, T),
@@ -42,9 +44,30 @@ LAYERS: dict = {
     "Embedding": (nn.Embedding(3, 2, rng=RNG), LABELS),
     "LayerNorm": (nn.LayerNorm(3), X),
     "BatchNorm1d": (nn.BatchNorm1d(3), X),
+    "BatchNorm2d": (nn.BatchNorm2d(2), IMAGES),
+    "Conv1d": (nn.Conv1d(2, 2, 2, rng=RNG), IMAGES[:, :, 0]),
+    "Conv2d": (nn.Conv2d(2, 2, 2, padding=1, stride=2, rng=RNG), IMAGES),
+    "MaxPool2d": (nn.MaxPool2d(2, 1), IMAGES),
+    "AvgPool2d": (nn.AvgPool2d(2, 1, 1), IMAGES),
+    "RNN": (nn.RNN(3, 2, rng=RNG), IMAGES[0]),
+    "GRU": (nn.GRU(3, 2, rng=RNG), IMAGES[0]),
+    "LSTM": (nn.LSTM(3, 2, rng=RNG), IMAGES[0]),
+    "MultiheadAttention": (nn.MultiheadAttention(4, 2, rng=RNG), X.reshape(3, 1, 4)),
     "Sequential": (nn.Sequential(nn.Linear(3, 2, rng=RNG), nn.Tanh()), X),
 }
 ABSTRACT = {"Module"}
+
+
+class First(nn.Module):
+    """What a layer returns first; attention looks from the input to itself."""
+
+    def __init__(self, inside):
+        self.inside = inside
+
+    def forward(self, x):
+        attends = isinstance(self.inside, nn.MultiheadAttention)
+        y = self.inside(x, x, x) if attends else self.inside(x)
+        return y[0] if isinstance(y, tuple) else y
 
 
 def loss_of(name):
@@ -53,7 +76,7 @@ def loss_of(name):
         module, x, target = LOSSES[name]
         x = al.Tensor(x, requires_grad=True, name="x")
         return module(x, target), x, lambda x: module(x, target)
-    module, x = LAYERS[name]
+    module, x = First(LAYERS[name][0]), LAYERS[name][1]
     whole = x.dtype.kind == "i"
     x = al.Tensor(x, requires_grad=not whole, name="x")
     y = module(x)
@@ -107,4 +130,4 @@ def test_it_is_compared_with_gradients_by_hand(name):
 def test_its_gradient_is_the_numerical_one(name):
     _, x, f = loss_of(name)
     if x.requires_grad and name != "Dropout":  # It is another function in each call.
-        al.gradcheck(LAYERS[name][0] if name in LAYERS else f, [x.numpy()])
+        al.gradcheck(First(LAYERS[name][0]) if name in LAYERS else f, [x.numpy()])

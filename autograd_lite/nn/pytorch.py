@@ -1,0 +1,84 @@
+"""States that PyTorch's modules of the same names take and give, without PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_lite.nn.module import Module
+
+
+def from_pytorch(module: Module, state: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """Return a state of PyTorch's as `load_state_dict` takes it.
+
+    The weights of `Linear`, of recurrent layers and of attention are (inputs, outputs) here, and
+    the transpose of that there. Everything else is the same.
+
+    Parameters
+    ----------
+    module : Module
+        The network that is to take it: of the same layers, under the same names.
+    state : mapping of str to array_like
+        What ``net.state_dict()`` of a torch.nn.Module returned, or a file had in it: tensors of
+        PyTorch's on the CPU, or arrays.
+
+    Returns
+    -------
+    dict of str to array
+
+    Raises
+    ------
+    TypeError
+        If a value is not an array of numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autograd_lite import nn
+    >>> layer = nn.Linear(3, 2)
+    >>> theirs = {"weight": np.zeros((2, 3)), "bias": np.zeros(2)}
+    >>> layer.load_state_dict(nn.from_pytorch(layer, theirs))
+    """
+    turned, found = _transposed(module), {}
+    for path, value in state.items():
+        array = np.asarray(value)
+        if array.dtype.kind not in "biufc":
+            raise TypeError(
+                f"from_pytorch needs arrays of numbers, got {type(value).__name__} as {path}. "
+                f"Pass net.state_dict()."
+            )
+        found[path] = np.array(array.T if path in turned else array)
+    return found
+
+
+def to_pytorch(module: Module) -> dict[str, NDArray[Any]]:
+    """Return the state of a module as PyTorch's modules take it.
+
+    Parameters
+    ----------
+    module : Module
+
+    Returns
+    -------
+    dict of str to array
+        Make tensors of them there: ``{k: torch.from_numpy(v) for k, v in state.items()}``.
+
+    Examples
+    --------
+    >>> from autograd_lite import nn
+    >>> {path: a.shape for path, a in nn.to_pytorch(nn.Linear(3, 2)).items()}
+    {'weight': (2, 3), 'bias': (2,)}
+    """
+    return from_pytorch(module, module.state_dict())
+
+
+def _transposed(module: Module) -> set[str]:
+    """Return the paths of what PyTorch holds transposed."""
+    return {
+        f"{path}.{name}" if path else name
+        for path, part in module.modules()
+        for name in part.transposed
+    }
