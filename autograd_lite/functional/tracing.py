@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import struct
+import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
@@ -111,7 +112,7 @@ class Trace:
         if around is not None:
             around.passed_on = around.passed_on or reached
         elif self.inputs and not reached and not self.passed_on:
-            warnings.warn(self._constant(argnums), stacklevel=4)
+            warnings.warn(self._constant(argnums), stacklevel=_outside())
         if has_aux:
             self.aux = rebuild(self.aux, [self._passed_on(x, outer) for x in leaves_of(self.aux)])
 
@@ -260,6 +261,16 @@ def _is_fixed(x: Any) -> bool:
     return x is None or isinstance(x, str) or callable(x) or np.asarray(x).dtype.kind in "biu"
 
 
+def _outside() -> int:
+    """Count the calls to the one that is not in this package, for a warning."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith(PACKAGE):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+PACKAGE = __name__.partition(".")[0] + "."
+
 _innermost: ContextVar[Trace | None] = ContextVar("innermost", default=None)
 """The trace whose function is being called."""
 
@@ -274,11 +285,12 @@ def call_with_tensors(f: Callable[..., Any], args: Sequence[Any], kwargs: Mappin
     token = refusals.set(said)
     try:
         return f(*args, **kwargs)
-    except (TypeError, ValueError, struct.error) as error:
+    except (TypeError, ValueError, SystemError, struct.error) as error:
         if isinstance(error.__cause__, GradientError):
             refused = error.__cause__.with_traceback(error.__traceback__)
-        elif said and isinstance(error, struct.error):
+        elif said:  # C code has asked for a number, and gone on without one.
             refused = GradientError(said[-1]).with_traceback(error.__traceback__)
+            refused.add_note(f"What called for it went on, and failed: {error!r}")
         else:
             raise
     finally:

@@ -103,6 +103,10 @@ def _quantiles(
     ) -> Any:  # fmt: skip
         del overwrite_input  # A Tensor never is.
         refuse(f"np.{function.__name__}", ALIKE, out=out)
+        if getattr(weights, "requires_grad", False):
+            refuse(
+                f"np.{function.__name__}", "the result changes with them in steps", weights=weights
+            )
         if weights is not None:
             return _weighted(function, a, values_of(q), axis, method, keepdims, values_of(weights))
         return _quantile(a, q, axis, method, keepdims, skip_nan=skip_nan, percent=percent)
