@@ -1,4 +1,32 @@
-"""Reverse-mode automatic differentiation on NumPy that shows its work."""
+"""Reverse-mode automatic differentiation on NumPy that shows its work.
+
+A Tensor records what is done to it, with NumPy's own functions and operators; ``backward()``
+computes the gradients; and the same record is drawn, written out as formulas, and compared with
+what you derived by hand:
+
+>>> import numpy as np
+>>> import autograd_lite as al
+>>> w = al.Tensor([1.0, 2.0], requires_grad=True, name="w")
+>>> loss = np.sum(w * w)
+>>> loss.backward()
+>>> w.grad
+Tensor([2., 4.])
+>>> print(al.derive(loss).text)
+loss = Σ w ⊙ w
+∂L/∂w = 2 w
+>>> al.compare(loss, {"w": w.numpy()})["w"].summary
+'by hand is wrong: what comes back to w from w * w is left out'
+
+===========  =======================================================================
+tensors      `Tensor`, `array`, `no_grad`, `detect_anomaly`
+transforms   `grad`, `value_and_grad`, `vjp`, `jvp`, `jacobian`, `hessian`, `hvp`, `checkpoint`
+networks     `nn`, `optim`, `data`, `save`, `load`
+pictures     `draw`, `Graph`, `Recorder`
+formulas     `derive`
+checks       `compare`, `gradcheck`
+operations   NumPy's own, `sigmoid`, `relu`, `softmax`, `logsumexp`, `mse`; yours: `primitive`
+===========  =======================================================================
+"""
 
 from typing import TYPE_CHECKING
 
@@ -8,6 +36,8 @@ from autograd_lite.core.primitive import Primitive
 from autograd_lite.derive import derive
 from autograd_lite.draw import draw, draw_dot, make_dot
 from autograd_lite.tensor import Tensor
+
+__version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from autograd_lite import data, nn, optim
@@ -145,3 +175,19 @@ __all__ = [
     "value_and_grad",
     "vjp",
 ]
+
+INSTEAD = {
+    **{name: f"al.Tensor(np.{name}(...))" for name in ("ones", "zeros", "arange", "eye")},
+    **{name: f"rng = np.random.default_rng(0), and al.Tensor(rng.{f}(size=(2, 3)))"
+       for name, f in (("randn", "normal"), ("rand", "uniform"))},
+    "manual_seed": "rng = np.random.default_rng(0), and pass rng to each layer",
+    "cross_entropy": "al.nn.functional.cross_entropy(scores, labels)",
+    "Parameter": "al.Tensor(values, requires_grad=True)",
+    **{name: f"al.nn.{name}" for name in ("Module", "Sequential", "Linear")},
+    **{name: f"al.optim.{name}" for name in ("SGD", "Adam")},
+}  # fmt: skip
+"""What to write in place of names that others have."""
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__doc__", "__file__", "__name__", "__path__", "__version__"]

@@ -48,6 +48,7 @@ def targets(results: Mapping[str, Times], memory: Mapping[str, float]) -> list[T
         *_by_hand(results),
         *_against_pytorch(results),
         *_against_micrograd(results),
+        *_against_hips(results),
         *_first(results),
         Target("bytes per node beyond its data", memory.get(OURS), 400.0, at_most=True),
     ]
@@ -64,6 +65,11 @@ def _against_pytorch(results: Mapping[str, Times]) -> Iterator[Target]:
     for name in SIGMOID_NETWORKS:
         text = f"{TITLES[name]}: at least 3 times as fast as PyTorch"
         yield Target(text, _ratio(results, name, "torch", OURS), 3.0, at_most=False)
+
+
+def _against_hips(results: Mapping[str, Times]) -> Iterator[Target]:
+    text = f"{TITLES['forward']}: at most twice the time of HIPS autograd"
+    yield Target(text, _ratio(results, "forward", OURS, "autograd"), 2.0, at_most=True)
 
 
 def _against_micrograd(results: Mapping[str, Times]) -> Iterator[Target]:

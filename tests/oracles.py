@@ -261,6 +261,7 @@ HIPS_LACKS = dict.fromkeys(
         "max_pool_pick",
         "sum_pool",
         "sum_pool_adjoint",
+        "lstm",
         "cholesky",  # It spreads the gradient over both triangles.
     ),
     lambda case: True,

@@ -2,13 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-STEP = np.finfo(float).eps ** 0.2  # Balances h**4, cut off, with eps / h, rounded off.
+STEP = float(np.finfo(float).eps ** 0.2)  # Balances h**4, cut off, with eps / h, rounded off.
+
+
+def steps_for(size: float) -> list[float]:
+    """Return the steps to try by a number of this size, the widest first.
+
+    A function may vary on the scale of 1, or on that of its argument: ``sin(1 + x)`` and ``log(x)``
+    at 1e-7. Near the edge of its domain, a step must be shorter than the way to the edge.
+    """
+    wide = STEP * max(1.0, size)
+    steps = [wide / 6.0**k for k in range(9)]
+    if 0 < size < 1:
+        steps += [STEP * size / 6.0**k for k in range(4) if STEP * size / 6.0**k < steps[-1]]
+    return steps
+
+
+def steadiest(
+    f: Callable[[float], NDArray[Any]], steps: Iterable[float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Differentiate a function of one number at 0 with several steps.
+
+    Parameters
+    ----------
+    f : callable
+        Takes a number, returns an array; it may be nan outside of its domain.
+    steps : iterable of float
+        What `f` is moved by, the widest first; two or more.
+
+    Returns
+    -------
+    derivative, error : ndarray
+        For every entry of the result, the derivative with the step that agrees best with the one
+        before; and by how much the two differ, and rounding adds. They are nan and inf where no two
+        steps give numbers.
+    """
+    tried, rounded = [], []
+    with np.errstate(all="ignore"):
+        for h in steps:
+            right, left = f(h / 2), f(-h / 2)
+            wide, narrow = (f(h) - f(-h)) / (2 * h), (right - left) / h
+            tried.append((4 * narrow - wide) / 3)
+            rounded.append(np.finfo(float).eps * np.fmax(np.abs(right), np.abs(left)) / h)
+        found = np.array(tried, dtype=np.float64)
+        unsteady = np.abs(np.diff(found, axis=0)) + np.array(rounded[1:])
+        unsteady = np.nan_to_num(unsteady, nan=np.inf, posinf=np.inf)
+    best = np.argmin(unsteady, axis=0)[None]
+    error = np.take_along_axis(unsteady, best, axis=0)[0]
+    derivative = np.take_along_axis(found[1:], best, axis=0)[0]
+    return np.where(np.isinf(error), np.nan, derivative), error
+
+
+def one_sided(
+    f: Callable[[float], NDArray[Any]], steps: Sequence[float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    r"""Differentiate a function of one number at 0 to the left and to the right.
+
+    Where there is a kink, the two stay apart however short the step. Elsewhere they approach each
+    other in proportion to it; where there is a jump, they part.
+
+    Returns
+    -------
+    left, right : ndarray
+        With the shortest step.
+    kink : ndarray of bool
+        For every entry of the result, whether there is a kink, or the function ends.
+    """
+    with np.errstate(all="ignore"):
+        here = f(0.0)
+        sides = np.array([[(here - f(-h)) / h, (f(h) - here) / h] for h in steps], np.float64)
+        gaps = np.abs(sides[:, 1] - sides[:, 0])
+        size = np.abs(sides).max(axis=(0, 1))
+        rounded = 100 * np.finfo(float).eps * np.abs(here) / min(steps)
+        same = (gaps[-1] > 0.5 * gaps[0]) & (gaps[-1] < 2 * gaps[0])
+        apart = (gaps > 1e-3 * size + rounded).all(axis=0) & same
+        ends = np.isfinite(sides).any(axis=1).all(axis=0) & ~np.isfinite(gaps).any(axis=0)
+    return sides[-1, 0], sides[-1, 1], apart | ends
 
 
 def central_differences(
@@ -78,8 +153,9 @@ def swept_differences(
     indices = list(np.ndindex(x.shape) if entries is None else entries)
     steps = [eps**0.2 * shrink for shrink in (1.0, 1 / 6, 1 / 36, 1 / 216, 1 / 1296)]
     tried = np.array([central_differences(f, x, indices, step=h) for h in steps])
+    rounded = np.multiply.outer(eps / np.array(steps[1:]), np.abs(f(x)) / np.maximum(1, np.abs(x)))
     with np.errstate(invalid="ignore"):
-        unsteady = np.abs(np.diff(tried, axis=0))
+        unsteady = np.abs(np.diff(tried, axis=0)) + rounded
     best = np.argmin(np.nan_to_num(unsteady, nan=np.inf), axis=0)
     chosen: NDArray[np.float64] = np.take_along_axis(tried, best[None], axis=0)[0]
     return chosen
@@ -136,10 +212,10 @@ def complex_step(
     G. Trapp, Using complex variables to estimate derivatives of real functions, SIAM Review 40,
     1998). Parameters and result are those of `central_differences`.
     """
-    h = 1e-30
     slopes = np.full(np.shape(x), np.nan)
     for index in np.ndindex(slopes.shape) if entries is None else entries:
         moved = np.array(x, dtype=np.complex128)
+        h = 1e-30 * max(min(1.0, abs(moved[index]) or 1.0), 1e-270)  # Tiny beside the entry, too.
         moved[index] += 1j * h
         slopes[index] = np.imag(f(moved)) / h
     return slopes

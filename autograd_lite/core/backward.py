@@ -79,6 +79,7 @@ def backward_pass(
     leaves: _Table = {}
     coming, upstream, sent = -root._birth, root, cotangent
     between = None if targets is None else _between([root, *(node for node, _ in more)], targets)
+    wanted = {node._birth: node for node in targets or ()}
     if more or root._primitive is None or between is not None:
         arrived, leaves = _starts([(root, cotangent), *more], between)
         waiting, coming = sorted(arrived), 0
@@ -94,15 +95,15 @@ def backward_pass(
         else:
             birth, node, g = coming, upstream, sent
         coming = 0
-        if node._rare is not None and "_taps" in node._rare and node not in untapped:
+        if node._rare is not None and "_taps" in node._rare and node._known() not in untapped:
             g = node._taps(node, g)
-        if targets is not None and node in targets:
-            found.append((node, g))
+        if wanted and -birth in wanted:
+            found.append((wanted[-birth], g))
             continue
         inputs, parameters, rules = node._inputs, node._parameters, node._primitive.rules
         y, seen, count = node._data, inputs, len(inputs)
         if create_graph:
-            y, seen = node, _as_tensors(node)
+            y, seen = node, seen_by_rules(node)
         if rules.__class__ is RuleForEach:  # Told the operands once, not once for each of them.
             rules = rules.bound(g, y, seen[1::2], parameters)
             seen, parameters, count = (), None, 0
@@ -118,7 +119,7 @@ def backward_pass(
                 if x is None or not x._requires_grad:
                     continue
                 key = -x._birth
-            if between is not None and x not in between:
+            if between is not None and -key not in between:
                 continue
             try:
                 if parameters:
@@ -161,18 +162,18 @@ def backward_pass(
                     watch.passed(node, i // 2 - 1, g, gx, total)
     for key in sorted(leaves):
         node, g = pair = leaves[key]
-        if node._rare is not None and "_taps" in node._rare and node not in untapped:
+        if node._rare is not None and "_taps" in node._rare and node._known() not in untapped:
             pair = (node, node._taps(node, g))
         found.append(pair)
     return found
 
 
-def _starts(pairs: Pairs, between: set[Node] | None) -> tuple[_Table, _Table]:
+def _starts(pairs: Pairs, between: set[int] | None) -> tuple[_Table, _Table]:
     """Return what a backward pass starts with, by negated birth: the nodes, and the leaves."""
     arrived: _Table = {}
     leaves: _Table = {}
     for node, g in pairs:
-        if between is None or node in between:
+        if between is None or node._birth in between:
             birth, table = -node._birth, leaves if node._primitive is None else arrived
             table[birth] = (node, table[birth][1] + g if birth in table else g)
     return arrived, leaves
@@ -180,14 +181,17 @@ def _starts(pairs: Pairs, between: set[Node] | None) -> tuple[_Table, _Table]:
 
 def operands_of(node: Node) -> tuple[Node | None, ...]:
     """Return the operands of a node, each in the version that it used; None for a bare one."""
-    return tuple(
-        x._version_before(node._birth) if x is not None and x._birth > node._birth else x
-        for x in node._inputs[::2]
-    )
+    return tuple([None if x is None else _used(x, node._birth) for x in node._inputs[::2]])
 
 
-def _between(roots: Sequence[Node], targets: frozenset[Node]) -> set[Node]:
-    """Return the nodes through which a root depends on a target, with both ends.
+def _used(x: Node, birth: int) -> Node | None:
+    if x._birth > birth:
+        return x._version_before(birth)
+    return x if x._rare is None else x._known()
+
+
+def _between(roots: Sequence[Node], targets: frozenset[Node]) -> set[int]:
+    """Return the births of nodes through which a root depends on a target, with both ends.
 
     What is older than all targets depends on none of them, so however long a history lies behind
     them, it is not looked at.
@@ -201,14 +205,14 @@ def _between(roots: Sequence[Node], targets: frozenset[Node]) -> set[Node]:
             if x not in reached:
                 reached.add(x)
                 waiting.append(x)
-    between = reached.intersection(targets)
+    between = {node._birth for node in reached}.intersection(x._birth for x in targets)
     for node in sorted(reached, key=lambda node: int(node._birth)):  # Operands come first.
-        if not between.isdisjoint(operands_of(node)):
-            between.add(node)
+        if any(x is not None and x._birth in between for x in operands_of(node)):
+            between.add(node._birth)
     return between
 
 
-def _as_tensors(node: Node) -> tuple[Any, ...]:
+def seen_by_rules(node: Node) -> tuple[Any, ...]:
     """Return the inputs of a node as the rules see them when the backward pass is recorded."""
     seen: list[Any] = []
     for operand, value in zip(node._inputs[::2], node._inputs[1::2], strict=True):
@@ -216,7 +220,7 @@ def _as_tensors(node: Node) -> tuple[Any, ...]:
             operand._value()  # So that no rule sees what has been written since.
             if operand._birth > node._birth:
                 operand = operand._version_before(node._birth)
-        if operand is not None and operand._data is not value:
+        if operand is not None and not operand._has(value):
             if operand._requires_grad:
                 name = repr(operand.name) if operand.name else f"a leaf of shape {operand.shape}"
                 raise GradientError(

@@ -85,6 +85,13 @@ class Primitive:
     linear: Sequence[str] = ()
     """The operands that it is linear in, each by itself: ``f(2 * x)`` is ``2 * f(x)``."""
 
+    jointly_linear: bool = False
+    """Whether it is linear in all operands together: ``f(2 * a, 2 * b)`` is ``2 * f(a, b)``."""
+
+    reduces: bool = False
+    """Whether an entry of the result depends on those of the only operand along ``axis``, and every
+    one of them goes into no other; ``axis`` and ``keepdims`` are NumPy's."""
+
     stretches: bool = False
     """Whether it does no more than broadcasting does: new axes of length 1, and repetition."""
 

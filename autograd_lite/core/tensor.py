@@ -6,7 +6,6 @@ computed with. `record` makes it; `Tensor.backward` sends a cotangent back throu
 
 from __future__ import annotations
 
-import bisect
 import itertools
 import operator
 import weakref
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from autograd_lite.core import arithmetic
-from autograd_lite.core.backward import backward_pass, next_birth
+from autograd_lite.core.backward import backward_pass, next_birth, operands_of
 from autograd_lite.core.modes import GradientError, Watched, enable_grad, recording, refusals
 from autograd_lite.core.operands import (
     NUMBERS,
@@ -65,14 +64,14 @@ def _operator(primitive: Primitive) -> tuple[Callable[..., Any], Callable[..., A
     compute = primitive.compute
 
     def method(a: Any, b: Any) -> Any:
-        if a._rare is not None and "_view" in a._rare:
-            a._catch_up(used=True)
+        if a._rare is not None:
+            a = a._as_operand()
         x, needs = a._data, a._requires_grad
         if type(b) in NUMBERS:  # First: it takes longer to find out that a number is not a Tensor.
             z, b = (complex_like(b, x) if type(b) is complex else b), None
         elif isinstance(b, Tensor):
-            if b._rare is not None and "_view" in b._rare:
-                b._catch_up(used=True)
+            if b._rare is not None:
+                b = b._as_operand()
             z, needs = b._data, needs or b._requires_grad
         else:
             z, b = constant(b, primitive), None
@@ -138,8 +137,10 @@ class Tensor:
 
     # What looks at the cotangent as it passes: hooks, retain_grad.
     _taps: Rare[Taps] = Rare()
-    # Versions of this tensor before each write to it, oldest first.
-    _past: Rare[list[Any]] = Rare()
+    # Those that the gradient was last asked of, maybe before a write.
+    _retaining: Rare[Taps] = Rare()
+    # What this was before the first write to it. Operations on later versions hold these.
+    _past: Rare[Any] = Rare()
     # The tensor that this was a version of.
     _now: Rare[weakref.ref[Any]] = Rare()
     # What this is a view of, if it is one.
@@ -234,10 +235,26 @@ class Tensor:
             self._catch_up()
         return self._data
 
+    def _has(self, value: Any) -> bool:
+        """Return whether this is the value that a node was computed from."""
+        return self._data is value
+
     # What a Tensor with views does: nothing here, where every value is one of its own.
 
-    def _catch_up(self, *, used: bool = False) -> None:
+    def _catch_up(self) -> None:
         """Show what has been written to the tensor that this is a view of."""
+
+    def _as_it_was(self, value: Any) -> Any:
+        """Return the value that a node was computed from, given what the node holds of it."""
+        return value
+
+    def _as_operand(self) -> Self:
+        """Return what an operation on this remembers, which never changes."""
+        return self
+
+    def _known(self) -> Self:
+        """Return the tensor that the user has, if it still has the value of this operand."""
+        return self
 
     def _note_write(self) -> None:
         """Remember that this has another value now, for all views of it."""
@@ -354,7 +371,8 @@ class Tensor:
     @property
     def _values(self) -> tuple[Any, ...]:
         """For each operand the array that was computed with."""
-        return self._inputs[1::2]
+        pairs = zip(operands_of(self), self._inputs[1::2], strict=True)
+        return tuple([value if x is None else x._as_it_was(value) for x, value in pairs])
 
     @property
     def requires_grad(self) -> bool:
@@ -585,10 +603,10 @@ class Tensor:
         if not self._requires_grad:
             raise GradientError(f"retain_grad: {self._label()} does not require a gradient.")
         if self._primitive is not None:
-            for version in self._past or ():  # The last one asked for is kept.
-                if version._taps is not None:
-                    version._taps.retain = False
-            self._tap().retain = True
+            if self._retaining is not None:  # The last one asked for is kept.
+                self._retaining.retain = False
+            self._retaining = self._tap()
+            self._retaining.retain = True
 
     def register_hook(self, hook: Callable[[Tensor], Any]) -> HookHandle:
         """Call ``hook(gradient)`` with the gradient of this tensor, in every backward pass.
@@ -640,9 +658,8 @@ class Tensor:
 
     def _version_before(self, birth: int) -> Any:
         """Return what this tensor was for a node of that birth; None: a constant."""
-        past = self._past or ()
-        i = bisect.bisect_left(past, birth, key=lambda version: version._birth)
-        return past[i - 1] if i else None
+        past = self._past
+        return past if past is not None and past._birth < birth else None
 
     # ---------------------------------------------------------------- operators
 
@@ -937,7 +954,7 @@ def record(
     needs = False
     for x in operands:
         if isinstance(x, Tensor):
-            x._catch_up(used=True)
+            x = x._as_operand()
             inputs += x, x._data
             needs = needs or x._requires_grad
         else:
@@ -957,8 +974,8 @@ Tensor.__record__ = staticmethod(record)
 
 def _record_unary(primitive: Primitive, x: Tensor, parameters: dict[str, Any] | None = None) -> Any:
     """Do what `record` does for one tensor and all parameters, in half of the time."""
-    if x._rare is not None and "_view" in x._rare:
-        x._catch_up(used=True)
+    if x._rare is not None:
+        x = x._as_operand()
     value = x._data
     try:
         data = primitive.compute(value, **parameters) if parameters else primitive.compute(value)
@@ -982,8 +999,8 @@ def _record_binary(
 ) -> Any:
     """Do what `record` does for two operands and all parameters, in half of the time."""
     if isinstance(a, Tensor):
-        if a._rare is not None and "_view" in a._rare:
-            a._catch_up(used=True)
+        if a._rare is not None:
+            a = a._as_operand()
         x, needs = a._data, a._requires_grad
     else:
         x, needs, a = constant(a, primitive), False, None
@@ -992,8 +1009,8 @@ def _record_binary(
     if type(b) in NUMBERS:  # First: to find out that a number is not a Tensor takes long.
         z, b = (complex_like(b, x) if type(b) is complex else b), None
     elif isinstance(b, Tensor):
-        if b._rare is not None and "_view" in b._rare:
-            b._catch_up(used=True)
+        if b._rare is not None:
+            b = b._as_operand()
         z, needs = b._data, needs or b._requires_grad
     else:
         z, b = constant(b, primitive), None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Never
 
-from autograd_lite.core.later import later
+from autograd_lite.core.later import later, unknown_argument
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,6 +44,7 @@ def draw(
     collapse: str | Iterable[str] = (),
     roll: bool | None = None,
     max_nodes: int = 400,
+    **misspelt: Never,
 ) -> Drawing:
     """Draw the computation of a tensor, with names, shapes, values and gradients.
 
@@ -88,7 +89,7 @@ def draw(
     Raises
     ------
     TypeError
-        If `t` is not a Tensor, an iterable of Tensors or a Graph.
+        If `t` is not a Tensor, an iterable of Tensors or a Graph, or an argument is misspelt.
     ValueError
         If an option is unknown; the message lists those that exist.
 
@@ -100,6 +101,8 @@ def draw(
     w      scalar · float64
     5 × w  scalar · float64
     """
+    if misspelt:
+        raise unknown_argument(draw, misspelt)
     from autograd_lite.draw.arguments import asked
     from autograd_lite.draw.dot import written
     from autograd_lite.draw.drawing import Drawing

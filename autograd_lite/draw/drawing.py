@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from autograd_lite.draw import cards, mermaid, terminal
 from autograd_lite.draw.render import LayoutError, render
@@ -53,6 +54,14 @@ class Drawing:
     page: Callable[[Scene, Theme], str] = field(compare=False)
     format: str | None = None
     theme: Theme = "light"
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("show", "view", "render", "display", "plot"):
+            raise AttributeError(
+                f"a Drawing has no {name}. Write drawing.save('graph.svg'), or .png, .html, .txt; "
+                f"print(drawing) shows it in a terminal; in a notebook it shows itself."
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def subject(self) -> str:

@@ -147,6 +147,10 @@ class Trace:
         leaves = [next(found) if fixed is _VARIES else fixed for fixed in self.fixed]
         return list(rebuild(self.arguments, leaves))
 
+    def varying(self, leaves: Sequence[Any]) -> list[Any]:
+        """Return the leaves that belong to inputs, of one for every leaf of the arguments."""
+        return [x for x, fixed in zip(leaves, self.fixed, strict=True) if fixed is _VARIES]
+
     def _positions(self, argnums: Argnums, count: int) -> list[int]:
         """Return the positions to differentiate with respect to, counted from the front."""
         try:

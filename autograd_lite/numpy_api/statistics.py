@@ -290,7 +290,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     grids = grids * len(axes) if len(grids) == 1 else grids
     found = [
         laid_out(_slopes(f, i, grid, edge_order), value)
-        for i, grid, value in zip(axes, grids, values if len(axes) > 1 else [values], strict=True)
+        for i, grid, value in zip(axes, grids, [values] if len(axes) == 1 else values, strict=True)
     ]
     return found[0] if len(found) == 1 else tuple(found)
 

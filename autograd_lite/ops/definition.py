@@ -44,6 +44,8 @@ def primitive(
     takes_complex: bool = False,
     entrywise: bool = False,
     linear: Sequence[str] = (),
+    jointly_linear: bool = False,
+    reduces: bool = False,
     stretches: bool = False,
     only_shapes: bool = False,
     packed: bool = False,
@@ -55,8 +57,8 @@ def primitive(
 
     Parameters
     ----------
-    notation, numpy, domain, examples, analytic, takes_complex, entrywise, linear, stretches, \
-only_shapes, packed, sentence, simplify
+    notation, numpy, domain, examples, analytic, takes_complex, entrywise, linear, \
+jointly_linear, reduces, stretches, only_shapes, packed, sentence, simplify
         What else the entry says; all are attributes of `Primitive`, and described there.
     **rules : callable or None
         Keyed by the operand's name: ``rule(g, y, *operands, **parameters)``.
@@ -108,6 +110,8 @@ only_shapes, packed, sentence, simplify
             takes_complex=takes_complex,
             entrywise=entrywise,
             linear=tuple(linear),
+            jointly_linear=jointly_linear,
+            reduces=reduces,
             stretches=stretches,
             only_shapes=only_shapes,
             packed=packed,

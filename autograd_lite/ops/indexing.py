@@ -109,6 +109,7 @@ def _written(g: Any, v: Any, index: Any) -> Any:
         picture=Form("{x} with [{index}] = {v:loose}", LOOSE),
     ),
     analytic=True,
+    jointly_linear=True,
     examples=(
         example((3, 4), (4,), index=1),
         example((3, 4), (), index=(slice(None), slice(0, 2))),

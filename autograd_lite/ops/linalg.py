@@ -250,6 +250,7 @@ def _norm(g: Any, y: Any, x: Any, axis: Any, keepdims: bool, ord: Any) -> Any:
     numpy=(np.linalg.vector_norm,),
     takes_complex=True,
     domain={"x": "nonzero"},
+    reduces=True,
     examples=(
         example((2, 3)),
         example((2, 3), axis=0),

@@ -165,6 +165,7 @@ def log_softmax(x: Any, *, axis: Any = -1) -> Any:
         python=Form("np.log(np.sum(np.exp({x:loose}){parameters}))"),
         latex=Form(r"\ln \sum{below} e^{{{x:loose}}}", SUM),
     ),
+    reduces=True,
     examples=AXES,
 )
 def logsumexp(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:

@@ -102,6 +102,7 @@ def _deviation(g: Any, x: Any, axis: Any, ddof: Any, keepdims: Any) -> Any:
     notation=call("np.var"),
     numpy=(np.var,),
     takes_complex=True,
+    reduces=True,
     examples=(*AXES, example((2, 3), axis=1, ddof=1)),
 )
 def var(x: Any, *, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:
@@ -119,6 +120,7 @@ def _share(g: Any, y: Any, x: Any, axis: Any, keepdims: Any) -> Any:
     x=lambda g, y, x, axis, keepdims: _share(g, y, x, axis, keepdims),
     notation=call("np.max"),
     numpy=(np.max, np.amax),
+    reduces=True,
     examples=AXES,
 )
 def max(x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
@@ -130,6 +132,7 @@ def max(x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
     x=lambda g, y, x, axis, keepdims: _share(g, y, x, axis, keepdims),
     notation=call("np.min"),
     numpy=(np.min, np.amin),
+    reduces=True,
     examples=AXES,
 )
 def min(x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
@@ -172,6 +175,7 @@ def _others_in_rows(rows: Any) -> Any:
     ),
     numpy=(np.prod,),
     analytic=True,
+    reduces=True,
     examples=AXES,
 )
 def prod(x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:

@@ -195,6 +195,7 @@ def _layer(g: Any, y: Any, *arrays: Any, axis: int) -> Callable[[int], Any]:
         picture=Form("concat({operands}{parameters})"),
     ),
     analytic=True,
+    jointly_linear=True,
     sentence="{x} is a part of {y}, and gets that part of its gradient.",
     examples=(
         example((2, 3), (1, 3)),
@@ -217,6 +218,7 @@ def concatenate(*arrays: Any, axis: int | None = 0) -> Any:
         picture=Form("stack({operands}{parameters})"),
     ),
     analytic=True,
+    jointly_linear=True,
     sentence="{x} is a part of {y}, and gets that part of its gradient.",
     examples=(
         example((2, 3), (2, 3)),

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.core.later import refuse_call
 from autograd_lite.optim.optimizer import Optimizer, Params
 
 
@@ -98,3 +99,6 @@ class Adagrad(Optimizer):
         rate = float(group["lr"]) / (1 + state["step"] * float(group["lr_decay"]))
         state["step"], state["sum"] = state["step"] + 1, total
         return rate * gradient / (np.sqrt(total) + float(group["eps"]))
+
+
+refuse_call(globals(), "al.optim.Adagrad(net.parameters(), lr=0.01)")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.core.later import refuse_call
 from autograd_lite.optim.optimizer import Optimizer, Params
 
 
@@ -168,3 +169,6 @@ class AdamW(Adam):
         maximize: bool = False,
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
+
+
+refuse_call(globals(), "al.optim.Adam(net.parameters(), lr=0.001)")

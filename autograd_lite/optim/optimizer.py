@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from autograd_lite.core.later import names_its_arguments
 from autograd_lite.core.modes import GradientError
 from autograd_lite.nn.module import Module
 from autograd_lite.numpy_api.in_place import note_write
@@ -79,6 +80,11 @@ class Optimizer:
 
     at_least_zero: ClassVar[tuple[str, ...]] = ("lr", "weight_decay")
     """The settings that must be finite numbers of 0 or more."""
+
+    def __init_subclass__(cls) -> None:
+        """Let a misspelt setting be answered with the right one."""
+        if "__init__" in vars(cls):
+            setattr(cls, "__init__", names_its_arguments(cls.__init__))  # noqa: B010  (for mypy)
 
     def __init__(self, params: Params, defaults: Mapping[str, Any]) -> None:
         name = type(self).__name__

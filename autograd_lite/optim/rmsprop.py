@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.core.later import refuse_call
 from autograd_lite.optim.optimizer import Optimizer, Params
 
 
@@ -116,3 +117,6 @@ class RMSprop(Optimizer):
             change += momentum * state.get("momentum_buffer", 0.0)
             state["momentum_buffer"] = change
         return float(group["lr"]) * change
+
+
+refuse_call(globals(), "al.optim.RMSprop(net.parameters(), lr=0.01)")

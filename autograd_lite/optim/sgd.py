@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.core.later import refuse_call
 from autograd_lite.numpy_api.in_place import note_write
 from autograd_lite.optim.optimizer import LARGE, Optimizer, Params
 from autograd_lite.tensor import Tensor
@@ -144,3 +145,6 @@ class SGD(Optimizer):
             state["momentum_buffer"] = direction
             gradient = gradient + momentum * direction if group["nesterov"] else direction
         return float(group["lr"]) * gradient
+
+
+refuse_call(globals(), "al.optim.SGD(net.parameters(), lr=0.1)")

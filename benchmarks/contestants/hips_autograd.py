@@ -11,6 +11,7 @@ from typing import Any
 import autograd
 import autograd.numpy as anp
 import numpy as np
+from autograd.builtins import tuple as autograd_tuple
 from autograd.core import make_vjp
 
 from benchmarks.workloads import Array, Run
@@ -89,6 +90,22 @@ def mlp(x: Array, y: Array, rate: float, **parameters: Array) -> Run:
 
 def elementwise(x: Array, rate: float) -> Run:
     return _train(lambda x: anp.sum(anp.tanh(x) * anp.exp(-x * x)), [x], rate)
+
+
+def forward(x: Array, y: Array, w1: Array, w2: Array, v1: Array, v2: Array, rate: float) -> Run:
+    def loss(w: Any) -> Any:
+        return anp.mean((anp.dot(anp.tanh(anp.dot(x, w[0])), w[1]) - y) ** 2)
+
+    pushed = autograd.make_jvp(loss)
+    direction = autograd_tuple((v1, v2))
+
+    def step() -> None:
+        nonlocal w1, w2
+        _, rise = pushed(autograd_tuple((w1, w2)))(direction)
+        w1 = w1 - rate * rise * v1
+        w2 = w2 - rate * rise * v2
+
+    return step, lambda: [w1, w2]
 
 
 def record(length: int) -> tuple[object, int]:

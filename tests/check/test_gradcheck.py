@@ -151,3 +151,129 @@ def test_the_inputs_of_the_caller_are_neither_changed_nor_locked():
     al.gradcheck(lambda x: x * x, x, order=2)
     np.testing.assert_array_equal(x, VECTOR)
     x[0] = 1.0
+
+
+@pytest.mark.parametrize(
+    ("f", "inputs"),
+    [
+        (lambda x: (x, {"twice": [x * 2, np.sum(x)]}), VECTOR),
+        (lambda d: d["w"][d["i"]] * d["n"][1], {"w": VECTOR, "i": np.array([2]), "n": ("a", 2.0)}),
+        (lambda x: np.linalg.eigh(x + x.T), MATRIX[:, :3]),
+        (lambda x, pair: pair[0] * x + pair[1], [VECTOR, (2.0, VECTOR)]),
+        (lambda x: x * x, [[1.0, 2.0]]),
+        (lambda x: (np.sum(x), np.argmax(x.numpy())), VECTOR),
+    ],
+)  # fmt: skip
+def test_arguments_and_results_may_be_nested(f, inputs):
+    assert al.gradcheck(f, inputs, order=2, draws=1)
+
+
+def test_the_message_says_where_in_a_nest():
+    def wrong(d):
+        b = d["b"] * 1.0
+        if b.requires_grad:
+            b.register_hook(lambda g: g * 2)
+        return {"sum": d["a"] + b}
+
+    with pytest.raises(al.GradcheckError, match=r"by input 0\['b'\] of shape \(4,\)"):
+        al.gradcheck(wrong, {"a": VECTOR, "b": VECTOR}, modes=["rev"])
+
+
+def test_tensors_from_outside_are_constants_and_stay_as_they_are():
+    w = al.Tensor(VECTOR, requires_grad=True)
+    calls = []
+    w.register_hook(calls.append)
+    late = np.tanh(w)
+    assert al.gradcheck(lambda x: (x * w * late, w), VECTOR, order=2)
+    assert w.grad is None
+    assert not calls
+
+
+def hooked(function, factor):
+    """Return a function whose rule is wrong by a factor."""
+
+    def wrong(x):
+        if x.requires_grad:
+            x = x * 1.0
+            x.register_hook(lambda g: g * factor)
+        return function(x)
+
+    return wrong
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-9, 1e9, 1e200])
+@pytest.mark.parametrize("square", [np.square, lambda x: np.abs(x) ** 2], ids=["exact", "rounded"])
+def test_tolerances_follow_the_size_of_what_is_compared(size, square):
+    assert al.gradcheck(lambda x: size * square(x), VECTOR)
+    for modes in (["rev"], ["fwd"]):
+        wrong = hooked(lambda x: size * square(x), 1.0001)
+        assert not al.gradcheck(wrong, VECTOR, modes=modes, raise_exception=False)
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (np.log, 1e-7),
+        (np.log, 1e-30),
+        (lambda x: np.log(np.abs(x)), np.array([1e-7, 3.0])),
+        (np.sqrt, 1e-7),
+        (np.arccos, 0.9999999),
+        (lambda x: np.arccos(np.abs(x)), np.array([0.9999999, 0.1])),
+        (np.square, 1e10),
+        (lambda x: np.abs(x) ** 2, np.array([1e10, 1e-10])),
+        (lambda x: 1e8 + x**2, 0.5),
+        (lambda x: 1e8 + np.abs(x) ** 2, 0.5),
+        (np.linalg.norm, 1e-12 * VECTOR),
+        (lambda x: np.sum(al.softmax(x)), VECTOR),
+        (lambda x: np.sum(al.softmax(1e8 * x)), 1e-8 * VECTOR),
+        (lambda x: x * 0.1 + x * 0.2 - x * 0.3, VECTOR),
+        (lambda x: np.abs(x) * 0.1 + np.abs(x) * 0.2 - np.abs(x) * 0.3, VECTOR),
+    ],
+)
+def test_no_right_rule_is_accused(f, x):
+    assert al.gradcheck(f, [x])
+
+
+def test_what_values_cannot_tell_is_not_passed():
+    with pytest.raises(al.GradcheckError, match="It cannot be told, though: so large are the val"):
+        al.gradcheck(lambda x: 1e16 + np.abs(x), 0.5)
+
+
+def test_a_kink_is_called_a_kink():
+    with pytest.raises(
+        al.GradcheckError, match=r"has a kink, and no derivative, at \(1,\): 0 to th"
+    ):
+        al.gradcheck(al.relu, [np.array([1.0, 0.0])])
+    with pytest.raises(al.GradcheckError, match="forwards, has a kink"):
+        al.gradcheck(al.relu, [np.array([1.0, 0.0])], modes=["fwd"])
+    with pytest.raises(
+        al.GradcheckError, match=r"is where the function ends at \(0,\): nan to the"
+    ):
+        al.gradcheck(np.sqrt, [np.array([0.0, 1.0])])
+    with pytest.raises(al.GradcheckError, match="is wrong in 4 of 4 entries"):
+        al.gradcheck(hooked(al.relu, 1.5), np.abs(VECTOR))
+
+
+def test_large_inputs_are_sampled_and_the_result_says_so():
+    x = RNG.normal(size=(300, 300))
+    checked = al.gradcheck(lambda x: x * x, x, draws=1)
+    few, size = checked.sampled["input 0"]
+    assert few < size == x.size
+    assert repr(checked) == (
+        f"True (drawn at random: {few:,} of 90,000 entries of input 0; the rest along directions)"
+    )
+    one_entry = np.ones(x.shape)
+    one_entry[17, 200] = 1.5
+    with pytest.raises(
+        al.GradcheckError, match="along a direction of all inputs, backwards, is wr"
+    ):
+        al.gradcheck(hooked(lambda x: x * x, one_entry), x, modes=["rev"])
+
+
+def test_the_result_is_true_or_false_with_a_reason():
+    right = al.gradcheck(np.exp, VECTOR)
+    wrong = al.gradcheck(hooked(np.exp, 2.0), VECTOR, raise_exception=False)
+    assert right == True  # noqa: E712  (what it says of itself)
+    assert (repr(right), right.message, right.sampled) == ("True", "", {})
+    assert (repr(wrong), bool(wrong)) == ("False", False)
+    assert "is wrong in 4 of 4 entries" in wrong.message

@@ -136,6 +136,22 @@ def test_a_pullback_may_be_called_again():
     np.testing.assert_array_equal(pullback(np.ones(2))[0], pullback(np.ones(2))[0])
 
 
+def test_a_tall_jacobian_is_computed_forwards_and_is_the_same():
+    def f(x, s):
+        return np.sin(np.outer(np.arange(6.0), x)) * s
+
+    x, s = np.array([0.5, -1.0], dtype=np.float32), np.array(2.0)
+    tall = al.jacobian(f, (0, 1))(x, s)
+    wide = al.jacobian(lambda x, s: np.sum(f(x, s) ** 2), (0, 1))(x, s)
+    assert [j.shape for j in tall] == [(6, 2, 2), (6, 2)]
+    assert [j.dtype for j in tall] == [np.float32, np.float64]
+    for j, summed in zip(tall, wide, strict=True):
+        by_rule = np.tensordot(2 * f(x, s), j, axes=2)
+        np.testing.assert_allclose(by_rule, summed, rtol=1e-5)
+    nested = al.jacobian(al.jacobian(lambda x: np.outer(x, x) ** 2))(np.array([1.0, 2.0]))
+    np.testing.assert_allclose(nested[0, 1], [[8.0, 8.0], [8.0, 2.0]])
+
+
 def test_jacobian_of_several_arguments_and_of_empty_results():
     a, b = np.arange(2.0), np.arange(3.0)
     by_a, by_b = al.jacobian(lambda a, b: np.sum(a) * b, (0, 1))(a, b)
