@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from autograd_lite.check.compare import compare
     from autograd_lite.check.diagnosis import Diagnosis
     from autograd_lite.check.gradcheck import GradcheckError, check_grads, gradcheck
+    from autograd_lite.check.layers import assert_gradients, check_jacobian, check_layer
     from autograd_lite.check.report import Comparison, DisagreementError
     from autograd_lite.derive import Derivation
     from autograd_lite.draw import Drawing
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
     from autograd_lite.graph.source import Source, record_source
     from autograd_lite.numpy_api import array
     from autograd_lite.ops.definition import PrimitiveDefinitionError, primitive
+    from autograd_lite.practice import exercise, grade
     from autograd_lite.saving import load, save
 else:
     __getattr__ = later(
@@ -83,10 +85,14 @@ else:
                 "Diagnosis",
                 "DisagreementError",
                 "GradcheckError",
+                "assert_gradients",
                 "check_grads",
+                "check_jacobian",
+                "check_layer",
                 "compare",
                 "gradcheck",
             ),
+            "autograd_lite.practice": ("exercise", "grade"),
             "autograd_lite.check.anomaly": ("AnomalyError", "detect_anomaly"),
             "autograd_lite.data": (),
             "autograd_lite.derive": ("Derivation",),
@@ -140,7 +146,10 @@ __all__ = [
     "Source",
     "Tensor",
     "array",
+    "assert_gradients",
     "check_grads",
+    "check_jacobian",
+    "check_layer",
     "checkpoint",
     "compare",
     "data",
@@ -149,8 +158,10 @@ __all__ = [
     "draw",
     "draw_dot",
     "enable_grad",
+    "exercise",
     "grad",
     "gradcheck",
+    "grade",
     "hessian",
     "hvp",
     "is_grad_enabled",

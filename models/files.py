@@ -33,7 +33,7 @@ def pictures(graph: Graph) -> dict[Sweep, Drawing]:
     found: dict[Sweep, Drawing] = {}
     for sweep in SWEEPS:
         shown = (*PARTS, "local") if sweep == "forward" else PARTS
-        drawing = draw(graph, sweep=sweep, show=shown, legend=False)
+        drawing = draw(graph, sweep=sweep, show=shown, legend=False, width=None)
         if width(drawing.svg()) > WIDEST:
             drawing = draw(graph, sweep=sweep, show=shown, legend=False, rankdir="TB")
         found[sweep] = drawing

@@ -38,6 +38,7 @@ STANDS_ON = {
     "draw/page": ("draw",),
     "check/mistakes": ("program",),
     "check": ("check/mistakes", "functional", "nn"),
+    "practice": ("check", "derive"),
 }
 """The parts of the package: each may import what it stands on, and what that stands on."""
 

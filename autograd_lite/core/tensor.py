@@ -145,6 +145,8 @@ class Tensor:
     _now: Rare[weakref.ref[Any]] = Rare()
     # What this is a view of, if it is one.
     _view: Rare[Any] = Rare()
+    # How many backward passes its gradient is the sum of, where that is more than one.
+    _passes: Rare[int] = Rare()
     # That this was given as an array, though it is a single number.
     _given: Rare[bool] = Rare()
 
@@ -475,6 +477,7 @@ class Tensor:
             if value.dtype != self.dtype:
                 value = value.astype(self.dtype)
         self._grad = value
+        self._passes = None
 
     def zero_grad(self) -> None:
         """Forget the gradient: `grad` is None again.
@@ -911,7 +914,14 @@ def accumulate(pairs: list[tuple[Tensor, Any]]) -> None:
     with _adding:  # Threads may share a leaf, and each must find what the other added.
         for leaf, g in pairs:
             before = leaf._grad
-            leaf._grad = g if before is None else before + g
+            if before is None:
+                leaf._grad = g
+                if leaf._rare is not None and "_passes" in leaf._rare:
+                    leaf._passes = None
+            else:
+                leaf._grad = before + g
+                rare = leaf._rare = leaf._rare or {}  # Not through `_passes`, which takes longer.
+                rare["_passes"] = rare.get("_passes", 1) + 1
 
 
 # -------------------------------------------------------------------- recording

@@ -43,7 +43,10 @@ def draw(
     depth: int | None = None,
     collapse: str | Iterable[str] = (),
     roll: bool | None = None,
-    max_nodes: int = 400,
+    max_nodes: int | None = None,
+    width: float | None = 900,
+    steps: bool = False,
+    overview: bool = False,
     **misspelt: Never,
 ) -> Drawing:
     """Draw the computation of a tensor, with names, shapes, values and gradients.
@@ -77,8 +80,17 @@ def draw(
         Paths or class names of modules to fold.
     roll : bool, optional
         Whether equal modules in a row become one box; by default, where that makes it legible.
-    max_nodes : int
-        The number of boxes above which the picture is folded; it says what is hidden.
+    max_nodes : int, optional
+        The number of boxes above which the picture is folded, and says what is hidden: 60, or 400
+        on a page.
+    width : float or None
+        The room there is, in pixels: a longer computation continues in rows, like text. None draws
+        one row, however long it is.
+    steps : bool
+        Whether a notebook shows the page that steps through the computation, in place of a picture.
+    overview : bool
+        Whether all is drawn on one screen: modules and loops as boxes, with the shapes that enter
+        and leave them and parameter counts, however long the computation is.
 
     Returns
     -------
@@ -122,8 +134,10 @@ def draw(
         collapse=collapse,
         roll=roll,
         max_nodes=max_nodes,
+        width=width,
+        overview=overview,
     )
-    return Drawing(written(scene), scene, page, theme=theme)
+    return Drawing(written(scene), scene, page, theme=theme, steps=steps)
 
 
 def make_dot(

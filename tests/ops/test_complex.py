@@ -80,12 +80,12 @@ def test_derivatives_of_both_orders_are_what_differences_find(case: Case, i):
     first, second = (rng.uniform(0.5, 1.5, parts[i].shape) for _ in range(2))
     want = along(plain, parts, i, first)
     got = np.sum(al.grad(f)(parts[i]) * first)
-    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
     forward = al.jvp(f, (parts[i],), (first,))[1]
-    np.testing.assert_allclose(forward, want, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(forward, want, rtol=1e-4, atol=1e-5)
     (curved,) = al.hvp(f, (parts[i],), (first,))
     want = along(lambda parts: along(plain, parts, i, first), parts, i, second)
-    np.testing.assert_allclose(np.sum(curved * second), want, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(np.sum(curved * second), want, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize(("case", "i"), which(TAKING))
@@ -107,7 +107,7 @@ def test_a_real_operand_beside_complex_ones_gets_a_real_gradient(case: Case, i):
     assert gradient.dtype == float
     direction = case.rng("direction").uniform(0.5, 1.5, np.shape(gradient))
     want = slope(lambda h: real(operands[i] + h * direction))
-    np.testing.assert_allclose(np.sum(gradient * direction), want, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(np.sum(gradient * direction), want, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if not c.entry.takes_complex], ids=str)
