@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from autograd_lite.draw import Drawing
     from autograd_lite.draw.page.recorder import Recorder
     from autograd_lite.functional.checkpointing import checkpoint
+    from autograd_lite.functional.nests import register_nest
     from autograd_lite.functional.operations import (
         log_softmax,
         logsumexp,
@@ -102,6 +103,7 @@ else:
             "autograd_lite.draw": ("Drawing",),
             "autograd_lite.draw.page.recorder": ("Recorder",),
             "autograd_lite.functional.checkpointing": ("checkpoint",),
+            "autograd_lite.functional.nests": ("register_nest",),
             "autograd_lite.functional.operations": (
                 "log_softmax",
                 "logsumexp",
@@ -183,6 +185,7 @@ __all__ = [
     "optim",
     "primitive",
     "record_source",
+    "register_nest",
     "relu",
     "save",
     "sigmoid",

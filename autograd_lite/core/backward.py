@@ -16,6 +16,7 @@ from typing import Any
 
 from numpy import asarray, ndarray
 
+from autograd_lite.core.arithmetic import real
 from autograd_lite.core.modes import GradientError, Watched, passing, recording
 from autograd_lite.core.primitive import Primitive, RuleForEach
 
@@ -298,6 +299,16 @@ def unbroadcast(g: Any, shape: tuple[int, ...], *, written: bool = False) -> Any
     return (g if size == 1 else g.sum(axis=axes)).reshape(shape)
 
 
+def of_kind(g: Any, dtype: Any) -> Any:
+    """Take the real part of a complex cotangent that arrives at real numbers.
+
+    The cotangent of ``z = x + 1j * y`` is the derivative by `x` minus 1j times that by `y`. So the
+    rule of an analytic function is the same for real and complex numbers, without any conjugate:
+    the change of the loss is the real part of the cotangent times the change of `z`.
+    """
+    return real(g) if g.dtype.kind == "c" != dtype.kind else g
+
+
 def fit(gx: Any, value: Any, primitive: Primitive, i: int) -> Any:
     """Make what a rule returned the cotangent of its operand: of its shape and its dtype."""
     if not hasattr(gx, "dtype"):
@@ -313,14 +324,15 @@ def fit(gx: Any, value: Any, primitive: Primitive, i: int) -> Any:
                 f"{rule_name(primitive, i)} returned a {type(gx).__name__}, which does not make an "
                 f"array."
             ) from None
-    if gx.dtype.kind not in "biuf" or value.dtype.kind != "f":
+    kinds = "biufc" if primitive.takes_complex else "biuf"
+    if gx.dtype.kind not in kinds or value.dtype.kind not in "fc":
         raise TypeError(
             f"{rule_name(primitive, i)} returned dtype {gx.dtype} for an operand of dtype "
-            f"{value.dtype}: gradients are of real floating-point numbers. Compute with the real "
-            f"and the imaginary parts of complex numbers separately."
+            f"{value.dtype}: gradients are of floating-point numbers, and of complex ones where "
+            f"the entry says takes_complex=True, or analytic=True."
         )
     try:
-        gx = unbroadcast(gx, value.shape)
+        gx = unbroadcast(of_kind(gx, value.dtype), value.shape)
     except ValueError:
         raise ValueError(
             f"{rule_name(primitive, i)} returned a cotangent of shape {gx.shape} for an operand of "

@@ -21,11 +21,13 @@ from autograd_lite.core.backward import backward_pass, next_birth, operands_of
 from autograd_lite.core.modes import GradientError, Watched, enable_grad, recording, refusals
 from autograd_lite.core.operands import (
     NUMBERS,
+    complex_like,
     constant,
     explained,
     is_recorder,
     known_dtype,
     numbers,
+    refuse_complex,
 )
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
 
@@ -67,7 +69,7 @@ def _operator(primitive: Primitive) -> tuple[Callable[..., Any], Callable[..., A
             a = a._as_operand()
         x, needs = a._data, a._requires_grad
         if type(b) in NUMBERS:  # First: it takes longer to find out that a number is not a Tensor.
-            z, b = b, None
+            z, b = (complex_like(b, x) if type(b) is complex else b), None
         elif isinstance(b, Tensor):
             if b._rare is not None:
                 b = b._as_operand()
@@ -412,7 +414,8 @@ class Tensor:
             raise TypeError(
                 f"requires_grad=True needs real numbers, got dtype {self.dtype} for "
                 f"{self._label()}: gradients with respect to complex numbers are not defined here. "
-                f"Make two Tensors, of the real and of the imaginary parts."
+                f"Make two Tensors, of the real and of the imaginary parts, and compute with "
+                f"x + 1j * y."
             )
         if wanted and self._data.dtype.kind != "f":
             raise TypeError(
@@ -553,6 +556,11 @@ class Tensor:
                 f"backward from {self._label()}: nothing it was computed from requires a gradient. "
                 f"Create the parameters with Tensor(..., requires_grad=True), and check that it "
                 f"was not computed inside no_grad()."
+            )
+        if data.dtype.kind == "c":
+            raise TypeError(
+                f"backward from {self._label()} needs a real result, got dtype {data.dtype}. "
+                f"Take np.real(t), np.imag(t) or np.abs(t) of it first."
             )
         if gradient is None:
             if data.size != 1:
@@ -802,8 +810,9 @@ class Tensor:
                 f"t.item(), t.numpy() or t.detach(). To keep the gradient, use functions that take "
                 f"Tensors (np.exp for math.exp, np.isnan for math.isnan, np.dot(a, t) for "
                 f"a.dot(t), al.sigmoid for scipy.special.expit), join Tensors with "
-                f"np.stack([t, u]) or al.array([t, 1.0]), and fill a Tensor, not an array: "
-                f"a = al.Tensor(a); a[i] = t."
+                f"np.concatenate([t, u]), np.stack([t, u]) or al.array([t, 1.0]), stretch one with "
+                f"np.broadcast_to(t, shape), do without np.vectorize, and fill a Tensor, not an "
+                f"array: a = al.Tensor(a); a[i] = t."
             )
             if (said := refusals.get()) is not None:
                 said.append(message)
@@ -987,6 +996,8 @@ def _record_unary(primitive: Primitive, x: Tensor, parameters: dict[str, Any] | 
     except (ValueError, TypeError, IndexError) as error:
         raise explained(error, primitive, (value,), parameters) from None
     if x._requires_grad and recording.get() is True:
+        if not primitive.takes_complex and value.dtype.kind == "c":
+            refuse_complex(primitive, (value,))
         result = _new(Result)
         result._data, result._birth, result._requires_grad = data, next_birth(), True
         result._primitive, result._inputs, result._parameters = primitive, (x, value), parameters
@@ -1007,8 +1018,10 @@ def _record_binary(
         x, needs = a._data, a._requires_grad
     else:
         x, needs, a = constant(a, primitive), False, None
+        if type(x) is complex:
+            x = complex_like(x, b._value() if isinstance(b, Tensor) else b)
     if type(b) in NUMBERS:  # First: to find out that a number is not a Tensor takes long.
-        z, b = b, None
+        z, b = (complex_like(b, x) if type(b) is complex else b), None
     elif isinstance(b, Tensor):
         if b._rare is not None:
             b = b._as_operand()
@@ -1020,6 +1033,8 @@ def _record_binary(
     except (ValueError, TypeError, IndexError) as error:
         raise explained(error, primitive, (x, z), parameters) from None
     if needs and recording.get() is True:  # As in `result_of`, whose call would take a tenth more.
+        if not primitive.takes_complex:
+            refuse_complex(primitive, (x, z))
         result = _new(Result)
         result._data, result._birth, result._requires_grad = data, next_birth(), True
         result._primitive, result._parameters = primitive, parameters
@@ -1043,6 +1058,8 @@ def result_of(
     result._grad = result._rare = result.name = None
     mode = recording.get()
     if needs and mode:
+        if not primitive.takes_complex:
+            refuse_complex(primitive, inputs[1::2])
         result._requires_grad = True
         result._primitive, result._inputs, result._parameters = primitive, inputs, parameters
     else:
@@ -1079,6 +1096,13 @@ def leaf(data: Any, name: str | None = None) -> Any:
     """Wrap an array that is known never to change."""
     tensor = fill(_new(Result), data)
     tensor.name = name
+    return tensor
+
+
+def variable(value: Any, name: str | None = None) -> Any:
+    """Make a tensor to differentiate by, inside of a computation: complex ones are there, too."""
+    tensor = Result(value, name=name)
+    tensor._requires_grad = True
     return tensor
 
 

@@ -168,7 +168,7 @@ class _Segment:
 
         name = self.name[len("checkpoint(") : -1]
         forward.__name__ = name if name.isidentifier() else "checkpoint"
-        return Primitive(forward, {"operands": rule})
+        return Primitive(forward, {"operands": rule}, takes_complex=True)
 
     def pull(self, g: Any, y: Any, operands: Sequence[Any]) -> dict[int, Any]:
         """Call the function again, and return the cotangents of all operands that need one."""

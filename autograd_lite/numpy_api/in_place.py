@@ -50,7 +50,8 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
         if index is _NOWHERE:
             raise ValueError(
                 f"{what} on {t._label()}, a view that NumPy does not write to: it has been "
-                f"stretched, or is a diagonal. Write to a copy: t = t.copy()."
+                f"stretched, or is a diagonal, or a part of complex numbers. Write to a copy: "
+                f"t = t.copy()."
             )
         if not _is_alone(t, view):
             part = _changed(t, t, primitive, other, what, parameters)
@@ -128,7 +129,7 @@ def _changed(
             f"{what} on {t._label()} would change it from {t.dtype} {t.shape} to "
             f"{new.dtype} {new.shape}. Write a new tensor: t = t + u."
         )
-    if new._requires_grad and t.dtype.kind != "f":
+    if new._requires_grad and t.dtype.kind not in "fc":
         raise TypeError(
             f"{what} on {t._label()} of dtype {t.dtype} would round away a gradient. "
             f"Make it of floating-point numbers first: t = t.astype(float)."
@@ -536,6 +537,38 @@ class Writes(Tensor):
         self._data = self._data[()] if isinstance(like, np.generic) else self._data
         self._view = None
         return self
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes, as a tuple. Assigned to, it lays the entries out anew.
+
+        Raises
+        ------
+        GradientError
+            On assignment to a leaf that requires a gradient.
+        TypeError
+            On assignment to a view, or to what has views.
+        """
+        shape: tuple[int, ...] = self._data.shape
+        return shape
+
+    @shape.setter
+    def shape(self, lengths: Any) -> None:
+        catch_up(self)
+        if self._primitive is None and self._requires_grad and self._keeps_grad:
+            raise GradientError(
+                f"t.shape = s on {self._label()}, a leaf that requires a gradient, which keeps its "
+                f"shape. Write a new tensor: t = t.reshape(s)."
+            )
+        if self._view is not None or self._shared:
+            raise TypeError(
+                f"t.shape = s on {self._label()}, which is a view, or has views. Write a new "
+                f"tensor: t = t.reshape(s)."
+            )
+        old = _version_of(self)
+        _turn_into(self, self.__record__(ops.reshape, (old,), {"shape": lengths}), old)
+        self._view = self._filling = None
+        note_write(self)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         index = frozen_index(index)

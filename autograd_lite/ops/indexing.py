@@ -122,5 +122,10 @@ def _written(g: Any, v: Any, index: Any) -> Any:
 def assign(x: Any, v: Any, *, index: Any) -> Any:
     """Return `x` with the entries at `index` replaced by `v`: what ``x[index] = v`` records."""
     changed = np.array(x)
+    if getattr(v, "dtype", changed.dtype).kind == "c" != changed.dtype.kind:
+        raise TypeError(
+            f"assign got complex numbers to write into {changed.dtype}: their imaginary part would "
+            f"be lost. Write np.real(v), or make it complex first: t = t.astype(complex)."
+        )
     changed[index] = v
     return changed

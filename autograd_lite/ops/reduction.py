@@ -92,6 +92,8 @@ def mean(x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
 def _deviation(g: Any, x: Any, axis: Any, ddof: Any, keepdims: Any) -> Any:
     """Return the derivative of the sum of squares about the mean: 2 (x - mean) / (n - ddof)."""
     centred = x - x.mean(axis=axis, keepdims=True)
+    if x.dtype.kind == "c":
+        centred = np.conjugate(centred)
     count = _count(x, axis) - ddof
     return keep(g, axis, keepdims) * (centred * (2 / count if count > 0 else np.nan))
 
@@ -100,6 +102,7 @@ def _deviation(g: Any, x: Any, axis: Any, ddof: Any, keepdims: Any) -> Any:
     x=lambda g, y, x, axis, ddof, keepdims: _deviation(g, x, axis, ddof, keepdims),
     notation=call("np.var"),
     numpy=(np.var,),
+    takes_complex=True,
     reduces=True,
     examples=(*AXES, example((2, 3), axis=1, ddof=1)),
 )

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite import ops
-from autograd_lite.core.backward import unbroadcast
+from autograd_lite.core.backward import of_kind, unbroadcast
 from autograd_lite.graph import Graph, Node
 from autograd_lite.graph.walk import walk
 
@@ -249,7 +249,8 @@ class Replay:
         sent = np.asarray((rule or self.rule(edge))(g))
         if edge in self._silent:
             sent = np.zeros_like(sent)
-        shape = np.shape(self.values[self.graph[edge[0]].operands[edge[1]]])
+        operand = np.asarray(self.values[self.graph[edge[0]].operands[edge[1]]])
+        sent, shape = of_kind(sent, operand.dtype), operand.shape
         try:
             fitted = unbroadcast(sent, shape)
         except ValueError:
