@@ -15,7 +15,7 @@ Tensor([2., 4.])
 loss = Σ w ⊙ w
 ∂L/∂w = 2 w
 >>> al.compare(loss, {"w": w.numpy()})["w"].summary
-'by hand is wrong: what comes back to w from w * w is left out'
+'by hand is wrong: the value of w was given for the gradient of w'
 
 ===========  =======================================================================
 tensors      `Tensor`, `array`, `no_grad`, `detect_anomaly`

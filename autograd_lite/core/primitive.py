@@ -214,7 +214,8 @@ def bare(value: Any) -> Any:
             f"A static parameter has no derivative, got a Tensor of shape {value.shape} that "
             f"requires a gradient. Pass its value: t.numpy(), or t.item()."
         )
-    return asarray(value.data)[()]
+    data = value.data
+    return data if hasattr(type(data), "__record__") else asarray(data)[()]  # A symbol stays one.
 
 
 UNCHANGING = frozenset({type(None), bool, int, float, str})
