@@ -5,6 +5,7 @@ Run ``python -m models.data_parallel``: on a machine without several devices, JA
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import Any
 
@@ -16,22 +17,22 @@ DEVICES = "--xla_force_host_platform_device_count=8"
 STEPS, RATE = 20, 0.5
 
 
-def loss(weights: Any, X: Any, y: Any) -> Any:
+def loss(weights: Any, x: Any, y: Any) -> Any:
     """Mean squared error of a network of two layers."""
-    hidden = np.tanh(X @ weights["w1"] + weights["b1"])
+    hidden = np.tanh(x @ weights["w1"] + weights["b1"])
     return al.mse(al.sigmoid(hidden @ weights["w2"] + weights["b2"]), y)
 
 
 def main() -> None:
     """Train, beside eager mode, and compare every loss and every gradient."""
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {DEVICES}"
-    import jax  # It reads the flags when it is imported.
-    from jax.sharding import Mesh, NamedSharding, PartitionSpec
+    jax: Any = importlib.import_module("jax")  # It reads the flags when it is imported.
+    sharding: Any = importlib.import_module("jax.sharding")
 
     jax.config.update("jax_enable_x64", True)
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(256, 8))
-    y = (X[:, :1] * X[:, 1:2] > 0).astype(float)
+    x = rng.normal(size=(256, 8))
+    y = (x[:, :1] * x[:, 1:2] > 0).astype(float)
     weights = {
         "w1": rng.normal(size=(8, 16)) / 3,
         "b1": np.zeros(16),
@@ -39,15 +40,16 @@ def main() -> None:
         "b2": np.zeros(1),
     }
     eager = al.value_and_grad(loss)
-    step = jax.jit(al.export(eager, weights, X, y))
+    step = jax.jit(al.export(eager, weights, x, y))
 
-    mesh = Mesh(np.array(jax.devices()), ("batch",))
-    rows, everywhere = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in (("batch",), ()))
+    mesh = sharding.Mesh(np.array(jax.devices()), ("batch",))
+    rows = sharding.NamedSharding(mesh, sharding.PartitionSpec("batch"))
+    everywhere = sharding.NamedSharding(mesh, sharding.PartitionSpec())
     theirs = jax.device_put(weights, everywhere)
-    data = jax.device_put((X, y), rows)
+    data = jax.device_put((x, y), rows)
     for i in range(STEPS):
         value, gradients = step(theirs, *data)
-        expected, ours = eager(weights, X, y)
+        expected, ours = eager(weights, x, y)
         np.testing.assert_allclose(value, expected, rtol=1e-10)
         for name, gradient in ours.items():
             np.testing.assert_allclose(gradients[name], gradient, rtol=1e-8, atol=1e-12)

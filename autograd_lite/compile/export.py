@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import re
 import textwrap
@@ -274,7 +275,7 @@ class _Writer:
         if not self.jax:
             return f"np.{path}"
         try:
-            import jax.numpy as there
+            there: Any = importlib.import_module("jax.numpy")
         except ImportError as error:
             raise ImportError(
                 "export to JAX needs jax, which is not installed. Run: "
@@ -316,7 +317,7 @@ class _Writer:
 def _parameter(x: Any) -> str:
     if isinstance(x, np.ndarray):
         return f"np.array({x.tolist()!r}, {x.dtype.name!r})"
-    if isinstance(x, type) or isinstance(x, np.dtype):
+    if isinstance(x, (type, np.dtype)):
         return repr(np.dtype(x).name)
     return literal(x) if isinstance(x, float) else repr(x)
 
