@@ -5,6 +5,7 @@ Run ``python -m models.data_parallel``: on a machine without several devices, JA
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import os
 from typing import Any
@@ -25,6 +26,7 @@ def loss(weights: Any, x: Any, y: Any) -> Any:
 
 def main() -> None:
     """Train, beside eager mode, and compare every loss and every gradient."""
+    argparse.ArgumentParser(prog="python -m models.data_parallel", description=__doc__).parse_args()
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {DEVICES}"
     jax: Any = importlib.import_module("jax")  # It reads the flags when it is imported.
     sharding: Any = importlib.import_module("jax.sharding")
