@@ -104,6 +104,9 @@ class Primitive:
     whole: bool = False
     """Whether its forward function fills arrays, so that a trace can only keep it in one piece."""
 
+    jax: str = ""
+    """Python code for JAX, a template, where the forward function is not what JAX can do."""
+
     sentence: str = ""
     """What its rule does, in words, where it is not arithmetic: {y} is the result, {x} the operand,
     and {others} are the other operands."""
