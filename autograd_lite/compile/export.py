@@ -240,9 +240,18 @@ class _Writer:
         given = {
             k: v for k, v in parameters.items() if not (self.jax and (k, v) == ("mode", "raise"))
         }
-        return (
-            f"{name}({', '.join([*operands, *(f'{k}={_parameter(v)}' for k, v in given.items())])})"
-        )
+        if self.jax and given.get("hermitian"):
+            raise self._refused(f"{name} with hermitian=True")  # JAX reads both triangles there.
+        parts = [*operands, *(f"{k}={_parameter(v)}" for k, v in given.items())]
+        return f"{name}({', '.join([*parts, *self._one_triangle(name)])})"
+
+    def _one_triangle(self, name: str) -> list[str]:
+        """Ask JAX to read one triangle of a symmetric matrix, as NumPy does."""
+        if not name.startswith("jnp.linalg."):
+            return []
+        there = getattr(importlib.import_module("jax.numpy.linalg"), name.rpartition(".")[2])
+        reads = "symmetrize_input" in inspect.signature(there).parameters
+        return ["symmetrize_input=False"] if reads else []
 
     def _define(self, function: Any) -> None:
         """Write a function of this package out, and those that it calls, without annotations."""
@@ -302,9 +311,13 @@ class _Writer:
         kwargs = {
             k: v for k, v in kwargs.items() if not (self.jax and k == "mode" and v == "raise")
         }
+        name = self._name(call.function)
+        if self.jax and kwargs.get("hermitian"):
+            raise self._refused(f"{name} with hermitian=True")
         parts = [*map(written, args), *(f"{k}={written(v)}" for k, v in kwargs.items())]
+        parts += self._one_triangle(name)
         part = "" if call.part is None else f"[{call.part}]"
-        return f"{self._name(call.function)}({', '.join(parts)}){part}"
+        return f"{name}({', '.join(parts)}){part}"
 
     def _refused(self, name: str) -> TypeError:
         library = "JAX" if self.jax else "NumPy"

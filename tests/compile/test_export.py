@@ -48,7 +48,6 @@ def case(name):
 
 
 NEITHER = {
-    "power",
     "real",
     "det",
     "bessel",
