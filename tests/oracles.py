@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import autograd
@@ -349,7 +350,7 @@ class Hips(Oracle):
         names, cotangent = case.names, case.cotangent()
 
         def f(*operands):
-            given = scope(anp) | dict(zip(names, operands, strict=True))
+            given = scope(HipsNumPy()) | dict(zip(names, operands, strict=True))
             return anp.sum(eval(case.python(), given) * cotangent)
 
         return [np.asarray(autograd.grad(f, i)(*case.operands()))]
@@ -445,6 +446,21 @@ def gradient_of(primitive, case, i, operands, cotangent):
     result.backward(cotangent)
     assert operand.grad.dtype == operand.dtype
     return operand.grad.numpy()
+
+
+def hips_eig(a):
+    """Eigenvalues and eigenvectors as real numbers, as HIPS autograd gets them until NumPy 2.5."""
+    w, v = anp.linalg.eig(a)
+    return anp.real(w), anp.real(v)
+
+
+class HipsNumPy:
+    """The NumPy of HIPS autograd, with eigenvalues that are real as real numbers."""
+
+    linalg = SimpleNamespace(**vars(anp.linalg) | {"eig": hips_eig})
+
+    def __getattr__(self, name):
+        return getattr(anp, name)
 
 
 def scope(np):

@@ -53,7 +53,7 @@ def eigvalsh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803  (NumPy's name)
 
 @composes(np.linalg.eig)
 def eig(a: Any) -> Any:
-    """Compose ``np.linalg.eig``, for matrices with real eigenvalues."""
+    """Compose ``np.linalg.eig``, for matrices with real eigenvalues: they are real numbers."""
     packed = ops.eig(matrices(a, "eig", square=True))
     return EigResult(packed[..., 0, :], packed[..., 1:, :])
 

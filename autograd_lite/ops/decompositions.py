@@ -155,6 +155,8 @@ def _eig(g: Any, y: Any) -> Any:
 def eig(a: Any) -> Any:
     """Eigenvalues of a matrix, upon its eigenvectors, if they are real."""
     w, v = np.linalg.eig(a)
+    if w.dtype.kind == "c" and not w.imag.any():  # Since NumPy 2.5, they are complex always.
+        w, v = w.real, v.real
     if w.dtype.kind == "c":
         raise TypeError(
             "eig needs a matrix whose eigenvalues are real, got one with complex ones: derivatives "

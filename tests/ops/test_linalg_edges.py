@@ -198,7 +198,7 @@ def test_derivation_of_an_interpolation_holds_at_other_places():
         (lambda t: np.linalg.multi_dot([t, t[0], t]), "1-dimensional array given as number 1"),
         (lambda t: np.linalg.outer(t, t), "must be one-dimensional"),
         (lambda t: np.linalg.cross(t, t[:, :2]), "3-dimensional vectors, but they are 3 and 2"),
-        (lambda t: np.cross(t.T, t.T), "dimension must be 2 or 3"),
+        (lambda t: np.cross(t.T, t.T), "dimension must be (2 or )?3"),
         (lambda t: np.tensordot(t, t, 1), "shape-mismatch for sum"),
         (lambda t: np.tensordot(t, t, ([0, 0], [0, 0])), "an axis is given twice"),
         (lambda t: np.einsum("ij,jk", t, t), r"label j has length 3 in operand 0 of .*and 4 in"),
