@@ -1,7 +1,36 @@
-"""Reverse-mode automatic differentiation on NumPy that shows its work."""
+"""Reverse-mode automatic differentiation on NumPy that shows its work.
+
+A Tensor records what is done to it, with NumPy's own functions and operators; ``backward()``
+computes the gradients; and the same record is drawn, written out as formulas, and compared with
+what you derived by hand:
+
+>>> import numpy as np
+>>> import autograd_lite as al
+>>> w = al.Tensor([1.0, 2.0], requires_grad=True, name="w")
+>>> loss = np.sum(w * w)
+>>> loss.backward()
+>>> w.grad
+Tensor([2., 4.])
+>>> print(al.derive(loss).text)
+loss = Σ w ⊙ w
+∂L/∂w = 2 w
+>>> al.compare(loss, {"w": w.numpy()})["w"].summary
+'by hand is wrong: what comes back to w from w * w is left out'
+
+===========  =======================================================================
+tensors      `Tensor`, `array`, `no_grad`, `detect_anomaly`
+transforms   `grad`, `value_and_grad`, `vjp`, `jvp`, `jacobian`, `hessian`, `hvp`, `checkpoint`
+networks     `nn`, `optim`, `data`, `save`, `load`
+pictures     `draw`, `Graph`, `Recorder`
+formulas     `derive`
+checks       `compare`, `gradcheck`
+operations   NumPy's own, `sigmoid`, `relu`, `softmax`, `logsumexp`, `mse`; yours: `primitive`
+===========  =======================================================================
+"""
 
 from typing import TYPE_CHECKING
 
+from autograd_lite.compile import compile
 from autograd_lite.core.later import later
 from autograd_lite.core.modes import GradientError, enable_grad, is_grad_enabled, no_grad
 from autograd_lite.core.primitive import Primitive
@@ -9,17 +38,22 @@ from autograd_lite.derive import derive
 from autograd_lite.draw import draw, draw_dot, make_dot
 from autograd_lite.tensor import Tensor
 
+__version__ = "0.1.0"
+
 if TYPE_CHECKING:
     from autograd_lite import data, nn, optim
     from autograd_lite.check.anomaly import AnomalyError, detect_anomaly
     from autograd_lite.check.compare import compare
     from autograd_lite.check.diagnosis import Diagnosis
     from autograd_lite.check.gradcheck import GradcheckError, check_grads, gradcheck
+    from autograd_lite.check.layers import assert_gradients, check_jacobian, check_layer
     from autograd_lite.check.report import Comparison, DisagreementError
+    from autograd_lite.compile import StaleError
     from autograd_lite.derive import Derivation
     from autograd_lite.draw import Drawing
     from autograd_lite.draw.page.recorder import Recorder
     from autograd_lite.functional.checkpointing import checkpoint
+    from autograd_lite.functional.nests import register_nest
     from autograd_lite.functional.operations import (
         log_softmax,
         logsumexp,
@@ -42,6 +76,8 @@ if TYPE_CHECKING:
     from autograd_lite.graph.source import Source, record_source
     from autograd_lite.numpy_api import array
     from autograd_lite.ops.definition import PrimitiveDefinitionError, primitive
+    from autograd_lite.practice import exercise, grade
+    from autograd_lite.program.symbol import TraceError
     from autograd_lite.saving import load, save
 else:
     __getattr__ = later(
@@ -52,16 +88,22 @@ else:
                 "Diagnosis",
                 "DisagreementError",
                 "GradcheckError",
+                "assert_gradients",
                 "check_grads",
+                "check_jacobian",
+                "check_layer",
                 "compare",
                 "gradcheck",
             ),
+            "autograd_lite.practice": ("exercise", "grade"),
             "autograd_lite.check.anomaly": ("AnomalyError", "detect_anomaly"),
+            "autograd_lite.compile": ("StaleError",),
             "autograd_lite.data": (),
             "autograd_lite.derive": ("Derivation",),
             "autograd_lite.draw": ("Drawing",),
             "autograd_lite.draw.page.recorder": ("Recorder",),
             "autograd_lite.functional.checkpointing": ("checkpoint",),
+            "autograd_lite.functional.nests": ("register_nest",),
             "autograd_lite.functional.operations": (
                 "log_softmax",
                 "logsumexp",
@@ -86,6 +128,7 @@ else:
             "autograd_lite.numpy_api": ("array",),
             "autograd_lite.ops.definition": ("PrimitiveDefinitionError", "primitive"),
             "autograd_lite.optim": (),
+            "autograd_lite.program.symbol": ("TraceError",),
             "autograd_lite.saving": ("load", "save"),
         },
     )
@@ -106,19 +149,27 @@ __all__ = [
     "PrimitiveDefinitionError",
     "Recorder",
     "Source",
+    "StaleError",
     "Tensor",
+    "TraceError",
     "array",
+    "assert_gradients",
     "check_grads",
+    "check_jacobian",
+    "check_layer",
     "checkpoint",
     "compare",
+    "compile",
     "data",
     "derive",
     "detect_anomaly",
     "draw",
     "draw_dot",
     "enable_grad",
+    "exercise",
     "grad",
     "gradcheck",
+    "grade",
     "hessian",
     "hvp",
     "is_grad_enabled",
@@ -134,6 +185,7 @@ __all__ = [
     "optim",
     "primitive",
     "record_source",
+    "register_nest",
     "relu",
     "save",
     "sigmoid",
@@ -142,3 +194,19 @@ __all__ = [
     "value_and_grad",
     "vjp",
 ]
+
+INSTEAD = {
+    **{name: f"al.Tensor(np.{name}(...))" for name in ("ones", "zeros", "arange", "eye")},
+    **{name: f"rng = np.random.default_rng(0), and al.Tensor(rng.{f}(size=(2, 3)))"
+       for name, f in (("randn", "normal"), ("rand", "uniform"))},
+    "manual_seed": "rng = np.random.default_rng(0), and pass rng to each layer",
+    "cross_entropy": "al.nn.functional.cross_entropy(scores, labels)",
+    "Parameter": "al.Tensor(values, requires_grad=True)",
+    **{name: f"al.nn.{name}" for name in ("Module", "Sequential", "Linear")},
+    **{name: f"al.optim.{name}" for name in ("SGD", "Adam")},
+}  # fmt: skip
+"""What to write in place of names that others have."""
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__doc__", "__file__", "__name__", "__path__", "__version__"]

@@ -116,6 +116,16 @@ def elementwise() -> dict[str, Any]:
     return {"x": np.random.default_rng(6).standard_normal(1_000_000), "rate": 1e-3}
 
 
+def filling() -> dict[str, Any]:
+    """Write 5,000 entries into an array, one by one; then sum their squares."""
+    return {"w": 0.5, "shares": np.random.default_rng(7).random(5000), "rate": 1e-6}
+
+
+def joining() -> dict[str, Any]:
+    """Stack 5,000 numbers, each computed by itself; then sum their squares."""
+    return filling()
+
+
 def forward() -> dict[str, Any]:
     """Two layers, 8-16-4; a step down along a direction, by the derivative along it alone."""
     rng = np.random.default_rng(8)
@@ -138,5 +148,7 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("chain", "10,000 ops", "multiply, add, sine on 4 numbers; then sum", chain),
     Workload("mlp", "MLP batch 128", "64-128-128-10, tanh, mean squared error", mlp),
     Workload("elementwise", "million numbers", "sum of tanh(x) * exp(-x * x)", elementwise),
+    Workload("filling", "5,000 writes", "y[i] = w * s[i]; then the sum of squares", filling),
+    Workload("joining", "5,000 stacked", "stack of w * s[i]; then the sum of squares", joining),
     Workload("forward", "forward mode", "tanh, derivative along a direction, batch of 32", forward),
 )

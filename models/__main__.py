@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models import NETWORKS
+from models import NETWORKS, TRAININGS, digits, text
 from models.experiment import Experiment, Run
 from models.mistakes import MISTAKES
+from models.training import Report
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +29,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         epilog="Exit status: 0 if everything agrees, 1 if something does not, 2 for wrong usage.",
     )
     parser.add_argument(
-        "networks", nargs="*", metavar="NETWORK", help="which ones (see --list); default: all"
+        "networks",
+        nargs="*",
+        metavar="NETWORK",
+        help="which ones (see --list); default: those of the articles",
     )
     parser.add_argument(
         "--out", type=Path, default=Path("out"), metavar="DIR", help="where files go; default: out"
@@ -56,9 +61,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         [MISTAKES[options.mistake].network],
     ):
         parser.error(f"--break {options.mistake} is for {MISTAKES[options.mistake].network}")
-    unknown = [name for name in options.networks if name not in NETWORKS]
+    known = [*NETWORKS, *TRAININGS]
+    unknown = [name for name in options.networks if name not in known]
     if unknown:
-        parser.error(f"no network {', '.join(unknown)}; there are {', '.join(NETWORKS)}")
+        parser.error(f"no network {', '.join(unknown)}; there are {', '.join(known)}")
     if options.seed is not None and not 0 <= options.seed < 2**32:
         parser.error(f"--seed must be from 0 to 4294967295, got {options.seed}")
     if not options.list and options.mistake is None:
@@ -76,6 +82,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.list:
         for name, experiment in NETWORKS.items():
             print(f"{name:18} {experiment.title} (after “{experiment.article}”)")
+        print("\ntrainings on real data, a minute each")
+        for name, module in (("digits", digits), ("text", text)):
+            print(f"{name:18} {(module.__doc__ or '').partition(':')[0]}")
         print("\nmistakes for --break")
         for mistake in MISTAKES.values():
             print(f"{mistake.name:24} {mistake.network:18} {mistake.called}")
@@ -84,31 +93,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import latex2mathml  # noqa: F401  (asked for here, so that nothing is trained in vain)
         import matplotlib  # noqa: F401  (likewise)
         from rich.console import Console
+
+        if "digits" in options.networks:
+            import sklearn  # noqa: F401
     except ModuleNotFoundError as error:
         print(
-            f"python -m models needs {error.name}, which is not installed. "
-            f"Run: pip install 'autograd_lite[models]'",
+            f"python -m models needs {error.name}, which is not installed. Run: pip install "
+            f"'autograd_lite[{'digits' if error.name == 'sklearn' else 'models'}]'",
             file=sys.stderr,
         )
         return 2
-    from models import files, index, report
+    from models import files, index, report, training
 
     console = Console(highlight=False)
     if options.mistake is not None:
         return broken(options.mistake, options.seed, console)
-    runs = []
+    runs, reports = [], []
     for name in options.networks or NETWORKS:
+        if name in TRAININGS:
+            for came in train_on_data(name, options.out, options.seed, console):
+                training.write_figures(came, options.out)
+                report.show_training(came, console)
+                reports.append(came)
+            continue
         run = train(NETWORKS[name](), options.seed, console)
         report.show(run, files.write_files(run, options.out), console)
         runs.append(run)
-    console.print(report.summary(runs))
-    page = index.write_index(runs, options.out)
+    if runs:
+        console.print(report.summary(runs))
+    page = index.write_index(runs, options.out, reports)
     console.print(f"All of it on one page: {page}", soft_wrap=True)
-    failed = [run for run in runs if run.problems]
-    for run in failed:
-        for problem in run.problems:
-            console.print(f"[red]✗[/] {run.experiment.title}: {problem}")
-    return 1 if failed else 0
+    failed = [(run.experiment.title, run.problems) for run in runs]
+    failed += [(came.title, came.problems) for came in reports]
+    for title, problems in failed:
+        for problem in problems:
+            console.print(f"[red]✗[/] {title}: {problem}")
+    return 1 if any(problems for _, problems in failed) else 0
 
 
 def broken(name: str, seed: int | None, console: Console) -> int:
@@ -123,7 +143,20 @@ def broken(name: str, seed: int | None, console: Console) -> int:
 
 
 def train(experiment: Experiment, seed: int | None, console: Console) -> Run:
-    """Run an experiment; what takes longer than a second shows a progress bar."""
+    """Run an experiment."""
+    with watched(experiment.title, console) as progress:
+        return experiment.run(seed, progress)
+
+
+def train_on_data(name: str, folder: Path, seed: int | None, console: Console) -> Sequence[Report]:
+    """Run a training on real data."""
+    with watched(name, console) as progress:
+        return TRAININGS[name](folder, seed, progress)
+
+
+@contextlib.contextmanager
+def watched(title: str, console: Console) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar while something runs that tells how far it is."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -140,10 +173,8 @@ def train(experiment: Experiment, seed: int | None, console: Console) -> Run:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(experiment.title, total=None)
-        return experiment.run(
-            seed, lambda done, total: progress.update(task, completed=done, total=total)
-        )
+        task = progress.add_task(title, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def pictures(graph: Graph) -> dict[Sweep, Drawing]:
     found: dict[Sweep, Drawing] = {}
     for sweep in SWEEPS:
         shown = (*PARTS, "local") if sweep == "forward" else PARTS
-        drawing = draw(graph, sweep=sweep, show=shown, legend=False)
+        drawing = draw(graph, sweep=sweep, show=shown, legend=False, width=None)
         if width(drawing.svg()) > WIDEST:
             drawing = draw(graph, sweep=sweep, show=shown, legend=False, rankdir="TB")
         found[sweep] = drawing
@@ -90,12 +90,19 @@ def plot(run: Run, title: str = "", size: tuple[float, float] = (6, 3.5)) -> Fig
 
 def curve(run: Run) -> str:
     """Return the plot of the loss as an SVG element that has the colours of its page."""
+    first, last = run.losses[0][1], run.losses[-1][1]
+    said = f"Loss over the epochs, from {first:.3g} at the start to {last:.3g} in the end"
+    return element(plot(run, size=(4.8, 2.9)), run.experiment.name, said)
+
+
+def element(figure: Figure, name: str, said: str) -> str:
+    """Return a plot as an SVG element that has the colours of its page, and is read aloud."""
     import matplotlib as mpl
 
-    buffer, name = io.StringIO(), run.experiment.name
+    buffer = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        plot(run, size=(4.8, 2.9)).savefig(buffer, format="svg", transparent=True, metadata=nothing)
+        figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
     svg = buffer.getvalue()
     svg = re.sub(r'\bid="', f'id="{name}-', svg[svg.index("<svg") :])
     svg = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", svg)  # Ids are those of the whole page.
@@ -103,8 +110,6 @@ def curve(run: Run) -> str:
     svg = re.sub(r"font-family: [^;\"]*;?|font: ([\d.]+px)[^;\"]*", _size, svg)
     for colour, role in ((LINE, "rules"), (INK, "ink"), (GRID, "line")):
         svg = svg.replace(colour, f"var(--{role})")
-    first, last = run.losses[0][1], run.losses[-1][1]
-    said = f"Loss over the epochs, from {first:.3g} at the start to {last:.3g} in the end"
     return svg.replace("<svg ", f'<svg class="curve" role="img" aria-label="{said}" ', 1)
 
 

@@ -9,9 +9,19 @@ from pathlib import Path
 
 from autograd_lite.derive.markup import mathml
 from models.experiment import Run
-from models.files import SWEEPS, curve, width
+from models.files import SWEEPS, curve, element, width
 from models.hand import lines_by_hand
-from models.tables import facts, findings, gradients, mark, overview, predictions
+from models.tables import (
+    Cell,
+    facts,
+    findings,
+    gradients,
+    mark,
+    overview,
+    predictions,
+    table,
+)
+from models.training import Report
 
 PAGE = Path(__file__).with_name("page")
 
@@ -27,20 +37,21 @@ CAPTIONS = {
 LABELS = {"forward": "Forward", "backward": "Backward", "both": "Both"}
 
 
-def write_index(runs: Sequence[Run], folder: Path) -> Path:
+def write_index(runs: Sequence[Run], folder: Path, reports: Sequence[Report] = ()) -> Path:
     """Write the page beside the files of `files.write_files`, and return its path."""
     path = folder / "index.html"
+    named = [(run.experiment.name, not run.problems) for run in runs]
+    named += [(report.name, not report.problems) for report in reports]
     parts = {
         "style": (PAGE / "page.css").read_text("utf-8"),
-        "first": runs[0].experiment.name,
-        "verdict": _verdict(runs),
+        "first": named[0][0],
+        "verdict": _verdict(runs, reports),
         "contents": "".join(
-            f'<li><a href="#{run.experiment.name}">{mark(not run.problems)} '
-            f"{run.experiment.name}</a></li>"
-            for run in runs
+            f'<li><a href="#{name}">{mark(ok)} {name}</a></li>' for name, ok in named
         ),
-        "overview": overview(runs),
-        "sections": "".join(_section(run, folder) for run in runs),
+        "overview": _filled("overview.html", {"table": overview(runs)}) if runs else "",
+        "sections": "".join(_section(run, folder) for run in runs)
+        + "".join(map(_training, reports)),
     }
     path.write_text(_filled("page.html", parts), encoding="utf-8")
     return path
@@ -52,21 +63,47 @@ def _filled(template: str, parts: dict[str, str]) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], text)
 
 
-def _verdict(runs: Sequence[Run]) -> str:
+def _training(report: Report) -> str:
+    """Present a training on real data."""
+    rows: list[list[Cell]] = [[check.what, (check.ok, check.found)] for check in report.checks]
+    figures = "".join(
+        f"<div><h3>{escape(what.capitalize())}</h3>\n"
+        f"{element(figure, f'{report.name}-{i}', f'{report.title}: {what}')}</div>\n"
+        for i, (what, figure) in enumerate(report.figures.items())
+    )
+    texts = "".join(
+        f'<h3>{escape(heading)}</h3>\n<pre tabindex="0">{escape(text)}</pre>\n'
+        for heading, text in report.texts.items()
+    )
+    parts = {
+        "name": report.name,
+        "title": escape(report.title),
+        "about": escape(report.about),
+        "checks": table("What must hold", ["what must hold", "found"], rows),
+        "figures": figures,
+        "texts": texts,
+    }
+    return _filled("training.html", parts)
+
+
+def _verdict(runs: Sequence[Run], reports: Sequence[Report]) -> str:
     """Say in one line what came of it all."""
     rows = [row for run in runs for compared in run.comparisons.values() for row in compared]
     judged = [fact for run in runs for fact in run.judged]
     proofs = [proof for run in runs for proof in run.proofs]
+    checks = [check.ok for report in reports for check in report.checks]
     counts = [
         f"{sum(ok)} of {len(ok)} {what}"
         for what, ok in (
             ("gradients agree", [row.ok for row in rows]),
             ("formulas are proved", [bool(proof) for proof in proofs]),
             ("printed numbers are reproduced", [fact.ok for fact in judged]),
+            ("claims about trainings hold", checks),
         )
         if ok
     ]
-    return f"{mark(not any(run.problems for run in runs))} {', '.join(counts)}."
+    failed = [*(run.problems for run in runs), *(report.problems for report in reports)]
+    return f"{mark(not any(failed))} {', '.join(counts)}."
 
 
 def _section(run: Run, folder: Path) -> str:

@@ -81,8 +81,6 @@ MISTAKES: dict[str, Mistake] = {
         Mistake("updated-weights", LAYERS, 'w["syn1"].T',
                 '(w["syn1"] + l1.T.dot(l2_delta)).T', "after the update"),
         Mistake("transposed", LAYERS, "-x.T.dot(l1_delta)", "-l1_delta.T.dot(x)", "transposed"),
-        Mistake("float32", LAYERS, "-x.T.dot(l1_delta)",
-                "(-x.T.dot(l1_delta)).astype(np.float32)", "dtype too low"),
         Mistake("row-order", LAYERS, "-x.T.dot(l1_delta)", "-x.T[::-1].dot(l1_delta)",
                 "permuted"),
         Mistake("no-factor-2", GROUPS, "-2 * (y[0]", "-(y[0]", "constant factor"),

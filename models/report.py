@@ -17,6 +17,7 @@ from autograd_lite import Comparison
 from models.experiment import Experiment, Fact, Finding, Run
 from models.hand import lines_by_hand
 from models.mistakes import Mistake
+from models.training import Report
 
 GOOD, BAD = "[green]✓[/]", "[red]✗[/]"
 
@@ -41,6 +42,20 @@ def show(run: Run, files: Sequence[Path], console: Console) -> None:
     for problem in run.problems:
         console.print(f"{BAD} {problem}")
     console.print()
+
+
+def show_training(report: Report, console: Console) -> None:
+    """Print what came of a training on real data."""
+    console.rule(f"[bold]{report.title}", align="left", style="dim")
+    console.print(f"[dim]{report.about}[/]")
+    for heading, text in report.texts.items():
+        console.print(Padding(Group(f"[bold]{heading}[/]", Text(text)), (1, 0, 0, 2)))
+    console.print()
+    for check in report.checks:
+        console.print(f"{GOOD if check.ok else BAD} {check.what}: {check.found}")
+    listed = ", ".join(path.name for path in report.files)
+    console.print(f"Files in {report.files[0].parent}: {listed}", soft_wrap=True)
+    console.print(f"[dim]{report.seconds:.0f} seconds[/]\n")
 
 
 def summary(runs: Sequence[Run]) -> Table:

@@ -32,12 +32,21 @@ INPUTS = {
 }
 """Tensors by name. Everything else in a call is a bare array or number."""
 
+
+def into(write, x):
+    """A copy of an array that something is written into."""
+    copy = x * 1.0
+    write(copy)
+    return copy
+
+
 SCOPE = {
     "np": np,
     "M": np.array([[True, False, True], [False, True, True]]),
     "K": spread((2, 3), -2, 2, 13),
     "I": np.array([[2, 0], [1, 1]]),
     "sq": lambda x: x * x,
+    "into": into,
     "rows": lambda x, *axis, **kw: np.sum(x * x, *axis, **kw),
 }
 
@@ -161,6 +170,23 @@ np.fmax.reduce(m, keepdims=True)  np.add.accumulate(m)  np.multiply.accumulate(m
 np.maximum.accumulate(v)  np.subtract.accumulate(t, axis=1)  np.logaddexp.accumulate(v)
 np.add.outer(v, m)  np.multiply.outer(s, v)  np.subtract.outer(K, v)  np.maximum.outer(v, u)
 np.add.reduceat(v, [0, 3, 1])  np.multiply.reduceat(t, [0, 1], axis=1)
+np.fft.fft(m)  np.fft.fft(v, 3, norm="ortho")  np.fft.ifft(m, axis=0)  np.fft.ifft(v, 7)
+np.fft.rfft(v)  np.fft.rfft(m, 4, 0)  np.fft.irfft(m, 5)  np.fft.irfft(m * 1j)  np.fft.hfft(m)
+np.fft.ihfft(v, 4)  np.fft.fft2(t)  np.fft.ifft2(m, (3, 2))  np.fft.rfft2(t, norm="forward")
+np.fft.irfft2(m)  np.fft.fftn(t, axes=(0, 2))  np.fft.ifftn(t, norm="forward")  np.fft.rfftn(t)
+np.fft.irfftn(t, (2, 4), (0, 2))  np.fft.fftshift(v)  np.fft.fftshift(t, (0, 2))
+np.fft.ifftshift(m, 1)  np.imag(m * 1j) * 1.0  np.angle(m + 1j)  np.angle(m + 1j, deg=True)
+into(lambda o: np.copyto(o, k), m)  into(lambda o: np.copyto(o, k[0], where=M), m)
+into(lambda o: np.put(o, [0, 4], v[:2]), m)  into(lambda o: np.place(o, M, v[:2]), m)
+into(lambda o: np.putmask(o, M, k), m)  into(lambda o: np.put_along_axis(o, I, k[:, :2], 1), m)
+into(lambda o: np.fill_diagonal(o, v[:3]), a)  into(lambda o: np.add.at(o, [0, 0, 3], u[:3]), v)
+into(lambda o: np.multiply.at(o, [0, 0, 3], u[:3]), v)  into(lambda o: np.exp(k, out=o), m)
+into(lambda o: np.log(k, out=o, where=K * 0 + k > 0), m)  into(lambda o: np.sum(t, 2, out=o), m)
+np.pad(m, 1, "mean")  np.pad(m, (1, 2), "maximum", stat_length=2)  np.pad(m, 1, "linear_ramp")
+np.pad(m, 1, "minimum")  np.pad(v, 2, "median")
+np.amax(m, initial=0.5)  np.amin(m, axis=1, initial=0.5, where=M)  np.vecdot(m, k, axis=0)
+np.quantile(v, 0.3, weights=[1, 2, 1, 2, 1], method="inverted_cdf")
+np.lib.stride_tricks.sliding_window_view(t, (2, 2), (1, 2))
 """
 
 

@@ -4,6 +4,7 @@ from autograd_lite.check.compare import compare
 from autograd_lite.check.diagnosis import Diagnosis
 from autograd_lite.check.faults import selftest
 from autograd_lite.check.gradcheck import GradcheckError, check_grads, gradcheck
+from autograd_lite.check.layers import assert_gradients, check_jacobian, check_layer
 from autograd_lite.check.report import Comparison, DisagreementError, Row
 
 gradcheck.selftest = selftest
@@ -14,7 +15,10 @@ __all__ = [
     "DisagreementError",
     "GradcheckError",
     "Row",
+    "assert_gradients",
     "check_grads",
+    "check_jacobian",
+    "check_layer",
     "compare",
     "gradcheck",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import inspect
 from collections.abc import Callable, Mapping
@@ -12,6 +13,10 @@ from numpy.typing import NDArray
 
 from autograd_lite.graph import Graph, Node
 from autograd_lite.tensor import Tensor
+
+PREFIXES = ("d_", "grad_", "g_", "d", "g", "delta_")
+SUFFIXES = ("_grad", "_delta", "_g")
+"""What stands before or after the name of a tensor in the name of its gradient."""
 
 Aligned = list[tuple[Node, str, NDArray[Any]]]
 """Node, what it is called, its gradient by hand."""
@@ -33,7 +38,7 @@ def align(graph: Graph, by_hand: Any) -> Aligned:
     if inspect.isroutine(by_hand) or isinstance(by_hand, functools.partial):
         by_hand = _called(graph, by_hand)
     if isinstance(by_hand, Mapping):
-        pairs = list(by_hand.items())
+        pairs = _by_name(graph, by_hand)
     elif isinstance(by_hand, list | tuple):
         pairs = _by_position(graph, by_hand)
     elif isinstance(by_hand, np.ndarray | np.generic | float | int | Tensor):
@@ -46,11 +51,12 @@ def align(graph: Graph, by_hand: Any) -> Aligned:
     for key, gradient in pairs:
         node = _parameters(graph)[key] if isinstance(key, int) else graph.find(key)
         name = key if isinstance(key, str) else node.label
-        found.append((node, name, _array(gradient, name)))
+        found.append((node, name, as_array(gradient, name)))
     return found
 
 
-def _array(gradient: Any, name: str) -> NDArray[Any]:
+def as_array(gradient: Any, name: str) -> NDArray[Any]:
+    """Return a gradient by hand as an array of floating-point numbers."""
     array = np.asarray(gradient.data if isinstance(gradient, Tensor) else gradient)
     if array.dtype.kind not in "biuf":
         raise TypeError(
@@ -62,6 +68,50 @@ def _array(gradient: Any, name: str) -> NDArray[Any]:
 
 def _parameters(graph: Graph) -> list[Node]:
     return [node for node in graph if node.kind == "parameter"]
+
+
+def _by_name(graph: Graph, gradients: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
+    """Pair gradients with tensors by name; a name that is none may be that of a gradient, ``dW``.
+
+    Of ``locals()``, whatever is neither, and the tensors themselves, are left alone.
+    """
+    names = {node.name for node in graph if node.name}
+    found: list[tuple[Any, Any]] = []
+    strange: list[str] = []
+    for key, value in gradients.items():
+        if not isinstance(key, str) or key in names or key in {node.id for node in graph}:
+            if not _is_itself(graph, value):
+                found.append((key, value))
+            continue
+        stem = next((stem for stem in stems(key) if stem in names), None)
+        if (stem is not None and stem not in gradients) or (
+            stem is not None and _is_itself(graph, gradients[stem])
+        ):
+            found.append((stem, value))
+        else:
+            strange.append(key)
+    if strange and len(found) + len(strange) == len(gradients):  # Else it is a namespace.
+        graph.find(strange[0]) if not difflib.get_close_matches(strange[0], names) else _near(
+            strange[0], names
+        )
+    return found
+
+
+def _near(key: str, names: set[str]) -> None:
+    near = ", ".join(difflib.get_close_matches(key, names))
+    listed = ", ".join(sorted(names))
+    raise KeyError(f"{key!r} is not in this graph. Did you mean {near}? Names in it: {listed}.")
+
+
+def stems(key: str) -> list[str]:
+    """Return the names whose gradient something may be that is called ``dW`` or ``grad_W``."""
+    found = [key[len(p) :] for p in PREFIXES if key.startswith(p) and len(key) > len(p)]
+    return found + [key[: -len(s)] for s in SUFFIXES if key.endswith(s) and len(key) > len(s)]
+
+
+def _is_itself(graph: Graph, value: Any) -> bool:
+    """Return whether a value is the tensor that it is called after, and not its gradient."""
+    return isinstance(value, Tensor) and value in graph.tensors and value.requires_grad
 
 
 def _by_position(graph: Graph, gradients: Any) -> list[tuple[Any, Any]]:
@@ -111,6 +161,7 @@ def _by_attribute(graph: Graph, thing: Any) -> list[tuple[Any, Any]]:
                     getattr(owner, spelling.format(inner))
                     for spelling in SPELLINGS
                     if hasattr(owner, spelling.format(inner))
+                    and getattr(owner, spelling.format(inner)) is not node.tensor
                 ),
                 None,
             )

@@ -5,29 +5,36 @@ from __future__ import annotations
 import dataclasses
 import functools
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from types import FrameType
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite.check.alignment import Aligned, align
 from autograd_lite.check.compare_function import compare_function
-from autograd_lite.check.diagnosis import diagnose
-from autograd_lite.check.mistakes.registry import Case, Target
+from autograd_lite.check.diagnosis import Diagnosis, diagnose
+from autograd_lite.check.mistakes.backward_steps import text_of
+from autograd_lite.check.mistakes.factors import shorter_dtype
+from autograd_lite.check.mistakes.registry import Case, Target, same
 from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.check.report import (
+    AGREE,
     AUTODIFF,
     BOTH,
+    DTYPE,
+    HAND,
     KINK,
     SHAPE,
+    UNDECIDED,
     Comparison,
     DisagreementError,
     Row,
 )
-from autograd_lite.check.witness import hear, largest, numerical_gradient
+from autograd_lite.check.witness import hear, largest, loss_of, numerical_gradient
 from autograd_lite.core.backward import backward_pass
-from autograd_lite.graph import Graph, Node, names_in
+from autograd_lite.graph import Graph, Node, arrays_in, names_in
 from autograd_lite.tensor import Tensor
 
 __all__ = ["Comparison", "DisagreementError", "Row", "compare", "compare_graph"]
@@ -44,6 +51,7 @@ def compare(
     atol: float | None = None,
     numerical: bool | None = None,
     diagnose: bool = True,
+    kinks: Literal["valid", "any", "strict"] = "valid",
 ) -> Comparison:
     """Compare gradients that were derived by hand with those of autodiff, and name the mistake.
 
@@ -87,6 +95,10 @@ def compare(
         Ask for the third opinion always, or never; by default, where the two differ.
     diagnose : bool
         Look for the mistake.
+    kinks : {"valid", "any", "strict"}
+        At a kink (a ReLU at 0, a tie of a maximum) there is no derivative but one to each side.
+        "valid": by hand may differ there from autodiff, if it is between the two, and the verdict
+        says so. "any": that counts as agreement. "strict": it counts as a difference.
 
     Returns
     -------
@@ -127,7 +139,9 @@ def compare(
     >>> print(result["w"].diagnosis)
     the derivative of the tanh at np.tanh(x @ w) is left out
     """
-    options = Options(lr, updates, rtol, atol, numerical, diagnose)
+    if kinks not in ("valid", "any", "strict"):
+        raise ValueError(f"compare: kinks is 'valid', 'any' or 'strict', got {kinks!r}.")
+    options = Options(lr, updates, rtol, atol, numerical, diagnose, kinks)
     if updates and not lr:
         raise ValueError("compare needs lr=, the learning rate, to compare updates.")
     if inputs is not None:
@@ -137,7 +151,7 @@ def compare(
                 f"{type(loss).__name__}."
             )
         once = functools.partial(compare_graph, options=options)
-        return compare_function(loss, by_hand, inputs, once)
+        return compare_function(loss, by_hand, inputs, once, strict=kinks == "strict")
     if not isinstance(loss, Tensor):
         hint = " Give it the inputs too." if callable(loss) else ""
         raise TypeError(f"compare needs the loss as a Tensor, got {type(loss).__name__}.{hint}")
@@ -146,8 +160,38 @@ def compare(
             f"compare needs a loss with a single entry that depends on a tensor with "
             f"requires_grad=True, got {loss!r}."
         )
-    graph = Graph(loss, names_in(sys._getframe(1)))
+    names = named_in(sys._getframe(1))
+    graph = Graph([loss, *unused_in(loss, names, by_hand)], names)
     return compare_graph(graph, align(graph, by_hand), options)
+
+
+def named_in(frame: FrameType | None) -> dict[str, Any]:
+    """Return the tensors and arrays that variables of a frame are bound to, or that its dicts hold.
+
+    A value of ``data["X"]`` is called ``X`` if no variable is.
+    """
+    found: dict[str, Any] = {**arrays_in(frame), **names_in(frame)}
+    for name, mapping in dict(frame.f_locals if frame is not None else {}).items():
+        if type(mapping) is dict and not name.startswith("_") and len(mapping) < 1000:
+            for key, value in mapping.items():
+                known = isinstance(key, str) and key.isidentifier() and key not in found
+                if known and isinstance(value, np.ndarray):
+                    found[key] = value
+    return found
+
+
+def unused_in(loss: Tensor, names: Mapping[str, Any], by_hand: Any) -> list[Tensor]:
+    """Return the tensors that gradients are given for, though the loss does not depend on them."""
+    if not isinstance(by_hand, Mapping):
+        return []
+    used = Graph(loss, {}).tensors
+    asked = [names.get(key) if isinstance(key, str) else key for key in by_hand]
+    return [
+        tensor
+        for tensor in asked
+        if isinstance(tensor, Tensor) and tensor.requires_grad and tensor.is_leaf
+        and tensor not in used
+    ]  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,6 +204,7 @@ class Options:
     atol: float | None
     numerical: bool | None
     diagnose: bool
+    kinks: str = "valid"
 
 
 def compare_graph(graph: Graph, aligned: Aligned, options: Options) -> Comparison:
@@ -171,23 +216,117 @@ def compare_graph(graph: Graph, aligned: Aligned, options: Options) -> Compariso
 def _compared(graph: Graph, aligned: Aligned, options: Options) -> Comparison:
     """Compare, row by row, and name the mistakes."""
     gradients = gradients_of(graph, [node for node, _, _ in aligned])
-    rows, targets, lr = [], [], options.lr
-    for node, name, given in aligned:
+    rows: list[Row] = []
+    targets, lr = [], options.lr
+    judged: dict[int, Row] = {}
+    wrong: dict[str, NDArray[Any]] = {}
+    # From the loss backwards: what follows from a wrong gradient needs no oracle of its own.
+    replay = Replay(graph) if len(aligned) > 1 and options.numerical is None else None
+    order = replay.order if replay is not None else {}
+    for i in sorted(range(len(aligned)), key=lambda i: -order.get(aligned[i][0].id, 0)):
+        node, name, given = aligned[i]
         hand, extra = given, 0.0
         if options.updates and lr:
             hand, extra = -given / lr, 4 * np.finfo(float).eps * largest(node.value) / lr
-        row = _row(graph, node, name, hand, gradients[node], options, extra)
-        rows.append(row)
-        targets.append(Target(name, row.by_hand, row.autodiff, node.id))
+        if wrong and replay is not None and _follows(replay, node, hand, gradients[node], wrong):
+            judged[i] = Row(name, hand, gradients[node], None, HAND, "")
+        else:
+            judged[i] = _row(graph, node, name, hand, gradients[node], options, extra)
+        is_inner = node.primitive is not None and hand.shape == node.shape
+        if judged[i].verdict == HAND and is_inner:
+            wrong[node.id] = hand
+    for i in range(len(aligned)):
+        rows.append(judged[i])
+        targets.append(Target(rows[i].name, rows[i].by_hand, rows[i].autodiff, aligned[i][0].id))
+    if not all(np.isfinite(row.autodiff).all() for row in rows):
+        return Comparison(tuple(_not_finite(graph, rows, targets)))
+    rows = _right_for_their_dtype(graph, rows, targets)
+    if options.kinks != "valid":
+        verdict = AGREE if options.kinks == "any" else UNDECIDED
+        rows = [dataclasses.replace(r, verdict=verdict) if r.verdict == KINK else r for r in rows]
     if options.diagnose and any(_by_hand_is_wrong(row) for row in rows):
         rows = _diagnosed(graph, rows, targets, lr)
     return Comparison(tuple(rows))
+
+
+def _follows(
+    replay: Replay,
+    node: Node,
+    hand: NDArray[Any],
+    right: NDArray[Any],
+    wrong: Mapping[str, NDArray[Any]],
+) -> bool:
+    """Return whether the right rules make a gradient by hand of wrong ones nearer to the loss."""
+    if hand.shape != right.shape or same(hand, right) or not np.isfinite(hand).all():
+        return False
+    if not any(node.id in replay.behind(key) for key in wrong):
+        return False
+    made = Replay(replay.graph, replay.values, wrong).gradients.get(node.id)
+    return made is not None and same(made, hand)
+
+
+def _not_finite(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Row]:
+    """Say of every gradient of autodiff that is not finite where that arose."""
+    replay = Replay(graph)
+    found = []
+    for row, target in zip(rows, targets, strict=True):
+        bad = ~np.isfinite(row.autodiff)
+        if not bad.any():
+            found.append(row)
+            continue
+        source = next(
+            (
+                graph[edge[0]]
+                for edge, part in replay.parts.items()
+                if not np.isfinite(part).all() and target.id in replay.behind(edge[0])
+            ),
+            graph[target.id or ""],
+        )
+        what = "nan" if np.isnan(row.autodiff).any() else "infinite"
+        verdict = UNDECIDED
+        if row.numerical is not None and row.by_hand.shape == row.autodiff.shape:
+            asked = np.isfinite(row.numerical)
+            near = np.allclose(row.by_hand[asked], row.numerical[asked], rtol=1e-5, atol=1e-8)
+            verdict = AUTODIFF if asked.any() and near else UNDECIDED
+        title = (
+            f"autodiff itself is not finite: {what} in {int(bad.sum())} of {bad.size} entries; it "
+            f"arises on the way back through {text_of(graph, source)}"
+        )
+        how = "An exp that overflows, a logarithm of 0, 0 / 0: write the function so that it is "
+        diagnosis = Diagnosis("autodiff not finite", title, f"{how}finite, then compare again.")
+        found.append(dataclasses.replace(row, verdict=verdict, diagnosis=diagnosis))
+    return found
+
+
+def _right_for_their_dtype(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Row]:
+    """Let pass what agrees to the digits that it was computed with, and what follows from that."""
+    short = {
+        target.id or "": kind
+        for row, target in zip(rows, targets, strict=True)
+        if _by_hand_is_wrong(row) and (kind := shorter_dtype(target)) is not None
+    }
+    if not short:
+        return rows
+    given = {t.id: t.hand.astype(t.right.dtype) for t in targets if t.id in short}
+    inner = {key: g for key, g in given.items() if key and graph[key].primitive is not None}
+    made = Replay(graph, given=inner).gradients if inner else {}
+    found = []
+    for row, target in zip(rows, targets, strict=True):
+        kind = short.get(target.id or "")
+        follows = target.id in made and same(np.asarray(made[target.id or ""]), target.hand)
+        if _by_hand_is_wrong(row) and (kind is not None or follows):
+            kind = kind or next(iter(short.values()))
+            remark = f", {kind.name}"
+            row = dataclasses.replace(row, verdict=DTYPE, remark=remark, diagnosis=None)
+        found.append(row)
+    return found
 
 
 def gradients_of(graph: Graph, nodes: list[Node]) -> dict[Node, NDArray[Any]]:
     """Return the gradient of the loss for each node; no ``.grad`` changes, no hook is called."""
     loss = graph.outputs[0].tensor
     assert loss is not None
+    unused = {node.tensor for node in graph.outputs[1:]}
     seed = np.ones(loss.shape, loss.dtype)[()]
     leaves = dict(backward_pass(loss, seed, untapped=graph.tensors))
     found = {}
@@ -197,6 +336,9 @@ def gradients_of(graph: Graph, nodes: list[Node]) -> dict[Node, NDArray[Any]]:
         if tensor is not None and not tensor.is_leaf and tensor.requires_grad:
             target = frozenset([tensor])
             arrived = dict(backward_pass(loss, seed, targets=target, untapped=graph.tensors))
+        if tensor is not None and tensor not in arrived and tensor in unused:
+            found[node] = np.zeros(node.shape, np.asarray(node.value).dtype)
+            continue  # The loss does not depend on it.
         if tensor is None or tensor not in arrived:
             raise ValueError(
                 f"compare: no gradient flows to {node.label}, {node.kind} {node.id}. To compare "
@@ -219,11 +361,8 @@ def _row(
     if hand.shape != autodiff.shape:
         return Row(name, hand, autodiff, None, SHAPE, "")
 
-    def loss_at(value: NDArray[Any]) -> Any:
-        return np.reshape(graph.recompute({node.id: value[()]})[0], ())
-
     verdict, third, oracle, slopes = hear(
-        loss_at,
+        loss_of(graph, node),
         node.value,
         hand,
         autodiff,

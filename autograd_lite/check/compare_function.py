@@ -5,19 +5,28 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import itertools
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import FrameType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite.check.alignment import Aligned, align
-from autograd_lite.check.diagnosis import OTHERS, SIZES_COINCIDE, Diagnosis, diagnose
+from autograd_lite.check.diagnosis import (
+    OTHERS,
+    SIZES_COINCIDE,
+    VALUES_COINCIDE,
+    Diagnosis,
+    diagnose,
+)
 from autograd_lite.check.mistakes.registry import Case, Target
 from autograd_lite.check.numerical import swept_differences
-from autograd_lite.check.report import AGREE, HAND, SHAPE, Comparison, Row
+from autograd_lite.check.report import AGREE, HAND, KINK, SHAPE, Comparison, Row
+from autograd_lite.check.witness import at_kinks
 from autograd_lite.core.modes import GradientError, enable_grad
-from autograd_lite.graph import Graph
+from autograd_lite.graph import Graph, names_in
 from autograd_lite.tensor import Tensor
 
 Array = NDArray[Any]
@@ -31,6 +40,8 @@ def compare_function(
     by_hand: Any,
     inputs: Any,
     once: Callable[[Graph, Aligned], Comparison],
+    *,
+    strict: bool = False,
 ) -> Comparison:
     """Compare at the inputs; if all agrees there, at inputs of other sizes too.
 
@@ -40,6 +51,8 @@ def compare_function(
         As in `compare`.
     once : callable
         Compares one graph with the gradients that belong to its nodes.
+    strict : bool
+        Whether to differ at a kink is to differ.
     """
     names, arrays = named_inputs(f, inputs)
     try:
@@ -48,22 +61,82 @@ def compare_function(
         # An array's entry that cannot be a Tensor is a ValueError of NumPy's.
         if isinstance(error, ValueError) and not isinstance(error.__cause__, GradientError):
             raise
-        return by_numbers_alone(f, by_hand, names, arrays, str(error))
+        return by_numbers_alone(f, by_hand, names, arrays, str(error), strict)
     result = once(graph, aligned(graph, lifted, names, arrays, by_hand))
     if not result or not callable(by_hand):
         return result
     notes = list(result.notes)
-    for other in other_sizes(f, names, arrays):
-        shapes = ", ".join(f"{n} {x.shape}" for n, x in zip(names, other, strict=True))
+    here = graph
+    for other, what in probes(f, names, arrays):
         graph, lifted = traced(f, names, other)
         try:
             there = once(graph, aligned(graph, lifted, names, other, by_hand))
         except Exception as error:  # noqa: BLE001  (whatever their function raises is a note)
-            notes.append(f"Not compared for {shapes}: by_hand raises {error!r}.")
+            notes.append(f"Not compared for {what}: by_hand raises {error!r}.")
             continue
-        if not there:
-            return _coincidence(result, there, shapes, (arrays, other), notes)
+        if there:
+            continue
+        if all(x.shape == y.shape for x, y in zip(arrays, other, strict=True)):
+            return _at_other_values(result, there, what, notes)
+        doubt = _doubt(here, graph, there, (arrays, other))
+        if doubt:
+            notes.append(f"For {what}, by hand differs from autodiff; {doubt}.")
+            continue
+        return _coincidence(result, there, what, (arrays, other), notes)
     return Comparison(result.rows, notes)
+
+
+def _at_other_values(
+    result: Comparison, there: Comparison, what: str, notes: Sequence[str]
+) -> Comparison:
+    """Return what is right for the values given, and wrong for others."""
+    rows = []
+    for row, other in zip(result.rows, there.rows, strict=True):
+        if other.ok or other.verdict not in (HAND, SHAPE):
+            rows.append(row)
+            continue
+        why = other.diagnosis.title if other.diagnosis is not None else other.finding
+        found = Diagnosis(
+            VALUES_COINCIDE,
+            f"right only for values like those given; for {what}: {why}",
+            OTHERS[VALUES_COINCIDE],
+            f"it agrees for the values given, and not for {what}",
+        )
+        rows.append(dataclasses.replace(other, diagnosis=found))
+    return Comparison(tuple(rows), notes)
+
+
+def _doubt(
+    here: Graph, graph: Graph, there: Comparison, inputs: tuple[Sequence[Array], Sequence[Array]]
+) -> str:
+    """Return why a difference at other sizes says nothing against a formula; empty if it does."""
+    pairs = [
+        (old, new)
+        for x, y in zip(*inputs, strict=True)
+        for old, new in zip(x.shape, y.shape, strict=True)
+        if old != new
+    ]
+    numbers = [
+        [float(node.value) for node in g if node.kind == "constant" and not np.ndim(node.value)]
+        for g in (here, graph)
+    ]
+    for old, _ in pairs:
+        of_old = [[x for x in found if x in (old, 1 / old, 2 / old)] for found in numbers]
+        if of_old[0] and of_old[0] == of_old[1]:
+            return f"the function itself has the number {old} in it, whatever the size is"
+    for row in there.rows:
+        if not row.ok and row.verdict == SHAPE:
+            return f"its gradient of {row.name} has a shape of its own, as if sizes were fixed"
+    for row in there.rows:
+        if row.ok:
+            continue
+        for k in range(row.autodiff.ndim):
+            last = row.autodiff.take(-1, axis=k)
+            if row.autodiff.shape[k] > 1 and not last.any() and row.autodiff.any():
+                return (
+                    f"the function ignores the last entries of {row.name}, as if sizes were fixed"
+                )
+    return ""
 
 
 def _coincidence(
@@ -140,7 +213,7 @@ def traced(
     ]
     title = getattr(f, "__name__", "the function")
     with enable_grad():
-        loss = f(*lifted)
+        loss, variables = _watched(f, lifted)
     if not isinstance(loss, Tensor):
         raise TypeError(
             f"compare: {title} returned {type(loss).__name__}, so it could not be recorded. It "
@@ -151,7 +224,35 @@ def traced(
             f"compare needs a function that returns a single number and depends on its "
             f"floating-point inputs, got {loss!r} from {title}."
         )
-    return Graph(loss, {}), lifted
+    unused = [x for x in lifted if x.requires_grad]
+    return Graph([loss, *unused], _names(variables)), lifted
+
+
+def _watched(f: Callable[..., Any], lifted: Sequence[Tensor]) -> tuple[Any, dict[str, Any]]:
+    """Call a function; return its result, and its local variables, for names."""
+    code, before = getattr(inspect.unwrap(f), "__code__", None), sys.getprofile()
+    variables: dict[str, Any] = {}
+
+    def watch(frame: FrameType, event: str, _: Any) -> None:
+        if event == "return" and frame.f_code is code:
+            variables.update(frame.f_locals)
+
+    if code is None:
+        return f(*lifted), {}
+    sys.setprofile(watch)
+    try:
+        return f(*lifted), variables
+    finally:
+        sys.setprofile(before)
+
+
+def _names(variables: Mapping[str, Any]) -> dict[str, Any]:
+    arrays = {
+        name: x
+        for name, x in variables.items()
+        if isinstance(x, np.ndarray) and name.isidentifier() and not name.startswith("_")
+    }
+    return {**arrays, **names_in(variables)}
 
 
 def aligned(
@@ -192,6 +293,7 @@ def by_numbers_alone(
     names: Sequence[str],
     arrays: Sequence[Array],
     reason: str,
+    strict: bool = False,
 ) -> Comparison:
     """Compare with differences alone, where a function cannot be recorded."""
     plain = [x.astype(float) for x in arrays]
@@ -218,14 +320,52 @@ def by_numbers_alone(
             failing[target] = dataclasses.replace(target, right=target.right.astype(np.float32))
         shapes = target.hand.shape == target.right.shape
         verdict = AGREE if agree else HAND if shapes else SHAPE
+        if verdict == HAND and not strict and _only_at_kinks(f, target, names, plain):
+            verdict = KINK
+            failing.pop(target)
         rows.append(Row(target.name, target.hand, target.right, target.right, verdict, ""))
     found = diagnose(list(failing.values()), Case(None, None, batch))
     rows = [
-        dataclasses.replace(row, diagnosis=found.get(failing[target]) if not row.ok else None)
+        dataclasses.replace(
+            row, diagnosis=found.get(failing[target]) if target in failing else None
+        )
         for row, target in zip(rows, targets, strict=True)
     ]
-    note = f"Compared with central differences, in place of autodiff. {reason}"
-    return Comparison(tuple(rows), [note])
+    notes = [f"Compared with central differences, in place of autodiff. {reason}"]
+    if "sequence" in reason or "Tensor into" in reason or "setting an array element" in reason:
+        notes.append(
+            "A function that fills a bare array can be recorded if that is a Tensor: start with "
+            "`out = al.Tensor(np.zeros(shape))` in place of `out = np.zeros(shape)`."
+        )
+    return Comparison(tuple(rows), notes)
+
+
+MOST_DIFFERENCES = 100
+"""Of so many entries, all are held against differences; of more, some at random."""
+
+
+def _some_entries(x: Array, hand: Array) -> list[tuple[int, ...]] | None:
+    """Return which entries to look at, if not at all."""
+    if x.size <= MOST_DIFFERENCES or hand.shape != x.shape:
+        return None
+    places = np.random.default_rng(0).choice(x.size, size=MOST_DIFFERENCES // 4, replace=False)
+    return [tuple(map(int, np.unravel_index(place, x.shape))) for place in places]
+
+
+def _only_at_kinks(
+    f: Callable[..., Any], target: Target, names: Sequence[str], arrays: Sequence[Array]
+) -> bool:
+    """Return whether by hand gives one of the derivatives wherever it differs: ties, kinks."""
+    i = list(names).index(target.name)
+
+    def at(moved: Array) -> Any:
+        return np.reshape(f(*arrays[:i], moved, *arrays[i + 1 :]), ())[()]
+
+    scale = float(np.abs(target.hand).max(initial=0.0))
+    looked, kinks, valid = at_kinks(
+        at, arrays[i], target.hand, target.right, 1e-5, 1e-7 * scale, most=target.hand.size
+    )
+    return bool(looked.any() and (looked == kinks).all() and valid)
 
 
 def _beside_differences(
@@ -244,11 +384,105 @@ def _beside_differences(
         def at(moved: Array, i: int = i) -> Any:
             return np.reshape(f(*arrays[:i], moved, *arrays[i + 1 :]), ())[()]
 
-        targets.append(Target(name, np.asarray(gradient, float), swept_differences(at, arrays[i])))
+        hand = np.asarray(gradient, float)
+        right = swept_differences(at, arrays[i], _some_entries(arrays[i], hand))
+        # What was not asked counts as right: most of a large array stays open.
+        if hand.shape == right.shape:
+            right = np.where(np.isnan(right), hand, right)
+        targets.append(Target(name, hand, right))
     return targets
 
 
-# ------------------------------------------------------------------------ other sizes
+# ------------------------------------------------------------------------ other values and sizes
+
+
+def probes(
+    f: Callable[..., Any], names: Sequence[str], arrays: Sequence[Array]
+) -> Iterator[tuple[list[Array], str]]:
+    """Yield other inputs, with what they are: other values first, then other sizes."""
+    rng = np.random.default_rng(0)
+    kinds = [structure(x) for x in arrays]
+    for what, scale in (
+        ("other values", 1.0),
+        ("values three times as large", 3.0),
+        ("values a third as large", 1 / 3),
+    ):
+        other = [
+            scale * _like(x, x.shape, kind, rng, signs=True) if kind == "" else
+            _like(x, x.shape, kind, rng)
+            for x, kind in zip(arrays, kinds, strict=True)
+        ]  # fmt: skip
+        if _runs(f, names, other):
+            yield other, f"{what} of the same sizes"
+    for other in other_sizes(f, names, arrays):
+        yield other, ", ".join(f"{n} {x.shape}" for n, x in zip(names, other, strict=True))
+
+
+def structure(x: Array) -> str:
+    """Return what is special about an array, so that another one can have it too."""
+    if x.dtype.kind != "f":
+        return "as it is"
+    if not x.size or not np.isfinite(x).all() or not x.ndim:
+        return "as it is" if x.ndim else ""
+    if set(np.unique(x)) <= {0.0, 1.0} or (x == np.round(x)).all():
+        rows = x.ndim == 2 and set(np.unique(x)) <= {0.0, 1.0} and (x.sum(axis=1) == 1).all()
+        return "one-hot rows" if rows else "of these numbers"
+    if x.ndim == 2 and x.shape[1] > 1 and (x >= 0).all() and np.allclose(x.sum(axis=1), 1):
+        return "rows of probabilities"
+    if x.ndim == 1 and x.size > 1 and (x >= 0).all() and np.isclose(x.sum(), 1):
+        return "rows of probabilities"
+    if x.ndim == 2 and x.shape[0] == x.shape[1] > 1:
+        if np.allclose(x @ x.T, np.eye(len(x)), atol=1e-8):
+            return "orthogonal"
+        if np.allclose(x, x.T, rtol=1e-8, atol=1e-12):
+            definite = np.linalg.eigvalsh(x).min() > 0
+            return "positive definite" if definite else "symmetric"
+        for kind, part in (("lower triangular", np.tril(x)), ("upper triangular", np.triu(x))):
+            if np.array_equal(part, x):
+                return kind
+    if x.size > 1 and np.allclose(np.linalg.norm(x, axis=-1), 1):
+        return "unit vectors"
+    if len(np.unique(x)) <= max(2, x.size // 3):
+        return "of these numbers"
+    if ((x > 0) & (x < 1)).all():
+        return "between 0 and 1"
+    return ""
+
+
+def _like(
+    x: Array, shape: tuple[int, ...], kind: str, rng: np.random.Generator, *, signs: bool = False
+) -> Array:
+    """Return an array with the structure of another one, and other values."""
+    if kind == "as it is":
+        return x if shape == x.shape else rng.choice(x.ravel(), size=shape)
+    if kind == "of these numbers":
+        return rng.choice(x.ravel(), size=shape)
+    if kind == "one-hot rows":
+        return np.eye(shape[1], dtype=x.dtype)[rng.integers(0, shape[1], shape[0])]
+    if kind == "between 0 and 1":
+        return rng.uniform(x.min(), x.max(), size=shape).astype(x.dtype)
+    drawn = rng.normal(size=shape) * max(float(np.abs(x).mean()), 1e-300)
+    if kind == "rows of probabilities":
+        drawn = np.exp(rng.normal(size=shape))
+        drawn /= drawn.sum(axis=-1, keepdims=True)
+    elif kind == "orthogonal":
+        drawn = np.linalg.qr(rng.normal(size=shape))[0]
+    elif kind == "symmetric":
+        drawn = drawn + drawn.T
+    elif kind == "positive definite":
+        drawn = drawn @ drawn.T + float(np.diag(x).mean()) * np.eye(len(drawn))
+    elif kind == "lower triangular":
+        drawn = np.tril(drawn)
+    elif kind == "upper triangular":
+        drawn = np.triu(drawn)
+    elif kind == "unit vectors":
+        drawn /= np.linalg.norm(drawn, axis=-1, keepdims=True)
+    elif not signs and x.ndim:
+        return rng.choice(x.ravel(), size=shape)
+    return drawn.astype(x.dtype)
+
+
+SQUARE = ("orthogonal", "symmetric", "positive definite", "lower triangular", "upper triangular")
 
 
 def other_sizes(
@@ -266,14 +500,14 @@ def other_sizes(
                 if any(known <= group for known in groups):
                     continue
                 resized = _resized(arrays, {group: length + 1}, rng)
-                if _runs(f, names, resized):
+                if resized is not None and _runs(f, names, resized):
                     groups.append(group)
                     yield resized
     if len(groups) > 1:
         lengths = itertools.count(2)
         wanted = {group: next(lengths) for group in groups}
         resized = _resized(arrays, wanted, rng)
-        if _runs(f, names, resized):
+        if resized is not None and _runs(f, names, resized):
             yield resized
 
 
@@ -281,16 +515,25 @@ def _resized(
     arrays: Sequence[Array],
     wanted: Mapping[frozenset[tuple[int, int, int]], int],
     rng: np.random.Generator,
-) -> list[Array]:
-    """Return arrays with other lengths of some axes, filled with entries of the same array."""
+) -> list[Array] | None:
+    """Return arrays with other lengths of some axes, and the structure that they had.
+
+    None if they cannot have both.
+    """
     shapes = [list(x.shape) for x in arrays]
     for group, length in wanted.items():
         for i, axis, _ in group:
             shapes[i][axis] = length
-    return [
-        x if list(x.shape) == shape else rng.choice(x.ravel(), size=shape)
-        for x, shape in zip(arrays, shapes, strict=True)
-    ]
+    found = []
+    for x, shape in zip(arrays, shapes, strict=True):
+        kind = structure(x)
+        if list(x.shape) == shape:
+            found.append(x)
+        elif kind in SQUARE and shape[0] != shape[1]:
+            return None
+        else:
+            found.append(_like(x, tuple(shape), kind, rng))
+    return found
 
 
 def _runs(f: Callable[..., Any], names: Sequence[str], arrays: Sequence[Array]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,12 +11,19 @@ import numpy as np
 
 from autograd_lite.check.mistakes import (
     factors,
+    loops,
+    losses,
+    norms,
     other_operands,
+    paths,
     rows,
     shapes,
+    variants,
     wrong_derivatives,
 )
+from autograd_lite.check.mistakes.backward_steps import Made
 from autograd_lite.check.mistakes.entries import where_not_finite, wrong_entries
+from autograd_lite.check.mistakes.reasons import reason, shown
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Array,
@@ -31,8 +39,20 @@ FOLLOWS = "follows"
 NOT_FINITE = "not finite"
 SOME_ENTRIES = "some entries"
 SIZES_COINCIDE = "sizes coincide"
+VALUES_COINCIDE = "values coincide"
 
-REGISTERED = (factors, other_operands, rows, shapes, wrong_derivatives)
+REGISTERED = (
+    factors,
+    other_operands,
+    rows,
+    shapes,
+    wrong_derivatives,
+    losses,
+    norms,
+    variants,
+    paths,
+    loops,
+)
 """The modules whose import fills the registry; of two mistakes that cost the same, the one that
 was registered first is named first."""
 
@@ -42,6 +62,7 @@ OTHERS = {
     NOT_FINITE: "0 / 0, the logarithm of a negative number, a number too large for its type.",
     SOME_ENTRIES: "The formula is right, except for some entries.",
     SIZES_COINCIDE: "The formula is right for these sizes only.",
+    VALUES_COINCIDE: "The formula is right for these values only: for these signs, say.",
 }
 """What can be found besides the mistakes of the registry, and what it means."""
 
@@ -50,11 +71,17 @@ MOST_NODES = 400
 
 MOST_ALTERNATIVES = 4
 
-FAR_FETCHED = 1.5
+ALWAYS_TRIED = 30
+"""How many of the likeliest mistakes are tried, however long that takes."""
+
+AGAINST = 0.8
+"""How much less likely a mistake is that would have changed a gradient that is right, too."""
+
+FAR_FETCHED = 0.9
 """By how much the cost of an alternative may be larger than that of the likeliest mistake."""
 
-MOST_WORK = 3e7
-"""How many numbers are computed, about, in all backward passes that are tried."""
+BUDGET = 2.0
+"""For how many seconds mistakes are looked for."""
 
 SINGULAR = ("row ", "column ", "entry ")
 
@@ -106,11 +133,13 @@ class _Progress:
 
     case: Case
     failing: Sequence[Target]
+    agreeing: Sequence[Target]
     found: dict[Target, Diagnosis] = field(default_factory=dict)
     made: list[tuple[Target, Candidate]] = field(default_factory=list)
     upstream: dict[str, Array] = field(default_factory=dict)
     wrong: list[Target] = field(default_factory=list)
     cut_short: set[str] = field(default_factory=set)
+    deadline: float = np.inf
 
 
 def diagnose(
@@ -138,7 +167,8 @@ def diagnose(
     def from_the_end(target: Target) -> float:
         return -order.get(target.id or "", 0)
 
-    progress = _Progress(case, sorted(failing, key=from_the_end))
+    progress = _Progress(case, sorted(failing, key=from_the_end), agreeing)
+    progress.deadline = time.thread_time() + BUDGET
     right = {target.id for target in agreeing}
     for target in sorted([*failing, *agreeing], key=from_the_end):
         if target.id not in right:
@@ -167,18 +197,29 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
                 OTHERS[FOLLOWS],
                 _evidence(candidate, target),
             )
+    tried = []
     for case in _cases(progress, target):
         against = _relative(case, target)
-        fitting = _fitting(case, against, progress)
+        proposed = _proposed(case, against)
+        fitting = _fitting(case, against, progress, proposed)
+        if not fitting:
+            more = _proposed(case, against, far_fetched=True)
+            fitting = _fitting(case, against, progress, more)
         if fitting:
             if case is progress.case:
                 progress.made.append((target, fitting[0]))
             return _diagnosis(fitting, progress, against, case is not progress.case)
+        tried.append((case, against, proposed))
+    for case, against, proposed in reversed(tried):
+        two = _with_a_factor(case, against, proposed, progress.deadline)
+        if two is not None:
+            return two
     found = _partly(target)
-    if not found.explained:
-        found = _with_a_factor(progress.case, target, len(progress.failing)) or found
     if target.name in progress.cut_short and not found.explained:
-        return replace(found, how="The network is large, so only the likeliest were tried.")
+        return replace(
+            found,
+            how=f"After {BUDGET:g} seconds the search was stopped: only the likeliest were tried.",
+        )
     return found
 
 
@@ -234,55 +275,73 @@ def _same_also_where_not_finite(a: Array, b: Array) -> bool:
     return np.array_equal(a[~finite], b[~finite], equal_nan=True) and same(a[finite], b[finite])
 
 
-def _proposed(case: Case, target: Target) -> list[Candidate]:
+def _proposed(case: Case, target: Target, *, far_fetched: bool = False) -> list[Candidate]:
     """Return every way in which a gradient may have come about, the likeliest first."""
-    proposed = [
-        replace(candidate, kind=candidate.kind or entry.name)
-        for entry in MISTAKES.values()
-        for candidate in entry.find(case, target)
-    ]
+    proposed = []
+    for entry in MISTAKES.values():
+        find = entry.find_more if far_fetched else entry.find
+        for candidate in find(case, target):
+            candidate.kind = candidate.kind or entry.name
+            proposed.append(candidate)
     return sorted(proposed, key=lambda candidate: candidate.cost)
 
 
-def _with_a_factor(case: Case, target: Target, rows: int) -> Diagnosis | None:
+def _with_a_factor(
+    case: Case, target: Target, proposed: Sequence[Candidate], deadline: float
+) -> Diagnosis | None:
     """Look for a mistake that gives a gradient but for a usual factor: two mistakes on one path."""
     sizes = np.abs(target.hand[target.hand != 0])
     if sizes.size < 4 or same(sizes, np.full_like(sizes, sizes[0])):
         return None  # That would be a multiple of too much.
-    usual = [1.0, 2.0, 0.5, *((case.batch, 1 / case.batch) if case.batch else ())]
-    for candidate in _proposed(case, target)[: _affordable(case, rows)]:
-        for factor in (sign * number for number in usual for sign in (-1, 1)):
-            without = replace(target, hand=target.hand / factor)
-            if factor != 1 and candidate.explains(without):
-                return Diagnosis(
-                    candidate.kind,
-                    f"two mistakes: {candidate.title.split(';')[0]}, and a factor {factor:g}",
-                    MISTAKES[candidate.kind].how,
-                    f"{_evidence(candidate, without)}, but for that factor",
-                    "likely",
-                )
+    for candidate in proposed:
+        if time.thread_time() > deadline:
+            return None
+        made = candidate.predict
+        if not isinstance(made, Made) or candidate.kind == "wrong gradient":
+            continue
+        factor = made.factor(target)
+        if factor is None or abs(factor) < 1e-6:
+            continue
+        flipped = "its sign is flipped" if factor < 0 else ""
+        why = None if abs(abs(factor) - 1) < 1e-6 else reason(case, abs(factor))
+        if why is None and not (flipped and abs(factor + 1) < 1e-6):
+            continue
+        found = made(target, factor)
+        if found is None or not same(found, target.hand):
+            continue
+        more = " and ".join(filter(None, (flipped, why and f"a factor {shown(abs(factor))}")))
+        because = f" ({why[0]})" if why else ""
+        return Diagnosis(
+            candidate.kind,
+            f"two mistakes: {candidate.title.split(';')[0]}, and {more}{because}",
+            MISTAKES[candidate.kind].how,
+            f"made on purpose in a right backward pass, it gives the numbers by hand, in "
+            f"{_entries(target.hand)}, but for that factor",
+            "likely",
+        )
     return None
 
 
-def _fitting(case: Case, target: Target, progress: _Progress) -> list[Candidate]:
+def _fitting(
+    case: Case, target: Target, progress: _Progress, proposed: Sequence[Candidate]
+) -> list[Candidate]:
     """Return every mistake that accounts for a gradient, the likeliest first."""
-    proposed = _proposed(case, target)
     others = [t for t in progress.failing if t not in progress.found and t.id != target.id]
     if case is not progress.case:
         others = []
     fitting: dict[tuple[str, str], tuple[float, float, Candidate]] = {}
-    worst, left = np.inf, _affordable(case, len(progress.failing))
-    for candidate in proposed:
+    worst = np.inf
+    for tried, candidate in enumerate(proposed):
         if candidate.cost > worst:
             break  # What is so much more far-fetched is no alternative.
-        if left <= 0:
+        if tried >= ALWAYS_TRIED and time.thread_time() > progress.deadline:
             progress.cut_short.add(target.name)
             break
-        left -= 1
         if candidate.explains(target):
             worst = min(worst, candidate.cost + FAR_FETCHED)
             also = sum(candidate.explains(other) for other in others)
-            rank = (-float(also), candidate.cost, candidate)
+            cost = candidate.cost + (AGAINST if _contradicted(candidate, progress) else 0.0)
+            rank = (-float(also), cost, candidate)
             title = candidate.title.split(";")[0].split(" in the gradient of")[0]
             key = (candidate.kind, title)
             if key not in fitting or rank[:2] < fitting[key][:2]:
@@ -290,12 +349,10 @@ def _fitting(case: Case, target: Target, progress: _Progress) -> list[Candidate]
     return [candidate for _, _, candidate in sorted(fitting.values(), key=lambda rank: rank[:2])]
 
 
-def _affordable(case: Case, rows: int) -> int:
-    """Return how many candidates may be tested for one row: in a large network, not all."""
-    if case.replay is None:
-        return 1000
-    size = sum(np.size(value) for value in case.replay.values.values())
-    return max(50, int(MOST_WORK / max(1, size * rows)))
+def _contradicted(candidate: Candidate, progress: _Progress) -> bool:
+    """Return whether a mistake would have changed a gradient that is right."""
+    made = candidate.predict
+    return isinstance(made, Made) and any(made.changes(target) for target in progress.agreeing)
 
 
 def _diagnosis(

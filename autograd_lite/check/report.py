@@ -22,6 +22,10 @@ BOTH = "both are wrong"
 UNDECIDED = "differ, undecided"
 KINK = "differ at a kink, where there is no derivative"
 SHAPE = "shapes differ"
+DTYPE = "right for its dtype"
+
+PASSING = (AGREE, DTYPE, KINK)
+"""With these, nothing is wrong: at a kink, each side has another of the derivatives there are."""
 
 ALONE = {HAND: "by hand", AUTODIFF: "autodiff", BOTH: "numerical"}
 
@@ -44,13 +48,17 @@ class Row:
         The third opinion; nan where it was not asked. None if it was not needed or not wanted.
     verdict : str
         ``agree``, ``by hand is wrong``, ``autodiff is wrong``, ``both are wrong`` (they agree, and
-        the numbers do not), ``differ, undecided`` or ``shapes differ``.
+        the numbers do not), ``differ, undecided`` or ``shapes differ``. Nothing is wrong with
+        ``right for its dtype`` (it agrees to the digits that float32, say, has) and with ``differ
+        at a kink …``, if both are between the derivatives to the left and to the right.
     oracle : str
         Where `numerical` comes from.
     slopes : tuple of float or None
         Of the Taylor remainder with the gradient by hand, and by autodiff: 2 is right, 1 wrong.
     diagnosis : Diagnosis or None
         Which mistake it is, where by hand is wrong.
+    remark : str
+        What the verdict says besides, in parentheses.
     """
 
     name: str
@@ -61,11 +69,12 @@ class Row:
     oracle: str
     slopes: tuple[float, float] | None = None
     diagnosis: Diagnosis | None = None
+    remark: str = ""
 
     @property
     def ok(self) -> bool:
-        """Whether the two agree."""
-        return self.verdict == AGREE
+        """Whether nothing is wrong: see `verdict`."""
+        return self.verdict in PASSING
 
     @property
     def alone(self) -> str | None:
@@ -118,11 +127,11 @@ class Row:
     @property
     def finding(self) -> str:
         """The verdict in words, with what is known about the difference."""
-        if self.ok:
-            return AGREE
+        if self.verdict in (AGREE, DTYPE):
+            return f"{self.verdict}{self.remark}"
         if self.verdict == SHAPE:
             return f"{SHAPE}: {self.by_hand.shape} by hand, {self.autodiff.shape} by autodiff"
-        parts = [self.verdict]
+        parts = [f"{self.verdict}{self.remark}"]
         side = "side" if self.oracle.endswith("s") else "sides"
         if self.verdict in (HAND, AUTODIFF) and self.oracle:
             other = "autodiff" if self.verdict == HAND else "by hand"

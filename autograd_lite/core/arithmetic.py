@@ -112,11 +112,20 @@ def negative(x: Any) -> Any:
     return -x
 
 
+def _base(a: Any, y: Any) -> Any:
+    """Return the base of ``y = a**b`` for its logarithm: 1 for 0, complex where the power is."""
+    a = np.where(a == 0, 1, a)
+    return a + 0j if y.dtype.kind == "c" != a.dtype.kind else a
+
+
 def _one_less(a: Any, b: Any) -> Any:
     """Return the exponent of the derivative of ``a**b``; one that is harmless at ``0**0``."""
-    if isinstance(b, (int, float)) and b:
-        return b - 1
-    return np.where(np.logical_and(a == 0, b == 0), 1, b - 1)
+    if isinstance(b, (int, float)):
+        return b - 1 if b else 0  # 0 times 1, also where 1 / a is infinite.
+    nothing = a == 0
+    if np.any(np.logical_and(b == 0, np.isinf(np.reciprocal(np.where(nothing, 1.0, a))))):
+        nothing = np.abs(a) < np.finfo(a.dtype).tiny
+    return np.where(np.logical_and(nothing, b == 0), 1, b - 1)
 
 
 def _first_power(e: Any) -> Any:
@@ -129,7 +138,7 @@ def _first_power(e: Any) -> Any:
 @primitive(
     a=lambda g, y, a, b: g * (b * a ** _one_less(a, b)),
     # 0**b does not change with b > 0: log 1 = 0 in place of log 0. Undefined (nan) for a < 0.
-    b=lambda g, y, a, b: g * y * np.log(np.where(a == 0, 1, a)),
+    b=lambda g, y, a, b: g * y * np.log(_base(a, y)),
     notation=Notation(
         python=Form("{a:tight} ** {b:tight}", POWER),
         latex=Form("{{{a:tight}}}^{{{b:loose}}}", POWER),
@@ -252,7 +261,24 @@ def _mismatch(a: tuple[int, ...], b: tuple[int, ...]) -> str:
     examples=(example((2, 3), dtype="float64"),),
     entrywise=True,
     linear=("x",),
+    takes_complex=True,
 )
 def astype(x: Any, *, dtype: Any) -> Any:
-    """Convert to another floating-point type."""
+    """Convert to another type of real or complex floating-point numbers."""
     return x.astype(dtype)
+
+
+@primitive(
+    x=lambda g, y, x: g,  # The backward pass makes it complex.
+    notation=call("np.real", r"\mathrm{{Re}}\left({x:loose}\right)"),
+    entrywise=True,
+    linear=("x",),
+    takes_complex=True,
+)
+def real(x: Any) -> Any:
+    """Real part of complex numbers."""
+    part = x.real
+    if part is x and x.ndim:  # What is written through it would be written to all of the number.
+        part = x.view()
+        part.flags.writeable = False
+    return part

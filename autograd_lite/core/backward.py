@@ -16,11 +16,15 @@ from typing import Any
 
 from numpy import asarray, ndarray
 
+from autograd_lite.core.arithmetic import real
 from autograd_lite.core.modes import GradientError, Watched, passing, recording
 from autograd_lite.core.primitive import Primitive, RuleForEach
 
 next_birth = itertools.count(1).__next__
 """The clock that counts births, writes and calls."""
+
+STAND_INS: set[Any] = set()
+"""What stands for arrays while a function is traced; its ``lift`` makes it of an array."""
 
 Node = Any
 Pairs = list[tuple[Node, Any]]
@@ -78,6 +82,7 @@ def backward_pass(
     leaves: _Table = {}
     coming, upstream, sent = -root._birth, root, cotangent
     between = None if targets is None else _between([root, *(node for node, _ in more)], targets)
+    wanted = {node._birth: node for node in targets or ()}
     if more or root._primitive is None or between is not None:
         arrived, leaves = _starts([(root, cotangent), *more], between)
         waiting, coming = sorted(arrived), 0
@@ -93,15 +98,18 @@ def backward_pass(
         else:
             birth, node, g = coming, upstream, sent
         coming = 0
-        if node._rare is not None and "_taps" in node._rare and node not in untapped:
+        if node._rare is not None and "_taps" in node._rare and node._known() not in untapped:
             g = node._taps(node, g)
-        if targets is not None and node in targets:
-            found.append((node, g))
+        if wanted and -birth in wanted:
+            found.append((wanted[-birth], g))
             continue
         inputs, parameters, rules = node._inputs, node._parameters, node._primitive.rules
         y, seen, count = node._data, inputs, len(inputs)
         if create_graph:
             y, seen = node, seen_by_rules(node)
+        elif STAND_INS and y.__class__ in STAND_INS:  # array.dot(symbol) would ask for values.
+            lift = y.lift
+            g, seen = lift(g), tuple(map(lift, inputs))
         if rules.__class__ is RuleForEach:  # Told the operands once, not once for each of them.
             rules = rules.bound(g, y, seen[1::2], parameters)
             seen, parameters, count = (), None, 0
@@ -117,7 +125,7 @@ def backward_pass(
                 if x is None or not x._requires_grad:
                     continue
                 key = -x._birth
-            if between is not None and x not in between:
+            if between is not None and -key not in between:
                 continue
             try:
                 if parameters:
@@ -137,7 +145,8 @@ def backward_pass(
                 raise
             kind = type(gx)
             if kind is not type(value) or (
-                kind is ndarray and (gx.shape != value.shape or gx.dtype is not value.dtype)
+                (kind is ndarray or kind in STAND_INS)
+                and (gx.shape != value.shape or gx.dtype is not value.dtype)
             ):
                 gx = fit(gx, value, node._primitive, i // 2 - 1)
             total = gx
@@ -160,18 +169,18 @@ def backward_pass(
                     watch.passed(node, i // 2 - 1, g, gx, total)
     for key in sorted(leaves):
         node, g = pair = leaves[key]
-        if node._rare is not None and "_taps" in node._rare and node not in untapped:
+        if node._rare is not None and "_taps" in node._rare and node._known() not in untapped:
             pair = (node, node._taps(node, g))
         found.append(pair)
     return found
 
 
-def _starts(pairs: Pairs, between: set[Node] | None) -> tuple[_Table, _Table]:
+def _starts(pairs: Pairs, between: set[int] | None) -> tuple[_Table, _Table]:
     """Return what a backward pass starts with, by negated birth: the nodes, and the leaves."""
     arrived: _Table = {}
     leaves: _Table = {}
     for node, g in pairs:
-        if between is None or node in between:
+        if between is None or node._birth in between:
             birth, table = -node._birth, leaves if node._primitive is None else arrived
             table[birth] = (node, table[birth][1] + g if birth in table else g)
     return arrived, leaves
@@ -179,14 +188,17 @@ def _starts(pairs: Pairs, between: set[Node] | None) -> tuple[_Table, _Table]:
 
 def operands_of(node: Node) -> tuple[Node | None, ...]:
     """Return the operands of a node, each in the version that it used; None for a bare one."""
-    return tuple(
-        x._version_before(node._birth) if x is not None and x._birth > node._birth else x
-        for x in node._inputs[::2]
-    )
+    return tuple([None if x is None else _used(x, node._birth) for x in node._inputs[::2]])
 
 
-def _between(roots: Sequence[Node], targets: frozenset[Node]) -> set[Node]:
-    """Return the nodes through which a root depends on a target, with both ends.
+def _used(x: Node, birth: int) -> Node | None:
+    if x._birth > birth:
+        return x._version_before(birth)
+    return x if x._rare is None else x._known()
+
+
+def _between(roots: Sequence[Node], targets: frozenset[Node]) -> set[int]:
+    """Return the births of nodes through which a root depends on a target, with both ends.
 
     What is older than all targets depends on none of them, so however long a history lies behind
     them, it is not looked at.
@@ -200,10 +212,10 @@ def _between(roots: Sequence[Node], targets: frozenset[Node]) -> set[Node]:
             if x not in reached:
                 reached.add(x)
                 waiting.append(x)
-    between = reached.intersection(targets)
+    between = {node._birth for node in reached}.intersection(x._birth for x in targets)
     for node in sorted(reached, key=lambda node: int(node._birth)):  # Operands come first.
-        if not between.isdisjoint(operands_of(node)):
-            between.add(node)
+        if any(x is not None and x._birth in between for x in operands_of(node)):
+            between.add(node._birth)
     return between
 
 
@@ -215,7 +227,7 @@ def seen_by_rules(node: Node) -> tuple[Any, ...]:
             operand._value()  # So that no rule sees what has been written since.
             if operand._birth > node._birth:
                 operand = operand._version_before(node._birth)
-        if operand is not None and operand._data is not value:
+        if operand is not None and not operand._has(value):
             if operand._requires_grad:
                 name = repr(operand.name) if operand.name else f"a leaf of shape {operand.shape}"
                 raise GradientError(
@@ -287,6 +299,16 @@ def unbroadcast(g: Any, shape: tuple[int, ...], *, written: bool = False) -> Any
     return (g if size == 1 else g.sum(axis=axes)).reshape(shape)
 
 
+def of_kind(g: Any, dtype: Any) -> Any:
+    """Take the real part of a complex cotangent that arrives at real numbers.
+
+    The cotangent of ``z = x + 1j * y`` is the derivative by `x` minus 1j times that by `y`. So the
+    rule of an analytic function is the same for real and complex numbers, without any conjugate:
+    the change of the loss is the real part of the cotangent times the change of `z`.
+    """
+    return real(g) if g.dtype.kind == "c" != dtype.kind else g
+
+
 def fit(gx: Any, value: Any, primitive: Primitive, i: int) -> Any:
     """Make what a rule returned the cotangent of its operand: of its shape and its dtype."""
     if not hasattr(gx, "dtype"):
@@ -302,14 +324,15 @@ def fit(gx: Any, value: Any, primitive: Primitive, i: int) -> Any:
                 f"{rule_name(primitive, i)} returned a {type(gx).__name__}, which does not make an "
                 f"array."
             ) from None
-    if gx.dtype.kind not in "biuf" or value.dtype.kind != "f":
+    kinds = "biufc" if primitive.takes_complex else "biuf"
+    if gx.dtype.kind not in kinds or value.dtype.kind not in "fc":
         raise TypeError(
             f"{rule_name(primitive, i)} returned dtype {gx.dtype} for an operand of dtype "
-            f"{value.dtype}: gradients are of real floating-point numbers. Compute with the real "
-            f"and the imaginary parts of complex numbers separately."
+            f"{value.dtype}: gradients are of floating-point numbers, and of complex ones where "
+            f"the entry says takes_complex=True, or analytic=True."
         )
     try:
-        gx = unbroadcast(gx, value.shape)
+        gx = unbroadcast(of_kind(gx, value.dtype), value.shape)
     except ValueError:
         raise ValueError(
             f"{rule_name(primitive, i)} returned a cotangent of shape {gx.shape} for an operand of "

@@ -5,9 +5,32 @@ A program pays for what it uses: everything together takes as long to import as 
 
 from __future__ import annotations
 
+import functools
 import importlib
+import inspect
+import re
+import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeVar
+
+import numpy as np
+
+
+def _missing(package: dict[str, Any], name: str) -> str:
+    """Return what to say of a name that there is not: what to write, if that can be guessed."""
+    said = f"module {package['__name__']!r} has no attribute {name!r}"
+    known = list(package.get("__all__", ()))
+    parent, _, short = package["__name__"].rpartition(".")
+    if name in package.get("INSTEAD", ()):
+        return f"{said}. Write {package['INSTEAD'][name]}."
+    alike = [other for other in known if other.lower() == name.lower()]
+    if not alike and callable(getattr(np, name, None)):
+        return f"{said}. Write np.{name}: NumPy's functions take Tensors."
+    import difflib  # It is for errors alone.
+
+    alike = alike or difflib.get_close_matches(name, known, 1, 0.7)
+    return f"{said}. Write {short if parent else 'al'}.{alike[0]}." if alike else said
 
 
 def later(package: dict[str, Any], names: Mapping[str, tuple[str, ...]]) -> Callable[[str], Any]:
@@ -29,9 +52,62 @@ def later(package: dict[str, Any], names: Mapping[str, tuple[str, ...]]) -> Call
         elif name in modules:
             found = importlib.import_module(modules[name])
         else:
-            raise AttributeError(f"module {package['__name__']!r} has no attribute {name!r}")
+            raise AttributeError(_missing(package, name))
         package[name] = found
         return found
 
     package["__dir__"] = lambda: sorted({*package, *where, *modules})
     return find
+
+
+class _File(ModuleType):
+    """A file that has the name of what somebody would call."""
+
+    def __call__(self, *_args: Any, **_kwargs: Any) -> None:
+        """Say what to write."""
+        raise TypeError(f"{self.__name__} is a file. Write {vars(self)['INSTEAD_OF_CALL']}.")
+
+
+def refuse_call(module: dict[str, Any], instead: str) -> None:
+    """Let a file, given as its ``globals()``, say what to write if it is called."""
+    module["INSTEAD_OF_CALL"] = instead
+    sys.modules[module["__name__"]].__class__ = _File
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def names_its_arguments(function: F) -> F:
+    """Let a misspelt keyword argument be answered with the right one."""
+
+    @functools.wraps(function)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except TypeError as error:
+            add_spelling(error, function)
+            raise
+
+    return checked  # type: ignore[return-value]  # It has the signature of the function.
+
+
+def unknown_argument(function: Callable[..., Any], given: Mapping[str, Any]) -> TypeError:
+    """Return the error about a misspelt argument of a function that looks at its caller."""
+    name = next(iter(given))
+    error = TypeError(f"{function.__name__}() got an unexpected keyword argument {name!r}")
+    add_spelling(error, function)
+    return error
+
+
+def add_spelling(error: TypeError, function: Callable[..., Any]) -> None:
+    """Add the right name of an argument to an error about one that is unknown."""
+    found = re.search(r"unexpected keyword argument '(\w+)'$", str(error))
+    if found is not None and error.args == (str(error),):
+        parameters = inspect.signature(function).parameters.values()
+        known = [p.name for p in parameters if p.name != "self" and p.kind is not p.VAR_KEYWORD]
+        if found[1] not in known:
+            import difflib  # It is for errors alone.
+
+            alike = difflib.get_close_matches(found[1], known, 1, 0.6)
+            said = f"Write {alike[0]}=" if alike else f"There are {', '.join(known)}"
+            error.args = (f"{error}. {said}.",)

@@ -10,12 +10,17 @@ from numpy.typing import DTypeLike, NDArray
 
 from autograd_lite.core.primitive import Primitive
 
-NUMBERS = frozenset((float, int, bool))
+NUMBERS = frozenset((float, int, bool, complex))
 
 
 def is_recorder(x: Any) -> bool:
     """Return whether this operand records what is done to it."""
     return hasattr(type(x), "__record__")
+
+
+def has_values(x: Any) -> bool:
+    """Return whether entries are known: those of a symbol or an expression are not."""
+    return not is_recorder(x._value() if hasattr(x, "_birth") else x)
 
 
 def refuse_nested(x: Any) -> None:
@@ -30,14 +35,31 @@ def refuse_nested(x: Any) -> None:
             refuse_nested(part)
 
 
+def refuse_other_arrays(x: Any, where: str) -> None:
+    """Refuse an array that is more than its numbers: one with a mask, or whose ``*`` is ``@``."""
+    if type(x) is np.ndarray or not isinstance(x, np.ndarray):
+        return
+    if hasattr(x, "_mask"):
+        raise TypeError(
+            f"{where} got a masked array, and would drop its mask. Say what masked entries count "
+            f"as: m.filled(0.0); or leave them out: np.sum(t, where=~m.mask)."
+        )
+    if isinstance(x, np.matrix):
+        raise TypeError(
+            f"{where} got an np.matrix, whose * is a product of matrices. Convert it first, with "
+            f"np.asarray(m), and write @ for that product."
+        )
+
+
 def constant(x: Any, primitive: Primitive) -> Any:
     """Return a bare operand in a form that nobody can change afterwards.
 
     Python numbers stay what they are: they take on the other operand's dtype.
     """
-    if type(x) in NUMBERS:
+    if type(x) in NUMBERS or is_recorder(x):  # What stands for an array cannot be changed.
         return x
     refuse_nested(x)
+    refuse_other_arrays(x, primitive.name)
     array = np.asarray(x)
     check_numbers(array, primitive.name, x)
     if array.ndim == 0:
@@ -48,7 +70,12 @@ def constant(x: Any, primitive: Primitive) -> Any:
 
 def numbers(given: Any, dtype: DTypeLike | None, where: str) -> NDArray[Any]:
     """Copy what is given into an array of numbers, of its own dtype if none is asked for."""
+    if is_recorder(given):  # What stands for an array while a function is traced.
+        symbol: NDArray[Any] = given
+        return symbol if dtype is None else symbol.astype(known_dtype(dtype, where))
     refuse_nested(given)
+    if hasattr(given, "_mask"):
+        refuse_other_arrays(given, where)
     dtype = dtype if dtype is None else known_dtype(dtype, where)
     try:
         array = np.array(given, dtype)
@@ -72,6 +99,11 @@ def known_dtype(dtype: DTypeLike, where: str) -> np.dtype[Any]:
         ) from None
 
 
+def owned(value: Any) -> Any:
+    """Return an array, or number, that nobody else holds."""
+    return value if is_recorder(value) else np.array(value)[()]
+
+
 def check_numbers(array: NDArray[Any], where: str, given: Any) -> None:
     """Raise a TypeError if an array is not made of numbers."""
     if array.dtype.kind not in "biufc":
@@ -84,6 +116,25 @@ def check_numbers(array: NDArray[Any], where: str, given: Any) -> None:
         raise TypeError(
             f"{where} needs numbers, got {type(given).__name__} of dtype {array.dtype}. {fix}"
         )
+
+
+def complex_like(z: complex, x: Any) -> Any:
+    """Return a complex number in the precision of the other operand.
+
+    Python computes with its own numbers and with NumPy's scalars, and the result is its own.
+    """
+    return np.result_type(x, 1j).type(z)
+
+
+def refuse_complex(primitive: Primitive, values: Sequence[Any]) -> None:
+    """Refuse complex operands of an operation whose rules are for real numbers only."""
+    for value in values:
+        if getattr(value, "dtype", None) is not None and value.dtype.kind == "c":
+            raise TypeError(
+                f"{primitive.name} has no derivative for complex numbers, got an operand of dtype "
+                f"{value.dtype}. Apply it to np.real(t), np.imag(t) or np.abs(t), or to "
+                f"t.detach() for the value alone."
+            )
 
 
 def explained(

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import CodeType
 from typing import Any
 
+from numpy import asarray
+
 from autograd_lite.core.notation import Choice, Notation, call
 
 REGISTRY: dict[str, Primitive] = {}
@@ -71,6 +73,9 @@ class Primitive:
     analytic: bool = False
     """Whether `forward` also computes the analytic continuation to complex numbers."""
 
+    takes_complex: bool = False
+    """Whether its rules are right for complex numbers: as for every analytic function."""
+
     compute: Callable[..., Any]
     """A function in C that does what `forward` does, and is called in its place; else `forward`."""
 
@@ -95,6 +100,9 @@ class Primitive:
 
     packed: bool = False
     """Whether the result is several arrays in one, which users get apart."""
+
+    whole: bool = False
+    """Whether its forward function fills arrays, so that a trace can only keep it in one piece."""
 
     sentence: str = ""
     """What its rule does, in words, where it is not arithmetic: {y} is the result, {x} the operand,
@@ -128,6 +136,9 @@ class Primitive:
                 raise TypeError(f"primitive {self.name!r} got an unknown field {name!r}.")
             if value is not None:
                 setattr(self, name, value)
+        if self.whole:
+            self.compute = self
+        self.takes_complex = self.takes_complex or self.analytic
         self.domain = dict.fromkeys(self.operands, "real") | dict(self.domain)
 
     def __call__(self, *operands: Any, **parameters: Any) -> Any:
@@ -138,7 +149,7 @@ class Primitive:
                     if type(value) not in UNCHANGING:
                         parameters[name] = kept(value)
                 return x.__record__(self, operands, parameters)
-        return self.forward(*operands, **parameters)
+        return self.forward(*as_arrays(operands), **parameters)
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
@@ -186,13 +197,35 @@ def _by_keyword(rule: Callable[..., Any]) -> tuple[str, ...]:
     return code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
 
 
+def as_arrays(operands: Sequence[Any]) -> Sequence[Any]:
+    """Make arrays of lists, and of numbers where no array says which type they are to take on."""
+    for x in operands:
+        if hasattr(x, "dtype"):
+            break
+    else:
+        return [asarray(x)[()] for x in operands]
+    return [asarray(x) if isinstance(x, list | tuple) else x for x in operands]
+
+
+def bare(value: Any) -> Any:
+    """Return the value of a Tensor among static parameters: an index, say."""
+    if getattr(value, "requires_grad", False):
+        raise TypeError(
+            f"A static parameter has no derivative, got a Tensor of shape {value.shape} that "
+            f"requires a gradient. Pass its value: t.numpy(), or t.item()."
+        )
+    return asarray(value.data)[()]
+
+
 UNCHANGING = frozenset({type(None), bool, int, float, str})
 
 
 def kept(value: Any) -> Any:
     """Copy a static parameter that somebody could change after it has been recorded."""
+    if hasattr(type(value), "__record__"):
+        return bare(value)
     if isinstance(value, list):
-        return list(value)
+        return list(map(kept, value))
     if isinstance(value, tuple):
         return tuple(map(kept, value))
     return value.copy() if hasattr(value, "__array_interface__") else value

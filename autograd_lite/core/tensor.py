@@ -6,7 +6,6 @@ computed with. `record` makes it; `Tensor.backward` sends a cotangent back throu
 
 from __future__ import annotations
 
-import bisect
 import itertools
 import operator
 import weakref
@@ -18,9 +17,18 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from autograd_lite.core import arithmetic
-from autograd_lite.core.backward import backward_pass, next_birth
+from autograd_lite.core.backward import backward_pass, next_birth, operands_of
 from autograd_lite.core.modes import GradientError, Watched, enable_grad, recording, refusals
-from autograd_lite.core.operands import NUMBERS, constant, explained, known_dtype, numbers
+from autograd_lite.core.operands import (
+    NUMBERS,
+    complex_like,
+    constant,
+    explained,
+    is_recorder,
+    known_dtype,
+    numbers,
+    refuse_complex,
+)
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
 
 Value = TypeVar("Value")
@@ -57,14 +65,14 @@ def _operator(primitive: Primitive) -> tuple[Callable[..., Any], Callable[..., A
     compute = primitive.compute
 
     def method(a: Any, b: Any) -> Any:
-        if a._rare is not None and "_view" in a._rare:
-            a._catch_up(used=True)
+        if a._rare is not None:
+            a = a._as_operand()
         x, needs = a._data, a._requires_grad
         if type(b) in NUMBERS:  # First: it takes longer to find out that a number is not a Tensor.
-            z, b = b, None
+            z, b = (complex_like(b, x) if type(b) is complex else b), None
         elif isinstance(b, Tensor):
-            if b._rare is not None and "_view" in b._rare:
-                b._catch_up(used=True)
+            if b._rare is not None:
+                b = b._as_operand()
             z, needs = b._data, needs or b._requires_grad
         else:
             z, b = constant(b, primitive), None
@@ -130,12 +138,16 @@ class Tensor:
 
     # What looks at the cotangent as it passes: hooks, retain_grad.
     _taps: Rare[Taps] = Rare()
-    # Versions of this tensor before each write to it, oldest first.
-    _past: Rare[list[Any]] = Rare()
+    # Those that the gradient was last asked of, maybe before a write.
+    _retaining: Rare[Taps] = Rare()
+    # What this was before the first write to it. Operations on later versions hold these.
+    _past: Rare[Any] = Rare()
     # The tensor that this was a version of.
     _now: Rare[weakref.ref[Any]] = Rare()
     # What this is a view of, if it is one.
     _view: Rare[Any] = Rare()
+    # How many backward passes its gradient is the sum of, where that is more than one.
+    _passes: Rare[int] = Rare()
     # That this was given as an array, though it is a single number.
     _given: Rare[bool] = Rare()
 
@@ -191,7 +203,10 @@ class Tensor:
         >>> w.data
         array([3., 4.])
         """
-        array = np.asarray(self._value())
+        value = self._value()
+        if is_recorder(value):
+            return value  # Of a trace.
+        array = np.asarray(value)
         array.flags.writeable = False
         return array
 
@@ -203,7 +218,7 @@ class Tensor:
                 f"replaced. Assign to a leaf, or make one: t = t.detach()."
             )
         if hasattr(value, "dtype") and value.dtype == self._data.dtype:  # The usual case.
-            array = np.array(value)
+            array = numbers(value, None, "data")
         else:
             array = numbers(value, None, f"data of {self._label()}")
             if array.dtype.kind == "c" != self.dtype.kind:
@@ -226,10 +241,26 @@ class Tensor:
             self._catch_up()
         return self._data
 
+    def _has(self, value: Any) -> bool:
+        """Return whether this is the value that a node was computed from."""
+        return self._data is value
+
     # What a Tensor with views does: nothing here, where every value is one of its own.
 
-    def _catch_up(self, *, used: bool = False) -> None:
+    def _catch_up(self) -> None:
         """Show what has been written to the tensor that this is a view of."""
+
+    def _as_it_was(self, value: Any) -> Any:
+        """Return the value that a node was computed from, given what the node holds of it."""
+        return value
+
+    def _as_operand(self) -> Self:
+        """Return what an operation on this remembers, which never changes."""
+        return self
+
+    def _known(self) -> Self:
+        """Return the tensor that the user has, if it still has the value of this operand."""
+        return self
 
     def _note_write(self) -> None:
         """Remember that this has another value now, for all views of it."""
@@ -346,7 +377,8 @@ class Tensor:
     @property
     def _values(self) -> tuple[Any, ...]:
         """For each operand the array that was computed with."""
-        return self._inputs[1::2]
+        pairs = zip(operands_of(self), self._inputs[1::2], strict=True)
+        return tuple([value if x is None else x._as_it_was(value) for x, value in pairs])
 
     @property
     def requires_grad(self) -> bool:
@@ -382,7 +414,8 @@ class Tensor:
             raise TypeError(
                 f"requires_grad=True needs real numbers, got dtype {self.dtype} for "
                 f"{self._label()}: gradients with respect to complex numbers are not defined here. "
-                f"Make two Tensors, of the real and of the imaginary parts."
+                f"Make two Tensors, of the real and of the imaginary parts, and compute with "
+                f"x + 1j * y."
             )
         if wanted and self._data.dtype.kind != "f":
             raise TypeError(
@@ -448,6 +481,7 @@ class Tensor:
             if value.dtype != self.dtype:
                 value = value.astype(self.dtype)
         self._grad = value
+        self._passes = None
 
     def zero_grad(self) -> None:
         """Forget the gradient: `grad` is None again.
@@ -523,6 +557,11 @@ class Tensor:
                 f"Create the parameters with Tensor(..., requires_grad=True), and check that it "
                 f"was not computed inside no_grad()."
             )
+        if data.dtype.kind == "c":
+            raise TypeError(
+                f"backward from {self._label()} needs a real result, got dtype {data.dtype}. "
+                f"Take np.real(t), np.imag(t) or np.abs(t) of it first."
+            )
         if gradient is None:
             if data.size != 1:
                 raise GradientError(
@@ -571,10 +610,10 @@ class Tensor:
         if not self._requires_grad:
             raise GradientError(f"retain_grad: {self._label()} does not require a gradient.")
         if self._primitive is not None:
-            for version in self._past or ():  # The last one asked for is kept.
-                if version._taps is not None:
-                    version._taps.retain = False
-            self._tap().retain = True
+            if self._retaining is not None:  # The last one asked for is kept.
+                self._retaining.retain = False
+            self._retaining = self._tap()
+            self._retaining.retain = True
 
     def register_hook(self, hook: Callable[[Tensor], Any]) -> HookHandle:
         """Call ``hook(gradient)`` with the gradient of this tensor, in every backward pass.
@@ -626,9 +665,8 @@ class Tensor:
 
     def _version_before(self, birth: int) -> Any:
         """Return what this tensor was for a node of that birth; None: a constant."""
-        past = self._past or ()
-        i = bisect.bisect_left(past, birth, key=lambda version: version._birth)
-        return past[i - 1] if i else None
+        past = self._past
+        return past if past is not None and past._birth < birth else None
 
     # ---------------------------------------------------------------- operators
 
@@ -772,8 +810,9 @@ class Tensor:
                 f"t.item(), t.numpy() or t.detach(). To keep the gradient, use functions that take "
                 f"Tensors (np.exp for math.exp, np.isnan for math.isnan, np.dot(a, t) for "
                 f"a.dot(t), al.sigmoid for scipy.special.expit), join Tensors with "
-                f"np.stack([t, u]) or al.array([t, 1.0]), and fill a Tensor, not an array: "
-                f"a = al.Tensor(a); a[i] = t."
+                f"np.concatenate([t, u]), np.stack([t, u]) or al.array([t, 1.0]), stretch one with "
+                f"np.broadcast_to(t, shape), do without np.vectorize, and fill a Tensor, not an "
+                f"array: a = al.Tensor(a); a[i] = t."
             )
             if (said := refusals.get()) is not None:
                 said.append(message)
@@ -879,7 +918,14 @@ def accumulate(pairs: list[tuple[Tensor, Any]]) -> None:
     with _adding:  # Threads may share a leaf, and each must find what the other added.
         for leaf, g in pairs:
             before = leaf._grad
-            leaf._grad = g if before is None else before + g
+            if before is None:
+                leaf._grad = g
+                if leaf._rare is not None and "_passes" in leaf._rare:
+                    leaf._passes = None
+            else:
+                leaf._grad = before + g
+                rare = leaf._rare = leaf._rare or {}  # Not through `_passes`, which takes longer.
+                rare["_passes"] = rare.get("_passes", 1) + 1
 
 
 # -------------------------------------------------------------------- recording
@@ -922,7 +968,7 @@ def record(
     needs = False
     for x in operands:
         if isinstance(x, Tensor):
-            x._catch_up(used=True)
+            x = x._as_operand()
             inputs += x, x._data
             needs = needs or x._requires_grad
         else:
@@ -942,14 +988,16 @@ Tensor.__record__ = staticmethod(record)
 
 def _record_unary(primitive: Primitive, x: Tensor, parameters: dict[str, Any] | None = None) -> Any:
     """Do what `record` does for one tensor and all parameters, in half of the time."""
-    if x._rare is not None and "_view" in x._rare:
-        x._catch_up(used=True)
+    if x._rare is not None:
+        x = x._as_operand()
     value = x._data
     try:
         data = primitive.compute(value, **parameters) if parameters else primitive.compute(value)
     except (ValueError, TypeError, IndexError) as error:
         raise explained(error, primitive, (value,), parameters) from None
     if x._requires_grad and recording.get() is True:
+        if not primitive.takes_complex and value.dtype.kind == "c":
+            refuse_complex(primitive, (value,))
         result = _new(Result)
         result._data, result._birth, result._requires_grad = data, next_birth(), True
         result._primitive, result._inputs, result._parameters = primitive, (x, value), parameters
@@ -965,16 +1013,18 @@ def _record_binary(
 ) -> Any:
     """Do what `record` does for two operands and all parameters, in half of the time."""
     if isinstance(a, Tensor):
-        if a._rare is not None and "_view" in a._rare:
-            a._catch_up(used=True)
+        if a._rare is not None:
+            a = a._as_operand()
         x, needs = a._data, a._requires_grad
     else:
         x, needs, a = constant(a, primitive), False, None
+        if type(x) is complex:
+            x = complex_like(x, b._value() if isinstance(b, Tensor) else b)
     if type(b) in NUMBERS:  # First: to find out that a number is not a Tensor takes long.
-        z, b = b, None
+        z, b = (complex_like(b, x) if type(b) is complex else b), None
     elif isinstance(b, Tensor):
-        if b._rare is not None and "_view" in b._rare:
-            b._catch_up(used=True)
+        if b._rare is not None:
+            b = b._as_operand()
         z, needs = b._data, needs or b._requires_grad
     else:
         z, b = constant(b, primitive), None
@@ -983,6 +1033,8 @@ def _record_binary(
     except (ValueError, TypeError, IndexError) as error:
         raise explained(error, primitive, (x, z), parameters) from None
     if needs and recording.get() is True:  # As in `result_of`, whose call would take a tenth more.
+        if not primitive.takes_complex:
+            refuse_complex(primitive, (x, z))
         result = _new(Result)
         result._data, result._birth, result._requires_grad = data, next_birth(), True
         result._primitive, result._parameters = primitive, parameters
@@ -1006,6 +1058,8 @@ def result_of(
     result._grad = result._rare = result.name = None
     mode = recording.get()
     if needs and mode:
+        if not primitive.takes_complex:
+            refuse_complex(primitive, inputs[1::2])
         result._requires_grad = True
         result._primitive, result._inputs, result._parameters = primitive, inputs, parameters
     else:
@@ -1042,6 +1096,13 @@ def leaf(data: Any, name: str | None = None) -> Any:
     """Wrap an array that is known never to change."""
     tensor = fill(_new(Result), data)
     tensor.name = name
+    return tensor
+
+
+def variable(value: Any, name: str | None = None) -> Any:
+    """Make a tensor to differentiate by, inside of a computation: complex ones are there, too."""
+    tensor = Result(value, name=name)
+    tensor._requires_grad = True
     return tensor
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.core.backward import unbroadcast
+from autograd_lite.core.backward import of_kind, unbroadcast
 from autograd_lite.core.modes import GradientError
 from autograd_lite.derive.lines import LONGEST, Draft, Line, Names, finish, symbol_for
 from autograd_lite.derive.math_names import delta, gradient
@@ -175,6 +175,7 @@ class Writer:
         operands = [x.value if x.is_number and x.ndim == 0 else x for x in expressions]
         y, rule = self.expressions[node.id], node.primitive.rules[i]
         sent = as_expression(rule(g, y, *operands, **node.parameters))
+        sent = of_kind(sent, expressions[i].dtype)
         fitted: Expression = unbroadcast(sent, expressions[i].shape, written=True)
         return fitted
 

@@ -214,6 +214,8 @@ def write_number(value: Any, form: Form = "python") -> Written:
         listed = f"{array.tolist()}"
         return Written(f"np.array({listed})" if form == "python" else listed)
     number = array.flat[0].item()
+    if isinstance(number, complex):
+        return Written(_complex(number, form))
     if not np.isfinite(number):
         sign = "-" if number < 0 else ""
         symbol = {"python": "np.inf", "latex": r"\infty", "text": "∞"}[form]
@@ -231,6 +233,15 @@ def write_number(value: Any, form: Form = "python") -> Written:
         return _power_of_ten(text, form)
     text = text.replace("-", "−") if form == "text" else text
     return Written(text, PRODUCT if text[0] in "-−" or "/" in text else ATOM)
+
+
+def _complex(number: complex, form: Form) -> str:
+    """Write a complex number, with the letter that mathematics has for its unit."""
+    text = repr(number + 0)  # Not -0.
+    text = f"({text})" if text[0] == "-" else text
+    if form == "python":
+        return re.sub(r"\b(inf|nan)", r"np.\1", text)
+    return text.replace("-", "−" if form == "text" else "-").replace("j", "i")
 
 
 def _power_of_ten(text: str, form: Form) -> Written:

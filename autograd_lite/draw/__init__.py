@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Never
 
-from autograd_lite.core.later import later
+from autograd_lite.core.later import later, unknown_argument
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +43,11 @@ def draw(
     depth: int | None = None,
     collapse: str | Iterable[str] = (),
     roll: bool | None = None,
-    max_nodes: int = 400,
+    max_nodes: int | None = None,
+    width: float | None = 900,
+    steps: bool = False,
+    overview: bool = False,
+    **misspelt: Never,
 ) -> Drawing:
     """Draw the computation of a tensor, with names, shapes, values and gradients.
 
@@ -76,8 +80,17 @@ def draw(
         Paths or class names of modules to fold.
     roll : bool, optional
         Whether equal modules in a row become one box; by default, where that makes it legible.
-    max_nodes : int
-        The number of boxes above which the picture is folded; it says what is hidden.
+    max_nodes : int, optional
+        The number of boxes above which the picture is folded, and says what is hidden: 60, or 400
+        on a page.
+    width : float or None
+        The room there is, in pixels: a longer computation continues in rows, like text. None draws
+        one row, however long it is.
+    steps : bool
+        Whether a notebook shows the page that steps through the computation, in place of a picture.
+    overview : bool
+        Whether all is drawn on one screen: modules and loops as boxes, with the shapes that enter
+        and leave them and parameter counts, however long the computation is.
 
     Returns
     -------
@@ -88,7 +101,7 @@ def draw(
     Raises
     ------
     TypeError
-        If `t` is not a Tensor, an iterable of Tensors or a Graph.
+        If `t` is not a Tensor, an iterable of Tensors or a Graph, or an argument is misspelt.
     ValueError
         If an option is unknown; the message lists those that exist.
 
@@ -100,6 +113,8 @@ def draw(
     w      scalar · float64
     5 × w  scalar · float64
     """
+    if misspelt:
+        raise unknown_argument(draw, misspelt)
     from autograd_lite.draw.arguments import asked
     from autograd_lite.draw.dot import written
     from autograd_lite.draw.drawing import Drawing
@@ -119,8 +134,10 @@ def draw(
         collapse=collapse,
         roll=roll,
         max_nodes=max_nodes,
+        width=width,
+        overview=overview,
     )
-    return Drawing(written(scene), scene, page, theme=theme)
+    return Drawing(written(scene), scene, page, theme=theme, steps=steps)
 
 
 def make_dot(

@@ -8,13 +8,14 @@ from typing import Any
 
 from autograd_lite.draw import names as called
 from autograd_lite.draw.planning import Folding, folding
-from autograd_lite.draw.scene import Options, Scene, scene
+from autograd_lite.draw.scene import Options, Scene, overview_of, scene
 from autograd_lite.draw.theme import THEMES
 from autograd_lite.graph import Graph, names_in
 from autograd_lite.tensor import Tensor
 
 PARTS = ("shape", "dtype", "value", "grad", "map", "local")
 DIRECTIONS = ("LR", "TB")
+NARROWEST = 100
 SWEEPS = ("forward", "backward", "both")
 
 
@@ -32,10 +33,14 @@ def asked(
     depth: Any = None,
     collapse: Any = (),
     roll: Any = None,
-    max_nodes: Any = 400,
+    max_nodes: Any = None,
+    width: Any = 900,
+    overview: Any = False,
 ) -> Scene:
     """Return what `draw` is to draw, with values named by what a frame calls them."""
-    options = _options(show, rankdir, legend, title, folding(depth, collapse, roll, max_nodes))
+    options = _options(
+        show, rankdir, legend, title, folding(depth, collapse, roll, max_nodes), width
+    )
     for what, given, known in (("sweep", sweep, SWEEPS), ("theme", theme, THEMES)):
         if given not in known:
             raise ValueError(f"{what} is one of {_listed(known)}; got {given!r}.")
@@ -45,7 +50,7 @@ def asked(
     found = {} if names is False else called.by_node(graph, tensors, arrays, local_arrays)
     if sweep != "forward":
         graph = graph.backward(forward=sweep == "both", names=found)
-    return scene(graph, found, options)
+    return overview_of(graph, found, options) if overview else scene(graph, found, options)
 
 
 def graph_of(t: Any, frame: FrameType) -> Graph:
@@ -67,7 +72,9 @@ def _roots(t: Any) -> list[Tensor]:
     return roots
 
 
-def _options(show: Any, rankdir: Any, legend: Any, title: Any, folded: Folding) -> Options:
+def _options(
+    show: Any, rankdir: Any, legend: Any, title: Any, folded: Folding, width: Any
+) -> Options:
     """Check the arguments that choose what a picture shows."""
     wanted = [show] if isinstance(show, str) or not isinstance(show, Iterable) else list(show)
     for part in wanted:
@@ -80,7 +87,13 @@ def _options(show: Any, rankdir: Any, legend: Any, title: Any, folded: Folding) 
         )
     if title is not None and not isinstance(title, str):
         raise TypeError(f"title is text or None; got {type(title).__name__}.")
-    return Options(tuple(p for p in PARTS if p in wanted), rankdir, bool(legend), title, folded)
+    if width is not None and (not isinstance(width, int | float) or not width >= NARROWEST):
+        raise ValueError(
+            f"width is the room for the picture in pixels, {NARROWEST} or more, or None for one "
+            f"row however long; got {width!r}."
+        )
+    parts = tuple(p for p in PARTS if p in wanted)
+    return Options(parts, rankdir, bool(legend), title, folded, width)
 
 
 def _listed(choices: Iterable[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -15,7 +15,7 @@ from autograd_lite.draw.fold import Box, Fold, members
 from autograd_lite.draw.formulas import cut
 from autograd_lite.draw.local_derivatives import local
 from autograd_lite.draw.scene import DETAILED, Scene
-from autograd_lite.draw.style import GRADIENT, QUIET, RIM, SMALL
+from autograd_lite.draw.style import GRADIENT, LOOPED, QUIET, RIM, SMALL
 from autograd_lite.draw.text_width import width_of
 from autograd_lite.graph import Node
 from autograd_lite.graph.walk import sends
@@ -34,7 +34,11 @@ class Arrows:
     Attributes
     ----------
     mentions : list of (str, str)
-        Boxes that are mentioned beside others, because very many use them.
+        Boxes that are mentioned beside others, because very many use them, or in another row.
+    tails : dict of (str, str) to str
+        Where arrows start that start at a mention.
+    handed_on : list of (str, str)
+        The arrows from the end of a loop to its start.
     adding : dict of (str, int) to ndarray
         What uses add to gradients, where it stands on an arrow.
     beside : dict of str to str
@@ -47,6 +51,9 @@ class Arrows:
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         self.edges = scene.plan.edges()
+        self.handed_on = scene.plan.back()
+        looped = {x.id for nodes in scene.plan.steps.values() for x in nodes}
+        looped.update(scene.plan.steps)
         self.boxes = {box.id: box for box in scene.plan.boxes}
         self.back = {key for key, box in self.boxes.items() if members(box)[-1].backward}
         self.beside = dict(self._pairs())
@@ -56,12 +63,26 @@ class Arrows:
             self.edges = [(a, b) for a, b in self.edges if b not in self.back or a in self.back]
         uses = Counter(start for start, _ in self.edges)
         self.mentions = [(a, b) for a, b in self.edges if uses[a] > MOST_ARROWS]
+        self.tails = {(a, b): f"{a}{AT}{b}" for a, b in self.mentions}
         self.adding = {
             use: part
             for key, parts in scene.parts.items()
             if len(self.boxes) <= DETAILED and uses[key] <= MOST_ARROWS
             for use, part in parts.items()
+            if use[0] not in looped
         }
+
+    def in_rows(self, rows: Sequence[Sequence[str]]) -> None:
+        """Put boxes into rows: where a row uses a value of another one, it is mentioned."""
+        row_of = {key: i for i, row in enumerate(rows) for key in row}
+        self.beside = {a: b for a, b in self.beside.items() if row_of[a] == row_of[b]}
+        at: dict[tuple[str, int], str] = {}
+        for start, end in (*self.edges, *self.handed_on):
+            if row_of[start] != row_of[end] and (start, end) not in self.tails:
+                if (start, row_of[end]) not in at:
+                    at[start, row_of[end]] = f"{start}{AT}{end}"
+                    self.mentions.append((start, end))
+                self.tails[start, end] = at[start, row_of[end]]
 
     def _pairs(self) -> Iterator[tuple[str, str]]:
         """Yield forward boxes with the way back through them."""
@@ -111,16 +132,19 @@ class Arrows:
 
     def __iter__(self) -> Iterator[tuple[str, str, dict[str, str]]]:
         """Yield every arrow: from, to, and its attributes."""
-        mentioned = set(self.mentions)
         # Beside a forward pass, it is that which sets the places.
         free = {"constraint": "false"} if self.beside else {}
         for start, end in self.edges:
-            tail = f"{start}{AT}{end}" if (start, end) in mentioned else start
+            tail = self.tails.get((start, end), start)
             if end in self.back:
                 color = GRADIENT if start in self.back else RIM
                 yield tail, end, {"color": color, **({} if tail != start else free)}
             else:
                 yield tail, end, self._label(start, self.boxes[end])
+        for start, end in self.handed_on:
+            tail = self.tails.get((start, end), start)
+            free = {"constraint": "false"} if tail == start else {}
+            yield tail, end, {"style": "dashed", "color": LOOPED, **free}
         for start, end in self._before_frames():
             yield start, end, {"style": "invis"}
 
@@ -128,7 +152,7 @@ class Arrows:
         """Yield arrows, not to be seen, that put what enters a frame before what stands in it."""
         made = {end for _, end in self.edges}
         outermost = {key: x.id for x in self.scene.plan.clusters for key in x.members}
-        hidden = {start for start, _ in self.mentions}
+        hidden = {start for start, _ in self.tails}
         used: dict[str, list[str]] = {}
         for start, end in self.edges:
             used.setdefault(end, []).append(start)

@@ -26,7 +26,18 @@ from autograd_lite.draw.blocks import (
 )
 from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.miniatures import miniature
-from autograd_lite.draw.style import GRADIENT, INK, LOOKS, QUIET, SMALL, TEXT, TITLE, Look, Role
+from autograd_lite.draw.style import (
+    ALARM,
+    GRADIENT,
+    INK,
+    LOOKS,
+    QUIET,
+    SMALL,
+    TEXT,
+    TITLE,
+    Look,
+    Role,
+)
 from autograd_lite.draw.text_width import width_of
 from autograd_lite.graph import Node
 
@@ -47,6 +58,8 @@ def card(
 
 def fold_card(fold: Fold, show: Collection[str]) -> str:
     """Write the box of several values; of a module, with what it returned."""
+    if fold.alike:
+        return _alike_card(fold, show)
     look = LOOKS["fold"]
     if fold.nodes[-1].backward:
         look = replace(look, ink=LOOKS["gradient"].ink)
@@ -57,7 +70,8 @@ def fold_card(fold: Fold, show: Collection[str]) -> str:
         rows += [row(cell(words(f"and {text}", QUIET, SMALL), CELLPADDING=2)) for text in others]
         return framed(look, *rows)
     inside = f"{len(fold.nodes):,} values inside"
-    small = [text for text in (second, "equal to the one before" if fold.more else "") if text]
+    small = [second, "equal to the one before" * fold.more, fold.takes and f"input {fold.takes}"]
+    small = [text for text in small if text]
     widest = max(width_of(first, TEXT, bold=True), *(width_of(x, SMALL) for x in (*small, inside)))
     rows = [row(cell(words(first, look.ink, bold=True), CELLPADDING=5))]
     rows += [row(cell(words(text, QUIET, SMALL), CELLPADDING=2)) for text in small]
@@ -67,6 +81,33 @@ def fold_card(fold: Fold, show: Collection[str]) -> str:
     if not fold.has_output:
         return framed(look, *rows, gap(3))
     return framed(look, *rows, *_below(fold.result, widest, show, "output "))
+
+
+def role_of_leaf(node: Node) -> Role:
+    """Return what a leaf is in a computation."""
+    return "result" if node.kind == "operation" else node.kind
+
+
+def _alike_card(fold: Fold, show: Collection[str]) -> str:
+    """Write the box of leaves that are alike, with what describes the entries of all of them."""
+    look = LOOKS[role_of_leaf(fold.nodes[0])]
+    first, second = fold.heading
+    kind = described(fold.nodes[0], show)
+    second = " · ".join(filter(None, (second, f"each {kind}" if kind else "")))
+    rows = [row(cell(words(first, look.ink, bold=True), CELLPADDING=5))]
+    rows += [row(cell(words(second, QUIET, SMALL), CELLPADDING=2))] * bool(second)
+    values = np.concatenate([np.ravel(node.value) for node in fold.nodes])
+    grads = [np.ravel(node.grad) for node in fold.nodes if node.grad is not None]
+    columns = [("value", values, INK)] if "value" in show and values.size else []
+    if "grad" in show and len(grads) == len(fold.nodes) and values.size:
+        columns.append(("grad", np.concatenate(grads), GRADIENT))
+    if not columns:
+        return framed(look, *rows, gap(3))
+    widest = max(width_of(first, TEXT, bold=True), width_of(second, SMALL))
+    if len(columns) == 1 and columns[0][0] == "value":
+        columns = [("", values, INK)]
+    body = summaries(columns).within(widest)
+    return framed(look, *rows, "<HR/>", row(cell(body.html, CELLPADDING=6)))
 
 
 def _below(
@@ -155,12 +196,19 @@ def _body(node: Node, show: Collection[str], parts: Parts) -> Block | None:
         return _figures(value, GRADIENT if node.backward else INK, show) if shown else None
     if node.grad is not None:
         block = _with_gradient(value, np.asarray(node.grad), show)
+        if node.passes > 1:  # The usual beginner's mistake: no zero_grad between them.
+            return _stacked(block, line(several_passes(node), ALARM, SMALL))
         return _stacked(block, line(sum_of(parts), GRADIENT, SMALL)) if parts else block
     if node.kind == "parameter":
         grad = line("none yet", QUIET)
         return _labelled([("value", _figures(value, INK, show))] * shown + [("grad", grad)])
     note = line("needs no gradient", QUIET, SMALL)
     return _stacked(_figures(value, INK, show), note) if shown else note
+
+
+def several_passes(node: Node) -> str:
+    """Say that a gradient is the sum of more than one backward pass."""
+    return f"sum of {node.passes:,} backward passes"
 
 
 def sum_of(parts: Parts) -> str:

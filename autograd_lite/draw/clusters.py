@@ -14,6 +14,13 @@ from autograd_lite.graph.nodes import Homes
 
 
 @dataclass(frozen=True, slots=True)
+class Loop(Call):
+    """A loop, framed like the call of a module: its path is what it computes, ``h₁ … h₁₀``."""
+
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Cluster:
     """The boxes of one call of a module, framed.
 
@@ -66,6 +73,8 @@ def way_there(call: Call) -> tuple[str, str, int]:
 
 def name_and_class(call: Call) -> list[str]:
     """Return what is written of a call: path, class, which of several calls."""
+    if isinstance(call, Loop):
+        return [part for part in (call.path, call.kind) if part]
     number = way_there(call)[2]
     again = f"call {number + 1}" if number else ""
     return [part for part in (call.path, call.kind, again) if part]
@@ -129,7 +138,8 @@ def clusters(
             loose, parts = built(part)
             inside = [*loose, *(key for cluster in parts for key in cluster.members)]
             ways = Counter(key in backward for key in inside)
-            if max(ways.values()) == 1:  # A box, or a value and its gradient.
+            alone = max(ways.values()) == 1  # A box, or a value and its gradient.
+            if alone and not isinstance(call, Loop):
                 own += loose
                 inner += parts
             else:

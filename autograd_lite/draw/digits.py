@@ -43,7 +43,8 @@ def written(array: NDArray[Any]) -> Written:
 
     All entries have the same number of decimals, as few as show them exactly, and at most as
     many as give the largest four significant digits. An exact zero is ``0``, and an entry that
-    is only rounded to it is ``0.000``.
+    is only rounded to it is ``0.000``. Where a power of ten for all would hide an entry, as it
+    would the 3 beside 10⁸, each has its own.
     """
     table = np.atleast_2d(array)
     if table.dtype.kind not in "iuf":  # Truth values, complex numbers.
@@ -56,6 +57,8 @@ def written(array: NDArray[Any]) -> Written:
     while decimals and all(_exact(x, decimals - 1, power) for x in table.ravel()):
         decimals -= 1
     rows = [[_entry(x, decimals, power) for x in row] for row in table.tolist()]
+    if power and any(x and float(_shown(x, decimals, power)) == 0 for x in sizes):
+        return Written([[number(x) for x in row] for row in table])
     return Written(rows, f"×10{superscript(str(power))}" if power else "")
 
 
@@ -93,6 +96,10 @@ def _shifted(x: float, power: int) -> float:
     return x / 10.0**half / 10.0 ** (power - half)
 
 
+def _shown(x: float, decimals: int, power: int) -> str:
+    return f"{_shifted(x, power):.{decimals}f}"
+
+
 def _entry(x: float, decimals: int, power: int) -> str:
     if x != x:
         return "nan"
@@ -100,7 +107,7 @@ def _entry(x: float, decimals: int, power: int) -> str:
         return "∞" if x > 0 else "−∞"
     if x == 0:
         return "0"
-    text = f"{_shifted(x, power):.{decimals}f}"
+    text = _shown(x, decimals, power)
     if float(text) == 0:
         text = text.lstrip("-")  # A minus sign before a zero is noise.
     return text.replace("-", "−")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from html import escape
 from typing import Any
 
@@ -23,6 +24,8 @@ from autograd_lite.draw.blocks import (
 from autograd_lite.draw.clusters import Cluster, name_and_class
 from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.formulas import cut, is_inline, printable
+from autograd_lite.draw.label_size import label_size
+from autograd_lite.draw.rows import Rows
 from autograd_lite.draw.scene import Options, Scene
 from autograd_lite.draw.style import (
     FONT,
@@ -51,34 +54,101 @@ FRAME = {
     "fillcolor": FRAMED,
     "class": "module",
 }
-MENTIONS = "small box: a mention of a value with many uses, which is drawn in full elsewhere"
+MENTIONS = "small box: a value that is drawn in full elsewhere, mentioned where it is used"
 SPARSE = "the values that a gradient is computed from stand in its formula, without arrows"
-ON_MAPS = "miniature: orange above 0, blue below; as bars, from the least to the largest entry"
+ON_MAPS = "map: orange above 0, blue below, as its scale says; bars: how many entries are how large"
 ON_USES = "+ on an arrow: what this use adds to the gradient of a value that is used more than once"
 GRAPH = {"bgcolor": PAPER, "fontname": FONT, "fontsize": str(TEXT), "pad": "0.1",
          "nodesep": "0.3", "ranksep": "0.4"}  # fmt: skip
 
 
-def written(scene: Scene) -> str:
-    """Write a computation as DOT text."""
+def written(scene: Scene) -> tuple[str, ...]:
+    """Write a computation as DOT text: a row, or several, which stand below each other."""
     arrows = Arrows(scene)
-    dot = _digraph(scene.options)
-    if arrows.straight:
-        dot.graph_attr["splines"] = "line"
     boxes = {box.id: [(box.id, _box(scene, box))] for box in scene.plan.boxes}
+    options = scene.options
+    rows = _rows(scene, arrows, boxes)
     for start, end in arrows.mentions:
         boxes[end].append((f"{start}{AT}{end}", _mention(scene, start)))
-    framed = {key for cluster in scene.plan.clusters for key in cluster.members}
-    below = {"peripheries": "0", "margin": "0"}
-    if scene.options.legend:
-        below |= _legend(set(scene.roles.values()), _remarks(scene, arrows))
-    elif scene.options.title:
-        below["label"] = ""  # Or else the frame would have the title once more.
-    with dot.subgraph(name="cluster_values", graph_attr=below) as body:
-        loose = [key for key in boxes if key not in framed]
-        _fill(body, loose, scene.plan.clusters, boxes, arrows)
+    below = _legend(set(scene.roles.values()), _remarks(scene, arrows)) if options.legend else {}
+    if len(rows) == 1:
+        dot = _digraph(options)
+        if arrows.straight:
+            dot.graph_attr["splines"] = "line"
+        if options.title and not below:
+            below = {"label": ""}  # Or else the frame would have the title once more.
+        _row(dot, scene, arrows, boxes, rows[0], below)
+        return (str(dot.source),)
+    texts = []
+    untitled = replace(options, title=None)
+    if options.title:
+        texts.append(_alone(untitled, "title", f"<{cards.caption(printable(options.title))}>"))
+    for i, keys in enumerate(rows):
+        dot = _digraph(untitled)
+        if arrows.straight:
+            dot.graph_attr["splines"] = "line"
+        _row(dot, scene, arrows, boxes, keys, {}, f".{i}")
+        texts.append(str(dot.source))
+    if below:
+        texts.append(_alone(untitled, "legend", below["label"]))
+    return tuple(texts)
+
+
+def _rows(
+    scene: Scene, arrows: Arrows, boxes: Mapping[str, Sequence[tuple[str, dict[str, Any]]]]
+) -> list[list[str]]:
+    """Choose the boxes of each row."""
+    if scene.options.width is None or not arrows.wide:
+        return [list(boxes)]
+    sizes = {key: label_size(drawn[0][1]["label"]) for key, drawn in boxes.items()}
+    on_edges = {
+        (start.partition(AT)[0], end): label_size(attributes["label"])[0]
+        for start, end, attributes in arrows if "label" in attributes
+    }  # fmt: skip
+    many = set(arrows.mentions)
+    edges = [edge for edge in arrows.edges if edge not in many]
+    found = Rows(sizes, edges, scene.plan.clusters, on_edges, arrows.beside, arrows.levelled)
+    rows = found.chosen(scene.options.width)
+    if len(rows) > 1:
+        arrows.in_rows(rows)
+    return rows
+
+
+def _row(
+    dot: Any,
+    scene: Scene,
+    arrows: Arrows,
+    boxes: Mapping[str, Sequence[tuple[str, dict[str, Any]]]],
+    row: Sequence[str],
+    below: Mapping[str, str],
+    number: str = "",
+) -> None:
+    """Put the boxes of a row into a picture, with their frames and arrows."""
+    here = set(row)
+    clusters = [part for x in scene.plan.clusters for part in [_part(x, here, number)] if part]
+    framed = {key for cluster in clusters for key in cluster.members}
+    attributes = {"peripheries": "0", "margin": "0", **below}
+    with dot.subgraph(name=f"cluster_values{number}", graph_attr=attributes) as body:
+        loose = [key for key in row if key not in framed]
+        _fill(body, loose, clusters, boxes, arrows)
         for tail, head, attributes in arrows:
-            body.edge(tail, head, **attributes)
+            if head in here and (tail in here or AT in tail):
+                body.edge(tail, head, **attributes)
+
+
+def _part(cluster: Cluster, here: Collection[str], number: str) -> Cluster | None:
+    """Return what of a frame is in a row."""
+    inner = [part for x in cluster.inner for part in [_part(x, here, number)] if part]
+    boxes = tuple(key for key in cluster.boxes if key in here)
+    if not boxes and not inner:
+        return None
+    return replace(cluster, id=f"{cluster.id}{number}", boxes=boxes, inner=tuple(inner))
+
+
+def _alone(options: Options, name: str, label: str) -> str:
+    """Write a label as a row of its own."""
+    dot = _digraph(options)
+    dot.node(name, label=label)
     return str(dot.source)
 
 

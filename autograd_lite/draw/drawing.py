@@ -6,14 +6,18 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from autograd_lite.draw import cards, mermaid, terminal
-from autograd_lite.draw.render import LayoutError, render
+from autograd_lite.draw import cards, mermaid, notebook, terminal
+from autograd_lite.draw.render import BREAK, LayoutError, render
 from autograd_lite.draw.scene import Scene
 from autograd_lite.draw.svg import svg
 from autograd_lite.draw.theme import Theme, recoloured
 from autograd_lite.graph import json
 
+MOST_ENTRIES = 1_000_000
+"""Entries of arrays that a JSON file has: about 20 megabytes. The largest ones are summed up past
+that; `Graph.to_json` writes all."""
 FORMATS = (".svg", ".png", ".pdf", ".dot", ".html", ".json", ".mmd", ".txt")
 
 
@@ -26,8 +30,8 @@ class Drawing:
 
     Parameters
     ----------
-    source : str
-        The picture as DOT text: the same for the same program.
+    rows : tuple of str
+        The picture as DOT text, a text for each row.
     scene : Scene
         The computation, its boxes and their names.
     page : callable
@@ -36,6 +40,8 @@ class Drawing:
         The extension for paths that have none.
     theme : {"auto", "light", "dark"}
         Its colours; those of the page it stands in, where it is an SVG with "auto".
+    steps : bool
+        Whether a notebook shows the page that steps through it.
 
     Examples
     --------
@@ -48,11 +54,25 @@ class Drawing:
     'digraph'
     """
 
-    source: str
+    rows: tuple[str, ...]
     scene: Scene = field(compare=False)
     page: Callable[[Scene, Theme], str] = field(compare=False)
     format: str | None = None
     theme: Theme = "light"
+    steps: bool = False
+
+    @property
+    def source(self) -> str:
+        """The picture as DOT text: the same for the same program; rows are graphs of their own."""
+        return "".join(self.rows)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("show", "view", "render", "display", "plot"):
+            raise AttributeError(
+                f"a Drawing has no {name}. Write drawing.save('graph.svg'), or .png, .html, .txt; "
+                f"print(drawing) shows it in a terminal; in a notebook it shows itself."
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def subject(self) -> str:
@@ -121,7 +141,7 @@ class Drawing:
         """Return the contents of a file of some kind."""
         match kind:
             case ".dot":
-                text = self._coloured()
+                text = self._coloured().replace(BREAK, "")
             case ".svg":
                 text = self.svg()
             case ".html":
@@ -131,24 +151,35 @@ class Drawing:
             case ".txt":
                 text = terminal.text(self.scene)
             case ".json":
-                text = json.as_json(self.scene.graph, self.scene.names, self.subject)
+                text = json.as_json(self.scene.graph, self.scene.names, self.subject, MOST_ENTRIES)
             case _:
                 return render(self._coloured(), kind.removeprefix("."))
         return text.encode()
 
     def _coloured(self) -> str:
-        """Return the picture as DOT text, in the colours that are asked for."""
-        return recoloured(self.source) if self.theme == "dark" else self.source
+        """Return the picture to be laid out, in the colours that are asked for."""
+        source = BREAK.join(self.rows)
+        return recoloured(source) if self.theme == "dark" else source
 
-    def _repr_svg_(self) -> str:
-        """Show the picture in Jupyter."""
-        return self.svg()
+    def _repr_html_(self) -> str:
+        """Show the picture in a notebook; with `steps`, the page that steps through it."""
+        if self.steps:
+            return notebook.page(self.html(), self.subject)
+        return notebook.picture(self.svg())
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        """Show the picture in Jupyter, or what it says where it cannot be laid out."""
+        """Show the picture in a notebook, or what it says where it cannot be laid out.
+
+        HTML comes first wherever there is a choice, since it has the colours of the page around
+        it; what does not trust that, GitHub say, takes the SVG.
+        """
         del include, exclude  # What a front end cannot show, it ignores.
         try:
-            return {"text/plain": repr(self), "image/svg+xml": self.svg()}
+            if self.steps:
+                return {"text/plain": repr(self), "text/html": self._repr_html_()}
+            drawn = self.svg()
+            shown = notebook.picture(drawn)
+            return {"text/plain": repr(self), "text/html": shown, "image/svg+xml": drawn}
         except LayoutError as error:
             return {"text/plain": f"{self}\n{error}"}
 

@@ -46,6 +46,10 @@ class Fold:
         Whether the block before, which is drawn in full, is equal to these.
     name : str
         What formulas call the output of modules, if that has a name of its own.
+    alike : bool
+        Whether it stands for leaves that are alike; `name` is then that of the first and the last.
+    takes : str
+        The shapes of what enters it, where they are to be shown.
     """
 
     id: str
@@ -56,6 +60,8 @@ class Fold:
     times: int = 1
     more: bool = False
     name: str = ""
+    alike: bool = False
+    takes: str = ""
 
     def count(self, *kinds: Kind) -> int:
         """Return how many of its values are of some kind."""
@@ -86,6 +92,8 @@ class Fold:
     @property
     def heading(self) -> tuple[str, str]:
         """What is written first, and what small below: a path; class and parameter count."""
+        if self.alike:
+            return self.name or self.contents[0], self.contents[0] * bool(self.name)
         if not self.calls:
             first, *others = self.contents
             return f"… {first}", ", ".join(others)
@@ -102,6 +110,8 @@ class Fold:
     @property
     def title(self) -> str:
         """What it stands for, in one line."""
+        if self.alike:
+            return " · ".join(filter(None, self.heading))
         if not self.calls:
             return f"… {', '.join(self.contents)}"
         return " · ".join(filter(None, self.heading))
@@ -125,7 +135,10 @@ class Plan:
     remarks : tuple of str
         What is folded, and what to do about it.
     steps : dict of str to sequence of Node
-        Steps of the backward pass that are in the box of a gradient, by its identifier.
+        Values that are in the box of another, by its identifier: steps of the backward pass in
+        that of a gradient, the other rounds of a loop in that of the last.
+    carried : collection of (str, str)
+        Which operations of a loop use which results of the round before.
     """
 
     boxes: tuple[Box, ...]
@@ -133,6 +146,7 @@ class Plan:
     clusters: tuple[Cluster, ...] = ()
     remarks: tuple[str, ...] = ()
     steps: Mapping[str, Sequence[Node]] = field(default_factory=dict)
+    carried: Collection[tuple[str, str]] = ()
 
     @property
     def folds(self) -> list[Fold]:
@@ -141,12 +155,19 @@ class Plan:
 
     def edges(self) -> list[tuple[str, str]]:
         """Return the arrows between boxes, each once, in the order of the operands."""
+        return self._arrows(back=False)
+
+    def back(self) -> list[tuple[str, str]]:
+        """Return the arrows on which a loop hands on its state, from the end to the start."""
+        return self._arrows(back=True) if self.carried else []
+
+    def _arrows(self, *, back: bool) -> list[tuple[str, str]]:
         found: dict[tuple[str, str], None] = {}
         for box in self.boxes:
             for node in _all_in(box, self.steps):
                 for operand in node.operands:
-                    start = self.home.get(operand, box.id)
-                    if start != box.id:
+                    start = self.home.get(operand, "" if back else box.id)
+                    if (start != box.id or back) and back == ((node.id, operand) in self.carried):
                         found[start, box.id] = None
         return list(found)
 
@@ -181,21 +202,24 @@ def within(graph: Graph, plan: Plan, named: Collection[str], most: int) -> list[
     folded = _with_runs_folded(graph, plan.boxes, outputs.union(named))
     if len(folded) > most:
         leaves, shown = _with_middle_folded(folded, outputs, most)
-        home = planned(graph, shown, plan.steps).home
+        home = planned(graph, shown, plan.steps, plan.carried).home
         folded = _leaves_folded(graph, shown, leaves, max(1, most - len(shown)), home)
     return folded
 
 
 def planned(
-    graph: Graph, boxes: Iterable[Box], steps: Mapping[str, Sequence[Node]] | None = None
+    graph: Graph,
+    boxes: Iterable[Box],
+    steps: Mapping[str, Sequence[Node]] | None = None,
+    carried: Collection[tuple[str, str]] = (),
 ) -> Plan:
     """Put boxes in order, and note which values are in which; a fold that closes a cycle opens."""
     boxes, steps = list(boxes), steps or {}
     while True:
         home = {node.id: box.id for box in boxes for node in _all_in(box, steps)}
-        ordered = _in_order(graph, boxes, home, steps)
+        ordered = _in_order(graph, boxes, home, steps, carried)
         if len(ordered) == len(boxes):
-            return Plan(tuple(ordered), home, steps=steps)
+            return Plan(tuple(ordered), home, steps=steps, carried=carried)
         done = {box.id for box in ordered}
         boxes = [
             part
@@ -209,13 +233,14 @@ def _in_order(
     boxes: Sequence[Box],
     home: Mapping[str, str],
     steps: Mapping[str, Sequence[Node]],
+    carried: Collection[tuple[str, str]],
 ) -> list[Box]:
     """Sort boxes so that arrows lead onwards, by birth where there is a choice.
 
     What lies on a cycle, or behind one, is left out.
     """
     position = {node.id: i for i, node in enumerate(graph)}
-    if not any(isinstance(box, Fold) for box in boxes):
+    if not carried and not any(isinstance(box, Fold) for box in boxes):
         return sorted(boxes, key=lambda box: position[box.id])
     by_id = {box.id: box for box in boxes}
     start = {}
@@ -225,7 +250,11 @@ def _in_order(
         inside = _all_in(box, steps)
         made = [node for node in inside if node.operands] or inside
         start[box.id] = min(position[node.id] for node in made)
-        uses = {home[x] for node in inside for x in node.operands if x in home}
+        uses = {
+            home[x]
+            for node in inside for x in node.operands
+            if x in home and (node.id, x) not in carried
+        }  # fmt: skip
         waits[box.id] = uses - {box.id}
         for x in waits[box.id]:
             then[x].append(box.id)
@@ -269,7 +298,9 @@ def _without_small(boxes: Iterable[Box], least: int) -> list[Box]:
     """Draw the values of small folds one by one after all."""
     kept: list[Box] = []
     for box in boxes:
-        small = isinstance(box, Node) or (not box.calls and len(box.nodes) < least)
+        small = isinstance(box, Node) or (
+            not box.calls and not box.alike and len(box.nodes) < least
+        )
         kept += members(box) if small else [box]
     return kept
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.core.arithmetic import multiply, negative
 from autograd_lite.core.notation import ATOM, PRODUCT, SIGN
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.draw.digits import number
@@ -19,6 +20,7 @@ from autograd_lite.graph import Graph, Node
 from autograd_lite.ops.writing import Written, literal, write
 
 LONGEST_NAME = 28
+MINUS_ONE = "−1"
 LONGEST_FORMULA = 48  # Room for two parts and an operator.
 LONGEST_NUMBER = 7  # A longer one is rounded: the 1.0001 that somebody wrote is not 1.000.
 LONGEST_PART = 22
@@ -119,6 +121,9 @@ def _is_part(graph: Graph, node: Node, text: str) -> bool:
 def formula(node: Node, operands: Sequence[Written]) -> Written:
     """Write the operation of a node, given its operands."""
     assert node.primitive is not None  # Leaves have no formula.
+    texts = [x.text for x in operands]
+    if node.primitive is multiply and MINUS_ONE in texts:  # As −x, which is how a person writes it.
+        return applied(negative, {}, [operands[1 - texts.index(MINUS_ONE)]])
     return applied(node.primitive, node.parameters, operands)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite import ops
-from autograd_lite.core.backward import unbroadcast
+from autograd_lite.core.backward import of_kind, unbroadcast
 from autograd_lite.core.notation import ATOM, PRODUCT, SIGN
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.derive.writing import column_and_row
@@ -101,7 +101,9 @@ def _run(graph: Graph, node: Node, i: int, g: Any) -> Any:
     y = Expression(node.value, name=node.id)
     with np.errstate(all="ignore"):
         sent = as_expression(node.primitive.rules[i](g, y, *values, **node.parameters))
-        return unbroadcast(sent, graph.operands(node)[i].shape, written=True)
+        operand = graph.operands(node)[i]
+        sent = of_kind(sent, np.asarray(operand.value).dtype)
+        return unbroadcast(sent, operand.shape, written=True)
 
 
 def _multiplies(graph: Graph, node: Node, i: int, g: NDArray[Any]) -> bool:

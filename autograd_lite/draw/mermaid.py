@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,13 @@ from autograd_lite.draw.clusters import Cluster
 from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.formulas import printable
 from autograd_lite.draw.scene import Scene
+from autograd_lite.draw.scene import scene as make_scene
 from autograd_lite.draw.style import FRAMED, LOOKS, QUIET, RIM, Role
 from autograd_lite.draw.theme import DARK
 from autograd_lite.graph import Node
+
+MOST_TEXT, MOST_ARROWS, FEWEST = 49_000, 490, 5
+"""Mermaid's ``maxTextSize`` and ``maxEdges`` are 50,000 and 500, unless a page sets others."""
 
 # ``1. x`` would be a list in Markdown.
 _SPECIAL = re.compile(r"[^\w .,=+()×·\u0100-\U0010ffff]|_|\.(?= )")
@@ -38,7 +43,31 @@ OPEN: dict[Role, tuple[str, str]] = {
 
 
 def flowchart(scene: Scene, *, dark: bool = False) -> str:
-    """Write a scene as a flowchart."""
+    """Write a scene as a flowchart that Mermaid's default limits let pass.
+
+    What is too long for them has no numbers, and if that is not enough, is folded: the last line
+    says so.
+    """
+    text = _flowchart(scene, dark=dark)
+    if _fits(text):
+        return text
+    plain = replace(scene, options=replace(scene.options, show=("shape",)))
+    left_out = "%% numbers are left out: Mermaid draws up to 50,000 characters and 500 arrows"
+    most = len(scene.plan.boxes)
+    while not _fits(text := f"{_flowchart(plain, dark=dark)}{left_out}\n") and most > FEWEST:
+        most //= 2
+        folding = replace(plain.options.folding, max_nodes=max(FEWEST, most))
+        plain = make_scene(scene.graph, scene.names, replace(plain.options, folding=folding))
+        left_out = f"%% folded to about {most} boxes, for Mermaid's limits"
+    return text
+
+
+def _fits(text: str) -> bool:
+    return len(text) < MOST_TEXT and text.count("->") < MOST_ARROWS
+
+
+def _flowchart(scene: Scene, *, dark: bool) -> str:
+    """Write a scene as a flowchart, however long."""
     lines = []
     if scene.options.title:
         # The title is YAML, which reads JSON, and not HTML.
@@ -50,6 +79,7 @@ def flowchart(scene: Scene, *, dark: bool = False) -> str:
     for cluster in scene.plan.clusters:
         lines += [f"    {line}" for line in _frame(cluster, boxes)]
     lines += [f"    {start} --> {end}" for start, end in scene.plan.edges()]
+    lines += [f"    {start} -.-> {end}" for start, end in scene.plan.back()]
     for role in dict.fromkeys(scene.roles[box.id] for box in scene.plan.boxes):
         look = LOOKS[role]
         dashed = ",stroke-dasharray:4 3" if look.style.endswith(("DASHED", "DOTTED")) else ""

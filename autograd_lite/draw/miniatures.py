@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite.draw.blocks import Block, cell, row, table
-from autograd_lite.draw.style import MISSING, NEGATIVE, POSITIVE, ZERO
+from autograd_lite.draw import digits
+from autograd_lite.draw.blocks import Block, cell, gap, line, row, spacer, table, words
+from autograd_lite.draw.style import MISSING, NEGATIVE, POSITIVE, QUIET, SMALL, ZERO
+from autograd_lite.draw.text_width import width_of
 
 MOST_ROWS, MOST_COLUMNS = 10, 16
 DOT = 6  # Points along a side of an entry, and the width of a bar.
+SHADES = 3  # Of either sign, on the printed scale.
 BARS, TALLEST = 16, 30
 
 
@@ -33,32 +37,63 @@ def miniature(array: NDArray[Any], color: str) -> Block | None:
 
 
 def _heat(array: NDArray[np.float64]) -> Block:
-    """Draw entries as squares, or means of entries side by side where there are many."""
-    means = _shrunk(_shrunk(array, MOST_ROWS).T, MOST_COLUMNS).T
-    low, high = np.nanmin(means), np.nanmax(means)
-    if low < 0 < high:
-        scaled = means / max(-low, high)  # White is zero.
-    else:
-        span = high - low
-        scaled = (means - low) / span if span else means - low
-        scaled = scaled - 1 if span and high <= 0 else scaled
-    rows = [
-        row(*(cell("", WIDTH=DOT, HEIGHT=DOT, BGCOLOR=_colour(x)) for x in line))
-        for line in scaled.tolist()
+    """Draw entries as squares on a scale from the negative of the largest size to that.
+
+    Of more entries, a square has the mean of several; where those differ in sign so much that the
+    mean would hide them, its left half has the size of what is above 0, and its right half of what
+    is below.
+    """
+    counts = [min(n, most) for n, most in zip(array.shape, (MOST_ROWS, MOST_COLUMNS), strict=True)]
+    cells = [
+        [_cell(part) for part in np.array_split(rows, counts[1], axis=1)]
+        for rows in np.array_split(array, counts[0])
     ]
-    return Block(table(*rows), DOT * len(scaled[0]))
+    sizes = [abs(x) for line in cells for pair in line for x in pair if x == x]
+    largest = max(sizes, default=0.0)
+    halves = any(len(pair) > 1 for line in cells for pair in line)
+    rows = [row(*(_square(pair, largest) for pair in line)) for line in cells]
+    map_ = Block(table(*rows), DOT * counts[1])
+    below = [_scale(largest)]
+    if array.size > counts[0] * counts[1]:
+        one = "×".join(str(-(-n // count)) for n, count in zip(array.shape, counts, strict=True))
+        below.append(line(f"mean of {one}{' · + | −' * halves}", QUIET, SMALL))
+    width = max(block.width for block in (map_, *below))
+    spaced = [part for block in below for part in (gap(3), row(cell(block.within(width).html)))]
+    return Block(table(row(cell(map_.within(width).html)), *spaced), width)
 
 
-def _shrunk(array: NDArray[np.float64], most: int) -> NDArray[np.float64]:
-    """Average rows so that there are at most so many; what is not finite is left out."""
-    parts = np.array_split(np.where(np.isfinite(array), array, np.nan), min(len(array), most))
-    counts = [np.isfinite(part).sum(axis=0) for part in parts]
-    return np.array(
-        [
-            np.where(count > 0, np.nansum(part, axis=0) / np.maximum(count, 1), np.nan)
-            for part, count in zip(parts, counts, strict=True)
-        ]
-    )
+def _cell(part: NDArray[np.float64]) -> tuple[float, ...]:
+    """Return the mean of some entries; the two means of either sign, where they cancel."""
+    finite = part[np.isfinite(part)]
+    if not finite.size:
+        return (math.nan,)
+    mean, size = float(finite.mean()), float(np.abs(finite).mean())
+    if abs(mean) >= size / 2 or part.size == 1:
+        return (mean,)
+    return float(finite[finite > 0].mean()), float(finite[finite < 0].mean())
+
+
+def _square(means: tuple[float, ...], largest: float) -> str:
+    fills = [_colour(x / largest if largest else x) for x in means]
+    if len(fills) == 1:
+        return cell("", WIDTH=DOT, HEIGHT=DOT, BGCOLOR=fills[0])
+    halves = (cell("", WIDTH=DOT // 2, HEIGHT=DOT, BGCOLOR=fill) for fill in fills)
+    return cell(table(row(*halves)))
+
+
+def _scale(largest: float) -> Block:
+    """Draw the colours from the negative of a size to that, with both written beside them."""
+    if not largest:
+        return line("all 0", QUIET, SMALL)
+    ends = [digits.number(x) for x in (-largest, largest)]
+    bar = [
+        cell("", WIDTH=DOT, HEIGHT=DOT, BGCOLOR=_colour(i / SHADES))
+        for i in range(-SHADES, SHADES + 1)
+    ]
+    texts = [words(end, QUIET, SMALL) for end in ends]
+    content = row(cell(texts[0]), spacer(4), cell(table(row(*bar))), spacer(4), cell(texts[1]))
+    width = sum(width_of(end, SMALL) for end in ends) + 8 + DOT * len(bar)
+    return Block(table(content), width)
 
 
 def _colour(x: float) -> str:

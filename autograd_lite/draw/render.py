@@ -23,6 +23,9 @@ from autograd_lite.draw.text_width import FAMILY, FONTS, covers
 PROGRAM = Path(__file__).with_name("layout.py")
 FIX = 'python -m pip install --upgrade --force-reinstall "pygraphviz>=2"'
 
+BREAK = "\f"
+"""Stands between the rows of a picture, each of which is laid out on its own."""
+
 LONGEST = 120
 """How many seconds a layout may take."""
 
@@ -48,7 +51,7 @@ class LayoutError(RuntimeError):
 
 
 def render(dot: str, kind: str) -> bytes:
-    """Lay DOT text out, and return it in one of Graphviz's formats.
+    """Lay DOT text out, rows below each other, and return it in one of Graphviz's formats.
 
     Raises
     ------

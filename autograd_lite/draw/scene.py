@@ -9,9 +9,11 @@ from typing import Any
 from numpy.typing import NDArray
 
 from autograd_lite.draw.backprop import rules
+from autograd_lite.draw.cards import role_of_leaf, shape_and_type
 from autograd_lite.draw.contributions import contributions
 from autograd_lite.draw.fold import Box, Fold, Plan
-from autograd_lite.draw.formulas import LONGEST_NAME, cut, formulas, printable, shortened
+from autograd_lite.draw.formulas import LONGEST_NAME, cut, formulas, is_inline, printable, shortened
+from autograd_lite.draw.loops import LEAST_HIDDEN, indexed, loops
 from autograd_lite.draw.planning import Folding, plan
 from autograd_lite.draw.style import Role
 from autograd_lite.graph import Graph
@@ -19,6 +21,9 @@ from autograd_lite.graph.cotangents import Use
 from autograd_lite.ops.writing import Written
 
 LONGEST_SUBJECT = 60
+PREVIOUS = "previous"
+"""What a result of the round before is called, where it has no name."""
+ON_A_SCREEN = 20  # Boxes of an overview.
 DETAILED = 60
 """Boxes up to which arrays are drawn small, and what adds to a gradient stands on arrows: beyond,
 nobody looks that closely, and the layout takes long."""
@@ -33,6 +38,7 @@ class Options:
     legend: bool
     title: str | None
     folding: Folding
+    width: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +104,11 @@ def scene(graph: Graph, names: Mapping[str, str], options: Options) -> Scene:
     """Decide what is in the picture of a computation."""
     if graph.differentiated is not None:
         names, options = _for_gradients(graph, names, options)
-    planned = plan(graph, names, options.folding)
+    kept = set(names)
+    repeated = loops(graph, least=1 if options.folding.roll else LEAST_HIDDEN)
+    for loop in repeated:
+        names = {**names, **indexed(loop, names)}
+    planned = plan(graph, names, options.folding, repeated, kept)
     if len(planned.boxes) > DETAILED:
         options = replace(options, show=tuple(part for part in options.show if part != "map"))
     short = {key: shortened(printable(name), LONGEST_NAME) for key, name in names.items()}
@@ -108,6 +118,7 @@ def scene(graph: Graph, names: Mapping[str, str], options: Options) -> Scene:
     visible = {box.id for box in planned.boxes}
     returned = {fold.result.id: _path(fold) for fold in planned.folds if fold.has_output}
     folded = returned | {key: name for key, name in short.items() if key not in visible}
+    folded = {key: PREVIOUS for _, key in planned.carried if key not in visible} | folded
     titles, written, called = formulas(graph, short, visible, folded)
     outputs = {node.id for node in graph.outputs}
     written |= rules(graph, called)
@@ -115,6 +126,27 @@ def scene(graph: Graph, names: Mapping[str, str], options: Options) -> Scene:
     sums = "grad" in options.show and graph.differentiated is None
     parts = contributions(graph, planned.boxes) if sums else {}
     return Scene(graph, names, options, planned, titles, written, called, roles, parts)
+
+
+def overview_of(graph: Graph, names: Mapping[str, str], options: Options) -> Scene:
+    """Decide what is in an overview: modules and loops are boxes, on one screen."""
+    shown = tuple(part for part in options.show if part in ("shape", "local"))
+    for depth in (1, 0):
+        folding = replace(options.folding, depth=depth, max_nodes=ON_A_SCREEN, shut_loops=True)
+        best = scene(graph, names, replace(options, show=shown, folding=folding))
+        if not best.plan.remarks:  # Nothing had to be folded besides.
+            break
+    for fold in best.plan.folds:
+        inside = {node.id for node in fold.nodes} | {
+            x.id for node in fold.nodes for x in best.plan.steps.get(node.id, ())
+        }
+        entering = {
+            x.id: shape_and_type(x).split(" · ")[0]
+            for node in fold.nodes for x in graph.operands(node)
+            if x.id not in inside and x.kind != "parameter" and not is_inline(x)
+        }  # fmt: skip
+        fold.takes = ", ".join(dict.fromkeys(entering.values())) if fold.calls else ""
+    return best
 
 
 def _for_gradients(
@@ -135,7 +167,7 @@ def _path(fold: Fold) -> str:
 def _role(box: Box, outputs: Collection[str]) -> Role:
     """Return what a box is in the computation."""
     if isinstance(box, Fold):
-        return "fold"
+        return role_of_leaf(box.nodes[0]) if box.alike else "fold"
     if box.backward:
         return "gradient"
     if box.kind != "operation":

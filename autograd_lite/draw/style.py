@@ -19,6 +19,7 @@ INK, QUIET, LINE = "#1B1F24", "#5B6470", "#59626D"
 PAPER, FRAMED, RIM = "#FFFFFF", "#F9FAFB", "#B9C0C8"
 POSITIVE, ZERO, NEGATIVE, MISSING = "#C2520A", "#F7F7F7", "#0B62A4", "#9AA0A6"
 GRADIENT, ALARM = "#A33B00", "#B3261E"
+LOOPED = "#8A2F66"  # What a loop hands on.
 
 
 @dataclass(frozen=True, slots=True)

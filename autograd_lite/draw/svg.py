@@ -91,14 +91,16 @@ def _raise_captions(root: ET.Element) -> None:
         texts = frame.findall("text")
         for text in texts:
             frame.remove(text)
-        picture.extend([*map(_paper_below, texts), *texts])
+        drawn = frame.find("path") if frame.find("polygon") is None else frame.find("polygon")
+        fill = FRAMED if drawn is None else drawn.get("fill", FRAMED)
+        picture.extend([*(_paper_below(text, fill) for text in texts), *texts])
 
 
-def _paper_below(text: ET.Element) -> ET.Element:
+def _paper_below(text: ET.Element, fill: str) -> ET.Element:
     """Return a strip of the colour of a frame, of the size of a text."""
     x, y, size, width = (float(text.get(key, 0)) for key in ("x", "y", "font-size", "textLength"))
     sides = {"x": x - 2, "y": y - size, "width": width + 4, "height": 1.3 * size}
-    look = {"fill": FRAMED.lower(), "fill-opacity": "0.85"}
+    look = {"fill": fill.lower(), "fill-opacity": "0.85"}
     return ET.Element("rect", {key: f"{side:g}" for key, side in sides.items()} | look)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from autograd_lite.draw.notebook import DARK as DARK_PAGES
+
 Theme = Literal["auto", "light", "dark"]
 THEMES = ("auto", "light", "dark")
 
@@ -64,6 +66,7 @@ def style(picture: str) -> str:
         + f"\n@media(prefers-color-scheme:dark){{svg.computation:root{{{';'.join(dark)}}}}}"
         + "\n@supports(color:light-dark(red,red))"
         + f"{{svg.computation:not(:root){{{';'.join(both)}}}}}"
+        + f"\n{DARK_PAGES} svg.computation{{{';'.join(dark)}}}"
     )
 
 

@@ -168,7 +168,7 @@ class _Segment:
 
         name = self.name[len("checkpoint(") : -1]
         forward.__name__ = name if name.isidentifier() else "checkpoint"
-        return Primitive(forward, {"operands": rule})
+        return Primitive(forward, {"operands": rule}, takes_complex=True)
 
     def pull(self, g: Any, y: Any, operands: Sequence[Any]) -> dict[int, Any]:
         """Call the function again, and return the cotangents of all operands that need one."""
@@ -264,10 +264,10 @@ def _used_besides(outputs: Sequence[Tensor], since: int) -> list[Tensor]:
         if node._birth < since:
             found.append(node)
             continue
-        for x in (node, *node._operands):
+        for x in (node, *operands_of(node)):
             if x is None or x._view is not None:  # A view is taken again, when it is used.
                 continue
-            if x._birth > since and x._past and x._past[0]._birth < since:
+            if x._birth > since and x._past is not None and x._past._birth < since:
                 raise GradientError(
                     f"checkpoint: the function changes {x._label()}, which is not its own, in "
                     f"place, and would do so again in the backward pass. Change a copy of it."

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.backward import fit, operands_of, seen_by_rules
+from autograd_lite.core.backward import fit, of_kind, operands_of, seen_by_rules
 from autograd_lite.core.modes import enable_grad
 from autograd_lite.functional.tracing import pull_back
 from autograd_lite.tensor import Tensor
@@ -87,7 +87,7 @@ def _pushed(node: Any, along: Sequence[tuple[int, Any]], linked: bool) -> Any:
             continue
         if primitive.entrywise:
             stretched = v if v.shape == shape else np.broadcast_to(v, shape)
-            part = rule(stretched, y, *values, **parameters)
+            part = of_kind(rule(stretched, y, *values, **parameters), node._data.dtype)
         elif primitive.operands[0 if primitive.variadic else i] in primitive.linear:
             part = primitive(*values[:i], v, *values[i + 1 :], **parameters)
         elif primitive.reduces:

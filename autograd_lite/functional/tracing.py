@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import operator
 import struct
+import sys
+import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +15,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.core.backward import backward_pass, operands_of
 from autograd_lite.core.modes import GradientError, enable_grad, is_grad_enabled, refusals
+from autograd_lite.core.operands import owned
 from autograd_lite.functional.nests import flatten, leaves_of, rebuild
 from autograd_lite.functional.signatures import Argnums
 from autograd_lite.tensor import Tensor
@@ -37,6 +41,10 @@ class Input(Tensor):
         twin = super()._twin()
         twin.active = self.active
         return twin
+
+
+_VARIES = object()
+"""What a leaf is differentiated by, and has a gradient for."""
 
 
 class Trace:
@@ -75,16 +83,21 @@ class Trace:
         which = range(len(args)) if argnums is None else self._positions(argnums, len(args))
         self.arguments = [args[i] for i in which]
         self.inputs: list[Tensor] = []
+        self.fixed: list[Any] = []
         lifted = list(args)
         for i in which:
-            leaves = [self._lift(x, f"{i}{path}") for path, x in flatten(args[i])]
-            self.inputs += leaves
-            lifted[i] = rebuild(args[i], leaves)
-        outer = is_grad_enabled()
+            leaves = [self._lift(x, path, i) for path, x in flatten(args[i])]
+            self.inputs += [x for x, fixed in leaves if fixed is _VARIES]
+            self.fixed += [fixed for _, fixed in leaves]
+            lifted[i] = rebuild(args[i], [x for x, _ in leaves])
+        outer, around = is_grad_enabled(), _innermost.get()
+        self.passed_on = False
+        token = _innermost.set(self)
         try:
             with enable_grad():
                 self.result = call_with_tensors(f, lifted, kwargs)
         finally:
+            _innermost.reset(token)
             for x in self.inputs:
                 for version in (x, x._first()):
                     if isinstance(version, Input):
@@ -94,7 +107,13 @@ class Trace:
         if has_aux:
             self.result, self.aux = self._pair(self.result)
         self.outputs = [self._output(x, path) for path, x in flatten(self.result)]
-        self.linked = outer and self._depends_on_more(self.outputs)
+        self._refuse_truth()
+        linked, reached = self._reach(self.outputs)
+        self.linked = outer and linked
+        if around is not None:
+            around.passed_on = around.passed_on or reached
+        elif self.inputs and not reached and not self.passed_on:
+            warnings.warn(self._constant(argnums), stacklevel=_outside())
         if has_aux:
             self.aux = rebuild(self.aux, [self._passed_on(x, outer) for x in leaves_of(self.aux)])
 
@@ -115,13 +134,23 @@ class Trace:
 
     def given(self, x: Tensor) -> Any:
         """Return a tensor as the caller gets it: an array, or a copy that may be changed."""
-        return x.copy() if self.linked else np.array(x.data)[()]
+        return x.copy() if self.linked else owned(x.data)
 
     def pull(self, outputs: Sequence[Tensor], cotangents: Sequence[Any]) -> list[Any]:
         """Pull cotangents of some outputs back to every argument, in its structure."""
         linked = self.linked or any(isinstance(g, Tensor) and g.requires_grad for g in cotangents)
         pairs = list(zip(outputs, cotangents, strict=True))
-        return list(rebuild(self.arguments, pull_back(pairs, self.inputs, linked)))
+        return self.filled(pull_back(pairs, self.inputs, linked))
+
+    def filled(self, gradients: Sequence[Any]) -> list[Any]:
+        """Return gradients by the inputs in the structure of the arguments, zeros in between."""
+        found = iter(gradients)
+        leaves = [next(found) if fixed is _VARIES else fixed for fixed in self.fixed]
+        return list(rebuild(self.arguments, leaves))
+
+    def varying(self, leaves: Sequence[Any]) -> list[Any]:
+        """Return the leaves that belong to inputs, of one for every leaf of the arguments."""
+        return [x for x, fixed in zip(leaves, self.fixed, strict=True) if fixed is _VARIES]
 
     def _positions(self, argnums: Argnums, count: int) -> list[int]:
         """Return the positions to differentiate with respect to, counted from the front."""
@@ -144,14 +173,20 @@ class Trace:
             )
         return found
 
-    def _lift(self, x: Any, place: str) -> Tensor:
-        """Return a tensor of this trace's own for an argument, linked to it if it is a Tensor."""
+    def _lift(self, x: Any, path: str, i: int) -> tuple[Any, Any]:
+        """Return a tensor of this trace's own for an argument, linked to it if it is a Tensor.
+
+        What is in a nest and not made of floating-point numbers is passed on as it is, and its
+        gradient is an integer 0.
+        """
         if isinstance(x, Tensor) and x.requires_grad:
             with enable_grad():
-                lifted: Tensor = ops.copy(x)
-                return lifted
+                return ops.copy(x), _VARIES
+        place = f"{i}{path}"
         try:
-            return Input(x.data if isinstance(x, Tensor) else x)
+            if path and _is_fixed(x):
+                return x, np.zeros(np.shape(x), int)[()]
+            return Input(x.data if isinstance(x, Tensor) else x), _VARIES
         except (TypeError, ValueError):
             raise TypeError(
                 f"{self.name}: argument {place} is {_shown(x)}, and only floating-point numbers "
@@ -179,30 +214,70 @@ class Trace:
                 f"with has_aux=True."
             ) from None
 
+    def _refuse_truth(self) -> None:
+        if self.outputs and all(y.dtype == bool for y in self.outputs):
+            raise TypeError(
+                f"{self.name} returned a truth value, which has no derivative. Return the numbers "
+                f"that are compared, or al.sigmoid of their difference."
+            )
+
+    def _constant(self, argnums: Argnums | None) -> str:
+        """Return a warning: the result does not depend on what it is differentiated by."""
+        by = "its arguments" if argnums is None else f"what argnums={argnums} names"
+        return (
+            f"The result of {self.name} does not depend on {by}: all derivatives are 0. Where it "
+            f"should, a bare value was taken on the way: by t.item(), t.numpy() or t.detach(), by "
+            f"a comparison, by rounding or inside no_grad()."
+        )
+
     def _passed_on(self, x: Any, outer: bool) -> Any:
         """Return a part of the other result without the record of this trace."""
-        if not isinstance(x, Tensor) or (outer and self._depends_on_more([x])):
+        if not isinstance(x, Tensor) or (outer and self._reach([x])[0]):
             return x
-        return np.array(x.data)[()]
+        return owned(x.data)
 
-    def _depends_on_more(self, outputs: Sequence[Tensor]) -> bool:
-        """Return whether outputs depend on tensors that require a gradient but are not inputs."""
-        inputs, waiting = set(self.inputs), list(outputs)
+    def _reach(self, outputs: Sequence[Tensor]) -> tuple[bool, bool]:
+        """Return whether outputs depend on tensors that are not inputs, and on any that are.
+
+        Only what requires a gradient counts, and can still be differentiated by.
+        """
+        inputs, waiting = set(self.inputs), [x for x in outputs if x.requires_grad]
         seen = set(waiting)
-        while waiting:
+        linked = reached = False
+        while waiting and not (linked and reached):
             tensor = waiting.pop()
             if tensor in inputs:
-                if not tensor.is_leaf:
-                    return True  # The argument is a tensor of an outer level.
+                reached = True
+                linked = linked or not tensor.is_leaf  # It is a tensor of an outer level.
             elif tensor.is_leaf:
-                if tensor.requires_grad and getattr(tensor, "active", True):
-                    return True
+                linked = linked or getattr(tensor, "active", True)
             else:
                 for x in operands_of(tensor):
                     if x is not None and x._requires_grad and x not in seen:
                         seen.add(x)
                         waiting.append(x)
-        return False
+        return linked, reached
+
+
+def _is_fixed(x: Any) -> bool:
+    """Return whether a part of a nest is no number to differentiate by: a size, a name, a flag."""
+    if isinstance(x, Tensor):
+        x = x.data
+    return x is None or isinstance(x, str) or callable(x) or np.asarray(x).dtype.kind in "biu"
+
+
+def _outside() -> int:
+    """Count the calls to the one that is not in this package, for a warning."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith(PACKAGE):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+PACKAGE = __name__.partition(".")[0] + "."
+
+_innermost: ContextVar[Trace | None] = ContextVar("innermost", default=None)
+"""The trace whose function is being called."""
 
 
 def call_with_tensors(f: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -215,11 +290,12 @@ def call_with_tensors(f: Callable[..., Any], args: Sequence[Any], kwargs: Mappin
     token = refusals.set(said)
     try:
         return f(*args, **kwargs)
-    except (TypeError, ValueError, struct.error) as error:
+    except (TypeError, ValueError, SystemError, struct.error) as error:
         if isinstance(error.__cause__, GradientError):
             refused = error.__cause__.with_traceback(error.__traceback__)
-        elif said and isinstance(error, struct.error):
+        elif said:  # C code has asked for a number, and gone on without one.
             refused = GradientError(said[-1]).with_traceback(error.__traceback__)
+            refused.add_note(f"What called for it went on, and failed: {error!r}")
         else:
             raise
     finally:
@@ -248,6 +324,11 @@ def pull_back(
     seeds = []
     for y, g in pairs:
         if isinstance(y, Tensor) and y.requires_grad:
+            if y.dtype.kind == "c" and not (isinstance(g, Tensor) and g.dtype.kind == "c"):
+                raise TypeError(
+                    f"A function is differentiated where its result is real, got dtype {y.dtype}. "
+                    f"Return np.real(y), np.imag(y) or np.abs(y); jvp takes complex results."
+                )
             seed = g if isinstance(g, Tensor) else Tensor(g, dtype=y.dtype)
             seed = seed if seed.dtype == y.dtype else seed.astype(y.dtype)
             seeds.append((y, seed if linked else seed.data[()]))
@@ -261,7 +342,7 @@ def pull_back(
     zeros = (np.zeros(x.shape, x.dtype)[()] for x in inputs)
     pulled = [found.get(x, zero) for x, zero in zip(inputs, zeros, strict=True)]
     if not linked:
-        return [np.array(g)[()] for g in pulled]
+        return [owned(g) for g in pulled]
     with enable_grad():  # Two gradients are two Tensors, since either may be changed in place.
         return [g.copy() if isinstance(g, Tensor) else g for g in pulled]
 
@@ -293,7 +374,10 @@ def matched(like: Any, nest: Any, message: str) -> list[Any]:
     got = {path: np.shape(x) for path, x in leaves.items()}
     if got != wanted:
         raise ValueError(message.format(_written(wanted), _written(got)))
+    parts = dict(flatten(like))
     for path, x in leaves.items():
+        if path and _is_fixed(parts[path]):
+            continue
         kind = x.dtype.kind if isinstance(x, Tensor) else np.asarray(x).dtype.kind
         if kind not in "biuf":
             where = f" at {path}" if path else ""

@@ -8,11 +8,13 @@ results are Tensors that the outer level differentiates.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import MethodType
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, TypeVarTuple, overload
 
 import numpy as np
 
 from autograd_lite.core.modes import enable_grad
+from autograd_lite.core.tensor import variable
 from autograd_lite.functional.forward import push_forward
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.functional.signatures import (
@@ -94,12 +96,11 @@ def grad(
     require_function(f, "grad")
     both = value_and_grad(f, argnums, has_aux=has_aux)
 
-    @_named_after(f, "grad")
     def gradient(*args: Any, **kwargs: Any) -> Any:
         value, gradients = both(*args, **kwargs)
         return (gradients, value[1]) if has_aux else gradients
 
-    return gradient
+    return Derived(gradient, ("grad", f, argnums, has_aux))
 
 
 @overload
@@ -153,20 +154,22 @@ def value_and_grad(
     """
     require_function(f, "value_and_grad")
 
-    @_named_after(f, "value_and_grad")
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         trace = Trace(f, args, kwargs, argnums, has_aux=has_aux)
         y = trace.output
         if y.size != 1:
+            same = [x.shape for x in trace.inputs] == [y.shape]
+            entrywise = "; where every entry depends on its own input, that sum is all it takes"
             raise ValueError(
                 f"grad needs a function that returns a single number, but {trace.name} returned "
-                f"shape {y.shape}. Sum the result, or use vjp or jacobian."
+                f"shape {y.shape}. Sum the result, grad(lambda x: np.sum(f(x)))"
+                f"{entrywise if same else ''}; or use vjp or jacobian."
             )
         gradients = trace.pull([y], [np.ones(y.shape, y.dtype)])
         result = gradients[0] if isinstance(argnums, int) else tuple(gradients)
         return (trace.value, trace.aux) if has_aux else trace.value, result
 
-    return value_and_gradient
+    return Derived(value_and_gradient, ("value_and_grad", f, argnums, has_aux))
 
 
 @overload
@@ -307,7 +310,7 @@ def jvp(
     along = _tangents(primals, tangents)
     trace = Trace(f, primals, kwargs, has_aux=has_aux)
     linked = trace.linked or any(isinstance(v, Tensor) and v.requires_grad for v in along)
-    rates = push_forward(trace.outputs, trace.inputs, along, linked)
+    rates = push_forward(trace.outputs, trace.inputs, trace.varying(along), linked)
     if rates is None:
         rates = _pulled_twice(trace, along, linked)
     y_dot = rebuild(trace.result, rates)
@@ -317,7 +320,7 @@ def jvp(
 def _pulled_twice(trace: Trace, along: Sequence[Any], linked: bool) -> list[Any]:
     """Push tangents forward by pulling back through the pullback, which is linear."""
     outputs = [y for y in trace.outputs if y.requires_grad]
-    cotangents = [Tensor(np.zeros(y.shape, y.dtype), requires_grad=True) for y in outputs]
+    cotangents = [variable(np.zeros(y.shape, y.dtype)) for y in outputs]
     with enable_grad():
         pulled = _inner(leaves_of(trace.pull(outputs, cotangents)), along)
     pushed = iter(pull_back([(pulled, np.ones(()))], cotangents, linked))
@@ -381,26 +384,54 @@ def jacobian(
     """
     require_function(f, "jacobian")
 
-    @_named_after(f, "jacobian")
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
         trace = Trace(f, args, kwargs, argnums, has_aux=has_aux)
         found = rebuild(trace.result, [_by_all(trace, y, argnums) for y in trace.outputs])
         return (found, trace.aux) if has_aux else found
 
-    return jacobian_of
+    return Derived(jacobian_of, ("jacobian", f, argnums, has_aux))
 
 
 def _by_all(trace: Trace, y: Tensor, argnums: Argnums) -> Any:
     """Return the Jacobian of one output by all arguments, in their structure."""
-    basis = np.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
-    rows = [leaves_of(trace.pull([y], [unit])) for unit in basis]
+    leaves = None
+    if sum(x.size for x in trace.inputs) < y.size:
+        leaves = _by_columns(trace, y)
+    result = trace.filled(leaves or _by_rows(trace, y))
+    return result[0] if isinstance(argnums, int) else tuple(result)
+
+
+def _by_rows(trace: Trace, y: Tensor) -> list[Any]:
+    """Return the Jacobians of one output, with a walk backwards for each of its entries."""
+    rows = [pull_back([(y, unit)], trace.inputs, trace.linked) for unit in _basis(y)]
     leaves = []
     for i, x in enumerate(trace.inputs):
         column = [row[i] for row in rows]
         stacked = np.stack(column) if column else np.zeros((0, *x.shape), x.dtype)
         leaves.append(stacked.reshape(y.shape + x.shape))
-    result = rebuild(trace.arguments, leaves)
-    return result[0] if isinstance(argnums, int) else tuple(result)
+    return leaves
+
+
+def _by_columns(trace: Trace, y: Tensor) -> list[Any] | None:
+    """Return them with a walk forwards for each entry of an input; None if that cannot be done."""
+    leaves = []
+    for x in trace.inputs:
+        columns = []
+        for unit in _basis(x):
+            along = [unit if z is x else np.zeros(z.shape, z.dtype) for z in trace.inputs]
+            pushed = push_forward([y], trace.inputs, along, trace.linked)
+            if pushed is None:
+                return None
+            columns += pushed
+        stacked = np.stack(columns, -1) if columns else np.zeros((*y.shape, 0), y.dtype)
+        stacked = stacked if stacked.dtype == x.dtype else stacked.astype(x.dtype)
+        leaves.append(stacked.reshape(y.shape + x.shape))
+    return leaves
+
+
+def _basis(x: Tensor) -> Any:
+    """Return arrays of the shape of `x`, each with a 1 in one place."""
+    return np.eye(x.size, dtype=x.dtype).reshape(x.size, *x.shape)
 
 
 @overload
@@ -458,7 +489,8 @@ def hessian(
            [2., 0.]])
     """
     require_function(f, "hessian")
-    return jacobian(grad(f, argnums, has_aux=has_aux), argnums, has_aux=has_aux)
+    derived = jacobian(grad(f, argnums, has_aux=has_aux), argnums, has_aux=has_aux)
+    return Derived(derived, ("hessian", f, argnums, has_aux))
 
 
 @overload
@@ -509,16 +541,17 @@ def hvp(
     everywhere = tuple(range(len(primals)))
     gradient = grad(f, everywhere)
 
-    @_named_after(f, "grad")
     def rise(*xs: Any) -> Any:
         return _inner(leaves_of(gradient(*xs, **kwargs)), along)
 
+    rise.__name__ = gradient.__name__
     return grad(rise, everywhere)(*primals)
 
 
 def _inner(left: Sequence[Any], right: Sequence[Any]) -> Any:
     """Sum the products of all entries of two lists of arrays."""
-    return sum(np.sum(a * b) for a, b in zip(left, right, strict=True))
+    pairs = zip(left, right, strict=True)
+    return sum(np.sum(a * b) for a, b in pairs if a.dtype.kind == "f")  # Others are fixed.
 
 
 def _tangents(primals: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
@@ -532,13 +565,32 @@ def _tangents(primals: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
     return matched(tuple(primals), tuple(tangents), message)
 
 
-def _named_after(
-    f: Callable[..., Any], transform: str
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Name a made function ``grad(f)``, for messages and tracebacks."""
+class Derived:
+    """What a transform returns: a function like any other, and pickled as what it was made of."""
 
-    def rename(made: Callable[..., Any]) -> Callable[..., Any]:
-        made.__name__ = made.__qualname__ = f"{transform}({name_of(f)})"
-        return made
+    def __init__(
+        self, run: Callable[..., Any], made: tuple[str, Callable[..., Any], Any, bool]
+    ) -> None:
+        self._run, self._made = run, made
+        transform, f, _, _ = made
+        self.__name__ = self.__qualname__ = f"{transform}({name_of(f)})"
 
-    return rename
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the derivative."""
+        return self._run(*args, **kwargs)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """Bind to an instance, as a function in the body of a class."""
+        return self if instance is None else MethodType(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<function {self.__name__}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made_again, self._made
+
+
+def _made_again(transform: str, f: Callable[..., Any], argnums: Argnums, has_aux: bool) -> Any:
+    """Apply a transform to a function again, after a pickle."""
+    made: Callable[..., Any] = globals()[transform]
+    return made(f, argnums, has_aux=has_aux)

@@ -12,6 +12,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.core.backward import fit, next_birth
 from autograd_lite.core.modes import enable_grad
+from autograd_lite.core.tensor import variable
 from autograd_lite.graph.node import Node
 from autograd_lite.graph.nodes import Nodes, Parts
 from autograd_lite.graph.recording import recorded
@@ -103,7 +104,7 @@ class _Pass:
             for root in graph.outputs:
                 if root.requires_grad:
                     ones = np.ones_like(np.asarray(root.value))
-                    self.arrived[root.id] = Tensor(ones, requires_grad=True)
+                    self.arrived[root.id] = variable(ones)
             walk(graph, self.arrived, self._apply, visit=self._visit)
 
     def made_for(self, node: Node) -> str:
@@ -127,12 +128,12 @@ class _Pass:
         sent = fit(sent, np.asarray(operands[i].value), node.primitive, i)
         if sent is g and operands[i].id not in self.arrived:
             sent = ops.copy(g)  # Two gradients are two nodes.
-        return sent if isinstance(sent, Tensor) else Tensor(sent, requires_grad=True)
+        return sent if isinstance(sent, Tensor) else variable(sent)
 
     def _standing_for(self, node: Node) -> Any:
         if node.kind == "constant" and not node.shape:
             return node.value
         if node.id not in self.seen:
-            numeric = np.asarray(node.value).dtype.kind == "f"
-            self.seen[node.id] = Tensor(node.value, requires_grad=numeric)
+            numeric = np.asarray(node.value).dtype.kind in "fc"
+            self.seen[node.id] = variable(node.value) if numeric else Tensor(node.value)
         return self.seen[node.id]

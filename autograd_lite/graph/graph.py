@@ -5,6 +5,8 @@ Pictures, tables, formulas and printed code all read a `Graph`, and nothing else
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,6 +18,7 @@ from autograd_lite.graph.json import as_json
 from autograd_lite.graph.node import Node, write
 from autograd_lite.graph.nodes import Nodes
 from autograd_lite.graph.recording import recorded
+from autograd_lite.graph.variables import arrays_in, names_in
 from autograd_lite.tensor import Tensor
 
 
@@ -29,7 +32,8 @@ class Graph(Nodes):
         is a node without operands.
     names : mapping of str to Tensor or ndarray, optional
         Names for tensors that have none of their own (`Tensor.name` comes first), and for bare
-        arrays: one is called after the only array here that is equal to it.
+        arrays: one is called after the only array here that is equal to it. By default, the
+        variables of the caller.
 
     Attributes
     ----------
@@ -79,7 +83,10 @@ class Graph(Nodes):
                 raise TypeError(f"Graph needs Tensors, got {type(root).__name__}.")
         if not roots:
             raise ValueError("Graph needs at least one Tensor, got none.")
-        super().__init__(*recorded(roots, names or {}))
+        if names is None:
+            frame = sys._getframe(1)
+            names = {**arrays_in(frame), **names_in(frame)}
+        super().__init__(*recorded(roots, names))
         self.differentiated: Graph | None = None
 
     def backward(self, *, forward: bool = False, names: Mapping[str, str] | None = None) -> Graph:
@@ -212,8 +219,14 @@ class Graph(Nodes):
             changed[node.id] = node.primitive.forward(*values, **node.parameters)
         return tuple(changed.get(node.id, node.value) for node in self.outputs)
 
-    def to_json(self) -> str:
+    def to_json(self, max_entries: float = math.inf) -> str:
         """Return the graph as JSON; `autograd_lite.graph.json` lists the keys.
+
+        Parameters
+        ----------
+        max_entries : int
+            How many entries of arrays are written, in all; past that, the largest arrays are
+            summed up, and ``left_out`` says how many.
 
         Examples
         --------
@@ -224,7 +237,7 @@ class Graph(Nodes):
         'n1 * n0'
         """
         title = ", ".join(node.label for node in self.outputs)
-        return as_json(self, {node.id: node.name for node in self if node.name}, title)
+        return as_json(self, {node.id: node.name for node in self if node.name}, title, max_entries)
 
     def to_networkx(self) -> Any:
         """Return the graph as a `networkx.MultiDiGraph` (needs networkx).

@@ -21,15 +21,21 @@ The document has these keys:
     ``source`` (``file``, ``line``, ``code``), null where no line was recorded; and
     ``gradient_of``, identifiers of the values whose gradient it is.
 
-Arrays are nested lists, and numbers read back as exactly what they were. Where JSON has no number,
-there is text: ``"nan"``, ``"inf"``, ``"-inf"``, complex numbers, and integers past 2 to the 53.
+``left_out``
+    How many arrays are summed up instead of written out, where a limit says so; else it is missing.
+    Such a ``value`` or ``grad`` is an object with ``entries``, how many there are, and, where they
+    are finite numbers, ``min``, ``mean`` and ``max``.
+
+Other arrays are nested lists, and numbers read back as exactly what they were. Where JSON has no
+number, there is text: ``"nan"``, ``"inf"``, ``"-inf"``, complex numbers, and integers past 2 to
+the 53.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,20 +48,48 @@ from autograd_lite.ops.writing import literal
 EXACT = 2**53  # Up to here every integer is a number in JavaScript.
 
 
-def as_json(graph: Nodes, names: Mapping[str, str], title: str) -> str:
-    """Write a computation as JSON; the module says with which keys."""
-    document = {
+def as_json(graph: Nodes, names: Mapping[str, str], title: str, most: float = math.inf) -> str:
+    """Write a computation as JSON; the module says with which keys.
+
+    Parameters
+    ----------
+    graph : Nodes
+        The computation.
+    names : mapping of str to str
+        What its values are called, by identifier.
+    title : str
+        What it shows.
+    most : int
+        How many entries of arrays are written, in all: the small arrays first.
+    """
+    arrays = [
+        (node.id, key, np.asarray(x))
+        for node in graph
+        for key, x in (("value", node.value), ("grad", node.grad))
+        if x is not None
+    ]
+    written: set[tuple[str, str]] = set()
+    for identifier, key, array in sorted(arrays, key=lambda entry: entry[2].size):
+        most -= array.size
+        if most < 0:
+            break
+        written.add((identifier, key))
+    left_out = len(arrays) - len(written)
+    document: dict[str, Any] = {
         "format": "autograd_lite graph",
         "version": 1,
         "title": title,
         "outputs": [node.id for node in graph.outputs],
-    }
+    } | ({"left_out": left_out} if left_out else {})
     head = "".join(f"{_text(key)}: {_text(value)},\n" for key, value in document.items())
     at = homes(graph, names)
     calls = {call: i for i, call in enumerate(ordered_calls(at))}
     modules = [_text(_module(call)) for call in calls]
     nodes = [
-        _text(_node(node, names.get(node.id)) | {"modules": [calls[call] for call in at[node.id]]})
+        _text(
+            _node(node, names.get(node.id), written)
+            | {"modules": [calls[call] for call in at[node.id]]}
+        )
         for node in graph
     ]  # A line for each, so that files can be compared.
     return f'{{\n{head}"modules": {_list(modules)},\n"nodes": {_list(nodes)}\n}}\n'
@@ -79,8 +113,12 @@ def _text(part: Any) -> str:
     return json.dumps(part, allow_nan=False)
 
 
-def _node(node: Node, name: str | None) -> dict[str, Any]:
+def _node(node: Node, name: str | None, written: Container[tuple[str, str]]) -> dict[str, Any]:
     """Describe a value."""
+
+    def array(key: str, x: Any) -> Any:
+        return entries(np.asarray(x)) if (node.id, key) in written else _summed_up(np.asarray(x))
+
     made = node.primitive
     value = np.asarray(node.value)
     return {
@@ -94,11 +132,19 @@ def _node(node: Node, name: str | None) -> dict[str, Any]:
         "requires_grad": node.requires_grad,
         "shape": list(value.shape),
         "dtype": value.dtype.name,
-        "value": entries(value),
-        "grad": None if node.grad is None else entries(np.asarray(node.grad)),
+        "value": array("value", value),
+        "grad": None if node.grad is None else array("grad", node.grad),
         "source": _source(node),
         "gradient_of": list(node.gradient_of),
     }
+
+
+def _summed_up(array: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """Describe an array that is not written out."""
+    found: dict[str, Any] = {"entries": array.size}
+    if array.dtype.kind in "iuf" and np.isfinite(array).all():
+        found |= {"min": entry(array.min()), "mean": entry(array.mean()), "max": entry(array.max())}
+    return found
 
 
 def _source(node: Node) -> dict[str, Any] | None:

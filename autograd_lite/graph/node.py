@@ -53,6 +53,8 @@ class Node:
         Identifiers of the values whose gradient it is, in a graph from `Graph.backward`.
     backward : bool
         Whether it was computed on the way back.
+    passes : int
+        How many backward passes `grad` is the sum of: 2 after two without `zero_grad`.
 
     Examples
     --------
@@ -79,6 +81,7 @@ class Node:
     calls: tuple[Call, ...] = ()
     gradient_of: tuple[str, ...] = ()
     backward: bool = False
+    passes: int = 1
 
     @property
     def shape(self) -> tuple[int, ...]:

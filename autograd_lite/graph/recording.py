@@ -81,6 +81,7 @@ class _Recorded:
             tensor=tensor,
             source=tensor._source if tensor is not None else None,
             calls=self._calls.get(tensor, ()) if tensor is not None else (),
+            passes=1 if tensor is None or grad is None else tensor._passes or 1,
         )
         self.nodes.append(node)
         return identifier

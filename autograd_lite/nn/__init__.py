@@ -1,5 +1,8 @@
 """Networks from parts: modules, layers and losses."""
 
+from typing import TYPE_CHECKING
+
+from autograd_lite.core.later import later
 from autograd_lite.nn import functional, init
 from autograd_lite.nn.activations import (
     ELU,
@@ -86,3 +89,17 @@ __all__ = [
     "init",
     "to_pytorch",
 ]
+
+INSTEAD = {
+    "Parameter": "self.w = al.Tensor(values, requires_grad=True): it is a parameter of its module",
+    "relu": "al.relu(x), or nn.ReLU() for a module",
+    "sigmoid": "al.sigmoid(x), or nn.Sigmoid() for a module",
+    "tanh": "np.tanh(x), or nn.Tanh() for a module",
+    "softmax": "al.softmax(x), or nn.Softmax() for a module",
+    "ModuleList": "a list: self.layers = [...]",
+    "ModuleDict": "a dict: self.layers = {...}",
+}
+"""What to write in place of names that others have."""
+
+if not TYPE_CHECKING:
+    __getattr__ = later(globals(), {})

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from autograd_lite.core.backward import next_birth
+from autograd_lite.core.later import add_spelling
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.nn.module_call import Card
 from autograd_lite.tensor import Tensor
@@ -26,7 +27,11 @@ class _NamesItsTensors(type):
     """
 
     def __call__(cls: type[M], *args: Any, **kwargs: Any) -> M:
-        module: M = type.__call__(cls, *args, **kwargs)
+        try:
+            module: M = type.__call__(cls, *args, **kwargs)
+        except TypeError as error:
+            add_spelling(error, cls.__init__)
+            raise
         for path, tensor in _leaves(module):
             # The name of a part, given when that was built, is the end of its path here; any
             # other name is the user's.

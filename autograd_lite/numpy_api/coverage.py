@@ -44,9 +44,9 @@ class Row(NamedTuple):
 
 
 def public() -> dict[str, Callable[..., Any]]:
-    """Return every public function of numpy and numpy.linalg by the name it is written with."""
+    """Return every public function of numpy, its linalg and its fft, as it is written."""
     found: dict[str, Callable[..., Any]] = {}
-    for prefix, module in (("np.", np), ("np.linalg.", np.linalg)):
+    for prefix, module in (("np.", np), ("np.linalg.", np.linalg), ("np.fft.", np.fft)):
         for name in sorted(vars(module)):
             function = getattr(module, name)
             if name.startswith("_") or not callable(function) or isinstance(function, type):
@@ -56,13 +56,13 @@ def public() -> dict[str, Callable[..., Any]]:
 
 
 def table() -> list[Row]:
-    """Return what becomes of every public function of numpy and numpy.linalg on Tensors.
+    """Return what becomes of every public function of numpy, its linalg and its fft.
 
     Examples
     --------
     >>> from autograd_lite.numpy_api import coverage
     >>> rows = {row.name: row.status for row in coverage.table()}
-    >>> rows["np.exp"], rows["np.argmax"], rows["np.copyto"]
+    >>> rows["np.fft.rfft"], rows["np.argmax"], rows["np.nextafter"]
     ('differentiable', 'value', 'refused')
     """
     return [_row(name, function) for name, function in public().items()]
@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(
         prog="python -m autograd_lite.coverage",
-        description="What becomes of every function of numpy and numpy.linalg on Tensors.",
+        description="What becomes of every function of numpy, its linalg and fft on Tensors.",
     )
     parser.add_argument("name", nargs="*", help="only functions with this in their names")
     parser.add_argument("--markdown", action="store_true", help="as a table in Markdown")

@@ -15,10 +15,15 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
+from autograd_lite.core.operands import is_recorder
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
 from autograd_lite.numpy_api import (
+    borders,
+    creation,
     einsum,
     elementwise,
+    fourier,
+    into,
     linalg,
     polynomial,
     products,
@@ -36,6 +41,7 @@ from autograd_lite.numpy_api.table import (
     COMPOSED,
     EXTENDED,
     NEW,
+    OF_COMPLEX,
     REDUCTIONS,
     REFUSED,
     WITHOUT_DERIVATIVE,
@@ -46,7 +52,7 @@ from autograd_lite.numpy_api.table import (
 
 COMPOSING = (
     elementwise, shape, selection, products, reduction, statistics, ranges, linalg, einsum,
-    polynomial, signals,
+    polynomial, signals, fourier, into, creation, borders,
 )  # fmt: skip
 """The files that fill the tables; whoever looks a function up there needs them all."""
 
@@ -57,6 +63,10 @@ def call_function(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """Do what a NumPy function does, on Tensors (the body of ``__array_function__``)."""
+    if "out" in kwargs and is_recorder(kwargs["out"]):
+        rest = {key: value for key, value in kwargs.items() if key != "out"}
+        result = function(*args, **rest)
+        return into.written(kwargs["out"], result, _name_of(function))
     if function in COMPOSED:
         return _composed(COMPOSED[function], function, args, kwargs)
     primitive = BY_NUMPY_FUNCTION.get(function)
@@ -81,8 +91,13 @@ def call_ufunc(
 ) -> Any:
     """Do what a universal function does, on Tensors (the body of ``__array_ufunc__``)."""
     name = _ufunc_name(ufunc, method)
-    if kwargs.get("out") is not None:
-        raise TypeError(_no_out(name))
+    if method == "at":
+        return into.at(ufunc, *inputs)
+    out = kwargs.get("out")
+    if out is not None:
+        return _into(ufunc, method, inputs, kwargs, name)
+    if method == "__call__" and ufunc in OF_COMPLEX and inputs[0].dtype.kind == "c":
+        return OF_COMPLEX[ufunc](*inputs)
     if method == "__call__" and ufunc in WITHOUT_DERIVATIVE:
         return ufunc(*map(values_of, inputs), **{k: values_of(v) for k, v in kwargs.items()})
     function = BY_NUMPY_FUNCTION.get(ufunc) or COMPOSED.get(ufunc)
@@ -91,6 +106,8 @@ def call_ufunc(
     given = {key: value for key, value in kwargs.items() if not _goes_without_saying(key, value)}
     if method == "__call__":
         dtype = given.pop("dtype", None)
+        if given and given.keys() <= (getattr(function, "__kwdefaults__", None) or {}).keys():
+            return function(*inputs if dtype is None else [cast(x, dtype) for x in inputs], **given)
         if given:
             instead = (
                 "move the axes first, with np.moveaxis"
@@ -105,16 +122,33 @@ def call_ufunc(
         return call_function(REDUCTIONS[ufunc], inputs, {"axis": 0, **kwargs})
     if method == "accumulate" and ufunc in ACCUMULATIONS:
         return call_function(ACCUMULATIONS[ufunc], inputs, {"axis": 0, **kwargs})
-    if method == "at":
-        raise TypeError(
-            f"{name} writes into an array, which has no gradient. On a Tensor, t[i] += v does so "
-            f"where no position repeats; sums of repeated ones are np.bincount(i, weights=v)."
-        )
     composition = getattr(ufunc_methods, method, None)
     if composition is None or ufunc.nin != 2 or ufunc.nout != 1 or ufunc.signature is not None:
         raise TypeError(refusal(ufunc, name))
     composition = functools.partial(composition, ufunc)
     return _composed(composition, getattr(ufunc, method), inputs, given, name)
+
+
+def _into(
+    ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any], name: str
+) -> Any:
+    """Do what a universal function does, and write the result into an array or a Tensor."""
+    rest = {key: value for key, value in kwargs.items() if key not in ("out", "where")}
+    out, where = kwargs["out"], kwargs.get("where", True)
+    if len(out) != 1 or not is_recorder(out[0]):
+        if into.needs_gradient(*inputs, *out):
+            raise TypeError(_no_out(name))
+        bare = {key: values_of(value) for key, value in kwargs.items()}
+        return getattr(ufunc, method)(*map(values_of, inputs), **bare)
+    if method != "__call__" and where is not True:
+        rest["where"] = where
+
+    def compute(*operands: Any) -> Any:
+        return getattr(ufunc, method)(*operands, **rest)
+
+    if method != "__call__":
+        return into.written(out[0], compute(*inputs), name)
+    return into.into_out(ufunc, compute, inputs, out[0], where, name)
 
 
 def _goes_without_saying(key: str, value: Any) -> bool:
@@ -133,9 +167,8 @@ def _ufunc_name(ufunc: np.ufunc, method: str) -> str:
 
 def _no_out(name: str) -> str:
     return (
-        f"{name} cannot write into out=: a Tensor's value never changes under its graph, and a "
-        f"plain array has no gradient. Write `result = {name}(...)`, or `a = a + t` in place of "
-        f"`a += t` where a is an array."
+        f"{name} cannot write into out=: a plain array has no gradient. Write `result = "
+        f"{name}(...)`, or `a = a + t` in place of `a += t`, or make it a Tensor: a = al.Tensor(a)."
     )
 
 

@@ -7,13 +7,23 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.numpy_api.table import alike, as_array, composes, laid_out, values_of
+from autograd_lite.core.primitive import Primitive
+from autograd_lite.numpy_api.table import (
+    OF_COMPLEX,
+    alike,
+    as_array,
+    cast,
+    composes,
+    laid_out,
+    values_of,
+)
 
 
 @composes(np.float_power)
 def float_power(a: Any, b: Any) -> Any:
     """Compose ``np.float_power``, which computes in double precision whatever it is given."""
-    return ops.power(*(ops.astype(x, dtype="float64") for x in map(as_array, (a, b))))
+    a, b = as_array(a), as_array(b)
+    return ops.power(*(cast(x, np.result_type(x.dtype, float)) for x in (a, b)))
 
 
 @composes(np.clip)
@@ -76,14 +86,39 @@ def nan_to_num(
     """Compose ``np.nan_to_num``: what is replaced has derivative 0."""
     if not copy:
         raise TypeError("np.nan_to_num on Tensors makes a copy; leave copy=False out.")
+    if x.dtype.kind == "c":
+        raise TypeError("np.nan_to_num on Tensors takes real numbers: pass np.real(t), np.imag(t).")
     replaced = np.nan_to_num(x.data, nan=nan, posinf=posinf, neginf=neginf)
     return laid_out(ops.where(np.isfinite(x.data), x, replaced), replaced)
 
 
+def _part(primitive: Primitive, x: Any) -> Any:
+    """Take a part of complex numbers: like NumPy's, it shows what is written to them later."""
+    part = primitive(x)
+    if hasattr(part, "_note_view"):
+        part._note_view((x, x._value()), primitive, {})
+    return part
+
+
 @composes(np.real)
-def real_part(val: Any) -> Any:
+def real(val: Any) -> Any:
     """Adapt ``np.real``: a real array is its own real part."""
-    return val if val.dtype.kind != "c" else val._wrap(np.real(val.data).copy()[()])
+    return _part(ops.real, val) if val.dtype.kind == "c" else val
+
+
+@composes(np.imag)
+def imag(val: Any) -> Any:
+    """Adapt ``np.imag``: that of real numbers is 0, and has no derivative."""
+    return _part(ops.imag, val) if val.dtype.kind == "c" else np.imag(val.data)
+
+
+def sign(x: Any) -> Any:
+    """Compose ``np.sign`` of complex numbers, which turns with them: on the unit circle, or 0."""
+    size = np.abs(x)
+    return x / ops.where(values_of(size) == 0, 1, size)
+
+
+OF_COMPLEX[np.sign] = sign
 
 
 @composes(np.positive)
@@ -92,16 +127,10 @@ def positive(x: Any) -> Any:
     return ops.copy(x)
 
 
-@composes(np.conjugate)
-def conjugate(x: Any) -> Any:
-    """Adapt ``np.conjugate``, which makes a new array."""
-    return ops.copy(x) if x.dtype.kind != "c" else x._wrap(np.conjugate(x.data)[()])
-
-
 @composes(np.real_if_close)
 def real_if_close(a: Any, tol: Any = 100) -> Any:
-    """Adapt ``np.real_if_close``, which changes nothing about real numbers."""
-    return a if a.dtype.kind != "c" else a._wrap(np.real_if_close(a.data, tol).copy()[()])
+    """Adapt ``np.real_if_close``: the real part, if the other is as good as 0."""
+    return real(a) if np.isrealobj(np.real_if_close(a.data, tol)) else a
 
 
 @composes(np.unwrap)

@@ -17,10 +17,10 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.core.backward import next_birth
-from autograd_lite.core.modes import GradientError, enable_grad, no_grad, recording
-from autograd_lite.core.operands import is_recorder, refuse_nested
+from autograd_lite.core.modes import GradientError, Watched, enable_grad, no_grad, recording
+from autograd_lite.core.operands import constant, is_recorder, refuse_nested
 from autograd_lite.core.primitive import Primitive
-from autograd_lite.core.tensor import Rare, Tensor, fill
+from autograd_lite.core.tensor import Rare, Taps, Tensor, fill
 
 Written = TypeVar("Written", bound="Writes")
 
@@ -50,31 +50,37 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
         if index is _NOWHERE:
             raise ValueError(
                 f"{what} on {t._label()}, a view that NumPy does not write to: it has been "
-                f"stretched, or is a diagonal. Write to a copy: t = t.copy()."
+                f"stretched, or is a diagonal, or a part of complex numbers. Write to a copy: "
+                f"t = t.copy()."
             )
         if not _is_alone(t, view):
             part = _changed(t, t, primitive, other, what, parameters)
-            t._used = True
             become(view.owner, ops.assign, part, f"{what} through a view", index=index)
             return t
     if t._primitive is None and t._requires_grad and t._keeps_grad and recording.get():
         raise GradientError(
             f"{what} on {t._label()}, a leaf that requires a gradient, would detach "
-            f"it from its gradient. Write a new tensor (t = t + u), or change the value outside "
-            f"the graph: with no_grad(): ..."
+            f"it from its gradient. To move a parameter, write t.data = t.data - lr * t.grad.data, "
+            f"or take an optimiser; for a result, write a new tensor (u = t + 1)."
         )
     if t._primitive is not None and not recording.get():
         raise GradientError(
             f"{what} on {t._label()}, a result of {t._primitive.name}, inside no_grad() "
             f"would leave a gradient that belongs to another value. Use t.detach() first."
         )
-    old = _version(t)
+    if primitive is ops.assign and _filled_in(t, other, parameters["index"]):
+        return t
+    old = _version_of(t)
     changed = _changed(t, old, primitive, other, what, parameters)
+    first = t._past is None
     _keep_layout(changed, t._data)
     _turn_into(t, changed, old)
+    if primitive is ops.assign and old._primitive is ops.assign and _may_fill(t._data):
+        t._filling = Filling(t._data)
     t._view = None
     note_write(t)
-    _let_go(t, old._birth)
+    if first:
+        _let_go(t, old._birth)
     return t
 
 
@@ -86,7 +92,7 @@ def note_write(t: Writes) -> None:
 
 def _keep_layout(new: Writes, like: Any) -> None:
     """Lay out a new value like another one: what is a view of it depends on that."""
-    if like.ndim and new._data.strides != like.strides:
+    if like.ndim and new._data.strides != like.strides and not is_recorder(new._data):
         data = np.empty_like(like, new.dtype)
         data[...] = new._data
         new._data = data
@@ -123,7 +129,7 @@ def _changed(
             f"{what} on {t._label()} would change it from {t.dtype} {t.shape} to "
             f"{new.dtype} {new.shape}. Write a new tensor: t = t + u."
         )
-    if new._requires_grad and t.dtype.kind != "f":
+    if new._requires_grad and t.dtype.kind not in "fc":
         raise TypeError(
             f"{what} on {t._label()} of dtype {t.dtype} would round away a gradient. "
             f"Make it of floating-point numbers first: t = t.astype(float)."
@@ -131,25 +137,148 @@ def _changed(
     return new if new.dtype == t.dtype else new.astype(t.dtype)
 
 
-def _version(t: Writes) -> Writes:
-    """Return what a tensor is now, for what has used it, before it turns into another."""
+def _version_of(t: Writes) -> Writes:
+    """Return what a tensor is now, for what uses it, whatever is written to the tensor later."""
+    rare = t._rare or {}
+    if "_version" in rare:
+        return rare["_version"]  # type: ignore[no-any-return]  # A dict of anything.
     version = t._twin()
-    for slot in ("name", "_birth", "_primitive", "_inputs", "_parameters", "_requires_grad",
-                 "_grad", "_taps", "_call", "_source"):  # fmt: skip
-        setattr(version, slot, getattr(t, slot))
-    version._now = weakref.ref(t)
+    version._birth, version.name = t._birth, t.name
+    version._primitive, version._inputs, version._parameters = (
+        t._primitive,
+        t._inputs,
+        t._parameters,
+    )
+    version._requires_grad, version._grad = t._requires_grad, t._grad
+    version._rare = {name: rare[name] for name in _KEPT & rare.keys()}
+    version._rare["_now"] = weakref.ref(t)
+    if "_filling" in rare:
+        version._position = len(rare["_filling"].before)
     return version
 
 
-def _turn_into(t: Writes, new: Writes, old: Writes) -> None:
-    """Take over the value and the record of another tensor; `old` is the version until now."""
-    t._data = new._data
+_KEPT = {"_taps", "_call", "_source", "_filling"}
+
+
+def _turn_into(t: Writes, new: Writes, old: Writes | None) -> None:
+    """Take over the value and the record of another tensor.
+
+    What used the first version, `old`, holds `t` itself. What uses a later one, or a view, holds
+    that version, since it is known by then that `t` changes.
+    """
+    t._data, t._filling, t._version = new._data, None, None
     if new._requires_grad:
-        t._past = t._past or []
-        t._past.append(old)
+        t._past = old if t._past is None else t._past
         t._birth, t._primitive, t._requires_grad = new._birth, new._primitive, True
         t._inputs, t._parameters, t._grad = new._inputs, new._parameters, None
         t._taps, t._call, t._source = None, new._call, new._source
+
+
+# ---------------------------------------------------------------- filling, entry by entry
+
+
+_ZERO = bytes(16)
+
+
+class Filling:
+    """An array that entries are written into, and what it was before each of the writes.
+
+    The rules of writing and picking need shapes alone. So where nobody else holds the array, a
+    write changes it, and the version before is no more than a place in this list.
+
+    Attributes
+    ----------
+    array : ndarray
+        With all that has been written.
+    before : list of pairs
+        For each write the index, and the entries that it replaced.
+    blank : ndarray
+        What nodes hold in place of the array: of its shape and dtype, without memory of its own.
+    """
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+        self.before: list[tuple[Any, Any]] = []
+        self.blank = np.ndarray(array.shape, array.dtype, _ZERO, strides=(0,) * array.ndim)
+        self._restored: tuple[Any, int] | None = None
+
+    def at(self, position: int) -> Any:
+        """Return the array as it was before a write, counted from 0."""
+        array, done = self._restored or (self.array, len(self.before))
+        if done < position:  # From the newest to the oldest, one write is undone for each.
+            array, done = self.array, len(self.before)
+        array = array.copy("K")
+        for index, entries in reversed(self.before[position:done]):
+            array[index] = entries
+        self._restored = array, position
+        return array
+
+
+def _filled_in(t: Written, value: Any, index: Any) -> bool:
+    """Write entries into the array that a tensor has, if nobody else can tell."""
+    array, filling, mode = t._data, t._filling, recording.get()
+    held = getrefcount(array) - _ONE_HOLDER - (filling is not None)
+    if (
+        held > 1  # By this function.
+        or not _may_fill(array)
+        or mode.__class__ is Watched
+        or (t._primitive is not ops.assign and (t._primitive is not None or t._requires_grad))
+    ):
+        return False
+    if isinstance(value, Tensor):
+        value = value._as_operand()
+        v, needs = value._data, bool(mode) and (t._requires_grad or value._requires_grad)
+    else:
+        v, needs, value = constant(value, ops.assign), t._requires_grad, None
+    if np.asarray(v).dtype.kind not in "fiub":
+        return False
+    array.flags.writeable = True  # Who has asked for it, to read it, has let go of it.
+    before = None
+    try:
+        before = np.array(array[index])
+        array[index] = v
+    except (ValueError, TypeError, IndexError):
+        if before is not None:
+            array[index] = before
+        return False  # The error is raised where others are.
+    if needs:
+        filling = filling or Filling(array)
+        t._filling = filling
+        old = _version_of(t)
+        old._data = filling.blank
+        filling.before.append((index, before))
+        first = t._past is None
+        t._past, t._version = old if first else t._past, None
+        t._birth, t._primitive, t._requires_grad = next_birth(), ops.assign, True
+        t._inputs, t._parameters = (old, filling.blank, value, v), {"index": index}
+        t._grad = t._taps = t._call = t._source = None
+    note_write(t)
+    if needs and first:
+        _let_go(t, old._birth)
+    return True
+
+
+def _may_fill(array: Any) -> bool:
+    return type(array) is np.ndarray and array.flags.owndata and array.dtype.kind == "f"
+
+
+def let_go_of_array(entry: Any, t: Any) -> None:
+    """Let what was picked from an array that is being filled keep the entries alone."""
+    filling, data = t._filling, entry._data
+    if filling is None or not entry._inputs or entry._inputs[1] is not filling.array:
+        return
+    if getattr(data, "base", None) is not None:
+        if not data.flags.c_contiguous or data.size * _SMALL > filling.array.size:
+            return
+        entry._data = data.copy()
+    version = entry._inputs[0]
+    version._data, version._filling = filling.blank, filling
+    version._position = len(filling.before)
+    entry._inputs = (version, filling.blank)
+
+
+_SMALL = 8
+"""By how much a part must be smaller than the whole to be worth a copy."""
 
 
 _FAR = 1000  # Nodes.
@@ -165,13 +294,11 @@ def _let_go(t: Writes, since: int) -> None:
     seen, waiting = {t}, [t]
     while waiting and len(seen) < _FAR:
         node = waiting.pop()
-        for x in node._operands:
-            if x is not None and x._rare is not None:
-                catch_up(x)
-        if any(x is not None and x._birth > node._birth for x in node._operands):
-            node._inputs = tuple(_used(x, node) for x in node._inputs)
-        for x in node._operands:
-            if x is not None and x not in seen and x._birth > since:
+        birth = node._birth
+        if any(x is not None and x._birth > birth for x in node._inputs[::2]):
+            node._inputs = tuple([_used(x, node) for x in node._inputs])
+        for x in node._inputs[::2]:
+            if x is not None and x._birth > since and x not in seen:
                 seen.add(x)
                 waiting.append(x)
 
@@ -205,9 +332,9 @@ class View(NamedTuple):
 def note_view(result: Writes, inputs: tuple[Any, ...], parameters: dict[str, Any] | None,
               primitive: Primitive) -> None:  # fmt: skip
     """Remember what the result of an operation is a view of, if it is one."""
-    operand = inputs[0]
-    if operand is None or len(inputs) != 2:
+    if inputs[0] is None or len(inputs) != 2:
         return
+    operand = inputs[0]._known()
     if operand._primitive is not None and operand._primitive.packed:
         return
     if _memory(result._data) is not _memory(inputs[1]):
@@ -236,19 +363,19 @@ def catch_up(t: Writes) -> None:
         return
     if (view.owner._written or 0) <= max(t._seen or 0, t._birth):
         return
-    old, new = _version(t), view.owner
+    old, new = t._version, view.owner
     with no_grad() if view.detached else enable_grad():
         if _is_long(view.steps):
             new = t.__record__(ops.getitem, (new,), {"index": _index(view, _positions(view))})
         else:
             for primitive, parameters in _in_order(view.steps):
                 new = t.__record__(primitive, (new,), parameters)
-    _turn_into(t, new, old)
-    t._call, t._source, t._grad = old._call, old._source, old._grad
-    if not t._used:  # Hooks belong to the value that they were registered for, if that counts.
-        t._taps, old._taps = old._taps, None
-    t._used, t._seen = None, _last_write
-    _let_go(t, old._birth)
+    kept = t._taps, t._call, t._source, t._grad
+    _turn_into(t, new, None)
+    t._taps, t._call, t._source, t._grad = kept
+    if old is not None:
+        t._taps = None  # They stay with a value that has been used.
+    t._seen = _last_write
 
 
 _LONG = 8
@@ -283,6 +410,8 @@ def _is_alone(t: Writes, view: View) -> bool:
         holders = 1
     elif t._inputs[0] is view.owner:
         holders = 2
+    elif t._inputs[0]._known() is view.owner:
+        holders = 1
     else:
         return False
     return getrefcount(view.owner) - _ONE_HOLDER < holders
@@ -336,10 +465,14 @@ def is_taken_at(value: Writes, owner: Writes, index: Any) -> bool:
 
 def frozen_index(index: Any) -> Any:
     """Return an index that nobody can change afterwards, with Tensors replaced by their values."""
+    if type(index) is slice or type(index) is int:
+        return index
     if isinstance(index, tuple):
-        return tuple(frozen_index(part) for part in index)
+        return tuple([frozen_index(part) for part in index])
     if isinstance(index, list):
         refuse_nested(index)
+    if is_recorder(index) and is_recorder(index.data):
+        return index.data  # Of a trace.
     if isinstance(index, list | np.ndarray) or is_recorder(index):
         frozen = np.array(index)
         return frozen.astype(int) if frozen.size == 0 and isinstance(index, list) else frozen
@@ -356,19 +489,40 @@ class Writes(Tensor):
 
     # Whether there are views of this.
     _shared: Rare[bool] = Rare()
+    # The array that entries are written into, and, for a version, before which write that was.
+    _filling: Rare[Filling] = Rare()
+    _position: Rare[int] = Rare()
     # When this was last written to; and up to when, as a view, it has seen what was written.
     _written: Rare[int] = Rare()
     _seen: Rare[int] = Rare()
-    # Whether an operation has used this view, whose hooks then stay with its value.
-    _used: Rare[bool] = Rare()
+    # What operations on this have used, since it got its present value.
+    _version: Rare[Any] = Rare()
     # The call of a module that returned this, and the line of the user's code, if asked for.
     _call: Rare[Any] = Rare()
     _source: Rare[Any] = Rare()
 
-    def _catch_up(self, *, used: bool = False) -> None:
+    def _catch_up(self) -> None:
         catch_up(self)
-        if used and self._taps is not None:
-            self._used = True
+
+    def _as_operand(self) -> Any:
+        rare = self._rare or {}
+        if "_view" in rare:
+            catch_up(self)
+        elif "_past" not in rare:
+            return self
+        version = rare["_version"] = _version_of(self)
+        version._data = self._data  # Unless entries are written there.
+        return version
+
+    def _known(self) -> Any:
+        now = None if self._now is None else self._now()
+        return now if now is not None and now._birth == self._birth else self
+
+    def _tap(self) -> Taps:
+        taps = super()._tap()
+        if self._version is not None:
+            self._version._taps = taps
+        return taps
 
     def _note_write(self) -> None:
         if self._shared:
@@ -383,6 +537,38 @@ class Writes(Tensor):
         self._data = self._data[()] if isinstance(like, np.generic) else self._data
         self._view = None
         return self
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes, as a tuple. Assigned to, it lays the entries out anew.
+
+        Raises
+        ------
+        GradientError
+            On assignment to a leaf that requires a gradient.
+        TypeError
+            On assignment to a view, or to what has views.
+        """
+        shape: tuple[int, ...] = self._data.shape
+        return shape
+
+    @shape.setter
+    def shape(self, lengths: Any) -> None:
+        catch_up(self)
+        if self._primitive is None and self._requires_grad and self._keeps_grad:
+            raise GradientError(
+                f"t.shape = s on {self._label()}, a leaf that requires a gradient, which keeps its "
+                f"shape. Write a new tensor: t = t.reshape(s)."
+            )
+        if self._view is not None or self._shared:
+            raise TypeError(
+                f"t.shape = s on {self._label()}, which is a view, or has views. Write a new "
+                f"tensor: t = t.reshape(s)."
+            )
+        old = _version_of(self)
+        _turn_into(self, self.__record__(ops.reshape, (old,), {"shape": lengths}), old)
+        self._view = self._filling = None
+        note_write(self)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         index = frozen_index(index)
@@ -421,6 +607,18 @@ class Writes(Tensor):
         twin: Self = fill(object.__new__(type(self)), self._data)
         return twin
 
+    def _has(self, value: Any) -> bool:
+        filling = self._filling
+        return self._data is value or (filling is not None and filling.blank is value)
+
+    def _as_it_was(self, value: Any) -> Any:
+        filling, position = self._filling, self._position
+        if filling is None or filling.blank is not value:
+            return value
+        if position is not None and filling.blank is self._data:
+            self._data = filling.at(position)
+        return self._data
+
     def _first(self) -> Any:
         """Return what this tensor was before anything was written to it."""
-        return self._past[0] if self._past else self
+        return self if self._past is None else self._past

@@ -26,9 +26,9 @@ SlogdetResult: Any = type(np.linalg.slogdet([[1.0]]))
 FREE_BASIS = "the vectors beyond the rank are any basis, which has no derivative; pass "
 
 
-def matrices(a: Any, name: str, *, square: bool = False) -> Any:
-    """Return a real array of at least two axes, or say what a function needs."""
-    a = real(a, f"np.linalg.{name}")
+def matrices(a: Any, name: str, *, square: bool = False, of_real: bool = True) -> Any:
+    """Return an array of at least two axes, of real numbers if said, or say what is needed."""
+    a = real(a, f"np.linalg.{name}") if of_real else as_array(a)
     if a.ndim < 2 or (square and a.shape[-2] != a.shape[-1]):
         kind = "square matrices, (..., n, n)" if square else "matrices, (..., m, n)"
         raise np.linalg.LinAlgError(f"np.linalg.{name} needs {kind}, got an array of {a.shape}.")
@@ -53,8 +53,8 @@ def eigvalsh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803  (NumPy's name)
 
 @composes(np.linalg.eig)
 def eig(a: Any) -> Any:
-    """Compose ``np.linalg.eig``, for matrices with real eigenvalues: they are real numbers."""
-    packed = ops.eig(matrices(a, "eig", square=True))
+    """Compose ``np.linalg.eig``."""
+    packed = ops.eig(matrices(a, "eig", square=True, of_real=False))
     return EigResult(packed[..., 0, :], packed[..., 1:, :])
 
 
@@ -166,7 +166,7 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
 @composes(np.linalg.matrix_power)
 def matrix_power(a: Any, n: Any) -> Any:
     """Compose ``np.linalg.matrix_power`` by squaring; of the inverse if `n` is negative."""
-    a = matrices(a, "matrix_power", square=True)
+    a = matrices(a, "matrix_power", square=True, of_real=False)
     try:
         n = operator.index(n)
     except TypeError:
@@ -192,7 +192,7 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
     if ind <= 0:
         raise ValueError(f"np.linalg.tensorinv: Invalid ind argument, got {ind}.")
     rows = math.prod(a.shape[ind:])
-    flat = matrices(ops.reshape(a, shape=(rows, -1)), "tensorinv", square=True)
+    flat = matrices(ops.reshape(a, shape=(rows, -1)), "tensorinv", square=True, of_real=False)
     return ops.reshape(ops.inv(flat), shape=(*a.shape[ind:], *a.shape[:ind]))
 
 
@@ -282,7 +282,7 @@ def _matrix_norm(x: Any, ord: Any, axis: tuple[int, int], keepdims: Any) -> Any:
 @composes(np.linalg.matrix_norm)
 def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     """Compose ``np.linalg.matrix_norm``: the norm of matrices in the last two axes."""
-    return _matrix_norm(matrices(x, "matrix_norm"), ord, (-2, -1), keepdims)
+    return _matrix_norm(matrices(x, "matrix_norm", of_real=False), ord, (-2, -1), keepdims)
 
 
 @composes(np.linalg.cond)

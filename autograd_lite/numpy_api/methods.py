@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd_lite import numpy_api, ops
 from autograd_lite.core.primitive import Primitive
-from autograd_lite.numpy_api.in_place import frozen_index
+from autograd_lite.numpy_api.in_place import frozen_index, let_go_of_array
 
 
 class ArrayMethods:
@@ -614,7 +614,7 @@ class ArrayMethods:
 
     @property
     def real(self) -> Self:
-        """The real part; of real numbers, a view of all of it.
+        """The real part, as a view that is not written to; of real numbers, this tensor itself.
 
         Examples
         --------
@@ -835,6 +835,18 @@ class ArrayMethods:
         [3.0, 2.0]
         """
         return self._numpy(np.choose, choices, mode)
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary part, as a view that is not written to; of real numbers, an array of zeros.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> al.Tensor([1 + 2j]).imag
+        Tensor([2.])
+        """
+        return self._numpy(np.imag)
 
     def conj(self) -> Self:
         """Return the complex conjugate; of real numbers, this tensor itself.
@@ -1116,6 +1128,15 @@ class ArrayMethods:
         """Bytes of all entries."""
         return int(numpy_api.values_of(self).nbytes)
 
+    @property
+    def _mask(self) -> Any:
+        """Refuse what ``np.ma`` asks of its operands: it computes with bare arrays and masks."""
+        raise TypeError(
+            "A masked array cannot carry a gradient. Say what masked entries count as, "
+            "t * m.filled(0.0), or leave them out: np.sum(t, where=~m.mask), "
+            "np.where(m.mask, 0.0, t)."
+        )
+
     def __array_function__(
         self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any
     ) -> Any:
@@ -1128,7 +1149,9 @@ class ArrayMethods:
         return numpy_api.call_ufunc(ufunc, method, inputs, kwargs)
 
     def __getitem__(self, index: Any) -> Self:
-        return self._apply(ops.getitem, index=frozen_index(index))
+        entry = self._apply(ops.getitem, index=frozen_index(index))
+        let_go_of_array(entry, self)
+        return entry
 
     def __abs__(self) -> Self:
         return self._apply(ops.absolute)

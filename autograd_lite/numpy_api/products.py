@@ -15,12 +15,13 @@ from autograd_lite import ops
 from autograd_lite.numpy_api.refused import refuse
 from autograd_lite.numpy_api.shape import moved
 from autograd_lite.numpy_api.table import as_array, composes
+from autograd_lite.ops.complex_numbers import mirrored
 
 INTO = "a Tensor's value never changes under its graph; take the result"
 
 
 def real(x: Any, name: str) -> Any:
-    """Return an array of real numbers; of complex ones, the function would conjugate some."""
+    """Return an array of real numbers; for complex ones, the function has no derivative here."""
     x = as_array(x)
     if x.dtype.kind == "c":
         raise TypeError(f"{name} on Tensors takes real numbers, got dtype {x.dtype}.")
@@ -45,7 +46,8 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
 @composes(np.vdot)
 def vdot(a: Any, b: Any, /) -> Any:
     """Compose ``np.vdot``: the dot product of all entries, in order."""
-    return ops.matmul(*(ops.reshape(real(x, "np.vdot"), shape=(-1,)) for x in (a, b)))
+    a, b = (ops.reshape(as_array(x), shape=(-1,)) for x in (a, b))
+    return ops.matmul(mirrored(a), b)
 
 
 @composes(np.inner)
@@ -194,10 +196,11 @@ def _stack(x: Any, name: str, kind: str, ndim: int) -> Any:
     return x
 
 
-def vecdot(x1: Any, x2: Any, /) -> Any:
-    """Compose ``np.vecdot``: dot products of vectors along the last axis."""
-    x1, x2 = (_stack(real(x, "np.vecdot"), "np.vecdot", "vectors", 1) for x in (x1, x2))
-    return ops.matmul(x1[..., None, :], x2[..., None])[..., 0, 0]
+def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    """Compose ``np.vecdot``: dot products of vectors along an axis."""
+    x1, x2 = (_stack(as_array(x), "np.vecdot", "vectors", 1) for x in (x1, x2))
+    x1, x2 = moved(x1, axis, -1), moved(x2, axis, -1)
+    return ops.matmul(mirrored(x1)[..., None, :], x2[..., None])[..., 0, 0]
 
 
 def matvec(x1: Any, x2: Any, /) -> Any:
@@ -208,7 +211,7 @@ def matvec(x1: Any, x2: Any, /) -> Any:
 
 def vecmat(x1: Any, x2: Any, /) -> Any:
     """Compose ``np.vecmat``: vectors times matrices."""
-    vectors = _stack(real(x1, "np.vecmat"), "np.vecmat", "vectors", 1)[..., None, :]
+    vectors = mirrored(_stack(as_array(x1), "np.vecmat", "vectors", 1))[..., None, :]
     return ops.matmul(vectors, _stack(as_array(x2), "np.vecmat", "matrices", 2))[..., 0, :]
 
 
@@ -220,7 +223,7 @@ for _product in (vecdot, matvec, vecmat):  # Two of them came with NumPy 2.2.
 @composes(np.linalg.vecdot)
 def vecdot_along(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """Compose ``np.linalg.vecdot``: dot products of vectors along an axis."""
-    return vecdot(*(moved(as_array(x), axis, -1) for x in (x1, x2)))
+    return vecdot(x1, x2, axis=axis)
 
 
 @composes(np.linalg.matmul)

@@ -68,7 +68,9 @@ def var(
     if mean is None:
         mean = _mean_of(a, axis=axis, keepdims=True, where=where)
     # Left out before they are squared: the derivative of the square of nan is nan.
-    total = sum(ops.square(_only(a - mean, where, 0)), axis, keepdims=keepdims)
+    off = _only(a - mean, where, 0)
+    square = ops.square(off) if off.dtype.kind != "c" else ops.real(off * np.conjugate(off))
+    total = sum(square, axis, keepdims=keepdims)
     return total / np.maximum(_counted(a, axis, keepdims, where) - ddof, 0)
 
 
@@ -88,11 +90,14 @@ def std(
 
 
 def _extreme(
-    of_all: Callable[..., Any], of_two: Callable[..., Any], numpy: Callable[..., Any]
+    of_all: Callable[..., Any],
+    of_two: Callable[..., Any],
+    numpy: Callable[..., Any],
+    alias: Callable[..., Any],
 ) -> Callable[..., Any]:
     """Make ``np.max`` or ``np.min`` of some of the entries, on top of a first one."""
 
-    @extends(numpy)
+    @extends(numpy, alias)
     def extreme(
         a: Any, axis: Any = None, *, keepdims: Any = False, initial: Any = None, where: Any = True
     ) -> Any:
@@ -109,8 +114,8 @@ def _extreme(
     return extreme
 
 
-max = _extreme(ops.max, ops.maximum, np.max)
-min = _extreme(ops.min, ops.minimum, np.min)
+max = _extreme(ops.max, ops.maximum, np.max, np.amax)
+min = _extreme(ops.min, ops.minimum, np.min, np.amin)
 
 
 @composes(np.ptp)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_lite import ops
+from autograd_lite.numpy_api.products import real
 from autograd_lite.numpy_api.shape import concatenate, moved, rearranged
 from autograd_lite.numpy_api.table import (
     as_array,
@@ -190,7 +191,8 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     counts = np.bincount(positions, minlength=minlength)
     if weights is None:
         return counts
-    return ops.scatter_add(cast(weights, np.float64), index=positions, shape=counts.shape)
+    weights = cast(real(weights, "np.bincount"), np.float64)
+    return ops.scatter_add(weights, index=positions, shape=counts.shape)
 
 
 @composes(np.apply_along_axis)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_lite import ops
+from autograd_lite.core import tensor
 from autograd_lite.core.operands import is_recorder
 from autograd_lite.numpy_api.table import (
     as_array,
@@ -33,7 +34,10 @@ def rearranged(move: Callable[..., Any], *arrays: Any) -> Any:
     arrays = tuple(cast(x, dtype) for x in arrays)
     numbers, start = [], 0
     for array in arrays:
-        of_entries = np.empty_like(values_of(array), int)  # Laid out like it.
+        laid_out_like = values_of(array)
+        if is_recorder(laid_out_like):  # Of a trace, which knows no layout.
+            laid_out_like = np.empty(array.shape)
+        of_entries = np.empty_like(laid_out_like, int)
         of_entries[...] = np.arange(start, start + array.size).reshape(array.shape)
         numbers.append(of_entries)
         start += array.size
@@ -163,14 +167,19 @@ def _joined(nest: Any) -> Any:
 def array_like(nest: Any, dtype: Any = None, *, copy: Any = True, **ignored: Any) -> Any:
     """Adapt ``np.array(..., like=tensor)``, which NumPy hands over."""
     del ignored  # Where things lie in memory.
-    return array(nest, dtype) if copy else asarray_like(nest, dtype)
+    return _tensor(array(nest, dtype) if copy else asarray_like(nest, dtype))
+
+
+def _tensor(made: Any) -> Any:
+    """Make a Tensor of what had none in it."""
+    return made if is_recorder(made) else tensor.Result(made)
 
 
 @composes(np.asarray, np.asanyarray)
 def asarray_like(nest: Any, dtype: Any = None, **ignored: Any) -> Any:
     """Adapt ``np.asarray(..., like=tensor)``: what is a Tensor is returned."""
     del ignored
-    return cast(_joined(nest), dtype)
+    return _tensor(cast(_joined(nest), dtype))
 
 
 @composes(np.ascontiguousarray)
@@ -259,11 +268,11 @@ def reshape(a: Any, /, shape: Any = None, order: str = "C", *, copy: bool | None
         raise TypeError("np.reshape on Tensors makes a new one; leave copy=False out.")
     if order == "C":
         return ops.reshape(a, shape=shape)
+    if order == "A":
+        flags = values_of(a).flags
+        return reshape(a, shape, "F" if flags.f_contiguous and not flags.c_contiguous else "C")
     if order != "F":
-        raise TypeError(
-            f"np.reshape on Tensors takes order='C' or 'F', got {order!r}: how a Tensor lies in "
-            f"memory is not specified."
-        )
+        raise ValueError(f"np.reshape: order must be one of 'C', 'F' or 'A', got {order!r}.")
     lengths = tuple(shape) if np.ndim(shape) else (shape,)
     return ops.reshape(a.T, shape=lengths[::-1]).T
 
@@ -271,10 +280,26 @@ def reshape(a: Any, /, shape: Any = None, order: str = "C", *, copy: bool | None
 @composes(np.ravel)
 def ravel(a: Any, order: str = "C") -> Any:
     """Compose ``np.ravel``: a view of what lies in one piece, else a copy."""
+    if order == "K":  # As the entries lie in memory: longest steps first.
+        strides = np.abs(values_of(a).strides)
+        laid = tuple(map(int, np.argsort(-strides, kind="stable")))
+        return ravel(a if laid == tuple(range(a.ndim)) else ops.transpose(a, axes=laid))
     flat = reshape(a, (-1,), order)
     flags = values_of(a).flags
     whole = flags.f_contiguous if order == "F" else flags.c_contiguous
     return flat if whole or not np.may_share_memory(values_of(a), values_of(flat)) else +flat
+
+
+@composes(np.lib.stride_tricks.sliding_window_view)
+def sliding_window_view(
+    x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False
+) -> Any:
+    """Compose ``sliding_window_view``: the windows, which are not written to."""
+    del subok
+    if writeable:
+        raise TypeError("sliding_window_view on Tensors is not written to; leave writeable= out.")
+    windows = np.lib.stride_tricks.sliding_window_view
+    return rearranged(lambda numbers: windows(numbers, window_shape, axis), x)
 
 
 @composes(np.swapaxes)

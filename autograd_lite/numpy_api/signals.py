@@ -9,6 +9,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.numpy_api.products import real
 from autograd_lite.numpy_api.table import as_array, composes, values_of
+from autograd_lite.ops.complex_numbers import mirrored
 
 MODES = ("valid", "same", "full")  # In the order of NumPy's numbers for them.
 
@@ -40,7 +41,7 @@ def convolve(a: Any, v: Any, mode: Any = "full") -> Any:
 def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     """Compose ``np.correlate``: the convolution with `v` reversed."""
     name = "np.correlate"
-    a, v = (real(x, name) for x in (a, v))
+    a, v = as_array(a), mirrored(as_array(v))
     if not a.ndim or not v.ndim:
         raise ValueError(f"{name} needs two sequences, got arrays of {a.shape} and {v.shape}.")
     a, v = _sequence(a, name), _sequence(v, name)

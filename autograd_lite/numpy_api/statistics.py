@@ -13,6 +13,7 @@ from autograd_lite.core.operands import is_recorder
 from autograd_lite.numpy_api.refused import refuse
 from autograd_lite.numpy_api.shape import concatenate, moved
 from autograd_lite.numpy_api.table import as_array, cast, composes, laid_out, untyped, values_of
+from autograd_lite.ops.complex_numbers import mirrored
 
 # ---------------------------------------------------------------- quantiles
 
@@ -63,6 +64,26 @@ def _quantile(
     return laid_out(found, like)
 
 
+def _weighted(
+    function: Callable[..., Any], a: Any, q: Any, axis: Any, method: str, keepdims: Any,
+    weights: Any,
+) -> Any:  # fmt: skip
+    """Pick the entry that NumPy finds by weights: it is one of them, and has its derivative."""
+    a = as_array(a)
+    value = function(
+        values_of(a), q, axis=axis, method=method, keepdims=True, weights=weights
+    )  # Or NumPy's error.
+    axes = range(a.ndim) if axis is None else normalize_axis_tuple(axis, a.ndim)
+    rows = moved(a, tuple(axes), tuple(range(len(axes))))
+    rest = rows.shape[len(axes) :]
+    rows = rows.reshape((-1, *rest))
+    wanted = value.reshape((-1, 1, *rest))
+    places = np.argmax(rows.data == wanted, axis=1)
+    found = ops.where(np.isnan(wanted[:, 0]), np.nan, _picked(rows, places, rest))
+    kept = tuple(1 if i in axes else n for i, n in enumerate(a.shape)) if keepdims else rest
+    return found.reshape((*np.shape(q), *kept))
+
+
 def _picked(rows: Any, places: Any, rest: tuple[int, ...]) -> Any:
     """Pick from every column of `rows` the entries at some places."""
     flat = places.reshape((-1, *rest))
@@ -81,7 +102,13 @@ def _quantiles(
         method: str = "linear", keepdims: Any = False, *, weights: Any = None,
     ) -> Any:  # fmt: skip
         del overwrite_input  # A Tensor never is.
-        refuse(f"np.{function.__name__}", ALIKE, out=out, weights=weights)
+        refuse(f"np.{function.__name__}", ALIKE, out=out)
+        if getattr(weights, "requires_grad", False):
+            refuse(
+                f"np.{function.__name__}", "the result changes with them in steps", weights=weights
+            )
+        if weights is not None:
+            return _weighted(function, a, values_of(q), axis, method, keepdims, values_of(weights))
         return _quantile(a, q, axis, method, keepdims, skip_nan=skip_nan, percent=percent)
 
     return quantile
@@ -177,7 +204,7 @@ def cov(
         x = x.astype(dtype)
     count = x.shape[1] - ((0 if bias else 1) if ddof is None else ddof)
     centred = x - ops.mean(x, axis=1, keepdims=True)
-    return ops.squeeze(centred @ centred.T / np.maximum(count, 0))
+    return ops.squeeze(centred @ mirrored(centred.T) / np.maximum(count, 0))
 
 
 @composes(np.corrcoef)
@@ -263,7 +290,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     grids = grids * len(axes) if len(grids) == 1 else grids
     found = [
         laid_out(_slopes(f, i, grid, edge_order), value)
-        for i, grid, value in zip(axes, grids, values if len(axes) > 1 else [values], strict=True)
+        for i, grid, value in zip(axes, grids, [values] if len(axes) == 1 else values, strict=True)
     ]
     return found[0] if len(found) == 1 else tuple(found)
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from autograd_lite.core.operands import is_recorder, refuse_nested
+from autograd_lite.core.operands import is_recorder, refuse_nested, refuse_other_arrays
 
 untyped: Any = np
 """NumPy without its overloads, for calls that hand on what they were given."""
@@ -22,17 +22,25 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 NEW: frozenset[Callable[..., Any]] = frozenset({np.zeros_like, np.ones_like, np.empty_like})
 """What makes an array to be written into, and of a Tensor's likeness a Tensor."""
 
+OF_SHAPES: frozenset[Callable[..., Any]] = frozenset(
+    {
+        np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.common_type,
+        np.min_scalar_type, np.may_share_memory, np.shares_memory, np.isrealobj, np.iscomplexobj,
+        *NEW,
+    }
+)  # fmt: skip
+"""What depends on the shapes and types of arrays, and not on what is in them."""
+
 WITHOUT_DERIVATIVE: frozenset[Callable[..., Any]] = frozenset(
     {
         # Comparisons and tests
         np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
         np.isfinite, np.isinf, np.isnan, np.isnat, np.isneginf, np.isposinf, np.signbit,
         np.logical_and, np.logical_or, np.logical_not, np.logical_xor, np.isclose, np.allclose,
-        np.array_equal, np.array_equiv, np.all, np.any, np.isreal, np.iscomplex, np.isrealobj,
-        np.iscomplexobj, np.isin,
+        np.array_equal, np.array_equiv, np.all, np.any, np.isreal, np.iscomplex, np.isin,
         # Steps: constant wherever they have a derivative
         np.sign, np.floor, np.ceil, np.trunc, np.rint, np.round, np.around, np.fix,
-        np.floor_divide, np.spacing, np.angle, np.imag,
+        np.floor_divide, np.spacing,
         # Whole numbers
         np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.bitwise_count, np.invert, np.left_shift,
         np.right_shift, np.gcd, np.lcm, np.packbits, np.unpackbits,
@@ -43,11 +51,7 @@ WITHOUT_DERIVATIVE: frozenset[Callable[..., Any]] = frozenset(
         np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.ravel_multi_index,
         np.unravel_index, np.ix_, np.unique_counts, np.unique_inverse, np.unique_all,
         np.linalg.matrix_rank, np.einsum_path,
-        # Shapes and types
-        np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.common_type,
-        np.min_scalar_type, np.may_share_memory, np.shares_memory,
-        # New arrays that take the shape of another
-        *NEW,
+        *OF_SHAPES,
         # Text and files
         np.array2string, np.array_repr, np.array_str, np.save, np.savez, np.savez_compressed,
         np.savetxt,
@@ -55,14 +59,7 @@ WITHOUT_DERIVATIVE: frozenset[Callable[..., Any]] = frozenset(
 )  # fmt: skip
 """What NumPy computes from the values alone."""
 
-IN_PLACE = "it writes into an array, which has no gradient; "
 REFUSED: dict[Callable[..., Any], str] = {
-    np.copyto: IN_PLACE + "write `t = u`, or t[...] = u on a Tensor",
-    np.put: IN_PLACE + "write t[...] = v on a Tensor",
-    np.place: IN_PLACE + "write t[mask] = v on a Tensor",
-    np.putmask: IN_PLACE + "write t[mask] = v on a Tensor",
-    np.put_along_axis: IN_PLACE + "write t[...] = v on a Tensor",
-    np.fill_diagonal: IN_PLACE + "write t[np.diag_indices(n)] = v on a Tensor",
     np.nextafter: "it is a neighbour in floating point, not a function of real numbers",
     np.sort_complex: "its result is complex; np.sort has derivatives",
     np.busday_count: "it is about dates",
@@ -73,9 +70,13 @@ REFUSED: dict[Callable[..., Any], str] = {
 """What is neither, and why; what is in no table at all is refused too."""
 
 CONVERSIONS: frozenset[Callable[..., Any]] = frozenset(
-    {np.array, np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray}
-)
-"""What makes an array of anything: handed over only with ``like=``."""
+    {
+        np.array, np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray, np.zeros,
+        np.ones, np.empty, np.full, np.eye, np.identity, np.tri, np.arange, np.fromiter,
+        np.frombuffer, np.fromfunction, np.fromstring,
+    }
+)  # fmt: skip
+"""What makes an array: handed over only with ``like=``."""
 
 COMPOSED: dict[Callable[..., Any], Callable[..., Any]] = {}
 """NumPy functions that are compositions, or take their operands in a form of their own."""
@@ -104,6 +105,9 @@ def extends(*functions: Callable[..., Any]) -> Callable[[Function], Function]:
     return register
 
 
+OF_COMPLEX: dict[Callable[..., Any], Callable[..., Any]] = {}
+"""Compositions for complex numbers, of functions that have no derivative for real ones."""
+
 REDUCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.add: np.sum,
     np.multiply: np.prod,
@@ -130,6 +134,7 @@ def as_array(x: Any) -> Any:
     if is_recorder(x):
         return x
     refuse_nested(x)
+    refuse_other_arrays(x, "NumPy on Tensors")
     return np.asarray(x)
 
 

@@ -19,6 +19,7 @@ from autograd_lite.core.arithmetic import (
     multiply,
     negative,
     power,
+    real,
     subtract,
 )
 from autograd_lite.core.later import later
@@ -26,6 +27,7 @@ from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
 
 if TYPE_CHECKING:
     from autograd_lite.ops.activations import elu, erf, leaky_relu
+    from autograd_lite.ops.complex_numbers import angle, conjugate, imag
     from autograd_lite.ops.contraction import einsum
     from autograd_lite.ops.cumulative import cumprod, cumsum
     from autograd_lite.ops.decompositions import cholesky, eig, eigh, inverse_or_zero, qr, svd
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
         logaddexp,
         logaddexp2,
     )
+    from autograd_lite.ops.fourier import fft, ifft, irfft, rfft
     from autograd_lite.ops.indexing import assign, getitem, scatter_add
     from autograd_lite.ops.linalg import (
         det,
@@ -147,6 +150,7 @@ if TYPE_CHECKING:
 # fmt: off
 FAMILIES = {
     "autograd_lite.ops.activations": ("elu", "erf", "leaky_relu"),
+    "autograd_lite.ops.complex_numbers": ("angle", "conjugate", "imag"),
     "autograd_lite.ops.contraction": ("einsum",),
     "autograd_lite.ops.cumulative": ("cumprod", "cumsum"),
     "autograd_lite.ops.decompositions": ("cholesky", "eig", "eigh", "inverse_or_zero", "qr", "svd"),
@@ -158,6 +162,7 @@ FAMILIES = {
         "bessel", "exp", "exp2", "expm1", "i0", "log", "log1p", "log2", "log10", "logaddexp",
         "logaddexp2",
     ),
+    "autograd_lite.ops.fourier": ("fft", "ifft", "irfft", "rfft"),
     "autograd_lite.ops.indexing": ("assign", "getitem", "scatter_add"),
     "autograd_lite.ops.linalg": (
         "det", "fold", "inv", "logabsdet", "mirror", "pinv", "solve", "trace", "vector_norm",
@@ -210,6 +215,7 @@ def recorded_as(function: Any) -> Primitive | None:
 __all__ = [
     "absolute",
     "add",
+    "angle",
     "arccos",
     "arccosh",
     "arcsin",
@@ -225,6 +231,7 @@ __all__ = [
     "cholesky",
     "clip",
     "concatenate",
+    "conjugate",
     "conv",
     "conv_input",
     "conv_weight",
@@ -249,6 +256,7 @@ __all__ = [
     "exp2",
     "expand_dims",
     "expm1",
+    "fft",
     "flip",
     "fmax",
     "fmin",
@@ -258,12 +266,15 @@ __all__ = [
     "gru",
     "hypot",
     "i0",
+    "ifft",
+    "imag",
     "interp",
     "interp_adjoint",
     "interp_slope",
     "interp_slope_adjoint",
     "inv",
     "inverse_or_zero",
+    "irfft",
     "leaky_relu",
     "log",
     "log1p",
@@ -295,12 +306,14 @@ __all__ = [
     "prod",
     "qr",
     "rad2deg",
+    "real",
     "reciprocal",
     "relu",
     "remainder",
     "repeat",
     "reshape",
     "resize",
+    "rfft",
     "rnn",
     "roll",
     "rot90",

@@ -59,6 +59,7 @@ _CLIPPED = "np.clip({x:loose}, -6, 6)"
         latex=Form(r"\mathrm{{erf}}\left({x:loose}\right)"),
     ),
     entrywise=True,
+    whole=True,
 )
 def erf(x: Any) -> Any:
     r"""Error function, :math:`\frac{2}{\sqrt\pi} \int_0^x e^{-t^2} \, dt`.

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.core.notation import call
+from autograd_lite.core.operands import has_values
 from autograd_lite.core.primitive import example, primitive
 
 ALONG = (
@@ -43,7 +44,7 @@ def _cumprod_slope(g: Any, y: Any, x: Any, axis: Any) -> Any:
     along = axis
     if axis is None or not x.ndim:  # A single number has an axis 0, too.
         along, x = -1, x.reshape(-1)
-    if not np.logical_or(y == 0, np.isinf(y)).any():
+    if has_values(y) and not np.logical_or(y == 0, np.isinf(y)).any():
         return np.flip(np.cumsum(np.flip(g * y, along), along), along) / x
     # A zero cannot be divided out. What comes before an entry multiplies what comes behind it,
     # s[i] = g[i] + x[i + 1] s[i + 1]: a loop, and right everywhere.

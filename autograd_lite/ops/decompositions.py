@@ -18,7 +18,8 @@ import numpy as np
 
 from autograd_lite.core.notation import call
 from autograd_lite.core.primitive import example, primitive
-from autograd_lite.ops.linalg import fold, mirror, solve, transposed
+from autograd_lite.ops.complex_numbers import mirrored
+from autograd_lite.ops.linalg import fold, mirror, solve, transposed, value_of
 
 
 def _after(x: Any, r: Any) -> Any:
@@ -32,6 +33,7 @@ def _after(x: Any, r: Any) -> Any:
     notation=call("inverse_or_zero"),
     domain={"x": "nonzero", "limit": "probability"},
     entrywise=True,
+    takes_complex=True,
     examples=(example((2, 3), ()), example((4,), (4,)), example((2, 3), (2, 1))),
 )
 def inverse_or_zero(x: Any, limit: Any) -> Any:
@@ -140,7 +142,14 @@ def eigh(a: Any, *, uplo: Any = "L") -> Any:
 def _eig(g: Any, y: Any) -> Any:
     """Cotangent of any matrix from those of its eigenvalues and, below, eigenvectors."""
     w, v, gw, gv = y[..., 0, :], y[..., 1:, :], g[..., 0, :], g[..., 1:, :]
-    gv = gv - v * (v * gv).sum(axis=-2, keepdims=True)  # They keep the length 1.
+    along = (v * gv).sum(axis=-2, keepdims=True)
+    if v.dtype.kind == "c":  # They keep their phase, too: their largest entry is real.
+        size = np.abs(value_of(v))
+        largest = size == size.max(axis=-2, keepdims=True)
+        largest = largest & (np.cumsum(largest, axis=-2) == 1)
+        gv = gv - np.where(largest, 1j * np.imag(along) / np.where(largest, v, 1), 0)
+        along = np.real(along)
+    gv = gv - mirrored(v) * along  # They keep the length 1.
     vt = transposed(v)
     return solve(vt, gw[..., None] * vt + (_apart(w) * (vt @ gv)) @ vt)
 
@@ -150,18 +159,12 @@ def _eig(g: Any, y: Any) -> Any:
     notation=call("eig"),
     domain={"a": "full rank"},
     packed=True,
+    takes_complex=True,
     examples=(example((3, 3)), example((2, 2, 2)), example((1, 1)), example((0, 2, 2))),
 )
 def eig(a: Any) -> Any:
-    """Eigenvalues of a matrix, upon its eigenvectors, if they are real."""
+    """Eigenvalues of a matrix, upon its eigenvectors."""
     w, v = np.linalg.eig(a)
-    if w.dtype.kind == "c" and not w.imag.any():  # Since NumPy 2.5, they are complex always.
-        w, v = w.real, v.real
-    if w.dtype.kind == "c":
-        raise TypeError(
-            "eig needs a matrix whose eigenvalues are real, got one with complex ones: derivatives "
-            "by complex numbers are not defined here. If it is symmetric, use np.linalg.eigh."
-        )
     return np.concatenate([w[..., None, :], v], axis=-2)
 
 

@@ -41,6 +41,7 @@ def primitive(
     domain: Mapping[str, str] | None = None,
     examples: Sequence[tuple[tuple[Any, ...], dict[str, Any]]] = (),
     analytic: bool = False,
+    takes_complex: bool = False,
     entrywise: bool = False,
     linear: Sequence[str] = (),
     jointly_linear: bool = False,
@@ -48,6 +49,7 @@ def primitive(
     stretches: bool = False,
     only_shapes: bool = False,
     packed: bool = False,
+    whole: bool = False,
     sentence: str = "",
     simplify: Sequence[Callable[[Any], Any]] = (),
     **rules: Callable[..., Any] | None,
@@ -56,8 +58,8 @@ def primitive(
 
     Parameters
     ----------
-    notation, numpy, domain, examples, analytic, entrywise, linear, jointly_linear, \
-reduces, stretches, only_shapes, packed, sentence, simplify
+    notation, numpy, domain, examples, analytic, takes_complex, entrywise, linear, \
+jointly_linear, reduces, stretches, only_shapes, packed, whole, sentence, simplify
         What else the entry says; all are attributes of `Primitive`, and described there.
     **rules : callable or None
         Keyed by the operand's name: ``rule(g, y, *operands, **parameters)``.
@@ -106,6 +108,7 @@ reduces, stretches, only_shapes, packed, sentence, simplify
             domain=domain or {},
             examples=tuple(examples),
             analytic=analytic,
+            takes_complex=takes_complex,
             entrywise=entrywise,
             linear=tuple(linear),
             jointly_linear=jointly_linear,
@@ -113,6 +116,7 @@ reduces, stretches, only_shapes, packed, sentence, simplify
             stretches=stretches,
             only_shapes=only_shapes,
             packed=packed,
+            whole=whole,
             sentence=sentence,
             simplify=tuple(simplify),
         )

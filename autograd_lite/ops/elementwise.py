@@ -8,6 +8,7 @@ import numpy as np
 
 from autograd_lite.core.notation import POWER, Form, Notation, call
 from autograd_lite.core.primitive import example, primitive
+from autograd_lite.ops.complex_numbers import direction
 
 
 @primitive(
@@ -68,7 +69,8 @@ def square(x: Any) -> Any:
 
 
 @primitive(
-    x=lambda g, y, x: g * np.sign(x),
+    x=lambda g, y, x: g * direction(x),
+    takes_complex=True,
     notation=call("np.abs", r"\left|{x:loose}\right|", text="|{x:loose}|"),
     numpy=(np.absolute, np.fabs),
     compute=np.abs,

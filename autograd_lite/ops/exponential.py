@@ -34,6 +34,7 @@ def exp(x: Any) -> Any:
     notation=call("np.exp2", Form(r"2^{{{x:loose}}}", POWER)),
     numpy=(np.exp2,),
     compute=np.exp2,
+    analytic=True,
     entrywise=True,
 )
 def exp2(x: Any) -> Any:

@@ -71,6 +71,7 @@ def getitem(x: Any, *, index: Any) -> Any:
         example((3,), index=np.array([2, 0, 2]), shape=(4,)),
         example((3,), index=np.array([True, False, True, True]), shape=(4,)),
     ),
+    whole=True,
 )
 def scatter_add(x: Any, *, index: Any, shape: Any) -> Any:
     """Add entries into zeros, at an index: the adjoint of picking them."""
@@ -116,9 +117,15 @@ def _written(g: Any, v: Any, index: Any) -> Any:
         example((3, 4), (3, 4), index=np.array([2, 0, 2])),
         example((3,), (1, 2), index=slice(0, 2)),
     ),
+    whole=True,
 )
 def assign(x: Any, v: Any, *, index: Any) -> Any:
     """Return `x` with the entries at `index` replaced by `v`: what ``x[index] = v`` records."""
     changed = np.array(x)
+    if getattr(v, "dtype", changed.dtype).kind == "c" != changed.dtype.kind:
+        raise TypeError(
+            f"assign got complex numbers to write into {changed.dtype}: their imaginary part would "
+            f"be lost. Write np.real(v), or make it complex first: t = t.astype(complex)."
+        )
     changed[index] = v
     return changed

@@ -8,6 +8,7 @@ import numpy as np
 
 from autograd_lite.core.notation import POWER, SIGN, Form, Notation, call
 from autograd_lite.core.primitive import example, primitive
+from autograd_lite.ops.complex_numbers import direction, mirrored
 from autograd_lite.ops.reduction import keep
 
 # -------------------------------------------------------------------- what rules are written with
@@ -184,6 +185,7 @@ def det(a: Any) -> Any:
         latex=Form(r"\ln\left|\det {a:tight}\right|"),
         text=Form("ln|det({a:loose})|"),
     ),
+    takes_complex=True,
     domain={"a": "full rank"},
     examples=(example((3, 3)), example((2, 2, 2)), example((1, 1)), example((0, 2, 2))),
 )
@@ -228,16 +230,16 @@ def _norm(g: Any, y: Any, x: Any, axis: Any, keepdims: bool, ord: Any) -> Any:
     if ord == 0:
         return g * (0.0 * np.sign(x))
     if ord == 1:
-        return g * np.sign(x)
+        return g * direction(x)
     if ord == 2:
-        return g * (x / np.where(y == 0, np.inf, y))
+        return g * (mirrored(x) / np.where(y == 0, np.inf, y))
     if abs(ord) == np.inf:
         hit = (np.abs(x) == y) | np.isnan(x)
-        return g * (np.sign(x) * (hit / hit.sum(axis=axis, keepdims=True)))
+        return g * (direction(x) * (hit / hit.sum(axis=axis, keepdims=True)))
     # An entry of 0 keeps out: it would be raised to a negative power, here or one order higher.
     size = np.where(x == 0, 1.0, np.abs(x))
     whole = np.where(y == 0, 1.0, y) if ord > 0 else y
-    return g * (np.sign(x) * size ** (ord - 1) * whole ** (1 - ord))
+    return g * (direction(x) * size ** (ord - 1) * whole ** (1 - ord))
 
 
 @primitive(
@@ -246,6 +248,7 @@ def _norm(g: Any, y: Any, x: Any, axis: Any, keepdims: bool, ord: Any) -> Any:
         "np.linalg.vector_norm", r"\left\|{x:loose}\right\|_{{{ord}}}", text="‖{x:loose}‖"
     ),
     numpy=(np.linalg.vector_norm,),
+    takes_complex=True,
     domain={"x": "nonzero"},
     reduces=True,
     examples=(

@@ -78,6 +78,8 @@ def softplus(x: Any) -> Any:
 
 def _shifted(x: Any, axis: Any) -> tuple[Any, Any]:
     """Return ``x - top``, whose exponential cannot overflow, and the largest entries, `top`."""
+    if x.dtype.kind not in "fc":  # Differences of small integers overflow.
+        x = x.astype(float)
     top = x.max(axis=axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0)
     return x - top, top

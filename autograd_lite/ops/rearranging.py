@@ -226,7 +226,8 @@ def pad(x: Any, *, pad_width: Any, mode: Any = "constant", constant_values: Any 
     """Put a border around: of constants, or of entries from the edge on."""
     if mode not in (*_BORROWED, "constant"):
         raise TypeError(
-            f"pad has derivatives for the modes constant, {', '.join(_BORROWED)}; got {mode!r}."
+            f"pad has derivatives for the modes constant, {', '.join(_BORROWED)}, and np.pad for "
+            f"maximum, mean, median, minimum and linear_ramp; got {mode!r}."
         )
     constant = {"constant_values": constant_values} if mode == "constant" else {}
     return np.pad(x, pad_width, mode, **constant)

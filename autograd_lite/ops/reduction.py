@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.core.notation import SUM, Form, call
+from autograd_lite.core.operands import has_values
 from autograd_lite.core.primitive import example, primitive
 from autograd_lite.ops.shape import stretch
 
@@ -91,6 +92,8 @@ def mean(x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
 def _deviation(g: Any, x: Any, axis: Any, ddof: Any, keepdims: Any) -> Any:
     """Return the derivative of the sum of squares about the mean: 2 (x - mean) / (n - ddof)."""
     centred = x - x.mean(axis=axis, keepdims=True)
+    if x.dtype.kind == "c":
+        centred = np.conjugate(centred)
     count = _count(x, axis) - ddof
     return keep(g, axis, keepdims) * (centred * (2 / count if count > 0 else np.nan))
 
@@ -99,6 +102,7 @@ def _deviation(g: Any, x: Any, axis: Any, ddof: Any, keepdims: Any) -> Any:
     x=lambda g, y, x, axis, ddof, keepdims: _deviation(g, x, axis, ddof, keepdims),
     notation=call("np.var"),
     numpy=(np.var,),
+    takes_complex=True,
     reduces=True,
     examples=(*AXES, example((2, 3), axis=1, ddof=1)),
 )
@@ -139,7 +143,7 @@ def min(x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
 
 def _others(y: Any, x: Any, axis: Any, keepdims: Any) -> Any:
     """For every entry, the product of all the others that were multiplied with it."""
-    if not np.logical_or(y == 0, np.isinf(y)).any():
+    if has_values(y) and not np.logical_or(y == 0, np.isinf(y)).any():
         return keep(y, axis, keepdims) / x
     # A zero cannot be divided out. Lay the reduced entries along the last axis.
     axes: Any = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)

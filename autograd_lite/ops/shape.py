@@ -49,6 +49,7 @@ def _opposite(axes: Any) -> tuple[int, ...] | None:
     """Return the order of axes that undoes another; axes may be counted from the end."""
     if axes is None:
         return None
+    axes = axes if isinstance(axes, tuple | list) else (axes,)
     return tuple(np.argsort([axis % len(axes) for axis in axes]))
 
 

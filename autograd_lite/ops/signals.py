@@ -103,6 +103,7 @@ def interp_slope(x: Any, xp: Any, fp: Any) -> Any:
     domain={"xp": "increasing"},
     linear=("c",),
     examples=PLACES,
+    whole=True,
 )
 def interp_adjoint(c: Any, x: Any, xp: Any) -> Any:
     """Share numbers at `x` between the points on both sides: the adjoint of `interp` by `fp`."""
@@ -123,6 +124,7 @@ def interp_adjoint(c: Any, x: Any, xp: Any) -> Any:
     domain={"xp": "increasing"},
     linear=("c",),
     examples=PLACES,
+    whole=True,
 )
 def interp_slope_adjoint(c: Any, x: Any, xp: Any) -> Any:
     """Tilt the line at each `x` by a number: the adjoint of `interp_slope` by `fp`."""

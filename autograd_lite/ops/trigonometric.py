@@ -177,8 +177,13 @@ def arcsinh(x: Any) -> Any:
     return np.arcsinh(x)
 
 
+def _legs(x: Any) -> Any:
+    """Return the root of ``x**2 - 1``; of complex numbers, the branch that `arccosh` is on."""
+    return np.sqrt(x * x - 1) if x.dtype.kind != "c" else np.sqrt(x - 1) * np.sqrt(x + 1)
+
+
 @primitive(
-    x=lambda g, y, x: g / np.sqrt(x * x - 1),
+    x=lambda g, y, x: g / _legs(x),
     notation=call("np.arccosh"),
     numpy=(np.arccosh,),
     compute=np.arccosh,
@@ -259,6 +264,7 @@ def _sinc_slope(x: Any, y: Any) -> Any:
     notation=call("np.sinc"),
     numpy=(np.sinc,),
     compute=np.sinc,
+    analytic=True,
     entrywise=True,
 )
 def sinc(x: Any) -> Any:

@@ -99,7 +99,7 @@ def _places(x: Any, w: Any, given: Any) -> tuple[int, ...]:
     notation=call("conv", Form(r"{x} \ast {w:tight}", PRODUCT)),
     analytic=True,
     linear=("x", "w"),
-    sentence="{y} is a sum of products in every window, so each gradient is one, too.",
+    sentence="each entry of {y} is a sum of products with a window of {x}, and so are gradients.",
     examples=_SLIDING,
 )
 def conv(x: Any, w: Any, *, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
@@ -183,7 +183,7 @@ _POOLED = (
 @primitive(
     x=lambda g, y, x, **how: _to_largest(g, x, **how),
     notation=call("max_pool"),
-    sentence="{y} has the largest entry of every window: the gradient goes there, and to no other.",
+    sentence="{y} has the largest entry of every window of {x}: it alone gets the gradient.",
     examples=_POOLED,
 )
 def max_pool(x: Any, *, size: Any, stride: Any, padding: Any, dilation: Any) -> Any:
@@ -251,7 +251,7 @@ def max_pool_pick(c: Any, x: Any, *, size: Any, stride: Any, padding: Any, dilat
     notation=call("sum_pool"),
     analytic=True,
     linear=("x",),
-    sentence="{y} adds up every window: its gradient goes to all of it.",
+    sentence="{y} adds up every window of {x}, all of which gets its gradient.",
     examples=tuple(
         example(*shapes, **{name: given[name] for name in ("size", "stride", "padding")})
         for shapes, given in (*_POOLED[:2], _POOLED[3])

@@ -1,5 +1,8 @@
 """Optimisers, schedules of their learning rates, and bounds for gradients."""
 
+from typing import TYPE_CHECKING
+
+from autograd_lite.core.later import later
 from autograd_lite.optim.adagrad import Adagrad
 from autograd_lite.optim.adam import Adam, AdamW
 from autograd_lite.optim.clipping import clip_grad_norm_
@@ -30,3 +33,6 @@ __all__ = [
     "StepLR",
     "clip_grad_norm_",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = later(globals(), {})

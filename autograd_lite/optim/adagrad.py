@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.optim.optimizer import Optimizer, Params
+from autograd_lite.core.later import refuse_call
+from autograd_lite.optim.optimizer import Optimizer, Params, rate
 
 
 class Adagrad(Optimizer):
@@ -95,6 +96,9 @@ class Adagrad(Optimizer):
             state["sum"] = np.zeros_like(gradient)[()] + float(group["initial_accumulator_value"])
         total = state["sum"]
         total += gradient * gradient
-        rate = float(group["lr"]) / (1 + state["step"] * float(group["lr_decay"]))
+        lr = rate(group) / (1 + state["step"] * float(group["lr_decay"]))
         state["step"], state["sum"] = state["step"] + 1, total
-        return rate * gradient / (np.sqrt(total) + float(group["eps"]))
+        return lr * gradient / (np.sqrt(total) + float(group["eps"]))
+
+
+refuse_call(globals(), "al.optim.Adagrad(net.parameters(), lr=0.01)")

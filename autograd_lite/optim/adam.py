@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.optim.optimizer import Optimizer, Params
+from autograd_lite.core.later import refuse_call
+from autograd_lite.optim.optimizer import Optimizer, Params, rate
 
 
 class Adam(Optimizer):
@@ -93,7 +93,7 @@ class Adam(Optimizer):
 
     def update(self, p: Any, gradient: Any, state: dict[str, Any], group: dict[str, Any]) -> Any:
         """Return the running mean over the root of the running square, and the decay."""
-        lr, decay = float(group["lr"]), float(group["weight_decay"])
+        lr, decay = rate(group), float(group["weight_decay"])
         beta1, beta2 = map(float, group["betas"])
         if decay and not self._decoupled:
             gradient = gradient + decay * p
@@ -114,7 +114,7 @@ class Adam(Optimizer):
         if group["amsgrad"]:
             square = state["max_exp_avg_sq"] = np.maximum(state["max_exp_avg_sq"], square)
         size = np.sqrt(square)
-        size /= math.sqrt(1 - beta2**step)
+        size /= (1 - beta2**step) ** 0.5
         size += float(group["eps"])
         change = (lr / (1 - beta1**step)) * mean
         change /= size
@@ -168,3 +168,6 @@ class AdamW(Adam):
         maximize: bool = False,
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
+
+
+refuse_call(globals(), "al.optim.Adam(net.parameters(), lr=0.001)")

@@ -9,13 +9,22 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from autograd_lite.core.later import names_its_arguments
 from autograd_lite.core.modes import GradientError
+from autograd_lite.core.operands import is_recorder
 from autograd_lite.nn.module import Module
 from autograd_lite.numpy_api.in_place import note_write
 from autograd_lite.tensor import Tensor
 
 LARGE = 10_000
 """Entries of an array for which getting new memory takes longer than subtracting."""
+
+
+def rate(group: Mapping[str, Any]) -> Any:
+    """Return the learning rate as a Python number: a NumPy one makes float64 of float32."""
+    lr = group["lr"]
+    return lr if is_recorder(lr) else float(lr)
+
 
 Params = Iterable[Tensor] | Iterable[Mapping[str, Any]]
 
@@ -79,6 +88,11 @@ class Optimizer:
 
     at_least_zero: ClassVar[tuple[str, ...]] = ("lr", "weight_decay")
     """The settings that must be finite numbers of 0 or more."""
+
+    def __init_subclass__(cls) -> None:
+        """Let a misspelt setting be answered with the right one."""
+        if "__init__" in vars(cls):
+            setattr(cls, "__init__", names_its_arguments(cls.__init__))  # noqa: B010  (for mypy)
 
     def __init__(self, params: Params, defaults: Mapping[str, Any]) -> None:
         name = type(self).__name__
@@ -306,7 +320,7 @@ class Optimizer:
                 g = g._value() if isinstance(g, Tensor) else g
                 state = self.state.setdefault(p, {})
                 change = self.update(p._data, -g if group.get("maximize") else g, state, group)
-                out = change if change.size > LARGE else None
+                out = change if change.size > LARGE and not is_recorder(change) else None
                 p._data = p._data - change if out is None else np.subtract(p._data, change, out=out)
                 if p._rare is not None and p._shared:
                     note_write(p)

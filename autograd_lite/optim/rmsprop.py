@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.optim.optimizer import Optimizer, Params
+from autograd_lite.core.later import refuse_call
+from autograd_lite.optim.optimizer import Optimizer, Params, rate
 
 
 class RMSprop(Optimizer):
@@ -115,4 +116,7 @@ class RMSprop(Optimizer):
         if momentum > 0:
             change += momentum * state.get("momentum_buffer", 0.0)
             state["momentum_buffer"] = change
-        return float(group["lr"]) * change
+        return rate(group) * change
+
+
+refuse_call(globals(), "al.optim.RMSprop(net.parameters(), lr=0.01)")

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.core.later import refuse_call
+from autograd_lite.core.operands import is_recorder, owned
 from autograd_lite.numpy_api.in_place import note_write
-from autograd_lite.optim.optimizer import LARGE, Optimizer, Params
+from autograd_lite.optim.optimizer import LARGE, Optimizer, Params, rate
 from autograd_lite.tensor import Tensor
 
 
@@ -117,12 +119,12 @@ class SGD(Optimizer):
         if group["momentum"] or group["weight_decay"] or group["maximize"]:
             return super()._move_group(group)
         moved = False
-        lr = float(group["lr"])  # A NumPy number would turn a float32 parameter into float64.
+        lr = rate(group)
         for p in group["params"]:
             g = p._grad
             if g is not None:
                 change = lr * (g._value() if isinstance(g, Tensor) else g)
-                out = change if change.size > LARGE else None
+                out = change if change.size > LARGE and not is_recorder(change) else None
                 p._data = p._data - change if out is None else np.subtract(p._data, change, out=out)
                 moved = True
                 if p._rare is not None and p._shared:
@@ -137,10 +139,13 @@ class SGD(Optimizer):
         if momentum:
             direction = state.get("momentum_buffer")
             if direction is None:
-                direction = np.array(gradient)[()]
+                direction = owned(gradient)
             else:
                 direction *= momentum
                 direction += (1 - float(group["dampening"])) * gradient
             state["momentum_buffer"] = direction
             gradient = gradient + momentum * direction if group["nesterov"] else direction
-        return float(group["lr"]) * gradient
+        return rate(group) * gradient
+
+
+refuse_call(globals(), "al.optim.SGD(net.parameters(), lr=0.1)")

@@ -161,6 +161,40 @@ def elementwise(x: Array, rate: float) -> Run:
     return step, lambda: [x]
 
 
+def filling(w: float, shares: Array, rate: float) -> Run:
+    """Fill the array in, then go back over its entries."""
+    given = shares.tolist()
+
+    def step() -> Any:
+        nonlocal w
+        y = np.zeros(len(given))
+        for i, share in enumerate(given):
+            y[i] = w * share
+        g = 0.0
+        for i, share in enumerate(given):
+            g += 2 * y[i] * share
+        w = w - rate * g
+        return (y * y).sum()
+
+    return step, lambda: [w]
+
+
+def joining(w: float, shares: Array, rate: float) -> Run:
+    """Stack the numbers, then go back over them."""
+    given = shares.tolist()
+
+    def step() -> Any:
+        nonlocal w
+        y = np.stack([w * share for share in given])
+        g = 0.0
+        for gy, share in zip(2 * y, given, strict=True):
+            g += gy * share
+        w = w - rate * g
+        return (y * y).sum()
+
+    return step, lambda: [w]
+
+
 def forward(x: Array, y: Array, w1: Array, w2: Array, v1: Array, v2: Array, rate: float) -> Run:
     """Push a direction through two layers."""
 

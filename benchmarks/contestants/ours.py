@@ -106,6 +106,30 @@ def elementwise(x: Array, rate: float) -> Run:
     return _train(lambda: (np.tanh(t) * np.exp(-t * t)).sum(), parameters, rate)
 
 
+def filling(w: float, shares: Array, rate: float) -> Run:
+    (weight,) = parameters = _parameters(w)
+    given = shares.tolist()
+
+    def loss() -> Any:
+        y = al.Tensor(np.zeros(len(given)))
+        for i, share in enumerate(given):
+            y[i] = weight * share
+        return (y * y).sum()
+
+    return _train(loss, parameters, rate)
+
+
+def joining(w: float, shares: Array, rate: float) -> Run:
+    (weight,) = parameters = _parameters(w)
+    given = shares.tolist()
+
+    def loss() -> Any:
+        y: Any = np.stack([weight * share for share in given])
+        return (y * y).sum()
+
+    return _train(loss, parameters, rate)
+
+
 def forward(x: Array, y: Array, w1: Array, w2: Array, v1: Array, v2: Array, rate: float) -> Run:
     def loss(w1: Any, w2: Any) -> Any:
         return np.mean((np.tanh(x @ w1) @ w2 - y) ** 2)

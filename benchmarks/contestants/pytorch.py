@@ -127,3 +127,31 @@ def elementwise(x: Array, rate: float) -> Run:
         _descend(parameters, rate)
 
     return step, lambda: [p.detach().numpy() for p in parameters]
+
+
+def filling(w: float, shares: Array, rate: float) -> Run:
+    parameters = _parameters(w)
+    (weight,) = parameters
+    given = shares.tolist()
+
+    def step() -> None:
+        y = torch.zeros(len(given), dtype=torch.float64)
+        for i, share in enumerate(given):
+            y[i] = weight * share
+        (y * y).sum().backward()
+        _descend(parameters, rate)
+
+    return step, lambda: [p.detach().numpy() for p in parameters]
+
+
+def joining(w: float, shares: Array, rate: float) -> Run:
+    parameters = _parameters(w)
+    (weight,) = parameters
+    given = shares.tolist()
+
+    def step() -> None:
+        y = torch.stack([weight * share for share in given])
+        (y * y).sum().backward()
+        _descend(parameters, rate)
+
+    return step, lambda: [p.detach().numpy() for p in parameters]

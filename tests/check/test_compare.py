@@ -459,3 +459,106 @@ def test_looking_changes_no_gradient_that_is_kept_and_calls_no_hook():
     assert al.derive(loss).rounding.largest == 0
     assert not seen
     np.testing.assert_array_equal(h.grad, [4.0, 8.0])
+
+
+# -------------------------------------------------------------------- other values, other sizes
+
+rng = np.random.default_rng(5)
+
+
+@pytest.mark.parametrize(
+    ("f", "by_hand", "inputs"),
+    [
+        (
+            lambda x, y, w: -np.mean(np.sum(y * al.log_softmax(x @ w, axis=1), axis=1)),
+            lambda x, y, w: {"w": x.T @ (al.softmax(x @ w, axis=1) - y) / len(x)},
+            [rng.normal(size=(6, 4)), np.eye(3)[[0, 2, 1, 1, 0, 2]], rng.normal(size=(4, 3))],
+        ),
+        (
+            lambda a, x: x @ a @ x,
+            lambda a, x: {"x": 2 * a @ x},
+            [np.array([[2.0, 0.5, -0.3], [0.5, 1.7, 0.1], [-0.3, 0.1, 0.9]]), np.ones(3) + 0.1],
+        ),
+        (
+            lambda q, x: np.sum((q @ x) ** 2),
+            lambda q, x: {"x": 2 * x},
+            [np.linalg.qr(rng.normal(size=(4, 4)))[0], rng.normal(size=4)],
+        ),
+        (
+            lambda v: v[0] * np.exp(v[1]),
+            lambda v: {"v": np.array([np.exp(v[1]), v[0] * np.exp(v[1])])},
+            [np.array([0.3, 0.4])],
+        ),
+        (
+            lambda x, w: np.sum((x @ w) ** 2) / 4,
+            lambda x, w: {"w": 2 * x.T @ (x @ w) / len(x)},
+            [rng.normal(size=(4, 3)), rng.normal(size=3)],
+        ),
+    ],
+    ids=["one-hot", "symmetric", "orthogonal", "fixed length", "size in the function"],
+)
+def test_what_is_right_for_its_structure_is_right(f, by_hand, inputs):
+    assert al.compare(f, by_hand, inputs)
+
+
+def test_a_mask_forgotten_where_all_units_are_on_is_found():
+    x, w = np.abs(rng.normal(size=(4, 3))), np.abs(rng.normal(size=(3, 1)))
+    row = al.compare(
+        lambda x, w: np.mean(al.relu(x @ w) ** 2),
+        lambda x, w: {"w": x.T @ (2 * (x @ w)) / len(x)},
+        [x, w],
+    )["w"]
+    assert row.diagnosis.name == "values coincide"
+    assert "other values of the same sizes" in row.diagnosis.title
+
+
+@pytest.mark.parametrize(
+    ("kinks", "passes", "verdict"),
+    [("valid", True, "differ at a kink"), ("any", True, "agree"), ("strict", False, "differ")],
+)
+def test_what_counts_at_a_kink_can_be_chosen(kinks, passes, verdict):
+    x = al.Tensor([0.0, 1.0, -2.0], requires_grad=True, name="x")
+    result = al.compare(np.abs(x).sum(), {"x": [1.0, 1.0, -1.0]}, kinks=kinks)
+    assert bool(result) is passes
+    assert result["x"].verdict.startswith(verdict)
+    outside = al.compare(np.abs(x).sum(), {"x": [3.0, 1.0, -1.0]})  # None of the derivatives.
+    assert not outside
+    with pytest.raises(ValueError, match="kinks is 'valid', 'any' or 'strict'"):
+        al.compare(np.abs(x).sum(), {"x": [1.0, 1.0, -1.0]}, kinks="all")
+
+
+def test_a_tie_in_a_function_that_cannot_be_recorded_is_none():
+    def pooled(x):
+        return float(np.max(np.maximum(x, 0)))  # float() is not recorded.
+
+    picks_the_first = [np.array([1.0, 0.0, 0.0])]
+    assert al.compare(pooled, picks_the_first, [np.array([2.0, 2.0, -1.0])])
+
+
+def test_autodiff_that_is_not_finite_is_said_first():
+    w = al.Tensor(-800.0, requires_grad=True, name="w")
+    with np.errstate(over="ignore", invalid="ignore"):
+        row = al.compare(1 / (1 + np.exp(-w)), {"w": 0.0})["w"]
+    assert row.diagnosis.name == "autodiff not finite"
+    assert row.diagnosis.title.startswith("autodiff itself is not finite")
+
+
+def test_a_parameter_that_the_loss_does_not_use_has_a_gradient_of_zero():
+    w, unused = (al.Tensor([1.0, 2.0], requires_grad=True, name=n) for n in ("w", "unused"))
+    loss = np.sum(w**2)
+    assert al.compare(loss, {w: [2.0, 4.0], unused: [0.0, 0.0]})
+    assert not al.compare(loss, {"w": [2.0, 4.0], "unused": [1.0, 0.0]})
+    assert al.compare(lambda x, y: np.sum(x * x), lambda x, y: (2 * x, 0 * y), [np.ones(2)] * 2)
+
+
+def test_gradients_are_found_among_local_variables():
+    w = al.Tensor([1.0, 2.0], requires_grad=True, name="w")
+    h = np.sin(w)
+    loss = np.sum(h**2)
+    dh = 2 * h.numpy()
+    dw = dh * np.cos(w.numpy())
+    result = al.compare(loss, locals())
+    assert result
+    assert {row.name for row in result} == {"h", "w"}
+    assert al.compare(loss, SimpleNamespace(w=w, dh=dh))
+    del dw

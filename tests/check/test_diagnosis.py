@@ -10,10 +10,17 @@ from collections import Counter
 import numpy as np
 import pytest
 from mistaken import LR, NETWORKS, TWO_LAYERS, two_layers
+from test_diagnosis_kinds import CASES
 
 import autograd_lite as al
 from autograd_lite.check import diagnosis
-from autograd_lite.check.diagnosis import FOLLOWS, SIZES_COINCIDE, UNEXPLAINED, names
+from autograd_lite.check.diagnosis import (
+    FOLLOWS,
+    SIZES_COINCIDE,
+    UNEXPLAINED,
+    VALUES_COINCIDE,
+    names,
+)
 
 SEEDS = range(2)
 
@@ -77,9 +84,10 @@ def test_every_mistake_is_called_by_its_name(network):
 
 def test_every_mistake_that_is_known_is_injected_somewhere():
     injected = {name for network in NETWORKS for name, _, _ in network.mistakes}
-    tested_below = {UNEXPLAINED, FOLLOWS, SIZES_COINCIDE}
+    tested_below = {UNEXPLAINED, FOLLOWS, SIZES_COINCIDE, VALUES_COINCIDE}
     # See test_diagnosis_elsewhere.py.
-    elsewhere = {"softmax entry by entry", "factor on a path", "overwritten, not added"}
+    elsewhere = {"softmax entry by entry", "factor on a path"}
+    elsewhere |= {name for *_, name, _ in CASES}
     assert injected | tested_below | elsewhere == set(names())
 
 
@@ -125,8 +133,8 @@ def test_a_right_gradient_with_noise_is_unexplained():
         ("l1 * (1 - l1)", "np.sqrt(l1 * (1 - l1))"),
         ("l2 * (1 - l2)", "y * (1 - l2)"),
         ("X.T @ l1_delta", "X[[0, 0, *range(2, len(X))]].T @ l1_delta"),
-        ("error = l2 - y", "error = np.sign(l2 - y)"),
-        ("syn0_grad = X.T @ l1_delta", "syn0_grad = X.T @ l1_delta + 0.01 * syn0"),
+        ("error = l2 - y", "error = np.cbrt(l2 - y)"),
+        ("syn0_grad = X.T @ l1_delta", "syn0_grad = X.T @ l1_delta + 0.01 * syn0**3"),
         ("X.T @ l1_delta", "(X - X.mean(axis=0)).T @ l1_delta"),
         ("X.T @ l1_delta", "X[1:].T @ l1_delta[1:]"),
         ("X.T @ l1_delta", "np.round(X.T @ l1_delta, 3)"),
@@ -232,7 +240,7 @@ def test_in_a_graph_too_large_to_search_the_gradients_themselves_still_are():
 
 
 def test_in_a_large_network_the_search_is_cut_short_and_says_so(monkeypatch):
-    monkeypatch.setattr(diagnosis, "MOST_WORK", 0)
+    monkeypatch.setattr(diagnosis, "BUDGET", 0)
     network = NETWORKS[2]
     loss, values = network.build(np.random.default_rng(0), 6, 3, 5, 2)
     right = network.gradients(values)

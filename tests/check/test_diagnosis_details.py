@@ -61,7 +61,8 @@ def test_nan_by_autodiff_too_is_mentioned():
     with np.errstate(invalid="ignore"):
         loss = np.sqrt(w).sum()
     assert title(loss, {"w": [np.nan, 0.25]}) == (
-        "by hand has NaN in entry 0, autodiff as well; the other 1 agree"
+        "autodiff itself is not finite: nan in 1 of 2 entries; it arises on the way back through "
+        "np.sqrt(w)"
     )
 
 
@@ -183,7 +184,8 @@ def test_a_mask_from_another_tensor_is_named_however_relu_is_written(relu):
             (row,) = al.compare(loss, hand)
             assert said in row.diagnosis.title
             # What goes through whole is also the gradient behind the relu, handed on.
-            assert {name for name, _ in row.diagnosis.alternatives} <= {"wrong gradient"}
+            others = {name for name, _ in row.diagnosis.alternatives}
+            assert others <= {"wrong gradient", "factor missing", "another's numbers"}
     assert al.compare(loss, {"z": g * (z > 0), "w": x.T @ (g * (z > 0))})
 
 

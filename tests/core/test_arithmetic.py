@@ -122,7 +122,7 @@ def test_whole_quotients_and_remainders():
 
 def test_adding_a_tensor_into_an_array_in_place_is_refused():
     array = np.ones(2)
-    with pytest.raises(TypeError, match=r"`a = a \+ t` in place of `a \+= t` where a is an array"):
+    with pytest.raises(TypeError, match=r"`a = a \+ t` in place of `a \+= t`, or make it a Tensor"):
         array += Tensor([1.0, 2.0], requires_grad=True)
     assert array.tolist() == [1.0, 1.0]
 

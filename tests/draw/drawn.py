@@ -25,13 +25,14 @@ class Box:
 
 def read(drawing):
     """Return the boxes of a picture by identifier, and its arrows."""
-    graph = pygraphviz.AGraph(string=drawing.source)
+    rows = [pygraphviz.AGraph(string=row) for row in drawing.rows]
     boxes = {
         str(node): Box(node.attr["class"], texts_of(node.attr["label"]), node.attr["tooltip"])
-        for node in graph.nodes()
-        if node.attr["class"] != "mention"
-    }
-    arrows = [edge for edge in graph.edges() if edge.attr["style"] != "invis"]
+        for row in rows for node in row.nodes()
+        if node.attr["class"] not in ("mention", None)
+    }  # fmt: skip
+    hidden = ("invis", "dashed")  # What a loop hands on runs back.
+    arrows = [edge for row in rows for edge in row.edges() if edge.attr["style"] not in hidden]
     return boxes, [(str(a).partition("@")[0], str(b)) for a, b in arrows]
 
 

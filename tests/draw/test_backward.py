@@ -128,7 +128,7 @@ def test_a_gradient_is_one_box_with_its_rule_in_it():
 
 def test_a_gradient_stands_beside_its_value_and_its_arrows_run_back():
     _net, loss = network()
-    drawing = al.draw(loss, sweep="both")
+    drawing = al.draw(loss, sweep="both", width=None)
     boxes = {box.id: box for box in drawing.scene.plan.boxes}
     places = drawing.source
     for box in boxes.values():
@@ -180,7 +180,7 @@ def test_a_large_picture_of_both_leaves_arrows_out_and_says_so():
     h = al.Tensor(np.ones((1, 2)), name="x")
     for _ in range(40):
         h = np.tanh(h @ w)
-    drawing = al.draw(h.sum(), sweep="both")
+    drawing = al.draw(h.sum(), sweep="both", max_nodes=400)
     assert "stand in its formula, without arrows" in drawing.source
     graph = drawing.scene.graph
     _, arrows = read(drawing)

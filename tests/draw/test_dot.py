@@ -234,7 +234,7 @@ def test_a_drawing_is_a_snapshot():
     w.data = 5.0
     assert drawing.source == before
     with pytest.raises(AttributeError):
-        drawing.source = ""
+        drawing.rows = ()
 
 
 # ------------------------------------------------------------------ what is asked for

@@ -115,7 +115,7 @@ def test_a_parameter_belongs_to_the_module_that_alone_uses_it_and_data_stay_outs
 
 def test_frames_reach_svg_dot_mermaid_text_and_json(tmp_path):
     net, loss = deep(1)
-    drawing = al.draw(loss)
+    drawing = al.draw(loss, width=None)
     title = "enter · Linear · 9 parameters"
     graph = pygraphviz.AGraph(string=drawing.source)
     outer = graph.get_subgraph("cluster_values").get_subgraph("cluster_call0")
@@ -268,23 +268,19 @@ def test_equal_modules_in_a_row_roll_up_and_say_how_many_are_hidden():
         "Block × 12 · 144 parameters",
         "72 values inside",
     ]
-    drawing = al.draw(loss)  # More than 40 boxes.
-    assert boxes_by_title(drawing)["blocks.1 … blocks.11"].texts[1:4] == [
-        "Block × 11 · 132 parameters",
-        "equal to the one before",
-        "66 values inside",
-    ]
-    assert "roll=False draws all" in drawing.source
-    assert "blocks.0.linear · Linear · 12 parameters" in frames(drawing)
-    every = al.draw(loss, roll=False)
+    drawing = al.draw(loss)
+    assert "× 12 · 144 parameters" in frames(drawing)
+    assert "blocks.11.linear · Linear · 12 parameters" in frames(drawing)
+    assert "of which the last round is drawn" in drawing.source
+    every = al.draw(loss, roll=False, max_nodes=400)
     assert not every.scene.plan.folds
-    assert "roll=False" not in every.source
+    assert "last round" not in every.source
 
 
 def test_a_small_picture_rolls_up_where_it_is_asked_to():
     _net, loss = deep(3)
     assert not al.draw(loss).scene.plan.folds
-    assert [fold.times for fold in al.draw(loss, roll=True).scene.plan.folds] == [2]
+    assert "× 3 · 36 parameters" in frames(al.draw(loss, roll=True))
 
 
 def test_a_folded_module_says_what_formulas_call_its_output():
@@ -311,8 +307,7 @@ def test_a_row_may_have_a_period_and_operations_between_modules():
     y = x
     for layer in layers:
         y = np.tanh(layer(y))
-    (fold,) = al.draw(y, roll=True).scene.plan.folds
-    assert fold.heading == ("Linear … Linear → y", "Linear, tanh × 3 · 36 parameters")
+    assert "y₁ … y₄ · × 4 · 48 parameters" in frames(al.draw(y, roll=True, names={"y": y}))
 
 
 def chain(layers, x=None):
@@ -350,7 +345,7 @@ def test_past_max_nodes_modules_fold_before_operations_do():
 
 def test_what_enters_a_frame_stands_before_it():
     _net, loss = deep(1)
-    svg = ET.fromstring(al.draw(loss).svg())
+    svg = ET.fromstring(al.draw(loss, width=None).svg())
     left = {}
     for group in svg.iter("{http://www.w3.org/2000/svg}g"):
         key = group.get("data-id") or group.get("data-module")
@@ -369,7 +364,7 @@ def test_what_enters_a_frame_stands_before_it():
 def test_what_enters_a_frame_does_not_make_a_staircase(options):
     net, x = nn.Sequential(*[nn.Linear(3, 3) for _ in range(4)]), al.Tensor(np.ones((2, 3)))
     loss = np.sum(net(x))
-    drawn = ET.fromstring(al.draw(loss, roll=False, legend=False, **options).svg())
+    drawn = ET.fromstring(al.draw(loss, roll=False, legend=False, width=None, **options).svg())
     made = [f"n{i}" for i, node in enumerate(al.Graph(loss)) if node.primitive is ops.matmul]
     tops = [
         float(group.find("{http://www.w3.org/2000/svg}text").get("y"))
@@ -386,7 +381,7 @@ def test_tooltips_and_json_say_modules_and_lines_of_code(tmp_path):
     drawing = al.draw(loss)
     boxes, _ = read(drawing)
     tooltips = "\n".join(box.tooltip for box in boxes.values())
-    assert "in Deep › blocks.0 Block › blocks.0.tanh Tanh" in tooltips
+    assert "in Deep › blocks.0 Block › blocks.0.tanh Tanh" in tooltips.replace("\\n", "\n")
     assert "return x + self.tanh(self.linear(x))" in tooltips
     assert "test_module_folds.py:" in drawing.svg()
     data = json.loads(drawing.save(tmp_path / "x.json").read_text("utf-8"))
@@ -404,7 +399,7 @@ def test_a_network_without_parts_is_not_folded_into_one_box():
             return x
 
     y = Long()(al.Tensor(1.0, requires_grad=True, name="x"))
-    drawing = al.draw(y, max_nodes=20)
+    drawing = al.draw(y, max_nodes=20, roll=False)
     assert 10 < len(drawing.scene.plan.boxes) <= 22
     layers = [nn.Linear(3, 3, rng=np.random.default_rng(0)) for _ in range(10)]
     closed = al.draw(chain(layers), max_nodes=20, roll=False)  # But many beside each other are.

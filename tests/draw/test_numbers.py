@@ -53,7 +53,8 @@ def test_a_number_has_four_significant_digits_and_no_more_than_it_needs(value, t
         ([9.67299303, -0.2078435], [["9.673", "−0.208"]], ""),
         ([1.0, 1e-8, -1e-9, 0.0], [["1.000", "0.000", "0.000", "0"]], ""),
         ([1e-7, -3e-7], [["1", "−3"]], "×10⁻⁷"),
-        ([1.5e300, 1e-300], [["1.500", "0.000"]], "×10³⁰⁰"),
+        ([1.5e300, 1e-300], [["1.5×10³⁰⁰", "1×10⁻³⁰⁰"]], ""),
+        ([3.0, 1e8], [["3", "1×10⁸"]], ""),
         ([np.nan, np.inf, 1.23456], [["nan", "∞", "1.235"]], ""),
         ([True, False], [["True", "False"]], ""),
     ],
@@ -97,20 +98,30 @@ def test_a_matrix_is_a_heat_map_blue_below_zero_and_orange_above():
     array = np.zeros((8, 8))
     array[0, 0], array[7, 7] = -4.0, 4.0
     colours = fills(miniature(array, INK).html)
-    assert len(colours) == 64
+    colours, scale = colours[:64], colours[64:]
+    assert (scale[0], scale[-1]) == (NEGATIVE, POSITIVE)
     assert (colours[0], colours[1], colours[-1]) == (NEGATIVE, ZERO, POSITIVE)
     half = fills(miniature(array / 2 + np.eye(8)[::-1] * 4, INK).html)
     assert half[0] != NEGATIVE  # Both sides have one scale: -2 is half as far from 0 as 4.
 
 
 def test_a_heat_map_of_many_entries_shows_means_and_what_is_not_finite():
-    array = np.tile([[1.0], [-1.0]], (1000, 200))
+    array = np.ones((2000, 200))
     array[:1000] = np.nan
     block = miniature(array, INK)
-    colours = np.array(fills(block.html)).reshape(MOST_ROWS, MOST_COLUMNS)
+    colours = np.array(fills(block.html)[: MOST_ROWS * MOST_COLUMNS])
+    colours = colours.reshape(MOST_ROWS, MOST_COLUMNS)
     assert set(colours[:5].ravel()) == {MISSING}
-    assert set(colours[5:].ravel()) == {ZERO}
+    assert set(colours[5:].ravel()) == {POSITIVE}
+    assert "mean of 200×13" in block.html
     assert block.width == 6 * MOST_COLUMNS
+
+
+def test_means_that_would_hide_both_signs_are_shown_apart():
+    array = np.tile([[1.0], [-1.0]], (1000, 200))
+    block = miniature(array, INK)
+    assert set(fills(block.html)[: 2 * MOST_ROWS * MOST_COLUMNS]) == {POSITIVE, NEGATIVE}
+    assert "+ | −" in block.html
 
 
 @pytest.mark.parametrize(
@@ -118,12 +129,14 @@ def test_a_heat_map_of_many_entries_shows_means_and_what_is_not_finite():
     [
         (np.arange(64.0).reshape(8, 8), ZERO, POSITIVE),
         (-np.arange(64.0).reshape(8, 8), ZERO, NEGATIVE),
-        (np.full((8, 8), 3), ZERO, ZERO),
+        (np.full((8, 8), 3), POSITIVE, POSITIVE),
+        (np.full((8, 8), -5), NEGATIVE, NEGATIVE),
+        (np.zeros((8, 8)), ZERO, ZERO),
     ],
-    ids=["above", "below", "constant"],
+    ids=["above", "below", "constant", "constant below", "zeros"],
 )
-def test_on_one_side_of_zero_the_colours_run_over_all_entries(array, first, last):
-    colours = fills(miniature(array, INK).html)
+def test_colour_means_sign_and_size(array, first, last):
+    colours = fills(miniature(array, INK).html)[:64]
     assert {colours[0], colours[-1]} == {first, last}
 
 
@@ -145,12 +158,12 @@ def test_what_has_no_order_has_no_miniature(array):
 
 def test_miniatures_can_be_left_out_and_large_pictures_have_none():
     w = al.Tensor(np.ones((20, 20)), requires_grad=True, name="w")
-    assert "miniature: " in al.draw(w.sum()).source
-    assert "miniature: " not in al.draw(w.sum(), show=("shape", "value")).source
+    assert "map: orange" in al.draw(w.sum()).source
+    assert "map: orange" not in al.draw(w.sum(), show=("shape", "value")).source
     y = w
     for _ in range(70):
         y = y + w
-    assert "miniature: " not in al.draw(y).source
+    assert "map: orange" not in al.draw(y, roll=False, max_nodes=400).source
 
 
 # ------------------------------------------------------------------ gradients that are sums
@@ -189,8 +202,8 @@ def test_a_gradient_that_is_no_such_sum_is_not_called_one():
     y = x * x + x
     y.backward()
     assert boxes_by_title(al.draw(y))["x"].texts[-1] == "= 2 + 2 + 1"
-    y.backward()  # Now it holds that of two sweeps.
-    assert boxes_by_title(al.draw(y))["x"].texts[-1] == "10"
+    y.backward()
+    assert boxes_by_title(al.draw(y))["x"].texts[-2:] == ["10", "sum of 2 backward passes"]
     many = sum(x * float(i) for i in range(6))
     x.zero_grad()
     many.backward()

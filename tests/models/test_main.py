@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from autograd_lite import Graph, derive, nn
-from models import NETWORKS
+from models import NETWORKS, TRAININGS
 from models.__main__ import main
 from models.experiment import Fact, distance_in_ulps
 from models.files import pictures
@@ -249,7 +249,7 @@ def test_the_command_lists_its_networks(capsys):
     assert main(["--list"]) == 0
     listed = capsys.readouterr().out.splitlines()
     names = [line.split()[0] for line in listed if line]
-    assert names == [*NETWORKS, "mistakes", *MISTAKES]
+    assert names == [*NETWORKS, "trainings", *TRAININGS, "mistakes", *MISTAKES]
 
 
 @pytest.mark.parametrize("name", MISTAKES)

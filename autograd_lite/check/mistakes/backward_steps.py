@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.check.mistakes.registry import Case, Target
+from autograd_lite.check.mistakes.reasons import shown
+from autograd_lite.check.mistakes.registry import Case, Target, digits
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.check.mistakes.written_out import written_out
 from autograd_lite.core.notation import ATOM, LOOSE
@@ -43,7 +46,10 @@ class Step:
 
     def wrong(self, rule: Rule) -> Callable[[Target], Any]:
         """Return what predicts gradients of a pass in which it has another rule."""
-        return wrong(self.replay, {**self.others, self.edge: rule})
+        if not self.others:
+            return wrong(self.replay, {self.edge: rule})
+        g = self.replay.gradients[self.node.id]
+        return Made(self.replay, self.operand.id, lambda: rule(g), lambda: self.rule(g))
 
     @property
     def name(self) -> str:
@@ -192,6 +198,139 @@ def tells(step: Step, rule: Rule) -> bool:
     return bool(gx.any()) and not any(np.array_equal(gx, known) for known in (g, step.rule(g)))
 
 
+class Made:
+    """What gradients are if another cotangent is sent along an edge, or arrives at a node.
+
+    Parameters
+    ----------
+    replay : Replay
+        The right pass.
+    key : str
+        The node at which it arrives.
+    instead : callable
+        Returns the cotangent that is sent by mistake.
+    part : callable
+        Returns the one that belongs there.
+    """
+
+    def __init__(
+        self, replay: Replay, key: str, instead: Callable[[], Any], part: Callable[[], Any]
+    ) -> None:
+        self.replay, self.key = replay, key
+        self._instead, self._part = instead, part
+        self._both: tuple[Any, Any] | None = None
+        self._added: dict[float, dict[str, Any]] = {}
+
+    @property
+    def both(self) -> tuple[Any, Any]:
+        """The wrong cotangent, and the right one; None, if the wrong one cannot be computed."""
+        if self._both is None:
+            self._both = None, None
+            try:
+                with np.errstate(all="ignore"):
+                    self._both = np.asarray(self._instead()), np.asarray(self._part())
+            except (ValueError, TypeError, IndexError):
+                pass
+        return self._both
+
+    def __call__(self, target: Target, times: float = 1.0) -> Any:
+        """Return the wrong gradient; with the wrong cotangent `times` a number."""
+        instead, part = self.both
+        if instead is None or target.id is None or target.id not in self.replay.gradients:
+            return None
+        right = self.replay.gradients[target.id]
+        if instead.shape != part.shape:
+            # Only here is a shape no more than a shape: what comes after would not fit.
+            return times * instead + (right - part) if self.key == target.id else None
+        if times not in self._added:
+            self._added[times] = self.replay.added(self.key, times * instead - part)
+        return right + self._added[times].get(target.id, 0.0)
+
+    def times(self, factor: float) -> Made:
+        """Return the mistake with the wrong cotangent multiplied."""
+        return Made(self.replay, self.key, lambda: factor * self.both[0], lambda: self.both[1])
+
+    def may_give(self, target: Target) -> bool:
+        """Return False if it certainly does not give a gradient by hand, from two numbers of it."""
+        instead, part = self.both
+        if instead is None or target.id is None:
+            return False
+        if target.hand.shape != target.right.shape or instead.shape != part.shape:
+            return self.key == target.id
+        for goal, moved in self._goals(target):
+            terms = (instead - part) * moved
+            size = float(np.abs(terms).sum()) + abs(goal)
+            if abs(float(terms.sum()) - goal) > _slack(target) * size:
+                return False
+        return True
+
+    def changes(self, target: Target) -> bool:
+        """Return whether it makes another gradient of one that is right."""
+        instead, part = self.both
+        if instead is None or target.id is None or instead.shape != part.shape:
+            return self.key == target.id
+        for _, moved in self._goals(target):
+            terms = (instead - part) * moved
+            if abs(float(terms.sum())) > 1e-6 * float(np.abs(terms).sum()):
+                return True
+        return False
+
+    def factor(self, target: Target) -> float | None:
+        """Return how many times the wrong cotangent gives a gradient by hand, if any number does.
+
+        That number is solved for in two ways, and only one that comes out alike counts.
+        """
+        instead, part = self.both
+        if instead is None or target.id is None or instead.shape != part.shape:
+            return None
+        if target.hand.shape != target.right.shape:
+            return None
+        found = []
+        for goal, moved in self._goals(target):
+            there, here = float(np.sum(instead * moved)), float(np.sum(part * moved))
+            if not abs(there) > 1e-12 * float(np.abs(instead * moved).sum()):
+                return None
+            found.append((goal + here) / there)
+        if len(found) < 2 or not np.isfinite(found).all():
+            return None
+        if abs(found[0] - found[1]) > _slack(target) * max(1.0, abs(found[0])):
+            return None
+        return self._refined(target, found[0])
+
+    def _refined(self, target: Target, about: float) -> float:
+        """Solve for a factor with all entries, to all digits."""
+        right, all_of_it = self(target, 0.0), self(target, 1.0)
+        if right is None or all_of_it is None:
+            return about
+        step = np.asarray(all_of_it - right, float)
+        size = float(np.sum(step * step))
+        factor = float(np.sum((target.hand - right) * step)) / size if size else about
+        nearest = round(factor)
+        return float(nearest) if abs(factor - nearest) < 1e-9 else factor
+
+    def _goals(self, target: Target) -> Iterator[tuple[float, Any]]:
+        """Yield what is missing along each direction, and how the node moves along it."""
+        if self.key not in target.goals:
+            assert target.id is not None
+            goals = []
+            for u, moved in self.replay.tangents(target.id):
+                goal = float(np.sum(u * (target.hand - target.right)))
+                there = moved.get(self.key, np.zeros(()))
+                if np.isfinite(goal) and np.isfinite(there).all():
+                    goals.append((goal, there))
+            target.goals[self.key] = goals
+        yield from target.goals[self.key]
+
+
+def _slack(target: Target) -> float:
+    return 1e-6 if digits(target.hand) < 1e-8 else 10 * digits(target.hand)
+
+
+def replaced(replay: Replay, key: str, instead: Callable[[], Any]) -> Made:
+    """Return the mistake that all that arrives at a node is replaced."""
+    return Made(replay, key, instead, lambda: replay.gradients[key])
+
+
 def wrong(
     replay: Replay,
     edges: Mapping[Edge, Rule] | None = None,
@@ -199,6 +338,15 @@ def wrong(
     stretched: bool = False,
 ) -> Callable[[Target], Any]:
     """Return what predicts gradients of a pass that has other rules; it is run once, when asked."""
+    if edges and len(edges) == 1 and not stretched:
+        ((edge, rule),) = edges.items()
+        if edge[0] in replay.gradients:
+            g, key = replay.gradients[edge[0]], replay.graph[edge[0]].operands[edge[1]]
+            return Made(replay, key, lambda: replay.sent(edge, g, rule), lambda: replay.parts[edge])
+    if nodes and len(nodes) == 1 and not edges:
+        ((key, rule),) = nodes.items()
+        if key in replay.gradients:
+            return replaced(replay, key, lambda: rule(replay.gradients[key]))
     found: list[dict[str, Any]] = []
 
     def predict(target: Target) -> Any:
@@ -209,6 +357,16 @@ def wrong(
     return predict
 
 
+def always(value: Any) -> Callable[[], Any]:
+    """Return a function that returns a value."""
+    return lambda: value
+
+
+def times(factor: Any) -> Rule:
+    """Return the rule that multiplies by a factor, entry by entry."""
+    return lambda g: g * factor
+
+
 def scaled(rule: Rule, value: Any, divide: bool) -> Rule:
     """Return a rule with a factor taken out of it, or put into it."""
     if divide:
@@ -216,18 +374,49 @@ def scaled(rule: Rule, value: Any, divide: bool) -> Rule:
     return lambda g: rule(g) * value
 
 
-def text_of(graph: Graph, node: Node, depth: int = 2) -> str:
-    """Write a value by its name, else by the operation that made it."""
+_texts: weakref.WeakKeyDictionary[Graph, dict[str, str]] = weakref.WeakKeyDictionary()
+
+LONGEST_TEXT = 40
+
+
+def text_of(graph: Graph, node: Node) -> str:
+    """Write a value by its name, else by the operations that made it, as far as that is short."""
+    known = _texts.setdefault(graph, {})
+    if node.id not in known:
+        known[node.id] = _text(graph, node, 4)
+        if len(known[node.id]) > LONGEST_TEXT:
+            known[node.id] = _text(graph, node, 2)
+    return known[node.id]
+
+
+def _text(graph: Graph, node: Node, depth: int) -> str:
     if node.name:
         return node.name
     if node.kind == "constant" and np.ndim(node.value) == 0:
-        return f"{node.value:g}"
-    if node.primitive is None or not depth:
-        return f"{node.label} {node.id}"
-    parts = [text_of(graph, operand, depth - 1) for operand in graph.operands(node)]
+        return shown(float(np.real(node.value)))
+    if node.primitive is None:
+        return f"the array of shape {node.shape}"
+    if not depth:
+        return f"{node.primitive.name}(…)"
+    parts = [_text(graph, operand, depth - 1) for operand in graph.operands(node)]
     return write(node, [Written(part, LOOSE if " " in part else ATOM) for part in parts])
 
 
 def grouped(text: str) -> str:
-    """Put parentheses around an expression of several words."""
-    return f"({text})" if " " in text else text
+    """Put parentheses around an expression of several words, unless it is a call."""
+    if " " not in text or (text.endswith(")") and CALL.match(text) and _closes_last(text)):
+        return text
+    return f"({text})"
+
+
+CALL = re.compile(r"[\w.]+\(")
+
+
+def _closes_last(text: str) -> bool:
+    """Return whether the first parenthesis that is opened is the last one that is closed."""
+    depth = 0
+    for i, letter in enumerate(text):
+        depth += (letter == "(") - (letter == ")")
+        if letter == ")" and not depth:
+            return i == len(text) - 1
+    return False

@@ -9,6 +9,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.entries import entries_in_words
+from autograd_lite.check.mistakes.reasons import reasons, shown
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Array,
@@ -52,6 +53,8 @@ def _lengths(case: Case) -> tuple[set[int], set[int], bool]:
             averages.add(case.batch)
         if made_by not in (ops.mse, ops.mean, ops.sum, ops.square, ops.power):
             continue
+        if made_by in (ops.mean, ops.sum) and np.size(node.value) > 1:
+            continue  # That of a row or a column is not that of the loss.
         n = int(np.size(case.replay.values[node.operands[0]]) / max(1, np.size(node.value)))
         reduction = node.parameters.get("reduction")
         if made_by in (ops.mse, ops.square, ops.power):
@@ -119,12 +122,14 @@ def constant_factor(case: Case, target: Target) -> Iterator[Candidate]:
         return
     sign = "with its sign flipped, and " if factor < 0 else ""
     known = list(_readings(case, target, abs(factor)))
+    if not known:
+        known = [("constant factor", why, 1.0 + cost) for why, cost in reasons(case, factor)]
     # A single number is always some multiple of another, which proves nothing.
     if not known and np.count_nonzero(target.right) > 1:
         known = [("constant factor", "one factor for all entries", 3.0)]
     for kind, meaning, cost in known:
         yield Candidate(
-            f"by hand = {factor:.6g} × autodiff: {sign}{meaning}",
+            f"by hand = {shown(factor)} × autodiff: {sign}{meaning}",
             cost + (0.1 if factor < 0 else 0),
             correct=lambda hand: hand / factor,
             kind=kind,
@@ -137,6 +142,35 @@ for _kind, _how in (
     ("learning rate", "The gradient itself knows no learning rate: it belongs in the update."),
 ):
     MISTAKES[_kind] = Mistake(_kind, _how, lambda _case, _target: iter(()))
+
+
+@mistake("zero", "Nothing was computed for it, or it was overwritten or detached.")
+def zero(case: Case, target: Target) -> Iterator[Candidate]:
+    """Everything is 0."""
+    del case
+    if target.hand.size and not target.hand.any():
+        yield Candidate(
+            "by hand is zero everywhere", 0.3, predict=lambda target: np.zeros_like(target.right)
+        )
+
+
+@mistake("clipped", "The gradient was clipped before it was compared: clip what the update uses.")
+def clipped(case: Case, target: Target) -> Iterator[Candidate]:
+    """Entries end at one size, or all together at one length."""
+    del case
+    hand, right = target.hand, target.right
+    most = float(np.abs(hand).max(initial=0.0))
+    if hand.shape == right.shape and np.count_nonzero(np.abs(hand) == most) > 1 and most:
+        yield Candidate(
+            f"clipped to ±{most:g}", 0.5, predict=lambda target: np.clip(target.right, -most, most)
+        )
+    norm = float(np.linalg.norm(hand))
+    if hand.size > 1 and norm and _is(norm, float(f"{norm:.2g}")):
+        length = float(np.linalg.norm(right))
+        if length > norm:
+            yield Candidate(
+                f"clipped to the norm {norm:.2g}", 1.4, correct=lambda hand: hand * length / norm
+            )
 
 
 @mistake("sign flipped", "target - output in place of output - target, or the update's own minus.")
@@ -163,22 +197,11 @@ def sign_flipped_in_part(case: Case, target: Target) -> Iterator[Candidate]:
 # ------------------------------------------------------------------------ precision
 
 
-@mistake("dtype too low", "It was computed with fewer digits than the network.")
-def dtype_too_low(case: Case, target: Target) -> Iterator[Candidate]:
-    """Look whether it agrees as far as a shorter floating-point type goes."""
-    del case
-    short = _short(target)
-    if short is not None:
-        yield Candidate(
-            f"computed in {short.name}: right to the {np.finfo(short).precision} digits it has",
-            0.4,
-            # Its other digits are gone for good, so nothing can give them back.
-            predict=lambda target: target.hand if _short(target) == short else None,
-        )
+def shorter_dtype(target: Target) -> np.dtype[Any] | None:
+    """Return the shorter type to whose precision a gradient is right, if it has that type's digits.
 
-
-def _short(target: Target) -> np.dtype[Any] | None:
-    """Return the shorter type to whose precision a gradient is right."""
+    It was computed in that type, or has passed through it: a kernel in float32, say.
+    """
     hand, right = target.hand, target.right
     if hand.shape != right.shape or right.dtype.kind != "f":
         return None

@@ -7,25 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     MOST_VALUES,
     Step,
     activations,
     grouped,
-    scaled,
     steps,
     tells,
     text_of,
     wrong,
 )
 from autograd_lite.check.mistakes.registry import (
-    MISTAKES,
     Candidate,
     Case,
-    Mistake,
     Target,
-    digits,
     mistake,
     same,
 )
@@ -55,12 +50,22 @@ def not_transposed(case: Case, target: Target) -> Iterator[Candidate]:
             yield candidate
     for step in steps(case, target):
         rows, *columns = step.node.shape or (0,)
+        if step.is_matrix_product and step.node.shape == (rows,) and rows > 1:
+            yield Candidate(
+                f"the gradient at {step.name} is used flipped",
+                0.9,
+                predict=wrong(step.replay, {step.edge: _of_flipped(step.rule)}),
+            )
         if step.is_matrix_product and columns == [rows] != [1]:
             yield Candidate(
                 f"the gradient at {step.name} is used transposed",
                 0.9,
                 predict=wrong(step.replay, {step.edge: _of_transposed(step.rule)}),
             )
+
+
+def _of_flipped(rule: Rule) -> Rule:
+    return lambda g: rule(g[::-1])
 
 
 def _of_transposed(rule: Rule) -> Rule:
@@ -118,7 +123,8 @@ def _slope_of_another_tensor(step: Step) -> Iterator[Candidate]:
             ),
         ):
             if tells(step, rule):
-                yield Candidate(title, 1.3, predict=step.wrong(rule), weak=_few_bits(step, rule))
+                cost = 1.3 if other.name else 1.4
+                yield Candidate(title, cost, predict=step.wrong(rule), weak=_few_bits(step, rule))
 
 
 def _at(step: Step, x: Any) -> Rule:
@@ -145,10 +151,14 @@ def _replaced(case: Case, target: Target, cost: float) -> Iterator[tuple[Candida
                 tried.append((text, value))
             if len(shape) == 2 and np.shape(value) == shape[::-1] and min(shape) > 1:
                 tried.append((f"{grouped(text)}.T", np.transpose(value)))
+            if len(shape) == 1 and other is belongs and not step.primitive.entrywise:
+                tried.append((f"{grouped(text)}[::-1] (flipped)", value[::-1]))
             for title, operand in tried:
                 rule = replay.rule(step.edge, operands={1 - step.edge[1]: operand})
                 predict = wrong(replay, {step.edge: rule})
                 title = f"{title} is used in place of {name}"
+                if other is belongs and operand.ndim == 2:
+                    title = f"the .T of {name} is forgotten on the way back"
                 yield Candidate(title, cost, predict=predict), belongs, other
 
 
@@ -170,82 +180,6 @@ def wrong_gradient(case: Case, target: Target) -> Iterator[Candidate]:
                 1.5,
                 predict=wrong(step.replay, {step.edge: always(step.rule, g)}),
             )
-
-
-@mistake("path missing", "What is used twice gets the sum of what comes back from both.")
-def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
-    """Leave out what comes back along one of several paths."""
-    for step in steps(case, target):
-        graph = step.replay.graph
-        uses = [x for other in graph.consumers(step.operand) for x in other.operands]
-        if uses.count(step.operand.id) > 1:
-            without = wrong(step.replay, {step.edge: _stopped(step)})
-            path = f"what comes back to {text_of(graph, step.operand)} from {step.name}"
-            yield Candidate(f"{path} is left out", 0.65, predict=without)
-            factor = _factor_of_path(target, without(target))
-            if factor is not None and abs(factor) > digits(target.hand):  # Else it is left out.
-                rule = scaled(step.rule, factor, divide=False)
-                flipped = bool(np.isclose(factor, -1))
-                yield Candidate(
-                    f"{path} has {'its sign flipped' if flipped else f'a factor {factor:.6g}'}",
-                    1.1,
-                    predict=wrong(step.replay, {step.edge: rule}),
-                    kind="factor on a path",
-                )
-        if uses.count(step.operand.id) > 2:  # Through one of several steps in time only.
-            others = [other for other in steps(case, target) if other.operand is step.operand]
-            yield Candidate(
-                f"only what comes back to {text_of(graph, step.operand)} from {step.name} is there",
-                1.0,
-                predict=wrong(
-                    step.replay,
-                    {other.edge: _stopped(other) for other in others if other.edge != step.edge},
-                ),
-            )
-
-
-@mistake("overwritten, not added", "What is picked twice gets the sum of both: np.add.at(d, i, g).")
-def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
-    """Put the gradients of picked entries back with an assignment."""
-
-    def assigned(step: Step) -> Rule:
-        def rule(g: Any) -> Any:
-            filled = np.zeros(step.operand.shape)
-            filled[step.node.parameters["index"]] = g
-            return filled
-
-        return rule
-
-    for step in steps(case, target):
-        if step.primitive is ops.getitem and step.node.value.size:
-            yield Candidate(
-                f"where {step.name} picks an entry several times, only the last gradient counts",
-                0.8,
-                predict=wrong(step.replay, {step.edge: assigned(step)}),
-            )
-
-
-MISTAKES["factor on a path"] = Mistake(
-    "factor on a path",
-    "Of several terms of a gradient, one has a factor that it should not have.",
-    lambda _case, _target: iter(()),  # Found with the paths that are missing.
-)
-
-
-def _factor_of_path(target: Target, without: Any) -> float | None:
-    """Solve for the factor of one path; that one or two numbers fit proves nothing."""
-    if without is None or np.shape(without) != target.hand.shape:
-        return None
-    direction = target.right - without
-    size = float(np.sum(direction * direction))
-    if np.count_nonzero(direction) < 3 or not size or not np.isfinite(target.hand).all():
-        return None
-    return float(np.sum((target.hand - without) * direction)) / size
-
-
-def _stopped(step: Step) -> Rule:
-    """Return a rule that lets nothing through."""
-    return scaled(step.rule, 0.0, divide=False)
 
 
 # ------------------------------------------------------------------------ before and after

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite.core.backward import unbroadcast
+from autograd_lite import ops
+from autograd_lite.core.backward import of_kind, unbroadcast
 from autograd_lite.graph import Graph, Node
 from autograd_lite.graph.walk import walk
 
@@ -35,6 +36,15 @@ class Replay:
         Other values of the nodes than the recorded ones, by identifier; all or none.
     given : mapping of str to array, optional
         Gradients that take the place of those that arrive at some nodes, by identifier.
+
+    Attributes
+    ----------
+    gradients : dict of str to array
+        What arrives at every node, by identifier.
+    parts : dict of tuple to array
+        What is sent along every edge.
+    order : dict of str to float
+        When the gradient of a node is complete, counted from the end of the graph.
     """
 
     def __init__(
@@ -47,9 +57,13 @@ class Replay:
         self._given = dict(given or {})
         self.values = dict(values or {node.id: node.value for node in graph})
         self.position = {node.id: i for i, node in enumerate(graph)}
-        self._parts: dict[Edge, Any] = {}
+        self.parts: dict[Edge, Any] = {}
         self._behind: dict[str, frozenset[str]] = {}
+        self._compiled: list[Any] | None = None
+        self._tangents: dict[str, Sequence[tuple[NDArray[Any], dict[str, NDArray[Any]]]]] = {}
+        self._silent: set[Edge] = set()
         self.gradients = self._run(self._apply)
+        self._silent = {edge for edge in self.parts if self._is_silent(edge)}
         self.order = {node.id: self._completed(node) for node in graph}
 
     def with_mistake(
@@ -71,9 +85,9 @@ class Replay:
 
         def apply(node: Node, i: int, g: Any) -> Any:
             if self.position[node.id] > self.position[first]:
-                return self._parts[node.id, i]
+                return self.parts[node.id, i]
             try:
-                return self._sent((node.id, i), g, edges.get((node.id, i)), stretched)
+                return self.sent((node.id, i), g, edges.get((node.id, i)), stretched)
             except ValueError:  # With the mistake, shapes do not fit here; elsewhere they may.
                 return None
 
@@ -100,7 +114,17 @@ class Replay:
 
     def edges(self) -> list[Edge]:
         """List the edges along which a gradient flows, from the end backwards."""
-        return list(self._parts)
+        return list(self.parts)
+
+    @property
+    def uses(self) -> list[int]:
+        """How many times each parameter is used, for those that are used several times."""
+        counts = [
+            sum(other.operands.count(node.id) for other in self.graph.consumers(node))
+            for node in self.graph
+            if node.kind == "parameter"
+        ]
+        return sorted({n for n in counts if n > 1})
 
     def behind(self, key: str) -> frozenset[str]:
         """Return the identifiers of a node and of everything that it was computed from."""
@@ -113,6 +137,72 @@ class Replay:
                         waiting.append(x)
             self._behind[key] = frozenset(found)
         return self._behind[key]
+
+    def tangents(self, key: str) -> Sequence[tuple[NDArray[Any], dict[str, NDArray[Any]]]]:
+        """Return, for two random directions at a node, how all values move along each.
+
+        A gradient is linear in every cotangent on the way to it. So what another cotangent at a
+        node would add to the gradient at `key`, along a direction, is one scalar product of that
+        cotangent with how the node moves: thousands of mistakes are ruled out for one pass each
+        way. Central differences are good enough for that.
+        """
+        if key not in self._tangents:
+            rng = np.random.default_rng(self.position[key])
+            directions = [rng.normal(size=np.shape(self.values[key])) for _ in range(2)]
+            self._tangents[key] = [(u, self._moved(key, u)) for u in directions]
+        return self._tangents[key]
+
+    def _moved(self, key: str, direction: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        here = np.asarray(self.values[key], np.float64)
+        h = 1e-5 * max(1.0, float(np.abs(here).max(initial=0.0)))
+        ahead, behind = ({key: here + side * h * direction} for side in (1, -1))
+        for values in (ahead, behind):
+            for node in self.graph:
+                touched = node.id not in values and any(x in values for x in node.operands)
+                if touched and node.id not in self._given:
+                    assert node.primitive is not None  # It has operands.
+                    operands = [values.get(x, self.values[x]) for x in node.operands]
+                    values[node.id] = node.primitive.forward(*operands, **node.parameters)
+        return {x: np.asarray((ahead[x] - behind[x]) / (2 * h)) for x in ahead}
+
+    def added(self, key: str, cotangent: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Return what a cotangent that arrives at a node besides adds to every gradient."""
+        arrived: dict[str, NDArray[Any]] = {key: cotangent}
+        self._send(arrived, lambda node, i, g: self.sent((node.id, i), g), operator.add, key)
+        return arrived
+
+    def rerun(self, rules: Mapping[Edge, Callable[[Any, Any], Any]]) -> dict[str, Any]:
+        """Return all gradients of a pass with other rules at many edges, as fast as can be.
+
+        A rule gets what arrives at its node, and all that has arrived so far, by identifier.
+        """
+        if self._compiled is None:
+            self._compiled = self._compile()
+        end = self.graph.outputs[0].id
+        arrived: dict[str, Any] = {end: np.ones(np.shape(self.values[end]))}
+        for key, edges in self._compiled:
+            g = arrived.get(key)
+            if g is None:
+                continue
+            if key in self._given:
+                g = arrived[key] = self._given[key]
+            for edge, x, shape, rule in edges:
+                other = rules.get(edge)
+                if edge in self._silent:
+                    continue
+                part = rule(g) if other is None else other(g, arrived)
+                if np.shape(part) != shape:
+                    part = unbroadcast(np.asarray(part), shape)
+                arrived[x] = arrived[x] + part if x in arrived else part
+        return arrived
+
+    def _compile(self) -> list[tuple[str, list[tuple[Edge, str, tuple[int, ...], Rule]]]]:
+        steps: dict[str, list[tuple[Edge, str, tuple[int, ...], Rule]]] = {}
+        for edge in self.parts:
+            x = self.graph[edge[0]].operands[edge[1]]
+            made = (edge, x, np.shape(self.values[x]), self.rule(edge))
+            steps.setdefault(edge[0], []).append(made)
+        return list(steps.items())
 
     def _run(
         self,
@@ -135,20 +225,45 @@ class Replay:
         walk(self.graph, {end: np.ones(np.shape(self.values[end]))}, apply, add=add, visit=visit)
         return found
 
+    def _send(
+        self,
+        arrived: dict[str, Any],
+        apply: Callable[[Node, int, Any], Any],
+        add: Callable[[Any, Any], Any],
+        start: str,
+    ) -> None:
+        """Go backwards from one node; what arrives at a gradient that is given, stays there."""
+
+        def visit(node: Node, g: Any) -> Any:
+            return None if node.id in self._given and node.id != start else g
+
+        walk(self.graph[: self.position[start] + 1], arrived, apply, add=add, visit=visit)
+
     def _apply(self, node: Node, i: int, g: Any) -> Any:
         """Return what a node sends to its operand `i`, and keep it."""
-        part = self._parts[node.id, i] = self._sent((node.id, i), g)
+        part = self.parts[node.id, i] = self.sent((node.id, i), g)
         return part
 
-    def _sent(self, edge: Edge, g: Any, rule: Rule | None = None, stretched: bool = False) -> Any:
+    def sent(self, edge: Edge, g: Any, rule: Rule | None = None, stretched: bool = False) -> Any:
         """Return what is sent along an edge; what does not come from broadcasting, as it is."""
         sent = np.asarray((rule or self.rule(edge))(g))
-        shape = np.shape(self.values[self.graph[edge[0]].operands[edge[1]]])
+        if edge in self._silent:
+            sent = np.zeros_like(sent)
+        operand = np.asarray(self.values[self.graph[edge[0]].operands[edge[1]]])
+        sent, shape = of_kind(sent, operand.dtype), operand.shape
         try:
             fitted = unbroadcast(sent, shape)
         except ValueError:
             return sent
         return unbroadcast(sent, sent.shape[sent.ndim - len(shape) :]) if stretched else fitted
+
+    def _is_silent(self, edge: Edge) -> bool:
+        """Return whether nothing but rounding comes back to a maximum that was subtracted."""
+        node = self.graph[edge[0]]
+        if edge[1] != 1 or not is_shifted(self.graph, node):
+            return False
+        size = np.abs(self.gradients[node.id]).max(initial=0.0)
+        return bool(np.abs(self.parts[edge]).max(initial=0.0) <= 1e-6 * size)
 
     def _completed(self, node: Node) -> float:
         """Return when the gradient of a node is complete, counted from the end of the graph.
@@ -159,6 +274,17 @@ class Replay:
             return float(self.position[node.id])
         uses = [self.position[other.id] for other in self.graph.consumers(node)]
         return min(uses, default=0) - 0.5
+
+
+def is_shifted(graph: Graph, node: Node) -> bool:
+    """Return whether a node is ``x - max(x)``, from which nothing comes back to the maximum.
+
+    It is there against overflow, in a softmax say. What differs by a shift gives the same result.
+    """
+    if node.primitive is not ops.subtract:
+        return False
+    x, largest = graph.operands(node)
+    return largest.primitive is ops.max and largest.operands[0] == x.id
 
 
 def recompute_all(graph: Graph, changes: Mapping[str, Any]) -> dict[str, Any]:

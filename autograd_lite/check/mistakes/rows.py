@@ -32,10 +32,12 @@ def rows_in_another_order(case: Case, target: Target) -> Iterator[Candidate]:
             continue
         replay, position = step.replay, step.edge[1]
         data, g = replay.values[other.id], replay.gradients[step.node.id]
-        if target.hand.shape != target.right.shape or not data.ndim == g.ndim == 2:
+        if target.hand.shape != target.right.shape or data.ndim != 2 or g.ndim not in (1, 2):
             continue
         # W may be used elsewhere too, and what comes back from there is right.
         wanted = target.hand - (target.right - step.rule(g))
+        if g.ndim == 1:
+            g, wanted = (x[None] if position == 0 else x[:, None] for x in (g, wanted))
         columns = position == 0  # W @ X: the samples are columns.
         sides = (data.T, g.T, wanted.T) if columns else (data, g, wanted)
         if _may_be_chance(len(sides[0]), target):

@@ -15,6 +15,7 @@ from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import Step, grouped, text_of
 from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.core.modes import GradientError, enable_grad
+from autograd_lite.core.tensor import variable
 from autograd_lite.graph import Graph, Node
 from autograd_lite.tensor import Tensor
 
@@ -38,7 +39,7 @@ def _factors(step: Step) -> Iterator[tuple[str, Any]]:
     inputs = (step.operand,) if step.others else replay.graph.operands(step.node)
     called = {step.name: replay.values[step.node.id]}
     called |= {text_of(replay.graph, x): replay.values[x.id] for x in inputs}
-    g = Tensor(replay.gradients[step.node.id], requires_grad=True)
+    g: Tensor = variable(replay.gradients[step.node.id])
     sent = _recorded(step, g, inputs)
     if sent is None:
         return
@@ -95,9 +96,9 @@ def _recorded(step: Step, g: Tensor, inputs: tuple[Node, ...]) -> Tensor | None:
     def tensor(x: Node, text: str) -> Any:
         value = np.asarray(values[x.id])
         is_number = x.kind == "constant" and not value.ndim
-        if is_number or value.dtype.kind != "f":
+        if is_number or value.dtype.kind not in "fc":
             return values[x.id]
-        return Tensor(value, requires_grad=True, name=text)
+        return variable(value, text)
 
     y = tensor(step.node, step.name)
     operands = [tensor(x, text_of(graph, x)) for x in inputs]

@@ -49,8 +49,10 @@ def permuted(case: Case, target: Target) -> Iterator[Candidate]:
         order = _order(hand, right, axis)
         if order is not None:
             noun = "entrie" if hand.ndim == 1 else noun
+            turned = (order == np.arange(len(order))[::-1]).all()
+            listed = ", ".join(map(str, np.argsort(order)))
             yield Candidate(
-                f"the {noun}s are in the order {', '.join(map(str, np.argsort(order)))}",
+                f"the {noun}s are {'reversed: flipped, ' if turned else ''}in the order {listed}",
                 0.8,
                 correct=_taken(order, axis),
             )

@@ -16,7 +16,9 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     MOST_VALUES,
+    Made,
     activations,
+    always,
     compositions,
     grouped,
     scaled,
@@ -25,8 +27,8 @@ from autograd_lite.check.mistakes.backward_steps import (
     text_of,
     wrong,
 )
-from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake
-from autograd_lite.check.mistakes.replay import Replay, Rule
+from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, more
+from autograd_lite.check.mistakes.replay import Replay, Rule, is_shifted
 from autograd_lite.check.mistakes.rule_factors import factors
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Node
@@ -113,6 +115,52 @@ def _of(primitive: Primitive, y: Any, x: Any) -> Rule:
     return lambda g: primitive.rules[0](g, y, x)
 
 
+@mistake("factor inverted", "Divided where it is to be multiplied, or the other way round.")
+def factor_inverted(case: Case, target: Target) -> Iterator[Candidate]:
+    """Divide by a factor of a local derivative, where one multiplies by it, or the reverse."""
+    for step in itertools.chain(compositions(case, target), steps(case, target)):
+        for text, value in factors(step):
+            inverse = text.startswith("1 / ")
+            plain = text.removeprefix("1 / ")
+            verbs = ("multiplied", "divided") if inverse else ("divided", "multiplied")
+            with np.errstate(all="ignore"):
+                square = np.asarray(value) ** 2
+            yield Candidate(
+                f"{verbs[0]} by {plain}, where it is to be {verbs[1]} by it",
+                0.85,
+                predict=step.wrong(scaled(step.rule, square, divide=True)),
+            )
+
+
+@mistake("sign in a derivative", "1 - a**2 is tanh', a (1 - a) is sigmoid'.")
+def sign_in_derivative(case: Case, target: Target) -> Iterator[Candidate]:
+    """Write a plus where the derivative of an activation has a minus."""
+
+    def times(slope: Any) -> Rule:
+        return lambda g: g * slope
+
+    for step in activations(case, target):
+        y, name = np.asarray(step.replay.values[step.node.id]), grouped(step.name)
+        forms = {
+            ops.tanh: [
+                (f"1 + {name} ** 2", f"1 - {name} ** 2", 1 + y * y),
+                (f"{name} ** 2", f"1 - {name} ** 2", y * y),
+                (f"1 - {name}", f"1 - {name} ** 2", 1 - y),
+                (f"{name} ** 2 - 1", f"1 - {name} ** 2", y * y - 1),
+            ],
+            ops.sigmoid: [
+                (f"{name} * (1 + {name})", f"{name} * (1 - {name})", y * (1 + y)),
+                (f"{name} * ({name} - 1)", f"{name} * (1 - {name})", y * (y - 1)),
+            ],
+        }
+        for wrong_form, right_form, slope in forms.get(step.primitive, []):
+            yield Candidate(
+                f"{wrong_form} stands in place of {right_form} at {step.name}",
+                0.78,
+                predict=step.wrong(times(slope)),
+            )
+
+
 @mistake("softmax entry by entry", "Each entry of a softmax depends on all of its row.")
 def softmax_by_entry(case: Case, target: Target) -> Iterator[Candidate]:
     """Leave out what goes from one entry of a softmax to the others."""
@@ -133,6 +181,52 @@ def softmax_by_entry(case: Case, target: Target) -> Iterator[Candidate]:
             )
 
 
+@more("softmax entry by entry")
+def softmax_in_pieces(case: Case, target: Target) -> Iterator[Candidate]:
+    """Change the gradient of a softmax, however it is written."""
+    replay = case.replay
+    if replay is None or target.id is None:
+        return
+    nodes = [x for x in replay.graph if x.id in replay.gradients and len(x.shape) == 2]
+    for i, node in enumerate(nodes):
+        y, g = np.asarray(replay.values[node.id]), replay.gradients[node.id]
+        axis = next((k for k in (1, 0) if y.min() > 0 and np.allclose(y.sum(k), 1)), None)
+        if axis is None:
+            continue
+        for x in nodes[:i]:
+            inside = x.id in replay.behind(node.id) and target.id in replay.behind(x.id)
+            if not inside or x.shape != node.shape or _is_shift(replay, x):
+                continue
+            if np.allclose(ops.softmax.forward(replay.values[x.id], axis=axis), y):
+                yield from _softmax_forms(replay, x, node, y, g, axis)
+                break
+
+
+def _is_shift(replay: Replay, node: Node) -> bool:
+    return is_shifted(replay.graph, node)
+
+
+def _softmax_forms(
+    replay: Replay, x: Node, node: Node, y: Any, g: Any, axis: int
+) -> Iterator[Candidate]:
+    """Yield what may stand in place of ``y * (g - sum(g * y))``."""
+    name = grouped(text_of(replay.graph, node))
+    right = y * (g - (g * y).sum(axis, keepdims=True))
+    between = "it has terms between the entries of a row"
+    for title, instead in (
+        (f"the derivative of the softmax at {name} is not {name} * (1 - {name}): {between}",
+         g * y * (1 - y)),
+        (f"the derivative of the softmax at {name} is not {name}: {between}", g * y),
+        (f"the softmax at {name} is left out", g),
+        (f"the factor {name} of the softmax is missing", g - (g * y).sum(axis, keepdims=True)),
+        (f"in the sum of the softmax, the factor {name} is missing",
+         y * (g - g.sum(axis, keepdims=True))),
+        (f"the sum of the softmax is taken along axis {1 - axis}, in place of {axis}",
+         y * (g - (g * y).sum(1 - axis, keepdims=True))),
+    ):  # fmt: skip
+        yield Candidate(title, 0.7, predict=Made(replay, x.id, always(instead), always(right)))
+
+
 # ------------------------------------------------------------------------ factors
 
 
@@ -140,14 +234,26 @@ def softmax_by_entry(case: Case, target: Target) -> Iterator[Candidate]:
 def factor_missing(case: Case, target: Target) -> Iterator[Candidate]:
     """Drop a factor of a local derivative, or divide by any tensor of the graph."""
     yield from _of_slopes(case, target, missing=True)
-    yield from _of_tensors(case, target, missing=True)
+    yield from _of_tensors(case, target, missing=True, near=True)
+
+
+@more("factor missing")
+def any_factor_missing(case: Case, target: Target) -> Iterator[Candidate]:
+    """Divide by any tensor."""
+    return _of_tensors(case, target, missing=True, near=False)
 
 
 @mistake("factor doubled", "A factor of the chain rule stands there twice.")
 def factor_doubled(case: Case, target: Target) -> Iterator[Candidate]:
     """Double a factor of a local derivative, or multiply by any tensor of the graph."""
     yield from _of_slopes(case, target, missing=False)
-    yield from _of_tensors(case, target, missing=False)
+    yield from _of_tensors(case, target, missing=False, near=True)
+
+
+@more("factor doubled")
+def any_factor_doubled(case: Case, target: Target) -> Iterator[Candidate]:
+    """Multiply by any tensor."""
+    return _of_tensors(case, target, missing=False, near=False)
 
 
 def _ratio(text: str, missing: bool) -> str:
@@ -167,8 +273,11 @@ def _of_slopes(case: Case, target: Target, missing: bool) -> Iterator[Candidate]
             )
 
 
-def _of_tensors(case: Case, target: Target, missing: bool) -> Iterator[Candidate]:
-    """Divide what arrives somewhere by any tensor, or multiply it."""
+def _of_tensors(case: Case, target: Target, *, missing: bool, near: bool) -> Iterator[Candidate]:
+    """Divide what arrives somewhere by a tensor, or multiply it.
+
+    What it was multiplied with forwards is `near`, and likelier than what is far away.
+    """
     replay = case.replay
     if replay is None or target.id is None:
         return
@@ -177,21 +286,23 @@ def _of_tensors(case: Case, target: Target, missing: bool) -> Iterator[Candidate
             continue
         here = place.id == target.id
         at = "" if here else f" in the gradient of {text_of(replay.graph, place)}"
-        # What it was multiplied with forwards is likelier than what is far away.
-        near = {x for node in replay.graph.consumers(place) for x in node.operands}
-        for text, value, key in _tensors(replay, place):
+        beside = {x for node in replay.graph.consumers(place) for x in node.operands}
+        chosen = [node for node in replay.graph if (node.id in beside) is near]
+        for text, value in _tensors(replay, place, chosen[:MOST_VALUES], near):
             seen = _ratio(text, missing) if here else ""
             yield Candidate(
                 f"the factor {text} is {'missing' if missing else 'one too many'}{at}{seen}",
-                (1.0 if key in near else 3.0) + (0.0 if here else 0.2),
+                (1.0 if near else 3.0) + (0.0 if here else 0.2),
                 predict=wrong(replay, nodes={place.id: scaled(_as_it_is, value, missing)}),
             )
 
 
-def _tensors(replay: Replay, place: Node) -> Iterator[tuple[str, Any, str | None]]:
-    """Yield what a gradient may be multiplied by, with its name and its node."""
-    shape, tried = np.shape(replay.values[place.id]), 0
-    for node in replay.graph:
+def _tensors(
+    replay: Replay, place: Node, chosen: list[Node], near: bool
+) -> Iterator[tuple[str, Any]]:
+    """Yield what a gradient may be multiplied by, with its name."""
+    shape = np.shape(replay.values[place.id])
+    for node in chosen:
         value = replay.values[node.id]
         if np.ndim(value) == 0 and node.kind == "constant":
             continue  # One factor for all is the business of another entry.
@@ -199,8 +310,8 @@ def _tensors(replay: Replay, place: Node) -> Iterator[tuple[str, Any, str | None
             fits = np.broadcast_shapes(np.shape(value), shape) == shape
         except ValueError:
             continue
-        if fits and tried < MOST_VALUES and np.asarray(value).dtype.kind == "f":
-            tried += 1
+        if fits and np.asarray(value).dtype.kind == "f":
             text = grouped(text_of(replay.graph, node))
-            yield text, value, node.id
-            yield f"1 - {text}", 1 - value, None
+            yield text, value
+            if not near:
+                yield f"1 - {text}", 1 - value

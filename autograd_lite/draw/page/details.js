@@ -109,10 +109,14 @@ function facts(box) {
   const [value, grad] = data.frames ? [valueNow(chosen), gradNow(chosen)] : [box.value, box.grad];
   shown.push(make("h3", "", "value"), array(value, "value"), ...heat(value));
   shown.push(make("h3", "", `gradient ${box.partial}`));
-  if (grad) shown.push(array(grad, "grad"), ...heat(grad));
+  const waits = !data.frames && grad && boxes.get(homeOf(chosen)).classList.contains("waiting");
+  if (waits) shown.push(make("p", "quiet", `arrives in step ${gradAt.get(chosen) ?? END} of ${END}`));
+  else if (grad) shown.push(array(grad, "grad"), ...heat(grad));
   else shown.push(make("p", "", box.needs ? "no gradient arrives here" : "needs no gradient"));
-  if (box.kept) {
-    shown.push(make("h3", "", "in .grad: more than one sweep, or a hook, has changed it"));
+  if (box.kept && !waits) {
+    const sum = `sum of ${box.passes} backward passes: there was no zero_grad between them`;
+    const why = box.passes > 1 ? sum : "a hook, or somebody, has changed it";
+    shown.push(make("h3", "", `in .grad: ${why}`));
     shown.push(array(box.kept, "grad"));
   }
   if (data.frames) shown.push(...histories(chosen));
@@ -120,7 +124,7 @@ function facts(box) {
     shown.push(make("h3", "", `by ${part.by}`));
     if (part.rule) shown.push(make("p", "", (part.multiplies ? "gradient " : "") + part.rule));
     if (part.value) shown.push(make("div", "", "local derivative"), array(part.value, "value"));
-    shown.push(make("div", "", "sent back"), array(part.part, "grad"));
+    if (!waits) shown.push(make("div", "", "sent back"), array(part.part, "grad"));
   }
   return shown;
 }

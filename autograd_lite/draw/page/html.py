@@ -34,8 +34,9 @@ from autograd_lite.graph.json import entries
 PAGE = Path(__file__).parent
 SCRIPTS = ("view.js", "fold.js", "paths.js", "curve.js", "training.js", "details.js", "steps.js",
            "player.js")  # fmt: skip
-LARGEST = 10_000
-"""Entries of an array that are written into the page; of a larger one, what describes it."""
+LARGEST, MOST_NUMBERS = 10_000, 200_000
+"""Entries of an array that are written into the page, and of all arrays together: about four
+megabytes. Of a larger one, and of what comes after so many, there is what describes it."""
 
 
 def page(scene: Scene, theme: Theme = "auto") -> str:
@@ -48,11 +49,12 @@ def page(scene: Scene, theme: Theme = "auto") -> str:
         parts.setdefault(scene.graph[user].operands[i], {})[user, i] = part
     several = {key: uses for key, uses in parts.items() if len(uses) > 1}
     picture, staged = stage(scene, folds, {}, found.arrived, several)
+    room = _Room()
     data = {
         **staged,
         **relations(scene),
         "steps": story.steps,
-        "boxes": {box.id: _box(story, box) for box in story.order},
+        "boxes": {box.id: _box(story, box, room) for box in story.order},
     }
     return document(scene, picture, data, theme)
 
@@ -100,22 +102,22 @@ def root_name(scene: Scene, key: str) -> str:
     return printable(scene.titles.get(key) or scene.formulas.get(key) or key)
 
 
-def _box(story: Story, box: Box) -> dict[str, Any]:
+def _box(story: Story, box: Box, room: _Room) -> dict[str, Any]:
     """Describe a box: what the page shows of it on a click."""
     scene = story.scene
     if isinstance(box, Fold):
         return facts(scene, box)
     described = facts(scene, box) | {
-        "value": _array(box.value),
-        "grad": _array(story.cotangents.arrived.get(box.id)),
+        "value": room.array(box.value),
+        "grad": room.array(story.cotangents.arrived.get(box.id)),
         "partial": story.partial(box),
-        "locals": _locals(story, box),
+        "locals": _locals(story, box, room),
     }
     arrived = story.cotangents.arrived.get(box.id)
     if box.grad is not None and (
         arrived is None or not np.allclose(box.grad, arrived, rtol=1e-6, equal_nan=True)
     ):
-        described["kept"] = _array(box.grad)
+        described |= {"kept": room.array(box.grad), "passes": box.passes}
     return described
 
 
@@ -158,7 +160,7 @@ def _line(scene: Scene, node: Node) -> str:
     return f"{scene.names.get(node.id, node.id)} = {write(node, operands)}"
 
 
-def _locals(story: Story, node: Node) -> list[dict[str, Any]]:
+def _locals(story: Story, node: Node, room: _Room) -> list[dict[str, Any]]:
     """Describe the local derivatives of a result by its operands."""
     described = []
     for i, operand in enumerate(story.graph.operands(node)):
@@ -171,20 +173,29 @@ def _locals(story: Story, node: Node) -> list[dict[str, Any]]:
                 "by": story.name(operand),
                 "rule": rule.text(story.scene.called),
                 "multiplies": rule.factor is not None,
-                "value": None if value is None else _array(np.broadcast_to(value, operand.shape)),
-                "part": _array(story.cotangents.parts[node.id, i]),
+                "value": None
+                if value is None
+                else room.array(np.broadcast_to(value, operand.shape)),
+                "part": room.array(story.cotangents.parts[node.id, i]),
             }
         )
     return described
 
 
-def _array(value: Any) -> dict[str, Any] | None:
-    """Describe an array: all its entries, or of a large one, what sums it up."""
-    if value is None:
-        return None
-    array = np.asarray(value)
-    shape = list(array.shape)
-    if array.size <= LARGEST:
-        return {"shape": shape, "entries": entries(array)}
-    found = ", ".join(f"{label} {text}".rstrip() for label, text in digits.summary(array))
-    return {"shape": shape, "summary": f"{array.size:,} entries: {found}"}
+class _Room:
+    """How many numbers the page still has room for."""
+
+    def __init__(self) -> None:
+        self.left = MOST_NUMBERS
+
+    def array(self, value: Any) -> dict[str, Any] | None:
+        """Describe an array: all its entries, or what sums it up."""
+        if value is None:
+            return None
+        array = np.asarray(value)
+        shape = list(array.shape)
+        if array.size <= min(LARGEST, self.left):
+            self.left -= array.size
+            return {"shape": shape, "entries": entries(array)}
+        found = ", ".join(f"{label} {text}".rstrip() for label, text in digits.summary(array))
+        return {"shape": shape, "summary": f"{array.size:,} entries: {found}"}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_lite.draw import notebook
 from autograd_lite.draw.arguments import asked
 from autograd_lite.draw.formulas import is_inline
 from autograd_lite.draw.page.frame import Frame
@@ -185,6 +187,12 @@ class Recorder:
         _require_alike(self._graph, graph, label)
         values = {node.id: np.asarray(node.value) for node in graph}
         return Frame(label, float(loss.data.item()), values, cotangents(graph).arrived)
+
+    def _repr_html_(self) -> str:
+        """Play the training back in a notebook."""
+        if self._graph is None:
+            return f"<p>{escape(repr(self))}</p>"
+        return notebook.page(self.html(), repr(self))
 
     def __repr__(self) -> str:
         if self._graph is None:

@@ -97,9 +97,11 @@ def stage(
 
 def opened(scene: Scene) -> tuple[Scene, list[Fold]]:
     """Return a scene with its modules unfolded, if there is room, and those that were folded."""
-    folding = dataclasses.replace(scene.options.folding, depth=None, collapse=(), roll=False)
-    options = dataclasses.replace(scene.options, folding=folding)
-    whole = make_scene(scene.graph, scene.names, options)
+    unrolled = _with(scene, loops=False)
+    if scene.plan.carried and any(not box.calls for box in unrolled.plan.folds):
+        return scene, []  # Too long to be unrolled: of each loop one round is stepped through.
+    scene = unrolled
+    whole = _with(scene, depth=None, collapse=(), roll=False)
     folds = [fold for fold in scene.plan.folds if fold.calls]
     stretches = {node.id for box in whole.plan.folds for node in box.nodes}
     if any(box.calls for box in whole.plan.folds) or any(
@@ -107,6 +109,13 @@ def opened(scene: Scene) -> tuple[Scene, list[Fold]]:
     ):
         return scene, []
     return whole, folds
+
+
+def _with(scene: Scene, **changes: Any) -> Scene:
+    """Return a scene that is folded in another way."""
+    folding = dataclasses.replace(scene.options.folding, **changes)
+    options = dataclasses.replace(scene.options, folding=folding)
+    return make_scene(scene.graph, scene.names, options)
 
 
 def _source(

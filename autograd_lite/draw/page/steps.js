@@ -48,6 +48,7 @@ function showStep(k) {
   $("now").scrollTop = 0;
   $("controls").classList.toggle("back", back);
   if (now) reveal(now, ...targets);
+  describe();
   $("movers").replaceChildren();
   if (step.parts) count(step.parts);
   send([...sent].map((key) => arrows.get(key)).filter(Boolean), back, step.cargo);

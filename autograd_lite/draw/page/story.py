@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from autograd_lite.graph.cotangents import Cotangents, Use
 from autograd_lite.ops.writing import Written
 
 Pieces = list[dict[str, Any]]
+MOST_PARTS = 8  # Of a gradient that are written out.
 Step = dict[str, Any]
 LONGEST, LONGEST_RULE = 60, 100  # Of a formula in a sentence, and on a line of its own.
 LARGEST_SHOWN = 36  # Entries of an array that stands in a formula; of a larger one, the shape does.
@@ -79,18 +81,65 @@ class Story:
             self.into.setdefault(end, []).append([start, end])
         given = "The inputs and the parameters are given; everything else will be computed."
         self._step("start", None, given, values=leaves)
-        for box in made:
-            self._forward(box)
+        for looped, together in groupby(made, key=self._is_looped):
+            row = list(together)
+            if looped:
+                self._other_rounds_forward(row)
+            for box in row:
+                self._forward(box)
         if not self.cotangents.arrived:
             self._step("end", None, "Nothing here requires a gradient, so there is no way back.")
             return
         self._seed()
-        for box in reversed(made):
-            if isinstance(box, Fold):
-                self._through_fold(box)
-            else:
-                self._backward(box)
+        for looped, together in groupby(reversed(made), key=self._is_looped):
+            row = list(together)
+            for box in row:
+                if isinstance(box, Fold):
+                    self._through_fold(box)
+                else:
+                    self._backward(box)
+            if looped:
+                self._other_rounds_backward(row)
         self._end()
+
+    def _is_looped(self, box: Box) -> bool:
+        return box.id in self.scene.plan.steps
+
+    def _other_rounds(self, boxes: Sequence[Box]) -> list[Node]:
+        """Return the operations of the rounds that are not drawn, of boxes in a loop."""
+        found = [node for box in boxes for node in self.scene.plan.steps[box.id]]
+        return sorted(found, key=lambda node: self.position[node.id])
+
+    def _other_rounds_forward(self, boxes: Sequence[Box]) -> None:
+        hidden = self._other_rounds(boxes)
+        most = max(len(self.scene.plan.steps[box.id]) for box in boxes)
+        caption = (
+            f"Forward: the first {most:,} of {most + 1:,} rounds of the loop are computed, with "
+            f"{len(hidden):,} operations. What follows is the last one."
+        )
+        self._step("forward", boxes[0].id, caption)
+
+    def _other_rounds_backward(self, boxes: Sequence[Box]) -> None:
+        """Send the gradient through the rounds that are not drawn, in one step."""
+        hidden = self._other_rounds(boxes)
+        inside = {node.id for node in hidden}
+        reached: dict[str, None] = {}
+        for node in reversed(hidden):
+            for i, key in enumerate(node.operands):
+                if (node.id, i) in self.cotangents.parts:
+                    self._arrives(key, self.cotangents.parts[node.id, i])
+                    reached |= dict.fromkeys([key] if key not in inside else [])
+        most = max(len(self.scene.plan.steps[box.id]) for box in boxes)
+        to = f", and goes to {listed([self.name(self.graph[x]) for x in reached])}" * bool(reached)
+        caption = (
+            f"Backward: through the {most:,} rounds before, from the last to the first, the "
+            f"gradient passes in the same way{to}."
+        )
+        grads = [self.home[key] for key in reached if not self.waiting[key]]
+        edges = [[self.home[key], boxes[-1].id] for key in reached if key in self.home]
+        seen = {tuple(pair) for pair in self.scene.plan.edges()}
+        shown = [edge for edge in edges if tuple(edge) in seen]
+        self._step("backward", boxes[-1].id, caption, edges=shown, grads=grads)
 
     def _last(self, box: Box) -> int:
         nodes = box.nodes if isinstance(box, Fold) else [box]
@@ -277,7 +326,11 @@ class Story:
     def _sum_line(self, operand: Node) -> Pieces:
         """Write how the parts of a gradient add up, as far as they are in."""
         line = text(f"{self.partial(operand)} = ")
-        for k, part in enumerate(self.parts[operand.id]):
+        parts = self.parts[operand.id]
+        if len(parts) > MOST_PARTS:
+            line += text(f"{len(parts) - MOST_PARTS:,} parts + ")
+            parts = parts[-MOST_PARTS:]
+        for k, part in enumerate(parts):
             line += [*text(" + " if k else ""), *number(part, grad=True)]
         if self.waiting[operand.id]:
             return [*line, *text(" + …")]

@@ -356,7 +356,9 @@ def test_folds_large_arrays_and_graphs_without_gradients(browser, tmp_path):
     y = x = al.Tensor(np.ones((200, 100)), requires_grad=True, name="x")
     for _ in range(300):
         y = al.relu(y * 1.001)
-    browser.open(al.draw(y.sum(), max_nodes=20).save(tmp_path / "fold.html"), hash="#step=999")
+    browser.open(
+        al.draw(y.sum(), max_nodes=20, roll=False).save(tmp_path / "fold.html"), hash="#step=999"
+    )
     assert browser.js("document.querySelectorAll('g.node.pending').length") == 0
     browser.js("document.querySelector('g.fold').focus()")
     browser.press("Enter")
@@ -376,3 +378,20 @@ def test_the_page_is_one_file_and_the_same_for_the_same_program():
     text = fan_out().html()
     assert text == page(fan_out().scene) == fan_out().html()
     assert not re.search(r'(src|href)=|@import|url\(|https?://(?!www\.w3\.org/2000/svg")', text)
+
+
+def test_gradients_wait_for_their_step_and_sums_of_passes_are_named(browser, tmp_path):
+    w = al.Tensor(2.0, requires_grad=True, name="w")
+    loss = w * w
+    loss.backward()
+    loss.backward()
+    browser.open(al.draw(loss).save(tmp_path / "twice.html"), hash="#step=0")
+    browser.js("document.querySelector('g.parameter').focus()")
+    browser.press("Enter")
+    told = "document.getElementById('facts').textContent"
+    assert "arrives in step" in browser.js(told)
+    assert "in .grad" not in browser.js(told)
+    browser.js("document.getElementById('last').click()")
+    assert "sum of 2 backward passes" in browser.js(told)
+    assert "arrives in step" not in browser.js(told)
+    assert browser.complaints == []

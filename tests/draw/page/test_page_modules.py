@@ -335,7 +335,7 @@ def test_paths_to_the_result_are_counted(browser, tmp_path):
     browser.open(al.draw(y, names={"y": y}).save(tmp_path / "doubled.html"))
     browser.press(*["Tab"] * 3)
     assert browser.js("document.activeElement.classList.contains('parameter')")
-    assert browser.js(told) == "w reaches y along more than a billion paths."
+    assert browser.js(told) == "w reaches y₁₀₀ along more than a billion paths."
     browser.js("document.activeElement.blur()")
     assert browser.js(told) == ""
 

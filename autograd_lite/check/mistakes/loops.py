@@ -1,0 +1,473 @@
+"""The same mistake at every step of a loop: another time, a derivative left out, no history."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.check.mistakes.backward_steps import Made, text_of, times
+from autograd_lite.check.mistakes.registry import (
+    MISTAKES,
+    Array,
+    Candidate,
+    Case,
+    Mistake,
+    Target,
+    mistake,
+)
+from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
+from autograd_lite.core.primitive import Primitive
+from autograd_lite.graph import Node
+
+Values = Sequence[Any]
+"""A value of every step."""
+
+EdgeRule = Callable[[Any, Any], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Loop:
+    """The same operations again and again: for each of them, its nodes, one of every step."""
+
+    classes: list[list[Node]]
+
+    @property
+    def steps(self) -> int:
+        """How many times."""
+        return len(self.classes[0])
+
+
+_found: weakref.WeakKeyDictionary[Replay, list[Loop]] = weakref.WeakKeyDictionary()
+
+
+def loops(replay: Replay) -> list[Loop]:
+    """Return the loop of a computation, if there is one: parameters are used at equal distances."""
+    if replay not in _found:
+        _found[replay] = list(_search(replay))
+    return _found[replay]
+
+
+def _search(replay: Replay) -> Iterator[Loop]:
+    made = [node for node in replay.graph if node.primitive is not None]
+    place = {node.id: i for i, node in enumerate(made)}
+    best: list[int] = []
+    for node in replay.graph:
+        if node.kind == "parameter":
+            by_kind: dict[Primitive | None, list[int]] = {}
+            for user in replay.graph.consumers(node):
+                by_kind.setdefault(user.primitive, []).append(place[user.id])
+            for uses in by_kind.values():
+                gaps = set(np.diff(uses))
+                if len(uses) > max(1, len(best)) and len(gaps) == 1:
+                    best = uses
+    if len(best) < 2:
+        return
+    length = best[1] - best[0]
+    names = [node.primitive for node in made]
+    before = 0
+    while before < length - 1 and best[0] - before > 0:
+        if any(names[i - before - 1] is not names[best[0] - before - 1] for i in best):
+            break
+        before += 1
+    classes = []
+    for offset in range(-before, length - before):
+        places = [i + offset for i in best]
+        if places[-1] < len(made) and len({names[i] for i in places}) == 1:
+            classes.append([made[i] for i in places])
+    if classes:
+        yield Loop(classes)
+
+
+@mistake("at every step", "What a loop computes forwards at every step has a step backwards.")
+def at_every_step(case: Case, target: Target) -> Iterator[Candidate]:
+    """Make the same mistake at every step of a loop."""
+    replay = case.replay
+    if replay is None or target.id is None:
+        return
+    for loop in loops(replay):
+        key = id(loop)
+        if key not in _candidates.setdefault(replay, {}):
+            _candidates[replay][key] = list(_of_loop(replay, loop))
+        yield from _candidates[replay][key]
+
+
+MISTAKES["wrong time"] = Mistake(
+    "wrong time",
+    "On the way back, each step uses what its own step forwards has used.",
+    lambda _case, _target: iter(()),  # Found with the other mistakes of every step.
+)
+
+_candidates: weakref.WeakKeyDictionary[Replay, dict[int, list[Candidate]]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def _truncated(replay: Replay, loop: Loop, k: int) -> Callable[[Target], Any]:
+    """Return what predicts gradients of which the steps before the last `k` are left out."""
+    gone = {node.id for nodes in loop.classes for node in nodes[: len(nodes) - k]}
+
+    def predict(target: Target) -> Any:
+        parts = [
+            np.asarray(part)
+            for edge, part in replay.parts.items()
+            if replay.graph[edge[0]].operands[edge[1]] == target.id and edge[0] not in gone
+        ]
+        return sum(parts[1:], parts[0]) if parts else None
+
+    return predict
+
+
+def _of_loop(replay: Replay, loop: Loop) -> Iterator[Candidate]:
+    for k in range(1, loop.steps):
+        yield Candidate(
+            f"only the last {k} of {loop.steps} steps are gone back through: truncated",
+            0.9,
+            predict=_truncated(replay, loop, k),
+            kind="path missing",
+        )
+    values = _values(replay, loop)
+    for nodes in loop.classes:
+        for i in range(len(nodes[0].operands)):
+            edges = [(node.id, i) for node in nodes]
+            if any(edge in replay.parts for edge in edges):
+                yield from _of_edges(replay, loop, nodes, i, edges, values)
+
+
+def _values(replay: Replay, loop: Loop) -> dict[str, Values]:
+    """Return every value that a loop computes or uses, step by step, by what it is called."""
+    found: dict[str, Values] = {}
+    for nodes in loop.classes:
+        name = _name(replay, nodes)
+        found.setdefault(name, [replay.values[node.id] for node in nodes])
+    return found
+
+
+def _name(replay: Replay, nodes: Sequence[Node]) -> str:
+    """Return what is called by one name at every step."""
+    named = next((node.name for node in nodes if node.name), None)
+    if named:
+        return f"{named}_t"
+    text = text_of(replay.graph, nodes[-1])
+    return text if len(text) < 30 else f"{nodes[0].primitive.name if nodes[0].primitive else ''}(…)"
+
+
+def _operand_name(replay: Replay, loop: Loop, nodes: Sequence[Node], i: int) -> str:
+    """Return what an operand is called: that of the step before, if it is handed on."""
+    operand = nodes[-1].operands[i]
+    for members in loop.classes:
+        ids = [node.id for node in members]
+        if operand in ids:
+            name = _name(replay, members)
+            if ids.index(operand) == len(ids) - 1:
+                return name
+            return name.replace("_t", "_{t-1}") if name.endswith("_t") else f"{name} of step t - 1"
+    first = replay.graph[nodes[0].operands[i]]
+    last = replay.graph[operand]
+    if first is last:
+        return text_of(replay.graph, last)
+    return last.name or "the input of step t"
+
+
+def _of_edges(
+    replay: Replay,
+    loop: Loop,
+    nodes: Sequence[Node],
+    i: int,
+    edges: Sequence[Edge],
+    values: Mapping[str, Values],
+) -> Iterator[Candidate]:
+    """Yield what may go wrong on the way back through one operation, at every step."""
+    primitive = nodes[0].primitive
+    assert primitive is not None
+    name = _name(replay, nodes)
+    operand = _operand_name(replay, loop, nodes, i)
+    xs = [replay.values[node.operands[i]] for node in nodes]
+    leaf = replay.graph[nodes[-1].operands[i]].kind == "parameter"
+
+    def change(title: str, cost: float, rules: Sequence[EdgeRule], kind: str = "") -> Candidate:
+        chosen = dict(zip(edges, rules, strict=True))
+        return Candidate(title, cost, predict=_made(replay, chosen, leaf), kind=kind)
+
+    steps = range(len(nodes))
+    every = "at every step, "
+    if not leaf:
+        yield change(
+            f"{every}nothing comes back to {operand} from {name}: that path is left out",
+            0.75,
+            [_nothing(x) for x in xs],
+            "path missing",
+        )
+        yield change(
+            f"{every}what comes back to {operand} from {name} has its sign flipped",
+            0.9,
+            [_negated(replay.rule(edge)) for edge in edges],
+            "factor on a path",
+        )
+    alone = len(nodes[0].operands) == 1
+    products = len(nodes[0].operands) == 2 and len(primitive.linear) == 2
+    if np.shape(xs[-1]) == nodes[-1].shape and (alone or products):
+        what = (
+            f"the derivative of the {primitive.name} at {name}"
+            if alone
+            else "the factor " + (_operand_name(replay, loop, nodes, 1 - i))
+        )
+        yield change(
+            f"{every}{what} is left out",
+            0.65,
+            [lambda g, _: g for _ in steps],
+            "derivative left out" if alone else "factor missing",
+        )
+    if alone and np.shape(xs[-1]) == nodes[-1].shape and nodes[-1].shape:
+        yield from _slopes(replay, nodes, i, edges, values, change, name)
+    if products:
+        yield from _operands(replay, loop, nodes, i, edges, values, change)
+    if not leaf:
+        yield from _gradients(replay, loop, nodes, edges, change, name, operand)
+
+
+def _nothing(x: Any) -> EdgeRule:
+    return lambda *_: np.zeros(np.shape(x))
+
+
+def _plain(rule: Rule) -> EdgeRule:
+    return lambda g, _: rule(g)
+
+
+def _alone(rule: EdgeRule) -> Rule:
+    return lambda g: rule(g, {})
+
+
+def _negated(rule: Rule) -> EdgeRule:
+    return lambda g, _: -rule(g)
+
+
+def _from_another(rule: Rule, key: str) -> EdgeRule:
+    return lambda g, arrived: rule(arrived.get(key, 0 * g))
+
+
+def _slopes(
+    replay: Replay,
+    nodes: Sequence[Node],
+    i: int,
+    edges: Sequence[Edge],
+    values: Mapping[str, Values],
+    change: Callable[..., Candidate],
+    name: str,
+) -> Iterator[Candidate]:
+    """Yield a derivative at another value, doubled, or that of another function."""
+    primitive = nodes[0].primitive
+    assert primitive is not None
+    function = f"{primitive.name}'"
+    ys = [replay.values[node.id] for node in nodes]
+    xs = [replay.values[node.operands[i]] for node in nodes]
+    rules = [replay.rule(edge) for edge in edges]
+
+    def given(others: Values) -> list[EdgeRule]:
+        return [_plain(replay.rule(edge, y=y)) for edge, y in zip(edges, others, strict=True)]
+
+    def at(others: Values) -> list[EdgeRule]:
+        return [
+            _plain(replay.rule(edge, y=primitive.forward(x), operands={i: x}))
+            for edge, x in zip(edges, others, strict=True)
+        ]
+
+    every = "at every step, "
+    yield change(
+        f"{every}the derivative of the {primitive.name} at {name} is there twice",
+        0.9,
+        [lambda g, _, rule=rule: rule(rule(g)) for rule in rules],
+        "derivative doubled",
+    )
+    yield change(f"{every}{function} is taken at its output {name}", 0.85, at(ys))
+    yield change(f"{every}the formula of {function} is given its input", 0.85, given(xs))
+    for when, others in (
+        ("before", [np.zeros_like(ys[0]), *ys[:-1]]),
+        ("before", [ys[-1], *ys[:-1]]),
+        ("after", [*ys[1:], ys[-1]]),
+    ):
+        yield change(
+            f"{every}{function} is computed from {name} of the step {when}", 0.9, given(others)
+        )
+    yield change(
+        f"{every}the formula of {function} is given what arrives at {name}",
+        1.0,
+        [lambda g, _, edge=edge: replay.rule(edge, y=g)(g) for edge in edges],
+    )
+    for other in (ops.sigmoid, ops.tanh, ops.relu):
+        if other is not primitive:
+            for source in ((ys, False), (xs, True)):
+                yield change(
+                    f"{every}{other.name}' stands in place of {function} at {name}",
+                    0.95,
+                    [
+                        lambda g, _, x=x, y=y, o=other, s=source[1]: o.rules[0](
+                            g, o.forward(x) if s else y, x
+                        )
+                        for x, y in zip(xs, ys, strict=True)
+                    ],
+                    "another activation's slope",
+                )
+    for text, factor in (
+        ("1 - ", [1 - np.asarray(y) for y in ys]),
+        ("", ys),
+    ):
+        yield change(
+            f"{every}{text}{name} stands in place of {function}",
+            0.95,
+            [_plain(times(f)) for f in factor],
+            "factor missing",
+        )
+    for text, of_class in values.items():
+        if np.shape(of_class[-1]) == nodes[-1].shape and of_class is not ys:
+            yield change(
+                f"{every}the formula of {function} is given {text}, in place of {name}",
+                1.2,
+                given(of_class),
+                "wrong tensor",
+            )
+
+
+def _operands(
+    replay: Replay,
+    loop: Loop,
+    nodes: Sequence[Node],
+    i: int,
+    edges: Sequence[Edge],
+    values: Mapping[str, Values],
+    change: Callable[..., Candidate],
+) -> Iterator[Candidate]:
+    """Yield another operand of a product at every step: of another time, transposed, another."""
+    belongs = [replay.values[node.operands[1 - i]] for node in nodes]
+    name = _operand_name(replay, loop, nodes, 1 - i)
+
+    def using(others: Values) -> list[EdgeRule]:
+        return [
+            _plain(replay.rule(edge, operands={1 - i: x}))
+            for edge, x in zip(edges, others, strict=True)
+        ]
+
+    every = "at every step, "
+    shape = np.shape(belongs[-1])
+    if len(shape) == 2 and shape[0] == shape[1]:
+        yield change(
+            f"{every}.T is forgotten: {name} is used in place of {name}.T",
+            0.7,
+            using([np.transpose(x) for x in belongs]),
+            "not transposed",
+        )
+    varies = any(x is not belongs[0] for x in belongs)
+    if varies and shape:
+        shifts: list[tuple[str, Values]] = [
+            ("of the step before", [np.zeros(shape), *belongs[:-1]]),
+            ("of the step before (at the first step, of the last)", [belongs[-1], *belongs[:-1]]),
+            ("of the step before", [belongs[0], *belongs[:-1]]),
+            ("of the step after", [*belongs[1:], belongs[-1]]),
+            ("of the step after", [*belongs[1:], belongs[0]]),
+            ("of the last step", [belongs[-1]] * len(belongs)),
+            ("of the first step", [belongs[0]] * len(belongs)),
+        ]
+        for text, others in shifts:
+            yield change(f"{every}{name} {text} is used", 0.85, using(others), "wrong time")
+    for text, others in values.items():
+        if np.shape(others[-1]) != shape or all(
+            x is y for x, y in zip(others, belongs, strict=True)
+        ):
+            continue
+        yield change(
+            f"{every}{text} is used in place of {name}",
+            0.8 if text == name.replace("_{t-1}", "_t") else 1.0,
+            using(others),
+            "wrong tensor",
+        )
+        if varies:
+            yield change(
+                f"at the first step, {text} of the last step is used in place of {name}",
+                1.0,
+                using([others[-1], *belongs[1:]]),
+                "wrong time",
+            )
+            yield change(
+                f"{every}{text} of the last step is used in place of {name}",
+                1.1,
+                using([others[-1]] * len(belongs)),
+                "wrong time",
+            )
+        yield change(
+            f"{every}1 - {text} is used in place of {name}",
+            1.1,
+            using([1 - np.asarray(x) for x in others]),
+            "wrong tensor",
+        )
+    if shape:
+        yield change(
+            f"{every}1 - {name} is used in place of {name}",
+            1.0,
+            using([1 - np.asarray(x) for x in belongs]),
+            "wrong tensor",
+        )
+
+
+def _gradients(
+    replay: Replay,
+    loop: Loop,
+    nodes: Sequence[Node],
+    edges: Sequence[Edge],
+    change: Callable[..., Candidate],
+    name: str,
+    operand: str,
+) -> Iterator[Candidate]:
+    """Hand on the gradient of another value of the step."""
+    for members in loop.classes:
+        if members is nodes or members[-1].shape != nodes[-1].shape:
+            continue
+        if not all(m.id in replay.gradients for m in members):
+            continue
+        # It has arrived before, on the way back, if it was computed later.
+        if replay.position[members[-1].id] < replay.position[nodes[-1].id]:
+            continue
+        text = _name(replay, members)
+        yield change(
+            f"at every step, what comes back to {operand} is computed from the gradient at {text}, "
+            f"in place of that at {name}",
+            1.1,
+            [
+                _from_another(replay.rule(edge), m.id)
+                for edge, m in zip(edges, members, strict=True)
+            ],
+            "wrong gradient",
+        )
+
+
+def _made(replay: Replay, rules: Mapping[Edge, EdgeRule], leaf: bool) -> Callable[[Target], Any]:
+    """Return what predicts gradients; those of a leaf alone need no pass."""
+    if leaf:
+        present = {edge: rule for edge, rule in rules.items() if edge in replay.parts}
+        edge = next(iter(present))
+        key = replay.graph[edge[0]].operands[edge[1]]
+
+        def instead() -> Any:
+            return sum(
+                replay.sent(edge, replay.gradients[edge[0]], _alone(rule))
+                for edge, rule in present.items()
+            )
+
+        return Made(
+            replay, key, instead, lambda: sum(np.asarray(replay.parts[edge]) for edge in present)
+        )
+    found: list[dict[str, Array]] = []
+
+    def predict(target: Target) -> Any:
+        if not found:
+            try:
+                with np.errstate(all="ignore"):
+                    found.append(replay.rerun(rules))
+            except (ValueError, TypeError, IndexError):
+                found.append({})
+        return found[0].get(target.id or "")
+
+    return predict

@@ -1,0 +1,316 @@
+"""Mistakes with the gradient of a loss where it is a difference: prediction minus target."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.check.mistakes.backward_steps import always, grouped, replaced, text_of
+from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake
+from autograd_lite.check.mistakes.replay import Replay, is_shifted
+from autograd_lite.graph import Node
+
+
+@dataclass(frozen=True, eq=False)
+class Difference:
+    """A gradient that is some number times prediction minus target.
+
+    Attributes
+    ----------
+    key : str
+        The node whose gradient it is.
+    link : str
+        How the prediction comes from the node: ``softmax``, ``sigmoid``, ``exp`` or ``""``.
+    p, y : ndarray
+        Prediction and target.
+    p_text, y_text : str
+        What they are called.
+    c : number or ndarray
+        What the difference is multiplied by.
+    """
+
+    key: str
+    link: str
+    p: Array
+    y: Array
+    p_text: str
+    y_text: str
+    c: Any
+
+
+LINKS: dict[str, Callable[[Any], Any]] = {
+    "softmax": lambda z: ops.softmax.forward(z, axis=-1),
+    "sigmoid": ops.sigmoid.forward,
+    "exp": np.exp,
+    "": lambda z: z,
+}
+
+_found: weakref.WeakKeyDictionary[Replay, list[Difference]] = weakref.WeakKeyDictionary()
+
+
+def differences(replay: Replay) -> list[Difference]:
+    """Return the gradients that are a difference, the one closest to the loss first."""
+    if replay not in _found:
+        _found[replay] = list(_search(replay))
+    return _found[replay]
+
+
+def _search(replay: Replay) -> Iterator[Difference]:
+    graph = replay.graph
+    targets = [
+        node
+        for node in graph
+        if node.id not in replay.gradients and np.asarray(node.value).dtype.kind in "fiub"
+    ]
+    for node in reversed(list(graph)):
+        if is_shifted(graph, node):
+            continue  # What comes back is that of what it was before.
+        g = replay.gradients.get(node.id)
+        z = np.asarray(replay.values[node.id])
+        if g is None or g.shape != z.shape or not g.any() or z.size < 2:
+            continue
+        for link, function in LINKS.items():
+            if link == "softmax" and (z.ndim > 2 or z.shape[-1] < 2):
+                continue
+            p = function(z)
+            if not np.isfinite(p).all():
+                continue
+            seen = False
+            for target in targets:
+                y = np.asarray(replay.values[target.id], float)
+                if not y.ndim or np.size(y) != np.size(p):
+                    continue
+                if y.shape != p.shape:
+                    y = y.reshape(p.shape)
+                c = _multiple(g, p - y)
+                if c is not None:
+                    p_text = _text_of_prediction(replay, node, link, p)
+                    yield Difference(node.id, link, p, y, p_text, text_of(graph, target), c)
+                    seen = True
+            if link == "softmax" and not seen:
+                found = _of_labels(g, p)
+                if found is not None:
+                    p_text = _text_of_prediction(replay, node, link, p)
+                    yield Difference(
+                        node.id, link, p, found[0], p_text, "the one-hot of the labels", found[1]
+                    )
+
+
+def _multiple(g: Array, difference: Array) -> float | None:
+    """Return the number by which one array is a multiple of another."""
+    size = float(np.sum(difference * difference))
+    if not size:
+        return None
+    c = float(np.sum(g * difference)) / size
+    gap = np.abs(g - c * difference).max()
+    return c if c and gap <= 1e-9 * np.abs(g).max() + 1e-7 * digits_of(g) else None
+
+
+def digits_of(g: Array) -> float:
+    """Return the rounding of an array relative to its largest entry."""
+    return float(np.finfo(g.dtype).eps * np.abs(g).max()) * 100 if g.dtype.kind == "f" else 0.0
+
+
+def _of_labels(g: Array, p: Array) -> tuple[Array, Any] | None:
+    """Return the one-hot of the labels, and `c`, if ``g`` is ``c (softmax(z) - one_hot)``."""
+    rows, gs = (x[None] if p.ndim == 1 else x for x in (p, g))
+    with np.errstate(all="ignore"):
+        ratio = gs / rows
+    # All entries of a row have the ratio c, but that of the label, which is smaller.
+    c = ratio.max(axis=1, keepdims=True)
+    if not np.isfinite(c).all() or not (c > 0).all():
+        return None
+    y = rows - gs / c
+    one_hot = np.eye(rows.shape[1])[y.argmax(axis=1)]
+    if np.abs(y - one_hot).max() > 1e-7:
+        return None
+    alike = np.allclose(c, c[0], rtol=1e-9)
+    return one_hot.reshape(p.shape), float(c[0, 0]) if alike else c.reshape(c.shape[: p.ndim])
+
+
+def _text_of_prediction(replay: Replay, node: Node, link: str, p: Array) -> str:
+    """Return what a prediction is called: by its name, or as the function of a node."""
+    text = text_of(replay.graph, node)
+    return _text_of_value(replay, p) or (f"{link}({text})" if link else text)
+
+
+def _text_of_value(replay: Replay, value: Array) -> str | None:
+    """Return what a value is called, if it occurs."""
+    for node in replay.graph:
+        other = np.asarray(replay.values[node.id])
+        if other.shape == value.shape and np.allclose(other, value, rtol=1e-9, atol=1e-12):
+            return text_of(replay.graph, node)
+    return None
+
+
+@mistake("loss", "Derive the loss by what it is compared with: prediction minus target, usually.")
+def wrong_loss(case: Case, target: Target) -> Iterator[Candidate]:
+    """Put something else in the place of prediction minus target."""
+    replay = case.replay
+    if replay is None or target.id is None:
+        return
+    for d in differences(replay):
+        if target.id not in replay.behind(d.key):
+            continue
+        for title, cost, wrong in _instead(replay, d):
+            far = 0.0 if replay.graph[d.key].name else 0.04
+            yield Candidate(title, cost + far, predict=replaced(replay, d.key, wrong))
+
+
+def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callable[[], Any]]]:
+    """Yield everything that may stand in place of a difference."""
+    p, y, c, e = d.p, d.y, d.c, d.p - d.y
+    z = np.asarray(replay.values[d.key])
+    pt, yt = grouped(d.p_text), d.y_text
+    error = f"{pt} - {yt}"
+    yield f"{yt} is not subtracted from {pt}: the target is missing", 0.6, lambda: c * p
+    yield f"the sign of {error} is flipped", 0.62, lambda: -c * e
+    yield f"{yt} is added to {pt}, in place of subtracted", 0.8, lambda: c * (p + y)
+    yield f"only the target {yt} is there, without the prediction {pt}", 0.9, lambda: -c * y
+    yield f"{error} is squared", 1.0, lambda: c * e * e
+    yield f"the absolute value of {error} stands in its place", 1.1, lambda: c * np.abs(e)
+    yield f"only the sign of {error} is there", 1.1, lambda: c * np.sign(e)
+    if d.link == "":
+        return
+    name = d.link
+    zt = grouped(text_of(replay.graph, replay.graph[d.key]))
+    yield (
+        f"the prediction is taken before the {name}: {zt} - {yt} in place of {error}",
+        0.8,
+        lambda: c * (z - y),
+    )
+    slope = {"softmax": p * (1 - p), "sigmoid": p * (1 - p), "exp": p}[name]
+    written = pt if name == "exp" else f"{pt} * (1 - {pt})"
+    yield (
+        f"the derivative of the {name} is there once too often: {error} has it already, "
+        f"{written} is one factor too many",
+        0.55,
+        lambda: c * e * slope,
+    )
+    if name == "exp":
+        yield f"the exp is left out: 1 - {yt} in place of {error}", 0.8, lambda: c * (1 - y)
+        return
+    yield (
+        f"the formula of the derivative is given the error: ({error}) * (1 - ({error}))",
+        1.0,
+        lambda: c * e * (1 - e),
+    )
+    yield (
+        f"only the term of {yt} * log({pt}) is there",
+        0.9,
+        lambda: -c * y * (1 - p),
+    )
+    if name == "sigmoid":
+        yield (
+            f"{pt} is made 0 or 1 by a threshold before {yt} is subtracted",
+            0.9,
+            lambda: c * ((p > 0.5) - y),
+        )
+        yield (
+            f"only the term of (1 - {yt}) * log(1 - {pt}) is there",
+            0.9,
+            lambda: c * (1 - y) * p,
+        )
+        yield f"1 - {pt} stands in place of {pt}", 1.0, lambda: c * (1 - p - y)
+        yield (
+            f"the derivative of the sigmoid at {pt} is left out",
+            0.65,
+            lambda: c * e / (p * (1 - p)),
+        )
+        return
+    yield from _softmax(d, z)
+
+
+def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[], Any]]]:
+    """Yield what only a softmax offers."""
+    p, y, c, e = d.p, d.y, d.c, d.p - d.y
+    pt, yt = grouped(d.p_text), d.y_text
+    n = p.shape[-1]
+    yield f"the softmax is left out: -{yt} / {pt}", 0.7, lambda: -c * y / p
+    if z.ndim == 2:
+        for scores in (z, z - z.max(axis=1, keepdims=True)):
+            yield (
+                "the softmax is computed along the wrong axis, 0, on the way back",
+                0.9,
+                lambda z=scores: c * (ops.softmax.forward(z, axis=0) - y),  # type: ignore[misc]
+            )
+    yield (
+        f"the largest entry of {pt} is taken for the label",
+        0.9,
+        lambda: c * (p - np.eye(n)[p.argmax(axis=-1)]),
+    )
+    yield (
+        "only the entry of the true class gets a gradient",
+        0.8,
+        lambda: c * np.where(y == y.max(axis=-1, keepdims=True), e, 0),
+    )
+    for shift, word in ((1, "too large"), (-1, "too small")):
+        yield (
+            f"the labels are 1 {word} (counted from {max(shift, 0)})",
+            0.9,
+            lambda shift=shift: c * (p - np.roll(y, shift, axis=-1)),  # type: ignore[misc]
+        )
+    if z.ndim == 2:
+        present = y.max(axis=0) > 0
+        yield (
+            "1 is subtracted in whole columns: d[:, y] -= 1 in place of d[arange(n), y] -= 1",
+            0.8,
+            lambda: c * (p - present),
+        )
+        counts = y.sum(axis=0)
+        yield (
+            "1 is subtracted in whole columns, once for each label",
+            0.9,
+            lambda: c * (p - counts),
+        )
+
+
+@mistake("entry of the label", "The entry of the true class has a term of its own.")
+def label_entry(case: Case, target: Target) -> Iterator[Candidate]:
+    """Add the same number too much or too little at the entry that belongs to the label."""
+    replay = case.replay
+    if replay is None or target.id is None:
+        return
+    graph = replay.graph
+    for node in graph:
+        if node.primitive is not ops.getitem or node.id not in replay.gradients:
+            continue
+        index, key = node.parameters.get("index"), node.operands[0]
+        labels = isinstance(index, tuple) and any(
+            isinstance(x, np.ndarray) and x.dtype.kind in "iu" for x in index
+        )
+        g = replay.gradients.get(key)
+        if not labels or g is None or target.id not in replay.behind(key) or g.ndim != 2:
+            continue
+        unit = np.abs(g[np.abs(g) > 0]).min(initial=np.inf)
+        if not np.isfinite(unit):
+            continue
+        at_label = np.zeros_like(g)
+        at_label[index] = 1.0
+        name = text_of(graph, graph[key])
+        for times, words in (
+            (-1.0, "the true class itself is counted too"),
+            (1.0, "the margin of the true class itself is not taken out"),
+        ):
+            yield Candidate(
+                f"at the entries of the labels, the gradient at {name} is {unit:.4g} too "
+                f"{'small' if times < 0 else 'large'}: {words}",
+                1.0,
+                predict=replaced(replay, key, always(g + times * unit * at_label)),
+            )
+        yield Candidate(
+            f"at the entries of the labels, the gradient at {name} is -1 for each row, and not "
+            f"minus how many classes count",
+            0.9,
+            predict=replaced(replay, key, always(np.where(at_label != 0, -unit, g))),
+        )
+        yield Candidate(
+            f"the true class gets no gradient: at the entries of the labels, that at {name} is 0",
+            0.8,
+            predict=replaced(replay, key, always(np.where(at_label != 0, 0.0, g))),
+        )

@@ -1,0 +1,327 @@
+"""Mistakes with the terms of a sum: a path or a term of the loss left out, scaled, overwritten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.check.mistakes.backward_steps import (
+    Made,
+    Step,
+    always,
+    compositions,
+    grouped,
+    steps,
+    text_of,
+)
+from autograd_lite.check.mistakes.reasons import reason, shown
+from autograd_lite.check.mistakes.registry import (
+    MISTAKES,
+    Candidate,
+    Case,
+    Mistake,
+    Target,
+    mistake,
+)
+from autograd_lite.check.mistakes.replay import Edge, Replay
+from autograd_lite.graph import Node
+
+
+def _without(replay: Replay, edges: Sequence[Edge]) -> Made:
+    """Return the mistake that nothing comes back along some edges to one node."""
+    key = replay.graph[edges[0][0]].operands[edges[0][1]]
+    part = _sum(replay, edges)
+    return Made(replay, key, lambda: np.zeros_like(part), lambda: part)
+
+
+def _sum(replay: Replay, edges: Sequence[Edge]) -> Any:
+    return sum((np.asarray(replay.parts[edge]) for edge in edges[1:]), replay.parts[edges[0]])
+
+
+def _scaled_path(
+    case: Case, target: Target, key: str, part: Any, path: str, cost: float, kind: str
+) -> Iterator[Candidate]:
+    """Solve for the factor that one of several terms has by mistake."""
+    assert case.replay is not None
+    made = Made(case.replay, key, lambda: part, lambda: part)
+    factor = made.factor(target)
+    if factor is None or abs(factor - 1) < 1e-6:
+        return
+    if np.count_nonzero(target.hand) < 2:
+        return  # One number is always some multiple of another.
+    if abs(factor) < 1e-6:
+        factor, title, price = 0.0, f"{path} is left out", cost
+    elif abs(factor + 1) < 1e-6:
+        factor, title, price = -1.0, f"{path} has its sign flipped", cost + 0.05
+    else:
+        why = reason(case, abs(factor))
+        if why is None and (np.count_nonzero(target.hand) < 3 or np.size(part) == 1):
+            return
+        title = f"{path} has a factor {shown(factor)}"
+        title += f": {why[0]}" if why else ""
+        price = cost + (0.3 + why[1] if why else 1.8)
+    yield Candidate(
+        title,
+        price,
+        predict=made.times(factor),
+        kind=kind if factor == 0.0 else "factor on a path",
+    )
+
+
+@mistake("path missing", "What is used twice gets the sum of what comes back from both.")
+def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
+    """Leave out what comes back along one of several paths, or give it a factor."""
+    replay = case.replay
+    if replay is None or target.id is None:
+        return
+    composed = {edge for step in compositions(case, target) for edge in (step.edge, *step.others)}
+    for operand, uses in _several_uses(replay, target):
+        to = text_of(replay.graph, operand)
+        for node, edges in uses:
+            path = f"what comes back to {to} from {text_of(replay.graph, node)}"
+            part = _sum(replay, edges)
+            # Nobody derives an activation that is written out piece by piece.
+            cost = 0.65 + (0.5 if composed.issuperset(edges) else 0.0)
+            yield Candidate(
+                f"{path} is left out",
+                cost + (0.7 if _in_proportion(part, replay.gradients[operand.id]) else 0.0),
+                predict=_without(replay, edges),
+            )
+            for made in _scaled_path(case, target, operand.id, part, path, cost, "path missing"):
+                if not made.title.endswith("left out"):
+                    yield made
+        if len(uses) > 2:
+            yield from _some_steps(replay, operand, uses, to)
+            yield from _of_one_kind(case, target, operand, uses, to)
+
+
+def _in_proportion(part: Any, total: Any) -> bool:
+    """Return whether a path gives all entries the same share: then one factor says it simpler."""
+    size = float(np.sum(total * total))
+    share = float(np.sum(part * total)) / size if size else 0.0
+    return np.size(total) > 1 and bool(np.allclose(part, share * total, rtol=1e-9, atol=0))
+
+
+def _several_uses(
+    replay: Replay, target: Target
+) -> Iterator[tuple[Node, list[tuple[Node, list[Edge]]]]]:
+    """Yield every node that gets gradients from several places, with these."""
+    by_operand: dict[str, dict[str, list[Edge]]] = {}
+    for edge in reversed(replay.edges()):
+        key = replay.graph[edge[0]].operands[edge[1]]
+        by_operand.setdefault(key, {}).setdefault(edge[0], []).append(edge)
+    for key, all_uses in by_operand.items():
+        uses = {x: edges for x, edges in all_uses.items() if _carries(replay, edges)}
+        if len(uses) > 1 and target.id in replay.behind(key):
+            yield replay.graph[key], [(replay.graph[x], edges) for x, edges in uses.items()]
+
+
+def _carries(replay: Replay, edges: Sequence[Edge]) -> bool:
+    """Return whether anything comes back: behind ``x - max(x)``, the maximum gets nothing."""
+    part = np.abs(_sum(replay, edges)).max(initial=0.0)
+    size = max(np.abs(replay.gradients[edge[0]]).max(initial=0.0) for edge in edges)
+    return bool(part > 1e-12 * size)
+
+
+def _some_steps(
+    replay: Replay, operand: Node, uses: Sequence[tuple[Node, list[Edge]]], to: str
+) -> Iterator[Candidate]:
+    """Of what is used again and again, keep one step only, or the last ones."""
+    total = _sum(replay, [edge for _, edges in uses for edge in edges])
+    parts = [_sum(replay, edges) for _, edges in uses]
+    n = len(parts)
+
+    def kept(chosen: Sequence[int]) -> Made:
+        part = sum((np.asarray(parts[i]) for i in chosen[1:]), parts[chosen[0]])
+        return Made(replay, operand.id, lambda: part, lambda: total)
+
+    for i in (0, n - 1, *range(1, n - 1))[:40]:
+        which = "the first use" if i == 0 else "the last use" if i == n - 1 else "one use"
+        yield Candidate(
+            f"only what comes back to {to} from {which}, {text_of(replay.graph, uses[i][0])}, is "
+            f"there: overwritten in place of added up",
+            0.9 if i in (0, n - 1) else 1.0,
+            predict=kept([i]),
+            kind="overwritten, not added",
+        )
+    for k in range(2, min(n, 20)):
+        for chosen, which in ((range(n - k, n), "last"), (range(k), "first")):
+            yield Candidate(
+                f"only the {which} {k} of {n} uses of {to} are counted: the others are left out",
+                1.0,
+                predict=kept(list(chosen)),
+                kind="path missing",
+            )
+
+
+def _of_one_kind(
+    case: Case,
+    target: Target,
+    operand: Node,
+    uses: Sequence[tuple[Node, list[Edge]]],
+    to: str,
+) -> Iterator[Candidate]:
+    """Leave out all uses of one kind: those by the same operation."""
+    assert case.replay is not None
+    kinds: dict[Any, list[Edge]] = {}
+    for node, edges in uses:
+        kinds.setdefault(node.primitive, []).extend(edges)
+    for primitive, edges in kinds.items():
+        if 1 < len(edges) < sum(len(edges) for _, edges in uses):
+            path = f"what comes back to {to} from each {primitive.name}"
+            part = _sum(case.replay, edges)
+            yield from _scaled_path(case, target, operand.id, part, path, 0.8, "path missing")
+
+
+# ------------------------------------------------------------------------ terms of the loss
+
+
+def terms(replay: Replay) -> list[Node]:
+    """Return the additive terms of the loss, and the sums of some of them that stand together."""
+    found: list[Node] = []
+    waiting = [replay.graph.outputs[0]]
+    while waiting:
+        node = waiting.pop()
+        operands = [x for x in replay.graph.operands(node) if x.id in replay.gradients]
+        sums = node.primitive in (ops.add, ops.subtract)
+        alone = node.primitive in SCALING and len(operands) == 1
+        reduced = node.primitive in (ops.mean, ops.sum) and operands[0].primitive in ADDING
+        if (sums or alone or reduced) and operands:
+            waiting += operands
+            if (sums or node.name) and node is not replay.graph.outputs[0]:
+                found.append(node)
+        elif node.id in replay.gradients:
+            found.append(node)
+    whole = [node for node in found if _is_all(replay, node)]
+    return [node for node in found if node not in whole] if len(found) - len(whole) > 1 else []
+
+
+SCALING = (ops.multiply, ops.divide, ops.negative)
+
+ADDING = (ops.add, ops.subtract, *SCALING)
+
+
+def _is_all(replay: Replay, node: Node) -> bool:
+    """Return whether everything comes back through a node."""
+    while node is not replay.graph.outputs[0]:
+        users = [x for x in replay.graph.consumers(node) if x.id in replay.gradients]
+        if len(users) != 1 or users[0].primitive in (ops.add, ops.subtract):
+            others = [x for x in replay.graph.operands(users[0]) if x.id in replay.gradients]
+            if len(users) != 1 or len(others) > 1:
+                return False
+        node = users[0]
+    return True
+
+
+@mistake("term of the loss", "The gradient of a sum is the sum of the gradients of its terms.")
+def term_missing(case: Case, target: Target) -> Iterator[Candidate]:
+    """Leave out a term of the loss, or give it a factor."""
+    replay = case.replay
+    if replay is None or target.id is None:
+        return
+    for node in terms(replay):
+        if target.id in replay.behind(node.id):
+            path = f"the term {grouped(text_of(replay.graph, node))} of the loss"
+            part = replay.gradients[node.id]
+            cost = 0.58 if node.name else 0.63 if node.primitive in ADDING else 0.6
+            yield from _scaled_path(case, target, node.id, part, path, cost, "term of the loss")
+            if np.count_nonzero(target.hand) < 2:
+                zero = np.zeros_like(part)
+                yield Candidate(
+                    f"{path} is left out",
+                    0.8,
+                    predict=Made(replay, node.id, always(zero), always(part)),
+                )
+
+
+@mistake("term too many", "Only what is in the loss has a gradient: a regulariser, say.")
+def term_too_many(case: Case, target: Target) -> Iterator[Candidate]:
+    """Find a multiple of the tensor itself, or of its signs, that is there besides."""
+    replay = case.replay
+    if replay is None or target.id is None or target.hand.shape != target.right.shape:
+        return
+    x, besides = np.asarray(replay.values[target.id], float), target.hand - target.right
+    if x.shape != besides.shape or np.count_nonzero(x) < 3 or not np.isfinite(besides).all():
+        return
+    for form, value in ((target.name, x), (f"sign({target.name})", np.sign(x))):
+        c = float(np.sum(besides * value) / np.sum(value * value))
+        if c:
+            added = c * value
+            yield Candidate(
+                f"{c:.4g} * {form} is added, which is not a term of this gradient: a regulariser "
+                f"that the loss does not have",
+                1.3,
+                correct=lambda hand, added=added: hand - added,  # type: ignore[misc]
+            )
+
+
+@mistake("overwritten, not added", "What is picked twice gets the sum of both: np.add.at(d, i, g).")
+def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
+    """Put the gradients of picked entries back with an assignment."""
+    picking: dict[str, list[Step]] = {}
+    for step in steps(case, target):
+        if step.primitive is ops.getitem and step.node.value.size:
+            yield Candidate(
+                f"where {step.name} picks an entry several times, only the last gradient counts",
+                0.8,
+                predict=step.wrong(_assigned(step)),
+            )
+            yield Candidate(
+                f"what comes back to {text_of(step.replay.graph, step.operand)} is divided by how "
+                f"often an entry was picked",
+                0.9,
+                predict=step.wrong(_per_count(step)),
+            )
+            picking.setdefault(step.operand.id, []).append(step)
+    for key, picked in picking.items():
+        if len(picked) > 1:
+            yield from _windows(picked, key)
+
+
+def _assigned(step: Step) -> Any:
+    def rule(g: Any) -> Any:
+        filled = np.zeros(step.operand.shape)
+        filled[step.node.parameters["index"]] = g
+        return filled
+
+    return rule
+
+
+def _per_count(step: Step) -> Any:
+    right = step.rule
+
+    def rule(g: Any) -> Any:
+        count = right(np.ones_like(g))
+        return right(g) / np.where(count == 0, 1, count)
+
+    return rule
+
+
+def _windows(picked: Sequence[Step], key: str) -> Iterator[Candidate]:
+    """Assign what comes back from windows that overlap, in place of adding it."""
+    replay = picked[0].replay
+    total = _sum(replay, [step.edge for step in picked])
+    for order in (picked, picked[::-1]):
+
+        def instead(order: Sequence[Step] = order) -> Any:
+            filled = np.zeros(np.shape(replay.values[key]))
+            for step in reversed(order):  # The step closest to the operand comes first.
+                filled[step.node.parameters["index"]] = replay.gradients[step.node.id]
+            return filled
+
+        yield Candidate(
+            f"where the pieces of {text_of(replay.graph, replay.graph[key])} overlap, each "
+            f"overwrites what came before: = in place of +=",
+            0.8,
+            predict=Made(replay, key, instead, lambda: total),
+        )
+
+
+MISTAKES["factor on a path"] = Mistake(
+    "factor on a path",
+    "Of several terms of a gradient, one has a factor that it should not have.",
+    lambda _case, _target: iter(()),  # Found with the paths that are missing.
+)

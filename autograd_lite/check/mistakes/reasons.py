@@ -1,0 +1,116 @@
+"""What a factor can come from: the number that is wrong, and the lengths and numbers there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.check.mistakes.registry import Case
+
+MOST_LENGTHS = 12
+
+
+def shown(number: float) -> str:
+    """Write a number: as a fraction, where it is one and its decimals would hide it."""
+    short = f"{number:.4g}"
+    if not np.isfinite(number) or abs(float(short) - number) <= 1e-11 * abs(number):
+        return short
+    fraction = Fraction(number).limit_denominator(1000)
+    if fraction and abs(float(fraction) / number - 1) < 1e-9:
+        return str(fraction)
+    return f"{number:.6g}"
+
+
+def lengths(case: Case) -> list[int]:
+    """Return the lengths of axes that occur in a computation, and products of two of one array."""
+    if case.replay is None:
+        return [case.batch] if case.batch > 1 else []
+    found: dict[int, None] = {case.batch: None} if case.batch > 1 else {}
+    for node in case.replay.graph:
+        for n in (*node.shape, int(np.prod(node.shape))):
+            if n > 1:
+                found[n] = None
+    steps = case.replay.uses
+    found.update({n: None for n in steps if n > 1})
+    return list(found)[:MOST_LENGTHS]
+
+
+def numbers(case: Case) -> dict[float, bool]:
+    """Return the numbers that stand in a computation, and whether one divides by them."""
+    if case.replay is None:
+        return {}
+    found: dict[float, bool] = {}
+    for node in case.replay.graph:
+        if node.kind == "constant" and not np.ndim(node.value):
+            number = abs(float(np.real(node.value)))
+            if number not in (0.0, 1.0, 2.0, 0.5) and np.isfinite(number):
+                users = case.replay.graph.consumers(node)
+                found[number] = any(
+                    x.primitive is ops.divide and x.operands[1] == node.id for x in users
+                )
+    return found
+
+
+def _is(a: float, b: float) -> bool:
+    return abs(a - b) <= 1e-6 * abs(b)
+
+
+def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
+    """Yield in words what a positive factor can come from, and how far-fetched that is."""
+    a = abs(factor)
+    if _is(a, 0.5):
+        yield "a factor 2 is missing", 0.1
+    if _is(a, 2):
+        yield "a factor 2 too many", 0.1
+    if case.lr is not None and case.lr != 1 and _is(a, case.lr):
+        yield f"the learning rate {case.lr:g} is in it already", 0.1
+    sizes = lengths(case)
+    for k, divides in numbers(case).items():
+        if float(k).is_integer() and k in sizes:
+            continue
+        once = f"divided by {k:g}" if divides else f"multiplied by {k:g}"
+        if _is(a, k):
+            yield f"not {once}" if divides else f"{once} once too often", 0.2
+        elif _is(a, 1 / k):
+            yield f"{once} once too often" if divides else f"not {once}", 0.2
+        elif _is(a, k * k):
+            yield f"multiplied by {k:g} where it is to be divided by {k:g}", 0.3
+        elif _is(a, 1 / (k * k)):
+            yield f"divided by {k:g} where it is to be multiplied by {k:g}", 0.3
+    counts = sizes
+    for n in counts:
+        if _is(a, n):
+            yield f"the factor 1/{n} is missing", 0.2
+        elif _is(a, 1 / n):
+            yield f"divided by {n} once too often", 0.2
+        elif _is(a, n / 2):
+            yield f"the factor 2/{n} is missing", 0.4
+        elif _is(a, 2 / n):
+            yield f"divided by {n}, and a factor 2 too many", 0.4
+        elif n > 2 and _is(a, n / (n - 1)):
+            yield f"n - 1 = {n - 1} stands where n = {n} belongs", 0.3
+        elif n > 2 and _is(a, (n - 1) / n):
+            yield f"n = {n} stands where n - 1 = {n - 1} belongs", 0.3
+        elif _is(a, np.sqrt(n)) or _is(a, 1 / np.sqrt(n)):
+            yield f"the square root of {n} is {'missing' if a > 1 else 'there too often'}", 0.4
+    for n in counts:
+        for m in counts:
+            if n != m and _is(a, n / m) and not _is(a, 2) and not _is(a, 0.5):
+                yield f"divided by {m} where {n} belongs", 0.5
+    if _is(a, 1 / np.log(2)):
+        yield "1 / ln 2: the logarithm to the base 2", 0.3
+    if _is(a, np.log(2)):
+        yield "ln 2: the natural logarithm where that to the base 2 belongs", 0.3
+    if _is(a, 4) or _is(a, 0.25):
+        yield f"a factor 4 {'too many' if a > 1 else 'is missing'}", 0.5
+    if case.lr is None and any(_is(a, lr) for lr in (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 1e-4)):
+        yield f"a learning rate of {a:g} may be in it already", 0.8
+
+
+def reason(case: Case, factor: float) -> tuple[str, float] | None:
+    """Return the likeliest reason for a factor, with its cost; None if there is none."""
+    found = sorted(reasons(case, factor), key=lambda pair: pair[1])
+    return found[0] if found else None

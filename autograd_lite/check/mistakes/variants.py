@@ -1,0 +1,383 @@
+"""Mistakes with what one step sends: another power, a mask reversed, all of a window, one row."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.check.mistakes.backward_steps import (
+    Made,
+    Step,
+    always,
+    grouped,
+    steps,
+    text_of,
+    times,
+    wrong,
+)
+from autograd_lite.check.mistakes.other_operands import FEWEST_BITS
+from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, same
+from autograd_lite.check.mistakes.replay import Replay, Rule
+from autograd_lite.graph import Node
+
+
+@mistake("other power", "The derivative of a power, an absolute value or a sum is of another form.")
+def other_power(case: Case, target: Target) -> Iterator[Candidate]:
+    """Put |x|, x², sign(x), or a sum in the place of x, where a step sends a multiple of it."""
+    for step in steps(case, target):
+        x = np.asarray(step.replay.values[step.operand.id], float)
+        part = step.replay.parts.get(step.edge)
+        if step.operand.kind != "parameter" or len(step.node.operands) > 2:
+            continue
+        if part is None or np.shape(part) != x.shape or x.size < 2:
+            continue
+        name = text_of(step.replay.graph, step.operand)
+        forms = {
+            name: x,
+            f"|{name}|": np.abs(x),
+            f"sign({name})": np.sign(x),
+            f"{grouped(name)} ** 2": x * x,
+            f"sum({name})": np.full_like(x, x.sum()),
+            f"mean({name})": np.full_like(x, x.mean()),
+        }
+        text, c = next(
+            ((t, c) for t, form in forms.items() if (c := _multiple(part, form))), ("", 0.0)
+        )
+        if not c:
+            continue
+        twice = step.node.operands.count(step.operand.id)
+        for other, form in forms.items():
+            if other != text:
+                yield Candidate(
+                    f"{other} stands in place of {text} in what comes back to {name} from "
+                    f"{step.name}",
+                    0.9,
+                    predict=Made(
+                        step.replay,
+                        step.operand.id,
+                        always(c * twice * form),
+                        always(twice * part),
+                    ),
+                )
+
+
+def _multiple(part: Any, form: Any) -> float | None:
+    """Return the number by which one is a multiple of the other."""
+    size = float(np.sum(form * form))
+    if not size or not np.isfinite(size):
+        return None
+    c = float(np.sum(part * form)) / size
+    return c if c and same(np.asarray(part, float), c * form) else None
+
+
+@mistake("mask", "A mask lets the same entries through backwards as forwards.")
+def wrong_mask(case: Case, target: Target) -> Iterator[Candidate]:
+    """Reverse a mask, leave it out, take it of what arrives, or put the value in its place."""
+    if case.replay is None or target.id is None:
+        return
+    for step in steps(case, target):
+        g = step.replay.gradients[step.node.id]
+        other, is_mask = step.other, False
+        if other is not None and step.primitive.entrywise:
+            mask = np.asarray(step.replay.values[other.id], float)
+            entries = np.unique(mask)
+            is_mask = mask.ndim > 0 and len(entries) == 2 and entries[0] == 0
+            if is_mask:
+                text = text_of(step.replay.graph, other)
+                turned = entries[1] - mask
+                yield Candidate(
+                    f"the mask {text} is reversed",
+                    0.8,
+                    predict=step.wrong(times(turned)),
+                )
+                continue
+        if g.shape != step.operand.shape or not g.ndim or len(step.node.operands) > 3:
+            continue
+        slope = np.asarray(step.rule(np.ones_like(g)))
+        if slope.shape == g.shape and step.primitive is not ops.where:
+            made = functools.partial(_sends_times, step)
+            yield from _of_levels(
+                step.node, step.operand, replay=step.replay, slope=slope, made=made
+            )
+    yield from _of_pieces(case, target)
+
+
+def _sends_times(step: Step, factor: Any) -> Any:
+    return step.wrong(times(factor))
+
+
+def _of_pieces(case: Case, target: Target) -> Iterator[Candidate]:
+    """Find what is one multiple of a tensor where that is positive, and another elsewhere."""
+    replay = case.replay
+    assert replay is not None
+    for node in replay.graph:
+        if node.primitive is not ops.where or node.id not in replay.gradients:
+            continue
+        g, y = replay.gradients[node.id], np.asarray(replay.values[node.id])
+        for x in replay.graph:
+            value = np.asarray(replay.values[x.id])
+            inside = x.id in replay.behind(node.id) and target.id in replay.behind(x.id)
+            if x is node or not inside or value.shape != y.shape or not value.all():
+                continue
+            slope = np.round(y / value, 12)
+            if len(np.unique(slope)) != 2 or len(np.unique(slope[value > 0])) != 1:
+                continue
+
+            def made(factor: Any, g: Any = g, slope: Any = slope, x: Node = x) -> Made:
+                return Made(replay, x.id, lambda: g * factor, lambda: g * slope)
+
+            yield from _of_levels(node, x, replay=replay, slope=slope, made=made)
+            break
+
+
+def _of_levels(
+    node: Node, operand: Node, *, replay: Replay, slope: Any, made: Callable[[Any], Any]
+) -> Iterator[Candidate]:
+    """Yield what may stand in place of a derivative that has two values."""
+    levels = np.unique(slope)
+    if len(levels) != 2:
+        return
+    low, high = levels
+    g, value = replay.gradients[node.id], np.asarray(replay.values[node.id])
+    name, before = text_of(replay.graph, node), text_of(replay.graph, operand)
+    few = slope.size < FEWEST_BITS  # Then chance gives every pattern now and then.
+    found = [
+        (f"the mask at {name} is reversed", 0.8, low + high - slope),
+        (
+            f"the mask at {name} is that of what arrives there, not of {before}",
+            1.35,
+            np.where(g > 0, high, low),
+        ),
+        (f"the value of {name} stands in place of its mask", 0.9, value),
+    ]
+    if low:
+        found += [
+            (
+                f"the derivative at {name} is {high:g} or 0, in place of {high:g} or {low:g}",
+                0.8,
+                np.where(slope == high, high, 0.0),
+            ),
+            (f"the derivative at {name} is left out", 0.7, np.ones_like(slope)),
+        ]
+    for title, cost, factor in found:
+        yield Candidate(title, cost + (0.6 if few else 0.0), predict=made(factor), weak=few)
+
+
+@mistake("pooling", "The largest entry of a window gets all of the gradient, the others none.")
+def wrong_pooling(case: Case, target: Target) -> Iterator[Candidate]:
+    """Send what arrives at a maximum to all of its window, on average, or to the first entry."""
+    for step in steps(case, target):
+        if step.primitive not in (ops.max, ops.min, ops.mean):
+            continue
+        axis, shape = step.node.parameters.get("axis"), step.operand.shape
+        keep = step.node.parameters.get("keepdims", False)
+        g = step.replay.gradients[step.node.id]
+        axes = range(len(shape)) if axis is None else (axis if isinstance(axis, tuple) else (axis,))
+        axes = tuple(k % len(shape) for k in axes)
+        wide = g if keep else np.expand_dims(g, axes)
+        everywhere = np.broadcast_to(wide, shape)
+        first = np.zeros(shape)
+        first[tuple(slice(0, 1) if k in axes else slice(None) for k in range(len(shape)))] = wide
+        count = int(np.prod([shape[k] for k in axes]))
+        before = text_of(step.replay.graph, step.operand)
+        found = [
+            (f"every entry of the window in {before} gets the gradient of {step.name}", everywhere),
+            (f"the first entry of each window in {before} gets the gradient of {step.name}", first),
+        ]
+        if step.primitive is not ops.mean:
+            found.append((
+                f"the gradient of {step.name} is spread over the window in {before}, as that of "
+                f"a mean",
+                everywhere / count,
+            ))  # fmt: skip
+            for title, sent in found:
+                yield Candidate(title, 0.8, predict=_sends(step, sent))
+
+
+def _given(rule: Rule, g: Any) -> Rule:
+    return lambda _: rule(g)
+
+
+def _sends(step: Step, sent: Any) -> Any:
+    return wrong(step.replay, {step.edge: lambda _: sent})
+
+
+@mistake("one row only", "Every row of the batch counts.")
+def one_row_only(case: Case, target: Target) -> Iterator[Candidate]:
+    """Count a single row of the batch: what a loop leaves behind that overwrites."""
+    replay = case.replay
+    if replay is None or target.id is None:
+        return
+    for edge in replay.edges():
+        node = replay.graph[edge[0]]
+        if node.operands[edge[1]] != target.id or not node.shape or node.shape[0] < 2:
+            continue
+        g, rule = replay.gradients[node.id], replay.rule(edge)
+        n = node.shape[0]
+        for row, which in ((n - 1, "last"), (0, "first")):
+            for factor, words in ((1, ""), (n, f", times {n}")):
+                kept = np.zeros_like(g)
+                kept[row] = g[row] * factor
+                yield Candidate(
+                    f"only the {which} row of the gradient at {text_of(replay.graph, node)} "
+                    f"counts{words}: overwritten for each sample in place of added up",
+                    0.9,
+                    predict=wrong(replay, {edge: _given(rule, kept)}),
+                )
+
+
+@mistake("another's numbers", "The gradient of one tensor was stored as that of another.")
+def anothers_numbers(case: Case, target: Target) -> Iterator[Candidate]:
+    """Find the gradient, or the value, of another tensor."""
+    replay = case.replay
+    if replay is None or target.id is None or target.hand.size < 2:
+        return
+    here = target.name
+    for node in replay.graph:
+        value = np.asarray(replay.values[node.id])
+        text = text_of(replay.graph, node)
+        g = replay.gradients.get(node.id)
+        both = g is not None and np.array_equal(g, value)  # As of half a sum of squares.
+        if value.shape == target.hand.shape and value.dtype.kind == "f" and not both:
+            for word, form in (("", value), ("minus ", -value)):
+                yield Candidate(
+                    f"{word}the value of {text} was given for the gradient of {here}",
+                    0.6 if node.id == target.id else 1.6,
+                    predict=_constant(target, form),
+                )
+        if g is not None and node.id != target.id and g.shape == target.hand.shape:
+            yield Candidate(
+                f"the gradient of {text} was given for that of {here}",
+                0.9,
+                predict=_constant(target, g),
+            )
+
+
+def _constant(target: Target, value: Any) -> Any:
+    return lambda other: value if other.id == target.id else None
+
+
+@mistake("factors missing", "Several factors in a row were dropped.")
+def factors_missing(case: Case, target: Target) -> Iterator[Candidate]:
+    """Skip several products in a row."""
+    replay = case.replay
+    if replay is None or target.id is None:
+        return
+    for step in steps(case, target):
+        texts: list[str] = []
+        here = step
+        while len(texts) < 4:
+            divides = here.primitive is ops.divide and here.edge[1] == 0
+            other = replay.graph[here.node.operands[1]] if divides else here.other
+            if other is None or not here.primitive.entrywise or here.primitive is ops.add:
+                break
+            if not (here.primitive is ops.multiply or divides):
+                break
+            if here.node.shape != here.operand.shape:
+                break
+            name = text_of(replay.graph, other)
+            texts.append(f"1 / {name}" if divides else name)
+            g = replay.gradients[here.node.id]
+            if texts:
+                yield Candidate(
+                    _missing(texts),
+                    0.95 if len(texts) == 1 and not other.shape else 0.68,
+                    predict=replaced_path(replay, step, g),
+                    kind="factor missing" if len(texts) == 1 else "",
+                )
+            above = [e for e in replay.edges() if replay.graph[e[0]].operands[e[1]] == here.node.id]
+            if len(above) != 1:
+                break
+            node = replay.graph[above[0][0]]
+            assert node.primitive is not None
+            here = Step(replay, above[0], node, here.node, node.primitive)
+
+
+def _missing(texts: list[str]) -> str:
+    if len(texts) == 1:
+        return f"the factor {texts[0]} is missing"
+    return f"the factors {' and '.join(reversed(texts))} are missing"
+
+
+def replaced_path(replay: Replay, step: Step, g: Any) -> Made:
+    """Send what arrives further up along an edge, as it is."""
+    return Made(replay, step.operand.id, lambda: g, lambda: replay.parts[step.edge])
+
+
+@mistake("given what arrives", "A derivative is computed from the values of the forward pass.")
+def given_what_arrives(case: Case, target: Target) -> Iterator[Candidate]:
+    """Compute a derivative from a gradient, in place of the value."""
+    for step in steps(case, target):
+        if len(step.node.operands) != 1 or not step.node.shape or step.primitive.linear:
+            continue
+        if step.operand.shape != step.node.shape:
+            continue
+        g = step.replay.gradients[step.node.id]
+        for text, value in ((f"what arrives at {step.name}", g),):
+            yield Candidate(
+                f"the formula of {step.function}' for its output {step.name} is given {text}",
+                1.0,
+                predict=step.wrong(step.given(value)),
+            )
+
+
+@mistake("shared noise", "What was drawn at random forwards is needed backwards: keep it.")
+def another_mask(case: Case, target: Target) -> Iterator[Candidate]:
+    """Find, column by column, the zeros and ones with which a mask drawn anew gives a gradient."""
+    for step in steps(case, target):
+        other, replay = step.other, step.replay
+        if other is None or not step.primitive.entrywise:
+            continue
+        mask = np.asarray(replay.values[other.id], float)
+        entries = np.unique(mask)
+        if mask.ndim != 2 or len(entries) != 2 or entries[0] != 0 or len(mask) > 10:
+            continue
+        sent = np.asarray(step.rule(np.ones(step.node.shape)))
+        if sent.shape != mask.shape:
+            continue
+        drawn = _drawn(step, target, entries[1])
+        if drawn is not None:
+            yield Candidate(
+                f"the mask {text_of(replay.graph, other)} is not that of the forward pass: it was "
+                f"drawn anew",
+                2.8,
+                predict=step.wrong(times(drawn)),
+            )
+
+
+def _drawn(step: Step, target: Target, size: float) -> Any:
+    """Solve for a mask: each column of the gradient depends on one of the mask's."""
+    replay = step.replay
+    g = replay.gradients[step.node.id] * size
+    rows, columns = g.shape
+    hand, right = target.hand, target.right
+    if hand.shape != right.shape or hand.ndim != 2 or hand.shape[1] != columns:
+        return None
+    without = Made(replay, step.operand.id, lambda: 0 * g, lambda: replay.parts[step.edge])(target)
+    if without is None:
+        return None
+    each = []
+    for row in range(rows):
+        alone = np.zeros_like(g)
+        alone[row] = g[row]
+        each.append(replay.added(step.operand.id, alone).get(target.id or ""))
+    if any(part is None for part in each):
+        return None
+    parts = np.array(each)
+    choices = (np.arange(2**rows)[:, None] >> np.arange(rows)) & 1
+    if min(rows, columns) < 2:
+        return None
+    drawn = np.zeros_like(g)
+    for column in range(columns):
+        given = choices @ parts[:, :, column]
+        gap = np.abs(given - (hand - without)[:, column]).sum(axis=1)
+        best = int(np.argmin(gap))
+        drawn[:, column] = choices[best] * size
+        if gap[best] > 1e-6 * (1e-12 + np.abs(hand[:, column]).sum()):
+            return None
+    turned = same(drawn, size - np.asarray(replay.values[step.other.id]))  # type: ignore[union-attr]
+    return None if turned or (drawn == size).all() or not drawn.any() else drawn

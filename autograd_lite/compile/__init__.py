@@ -1,0 +1,83 @@
+"""Functions and training steps at the speed of machine code: `compile` makes one."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+from autograd_lite.core.later import later
+
+if TYPE_CHECKING:
+    from autograd_lite.compile.compiled import Compiled, Step
+    from autograd_lite.compile.plan import StaleError
+else:
+    __getattr__ = later(
+        globals(),
+        {
+            "autograd_lite.compile.compiled": ("Compiled", "Step"),
+            "autograd_lite.compile.plan": ("StaleError",),
+        },
+    )
+
+__all__ = ["Compiled", "StaleError", "Step", "compile"]
+
+
+def compile(
+    f: Callable[..., Any] | None = None,
+    optimiser: Any = None,
+    *,
+    backend: Literal["auto", "numpy", "numba"] = "auto",
+) -> Any:
+    """Return a function, or a training step, that runs as a program without Python in between.
+
+    Parameters
+    ----------
+    f : callable
+        A function of arrays, such as ``al.value_and_grad(loss)``; or, with an optimiser, a loss:
+        a function of data that returns a Tensor. Without it, a decorator is returned.
+    optimiser : Optimizer, optional
+        What moves the parameters: then a call is a step, ``zero_grad``, ``backward`` and ``step``.
+    backend : {"auto", "numpy", "numba"}
+        "numpy" runs NumPy's functions in memory that was got beforehand; "numba" writes small
+        programs out as arithmetic and compiles it, and leaves others to NumPy; "auto" also leaves
+        to Python what cannot be compiled. ``why`` says what was done.
+
+    Returns
+    -------
+    Compiled or Step
+        Called like `f`. A `Step` also has ``run(n, *data)`` and ``bind(*data)``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such backend.
+    TypeError
+        If `f` is not a function, or `optimiser` is not an optimiser; when called, with a backend
+        that was named, if the function cannot be compiled.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_lite as al
+    >>> slope = al.compile(al.grad(lambda x: np.sum(np.tanh(x) * x)), backend="numpy")
+    >>> slope(np.array([0.5, 1.0])).round(4)
+    array([0.8553, 1.1816])
+    """
+    if f is None:
+        return functools.partial(compile, optimiser=optimiser, backend=backend)
+    from autograd_lite.compile.compiled import BACKENDS, Compiled, Step
+    from autograd_lite.optim.optimizer import Optimizer
+
+    if backend not in BACKENDS:
+        raise ValueError(f"compile needs a backend among {BACKENDS}, got {backend!r}.")
+    if not callable(f):
+        raise TypeError(f"compile needs a function, got a {type(f).__name__}.")
+    if optimiser is None:
+        return Compiled(f, backend)
+    if not isinstance(optimiser, Optimizer):
+        raise TypeError(
+            f"compile needs an optimiser, got a {type(optimiser).__name__}. Write "
+            f"al.compile(loss, al.optim.SGD(net.parameters(), lr=0.1))."
+        )
+    return Step(f, optimiser, backend)

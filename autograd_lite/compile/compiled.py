@@ -1,0 +1,463 @@
+"""Compiled functions and training steps: what `al.compile` returns."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.compile.guards import Surroundings
+from autograd_lite.compile.numba_code import available
+from autograd_lite.compile.plan import Plan, Signature, StaleError
+from autograd_lite.compile.scalars import LoweringError
+from autograd_lite.functional.nests import leaves_of
+from autograd_lite.optim.optimizer import Optimizer
+from autograd_lite.program.program import fingerprint
+from autograd_lite.program.symbol import TraceError
+from autograd_lite.program.trace import Place, Traced, trace
+from autograd_lite.tensor import Tensor
+
+BACKENDS = ("auto", "numpy", "numba")
+TRACES = 8
+"""How many programs a function gets; one that needs more is run as it is."""
+
+FASTER = "pip install 'autograd_lite[compile]'"
+
+
+class Compiled:
+    """A function of arrays that runs as a program; `autograd_lite.compile` makes it.
+
+    Attributes
+    ----------
+    source : str
+        The code that ran last.
+    why : str
+        What was decided, and the reasons: which backend, why it was traced again, why it fell
+        back.
+    """
+
+    def __init__(self, f: Callable[..., Any], backend: str) -> None:
+        functools.update_wrapper(self, f, updated=())
+        self._f, self._backend = f, backend
+        self._plans: dict[Any, list[Plan]] = {}
+        self._plan: Plan | None = None
+        self._count = 0
+        self._traces = 0
+        self._reasons: dict[str, None] = {}
+        self._eager_because = ""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute what the function computes."""
+        plan = self._plan
+        if plan is None or not plan.fits(args, kwargs):
+            plan = self._fitting(args, kwargs)
+            if plan is None:
+                return self._eagerly(args, kwargs)
+        count = self._count = self._count + 1
+        if count & (count - 1) == 0 and count > 1:
+            return self._beside_eager(plan, args, kwargs)
+        return plan.call(args, kwargs)
+
+    @property
+    def source(self) -> str:
+        """The code that runs; empty before the first call."""
+        return self._plan.source if self._plan is not None else ""
+
+    @property
+    def why(self) -> str:
+        """What was decided, and why, a line each."""
+        return "\n".join(self._reasons) or "It has not been called yet."
+
+    def __repr__(self) -> str:
+        return f"<compiled {getattr(self._f, '__name__', 'function')}>"
+
+    # ------------------------------------------------------------ making a plan
+
+    def _fitting(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan | None:
+        """Return a plan for these arguments, now; None if the function must run as it is."""
+        if self._eager_because:
+            return None
+        signature = Signature(args, kwargs)
+        for plan in self._plans.get(signature.key, ()):
+            if plan.fits(args, kwargs):
+                self._plan = plan
+                return plan
+        if self._needs_a_first_step(args, kwargs):
+            return None
+        if self._traces >= TRACES:
+            self._give_up(
+                f"it was traced {TRACES} times, since something that it depends on changes again "
+                f"and again: {self._difference(signature)}"
+            )
+            return None
+        if self._traces:
+            self._note(f"traced again: {self._difference(signature)}")
+        self._traces += 1
+        around = Surroundings(self._f, *signature.others, but=self._apart())
+        self._watch(around)
+        if around.hazard:
+            self._give_up(around.hazard)
+            return None
+        try:
+            traced = self._traced_twice(around, args, kwargs)
+        except (StaleError, TraceError) as error:
+            around.restore()
+            self._give_up(str(error))
+            return None
+        except Exception:  # noqa: BLE001  (run as it is, it raises the error that it should)
+            around.restore()
+            return None
+        plan = Plan(traced, signature, around)
+        self._lower(plan)
+        self._plans.setdefault(signature.key, []).append(plan)
+        self._plan = plan
+        return plan
+
+    def _traced_twice(
+        self, around: Surroundings, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Traced:
+        """Return a trace that another one has confirmed."""
+        first, second = (self._trace(around, args, kwargs) for _ in range(2))
+        changed = around.restore()
+        if changed:
+            raise StaleError(f"it changes {changed}, which every step would have to do")
+        if fingerprint(first.program) != fingerprint(second.program):
+            raise StaleError(
+                "two traces differ: it depends on random numbers, a counter, the time, or "
+                "something else that changes from call to call"
+            )
+        if first.recorded:
+            raise StaleError(
+                "its result requires a gradient, by a Tensor that is not an argument; compile "
+                "al.value_and_grad of a function of that Tensor, or give an optimiser"
+            )
+        return first
+
+    def _lower(self, plan: Plan) -> None:
+        """Choose a backend for a plan."""
+        if self._backend != "numpy":
+            if not available():
+                self._note(f"NumPy, since numba is not installed; faster: {FASTER}")
+            else:
+                try:
+                    plan.use_numba()
+                except LoweringError as error:
+                    self._note(f"NumPy, since numba does not do {error}")
+                else:
+                    lines = len(plan.source.splitlines())
+                    self._note(f"numba, {lines} lines of arithmetic: its arrays are small")
+                    return
+        else:
+            self._note("NumPy, as asked for")
+        plan.use_numpy()
+
+    def _note(self, reason: str) -> None:
+        self._reasons[reason] = None
+
+    def _give_up(self, reason: str) -> None:
+        self._eager_because = reason
+        self._note(f"not compiled: {reason}")
+        if self._backend != "auto":
+            raise TraceError(f"{self!r} cannot be compiled: {reason}.")
+
+    def _difference(self, signature: Signature) -> str:
+        plan = self._plan
+        if plan is None:
+            return "arguments"
+        if plan.signature.key != signature.key:
+            return "arguments of other shapes, dtypes or structure"
+        return plan.around.changed() or "a value that the trace asked for"
+
+    # ------------------------------------------------------------ what a step does otherwise
+
+    def _needs_a_first_step(self, *_: Any) -> bool:
+        """Return whether it must run as it is before it can be traced."""
+        return False
+
+    def _apart(self) -> tuple[Any, ...]:
+        """Return what is not looked into for things that may change."""
+        return ()
+
+    def _watch(self, around: Surroundings) -> None:
+        """Add what the trace depends on besides the function."""
+        for t in around.tensors:
+            if t.requires_grad and not t.is_leaf:
+                around.hazard = f"it uses {t._label()}, which has a history of its own"
+
+    def _places(self, around: Surroundings) -> list[Place]:
+        return [Place(t) for t in around.tensors]
+
+    def _trace(self, around: Surroundings, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
+        return trace(self._f, *args, kwargs=kwargs, places=self._places(around), may_ask=True)
+
+    def _eagerly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return self._f(*args, **kwargs)
+
+    def _beside_eager(self, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call both, and compare all that comes out."""
+        places = plan.traced.places
+        before = [_kept(place.read()) for place in places]
+        expected = self._eagerly(args, kwargs)
+        written = [_kept(place.read()) for place in places]
+        for place, value in zip(places, before, strict=True):
+            place.write(value)
+        result = plan.call(args, kwargs)
+        pairs = list(zip(_plain(expected), _plain(result), strict=False))
+        pairs += [(w, place.read()) for w, place in zip(written, places, strict=True)]
+        if not all(_close(*pair) for pair in pairs):
+            for place, value in zip(places, before, strict=True):
+                place.write(value)
+            raise StaleError(
+                f"{self!r} gives something else than the function itself does now. It depends on "
+                f"something that is neither an argument, nor a Tensor, nor to be seen in its "
+                f"closure, globals and attributes. Pass that as an argument."
+            )
+        return result
+
+
+class Step(Compiled):
+    """A compiled training step; `autograd_lite.compile` makes it of a loss and an optimiser."""
+
+    def __init__(self, loss: Callable[..., Any], optimiser: Optimizer, backend: str) -> None:
+        super().__init__(loss, backend)
+        self._optimiser = optimiser
+        self._grew = False
+
+    def run(
+        self,
+        n: int,
+        *args: Any,
+        stacked: bool = False,
+        every: int | None = None,
+        progress: Callable[[int, float], Any] | None = None,
+        until: Callable[[float], bool] | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Do `n` steps, in one call of machine code if there is one.
+
+        Parameters
+        ----------
+        n : int
+            How many steps.
+        *args, **kwargs
+            The arguments of the loss.
+        stacked : bool
+            Whether the arrays have a leading axis with the data of one step after the other; after
+            the last one, the first comes again.
+        every : int, optional
+            After how many steps `progress` and `until` are asked; by default a tenth of `n`.
+        progress : callable, optional
+            ``progress(steps, loss)``.
+        until : callable, optional
+            ``until(loss)``: True ends the run.
+
+        Returns
+        -------
+        array, shape (steps,)
+            The loss before each step.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> w = al.Tensor(1.0, requires_grad=True)
+        >>> step = al.compile(lambda x: (w * x - 42) ** 2, al.optim.SGD([w], lr=0.01))
+        >>> step.run(50, 5.0)[[0, -1]].round(3)
+        array([1369.,    0.])
+        """
+        losses: list[Any] = []
+        chunk = every or max(1, n // 10)
+        if progress is None and until is None:
+            chunk = n
+        done = 0
+        while done < n:
+            some = self._some(min(chunk, n - done), done, args, kwargs, stacked)
+            losses.append(some)
+            done += len(some)
+            if progress is not None:
+                progress(done, float(some[-1]))
+            if until is not None and until(float(some[-1])):
+                break
+        return np.concatenate(losses) if losses else np.empty(0)
+
+    def _some(
+        self, n: int, done: int, args: tuple[Any, ...], kwargs: dict[str, Any], stacked: bool
+    ) -> Any:
+        """Do steps; the first of them by a call, which checks and compiles."""
+        one, named = _slice(args, kwargs, done) if stacked else (args, kwargs)
+        first = self(*one, **named)
+        values = np.empty(n, np.asarray(first).dtype)
+        values[0] = first
+        if n == 1:
+            return values
+        plan = self._plan
+        loop = None
+        if self._eager_because == "" and self._backend != "numpy" and available():
+            one, named = _slice(args, kwargs, done + 1) if stacked else (args, kwargs)
+            plan = (
+                self._plan
+                if self._plan and self._plan.fits(one, named)
+                else self._fitting(one, named)
+            )
+            if plan is not None:
+                try:
+                    loop = plan.loop(stacked=stacked)
+                except (LoweringError, LookupError) as error:
+                    self._note(f"a loop of calls, since numba does not do {error}")
+        if loop is None or plan is None:
+            for k in range(1, n):
+                one, named = _slice(args, kwargs, done + k) if stacked else (args, kwargs)
+                values[k] = self(*one, **named)
+            return values
+        if stacked:
+            args, kwargs = _rolled(args, kwargs, done + 1)
+        plan.run(loop, n - 1, args, kwargs, values[1:])
+        return values
+
+    def bind(self, *args: Any, **kwargs: Any) -> Callable[[], Any]:
+        """Return a function without arguments: a step on these arrays, which are checked now.
+
+        What is in the arrays is read at every call; the loss, the settings and the arrays
+        themselves must stay what they are.
+
+        Returns
+        -------
+        callable
+            Returns the loss before the step.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> w = al.Tensor(1.0, requires_grad=True)
+        >>> step = al.compile(lambda x: (w * x - 42) ** 2, al.optim.SGD([w], lr=0.01))
+        >>> bound = step.bind(5.0)
+        >>> round(bound(), 3), round(bound(), 3)
+        (1369.0, 342.25)
+        """
+        plan = self._plan
+        if plan is None or not plan.fits(args, kwargs):
+            plan = self._fitting(args, kwargs)
+        if plan is None:
+            return lambda: self(*args, **kwargs)
+        return plan.bound(args, kwargs)
+
+    def _needs_a_first_step(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Find out whether the first step gives the optimiser a state."""
+        optimiser = self._optimiser
+        if any(optimiser.state.get(p) for p in optimiser.params):
+            return False
+        around = Surroundings(self._f, *Signature(args, kwargs).others, but=self._apart())
+        if around.hazard:
+            return False
+        try:
+            self._trace(around, args, kwargs)
+        except Exception:  # noqa: BLE001  (whoever traces it next says so)
+            return False
+        finally:
+            around.restore()
+        return self._grew
+
+    def _apart(self) -> tuple[Any, ...]:
+        return (self._optimiser,)
+
+    def _watch(self, around: Surroundings) -> None:
+        super()._watch(around)
+        optimiser = self._optimiser
+        around.guard(vars(optimiser), "param_groups", optimiser.param_groups, "param_groups")
+        around.guard(vars(optimiser), "state", optimiser.state, "state")
+        around.guards = [g for g in around.guards if g.key != "lr" or "params" not in g.holder]
+        kept = {id(parts) for parts in optimiser.state.values()}
+        around.guards = [g for g in around.guards if id(g.holder) not in kept]
+        around.arrays = [
+            a for a in around.arrays
+            if not any(a[1] is x for parts in optimiser.state.values() for x in parts.values())
+        ]  # fmt: skip
+
+    def _places(self, around: Surroundings) -> list[Place]:
+        optimiser = self._optimiser
+        tensors = dict.fromkeys([*around.tensors, *optimiser.params])
+        places = [Place(t) for t in tensors]
+        places += [Place(group, "lr") for group in optimiser.param_groups]
+        for p in optimiser.params:
+            parts = optimiser.state.get(p, {})
+            places += [
+                Place(parts, name)
+                for name, x in parts.items()
+                if isinstance(x, int | float | np.ndarray | np.generic)
+            ]
+        return places
+
+    def _trace(self, around: Surroundings, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
+        state = self._optimiser.state
+        before = {p: dict(parts) for p, parts in state.items()}
+        try:
+            return trace(
+                self._once, *args, kwargs=kwargs, places=self._places(around), may_ask=True
+            )
+        finally:
+            self._grew = any(parts.keys() != before.get(p, {}).keys() for p, parts in state.items())
+            for p in list(state):
+                if p in before:
+                    state[p].clear()
+                    state[p].update(before[p])
+                else:
+                    del state[p]
+
+    def _once(self, *args: Any, **kwargs: Any) -> Any:
+        loss = self._f(*args, **kwargs)
+        if not isinstance(loss, Tensor):
+            raise TypeError(
+                f"{self!r} needs a loss that depends on the parameters, got a "
+                f"{type(loss).__name__}. Return the Tensor itself, not loss.item()."
+            )
+        loss.backward()
+        self._optimiser.step()
+        return loss.detach()
+
+    def _eagerly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        self._optimiser.zero_grad()
+        loss = self._once(*args, **kwargs)
+        self._optimiser.zero_grad()
+        return np.array(loss.data)[()]
+
+
+def _slice(args: Any, kwargs: Any, k: int) -> tuple[Any, Any]:
+    """Return the arguments of step `k`."""
+
+    def at(x: Any) -> Any:
+        return x[k % len(x)] if isinstance(x, np.ndarray) else x
+
+    return tuple(map(at, args)), {key: at(x) for key, x in kwargs.items()}
+
+
+def _rolled(args: Any, kwargs: Any, k: int) -> tuple[Any, Any]:
+    """Return the arguments, with those of step `k` first."""
+
+    def at(x: Any) -> Any:
+        return np.roll(x, -(k % len(x)), axis=0) if isinstance(x, np.ndarray) else x
+
+    return tuple(map(at, args)), {key: at(x) for key, x in kwargs.items()}
+
+
+def _kept(x: Any) -> Any:
+    return x.copy() if isinstance(x, np.ndarray) else x
+
+
+def _plain(x: Any) -> list[Any]:
+    return [leaf.data if isinstance(leaf, Tensor) else leaf for leaf in leaves_of(x)]
+
+
+def _close(a: Any, b: Any) -> bool:
+    """Return whether two numbers or arrays are equal to rounding."""
+    try:
+        a, b = np.asarray(a), np.asarray(b)
+        if a.dtype.kind not in "fc":
+            return bool(np.array_equal(a, b))
+        exact = float(np.finfo(a.dtype).eps) ** 0.5
+        return a.shape == b.shape and bool(
+            np.allclose(a, b, rtol=exact, atol=exact * float(np.max(np.abs(a), initial=0.0)),
+                        equal_nan=True)
+        )  # fmt: skip
+    except TypeError:
+        return a is b or bool(a == b)

@@ -1,0 +1,189 @@
+"""A program as numba runs it: a whole loop of steps in one call of machine code."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.compile.scalars import LoweringError, Number, Sheet, objects, unrolled
+from autograd_lite.program.program import Program, Variable
+
+MOST = 4000
+"""Lines of arithmetic up to which a program is written out; numba takes about 1 ms for each."""
+
+
+def available() -> bool:
+    """Return whether numba is installed."""
+    return importlib.util.find_spec("numba") is not None
+
+
+def loop_source(program: Program, back: Sequence[int], *, data: int, stacked: bool) -> str:
+    """Return the source of a loop of steps.
+
+    Parameters
+    ----------
+    program : Program
+        The first output is the value of a step; the others are fed back.
+    back : sequence of int
+        For every other output, the position of the input that it is fed back to.
+    data : int
+        How many inputs, the first ones, are data.
+    stacked : bool
+        Whether data have a leading axis, with an entry for each step in turn.
+
+    Returns
+    -------
+    str
+        Of ``loop(n, *inputs, values)``, which writes the values, and into the inputs that are fed
+        back.
+
+    Raises
+    ------
+    LoweringError
+        If numba cannot do it this way.
+    """
+    sheet = Sheet(MOST)
+    before: list[str] = []
+    inside: list[str] = []
+    after: list[str] = []
+    given = {}
+    kept = set(back)
+    for position, variable in enumerate(program.inputs):
+        _check_kind(variable)
+        given[variable] = objects(sheet, variable, functools.partial(_entry, variable.name))
+        loads = inside if stacked and position < data else before
+        if variable.shape or position in kept or (stacked and position < data):
+            for index in np.ndindex(variable.shape):
+                here = ("k % len(" + variable.name + ")", *index) if loads is inside else index
+                where = ", ".join(map(str, here)) or "()"
+                loads.append(f"{_entry(variable.name, index)} = {variable.name}[{where}]")
+        else:
+            before.append(f"{_entry(variable.name, ())} = {variable.name}")
+    value, *outputs = unrolled(program, given, sheet)
+    inside += sheet.lines
+    inside.append(f"values[k] = {_text(sheet, value[()])}")
+    names, texts = [], []
+    for position, output in zip(back, outputs, strict=True):
+        variable = program.inputs[position]
+        for index in np.ndindex(variable.shape):
+            names.append(_entry(variable.name, index))
+            texts.append(_text(sheet, output[index]))
+            where = ", ".join(map(str, index)) or "()"
+            after.append(f"{variable.name}[{where}] = {names[-1]}")
+    inside += _assigned(names, texts)
+    arguments = ", ".join(["n", *(v.name for v in program.inputs), "values"])
+    body = [*before, "for k in range(n):", *(f"    {line}" for line in inside), *after]
+    return "\n".join([f"def loop({arguments}):", *(f"    {line}" for line in body), ""])
+
+
+def call_source(program: Program) -> str:
+    """Return the source of ``call(*inputs, *outputs)``, which writes into the outputs."""
+    sheet = Sheet(MOST)
+    given, before, after = {}, [], []
+    for variable in program.inputs:
+        _check_kind(variable)
+        given[variable] = objects(sheet, variable, functools.partial(_entry, variable.name))
+        for index in np.ndindex(variable.shape):
+            where = f"[{', '.join(map(str, index))}]" if index else ""
+            before.append(f"{_entry(variable.name, index)} = {variable.name}{where}")
+    for k, output in enumerate(unrolled(program, given, sheet)):
+        for index in np.ndindex(output.shape):
+            where = ", ".join(map(str, index)) or "()"
+            after.append(f"out{k}[{where}] = {_text(sheet, output[index])}")
+    names = [v.name for v in program.inputs] + [f"out{k}" for k in range(len(program.outputs))]
+    body = [*before, *sheet.lines, *after]
+    return "\n".join([f"def call({', '.join(names)}):", *(f"    {line}" for line in body), ""])
+
+
+def _check_kind(variable: Variable) -> None:
+    if variable.dtype.kind not in "biuf" or variable.dtype == np.float16:
+        raise LoweringError(f"numbers of dtype {variable.dtype}")
+    if variable.size > MOST:
+        raise LoweringError(f"more than {MOST} numbers")
+
+
+def _entry(name: str, index: tuple[int, ...]) -> str:
+    return f"{name}__{'_'.join(map(str, index))}"  # No name of an input has two in a row.
+
+
+def _text(sheet: Sheet, x: Any) -> str:
+    return x.name if isinstance(x, Number) else sheet.written(x, None)
+
+
+def _assigned(names: list[str], texts: list[str]) -> list[str]:
+    """Assign all at once: none of them may be read after another has been assigned."""
+    late = set(texts) & set(names)
+    first = [f"new_{text} = {text}" for text in sorted(late)]
+    return first + [
+        f"{name} = {'new_' if text in late else ''}{text}"
+        for name, text in zip(names, texts, strict=True)
+        if name != text
+    ]
+
+
+def machine_code(
+    source: str,
+    name: str,
+    kinds: Sequence[tuple[np.dtype[Any], int]],
+) -> Callable[..., Any]:
+    """Return a function compiled by numba, from the disk if it has been compiled before.
+
+    Parameters
+    ----------
+    source : str
+    name : str
+    kinds : sequence of (dtype, int)
+        For every argument its dtype and how many axes it has; -1 for a plain number.
+    """
+    import numba
+
+    def typed(kind: np.dtype[Any], axes: int) -> Any:
+        scalar = numba.from_dtype(kind)
+        if axes < 0:
+            return scalar
+        # Read-only arrays are copied: arguments of the very type take half as long to hand over.
+        return numba.types.Array(scalar, axes, "C")
+
+    signature = numba.void(*(typed(*kind) for kind in kinds))
+    module = _module(f"import numpy as np\n\n\n{source}")
+    jitted = numba.njit(signature, cache=True, error_model="numpy", nogil=True)
+    function: Callable[..., Any] = jitted(getattr(module, name))
+    return function
+
+
+def cache_folder() -> Path:
+    """Return where compiled code is kept: ``AUTOGRAD_LITE_CACHE``, or the user's cache."""
+    given = os.environ.get("AUTOGRAD_LITE_CACHE")
+    if given:
+        return Path(given)
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / __name__.partition(".")[0]
+
+
+def _module(source: str) -> Any:
+    """Return a module of a source that lies in the cache, where numba puts the machine code."""
+    digest = hashlib.sha256(source.encode()).hexdigest()[:24]
+    name = f"autograd_lite_compiled_{digest}"
+    if name in sys.modules:
+        return sys.modules[name]
+    file = cache_folder() / f"{name}.py"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial = file.with_suffix(f".{os.getpid()}")
+        partial.write_text(source)
+        partial.replace(file)
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    sys.modules[name] = module
+    return module

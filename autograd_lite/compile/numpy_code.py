@@ -1,0 +1,189 @@
+"""A program as NumPy runs it: one call a statement, into memory that was got beforehand."""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.ops.writing import literal
+from autograd_lite.program.program import Program, Statement, Variable
+
+
+class Code:
+    """A function in source, and what its names stand for.
+
+    Attributes
+    ----------
+    lines : list of str
+        The body.
+    names : dict of str to object
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.names: dict[str, Any] = {}
+        self._constants: dict[int, str] = {}
+
+    def constant(self, x: Any) -> str:
+        """Return how a constant is written: as a number, or as a name for an array."""
+        if type(x) in (int, float, bool) and np.isfinite(x):
+            return repr(x)
+        if id(x) not in self._constants:
+            self._constants[id(x)] = self.bind(f"c{len(self._constants)}", x)
+        return self._constants[id(x)]
+
+    def bind(self, name: str, value: Any) -> str:
+        """Let a name stand for something, or a longer one if it is taken."""
+        wanted, k = name, 1
+        while name in self.names and self.names[name] is not value:
+            k += 1
+            name = f"{wanted}_{k}"
+        self.names[name] = value
+        return name
+
+    def operand(self, x: Any) -> str:
+        """Return how an operand is written."""
+        return x.name if isinstance(x, Variable) else self.constant(x)
+
+    def source(self, name: str, arguments: str) -> str:
+        """Return the whole function."""
+        body = "\n".join(f"    {line}" for line in self.lines)
+        return f"def {name}({arguments}):\n{body}\n"
+
+
+def made(source: str, name: str, names: dict[str, Any], title: str) -> Callable[..., Any]:
+    """Return a function of its source, which tracebacks and debuggers can show."""
+    file = f"<{title} {len(linecache.cache)}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    exec(compile(source, file, "exec"), names)
+    function: Callable[..., Any] = names[name]
+    return function
+
+
+def numpy_function(program: Program) -> tuple[str, Callable[..., Any]]:
+    """Return the source of a program and its function: of the inputs, to a tuple of outputs.
+
+    Results are written into buffers that are there from the start, each used again once nobody
+    needs what is in it; only the outputs are new arrays. So the function is not reentrant.
+    """
+    code = Code()
+    buffers = _Buffers(program, code)
+    arrays = {x for x in program.outputs if isinstance(x, Variable)}
+    for i, statement in enumerate(program.statements):
+        out = None if statement.result in arrays else buffers.take(i, statement)
+        code.lines.append(f"{statement.result.name} = {_call(statement, code, out)}")
+        buffers.give_back(i)
+    shared = buffers.aliased
+    outputs = [
+        f"{code.bind('owned', _owned)}({code.operand(x)})"
+        if not isinstance(x, Variable) or x in program.inputs or x in shared
+        else x.name
+        for x in program.outputs
+    ]
+    code.lines.append(f"return ({''.join(f'{x}, ' for x in outputs)})")
+    source = code.source("program", ", ".join(x.name for x in program.inputs))
+    return source, made(source, "program", code.names, "compiled program")
+
+
+def _owned(x: Any) -> Any:
+    return np.array(x)[()]
+
+
+def _call(s: Statement, code: Code, out: str | None) -> str:
+    """Return the call of a statement, with the name of the array that it writes into."""
+    operands = [code.operand(x) for x in s.operands]
+    ufunc = s.ufunc
+    if s.function is ops.matmul and all(np.ndim(x) == 2 or _rank(x) == 2 for x in s.operands):
+        return f"{code.bind('dot', np.dot)}({', '.join([*operands, *([out] if out else [])])})"
+    if ufunc is not None and not s.parameters and out is not None:
+        # By position it is faster, where NumPy does not take a third operand for one too many.
+        last = f"out={out}" if ufunc in (np.maximum, np.minimum) else out
+        return f"{code.bind(ufunc.__name__, ufunc)}({', '.join([*operands, last])})"
+    if s.function is ops.sum:
+        add = code.bind("add", np.add)
+        parts = [*operands, literal(s.parameters["axis"]), "None", str(out)]
+        return f"{add}.reduce({', '.join(parts)}, {s.parameters['keepdims']})"
+    name = code.bind(s.name if s.name.isidentifier() else "f", _compute(s))
+    parameters = [f"{key}={_parameter(value, code)}" for key, value in s.parameters.items()]
+    return f"{name}({', '.join([*operands, *parameters])})"
+
+
+def _compute(s: Statement) -> Any:
+    """Return what computes a statement; operators are several times as fast for numbers."""
+    if not s.parameters and s.result.shape == ():
+        return getattr(s.function, "compute", s.compute)
+    return s.compute
+
+
+def _parameter(value: Any, code: Code) -> str:
+    simple = value is None or isinstance(value, bool | int | str)
+    return repr(value) if simple else code.bind("p", value)
+
+
+def _rank(x: Any) -> int:
+    return len(x.shape) if isinstance(x, Variable) else np.ndim(x)
+
+
+class _Buffers:
+    """Memory for results, each piece used again once nobody needs what is in it."""
+
+    def __init__(self, program: Program, code: Code) -> None:
+        self.code = code
+        self.free: dict[Any, list[str]] = {}
+        self.held: dict[str, tuple[Any, int]] = {}
+        self.count = 0
+        owner: dict[Variable, Variable] = {}
+        self.aliased: set[Variable] = set()
+        last: dict[Variable, int] = {}
+        for i, s in enumerate(program.statements):
+            for x in s.operands:
+                if isinstance(x, Variable):
+                    last[owner.get(x, x)] = i
+            if not _writes(s):
+                for x in s.operands:
+                    if isinstance(x, Variable) and x.shape:  # It may be a view of any of them.
+                        owner.setdefault(s.result, owner.get(x, x))
+                        self.aliased.add(s.result)
+                others = [owner.get(x, x) for x in s.operands if isinstance(x, Variable)]
+                if len(set(others)) > 1:  # Keep all but the first for good.
+                    for x in others[1:]:
+                        last[x] = len(program.statements)
+        for x in program.outputs:
+            if isinstance(x, Variable):
+                last[owner.get(x, x)] = len(program.statements)
+        self.last = last
+        self.at: dict[int, list[str]] = {}
+
+    def take(self, i: int, s: Statement) -> str | None:
+        """Return the name of an array for a result."""
+        if not _writes(s):
+            return None
+        key = s.result.shape, s.result.dtype
+        free = self.free.setdefault(key, [])
+        if free:
+            name = free.pop()
+        else:
+            name = self.code.bind(f"b{self.count}", np.empty(*key))
+            self.count += 1
+        end = self.last.get(s.result, i)
+        self.at.setdefault(end, []).append(name)
+        self.held[name] = (key, end)
+        return name
+
+    def give_back(self, i: int) -> None:
+        """Let those arrays be used again whose contents statement `i` was the last to need."""
+        for name in self.at.pop(i, ()):
+            self.free.setdefault(self.held[name][0], []).append(name)
+
+
+def _writes(s: Statement) -> bool:
+    """Return whether a statement can write into an array that is given to it."""
+    if s.result.shape == ():
+        return False
+    if s.function is ops.sum:
+        return True
+    return s.ufunc is not None and not s.parameters

@@ -1,0 +1,160 @@
+"""Long computations in rows, like text: which boxes stand in which row.
+
+Each row is laid out on its own, from left to right. A value that a later row uses is mentioned
+there, so no arrow runs from row to row. Rows are chosen so that they are as wide as there is room,
+with little to mention, modules whole, and low together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from itertools import pairwise
+
+from autograd_lite.draw.clusters import Cluster, Loop
+
+STRETCH = 1.25
+"""How much wider than the room a row may be: it is shrunk then, to type of 8.8 points at least."""
+ACROSS, DOWN, FRAME = 29, 22, 24  # Points between boxes, and for both sides of a frame.
+MENTION, BROKEN, NEW = 60, 90, 40
+"""What a mention, a frame that goes on in the next row, and a row cost, in points of height."""
+MENTIONED = 90  # Points that a mention takes at the start of a row.
+LONGEST = 40  # Computed boxes in a row.
+
+Size = tuple[float, float]
+
+
+class Rows:
+    """Boxes, and what is known about them.
+
+    Parameters
+    ----------
+    sizes : mapping of str to (float, float)
+        Width and height of each box, in the order of computation.
+    edges : sequence of (str, str)
+        The arrows between them.
+    clusters : sequence of Cluster
+        The frames.
+    on_edges : mapping of (str, str) to float
+        The widths of what stands on arrows.
+    beside : mapping of str to str
+        Boxes that stand below others.
+    levelled : collection of str
+        Leaves that stand above or below their only use.
+    """
+
+    def __init__(
+        self,
+        sizes: Mapping[str, Size],
+        edges: Sequence[tuple[str, str]],
+        clusters: Sequence[Cluster],
+        on_edges: Mapping[tuple[str, str], float],
+        beside: Mapping[str, str],
+        levelled: Collection[str],
+    ) -> None:
+        self.sizes, self.on_edges, self.levelled = sizes, on_edges, levelled
+        self.operands: dict[str, list[str]] = {key: [] for key in sizes}
+        self.users: dict[str, list[str]] = {key: [] for key in sizes}
+        for start, end in edges:
+            self.operands[end].append(start)
+            self.users[start].append(end)
+        self.frames: dict[str, list[Cluster]] = {key: [] for key in sizes}
+        for cluster in (inner for outer in clusters for inner in outer.walk()):
+            for key in cluster.members:
+                self.frames[key].append(cluster)
+        self.below = {low: high for high, low in beside.items()}
+        self.units = self._units()
+
+    def _units(self) -> list[list[str]]:
+        """Return what stays together: a result, with the leaves that it is the first to use."""
+        order = {key: i for i, key in enumerate(self.sizes)}
+        made = [
+            key for key in self.sizes
+            if (self.operands[key] or not self.users[key]) and key not in self.below
+        ]  # fmt: skip
+        unit_of = {key: [key] for key in made}
+        owner = {key: key for key in made}
+        leaves = [key for key in self.sizes if key not in owner and key not in self.below]
+        for key in leaves:
+            users = [x for x in self.users[key] if x in unit_of]
+            owner[key] = min(users, key=order.__getitem__) if users else made[-1]
+            unit_of[owner[key]].insert(0, key)
+        for key in self.sizes:
+            if key in self.below:
+                owner[key] = owner.get(self.below[key], made[-1])
+                unit_of[owner[key]].append(key)
+        return [unit_of[key] for key in made]
+
+    def chosen(self, room: float) -> list[list[str]]:
+        """Return the boxes of each row; a single row, if that has room."""
+        whole = [key for unit in self.units for key in unit]
+        if self.extent(whole)[0] <= STRETCH * room:
+            return [list(self.sizes)]
+        costs = [0.0]
+        starts = [0]
+        for stop in range(1, len(self.units) + 1):
+            best, start = float("inf"), stop - 1
+            for first in range(stop - 1, max(-1, stop - 1 - LONGEST), -1):
+                row = [key for unit in self.units[first:stop] for key in unit]
+                width, height = self.extent(row)
+                if width > STRETCH * room and first < stop - 1:
+                    break
+                cost = costs[first] + height + NEW + self._broken(first, stop)
+                if cost < best:
+                    best, start = cost, first
+            costs.append(best)
+            starts.append(start)
+        cuts = [len(self.units)]
+        while cuts[-1]:
+            cuts.append(starts[cuts[-1]])
+        order = {key: i for i, key in enumerate(self.sizes)}
+        return [
+            sorted((key for unit in self.units[a:b] for key in unit), key=order.__getitem__)
+            for a, b in pairwise(reversed(cuts))
+        ]
+
+    def extent(self, row: Sequence[str]) -> Size:
+        """Estimate width and height of a row: boxes of one rank stand in a column."""
+        here = set(row)
+        ranks: dict[str, int] = {}
+        mentions: dict[str, int] = {}
+        labels: dict[int, float] = {}
+        for key in row:
+            inside = [x for x in self.operands[key] if x in here and x in ranks]
+            strange = [x for x in self.operands[key] if x not in here]
+            rank = max((ranks[x] + 1 for x in inside if self.operands[x]), default=0)
+            if key in self.below and self.below[key] in ranks:
+                rank = ranks[self.below[key]]
+            ranks[key] = rank
+            mentions.update((x, rank - 1) for x in strange if x not in mentions)
+            for x in self.operands[key]:
+                labels[rank] = max(labels.get(rank, 0.0), self.on_edges.get((x, key), 0.0))
+        for key in row:
+            if not self.operands[key] and key not in self.below:
+                users = [ranks[x] for x in self.users[key] if x in here]
+                ranks[key] = min(users, default=1) - (key not in self.levelled)
+        columns: dict[int, list[Size]] = {}
+        for key in row:
+            columns.setdefault(ranks[key], []).append(self.sizes[key])
+        for rank in mentions.values():
+            columns.setdefault(rank, []).append((MENTIONED, 24))
+        width = sum(max(w for w, _ in column) for column in columns.values())
+        width += ACROSS * (len(columns) - 1) + sum(labels.values())
+        height = max(sum(h + DOWN for _, h in column) for column in columns.values())
+        frames = [len(self.frames[key]) for key in row]
+        entered = {cluster.id: 0 for key in row for cluster in self.frames[key]}
+        height += 45 * max(frames, default=0)
+        return width + FRAME * min(len(entered), 2 * max(frames, default=0)), height
+
+    def _broken(self, first: int, stop: int) -> float:
+        """Return what it costs to end a row: mentions of what it uses, and frames that go on."""
+        row = {key for unit in self.units[first:stop] for key in unit}
+        strange = {x for key in row for x in self.operands[key] if x not in row}
+        cost = float(MENTION * len(strange))
+        if stop < len(self.units):
+            here, there = (
+                {cluster.id: cluster for cluster in self.frames[self.units[i][-1]]}
+                for i in (stop - 1, stop)
+            )
+            for key in here.keys() & there.keys():
+                cost += BROKEN * (3 if isinstance(here[key].call, Loop) else 1)
+        return cost

@@ -1,0 +1,77 @@
+"""Names that users of other libraries try on a Tensor, and what to write instead.
+
+They are missing as any other name is: ``hasattr`` says so, and ``dir`` does not list them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+INSTEAD = {
+    **dict.fromkeys(
+        ("to", "cuda", "cpu"),
+        "Arrays are on the CPU, so leave it out; another dtype is t.astype(np.float32)",
+    ),
+    "float": "Write t.astype(np.float32)",
+    "double": "Write t.astype(float)",
+    "half": "Write t.astype(np.float16)",
+    "long": "Write t.astype(int)",
+    "int": "Write t.astype(int)",
+    "bool": "Write t.astype(bool)",
+    "numel": "Write t.size",
+    "view": "Write t.reshape(...)",
+    "permute": "Write t.transpose(...)",
+    "t": "Write t.T",
+    "unsqueeze": "Write np.expand_dims(t, axis)",
+    "expand": "Write np.broadcast_to(t, shape)",
+    "mm": "Write t @ u",
+    "matmul": "Write t @ u",
+    "add": "Write t + u",
+    "mul": "Write t * u",
+    "norm": "Write np.linalg.norm(t)",
+    "clamp": "Write np.clip(t, low, high)",
+    "requires_grad_": "Write t.requires_grad = True",
+    "grad_fn": "al.Graph(t) shows what it was made by",
+    "data_ptr": "Write t.numpy()",
+    "sigmoid": "Write al.sigmoid(t)",
+    "relu": "Write al.relu(t)",
+    "softmax": "Write al.softmax(t)",
+    "sub_": "Write t.data = t.data - u",
+    "zero_": "Write t.data = 0 * t.data, or t.zero_grad() for its gradient",
+    **{name: f"Write np.{name}(t)" for name in ("exp", "log", "sqrt", "tanh", "sin", "cos", "abs")},
+}
+"""What to write in place of a method that there is not."""
+
+
+class _Missing:
+    """An attribute that is not there, and says what to write."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, t: Any, kind: type) -> Any:
+        error = AttributeError(
+            f"{kind.__name__!r} object has no attribute {self.name!r}. {INSTEAD[self.name]}."
+        )
+        error.name, error.obj = self.name, t
+        raise error
+
+
+class Unlisted(type):
+    """A class that does not list what is not there."""
+
+    def __dir__(cls) -> list[str]:
+        return [name for name in super().__dir__() if name not in INSTEAD]
+
+
+class Guesses(metaclass=Unlisted):
+    """What to write in place of methods of other libraries."""
+
+    __slots__ = ()
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name not in INSTEAD]
+
+
+for _name in INSTEAD:
+    setattr(Guesses, _name, _Missing(_name))

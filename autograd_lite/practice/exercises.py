@@ -1,0 +1,294 @@
+"""An exercise: the learner derives every gradient, and is told what is right, and no more."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from autograd_lite.check.alignment import Aligned, as_array, stems
+from autograd_lite.check.compare import Options, compare_graph, named_in
+from autograd_lite.check.diagnosis import FOLLOWS
+from autograd_lite.check.report import SHAPE, Comparison
+from autograd_lite.derive import derive
+from autograd_lite.graph import Graph, Node, write
+from autograd_lite.tensor import Tensor
+
+RIGHT, UPSTREAM, WRONG, OPEN = "right", "right, from what you have above", "wrong", "not yet"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a learner has, in the order of the backward pass: true when all of it is right.
+
+    Attributes
+    ----------
+    marks : dict of str to str
+        For every gradient ``right``; ``right, from what you have above`` (the mistake is in what it
+        was computed from); ``wrong``, with the shapes if these differ; or ``not yet``.
+    comparison : Comparison or None
+        What `compare` found, with the mistakes by name, for a teacher; None if nothing was given.
+    """
+
+    marks: Mapping[str, str]
+    comparison: Comparison | None
+
+    def __bool__(self) -> bool:
+        return all(mark == RIGHT for mark in self.marks.values())
+
+    @property
+    def first_wrong(self) -> str | None:
+        """The first gradient, from the loss backwards, that is wrong in itself."""
+        return next((name for name, mark in self.marks.items() if mark.startswith(WRONG)), None)
+
+    def __str__(self) -> str:
+        width = max(map(len, self.marks))
+        lines = [f"{name.ljust(width)}  {mark}" for name, mark in self.marks.items()]
+        done = sum(mark == RIGHT for mark in self.marks.values())
+        return "\n".join([*lines, f"{done} of {len(self.marks)} right"])
+
+
+class Exercise:
+    """The gradients of one computation, to be derived by hand.
+
+    Made by `exercise`.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Whose gradients are asked for, in the order of the backward pass.
+    """
+
+    def __init__(self, graph: Graph, nodes: list[Node], called: Mapping[str, Any]) -> None:
+        self._graph, self._called = graph, called
+        self._nodes = {node.name or node.id: node for node in nodes}
+        self.names = tuple(self._nodes)
+
+    def check(self, given: Mapping[str, Any] | None = None, /, **more: Any) -> Progress:
+        """Say which gradients are right, which are wrong, and which are not there yet.
+
+        Each is judged by the learner's own gradients above it, so that one mistake is marked once.
+        What the mistake is, is not said.
+
+        Parameters
+        ----------
+        given : mapping of str to array, optional
+            ``locals()``, say: the gradient of ``h`` is ``dh``, ``d_h``, ``grad_h`` or ``h_grad``.
+        **more
+            Gradients one by one.
+
+        Returns
+        -------
+        Progress
+            Prints as a list in the order of the backward pass.
+
+        Raises
+        ------
+        KeyError
+            If a keyword is not the name of a gradient; the message lists near misses.
+        TypeError
+            If a gradient is not an array of real numbers.
+        """
+        found = self._found(given or {}, more)
+        marks = dict.fromkeys(self.names, OPEN)
+        if not found:
+            return Progress(marks, None)
+        aligned: Aligned = [(self._nodes[n], n, as_array(g, n)) for n, g in found.items()]
+        options = Options(None, False, None, None, None, True)
+        comparison = compare_graph(self._graph, aligned, options)
+        for row in comparison:
+            if row.ok:
+                marks[row.name] = RIGHT
+            elif row.verdict == SHAPE:
+                shapes = f"its shape is {row.by_hand.shape}, and that of {row.name} is "
+                marks[row.name] = f"{WRONG}: {shapes}{row.autodiff.shape}"
+            elif row.diagnosis is not None and (
+                row.diagnosis.name == FOLLOWS and row.diagnosis.title.startswith("follows from")
+            ):
+                marks[row.name] = UPSTREAM
+            else:
+                marks[row.name] = WRONG
+        return Progress(marks, comparison)
+
+    def hint(self, name: str, level: int = 1) -> str:
+        """Return a hint: the more, the higher the level.
+
+        Parameters
+        ----------
+        name : str
+            Of a tensor, or of its gradient.
+        level : {1, 2, 3}
+            1: the shape, and what it is computed from. 2: the rule in words. 3: the line.
+
+        Raises
+        ------
+        KeyError
+            If there is no such gradient here.
+        ValueError
+            If the level is another one.
+        """
+        node = self._nodes[self._name(name)]
+        users = [x for x in self._graph.consumers(node) if x.requires_grad]
+        if level not in (1, 2, 3):
+            raise ValueError(f"hint: level is 1, 2 or 3, got {level!r}.")
+        if level == 1:
+            uses = " and ".join(dict.fromkeys(self._above(x) for x in users))
+            several = " It is used in several places: what comes back from each adds up." * (
+                len(users) > 1
+            )
+            return (
+                f"The gradient of {self._name(name)} has its shape, {node.shape}. It is computed "
+                f"from the gradient of {uses}.{several}"
+            )
+        if level == 2:
+            return " ".join(self._in_words(x, node) for x in users)
+        return self._line(node)
+
+    def solution(self) -> str:
+        """Return the derivation, as `derive` prints it."""
+        output = self._graph.outputs[0].tensor
+        assert output is not None
+        return str(derive(output, wrt=self.names, names=self._called))
+
+    def _above(self, node: Node) -> str:
+        """Return the first value on the way to the loss that is asked for, or the loss."""
+        while node.name not in self._nodes and node is not self._graph.outputs[0]:
+            users = [x for x in self._graph.consumers(node) if x.requires_grad]
+            node = users[0]
+        return node.name or "the loss"
+
+    def _in_words(self, user: Node, node: Node) -> str:
+        """Say how the gradient comes back through one operation."""
+        assert user.primitive is not None
+        operands = [x.name or x.label for x in self._graph.operands(user)]
+        made = write(user, operands)
+        primitive = user.primitive
+        others = [x for x, key in zip(operands, user.operands, strict=True) if key != node.id]
+        if primitive.name == "matmul":
+            rule = f"a matrix product: multiply by the transpose of {others[0]}, on the same side"
+        elif len(primitive.linear) > 1 and primitive.entrywise and others:
+            rule = f"a product: multiply by the other factor, {others[0]}"
+        elif primitive.name in ("add", "subtract"):
+            sign = (
+                " with a minus"
+                if primitive.name == "subtract" and (user.operands.index(node.id) == 1)
+                else ""
+            )
+            rule = f"a sum: what arrives comes back as it is{sign}"
+        elif primitive.sentence:
+            rule = primitive.sentence.format(
+                y=user.name or made, x=node.name, others=", ".join(others)
+            )
+        else:
+            rule = f"multiply by the derivative of {primitive.name}, entry by entry"
+        stretched = user.shape != node.shape and primitive.entrywise
+        return f"{made}: {rule.rstrip('.')}{'; then sum over what was broadcast' * stretched}."
+
+    def _line(self, node: Node) -> str:
+        """Return the line of the derivation, or the rule with the names there are."""
+        name = node.name or node.id
+        for line in self.solution().splitlines():
+            left = line.split("=")[0].strip()
+            if left in (f"d_{name}", f"{name}_delta"):
+                return line.split("  #")[0].strip()
+        backward = self._graph.backward()
+        found = next(x for x in reversed(backward) if node.id in x.gradient_of)
+        operands = [x.name or x.label for x in backward.operands(found)]
+        return f"d_{name} = {write(found, operands)}".replace("∂loss/∂", "d_")
+
+    def _name(self, name: str) -> str:
+        known = [x for x in (name, *stems(name)) if x in self._nodes]
+        if known:
+            return known[0]
+        near = difflib.get_close_matches(name, [*self.names, *(f"d{n}" for n in self.names)])
+        meant = f" Did you mean {', '.join(near)}?" if near else ""
+        raise KeyError(
+            f"{name!r} is not a gradient of this exercise.{meant} There are: "
+            f"{', '.join(self.names)}."
+        )
+
+    def _found(self, given: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what was given, by the name of the tensor, in the order of the backward pass."""
+        found: dict[str, Any] = {}
+        for key, value in given.items():
+            name = next((x for x in stems(key) if x in self._nodes), None)
+            if name is not None and key not in self._nodes and not callable(value):
+                found[name] = value
+        for key, value in more.items():
+            found[self._name(key)] = value
+        return {name: found[name] for name in self.names if name in found}
+
+
+def exercise(loss: Tensor, wrt: str | list[str] = "all") -> Exercise:
+    """Make an exercise of a computation: the learner derives its gradients by hand.
+
+    Parameters
+    ----------
+    loss : Tensor with one entry
+        What is differentiated.
+    wrt : "all" or list of str
+        Whose gradients are asked for: by default of every tensor that has a name, parameters and
+        inner ones alike. Names are those of the caller's variables, or `Tensor.name`.
+
+    Returns
+    -------
+    Exercise
+        ``check(locals())`` says what is right; ``hint(name, level)`` helps.
+
+    Raises
+    ------
+    ValueError
+        If `loss` has several entries or requires no gradient, or nothing that it is computed from
+        has a name.
+    KeyError
+        If a name is not one of a tensor of the computation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_lite as al
+    >>> X, y = np.array([[1.0, 2.0], [3.0, 5.0]]), np.array([[1.0], [0.0]])
+    >>> W = al.Tensor([[0.5], [-0.25]], requires_grad=True, name="W")
+    >>> z = X @ W
+    >>> p = al.sigmoid(z)
+    >>> task = al.exercise(al.mse(p, y, reduction="half_sum"))
+    >>> dp = p.numpy() - y
+    >>> dz = dp * p.numpy()
+    >>> print(task.check(dp=dp, dz=dz, dW=X.T @ dz))
+    p  right
+    z  wrong
+    W  right, from what you have above
+    1 of 3 right
+    >>> print(task.hint("dz"))
+    The gradient of z has its shape, (2, 1). It is computed from the gradient of p.
+    """
+    if not isinstance(loss, Tensor) or loss.size != 1 or not loss.requires_grad:
+        raise ValueError(
+            f"exercise needs a loss with a single entry that depends on a tensor with "
+            f"requires_grad=True, got {loss!r}."
+        )
+    called = named_in(sys._getframe(1))
+    graph = Graph(loss, called)
+    nodes = [
+        node
+        for node in reversed(list(graph))
+        if node.requires_grad and node.name and node is not graph.outputs[0]
+    ]
+    last = {node.id: _completed(graph, node) for node in nodes}
+    nodes.sort(key=lambda node: -last[node.id])
+    if wrt != "all":
+        asked = [graph.find(name).id for name in ([wrt] if isinstance(wrt, str) else wrt)]
+        nodes = [node for node in nodes if node.id in asked]
+    if not nodes:
+        raise ValueError("exercise found no tensor with a name: give names with name=.")
+    return Exercise(graph, nodes, called)
+
+
+def _completed(graph: Graph, node: Node) -> float:
+    """Return when a gradient is complete, on the way back: a parameter's, after its first use."""
+    position = {x.id: i for i, x in enumerate(graph)}
+    if node.primitive is not None:
+        return position[node.id]
+    return min(position[x.id] for x in graph.consumers(node)) - 0.5

@@ -1,0 +1,172 @@
+"""The simplifier of programs: the same numbers from fewer statements.
+
+Parts that occur twice are computed once, what depends on constants only is computed now, and what
+nothing needs is dropped. Its algebra changes no digit: x * 1, -(-x), a copy, a transpose of a
+transpose. It takes one pass over the statements, and the same program always gives the same one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.program.program import Program, Statement, Variable, key_of
+
+FOLDED = 1_000_000
+"""Entries up to which a constant is computed beforehand."""
+
+
+def cleaned(program: Program) -> Program:
+    """Return a program of the same inputs and outputs, with no statement that can be spared.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autograd_lite.program.trace import trace
+    >>> print(trace(lambda x: (x * 1.0 + np.exp(x)) - -np.exp(x), 2.0).program)
+    x0: number
+    v0: number = multiply(x0, 1.0)
+    v1: float64 = exp(x0)
+    v2: float64 = add(v0, v1)
+    v3: float64 = negative(v1)
+    v4: float64 = subtract(v2, v3)
+    return v4
+    """
+    stands_for: dict[Variable, Any] = {}
+    known: dict[Any, Variable] = {}
+    made: dict[Variable, Statement] = {}
+    for statement in program.statements:
+        operands = tuple(
+            stands_for.get(x, x) if isinstance(x, Variable) else x for x in statement.operands
+        )
+        statement = Statement(
+            statement.result, statement.function, operands, statement.parameters, statement.source
+        )
+        simpler = _simpler(statement, made)
+        if isinstance(simpler, Statement):
+            statement = simpler
+        elif simpler is not None:
+            stands_for[statement.result] = simpler
+            continue
+        ordered = statement.operands
+        if statement.function in COMMUTE:
+            ordered = tuple(sorted(ordered, key=_rank))
+        key = key_of(statement.function, ordered, statement.parameters)
+        if key in known:
+            stands_for[statement.result] = known[key]
+            continue
+        known[key] = statement.result
+        made[statement.result] = statement
+    outputs = tuple(stands_for.get(x, x) if isinstance(x, Variable) else x for x in program.outputs)
+    return _renumbered(_alive(Program(program.inputs, tuple(made.values()), outputs)))
+
+
+def _rank(x: Any) -> tuple[int, str]:
+    return (0, x.name) if isinstance(x, Variable) else (1, repr(x))
+
+
+COMMUTE = (ops.add, ops.multiply)
+
+
+def _alive(program: Program) -> Program:
+    """Drop what no output needs."""
+    needed = {x for x in program.outputs if isinstance(x, Variable)}
+    kept = []
+    for statement in reversed(program.statements):
+        if statement.result in needed:
+            kept.append(statement)
+            needed.update(x for x in statement.operands if isinstance(x, Variable))
+    return Program(program.inputs, tuple(reversed(kept)), program.outputs)
+
+
+def _renumbered(program: Program) -> Program:
+    for i, statement in enumerate(program.statements):
+        statement.result.name = f"v{i}"
+    return program
+
+
+def _simpler(s: Statement, made: dict[Variable, Statement]) -> Any:
+    """Return what a statement may be replaced by: a statement, variable, constant; or None."""
+    constant = not any(isinstance(x, Variable) for x in s.operands)
+    if constant and s.result.size <= FOLDED:
+        with np.errstate(all="ignore"):
+            return s.compute(*s.operands, **s.parameters)
+    for rewrite in REWRITES.get(s.function, ()):
+        better = rewrite(s, made)
+        if better is not None and (not isinstance(better, Variable) or _alike(better, s.result)):
+            return better
+    return None
+
+
+def _alike(x: Variable, y: Variable) -> bool:
+    return x.shape == y.shape and x.dtype == y.dtype and x.weak == y.weak
+
+
+def _is_one(x: Any) -> bool:
+    if isinstance(x, Variable):
+        return False
+    array = np.asarray(x)
+    return array.dtype.kind in "iuf" and array.size > 0 and bool((array == 1).all())
+
+
+def _times_one(s: Statement, _: Any) -> Any:
+    a, b = s.operands
+    return b if _is_one(a) and isinstance(b, Variable) else a if _is_one(b) else None
+
+
+def _over_one(s: Statement, _: Any) -> Any:
+    a, b = s.operands
+    return a if _is_one(b) else None
+
+
+def _twice(s: Statement, made: dict[Variable, Statement]) -> Any:
+    """-(-x) -> x."""
+    inner = made.get(s.operands[0])
+    return inner.operands[0] if inner and inner.function is s.function else None
+
+
+def _itself(s: Statement, _: Any) -> Any:
+    """Whatever changes neither shape nor dtype here changes nothing."""
+    return s.operands[0]
+
+
+def _square(s: Statement, _: Any) -> Any:
+    """X ** 2 -> x * x, as NumPy computes it."""
+    x, exponent = s.operands
+    if isinstance(exponent, Variable) or np.shape(exponent) != () or not isinstance(x, Variable):
+        return None
+    if x.dtype.kind != "f" or x.weak:
+        return None
+    if exponent == 2:
+        return Statement(s.result, ops.multiply, (x, x), {}, s.source)
+    return x if exponent == 1 else None
+
+
+def _squared(s: Statement, _: Any) -> Any:
+    (x,) = s.operands
+    return Statement(s.result, ops.multiply, (x, x), {}, s.source)
+
+
+def _back(s: Statement, made: dict[Variable, Statement]) -> Any:
+    """Return x for a transpose of a transpose that undoes it."""
+    inner = made.get(s.operands[0])
+    if inner is None or inner.function is not ops.transpose:
+        return None
+    positions = np.arange(inner.result.size).reshape(inner.operands[0].shape)
+    both = positions.transpose(inner.parameters["axes"]).transpose(s.parameters["axes"])
+    return inner.operands[0] if np.array_equal(both, positions) else None
+
+
+Rewrite = Callable[[Statement, dict[Variable, Statement]], Any]
+REWRITES: dict[Any, tuple[Rewrite, ...]] = {
+    ops.multiply: (_times_one,),
+    ops.divide: (_over_one,),
+    ops.negative: (_twice,),
+    ops.power: (_square,),
+    ops.square: (_squared,),
+    ops.transpose: (_back,),
+    **dict.fromkeys((ops.copy, ops.reshape, ops.broadcast_to, ops.astype), (_itself,)),
+}

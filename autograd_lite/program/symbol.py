@@ -1,0 +1,436 @@
+"""Symbols: arrays whose entries nobody may ask for, which note down what is done to them.
+
+A `Symbol` answers to operators, methods and NumPy functions as an array does. It stands in a
+Tensor where its array is, so that whatever Tensors do (record, differentiate, write, step) is noted
+down too. Beside it runs a sample, which says what shape, dtype, layout and error a result has;
+what is asked of its entries is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import numpy_api, ops
+from autograd_lite.core.backward import STAND_INS
+from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
+from autograd_lite.functional.nests import leaves_of, rebuild
+from autograd_lite.graph.source import caller
+from autograd_lite.numpy_api.methods import ArrayMethods
+from autograd_lite.numpy_api.table import NEW, OF_SHAPES, REDUCTIONS
+from autograd_lite.program.program import Statement, Variable
+from autograd_lite.tensor import Tensor
+
+
+class TraceError(TypeError):
+    """A function did something that a program cannot do: it asked for the value of an array."""
+
+    __module__ = __name__.partition(".")[0]  # Where users find it.
+
+
+class Notes:
+    """What a trace notes down.
+
+    Attributes
+    ----------
+    inputs : list of Variable
+    statements : list of Statement
+    asked : dict of Variable to str
+        The inputs whose value was asked for, and for what: the trace holds for that value only.
+    """
+
+    def __init__(self, *, may_ask: bool = False) -> None:
+        self.inputs: list[Variable] = []
+        self.statements: list[Statement] = []
+        self.asked: dict[Variable, str] = {}
+        self.samples: list[Any] = []
+        self.may_ask = may_ask
+
+    def input(self, sample: Any, name: str | None = None) -> Symbol:
+        """Return a symbol for an array that is given."""
+        name = name or f"x{len(self.inputs)}"
+        variable = Variable(name, np.shape(sample), np.asarray(sample).dtype, _is_weak(sample))
+        self.inputs.append(variable)
+        self.samples.append(sample)
+        return Symbol(variable, sample, None)
+
+    def call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Note down a call of any function, whose arguments may be nests with symbols in them."""
+        leaves = leaves_of((args, kwargs))
+        symbols = [x for x in leaves if isinstance(x, Symbol)]
+        given = [x.sample if isinstance(x, Symbol) else x for x in leaves]
+        with np.errstate(all="ignore"):
+            result = _call(function, rebuild((args, kwargs), given))
+        marked = [Symbol if isinstance(x, Symbol) else x for x in leaves]
+        nest = rebuild((args, kwargs), marked)
+        if isinstance(result, tuple | list):
+            if not all(isinstance(x, np.ndarray | np.generic) for x in result):
+                raise refused(f"{_name(function)}, with what it returns")
+            parts = [
+                self.apply(Call(function, nest, i, np.shape(x)), tuple(symbols), {})
+                for i, x in enumerate(result)
+            ]
+            return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
+        return self.apply(Call(function, nest, None, np.shape(result)), tuple(symbols), {})
+
+    def apply(self, function: Any, operands: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
+        """Note down an application, and return its result."""
+        if any(isinstance(x, Symbol) for x in leaves_of(list(parameters.values()))):
+            compute = function.forward if isinstance(function, Primitive) else function
+            return self.call(compute, operands, parameters)
+        if NOTES.get() is not self:
+            raise TraceError(
+                "An array that stands for another one, while a function is traced, was used "
+                "outside of that trace: in another thread, or afterwards. Return it instead."
+            )
+        primitive = isinstance(function, Primitive)
+        compute = function.forward if primitive else function
+        samples = [x.sample if isinstance(x, Symbol) else x for x in operands]
+        if primitive and all(_is_weak(x) for x in samples):
+            compute = function.compute  # Operators keep Python's numbers Python's.
+        with np.errstate(all="ignore"):
+            sample = compute(*samples, **parameters)
+        where = caller()
+        variable = Variable(
+            f"v{len(self.statements)}", np.shape(sample), np.asarray(sample).dtype, _is_weak(sample)
+        )
+        given = tuple(x.variable if isinstance(x, Symbol) else x for x in operands)
+        self.statements.append(Statement(variable, function, given, parameters, str(where or "")))
+        base = None
+        first = operands[0] if len(operands) == 1 else None
+        if isinstance(first, Symbol) and np.may_share_memory(sample, first.sample):
+            base = first if first.base is None else first.base
+        return Symbol(variable, sample, base)
+
+
+class Call:
+    """A call of a function that is not an operation, as a function of the arrays in it.
+
+    Attributes
+    ----------
+    function : callable
+    nest : (args, kwargs)
+        With `Symbol` in the place of every array.
+    part : int or None
+        Which of its results is meant, if there are several.
+    shape : tuple of int
+        Of the result; a call that gives another one raises an error, since the rest of the program
+        was made for this one.
+    """
+
+    def __init__(self, function: Any, nest: Any, part: int | None, shape: tuple[int, ...]) -> None:
+        self.function, self.nest, self.part, self.shape = function, nest, part, shape
+        self.__name__ = _name(function).removeprefix("np.")
+        self._key = (function, repr(nest), part, shape)
+
+    def __call__(self, *arrays: Any) -> Any:
+        """Call the function on arrays."""
+        given = iter(arrays)
+        leaves = [next(given) if x is Symbol else x for x in leaves_of(self.nest)]
+        result = _call(self.function, rebuild(self.nest, leaves))
+        result = result if self.part is None else result[self.part]
+        if np.shape(result) != self.shape:
+            raise TraceError(
+                f"{self.__name__} gave shape {np.shape(result)} where it gave {self.shape} when "
+                f"the function was traced: its shape depends on values, so it cannot be compiled."
+            )
+        return result
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Call) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+
+def _call(function: Any, nest: Any) -> Any:
+    args, kwargs = nest
+    return function(*args, **kwargs)
+
+
+NOTES: ContextVar[Notes | None] = ContextVar("notes", default=None)
+"""The trace that is under way in this thread or task."""
+
+
+def _is_weak(x: Any) -> bool:
+    return type(x) in (bool, int, float)
+
+
+def _name(function: Any) -> str:
+    return getattr(function, "name", None) or f"np.{function.__name__}"
+
+
+def refused(what: str) -> TraceError:
+    """Return an error that names what was asked for and the line that did."""
+    where = caller()
+    line = f" ({where}: {where.text})" if where is not None else ""
+    return TraceError(
+        f"A program knows no values, and this needs one{line}: {what}. Use np.where for a choice "
+        f"between two results, and pass what decides about the computation as a plain argument."
+    )
+
+
+class Symbol(ArrayMethods):
+    """An array without values.
+
+    Attributes
+    ----------
+    variable : Variable
+        What it is in the program.
+    sample : array or number
+        Says what shape, dtype and layout it has.
+    base : Symbol or None
+        What it is a view of.
+    """
+
+    __slots__ = ("base", "sample", "variable")
+    __array_priority__ = 100
+
+    def __init__(self, variable: Variable, sample: Any, base: Symbol | None) -> None:
+        self.variable, self.sample, self.base = variable, sample, base
+
+    @staticmethod
+    def __record__(
+        primitive: Primitive, operands: tuple[Any, ...], parameters: dict[str, Any]
+    ) -> Any:
+        if any(isinstance(x, Tensor) for x in operands):
+            return Tensor.__record__(primitive, operands, parameters)
+        return _notes().apply(primitive, operands, {**primitive.defaults, **parameters})
+
+    @staticmethod
+    def lift(x: Any) -> Any:
+        """Return a symbol for an array that is known; anything else as it is."""
+        known = isinstance(x, np.ndarray)
+        return _notes().apply(ops.copy, (x,), {"order": "K"}) if known else x
+
+    # ------------------------------------------------------------ what is known
+
+    @property
+    def data(self) -> Symbol:
+        """Itself."""
+        return self
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+        return self.variable.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.variable.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return self.variable.size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the entries."""
+        return self.variable.dtype
+
+    @property
+    def strides(self) -> Any:
+        """Of the sample."""
+        return np.asarray(self.sample).strides
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that all entries take."""
+        return self.size * self.itemsize
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes that an entry takes."""
+        return int(self.dtype.itemsize)
+
+    @property
+    def flags(self) -> Any:
+        """Of the sample."""
+        return np.asarray(self.sample).flags
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of unsized object")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    # ------------------------------------------------------------ what is noted down
+
+    def astype(self, dtype: Any, **_: Any) -> Symbol:
+        """Convert to another type."""
+        name = np.dtype(dtype).name
+        return (
+            self
+            if name == self.dtype.name and not self.variable.weak
+            else self._apply(ops.astype, dtype=name)
+        )
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if any(isinstance(x, Tensor) for x in inputs):
+            return NotImplemented
+        if method == "__call__" and not kwargs and ufunc.nout == 1:
+            return _notes().apply(BY_NUMPY_FUNCTION.get(ufunc, ufunc), inputs, {})
+        if method == "reduce" and ufunc in REDUCTIONS and "where" not in kwargs:
+            return numpy_api.call_ufunc(ufunc, method, inputs, kwargs)
+        if kwargs.get("out") is not None or method == "at":
+            raise refused(f"writing with {ufunc.__name__}; write into a Tensor")
+        return _notes().call(getattr(ufunc, method), inputs, kwargs)
+
+    def __array_function__(
+        self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any
+    ) -> Any:
+        if any(issubclass(kind, Tensor) for kind in types):
+            return NotImplemented
+        if function is np.empty_like:
+            function = np.zeros_like  # The same numbers in every trace.
+        if function in OF_SHAPES:
+            made = function(*map(_sample, args), **{k: _sample(v) for k, v in kwargs.items()})
+            # What is new may be written to with what is not known.
+            return _notes().apply(ops.copy, (made,), {"order": "K"}) if function in NEW else made
+        if function in (np.concatenate, np.stack):  # Of a list, as operands.
+            return numpy_api.call_function(function, args, kwargs)
+        if function in BY_NUMPY_FUNCTION:
+            primitive = BY_NUMPY_FUNCTION[function]
+            if len(args) == len(primitive.operands) and kwargs.keys() <= primitive.defaults.keys():
+                return primitive(*args, **kwargs)
+        return _notes().call(function, args, kwargs)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, tuple) and not index:
+            return self
+        return self.__record__(ops.getitem, (self,), {"index": index})
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise refused("writing into an array that is computed; write into a Tensor")
+
+    def any(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """Return whether any entry is true."""
+        return _notes().apply(np.any, (self,), {"axis": axis, "keepdims": keepdims})
+
+    def all(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """Return whether all entries are."""
+        return _notes().apply(np.all, (self,), {"axis": axis, "keepdims": keepdims})
+
+    def __eq__(self, other: object) -> Any:
+        return _operator(np.equal, self, other)
+
+    def __ne__(self, other: object) -> Any:
+        return _operator(np.not_equal, self, other)
+
+    __hash__ = object.__hash__
+
+    # ------------------------------------------------------------ what is refused
+
+    def _ask(self, what: str) -> Any:
+        """Return the sample, if this is an input and the trace then holds for its value only."""
+        notes = _notes()
+        if not notes.may_ask or self.variable not in notes.inputs:
+            raise refused(what)
+        if notes.asked.get(self.variable) != "value":
+            notes.asked[self.variable] = "truth" if what == "bool" else "value"
+        return self.sample
+
+    def __bool__(self) -> bool:
+        return bool(self._ask("bool"))
+
+    def __float__(self) -> float:
+        return float(self._ask("float"))
+
+    def __int__(self) -> int:
+        return int(self._ask("int"))
+
+    def __index__(self) -> int:
+        return int(self._ask("int"))
+
+    def __complex__(self) -> complex:
+        return complex(self._ask("complex"))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return np.array(self._ask("an array of NumPy"), dtype)
+
+    def item(self, *index: Any) -> Any:
+        """Return an entry."""
+        return np.asarray(self._ask("item()")).item(*index)
+
+    def tolist(self) -> Any:
+        """Return all entries."""
+        return np.asarray(self._ask("tolist()")).tolist()
+
+    def __repr__(self) -> str:
+        return f"<{self.variable!r}>"
+
+    def __str__(self) -> str:
+        raise refused("its text")
+
+    def __format__(self, spec: str) -> str:
+        raise refused("its text")
+
+    def __reduce__(self) -> Any:
+        raise refused("a copy of it")
+
+
+def _operator(function: Any, *operands: Any) -> Any:
+    if any(isinstance(x, Tensor) for x in operands):
+        return NotImplemented
+    primitive = BY_NUMPY_FUNCTION.get(function)
+    if primitive is not None:
+        return Symbol.__record__(primitive, operands, {})
+    return _notes().apply(function, operands, {})
+
+
+def _methods(name: str, function: Any) -> None:
+    def forward(self: Any, other: Any) -> Any:
+        return _operator(function, self, other)
+
+    def reflected(self: Any, other: Any) -> Any:
+        return _operator(function, other, self)
+
+    setattr(Symbol, f"__{name}__", forward)
+    setattr(Symbol, f"__r{name}__", reflected)
+
+
+for _sign, _function in {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide,
+    "pow": np.power, "matmul": np.matmul, "mod": np.remainder, "floordiv": np.floor_divide,
+    "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor,
+}.items():  # fmt: skip
+    _methods(_sign, _function)
+
+
+def _unary(name: str, function: Any) -> None:
+    setattr(Symbol, f"__{name}__", lambda self: _operator(function, self))
+
+
+for _sign, _function in {"neg": np.negative, "abs": np.absolute, "invert": np.invert}.items():
+    _unary(_sign, _function)
+
+for _sign, _function in {
+    "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
+}.items():  # fmt: skip
+    setattr(Symbol, f"__{_sign}__", lambda self, other, _f=_function: _operator(_f, self, other))
+
+
+STAND_INS.add(Symbol)
+
+
+def _notes() -> Notes:
+    notes = NOTES.get()
+    if notes is None:
+        raise TraceError(
+            "An array that stands for another one, while a function is traced, was used "
+            "outside of that trace: in another thread, or afterwards. Return it instead."
+        )
+    return notes
+
+
+def _sample(x: Any) -> Any:
+    if isinstance(x, list | tuple):
+        return type(x)(map(_sample, x))
+    return x.sample if isinstance(x, Symbol) else x

@@ -1,0 +1,205 @@
+"""Tracing: a function is called on symbols, and what it did is a program."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_lite.core.tensor import leaf
+from autograd_lite.functional.nests import leaves_of, rebuild
+from autograd_lite.functional.tracing import call_with_tensors
+from autograd_lite.program.cleaning import cleaned
+from autograd_lite.program.program import Program, Variable
+from autograd_lite.program.symbol import NOTES, Notes, Symbol
+from autograd_lite.tensor import Tensor
+
+NUMBER = (int, float, np.ndarray, np.generic)
+"""What becomes an input; anything else that a function is given is a part of the program."""
+
+
+class Place(NamedTuple):
+    """Where something is kept that a program reads or gives a new value.
+
+    Attributes
+    ----------
+    holder : Tensor or mapping or list
+    key : object
+        Under which a mapping or list has it; None for the value of a Tensor.
+    """
+
+    holder: Any
+    key: Any = None
+
+    def read(self) -> Any:
+        """Return what is there."""
+        if isinstance(self.holder, Tensor):
+            return self.holder._value()
+        return self.holder[self.key]
+
+    def write(self, value: Any) -> None:
+        """Put something there."""
+        if isinstance(self.holder, Tensor):
+            self.holder._data = value
+            self.holder._note_write()
+        else:
+            self.holder[self.key] = value
+
+
+@dataclass(eq=False, slots=True)
+class Traced:
+    """A program, and where its inputs come from and its outputs go.
+
+    Attributes
+    ----------
+    program : Program
+        The inputs are the arguments' arrays, then what is at `places`; the outputs are the arrays
+        of the result, then the new values of what is at `written`.
+    result : nest
+        What the function returned, with the position of an output in place of an array.
+    places, written : list of Place
+    asked : dict of Variable to str
+        The inputs whose "value" (or "truth") was asked for: the program holds for that one only.
+    inputs, samples : list
+        What inputs and outputs were when it was traced.
+    recorded : bool
+        Whether a result requires a gradient, which the outputs do not carry.
+    """
+
+    program: Program
+    result: Any
+    places: list[Place]
+    written: list[Place]
+    asked: dict[Variable, str]
+    inputs: list[Any]
+    samples: list[Any]
+    recorded: bool
+
+
+def trace(
+    f: Callable[..., Any],
+    *args: Any,
+    places: Sequence[Place] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    may_ask: bool = False,
+) -> Traced:
+    """Call a function on symbols and return what it did.
+
+    Parameters
+    ----------
+    f : callable
+        Of arrays, numbers, Tensors, or nested dicts, lists and tuples of them.
+    *args : arrays, numbers, or nests of them
+        They say what shapes and dtypes the program is for.
+    places : sequence of Place
+        What else is an input: parameters, settings, the state of an optimiser.
+    kwargs : mapping of str to object
+        Keyword arguments; they are inputs too.
+    may_ask : bool
+        Whether the value of an input may be asked for, which is then noted.
+
+    Returns
+    -------
+    Traced
+
+    Raises
+    ------
+    TraceError
+        If the function asks for the value of an array: the error names the line.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_lite as al
+    >>> traced = trace(al.grad(lambda x: np.sum(np.sin(x))), np.zeros(2))
+    >>> print(traced.program)
+    x0: float64[2]
+    v0: float64[2] = cos(x0)
+    return v0
+    """
+    notes = Notes(may_ask=may_ask)
+    nest = (args, dict(kwargs or {}))
+    lifted = [_lifted(x, notes) for x in leaves_of(nest)]
+    given, named = rebuild(nest, lifted)
+    token = NOTES.set(notes)
+    try:
+        with _lent(places):
+            symbols = []
+            for place in places:
+                value = place.read()
+                holder = place.holder
+                name = holder.name if isinstance(holder, Tensor) else str(place.key)
+                symbols.append(notes.input(value, _name(name, notes)))
+            for place, symbol in zip(places, symbols, strict=True):
+                place.write(symbol)
+            returned = call_with_tensors(f, given, named)
+            after = [place.read() for place in places]
+    finally:
+        NOTES.reset(token)
+    changed = [i for i, symbol in enumerate(symbols) if after[i] is not symbol]
+    recorded = any(isinstance(x, Tensor) and x.requires_grad for x in leaves_of(returned))
+    leaves = [x._value() if isinstance(x, Tensor) else x for x in leaves_of(returned)]
+    arrays = [i for i, x in enumerate(leaves) if isinstance(x, Symbol | np.ndarray | np.generic)]
+    marked = list(leaves)
+    for position, i in enumerate(arrays):
+        marked[i] = Output(position)
+    outputs = [leaves[i] for i in arrays] + [after[i] for i in changed]
+    program = Program(
+        tuple(notes.inputs),
+        tuple(notes.statements),
+        tuple(x.variable if isinstance(x, Symbol) else x for x in outputs),
+    )
+    return Traced(
+        cleaned(program),
+        rebuild(returned, marked),
+        list(places),
+        [places[i] for i in changed],
+        notes.asked,
+        notes.samples,
+        [x.sample if isinstance(x, Symbol) else x for x in outputs],
+        recorded,
+    )
+
+
+def _lifted(x: Any, notes: Notes) -> Any:
+    """Return a symbol for a number or an array; for a Tensor, one that holds a symbol."""
+    if isinstance(x, Tensor) and not x.requires_grad:
+        return leaf(notes.input(x._value()))
+    return notes.input(x) if isinstance(x, NUMBER) and type(x) is not bool else x
+
+
+class Output(int):
+    """The position of an output, where a result has an array."""
+
+
+def _name(wanted: str | None, notes: Notes) -> str:
+    """Return a name for an input that no other has."""
+    name = re.sub(r"\W|_+", "_", wanted or "w", flags=re.ASCII).strip("_")
+    name = name if name.isidentifier() and not re.match(r"[vx]\d*$", name) else f"w_{name}"
+    taken = {variable.name for variable in notes.inputs}
+    candidates = [name, *(f"{name}_{k}" for k in range(1, len(taken) + 2))]
+    return next(x for x in candidates if x not in taken)
+
+
+@contextmanager
+def _lent(places: Sequence[Place]) -> Iterator[None]:
+    """Put everything back afterwards that symbols were put into."""
+    tensors = [place.holder for place in places if isinstance(place.holder, Tensor)]
+    slots = ("_data", "_birth", "_requires_grad", "_primitive", "_inputs", "_parameters", "_grad")
+    kept = [[getattr(t, slot) for slot in slots] + [t._rare and dict(t._rare)] for t in tensors]
+    values = [place.read() for place in places if not isinstance(place.holder, Tensor)]
+    for t in tensors:
+        t._grad = None
+    try:
+        yield
+    finally:
+        for t, before in zip(tensors, kept, strict=True):
+            for slot, value in zip((*slots, "_rare"), before, strict=True):
+                setattr(t, slot, value)
+        others = [place for place in places if not isinstance(place.holder, Tensor)]
+        for place, value in zip(others, values, strict=True):
+            place.holder[place.key] = value

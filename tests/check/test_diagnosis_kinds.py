@@ -1,0 +1,210 @@
+"""Mistakes of losses, normalisations, loops, masks, pooling and bookkeeping, by their names."""
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+
+
+def tensors(**arrays):
+    return [al.Tensor(x, requires_grad=True, name=name) for name, x in arrays.items()]
+
+
+def named(**made):
+    for name, tensor in made.items():
+        tensor.name = name
+
+
+rng = np.random.default_rng(7)
+X, Y = rng.normal(size=(7, 4)), rng.normal(size=(7, 3))
+LABELS = np.array([0, 2, 1, 0, 2, 2, 1])
+MASK = (rng.uniform(size=(7, 3)) < 0.7) * 1.0
+WEIGHT, GAIN = rng.normal(size=(4, 3)), rng.normal(size=3)
+SERIES = rng.normal(size=(5, 2))
+V, U = 0.6 * rng.normal(size=(3, 2)), 0.6 * rng.normal(size=(3, 3))
+
+
+def softmax(z):
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def classifier():
+    (w,) = tensors(W=WEIGHT)
+    z = X @ w
+    named(z=z)
+    return -np.sum(np.eye(3)[LABELS] * al.log_softmax(z, axis=1)) / 7 + 0.1 * np.sum(w**2)
+
+
+CLASSIFIER = """
+p = softmax(X @ WEIGHT)
+d = p.copy(); d[np.arange(7), LABELS] -= 1
+d = d / 7
+found = {"W": X.T @ d + 0.2 * WEIGHT}
+"""
+
+
+def hinge():
+    (w,) = tensors(W=WEIGHT)
+    s = X @ w
+    named(s=s)
+    right = s[np.arange(7), LABELS].reshape(-1, 1)
+    return (np.sum(np.maximum(0, s - right + 1.0)) - 7) / 7
+
+
+HINGE = """
+s = X @ WEIGHT
+m = s - s[np.arange(7), LABELS][:, None] + 1 > 0
+m[np.arange(7), LABELS] = False
+d = m * 1.0
+count = m.sum(axis=1)
+d[np.arange(7), LABELS] = -count
+found = {"W": X.T @ (d / 7)}
+"""
+
+
+def normalised():
+    w, gain = tensors(W=WEIGHT, gain=GAIN)
+    u = X @ w
+    m = np.mean(u, axis=0)
+    n = (u - m) / np.sqrt(np.mean((u - m) ** 2, axis=0) + 1e-2)
+    named(u=u, n=n)
+    return 0.5 * np.sum((np.tanh(gain * n) - Y) ** 2)
+
+
+NORMALISED = """
+u = X @ WEIGHT
+c = u - u.mean(axis=0)
+s = np.sqrt((c**2).mean(axis=0) + 1e-2)
+n = c / s
+a = np.tanh(GAIN * n)
+d = (a - Y) * (1 - a**2)
+dn = d * GAIN
+du = dn / s - dn.mean(axis=0) / s - n * (dn * n).mean(axis=0) / s
+found = {"W": X.T @ du, "gain": (d * n).sum(axis=0)}
+"""
+
+
+def masked():
+    (w,) = tensors(W=WEIGHT)
+    z = X @ w
+    a = np.where(z > 0, z, 0.1 * z)
+    h = a * MASK / 0.7
+    p = np.exp(-(h**2))
+    named(z=z, a=a, h=h, p=p)
+    return np.sum((p - Y) ** 2)
+
+
+MASKED = """
+z = X @ WEIGHT
+a = np.where(z > 0, z, 0.1 * z)
+h = a * MASK / 0.7
+p = np.exp(-(h**2))
+dp = 2 * (p - Y)
+dh = dp * p * -2 * h
+dz = dh * MASK / 0.7 * np.where(z > 0, 1, 0.1)
+found = {"W": X.T @ dz}
+"""
+
+
+def recurrent():
+    v, u = tensors(V=V, U=U)
+    h, loss = np.zeros(3), 0.0
+    for t in range(5):
+        h = np.tanh(v @ SERIES[t] + u @ h)
+        loss = loss + np.sum(h**2 * np.array([1.0, 2.0, 3.0]))
+    named(h=h)
+    return loss
+
+
+RECURRENT = """
+h = {-1: np.zeros(3)}
+for t in range(5):
+    h[t] = np.tanh(V @ SERIES[t] + U @ h[t - 1])
+dV, dU, later = 0 * V, 0 * U, np.zeros(3)
+for t in reversed(range(5)):
+    dh = 2 * h[t] * np.array([1.0, 2.0, 3.0]) + later
+    dz = dh * (1 - h[t] ** 2)
+    dV = dV + np.outer(dz, SERIES[t])
+    dU = dU + np.outer(dz, h[t - 1])
+    later = U.T @ dz
+found = {"V": dV, "U": dU}
+"""
+
+
+def pooled():
+    (w,) = tensors(W=WEIGHT)
+    z = X @ w
+    p = np.max(z, axis=1)
+    named(z=z, p=p)
+    return np.sum(p * np.arange(1.0, 8)) + 0.3 * np.sum(np.abs(w))
+
+
+POOLED = """
+z = X @ WEIGHT
+top = z == z.max(axis=1, keepdims=True)
+dz = top * np.arange(1.0, 8)[:, None]
+found = {"W": X.T @ dz + 0.3 * np.sign(WEIGHT)}
+"""
+
+CASES = [
+    (classifier, CLASSIFIER, "d[np.arange(7), LABELS] -= 1", "", "loss", "target is missing"),
+    (classifier, CLASSIFIER, "d[np.arange(7), LABELS]", "d[:, LABELS]", "loss", "whole columns"),
+    (classifier, CLASSIFIER, "LABELS] -= 1", "(LABELS + 1) % 3] -= 1", "loss", "1 too large"),
+    (classifier, CLASSIFIER, "d = d / 7", "d = d * p * (1 - p) / 7", "loss", "once too often"),
+    (classifier, CLASSIFIER, "d = d / 7", "", "factor missing", "the factor 1 / 7"),
+    (classifier, CLASSIFIER, " + 0.2 * WEIGHT", "", "term of the loss", "left out"),
+    (classifier, CLASSIFIER, "0.2 * WEIGHT", "0.2 * abs(WEIGHT)", "other power", "|W|"),
+    (classifier, CLASSIFIER, "X.T @ d + 0.2 * WEIGHT", "0 * WEIGHT", "zero", "zero"),
+    (classifier, CLASSIFIER, "X.T @ d + 0.2 * WEIGHT", "WEIGHT", "another's numbers", "value of W"),
+    (classifier, CLASSIFIER, "X.T @ d + 0.2 * WEIGHT", "np.clip(X.T @ d + 0.2 * WEIGHT, -.1, .1)",
+     "clipped", "±0.1"),
+    (hinge, HINGE, "X.T @ (d / 7)", "X.T @ (d / 7) + 0.1 * WEIGHT", "term too many", "0.1 * W"),
+    (hinge, HINGE, "d[np.arange(7), LABELS] = -count", "", "entry of the label", "no gradient"),
+    (hinge, HINGE, "= -count", "= -count - 1", "entry of the label", "counted too"),
+    (hinge, HINGE, "= -count", "= -1", "entry of the label", "-1 for each row"),
+    (normalised, NORMALISED, " - dn.mean(axis=0) / s", "", "normalisation", "through the mean"),
+    (normalised, NORMALISED, " - n * (dn * n).mean(axis=0) / s", "", "normalisation", "variance"),
+    (normalised, NORMALISED, "dn / s", "dn / s**2", "normalisation", "divided by the variance"),
+    (normalised, NORMALISED, "(dn * n).mean", "2 * (dn * n).mean", "normalisation", "factor 2"),
+    (normalised, NORMALISED, "1 - a**2", "1 + a**2", "sign in a derivative", "1 + "),
+    (normalised, NORMALISED, "(1 - a**2)", "(1 - (a - Y) ** 2)", "given what arrives", "arrives"),
+    (masked, MASKED, "(z > 0, 1, 0.1)", "(z > 0, 0.1, 1)", "mask", "reversed"),
+    (masked, MASKED, "dh * MASK", "dh * MASK[::-1]", "shared noise", "drawn anew"),
+    (masked, MASKED, "dh * MASK / 0.7", "dh", "factors missing", "are missing"),
+    (masked, MASKED, "dp * p * -2", "dp / p * -2", "factor inverted", "divided by p"),
+    (masked, MASKED, "X.T @ dz", "X[-1:].T @ dz[-1:]", "one row only", "last row"),
+    (recurrent, RECURRENT, " * (1 - h[t] ** 2)", "", "derivative left out", "at every step"),
+    (recurrent, RECURRENT, "1 - h[t] ** 2", "1 - h[t - 1] ** 2", "at every step", "step before"),
+    (recurrent, RECURRENT, "np.outer(dz, h[t - 1])", "np.outer(dz, h[t])", "wrong tensor", "h_t"),
+    (recurrent, RECURRENT, "SERIES[t])\n    dU", "SERIES[t - 1])\n    dU", "wrong time", "before"),
+    (recurrent, RECURRENT, "U.T @ dz", "U @ dz", "not transposed", ".T is forgotten"),
+    (recurrent, RECURRENT, " + later", "", "path missing", "nothing comes back"),
+    (recurrent, RECURRENT, "dV = dV + ", "dV = ", "overwritten, not added", "overwritten"),
+    (pooled, POOLED, "z == z.max(axis=1, keepdims=True)", "z == z", "pooling", "every entry"),
+    (pooled, POOLED, "dz = top *", "dz = (z == z) / 3 *", "pooling", "as that of a mean"),
+    (pooled, POOLED, "0.3 * np.sign(WEIGHT)", "0.3 * WEIGHT", "other power", "W stands in place"),
+]  # fmt: skip
+
+
+def first(network, formulas, right="", wrong=""):
+    space = {**globals()}
+    assert right in formulas, right
+    exec(formulas.replace(right, wrong, 1) if right else formulas, space)
+    return al.compare(network(), space["found"])
+
+
+@pytest.mark.parametrize(("network", "formulas", "right", "wrong", "name", "says"), CASES)
+def test_the_mistake_has_its_name(network, formulas, right, wrong, name, says):
+    result = first(network, formulas, right, wrong)
+    rows = [row.diagnosis for row in result.failures if row.diagnosis.name != "follows"]
+    assert rows[0].name == name, rows[0].title
+    assert says in rows[0].title
+
+
+@pytest.mark.parametrize(
+    ("network", "formulas"), dict.fromkeys((case[0], case[1]) for case in CASES)
+)
+def test_right_formulas_are_right(network, formulas):
+    result = first(network, formulas)
+    assert result, str(result)

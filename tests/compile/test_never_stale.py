@@ -1,0 +1,306 @@
+"""Nobody gets a stale result: each way to change what a function computes is tried."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+from autograd_lite import nn, optim
+
+FACTOR = 2.0
+X = np.array([1.0, 2.0, 3.0])
+
+
+class Settings:
+    def __init__(self):
+        self.scale = 2.0
+        self.table = [1.0, 2.0]
+
+
+def scaled(x):
+    return np.sum(x * FACTOR)
+
+
+def both(f):
+    """Return a compiled function, warm, and the function itself."""
+    fast = al.compile(f, backend="numpy")
+    for _ in range(3):
+        fast(X)
+    return fast
+
+
+def same(fast, f, *args):
+    np.testing.assert_allclose(fast(*args), f(*args))
+
+
+def test_shape_dtype_and_structure_of_arguments():
+    def f(x, *rest):
+        return np.sum(x, axis=0) * len(rest)
+
+    fast = al.compile(f, backend="numpy")
+    for args in ((X,), (X, 1.0), (X.reshape(1, 3),), (X.astype(np.float32),), (X[:0],), (X, 1, 2)):
+        assert np.asarray(fast(*args)).dtype == np.asarray(f(*args)).dtype
+        same(fast, f, *args)
+
+
+def test_closed_over_number():
+    k = 1.0
+
+    def f(x):
+        return x * k
+
+    fast = both(f)
+    k = 5.0
+    same(fast, f, X)
+
+
+def test_global_number(monkeypatch):
+    fast = both(scaled)
+    monkeypatch.setitem(globals(), "FACTOR", 7.0)
+    same(fast, scaled, X)
+
+
+def test_attribute_and_list_of_an_object():
+    settings = Settings()
+
+    def f(x):
+        return x * settings.scale + settings.table[-1]
+
+    fast = both(f)
+    settings.scale = 3.0
+    same(fast, f, X)
+    settings.table[1] = 9.0
+    same(fast, f, X)
+    settings.table.append(11.0)
+    same(fast, f, X)
+
+
+def test_closed_over_array_written_to_and_replaced():
+    a = np.array([1.0, 2.0, 3.0])
+
+    def f(x):
+        return x * a
+
+    fast = both(f)
+    a[1] = 10.0
+    same(fast, f, X)
+    a = np.zeros(3)
+    same(fast, f, X)
+
+
+def test_function_that_the_function_calls():
+    def inner(x):
+        return x + 1
+
+    def f(x):
+        return inner(x) * 2
+
+    fast = both(f)
+
+    def inner(x):  # noqa: F811  (that is what is tried)
+        return x - 1
+
+    same(fast, f, X)
+
+
+def test_attribute_of_a_class():
+    class Model:
+        scale = 2.0
+
+        def __call__(self, x):
+            return x * self.scale
+
+    model = Model()
+    fast = both(lambda x: model(x))
+    Model.scale = 5.0
+    same(fast, model, X)
+
+
+def test_argument_whose_value_decides():
+    def f(x, n):
+        for _ in range(int(n)):
+            x = x * 2
+        return x
+
+    fast = al.compile(f, backend="numpy")
+    for n in (1, 2, 3, 1, 5):
+        same(fast, f, X, n)
+
+
+def test_random_numbers_run_as_they_are():
+    def noisy(seed):
+        rng = np.random.default_rng(seed)
+        return lambda x: x + rng.normal(size=3)
+
+    fast, f = al.compile(noisy(0)), noisy(0)
+    for _ in range(5):
+        same(fast, f, X)
+    assert "random numbers" in fast.why
+
+
+def test_iterator_counter_and_list_run_as_they_are():
+    def moving():
+        numbers, log, state = itertools.count(), [], {"n": 0}
+
+        def f(x, kind):
+            if kind == "iterator":
+                return x * next(numbers)
+            if kind == "list":
+                log.append(1)
+                return x * len(log)
+            state["n"] += 1
+            return x * state["n"]
+
+        return f
+
+    for kind in ("iterator", "list", "counter"):
+        fast, f = al.compile(moving()), moving()
+        for _ in range(5):
+            same(fast, f, X, kind)
+        assert fast.why.startswith("not compiled")
+
+
+def test_print_is_printed_every_time(capsys):
+    def f(x):
+        print("here")
+        return x * 2
+
+    fast = al.compile(f)
+    for _ in range(4):
+        fast(X)
+    assert capsys.readouterr().out == "here\n" * 4
+
+
+def test_what_cannot_be_seen_is_found_by_a_step_beside_eager():
+    hidden = type("Hidden", (), {"__slots__": ("k",)})()
+    hidden.k = 1.0
+    fast = both(lambda x: x * hidden.k)
+    hidden.k = 3.0
+    with pytest.raises(al.StaleError, match="something else than the function itself"):
+        [fast(X) for _ in range(8)]
+
+
+def test_branch_on_a_value_runs_as_it_is():
+    def f(x):
+        return x if x.sum() > 0 else -x
+
+    fast = al.compile(f)
+    for x in (X, -X, X):
+        same(fast, f, x)
+    assert "knows no values" in fast.why
+    with pytest.raises(TypeError, match="cannot be compiled"):
+        al.compile(f, backend="numpy")(X)
+
+
+def step_of(w, optimiser, backend="numpy"):
+    return al.compile(lambda x, y: ((w * x - y) ** 2).sum(), optimiser, backend=backend)
+
+
+def twin(w):
+    return al.Tensor(w.numpy(), requires_grad=True)
+
+
+def eager_value(w, lr, x, y):
+    """Do a step by hand."""
+    error = w.numpy() * x - y
+    return np.sum(error**2), w.numpy() - lr * 2 * error * x
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_learning_rate_value_and_state_of_parameters(backend):
+    w = al.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    optimiser = optim.SGD([w], lr=0.1)
+    step = step_of(w, optimiser, backend)
+    changes = [
+        lambda: None,
+        lambda: setattr(optimiser, "lr", 0.01),
+        lambda: setattr(w, "data", np.array([5.0, 6.0, 7.0])),
+        lambda: optimiser.param_groups[0].update(lr=0.02),
+        lambda: optimiser.load_state_dict(optim.SGD([twin(w)], lr=0.05).state_dict()),
+        lambda: optimiser.param_groups[0].update(weight_decay=0.0, maximize=False),
+    ]
+    for change in changes:
+        change()
+        for call in (lambda: step(X, X), lambda: step.run(1, X, X)[0], step.bind(X, X)):
+            value, after = eager_value(w, optimiser.lr, X, X)
+            np.testing.assert_allclose(call(), value)
+            np.testing.assert_allclose(w.numpy(), after)
+
+
+def test_settings_that_decide_what_is_computed():
+    w = al.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    optimiser = optim.SGD([w], lr=0.1)
+    step = step_of(w, optimiser)
+    for _ in range(3):
+        step(X, X)
+    optimiser.param_groups[0]["weight_decay"] = 0.5
+    v = twin(w)
+    other = optim.SGD([v], lr=0.1, weight_decay=0.5)
+    for _ in range(3):
+        step(X, X)
+        other.zero_grad()
+        ((v * X - X) ** 2).sum().backward()
+        other.step()
+        np.testing.assert_allclose(w.numpy(), v.numpy())
+
+
+def test_module_that_is_switched_loaded_and_frozen():
+    rng = np.random.default_rng(0)
+    net = nn.Sequential(
+        nn.Linear(3, 2, rng=rng), nn.Dropout(0.5, rng=rng), nn.Linear(2, 1, rng=rng)
+    )
+    net.eval()
+    optimiser = optim.SGD(net.parameters(), lr=0.0)
+    step = al.compile(lambda x: (net(x) ** 2).mean(), optimiser)
+    x = rng.normal(size=(5, 3))
+    for _ in range(3):
+        np.testing.assert_allclose(step(x), (net(x) ** 2).mean().item())
+    net.load_state_dict({k: v + 1 for k, v in net.state_dict().items()})
+    np.testing.assert_allclose(step(x), (net(x) ** 2).mean().item())
+    net[0].weight.requires_grad = False
+    np.testing.assert_allclose(step(x), (net(x) ** 2).mean().item())
+    net.train()
+    assert len({float(step(x)) for _ in range(4)}) > 1
+
+
+def test_hook_that_is_registered_later():
+    w = al.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    step = al.compile(lambda x, y: ((w * x - y) ** 2).sum(), optim.SGD([w], lr=0.1))
+    step(X, 0 * X)
+    seen = []
+    w.register_hook(lambda g: seen.append(g.tolist()))
+    step(X, 0 * X)
+    assert len(seen) == 1
+
+
+def test_bound_step_whose_surroundings_change_says_so():
+    w, k = al.Tensor(1.0, requires_grad=True), 1.0
+
+    def loss(x):
+        return (w * x * k) ** 2
+
+    bound = al.compile(loss, optim.SGD([w], lr=0.01), backend="numba").bind(2.0)
+    bound()
+    k = 3.0
+    with pytest.raises(al.StaleError, match="k has changed since bind"):
+        bound()
+    assert k == 3.0
+
+
+def test_error_inside_leaves_everything_as_it_was():
+    w = al.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+
+    def loss(x):
+        if x.shape == (2,):
+            raise KeyError("two")
+        return (w * x).sum()
+
+    step = al.compile(loss, optim.Adam([w], lr=0.1))
+    step(X)
+    before = w.tolist()
+    with pytest.raises(KeyError, match="two"):
+        step(X[:2])
+    assert w.tolist() == before
+    step(X)
+    assert w.tolist() != before

@@ -1,0 +1,262 @@
+"""A compiled step does what zero_grad, backward and step do, to rounding; results are fresh."""
+
+import threading
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+from autograd_lite import nn, optim
+
+numba = pytest.importorskip("numba")
+
+X = np.array([[0.0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]])
+Y = np.array([[0.0], [1], [1], [0]])
+BACKENDS = ("numpy", "numba")
+
+
+def network(dtype=np.float64, hidden=2):
+    rng = np.random.default_rng(1)
+    return [
+        al.Tensor(rng.uniform(-1, 1, shape).astype(dtype), requires_grad=True)
+        for shape in ((3, hidden), (hidden, 1))
+    ]
+
+
+def loss_of(weights):
+    v, w = weights
+
+    def loss(x, y):
+        return al.mse(al.sigmoid(al.sigmoid(x @ v) @ w), y, reduction="half_sum")
+
+    return loss
+
+
+def eagerly(loss, optimiser):
+    def step(*data):
+        optimiser.zero_grad()
+        value = loss(*data)
+        value.backward()
+        optimiser.step()
+        return value.item()
+
+    return step
+
+
+OPTIMISERS = {
+    "sgd": lambda p: optim.SGD(p, lr=0.5),
+    "momentum": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.01, nesterov=True),
+    "maximize": lambda p: optim.SGD(p, lr=0.1, momentum=0.5, dampening=0.1, maximize=True),
+    "adam": lambda p: optim.Adam(p, lr=0.1, amsgrad=True, weight_decay=0.1),
+    "adamw": lambda p: optim.AdamW(p, lr=0.1),
+    "rmsprop": lambda p: optim.RMSprop(p, lr=0.01, momentum=0.5, centered=True),
+    "adagrad": lambda p: optim.Adagrad(p, lr=0.1, lr_decay=0.01),
+    "groups": lambda p: optim.SGD([{"params": p[:1], "lr": 0.5}, {"params": p[1:]}], lr=0.1),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_every_optimiser_moves_as_it_does_eagerly(name):
+    ours, theirs = network(), network()
+    expected = eagerly(loss_of(theirs), OPTIMISERS[name](theirs))
+    step = al.compile(loss_of(ours), OPTIMISERS[name](ours), backend="numpy")
+    values = [expected(X, Y) for _ in range(12)]
+    np.testing.assert_allclose([step(X, Y) for _ in range(12)], values, rtol=1e-12)
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam"])
+def test_loop_in_machine_code_is_as_many_steps(name):
+    ours, theirs = network(hidden=1), network(hidden=1)
+    expected = eagerly(loss_of(theirs), OPTIMISERS[name](theirs))
+    step = al.compile(loss_of(ours), OPTIMISERS[name](ours), backend="numba")
+    x, y = X[1:3], Y[1:3]
+    values = [expected(x, y) for _ in range(40)]
+    losses = np.concatenate([step.run(30, x, y), [step(x, y)], step.run(9, x, y)])
+    np.testing.assert_allclose(losses, values, rtol=1e-10)
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-8)
+    assert "def loop(" in step.source
+    assert step.why.startswith("numba") or "numba" in step.why
+
+
+def weight():
+    return al.Tensor(1.0, requires_grad=True)
+
+
+def compiled(w, backend, **settings):
+    return al.compile(lambda x, y: (w * x - y) ** 2, optim.SGD([w], lr=0.01), backend=backend)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_data_may_come_step_by_step(backend):
+    xs, ys = np.array([1.0, 2.0, 3.0]), np.array([2.0, 4.0, 7.0])
+    w, v = weight(), weight()
+    expected = eagerly(lambda x, y: (v * x - y) ** 2, optim.SGD([v], lr=0.01))
+    values = [expected(xs[k % 3], ys[k % 3]) for k in range(10)]
+    np.testing.assert_allclose(compiled(w, backend).run(10, xs, ys, stacked=True), values)
+    np.testing.assert_allclose(w.item(), v.item())
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_run_reports_and_stops(backend):
+    seen = []
+    losses = compiled(weight(), backend).run(
+        1000, 2.0, 6.0, every=50, progress=lambda k, loss: seen.append(k),
+        until=lambda loss: loss < 1e-9,
+    )  # fmt: skip
+    assert seen == list(range(50, len(losses) + 1, 50))
+    assert 50 < len(losses) < 1000
+    assert losses[-1] < 1e-9 < losses[0]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_bound_step_is_a_step(backend):
+    w, v = weight(), weight()
+    bound, step = compiled(w, backend).bind(2.0, 6.0), compiled(v, backend)
+    for _ in range(5):
+        np.testing.assert_allclose(bound(), step(2.0, 6.0))
+        np.testing.assert_allclose(w.item(), v.item())
+    w.data = v.data = 5.0
+    np.testing.assert_allclose(bound(), step(2.0, 6.0))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_was_recorded_before_a_step_keeps_its_values(backend):
+    ours = network(hidden=1)
+    step = al.compile(loss_of(ours), optim.SGD(ours, lr=0.5), backend=backend)
+    x, y = X[:1], Y[:1]
+    calls = [lambda: step(x, y), step.bind(x, y), lambda: step.run(3, x, y)]
+    calls[0]()
+    for call in calls * 2:
+        before = (ours[0] * ours[0]).sum()
+        old = ours[0].numpy()
+        copy = old.copy()
+        call()
+        before.backward()
+        np.testing.assert_array_equal(old, copy)
+        np.testing.assert_allclose(ours[0].grad.numpy(), 2 * copy)
+        ours[0].zero_grad()
+        assert not np.array_equal(ours[0].numpy(), copy)
+
+
+def test_modules_and_dicts_of_parameters():
+    rng = np.random.default_rng(0)
+    net = nn.Sequential(nn.Linear(3, 4, rng=rng), nn.Tanh(), nn.Linear(4, 1, rng=rng))
+    other = nn.Sequential(nn.Linear(3, 4, rng=rng), nn.Tanh(), nn.Linear(4, 1, rng=rng))
+    other.load_state_dict(net.state_dict())
+    measure = nn.MSE()
+    step = al.compile(
+        lambda x, y: measure(net(x), y), optim.Adam(net.parameters(), lr=0.1), backend="numpy"
+    )
+    expected = eagerly(lambda x, y: measure(other(x), y), optim.Adam(other.parameters(), lr=0.1))
+    np.testing.assert_allclose(
+        [step(X, Y) for _ in range(9)], [expected(X, Y) for _ in range(9)], rtol=1e-10
+    )
+    assert step.why.splitlines()[-1] == "NumPy, as asked for"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_float32_stays_float32(backend):
+    ours = network(np.float32, hidden=1)
+    x, y = X[:1].astype(np.float32), Y[:1].astype(np.float32)
+    step = al.compile(loss_of(ours), optim.Adam(ours, lr=0.1), backend=backend)
+    losses = step.run(5, x, y)
+    assert losses.dtype == np.float32
+    assert {p.dtype for p in ours} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_functions_of_arrays_and_nests(backend):
+    def f(p, x):
+        return np.sum(np.tanh(p["w"] * x + p["b"][0]))
+
+    both = al.value_and_grad(f)
+    fast = al.compile(both, backend=backend)
+    p = {"w": np.array([1.0, -2.0]), "b": [np.array(0.5)]}
+    for x in (np.array([1.0, 2.0]), np.array([0.0, -1.0]), np.array([3.0, 1.0])):
+        value, gradient = fast(p, x)
+        expected, slope = both(p, x)
+        np.testing.assert_allclose(value, expected)
+        np.testing.assert_allclose(gradient["w"], slope["w"])
+        np.testing.assert_allclose(gradient["b"][0], slope["b"][0])
+
+
+def test_results_are_new_arrays():
+    double = al.compile(lambda x: [x, x.T, 2 * x], backend="numpy")
+    x = np.ones((2, 2))
+    first = double(x)
+    for part in (*first, *double(x)):
+        part += 1.0
+    assert x.tolist() == [[1, 1], [1, 1]]
+    np.testing.assert_array_equal(first[2], np.full((2, 2), 3.0))
+
+
+def test_it_is_a_decorator():
+    @al.compile
+    def cube(x):
+        """Third power."""
+        return x * x * x
+
+    assert cube.__name__ == "cube"
+    assert cube.__doc__ == "Third power."
+    assert cube(np.array([2.0])).tolist() == [8.0]
+
+
+def test_bad_input_gets_the_error_that_eager_gives():
+    ours = network()
+    step = al.compile(loss_of(ours), optim.SGD(ours, lr=0.5), backend="numpy")
+    step(X, Y)
+    with pytest.raises(ValueError, match=r"matmul needs .* got a: \(4, 2\) and b: \(3, 2\)"):
+        step(X[:, :2], Y)
+    np.testing.assert_allclose(step(X, Y), loss_of(network())(X, Y).item(), rtol=0.2)
+
+
+def test_read_only_and_transposed_arrays_are_data_too():
+    ours, x, y = network(hidden=1), X[:2].copy(), Y[:2]
+    step = al.compile(loss_of(ours), optim.SGD(ours, lr=0.0), backend="numba")
+    locked, turned = x.copy(), np.asfortranarray(x)
+    locked.flags.writeable = False
+    values = [step(x, y), step(locked, y), step(turned, y), *step.run(3, locked, y)]
+    np.testing.assert_allclose(values, values[0])
+
+
+def test_threads_share_a_step():
+    f = al.compile(al.grad(lambda x: np.sum(np.sin(x) * x)), backend="numpy")
+    xs = [np.full(2000, float(k)) for k in range(8)]
+    expected = [al.grad(lambda x: np.sum(np.sin(x) * x))(x) for x in xs]
+    f(xs[0])
+    wrong = []
+
+    def work(x, want):
+        wrong.extend(x[0] for _ in range(20) if not np.allclose(f(x), want))
+
+    threads = [threading.Thread(target=work, args=pair) for pair in zip(xs, expected, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_without_numba_it_says_what_would_be_faster(monkeypatch):
+    import sys
+
+    monkeypatch.setattr(sys.modules["autograd_lite.compile.compiled"], "available", lambda: False)
+    f = al.compile(lambda x: x * 2)
+    f(np.ones(2))
+    assert "pip install 'autograd_lite[compile]'" in f.why
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"f": 3.0}, "needs a function, got a float"),
+        ({"f": abs, "backend": "c"}, "needs a backend among"),
+        ({"f": abs, "optimiser": 3}, "needs an optimiser, got a int"),
+    ],
+)
+def test_wrong_arguments_are_refused(given, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        al.compile(**given)

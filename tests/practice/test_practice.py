@@ -1,0 +1,138 @@
+"""A learner is told what is right and never misled; a teacher gets the mistake of each."""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+from char_mlp import LINES
+
+import autograd_lite as al
+from autograd_lite.practice.magic import held_against, load_ipython_extension
+from models.exercises import EXERCISES, character_mlp, two_two_one
+
+
+def worked(values, lines, right="", wrong=""):
+    assert right in lines, right
+    space = {**values, "np": np, "n": 16}
+    exec(lines.replace(right, wrong, 1) if right else lines, space)
+    return space
+
+
+@pytest.fixture(scope="module")
+def character():
+    return character_mlp()
+
+
+def test_the_solution_of_the_character_model_is_right(character):
+    task, values = character
+    progress = task.check(worked(values, LINES))
+    assert progress, str(progress)
+    assert len(task.names) == 26
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "where", "says"),
+    [
+        ("-1.0 / n", "-1.0", "logprobs", "summed"),
+        ("dlogprobs / probs", "dlogprobs * probs", "probs", "multiplied by probs"),
+        ("counts_sum**-2", "counts_sum**-1", "counts_sum", "one too many"),
+        (" + np.ones_like(counts) * dcounts_sum", "", "counts", "from counts_sum is left out"),
+        ("(1 - h**2)", "(1 + h**2)", "hpreact", "1 + h ** 2 stands in place of"),
+        ("bngain * dhpreact", "dhpreact", "bnraw", "the factor bngain is missing"),
+        ("-0.5 *", "0.5 *", "bnvar", "the sign is flipped"),
+        ("(1 / (n - 1))", "(1 / n)", "bndiff2", "n = 16 stands where n - 1 = 15 belongs"),
+        (" + 2 * bndiff * dbndiff2", "", "bndiff", "from bndiff2 is left out"),
+        ("np.add.at(dC, Xb, demb)", "dC[Xb] += demb", "C", "several times"),
+    ],
+)
+def test_one_mistake_is_marked_once_and_has_its_name(character, right, wrong, where, says):
+    task, values = character
+    progress = task.check(worked(values, LINES, right, wrong))
+    marked = [name for name, mark in progress.marks.items() if mark.startswith("wrong")]
+    assert marked == [where] == [progress.first_wrong]
+    assert says in progress.comparison[where].diagnosis.title
+    assert says not in str(progress)  # What it is, is for the learner to find.
+
+
+def test_what_is_not_there_yet_is_open_and_shapes_are_said(character):
+    task, values = character
+    space = worked(values, LINES)
+    first = task.check(dlogprobs=space["dlogprobs"])
+    assert not first
+    assert [mark for mark in first.marks.values() if mark != "not yet"] == ["right"]
+    assert "shape is (24, 16)" in task.check(dh=space["dh"].T).marks["h"]
+    assert set(task.check().marks.values()) == {"not yet"}
+
+
+def test_a_name_that_is_none_is_refused_with_near_ones(character):
+    task, _ = character
+    with pytest.raises(KeyError, match=r"Did you mean .*logprobs"):
+        task.check(dlogprob=1.0)
+
+
+@pytest.mark.parametrize("make", EXERCISES.values(), ids=EXERCISES)
+def test_every_gradient_has_hints_that_give_away_more_and_more(make):
+    task, _ = make()
+    for name in task.names:
+        shape, rule, line = (task.hint(name, level) for level in (1, 2, 3))
+        assert "shape" in shape
+        assert rule.endswith(".")
+        assert line not in rule
+        assert "=" in line
+    with pytest.raises(ValueError, match="level is 1, 2 or 3"):
+        task.hint(name, 4)
+
+
+def test_grades_list_the_first_mistake_of_each_and_count_them():
+    task, values = two_two_one()
+    v = values
+    dp = 2 * (v["p"] - v["target"])
+    do = dp * v["p"] * (1 - v["p"])
+
+    def raises():
+        raise ZeroDivisionError("none")
+
+    grades = al.grade(task, {"a": {"dp": dp, "do": do}, "b": {"dp": -dp}, "c": raises})
+    assert [mark.first_wrong for mark in grades.marks] == ["", "p", ""]
+    assert grades.histogram == {"sign flipped": 1, "an error": 1}
+    rows = list(csv.DictReader(io.StringIO(grades.to_csv())))
+    assert [row["who"] for row in rows] == ["a", "b", "c"]
+    assert rows[2]["mistake"] == "ZeroDivisionError: none"
+    page = grades.to_html()
+    assert page.count("<tr>") == 4 + 2
+    assert "sign flipped" in page
+
+
+def test_a_table_cannot_smuggle_a_formula_or_markup():
+    task, _ = two_two_one()
+    grades = al.grade(task, {"=cmd()": {}, "<b>": {}})
+    assert "\n'=cmd()" in grades.to_csv()
+    assert "<b>" not in grades.to_html()
+
+
+def test_the_magic_compares_or_checks():
+    w = al.Tensor([1.0, 2.0], requires_grad=True, name="w")
+    loss = np.sum(w**2)
+    task = al.exercise(loss)
+    space = {"loss": loss, "task": task, "dw": 2 * w.numpy(), "w": w}
+    registered = {}
+
+    class Shell:
+        user_ns = space
+
+        def register_magic_function(self, function, magic_kind, magic_name):
+            registered[magic_name] = function
+
+    load_ipython_extension(Shell())
+    assert registered["backprop"]("loss")
+    assert registered["backprop"](" task ")
+    with pytest.raises(NameError, match="no variable 'los'"):
+        held_against("los", space)
+    with pytest.raises(TypeError, match="a loss or an exercise"):
+        held_against("dw", space)
+
+
+def test_an_exercise_needs_a_loss_and_names():
+    with pytest.raises(ValueError, match="a single entry"):
+        al.exercise(al.Tensor([1.0, 2.0], requires_grad=True))

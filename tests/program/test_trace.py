@@ -1,0 +1,158 @@
+"""A function that is called on symbols becomes a program, which knows no values."""
+
+import re
+
+import numpy as np
+import pytest
+from numpy_calls import INPUTS, SCOPE, calls
+
+import autograd_lite as al
+from autograd_lite.functional.nests import leaves_of
+from autograd_lite.program.program import Program, fingerprint
+from autograd_lite.program.symbol import Symbol, TraceError
+from autograd_lite.program.trace import Place, trace
+
+BY_VALUE = re.compile(
+    r"unique|histogram|median|quantile|percentile|select|extract|trim_zeros|piecewise|union1d"
+    r"|intersect1d|setdiff1d|setxor1d|sort\(m, axis=None\)"
+)
+"""Calls whose result has a shape or a form that depends on values."""
+
+
+def weighted(call):
+    """Return the inputs of a call, and a number that depends on all of its results."""
+    names = [name for name in INPUTS if re.search(rf"\b{name}\b", call)]
+
+    def f(*arrays):
+        total = 0.0
+        for x in leaves_of(eval(call, {**SCOPE, **dict(zip(names, arrays, strict=True))})):
+            if isinstance(x, al.Tensor) and x.dtype.kind == "f":
+                total = total + (x * np.cos(np.arange(float(x.size))).reshape(x.shape)).sum()
+        return total
+
+    return f, [INPUTS[name] for name in names]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("call", [call for call in calls() if not BY_VALUE.search(call)])
+def test_value_and_gradient_of_a_program_are_those_of_the_function(call):
+    f, arrays = weighted(call)
+    both = al.value_and_grad(f, tuple(range(len(arrays))))
+    if not isinstance(f(*map(al.Tensor, arrays)), al.Tensor):
+        pytest.skip("it has no derivative")
+    expected = leaves_of(both(*arrays))
+    program = trace(both, *arrays).program
+    other = [x + 0.0 for x in arrays]
+    for want, got in zip(expected, program(*other), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-12)
+        assert np.shape(got) == np.shape(want)
+
+
+def test_program_serves_other_values_than_those_it_was_traced_with():
+    f = al.value_and_grad(lambda x: np.sum(np.where(x > 0, x * x, np.prod(x))))
+    program = trace(f, np.array([1.0, 2.0, 3.0])).program
+    for x in ([-1.0, 0.0, 2.0], [0.0, 0.0, -1.0], [5.0, -2.0, 1.0]):
+        for want, got in zip(f(np.array(x)), program(np.array(x)), strict=True):
+            np.testing.assert_allclose(got, want)
+
+
+def test_second_order_is_a_program_too():
+    f = al.hessian(lambda x: np.sum(np.tanh(x) * x))
+    x = np.array([0.5, -1.0, 2.0])
+    np.testing.assert_allclose(trace(f, np.ones(3)).program(x)[0], f(x))
+
+
+def branches(x):
+    return x if x.sum() > 0 else -x
+
+
+def converts(x):
+    return np.sum(x) * float(x[0])
+
+
+def indexes(x):
+    return x[int(x[0])]
+
+
+def takes_an_array(x):
+    return np.array([x[0], 1.0])
+
+
+def prints(x):
+    return len(f"{x}") * x
+
+
+@pytest.mark.parametrize("f", [branches, converts, indexes, takes_an_array, prints])
+def test_whoever_needs_a_value_gets_an_error_that_names_the_line(f):
+    with pytest.raises(TraceError, match=r"knows no values.*test_trace\.py:\d+: return"):
+        trace(f, np.array([1.0, 2.0]))
+
+
+def test_input_may_be_asked_for_if_that_is_noted():
+    traced = trace(lambda x, n: x * int(n), np.ones(2), 3, may_ask=True)
+    assert [v.name for v in traced.asked] == ["x1"]
+    assert list(traced.asked.values()) == ["value"]
+
+
+def test_tensors_are_inputs_and_are_as_they_were_afterwards():
+    w = al.Tensor([1.0, 2.0], requires_grad=True, name="w")
+    before = w.numpy()
+    traced = trace(lambda x: (w * x).sum(), np.ones(2), places=[Place(w)])
+    assert [v.name for v in traced.program.inputs] == ["x0", "w"]
+    assert w.numpy() is before
+    assert w.grad is None
+
+
+def test_tensors_are_as_they_were_after_an_error_too():
+    w = al.Tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(ZeroDivisionError):
+        trace(lambda: (w * w).sum() / (1 // 0), places=[Place(w)])
+    assert w.tolist() == [1.0, 2.0]
+
+
+def test_writes_are_part_of_the_program():
+    def f(x):
+        t = al.Tensor(np.zeros(3))
+        t[0] = x[1]
+        t[1:] += x[0] * 2
+        return np.sum(t * x)
+
+    x = np.array([1.0, -2.0, 3.0])
+    both = al.value_and_grad(f)
+    for want, got in zip(both(x), trace(both, np.ones(3)).program(x), strict=True):
+        np.testing.assert_allclose(got, want)
+
+
+def test_symbol_that_outlives_its_trace_is_refused():
+    kept = []
+    trace(lambda x: kept.append(x) or x * 2, np.ones(2))
+    assert isinstance(kept[0], Symbol)
+    with pytest.raises(TraceError, match="outside of that trace"):
+        kept[0] + 1
+
+
+def test_float32_stays_float32():
+    f = al.value_and_grad(lambda x: al.mse(al.sigmoid(2 * x + 1), np.ones(3, np.float32)))
+    program = trace(f, np.ones(3, np.float32)).program
+    assert {s.result.dtype for s in program.statements} == {np.dtype(np.float32)}
+
+
+def test_what_occurs_twice_is_computed_once():
+    program = trace(lambda x: np.exp(x) * np.exp(x) + np.exp(x) * 1.0, np.ones(2)).program
+    assert [s.name for s in program.statements] == ["exp", "multiply", "add"]
+
+
+def test_what_nothing_needs_is_dropped_and_what_is_known_is_computed():
+    def f(x):
+        np.sin(x)
+        return x + np.sum(np.ones(3) * 2)
+
+    assert [s.name for s in trace(f, np.ones(2)).program.statements] == ["add"]
+
+
+def test_traces_of_one_function_are_the_same_program():
+    f = al.grad(lambda x: np.sum(al.softmax(x) * np.arange(3.0)))
+    first, second = (trace(f, np.ones(3)).program for _ in range(2))
+    assert isinstance(first, Program)
+    assert fingerprint(first) == fingerprint(second)
+    assert str(first) == str(second)

@@ -1,0 +1,84 @@
+"""What users of other libraries try first is answered with the line to write."""
+
+import pydoc
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+from autograd_lite import nn, optim
+
+W = al.Tensor([1.0, 2.0], requires_grad=True)
+LOSS = (W * W).sum()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: al.tanh, AttributeError, r"Write np\.tanh: NumPy's functions take Tensors\."),
+        (lambda: al.exp, AttributeError, r"Write np\.exp: "),
+        (lambda: al.tensor([1.0]), TypeError, r"Write al\.Tensor\(data, requires_grad=True\)\."),
+        (lambda: al.zeros, AttributeError, r"Write al\.Tensor\(np\.zeros\(\.\.\.\)\)\."),
+        (lambda: al.randn, AttributeError, r"al\.Tensor\(rng\.normal\(size=\(2, 3\)\)\)\."),
+        (lambda: al.cross_entropy, AttributeError, r"Write al\.nn\.functional\.cross_entropy"),
+        (lambda: al.gradchek, AttributeError, r"Write al\.gradcheck\."),
+        (lambda: nn.tanh, AttributeError, r"Write np\.tanh\(x\), or nn\.Tanh\(\) for a module\."),
+        (lambda: nn.linear, AttributeError, r"Write nn\.Linear\."),
+        (lambda: nn.Parameter, AttributeError, r"self\.w = al\.Tensor\(values, requires_grad=True"),
+        (lambda: optim.adam([W]), TypeError, r"Write al\.optim\.Adam\(net\.parameters\(\), lr="),
+        (lambda: optim.sgd([W]), TypeError, r"Write al\.optim\.SGD\("),
+        (lambda: optim.adamw, AttributeError, r"Write optim\.AdamW\."),
+        (lambda: al.draw(LOSS).show(), AttributeError, r"Write drawing\.save\('graph\.svg'\)"),
+        (lambda: al.draw(LOSS, swep="both"), TypeError, r"'swep'\. Write sweep=\."),
+        (lambda: nn.Linear(in_feature=1), TypeError, r"'in_feature'\. Write in_features=\."),
+        (lambda: optim.Adam([W], beta=1), TypeError, r"'beta'\. Write betas=\."),
+        (lambda: optim.SGD([W], step=1), TypeError, r"There are params, lr, momentum"),
+        (
+            lambda: W.to("cuda"),
+            AttributeError,
+            r"leave it out; another dtype is t\.as",
+        ),
+        (lambda: W.float(), AttributeError, r"Write t\.astype\(np\.float32\)\."),
+        (lambda: W.view(-1), AttributeError, r"Write t\.reshape\(\.\.\.\)\."),
+        (lambda: W.exp(), AttributeError, r"Write np\.exp\(t\)\."),
+        (lambda: W.nonsense, AttributeError, r"has no attribute 'nonsense'$"),
+        (lambda: al.nonsense, AttributeError, r"has no attribute 'nonsense'$"),
+        (lambda: al.draw(LOSS).nonsense, AttributeError, r"has no attribute 'nonsense'$"),
+    ],
+)
+def test_a_first_guess_is_answered(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_a_parameter_is_moved_as_the_error_says():
+    w = al.Tensor([1.0, 2.0], requires_grad=True)
+    for _ in range(2):
+        (w * w).sum().backward()
+        with pytest.raises(al.GradientError, match=r"write t\.data = t\.data - lr \* "):
+            w -= 0.1 * w.grad
+        w.data = w.data - 0.1 * w.grad.data
+        w.zero_grad()
+    np.testing.assert_allclose(w.numpy(), [0.64, 1.28])
+
+
+def test_a_missing_name_is_missing():
+    assert not hasattr(W, "float")
+    assert not hasattr(nn, "tanh")
+    assert "float" not in dir(W)
+    assert "float" not in dir(al.Tensor)
+    with pytest.raises(TypeError, match=r"^Linear\.__init__\(\) missing 2 required"):
+        nn.Linear()
+
+
+def test_dir_and_help_show_what_is_public_and_a_tour():
+    assert set(al.__all__) == {name for name in dir(al) if not name.startswith("_")}
+    said = pydoc.plain(pydoc.render_doc(al))
+    assert said.index("transforms") < said.index("PACKAGE CONTENTS")
+    assert all(name in al.__doc__ for name in ("`draw`", "`derive`", "`compare`", "`nn`", "`save`"))
+
+
+@pytest.mark.parametrize("loss", [al.mse, nn.MSELoss(), nn.L1Loss(), nn.BCEWithLogitsLoss()])
+def test_a_column_against_a_row_is_refused_by_losses(loss):
+    with pytest.raises(ValueError, match=r"\(4,\) and target: \(4, 1\)\. Reshape one"):
+        loss(al.Tensor(np.full(4, 0.5)), np.ones((4, 1)))
