@@ -15,7 +15,7 @@ Tensor([2., 4.])
 loss = Σ w ⊙ w
 ∂L/∂w = 2 w
 >>> al.compare(loss, {"w": w.numpy()})["w"].summary
-'by hand is wrong: what comes back to w from w * w is left out'
+'by hand is wrong: the value of w was given for the gradient of w'
 
 ===========  =======================================================================
 tensors      `Tensor`, `array`, `no_grad`, `detect_anomaly`
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from autograd_lite.check.layers import assert_gradients, check_jacobian, check_layer
     from autograd_lite.check.report import Comparison, DisagreementError
     from autograd_lite.compile import StaleError
+    from autograd_lite.compile.export import export
     from autograd_lite.derive import Derivation
     from autograd_lite.draw import Drawing
     from autograd_lite.draw.page.recorder import Recorder
@@ -98,6 +99,7 @@ else:
             "autograd_lite.practice": ("exercise", "grade"),
             "autograd_lite.check.anomaly": ("AnomalyError", "detect_anomaly"),
             "autograd_lite.compile": ("StaleError",),
+            "autograd_lite.compile.export": ("export",),
             "autograd_lite.data": (),
             "autograd_lite.derive": ("Derivation",),
             "autograd_lite.draw": ("Drawing",),
@@ -167,6 +169,7 @@ __all__ = [
     "draw_dot",
     "enable_grad",
     "exercise",
+    "export",
     "grad",
     "gradcheck",
     "grade",

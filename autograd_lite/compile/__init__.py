@@ -10,17 +10,19 @@ from autograd_lite.core.later import later
 
 if TYPE_CHECKING:
     from autograd_lite.compile.compiled import Compiled, Step
+    from autograd_lite.compile.export import export
     from autograd_lite.compile.plan import StaleError
 else:
     __getattr__ = later(
         globals(),
         {
             "autograd_lite.compile.compiled": ("Compiled", "Step"),
+            "autograd_lite.compile.export": ("export",),
             "autograd_lite.compile.plan": ("StaleError",),
         },
     )
 
-__all__ = ["Compiled", "StaleError", "Step", "compile"]
+__all__ = ["Compiled", "StaleError", "Step", "compile", "export"]
 
 
 def compile(

@@ -332,7 +332,7 @@ class Step(Compiled):
         >>> w = al.Tensor(1.0, requires_grad=True)
         >>> step = al.compile(lambda x: (w * x - 42) ** 2, al.optim.SGD([w], lr=0.01))
         >>> bound = step.bind(5.0)
-        >>> round(bound(), 3), round(bound(), 3)
+        >>> round(float(bound()), 3), round(float(bound()), 3)
         (1369.0, 342.25)
         """
         plan = self._plan

@@ -24,6 +24,7 @@ from autograd_lite.core.notation import (
     call,
     infix,
 )
+from autograd_lite.core.operands import has_values
 from autograd_lite.core.primitive import example, primitive
 
 
@@ -123,7 +124,8 @@ def _one_less(a: Any, b: Any) -> Any:
     if isinstance(b, (int, float)):
         return b - 1 if b else 0  # 0 times 1, also where 1 / a is infinite.
     nothing = a == 0
-    if np.any(np.logical_and(b == 0, np.isinf(np.reciprocal(np.where(nothing, 1.0, a))))):
+    known = has_values(a) and has_values(b)
+    if known and np.any(np.logical_and(b == 0, np.isinf(np.reciprocal(np.where(nothing, 1.0, a))))):
         nothing = np.abs(a) < np.finfo(a.dtype).tiny
     return np.where(np.logical_and(nothing, b == 0), 1, b - 1)
 

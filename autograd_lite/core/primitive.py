@@ -104,6 +104,9 @@ class Primitive:
     whole: bool = False
     """Whether its forward function fills arrays, so that a trace can only keep it in one piece."""
 
+    jax: str = ""
+    """Python code for JAX, a template, where the forward function is not what JAX can do."""
+
     sentence: str = ""
     """What its rule does, in words, where it is not arithmetic: {y} is the result, {x} the operand,
     and {others} are the other operands."""
@@ -214,7 +217,8 @@ def bare(value: Any) -> Any:
             f"A static parameter has no derivative, got a Tensor of shape {value.shape} that "
             f"requires a gradient. Pass its value: t.numpy(), or t.item()."
         )
-    return asarray(value.data)[()]
+    data = value.data
+    return data if hasattr(type(data), "__record__") else asarray(data)[()]  # A symbol stays one.
 
 
 UNCHANGING = frozenset({type(None), bool, int, float, str})

@@ -263,7 +263,10 @@ def _is_fixed(x: Any) -> bool:
     """Return whether a part of a nest is no number to differentiate by: a size, a name, a flag."""
     if isinstance(x, Tensor):
         x = x.data
-    return x is None or isinstance(x, str) or callable(x) or np.asarray(x).dtype.kind in "biu"
+    if x is None or isinstance(x, str) or callable(x):
+        return True
+    dtype = x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype  # A symbol has no values.
+    return dtype.kind in "biu"
 
 
 def _outside() -> int:

@@ -60,6 +60,7 @@ _CLIPPED = "np.clip({x:loose}, -6, 6)"
     ),
     entrywise=True,
     whole=True,
+    jax="jax.scipy.special.erf({x})",
 )
 def erf(x: Any) -> Any:
     r"""Error function, :math:`\frac{2}{\sqrt\pi} \int_0^x e^{-t^2} \, dt`.

@@ -50,6 +50,7 @@ def primitive(
     only_shapes: bool = False,
     packed: bool = False,
     whole: bool = False,
+    jax: str = "",
     sentence: str = "",
     simplify: Sequence[Callable[[Any], Any]] = (),
     **rules: Callable[..., Any] | None,
@@ -59,7 +60,7 @@ def primitive(
     Parameters
     ----------
     notation, numpy, domain, examples, analytic, takes_complex, entrywise, linear, \
-jointly_linear, reduces, stretches, only_shapes, packed, whole, sentence, simplify
+jointly_linear, reduces, stretches, only_shapes, packed, whole, jax, sentence, simplify
         What else the entry says; all are attributes of `Primitive`, and described there.
     **rules : callable or None
         Keyed by the operand's name: ``rule(g, y, *operands, **parameters)``.
@@ -117,6 +118,7 @@ jointly_linear, reduces, stretches, only_shapes, packed, whole, sentence, simpli
             only_shapes=only_shapes,
             packed=packed,
             whole=whole,
+            jax=jax,
             sentence=sentence,
             simplify=tuple(simplify),
         )

@@ -48,6 +48,7 @@ def _one_index(e: Any) -> Any:
     ),
     analytic=True,
     linear=("x",),
+    jax="jnp.asarray({x})[{index}]",
     sentence="{y} is picked out of {x}: the gradient goes back there, and the rest gets 0.",
     simplify=(_one_index,),
     examples=INDICES,
@@ -72,6 +73,7 @@ def getitem(x: Any, *, index: Any) -> Any:
         example((3,), index=np.array([True, False, True, True]), shape=(4,)),
     ),
     whole=True,
+    jax="jnp.zeros({shape}, jnp.result_type({x})).at[{index}].add({x})",
 )
 def scatter_add(x: Any, *, index: Any, shape: Any) -> Any:
     """Add entries into zeros, at an index: the adjoint of picking them."""
@@ -118,6 +120,7 @@ def _written(g: Any, v: Any, index: Any) -> Any:
         example((3,), (1, 2), index=slice(0, 2)),
     ),
     whole=True,
+    jax="jnp.asarray({x}).at[{index}].set({v})",
 )
 def assign(x: Any, v: Any, *, index: Any) -> Any:
     """Return `x` with the entries at `index` replaced by `v`: what ``x[index] = v`` records."""

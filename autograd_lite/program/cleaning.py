@@ -28,12 +28,11 @@ def cleaned(program: Program) -> Program:
     >>> from autograd_lite.program.trace import trace
     >>> print(trace(lambda x: (x * 1.0 + np.exp(x)) - -np.exp(x), 2.0).program)
     x0: number
-    v0: number = multiply(x0, 1.0)
-    v1: float64 = exp(x0)
-    v2: float64 = add(v0, v1)
-    v3: float64 = negative(v1)
-    v4: float64 = subtract(v2, v3)
-    return v4
+    v0: float64 = exp(x0)
+    v1: float64 = add(x0, v0)
+    v2: float64 = negative(v0)
+    v3: float64 = subtract(v1, v2)
+    return v3
     """
     stands_for: dict[Variable, Any] = {}
     known: dict[Any, Variable] = {}

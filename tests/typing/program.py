@@ -178,8 +178,8 @@ def seen() -> None:
     result = al.compare(loss, {"w": 2 * w.numpy()})
     assert_type(result, al.Comparison)
     assert_type(bool(result), bool)
-    assert_type(al.gradcheck(per_entry, [np.ones(2)], order=2, modes=["rev"]), bool)
-    assert_type(al.check_grads(nn.Linear(2, 1), [np.ones(2)]), bool)
+    assert_type(bool(al.gradcheck(per_entry, [np.ones(2)], order=2, modes=["rev"])), bool)
+    assert_type(bool(al.check_grads(nn.Linear(2, 1), [np.ones(2)])), bool)
 
 
 def recording() -> None:

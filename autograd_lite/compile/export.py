@@ -1,0 +1,356 @@
+"""A program as source that stands on JAX, or on NumPy, alone."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+import numpy as np
+
+from autograd_lite.compile.numpy_code import made
+from autograd_lite.core.primitive import Primitive
+from autograd_lite.functional.nests import leaves_of, rebuild
+from autograd_lite.ops.writing import Written, literal, write
+from autograd_lite.program.program import Program, Statement, Variable
+from autograd_lite.program.symbol import Call, Symbol, TraceError
+from autograd_lite.program.trace import NUMBER, Output, trace
+from autograd_lite.tensor import Tensor
+
+LARGEST = 10_000
+"""Entries up to which a constant is written out."""
+
+
+def export(
+    f: Callable[..., Any], *example: Any, to: Literal["jax", "numpy"] = "jax"
+) -> Callable[..., Any]:
+    """Return a function of JAX's arrays, or NumPy's, whose source does not need this package.
+
+    Parameters
+    ----------
+    f : callable
+        A function of arrays, or of nested dicts, lists and tuples of them, such as
+        ``al.value_and_grad(loss)``. What it closes over is written out as it is now.
+    *example : arrays or nests of them
+        Arguments: the function is exported for their structure, shapes and dtypes.
+    to : {"jax", "numpy"}
+        What the source stands on. JAX computes in float32 unless ``jax_enable_x64`` is set.
+
+    Returns
+    -------
+    callable
+        The function, called like `f`; ``source`` is the module that defines it.
+
+    Raises
+    ------
+    TypeError
+        If an operation has no form there: the error names it.
+    TraceError
+        If `f` asks for the value of an array.
+    ValueError
+        If `to` is unknown, or `f` closes over an array of more than 10,000 numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_lite as al
+    >>> slope = al.export(al.grad(lambda x: np.sum(np.sin(x))), np.ones(2), to="numpy")
+    >>> print(slope.source)
+    import numpy as np
+    <BLANKLINE>
+    <BLANKLINE>
+    def exported(x0):
+        v0 = np.cos(x0)
+        return v0
+    <BLANKLINE>
+    """
+    if to not in ("jax", "numpy"):
+        raise ValueError(f"export needs to='jax' or to='numpy', got {to!r}.")
+    traced = trace(f, *example)
+    given = rebuild(example, list(range(len(leaves_of(example)))))
+    inputs = iter(traced.program.inputs)
+    names = {
+        i: next(inputs).name
+        for i, x in enumerate(leaves_of(example))
+        if isinstance(x, (Tensor, *NUMBER)) and type(x) is not bool
+    }
+    arguments, lines = [], []
+    for i, nest in enumerate(given):
+        argument = names.get(nest, f"a{i}") if isinstance(nest, int) else f"a{i}"
+        arguments.append(argument)
+        if not isinstance(nest, int):
+            lines += [f"{names[k]} = {path}" for k, path in _paths(nest, argument) if k in names]
+    writer = _Writer(to)
+    lines += writer.lines(traced.program, {x: x.name for x in traced.program.inputs})
+    outputs = [writer.operand(x) for x in traced.program.outputs]
+    lines.append(f"return {_nest(traced.result, outputs)}")
+    body = "\n".join(f"    {line}" for line in lines)
+    code = f"def exported({', '.join(arguments)}):\n{body}\n"
+    imports = [
+        name
+        for name in _IMPORTS[to]
+        if re.search(rf"\b{name.split()[-1]}\.", code) or to == "numpy"
+    ]
+    source = "\n\n\n".join(["\n".join(imports), *writer.helpers.values(), code])
+    function = made(source, "exported", {}, "exported program")
+    if to == "jax":
+        _check(function, example, traced.samples)
+    function.source = source  # type: ignore[attr-defined]  # A function can have attributes.
+    return function
+
+
+def _check(function: Callable[..., Any], example: Any, samples: list[Any]) -> None:
+    """Have JAX trace what was written: it must take it, and give the same shapes."""
+    import jax
+
+    bare = rebuild(
+        example, [x._value() if isinstance(x, Tensor) else x for x in leaves_of(example)]
+    )
+    dynamic = [i for i, x in enumerate(leaves_of(bare)) if isinstance(x, NUMBER)]
+
+    def of_arrays(arrays: list[Any]) -> Any:
+        leaves = leaves_of(bare)
+        for i, x in zip(dynamic, arrays, strict=True):
+            leaves[i] = x
+        return function(*rebuild(bare, leaves))
+
+    try:
+        found = jax.eval_shape(of_arrays, [leaves_of(bare)[i] for i in dynamic])
+    except Exception as error:
+        raise TypeError(f"export: JAX does not take the program. It says: {error}") from error
+    shapes = [np.shape(x) for x in jax.tree.leaves(found) if hasattr(x, "shape")]
+    wanted = [np.shape(x) for x in samples]
+    if sorted(shapes) != sorted(wanted):
+        raise TypeError(f"export: JAX gives the shapes {shapes}, where NumPy gives {wanted}.")
+
+
+_IMPORTS = {
+    "jax": ("import jax", "import jax.numpy as jnp", "import numpy as np"),
+    "numpy": ("import numpy as np",),
+}
+
+
+def _paths(nest: Any, path: str) -> Iterator[tuple[int, str]]:
+    """Yield the position of every leaf of an argument, and how it is reached."""
+    if type(nest) is int:
+        yield nest, path
+    elif isinstance(nest, dict | list | tuple):
+        items = nest.items() if isinstance(nest, dict) else enumerate(nest)
+        for key, part in items:
+            yield from _paths(part, f"{path}[{key!r}]")
+    else:
+        raise TypeError(
+            f"export needs arrays in dicts, lists and tuples, got a {type(nest).__name__}."
+        )
+
+
+def _nest(nest: Any, outputs: list[str]) -> str:
+    """Write what is returned."""
+    if isinstance(nest, Output):
+        return outputs[nest]
+    if isinstance(nest, dict):
+        return f"{{{', '.join(f'{key!r}: {_nest(x, outputs)}' for key, x in nest.items())}}}"
+    if isinstance(nest, list):
+        return f"[{', '.join(_nest(x, outputs) for x in nest)}]"
+    if isinstance(nest, tuple):
+        parts = [_nest(x, outputs) for x in nest]
+        return f"({parts[0]},)" if len(parts) == 1 else f"({', '.join(parts)})"
+    if nest is None or isinstance(nest, bool | int | float | str):
+        return literal(nest) if isinstance(nest, float) else repr(nest)
+    raise TypeError(f"export cannot write a result of type {type(nest).__name__}. Return arrays.")
+
+
+class _Writer:
+    """Writes statements; an operation that NumPy does not have is written out as what it does."""
+
+    def __init__(self, to: str) -> None:
+        self.jax, self.count = to == "jax", 0
+        self.names: dict[Variable, str] = {}
+        self.helpers: dict[str, str] = {}
+
+    def lines(self, program: Program, names: dict[Variable, str]) -> list[str]:
+        """Return the statements of a program whose inputs have these names."""
+        self.names |= names
+        found: list[str] = []
+        for s in program.statements:
+            inner = _expanded(s)
+            if inner is None:
+                name = f"v{self.count}"
+                self.count += 1
+                found.append(f"{name} = {self.call(s)}")
+            else:
+                given = [self.operand(x) for x in s.operands if isinstance(x, Variable)]
+                found += self.lines(inner, dict(zip(inner.inputs, given, strict=True)))
+                name = self.operand(inner.outputs[0])
+            self.names[s.result] = name
+        return found
+
+    def operand(self, x: Any) -> str:
+        """Return how an operand is written."""
+        if isinstance(x, Variable):
+            return self.names[x]
+        if not isinstance(x, np.ndarray | np.generic):
+            return literal(x)
+        if x.size > LARGEST:
+            raise ValueError(
+                f"export writes constants out, up to {LARGEST} numbers, and the function closes "
+                f"over an array of shape {x.shape}. Pass it as an argument."
+            )
+        listed = re.sub(r"\b(inf|nan)\b", r"np.\1", repr(x.tolist()))
+        array = f"np.array({listed}, {x.dtype.name!r})"
+        return array if x.size else f"np.zeros({x.shape}, {x.dtype.name!r})"
+
+    def call(self, s: Statement) -> str:
+        """Return the right side of a statement."""
+        operands = [self.operand(x) for x in s.operands]
+        if isinstance(s.function, Call):
+            return self._function_call(s.function, operands)
+        if not isinstance(s.function, Primitive):
+            return self._named(s.function, operands, s.parameters)
+        form = s.function.jax if self.jax else ""
+        if form:
+            named = dict(zip(s.function.operands, operands, strict=False))
+            return form.format_map(named | {k: literal(v) for k, v in s.parameters.items()})
+        if s.function.numpy:
+            defaults = s.function.defaults
+            changed = {
+                k: v for k, v in s.parameters.items() if k not in defaults or v is not defaults[k]
+            }
+            return self._named(s.function.numpy[0], operands, changed)
+        text = write(s.function, [Written(x) for x in operands], s.parameters).text
+        if s.function.whole or text.startswith(f"{s.name}("):
+            if self.jax:
+                raise self._refused(s.name)
+            self._define(inspect.unwrap(s.function.forward))
+            return self._call(s.name, operands, s.parameters)
+        return (
+            re.sub(r"\bnp\.(?!array\b|s_|zeros\b|inf\b|nan\b)", "jnp.", text) if self.jax else text
+        )
+
+    def _named(self, function: Any, operands: list[str], parameters: dict[str, Any]) -> str:
+        """Write a call of a function of NumPy."""
+        return self._call(self._name(function), operands, parameters)
+
+    def _call(self, name: str, operands: list[str], parameters: dict[str, Any]) -> str:
+        """Write a call. JAX cannot raise on an index, and what was traced had none to raise on."""
+        given = {
+            k: v for k, v in parameters.items() if not (self.jax and (k, v) == ("mode", "raise"))
+        }
+        if self.jax and given.get("hermitian"):
+            raise self._refused(f"{name} with hermitian=True")  # JAX reads both triangles there.
+        parts = [*operands, *(f"{k}={_parameter(v)}" for k, v in given.items())]
+        return f"{name}({', '.join([*parts, *self._one_triangle(name)])})"
+
+    def _one_triangle(self, name: str) -> list[str]:
+        """Ask JAX to read one triangle of a symmetric matrix, as NumPy does."""
+        if not name.startswith("jnp.linalg."):
+            return []
+        there = getattr(importlib.import_module("jax.numpy.linalg"), name.rpartition(".")[2])
+        reads = "symmetrize_input" in inspect.signature(there).parameters
+        return ["symmetrize_input=False"] if reads else []
+
+    def _define(self, function: Any) -> None:
+        """Write a function of this package out, and those that it calls, without annotations."""
+        if function.__name__ in self.helpers:
+            return
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+        assert isinstance(tree, ast.FunctionDef)
+        tree.decorator_list, tree.returns = [], None
+        for node in ast.walk(tree):
+            if isinstance(node, ast.arg):
+                node.annotation = None
+        self.helpers[function.__name__] = ast.unparse(tree)
+        for name in {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}:
+            used = function.__globals__.get(name)
+            if inspect.isfunction(used):
+                self._define(used)
+            elif used is not None and used is not np:
+                raise self._refused(function.__name__)
+
+    def _name(self, function: Any) -> str:
+        name = function.__name__
+        module = getattr(function, "__module__", None) or "numpy"
+        for where in (module, "numpy"):
+            found = getattr(__import__(where, fromlist=["_"]), name, None)
+            if found is function and where.split(".")[0] == "numpy" and "._" not in where:
+                break
+        else:
+            raise self._refused(name)
+        path = f"{where.removeprefix('numpy').lstrip('.')}.{name}".lstrip(".")
+        if not self.jax:
+            return f"np.{path}"
+        try:
+            there: Any = importlib.import_module("jax.numpy")
+        except ImportError as error:
+            raise ImportError(
+                "export to JAX needs jax, which is not installed. Run: "
+                "pip install 'autograd_lite[jax]'"
+            ) from error
+        for part in path.split("."):
+            there = getattr(there, part, None)
+        if there is None:
+            raise self._refused(f"np.{path}")
+        return f"jnp.{path}"
+
+    def _function_call(self, call: Call, operands: list[str]) -> str:
+        args, kwargs = call.nest
+        given = iter(operands)
+
+        def written(x: Any) -> str:
+            if x is Symbol:
+                return next(given)
+            if isinstance(x, list | tuple) and any(y is Symbol for y in leaves_of(x)):
+                parts = ", ".join(map(written, x))
+                return f"[{parts}]" if isinstance(x, list) else f"({parts},)"
+            return _parameter(x) if not isinstance(x, np.ndarray) else self.operand(x)
+
+        kwargs = {
+            k: v for k, v in kwargs.items() if not (self.jax and k == "mode" and v == "raise")
+        }
+        name = self._name(call.function)
+        if self.jax and kwargs.get("hermitian"):
+            raise self._refused(f"{name} with hermitian=True")
+        parts = [*map(written, args), *(f"{k}={written(v)}" for k, v in kwargs.items())]
+        parts += self._one_triangle(name)
+        part = "" if call.part is None else f"[{call.part}]"
+        return f"{name}({', '.join(parts)}){part}"
+
+    def _refused(self, name: str) -> TypeError:
+        library = "JAX" if self.jax else "NumPy"
+        return TypeError(
+            f"export has no form of {name} for {library}. Compute it outside of the function, or "
+            f"express it in other operations."
+        )
+
+
+def _parameter(x: Any) -> str:
+    if isinstance(x, np.ndarray):
+        return f"np.array({x.tolist()!r}, {x.dtype.name!r})"
+    if isinstance(x, (type, np.dtype)):
+        return repr(np.dtype(x).name)
+    return literal(x) if isinstance(x, float) else repr(x)
+
+
+def _expanded(s: Statement) -> Program | None:
+    """Return what an operation does that is not a function of NumPy's; None if it is."""
+    p = s.function
+    if not isinstance(p, Primitive) or p.numpy or p.whole or p.jax:
+        return None
+
+    def forward(*arrays: Any) -> Any:
+        given = iter(arrays)
+        return p.forward(
+            *(next(given) if isinstance(x, Variable) else x for x in s.operands), **s.parameters
+        )
+
+    samples = [np.ones(x.shape, x.dtype) for x in s.operands if isinstance(x, Variable)]
+    try:
+        program = trace(forward, *samples).program
+    except (AttributeError, TraceError):
+        return None
+    same = any(inner.function is p for inner in program.statements)
+    return None if same or not program.statements else program
