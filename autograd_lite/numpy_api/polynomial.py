@@ -150,16 +150,18 @@ def poly(seq_of_zeros: Any) -> Any:
     zeros = zeros if zeros.ndim else ops.reshape(zeros, shape=(1,))
     if not len(zeros):
         return 1.0
-    zeros = zeros if zeros.dtype.kind == "f" else zeros.astype(float)
+    zeros = zeros if zeros.dtype.kind in "fc" else zeros.astype(float)
     product = one = np.ones(1, zeros.dtype)
     for i in range(len(zeros)):
         product = ops.convolve(product, ops.concatenate(one, -zeros[i : i + 1]))
-    return product
+    values = np.asarray(values_of(zeros), complex)
+    paired = np.array_equal(np.sort(values), np.sort(values.conj()))
+    return np.real(product) if paired else product
 
 
 @composes(np.roots)
 def roots(p: Any) -> Any:
-    """Compose ``np.roots``, where all are real: the eigenvalues of the companion matrix."""
+    """Compose ``np.roots``: the eigenvalues of the companion matrix; real, if all of them are."""
     p = _coefficients(p, "np.roots")
     nonzero = np.flatnonzero(values_of(p))
     if not nonzero.size:
@@ -171,6 +173,8 @@ def roots(p: Any) -> Any:
         return np.zeros(trailing)
     first = ops.reshape(-p[1:] / p[0], shape=(1, n))
     found = eigvals(ops.concatenate(first, np.eye(n, dtype=p.dtype)[:-1]))
+    if not np.imag(values_of(found)).any():
+        found = np.real(found)
     return ops.concatenate(found, np.zeros(trailing, p.dtype)) if trailing else found
 
 

@@ -139,18 +139,22 @@ def kron(a: Any, b: Any) -> Any:
     return ops.reshape(product, shape=tuple(n * m for n, m in zip(*lengths, strict=True)))
 
 
+DIMENSIONS = {2, 3} if np.lib.NumpyVersion(np.__version__) < "2.5.0" else {3}
+"""Of the vectors that ``np.cross`` takes: NumPy 2.5 no longer takes those in the plane."""
+
+
 @composes(np.cross)
 def cross(
     a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
 ) -> Any:
-    """Compose ``np.cross``; vectors in the plane have a third coordinate of 0."""
+    """Compose ``np.cross``; vectors in the plane, where NumPy takes them, have a third of 0."""
     if axis is not None:
         axisa = axisb = axisc = axis
     a, b = (moved(as_array(x), i, -1) for x, i in ((a, axisa), (b, axisb)))
-    if {a.shape[-1], b.shape[-1]} - {2, 3}:
+    if {a.shape[-1], b.shape[-1]} - DIMENSIONS:
         raise ValueError(
-            f"np.cross: incompatible dimensions for cross product (dimension must be 2 or 3), got "
-            f"{a.shape[-1]} and {b.shape[-1]}."
+            f"np.cross: incompatible dimensions for cross product (dimension must be "
+            f"{' or '.join(map(str, sorted(DIMENSIONS)))}), got {a.shape[-1]} and {b.shape[-1]}."
         )
     plane = a.shape[-1] == b.shape[-1] == 2
     if 2 in (a.shape[-1], b.shape[-1]):

@@ -60,7 +60,7 @@ def test_nuclear_norm_of_a_singular_matrix_has_its_middle_subgradient():
 
 
 def test_equal_eigenvalues_and_singular_values_stay_finite():
-    for f in (np.linalg.eigh, np.linalg.svd, np.linalg.eig):
+    for f in (np.linalg.eigh, np.linalg.svd, lambda a: tuple(map(np.real, np.linalg.eig(a)))):
         for x in (np.eye(3), np.zeros((3, 3)), np.diag([2.0, 2.0, 1.0])):
             for k in range(len(f(x))):
                 g = gradient(lambda x, f=f, k=k: f(x)[k] * A[: f(x)[k].shape[0]], x)
@@ -82,7 +82,7 @@ def test_eigenvalues_alone_are_right_where_they_are_equal():
     np.testing.assert_allclose(gradient(np.linalg.eigvalsh, 2 * np.eye(3)), np.eye(3))
     np.testing.assert_allclose(gradient(np.linalg.svdvals, 2 * np.eye(3)), np.eye(3))
     with_rounding = A @ np.diag([2.0, 2.0, 1.0]) @ np.linalg.inv(A)  # Not equal to the last digit.
-    g = gradient(np.linalg.eigvals, with_rounding)
+    g = gradient(lambda a: np.real(np.linalg.eigvals(a)), with_rounding)
     np.testing.assert_allclose(g, np.eye(3), atol=1e-9)
 
 
@@ -168,12 +168,10 @@ def test_derivation_of_an_interpolation_holds_at_other_places():
         (lambda t: np.linalg.svd(t), "np.linalg.svd on Tensors takes no full_matrices="),
         (lambda t: np.linalg.qr(t, "complete"), "np.linalg.qr on Tensors takes no mode= .*basis"),
         (lambda t: np.linalg.qr(t, "raw"), "np.linalg.qr on Tensors has modes .*'raw'"),
-        (lambda t: np.linalg.eig(np.array([[0.0, 1.0], [-1.0, 0.0]]) * t[0, 0]), "eig needs"),
-        (lambda t: np.roots(t[0, 0] * np.array([1.0, 0.0, 1.0])), "eig needs .* real"),
         (lambda t: np.linalg.inv(t), "inv got a: .*square"),
         (lambda t: np.linalg.eigh(t), r"np.linalg.eigh needs square matrices.*got .*\(4, 3\)"),
         (lambda t: np.linalg.svd(t * np.array(1j)), "np.linalg.svd on Tensors takes real numbers"),
-        (lambda t: np.linalg.norm(t[0], t[0, 0]), "vector_norm needs a number for ord"),
+        (lambda t: np.linalg.norm(t[0], t[0, 0]), "A static parameter has no derivative"),
         (lambda t: np.kron(t, [t[0], t[1]]), "A list of Tensors would lose their gradients"),
         (lambda t: np.einsum("ij,jk", t, (t[0],)), "A tuple of Tensors would lose"),
         (lambda t: np.linalg.solve(t.T @ t, t), "solve needs .* got a: .* b: "),
@@ -198,7 +196,7 @@ def test_derivation_of_an_interpolation_holds_at_other_places():
         (lambda t: np.linalg.multi_dot([t, t[0], t]), "1-dimensional array given as number 1"),
         (lambda t: np.linalg.outer(t, t), "must be one-dimensional"),
         (lambda t: np.linalg.cross(t, t[:, :2]), "3-dimensional vectors, but they are 3 and 2"),
-        (lambda t: np.cross(t.T, t.T), "dimension must be 2 or 3"),
+        (lambda t: np.cross(t.T, t.T), "dimension must be (2 or )?3"),
         (lambda t: np.tensordot(t, t, 1), "shape-mismatch for sum"),
         (lambda t: np.tensordot(t, t, ([0, 0], [0, 0])), "an axis is given twice"),
         (lambda t: np.einsum("ij,jk", t, t), r"label j has length 3 in operand 0 of .*and 4 in"),
