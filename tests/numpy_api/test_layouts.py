@@ -65,10 +65,12 @@ def test_results_lie_in_memory_as_numpys_do(layout):
     tensors = {name: stored(x) for name, x in arrays.items()}
     others, tried = {}, 0
     for call in calls():
+        if "sliding_window_view" in call or "np.pad" in call:  # The windows here are a copy.
+            continue
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            want = described(eval(call, dict(SCOPE), dict(arrays)))
-        got = described(eval(call, dict(SCOPE), dict(tensors)))
+            want = described(eval(call, SCOPE | arrays))
+        got = described(eval(call, SCOPE | tensors))
         tried += 1
         if got != want:
             others[call] = got, want
