@@ -53,7 +53,7 @@ def _turn(g: Any, x: Any, deg: bool) -> Any:
 
 @primitive(
     x=lambda g, y, x, deg: _turn(g, x, deg),
-    notation=call("np.angle", r"\arg\left({x:loose}\right)"),
+    notation=call("np.angle", r"\mathrm{{arg}}\left({x:loose}\right)"),
     numpy=(np.angle,),
     domain={"x": "nonzero"},
     entrywise=True,
