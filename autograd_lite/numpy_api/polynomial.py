@@ -161,21 +161,31 @@ def poly(seq_of_zeros: Any) -> Any:
 
 @composes(np.roots)
 def roots(p: Any) -> Any:
-    """Compose ``np.roots``: the eigenvalues of the companion matrix; real, if all of them are."""
-    p = _coefficients(p, "np.roots")
-    nonzero = np.flatnonzero(values_of(p))
+    """Compose ``np.roots``: the eigenvalues of the companion matrix; real, if all of them are.
+
+    NumPy strips zeros in front and at the end, and roots move with these, too: two Newton steps on
+    the whole polynomial, which change no value, have the derivatives up to the second order. A
+    root of 0 that occurs several times has none, and is a constant.
+    """
+    whole = _coefficients(p, "np.roots")
+    nonzero = np.flatnonzero(values_of(whole))
     if not nonzero.size:
         return np.array([])
-    trailing = len(p) - int(nonzero[-1]) - 1
-    p = p[int(nonzero[0]) : int(nonzero[-1]) + 1]
+    trailing = len(whole) - int(nonzero[-1]) - 1
+    p = whole[int(nonzero[0]) : int(nonzero[-1]) + 1]
     n = len(p) - 1
-    if not n:
-        return np.zeros(trailing)
-    first = ops.reshape(-p[1:] / p[0], shape=(1, n))
-    found = eigvals(ops.concatenate(first, np.eye(n, dtype=p.dtype)[:-1]))
-    if not np.imag(values_of(found)).any():
-        found = np.real(found)
-    return ops.concatenate(found, np.zeros(trailing, p.dtype)) if trailing else found
+    found: Any = np.zeros(0, p.dtype)
+    if n:
+        first = ops.reshape(-p[1:] / p[0], shape=(1, n))
+        found = eigvals(ops.concatenate(first, np.eye(n, dtype=p.dtype)[:-1]))
+        if not np.imag(values_of(found)).any():
+            found = np.real(found)
+    if trailing == 1:
+        found = ops.concatenate(found, np.zeros(1, p.dtype))
+    if len(p) < len(whole) and getattr(whole, "requires_grad", False):
+        for _ in range(2):
+            found = found - polyval(whole, found) / polyval(polyder(whole), found)
+    return ops.concatenate(found, np.zeros(trailing, p.dtype)) if trailing > 1 else found
 
 
 @composes(np.polyfit)

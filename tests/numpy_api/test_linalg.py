@@ -144,3 +144,20 @@ def test_every_public_function_of_linalg_is_differentiable_or_known_to_be_none()
     for row in coverage.table():
         if row.name.startswith("np.linalg.") and row.name != "np.linalg.test":
             assert row.status in ("differentiable", "value"), row.name
+
+
+def test_roots_move_with_coefficients_of_0_that_numpy_strips():
+    """Each coefficient c_j moves a root r by -r**(n-j) / p'(r), whether it is 0 or not."""
+    for p in (
+        [1.0, -3.0, 2.0, 0.0],
+        [0.0, 1.0, -3.0, 2.0],
+        [0.0, 2.0, -3.0, -4.0, 0.0],
+        [2.0, 0.0],
+    ):
+        p = np.array(p)
+        found = np.roots(p)
+        moved = -np.vander(found, len(p)) / np.polyval(np.polyder(p), found)[:, None]
+        np.testing.assert_allclose(al.jacobian(np.roots)(p), moved, rtol=1e-10, atol=1e-12)
+    assert al.gradcheck(
+        lambda p: np.sum(np.sin(np.roots(p))), np.array([1.0, -3.0, 2.0, 0.0]), order=2
+    )
