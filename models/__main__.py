@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from rich.console import Console
 
         if "digits" in options.networks:
-            import sklearn  # noqa: F401
+            import sklearn  # noqa: F401  (likewise)
     except ModuleNotFoundError as error:
         print(
             f"python -m models needs {error.name}, which is not installed. Run: pip install "

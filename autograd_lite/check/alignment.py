@@ -71,9 +71,9 @@ def _parameters(graph: Graph) -> list[Node]:
 
 
 def _by_name(graph: Graph, gradients: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
-    """Pair gradients with tensors by name; a name that is none may be that of a gradient, ``dW``.
+    """Pair gradients with tensors by name, that of the tensor (``W``) or of the gradient (``dW``).
 
-    Of ``locals()``, whatever is neither, and the tensors themselves, are left alone.
+    In ``locals()``, tensors themselves and whatever else there is are ignored.
     """
     names = {node.name for node in graph if node.name}
     found: list[tuple[Any, Any]] = []

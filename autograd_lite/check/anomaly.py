@@ -114,7 +114,7 @@ class detect_anomaly(Watch):  # noqa: N801  (lower case like the function it is 
         values: tuple[Any, ...],
     ) -> None:
         """Look at the result; note where a good one was made."""
-        bad = self._bad(result._data)
+        bad = self._bad(result._array)
         if bad and passing.get():
             return  # On the way inside a rule, which may yet mask it.
         frame = user_frame()
@@ -129,13 +129,16 @@ class detect_anomaly(Watch):  # noqa: N801  (lower case like the function it is 
             title = f"{primitive.name} was given {_count(values[given[0]])} in {names[given[0]]}"
             title += f", {_origin(operands[given[0]])}: no operation in this block made it."
         else:
-            title = f"{primitive.name} produced {_count(result._data)} from finite operands."
-        rows = [("result", _summary(result._data)), *zip(names, map(_summary, values), strict=True)]
+            title = f"{primitive.name} produced {_count(result._array)} from finite operands."
+        rows = [
+            ("result", _summary(result._array)),
+            *zip(names, map(_summary, values), strict=True),
+        ]
         raise AnomalyError(_message(title, place, rows), primitive, place)
 
     def passed(self, node: Tensor, i: int, g: Any, gx: Any, total: Any) -> None:
         """Look at what a rule returned."""
-        g, gx, total = (x._data if isinstance(x, Tensor) else x for x in (g, gx, total))
+        g, gx, total = (x._array if isinstance(x, Tensor) else x for x in (g, gx, total))
         if not self._bad(total):
             return
         primitive, values = node._primitive, node._values
@@ -158,7 +161,7 @@ class detect_anomaly(Watch):  # noqa: N801  (lower case like the function it is 
         rows = [
             (f"gradient of {names[i].rpartition(' = ')[2]}", _summary(gx)),
             ("gradient of the result", _summary(g)),
-            ("result", _summary(node._data)),
+            ("result", _summary(node._array)),
             *zip(names, map(_summary, values), strict=True),
         ]
         raise AnomalyError(_message(title, place, rows), primitive, place)

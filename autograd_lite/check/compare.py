@@ -96,7 +96,7 @@ def compare(
     diagnose : bool
         Look for the mistake.
     kinks : {"valid", "any", "strict"}
-        At a kink (a ReLU at 0, a tie of a maximum) there is no derivative but one to each side.
+        At a kink (a ReLU at 0, a tie of a maximum) only one-sided derivatives exist.
         "valid": by hand may differ there from autodiff, if it is between the two, and the verdict
         says so. "any": that counts as agreement. "strict": it counts as a difference.
 
@@ -266,7 +266,7 @@ def _follows(
 
 
 def _not_finite(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Row]:
-    """Say of every gradient of autodiff that is not finite where that arose."""
+    """Return the rows, with the place where a gradient of autodiff stopped being finite."""
     replay = Replay(graph)
     found = []
     for row, target in zip(rows, targets, strict=True):

@@ -258,7 +258,7 @@ def _flattened(
 ) -> tuple[Callable[..., list[Any]], list[Any], list[str]]:
     """Return a function of nests as one of arrays, which returns a list; its inputs, their names.
 
-    Inside a nest, what is not floating-point is passed on: an index, say, or a name.
+    Inside a nest, only floating-point arrays are inputs; indices and names stay as they are.
     """
     leaves: list[Any] = []
     places: list[int] = []

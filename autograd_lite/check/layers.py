@@ -37,7 +37,7 @@ def check_layer(
     forward : callable
         ``forward(*inputs)`` returns an array, or a pair of it and a cache of any kind.
     backward : callable
-        ``backward(dout, cache)``, or, if there is no cache, ``backward(dout, *inputs)``. Returns
+        ``backward(dout, cache)``; without a cache, ``backward(dout, *inputs)``. Returns
         the gradient of the only floating-point input; a sequence with one for each of them, in
         their order (None leaves one out); or a mapping by name (``dx``, ``d_x``, ``x_grad``).
     inputs : mapping or sequence
@@ -59,7 +59,7 @@ def check_layer(
     ------
     ValueError
         If `forward` gives another result when it is called again, as unseeded dropout does, or
-        there is no floating-point input, or `backward` returns another number of gradients.
+        no input is floating-point, or `backward` returns another number of gradients.
 
     Examples
     --------

@@ -53,7 +53,7 @@ def compile(
     Raises
     ------
     ValueError
-        If there is no such backend.
+        If the backend is unknown.
     TypeError
         If `f` is not a function, or `optimiser` is not an optimiser; when called, with a backend
         that was named, if the function cannot be compiled.

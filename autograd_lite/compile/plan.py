@@ -69,7 +69,7 @@ class Signature:
                 self._look(x[key], f"{at}[{key!r}]")
         elif isinstance(x, Tensor) and not x.requires_grad:
             value = x._value()
-            self._array(value, f"{at}._data", f"{same_kind} and not {at}._requires_grad")
+            self._array(value, f"{at}._array", f"{same_kind} and not {at}._requires_grad")
             self.reads.append(f"{at}._value()")
         elif isinstance(x, NUMBER) and kind is not bool:
             if isinstance(x, np.ndarray):
@@ -164,7 +164,7 @@ class Plan:
             i = position - len(self.signature.reads)
             place = self.traced.places[i]
             if isinstance(place.holder, Tensor):
-                lines += [f"    p{i}._data = {value}", f"    if p{i}._rare is not None:",
+                lines += [f"    p{i}._array = {value}", f"    if p{i}._rare is not None:",
                           f"        p{i}._note_write()"]  # fmt: skip
             else:
                 lines.append(f"    p{i}[{place.key!r}] = {value}")
@@ -260,7 +260,7 @@ class Plan:
                     given.append(read)
                 continue
             place = self.traced.places[i - len(self.signature.reads)]
-            slot = read.replace("._value()", "._data")
+            slot = read.replace("._value()", "._array")
             given.append(f"a{i}")
             if variable.shape:
                 lines.append(f"    a{i} = {slot} = array({read})")
@@ -271,7 +271,7 @@ class Plan:
                 before += [f"        if {slot} is not s{i}:", f"            a{i}[()] = {slot}"]
                 after.append(f"        s{i} = {slot} = a{i}{_scalar(variable)}")
             if isinstance(place.holder, Tensor):
-                holder = slot.removesuffix("._data")
+                holder = slot.removesuffix("._array")
                 after += [f"        if {holder}._rare is not None:",
                           f"            {holder}._note_write()"]  # fmt: skip
         names["contiguous"] = _handed_over

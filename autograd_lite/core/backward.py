@@ -3,7 +3,7 @@
 Inputs are born before outputs. So whoever takes the youngest node that is still waiting has a
 topological order, with no search before and no recursion: 200,000 operations in a row are no more
 than a loop. A node is anything with the slots that `backward_pass` reads: ``_primitive``,
-``_inputs``, ``_parameters``, ``_data``, ``_birth``, ``_requires_grad``, ``_rare``.
+``_inputs``, ``_parameters``, ``_array``, ``_birth``, ``_requires_grad``, ``_rare``.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def backward_pass(
             found.append((wanted[-birth], g))
             continue
         inputs, parameters, rules = node._inputs, node._parameters, node._primitive.rules
-        y, seen, count = node._data, inputs, len(inputs)
+        y, seen, count = node._array, inputs, len(inputs)
         if create_graph:
             y, seen = node, seen_by_rules(node)
         elif STAND_INS and y.__class__ in STAND_INS:  # array.dot(symbol) would ask for values.

@@ -67,13 +67,13 @@ def _operator(primitive: Primitive) -> tuple[Callable[..., Any], Callable[..., A
     def method(a: Any, b: Any) -> Any:
         if a._rare is not None:
             a = a._as_operand()
-        x, needs = a._data, a._requires_grad
+        x, needs = a._array, a._requires_grad
         if type(b) in NUMBERS:  # First: it takes longer to find out that a number is not a Tensor.
             z, b = (complex_like(b, x) if type(b) is complex else b), None
         elif isinstance(b, Tensor):
             if b._rare is not None:
                 b = b._as_operand()
-            z, needs = b._data, needs or b._requires_grad
+            z, needs = b._array, needs or b._requires_grad
         else:
             z, b = constant(b, primitive), None
         try:
@@ -82,7 +82,7 @@ def _operator(primitive: Primitive) -> tuple[Callable[..., Any], Callable[..., A
             raise explained(error, primitive, (x, z), None) from None
         if needs and recording.get() is True:  # As in `result_of`, whose call takes a tenth more.
             result = _new(Result)
-            result._data, result._birth, result._requires_grad = data, next_birth(), True
+            result._array, result._birth, result._requires_grad = data, next_birth(), True
             result._primitive, result._parameters = primitive, None
             result._inputs = (a, x, b, z)
             result._grad = result._rare = result.name = None
@@ -112,8 +112,8 @@ class Tensor:
 
     __slots__ = (
         "__weakref__",
+        "_array",
         "_birth",
-        "_data",
         "_grad",
         "_inputs",
         "_parameters",
@@ -126,7 +126,7 @@ class Tensor:
     __record__: ClassVar[Callable[..., Any]]  # `record`, which is defined below.
 
     name: str | None
-    _data: Any  # An array, or a NumPy scalar, which is several times as fast as a 0-d array.
+    _array: Any  # An array, or a NumPy scalar, which is several times as fast as a 0-d array.
     _birth: int  # Increases with every tensor: inputs are older than outputs.
     _requires_grad: bool
     _primitive: Primitive | None  # None: a leaf.
@@ -217,7 +217,7 @@ class Tensor:
                 f"data of {self._label()} is the result of {self._primitive.name} and cannot be "
                 f"replaced. Assign to a leaf, or make one: t = t.detach()."
             )
-        if hasattr(value, "dtype") and value.dtype == self._data.dtype:  # The usual case.
+        if hasattr(value, "dtype") and value.dtype == self._array.dtype:  # The usual case.
             array = numbers(value, None, "data")
         else:
             array = numbers(value, None, f"data of {self._label()}")
@@ -232,18 +232,18 @@ class Tensor:
                 f"data of {self._label()} has shape {self.shape}, got {array.shape}: the shape of "
                 f"a tensor does not change. Make a new Tensor."
             )
-        self._data = array[()]
+        self._array = array[()]
         self._note_write()
 
     def _value(self) -> Any:
         """Return what the slot holds, up to date."""
         if self._rare is not None and "_view" in self._rare:
             self._catch_up()
-        return self._data
+        return self._array
 
     def _has(self, value: Any) -> bool:
         """Return whether this is the value that a node was computed from."""
-        return self._data is value
+        return self._array is value
 
     # What a Tensor with views does: nothing here, where every value is one of its own.
 
@@ -271,24 +271,24 @@ class Tensor:
     @property
     def shape(self) -> tuple[int, ...]:
         """Lengths of the axes, as a tuple."""
-        shape: tuple[int, ...] = self._data.shape
+        shape: tuple[int, ...] = self._array.shape
         return shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the entries, a ``np.dtype``."""
-        dtype: np.dtype[Any] = self._data.dtype
+        dtype: np.dtype[Any] = self._array.dtype
         return dtype
 
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return len(self._data.shape)
+        return len(self._array.shape)
 
     @property
     def size(self) -> int:
         """Number of entries."""
-        return int(self._data.size)
+        return int(self._array.size)
 
     def numpy(self) -> NDArray[Any]:
         """Return the values as a read-only array, without their gradient.
@@ -410,14 +410,14 @@ class Tensor:
                 f"requires_grad of {self._label()}, a result of {self._primitive.name}, follows "
                 f"from its operands. To stop gradients there, use t.detach()."
             )
-        if wanted and self._data.dtype.kind == "c":
+        if wanted and self._array.dtype.kind == "c":
             raise TypeError(
                 f"requires_grad=True needs real numbers, got dtype {self.dtype} for "
                 f"{self._label()}: gradients with respect to complex numbers are not defined here. "
                 f"Make two Tensors, of the real and of the imaginary parts, and compute with "
                 f"x + 1j * y."
             )
-        if wanted and self._data.dtype.kind != "f":
+        if wanted and self._array.dtype.kind != "f":
             raise TypeError(
                 f"requires_grad=True needs floating-point numbers, got dtype {self.dtype} for "
                 f"{self._label()}. Write Tensor(data, requires_grad=True, dtype=float)."
@@ -530,7 +530,7 @@ class Tensor:
         (12.0, 12.0)
         """
         if gradient is None and self._rare is None and not create_graph and self._requires_grad:
-            data = self._data
+            data = self._array
             if isinstance(data, np.floating):  # A single number: the usual case.
                 accumulate(backward_pass(self, type(data)(1)))
                 return
@@ -543,7 +543,7 @@ class Tensor:
             found, given = [], {id(seed)}
             for x, g in backward_pass(self, seed, create_graph=True):
                 # Two gradients are two Tensors, since either may be changed in place.
-                shared = id(g) in given or g._data.base is not None
+                shared = id(g) in given or g._array.base is not None
                 found.append((x, record(arithmetic.copy, (g,)) if shared else g))
                 given.add(id(g))
             accumulate(found)
@@ -969,7 +969,7 @@ def record(
     for x in operands:
         if isinstance(x, Tensor):
             x = x._as_operand()
-            inputs += x, x._data
+            inputs += x, x._array
             needs = needs or x._requires_grad
         else:
             inputs += None, constant(x, primitive)
@@ -990,7 +990,7 @@ def _record_unary(primitive: Primitive, x: Tensor, parameters: dict[str, Any] | 
     """Do what `record` does for one tensor and all parameters, in half of the time."""
     if x._rare is not None:
         x = x._as_operand()
-    value = x._data
+    value = x._array
     try:
         data = primitive.compute(value, **parameters) if parameters else primitive.compute(value)
     except (ValueError, TypeError, IndexError) as error:
@@ -999,7 +999,7 @@ def _record_unary(primitive: Primitive, x: Tensor, parameters: dict[str, Any] | 
         if not primitive.takes_complex and value.dtype.kind == "c":
             refuse_complex(primitive, (value,))
         result = _new(Result)
-        result._data, result._birth, result._requires_grad = data, next_birth(), True
+        result._array, result._birth, result._requires_grad = data, next_birth(), True
         result._primitive, result._inputs, result._parameters = primitive, (x, value), parameters
         result._grad = result._rare = result.name = None
         if parameters and data.base is not None:
@@ -1015,7 +1015,7 @@ def _record_binary(
     if isinstance(a, Tensor):
         if a._rare is not None:
             a = a._as_operand()
-        x, needs = a._data, a._requires_grad
+        x, needs = a._array, a._requires_grad
     else:
         x, needs, a = constant(a, primitive), False, None
         if type(x) is complex:
@@ -1025,7 +1025,7 @@ def _record_binary(
     elif isinstance(b, Tensor):
         if b._rare is not None:
             b = b._as_operand()
-        z, needs = b._data, needs or b._requires_grad
+        z, needs = b._array, needs or b._requires_grad
     else:
         z, b = constant(b, primitive), None
     try:
@@ -1036,7 +1036,7 @@ def _record_binary(
         if not primitive.takes_complex:
             refuse_complex(primitive, (x, z))
         result = _new(Result)
-        result._data, result._birth, result._requires_grad = data, next_birth(), True
+        result._array, result._birth, result._requires_grad = data, next_birth(), True
         result._primitive, result._parameters = primitive, parameters
         result._inputs = (a, x, b, z)
         result._grad = result._rare = result.name = None
@@ -1053,7 +1053,7 @@ def result_of(
 ) -> Any:
     """Wrap what an operation computed, and record it if that `needs` a gradient."""
     result = _new(Result)
-    result._data = data
+    result._array = data
     result._birth = next_birth()
     result._grad = result._rare = result.name = None
     mode = recording.get()
@@ -1084,7 +1084,7 @@ def results_are(kind: type[Tensor]) -> None:
 
 def fill(tensor: Any, data: Any) -> Any:
     """Set every slot as for a leaf that requires no gradient."""
-    tensor._data = data
+    tensor._array = data
     tensor._birth = next_birth()
     tensor._requires_grad = False
     tensor._primitive, tensor._inputs, tensor._parameters = None, (), None

@@ -126,8 +126,8 @@ class _Segment:
         if not outputs:
             return result
         self.others = _used_besides(outputs, since)
-        inputs = tuple([part for x in (*self.arguments, *self.others) for part in (x, x._data)])
-        node = result_of(self.primitive(), _joined(outputs)._data, True, inputs, None)
+        inputs = tuple([part for x in (*self.arguments, *self.others) for part in (x, x._array)])
+        node = result_of(self.primitive(), _joined(outputs)._array, True, inputs, None)
         parted = dict(zip(outputs, _parted(node, outputs), strict=True))
         return rebuild(
             result, [parted.get(x, x) if isinstance(x, Tensor) else x for x in leaves_of(result)]
@@ -161,7 +161,7 @@ class _Segment:
 
         def forward(*operands: Any) -> Any:
             self.check_others(operands)
-            return _joined(_differentiable(self.call(operands)[1]))._data
+            return _joined(_differentiable(self.call(operands)[1]))._array
 
         def rule(g: Any, y: Any, *operands: Any) -> Callable[[int], Any]:
             return self.pull(g, y, operands).__getitem__
@@ -182,7 +182,7 @@ class _Segment:
         since = next_birth()
         given, result = self.call(operands)
         outputs = _differentiable(result)
-        if not outputs or not _same(_joined(outputs)._data, y._data if recorded else y):
+        if not outputs or not _same(_joined(outputs)._array, y._array if recorded else y):
             raise GradientError(
                 f"{self.name} returns another result now than when it was recorded. Pass random "
                 f"numbers, and arrays that change, as arguments."
@@ -214,7 +214,7 @@ class _Segment:
     def check_others(self, operands: Sequence[Any]) -> None:
         """Refuse to call the function again if it would use other values than it did."""
         for x, value in zip(self.others, operands[len(self.arguments) :], strict=True):
-            if x._value() is not (value._data if isinstance(value, Tensor) else value):
+            if x._value() is not (value._array if isinstance(value, Tensor) else value):
                 raise GradientError(
                     f"{self.name} uses {x._label()}, which is not an argument and has a new value "
                     f"now, so it cannot be called again with the old one. Compute the result "

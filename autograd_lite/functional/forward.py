@@ -28,13 +28,13 @@ def push_forward(
     """
     moved: dict[Any, Any] = {}
     for x, v in zip(inputs, tangents, strict=True):
-        moved[x] = _cast(v if linked or not isinstance(v, Tensor) else v.data, x._data)
+        moved[x] = _cast(v if linked or not isinstance(v, Tensor) else v.data, x._array)
     for node, operands in _oldest_first(outputs, moved):
         along = [(i, moved[x]) for i, x in enumerate(operands) if x in moved]
         if along:
-            if node._data.dtype.kind == "c" or (node._rare is not None and "_taps" in node._rare):
+            if node._array.dtype.kind == "c" or (node._rare is not None and "_taps" in node._rare):
                 return None
-            moved[node] = _cast(_pushed(node, along, linked), node._data)
+            moved[node] = _cast(_pushed(node, along, linked), node._array)
     if not linked:  # An output may be an input, and another output.
         return [np.array(moved.get(y, np.zeros(y.shape, y.dtype)))[()] for y in outputs]
     with enable_grad():
@@ -69,8 +69,8 @@ def _cast(v: Any, like: Any) -> Any:
 
 def _pushed(node: Any, along: Sequence[tuple[int, Any]], linked: bool) -> Any:
     """Return the tangent of a result, given those of its operands."""
-    primitive, inputs, shape = node._primitive, node._inputs, node._data.shape
-    y, values = node._data, inputs[1::2]
+    primitive, inputs, shape = node._primitive, node._inputs, node._array.shape
+    y, values = node._array, inputs[1::2]
     if linked:
         y, values = node, seen_by_rules(node)[1::2]
     parameters = node._parameters or {}
@@ -87,11 +87,11 @@ def _pushed(node: Any, along: Sequence[tuple[int, Any]], linked: bool) -> Any:
             continue
         if primitive.entrywise:
             stretched = v if v.shape == shape else np.broadcast_to(v, shape)
-            part = of_kind(rule(stretched, y, *values, **parameters), node._data.dtype)
+            part = of_kind(rule(stretched, y, *values, **parameters), node._array.dtype)
         elif primitive.operands[0 if primitive.variadic else i] in primitive.linear:
             part = primitive(*values[:i], v, *values[i + 1 :], **parameters)
         elif primitive.reduces:
-            share = rule(np.ones(shape, node._data.dtype)[()], y, *values, **parameters)
+            share = rule(np.ones(shape, node._array.dtype)[()], y, *values, **parameters)
             keepdims = {"axis": parameters["axis"], "keepdims": parameters["keepdims"]}
             part = np.sum(share * v, **keepdims)
         else:
@@ -119,7 +119,7 @@ def _transposed(node: Tensor, along: Sequence[tuple[int, Any]], linked: bool) ->
     if linked:
         y, seen = node, seen_by_rules(node)[1::2]
     else:
-        y = node._wrap(node._data)
+        y = node._wrap(node._array)
         seen = tuple(node._wrap(x) if isinstance(x, np.ndarray) else x for x in node._values)
     with enable_grad():
         g = Tensor(np.zeros(node.shape, node.dtype), requires_grad=True)

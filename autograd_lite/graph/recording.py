@@ -21,7 +21,7 @@ def recorded(roots: Sequence[Tensor], names: Mapping[str, Tensor | NDArray[Any]]
     for root in roots:
         root._value()  # A view shows what has been written since.
     found = _Recorded(_in_order(roots), names)
-    outputs = [found.node_of[_key(root, root._data)] for root in roots]
+    outputs = [found.node_of[_key(root, root._array)] for root in roots]
     return found.nodes, outputs, found.held
 
 
@@ -100,7 +100,7 @@ def _key(tensor: Tensor, value: Any) -> tuple[int, int]:
 
 def _in_order(roots: Iterable[Tensor]) -> list[tuple[Tensor, Any]]:
     """Return all tensors behind the roots, with the values that were used, in order of birth."""
-    found = {_key(root, root._data): (root, root._data) for root in roots}
+    found = {_key(root, root._array): (root, root._array) for root in roots}
     waiting = [root for root, _ in found.values()]
     while waiting:
         tensor = waiting.pop()

@@ -304,7 +304,7 @@ class MultiheadAttention(Module):
     def _mask(
         self, shape: tuple[int, ...], dtype: Any, mask: Any, padding: Any, is_causal: bool
     ) -> Any:
-        """Add up all masks; None if there is none."""
+        """Return the sum of all masks, or None without masks."""
         parts = [causal(shape[2], shape[3], dtype)] if is_causal else []
         if mask is not None:
             values = mask.numpy() if isinstance(mask, Tensor) else np.asarray(mask)

@@ -73,10 +73,10 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
     old = _version_of(t)
     changed = _changed(t, old, primitive, other, what, parameters)
     first = t._past is None
-    _keep_layout(changed, t._data)
+    _keep_layout(changed, t._array)
     _turn_into(t, changed, old)
-    if primitive is ops.assign and old._primitive is ops.assign and _may_fill(t._data):
-        t._filling = Filling(t._data)
+    if primitive is ops.assign and old._primitive is ops.assign and _may_fill(t._array):
+        t._filling = Filling(t._array)
     t._view = None
     note_write(t)
     if first:
@@ -92,10 +92,10 @@ def note_write(t: Writes) -> None:
 
 def _keep_layout(new: Writes, like: Any) -> None:
     """Lay out a new value like another one: what is a view of it depends on that."""
-    if like.ndim and new._data.strides != like.strides and not is_recorder(new._data):
+    if like.ndim and new._array.strides != like.strides and not is_recorder(new._array):
         data = np.empty_like(like, new.dtype)
-        data[...] = new._data
-        new._data = data
+        data[...] = new._array
+        new._array = data
 
 
 def refusal(sign: str) -> Callable[[Writes, Any], Writes]:
@@ -116,7 +116,7 @@ def _is_number(t: Writes) -> bool:
     """Return whether NumPy would have a number here, and not an array without axes."""
     if t._given or (t._primitive is None and t._requires_grad and t._keeps_grad):
         return False
-    return isinstance(t._data, np.generic)
+    return isinstance(t._array, np.generic)
 
 
 def _changed(
@@ -166,7 +166,7 @@ def _turn_into(t: Writes, new: Writes, old: Writes | None) -> None:
     What used the first version, `old`, holds `t` itself. What uses a later one, or a view, holds
     that version, since it is known by then that `t` changes.
     """
-    t._data, t._filling, t._version = new._data, None, None
+    t._array, t._filling, t._version = new._array, None, None
     if new._requires_grad:
         t._past = old if t._past is None else t._past
         t._birth, t._primitive, t._requires_grad = new._birth, new._primitive, True
@@ -216,7 +216,7 @@ class Filling:
 
 def _filled_in(t: Written, value: Any, index: Any) -> bool:
     """Write entries into the array that a tensor has, if nobody else can tell."""
-    array, filling, mode = t._data, t._filling, recording.get()
+    array, filling, mode = t._array, t._filling, recording.get()
     held = getrefcount(array) - _ONE_HOLDER - (filling is not None)
     if (
         held > 1  # By this function.
@@ -227,7 +227,7 @@ def _filled_in(t: Written, value: Any, index: Any) -> bool:
         return False
     if isinstance(value, Tensor):
         value = value._as_operand()
-        v, needs = value._data, bool(mode) and (t._requires_grad or value._requires_grad)
+        v, needs = value._array, bool(mode) and (t._requires_grad or value._requires_grad)
     else:
         v, needs, value = constant(value, ops.assign), t._requires_grad, None
     if np.asarray(v).dtype.kind not in "fiub":
@@ -245,7 +245,7 @@ def _filled_in(t: Written, value: Any, index: Any) -> bool:
         filling = filling or Filling(array)
         t._filling = filling
         old = _version_of(t)
-        old._data = filling.blank
+        old._array = filling.blank
         filling.before.append((index, before))
         first = t._past is None
         t._past, t._version = old if first else t._past, None
@@ -264,15 +264,15 @@ def _may_fill(array: Any) -> bool:
 
 def let_go_of_array(entry: Any, t: Any) -> None:
     """Let what was picked from an array that is being filled keep the entries alone."""
-    filling, data = t._filling, entry._data
+    filling, data = t._filling, entry._array
     if filling is None or not entry._inputs or entry._inputs[1] is not filling.array:
         return
     if getattr(data, "base", None) is not None:
         if not data.flags.c_contiguous or data.size * _SMALL > filling.array.size:
             return
-        entry._data = data.copy()
+        entry._array = data.copy()
     version = entry._inputs[0]
-    version._data, version._filling = filling.blank, filling
+    version._array, version._filling = filling.blank, filling
     version._position = len(filling.before)
     entry._inputs = (version, filling.blank)
 
@@ -337,7 +337,7 @@ def note_view(result: Writes, inputs: tuple[Any, ...], parameters: dict[str, Any
     operand = inputs[0]._known()
     if operand._primitive is not None and operand._primitive.packed:
         return
-    if _memory(result._data) is not _memory(inputs[1]):
+    if _memory(result._array) is not _memory(inputs[1]):
         return
     view = operand._view
     owner, steps, detached = view or (operand, None, False)
@@ -404,7 +404,7 @@ def _is_alone(t: Writes, view: View) -> bool:
     it in turn. The references to the owner are counted, so that the record of most programs stays
     as plain as the programs are.
     """
-    if not t._data.flags.forc:
+    if not t._array.flags.forc:
         return False
     if t._primitive is None:
         holders = 1
@@ -511,7 +511,7 @@ class Writes(Tensor):
         elif "_past" not in rare:
             return self
         version = rare["_version"] = _version_of(self)
-        version._data = self._data  # Unless entries are written there.
+        version._array = self._array  # Unless entries are written there.
         return version
 
     def _known(self) -> Any:
@@ -534,7 +534,7 @@ class Writes(Tensor):
     def _lay_out(self, like: Any) -> Self:
         """Store a new result as NumPy does, in an array (or a number) that is not a view."""
         _keep_layout(self, like)
-        self._data = self._data[()] if isinstance(like, np.generic) else self._data
+        self._array = self._array[()] if isinstance(like, np.generic) else self._array
         self._view = None
         return self
 
@@ -549,7 +549,7 @@ class Writes(Tensor):
         TypeError
             On assignment to a view, or to what has views.
         """
-        shape: tuple[int, ...] = self._data.shape
+        shape: tuple[int, ...] = self._array.shape
         return shape
 
     @shape.setter
@@ -604,20 +604,20 @@ class Writes(Tensor):
 
     def _twin(self) -> Self:
         """Return a tensor of the same value; nothing else is set."""
-        twin: Self = fill(object.__new__(type(self)), self._data)
+        twin: Self = fill(object.__new__(type(self)), self._array)
         return twin
 
     def _has(self, value: Any) -> bool:
         filling = self._filling
-        return self._data is value or (filling is not None and filling.blank is value)
+        return self._array is value or (filling is not None and filling.blank is value)
 
     def _as_it_was(self, value: Any) -> Any:
         filling, position = self._filling, self._position
         if filling is None or filling.blank is not value:
             return value
-        if position is not None and filling.blank is self._data:
-            self._data = filling.at(position)
-        return self._data
+        if position is not None and filling.blank is self._array:
+            self._array = filling.at(position)
+        return self._array
 
     def _first(self) -> Any:
         """Return what this tensor was before anything was written to it."""

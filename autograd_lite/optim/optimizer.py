@@ -319,9 +319,11 @@ class Optimizer:
             if g is not None:
                 g = g._value() if isinstance(g, Tensor) else g
                 state = self.state.setdefault(p, {})
-                change = self.update(p._data, -g if group.get("maximize") else g, state, group)
+                change = self.update(p._array, -g if group.get("maximize") else g, state, group)
                 out = change if change.size > LARGE and not is_recorder(change) else None
-                p._data = p._data - change if out is None else np.subtract(p._data, change, out=out)
+                p._array = (
+                    p._array - change if out is None else np.subtract(p._array, change, out=out)
+                )
                 if p._rare is not None and p._shared:
                     note_write(p)
                 moved = True

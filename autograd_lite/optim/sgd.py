@@ -125,7 +125,9 @@ class SGD(Optimizer):
             if g is not None:
                 change = lr * (g._value() if isinstance(g, Tensor) else g)
                 out = change if change.size > LARGE and not is_recorder(change) else None
-                p._data = p._data - change if out is None else np.subtract(p._data, change, out=out)
+                p._array = (
+                    p._array - change if out is None else np.subtract(p._array, change, out=out)
+                )
                 moved = True
                 if p._rare is not None and p._shared:
                     note_write(p)

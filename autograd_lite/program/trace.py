@@ -44,7 +44,7 @@ class Place(NamedTuple):
     def write(self, value: Any) -> None:
         """Put something there."""
         if isinstance(self.holder, Tensor):
-            self.holder._data = value
+            self.holder._array = value
             self.holder._note_write()
         else:
             self.holder[self.key] = value
@@ -189,7 +189,7 @@ def _name(wanted: str | None, notes: Notes) -> str:
 def _lent(places: Sequence[Place]) -> Iterator[None]:
     """Put everything back afterwards that symbols were put into."""
     tensors = [place.holder for place in places if isinstance(place.holder, Tensor)]
-    slots = ("_data", "_birth", "_requires_grad", "_primitive", "_inputs", "_parameters", "_grad")
+    slots = ("_array", "_birth", "_requires_grad", "_primitive", "_inputs", "_parameters", "_grad")
     kept = [[getattr(t, slot) for slot in slots] + [t._rare and dict(t._rare)] for t in tensors]
     values = [place.read() for place in places if not isinstance(place.holder, Tensor)]
     for t in tensors:

@@ -24,7 +24,7 @@ def _parameters(*values: Any) -> list[torch.Tensor]:
 def _descend(parameters: list[torch.Tensor], rate: float) -> None:
     with torch.no_grad():
         for p in parameters:
-            p.sub_(p.grad, alpha=rate)  # type: ignore[arg-type]
+            p.sub_(p.grad, alpha=rate)  # type: ignore[arg-type]  # It has a gradient.
             p.grad = None
 
 

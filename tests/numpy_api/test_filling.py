@@ -27,10 +27,10 @@ def test_what_is_filled_in_has_its_value_and_its_derivatives_of_every_order():
 
 def test_no_copy_is_made_for_a_write():
     ys = recurrence(al.Tensor(0.5, requires_grad=True))
-    array = id(ys._data)
+    array = id(ys._array)
     for i in range(3):
         ys[i] = ys[i + 1] * 2
-        assert id(ys._data) == array
+        assert id(ys._array) == array
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_what_somebody_holds_does_not_change(hold):
     def seen(held):
         if isinstance(held, al.Graph):
             return [np.array(node.value).tolist() for node in held]
-        return np.array(held._data if isinstance(held, al.Tensor) else held).tolist()
+        return np.array(held._array if isinstance(held, al.Tensor) else held).tolist()
 
     held = hold(ys)
     before = seen(held)

@@ -54,7 +54,7 @@ def described(result):
 def stored(value):
     """A result that lies in memory as `value` does."""
     t = al.Tensor(value, requires_grad=True) * 1
-    t._data = value[()]
+    t._array = value[()]
     return t
 
 

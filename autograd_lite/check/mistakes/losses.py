@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -226,6 +227,16 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
     yield from _softmax(d, z)
 
 
+def _along_columns(z: Array, y: Array, c: Any) -> Array:
+    """Compute the softmax along the wrong axis."""
+    return np.asarray(c * (ops.softmax.forward(z, axis=0) - y))
+
+
+def _with_labels(p: Array, y: Array, shift: int, c: Any) -> Array:
+    """Shift every label by some classes."""
+    return np.asarray(c * (p - np.roll(y, shift, axis=-1)))
+
+
 def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[], Any]]]:
     """Yield what only a softmax offers."""
     p, y, c, e = d.p, d.y, d.c, d.p - d.y
@@ -237,7 +248,7 @@ def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[],
             yield (
                 "the softmax is computed along the wrong axis, 0, on the way back",
                 0.9,
-                lambda z=scores: c * (ops.softmax.forward(z, axis=0) - y),  # type: ignore[misc]
+                functools.partial(_along_columns, scores, y, c),
             )
     yield (
         f"the largest entry of {pt} is taken for the label",
@@ -253,7 +264,7 @@ def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[],
         yield (
             f"the labels are 1 {word} (counted from {max(shift, 0)})",
             0.9,
-            lambda shift=shift: c * (p - np.roll(y, shift, axis=-1)),  # type: ignore[misc]
+            functools.partial(_with_labels, p, y, shift, c),
         )
     if z.ndim == 2:
         present = y.max(axis=0) > 0

@@ -254,7 +254,8 @@ def term_too_many(case: Case, target: Target) -> Iterator[Candidate]:
                 f"{c:.4g} * {form} is added, which is not a term of this gradient: a regulariser "
                 f"that the loss does not have",
                 1.3,
-                correct=lambda hand, added=added: hand - added,  # type: ignore[misc]
+                # mypy infers no type for a lambda with a default.
+                correct=lambda hand, added=added: hand - added,  # type: ignore[misc]  # As above.
             )
 
 

@@ -111,6 +111,6 @@ def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
 
 
 def reason(case: Case, factor: float) -> tuple[str, float] | None:
-    """Return the likeliest reason for a factor, with its cost; None if there is none."""
+    """Return the likeliest reason for a factor with its cost, or None."""
     found = sorted(reasons(case, factor), key=lambda pair: pair[1])
     return found[0] if found else None

@@ -379,5 +379,6 @@ def _drawn(step: Step, target: Target, size: float) -> Any:
         drawn[:, column] = choices[best] * size
         if gap[best] > 1e-6 * (1e-12 + np.abs(hand[:, column]).sum()):
             return None
-    turned = same(drawn, size - np.asarray(replay.values[step.other.id]))  # type: ignore[union-attr]
+    assert step.other is not None  # The step is a product.
+    turned = same(drawn, size - np.asarray(replay.values[step.other.id]))
     return None if turned or (drawn == size).all() or not drawn.any() else drawn
