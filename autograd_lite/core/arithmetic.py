@@ -280,7 +280,8 @@ def astype(x: Any, *, dtype: Any) -> Any:
 def real(x: Any) -> Any:
     """Real part of complex numbers."""
     part = x.real
-    if part is x and x.ndim:  # What is written through it would be written to all of the number.
+    # What is written to a view of it would be written to all of the number.
+    if part is x and x.ndim and has_values(x):
         part = x.view()
         part.flags.writeable = False
     return part

@@ -144,11 +144,8 @@ def _version_of(t: Writes) -> Writes:
         return rare["_version"]  # type: ignore[no-any-return]  # A dict of anything.
     version = t._twin()
     version._birth, version.name = t._birth, t.name
-    version._primitive, version._inputs, version._parameters = (
-        t._primitive,
-        t._inputs,
-        t._parameters,
-    )
+    version._primitive, version._inputs = t._primitive, t._inputs
+    version._parameters = t._parameters
     version._requires_grad, version._grad = t._requires_grad, t._grad
     version._rare = {name: rare[name] for name in _KEPT & rare.keys()}
     version._rare["_now"] = weakref.ref(t)

@@ -47,8 +47,8 @@ def case(name):
     return al.value_and_grad(value, tuple(where)), xs
 
 
+NO_JAX = "jax is not installed: pip install '.[jax]'"
 NEITHER = {
-    "real",
     "det",
     "bessel",
     "i0",
@@ -81,9 +81,9 @@ OURS = [n for n, p in REGISTRY.items() if p.__module__.startswith("autograd_lite
 def test_every_operation_has_the_values_and_gradients_of_eager_mode_or_is_refused(name, to):
     f, xs = case(name)
     if to == "jax":
-        pytest.importorskip("jax").config.update("jax_enable_x64", True)
+        pytest.importorskip("jax", reason=NO_JAX).config.update("jax_enable_x64", True)
     if name in REFUSED[to]:
-        with pytest.raises((TypeError, AttributeError)):
+        with pytest.raises(TypeError):
             al.export(f, *xs, to=to)
         return
     exported = al.export(f, *xs, to=to)
@@ -103,7 +103,7 @@ def test_nests_come_back_as_nests():
 
 
 def test_jax_transforms_what_was_exported():
-    jax = pytest.importorskip("jax")
+    jax = pytest.importorskip("jax", reason=NO_JAX)
     jax.config.update("jax_enable_x64", True)
     f = lambda x: np.sum(al.softmax(x) * np.tanh(x))  # noqa: E731 - as users write it.
     x = np.array([[0.3, -1.0, 2.0], [1.0, 0.5, 0.2]])
@@ -123,7 +123,7 @@ def test_what_cannot_be_exported_is_said():
 
 
 def test_a_network_trains_on_eight_devices():
-    pytest.importorskip("jax")
+    pytest.importorskip("jax", reason=NO_JAX)
     run = subprocess.run(
         [sys.executable, "-m", "models.data_parallel"],
         cwd=Path(al.__file__).parents[1],

@@ -8,7 +8,7 @@ import pytest
 import autograd_lite as al
 from autograd_lite import nn, optim
 
-numba = pytest.importorskip("numba")
+numba = pytest.importorskip("numba", reason="numba is not installed: pip install '.[compile]'")
 
 X = np.array([[0.0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]])
 Y = np.array([[0.0], [1], [1], [0]])

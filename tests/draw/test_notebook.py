@@ -68,8 +68,11 @@ def browser():
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_an_executed_notebook_shows_everything_inside_its_column(browser, tmp_path, theme):
     nbformat = pytest.importorskip("nbformat", reason="nbconvert and ipykernel are not installed")
-    nbclient, nbconvert = pytest.importorskip("nbclient"), pytest.importorskip("nbconvert")
-    pytest.importorskip("ipykernel")
+    nbclient, nbconvert = (
+        pytest.importorskip(name, reason=f"{name} is not installed: pip install '.[notebook]'")
+        for name in ("nbclient", "nbconvert")
+    )
+    pytest.importorskip("ipykernel", reason="ipykernel is not installed: pip install '.[notebook]'")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(x) for x in CELLS])
     client = nbclient.NotebookClient(notebook, timeout=120)
     client.create_kernel_manager()

@@ -95,7 +95,7 @@ def result(layer, x, name):
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_pytorch_and_we_compute_the_same_from_one_state(name):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     make, shape = LAYERS[name]
     theirs, ours = make(torch.nn).double(), make(nn)
     ours.load_state_dict(nn.from_pytorch(ours, theirs.state_dict()))

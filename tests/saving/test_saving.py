@@ -11,7 +11,7 @@ import pytest
 import autograd_lite as al
 from autograd_lite import data, nn, optim
 
-pytest.importorskip("safetensors")
+pytest.importorskip("safetensors", reason="safetensors is not installed: pip install '.[io]'")
 SUFFIXES = [".npz", ".safetensors"]
 X = np.random.default_rng(0).normal(size=(24, 3))
 Y = np.sin(X @ [[1.0], [2.0], [-1.0]])
