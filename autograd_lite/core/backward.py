@@ -82,7 +82,7 @@ def backward_pass(
     leaves: _Table = {}
     coming, upstream, sent = -root._birth, root, cotangent
     between = None if targets is None else _between([root, *(node for node, _ in more)], targets)
-    wanted = {node._birth: node for node in targets or ()}
+    wanted = {node._birth: node for node in targets} if targets else None
     if more or root._primitive is None or between is not None:
         arrived, leaves = _starts([(root, cotangent), *more], between)
         waiting, coming = sorted(arrived), 0
@@ -100,7 +100,7 @@ def backward_pass(
         coming = 0
         if node._rare is not None and "_taps" in node._rare and node._known() not in untapped:
             g = node._taps(node, g)
-        if wanted and -birth in wanted:
+        if wanted is not None and -birth in wanted:
             found.append((wanted[-birth], g))
             continue
         inputs, parameters, rules = node._inputs, node._parameters, node._primitive.rules
@@ -145,7 +145,7 @@ def backward_pass(
                 raise
             kind = type(gx)
             if kind is not type(value) or (
-                (kind is ndarray or kind in STAND_INS)
+                (kind is ndarray or (STAND_INS and kind in STAND_INS))
                 and (gx.shape != value.shape or gx.dtype is not value.dtype)
             ):
                 gx = fit(gx, value, node._primitive, i // 2 - 1)

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from autograd_lite.core.primitive import Primitive
 
-NUMBERS = frozenset((float, int, bool, complex))
+NUMBERS = frozenset((float, int, bool))
 
 
 def is_recorder(x: Any) -> bool:
@@ -56,10 +56,12 @@ def constant(x: Any, primitive: Primitive) -> Any:
 
     Python numbers stay what they are: they take on the other operand's dtype.
     """
-    if type(x) in NUMBERS or is_recorder(x):  # What stands for an array cannot be changed.
-        return x
-    refuse_nested(x)
-    refuse_other_arrays(x, primitive.name)
+    kind = type(x)
+    if kind is not np.ndarray:
+        if kind in NUMBERS or kind is complex or is_recorder(x):  # A symbol cannot be changed.
+            return x
+        refuse_nested(x)
+        refuse_other_arrays(x, primitive.name)
     array = np.asarray(x)
     check_numbers(array, primitive.name, x)
     if array.ndim == 0:

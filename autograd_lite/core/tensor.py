@@ -69,13 +69,15 @@ def _operator(primitive: Primitive) -> tuple[Callable[..., Any], Callable[..., A
             a = a._as_operand()
         x, needs = a._array, a._requires_grad
         if type(b) in NUMBERS:  # First: it takes longer to find out that a number is not a Tensor.
-            z, b = (complex_like(b, x) if type(b) is complex else b), None
+            z, b = b, None
         elif isinstance(b, Tensor):
             if b._rare is not None:
                 b = b._as_operand()
             z, needs = b._array, needs or b._requires_grad
         else:
             z, b = constant(b, primitive), None
+            if type(z) is complex:
+                z = complex_like(z, x)
         try:
             data = compute(x, z)
         except (ValueError, TypeError, IndexError) as error:
@@ -1021,13 +1023,15 @@ def _record_binary(
         if type(x) is complex:
             x = complex_like(x, b._value() if isinstance(b, Tensor) else b)
     if type(b) in NUMBERS:  # First: to find out that a number is not a Tensor takes long.
-        z, b = (complex_like(b, x) if type(b) is complex else b), None
+        z, b = b, None
     elif isinstance(b, Tensor):
         if b._rare is not None:
             b = b._as_operand()
         z, needs = b._array, needs or b._requires_grad
     else:
         z, b = constant(b, primitive), None
+        if type(z) is complex:
+            z = complex_like(z, x)
     try:
         data = primitive.compute(x, z, **parameters) if parameters else primitive.compute(x, z)
     except (ValueError, TypeError, IndexError) as error:

@@ -23,7 +23,7 @@ LARGE = 10_000
 def rate(group: Mapping[str, Any]) -> Any:
     """Return the learning rate as a Python number: a NumPy one makes float64 of float32."""
     lr = group["lr"]
-    return lr if is_recorder(lr) else float(lr)
+    return lr if type(lr) is float or is_recorder(lr) else float(lr)
 
 
 Params = Iterable[Tensor] | Iterable[Mapping[str, Any]]
