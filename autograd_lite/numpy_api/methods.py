@@ -1137,6 +1137,8 @@ class ArrayMethods:
             "np.where(m.mask, 0.0, t)."
         )
 
+    _data = _mask  # np.ma takes the numbers from here, where there are any.
+
     def __array_function__(
         self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any
     ) -> Any:
