@@ -58,8 +58,8 @@ def export(
     --------
     >>> import numpy as np
     >>> import autograd_lite as al
-    >>> slope = al.export(al.grad(lambda x: np.sum(np.sin(x))), np.ones(2), to="numpy")
-    >>> print(slope.source)
+    >>> derivative = al.export(al.grad(lambda x: np.sum(np.sin(x))), np.ones(2), to="numpy")
+    >>> print(derivative.source)
     import numpy as np
     <BLANKLINE>
     <BLANKLINE>

@@ -114,8 +114,8 @@ if TYPE_CHECKING:
         convolve,
         interp,
         interp_adjoint,
-        interp_slope,
-        interp_slope_adjoint,
+        interp_derivative,
+        interp_derivative_adjoint,
     )
     from autograd_lite.ops.trigonometric import (
         arccos,
@@ -180,7 +180,7 @@ FAMILIES = {
         "broadcast_to", "concatenate", "expand_dims", "reshape", "squeeze", "stack", "transpose",
     ),
     "autograd_lite.ops.signals": (
-        "convolve", "interp", "interp_adjoint", "interp_slope", "interp_slope_adjoint",
+        "convolve", "interp", "interp_adjoint", "interp_derivative", "interp_derivative_adjoint",
     ),
     "autograd_lite.ops.trigonometric": (
         "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "cos", "cosh",
@@ -270,8 +270,8 @@ __all__ = [
     "imag",
     "interp",
     "interp_adjoint",
-    "interp_slope",
-    "interp_slope_adjoint",
+    "interp_derivative",
+    "interp_derivative_adjoint",
     "inv",
     "inverse_or_zero",
     "irfft",
