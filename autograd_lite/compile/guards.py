@@ -124,14 +124,12 @@ class Surroundings:
                 array[...] = np.frombuffer(kept, array.dtype).reshape(array.shape)
         return changed
 
-    def unchanged(self) -> Callable[[], bool]:
-        """Return a function that says whether all is as it was; it compares identities first."""
-        fast = self._checks()
-        return lambda: fast() or not self.changed()
+    def conditions(self, names: dict[str, Any]) -> str:
+        """Return an expression that compares all identities at once; it is quick.
 
-    def _checks(self) -> Callable[[], bool]:
-        """Return a function that compares all identities at once."""
-        names: dict[str, Any] = {"MISSING": MISSING}
+        Where it is false, `changed` says whether anything has. What it refers to is put into
+        `names`.
+        """
         parts = []
         for i, guard in enumerate(self.guards):
             names[f"h{i}"], names[f"v{i}"] = guard.holder, guard.value
@@ -143,13 +141,12 @@ class Surroundings:
             else:
                 parts.append(f"h{i}.get(n{i}) is v{i}")
         for i, (_, array, kept) in enumerate(self.arrays):
-            names[f"a{i}"], names[f"k{i}"] = array, kept
-            parts.append(f"a{i}.tobytes() == k{i}")
+            names[f"b{i}"], names[f"kept{i}"] = array, kept
+            parts.append(f"b{i}.tobytes() == kept{i}")
         for i, (_, holder, length) in enumerate(self.lengths):
             names[f"l{i}"] = holder
             parts.insert(0, f"len(l{i}) == {length}")  # Before what it holds is read.
-        check: Callable[[], bool] = eval(f"lambda: {' and '.join(parts) or 'True'}", names)
-        return check
+        return " and ".join(parts) or "True"
 
     # ------------------------------------------------------------ looking
 

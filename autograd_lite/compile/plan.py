@@ -113,6 +113,7 @@ class Plan:
         ]
         self.source, self.native = "", False
         self._loops: dict[bool, Callable[..., Any]] = {}
+        self._binding: Callable[[Any, Any], Callable[[], Any]] | None = None
         self.call: Callable[..., Any]
 
     # ------------------------------------------------------------ what is checked
@@ -126,7 +127,7 @@ class Plan:
 
     def _fits(self) -> Callable[[Any, Any], bool]:
         """Return ``fits(args, kwargs)``: whether the program is for these, now."""
-        names = {**self.names, **self.signature.names, "unchanged": self.around.unchanged()}
+        names = {**self.names, **self.signature.names, "changed": self.around.changed}
         conditions = list(self.signature.conditions)
         for i, place in enumerate(self.traced.places):
             if isinstance(place.holder, Tensor):
@@ -141,7 +142,7 @@ class Plan:
             conditions.append(f"asked{i}({self.reads[i]})")
         lines = ["def fits(args, kwargs):", "    return ("]
         lines += [f"        {condition} and" for condition in conditions]
-        lines += ["        unchanged()", "    )", ""]
+        lines += [f"        (({self.around.conditions(names)}) or not changed())", "    )", ""]
         return made("\n".join(lines), "fits", names, "guards")
 
     # ------------------------------------------------------------ NumPy
@@ -238,55 +239,66 @@ class Plan:
 
         In machine code, it writes into the parameters' arrays, as long as nobody else holds them.
         """
-        names = {**self.names, "args": args, "kwargs": kwargs, "refs": getrefcount}
-        if not self.native:
+        if self.native and self._binding is None:
+            try:
+                self._binding = self._bind()
+            except (LoweringError, LookupError, ImportError):
+                self._binding = None
+        if self._binding is None:
             return functools.partial(self.call, args, kwargs)
-        names |= {"unchanged": self.around.unchanged(), "values": np.empty(1)}
-        try:
-            names["loop"] = self.loop(stacked=False)
-        except (LoweringError, LookupError, ImportError):
-            return functools.partial(self.call, args, kwargs)
-        names["values"] = np.empty(1, _dtype(self.traced.program.outputs[0]))
-        lines, given, before, after = [], [], [], []
-        for i, (read, variable) in enumerate(
-            zip(self.reads, self.traced.program.inputs, strict=True)
-        ):
-            if i not in self.back:
-                if i < len(self.signature.reads):
-                    lines.append(f"    a{i} = {read}" if not variable.shape else
-                                 f"    a{i} = contiguous({read})")  # fmt: skip
-                    given.append(f"a{i}")
-                else:
-                    given.append(read)
-                continue
-            place = self.traced.places[i - len(self.signature.reads)]
-            slot = read.replace("._value()", "._array")
-            given.append(f"a{i}")
-            if variable.shape:
-                lines.append(f"    a{i} = {slot} = array({read})")
-                before += [f"        if {slot} is not a{i} or refs(a{i}) != 3:",
-                           f"            a{i} = {slot} = array({slot})"]  # fmt: skip
-            else:
-                lines += [f"    s{i} = {read}", f"    a{i} = array(s{i})"]
-                before += [f"        if {slot} is not s{i}:", f"            a{i}[()] = {slot}"]
-                after.append(f"        s{i} = {slot} = a{i}{_scalar(variable)}")
-            if isinstance(place.holder, Tensor):
-                holder = slot.removesuffix("._array")
-                after += [f"        if {holder}._rare is not None:",
-                          f"            {holder}._note_write()"]  # fmt: skip
-        names["contiguous"] = _handed_over
-        changing = [n for i in self.back for n in (f"a{i}", f"s{i}")
-                    if self.traced.program.inputs[i].shape == () or n[0] == "a"]  # fmt: skip
-        lines += ["    def bound():", f"        nonlocal {', '.join(changing)}",
-                  "        if not unchanged():", "            raise stale()", *before,
-                  f"        loop(1, {', '.join(given)}, values)", *after,
-                  "        return values[0]", "    return bound"]  # fmt: skip
+        return self._binding(args, kwargs)
+
+    def _bind(self) -> Callable[[Any, Any], Callable[[], Any]]:
+        """Return ``bind(args, kwargs)``. All that it makes share what they have for themselves.
+
+        Those are the arrays of parameters: ``m1`` is one that nobody else has, unless references
+        say so. What has no axes is kept as an array ``m1`` and as the number ``s1`` it stands for.
+        """
+        program, given = self.traced.program, len(self.signature.reads)
+        names = {**self.names, "refs": getrefcount, "loop": self.loop(stacked=False)}
+        names |= {"values": np.empty(1, _dtype(program.outputs[0])), "contiguous": _handed_over}
         names["stale"] = lambda: StaleError(
             f"{self.around.changed()} has changed since bind(). Bind again."
         )
-        make = made("\n".join(["def make():", *lines, ""]), "make", names, "bound step")
-        step: Callable[[], Any] = make()
-        return step
+        names["changed"] = self.around.changed
+        fixed, handed, before, after, copies = [], [], [], [], []
+        for i, (read, variable) in enumerate(zip(self.reads, program.inputs, strict=True)):
+            if i not in self.back:
+                if i >= given:
+                    handed.append(read)
+                    continue
+                handed.append(f"a{i}")
+                fixed.append(f"a{i} = contiguous({read})" if variable.shape else f"a{i} = {read}")
+                continue
+            handed.append(f"m{i}")
+            slot = read.replace("._value()", "._array")
+            if variable.shape:
+                copies.append(f"m{i} = {slot} = array({slot}, order='C')")
+                before += [f"if {slot} is not m{i} or refs(m{i}) != 3:", f"    {copies[-1]}"]
+            else:
+                copies.append(f"m{i} = array({slot})")
+                before += [f"if {slot} is not s{i}:", f"    m{i}[()] = {slot}"]
+                after.append(f"s{i} = {slot} = m{i}{_scalar(variable)}")
+            if isinstance(self.traced.places[i - given].holder, Tensor):
+                holder = slot.removesuffix("._array")
+                after += [f"if {holder}._rare is not None:", f"    {holder}._note_write()"]
+        mine = [x for i in self.back for x in (f"m{i}", f"s{i}")]
+        call = f"loop(1, {', '.join(handed)}, values)"
+        condition = self.around.conditions(names)
+        inside = [
+            f"nonlocal {', '.join(mine)}", f"if not ({condition}) and changed():",
+            "    raise stale()", *before,
+            "try:", f"    {call}",
+            "except TypeError:  # An array is read-only, since somebody has read it.",
+            *(f"    {copy}" for copy in copies), f"    {call}",
+            *after, "return values[0]",
+        ]  # fmt: skip
+        source = _nested("make()", [f"{' = '.join(mine)} = MISSING", *(
+            copy for copy, i in zip(copies, self.back, strict=True) if not program.inputs[i].shape
+        )], "bind(args, kwargs)", fixed, "bound()", inside)  # fmt: skip
+        make = made(source, "make", names, "bound step")
+        bind: Callable[[Any, Any], Callable[[], Any]] = make()
+        return bind
 
     def run(
         self, loop: Callable[..., Any], n: int, args: tuple[Any, ...], kwargs: dict[str, Any],
@@ -306,6 +318,20 @@ class Plan:
         """Return the inputs of the program, as they are now."""
         names = {**self.names, "args": args, "kwargs": kwargs}
         return [eval(read, names) for read in self.reads]
+
+
+def _nested(*parts: Any) -> str:
+    """Return the source of functions, each inside the one before, that return the next one.
+
+    Parameters
+    ----------
+    *parts : str, list of str, str, list of str, ...
+        How a function is called, and its lines.
+    """
+    head, lines, *rest = parts
+    inner = _nested(*rest).splitlines() if rest else []
+    result = [f"return {rest[0].partition('(')[0]}"] if rest else []
+    return "\n".join([f"def {head}:", *(f"    {x}" for x in [*lines, *inner, *result]), ""])
 
 
 def _handed_over(x: Any) -> Any:
