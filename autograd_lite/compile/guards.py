@@ -127,19 +127,20 @@ class Surroundings:
     def conditions(self, names: dict[str, Any]) -> str:
         """Return an expression that compares all identities at once; it is quick.
 
-        Where it is false, `changed` says whether anything has. What it refers to is put into
+        Where it is false, or raises a LookupError (no such key) or ValueError (an empty cell),
+        `changed` says whether anything has. What it refers to is put into
         `names`.
         """
-        parts = []
+        parts, holders = [], {}
         for i, guard in enumerate(self.guards):
-            names[f"h{i}"], names[f"v{i}"] = guard.holder, guard.value
-            names[f"n{i}"] = guard.key
+            holder = holders.setdefault(id(guard.holder), f"h{len(holders)}")
+            names[holder], names[f"v{i}"] = guard.holder, guard.value
             if isinstance(guard.holder, types.CellType):
-                parts.append(f"h{i}.cell_contents is v{i}")
-            elif isinstance(guard.holder, list):
-                parts.append(f"h{i}[n{i}] is v{i}")
+                parts.append(f"{holder}.cell_contents is v{i}")
             else:
-                parts.append(f"h{i}.get(n{i}) is v{i}")
+                names[f"n{i}"] = guard.key
+                key = repr(guard.key) if type(guard.key) in (str, int) else f"n{i}"
+                parts.append(f"{holder}[{key}] is v{i}")
         for i, (_, array, kept) in enumerate(self.arrays):
             names[f"b{i}"], names[f"kept{i}"] = array, kept
             parts.append(f"b{i}.tobytes() == kept{i}")
@@ -205,9 +206,10 @@ class Surroundings:
         for base in kind.__mro__:
             if _is_users(sys.modules.get(base.__module__)) and id(base) not in self._seen:
                 self._seen.add(id(base))
-                for key, value in vars(base).items():
+                members = vars(base)
+                for key, value in members.items():
                     if not key.startswith("__"):
-                        self.guard(vars(base), key, value, f"{base.__name__}.{key}")
+                        self.guard(members, key, value, f"{base.__name__}.{key}")
 
     def _look_into_function(self, f: types.FunctionType, path: str) -> None:
         for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):

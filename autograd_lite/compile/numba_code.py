@@ -84,23 +84,39 @@ def loop_source(program: Program, back: Sequence[int], *, data: int, stacked: bo
     return "\n".join([f"def loop({arguments}):", *(f"    {line}" for line in body), ""])
 
 
-def call_source(program: Program) -> str:
-    """Return the source of ``call(*inputs, *outputs)``, which writes into the outputs."""
+def call_source(program: Program, back: Sequence[int] = ()) -> str:
+    """Return the source of ``call(*inputs, *arrays)``, which returns what has no axes.
+
+    Parameters
+    ----------
+    program : Program
+        Its last outputs are fed back.
+    back : sequence of int
+        For each of those the position of the input that it is fed back to: arrays are written into.
+    """
     sheet = Sheet(MOST)
-    given, before, after = {}, [], []
+    given, before, after, results, arrays = {}, [], [], [], []
     for variable in program.inputs:
         _check_kind(variable)
         given[variable] = objects(sheet, variable, functools.partial(_entry, variable.name))
         for index in np.ndindex(variable.shape):
             where = f"[{', '.join(map(str, index))}]" if index else ""
             before.append(f"{_entry(variable.name, index)} = {variable.name}{where}")
-    for k, output in enumerate(unrolled(program, given, sheet)):
+    outputs = unrolled(program, given, sheet)
+    names = [f"out{k}" for k in range(len(outputs) - len(back))]
+    names += [program.inputs[i].name for i in back]
+    for k, (name, output) in enumerate(zip(names, outputs, strict=True)):
+        if output.shape and k < len(outputs) - len(back):
+            arrays.append(name)
         for index in np.ndindex(output.shape):
-            where = ", ".join(map(str, index)) or "()"
-            after.append(f"out{k}[{where}] = {_text(sheet, output[index])}")
-    names = [v.name for v in program.inputs] + [f"out{k}" for k in range(len(program.outputs))]
-    body = [*before, *sheet.lines, *after]
-    return "\n".join([f"def call({', '.join(names)}):", *(f"    {line}" for line in body), ""])
+            text = _text(sheet, output[index])
+            if index:
+                after.append(f"{name}[{', '.join(map(str, index))}] = {text}")
+            else:
+                results.append(text)
+    arguments = [v.name for v in program.inputs] + arrays
+    body = [*before, *sheet.lines, *after, f"return {', '.join(results)}"]
+    return "\n".join([f"def call({', '.join(arguments)}):", *(f"    {x}" for x in body), ""])
 
 
 def _check_kind(variable: Variable) -> None:
@@ -133,6 +149,8 @@ def machine_code(
     source: str,
     name: str,
     kinds: Sequence[tuple[np.dtype[Any], int]],
+    *,
+    direct: bool = False,
 ) -> Callable[..., Any]:
     """Return a function compiled by numba, from the disk if it has been compiled before.
 
@@ -142,6 +160,9 @@ def machine_code(
     name : str
     kinds : sequence of (dtype, int)
         For every argument its dtype and how many axes it has; -1 for a plain number.
+    direct : bool
+        Whether it is for calls that take less than a microsecond: it is called without a look at
+        its arguments, which must be of the very kinds, and other threads wait.
     """
     import numba
 
@@ -152,11 +173,18 @@ def machine_code(
         # Read-only arrays are copied: arguments of the very type take half as long to hand over.
         return numba.types.Array(scalar, axes, "C")
 
-    signature = numba.void(*(typed(*kind) for kind in kinds))
+    signature = tuple(typed(*kind) for kind in kinds)
     module = _module(f"import numpy as np\n\n\n{source}")
-    jitted = numba.njit(signature, cache=True, error_model="numpy", nogil=True)
-    function: Callable[..., Any] = jitted(getattr(module, name))
+    jit = numba.njit(signature, cache=True, error_model="numpy", nogil=not direct)
+    function: Any = jit(getattr(module, name))
+    if direct:
+        (compiled,) = function.overloads.values()
+        function = compiled.entry_point
+        _KEPT.append(compiled)  # It frees its code when it goes.
     return function
+
+
+_KEPT: list[Any] = []
 
 
 def cache_folder() -> Path:
