@@ -51,7 +51,7 @@ class Player:
         self._step, _ = run
         count = 1
         # The first step compiles, and warms up, what needs it; in a loop, the second one does.
-        while (took := min(self._time(count), self._time(count))) < BATCH_SECONDS / 2:
+        while (took := min(self._time(count) for _ in range(3))) < BATCH_SECONDS / 2:
             count *= 2
         self._count = max(1, round(count * BATCH_SECONDS / took))
         return True

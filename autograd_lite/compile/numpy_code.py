@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
+from autograd_lite.compile.scalars import INFIX
+from autograd_lite.core.primitive import Primitive
 from autograd_lite.ops.writing import literal
 from autograd_lite.program.program import Program, Statement, Variable
 
@@ -27,11 +29,14 @@ class Code:
         self.lines: list[str] = []
         self.names: dict[str, Any] = {}
         self._constants: dict[int, str] = {}
+        self._numbers: dict[Any, Any] = {}
 
     def constant(self, x: Any) -> str:
         """Return how a constant is written: as a number, or as a name for an array."""
         if type(x) in (int, float, bool) and np.isfinite(x):
             return repr(x)
+        if isinstance(x, np.ndarray) and not x.shape:
+            x = self._numbers.setdefault((x.dtype, x.tobytes()), x)
         if id(x) not in self._constants:
             self._constants[id(x)] = self.bind(f"c{len(self._constants)}", x)
         return self._constants[id(x)]
@@ -95,21 +100,74 @@ def _owned(x: Any) -> Any:
 
 def _call(s: Statement, code: Code, out: str | None) -> str:
     """Return the call of a statement, with the name of the array that it writes into."""
-    operands = [code.operand(x) for x in s.operands]
     ufunc = s.ufunc
-    if s.function is ops.matmul and all(np.ndim(x) == 2 or _rank(x) == 2 for x in s.operands):
-        return f"{code.bind('dot', np.dot)}({', '.join([*operands, *([out] if out else [])])})"
+    if s.function is ops.matmul and all(0 < _rank(x) < 3 for x in s.operands):
+        a, b = map(code.operand, s.operands)  # The method does the same, and skips a dispatch.
+        return f"{a}.dot({b}, {out})" if out else f"{a}.dot({b})"
+    if s.function is ops.sum:
+        add = code.bind("add", np.add)
+        axis, keepdims = literal(s.parameters["axis"]), s.parameters["keepdims"]
+        return f"{add}.reduce({code.operand(s.operands[0])}, {axis}, None, {out}, {keepdims})"
+    if ufunc in INFIX and not s.parameters and out is None:
+        a, b = map(code.operand, s.operands)
+        return f"{a} {INFIX[ufunc]} {b}"
     if ufunc is not None and not s.parameters and out is not None:
+        operands = [_ready(x, s, code) for x in s.operands]
         # By position it is faster, where NumPy does not take a third operand for one too many.
         last = f"out={out}" if ufunc in (np.maximum, np.minimum) else out
         return f"{code.bind(ufunc.__name__, ufunc)}({', '.join([*operands, last])})"
-    if s.function is ops.sum:
-        add = code.bind("add", np.add)
-        parts = [*operands, literal(s.parameters["axis"]), "None", str(out)]
-        return f"{add}.reduce({', '.join(parts)}, {s.parameters['keepdims']})"
+    operands = [code.operand(x) for x in s.operands]
+    parameters = {key: _parameter(value, code) for key, value in s.parameters.items()}
+    if len(operands) == 1:
+        return _inlined(s, operands[0], parameters) or _named(s, operands, parameters, code)
+    return _named(s, operands, parameters, code)
+
+
+def _named(s: Statement, operands: list[str], parameters: dict[str, str], code: Code) -> str:
     name = code.bind(s.name if s.name.isidentifier() else "f", _compute(s))
-    parameters = [f"{key}={_parameter(value, code)}" for key, value in s.parameters.items()]
-    return f"{name}({', '.join([*operands, *parameters])})"
+    return f"{name}({', '.join([*operands, *(f'{k}={v}' for k, v in parameters.items())])})"
+
+
+def _ready(x: Any, s: Statement, code: Code) -> str:
+    """Return how an operand is written: a number as an array, which NumPy need not convert."""
+    dtype = s.result.dtype
+    number = x.weak and x.dtype.kind in "if" if isinstance(x, Variable) else type(x) in (int, float)
+    others = [v for v in s.operands if isinstance(v, Variable) and not v.weak]
+    if not number or dtype.kind != "f" or not any(v.dtype == dtype for v in others):
+        return code.operand(x)
+    if not isinstance(x, Variable):
+        return code.constant(np.array(x, dtype))
+    name = f"{x.name}_as_{dtype.name}"
+    line = f"{name} = {code.bind('array', np.array)}({x.name}, {code.bind(dtype.name, dtype)})"
+    if line not in code.lines:
+        code.lines.append(line)
+    return name
+
+
+class _Method:
+    """Stands for an array in a forward function, and writes down what methods it calls."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __getattr__(self, name: str) -> Callable[..., _Method]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return lambda *args: _Method(f"{self._text}.{name}({', '.join(map(str, args))})")
+
+    def __getitem__(self, index: Any) -> _Method:
+        return _Method(f"{self._text}[{index}]")
+
+
+def _inlined(s: Statement, operand: str, parameters: dict[str, str]) -> str:
+    """Return what a forward function does with methods and indices alone; empty if that fails."""
+    if not isinstance(s.function, Primitive) or s.result.weak:
+        return ""
+    try:
+        result = s.compute(_Method(operand), **parameters)
+    except Exception:  # noqa: BLE001  (it does something else)
+        return ""
+    return result._text if isinstance(result, _Method) else ""
 
 
 def _compute(s: Statement) -> Any:

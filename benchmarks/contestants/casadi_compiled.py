@@ -5,6 +5,7 @@ bound to its buffers. A loop is compiled by gcc, in blocks of steps; without gcc
 MLP takes no part: CasADi multiplies matrices without BLAS.
 """
 
+# ruff: noqa: D103  (a function does one step of the workload it is named after)
 # mypy: disallow-untyped-calls=False
 
 from __future__ import annotations
@@ -161,7 +162,9 @@ def per_sample(
 
 def _way(train: Any, **more: Any) -> SimpleNamespace:
     networks = (one_weight, neuron, two_layers, per_sample)
-    return SimpleNamespace(**{f.__name__: functools.partial(f, train=train) for f in networks}, **more)
+    return SimpleNamespace(
+        **{f.__name__: functools.partial(f, train=train) for f in networks}, **more
+    )
 
 
 bound = _way(_bound)

@@ -1,4 +1,4 @@
-"""Whole loops of steps in JAX: ``fori_loop`` under ``jit``, with the number of steps an argument."""
+"""Loops of steps in JAX: ``fori_loop`` under ``jit``, with the number of steps an argument."""
 
 # mypy: disallow-untyped-calls=False
 
@@ -18,9 +18,7 @@ from benchmarks.workloads import Array, Run
 WHOLE = True
 
 
-def _loop(
-    loss: Loss, start: list[Any], rate: float, batch: Callable[[], tuple[Any, ...]]
-) -> Run:
+def _loop(loss: Loss, start: list[Any], rate: float, batch: Callable[[], tuple[Any, ...]]) -> Run:
     """Return a loop down the gradient of ``loss(parameters, *batch())``."""
     data = batch()
     return _looped(loss, start, rate, lambda _: data)
@@ -46,9 +44,7 @@ def _looped(
     return steps, lambda: parameters
 
 
-def per_sample(
-    x: Array, y: Array, w1: Array, b1: Array, w2: Array, b2: Array, rate: float
-) -> Run:
+def per_sample(x: Array, y: Array, w1: Array, b1: Array, w2: Array, b2: Array, rate: float) -> Run:
     """Take the samples in turn."""
     xs, ys = jnp.asarray(x), jnp.asarray(y)
     return _looped(

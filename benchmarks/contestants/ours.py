@@ -13,7 +13,6 @@ import numpy as np
 import autograd_lite as al
 from benchmarks.workloads import Array, Run
 
-
 Data = tuple[Array, ...]
 Loss = Callable[..., Any]
 Trainer = Callable[..., Run]

@@ -16,9 +16,7 @@ import pytensor.tensor as pt
 from benchmarks.workloads import Array, Run
 
 
-def _train(
-    loss: Callable[..., Any], start: list[Any], rate: float, *rows: tuple[Any, ...]
-) -> Run:
+def _train(loss: Callable[..., Any], start: list[Any], rate: float, *rows: tuple[Any, ...]) -> Run:
     """Return a step down the gradient of ``loss(parameters, *row)``, for one row after another."""
     parameters = [pytensor.shared(np.asarray(p, dtype=np.float64)) for p in start]
     given = [pt.tensor(dtype="float64", shape=np.shape(x)) for x in rows[0]]

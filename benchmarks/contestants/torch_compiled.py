@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import itertools
-import shutil
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,9 +15,7 @@ import torch
 from benchmarks.workloads import Array, Run
 
 
-def _train(
-    loss: Callable[..., Any], start: list[Any], rate: float, *rows: tuple[Any, ...]
-) -> Run:
+def _train(loss: Callable[..., Any], start: list[Any], rate: float, *rows: tuple[Any, ...]) -> Run:
     """Return a step down the gradient of ``loss(parameters, *row)``, for one row after another."""
     parameters = [torch.tensor(np.asarray(p), requires_grad=True) for p in start]
     batches = itertools.cycle([tuple(torch.tensor(np.asarray(x)) for x in row) for row in rows])
