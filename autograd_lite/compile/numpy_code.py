@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import linecache
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import ops
+from autograd_lite.compile.rolled import Loop, rolled
 from autograd_lite.compile.scalars import INFIX
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.ops.writing import literal
@@ -20,14 +21,19 @@ class Code:
 
     Attributes
     ----------
-    lines : list of str
-        The body.
+    first, lines : list of str
+        The body; what must be done before anything else, and the rest.
+    where : dict of Variable to str or (str, int)
+        What those results are called that a loop has left: a name, or rows and an index.
     names : dict of str to object
     """
 
-    def __init__(self) -> None:
+    def __init__(self, inputs: Sequence[Variable]) -> None:
+        self.inputs = inputs
         self.lines: list[str] = []
         self.names: dict[str, Any] = {}
+        self.first: list[str] = []
+        self.where: dict[Variable, Any] = {}
         self._constants: dict[int, str] = {}
         self._numbers: dict[Any, Any] = {}
 
@@ -52,11 +58,14 @@ class Code:
 
     def operand(self, x: Any) -> str:
         """Return how an operand is written."""
-        return x.name if isinstance(x, Variable) else self.constant(x)
+        if not isinstance(x, Variable):
+            return self.constant(x)
+        place = self.where.get(x, x.name)
+        return place if isinstance(place, str) else f"{place[0]}[{place[1]}]"
 
     def source(self, name: str, arguments: str) -> str:
         """Return the whole function."""
-        body = "\n".join(f"    {line}" for line in self.lines)
+        body = "\n".join(f"    {line}" for line in [*self.first, *self.lines])
         return f"def {name}({arguments}):\n{body}\n"
 
 
@@ -75,12 +84,16 @@ def numpy_function(program: Program) -> tuple[str, Callable[..., Any]]:
     Results are written into buffers that are there from the start, each used again once nobody
     needs what is in it; only the outputs are new arrays. So the function is not reentrant.
     """
-    code = Code()
-    buffers = _Buffers(program, code)
+    code = Code(program.inputs)
+    items = rolled(program)
+    buffers = _Buffers(items, program.outputs, code)
     arrays = {x for x in program.outputs if isinstance(x, Variable)}
-    for i, statement in enumerate(program.statements):
-        out = None if statement.result in arrays else buffers.take(i, statement)
-        code.lines.append(f"{statement.result.name} = {_call(statement, code, out)}")
+    for i, item in enumerate(items):
+        if isinstance(item, Loop):
+            _write_loop(item, code)
+            continue
+        out = None if item.result in arrays else buffers.take(i, item)
+        code.lines.append(f"{item.result.name} = {_call(item, code, out)}")
         buffers.give_back(i)
     shared = buffers.aliased
     outputs = [
@@ -92,6 +105,71 @@ def numpy_function(program: Program) -> tuple[str, Callable[..., Any]]:
     code.lines.append(f"return ({''.join(f'{x}, ' for x in outputs)})")
     source = code.source("program", ", ".join(x.name for x in program.inputs))
     return source, made(source, "program", code.names, "compiled program")
+
+
+def _write_loop(loop: Loop, code: Code) -> None:
+    """Write a loop, each result in an array of its own.
+
+    What others use of every round is kept in rows. What a round hands on to the next one must not
+    be overwritten before it has been used: it has two arrays, which take turns.
+    """
+    count, rows, turns = loop.count, {}, []
+    outer, code.lines = code.lines, []
+    handed = {result for _, _, result in loop.carried}
+    for s in loop.body:
+        x, out = s.result, None
+        if not loop.ends(x):
+            rows[x] = code.bind(f"rows{len(code.names)}", _rows(count, x))
+            out = f"row_{x.name}" if x.shape else None
+        elif _writes(s):
+            out = code.bind(f"b{len(code.names)}", np.empty(x.shape, x.dtype))
+            if x in handed:
+                other = code.bind(f"b{len(code.names)}", np.empty(x.shape, x.dtype))
+                turns.append((out, other))
+        call = _call(s, code, out if _writes(s) else None)
+        if x in handed and x.shape and not _writes(s):
+            call = f"{code.bind('array', np.array)}({call})"  # It may be a view.
+        code.lines.append(f"{x.name} = {call}")
+        if x in rows and not _writes(s):
+            code.lines.append(
+                f"{rows[x]}[k][...] = {x.name}" if x.shape else f"{rows[x]}[k] = {x.name}"
+            )
+    code.lines += [f"{c.name} = {result.name}" for c, _, result in loop.carried]
+    code.lines += [f"{a}, {b} = {b}, {a}" for a, b in turns]
+    body, code.lines = code.lines, outer
+    for a, b in turns:  # They are assigned to, so they must be local.
+        code.lines += [f"{x} = own_{x}" for x in (a, b)]
+        code.names |= {f"own_{x}": code.names[x] for x in (a, b)}
+    code.lines += [f"{c.name} = {code.operand(initial)}" for c, initial, _ in loop.carried]
+    names, lists = ["k"], [f"range({count})"]
+    for x, name in rows.items():
+        if x.shape:
+            names.append(f"row_{x.name}")
+            lists.append(name)
+    for x, values in loop.given:
+        names.append(x.name)
+        lists.append(_listed(values, code))
+    code.lines.append(f"for {', '.join(names)} in zip({', '.join(lists)}):")
+    code.lines += [f"    {line}" for line in body]
+    for x, used in loop.kept.items():
+        for t, outside in used.items():
+            code.where[outside] = (rows[x], t) if x in rows else x.name
+
+
+def _rows(count: int, x: Variable) -> list[Any]:
+    return list(np.empty((count, *x.shape), x.dtype)) if x.shape else [None] * count
+
+
+def _listed(values: list[Any], code: Code) -> str:
+    """Return a list with a value for each round: a slice of rows, if it is one."""
+    places = [code.where.get(x) for x in values]
+    if all(isinstance(p, tuple) and p[0] == places[0][0] for p in places):
+        at = [p[1] for p in places]
+        step = at[1] - at[0]
+        if step and at == list(range(at[0], at[-1] + (1 if step > 0 else -1), step)):
+            stop = at[-1] + (1 if step > 0 else -1)
+            return f"{places[0][0]}[{at[0]}:{stop if stop >= 0 else ''}:{step}]"
+    return f"({', '.join(map(code.operand, values))})"
 
 
 def _owned(x: Any) -> Any:
@@ -139,8 +217,10 @@ def _ready(x: Any, s: Statement, code: Code) -> str:
         return code.constant(np.array(x, dtype))
     name = f"{x.name}_as_{dtype.name}"
     line = f"{name} = {code.bind('array', np.array)}({x.name}, {code.bind(dtype.name, dtype)})"
-    if line not in code.lines:
-        code.lines.append(line)
+    if x not in code.inputs:
+        return code.operand(x)
+    if line not in code.first:
+        code.first.append(line)
     return name
 
 
@@ -189,7 +269,7 @@ def _rank(x: Any) -> int:
 class _Buffers:
     """Memory for results, each piece used again once nobody needs what is in it."""
 
-    def __init__(self, program: Program, code: Code) -> None:
+    def __init__(self, items: Sequence[Statement | Loop], outputs: Any, code: Code) -> None:
         self.code = code
         self.free: dict[Any, list[str]] = {}
         self.held: dict[str, tuple[Any, int]] = {}
@@ -197,10 +277,13 @@ class _Buffers:
         owner: dict[Variable, Variable] = {}
         self.aliased: set[Variable] = set()
         last: dict[Variable, int] = {}
-        for i, s in enumerate(program.statements):
-            for x in s.operands:
+        for i, s in enumerate(items):
+            for x in s.uses if isinstance(s, Loop) else s.operands:
                 if isinstance(x, Variable):
                     last[owner.get(x, x)] = i
+            if isinstance(s, Loop):
+                self.aliased.update(x for used in s.kept.values() for x in used.values())
+                continue
             if not _writes(s):
                 for x in s.operands:
                     if isinstance(x, Variable) and x.shape:  # It may be a view of any of them.
@@ -209,10 +292,10 @@ class _Buffers:
                 others = [owner.get(x, x) for x in s.operands if isinstance(x, Variable)]
                 if len(set(others)) > 1:  # Keep all but the first for good.
                     for x in others[1:]:
-                        last[x] = len(program.statements)
-        for x in program.outputs:
+                        last[x] = len(items)
+        for x in outputs:
             if isinstance(x, Variable):
-                last[owner.get(x, x)] = len(program.statements)
+                last[owner.get(x, x)] = len(items)
         self.last = last
         self.at: dict[int, list[str]] = {}
 
