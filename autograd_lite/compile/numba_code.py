@@ -6,6 +6,7 @@ import functools
 import hashlib
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,8 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.compile.scalars import LoweringError, Number, Sheet, objects, unrolled
-from autograd_lite.program.program import Program, Variable
+from autograd_lite.compile.scalars import (
+    LoweringError,
+    Number,
+    Sheet,
+    assigned,
+    entry,
+    objects,
+    unrolled,
+)
+from autograd_lite.program.program import Program
 
 MOST = 4000
 """Lines of arithmetic up to which a program is written out; numba takes about 1 ms for each."""
@@ -50,35 +59,35 @@ def loop_source(program: Program, back: Sequence[int], *, data: int, stacked: bo
     LoweringError
         If numba cannot do it this way.
     """
-    sheet = Sheet(MOST)
+    sheet = _sheet(program, skip=back)
     before: list[str] = []
     inside: list[str] = []
     after: list[str] = []
     given = {}
     kept = set(back)
     for position, variable in enumerate(program.inputs):
-        _check_kind(variable)
-        given[variable] = objects(sheet, variable, functools.partial(_entry, variable.name))
-        loads = inside if stacked and position < data else before
-        if variable.shape or position in kept or (stacked and position < data):
-            for index in np.ndindex(variable.shape):
-                here = ("k % len(" + variable.name + ")", *index) if loads is inside else index
-                where = ", ".join(map(str, here)) or "()"
-                loads.append(f"{_entry(variable.name, index)} = {variable.name}[{where}]")
-        else:
-            before.append(f"{_entry(variable.name, ())} = {variable.name}")
+        given[variable] = objects(sheet, variable, functools.partial(entry, variable.name))
+        turns = stacked and position < data
+        step = f"k % len({variable.name})"
+        if turns and variable in sheet.arrays:
+            sheet.arrays[variable] = (variable.name, f"{step}, ")
+        for index in np.ndindex(variable.shape):
+            where = ", ".join(map(str, (step, *index) if turns else index))
+            plain = not (where or position in kept)
+            text = variable.name if plain else f"{variable.name}[{where or '()'}]"
+            (inside if turns else before).append(f"{entry(variable.name, index)} = {text}")
     value, *outputs = unrolled(program, given, sheet)
-    inside += sheet.lines
-    inside.append(f"values[k] = {_text(sheet, value[()])}")
+    loads, inside = inside, [*sheet.lines, f"values[k] = {_text(sheet, value[()])}"]
     names, texts = [], []
     for position, output in zip(back, outputs, strict=True):
         variable = program.inputs[position]
         for index in np.ndindex(variable.shape):
-            names.append(_entry(variable.name, index))
+            names.append(entry(variable.name, index))
             texts.append(_text(sheet, output[index]))
             where = ", ".join(map(str, index)) or "()"
             after.append(f"{variable.name}[{where}] = {names[-1]}")
-    inside += _assigned(names, texts)
+    inside += assigned(names, texts)
+    before, inside = _needed(before, [*inside, *after]), _needed(loads, inside) + inside
     arguments = ", ".join(["n", *(v.name for v in program.inputs), "values"])
     body = [*before, "for k in range(n):", *(f"    {line}" for line in inside), *after]
     return "\n".join([f"def loop({arguments}):", *(f"    {line}" for line in body), ""])
@@ -94,14 +103,13 @@ def call_source(program: Program, back: Sequence[int] = ()) -> str:
     back : sequence of int
         For each of those the position of the input that it is fed back to: arrays are written into.
     """
-    sheet = Sheet(MOST)
+    sheet = _sheet(program, skip=back)
     given, before, after, results, arrays = {}, [], [], [], []
     for variable in program.inputs:
-        _check_kind(variable)
-        given[variable] = objects(sheet, variable, functools.partial(_entry, variable.name))
+        given[variable] = objects(sheet, variable, functools.partial(entry, variable.name))
         for index in np.ndindex(variable.shape):
             where = f"[{', '.join(map(str, index))}]" if index else ""
-            before.append(f"{_entry(variable.name, index)} = {variable.name}{where}")
+            before.append(f"{entry(variable.name, index)} = {variable.name}{where}")
     outputs = unrolled(program, given, sheet)
     names = [f"out{k}" for k in range(len(outputs) - len(back))]
     names += [program.inputs[i].name for i in back]
@@ -115,34 +123,35 @@ def call_source(program: Program, back: Sequence[int] = ()) -> str:
             else:
                 results.append(text)
     arguments = [v.name for v in program.inputs] + arrays
-    body = [*before, *sheet.lines, *after, f"return {', '.join(results)}"]
+    lines = [*sheet.lines, *after, f"return {', '.join(results)}"]
+    body = _needed(before, lines) + lines
     return "\n".join([f"def call({', '.join(arguments)}):", *(f"    {x}" for x in body), ""])
 
 
-def _check_kind(variable: Variable) -> None:
-    if variable.dtype.kind not in "biuf" or variable.dtype == np.float16:
-        raise LoweringError(f"numbers of dtype {variable.dtype}")
-    if variable.size > MOST:
-        raise LoweringError(f"more than {MOST} numbers")
+def _sheet(program: Program, *, skip: Sequence[int]) -> Sheet:
+    """Return a sheet for a program, whose inputs it can have."""
+    sheet = Sheet(MOST)
+    for i, variable in enumerate(program.inputs):
+        if variable.dtype.kind not in "biuf" or variable.dtype == np.float16:
+            raise LoweringError(f"numbers of dtype {variable.dtype}")
+        if variable.size > MOST:
+            raise LoweringError(f"more than {MOST} numbers")
+        if variable.shape:
+            # Nobody but us knows what this is.
+            sheet.zero = f" + {variable.name}.shape[-1] - {variable.shape[-1]}"
+            if i not in skip:
+                sheet.arrays[variable] = (variable.name, "")
+    return sheet
 
 
-def _entry(name: str, index: tuple[int, ...]) -> str:
-    return f"{name}__{'_'.join(map(str, index))}"  # No name of an input has two in a row.
+def _needed(loads: list[str], lines: list[str]) -> list[str]:
+    """Return those assignments whose names stand in other lines."""
+    used = set(re.findall(r"\w+", "\n".join(lines)))
+    return [load for load in loads if load.partition(" ")[0] in used]
 
 
 def _text(sheet: Sheet, x: Any) -> str:
     return x.name if isinstance(x, Number) else sheet.written(x, None)
-
-
-def _assigned(names: list[str], texts: list[str]) -> list[str]:
-    """Assign all at once: none of them may be read after another has been assigned."""
-    late = set(texts) & set(names)
-    first = [f"new_{text} = {text}" for text in sorted(late)]
-    return first + [
-        f"{name} = {'new_' if text in late else ''}{text}"
-        for name, text in zip(names, texts, strict=True)
-        if name != text
-    ]
 
 
 def machine_code(

@@ -18,7 +18,7 @@ from autograd_lite import ops
 from autograd_lite.graph.repetition import repetitions
 from autograd_lite.program.program import Program, Statement, Variable, constant_key
 
-WORTH = 200
+WORTH = 60
 """Statements from which a loop is worth being one; fewer of them are as quick one by one."""
 FEWEST_ROUNDS = 8
 
