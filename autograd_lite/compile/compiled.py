@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.compile.guards import Surroundings
+from autograd_lite.compile.guards import MISSING, Surroundings
 from autograd_lite.compile.numba_code import available
 from autograd_lite.compile.plan import Plan, Signature, StaleError
 from autograd_lite.compile.scalars import LoweringError
@@ -45,22 +45,33 @@ class Compiled:
         self._f, self._backend = f, backend
         self._plans: dict[Any, list[Plan]] = {}
         self._plan: Plan | None = None
-        self._count = 0
         self._traces = 0
         self._reasons: dict[str, None] = {}
         self._eager_because = ""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute what the function computes."""
+        if self._plan is not None:
+            result = self._plan.quick(args, kwargs)
+            if result is not MISSING:
+                return result
+        plan = self._plan_for(args, kwargs)
+        if plan is None:
+            return self._eagerly(args, kwargs)
+        result = plan.quick(args, kwargs)
+        if result is not MISSING:
+            return result
+        if not plan.calls:
+            plan.calls = 1
+            return plan.call(args, kwargs)
+        plan.calls *= 2  # That many it has been called: between two looks at eager, twice as often.
+        plan.allow(plan.calls - 1)
+        return self._beside_eager(plan, args, kwargs)
+
+    def _plan_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan | None:
+        """Return the plan for these arguments, now; None if the function must run as it is."""
         plan = self._plan
-        if plan is None or not plan.fits(args, kwargs):
-            plan = self._fitting(args, kwargs)
-            if plan is None:
-                return self._eagerly(args, kwargs)
-        count = self._count = self._count + 1
-        if count & (count - 1) == 0 and count > 1:
-            return self._beside_eager(plan, args, kwargs)
-        return plan.call(args, kwargs)
+        return plan if plan is not None and plan.fits(args, kwargs) else self._fitting(args, kwargs)
 
     @property
     def source(self) -> str:
@@ -297,11 +308,7 @@ class Step(Compiled):
         loop = None
         if self._eager_because == "" and self._backend != "numpy" and available():
             one, named = _slice(args, kwargs, done + 1) if stacked else (args, kwargs)
-            plan = (
-                self._plan
-                if self._plan and self._plan.fits(one, named)
-                else self._fitting(one, named)
-            )
+            plan = self._plan_for(one, named)
             if plan is not None:
                 try:
                     loop = plan.loop(stacked=stacked)
@@ -337,12 +344,8 @@ class Step(Compiled):
         >>> round(float(bound()), 3), round(float(bound()), 3)
         (1369.0, 342.25)
         """
-        plan = self._plan
-        if plan is None or not plan.fits(args, kwargs):
-            plan = self._fitting(args, kwargs)
-        if plan is None:
-            return lambda: self(*args, **kwargs)
-        return plan.bound(args, kwargs)
+        plan = self._plan_for(args, kwargs)
+        return functools.partial(self, *args, **kwargs) if plan is None else plan.bind(args, kwargs)
 
     def as_function(self, *args: Any) -> tuple[Traced, dict[str, Any]]:
         """Return a trace of ``(state, *args) -> (state, loss)``, and the state as it is now.
