@@ -14,8 +14,10 @@ from scipy import special
 from autograd_lite import ops
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
 from autograd_lite.numpy_api.table import COMPOSED, composes, fixed
+from autograd_lite.ops import cylinder, entropies, gammas, gaussian
 
-ops.load(ops.WITH_SPECIAL)
+FAMILIES = (cylinder, entropies, gammas, gaussian)
+"""Those of universal functions: with this file, they are all there."""
 
 BY_NUMPY_FUNCTION.update(
     {
@@ -46,24 +48,30 @@ def _at_order(function: np.ufunc, operation: Primitive, v: int) -> None:
 
 
 for _function, _operation in (
-    (special.jv, ops.jv), (special.yv, ops.yv), (special.yn, ops.yv), (special.iv, ops.iv),
-    (special.ive, ops.ive), (special.kv, ops.kv), (special.kn, ops.kv), (special.kve, ops.kve),
-):  # fmt: skip
+    (special.jv, cylinder.jv),
+    (special.yv, cylinder.yv),
+    (special.yn, cylinder.yv),
+    (special.iv, cylinder.iv),
+    (special.ive, cylinder.ive),
+    (special.kv, cylinder.kv),
+    (special.kn, cylinder.kv),
+    (special.kve, cylinder.kve),
+):
     _of_order(_function, _operation, "v")
 for _zero, _one, _operation in (
-    (special.j0, special.j1, ops.jv), (special.y0, special.y1, ops.yv),
-    (special.i0, special.i1, ops.iv), (special.i0e, special.i1e, ops.ive),
-    (special.k0, special.k1, ops.kv), (special.k0e, special.k1e, ops.kve),
+    (special.j0, special.j1, cylinder.jv), (special.y0, special.y1, cylinder.yv),
+    (special.i0, special.i1, cylinder.iv), (special.i0e, special.i1e, cylinder.ive),
+    (special.k0, special.k1, cylinder.kv), (special.k0e, special.k1e, cylinder.kve),
 ):  # fmt: skip
     _at_order(_zero, _operation, 0)
     _at_order(_one, _operation, 1)
-_of_order(special.gammainc, ops.gammainc, "a")
-_of_order(special.gammaincc, ops.gammaincc, "a")
-_of_order(special.gammaincinv, ops.gammaincinv, "a")
-_of_order(special.betainc, ops.betainc, "a", "b")
-_of_order(special.betaincinv, ops.betaincinv, "a", "b")
-_of_order(special.hyp1f1, ops.hyp1f1, "a", "b")
-_of_order(special.hyp2f1, ops.hyp2f1, "a", "b", "c")
+_of_order(special.gammainc, gammas.gammainc, "a")
+_of_order(special.gammaincc, gammas.gammaincc, "a")
+_of_order(special.gammaincinv, gammas.gammaincinv, "a")
+_of_order(special.betainc, gammas.betainc, "a", "b")
+_of_order(special.betaincinv, gammas.betaincinv, "a", "b")
+_of_order(special.hyp1f1, entropies.hyp1f1, "a", "b")
+_of_order(special.hyp2f1, entropies.hyp2f1, "a", "b", "c")
 
 
 @composes(special.betaincc)

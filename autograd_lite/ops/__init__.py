@@ -194,7 +194,7 @@ FAMILIES = {
 }
 """The families that are loaded when one of their operations is first used, and what is in them."""
 
-WITH_SPECIAL = {
+WITH_SCIPY = {
     "autograd_lite.ops.cylinder": (
         "iv", "ive", "jv", "kv", "kve", "yv",
     ),
@@ -209,15 +209,11 @@ WITH_SPECIAL = {
     "autograd_lite.ops.gaussian": (
         "dawsn", "erfc", "erfcinv", "erfcx", "erfi", "erfinv", "log_ndtr", "ndtr", "ndtri",
     ),
-}
-"""The families of `scipy.special`, which are loaded for those alone who use it."""
-
-WITH_SCIPY = WITH_SPECIAL | {
     "autograd_lite.ops.matrix_functions": ("expm", "solve_sylvester", "solve_triangular", "sqrtm"),
     "autograd_lite.ops.sparse": ("sparse_product",),
 }
 # fmt: on
-"""All families that need SciPy."""
+"""Those that need SciPy, and are loaded for those alone who use it."""
 
 _find = later(globals(), FAMILIES | WITH_SCIPY)
 if not TYPE_CHECKING:

@@ -21,8 +21,12 @@ def _notation(name: str, letter: str) -> Notation:
     )
 
 
+def _jv(x: Any, v: Any) -> Any:
+    return 0.5 * (jv(x, v=v - 1) - jv(x, v=v + 1))
+
+
 @primitive(
-    x=lambda g, y, x, v: g * (0.5 * (jv(x, v=v - 1) - jv(x, v=v + 1))),
+    x=lambda g, y, x, v: g * _jv(x, v),
     notation=_notation("jv", "J"),
     domain={"x": "positive"},
     entrywise=True,
@@ -34,8 +38,12 @@ def jv(x: Any, *, v: Any) -> Any:
     return special.jv(v, x)
 
 
+def _yv(x: Any, v: Any) -> Any:
+    return 0.5 * (yv(x, v=v - 1) - yv(x, v=v + 1))
+
+
 @primitive(
-    x=lambda g, y, x, v: g * (0.5 * (yv(x, v=v - 1) - yv(x, v=v + 1))),
+    x=lambda g, y, x, v: g * _yv(x, v),
     notation=_notation("yv", "Y"),
     domain={"x": "positive"},
     entrywise=True,
@@ -47,8 +55,12 @@ def yv(x: Any, *, v: Any) -> Any:
     return special.yv(v, x)
 
 
+def _iv(x: Any, v: Any) -> Any:
+    return 0.5 * (iv(x, v=v - 1) + iv(x, v=v + 1))
+
+
 @primitive(
-    x=lambda g, y, x, v: g * (0.5 * (iv(x, v=v - 1) + iv(x, v=v + 1))),
+    x=lambda g, y, x, v: g * _iv(x, v),
     notation=_notation("iv", "I"),
     domain={"x": "positive"},
     entrywise=True,
@@ -60,8 +72,12 @@ def iv(x: Any, *, v: Any) -> Any:
     return special.iv(v, x)
 
 
+def _ive(y: Any, x: Any, v: Any) -> Any:
+    return 0.5 * (ive(x, v=v - 1) + ive(x, v=v + 1)) - np.sign(x) * y
+
+
 @primitive(
-    x=lambda g, y, x, v: g * (0.5 * (ive(x, v=v - 1) + ive(x, v=v + 1)) - np.sign(x) * y),
+    x=lambda g, y, x, v: g * _ive(y, x, v),
     notation=_notation("ive", r"e^{{-|x|}} I"),
     domain={"x": "positive"},
     entrywise=True,
@@ -73,8 +89,12 @@ def ive(x: Any, *, v: Any) -> Any:
     return special.ive(v, x)
 
 
+def _kv(x: Any, v: Any) -> Any:
+    return -0.5 * (kv(x, v=v - 1) + kv(x, v=v + 1))
+
+
 @primitive(
-    x=lambda g, y, x, v: g * (-0.5 * (kv(x, v=v - 1) + kv(x, v=v + 1))),
+    x=lambda g, y, x, v: g * _kv(x, v),
     notation=_notation("kv", "K"),
     domain={"x": "positive"},
     entrywise=True,
@@ -86,8 +106,12 @@ def kv(x: Any, *, v: Any) -> Any:
     return special.kv(v, x)
 
 
+def _kve(y: Any, x: Any, v: Any) -> Any:
+    return y - 0.5 * (kve(x, v=v - 1) + kve(x, v=v + 1))
+
+
 @primitive(
-    x=lambda g, y, x, v: g * (y - 0.5 * (kve(x, v=v - 1) + kve(x, v=v + 1))),
+    x=lambda g, y, x, v: g * _kve(y, x, v),
     notation=_notation("kve", r"e^{{x}} K"),
     domain={"x": "positive"},
     entrywise=True,

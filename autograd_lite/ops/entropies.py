@@ -174,6 +174,14 @@ def exp10(x: Any) -> Any:
 # -------------------------------------------------------------------- integrals and series
 
 
+def _kummer(x: Any, a: Any, b: Any) -> Any:
+    return a / b * hyp1f1(x, a=a + 1, b=b + 1)
+
+
+def _gauss(x: Any, a: Any, b: Any, c: Any) -> Any:
+    return a * b / c * hyp2f1(x, a=a + 1, b=b + 1, c=c + 1)
+
+
 @primitive(
     x=lambda g, y, x: g * (np.exp(x) / x),
     notation=call("special.expi", r"\mathrm{{Ei}}\left({x:loose}\right)"),
@@ -218,7 +226,7 @@ def exprel(x: Any) -> Any:
 
 
 @primitive(
-    x=lambda g, y, x, a, b: g * (a / b * hyp1f1(x, a=a + 1, b=b + 1)),
+    x=lambda g, y, x, a, b: g * _kummer(x, a, b),
     notation=Notation(
         python=Form("special.hyp1f1({a}, {b}, {x:loose})"),
         latex=Form(r"{{}}_1F_1\left({a}; {b}; {x:loose}\right)"),
@@ -235,7 +243,7 @@ def hyp1f1(x: Any, *, a: Any, b: Any) -> Any:
 
 
 @primitive(
-    x=lambda g, y, x, a, b, c: g * (a * b / c * hyp2f1(x, a=a + 1, b=b + 1, c=c + 1)),
+    x=lambda g, y, x, a, b, c: g * _gauss(x, a, b, c),
     notation=Notation(
         python=Form("special.hyp2f1({a}, {b}, {c}, {x:loose})"),
         latex=Form(r"{{}}_2F_1\left({a}, {b}; {c}; {x:loose}\right)"),

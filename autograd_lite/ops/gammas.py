@@ -41,6 +41,14 @@ def gamma(x: Any) -> Any:
     return special.gamma(x)
 
 
+def _next(x: Any, n: Any) -> Any:
+    return polygamma(x, n=n + 1)
+
+
+def _less(q: Any, s: Any) -> Any:
+    return -s * zeta(q, s=s + 1)
+
+
 def _reciprocal(g: Any, y: Any, x: Any) -> Any:
     """Cotangent of `x` in ``rgamma(x)``, which is smooth where the gamma function has poles."""
     pole = (y == 0) & (x <= 0)
@@ -99,7 +107,7 @@ def digamma(x: Any) -> Any:
 
 
 @primitive(
-    x=lambda g, y, x, n: g * polygamma(x, n=n + 1),
+    x=lambda g, y, x, n: g * _next(x, n),
     notation=_of_order("polygamma", r"\psi^{{({n})}}\left({x:loose}\right)", "{n}"),
     domain={"x": "positive"},
     entrywise=True,
@@ -113,7 +121,7 @@ def polygamma(x: Any, *, n: Any) -> Any:
 
 
 @primitive(
-    q=lambda g, y, q, s: g * (-s * zeta(q, s=s + 1)),
+    q=lambda g, y, q, s: g * _less(q, s),
     notation=Notation(
         python=Form("special.zeta({s}, {q:loose})"),
         latex=Form(r"\zeta\left({s}, {q:loose}\right)"),

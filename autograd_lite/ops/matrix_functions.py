@@ -104,10 +104,15 @@ def sqrtm(a: Any) -> Any:
     return linalg.sqrtm(a)
 
 
+def _sylvester_right(g: Any, a: Any, b: Any) -> Any:
+    """Cotangent of `q` in ``solve_sylvester(a, b, q)``: the transposed equation, solved for `g`."""
+    return solve_sylvester(transposed(a), transposed(b), g)
+
+
 @primitive(
-    a=lambda g, y, a, b, q: -(solve_sylvester(transposed(a), transposed(b), g) @ transposed(y)),
-    b=lambda g, y, a, b, q: -(transposed(y) @ solve_sylvester(transposed(a), transposed(b), g)),
-    q=lambda g, y, a, b, q: solve_sylvester(transposed(a), transposed(b), g),
+    a=lambda g, y, a, b, q: -(_sylvester_right(g, a, b) @ transposed(y)),
+    b=lambda g, y, a, b, q: -(transposed(y) @ _sylvester_right(g, a, b)),
+    q=lambda g, y, a, b, q: _sylvester_right(g, a, b),
     notation=call("solve_sylvester"),
     domain={"a": "positive definite", "b": "positive definite"},
     linear=("q",),

@@ -18,6 +18,11 @@ def _entries(g: Any, x: Any, indices: Any, indptr: Any, transposed: bool) -> Any
     return product if x.ndim == 1 else product.sum(axis=1)
 
 
+def _back(g: Any, entries: Any, transposed: bool, **where: Any) -> Any:
+    """Cotangent of what was multiplied with a sparse matrix: the product with its transpose."""
+    return sparse_product(entries, g, transposed=not transposed, **where)
+
+
 _MATRIX = {
     "indices": np.array([0, 2, 1, 0, 3]),
     "indptr": np.array([0, 2, 2, 5]),
@@ -29,9 +34,7 @@ _MATRIX = {
     entries=lambda g, y, entries, x, indices, indptr, shape, transposed: _entries(
         g, x, indices, indptr, transposed
     ),
-    x=lambda g, y, entries, x, transposed, **where: sparse_product(
-        entries, g, transposed=not transposed, **where
-    ),
+    x=lambda g, y, entries, x, **where: _back(g, entries, **where),
     notation=Notation(
         python=Form("sparse_product({operands}{parameters})"),
         latex=Form(r"S_{{{entries:loose}}} {x:tight}"),

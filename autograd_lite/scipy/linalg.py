@@ -9,6 +9,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.core.later import missing
 from autograd_lite.numpy_api.table import as_array
+from autograd_lite.ops import matrix_functions
 
 __all__ = [
     "block_diag", "cho_factor", "cho_solve", "cholesky", "det", "expm", "inv", "solve",
@@ -49,7 +50,7 @@ def expm(a: Any) -> Any:
     [[ 0. -1.]
      [ 1.  0.]]
     """
-    return ops.expm(_square(a, "expm"))
+    return matrix_functions.expm(_square(a, "expm"))
 
 
 def sqrtm(a: Any) -> Any:
@@ -65,7 +66,7 @@ def sqrtm(a: Any) -> Any:
     array or Tensor, shape (n, n)
         Complex where there is no real root.
     """
-    return ops.sqrtm(_square(a, "sqrtm"))
+    return matrix_functions.sqrtm(_square(a, "sqrtm"))
 
 
 def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
@@ -81,7 +82,7 @@ def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
     -------
     array or Tensor, shape (m, n)
     """
-    return ops.solve_sylvester(
+    return matrix_functions.solve_sylvester(
         _square(a, "solve_sylvester"), _square(b, "solve_sylvester"), as_array(q)
     )
 
@@ -113,7 +114,7 @@ def solve_triangular(
         )
     a = _square(a, "solve_triangular")
     how = {"lower": lower, "unit_diagonal": unit_diagonal, "trans": trans in (1, "T")}
-    return ops.solve_triangular(a, _right_side(a, b, "solve_triangular"), **how)
+    return matrix_functions.solve_triangular(a, _right_side(a, b, "solve_triangular"), **how)
 
 
 def cholesky(a: Any, lower: bool = False) -> Any:

@@ -6,9 +6,9 @@ from typing import Any
 
 from scipy import sparse
 
-from autograd_lite import ops
 from autograd_lite.core.later import missing
 from autograd_lite.numpy_api.table import as_array
+from autograd_lite.ops import sparse as operations
 
 __all__ = ["matmul"]
 
@@ -61,7 +61,7 @@ def matmul(a: Any, b: Any) -> Any:
 
 def _product(matrix: Any, x: Any, *, transposed: bool) -> Any:
     rows = matrix.tocsr()
-    return ops.sparse_product(
+    return operations.sparse_product(
         rows.data,
         x,
         indices=rows.indices,

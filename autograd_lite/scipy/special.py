@@ -84,6 +84,7 @@ from scipy.special import (
 from autograd_lite import ops
 from autograd_lite.core.later import missing
 from autograd_lite.numpy_api.table import as_array, fixed, values_of
+from autograd_lite.ops import gammas
 
 sinc = np.sinc
 
@@ -125,7 +126,7 @@ def polygamma(n: Any, x: Any) -> Any:
     1.6449
     """
     n, x = fixed(n, "polygamma", "n"), as_array(x)
-    return digamma(x) if n == 0 else ops.polygamma(x, n=n)
+    return digamma(x) if n == 0 else gammas.polygamma(x, n=n)
 
 
 def zeta(x: Any, q: Any = 1.0) -> Any:
@@ -141,7 +142,7 @@ def zeta(x: Any, q: Any = 1.0) -> Any:
     -------
     array or Tensor
     """
-    return ops.zeta(as_array(q), s=fixed(x, "zeta", "x"))
+    return gammas.zeta(as_array(q), s=fixed(x, "zeta", "x"))
 
 
 def multigammaln(a: Any, d: int) -> Any:

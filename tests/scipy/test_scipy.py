@@ -302,7 +302,7 @@ def test_convolution_of_what_is_large_whole_complex_or_empty():
         np.testing.assert_allclose(
             ours.signal.correlate(z, z, method=method), signal.correlate(z, z), rtol=1e-10
         )
-    assert ours.(0,) == (0,)
+    assert ours.signal.convolve([], [1.0]).shape == (0,)
     assert ours.signal.convolve(2.0, 3.0) == 6.0
 
 
@@ -334,8 +334,12 @@ def test_transforms_are_what_optimisers_and_solvers_ask_for():
         np.testing.assert_allclose(found.x, [2.0, np.log(2.0)], rtol=1e-6)
     found = optimize.root(misfit, [1.0, 1.0], jac=al.jacobian(misfit), method="lm")
     np.testing.assert_allclose(found.x, [2.0, np.log(2.0)], rtol=1e-6)
-    near = optimize.curve_fit(lambda x, a: a * x, np.arange(3.0), 2 * np.arange(3.0),
-                              jac=lambda x, a: al.jacobian(lambda a: a * x)(a)[:, None])  # fmt: skip
+    near = optimize.curve_fit(
+        lambda x, a: a * x,
+        np.arange(3.0),
+        2 * np.arange(3.0),
+        jac=lambda x, a: al.jacobian(lambda a: a * x)(a)[:, None],
+    )
     np.testing.assert_allclose(near[0], 2.0)
     slope = al.grad(lambda x: x**3 - 2)
     assert optimize.root_scalar(lambda x: x**3 - 2, fprime=slope, x0=1.0).root == pytest.approx(
