@@ -253,8 +253,8 @@ HIPS_LACKS = dict.fromkeys(
         "convolve",
         "interp",
         "interp_adjoint",
-        "interp_slope",
-        "interp_slope_adjoint",
+        "interp_derivative",
+        "interp_derivative_adjoint",
         # These write into arrays, and views of them.
         "conv",
         "conv_input",

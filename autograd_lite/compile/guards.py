@@ -13,7 +13,7 @@ import os
 import sys
 import sysconfig
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -124,32 +124,30 @@ class Surroundings:
                 array[...] = np.frombuffer(kept, array.dtype).reshape(array.shape)
         return changed
 
-    def unchanged(self) -> Callable[[], bool]:
-        """Return a function that says whether all is as it was; it compares identities first."""
-        fast = self._checks()
-        return lambda: fast() or not self.changed()
+    def conditions(self, names: dict[str, Any]) -> str:
+        """Return an expression that compares all identities at once; it is quick.
 
-    def _checks(self) -> Callable[[], bool]:
-        """Return a function that compares all identities at once."""
-        names: dict[str, Any] = {"MISSING": MISSING}
-        parts = []
+        Where it is false, or raises a LookupError (no such key) or ValueError (an empty cell),
+        `changed` says whether anything has. What it refers to is put into
+        `names`.
+        """
+        parts, holders = [], {}
         for i, guard in enumerate(self.guards):
-            names[f"h{i}"], names[f"v{i}"] = guard.holder, guard.value
-            names[f"n{i}"] = guard.key
+            holder = holders.setdefault(id(guard.holder), f"h{len(holders)}")
+            names[holder], names[f"v{i}"] = guard.holder, guard.value
             if isinstance(guard.holder, types.CellType):
-                parts.append(f"h{i}.cell_contents is v{i}")
-            elif isinstance(guard.holder, list):
-                parts.append(f"h{i}[n{i}] is v{i}")
+                parts.append(f"{holder}.cell_contents is v{i}")
             else:
-                parts.append(f"h{i}.get(n{i}) is v{i}")
+                names[f"n{i}"] = guard.key
+                key = repr(guard.key) if type(guard.key) in (str, int) else f"n{i}"
+                parts.append(f"{holder}[{key}] is v{i}")
         for i, (_, array, kept) in enumerate(self.arrays):
-            names[f"a{i}"], names[f"k{i}"] = array, kept
-            parts.append(f"a{i}.tobytes() == k{i}")
+            names[f"b{i}"], names[f"kept{i}"] = array, kept
+            parts.append(f"b{i}.tobytes() == kept{i}")
         for i, (_, holder, length) in enumerate(self.lengths):
             names[f"l{i}"] = holder
             parts.insert(0, f"len(l{i}) == {length}")  # Before what it holds is read.
-        check: Callable[[], bool] = eval(f"lambda: {' and '.join(parts) or 'True'}", names)
-        return check
+        return " and ".join(parts) or "True"
 
     # ------------------------------------------------------------ looking
 
@@ -208,9 +206,10 @@ class Surroundings:
         for base in kind.__mro__:
             if _is_users(sys.modules.get(base.__module__)) and id(base) not in self._seen:
                 self._seen.add(id(base))
-                for key, value in vars(base).items():
+                members = vars(base)
+                for key, value in members.items():
                     if not key.startswith("__"):
-                        self.guard(vars(base), key, value, f"{base.__name__}.{key}")
+                        self.guard(members, key, value, f"{base.__name__}.{key}")
 
     def _look_into_function(self, f: types.FunctionType, path: str) -> None:
         for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):

@@ -28,6 +28,7 @@ from autograd_lite.core.operands import (
     known_dtype,
     numbers,
     refuse_complex,
+    unchanging,
 )
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
 
@@ -207,7 +208,7 @@ class Tensor:
         """
         value = self._value()
         if is_recorder(value):
-            return value  # Of a trace.
+            return unchanging(value)  # Of a trace.
         array = np.asarray(value)
         array.flags.writeable = False
         return array

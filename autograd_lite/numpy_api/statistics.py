@@ -289,17 +289,17 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     grids = spacings or [1.0]
     grids = grids * len(axes) if len(grids) == 1 else grids
     found = [
-        laid_out(_slopes(f, i, grid, edge_order), value)
+        laid_out(_differences(f, i, grid, edge_order), value)
         for i, grid, value in zip(axes, grids, [values] if len(axes) == 1 else values, strict=True)
     ]
     return found[0] if len(found) == 1 else tuple(found)
 
 
-def _slopes(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
+def _differences(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
     """Multiply with the weights that NumPy gives to neighbours.
 
-    A slope depends on three points in a row, whose positions modulo 3 differ. So three combs, with
-    a tooth in every third place, tell the weights of all.
+    A derivative depends on three points in a row, whose positions modulo 3 differ. So three combs,
+    with a tooth in every third place, tell the weights of all.
     """
     values = moved(f, axis, 0)
     n = len(values)

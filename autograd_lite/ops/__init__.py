@@ -115,8 +115,8 @@ if TYPE_CHECKING:
         convolve,
         interp,
         interp_adjoint,
-        interp_slope,
-        interp_slope_adjoint,
+        interp_derivative,
+        interp_derivative_adjoint,
     )
     from autograd_lite.ops.trigonometric import (
         arccos,
@@ -181,7 +181,7 @@ FAMILIES = {
         "broadcast_to", "concatenate", "expand_dims", "reshape", "squeeze", "stack", "transpose",
     ),
     "autograd_lite.ops.signals": (
-        "convolve", "interp", "interp_adjoint", "interp_slope", "interp_slope_adjoint",
+        "convolve", "interp", "interp_adjoint", "interp_derivative", "interp_derivative_adjoint",
     ),
     "autograd_lite.ops.trigonometric": (
         "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "cos", "cosh",
@@ -291,8 +291,8 @@ __all__ = [
     "imag",
     "interp",
     "interp_adjoint",
-    "interp_slope",
-    "interp_slope_adjoint",
+    "interp_derivative",
+    "interp_derivative_adjoint",
     "inv",
     "inverse_or_zero",
     "irfft",
