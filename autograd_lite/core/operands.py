@@ -41,8 +41,15 @@ def refuse_nested(x: Any) -> None:
 
 
 def refuse_other_arrays(x: Any, where: str) -> None:
-    """Refuse an array that is more than its numbers: one with a mask, or whose ``*`` is ``@``."""
-    if type(x) is np.ndarray or not isinstance(x, np.ndarray):
+    """Refuse what is more than an array of numbers: with a mask, labels, or another ``*``."""
+    if type(x) is np.ndarray or not hasattr(x, "shape"):
+        return
+    if hasattr(x, "tocsr"):
+        raise TypeError(
+            f"{where} got a sparse matrix. Write al.scipy.sparse.matmul(a, t) for a @ t; for "
+            f"anything else, a.toarray()."
+        )
+    if not isinstance(x, np.ndarray):
         return
     if hasattr(x, "_mask"):
         raise TypeError(

@@ -8,7 +8,9 @@ derivative), or a TypeError that says so at the call.
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -104,7 +106,7 @@ def call_ufunc(
         return OF_COMPLEX[ufunc](*inputs)
     if method == "__call__" and ufunc in WITHOUT_DERIVATIVE:
         return ufunc(*map(values_of, inputs), **{k: values_of(v) for k, v in kwargs.items()})
-    function = BY_NUMPY_FUNCTION.get(ufunc) or COMPOSED.get(ufunc)
+    function = _meaning_of(ufunc)
     if function is None:
         raise TypeError(refusal(ufunc, name))
     result = _of_integers(getattr(ufunc, method), inputs, kwargs)
@@ -180,6 +182,21 @@ def _wrapped(x: Any, like: Any) -> Any:
     return like._wrap(x[()])
 
 
+def _meaning_of(ufunc: np.ufunc) -> Callable[..., Any] | None:
+    """Return the operation or composition that a universal function stands for, if any."""
+    function = BY_NUMPY_FUNCTION.get(ufunc) or COMPOSED.get(ufunc)
+    scipys = "autograd_lite.numpy_api.special"
+    if function is None and scipys not in sys.modules and _is_scipys(ufunc):
+        importlib.import_module(scipys)
+        return _meaning_of(ufunc)
+    return function
+
+
+def _is_scipys(ufunc: np.ufunc) -> bool:
+    """Return whether it is a function of SciPy's, which somebody has imported then."""
+    return getattr(sys.modules.get("scipy.special"), ufunc.__name__, None) is ufunc
+
+
 def _into(
     ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any], name: str
 ) -> Any:
@@ -213,7 +230,9 @@ def _goes_without_saying(key: str, value: Any) -> bool:
 def _ufunc_name(ufunc: np.ufunc, method: str) -> str:
     """Return what the user wrote: ``np.add.reduce``."""
     name = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
-    return f"np.{name}" if getattr(np, ufunc.__name__, None) is ufunc else name
+    if getattr(np, ufunc.__name__, None) is ufunc:
+        return f"np.{name}"
+    return f"scipy.special.{name}" if _is_scipys(ufunc) else name
 
 
 def _no_out(name: str) -> str:

@@ -69,7 +69,11 @@ NEITHER = {
     "sum_pool_adjoint",
 }
 """Their rules, or what they do, ask for values or write into arrays."""
-REFUSED = {"jax": NEITHER | {"sum_pool"}, "numpy": NEITHER | {"erf"}}
+SCIPYS = {p for p in REGISTRY.values() if p.__module__ in ops.WITH_SCIPY}
+REFUSED = {
+    "jax": NEITHER | {"sum_pool", *(p.name for p in SCIPYS if not p.jax)},
+    "numpy": NEITHER | {"erf", *(p.name for p in SCIPYS)},
+}
 
 
 OURS = [n for n, p in REGISTRY.items() if p.__module__.startswith("autograd_lite.")]
