@@ -14,6 +14,7 @@ from autograd_lite.check.mistakes import (
     loops,
     losses,
     norms,
+    other_functions,
     other_operands,
     paths,
     rows,
@@ -29,6 +30,7 @@ from autograd_lite.check.mistakes.registry import (
     Array,
     Candidate,
     Case,
+    Mistake,
     Target,
     same,
 )
@@ -52,6 +54,7 @@ REGISTERED = (
     variants,
     paths,
     loops,
+    other_functions,
 )
 """The modules whose import fills the registry; of two mistakes that cost the same, the one that
 was registered first is named first."""
@@ -200,11 +203,13 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
     tried = []
     for case in _cases(progress, target):
         against = _relative(case, target)
-        proposed = _proposed(case, against)
-        fitting = _fitting(case, against, progress, proposed)
-        if not fitting:
-            more = _proposed(case, against, far_fetched=True)
-            fitting = _fitting(case, against, progress, more)
+        fitting = _seen_before(case, against, progress)
+        proposed: list[Candidate] = []
+        for far_fetched in (False, True):
+            if not fitting:
+                candidates = _proposed(case, against, progress, far_fetched=far_fetched)
+                fitting = _fitting(case, against, progress, candidates)
+                proposed = proposed or candidates
         if fitting:
             if case is progress.case:
                 progress.made.append((target, fitting[0]))
@@ -275,15 +280,42 @@ def _same_also_where_not_finite(a: Array, b: Array) -> bool:
     return np.array_equal(a[~finite], b[~finite], equal_nan=True) and same(a[finite], b[finite])
 
 
-def _proposed(case: Case, target: Target, *, far_fetched: bool = False) -> list[Candidate]:
+def _seen_before(case: Case, target: Target, progress: _Progress) -> list[Candidate]:
+    """Return the mistakes that fit, of those kinds alone that other gradients have."""
+    kinds = {candidate.kind for _, candidate in progress.made}
+    if not kinds:
+        return []
+    sources = {candidate.source for _, candidate in progress.made}
+    candidates = _proposed(case, target, progress, [MISTAKES[name] for name in sorted(sources)])
+    return _fitting(case, target, progress, [x for x in candidates if x.kind in kinds])
+
+
+def _proposed(
+    case: Case,
+    target: Target,
+    progress: _Progress,
+    entries: Sequence[Mistake] = (),
+    *,
+    far_fetched: bool = False,
+) -> list[Candidate]:
     """Return every way in which a gradient may have come about, the likeliest first."""
-    proposed = []
-    for entry in MISTAKES.values():
+    proposed: list[Candidate] = []
+    first = sorted(MISTAKES.values(), key=lambda entry: entry.find is not loops.at_every_step)
+    for entry in entries or first:
+        if time.thread_time() > progress.deadline and not _is_cheap(entry):
+            progress.cut_short.add(target.name)
+            continue
         find = entry.find_more if far_fetched else entry.find
         for candidate in find(case, target):
             candidate.kind = candidate.kind or entry.name
+            candidate.source = entry.name
             proposed.append(candidate)
     return sorted(proposed, key=lambda candidate: candidate.cost)
+
+
+def _is_cheap(entry: Mistake) -> bool:
+    """Return whether a mistake is looked for in a gradient alone, and not in a backward pass."""
+    return entry.find.__module__ in (factors.__name__, shapes.__name__)
 
 
 def _with_a_factor(

@@ -161,7 +161,7 @@ def _of_levels(
                 0.8,
                 np.where(slope == high, high, 0.0),
             ),
-            (f"the derivative at {name} is left out", 0.7, np.ones_like(slope)),
+            (f"the derivative at {name} is left out", 0.65, np.ones_like(slope)),
         ]
     for title, cost, factor in found:
         yield Candidate(title, cost + (0.6 if few else 0.0), predict=made(factor), weak=few)
