@@ -153,7 +153,8 @@ def _replaced(case: Case, target: Target, cost: float) -> Iterator[tuple[Candida
             continue
         name, shape = text_of(replay.graph, belongs), np.shape(replay.values[belongs.id])
         alike = [x for x in replay.graph.nodes if x.shape in (shape, shape[::-1])]
-        alike.sort(key=lambda x: x.primitive is not belongs.primitive)
+        kin = belongs.primitive
+        alike.sort(key=lambda x: x.primitive is not kin)
         for other in alike[:MOST_VALUES]:
             value, text = replay.values[other.id], text_of(replay.graph, other)
             tried = []

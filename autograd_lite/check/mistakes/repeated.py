@@ -12,7 +12,6 @@ from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Node
 
-
 MOST_BY_HAND = 3
 """How many steps somebody writes one by one, with no loop."""
 
