@@ -126,7 +126,7 @@ def _of_composition(
     )
     if nodes[-1].shape:
         activation = Activation(primitive, name, xs, [replay.values[x.id] for x in nodes], rules)
-        yield from _slopes(activation, values, change)
+        yield from _derivatives(activation, values, change)
 
 
 def _rule_of(primitive: Primitive, x: Any, y: Any) -> Rule:
@@ -242,7 +242,7 @@ def _of_edges(
             ]
 
         ys = [replay.values[node.id] for node in nodes]
-        yield from _slopes(Activation(primitive, name, xs, ys, rules), values, change)
+        yield from _derivatives(Activation(primitive, name, xs, ys, rules), values, change)
     if products:
         yield from _operands(replay, loop, nodes, i, edges, values, change)
     yield from _gradients(replay, loop, nodes, edges, change, name, operand)
@@ -279,7 +279,7 @@ class Activation:
     rules: Callable[[Values, Values], list[Rule]]
 
 
-def _slopes(
+def _derivatives(
     activation: Activation, values: Mapping[str, Values], change: Callable[..., Candidate]
 ) -> Iterator[Candidate]:
     """Yield a derivative at another value, doubled, or that of another function."""
@@ -326,14 +326,19 @@ def _slopes(
                         _plain(_rule_of(other, x, other.forward(x) if from_input else y))
                         for x, y in zip(xs, ys, strict=True)
                     ],
-                    "another activation's slope",
+                    "another activation's derivative",
                 )
     wrongly = [sign_forms(primitive, name, np.asarray(y)) for y in ys]
     for form, right_form, _ in wrongly[0]:
         yield change(
             f"{every}{form} stands in place of {right_form}",
             0.8,
-            [_plain(times(slope)) for forms in wrongly for f, _, slope in forms if f == form],
+            [
+                _plain(times(derivative))
+                for forms in wrongly
+                for f, _, derivative in forms
+                if f == form
+            ],
             "sign in a derivative",
         )
     for text, factor in (("1 - ", [1 - np.asarray(y) for y in ys]), ("", ys)):

@@ -98,7 +98,7 @@ def wrong_tensor(case: Case, target: Target) -> Iterator[Candidate]:
                     1.2,
                     predict=step.wrong(rule),
                 )
-        yield from _slope_of_another_tensor(step)
+        yield from _derivative_of_another_tensor(step)
 
 
 def _alike(step: Step) -> list[Node]:
@@ -108,8 +108,8 @@ def _alike(step: Step) -> list[Node]:
     return [node for node in step.replay.graph if node.primitive is step.primitive]
 
 
-def _slope_of_another_tensor(step: Step) -> Iterator[Candidate]:
-    """Take the slope of an activation where another tensor is: a mask of h where z belongs."""
+def _derivative_of_another_tensor(step: Step) -> Iterator[Candidate]:
+    """Take the derivative of an activation where another tensor is: a mask of h where z belongs."""
     replay, graph, name = step.replay, step.replay.graph, f"{step.function}'"
     before, dtype = text_of(graph, step.operand), np.asarray(step.node.value).dtype
     done = {step.operand.id, *(x for node in _alike(step) for x in (node.id, *node.operands))}
@@ -140,9 +140,9 @@ def _at(step: Step, x: Any) -> Rule:
 
 
 def _few_bits(step: Step, rule: Rule) -> bool:
-    """Whether a slope is 0 or 1 at so few places that another tensor's may be so by chance."""
-    slope = np.asarray(rule(np.ones(step.node.shape)))
-    return slope.size < FEWEST_BITS and bool(np.isin(slope, (0, 1)).all())
+    """Whether a derivative is 0 or 1 at so few places that another tensor's may be so by chance."""
+    derivative = np.asarray(rule(np.ones(step.node.shape)))
+    return derivative.size < FEWEST_BITS and bool(np.isin(derivative, (0, 1)).all())
 
 
 def _replaced(case: Case, target: Target, cost: float) -> Iterator[tuple[Candidate, Node, Node]]:

@@ -68,8 +68,8 @@ def derivative_doubled(case: Case, target: Target) -> Iterator[Candidate]:
         )
 
 
-@mistake("slope at the activation", "f'(z) was evaluated at a = f(z): a formula in z given a.")
-def slope_at_activation(case: Case, target: Target) -> Iterator[Candidate]:
+@mistake("derivative at the activation", "f'(z) was evaluated at a = f(z): a formula in z given a.")
+def derivative_at_activation(case: Case, target: Target) -> Iterator[Candidate]:
     """Take a derivative at the output of the function, in place of its input."""
     for step in activations(case, target):
         rule = step.at(step.replay.values[step.node.id])
@@ -81,8 +81,8 @@ def slope_at_activation(case: Case, target: Target) -> Iterator[Candidate]:
         )
 
 
-@mistake("slope at the pre-activation", "a (1 - a) was computed with z: a formula in a given z.")
-def slope_at_pre_activation(case: Case, target: Target) -> Iterator[Candidate]:
+@mistake("derivative at the pre-activation", "A formula in a = f(z), as a (1 - a), was given z.")
+def derivative_at_pre_activation(case: Case, target: Target) -> Iterator[Candidate]:
     """Give the input to a derivative that is written in terms of the output."""
     for step in activations(case, target):
         rule = step.given(step.replay.values[step.operand.id])
@@ -94,14 +94,16 @@ def slope_at_pre_activation(case: Case, target: Target) -> Iterator[Candidate]:
         )
 
 
-@mistake("another activation's slope", "a (1 - a) is sigmoid', 1 - a**2 is tanh', z > 0 is relu'.")
-def slope_of_another(case: Case, target: Target) -> Iterator[Candidate]:
+@mistake(
+    "another activation's derivative", "a (1 - a) is sigmoid', 1 - a**2 is tanh', z > 0 is relu'."
+)
+def derivative_of_another(case: Case, target: Target) -> Iterator[Candidate]:
     """Use the derivative of another activation."""
     for step in activations(case, target):
         x, y = (step.replay.values[node.id] for node in (step.operand, step.node))
         name, before = step.name, text_of(step.replay.graph, step.operand)
         for other in (ops.sigmoid, ops.tanh, ops.relu):
-            # Entry by entry, the slope of a softmax would be that of a sigmoid: see below.
+            # Entry by entry, the derivative of a softmax would be that of a sigmoid: see below.
             if other.name == step.function or step.mixes:
                 continue
             for origin, output in ((before, other.forward(x)), (name, y)):
@@ -147,16 +149,16 @@ def factor_inverted(case: Case, target: Target) -> Iterator[Candidate]:
 def sign_in_derivative(case: Case, target: Target) -> Iterator[Candidate]:
     """Write a plus where the derivative of an activation has a minus."""
 
-    def times(slope: Any) -> Rule:
-        return lambda g: g * slope
+    def times(derivative: Any) -> Rule:
+        return lambda g: g * derivative
 
     for step in activations(case, target):
         y = np.asarray(step.replay.values[step.node.id])
-        for wrong_form, right_form, slope in sign_forms(step.primitive, step.name, y):
+        for wrong_form, right_form, derivative in sign_forms(step.primitive, step.name, y):
             yield Candidate(
                 f"{wrong_form} stands in place of {right_form} at {step.name}",
                 0.78,
-                predict=step.wrong(times(slope)),
+                predict=step.wrong(times(derivative)),
             )
 
 
@@ -195,19 +197,19 @@ def sign_forms(primitive: Primitive, name: str, y: Any) -> list[tuple[str, str, 
 def softmax_by_entry(case: Case, target: Target) -> Iterator[Candidate]:
     """Leave out what goes from one entry of a softmax to the others."""
 
-    def times(slope: Any) -> Rule:
-        return lambda g: g * slope
+    def times(derivative: Any) -> Rule:
+        return lambda g: g * derivative
 
     for step in activations(case, target):
         if step.primitive is not ops.softmax:
             continue
         y, name = step.replay.values[step.node.id], grouped(step.name)
-        for formula, slope in ((f"{name} * (1 - {name})", y * (1 - y)), (name, y)):
+        for formula, derivative in ((f"{name} * (1 - {name})", y * (1 - y)), (name, y)):
             yield Candidate(
                 f"the derivative of the softmax at {step.name} is not {formula}: "
                 f"it has terms between the entries of a row",
                 0.6,
-                predict=step.wrong(times(slope)),
+                predict=step.wrong(times(derivative)),
             )
 
 
@@ -297,7 +299,7 @@ def _softmax_forms(
 @mistake("factor missing", "A factor of the chain rule was dropped.")
 def factor_missing(case: Case, target: Target) -> Iterator[Candidate]:
     """Drop a factor of a local derivative, or divide by any tensor of the graph."""
-    yield from _of_slopes(case, target, missing=True)
+    yield from _of_derivatives(case, target, missing=True)
     yield from _of_tensors(case, target, missing=True, near=True)
 
 
@@ -310,7 +312,7 @@ def any_factor_missing(case: Case, target: Target) -> Iterator[Candidate]:
 @mistake("factor doubled", "A factor of the chain rule stands there twice.")
 def factor_doubled(case: Case, target: Target) -> Iterator[Candidate]:
     """Double a factor of a local derivative, or multiply by any tensor of the graph."""
-    yield from _of_slopes(case, target, missing=False)
+    yield from _of_derivatives(case, target, missing=False)
     yield from _of_tensors(case, target, missing=False, near=True)
 
 
@@ -325,7 +327,7 @@ def _ratio(text: str, missing: bool) -> str:
     return f"; by hand = autodiff {'/' if missing else '*'} {grouped(text)}"
 
 
-def _of_slopes(case: Case, target: Target, missing: bool) -> Iterator[Candidate]:
+def _of_derivatives(case: Case, target: Target, missing: bool) -> Iterator[Candidate]:
     """Take a factor out of a local derivative, or put it in once more."""
     for step in itertools.chain(compositions(case, target), steps(case, target)):
         for text, value in factors(step):
