@@ -274,6 +274,17 @@ class Made:
                 return False
         return True
 
+    def moves(self, target: Target) -> tuple[list[float], list[float]] | None:
+        """Return what it adds to a gradient along each direction, and what is missing there."""
+        instead, part = self.both
+        if instead is None or target.id is None or instead.shape != part.shape:
+            return None
+        goals = list(self.goals(target))
+        added = [float(np.sum((instead - part) * moved)) for _, moved in goals]
+        if len(added) < 2 or not np.isfinite(added).all() or not any(added):
+            return None
+        return added, [goal for goal, _ in goals]
+
     def changes(self, target: Target) -> bool:
         """Return whether it makes another gradient of one that is right."""
         instead, part = self.both
