@@ -281,15 +281,15 @@ def test_an_activation_of_several_operations_is_recognised(activation, slope, sa
 # -------------------------------------------------------------------- two mistakes at once
 
 rng_of_two = np.random.default_rng(0)
-ROWS, GOALS = rng_of_two.normal(size=(7, 4)), rng_of_two.normal(size=(7, 3))
+BATCH, WANTED = rng_of_two.normal(size=(7, 4)), rng_of_two.normal(size=(7, 3))
 FIRST, SECOND, OFFSET = (rng_of_two.normal(size=shape) for shape in ((4, 5), (5, 3), 5))
 
-FORMULAS = """
-h = np.tanh(ROWS @ FIRST + OFFSET)
+TWO_LAYERS = """
+h = np.tanh(BATCH @ FIRST + OFFSET)
 out = 1 / (1 + np.exp(-h @ SECOND))
-d2 = 2 * (out - GOALS) / 21 * out * (1 - out)
+d2 = 2 * (out - WANTED) / 21 * out * (1 - out)
 d1 = d2 @ SECOND.T * (1 - h**2)
-found = {"W2": h.T @ d2, "W1": ROWS.T @ d1 + 0.2 * FIRST, "b": d1.sum(axis=0)}
+found = {"W2": h.T @ d2, "W1": BATCH.T @ d1 + 0.2 * FIRST, "b": d1.sum(axis=0)}
 """
 
 
@@ -298,10 +298,10 @@ def with_changes(*changes, only=("W1", "W2", "b")):
         al.Tensor(x, requires_grad=True, name=name)
         for name, x in (("W1", FIRST), ("W2", SECOND), ("b", OFFSET))
     )
-    h = np.tanh(ROWS @ w1 + b)
+    h = np.tanh(BATCH @ w1 + b)
     h.name = "h"
-    loss = np.mean((al.sigmoid(h @ w2) - GOALS) ** 2) + 0.1 * np.sum(w1**2)
-    formulas = FORMULAS
+    loss = np.mean((al.sigmoid(h @ w2) - WANTED) ** 2) + 0.1 * np.sum(w1**2)
+    formulas = TWO_LAYERS
     for right, wrong in changes:
         assert right in formulas
         formulas = formulas.replace(right, wrong)
