@@ -106,6 +106,8 @@ def _of_length(replay: Replay, node: Node, before: Sequence[Node]) -> Iterator[N
             if other.shape != node.shape or other.id not in replay.behind(node.id):
                 continue
             u = np.asarray(replay.values[other.id], float)
+            if np.abs(u.mean(axis)).max() < 1e-9:
+                continue  # It is u - mean(u), and its length a standard deviation.
             length = np.sqrt((u * u).sum(axis, keepdims=True) * share)
             s = length / np.sqrt(square)
             eps = s**2 - length**2
