@@ -27,6 +27,9 @@ WIDEST = 60
 LONGEST_LINE = 100
 """Longer lists of arguments and of gradients are divided."""
 
+UNTIES = "    # where nothing ties, as here: equal values would share the derivative"
+"""What is said of a derivation that leaves the shares out."""
+
 
 class Derivation(Steps):
     """The forward pass and every gradient, step by step.
@@ -76,6 +79,7 @@ class Derivation(Steps):
             [
                 *helpers(self.lines),
                 *_listed("def loss_and_gradients(", self.arguments, "):"),
+                *([UNTIES] if self._unties else []),
                 "    # forward",
                 *body,
                 *_listed(f"    return {self._loss}, {{", result, "}"),
