@@ -203,7 +203,7 @@ def test_ties_are_provided_for_where_there_are_some_and_said_where_not():
         ((_, gradient),) = derivation.function(untied)[1].items()
         assert gradient.dtype == np.float64
         np.testing.assert_array_equal(gradient, al.grad(f)(untied))
-        tied = np.array([[1.0, 0.0], [-1.0, 1.0]])
+        tied = np.array([[2.0, 0.0], [-1.0, 2.0]])
         derivation = al.derive(f, tied)
         assert "nothing ties" not in str(derivation)
         np.testing.assert_array_equal(derivation.evaluate()["x"], al.grad(f)(tied))
