@@ -301,6 +301,7 @@ class Plan:
         if not isinstance(place.holder, Tensor):
             return [] if value is None else [f"p{i}[{place.key!r}] = {value}"]
         lines = [] if value is None else [f"p{i}._array = {value}"]
+        lines.append(f"p{i}._grad = None")  # As `zero_grad` does; there may be an older one.
         return [*lines, f"if p{i}._rare is not None:", f"    p{i}._note_write()"]
 
     def _returned(self, outputs: list[str]) -> str:
