@@ -149,7 +149,8 @@ def _write_loop(loop: Loop, code: Code) -> None:
     for x, values in loop.given:
         names.append(x.name)
         lists.append(_listed(values, code))
-    code.lines.append(f"for {', '.join(names)} in zip({', '.join(lists)}):")
+    rounds = f"zip({', '.join(lists)})" if len(lists) > 1 else lists[0]
+    code.lines.append(f"for {', '.join(names)} in {rounds}:")
     code.lines += [f"    {line}" for line in body]
     for x, used in loop.kept.items():
         for t, outside in used.items():

@@ -255,11 +255,9 @@ def _loop(loop: Loop, known: dict[Variable, Any], sheet: Sheet) -> None:
         if row is None:
             array = f"given{sheet.fresh()}"
             sheet.put(f"{array} = np.empty({(loop.count, *x.shape)}, np.{x.dtype.name})")
-            for t, v in enumerate(given):
-                numbers = _numbers(v, known, sheet)
-                for index in np.ndindex(x.shape):
-                    text = sheet.written(numbers[index], None)
-                    sheet.put(f"{Row(array, t).at(index)} = {text}")
+            start = 0
+            while start < loop.count:
+                start += _fill(array, start, given[start:], known, sheet)
             row = Row(array, k)
         inner[x] = row
     rows = {}
@@ -284,6 +282,27 @@ def _loop(loop: Loop, known: dict[Variable, Any], sheet: Sheet) -> None:
     for x, used in loop.kept.items():
         for t, outside in used.items():
             known[outside] = Row(rows[x], t) if x in rows else inner[x]
+
+
+def _fill(
+    array: str, start: int, given: list[Variable], known: dict[Variable, Any], sheet: Sheet
+) -> int:
+    """Put values into rows of an array, as many as a loop can or one; return how many."""
+    places = [known[v] for v in given]
+    count = next(n for n in range(len(given), 0, -1) if n < 4 or _row(places[:n], "") is not None)
+    if count < 4:
+        numbers = _numbers(given[0], known, sheet)
+        for index in np.ndindex(given[0].shape):
+            text = sheet.written(numbers[index], None)
+            sheet.put(f"{Row(array, start).at(index)} = {text}")
+        return 1
+    k = f"k{sheet.fresh()}"
+    row = _row(places[:count], k)
+    assert row is not None
+    with sheet.indented(f"for {k} in range({count}{sheet.zero}):"):
+        for index in np.ndindex(given[0].shape):
+            sheet.put(f"{Row(array, f'{start} + {k}').at(index)} = {row.at(index)}")
+    return count
 
 
 def _row(places: list[Any], k: str) -> Row | None:

@@ -11,7 +11,7 @@ import functools
 import importlib
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,10 @@ def call_function(
         rest = {key: value for key, value in kwargs.items() if key != "out"}
         result = function(*args, **rest)
         return into.written(kwargs["out"], result, _name_of(function))
+    if function in COMPOSED or function in BY_NUMPY_FUNCTION:
+        result = _of_integers(function, args, kwargs)
+        if result is not None:
+            return result
     if function in COMPOSED:
         return _composed(COMPOSED[function], function, args, kwargs)
     primitive = BY_NUMPY_FUNCTION.get(function)
@@ -105,6 +109,9 @@ def call_ufunc(
     function = _meaning_of(ufunc)
     if function is None:
         raise TypeError(refusal(ufunc, name))
+    result = _of_integers(getattr(ufunc, method), inputs, kwargs)
+    if result is not None:
+        return result
     given = {key: value for key, value in kwargs.items() if not _goes_without_saying(key, value)}
     if method == "__call__":
         dtype = given.pop("dtype", None)
@@ -129,6 +136,50 @@ def call_ufunc(
         raise TypeError(refusal(ufunc, name))
     composition = functools.partial(composition, ufunc)
     return _composed(composition, getattr(ufunc, method), inputs, given, name)
+
+
+def _of_integers(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Let NumPy compute what has no gradient: new arrays, of integers and booleans alone.
+
+    None if there are other Tensors, the result shares memory, or there is something to be called.
+    """
+    if args and getattr(args[0], "_requires_grad", False):  # The usual case.
+        return None
+    parts = list(_parts((*args, *kwargs.values())))
+    tensors = [x for x in parts if is_recorder(x)]
+    arrays = [x.data for x in tensors if x.dtype.kind in "biu" and hasattr(x, "_wrap")]
+    if len(arrays) < len(tensors) or any(map(is_recorder, arrays)):
+        return None
+    if getattr(COMPOSED.get(function), "__module__", "") in _WRITING or any(map(callable, parts)):
+        return None
+    result = function(*map(values_of, args), **{k: values_of(v) for k, v in kwargs.items()})
+    for x in _parts(result):
+        new = isinstance(x, np.ndarray | np.generic)
+        if not new or any(np.may_share_memory(x, array) for array in arrays):
+            return None
+    return _wrapped(result, tensors[0])
+
+
+_WRITING = {into.__name__, creation.__name__}
+
+
+def _parts(x: Any) -> Iterator[Any]:
+    """Yield what is in lists and tuples."""
+    if isinstance(x, list | tuple):
+        for part in x:
+            yield from _parts(part)
+    else:
+        yield x
+
+
+def _wrapped(x: Any, like: Any) -> Any:
+    """Return constants of the kind of a Tensor, in the place of arrays."""
+    if isinstance(x, list | tuple):
+        parts = [_wrapped(part, like) for part in x]
+        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+    return like._wrap(x[()])
 
 
 def _meaning_of(ufunc: np.ufunc) -> Callable[..., Any] | None:

@@ -200,8 +200,7 @@ def cov(
     if y is not None:
         other = np.atleast_2d(as_array(y))
         x = concatenate([x, other.T if not rowvar and np.ndim(y) > 1 else other])
-    if dtype is not None:
-        x = x.astype(dtype)
+    x = cast(x, dtype or np.result_type(x.dtype, float))  # As NumPy, which is more exact than `x`.
     count = x.shape[1] - ((0 if bias else 1) if ddof is None else ddof)
     centred = x - ops.mean(x, axis=1, keepdims=True)
     return ops.squeeze(centred @ mirrored(centred.T) / np.maximum(count, 0))
