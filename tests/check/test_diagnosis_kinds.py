@@ -277,12 +277,12 @@ found = {"W": X.T @ (-0.5 * (q + 0.1) ** -1.5 * GAIN * 2 * z / 7)}
 
 def pooled_relu():
     (w,) = tensors(W=WEIGHT)
-    a = np.maximum(X @ w, 0)
+    a = np.maximum(X @ w - 2, 0)
     return np.sum(np.max(a, axis=1) * (Y[:, 0] + 3))
 
 
 POOLED_RELU = """
-z = X @ WEIGHT
+z = X @ WEIGHT - 2
 a = np.maximum(z, 0)
 top = np.eye(3)[a.argmax(axis=1)]
 found = {"W": X.T @ (top * (Y[:, :1] + 3) * (z > 0))}
