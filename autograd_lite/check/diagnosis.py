@@ -427,7 +427,8 @@ def _two_together(
     if target.hand.shape != target.right.shape or np.count_nonzero(target.hand) < FEWEST_FOR_TWO:
         return None
     each: list[tuple[Candidate, Made]] = []
-    moves, goals = [], (0.0, 0.0)
+    moves: list[Any] = []
+    goals: Any = (0.0, 0.0)
     for candidate in proposed:
         made = candidate.predict
         if candidate.cost > MOST_COSTLY_OF_TWO or time.thread_time() > deadline:

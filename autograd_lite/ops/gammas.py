@@ -26,8 +26,15 @@ def _of_order(name: str, latex: str, order: str) -> Notation:
     )
 
 
+# The rules of these operations are written in each other.
+
+
+def _digamma(x: Any) -> Any:
+    return digamma(x)
+
+
 @primitive(
-    x=lambda g, y, x: g * (y * digamma(x)),
+    x=lambda g, y, x: g * (y * _digamma(x)),
     notation=call("special.gamma", r"\Gamma\left({x:loose}\right)", text="Γ({x:loose})"),
     numpy=(special.gamma,),
     compute=special.gamma,
@@ -73,7 +80,7 @@ def rgamma(x: Any) -> Any:
 
 
 @primitive(
-    x=lambda g, y, x: g * digamma(x),
+    x=lambda g, y, x: g * _digamma(x),
     notation=call(
         "special.gammaln",
         r"\ln\left|\Gamma\left({x:loose}\right)\right|",
@@ -92,7 +99,7 @@ def gammaln(x: Any) -> Any:
 
 
 @primitive(
-    x=lambda g, y, x: g * polygamma(x, n=1),
+    x=lambda g, y, x: g * _next(x, 0),
     notation=call("special.digamma", r"\psi\left({x:loose}\right)", text="ψ({x:loose})"),
     numpy=(special.digamma,),
     compute=special.digamma,

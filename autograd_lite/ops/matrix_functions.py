@@ -89,7 +89,7 @@ def expm(*matrices: Any) -> Any:
 
 
 @primitive(
-    a=lambda g, y, a: solve_sylvester(transposed(y), transposed(y), g),
+    a=lambda g, y, a: _sylvester_right(g, y, y),
     notation=Notation(
         python=Form("sqrtm({operands})"),
         latex=Form("{{{a:tight}}}^{{1/2}}", POWER),
