@@ -247,7 +247,9 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
         return found
     how = []
     if target.name in progress.cut_short:
-        how.append(f"After {BUDGET:g} seconds the search was stopped, with the likeliest tried.")
+        how.append(
+            f"After {BUDGET:g} seconds the search was stopped: only the likeliest were tried."
+        )
     inner = _would_settle(progress, target)
     if inner is not None:
         how.append(
