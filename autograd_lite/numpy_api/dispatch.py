@@ -151,7 +151,7 @@ def _of_integers(
     parts = list(_parts((*args, *kwargs.values())))
     tensors = [x for x in parts if is_recorder(x)]
     arrays = [x.data for x in tensors if x.dtype.kind in "biu" and hasattr(x, "_wrap")]
-    if not tensors or len(arrays) < len(tensors) or any(map(is_recorder, arrays)):
+    if not arrays or len(arrays) < len(tensors) or any(map(is_recorder, arrays)):
         return None
     if getattr(COMPOSED.get(function), "__module__", "") in _WRITING or any(map(callable, parts)):
         return None
