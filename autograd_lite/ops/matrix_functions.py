@@ -88,8 +88,13 @@ def expm(*matrices: Any) -> Any:
     return linalg.expm(whole)[..., :n, whole.shape[-1] - n :]
 
 
+def _sylvester_right(g: Any, a: Any, b: Any) -> Any:
+    """Cotangent of `q` in ``solve_sylvester(a, b, q)``: the transposed equation, solved for `g`."""
+    return solve_sylvester(transposed(a), transposed(b), g)
+
+
 @primitive(
-    a=lambda g, y, a: solve_sylvester(transposed(y), transposed(y), g),
+    a=lambda g, y, a: _sylvester_right(g, y, y),
     notation=Notation(
         python=Form("sqrtm({operands})"),
         latex=Form("{{{a:tight}}}^{{1/2}}", POWER),
@@ -103,11 +108,6 @@ def expm(*matrices: Any) -> Any:
 def sqrtm(a: Any) -> Any:
     """Principal square root of a matrix: ``y @ y`` is `a`; complex where there is no real one."""
     return linalg.sqrtm(a)
-
-
-def _sylvester_right(g: Any, a: Any, b: Any) -> Any:
-    """Cotangent of `q` in ``solve_sylvester(a, b, q)``: the transposed equation, solved for `g`."""
-    return solve_sylvester(transposed(a), transposed(b), g)
 
 
 @primitive(
