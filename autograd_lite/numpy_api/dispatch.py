@@ -143,7 +143,8 @@ def _of_integers(
 ) -> Any:
     """Let NumPy compute what has no gradient: new arrays, of integers and booleans alone.
 
-    None if there are other Tensors, the result shares memory, or there is something to be called.
+    None if there are other Tensors, or none beside ``like=``, the result shares memory, or there is
+    something to be called.
     """
     if args and getattr(args[0], "_requires_grad", False):  # The usual case.
         return None

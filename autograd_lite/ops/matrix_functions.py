@@ -88,6 +88,11 @@ def expm(*matrices: Any) -> Any:
     return linalg.expm(whole)[..., :n, whole.shape[-1] - n :]
 
 
+def _sylvester_right(g: Any, a: Any, b: Any) -> Any:
+    """Cotangent of `q` in ``solve_sylvester(a, b, q)``: the transposed equation, solved for `g`."""
+    return solve_sylvester(transposed(a), transposed(b), g)
+
+
 @primitive(
     a=lambda g, y, a: _sylvester_right(g, y, y),
     notation=Notation(
@@ -103,11 +108,6 @@ def expm(*matrices: Any) -> Any:
 def sqrtm(a: Any) -> Any:
     """Principal square root of a matrix: ``y @ y`` is `a`; complex where there is no real one."""
     return linalg.sqrtm(a)
-
-
-def _sylvester_right(g: Any, a: Any, b: Any) -> Any:
-    """Cotangent of `q` in ``solve_sylvester(a, b, q)``: the transposed equation, solved for `g`."""
-    return solve_sylvester(transposed(a), transposed(b), g)
 
 
 @primitive(
