@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.compile.guards import Surroundings
+from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.compile.numba_code import available
 from autograd_lite.compile.plan import Plan, Signature, StaleError
 from autograd_lite.compile.scalars import LoweringError

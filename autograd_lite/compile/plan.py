@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.compile.guards import MISSING, Surroundings
+from autograd_lite.program.surroundings import MISSING, Surroundings
 from autograd_lite.compile.numba_code import call_source, loop_source, machine_code
 from autograd_lite.compile.numpy_code import made, numpy_function
 from autograd_lite.compile.scalars import LoweringError

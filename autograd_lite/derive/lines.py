@@ -104,11 +104,15 @@ def symbol_for(expression: Expression, name: Name | None = None) -> Expression:
     return Expression(expression.value, name=name or Name("?"), meaning=expression)
 
 
+RESERVED = ("_fits", "_refuse", "_derived", "_equal", "_asked")
+"""What the function around a derivation uses (see `Derivation.function`)."""
+
+
 @dataclass
 class Names:
     """Identifiers that are taken."""
 
-    taken: set[str] = field(default_factory=lambda: {"np", "_fits", "_refuse", "_derived"})
+    taken: set[str] = field(default_factory=lambda: {"np", *RESERVED})
     values: int = 0
 
     def new(self, wanted: Name) -> Name:

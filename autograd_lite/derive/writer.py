@@ -6,7 +6,8 @@ derivation. Nothing is differentiated twice, and there is no second set of rules
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,13 @@ from autograd_lite.core.backward import of_kind, unbroadcast
 from autograd_lite.core.modes import GradientError
 from autograd_lite.derive.lines import LONGEST, Draft, Line, Names, finish, replaced, symbol_for
 from autograd_lite.derive.math_names import delta, gradient
+from autograd_lite.derive.positions import Positioned
 from autograd_lite.graph import Graph, Node
 from autograd_lite.graph.walk import walk
 from autograd_lite.program import simplify
 from autograd_lite.program.expression import Expression, Name, as_expression
 from autograd_lite.program.expression import walk as walk_expressions
+from autograd_lite.program.graph_of import UNLINKED, operation_of
 
 MOST_STAGES = 6
 """What is made of a value so many operations later is not called after."""
@@ -39,6 +42,8 @@ class Writer:
         What the computation starts from.
     loss : Name
         The line of the loss.
+    asked : mapping of str to array
+        Arguments that the computation holds for the value of only.
     unties : bool
         Whether what rules provide for ties was left out, since nothing ties.
     """
@@ -46,8 +51,17 @@ class Writer:
     names_parts = True
     """Whether what is written several times gets a name."""
 
-    def __init__(self, graph: Graph, wrt: Sequence[Node], entries: dict[str, Name]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        wrt: Sequence[Node],
+        entries: dict[str, Name],
+        arrays: Mapping[str, Any] = MappingProxyType({}),
+        asked: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         self.graph, self.wrt, self.entries = graph, wrt, entries
+        self.positions = Positioned(arrays)
+        self.asked = asked
         self.names = Names()
         self.drafts: list[Draft] = []
         self.draft_of: dict[str, Draft] = {}
@@ -64,6 +78,7 @@ class Writer:
                 self.expressions[node.id] = self._leaf(node, group)
             else:
                 self.expressions[node.id] = self._result(node, known)
+        data |= self.positions.arguments
         self.arguments = data | parameters
         found = self.backwards()
         missing = [node for node in wrt if node.id not in found]
@@ -73,7 +88,7 @@ class Writer:
                 f"create them with requires_grad=True."
             )
         root = self.expressions[graph.outputs[0].id]
-        results = [root, *found.values()]
+        results = [root, *found.values(), *self.positions.lines]
         self.lines: list[Line] = finish(self.drafts, results, self.names, self.names_parts)
         self.loss = final(root)
         names = [node.name or node.label for node in wrt]
@@ -127,12 +142,19 @@ class Writer:
 
     def forwards(self, node: Node, operands: tuple[Expression, ...]) -> Expression:
         """Write an operation as the user did."""
+        assert node.primitive is not None  # It has operands.
+        if node.primitive is UNLINKED:
+            return operands[0]
         return Expression(
             node.value,
-            operation=node.primitive,
+            operation=operation_of(node.primitive),
             operands=operands,
-            parameters=dict(node.parameters),
+            parameters=self.parameters(node),
         )
+
+    def parameters(self, node: Node) -> dict[str, Any]:
+        """Return static parameters in which positions and masks know what they are called."""
+        return self.positions.named(node.parameters, self.expressions, self.names)
 
     def backwards(self) -> dict[str, Expression]:
         """Run the rules backwards over expressions; return the name of every gradient asked for."""
@@ -178,7 +200,7 @@ class Writer:
         expressions = [self.expressions[x] for x in node.operands]
         operands = [x.value if x.is_number and x.ndim == 0 else x for x in expressions]
         y, rule = self.expressions[node.id], node.primitive.rules[i]
-        sent = self._without_ties(as_expression(rule(g, y, *operands, **node.parameters)))
+        sent = self._without_ties(as_expression(rule(g, y, *operands, **self.parameters(node))))
         sent = of_kind(sent, expressions[i].dtype)
         fitted: Expression = unbroadcast(sent, expressions[i].shape, written=True)
         return fitted
@@ -190,7 +212,7 @@ class Writer:
             old, new = next((pair for pair in found if pair[1] is not None), (None, None))
             if old is None or new is None:
                 return sent
-            self.unties = True
+            self.unties = self.unties or old.operation is not np.logical_or  # That is of nan.
             sent = replaced(sent, {old.number: new}, simplify=True)
 
     def _gradient_line(self, g: Expression, node: Node) -> Expression:
