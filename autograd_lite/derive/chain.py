@@ -9,7 +9,7 @@ from autograd_lite.derive.math_names import partial, total
 from autograd_lite.derive.writer import Writer
 from autograd_lite.graph import Node
 from autograd_lite.program.expression import Expression, Name
-from autograd_lite.program.graph_of import operation_of
+from autograd_lite.program.underived import operation_of
 
 LOSS = Name("L")
 

@@ -30,6 +30,9 @@ LONGEST_LINE = 100
 UNTIES = "    # where nothing ties, as here: equal values would share the derivative"
 """What is said of a derivation that leaves the shares out."""
 
+UNNAMED = "    # {}: computed outside of the record, so anew with other values"
+"""What is said of arrays that have no name."""
+
 
 class Derivation(Steps):
     """The forward pass and every gradient, step by step.
@@ -80,6 +83,7 @@ class Derivation(Steps):
                 *helpers(self.lines),
                 *_listed("def loss_and_gradients(", self.arguments, "):"),
                 *([UNTIES] if self._unties else []),
+                *([UNNAMED.format(", ".join(self._unnamed))] if self._unnamed else []),
                 "    # forward",
                 *body,
                 *_listed(f"    return {self._loss}, {{", result, "}"),

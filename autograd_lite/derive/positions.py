@@ -1,4 +1,4 @@
-"""Labels, masks and positions among static parameters: arguments by their names, never pasted in."""
+"""Labels, masks and positions among static parameters: arguments by their names."""
 
 from __future__ import annotations
 
@@ -10,37 +10,7 @@ import numpy as np
 from autograd_lite.derive.lines import Names
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.graph.variables import name_of_copy
-from autograd_lite.program.expression import Expression, Name
-
-
-class Given(np.ndarray[Any, Any]):
-    """An array in a static parameter, and the expression that is written in its place.
-
-    Attributes
-    ----------
-    expression : Expression
-        An argument, or a line.
-    """
-
-    expression: Expression
-
-    @classmethod
-    def of(cls, expression: Expression) -> Given:
-        """Return the value of an expression, as an array that knows it."""
-        made = np.array(expression.value).view(cls)
-        made.expression = expression
-        return made
-
-    def copy(self, order: Any = "C") -> Given:
-        """Return a copy that is called the same."""
-        del order
-        return self.of(self.expression)
-
-    @property
-    def called(self) -> str:
-        """What is written: a name, or a number by which it is known until it has one."""
-        name = self.expression.name
-        return f"?{self.expression.number}" if name in (None, "?") else str(name)
+from autograd_lite.program.expression import Expression, Given, Name
 
 
 class Positioned:
@@ -49,14 +19,11 @@ class Positioned:
     Attributes
     ----------
     arguments : dict of Name to array
-        Those that are given.
-    lines : list of Expression
-        Those that are computed, and need a line of their own.
+        Those that are given, and are not among the leaves of the computation.
     """
 
     def __init__(self, arrays: Mapping[str, Any]) -> None:
         self.arguments: dict[str, Any] = {}
-        self.lines: list[Expression] = []
         self._arrays = {name: x for name, x in arrays.items() if isinstance(x, np.ndarray)}
         self._found: dict[Any, Expression] = {}
 
@@ -79,10 +46,7 @@ class Positioned:
         """Return what is written for an array: a computed one is known by its node."""
         node = getattr(array, "node", None)
         if node is not None:
-            e = expressions[node]
-            if e.meaning is not None and not any(e is x for x in self.lines):
-                self.lines.append(e)
-            return e
+            return expressions[node]
         kind = array.dtype.str, array.shape, array.tobytes()
         if kind not in self._found:
             leaves = {e.name: e.value for e in expressions.values()

@@ -39,6 +39,7 @@ class Steps:
         self.arguments: dict[str, Any] = written.arguments
         self._loss = written.loss
         self._unties, self._asked = written.unties, written.asked
+        self._unnamed = written.unnamed
 
     @property
     def lines(self) -> tuple[Line, ...]:

@@ -225,9 +225,9 @@ def literal(value: Any) -> str:
         listed = _NOT_FINITE.sub(r"np.\g<0>", repr(value.tolist()))
         if type(value).__name__ != "ndarray":
             return listed
-        counted = value.ndim == 1 < value.size and value.dtype.name == "int64"
-        if counted and listed == repr(list(range(value.size))):
-            return f"np.arange({value.size})"
+        counted = value.size == max(value.shape, default=0) > 1 and value.dtype.name == "int64"
+        if counted and value.ravel().tolist() == list(range(value.size)):
+            return f"np.arange({value.size})" + (f".reshape{value.shape}" * (value.ndim > 1))
         obvious = value.size and value.dtype.name in ("float64", "int64", "bool")
         return f"np.array({listed})" if obvious else f"np.array({listed}, {value.dtype.name!r})"
     if _mixed(value):

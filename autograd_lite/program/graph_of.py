@@ -6,7 +6,6 @@ comparisons and masks, positions, and what requires no gradient. Both together a
 
 from __future__ import annotations
 
-import functools
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,20 +14,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.core.notation import Form, Notation, call
+from autograd_lite.core.notation import Form, Notation
 from autograd_lite.core.operands import is_recorder
-from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, REGISTRY, Primitive
+from autograd_lite.core.primitive import REGISTRY, Primitive
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.functional.tracing import call_with_tensors
 from autograd_lite.graph import Graph, Node, names_in
 from autograd_lite.graph.nodes import Nodes
 from autograd_lite.graph.source import record_source
 from autograd_lite.graph.variables import variables_of
-from autograd_lite.ops.writing import literal
 from autograd_lite.program.program import Statement, Variable
 from autograd_lite.program.surroundings import Surroundings
-from autograd_lite.program.symbol import NOTES, Call, Notes, Symbol, TraceError
+from autograd_lite.program.symbol import NOTES, Call, Notes, Symbol
 from autograd_lite.program.trace import Place, lent
+from autograd_lite.program.underived import underived
 from autograd_lite.tensor import Tensor
 
 
@@ -166,9 +165,7 @@ class _Resolved:
         if node.primitive is not None:
             parameters = self._parameters(node.parameters)
             operands = tuple(self.renamed[x] for x in node.operands)
-            found = self._put(
-                node, value=symbol.sample, operands=operands, parameters=parameters
-            )
+            found = self._put(node, value=symbol.sample, operands=operands, parameters=parameters)
             self.at.setdefault(variable, found)
             return found
         if variable in self.given or node.kind == "parameter":
@@ -231,7 +228,7 @@ class _Resolved:
             )
             primitive = known
         elif not isinstance(primitive, Primitive):
-            primitive, parameters = without_derivative(primitive, len(operands)), {}
+            primitive, parameters = underived(primitive, len(operands)), {}
         return self._put(
             None, value=value, operands=operands, primitive=primitive, kind="operation",
             name=name, parameters=dict(parameters),
@@ -285,62 +282,3 @@ def _same(x: Any) -> Any:
 UNLINKED = Primitive(_same, {}, notation=Notation(python=Form("{x}"), latex=Form("{x}"),
                                                   text=Form("{x}")))  # fmt: skip
 """What hands a value on, and no gradient: it is not written."""
-
-
-def operation_of(primitive: Primitive) -> Any:
-    """Return an operation as expressions know it: a function without derivative as itself."""
-    function = primitive.numpy[0] if primitive.numpy else None
-    plain = isinstance(function, np.ufunc) and BY_NUMPY_FUNCTION.get(function) is not primitive
-    return function if plain else primitive
-
-
-@functools.lru_cache(maxsize=None)
-def without_derivative(function: Any, count: int) -> Primitive:
-    """Return a function that has no derivative as an operation without rules."""
-
-    def forward(*xs: Any) -> Any:
-        return function(*xs)
-
-    forward.__name__ = function.__name__
-    slots = [f"{{xs{i}:loose}}" for i in range(count)]
-    if isinstance(function, Call):
-        rest = iter(slots)
-        args, kwargs = rebuild(
-            function.nest,
-            [Written(next(rest)) if x is Symbol else x for x in leaves_of(function.nest)],
-        )
-        listed = [_literal(x) for x in args] + [f"{k}={_literal(x)}" for k, x in kwargs.items()]
-        template = f"{_name(function.function)}({', '.join(listed)})"
-        template += "" if function.part is None else f"[{function.part}]"
-        notation = Notation(python=Form(template), latex=call(forward.__name__).latex)
-    else:
-        notation = call(_name(function))
-    return Primitive(forward, {}, notation=notation, numpy=(function,))
-
-
-class Written(str):
-    """The place of an operand in a template."""
-
-
-def _literal(x: Any) -> str:
-    """Write an argument of a call, for a template."""
-    if isinstance(x, Written):
-        return x
-    if isinstance(x, list | tuple):
-        return ("[{}]" if isinstance(x, list) else "({},)").format(", ".join(map(_literal, x)))
-    text = repr(x) if isinstance(x, str) else literal(x)
-    return text.replace("{", "{{").replace("}", "}}")
-
-
-def _name(function: Any) -> str:
-    """Return how NumPy's users write a function."""
-    owner = getattr(function, "__self__", None)
-    if isinstance(owner, np.ufunc):
-        return f"np.{owner.__name__}.{function.__name__}"
-    for module, prefix in ((np, "np"), (np.linalg, "np.linalg"), (np.fft, "np.fft")):
-        if getattr(module, function.__name__, None) is function:
-            return f"{prefix}.{function.__name__}"
-    raise TraceError(
-        f"derive cannot write {function.__name__}, which is not of NumPy, as code. Define it with "
-        f"@autograd_lite.primitive, or pass its result as an argument."
-    )
