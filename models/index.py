@@ -6,8 +6,11 @@ import re
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
+from autograd_lite import draw_surface
 from autograd_lite.derive.markup import mathml
+from autograd_lite.draw.plots.plot import Plot
 from models.experiment import Run
 from models.files import SWEEPS, curve, element, width
 from models.hand import lines_by_hand
@@ -68,7 +71,7 @@ def _training(report: Report) -> str:
     rows: list[list[Cell]] = [[check.what, (check.ok, check.found)] for check in report.checks]
     figures = "".join(
         f"<div><h3>{escape(what.capitalize())}</h3>\n"
-        f"{element(figure, f'{report.name}-{i}', f'{report.title}: {what}')}</div>\n"
+        f"{_figure(figure, f'{report.name}-{i}', f'{report.title}: {what}')}</div>\n"
         for i, (what, figure) in enumerate(report.figures.items())
     )
     texts = "".join(
@@ -84,6 +87,11 @@ def _training(report: Report) -> str:
         "texts": texts,
     }
     return _filled("training.html", parts)
+
+
+def _figure(figure: Any, name: str, said: str) -> str:
+    """Return a plot, of Matplotlib or of the package, as an element of the page."""
+    return figure.svg() if isinstance(figure, Plot) else element(figure, name, said)
 
 
 def _verdict(runs: Sequence[Run], reports: Sequence[Report]) -> str:
@@ -202,4 +210,8 @@ def _loss(run: Run) -> str:
     """Return the curve of the loss, if there is one."""
     if len(run.losses) < 2:
         return ""
-    return f"<div><h3>The loss on the way</h3>\n{curve(run)}</div>"
+    around = draw_surface(run.recorder, title="The path of the training, seen from above").svg()
+    return (
+        f"<div><h3>The loss on the way</h3>\n{curve(run)}</div>\n"
+        f"<div><h3>The loss around it</h3>\n{around}</div>"
+    )

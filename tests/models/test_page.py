@@ -68,12 +68,13 @@ def test_every_network_has_all_its_parts_in_one_order(text, name):
     assert headings == [
         experiment.title, "The first step, as a picture", "The gradients",
         "The same as NumPy code", "Compared while it trains", "What it has learnt",
-        *(["The loss on the way"] if trained else []), "The numbers in the article",
+        *(["The loss on the way", "The loss around it"] if trained else []),
+        "The numbers in the article",
         *(["Where the article errs"] if "<aside" in found else []), "The network",
     ]  # fmt: skip
     assert experiment.article in found
     assert experiment.about in found
-    assert found.count('class="computation"') == len(SWEEPS)
+    assert found.count('class="computation"') == len(SWEEPS) + trained
     assert found.count("<math") == 2
     assert found.count('class="curve"') == trained
     assert f'href="{name}.html"' in found
