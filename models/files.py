@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from autograd_lite import Drawing, Graph, draw
+from autograd_lite import Drawing, Graph, draw, draw_surface
 from autograd_lite.draw import Shown
 from models.experiment import Run
 
@@ -21,6 +21,10 @@ Sweep = Literal["forward", "backward", "both"]
 SWEEPS: tuple[Sweep, ...] = ("forward", "backward", "both")
 WIDEST = 1300
 """A picture that comes out wider runs from top to bottom: its text is to be read on one page."""
+
+NARROW = 300
+"""The room of a picture for phones: it comes out at most 440 points wide, so its text is not below
+9 points on a phone."""
 
 PARTS: tuple[Shown, ...] = ("shape", "value", "grad")
 """What the boxes show. All numbers are float64 here, and the arrays small."""
@@ -40,6 +44,19 @@ def pictures(graph: Graph) -> dict[Sweep, Drawing]:
     return found
 
 
+def narrow_pictures(graph: Graph) -> dict[Sweep, Drawing]:
+    """Draw a first step forward and backward in a column, for phones."""
+    ways: tuple[Sweep, ...] = ("forward", "backward")
+    return {
+        sweep: draw(graph, sweep=sweep, show=PARTS, legend=False, width=NARROW) for sweep in ways
+    }
+
+
+def stem_of(name: str, sweep: Sweep) -> str:
+    """Return what the files of a picture are called, without what says their kind."""
+    return name if sweep == "forward" else f"{name}-{sweep}"
+
+
 def width(svg: str) -> float:
     """Return how wide a picture is."""
     (found,) = re.findall(r'<svg [^>]*?\bwidth="([\d.]+)"', svg)
@@ -52,8 +69,10 @@ def write_files(run: Run, folder: Path) -> list[Path]:
     stem = folder / run.experiment.name
     files = []
     for sweep, picture in pictures(run.graph).items():
-        named = stem if sweep == "forward" else stem.with_name(f"{stem.name}-{sweep}")
+        named = stem.with_name(stem_of(stem.name, sweep))
         files += [picture.save(named.with_suffix(suffix)) for suffix in (".svg", ".png")]
+    for sweep, picture in narrow_pictures(run.graph).items():
+        files.append(picture.save(stem.with_name(f"{stem_of(stem.name, sweep)}-narrow.svg")))
     stepped = draw(run.graph, title=f"{run.experiment.title}, first step")
     files.append(stepped.save(stem.with_suffix(".html")))
     if len(run.losses) > 1:
@@ -61,6 +80,8 @@ def write_files(run: Run, folder: Path) -> list[Path]:
         files.append(run.recorder.save(played, title=f"{run.experiment.title}, training"))
         files.append(stem.with_name(f"{stem.name}-loss.png"))
         plot(run, title=run.experiment.title).savefig(files[-1], dpi=150)
+        around = draw_surface(run.recorder)
+        files += [around.save(f"{stem}-surface{suffix}") for suffix in (".svg", ".png")]
     return files
 
 

@@ -8,11 +8,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from autograd_lite import draw_surface
 from autograd_lite.derive.markup import mathml
 from autograd_lite.draw.plots.plot import Plot
 from models.experiment import Run
-from models.files import SWEEPS, curve, element, width
+from models.files import SWEEPS, curve, element, stem_of
 from models.hand import lines_by_hand
 from models.tables import (
     Cell,
@@ -143,7 +142,7 @@ def _section(run: Run, folder: Path) -> str:
             "agreement": f"{mark(run.in_step)} {_agreement(run)}",
             "gradients": gradients(run),
             "predictions": predictions(run),
-            "loss": _loss(run),
+            "loss": _loss(run, folder),
             "facts": facts(run),
             "findings": findings(run.findings),
             "network": escape(repr(run.net)),
@@ -171,11 +170,17 @@ def _pictures(name: str, title: str, folder: Path) -> tuple[str, str]:
             f'<input type="radio" name="{name}-pass" id="{switch}" class="{sweep}"{checked}>'
             f'<label for="{switch}">{LABELS[sweep]}</label>\n'
         )
-        file = f"{name}.svg" if sweep == "forward" else f"{name}-{sweep}.svg"
+        file = f"{stem_of(name, sweep)}.svg"
         svg = (folder / file).read_text("utf-8")
+        narrow = folder / f"{stem_of(name, sweep)}-narrow.svg"
+        column = (
+            f'<div class="frame column">{narrow.read_text("utf-8")}</div>'
+            if narrow.exists()
+            else f'<p class="column">It is for wider screens: <a href="{file}">the picture</a>.</p>'
+        )
         figures += (
-            f'<figure class="{sweep}"><div class="frame" tabindex="0" role="group" '
-            f'aria-label="{escape(title)}, {sweep}" style="--width: {width(svg):.0f}px">{svg}</div>'
+            f'<figure class="{sweep}" aria-label="{escape(title)}, {sweep}">'
+            f'<div class="frame wide-picture">{svg}</div>{column}'
             f'<figcaption>{CAPTIONS[sweep]} <a href="{file}">The picture alone</a></figcaption>'
             f"</figure>\n"
         )
@@ -206,11 +211,11 @@ def _proofs(run: Run) -> str:
     )
 
 
-def _loss(run: Run) -> str:
-    """Return the curve of the loss, if there is one."""
+def _loss(run: Run, folder: Path) -> str:
+    """Return the curve of the loss and the loss around its path, if there is one."""
     if len(run.losses) < 2:
         return ""
-    around = draw_surface(run.recorder, title="The path of the training, seen from above").svg()
+    around = (folder / f"{run.experiment.name}-surface.svg").read_text("utf-8")
     return (
         f"<div><h3>The loss on the way</h3>\n{curve(run)}</div>\n"
         f"<div><h3>The loss around it</h3>\n{around}</div>"

@@ -180,7 +180,8 @@ def draw_surface(
     called = graph.outputs[0].name or "loss"
     count = f"{plane.centre.size:,} parameter{'s' * (plane.centre.size != 1)}"
     draw = _curve if len(plane.directions) == 1 else _surface
-    named = title or f"{called[:1].upper()}{called[1:]} around a point, {count}"
+    around = "the path of a training" if places else "a point"
+    named = title or f"{called[:1].upper()}{called[1:]} around {around}, {count}"
     canvas, ends = draw(landscape, plane, losses, named, said)
     across = ", ".join(
         f"{name} from {_short(low + offset)} to {_short(high + offset)}"
@@ -192,7 +193,7 @@ def draw_surface(
         f"{called} drawn: {' to '.join(map(digits.number, ends))}",
         *said,
     ]
-    return Plot(f"{called} around a point", canvas, tuple(lines), theme)
+    return Plot(f"{called} around {around}", canvas, tuple(lines), theme)
 
 
 # ---------------------------------------------------------------------- which plane
