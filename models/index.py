@@ -28,9 +28,10 @@ from models.training import Report
 PAGE = Path(__file__).with_name("page")
 
 CAPTIONS = {
-    "forward": "Values go along the arrows, each with its gradient below it. On the arrows stand "
-    "the local derivatives: multiplied along a path to the loss, they are the gradient at its "
-    "start. The g in some is the gradient at the end of the arrow.",
+    "forward": "Values go along the arrows, each with its gradient below it.<span "
+    'class="wide-picture"> On the arrows stand the local derivatives: multiplied along a path to '
+    "the loss, they are the gradient at its start. The g in some is the gradient at the end of the "
+    "arrow.</span>",
     "backward": "The backward pass as a computation of its own: every gradient with its rule and "
     "its numbers, from the loss to the weights.",
     "both": "Every gradient beside the value that it belongs to. Grey arrows lead from values "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograd_lite import nn
 from autograd_lite.draw.plots.plot import Plot
-from models.files import GRID, INK, LINE
+from models.files import GRID, INK, LINE, logarithmic_scale
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -112,7 +112,7 @@ def lines(
     """Plot numbers against steps."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6, 3.5), layout="constrained")
+    figure = Figure(figsize=(4.8, 2.9), layout="constrained")
     axes = figure.add_subplot()
     for (name, points), colour in zip(series.items(), COLOURS * 4, strict=False):
         steps, values = zip(*points, strict=True)
@@ -120,10 +120,10 @@ def lines(
     axes.set_xlabel(x, color=INK)
     axes.set_ylabel(y, color=INK)
     if logarithmic:
-        axes.set_yscale("log")
+        logarithmic_scale(axes)
     axes.grid(color=GRID, linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize="small")
+    axes.legend(frameon=False)
     return figure
 
 
