@@ -25,6 +25,7 @@ pictures     `draw`, `Graph`, `Recorder`, `draw_gradients`, `draw_surface`, `dra
 formulas     `derive`
 checks       `compare`, `gradcheck`
 operations   NumPy's own, `sigmoid`, `relu`, `softmax`, `logsumexp`, `mse`; yours: `primitive`
+SciPy        `scipy`
 ===========  =======================================================================
 """
 
@@ -42,6 +43,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from autograd_lite import data, nn, optim
+    from autograd_lite import scipy as scipy
     from autograd_lite.check.anomaly import AnomalyError, detect_anomaly
     from autograd_lite.check.compare import compare
     from autograd_lite.check.diagnosis import Diagnosis
@@ -138,6 +140,7 @@ else:
             "autograd_lite.optim": (),
             "autograd_lite.program.symbol": ("TraceError",),
             "autograd_lite.saving": ("load", "save"),
+            "autograd_lite.scipy": (),
         },
     )
 
@@ -221,4 +224,5 @@ INSTEAD = {
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__doc__", "__file__", "__name__", "__path__", "__version__"]
+    # Not in __all__: `from autograd_lite import *` would import SciPy.
+    return [*__all__, "scipy", "__doc__", "__file__", "__name__", "__path__", "__version__"]

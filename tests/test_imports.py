@@ -26,6 +26,7 @@ STANDS_ON = {
     "ops": ("core",),
     "numpy_api": ("ops",),
     "tensor": ("numpy_api",),
+    "scipy": ("tensor",),
     "functional": ("tensor",),
     "nn": ("functional",),
     "optim": ("nn",),

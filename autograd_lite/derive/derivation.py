@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import linecache
 from collections.abc import Callable, Iterable, Mapping
@@ -27,6 +26,9 @@ WIDEST = 60
 
 LONGEST_LINE = 100
 """Longer lists of arguments and of gradients are divided."""
+
+UNTIES = "    # where nothing ties, as here: equal values would share the derivative"
+"""What is said of a derivation that leaves the shares out."""
 
 
 class Derivation(Steps):
@@ -77,6 +79,7 @@ class Derivation(Steps):
             [
                 *helpers(self.lines),
                 *_listed("def loss_and_gradients(", self.arguments, "):"),
+                *([UNTIES] if self._unties else []),
                 "    # forward",
                 *body,
                 *_listed(f"    return {self._loss}, {{", result, "}"),
@@ -136,49 +139,55 @@ class Derivation(Steps):
         left = wanted if wanted.kind == "gradient" else gradient(Name(name))
         return f"{NAME[form](left)} = {write(meanings[wanted], form)}"
 
-    def function(self, *args: ArrayLike, **kwargs: ArrayLike) -> tuple[Any, dict[str, Any]]:
-        """Call the function that `code` defines; tracebacks show its lines.
-
-        What values have decided when the computation was recorded stays as it was: an order, an
-        index, a condition that was computed outside of the record, as in ``np.where(x > 0, ...)``.
-
-        Parameters
-        ----------
-        *args, **kwargs : array_like
-            The `arguments`, with other values and the same shapes: sizes may stand in the code as
-            numbers.
-
-        Returns
-        -------
-        loss : number
-        gradients : dict of str to array
-
-        Raises
-        ------
-        ValueError
-            If a shape differs from the one that was derived for.
-        """
-        given = inspect.signature(self._compiled).bind(*args, **kwargs).arguments
-        shapes = {str(name): np.shape(value) for name, value in self.arguments.items()}
-        for name, value in given.items():
-            if np.shape(value) != shapes[name]:
-                raise ValueError(
-                    f"This derivation is for {name} of shape {shapes[name]}, got "
-                    f"{np.shape(value)}. Derive it anew for other sizes: they may stand in the "
-                    f"code as numbers."
-                )
-        return self._compiled(**given)
-
     @cached_property
-    def _compiled(self) -> Callable[..., tuple[Any, dict[str, Any]]]:
+    def function(self) -> Callable[..., tuple[Any, dict[str, Any]]]:
+        """The function that `code` defines: it takes `arguments`, and its tracebacks show lines.
+
+        It returns the loss and the gradients by name, for other values of the same shapes, as fast
+        as its code: sizes may stand there as numbers, so it raises a ValueError for others.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> w = al.Tensor(3.0, requires_grad=True)
+        >>> loss, gradients = al.derive(w * w).function(5.0)
+        >>> float(loss), float(gradients["w"])
+        (25.0, 10.0)
+        """
         filename = f"<derivation {id(self):#x}>"
         lines = self.code.splitlines(keepends=True)
         linecache.cache[filename] = (len(self.code), None, lines, filename)
         names: dict[str, Any] = {}
         exec(compile(self.code, filename, "exec"), names)
         names |= namespace(self.lines)  # An operation of yours may need more than its source.
-        function: Callable[..., tuple[Any, dict[str, Any]]] = names["loss_and_gradients"]
+        given = ", ".join(self.arguments)
+        fits = [f"{x}.shape == {np.shape(value)}" for x, value in self.arguments.items()]
+        # To bind a signature takes longer than all the arithmetic of a neuron.
+        checked = f"""\
+def loss_and_gradients({given}):
+    try:
+        _fits = {" and ".join(fits)}
+    except AttributeError:
+        _fits = False
+    if not _fits:
+        _refuse({given})
+    return _derived({given})
+"""
+        space = {"_derived": names["loss_and_gradients"], "_refuse": self._refuse_other_shapes}
+        exec(checked, space)
+        function: Callable[..., tuple[Any, dict[str, Any]]] = space["loss_and_gradients"]
+        function.__doc__ = f"Return the loss and its gradients by {', '.join(self.gradients)}."
         return function
+
+    def _refuse_other_shapes(self, *values: ArrayLike) -> None:
+        """Raise an error if a shape is not the one that was derived for; lists are arrays, too."""
+        for (name, known), value in zip(self.arguments.items(), values, strict=True):
+            if np.shape(value) != np.shape(known):
+                raise ValueError(
+                    f"This derivation is for {name} of shape {np.shape(known)}, got "
+                    f"{np.shape(value)}. Derive it anew for other sizes: they may stand in the "
+                    f"code as numbers."
+                )
 
     def evaluate(self) -> dict[str, NDArray[Any]]:
         """Run the function on the recorded values; return the gradients."""

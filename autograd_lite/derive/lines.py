@@ -108,7 +108,7 @@ def symbol_for(expression: Expression, name: Name | None = None) -> Expression:
 class Names:
     """Identifiers that are taken."""
 
-    taken: set[str] = field(default_factory=lambda: {"np"})
+    taken: set[str] = field(default_factory=lambda: {"np", "_fits", "_refuse", "_derived"})
     values: int = 0
 
     def new(self, wanted: Name) -> Name:

@@ -38,6 +38,7 @@ class Steps:
         self.gradients: dict[str, Name] = written.gradients
         self.arguments: dict[str, Any] = written.arguments
         self._loss = written.loss
+        self._unties = written.unties
 
     @property
     def lines(self) -> tuple[Line, ...]:

@@ -14,12 +14,13 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.core.backward import of_kind, unbroadcast
 from autograd_lite.core.modes import GradientError
-from autograd_lite.derive.lines import LONGEST, Draft, Line, Names, finish, symbol_for
+from autograd_lite.derive.lines import LONGEST, Draft, Line, Names, finish, replaced, symbol_for
 from autograd_lite.derive.math_names import delta, gradient
 from autograd_lite.graph import Graph, Node
 from autograd_lite.graph.walk import walk
 from autograd_lite.program import simplify
 from autograd_lite.program.expression import Expression, Name, as_expression
+from autograd_lite.program.expression import walk as walk_expressions
 
 MOST_STAGES = 6
 """What is made of a value so many operations later is not called after."""
@@ -38,6 +39,8 @@ class Writer:
         What the computation starts from.
     loss : Name
         The line of the loss.
+    unties : bool
+        Whether what rules provide for ties was left out, since nothing ties.
     """
 
     names_parts = True
@@ -50,6 +53,7 @@ class Writer:
         self.draft_of: dict[str, Draft] = {}
         self.expressions: dict[str, Expression] = {}
         self.same: dict[str, str] = {}
+        self.unties = False
         self.needed = self._needed()
         data: dict[str, Any] = {}
         parameters: dict[str, Any] = {}
@@ -174,10 +178,20 @@ class Writer:
         expressions = [self.expressions[x] for x in node.operands]
         operands = [x.value if x.is_number and x.ndim == 0 else x for x in expressions]
         y, rule = self.expressions[node.id], node.primitive.rules[i]
-        sent = as_expression(rule(g, y, *operands, **node.parameters))
+        sent = self._without_ties(as_expression(rule(g, y, *operands, **node.parameters)))
         sent = of_kind(sent, expressions[i].dtype)
         fitted: Expression = unbroadcast(sent, expressions[i].shape, written=True)
         return fitted
+
+    def _without_ties(self, sent: Expression) -> Expression:
+        """Leave out what a rule provides for ties, where nothing ties, and remember to say so."""
+        while True:
+            found = ((e, simplify.untied(e)) for e in walk_expressions((sent,)))
+            old, new = next((pair for pair in found if pair[1] is not None), (None, None))
+            if old is None or new is None:
+                return sent
+            self.unties = True
+            sent = replaced(sent, {old.number: new}, simplify=True)
 
     def _gradient_line(self, g: Expression, node: Node) -> Expression:
         """Give the gradient that was asked for a line, unless it is a name already."""

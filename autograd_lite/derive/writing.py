@@ -95,6 +95,8 @@ def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
     if e.operation is None:
         return write_number(e.value, form)
     given = _with_filled(e, [texts[x.number] for x in e.operands], form)
+    if form == "python" and e.operation is ops.multiply:
+        given = _as_floats(e, given)
     if e.operation is ops.negative and (
         re.search(r" (%|//) ", given[0].text) or _begins_with_truth(e.operands[0])
     ):
@@ -111,6 +113,15 @@ def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
     named = dict(zip(names, given, strict=True))
     assert e.operation is not None
     return fill(notation, named, e.parameters, form, defaults, e.operation.__name__)
+
+
+def _as_floats(e: Expression, given: list[Written]) -> list[Written]:
+    """Write 1.0 where a number meets what is true or false, which would make integers."""
+    truth = any(x.dtype == bool and not x.is_number for x in e.operands)
+    whole = [truth and x.is_number and re.fullmatch(r"-?\d+", w.text)
+             for x, w in zip(e.operands, given, strict=True)]  # fmt: skip
+    return [w._replace(text=f"{w.text}.0") if is_whole else w
+            for w, is_whole in zip(given, whole, strict=True)]  # fmt: skip
 
 
 def _scaled(e: Expression, given: list[Written], form: Form) -> Written:

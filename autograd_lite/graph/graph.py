@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,7 @@ class Graph(Nodes):
             names = {**arrays_in(frame), **names_in(frame)}
         super().__init__(*recorded(roots, names))
         self.differentiated: Graph | None = None
+        self._how: dict[str, Any] = {}  # What `backward` was given, if this is its result.
 
     def backward(self, *, forward: bool = False, names: Mapping[str, str] | None = None) -> Graph:
         """Return the computation of the gradients as a graph of its own.
@@ -125,9 +127,8 @@ class Graph(Nodes):
         n4  ∂L/∂x   n3 * n1   ()
         n5  ∂L/∂w   n3 * n0   ()
         """
-        graph = Graph.__new__(Graph)
-        Nodes.__init__(graph, *backward(self, forward=forward, names=names or {}))
-        graph.differentiated = self
+        graph = self._like(*backward(self, forward=forward, names=names or {}))
+        graph.differentiated, graph._how = self, {"forward": forward, "names": names}
         return graph
 
     @property
@@ -196,12 +197,19 @@ class Graph(Nodes):
         ----------
         changes : mapping of str to array_like
             New values by the identifier of the node, of the shape that it has; inner nodes too,
-            whose operation is then not carried out.
+            whose operation is then not carried out. What was computed outside of the record, as a
+            comparison is, stays as it was. In a graph of gradients, the rules see the new values.
 
         Returns
         -------
         tuple of array
             The values of `outputs`, in NumPy, without recording.
+
+        Raises
+        ------
+        ValueError
+            In a graph of gradients, if these are computed by other operations at the new forward
+            values, and gradients on the way are to be changed too.
 
         Examples
         --------
@@ -210,14 +218,37 @@ class Graph(Nodes):
         >>> al.Graph(x * x).recompute({"n0": 5.0})
         (25.0,)
         """
-        changed: dict[str, Any] = dict(changes)
-        for node in self.nodes:
+        return tuple(node.value for node in self._at(changes).outputs)
+
+    def _at(self, changes: Mapping[str, Any], *, follow: bool = True) -> Graph:
+        """Return the computation with other values at some nodes, and at what follows from them."""
+        graph, changed = self, dict(changes)
+        forward = self.differentiated
+        if forward is not None:
+            moved = {key: changed.pop(key) for key in changes if key in forward._by_id}
+            if moved:  # Masks, positions and choices in the rules follow from the values.
+                graph = forward._at(moved, follow=self._how["forward"]).backward(**self._how)
+                if changed and [node.primitive for node in graph] != [x.primitive for x in self]:
+                    raise ValueError(
+                        f"recompute: at these values the gradients are computed by other "
+                        f"operations, so {', '.join(changed)} cannot be changed too. Change the "
+                        f"values first: Graph(...).backward() of a loss computed from them."
+                    )
+        for node in graph if follow else ():
             if node.id in changed or not any(x in changed for x in node.operands):
                 continue
-            values = [changed.get(x, self._by_id[x].value) for x in node.operands]
+            values = [changed.get(x, graph._by_id[x].value) for x in node.operands]
             assert node.primitive is not None  # It has operands.
             changed[node.id] = node.primitive.forward(*values, **node.parameters)
-        return tuple(changed.get(node.id, node.value) for node in self.outputs)
+        nodes = [replace(x, value=changed[x.id]) if x.id in changed else x for x in graph]
+        return graph._like(nodes, [node.id for node in graph.outputs], graph.held)
+
+    def _like(self, *parts: Any) -> Graph:
+        """Return a graph of other nodes, that is a backward pass of what this is one of."""
+        graph = Graph.__new__(Graph)
+        Nodes.__init__(graph, *parts)
+        graph.differentiated, graph._how = self.differentiated, self._how
+        return graph
 
     def to_json(self, max_entries: float = math.inf) -> str:
         """Return the graph as JSON; `autograd_lite.graph.json` lists the keys.

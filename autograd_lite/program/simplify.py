@@ -259,6 +259,24 @@ def _times_identity(e: Expression) -> Expression | None:
     return None
 
 
+def untied(e: Expression) -> Expression | None:
+    """Leave out how a rule shares a derivative between equals, and what is not a number.
+
+    (a > b) + 0.5 * (a == b) -> a > b, and hit / sum(hit) -> hit; nothing where that would change
+    the value. This is no rewriting of the table: it holds where nothing ties.
+    """
+    a, b = e.operands if len(e.operands) == 2 else (None, None)
+    if a is None or b is None:
+        return None
+    if _is(e, ops.add) and _is(b, ops.multiply) and b.operands[1].operation is np.equal:
+        return None if b.operands[1].any() else _make(ops.multiply, 1.0, a)
+    if e.operation is np.logical_or and b.operation is np.isnan:
+        return None if b.any() else a
+    if _is(e, ops.divide) and _is(b, ops.sum) and b.operands[0] is a and a.dtype == bool:
+        return _make(ops.multiply, 1.0, a) if (np.asarray(b.value) == 1).all() else None
+    return None
+
+
 def _product_transposed(e: Expression) -> Expression | None:
     """Transpose a product: (a @ b).T -> b.T @ a.T."""
     (x,) = e.operands

@@ -147,6 +147,98 @@ dz = top * np.arange(1.0, 8)[:, None]
 found = {"W": X.T @ dz + 0.3 * np.sign(WEIGHT)}
 """
 
+
+def attending():
+    v, w = tensors(V=U, W=WEIGHT)
+    k = X @ w
+    scores = k @ v @ k.T + CAUSAL
+    e = np.exp(scores - np.max(scores, axis=1, keepdims=True))
+    a = e / np.sum(e, axis=1, keepdims=True)
+    named(k=k, a=a, scores=scores)
+    return 0.5 * np.sum((a @ Y - Y) ** 2)
+
+
+CAUSAL = np.triu(np.full((7, 7), -1e9), 1)
+
+ATTENDING = """
+k = X @ WEIGHT
+a = softmax(k @ U @ k.T + CAUSAL)
+da = (a @ Y - Y) @ Y.T
+ds = a * (da - (da * a).sum(axis=1, keepdims=True))
+found = {"V": k.T @ ds @ k, "W": X.T @ (ds @ k @ U.T + ds.T @ k @ U)}
+"""
+
+
+def gaussian():
+    w, m, s = tensors(W=WEIGHT, m=GAIN, s=GAIN[::-1].copy())
+    u = X @ w
+    h = np.log(1 + np.exp(u))
+    mean, logvar = h @ m, h @ s
+    named(u=u, h=h, mean=mean, logvar=logvar)
+    return np.mean(logvar + (Y[:, 0] - mean) ** 2 / np.exp(logvar))
+
+
+GAUSSIAN = """
+m, s = GAIN, GAIN[::-1]
+u = X @ WEIGHT
+h = np.log(1 + np.exp(u))
+v = np.exp(h @ s)
+dm = 2 * (h @ m - Y[:, 0]) / v / 7
+dl = (1 - (Y[:, 0] - h @ m) ** 2 / v) / 7
+dh = np.outer(dm, m) + np.outer(dl, s)
+found = {"W": X.T @ (dh / (1 + np.exp(-u))), "m": h.T @ dm, "s": h.T @ dl}
+"""
+
+
+def rated():
+    p, q, bias = tensors(P=WEIGHT, Q=V.T[:, :2].copy() @ np.ones((2, 3)), bias=RATED_BIAS)
+    predicted = X @ p + bias
+    named(predicted=predicted)
+    error = MASK * (Y - predicted)
+    return np.sum(error**2) / np.sum(MASK) + 0.3 * np.sum(np.maximum(X @ p @ q.T, 0) ** 2)
+
+
+RATED_BIAS = np.array([0.3, -0.4, 0.9])
+
+RATED = """
+q = V.T[:, :2] @ np.ones((2, 3))
+r = X @ WEIGHT @ q.T
+dr = 0.6 * np.maximum(r, 0)
+de = 2 * MASK * (X @ WEIGHT + RATED_BIAS - Y) / MASK.sum()
+found = {"P": X.T @ de + X.T @ (dr @ q), "bias": de.sum(axis=0), "Q": dr.T @ (X @ WEIGHT)}
+"""
+
+
+def gated():
+    v, u, a = tensors(V=V, U=U, A=U.T.copy())
+    h = np.zeros(3)
+    for t in range(5):
+        z = 1 / (1 + np.exp(-(u @ h)))
+        n = np.tanh(v @ SERIES[t] + z * (a @ h))
+        h = (1 - z) * n + z * h
+    named(h=h, z=z, n=n)
+    return 0.5 * np.sum((h - 1) ** 2)
+
+
+GATED = """
+sigmoid = lambda x: 1 / (1 + np.exp(-x))
+A, dV, dU, dA, h, steps = U.T, 0 * V, 0 * U, 0 * U, np.zeros(3), []
+for t in range(5):
+    z = sigmoid(U @ h)
+    n = np.tanh(V @ SERIES[t] + z * (A @ h))
+    steps.append((z, n, h))
+    h = (1 - z) * n + z * h
+d = h - 1
+for t in reversed(range(5)):
+    z, n, h = steps[t]
+    dn = d * (1 - z) * (1 - n ** 2)
+    dz = (d * (h - n) + dn * (A @ h)) * z * (1 - z)
+    dV, dU, dA = dV + np.outer(dn, SERIES[t]), dU + np.outer(dz, h), dA + np.outer(dn * z, h)
+    d = d * z + U.T @ dz + A.T @ (dn * z)
+found = {"V": dV, "U": dU, "A": dA}
+"""
+
+
 CASES = [
     (classifier, CLASSIFIER, "d[np.arange(7), LABELS] -= 1", "", "loss", "target is missing"),
     (classifier, CLASSIFIER, "d[np.arange(7), LABELS]", "d[:, LABELS]", "loss", "whole columns"),
@@ -184,6 +276,33 @@ CASES = [
     (pooled, POOLED, "z == z.max(axis=1, keepdims=True)", "z == z", "pooling", "every entry"),
     (pooled, POOLED, "dz = top *", "dz = (z == z) / 3 *", "pooling", "as that of a mean"),
     (pooled, POOLED, "0.3 * np.sign(WEIGHT)", "0.3 * WEIGHT", "other power", "W stands in place"),
+    (attending, ATTENDING, "a * (da - (da * a).sum(axis=1, keepdims=True))", "a * (1 - a) * da",
+     "softmax in pieces", "terms between"),
+    (attending, ATTENDING, "a * (da - (da * a)", "(da - (da * a)", "softmax in pieces", "factor a"),
+    (attending, ATTENDING, "da - (da", "da + (da", "softmax in pieces", "is added"),
+    (attending, ATTENDING, "sum(axis=1", "sum(axis=0", "softmax in pieces", "along axis 0"),
+    (attending, ATTENDING, "sum(axis=1", "mean(axis=1", "softmax in pieces", "divided by 7"),
+    (attending, ATTENDING, "a * (da - (da * a).sum(axis=1, keepdims=True))", "da",
+     "softmax in pieces", "left out"),
+    (gaussian, GAUSSIAN, "1 + np.exp(-u)", "1", "derivative left out", "softplus"),
+    (gaussian, GAUSSIAN, "dh / (1 + np.exp(-u))", "dh * (u > 0)", "another activation's derivative",
+     "relu' stands"),
+    (gaussian, GAUSSIAN, "np.exp(-u)", "np.exp(-h)", "derivative at the activation", "taken at h"),
+    (gaussian, GAUSSIAN, "/ v / 7\ndl", "/ np.sqrt(v) / 7\ndl", "other power", "square root"),
+    (gaussian, GAUSSIAN, "(dm, m) + np.outer(dl, s)", "(dm, s) + np.outer(dl, m)", "exchanged",
+     "m and s"),
+    (gaussian, GAUSSIAN, '"m": h.T', '"m": np.maximum(u, 0).T', "another activation's value",
+     "relu(u) is used"),
+    (rated, RATED, "2 * MASK", "2", "another function", "MASK is left out"),
+    (rated, RATED, "2 * MASK", "2 * (1 - MASK)", "another function", "MASK is reversed"),
+    (rated, RATED, " + RATED_BIAS", "", "another function", "bias is left out"),
+    (gated, GATED, "(1 - n ** 2)", "(1 + n ** 2)", "sign in a derivative", "1 + n_t"),
+    (gated, GATED, "dz = (d * (h - n) + dn * (A @ h)) * z * (1 - z)",
+     "dz = d * (h - n) + dn * (A @ h)", "derivative left out", "sigmoid at z_t"),
+    (gated, GATED, "* z * (1 - z)", "* n * (1 - n)", "wrong tensor", "given n_t"),
+    (gated, GATED, "dA + np.outer(dn * z, h)", "dA + np.outer(dn, h)", "wrong gradient",
+     "in place of that at A @ h_{t-1}"),
+    (gated, GATED, "dn * (A @ h)", "dn * h", "wrong tensor", "h_{t-1} is used in place of A @"),
 ]  # fmt: skip
 
 

@@ -123,6 +123,20 @@ def test_bound_step_is_a_step(backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_bound_steps_take_turns_while_parameters_are_read(backend):
+    ours, theirs = network(hidden=1), network(hidden=1)
+    step = al.compile(loss_of(ours), optim.SGD(ours, lr=0.5), backend=backend)
+    expected = eagerly(loss_of(theirs), optim.SGD(theirs, lr=0.5))
+    rows = [(X[k : k + 1], Y[k : k + 1]) for k in range(4)]
+    bound = [step.bind(*row) for row in rows]
+    for _ in range(3):
+        for call, row in zip(bound, rows, strict=True):
+            np.testing.assert_allclose(call(), expected(*row))
+            for a, b in zip(ours, theirs, strict=True):
+                np.testing.assert_allclose(a.numpy(), b.numpy())
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_what_was_recorded_before_a_step_keeps_its_values(backend):
     ours = network(hidden=1)
     step = al.compile(loss_of(ours), optim.SGD(ours, lr=0.5), backend=backend)

@@ -155,7 +155,7 @@ def test_a_bias_is_summed_over_the_batch_along_one_axis():
 def test_a_piecewise_rule_is_written_with_its_condition_not_with_its_values():
     x = al.Tensor([-1.0, 2.0], requires_grad=True, name="x")
     derivation = al.derive(al.relu(x).sum())
-    assert "d_x = 1 * (x > 0)" in str(derivation)
+    assert "d_x = 1.0 * (x > 0)" in str(derivation)
     assert derivation.text.endswith("∂L/∂x = [x > 0]")
     _, gradients = derivation.function(x=np.array([3.0, -3.0]))
     np.testing.assert_array_equal(gradients["x"], [1.0, 0.0])
@@ -177,17 +177,36 @@ def test_matrices_are_written_as_in_a_textbook():
 def test_what_is_true_or_false_has_no_sign_and_is_not_subtracted():
     x = al.Tensor([-1.0, 2.0, 3.0], requires_grad=True, name="x")
     for loss, gradient in [
-        (-al.relu(x).sum(), "-1 * (x > 0)"),
-        (1 - (1 - al.relu(x)).sum(), "1 * (x > 0)"),
-        (al.relu(x).sum() - al.relu(x - 2.5).sum(), "1 * (x > 0) - 1 * (x - 2.5 > 0)"),
-        (al.relu(al.relu(x) - 1).sum(), "1 * ((v1 > 0) * (x > 0))"),
-        (-np.max(x), "-(v2 / np.sum(v2, keepdims=True))"),
+        (-al.relu(x).sum(), "-1.0 * (x > 0)"),
+        (1 - (1 - al.relu(x)).sum(), "1.0 * (x > 0)"),
+        (al.relu(x).sum() - al.relu(x - 2.5).sum(), "1.0 * (x > 0) - 1.0 * (x - 2.5 > 0)"),
+        (al.relu(al.relu(x) - 1).sum(), "1.0 * ((v1 > 0) * (x > 0))"),
+        (-np.max(x), "-1.0 * (x == v1)"),
     ]:
         derivation = al.derive(loss)
         assert derivation.backward[-1].code == f"d_x = {gradient}"
         x.zero_grad()
         loss.backward()
         np.testing.assert_array_equal(derivation.evaluate()["x"], x.grad)
+
+
+def test_ties_are_provided_for_where_there_are_some_and_said_where_not():
+    untied = np.array([[1.0, -2.0], [0.5, 3.0]])
+    for f, line in [
+        (lambda x: np.sum(np.maximum(x, 0) ** 2), "2 * (v1 * (x > 0))"),
+        (lambda x: np.sum(np.clip(x, -1, 2)), "1.0 * ((x > -1) * (x < 2))"),
+        (lambda x: np.max(x), "1.0 * (x == loss)"),
+    ]:
+        derivation = al.derive(f, untied)
+        assert f"d_x = {line}" in str(derivation)
+        assert "    # where nothing ties, as here" in str(derivation)
+        ((_, gradient),) = derivation.function(untied)[1].items()
+        assert gradient.dtype == np.float64
+        np.testing.assert_array_equal(gradient, al.grad(f)(untied))
+        tied = np.array([[2.0, 0.0], [-1.0, 2.0]])
+        derivation = al.derive(f, tied)
+        assert "nothing ties" not in str(derivation)
+        np.testing.assert_array_equal(derivation.evaluate()["x"], al.grad(f)(tied))
 
 
 def test_any_name_can_stand_in_the_code_and_long_lists_are_divided():

@@ -139,6 +139,51 @@ def test_recompute_gives_the_outputs_for_other_values_anywhere():
     assert inner == 0.25
 
 
+@pytest.mark.parametrize(
+    ("f", "at", "then"),
+    [
+        (lambda x: al.relu(x).sum(), [1.0, -1.0], [-1.0, 1.0]),
+        (lambda x: np.max(x) * 3.0, [1.0, 2.0], [5.0, 2.0]),
+        (lambda x: np.prod(x), [1.0, 2.0, 3.0], [0.0, 2.0, 3.0]),
+        (lambda x: (np.sort(x) * np.arange(3.0)).sum(), [1.0, 2.0, 3.0], [3.0, 1.0, 2.0]),
+        (lambda x: np.maximum(x, 0.5).sum() * np.abs(x).sum(), [1.0, -2.0], [-1.0, 2.0]),
+    ],
+)
+@pytest.mark.parametrize("forward", [True, False])
+def test_gradients_recomputed_at_other_values_take_their_masks_and_positions(f, at, then, forward):
+    x = al.Tensor(at, requires_grad=True, name="x")
+    gradients = al.Graph(f(x), names={}).backward(forward=forward)
+    changes = {"n0": np.array(then)}
+    if not forward:  # Then the forward values are given, each by itself.
+        moved = al.Graph(f(al.Tensor(then, requires_grad=True)), names={})
+        changes = {node.id: node.value for node in moved}
+    np.testing.assert_allclose(gradients.recompute(changes)[-1], al.grad(f)(np.array(then)))
+    np.testing.assert_allclose(gradients.recompute({})[-1], al.grad(f)(np.array(at)))
+
+
+def test_gradients_on_the_way_are_changed_together_with_forward_values():
+    x = al.Tensor([1.0, -1.0], requires_grad=True, name="x")
+    gradients = al.Graph(al.relu(x).sum(), names={}).backward(forward=True)
+    seed = next(node.id for node in gradients if node.gradient_of == ("n2",))
+    changes = {"n0": np.array([-1.0, 1.0]), seed: np.float64(5.0)}
+    np.testing.assert_array_equal(gradients.recompute(changes)[1], [0.0, 5.0])
+    y = al.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="y")
+    gradients = al.Graph(np.prod(y), names={}).backward(forward=True)
+    seed = next(node.id for node in gradients if node.gradient_of == ("n1",))
+    with pytest.raises(ValueError, match=f"computed by other operations, so {seed} cannot be"):
+        gradients.recompute({"n0": np.array([0.0, 2.0, 3.0]), seed: 1.0})
+
+
+def test_second_derivatives_are_recomputed_at_other_values():
+    x = al.Tensor([1.0, -2.0], requires_grad=True, name="x")
+    twice = (
+        al.Graph((al.relu(x) ** 3).sum(), names={}).backward(forward=True).backward(forward=True)
+    )
+    # Of the sum of all outputs of the first: the loss x³, and its gradient 3 x².
+    *_, of_both = twice.recompute({"n0": np.array([-1.0, 2.0])})
+    np.testing.assert_array_equal(of_both, [0.0, 3 * 2.0**2 + 6 * 2.0])
+
+
 def test_operations_are_written_as_code_and_as_mathematics():
     *_, loss = network()
     graph = al.Graph(loss)

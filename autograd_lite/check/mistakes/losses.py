@@ -185,13 +185,13 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
         0.8,
         lambda: c * (z - y),
     )
-    slope = {"softmax": p * (1 - p), "sigmoid": p * (1 - p), "exp": p}[name]
+    derivative = {"softmax": p * (1 - p), "sigmoid": p * (1 - p), "exp": p}[name]
     written = pt if name == "exp" else f"{pt} * (1 - {pt})"
     yield (
         f"the derivative of the {name} is there once too often: {error} has it already, "
         f"{written} is one factor too many",
         0.55,
-        lambda: c * e * slope,
+        lambda: c * e * derivative,
     )
     if name == "exp":
         yield f"the exp is left out: 1 - {yt} in place of {error}", 0.8, lambda: c * (1 - y)

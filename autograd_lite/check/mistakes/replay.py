@@ -36,6 +36,8 @@ class Replay:
         Other values of the nodes than the recorded ones, by identifier; all or none.
     given : mapping of str to array, optional
         Gradients that take the place of those that arrive at some nodes, by identifier.
+    operands : mapping of edge to array, optional
+        Other operands than the nodes' values, in some operations alone.
 
     Attributes
     ----------
@@ -52,8 +54,10 @@ class Replay:
         graph: Graph,
         values: Mapping[str, Any] | None = None,
         given: Mapping[str, NDArray[Any]] | None = None,
+        operands: Mapping[Edge, Any] | None = None,
     ) -> None:
         self.graph = graph
+        self._operands = dict(operands or {})
         self._given = dict(given or {})
         self.values = dict(values or {node.id: node.value for node in graph})
         self.position = {node.id: i for i, node in enumerate(graph)}
@@ -104,7 +108,9 @@ class Replay:
             ``y``: another output for the rule to see; ``operands``: others, by position.
         """
         node = self.graph[edge[0]]
-        operands = [self.values[x] for x in node.operands]
+        operands = [
+            self._operands.get((node.id, i), self.values[x]) for i, x in enumerate(node.operands)
+        ]
         for i, value in other.get("operands", {}).items():
             operands[i] = value
         y = other.get("y", self.values[node.id])
@@ -163,7 +169,18 @@ class Replay:
                     assert node.primitive is not None  # It has operands.
                     operands = [values.get(x, self.values[x]) for x in node.operands]
                     values[node.id] = node.primitive.forward(*operands, **node.parameters)
-        return {x: np.asarray((ahead[x] - behind[x]) / (2 * h)) for x in ahead}
+        moved = {}
+        for node in self.graph:
+            if node.id not in ahead:
+                continue
+            if node.id != key and node.primitive in (ops.add, ops.subtract):
+                # Exact: beside a mask of -1e9, the difference has lost its digits.
+                zero = np.zeros(())
+                sides = [moved.get(x, zero) for x in node.operands]
+                moved[node.id] = np.broadcast_to(node.primitive.forward(*sides), node.shape)
+            else:
+                moved[node.id] = np.asarray((ahead[node.id] - behind[node.id]) / (2 * h))
+        return moved
 
     def added(self, key: str, cotangent: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Return what a cotangent that arrives at a node besides adds to every gradient."""
@@ -287,8 +304,11 @@ def is_shifted(graph: Graph, node: Node) -> bool:
     return largest.primitive is ops.max and largest.operands[0] == x.id
 
 
-def recompute_all(graph: Graph, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of all nodes, computed again with other values at some."""
+def recompute_all(
+    graph: Graph, changes: Mapping[str, Any], operands: Mapping[Edge, Any] | None = None
+) -> dict[str, Any]:
+    """Return the values of all nodes, computed again with other values or operands at some."""
+    others = operands or {}
     values: dict[str, Any] = {}
     for node in graph:
         if node.id in changes:
@@ -296,8 +316,8 @@ def recompute_all(graph: Graph, changes: Mapping[str, Any]) -> dict[str, Any]:
         elif node.primitive is None:
             values[node.id] = node.value
         else:
-            operands: Sequence[Any] = [values[x] for x in node.operands]
-            values[node.id] = node.primitive.forward(*operands, **node.parameters)
+            used = [others.get((node.id, i), values[x]) for i, x in enumerate(node.operands)]
+            values[node.id] = node.primitive.forward(*used, **node.parameters)
     return values
 
 
