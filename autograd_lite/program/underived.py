@@ -80,7 +80,7 @@ def _literal(x: Any) -> str:
 
 def _name(function: Any) -> str:
     """Return how NumPy's users write a function."""
-    owner = getattr(function, "__self__", None)
+    owner: Any = getattr(function, "__self__", None)
     if isinstance(owner, np.ufunc):
         return f"np.{owner.__name__}.{function.__name__}"
     for module, prefix in ((np, "np"), (np.linalg, "np.linalg"), (np.fft, "np.fft")):

@@ -291,7 +291,7 @@ def _dead(canvas: Canvas, row: Measured, middle: float) -> None:
 
 def _scale(canvas: Canvas, y: float, decades: tuple[int, int], dead: bool) -> None:
     """Draw the colours of sizes, with the ends written beside them, and what else there is."""
-    x = EDGE
+    x: float = EDGE
     low, high = (_ten(power) for power in decades)
     canvas.text(x, y + 4, f"size of the gradient: {low}", ink=QUIET)
     x += width_of(f"size of the gradient: {low}", TYPE) + 6

@@ -79,7 +79,8 @@ class Plane:
     def at(self, *coordinates: float) -> Vector:
         """Return the point with some coordinates."""
         moves = (x * d for x, d in zip(coordinates, self.directions, strict=True))
-        return self.centre + np.sum(list(moves), axis=0)
+        found: Vector = self.centre + np.sum(list(moves), axis=0)
+        return found
 
 
 def draw_surface(
@@ -280,8 +281,8 @@ def _surface(
             bounds = " to ".join(map(_short, levels[level : level + 2]))
             fill, hint = (MISSING, "not finite") if level < 0 else (_blue(level), bounds)
             canvas.area(runs, fill, hint)
-    for level in levels[1:-1]:
-        for a, b in _crossings(table, level):
+    for edge in levels[1:-1]:
+        for a, b in _crossings(table, edge):
             canvas.line(
                 [(LEFT + (x + 0.5) * each, top + SIDE - (y + 0.5) * each) for x, y in (a, b)],
                 PAPER, 0.6,
