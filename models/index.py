@@ -140,6 +140,7 @@ def _section(run: Run, folder: Path) -> str:
             "hand_code": escape(experiment.source_by_hand()),
             "derived_code": escape(run.derivation.code),
             "rounding": escape(run.derivation.rounding.summary),
+            "compiled": _compiled(run),
             "agreement": f"{mark(run.in_step)} {_agreement(run)}",
             "gradients": gradients(run),
             "predictions": predictions(run),
@@ -151,6 +152,20 @@ def _section(run: Run, folder: Path) -> str:
     )
 
 
+def _compiled(run: Run) -> str:
+    """Show the code that trained the network, if it was compiled."""
+    if run.step is None:
+        return ""
+    return _filled(
+        "compiled.html",
+        {
+            "why": escape(run.step.why),
+            "compiled_code": escape(run.step.source),
+            "gap": f"{run.gap:.0e}" if run.gap else "nothing",
+        },
+    )
+
+
 def _agreement(run: Run) -> str:
     """Say how far the two trainings came apart."""
     if run.ulps == 0:
@@ -158,6 +173,8 @@ def _agreement(run: Run) -> str:
     else:
         apart = f"at most {run.ulps:.0f} units in the last place apart"
     steps = f"each of {run.steps:,} steps" if run.steps > 1 else "its only step"
+    if run.step is not None and run.steps > len(run.losses):
+        steps = f"{len(run.losses)} of {run.steps:,} steps, where they were compared,"
     return f"After {steps} the weights by autodiff and by hand were {apart}."
 
 

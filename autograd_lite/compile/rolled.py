@@ -208,7 +208,7 @@ class _Nodes:
         for x in s.operands:
             key = x if isinstance(x, Variable) else constant_key(x)
             if key not in made:
-                value = x if np.ndim(x) or isinstance(x, Variable) else str(key)
+                value = x if isinstance(x, Variable) or np.ndim(x) else str(key)
                 kind = "input" if isinstance(x, Variable) else "constant"
                 made[key] = _described(f"x{len(made)}", kind, x, value)
         operands = tuple(

@@ -121,6 +121,19 @@ def test_another_seed_trains_as_well_but_its_numbers_are_not_judged():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_compiled_training_gives_the_same_numbers(name):
+    pytest.importorskip("numba", reason="numba is not installed: pip install '.[compile]'")
+    run = NETWORKS[name]().run(compiled=True)
+    assert run.problems == []
+    assert run.facts
+    assert run.step.why.startswith("numba")
+    assert run.steps == run.experiment.epochs * len(run.experiment.samples())
+    assert set(run.comparisons) >= {0, run.steps - 1}
+    assert "def " in run.step.source
+    assert run.recorder.steps[0] == 0
+
+
 # -------------------------------------------------------------------- failures must show
 
 
@@ -151,6 +164,12 @@ def test_a_wrong_derivation_is_a_problem_that_names_tensor_and_side():
 
 def test_steps_that_part_are_a_problem():
     assert any("come to differ by" in problem for problem in Unrounded().run().problems)
+
+
+def test_compiled_steps_that_part_from_eager_mode_are_a_problem():
+    run = Unrounded().run(compiled=True)
+    run.gap = 1e-6
+    assert "compiled and eager losses differ by 1.0e-06 of them" in run.problems
 
 
 @pytest.mark.parametrize(
