@@ -332,6 +332,8 @@ def _parameter(x: Any) -> str:
         return f"np.array({x.tolist()!r}, {x.dtype.name!r})"
     if isinstance(x, (type, np.dtype)):
         return repr(np.dtype(x).name)
+    if type(x) is tuple:
+        return f"({''.join(f'{_parameter(part)}, ' for part in x)})"
     return literal(x) if isinstance(x, float) else repr(x)
 
 

@@ -52,8 +52,6 @@ NEITHER = {
     "det",
     "bessel",
     "i0",
-    "sort",
-    "partition",
     "lstm",
     "interp",
     "interp_slope",
@@ -68,7 +66,7 @@ NEITHER = {
     "sum_pool_adjoint",
 }
 """Their rules, or what they do, ask for values or write into arrays."""
-REFUSED = {"jax": NEITHER | {"sum_pool"}, "numpy": NEITHER | {"erf"}}
+REFUSED = {"jax": NEITHER | {"sum_pool", "partition"}, "numpy": NEITHER | {"erf"}}
 
 
 OURS = [n for n, p in REGISTRY.items() if p.__module__.startswith("autograd_lite.")]
