@@ -309,7 +309,9 @@ class _Writer:
             return _parameter(x) if not isinstance(x, np.ndarray) else self.operand(x)
 
         kwargs = {
-            k: v for k, v in kwargs.items() if not (self.jax and k == "mode" and v == "raise")
+            k: v
+            for k, v in kwargs.items()
+            if not (self.jax and (k, v) in (("mode", "raise"), ("kind", None), ("stable", None)))
         }
         name = self._name(call.function)
         if self.jax and kwargs.get("hermitian"):
