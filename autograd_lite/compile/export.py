@@ -313,7 +313,9 @@ class _Writer:
             return _parameter(x) if not isinstance(x, np.ndarray) else self.operand(x)
 
         kwargs = {
-            k: v for k, v in kwargs.items() if not (self.jax and k == "mode" and v == "raise")
+            k: v
+            for k, v in kwargs.items()
+            if not (self.jax and (k, v) in (("mode", "raise"), ("kind", None), ("stable", None)))
         }
         name = self._name(call.function)
         if self.jax and kwargs.get("hermitian"):
@@ -336,6 +338,8 @@ def _parameter(x: Any) -> str:
         return f"np.array({x.tolist()!r}, {x.dtype.name!r})"
     if isinstance(x, (type, np.dtype)):
         return repr(np.dtype(x).name)
+    if type(x) is tuple:
+        return f"({''.join(f'{_parameter(part)}, ' for part in x)})"
     return literal(x) if isinstance(x, float) else repr(x)
 
 

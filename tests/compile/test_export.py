@@ -53,8 +53,6 @@ NEITHER = {
     "det",
     "bessel",
     "i0",
-    "sort",
-    "partition",
     "lstm",
     "interp",
     "interp_derivative",
@@ -71,7 +69,7 @@ NEITHER = {
 """Their rules, or what they do, ask for values or write into arrays."""
 SCIPYS = {p for p in REGISTRY.values() if p.__module__ in ops.WITH_SCIPY}
 REFUSED = {
-    "jax": NEITHER | {"sum_pool", *(p.name for p in SCIPYS if not p.jax)},
+    "jax": NEITHER | {"sum_pool", "partition", *(p.name for p in SCIPYS if not p.jax)},
     "numpy": NEITHER | {"erf", *(p.name for p in SCIPYS)},
 }
 
