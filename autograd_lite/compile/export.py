@@ -13,13 +13,13 @@ from typing import Any, Literal
 import numpy as np
 
 from autograd_lite.compile.compiled import Step
-from autograd_lite.compile.numpy_code import made
+from autograd_lite.compile.numpy_code import made, nest_source
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.ops.writing import Written, literal, write
 from autograd_lite.program.program import Program, Statement, Variable
 from autograd_lite.program.symbol import Call, Symbol, TraceError
-from autograd_lite.program.trace import NUMBER, Output, trace
+from autograd_lite.program.trace import NUMBER, trace
 from autograd_lite.tensor import Tensor
 
 LARGEST = 10_000
@@ -162,19 +162,10 @@ def _paths(nest: Any, path: str) -> Iterator[tuple[int, str]]:
 
 
 def _nest(nest: Any, outputs: list[str]) -> str:
-    """Write what is returned."""
-    if isinstance(nest, Output):
-        return outputs[nest]
-    if isinstance(nest, dict):
-        return f"{{{', '.join(f'{key!r}: {_nest(x, outputs)}' for key, x in nest.items())}}}"
-    if isinstance(nest, list):
-        return f"[{', '.join(_nest(x, outputs) for x in nest)}]"
-    if isinstance(nest, tuple):
-        parts = [_nest(x, outputs) for x in nest]
-        return f"({parts[0]},)" if len(parts) == 1 else f"({', '.join(parts)})"
-    if nest is None or isinstance(nest, bool | int | float | str):
-        return literal(nest) if isinstance(nest, float) else repr(nest)
-    raise TypeError(f"export cannot write a result of type {type(nest).__name__}. Return arrays.")
+    written = nest_source(nest, outputs)
+    if written is None:
+        raise TypeError("export can write results in dicts, lists and tuples. Return arrays.")
+    return written
 
 
 class _Writer:

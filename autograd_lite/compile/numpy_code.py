@@ -14,6 +14,7 @@ from autograd_lite.compile.scalars import INFIX
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.ops.writing import literal
 from autograd_lite.program.program import Program, Statement, Variable
+from autograd_lite.program.trace import Output
 
 
 class Code:
@@ -76,6 +77,27 @@ def made(source: str, name: str, names: dict[str, Any], title: str) -> Callable[
     exec(compile(source, file, "exec"), names)
     function: Callable[..., Any] = names[name]
     return function
+
+
+def nest_source(nest: Any, outputs: list[str]) -> str | None:
+    """Return the expression of a nest, given those of its outputs; None for one of other kinds."""
+    if isinstance(nest, Output):
+        return outputs[nest]
+    if type(nest) in (dict, list, tuple):
+        keys = list(nest) if isinstance(nest, dict) else range(len(nest))
+        parts = [nest_source(nest[key], outputs) for key in keys]
+        if None in parts:
+            return None
+        if isinstance(nest, dict):
+            plain = all(type(key) in (str, int) for key in keys)
+            pairs = ", ".join(f"{key!r}: {part}" for key, part in zip(keys, parts, strict=True))
+            return f"{{{pairs}}}" if plain else None
+        listed = "".join(f"{part}, " for part in parts)
+        listed = listed if len(parts) == 1 and type(nest) is tuple else listed.removesuffix(", ")
+        return f"[{listed}]" if isinstance(nest, list) else f"({listed.rstrip()})"
+    if nest is None or type(nest) in (bool, int, float, str):
+        return literal(nest) if isinstance(nest, float) else repr(nest)
+    return None
 
 
 def numpy_function(program: Program) -> tuple[str, Callable[..., Any]]:
@@ -163,7 +185,7 @@ def _rows(count: int, x: Variable) -> list[Any]:
 
 def _listed(values: list[Any], code: Code) -> str:
     """Return a list with a value for each round: a slice of rows, if it is one."""
-    places = [code.where.get(x) for x in values]
+    places: list[Any] = [code.where.get(x) for x in values]
     if all(isinstance(p, tuple) and p[0] == places[0][0] for p in places):
         at = [p[1] for p in places]
         step = at[1] - at[0]
