@@ -16,6 +16,10 @@ from autograd_lite.graph.nodes import Parts
 from autograd_lite.graph.variables import name_of_copy
 from autograd_lite.tensor import Tensor
 
+Operands = Sequence[tuple[Tensor | None, Any]]
+Used = tuple[Tensor, Any, Operands]
+"""A tensor, its value, and its operands with theirs."""
+
 
 def recorded(roots: Sequence[Tensor], names: Mapping[str, Tensor | NDArray[Any]]) -> Parts:
     """Return the nodes of a computation; `Graph` says what the names do."""
@@ -31,21 +35,21 @@ class _Recorded:
 
     def __init__(
         self,
-        ordered: Sequence[tuple[Tensor, Any]],
+        ordered: Sequence[Used],
         names: Mapping[str, Tensor | NDArray[Any]],
     ) -> None:
         self.nodes: list[Node] = []
         self.node_of: dict[tuple[int, int], str] = {}
-        self._calls, self.held = calls([tensor for tensor, _ in ordered])
+        self._calls, self.held = calls([tensor for tensor, *_ in ordered])
         self._called = {id(tensor): name for name, tensor in names.items()}
         self._arrays = {name: x for name, x in names.items() if isinstance(x, np.ndarray)}
-        for tensor, value in ordered:
-            self._add(tensor, value)
+        for tensor, value, operands in ordered:
+            self._add(tensor, value, operands)
 
-    def _add(self, tensor: Tensor, value: Any) -> None:
+    def _add(self, tensor: Tensor, value: Any, operands: Operands) -> None:
         """Append the node of a tensor, after nodes for its bare operands."""
         used = []
-        for x, operand_value in zip(operands_of(tensor), tensor._values, strict=True):
+        for x, operand_value in operands:
             if x is not None:
                 used.append(self.node_of[_key(x, operand_value)])
                 continue
@@ -99,14 +103,21 @@ def _key(tensor: Tensor, value: Any) -> tuple[int, int]:
     return id(tensor), id(value) if tensor._primitive is None else 0
 
 
-def _in_order(roots: Iterable[Tensor]) -> list[tuple[Tensor, Any]]:
+def _in_order(roots: Iterable[Tensor]) -> list[Used]:
     """Return all tensors behind the roots, with the values that were used, in order of birth."""
-    found = {_key(root, root._array): (root, root._array) for root in roots}
-    waiting = [root for root, _ in found.values()]
+    found: dict[tuple[int, int], Used] = {}
+    waiting: list[tuple[Tensor, Any]] = [(root, root._array) for root in roots]
     while waiting:
-        tensor = waiting.pop()
-        for x, value in zip(operands_of(tensor), tensor._values, strict=True):
-            if x is not None and _key(x, value) not in found:
-                found[_key(x, value)] = (x, value)
-                waiting.append(x)
-    return sorted(found.values(), key=lambda pair: pair[0]._birth)
+        tensor, value = waiting.pop()
+        key = _key(tensor, value)
+        if key not in found:
+            operands = _operands(tensor)
+            found[key] = (tensor, value, operands)
+            waiting += [(x, used) for x, used in operands if x is not None]
+    return sorted(found.values(), key=lambda one: one[0]._birth)
+
+
+def _operands(tensor: Tensor) -> Operands:
+    """Return the operands of a tensor, None for a bare one, with the values that were used."""
+    pairs = zip(operands_of(tensor), tensor._inputs[1::2], strict=True)
+    return [(x, value if x is None else x._as_it_was(value)) for x, value in pairs]
