@@ -247,7 +247,9 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
         return found
     how = []
     if target.name in progress.cut_short:
-        how.append(f"After {BUDGET:g} seconds the search was stopped, with the likeliest tried.")
+        how.append(
+            f"After {BUDGET:g} seconds the search was stopped: only the likeliest were tried."
+        )
     inner = _would_settle(progress, target)
     if inner is not None:
         how.append(
@@ -427,7 +429,8 @@ def _two_together(
     if target.hand.shape != target.right.shape or np.count_nonzero(target.hand) < FEWEST_FOR_TWO:
         return None
     each: list[tuple[Candidate, Made]] = []
-    moves, goals = [], (0.0, 0.0)
+    moves: list[Any] = []
+    goals: Any = (0.0, 0.0)
     for candidate in proposed:
         made = candidate.predict
         if candidate.cost > MOST_COSTLY_OF_TWO or time.thread_time() > deadline:

@@ -185,7 +185,7 @@ def _rows(count: int, x: Variable) -> list[Any]:
 
 def _listed(values: list[Any], code: Code) -> str:
     """Return a list with a value for each round: a slice of rows, if it is one."""
-    places = [code.where.get(x) for x in values]
+    places: list[Any] = [code.where.get(x) for x in values]
     if all(isinstance(p, tuple) and p[0] == places[0][0] for p in places):
         at = [p[1] for p in places]
         step = at[1] - at[0]

@@ -213,7 +213,7 @@ class Row(NamedTuple):
     """Where the result of a round of a loop is kept: in an array, under an index."""
 
     array: str
-    index: str | int
+    place: str | int
     before: str = ""
 
     def loaded(self, x: Variable, sheet: Sheet) -> Any:
@@ -226,7 +226,7 @@ class Row(NamedTuple):
 
     def at(self, index: tuple[int, ...]) -> str:
         """Return how one of them is written."""
-        return f"{self.array}[{self.before}{', '.join(map(str, (self.index, *index)))}]"
+        return f"{self.array}[{self.before}{', '.join(map(str, (self.place, *index)))}]"
 
 
 def _numbers(x: Any, known: dict[Variable, Any], sheet: Sheet) -> Any:
@@ -309,11 +309,12 @@ def _row(places: list[Any], k: str) -> Row | None:
     """Return one place for a value in each round, if it is in the rows of another loop."""
     if not all(isinstance(p, Row) and p[::2] == places[0][::2] for p in places):
         return None
-    at = [int(p.index) for p in places]
+    at = [int(p.place) for p in places]
     step = at[1] - at[0]
     if at != [at[0] + step * t for t in range(len(at))]:
         return None
-    return places[0]._replace(index=f"{at[0]} + {step} * {k}")
+    first: Row = places[0]
+    return first._replace(place=f"{at[0]} + {step} * {k}")
 
 
 def entry(name: str, index: tuple[int, ...]) -> str:

@@ -64,7 +64,8 @@ def _changed(replay: Replay) -> Iterator[Candidate]:
                 )
                 if node.primitive is ops.add and _is_bias(replay, operand):
                     biases[node.id, i] = neutral
-            levels = np.unique(value) if node.primitive is ops.multiply and value.ndim else ()
+            masked = node.primitive is ops.multiply and value.ndim
+            levels: list[Any] = list(np.unique(value)) if masked else []
             if len(levels) == 2 and operand.id not in replay.gradients:
                 low, high = levels
                 what = f"the {'factor' if low else 'mask'} {text}"

@@ -186,7 +186,7 @@ class Replay:
                     assert node.primitive is not None  # It has operands.
                     operands = [values.get(x, self.values[x]) for x in node.operands]
                     values[node.id] = node.primitive.forward(*operands, **node.parameters)
-        moved = {}
+        moved: dict[Any, Any] = {}
         for node in self.graph:
             if node.id not in ahead:
                 continue

@@ -170,7 +170,7 @@ def factor_inverted(case: Case, target: Target) -> Iterator[Candidate]:
             if np.ndim(value) and (np.asarray(value) > 0).all():
                 yield Candidate(
                     f"np.sqrt({plain}) stands in place of {plain}: {verbs[1]} by its square root",
-                    0.9,
+                    1.25,
                     predict=step.wrong(scaled(step.rule, np.sqrt(value), divide=True)),
                     kind="other power",
                 )
