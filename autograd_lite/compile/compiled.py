@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.compile.guards import MISSING, Surroundings
 from autograd_lite.compile.numba_code import available
 from autograd_lite.compile.plan import Plan, Signature, StaleError
 from autograd_lite.compile.scalars import LoweringError
 from autograd_lite.functional.nests import leaves_of
 from autograd_lite.optim.optimizer import Optimizer
 from autograd_lite.program.program import Program, fingerprint
+from autograd_lite.program.surroundings import MISSING, Surroundings
 from autograd_lite.program.symbol import TraceError
 from autograd_lite.program.trace import Output, Place, Traced, trace
 from autograd_lite.tensor import Tensor

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.compile.guards import MISSING, Surroundings
 from autograd_lite.compile.numba_code import call_source, loop_source, machine_code
 from autograd_lite.compile.numpy_code import made, nest_source, numpy_function
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.program.program import Variable
+from autograd_lite.program.surroundings import MISSING, Surroundings
 from autograd_lite.program.trace import NUMBER, Output, Traced
 from autograd_lite.tensor import Tensor
 
