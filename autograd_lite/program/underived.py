@@ -80,13 +80,13 @@ def _literal(x: Any) -> str:
 
 def _name(function: Any) -> str:
     """Return how NumPy's users write a function."""
-    owner: Any = getattr(function, "__self__", None)
+    name, owner = function.__name__, getattr(function, "__self__", None)
     if isinstance(owner, np.ufunc):
-        return f"np.{owner.__name__}.{function.__name__}"
+        return f"np.{owner.__name__}.{name}"
     for module, prefix in ((np, "np"), (np.linalg, "np.linalg"), (np.fft, "np.fft")):
-        if getattr(module, function.__name__, None) is function:
-            return f"{prefix}.{function.__name__}"
+        if getattr(module, name, None) is function:
+            return f"{prefix}.{name}"
     raise TraceError(
-        f"derive cannot write {function.__name__}, which is not of NumPy, as code. Define it with "
+        f"derive cannot write {name}, which is not of NumPy, as code. Define it with "
         f"@autograd_lite.primitive, or pass its result as an argument."
     )
