@@ -21,7 +21,7 @@ loss = Σ w ⊙ w
 tensors      `Tensor`, `array`, `no_grad`, `detect_anomaly`
 transforms   `grad`, `value_and_grad`, `vjp`, `jvp`, `jacobian`, `hessian`, `hvp`, `checkpoint`
 networks     `nn`, `optim`, `data`, `save`, `load`
-pictures     `draw`, `Graph`, `Recorder`
+pictures     `draw`, `Graph`, `Recorder`, `draw_gradients`, `draw_surface`, `draw_weights`
 formulas     `derive`
 checks       `compare`, `gradcheck`
 operations   NumPy's own, `sigmoid`, `relu`, `softmax`, `logsumexp`, `mse`; yours: `primitive`
@@ -55,6 +55,9 @@ if TYPE_CHECKING:
     from autograd_lite.derive import Derivation
     from autograd_lite.draw import Drawing
     from autograd_lite.draw.page.recorder import Recorder
+    from autograd_lite.draw.plots.gradients import draw_gradients
+    from autograd_lite.draw.plots.surface import draw_surface
+    from autograd_lite.draw.plots.weights import draw_weights
     from autograd_lite.functional.checkpointing import checkpoint
     from autograd_lite.functional.nests import register_nest
     from autograd_lite.functional.operations import (
@@ -106,6 +109,9 @@ else:
             "autograd_lite.derive": ("Derivation",),
             "autograd_lite.draw": ("Drawing",),
             "autograd_lite.draw.page.recorder": ("Recorder",),
+            "autograd_lite.draw.plots.gradients": ("draw_gradients",),
+            "autograd_lite.draw.plots.surface": ("draw_surface",),
+            "autograd_lite.draw.plots.weights": ("draw_weights",),
             "autograd_lite.functional.checkpointing": ("checkpoint",),
             "autograd_lite.functional.nests": ("register_nest",),
             "autograd_lite.functional.operations": (
@@ -170,6 +176,9 @@ __all__ = [
     "detect_anomaly",
     "draw",
     "draw_dot",
+    "draw_gradients",
+    "draw_surface",
+    "draw_weights",
     "enable_grad",
     "exercise",
     "export",

@@ -38,6 +38,7 @@ STANDS_ON = {
     "compile": ("program", "optim"),
     "draw": ("derive",),
     "draw/page": ("draw",),
+    "draw/plots": ("draw/page",),
     "check/mistakes": ("program",),
     "check": ("check/mistakes", "functional", "nn"),
     "practice": ("check", "derive"),

@@ -385,6 +385,22 @@ def _diagnosed(graph: Graph, rows: list[Row], targets: list[Target], lr: float |
     data = [n.shape for n in graph if n.kind in ("input", "constant") and len(n.shape) > 1]
     case = Case(Replay(graph), lr, max((shape[0] for shape in data), default=0))
     pairs = list(zip(rows, targets, strict=True))
-    failing = [target for row, target in pairs if _by_hand_is_wrong(row)]
+    failing = [target for row, target in pairs if _by_hand_is_wrong(row) and not _too_near(row)]
     found = diagnose(failing, case, [target for row, target in pairs if row.ok])
-    return [dataclasses.replace(row, diagnosis=found.get(target)) for row, target in pairs]
+    return [
+        dataclasses.replace(row, diagnosis=_NEAR if _too_near(row) else found.get(target))
+        for row, target in pairs
+    ]
+
+
+_NEAR = Diagnosis(
+    "too near to tell",
+    "the two are too near to tell who is right: so much can be rounding",
+    "Large terms cancel in the loss. Write it so that they do not, or compare at other values.",
+    confidence="none",
+)
+
+
+def _too_near(row: Row) -> bool:
+    """Return whether both gradients look right, by the order of the Taylor remainder."""
+    return row.verdict == UNDECIDED and row.orders is not None and min(row.orders) > 1.7

@@ -92,6 +92,9 @@ FEWEST_FOR_TWO = 4
 MOST_COSTLY_OF_TWO, MOST_PAIRS = 1.25, 50
 """How far-fetched either of two mistakes may be, and how many pairs are tested on all digits."""
 
+FEW = 3
+"""Of a gradient with fewer numbers than these, a mistake is looked for in the others first."""
+
 SINGULAR = ("row ", "column ", "entry ")
 
 
@@ -179,7 +182,12 @@ def diagnose(
     progress = _Progress(case, sorted(failing, key=from_the_end), agreeing)
     progress.deadline = time.thread_time() + BUDGET
     right = {target.id for target in agreeing}
-    for target in sorted([*failing, *agreeing], key=from_the_end):
+
+    def in_turn(target: Target) -> tuple[bool, float]:
+        few = bool(np.count_nonzero(target.hand) < FEW) and _is_leaf(case, target)
+        return few, from_the_end(target)  # Few numbers tell little: others first.
+
+    for target in sorted([*failing, *agreeing], key=in_turn):
         if target.id not in right:
             found = _one(progress, target)
             first = not progress.wrong and len(failing) > 1 and replay is not None
@@ -188,6 +196,14 @@ def diagnose(
         if case.replay is not None and target.id and case.replay.graph[target.id].primitive:
             progress.upstream[target.id] = target.hand
     return progress.found
+
+
+def _is_leaf(case: Case, target: Target) -> bool:
+    return (
+        case.replay is not None
+        and target.id is not None
+        and case.replay.graph[target.id].primitive is None
+    )
 
 
 def _one(progress: _Progress, target: Target) -> Diagnosis:
@@ -217,7 +233,7 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
                 fitting = _fitting(case, against, progress, candidates)
                 proposed = proposed or candidates
         if fitting:
-            if case is progress.case:
+            if not besides:
                 progress.made.append((target, fitting[0]))
             return _diagnosis(fitting, progress, against, besides)
         tried.append((case, against, proposed, besides))
@@ -231,7 +247,9 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
         return found
     how = []
     if target.name in progress.cut_short:
-        how.append(f"After {BUDGET:g} seconds the search was stopped, with the likeliest tried.")
+        how.append(
+            f"After {BUDGET:g} seconds the search was stopped: only the likeliest were tried."
+        )
     inner = _would_settle(progress, target)
     if inner is not None:
         how.append(
@@ -262,6 +280,8 @@ def _cases(progress: _Progress, target: Target) -> Iterator[tuple[Case, str]]:
     replay = progress.case.replay
     if replay is None:
         return
+    if replay.has_ties:
+        yield replace(progress.case, replay=Replay(replay.graph, first_of_ties=True)), ""
     if any(t.id in progress.upstream for t in progress.wrong):
         changed = Replay(replay.graph, replay.values, _fitting_shapes(progress, replay))
         if target.id in changed.gradients:
@@ -409,7 +429,8 @@ def _two_together(
     if target.hand.shape != target.right.shape or np.count_nonzero(target.hand) < FEWEST_FOR_TWO:
         return None
     each: list[tuple[Candidate, Made]] = []
-    moves, goals = [], (0.0, 0.0)
+    moves: list[Any] = []
+    goals: Any = (0.0, 0.0)
     for candidate in proposed:
         made = candidate.predict
         if candidate.cost > MOST_COSTLY_OF_TWO or time.thread_time() > deadline:
@@ -464,6 +485,8 @@ def _fitting(
             worst = min(worst, candidate.cost + FAR_FETCHED)
             also = sum(candidate.explains(other) for other in others)
             cost = candidate.cost + (AGAINST if _contradicted(candidate, progress) else 0.0)
+            if target.hand.shape != target.right.shape:
+                also = 0  # The shape itself says where it is.
             rank = (-float(also), cost, candidate)
             title = candidate.title.split(";")[0].split(" in the gradient of")[0]
             key = (candidate.kind, title)

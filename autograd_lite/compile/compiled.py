@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import functools
 import itertools
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.compile.guards import MISSING, Surroundings
 from autograd_lite.compile.numba_code import available
 from autograd_lite.compile.plan import Plan, Signature, StaleError
 from autograd_lite.compile.scalars import LoweringError
 from autograd_lite.functional.nests import leaves_of
 from autograd_lite.optim.optimizer import Optimizer
 from autograd_lite.program.program import Program, fingerprint
+from autograd_lite.program.surroundings import MISSING, Surroundings
 from autograd_lite.program.symbol import TraceError
 from autograd_lite.program.trace import Output, Place, Traced, trace
 from autograd_lite.tensor import Tensor
@@ -48,6 +49,7 @@ class Compiled:
         self._traces = 0
         self._reasons: dict[str, None] = {}
         self._eager_because = ""
+        self._error: Exception | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute what the function computes."""
@@ -55,9 +57,14 @@ class Compiled:
             result = self._plan.quick(args, kwargs)
             if result is not MISSING:
                 return result
+        self._error = None
         plan = self._plan_for(args, kwargs)
         if plan is None:
-            return self._eagerly(args, kwargs)
+            result = self._eagerly(args, kwargs)
+            if self._error is not None:  # The error was not the function's own.
+                said = str(self._error).partition("\n")[0]
+                self._give_up(f"tracing it raises {type(self._error).__name__}: {said}")
+            return result
         result = plan.quick(args, kwargs)
         if result is not MISSING:
             return result
@@ -119,8 +126,11 @@ class Compiled:
             around.restore()
             self._give_up(str(error))
             return None
-        except Exception:  # noqa: BLE001  (run as it is, it raises the error that it should)
+        except Exception as error:
             around.restore()
+            if self._backend != "auto":
+                raise  # Most often, it is the function's own.
+            self._error = error
             return None
         plan = Plan(traced, signature, around)
         self._lower(plan)
@@ -257,8 +267,8 @@ class Step(Compiled):
         *args, **kwargs
             The arguments of the loss.
         stacked : bool
-            Whether the arrays have a leading axis with the data of one step after the other; after
-            the last one, the first comes again.
+            Whether the arrays have a leading axis with the data of one step after the other, of one
+            length for all; after the last one, the first comes again.
         every : int, optional
             After how many steps `progress` and `until` are asked; by default a tenth of `n`.
         progress : callable, optional
@@ -271,6 +281,11 @@ class Step(Compiled):
         array, shape (steps,)
             The loss before each step.
 
+        Raises
+        ------
+        ValueError
+            If `n` is negative, or stacked arrays differ in length.
+
         Examples
         --------
         >>> import autograd_lite as al
@@ -279,6 +294,10 @@ class Step(Compiled):
         >>> step.run(50, 5.0)[[0, -1]].round(3)
         array([1369.,    0.])
         """
+        if operator.index(n) < 0:
+            raise ValueError(f"run needs a number of steps of 0 or more, got {n}.")
+        if stacked:
+            _check_stacks(args, kwargs)
         losses: list[Any] = []
         chunk = every or max(1, n // 10)
         if progress is None and until is None:
@@ -496,6 +515,17 @@ class Step(Compiled):
         loss = self._once(*args, **kwargs)
         self._optimiser.zero_grad()
         return np.array(loss.data)[()]
+
+
+def _check_stacks(args: Any, kwargs: Any) -> None:
+    """Refuse arrays that are not for the same steps."""
+    named = {**{f"argument {i}": x for i, x in enumerate(args)}, **kwargs}
+    shapes = {name: x.shape for name, x in named.items() if isinstance(x, np.ndarray)}
+    if () in shapes.values() or len({shape[0] for shape in shapes.values()}) > 1:
+        raise ValueError(
+            f"run(stacked=True) needs arrays with a leading axis of one length, a step each, got "
+            f"{', '.join(f'{name} of shape {shape}' for name, shape in shapes.items())}."
+        )
 
 
 def _slice(args: Any, kwargs: Any, k: int) -> tuple[Any, Any]:

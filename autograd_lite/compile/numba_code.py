@@ -190,7 +190,8 @@ def machine_code(
         (compiled,) = function.overloads.values()
         function = compiled.entry_point
         _KEPT.append(compiled)  # It frees its code when it goes.
-    return function
+    made: Callable[..., Any] = function
+    return made
 
 
 _KEPT: list[Any] = []

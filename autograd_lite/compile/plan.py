@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.compile.guards import MISSING, Surroundings
 from autograd_lite.compile.numba_code import call_source, loop_source, machine_code
 from autograd_lite.compile.numpy_code import made, nest_source, numpy_function
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.program.program import Variable
+from autograd_lite.program.surroundings import MISSING, Surroundings
 from autograd_lite.program.trace import NUMBER, Output, Traced
 from autograd_lite.tensor import Tensor
 
@@ -301,6 +301,7 @@ class Plan:
         if not isinstance(place.holder, Tensor):
             return [] if value is None else [f"p{i}[{place.key!r}] = {value}"]
         lines = [] if value is None else [f"p{i}._array = {value}"]
+        lines.append(f"p{i}._grad = None")  # As `zero_grad` does; there may be an older one.
         return [*lines, f"if p{i}._rare is not None:", f"    p{i}._note_write()"]
 
     def _returned(self, outputs: list[str]) -> str:

@@ -313,7 +313,8 @@ def _row(places: list[Any], k: str) -> Row | None:
     step = at[1] - at[0]
     if at != [at[0] + step * t for t in range(len(at))]:
         return None
-    return places[0]._replace(place=f"{at[0]} + {step} * {k}")
+    first: Row = places[0]
+    return first._replace(place=f"{at[0]} + {step} * {k}")
 
 
 def entry(name: str, index: tuple[int, ...]) -> str:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from autograd_lite.core.modes import GradientError
@@ -16,11 +14,9 @@ from autograd_lite.derive.chain import ChainWriter
 from autograd_lite.derive.components import by_component
 from autograd_lite.derive.derivation import Derivation
 from autograd_lite.derive.writer import Writer
-from autograd_lite.functional.tracing import call_with_tensors
 from autograd_lite.graph import Graph, arrays_in, names_in
-from autograd_lite.graph.source import record_source
-from autograd_lite.graph.variables import variables_of
 from autograd_lite.program.expression import Name
+from autograd_lite.program.graph_of import record
 from autograd_lite.tensor import Tensor
 
 
@@ -33,9 +29,11 @@ def derived(
     frame: FrameType,
 ) -> Derivation:
     """Record the loss if it is a function, name the values, and derive the gradients."""
+    recorded = None
     if callable(loss) and not isinstance(loss, Tensor):
-        loss, found = _traced(loss, args)
-        names = found if names is None else names
+        recorded = record(loss, _bound(loss, args))
+        loss = recorded.result
+        names = recorded.names if names is None else names
     elif args:
         raise TypeError("derive takes arguments for a function only; the loss is a Tensor.")
     if not isinstance(loss, Tensor):
@@ -49,7 +47,7 @@ def derived(
         )
     if names is None:
         names = {**names_in(frame), **arrays_in(frame)}
-    graph = Graph(loss, names)
+    graph = Graph(loss, names) if recorded is None else recorded.graph(loss, names)
     nodes = (
         [node for node in graph if node.kind == "parameter"]
         if wrt is None
@@ -58,30 +56,19 @@ def derived(
     entries: dict[str, Name] = {}
     if chain:
         graph, nodes, entries = by_component(graph, nodes)
-    return Derivation(graph, nodes, ChainWriter if chain else Writer, entries=entries)
+    return Derivation(
+        graph,
+        nodes,
+        ChainWriter if chain else Writer,
+        entries=entries,
+        arrays={k: x.data if isinstance(x, Tensor) else x for k, x in names.items()},
+        asked={} if recorded is None else recorded.asked,
+    )
 
 
-def _traced(f: Callable[..., Any], args: tuple[ArrayLike, ...]) -> tuple[Any, Mapping[str, Tensor]]:
-    """Call a function on Tensors; return its result, and the tensors among its variables."""
+def _bound(f: Callable[..., Any], args: tuple[ArrayLike, ...]) -> Mapping[str, Any]:
+    """Return the arguments of a function by the names of its parameters."""
     try:
-        bound = inspect.signature(f).bind(*args)
+        return inspect.signature(f).bind(*args).arguments
     except TypeError as error:
         raise TypeError(f"derive cannot call the function: {error}.") from None
-    inputs = {
-        name: Tensor(value, np.asarray(value).dtype.kind == "f", name=name)
-        for name, value in bound.arguments.items()
-    }
-    variables: dict[str, Any] = {}
-
-    def watch(frame: FrameType, event: str, _: Any) -> None:
-        if event == "return" and frame.f_code is getattr(f, "__code__", None):
-            variables.update(variables_of(frame, unused=True))
-
-    before = sys.getprofile()
-    sys.setprofile(watch)
-    try:
-        with record_source():
-            result = call_with_tensors(f, (), inputs)
-    finally:
-        sys.setprofile(before)
-    return result, names_in(variables)

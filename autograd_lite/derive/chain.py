@@ -9,6 +9,7 @@ from autograd_lite.derive.math_names import partial, total
 from autograd_lite.derive.writer import Writer
 from autograd_lite.graph import Node
 from autograd_lite.program.expression import Expression, Name
+from autograd_lite.program.underived import operation_of
 
 LOSS = Name("L")
 
@@ -21,7 +22,9 @@ class ChainWriter(Writer):
     def forwards(self, node: Node, operands: tuple[Expression, ...]) -> Expression:
         """Write an operation more simply than it was carried out on arrays of one number."""
         assert node.primitive is not None  # It has operands.
-        return Expression.__record__(node.primitive, operands, dict(node.parameters))
+        if operation_of(node.primitive) is not node.primitive:  # A comparison.
+            return super().forwards(node, operands)
+        return Expression.__record__(node.primitive, operands, self.parameters(node))
 
     def backwards(self) -> dict[str, Expression]:
         """Return the name of every gradient asked for."""

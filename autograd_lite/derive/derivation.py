@@ -30,6 +30,9 @@ LONGEST_LINE = 100
 UNTIES = "    # where nothing ties, as here: equal values would share the derivative"
 """What is said of a derivation that leaves the shares out."""
 
+UNNAMED = "    # {}: computed outside of the record, so anew with other values"
+"""What is said of arrays that have no name."""
+
 
 class Derivation(Steps):
     """The forward pass and every gradient, step by step.
@@ -80,6 +83,7 @@ class Derivation(Steps):
                 *helpers(self.lines),
                 *_listed("def loss_and_gradients(", self.arguments, "):"),
                 *([UNTIES] if self._unties else []),
+                *([UNNAMED.format(", ".join(self._unnamed))] if self._unnamed else []),
                 "    # forward",
                 *body,
                 *_listed(f"    return {self._loss}, {{", result, "}"),
@@ -144,7 +148,9 @@ class Derivation(Steps):
         """The function that `code` defines: it takes `arguments`, and its tracebacks show lines.
 
         It returns the loss and the gradients by name, for other values of the same shapes, as fast
-        as its code: sizes may stand there as numbers, so it raises a ValueError for others.
+        as its code: sizes may stand there as numbers, so it raises a ValueError for others. What a
+        recorded loss computed outside of its record, as a comparison, is an argument too; in a
+        function that was derived, it is computed anew.
 
         Examples
         --------
@@ -162,6 +168,7 @@ class Derivation(Steps):
         names |= namespace(self.lines)  # An operation of yours may need more than its source.
         given = ", ".join(self.arguments)
         fits = [f"{x}.shape == {np.shape(value)}" for x, value in self.arguments.items()]
+        fits += [f"_equal({x}, _asked[{x!r}])" for x in self.arguments if x in self._asked]
         # To bind a signature takes longer than all the arithmetic of a neuron.
         checked = f"""\
 def loss_and_gradients({given}):
@@ -173,20 +180,30 @@ def loss_and_gradients({given}):
         _refuse({given})
     return _derived({given})
 """
-        space = {"_derived": names["loss_and_gradients"], "_refuse": self._refuse_other_shapes}
+        space = {
+            "_derived": names["loss_and_gradients"],
+            "_refuse": self._refuse,
+            "_equal": np.array_equal,
+            "_asked": self._asked,
+        }
         exec(checked, space)
         function: Callable[..., tuple[Any, dict[str, Any]]] = space["loss_and_gradients"]
         function.__doc__ = f"Return the loss and its gradients by {', '.join(self.gradients)}."
         return function
 
-    def _refuse_other_shapes(self, *values: ArrayLike) -> None:
-        """Raise an error if a shape is not the one that was derived for; lists are arrays, too."""
+    def _refuse(self, *values: ArrayLike) -> None:
+        """Raise an error where the derivation does not hold; lists and numbers are arrays, too."""
         for (name, known), value in zip(self.arguments.items(), values, strict=True):
             if np.shape(value) != np.shape(known):
                 raise ValueError(
                     f"This derivation is for {name} of shape {np.shape(known)}, got "
                     f"{np.shape(value)}. Derive it anew for other sizes: they may stand in the "
                     f"code as numbers."
+                )
+            if name in self._asked and not np.array_equal(value, self._asked[name]):
+                raise ValueError(
+                    f"This derivation is for the {name} that the function was derived at, since "
+                    f"it asked for its value. Derive it anew for another one."
                 )
 
     def evaluate(self) -> dict[str, NDArray[Any]]:

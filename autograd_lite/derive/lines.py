@@ -104,11 +104,15 @@ def symbol_for(expression: Expression, name: Name | None = None) -> Expression:
     return Expression(expression.value, name=name or Name("?"), meaning=expression)
 
 
+RESERVED = ("_fits", "_refuse", "_derived", "_equal", "_asked")
+"""What the function around a derivation uses (see `Derivation.function`)."""
+
+
 @dataclass
 class Names:
     """Identifiers that are taken."""
 
-    taken: set[str] = field(default_factory=lambda: {"np", "_fits", "_refuse", "_derived"})
+    taken: set[str] = field(default_factory=lambda: {"np", *RESERVED})
     values: int = 0
 
     def new(self, wanted: Name) -> Name:
@@ -171,17 +175,15 @@ def replaced(root: Expression, by: Mapping[int, Expression], simplify: bool = Fa
     """Put other expressions in the place of some; they are given by their number."""
     new: dict[int, Expression] = {}
     for e in walk((root,)):
-        operands = tuple(new[x.number] for x in e.operands)
+        parts = tuple(new[x.number] for x in e.parts)
         if e.number in by:
             new[e.number] = by[e.number]
-        elif all(x is y for x, y in zip(operands, e.operands, strict=True)):
+        elif all(x is y for x, y in zip(parts, e.parts, strict=True)):
             new[e.number] = e
         elif simplify and isinstance(e.operation, Primitive):
-            new[e.number] = Expression.__record__(e.operation, operands, e.parameters)
+            new[e.number] = Expression.__record__(e.operation, *e.given(parts))
         else:
-            new[e.number] = Expression(
-                e.value, operation=e.operation, operands=operands, parameters=e.parameters
-            )
+            new[e.number] = e.of_parts(parts)
     return new[root.number]
 
 
@@ -191,6 +193,8 @@ def written(roots: Iterable[Expression]) -> Counter[int]:
     for root in roots:
         here: Counter[int] = Counter({root.number: 1})
         for e in reversed(list(walk((root,)))):
+            for x in e.positions:
+                here[x.number] += here[e.number]
             for position, x in enumerate(e.operands):
                 here[x.number] += here[e.number] * _times_written(e, position)
         counts.update(here)
@@ -258,11 +262,11 @@ def _interned(root: Expression, known: dict[Any, Expression]) -> Expression:
         if e.operation is None:
             new[e.number] = e
             continue
-        operands = tuple(new[x.number] for x in e.operands)
-        key = (e.key, tuple(_identity(x) for x in operands))
-        if key not in known:
-            same = all(x is y for x, y in zip(operands, e.operands, strict=True))
-            known[key] = e if same else replaced(e, {x.number: new[x.number] for x in e.operands})
+        parts = tuple(new[x.number] for x in e.parts)
+        same = all(x is y for x, y in zip(parts, e.parts, strict=True))
+        e_of_known = e if same else e.of_parts(parts)
+        key = (e_of_known.key, tuple(_identity(x) for x in parts))
+        known.setdefault(key, e_of_known)
         new[e.number] = known[key]
     return new[root.number]
 

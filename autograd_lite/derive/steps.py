@@ -38,7 +38,8 @@ class Steps:
         self.gradients: dict[str, Name] = written.gradients
         self.arguments: dict[str, Any] = written.arguments
         self._loss = written.loss
-        self._unties = written.unties
+        self._unties, self._asked = written.unties, written.asked
+        self._unnamed = written.unnamed
 
     @property
     def lines(self) -> tuple[Line, ...]:

@@ -6,7 +6,8 @@ derivation. Nothing is differentiated twice, and there is no second set of rules
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,17 @@ from autograd_lite.core.backward import of_kind, unbroadcast
 from autograd_lite.core.modes import GradientError
 from autograd_lite.derive.lines import LONGEST, Draft, Line, Names, finish, replaced, symbol_for
 from autograd_lite.derive.math_names import delta, gradient
+from autograd_lite.derive.positions import Positioned
+from autograd_lite.functional.nests import leaves_of
 from autograd_lite.graph import Graph, Node
 from autograd_lite.graph.walk import walk
+from autograd_lite.ops.writing import literal
 from autograd_lite.program import simplify
-from autograd_lite.program.expression import Expression, Name, as_expression
+from autograd_lite.program.expression import Expression, Given, Name, as_expression, uniform
 from autograd_lite.program.expression import walk as walk_expressions
+from autograd_lite.program.graph_of import UNLINKED
+from autograd_lite.program.symbol import TraceError
+from autograd_lite.program.underived import operation_of
 
 MOST_STAGES = 6
 """What is made of a value so many operations later is not called after."""
@@ -39,6 +46,10 @@ class Writer:
         What the computation starts from.
     loss : Name
         The line of the loss.
+    asked : mapping of str to array
+        Arguments that the computation holds for the value of only.
+    unnamed : list of Name
+        Arguments that are known as arrays only: they may depend on others outside of the record.
     unties : bool
         Whether what rules provide for ties was left out, since nothing ties.
     """
@@ -46,14 +57,24 @@ class Writer:
     names_parts = True
     """Whether what is written several times gets a name."""
 
-    def __init__(self, graph: Graph, wrt: Sequence[Node], entries: dict[str, Name]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        wrt: Sequence[Node],
+        entries: dict[str, Name],
+        arrays: Mapping[str, Any] = MappingProxyType({}),
+        asked: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         self.graph, self.wrt, self.entries = graph, wrt, entries
+        self.positions = Positioned(arrays)
+        self.asked = dict(asked)
         self.names = Names()
         self.drafts: list[Draft] = []
         self.draft_of: dict[str, Draft] = {}
         self.expressions: dict[str, Expression] = {}
         self.same: dict[str, str] = {}
         self.unties = False
+        self.unnamed: list[Name] = []
         self.needed = self._needed()
         data: dict[str, Any] = {}
         parameters: dict[str, Any] = {}
@@ -64,6 +85,7 @@ class Writer:
                 self.expressions[node.id] = self._leaf(node, group)
             else:
                 self.expressions[node.id] = self._result(node, known)
+        data |= self.positions.arguments
         self.arguments = data | parameters
         found = self.backwards()
         missing = [node for node in wrt if node.id not in found]
@@ -93,7 +115,8 @@ class Writer:
 
     def name_of(self, node: Node) -> Name:
         """Return what the user calls a node."""
-        name = node.name or node.kind
+        is_mask = node.kind == "constant" and np.asarray(node.value).dtype == bool
+        name = node.name or ("mask" if is_mask else node.kind)
         return self.entries.get(name) or Name(name)
 
     def _leaf(self, node: Node, group: dict[str, Any]) -> Expression:
@@ -101,6 +124,8 @@ class Writer:
         if node.kind == "constant" and np.ndim(node.value) == 0:
             return Expression(node.value)
         name = self.names.new(self.name_of(node))
+        if node.name is None and node.kind == "constant":
+            self.unnamed.append(name)
         group[name] = node.value
         return Expression(node.value, name=name)
 
@@ -127,12 +152,19 @@ class Writer:
 
     def forwards(self, node: Node, operands: tuple[Expression, ...]) -> Expression:
         """Write an operation as the user did."""
+        assert node.primitive is not None  # It has operands.
+        if node.primitive is UNLINKED:
+            return operands[0]
         return Expression(
             node.value,
-            operation=node.primitive,
+            operation=operation_of(node.primitive),
             operands=operands,
-            parameters=dict(node.parameters),
+            parameters=self.parameters(node),
         )
+
+    def parameters(self, node: Node) -> dict[str, Any]:
+        """Return static parameters in which positions and masks know what they are called."""
+        return self.positions.named(node.parameters, self.expressions, self.names)
 
     def backwards(self) -> dict[str, Expression]:
         """Run the rules backwards over expressions; return the name of every gradient asked for."""
@@ -178,10 +210,33 @@ class Writer:
         expressions = [self.expressions[x] for x in node.operands]
         operands = [x.value if x.is_number and x.ndim == 0 else x for x in expressions]
         y, rule = self.expressions[node.id], node.primitive.rules[i]
-        sent = self._without_ties(as_expression(rule(g, y, *operands, **node.parameters)))
+        parameters = self.parameters(node)
+        sent = self._without_ties(as_expression(rule(g, y, *operands, **parameters)))
+        self._check_positions(parameters, sent, node)
         sent = of_kind(sent, expressions[i].dtype)
         fitted: Expression = unbroadcast(sent, expressions[i].shape, written=True)
         return fitted
+
+    def _check_positions(self, parameters: Mapping[str, Any], sent: Expression, node: Node) -> None:
+        """Remember the arguments that a rule has computed with, and has written no formula for.
+
+        Raises
+        ------
+        TraceError
+            If such an array is not an argument, but computed.
+        """
+        given = [x for x in leaves_of(dict(parameters)) if isinstance(x, Given)]
+        pasted = given and any(map(_has_entries, walk_expressions((sent,))))
+        for x in given:
+            if not x.looked and not pasted:
+                continue
+            name = x.expression.name
+            if name is None or x.expression.meaning is not None:
+                raise TraceError(
+                    f"derive cannot write the derivative of {node.label}, for which it would need "
+                    f"the values of an array that is computed. Pass that array as an argument."
+                )
+            self.asked[name] = x.expression.value
 
     def _without_ties(self, sent: Expression) -> Expression:
         """Leave out what a rule provides for ties, where nothing ties, and remember to say so."""
@@ -190,7 +245,7 @@ class Writer:
             old, new = next((pair for pair in found if pair[1] is not None), (None, None))
             if old is None or new is None:
                 return sent
-            self.unties = True
+            self.unties = self.unties or old.operation is not np.logical_or  # That is of nan.
             sent = replaced(sent, {old.number: new}, simplify=True)
 
     def _gradient_line(self, g: Expression, node: Node) -> Expression:
@@ -256,6 +311,14 @@ class Writer:
                 break
             stages.append(after[0])
         return stages
+
+
+def _has_entries(e: Expression) -> bool:
+    """Return whether an array is written with its entries: as a number, or a static parameter."""
+    if e.is_number:
+        return e.ndim > 0 and not uniform(e.value)
+    arrays = [x for x in leaves_of(e.parameters) if type(x) is np.ndarray and x.ndim]
+    return any(not literal(x).startswith("np.arange") for x in arrays)
 
 
 def final(symbol: Expression) -> Name:

@@ -14,10 +14,13 @@ from autograd_lite import ops
 from autograd_lite.core.notation import ATOM, MATRIX_PRODUCT, POWER, PRODUCT, SUM
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.derive.math_names import latex_name, text_name
+from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.ops.writing import RAISED, Written, fill
 from autograd_lite.program.expression import (
     Expression,
+    Given,
     Name,
+    as_plain,
     identity,
     notation_of,
     uniform,
@@ -78,7 +81,9 @@ def _with_filled(e: Expression, given: list[Written], form: Form) -> list[Writte
         try:
             alone = [*values[:i], np.asarray(x.value).flat[0], *values[i + 1 :]]
             with np.errstate(all="ignore"):
-                same = np.array_equal(forward(*alone, **e.parameters), e.value, equal_nan=True)
+                same = np.array_equal(
+                    forward(*alone, **as_plain(e.parameters)), e.value, equal_nan=True
+                )
         except (ValueError, IndexError, TypeError):
             same = False
         if same:
@@ -112,7 +117,19 @@ def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
     notation, defaults, names = notation_of(e)
     named = dict(zip(names, given, strict=True))
     assert e.operation is not None
-    return fill(notation, named, e.parameters, form, defaults, e.operation.__name__)
+    parameters = e.parameters
+    if e.positions:
+        called = [_Called(texts[x.expression.number].text) if isinstance(x, Given) else x
+                  for x in leaves_of(parameters)]  # fmt: skip
+        parameters = rebuild(parameters, called)
+    return fill(notation, named, parameters, form, defaults, e.operation.__name__)
+
+
+class _Called:
+    """What stands in the place of an array among static parameters."""
+
+    def __init__(self, called: str) -> None:
+        self.called = called
 
 
 def _as_floats(e: Expression, given: list[Written]) -> list[Written]:

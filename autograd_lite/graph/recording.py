@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite.core.backward import operands_of
+from autograd_lite.core.operands import is_recorder
 from autograd_lite.graph.calls import calls
 from autograd_lite.graph.node import Kind, Node
 from autograd_lite.graph.nodes import Parts
@@ -88,7 +89,7 @@ class _Recorded:
 
     def _array_name(self, value: Any) -> str | None:
         """Return the name of the array that a bare operand was copied from, if only one can be."""
-        if not np.ndim(value):
+        if is_recorder(value) or not np.ndim(value):  # A symbol has no entries to know it by.
             return None
         return name_of_copy(np.asarray(value), self._arrays)
 

@@ -143,14 +143,15 @@ def _of_integers(
 ) -> Any:
     """Let NumPy compute what has no gradient: new arrays, of integers and booleans alone.
 
-    None if there are other Tensors, the result shares memory, or there is something to be called.
+    None if there are other Tensors, or none beside ``like=``, the result shares memory, or there is
+    something to be called.
     """
     if args and getattr(args[0], "_requires_grad", False):  # The usual case.
         return None
     parts = list(_parts((*args, *kwargs.values())))
     tensors = [x for x in parts if is_recorder(x)]
     arrays = [x.data for x in tensors if x.dtype.kind in "biu" and hasattr(x, "_wrap")]
-    if len(arrays) < len(tensors) or any(map(is_recorder, arrays)):
+    if not arrays or len(arrays) < len(tensors) or any(map(is_recorder, arrays)):
         return None
     if getattr(COMPOSED.get(function), "__module__", "") in _WRITING or any(map(callable, parts)):
         return None

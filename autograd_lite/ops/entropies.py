@@ -213,7 +213,7 @@ def exp1(x: Any) -> Any:
 
 
 @primitive(
-    x=lambda g, y, x: g * (0.5 * hyp1f1(x, a=2, b=3)),
+    x=lambda g, y, x: g * _kummer(x, 1, 2),
     notation=call("special.exprel", Form(r"\frac{{e^{{{x:loose}}} - 1}}{{{x:loose}}}")),
     numpy=(special.exprel,),
     compute=special.exprel,

@@ -26,6 +26,39 @@ def _of_order(name: str, latex: str, order: str) -> Notation:
     )
 
 
+def _next(x: Any, n: Any) -> Any:
+    return polygamma(x, n=n + 1)
+
+
+@primitive(
+    x=lambda g, y, x, n: g * _next(x, n),
+    notation=_of_order("polygamma", r"\psi^{{({n})}}\left({x:loose}\right)", "{n}"),
+    domain={"x": "positive"},
+    entrywise=True,
+    examples=tuple(example(shape, n=n) for shape, n in zip(SHAPES, (1, 3), strict=True)),
+    jax="jax.scipy.special.polygamma({n}, {x})",
+    whole=True,
+)
+def polygamma(x: Any, *, n: Any) -> Any:
+    """Return the derivative of order `n` of `digamma`."""
+    return np.asarray(special.polygamma(n, x), x.dtype if x.dtype.kind == "f" else None)[()]
+
+
+@primitive(
+    x=lambda g, y, x: g * polygamma(x, n=1),
+    notation=call("special.digamma", r"\psi\left({x:loose}\right)", text="ψ({x:loose})"),
+    numpy=(special.digamma,),
+    compute=special.digamma,
+    domain={"x": "positive"},
+    entrywise=True,
+    examples=ONE,
+    jax="jax.scipy.special.digamma({x})",
+)
+def digamma(x: Any) -> Any:
+    """Return the derivative of the logarithm of the gamma function."""
+    return special.digamma(x)
+
+
 @primitive(
     x=lambda g, y, x: g * (y * digamma(x)),
     notation=call("special.gamma", r"\Gamma\left({x:loose}\right)", text="Γ({x:loose})"),
@@ -39,10 +72,6 @@ def _of_order(name: str, latex: str, order: str) -> Notation:
 def gamma(x: Any) -> Any:
     """Gamma function: the factorial of ``x - 1``."""
     return special.gamma(x)
-
-
-def _next(x: Any, n: Any) -> Any:
-    return polygamma(x, n=n + 1)
 
 
 def _less(q: Any, s: Any) -> Any:
@@ -89,35 +118,6 @@ def rgamma(x: Any) -> Any:
 def gammaln(x: Any) -> Any:
     """Logarithm of the absolute value of the gamma function."""
     return special.gammaln(x)
-
-
-@primitive(
-    x=lambda g, y, x: g * polygamma(x, n=1),
-    notation=call("special.digamma", r"\psi\left({x:loose}\right)", text="ψ({x:loose})"),
-    numpy=(special.digamma,),
-    compute=special.digamma,
-    domain={"x": "positive"},
-    entrywise=True,
-    examples=ONE,
-    jax="jax.scipy.special.digamma({x})",
-)
-def digamma(x: Any) -> Any:
-    """Return the derivative of the logarithm of the gamma function."""
-    return special.digamma(x)
-
-
-@primitive(
-    x=lambda g, y, x, n: g * _next(x, n),
-    notation=_of_order("polygamma", r"\psi^{{({n})}}\left({x:loose}\right)", "{n}"),
-    domain={"x": "positive"},
-    entrywise=True,
-    examples=tuple(example(shape, n=n) for shape, n in zip(SHAPES, (1, 3), strict=True)),
-    jax="jax.scipy.special.polygamma({n}, {x})",
-    whole=True,
-)
-def polygamma(x: Any, *, n: Any) -> Any:
-    """Return the derivative of order `n` of `digamma`."""
-    return np.asarray(special.polygamma(n, x), x.dtype if x.dtype.kind == "f" else None)[()]
 
 
 @primitive(

@@ -61,34 +61,40 @@ def solve_triangular(
     return linalg.solve_triangular(a, b, int(trans), lower, unit_diagonal)
 
 
-def _upper_right(g: Any, a: Any) -> Any:
-    """Cotangent of `a` in ``expm(a)``: a block of the exponential of a matrix twice as wide."""
-    n = a.shape[-1]
-    at, g = transposed(a), np.broadcast_to(g, a.shape)
-    top = np.concatenate([at, g], axis=-1)
-    bottom = np.concatenate([0 * at, at], axis=-1)
-    return expm(np.concatenate([top, bottom], axis=-2))[..., :n, n:]
+def _turned(g: Any, matrices: tuple[Any, ...], i: int) -> Any:
+    """Cotangent of matrix `i` of ``expm(*matrices)``, which is symmetric in all but the first."""
+    others = [transposed(x) for k, x in enumerate(matrices) if k != i or k == 0]
+    return expm(*others, g)
 
 
 @primitive(
-    a=lambda g, y, a: _upper_right(g, a),
-    notation=Notation(
-        python=Form("expm({operands})"),
-        latex=Form("e^{{{a:loose}}}", POWER),
-        text=Form("expm({a:loose})"),
-    ),
+    matrices=lambda g, y, *matrices, i: _turned(g, matrices, i),
+    notation=call("expm", r"\exp\left({operands}\right)"),
     analytic=True,
-    jax="jax.scipy.linalg.expm({a})",
-    examples=(example((3, 3)), example((2, 2, 2)), example((1, 1))),
+    examples=(example((3, 3)), example((2, 2, 2)), example((3, 3), (3, 3))),
     whole=True,
 )
-def expm(a: Any) -> Any:
-    """Exponential of a matrix: the sum of its powers, each divided by a factorial."""
-    return linalg.expm(a)
+def expm(*matrices: Any) -> Any:
+    """Exponential of a matrix, or its derivative along others, in each of which that is linear.
+
+    A derivative is the upper right part of the exponential of a matrix twice as wide, which has the
+    direction there, and the matrix itself twice along its diagonal.
+    """
+    whole, *directions = matrices
+    n = whole.shape[-1]
+    for direction in directions:
+        right = np.kron(np.eye(whole.shape[-1] // n), direction)
+        whole = np.block([[whole, right], [np.zeros_like(whole), whole]])
+    return linalg.expm(whole)[..., :n, whole.shape[-1] - n :]
+
+
+def _sylvester_right(g: Any, a: Any, b: Any) -> Any:
+    """Cotangent of `q` in ``solve_sylvester(a, b, q)``: the transposed equation, solved for `g`."""
+    return solve_sylvester(transposed(a), transposed(b), g)
 
 
 @primitive(
-    a=lambda g, y, a: solve_sylvester(transposed(y), transposed(y), g),
+    a=lambda g, y, a: _sylvester_right(g, y, y),
     notation=Notation(
         python=Form("sqrtm({operands})"),
         latex=Form("{{{a:tight}}}^{{1/2}}", POWER),
@@ -102,11 +108,6 @@ def expm(a: Any) -> Any:
 def sqrtm(a: Any) -> Any:
     """Principal square root of a matrix: ``y @ y`` is `a`; complex where there is no real one."""
     return linalg.sqrtm(a)
-
-
-def _sylvester_right(g: Any, a: Any, b: Any) -> Any:
-    """Cotangent of `q` in ``solve_sylvester(a, b, q)``: the transposed equation, solved for `g`."""
-    return solve_sylvester(transposed(a), transposed(b), g)
 
 
 @primitive(

@@ -233,10 +233,18 @@ def pad(x: Any, *, pad_width: Any, mode: Any = "constant", constant_values: Any 
     return np.pad(x, pad_width, mode, **constant)
 
 
+def _taken(g: Any, x: Any, indices: Any, axis: Any, mode: Any) -> Any:
+    """Send every entry back to the position that it was taken from."""
+    if mode != "raise":
+        return put_back(g, x, lambda numbers: np.take(numbers, indices, axis, mode=mode))
+    if axis is None:
+        return scatter_add(g, index=indices, shape=(x.size,)).reshape(x.shape)
+    index = (*(slice(None),) * (axis % max(1, x.ndim)), indices)
+    return scatter_add(g, index=index, shape=x.shape)
+
+
 @primitive(
-    x=lambda g, y, x, indices, axis, mode: put_back(
-        g, x, lambda numbers: np.take(numbers, indices, axis, mode=mode)
-    ),
+    x=lambda g, y, x, indices, axis, mode: _taken(g, x, indices, axis, mode),
     notation=call("np.take"),
     numpy=(np.take,),
     analytic=True,
@@ -254,10 +262,17 @@ def take(x: Any, *, indices: Any, axis: Any = None, mode: Any = "raise") -> Any:
     return np.take(x, indices, axis, mode=mode)
 
 
+def _taken_along(g: Any, x: Any, indices: Any, axis: Any) -> Any:
+    """Send every entry back to the position along `axis` that it was taken from."""
+    if axis is None:
+        return scatter_add(g, index=indices, shape=(x.size,)).reshape(x.shape)
+    places: list[Any] = list(np.ogrid[tuple(map(slice, x.shape))])
+    places[axis] = indices
+    return scatter_add(g, index=tuple(places), shape=x.shape)
+
+
 @primitive(
-    x=lambda g, y, x, indices, axis: put_back(
-        g, x, lambda numbers: np.take_along_axis(numbers, indices, axis)
-    ),
+    x=lambda g, y, x, indices, axis: _taken_along(g, x, indices, axis),
     notation=call("np.take_along_axis"),
     numpy=(np.take_along_axis,),
     analytic=True,
@@ -273,16 +288,14 @@ def take_along_axis(x: Any, *, indices: Any, axis: Any = -1) -> Any:
     return np.take_along_axis(x, indices, axis)
 
 
-def _put_along(g: Any, x: Any, order: Any, axis: Any) -> Any:
-    """Send back what was put in order."""
-    if axis is None:
-        return put_back(g, x, lambda numbers: numbers.ravel()[order])
-    return put_back(g, x, lambda numbers: np.take_along_axis(numbers, order, axis))
+def _put_along(g: Any, order: Any, axis: Any, shape: Any) -> Any:
+    """Send back what was put in order: where each entry went, it comes from."""
+    return np.take_along_axis(g, np.argsort(order, axis), axis).reshape(shape)
 
 
 @primitive(
     x=lambda g, y, x, axis, kind, order, stable: _put_along(
-        g, x, np.argsort(x, axis, kind=kind, stable=stable), axis
+        g, np.argsort(x, axis, kind=kind, stable=stable), axis, x.shape
     ),
     notation=call("np.sort"),
     numpy=(np.sort,),
@@ -300,7 +313,9 @@ def sort(x: Any, *, axis: Any = -1, kind: Any = None, order: Any = None, stable:
 
 
 @primitive(
-    x=lambda g, y, x, kth, axis, kind, order: _put_along(g, x, np.argpartition(x, kth, axis), axis),
+    x=lambda g, y, x, kth, axis, kind, order: _put_along(
+        g, np.argpartition(x, kth, axis), axis, x.shape
+    ),
     notation=call("np.partition"),
     numpy=(np.partition,),
     examples=(

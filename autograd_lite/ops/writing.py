@@ -219,10 +219,15 @@ def literal(value: Any) -> str:
         return "..."
     if isinstance(value, float):
         return _NOT_FINITE.sub(r"np.\g<0>", repr(float(value)))
+    if hasattr(value, "called"):  # An array that has a name where it is written.
+        return str(value.called)
     if hasattr(value, "tolist"):  # An array, or a number of NumPy's.
-        listed = _NOT_FINITE.sub(r"np.\g<0>", repr(value.tolist()))
+        listed: str = _NOT_FINITE.sub(r"np.\g<0>", repr(value.tolist()))
         if type(value).__name__ != "ndarray":
             return listed
+        counted = value.size == max(value.shape, default=0) > 1 and value.dtype.name == "int64"
+        if counted and value.ravel().tolist() == list(range(value.size)):
+            return f"np.arange({value.size})" + f".reshape{value.shape}" * int(value.ndim > 1)
         obvious = value.size and value.dtype.name in ("float64", "int64", "bool")
         return f"np.array({listed})" if obvious else f"np.array({listed}, {value.dtype.name!r})"
     if _mixed(value):
@@ -241,6 +246,7 @@ def _latex(value: Any) -> str:
 def _plain(value: Any) -> str:
     """Write a value without NumPy: an array as its numbers, infinity as such."""
     text = _ARRAY.sub(r"\1", literal(value))
+    text = text.replace("np.arange", "arange")
     return text.replace("np.inf", "∞").replace("np.nan", "nan")
 
 

@@ -8,7 +8,7 @@ shapes and values, and every line that is printed can be checked against what wa
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,12 @@ import numpy as np
 from autograd_lite import numpy_api, ops
 from autograd_lite.core.notation import Choice, Form, Notation, call
 from autograd_lite.core.primitive import Primitive
+from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.numpy_api.methods import ArrayMethods
+from autograd_lite.numpy_api.table import OF_SHAPES
 from autograd_lite.ops.writing import literal, names
+from autograd_lite.program.symbol import Call, Symbol
+from autograd_lite.program.underived import underived
 
 _numbers = itertools.count()
 
@@ -66,6 +70,60 @@ class Name(str):
         return made
 
 
+class Given(np.ndarray[Any, Any]):
+    """An array in a static parameter, and the expression that is written in its place.
+
+    Attributes
+    ----------
+    expression : Expression
+    looked : bool
+        Whether something was computed from its entries, which nobody has written down.
+    """
+
+    expression: Expression
+    looked = False
+
+    @classmethod
+    def of(cls, expression: Expression) -> Given:
+        """Return the value of an expression, as an array that knows it."""
+        made = np.array(expression.value).view(cls)
+        made.expression = expression
+        return made
+
+    def copy(self, order: Any = "C") -> Given:
+        """Return a copy that knows it, too."""
+        del order
+        return self.of(self.expression)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return _look(getattr(ufunc, method), inputs, kwargs)
+
+    def __array_function__(
+        self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any
+    ) -> Any:
+        return _look(function, args, kwargs)
+
+    @property
+    def called(self) -> str:
+        """What tells it from others while it has no name."""
+        return f"?{self.expression.number}"
+
+
+def as_plain(nest: Any) -> Any:
+    """Return a nest with plain arrays in it."""
+    leaves = leaves_of(nest)
+    return rebuild(nest, [x.view(np.ndarray) if isinstance(x, Given) else x for x in leaves])
+
+
+def _look(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """Call a function on what is given, and remember that."""
+    for x in leaves_of((args, kwargs)):
+        if isinstance(x, Given):
+            x.looked = True
+    args, kwargs = as_plain((args, kwargs))
+    return function(*args, **kwargs)
+
+
 class Expression(ArrayMethods):
     """A number, a name, or an operation on expressions.
 
@@ -82,12 +140,15 @@ class Expression(ArrayMethods):
         What it is called, where it has a line of its own or was given.
     meaning : Expression or None
         What a name stands for.
+    positions : tuple of Expression
+        What arrays in its static parameters are, an index for instance.
     length : int
         How many operations are written out in it.
     """
 
     __slots__ = (
-        "length", "meaning", "name", "number", "operands", "operation", "parameters", "value",
+        "length", "meaning", "name", "number", "operands", "operation", "parameters", "positions",
+        "value",
     )  # fmt: skip
 
     def __init__(
@@ -106,17 +167,21 @@ class Expression(ArrayMethods):
         self.operands = operands
         self.parameters = parameters or {}
         self.meaning = meaning
-        self.length: int = (operation is not None) + sum(x.length for x in operands)
+        self.positions: tuple[Expression, ...] = ()
+        if parameters:
+            leaves = leaves_of(list(parameters.values()))
+            self.positions = tuple(x.expression for x in leaves if isinstance(x, Given))
+        self.length: int = (operation is not None) + sum(x.length for x in self.parts)
         self.number = next(_numbers)
 
     @staticmethod
     def __record__(
         primitive: Primitive, operands: tuple[Any, ...], parameters: dict[str, Any]
     ) -> Expression:
-        parameters = {**primitive.defaults, **parameters}
+        parameters = _given({**primitive.defaults, **parameters})
         lifted = tuple(map(as_expression, operands))
         with np.errstate(all="ignore"):  # The values are only looked at, as they were before.
-            value = primitive.forward(*(x.value for x in lifted), **parameters)
+            value = primitive.forward(*(x.value for x in lifted), **as_plain(parameters))
         plain = Expression(value, operation=primitive, operands=lifted, parameters=parameters)
         if all(x.is_number for x in lifted) and (uniform(value) or identity(value)):
             return Expression(value)
@@ -128,6 +193,28 @@ class Expression(ArrayMethods):
             if better is not None and better.shape == plain.shape and not truth:
                 return as_expression(better)
         return plain
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        """What it is made of: its operands, and what its static parameters say."""
+        return self.operands + self.positions
+
+    def of_parts(self, parts: Sequence[Expression]) -> Expression:
+        """Return the same operation on others, not simplified."""
+        operands, parameters = self.given(parts)
+        return Expression(
+            self.value, operation=self.operation, operands=operands, parameters=parameters
+        )
+
+    def given(self, parts: Sequence[Expression]) -> tuple[tuple[Expression, ...], dict[str, Any]]:
+        """Return operands and static parameters, with others for its parts."""
+        operands, parameters = tuple(parts[: len(self.operands)]), self.parameters
+        if self.positions:
+            others = iter(parts[len(self.operands) :])
+            leaves = [Given.of(next(others)) if isinstance(x, Given) else x
+                      for x in leaves_of(parameters)]  # fmt: skip
+            parameters = rebuild(parameters, leaves)
+        return operands, parameters
 
     @property
     def is_number(self) -> bool:
@@ -145,9 +232,9 @@ class Expression(ArrayMethods):
         return self.operation, tuple((k, literal(v)) for k, v in self.parameters.items())
 
     @property
-    def data(self) -> Any:
-        """The value, for functions that need no more than that."""
-        return self.value
+    def data(self) -> Expression:
+        """Itself: what is computed from its value is written down, too."""
+        return self
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -169,6 +256,12 @@ class Expression(ArrayMethods):
         """Type of the entries."""
         return np.asarray(self.value).dtype
 
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Expression]:
+        return (self[i] for i in range(len(self)))
+
     def astype(self, dtype: Any) -> Expression:
         """Convert to another type."""
         name = np.dtype(dtype).name
@@ -186,6 +279,8 @@ class Expression(ArrayMethods):
     def __array_function__(
         self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any
     ) -> Any:
+        if function in numpy_api.WITHOUT_DERIVATIVE:
+            return _underived(function, args, kwargs)
         return numpy_api.call_function(function, args, kwargs)
 
     def __add__(self, other: Any) -> Expression:
@@ -270,6 +365,30 @@ def _compared(ufunc: Any, *operands: Any) -> Expression:
     return Expression(value, operation=ufunc, operands=lifted)
 
 
+def _underived(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a function without derivative: positions are written down, shapes are known."""
+    leaves = leaves_of((args, kwargs))
+    parts = tuple(x for x in leaves if isinstance(x, Expression))
+    marked = [Symbol if isinstance(x, Expression) else x for x in leaves]
+    call = Call(function, rebuild((args, kwargs), marked), None, ())
+    values = rebuild((args, kwargs), [getattr(x, "value", x) for x in leaves])
+    value = function(*values[0], **values[1])
+    if function in OF_SHAPES or not isinstance(value, np.ndarray | np.generic):
+        return value
+    call.shape = np.shape(value)
+    return Expression(value, operation=underived(call, len(parts)), operands=parts)
+
+
+def _given(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return static parameters in which an expression is an array that knows it."""
+    leaves = leaves_of(parameters)
+    if not any(isinstance(x, Expression) for x in leaves):
+        return parameters
+    filled = [Given.of(x) if isinstance(x, Expression) else x for x in leaves]
+    found: dict[str, Any] = rebuild(parameters, filled)
+    return found
+
+
 def uniform(value: Any) -> bool:
     """Return whether an array holds one number only, so that it can be written as that number."""
     array = np.asarray(value)
@@ -301,7 +420,7 @@ def walk(roots: tuple[Expression, ...]) -> Iterator[Expression]:
         elif expression.number not in seen:
             seen.add(expression.number)
             waiting.append((expression, True))
-            waiting += [(x, False) for x in reversed(expression.operands)]
+            waiting += [(x, False) for x in reversed(expression.parts)]
 
 
 def notation_of(

@@ -127,7 +127,7 @@ def trace(
     given, named = rebuild(nest, lifted)
     token = NOTES.set(notes)
     try:
-        with _lent(places):
+        with lent(places):
             symbols = []
             for place in places:
                 value = place.read()
@@ -190,7 +190,7 @@ def _name(wanted: str | None, notes: Notes) -> str:
 
 
 @contextmanager
-def _lent(places: Sequence[Place]) -> Iterator[None]:
+def lent(places: Sequence[Place]) -> Iterator[None]:
     """Put everything back afterwards that symbols were put into."""
     tensors = [place.holder for place in places if isinstance(place.holder, Tensor)]
     slots = ("_array", "_birth", "_requires_grad", "_primitive", "_inputs", "_parameters", "_grad")

@@ -83,7 +83,7 @@ class Distribution:
 class Continuous(Distribution):
     """A distribution of real numbers."""
 
-    methods = ("logpdf", "pdf")
+    methods: tuple[str, ...] = ("logpdf", "pdf")
     usual = MappingProxyType({"loc": 0.0, "scale": 1.0})
 
     def logpdf(self, x: Any, *args: Any, **kwargs: Any) -> Any:

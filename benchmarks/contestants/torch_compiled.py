@@ -25,6 +25,7 @@ def _train(loss: Callable[..., Any], start: list[Any], rate: float, *rows: tuple
         compiled(parameters, *next(batches)).backward()
         with torch.no_grad():
             for p in parameters:
+                assert p.grad is not None
                 p.sub_(p.grad, alpha=rate)
                 p.grad = None
 

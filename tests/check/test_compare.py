@@ -1,5 +1,6 @@
 """What compare takes, whom it believes, and how it shows what it found."""
 
+import functools
 import html.parser
 import io
 import json
@@ -613,3 +614,48 @@ def test_gradients_of_two_passes_are_called_so():
     w.grad = None
     loss.backward()
     assert al.compare(loss, {"w": w.grad})
+
+
+def cross_entropy(X, W, b, labels):
+    return -np.mean(al.log_softmax(X @ W + b)[np.arange(len(labels)), labels])
+
+
+def cross_entropy_by_hand(X, W, b, labels, count=None):
+    scores = X @ W + b
+    p = np.exp(scores - scores.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    p[np.arange(len(labels)), labels] -= 1
+    p /= count or len(labels)
+    return {"W": X.T @ p, "b": p.sum(axis=0)}
+
+
+def test_rows_and_their_labels_are_made_more_together():
+    rng = np.random.default_rng(0)
+    inputs = [rng.normal(size=(5, 3)), rng.normal(size=(3, 2)), rng.normal(size=2)]
+    inputs.append(np.array([0, 1, 1, 0, 1]))
+    assert al.compare(cross_entropy, cross_entropy_by_hand, inputs)
+    found = al.compare(cross_entropy, functools.partial(cross_entropy_by_hand, count=5), inputs)
+    assert "the number 5 stands in the formula where a size belongs" in str(found)
+    assert "labels (6,)" in str(found)
+
+
+def test_a_size_that_is_an_argument_is_not_held_against_by_hand():
+    def loss(X, W, y, n):
+        return np.sum((X @ W - y) ** 2) / n
+
+    def by_hand(X, W, y, n):
+        return {"W": 2 * X.T @ (X @ W - y) / len(X)}
+
+    rng = np.random.default_rng(0)
+    inputs = [rng.normal(size=(5, 3)), rng.normal(size=(3, 2)), rng.normal(size=(5, 2)), 5]
+    assert al.compare(loss, by_hand, inputs)
+
+
+def test_what_may_be_rounding_gets_no_name():
+    rng = np.random.default_rng(0)
+    v = al.Tensor(1000 + 1e-3 * rng.normal(size=50), requires_grad=True, name="v")
+    x = v.numpy()
+    loss = np.mean(v**2) - np.mean(v) ** 2  # Of 13 digits, 7 cancel.
+    (row,) = al.compare(loss, {"v": 2 * (x - x.mean()) / 50}).rows
+    assert row.verdict in ("agree", "differ, undecided")
+    assert row.diagnosis is None or row.diagnosis.kind == "too near to tell"

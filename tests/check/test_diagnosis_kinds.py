@@ -239,6 +239,56 @@ found = {"V": dV, "U": dU, "A": dA}
 """
 
 
+def pairs():
+    table, other = tensors(T=WEIGHT, O=WEIGHT[::-1].copy())
+    u, v = table[LABELS], other[LABELS[::-1]]
+    z = np.sum(u * v, axis=1)
+    unit = u / np.sqrt(np.sum(u**2, axis=1, keepdims=True))
+    unit_v = v / np.sqrt(np.sum(v**2, axis=1, keepdims=True))
+    named(u=u, v=v, z=z)
+    return -np.sum(np.log(1 / (1 + np.exp(-z)))) + np.sum(unit * Y) + np.sum(unit_v * Y[::-1])
+
+
+PAIRS = """
+u, v = WEIGHT[LABELS], WEIGHT[::-1][LABELS[::-1]]
+dz = 1 / (1 + np.exp(-(u * v).sum(axis=1))) - 1
+found = {}
+for name, g, x, other, at in (("T", Y, u, v, LABELS), ("O", Y[::-1], v, u, LABELS[::-1])):
+    r = np.sqrt((x**2).sum(axis=1, keepdims=True))
+    dx = dz[:, None] * other + (g - x / r * (g * x / r).sum(axis=1, keepdims=True)) / r
+    found[name] = np.zeros((4, 3))
+    np.add.at(found[name], at, dx)
+"""
+
+
+def rooted():
+    (w,) = tensors(W=WEIGHT)
+    q = np.mean((X @ w) ** 2, axis=0)
+    named(q=q)
+    return np.sum((q + 0.1) ** -0.5 * GAIN)
+
+
+ROOTED = """
+z = X @ WEIGHT
+q = (z**2).mean(axis=0)
+found = {"W": X.T @ (-0.5 * (q + 0.1) ** -1.5 * GAIN * 2 * z / 7)}
+"""
+
+
+def pooled_relu():
+    (w,) = tensors(W=WEIGHT)
+    a = np.maximum(X @ w - 2, 0)
+    return np.sum(np.max(a, axis=1) * (Y[:, 0] + 3))
+
+
+POOLED_RELU = """
+z = X @ WEIGHT - 2
+a = np.maximum(z, 0)
+top = np.eye(3)[a.argmax(axis=1)]
+found = {"W": X.T @ (top * (Y[:, :1] + 3) * (z > 0))}
+"""
+
+
 CASES = [
     (classifier, CLASSIFIER, "d[np.arange(7), LABELS] -= 1", "", "loss", "target is missing"),
     (classifier, CLASSIFIER, "d[np.arange(7), LABELS]", "d[:, LABELS]", "loss", "whole columns"),
@@ -302,6 +352,13 @@ CASES = [
     (gated, GATED, "* z * (1 - z)", "* n * (1 - n)", "wrong tensor", "given n_t"),
     (gated, GATED, "dA + np.outer(dn * z, h)", "dA + np.outer(dn, h)", "wrong gradient",
      "in place of that at A @ h_{t-1}"),
+    (pairs, PAIRS, "found[name], at, dx", "found[name], LABELS, dx", "another index", "v picks"),
+    (pairs, PAIRS, ") / r\n    found", ")\n    found", "normalisation", "1 / length of"),
+    (pairs, PAIRS, "(g - x / r * (g * x / r).sum(axis=1, keepdims=True)) / r", "g / r",
+     "normalisation", "is taken as a constant"),
+    (pairs, PAIRS, " - 1\n", "\n", "loss", "1 is not subtracted"),
+    (rooted, ROOTED, "(q + 0.1) ** -1.5", "q ** -1.5", "constant left out", "is taken at q"),
+    (pooled_relu, POOLED_RELU, " * (z > 0)", "", "derivative left out", "relu"),
     (gated, GATED, "dn * (A @ h)", "dn * h", "wrong tensor", "h_{t-1} is used in place of A @"),
 ]  # fmt: skip
 

@@ -274,3 +274,45 @@ def test_without_numba_it_says_what_would_be_faster(monkeypatch):
 def test_wrong_arguments_are_refused(given, message):
     with pytest.raises((TypeError, ValueError), match=message):
         al.compile(**given)
+
+
+def test_stacks_of_different_lengths_are_refused():
+    w = al.Tensor(np.zeros(3), requires_grad=True)
+    step = al.compile(lambda x, y: al.mse(x @ w, y), al.optim.SGD([w], lr=0.1), backend="numpy")
+    x, y = np.ones((5, 6, 3)), np.ones((3, 6))
+    with pytest.raises(
+        ValueError, match=r"one length.* 0 of shape \(5, 6, 3\), .*1 of shape \(3, "
+    ):
+        step.run(4, x, y, stacked=True)
+    with pytest.raises(ValueError, match="0 or more, got -1"):
+        step.run(-1, x[0], y[0])
+    assert not w.numpy().any()
+
+
+def test_what_cannot_be_traced_runs_as_it_is_and_says_why():
+    w = al.Tensor(np.zeros(3), requires_grad=True)
+    x, y = np.ones((4, 3)), [1.0, 2.0, 3.0, 4.0]
+
+    def loss(x, y):
+        return al.mse(x @ w, y)
+
+    step = al.compile(loss, al.optim.SGD([w], lr=0.1))
+    losses = [step(x, y) for _ in range(10)]
+    assert losses[0] == 7.5
+    assert losses[-1] < 7.5
+    assert "tracing it raises" in step.why
+    assert "traced again" not in step.why
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("how", ["call", "run", "bind"])
+def test_a_step_leaves_no_gradient_behind(backend, how):
+    w = al.Tensor(np.ones(3), requires_grad=True)
+    x = np.ones(3)
+    step = al.compile(lambda x: np.sum(w * x) ** 2, al.optim.SGD([w], lr=0.01), backend=backend)
+    step(x)
+    bound = step.bind(x)
+    for _ in range(4):
+        np.sum(w * w).backward()
+        {"call": lambda: step(x), "run": lambda: step.run(3, x), "bind": bound}[how]()
+        assert w.grad is None

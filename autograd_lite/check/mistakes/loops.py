@@ -412,6 +412,17 @@ def _operands(
             ("of the last step", [belongs[-1]] * len(belongs)),
             ("of the first step", [belongs[0]] * len(belongs)),
         ]
+        each = [replay.graph[node.operands[1 - i]].name for node in nodes]
+        if all(each) and len(set(each)) == len(each):  # No time: each has its own.
+            shifts = []
+            for k in (0, -1):
+                rest = ", ".join(str(x) for x in each if x != each[k])
+                yield change(
+                    f"{each[k]} is used in place of each of {rest}",
+                    0.85,
+                    using([belongs[k]] * len(belongs)),
+                    "wrong tensor",
+                )
         for text, others in shifts:
             yield change(f"{every}{name} {text} is used", 0.85, using(others), "wrong time")
     for text, others in values.items():

@@ -124,6 +124,7 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
     replay = case.replay
     if replay is None or target.id is None:
         return
+    yield from _all_alike(replay, target)
     for norm in norms(replay):
         if target.id not in replay.behind(norm.into):
             continue
@@ -156,6 +157,49 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
             else:
                 title, cost = f"{name} has a factor {shown(factor)}", 2.0
             yield Candidate(title, cost, predict=made.times(factor))
+
+
+def _all_alike(replay: Replay, target: Target) -> Iterator[Candidate]:
+    """Change several normalisations of one kind alike: they are one function, called for each."""
+    kinds: dict[Any, list[Norm]] = {}
+    for norm in norms(replay):
+        if target.id in replay.behind(norm.into):
+            kinds.setdefault((norm.axis, norm.centred, norm.share), []).append(norm)
+    for alike in kinds.values():
+        inside = any(a.into in replay.behind(b.into) for a in alike for b in alike if a is not b)
+        if len(alike) < 2 or inside:
+            continue
+        u = " and ".join(text_of(replay.graph, replay.graph[norm.into]) for norm in alike)
+        each = []
+        for norm in alike:
+            g = replay.gradients[norm.out]
+            total = sum(norm.terms(g))
+            flipped = norm.terms(g)[0] - norm.terms(g)[2]
+            more = [(f"the path through the {norm.called[0]} of {u} has its sign flipped", 0.7,
+                     always(flipped))] if not norm.centred else []  # fmt: skip
+            each.append([
+                (title, cost, Made(replay, norm.into, instead, always(total)))
+                for title, cost, instead in (*_changes(g, norm, u), *more)
+            ])  # fmt: skip
+        if len({len(changes) for changes in each}) > 1:
+            continue
+        for changes in zip(*each, strict=True):
+            yield Candidate(
+                changes[0][0], changes[0][1], predict=_at_once([x for *_, x in changes])
+            )
+
+
+def _at_once(made: Sequence[Made]) -> Callable[[Target], Any]:
+    """Return what predicts a gradient with mistakes on parallel paths: their changes add up."""
+
+    def predict(target: Target) -> Any:
+        right = made[0].replay.gradients.get(target.id or "")
+        found = [one(target) for one in made]
+        if right is None or any(x is None for x in found):
+            return None
+        return sum(found[1:], found[0]) - (len(found) - 1) * right
+
+    return predict
 
 
 def _changes(g: Array, norm: Norm, u: str) -> Iterator[tuple[str, float, Callable[[], Any]]]:

@@ -52,6 +52,8 @@ def _changed(replay: Replay) -> Iterator[Candidate]:
                 continue
             value = np.asarray(replay.values[operand.id])
             neutral = np.full_like(value, NEUTRAL[node.primitive])
+            if node.primitive is ops.multiply and value.size and (value < 0).all():
+                neutral = -neutral  # Its sign is not left out with it.
             text = text_of(replay.graph, operand)
             if value.dtype.kind == "f" and not np.array_equal(value, neutral):
                 yield Candidate(
@@ -62,13 +64,21 @@ def _changed(replay: Replay) -> Iterator[Candidate]:
                 )
                 if node.primitive is ops.add and _is_bias(replay, operand):
                     biases[node.id, i] = neutral
-            levels = np.unique(value) if node.primitive is ops.multiply and value.ndim else ()
-            if len(levels) == 2 and levels[0] == 0:
-                yield Candidate(
-                    f"the mask {text} is reversed in {whole}, forwards too",
-                    1.6,
-                    predict=_of_another(replay, {(node.id, i): levels[1] - value}),
-                )
+            masked = node.primitive is ops.multiply and value.ndim
+            levels: list[Any] = list(np.unique(value)) if masked else []
+            if len(levels) == 2 and operand.id not in replay.gradients:
+                low, high = levels
+                what = f"the {'factor' if low else 'mask'} {text}"
+                for title, other in (
+                    (f"{what} is reversed in {whole}", low + high - value),
+                    (f"{what} is {low:g} everywhere in {whole}", np.full_like(value, low)),
+                    (f"{what} is {high:g} everywhere in {whole}", np.full_like(value, high)),
+                ):
+                    yield Candidate(
+                        f"{title}, forwards too",
+                        1.6,
+                        predict=_of_another(replay, {(node.id, i): other}),
+                    )
     if len(biases) > 1:
         yield Candidate(
             "the biases are left out forwards: that is the derivative of another function",

@@ -38,6 +38,9 @@ class Replay:
         Gradients that take the place of those that arrive at some nodes, by identifier.
     operands : mapping of edge to array, optional
         Other operands than the nodes' values, in some operations alone.
+    first_of_ties : bool
+        Of several largest entries, the first gets the gradient, as with ``argmax``, and not each a
+        share. Behind a relu, the right gradient is the same; a wrong one is not.
 
     Attributes
     ----------
@@ -55,9 +58,12 @@ class Replay:
         values: Mapping[str, Any] | None = None,
         given: Mapping[str, NDArray[Any]] | None = None,
         operands: Mapping[Edge, Any] | None = None,
+        *,
+        first_of_ties: bool = False,
     ) -> None:
         self.graph = graph
         self._operands = dict(operands or {})
+        self._first_of_ties = first_of_ties
         self._given = dict(given or {})
         self.values = dict(values or {node.id: node.value for node in graph})
         self.position = {node.id: i for i, node in enumerate(graph)}
@@ -116,7 +122,18 @@ class Replay:
         y = other.get("y", self.values[node.id])
         assert node.primitive is not None  # It has operands.
         made = node.primitive.rules[edge[1]]
+        if self._first_of_ties and node.primitive in (ops.max, ops.min):
+            made = _to_the_first
         return lambda g: made(g, y, *operands, **node.parameters)
+
+    @property
+    def has_ties(self) -> bool:
+        """Whether a maximum or a minimum has several entries to choose from."""
+        return any(
+            (self.parts[node.id, 0] != 0).sum() > np.count_nonzero(self.gradients[node.id])
+            for node in self.graph
+            if node.primitive in (ops.max, ops.min) and (node.id, 0) in self.parts
+        )
 
     def edges(self) -> list[Edge]:
         """List the edges along which a gradient flows, from the end backwards."""
@@ -169,7 +186,7 @@ class Replay:
                     assert node.primitive is not None  # It has operands.
                     operands = [values.get(x, self.values[x]) for x in node.operands]
                     values[node.id] = node.primitive.forward(*operands, **node.parameters)
-        moved = {}
+        moved: dict[Any, Any] = {}
         for node in self.graph:
             if node.id not in ahead:
                 continue
@@ -291,6 +308,19 @@ class Replay:
             return float(self.position[node.id])
         uses = [self.position[other.id] for other in self.graph.consumers(node)]
         return min(uses, default=0) - 0.5
+
+
+def _to_the_first(g: Any, y: Any, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """Return what a maximum sends back if the first of several largest entries gets it all."""
+    x = np.asarray(x)
+    axes = tuple(range(x.ndim)) if axis is None else np.atleast_1d(axis)
+    if not keepdims:
+        y, g = (np.expand_dims(a, tuple(axes)) for a in (y, g))
+    last = [k - x.ndim for k in range(len(axes) and x.ndim - len(axes), x.ndim)]
+    chosen = np.moveaxis(x == y, tuple(axes), last)
+    rows = chosen.reshape(*chosen.shape[: x.ndim - len(axes)], -1)
+    first = (rows.cumsum(-1) == 1) & rows
+    return g * np.moveaxis(first.reshape(chosen.shape), last, tuple(axes))
 
 
 def is_shifted(graph: Graph, node: Node) -> bool:

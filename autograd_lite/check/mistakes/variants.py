@@ -190,6 +190,11 @@ def wrong_pooling(case: Case, target: Target) -> Iterator[Candidate]:
         ]
         if step.primitive is not ops.mean:
             found.append((
+                f"the gradient of {step.name} goes to all of the window in {before} but the entry "
+                f"that was picked: reversed",
+                everywhere - np.asarray(step.rule(g)),
+            ))  # fmt: skip
+            found.append((
                 f"the gradient of {step.name} is spread over the window in {before}, as that of "
                 f"a mean",
                 everywhere / count,

@@ -94,6 +94,37 @@ def derivative_at_pre_activation(case: Case, target: Target) -> Iterator[Candida
         )
 
 
+LINEAR = (ops.add, ops.subtract, ops.sum, ops.mean, ops.negative)
+"""Their derivatives are the same everywhere."""
+
+
+@mistake("constant left out", "A derivative is taken where the function was: at var + eps, say.")
+def constant_left_out(case: Case, target: Target) -> Iterator[Candidate]:
+    """Take a derivative without the number that is added to its operand."""
+    for step in steps(case, target):
+        graph, values, i = step.replay.graph, step.replay.values, step.edge[1]
+        if step.operand.primitive not in (ops.add, ops.subtract) or step.primitive in LINEAR:
+            continue
+        for without in graph.operands(step.operand):
+            (other,) = [x for x in graph.operands(step.operand) if x is not without] or [without]
+            if other.kind != "constant" or other.shape or without.shape != step.operand.shape:
+                continue
+            operands = [values[x] for x in step.node.operands]
+            operands[i] = values[without.id]
+            try:
+                y = step.primitive.forward(*operands, **step.node.parameters)
+            except ValueError:
+                continue
+            for output in (y, values[step.node.id]):
+                rule = step.replay.rule(step.edge, y=output, operands={i: operands[i]})
+                yield Candidate(
+                    f"the derivative of {step.name} is taken at {text_of(graph, without)}, in "
+                    f"place of {text_of(graph, step.operand)}",
+                    0.9,
+                    predict=step.wrong(rule),
+                )
+
+
 @mistake(
     "another activation's derivative", "a (1 - a) is sigmoid', 1 - a**2 is tanh', z > 0 is relu'."
 )
@@ -139,7 +170,7 @@ def factor_inverted(case: Case, target: Target) -> Iterator[Candidate]:
             if np.ndim(value) and (np.asarray(value) > 0).all():
                 yield Candidate(
                     f"np.sqrt({plain}) stands in place of {plain}: {verbs[1]} by its square root",
-                    0.9,
+                    1.25,
                     predict=step.wrong(scaled(step.rule, np.sqrt(value), divide=True)),
                     kind="other power",
                 )

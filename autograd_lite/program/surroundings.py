@@ -155,7 +155,8 @@ class Surroundings:
         `changed` says whether anything has. What it refers to is put into
         `names`.
         """
-        parts, holders = [], {}
+        parts: list[str] = []
+        holders: dict[int, str] = {}
         for i, guard in enumerate(self.guards):
             holder = holders.setdefault(id(guard.holder), f"h{len(holders)}")
             names[holder], names[f"v{i}"] = guard.holder, guard.value

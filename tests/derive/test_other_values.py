@@ -1,0 +1,187 @@
+"""A derivation holds at other values: what depends on them is computed there, or is refused."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+
+RNG = np.random.default_rng(3)
+X = RNG.normal(size=(3, 4))
+W = RNG.normal(size=4)
+
+
+def masks(x, w):
+    far = np.abs(x) > 0.5
+    both = far & ~(w > 0)
+    return np.sum(np.where(both, x * w, 0.1 * x)) + np.sum(far * x**2)
+
+
+def largest(x):
+    i = np.argmax(x, axis=1)
+    return np.sum(x[np.arange(len(x)), i] ** 2)
+
+
+def detached(x):
+    return np.sum(x.data * x) + np.sum(x.detach() ** 2 * x)
+
+
+def softmax_regression(x, w, labels):
+    logp = al.log_softmax(x * w)
+    return -np.mean(logp[np.arange(3), labels])
+
+
+def written(x):
+    h = x * 2
+    h[h < 0] = 0.0
+    return np.sum(h**2)
+
+
+def along(x, i):
+    return np.sum(np.take_along_axis(x, i[:, None], 1) ** 2)
+
+
+def in_order(x):
+    order = np.argsort(x, axis=0)
+    return np.sum(np.take_along_axis(x, order, 0)[0] ** 2)
+
+
+LABELS, OTHERS = np.array([0, 2, 1]), np.array([2, 2, 0])
+
+FUNCTIONS = [
+    (lambda x: np.prod(x), (np.array([1.0, 2.0]),), (np.array([0.0, 2.0]),)),
+    (lambda x: np.sum(np.where(x > 0, x**2, -x)), (X,), (-X,)),
+    (lambda x: np.sum(np.sort(x, axis=1)[:, 0] ** 2), (X,), (-X,)),
+    (lambda x: np.sum(np.partition(x, 1)[..., 0] ** 2), (X,), (-X,)),
+    (lambda x: np.sum(np.heaviside(x, 0.5) * x), (X,), (-X,)),
+    (lambda x, w: np.max(x) * np.min(w), (X, W), (-X, -W)),
+    (masks, (X, W), (-X, -W)),
+    (largest, (X,), (-X,)),
+    (detached, (X,), (-X,)),
+    (softmax_regression, (X, W, LABELS), (-X, W, OTHERS)),
+    (written, (X,), (-X,)),
+    (along, (X, LABELS), (-X, OTHERS)),
+    (in_order, (X,), (-X,)),
+    (lambda x, i: np.sum(x[i] ** 2), (X, LABELS), (-X, OTHERS)),
+    (lambda x, i: np.sum(np.take(x, i, axis=1) ** 2), (X, LABELS), (-X, OTHERS)),
+    (lambda x, i: np.sum(np.take(x, i) ** 2), (X, LABELS), (-X, OTHERS)),
+    (lambda x, keep: np.sum(x[keep] ** 2), (X, LABELS > 0), (-X, np.array([True, True, False]))),
+]
+
+
+@pytest.mark.parametrize(("f", "at", "then"), FUNCTIONS)
+def test_the_derivation_of_a_function_computes_masks_and_positions_anew(f, at, then):
+    derivation = al.derive(f, *at)
+    names = list(inspect.signature(f).parameters)
+    by_name = dict(zip(names, then, strict=True))
+    value, gradients = derivation.function(**{name: by_name[name] for name in derivation.arguments})
+    np.testing.assert_allclose(value, f(*map(al.Tensor, then)).data, rtol=1e-13)
+    for name, gradient in gradients.items():
+        expected = al.grad(f, names.index(name))(*then)
+        np.testing.assert_allclose(gradient, expected, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize(("f", "at", "then"), FUNCTIONS)
+def test_no_entries_of_arrays_stand_in_the_code(f, at, then):
+    assert "np.array(" not in str(al.derive(f, *at)).partition("def loss_and_gradients")[2]
+
+
+def test_a_branch_on_a_value_is_refused_with_its_line():
+    def f(x):
+        if x[0, 0] > 0:
+            return np.sum(x * x)
+        return np.sum(3 * x)
+
+    line = f.__code__.co_firstlineno + 1
+    with pytest.raises(al.TraceError, match=rf"test_other_values.py:{line}: if x\[0, 0\] > 0"):
+        al.derive(f, X)
+    with pytest.raises(al.TraceError, match="float"):
+        al.derive(lambda x: np.sum(x) * float(x.data[0, 0] * 2), X)
+
+
+def test_an_argument_whose_value_is_asked_for_is_that_value():
+    def f(x, n):
+        for _ in range(n):
+            x = np.tanh(x)
+        return np.sum(x) * n
+
+    derivation = al.derive(f, X, 2)
+    assert derivation.function(x=X, n=2)[0] == pytest.approx(2 * np.sum(np.tanh(np.tanh(X))))
+    with pytest.raises(ValueError, match="for the n that the function was derived at"):
+        derivation.function(x=X, n=3)
+
+
+def test_positions_that_a_rule_computes_with_must_stay():
+    def f(x, counts):
+        return np.sum(np.repeat(x, counts, axis=0) ** 2)
+
+    derivation = al.derive(f, X, np.array([1, 0, 2]))
+    assert derivation.function(x=X, counts=[1, 0, 2])[1]["x"].shape == X.shape
+    with pytest.raises(ValueError, match="for the counts that the function was derived at"):
+        derivation.function(x=X, counts=np.array([0, 2, 1]))
+
+    def g(x):
+        h = x * 1.0
+        h[np.argmax(x, axis=0)] = x[0] ** 2
+        return np.sum(h)
+
+    with pytest.raises(al.TraceError, match=r"cannot write the derivative of .*, for which it"):
+        al.derive(g, X)
+
+
+def test_what_a_function_closes_over_is_an_argument_and_stays_as_it_was():
+    net = al.nn.Sequential(al.nn.Linear(4, 2, rng=RNG), al.nn.BatchNorm1d(2))
+    seen = list(net.state_dict().values())
+    rng = np.random.default_rng(1)
+
+    def f(x):
+        h = net(x)
+        keep = rng.random(h.shape) < 0.5
+        return np.sum(np.where(h > 0, h, 0.1 * h) * keep)
+
+    derivation = al.derive(f, X)
+    assert {"x", "keep"} <= set(derivation.arguments)
+    assert all(type(t._array) is np.ndarray or np.isscalar(t._array) for t in net.parameters())
+    for before, t in zip(seen, net.state_dict().values(), strict=True):
+        np.testing.assert_array_equal(before, t)
+    assert rng.random() == np.random.default_rng(1).random()
+    keep = derivation.arguments["keep"]
+
+    def with_that_mask(x):
+        h = net(x)
+        return np.sum(np.where(h > 0, h, 0.1 * h) * keep)
+
+    _, gradients = derivation.function(**{**derivation.arguments, "x": -X})
+    np.testing.assert_allclose(gradients["x"], al.grad(with_that_mask)(-X), rtol=1e-9, atol=1e-12)
+
+
+def test_a_mask_that_is_not_recorded_is_an_argument_and_that_is_said():
+    x = al.Tensor(X, requires_grad=True, name="x")
+    code = str(al.derive(np.sum(np.where(x > 0, x**2, -x)), names={}))
+    assert "(mask, x)" in code
+    assert "    # mask: computed outside of the record, so anew with other values" in code
+    positive = x.data > 0
+    code = str(al.derive(np.sum(np.where(positive, x**2, -x))))
+    assert "(positive, x)" in code
+    assert "outside of the record" not in code
+
+
+def test_labels_and_masks_of_a_recorded_loss_have_their_names():
+    labels, keep = np.array([0, 2, 1]), np.array([True, False, True])
+    x = al.Tensor(X, requires_grad=True, name="x")
+    loss = np.sum(x[np.arange(3), labels]) + np.sum(x[keep] ** 2) + np.sum(x[np.array([2, 0, 0])])
+    derivation = al.derive(loss)
+    assert list(derivation.arguments) == ["labels", "keep", "index", "x"]
+    assert "x[np.arange(3), labels]" in derivation.code
+    assert "x[arange(3), labels]" in derivation.text
+    keep = np.array([True, True, False])
+    other = {**derivation.arguments, "labels": OTHERS, "keep": keep, "x": -X}
+    loss = -np.sum(X[np.arange(3), OTHERS]) + np.sum(X[keep] ** 2) - np.sum(X[[2, 0, 0]])
+    assert derivation.function(**other)[0] == pytest.approx(loss)
+
+
+def test_number_by_number_comparisons_stay_comparisons():
+    derivation = al.derive(lambda x: np.where(x > 0, x**2, -x), 2.0, chain=True)
+    assert derivation.function(x=2.0)[1]["x"] == 4.0
+    assert derivation.function(x=-3.0)[1]["x"] == -1.0
