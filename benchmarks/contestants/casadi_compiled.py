@@ -20,7 +20,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import casadi as ca
+import casadi as ca  # pyright: ignore[reportMissingImports]
 import numpy as np
 
 from benchmarks.workloads import Array, Run

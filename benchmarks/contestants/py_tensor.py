@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pytensor
-import pytensor.tensor as pt
+import pytensor  # pyright: ignore[reportMissingImports]
+import pytensor.tensor as pt  # pyright: ignore[reportMissingImports]
 
 from benchmarks.workloads import Array, Run
 
