@@ -21,10 +21,11 @@ loss = Σ w ⊙ w
 tensors      `Tensor`, `array`, `no_grad`, `detect_anomaly`
 transforms   `grad`, `value_and_grad`, `vjp`, `jvp`, `jacobian`, `hessian`, `hvp`, `checkpoint`
 networks     `nn`, `optim`, `data`, `save`, `load`
-pictures     `draw`, `Graph`, `Recorder`
+pictures     `draw`, `Graph`, `Recorder`, `draw_gradients`, `draw_surface`, `draw_weights`
 formulas     `derive`
 checks       `compare`, `gradcheck`
 operations   NumPy's own, `sigmoid`, `relu`, `softmax`, `logsumexp`, `mse`; yours: `primitive`
+SciPy        `scipy`
 ===========  =======================================================================
 """
 
@@ -42,6 +43,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from autograd_lite import data, nn, optim
+    from autograd_lite import scipy as scipy
     from autograd_lite.check.anomaly import AnomalyError, detect_anomaly
     from autograd_lite.check.compare import compare
     from autograd_lite.check.diagnosis import Diagnosis
@@ -53,6 +55,9 @@ if TYPE_CHECKING:
     from autograd_lite.derive import Derivation
     from autograd_lite.draw import Drawing
     from autograd_lite.draw.page.recorder import Recorder
+    from autograd_lite.draw.plots.gradients import draw_gradients
+    from autograd_lite.draw.plots.surface import draw_surface
+    from autograd_lite.draw.plots.weights import draw_weights
     from autograd_lite.functional.checkpointing import checkpoint
     from autograd_lite.functional.nests import register_nest
     from autograd_lite.functional.operations import (
@@ -104,6 +109,9 @@ else:
             "autograd_lite.derive": ("Derivation",),
             "autograd_lite.draw": ("Drawing",),
             "autograd_lite.draw.page.recorder": ("Recorder",),
+            "autograd_lite.draw.plots.gradients": ("draw_gradients",),
+            "autograd_lite.draw.plots.surface": ("draw_surface",),
+            "autograd_lite.draw.plots.weights": ("draw_weights",),
             "autograd_lite.functional.checkpointing": ("checkpoint",),
             "autograd_lite.functional.nests": ("register_nest",),
             "autograd_lite.functional.operations": (
@@ -132,6 +140,7 @@ else:
             "autograd_lite.optim": (),
             "autograd_lite.program.symbol": ("TraceError",),
             "autograd_lite.saving": ("load", "save"),
+            "autograd_lite.scipy": (),
         },
     )
 
@@ -167,6 +176,9 @@ __all__ = [
     "detect_anomaly",
     "draw",
     "draw_dot",
+    "draw_gradients",
+    "draw_surface",
+    "draw_weights",
     "enable_grad",
     "exercise",
     "export",
@@ -212,4 +224,5 @@ INSTEAD = {
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__doc__", "__file__", "__name__", "__path__", "__version__"]
+    # Not in __all__: `from autograd_lite import *` would import SciPy.
+    return [*__all__, "scipy", "__doc__", "__file__", "__name__", "__path__", "__version__"]

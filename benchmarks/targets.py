@@ -50,6 +50,8 @@ def targets(results: Mapping[str, Times], memory: Mapping[str, float]) -> list[T
         *_against_micrograd(results),
         *_against_hips(results),
         *_first(results),
+        *_compiled(results),
+        *_first_compiled(results),
         Target("bytes per node beyond its data", memory.get(OURS), 400.0, at_most=True),
     ]
 
@@ -59,6 +61,49 @@ def _by_hand(results: Mapping[str, Times]) -> Iterator[Target]:
     for name, bound in bounds.items():
         text = f"{TITLES[name]}: at most {bound:g} times hand-written NumPy"
         yield Target(text, _ratio(results, name, OURS, HAND), bound, at_most=True)
+
+
+SMALL = ("one_weight", *SIGMOID_NETWORKS)
+COMPILED: dict[str, dict[str, float]] = {
+    "loop": dict(zip(SMALL, (0.012, 0.008, 0.015, 0.007), strict=True)) | {"chain": 0.08},
+    "bound": dict(zip(SMALL, (1.5, 0.08, 0.08, 0.09), strict=True)) | {"elementwise": 0.5},
+    "step": dict(zip(SMALL, (10.0, 0.45, 0.35, 0.45), strict=True)),
+    "step-numpy": {**dict.fromkeys(SIGMOID_NETWORKS, 1.05), "mlp": 0.95, "chain": 0.4},
+}
+"""What compiled steps should take of the time by hand."""
+
+
+def _compiled(results: Mapping[str, Times]) -> Iterator[Target]:
+    for key, bounds in COMPILED.items():
+        for name, bound in bounds.items():
+            text = f"{TITLES[name]}, {KINDS[key]}: at most {bound:g} of hand-written NumPy"
+            yield Target(text, _ratio(results, name, key, HAND), bound, at_most=True)
+
+
+KINDS = {
+    "loop": "compiled loop",
+    "bound": "compiled, bound",
+    "step": "compiled step",
+    "step-numpy": "compiled for NumPy",
+}
+RIVALS = {
+    "loop": ("jax-loop", "casadi-loop"),
+    "bound": ("casadi",),
+    "step": ("jax-jit", "torch-compile", "pytensor"),
+}
+"""What compares with each way of running a compiled step."""
+
+
+def _first_compiled(results: Mapping[str, Times]) -> Iterator[Target]:
+    """For each workload and way, name the peer that is hardest to beat."""
+    for key, rivals in RIVALS.items():
+        for name, title in TITLES.items():
+            found = {rival: _ratio(results, name, rival, key) for rival in rivals}
+            ratios = {rival: ratio for rival, ratio in found.items() if ratio is not None}
+            if ratios:
+                best = min(ratios, key=ratios.__getitem__)
+                text = f"{title}, {KINDS[key]}: ahead of every peer (closest: {best})"
+                yield Target(text, ratios[best], 1.0, at_most=False)
 
 
 def _against_pytorch(results: Mapping[str, Times]) -> Iterator[Target]:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-Step = Callable[[], object]
-"""Does one training step and keeps the new parameters."""
+Step = Callable[..., object]
+"""Does one training step and keeps the new parameters; or as many as it is given."""
 
 Read = Callable[[], Sequence[Any]]
 """Gives the parameters as they are now, in the order of the workload's data."""

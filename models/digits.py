@@ -187,6 +187,10 @@ def train(
     }
     graph = folder / f"digits-{name}.svg"
     net = going["net"].train()
+    loss = nn.functional.cross_entropy(net(of.x[:BATCH]), of.y[:BATCH])
+    report.figures["gradient sizes"] = al.draw_gradients(loss, title="At the end, for one batch")
+    first = next(layer for layer in net if isinstance(layer, nn.Linear | nn.Conv2d))
+    report.figures["first layer as images"] = al.draw_weights(first)
     loss = nn.functional.cross_entropy(net(of.x[:4]), of.y[:4])
     report.files = [file, al.draw(loss, depth=1, legend=False).save(graph)]
     report.seconds = time.perf_counter() - began

@@ -59,7 +59,7 @@ def character_mlp(seed: int = 1) -> tuple[Exercise, Values]:
     """
     rng = np.random.default_rng(seed)
     letters, block, width, hidden, n = 27, 3, 10, 24, 16
-    xb, yb = rng.integers(0, letters, (n, block)), rng.integers(0, letters, n)
+    batch = {"Xb": rng.integers(0, letters, (n, block)), "Yb": rng.integers(0, letters, n)}
     table, w1, b1, bngain, bnbias, w2, b2 = _parameters(
         C=rng.normal(size=(letters, width)),
         W1=rng.normal(size=(block * width, hidden)) * (5 / 3) / (block * width) ** 0.5,
@@ -69,7 +69,7 @@ def character_mlp(seed: int = 1) -> tuple[Exercise, Values]:
         W2=rng.normal(size=(hidden, letters)) * 0.1,
         b2=rng.normal(size=letters) * 0.1,
     )
-    emb = table[xb]
+    emb = table[batch["Xb"]]
     embcat = emb.reshape(n, block * width)
     hprebn = embcat @ w1 + b1
     bnmeani = hprebn.sum(axis=0, keepdims=True) * (1 / n)
@@ -88,14 +88,14 @@ def character_mlp(seed: int = 1) -> tuple[Exercise, Values]:
     counts_sum_inv = counts_sum**-1
     probs = counts * counts_sum_inv
     logprobs = np.log(probs)
-    loss = -logprobs[np.arange(n), yb].mean()
+    loss = -logprobs[np.arange(n), batch["Yb"]].mean()
     task = al.exercise(loss)
     return task, _values(
         C=table, W1=w1, b1=b1, bngain=bngain, bnbias=bnbias, W2=w2, b2=b2, emb=emb, embcat=embcat,
         hprebn=hprebn, bnmeani=bnmeani, bndiff=bndiff, bndiff2=bndiff2, bnvar=bnvar,
         bnvar_inv=bnvar_inv, bnraw=bnraw, hpreact=hpreact, h=h, logits=logits,
         logit_maxes=logit_maxes, norm_logits=norm_logits, counts=counts, counts_sum=counts_sum,
-        counts_sum_inv=counts_sum_inv, probs=probs, logprobs=logprobs, Xb=xb, Yb=yb,
+        counts_sum_inv=counts_sum_inv, probs=probs, logprobs=logprobs, **batch,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ derivation and the numbers that the article prints; `run` holds them against eac
 from __future__ import annotations
 
 import inspect
+import itertools
 import textwrap
 import time
 from abc import ABC, abstractmethod
@@ -23,11 +24,13 @@ from autograd_lite import (
     Recorder,
     Tensor,
     compare,
+    compile,
     derive,
     nn,
     no_grad,
     optim,
 )
+from autograd_lite.compile import Step
 from autograd_lite.derive import Derivation, Proof
 
 Arrays = dict[str, NDArray[Any]]
@@ -38,6 +41,16 @@ ULPS = 8
 
 ULPS_OTHER_SEED = 2**20
 """The same for any start: from some, training amplifies the last digit a hundred thousand times."""
+
+
+GAP = 1e-12
+"""How far a loss of a compiled step may be from that of eager mode, by its size."""
+
+TINY = 1e-20
+"""The least that a loss counts as, when two are compared."""
+
+WORTH_COMPILING = 1000
+"""Steps from which a training by hand takes longer than to compile it."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +135,10 @@ class Run:
         The training, to be played back.
     ulps : float
         How far the weights by autodiff and by hand ever were apart.
+    step : Step or None
+        The compiled step, if it was trained by one.
+    gap : float
+        The largest relative difference of its losses from those of eager mode.
     derivation : Derivation
         The first step and its gradients.
     formulas : Derivation
@@ -144,6 +161,8 @@ class Run:
     losses: list[tuple[int, float]] = field(default_factory=list)
     recorder: Recorder = field(default_factory=Recorder)
     ulps: float = 0.0
+    step: Step | None = None
+    gap: float = 0.0
     facts: Sequence[Fact] = ()
     findings: Sequence[Finding] = ()
     seconds: float = 0.0
@@ -174,6 +193,8 @@ class Run:
         found += [str(proof) for proof in self.proofs if not proof]
         if not self.in_step:
             found.append(f"training by autodiff and by hand come to differ by {self.ulps:.0f} ulp")
+        if self.gap > GAP:
+            found.append(f"compiled and eager losses differ by {self.gap:.1e} of them")
         found += [
             f"{fact.what}: the article has {fact.article}, we have {fact.ours}"
             for fact in self.judged
@@ -254,7 +275,11 @@ class Experiment(ABC):
         return self.lr
 
     def run(
-        self, seed: int | None = None, progress: Callable[[int, int], None] | None = None
+        self,
+        seed: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        *,
+        compiled: bool = False,
     ) -> Run:
         """Train by autodiff and by hand, and compare all the way.
 
@@ -264,6 +289,9 @@ class Experiment(ABC):
             Another start than the article's.
         progress : callable, optional
             Called now and then with the steps done and their total.
+        compiled : bool
+            Whether both trainings run in machine code, and are compared after every two-hundredth
+            of them, not after every step.
         """
         began = time.perf_counter()
         chosen = self.seed if seed is None or self.seed is None else seed
@@ -274,7 +302,7 @@ class Experiment(ABC):
         formulas = self.formulas(derivation)
         run = Run(self, net, start, chosen == self.seed, Graph(first), first, derivation, formulas)
         run.proofs = self.prove(derivation)
-        self._train(run, progress)
+        (self._train_compiled if compiled else self._train)(run, progress)
         run.facts, run.findings = self.facts(run), self.findings(run)
         run.seconds = time.perf_counter() - began
         return run
@@ -345,6 +373,48 @@ class Experiment(ABC):
             optimiser.step()
             after = parameters_of(parameters)
             by_hand = self.update_by_hand(by_hand, bare_x, bare_y)
+            run.ulps = max(run.ulps, distance_in_ulps(after, by_hand))
+        run.steps = total
+
+    def _train_compiled(self, run: Run, progress: Callable[[int, int], None] | None) -> None:
+        """Train twice, both compiled, and compare now and then, with eager mode too."""
+        samples = self.samples()
+        bare = [(x.data, y.data) for x, y in samples]
+        rates = [self.learning_rate(x) for x, _ in bare]
+        optimiser = optim.SGD(run.net.parameters(), self.lr)
+        net, criterion = run.net, self.criterion  # All that the step depends on.
+        step = run.step = compile(lambda x, y: criterion(net(x), y), optimiser)
+        total = self.epochs * len(samples)
+        hand = compile(self.update_by_hand) if total > WORTH_COMPILING else self.update_by_hand
+        marks = {0, total // 4, total // 2, 3 * total // 4, total - 1}
+        often = max(1, total // 200)
+        by_hand = run.start
+        for start, stop in itertools.pairwise(sorted({*marks, *range(0, total, often), total})):
+            x, y = samples[start % len(samples)]
+            run.last_loss = loss = name("loss", self.criterion(run.net(x), y))
+            run.recorder.record(loss, start)
+            if start in marks:
+                loss.backward()
+                after = parameters_of(run.net.parameters())
+                run.comparisons[start] = self.compare(loss, after, x.data, y.data)
+            if start % often == 0 or start == total - 1:
+                run.losses.append((start, self.loss_of_all(run.net)))
+                if progress is not None:
+                    progress(start + 1, total)
+            order = [k % len(samples) for k in range(start, start + len(samples))]
+            if len(set(rates)) == 1:
+                data = [np.stack([bare[k][i] for k in order]) for i in (0, 1)]
+                value = step.run(stop - start, *data, stacked=True)[0]
+            else:
+                values = []
+                for k in range(start, stop):
+                    optimiser.lr = rates[k % len(samples)]
+                    values.append(step(*bare[k % len(samples)]))
+                value = values[0]
+            run.gap = max(run.gap, abs(float(value) - loss.item()) / max(abs(loss.item()), TINY))
+            for k in range(start, stop):
+                by_hand = hand(by_hand, *bare[k % len(samples)])
+            after = parameters_of(run.net.parameters())
             run.ulps = max(run.ulps, distance_in_ulps(after, by_hand))
         run.steps = total
 

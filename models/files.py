@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import math
 import re
+from operator import truediv
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from autograd_lite import Drawing, Graph, draw
+from autograd_lite import Drawing, Graph, draw, draw_surface
 from autograd_lite.draw import Shown
+from autograd_lite.draw.digits import superscript
 from models.experiment import Run
 
 if TYPE_CHECKING:
@@ -20,7 +23,13 @@ Sweep = Literal["forward", "backward", "both"]
 
 SWEEPS: tuple[Sweep, ...] = ("forward", "backward", "both")
 WIDEST = 1300
-"""A picture that comes out wider runs from top to bottom: its text is to be read on one page."""
+"""A picture that comes out wider continues in rows, or runs from top to bottom."""
+PAGE = (718, 640)
+"""The room for a picture on paper, below a title: of the two, it is the one with larger text."""
+
+NARROW = 300
+"""The room of a picture for phones: it comes out at most 440 points wide, so its text is not below
+9 points on a phone."""
 
 PARTS: tuple[Shown, ...] = ("shape", "value", "grad")
 """What the boxes show. All numbers are float64 here, and the arrays small."""
@@ -34,16 +43,33 @@ def pictures(graph: Graph) -> dict[Sweep, Drawing]:
     for sweep in SWEEPS:
         shown = (*PARTS, "local") if sweep == "forward" else PARTS
         drawing = draw(graph, sweep=sweep, show=shown, legend=False, width=None)
-        if width(drawing.svg()) > WIDEST:
-            drawing = draw(graph, sweep=sweep, show=shown, legend=False, rankdir="TB")
+        if size(drawing.svg())[0] > WIDEST:
+            drawing = max(
+                draw(graph, sweep=sweep, show=shown, legend=False, rankdir="TB"),
+                draw(graph, sweep=sweep, show=shown, legend=False),
+                key=lambda way: min(map(truediv, PAGE, size(way.svg()))),
+            )
         found[sweep] = drawing
     return found
 
 
-def width(svg: str) -> float:
-    """Return how wide a picture is."""
-    (found,) = re.findall(r'<svg [^>]*?\bwidth="([\d.]+)"', svg)
-    return float(found)
+def narrow_pictures(graph: Graph) -> dict[Sweep, Drawing]:
+    """Draw a first step forward and backward in a column, for phones."""
+    ways: tuple[Sweep, ...] = ("forward", "backward")
+    return {
+        sweep: draw(graph, sweep=sweep, show=PARTS, legend=False, width=NARROW) for sweep in ways
+    }
+
+
+def stem_of(name: str, sweep: Sweep) -> str:
+    """Return what the files of a picture are called, without what says their kind."""
+    return name if sweep == "forward" else f"{name}-{sweep}"
+
+
+def size(svg: str) -> tuple[float, float]:
+    """Return how wide and how high a picture is."""
+    ((width, height),) = re.findall(r'viewBox="\S+ \S+ (\S+) (\S+)"', svg)
+    return float(width), float(height)
 
 
 def write_files(run: Run, folder: Path) -> list[Path]:
@@ -52,8 +78,10 @@ def write_files(run: Run, folder: Path) -> list[Path]:
     stem = folder / run.experiment.name
     files = []
     for sweep, picture in pictures(run.graph).items():
-        named = stem if sweep == "forward" else stem.with_name(f"{stem.name}-{sweep}")
+        named = stem.with_name(stem_of(stem.name, sweep))
         files += [picture.save(named.with_suffix(suffix)) for suffix in (".svg", ".png")]
+    for sweep, picture in narrow_pictures(run.graph).items():
+        files.append(picture.save(stem.with_name(f"{stem_of(stem.name, sweep)}-narrow.svg")))
     stepped = draw(run.graph, title=f"{run.experiment.title}, first step")
     files.append(stepped.save(stem.with_suffix(".html")))
     if len(run.losses) > 1:
@@ -61,6 +89,8 @@ def write_files(run: Run, folder: Path) -> list[Path]:
         files.append(run.recorder.save(played, title=f"{run.experiment.title}, training"))
         files.append(stem.with_name(f"{stem.name}-loss.png"))
         plot(run, title=run.experiment.title).savefig(files[-1], dpi=150)
+        around = draw_surface(run.recorder)
+        files += [around.save(f"{stem}-surface{suffix}") for suffix in (".svg", ".png")]
     return files
 
 
@@ -79,13 +109,20 @@ def plot(run: Run, title: str = "", size: tuple[float, float] = (6, 3.5)) -> Fig
     axes.set_title(title, color=INK)
     positive = losses[losses > 0]
     if len(positive) and positive.max() / positive.min() > 100:
-        axes.set_yscale("log")
+        logarithmic_scale(axes)
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
     axes.grid(color=GRID, linewidth=0.8)
     axes.tick_params(which="both", color=GRID, labelcolor=INK)
     axes.spines[:].set_color(GRID)
     axes.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def logarithmic_scale(axes: Any) -> None:
+    """Make the vertical axis logarithmic, with exponents in type that is not smaller."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(lambda x, _: f"10{superscript(f'{math.log10(x):.0f}')}")
+    axes.yaxis.set_minor_formatter(lambda _x, _: "")
 
 
 def curve(run: Run) -> str:

@@ -6,10 +6,12 @@ import re
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from autograd_lite.derive.markup import mathml
+from autograd_lite.draw.plots.plot import Plot
 from models.experiment import Run
-from models.files import SWEEPS, curve, element, width
+from models.files import SWEEPS, curve, element, stem_of
 from models.hand import lines_by_hand
 from models.tables import (
     Cell,
@@ -26,9 +28,10 @@ from models.training import Report
 PAGE = Path(__file__).with_name("page")
 
 CAPTIONS = {
-    "forward": "Values go along the arrows, each with its gradient below it. On the arrows stand "
-    "the local derivatives: multiplied along a path to the loss, they are the gradient at its "
-    "start. The g in some is the gradient at the end of the arrow.",
+    "forward": "Values go along the arrows, each with its gradient below it.<span "
+    'class="wide-picture"> On the arrows stand the local derivatives: multiplied along a path to '
+    "the loss, they are the gradient at its start. The g in some is the gradient at the end of the "
+    "arrow.</span>",
     "backward": "The backward pass as a computation of its own: every gradient with its rule and "
     "its numbers, from the loss to the weights.",
     "both": "Every gradient beside the value that it belongs to. Grey arrows lead from values "
@@ -68,7 +71,7 @@ def _training(report: Report) -> str:
     rows: list[list[Cell]] = [[check.what, (check.ok, check.found)] for check in report.checks]
     figures = "".join(
         f"<div><h3>{escape(what.capitalize())}</h3>\n"
-        f"{element(figure, f'{report.name}-{i}', f'{report.title}: {what}')}</div>\n"
+        f"{_figure(figure, f'{report.name}-{i}', f'{report.title}: {what}')}</div>\n"
         for i, (what, figure) in enumerate(report.figures.items())
     )
     texts = "".join(
@@ -84,6 +87,11 @@ def _training(report: Report) -> str:
         "texts": texts,
     }
     return _filled("training.html", parts)
+
+
+def _figure(figure: Any, name: str, said: str) -> str:
+    """Return a plot, of Matplotlib or of the package, as an element of the page."""
+    return figure.svg() if isinstance(figure, Plot) else element(figure, name, said)
 
 
 def _verdict(runs: Sequence[Run], reports: Sequence[Report]) -> str:
@@ -135,7 +143,7 @@ def _section(run: Run, folder: Path) -> str:
             "agreement": f"{mark(run.in_step)} {_agreement(run)}",
             "gradients": gradients(run),
             "predictions": predictions(run),
-            "loss": _loss(run),
+            "loss": _loss(run, folder),
             "facts": facts(run),
             "findings": findings(run.findings),
             "network": escape(repr(run.net)),
@@ -163,11 +171,17 @@ def _pictures(name: str, title: str, folder: Path) -> tuple[str, str]:
             f'<input type="radio" name="{name}-pass" id="{switch}" class="{sweep}"{checked}>'
             f'<label for="{switch}">{LABELS[sweep]}</label>\n'
         )
-        file = f"{name}.svg" if sweep == "forward" else f"{name}-{sweep}.svg"
+        file = f"{stem_of(name, sweep)}.svg"
         svg = (folder / file).read_text("utf-8")
+        narrow = folder / f"{stem_of(name, sweep)}-narrow.svg"
+        column = (
+            f'<div class="frame column">{narrow.read_text("utf-8")}</div>'
+            if narrow.exists()
+            else f'<p class="column">It is for wider screens: <a href="{file}">the picture</a>.</p>'
+        )
         figures += (
-            f'<figure class="{sweep}"><div class="frame" tabindex="0" role="group" '
-            f'aria-label="{escape(title)}, {sweep}" style="--width: {width(svg):.0f}px">{svg}</div>'
+            f'<figure class="{sweep}" aria-label="{escape(title)}, {sweep}">'
+            f'<div class="frame wide-picture">{svg}</div>{column}'
             f'<figcaption>{CAPTIONS[sweep]} <a href="{file}">The picture alone</a></figcaption>'
             f"</figure>\n"
         )
@@ -198,8 +212,12 @@ def _proofs(run: Run) -> str:
     )
 
 
-def _loss(run: Run) -> str:
-    """Return the curve of the loss, if there is one."""
+def _loss(run: Run, folder: Path) -> str:
+    """Return the curve of the loss and the loss around its path, if there is one."""
     if len(run.losses) < 2:
         return ""
-    return f"<div><h3>The loss on the way</h3>\n{curve(run)}</div>"
+    around = (folder / f"{run.experiment.name}-surface.svg").read_text("utf-8")
+    return (
+        f"<div><h3>The loss on the way</h3>\n{curve(run)}</div>\n"
+        f"<div><h3>The loss around it</h3>\n{around}</div>"
+    )

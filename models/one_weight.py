@@ -40,7 +40,7 @@ class FiveToFortyTwo(Experiment):
     article = "How I Implemented The Most Simple Neural Network Using Python"
     about = (
         "The smallest network there is: one weight, no bias, one sample. It starts at 1 and learns "
-        "to turn the input 5 into 42, by moving against the slope of the squared error."
+        "to turn the input 5 into 42, by moving against the derivative of the squared error."
     )
     lr, epochs, seed = ALPHA, EPOCHS, None
     criterion = nn.MSE("half_sum")  # The loss whose gradient the article's formula is.

@@ -3,7 +3,7 @@
 After "How to build a simple neural network in 9 lines of Python code" and "Machine Learning: A
 Simple Neural Network", which train it on the same four examples, and the "2 Layer Neural Network"
 of "A Neural Network in 11 lines of Python (Part 1)", which has other data. All adjust the weights
-by the error, weighted with the inputs and the slope of the sigmoid.
+by the error, weighted with the inputs and the derivative of the sigmoid.
 """
 
 from __future__ import annotations

@@ -116,23 +116,29 @@ def table(
     rows: Iterable[Sequence[Cell]],
     right: Iterable[int] = (),
 ) -> str:
-    """Write a table; the columns in `right` hold numbers."""
-    numbers = set(right)
+    """Write a table; the columns in `right` hold numbers.
+
+    Where there is little room, each row becomes a list, in which every cell says its column.
+    """
+    numbers, labels = set(right), list(header)
 
     def kind(column: int) -> str:
         return ' class="number"' if column in numbers else ""
 
-    head = "".join(f'<th scope="col"{kind(i)}>{escape(cell)}</th>' for i, cell in enumerate(header))
+    head = "".join(f'<th scope="col"{kind(i)}>{escape(cell)}</th>' for i, cell in enumerate(labels))
     body = ""
     for row in rows:
         texts = [
             escape(cell) if isinstance(cell, str) else f"{mark(cell[0])} {escape(cell[1])}"
             for cell in row
         ]
-        cells = "".join(f"<td{kind(i)}>{text}</td>" for i, text in enumerate(texts[1:], 1))
+        cells = "".join(
+            f'<td{kind(i)} data-label="{escape(labels[i])}">{text}</td>'
+            for i, text in enumerate(texts[1:], 1)
+        )
         body += f'<tr><th scope="row">{texts[0]}</th>{cells}</tr>\n'
     return (
-        f'<div class="wide" tabindex="0" role="group" aria-label="{escape(caption)}"><table>'
+        f'<div class="wide"><table>'
         f'<caption class="unseen">{escape(caption)}</caption>\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>"
     )

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograd_lite import nn
-from models.files import GRID, INK, LINE
+from autograd_lite.draw.plots.plot import Plot
+from models.files import GRID, INK, LINE, logarithmic_scale
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,7 +40,7 @@ class Report:
         For files, for people, and what was done.
     checks : list of Check
         What must hold.
-    figures : dict of str to Figure
+    figures : dict of str to Figure or Plot
         By what they show.
     texts : dict of str to str
         By their headings.
@@ -53,7 +54,7 @@ class Report:
     title: str
     about: str
     checks: list[Check] = field(default_factory=list)
-    figures: dict[str, Figure] = field(default_factory=dict)
+    figures: dict[str, Figure | Plot] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)
     seconds: float = 0.0
@@ -72,7 +73,7 @@ def write_figures(report: Report, folder: Path) -> None:
     """Write each figure of a report as a picture."""
     for what, figure in report.figures.items():
         file = folder / f"{report.name}-{what.replace(' ', '-')}.png"
-        figure.savefig(file, dpi=150)
+        figure.save(file) if isinstance(figure, Plot) else figure.savefig(file, dpi=150)
         report.files.append(file)
 
 
@@ -111,7 +112,7 @@ def lines(
     """Plot numbers against steps."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6, 3.5), layout="constrained")
+    figure = Figure(figsize=(4.8, 2.9), layout="constrained")
     axes = figure.add_subplot()
     for (name, points), colour in zip(series.items(), COLOURS * 4, strict=False):
         steps, values = zip(*points, strict=True)
@@ -119,10 +120,10 @@ def lines(
     axes.set_xlabel(x, color=INK)
     axes.set_ylabel(y, color=INK)
     if logarithmic:
-        axes.set_yscale("log")
+        logarithmic_scale(axes)
     axes.grid(color=GRID, linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize="small")
+    axes.legend(frameon=False)
     return figure
 
 

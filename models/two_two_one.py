@@ -51,7 +51,7 @@ def f(x: Any) -> Any:
 
 
 def deriv(x: Any) -> Any:
-    """Compute its slope as the article does: ``f(x) * (1 - f(x))``."""
+    """Compute its derivative as the article does: ``f(x) * (1 - f(x))``."""
     return f(x) * (1 - f(x))
 
 

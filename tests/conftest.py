@@ -1,11 +1,17 @@
 """What a test defines ends with it: which tests share a process must not change their outcome."""
 
+import importlib.util
+
 import pytest
 
 from autograd_lite import ops
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, REGISTRY
 
-ops.load()  # Else a family that is loaded during a test would end with it.
+# Else a family that is loaded during a test would end with it.
+ops.load()
+if importlib.util.find_spec("scipy"):
+    ops.load(ops.WITH_SCIPY)
+    importlib.import_module("autograd_lite.numpy_api.special")
 
 
 @pytest.fixture(autouse=True)

@@ -8,16 +8,19 @@ of central differences for the second order.
 
 from __future__ import annotations
 
+import sys
 import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
 import autograd
 import autograd.numpy as anp
+import autograd.scipy.special
 import numpy as np
 import pytest
 
 import autograd_lite as al
+from autograd_lite import ops
 from autograd_lite.core.primitive import REGISTRY, Primitive
 from autograd_lite.derive.helpers import definition, is_called
 from autograd_lite.ops.writing import Written, write
@@ -250,8 +253,8 @@ HIPS_LACKS = dict.fromkeys(
         "convolve",
         "interp",
         "interp_adjoint",
-        "interp_slope",
-        "interp_slope_adjoint",
+        "interp_derivative",
+        "interp_derivative_adjoint",
         # These write into arrays, and views of them.
         "conv",
         "conv_input",
@@ -263,6 +266,13 @@ HIPS_LACKS = dict.fromkeys(
         "sum_pool_adjoint",
         "lstm",
         "cholesky",  # It spreads the gradient over both triangles.
+        *(
+            entry.name
+            for entry in REGISTRY.values()
+            if entry.__module__ in ops.WITH_SCIPY
+            and getattr(autograd.scipy.special, entry.name, None)
+            not in autograd.core.primitive_vjps
+        ),
     ),
     lambda case: True,
 ) | {
@@ -365,7 +375,7 @@ class Hips(Oracle):
         names, cotangent = case.names, case.cotangent()
 
         def f(*operands):
-            given = scope(anp) | dict(zip(names, operands, strict=True))
+            given = scope(anp, autograd.scipy.special) | dict(zip(names, operands, strict=True))
             y = eval(case.python(), given)
             return anp.sum((real_of(y, anp) if case.turns_complex else y) * cotangent)
 
@@ -467,12 +477,12 @@ def gradient_of(primitive, case, i, operands, cotangent):
     return operand.grad.numpy()
 
 
-def scope(np):
-    """What a printed Python form may refer to: NumPy, and the functions a derivation defines."""
-    names = {"np": np}
+def scope(np, special=None):
+    """What a printed Python form may refer to: NumPy, and what a derivation imports and defines."""
+    names = {"np": np, "special": special}
     for entry in filter(is_called, REGISTRY.values()):
         exec(definition(entry), names)
     return names
 
 
-NUMPY_SCOPE = scope(np)
+NUMPY_SCOPE = scope(np, sys.modules.get("scipy.special"))

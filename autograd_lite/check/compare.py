@@ -19,6 +19,7 @@ from autograd_lite.check.mistakes.backward_steps import text_of
 from autograd_lite.check.mistakes.factors import shorter_dtype
 from autograd_lite.check.mistakes.registry import Case, Target, same
 from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.oracle import judge, largest, loss_of, numerical_gradient
 from autograd_lite.check.report import (
     AGREE,
     AUTODIFF,
@@ -32,7 +33,6 @@ from autograd_lite.check.report import (
     DisagreementError,
     Row,
 )
-from autograd_lite.check.witness import hear, largest, loss_of, numerical_gradient
 from autograd_lite.core.backward import backward_pass
 from autograd_lite.graph import Graph, Node, arrays_in, names_in
 from autograd_lite.tensor import Tensor
@@ -88,9 +88,9 @@ def compare(
         compared with ``-lr * gradient``.
     rtol, atol : float, optional
         Entries agree within ``atol + rtol * (the larger of the two)``. By default `rtol` is 1e-9
-        in float64 and 1e-4 in float32, and `atol` is 1e-12 (1e-6) times the largest entry, or times
-        loss / tensor, whichever is larger: less could not change the loss in its last digits if
-        the tensor changed by its own size.
+        in float64, 1e-4 in float32 and 2e-2 in float16, and `atol` is 1e-12 (1e-6, 2e-3) times the
+        largest entry, or times loss / tensor, whichever is larger: less could not change the loss
+        in its last digits if the tensor changed by its own size.
     numerical : bool, optional
         Ask for the third opinion always, or never; by default, where the two differ.
     diagnose : bool
@@ -361,7 +361,7 @@ def _row(
     if hand.shape != autodiff.shape:
         return Row(name, hand, autodiff, None, SHAPE, "")
 
-    verdict, third, oracle, slopes = hear(
+    verdict, third, oracle, orders = judge(
         loss_of(graph, node),
         node.value,
         hand,
@@ -372,7 +372,7 @@ def _row(
         loss=largest(graph.outputs[0].value),
         extra=extra,
     )
-    return Row(name, hand, autodiff, third, verdict, oracle, slopes)
+    return Row(name, hand, autodiff, third, verdict, oracle, orders)
 
 
 def _by_hand_is_wrong(row: Row) -> bool:

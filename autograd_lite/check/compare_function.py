@@ -23,8 +23,8 @@ from autograd_lite.check.diagnosis import (
 )
 from autograd_lite.check.mistakes.registry import Case, Target
 from autograd_lite.check.numerical import swept_differences
+from autograd_lite.check.oracle import at_kinks
 from autograd_lite.check.report import AGREE, HAND, KINK, SHAPE, Comparison, Row
-from autograd_lite.check.witness import at_kinks
 from autograd_lite.core.modes import GradientError, enable_grad
 from autograd_lite.graph import Graph, names_in
 from autograd_lite.tensor import Tensor

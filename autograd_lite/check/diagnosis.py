@@ -14,6 +14,7 @@ from autograd_lite.check.mistakes import (
     loops,
     losses,
     norms,
+    other_functions,
     other_operands,
     paths,
     rows,
@@ -29,6 +30,7 @@ from autograd_lite.check.mistakes.registry import (
     Array,
     Candidate,
     Case,
+    Mistake,
     Target,
     same,
 )
@@ -52,6 +54,7 @@ REGISTERED = (
     variants,
     paths,
     loops,
+    other_functions,
 )
 """The modules whose import fills the registry; of two mistakes that cost the same, the one that
 was registered first is named first."""
@@ -82,6 +85,15 @@ FAR_FETCHED = 0.9
 
 BUDGET = 2.0
 """For how many seconds mistakes are looked for."""
+
+FEWEST_FOR_TWO = 4
+"""How many numbers it takes to believe in two mistakes at once."""
+
+MOST_COSTLY_OF_TWO, MOST_PAIRS = 1.25, 50
+"""How far-fetched either of two mistakes may be, and how many pairs are tested on all digits."""
+
+FEW = 3
+"""Of a gradient with fewer numbers than these, a mistake is looked for in the others first."""
 
 SINGULAR = ("row ", "column ", "entry ")
 
@@ -170,7 +182,12 @@ def diagnose(
     progress = _Progress(case, sorted(failing, key=from_the_end), agreeing)
     progress.deadline = time.thread_time() + BUDGET
     right = {target.id for target in agreeing}
-    for target in sorted([*failing, *agreeing], key=from_the_end):
+
+    def in_turn(target: Target) -> tuple[bool, float]:
+        few = bool(np.count_nonzero(target.hand) < FEW) and _is_leaf(case, target)
+        return few, from_the_end(target)  # Few numbers tell little: others first.
+
+    for target in sorted([*failing, *agreeing], key=in_turn):
         if target.id not in right:
             found = _one(progress, target)
             first = not progress.wrong and len(failing) > 1 and replay is not None
@@ -179,6 +196,14 @@ def diagnose(
         if case.replay is not None and target.id and case.replay.graph[target.id].primitive:
             progress.upstream[target.id] = target.hand
     return progress.found
+
+
+def _is_leaf(case: Case, target: Target) -> bool:
+    return (
+        case.replay is not None
+        and target.id is not None
+        and case.replay.graph[target.id].primitive is None
+    )
 
 
 def _one(progress: _Progress, target: Target) -> Diagnosis:
@@ -198,39 +223,84 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
                 _evidence(candidate, target),
             )
     tried = []
-    for case in _cases(progress, target):
+    for case, besides in _cases(progress, target):
         against = _relative(case, target)
-        proposed = _proposed(case, against)
-        fitting = _fitting(case, against, progress, proposed)
-        if not fitting:
-            more = _proposed(case, against, far_fetched=True)
-            fitting = _fitting(case, against, progress, more)
+        fitting = _seen_before(case, against, progress)
+        proposed: list[Candidate] = []
+        for far_fetched in (False, True):
+            if not fitting:
+                candidates = _proposed(case, against, progress, far_fetched=far_fetched)
+                fitting = _fitting(case, against, progress, candidates)
+                proposed = proposed or candidates
         if fitting:
-            if case is progress.case:
+            if not besides:
                 progress.made.append((target, fitting[0]))
-            return _diagnosis(fitting, progress, against, case is not progress.case)
-        tried.append((case, against, proposed))
-    for case, against, proposed in reversed(tried):
+            return _diagnosis(fitting, progress, against, besides)
+        tried.append((case, against, proposed, besides))
+    for case, against, proposed, besides in reversed(tried):
         two = _with_a_factor(case, against, proposed, progress.deadline)
+        two = two or _two_together(against, proposed, progress.deadline)
         if two is not None:
-            return two
+            return replace(two, title=f"besides {besides}, {two.title}") if besides else two
     found = _partly(target)
-    if target.name in progress.cut_short and not found.explained:
-        return replace(
-            found,
-            how=f"After {BUDGET:g} seconds the search was stopped: only the likeliest were tried.",
+    if found.explained:
+        return found
+    how = []
+    if target.name in progress.cut_short:
+        how.append(
+            f"After {BUDGET:g} seconds the search was stopped: only the likeliest were tried."
         )
-    return found
+    inner = _would_settle(progress, target)
+    if inner is not None:
+        how.append(
+            f"Give the gradient of {inner} too: it tells whether the mistake is before or after it."
+        )
+    return replace(found, how=" ".join(how))
 
 
-def _cases(progress: _Progress, target: Target) -> Iterator[Case]:
-    """Yield the pass as it should be, then the one with the wrong gradients above."""
-    yield progress.case
+def _would_settle(progress: _Progress, target: Target) -> str | None:
+    """Name the inner tensor halfway to the loss whose gradient by hand is not known."""
     replay = progress.case.replay
-    if replay is not None and any(t.id in progress.upstream for t in progress.wrong):
+    if replay is None or target.id is None:
+        return None
+    known = {t.id for t in (*progress.failing, *progress.agreeing)}
+    inner = [
+        node
+        for node in replay.graph
+        if node.name and node.primitive is not None and node is not replay.graph.outputs[0]
+        and node.id in replay.gradients and node.id not in known
+        and target.id in replay.behind(node.id)
+    ]  # fmt: skip
+    return inner[len(inner) // 2].name if inner else None
+
+
+def _cases(progress: _Progress, target: Target) -> Iterator[tuple[Case, str]]:
+    """Yield the pass as it should be, then those with what is wrong above, and where that is."""
+    yield progress.case, ""
+    replay = progress.case.replay
+    if replay is None:
+        return
+    if replay.has_ties:
+        yield replace(progress.case, replay=Replay(replay.graph, first_of_ties=True)), ""
+    if any(t.id in progress.upstream for t in progress.wrong):
         changed = Replay(replay.graph, replay.values, _fitting_shapes(progress, replay))
         if target.id in changed.gradients:
-            yield replace(progress.case, replay=changed)
+            yield (
+                replace(progress.case, replay=changed),
+                f"what follows from {progress.wrong[-1].name}",
+            )
+    for other, candidate in progress.made:
+        made = candidate.predict
+        if (
+            isinstance(made, Made)
+            and made.replay is replay
+            and target.id in replay.behind(made.key)
+        ):
+            instead, part = made.both
+            if target.id != made.key and np.shape(instead) == np.shape(part):
+                there = {made.key: replay.gradients[made.key] + instead - part}
+                changed = Replay(replay.graph, replay.values, there)
+                yield replace(progress.case, replay=changed), f"the mistake in {other.name}"
 
 
 def _fitting_shapes(progress: _Progress, replay: Replay) -> dict[str, Array]:
@@ -275,15 +345,42 @@ def _same_also_where_not_finite(a: Array, b: Array) -> bool:
     return np.array_equal(a[~finite], b[~finite], equal_nan=True) and same(a[finite], b[finite])
 
 
-def _proposed(case: Case, target: Target, *, far_fetched: bool = False) -> list[Candidate]:
+def _seen_before(case: Case, target: Target, progress: _Progress) -> list[Candidate]:
+    """Return the mistakes that fit, of those kinds alone that other gradients have."""
+    kinds = {candidate.kind for _, candidate in progress.made}
+    if not kinds:
+        return []
+    sources = {candidate.source for _, candidate in progress.made}
+    candidates = _proposed(case, target, progress, [MISTAKES[name] for name in sorted(sources)])
+    return _fitting(case, target, progress, [x for x in candidates if x.kind in kinds])
+
+
+def _proposed(
+    case: Case,
+    target: Target,
+    progress: _Progress,
+    entries: Sequence[Mistake] = (),
+    *,
+    far_fetched: bool = False,
+) -> list[Candidate]:
     """Return every way in which a gradient may have come about, the likeliest first."""
-    proposed = []
-    for entry in MISTAKES.values():
+    proposed: list[Candidate] = []
+    first = sorted(MISTAKES.values(), key=lambda entry: entry.find is not loops.at_every_step)
+    for entry in entries or first:
+        if time.thread_time() > progress.deadline and not _is_cheap(entry):
+            progress.cut_short.add(target.name)
+            continue
         find = entry.find_more if far_fetched else entry.find
         for candidate in find(case, target):
             candidate.kind = candidate.kind or entry.name
+            candidate.source = entry.name
             proposed.append(candidate)
     return sorted(proposed, key=lambda candidate: candidate.cost)
+
+
+def _is_cheap(entry: Mistake) -> bool:
+    """Return whether a mistake is looked for in a gradient alone, and not in a backward pass."""
+    return entry.find.__module__ in (factors.__name__, shapes.__name__)
 
 
 def _with_a_factor(
@@ -322,6 +419,53 @@ def _with_a_factor(
     return None
 
 
+def _two_together(
+    target: Target, proposed: Sequence[Candidate], deadline: float
+) -> Diagnosis | None:
+    """Look for two mistakes that together give a gradient: their changes add up.
+
+    Two numbers of each, along random directions, tell which pairs are worth a test.
+    """
+    if target.hand.shape != target.right.shape or np.count_nonzero(target.hand) < FEWEST_FOR_TWO:
+        return None
+    each: list[tuple[Candidate, Made]] = []
+    moves: list[Any] = []
+    goals: Any = (0.0, 0.0)
+    for candidate in proposed:
+        made = candidate.predict
+        if candidate.cost > MOST_COSTLY_OF_TWO or time.thread_time() > deadline:
+            break
+        if isinstance(made, Made) and (move := made.moves(target)) is not None:
+            each.append((candidate, made))
+            moves.append(move[0])
+            goals = move[1]
+    if len(each) < 2:
+        return None
+    along = np.array(moves)
+    size = np.abs(along).sum(axis=1) + np.abs(goals).sum()
+    fits: list[tuple[float, int, int]] = []
+    for i in range(len(each)):
+        gaps = np.abs(along[i + 1 :] + along[i] - goals)
+        near = (gaps <= 1e-5 * (size[i + 1 :, None] + size[i])).all(axis=1)
+        fits += [
+            (each[i][0].cost + each[j][0].cost, i, int(j)) for j in np.flatnonzero(near) + i + 1
+        ]
+    for _, i, j in sorted(fits)[:MOST_PAIRS]:
+        (one, first), (two, second) = each[i], each[j]
+        found = first(target) + second(target) - target.right
+        alone = same(first(target), target.right) or same(second(target), target.right)
+        if not alone and same(found, target.hand):
+            return Diagnosis(
+                one.kind,
+                f"two mistakes: {one.title.split(';')[0]}; and {two.title.split(';')[0]}",
+                " ".join(dict.fromkeys(MISTAKES[x.kind].how for x in (one, two))),
+                f"both made on purpose in a right backward pass, they give the numbers by hand, in "
+                f"{_entries(target.hand)}",
+                "likely",
+            )
+    return None
+
+
 def _fitting(
     case: Case, target: Target, progress: _Progress, proposed: Sequence[Candidate]
 ) -> list[Candidate]:
@@ -341,6 +485,8 @@ def _fitting(
             worst = min(worst, candidate.cost + FAR_FETCHED)
             also = sum(candidate.explains(other) for other in others)
             cost = candidate.cost + (AGAINST if _contradicted(candidate, progress) else 0.0)
+            if target.hand.shape != target.right.shape:
+                also = 0  # The shape itself says where it is.
             rank = (-float(also), cost, candidate)
             title = candidate.title.split(";")[0].split(" in the gradient of")[0]
             key = (candidate.kind, title)
@@ -356,7 +502,7 @@ def _contradicted(candidate: Candidate, progress: _Progress) -> bool:
 
 
 def _diagnosis(
-    fitting: list[Candidate], progress: _Progress, target: Target, besides: bool
+    fitting: list[Candidate], progress: _Progress, target: Target, besides: str
 ) -> Diagnosis:
     """Report the likeliest of the mistakes that fit, and the others as alternatives."""
     best, *rest = fitting
@@ -365,10 +511,9 @@ def _diagnosis(
         np.count_nonzero(t.hand) for t in progress.failing if t.id != target.id and best.explains(t)
     )
     confidence = "possible" if numbers < 2 or best.weak else "likely" if rest else "certain"
-    above = progress.wrong[-1].name if besides else ""
     return Diagnosis(
         best.kind,
-        f"besides what follows from {above}, {best.title}" if besides else best.title,
+        f"besides {besides}, {best.title}" if besides else best.title,
         MISTAKES[best.kind].how,
         _evidence(best, target),
         confidence,

@@ -31,7 +31,7 @@ def _one_entry(g: Any) -> Any:
 
 
 def _rough(x: Any) -> Any:
-    """Cube, with a slope that is right and does not know its own slope."""
+    """Cube, with a derivative that is right and does not know its own."""
     if not isinstance(x, Tensor):
         return x**3
     fixed = x.detach()

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-STEP = float(np.finfo(float).eps ** 0.2)  # Balances h**4, cut off, with eps / h, rounded off.
+EPS = float(np.finfo(float).eps)
+
+STEP = float(EPS**0.2)  # Balances h**4, cut off, with eps / h, rounded off.
 
 
 def steps_for(size: float) -> list[float]:
@@ -115,7 +117,7 @@ def central_differences(
         Of the shape of `x`.
     """
     x = np.asarray(x, dtype=np.float64)
-    slopes = np.full(x.shape, np.nan)
+    derivatives = np.full(x.shape, np.nan)
     for index in np.ndindex(x.shape) if entries is None else entries:
 
         def at(offset: float, index: tuple[int, ...] = index) -> float:
@@ -126,8 +128,8 @@ def central_differences(
         h = (step or STEP) * max(1.0, abs(x[index]))
         wide = (at(h) - at(-h)) / (2 * h)
         narrow = (at(h / 2) - at(-h / 2)) / h
-        slopes[index] = (4 * narrow - wide) / 3
-    return slopes
+        derivatives[index] = (4 * narrow - wide) / 3
+    return derivatives
 
 
 def swept_differences(
@@ -161,7 +163,7 @@ def swept_differences(
     return chosen
 
 
-def taylor_slope(
+def taylor_order(
     f: Callable[[NDArray[Any]], Any],
     x: NDArray[Any],
     gradient: NDArray[Any],
@@ -177,10 +179,12 @@ def taylor_slope(
     --------
     >>> import numpy as np
     >>> x = np.array([1.0, 2.0])
-    >>> slopes = [taylor_slope(lambda x: np.sum(x**3), x, c * x**2, np.ones(2)) for c in (3, 3.1)]
-    >>> [round(slope, 1) for slope in slopes]
+    >>> found = [taylor_order(lambda x: np.sum(x**3), x, c * x**2, np.ones(2)) for c in (3, 3.1)]
+    >>> [round(order, 1) for order in found]
     [2.0, 1.0]
     """
+    eps = float(np.finfo(gradient.dtype).eps) if gradient.dtype.kind == "f" else 0.0
+    rounded = eps * float(np.sum(np.abs(gradient * direction))) if eps > EPS else 0.0
     x = np.asarray(x, dtype=np.float64)
     start = float(f(x))
     along = float(np.sum(gradient * direction))
@@ -191,7 +195,7 @@ def taylor_slope(
         remainder = abs(moved - start - h * along)
         if not np.isfinite(remainder):
             return float("nan")
-        noise = 1e-14 * max(abs(start), abs(moved), abs(h * along))
+        noise = 1e-14 * max(abs(start), abs(moved), abs(h * along)) + h * rounded
         noisy += remainder <= noise
         if remainder > noise:
             kept.append((np.log2(h), np.log2(remainder)))
@@ -212,10 +216,10 @@ def complex_step(
     G. Trapp, Using complex variables to estimate derivatives of real functions, SIAM Review 40,
     1998). Parameters and result are those of `central_differences`.
     """
-    slopes = np.full(np.shape(x), np.nan)
-    for index in np.ndindex(slopes.shape) if entries is None else entries:
+    derivatives = np.full(np.shape(x), np.nan)
+    for index in np.ndindex(derivatives.shape) if entries is None else entries:
         moved = np.array(x, dtype=np.complex128)
         h = 1e-30 * max(min(1.0, abs(moved[index]) or 1.0), 1e-270)  # Tiny beside the entry, too.
         moved[index] += 1j * h
-        slopes[index] = np.imag(f(moved)) / h
-    return slopes
+        derivatives[index] = np.imag(f(moved)) / h
+    return derivatives

@@ -53,7 +53,7 @@ class Row:
         at a kink …``, if both are between the derivatives to the left and to the right.
     oracle : str
         Where `numerical` comes from.
-    slopes : tuple of float or None
+    orders : tuple of float or None
         Of the Taylor remainder with the gradient by hand, and by autodiff: 2 is right, 1 wrong.
     diagnosis : Diagnosis or None
         Which mistake it is, where by hand is wrong.
@@ -67,7 +67,7 @@ class Row:
     numerical: NDArray[Any] | None
     verdict: str
     oracle: str
-    slopes: tuple[float, float] | None = None
+    orders: tuple[float, float] | None = None
     diagnosis: Diagnosis | None = None
     remark: str = ""
 
@@ -78,7 +78,7 @@ class Row:
 
     @property
     def alone(self) -> str | None:
-        """Which of the three witnesses stands alone: ``by hand``, ``autodiff``, ``numerical``."""
+        """Which of the three stands alone: ``by hand``, ``autodiff``, ``numerical``."""
         return ALONE.get(self.verdict)
 
     @property
@@ -161,12 +161,12 @@ class Row:
         if found.evidence:
             lines.append(("verified", found.evidence))
         parts = self.finding.split("; ")
-        lines += [("witness", x) for x in parts if self.oracle and x.startswith(self.oracle)]
-        if self.slopes is not None:
-            by_hand, by_autodiff = map(_slope, self.slopes)
+        lines += [("oracle", x) for x in parts if self.oracle and x.startswith(self.oracle)]
+        if self.orders is not None:
+            by_hand, by_autodiff = map(_order, self.orders)
             lines.append(
                 (
-                    "witness",
+                    "oracle",
                     f"Taylor remainder: order {by_hand} by hand, {by_autodiff} by autodiff "
                     f"(1 is wrong, 2 right)",
                 )
@@ -344,7 +344,7 @@ class Comparison:
                 "relative": row.relative,
                 "where": row.where,
                 "ratio": row.ratio,
-                "slopes": row.slopes,
+                "orders": row.orders,
                 "by_hand": row.by_hand.tolist(),
                 "autodiff": row.autodiff.tolist(),
                 "numerical": None if row.numerical is None else row.numerical.tolist(),
@@ -364,7 +364,7 @@ def distance(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     return np.where(a == b, 0.0, np.nan_to_num(gap, nan=np.inf))
 
 
-def _slope(order: float) -> str:
+def _order(order: float) -> str:
     if np.isnan(order):
         return "unknown"
     return "2 or more" if order > 2.5 else f"{order:.1f}"

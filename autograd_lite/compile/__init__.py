@@ -62,8 +62,8 @@ def compile(
     --------
     >>> import numpy as np
     >>> import autograd_lite as al
-    >>> slope = al.compile(al.grad(lambda x: np.sum(np.tanh(x) * x)), backend="numpy")
-    >>> slope(np.array([0.5, 1.0])).round(4)
+    >>> derivative = al.compile(al.grad(lambda x: np.sum(np.tanh(x) * x)), backend="numpy")
+    >>> derivative(np.array([0.5, 1.0])).round(4)
     array([0.8553, 1.1816])
     """
     if f is None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import itertools
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +16,10 @@ from autograd_lite.compile.plan import Plan, Signature, StaleError
 from autograd_lite.compile.scalars import LoweringError
 from autograd_lite.functional.nests import leaves_of
 from autograd_lite.optim.optimizer import Optimizer
-from autograd_lite.program.program import fingerprint
-from autograd_lite.program.surroundings import Surroundings
+from autograd_lite.program.program import Program, fingerprint
+from autograd_lite.program.surroundings import MISSING, Surroundings
 from autograd_lite.program.symbol import TraceError
-from autograd_lite.program.trace import Place, Traced, trace
+from autograd_lite.program.trace import Output, Place, Traced, trace
 from autograd_lite.tensor import Tensor
 
 BACKENDS = ("auto", "numpy", "numba")
@@ -43,22 +46,39 @@ class Compiled:
         self._f, self._backend = f, backend
         self._plans: dict[Any, list[Plan]] = {}
         self._plan: Plan | None = None
-        self._count = 0
         self._traces = 0
         self._reasons: dict[str, None] = {}
         self._eager_because = ""
+        self._error: Exception | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute what the function computes."""
+        if self._plan is not None:
+            result = self._plan.quick(args, kwargs)
+            if result is not MISSING:
+                return result
+        self._error = None
+        plan = self._plan_for(args, kwargs)
+        if plan is None:
+            result = self._eagerly(args, kwargs)
+            if self._error is not None:  # The error was not the function's own.
+                said = str(self._error).partition("\n")[0]
+                self._give_up(f"tracing it raises {type(self._error).__name__}: {said}")
+            return result
+        result = plan.quick(args, kwargs)
+        if result is not MISSING:
+            return result
+        if not plan.calls:
+            plan.calls = 1
+            return plan.call(args, kwargs)
+        plan.calls *= 2  # That many it has been called: between two looks at eager, twice as often.
+        plan.allow(plan.calls - 1)
+        return self._beside_eager(plan, args, kwargs)
+
+    def _plan_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan | None:
+        """Return the plan for these arguments, now; None if the function must run as it is."""
         plan = self._plan
-        if plan is None or not plan.fits(args, kwargs):
-            plan = self._fitting(args, kwargs)
-            if plan is None:
-                return self._eagerly(args, kwargs)
-        count = self._count = self._count + 1
-        if count & (count - 1) == 0 and count > 1:
-            return self._beside_eager(plan, args, kwargs)
-        return plan.call(args, kwargs)
+        return plan if plan is not None and plan.fits(args, kwargs) else self._fitting(args, kwargs)
 
     @property
     def source(self) -> str:
@@ -106,8 +126,11 @@ class Compiled:
             around.restore()
             self._give_up(str(error))
             return None
-        except Exception:  # noqa: BLE001  (run as it is, it raises the error that it should)
+        except Exception as error:
             around.restore()
+            if self._backend != "auto":
+                raise  # Most often, it is the function's own.
+            self._error = error
             return None
         plan = Plan(traced, signature, around)
         self._lower(plan)
@@ -244,8 +267,8 @@ class Step(Compiled):
         *args, **kwargs
             The arguments of the loss.
         stacked : bool
-            Whether the arrays have a leading axis with the data of one step after the other; after
-            the last one, the first comes again.
+            Whether the arrays have a leading axis with the data of one step after the other, of one
+            length for all; after the last one, the first comes again.
         every : int, optional
             After how many steps `progress` and `until` are asked; by default a tenth of `n`.
         progress : callable, optional
@@ -258,6 +281,11 @@ class Step(Compiled):
         array, shape (steps,)
             The loss before each step.
 
+        Raises
+        ------
+        ValueError
+            If `n` is negative, or stacked arrays differ in length.
+
         Examples
         --------
         >>> import autograd_lite as al
@@ -266,6 +294,10 @@ class Step(Compiled):
         >>> step.run(50, 5.0)[[0, -1]].round(3)
         array([1369.,    0.])
         """
+        if operator.index(n) < 0:
+            raise ValueError(f"run needs a number of steps of 0 or more, got {n}.")
+        if stacked:
+            _check_stacks(args, kwargs)
         losses: list[Any] = []
         chunk = every or max(1, n // 10)
         if progress is None and until is None:
@@ -295,11 +327,7 @@ class Step(Compiled):
         loop = None
         if self._eager_because == "" and self._backend != "numpy" and available():
             one, named = _slice(args, kwargs, done + 1) if stacked else (args, kwargs)
-            plan = (
-                self._plan
-                if self._plan and self._plan.fits(one, named)
-                else self._fitting(one, named)
-            )
+            plan = self._plan_for(one, named)
             if plan is not None:
                 try:
                     loop = plan.loop(stacked=stacked)
@@ -335,12 +363,79 @@ class Step(Compiled):
         >>> round(float(bound()), 3), round(float(bound()), 3)
         (1369.0, 342.25)
         """
-        plan = self._plan
-        if plan is None or not plan.fits(args, kwargs):
-            plan = self._fitting(args, kwargs)
-        if plan is None:
-            return lambda: self(*args, **kwargs)
-        return plan.bound(args, kwargs)
+        plan = self._plan_for(args, kwargs)
+        return functools.partial(self, *args, **kwargs) if plan is None else plan.bind(args, kwargs)
+
+    def as_function(self, *args: Any) -> tuple[Traced, dict[str, Any]]:
+        """Return a trace of ``(state, *args) -> (state, loss)``, and the state as it is now.
+
+        The state is a dict of arrays and numbers: the parameters and other tensors, the learning
+        rates, and what the optimiser remembers.
+        """
+        if self._needs_a_first_step(args, {}):
+            raise TraceError(
+                f"the first step of {type(self._optimiser).__name__} makes the arrays that it "
+                f"keeps, and differs from all later ones. Take it before: step(...)."
+            )
+        around = Surroundings(self._f, *Signature(args, {}).others, but=self._apart())
+        self._watch(around)
+        if around.hazard:
+            raise TraceError(f"{around.hazard}.")
+        try:
+            traced = self._traced_twice(around, args, {})
+        finally:
+            around.restore()
+        if traced.asked:
+            names = ", ".join(variable.name for variable in traced.asked)
+            raise TraceError(f"what it does depends on the value of {names}, which may change.")
+        program, places = traced.program, traced.places
+        count = len(program.outputs) - len(traced.written)
+        inputs = program.inputs[len(program.inputs) - len(places) :]
+        written = dict(zip(map(id, traced.written), program.outputs[count:], strict=True))
+        after = [written.get(id(place), x) for place, x in zip(places, inputs, strict=True)]
+        state = self._named(places)
+        marked = {key: Output(count + i) for i, key in enumerate(state)}
+        return replace(
+            traced,
+            program=Program(
+                (*inputs, *program.inputs[: len(program.inputs) - len(places)]),
+                program.statements,
+                (*program.outputs[:count], *after),
+            ),
+            result=(marked, traced.result),
+            samples=[*traced.samples[:count], *state.values()],
+        ), state
+
+    def put(self, state: Mapping[str, Any]) -> None:
+        """Give parameters and optimiser the values of a state, as `as_function` names them."""
+        around = Surroundings(self._f, but=self._apart())
+        places = self._places(around)
+        now = self._named(places)
+        if state.keys() != now.keys():
+            raise ValueError(f"put needs the keys {[*now]}, got {[*state]}.")
+        arrays = [np.array(state[key], np.asarray(x).dtype) for key, x in now.items()]
+        for (key, x), array in zip(now.items(), arrays, strict=True):
+            if array.shape != np.shape(x):
+                raise ValueError(f"put needs {key} of shape {np.shape(x)}, got {array.shape}.")
+        for place, x, array in zip(places, now.values(), arrays, strict=True):
+            place.write(array.item() if isinstance(x, int | float) else array[()])
+
+    def _named(self, places: list[Place]) -> dict[str, Any]:
+        """Return what is at the places, by name: that of a Tensor, or of what is kept of it."""
+        owners = {id(parts): p for p, parts in self._optimiser.state.items()}
+        names: dict[int, str] = {}
+        found: dict[str, Any] = {}
+        for place in places:
+            holder, owner = place.holder, owners.get(id(place.holder))
+            if isinstance(holder, Tensor):
+                name = holder.name or "w"
+            else:
+                name = place.key if owner is None else f"{names[id(owner)]}.{place.key}"
+            if name in found:
+                name = next(x for k in itertools.count(1) if (x := f"{name}_{k}") not in found)
+            names[id(holder)] = name
+            found[name] = _kept(place.read())
+        return found
 
     def _needs_a_first_step(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         """Find out whether the first step gives the optimiser a state."""
@@ -420,6 +515,17 @@ class Step(Compiled):
         loss = self._once(*args, **kwargs)
         self._optimiser.zero_grad()
         return np.array(loss.data)[()]
+
+
+def _check_stacks(args: Any, kwargs: Any) -> None:
+    """Refuse arrays that are not for the same steps."""
+    named = {**{f"argument {i}": x for i, x in enumerate(args)}, **kwargs}
+    shapes = {name: x.shape for name, x in named.items() if isinstance(x, np.ndarray)}
+    if () in shapes.values() or len({shape[0] for shape in shapes.values()}) > 1:
+        raise ValueError(
+            f"run(stacked=True) needs arrays with a leading axis of one length, a step each, got "
+            f"{', '.join(f'{name} of shape {shape}' for name, shape in shapes.items())}."
+        )
 
 
 def _slice(args: Any, kwargs: Any, k: int) -> tuple[Any, Any]:

@@ -12,13 +12,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from autograd_lite.compile.numpy_code import made
+from autograd_lite.compile.compiled import Step
+from autograd_lite.compile.numpy_code import made, nest_source
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.ops.writing import Written, literal, write
 from autograd_lite.program.program import Program, Statement, Variable
 from autograd_lite.program.symbol import Call, Symbol, TraceError
-from autograd_lite.program.trace import NUMBER, Output, trace
+from autograd_lite.program.trace import NUMBER, trace
 from autograd_lite.tensor import Tensor
 
 LARGEST = 10_000
@@ -34,7 +35,8 @@ def export(
     ----------
     f : callable
         A function of arrays, or of nested dicts, lists and tuples of them, such as
-        ``al.value_and_grad(loss)``. What it closes over is written out as it is now.
+        ``al.value_and_grad(loss)``. What it closes over is written out as it is now. Or a training
+        step that `compile` made: its parameters and the state of its optimiser become an argument.
     *example : arrays or nests of them
         Arguments: the function is exported for their structure, shapes and dtypes.
     to : {"jax", "numpy"}
@@ -43,14 +45,18 @@ def export(
     Returns
     -------
     callable
-        The function, called like `f`; ``source`` is the module that defines it.
+        The function, called like `f`; ``source`` is the module that defines it. That of a step is
+        called as ``state, loss = exported(state, *example)``; it has ``state``, a dict of arrays
+        and numbers as they are now, and ``put(state)``, which gives them back to the parameters
+        and the optimiser.
 
     Raises
     ------
     TypeError
         If an operation has no form there: the error names it.
     TraceError
-        If `f` asks for the value of an array.
+        If `f` asks for the value of an array, or is a step that must not be compiled, or whose
+        optimiser has to take its first step yet.
     ValueError
         If `to` is unknown, or `f` closes over an array of more than 10,000 numbers.
 
@@ -58,8 +64,8 @@ def export(
     --------
     >>> import numpy as np
     >>> import autograd_lite as al
-    >>> slope = al.export(al.grad(lambda x: np.sum(np.sin(x))), np.ones(2), to="numpy")
-    >>> print(slope.source)
+    >>> derivative = al.export(al.grad(lambda x: np.sum(np.sin(x))), np.ones(2), to="numpy")
+    >>> print(derivative.source)
     import numpy as np
     <BLANKLINE>
     <BLANKLINE>
@@ -70,7 +76,13 @@ def export(
     """
     if to not in ("jax", "numpy"):
         raise ValueError(f"export needs to='jax' or to='numpy', got {to!r}.")
-    traced = trace(f, *example)
+    attributes: dict[str, Any] = {}
+    if isinstance(f, Step):
+        traced, state = f.as_function(*example)
+        example = (state, *example)
+        attributes = {"state": state, "put": f.put}
+    else:
+        traced = trace(f, *example)
     given = rebuild(example, list(range(len(leaves_of(example)))))
     inputs = iter(traced.program.inputs)
     names = {
@@ -80,7 +92,8 @@ def export(
     }
     arguments, lines = [], []
     for i, nest in enumerate(given):
-        argument = names.get(nest, f"a{i}") if isinstance(nest, int) else f"a{i}"
+        argument = "state" if attributes and not i else f"a{i}"
+        argument = names.get(nest, argument) if isinstance(nest, int) else argument
         arguments.append(argument)
         if not isinstance(nest, int):
             lines += [f"{names[k]} = {path}" for k, path in _paths(nest, argument) if k in names]
@@ -99,7 +112,7 @@ def export(
     function = made(source, "exported", {}, "exported program")
     if to == "jax":
         _check(function, example, traced.samples)
-    function.source = source  # type: ignore[attr-defined]  # A function can have attributes.
+    vars(function).update(attributes, source=source)
     return function
 
 
@@ -149,19 +162,10 @@ def _paths(nest: Any, path: str) -> Iterator[tuple[int, str]]:
 
 
 def _nest(nest: Any, outputs: list[str]) -> str:
-    """Write what is returned."""
-    if isinstance(nest, Output):
-        return outputs[nest]
-    if isinstance(nest, dict):
-        return f"{{{', '.join(f'{key!r}: {_nest(x, outputs)}' for key, x in nest.items())}}}"
-    if isinstance(nest, list):
-        return f"[{', '.join(_nest(x, outputs) for x in nest)}]"
-    if isinstance(nest, tuple):
-        parts = [_nest(x, outputs) for x in nest]
-        return f"({parts[0]},)" if len(parts) == 1 else f"({', '.join(parts)})"
-    if nest is None or isinstance(nest, bool | int | float | str):
-        return literal(nest) if isinstance(nest, float) else repr(nest)
-    raise TypeError(f"export cannot write a result of type {type(nest).__name__}. Return arrays.")
+    written = nest_source(nest, outputs)
+    if written is None:
+        raise TypeError("export can write results in dicts, lists and tuples. Return arrays.")
+    return written
 
 
 class _Writer:

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,8 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.compile.scalars import LoweringError, Number, Sheet, objects, unrolled
-from autograd_lite.program.program import Program, Variable
+from autograd_lite.compile.scalars import (
+    LoweringError,
+    Number,
+    Sheet,
+    assigned,
+    entry,
+    objects,
+    unrolled,
+)
+from autograd_lite.program.program import Program
 
 MOST = 4000
 """Lines of arithmetic up to which a program is written out; numba takes about 1 ms for each."""
@@ -50,89 +59,107 @@ def loop_source(program: Program, back: Sequence[int], *, data: int, stacked: bo
     LoweringError
         If numba cannot do it this way.
     """
-    sheet = Sheet(MOST)
+    sheet = _sheet(program, skip=back)
     before: list[str] = []
     inside: list[str] = []
     after: list[str] = []
     given = {}
     kept = set(back)
     for position, variable in enumerate(program.inputs):
-        _check_kind(variable)
-        given[variable] = objects(sheet, variable, functools.partial(_entry, variable.name))
-        loads = inside if stacked and position < data else before
-        if variable.shape or position in kept or (stacked and position < data):
-            for index in np.ndindex(variable.shape):
-                here = ("k % len(" + variable.name + ")", *index) if loads is inside else index
-                where = ", ".join(map(str, here)) or "()"
-                loads.append(f"{_entry(variable.name, index)} = {variable.name}[{where}]")
-        else:
-            before.append(f"{_entry(variable.name, ())} = {variable.name}")
+        given[variable] = objects(sheet, variable, functools.partial(entry, variable.name))
+        turns = stacked and position < data
+        step = f"k % len({variable.name})"
+        if turns and variable in sheet.arrays:
+            sheet.arrays[variable] = (variable.name, f"{step}, ")
+        for index in np.ndindex(variable.shape):
+            where = ", ".join(map(str, (step, *index) if turns else index))
+            plain = not (where or position in kept)
+            text = variable.name if plain else f"{variable.name}[{where or '()'}]"
+            (inside if turns else before).append(f"{entry(variable.name, index)} = {text}")
     value, *outputs = unrolled(program, given, sheet)
-    inside += sheet.lines
-    inside.append(f"values[k] = {_text(sheet, value[()])}")
+    loads, inside = inside, [*sheet.lines, f"values[k] = {_text(sheet, value[()])}"]
     names, texts = [], []
     for position, output in zip(back, outputs, strict=True):
         variable = program.inputs[position]
         for index in np.ndindex(variable.shape):
-            names.append(_entry(variable.name, index))
+            names.append(entry(variable.name, index))
             texts.append(_text(sheet, output[index]))
             where = ", ".join(map(str, index)) or "()"
             after.append(f"{variable.name}[{where}] = {names[-1]}")
-    inside += _assigned(names, texts)
+    inside += assigned(names, texts)
+    before, inside = _needed(before, [*inside, *after]), _needed(loads, inside) + inside
     arguments = ", ".join(["n", *(v.name for v in program.inputs), "values"])
     body = [*before, "for k in range(n):", *(f"    {line}" for line in inside), *after]
     return "\n".join([f"def loop({arguments}):", *(f"    {line}" for line in body), ""])
 
 
-def call_source(program: Program) -> str:
-    """Return the source of ``call(*inputs, *outputs)``, which writes into the outputs."""
-    sheet = Sheet(MOST)
-    given, before, after = {}, [], []
+def call_source(program: Program, back: Sequence[int] = ()) -> str:
+    """Return the source of ``call(*inputs, *arrays)``, which returns what has no axes.
+
+    Parameters
+    ----------
+    program : Program
+        Its last outputs are fed back.
+    back : sequence of int
+        For each of those the position of the input that it is fed back to: arrays are written into.
+    """
+    sheet = _sheet(program, skip=back)
+    given, before, after, results, arrays = {}, [], [], [], []
     for variable in program.inputs:
-        _check_kind(variable)
-        given[variable] = objects(sheet, variable, functools.partial(_entry, variable.name))
+        given[variable] = objects(sheet, variable, functools.partial(entry, variable.name))
         for index in np.ndindex(variable.shape):
             where = f"[{', '.join(map(str, index))}]" if index else ""
-            before.append(f"{_entry(variable.name, index)} = {variable.name}{where}")
-    for k, output in enumerate(unrolled(program, given, sheet)):
+            before.append(f"{entry(variable.name, index)} = {variable.name}{where}")
+    outputs = unrolled(program, given, sheet)
+    names = [f"out{k}" for k in range(len(outputs) - len(back))]
+    names += [program.inputs[i].name for i in back]
+    for k, (name, output) in enumerate(zip(names, outputs, strict=True)):
+        if output.shape and k < len(outputs) - len(back):
+            arrays.append(name)
         for index in np.ndindex(output.shape):
-            where = ", ".join(map(str, index)) or "()"
-            after.append(f"out{k}[{where}] = {_text(sheet, output[index])}")
-    names = [v.name for v in program.inputs] + [f"out{k}" for k in range(len(program.outputs))]
-    body = [*before, *sheet.lines, *after]
-    return "\n".join([f"def call({', '.join(names)}):", *(f"    {line}" for line in body), ""])
+            text = _text(sheet, output[index])
+            if index:
+                after.append(f"{name}[{', '.join(map(str, index))}] = {text}")
+            else:
+                results.append(text)
+    arguments = [v.name for v in program.inputs] + arrays
+    lines = [*sheet.lines, *after, f"return {', '.join(results)}"]
+    body = _needed(before, lines) + lines
+    return "\n".join([f"def call({', '.join(arguments)}):", *(f"    {x}" for x in body), ""])
 
 
-def _check_kind(variable: Variable) -> None:
-    if variable.dtype.kind not in "biuf" or variable.dtype == np.float16:
-        raise LoweringError(f"numbers of dtype {variable.dtype}")
-    if variable.size > MOST:
-        raise LoweringError(f"more than {MOST} numbers")
+def _sheet(program: Program, *, skip: Sequence[int]) -> Sheet:
+    """Return a sheet for a program, whose inputs it can have."""
+    sheet = Sheet(MOST)
+    for i, variable in enumerate(program.inputs):
+        if variable.dtype.kind not in "biuf" or variable.dtype == np.float16:
+            raise LoweringError(f"numbers of dtype {variable.dtype}")
+        if variable.size > MOST:
+            raise LoweringError(f"more than {MOST} numbers")
+        if variable.shape:
+            # Nobody but us knows what this is.
+            sheet.zero = f" + {variable.name}.shape[-1] - {variable.shape[-1]}"
+            if i not in skip:
+                sheet.arrays[variable] = (variable.name, "")
+    return sheet
 
 
-def _entry(name: str, index: tuple[int, ...]) -> str:
-    return f"{name}__{'_'.join(map(str, index))}"  # No name of an input has two in a row.
+def _needed(loads: list[str], lines: list[str]) -> list[str]:
+    """Return those assignments whose names stand in other lines."""
+    used = set(re.findall(r"\w+", "\n".join(lines)))
+    return [load for load in loads if load.partition(" ")[0] in used]
 
 
 def _text(sheet: Sheet, x: Any) -> str:
     return x.name if isinstance(x, Number) else sheet.written(x, None)
 
 
-def _assigned(names: list[str], texts: list[str]) -> list[str]:
-    """Assign all at once: none of them may be read after another has been assigned."""
-    late = set(texts) & set(names)
-    first = [f"new_{text} = {text}" for text in sorted(late)]
-    return first + [
-        f"{name} = {'new_' if text in late else ''}{text}"
-        for name, text in zip(names, texts, strict=True)
-        if name != text
-    ]
-
-
 def machine_code(
     source: str,
     name: str,
     kinds: Sequence[tuple[np.dtype[Any], int]],
+    *,
+    direct: bool = False,
 ) -> Callable[..., Any]:
     """Return a function compiled by numba, from the disk if it has been compiled before.
 
@@ -142,6 +169,9 @@ def machine_code(
     name : str
     kinds : sequence of (dtype, int)
         For every argument its dtype and how many axes it has; -1 for a plain number.
+    direct : bool
+        Whether it is for calls that take less than a microsecond: it is called without a look at
+        its arguments, which must be of the very kinds, and other threads wait.
     """
     import numba
 
@@ -152,11 +182,19 @@ def machine_code(
         # Read-only arrays are copied: arguments of the very type take half as long to hand over.
         return numba.types.Array(scalar, axes, "C")
 
-    signature = numba.void(*(typed(*kind) for kind in kinds))
+    signature = tuple(typed(*kind) for kind in kinds)
     module = _module(f"import numpy as np\n\n\n{source}")
-    jitted = numba.njit(signature, cache=True, error_model="numpy", nogil=True)
-    function: Callable[..., Any] = jitted(getattr(module, name))
-    return function
+    jit = numba.njit(signature, cache=True, error_model="numpy", nogil=not direct)
+    function: Any = jit(getattr(module, name))
+    if direct:
+        (compiled,) = function.overloads.values()
+        function = compiled.entry_point
+        _KEPT.append(compiled)  # It frees its code when it goes.
+    made: Callable[..., Any] = function
+    return made
+
+
+_KEPT: list[Any] = []
 
 
 def cache_folder() -> Path:

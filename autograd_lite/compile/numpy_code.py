@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import linecache
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import ops
+from autograd_lite.compile.rolled import Loop, rolled
+from autograd_lite.compile.scalars import INFIX
+from autograd_lite.core.primitive import Primitive
 from autograd_lite.ops.writing import literal
 from autograd_lite.program.program import Program, Statement, Variable
+from autograd_lite.program.trace import Output
 
 
 class Code:
@@ -18,20 +22,28 @@ class Code:
 
     Attributes
     ----------
-    lines : list of str
-        The body.
+    first, lines : list of str
+        The body; what must be done before anything else, and the rest.
+    where : dict of Variable to str or (str, int)
+        What those results are called that a loop has left: a name, or rows and an index.
     names : dict of str to object
     """
 
-    def __init__(self) -> None:
+    def __init__(self, inputs: Sequence[Variable]) -> None:
+        self.inputs = inputs
         self.lines: list[str] = []
         self.names: dict[str, Any] = {}
+        self.first: list[str] = []
+        self.where: dict[Variable, Any] = {}
         self._constants: dict[int, str] = {}
+        self._numbers: dict[Any, Any] = {}
 
     def constant(self, x: Any) -> str:
         """Return how a constant is written: as a number, or as a name for an array."""
         if type(x) in (int, float, bool) and np.isfinite(x):
             return repr(x)
+        if isinstance(x, np.ndarray) and not x.shape:
+            x = self._numbers.setdefault((x.dtype, x.tobytes()), x)
         if id(x) not in self._constants:
             self._constants[id(x)] = self.bind(f"c{len(self._constants)}", x)
         return self._constants[id(x)]
@@ -47,11 +59,14 @@ class Code:
 
     def operand(self, x: Any) -> str:
         """Return how an operand is written."""
-        return x.name if isinstance(x, Variable) else self.constant(x)
+        if not isinstance(x, Variable):
+            return self.constant(x)
+        place = self.where.get(x, x.name)
+        return place if isinstance(place, str) else f"{place[0]}[{place[1]}]"
 
     def source(self, name: str, arguments: str) -> str:
         """Return the whole function."""
-        body = "\n".join(f"    {line}" for line in self.lines)
+        body = "\n".join(f"    {line}" for line in [*self.first, *self.lines])
         return f"def {name}({arguments}):\n{body}\n"
 
 
@@ -64,18 +79,43 @@ def made(source: str, name: str, names: dict[str, Any], title: str) -> Callable[
     return function
 
 
+def nest_source(nest: Any, outputs: list[str]) -> str | None:
+    """Return the expression of a nest, given those of its outputs; None for one of other kinds."""
+    if isinstance(nest, Output):
+        return outputs[nest]
+    if type(nest) in (dict, list, tuple):
+        keys = list(nest) if isinstance(nest, dict) else range(len(nest))
+        parts = [nest_source(nest[key], outputs) for key in keys]
+        if None in parts:
+            return None
+        if isinstance(nest, dict):
+            plain = all(type(key) in (str, int) for key in keys)
+            pairs = ", ".join(f"{key!r}: {part}" for key, part in zip(keys, parts, strict=True))
+            return f"{{{pairs}}}" if plain else None
+        listed = "".join(f"{part}, " for part in parts)
+        listed = listed if len(parts) == 1 and type(nest) is tuple else listed.removesuffix(", ")
+        return f"[{listed}]" if isinstance(nest, list) else f"({listed.rstrip()})"
+    if nest is None or type(nest) in (bool, int, float, str):
+        return literal(nest) if isinstance(nest, float) else repr(nest)
+    return None
+
+
 def numpy_function(program: Program) -> tuple[str, Callable[..., Any]]:
     """Return the source of a program and its function: of the inputs, to a tuple of outputs.
 
     Results are written into buffers that are there from the start, each used again once nobody
     needs what is in it; only the outputs are new arrays. So the function is not reentrant.
     """
-    code = Code()
-    buffers = _Buffers(program, code)
+    code = Code(program.inputs)
+    items = rolled(program)
+    buffers = _Buffers(items, program.outputs, code)
     arrays = {x for x in program.outputs if isinstance(x, Variable)}
-    for i, statement in enumerate(program.statements):
-        out = None if statement.result in arrays else buffers.take(i, statement)
-        code.lines.append(f"{statement.result.name} = {_call(statement, code, out)}")
+    for i, item in enumerate(items):
+        if isinstance(item, Loop):
+            _write_loop(item, code)
+            continue
+        out = None if item.result in arrays else buffers.take(i, item)
+        code.lines.append(f"{item.result.name} = {_call(item, code, out)}")
         buffers.give_back(i)
     shared = buffers.aliased
     outputs = [
@@ -89,27 +129,148 @@ def numpy_function(program: Program) -> tuple[str, Callable[..., Any]]:
     return source, made(source, "program", code.names, "compiled program")
 
 
+def _write_loop(loop: Loop, code: Code) -> None:
+    """Write a loop, each result in an array of its own.
+
+    What others use of every round is kept in rows. What a round hands on to the next one must not
+    be overwritten before it has been used: it has two arrays, which take turns.
+    """
+    count, rows, turns = loop.count, {}, []
+    outer, code.lines = code.lines, []
+    handed = {result for _, _, result in loop.carried}
+    for s in loop.body:
+        x, out = s.result, None
+        if not loop.ends(x):
+            rows[x] = code.bind(f"rows{len(code.names)}", _rows(count, x))
+            out = f"row_{x.name}" if x.shape else None
+        elif _writes(s):
+            out = code.bind(f"b{len(code.names)}", np.empty(x.shape, x.dtype))
+            if x in handed:
+                other = code.bind(f"b{len(code.names)}", np.empty(x.shape, x.dtype))
+                turns.append((out, other))
+        call = _call(s, code, out if _writes(s) else None)
+        if x in handed and x.shape and not _writes(s):
+            call = f"{code.bind('array', np.array)}({call})"  # It may be a view.
+        code.lines.append(f"{x.name} = {call}")
+        if x in rows and not _writes(s):
+            code.lines.append(
+                f"{rows[x]}[k][...] = {x.name}" if x.shape else f"{rows[x]}[k] = {x.name}"
+            )
+    code.lines += [f"{c.name} = {result.name}" for c, _, result in loop.carried]
+    code.lines += [f"{a}, {b} = {b}, {a}" for a, b in turns]
+    body, code.lines = code.lines, outer
+    for a, b in turns:  # They are assigned to, so they must be local.
+        code.lines += [f"{x} = own_{x}" for x in (a, b)]
+        code.names |= {f"own_{x}": code.names[x] for x in (a, b)}
+    code.lines += [f"{c.name} = {code.operand(initial)}" for c, initial, _ in loop.carried]
+    names, lists = ["k"], [f"range({count})"]
+    for x, name in rows.items():
+        if x.shape:
+            names.append(f"row_{x.name}")
+            lists.append(name)
+    for x, values in loop.given:
+        names.append(x.name)
+        lists.append(_listed(values, code))
+    rounds = f"zip({', '.join(lists)})" if len(lists) > 1 else lists[0]
+    code.lines.append(f"for {', '.join(names)} in {rounds}:")
+    code.lines += [f"    {line}" for line in body]
+    for x, used in loop.kept.items():
+        for t, outside in used.items():
+            code.where[outside] = (rows[x], t) if x in rows else x.name
+
+
+def _rows(count: int, x: Variable) -> list[Any]:
+    return list(np.empty((count, *x.shape), x.dtype)) if x.shape else [None] * count
+
+
+def _listed(values: list[Any], code: Code) -> str:
+    """Return a list with a value for each round: a slice of rows, if it is one."""
+    places: list[Any] = [code.where.get(x) for x in values]
+    if all(isinstance(p, tuple) and p[0] == places[0][0] for p in places):
+        at = [p[1] for p in places]
+        step = at[1] - at[0]
+        if step and at == list(range(at[0], at[-1] + (1 if step > 0 else -1), step)):
+            stop = at[-1] + (1 if step > 0 else -1)
+            return f"{places[0][0]}[{at[0]}:{stop if stop >= 0 else ''}:{step}]"
+    return f"({', '.join(map(code.operand, values))})"
+
+
 def _owned(x: Any) -> Any:
     return np.array(x)[()]
 
 
 def _call(s: Statement, code: Code, out: str | None) -> str:
     """Return the call of a statement, with the name of the array that it writes into."""
-    operands = [code.operand(x) for x in s.operands]
     ufunc = s.ufunc
-    if s.function is ops.matmul and all(np.ndim(x) == 2 or _rank(x) == 2 for x in s.operands):
-        return f"{code.bind('dot', np.dot)}({', '.join([*operands, *([out] if out else [])])})"
+    if s.function is ops.matmul and all(0 < _rank(x) < 3 for x in s.operands):
+        a, b = map(code.operand, s.operands)  # The method does the same, and skips a dispatch.
+        return f"{a}.dot({b}, {out})" if out else f"{a}.dot({b})"
+    if s.function is ops.sum:
+        add = code.bind("add", np.add)
+        axis, keepdims = literal(s.parameters["axis"]), s.parameters["keepdims"]
+        return f"{add}.reduce({code.operand(s.operands[0])}, {axis}, None, {out}, {keepdims})"
+    if ufunc in INFIX and not s.parameters and out is None:
+        a, b = map(code.operand, s.operands)
+        return f"{a} {INFIX[ufunc]} {b}"
     if ufunc is not None and not s.parameters and out is not None:
+        operands = [_ready(x, s, code) for x in s.operands]
         # By position it is faster, where NumPy does not take a third operand for one too many.
         last = f"out={out}" if ufunc in (np.maximum, np.minimum) else out
         return f"{code.bind(ufunc.__name__, ufunc)}({', '.join([*operands, last])})"
-    if s.function is ops.sum:
-        add = code.bind("add", np.add)
-        parts = [*operands, literal(s.parameters["axis"]), "None", str(out)]
-        return f"{add}.reduce({', '.join(parts)}, {s.parameters['keepdims']})"
+    operands = [code.operand(x) for x in s.operands]
+    parameters = {key: _parameter(value, code) for key, value in s.parameters.items()}
+    if len(operands) == 1:
+        return _inlined(s, operands[0], parameters) or _named(s, operands, parameters, code)
+    return _named(s, operands, parameters, code)
+
+
+def _named(s: Statement, operands: list[str], parameters: dict[str, str], code: Code) -> str:
     name = code.bind(s.name if s.name.isidentifier() else "f", _compute(s))
-    parameters = [f"{key}={_parameter(value, code)}" for key, value in s.parameters.items()]
-    return f"{name}({', '.join([*operands, *parameters])})"
+    return f"{name}({', '.join([*operands, *(f'{k}={v}' for k, v in parameters.items())])})"
+
+
+def _ready(x: Any, s: Statement, code: Code) -> str:
+    """Return how an operand is written: a number as an array, which NumPy need not convert."""
+    dtype = s.result.dtype
+    number = x.weak and x.dtype.kind in "if" if isinstance(x, Variable) else type(x) in (int, float)
+    others = [v for v in s.operands if isinstance(v, Variable) and not v.weak]
+    if not number or dtype.kind != "f" or not any(v.dtype == dtype for v in others):
+        return code.operand(x)
+    if not isinstance(x, Variable):
+        return code.constant(np.array(x, dtype))
+    name = f"{x.name}_as_{dtype.name}"
+    line = f"{name} = {code.bind('array', np.array)}({x.name}, {code.bind(dtype.name, dtype)})"
+    if x not in code.inputs:
+        return code.operand(x)
+    if line not in code.first:
+        code.first.append(line)
+    return name
+
+
+class _Method:
+    """Stands for an array in a forward function, and writes down what methods it calls."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __getattr__(self, name: str) -> Callable[..., _Method]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return lambda *args: _Method(f"{self._text}.{name}({', '.join(map(str, args))})")
+
+    def __getitem__(self, index: Any) -> _Method:
+        return _Method(f"{self._text}[{index}]")
+
+
+def _inlined(s: Statement, operand: str, parameters: dict[str, str]) -> str:
+    """Return what a forward function does with methods and indices alone; empty if that fails."""
+    if not isinstance(s.function, Primitive) or s.result.weak:
+        return ""
+    try:
+        result = s.compute(_Method(operand), **parameters)
+    except Exception:  # noqa: BLE001  (it does something else)
+        return ""
+    return result._text if isinstance(result, _Method) else ""
 
 
 def _compute(s: Statement) -> Any:
@@ -131,7 +292,7 @@ def _rank(x: Any) -> int:
 class _Buffers:
     """Memory for results, each piece used again once nobody needs what is in it."""
 
-    def __init__(self, program: Program, code: Code) -> None:
+    def __init__(self, items: Sequence[Statement | Loop], outputs: Any, code: Code) -> None:
         self.code = code
         self.free: dict[Any, list[str]] = {}
         self.held: dict[str, tuple[Any, int]] = {}
@@ -139,10 +300,13 @@ class _Buffers:
         owner: dict[Variable, Variable] = {}
         self.aliased: set[Variable] = set()
         last: dict[Variable, int] = {}
-        for i, s in enumerate(program.statements):
-            for x in s.operands:
+        for i, s in enumerate(items):
+            for x in s.uses if isinstance(s, Loop) else s.operands:
                 if isinstance(x, Variable):
                     last[owner.get(x, x)] = i
+            if isinstance(s, Loop):
+                self.aliased.update(x for used in s.kept.values() for x in used.values())
+                continue
             if not _writes(s):
                 for x in s.operands:
                     if isinstance(x, Variable) and x.shape:  # It may be a view of any of them.
@@ -151,10 +315,10 @@ class _Buffers:
                 others = [owner.get(x, x) for x in s.operands if isinstance(x, Variable)]
                 if len(set(others)) > 1:  # Keep all but the first for good.
                     for x in others[1:]:
-                        last[x] = len(program.statements)
-        for x in program.outputs:
+                        last[x] = len(items)
+        for x in outputs:
             if isinstance(x, Variable):
-                last[owner.get(x, x)] = len(program.statements)
+                last[owner.get(x, x)] = len(items)
         self.last = last
         self.at: dict[int, list[str]] = {}
 

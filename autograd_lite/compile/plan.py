@@ -7,7 +7,6 @@ than the step that it guards.
 
 from __future__ import annotations
 
-import functools
 import threading
 from collections.abc import Callable
 from sys import getrefcount
@@ -16,13 +15,15 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.compile.numba_code import call_source, loop_source, machine_code
-from autograd_lite.compile.numpy_code import made, numpy_function
-from autograd_lite.compile.scalars import LoweringError
+from autograd_lite.compile.numpy_code import made, nest_source, numpy_function
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.program.program import Variable
 from autograd_lite.program.surroundings import MISSING, Surroundings
 from autograd_lite.program.trace import NUMBER, Output, Traced
 from autograd_lite.tensor import Tensor
+
+_FLAGS = 0x101
+"""NumPy's flags of an array in C's order, whose entries are aligned."""
 
 
 class StaleError(RuntimeError):
@@ -53,8 +54,8 @@ class Signature:
         self.names: dict[str, Any] = {"ndarray": np.ndarray, "Tensor": Tensor}
         self.others: list[Any] = []
         self._key: list[Any] = []
-        self._look(args, "args")
-        self._look(kwargs, "kwargs")
+        self._parts(args, "args")
+        self._parts(kwargs, "kwargs")
         self.key = tuple(self._key)
 
     def _look(self, x: Any, at: str) -> None:
@@ -63,10 +64,8 @@ class Signature:
         self.names[f"k{len(self.names)}"] = kind
         same_kind = f"type({at}) is k{len(self.names) - 1}"
         if isinstance(x, dict | list | tuple):
-            self._key.append(tuple(x) if isinstance(x, dict) else len(x))
-            self.conditions.append(f"{same_kind} and len({at}) == {len(x)}")
-            for key in x if isinstance(x, dict) else range(len(x)):
-                self._look(x[key], f"{at}[{key!r}]")
+            self.conditions.append(same_kind)
+            self._parts(x, at)
         elif isinstance(x, Tensor) and not x.requires_grad:
             value = x._value()
             self._array(value, f"{at}._array", f"{same_kind} and not {at}._requires_grad")
@@ -85,6 +84,12 @@ class Signature:
             sign = "==" if isinstance(x, str) else "is"
             self.conditions.append(f"{at} {sign} o{len(self.names) - 1}")
 
+    def _parts(self, x: Any, at: str) -> None:
+        self._key.append(tuple(x) if isinstance(x, dict) else len(x))
+        self.conditions.append(f"len({at}) == {len(x)}" if len(x) else f"not {at}")
+        for key in x if isinstance(x, dict) else range(len(x)):
+            self._look(x[key], f"{at}[{key!r}]")
+
     def _array(self, x: Any, at: str, before: str) -> None:
         dtype = f"d{len(self.names)}"
         self.names[dtype] = x.dtype
@@ -100,22 +105,41 @@ class Plan:
     traced : Traced
     signature : Signature
     around : Surroundings
+
+    Attributes
+    ----------
+    fits : callable
+        ``fits(args, kwargs)``: whether the program is for these, now.
+    call : callable
+        ``call(args, kwargs)``, without checks.
+    quick : callable
+        The same with the checks: `MISSING` if it does not fit, or if it has been called as often as
+        was allowed.
+    allow : callable
+        ``allow(n)`` says how many calls of `quick` may follow.
+    bind : callable
+        ``bind(args, kwargs)`` is a function of nothing.
     """
+
+    fits: Callable[[Any, Any], bool]
+    call: Callable[[Any, Any], Any]
+    quick: Callable[[Any, Any], Any]
+    allow: Callable[[int], None]
+    bind: Callable[[Any, Any], Callable[[], Any]]
 
     def __init__(self, traced: Traced, signature: Signature, around: Surroundings) -> None:
         self.traced, self.signature, self.around = traced, signature, around
-        self.names: dict[str, Any] = {"array": np.array, "empty": np.empty, "MISSING": MISSING}
+        self.names: dict[str, Any] = {
+            "array": np.array, "empty": np.empty, "MISSING": MISSING, "refs": getrefcount,
+            "contiguous": _handed_over, "changed": around.changed, **signature.names,
+        }  # fmt: skip
         self.reads = [*signature.reads, *map(self._read, range(len(traced.places)))]
-        self.fits = self._fits()
         self.back = [
             len(signature.reads) + next(i for i, p in enumerate(traced.places) if p is place)
             for place in traced.written
         ]
-        self.source, self.native = "", False
+        self.source, self.native, self.calls = "", False, 0
         self._loops: dict[bool, Callable[..., Any]] = {}
-        self.call: Callable[..., Any]
-
-    # ------------------------------------------------------------ what is checked
 
     def _read(self, i: int) -> str:
         place = self.traced.places[i]
@@ -124,96 +148,170 @@ class Plan:
             return f"p{i}._value()"
         return f"p{i}[{place.key!r}]"
 
-    def _fits(self) -> Callable[[Any, Any], bool]:
-        """Return ``fits(args, kwargs)``: whether the program is for these, now."""
-        names = {**self.names, **self.signature.names, "unchanged": self.around.unchanged()}
+    # ------------------------------------------------------------ what is checked
+
+    def _conditions(self) -> list[str]:
+        """Return the conditions under which the program may be called."""
         conditions = list(self.signature.conditions)
         for i, place in enumerate(self.traced.places):
-            if isinstance(place.holder, Tensor):
-                t = place.holder
+            variable = self.traced.program.inputs[len(self.signature.reads) + i]
+            t = place.holder
+            if isinstance(t, Tensor):
                 conditions.append(
                     f"p{i}._requires_grad is {t._requires_grad} and "
                     f"(p{i}._rare is None or '_taps' not in p{i}._rare)"
                 )
+                continue
+            self.names[f"t{i}"] = type(place.read())
+            conditions.append(f"type(p{i}[{place.key!r}]) is t{i}")
+            if variable.shape:
+                self.names[f"u{i}"] = variable.dtype
+                conditions.append(f"p{i}[{place.key!r}].shape == {variable.shape}")
+                conditions.append(f"p{i}[{place.key!r}].dtype is u{i}")
         for variable, what in self.traced.asked.items():
             i = self.traced.program.inputs.index(variable)
-            names[f"asked{i}"] = _asked(what, self.traced.inputs[i])
+            self.names[f"asked{i}"] = _asked(what, self.traced.inputs[i])
             conditions.append(f"asked{i}({self.reads[i]})")
-        lines = ["def fits(args, kwargs):", "    return ("]
-        lines += [f"        {condition} and" for condition in conditions]
-        lines += ["        unchanged()", "    )", ""]
-        return made("\n".join(lines), "fits", names, "guards")
+        return conditions
 
-    # ------------------------------------------------------------ NumPy
+    # ------------------------------------------------------------ backends
 
     def use_numpy(self) -> None:
         """Call the program as NumPy code."""
-        self.source, program = numpy_function(self.traced.program)
-        lock = threading.Lock()
-        names = {**self.names, "program": program, "lock": lock}
-        lines = ["def call(args, kwargs):", "    with lock:",
-                 f"        outputs = program({', '.join(self.reads)})"]  # fmt: skip
-        count = len(self.traced.program.outputs) - len(self.back)
-        lines += self._writes([f"outputs[{count + i}]" for i in range(len(self.back))])
-        lines.append(f"    return {self._returned('outputs[{}]', names)}")
-        self.call = made("\n".join(lines) + "\n", "call", names, "call")
-
-    def _writes(self, values: list[str]) -> list[str]:
-        lines = []
-        for position, value in zip(self.back, values, strict=True):
-            i = position - len(self.signature.reads)
-            place = self.traced.places[i]
-            if isinstance(place.holder, Tensor):
-                lines += [f"    p{i}._array = {value}", f"    if p{i}._rare is not None:",
-                          f"        p{i}._note_write()"]  # fmt: skip
-            else:
-                lines.append(f"    p{i}[{place.key!r}] = {value}")
-        return lines
-
-    def _returned(self, output: str, names: dict[str, Any]) -> str:
-        """Return the result as an expression in the outputs."""
-        result = self.traced.result
-        if isinstance(result, Output):
-            return output.format(int(result))
-        if isinstance(result, tuple) and all(type(x) is Output for x in result):
-            return f"({''.join(output.format(int(x)) + ', ' for x in result)})"
-        names["rebuild"], names["result"] = _filled, result
-        count = len(self.traced.program.outputs) - len(self.back)
-        outputs = ", ".join(output.format(i) for i in range(count))
-        return f"rebuild(result, [{outputs}])"
-
-    # ------------------------------------------------------------ numba
+        self.source, self.names["program"] = numpy_function(self.traced.program)
+        self.names["lock"] = threading.Lock()
+        values = [f"outputs[{k}]" for k in range(len(self.traced.program.outputs))]
+        lines = ["with lock:", "    outputs = program({})"]
+        count = len(values) - len(self.back)
+        for position, value in zip(self.back, values[count:], strict=True):
+            lines += self._written(position, value)
+        self._make(lines, self.reads, self._returned(values[:count]))
 
     def use_numba(self) -> None:
-        """Call the program as machine code; raise a LoweringError if that does not work."""
+        """Call the program as machine code; raise a LoweringError if that does not work.
+
+        It writes into the parameters' own arrays, ``m1``, as long as nobody else holds them.
+        """
         program = self.traced.program
         outputs = [x if isinstance(x, Variable) else np.asarray(x) for x in program.outputs]
-        source = call_source(program)
-        kinds = [(v.dtype, len(v.shape) or -1) for v in program.inputs]
-        kinds += [(x.dtype, len(x.shape)) for x in outputs]
-        names = {**self.names, "ascontiguous": _handed_over}
-        names["machine"] = machine_code(source, "call", kinds)
-        self.source, self.native = source, True
-        lines = ["def call(args, kwargs):"]
-        for k, x in enumerate(outputs):
-            names[f"type{k}"] = x.dtype
-            lines.append(f"    out{k} = empty({tuple(x.shape)}, type{k})")
-        outs = ", ".join(f"out{k}" for k in range(len(outputs)))
-        lines += ["    try:", f"        machine({', '.join(self.reads)}, {outs})",
-                  "    except TypeError:  # Not contiguous, or read-only."]  # fmt: skip
-        plain = [
-            f"ascontiguous({read})" if variable.shape else read
-            for read, variable in zip(self.reads, program.inputs, strict=True)
-        ]
-        lines.append(f"        machine({', '.join(plain)}, {outs})")
+        source = call_source(program, self.back)
         count = len(outputs) - len(self.back)
-        values = [f"out{k}" if x.shape else f"out{k}{_scalar(x)}" for k, x in enumerate(outputs)]
-        for k, value in enumerate(values):
-            if value != f"out{k}":
-                lines.append(f"    out{k} = {value}")
-        lines += self._writes([f"out{count + i}" for i in range(len(self.back))])
-        lines.append(f"    return {self._returned('out{}', names)}")
-        self.call = made("\n".join(lines) + "\n", "call", names, "call")
+        kinds = [(v.dtype, len(v.shape) or -1) for v in program.inputs]
+        kinds += [(x.dtype, len(x.shape)) for x in outputs[:count] if x.shape]
+        self.names["machine"] = machine_code(source, "call", kinds, direct=True)
+        self.source, self.native = source, True
+        before, after, given, results, values = [], [], [], [], []
+        for i, (read, variable) in enumerate(zip(self.reads, program.inputs, strict=True)):
+            given.append(f"m{i}" if i in self.back and variable.shape else read)
+            if i in self.back and variable.shape:
+                slot = read.replace("._value()", "._array")
+                rare = slot.replace("._array", "._rare is not None") if slot != read else "False"
+                before += [f"if {slot} is not m{i} or refs(m{i}) != 3 or {rare}:",
+                           f"    m{i} = {slot} = array({read}, order='C')"]  # fmt: skip
+        for k, x in enumerate(outputs):
+            kind = x.dtype.type
+            if x.shape and k < count:
+                self.names[f"type{k}"] = x.dtype
+                before.append(f"out{k} = empty({tuple(x.shape)}, type{k})")
+            elif not x.shape:
+                results.append(f"out{k}")
+                self.names[f"type{k}"] = kind
+            values.append(f"out{k}" if x.shape or getattr(x, "weak", False) else f"type{k}(out{k})")
+        for position, value, x in zip(self.back, values[count:], outputs[count:], strict=True):
+            after += self._written(position, None if x.shape else value)
+        outs = [f"out{k}" for k, x in enumerate(outputs[:count]) if x.shape]
+        call = f"machine({{}}{''.join(f', {x}' for x in outs)})"
+        lines = [*before, f"{', '.join(results)} = {call}" if results else call, *after]
+        self._make(lines, given, self._returned(values[:count]))
+
+    def _make(self, body: list[str], given: list[str], result: str) -> None:
+        """Generate the functions by which the program is called.
+
+        Parameters
+        ----------
+        body : list of str
+            Lines; ``{}`` in one stands for what is handed over.
+        given : list of str
+            How each input is read.
+        result : str
+            An expression.
+        """
+        inputs = self.traced.program.inputs
+        conditions = self._conditions()
+        guards = self.around.conditions(self.names)
+        self.names["stale"] = lambda: StaleError(
+            f"{self.around.changed()} has changed since bind(). Bind again."
+        )
+        plain, bound = list(given), list(given)
+        hold, hold_bound, fixed = [], [], []
+        for i, (read, variable) in enumerate(zip(given, inputs, strict=True)):
+            argument, strict = i < len(self.signature.reads), self.native and variable.shape
+            if read.startswith("m"):
+                continue
+            if strict:  # Machine code looks at nothing but the address.
+                plain[i] = f"a{i}"
+                check = [f"a{i} = {read}", f"if a{i}.flags.num & {_FLAGS} != {_FLAGS}:",
+                         f"    a{i} = contiguous(a{i})"]  # fmt: skip
+                hold += check
+                hold_bound += [] if argument else check
+            if argument or strict:
+                bound[i] = f"a{i}"
+            if argument:
+                fixed.append(f"a{i} = contiguous({read})" if strict else f"a{i} = {read}")
+        mine = [x for x in given if x.startswith("m")]
+        keep = [f"nonlocal {', '.join(mine)}"] if mine else []
+        do = [line.replace("{}", ", ".join(plain)) for line in [*hold, *body]]
+        do_bound = [line.replace("{}", ", ".join(bound)) for line in [*hold_bound, *body]]
+        check = [*conditions, f"(({guards}) or not changed())"]
+        lines = [
+            *(f"{m} = MISSING" for m in mine), "left = 0",
+            *_function("fits(args, kwargs)", [
+                "try:", f"    return {' and '.join(check)}",
+                "except (LookupError, ValueError):", "    return False",
+            ]),
+            *_function("call(args, kwargs)", [*keep, *do, f"return {result}"]),
+            *_function("allow(n)", ["nonlocal left", "left = n"]),
+            *_function("quick(args, kwargs)", [
+                f"nonlocal {', '.join(['left', *mine])}",
+                "try:", "    if not (",
+                *(f"        {condition} and" for condition in ["left", *check[:-1]]),
+                f"        {check[-1]}", "    ):", "        return MISSING",
+                "except (LookupError, ValueError):", "    return MISSING",
+                "left -= 1", *do, f"return {result}",
+            ]),
+            *_function("bind(args, kwargs)", [
+                *fixed,
+                *_function("bound()", [
+                    *keep, "try:", f"    same = {guards}",
+                    "except (LookupError, ValueError):", "    same = False",
+                    "if not same and changed():", "    raise stale()",
+                    *do_bound, f"return {result}",
+                ]),
+                "return bound",
+            ]),
+            "return fits, call, allow, quick, bind",
+        ]  # fmt: skip
+        make = made("\n".join([*_function("make()", lines), ""]), "make", self.names, "call")
+        self.fits, self.call, self.allow, self.quick, self.bind = make()
+
+    def _written(self, position: int, value: str | None) -> list[str]:
+        """Return the lines that put a value, unless it is there already, where input i is read."""
+        i = position - len(self.signature.reads)
+        place = self.traced.places[i]
+        if not isinstance(place.holder, Tensor):
+            return [] if value is None else [f"p{i}[{place.key!r}] = {value}"]
+        lines = [] if value is None else [f"p{i}._array = {value}"]
+        lines.append(f"p{i}._grad = None")  # As `zero_grad` does; there may be an older one.
+        return [*lines, f"if p{i}._rare is not None:", f"    p{i}._note_write()"]
+
+    def _returned(self, outputs: list[str]) -> str:
+        """Return the result as an expression in the outputs."""
+        result = self.traced.result
+        written = nest_source(result, outputs)
+        if written is not None and "inf" not in written and "nan" not in written:
+            return written
+        self.names["rebuild"], self.names["result"] = _filled, result
+        return f"rebuild(result, [{', '.join(outputs)}])"
 
     def loop(self, *, stacked: bool) -> Callable[..., Any]:
         """Return ``loop(n, *inputs, values)`` in machine code; a LoweringError if there is none."""
@@ -232,61 +330,6 @@ class Plan:
             self._loops[stacked] = machine_code(source, "loop", kinds)
             self.source = source
         return self._loops[stacked]
-
-    def bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], Any]:
-        """Return a function of nothing that does a step on these arguments.
-
-        In machine code, it writes into the parameters' arrays, as long as nobody else holds them.
-        """
-        names = {**self.names, "args": args, "kwargs": kwargs, "refs": getrefcount}
-        if not self.native:
-            return functools.partial(self.call, args, kwargs)
-        names |= {"unchanged": self.around.unchanged(), "values": np.empty(1)}
-        try:
-            names["loop"] = self.loop(stacked=False)
-        except (LoweringError, LookupError, ImportError):
-            return functools.partial(self.call, args, kwargs)
-        names["values"] = np.empty(1, _dtype(self.traced.program.outputs[0]))
-        lines, given, before, after = [], [], [], []
-        for i, (read, variable) in enumerate(
-            zip(self.reads, self.traced.program.inputs, strict=True)
-        ):
-            if i not in self.back:
-                if i < len(self.signature.reads):
-                    lines.append(f"    a{i} = {read}" if not variable.shape else
-                                 f"    a{i} = contiguous({read})")  # fmt: skip
-                    given.append(f"a{i}")
-                else:
-                    given.append(read)
-                continue
-            place = self.traced.places[i - len(self.signature.reads)]
-            slot = read.replace("._value()", "._array")
-            given.append(f"a{i}")
-            if variable.shape:
-                lines.append(f"    a{i} = {slot} = array({read})")
-                before += [f"        if {slot} is not a{i} or refs(a{i}) != 3:",
-                           f"            a{i} = {slot} = array({slot})"]  # fmt: skip
-            else:
-                lines += [f"    s{i} = {read}", f"    a{i} = array(s{i})"]
-                before += [f"        if {slot} is not s{i}:", f"            a{i}[()] = {slot}"]
-                after.append(f"        s{i} = {slot} = a{i}{_scalar(variable)}")
-            if isinstance(place.holder, Tensor):
-                holder = slot.removesuffix("._array")
-                after += [f"        if {holder}._rare is not None:",
-                          f"            {holder}._note_write()"]  # fmt: skip
-        names["contiguous"] = _handed_over
-        changing = [n for i in self.back for n in (f"a{i}", f"s{i}")
-                    if self.traced.program.inputs[i].shape == () or n[0] == "a"]  # fmt: skip
-        lines += ["    def bound():", f"        nonlocal {', '.join(changing)}",
-                  "        if not unchanged():", "            raise stale()", *before,
-                  f"        loop(1, {', '.join(given)}, values)", *after,
-                  "        return values[0]", "    return bound"]  # fmt: skip
-        names["stale"] = lambda: StaleError(
-            f"{self.around.changed()} has changed since bind(). Bind again."
-        )
-        make = made("\n".join(["def make():", *lines, ""]), "make", names, "bound step")
-        step: Callable[[], Any] = make()
-        return step
 
     def run(
         self, loop: Callable[..., Any], n: int, args: tuple[Any, ...], kwargs: dict[str, Any],
@@ -308,6 +351,10 @@ class Plan:
         return [eval(read, names) for read in self.reads]
 
 
+def _function(head: str, lines: list[str]) -> list[str]:
+    return [f"def {head}:", *(f"    {line}" for line in lines)]
+
+
 def _handed_over(x: Any) -> Any:
     """Return an array as machine code takes it: in the order of C, and not read-only."""
     return np.require(x, requirements=["C", "W"])
@@ -315,10 +362,6 @@ def _handed_over(x: Any) -> Any:
 
 def _dtype(x: Any) -> np.dtype[Any]:
     return x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
-
-
-def _scalar(x: Any) -> str:
-    return ".item()" if getattr(x, "weak", False) else "[()]"
 
 
 def _filled(result: Any, outputs: list[Any]) -> Any:

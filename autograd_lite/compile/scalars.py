@@ -7,13 +7,16 @@ transpose or an index needs no definition here.
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd_lite import ops
+from autograd_lite.compile.rolled import Loop, rolled
 from autograd_lite.numpy_api.table import REDUCTIONS
 from autograd_lite.program.program import Program, Statement, Variable
 
@@ -85,23 +88,48 @@ class Sheet:
     Attributes
     ----------
     lines : list of str
+    arrays : dict of Variable to (str, str)
+        Inputs that are arrays in the code: their names, and what comes first in an index.
+    zero : str
+        Added to how often a loop is run, so that its body is compiled once, and not a number of
+        times in a row, which takes long.
     """
 
     def __init__(self, most: int) -> None:
         self.lines: list[str] = []
         self.most = most
         self._known: dict[str, Number] = {}
-        self._count = 0
-        self.prefix = "v"
+        self._count = self._lines = 0
+        self.arrays: dict[Variable, tuple[str, str]] = {}
+        self.zero = ""
+
+    def fresh(self) -> int:
+        """Return a number that no name has yet."""
+        self._count += 1
+        return self._count
+
+    def put(self, line: str) -> None:
+        """Write a line as it is."""
+        self._lines += 1
+        if self._lines > self.most:
+            raise LoweringError(f"more than {self.most} numbers")
+        self.lines.append(line)
+
+    @contextmanager
+    def indented(self, head: str) -> Iterator[None]:
+        """Write a block; what stands in it is not known after it."""
+        before, known = self.lines, dict(self._known)
+        self.lines = []
+        yield
+        self.lines = [*before, head, *(f"    {line}" for line in self.lines)]
+        self._known = known
 
     def line(self, expression: str, dtype: np.dtype[Any] | None) -> Number:
         """Write a line, unless it stands there, and return its result."""
         if expression not in self._known:
-            if len(self.lines) > self.most:
-                raise LoweringError(f"more than {self.most} numbers")
             number = Number(self, f"v{self._count}", dtype)
             self._count += 1
-            self.lines.append(f"{number.name} = {expression}")
+            self.put(f"{number.name} = {expression}")
             self._known[expression] = number
         return self._known[expression]
 
@@ -150,21 +178,159 @@ def objects(sheet: Sheet, variable: Variable, name: Callable[[tuple[int, ...]], 
 def unrolled(program: Program, given: dict[Variable, Any], sheet: Sheet) -> list[Any]:
     """Write out a program, given arrays of numbers for its inputs; return those of its outputs.
 
+    What `sheet.arrays` has under an input says how to index it, where a loop picks from it.
+
     Raises
     ------
     LoweringError
         If a statement cannot be written out; or for more lines than the sheet takes.
     """
     known: dict[Variable, Any] = dict(given)
-    for s in program.statements:
-        operands = [known[x] if isinstance(x, Variable) else np.asarray(x) for x in s.operands]
-        try:
-            known[s.result] = _written_out(s, operands, sheet)
-        except LoweringError as error:
-            raise LoweringError(f"{s.name} ({s.result.type}): {error}") from None
-        except Exception as error:  # noqa: BLE001  (NumPy refuses arrays of objects in many ways)
-            raise LoweringError(f"{s.name} ({s.result.type}): {type(error).__name__}") from None
-    return [known[x] if isinstance(x, Variable) else np.asarray(x) for x in program.outputs]
+    for item in rolled(program):
+        if isinstance(item, Loop):
+            _loop(item, known, sheet)
+        else:
+            _statement(item, known, sheet)
+    return [_numbers(x, known, sheet) for x in program.outputs]
+
+
+def _statement(s: Statement, known: dict[Variable, Any], sheet: Sheet) -> None:
+    index = s.parameters.get("index")
+    if s.function is ops.getitem and type(index) is int and s.operands[0] in sheet.arrays:
+        array, before = sheet.arrays[s.operands[0]]
+        known[s.result] = Row(array, index % s.operands[0].shape[0], before)
+        return
+    operands = [_numbers(x, known, sheet) for x in s.operands]
+    try:
+        known[s.result] = _written_out(s, operands, sheet)
+    except LoweringError as error:
+        raise LoweringError(f"{s.name} ({s.result.type}): {error}") from None
+    except Exception as error:  # noqa: BLE001  (NumPy refuses arrays of objects in many ways)
+        raise LoweringError(f"{s.name} ({s.result.type}): {type(error).__name__}") from None
+
+
+class Row(NamedTuple):
+    """Where the result of a round of a loop is kept: in an array, under an index."""
+
+    array: str
+    place: str | int
+    before: str = ""
+
+    def loaded(self, x: Variable, sheet: Sheet) -> Any:
+        """Return the numbers that are there."""
+        dtype = None if x.weak else x.dtype
+        array = np.empty(x.shape, object)
+        for index in np.ndindex(x.shape):
+            array[index] = sheet.line(self.at(index), dtype)
+        return array
+
+    def at(self, index: tuple[int, ...]) -> str:
+        """Return how one of them is written."""
+        return f"{self.array}[{self.before}{', '.join(map(str, (self.place, *index)))}]"
+
+
+def _numbers(x: Any, known: dict[Variable, Any], sheet: Sheet) -> Any:
+    if not isinstance(x, Variable):
+        return np.asarray(x)
+    place = known[x]
+    return place.loaded(x, sheet) if isinstance(place, Row) else place
+
+
+def _loop(loop: Loop, known: dict[Variable, Any], sheet: Sheet) -> None:
+    """Write a loop; what others use of every round is kept in an array."""
+    k = f"k{sheet.fresh()}"
+    inner = dict(known)
+    names: list[str] = []
+    results: list[tuple[Variable, Variable]] = []
+    for x, initial, result in loop.carried:
+        inner[x] = objects(sheet, x, functools.partial(entry, x.name))
+        values = np.broadcast_to(_numbers(initial, known, sheet), x.shape)
+        for index in np.ndindex(x.shape):
+            names.append(inner[x][index].name)
+            sheet.put(f"{names[-1]} = {sheet.written(values[index], None)}")
+        results.append((x, result))
+    for x, given in loop.given:
+        places = [known[v] for v in given]
+        row = _row(places, k)
+        if row is None:
+            array = f"given{sheet.fresh()}"
+            sheet.put(f"{array} = np.empty({(loop.count, *x.shape)}, np.{x.dtype.name})")
+            start = 0
+            while start < loop.count:
+                start += _fill(array, start, given[start:], known, sheet)
+            row = Row(array, k)
+        inner[x] = row
+    rows = {}
+    for x in loop.kept:
+        if not loop.ends(x):
+            rows[x] = f"rows{sheet.fresh()}"
+            sheet.put(f"{rows[x]} = np.empty({(loop.count, *x.shape)}, np.{x.dtype.name})")
+    with sheet.indented(f"for {k} in range({loop.count}{sheet.zero}):"):
+        for s in loop.body:
+            _statement(s, inner, sheet)
+            if s.result in rows:
+                for index in np.ndindex(s.result.shape):
+                    text = sheet.written(inner[s.result][index], None)
+                    sheet.put(f"{Row(rows[s.result], k).at(index)} = {text}")
+        texts = [
+            sheet.written(inner[result][index], None)
+            for x, result in results
+            for index in np.ndindex(x.shape)
+        ]
+        for line in assigned(names, texts):
+            sheet.put(line)
+    for x, used in loop.kept.items():
+        for t, outside in used.items():
+            known[outside] = Row(rows[x], t) if x in rows else inner[x]
+
+
+def _fill(
+    array: str, start: int, given: list[Variable], known: dict[Variable, Any], sheet: Sheet
+) -> int:
+    """Put values into rows of an array, as many as a loop can or one; return how many."""
+    places = [known[v] for v in given]
+    count = next(n for n in range(len(given), 0, -1) if n < 4 or _row(places[:n], "") is not None)
+    if count < 4:
+        numbers = _numbers(given[0], known, sheet)
+        for index in np.ndindex(given[0].shape):
+            text = sheet.written(numbers[index], None)
+            sheet.put(f"{Row(array, start).at(index)} = {text}")
+        return 1
+    k = f"k{sheet.fresh()}"
+    row = _row(places[:count], k)
+    assert row is not None
+    with sheet.indented(f"for {k} in range({count}{sheet.zero}):"):
+        for index in np.ndindex(given[0].shape):
+            sheet.put(f"{Row(array, f'{start} + {k}').at(index)} = {row.at(index)}")
+    return count
+
+
+def _row(places: list[Any], k: str) -> Row | None:
+    """Return one place for a value in each round, if it is in the rows of another loop."""
+    if not all(isinstance(p, Row) and p[::2] == places[0][::2] for p in places):
+        return None
+    at = [int(p.place) for p in places]
+    step = at[1] - at[0]
+    if at != [at[0] + step * t for t in range(len(at))]:
+        return None
+    first: Row = places[0]
+    return first._replace(place=f"{at[0]} + {step} * {k}")
+
+
+def entry(name: str, index: tuple[int, ...]) -> str:
+    """Return the name of a number in an array."""
+    return f"{name}__{'_'.join(map(str, index))}"  # No name of an input has two in a row.
+
+
+def assigned(names: list[str], texts: list[str]) -> list[str]:
+    """Assign all at once: none of them may be read after another has been assigned."""
+    late = set(texts) & set(names)
+    first = [f"new_{text} = {text}" for text in sorted(late)]
+    return first + [
+        f"{name} = {'new_' if text in late else ''}{text}"
+        for name, text in zip(names, texts, strict=True)
+        if name != text
+    ]
 
 
 def _written_out(s: Statement, operands: list[Any], sheet: Sheet) -> Any:

@@ -60,6 +60,26 @@ def later(package: dict[str, Any], names: Mapping[str, tuple[str, ...]]) -> Call
     return find
 
 
+def missing(module: dict[str, Any], instead: str) -> Callable[[str], Any]:
+    """Return the ``__getattr__`` of a module that has some names of another, and says what else.
+
+    Parameters
+    ----------
+    module : dict
+        Its ``globals()``.
+    instead : str
+        What to write in place of ``{name}``.
+    """
+
+    def find(name: str) -> Any:
+        said = _missing(module, name)
+        if name.startswith("__"):
+            raise AttributeError(said)
+        raise AttributeError(f"{said.rstrip('.')}. {instead.format(name=name)}.")
+
+    return find
+
+
 class _File(ModuleType):
     """A file that has the name of what somebody would call."""
 

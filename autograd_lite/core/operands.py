@@ -18,6 +18,11 @@ def is_recorder(x: Any) -> bool:
     return hasattr(type(x), "__record__")
 
 
+def unchanging(x: Any) -> Any:
+    """Return what stands for an array, with the entries that it has now, whoever writes to it."""
+    return x.__unchanging__() if hasattr(type(x), "__unchanging__") else x
+
+
 def has_values(x: Any) -> bool:
     """Return whether entries are known: those of a symbol or an expression are not."""
     return not is_recorder(x._value() if hasattr(x, "_birth") else x)
@@ -36,8 +41,15 @@ def refuse_nested(x: Any) -> None:
 
 
 def refuse_other_arrays(x: Any, where: str) -> None:
-    """Refuse an array that is more than its numbers: one with a mask, or whose ``*`` is ``@``."""
-    if type(x) is np.ndarray or not isinstance(x, np.ndarray):
+    """Refuse what is more than an array of numbers: with a mask, labels, or another ``*``."""
+    if type(x) is np.ndarray or not hasattr(x, "shape"):
+        return
+    if hasattr(x, "tocsr"):
+        raise TypeError(
+            f"{where} got a sparse matrix. Write al.scipy.sparse.matmul(a, t) for a @ t; for "
+            f"anything else, a.toarray()."
+        )
+    if not isinstance(x, np.ndarray):
         return
     if hasattr(x, "_mask"):
         raise TypeError(
@@ -58,8 +70,8 @@ def constant(x: Any, primitive: Primitive) -> Any:
     """
     kind = type(x)
     if kind is not np.ndarray:
-        if kind in NUMBERS or kind is complex or is_recorder(x):  # A symbol cannot be changed.
-            return x
+        if kind in NUMBERS or kind is complex or is_recorder(x):
+            return unchanging(x)
         refuse_nested(x)
         refuse_other_arrays(x, primitive.name)
     array = np.asarray(x)
@@ -73,7 +85,7 @@ def constant(x: Any, primitive: Primitive) -> Any:
 def numbers(given: Any, dtype: DTypeLike | None, where: str) -> NDArray[Any]:
     """Copy what is given into an array of numbers, of its own dtype if none is asked for."""
     if is_recorder(given):  # What stands for an array while a function is traced.
-        symbol: NDArray[Any] = given
+        symbol: NDArray[Any] = unchanging(given)
         return symbol if dtype is None else symbol.astype(known_dtype(dtype, where))
     refuse_nested(given)
     if hasattr(given, "_mask"):
@@ -103,7 +115,7 @@ def known_dtype(dtype: DTypeLike, where: str) -> np.dtype[Any]:
 
 def owned(value: Any) -> Any:
     """Return an array, or number, that nobody else holds."""
-    return value if is_recorder(value) else np.array(value)[()]
+    return value.astype(value.dtype) if is_recorder(value) else np.array(value)[()]
 
 
 def check_numbers(array: NDArray[Any], where: str, given: Any) -> None:

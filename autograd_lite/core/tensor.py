@@ -28,6 +28,7 @@ from autograd_lite.core.operands import (
     known_dtype,
     numbers,
     refuse_complex,
+    unchanging,
 )
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
 
@@ -207,7 +208,7 @@ class Tensor:
         """
         value = self._value()
         if is_recorder(value):
-            return value  # Of a trace.
+            return unchanging(value)  # Of a trace.
         array = np.asarray(value)
         array.flags.writeable = False
         return array
@@ -811,10 +812,12 @@ class Tensor:
                 f"{what} cannot carry the gradient of {self._label()}. For the value alone, write "
                 f"t.item(), t.numpy() or t.detach(). To keep the gradient, use functions that take "
                 f"Tensors (np.exp for math.exp, np.isnan for math.isnan, np.dot(a, t) for "
-                f"a.dot(t), al.sigmoid for scipy.special.expit), join Tensors with "
+                f"a.dot(t), autograd_lite.scipy for SciPy, as in al.scipy.special.softmax(t) and "
+                f"al.scipy.sparse.matmul(a, t)), join Tensors with "
                 f"np.concatenate([t, u]), np.stack([t, u]) or al.array([t, 1.0]), stretch one with "
-                f"np.broadcast_to(t, shape), do without np.vectorize, and fill a Tensor, not an "
-                f"array: a = al.Tensor(a); a[i] = t."
+                f"np.broadcast_to(t, shape), do without np.vectorize, convert a Series or a "
+                f"DataArray on the left, s.to_numpy() * t, and fill a Tensor, not an array: "
+                f"a = al.Tensor(a); a[i] = t."
             )
             if (said := refusals.get()) is not None:
                 said.append(message)

@@ -36,6 +36,8 @@ class Cluster:
         Identifiers of the boxes that are in no inner cluster.
     inner : tuple of Cluster
         The calls in this call.
+    continued : bool
+        Whether it began in a row above.
     """
 
     id: str
@@ -43,6 +45,7 @@ class Cluster:
     parameters: int
     boxes: tuple[str, ...]
     inner: tuple[Cluster, ...]
+    continued: bool = False
 
     @property
     def title(self) -> str:

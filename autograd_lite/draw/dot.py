@@ -67,7 +67,7 @@ def written(scene: Scene) -> tuple[str, ...]:
     arrows = Arrows(scene)
     boxes = {box.id: [(box.id, _box(scene, box))] for box in scene.plan.boxes}
     options = scene.options
-    rows = _rows(scene, arrows, boxes)
+    rows, upright = _rows(scene, arrows, boxes)
     for start, end in arrows.mentions:
         boxes[end].append((f"{start}{AT}{end}", _mention(scene, start)))
     below = _legend(set(scene.roles.values()), _remarks(scene, arrows)) if options.legend else {}
@@ -84,10 +84,10 @@ def written(scene: Scene) -> tuple[str, ...]:
     if options.title:
         texts.append(_alone(untitled, "title", f"<{cards.caption(printable(options.title))}>"))
     for i, keys in enumerate(rows):
-        dot = _digraph(untitled)
+        dot = _digraph(replace(untitled, rankdir="TB") if i in upright else untitled)
         if arrows.straight:
             dot.graph_attr["splines"] = "line"
-        _row(dot, scene, arrows, boxes, keys, {}, f".{i}")
+        _row(dot, scene, arrows, boxes, keys, {}, f".{i}", {x for row in rows[:i] for x in row})
         texts.append(str(dot.source))
     if below:
         texts.append(_alone(untitled, "legend", below["label"]))
@@ -96,10 +96,10 @@ def written(scene: Scene) -> tuple[str, ...]:
 
 def _rows(
     scene: Scene, arrows: Arrows, boxes: Mapping[str, Sequence[tuple[str, dict[str, Any]]]]
-) -> list[list[str]]:
-    """Choose the boxes of each row."""
+) -> tuple[list[list[str]], set[int]]:
+    """Choose the boxes of each row; and the rows that run from top to bottom, to have room."""
     if scene.options.width is None or not arrows.wide:
-        return [list(boxes)]
+        return [list(boxes)], set()
     sizes = {key: label_size(drawn[0][1]["label"]) for key, drawn in boxes.items()}
     on_edges = {
         (start.partition(AT)[0], end): label_size(attributes["label"])[0]
@@ -109,9 +109,10 @@ def _rows(
     edges = [edge for edge in arrows.edges if edge not in many]
     found = Rows(sizes, edges, scene.plan.clusters, on_edges, arrows.beside, arrows.levelled)
     rows = found.chosen(scene.options.width)
-    if len(rows) > 1:
-        arrows.in_rows(rows)
-    return rows
+    if len(rows) == 1:
+        return rows, set()
+    arrows.in_rows(rows)
+    return rows, {i for i, row in enumerate(rows) if found.upright(row, scene.options.width)}
 
 
 def _row(
@@ -122,10 +123,12 @@ def _row(
     row: Sequence[str],
     below: Mapping[str, str],
     number: str = "",
+    before: Collection[str] = (),
 ) -> None:
     """Put the boxes of a row into a picture, with their frames and arrows."""
     here = set(row)
-    clusters = [part for x in scene.plan.clusters for part in [_part(x, here, number)] if part]
+    parts = (_part(x, here, number, before) for x in scene.plan.clusters)
+    clusters = [part for part in parts if part]
     framed = {key for cluster in clusters for key in cluster.members}
     attributes = {"peripheries": "0", "margin": "0", **below}
     with dot.subgraph(name=f"cluster_values{number}", graph_attr=attributes) as body:
@@ -136,13 +139,19 @@ def _row(
                 body.edge(tail, head, **attributes)
 
 
-def _part(cluster: Cluster, here: Collection[str], number: str) -> Cluster | None:
-    """Return what of a frame is in a row."""
-    inner = [part for x in cluster.inner for part in [_part(x, here, number)] if part]
+def _part(
+    cluster: Cluster, here: Collection[str], number: str, before: Collection[str]
+) -> Cluster | None:
+    """Return what of a frame is in a row, given the boxes of the rows before it."""
+    parts = (_part(x, here, number, before) for x in cluster.inner)
+    inner = [part for part in parts if part]
     boxes = tuple(key for key in cluster.boxes if key in here)
     if not boxes and not inner:
         return None
-    return replace(cluster, id=f"{cluster.id}{number}", boxes=boxes, inner=tuple(inner))
+    continued = any(key in before for key in cluster.members)
+    return replace(
+        cluster, id=f"{cluster.id}{number}", boxes=boxes, inner=tuple(inner), continued=continued
+    )
 
 
 def _alone(options: Options, name: str, label: str) -> str:
@@ -203,6 +212,7 @@ def _fill(
                 pair.node(arrows.levelled[key])
     for cluster in clusters:
         name, *rest = cluster.title.split(" · ")
+        rest = ["continued"] if cluster.continued else rest
         small = "".join(f" · {part}" for part in rest)
         heading = words(name, QUIET, bold=True) + words(small, QUIET, SMALL)
         label = table(row(cell(heading, ALIGN="LEFT")), gap(12))  # An arrow may pass below it.

@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 from autograd_lite.draw import cards, mermaid, notebook, terminal
+from autograd_lite.draw.picture import Picture
 from autograd_lite.draw.render import BREAK, LayoutError, render
 from autograd_lite.draw.scene import Scene
 from autograd_lite.draw.svg import svg
@@ -22,7 +23,7 @@ FORMATS = (".svg", ".png", ".pdf", ".dot", ".html", ".json", ".mmd", ".txt")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Drawing:
+class Drawing(Picture):
     """A picture of a computation as it was when `draw` was called; later changes do not show.
 
     In Jupyter it shows itself. Pictures are laid out by Graphviz, which pygraphviz's wheels carry;
@@ -54,6 +55,8 @@ class Drawing:
     'digraph'
     """
 
+    formats: ClassVar[tuple[str, ...]] = FORMATS
+
     rows: tuple[str, ...]
     scene: Scene = field(compare=False)
     page: Callable[[Scene, Theme], str] = field(compare=False)
@@ -66,14 +69,6 @@ class Drawing:
         """The picture as DOT text: the same for the same program; rows are graphs of their own."""
         return "".join(self.rows)
 
-    def __getattr__(self, name: str) -> Any:
-        if name in ("show", "view", "render", "display", "plot"):
-            raise AttributeError(
-                f"a Drawing has no {name}. Write drawing.save('graph.svg'), or .png, .html, .txt; "
-                f"print(drawing) shows it in a terminal; in a notebook it shows itself."
-            )
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
     @property
     def subject(self) -> str:
         """What it shows."""
@@ -85,43 +80,10 @@ class Drawing:
         boxes = self.scene.plan.boxes
         return tuple(cards.summary(box, *self.scene.heading(box)[1:]) for box in boxes)
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture to a file, in the format that the extension says.
-
-        Parameters
-        ----------
-        path : str or path-like
-            Ends in ``.svg``, ``.png`` (two dots per point), ``.pdf``, ``.dot`` (for Graphviz),
-            ``.html`` (a page that steps through the computation), ``.mmd`` (Mermaid, which GitHub
-            draws), ``.txt`` (for a terminal) or ``.json`` (data, with the keys that
-            `autograd_lite.graph.json` lists). Missing folders are made.
-
-        Returns
-        -------
-        Path
-            The file.
-
-        Raises
-        ------
-        ValueError
-            If the extension is another one.
-        LayoutError
-            If pygraphviz is missing or broken; the message says how to mend that.
-        """
+    def save(self, path: str | os.PathLike[str]) -> Path:  # noqa: D102  # That of `Picture`.
         path = Path(path)
-        if self.format and not path.suffix:
-            path = path.with_suffix(f".{self.format}")
-        kind = path.suffix.lower()
-        if kind not in FORMATS:
-            raise ValueError(
-                f"save: the extension says the format, and {path.name!r} "
-                f"{f'has {path.suffix!r}' if kind else 'has none'}. Known are "
-                f"{', '.join(FORMATS)}."
-            )
-        content = self._rendered(kind)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        return path
+        named = path.with_suffix(f".{self.format}") if self.format and not path.suffix else path
+        return Picture.save(self, named)  # A class with slots is made anew: no super().
 
     def svg(self) -> str:
         """Return the picture as the text of an SVG element, to be put into a page or a file."""
@@ -163,23 +125,14 @@ class Drawing:
 
     def _repr_html_(self) -> str:
         """Show the picture in a notebook; with `steps`, the page that steps through it."""
-        if self.steps:
-            return notebook.page(self.html(), self.subject)
-        return notebook.picture(self.svg())
+        return notebook.page(self.html(), self.subject) if self.steps else Picture._repr_html_(self)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        """Show the picture in a notebook, or what it says where it cannot be laid out.
-
-        HTML comes first wherever there is a choice, since it has the colours of the page around
-        it; what does not trust that, GitHub say, takes the SVG.
-        """
-        del include, exclude  # What a front end cannot show, it ignores.
+        """Show the picture in a notebook; with `steps`, the page that steps through it."""
+        if not self.steps:
+            return Picture._repr_mimebundle_(self, include, exclude)
         try:
-            if self.steps:
-                return {"text/plain": repr(self), "text/html": self._repr_html_()}
-            drawn = self.svg()
-            shown = notebook.picture(drawn)
-            return {"text/plain": repr(self), "text/html": shown, "image/svg+xml": drawn}
+            return {"text/plain": repr(self), "text/html": self._repr_html_()}
         except LayoutError as error:
             return {"text/plain": f"{self}\n{error}"}
 

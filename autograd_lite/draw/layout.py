@@ -26,7 +26,7 @@ def main(site: str, folder: str, kind: str) -> None:
 
     for i, text in enumerate(sys.stdin.buffer.read().decode().split("\0")):
         rows = [pygraphviz.AGraph(string=row) for row in text.split("\f")]
-        graph, engine = rows[0], "dot"
+        graph, engine = rows[0], rows[0].graph_attr.get("layout") or "dot"
         if len(rows) > 1:
             graph, engine = pygraphviz.AGraph(string=_stacked(rows)), "nop2"
         if kind == "png":

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from autograd_lite.draw import digits
 from autograd_lite.draw.blocks import Block, cell, gap, line, row, spacer, table, words
-from autograd_lite.draw.style import MISSING, NEGATIVE, POSITIVE, QUIET, SMALL, ZERO
+from autograd_lite.draw.style import QUIET, SMALL, signed
 from autograd_lite.draw.text_width import width_of
 
 MOST_ROWS, MOST_COLUMNS = 10, 16
@@ -74,7 +74,7 @@ def _cell(part: NDArray[np.float64]) -> tuple[float, ...]:
 
 
 def _square(means: tuple[float, ...], largest: float) -> str:
-    fills = [_colour(x / largest if largest else x) for x in means]
+    fills = [signed(x / largest if largest else x) for x in means]
     if len(fills) == 1:
         return cell("", WIDTH=DOT, HEIGHT=DOT, BGCOLOR=fills[0])
     halves = (cell("", WIDTH=DOT // 2, HEIGHT=DOT, BGCOLOR=fill) for fill in fills)
@@ -87,25 +87,13 @@ def _scale(largest: float) -> Block:
         return line("all 0", QUIET, SMALL)
     ends = [digits.number(x) for x in (-largest, largest)]
     bar = [
-        cell("", WIDTH=DOT, HEIGHT=DOT, BGCOLOR=_colour(i / SHADES))
+        cell("", WIDTH=DOT, HEIGHT=DOT, BGCOLOR=signed(i / SHADES))
         for i in range(-SHADES, SHADES + 1)
     ]
     texts = [words(end, QUIET, SMALL) for end in ends]
     content = row(cell(texts[0]), spacer(4), cell(table(row(*bar))), spacer(4), cell(texts[1]))
     width = sum(width_of(end, SMALL) for end in ends) + 8 + DOT * len(bar)
     return Block(table(content), width)
-
-
-def _colour(x: float) -> str:
-    """Mix a colour for a number from -1 to 1."""
-    if x != x:
-        return MISSING
-    end = POSITIVE if x > 0 else NEGATIVE
-    parts = [
-        round(int(a, 16) + (int(b, 16) - int(a, 16)) * min(1.0, abs(x)))
-        for a, b in ((ZERO[i : i + 2], end[i : i + 2]) for i in (1, 3, 5))
-    ]
-    return "#" + "".join(f"{part:02X}" for part in parts)
 
 
 def _histogram(array: NDArray[Any], color: str) -> Block:

@@ -89,28 +89,45 @@ class Rows:
         whole = [key for unit in self.units for key in unit]
         if self.extent(whole)[0] <= STRETCH * room:
             return [list(self.sizes)]
+        units = self._fitting(room)
         costs = [0.0]
         starts = [0]
-        for stop in range(1, len(self.units) + 1):
+        for stop in range(1, len(units) + 1):
             best, start = float("inf"), stop - 1
             for first in range(stop - 1, max(-1, stop - 1 - LONGEST), -1):
-                row = [key for unit in self.units[first:stop] for key in unit]
+                row = [key for unit in units[first:stop] for key in unit]
                 width, height = self.extent(row)
                 if width > STRETCH * room and first < stop - 1:
                     break
-                cost = costs[first] + height + NEW + self._broken(first, stop)
+                cost = costs[first] + height + NEW + self._broken(units, first, stop)
                 if cost < best:
                     best, start = cost, first
             costs.append(best)
             starts.append(start)
-        cuts = [len(self.units)]
+        cuts = [len(units)]
         while cuts[-1]:
             cuts.append(starts[cuts[-1]])
         order = {key: i for i, key in enumerate(self.sizes)}
         return [
-            sorted((key for unit in self.units[a:b] for key in unit), key=order.__getitem__)
+            sorted((key for unit in units[a:b] for key in unit), key=order.__getitem__)
             for a, b in pairwise(reversed(cuts))
         ]
+
+    def upright(self, row: Sequence[str], room: float) -> bool:
+        """Return whether a row is too wide beside its mentions, and so gets them above it."""
+        computed = [key for key in row if self.operands[key]]
+        return len(computed) == 1 and self.extent(row)[0] > STRETCH * room
+
+    def _fitting(self, room: float) -> list[list[str]]:
+        """Return what stays together where there is room for it, else its leaves one by one."""
+        fitting: list[list[str]] = []
+        for unit in self.units:
+            leaves = [key for key in unit if not self.operands[key] and key not in self.below]
+            if len(unit) > 1 and self.extent(unit)[0] > STRETCH * room:
+                fitting += [[key] for key in leaves]
+                unit = [key for key in unit if key not in leaves]
+            fitting += [unit] if unit else []
+        return fitting
 
     def extent(self, row: Sequence[str]) -> Size:
         """Estimate width and height of a row: boxes of one rank stand in a column."""
@@ -145,14 +162,14 @@ class Rows:
         height += 45 * max(frames, default=0)
         return width + FRAME * min(len(entered), 2 * max(frames, default=0)), height
 
-    def _broken(self, first: int, stop: int) -> float:
+    def _broken(self, units: Sequence[Sequence[str]], first: int, stop: int) -> float:
         """Return what it costs to end a row: mentions of what it uses, and frames that go on."""
-        row = {key for unit in self.units[first:stop] for key in unit}
+        row = {key for unit in units[first:stop] for key in unit}
         strange = {x for key in row for x in self.operands[key] if x not in row}
         cost = float(MENTION * len(strange))
-        if stop < len(self.units):
+        if stop < len(units):
             here, there = (
-                {cluster.id: cluster for cluster in self.frames[self.units[i][-1]]}
+                {cluster.id: cluster for cluster in self.frames[units[i][-1]]}
                 for i in (stop - 1, stop)
             )
             for key in here.keys() & there.keys():

@@ -52,3 +52,16 @@ LEGEND: dict[Role, str] = {
     "gradient": "gradient",
     "fold": "folded",
 }
+
+
+def signed(x: float) -> str:
+    """Return the colour of a number from -1 to 1."""
+    return mixed(ZERO, POSITIVE if x > 0 else NEGATIVE, abs(x))
+
+
+def mixed(start: str, end: str, part: float) -> str:
+    """Return a colour between two others; that of what is missing, where the part is NaN."""
+    if part != part:
+        return MISSING
+    pairs = ((int(start[i : i + 2], 16), int(end[i : i + 2], 16)) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(a + (b - a) * min(1.0, part)):02X}" for a, b in pairs)

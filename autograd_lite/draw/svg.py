@@ -12,6 +12,12 @@ from autograd_lite.draw.theme import style
 
 FAMILY = "Arial, Helvetica, 'Liberation Sans', Arimo, sans-serif"
 SECOND_SPACE = "\xa0"  # What Graphviz makes of a space after a space.
+WHOLE = {
+    "xmlns": "http://www.w3.org/2000/svg",
+    "role": "img",
+    "font-family": FAMILY,
+    "style": "max-width: 100%; height: auto",  # No wider than the page it stands in.
+}
 _TOOLTIP = "{http://www.w3.org/1999/xlink}title"
 _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 
@@ -32,11 +38,16 @@ def svg(dot: str, description: str, *, follow: bool = False) -> str:
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
     for text in root.iter("text"):
-        _hold(text)
+        hold(text)
     for group in list(root.iter("g")):
         _describe(group)
     _raise_captions(root)
     _frame(root, description)
+    return finished(root, follow=follow)
+
+
+def finished(root: ET.Element, *, follow: bool) -> str:
+    """Return a picture with a title as text; with the style sheet of both themes, if it is to."""
     if follow:
         sheet = ET.Element("style")
         sheet.text = style(ET.tostring(root, encoding="unicode"))
@@ -45,7 +56,7 @@ def svg(dot: str, description: str, *, follow: bool = False) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
-def _hold(text: ET.Element) -> None:
+def hold(text: ET.Element) -> None:
     """Give a text the length that it was laid out with, so that it fits its box in any font."""
     content = text.text = (text.text or "").replace(SECOND_SPACE, " ")
     if covers(content):
@@ -108,14 +119,7 @@ def _frame(root: ET.Element, description: str) -> None:
     """Set size, font and description of the whole."""
     for side in ("width", "height"):
         root.set(side, (root.get(side) or "").removesuffix("pt"))
-    root.attrib.update(
-        {
-            "xmlns": "http://www.w3.org/2000/svg",
-            "role": "img",
-            "font-family": FAMILY,
-            "style": "max-width: 100%; height: auto",  # No wider than the page it stands in.
-        }
-    )
+    root.attrib.update(WHOLE)
     title = ET.Element("title")
     title.text = description
     root.insert(0, title)

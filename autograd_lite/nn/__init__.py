@@ -98,6 +98,9 @@ INSTEAD = {
     "softmax": "al.softmax(x), or nn.Softmax() for a module",
     "ModuleList": "a list: self.layers = [...]",
     "ModuleDict": "a dict: self.layers = {...}",
+    "AdaptiveAvgPool2d": "np.mean(x, axis=(2, 3)), for one number per channel",
+    "Identity": "lambda x: x",
+    "utils": "al.optim.clip_grad_norm_(net.parameters(), 1.0)",
 }
 """What to write in place of names that others have."""
 

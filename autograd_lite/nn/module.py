@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ParamSpec, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,27 @@ from autograd_lite.core.later import add_spelling
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.nn.module_call import Card
 from autograd_lite.tensor import Tensor
+
+INSTEAD = {
+    **dict.fromkeys(("to", "cuda", "cpu"), "Leave it out: arrays are on the CPU"),
+    **dict.fromkeys(
+        ("float", "double", "half", "astype"), "Write nn.Linear(3, 2, dtype=np.float32), and so on"
+    ),
+    "register_buffer": "Write self.mean = al.Tensor(values)",
+    "register_parameter": "Write self.w = al.Tensor(values, requires_grad=True)",
+    "add_module": "Write self.part = module",
+    "append": "Write nn.Sequential(*net, module)",
+    **dict.fromkeys(
+        ("apply", "children", "named_children", "named_modules"), "Write net.modules()"
+    ),
+    "requires_grad_": "Write for p in net.parameters(): p.requires_grad = False",
+    "register_forward_hook": "In forward, write print(x), or use what it computes",
+    "save": 'Write al.save(net, "net.npz")',
+    "load": 'Write al.load("net.npz", into=net)',
+    "fit": "Write the loop: for X, y in al.data.batches(...): ...",
+    "summary": "Write print(net)",
+}
+"""What to write in place of attributes that modules have elsewhere."""
 
 M = TypeVar("M")
 P = ParamSpec("P")
@@ -92,6 +113,14 @@ class Module(metaclass=_NamesItsTensors):
     _path = ""  # In the outermost module that was built with it.
     _card: Card | None = None  # What the tensors that it returns remember; made in the first call.
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Say that there is no such attribute, and what to write if that can be guessed."""
+            said = f"{type(self).__name__!r} object has no attribute {name!r}"
+            said += f". {INSTEAD[name]}." if name in INSTEAD else ""
+            raise AttributeError(said, name=name, obj=self)
+
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output; a subclass defines it, with any arguments.
 
@@ -131,7 +160,11 @@ class Module(metaclass=_NamesItsTensors):
         """Compute the output: ``module(x)`` returns ``module.forward(x)``."""
         module: Any = self
         since = next_birth()
-        result = module.forward(*args, **kwargs) if kwargs else module.forward(*args)
+        try:
+            result = module.forward(*args, **kwargs) if kwargs else module.forward(*args)
+        except Exception as error:
+            _note_module(error, module)
+            raise
         if isinstance(result, Tensor):
             if result._primitive is not None and result._birth > since:
                 if result._rare is None:  # Without another call: a module does little else.
@@ -414,6 +447,14 @@ def _card_of(module: Module) -> Card:
     if module._card is None:
         module._card = Card(module, module._path)
     return module._card
+
+
+def _note_module(error: Exception, module: Module) -> None:
+    """Let an error name the innermost module that it was raised in."""
+    start = "This was in the module "
+    if not any(note.startswith(start) for note in getattr(error, "__notes__", ())):
+        title = f"{type(module).__name__}({module.extra_repr()})"
+        error.add_note(f"{start}{module._path}: {title}." if module._path else f"{start}{title}.")
 
 
 def _note_call(module: Module, since: int, result: Tensor) -> None:

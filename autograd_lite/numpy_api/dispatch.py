@@ -8,8 +8,10 @@ derivative), or a TypeError that says so at the call.
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -67,6 +69,10 @@ def call_function(
         rest = {key: value for key, value in kwargs.items() if key != "out"}
         result = function(*args, **rest)
         return into.written(kwargs["out"], result, _name_of(function))
+    if function in COMPOSED or function in BY_NUMPY_FUNCTION:
+        result = _of_integers(function, args, kwargs)
+        if result is not None:
+            return result
     if function in COMPOSED:
         return _composed(COMPOSED[function], function, args, kwargs)
     primitive = BY_NUMPY_FUNCTION.get(function)
@@ -100,9 +106,12 @@ def call_ufunc(
         return OF_COMPLEX[ufunc](*inputs)
     if method == "__call__" and ufunc in WITHOUT_DERIVATIVE:
         return ufunc(*map(values_of, inputs), **{k: values_of(v) for k, v in kwargs.items()})
-    function = BY_NUMPY_FUNCTION.get(ufunc) or COMPOSED.get(ufunc)
+    function = _meaning_of(ufunc)
     if function is None:
         raise TypeError(refusal(ufunc, name))
+    result = _of_integers(getattr(ufunc, method), inputs, kwargs)
+    if result is not None:
+        return result
     given = {key: value for key, value in kwargs.items() if not _goes_without_saying(key, value)}
     if method == "__call__":
         dtype = given.pop("dtype", None)
@@ -127,6 +136,66 @@ def call_ufunc(
         raise TypeError(refusal(ufunc, name))
     composition = functools.partial(composition, ufunc)
     return _composed(composition, getattr(ufunc, method), inputs, given, name)
+
+
+def _of_integers(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Let NumPy compute what has no gradient: new arrays, of integers and booleans alone.
+
+    None if there are other Tensors, or none beside ``like=``, the result shares memory, or there is
+    something to be called.
+    """
+    if args and getattr(args[0], "_requires_grad", False):  # The usual case.
+        return None
+    parts = list(_parts((*args, *kwargs.values())))
+    tensors = [x for x in parts if is_recorder(x)]
+    arrays = [x.data for x in tensors if x.dtype.kind in "biu" and hasattr(x, "_wrap")]
+    if not arrays or len(arrays) < len(tensors) or any(map(is_recorder, arrays)):
+        return None
+    if getattr(COMPOSED.get(function), "__module__", "") in _WRITING or any(map(callable, parts)):
+        return None
+    result = function(*map(values_of, args), **{k: values_of(v) for k, v in kwargs.items()})
+    for x in _parts(result):
+        new = isinstance(x, np.ndarray | np.generic)
+        if not new or any(np.may_share_memory(x, array) for array in arrays):
+            return None
+    return _wrapped(result, tensors[0])
+
+
+_WRITING = {into.__name__, creation.__name__}
+
+
+def _parts(x: Any) -> Iterator[Any]:
+    """Yield what is in lists and tuples."""
+    if isinstance(x, list | tuple):
+        for part in x:
+            yield from _parts(part)
+    else:
+        yield x
+
+
+def _wrapped(x: Any, like: Any) -> Any:
+    """Return constants of the kind of a Tensor, in the place of arrays."""
+    if isinstance(x, list | tuple):
+        parts = [_wrapped(part, like) for part in x]
+        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+    return like._wrap(x[()])
+
+
+def _meaning_of(ufunc: np.ufunc) -> Callable[..., Any] | None:
+    """Return the operation or composition that a universal function stands for, if any."""
+    function = BY_NUMPY_FUNCTION.get(ufunc) or COMPOSED.get(ufunc)
+    scipys = "autograd_lite.numpy_api.special"
+    if function is None and scipys not in sys.modules and _is_scipys(ufunc):
+        importlib.import_module(scipys)
+        return _meaning_of(ufunc)
+    return function
+
+
+def _is_scipys(ufunc: np.ufunc) -> bool:
+    """Return whether it is a function of SciPy's, which somebody has imported then."""
+    return getattr(sys.modules.get("scipy.special"), ufunc.__name__, None) is ufunc
 
 
 def _into(
@@ -162,7 +231,9 @@ def _goes_without_saying(key: str, value: Any) -> bool:
 def _ufunc_name(ufunc: np.ufunc, method: str) -> str:
     """Return what the user wrote: ``np.add.reduce``."""
     name = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
-    return f"np.{name}" if getattr(np, ufunc.__name__, None) is ufunc else name
+    if getattr(np, ufunc.__name__, None) is ufunc:
+        return f"np.{name}"
+    return f"scipy.special.{name}" if _is_scipys(ufunc) else name
 
 
 def _no_out(name: str) -> str:

@@ -26,6 +26,14 @@ def float_power(a: Any, b: Any) -> Any:
     return ops.power(*(cast(x, np.result_type(x.dtype, float)) for x in (a, b)))
 
 
+@composes(np.fabs)
+def fabs(x: Any) -> Any:
+    """Compose ``np.fabs``, which takes no complex numbers."""
+    if x.dtype.kind == "c":
+        raise TypeError(f"np.fabs needs real numbers, got dtype {x.dtype}. Write np.abs(x).")
+    return ops.absolute(x)
+
+
 @composes(np.clip)
 def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
     """Compose ``np.clip``: with Tensors for bounds, they get their part of the cotangent."""

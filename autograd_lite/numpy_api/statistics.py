@@ -200,8 +200,7 @@ def cov(
     if y is not None:
         other = np.atleast_2d(as_array(y))
         x = concatenate([x, other.T if not rowvar and np.ndim(y) > 1 else other])
-    if dtype is not None:
-        x = x.astype(dtype)
+    x = cast(x, dtype or np.result_type(x.dtype, float))  # As NumPy, which is more exact than `x`.
     count = x.shape[1] - ((0 if bias else 1) if ddof is None else ddof)
     centred = x - ops.mean(x, axis=1, keepdims=True)
     return ops.squeeze(centred @ mirrored(centred.T) / np.maximum(count, 0))
@@ -289,17 +288,17 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     grids = spacings or [1.0]
     grids = grids * len(axes) if len(grids) == 1 else grids
     found = [
-        laid_out(_slopes(f, i, grid, edge_order), value)
+        laid_out(_differences(f, i, grid, edge_order), value)
         for i, grid, value in zip(axes, grids, [values] if len(axes) == 1 else values, strict=True)
     ]
     return found[0] if len(found) == 1 else tuple(found)
 
 
-def _slopes(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
+def _differences(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
     """Multiply with the weights that NumPy gives to neighbours.
 
-    A slope depends on three points in a row, whose positions modulo 3 differ. So three combs, with
-    a tooth in every third place, tell the weights of all.
+    A derivative depends on three points in a row, whose positions modulo 3 differ. So three combs,
+    with a tooth in every third place, tell the weights of all.
     """
     values = moved(f, axis, 0)
     n = len(values)

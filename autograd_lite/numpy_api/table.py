@@ -148,6 +148,16 @@ def values_of(x: Any) -> Any:
     return x
 
 
+def fixed(value: Any, name: str, argument: str) -> Any:
+    """Return the value of an argument by which a function has no derivative here."""
+    if getattr(value, "requires_grad", False):
+        raise TypeError(
+            f"{name} has no derivative by {argument} in autograd_lite, got a Tensor of shape "
+            f"{value.shape} for it that requires a gradient. Pass its value: t.numpy()."
+        )
+    return values_of(value)
+
+
 def laid_out(x: Any, like: Any) -> Any:
     """Return a new result with its numbers in memory as in `like`, an array of NumPy's own."""
     return x._lay_out(like) if hasattr(x, "_lay_out") else x

@@ -8,6 +8,7 @@ line serves gradients of every order and their formulas. ``README.md`` explains 
 line, lists its fields, and shows how to add one.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from autograd_lite.core.arithmetic import (
@@ -114,8 +115,8 @@ if TYPE_CHECKING:
         convolve,
         interp,
         interp_adjoint,
-        interp_slope,
-        interp_slope_adjoint,
+        interp_derivative,
+        interp_derivative_adjoint,
     )
     from autograd_lite.ops.trigonometric import (
         arccos,
@@ -180,7 +181,7 @@ FAMILIES = {
         "broadcast_to", "concatenate", "expand_dims", "reshape", "squeeze", "stack", "transpose",
     ),
     "autograd_lite.ops.signals": (
-        "convolve", "interp", "interp_adjoint", "interp_slope", "interp_slope_adjoint",
+        "convolve", "interp", "interp_adjoint", "interp_derivative", "interp_derivative_adjoint",
     ),
     "autograd_lite.ops.trigonometric": (
         "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "cos", "cosh",
@@ -191,17 +192,37 @@ FAMILIES = {
         "sum_pool", "sum_pool_adjoint",
     ),
 }
-# fmt: on
 """The families that are loaded when one of their operations is first used, and what is in them."""
 
-_find = later(globals(), FAMILIES)
+WITH_SCIPY = {
+    "autograd_lite.ops.cylinder": (
+        "iv", "ive", "jv", "kv", "kve", "yv",
+    ),
+    "autograd_lite.ops.entropies": (
+        "cosm1", "entr", "exp1", "exp10", "expi", "exprel", "hyp1f1", "hyp2f1", "kl_div",
+        "log_expit", "logit", "rel_entr", "xlog1py", "xlogy",
+    ),
+    "autograd_lite.ops.gammas": (
+        "beta", "betainc", "betaincinv", "betaln", "binom", "digamma", "gamma", "gammainc",
+        "gammaincc", "gammaincinv", "gammaln", "poch", "polygamma", "rgamma", "zeta",
+    ),
+    "autograd_lite.ops.gaussian": (
+        "dawsn", "erfc", "erfcinv", "erfcx", "erfi", "erfinv", "log_ndtr", "ndtr", "ndtri",
+    ),
+    "autograd_lite.ops.matrix_functions": ("expm", "solve_sylvester", "solve_triangular", "sqrtm"),
+    "autograd_lite.ops.sparse": ("sparse_product",),
+}
+# fmt: on
+"""Those that need SciPy, and are loaded for those alone who use it."""
+
+_find = later(globals(), FAMILIES | WITH_SCIPY)
 if not TYPE_CHECKING:
     __getattr__ = _find
 
 
-def load() -> None:
-    """Load every family: from here on, the registry is complete."""
-    for first, *_ in FAMILIES.values():
+def load(families: Mapping[str, tuple[str, ...]] = FAMILIES) -> None:
+    """Load every family: from here on, the registry is complete, but for those `WITH_SCIPY`."""
+    for first, *_ in families.values():
         _find(first)
 
 
@@ -270,8 +291,8 @@ __all__ = [
     "imag",
     "interp",
     "interp_adjoint",
-    "interp_slope",
-    "interp_slope_adjoint",
+    "interp_derivative",
+    "interp_derivative_adjoint",
     "inv",
     "inverse_or_zero",
     "irfft",

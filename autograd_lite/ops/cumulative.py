@@ -39,7 +39,7 @@ def cumsum(x: Any, *, axis: Any = None) -> Any:
     return np.cumsum(x, axis=axis)
 
 
-def _cumprod_slope(g: Any, y: Any, x: Any, axis: Any) -> Any:
+def _cumprod_derivative(g: Any, y: Any, x: Any, axis: Any) -> Any:
     """Return the cotangent of what `cumprod` multiplied."""
     along = axis
     if axis is None or not x.ndim:  # A single number has an axis 0, too.
@@ -57,7 +57,7 @@ def _cumprod_slope(g: Any, y: Any, x: Any, axis: Any) -> Any:
 
 
 @primitive(
-    x=lambda g, y, x, axis: _cumprod_slope(g, y, x, axis).reshape(x.shape),
+    x=lambda g, y, x, axis: _cumprod_derivative(g, y, x, axis).reshape(x.shape),
     notation=call("np.cumprod"),
     numpy=(np.cumprod,),
     analytic=True,

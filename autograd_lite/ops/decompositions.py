@@ -181,11 +181,11 @@ def _svd(g: Any, y: Any, a: Any) -> Any:
     second = s[..., None] * (turned_v - transposed(turned_v))
     turned = u @ (apart * (first + second))
     gx = (u * np.where(s <= limit, 0.0, gs)[..., None, :] + turned) @ vt
-    slope = inverse_or_zero(s, limit)[..., None, :]
+    reciprocal = inverse_or_zero(s, limit)[..., None, :]
     if m > n:
-        gx = gx + ((gu - u @ turned_u) * slope) @ vt
+        gx = gx + ((gu - u @ turned_u) * reciprocal) @ vt
     if n > m:
-        gx = gx + (u * slope) @ transposed(gv - v @ turned_v)
+        gx = gx + (u * reciprocal) @ transposed(gv - v @ turned_v)
     return gx
 
 

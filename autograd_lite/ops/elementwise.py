@@ -72,7 +72,7 @@ def square(x: Any) -> Any:
     x=lambda g, y, x: g * direction(x),
     takes_complex=True,
     notation=call("np.abs", r"\left|{x:loose}\right|", text="|{x:loose}|"),
-    numpy=(np.absolute, np.fabs),
+    numpy=(np.absolute,),
     compute=np.abs,
     domain={"x": "nonzero"},
     entrywise=True,

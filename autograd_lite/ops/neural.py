@@ -205,7 +205,7 @@ _LATEX = r"\left({prediction:sum} - {target:sum_right}\right)^2"
 _TEXT = "({prediction:sum} − {target:sum_right})²"
 
 
-def _mse_slope(g: Any, y: Any, prediction: Any, target: Any, reduction: str) -> Any:
+def _mse_derivative(g: Any, y: Any, prediction: Any, target: Any, reduction: str) -> Any:
     """Cotangent of the prediction: the error times 2, 2/n or 1, by the reduction."""
     error = prediction - target
     if reduction == "half_sum":
@@ -214,8 +214,8 @@ def _mse_slope(g: Any, y: Any, prediction: Any, target: Any, reduction: str) -> 
 
 
 @primitive(
-    prediction=_mse_slope,
-    target=lambda g, y, prediction, target, reduction: _mse_slope(
+    prediction=_mse_derivative,
+    target=lambda g, y, prediction, target, reduction: _mse_derivative(
         g, y, target, prediction, reduction
     ),
     notation=Choice(

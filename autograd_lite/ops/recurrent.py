@@ -40,10 +40,10 @@ def _summed(before: Any, d: Any) -> Any:
 
 def _rnn_back(g: Any, y: Any, *operands: Any, relu: bool) -> Callable[[int], Any]:
     _, h, w = operands
-    slope = y > 0 if relu else 1 - y * y
+    derivative = y > 0 if relu else 1 - y * y
     d, arriving = [], 0.0
     for t in reversed(range(y.shape[0])):
-        d.append((g[t] + arriving) * slope[t])
+        d.append((g[t] + arriving) * derivative[t])
         arriving = d[-1] @ w.T
     dz = np.stack(d[::-1])
     return (dz, arriving, _summed(_earlier(h, y), dz)).__getitem__

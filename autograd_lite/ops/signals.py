@@ -37,20 +37,21 @@ def convolve(a: Any, v: Any, *, mode: Any = "full") -> Any:
     return np.convolve(a, v, mode)
 
 
-# Interpolation is linear in the heights of the points, and so is its slope. Their adjoints carry a
-# cotangent back to the points. The rules of these four are written in each other, for any order.
+# Interpolation is linear in the heights of the points, and so is its derivative. Their adjoints
+# carry a cotangent back to the points. The rules of these four are written in each other, for any
+# order.
 
 
-def _slope(x: Any, xp: Any, fp: Any) -> Any:
-    return interp_slope(x, xp, fp)
+def _derivative(x: Any, xp: Any, fp: Any) -> Any:
+    return interp_derivative(x, xp, fp)
 
 
 def _back(c: Any, x: Any, xp: Any) -> Any:
     return interp_adjoint(c, x, xp)
 
 
-def _slope_back(c: Any, x: Any, xp: Any) -> Any:
-    return interp_slope_adjoint(c, x, xp)
+def _derivative_back(c: Any, x: Any, xp: Any) -> Any:
+    return interp_derivative_adjoint(c, x, xp)
 
 
 POINTS = (
@@ -64,8 +65,8 @@ PLACES = tuple(example(x, x, xp) for (x, xp, _), _ in POINTS)
 
 
 @primitive(
-    x=lambda g, y, x, xp, fp: g * _slope(x, xp, fp),
-    xp=lambda g, y, x, xp, fp: -_back(g * _slope(x, xp, fp), x, xp),
+    x=lambda g, y, x, xp, fp: g * _derivative(x, xp, fp),
+    xp=lambda g, y, x, xp, fp: -_back(g * _derivative(x, xp, fp), x, xp),
     fp=lambda g, y, x, xp, fp: _back(g, x, xp),
     notation=call("np.interp"),
     domain={"xp": "increasing"},
@@ -82,23 +83,23 @@ def interp(x: Any, xp: Any, fp: Any) -> Any:
 
 @primitive(
     x=None,  # It changes in steps.
-    xp=lambda g, y, x, xp, fp: -_slope_back(g * y, x, xp),
-    fp=lambda g, y, x, xp, fp: _slope_back(g, x, xp),
-    notation=call("interp_slope"),
+    xp=lambda g, y, x, xp, fp: -_derivative_back(g * y, x, xp),
+    fp=lambda g, y, x, xp, fp: _derivative_back(g, x, xp),
+    notation=call("interp_derivative"),
     domain={"xp": "increasing"},
     linear=("fp",),
     examples=POINTS,
 )
-def interp_slope(x: Any, xp: Any, fp: Any) -> Any:
-    """Return the slope of the interpolation; on a point, the middle of those on both sides."""
-    slopes = np.concatenate([[0.0], np.diff(fp) / np.diff(xp), [0.0]])
-    return (slopes[np.searchsorted(xp, x)] + slopes[np.searchsorted(xp, x, "right")]) / 2
+def interp_derivative(x: Any, xp: Any, fp: Any) -> Any:
+    """Return the derivative of the interpolation; on a point, the middle of those on both sides."""
+    steps = np.concatenate([[0.0], np.diff(fp) / np.diff(xp), [0.0]])
+    return (steps[np.searchsorted(xp, x)] + steps[np.searchsorted(xp, x, "right")]) / 2
 
 
 @primitive(
     c=lambda g, y, c, x, xp: interp(x, xp, g),
-    x=lambda g, y, c, x, xp: c * _slope(x, xp, g),
-    xp=lambda g, y, c, x, xp: -_back(c * _slope(x, xp, g), x, xp),
+    x=lambda g, y, c, x, xp: c * _derivative(x, xp, g),
+    xp=lambda g, y, c, x, xp: -_back(c * _derivative(x, xp, g), x, xp),
     notation=call("interp_adjoint"),
     domain={"xp": "increasing"},
     linear=("c",),
@@ -117,17 +118,17 @@ def interp_adjoint(c: Any, x: Any, xp: Any) -> Any:
 
 
 @primitive(
-    c=lambda g, y, c, x, xp: _slope(x, xp, g),
+    c=lambda g, y, c, x, xp: _derivative(x, xp, g),
     x=None,
-    xp=lambda g, y, c, x, xp: -_slope_back(c * _slope(x, xp, g), x, xp),
-    notation=call("interp_slope_adjoint"),
+    xp=lambda g, y, c, x, xp: -_derivative_back(c * _derivative(x, xp, g), x, xp),
+    notation=call("interp_derivative_adjoint"),
     domain={"xp": "increasing"},
     linear=("c",),
     examples=PLACES,
     whole=True,
 )
-def interp_slope_adjoint(c: Any, x: Any, xp: Any) -> Any:
-    """Tilt the line at each `x` by a number: the adjoint of `interp_slope` by `fp`."""
+def interp_derivative_adjoint(c: Any, x: Any, xp: Any) -> Any:
+    """Tilt the line at each `x` by a number: the adjoint of `interp_derivative` by `fp`."""
     taken = np.zeros(len(xp) + 1)
     np.add.at(taken, np.searchsorted(xp, x), c / 2)
     np.add.at(taken, np.searchsorted(xp, x, "right"), c / 2)

@@ -245,7 +245,7 @@ def rad2deg(x: Any) -> Any:
 _SINC_SLOPE = [(-1) ** n * 2 * n / math.factorial(2 * n + 1) for n in range(8, 0, -1)]
 
 
-def _sinc_slope(x: Any, y: Any) -> Any:
+def _sinc_derivative(x: Any, y: Any) -> Any:
     """Return the derivative of `sinc`; by its series near 0, where the quotient loses its digits.
 
     The series has no gap at 0, so higher derivatives are right there too.
@@ -260,7 +260,7 @@ def _sinc_slope(x: Any, y: Any) -> Any:
 
 
 @primitive(
-    x=lambda g, y, x: g * _sinc_slope(x, y),
+    x=lambda g, y, x: g * _sinc_derivative(x, y),
     notation=call("np.sinc"),
     numpy=(np.sinc,),
     compute=np.sinc,

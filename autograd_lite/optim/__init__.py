@@ -34,5 +34,11 @@ __all__ = [
     "clip_grad_norm_",
 ]
 
+INSTEAD = {
+    "lr_scheduler": "al.optim.StepLR(optimiser, 10), for instance",
+    "LBFGS": "scipy.optimize.minimize(al.value_and_grad(f), x, jac=True)",
+}
+"""What to write in place of names that others have."""
+
 if not TYPE_CHECKING:
     __getattr__ = later(globals(), {})

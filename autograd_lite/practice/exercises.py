@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from autograd_lite import ops
 from autograd_lite.check.alignment import Aligned, as_array, stems
 from autograd_lite.check.compare import Options, compare_graph, named_in
 from autograd_lite.check.diagnosis import FOLLOWS
+from autograd_lite.check.mistakes.backward_steps import grouped, text_of
 from autograd_lite.check.report import SHAPE, Comparison
 from autograd_lite.derive import derive
 from autograd_lite.graph import Graph, Node, write
 from autograd_lite.tensor import Tensor
+
+ARRAY = re.compile(r"np\.array\((\[[\[\]\d,\s-]*\])\)")
+"""An array of whole numbers, written out."""
+
+ADDED = re.compile(r"(\w+) = scatter_add\((.+), index=(.+), shape=(\(.*\))\)")
 
 RIGHT, UPSTREAM, WRONG, OPEN = "right", "right, from what you have above", "wrong", "not yet"
 
@@ -143,7 +154,7 @@ class Exercise:
                 f"from the gradient of {uses}.{several}"
             )
         if level == 2:
-            return " ".join(self._in_words(x, node) for x in users)
+            return " ".join(dict.fromkeys(self._way_back(x, node) for x in users))
         return self._line(node)
 
     def solution(self) -> str:
@@ -152,6 +163,41 @@ class Exercise:
         assert output is not None
         return str(derive(output, wrt=self.names, names=self._called))
 
+    def worksheet(self) -> str:
+        """Return the computation as NumPy code, with a blank for every gradient.
+
+        Returns
+        -------
+        str
+            A function like that of the solution. What is left blank is None, for which `check` says
+            ``not yet``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import autograd_lite as al
+        >>> X, W = np.eye(2), al.Tensor([[0.5], [-0.25]], requires_grad=True, name="W")
+        >>> z = X @ W
+        >>> print(al.exercise(np.sum(z**2)).worksheet())
+        def loss_and_gradients(X, W):
+            # forward
+            z = X @ W              # (2, 1)
+            loss = np.sum(z ** 2)  # ()
+            # backward
+            d_z = None             # (2, 1)
+            d_W = None             # (2, 1)
+        """
+        solved = self._with_names(self.solution()).splitlines()
+        start = next(i for i, line in enumerate(solved) if line.startswith("def loss_and"))
+        end = next(i for i, line in enumerate(solved) if line.strip() == "# backward")
+        forward = [line.split("  # (") for line in solved[start : end + 1]]
+        blanks = [[f"    d_{name} = None", f"{x.shape}"[1:]] for name, x in self._nodes.items()]
+        lines = [(code.rstrip(), *shape) for code, *shape in (*forward, *blanks)]
+        width = max(len(code) for code, *shape in lines if shape and len(code) < 70)
+        return "\n".join(
+            f"{code.ljust(width)}  # ({shape[0]}" if shape else code for code, *shape in lines
+        )
+
     def _above(self, node: Node) -> str:
         """Return the first value on the way to the loss that is asked for, or the loss."""
         while node.name not in self._nodes and node is not self._graph.outputs[0]:
@@ -159,11 +205,19 @@ class Exercise:
             node = users[0]
         return node.name or "the loss"
 
+    def _way_back(self, user: Node, node: Node) -> str:
+        """Say how the gradient comes back from the next value with a name, step by step."""
+        steps = [self._in_words(user, node)]
+        while user.name not in self._nodes and user is not self._graph.outputs[0]:
+            user, node = next(x for x in self._graph.consumers(user) if x.requires_grad), user
+            steps.append(self._in_words(user, node))
+        return " Then ".join(reversed(steps))
+
     def _in_words(self, user: Node, node: Node) -> str:
         """Say how the gradient comes back through one operation."""
         assert user.primitive is not None
-        operands = [x.name or x.label for x in self._graph.operands(user)]
-        made = write(user, operands)
+        operands = [self._text(x) for x in self._graph.operands(user)]
+        made = self._text(user, whole=True)
         primitive = user.primitive
         others = [x for x, key in zip(operands, user.operands, strict=True) if key != node.id]
         if primitive.name == "matmul":
@@ -179,14 +233,47 @@ class Exercise:
             rule = f"a sum: what arrives comes back as it is{sign}"
         elif primitive.sentence:
             rule = primitive.sentence.format(
-                y=user.name or made, x=node.name, others=", ".join(others)
+                y=user.name or made, x=self._text(node), others=", ".join(others)
             )
+        elif primitive is ops.negative:
+            rule = "a minus: what arrives comes back with a minus"
         else:
             rule = f"multiply by the derivative of {primitive.name}, entry by entry"
         stretched = user.shape != node.shape and primitive.entrywise
         return f"{made}: {rule.rstrip('.')}{'; then sum over what was broadcast' * stretched}."
 
+    def _text(self, node: Node, *, whole: bool = False) -> str:
+        """Write a value by its name, or how it is made; index arrays by theirs."""
+        if whole and node.name and node.primitive is not None:
+            text = write(node, [grouped(self._text(x)) for x in self._graph.operands(node)])
+        else:
+            text = text_of(self._graph, node)
+        return self._with_names(text)
+
+    def _with_names(self, text: str) -> str:
+        """Write arrays of indices by the names that they have, and not number by number."""
+
+        def named(found: re.Match[str]) -> str:
+            index = np.array(ast.literal_eval(found[1]))
+            for name, value in self._called.items():
+                if isinstance(value, np.ndarray) and np.array_equal(value, index):
+                    return name
+            counted = np.array_equal(index, np.arange(index.size))
+            return f"np.arange({index.size})" if counted else found[0]
+
+        return ARRAY.sub(named, text)
+
     def _line(self, node: Node) -> str:
+        """Return the line of the derivation, as NumPy has it."""
+        line = self._with_names(self._derived(node))
+        added = ADDED.fullmatch(line)
+        if added is None:
+            return line
+        name, g, index, shape = added.groups()
+        index = f"({index[6:-1]})" if index.startswith("np.s_[") else index
+        return f"{name} = np.zeros({shape}); np.add.at({name}, {index}, {g})"
+
+    def _derived(self, node: Node) -> str:
         """Return the line of the derivation, or the rule with the names there are."""
         name = node.name or node.id
         for line in self.solution().splitlines():
@@ -214,10 +301,13 @@ class Exercise:
         found: dict[str, Any] = {}
         for key, value in given.items():
             name = next((x for x in stems(key) if x in self._nodes), None)
-            if name is not None and key not in self._nodes and not callable(value):
-                found[name] = value
+            if name is None or value is None or key in self._nodes or callable(value):
+                continue
+            found[name] = value
         for key, value in more.items():
-            found[self._name(key)] = value
+            name = self._name(key)
+            if value is not None:
+                found[name] = value
         return {name: found[name] for name in self.names if name in found}
 
 

@@ -42,6 +42,9 @@ class Mark:
     missing: int = 0
 
 
+GUARDED = ("=", "+", "-", "@")
+"""What a spreadsheet takes for a formula at the beginning of a text."""
+
 COLUMNS = ("who", "right", "total", "missing", "first_wrong", "kind", "mistake")
 
 
@@ -152,4 +155,4 @@ def _mark(task: Exercise, who: str, given: Mapping[str, Any] | Callable[[], Any]
 
 def _plain(value: Any) -> Any:
     """Keep a spreadsheet from taking a text for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@" else value
+    return f"'{value}" if isinstance(value, str) and value.startswith(GUARDED) else value

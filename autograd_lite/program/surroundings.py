@@ -7,13 +7,15 @@ what it was when the function was traced.
 
 from __future__ import annotations
 
+import array
 import builtins
+import collections
 import functools
 import os
 import sys
 import sysconfig
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +27,27 @@ _OURS = os.path.dirname(os.path.dirname(__file__)) + os.sep
 _LIBRARIES = tuple(sysconfig.get_paths()[name] + os.sep for name in ("stdlib", "purelib"))
 SPEAKING = (print, input, open)
 """What does something that no program does."""
+READING = ("globals", "eval", "exec", "environ", "getenv")
+"""Names of what reads anything, by a name that is computed."""
+UNWATCHED = (set, collections.deque, bytearray, memoryview, array.array)
+"""What may change without a trace that could be seen at once."""
+
+
+class Attributes:
+    """Attributes as a mapping, of an object that has no ``__dict__`` for them."""
+
+    def __init__(self, of: Any) -> None:
+        self.of = of
+
+    def get(self, name: str, default: Any) -> Any:
+        """Return an attribute, or something else if there is none."""
+        return getattr(self.of, name, default)
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self.of, name, MISSING)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        setattr(self.of, name, value)
 
 
 class Guard(NamedTuple):
@@ -32,7 +55,7 @@ class Guard(NamedTuple):
 
     Attributes
     ----------
-    holder : cell, mapping or list
+    holder : cell, mapping, list or Attributes
     key : object
     value : object
         What it was: the object itself.
@@ -81,6 +104,7 @@ class Surroundings:
         self.generators: list[tuple[str, Any, Any]] = []
         self.hazard = ""
         self._seen: set[int] = set(map(id, but))
+        self._classes: set[type] = set()
         self._keep: list[Any] = []
         for root in roots:
             self._look(root, getattr(root, "__name__", type(root).__name__))
@@ -91,8 +115,8 @@ class Surroundings:
             now = guard.now()
             if now is not guard.value and not _same(now, guard.value):
                 return guard.path
-        for path, array, kept in self.arrays:
-            if array.tobytes() != kept:
+        for path, x, kept in self.arrays:
+            if x.tobytes() != kept:
                 return path
         for path, holder, length in self.lengths:
             if len(holder) != length:
@@ -116,40 +140,39 @@ class Surroundings:
                 changed = guard.path
                 if isinstance(guard.holder, types.CellType):
                     guard.holder.cell_contents = guard.value
-                elif isinstance(guard.holder, dict | list):
+                elif isinstance(guard.holder, dict | list | Attributes):
                     guard.holder[guard.key] = guard.value
-        for path, array, kept in self.arrays:
-            if array.tobytes() != kept:
+        for path, x, kept in self.arrays:
+            if x.tobytes() != kept:
                 changed = path
-                array[...] = np.frombuffer(kept, array.dtype).reshape(array.shape)
+                x[...] = np.frombuffer(kept, x.dtype).reshape(x.shape)
         return changed
 
-    def unchanged(self) -> Callable[[], bool]:
-        """Return a function that says whether all is as it was; it compares identities first."""
-        fast = self._checks()
-        return lambda: fast() or not self.changed()
+    def conditions(self, names: dict[str, Any]) -> str:
+        """Return an expression that compares all identities at once; it is quick.
 
-    def _checks(self) -> Callable[[], bool]:
-        """Return a function that compares all identities at once."""
-        names: dict[str, Any] = {"MISSING": MISSING}
-        parts = []
+        Where it is false, or raises a LookupError (no such key) or ValueError (an empty cell),
+        `changed` says whether anything has. What it refers to is put into
+        `names`.
+        """
+        parts: list[str] = []
+        holders: dict[int, str] = {}
         for i, guard in enumerate(self.guards):
-            names[f"h{i}"], names[f"v{i}"] = guard.holder, guard.value
-            names[f"n{i}"] = guard.key
+            holder = holders.setdefault(id(guard.holder), f"h{len(holders)}")
+            names[holder], names[f"v{i}"] = guard.holder, guard.value
             if isinstance(guard.holder, types.CellType):
-                parts.append(f"h{i}.cell_contents is v{i}")
-            elif isinstance(guard.holder, list):
-                parts.append(f"h{i}[n{i}] is v{i}")
+                parts.append(f"{holder}.cell_contents is v{i}")
             else:
-                parts.append(f"h{i}.get(n{i}) is v{i}")
-        for i, (_, array, kept) in enumerate(self.arrays):
-            names[f"a{i}"], names[f"k{i}"] = array, kept
-            parts.append(f"a{i}.tobytes() == k{i}")
+                names[f"n{i}"] = guard.key
+                key = repr(guard.key) if type(guard.key) in (str, int) else f"n{i}"
+                parts.append(f"{holder}[{key}] is v{i}")
+        for i, (_, x, kept) in enumerate(self.arrays):
+            names[f"b{i}"], names[f"kept{i}"] = x, kept
+            parts.append(f"b{i}.tobytes() == kept{i}")
         for i, (_, holder, length) in enumerate(self.lengths):
             names[f"l{i}"] = holder
             parts.insert(0, f"len(l{i}) == {length}")  # Before what it holds is read.
-        check: Callable[[], bool] = eval(f"lambda: {' and '.join(parts) or 'True'}", names)
-        return check
+        return " and ".join(parts) or "True"
 
     # ------------------------------------------------------------ looking
 
@@ -177,14 +200,25 @@ class Surroundings:
             self._look(dict(x.keywords), path)
         elif isinstance(x, list | tuple | dict):
             self._look_into_container(x, path)
-        elif hasattr(x, "__next__"):
-            self.hazard = self.hazard or f"{path} is an iterator, which every step moves on"
-        elif isinstance(x, type | types.ModuleType | types.BuiltinFunctionType | np.ufunc):
-            if isinstance(x, type) and _is_users(sys.modules.get(x.__module__)):
-                self._look_into_class(x)
-        elif hasattr(x, "__dict__"):
-            self._look_into_container(vars(x), path, dot=True)
-            self._look_into_class(type(x))
+        elif isinstance(x, UNWATCHED):
+            self._warn(
+                f"{path} is of type {type(x).__name__}, whose changes are not seen; use a list"
+            )
+        elif hasattr(type(x), "__next__"):
+            self._warn(f"{path} is an iterator, which every step moves on")
+        elif isinstance(x, staticmethod | classmethod):
+            self._look(x.__func__, path)
+        elif isinstance(x, property):
+            self._look(x.fget, path)
+        elif isinstance(x, type):
+            self._look_into_class(x)
+        elif not isinstance(x, types.ModuleType | types.BuiltinFunctionType | np.ufunc):
+            if hasattr(x, "__dict__"):
+                self._look_into_container(vars(x), path, dot=True)
+            self._look_into_class(type(x), x, path)
+
+    def _warn(self, hazard: str) -> None:
+        self.hazard = self.hazard or hazard
 
     def guard(self, holder: Any, key: Any, value: Any, path: str) -> None:
         """Demand that something stays under its key, and look into it."""
@@ -204,13 +238,24 @@ class Surroundings:
             else:
                 self.guard(x, key, value, where)
 
-    def _look_into_class(self, kind: type) -> None:
+    def _look_into_class(self, kind: type, x: Any = None, path: str = "") -> None:
+        """Look into a class and its bases, and into what an object of it has in slots."""
         for base in kind.__mro__:
-            if _is_users(sys.modules.get(base.__module__)) and id(base) not in self._seen:
-                self._seen.add(id(base))
-                for key, value in vars(base).items():
-                    if not key.startswith("__"):
-                        self.guard(vars(base), key, value, f"{base.__name__}.{key}")
+            if not _is_users(sys.modules.get(base.__module__)):
+                continue
+            members = vars(base)
+            for key, value in members.items():
+                slot = x is not None and isinstance(value, types.MemberDescriptorType)
+                if slot and hasattr(x, key):
+                    self.guard(Attributes(x), key, getattr(x, key), f"{path}.{key}")
+            if base in self._classes:
+                continue
+            self._classes.add(base)
+            for key, value in members.items():
+                if not key.startswith("__"):
+                    self.guard(members, key, value, f"{base.__name__}.{key}")
+                elif hasattr(value, "__code__") and _is_users_file(value.__code__.co_filename):
+                    self._look(value, f"{base.__name__}.{key}")
 
     def _look_into_function(self, f: types.FunctionType, path: str) -> None:
         for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
@@ -218,8 +263,9 @@ class Surroundings:
                 self.guard(cell, None, cell.cell_contents, name)
             except ValueError:
                 continue  # Not bound yet.
-        for value in (*(f.__defaults__ or ()), *(f.__kwdefaults__ or {}).values()):
-            self._look(value, path)
+        for name in ("__defaults__", "__kwdefaults__"):
+            if (values := getattr(f, name)) is not None:
+                self.guard(Attributes(f), name, values, f"{path}.{name}")
         if hasattr(f, "__wrapped__"):
             self._look(f.__wrapped__, path)
         if not _is_users_file(f.__code__.co_filename):
@@ -233,14 +279,18 @@ class Surroundings:
                     for attribute in sorted(names & set(vars(value))):
                         inner = vars(value)[attribute]
                         self.guard(vars(value), attribute, inner, f"{name}.{attribute}")
+            elif name in READING:
+                self._warn(f"{path} uses {name}, which may read anything")
             elif getattr(builtins, name, None) in SPEAKING:
-                self.hazard = self.hazard or f"{path} calls {name}, which every step should do"
+                self._warn(f"{path} calls {name}, which every step should do")
 
 
 def _names_of(code: types.CodeType) -> Iterator[str]:
     yield from code.co_names
     for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
+        if isinstance(constant, str):
+            yield constant  # As in getattr(module, "name").
+        elif isinstance(constant, types.CodeType):
             yield from _names_of(constant)
 
 
@@ -257,13 +307,13 @@ def _is_users_file(file: str) -> bool:
 
 
 def _same(a: Any, b: Any) -> bool:
-    """Return whether two objects are equal numbers or texts."""
+    """Return whether two objects are equal numbers or texts; -0.0 is not 0.0."""
     kinds = (int, float, complex, str, bytes, np.generic, type(None))
     if type(a) is not type(b):
         return False
     if isinstance(a, tuple):
         return len(a) == len(b) and all(map(_same, a, b))
-    return isinstance(a, kinds) and (a == b or repr(a) == repr(b))
+    return isinstance(a, kinds) and repr(a) == repr(b)
 
 
 def described(value: Any) -> str:

@@ -8,6 +8,7 @@ what is asked of its entries is refused.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -62,8 +63,23 @@ class Notes:
         leaves = leaves_of((args, kwargs))
         symbols = [x for x in leaves if isinstance(x, Symbol)]
         given = [x.sample if isinstance(x, Symbol) else x for x in leaves]
-        with np.errstate(all="ignore"):
-            result = _call(function, rebuild((args, kwargs), given))
+        if kwargs.get("out") is not None:
+            raise refused(f"writing with {_name(function)}; write into a Tensor")
+        locked = [x for x in given if isinstance(x, np.ndarray) and x.flags.writeable]
+        for x in locked:  # Whoever writes to an array fails, and changes nothing.
+            x.flags.writeable = False
+        try:
+            with np.errstate(all="ignore"):
+                result = _call(function, rebuild((args, kwargs), given))
+        except ValueError as error:
+            if "read-only" in str(error):
+                raise refused(f"writing with {_name(function)}; write into a Tensor") from None
+            raise
+        finally:
+            for x in locked:
+                x.flags.writeable = True
+        if result is None:
+            raise refused(f"{_name(function)}, which returns nothing")
         marked = [Symbol if isinstance(x, Symbol) else x for x in leaves]
         nest = rebuild((args, kwargs), marked)
         if isinstance(result, tuple | list):
@@ -100,9 +116,9 @@ class Notes:
         given = tuple(x.variable if isinstance(x, Symbol) else x for x in operands)
         self.statements.append(Statement(variable, function, given, parameters, str(where or "")))
         base = None
-        first = operands[0] if len(operands) == 1 else None
-        if isinstance(first, Symbol) and np.may_share_memory(sample, first.sample):
-            base = first if first.base is None else first.base
+        for x in operands:
+            if isinstance(x, Symbol) and np.may_share_memory(sample, x.sample):
+                base = x if x.base is None else x.base
         return Symbol(variable, sample, base)
 
 
@@ -184,13 +200,42 @@ class Symbol(ArrayMethods):
         Says what shape, dtype and layout it has.
     base : Symbol or None
         What it is a view of.
+    fixed : bool
+        Whether nobody may write to it: an argument, or what a Tensor holds.
     """
 
-    __slots__ = ("base", "sample", "variable")
+    __slots__ = ("__weakref__", "_views", "base", "fixed", "sample", "variable")
     __array_priority__ = 100
 
-    def __init__(self, variable: Variable, sample: Any, base: Symbol | None) -> None:
-        self.variable, self.sample, self.base = variable, sample, base
+    def __init__(
+        self, variable: Variable, sample: Any, base: Symbol | None, *, fixed: bool = False
+    ) -> None:
+        self.variable, self.sample, self.base, self.fixed = variable, sample, base, fixed
+        self._views: list[weakref.ref[Symbol]] = []
+        if base is not None:
+            base._views.append(weakref.ref(self))
+
+    def __unchanging__(self) -> Symbol:
+        """Return what keeps the entries that this has now."""
+        return Symbol(self.variable, self.sample, self.base, fixed=True)
+
+    def _write(self, function: Any, other: Any) -> Any:
+        """Take on the result of an operator, for all names that this has: ``t += other``."""
+        if not isinstance(self.sample, np.ndarray):
+            return NotImplemented  # A number is bound anew.
+        if isinstance(other, Tensor):
+            raise refused("writing a Tensor into an array; write into a Tensor")
+        if self.fixed or self.base is not None or any(view() is not None for view in self._views):
+            raise refused(
+                "writing into an argument, a view, or an array that has views, by += or the like; "
+                "write t = t + u"
+            )
+        new = _operator(function, self, other)
+        if new.shape != self.shape or not np.can_cast(new.dtype, self.dtype, "same_kind"):
+            raise refused(f"writing shape {new.shape}, {new.dtype}, into {self.variable!r}")
+        new = new.astype(self.dtype)
+        self.variable, self.sample = new.variable, new.sample
+        return self
 
     @staticmethod
     def __record__(
@@ -266,21 +311,19 @@ class Symbol(ArrayMethods):
     def astype(self, dtype: Any, **_: Any) -> Symbol:
         """Convert to another type."""
         name = np.dtype(dtype).name
-        return (
-            self
-            if name == self.dtype.name and not self.variable.weak
-            else self._apply(ops.astype, dtype=name)
-        )
+        if name == self.dtype.name and not self.variable.weak:
+            return Symbol(self.variable, self.sample, None)
+        return self._apply(ops.astype, dtype=name)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if any(isinstance(x, Tensor) for x in inputs):
             return NotImplemented
         if method == "__call__" and not kwargs and ufunc.nout == 1:
             return _notes().apply(BY_NUMPY_FUNCTION.get(ufunc, ufunc), inputs, {})
-        if method == "reduce" and ufunc in REDUCTIONS and "where" not in kwargs:
-            return numpy_api.call_ufunc(ufunc, method, inputs, kwargs)
         if kwargs.get("out") is not None or method == "at":
             raise refused(f"writing with {ufunc.__name__}; write into a Tensor")
+        if method == "reduce" and ufunc in REDUCTIONS and "where" not in kwargs:
+            return numpy_api.call_ufunc(ufunc, method, inputs, kwargs)
         return _notes().call(getattr(ufunc, method), inputs, kwargs)
 
     def __array_function__(
@@ -392,8 +435,12 @@ def _methods(name: str, function: Any) -> None:
     def reflected(self: Any, other: Any) -> Any:
         return _operator(function, other, self)
 
+    def in_place(self: Any, other: Any) -> Any:
+        return self._write(function, other)
+
     setattr(Symbol, f"__{name}__", forward)
     setattr(Symbol, f"__r{name}__", reflected)
+    setattr(Symbol, f"__i{name}__", in_place)
 
 
 for _sign, _function in {

@@ -134,13 +134,16 @@ def trace(
                 holder = place.holder
                 name = holder.name if isinstance(holder, Tensor) else str(place.key)
                 symbols.append(notes.input(value, _name(name, notes)))
+            variables = [symbol.variable for symbol in symbols]
             for place, symbol in zip(places, symbols, strict=True):
                 place.write(symbol)
             returned = call_with_tensors(f, given, named)
             after = [place.read() for place in places]
     finally:
         NOTES.reset(token)
-    changed = [i for i, symbol in enumerate(symbols) if after[i] is not symbol]
+    changed = [
+        i for i, x in enumerate(after) if x is not symbols[i] or x.variable is not variables[i]
+    ]
     recorded = any(isinstance(x, Tensor) and x.requires_grad for x in leaves_of(returned))
     leaves = [x._value() if isinstance(x, Tensor) else x for x in leaves_of(returned)]
     arrays = [i for i, x in enumerate(leaves) if isinstance(x, Symbol | np.ndarray | np.generic)]
@@ -169,7 +172,8 @@ def _lifted(x: Any, notes: Notes) -> Any:
     """Return a symbol for a number or an array; for a Tensor, one that holds a symbol."""
     if isinstance(x, Tensor) and not x.requires_grad:
         return leaf(notes.input(x._value()))
-    return notes.input(x) if isinstance(x, NUMBER) and type(x) is not bool else x
+    known = not isinstance(x, NUMBER) or type(x) is bool
+    return x if known else notes.input(x).__unchanging__()
 
 
 class Output(int):

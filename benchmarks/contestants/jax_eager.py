@@ -59,6 +59,12 @@ def two_layers(x: Array, y: Array, w1: Array, w2: Array, train: Trainer = _eager
     return train(loss, [w1, w2], 1.0, lambda: batch)
 
 
+def sample_loss(p: Any, x: Any, y: Any) -> Any:
+    w1, b1, w2, b2 = p
+    out = jax.nn.sigmoid(jax.nn.sigmoid(x @ w1 + b1) @ w2 + b2)
+    return jnp.sum((out - y) ** 2)
+
+
 def per_sample(
     x: Array,
     y: Array,
@@ -71,22 +77,28 @@ def per_sample(
 ) -> Run:
     samples = itertools.cycle([(jnp.asarray(a), jnp.asarray(b)) for a, b in zip(x, y, strict=True)])
 
-    def loss(p: Any, x: Any, y: Any) -> Any:
-        w1, b1, w2, b2 = p
-        out = jax.nn.sigmoid(jax.nn.sigmoid(x @ w1 + b1) @ w2 + b2)
-        return jnp.sum((out - y) ** 2)
-
-    return train(loss, [w1, b1, w2, b2], rate, lambda: next(samples))
+    return train(sample_loss, [w1, b1, w2, b2], rate, lambda: next(samples))
 
 
-def chain(x: Array, scale: float, shift: float, links: int, rate: float) -> Run:
+def _repeat(start: int, stop: int, body: Callable[[int, Any], Any], value: Any) -> Any:
+    for i in range(start, stop):
+        value = body(i, value)
+    return value
+
+
+def chain(
+    x: Array,
+    scale: float,
+    shift: float,
+    links: int,
+    rate: float,
+    train: Trainer = _eagerly,
+    repeat: Callable[..., Any] = _repeat,
+) -> Run:
     def loss(p: Any) -> Any:
-        (y,) = p
-        for _ in range(links):
-            y = jnp.sin(y * scale + shift)
-        return y.sum()
+        return repeat(0, links, lambda _, y: jnp.sin(y * scale + shift), p[0]).sum()
 
-    return _eagerly(loss, [x], rate, tuple)
+    return train(loss, [x], rate, tuple)
 
 
 def mlp(x: Array, y: Array, rate: float, train: Trainer = _eagerly, **start: Array) -> Run:

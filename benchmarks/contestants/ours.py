@@ -13,62 +13,77 @@ import numpy as np
 import autograd_lite as al
 from benchmarks.workloads import Array, Run
 
+Data = tuple[Array, ...]
+Loss = Callable[..., Any]
+Trainer = Callable[..., Run]
+"""Makes a step of a loss, its parameters, a rate and data, as `_eagerly` does."""
+
 
 def _parameters(*values: Any) -> list[al.Tensor]:
     return [al.Tensor(value, requires_grad=True) for value in values]
 
 
-def _train(loss: Callable[[], Any], parameters: list[al.Tensor], rate: float) -> Run:
-    """Return a step of gradient descent on a loss."""
+def _eagerly(
+    loss: Loss, parameters: list[al.Tensor], rate: float, data: Data = (), *, stacked: bool = False
+) -> Run:
+    """Return a step of gradient descent on ``loss(*data)``, or on its rows one after the other."""
     optimiser = al.optim.SGD(parameters, lr=rate)
+    rows = list(zip(*data, strict=True)) if stacked else [data]
+    batches = itertools.cycle([tuple(map(al.Tensor, row)) for row in rows])
 
     def step() -> None:
         optimiser.zero_grad()
-        loss().backward()
+        loss(*next(batches)).backward()
         optimiser.step()
 
     return step, lambda: [p.numpy() for p in parameters]
 
 
-def one_weight(w: float, x: float, goal: float, alpha: float) -> Run:
+def one_weight(w: float, x: float, goal: float, alpha: float, train: Trainer = _eagerly) -> Run:
     weight = al.Tensor(w, requires_grad=True)
     # The article's derivative leaves the factor 2 out, so half of its alpha is the same step.
-    return _train(lambda: (weight * x - goal) ** 2, [weight], alpha / 2)
+    return train(lambda: (weight * x - goal) ** 2, [weight], alpha / 2)
 
 
-def neuron(x: Array, y: Array, w: Array) -> Run:
-    inputs, targets = al.Tensor(x), al.Tensor(y)
+def neuron(x: Array, y: Array, w: Array, train: Trainer = _eagerly) -> Run:
     (weight,) = parameters = _parameters(w)
 
-    def loss() -> Any:
-        return al.mse(al.sigmoid(inputs @ weight), targets, reduction="half_sum")
+    def loss(x: Any, y: Any) -> Any:
+        return al.mse(al.sigmoid(x @ weight), y, reduction="half_sum")
 
-    return _train(loss, parameters, 1.0)
+    return train(loss, parameters, 1.0, (x, y))
 
 
-def two_layers(x: Array, y: Array, w1: Array, w2: Array) -> Run:
-    inputs, targets = al.Tensor(x), al.Tensor(y)
+def two_layers(x: Array, y: Array, w1: Array, w2: Array, train: Trainer = _eagerly) -> Run:
     v1, v2 = parameters = _parameters(w1, w2)
 
-    def loss() -> Any:
-        out = al.sigmoid(al.sigmoid(inputs @ v1) @ v2)
-        return al.mse(out, targets, reduction="half_sum")
+    def loss(x: Any, y: Any) -> Any:
+        return al.mse(al.sigmoid(al.sigmoid(x @ v1) @ v2), y, reduction="half_sum")
 
-    return _train(loss, parameters, 1.0)
+    return train(loss, parameters, 1.0, (x, y))
 
 
-def per_sample(x: Array, y: Array, w1: Array, b1: Array, w2: Array, b2: Array, rate: float) -> Run:
-    samples = itertools.cycle([(al.Tensor(a), al.Tensor([b])) for a, b in zip(x, y, strict=True)])
+def per_sample(
+    x: Array,
+    y: Array,
+    w1: Array,
+    b1: Array,
+    w2: Array,
+    b2: Array,
+    rate: float,
+    train: Trainer = _eagerly,
+) -> Run:
     v1, c1, v2, c2 = parameters = _parameters(w1, b1, w2, b2)
 
-    def loss() -> Any:
-        row, target = next(samples)
+    def loss(row: Any, target: Any) -> Any:
         return al.mse(al.sigmoid(al.sigmoid(row @ v1 + c1) @ v2 + c2), target)
 
-    return _train(loss, parameters, rate)
+    return train(loss, parameters, rate, (x, y[:, None]), stacked=True)
 
 
-def chain(x: Array, scale: float, shift: float, links: int, rate: float) -> Run:
+def chain(
+    x: Array, scale: float, shift: float, links: int, rate: float, train: Trainer = _eagerly
+) -> Run:
     parameters = _parameters(x)
 
     def loss() -> Any:
@@ -77,33 +92,22 @@ def chain(x: Array, scale: float, shift: float, links: int, rate: float) -> Run:
             y = np.sin(y * scale + shift)
         return y.sum()
 
-    return _train(loss, parameters, rate)
+    return train(loss, parameters, rate)
 
 
-def mlp(
-    x: Array,
-    y: Array,
-    w1: Array,
-    b1: Array,
-    w2: Array,
-    b2: Array,
-    w3: Array,
-    b3: Array,
-    rate: float,
-) -> Run:
-    inputs, targets = al.Tensor(x), al.Tensor(y)
-    v1, c1, v2, c2, v3, c3 = parameters = _parameters(w1, b1, w2, b2, w3, b3)
+def mlp(x: Array, y: Array, rate: float, train: Trainer = _eagerly, **start: Array) -> Run:
+    v1, c1, v2, c2, v3, c3 = parameters = _parameters(*start.values())
 
-    def loss() -> Any:
-        h = np.tanh(np.tanh(inputs @ v1 + c1) @ v2 + c2)
-        return al.mse(h @ v3 + c3, targets)
+    def loss(x: Any, y: Any) -> Any:
+        h = np.tanh(np.tanh(x @ v1 + c1) @ v2 + c2)
+        return al.mse(h @ v3 + c3, y)
 
-    return _train(loss, parameters, rate)
+    return train(loss, parameters, rate, (x, y))
 
 
-def elementwise(x: Array, rate: float) -> Run:
+def elementwise(x: Array, rate: float, train: Trainer = _eagerly) -> Run:
     (t,) = parameters = _parameters(x)
-    return _train(lambda: (np.tanh(t) * np.exp(-t * t)).sum(), parameters, rate)
+    return train(lambda: (np.tanh(t) * np.exp(-t * t)).sum(), parameters, rate)
 
 
 def filling(w: float, shares: Array, rate: float) -> Run:
@@ -116,7 +120,7 @@ def filling(w: float, shares: Array, rate: float) -> Run:
             y[i] = weight * share
         return (y * y).sum()
 
-    return _train(loss, parameters, rate)
+    return _eagerly(loss, parameters, rate)
 
 
 def joining(w: float, shares: Array, rate: float) -> Run:
@@ -127,7 +131,7 @@ def joining(w: float, shares: Array, rate: float) -> Run:
         y: Any = np.stack([weight * share for share in given])
         return (y * y).sum()
 
-    return _train(loss, parameters, rate)
+    return _eagerly(loss, parameters, rate)
 
 
 def forward(x: Array, y: Array, w1: Array, w2: Array, v1: Array, v2: Array, rate: float) -> Run:

@@ -5,7 +5,7 @@ import pytest
 
 import autograd_lite as al
 from autograd_lite.check.numerical import central_differences, complex_step
-from autograd_lite.check.witness import MOST_ENTRIES
+from autograd_lite.check.oracle import MOST_ENTRIES
 
 
 def sigmoid(z):

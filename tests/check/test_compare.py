@@ -10,7 +10,7 @@ import pytest
 
 import autograd_lite as al
 from autograd_lite import nn
-from autograd_lite.check.numerical import central_differences, swept_differences, taylor_slope
+from autograd_lite.check.numerical import central_differences, swept_differences, taylor_order
 
 
 def build(seed=0):
@@ -239,7 +239,7 @@ def test_mistakes_in_calling_it_with_inputs_are_named():
         al.compare(f, lambda x, w, b: w, INPUTS)
 
 
-# -------------------------------------------------------------------- witnesses
+# -------------------------------------------------------------------- the oracle
 
 
 def test_the_verdict_says_who_stands_alone():
@@ -259,21 +259,21 @@ def test_the_verdict_says_who_stands_alone():
     assert (row.alone, row.diagnosis) == ("autodiff", None)
     row = al.compare(loss, {"x": 3 * x.data}, numerical=True)["x"]
     assert (row.alone, row.verdict) == ("numerical", "both are wrong")
-    assert row.slopes[1] == pytest.approx(1, abs=0.05)
+    assert row.orders[1] == pytest.approx(1, abs=0.05)
 
 
 def test_the_taylor_remainder_is_of_order_two_for_the_right_gradient_only():
     loss, _, right = build()
     row = al.compare(loss, {"w": 1.001 * right["w"]})["w"]
-    by_hand, by_autodiff = row.slopes
+    by_hand, by_autodiff = row.orders
     assert by_hand == pytest.approx(1, abs=0.1)
     assert by_autodiff == pytest.approx(2, abs=0.1)
 
 
-def test_the_taylor_slope_of_a_linear_function_is_infinite():
-    assert taylor_slope(np.sum, np.ones(3), np.ones(3), np.ones(3)) == np.inf
-    assert taylor_slope(np.sum, np.ones(3), np.zeros(3), np.ones(3)) == pytest.approx(1)
-    assert np.isnan(taylor_slope(lambda x: np.nan, np.ones(3), np.ones(3), np.ones(3)))
+def test_the_taylor_order_of_a_linear_function_is_infinite():
+    assert taylor_order(np.sum, np.ones(3), np.ones(3), np.ones(3)) == np.inf
+    assert taylor_order(np.sum, np.ones(3), np.zeros(3), np.ones(3)) == pytest.approx(1)
+    assert np.isnan(taylor_order(lambda x: np.nan, np.ones(3), np.ones(3), np.ones(3)))
 
 
 def test_the_step_sweep_copes_with_kinks_and_with_few_digits():
@@ -562,3 +562,54 @@ def test_gradients_are_found_among_local_variables():
     assert {row.name for row in result} == {"h", "w"}
     assert al.compare(loss, SimpleNamespace(w=w, dh=dh))
     del dw
+
+
+# -------------------------------------------------------------------- what arrays may be
+
+
+def test_the_complex_step_goes_through_an_assignment():
+    w = al.Tensor([0.3, -0.7, 1.2], requires_grad=True, name="w")
+    filled = al.Tensor(np.zeros(3))
+    filled[0:2] = w[1:] * 2
+    row = al.compare(np.sum(np.exp(filled) * w), {"w": np.ones(3)}, numerical=True)["w"]
+    assert row.oracle == "complex step"
+    np.testing.assert_allclose(row.numerical, row.autodiff, rtol=1e-12)
+
+
+def in_half_precision(formula):
+    rng = np.random.default_rng(3)
+    x, y = (rng.normal(size=shape).astype(np.float16) for shape in ((16, 8), (16, 5)))
+    start = (0.5 * rng.normal(size=(8, 5))).astype(np.float16)
+    w = al.Tensor(start, requires_grad=True, name="w")
+    loss = np.mean((np.tanh(x @ w) - y) ** 2)
+    a = np.tanh(x @ start)
+    delta = 2 * (a - y) / np.float16(y.size)
+    return al.compare(loss, {"w": formula(x, a, delta)})
+
+
+def by_rows(x, a, delta):
+    found = np.zeros((8, 5), np.float16)
+    for row, d in zip(x, delta * (1 - a**2), strict=True):
+        found += np.outer(row, d)
+    return found
+
+
+def test_sixteen_bits_are_compared_to_their_digits():
+    assert in_half_precision(by_rows)
+    row = in_half_precision(lambda x, a, delta: x.T @ delta)["w"]
+    assert "derivative of the tanh" in row.diagnosis.title
+    row = in_half_precision(lambda x, a, delta: 4 * (x.T @ (delta * (1 - a**2))))["w"]
+    assert row.diagnosis.title.startswith("by hand = 4 × autodiff")
+
+
+def test_gradients_of_two_passes_are_called_so():
+    w = al.Tensor(np.ones(3), requires_grad=True, name="w")
+    for _ in range(2):
+        loss = np.sum(w**3)
+        loss.backward()
+    row = al.compare(loss, {"w": w.grad})["w"]
+    assert row.diagnosis.name == "several passes"
+    assert "w.grad, the sum of 2 backward passes" in row.diagnosis.title
+    w.grad = None
+    loss.backward()
+    assert al.compare(loss, {"w": w.grad})

@@ -276,3 +276,59 @@ def test_an_activation_of_several_operations_is_recognised(activation, slope, sa
         (row,) = result.failures
         assert said in row.diagnosis.title
         assert row.diagnosis.confidence != "none"
+
+
+# -------------------------------------------------------------------- two mistakes at once
+
+rng_of_two = np.random.default_rng(0)
+BATCH, WANTED = rng_of_two.normal(size=(7, 4)), rng_of_two.normal(size=(7, 3))
+FIRST, SECOND, OFFSET = (rng_of_two.normal(size=shape) for shape in ((4, 5), (5, 3), 5))
+
+TWO_LAYERS = """
+h = np.tanh(BATCH @ FIRST + OFFSET)
+out = 1 / (1 + np.exp(-h @ SECOND))
+d2 = 2 * (out - WANTED) / 21 * out * (1 - out)
+d1 = d2 @ SECOND.T * (1 - h**2)
+found = {"W2": h.T @ d2, "W1": BATCH.T @ d1 + 0.2 * FIRST, "b": d1.sum(axis=0)}
+"""
+
+
+def with_changes(*changes, only=("W1", "W2", "b")):
+    w1, w2, b = (
+        al.Tensor(x, requires_grad=True, name=name)
+        for name, x in (("W1", FIRST), ("W2", SECOND), ("b", OFFSET))
+    )
+    h = np.tanh(BATCH @ w1 + b)
+    h.name = "h"
+    loss = np.mean((al.sigmoid(h @ w2) - WANTED) ** 2) + 0.1 * np.sum(w1**2)
+    formulas = TWO_LAYERS
+    for right, wrong in changes:
+        assert right in formulas
+        formulas = formulas.replace(right, wrong)
+    space = {**globals()}
+    exec(formulas, space)
+    return al.compare(loss, {name: space["found"][name] for name in only})
+
+
+def test_a_second_mistake_is_found_behind_one_that_another_gradient_shows():
+    result = with_changes((" * out * (1 - out)", ""), ("(1 - h**2)", "(1 + h**2)"))
+    assert "derivative of the sigmoid" in result["W2"].diagnosis.title
+    for name in ("W1", "b"):
+        title = result[name].diagnosis.title
+        assert title.startswith("besides the mistake in W2, 1 + h ** 2 stands in place of"), title
+
+
+def test_two_mistakes_on_parallel_paths_are_both_named():
+    title = with_changes((" * (1 - h**2)", ""), (" + 0.2 * FIRST", ""), only=["W1"])[
+        "W1"
+    ].diagnosis.title
+    assert title.startswith("two mistakes: the derivative of the tanh at h is left out; and")
+    assert title.endswith("is left out")
+
+
+def test_what_stays_unexplained_says_which_gradient_would_tell_more():
+    diagnosis = with_changes((" * out * (1 - out)", " * out**3"), ("h**2", "h**5"), only=["W1"])[
+        "W1"
+    ].diagnosis
+    assert diagnosis.name == "unexplained"
+    assert diagnosis.how.startswith("Give the gradient of h too")

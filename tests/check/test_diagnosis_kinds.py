@@ -147,6 +147,148 @@ dz = top * np.arange(1.0, 8)[:, None]
 found = {"W": X.T @ dz + 0.3 * np.sign(WEIGHT)}
 """
 
+
+def attending():
+    v, w = tensors(V=U, W=WEIGHT)
+    k = X @ w
+    scores = k @ v @ k.T + CAUSAL
+    e = np.exp(scores - np.max(scores, axis=1, keepdims=True))
+    a = e / np.sum(e, axis=1, keepdims=True)
+    named(k=k, a=a, scores=scores)
+    return 0.5 * np.sum((a @ Y - Y) ** 2)
+
+
+CAUSAL = np.triu(np.full((7, 7), -1e9), 1)
+
+ATTENDING = """
+k = X @ WEIGHT
+a = softmax(k @ U @ k.T + CAUSAL)
+da = (a @ Y - Y) @ Y.T
+ds = a * (da - (da * a).sum(axis=1, keepdims=True))
+found = {"V": k.T @ ds @ k, "W": X.T @ (ds @ k @ U.T + ds.T @ k @ U)}
+"""
+
+
+def gaussian():
+    w, m, s = tensors(W=WEIGHT, m=GAIN, s=GAIN[::-1].copy())
+    u = X @ w
+    h = np.log(1 + np.exp(u))
+    mean, logvar = h @ m, h @ s
+    named(u=u, h=h, mean=mean, logvar=logvar)
+    return np.mean(logvar + (Y[:, 0] - mean) ** 2 / np.exp(logvar))
+
+
+GAUSSIAN = """
+m, s = GAIN, GAIN[::-1]
+u = X @ WEIGHT
+h = np.log(1 + np.exp(u))
+v = np.exp(h @ s)
+dm = 2 * (h @ m - Y[:, 0]) / v / 7
+dl = (1 - (Y[:, 0] - h @ m) ** 2 / v) / 7
+dh = np.outer(dm, m) + np.outer(dl, s)
+found = {"W": X.T @ (dh / (1 + np.exp(-u))), "m": h.T @ dm, "s": h.T @ dl}
+"""
+
+
+def rated():
+    p, q, bias = tensors(P=WEIGHT, Q=V.T[:, :2].copy() @ np.ones((2, 3)), bias=RATED_BIAS)
+    predicted = X @ p + bias
+    named(predicted=predicted)
+    error = MASK * (Y - predicted)
+    return np.sum(error**2) / np.sum(MASK) + 0.3 * np.sum(np.maximum(X @ p @ q.T, 0) ** 2)
+
+
+RATED_BIAS = np.array([0.3, -0.4, 0.9])
+
+RATED = """
+q = V.T[:, :2] @ np.ones((2, 3))
+r = X @ WEIGHT @ q.T
+dr = 0.6 * np.maximum(r, 0)
+de = 2 * MASK * (X @ WEIGHT + RATED_BIAS - Y) / MASK.sum()
+found = {"P": X.T @ de + X.T @ (dr @ q), "bias": de.sum(axis=0), "Q": dr.T @ (X @ WEIGHT)}
+"""
+
+
+def gated():
+    v, u, a = tensors(V=V, U=U, A=U.T.copy())
+    h = np.zeros(3)
+    for t in range(5):
+        z = 1 / (1 + np.exp(-(u @ h)))
+        n = np.tanh(v @ SERIES[t] + z * (a @ h))
+        h = (1 - z) * n + z * h
+    named(h=h, z=z, n=n)
+    return 0.5 * np.sum((h - 1) ** 2)
+
+
+GATED = """
+sigmoid = lambda x: 1 / (1 + np.exp(-x))
+A, dV, dU, dA, h, steps = U.T, 0 * V, 0 * U, 0 * U, np.zeros(3), []
+for t in range(5):
+    z = sigmoid(U @ h)
+    n = np.tanh(V @ SERIES[t] + z * (A @ h))
+    steps.append((z, n, h))
+    h = (1 - z) * n + z * h
+d = h - 1
+for t in reversed(range(5)):
+    z, n, h = steps[t]
+    dn = d * (1 - z) * (1 - n ** 2)
+    dz = (d * (h - n) + dn * (A @ h)) * z * (1 - z)
+    dV, dU, dA = dV + np.outer(dn, SERIES[t]), dU + np.outer(dz, h), dA + np.outer(dn * z, h)
+    d = d * z + U.T @ dz + A.T @ (dn * z)
+found = {"V": dV, "U": dU, "A": dA}
+"""
+
+
+def pairs():
+    table, other = tensors(T=WEIGHT, O=WEIGHT[::-1].copy())
+    u, v = table[LABELS], other[LABELS[::-1]]
+    z = np.sum(u * v, axis=1)
+    unit = u / np.sqrt(np.sum(u**2, axis=1, keepdims=True))
+    unit_v = v / np.sqrt(np.sum(v**2, axis=1, keepdims=True))
+    named(u=u, v=v, z=z)
+    return -np.sum(np.log(1 / (1 + np.exp(-z)))) + np.sum(unit * Y) + np.sum(unit_v * Y[::-1])
+
+
+PAIRS = """
+u, v = WEIGHT[LABELS], WEIGHT[::-1][LABELS[::-1]]
+dz = 1 / (1 + np.exp(-(u * v).sum(axis=1))) - 1
+found = {}
+for name, g, x, other, at in (("T", Y, u, v, LABELS), ("O", Y[::-1], v, u, LABELS[::-1])):
+    r = np.sqrt((x**2).sum(axis=1, keepdims=True))
+    dx = dz[:, None] * other + (g - x / r * (g * x / r).sum(axis=1, keepdims=True)) / r
+    found[name] = np.zeros((4, 3))
+    np.add.at(found[name], at, dx)
+"""
+
+
+def rooted():
+    (w,) = tensors(W=WEIGHT)
+    q = np.mean((X @ w) ** 2, axis=0)
+    named(q=q)
+    return np.sum((q + 0.1) ** -0.5 * GAIN)
+
+
+ROOTED = """
+z = X @ WEIGHT
+q = (z**2).mean(axis=0)
+found = {"W": X.T @ (-0.5 * (q + 0.1) ** -1.5 * GAIN * 2 * z / 7)}
+"""
+
+
+def pooled_relu():
+    (w,) = tensors(W=WEIGHT)
+    a = np.maximum(X @ w - 2, 0)
+    return np.sum(np.max(a, axis=1) * (Y[:, 0] + 3))
+
+
+POOLED_RELU = """
+z = X @ WEIGHT - 2
+a = np.maximum(z, 0)
+top = np.eye(3)[a.argmax(axis=1)]
+found = {"W": X.T @ (top * (Y[:, :1] + 3) * (z > 0))}
+"""
+
+
 CASES = [
     (classifier, CLASSIFIER, "d[np.arange(7), LABELS] -= 1", "", "loss", "target is missing"),
     (classifier, CLASSIFIER, "d[np.arange(7), LABELS]", "d[:, LABELS]", "loss", "whole columns"),
@@ -184,6 +326,40 @@ CASES = [
     (pooled, POOLED, "z == z.max(axis=1, keepdims=True)", "z == z", "pooling", "every entry"),
     (pooled, POOLED, "dz = top *", "dz = (z == z) / 3 *", "pooling", "as that of a mean"),
     (pooled, POOLED, "0.3 * np.sign(WEIGHT)", "0.3 * WEIGHT", "other power", "W stands in place"),
+    (attending, ATTENDING, "a * (da - (da * a).sum(axis=1, keepdims=True))", "a * (1 - a) * da",
+     "softmax in pieces", "terms between"),
+    (attending, ATTENDING, "a * (da - (da * a)", "(da - (da * a)", "softmax in pieces", "factor a"),
+    (attending, ATTENDING, "da - (da", "da + (da", "softmax in pieces", "is added"),
+    (attending, ATTENDING, "sum(axis=1", "sum(axis=0", "softmax in pieces", "along axis 0"),
+    (attending, ATTENDING, "sum(axis=1", "mean(axis=1", "softmax in pieces", "divided by 7"),
+    (attending, ATTENDING, "a * (da - (da * a).sum(axis=1, keepdims=True))", "da",
+     "softmax in pieces", "left out"),
+    (gaussian, GAUSSIAN, "1 + np.exp(-u)", "1", "derivative left out", "softplus"),
+    (gaussian, GAUSSIAN, "dh / (1 + np.exp(-u))", "dh * (u > 0)", "another activation's derivative",
+     "relu' stands"),
+    (gaussian, GAUSSIAN, "np.exp(-u)", "np.exp(-h)", "derivative at the activation", "taken at h"),
+    (gaussian, GAUSSIAN, "/ v / 7\ndl", "/ np.sqrt(v) / 7\ndl", "other power", "square root"),
+    (gaussian, GAUSSIAN, "(dm, m) + np.outer(dl, s)", "(dm, s) + np.outer(dl, m)", "exchanged",
+     "m and s"),
+    (gaussian, GAUSSIAN, '"m": h.T', '"m": np.maximum(u, 0).T', "another activation's value",
+     "relu(u) is used"),
+    (rated, RATED, "2 * MASK", "2", "another function", "MASK is left out"),
+    (rated, RATED, "2 * MASK", "2 * (1 - MASK)", "another function", "MASK is reversed"),
+    (rated, RATED, " + RATED_BIAS", "", "another function", "bias is left out"),
+    (gated, GATED, "(1 - n ** 2)", "(1 + n ** 2)", "sign in a derivative", "1 + n_t"),
+    (gated, GATED, "dz = (d * (h - n) + dn * (A @ h)) * z * (1 - z)",
+     "dz = d * (h - n) + dn * (A @ h)", "derivative left out", "sigmoid at z_t"),
+    (gated, GATED, "* z * (1 - z)", "* n * (1 - n)", "wrong tensor", "given n_t"),
+    (gated, GATED, "dA + np.outer(dn * z, h)", "dA + np.outer(dn, h)", "wrong gradient",
+     "in place of that at A @ h_{t-1}"),
+    (pairs, PAIRS, "found[name], at, dx", "found[name], LABELS, dx", "another index", "v picks"),
+    (pairs, PAIRS, ") / r\n    found", ")\n    found", "normalisation", "1 / length of"),
+    (pairs, PAIRS, "(g - x / r * (g * x / r).sum(axis=1, keepdims=True)) / r", "g / r",
+     "normalisation", "is taken as a constant"),
+    (pairs, PAIRS, " - 1\n", "\n", "loss", "1 is not subtracted"),
+    (rooted, ROOTED, "(q + 0.1) ** -1.5", "q ** -1.5", "constant left out", "is taken at q"),
+    (pooled_relu, POOLED_RELU, " * (z > 0)", "", "derivative left out", "relu"),
+    (gated, GATED, "dn * (A @ h)", "dn * h", "wrong tensor", "h_{t-1} is used in place of A @"),
 ]  # fmt: skip
 
 

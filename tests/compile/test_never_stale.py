@@ -1,6 +1,11 @@
 """Nobody gets a stale result: each way to change what a function computes is tried."""
 
+import array
+import collections
+import ctypes
+import dataclasses
 import itertools
+import os
 
 import numpy as np
 import pytest
@@ -117,6 +122,107 @@ def test_attribute_of_a_class():
     same(fast, model, X)
 
 
+class Slots:
+    __slots__ = ("scale",)
+
+    def __init__(self):
+        self.scale = 2.0
+
+
+@dataclasses.dataclass(slots=True)
+class Record:
+    scale: float = 2.0
+
+
+class Called:
+    scale = 2.0
+    inner = Settings()
+
+    def __call__(self, x):
+        return np.sum(x * self.inner.scale)
+
+    @classmethod
+    def of_the_class(cls, x):
+        return np.sum(x * cls.scale)
+
+    @staticmethod
+    def of_none(x):
+        return np.sum(x * Called.scale)
+
+    @property
+    def doubled(self):
+        return Called.scale * 2
+
+
+def by_default(x, scale=2.0, *, shift=1.0):
+    return np.sum(x * scale + shift)
+
+
+SLOTS, RECORD, CALLED = Slots(), Record(), Called()
+ELSEWHERE = {
+    "slots": (lambda x: np.sum(x * SLOTS.scale), SLOTS, "scale", 5.0),
+    "slots of a dataclass": (lambda x: np.sum(x * RECORD.scale), RECORD, "scale", 5.0),
+    "a class attribute": (lambda x: np.sum(x * Called.scale), Called, "scale", 5.0),
+    "in a class method": (lambda x: Called.of_the_class(x), Called, "scale", 5.0),
+    "in a static method": (lambda x: CALLED.of_none(x), Called, "scale", 5.0),
+    "in a property": (lambda x: np.sum(x * CALLED.doubled), Called, "scale", 5.0),
+    "in __call__": (lambda x: CALLED(x), Called.inner, "scale", 5.0),
+    "a default": (by_default, by_default, "__defaults__", (5.0,)),
+    "a default by keyword": (by_default, by_default, "__kwdefaults__", {"shift": 5.0}),
+    "minus zero": (lambda x: np.copysign(x, SLOTS.scale * 0), SLOTS, "scale", -2.0),
+}
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_what_is_kept_elsewhere(name, monkeypatch):
+    f, holder, key, value = ELSEWHERE[name]
+    fast = both(f)
+    fast(X)  # The next three calls have no eager one beside them.
+    monkeypatch.setattr(holder, key, value)
+    same(fast, f, X)
+
+
+UNSEEN = {
+    "deque": (collections.deque([2.0, 3.0]), lambda held: held.appendleft(5.0)),
+    "set": ({2.0}, lambda held: held.add(5.0)),
+    "bytearray": (bytearray(b"ab"), lambda held: held.append(9)),
+    "array": (array.array("d", [2.0]), lambda held: held.append(5.0)),
+}
+
+
+@pytest.mark.parametrize("name", UNSEEN)
+def test_what_may_change_unseen_is_not_compiled(name):
+    held, change = UNSEEN[name]
+
+    def f(x):
+        return np.sum(x) * sum(held)
+
+    fast = al.compile(f)
+    for _ in range(4):
+        same(fast, f, X)
+    change(held)
+    same(fast, f, X)
+    assert "held is of type" in fast.why
+
+
+def test_what_reads_anything_is_not_compiled(monkeypatch):
+    def from_the_environment(x):
+        return np.sum(x) * float(os.environ["SCALE_OF_A_TEST"])
+
+    def from_globals(x):
+        return np.sum(x) * globals()["FACTOR"]
+
+    monkeypatch.setenv("SCALE_OF_A_TEST", "2")
+    for f, name in ((from_the_environment, "environ"), (from_globals, "globals")):
+        fast = al.compile(f)
+        for _ in range(4):
+            same(fast, f, X)
+        monkeypatch.setenv("SCALE_OF_A_TEST", "5")
+        monkeypatch.setitem(globals(), "FACTOR", 7.0)
+        same(fast, f, X)
+        assert f"uses {name}, which may read anything" in fast.why
+
+
 def test_argument_whose_value_decides():
     def f(x, n):
         for _ in range(int(n)):
@@ -173,10 +279,9 @@ def test_print_is_printed_every_time(capsys):
 
 
 def test_what_cannot_be_seen_is_found_by_a_step_beside_eager():
-    hidden = type("Hidden", (), {"__slots__": ("k",)})()
-    hidden.k = 1.0
-    fast = both(lambda x: x * hidden.k)
-    hidden.k = 3.0
+    hidden = ctypes.c_double(1.0)
+    fast = both(lambda x: x * hidden.value)
+    hidden.value = 3.0
     with pytest.raises(al.StaleError, match="something else than the function itself"):
         [fast(X) for _ in range(8)]
 

@@ -123,6 +123,20 @@ def test_bound_step_is_a_step(backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_bound_steps_take_turns_while_parameters_are_read(backend):
+    ours, theirs = network(hidden=1), network(hidden=1)
+    step = al.compile(loss_of(ours), optim.SGD(ours, lr=0.5), backend=backend)
+    expected = eagerly(loss_of(theirs), optim.SGD(theirs, lr=0.5))
+    rows = [(X[k : k + 1], Y[k : k + 1]) for k in range(4)]
+    bound = [step.bind(*row) for row in rows]
+    for _ in range(3):
+        for call, row in zip(bound, rows, strict=True):
+            np.testing.assert_allclose(call(), expected(*row))
+            for a, b in zip(ours, theirs, strict=True):
+                np.testing.assert_allclose(a.numpy(), b.numpy())
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_what_was_recorded_before_a_step_keeps_its_values(backend):
     ours = network(hidden=1)
     step = al.compile(loss_of(ours), optim.SGD(ours, lr=0.5), backend=backend)
@@ -260,3 +274,45 @@ def test_without_numba_it_says_what_would_be_faster(monkeypatch):
 def test_wrong_arguments_are_refused(given, message):
     with pytest.raises((TypeError, ValueError), match=message):
         al.compile(**given)
+
+
+def test_stacks_of_different_lengths_are_refused():
+    w = al.Tensor(np.zeros(3), requires_grad=True)
+    step = al.compile(lambda x, y: al.mse(x @ w, y), al.optim.SGD([w], lr=0.1), backend="numpy")
+    x, y = np.ones((5, 6, 3)), np.ones((3, 6))
+    with pytest.raises(
+        ValueError, match=r"one length.* 0 of shape \(5, 6, 3\), .*1 of shape \(3, "
+    ):
+        step.run(4, x, y, stacked=True)
+    with pytest.raises(ValueError, match="0 or more, got -1"):
+        step.run(-1, x[0], y[0])
+    assert not w.numpy().any()
+
+
+def test_what_cannot_be_traced_runs_as_it_is_and_says_why():
+    w = al.Tensor(np.zeros(3), requires_grad=True)
+    x, y = np.ones((4, 3)), [1.0, 2.0, 3.0, 4.0]
+
+    def loss(x, y):
+        return al.mse(x @ w, y)
+
+    step = al.compile(loss, al.optim.SGD([w], lr=0.1))
+    losses = [step(x, y) for _ in range(10)]
+    assert losses[0] == 7.5
+    assert losses[-1] < 7.5
+    assert "tracing it raises" in step.why
+    assert "traced again" not in step.why
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("how", ["call", "run", "bind"])
+def test_a_step_leaves_no_gradient_behind(backend, how):
+    w = al.Tensor(np.ones(3), requires_grad=True)
+    x = np.ones(3)
+    step = al.compile(lambda x: np.sum(w * x) ** 2, al.optim.SGD([w], lr=0.01), backend=backend)
+    step(x)
+    bound = step.bind(x)
+    for _ in range(4):
+        np.sum(w * w).backward()
+        {"call": lambda: step(x), "run": lambda: step.run(3, x), "bind": bound}[how]()
+        assert w.grad is None

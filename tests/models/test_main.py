@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from autograd_lite import Graph, derive, nn
+from autograd_lite import Graph, derive, draw_surface, nn
 from models import NETWORKS, TRAININGS
 from models.__main__ import main
 from models.experiment import Fact, distance_in_ulps
@@ -178,8 +178,14 @@ def test_distance_is_counted_in_the_last_place_of_the_largest_entry():
 
 def test_the_committed_pictures_are_what_the_command_draws():
     committed = sorted((Path(__file__).parents[2] / "models" / "pictures").glob("*.svg"))
-    assert len(committed) == 2
+    assert len(committed) == 3
     for path in committed:
+        if path.stem.endswith("-surface"):
+            run = NETWORKS[path.stem.removesuffix("-surface")]().run()
+            assert texts(path.read_text(encoding="utf-8")) == texts(
+                draw_surface(run.recorder).svg()
+            )
+            continue
         name = path.stem.removesuffix("-both")
         experiment = NETWORKS[name]()
         net = experiment.build(experiment.seed)  # Kept: a module that is gone has no frame.

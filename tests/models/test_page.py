@@ -1,5 +1,6 @@
 """The page of all networks: what it presents, and that a browser shows it without a complaint."""
 
+import base64
 import itertools
 import re
 from html.parser import HTMLParser
@@ -68,12 +69,13 @@ def test_every_network_has_all_its_parts_in_one_order(text, name):
     assert headings == [
         experiment.title, "The first step, as a picture", "The gradients",
         "The same as NumPy code", "Compared while it trains", "What it has learnt",
-        *(["The loss on the way"] if trained else []), "The numbers in the article",
+        *(["The loss on the way", "The loss around it"] if trained else []),
+        "The numbers in the article",
         *(["Where the article errs"] if "<aside" in found else []), "The network",
     ]  # fmt: skip
     assert experiment.article in found
     assert experiment.about in found
-    assert found.count('class="computation"') == len(SWEEPS)
+    assert found.count('class="computation"') == len(SWEEPS) + 2 + trained
     assert found.count("<math") == 2
     assert found.count('class="curve"') == trained
     assert f'href="{name}.html"' in found
@@ -202,6 +204,72 @@ def test_a_browser_shows_it_without_a_complaint(browser, folder, width, dark):
         for path in ("#one-weight .curve path[style*=rules]", "#two-layers [style*=rules]")
     }
     assert line == rgb("#7CC4F2" if dark else "#005A92")
+
+
+VISIBLE = (
+    "[...document.querySelectorAll('body *')].filter(e => e.getClientRects().length && "
+    "!e.closest('.unseen, .skip') && "
+    "[...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()))"
+)
+
+
+def test_on_a_phone_all_is_legible_and_nothing_but_code_scrolls_sideways(browser, folder):
+    browser.open(folder / "index.html", width=390, height=844)
+    sizes = browser.js(
+        f"{VISIBLE}.map(e => [(m => m ? Math.hypot(m.a, m.b) : 1)(e.getScreenCTM?.()) * "
+        "parseFloat(getComputedStyle(e).fontSize), e.textContent])"
+    )
+    assert len(sizes) > 1000
+    assert min(sizes)[0] >= 9, min(sizes)
+    wide = browser.js(
+        "[...document.querySelectorAll('main *, nav, nav *')].filter(e => e.clientWidth && "
+        "e.scrollWidth > e.clientWidth + 1 && !e.closest('svg, .unseen') && "
+        "getComputedStyle(e).display !== 'inline').map(e => e.tagName)"
+    )
+    assert set(wide) <= {"PRE"}
+    cells = browser.js(
+        "[...document.querySelectorAll('td')].map(e => [e.dataset.label, "
+        "getComputedStyle(e, '::before').content])"
+    )
+    assert len(cells) > 100
+    assert all(said == f'"{label}"' for label, said in cells)
+
+
+def test_on_paper_nothing_is_cut_and_nothing_stands_alone(browser, folder):
+    """Measured as a page of A4 lays it out: 718 points between margins of a centimetre."""
+    browser.open(folder / "index.html", width=718, height=1047)
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    right = browser.js(
+        "Math.max(...[...document.querySelectorAll('main *')].filter(e => e.offsetWidth && "
+        "!e.closest('svg')).map(e => e.getBoundingClientRect().right))"
+    )
+    assert right <= 718
+    # A title, what introduces it and its first picture have one page together.
+    heights = browser.js(
+        "[...document.querySelectorAll('.network')].map(s => s.querySelector("
+        "'figure.forward').getBoundingClientRect().bottom - s.getBoundingClientRect().top)"
+    )
+    assert max(heights) <= 1047
+    breaks = browser.js(
+        "[...document.querySelectorAll('main :is(h2, h3, h4)')].map(e => "
+        "getComputedStyle(e).breakAfter)"
+    )
+    assert set(breaks) == {"avoid"}
+    grids = browser.js(
+        "[...document.querySelectorAll('.results')].map(e => [...e.children].map(x => "
+        "Math.round(x.getBoundingClientRect().width / e.getBoundingClientRect().width * 10)))"
+    )
+    assert all(widths in ([10], [10, 5, 5]) for widths in grids)  # No column is empty.
+    assert browser.js(  # Shapes behind a line of code stay on it.
+        "[...document.querySelectorAll('.rules pre')].every(e => e.getClientRects().length && "
+        "Math.abs(e.scrollHeight - 2 * parseFloat(getComputedStyle(e).paddingTop) - "
+        "e.textContent.trimEnd().split('\\n').length * "
+        "parseFloat(getComputedStyle(e).lineHeight)) < 12)"
+    )
+    browser.call("Emulation.setEmulatedMedia", media="")
+    data = browser.call("Page.printToPDF", paperWidth=8.27, paperHeight=11.69)["data"]
+    pages = base64.b64decode(data).count(b"/Type /Page\n")
+    assert len(NETWORKS) < pages < 5 * len(NETWORKS)
 
 
 def rgb(colour):

@@ -32,7 +32,9 @@ def test_layers_of_neurons_learn_the_digits(tmp_path):
         "mlp", digits.KINDS["mlp"], digits.images(), tmp_path, 0, lambda done: None, 0
     )
     assert report.problems == []
-    assert set(report.figures) == {"loss", "accuracy", "confusion", "gradient flow"}
+    assert set(report.figures) == {
+        "loss", "accuracy", "confusion", "gradient flow", "gradient sizes", "first layer as images",
+    }  # fmt: skip
     assert (tmp_path / "digits-mlp.npz").exists()
 
 

@@ -243,3 +243,10 @@ def test_repr_shows_the_architecture_with_shapes_and_counts():
         "    blocks.1: Linear(4, 4)   weight (4, 4), bias (4,)",
         "    heads.a: Linear(4, 1)    weight (4, 1), bias (1,)",
     ]
+
+
+def test_an_error_names_the_innermost_module_that_it_was_raised_in():
+    inner = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    with pytest.raises(ValueError, match="k is 9 in a but 4 in b") as caught:
+        nn.Sequential(nn.Sigmoid(), inner)(np.ones((2, 3, 3)))
+    assert caught.value.__notes__ == ["This was in the module 1.1: Linear(4, 2)."]

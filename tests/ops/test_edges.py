@@ -400,3 +400,15 @@ def test_mse_of_a_number():
         value, slope = gradient(lambda t, r=reduction: al.mse(t, 1.0, reduction=r), 3.0)
         assert value == expected
         assert slope == (2.0 if reduction == "half_sum" else 4.0)
+
+
+@pytest.mark.parametrize(("dtype", "units"), [(np.float64, 2), (np.float32, 2), (np.float16, 1)])
+def test_the_error_function_is_right_to_two_units_in_the_last_place(dtype, units):
+    x = np.concatenate([np.linspace(-6.5, 6.5, 20_001), [1e-300, -1e-30, np.inf, -np.inf]])
+    x = x.astype(dtype)
+    y = ops.erf(x)
+    right = np.array([math.erf(point) for point in x.astype(float)])
+    assert y.dtype == dtype
+    assert np.all(np.abs(y - right) <= units * np.spacing(np.abs(right).astype(dtype)))
+    assert np.isnan(ops.erf(np.array(np.nan, dtype)))
+    assert ops.erf(np.array([0, 1])).tolist() == [0.0, math.erf(1)]

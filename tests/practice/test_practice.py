@@ -136,3 +136,28 @@ def test_the_magic_compares_or_checks():
 def test_an_exercise_needs_a_loss_and_names():
     with pytest.raises(ValueError, match="a single entry"):
         al.exercise(al.Tensor([1.0, 2.0], requires_grad=True))
+
+
+def test_hints_name_the_arrays_of_indices_and_go_back_to_a_value_with_a_name():
+    task, _ = character_mlp()
+    for name in task.names:
+        for level in (1, 2, 3):
+            assert "array(" not in task.hint(name, level)
+    assert "np.add.at(d_C, Xb, d_emb)" in task.hint("C", 3)
+    assert "multiply by the other factor, 0.0625. Then" in task.hint("hprebn", 2)
+
+
+def test_a_worksheet_runs_and_its_blanks_are_not_there_yet():
+    task, values = character_mlp()
+    space = {"np": np, **values}
+    lines = task.worksheet().splitlines()
+    exec("\n".join(line.strip() for line in lines[1:]), space)
+    np.testing.assert_allclose(space["probs"], values["probs"])
+    progress = task.check(space)
+    assert set(progress.marks.values()) == {"not yet"}
+    assert {f"d_{name}" for name in task.names} <= set(space)
+
+
+def test_empty_cells_of_a_table_are_empty():
+    task, _ = two_two_one()
+    assert al.grade(task, {"nobody": {}}).to_csv().splitlines()[1].endswith(",,,")

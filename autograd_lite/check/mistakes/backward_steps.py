@@ -12,6 +12,7 @@ import numpy as np
 
 from autograd_lite.check.mistakes.reasons import shown
 from autograd_lite.check.mistakes.registry import Case, Target, digits
+from autograd_lite.check.mistakes.repeated import recurrent
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.check.mistakes.written_out import written_out
 from autograd_lite.core.notation import ATOM, LOOSE
@@ -120,12 +121,18 @@ class Step:
         return self._ruled(self.replay.values[self.operand.id], y)
 
 
-def steps(case: Case, target: Target) -> Iterator[Step]:
-    """Yield the steps that a gradient has come along, the one closest to it first."""
+def steps(case: Case, target: Target, *, once: bool = False) -> Iterator[Step]:
+    """Yield the steps that a gradient has come along, the one closest to it first.
+
+    With `once`, those inside a recurrence are left out.
+    """
     replay = case.replay
     if replay is None or target.id is None:
         return
+    inside = recurrent(replay) if once else ()
     for edge in reversed(replay.edges()):
+        if edge[0] in inside:
+            continue
         node = replay.graph[edge[0]]
         operand = replay.graph[node.operands[edge[1]]]
         if node.primitive is not None and target.id in replay.behind(operand.id):
@@ -133,11 +140,14 @@ def steps(case: Case, target: Target) -> Iterator[Step]:
 
 
 def activations(case: Case, target: Target) -> Iterator[Step]:
-    """Yield those of the steps that go through an activation, be it of several operations."""
+    """Yield those of the steps that go through an activation, be it of several operations.
+
+    Not those inside a recurrence: what is wrong there is wrong at every step.
+    """
     composed = list(compositions(case, target))
     inside = {edge for step in composed for edge in (step.edge, *step.others)}
-    yield from composed
-    for step in steps(case, target):
+    yield from (step for step in composed if step.node.id not in recurrent(step.replay))
+    for step in steps(case, target, once=True):
         if step.edge not in inside and _is_activation(step):
             yield step
 
@@ -257,19 +267,30 @@ class Made:
             return False
         if target.hand.shape != target.right.shape or instead.shape != part.shape:
             return self.key == target.id
-        for goal, moved in self._goals(target):
+        for goal, moved in self.goals(target):
             terms = (instead - part) * moved
             size = float(np.abs(terms).sum()) + abs(goal)
             if abs(float(terms.sum()) - goal) > _slack(target) * size:
                 return False
         return True
 
+    def moves(self, target: Target) -> tuple[list[float], list[float]] | None:
+        """Return what it adds to a gradient along each direction, and what is missing there."""
+        instead, part = self.both
+        if instead is None or target.id is None or instead.shape != part.shape:
+            return None
+        goals = list(self.goals(target))
+        added = [float(np.sum((instead - part) * moved)) for _, moved in goals]
+        if len(added) < 2 or not np.isfinite(added).all() or not any(added):
+            return None
+        return added, [goal for goal, _ in goals]
+
     def changes(self, target: Target) -> bool:
         """Return whether it makes another gradient of one that is right."""
         instead, part = self.both
         if instead is None or target.id is None or instead.shape != part.shape:
             return self.key == target.id
-        for _, moved in self._goals(target):
+        for _, moved in self.goals(target):
             terms = (instead - part) * moved
             if abs(float(terms.sum())) > 1e-6 * float(np.abs(terms).sum()):
                 return True
@@ -286,7 +307,7 @@ class Made:
         if target.hand.shape != target.right.shape:
             return None
         found = []
-        for goal, moved in self._goals(target):
+        for goal, moved in self.goals(target):
             there, here = float(np.sum(instead * moved)), float(np.sum(part * moved))
             if not abs(there) > 1e-12 * float(np.abs(instead * moved).sum()):
                 return None
@@ -308,7 +329,7 @@ class Made:
         nearest = round(factor)
         return float(nearest) if abs(factor - nearest) < 1e-9 else factor
 
-    def _goals(self, target: Target) -> Iterator[tuple[float, Any]]:
+    def goals(self, target: Target) -> Iterator[tuple[float, Any]]:
         """Yield what is missing along each direction, and how the node moves along it."""
         if self.key not in target.goals:
             assert target.id is not None

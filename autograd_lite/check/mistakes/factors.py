@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,10 @@ from autograd_lite.check.mistakes.registry import (
 # ------------------------------------------------------------------------ one factor for all
 
 
+MOST_PARTS = 100
+"""Up to which denominator a factor may be a fraction that was rounded."""
+
+
 def factor_of(hand: Array, right: Array) -> float | None:
     """Return by hand / right, if that is one number for all entries."""
     if hand.shape != right.shape or not np.isfinite(hand).all():
@@ -31,7 +36,11 @@ def factor_of(hand: Array, right: Array) -> float | None:
     largest = np.argmax(np.abs(right)) if right.size else 0
     if not right.size or right.flat[largest] == 0 or not hand.any():
         return None
-    factor = float(hand.flat[largest] / right.flat[largest])
+    factor = float(hand.flat[largest]) / float(right.flat[largest])
+    rounding = max(np.finfo(x.dtype).eps if x.dtype.kind == "f" else 0.0 for x in (hand, right))
+    if rounding > np.finfo(float).eps:  # In a short type, 4 may come out as 3.998.
+        nearest = float(Fraction(factor).limit_denominator(MOST_PARTS))
+        factor = nearest if abs(nearest - factor) <= 8 * rounding * abs(factor) else factor
     return factor if same(hand, factor * right) else None
 
 
@@ -142,6 +151,22 @@ for _kind, _how in (
     ("learning rate", "The gradient itself knows no learning rate: it belongs in the update."),
 ):
     MISTAKES[_kind] = Mistake(_kind, _how, lambda _case, _target: iter(()))
+
+
+@mistake("several passes", "backward() adds to .grad: call zero_grad() before the next pass.")
+def several_passes(case: Case, target: Target) -> Iterator[Candidate]:
+    """Give `.grad`, to which several backward passes have added up."""
+    if case.replay is None or target.id is None:
+        return
+    node = case.replay.graph[target.id]
+    if node.passes > 1 and node.grad is not None:
+        added = np.asarray(node.grad)
+        yield Candidate(
+            f"that is {target.name}.grad, the sum of {node.passes} backward passes without "
+            f"zero_grad() between them",
+            0.2,
+            predict=lambda other: added if other.id == target.id else None,
+        )
 
 
 @mistake("zero", "Nothing was computed for it, or it was overwritten or detached.")

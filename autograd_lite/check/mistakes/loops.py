@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import Made, text_of, times
+from autograd_lite.check.mistakes.backward_steps import LONGEST_TEXT, Made, text_of, times
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Array,
@@ -20,67 +20,19 @@ from autograd_lite.check.mistakes.registry import (
     Target,
     mistake,
 )
+from autograd_lite.check.mistakes.repeated import Loop, loops
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
+from autograd_lite.check.mistakes.written_out import WrittenOut, written_out
+from autograd_lite.check.mistakes.wrong_derivatives import sign_forms
+from autograd_lite.core.notation import ATOM, LOOSE
 from autograd_lite.core.primitive import Primitive
-from autograd_lite.graph import Node
+from autograd_lite.graph import Node, write
+from autograd_lite.ops.writing import Written
 
 Values = Sequence[Any]
 """A value of every step."""
 
 EdgeRule = Callable[[Any, Any], Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Loop:
-    """The same operations again and again: for each of them, its nodes, one of every step."""
-
-    classes: list[list[Node]]
-
-    @property
-    def steps(self) -> int:
-        """How many times."""
-        return len(self.classes[0])
-
-
-_found: weakref.WeakKeyDictionary[Replay, list[Loop]] = weakref.WeakKeyDictionary()
-
-
-def loops(replay: Replay) -> list[Loop]:
-    """Return the loop of a computation, if there is one: parameters are used at equal distances."""
-    if replay not in _found:
-        _found[replay] = list(_search(replay))
-    return _found[replay]
-
-
-def _search(replay: Replay) -> Iterator[Loop]:
-    made = [node for node in replay.graph if node.primitive is not None]
-    place = {node.id: i for i, node in enumerate(made)}
-    best: list[int] = []
-    for node in replay.graph:
-        if node.kind == "parameter":
-            by_kind: dict[Primitive | None, list[int]] = {}
-            for user in replay.graph.consumers(node):
-                by_kind.setdefault(user.primitive, []).append(place[user.id])
-            for uses in by_kind.values():
-                gaps = set(np.diff(uses))
-                if len(uses) > max(1, len(best)) and len(gaps) == 1:
-                    best = uses
-    if len(best) < 2:
-        return
-    length = best[1] - best[0]
-    names = [node.primitive for node in made]
-    before = 0
-    while before < length - 1 and best[0] - before > 0:
-        if any(names[i - before - 1] is not names[best[0] - before - 1] for i in best):
-            break
-        before += 1
-    classes = []
-    for offset in range(-before, length - before):
-        places = [i + offset for i in best]
-        if places[-1] < len(made) and len({names[i] for i in places}) == 1:
-            classes.append([made[i] for i in places])
-    if classes:
-        yield Loop(classes)
 
 
 @mistake("at every step", "What a loop computes forwards at every step has a step backwards.")
@@ -131,44 +83,102 @@ def _of_loop(replay: Replay, loop: Loop) -> Iterator[Candidate]:
             kind="path missing",
         )
     values = _values(replay, loop)
+    inside: set[Edge] = set()
+    for together in _compositions(replay, loop):
+        yield from _of_composition(replay, loop, together, values)
+        inside.update(edge for x in together for edge in (x.edge, *x.others))
     for nodes in loop.classes:
         for i in range(len(nodes[0].operands)):
             edges = [(node.id, i) for node in nodes]
-            if any(edge in replay.parts for edge in edges):
+            if any(edge in replay.parts for edge in edges) and inside.isdisjoint(edges):
                 yield from _of_edges(replay, loop, nodes, i, edges, values)
+
+
+def _compositions(replay: Replay, loop: Loop) -> Iterator[list[WrittenOut]]:
+    """Yield the activations that are written out at every step, each as one operation."""
+    found = {x.node.id: x for x in written_out(replay)}
+    for nodes in loop.classes:
+        if all(node.id in found for node in nodes):
+            yield [found[node.id] for node in nodes]
+
+
+def _of_composition(
+    replay: Replay, loop: Loop, together: Sequence[WrittenOut], values: Mapping[str, Values]
+) -> Iterator[Candidate]:
+    """Yield what may go wrong on the way back through an activation that is written out."""
+    primitive, nodes = together[0].primitive, [x.node for x in together]
+    xs = [replay.values[x.operand.id] for x in together]
+    name = _name(replay, loop, nodes)
+
+    def change(title: str, cost: float, rules: Sequence[EdgeRule], kind: str = "") -> Candidate:
+        chosen = {x.edge: rule for x, rule in zip(together, rules, strict=True)}
+        passed = {edge: _plain(r) for x in together for edge, r in x.others.items()}
+        return Candidate(title, cost, predict=_made(replay, chosen | passed, False), kind=kind)
+
+    def rules(inputs: Values, outputs: Values) -> list[Rule]:
+        return [_rule_of(primitive, x, y) for x, y in zip(inputs, outputs, strict=True)]
+
+    yield change(
+        f"at every step, the derivative of the {primitive.name} at {name} is left out",
+        0.65,
+        [lambda g, _: g for _ in nodes],
+        "derivative left out",
+    )
+    if nodes[-1].shape:
+        activation = Activation(primitive, name, xs, [replay.values[x.id] for x in nodes], rules)
+        yield from _derivatives(activation, values, change)
+
+
+def _rule_of(primitive: Primitive, x: Any, y: Any) -> Rule:
+    return lambda g: primitive.rules[0](g, y, x)
 
 
 def _values(replay: Replay, loop: Loop) -> dict[str, Values]:
     """Return every value that a loop computes or uses, step by step, by what it is called."""
     found: dict[str, Values] = {}
     for nodes in loop.classes:
-        name = _name(replay, nodes)
+        name = _name(replay, loop, nodes)
         found.setdefault(name, [replay.values[node.id] for node in nodes])
+    for nodes in loop.classes:  # What comes from the step before, or from outside.
+        for i in range(len(nodes[0].operands)):
+            used = [replay.values[node.operands[i]] for node in nodes]
+            if any(x is not used[0] for x in used):
+                found.setdefault(_operand_name(replay, loop, nodes, i), used)
     return found
 
 
-def _name(replay: Replay, nodes: Sequence[Node]) -> str:
-    """Return what is called by one name at every step."""
+def _name(replay: Replay, loop: Loop, nodes: Sequence[Node], depth: int = 2) -> str:
+    """Return what is called by one name at every step, or how it is computed."""
     named = next((node.name for node in nodes if node.name), None)
     if named:
         return f"{named}_t"
-    text = text_of(replay.graph, nodes[-1])
-    return text if len(text) < 30 else f"{nodes[0].primitive.name if nodes[0].primitive else ''}(…)"
+    if depth and nodes[-1].primitive is not None:
+        texts = [
+            _operand_name(replay, loop, nodes, i, depth - 1) for i in range(len(nodes[-1].operands))
+        ]
+        text = write(nodes[-1], [Written(x, LOOSE if " " in x else ATOM) for x in texts])
+    else:
+        text = text_of(replay.graph, nodes[-1])
+    return text if len(text) < LONGEST_TEXT else f"{_kind(nodes[-1])}(…)"
 
 
-def _operand_name(replay: Replay, loop: Loop, nodes: Sequence[Node], i: int) -> str:
+def _kind(node: Node) -> str:
+    return node.primitive.name if node.primitive is not None else ""
+
+
+def _operand_name(replay: Replay, loop: Loop, nodes: Sequence[Node], i: int, depth: int = 2) -> str:
     """Return what an operand is called: that of the step before, if it is handed on."""
     operand = nodes[-1].operands[i]
     for members in loop.classes:
         ids = [node.id for node in members]
         if operand in ids:
-            name = _name(replay, members)
+            name = _name(replay, loop, members, depth)
             if ids.index(operand) == len(ids) - 1:
                 return name
             return name.replace("_t", "_{t-1}") if name.endswith("_t") else f"{name} of step t - 1"
     first = replay.graph[nodes[0].operands[i]]
     last = replay.graph[operand]
-    if first is last:
+    if first is last or (first.kind == "constant" and np.array_equal(first.value, last.value)):
         return text_of(replay.graph, last)
     return last.name or "the input of step t"
 
@@ -184,7 +194,7 @@ def _of_edges(
     """Yield what may go wrong on the way back through one operation, at every step."""
     primitive = nodes[0].primitive
     assert primitive is not None
-    name = _name(replay, nodes)
+    name = _name(replay, loop, nodes)
     operand = _operand_name(replay, loop, nodes, i)
     xs = [replay.values[node.operands[i]] for node in nodes]
     leaf = replay.graph[nodes[-1].operands[i]].kind == "parameter"
@@ -210,7 +220,8 @@ def _of_edges(
         )
     alone = len(nodes[0].operands) == 1
     products = len(nodes[0].operands) == 2 and len(primitive.linear) == 2
-    if np.shape(xs[-1]) == nodes[-1].shape and (alone or products):
+    whole = primitive is not ops.negative  # Its derivative is a sign, and flipped above.
+    if np.shape(xs[-1]) == nodes[-1].shape and (alone or products) and whole:
         what = (
             f"the derivative of the {primitive.name} at {name}"
             if alone
@@ -223,11 +234,18 @@ def _of_edges(
             "derivative left out" if alone else "factor missing",
         )
     if alone and np.shape(xs[-1]) == nodes[-1].shape and nodes[-1].shape:
-        yield from _slopes(replay, nodes, i, edges, values, change, name)
+
+        def rules(inputs: Values, outputs: Values) -> list[Rule]:
+            return [
+                replay.rule(edge, y=y, operands={i: x})
+                for edge, x, y in zip(edges, inputs, outputs, strict=True)
+            ]
+
+        ys = [replay.values[node.id] for node in nodes]
+        yield from _derivatives(Activation(primitive, name, xs, ys, rules), values, change)
     if products:
         yield from _operands(replay, loop, nodes, i, edges, values, change)
-    if not leaf:
-        yield from _gradients(replay, loop, nodes, edges, change, name, operand)
+    yield from _gradients(replay, loop, nodes, edges, change, name, operand)
 
 
 def _nothing(x: Any) -> EdgeRule:
@@ -238,8 +256,8 @@ def _plain(rule: Rule) -> EdgeRule:
     return lambda g, _: rule(g)
 
 
-def _alone(rule: EdgeRule) -> Rule:
-    return lambda g: rule(g, {})
+def _alone(rule: EdgeRule, arrived: Mapping[str, Any]) -> Rule:
+    return lambda g: rule(g, arrived)
 
 
 def _negated(rule: Rule) -> EdgeRule:
@@ -250,37 +268,37 @@ def _from_another(rule: Rule, key: str) -> EdgeRule:
     return lambda g, arrived: rule(arrived.get(key, 0 * g))
 
 
-def _slopes(
-    replay: Replay,
-    nodes: Sequence[Node],
-    i: int,
-    edges: Sequence[Edge],
-    values: Mapping[str, Values],
-    change: Callable[..., Candidate],
-    name: str,
+@dataclass(frozen=True, eq=False)
+class Activation:
+    """A function of one tensor at every step: its inputs, its outputs, and its rules for others."""
+
+    primitive: Primitive
+    name: str
+    xs: Values
+    ys: Values
+    rules: Callable[[Values, Values], list[Rule]]
+
+
+def _derivatives(
+    activation: Activation, values: Mapping[str, Values], change: Callable[..., Candidate]
 ) -> Iterator[Candidate]:
     """Yield a derivative at another value, doubled, or that of another function."""
-    primitive = nodes[0].primitive
-    assert primitive is not None
+    primitive, name = activation.primitive, activation.name
+    xs, ys = activation.xs, activation.ys
     function = f"{primitive.name}'"
-    ys = [replay.values[node.id] for node in nodes]
-    xs = [replay.values[node.operands[i]] for node in nodes]
-    rules = [replay.rule(edge) for edge in edges]
 
     def given(others: Values) -> list[EdgeRule]:
-        return [_plain(replay.rule(edge, y=y)) for edge, y in zip(edges, others, strict=True)]
+        return [_plain(rule) for rule in activation.rules(xs, others)]
 
     def at(others: Values) -> list[EdgeRule]:
-        return [
-            _plain(replay.rule(edge, y=primitive.forward(x), operands={i: x}))
-            for edge, x in zip(edges, others, strict=True)
-        ]
+        outputs = [primitive.forward(x) for x in others]
+        return [_plain(rule) for rule in activation.rules(others, outputs)]
 
     every = "at every step, "
     yield change(
         f"{every}the derivative of the {primitive.name} at {name} is there twice",
         0.9,
-        [lambda g, _, rule=rule: rule(rule(g)) for rule in rules],
+        [_twice(rule) for rule in activation.rules(xs, ys)],
         "derivative doubled",
     )
     yield change(f"{every}{function} is taken at its output {name}", 0.85, at(ys))
@@ -296,26 +314,34 @@ def _slopes(
     yield change(
         f"{every}the formula of {function} is given what arrives at {name}",
         1.0,
-        [lambda g, _, edge=edge: replay.rule(edge, y=g)(g) for edge in edges],
+        [_of_what_arrives(activation, step) for step in range(len(xs))],
     )
     for other in (ops.sigmoid, ops.tanh, ops.relu):
         if other is not primitive:
-            for source in ((ys, False), (xs, True)):
+            for from_input in (False, True):
                 yield change(
                     f"{every}{other.name}' stands in place of {function} at {name}",
                     0.95,
                     [
-                        lambda g, _, x=x, y=y, o=other, s=source[1]: o.rules[0](
-                            g, o.forward(x) if s else y, x
-                        )
+                        _plain(_rule_of(other, x, other.forward(x) if from_input else y))
                         for x, y in zip(xs, ys, strict=True)
                     ],
-                    "another activation's slope",
+                    "another activation's derivative",
                 )
-    for text, factor in (
-        ("1 - ", [1 - np.asarray(y) for y in ys]),
-        ("", ys),
-    ):
+    wrongly = [sign_forms(primitive, name, np.asarray(y)) for y in ys]
+    for form, right_form, _ in wrongly[0]:
+        yield change(
+            f"{every}{form} stands in place of {right_form}",
+            0.8,
+            [
+                _plain(times(derivative))
+                for forms in wrongly
+                for f, _, derivative in forms
+                if f == form
+            ],
+            "sign in a derivative",
+        )
+    for text, factor in (("1 - ", [1 - np.asarray(y) for y in ys]), ("", ys)):
         yield change(
             f"{every}{text}{name} stands in place of {function}",
             0.95,
@@ -323,13 +349,28 @@ def _slopes(
             "factor missing",
         )
     for text, of_class in values.items():
-        if np.shape(of_class[-1]) == nodes[-1].shape and of_class is not ys:
+        if all(np.shape(x) == np.shape(y) for x, y in zip(of_class, ys, strict=True)) and not all(
+            x is y for x, y in zip(of_class, ys, strict=True)
+        ):
             yield change(
                 f"{every}the formula of {function} is given {text}, in place of {name}",
                 1.2,
                 given(of_class),
                 "wrong tensor",
             )
+
+
+def _of_what_arrives(activation: Activation, step: int) -> EdgeRule:
+    ys = list(activation.ys)
+
+    def rule(g: Any, _: Any) -> Any:
+        return activation.rules(activation.xs, [*ys[:step], g, *ys[step + 1 :]])[step](g)
+
+    return rule
+
+
+def _twice(rule: Rule) -> EdgeRule:
+    return lambda g, _: rule(rule(g))
 
 
 def _operands(
@@ -371,6 +412,17 @@ def _operands(
             ("of the last step", [belongs[-1]] * len(belongs)),
             ("of the first step", [belongs[0]] * len(belongs)),
         ]
+        each = [replay.graph[node.operands[1 - i]].name for node in nodes]
+        if all(each) and len(set(each)) == len(each):  # No time: each has its own.
+            shifts = []
+            for k in (0, -1):
+                rest = ", ".join(str(x) for x in each if x != each[k])
+                yield change(
+                    f"{each[k]} is used in place of each of {rest}",
+                    0.85,
+                    using([belongs[k]] * len(belongs)),
+                    "wrong tensor",
+                )
         for text, others in shifts:
             yield change(f"{every}{name} {text} is used", 0.85, using(others), "wrong time")
     for text, others in values.items():
@@ -430,7 +482,7 @@ def _gradients(
         # It has arrived before, on the way back, if it was computed later.
         if replay.position[members[-1].id] < replay.position[nodes[-1].id]:
             continue
-        text = _name(replay, members)
+        text = _name(replay, loop, members)
         yield change(
             f"at every step, what comes back to {operand} is computed from the gradient at {text}, "
             f"in place of that at {name}",
@@ -452,7 +504,7 @@ def _made(replay: Replay, rules: Mapping[Edge, EdgeRule], leaf: bool) -> Callabl
 
         def instead() -> Any:
             return sum(
-                replay.sent(edge, replay.gradients[edge[0]], _alone(rule))
+                replay.sent(edge, replay.gradients[edge[0]], _alone(rule, replay.gradients))
                 for edge, rule in present.items()
             )
 

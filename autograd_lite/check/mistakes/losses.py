@@ -93,6 +93,12 @@ def _search(replay: Replay) -> Iterator[Difference]:
                     p_text = _text_of_prediction(replay, node, link, p)
                     yield Difference(node.id, link, p, y, p_text, text_of(graph, target), c)
                     seen = True
+            if link == "sigmoid" and not seen and (c := _multiple(g, p - 1)) is not None:
+                p_text = _text_of_prediction(replay, node, link, p)
+                yield Difference(node.id, link, p, np.ones_like(p), p_text, "1", c)
+            if link == "sigmoid" and not seen and (c := _multiple(g, p)) is not None:
+                p_text = _text_of_prediction(replay, node, link, p)
+                yield Difference(node.id, link, p, np.zeros_like(p), p_text, "0", c)
             if link == "softmax" and not seen:
                 found = _of_labels(g, p)
                 if found is not None:
@@ -168,7 +174,9 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
     p, y, c, e = d.p, d.y, d.c, d.p - d.y
     z = np.asarray(replay.values[d.key])
     pt, yt = grouped(d.p_text), d.y_text
-    error = f"{pt} - {yt}"
+    error = f"{pt} - {yt}" if yt != "0" else pt
+    if yt == "0":
+        yield f"1 is subtracted from {pt}, though the target is 0", 0.8, lambda: c * (p - 1)
     yield f"{yt} is not subtracted from {pt}: the target is missing", 0.6, lambda: c * p
     yield f"the sign of {error} is flipped", 0.62, lambda: -c * e
     yield f"{yt} is added to {pt}, in place of subtracted", 0.8, lambda: c * (p + y)
@@ -185,13 +193,13 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
         0.8,
         lambda: c * (z - y),
     )
-    slope = {"softmax": p * (1 - p), "sigmoid": p * (1 - p), "exp": p}[name]
+    derivative = {"softmax": p * (1 - p), "sigmoid": p * (1 - p), "exp": p}[name]
     written = pt if name == "exp" else f"{pt} * (1 - {pt})"
     yield (
         f"the derivative of the {name} is there once too often: {error} has it already, "
         f"{written} is one factor too many",
         0.55,
-        lambda: c * e * slope,
+        lambda: c * e * derivative,
     )
     if name == "exp":
         yield f"the exp is left out: 1 - {yt} in place of {error}", 0.8, lambda: c * (1 - y)

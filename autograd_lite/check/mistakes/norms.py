@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,16 @@ from autograd_lite.check.mistakes.backward_steps import Made, always, text_of
 from autograd_lite.check.mistakes.reasons import reason, shown
 from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake
 from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.graph import Node
 
 
 @dataclass(frozen=True, eq=False)
 class Norm:
-    """``n = (u - mean(u)) / s`` with ``s = sqrt(var(u) + eps)``, along an axis."""
+    """``n = (u - mean(u)) / s`` with ``s = sqrt(var(u) + eps)``, along an axis.
+
+    Without ``centred``, ``n = u / s``, with the root of the mean square; or, if ``share`` is 1 in
+    place of 1/n, of the sum of the squares: a unit vector.
+    """
 
     out: str
     into: str
@@ -25,6 +30,30 @@ class Norm:
     n: Array
     s: Array
     std: Array
+    centred: bool = True
+    share: float = 0.0
+
+    @property
+    def called(self) -> tuple[str, str]:
+        """What it divides by, and the square of that, in words."""
+        if self.centred:
+            return "standard deviation", "variance"
+        return (
+            ("length", "squared length") if self.share == 1 else ("root mean square", "mean square")
+        )
+
+    def terms(self, g: Array) -> tuple[Array, Array, Array]:
+        """Return the direct term, that of the mean, and that of the variance."""
+        return self.terms_with(g, self.s, self.n, self.axis)
+
+    def terms_with(self, g: Array, s: Array, n: Array, axis: int) -> tuple[Array, Array, Array]:
+        """Return them with another scale, other results, or along another axis."""
+        mean = np.broadcast_to(g.mean(axis, keepdims=True), g.shape)
+        return (
+            g / s,
+            -mean / s if self.centred else np.zeros_like(g),
+            -n * (g * n).sum(axis, keepdims=True) * self.share / s,
+        )
 
 
 _found: weakref.WeakKeyDictionary[Replay, list[Norm]] = weakref.WeakKeyDictionary()
@@ -60,8 +89,33 @@ def _search(replay: Replay) -> Iterator[Norm]:
                 s = std / np.sqrt(square)
                 centred = u - u.mean(axis, keepdims=True)
                 if np.allclose(centred, n * s, rtol=1e-8, atol=1e-10):
-                    yield Norm(node.id, other.id, axis, n, s, std)
+                    share = 1 / n.shape[axis]
+                    yield Norm(node.id, other.id, axis, n, s, std, share=share)
                     break
+        yield from _of_length(replay, node, nodes[:i])
+
+
+def _of_length(replay: Replay, node: Node, before: Sequence[Node]) -> Iterator[Norm]:
+    """Find what is divided by its length, or by the root of its mean square."""
+    n = np.asarray(replay.values[node.id], float)
+    for axis, share in ((1, 1.0), (1, 1 / n.shape[1]), (0, 1.0), (0, 1 / n.shape[0])):
+        square = (n * n).sum(axis, keepdims=True) * share
+        if not 0.2 < square.min() <= square.max() < 1 + 1e-9:
+            continue
+        for other in before:
+            if other.shape != node.shape or other.id not in replay.behind(node.id):
+                continue
+            u = np.asarray(replay.values[other.id], float)
+            if np.abs(u.mean(axis)).max() < 1e-9:
+                continue  # It is u - mean(u), and its length a standard deviation.
+            length = np.sqrt((u * u).sum(axis, keepdims=True) * share)
+            s = length / np.sqrt(square)
+            eps = s**2 - length**2
+            even = np.allclose(eps, eps.mean(), rtol=1e-3, atol=1e-9 * float((s**2).max()))
+            if length.all() and even and np.allclose(u, n * s, rtol=1e-8, atol=1e-10):
+                if not np.allclose(s, 1):
+                    yield Norm(node.id, other.id, axis, n, s, length, False, share)
+                return
 
 
 @mistake("normalisation", "Mean and variance depend on every entry: the gradient has three terms.")
@@ -70,21 +124,25 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
     replay = case.replay
     if replay is None or target.id is None:
         return
+    yield from _all_alike(replay, target)
     for norm in norms(replay):
         if target.id not in replay.behind(norm.into):
             continue
         g = replay.gradients[norm.out]
         u = text_of(replay.graph, replay.graph[norm.into])
-        right = _terms(g, norm.axis, norm.s, norm.n)
+        right = norm.terms(g)
         total = sum(right)
         for title, cost, instead in _changes(g, norm, u):
             yield Candidate(title, cost, predict=Made(replay, norm.into, instead, always(total)))
+        scale = "variance" if norm.centred else norm.called[0]
         names = (
             f"the direct path to {u}",
             f"the path through the mean of {u}",
-            f"the path through the variance of {u}",
+            f"the path through the {scale} of {u}",
         )
         for name, term in zip(names, right, strict=True):
+            if not term.any():
+                continue
             made = Made(replay, norm.into, always(term), always(term))
             factor = made.factor(target)
             if factor is None or abs(factor - 1) < 1e-6 or np.count_nonzero(target.hand) < 3:
@@ -101,39 +159,86 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
             yield Candidate(title, cost, predict=made.times(factor))
 
 
-def _terms(g: Array, axis: int, s: Array, n: Array) -> tuple[Array, Array, Array]:
-    """Return the direct term, that of the mean, and that of the variance."""
-    return (
-        g / s,
-        -np.broadcast_to(g.mean(axis, keepdims=True), g.shape) / s,
-        -n * (g * n).mean(axis, keepdims=True) / s,
-    )
+def _all_alike(replay: Replay, target: Target) -> Iterator[Candidate]:
+    """Change several normalisations of one kind alike: they are one function, called for each."""
+    kinds: dict[Any, list[Norm]] = {}
+    for norm in norms(replay):
+        if target.id in replay.behind(norm.into):
+            kinds.setdefault((norm.axis, norm.centred, norm.share), []).append(norm)
+    for alike in kinds.values():
+        inside = any(a.into in replay.behind(b.into) for a in alike for b in alike if a is not b)
+        if len(alike) < 2 or inside:
+            continue
+        u = " and ".join(text_of(replay.graph, replay.graph[norm.into]) for norm in alike)
+        each = []
+        for norm in alike:
+            g = replay.gradients[norm.out]
+            total = sum(norm.terms(g))
+            flipped = norm.terms(g)[0] - norm.terms(g)[2]
+            more = [(f"the path through the {norm.called[0]} of {u} has its sign flipped", 0.7,
+                     always(flipped))] if not norm.centred else []  # fmt: skip
+            each.append([
+                (title, cost, Made(replay, norm.into, instead, always(total)))
+                for title, cost, instead in (*_changes(g, norm, u), *more)
+            ])  # fmt: skip
+        if len({len(changes) for changes in each}) > 1:
+            continue
+        for changes in zip(*each, strict=True):
+            yield Candidate(
+                changes[0][0], changes[0][1], predict=_at_once([x for *_, x in changes])
+            )
+
+
+def _at_once(made: Sequence[Made]) -> Callable[[Target], Any]:
+    """Return what predicts a gradient with mistakes on parallel paths: their changes add up."""
+
+    def predict(target: Target) -> Any:
+        right = made[0].replay.gradients.get(target.id or "")
+        found = [one(target) for one in made]
+        if right is None or any(x is None for x in found):
+            return None
+        return sum(found[1:], found[0]) - (len(found) - 1) * right
+
+    return predict
 
 
 def _changes(g: Array, norm: Norm, u: str) -> Iterator[tuple[str, float, Callable[[], Any]]]:
     """Yield what may go wrong, and what comes out."""
     axis, s, n, std = norm.axis, norm.s, norm.n, norm.std
-    first, second, third = _terms(g, axis, s, n)
-    yield f"mean and variance of {u} are taken as constants", 0.6, lambda: first
+    first, second, third = norm.terms(g)
+    scale, square = norm.called
+    if norm.centred:
+        yield f"mean and variance of {u} are taken as constants", 0.6, lambda: first
+    else:
+        yield f"the {scale} of {u} is taken as a constant", 0.6, lambda: first
+        yield f"the division of {u} by its {scale} is left out", 0.7, lambda: g
+        for word, power in (("stands", 2), ("stands once", 1)):
+            yield (
+                f"{u} {word} in place of {u} divided by its {scale} on the way back",
+                0.84,
+                always(first + third * s**power),
+            )
+    rest = "mean and variance are" if norm.centred else f"the {scale} is"
     yield (
-        f"the direct path to {u} is left out: only mean and variance are there",
+        f"the direct path to {u} is left out: only {rest} there",
         0.7,
         lambda: second + third,
     )
     yield (
-        f"the factor 1 / std of {u} is missing",
+        f"the factor 1 / {scale} of {u} is missing",
         0.7,
         lambda: (first + second + third) * s,
     )
+    by = f"divided by the {square} of {u}, not by its {scale}"
     for title, terms in (
-        ("divided by the variance, not by the standard deviation", (first / s + second + third)),
+        (by, (first / s + second + third)),
+        (f"{by}, throughout", (first + second + third) / s),
         (
-            "divided by the variance, not by the standard deviation, throughout",
-            (first + second + third) / s,
+            f"the factor 1 / {scale} of {u} is missing in the direct path",
+            first * s + second + third,
         ),
-        ("the factor 1 / std is missing in the direct path", first * s + second + third),
     ):
-        yield f"{title} of {u}", 0.8, always(terms)
+        yield title, 0.8, always(terms)
     eps = s**2 - std**2
     for word, bad in (
         ("eps is left out of", std),
@@ -142,20 +247,28 @@ def _changes(g: Array, norm: Norm, u: str) -> Iterator[tuple[str, float, Callabl
     ):
         if np.allclose(bad, s, rtol=1e-12):
             continue
-        title = f"{word} the square root of the standard deviation of {u}"
+        title = f"{word} the square root in the {scale} of {u}"
         scaled = n * s / bad
         for each in (
-            _terms(g, axis, bad, scaled),
-            _terms(g, axis, bad, n),
+            norm.terms_with(g, bad, scaled, axis),
+            norm.terms_with(g, bad, n, axis),
             (g / bad, second, third),
-            (first, second, -scaled * (g * scaled).mean(axis, keepdims=True) / bad),
+            (first, second, norm.terms_with(g, bad, scaled, axis)[2]),
         ):
             yield title, 0.9, always(sum(each))
     other = 1 - axis
     size = g.shape[axis]
-    wrong_mean = np.broadcast_to(-g.mean(other, keepdims=True), g.shape) / s
+    _, wrong_mean, wrong_third = norm.terms_with(g, s, n, other)
+    if norm.share < 1:
+        wrong_third = wrong_third * size / g.shape[other]
+    if not norm.centred:
+        yield (
+            f"the sum on the way back to {u} is taken along axis {other}, in place of axis {axis}",
+            0.8,
+            always(first + wrong_third),
+        )
+        return
     wrong_sum = np.broadcast_to(-(g / s).sum(other, keepdims=True) / size, g.shape)
-    wrong_third = -n * (g * n).mean(other, keepdims=True) / s
     for what, three in (
         ("the mean of the gradient", (first, wrong_mean, third)),
         ("the mean of the gradient", (first, wrong_sum, third)),

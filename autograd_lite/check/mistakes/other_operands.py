@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
+from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     MOST_VALUES,
+    Made,
     Step,
     activations,
     grouped,
@@ -29,6 +33,9 @@ from autograd_lite.graph import Node
 
 FEWEST_BITS = 12
 """In one of 70 cases, one of `MOST_VALUES` tensors has given signs at so many places by chance."""
+
+MOST_MEETING = 6
+"""Of how many paths that meet any two are exchanged."""
 
 LEARNING_RATES = (1.0, 0.5, 0.3, 0.1, 0.05, 0.03, 0.01, 0.003, 0.001, 1e-4)
 """What is tried when it is not given."""
@@ -91,7 +98,7 @@ def wrong_tensor(case: Case, target: Target) -> Iterator[Candidate]:
                     1.2,
                     predict=step.wrong(rule),
                 )
-        yield from _slope_of_another_tensor(step)
+        yield from _derivative_of_another_tensor(step)
 
 
 def _alike(step: Step) -> list[Node]:
@@ -101,15 +108,16 @@ def _alike(step: Step) -> list[Node]:
     return [node for node in step.replay.graph if node.primitive is step.primitive]
 
 
-def _slope_of_another_tensor(step: Step) -> Iterator[Candidate]:
-    """Take the slope of an activation where another tensor is: a mask of h where z belongs."""
+def _derivative_of_another_tensor(step: Step) -> Iterator[Candidate]:
+    """Take the derivative of an activation where another tensor is: a mask of h where z belongs."""
     replay, graph, name = step.replay, step.replay.graph, f"{step.function}'"
     before, dtype = text_of(graph, step.operand), np.asarray(step.node.value).dtype
     done = {step.operand.id, *(x for node in _alike(step) for x in (node.id, *node.operands))}
     tried: list[Any] = []
-    for other in graph.nodes[:MOST_VALUES]:
+    alike = [x for x in graph.nodes if x.shape == step.node.shape and x.id not in done]
+    for other in alike[:MOST_VALUES]:
         value = np.asarray(replay.values[other.id])
-        if other.id in done or value.shape != step.node.shape or value.dtype.kind not in "iuf":
+        if value.dtype.kind not in "iuf":
             continue
         if not value.ndim or any(np.array_equal(value, known) for known in tried):
             continue
@@ -132,19 +140,22 @@ def _at(step: Step, x: Any) -> Rule:
 
 
 def _few_bits(step: Step, rule: Rule) -> bool:
-    """Whether a slope is 0 or 1 at so few places that another tensor's may be so by chance."""
-    slope = np.asarray(rule(np.ones(step.node.shape)))
-    return slope.size < FEWEST_BITS and bool(np.isin(slope, (0, 1)).all())
+    """Whether a derivative is 0 or 1 at so few places that another tensor's may be so by chance."""
+    derivative = np.asarray(rule(np.ones(step.node.shape)))
+    return derivative.size < FEWEST_BITS and bool(np.isin(derivative, (0, 1)).all())
 
 
 def _replaced(case: Case, target: Target, cost: float) -> Iterator[tuple[Candidate, Node, Node]]:
     """Put another operand in the place of one of a product's; yield both nodes with it."""
-    for step in steps(case, target):
+    for step in steps(case, target, once=True):
         belongs, replay = step.other, step.replay
         if belongs is None:
             continue
         name, shape = text_of(replay.graph, belongs), np.shape(replay.values[belongs.id])
-        for other in replay.graph.nodes[:MOST_VALUES]:
+        alike = [x for x in replay.graph.nodes if x.shape in (shape, shape[::-1])]
+        kin = belongs.primitive
+        alike.sort(key=lambda x: x.primitive is not kin)
+        for other in alike[:MOST_VALUES]:
             value, text = replay.values[other.id], text_of(replay.graph, other)
             tried = []
             if np.shape(value) == shape and other is not belongs and shape:
@@ -162,6 +173,66 @@ def _replaced(case: Case, target: Target, cost: float) -> Iterator[tuple[Candida
                 yield Candidate(title, cost, predict=predict), belongs, other
 
 
+@mistake("exchanged", "Each of two paths has its own operand: the derivatives were mixed up.")
+def exchanged(case: Case, target: Target) -> Iterator[Candidate]:
+    """Exchange the other operands of two products that come back to the same tensor."""
+    meeting: dict[str, list[Step]] = {}
+    for step in steps(case, target, once=True):
+        if step.other is not None:
+            meeting.setdefault(step.operand.id, []).append(step)
+    for key, together in meeting.items():
+        for one, two in itertools.combinations(together[:MOST_MEETING], 2):
+            others = [x for step in (one, two) if (x := step.other) is not None]
+            if others[0] is others[1] or others[0].shape != others[1].shape:
+                continue
+            replay = one.replay
+            names = [text_of(replay.graph, x) for x in others]
+            rules = [
+                (step, replay.rule(step.edge, operands={1 - step.edge[1]: replay.values[x.id]}))
+                for step, x in zip((one, two), others[::-1], strict=True)
+            ]
+            yield Candidate(
+                f"{names[0]} and {names[1]} are exchanged on the way back to "
+                f"{text_of(replay.graph, one.operand)}",
+                1.1,
+                predict=Made(
+                    replay,
+                    key,
+                    functools.partial(_all_sent, rules),
+                    functools.partial(_all_sent, [(step, None) for step in (one, two)]),
+                ),
+            )
+
+
+def _all_sent(rules: Iterable[tuple[Step, Rule | None]]) -> Any:
+    return sum(s.replay.sent(s.edge, s.replay.gradients[s.node.id], rule) for s, rule in rules)
+
+
+@mistake("another activation's value", "What is used backwards is what the forward pass computed.")
+def value_of_another(case: Case, target: Target) -> Iterator[Candidate]:
+    """Put another activation of the same tensor in the place of one that is an operand."""
+    for step in steps(case, target, once=True):
+        belongs, replay = step.other, step.replay
+        if belongs is None or not belongs.shape or belongs.primitive is None:
+            continue
+        y = np.asarray(replay.values[belongs.id])
+        behind = replay.behind(belongs.id)
+        inputs = [x for x in replay.graph.nodes if x.id in behind and x.shape == belongs.shape]
+        for x in inputs[-MOST_MEETING:]:
+            if x is belongs or y.dtype.kind != "f" or np.asarray(x.value).dtype != y.dtype:
+                continue
+            for primitive in (ops.relu, ops.sigmoid, ops.tanh):
+                value = primitive.forward(replay.values[x.id])
+                if not same(value, y):
+                    rule = replay.rule(step.edge, operands={1 - step.edge[1]: value})
+                    yield Candidate(
+                        f"{primitive.name}({text_of(replay.graph, x)}) is used in place of "
+                        f"{text_of(replay.graph, belongs)}",
+                        1.4,
+                        predict=wrong(replay, {step.edge: rule}),
+                    )
+
+
 @mistake("wrong gradient", "The gradient of another layer was handed on.")
 def wrong_gradient(case: Case, target: Target) -> Iterator[Candidate]:
     """Use the gradient at another node where that at this one belongs."""
@@ -169,11 +240,12 @@ def wrong_gradient(case: Case, target: Target) -> Iterator[Candidate]:
     def always(rule: Rule, g: Any) -> Rule:
         return lambda _: rule(g)
 
-    for step in steps(case, target):
+    for step in steps(case, target, once=True):
         graph = step.replay.graph
-        for other in graph.nodes[:MOST_VALUES]:
+        alike = [x for x in graph.nodes if x.shape == step.node.shape != () and x is not step.node]
+        for other in alike[:MOST_VALUES]:
             g = step.replay.gradients.get(other.id)
-            if other is step.node or g is None or g.shape != step.node.shape or not g.ndim:
+            if g is None or g.shape != step.node.shape:
                 continue
             yield Candidate(
                 f"the gradient at {text_of(graph, other)} is used in place of that at {step.name}",
@@ -291,3 +363,9 @@ def wrong_axis(case: Case, target: Target) -> Iterator[Candidate]:
                     0.9,
                     predict=only_here(summed),
                 )
+        if target.right.ndim:
+            yield Candidate(
+                f"the gradient at {text_of(replay.graph, node)} is summed over all axes",
+                1.0,
+                predict=only_here(np.full(target.right.shape, g.sum())),
+            )

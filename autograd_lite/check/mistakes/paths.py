@@ -90,12 +90,24 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
                 cost + (0.7 if _in_proportion(part, replay.gradients[operand.id]) else 0.0),
                 predict=_without(replay, edges),
             )
+            value = np.asarray(replay.values[operand.id])
+            if value.ndim and value.dtype.kind == "f":
+                yield Candidate(
+                    f"{path} has a factor {to} too many",
+                    1.1,
+                    predict=Made(replay, operand.id, _product(part, value), always(part)),
+                    kind="factor on a path",
+                )
             for made in _scaled_path(case, target, operand.id, part, path, cost, "path missing"):
                 if not made.title.endswith("left out"):
                     yield made
         if len(uses) > 2:
             yield from _some_steps(replay, operand, uses, to)
             yield from _of_one_kind(case, target, operand, uses, to)
+
+
+def _product(part: Any, value: Any) -> Any:
+    return lambda: part * value
 
 
 def _in_proportion(part: Any, total: Any) -> bool:
@@ -277,9 +289,55 @@ def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
                 predict=step.wrong(_per_count(step)),
             )
             picking.setdefault(step.operand.id, []).append(step)
+            yield from _elsewhere(step)
     for key, picked in picking.items():
         if len(picked) > 1:
             yield from _windows(picked, key)
+
+
+def _elsewhere(step: Step) -> Iterator[Candidate]:
+    """Put what was picked back where another index points, or everywhere."""
+    replay, to = step.replay, text_of(step.replay.graph, step.operand)
+    g = replay.gradients[step.node.id]
+    if g.size > 1 and not np.ptp(g):
+        yield Candidate(
+            f"every entry of {to} gets the gradient of those that {step.name} picks",
+            0.9,
+            predict=step.wrong(_everywhere(step)),
+            kind="another index",
+        )
+    for other in replay.graph:
+        index = other.parameters.get("index")
+        if other.primitive is not ops.getitem or other is step.node or other.shape != g.shape:
+            continue
+        if repr(index) != repr(step.node.parameters["index"]):
+            yield Candidate(
+                f"what belongs to the entries of {to} that {step.name} picks is put where "
+                f"{text_of(replay.graph, other)} picks: another index",
+                1.2,
+                predict=step.wrong(_added_at(step, index)),
+                kind="another index",
+            )
+
+
+def _everywhere(step: Step) -> Any:
+    return lambda g: np.full(step.operand.shape, g.flat[0])
+
+
+def _added_at(step: Step, index: Any) -> Any:
+    def rule(g: Any) -> Any:
+        filled = np.zeros(step.operand.shape)
+        np.add.at(filled, index, g)
+        return filled
+
+    return rule
+
+
+MISTAKES["another index"] = Mistake(
+    "another index",
+    "What is picked forwards is put back with the same index.",
+    lambda _case, _target: iter(()),  # Found with what is overwritten.
+)
 
 
 def _assigned(step: Step) -> Any:

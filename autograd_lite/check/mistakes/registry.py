@@ -70,6 +70,8 @@ class Candidate:
         How it comes about, or what to do.
     weak : bool
         Whether so little speaks for it that it may be chance, though it gives the same numbers.
+    source : str
+        The registry entry that found it.
     """
 
     title: str
@@ -79,6 +81,7 @@ class Candidate:
     kind: str = ""
     how: str = ""
     weak: bool = False
+    source: str = ""
 
     def explains(self, target: Target) -> bool:
         """Return whether taking the mistake back, or making it, accounts for all of a gradient."""

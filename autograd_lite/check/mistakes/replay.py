@@ -36,6 +36,11 @@ class Replay:
         Other values of the nodes than the recorded ones, by identifier; all or none.
     given : mapping of str to array, optional
         Gradients that take the place of those that arrive at some nodes, by identifier.
+    operands : mapping of edge to array, optional
+        Other operands than the nodes' values, in some operations alone.
+    first_of_ties : bool
+        Of several largest entries, the first gets the gradient, as with ``argmax``, and not each a
+        share. Behind a relu, the right gradient is the same; a wrong one is not.
 
     Attributes
     ----------
@@ -52,8 +57,13 @@ class Replay:
         graph: Graph,
         values: Mapping[str, Any] | None = None,
         given: Mapping[str, NDArray[Any]] | None = None,
+        operands: Mapping[Edge, Any] | None = None,
+        *,
+        first_of_ties: bool = False,
     ) -> None:
         self.graph = graph
+        self._operands = dict(operands or {})
+        self._first_of_ties = first_of_ties
         self._given = dict(given or {})
         self.values = dict(values or {node.id: node.value for node in graph})
         self.position = {node.id: i for i, node in enumerate(graph)}
@@ -104,13 +114,26 @@ class Replay:
             ``y``: another output for the rule to see; ``operands``: others, by position.
         """
         node = self.graph[edge[0]]
-        operands = [self.values[x] for x in node.operands]
+        operands = [
+            self._operands.get((node.id, i), self.values[x]) for i, x in enumerate(node.operands)
+        ]
         for i, value in other.get("operands", {}).items():
             operands[i] = value
         y = other.get("y", self.values[node.id])
         assert node.primitive is not None  # It has operands.
         made = node.primitive.rules[edge[1]]
+        if self._first_of_ties and node.primitive in (ops.max, ops.min):
+            made = _to_the_first
         return lambda g: made(g, y, *operands, **node.parameters)
+
+    @property
+    def has_ties(self) -> bool:
+        """Whether a maximum or a minimum has several entries to choose from."""
+        return any(
+            (self.parts[node.id, 0] != 0).sum() > np.count_nonzero(self.gradients[node.id])
+            for node in self.graph
+            if node.primitive in (ops.max, ops.min) and (node.id, 0) in self.parts
+        )
 
     def edges(self) -> list[Edge]:
         """List the edges along which a gradient flows, from the end backwards."""
@@ -163,7 +186,18 @@ class Replay:
                     assert node.primitive is not None  # It has operands.
                     operands = [values.get(x, self.values[x]) for x in node.operands]
                     values[node.id] = node.primitive.forward(*operands, **node.parameters)
-        return {x: np.asarray((ahead[x] - behind[x]) / (2 * h)) for x in ahead}
+        moved: dict[Any, Any] = {}
+        for node in self.graph:
+            if node.id not in ahead:
+                continue
+            if node.id != key and node.primitive in (ops.add, ops.subtract):
+                # Exact: beside a mask of -1e9, the difference has lost its digits.
+                zero = np.zeros(())
+                sides = [moved.get(x, zero) for x in node.operands]
+                moved[node.id] = np.broadcast_to(node.primitive.forward(*sides), node.shape)
+            else:
+                moved[node.id] = np.asarray((ahead[node.id] - behind[node.id]) / (2 * h))
+        return moved
 
     def added(self, key: str, cotangent: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Return what a cotangent that arrives at a node besides adds to every gradient."""
@@ -276,6 +310,19 @@ class Replay:
         return min(uses, default=0) - 0.5
 
 
+def _to_the_first(g: Any, y: Any, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """Return what a maximum sends back if the first of several largest entries gets it all."""
+    x = np.asarray(x)
+    axes = tuple(range(x.ndim)) if axis is None else np.atleast_1d(axis)
+    if not keepdims:
+        y, g = (np.expand_dims(a, tuple(axes)) for a in (y, g))
+    last = [k - x.ndim for k in range(len(axes) and x.ndim - len(axes), x.ndim)]
+    chosen = np.moveaxis(x == y, tuple(axes), last)
+    rows = chosen.reshape(*chosen.shape[: x.ndim - len(axes)], -1)
+    first = (rows.cumsum(-1) == 1) & rows
+    return g * np.moveaxis(first.reshape(chosen.shape), last, tuple(axes))
+
+
 def is_shifted(graph: Graph, node: Node) -> bool:
     """Return whether a node is ``x - max(x)``, from which nothing comes back to the maximum.
 
@@ -287,8 +334,11 @@ def is_shifted(graph: Graph, node: Node) -> bool:
     return largest.primitive is ops.max and largest.operands[0] == x.id
 
 
-def recompute_all(graph: Graph, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of all nodes, computed again with other values at some."""
+def recompute_all(
+    graph: Graph, changes: Mapping[str, Any], operands: Mapping[Edge, Any] | None = None
+) -> dict[str, Any]:
+    """Return the values of all nodes, computed again with other values or operands at some."""
+    others = operands or {}
     values: dict[str, Any] = {}
     for node in graph:
         if node.id in changes:
@@ -296,8 +346,8 @@ def recompute_all(graph: Graph, changes: Mapping[str, Any]) -> dict[str, Any]:
         elif node.primitive is None:
             values[node.id] = node.value
         else:
-            operands: Sequence[Any] = [values[x] for x in node.operands]
-            values[node.id] = node.primitive.forward(*operands, **node.parameters)
+            used = [others.get((node.id, i), values[x]) for i, x in enumerate(node.operands)]
+            values[node.id] = node.primitive.forward(*used, **node.parameters)
     return values
 
 

@@ -97,11 +97,11 @@ def wrong_mask(case: Case, target: Target) -> Iterator[Candidate]:
                 continue
         if g.shape != step.operand.shape or not g.ndim or len(step.node.operands) > 3:
             continue
-        slope = np.asarray(step.rule(np.ones_like(g)))
-        if slope.shape == g.shape and step.primitive is not ops.where:
+        derivative = np.asarray(step.rule(np.ones_like(g)))
+        if derivative.shape == g.shape and step.primitive is not ops.where:
             made = functools.partial(_sends_times, step)
             yield from _of_levels(
-                step.node, step.operand, replay=step.replay, slope=slope, made=made
+                step.node, step.operand, replay=step.replay, derivative=derivative, made=made
             )
     yield from _of_pieces(case, target)
 
@@ -123,30 +123,30 @@ def _of_pieces(case: Case, target: Target) -> Iterator[Candidate]:
             inside = x.id in replay.behind(node.id) and target.id in replay.behind(x.id)
             if x is node or not inside or value.shape != y.shape or not value.all():
                 continue
-            slope = np.round(y / value, 12)
-            if len(np.unique(slope)) != 2 or len(np.unique(slope[value > 0])) != 1:
+            derivative = np.round(y / value, 12)
+            if len(np.unique(derivative)) != 2 or len(np.unique(derivative[value > 0])) != 1:
                 continue
 
-            def made(factor: Any, g: Any = g, slope: Any = slope, x: Node = x) -> Made:
-                return Made(replay, x.id, lambda: g * factor, lambda: g * slope)
+            def made(factor: Any, g: Any = g, derivative: Any = derivative, x: Node = x) -> Made:
+                return Made(replay, x.id, lambda: g * factor, lambda: g * derivative)
 
-            yield from _of_levels(node, x, replay=replay, slope=slope, made=made)
+            yield from _of_levels(node, x, replay=replay, derivative=derivative, made=made)
             break
 
 
 def _of_levels(
-    node: Node, operand: Node, *, replay: Replay, slope: Any, made: Callable[[Any], Any]
+    node: Node, operand: Node, *, replay: Replay, derivative: Any, made: Callable[[Any], Any]
 ) -> Iterator[Candidate]:
     """Yield what may stand in place of a derivative that has two values."""
-    levels = np.unique(slope)
+    levels = np.unique(derivative)
     if len(levels) != 2:
         return
     low, high = levels
     g, value = replay.gradients[node.id], np.asarray(replay.values[node.id])
     name, before = text_of(replay.graph, node), text_of(replay.graph, operand)
-    few = slope.size < FEWEST_BITS  # Then chance gives every pattern now and then.
+    few = derivative.size < FEWEST_BITS  # Then chance gives every pattern now and then.
     found = [
-        (f"the mask at {name} is reversed", 0.8, low + high - slope),
+        (f"the mask at {name} is reversed", 0.8, low + high - derivative),
         (
             f"the mask at {name} is that of what arrives there, not of {before}",
             1.35,
@@ -159,9 +159,9 @@ def _of_levels(
             (
                 f"the derivative at {name} is {high:g} or 0, in place of {high:g} or {low:g}",
                 0.8,
-                np.where(slope == high, high, 0.0),
+                np.where(derivative == high, high, 0.0),
             ),
-            (f"the derivative at {name} is left out", 0.7, np.ones_like(slope)),
+            (f"the derivative at {name} is left out", 0.65, np.ones_like(derivative)),
         ]
     for title, cost, factor in found:
         yield Candidate(title, cost + (0.6 if few else 0.0), predict=made(factor), weak=few)
@@ -189,6 +189,11 @@ def wrong_pooling(case: Case, target: Target) -> Iterator[Candidate]:
             (f"the first entry of each window in {before} gets the gradient of {step.name}", first),
         ]
         if step.primitive is not ops.mean:
+            found.append((
+                f"the gradient of {step.name} goes to all of the window in {before} but the entry "
+                f"that was picked: reversed",
+                everywhere - np.asarray(step.rule(g)),
+            ))  # fmt: skip
             found.append((
                 f"the gradient of {step.name} is spread over the window in {before}, as that of "
                 f"a mean",

@@ -15,7 +15,7 @@ from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Node
 
-KNOWN = (ops.sigmoid, ops.tanh)
+KNOWN = (ops.sigmoid, ops.tanh, ops.softplus)
 """What is looked for. A relu is a single operation, however it is written."""
 
 LONGEST = 12

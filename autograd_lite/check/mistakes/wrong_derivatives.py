@@ -8,7 +8,8 @@ in the weights behind it, where no ratio shows it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -21,13 +22,16 @@ from autograd_lite.check.mistakes.backward_steps import (
     always,
     compositions,
     grouped,
+    replaced,
     scaled,
     steps,
     tells,
     text_of,
     wrong,
 )
+from autograd_lite.check.mistakes.reasons import reason, shown
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, more
+from autograd_lite.check.mistakes.repeated import recurrent
 from autograd_lite.check.mistakes.replay import Replay, Rule, is_shifted
 from autograd_lite.check.mistakes.rule_factors import factors
 from autograd_lite.core.primitive import Primitive
@@ -64,8 +68,8 @@ def derivative_doubled(case: Case, target: Target) -> Iterator[Candidate]:
         )
 
 
-@mistake("slope at the activation", "f'(z) was evaluated at a = f(z): a formula in z given a.")
-def slope_at_activation(case: Case, target: Target) -> Iterator[Candidate]:
+@mistake("derivative at the activation", "f'(z) was evaluated at a = f(z): a formula in z given a.")
+def derivative_at_activation(case: Case, target: Target) -> Iterator[Candidate]:
     """Take a derivative at the output of the function, in place of its input."""
     for step in activations(case, target):
         rule = step.at(step.replay.values[step.node.id])
@@ -77,8 +81,8 @@ def slope_at_activation(case: Case, target: Target) -> Iterator[Candidate]:
         )
 
 
-@mistake("slope at the pre-activation", "a (1 - a) was computed with z: a formula in a given z.")
-def slope_at_pre_activation(case: Case, target: Target) -> Iterator[Candidate]:
+@mistake("derivative at the pre-activation", "A formula in a = f(z), as a (1 - a), was given z.")
+def derivative_at_pre_activation(case: Case, target: Target) -> Iterator[Candidate]:
     """Give the input to a derivative that is written in terms of the output."""
     for step in activations(case, target):
         rule = step.given(step.replay.values[step.operand.id])
@@ -90,14 +94,47 @@ def slope_at_pre_activation(case: Case, target: Target) -> Iterator[Candidate]:
         )
 
 
-@mistake("another activation's slope", "a (1 - a) is sigmoid', 1 - a**2 is tanh', z > 0 is relu'.")
-def slope_of_another(case: Case, target: Target) -> Iterator[Candidate]:
+LINEAR = (ops.add, ops.subtract, ops.sum, ops.mean, ops.negative)
+"""Their derivatives are the same everywhere."""
+
+
+@mistake("constant left out", "A derivative is taken where the function was: at var + eps, say.")
+def constant_left_out(case: Case, target: Target) -> Iterator[Candidate]:
+    """Take a derivative without the number that is added to its operand."""
+    for step in steps(case, target):
+        graph, values, i = step.replay.graph, step.replay.values, step.edge[1]
+        if step.operand.primitive not in (ops.add, ops.subtract) or step.primitive in LINEAR:
+            continue
+        for without in graph.operands(step.operand):
+            (other,) = [x for x in graph.operands(step.operand) if x is not without] or [without]
+            if other.kind != "constant" or other.shape or without.shape != step.operand.shape:
+                continue
+            operands = [values[x] for x in step.node.operands]
+            operands[i] = values[without.id]
+            try:
+                y = step.primitive.forward(*operands, **step.node.parameters)
+            except ValueError:
+                continue
+            for output in (y, values[step.node.id]):
+                rule = step.replay.rule(step.edge, y=output, operands={i: operands[i]})
+                yield Candidate(
+                    f"the derivative of {step.name} is taken at {text_of(graph, without)}, in "
+                    f"place of {text_of(graph, step.operand)}",
+                    0.9,
+                    predict=step.wrong(rule),
+                )
+
+
+@mistake(
+    "another activation's derivative", "a (1 - a) is sigmoid', 1 - a**2 is tanh', z > 0 is relu'."
+)
+def derivative_of_another(case: Case, target: Target) -> Iterator[Candidate]:
     """Use the derivative of another activation."""
     for step in activations(case, target):
         x, y = (step.replay.values[node.id] for node in (step.operand, step.node))
         name, before = step.name, text_of(step.replay.graph, step.operand)
         for other in (ops.sigmoid, ops.tanh, ops.relu):
-            # Entry by entry, the slope of a softmax would be that of a sigmoid: see below.
+            # Entry by entry, the derivative of a softmax would be that of a sigmoid: see below.
             if other.name == step.function or step.mixes:
                 continue
             for origin, output in ((before, other.forward(x)), (name, y)):
@@ -130,101 +167,161 @@ def factor_inverted(case: Case, target: Target) -> Iterator[Candidate]:
                 0.85,
                 predict=step.wrong(scaled(step.rule, square, divide=True)),
             )
+            if np.ndim(value) and (np.asarray(value) > 0).all():
+                yield Candidate(
+                    f"np.sqrt({plain}) stands in place of {plain}: {verbs[1]} by its square root",
+                    1.25,
+                    predict=step.wrong(scaled(step.rule, np.sqrt(value), divide=True)),
+                    kind="other power",
+                )
 
 
 @mistake("sign in a derivative", "1 - a**2 is tanh', a (1 - a) is sigmoid'.")
 def sign_in_derivative(case: Case, target: Target) -> Iterator[Candidate]:
     """Write a plus where the derivative of an activation has a minus."""
 
-    def times(slope: Any) -> Rule:
-        return lambda g: g * slope
+    def times(derivative: Any) -> Rule:
+        return lambda g: g * derivative
 
     for step in activations(case, target):
-        y, name = np.asarray(step.replay.values[step.node.id]), grouped(step.name)
-        forms = {
-            ops.tanh: [
-                (f"1 + {name} ** 2", f"1 - {name} ** 2", 1 + y * y),
-                (f"{name} ** 2", f"1 - {name} ** 2", y * y),
-                (f"1 - {name}", f"1 - {name} ** 2", 1 - y),
-                (f"{name} ** 2 - 1", f"1 - {name} ** 2", y * y - 1),
-            ],
-            ops.sigmoid: [
-                (f"{name} * (1 + {name})", f"{name} * (1 - {name})", y * (1 + y)),
-                (f"{name} * ({name} - 1)", f"{name} * (1 - {name})", y * (y - 1)),
-            ],
-        }
-        for wrong_form, right_form, slope in forms.get(step.primitive, []):
+        y = np.asarray(step.replay.values[step.node.id])
+        for wrong_form, right_form, derivative in sign_forms(step.primitive, step.name, y):
             yield Candidate(
                 f"{wrong_form} stands in place of {right_form} at {step.name}",
                 0.78,
-                predict=step.wrong(times(slope)),
+                predict=step.wrong(times(derivative)),
             )
+
+
+def sign_forms(primitive: Primitive, name: str, y: Any) -> list[tuple[str, str, Any]]:
+    """Return how the derivative of an activation is miswritten, how it is written, and its value.
+
+    Parameters
+    ----------
+    primitive : Primitive
+        The activation.
+    name : str
+        What its output is called.
+    y : array
+        Its output.
+    """
+    name = grouped(name)
+    if primitive is ops.tanh:
+        right = f"1 - {name} ** 2"
+        return [
+            (f"1 + {name} ** 2", right, 1 + y * y),
+            (f"{name} ** 2", right, y * y),
+            (f"1 - {name}", right, 1 - y),
+            (f"{name} ** 2 - 1", right, y * y - 1),
+        ]
+    if primitive is ops.sigmoid:
+        right = f"{name} * (1 - {name})"
+        return [
+            (f"{name} * (1 + {name})", right, y * (1 + y)),
+            (f"{name} * ({name} - 1)", right, y * (y - 1)),
+            (f"{name} - 1", right, y - 1),
+        ]
+    return []
 
 
 @mistake("softmax entry by entry", "Each entry of a softmax depends on all of its row.")
 def softmax_by_entry(case: Case, target: Target) -> Iterator[Candidate]:
     """Leave out what goes from one entry of a softmax to the others."""
 
-    def times(slope: Any) -> Rule:
-        return lambda g: g * slope
+    def times(derivative: Any) -> Rule:
+        return lambda g: g * derivative
 
     for step in activations(case, target):
         if step.primitive is not ops.softmax:
             continue
         y, name = step.replay.values[step.node.id], grouped(step.name)
-        for formula, slope in ((f"{name} * (1 - {name})", y * (1 - y)), (name, y)):
+        for formula, derivative in ((f"{name} * (1 - {name})", y * (1 - y)), (name, y)):
             yield Candidate(
                 f"the derivative of the softmax at {step.name} is not {formula}: "
                 f"it has terms between the entries of a row",
                 0.6,
-                predict=step.wrong(times(slope)),
+                predict=step.wrong(times(derivative)),
             )
 
 
-@more("softmax entry by entry")
+@mistake("softmax in pieces", "Each entry of a softmax depends on all of its row.")
 def softmax_in_pieces(case: Case, target: Target) -> Iterator[Candidate]:
     """Change the gradient of a softmax, however it is written."""
     replay = case.replay
     if replay is None or target.id is None:
         return
+    for x, node, axis in _softmaxes(replay):
+        if target.id in replay.behind(x.id):
+            yield from _softmax_forms(case, target, x, node, axis)
+
+
+_found: weakref.WeakKeyDictionary[Replay, list[tuple[Node, Node, int]]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def _softmaxes(replay: Replay) -> list[tuple[Node, Node, int]]:
+    """Return each softmax that is written out: its input, its output, its axis."""
+    if replay not in _found:
+        _found[replay] = list(_search(replay))
+    return _found[replay]
+
+
+def _search(replay: Replay) -> Iterator[tuple[Node, Node, int]]:
     nodes = [x for x in replay.graph if x.id in replay.gradients and len(x.shape) == 2]
     for i, node in enumerate(nodes):
-        y, g = np.asarray(replay.values[node.id]), replay.gradients[node.id]
-        axis = next((k for k in (1, 0) if y.min() > 0 and np.allclose(y.sum(k), 1)), None)
-        if axis is None:
+        y = np.asarray(replay.values[node.id])
+        axis = next((k for k in (1, 0) if y.min() >= 0 and np.allclose(y.sum(k), 1)), None)
+        if axis is None or node.primitive is ops.softmax:
             continue
         for x in nodes[:i]:
-            inside = x.id in replay.behind(node.id) and target.id in replay.behind(x.id)
-            if not inside or x.shape != node.shape or _is_shift(replay, x):
+            inside = x.shape == node.shape and x.id in replay.behind(node.id)
+            if not inside or is_shifted(replay.graph, x):
                 continue
             if np.allclose(ops.softmax.forward(replay.values[x.id], axis=axis), y):
-                yield from _softmax_forms(replay, x, node, y, g, axis)
+                yield x, node, axis
                 break
 
 
-def _is_shift(replay: Replay, node: Node) -> bool:
-    return is_shifted(replay.graph, node)
-
-
 def _softmax_forms(
-    replay: Replay, x: Node, node: Node, y: Any, g: Any, axis: int
+    case: Case, target: Target, x: Node, node: Node, axis: int
 ) -> Iterator[Candidate]:
     """Yield what may stand in place of ``y * (g - sum(g * y))``."""
+    replay = case.replay
+    assert replay is not None
+    y, g = np.asarray(replay.values[node.id]), replay.gradients[node.id]
     name = grouped(text_of(replay.graph, node))
-    right = y * (g - (g * y).sum(axis, keepdims=True))
+    sums = y * (g * y).sum(axis, keepdims=True)
+    right = g * y - sums
     between = "it has terms between the entries of a row"
     for title, instead in (
         (f"the derivative of the softmax at {name} is not {name} * (1 - {name}): {between}",
          g * y * (1 - y)),
         (f"the derivative of the softmax at {name} is not {name}: {between}", g * y),
-        (f"the softmax at {name} is left out", g),
+        (f"the derivative of the softmax at {name} is left out", g),
         (f"the factor {name} of the softmax is missing", g - (g * y).sum(axis, keepdims=True)),
         (f"in the sum of the softmax, the factor {name} is missing",
          y * (g - g.sum(axis, keepdims=True))),
+        ("in the sum of the softmax, the gradient is missing",
+         g * y - y * y.sum(axis, keepdims=True)),
+        (f"in what the softmax takes away, the factor {name} is missing",
+         g * y - (g * y).sum(axis, keepdims=True)),
         (f"the sum of the softmax is taken along axis {1 - axis}, in place of {axis}",
          y * (g - (g * y).sum(1 - axis, keepdims=True))),
     ):  # fmt: skip
-        yield Candidate(title, 0.7, predict=Made(replay, x.id, always(instead), always(right)))
+        yield Candidate(title, 0.82, predict=Made(replay, x.id, always(instead), always(right)))
+    made = Made(replay, x.id, always(-sums), always(-sums))
+    factor = made.factor(target)
+    if factor is None or min(abs(factor), abs(factor - 1)) < 1e-6 or target.hand.size < 3:
+        return
+    path = f"the sum over the row in the derivative of the softmax at {name}"
+    if abs(factor + 1) < 1e-6:
+        title = f"{path} is added, in place of taken away"
+    elif (why := reason(case, abs(factor))) is not None:
+        title = f"{path} has a factor {shown(abs(factor))}: {why[0]}"
+    else:
+        return
+    yield Candidate(title, 0.85, predict=made.times(factor))
 
 
 # ------------------------------------------------------------------------ factors
@@ -233,7 +330,7 @@ def _softmax_forms(
 @mistake("factor missing", "A factor of the chain rule was dropped.")
 def factor_missing(case: Case, target: Target) -> Iterator[Candidate]:
     """Drop a factor of a local derivative, or divide by any tensor of the graph."""
-    yield from _of_slopes(case, target, missing=True)
+    yield from _of_derivatives(case, target, missing=True)
     yield from _of_tensors(case, target, missing=True, near=True)
 
 
@@ -246,7 +343,7 @@ def any_factor_missing(case: Case, target: Target) -> Iterator[Candidate]:
 @mistake("factor doubled", "A factor of the chain rule stands there twice.")
 def factor_doubled(case: Case, target: Target) -> Iterator[Candidate]:
     """Double a factor of a local derivative, or multiply by any tensor of the graph."""
-    yield from _of_slopes(case, target, missing=False)
+    yield from _of_derivatives(case, target, missing=False)
     yield from _of_tensors(case, target, missing=False, near=True)
 
 
@@ -261,7 +358,7 @@ def _ratio(text: str, missing: bool) -> str:
     return f"; by hand = autodiff {'/' if missing else '*'} {grouped(text)}"
 
 
-def _of_slopes(case: Case, target: Target, missing: bool) -> Iterator[Candidate]:
+def _of_derivatives(case: Case, target: Target, missing: bool) -> Iterator[Candidate]:
     """Take a factor out of a local derivative, or put it in once more."""
     for step in itertools.chain(compositions(case, target), steps(case, target)):
         for text, value in factors(step):
@@ -284,17 +381,46 @@ def _of_tensors(case: Case, target: Target, *, missing: bool, near: bool) -> Ite
     for place in replay.graph:
         if place.id not in replay.gradients or target.id not in replay.behind(place.id):
             continue
+        if place.id in recurrent(replay):
+            continue
         here = place.id == target.id
         at = "" if here else f" in the gradient of {text_of(replay.graph, place)}"
         beside = {x for node in replay.graph.consumers(place) for x in node.operands}
         chosen = [node for node in replay.graph if (node.id in beside) is near]
+        fits = _always if near else _may_give(replay, place.id, target)
         for text, value in _tensors(replay, place, chosen[:MOST_VALUES], near):
+            if not fits(1 / value if missing else value):
+                continue
             seen = _ratio(text, missing) if here else ""
             yield Candidate(
                 f"the factor {text} is {'missing' if missing else 'one too many'}{at}{seen}",
                 (1.0 if near else 3.0) + (0.0 if here else 0.2),
                 predict=wrong(replay, nodes={place.id: scaled(_as_it_is, value, missing)}),
             )
+
+
+def _always(_: Any) -> bool:
+    return True
+
+
+def _may_give(replay: Replay, key: str, target: Target) -> Callable[[Any], bool]:
+    """Return what rules out a factor at a node from two numbers, with no candidate made of it."""
+    if target.hand.shape != target.right.shape:
+        return _always
+    g = replay.gradients[key]
+    goals = [
+        (goal + float(np.sum(g * moved)), g * moved)
+        for goal, moved in replaced(replay, key, always(g)).goals(target)
+    ]
+
+    def may_give(factor: Any) -> bool:
+        for goal, weights in goals:
+            terms = weights * factor
+            if not abs(terms.sum() - goal) <= 1e-3 * (np.abs(terms).sum() + abs(goal)):
+                return False
+        return True
+
+    return may_give
 
 
 def _tensors(

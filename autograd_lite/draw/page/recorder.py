@@ -136,18 +136,13 @@ class Recorder:
         TypeError
             If there is no such option.
         """
-        frames = self._frames()
-        if self._graph is None:
-            raise ValueError(
-                "Recorder: nothing was recorded. Call recorder.record(loss) at every step of the "
-                "training."
-            )
+        graph, frames = self.recorded()
         known = asked.__kwdefaults__ or {}
         unknown = ", ".join(name for name in options if name not in known)
         if unknown:
             raise TypeError(f"Recorder: draw has no option {unknown}; it has {', '.join(known)}.")
-        scene = asked(self._graph, None, **options)
-        if scene.graph is not self._graph:
+        scene = asked(graph, None, **options)
+        if scene.graph is not graph:
             raise ValueError("Recorder: the page has the gradients in it; leave sweep= out.")
         return page(scene, frames, options.get("theme", "auto"))
 
@@ -175,6 +170,21 @@ class Recorder:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
         return path
+
+    def recorded(self) -> tuple[Graph, list[Frame]]:
+        """Return the computation that was recorded first, and all steps that were kept.
+
+        Raises
+        ------
+        ValueError
+            If nothing was recorded.
+        """
+        if self._graph is None:
+            raise ValueError(
+                "Recorder: nothing was recorded. Call recorder.record(loss) at every step of the "
+                "training."
+            )
+        return self._graph, self._frames()
 
     def _frames(self) -> list[Frame]:
         """Return what was kept, and what was recorded last."""

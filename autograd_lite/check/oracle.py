@@ -1,4 +1,4 @@
-"""Three witnesses: by hand, autodiff, and the numbers; who stands alone."""
+"""By hand, autodiff, and the numbers of an oracle: who stands alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite.check.numerical import complex_step, swept_differences, taylor_slope
+from autograd_lite import ops
+from autograd_lite.check.numerical import complex_step, swept_differences, taylor_order
 from autograd_lite.check.report import AGREE, AUTODIFF, BOTH, HAND, KINK, UNDECIDED, distance
 from autograd_lite.graph import Graph, Node
 
@@ -20,8 +21,11 @@ MOST_ENTRIES = 100
 FEWEST_ENTRIES, MOST_WORK = 10, 1e6
 """In a large network it looks at fewer: each pass costs as much as there are numbers in it."""
 
-Testimony = tuple[str, Array | None, str, tuple[float, float] | None]
-"""Verdict, numerical gradient, oracle, Taylor slopes by hand and by autodiff."""
+TOLERANCES = {64: (1e-9, 1e-12, 1e-6), 32: (1e-4, 1e-6, 1e-3), 16: (2e-2, 2e-3, 5e-2)}
+"""By the bits of a type: relative and absolute tolerance, and that of the oracle."""
+
+Judgement = tuple[str, Array | None, str, tuple[float, float] | None]
+"""Verdict, numerical gradient, oracle, orders of the Taylor remainder by hand and by autodiff."""
 
 
 def close(a: Array, b: Array, rtol: float, atol: float) -> bool:
@@ -36,7 +40,7 @@ def largest(array: Any) -> float:
     return float(array[np.isfinite(array)].max(initial=0.0))
 
 
-def hear(
+def judge(
     loss_at: Callable[[Array], Any],
     value: Any,
     hand: Array,
@@ -46,8 +50,8 @@ def hear(
     oracle: Callable[[Array], tuple[Array, str]],
     loss: float,
     extra: float,
-) -> Testimony:
-    """Hear all three witnesses on one gradient.
+) -> Judgement:
+    """Judge one gradient: by hand, by autodiff, and by the oracle if it is needed.
 
     Parameters
     ----------
@@ -60,7 +64,7 @@ def hear(
     tolerances : tuple of float or None
         `rtol` and `atol` of `compare`.
     numerical : bool or None
-        Whether to ask the third always, never, or where the two differ.
+        Whether to ask the oracle always, never, or where the two differ.
     oracle : callable
         Takes where to look; returns the numerical gradient, and how it was computed.
     loss : float
@@ -68,18 +72,17 @@ def hear(
     extra : float
         Rounding that the gradient by hand has come through besides its own.
     """
-    double = autodiff.dtype == np.float64
+    usual_rtol, usual_atol, loose = TOLERANCES.get(np.finfo(autodiff.dtype).bits, TOLERANCES[64])
     size = largest(value)
     scale = max(largest(autodiff), loss / size if size else 0.0)
     rtol, atol = tolerances
-    rtol = (1e-9 if double else 1e-4) if rtol is None else rtol
-    atol = (1e-12 if double else 1e-6) * scale + extra if atol is None else atol
+    rtol = usual_rtol if rtol is None else rtol
+    atol = usual_atol * scale + extra if atol is None else atol
     agree = close(hand, autodiff, rtol, atol)
     if numerical is False or (agree and not numerical):
         return AGREE if agree else UNDECIDED, None, "", None
     third, how = oracle(distance(hand, autodiff))
     asked = ~np.isnan(third)
-    loose = 1e-6 if double else 1e-3
     slack = atol + loose * 1e-2 * max(largest(autodiff), 1e-30)
 
     def right(side: Array) -> bool:
@@ -94,17 +97,17 @@ def hear(
             return (KINK if valid else HAND), third, how, None
         asked &= ~kinks  # There, no number is the derivative; the others tell who is right.
         by_numbers = right(autodiff)
-    slopes = taylor_slopes(loss_at, value, hand, autodiff)
+    orders = taylor_orders(loss_at, value, hand, autodiff)
     if agree:
         # Differences can be noisy; the order of the remainder tells whether it is them.
-        return AGREE if slopes[1] > 1.7 else BOTH, third, how, slopes
+        return AGREE if orders[1] > 1.7 else BOTH, third, how, orders
     if by_numbers != right(hand):
-        return HAND if by_numbers else AUTODIFF, third, how, slopes
-    if slopes[1] > 1.7 and slopes[0] < 1.3:
-        return HAND, third, "the Taylor remainder", slopes
-    if slopes[0] > 1.7 and slopes[1] < 1.3:
-        return AUTODIFF, third, "the Taylor remainder", slopes
-    return UNDECIDED, third, how, slopes
+        return HAND if by_numbers else AUTODIFF, third, how, orders
+    if orders[1] > 1.7 and orders[0] < 1.3:
+        return HAND, third, "the Taylor remainder", orders
+    if orders[0] > 1.7 and orders[1] < 1.3:
+        return AUTODIFF, third, "the Taylor remainder", orders
+    return UNDECIDED, third, how, orders
 
 
 def at_kinks(
@@ -116,7 +119,7 @@ def at_kinks(
     atol: float,
     most: int = FEWEST_ENTRIES,
 ) -> tuple[Array, Array, bool]:
-    """Find entries at which the loss has another slope to the left and to the right.
+    """Find entries at which the loss has another derivative to the left and to the right.
 
     Of more than `most` that differ, those that differ most are looked at.
 
@@ -139,20 +142,20 @@ def at_kinks(
     for place in chosen:
         index = np.unravel_index(place, value.shape)
         step = 1e-6 * max(1.0, abs(float(value[index])))
-        slopes = []
+        derivatives = []
         for sign in (1, -1):
             moved = value.copy()
             moved[index] += sign * step
-            slopes.append(sign * (float(np.real(loss_at(moved))) - here) / step)
+            derivatives.append(sign * (float(np.real(loss_at(moved))) - here) / step)
         looked[index] = True
-        size = max(map(abs, slopes))
-        kinks[index] = abs(slopes[0] - slopes[1]) > 1e-3 * size
-        between = min(slopes) - 1e-3 * size <= hand[index] <= max(slopes) + 1e-3 * size
+        size = max(map(abs, derivatives))
+        kinks[index] = abs(derivatives[0] - derivatives[1]) > 1e-3 * size
+        between = min(derivatives) - 1e-3 * size <= hand[index] <= max(derivatives) + 1e-3 * size
         valid = valid and (bool(between) or not kinks[index])
     return looked, kinks, valid
 
 
-def taylor_slopes(
+def taylor_orders(
     loss_at: Callable[[Array], Any], value: Any, hand: Array, autodiff: Array
 ) -> tuple[float, float]:
     """Return the order of the Taylor remainder by hand and by autodiff, along their difference."""
@@ -169,7 +172,7 @@ def taylor_slopes(
 
     with np.errstate(all="ignore"):
         by_hand, by_autodiff = (
-            taylor_slope(real, np.asarray(value), g, direction) for g in (hand, autodiff)
+            taylor_order(real, np.asarray(value), g, direction) for g in (hand, autodiff)
         )
     return by_hand, by_autodiff
 
@@ -200,7 +203,10 @@ def loss_of(graph: Graph, node: Node) -> Callable[[Array], Any]:
     def loss_at(value: Array) -> Any:
         now: dict[str, Any] = {node.id: value[()]}
         for key, forward, operands, parameters in steps:
-            now[key] = forward(*[now[x] if x in now else values[x] for x in operands], **parameters)
+            used = [now[x] if x in now else values[x] for x in operands]
+            if forward is ops.assign.forward and any(np.iscomplexobj(x) for x in used):
+                used[0] = np.asarray(used[0], np.complex128)  # Else the imaginary part were lost.
+            now[key] = forward(*used, **parameters)
         return np.reshape(now.get(end, values[end]), ())
 
     return loss_at

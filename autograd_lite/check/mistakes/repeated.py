@@ -1,0 +1,90 @@
+"""Loops of a computation: the same operations again and again, found by the use of a parameter."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.core.primitive import Primitive
+from autograd_lite.graph import Node
+
+MOST_BY_HAND = 3
+"""How many steps somebody writes one by one, with no loop."""
+
+
+@dataclass(frozen=True, eq=False)
+class Loop:
+    """The same operations again and again: for each of them, its nodes, one of every step."""
+
+    classes: list[list[Node]]
+
+    @property
+    def steps(self) -> int:
+        """How many times."""
+        return len(self.classes[0])
+
+
+_found: weakref.WeakKeyDictionary[Replay, list[Loop]] = weakref.WeakKeyDictionary()
+
+
+def loops(replay: Replay) -> list[Loop]:
+    """Return the loop of a computation, if there is one: parameters are used at equal distances."""
+    if replay not in _found:
+        _found[replay] = list(_search(replay))
+    return _found[replay]
+
+
+def _search(replay: Replay) -> Iterator[Loop]:
+    made = [node for node in replay.graph if node.primitive is not None]
+    place = {node.id: i for i, node in enumerate(made)}
+    best: list[int] = []
+    for node in replay.graph:
+        if node.kind == "parameter":
+            by_kind: dict[Primitive | None, list[int]] = {}
+            for user in replay.graph.consumers(node):
+                by_kind.setdefault(user.primitive, []).append(place[user.id])
+            for uses in by_kind.values():
+                gaps = set(np.diff(uses))
+                if len(uses) > max(1, len(best)) and len(gaps) == 1:
+                    best = uses
+    if len(best) < 2:
+        return
+    length = best[1] - best[0]
+    names = [node.primitive for node in made]
+    before = 0
+    while before < length - 1 and best[0] - before > 0:
+        if any(names[i - before - 1] is not names[best[0] - before - 1] for i in best):
+            break
+        before += 1
+    classes = []
+    for offset in range(-before, length - before):
+        places = [i + offset for i in best]
+        if places[-1] < len(made) and len({names[i] for i in places}) == 1:
+            classes.append([made[i] for i in places])
+    if classes:
+        yield Loop(classes)
+
+
+_recurrent: weakref.WeakKeyDictionary[Replay, frozenset[str]] = weakref.WeakKeyDictionary()
+
+
+def recurrent(replay: Replay) -> frozenset[str]:
+    """Return the nodes of a loop in which each step depends on the one before, by identifier.
+
+    A slip in such a loop is made at every step, as it is written once; what has few steps may be
+    written step by step.
+    """
+    if replay not in _recurrent:
+        inside: set[str] = set()
+        for loop in loops(replay):
+            if loop.steps <= MOST_BY_HAND:
+                continue
+            last = [nodes[-1] for nodes in loop.classes]
+            if any(nodes[0].id in replay.behind(x.id) for nodes in loop.classes for x in last):
+                inside.update(node.id for nodes in loop.classes for node in nodes)
+        _recurrent[replay] = frozenset(inside)
+    return _recurrent[replay]

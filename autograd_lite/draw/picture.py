@@ -1,0 +1,95 @@
+"""What all pictures have in common: they save themselves, and show themselves in a notebook."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, ClassVar
+
+from autograd_lite.draw import notebook
+from autograd_lite.draw.render import LayoutError
+
+
+class Picture:
+    """A finished picture.
+
+    A subclass lists its `formats`, and writes the contents of a file in `_rendered` and an SVG in
+    `svg`.
+    """
+
+    __slots__ = ()
+
+    formats: ClassVar[tuple[str, ...]]
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("show", "view", "render", "display", "plot"):
+            kind = type(self).__name__
+            it = kind.lower()
+            raise AttributeError(
+                f"a {kind} has no {name}. Write {it}.save('graph.svg'), or .png, .html, .txt; "
+                f"print({it}) shows it in a terminal; in a notebook it shows itself."
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture to a file, in the format that the extension says.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Ends in ``.svg``, ``.png`` (two dots per point), ``.pdf``, ``.html`` or ``.txt`` (for a
+            terminal); that of a `Drawing` also in ``.dot`` (for Graphviz), ``.mmd`` (Mermaid, which
+            GitHub draws) or ``.json`` (data, with the keys that `autograd_lite.graph.json` lists),
+            and its ``.html`` is a page that steps through the computation. Missing folders are
+            made.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        ValueError
+            If the extension is another one.
+        LayoutError
+            If pygraphviz is missing or broken; the message says how to mend that.
+        """
+        path = Path(path)
+        kind = path.suffix.lower()
+        if kind not in self.formats:
+            raise ValueError(
+                f"save: the extension says the format, and {path.name!r} "
+                f"{f'has {path.suffix!r}' if kind else 'has none'}. Known are "
+                f"{', '.join(self.formats)}."
+            )
+        content = self._rendered(kind)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return path
+
+    def svg(self) -> str:
+        """Return the picture as the text of an SVG element, to be put into a page or a file."""
+        raise NotImplementedError
+
+    def _rendered(self, kind: str) -> bytes:
+        """Return the contents of a file of some kind."""
+        raise NotImplementedError
+
+    def _repr_html_(self) -> str:
+        """Show the picture in a notebook."""
+        return notebook.picture(self.svg())
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """Show the picture in a notebook, or what it says where it cannot be laid out.
+
+        HTML comes first wherever there is a choice, since it has the colours of the page around
+        it; what does not trust that, GitHub say, takes the SVG.
+        """
+        del include, exclude  # What a front end cannot show, it ignores.
+        try:
+            drawn = self.svg()
+        except LayoutError as error:
+            return {"text/plain": f"{self}\n{error}"}
+        shown = notebook.picture(drawn)
+        return {"text/plain": repr(self), "text/html": shown, "image/svg+xml": drawn}

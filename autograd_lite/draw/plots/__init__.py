@@ -1,0 +1,1 @@
+"""Pictures of a training: gradient sizes, the loss around a point, weights as images."""

@@ -1,0 +1,456 @@
+"""The loss around a point, along one direction or two, beside the path that a training took."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_lite.draw import digits
+from autograd_lite.draw.page.recorder import Recorder
+from autograd_lite.draw.plots.canvas import LEADING, TYPE, WIDTH, Canvas, Place, Point, rectangle
+from autograd_lite.draw.plots.plane import Landscape, Vector
+from autograd_lite.draw.plots.plot import Plot, check_theme
+from autograd_lite.draw.style import (
+    GRADIENT,
+    LOOKS,
+    MISSING,
+    NEGATIVE,
+    PAPER,
+    QUIET,
+    RIM,
+    ZERO,
+    mixed,
+)
+from autograd_lite.draw.text_width import width_of
+from autograd_lite.draw.theme import Theme
+from autograd_lite.graph import Graph, names_in
+from autograd_lite.tensor import Tensor
+
+CELLS = 48
+"""Along each side: the loss is computed in the middle of every cell."""
+SEAM = 0.4
+"""How far a row of cells reaches into the next one, so that no paper shines through between."""
+POINTS = 201
+"""Of a curve, where there is one parameter."""
+LEVELS = 12
+FACTOR = 50
+"""From this ratio of largest to smallest loss on, its scale is logarithmic."""
+LEFT, SIDE, EDGE = 62, 312, 8
+"""Where the square of the surface begins, how long its sides are, the margin of the picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """A part of a plane, or of a line, through a point.
+
+    Attributes
+    ----------
+    centre : ndarray
+        The point.
+    directions : list of ndarray
+        One or two.
+    names : list of str
+        What they are called.
+    ends : list of (float, float)
+        From where to where it goes along each direction.
+    offsets : list of float
+        What is added to a coordinate when it is written: the parameter itself is shown, where a
+        direction is one.
+    path : ndarray of shape (steps, directions)
+        Where the training went.
+    share : float or None
+        Which part of the path, by the squares of its distances, lies in the plane.
+    """
+
+    centre: Vector
+    directions: list[Vector]
+    names: list[str]
+    ends: list[tuple[float, float]]
+    offsets: list[float]
+    path: NDArray[np.float64]
+    share: float | None = None
+
+    def at(self, *coordinates: float) -> Vector:
+        """Return the point with some coordinates."""
+        moves = (x * d for x, d in zip(coordinates, self.directions, strict=True))
+        return self.centre + np.sum(list(moves), axis=0)
+
+
+def draw_surface(
+    of: Tensor | Recorder,
+    *,
+    directions: tuple[Mapping[Any, Any], Mapping[Any, Any]] | None = None,
+    span: float | None = None,
+    title: str | None = None,
+    theme: Theme = "auto",
+) -> Plot:
+    """Draw the loss around a point along two directions, and the path that training took.
+
+    The surface is seen from above: a colour is a level of the loss, on a scale that is printed
+    beside it. Of a recorded training, the plane is the one in which most of its path lies, through
+    the last step; of a loss, the one in which it is curved most. Where there are two parameters in
+    all, they are the axes themselves; where there is one, the loss is a curve.
+
+    Parameters
+    ----------
+    of : Tensor with one entry, or Recorder
+        A loss, or a recorded training. The loss is computed again, with other parameters, from what
+        was recorded: on the same data, of a training on those of the last step, and with the same
+        choices where the program chooses by a value in Python.
+    directions : pair of mappings, optional
+        Two directions, each a mapping of parameters, or their names, to arrays of their shapes;
+        parameters that are left out stay as they are.
+    span : float, optional
+        How far it goes to either side: along each direction, in its length. By default, as far as
+        the path goes; without one, as far as the point is from 0.
+    title : str, optional
+        A line above the picture.
+    theme : {"auto", "light", "dark"}
+        The colours, as for `draw`.
+
+    Returns
+    -------
+    Plot
+        ``.save(path)`` writes SVG, PNG, PDF, HTML or text, by the extension; in a notebook, it
+        shows itself.
+
+    Raises
+    ------
+    TypeError
+        If `of` is neither, or a direction is no mapping.
+    ValueError
+        If the loss has several entries or no parameters, nothing was recorded, or a direction does
+        not fit.
+
+    Notes
+    -----
+    The directions of the path are its first principal components about the last step; the picture
+    says which part of the path they hold. Those of curvature are the eigenvectors of the Hessian
+    with the largest eigenvalues by size. Both have length 1.
+
+    Examples
+    --------
+    >>> import autograd_lite as al
+    >>> w = al.Tensor(1.0, requires_grad=True, name="w")
+    >>> print(al.draw_surface((w * 5 - 42) ** 2 / 2))
+    loss of 1 parameter, w from 0 to 2
+    loss at the point: 684.5
+    loss drawn: 512 to 882
+    """
+    check_theme(theme)
+    if isinstance(of, Recorder):
+        graph, frames = of.recorded()
+        places, losses = [frame.values for frame in frames], [frame.loss for frame in frames]
+        step, last = frames[-1].label, frames[-1].values
+        data = {
+            x.id: last[x.id]
+            for x in graph if x.kind in ("input", "constant")
+            and not np.array_equal(np.asarray(x.value), last[x.id])
+        }  # fmt: skip
+    elif isinstance(of, Tensor):
+        if of.size != 1:
+            raise ValueError(
+                f"draw_surface needs a loss with one entry, got shape {of.shape}. Take .mean() or "
+                f".sum() of it."
+            )
+        graph = Graph(of, names_in(sys._getframe(1)))
+        places, losses, data, step = [], [], {}, 0
+    else:
+        raise TypeError(
+            f"draw_surface needs a loss (a Tensor) or a Recorder; got {type(of).__name__}."
+        )
+    landscape = Landscape.of(graph, data)
+    if not landscape.leaves:
+        raise ValueError(
+            "draw_surface: the loss was computed from nothing that requires a gradient."
+        )
+    if span is not None and not (math.isfinite(span) and span > 0):
+        raise ValueError(f"draw_surface: span is a positive number; got {span!r}.")
+    path = np.array([landscape.point(place) for place in places])
+    plane = _plane(landscape, path, directions, span)
+    said = [f"The data are those of step {step:,}."] if data else []
+    if plane.share is not None and plane.share < 0.9995:
+        said.append(f"{plane.share:.1%} of the path lies in this plane.")
+    called = graph.outputs[0].name or "loss"
+    count = f"{plane.centre.size:,} parameter{'s' * (plane.centre.size != 1)}"
+    draw = _curve if len(plane.directions) == 1 else _surface
+    around = "the path of a training" if places else "a point"
+    named = title or f"{called[:1].upper()}{called[1:]} around {around}, {count}"
+    canvas, ends = draw(landscape, plane, losses, named, said)
+    across = ", ".join(
+        f"{name} from {_short(low + offset)} to {_short(high + offset)}"
+        for name, offset, (low, high) in zip(plane.names, plane.offsets, plane.ends, strict=True)
+    )
+    lines = [
+        f"{called} of {count}, {across}",
+        f"{called} at the point: {digits.number(landscape.loss(plane.centre))}",
+        f"{called} drawn: {' to '.join(map(digits.number, ends))}",
+        *said,
+    ]
+    return Plot(f"{called} around {around}", canvas, tuple(lines), theme)
+
+
+# ---------------------------------------------------------------------- which plane
+
+
+def _plane(landscape: Landscape, path: NDArray[Any], given: Any, span: float | None) -> Plane:
+    """Choose the directions, and how far they go."""
+    centre = path[-1] if len(path) else landscape.start
+    moved = path - centre if len(path) else np.zeros((0, centre.size))
+    offsets = [0.0, 0.0]
+    if given is not None:
+        if isinstance(given, Mapping) or len(given) != 2:
+            raise ValueError("draw_surface: directions is a pair, of two mappings.")
+        found = [landscape.direction(one) for one in given]
+        if np.linalg.matrix_rank(np.array(found)) < 2:
+            raise ValueError("draw_surface: the two directions are the same line, or one is 0.")
+        names = ["1st direction", "2nd direction"]
+    elif centre.size <= 2:
+        found, names = list(np.eye(centre.size)), landscape.labels()
+        offsets = centre.tolist()
+    else:
+        found, names = _along(moved), ["1st direction of the path", "2nd direction of the path"]
+        if len(found) < 2:
+            found, names = landscape.curved(centre, 2), ["most curved direction", "2nd most curved"]
+    coordinates = np.linalg.lstsq(np.array(found).T, moved.T, rcond=None)[0].T
+    whole = float((moved**2).sum())
+    inside = float(((coordinates @ np.array(found)) ** 2).sum())
+    ends = [_ends(column, centre, span, given is not None) for column in coordinates.T]
+    share = inside / whole if whole else None
+    return Plane(centre, found, names, ends, offsets, coordinates.astype(np.float64), share)
+
+
+def _along(moved: NDArray[Any]) -> list[Vector]:
+    """Return the two directions in which a path mostly goes; fewer if it is straight."""
+    finite = moved[np.isfinite(moved).all(axis=1)]
+    if len(finite) < 3:
+        return []
+    _, sizes, rows = np.linalg.svd(finite, full_matrices=False)
+    if sizes[1] <= 1e-9 * sizes[0]:
+        return []
+    # Either sign would do: the path comes from the right, and from above.
+    return [row if finite[0] @ row >= 0 else -row for row in rows[:2]]
+
+
+def _ends(
+    column: NDArray[Any], centre: Vector, span: float | None, given: bool
+) -> tuple[float, float]:
+    """Return from where to where a direction is drawn."""
+    if span is not None:
+        return (-span, span)
+    finite = column[np.isfinite(column)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    if high - low > 0:
+        room = 0.3 * (high - low)
+        return (low - room, high + room)
+    far = 1.0 if given else float(np.linalg.norm(centre)) or 1.0
+    return (-far, far)
+
+
+# ---------------------------------------------------------------------- what is drawn
+
+
+def _surface(
+    landscape: Landscape, plane: Plane, losses: Sequence[float], title: str, said: Sequence[str]
+) -> tuple[Canvas, tuple[float, float]]:
+    """Draw the loss on a plane from above; return its smallest and largest value, too."""
+    (left, right), (low, high) = plane.ends
+    middles = (np.arange(CELLS) + 0.5) / CELLS
+    table = np.array(
+        [[landscape.loss(plane.at(left + x * (right - left), low + y * (high - low)))
+          for x in middles] for y in middles]
+    )  # fmt: skip
+    levels = _levels(table)
+    canvas, top = _started(title, said, plane.names[1])
+    each = SIDE / CELLS
+    # Level 0 holds the smallest losses; what is not finite has none.
+    part = np.where(np.isfinite(table), np.digitize(table, levels[1:-1]), -1)
+    for level in range(-1, LEVELS):
+        runs = [
+            rectangle(LEFT + a * each, top + SIDE - (i + 1) * each, (b - a) * each, each + SEAM)
+            for i, row in enumerate(part) for a, b in _runs(row == level)
+        ]  # fmt: skip
+        if runs:
+            bounds = " to ".join(map(_short, levels[level : level + 2]))
+            fill, hint = (MISSING, "not finite") if level < 0 else (_blue(level), bounds)
+            canvas.area(runs, fill, hint)
+    for level in levels[1:-1]:
+        for a, b in _crossings(table, level):
+            canvas.line(
+                [(LEFT + (x + 0.5) * each, top + SIDE - (y + 0.5) * each) for x, y in (a, b)],
+                PAPER, 0.6,
+            )  # fmt: skip
+    _level_scale(canvas, LEFT + SIDE + 16, top, levels)
+
+    def placed(x: float, y: float) -> Point:
+        return (
+            LEFT + SIDE * (x - left) / (right - left),
+            top + SIDE - SIDE * (y - low) / (high - low),
+        )
+
+    _ticks(canvas, plane, top)
+    bottom = top + SIDE + 16
+    canvas.text(LEFT, bottom + LEADING, f"→ {plane.names[0]}", ink=QUIET)
+    _path(canvas, [placed(x, y) for x, y in plane.path], losses, placed(0, 0), bottom + 2 * LEADING)
+    canvas.height = bottom + 2 * LEADING + 12
+    return canvas, (float(levels[0]), float(levels[-1]))
+
+
+def _curve(
+    landscape: Landscape, plane: Plane, losses: Sequence[float], title: str, said: Sequence[str]
+) -> tuple[Canvas, tuple[float, float]]:
+    """Draw the loss along the only parameter; return its smallest and largest value, too."""
+    ((left, right),) = plane.ends
+    xs = np.linspace(left, right, POINTS)
+    ys = np.array([landscape.loss(plane.at(x)) for x in xs])
+    finite = ys[np.isfinite(ys)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    if high == low:
+        low, high = low - 0.5, high + 0.5
+    called = landscape.graph.outputs[0].name or "loss"
+    canvas, top = _started(title, said, called)
+    width = WIDTH - EDGE - LEFT - 20
+    height = SIDE * 0.7
+
+    def placed(x: float, y: float) -> Point:
+        return (
+            LEFT + width * (x - left) / (right - left),
+            top + height - height * (y - low) / (high - low),
+        )
+
+    for part in (0.0, 0.5, 1.0):
+        x, y = left + part * (right - left), low + part * (high - low)
+        across, up = placed(x, y)
+        canvas.line([(LEFT, up), (LEFT + width, up)], RIM)
+        canvas.text(LEFT - 6, up + 4, _tick(y, high - low), ink=QUIET, place="end")
+        along = _tick(x + plane.offsets[0], right - left)
+        canvas.text(across, top + height + 16, along, ink=QUIET, place="middle")
+    for a, b in _runs(np.isfinite(ys)):
+        points = [placed(x, y) for x, y in zip(xs[a:b], ys[a:b], strict=True)]
+        canvas.line(points, LOOKS["result"].ink, 2)
+    bottom = top + height + 16
+    canvas.text(LEFT, bottom + LEADING, f"→ {plane.names[0]}", ink=QUIET)
+    inside = [
+        placed(float(x), min(max(y, low), high)) for (x,), y in zip(plane.path, losses, strict=True)
+    ]
+    _path(canvas, inside, losses, placed(0, landscape.loss(plane.centre)), bottom + 2 * LEADING)
+    canvas.height = bottom + 2 * LEADING + 12
+    return canvas, (low, high)
+
+
+def _started(title: str, said: Sequence[str], upwards: str) -> tuple[Canvas, float]:
+    """Begin a picture; return where the square begins, too."""
+    canvas = Canvas(WIDTH, 0)
+    y = canvas.paragraph(22, title, bold=True)
+    for words in said:
+        y = canvas.paragraph(y + 2, words, ink=QUIET)
+    canvas.text(EDGE, y + 8, f"↑ {upwards}", ink=QUIET)
+    return canvas, y + 18
+
+
+def _levels(table: NDArray[Any]) -> list[float]:
+    """Return the bounds of the levels: equal steps, or equal ratios where it spans decades."""
+    finite = table[np.isfinite(table)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    if high <= low:
+        low, high = low - 0.5, high + 0.5
+    if low > 0 and high > FACTOR * low:
+        return [float(x) for x in np.geomspace(low, high, LEVELS + 1)]
+    return [float(x) for x in np.linspace(low, high, LEVELS + 1)]
+
+
+def _blue(level: int) -> str:
+    return mixed(ZERO, NEGATIVE, level / (LEVELS - 1))
+
+
+def _runs(row: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return where entries that are true begin and end."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], row.astype(int), [0]])))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def _crossings(table: NDArray[Any], level: float) -> list[tuple[Point, Point]]:
+    """Return where the loss has some value, as pieces of line, one for a cell: marching squares."""
+    found: list[tuple[Point, Point]] = []
+    above = table > level
+    for i in range(len(table) - 1):
+        mixed_cells = above[i, :-1] + 0 + above[i, 1:] + above[i + 1, :-1] + above[i + 1, 1:]
+        for j in np.flatnonzero((mixed_cells > 0) & (mixed_cells < 4)).tolist():
+            corners = [(j, i), (j + 1, i), (j + 1, i + 1), (j, i + 1)]
+            values = [float(table[y, x]) for x, y in corners]
+            if not all(map(math.isfinite, values)):
+                continue
+            points: list[Point] = []
+            for k in range(4):
+                a, b = values[k], values[(k + 1) % 4]
+                if (a > level) != (b > level):
+                    part = (level - a) / (b - a)
+                    (x, y), (u, v) = corners[k], corners[(k + 1) % 4]
+                    points.append((x + part * (u - x), y + part * (v - y)))
+            found += list(zip(points[::2], points[1::2], strict=True))
+    return found
+
+
+def _level_scale(canvas: Canvas, x: float, top: float, levels: Sequence[float]) -> None:
+    """Draw the colours of the levels, with every third bound beside them."""
+    each = SIDE / LEVELS
+    for level in range(LEVELS):
+        canvas.box(x, top + SIDE - (level + 1) * each, 16, each, _blue(level))
+    for i in range(0, LEVELS + 1, 3):
+        y = top + SIDE - i * each
+        down = {0: 0, LEVELS: 10}.get(i, 4)
+        canvas.text(x + 22, y + down, _short(levels[i]), ink=QUIET)
+
+
+def _ticks(canvas: Canvas, plane: Plane, top: float) -> None:
+    """Write the ends and the middle of both sides."""
+    (left, right), (low, high) = plane.ends
+    places: tuple[tuple[float, Place], ...] = ((0.0, "start"), (0.5, "middle"), (1.0, "end"))
+    for part, place in places:
+        x = _tick(left + part * (right - left) + plane.offsets[0], right - left)
+        y = _tick(low + part * (high - low) + plane.offsets[1], high - low)
+        canvas.text(LEFT + part * SIDE, top + SIDE + 16, x, ink=QUIET, place=place)
+        down = top + SIDE * (1 - part) + {"start": 0, "middle": 4, "end": 10}[place]
+        canvas.text(LEFT - 6, down, y, ink=QUIET, place="end")
+
+
+def _path(
+    canvas: Canvas, points: Sequence[Point], losses: Sequence[float], point: Point, y: float
+) -> None:
+    """Draw a path with its ends, or the point alone, and say which is which."""
+    x: float = LEFT
+    if len(points) > 1:
+        drawn = [p for p in points if all(map(math.isfinite, p))]
+        canvas.line(drawn, PAPER, 4)
+        canvas.line(drawn, GRADIENT, 1.8)
+        if len(drawn) <= 60:
+            for p in drawn[1:-1]:
+                canvas.dot(p, 2.2, GRADIENT, GRADIENT)
+        canvas.dot(drawn[0], 5, PAPER, GRADIENT, f"start: {_short(losses[0])}")
+        canvas.dot((x + 5, y - 4), 5, PAPER, GRADIENT)
+        words = f"start, loss {_short(losses[0])}"
+        canvas.text(x + 15, y, words, ink=QUIET)
+        x += 15 + width_of(words, TYPE) + 18
+        end = f"end, loss {_short(losses[-1])}"
+        point = points[-1] if all(map(math.isfinite, points[-1])) else drawn[-1]
+    else:
+        end = "the point"
+    canvas.dot(point, 5, GRADIENT, PAPER, end)
+    canvas.dot((x + 5, y - 4), 5, GRADIENT, PAPER)
+    canvas.text(x + 15, y, end, ink=QUIET)
+
+
+def _tick(x: float, length: float) -> str:
+    """Write a number beside an axis of some length."""
+    return "0" if abs(x) < length / 1000 else _short(x)
+
+
+def _short(x: float) -> str:
+    """Write a number with three digits at most."""
+    return digits.number(float(f"{x:.3g}"))

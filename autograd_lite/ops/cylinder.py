@@ -1,0 +1,123 @@
+"""Bessel functions of a fixed order, from `scipy.special`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from autograd_lite.core.notation import Form, Notation
+from autograd_lite.core.primitive import example, primitive
+
+ORDERS = (example((2, 3), v=0), example((), v=1.5))
+
+
+def _notation(name: str, letter: str) -> Notation:
+    return Notation(
+        python=Form(f"special.{name}({{v}}, {{x:loose}})"),
+        latex=Form(rf"{letter}_{{{{{{v}}}}}}\left({{x:loose}}\right)"),
+        text=Form(f"{name}({{v}}, {{x:loose}})"),
+    )
+
+
+def _jv(x: Any, v: Any) -> Any:
+    return 0.5 * (jv(x, v=v - 1) - jv(x, v=v + 1))
+
+
+@primitive(
+    x=lambda g, y, x, v: g * _jv(x, v),
+    notation=_notation("jv", "J"),
+    domain={"x": "positive"},
+    entrywise=True,
+    examples=ORDERS,
+    whole=True,
+)
+def jv(x: Any, *, v: Any) -> Any:
+    """Return the Bessel function of the first kind."""
+    return special.jv(v, x)
+
+
+def _yv(x: Any, v: Any) -> Any:
+    return 0.5 * (yv(x, v=v - 1) - yv(x, v=v + 1))
+
+
+@primitive(
+    x=lambda g, y, x, v: g * _yv(x, v),
+    notation=_notation("yv", "Y"),
+    domain={"x": "positive"},
+    entrywise=True,
+    examples=ORDERS,
+    whole=True,
+)
+def yv(x: Any, *, v: Any) -> Any:
+    """Return the Bessel function of the second kind."""
+    return special.yv(v, x)
+
+
+def _iv(x: Any, v: Any) -> Any:
+    return 0.5 * (iv(x, v=v - 1) + iv(x, v=v + 1))
+
+
+@primitive(
+    x=lambda g, y, x, v: g * _iv(x, v),
+    notation=_notation("iv", "I"),
+    domain={"x": "positive"},
+    entrywise=True,
+    examples=ORDERS,
+    whole=True,
+)
+def iv(x: Any, *, v: Any) -> Any:
+    """Return the modified Bessel function of the first kind."""
+    return special.iv(v, x)
+
+
+def _ive(y: Any, x: Any, v: Any) -> Any:
+    return 0.5 * (ive(x, v=v - 1) + ive(x, v=v + 1)) - np.sign(x) * y
+
+
+@primitive(
+    x=lambda g, y, x, v: g * _ive(y, x, v),
+    notation=_notation("ive", r"e^{{-|x|}} I"),
+    domain={"x": "positive"},
+    entrywise=True,
+    examples=ORDERS,
+    whole=True,
+)
+def ive(x: Any, *, v: Any) -> Any:
+    """Return the modified Bessel function of the first kind, times ``exp(-abs(x))``."""
+    return special.ive(v, x)
+
+
+def _kv(x: Any, v: Any) -> Any:
+    return -0.5 * (kv(x, v=v - 1) + kv(x, v=v + 1))
+
+
+@primitive(
+    x=lambda g, y, x, v: g * _kv(x, v),
+    notation=_notation("kv", "K"),
+    domain={"x": "positive"},
+    entrywise=True,
+    examples=ORDERS,
+    whole=True,
+)
+def kv(x: Any, *, v: Any) -> Any:
+    """Return the modified Bessel function of the second kind."""
+    return special.kv(v, x)
+
+
+def _kve(y: Any, x: Any, v: Any) -> Any:
+    return y - 0.5 * (kve(x, v=v - 1) + kve(x, v=v + 1))
+
+
+@primitive(
+    x=lambda g, y, x, v: g * _kve(y, x, v),
+    notation=_notation("kve", r"e^{{x}} K"),
+    domain={"x": "positive"},
+    entrywise=True,
+    examples=ORDERS,
+    whole=True,
+)
+def kve(x: Any, *, v: Any) -> Any:
+    """Return the modified Bessel function of the second kind, times ``exp(x)``."""
+    return special.kve(v, x)

@@ -1,0 +1,260 @@
+"""Logarithms, exponentials and what is made of both, from `scipy.special`.
+
+Where a logarithm of 0 is multiplied with 0 the product is 0, and so is its derivative.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from autograd_lite.core.notation import PRODUCT, SUM, Form, Notation, call
+from autograd_lite.core.primitive import example, primitive
+from autograd_lite.ops.neural import sigmoid
+
+ONE = (example((2, 3)), example(()))
+FEW = (example((3,)), example(()))  # Close to 0 they are too steep for differences.
+TWO = (example((2, 3), (3,)), example((), ()))
+
+
+def _log(x: Any, zero: Any) -> Any:
+    """Logarithm, but 0 where the factor of `x` is."""
+    return np.log(np.where(zero, 1.0, x))
+
+
+def _ratio(a: Any, b: Any) -> Any:
+    """Quotient, but 0 where `a` is."""
+    return np.where(a == 0, 0.0, a / np.where(a == 0, 1.0, b))
+
+
+@primitive(
+    a=lambda g, y, a, b: g * _log(b, (a == 0) & (b == 0)),
+    b=lambda g, y, a, b: g * _ratio(a, b),
+    notation=call("special.xlogy", Form(r"{a:tight} \ln\left({b:loose}\right)", PRODUCT)),
+    numpy=(special.xlogy,),
+    compute=special.xlogy,
+    domain={"b": "positive"},
+    linear=("a",),
+    jax="jax.scipy.special.xlogy({a}, {b})",
+    entrywise=True,
+    examples=TWO,
+)
+def xlogy(a: Any, b: Any) -> Any:
+    """Return ``a * log(b)``, and 0 where `a` is 0."""
+    return special.xlogy(a, b)
+
+
+@primitive(
+    a=lambda g, y, a, b: g * np.log1p(np.where((a == 0) & (b == -1), 0.0, b)),
+    b=lambda g, y, a, b: g * _ratio(a, 1 + b),
+    notation=call("special.xlog1py", Form(r"{a:tight} \ln\left(1 + {b:sum_right}\right)", PRODUCT)),
+    numpy=(special.xlog1py,),
+    compute=special.xlog1py,
+    domain={"b": "positive"},
+    linear=("a",),
+    jax="jax.scipy.special.xlog1py({a}, {b})",
+    entrywise=True,
+    examples=TWO,
+)
+def xlog1py(a: Any, b: Any) -> Any:
+    """Return ``a * log(1 + b)``, accurate for a small `b`, and 0 where `a` is 0."""
+    return special.xlog1py(a, b)
+
+
+@primitive(
+    x=lambda g, y, x: g * np.where(x == 0, 0.0, -1 - _log(x, x == 0)),
+    notation=call("special.entr", Form(r"-{x:tight} \ln\left({x:loose}\right)", PRODUCT)),
+    numpy=(special.entr,),
+    compute=special.entr,
+    domain={"x": "positive"},
+    jax="jax.scipy.special.entr({x})",
+    entrywise=True,
+    examples=ONE,
+)
+def entr(x: Any) -> Any:
+    """Return ``-x * log(x)``; at 0, where its derivative has no bound, that is taken to be 0."""
+    return special.entr(x)
+
+
+@primitive(
+    a=lambda g, y, a, b: g * np.where(a == 0, 0.0, 1 + _log(_ratio(a, b), a == 0)),
+    b=lambda g, y, a, b: -g * _ratio(a, b),
+    notation=call(
+        "special.rel_entr", Form(r"{a:tight} \ln\frac{{{a:loose}}}{{{b:loose}}}", PRODUCT)
+    ),
+    numpy=(special.rel_entr,),
+    compute=special.rel_entr,
+    domain={"a": "positive", "b": "positive"},
+    jax="jax.scipy.special.rel_entr({a}, {b})",
+    entrywise=True,
+    examples=TWO,
+)
+def rel_entr(a: Any, b: Any) -> Any:
+    """Return ``a * log(a / b)``; at ``a = 0`` its derivative is taken to be 0."""
+    return special.rel_entr(a, b)
+
+
+@primitive(
+    a=lambda g, y, a, b: g * _log(_ratio(a, b), a == 0),
+    b=lambda g, y, a, b: g * (1 - _ratio(a, b)),
+    notation=call(
+        "special.kl_div",
+        Form(r"{a:tight} \ln\frac{{{a:loose}}}{{{b:loose}}} - {a:sum_right} + {b:sum_right}", SUM),
+    ),
+    numpy=(special.kl_div,),
+    compute=special.kl_div,
+    domain={"a": "positive", "b": "positive"},
+    jax="jax.scipy.special.kl_div({a}, {b})",
+    entrywise=True,
+    examples=TWO,
+)
+def kl_div(a: Any, b: Any) -> Any:
+    """Return ``a * log(a / b) - a + b``; at ``a = 0`` its derivative is taken to be 0."""
+    return special.kl_div(a, b)
+
+
+@primitive(
+    x=lambda g, y, x: g / (x * (1 - x)),
+    notation=call("special.logit"),
+    numpy=(special.logit,),
+    compute=special.logit,
+    domain={"x": "probability"},
+    jax="jax.scipy.special.logit({x})",
+    entrywise=True,
+    examples=FEW,
+)
+def logit(x: Any) -> Any:
+    """Return ``log(x / (1 - x))``, the inverse of `sigmoid`."""
+    return special.logit(x)
+
+
+@primitive(
+    x=lambda g, y, x: g * sigmoid(-x),
+    notation=call("special.log_expit", r"\ln\sigma\left({x:loose}\right)", text="ln σ({x:loose})"),
+    numpy=(special.log_expit,),
+    compute=special.log_expit,
+    jax="jax.nn.log_sigmoid({x})",
+    entrywise=True,
+    examples=ONE,
+)
+def log_expit(x: Any) -> Any:
+    """Logarithm of `sigmoid`, accurate where that underflows."""
+    return special.log_expit(x)
+
+
+@primitive(
+    x=lambda g, y, x: -g * np.sin(x),
+    notation=call("special.cosm1", Form(r"\cos\left({x:loose}\right) - 1", SUM)),
+    numpy=(special.cosm1,),
+    compute=special.cosm1,
+    entrywise=True,
+    examples=ONE,
+)
+def cosm1(x: Any) -> Any:
+    """Return ``cos(x) - 1``, accurate for a small `x`."""
+    return special.cosm1(x)
+
+
+@primitive(
+    x=lambda g, y, x: g * (math.log(10) * y),
+    notation=call("special.exp10", r"10^{{{x:loose}}}"),
+    numpy=(special.exp10,),
+    compute=special.exp10,
+    entrywise=True,
+    examples=ONE,
+)
+def exp10(x: Any) -> Any:
+    """Return ``10**x``."""
+    return special.exp10(x)
+
+
+# -------------------------------------------------------------------- integrals and series
+
+
+def _kummer(x: Any, a: Any, b: Any) -> Any:
+    return a / b * hyp1f1(x, a=a + 1, b=b + 1)
+
+
+def _gauss(x: Any, a: Any, b: Any, c: Any) -> Any:
+    return a * b / c * hyp2f1(x, a=a + 1, b=b + 1, c=c + 1)
+
+
+@primitive(
+    x=lambda g, y, x: g * (np.exp(x) / x),
+    notation=call("special.expi", r"\mathrm{{Ei}}\left({x:loose}\right)"),
+    numpy=(special.expi,),
+    compute=special.expi,
+    domain={"x": "nonzero"},
+    jax="jax.scipy.special.expi({x})",
+    entrywise=True,
+    examples=ONE,
+)
+def expi(x: Any) -> Any:
+    """Exponential integral: that of ``exp(t) / t`` up to `x`."""
+    return special.expi(x)
+
+
+@primitive(
+    x=lambda g, y, x: -g * (np.exp(-x) / x),
+    notation=call("special.exp1", r"E_1\left({x:loose}\right)"),
+    numpy=(special.exp1,),
+    compute=special.exp1,
+    domain={"x": "positive"},
+    jax="jax.scipy.special.exp1({x})",
+    entrywise=True,
+    examples=ONE,
+)
+def exp1(x: Any) -> Any:
+    """Exponential integral: that of ``exp(-t) / t`` from `x` on."""
+    return special.exp1(x)
+
+
+@primitive(
+    x=lambda g, y, x: g * _kummer(x, 1, 2),
+    notation=call("special.exprel", Form(r"\frac{{e^{{{x:loose}}} - 1}}{{{x:loose}}}")),
+    numpy=(special.exprel,),
+    compute=special.exprel,
+    entrywise=True,
+    examples=ONE,
+)
+def exprel(x: Any) -> Any:
+    """Return ``(exp(x) - 1) / x``, which is 1 at 0."""
+    return special.exprel(x)
+
+
+@primitive(
+    x=lambda g, y, x, a, b: g * _kummer(x, a, b),
+    notation=Notation(
+        python=Form("special.hyp1f1({a}, {b}, {x:loose})"),
+        latex=Form(r"{{}}_1F_1\left({a}; {b}; {x:loose}\right)"),
+        text=Form("hyp1f1({a}, {b}, {x:loose})"),
+    ),
+    jax="jax.scipy.special.hyp1f1({a}, {b}, {x})",
+    entrywise=True,
+    examples=(example((2, 3), a=1.5, b=2.0), example((), a=2, b=3)),
+    whole=True,
+)
+def hyp1f1(x: Any, *, a: Any, b: Any) -> Any:
+    """Kummer's hypergeometric function."""
+    return special.hyp1f1(a, b, x)
+
+
+@primitive(
+    x=lambda g, y, x, a, b, c: g * _gauss(x, a, b, c),
+    notation=Notation(
+        python=Form("special.hyp2f1({a}, {b}, {c}, {x:loose})"),
+        latex=Form(r"{{}}_2F_1\left({a}, {b}; {c}; {x:loose}\right)"),
+        text=Form("hyp2f1({a}, {b}, {c}, {x:loose})"),
+    ),
+    domain={"x": "probability"},
+    jax="jax.scipy.special.hyp2f1({a}, {b}, {c}, {x})",
+    entrywise=True,
+    examples=(example((2, 3), a=1.5, b=0.5, c=2.0), example((), a=1, b=0.5, c=1.5)),
+    whole=True,
+)
+def hyp2f1(x: Any, *, a: Any, b: Any, c: Any) -> Any:
+    """Gauss's hypergeometric function."""
+    return special.hyp2f1(a, b, c, x)

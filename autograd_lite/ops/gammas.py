@@ -1,0 +1,289 @@
+"""The gamma and beta functions and their relatives, from `scipy.special`.
+
+The parameters of incomplete ones are static: their derivatives have no closed form.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from autograd_lite.core.notation import Form, Notation, call
+from autograd_lite.core.primitive import example, primitive
+from autograd_lite.ops.entropies import ONE, TWO, xlog1py, xlogy
+
+SHAPES = ((2, 3), ())
+
+
+def _of_order(name: str, latex: str, order: str) -> Notation:
+    """Write ``special.name(order, x)``, as SciPy does."""
+    return Notation(
+        python=Form(f"special.{name}({order}, {{x:loose}})"),
+        latex=Form(latex),
+        text=Form(f"{name}({order}, {{x:loose}})"),
+    )
+
+
+def _next(x: Any, n: Any) -> Any:
+    return polygamma(x, n=n + 1)
+
+
+@primitive(
+    x=lambda g, y, x, n: g * _next(x, n),
+    notation=_of_order("polygamma", r"\psi^{{({n})}}\left({x:loose}\right)", "{n}"),
+    domain={"x": "positive"},
+    entrywise=True,
+    examples=tuple(example(shape, n=n) for shape, n in zip(SHAPES, (1, 3), strict=True)),
+    jax="jax.scipy.special.polygamma({n}, {x})",
+    whole=True,
+)
+def polygamma(x: Any, *, n: Any) -> Any:
+    """Return the derivative of order `n` of `digamma`."""
+    return np.asarray(special.polygamma(n, x), x.dtype if x.dtype.kind == "f" else None)[()]
+
+
+@primitive(
+    x=lambda g, y, x: g * polygamma(x, n=1),
+    notation=call("special.digamma", r"\psi\left({x:loose}\right)", text="ψ({x:loose})"),
+    numpy=(special.digamma,),
+    compute=special.digamma,
+    domain={"x": "positive"},
+    entrywise=True,
+    examples=ONE,
+    jax="jax.scipy.special.digamma({x})",
+)
+def digamma(x: Any) -> Any:
+    """Return the derivative of the logarithm of the gamma function."""
+    return special.digamma(x)
+
+
+@primitive(
+    x=lambda g, y, x: g * (y * digamma(x)),
+    notation=call("special.gamma", r"\Gamma\left({x:loose}\right)", text="Γ({x:loose})"),
+    numpy=(special.gamma,),
+    compute=special.gamma,
+    domain={"x": "positive"},
+    entrywise=True,
+    examples=ONE,
+    jax="jax.scipy.special.gamma({x})",
+)
+def gamma(x: Any) -> Any:
+    """Gamma function: the factorial of ``x - 1``."""
+    return special.gamma(x)
+
+
+def _less(q: Any, s: Any) -> Any:
+    return -s * zeta(q, s=s + 1)
+
+
+def _reciprocal(g: Any, y: Any, x: Any) -> Any:
+    """Cotangent of `x` in ``rgamma(x)``, which is smooth where the gamma function has poles."""
+    pole = (y == 0) & (x <= 0)
+    here, away = np.where(pole, x, 0.0), np.where(pole, 1.0, x)
+    return g * np.where(pole, np.cos(np.pi * here) * gamma(1 - here), -y * digamma(away))
+
+
+@primitive(
+    x=_reciprocal,
+    notation=call(
+        "special.rgamma", r"\frac{{1}}{{\Gamma\left({x:loose}\right)}}", text="1/Γ({x:loose})"
+    ),
+    numpy=(special.rgamma,),
+    compute=special.rgamma,
+    domain={"x": "positive"},
+    entrywise=True,
+    examples=ONE,
+)
+def rgamma(x: Any) -> Any:
+    """Return ``1 / gamma(x)``, which is 0 at the poles of the gamma function."""
+    return special.rgamma(x)
+
+
+@primitive(
+    x=lambda g, y, x: g * digamma(x),
+    notation=call(
+        "special.gammaln",
+        r"\ln\left|\Gamma\left({x:loose}\right)\right|",
+        text="ln|Γ({x:loose})|",
+    ),
+    numpy=(special.gammaln,),
+    compute=special.gammaln,
+    domain={"x": "positive"},
+    entrywise=True,
+    examples=ONE,
+    jax="jax.scipy.special.gammaln({x})",
+)
+def gammaln(x: Any) -> Any:
+    """Logarithm of the absolute value of the gamma function."""
+    return special.gammaln(x)
+
+
+@primitive(
+    q=lambda g, y, q, s: g * _less(q, s),
+    notation=Notation(
+        python=Form("special.zeta({s}, {q:loose})"),
+        latex=Form(r"\zeta\left({s}, {q:loose}\right)"),
+        text=Form("ζ({s}, {q:loose})"),
+    ),
+    domain={"q": "positive"},
+    entrywise=True,
+    examples=tuple(example(shape, s=s) for shape, s in zip(SHAPES, (2, 3.5), strict=True)),
+    jax="jax.scipy.special.zeta({s}, {q})",
+    whole=True,
+)
+def zeta(q: Any, *, s: Any) -> Any:
+    """Hurwitz's zeta function: the sum of ``1 / (k + q)**s`` for k from 0 on."""
+    return special.zeta(s, q)
+
+
+# -------------------------------------------------------------------- of two arguments
+
+
+@primitive(
+    a=lambda g, y, a, b: g * (y * (digamma(a) - digamma(a + b))),
+    b=lambda g, y, a, b: g * (y * (digamma(b) - digamma(a + b))),
+    notation=call("special.beta", r"\mathrm{{B}}\left({a:loose}, {b:loose}\right)"),
+    numpy=(special.beta,),
+    compute=special.beta,
+    domain={"a": "positive", "b": "positive"},
+    entrywise=True,
+    examples=TWO,
+    jax="jax.scipy.special.beta({a}, {b})",
+)
+def beta(a: Any, b: Any) -> Any:
+    """Beta function: ``gamma(a) * gamma(b) / gamma(a + b)``."""
+    return special.beta(a, b)
+
+
+@primitive(
+    a=lambda g, y, a, b: g * (digamma(a) - digamma(a + b)),
+    b=lambda g, y, a, b: g * (digamma(b) - digamma(a + b)),
+    notation=call("special.betaln", r"\ln\mathrm{{B}}\left({a:loose}, {b:loose}\right)"),
+    numpy=(special.betaln,),
+    compute=special.betaln,
+    domain={"a": "positive", "b": "positive"},
+    entrywise=True,
+    examples=TWO,
+    jax="jax.scipy.special.betaln({a}, {b})",
+)
+def betaln(a: Any, b: Any) -> Any:
+    """Logarithm of the absolute value of the beta function."""
+    return special.betaln(a, b)
+
+
+@primitive(
+    a=lambda g, y, a, b: g * (y * (digamma(a + b) - digamma(a))),
+    b=lambda g, y, a, b: g * (y * digamma(a + b)),
+    notation=call("special.poch", r"\left({a:loose}\right)_{{{b:loose}}}"),
+    numpy=(special.poch,),
+    compute=special.poch,
+    domain={"a": "positive", "b": "positive"},
+    entrywise=True,
+    examples=TWO,
+    jax="jax.scipy.special.poch({a}, {b})",
+)
+def poch(a: Any, b: Any) -> Any:
+    """Pochhammer's symbol: ``gamma(a + b) / gamma(a)``."""
+    return special.poch(a, b)
+
+
+@primitive(
+    a=lambda g, y, a, b: g * (y * (digamma(a + 1) - digamma(a - b + 1))),
+    b=lambda g, y, a, b: g * (y * (digamma(a - b + 1) - digamma(b + 1))),
+    notation=call("special.binom", r"\binom{{{a:loose}}}{{{b:loose}}}"),
+    numpy=(special.binom,),
+    compute=special.binom,
+    domain={"a": "above one", "b": "probability"},
+    entrywise=True,
+    examples=TWO,
+)
+def binom(a: Any, b: Any) -> Any:
+    """Binomial coefficient: how many ways there are to choose `b` things among `a`."""
+    return special.binom(a, b)
+
+
+# -------------------------------------------------------------------- incomplete
+
+
+def _gamma_density(x: Any, a: Any) -> Any:
+    return np.exp(xlogy(a - 1, x) - x - special.gammaln(a))
+
+
+def _beta_density(x: Any, a: Any, b: Any) -> Any:
+    return np.exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - special.betaln(a, b))
+
+
+INCOMPLETE = tuple(example(shape, a=a) for shape, a in zip(SHAPES, (1.5, 0.7), strict=True))
+PARTIAL = tuple(
+    example(shape, a=a, b=b) for shape, a, b in zip(SHAPES, (1.5, 0.7), (2.5, 1.0), strict=True)
+)
+
+
+@primitive(
+    x=lambda g, y, x, a: g * _gamma_density(x, a),
+    notation=_of_order("gammainc", r"P\left({a}, {x:loose}\right)", "{a}"),
+    domain={"x": "positive"},
+    entrywise=True,
+    examples=INCOMPLETE,
+    jax="jax.scipy.special.gammainc({a}, {x})",
+    whole=True,
+)
+def gammainc(x: Any, *, a: Any) -> Any:
+    """Regularised lower incomplete gamma function: it grows from 0 to 1."""
+    return special.gammainc(a, x)
+
+
+@primitive(
+    x=lambda g, y, x, a: -g * _gamma_density(x, a),
+    notation=_of_order("gammaincc", r"Q\left({a}, {x:loose}\right)", "{a}"),
+    domain={"x": "positive"},
+    entrywise=True,
+    examples=INCOMPLETE,
+    jax="jax.scipy.special.gammaincc({a}, {x})",
+    whole=True,
+)
+def gammaincc(x: Any, *, a: Any) -> Any:
+    """Regularised upper incomplete gamma function: ``1 - gammainc(a, x)``."""
+    return special.gammaincc(a, x)
+
+
+@primitive(
+    x=lambda g, y, x, a: g / _gamma_density(y, a),
+    notation=_of_order("gammaincinv", r"P^{{-1}}\left({a}, {x:loose}\right)", "{a}"),
+    domain={"x": "probability"},
+    entrywise=True,
+    examples=INCOMPLETE,
+    whole=True,
+)
+def gammaincinv(x: Any, *, a: Any) -> Any:
+    """Inverse of `gammainc` by its last argument."""
+    return special.gammaincinv(a, x)
+
+
+@primitive(
+    x=lambda g, y, x, a, b: g * _beta_density(x, a, b),
+    notation=_of_order("betainc", r"I_{{{x:loose}}}\left({a}, {b}\right)", "{a}, {b}"),
+    domain={"x": "probability"},
+    entrywise=True,
+    examples=PARTIAL,
+    jax="jax.scipy.special.betainc({a}, {b}, {x})",
+    whole=True,
+)
+def betainc(x: Any, *, a: Any, b: Any) -> Any:
+    """Regularised incomplete beta function: it grows from 0 to 1."""
+    return special.betainc(a, b, x)
+
+
+@primitive(
+    x=lambda g, y, x, a, b: g / _beta_density(y, a, b),
+    notation=_of_order("betaincinv", r"I^{{-1}}_{{{x:loose}}}\left({a}, {b}\right)", "{a}, {b}"),
+    domain={"x": "probability"},
+    entrywise=True,
+    examples=PARTIAL,
+    whole=True,
+)
+def betaincinv(x: Any, *, a: Any, b: Any) -> Any:
+    """Inverse of `betainc` by its last argument."""
+    return special.betaincinv(a, b, x)

@@ -1,0 +1,88 @@
+"""Objects of pandas and xarray beside a Tensor: the right gradient, or an error that says why."""
+
+import operator
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+
+OPERATORS = (operator.add, operator.sub, operator.mul, operator.truediv)
+X, LABELLED = np.array([1.0, 2.0, 4.0]), np.array([3.0, 0.5, 2.0])
+
+
+def of_pandas():
+    pd = pytest.importorskip("pandas", reason="pandas is not installed")
+    return pd.Series(LABELLED.copy(), index=[2, 1, 0])
+
+
+def of_xarray():
+    xr = pytest.importorskip("xarray", reason="xarray is not installed")
+    return xr.DataArray(LABELLED.copy(), dims="place")
+
+
+@pytest.mark.parametrize("make", [of_pandas, of_xarray])
+@pytest.mark.parametrize("combine", OPERATORS)
+def test_on_the_right_it_is_its_numbers(make, combine):
+    labelled = make()
+    x = al.Tensor(X, requires_grad=True)
+    y = combine(x, labelled)
+    assert type(y) is al.Tensor
+    np.testing.assert_array_equal(y.numpy(), combine(X, LABELLED))
+    assert al.gradcheck(lambda x: combine(x, labelled), X)
+
+
+@pytest.mark.parametrize("combine", [*OPERATORS, np.add, operator.iadd])
+def test_on_the_left_pandas_refuses_what_has_a_gradient(combine):
+    with pytest.raises(al.GradientError, match=r"s\.to_numpy\(\) \* t"):
+        combine(of_pandas(), al.Tensor(X, requires_grad=True) * 1.0)
+    constant = combine(of_pandas(), al.Tensor(X))
+    np.testing.assert_array_equal(constant, combine(LABELLED.copy(), X))
+
+
+@pytest.mark.parametrize("combine", [*OPERATORS, np.add])
+def test_on_the_left_xarray_keeps_the_gradient(combine):
+    made = combine(of_xarray(), al.Tensor(X))
+    assert made.dims == ("place",)
+    np.testing.assert_array_equal(made, combine(LABELLED, X))
+    assert al.gradcheck(lambda x: combine(of_xarray(), x).data, X)
+    with pytest.raises(TypeError, match=r"np\.add cannot write into out="):
+        operator.iadd(of_xarray(), al.Tensor(X, requires_grad=True))
+
+
+@pytest.mark.parametrize("make", [of_pandas, of_xarray])
+def test_elsewhere_it_is_its_numbers(make):
+    labelled = make()
+    assert al.gradcheck(lambda x: np.where(labelled > 1, x * x, 0.0), X)
+    assert al.gradcheck(lambda x: np.sum(x, where=labelled > 1), X)
+    assert al.gradcheck(lambda x: np.concatenate([x, labelled]), X)
+    assert al.gradcheck(lambda x: x[labelled > 1], X)
+    assert al.Tensor(labelled).tolist() == LABELLED.tolist()
+    before = al.Tensor(X) * labelled
+    labelled[:] = 0.0
+    assert before.tolist() == (X * LABELLED).tolist()
+
+
+def test_a_frame_takes_no_gradient_unasked():
+    pd = pytest.importorskip("pandas", reason="pandas is not installed")
+    t = al.Tensor(X, requires_grad=True)
+    for lose in (pd.Series, lambda t: pd.DataFrame({"a": t}), lambda t: pd.Series(X).add(t)):
+        with pytest.raises(al.GradientError):
+            lose(t)
+    frame = pd.DataFrame(np.outer(X, X))
+    assert al.gradcheck(lambda x: x @ frame, X)
+    with pytest.raises(al.GradientError):
+        frame @ t
+
+
+def test_an_array_of_xarray_may_hold_a_tensor():
+    xr = pytest.importorskip("xarray", reason="xarray is not installed")
+
+    def f(x):
+        held = xr.DataArray(x, dims="place", coords={"place": [0, 1, 2]})
+        other = xr.DataArray(np.array([1.0, 3.0]), dims="time")
+        spread = np.exp(held / 4) * other
+        return (spread.mean("time") - held.isel(place=[2, 0, 1]).data).std().data
+
+    assert isinstance(f(al.Tensor(X, requires_grad=True)), al.Tensor)
+    assert al.gradcheck(f, X, order=2)
