@@ -23,7 +23,14 @@ from autograd_lite.graph import Graph, Node
 from autograd_lite.graph.walk import walk
 from autograd_lite.ops.writing import literal
 from autograd_lite.program import simplify
-from autograd_lite.program.expression import Expression, Given, Name, as_expression, uniform
+from autograd_lite.program.expression import (
+    Expression,
+    Given,
+    Name,
+    as_expression,
+    identity,
+    uniform,
+)
 from autograd_lite.program.expression import walk as walk_expressions
 from autograd_lite.program.graph_of import UNLINKED
 from autograd_lite.program.symbol import TraceError
@@ -316,7 +323,7 @@ class Writer:
 def _has_entries(e: Expression) -> bool:
     """Return whether an array is written with its entries: as a number, or a static parameter."""
     if e.is_number:
-        return e.ndim > 0 and not uniform(e.value)
+        return e.ndim > 0 and not uniform(e.value) and identity(e.value) is None
     arrays = [x for x in leaves_of(e.parameters) if type(x) is np.ndarray and x.ndim]
     return any(not literal(x).startswith("np.arange") for x in arrays)
 

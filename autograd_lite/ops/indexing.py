@@ -58,6 +58,21 @@ def getitem(x: Any, *, index: Any) -> Any:
     return x[index]
 
 
+def _one_hot(e: Any) -> Any:
+    """One number per row, in the columns that labels say -> the number * np.eye(k)[labels]."""
+    (x,), index, shape = e.operands, e.parameters["index"], e.parameters["shape"]
+    if not (x.is_number and isinstance(index, tuple) and len(index) == len(shape) == 2):
+        return None
+    rows, labels = index
+    fits = all(isinstance(i, np.ndarray) and i.shape == shape[:1] for i in index)
+    if not fits or labels.dtype == bool or not np.array_equal(rows, np.arange(shape[0])):
+        return None
+    number = np.ravel(x.value)
+    if number.dtype.kind != "f" or not number.size or (number != number[0]).any():
+        return None
+    return float(number[0]) * getitem(type(e)(np.eye(shape[1])), index=labels)
+
+
 @primitive(
     x=lambda g, y, x, index, shape: g[index],
     notation=call(
@@ -72,6 +87,7 @@ def getitem(x: Any, *, index: Any) -> Any:
         example((3,), index=np.array([2, 0, 2]), shape=(4,)),
         example((3,), index=np.array([True, False, True, True]), shape=(4,)),
     ),
+    simplify=(_one_hot,),
     whole=True,
     jax="jnp.zeros({shape}, jnp.result_type({x})).at[{index}].add({x})",
 )

@@ -183,7 +183,8 @@ class Expression(ArrayMethods):
         with np.errstate(all="ignore"):  # The values are only looked at, as they were before.
             value = primitive.forward(*(x.value for x in lifted), **as_plain(parameters))
         plain = Expression(value, operation=primitive, operands=lifted, parameters=parameters)
-        if all(x.is_number for x in lifted) and (uniform(value) or identity(value)):
+        folds = all(x.is_number for x in plain.parts)
+        if folds and (uniform(value) or identity(value)):
             return Expression(value)
         rewrites = (*primitive.simplify, *REWRITES.get(primitive, ()), *REWRITES.get(None, ()))
         for rewrite in rewrites:

@@ -187,3 +187,18 @@ def test_number_by_number_comparisons_stay_comparisons():
     derivation = al.derive(lambda x: np.where(x > 0, x**2, -x), 2.0, chain=True)
     assert derivation.function(x=2.0)[1]["x"] == 4.0
     assert derivation.function(x=-3.0)[1]["x"] == -1.0
+
+
+def test_cross_entropy_by_labels_is_a_difference_with_one_hot_rows():
+    w = al.Tensor(RNG.normal(size=(4, 3)), requires_grad=True, name="w")
+    labels = np.array([0, 2, 1])
+    loss = -np.mean(al.log_softmax(X @ w, axis=1)[np.arange(3), labels])
+    derivation = al.derive(loss)
+    assert derivation.code.startswith("def loss_and_gradients(X, labels, w):")
+    assert "np.eye(3)[labels]" in derivation.code
+
+    def at(w):
+        return -np.mean(al.log_softmax(X @ w, axis=1)[np.arange(3), OTHERS])
+
+    _, gradients = derivation.function(X=X, labels=OTHERS, w=w.data)
+    np.testing.assert_allclose(gradients["w"], al.grad(at)(w.data), rtol=1e-12, atol=1e-14)
