@@ -347,8 +347,16 @@ class Expression(ArrayMethods):
     def __ne__(self, other: object) -> Any:
         return _compared(np.not_equal, self, other)
 
+    def __and__(self, other: Any) -> Any:
+        return _compared(np.logical_and, self, other)
+
     def __or__(self, other: Any) -> Any:
         return _compared(np.logical_or, self, other)
+
+    def __invert__(self) -> Any:
+        return _compared(np.logical_not, self)
+
+    __rand__, __ror__ = __and__, __or__
 
     __hash__ = object.__hash__
 
