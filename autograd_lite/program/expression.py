@@ -350,6 +350,9 @@ class Expression(ArrayMethods):
     def __or__(self, other: Any) -> Any:
         return _compared(np.logical_or, self, other)
 
+    def __and__(self, other: Any) -> Any:
+        return _compared(np.logical_and, self, other)
+
     __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
