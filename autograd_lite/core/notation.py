@@ -21,7 +21,8 @@ class Form(NamedTuple):
     ``{name}`` stands for an operand, bracketed if it binds less tightly than the operation itself.
     ``{name:tight}`` is bracketed at equal precedence too, ``{name:loose}`` never, ``{name:factor}``
     unless it binds more tightly than a product, ``{name:sum}`` and ``{name:sum_right}`` like the
-    left and right side of a difference. ``{name:raised}`` is an exponent: an integer is raised,
+    left and right side of a difference. ``{name:negated}`` has a minus in front, and no second one.
+    ``{name:raised}`` is an exponent: an integer is raised,
     anything else follows a ``^``. ``{operands}`` is the list of all.
 
     A static parameter stands under its name. ``{parameters}`` lists the others that differ

@@ -38,7 +38,7 @@ def relu(x: Any) -> Any:
 @primitive(
     x=lambda g, y, x: g * (y * (1.0 - y)),
     notation=Notation(
-        python=Form("1 / (1 + np.exp(-{x}))", PRODUCT),
+        python=Form("1 / (1 + np.exp({x:negated}))", PRODUCT),
         latex=Form(r"\sigma\left({x:loose}\right)"),
         text=Form("σ({x:loose})"),
     ),
@@ -88,9 +88,8 @@ def _shifted(x: Any, axis: Any) -> tuple[Any, Any]:
 @primitive(
     x=lambda g, y, x, axis: y * (g - (g * y).sum(axis=axis, keepdims=True)),
     notation=Notation(
-        python=Form(
-            "np.exp({x:loose}) / np.sum(np.exp({x:loose}), axis={axis}, keepdims=True)", PRODUCT
-        ),
+        # As with a shift by the largest, nothing overflows, and it is a single line.
+        python=Form("np.exp({x:sum} - np.logaddexp.reduce({x:loose}, axis={axis}, keepdims=True))"),
         latex=Form(r"\mathrm{{softmax}}{below}\left({x:loose}\right)"),
     ),
     examples=ROWS,
@@ -126,7 +125,7 @@ def softmax(x: Any, *, axis: Any = -1) -> Any:
 @primitive(
     x=lambda g, y, x, axis: g - np.exp(y) * g.sum(axis=axis, keepdims=True),
     notation=Notation(
-        python=Form("{x} - np.log(np.sum(np.exp({x:loose}), axis={axis}, keepdims=True))", SUM),
+        python=Form("{x} - np.logaddexp.reduce({x:loose}, axis={axis}, keepdims=True)", SUM),
         latex=Form(r"\ln\,\mathrm{{softmax}}{below}\left({x:loose}\right)", SIGN),
     ),
     examples=ROWS,
@@ -162,7 +161,7 @@ def log_softmax(x: Any, *, axis: Any = -1) -> Any:
 @primitive(
     x=lambda g, y, x, axis, keepdims: keep(g, axis, keepdims) * softmax(x, axis=axis),
     notation=Notation(
-        python=Form("np.log(np.sum(np.exp({x:loose}){parameters}))"),
+        python=Form("np.logaddexp.reduce({x:loose}, axis={axis}{parameters})"),
         latex=Form(r"\ln \sum{below} e^{{{x:loose}}}", SUM),
     ),
     reduces=True,

@@ -191,6 +191,9 @@ class _Slot:
 
     def __format__(self, spec: str) -> str:
         text, precedence = self.written
+        if spec == "negated":
+            product = precedence >= PRODUCT and not re.search(r" (%|//) ", text)
+            return text[1:] if product and text[0] == "-" else f"-{self}"
         if spec == "raised" and re.fullmatch(r"[-−]?\d+", text):
             return text.translate(RAISED)
         if precedence < self.limits[spec]:

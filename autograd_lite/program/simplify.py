@@ -250,6 +250,20 @@ def _without_stretching(e: Expression) -> Expression | None:
     return None
 
 
+def _number_alone(e: Expression) -> Expression | None:
+    """V * (full(c) - s) -> v * (c - s), where `v` has the shape already."""
+    for i, x in enumerate(e.operands):
+        if x.operation not in (ops.add, ops.subtract):
+            continue
+        other = e.operands[1 - i]
+        parts = [p if number_of(p) is None else Expression(number_of(p)) for p in x.operands]
+        shape = np.broadcast_shapes(*(p.shape for p in parts))
+        if shape != x.shape and np.broadcast_shapes(shape, other.shape) == e.shape:
+            inner = _make(x.operation, *parts)  # type: ignore[arg-type]  # It is a primitive.
+            return _make(ops.multiply, *((other, inner) if i else (inner, other)))
+    return None
+
+
 def _times_identity(e: Expression) -> Expression | None:
     """I @ b -> b."""
     for e_i, other in zip(e.operands, e.operands[::-1], strict=True):
@@ -314,7 +328,14 @@ def _numbers_outside(e: Expression) -> Expression | None:
 
 
 REWRITES |= {
-    ops.multiply: (_without_stretching, _square, _one_number_in_front, _over, _cancelled),
+    ops.multiply: (
+        _without_stretching,
+        _number_alone,
+        _square,
+        _one_number_in_front,
+        _over,
+        _cancelled,
+    ),
     ops.divide: (_without_stretching, _mean_of, _divided),
     ops.negative: (_negated,),
     ops.add: (_without_stretching, _added),

@@ -262,3 +262,37 @@ def test_what_is_computed_in_the_same_way_agrees_to_the_last_bit():
     derivation = al.derive((w * w).sum(), names={})
     assert str(derivation.rounding) == "w: as autodiff, to the last bit"
     assert repr(derivation) == "<Derivation of loss by w: as autodiff, to the last bit>"
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: al.logsumexp(x),
+        lambda x: np.sum(al.logsumexp(x, axis=1, keepdims=True) ** 2),
+        lambda x: np.sum(al.log_softmax(x) * np.array([1.0, 2.0, 3.0])),
+        lambda x: np.sum(al.softmax(x, axis=(0, 1)) ** 2),
+        lambda x: al.nn.functional.cross_entropy(x, np.array([2, 1])),
+    ],
+)
+def test_large_scores_do_not_overflow(f):
+    x = np.array([[800.0, -800.0, 1.0], [1.0, 2.0, 3.0]])
+    derivation = al.derive(f, np.zeros((2, 3)))
+    value, gradients = derivation.function(*[*derivation.arguments.values()][:-1], x)
+    np.testing.assert_allclose(value, f(x))
+    np.testing.assert_allclose(*gradients.values(), np.asarray(al.grad(f)(x)), atol=1e-12)
+
+
+@pytest.mark.parametrize("operand", ["-x", "-x * 2", "-(x + 1)", "(-x) % 3", "-2 * x", "x - 1"])
+def test_a_sigmoid_has_one_minus(operand):
+    def f(x):
+        return np.sum(al.sigmoid(eval(operand)))
+
+    x = np.array([0.5, 1.5])
+    derivation = al.derive(f, x)
+    assert "--" not in str(derivation)
+    np.testing.assert_allclose(derivation.function(x + 0.25)[0], f(x + 0.25))
+
+
+def test_a_number_beside_an_array_is_a_number():
+    code = str(al.derive(lambda x: np.sum(al.softmax(x) * 1.5), np.ones((1, 3))))
+    assert "np.full" not in code
