@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import linecache
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from autograd_lite.derive import markup
 from autograd_lite.derive.helpers import helpers, namespace
+from autograd_lite.derive.layout import listed, step
 from autograd_lite.derive.lines import Line, replaced
 from autograd_lite.derive.math_names import gradient
 from autograd_lite.derive.proof import Proof, prove
@@ -23,9 +24,6 @@ from autograd_lite.program.expression import Expression, Name, walk
 
 WIDEST = 60
 """Comments stand in one column behind all lines that are not longer than this."""
-
-LONGEST_LINE = 100
-"""Longer lists of arguments and of gradients are divided."""
 
 UNTIES = "    # where nothing ties, as here: equal values would share the derivative"
 """What is said of a derivation that leaves the shares out."""
@@ -72,8 +70,8 @@ class Derivation(Steps):
         """Write the function, with a comment behind every step."""
         steps = [(line.code, comment(line)) for line in self.lines]
         width = max((len(code) for code, _ in steps if len(code) <= WIDEST), default=0)
-        body = [f"    {code:{width}}  # {text}" for code, text in steps]
-        body.insert(len(self.forward), "    # backward")
+        body = [step(code, text, width) for code, text in steps]
+        body.insert(len(self.forward), ["    # backward"])
         result = [
             f"{json.dumps(name, ensure_ascii=False)}: {line}"
             for name, line in self.gradients.items()
@@ -81,12 +79,12 @@ class Derivation(Steps):
         return "\n".join(
             [
                 *helpers(self.lines),
-                *_listed("def loss_and_gradients(", self.arguments, "):"),
+                *listed("def loss_and_gradients(", self.arguments, "):"),
                 *([UNTIES] if self._unties else []),
                 *([UNNAMED.format(", ".join(self._unnamed))] if self._unnamed else []),
                 "    # forward",
-                *body,
-                *_listed(f"    return {self._loss}, {{", result, "}"),
+                *(line for written in body for line in written),
+                *listed(f"    return {self._loss}, {{", result, "}"),
             ]
         )
 
@@ -309,18 +307,3 @@ def loss_and_gradients({given}):
         since = self.rounding.since
         note = f"; first rounded otherwise: {since.code}" if since else ""
         return markup.table(self.forward, self.backward, f"{self.rounding.summary}{note}")
-
-
-def _listed(start: str, items: Iterable[str], end: str) -> list[str]:
-    """Write a list in one line, or in several where that is too long."""
-    whole = f"{start}{', '.join(items)}{end}"
-    if len(whole) <= LONGEST_LINE:
-        return [whole]
-    indent = start[: len(start) - len(start.lstrip())]
-    lines = [start]
-    for item in items:
-        if lines[-1] is start or len(lines[-1]) + len(item) + 2 > LONGEST_LINE:
-            lines.append(f"{indent}    {item},")
-        else:
-            lines[-1] += f" {item},"
-    return [*lines, indent + end]

@@ -1,5 +1,6 @@
 """Derivations in their other forms: the chain rule, MathML, HTML, sources, rounding."""
 
+import ast
 import re
 import sys
 from xml.etree import ElementTree
@@ -11,6 +12,7 @@ from oracles import cases
 import autograd_lite as al
 from autograd_lite.core.primitive import REGISTRY
 from autograd_lite.derive import Line, markup
+from autograd_lite.derive.layout import divided
 from models import NETWORKS
 
 MATHML = "{http://www.w3.org/1998/Math/MathML}"
@@ -296,3 +298,37 @@ def test_a_sigmoid_has_one_minus(operand):
 def test_a_number_beside_an_array_is_a_number():
     code = str(al.derive(lambda x: np.sum(al.softmax(x) * 1.5), np.ones((1, 3))))
     assert "np.full" not in code
+
+
+def long_names(the_first_long_argument, the_second_long_argument):
+    the_scores_of_everything = the_first_long_argument @ the_second_long_argument
+    weighted = np.einsum("ij,jk->ik", the_scores_of_everything, the_first_long_argument)
+    return np.sum((weighted * the_scores_of_everything - the_first_long_argument**2) ** 2)
+
+
+def test_long_lines_are_divided():
+    a, b, c = np.random.default_rng(0).normal(size=(3, 3, 3))
+    derivation = al.derive(long_names, a, b)
+    code = str(derivation)
+    assert " = (  # (3, 3)\n" in code
+    assert max(map(len, code.splitlines())) <= 100
+    _, gradients = derivation.function(b, c)
+    expected = al.grad(lambda x: long_names(x, c))(b)
+    np.testing.assert_allclose(gradients["the_first_long_argument"], np.asarray(expected))
+    exec(compile(derivation.code_with_source, "", "exec"), {"np": np})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "f('a - (b', " + ", ".join(f"x{i}" for i in range(40)) + ")",
+        "a * (" + " - ".join(f"x{i}" for i in range(40)) + ") ** 2",
+        "-f(" + " @ ".join(f"x{i}" for i in range(40)) + ").T[0, :] + 1e-05 - a // b",
+        "x" * 120,
+    ],
+)
+def test_a_divided_expression_is_the_same(text):
+    lines = divided(text, 2)
+    assert ast.dump(ast.parse(text)) == ast.dump(ast.parse("(\n" + "\n".join(lines) + "\n)"))
+    assert len(lines) > 1 or " " not in text
+    assert all(len(line) <= 100 or " " not in line.strip() for line in lines)
