@@ -89,9 +89,10 @@ class _Reader:
             key: Any = node.id
             if node.primitive is not None and node.id not in self.kept:
                 operands = tuple(x.id for x in self.operands(node))
-                key = node.primitive, operands, literal(dict(node.parameters))
+                said = tuple((name, literal(x)) for name, x in node.parameters.items())
+                key = node.primitive, operands, said
             elif node.kind == "constant" and not node.shape:
-                key = type(node.value), node.value
+                key = type(node.value), np.asarray(node.value).tobytes()
             self.first[node.id] = known.setdefault(key, node)
 
     def read(self, node: Node) -> Node:

@@ -170,3 +170,26 @@ def test_an_array_that_is_used_several_times_is_one_argument():
     assert list(derivation.arguments) == ["x", "q", "k", "v"]
     _, gradients = derivation.function(OTHER, W, OTHER_W, W)
     np.testing.assert_allclose(gradients["q"], OTHER.T @ (OTHER @ OTHER_W))
+
+
+def test_long_positions_are_told_apart():
+    x = RNG.normal(size=2000)
+    order = np.arange(1500)
+    other = order.copy()
+    other[700] = 1999
+
+    def loss(x, order, other):
+        return np.sum((np.exp(x[order]) / np.sum(np.exp(x[other]))) ** 2)
+
+    derivation = al.derive(loss, x, order, other, wrt=["x"])
+    _, gradients = derivation.function(x=x, order=order, other=other)
+    expected = np.asarray(al.grad(lambda x: loss(x, order, other))(x))
+    np.testing.assert_allclose(gradients["x"], expected, atol=1e-15)
+
+
+def test_numbers_may_be_arrays_without_axes():
+    z = al.Tensor(X, requires_grad=True, name="z")
+    one = np.array(1.0)
+    assert "* (1 - p))" in str(
+        al.derive(np.sum((p := one / (one + np.exp(-z))) ** 2), names={"p": p})
+    )
