@@ -498,8 +498,7 @@ def _fitting(
 def _contradicted(candidate: Candidate, progress: _Progress) -> bool:
     """Return whether a mistake would have changed a gradient that is right."""
     made = candidate.predict
-    whole = isinstance(made, Made | AnotherPass)
-    return whole and any(made.changes(target) for target in progress.agreeing)
+    return isinstance(made, Made | AnotherPass) and any(map(made.changes, progress.agreeing))
 
 
 def _diagnosis(
