@@ -13,6 +13,7 @@ from autograd_lite.core.modes import GradientError
 from autograd_lite.derive.chain import ChainWriter
 from autograd_lite.derive.components import by_component
 from autograd_lite.derive.derivation import Derivation
+from autograd_lite.derive.leaves import with_few_leaves
 from autograd_lite.derive.writer import Writer
 from autograd_lite.graph import Graph, arrays_in, names_in
 from autograd_lite.program.expression import Name
@@ -48,6 +49,7 @@ def derived(
     if names is None:
         names = {**names_in(frame), **arrays_in(frame)}
     graph = Graph(loss, names) if recorded is None else recorded.graph(loss, names)
+    graph = with_few_leaves(graph, names if recorded is None else {})
     nodes = (
         [node for node in graph if node.kind == "parameter"]
         if wrt is None

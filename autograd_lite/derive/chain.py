@@ -19,6 +19,10 @@ class ChainWriter(Writer):
 
     names_parts = False
 
+    def goes_through(self, node: Node) -> bool:
+        """Return whether a gradient is to be written at a value: at every step of the chain."""
+        return node.requires_grad and (node.name is not None or super().goes_through(node))
+
     def forwards(self, node: Node, operands: tuple[Expression, ...]) -> Expression:
         """Write an operation more simply than it was carried out on arrays of one number."""
         assert node.primitive is not None  # It has operands.
@@ -72,7 +76,7 @@ class ChainWriter(Writer):
         """Return whether the chain has a factor up to here: at what has a name, and at the ends."""
         return (
             node.name is not None
-            or node is self.graph.outputs[0]
+            or node.id == self.graph.outputs[0].id
             or node.primitive is None
             or node.id in self.wanted
         )
@@ -82,7 +86,7 @@ class ChainWriter(Writer):
         derivatives: list[tuple[Node, Expression]] = []
 
         def visit(node: Node, g: Expression) -> Expression | None:
-            if node is y or not self._is_station(node):
+            if node.id == y.id or not self._is_station(node):
                 return g
             derivatives.append((node, g))
             return None

@@ -18,6 +18,7 @@ from autograd_lite.core.modes import GradientError
 from autograd_lite.derive.lines import LONGEST, Draft, Line, Names, finish, replaced, symbol_for
 from autograd_lite.derive.math_names import delta, gradient
 from autograd_lite.derive.positions import Positioned
+from autograd_lite.derive.written_out import known_as_whole
 from autograd_lite.functional.nests import leaves_of
 from autograd_lite.graph import Graph, Node
 from autograd_lite.graph.walk import walk
@@ -83,6 +84,7 @@ class Writer:
         self.unties = False
         self.unnamed: list[Name] = []
         self.needed = self._needed()
+        self.back = known_as_whole(graph, self.goes_through)
         data: dict[str, Any] = {}
         parameters: dict[str, Any] = {}
         known: dict[Any, str] = {}
@@ -119,6 +121,10 @@ class Writer:
             if node.requires_grad and any(x in needed for x in node.operands):
                 needed.add(node.id)
         return needed
+
+    def goes_through(self, node: Node) -> bool:
+        """Return whether a gradient is to be written at a value."""
+        return any(node.id == x.id for x in self.wrt)
 
     def name_of(self, node: Node) -> Name:
         """Return what the user calls a node."""
@@ -206,7 +212,7 @@ class Writer:
             return None
 
         walk(
-            self.graph, arrived, self._apply,
+            self.back, arrived, self._apply,
             visit=visit_first, between=self.needed, where="a derivation",
         )  # fmt: skip
 
@@ -296,7 +302,7 @@ class Writer:
 
     def _has_line(self, node: Node, g: Expression) -> bool:
         """Give a line to the gradient of a result that several, or a parameter, take it from."""
-        if node.primitive is None or node is self.graph.outputs[0]:
+        if node.primitive is None or node.id == self.graph.outputs[0].id:
             return False
         if g.length > LONGEST:
             return True

@@ -1,0 +1,113 @@
+"""What a derivation starts from: one argument for an array, and none for what is made of it.
+
+A recorded loss knows bare arrays, and what was computed without a gradient, by their entries only.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.graph import Graph, Node
+from autograd_lite.graph.nodes import Nodes
+from autograd_lite.tensor import Tensor
+
+
+def with_few_leaves(graph: Graph, names: Mapping[str, Any]) -> Graph:
+    """Return a graph in which equal arrays of one name are one leaf, and ``1 - y`` is computed.
+
+    Parameters
+    ----------
+    graph : Graph
+    names : mapping of str to Tensor or ndarray
+        What the user has given names to.
+    """
+    merged, at = _merged(graph)
+    leaves = [node for node in merged if node.primitive is None]
+    named = [x for x in leaves if x.name is not None and x.kind != "parameter" and x.shape]
+    others = _others(leaves, names)
+    new_leaves: list[Node] = []
+    made: list[Node] = []
+    for leaf in leaves:
+        found = _made_of(leaf, named) or _made_of(leaf, others)
+        if found is None:
+            new_leaves.append(leaf)
+            continue
+        operation, source = found
+        operands = (source.id,)
+        if source not in leaves and source not in new_leaves:
+            new_leaves.append(source)
+        if operation is ops.subtract:
+            one = f"{leaf.id}_one"
+            new_leaves.append(replace(leaf, id=one, kind="constant", value=1, tensor=None))
+            operands = (one, *operands)
+        made.append(replace(leaf, kind="operation", primitive=operation, operands=operands))
+    if made:
+        merged = [*new_leaves, *made, *(x for x in merged if x.primitive is not None)]
+    new = copy.copy(graph)
+    Nodes.__init__(new, merged, [at.get(x.id, x.id) for x in graph.outputs], graph.held)
+    return new
+
+
+def _others(leaves: Sequence[Node], names: Mapping[str, Any]) -> list[Node]:
+    """Return leaves for arrays that have a name, and are not used themselves."""
+    known = {leaf.name for leaf in leaves}, {id(leaf.tensor) for leaf in leaves}
+    others: dict[int, Node] = {}
+    for name, x in names.items():
+        is_tensor = isinstance(x, Tensor)
+        if name in known[0] or id(x) in known[1] or (is_tensor and not _is_given(x)):
+            continue
+        value = x.data if is_tensor else x
+        called = (x.name if is_tensor else None) or name
+        if isinstance(value, np.ndarray) and value.ndim and called not in known[0]:
+            node = Node(
+                id=f"given_{name}", kind="input" if is_tensor else "constant", name=called,
+                primitive=None, operands=(), parameters={}, value=value.copy(), grad=None,
+                requires_grad=False, tensor=x if is_tensor else None,
+            )  # fmt: skip
+            others.setdefault(id(x), node)
+    return list(others.values())
+
+
+def _is_given(x: Tensor) -> bool:
+    return x.is_leaf and not x.requires_grad
+
+
+def _merged(graph: Graph) -> tuple[list[Node], dict[str, str]]:
+    """Return the nodes without copies of bare arrays, and what stands in the place of those."""
+    first: dict[Any, str] = {}
+    at: dict[str, str] = {}
+    nodes = []
+    for node in graph:
+        if node.kind == "constant" and node.name is not None and node.shape:
+            array = np.asarray(node.value)
+            key = node.name, array.shape, array.dtype.str, array.tobytes()
+            at[node.id] = first.setdefault(key, node.id)
+        if at.get(node.id, node.id) == node.id:
+            operands = tuple(at.get(x, x) for x in node.operands)
+            nodes.append(node if operands == node.operands else replace(node, operands=operands))
+    return nodes, at
+
+
+def _made_of(leaf: Node, named: Sequence[Node]) -> tuple[Any, Node] | None:
+    """Return how a leaf without a name follows from the only named one that it can be made of."""
+    value = np.asarray(leaf.value)
+    if leaf.name is not None or leaf.kind == "parameter" or value.dtype.kind not in "fi":
+        return None
+    if value.size < 2 or (value == value.flat[0]).all():  # Too little to know it by.
+        return None
+    found = []
+    for x in named:
+        array = np.asarray(x.value)
+        alike = x.kind == leaf.kind and array.shape == value.shape  # A Tensor is made of Tensors.
+        if not alike or array.dtype.kind not in "fi":
+            continue
+        for operation, made in ((ops.subtract, 1 - array), (ops.negative, -array)):
+            if made.dtype == value.dtype and np.array_equal(made, value):
+                found.append((operation, x))
+    return found[0] if len(found) == 1 else None
