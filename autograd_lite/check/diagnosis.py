@@ -22,7 +22,7 @@ from autograd_lite.check.mistakes import (
     variants,
     wrong_derivatives,
 )
-from autograd_lite.check.mistakes.backward_steps import Made
+from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made
 from autograd_lite.check.mistakes.entries import where_not_finite, wrong_entries
 from autograd_lite.check.mistakes.reasons import reason, shown
 from autograd_lite.check.mistakes.registry import (
@@ -498,7 +498,7 @@ def _fitting(
 def _contradicted(candidate: Candidate, progress: _Progress) -> bool:
     """Return whether a mistake would have changed a gradient that is right."""
     made = candidate.predict
-    return isinstance(made, Made) and any(made.changes(target) for target in progress.agreeing)
+    return isinstance(made, Made | AnotherPass) and any(map(made.changes, progress.agreeing))
 
 
 def _diagnosis(

@@ -250,6 +250,8 @@ def _ready(x: Any, s: Statement, code: Code) -> str:
 class _Method:
     """Stands for an array in a forward function, and writes down what methods it calls."""
 
+    __array_ufunc__ = None  # Else NumPy takes it for an object with a method of that name.
+
     def __init__(self, text: str) -> None:
         self._text = text
 

@@ -39,7 +39,7 @@ def with_few_leaves(graph: Graph, names: Mapping[str, Any]) -> Graph:
             new_leaves.append(leaf)
             continue
         operation, source = found
-        operands = (source.id,)
+        operands: tuple[str, ...] = (source.id,)
         if source not in leaves and source not in new_leaves:
             new_leaves.append(source)
         if operation is ops.subtract:

@@ -58,6 +58,8 @@ class _NamesItsTensors(type):
             # other name is the user's.
             if tensor.name is None or path.endswith(f".{tensor.name}"):
                 tensor.name = path
+        built: Any = module
+        built._card = None  # Made in the first call: that is no change of an attribute.
         for path, part in _modules(module):
             part._path, part._card = path, None
         return module
@@ -421,7 +423,7 @@ class Module(metaclass=_NamesItsTensors):
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy or a pickle is made of; results that it holds lose their history."""
         state = {name: _without_history(part) for name, part in vars(self).items()}
-        state.pop("_card", None)  # It refers to this module.
+        state["_card"] = None  # It refers to this module.
         return state
 
     def __repr__(self) -> str:

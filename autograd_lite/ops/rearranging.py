@@ -239,7 +239,8 @@ def _taken(g: Any, x: Any, indices: Any, axis: Any, mode: Any) -> Any:
         return put_back(g, x, lambda numbers: np.take(numbers, indices, axis, mode=mode))
     if axis is None:
         return scatter_add(g, index=indices, shape=(x.size,)).reshape(x.shape)
-    index = (*(slice(None),) * (axis % max(1, x.ndim)), indices)
+    before = (slice(None),) * (axis % max(1, x.ndim))
+    index = (*before, indices) if before else indices
     return scatter_add(g, index=index, shape=x.shape)
 
 

@@ -23,6 +23,7 @@ def small_data(monkeypatch):
     monkeypatch.setitem(player.DATA, "elementwise", lambda: {"x": np.linspace(-2, 2), "rate": 0.1})
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Of the peers' own.
 @pytest.mark.usefixtures("small_data")
 @pytest.mark.parametrize("key", [c.key for c in CONTESTANTS if c.key != HAND])
 def test_everybody_changes_the_parameters_as_by_hand(key):

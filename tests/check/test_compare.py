@@ -658,4 +658,4 @@ def test_what_may_be_rounding_gets_no_name():
     loss = np.mean(v**2) - np.mean(v) ** 2  # Of 13 digits, 7 cancel.
     (row,) = al.compare(loss, {"v": 2 * (x - x.mean()) / 50}).rows
     assert row.verdict in ("agree", "differ, undecided")
-    assert row.diagnosis is None or row.diagnosis.kind == "too near to tell"
+    assert row.diagnosis is None or row.diagnosis.name == "too near to tell"

@@ -86,7 +86,7 @@ def test_every_mistake_that_is_known_is_injected_somewhere():
     injected = {name for network in NETWORKS for name, _, _ in network.mistakes}
     tested_below = {UNEXPLAINED, FOLLOWS, SIZES_COINCIDE, VALUES_COINCIDE}
     # See test_diagnosis_elsewhere.py.
-    elsewhere = {"softmax entry by entry", "factor on a path", "several passes"}
+    elsewhere = {"softmax in pieces", "factor on a path", "several passes"}
     elsewhere |= {name for *_, name, _ in CASES}
     assert injected | tested_below | elsewhere == set(names())
 

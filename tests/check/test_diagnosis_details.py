@@ -332,3 +332,27 @@ def test_what_stays_unexplained_says_which_gradient_would_tell_more():
     ].diagnosis
     assert diagnosis.name == "unexplained"
     assert diagnosis.how.startswith("Give the gradient of h too")
+
+
+@pytest.mark.parametrize(("kept", "use"), [(0, "first"), (3, "last")])
+def test_a_bias_that_is_overwritten_in_a_loop_is_not_laid_to_what_is_right(kept, use):
+    rng = np.random.default_rng(0)
+    x, start = rng.normal(size=(4, 5, 2)), rng.normal(size=(5, 3))
+    w, u, b = (al.Tensor(rng.normal(size=n), requires_grad=True) for n in [(2, 3), (3, 3), 3])
+    h, states = start, [start]
+    for step in x:
+        h = np.tanh(step @ w + h @ u + b)
+        states.append(h.numpy())
+    loss = np.sum(h * h)
+    dw, du, db = np.zeros((2, 3)), np.zeros((3, 3)), []
+    dh = 2 * states[-1]
+    for t in reversed(range(4)):
+        dz = dh * (1 - states[t + 1] ** 2)
+        dw, du = dw + x[t].T @ dz, du + states[t].T @ dz
+        db.insert(0, dz.sum(axis=0))
+        dh = dz @ u.numpy().T
+    found = al.compare(loss, {w: dw, u: du, b: db[kept]})
+    assert [row.ok for row in found.rows] == [True, True, False]
+    title = found.rows[2].diagnosis.title
+    assert f"from the {use} use" in title
+    assert "overwritten" in title

@@ -2,6 +2,7 @@
 
 import array
 import collections
+import copy
 import ctypes
 import dataclasses
 import itertools
@@ -369,6 +370,13 @@ def test_module_that_is_switched_loaded_and_frozen():
     assert len({float(step(x)) for _ in range(4)}) > 1
 
 
+def test_module_that_has_not_been_called_before():
+    net = nn.Sequential(nn.Linear(3, 2), nn.Tanh())
+    for module in (net, copy.deepcopy(net)):
+        fast = al.compile(lambda x, module=module: module(x).detach().data, backend="numpy")
+        same(fast, lambda x, module=module: module(x).numpy(), X)
+
+
 def test_hook_that_is_registered_later():
     w = al.Tensor([1.0, 2.0, 3.0], requires_grad=True)
     step = al.compile(lambda x, y: ((w * x - y) ** 2).sum(), optim.SGD([w], lr=0.1))
@@ -409,3 +417,23 @@ def test_error_inside_leaves_everything_as_it_was():
     assert w.tolist() == before
     step(X)
     assert w.tolist() != before
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_optimiser_whose_state_is_cleared(backend):
+    def training():
+        w = al.Tensor(np.ones(3), requires_grad=True)
+        return (lambda x: np.sum((w * x - 1) ** 2)), optim.Adam([w], lr=0.1)
+
+    loss, optimiser = training()
+    step = al.compile(loss, optimiser, backend=backend)
+    eager_loss, eager = training()
+    for k in range(12):
+        if k in (5, 9):
+            optimiser.state.clear()
+            eager.state.clear()
+        eager.zero_grad()
+        expected = eager_loss(X)
+        expected.backward()
+        eager.step()
+        np.testing.assert_allclose(step(X), expected.item(), rtol=1e-12)

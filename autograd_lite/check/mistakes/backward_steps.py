@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.check.mistakes.reasons import shown
-from autograd_lite.check.mistakes.registry import Case, Target, digits
+from autograd_lite.check.mistakes.registry import Case, Target, digits, same
 from autograd_lite.check.mistakes.repeated import recurrent
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.check.mistakes.written_out import written_out
@@ -206,6 +206,28 @@ def tells(step: Step, rule: Rule) -> bool:
     except ValueError:
         return False
     return bool(gx.any()) and not any(np.array_equal(gx, known) for known in (g, step.rule(g)))
+
+
+class AnotherPass:
+    """What gradients are after a backward pass that differs in several places.
+
+    Parameters
+    ----------
+    predict : callable
+        Returns the gradient of a target in it; None if it has none.
+    """
+
+    def __init__(self, predict: Callable[[Target], Any]) -> None:
+        self._predict = predict
+
+    def __call__(self, target: Target) -> Any:
+        """Return the wrong gradient."""
+        return self._predict(target)
+
+    def changes(self, target: Target) -> bool:
+        """Return whether it makes another gradient of one that is right."""
+        made = self(target)
+        return made is not None and not same(made, target.right)
 
 
 class Made:

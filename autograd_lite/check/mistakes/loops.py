@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import LONGEST_TEXT, Made, text_of, times
+from autograd_lite.check.mistakes.backward_steps import (
+    LONGEST_TEXT,
+    AnotherPass,
+    Made,
+    text_of,
+    times,
+)
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Array,
@@ -71,7 +77,7 @@ def _truncated(replay: Replay, loop: Loop, k: int) -> Callable[[Target], Any]:
         ]
         return sum(parts[1:], parts[0]) if parts else None
 
-    return predict
+    return AnotherPass(predict)
 
 
 def _of_loop(replay: Replay, loop: Loop) -> Iterator[Candidate]:
@@ -522,4 +528,4 @@ def _made(replay: Replay, rules: Mapping[Edge, EdgeRule], leaf: bool) -> Callabl
                 found.append({})
         return found[0].get(target.id or "")
 
-    return predict
+    return AnotherPass(predict)

@@ -355,9 +355,11 @@ def wrong_axis(case: Case, target: Target) -> Iterator[Candidate]:
         g = replay.gradients.get(node.id)
         if g is None or g.ndim < 2 or g.ndim <= target.right.ndim:
             continue
+        parts = [replay.parts.get((node.id, i)) for i in range(len(node.operands))]
+        rightly = [part for part in parts if part is not None]  # One of several uses, say.
         for axis in range(g.ndim):
             summed = g.sum(axis=axis)
-            if not same(summed, target.right):
+            if not any(same(summed, part) for part in [target.right, *rightly]):
                 yield Candidate(
                     f"the gradient at {text_of(replay.graph, node)} is summed over axis {axis}",
                     0.9,

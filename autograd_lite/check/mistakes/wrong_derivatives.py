@@ -224,26 +224,6 @@ def sign_forms(primitive: Primitive, name: str, y: Any) -> list[tuple[str, str, 
     return []
 
 
-@mistake("softmax entry by entry", "Each entry of a softmax depends on all of its row.")
-def softmax_by_entry(case: Case, target: Target) -> Iterator[Candidate]:
-    """Leave out what goes from one entry of a softmax to the others."""
-
-    def times(derivative: Any) -> Rule:
-        return lambda g: g * derivative
-
-    for step in activations(case, target):
-        if step.primitive is not ops.softmax:
-            continue
-        y, name = step.replay.values[step.node.id], grouped(step.name)
-        for formula, derivative in ((f"{name} * (1 - {name})", y * (1 - y)), (name, y)):
-            yield Candidate(
-                f"the derivative of the softmax at {step.name} is not {formula}: "
-                f"it has terms between the entries of a row",
-                0.6,
-                predict=step.wrong(times(derivative)),
-            )
-
-
 @mistake("softmax in pieces", "Each entry of a softmax depends on all of its row.")
 def softmax_in_pieces(case: Case, target: Target) -> Iterator[Candidate]:
     """Change the gradient of a softmax, however it is written."""
@@ -261,13 +241,18 @@ _found: weakref.WeakKeyDictionary[Replay, list[tuple[Node, Node, int]]] = (
 
 
 def _softmaxes(replay: Replay) -> list[tuple[Node, Node, int]]:
-    """Return each softmax that is written out: its input, its output, its axis."""
+    """Return each softmax, also one that is written out: its input, its output, its axis."""
     if replay not in _found:
         _found[replay] = list(_search(replay))
     return _found[replay]
 
 
 def _search(replay: Replay) -> Iterator[tuple[Node, Node, int]]:
+    for node in replay.graph:
+        if node.primitive is ops.softmax and node.id in replay.gradients and node.shape:
+            x, axis = replay.graph[node.operands[0] or ""], node.parameters["axis"]
+            if x.id in replay.gradients and isinstance(axis, int):
+                yield x, node, axis % len(node.shape)
     nodes = [x for x in replay.graph if x.id in replay.gradients and len(x.shape) == 2]
     for i, node in enumerate(nodes):
         y = np.asarray(replay.values[node.id])
@@ -306,10 +291,12 @@ def _softmax_forms(
          g * y - y * y.sum(axis, keepdims=True)),
         (f"in what the softmax takes away, the factor {name} is missing",
          g * y - (g * y).sum(axis, keepdims=True)),
-        (f"the sum of the softmax is taken along axis {1 - axis}, in place of {axis}",
-         y * (g - (g * y).sum(1 - axis, keepdims=True))),
+        *((f"the sum of the softmax is taken along axis {k}, in place of {axis}",
+           y * (g - (g * y).sum(k, keepdims=True))) for k in range(y.ndim) if k != axis),
     ):  # fmt: skip
-        yield Candidate(title, 0.82, predict=Made(replay, x.id, always(instead), always(right)))
+        entrywise = title.endswith(between)
+        cost = 0.6 if entrywise and node.primitive is ops.softmax else 0.82
+        yield Candidate(title, cost, predict=Made(replay, x.id, always(instead), always(right)))
     made = Made(replay, x.id, always(-sums), always(-sums))
     factor = made.factor(target)
     if factor is None or min(abs(factor), abs(factor - 1)) < 1e-6 or target.hand.size < 3:
