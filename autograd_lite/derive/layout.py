@@ -41,7 +41,7 @@ def divided(text: str, depth: int) -> list[str]:
     Examples
     --------
     >>> from autograd_lite.derive.layout import divided
-    >>> print(*divided("np.sum(" + " + ".join(["f(x, y)"] * 12) + ") * 2", 1), sep="\\n")
+    >>> print(*divided("np.sum(" + " + ".join(["f(x, y)"] * 12) + ") * 2", 1), sep="\n")
         np.sum(
             f(x, y) + f(x, y) + f(x, y) + f(x, y) + f(x, y) + f(x, y) + f(x, y) + f(x, y) + f(x, y)
             + f(x, y) + f(x, y) + f(x, y)
