@@ -259,7 +259,7 @@ def _number_alone(e: Expression) -> Expression | None:
         parts = [p if number_of(p) is None else Expression(number_of(p)) for p in x.operands]
         shape = np.broadcast_shapes(*(p.shape for p in parts))
         if shape != x.shape and np.broadcast_shapes(shape, other.shape) == e.shape:
-            inner = _make(x.operation, *parts)  # type: ignore[arg-type]  # It is a primitive.
+            inner = _make(x.operation, *parts)
             return _make(ops.multiply, *((other, inner) if i else (inner, other)))
     return None
 
