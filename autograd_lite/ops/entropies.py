@@ -20,6 +20,11 @@ FEW = (example((3,)), example(()))  # Close to 0 they are too steep for differen
 TWO = (example((2, 3), (3,)), example((), ()))
 
 
+def in_kind(y: Any, x: Any) -> Any:
+    """Return a result of SciPy's, which may be in double precision, in that of the operand."""
+    return y.astype(x.dtype) if x.dtype.kind == "f" else y
+
+
 def _log(x: Any, zero: Any) -> Any:
     """Logarithm, but 0 where the factor of `x` is."""
     return np.log(np.where(zero, 1.0, x))
@@ -257,4 +262,4 @@ def hyp1f1(x: Any, *, a: Any, b: Any) -> Any:
 )
 def hyp2f1(x: Any, *, a: Any, b: Any, c: Any) -> Any:
     """Gauss's hypergeometric function."""
-    return special.hyp2f1(a, b, c, x)
+    return in_kind(special.hyp2f1(a, b, c, x), x)

@@ -12,7 +12,7 @@ from scipy import special
 
 from autograd_lite.core.notation import Form, Notation, call
 from autograd_lite.core.primitive import example, primitive
-from autograd_lite.ops.entropies import ONE, TWO, xlog1py, xlogy
+from autograd_lite.ops.entropies import ONE, TWO, in_kind, xlog1py, xlogy
 
 SHAPES = ((2, 3), ())
 
@@ -232,7 +232,7 @@ PARTIAL = tuple(
 )
 def gammainc(x: Any, *, a: Any) -> Any:
     """Regularised lower incomplete gamma function: it grows from 0 to 1."""
-    return special.gammainc(a, x)
+    return in_kind(special.gammainc(a, x), x)
 
 
 @primitive(
@@ -246,7 +246,7 @@ def gammainc(x: Any, *, a: Any) -> Any:
 )
 def gammaincc(x: Any, *, a: Any) -> Any:
     """Regularised upper incomplete gamma function: ``1 - gammainc(a, x)``."""
-    return special.gammaincc(a, x)
+    return in_kind(special.gammaincc(a, x), x)
 
 
 @primitive(
@@ -259,7 +259,7 @@ def gammaincc(x: Any, *, a: Any) -> Any:
 )
 def gammaincinv(x: Any, *, a: Any) -> Any:
     """Inverse of `gammainc` by its last argument."""
-    return special.gammaincinv(a, x)
+    return in_kind(special.gammaincinv(a, x), x)
 
 
 @primitive(

@@ -83,7 +83,7 @@ def expm(*matrices: Any) -> Any:
     whole, *directions = matrices
     n = whole.shape[-1]
     for direction in directions:
-        right = np.kron(np.eye(whole.shape[-1] // n), direction)
+        right = np.kron(np.eye(whole.shape[-1] // n, dtype=direction.dtype), direction)
         whole = np.block([[whole, right], [np.zeros_like(whole), whole]])
     return linalg.expm(whole)[..., :n, whole.shape[-1] - n :]
 
