@@ -503,7 +503,7 @@ def other_sizes(
                 resized = _resized(arrays, {group: length + 1}, rng)
                 if resized is None or not _runs(f, names, resized):
                     continue
-                if not _ignores(f, names, resized, group):  # As rows for which there is no label.
+                if not _ignores(f, names, resized, group):  # Rows without labels, say.
                     groups.append(group)
                     yield resized
     if len(groups) > 1:

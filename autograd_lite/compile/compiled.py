@@ -407,7 +407,27 @@ class Step(Compiled):
         ), state
 
     def put(self, state: Mapping[str, Any]) -> None:
-        """Give parameters and optimiser the values of a state, as `as_function` names them."""
+        """Give the parameters and the optimiser the values of a state.
+
+        Parameters
+        ----------
+        state : mapping of str to array or number
+            With the keys, and the shapes, of the ``state`` that `autograd_lite.export` gives.
+
+        Raises
+        ------
+        ValueError
+            If a key is missing or unknown, or a shape differs. Nothing is changed then.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> w = al.Tensor(1.0, requires_grad=True, name="w")
+        >>> step = al.compile(lambda x: (w * x - 42) ** 2, al.optim.SGD([w], lr=0.01))
+        >>> step.put({"w": 8.4, "lr": 0.02})
+        >>> w.item()
+        8.4
+        """
         around = Surroundings(self._f, but=self._apart())
         places = self._places(around)
         now = self._named(places)
@@ -418,7 +438,7 @@ class Step(Compiled):
             if array.shape != np.shape(x):
                 raise ValueError(f"put needs {key} of shape {np.shape(x)}, got {array.shape}.")
         for place, x, array in zip(places, now.values(), arrays, strict=True):
-            place.write(array.item() if isinstance(x, int | float) else array[()])
+            place.write(array.item() if type(x) in (int, float) else array[()])
 
     def _named(self, places: list[Place]) -> dict[str, Any]:
         """Return what is at the places, by name: that of a Tensor, or of what is kept of it."""

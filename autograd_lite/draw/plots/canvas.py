@@ -154,7 +154,7 @@ LEADING = 17
 
 
 _BREAK = " \\\n"
-"""A line of a string in DOT has at most 16,384 characters; the break is no part of it."""
+"""DOT allows 16,384 characters in a line of a string; a break is not part of the string."""
 
 
 def rectangle(x: float, y: float, width: float, height: float) -> tuple[Point, ...]:
@@ -163,7 +163,7 @@ def rectangle(x: float, y: float, width: float, height: float) -> tuple[Point, .
 
 
 def wrapped(words: str, width: float, *, bold: bool = False) -> list[str]:
-    """Break text into lines that are no wider than there is room."""
+    """Break text into lines that fit."""
     lines = [""]
     for word in words.split():
         longer = f"{lines[-1]} {word}".lstrip()

@@ -65,7 +65,7 @@ def draw_gradients(
     Raises
     ------
     TypeError
-        If `of` is none of these.
+        If `of` is something else.
     ValueError
         If no gradient is known yet, or nothing was recorded.
 

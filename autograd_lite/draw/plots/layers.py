@@ -154,7 +154,7 @@ def _units(known: Mapping[Part, NDArray[Any]]) -> tuple[int, int]:
 
 
 def verdicts(found: Sequence[Measured], of: str = "") -> list[str]:
-    """Say what is wrong with the gradients of layers, from the input to the output."""
+    """Return a sentence for each fault in the gradients of layers, input first."""
     said = []
     sizes = [(layer.size, layer.layer) for layer in found if layer.size is not None]
     if lost := [name for size, name in sizes if size != size]:

@@ -66,7 +66,7 @@ class Landscape:
         Raises
         ------
         TypeError, ValueError
-            If it is not such a mapping, names what is not a parameter, or has another shape.
+            If it is not a mapping from parameters to arrays of their shapes.
         """
         if not isinstance(given, Mapping):
             raise TypeError(

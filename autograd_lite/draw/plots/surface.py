@@ -124,7 +124,7 @@ def draw_surface(
     Raises
     ------
     TypeError
-        If `of` is neither, or a direction is no mapping.
+        If `of` is something else, or a direction is not a mapping.
     ValueError
         If the loss has several entries or no parameters, nothing was recorded, or a direction does
         not fit.
@@ -270,7 +270,7 @@ def _surface(
     levels = _levels(table)
     canvas, top = _started(title, said, plane.names[1])
     each = SIDE / CELLS
-    # Level 0 holds the smallest losses; what is not finite has none.
+    # Level 0 holds the smallest losses; losses that are not finite have no level.
     part = np.where(np.isfinite(table), np.digitize(table, levels[1:-1]), -1)
     for level in range(-1, LEVELS):
         runs = [
