@@ -370,3 +370,12 @@ def test_astype():
     assert w.astype(float, copy=False) is w
     (abs(w.astype(complex)).sum() * 2).backward()
     assert w.grad.tolist() == [3.0, 3.0]
+
+
+def test_requires_grad_is_true_or_false():
+    with pytest.raises(TypeError, match="requires_grad needs True or False, got 'no'"):
+        al.Tensor([1.0], requires_grad="no")
+    w = al.Tensor([1.0], requires_grad=np.bool(True))
+    with pytest.raises(TypeError, match="requires_grad needs True or False"):
+        w.requires_grad = "yes"
+    assert w.requires_grad is True

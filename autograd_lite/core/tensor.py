@@ -177,7 +177,7 @@ class Tensor:
         fill(self, array[()])
         self.name = name
         if requires_grad:
-            self.requires_grad = True
+            self.requires_grad = requires_grad
         elif not array.ndim:
             self._given = True
 
@@ -413,6 +413,8 @@ class Tensor:
                 f"requires_grad of {self._label()}, a result of {self._primitive.name}, follows "
                 f"from its operands. To stop gradients there, use t.detach()."
             )
+        if not isinstance(wanted, bool | np.bool | int):
+            raise TypeError(f"requires_grad needs True or False, got {wanted!r}.")
         if wanted and self._array.dtype.kind == "c":
             raise TypeError(
                 f"requires_grad=True needs real numbers, got dtype {self.dtype} for "

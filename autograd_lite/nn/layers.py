@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -174,7 +175,8 @@ class ReLU(Module):
 class Sequential(Module):
     """Modules one after the other: the output of each is the input of the next.
 
-    ``net[i]``, ``len(net)`` and iteration work as for a list.
+    ``net[i]``, ``net[i:j]``, ``net[i] = module``, ``len(net)`` and iteration work as for a list. A
+    part of a network shares its parameters.
 
     Parameters
     ----------
@@ -203,10 +205,7 @@ class Sequential(Module):
 
     def __init__(self, *modules: Module) -> None:
         for i, module in enumerate(modules):
-            if not callable(module):
-                raise TypeError(
-                    f"Sequential needs modules, got {type(module).__name__} at position {i}."
-                )
+            _callable(module, i)
             setattr(self, str(i), module)
         self._positions = tuple(map(str, range(len(modules))))
 
@@ -232,12 +231,32 @@ class Sequential(Module):
     def __len__(self) -> int:
         return len(self._positions)
 
-    def __getitem__(self, i: int) -> Module:
-        module: Module = getattr(self, self._positions[i])
+    @overload
+    def __getitem__(self, i: int) -> Module: ...
+    @overload
+    def __getitem__(self, i: slice) -> Sequential: ...
+    def __getitem__(self, i: int | slice) -> Module:
+        at = self._positions[i]
+        parts = vars(self)
+        module: Module = (
+            parts[at] if isinstance(at, str) else Sequential(*(parts[name] for name in at))
+        )
         return module
+
+    def __setitem__(self, i: int, module: Module) -> None:
+        _callable(module, i)
+        setattr(self, self._positions[i], module)
 
     def __iter__(self) -> Iterator[Module]:
         return (self[i] for i in range(len(self)))
+
+
+def _callable(module: object, i: int) -> None:
+    if not callable(module):
+        raise TypeError(
+            f"Sequential needs modules, got {type(module).__name__} at position {i}. Pass one, "
+            f"such as nn.Tanh()."
+        )
 
 
 class Flatten(Module):

@@ -94,6 +94,17 @@ class Optimizer:
         if "__init__" in vars(cls):
             setattr(cls, "__init__", names_its_arguments(cls.__init__))  # noqa: B010  (for mypy)
 
+    def __setattr__(self, name: str, value: object) -> None:
+        """Refuse what looks like a setting and would be none."""
+        if name == "learning_rate" or (name != "lr" and name in getattr(self, "defaults", ())):
+            write = "optimiser.lr = …"
+            if name != "learning_rate":
+                write = f"group[{name!r}] = … for each group in optimiser.param_groups"
+            raise AttributeError(
+                f"{type(self).__name__}.{name} = {value!r} would change nothing. Write {write}."
+            )
+        super().__setattr__(name, value)
+
     def __init__(self, params: Params, defaults: Mapping[str, Any]) -> None:
         name = type(self).__name__
         if isinstance(params, Module | Tensor):

@@ -199,6 +199,17 @@ def test_sequential_is_indexed_and_iterated_like_a_list():
         nn.Sequential(nn.Sigmoid(), 3)
 
 
+def test_parts_of_a_sequential_are_replaced_and_shared():
+    net = nn.Sequential(nn.Linear(2, 2), nn.Sigmoid(), nn.Linear(2, 1))
+    net[-2] = nn.Tanh()
+    np.testing.assert_array_equal(net[:2](np.eye(2)).numpy(), np.tanh(net[0](np.eye(2)).numpy()))
+    assert net[2:][0] is net[2]
+    with pytest.raises(TypeError, match="Sequential needs modules, got str at position 0"):
+        net[0] = "linear"
+    with pytest.raises(IndexError):
+        net[3] = nn.Tanh()
+
+
 @pytest.mark.parametrize(
     ("reduction", "value", "slope"),
     [("mean", 2.5, 1.0), ("sum", 5.0, 2.0), ("half_sum", 2.5, 1.0), ("none", [1.0, 4.0], 2.0)],

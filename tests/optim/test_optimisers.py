@@ -278,3 +278,14 @@ def test_clipping_says_what_it_cannot_do():
         optim.clip_grad_norm_(nn.Linear(1, 1), 1)
     with pytest.raises(TypeError, match="got ndarray at position 0"):
         optim.clip_grad_norm_([np.ones(2)], 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [("learning_rate", "optimiser.lr = "), ("momentum", r"group\['momentum'\] = ")],
+)
+def test_an_attribute_that_is_no_setting_is_not_set(name, write):
+    optimiser = al.optim.SGD([al.Tensor(1.0, requires_grad=True)], lr=0.1)
+    with pytest.raises(AttributeError, match=write):
+        setattr(optimiser, name, 0.5)
+    assert optimiser.lr == 0.1
