@@ -141,7 +141,9 @@ def _version_of(t: Writes) -> Writes:
     """Return what a tensor is now, for what uses it, whatever is written to the tensor later."""
     rare = t._rare or {}
     if "_version" in rare:
-        return rare["_version"]  # type: ignore[no-any-return]  # A dict of anything.
+        known: Writes = rare["_version"]
+        known._array = t._array  # It lets go of it where entries are picked.
+        return known
     version = t._twin()
     version._birth, version.name = t._birth, t.name
     version._primitive, version._inputs = t._primitive, t._inputs
@@ -508,7 +510,6 @@ class Writes(Tensor):
         elif "_past" not in rare:
             return self
         version = rare["_version"] = _version_of(self)
-        version._array = self._array  # Unless entries are written there.
         return version
 
     def _known(self) -> Any:
