@@ -133,7 +133,7 @@ def _row(
     attributes = {"peripheries": "0", "margin": "0", **below}
     with dot.subgraph(name=f"cluster_values{number}", graph_attr=attributes) as body:
         loose = [key for key in row if key not in framed]
-        _fill(body, loose, clusters, boxes, arrows)
+        _fill(body, loose, clusters, boxes, arrows, -1 if dot.graph_attr["rankdir"] == "LR" else 1)
         for tail, head, attributes in arrows:
             if head in here and (tail in here or AT in tail):
                 body.edge(tail, head, **attributes)
@@ -197,10 +197,14 @@ def _fill(
     clusters: Sequence[Cluster],
     boxes: Mapping[str, Sequence[tuple[str, dict[str, Any]]]],
     arrows: Arrows,
+    step: int,
 ) -> None:
-    """Put boxes into a frame, and frames into it."""
-    for key in keys:
-        for identifier, attributes in boxes[key]:
+    """Put boxes into a frame, and frames into it; with step -1 in reverse.
+
+    From left to right, Graphviz puts what a frame lists first at the bottom.
+    """
+    for key in keys[::step]:
+        for identifier, attributes in boxes[key][::step]:
             body.node(identifier, **attributes)
     for key in keys:
         if arrows.beside.get(key) in keys:
@@ -210,7 +214,7 @@ def _fill(
             with body.subgraph(graph_attr={"rank": "same"}) as pair:
                 pair.node(key)
                 pair.node(arrows.levelled[key])
-    for cluster in clusters:
+    for cluster in clusters[::step]:
         name, *rest = cluster.title.split(" · ")
         rest = ["continued"] if cluster.continued else rest
         small = "".join(f" · {part}" for part in rest)
@@ -218,7 +222,7 @@ def _fill(
         label = table(row(cell(heading, ALIGN="LEFT")), gap(12))  # An arrow may pass below it.
         frame = FRAME | {"label": f"<{label}>", "tooltip": _plain(cluster.title)}
         with body.subgraph(name=f"cluster_{cluster.id}", graph_attr=frame) as inside:
-            _fill(inside, cluster.boxes, cluster.inner, boxes, arrows)
+            _fill(inside, cluster.boxes, cluster.inner, boxes, arrows, step)
 
 
 def _digraph(options: Options) -> Any:
