@@ -26,7 +26,7 @@ def asked(
     names: Any = None,
     show: Any = ("shape", "dtype", "value", "grad", "map"),
     sweep: Any = "forward",
-    rankdir: Any = "LR",
+    rankdir: Any = None,
     legend: Any = True,
     title: Any = None,
     theme: Any = "auto",
@@ -80,10 +80,10 @@ def _options(
     for part in wanted:
         if part not in PARTS:
             raise ValueError(f"show takes any of {_listed(PARTS)}; got {part!r}.")
-    if rankdir not in DIRECTIONS:
+    if rankdir not in (None, *DIRECTIONS):
         raise ValueError(
-            f"rankdir is one of {_listed(DIRECTIONS)} (left to right, top to bottom); got "
-            f"{rankdir!r}."
+            f"rankdir is one of {_listed(DIRECTIONS)} (left to right, top to bottom), or None "
+            f"(whichever fits); got {rankdir!r}."
         )
     if title is not None and not isinstance(title, str):
         raise TypeError(f"title is text or None; got {type(title).__name__}.")
@@ -93,7 +93,8 @@ def _options(
             f"row however long; got {width!r}."
         )
     parts = tuple(p for p in PARTS if p in wanted)
-    return Options(parts, rankdir, bool(legend), title, folded, width)
+    turns = rankdir is None
+    return Options(parts, rankdir or "LR", bool(legend), title, folded, width, turns)
 
 
 def _listed(choices: Iterable[str]) -> str:

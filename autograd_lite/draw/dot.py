@@ -68,6 +68,8 @@ def written(scene: Scene) -> tuple[str, ...]:
     boxes = {box.id: [(box.id, _box(scene, box))] for box in scene.plan.boxes}
     options = scene.options
     rows, upright = _rows(scene, arrows, boxes)
+    if upright == set(range(len(rows))):
+        return written(replace(scene, options=replace(options, rankdir="TB", width=None)))
     for start, end in arrows.mentions:
         boxes[end].append((f"{start}{AT}{end}", _mention(scene, start)))
     below = _legend(set(scene.roles.values()), _remarks(scene, arrows)) if options.legend else {}
@@ -97,7 +99,10 @@ def written(scene: Scene) -> tuple[str, ...]:
 def _rows(
     scene: Scene, arrows: Arrows, boxes: Mapping[str, Sequence[tuple[str, dict[str, Any]]]]
 ) -> tuple[list[list[str]], set[int]]:
-    """Choose the boxes of each row; and the rows that run from top to bottom, to have room."""
+    """Choose the boxes of each row; and the rows that run from top to bottom, to have room.
+
+    If all do, what is drawn is not divided.
+    """
     if scene.options.width is None or not arrows.wide:
         return [list(boxes)], set()
     sizes = {key: label_size(drawn[0][1]["label"]) for key, drawn in boxes.items()}
@@ -111,6 +116,8 @@ def _rows(
     rows = found.chosen(scene.options.width)
     if len(rows) == 1:
         return rows, set()
+    if scene.options.turns and found.reads_down(rows, scene.options.width):
+        return rows, set(range(len(rows)))
     arrows.in_rows(rows)
     return rows, {i for i, row in enumerate(rows) if found.upright(row, scene.options.width)}
 

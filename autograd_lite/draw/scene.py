@@ -31,7 +31,10 @@ nobody looks that closely, and the layout takes long."""
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a picture shows; the fields are parameters of `draw`."""
+    """What a picture shows; the fields are parameters of `draw`.
+
+    With `turns`, one that is too wide may run from top to bottom.
+    """
 
     show: tuple[str, ...]
     rankdir: str
@@ -39,6 +42,7 @@ class Options:
     title: str | None
     folding: Folding
     width: float | None = None
+    turns: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
