@@ -11,6 +11,7 @@ from autograd_lite.draw.planning import Folding, folding
 from autograd_lite.draw.scene import Options, Scene, overview_of, scene
 from autograd_lite.draw.theme import THEMES
 from autograd_lite.graph import Graph, names_in
+from autograd_lite.graph.recording import uncollected
 from autograd_lite.tensor import Tensor
 
 PARTS = ("shape", "dtype", "value", "grad", "map", "local")
@@ -19,6 +20,7 @@ NARROWEST = 100
 SWEEPS = ("forward", "backward", "both")
 
 
+@uncollected()
 def asked(
     t: Any,
     frame: FrameType | None,
