@@ -20,7 +20,6 @@ NARROWEST = 100
 SWEEPS = ("forward", "backward", "both")
 
 
-@uncollected()
 def asked(
     t: Any,
     frame: FrameType | None,
@@ -48,11 +47,12 @@ def asked(
             raise ValueError(f"{what} is one of {_listed(known)}; got {given!r}.")
     tensors, arrays = called.split(None if names is False else names)
     local_tensors, local_arrays = called.from_frame(frame, taken=names or ())
-    graph = t if isinstance(t, Graph) else Graph(_roots(t), local_tensors)
-    found = {} if names is False else called.by_node(graph, tensors, arrays, local_arrays)
-    if sweep != "forward":
-        graph = graph.backward(forward=sweep == "both", names=found)
-    return overview_of(graph, found, options) if overview else scene(graph, found, options)
+    with uncollected():
+        graph = t if isinstance(t, Graph) else Graph(_roots(t), local_tensors)
+        found = {} if names is False else called.by_node(graph, tensors, arrays, local_arrays)
+        if sweep != "forward":
+            graph = graph.backward(forward=sweep == "both", names=found)
+        return overview_of(graph, found, options) if overview else scene(graph, found, options)
 
 
 def graph_of(t: Any, frame: FrameType) -> Graph:
