@@ -419,3 +419,19 @@ def test_a_large_page_opens_at_once_and_has_the_boxes_in_view(browser, tmp_path)
     assert browser.js(f"{now}.querySelectorAll('text').length") > 10
     assert 0 < browser.js(f"{now}.getBoundingClientRect().right") <= 1280
     assert browser.complaints == []
+
+
+def test_a_value_with_very_many_uses_is_mentioned_at_them(browser, tmp_path):
+    w = al.Tensor(np.eye(2) * 0.9, requires_grad=True, name="shared")
+    h = al.Tensor(np.ones((1, 2)), name="h")
+    for i in range(12):
+        h = (np.tanh, np.sin, np.cos)[(i * i) % 3](h @ w)
+    path = al.draw(h.sum(), roll=False).save(tmp_path / "shared.html")
+    browser.open(path)
+    lengths = browser.js(
+        "[...document.querySelectorAll('.edge:has(rect)')].map(x => "
+        "[x.querySelector('text').textContent, x.querySelector('path').getTotalLength()])"
+    )
+    assert [text for text, _ in lengths] == ["shared"] * 11
+    assert max(length for _, length in lengths) < 20  # No line across the picture.
+    assert browser.complaints == []
