@@ -176,7 +176,10 @@ def _for_gradients(
 
 def _path(fold: Fold) -> str:
     """Return what the output of a folded module is called: where the module stands."""
-    return shortened(printable(fold.calls[-1].path or fold.calls[-1].kind), LONGEST_NAME)
+    last = fold.calls[-1]
+    number = last.path.replace(".", "").isdigit()  # relu(0) would be of a number.
+    name = f"{last.kind}[{last.path}]" if number else last.path or last.kind
+    return shortened(printable(name), LONGEST_NAME)
 
 
 def _role(box: Box, outputs: Collection[str]) -> Role:
