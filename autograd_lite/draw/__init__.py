@@ -36,7 +36,7 @@ def draw(
     names: Mapping[str, Tensor | NDArray[Any]] | Literal[False] | None = None,
     show: Shown | Iterable[Shown] = ("shape", "dtype", "value", "grad", "map"),
     sweep: Literal["forward", "backward", "both"] = "forward",
-    rankdir: Literal["LR", "TB"] = "LR",
+    rankdir: Literal["LR", "TB"] | None = None,
     legend: bool = True,
     title: str | None = None,
     theme: Theme = "auto",
@@ -66,8 +66,9 @@ def draw(
         a large array). "local" writes the local derivatives on the arrows.
     sweep : {"forward", "backward", "both"}
         Which pass is drawn. "both" draws the gradients beside the values that they belong to.
-    rankdir : {"LR", "TB"}
-        The direction: from left to right, or from top to bottom.
+    rankdir : {"LR", "TB"}, optional
+        The direction: from left to right, or from top to bottom. By default from left to right,
+        unless that takes several rows, and more height than from top to bottom.
     legend : bool
         Whether to explain the colours and borders of the boxes.
     title : str, optional

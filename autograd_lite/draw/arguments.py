@@ -11,6 +11,7 @@ from autograd_lite.draw.planning import Folding, folding
 from autograd_lite.draw.scene import Options, Scene, overview_of, scene
 from autograd_lite.draw.theme import THEMES
 from autograd_lite.graph import Graph, names_in
+from autograd_lite.graph.recording import uncollected
 from autograd_lite.tensor import Tensor
 
 PARTS = ("shape", "dtype", "value", "grad", "map", "local")
@@ -26,7 +27,7 @@ def asked(
     names: Any = None,
     show: Any = ("shape", "dtype", "value", "grad", "map"),
     sweep: Any = "forward",
-    rankdir: Any = "LR",
+    rankdir: Any = None,
     legend: Any = True,
     title: Any = None,
     theme: Any = "auto",
@@ -46,11 +47,12 @@ def asked(
             raise ValueError(f"{what} is one of {_listed(known)}; got {given!r}.")
     tensors, arrays = called.split(None if names is False else names)
     local_tensors, local_arrays = called.from_frame(frame, taken=names or ())
-    graph = t if isinstance(t, Graph) else Graph(_roots(t), local_tensors)
-    found = {} if names is False else called.by_node(graph, tensors, arrays, local_arrays)
-    if sweep != "forward":
-        graph = graph.backward(forward=sweep == "both", names=found)
-    return overview_of(graph, found, options) if overview else scene(graph, found, options)
+    with uncollected():
+        graph = t if isinstance(t, Graph) else Graph(_roots(t), local_tensors)
+        found = {} if names is False else called.by_node(graph, tensors, arrays, local_arrays)
+        if sweep != "forward":
+            graph = graph.backward(forward=sweep == "both", names=found)
+        return overview_of(graph, found, options) if overview else scene(graph, found, options)
 
 
 def graph_of(t: Any, frame: FrameType) -> Graph:
@@ -81,10 +83,10 @@ def _options(
     for part in wanted:
         if part not in PARTS:
             raise ValueError(f"show takes any of {_listed(PARTS)}; got {part!r}.")
-    if rankdir not in DIRECTIONS:
+    if rankdir not in (None, *DIRECTIONS):
         raise ValueError(
-            f"rankdir is one of {_listed(DIRECTIONS)} (left to right, top to bottom); got "
-            f"{rankdir!r}."
+            f"rankdir is one of {_listed(DIRECTIONS)} (left to right, top to bottom), or None "
+            f"(whichever fits); got {rankdir!r}."
         )
     if title is not None and not isinstance(title, str):
         raise TypeError(f"title is text or None; got {type(title).__name__}.")
@@ -94,7 +96,8 @@ def _options(
             f"row however long; got {width!r}."
         )
     parts = tuple(p for p in PARTS if p in wanted)
-    return Options(parts, rankdir, bool(legend), title, folded, width)
+    turns = rankdir is None
+    return Options(parts, rankdir or "LR", bool(legend), title, folded, width, turns)
 
 
 def _listed(choices: Iterable[str]) -> str:

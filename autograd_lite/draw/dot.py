@@ -68,6 +68,8 @@ def written(scene: Scene) -> tuple[str, ...]:
     boxes = {box.id: [(box.id, _box(scene, box))] for box in scene.plan.boxes}
     options = scene.options
     rows, upright = _rows(scene, arrows, boxes)
+    if upright == set(range(len(rows))):
+        return written(replace(scene, options=replace(options, rankdir="TB", width=None)))
     for start, end in arrows.mentions:
         boxes[end].append((f"{start}{AT}{end}", _mention(scene, start)))
     below = _legend(set(scene.roles.values()), _remarks(scene, arrows)) if options.legend else {}
@@ -97,7 +99,10 @@ def written(scene: Scene) -> tuple[str, ...]:
 def _rows(
     scene: Scene, arrows: Arrows, boxes: Mapping[str, Sequence[tuple[str, dict[str, Any]]]]
 ) -> tuple[list[list[str]], set[int]]:
-    """Choose the boxes of each row; and the rows that run from top to bottom, to have room."""
+    """Choose the boxes of each row; and the rows that run from top to bottom, to have room.
+
+    If all do, what is drawn is not divided.
+    """
     if scene.options.width is None or not arrows.wide:
         return [list(boxes)], set()
     sizes = {key: label_size(drawn[0][1]["label"]) for key, drawn in boxes.items()}
@@ -111,6 +116,8 @@ def _rows(
     rows = found.chosen(scene.options.width)
     if len(rows) == 1:
         return rows, set()
+    if scene.options.turns and found.reads_down(rows, scene.options.width):
+        return rows, set(range(len(rows)))
     arrows.in_rows(rows)
     return rows, {i for i, row in enumerate(rows) if found.upright(row, scene.options.width)}
 
@@ -133,7 +140,7 @@ def _row(
     attributes = {"peripheries": "0", "margin": "0", **below}
     with dot.subgraph(name=f"cluster_values{number}", graph_attr=attributes) as body:
         loose = [key for key in row if key not in framed]
-        _fill(body, loose, clusters, boxes, arrows)
+        _fill(body, loose, clusters, boxes, arrows, -1 if dot.graph_attr["rankdir"] == "LR" else 1)
         for tail, head, attributes in arrows:
             if head in here and (tail in here or AT in tail):
                 body.edge(tail, head, **attributes)
@@ -197,10 +204,14 @@ def _fill(
     clusters: Sequence[Cluster],
     boxes: Mapping[str, Sequence[tuple[str, dict[str, Any]]]],
     arrows: Arrows,
+    step: int,
 ) -> None:
-    """Put boxes into a frame, and frames into it."""
-    for key in keys:
-        for identifier, attributes in boxes[key]:
+    """Put boxes into a frame, and frames into it; with step -1 in reverse.
+
+    From left to right, Graphviz puts what a frame lists first at the bottom.
+    """
+    for key in keys[::step]:
+        for identifier, attributes in boxes[key][::step]:
             body.node(identifier, **attributes)
     for key in keys:
         if arrows.beside.get(key) in keys:
@@ -210,7 +221,7 @@ def _fill(
             with body.subgraph(graph_attr={"rank": "same"}) as pair:
                 pair.node(key)
                 pair.node(arrows.levelled[key])
-    for cluster in clusters:
+    for cluster in clusters[::step]:
         name, *rest = cluster.title.split(" · ")
         rest = ["continued"] if cluster.continued else rest
         small = "".join(f" · {part}" for part in rest)
@@ -218,7 +229,7 @@ def _fill(
         label = table(row(cell(heading, ALIGN="LEFT")), gap(12))  # An arrow may pass below it.
         frame = FRAME | {"label": f"<{label}>", "tooltip": _plain(cluster.title)}
         with body.subgraph(name=f"cluster_{cluster.id}", graph_attr=frame) as inside:
-            _fill(inside, cluster.boxes, cluster.inner, boxes, arrows)
+            _fill(inside, cluster.boxes, cluster.inner, boxes, arrows, step)
 
 
 def _digraph(options: Options) -> Any:

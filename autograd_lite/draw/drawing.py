@@ -14,11 +14,13 @@ from autograd_lite.draw.render import BREAK, LayoutError, render
 from autograd_lite.draw.scene import Scene
 from autograd_lite.draw.svg import svg
 from autograd_lite.draw.theme import Theme, recoloured
-from autograd_lite.graph import json
+from autograd_lite.graph import Node, json
 
 MOST_ENTRIES = 1_000_000
 """Entries of arrays that a JSON file has: about 20 megabytes. The largest ones are summed up past
 that; `Graph.to_json` writes all."""
+MOST_NODES = 10_000
+"""Nodes that a JSON file has: of a larger computation, those that the picture shows."""
 FORMATS = (".svg", ".png", ".pdf", ".dot", ".html", ".json", ".mmd", ".txt")
 
 
@@ -113,7 +115,10 @@ class Drawing(Picture):
             case ".txt":
                 text = terminal.text(self.scene)
             case ".json":
-                text = json.as_json(self.scene.graph, self.scene.names, self.subject, MOST_ENTRIES)
+                graph = self.scene.graph
+                drawn = {box.id for box in self.scene.plan.boxes if isinstance(box, Node)}
+                shown = drawn if len(graph) > MOST_NODES else None
+                text = json.as_json(graph, self.scene.names, self.subject, MOST_ENTRIES, shown)
             case _:
                 return render(self._coloured(), kind.removeprefix("."))
         return text.encode()

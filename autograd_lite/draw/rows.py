@@ -15,8 +15,11 @@ from autograd_lite.draw.clusters import Cluster, Loop
 STRETCH = 1.25
 """How much wider than the room a row may be: it is shrunk then, to type of 8.8 points at least."""
 ACROSS, DOWN, FRAME = 29, 22, 24  # Points between boxes, and for both sides of a frame.
-MENTION, BROKEN, NEW = 60, 90, 40
-"""What a mention, a frame that goes on in the next row, and a row cost, in points of height."""
+HEAD = 45  # The height of what is written on a frame, and of its margins.
+PASSING = (14.0, 0.0)  # The room of an arrow that passes by.
+MENTION, BROKEN, NEW, LONELY = 60, 90, 40, 80
+"""What a mention, a frame that goes on in the next row, a row, and one with a single result cost,
+in points of height."""
 MENTIONED = 90  # Points that a mention takes at the start of a row.
 LONGEST = 40  # Computed boxes in a row.
 
@@ -99,7 +102,7 @@ class Rows:
                 width, height = self.extent(row)
                 if width > STRETCH * room and first < stop - 1:
                     break
-                cost = costs[first] + height + NEW + self._broken(units, first, stop)
+                cost = costs[first] + height + self._broken(units, first, stop)
                 if cost < best:
                     best, start = cost, first
             costs.append(best)
@@ -129,9 +132,19 @@ class Rows:
             fitting += [unit] if unit else []
         return fitting
 
-    def extent(self, row: Sequence[str]) -> Size:
-        """Estimate width and height of a row: boxes of one rank stand in a column."""
+    def reads_down(self, rows: Sequence[Sequence[str]], room: float) -> bool:
+        """Return whether all fits from top to bottom, in less height than rows take."""
+        width, height = self.extent(list(self.sizes), down=True)
+        stacked = sum(self.extent(row)[1] + NEW for row in rows)
+        return width <= STRETCH * room and height < stacked
+
+    def extent(self, row: Sequence[str], *, down: bool = False) -> Size:
+        """Estimate width and height of a row: boxes of one rank stand in a column.
+
+        With `down`, ranks follow each other from top to bottom.
+        """
         here = set(row)
+        levelled = () if down else self.levelled
         ranks: dict[str, int] = {}
         mentions: dict[str, int] = {}
         labels: dict[int, float] = {}
@@ -147,26 +160,47 @@ class Rows:
                 labels[rank] = max(labels.get(rank, 0.0), self.on_edges.get((x, key), 0.0))
         for key in row:
             if not self.operands[key] and key not in self.below:
-                users = [ranks[x] for x in self.users[key] if x in here]
-                ranks[key] = min(users, default=1) - (key not in self.levelled)
+                users = [x for x in self.users[key] if x in here]
+                rank = min((ranks[x] for x in users), default=1)
+                before = any(self._stands_before(key, x, levelled) for x in users)
+                ranks[key] = rank - (key not in levelled) - before
         columns: dict[int, list[Size]] = {}
         for key in row:
             columns.setdefault(ranks[key], []).append(self.sizes[key])
+            for x in self.operands[key] if down else ():
+                for rank in range(ranks.get(x, ranks[key]) + 1, ranks[key]):
+                    columns.setdefault(rank, []).append(PASSING)
         for rank in mentions.values():
             columns.setdefault(rank, []).append((MENTIONED, 24))
+        depth = max((len(self.frames[key]) for key in row), default=0)
+        entered = len({cluster.id for key in row for cluster in self.frames[key]})
+        gaps = ACROSS * (len(columns) - 1)
+        if down:
+            width = max(sum(w + DOWN for w, _ in column) for column in columns.values())
+            height = sum(max(h for _, h in column) for column in columns.values())
+            return width + max(labels.values(), default=0) + FRAME * depth, (
+                height + gaps + HEAD * entered
+            )
         width = sum(max(w for w, _ in column) for column in columns.values())
-        width += ACROSS * (len(columns) - 1) + sum(labels.values())
         height = max(sum(h + DOWN for _, h in column) for column in columns.values())
-        frames = [len(self.frames[key]) for key in row]
-        entered = {cluster.id: 0 for key in row for cluster in self.frames[key]}
-        height += 45 * max(frames, default=0)
-        return width + FRAME * min(len(entered), 2 * max(frames, default=0)), height
+        width += gaps + sum(labels.values()) + FRAME * min(entered, 2 * depth)
+        return width, height + HEAD * depth
+
+    def _stands_before(self, leaf: str, user: str, levelled: Collection[str]) -> bool:
+        """Return whether a leaf outside of a frame stands before what is given inside of it."""
+        frames = [cluster.id for cluster in self.frames[user]]
+        within = {cluster.id for cluster in self.frames[leaf]}
+        return bool(within.symmetric_difference(frames)) and any(
+            not self.operands[x] and x not in levelled
+            and [cluster.id for cluster in self.frames[x]] == frames
+            for x in self.operands[user]
+        )  # fmt: skip
 
     def _broken(self, units: Sequence[Sequence[str]], first: int, stop: int) -> float:
         """Return what it costs to end a row: mentions of what it uses, and frames that go on."""
         row = {key for unit in units[first:stop] for key in unit}
         strange = {x for key in row for x in self.operands[key] if x not in row}
-        cost = float(MENTION * len(strange))
+        cost = float(MENTION * len(strange) + NEW + LONELY * (stop - first == 1))
         if stop < len(units):
             here, there = (
                 {cluster.id: cluster for cluster in self.frames[units[i][-1]]}

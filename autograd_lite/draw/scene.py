@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from autograd_lite.draw.planning import Folding, plan
 from autograd_lite.draw.style import Role
 from autograd_lite.graph import Graph
 from autograd_lite.graph.cotangents import Use
+from autograd_lite.graph.repetition import Repetition
 from autograd_lite.ops.writing import Written
 
 LONGEST_SUBJECT = 60
@@ -31,7 +32,10 @@ nobody looks that closely, and the layout takes long."""
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a picture shows; the fields are parameters of `draw`."""
+    """What a picture shows; the fields are parameters of `draw`.
+
+    With `turns`, one that is too wide may run from top to bottom.
+    """
 
     show: tuple[str, ...]
     rankdir: str
@@ -39,6 +43,7 @@ class Options:
     title: str | None
     folding: Folding
     width: float | None = None
+    turns: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,12 +105,17 @@ class Scene:
         return self.options.title or cut(shown, LONGEST_SUBJECT) + ", backward" * alone
 
 
-def scene(graph: Graph, names: Mapping[str, str], options: Options) -> Scene:
-    """Decide what is in the picture of a computation."""
+def scene(
+    graph: Graph,
+    names: Mapping[str, str],
+    options: Options,
+    repeated: Sequence[Repetition] | None = None,
+) -> Scene:
+    """Decide what is in the picture of a computation, given its loops, if they are known."""
     if graph.differentiated is not None:
         names, options = _for_gradients(graph, names, options)
     kept = set(names)
-    repeated = loops(graph, least=1 if options.folding.roll else LEAST_HIDDEN)
+    repeated = _loops(graph, options) if repeated is None else repeated
     for loop in repeated:
         names = {**names, **indexed(loop, names)}
     planned = plan(graph, names, options.folding, repeated, kept)
@@ -128,12 +138,17 @@ def scene(graph: Graph, names: Mapping[str, str], options: Options) -> Scene:
     return Scene(graph, names, options, planned, titles, written, called, roles, parts)
 
 
+def _loops(graph: Graph, options: Options) -> list[Repetition]:
+    return loops(graph, least=1 if options.folding.roll else LEAST_HIDDEN)
+
+
 def overview_of(graph: Graph, names: Mapping[str, str], options: Options) -> Scene:
     """Decide what is in an overview: modules and loops are boxes, on one screen."""
     shown = tuple(part for part in options.show if part in ("shape", "local"))
-    for depth in (1, 0):
+    repeated = _loops(graph, options)
+    for depth in (1, 0) if any(node.calls for node in graph) else (0,):
         folding = replace(options.folding, depth=depth, max_nodes=ON_A_SCREEN, shut_loops=True)
-        best = scene(graph, names, replace(options, show=shown, folding=folding))
+        best = scene(graph, names, replace(options, show=shown, folding=folding), repeated)
         if not best.plan.remarks:  # Nothing had to be folded besides.
             break
     for fold in best.plan.folds:
@@ -161,7 +176,10 @@ def _for_gradients(
 
 def _path(fold: Fold) -> str:
     """Return what the output of a folded module is called: where the module stands."""
-    return shortened(printable(fold.calls[-1].path or fold.calls[-1].kind), LONGEST_NAME)
+    last = fold.calls[-1]
+    number = last.path.replace(".", "").isdigit()  # relu(0) would be of a number.
+    name = f"{last.kind}[{last.path}]" if number else last.path or last.kind
+    return shortened(printable(name), LONGEST_NAME)
 
 
 def _role(box: Box, outputs: Collection[str]) -> Role:

@@ -48,7 +48,13 @@ from autograd_lite.ops.writing import literal
 EXACT = 2**53  # Up to here every integer is a number in JavaScript.
 
 
-def as_json(graph: Nodes, names: Mapping[str, str], title: str, most: float = math.inf) -> str:
+def as_json(
+    graph: Nodes,
+    names: Mapping[str, str],
+    title: str,
+    most: float = math.inf,
+    shown: Container[str] | None = None,
+) -> str:
     """Write a computation as JSON; the module says with which keys.
 
     Parameters
@@ -61,10 +67,13 @@ def as_json(graph: Nodes, names: Mapping[str, str], title: str, most: float = ma
         What it shows.
     most : int
         How many entries of arrays are written, in all: the small arrays first.
+    shown : container of str, optional
+        Identifiers of the nodes that are written; by default all.
     """
+    nodes = [node for node in graph if shown is None or node.id in shown]
     arrays = [
         (node.id, key, np.asarray(x))
-        for node in graph
+        for node in nodes
         for key, x in (("value", node.value), ("grad", node.grad))
         if x is not None
     ]
@@ -75,24 +84,26 @@ def as_json(graph: Nodes, names: Mapping[str, str], title: str, most: float = ma
             break
         written.add((identifier, key))
     left_out = len(arrays) - len(written)
+    missing = {"left_out": left_out, "nodes_left_out": len(graph) - len(nodes)}
     document: dict[str, Any] = {
         "format": "autograd_lite graph",
         "version": 1,
         "title": title,
         "outputs": [node.id for node in graph.outputs],
-    } | ({"left_out": left_out} if left_out else {})
+    } | {key: count for key, count in missing.items() if count}
     head = "".join(f"{_text(key)}: {_text(value)},\n" for key, value in document.items())
-    at = homes(graph, names)
+    homes_of = homes(graph, names)
+    at = {node.id: homes_of[node.id] for node in nodes}
     calls = {call: i for i, call in enumerate(ordered_calls(at))}
     modules = [_text(_module(call)) for call in calls]
-    nodes = [
+    lines = [
         _text(
             _node(node, names.get(node.id), written)
             | {"modules": [calls[call] for call in at[node.id]]}
         )
-        for node in graph
+        for node in nodes
     ]  # A line for each, so that files can be compared.
-    return f'{{\n{head}"modules": {_list(modules)},\n"nodes": {_list(nodes)}\n}}\n'
+    return f'{{\n{head}"modules": {_list(modules)},\n"nodes": {_list(lines)}\n}}\n'
 
 
 def _list(lines: Sequence[str]) -> str:

@@ -116,6 +116,8 @@ def homes(graph: Nodes, names: Collection[str]) -> dict[str, tuple[Call, ...]]:
     Arrays that the user has named are outside; and those that the first operation of an outermost
     call uses, if that is given nothing else: they are what it was called with.
     """
+    if not any(node.calls for node in graph):
+        return dict.fromkeys((node.id for node in graph), ())
     at = {
         node.id: () if node.kind == "constant" and node.id in names else graph.home(node)
         for node in graph

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import gc
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,19 @@ Used = tuple[Tensor, Any, Operands]
 """A tensor, its value, and its operands with theirs."""
 
 
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Keep Python from looking for garbage, where it would go through all nodes over and over."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@uncollected()
 def recorded(roots: Sequence[Tensor], names: Mapping[str, Tensor | NDArray[Any]]) -> Parts:
     """Return the nodes of a computation; `Graph` says what the names do."""
     for root in roots:
@@ -93,8 +108,8 @@ class _Recorded:
 
     def _array_name(self, value: Any) -> str | None:
         """Return the name of the array that a bare operand was copied from, if only one can be."""
-        if is_recorder(value) or not np.ndim(value):  # A symbol has no entries to know it by.
-            return None
+        if not self._arrays or is_recorder(value) or not np.ndim(value):
+            return None  # A symbol has no entries to know it by.
         return name_of_copy(np.asarray(value), self._arrays)
 
 

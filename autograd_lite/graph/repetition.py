@@ -194,21 +194,26 @@ class _Trace:
     def candidates(self, fewest: int) -> list[tuple[int, int, int]]:
         """Return first, last and period of stretches that repeat, the longest first."""
         count = len(self.operations)
-        found: list[tuple[int, int, int]] = []
+        found = np.zeros((0, 3), np.int64)
         for period in range(1, min(LONGEST_BODY, count // 2) + 1):
             same = self._same(period)
             edges = np.flatnonzero(np.diff(np.concatenate([[False], same, [False]]).view(np.int8)))
-            for first, last in edges.reshape(-1, 2).tolist():
-                if last - first < period * (fewest - 2):
-                    continue
-                span = last + period - first
-                if not any(
-                    min(b + p, last + period) - max(a, first) >= MOSTLY * span for a, b, p in found
-                ):
-                    found.append((first, last, period))
-            if any(b + p - a >= MOSTLY * count for a, b, p in found):
-                break
-        return sorted(found, key=lambda run: (run[0] - run[1] - run[2], run[2]))
+            runs = edges.reshape(-1, 2) + np.array([0, period])
+            spans = runs[:, 1] - runs[:, 0]
+            starts, stops, _ = found.T
+            new = [
+                (first, stop, period)
+                for first, stop in runs[spans >= period * (fewest - 1)].tolist()
+                if not (
+                    np.minimum(stops, stop) - np.maximum(starts, first) >= MOSTLY * (stop - first)
+                ).any()
+            ]
+            if new:
+                found = np.concatenate([found, new])
+                if (found[:, 1] - found[:, 0] >= MOSTLY * count).any():
+                    break
+        ordered = sorted(found.tolist(), key=lambda run: (run[0] - run[1], run[2]))
+        return [(first, stop - period, period) for first, stop, period in ordered]
 
     def _same(self, period: int) -> NDArray[np.bool_]:
         """Say of every operation whether it repeats after a period."""

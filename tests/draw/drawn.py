@@ -31,6 +31,7 @@ def read(drawing):
         for row in rows for node in row.nodes()
         if node.attr["class"] not in ("mention", None)
     }  # fmt: skip
+    boxes = {box.id: boxes[box.id] for box in drawing.scene.plan.boxes if box.id in boxes}
     hidden = ("invis", "dashed")  # What a loop hands on runs back.
     arrows = [edge for row in rows for edge in row.edges() if edge.attr["style"] not in hidden]
     return boxes, [(str(a).partition("@")[0], str(b)) for a, b in arrows]

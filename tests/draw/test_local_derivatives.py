@@ -16,8 +16,8 @@ from autograd_lite.ops.writing import Written
 
 def labels(drawing):
     graph = pygraphviz.AGraph(string=drawing.source)
-    return {(str(e[0]), str(e[1])): texts_of(e.attr["label"]) for e in graph.edges()
-            if e.attr["label"]}  # fmt: skip
+    arrows = ((ends, graph.get_edge(*ends)) for ends in drawing.scene.plan.edges())
+    return {ends: texts_of(arrow.attr["label"]) for ends, arrow in arrows if arrow.attr["label"]}
 
 
 def test_multiplying_along_a_path_gives_the_gradient_at_its_start():

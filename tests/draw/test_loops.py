@@ -1,10 +1,16 @@
 """A loop is drawn as one round, with its state as an arrow back, and names have their index."""
 
+import re
+
 import numpy as np
+import pytest
+from browser import number
 from drawn import boxes_by_title, read
 
 import autograd_lite as al
 from autograd_lite import nn
+from autograd_lite.draw.page.story import Story
+from autograd_lite.graph.cotangents import cotangents
 
 rng = np.random.default_rng(0)
 
@@ -107,12 +113,26 @@ def test_every_value_has_a_box_and_arrows_lead_onwards():
     assert drawn <= set(plan.home)
 
 
-def test_a_page_of_a_very_long_loop_steps_through_one_round(tmp_path):
+def test_a_page_of_a_very_long_loop_steps_from_round_to_round():
     x = al.Tensor(0.5, requires_grad=True, name="x")
-    y = x
+    y, states = x, []
     for _ in range(400):
-        y = np.tanh(y * 1.001 + x)
-    page = al.draw(y).html()
-    assert "the first 399 of 400 rounds of the loop are computed" in page
-    assert "through the 399 rounds before" in page
-    assert len(page) < 150_000
+        y = 0.9 * np.sin(y + x)
+        states.append(float(y.numpy()))
+    y.backward()
+    scene = al.draw(y).scene
+    told = {"forward": {}, "backward": {}}
+    for step in Story(scene, cotangents(scene.graph)).steps:
+        if which := re.search(r"rounds \d+ to (\d+) of 400 of the loop", step["caption"]):
+            (line,) = step["lines"]
+            told[step["phase"]][int(which[1])] = "".join(piece["text"] for piece in line)
+    assert list(told["forward"]) == list(told["backward"])[::-1]
+    assert len(told["forward"]) == 40
+    for stop, text in told["forward"].items():
+        assert number(text.split(" = ")[1]) == pytest.approx(states[stop - 1], rel=1e-3)
+    slope = 1.0  # Of the last state by that of an earlier round.
+    for t in range(399, 0, -1):
+        slope *= 0.9 * np.cos(states[t - 1] + 0.5)
+        if t in told["backward"]:
+            assert number(told["backward"][t].split(" = ")[1]) == pytest.approx(slope, rel=2e-3)
+    assert len(al.draw(y).html()) < 150_000

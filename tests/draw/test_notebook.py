@@ -1,5 +1,6 @@
 """In a notebook, pictures, pages and trainings show themselves: whole, legible, light and dark."""
 
+import json
 import re
 import sys
 
@@ -130,6 +131,15 @@ def test_what_is_written_stays_within_limits(tmp_path):
     assert '"left_out": 3' in text
     assert '"entries": 2250000, "min": 1.0' in text
     assert len(drawing.html()) < 500_000
+    y = al.Tensor(1.0, requires_grad=True, name="x")
+    for _ in range(12_000):
+        y = y * 1.0001
+    text = al.draw(y).save(tmp_path / "new" / "folder" / "long.json").read_text("utf-8")
+    found = json.loads(text)
+    assert len(text) < 5_000
+    assert found["nodes_left_out"] == len(al.Graph(y)) - len(found["nodes"])
+    assert [node["id"] for node in found["nodes"]][-1:] == found["outputs"]
+    assert "nodes_left_out" not in al.Graph(y).to_json()
     h = al.Tensor(np.ones((6, 6)), requires_grad=True)
     for i in range(300):
         h = [np.tanh, np.sin][i % 2](h @ al.Tensor(np.eye(6) * i, requires_grad=True))

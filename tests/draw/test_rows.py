@@ -1,16 +1,19 @@
 """Pictures fit a notebook's column, a page and a phone: rows, as wide as there is room."""
 
 import re
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import networks
 import numpy as np
+import pygraphviz
 import pytest
 from browser import Browser
 from drawn import read
 
 import autograd_lite as al
 from autograd_lite.draw.cards import card
+from autograd_lite.draw.dot import written
 from autograd_lite.draw.label_size import label_size
 from autograd_lite.draw.notebook import picture as in_page
 
@@ -100,6 +103,47 @@ def test_a_picture_that_fits_is_one_row_and_none_is_asked_for_by_width_none():
     assert len(al.draw(sequence(), roll=False, width=None).rows) == 1
     with pytest.raises(ValueError, match=r"width is the room for the picture in pixels.*got 10"):
         al.draw(a, width=10)
+
+
+def test_operands_and_parts_stand_in_their_order():
+    parts = [al.Tensor(np.ones(2) * i, requires_grad=True, name=f"p{i}") for i in range(5)]
+    loss = np.concatenate([np.tanh(part) for part in parts]).sum()
+    root = ET.fromstring(al.draw(loss).svg())
+    tops = {x.text: float(x.get("y")) for x in root.iter("{http://www.w3.org/2000/svg}text")}
+    assert sorted(tops, key=tops.__getitem__)[0] == "p0"
+    assert [tops[f"p{i}"] for i in range(5)] == sorted(tops[f"p{i}"] for i in range(5))
+
+
+def test_a_picture_runs_down_where_rows_would_be_higher():
+    x = al.Tensor(1.5, requires_grad=True, name="x")
+    b = al.Tensor(0.5, requires_grad=True, name="b")
+    loss = (al.sigmoid(x * 2 + b) - 1) ** 2
+    loss.backward()
+    narrow = al.draw(loss, sweep="both")
+    assert "rankdir=TB" in narrow.source
+    assert len(narrow.rows) == 1
+    assert "rankdir=LR" in al.draw(loss).source
+    rows = al.draw(loss, sweep="both", rankdir="LR")
+    assert "rankdir=TB" not in rows.source
+
+
+@pytest.mark.parametrize("name", [make.__name__ for make in networks.ALL])
+def test_no_text_is_small_on_a_page_of_paper(pictures, name):
+    drawing, _ = pictures[name]
+    across = 700  # Of A4, at 96 dots per inch, between margins of 12 mm.
+    options = replace(drawing.scene.options, width=across)
+    width, _, smallest = size(replace(
+        drawing, rows=written(replace(drawing.scene, options=options))
+    ).svg())  # fmt: skip
+    assert smallest * min(1, across / width) >= LEAST
+
+
+@pytest.mark.parametrize("name", ["resnet", "physics"])
+def test_the_last_row_has_more_than_one_result(pictures, name):
+    drawing, _ = pictures[name]
+    results = [end for _, end in drawing.scene.plan.edges()]
+    last = {str(node) for node in pygraphviz.AGraph(string=drawing.rows[-2]).nodes()}
+    assert len(last.intersection(results)) > 1
 
 
 def test_a_title_stands_above_and_the_legend_below():

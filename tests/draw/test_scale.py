@@ -1,5 +1,6 @@
 """Pictures of large computations: what is folded, what stays, and that nothing recurses."""
 
+import time
 from graphlib import TopologicalSorter
 from xml.etree import ElementTree as ET
 
@@ -167,3 +168,22 @@ def test_a_chain_of_50_000_operations_neither_hangs_nor_recurses():
     assert "49,999 of 50,001 values are folded: max_nodes=60" in drawing.source
     assert drawing.svg()
     assert "× 50,000" in al.draw(chain(50_000)).svg()
+
+
+def mixed(count):
+    """Return a computation in which nothing repeats for long."""
+    order = np.random.default_rng(0).integers(0, 3, count // 3)
+    weights = [al.Tensor(np.eye(4), requires_grad=True) for _ in range(8)]
+    h = al.Tensor(np.ones((2, 4)))
+    for i, kind in enumerate(order):
+        h = (np.tanh, np.sin, np.cos)[kind](h @ weights[i % 8] + 0.1)
+    return h.sum()
+
+
+@pytest.mark.parametrize("program", [chain, mixed])
+def test_an_overview_of_50_000_operations_takes_seconds(program):
+    result = program(50_000)
+    began = time.process_time()
+    drawing = al.draw(result, overview=True)
+    assert time.process_time() - began < 12  # Four on a slow computer; the limit is for a busy one.
+    assert len(drawing.scene.plan.boxes) <= 22

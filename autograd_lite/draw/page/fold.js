@@ -66,9 +66,15 @@ function arrange(next) {
     area.setAttribute("height", height);
   }
   arrows = new Map();
-  for (const [from, to, line, points] of state.edges) {
+  for (const [from, to, line, points, mention] of state.edges) {
     const arrow = draw("g", { class: "edge", "data-from": from, "data-to": to });
     arrow.append(draw("path", { d: line }), draw("polygon", { points }));
+    if (mention) {
+      const [text, x, y, width] = mention;
+      arrow.append(draw("rect", { x, y, width, height: 15, rx: 4 }));
+      arrow.append(draw("text", { x: x + width / 2, y: y + 11.5 }, text));
+      arrow.addEventListener("click", () => !dragged && reveal(from));
+    }
     arrows.set(from + ">" + to, arrow);
   }
   $("arrows").replaceChildren(...arrows.values());

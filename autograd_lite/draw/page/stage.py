@@ -82,7 +82,9 @@ def stage(
     folded = {boxes_of(scene.plan, fold) for fold in folds}
     first = frozenset(module.id for module in found if module.boxes in folded)
     sizes |= {module.id: size_of(module) for module in found}
-    layouts = Layouts(scene.plan, found, sizes, scene.options.rankdir)
+    names = {box.id: printable(scene.title(box)) for box in boxes.values()}
+    names |= {module.id: module.title for module in found}
+    layouts = Layouts(scene.plan, found, sizes, scene.options.rankdir, names)
     root = ET.Element("svg", {"xmlns": "http://www.w3.org/2000/svg", "font-family": FAMILY,
                               "role": "group", "aria-label": printable(scene.subject)})  # fmt: skip
     layers = {name: ET.SubElement(root, "g", id=name) for name in LAYERS}

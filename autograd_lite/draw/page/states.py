@@ -17,7 +17,7 @@ from xml.etree import ElementTree as ET
 from autograd_lite.draw.arrows import MOST_ARROWS
 from autograd_lite.draw.blocks import cell, row, table
 from autograd_lite.draw.fold import Fold, Plan
-from autograd_lite.draw.formulas import printable
+from autograd_lite.draw.formulas import printable, shortened
 from autograd_lite.draw.render import render_all
 from autograd_lite.draw.style import SMALL, TEXT
 from autograd_lite.draw.text_width import width_of
@@ -25,6 +25,7 @@ from autograd_lite.graph import Node
 from autograd_lite.ops.writing import Written
 
 LEAST = 2  # Boxes in a module that can be folded: one alone takes no less room folded.
+LONGEST_MENTION = 16
 MOST_STATES, MOST_BOXES = 16, 2_400  # States of one page, and boxes in all of them together.
 INCH, STRAIGHT = 72, 8
 TITLE, HEAD = 12, 14  # Type and height of what is written on a frame.
@@ -166,12 +167,15 @@ class Layouts:
         Width and height of the boxes and of the folded modules.
     rankdir : str
         The direction of the arrows.
+    names : mapping of str to str
+        What boxes and modules are called.
     """
 
     plan: Plan
     modules: Sequence[Module]
     sizes: Mapping[str, tuple[float, float]]
     rankdir: str
+    names: Mapping[str, str]
 
     def __call__(self, chosen: Sequence[State]) -> list[dict[str, Any]]:
         """Describe states: ``view``, ``at`` of every box, ``home``, ``edges`` and ``frames``."""
@@ -200,12 +204,15 @@ class Layouts:
                 frame = [left, top, round(right - left, 2), round(bottom - top, 2)]
                 described["frames"][name.removeprefix("cluster_")] = frame
         laid_out = {(start, end) for start, end, *_ in described["edges"]}
+        taken: Counter[str] = Counter()
         for start, end in self._edges(home):
             if (start, end) not in laid_out:
-                described["edges"].append(self._far(start, end, described["at"]))
+                edge = self._mention(start, end, described["at"][end], taken[end])
+                taken[end] += edge[-1][-1] + 4
+                described["edges"].append(edge)
         return described
 
-    def _edge(self, group: ET.Element, name: str) -> list[str]:
+    def _edge(self, group: ET.Element, name: str) -> list[Any]:
         """Return start, end, line and head of an arrow, which may have been laid out backwards."""
         start, _, end = name.partition("->")
         path, head = group.find("path"), group.find("polygon")
@@ -225,25 +232,18 @@ class Layouts:
             for a, b in self.plan.edges() if home.get(a, a) != home.get(b, b)
         }  # fmt: skip
 
-    def _far(self, start: str, end: str, at: Mapping[str, Sequence[float]]) -> list[str]:
-        """Draw an arrow that takes no part in the layout: a curve from side to side."""
-        (x, y), (w, h) = at[start], self.sizes[start]
-        (to_x, to_y), (to_w, to_h) = at[end], self.sizes[end]
-        if self.rankdir == "LR":
-            x, y, to_x, to_y = x + w, y + h / 2, to_x - 8, to_y + to_h / 2
-            bend, tip = (40, 0), [(0, -3), (8, 0), (0, 3)]
-        else:
-            x, y, to_x, to_y = x + w / 2, y + h, to_x + to_w / 2, to_y - 8
-            bend, tip = (0, 40), [(-3, 0), (0, 8), (3, 0)]
-        points = [
-            (x, y),
-            (x + bend[0], y + bend[1]),
-            (to_x - bend[0], to_y - bend[1]),
-            (to_x, to_y),
-        ]
-        first, *others = (f"{a:.1f},{b:.1f}" for a, b in points)
-        head = " ".join(f"{to_x + a:.1f},{to_y + b:.1f}" for a, b in tip)
-        return [start, end, f"M{first}C{' '.join(others)}", head]
+    def _mention(self, start: str, end: str, at: Sequence[float], taken: int) -> list[Any]:
+        """Put the name of a value that very many use below a box, in place of an arrow from it.
+
+        Like an arrow, with what is written, where, and how wide it is.
+        """
+        text = shortened(self.names[start], LONGEST_MENTION)
+        width = round(width_of(text, SMALL)) + 10
+        x, y = at[0] + 6 + taken, at[1] + self.sizes[end][1] + 4
+        middle = x + width / 2
+        head = f"{middle - 2.5:.1f},{y:.1f} {middle:.1f},{y - 4:.1f} {middle + 2.5:.1f},{y:.1f}"
+        line = f"M{middle:.1f},{y + 8:.1f}L{middle:.1f},{y:.1f}"
+        return [start, end, line, head, [text, x, y, width]]
 
     @cached_property
     def leaves(self) -> dict[str, Node]:

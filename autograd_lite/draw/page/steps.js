@@ -47,7 +47,8 @@ function showStep(k) {
   $("lines").replaceChildren(...step.lines.map((line) => make("div", "line", ...line.map(piece))));
   $("now").scrollTop = 0;
   $("controls").classList.toggle("back", back);
-  if (now) reveal(now, ...targets);
+  const mentioned = (id) => arrows.get(id + ">" + now)?.querySelector("rect");
+  if (now) reveal(now, ...[...targets].filter((id) => !mentioned(id)));
   describe();
   $("movers").replaceChildren();
   if (step.parts) count(step.parts);

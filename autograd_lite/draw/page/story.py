@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ Step = dict[str, Any]
 LONGEST, LONGEST_RULE = 60, 100  # Of a formula in a sentence, and on a line of its own.
 LARGEST_SHOWN = 36  # Entries of an array that stands in a formula; of a larger one, the shape does.
 MOST_IN_THE_END = 12  # Gradients that are listed in the last step.
+MOST_ROUNDS = 40  # Steps through the rounds of a loop that are not drawn.
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 
@@ -105,41 +106,70 @@ class Story:
     def _is_looped(self, box: Box) -> bool:
         return box.id in self.scene.plan.steps
 
-    def _other_rounds(self, boxes: Sequence[Box]) -> list[Node]:
-        """Return the operations of the rounds that are not drawn, of boxes in a loop."""
-        found = [node for box in boxes for node in self.scene.plan.steps[box.id]]
-        return sorted(found, key=lambda node: self.position[node.id])
+    def _rounds(self, boxes: Sequence[Box]) -> list[tuple[str, list[Node]]]:
+        """Return the rounds that are not drawn, of boxes in a loop: a step tells of one, or some.
+
+        If the loop has loops in it, one step tells of all.
+        """
+        columns = [self.scene.plan.steps[box.id] for box in boxes]
+        count = max(map(len, columns))
+        together = 1 if any(len(column) != count for column in columns) else MOST_ROUNDS
+        stops = [count * i // min(count, together) for i in range(min(count, together) + 1)]
+        return [
+            (
+                f"round{'s' * (b - a > 1)} {f'{a + 1:,} to ' * (b - a > 1)}{b:,} of {count + 1:,}",
+                sorted(
+                    (x for column in columns for x in (column if together == 1 else column[a:b])),
+                    key=lambda node: self.position[node.id],
+                ),
+            )
+            for a, b in pairwise(stops)
+        ]
+
+    def _states(self, boxes: Sequence[Box], nodes: Sequence[Node]) -> list[tuple[str, Node]]:
+        """Return what the last of some rounds hands on, with its name."""
+        inside = {node.id for node in nodes}
+        carried = {start for start, _ in self.scene.plan.back()}
+        found = []
+        for box in boxes:
+            own = [x for x in self.scene.plan.steps[box.id] if x.id in inside]
+            if box.id in carried and own:
+                found.append((self.scene.names.get(own[-1].id) or self.name(own[-1]), own[-1]))
+        return found
 
     def _other_rounds_forward(self, boxes: Sequence[Box]) -> None:
-        hidden = self._other_rounds(boxes)
-        most = max(len(self.scene.plan.steps[box.id]) for box in boxes)
-        caption = (
-            f"Forward: the first {most:,} of {most + 1:,} rounds of the loop are computed, with "
-            f"{len(hidden):,} operations. What follows is the last one."
-        )
-        self._step("forward", boxes[0].id, caption)
+        for which, nodes in self._rounds(boxes):
+            lines = [[*text(f"{name} = "), *number(node.value)]
+                     for name, node in self._states(boxes, nodes)]  # fmt: skip
+            caption = f"Forward: {which} of the loop, with {len(nodes):,} operations."
+            self._step("forward", boxes[-1].id, caption, lines=lines)
 
     def _other_rounds_backward(self, boxes: Sequence[Box]) -> None:
-        """Send the gradient through the rounds that are not drawn, in one step."""
-        hidden = self._other_rounds(boxes)
-        inside = {node.id for node in hidden}
-        reached: dict[str, None] = {}
-        for node in reversed(hidden):
-            for i, key in enumerate(node.operands):
-                if (node.id, i) in self.cotangents.parts:
-                    self._arrives(key, self.cotangents.parts[node.id, i])
-                    reached |= dict.fromkeys([key] if key not in inside else [])
-        most = max(len(self.scene.plan.steps[box.id]) for box in boxes)
-        to = f", and goes to {listed([self.name(self.graph[x]) for x in reached])}" * bool(reached)
-        caption = (
-            f"Backward: through the {most:,} rounds before, from the last to the first, the "
-            f"gradient passes in the same way{to}."
-        )
-        grads = [self.home[key] for key in reached if not self.waiting[key]]
-        edges = [[self.home[key], boxes[-1].id] for key in reached if key in self.home]
-        seen = {tuple(pair) for pair in self.scene.plan.edges()}
-        shown = [edge for edge in edges if tuple(edge) in seen]
-        self._step("backward", boxes[-1].id, caption, edges=shown, grads=grads)
+        """Send the gradient through the rounds that are not drawn, from the last to the first."""
+        rounds = self._rounds(boxes)
+        inside = {node.id for _, nodes in rounds for node in nodes}
+        drawn = set(self.scene.plan.edges())
+        for which, nodes in reversed(rounds):
+            arrived = self.cotangents.arrived
+            lines = [
+                [*text(f"∂{self.root}/∂{name} = "), *number(arrived[node.id], grad=True)]
+                for name, node in self._states(boxes, nodes) if node.id in arrived
+            ]  # fmt: skip
+            reached: dict[str, None] = {}
+            for node in reversed(nodes):
+                for i, key in enumerate(node.operands):
+                    if (node.id, i) in self.cotangents.parts:
+                        self._arrives(key, self.cotangents.parts[node.id, i])
+                        reached |= dict.fromkeys([key] if key not in inside else [])
+            to = f", and goes to {listed([self.name(self.graph[x]) for x in reached])}"
+            caption = (
+                f"Backward: through {which} of the loop the gradient passes in the same way"
+                f"{to * bool(reached)}."
+            )
+            grads = [self.home[key] for key in reached if not self.waiting[key]]
+            edges = [(self.home[key], boxes[-1].id) for key in reached if key in self.home]
+            shown = [list(edge) for edge in edges if edge in drawn]
+            self._step("backward", boxes[-1].id, caption, edges=shown, grads=grads, lines=lines)
 
     def _last(self, box: Box) -> int:
         nodes = box.nodes if isinstance(box, Fold) else [box]

@@ -53,9 +53,9 @@ function brief(x) {
 
 const slots = new Map(); // The texts of a box that are numbers, with the room that each has.
 if (training) {
-  for (const [id, box] of boxes) {
+  for (const [id, content] of contents) {
     for (const [kind, name] of [["values", "value"], ["grads", "grad"]]) {
-      const found = [...box.querySelectorAll(`text.number.${name}`)];
+      const found = [...content.querySelectorAll(`text.number.${name}`)];
       const room = found.map((text) => Number(text.getAttribute("textLength")));
       if (found.length > 1) found.forEach((text, i) => flushRight(text, room[i]));
       slots.set(kind + id, [found, room]);

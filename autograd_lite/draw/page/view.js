@@ -3,8 +3,11 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const stage = $("stage");
-const svg = stage.querySelector("svg");
+const svg = $("picture").content.querySelector("svg");
 const boxes = new Map([...svg.querySelectorAll("g[data-id]")].map((g) => [g.dataset.id, g]));
+const contents = new Map([...boxes].map(([id, box]) => [id, box.firstElementChild]));
+for (const content of contents.values()) content.remove(); // Until it is in view.
+stage.prepend(svg);
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const narrow = matchMedia("(max-width: 720px)");
 
@@ -38,6 +41,15 @@ let view = whole;
 function look(next) {
   view = next;
   svg.setAttribute("viewBox", view.map((x) => x.toFixed(2)).join(" "));
+  svg.classList.toggle("distant", scale() < 0.3); // Numbers are too small to be read then.
+  const near = ([x, y], [w, h]) =>
+    Math.abs(2 * x + w - 2 * view[0] - view[2]) < w + 2 * view[2] + 400 &&
+    Math.abs(2 * y + h - 2 * view[1] - view[3]) < h + 2 * view[3] + 400;
+  for (const [id, content] of contents) {
+    const seen = state.at[id] && near(state.at[id], data.sizes[id]);
+    if (seen && !content.isConnected) boxes.get(id).append(content);
+    else if (!seen) content.remove(); // Texts take time wherever they are, hidden ones too.
+  }
 }
 
 let room = [1, 1]; // To ask for it lays the whole page out again, so it is done seldom.

@@ -396,3 +396,42 @@ def test_gradients_wait_for_their_step_and_sums_of_passes_are_named(browser, tmp
     assert "sum of 2 backward passes" in browser.js(told)
     assert "arrives in step" not in browser.js(told)
     assert browser.complaints == []
+
+
+def test_a_large_page_opens_at_once_and_has_the_boxes_in_view(browser, tmp_path):
+    h = al.Tensor(np.ones((4, 6)))
+    for i in range(90):
+        weight = al.Tensor(np.eye(6) * (i + 1), requires_grad=True, name=f"W{i}")
+        h = (np.tanh, np.sin, np.cos)[(i * i) % 3](h @ weight / 100)
+    loss = (h**2).mean()
+    loss.backward()
+    path = al.draw(loss, roll=False).save(tmp_path / "large.html")
+    browser.open(path)
+    loaded = browser.js("performance.getEntriesByType('navigation')[0].loadEventEnd")
+    assert loaded < 5_000  # A quarter of a second on an idle computer; this one may be busy.
+    boxes, texts = (
+        f"document.querySelectorAll('#stage {x}').length" for x in ("g[data-id]", "text")
+    )
+    assert browser.js(boxes) > 300
+    assert 50 < browser.js(texts) < 3_000  # Of some 20,000: texts take time, seen or not.
+    browser.open(path, hash="#step=150")
+    now = "document.querySelector('#boxes .now')"
+    assert browser.js(f"{now}.querySelectorAll('text').length") > 10
+    assert 0 < browser.js(f"{now}.getBoundingClientRect().right") <= 1280
+    assert browser.complaints == []
+
+
+def test_a_value_with_very_many_uses_is_mentioned_at_them(browser, tmp_path):
+    w = al.Tensor(np.eye(2) * 0.9, requires_grad=True, name="shared")
+    h = al.Tensor(np.ones((1, 2)), name="h")
+    for i in range(12):
+        h = (np.tanh, np.sin, np.cos)[(i * i) % 3](h @ w)
+    path = al.draw(h.sum(), roll=False).save(tmp_path / "shared.html")
+    browser.open(path)
+    lengths = browser.js(
+        "[...document.querySelectorAll('.edge:has(rect)')].map(x => "
+        "[x.querySelector('text').textContent, x.querySelector('path').getTotalLength()])"
+    )
+    assert [text for text, _ in lengths] == ["shared"] * 11
+    assert max(length for _, length in lengths) < 20  # No line across the picture.
+    assert browser.complaints == []
