@@ -334,7 +334,7 @@ def _derivatives(
                     ],
                     "another activation's derivative",
                 )
-    wrongly = [sign_forms(primitive, name, np.asarray(y)) for y in ys]
+    wrongly = [sign_forms(primitive, name, y, x) for x, y in zip(xs, ys, strict=True)]
     for form, right_form, _ in wrongly[0]:
         yield change(
             f"{every}{form} stands in place of {right_form}",
