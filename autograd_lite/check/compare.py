@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite.check.alignment import Aligned, align
+from autograd_lite.check.alignment import Aligned, align, with_forms
 from autograd_lite.check.compare_function import compare_function
 from autograd_lite.check.diagnosis import Diagnosis, diagnose
 from autograd_lite.check.mistakes.backward_steps import text_of
@@ -161,7 +161,7 @@ def compare(
             f"requires_grad=True, got {loss!r}."
         )
     names = named_in(sys._getframe(1))
-    graph = Graph([loss, *unused_in(loss, names, by_hand)], names)
+    graph = Graph([loss, *unused_in(loss, names, by_hand)], with_forms(names))
     return compare_graph(graph, align(graph, by_hand), options)
 
 

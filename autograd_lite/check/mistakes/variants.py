@@ -368,14 +368,14 @@ def factors_missing(case: Case, target: Target) -> Iterator[Candidate]:
     if replay is None or target.id is None:
         return
     for step in steps(case, target):
-        if step.other is not None and step.is_matrix_product and (
-            step.node.shape == step.operand.shape
-        ):  # fmt: skip
+        square = step.node.shape == step.operand.shape and step.node.value.size > 1
+        if step.other is not None and step.is_matrix_product and square:
             yield Candidate(
                 f"the factor {text_of(replay.graph, step.other)} is left out on the way back from "
                 f"{step.name}",
                 0.85,
                 predict=step.wrong(lambda g: g),
+                kind="factor missing",
             )
         texts: list[str] = []
         here = step
