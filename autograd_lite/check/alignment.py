@@ -38,9 +38,11 @@ def with_forms(names: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(names)
     for name, x in arrays.items():
         if x.ndim and x.dtype.kind in "fi" and x.size < MOST_NAMED:
-            for text, form in ((f"-{name}", -x), (f"1 - {name}", 1 - x)):
-                if not any(np.array_equal(form, other) for other in arrays.values()):
-                    found[text] = form
+            found |= {
+                text: form
+                for text, form in ((f"-{name}", -x), (f"1 - {name}", 1 - x))
+                if not any(np.array_equal(form, other) for other in arrays.values())
+            }
     return found
 
 

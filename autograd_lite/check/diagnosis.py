@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite import ops
 from autograd_lite.check.mistakes import (
     factors,
     loops,
@@ -35,6 +36,7 @@ from autograd_lite.check.mistakes.registry import (
     same,
 )
 from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.graph import Node
 
 UNEXPLAINED = "unexplained"
 FOLLOWS = "follows"
@@ -307,7 +309,18 @@ def _terms_alone(case: Case, target: Target) -> Iterator[tuple[Case, str, Target
         if part.shape == target.right.shape and part.any():
             hand = target.hand - (target.right - part)
             of_term = replace(target, hand=hand, right=part)
-            yield replace(case, replay=one), f"in the term {text_of(one.graph, end)}: ", of_term
+            yield replace(case, replay=one), f"in the term {_term(one, end)}: ", of_term
+
+
+def _term(replay: Replay, end: Node) -> str:
+    """Return what a term is called, or what it is a factor of."""
+    node = end
+    while not node.name:
+        users = [x for x in replay.graph.consumers(node) if x.id in replay.gradients]
+        if len(users) != 1 or users[0].primitive in (ops.add, ops.subtract):
+            return text_of(replay.graph, end)
+        node = users[0]
+    return node.name
 
 
 def _passes(progress: _Progress, target: Target) -> Iterator[tuple[Case, str]]:

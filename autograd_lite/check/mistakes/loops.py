@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from autograd_lite.check.mistakes.registry import (
     mistake,
     more,
 )
-from autograd_lite.check.mistakes.repeated import Loop, loops
+from autograd_lite.check.mistakes.repeated import MOST_BY_HAND, Loop, loops
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.check.mistakes.written_out import WrittenOut, written_out
 from autograd_lite.check.mistakes.wrong_derivatives import sign_forms
@@ -158,7 +159,7 @@ def _nothing_from_later(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> It
         yield Candidate(
             f"at every step, nothing comes back to {name} from the step after: all paths of time "
             f"through it are left out",
-            0.75,
+            0.95,
             predict=_made(replay, rules, False),
             kind="path missing",
         )
@@ -258,9 +259,14 @@ def _values(replay: Replay, loop: Loop) -> dict[str, Values]:
 
 def _name(replay: Replay, loop: Loop, nodes: Sequence[Node], depth: int = 2) -> str:
     """Return what is called by one name at every step, or how it is computed."""
-    named = next((node.name for node in nodes if node.name), None)
-    if named:
-        return f"{named}_t"
+    names = [node.name for node in nodes if node.name]
+    stems = {re.sub(r"\[-?\d+\]$", "", name) for name in names}
+    if len(stems) < len(set(names)) == len(nodes):
+        return f"{min(stems)}[t]"
+    if 1 < len(stems) == len(nodes) <= MOST_BY_HAND:
+        return f"each of {', '.join(names)}"
+    if names:
+        return f"{names[0]}_t"
     if depth and nodes[-1].primitive is not None:
         texts = [
             _operand_name(replay, loop, nodes, i, depth - 1) for i in range(len(nodes[-1].operands))
@@ -284,7 +290,10 @@ def _operand_name(replay: Replay, loop: Loop, nodes: Sequence[Node], i: int, dep
             name = _name(replay, loop, members, depth)
             if ids.index(operand) == len(ids) - 1:
                 return name
-            return name.replace("_t", "_{t-1}") if name.endswith("_t") else f"{name} of step t - 1"
+            for now, before in (("_t", "_{t-1}"), ("[t]", "[t - 1]")):
+                if name.endswith(now):
+                    return name.removesuffix(now) + before
+            return f"{name} of step t - 1"
     first = replay.graph[nodes[0].operands[i]]
     last = replay.graph[operand]
     if first is last or (first.kind == "constant" and np.array_equal(first.value, last.value)):
@@ -544,7 +553,7 @@ def _operands(
             continue
         yield change(
             f"{every}{text} is used in place of {name}",
-            0.8 if text == name.replace("_{t-1}", "_t") else 1.0,
+            0.8 if text == name.replace("_{t-1}", "_t").replace("[t - 1]", "[t]") else 1.0,
             using(others),
             "wrong tensor",
         )

@@ -94,7 +94,7 @@ def _search(replay: Replay) -> Iterator[Difference]:
                     c = _multiple(g, p - form)
                     if c is not None:
                         p_text = _text_of_prediction(replay, node, link, p)
-                        text = "the 0 or 1 of the label" if signs else text_of(graph, target)
+                        text = "the 0 or 1 of the label" if signs else target.name or "the target"
                         yield Difference(node.id, link, p, form, p_text, text, c)
                         seen = True
             if link == "sigmoid" and not seen and (c := _multiple(g, p - 1)) is not None:
@@ -138,6 +138,8 @@ def _of_labels(g: Array, p: Array) -> tuple[Array, Any] | None:
         c = np.median(ratio, axis=1, keepdims=True)
     if not np.isfinite(c).all() or not c.all() or (rows.shape[1] < 3 and not (c > 0).all()):
         return None
+    if np.abs(c).max() > 1e6 * np.abs(gs).max():
+        return None  # One entry has all of the probability: anything would fit.
     y = rows - gs / c
     one_hot = np.eye(rows.shape[1])[y.argmax(axis=1)]
     if np.abs(y - one_hot).max() > 1e-7:
@@ -197,7 +199,7 @@ def _smoothed(replay: Replay, d: Difference, target: Target) -> Iterator[Candida
         0.0 if abs(x) < 1e-9 else float(f"{x:.7g}") for x in np.linalg.solve(equations, goals)
     )
     if (there, elsewhere) == (1.0, 0.0):
-        title = f"the one-hot of the labels stands in place of the smoothed {d.y_text}"
+        title = f"the one-hot of the labels stands in place of {d.y_text}, which is smoothed"
     else:
         title = (
             f"{d.y_text} is taken as {shown(there)} at the label and {shown(elsewhere)} elsewhere, "

@@ -17,7 +17,6 @@ from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target
 from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.graph import Node
 
-
 Axes = tuple[int, ...]
 
 

@@ -37,7 +37,7 @@ def transposed(case: Case, target: Target) -> Iterator[Candidate]:
     "Of a symmetric matrix, entry (i, j) is entry (j, i): by the free entries, both count.",
 )
 def symmetric_argument(case: Case, target: Target) -> Iterator[Candidate]:
-    """The derivative is that by the free entries of a symmetric matrix."""
+    """Take the derivative by the free entries of a symmetric matrix."""
     hand, right = target.hand, target.right
     if case.replay is None or target.id is None or hand.shape != right.shape or hand.ndim != 2:
         return

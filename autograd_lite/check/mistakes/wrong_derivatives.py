@@ -87,7 +87,7 @@ def derivative_at_activation(case: Case, target: Target) -> Iterator[Candidate]:
         if tells(step, rule := _at(step, -np.asarray(step.replay.values[step.operand.id]))):
             yield Candidate(
                 f"{step.function}' is taken at -{before}, in place of {before}: a sign inside",
-                0.68,
+                0.68 if step.others else 0.95,  # Of an exp, it is a division.
                 predict=step.wrong(rule),
             )
 
