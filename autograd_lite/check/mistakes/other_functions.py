@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import Step, steps, text_of, wrong
+from autograd_lite.check.mistakes.backward_steps import Step, steps, text_of
 from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake, more
 from autograd_lite.check.mistakes.replay import Edge, Replay, recompute_all
 from autograd_lite.graph import Node
@@ -38,7 +38,6 @@ def part_left_out(case: Case, target: Target) -> Iterator[Candidate]:
         _candidates[replay] = [*_changed(replay), *_of_matrices(replay)]
     yield from _candidates[replay]
     yield from _without_activation(case, target)
-    yield from _from_another_operand(case, target)
 
 
 _candidates: weakref.WeakKeyDictionary[Replay, list[Candidate]] = weakref.WeakKeyDictionary()
@@ -168,38 +167,6 @@ def _without_activation(case: Case, target: Target) -> Iterator[Candidate]:
             1.6,
             predict=predict,
         )
-
-
-def _from_another_operand(case: Case, target: Target) -> Iterator[Candidate]:
-    """Compute an operand of one step again without a part of it."""
-    for step in steps(case, target, once=True):
-        belongs, replay = step.other, step.replay
-        if belongs is None or step.operand.id != target.id or belongs.primitive is None:
-            continue
-        inside = replay.behind(belongs.id)
-        for node in replay.graph:
-            if node.id not in inside or node.primitive not in NEUTRAL:
-                continue
-            for i, part in enumerate(replay.graph.operands(node)):
-                if not part.shape or (node.primitive is ops.divide and i == 0):
-                    continue
-                neutral = np.full_like(replay.values[part.id], NEUTRAL[node.primitive])
-                others = {(node.id, i): neutral}
-                yield Candidate(
-                    f"{text_of(replay.graph, part)} is left out of {text_of(replay.graph, node)} "
-                    f"where {text_of(replay.graph, belongs)} is used on the way back",
-                    1.6,
-                    predict=_with_operand(step, belongs, others),
-                )
-
-
-def _with_operand(step: Step, belongs: Node, others: Mapping[Edge, Array]) -> Any:
-    def predict(target: Target) -> Any:
-        value = recompute_all(step.replay.graph, {}, others)[belongs.id]
-        rule = step.replay.rule(step.edge, operands={1 - step.edge[1]: value})
-        return wrong(step.replay, {step.edge: rule})(target)
-
-    return predict
 
 
 def _is_bias(replay: Replay, node: Node) -> bool:
