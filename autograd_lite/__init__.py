@@ -47,9 +47,10 @@ if TYPE_CHECKING:
     from autograd_lite.check.anomaly import AnomalyError, detect_anomaly
     from autograd_lite.check.compare import compare
     from autograd_lite.check.diagnosis import Diagnosis
-    from autograd_lite.check.gradcheck import GradcheckError, check_grads, gradcheck
+    from autograd_lite.check.gradcheck import check_grads, gradcheck
     from autograd_lite.check.layers import assert_gradients, check_jacobian, check_layer
     from autograd_lite.check.report import Comparison, DisagreementError
+    from autograd_lite.check.subject import GradcheckError
     from autograd_lite.compile import StaleError
     from autograd_lite.compile.export import export
     from autograd_lite.derive import Derivation

@@ -3,9 +3,10 @@
 from autograd_lite.check.compare import compare
 from autograd_lite.check.diagnosis import Diagnosis
 from autograd_lite.check.faults import selftest
-from autograd_lite.check.gradcheck import GradcheckError, check_grads, gradcheck
+from autograd_lite.check.gradcheck import check_grads, gradcheck
 from autograd_lite.check.layers import assert_gradients, check_jacobian, check_layer
 from autograd_lite.check.report import Comparison, DisagreementError, Row
+from autograd_lite.check.subject import GradcheckError
 
 gradcheck.selftest = selftest
 

@@ -12,7 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite.check.alignment import Aligned, align
+from autograd_lite import ops
+from autograd_lite.check.alignment import Aligned, align, with_forms
 from autograd_lite.check.compare_function import compare_function
 from autograd_lite.check.diagnosis import Diagnosis, diagnose
 from autograd_lite.check.mistakes.backward_steps import text_of
@@ -28,6 +29,7 @@ from autograd_lite.check.report import (
     HAND,
     KINK,
     SHAPE,
+    SYMMETRIC,
     UNDECIDED,
     Comparison,
     DisagreementError,
@@ -161,7 +163,7 @@ def compare(
             f"requires_grad=True, got {loss!r}."
         )
     names = named_in(sys._getframe(1))
-    graph = Graph([loss, *unused_in(loss, names, by_hand)], names)
+    graph = Graph([loss, *unused_in(loss, names, by_hand)], with_forms(names))
     return compare_graph(graph, align(graph, by_hand), options)
 
 
@@ -241,6 +243,7 @@ def _compared(graph: Graph, aligned: Aligned, options: Options) -> Comparison:
     if not all(np.isfinite(row.autodiff).all() for row in rows):
         return Comparison(tuple(_not_finite(graph, rows, targets)))
     rows = _right_for_their_dtype(graph, rows, targets)
+    rows = _right_for_symmetric(graph, rows, targets)
     if options.kinks != "valid":
         verdict = AGREE if options.kinks == "any" else UNDECIDED
         rows = [dataclasses.replace(r, verdict=verdict) if r.verdict == KINK else r for r in rows]
@@ -320,6 +323,32 @@ def _right_for_their_dtype(graph: Graph, rows: list[Row], targets: list[Target])
             row = dataclasses.replace(row, verdict=DTYPE, remark=remark, diagnosis=None)
         found.append(row)
     return found
+
+
+def _right_for_symmetric(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Row]:
+    """Let pass what differs only in how the two triangles of a symmetric matrix share a gradient.
+
+    An operation that reads one triangle defines its derivative along symmetric directions alone:
+    a textbook writes ``v v.T`` for an eigenvalue, autodiff puts all of it into that triangle.
+    """
+    found = []
+    for row, target in zip(rows, targets, strict=True):
+        node, hand, right = graph[target.id or ""], row.by_hand, row.autodiff
+        users = [user.primitive for user in graph.consumers(node)]
+        reads_one = bool(users) and all(user in READ_ONE_TRIANGLE for user in users)
+        if reads_one and _by_hand_is_wrong(row) and hand.shape == right.shape:
+            symmetric = same(np.asarray(node.value), _turned(node.value))
+            if symmetric and same(hand + _turned(hand), right + _turned(right)):
+                row = dataclasses.replace(row, verdict=SYMMETRIC, diagnosis=None)
+        found.append(row)
+    return found
+
+
+def _turned(matrix: NDArray[Any]) -> NDArray[Any]:
+    return np.swapaxes(matrix, -1, -2)
+
+
+READ_ONE_TRIANGLE = (ops.cholesky, ops.eigh)
 
 
 def gradients_of(graph: Graph, nodes: list[Node]) -> dict[Node, NDArray[Any]]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite.check.alignment import Aligned, align
+from autograd_lite.check.alignment import Aligned, align, with_forms
 from autograd_lite.check.diagnosis import (
     OTHERS,
     SIZES_COINCIDE,
@@ -253,7 +253,7 @@ def _names(variables: Mapping[str, Any]) -> dict[str, Any]:
         for name, x in variables.items()
         if isinstance(x, np.ndarray) and name.isidentifier() and not name.startswith("_")
     }
-    return {**arrays, **names_in(variables)}
+    return with_forms({**arrays, **names_in(variables)})
 
 
 def aligned(

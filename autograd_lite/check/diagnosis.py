@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite import ops
 from autograd_lite.check.mistakes import (
     factors,
     loops,
@@ -22,8 +23,8 @@ from autograd_lite.check.mistakes import (
     variants,
     wrong_derivatives,
 )
-from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made
-from autograd_lite.check.mistakes.entries import where_not_finite, wrong_entries
+from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made, text_of
+from autograd_lite.check.mistakes.entries import where_not_finite, wrong_entries, zero_entries
 from autograd_lite.check.mistakes.reasons import reason, shown
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
@@ -35,6 +36,7 @@ from autograd_lite.check.mistakes.registry import (
     same,
 )
 from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.graph import Node
 
 UNEXPLAINED = "unexplained"
 FOLLOWS = "follows"
@@ -73,6 +75,9 @@ MOST_NODES = 400
 """In a larger graph, a mistake is looked for in the gradients alone, and not inside the pass."""
 
 MOST_ALTERNATIVES = 4
+
+MOST_TERMS = 6
+"""Of how many terms of a loss each is looked at by itself."""
 
 ALWAYS_TRIED = 30
 """How many of the likeliest mistakes are tried, however long that takes."""
@@ -223,8 +228,7 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
                 _evidence(candidate, target),
             )
     tried = []
-    for case, besides in _cases(progress, target):
-        against = _relative(case, target)
+    for case, besides, against in _cases(progress, target):
         fitting = _seen_before(case, against, progress)
         proposed: list[Candidate] = []
         for far_fetched in (False, True):
@@ -241,7 +245,7 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
         two = _with_a_factor(case, against, proposed, progress.deadline)
         two = two or _two_together(against, proposed, progress.deadline)
         if two is not None:
-            return replace(two, title=f"besides {besides}, {two.title}") if besides else two
+            return replace(two, title=besides + two.title)
     found = _partly(target)
     if found.explained:
         return found
@@ -274,8 +278,52 @@ def _would_settle(progress: _Progress, target: Target) -> str | None:
     return inner[len(inner) // 2].name if inner else None
 
 
-def _cases(progress: _Progress, target: Target) -> Iterator[tuple[Case, str]]:
-    """Yield the pass as it should be, then those with what is wrong above, and where that is."""
+def _cases(progress: _Progress, target: Target) -> Iterator[tuple[Case, str, Target]]:
+    """Yield the pass as it should be, those with what is wrong above, and those of single terms.
+
+    With each comes where it differs, in words, and what a gradient is to be in it.
+    """
+    for case, besides in _passes(progress, target):
+        yield case, besides and f"besides {besides}, ", _relative(case, target)
+    yield from _terms_alone(progress.case, target)
+
+
+def _terms_alone(case: Case, target: Target) -> Iterator[tuple[Case, str, Target]]:
+    """Yield the pass of each term of the loss, as if the others were right."""
+    replay = case.replay
+    if replay is None or target.hand.shape != target.right.shape:
+        return
+    found = paths.terms(replay)
+    ends = [x for x in found if not any(y is not x and y.id in replay.behind(x.id) for y in found)]
+    ends = [x for x in ends if target.id in replay.behind(x.id)]
+    if not 1 < len(ends) <= MOST_TERMS:
+        return
+    alone = []
+    for end in ends:
+        silent = {x.id: np.zeros_like(replay.gradients[x.id]) for x in ends if x is not end}
+        alone.append(Replay(replay.graph, replay.values, silent))
+    parts = [one.gradients.get(target.id or "", np.zeros(())) for one in alone]
+    if not same(sum(parts[1:], parts[0]), target.right):
+        return  # They depend on one another.
+    for end, one, part in zip(ends, alone, parts, strict=True):
+        if part.shape == target.right.shape and part.any():
+            hand = target.hand - (target.right - part)
+            of_term = replace(target, hand=hand, right=part)
+            yield replace(case, replay=one), f"in the term {_term(one, end)}: ", of_term
+
+
+def _term(replay: Replay, end: Node) -> str:
+    """Return what a term is called, or what it is a factor of."""
+    node = end
+    while not node.name:
+        users = [x for x in replay.graph.consumers(node) if x.id in replay.gradients]
+        if len(users) != 1 or users[0].primitive in (ops.add, ops.subtract):
+            return text_of(replay.graph, end)
+        node = users[0]
+    return node.name
+
+
+def _passes(progress: _Progress, target: Target) -> Iterator[tuple[Case, str]]:
     yield progress.case, ""
     replay = progress.case.replay
     if replay is None:
@@ -513,7 +561,7 @@ def _diagnosis(
     confidence = "possible" if numbers < 2 or best.weak else "likely" if rest else "certain"
     return Diagnosis(
         best.kind,
-        f"besides {besides}, {best.title}" if besides else best.title,
+        besides + best.title,
         MISTAKES[best.kind].how,
         _evidence(best, target),
         confidence,
@@ -549,6 +597,13 @@ def _partly(target: Target) -> Diagnosis:
             f"{target.right.sum():.6g}",
         )
     places = wrong_entries(target)
+    if places is None and (nothing := zero_entries(target)):
+        return Diagnosis(
+            SOME_ENTRIES,
+            f"by hand is zero in {nothing}: nothing comes back there",
+            OTHERS[SOME_ENTRIES],
+            "the other entries agree",
+        )
     if places is None:
         return Diagnosis(
             UNEXPLAINED, "unexplained: no known mistake gives these numbers", "", "", "none"

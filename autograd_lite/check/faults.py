@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.gradcheck import GradcheckError, gradcheck
+from autograd_lite.check.gradcheck import gradcheck
+from autograd_lite.check.subject import GradcheckError
 from autograd_lite.tensor import Tensor
 
 

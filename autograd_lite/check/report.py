@@ -23,8 +23,9 @@ UNDECIDED = "differ, undecided"
 KINK = "differ at a kink, where there is no derivative"
 SHAPE = "shapes differ"
 DTYPE = "right for its dtype"
+SYMMETRIC = "right for a symmetric matrix"
 
-PASSING = (AGREE, DTYPE, KINK)
+PASSING = (AGREE, DTYPE, SYMMETRIC, KINK)
 """With these, nothing is wrong: at a kink, each side has another of the derivatives there are."""
 
 ALONE = {HAND: "by hand", AUTODIFF: "autodiff", BOTH: "numerical"}
@@ -49,7 +50,9 @@ class Row:
     verdict : str
         ``agree``, ``by hand is wrong``, ``autodiff is wrong``, ``both are wrong`` (they agree, and
         the numbers do not), ``differ, undecided`` or ``shapes differ``. Nothing is wrong with
-        ``right for its dtype`` (it agrees to the digits that float32, say, has) and with ``differ
+        ``right for its dtype`` (it agrees to the digits that float32, say, has), with ``right for a
+        symmetric matrix`` (the operation reads one triangle, to which autodiff gives all of the
+        gradient; along every symmetric direction the two are the same) and with ``differ
         at a kink …``, if both are between the derivatives to the left and to the right.
     oracle : str
         Where `numerical` comes from.
@@ -127,7 +130,7 @@ class Row:
     @property
     def finding(self) -> str:
         """The verdict in words, with what is known about the difference."""
-        if self.verdict in (AGREE, DTYPE):
+        if self.verdict in (AGREE, DTYPE, SYMMETRIC):
             return f"{self.verdict}{self.remark}"
         if self.verdict == SHAPE:
             return f"{SHAPE}: {self.by_hand.shape} by hand, {self.autodiff.shape} by autodiff"

@@ -289,7 +289,177 @@ found = {"W": X.T @ (top * (Y[:, :1] + 3) * (z > 0))}
 """
 
 
+HEADS = 0.7 * rng.normal(size=(2, 4, 3))
+BEFORE = np.triu(np.full((7, 7), -1e9), 1)
+
+
+def heads():
+    q, k, v = tensors(Q=HEADS, K=WEIGHT, V=WEIGHT[::-1].copy())
+    scores = (X @ q) @ (X @ k).T / 2 + BEFORE
+    e = np.exp(scores - np.max(scores, axis=-1, keepdims=True))
+    a = e / np.sum(e, axis=-1, keepdims=True)
+    h = a @ (X @ v)
+    named(scores=scores, a=a, h=h)
+    out = h.transpose(1, 0, 2).reshape(7, 6)
+    return 0.5 * np.sum((out @ np.vstack([U, U]) - Y) ** 2)
+
+
+HEADS_BY_HAND = """
+softmax = lambda s: (e := np.exp(s - s.max(-1, keepdims=True))) / e.sum(-1, keepdims=True)
+q, k, v = X @ HEADS, X @ WEIGHT, X @ WEIGHT[::-1]
+plain = q @ k.T / 2
+a = softmax(plain + BEFORE)
+b = a
+h = a @ v
+out = h.transpose(1, 0, 2).reshape(7, 6) @ np.vstack([U, U])
+d = (out - Y) @ np.vstack([U, U]).T
+dh = d.reshape(7, 2, 3).transpose(1, 0, 2)
+dv = (a.transpose(0, 2, 1) @ dh).sum(axis=0)
+da = dh @ v.T
+ds = b * (da - (da * b).sum(axis=-1, keepdims=True)) / 2
+dk = (ds.transpose(0, 2, 1) @ q).sum(axis=0)
+found = {"Q": X.T @ (ds @ k), "K": X.T @ dk, "V": X.T @ dv}
+"""
+
+
+def smoothed():
+    (w,) = tensors(W=WEIGHT)
+    z = X @ w
+    target = 0.9 * np.eye(3)[LABELS] + 0.1 / 3
+    named(z=z)
+    return -np.sum(target * al.log_softmax(z, axis=1)) / 7
+
+
+SMOOTHED = """
+one_hot = np.eye(3)[LABELS]
+t = 0.9 * one_hot + 0.1 / 3
+found = {"W": X.T @ (softmax(X @ WEIGHT) - t) / 7}
+"""
+
+SIGNS = np.where(Y[:, 0] > 0, 1.0, -1.0)
+
+
+def margins():
+    (w,) = tensors(W=WEIGHT[:, 0])
+    s = X @ w
+    named(s=s)
+    return np.sum(np.log(1 + np.exp(-SIGNS * s)))
+
+
+MARGINS = """
+s = X @ WEIGHT[:, 0]
+p = 1 / (1 + np.exp(-s))
+found = {"W": X.T @ (p - (1 + SIGNS) / 2)}
+"""
+
+
+def grouped():
+    (x,) = tensors(x=X[:6].reshape(2, 4, 3))
+    u = x.reshape(2, 2, 6)
+    c = u - np.mean(u, axis=2, keepdims=True)
+    n = (c / np.sqrt(np.mean(c**2, axis=2, keepdims=True) + 1e-3)).reshape(2, 4, 3)
+    named(u=u, n=n)
+    gate = n / (1 + np.exp(-n))
+    named(gate=gate)
+    return np.sum(gate * WEIGHT)
+
+
+GROUPED = """
+u = X[:6].reshape(2, 2, 6)
+c = u - u.mean(axis=2, keepdims=True)
+r = np.sqrt((c**2).mean(axis=2, keepdims=True) + 1e-3)
+n = c / r
+s = 1 / (1 + np.exp(-n))
+d = np.tile(WEIGHT, (2, 1, 1)).reshape(2, 2, 6) * (s + n * s * (1 - s))
+du = (d - d.mean(axis=2, keepdims=True) - n * (d * n).mean(axis=2, keepdims=True)) / r
+found = {"x": du.reshape(2, 4, 3)}
+"""
+
+MEAN, SCALE = Y.mean(axis=0) + 1, Y.std(axis=0)
+
+
+def inference():
+    (w,) = tensors(W=WEIGHT)
+    n = (X @ w - MEAN) / SCALE
+    named(n=n)
+    return np.sum(np.tanh(n) * Y)
+
+
+INFERENCE = """
+n = (X @ WEIGHT - MEAN) / SCALE
+d = Y * (1 - np.tanh(n) ** 2)
+inner = d
+found = {"W": X.T @ (inner / SCALE)}
+"""
+
+PRECISION = U @ U.T + np.eye(3)
+
+
+def precise():
+    (p,) = tensors(P=PRECISION)
+    q = np.sum((Y @ p) * Y)
+    return 0.5 * q - 3.5 * np.log(np.linalg.det(p))
+
+
+PRECISE = """
+inverse = np.linalg.inv(PRECISION)
+found = {"P": 0.5 * Y.T @ Y - 3.5 * inverse}
+G = found["P"]
+found = {"P": G}
+"""
+
+
+def rewarded():
+    (w,) = tensors(W=WEIGHT)
+    z = X @ w
+    logp = z - np.log(np.sum(np.exp(z), axis=1, keepdims=True))
+    gain = -np.mean(logp[np.arange(7), LABELS] * Y[:, 0])
+    entropy = -np.mean(np.sum(np.exp(logp) * logp, axis=1))
+    named(z=z, logp=logp, gain=gain, entropy=entropy)
+    return gain - 0.1 * entropy
+
+
+REWARDED = """
+p = softmax(X @ WEIGHT)
+h = -(p * np.log(p)).sum(axis=1, keepdims=True)
+d = (p - np.eye(3)[LABELS]) * Y[:, :1] / 7
+d = d + 0.1 * p * (np.log(p) + h) / 7
+found = {"W": X.T @ d}
+"""
+
 CASES = [
+    (heads, HEADS_BY_HAND, "b = a", "b = softmax(plain)", "softmax in pieces", "mask is left out"),
+    (heads, HEADS_BY_HAND, "b = a", "b = softmax(plain + BEFORE.T)", "softmax in pieces",
+     "mask is transposed"),
+    (heads, HEADS_BY_HAND, "b = a", "b = softmax(plain) * (BEFORE == 0)", "softmax in pieces",
+     "after the softmax"),
+    (heads, HEADS_BY_HAND, "axis=-1, keepdims=True)) / 2",
+     "axis=-1, keepdims=True)) / 2 * np.tril(np.ones((7, 7)), -1)", "softmax in pieces", "strict"),
+    (heads, HEADS_BY_HAND, "d.reshape(7, 2, 3).transpose(1, 0, 2)", "d.reshape(2, 7, 3)",
+     "rearranged", "in place of a transpose"),
+    (heads, HEADS_BY_HAND, "(a.transpose(0, 2, 1) @ dh).sum(axis=0)", "a[0].T @ dh[0]",
+     "stretched", "only the first of the 2"),
+    (heads, HEADS_BY_HAND, "a.transpose(0, 2, 1) @ dh", "a @ dh", "not transposed", "the .T of a"),
+    (smoothed, SMOOTHED, "- t)", "- one_hot)", "loss", "one-hot of the labels"),
+    (smoothed, SMOOTHED, "0.1 / 3", "0.1", "loss", "1 at the label and 0.1 elsewhere"),
+    (margins, MARGINS, "(1 + SIGNS) / 2", "SIGNS", "loss", "label -1 or 1"),
+    (grouped, GROUPED, "d - d.mean(axis=2, keepdims=True) - n * (d * n).mean(axis=2",
+     "d - d.mean(axis=0, keepdims=True) - n * (d * n).mean(axis=0", "normalisation", "axis 0"),
+    (grouped, GROUPED, "s + n * s * (1 - s)", "s + n * s * (1 + s)", "sign in a derivative",
+     "(1 + sigmoid)"),
+    (inference, INFERENCE, "inner = d",
+     "inner = d - d.mean(axis=0) - n * (d * n).mean(axis=0)", "running statistics", "constants"),
+    (precise, PRECISE, "{\"P\": G}", "{\"P\": 2 * G - np.diag(np.diag(G))}", "symmetric argument",
+     "counts twice"),
+    (precise, PRECISE, "3.5 * inverse", "3.5 * PRECISION", "other power", "P stands in place of"),
+    (rewarded, REWARDED, "(p - np.eye(3)[LABELS])", "(-np.eye(3)[LABELS])", "path missing",
+     "in the term gain: "),
+    (rewarded, REWARDED, "(p - np.eye(3)[LABELS])", "p", "loss", "in the term gain: "),
+    (gated, GATED, "U.T @ dz + A.T @", "U @ dz + A @", "not transposed", "in every product"),
+    (gated, GATED, "d = d * z + U.T @ dz + A.T @ (dn * z)", "d = 0 * d", "path missing",
+     "only the last 1 of 5 steps"),
+    (gated, GATED, "dn = d * (1 - z) * (1 - n ** 2)",
+     "dn = np.clip(d * (1 - z) * (1 - n ** 2), -0.1, 0.1)", "clipped", "clipped to ±0.1"),
     (classifier, CLASSIFIER, "d[np.arange(7), LABELS] -= 1", "", "loss", "target is missing"),
     (classifier, CLASSIFIER, "d[np.arange(7), LABELS]", "d[:, LABELS]", "loss", "whole columns"),
     (classifier, CLASSIFIER, "LABELS] -= 1", "(LABELS + 1) % 3] -= 1", "loss", "1 too large"),

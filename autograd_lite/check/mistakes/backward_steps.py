@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -396,6 +396,19 @@ def wrong(
         if not found:
             found.append(replay.with_mistake(edges=edges, nodes=nodes, stretched=stretched))
         return found[0].get(target.id) if target.id is not None else None
+
+    return predict
+
+
+def at_once(made: Sequence[Made]) -> Callable[[Target], Any]:
+    """Return what predicts a gradient with mistakes on parallel paths: their changes add up."""
+
+    def predict(target: Target) -> Any:
+        right = made[0].replay.gradients.get(target.id or "")
+        found = [one(target) for one in made]
+        if right is None or any(x is None for x in found):
+            return None
+        return sum(found[1:], found[0]) - (len(found) - 1) * right
 
     return predict
 

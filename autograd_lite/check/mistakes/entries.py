@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from autograd_lite.check.mistakes.registry import Array, Target
+from autograd_lite.check.mistakes.registry import Array, Target, same
 
 
 def entries_in_words(chosen: Array, counting: Array | None = None) -> str:
@@ -56,3 +56,14 @@ def wrong_entries(target: Target) -> tuple[str, Array] | None:
     if not good or good < np.count_nonzero(wrong):
         return None
     return entries_in_words(wrong), wrong
+
+
+def zero_entries(target: Target) -> str | None:
+    """Name the entries that are 0, if all others agree; at least three of these are not 0."""
+    hand, right = target.hand, target.right
+    if hand.shape != right.shape:
+        return None
+    zero = (hand == 0) & (right != 0)
+    if not zero.any() or np.count_nonzero(hand) < 3 or not same(hand, np.where(zero, 0.0, right)):
+        return None
+    return entries_in_words(zero)

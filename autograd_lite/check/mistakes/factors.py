@@ -83,11 +83,24 @@ def _sums_the_batch(case: Case, target: Target) -> bool:
     return any(len(node.shape) > 1 and node.shape[0] == case.batch for node in uses)
 
 
+def _stretched_to(case: Case, target: Target) -> set[int]:
+    """Return for how many entries of a result an entry of the tensor is used: that of a bias."""
+    if case.replay is None or target.id is None:
+        return set()
+    uses = case.replay.graph.consumers(case.replay.graph[target.id])
+    size = max(1, target.right.size)
+    entrywise = [x for x in uses if x.primitive is not None and x.primitive.entrywise]
+    return {int(np.prod(x.shape)) // size for x in entrywise} - {0, 1}
+
+
 def _readings(case: Case, target: Target, a: float) -> Iterator[tuple[str, str, float]]:
     """Yield kind, meaning and cost of everything that a factor can be."""
     if case.batch > 1 and _is(a, 1 / case.batch) and _sums_the_batch(case, target):
         text = f"averaged over the batch of {case.batch}, whose gradients add up"
         yield "averaged, not summed", text, 0.8
+    for n in _stretched_to(case, target):
+        if n != case.batch and _is(a, 1 / n):
+            yield "averaged, not summed", f"averaged over the {n} entries that it adds up", 0.8
     averages, sums, squares = _lengths(case)
     of_square = " of the square" if squares else ""
     if _is(a, 0.5):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from autograd_lite.check.mistakes.backward_steps import (
     LONGEST_TEXT,
     AnotherPass,
     Made,
+    Step,
     text_of,
     times,
 )
@@ -25,8 +27,9 @@ from autograd_lite.check.mistakes.registry import (
     Mistake,
     Target,
     mistake,
+    more,
 )
-from autograd_lite.check.mistakes.repeated import Loop, loops
+from autograd_lite.check.mistakes.repeated import MOST_BY_HAND, Loop, loops
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.check.mistakes.written_out import WrittenOut, written_out
 from autograd_lite.check.mistakes.wrong_derivatives import sign_forms
@@ -89,6 +92,7 @@ def _of_loop(replay: Replay, loop: Loop) -> Iterator[Candidate]:
             kind="path missing",
         )
     values = _values(replay, loop)
+    yield from _of_all(replay, loop)
     inside: set[Edge] = set()
     for together in _compositions(replay, loop):
         yield from _of_composition(replay, loop, together, values)
@@ -98,6 +102,106 @@ def _of_loop(replay: Replay, loop: Loop) -> Iterator[Candidate]:
             edges = [(node.id, i) for node in nodes]
             if any(edge in replay.parts for edge in edges) and inside.isdisjoint(edges):
                 yield from _of_edges(replay, loop, nodes, i, edges, values)
+
+
+def _of_all(replay: Replay, loop: Loop) -> Iterator[Candidate]:
+    """Yield what goes wrong at several operations of every step at once."""
+    every = "at every step, "
+    plain: dict[Edge, EdgeRule] = {}
+    count = 0
+    for nodes in loop.classes:
+        operands = [[replay.values[node.operands[i]] for node in nodes] for i in range(
+            len(nodes[0].operands))]  # fmt: skip
+        products = len(operands) == 2 and len(nodes[0].primitive.linear) == 2  # type: ignore[union-attr]  # It has operands.
+        for i in (0, 1) if products else ():
+            other, edges = operands[1 - i], [(node.id, i) for node in nodes]
+            shape = np.shape(other[0])
+            if len(shape) == 2 and shape[0] == shape[1] > 1:
+                count += 1
+                for edge, x in zip(edges, other, strict=True):
+                    plain[edge] = _plain(replay.rule(edge, operands={1 - i: x.T}))
+        if products and np.shape(operands[0][-1]) == np.shape(operands[1][-1]) == nodes[-1].shape:
+            rules = {
+                (node.id, i): _plain(replay.rule((node.id, i), operands={1 - i: operands[i][k]}))
+                for k, node in enumerate(nodes)
+                for i in (0, 1)
+            }
+            one, two = (_operand_name(replay, loop, nodes, i) for i in (0, 1))
+            yield Candidate(
+                f"{every}{one} and {two} are exchanged: what comes back to either from "
+                f"{_name(replay, loop, nodes)} is multiplied by itself",
+                1.0,
+                predict=_made(replay, rules, False),
+                kind="exchanged",
+            )
+        yield from _nothing_from_later(replay, loop, nodes)
+    if count > 1:
+        yield Candidate(
+            f"{every}.T is forgotten in every product with a square matrix",
+            0.75,
+            predict=_made(replay, plain, False),
+            kind="not transposed",
+        )
+
+
+def _nothing_from_later(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> Iterator[Candidate]:
+    """Let nothing come back to what a step hands on, along any path, from the next step."""
+    step_of = {node.id: k for members in loop.classes for k, node in enumerate(members)}
+    rules = {
+        (user.id, i): _nothing(replay.values[node.id])
+        for k, node in enumerate(nodes)
+        for user in replay.graph.consumers(node)
+        for i, key in enumerate(user.operands)
+        if key == node.id and step_of.get(user.id, k) == k + 1
+    }
+    if len(rules) >= 2 * (len(nodes) - 1) > 0:
+        name = _name(replay, loop, nodes)
+        yield Candidate(
+            f"at every step, nothing comes back to {name} from the step after: all paths of time "
+            f"through it are left out",
+            0.95,
+            predict=_made(replay, rules, False),
+            kind="path missing",
+        )
+
+
+@more("at every step")
+def clipped_at_every_step(case: Case, target: Target) -> Iterator[Candidate]:
+    """Clip what arrives at one operation of every step, to a usual size."""
+    replay = case.replay
+    if replay is None or target.id is None:
+        return
+    for loop in loops(replay):
+        for nodes in loop.classes:
+            reached = [node for node in nodes if node.id in replay.gradients]
+            if not reached or not nodes[-1].shape:
+                continue
+            edges = [edge for node in reached for edge in replay.parts if edge[0] == node.id]
+            name = _name(replay, loop, nodes)
+            for most in CLIPPED_TO:
+                for word, clip in (("±", _entries_clipped(most)), ("the norm ", _length(most))):
+                    rules = {edge: _after(replay.rule(edge), clip) for edge in edges}
+                    yield Candidate(
+                        f"at every step, the gradient at {name} is clipped to {word}{most:g}",
+                        1.5,
+                        predict=_made(replay, rules, False),
+                        kind="clipped",
+                    )
+
+
+CLIPPED_TO = (1.0, 0.5, 5.0, 0.1, 0.25, 0.2, 0.3, 0.4, 2.0, 3.0, 10.0)
+
+
+def _entries_clipped(most: float) -> Rule:
+    return lambda g: np.clip(g, -most, most)
+
+
+def _length(most: float) -> Rule:
+    return lambda g: g * min(1.0, most / max(float(np.linalg.norm(g)), 1e-300))
+
+
+def _after(rule: Rule, clip: Rule) -> EdgeRule:
+    return lambda g, _: rule(clip(g))
 
 
 def _compositions(replay: Replay, loop: Loop) -> Iterator[list[WrittenOut]]:
@@ -155,9 +259,14 @@ def _values(replay: Replay, loop: Loop) -> dict[str, Values]:
 
 def _name(replay: Replay, loop: Loop, nodes: Sequence[Node], depth: int = 2) -> str:
     """Return what is called by one name at every step, or how it is computed."""
-    named = next((node.name for node in nodes if node.name), None)
-    if named:
-        return f"{named}_t"
+    names = [node.name for node in nodes if node.name]
+    stems = {re.sub(r"\[-?\d+\]$", "", name) for name in names}
+    if len(stems) < len(set(names)) == len(nodes):
+        return f"{min(stems)}[t]"
+    if 1 < len(stems) == len(nodes) <= MOST_BY_HAND:
+        return f"each of {', '.join(names)}"
+    if names:
+        return f"{names[0]}_t"
     if depth and nodes[-1].primitive is not None:
         texts = [
             _operand_name(replay, loop, nodes, i, depth - 1) for i in range(len(nodes[-1].operands))
@@ -181,7 +290,10 @@ def _operand_name(replay: Replay, loop: Loop, nodes: Sequence[Node], i: int, dep
             name = _name(replay, loop, members, depth)
             if ids.index(operand) == len(ids) - 1:
                 return name
-            return name.replace("_t", "_{t-1}") if name.endswith("_t") else f"{name} of step t - 1"
+            for now, before in (("_t", "_{t-1}"), ("[t]", "[t - 1]")):
+                if name.endswith(now):
+                    return name.removesuffix(now) + before
+            return f"{name} of step t - 1"
     first = replay.graph[nodes[0].operands[i]]
     last = replay.graph[operand]
     if first is last or (first.kind == "constant" and np.array_equal(first.value, last.value)):
@@ -224,12 +336,14 @@ def _of_edges(
             [_negated(replay.rule(edge)) for edge in edges],
             "factor on a path",
         )
-    alone = len(nodes[0].operands) == 1
+    first = Step(replay, edges[0], nodes[0], replay.graph[nodes[0].operands[i]], primitive)
+    alone = len(nodes[0].operands) == 1 or first.function == "relu"
+    function = "relu" if first.function == "relu" else primitive.name
     products = len(nodes[0].operands) == 2 and len(primitive.linear) == 2
     whole = primitive is not ops.negative  # Its derivative is a sign, and flipped above.
     if np.shape(xs[-1]) == nodes[-1].shape and (alone or products) and whole:
         what = (
-            f"the derivative of the {primitive.name} at {name}"
+            f"the derivative of the {function} at {name}"
             if alone
             else "the factor " + (_operand_name(replay, loop, nodes, 1 - i))
         )
@@ -248,7 +362,8 @@ def _of_edges(
             ]
 
         ys = [replay.values[node.id] for node in nodes]
-        yield from _derivatives(Activation(primitive, name, xs, ys, rules), values, change)
+        called = ops.relu if function == "relu" else primitive
+        yield from _derivatives(Activation(called, name, xs, ys, rules), values, change)
     if products:
         yield from _operands(replay, loop, nodes, i, edges, values, change)
     yield from _gradients(replay, loop, nodes, edges, change, name, operand)
@@ -334,7 +449,7 @@ def _derivatives(
                     ],
                     "another activation's derivative",
                 )
-    wrongly = [sign_forms(primitive, name, np.asarray(y)) for y in ys]
+    wrongly = [sign_forms(primitive, name, y, x) for x, y in zip(xs, ys, strict=True)]
     for form, right_form, _ in wrongly[0]:
         yield change(
             f"{every}{form} stands in place of {right_form}",
@@ -438,7 +553,7 @@ def _operands(
             continue
         yield change(
             f"{every}{text} is used in place of {name}",
-            0.8 if text == name.replace("_{t-1}", "_t") else 1.0,
+            0.8 if text == name.replace("_{t-1}", "_t").replace("[t - 1]", "[t]") else 1.0,
             using(others),
             "wrong tensor",
         )

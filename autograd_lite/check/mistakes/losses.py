@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import always, grouped, replaced, text_of
+from autograd_lite.check.mistakes.backward_steps import always, at_once, grouped, replaced, text_of
+from autograd_lite.check.mistakes.reasons import shown
 from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake
 from autograd_lite.check.mistakes.replay import Replay, is_shifted
 from autograd_lite.graph import Node
@@ -88,11 +89,14 @@ def _search(replay: Replay) -> Iterator[Difference]:
                     continue
                 if y.shape != p.shape:
                     y = y.reshape(p.shape)
-                c = _multiple(g, p - y)
-                if c is not None:
-                    p_text = _text_of_prediction(replay, node, link, p)
-                    yield Difference(node.id, link, p, y, p_text, text_of(graph, target), c)
-                    seen = True
+                signs = link == "sigmoid" and np.isin(y, (-1, 1)).all()
+                for form in ((1 + y) / 2, (1 - y) / 2) if signs else (y,):
+                    c = _multiple(g, p - form)
+                    if c is not None:
+                        p_text = _text_of_prediction(replay, node, link, p)
+                        text = "the 0 or 1 of the label" if signs else target.name or "the target"
+                        yield Difference(node.id, link, p, form, p_text, text, c)
+                        seen = True
             if link == "sigmoid" and not seen and (c := _multiple(g, p - 1)) is not None:
                 p_text = _text_of_prediction(replay, node, link, p)
                 yield Difference(node.id, link, p, np.ones_like(p), p_text, "1", c)
@@ -130,8 +134,12 @@ def _of_labels(g: Array, p: Array) -> tuple[Array, Any] | None:
         ratio = gs / rows
     # All entries of a row have the ratio c, but that of the label, which is smaller.
     c = ratio.max(axis=1, keepdims=True)
-    if not np.isfinite(c).all() or not (c > 0).all():
+    if rows.shape[1] > 2:  # Also where a negative number multiplies the row.
+        c = np.median(ratio, axis=1, keepdims=True)
+    if not np.isfinite(c).all() or not c.all() or (rows.shape[1] < 3 and not (c > 0).all()):
         return None
+    if np.abs(c).max() > 1e6 * np.abs(gs).max():
+        return None  # One entry has all of the probability: anything would fit.
     y = rows - gs / c
     one_hot = np.eye(rows.shape[1])[y.argmax(axis=1)]
     if np.abs(y - one_hot).max() > 1e-7:
@@ -167,6 +175,52 @@ def wrong_loss(case: Case, target: Target) -> Iterator[Candidate]:
         for title, cost, wrong in _instead(replay, d):
             far = 0.0 if replay.graph[d.key].name else 0.04
             yield Candidate(title, cost + far, predict=replaced(replay, d.key, wrong))
+        yield from _smoothed(replay, d, target)
+    yield from _at_every_step(replay)
+
+
+def _smoothed(replay: Replay, d: Difference, target: Target) -> Iterator[Candidate]:
+    """Solve for a target that is one number at the label, and another elsewhere."""
+    if d.link != "softmax" or np.ndim(d.c) or np.count_nonzero(target.hand) < 4:
+        return
+    if target.hand.shape != target.right.shape:
+        return
+    low, high = d.y.min(), d.y.max()
+    if d.y.shape[-1] < 3 or not np.isin(d.y, (low, high)).all() or low == high:
+        return
+    at_label = (d.y == high).astype(float)
+    equations, goals = [], []
+    for goal, moved in replaced(replay, d.key, always(d.c * d.p)).goals(target):
+        equations.append([np.sum(d.c * at_label * moved), np.sum(d.c * (1 - at_label) * moved)])
+        goals.append(np.sum(d.c * d.y * moved) - goal)
+    if len(goals) < 2 or abs(np.linalg.det(equations)) < 1e-14:
+        return
+    there, elsewhere = (
+        0.0 if abs(x) < 1e-9 else float(f"{x:.7g}") for x in np.linalg.solve(equations, goals)
+    )
+    if (there, elsewhere) == (1.0, 0.0):
+        title = f"the one-hot of the labels stands in place of {d.y_text}, which is smoothed"
+    else:
+        title = (
+            f"{d.y_text} is taken as {shown(there)} at the label and {shown(elsewhere)} elsewhere, "
+            f"in place of {shown(high)} and {shown(low)}: smoothed otherwise"
+        )
+    instead = there * at_label + elsewhere * (1 - at_label)
+    yield Candidate(title, 1.05, predict=replaced(replay, d.key, always(d.c * (d.p - instead))))
+
+
+def _at_every_step(replay: Replay) -> Iterator[Candidate]:
+    """Put the same in the place of each difference, if there is one at every step of a loop."""
+    found = differences(replay)
+    each = [d for d in found if d.link == found[0].link and d.p.shape == found[0].p.shape]
+    if len(each) < 2 or any(
+        a.key in replay.behind(b.key) for a in each for b in each if a is not b
+    ):
+        return
+    for changes in zip(*(_instead(replay, d) for d in each), strict=False):
+        made = [replaced(replay, d.key, x[2]) for d, x in zip(each, changes, strict=True)]
+        title = f"at every step, {changes[0][0]}"
+        yield Candidate(title, changes[0][1] + 0.1, predict=at_once(made))
 
 
 def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callable[[], Any]]]:
@@ -215,6 +269,11 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
         lambda: -c * y * (1 - p),
     )
     if name == "sigmoid":
+        yield (
+            f"the label -1 or 1 is subtracted from {pt}, in place of 0 or 1",
+            0.9,
+            lambda: c * (p - (2 * y - 1)),
+        )
         yield (
             f"{pt} is made 0 or 1 by a threshold before {yt} is subtracted",
             0.9,

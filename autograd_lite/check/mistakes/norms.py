@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,16 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.check.mistakes.backward_steps import Made, always, text_of
+from autograd_lite import ops
+from autograd_lite.check.mistakes.backward_steps import Made, always, at_once, steps, text_of
 from autograd_lite.check.mistakes.reasons import reason, shown
 from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake
 from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.graph import Node
 
+Axes = tuple[int, ...]
+
 
 @dataclass(frozen=True, eq=False)
 class Norm:
-    """``n = (u - mean(u)) / s`` with ``s = sqrt(var(u) + eps)``, along an axis.
+    """``n = (u - mean(u)) / s`` with ``s = sqrt(var(u) + eps)``, along some axes.
 
     Without ``centred``, ``n = u / s``, with the root of the mean square; or, if ``share`` is 1 in
     place of 1/n, of the sum of the squares: a unit vector.
@@ -26,7 +30,7 @@ class Norm:
 
     out: str
     into: str
-    axis: int
+    axis: Axes
     n: Array
     s: Array
     std: Array
@@ -46,8 +50,8 @@ class Norm:
         """Return the direct term, that of the mean, and that of the variance."""
         return self.terms_with(g, self.s, self.n, self.axis)
 
-    def terms_with(self, g: Array, s: Array, n: Array, axis: int) -> tuple[Array, Array, Array]:
-        """Return them with another scale, other results, or along another axis."""
+    def terms_with(self, g: Array, s: Array, n: Array, axis: Axes) -> tuple[Array, Array, Array]:
+        """Return them with another scale, other results, or along other axes."""
         mean = np.broadcast_to(g.mean(axis, keepdims=True), g.shape)
         return (
             g / s,
@@ -71,11 +75,11 @@ def _search(replay: Replay) -> Iterator[Norm]:
     nodes = [
         node
         for node in graph
-        if node.id in replay.gradients and len(node.shape) == 2 and min(node.shape) > 1
+        if node.id in replay.gradients and 1 < len(node.shape) < 5 and min(node.shape) > 1
     ]
     for i, node in enumerate(nodes):
         n = np.asarray(replay.values[node.id], float)
-        for axis in (0, 1):
+        for axis in _axes(n):
             mean, square = n.mean(axis, keepdims=True), (n * n).mean(axis, keepdims=True)
             if np.abs(mean).max() > 1e-9 or not (0.2 < square.min() <= square.max() < 1 + 1e-9):
                 continue
@@ -89,16 +93,31 @@ def _search(replay: Replay) -> Iterator[Norm]:
                 s = std / np.sqrt(square)
                 centred = u - u.mean(axis, keepdims=True)
                 if np.allclose(centred, n * s, rtol=1e-8, atol=1e-10):
-                    share = 1 / n.shape[axis]
+                    share = square.size / n.size
                     yield Norm(node.id, other.id, axis, n, s, std, share=share)
                     break
         yield from _of_length(replay, node, nodes[:i])
 
 
+def _axes(array: Array) -> list[Axes]:
+    """Return some axes of an array, in every choice: a single one first, and never all of two."""
+    chosen = [
+        axes
+        for count in range(1, array.ndim + 1)
+        for axes in itertools.combinations(range(array.ndim), count)
+    ]
+    return chosen if array.ndim > 2 else chosen[:2]
+
+
+def _in_words(axes: Axes) -> str:
+    return f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"
+
+
 def _of_length(replay: Replay, node: Node, before: Sequence[Node]) -> Iterator[Norm]:
     """Find what is divided by its length, or by the root of its mean square."""
     n = np.asarray(replay.values[node.id], float)
-    for axis, share in ((1, 1.0), (1, 1 / n.shape[1]), (0, 1.0), (0, 1 / n.shape[0])):
+    single = [axes for axes in _axes(n)[::-1] if len(axes) == 1]
+    for axis, share in ((axes, w) for axes in single for w in (1.0, 1 / n.shape[axes[0]])):
         square = (n * n).sum(axis, keepdims=True) * share
         if not 0.2 < square.min() <= square.max() < 1 + 1e-9:
             continue
@@ -135,12 +154,17 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
         for title, cost, instead in _changes(g, norm, u):
             yield Candidate(title, cost, predict=Made(replay, norm.into, instead, always(total)))
         scale = "variance" if norm.centred else norm.called[0]
-        names = (
-            f"the direct path to {u}",
-            f"the path through the mean of {u}",
-            f"the path through the {scale} of {u}",
-        )
-        for name, term in zip(names, right, strict=True):
+        named = {
+            f"the direct path to {u}": right[0],
+            f"the path through the mean of {u}": right[1],
+            f"the path through the {scale} of {u}": right[2],
+        }
+        if norm.centred:
+            named[f"what comes through the mean and through the variance of {u}"] = (
+                right[1] + right[2]
+            )
+            yield from _grouped_otherwise(replay, norm, g, u, total)
+        for name, term in named.items():
             if not term.any():
                 continue
             made = Made(replay, norm.into, always(term), always(term))
@@ -157,6 +181,53 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
             else:
                 title, cost = f"{name} has a factor {shown(factor)}", 2.0
             yield Candidate(title, cost, predict=made.times(factor))
+
+
+def _grouped_otherwise(
+    replay: Replay, norm: Norm, g: Array, u: str, total: Any
+) -> Iterator[Candidate]:
+    """Take both means over the parts of another shape that the values have somewhere."""
+    shapes = {x.shape for x in replay.graph if np.prod(x.shape) == g.size and x.shape != g.shape}
+    for shape in sorted(shapes):
+        wide, n = g.reshape(shape), norm.n.reshape(shape)
+        for axes in _axes(wide):
+            mean = wide.mean(axes, keepdims=True) + n * (wide * n).mean(axes, keepdims=True)
+            yield Candidate(
+                f"both means on the way back to {u} are taken along {_in_words(axes)} of the shape "
+                f"{shape}, in place of {_in_words(norm.axis)} of {g.shape}",
+                0.9,
+                predict=Made(
+                    replay, norm.into, always((g - mean.reshape(g.shape)) / norm.s), always(total)
+                ),
+            )
+
+
+@mistake("running statistics", "What is not computed from the batch is a constant on the way back.")
+def running_statistics(case: Case, target: Target) -> Iterator[Candidate]:
+    """Take the mean and the variance for those of the batch, though they are constants."""
+    for step in steps(case, target):
+        replay, graph = step.replay, step.replay.graph
+        scale = [x for x in graph.operands(step.node) if x is not step.operand]
+        moved = step.operand.primitive in (ops.subtract, ops.add) and step.edge[1] == 0
+        if step.primitive is not ops.divide or not moved or len(step.node.shape) < 2:
+            continue
+        constants = [*scale, *graph.operands(step.operand)[1:]]
+        if any(x.id in replay.gradients or not x.shape for x in constants):
+            continue
+        n, g = np.asarray(replay.values[step.node.id]), replay.gradients[step.node.id]
+        for axes in _axes(n):
+            inner = g - g.mean(axes, keepdims=True) - n * (g * n).mean(axes, keepdims=True)
+            yield Candidate(
+                f"the gradient at {step.name} goes through the mean and the variance of the batch, "
+                f"though {text_of(graph, constants[1])} and {text_of(graph, constants[0])} are "
+                f"constants",
+                0.9,
+                predict=step.wrong(_sent(step.rule(inner))),
+            )
+
+
+def _sent(value: Any) -> Callable[[Any], Any]:
+    return lambda _: value
 
 
 def _all_alike(replay: Replay, target: Target) -> Iterator[Candidate]:
@@ -184,22 +255,7 @@ def _all_alike(replay: Replay, target: Target) -> Iterator[Candidate]:
         if len({len(changes) for changes in each}) > 1:
             continue
         for changes in zip(*each, strict=True):
-            yield Candidate(
-                changes[0][0], changes[0][1], predict=_at_once([x for *_, x in changes])
-            )
-
-
-def _at_once(made: Sequence[Made]) -> Callable[[Target], Any]:
-    """Return what predicts a gradient with mistakes on parallel paths: their changes add up."""
-
-    def predict(target: Target) -> Any:
-        right = made[0].replay.gradients.get(target.id or "")
-        found = [one(target) for one in made]
-        if right is None or any(x is None for x in found):
-            return None
-        return sum(found[1:], found[0]) - (len(found) - 1) * right
-
-    return predict
+            yield Candidate(changes[0][0], changes[0][1], predict=at_once([x for *_, x in changes]))
 
 
 def _changes(g: Array, norm: Norm, u: str) -> Iterator[tuple[str, float, Callable[[], Any]]]:
@@ -256,27 +312,38 @@ def _changes(g: Array, norm: Norm, u: str) -> Iterator[tuple[str, float, Callabl
             (first, second, norm.terms_with(g, bad, scaled, axis)[2]),
         ):
             yield title, 0.9, always(sum(each))
-    other = 1 - axis
-    size = g.shape[axis]
-    _, wrong_mean, wrong_third = norm.terms_with(g, s, n, other)
-    if norm.share < 1:
-        wrong_third = wrong_third * size / g.shape[other]
     if not norm.centred:
         yield (
-            f"the sum on the way back to {u} is taken along axis {other}, in place of axis {axis}",
+            f"the mean of the gradient is subtracted on the way back to {u} too, as if its mean "
+            f"had been subtracted forwards",
             0.8,
-            always(first + wrong_third),
+            always(first + third - g.mean(axis, keepdims=True) / s),
         )
-        return
-    wrong_sum = np.broadcast_to(-(g / s).sum(other, keepdims=True) / size, g.shape)
-    for what, three in (
-        ("the mean of the gradient", (first, wrong_mean, third)),
-        ("the mean of the gradient", (first, wrong_sum, third)),
-        ("the term of the variance", (first, second, wrong_third)),
-        ("the sums", (first, wrong_mean, wrong_third)),
-    ):
-        yield (
-            f"{what} on the way back to {u} is taken along axis {other}, in place of axis {axis}",
-            0.8,
-            always(sum(three)),
-        )
+    size = np.prod([g.shape[k] for k in axis])
+    for other in _axes(g):
+        if other == axis:
+            continue
+        instead = f"along {_in_words(other)}, in place of {_in_words(axis)}"
+        _, wrong_mean, wrong_third = norm.terms_with(g, s, n, other)
+        if norm.share < 1:
+            wrong_third = wrong_third * size / np.prod([g.shape[k] for k in other])
+        if not norm.centred:
+            yield (
+                f"the sum on the way back to {u} is taken {instead}",
+                0.8,
+                always(first + wrong_third),
+            )
+            continue
+        wrong_sum = np.broadcast_to(-(g / s).sum(other, keepdims=True) / size, g.shape)
+        for what, three in (
+            ("the mean of the gradient", (first, wrong_mean, third)),
+            ("the mean of the gradient", (first, wrong_sum, third)),
+            ("the term of the variance", (first, second, wrong_third)),
+            ("both means", (first, wrong_mean, wrong_third)),
+        ):
+            verb = "are" if what.startswith("both") else "is"
+            yield (
+                f"{what} on the way back to {u} {verb} taken {instead}",
+                0.8,
+                always(sum(three)),
+            )

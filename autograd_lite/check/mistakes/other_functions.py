@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import text_of
+from autograd_lite.check.mistakes.backward_steps import Step, steps, text_of
 from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake, more
 from autograd_lite.check.mistakes.replay import Edge, Replay, recompute_all
 from autograd_lite.graph import Node
@@ -34,8 +35,9 @@ def part_left_out(case: Case, target: Target) -> Iterator[Candidate]:
     if replay is None or target.id is None:
         return
     if replay not in _candidates:
-        _candidates[replay] = list(_changed(replay))
+        _candidates[replay] = [*_changed(replay), *_of_matrices(replay)]
     yield from _candidates[replay]
+    yield from _without_activation(case, target)
 
 
 _candidates: weakref.WeakKeyDictionary[Replay, list[Candidate]] = weakref.WeakKeyDictionary()
@@ -64,6 +66,16 @@ def _changed(replay: Replay) -> Iterator[Candidate]:
                 )
                 if node.primitive is ops.add and _is_bias(replay, operand):
                     biases[node.id, i] = neutral
+            adds = node.primitive in (ops.add, ops.subtract) and operand.kind == "constant"
+            for number in (1.0, 0.5, 2.0) if adds and not value.ndim else ():
+                if abs(value) not in (0.0, number) and value.dtype.kind in "fi":
+                    yield Candidate(
+                        f"{number:g} stands in place of {text} in {whole}, forwards too",
+                        1.8,
+                        predict=_of_another(
+                            replay, {(node.id, i): np.array(np.copysign(number, value))}
+                        ),
+                    )
             masked = node.primitive is ops.multiply and value.ndim
             levels: list[Any] = list(np.unique(value)) if masked else []
             if len(levels) == 2 and operand.id not in replay.gradients:
@@ -79,11 +91,81 @@ def _changed(replay: Replay) -> Iterator[Candidate]:
                         1.6,
                         predict=_of_another(replay, {(node.id, i): other}),
                     )
+    yield from _complements(replay)
     if len(biases) > 1:
         yield Candidate(
             "the biases are left out forwards: that is the derivative of another function",
             1.7,
             predict=_of_another(replay, biases),
+        )
+
+
+def _complements(replay: Replay) -> Iterator[Candidate]:
+    """Exchange two constants of zeros and ones that are 1 together."""
+    masks = [
+        x for x in replay.graph
+        if x.id not in replay.gradients and x.shape and np.isin(x.value, (0, 1)).all()
+    ]  # fmt: skip
+    for one, two in itertools.combinations(masks, 2):
+        if one.shape == two.shape and (np.add(one.value, two.value, dtype=float) == 1).all():
+            other = {one.id: replay.values[two.id], two.id: replay.values[one.id]}
+            chosen = {
+                (node.id, i): other[key]
+                for node in replay.graph
+                for i, key in enumerate(node.operands)
+                if key in other
+            }
+            yield Candidate(
+                f"{text_of(replay.graph, one)} and {text_of(replay.graph, two)} are exchanged, "
+                f"forwards too: the mask is reversed",
+                1.5,
+                predict=_of_another(replay, chosen),
+            )
+
+
+def _of_matrices(replay: Replay) -> Iterator[Candidate]:
+    """Leave a square matrix out of all products, put its inverse in its place, transpose a mask."""
+    for x in replay.graph:
+        value = np.asarray(replay.values[x.id])
+        if value.ndim < 2 or value.shape[-1] != value.shape[-2] or value.dtype.kind not in "bf":
+            continue
+        users = [(node, i) for node in replay.graph.consumers(x) for i, key in
+                 enumerate(node.operands) if key == x.id]  # fmt: skip
+        text, instead = text_of(replay.graph, x), {}
+        if value.ndim == 2 and any(node.primitive is ops.matmul for node, _ in users):
+            instead["is left out of all products"] = np.eye(len(value))
+            if abs(np.linalg.det(value)) > 1e-12:
+                instead["stands where its inverse belongs, or the other way round"] = np.linalg.inv(
+                    value
+                )
+        if x.id not in replay.gradients and len(np.unique(value)) == 2:
+            instead["is transposed"] = np.swapaxes(value, -1, -2)
+        for what, other in instead.items():
+            chosen = {(node.id, i): other for node, i in users
+                      if what == "is transposed" or node.primitive is ops.matmul}  # fmt: skip
+            yield Candidate(
+                f"{text} {what}, forwards too", 1.6, predict=_of_another(replay, chosen)
+            )
+
+
+def _without_activation(case: Case, target: Target) -> Iterator[Candidate]:
+    """Leave a relu out forwards as well."""
+    for step in steps(case, target, once=True):
+        if step.function != "relu" or step.others:
+            continue
+        replay, key = step.replay, step.node.id
+
+        def predict(other: Target, step: Step = step, replay: Replay = replay) -> Any:
+            there = {step.node.id: np.asarray(replay.values[step.operand.id])}
+            values = recompute_all(replay.graph, there)
+            changed = Replay(replay.graph, values)
+            return changed.with_mistake(edges={step.edge: lambda g: g}).get(other.id or "")
+
+        yield Candidate(
+            f"{text_of(replay.graph, replay.graph[key])} is left out, forwards too: "
+            f"{text_of(replay.graph, step.operand)} stands in its place",
+            1.6,
+            predict=predict,
         )
 
 

@@ -56,14 +56,14 @@ def not_transposed(case: Case, target: Target) -> Iterator[Candidate]:
         if other is belongs:
             yield candidate
     for step in steps(case, target):
-        rows, *columns = step.node.shape or (0,)
-        if step.is_matrix_product and step.node.shape == (rows,) and rows > 1:
+        *most, rows = step.node.shape or (0,)
+        if step.is_matrix_product and not most and rows > 1:
             yield Candidate(
                 f"the gradient at {step.name} is used flipped",
                 0.9,
                 predict=wrong(step.replay, {step.edge: _of_flipped(step.rule)}),
             )
-        if step.is_matrix_product and columns == [rows] != [1]:
+        if step.is_matrix_product and most[-1:] == [rows] != [1]:
             yield Candidate(
                 f"the gradient at {step.name} is used transposed",
                 0.9,
@@ -76,7 +76,7 @@ def _of_flipped(rule: Rule) -> Rule:
 
 
 def _of_transposed(rule: Rule) -> Rule:
-    return lambda g: rule(g.T)
+    return lambda g: rule(np.swapaxes(g, -1, -2))
 
 
 @mistake("wrong tensor", "Another tensor of the same shape stands where one belongs.")
@@ -152,7 +152,8 @@ def _replaced(case: Case, target: Target, cost: float) -> Iterator[tuple[Candida
         if belongs is None:
             continue
         name, shape = text_of(replay.graph, belongs), np.shape(replay.values[belongs.id])
-        alike = [x for x in replay.graph.nodes if x.shape in (shape, shape[::-1])]
+        turned = (*shape[:-2], *shape[:-3:-1])
+        alike = [x for x in replay.graph.nodes if x.shape in (shape, turned)]
         kin = belongs.primitive
         alike.sort(key=lambda x: x.primitive is not kin)
         for other in alike[:MOST_VALUES]:
@@ -160,15 +161,15 @@ def _replaced(case: Case, target: Target, cost: float) -> Iterator[tuple[Candida
             tried = []
             if np.shape(value) == shape and other is not belongs and shape:
                 tried.append((text, value))
-            if len(shape) == 2 and np.shape(value) == shape[::-1] and min(shape) > 1:
-                tried.append((f"{grouped(text)}.T", np.transpose(value)))
+            if len(shape) > 1 and np.shape(value) == turned and min(shape[-2:]) > 1:
+                tried.append((f"{grouped(text)}.T", np.swapaxes(value, -1, -2)))
             if len(shape) == 1 and other is belongs and not step.primitive.entrywise:
                 tried.append((f"{grouped(text)}[::-1] (flipped)", value[::-1]))
             for title, operand in tried:
                 rule = replay.rule(step.edge, operands={1 - step.edge[1]: operand})
                 predict = wrong(replay, {step.edge: rule})
                 title = f"{title} is used in place of {name}"
-                if other is belongs and operand.ndim == 2:
+                if other is belongs and operand.ndim > 1:
                     title = f"the .T of {name} is forgotten on the way back"
                 yield Candidate(title, cost, predict=predict), belongs, other
 
@@ -202,6 +203,28 @@ def exchanged(case: Case, target: Target) -> Iterator[Candidate]:
                     functools.partial(_all_sent, [(step, None) for step in (one, two)]),
                 ),
             )
+
+    yield from _both_factors(case, target)
+
+
+def _both_factors(case: Case, target: Target) -> Iterator[Candidate]:
+    """Multiply what comes back to each factor of a product by itself, not by the other."""
+    for step in steps(case, target, once=True):
+        other, replay = step.other, step.replay
+        if other is None or step.edge[1] or not step.primitive.entrywise:
+            continue
+        edges = [(step.node.id, i) for i in (0, 1)]
+        both = [replay.values[x] for x in step.node.operands]
+        if any(edge not in replay.parts for edge in edges) or both[0].shape != both[1].shape:
+            continue
+        names = [text_of(replay.graph, x) for x in (step.operand, other)]
+        rules = {edge: replay.rule(edge, operands={1 - i: both[i]}) for i, edge in enumerate(edges)}
+        yield Candidate(
+            f"{names[0]} and {names[1]} are exchanged: what comes back to either from {step.name} "
+            f"is multiplied by itself, not by the other",
+            1.1,
+            predict=wrong(replay, rules),
+        )
 
 
 def _all_sent(rules: Iterable[tuple[Step, Rule | None]]) -> Any:

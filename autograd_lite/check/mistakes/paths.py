@@ -27,6 +27,7 @@ from autograd_lite.check.mistakes.registry import (
     mistake,
 )
 from autograd_lite.check.mistakes.replay import Edge, Replay
+from autograd_lite.check.mistakes.written_out import SILU
 from autograd_lite.graph import Node
 
 
@@ -77,7 +78,12 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
     replay = case.replay
     if replay is None or target.id is None:
         return
-    composed = {edge for step in compositions(case, target) for edge in (step.edge, *step.others)}
+    composed = {
+        edge
+        for step in compositions(case, target)
+        if step.primitive is not SILU  # That is a product, and derived as one.
+        for edge in (step.edge, *step.others)
+    }
     for operand, uses in _several_uses(replay, target):
         to = text_of(replay.graph, operand)
         for node, edges in uses:
@@ -304,6 +310,15 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
             f"every entry of {to} gets the gradient of those that {step.name} picks",
             0.9,
             predict=step.wrong(_everywhere(step)),
+            kind="another index",
+        )
+    index = step.node.parameters["index"]
+    if isinstance(index, tuple) and len(index) == 2:
+        yield Candidate(
+            f"what belongs to the entries of {to} that {step.name} picks is put back with row and "
+            f"column exchanged: the transposed index",
+            0.9,
+            predict=step.wrong(_added_at(step, index[::-1])),
             kind="another index",
         )
     for other in replay.graph:

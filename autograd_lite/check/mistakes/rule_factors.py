@@ -68,7 +68,10 @@ def _factors(step: Step) -> Iterator[tuple[str, Any]]:
             continue
         text = _text(graph, node, called)
         root = _root(graph, node)
-        if below:
+        if text.startswith("-") and node.kind == "constant":
+            text, value = text[1:], -node.value  # Its sign is another matter.
+            yield (f"1 / {text}", 1 / value) if below else (text, value)
+        elif below:
             yield f"1 / {grouped(text)}", 1 / node.value
         elif root is None:
             yield text, node.value

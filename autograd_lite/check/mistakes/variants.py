@@ -44,6 +44,7 @@ def other_power(case: Case, target: Target) -> Iterator[Candidate]:
             f"sum({name})": np.full_like(x, x.sum()),
             f"mean({name})": np.full_like(x, x.mean()),
         }
+        forms |= _of_matrix(name, x)
         text, c = next(
             ((t, c) for t, form in forms.items() if (c := _multiple(part, form))), ("", 0.0)
         )
@@ -63,6 +64,51 @@ def other_power(case: Case, target: Target) -> Iterator[Candidate]:
                         always(twice * part),
                     ),
                 )
+
+    for step in steps(case, target, once=True):
+        yield from _of_entries(step)
+
+
+def _of_matrix(name: str, x: Any) -> dict[str, Any]:
+    """Return what may stand in the derivative of a determinant, an inverse or a trace."""
+    if x.ndim != 2 or x.shape[0] != x.shape[1] or abs(np.linalg.det(x)) < 1e-12:
+        return {}
+    inverse, unit, name = np.linalg.inv(x), np.eye(len(x)), grouped(name)
+    return {
+        f"inv({name}).T": inverse.T,
+        f"inv({name})": inverse,
+        f"{name}.T": x.T,
+        f"the diagonal of {name}": unit * x,
+        "the unit matrix": unit,
+        f"the unit matrix / det({name})": unit / np.linalg.det(x),
+    }
+
+
+def _of_entries(step: Step) -> Iterator[Candidate]:
+    """Put another form in place of the derivative of a square or of an absolute value."""
+    x, replay = np.asarray(step.replay.values[step.operand.id]), step.replay
+    inner = step.operand.kind != "parameter" and step.primitive.entrywise and x.dtype.kind == "f"
+    if not inner or x.shape != step.node.shape or x.size < 2:
+        return
+    if step.node.operands.count(step.operand.id) > 1 or step.other is not None:
+        return
+    derivative = np.asarray(step.rule(np.ones_like(x)))
+    name = text_of(replay.graph, step.operand)
+    forms = {
+        f"2 * {grouped(name)}": 2 * x,
+        f"sign({name})": np.sign(x),
+        name: x,
+        f"|{name}|": np.abs(x),
+        f"2 * |{name}|": 2 * np.abs(x),
+    }
+    right = next((text for text, form in forms.items() if same(form, derivative)), None)
+    for text, form in forms.items() if right in list(forms)[:2] else ():
+        if text not in (right, name if right != f"sign({name})" else ""):
+            yield Candidate(
+                f"{text} stands in place of {right}, the derivative of {step.name}",
+                1.0,
+                predict=step.wrong(times(form)),
+            )
 
 
 def _multiple(part: Any, form: Any) -> float | None:
@@ -211,6 +257,55 @@ def _sends(step: Step, sent: Any) -> Any:
     return wrong(step.replay, {step.edge: lambda _: sent})
 
 
+@mistake("stretched", "What was stretched forwards is summed backwards, over all of it.")
+def stretched(case: Case, target: Target) -> Iterator[Candidate]:
+    """Take one slice, or the mean, of what comes back to what was used for each of several."""
+    for step in steps(case, target, once=True):
+        g, shape = step.replay.gradients[step.node.id], step.operand.shape
+        more = g.ndim - len(shape)
+        if g.ndim < 3 or more < 0 or (step.operand.id != target.id and not shape):
+            continue
+        wide = step.primitive.entrywise
+        axes = [k for k in range(g.ndim) if k < more or (wide and shape[k - more] < g.shape[k])]
+        if not axes:
+            continue
+        name, n = text_of(step.replay.graph, step.operand), g.shape[axes[0]]
+        count = int(np.prod([g.shape[k] for k in axes]))
+        for which, i in (("first", 0), ("last", n - 1)):
+            only = np.expand_dims(np.arange(n) == i, [k for k in range(g.ndim) if k != axes[0]])
+            yield Candidate(
+                f"only the {which} of the {n} that {name} was used for counts on the way back from "
+                f"{step.name}",
+                0.95,
+                predict=_sends(step, step.rule(g * only)),
+            )
+        yield Candidate(
+            f"what comes back to {name} from {step.name} is averaged over the {count} that it was "
+            f"used for, not summed",
+            0.75,
+            predict=_sends(step, step.rule(g / count)),
+        )
+
+
+@mistake("rearranged", "A transpose is undone by a transpose; a reshape leaves the order.")
+def rearranged(case: Case, target: Target) -> Iterator[Candidate]:
+    """Reshape where a transpose belongs, or read column by column."""
+    for step in steps(case, target, once=True):
+        g, shape = step.replay.gradients[step.node.id], step.operand.shape
+        moves = step.primitive in (ops.transpose, ops.reshape)
+        if not moves or g.size != np.prod(shape) or len(g.shape) < 2:
+            continue
+        right = np.asarray(step.rule(g))
+        for title, sent in (
+            (f"reshape stands in place of a transpose on the way back from {step.name}",
+             g.reshape(shape)),
+            (f"{step.name} is read in another order on the way back: column by column",
+             g.reshape(shape, order="F")),
+        ):  # fmt: skip
+            if not np.array_equal(sent, right):
+                yield Candidate(title, 0.95, predict=_sends(step, sent))
+
+
 @mistake("one row only", "Every row of the batch counts.")
 def one_row_only(case: Case, target: Target) -> Iterator[Candidate]:
     """Count a single row of the batch: what a loop leaves behind that overwrites."""
@@ -273,6 +368,15 @@ def factors_missing(case: Case, target: Target) -> Iterator[Candidate]:
     if replay is None or target.id is None:
         return
     for step in steps(case, target):
+        square = step.node.shape == step.operand.shape and step.node.value.size > 1
+        if step.other is not None and step.is_matrix_product and square:
+            yield Candidate(
+                f"the factor {text_of(replay.graph, step.other)} is left out on the way back from "
+                f"{step.name}",
+                0.85,
+                predict=step.wrong(lambda g: g),
+                kind="factor missing",
+            )
         texts: list[str] = []
         here = step
         while len(texts) < 4:
@@ -322,12 +426,12 @@ def given_what_arrives(case: Case, target: Target) -> Iterator[Candidate]:
         if step.operand.shape != step.node.shape:
             continue
         g = step.replay.gradients[step.node.id]
-        for text, value in ((f"what arrives at {step.name}", g),):
-            yield Candidate(
-                f"the formula of {step.function}' for its output {step.name} is given {text}",
-                1.0,
-                predict=step.wrong(step.given(value)),
-            )
+        yield Candidate(
+            f"the formula of {step.function}' for its output {step.name} is given what arrives at "
+            f"{step.name}",
+            1.0,
+            predict=step.wrong(step.given(g)),
+        )
 
 
 @mistake("shared noise", "What was drawn at random forwards is needed backwards: keep it.")

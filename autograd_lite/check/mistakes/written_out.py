@@ -15,7 +15,20 @@ from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Node
 
-KNOWN = (ops.sigmoid, ops.tanh, ops.softplus)
+
+def silu(x: Any) -> Any:
+    """Return ``x * sigmoid(x)``, also called swish."""
+    return x * ops.sigmoid.forward(x)
+
+
+def _through_silu(g: Any, y: Any, x: Any) -> Any:
+    gate = ops.sigmoid.forward(x)
+    return g * (gate + y * (1 - gate))
+
+
+SILU = Primitive(silu, {"x": _through_silu})
+
+KNOWN = (ops.sigmoid, ops.tanh, ops.softplus, SILU)
 """What is looked for. A relu is a single operation, however it is written."""
 
 LONGEST = 12
@@ -90,7 +103,7 @@ def _between(replay: Replay, primitive: Primitive, operand: Node, node: Node) ->
     }
     for x in inside.values():
         leaves = x is not node and any(user.id not in inside for user in graph.consumers(x))
-        if leaves or x.shape != node.shape or x.primitive in KNOWN:
+        if leaves or x.shape != node.shape or (x.primitive in KNOWN and primitive is not SILU):
             return None
     others: dict[Edge, Rule] = {
         (x.id, i): _nothing
@@ -105,7 +118,7 @@ def _between(replay: Replay, primitive: Primitive, operand: Node, node: Node) ->
             return None
         path.append(edge)
         here = graph[here.operands[edge[1]]]
-    if len(path) < 2:
+    if len(inside) < 2:
         return None  # A single operation is a step as it is.
     others.update(dict.fromkeys(path[1:], _everything))
     del others[path[0]]

@@ -18,6 +18,7 @@ from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     MOST_VALUES,
     Made,
+    Step,
     activations,
     always,
     compositions,
@@ -34,6 +35,7 @@ from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mista
 from autograd_lite.check.mistakes.repeated import recurrent
 from autograd_lite.check.mistakes.replay import Replay, Rule, is_shifted
 from autograd_lite.check.mistakes.rule_factors import factors
+from autograd_lite.check.mistakes.written_out import SILU
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Node
 
@@ -79,6 +81,19 @@ def derivative_at_activation(case: Case, target: Target) -> Iterator[Candidate]:
             0.8,
             predict=step.wrong(rule),
         )
+        before = grouped(text_of(step.replay.graph, step.operand))
+        if step.function == "relu":
+            continue  # That is its mask, reversed.
+        if tells(step, rule := _at(step, -np.asarray(step.replay.values[step.operand.id]))):
+            yield Candidate(
+                f"{step.function}' is taken at -{before}, in place of {before}: a sign inside",
+                0.68 if step.others else 0.95,  # Of an exp, it is a division.
+                predict=step.wrong(rule),
+            )
+
+
+def _at(step: Step, x: Any) -> Rule:
+    return lambda g: step.at(x)(g)
 
 
 @mistake("derivative at the pre-activation", "A formula in a = f(z), as a (1 - a), was given z.")
@@ -184,8 +199,8 @@ def sign_in_derivative(case: Case, target: Target) -> Iterator[Candidate]:
         return lambda g: g * derivative
 
     for step in activations(case, target):
-        y = np.asarray(step.replay.values[step.node.id])
-        for wrong_form, right_form, derivative in sign_forms(step.primitive, step.name, y):
+        x, y = (np.asarray(step.replay.values[n.id]) for n in (step.operand, step.node))
+        for wrong_form, right_form, derivative in sign_forms(step.primitive, step.name, y, x):
             yield Candidate(
                 f"{wrong_form} stands in place of {right_form} at {step.name}",
                 0.78,
@@ -193,7 +208,7 @@ def sign_in_derivative(case: Case, target: Target) -> Iterator[Candidate]:
             )
 
 
-def sign_forms(primitive: Primitive, name: str, y: Any) -> list[tuple[str, str, Any]]:
+def sign_forms(primitive: Primitive, name: str, y: Any, x: Any) -> list[tuple[str, str, Any]]:
     """Return how the derivative of an activation is miswritten, how it is written, and its value.
 
     Parameters
@@ -202,8 +217,8 @@ def sign_forms(primitive: Primitive, name: str, y: Any) -> list[tuple[str, str, 
         The activation.
     name : str
         What its output is called.
-    y : array
-        Its output.
+    y, x : array
+        Its output and its input.
     """
     name = grouped(name)
     if primitive is ops.tanh:
@@ -212,14 +227,21 @@ def sign_forms(primitive: Primitive, name: str, y: Any) -> list[tuple[str, str, 
             (f"1 + {name} ** 2", right, 1 + y * y),
             (f"{name} ** 2", right, y * y),
             (f"1 - {name}", right, 1 - y),
-            (f"{name} ** 2 - 1", right, y * y - 1),
+            (f"with its sign flipped, {name} ** 2 - 1", right, y * y - 1),
         ]
     if primitive is ops.sigmoid:
         right = f"{name} * (1 - {name})"
         return [
             (f"{name} * (1 + {name})", right, y * (1 + y)),
-            (f"{name} * ({name} - 1)", right, y * (y - 1)),
+            (f"with its sign flipped, {name} * ({name} - 1)", right, y * (y - 1)),
             (f"{name} - 1", right, y - 1),
+        ]
+    if primitive is SILU:
+        gate = ops.sigmoid.forward(x)
+        right = f"sigmoid + {name} * (1 - sigmoid)"
+        return [
+            (f"sigmoid + {name} * (1 + sigmoid)", right, gate + y * (1 + gate)),
+            (f"sigmoid - {name} * (1 - sigmoid)", right, gate - y * (1 - gate)),
         ]
     return []
 
@@ -253,10 +275,11 @@ def _search(replay: Replay) -> Iterator[tuple[Node, Node, int]]:
             x, axis = replay.graph[node.operands[0] or ""], node.parameters["axis"]
             if x.id in replay.gradients and isinstance(axis, int):
                 yield x, node, axis % len(node.shape)
-    nodes = [x for x in replay.graph if x.id in replay.gradients and len(x.shape) == 2]
+    nodes = [x for x in replay.graph if x.id in replay.gradients and x.shape and x.value.size > 1]
     for i, node in enumerate(nodes):
         y = np.asarray(replay.values[node.id])
-        axis = next((k for k in (1, 0) if y.min() >= 0 and np.allclose(y.sum(k), 1)), None)
+        last_first = range(y.ndim)[::-1] if y.min() >= 0 else ()
+        axis = next((k for k in last_first if np.allclose(y.sum(k), 1)), None)
         if axis is None or node.primitive is ops.softmax:
             continue
         for x in nodes[:i]:
@@ -293,6 +316,7 @@ def _softmax_forms(
          g * y - (g * y).sum(axis, keepdims=True)),
         *((f"the sum of the softmax is taken along axis {k}, in place of {axis}",
            y * (g - (g * y).sum(k, keepdims=True))) for k in range(y.ndim) if k != axis),
+        *_masked_otherwise(replay, x, y, g, axis),
     ):  # fmt: skip
         entrywise = title.endswith(between)
         cost = 0.6 if entrywise and node.primitive is ops.softmax else 0.82
@@ -309,6 +333,47 @@ def _softmax_forms(
     else:
         return
     yield Candidate(title, 0.85, predict=made.times(factor))
+
+
+def _masked_otherwise(
+    replay: Replay, x: Node, y: Any, g: Any, axis: int
+) -> Iterator[tuple[str, Any]]:
+    """Yield what comes back through a softmax with another mask than that of the scores."""
+    kept = y != 0
+    rows, columns = (y.shape or (0,))[-1], (y.shape or (0,))[-2:-1]
+    if kept.all() or not kept.any():
+        return
+    scores = next(
+        (
+            np.asarray(replay.values[before.id])
+            for before in replay.graph.operands(x)
+            if before.id in replay.gradients and before.shape == y.shape
+        ),
+        None,
+    )
+
+    def through(p: Any) -> Any:
+        return p * (g - (g * p).sum(axis, keepdims=True))
+
+    if columns == (rows,) and kept[..., range(rows), range(rows)].all():
+        yield (
+            "the diagonal is masked, too, on the way back through the softmax: a strict mask",
+            through(y) * ~np.eye(rows, dtype=bool),
+        )
+    if scores is None:
+        return
+    plain = ops.softmax.forward(scores, axis=axis)
+    masks = [("is left out of", None), ("is reversed in", ~kept)]
+    if columns == (rows,):
+        masks.append(("is transposed in", np.swapaxes(kept, -1, -2)))
+    for word, mask in masks:
+        p = plain if mask is None else plain * mask
+        total = p.sum(axis, keepdims=True)
+        yield f"the mask {word} the softmax on the way back", through(p / np.where(total, total, 1))
+    yield (
+        "the mask is applied after the softmax, not before, on the way back",
+        through(plain * kept),
+    )
 
 
 # ------------------------------------------------------------------------ factors
