@@ -30,9 +30,10 @@ def derived(
     frame: FrameType,
 ) -> Derivation:
     """Record the loss if it is a function, name the values, and derive the gradients."""
-    recorded = None
+    recorded, order = None, ()
     if callable(loss) and not isinstance(loss, Tensor):
-        recorded = record(loss, _bound(loss, args))
+        given = _bound(loss, args)
+        recorded, order = record(loss, given), tuple(given)
         loss = recorded.result
         names = recorded.names if names is None else names
     elif args:
@@ -65,6 +66,7 @@ def derived(
         entries=entries,
         arrays={k: x.data if isinstance(x, Tensor) else x for k, x in names.items()},
         asked={} if recorded is None else recorded.asked,
+        order=order,
     )
 
 

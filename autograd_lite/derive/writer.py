@@ -56,6 +56,8 @@ class Writer:
         The line of the loss.
     asked : mapping of str to array
         Arguments that the computation holds for the value of only.
+    order : sequence of str
+        Names of arguments that come first.
     unnamed : list of Name
         Arguments that are known as arrays only: they may depend on others outside of the record.
     unties : bool
@@ -72,6 +74,7 @@ class Writer:
         entries: dict[str, Name],
         arrays: Mapping[str, Any] = MappingProxyType({}),
         asked: Mapping[str, Any] = MappingProxyType({}),
+        order: Sequence[str] = (),
     ) -> None:
         self.graph, self.wrt, self.entries = graph, wrt, entries
         self.positions = Positioned(arrays)
@@ -95,7 +98,9 @@ class Writer:
             else:
                 self.expressions[node.id] = self._result(node, known)
         data |= self.positions.arguments
-        self.arguments = data | parameters
+        given = data | parameters
+        known_first = {name: given[name] for name in order if name in given}  # type: ignore[index]
+        self.arguments = known_first | given
         found = self.backwards()
         missing = [node for node in wrt if node.id not in found]
         if missing:
@@ -134,7 +139,7 @@ class Writer:
 
     def _leaf(self, node: Node, group: dict[str, Any]) -> Expression:
         """Return a number, or the name of an argument."""
-        if node.kind == "constant" and np.ndim(node.value) == 0:
+        if node.kind == "number" or (node.kind == "constant" and np.ndim(node.value) == 0):
             return Expression(node.value)
         name = self.names.new(self.name_of(node))
         if node.name is None and node.kind == "constant":
