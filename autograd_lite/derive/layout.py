@@ -75,8 +75,8 @@ def divided(text: str, depth: int) -> list[str]:
             if all(len(indent) + len(part) <= LONGEST_LINE for part in parts):
                 return _filled(parts, indent)
             return [line for part in parts for line in divided(part, depth)]
-    last = outside.rfind(")")
-    first = outside.rfind("(", 0, last)
+    groups = [(m.start(), m.end() - 1) for m in re.finditer(r"\(_*\)", outside)]
+    first, last = max(groups, key=lambda group: group[1] - group[0], default=(0, 0))
     if last <= first + 1:
         return [indent + text]
     return [

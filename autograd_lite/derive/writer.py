@@ -15,6 +15,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.core.backward import of_kind, unbroadcast
 from autograd_lite.core.modes import GradientError
+from autograd_lite.core.primitive import Primitive
 from autograd_lite.derive.lines import LONGEST, Draft, Line, Names, finish, replaced, symbol_for
 from autograd_lite.derive.math_names import delta, gradient
 from autograd_lite.derive.positions import Positioned
@@ -155,6 +156,8 @@ class Writer:
         named = node.name is not None or is_loss
         key = (expression.key, tuple(x.number for x in operands))
         first = known.setdefault(key, node.id)
+        if expression.is_number and not named and node not in self.wrt:
+            return expression
         if first != node.id and not named and node not in self.wrt:
             self.same[node.id] = first
             return self.expressions[first]
@@ -173,11 +176,11 @@ class Writer:
         assert node.primitive is not None  # It has operands.
         if node.primitive is UNLINKED:
             return operands[0]
+        operation, parameters = operation_of(node.primitive), self.parameters(node)
+        if isinstance(operation, Primitive) and any(x.is_number and x.ndim for x in operands):
+            return Expression.__record__(operation, operands, parameters)  # zeros @ W is no step.
         return Expression(
-            node.value,
-            operation=operation_of(node.primitive),
-            operands=operands,
-            parameters=self.parameters(node),
+            node.value, operation=operation, operands=operands, parameters=parameters
         )
 
     def parameters(self, node: Node) -> dict[str, Any]:

@@ -103,8 +103,9 @@ def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
     given = _with_filled(e, [texts[x.number] for x in e.operands], form)
     if form == "python" and e.operation is ops.multiply:
         given = _as_floats(e, given)
-    if e.operation is ops.multiply and e.operands[0].ratio is not None and abs(
-        e.operands[0].ratio.top) == 1:  # fmt: skip
+    ratio = e.operands[0].ratio if e.operation is ops.multiply else None
+    if ratio is not None and (ratio.top == 1 or (
+        ratio.top == -1 and not _begins_with_truth(e.operands[1]))):  # fmt: skip
         return _over(e, given, form)
     if e.operation is ops.negative and (
         re.search(r" (%|//) ", given[0].text) or _begins_with_truth(e.operands[0])

@@ -262,7 +262,13 @@ class _Reader:
         if self.parts(var, ops.var):
             return self.operands(var)[0] is x and var.parameters["ddof"] == 0
         squares = self.parts(var, ops.mean)
-        return bool(squares) and self.parts(squares[0], ops.square) == (centred,)
+        if not squares:
+            return False
+        base, *power = self.operands(squares[0]) or (squares[0],)
+        is_square = squares[0].primitive is ops.square or (
+            squares[0].primitive is ops.power and _number(power[0]) == 2.0
+        )
+        return is_square and base is centred
 
     def logarithms(self, node: Node) -> Iterator[Whole]:
         """Read ``log(sum(exp(x)))`` and ``log(1 + exp(x))``."""

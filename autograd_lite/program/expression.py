@@ -151,6 +151,8 @@ class Ratio(float):
         return Ratio(top, int(bottom)) if bottom > 0 else Ratio(-top, -int(bottom))
 
     def __mul__(self, other: float) -> float:
+        if not isinstance(other, int | float):
+            return NotImplemented
         top, bottom = parts_of(other)
         return self.of(self.top * top, self.bottom * bottom)
 

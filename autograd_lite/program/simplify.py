@@ -83,6 +83,12 @@ def _one_number_in_front(e: Expression) -> Expression | None:
     return scaled(left * right, _make(ops.multiply, x, y))
 
 
+def _nothing(e: Expression) -> Expression | None:
+    """0 * a -> 0, zeros @ a -> zeros."""
+    none = any(number_of(x) == 0.0 for x in e.operands)
+    return Expression(np.zeros(e.shape, e.dtype)) if none and e.dtype.kind == "f" else None
+
+
 def _mean_over(e: Expression) -> Expression | None:
     """(t / n) * sum(x) -> t * mean(x), also where the sum is stretched."""
     for number, x in _both_orders(e):
@@ -179,6 +185,8 @@ def _combined(a: Expression, b: Expression, sign: float) -> Expression | None:
     (left, x), (right, y) = split(a), split(b)
     right *= sign
     number = number_of(b)
+    if abs(left) != 1.0 and number is not None and abs(left) == abs(number) and x.shape == a.shape:
+        return scaled(left, _make(ops.add if left == sign * number else ops.subtract, x, 1.0))
     if number is not None and number < 0 and a.shape == (x if left < 0 else a).shape:
         return _make(ops.subtract if sign > 0 else ops.add, a, -number)
     if abs(left) == abs(right) != 1.0:
@@ -239,6 +247,9 @@ def _times(a: Expression, b: Expression) -> Expression | None:
         return None if product is None else scaled(factor, product)
     if _is(a, ops.divide):
         x, y = a.operands
+        number = number_of(x)
+        if number is not None and x.shape != a.shape:
+            x = Expression(np.full(a.shape, number))
         return x if alike(y, b) and x.shape == a.shape else None
     if _is(a, scatter_add) and a.shape == b.shape:  # What goes back meets what was there.
         picked = _make(ops.getitem, b, index=a.parameters["index"])
@@ -377,6 +388,7 @@ def _numbers_outside(e: Expression) -> Expression | None:
 
 REWRITES |= {
     ops.multiply: (
+        _nothing,
         _mean_over,
         _without_stretching,
         _number_alone,
@@ -390,7 +402,7 @@ REWRITES |= {
     ops.sum: (_rows_of_identity,),
     ops.add: (_without_stretching, _common_factor, _added),
     ops.subtract: (_without_stretching, _mixed_with_its_rest, _common_factor, _subtracted),
-    ops.matmul: (_times_identity,),
+    ops.matmul: (_nothing, _times_identity),
     ops.transpose: (_product_transposed,),
     None: (_numbers_outside,),
 }
