@@ -47,7 +47,8 @@ def _alike(e: Expression) -> bool:
 
 def roots(e: Expression) -> list[Expression]:
     """Return what is written of a line: the terms, and not that they are put back."""
-    return [piece.e for piece in pieces(e)] or [e]
+    found = pieces(e)
+    return [x.e if x.back is None else x.back.operands[0] for x in found] or [e]
 
 
 class Step(NamedTuple):
@@ -77,6 +78,7 @@ def steps(name: Name, e: Expression, form: Form) -> list[Step]:
         if form == "python" and may_repeat(piece.back.parameters["index"]):
             called = f"np.{'add' if piece.sign > 0 else 'subtract'}.at"
             where = f"({index})" if ", " in index else index
+            where = f"np.s_[{index}]" if ":" in index or "..." in index else where
             lines.append(Step("", "", f"{called}({left}, {where}, {value})"))
         elif len(found) == 1 and piece.sign > 0 and not may_repeat(piece.back.parameters["index"]):
             lines.append(Step(_at(left, index, form), "=", value))

@@ -11,6 +11,7 @@ import ctypes
 import inspect
 import re
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -231,24 +232,28 @@ class _Expired(BaseException):
 @contextmanager
 def _until(seconds: float) -> Iterator[None]:
     """Raise `_Expired` here when the time is over: SymPy cannot be asked to stop."""
-    me, lock, done = threading.get_ident(), threading.Lock(), [False]
-    raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    me, lock, state = threading.get_ident(), threading.Lock(), {"over": False, "sent": False}
 
     def expire() -> None:
         with lock:
-            if not done[0]:
-                raise_in(ctypes.c_ulong(me), ctypes.py_object(_Expired))
+            if not state["over"]:
+                state["sent"] = True
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(me), ctypes.py_object(_Expired)
+                )
 
     timer = threading.Timer(seconds, expire)
     timer.daemon = True
     timer.start()
     try:
         yield
-    finally:
-        timer.cancel()
         with lock:
-            done[0] = True
-            raise_in(ctypes.c_ulong(me), None)
+            state["over"] = True
+        if state["sent"]:  # It comes at one of the next instructions.
+            time.sleep(0.01)
+    finally:
+        state["over"] = True
+        timer.cancel()
 
 
 def _called(
