@@ -35,7 +35,9 @@ def _statement(code: str) -> list[str]:
     """Write a statement, in several lines if it is too long for one."""
     if len(INDENT) + len(code) <= LONGEST_LINE:
         return [INDENT + code]
-    left, sign, right = re.split(r" ([+-]?=) ", code, maxsplit=1) if "= " in code else ("", "", code)
+    left, sign, right = (
+        re.split(r" ([+-]?=) ", code, maxsplit=1) if "= " in code else ("", "", code)
+    )
     if left:
         return [f"{INDENT}{left} {sign} (", *divided(right, 2), f"{INDENT})"]
     return divided(right, 1)

@@ -92,7 +92,9 @@ def prove(
         ) from None
     given = dict.fromkeys(by_hand or {}) if not callable(by_hand) else {}
     if callable(by_hand):
-        given = dict.fromkeys(_called(by_hand, dict(derivation.arguments) | _values(derivation)[0], derivation))
+        given = dict.fromkeys(
+            _called(by_hand, dict(derivation.arguments) | _values(derivation)[0], derivation)
+        )
     given |= dict.fromkeys(formulas)
     derivation = _with_all(derivation, given)
     samples = _values(derivation, *range(2))
@@ -128,8 +130,10 @@ def _by_algebra(
             for name in left:
                 gradient = space[derivation.gradients[name]]
                 proof = _compare(name, hand[name], gradient, forward)
-                long = proof.ratio is None and proof.difference is not None and (
-                    sympy.count_ops(proof.difference) > MOST_IN_A_DIFFERENCE
+                long = (
+                    proof.ratio is None
+                    and proof.difference is not None
+                    and (sympy.count_ops(proof.difference) > MOST_IN_A_DIFFERENCE)
                 )
                 found[name] = refuted.get(name, proof) if long else proof
     except _Expired:

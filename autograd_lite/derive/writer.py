@@ -179,9 +179,7 @@ class Writer:
         operation, parameters = operation_of(node.primitive), self.parameters(node)
         if isinstance(operation, Primitive) and any(x.is_number and x.ndim for x in operands):
             return Expression.__record__(operation, operands, parameters)  # zeros @ W is no step.
-        return Expression(
-            node.value, operation=operation, operands=operands, parameters=parameters
-        )
+        return Expression(node.value, operation=operation, operands=operands, parameters=parameters)
 
     def parameters(self, node: Node) -> dict[str, Any]:
         """Return static parameters in which positions and masks know what they are called."""

@@ -150,13 +150,16 @@ def index_of(e: Expression, form: Form) -> str:
 _TUPLE = re.compile(r"([\[{])\((-?\d+(?:, -?\d+)+)\)([\]}])$")
 
 
-def _as_numpy(
-    e: Expression, given: list[Written], texts: dict[int, Written]
-) -> Written | None:
+def _as_numpy(e: Expression, given: list[Written], texts: dict[int, Written]) -> Written | None:
     """Write what a person has a shorter form for in NumPy."""
-    if e.operation is ops.multiply and e.operands[0].is_number and _is_product(e.operands[1]):
-        if given[1].precedence == PRODUCT and re.match(r"[-\d]", given[1].text) is None:
-            return Written(f"{given[0].text} * {given[1].text}", PRODUCT)  # 2 * x * y
+    is_scaled = e.operation is ops.multiply and e.operands[0].is_number
+    if (
+        is_scaled
+        and _is_product(e.operands[1])
+        and given[1].precedence == PRODUCT
+        and re.match(r"[-\d]", given[1].text) is None
+    ):
+        return Written(f"{given[0].text} * {given[1].text}", PRODUCT)  # 2 * x * y
     if e.operation is ops.reshape:
         sizes = ", ".join(map(str, e.shape))
         return Written(f"{_atom(given[0])}.reshape({sizes})") if e.shape else None
@@ -360,8 +363,12 @@ def _quotient(ratio: Ratio, form: Form) -> Written:
     top, bottom = write_number(ratio.top, form), ratio.bottom
     if form == "latex":
         sign = "-" if ratio.top < 0 else ""
-        return Written(rf"{sign}\frac{{{write_number(abs(ratio.top), form).text}}}{{{bottom}}}", PRODUCT)
-    return Written(f"{top.text} / {bottom}" if form == "python" else f"{top.text}/{bottom}", PRODUCT)
+        return Written(
+            rf"{sign}\frac{{{write_number(abs(ratio.top), form).text}}}{{{bottom}}}", PRODUCT
+        )
+    return Written(
+        f"{top.text} / {bottom}" if form == "python" else f"{top.text}/{bottom}", PRODUCT
+    )
 
 
 def _complex(number: complex, form: Form) -> str:

@@ -12,9 +12,9 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.core.primitive import Primitive
-from autograd_lite.ops.writing import names
 from autograd_lite.ops.indexing import scatter_add
-from autograd_lite.program.expression import REWRITES, Expression, Ratio, identity, quotient
+from autograd_lite.ops.writing import names
+from autograd_lite.program.expression import REWRITES, Expression, identity, quotient
 
 
 def _make(primitive: Primitive, *operands: Any, **parameters: Any) -> Expression:
@@ -115,7 +115,7 @@ def _rows_of_identity(e: Expression) -> Expression | None:
 
 
 def _common_factor(e: Expression) -> Expression | None:
-    """A * b - a * c -> a * (b - c)."""
+    """Take out a common factor: a * b - a * c -> a * (b - c)."""
     a, b = e.operands
     if _is(a, ops.multiply) and _is(b, ops.multiply) and a.shape == b.shape:
         for x, y in _both_orders(a):
@@ -137,7 +137,12 @@ def _divided(e: Expression) -> Expression | None:
     (left, x), (right, y) = split(a), split(b)
     if number_of(b) is not None and _is(a, ops.divide):  # x / y / n -> (x / n) / y
         return _make(ops.divide, _make(ops.divide, a.operands[0], b), a.operands[1])
-    if (number := number_of(b)) is not None and number.is_integer() and number and a.shape == e.shape:
+    if (
+        (number := number_of(b)) is not None
+        and number.is_integer()
+        and number
+        and a.shape == e.shape
+    ):
         return scaled(quotient(left, number), x)
     if (left == 1.0 and right == 1.0) or (number_of(a) is not None and right == 1.0):
         return None

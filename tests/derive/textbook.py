@@ -1,11 +1,12 @@
+# ruff: noqa: N806
 """Networks in plain NumPy, as a learner writes them, and numbers to run them on."""
 
 import numpy as np
 
 NETWORKS = {}
 
-DATA = {"X", "y", "Y", "Z", "x", "xs", "t", "target", "labels", "tokens", "keep", "eps", "R", "M", "lam",
-        "center", "context", "negative"}  # fmt: skip
+DATA = {"X", "y", "Y", "Z", "x", "xs", "t", "target", "labels", "tokens", "keep", "eps",
+        "R", "M", "lam", "center", "context", "negative"}  # fmt: skip
 """What is given; gradients are wanted of the rest."""
 
 
@@ -284,4 +285,3 @@ def triplet(X, Y, Z, W):
     dp = np.sum((a - p) ** 2, axis=1)
     dn = np.sum((a - n) ** 2, axis=1)
     return np.mean(np.maximum(0, dp - dn + 0.5))
-
