@@ -30,7 +30,8 @@ def derived(
     frame: FrameType,
 ) -> Derivation:
     """Record the loss if it is a function, name the values, and derive the gradients."""
-    recorded, order = None, ()
+    recorded = None
+    order: tuple[str, ...] = ()
     if callable(loss) and not isinstance(loss, Tensor):
         given = _bound(loss, args)
         recorded, order = record(loss, given), tuple(given)

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.derive.math_names import latex_name, text_name
-from autograd_lite.derive.writing import Form, index_of, write
+from autograd_lite.derive.writing import NAME, Form, index_of, write
 from autograd_lite.ops.indexing import may_repeat
 from autograd_lite.program.expression import Expression, Name
 from autograd_lite.program.simplify import scaled, split
@@ -62,7 +61,7 @@ class Step(NamedTuple):
 def steps(name: Name, e: Expression, form: Form) -> list[Step]:
     """Write a line as statements: one, or zeros and what is added to them."""
     found = pieces(e)
-    left = {"python": str, "latex": latex_name, "text": text_name}[form](name)
+    left = NAME[form](name)
     if not found:
         return [Step(left, "=", write(e, form))]
     begun = next((x for x in found if x.back is None and x.sign > 0 and _is_new(x.e)), None)

@@ -162,7 +162,9 @@ def _by_hand(
     by_hand: Any, formulas: Mapping[str, str], names: Mapping[str, Any], derivation: Steps
 ) -> dict[str, Any]:
     """Compute what was derived by hand, on numbers or on symbols."""
-    given = _called(by_hand, names, derivation) if callable(by_hand) else dict(by_hand or {})
+    given: dict[str, Any] = (
+        _called(by_hand, names, derivation) if callable(by_hand) else dict(by_hand or {})
+    )
     given |= formulas
     return {
         name: _formula(name, x, names, derivation) if isinstance(x, str) else x

@@ -100,7 +100,7 @@ class Writer:
                 self.expressions[node.id] = self._result(node, known)
         data |= self.positions.arguments
         given = data | parameters
-        known_first = {name: given[name] for name in order if name in given}  # type: ignore[index]
+        known_first = {name: given[name] for name in order if name in given}
         self.arguments = known_first | given
         found = self.backwards()
         missing = [node for node in wrt if node.id not in found]
@@ -140,7 +140,7 @@ class Writer:
 
     def _leaf(self, node: Node, group: dict[str, Any]) -> Expression:
         """Return a number, or the name of an argument."""
-        if node.kind == "number" or (node.kind == "constant" and np.ndim(node.value) == 0):
+        if node.parameters.get("made") or (node.kind == "constant" and np.ndim(node.value) == 0):
             return Expression(node.value)
         name = self.names.new(self.name_of(node))
         if node.name is None and node.kind == "constant":

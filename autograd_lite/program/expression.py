@@ -216,7 +216,7 @@ class Expression(ArrayMethods):
         parameters: dict[str, Any] | None = None,
     ) -> None:
         self.ratio = value if isinstance(value, Ratio) else None
-        self.value = value if self.ratio is None else float(value)
+        self.value: Any = value if self.ratio is None else float(value)
         self.name = name if isinstance(name, Name | None) else Name(name)
         self.operation = operation
         self.operands = operands

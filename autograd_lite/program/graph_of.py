@@ -159,7 +159,7 @@ class _Resolved:
                 # A function that makes an array of one number, as np.zeros, makes it always.
                 number = node.kind == "constant" and node.name is None and uniform(node.value)
                 number = number and bool(node.shape)
-                return self._put(node, kind="number" if number else node.kind)
+                return self._put(node, parameters={"made": True} if number else {})
             return self._put(
                 node,
                 operands=tuple(self.renamed[x] for x in node.operands),
