@@ -15,7 +15,7 @@ from autograd_lite.core.notation import ATOM, MATRIX_PRODUCT, POWER, PRODUCT, SU
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.derive.math_names import latex_name, text_name
 from autograd_lite.functional.nests import leaves_of, rebuild
-from autograd_lite.ops.writing import RAISED, Written, fill
+from autograd_lite.ops.writing import RAISED, Written, fill, literal
 from autograd_lite.program.expression import (
     Expression,
     Given,
@@ -170,7 +170,8 @@ def _as_numpy(e: Expression, given: list[Written], texts: dict[int, Written]) ->
         return Written(f"{_atom(given[0])}[{', '.join(index)}]")
     outer = column_and_row(e)
     ellipsis = e.operation is ops.multiply and any(
-        x.operation is ops.getitem and x.parameters["index"] == (Ellipsis, None) for x in e.operands
+        x.operation is ops.getitem and literal(x.parameters["index"]) == "..., None"
+        for x in e.operands
     )
     if outer is not None and (ellipsis or e.operation is ops.matmul):
         return Written(f"np.outer({texts[outer[0].number].text}, {texts[outer[1].number].text})")
