@@ -31,8 +31,10 @@ def derived(
 ) -> Derivation:
     """Record the loss if it is a function, name the values, and derive the gradients."""
     recorded = None
+    order: tuple[str, ...] = ()
     if callable(loss) and not isinstance(loss, Tensor):
-        recorded = record(loss, _bound(loss, args))
+        given = _bound(loss, args)
+        recorded, order = record(loss, given), tuple(given)
         loss = recorded.result
         names = recorded.names if names is None else names
     elif args:
@@ -65,6 +67,7 @@ def derived(
         entries=entries,
         arrays={k: x.data if isinstance(x, Tensor) else x for k, x in names.items()},
         asked={} if recorded is None else recorded.asked,
+        order=order,
     )
 
 

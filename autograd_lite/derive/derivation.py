@@ -226,9 +226,15 @@ def loss_and_gradients({given}):
         return compare_rounding(self)
 
     def prove(
-        self, by_hand: Mapping[str, Any] | Callable[..., Any] | None = None, **formulas: str
+        self,
+        by_hand: Mapping[str, Any] | Callable[..., Any] | None = None,
+        *,
+        time_limit: float = 60.0,
+        **formulas: str,
     ) -> list[Proof]:
         """Decide as algebra whether formulas by hand are the gradients (needs SymPy).
+
+        Numbers come first: what they refute needs no algebra, and what they do not is proved.
 
         Parameters
         ----------
@@ -236,6 +242,8 @@ def loss_and_gradients({given}):
             Formulas by the name of the tensor; or a function that returns NumPy results by
             these names, called with symbols for the values that its parameters are called after
             (or, if it takes ``**values``, for all).
+        time_limit : float
+            After so many seconds of algebra, the result says what is not decided.
         **formulas : str
             For a tensor, by its name, the formula as NumPy code, in the names of the derivation.
             It may be an inner tensor, too, whose gradient is then derived.
@@ -261,7 +269,7 @@ def loss_and_gradients({given}):
         >>> print(al.derive(error).prove(w="delta * 5")[0])
         w: by hand = 1/2 × gradient
         """
-        return prove(self, by_hand, formulas)
+        return prove(self, by_hand, formulas, time_limit)
 
     def equals(self, formula: str, of: str | None = None) -> Proof:
         """Decide whether a formula by hand is the gradient; see `prove`.

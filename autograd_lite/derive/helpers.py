@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.core.primitive import Primitive
+from autograd_lite.derive.collected import roots
 from autograd_lite.derive.lines import Line
 from autograd_lite.program.expression import walk
 
@@ -108,5 +109,7 @@ def _source(function: Any) -> str:
 
 def _used(lines: Iterable[Line]) -> list[Primitive]:
     """Return the operations of lines, each once."""
-    used = dict.fromkeys(part.operation for line in lines for part in walk((line.expression,)))
+    used = dict.fromkeys(
+        part.operation for line in lines for part in walk(tuple(roots(line.expression)))
+    )
     return [x for x in used if isinstance(x, Primitive)]

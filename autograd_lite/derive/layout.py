@@ -16,13 +16,31 @@ _STEPS = (re.compile(r" (?=[+-] )"), re.compile(r" (?=(?:[*/@%]|//) )"), re.comp
 
 
 def step(code: str, comment: str, width: int) -> list[str]:
-    """Write an assignment with a comment behind it, in several lines if it is too long for one."""
+    """Write an assignment with a comment behind it, in several lines if it is too long for one.
+
+    Of several statements, only the first has a comment.
+    """
+    code, *others = code.split("\n")
+    if others:
+        return [*step(code, comment, width), *(x for other in others for x in _statement(other))]
     shape = comment.split("  ")[0].strip()
     whole = f"{INDENT}{code:{width}}  # {comment}"
     if len(f"{INDENT}{code}  # {shape}") <= LONGEST_LINE:
         return [whole]
     name, _, expression = code.partition(" = ")
     return [f"{INDENT}{name} = (  # {comment}", *divided(expression, 2), f"{INDENT})"]
+
+
+def _statement(code: str) -> list[str]:
+    """Write a statement, in several lines if it is too long for one."""
+    if len(INDENT) + len(code) <= LONGEST_LINE:
+        return [INDENT + code]
+    left, sign, right = (
+        re.split(r" ([+-]?=) ", code, maxsplit=1) if "= " in code else ("", "", code)
+    )
+    if left:
+        return [f"{INDENT}{left} {sign} (", *divided(right, 2), f"{INDENT})"]
+    return divided(right, 1)
 
 
 def listed(start: str, items: Iterable[str], end: str) -> list[str]:
@@ -59,8 +77,8 @@ def divided(text: str, depth: int) -> list[str]:
             if all(len(indent) + len(part) <= LONGEST_LINE for part in parts):
                 return _filled(parts, indent)
             return [line for part in parts for line in divided(part, depth)]
-    last = outside.rfind(")")
-    first = outside.rfind("(", 0, last)
+    groups = [(m.start(), m.end() - 1) for m in re.finditer(r"\(_*\)", outside)]
+    first, last = max(groups, key=lambda group: group[1] - group[0], default=(0, 0))
     if last <= first + 1:
         return [indent + text]
     return [

@@ -15,11 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite import ops
 from autograd_lite.core.primitive import Primitive
-from autograd_lite.derive.math_names import latex_name, text_name
-from autograd_lite.derive.writing import write
+from autograd_lite.derive.collected import Step, pieces, roots, steps
+from autograd_lite.derive.writing import Form
 from autograd_lite.graph import Node
 from autograd_lite.graph.source import Source
+from autograd_lite.ops.indexing import may_repeat
 from autograd_lite.ops.writing import has_call, is_short, times_written
 from autograd_lite.program.expression import Expression, Name, walk
 from autograd_lite.program.simplify import split
@@ -59,18 +61,25 @@ class Line:
 
     @property
     def code(self) -> str:
-        """The step as NumPy code."""
-        return f"{self.name} = {write(self.expression, 'python')}"
+        """The step as NumPy code: one statement, or several."""
+        return self._written("python", "\n", "{left} {sign} {right}")
 
     @property
     def text(self) -> str:
         """The step as plain text."""
-        return f"{text_name(self.name)} = {write(self.expression, 'text')}"
+        return self._written("text", "\n", "{left} {sign} {right}")
 
     @property
     def latex(self) -> str:
         """The step as LaTeX."""
-        return rf"{latex_name(self.name)} &= {write(self.expression, 'latex')}"
+        return self._written("latex", " \\\\\n", "{left} &{sign} {right}")
+
+    def steps(self, form: Form) -> list[Step]:
+        """Return its statements: what is put back into zeros takes several."""
+        return steps(self.name, self.expression, form)
+
+    def _written(self, form: Form, between: str, template: str) -> str:
+        return between.join(template.format(**x._asdict()).strip() for x in self.steps(form))
 
 
 @dataclass(eq=False)
@@ -156,6 +165,7 @@ def finish(
         Give names to parts that are written several times.
     """
     wanted = {result.number for result in results}
+    _set_apart(drafts)
     _shorten(drafts)
     if common:
         _name_common_parts(drafts)
@@ -208,23 +218,36 @@ def _times_written(e: Expression, position: int) -> int:
     return times_written(e.operation, e.parameters, position)
 
 
+def _set_apart(drafts: list[Draft]) -> None:
+    """Give lines of their own to sums that are put together in place, entry by entry."""
+    for draft in [x for x in drafts if x.backward]:
+        while inner := [x for x in map(_largest_sum, roots(draft.expression)) if x is not None]:
+            _split_off(drafts, drafts.index(draft), inner[0])
+
+
+def _largest_sum(root: Expression) -> Expression | None:
+    """Return the largest sum in an expression that is put together in place."""
+    return next((e for e in reversed(list(walk((root,)))) if e.name is None and pieces(e)), None)
+
+
 def _shorten(drafts: list[Draft]) -> None:
     """Give lines of their own to the inner parts of what is too long to read."""
     for draft in list(drafts):
-        while draft.expression.length > 2 * LONGEST:
-            part = next(e for e in walk((draft.expression,)) if e.length >= LONGEST)
+        while long := [x for x in roots(draft.expression) if x.length > 2 * LONGEST]:
+            part = next(e for e in walk((long[0],)) if e.length >= LONGEST)
             if part is draft.expression:
                 break
             _split_off(drafts, drafts.index(draft), part)
 
 
-def _split_off(drafts: list[Draft], before: int, part: Expression) -> None:
+def _split_off(drafts: list[Draft], before: int, part: Expression) -> Expression:
     """Put a part into a line of its own, and its name wherever it stands."""
     symbol = symbol_for(part)
     new = Draft(symbol, part, drafts[before].backward)
     drafts.insert(before, new)
     for draft in drafts[before + 1 :]:
         draft.expression = replaced(draft.expression, {part.number: symbol})
+    return symbol
 
 
 def _name_common_parts(drafts: list[Draft]) -> None:
@@ -280,7 +303,13 @@ def _identity(e: Expression) -> Any:
 
 
 def _is_worth_a_name(e: Expression) -> bool:
-    return e.length > 1 or not _is_plain(e)
+    return not _is_view(e) and (e.length > 1 or not _is_plain(e))
+
+
+def _is_view(e: Expression) -> bool:
+    """Return whether this is a part of a name, or a name with further axes: x[0], x[:, None]."""
+    picked = e.operation is ops.getitem and not may_repeat(e.parameters["index"])
+    return e.length == 1 and (e.operation is ops.expand_dims or picked) and not e.positions
 
 
 def _is_plain(e: Expression) -> bool:
@@ -323,11 +352,12 @@ def _merge(drafts: list[Draft], wanted: set[int]) -> list[Draft]:
 
 def _may_go(draft: Draft, uses: int, host: Draft) -> bool:
     """Return whether a line is short enough to be written where it is used."""
-    if draft.fixed:
-        return False
     e = draft.expression
+    if draft.fixed or (draft.backward and pieces(e)):
+        return False
     shortest = isinstance(e.operation, Primitive) and is_short(e.operation, e.parameters)
-    trivial = e.length == 0 or (e.length == 1 and shortest)  # A name, or a transpose.
+    # A name, or a transpose.
+    trivial = e.length == 0 or (e.length == 1 and shortest) or _is_view(e)
     # (out - y), in a loss and once after.
     short = e.length == 1 and _is_plain(e) and uses == 2
     if short and written([host.expression])[draft.symbol.number] == 1:

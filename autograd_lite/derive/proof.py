@@ -7,10 +7,15 @@ does not settle the matter is it replaced by what it stands for.
 
 from __future__ import annotations
 
+import ctypes
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -18,10 +23,17 @@ import numpy as np
 from autograd_lite.derive.helpers import namespace
 from autograd_lite.derive.lines import Line
 from autograd_lite.derive.steps import Steps
-from autograd_lite.derive.symbols import Symbols, called, wrap
+from autograd_lite.derive.symbols import NUMPY, Symbols, called, wrap
+from autograd_lite.program.expression import walk
 
 MOST_IN_A_RATIO = 10
 """Where the ratio is longer, the difference says more."""
+
+TIME_FOR_REASONS = 5.0
+"""How many seconds it may take to say by how much a formula is wrong."""
+
+MOST_IN_A_DIFFERENCE = 30
+"""Where the difference is longer, two numbers say more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +52,8 @@ class Proof:
         By hand minus the gradient, of the first entry where they differ.
     where : tuple of int
         That entry.
+    reason : str
+        What is known where there is neither a proof nor a short ratio or difference.
     """
 
     name: str
@@ -47,16 +61,19 @@ class Proof:
     ratio: Any = None
     difference: Any = None
     where: tuple[int, ...] = ()
+    reason: str = ""
 
     def __bool__(self) -> bool:
         return self.equal
 
     def __str__(self) -> str:
         if self.equal:
-            return f"{self.name}: proved, by hand = gradient"
+            return f"{self.name}: proved, by hand = gradient{self.reason}"
         if self.ratio is not None:
             return f"{self.name}: by hand = {self.ratio} × gradient"
         at = f" at {self.where}" if self.where else ""
+        if self.difference is None:
+            return f"{self.name}: {self.reason}{at}"
         return f"{self.name}: by hand - gradient = {self.difference}{at}"
 
 
@@ -64,6 +81,7 @@ def prove(
     derivation: Steps,
     by_hand: Mapping[str, Any] | Callable[..., Any] | None,
     formulas: Mapping[str, str],
+    time_limit: float = 60.0,
 ) -> list[Proof]:
     """Compare formulas with gradients; see `Derivation.prove`."""
     try:
@@ -72,26 +90,64 @@ def prove(
         raise ModuleNotFoundError(
             "prove needs SymPy, which is not installed. Run: pip install 'autograd_lite[symbolic]'"
         ) from None
+    given = dict.fromkeys(by_hand or {}) if not callable(by_hand) else {}
+    if callable(by_hand):
+        given = dict.fromkeys(
+            _called(by_hand, dict(derivation.arguments) | _values(derivation)[0], derivation)
+        )
+    given |= dict.fromkeys(formulas)
+    derivation = _with_all(derivation, given)
+    samples = _values(derivation, *range(2))
+    hand = [_by_hand(by_hand, formulas, x, derivation) for x in samples]
+    proofs: dict[str, Proof] = {}
+    for name in given:
+        line = derivation.gradients[name]
+        pairs = [_fitted(name, h[name], x[line]) for h, x in zip(hand, samples, strict=True)]
+        found = _refuted(name, pairs, sympy)
+        if found is not None:
+            proofs[name] = found
+    open_, wrong = [n for n in given if n not in proofs], [n for n in proofs if not proofs[n].ratio]
+    # For what is wrong, algebra can say why; that is worth less time.
+    for left, limit in ((open_, time_limit), (wrong, min(time_limit, TIME_FOR_REASONS))):
+        if left:
+            proofs |= _by_algebra(derivation, by_hand, formulas, left, proofs, sympy, limit)
+    return [proofs[name] for name in given]
+
+
+def _by_algebra(
+    derivation: Steps, by_hand: Any, formulas: Mapping[str, str], left: list[str],
+    refuted: Mapping[str, Proof], sympy: Any, time_limit: float,
+) -> dict[str, Proof]:  # fmt: skip
+    """Prove or refute with symbols what numbers do not settle, until the time is over."""
     names: dict[Any, Any] = {}
+    found: dict[str, Proof] = {}
     token = called.set(names)
     try:
-        return _prove(derivation, by_hand, formulas, _Forward(derivation, sympy, names))
+        with _until(time_limit):
+            forward = _Forward(derivation, sympy, names)
+            space = _run(derivation.backward, forward.symbols, derivation)
+            hand = _by_hand(by_hand, formulas, space, derivation)
+            for name in left:
+                gradient = space[derivation.gradients[name]]
+                proof = _compare(name, hand[name], gradient, forward)
+                long = (
+                    proof.ratio is None
+                    and proof.difference is not None
+                    and (sympy.count_ops(proof.difference) > MOST_IN_A_DIFFERENCE)
+                )
+                found[name] = refuted.get(name, proof) if long else proof
+    except _Expired:
+        over = f"not decided in {time_limit:g} s; at sample points, by hand = gradient"
+        for name in left:
+            found.setdefault(name, refuted.get(name, Proof(name, False, reason=over)))
     finally:
         called.reset(token)
+    return found
 
 
-def _prove(
-    derivation: Steps,
-    by_hand: Mapping[str, Any] | Callable[..., Any] | None,
-    formulas: Mapping[str, str],
-    forward: _Forward,
-) -> list[Proof]:
-    """Prove, given the values of the forward pass as symbols."""
-    given = (
-        _called(by_hand, forward.symbols, derivation) if callable(by_hand) else dict(by_hand or {})
-    )
-    given |= formulas
-    inner = [name for name in given if name not in derivation.gradients]
+def _with_all(derivation: Steps, names: Iterable[str]) -> Steps:
+    """Return a derivation that has the gradients of inner tensors, too."""
+    inner = [name for name in names if name not in derivation.gradients]
     known = [node.name for node in derivation.graph if node.name and node.requires_grad]
     unknown = [name for name in inner if name not in known]
     if unknown:
@@ -99,18 +155,111 @@ def _prove(
             f"prove: {', '.join(unknown)} is not among the gradients that can be derived: "
             f"{', '.join(dict.fromkeys((*derivation.gradients, *known)))}."
         )
-    if inner:
-        derivation = derivation.also(inner)
-    names = _run(derivation.backward, forward.symbols, derivation)
-    return [
-        _compare(
-            name,
-            _formula(name, formula, names) if isinstance(formula, str) else formula,
-            names[derivation.gradients[name]],
-            forward,
-        )
-        for name, formula in given.items()
-    ]
+    return derivation.also(inner) if inner else derivation
+
+
+def _by_hand(
+    by_hand: Any, formulas: Mapping[str, str], names: Mapping[str, Any], derivation: Steps
+) -> dict[str, Any]:
+    """Compute what was derived by hand, on numbers or on symbols."""
+    given: dict[str, Any] = (
+        _called(by_hand, names, derivation) if callable(by_hand) else dict(by_hand or {})
+    )
+    given |= formulas
+    return {
+        name: _formula(name, x, names, derivation) if isinstance(x, str) else x
+        for name, x in given.items()
+    }
+
+
+def _values(derivation: Steps, *seeds: int) -> list[dict[str, Any]]:
+    """Run a derivation on the values that were recorded, and on others."""
+    fixed = _positions(derivation)
+    found = []
+    for seed in (None, *seeds):
+        space = namespace(derivation.lines)
+        for name, value in derivation.arguments.items():
+            space[name] = value
+            if seed is not None and name not in fixed:
+                noise = np.random.default_rng(seed).uniform(0.5, 1.5, np.shape(value))
+                space[name] = noise * np.where(np.asarray(value) == 0, 1, value) if seed else noise
+        with np.errstate(all="ignore"):
+            for line in derivation.lines:
+                exec(line.code, space)
+        found.append({k: x for k, x in space.items() if k != "__builtins__"})
+    return found
+
+
+def _positions(derivation: Steps) -> set[str]:
+    """Return the arguments that say where something is, and keep their values."""
+    parts = [x for line in derivation.lines for x in walk((line.expression,))]
+    return {str(x.name) for e in parts for x in e.positions if x.name is not None}
+
+
+def _fitted(name: str, hand: Any, gradient: Any) -> tuple[Any, Any]:
+    """Return a gradient in the shape of the formula by hand, which may repeat it."""
+    shapes = np.shape(hand), np.shape(gradient)
+    if shapes[0] != shapes[1]:
+        gradient = np.broadcast_to(gradient, np.broadcast_shapes(*shapes))
+        if gradient.shape != shapes[0]:
+            raise ValueError(
+                f"prove: the formula for {name} has shape {shapes[0]}, the gradient {shapes[1]}."
+            )
+    return hand, gradient
+
+
+def _refuted(name: str, pairs: list[tuple[Any, Any]], sympy: Any) -> Proof | None:
+    """Return what numbers say where they refute: a ratio, if it is the same everywhere."""
+    h, g = (np.concatenate([np.ravel(pair[i]).astype(float) for pair in pairs]) for i in (0, 1))
+    finite = np.isfinite(h) & np.isfinite(g)
+    h, g = h[finite], g[finite]
+    apart = ~np.isclose(h, g, rtol=1e-7, atol=1e-9 * np.abs(g).max(initial=1e-3))
+    if not apart.any():
+        return None
+    with np.errstate(all="ignore"):
+        ratio = h[np.argmax(np.abs(g))] / np.abs(g).max() * np.sign(g[np.argmax(np.abs(g))])
+    fraction = Fraction(float(ratio)).limit_denominator(1000) if np.isfinite(ratio) else Fraction(0)
+    if fraction and np.allclose(h, float(fraction) * g, rtol=1e-8, atol=1e-12):
+        return Proof(name, False, sympy.Rational(fraction.numerator, fraction.denominator))
+    for x, y in pairs:
+        at = np.argwhere(~np.isclose(x, y, rtol=1e-7, atol=1e-9))
+        if len(at):
+            where = tuple(map(int, at[0]))
+            numbers = np.asarray(x)[where], np.asarray(y)[where]
+            reason = f"by hand is {numbers[0]:.5g} where the gradient is {numbers[1]:.5g}"
+            return Proof(name, False, where=where, reason=reason)
+    return None
+
+
+class _Expired(BaseException):
+    """The time for a proof is over."""
+
+
+@contextmanager
+def _until(seconds: float) -> Iterator[None]:
+    """Raise `_Expired` here when the time is over: SymPy cannot be asked to stop."""
+    me, lock, state = threading.get_ident(), threading.Lock(), {"over": False, "sent": False}
+
+    def expire() -> None:
+        with lock:
+            if not state["over"]:
+                state["sent"] = True
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(me), ctypes.py_object(_Expired)
+                )
+
+    timer = threading.Timer(seconds, expire)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+        with lock:
+            state["over"] = True
+        if state["sent"]:  # It comes at one of the next instructions.
+            time.sleep(0.01)
+    finally:
+        state["over"] = True
+        timer.cancel()
 
 
 def _called(
@@ -135,11 +284,18 @@ class _Forward:
     def __init__(self, derivation: Steps, sympy: Any, names: dict[Any, Any]) -> None:
         self.sympy = sympy
         values = derivation.arguments.items()
-        self.symbols = {name: self._symbol(name, np.shape(value)) for name, value in values}
+        fixed = _positions(derivation)
+        self.symbols = {
+            name: value if name in fixed else self._symbol(name, np.shape(value))
+            for name, value in values
+        }
         self.meanings: list[dict[Any, Any]] = []  # Of each line, in the symbols before it.
         space = namespace(derivation.lines)
         rng = np.random.default_rng(0)
-        numbers = {name: rng.uniform(0.5, 1.5, np.shape(value)) for name, value in values}
+        numbers = {
+            name: value if name in fixed else rng.uniform(0.5, 1.5, np.shape(value))
+            for name, value in values
+        }
         for line in derivation.forward:
             result = _run([line], self.symbols, derivation)[line.name]
             defined = wrap(result).view(np.ndarray)
@@ -153,6 +309,7 @@ class _Forward:
         self.sample = {
             symbol: float(number)
             for name, array in self.symbols.items()
+            if name not in fixed
             for symbol, number in zip(
                 array.view(np.ndarray).flat, np.ravel(numbers[name]), strict=True
             )
@@ -187,18 +344,25 @@ class _Forward:
 
 def _run(lines: Iterable[Line], names: Mapping[str, Any], derivation: Steps) -> dict[str, Any]:
     """Run lines of a derivation on symbols."""
-    space = {**namespace(derivation.lines), **names}
+    space = {**namespace(derivation.lines), **names, "np": NUMPY}
     for line in lines:
         exec(line.code, space)
     return {name: value for name, value in space.items() if name not in ("np", "__builtins__")}
 
 
-def _formula(name: str, formula: str, names: Mapping[str, Any]) -> Any:
-    """Evaluate a formula by hand on symbols."""
+def _formula(name: str, formula: str, names: Mapping[str, Any], derivation: Steps) -> Any:
+    """Evaluate a formula by hand, on numbers or on symbols."""
+    own = derivation.gradients[name]
+    if re.search(rf"\b{own}\b", formula):
+        raise ValueError(
+            f"prove: the formula for {name}, {formula!r}, uses {own}, which is the gradient that "
+            f"was derived, and proves nothing of itself. Write it from the lines before it."
+        )
+    space = {**names, "np": NUMPY if any(isinstance(x, Symbols) for x in names.values()) else np}
     try:
-        return eval(formula, {**names, "np": np})
+        return eval(formula, space)
     except NameError as error:
-        known = [x for x in names if x.isidentifier()]
+        known = [x for x in names if x.isidentifier() and x != "np"]
         raise NameError(
             f"prove: {error} in the formula for {name}, {formula!r}. Names that it may use: "
             f"{', '.join(known)}, np."
@@ -217,13 +381,7 @@ def _compare(name: str, hand: Any, gradient: Any, forward: _Forward) -> Proof:
     """Compare entry by entry."""
     sympy = forward.sympy
     hand, gradient = wrap(hand).view(np.ndarray), wrap(gradient).view(np.ndarray)
-    if hand.shape != gradient.shape:
-        gradient = np.broadcast_to(gradient, np.broadcast_shapes(hand.shape, gradient.shape))
-        if hand.shape != gradient.shape:
-            raise ValueError(
-                f"prove: the formula for {name} has shape {hand.shape}, the gradient "
-                f"{gradient.shape}."
-            )
+    hand, gradient = _fitted(name, hand, gradient)
     apart = [
         (index, hand[index] - gradient[index])
         for index in np.ndindex(hand.shape)

@@ -54,11 +54,22 @@ def _truth(relation: Callable[..., Any], sympy: Any) -> Callable[..., Any]:
     return lambda a, b: sympy.Piecewise((1, relation(a, b)), (0, True))
 
 
+EXTREMES: dict[Any, str] = {np.max: "Max", np.min: "Min"}
+
+
+def _sympy() -> Any:
+    import sympy
+
+    return sympy
+
+
 class Symbols(np.ndarray[Any, Any]):
     """An array of expressions; results of NumPy's functions are such arrays again, 0-d ones too."""
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         inputs = tuple(map(_plain, inputs))
+        if method == "at":
+            return ufunc.at(*inputs)
         function = _functions().get(ufunc.__name__) if method == "__call__" else None
         if function is not None:
             return wrap(np.vectorize(function, otypes=[object])(*inputs))
@@ -70,10 +81,20 @@ class Symbols(np.ndarray[Any, Any]):
     ) -> Any:
         if function is np.where:
             return wrap(np.vectorize(_chosen, otypes=[object])(*map(_plain, args)))
+        if function in EXTREMES:
+            return self._extreme(getattr(_sympy(), EXTREMES[function]), *args, **kwargs)
         if function is np.mean:
             return self._mean(*args, **kwargs)
         result = function(*_plain(args), **_plain(kwargs))
         return wrap(result) if isinstance(result, np.ndarray) or _is_entry(result) else result
+
+    @staticmethod
+    def _extreme(choose: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+        array = np.asarray(_plain(x))
+        axes = tuple(range(array.ndim)) if axis is None else axis
+        for i in sorted({i % array.ndim for i in (axes if isinstance(axes, tuple) else (axes,))}):
+            array = np.frompyfunc(choose, 2, 1).reduce(array, axis=i, keepdims=True)
+        return wrap(array if keepdims else np.squeeze(array, axes))
 
     @staticmethod
     def _mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -134,3 +155,20 @@ def _chosen(condition: Any, a: Any, b: Any) -> Any:
     if condition in (0, 1):
         return a if condition == 1 else b
     return sympy.Piecewise((a, sympy.Eq(condition, 1)), (b, True))
+
+
+class _NumPy:
+    """NumPy, but that arrays of zeros can hold expressions."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+    @staticmethod
+    def zeros(shape: Any, dtype: Any = None) -> Symbols:
+        """Return zeros to which expressions can be added."""
+        del dtype
+        return wrap(np.zeros(shape, object))
+
+
+NUMPY = _NumPy()
+"""What a derivation is run with on symbols."""

@@ -15,6 +15,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.core.backward import of_kind, unbroadcast
 from autograd_lite.core.modes import GradientError
+from autograd_lite.core.primitive import Primitive
 from autograd_lite.derive.lines import LONGEST, Draft, Line, Names, finish, replaced, symbol_for
 from autograd_lite.derive.math_names import delta, gradient
 from autograd_lite.derive.positions import Positioned
@@ -56,6 +57,8 @@ class Writer:
         The line of the loss.
     asked : mapping of str to array
         Arguments that the computation holds for the value of only.
+    order : sequence of str
+        Names of arguments that come first.
     unnamed : list of Name
         Arguments that are known as arrays only: they may depend on others outside of the record.
     unties : bool
@@ -72,6 +75,7 @@ class Writer:
         entries: dict[str, Name],
         arrays: Mapping[str, Any] = MappingProxyType({}),
         asked: Mapping[str, Any] = MappingProxyType({}),
+        order: Sequence[str] = (),
     ) -> None:
         self.graph, self.wrt, self.entries = graph, wrt, entries
         self.positions = Positioned(arrays)
@@ -95,7 +99,9 @@ class Writer:
             else:
                 self.expressions[node.id] = self._result(node, known)
         data |= self.positions.arguments
-        self.arguments = data | parameters
+        given = data | parameters
+        known_first = {name: given[name] for name in order if name in given}
+        self.arguments = known_first | given
         found = self.backwards()
         missing = [node for node in wrt if node.id not in found]
         if missing:
@@ -134,7 +140,7 @@ class Writer:
 
     def _leaf(self, node: Node, group: dict[str, Any]) -> Expression:
         """Return a number, or the name of an argument."""
-        if node.kind == "constant" and np.ndim(node.value) == 0:
+        if node.parameters.get("made") or (node.kind == "constant" and np.ndim(node.value) == 0):
             return Expression(node.value)
         name = self.names.new(self.name_of(node))
         if node.name is None and node.kind == "constant":
@@ -150,6 +156,8 @@ class Writer:
         named = node.name is not None or is_loss
         key = (expression.key, tuple(x.number for x in operands))
         first = known.setdefault(key, node.id)
+        if expression.is_number and not named and node not in self.wrt:
+            return expression
         if first != node.id and not named and node not in self.wrt:
             self.same[node.id] = first
             return self.expressions[first]
@@ -168,12 +176,10 @@ class Writer:
         assert node.primitive is not None  # It has operands.
         if node.primitive is UNLINKED:
             return operands[0]
-        return Expression(
-            node.value,
-            operation=operation_of(node.primitive),
-            operands=operands,
-            parameters=self.parameters(node),
-        )
+        operation, parameters = operation_of(node.primitive), self.parameters(node)
+        if isinstance(operation, Primitive) and any(x.is_number and x.ndim for x in operands):
+            return Expression.__record__(operation, operands, parameters)  # zeros @ W is no step.
+        return Expression(node.value, operation=operation, operands=operands, parameters=parameters)
 
     def parameters(self, node: Node) -> dict[str, Any]:
         """Return static parameters in which positions and masks know what they are called."""

@@ -15,11 +15,12 @@ from autograd_lite.core.notation import ATOM, MATRIX_PRODUCT, POWER, PRODUCT, SU
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.derive.math_names import latex_name, text_name
 from autograd_lite.functional.nests import leaves_of, rebuild
-from autograd_lite.ops.writing import RAISED, Written, fill
+from autograd_lite.ops.writing import RAISED, Written, fill, literal
 from autograd_lite.program.expression import (
     Expression,
     Given,
     Name,
+    Ratio,
     as_plain,
     identity,
     notation_of,
@@ -98,10 +99,14 @@ def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
     if e.name is not None:
         return Written(NAME[form](e.name))
     if e.operation is None:
-        return write_number(e.value, form)
+        return write_number(e.value if e.ratio is None else e.ratio, form)
     given = _with_filled(e, [texts[x.number] for x in e.operands], form)
     if form == "python" and e.operation is ops.multiply:
         given = _as_floats(e, given)
+    ratio = e.operands[0].ratio if e.operation is ops.multiply else None
+    if ratio is not None and (ratio.top == 1 or (
+        ratio.top == -1 and not _begins_with_truth(e.operands[1]))):  # fmt: skip
+        return _over(e, given, form)
     if e.operation is ops.negative and (
         re.search(r" (%|//) ", given[0].text) or _begins_with_truth(e.operands[0])
     ):
@@ -114,6 +119,10 @@ def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
         return _scaled(e, given, form)
     if form == "latex" and e.operation is ops.matmul and _WORD_AT_THE_END.search(given[0].text):
         given[1] = given[1]._replace(text=rf"\, {given[1].text}")
+    if form == "python":
+        special = _as_numpy(e, given, texts)
+        if special is not None:
+            return special
     notation, defaults, names = notation_of(e)
     named = dict(zip(names, given, strict=True))
     assert e.operation is not None
@@ -122,7 +131,59 @@ def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
         called = [_Called(texts[x.expression.number].text) if isinstance(x, Given) else x
                   for x in leaves_of(parameters)]  # fmt: skip
         parameters = rebuild(parameters, called)
-    return fill(notation, named, parameters, form, defaults, e.operation.__name__)
+    written = fill(notation, named, parameters, form, defaults, e.operation.__name__)
+    if e.operation is ops.getitem:  # x[0, 1], not x[(0, 1)].
+        return written._replace(text=_TUPLE.sub(r"\1\2\3", written.text))
+    return written
+
+
+def index_of(e: Expression, form: Form) -> str:
+    """Write the index of what is picked or put back, as it stands in brackets."""
+    picked = Expression(
+        np.zeros(()), operation=ops.getitem, operands=(Expression(np.zeros(()), name="x"),),
+        parameters={"index": e.parameters["index"]},
+    )  # fmt: skip
+    text = write(picked, form)
+    return text[len("{x}_{") : -1] if form == "latex" else text[len("x[") : -1]
+
+
+_TUPLE = re.compile(r"([\[{])\((-?\d+(?:, -?\d+)+)\)([\]}])$")
+
+
+def _as_numpy(e: Expression, given: list[Written], texts: dict[int, Written]) -> Written | None:
+    """Write what a person has a shorter form for in NumPy."""
+    is_scaled = e.operation is ops.multiply and e.operands[0].is_number
+    if (
+        is_scaled
+        and _is_product(e.operands[1])
+        and given[1].precedence == PRODUCT
+        and re.match(r"[-\d]", given[1].text) is None
+    ):
+        return Written(f"{given[0].text} * {given[1].text}", PRODUCT)  # 2 * x * y
+    if e.operation is ops.reshape:
+        sizes = ", ".join(map(str, e.shape))
+        return Written(f"{_atom(given[0])}.reshape({sizes})") if e.shape else None
+    if e.operation is ops.expand_dims:
+        axis = e.parameters["axis"]
+        new = [i % e.ndim for i in (axis if isinstance(axis, tuple) else (axis,))]
+        index = ["None" if i in new else ":" for i in range(max(new) + 1)]
+        return Written(f"{_atom(given[0])}[{', '.join(index)}]")
+    outer = column_and_row(e)
+    ellipsis = e.operation is ops.multiply and any(
+        x.operation is ops.getitem and literal(x.parameters["index"]) == "..., None"
+        for x in e.operands
+    )
+    if outer is not None and (ellipsis or e.operation is ops.matmul):
+        return Written(f"np.outer({texts[outer[0].number].text}, {texts[outer[1].number].text})")
+    return None
+
+
+def _is_product(e: Expression) -> bool:
+    return e.name is None and e.operation in (ops.multiply, ops.divide)
+
+
+def _atom(written: Written) -> str:
+    return written.text if written.precedence == ATOM else f"({written.text})"
 
 
 class _Called:
@@ -130,6 +191,24 @@ class _Called:
 
     def __init__(self, called: str) -> None:
         self.called = called
+
+
+def _over(e: Expression, given: list[Written], form: Form) -> Written:
+    """Write a product with 1 / n as a quotient."""
+    assert e.operands[0].ratio is not None
+    top, bottom = e.operands[0].ratio.top, e.operands[0].ratio.bottom
+    x = given[1]
+    if top < 0 and x.precedence >= PRODUCT and x.text[0] not in "-−":
+        x = Written(f"{'−' if form == 'text' else '-'}{x.text}", PRODUCT)
+        top = 1
+    notation, _, (a, b) = notation_of(
+        Expression(e.value, operation=ops.divide, operands=(e.operands[1], Expression(bottom)))
+    )
+    over = fill(notation, {a: x, b: Written(str(bottom))}, {}, form, {}, "divide")
+    if top > 0:
+        return over
+    notation, _, (a,) = notation_of(Expression(e.value, operation=ops.negative, operands=(e,)))
+    return fill(notation, {a: over}, {}, form, {}, "negative")
 
 
 def _as_floats(e: Expression, given: list[Written]) -> list[Written]:
@@ -231,6 +310,8 @@ def _outer(column: Written, row: Written, form: Form) -> Written:
 
 def write_number(value: Any, form: Form = "python") -> Written:
     """Write a number: integers without a point, thirds as 1 / 3, an array of one number by it."""
+    if isinstance(value, Ratio):
+        return _quotient(value, form)
     array = np.asarray(value)
     factor = identity(array)
     if factor is not None:
@@ -250,6 +331,9 @@ def write_number(value: Any, form: Form = "python") -> Written:
         text = sign + symbol if np.isinf(number) else symbol.replace("inf", "nan")
         return Written(text, PRODUCT if sign else ATOM)
     text = repr(int(number)) if float(number).is_integer() and abs(number) < 2**53 else repr(number)
+    root = _root(number) if len(text) > 8 else None
+    if root is not None:
+        return Written(root[form], ATOM)
     fraction = Fraction(number).limit_denominator(9999)
     if len(text) > 8 and fraction.denominator > 1 and float(fraction) == number:
         top, bottom = fraction.numerator, fraction.denominator
@@ -261,6 +345,31 @@ def write_number(value: Any, form: Form = "python") -> Written:
         return _power_of_ten(text, form)
     text = text.replace("-", "−") if form == "text" else text
     return Written(text, PRODUCT if text[0] in "-−" or "/" in text else ATOM)
+
+
+def _root(number: float) -> dict[Form, str] | None:
+    """Return how a number is written that is the root of a small whole one, or of 2 / pi."""
+    square = round(number * number)
+    if 1 < square < 1000 and np.sqrt(square) == number:
+        root = f"np.sqrt({square})", rf"\sqrt{{{square}}}", f"√{square}"
+    elif number == np.sqrt(2 / np.pi):
+        root = "np.sqrt(2 / np.pi)", r"\sqrt{2 / \pi}", "√(2 / π)"
+    else:
+        return None
+    return {"python": root[0], "latex": root[1], "text": root[2]}
+
+
+def _quotient(ratio: Ratio, form: Form) -> Written:
+    """Write a number over a count: 2 / 5."""
+    top, bottom = write_number(ratio.top, form), ratio.bottom
+    if form == "latex":
+        sign = "-" if ratio.top < 0 else ""
+        return Written(
+            rf"{sign}\frac{{{write_number(abs(ratio.top), form).text}}}{{{bottom}}}", PRODUCT
+        )
+    return Written(
+        f"{top.text} / {bottom}" if form == "python" else f"{top.text}/{bottom}", PRODUCT
+    )
 
 
 def _complex(number: complex, form: Form) -> str:

@@ -47,6 +47,33 @@ LOG_OF_SUM = Primitive(_log_of_sum, {"x": _log_of_sum_rule})
 """A log-sum-exp, given its exponentials and their sum: they are lines already."""
 
 
+def _softplus(x: Any) -> Any:
+    return np.logaddexp(0, x)
+
+
+def _softplus_rule(g: Any, y: Any, x: Any) -> Any:
+    del y
+    return g * ops.sigmoid(x)
+
+
+SOFTPLUS = Primitive(_softplus, {"x": _softplus_rule})
+"""The log of 1 + exp(x)."""
+
+
+def _standardised(x: Any, s: Any, *, axis: Any) -> Any:
+    return (x - x.mean(axis=axis, keepdims=True)) / s
+
+
+def _standardised_rule(g: Any, y: Any, x: Any, s: Any, axis: Any) -> Any:
+    del x
+    means = ops.mean(g, axis=axis, keepdims=True), ops.mean(g * y, axis=axis, keepdims=True)
+    return (g - means[0] - y * means[1]) / s
+
+
+STANDARDISED = Primitive(_standardised, {"x": _standardised_rule})
+"""What is brought to mean 0 and variance 1, given the root of its variance."""
+
+
 class Whole(NamedTuple):
     """What a node is: an operation on others than those that it was computed from.
 
@@ -165,6 +192,7 @@ class _Reader:
         if x is not None and x is u:
             yield self.logistic(x, 1.0)
         yield from self.tangents(node)
+        yield from self.standardised(top, bottom)
         total = self.unshaped(bottom)
         if x is None or not self.is_sum_of_exp(total, x) or not _is_kept_shape(bottom, x, total):
             return
@@ -211,9 +239,44 @@ class _Reader:
             node = x
         return node
 
+    def standardised(self, top: Node, s: Node) -> Iterator[Whole]:
+        """Read ``(x - mean(x)) / sqrt(var(x) + eps)``."""
+        for x, m in (self.parts(top, ops.subtract),) if self.parts(top, ops.subtract) else ():
+            roots = self.parts(self.unshaped(s), ops.sqrt)
+            sums = self.in_both_orders(roots[0], ops.add) if roots else ()
+            variances = [a for a, eps in sums if _number(eps) is not None] or [*roots]
+            mean = self.unshaped(m)
+            if not self.parts(mean, ops.mean) or self.operands(mean)[0] is not x or not variances:
+                continue
+            axis = mean.parameters["axis"]
+            var = self.unshaped(variances[0])
+            if var.parameters.get("axis", ()) != axis or not all(
+                _is_kept_shape(part, x, mean) for part in (m, s)
+            ):
+                continue
+            if self.is_variance(var, x, top):
+                yield Whole(STANDARDISED, (x, s), {"axis": axis})
+
+    def is_variance(self, var: Node, x: Node, centred: Node) -> bool:
+        """Return whether a node is ``var(x)``, or the mean of the square of what is centred."""
+        if self.parts(var, ops.var):
+            return self.operands(var)[0] is x and var.parameters["ddof"] == 0
+        squares = self.parts(var, ops.mean)
+        if not squares:
+            return False
+        base, *power = self.operands(squares[0]) or (squares[0],)
+        is_square = squares[0].primitive is ops.square or (
+            squares[0].primitive is ops.power and _number(power[0]) == 2.0
+        )
+        return is_square and base is centred
+
     def logarithms(self, node: Node) -> Iterator[Whole]:
-        """Read ``log(sum(exp(x)))``."""
+        """Read ``log(sum(exp(x)))`` and ``log(1 + exp(x))``."""
         (s,) = self.operands(node)
+        rest = self.beside(1.0, s, ops.add)
+        u = None if rest is None else self.exponent(rest)
+        if u is not None:
+            yield Whole(SOFTPLUS, (u,), {})
         for e in self.parts(s, ops.sum):
             x = self.exponent(e)
             if x is not None:

@@ -70,7 +70,16 @@ def _one_hot(e: Any) -> Any:
     number = np.ravel(x.value)
     if number.dtype.kind != "f" or not number.size or (number != number[0]).any():
         return None
-    return float(number[0]) * getitem(type(e)(np.eye(shape[1])), index=labels)
+    return (x.ratio or float(number[0])) * getitem(type(e)(np.eye(shape[1])), index=labels)
+
+
+def _without_axes(e: Any) -> Any:
+    """Put back what has further axes only: a reshape."""
+    index = e.parameters["index"]
+    parts = index if isinstance(index, tuple) else (index,)
+    moved = all(i is None or i is Ellipsis or (isinstance(i, slice) and i == slice(None))
+                for i in parts)  # fmt: skip
+    return e.operands[0].reshape(e.shape) if moved else None
 
 
 @primitive(
@@ -87,7 +96,7 @@ def _one_hot(e: Any) -> Any:
         example((3,), index=np.array([2, 0, 2]), shape=(4,)),
         example((3,), index=np.array([True, False, True, True]), shape=(4,)),
     ),
-    simplify=(_one_hot,),
+    simplify=(_one_hot, _without_axes),
     whole=True,
     jax="jnp.zeros({shape}, jnp.result_type({x})).at[{index}].add({x})",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import itertools
 import re
 import sys
 from collections.abc import Mapping
@@ -276,10 +277,13 @@ class Exercise:
     def _derived(self, node: Node) -> str:
         """Return the line of the derivation, or the rule with the names there are."""
         name = node.name or node.id
-        for line in self.solution().splitlines():
+        lines = [line.split("  #")[0].strip() for line in self.solution().splitlines()]
+        for i, line in enumerate(lines):
             left = line.split("=")[0].strip()
             if left in (f"d_{name}", f"{name}_delta"):
-                return line.split("  #")[0].strip()
+                added = re.compile(rf"{left}(\[.*\])? [+-]?= |np\.(add|subtract)\.at\({left}, ")
+                more = itertools.takewhile(added.match, lines[i + 1 :])
+                return "; ".join([line, *more])
         backward = self._graph.backward()
         found = next(x for x in reversed(backward) if node.id in x.gradient_of)
         operands = [x.name or x.label for x in backward.operands(found)]

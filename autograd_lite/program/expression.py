@@ -124,6 +124,58 @@ def _look(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     return function(*args, **kwargs)
 
 
+class Ratio(float):
+    """A number over a count: 2 / 5 stays what it is, and is not written as 0.4.
+
+    Attributes
+    ----------
+    top : float
+    bottom : int
+    """
+
+    top: float
+    bottom: int
+
+    def __new__(cls, top: float, bottom: int) -> Ratio:
+        """Make a number that remembers what it was divided by."""
+        made = super().__new__(cls, top / bottom)
+        made.top, made.bottom = float(top), bottom
+        return made
+
+    @staticmethod
+    def of(top: float, bottom: float) -> float:
+        """Return a quotient; of the count that it is divided by, what does not cancel is kept."""
+        whole = float(bottom).is_integer() and 1 < abs(bottom) < 2**53
+        if not whole or not np.isfinite(top) or top % bottom == 0:
+            return top / bottom
+        return Ratio(top, int(bottom)) if bottom > 0 else Ratio(-top, -int(bottom))
+
+    def __mul__(self, other: float) -> float:
+        if not isinstance(other, int | float):
+            return NotImplemented
+        top, bottom = parts_of(other)
+        return self.of(self.top * top, self.bottom * bottom)
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Ratio:
+        return Ratio(-self.top, self.bottom)
+
+    def __abs__(self) -> Ratio:
+        return Ratio(abs(self.top), self.bottom)
+
+
+def parts_of(number: float) -> tuple[float, int]:
+    """Return what is over a count, and the count."""
+    return (number.top, number.bottom) if isinstance(number, Ratio) else (number, 1)
+
+
+def quotient(a: float, b: float) -> float:
+    """Divide; a count stays what it is divided by."""
+    (top, bottom), (over, count) = parts_of(a), parts_of(b)
+    return Ratio.of(top * count, bottom * over)
+
+
 class Expression(ArrayMethods):
     """A number, a name, or an operation on expressions.
 
@@ -144,11 +196,13 @@ class Expression(ArrayMethods):
         What arrays in its static parameters are, an index for instance.
     length : int
         How many operations are written out in it.
+    ratio : Ratio or None
+        The number that it is, where that is to be written as a quotient.
     """
 
     __slots__ = (
         "length", "meaning", "name", "number", "operands", "operation", "parameters", "positions",
-        "value",
+        "ratio", "value",
     )  # fmt: skip
 
     def __init__(
@@ -161,7 +215,8 @@ class Expression(ArrayMethods):
         operands: tuple[Expression, ...] = (),
         parameters: dict[str, Any] | None = None,
     ) -> None:
-        self.value = value
+        self.ratio = value if isinstance(value, Ratio) else None
+        self.value: Any = value if self.ratio is None else float(value)
         self.name = name if isinstance(name, Name | None) else Name(name)
         self.operation = operation
         self.operands = operands
@@ -185,7 +240,9 @@ class Expression(ArrayMethods):
         plain = Expression(value, operation=primitive, operands=lifted, parameters=parameters)
         folds = all(x.is_number for x in plain.parts)
         if folds and (uniform(value) or identity(value)):
-            return Expression(value)
+            number = Expression(value)
+            number.ratio = _ratio(primitive, lifted)
+            return number
         rewrites = (*primitive.simplify, *REWRITES.get(primitive, ()), *REWRITES.get(None, ()))
         for rewrite in rewrites:
             better = rewrite(plain)
@@ -365,6 +422,24 @@ class Expression(ArrayMethods):
 
     def __repr__(self) -> str:
         return f"<Expression {self.name or self.operation or self.value} {self.shape}>"
+
+
+def _ratio(primitive: Primitive, numbers: tuple[Expression, ...]) -> Ratio | None:
+    """Return the quotient that an operation on numbers gives, if it is to be written as one."""
+    plain = [x.ratio or float(np.ravel(x.value)[0]) for x in numbers if uniform(x.value)
+             or (np.ndim(x.value) == 0 and np.isrealobj(x.value))]  # fmt: skip
+    found = 0.0
+    if len(plain) < len(numbers):
+        return None
+    if primitive is ops.multiply:
+        found = plain[0] * plain[1]
+    elif primitive is ops.divide and plain[1]:
+        found = quotient(*plain)
+    elif primitive is ops.negative:
+        found = -plain[0]
+    elif len(plain) == 1 and (primitive.only_shapes or primitive.stretches):
+        found = plain[0]
+    return found if isinstance(found, Ratio) else None
 
 
 def _compared(ufunc: Any, *operands: Any) -> Expression:

@@ -12,8 +12,9 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.core.primitive import Primitive
+from autograd_lite.ops.indexing import scatter_add
 from autograd_lite.ops.writing import names
-from autograd_lite.program.expression import REWRITES, Expression, identity
+from autograd_lite.program.expression import REWRITES, Expression, identity, quotient
 
 
 def _make(primitive: Primitive, *operands: Any, **parameters: Any) -> Expression:
@@ -46,6 +47,8 @@ def split(e: Expression) -> tuple[float, Expression]:
 
 def number_of(e: Expression) -> float | None:
     """Return the number that an expression is, if it is one."""
+    if e.ratio is not None:
+        return e.ratio
     if e.is_number and np.asarray(e.value).dtype.kind in "fiu" and np.size(e.value):
         array = np.asarray(e.value, dtype=float)
         if (array == array.flat[0]).all():
@@ -80,6 +83,48 @@ def _one_number_in_front(e: Expression) -> Expression | None:
     return scaled(left * right, _make(ops.multiply, x, y))
 
 
+def _nothing(e: Expression) -> Expression | None:
+    """0 * a -> 0, zeros @ a -> zeros."""
+    none = any(number_of(x) == 0.0 for x in e.operands)
+    return Expression(np.zeros(e.shape, e.dtype)) if none and e.dtype.kind == "f" else None
+
+
+def _mean_over(e: Expression) -> Expression | None:
+    """(t / n) * sum(x) -> t * mean(x), also where the sum is stretched."""
+    for number, x in _both_orders(e):
+        spread = number.ratio is not None and getattr(x.operation, "stretches", False)
+        total = x.operands[0] if spread else x
+        if number.ratio is None or not _is(total, ops.sum) or x.shape != e.shape:
+            continue
+        if number.ratio.bottom == total.operands[0].size / max(1, total.size):
+            mean = _make(ops.mean, *total.operands, **total.parameters)
+            whole = _make(x.operation, mean, **x.parameters) if spread else mean  # type: ignore[arg-type]  # It is a primitive.
+            return scaled(number.ratio.top, whole)
+    return None
+
+
+def _rows_of_identity(e: Expression) -> Expression | None:
+    """Sum over the columns of np.eye(k)[labels] -> 1: every row of it has a single one."""
+    (x,), axis = e.operands, e.parameters["axis"]
+    if not _is(x, ops.getitem) or axis not in (1, -1) or x.ndim != 2:
+        return None
+    eye, index = x.operands[0], x.parameters["index"]
+    plain = isinstance(index, np.ndarray) and index.ndim == 1 and index.dtype.kind in "iu"
+    factor = identity(eye.value) if plain and eye.is_number else None
+    return None if factor is None else Expression(np.full(e.shape, factor))
+
+
+def _common_factor(e: Expression) -> Expression | None:
+    """Take out a common factor: a * b - a * c -> a * (b - c)."""
+    a, b = e.operands
+    if _is(a, ops.multiply) and _is(b, ops.multiply) and a.shape == b.shape:
+        for x, y in _both_orders(a):
+            for u, v in _both_orders(b):
+                if alike(x, u) and not x.is_number and x.shape == e.shape == y.shape == v.shape:
+                    return _make(ops.multiply, x, _make(e.operation, y, v))  # type: ignore[arg-type]  # It is a primitive.
+    return None
+
+
 def _square(e: Expression) -> Expression | None:
     a, b = e.operands
     return _make(ops.square, a) if a is b else None
@@ -92,9 +137,16 @@ def _divided(e: Expression) -> Expression | None:
     (left, x), (right, y) = split(a), split(b)
     if number_of(b) is not None and _is(a, ops.divide):  # x / y / n -> (x / n) / y
         return _make(ops.divide, _make(ops.divide, a.operands[0], b), a.operands[1])
+    if (
+        (number := number_of(b)) is not None
+        and number.is_integer()
+        and number
+        and a.shape == e.shape
+    ):
+        return scaled(quotient(left, number), x)
     if (left == 1.0 and right == 1.0) or (number_of(a) is not None and right == 1.0):
         return None
-    return scaled(left / right, _make(ops.divide, x, y))
+    return scaled(quotient(left, right), _make(ops.divide, x, y))
 
 
 def _negated(e: Expression) -> Expression | None:
@@ -137,6 +189,11 @@ def _combined(a: Expression, b: Expression, sign: float) -> Expression | None:
     """Put a common number before a sum, and write no sign twice: a + -2 * b -> a - 2 * b."""
     (left, x), (right, y) = split(a), split(b)
     right *= sign
+    number = number_of(b)
+    if abs(left) != 1.0 and number is not None and abs(left) == abs(number) and x.shape == a.shape:
+        return scaled(left, _make(ops.add if left == sign * number else ops.subtract, x, 1.0))
+    if number is not None and number < 0 and a.shape == (x if left < 0 else a).shape:
+        return _make(ops.subtract if sign > 0 else ops.add, a, -number)
     if abs(left) == abs(right) != 1.0:
         if left < 0 < right:
             return scaled(right, _make(ops.subtract, y, x))
@@ -195,7 +252,14 @@ def _times(a: Expression, b: Expression) -> Expression | None:
         return None if product is None else scaled(factor, product)
     if _is(a, ops.divide):
         x, y = a.operands
+        number = number_of(x)
+        if number is not None and x.shape != a.shape:
+            x = Expression(np.full(a.shape, number))
         return x if alike(y, b) and x.shape == a.shape else None
+    if _is(a, scatter_add) and a.shape == b.shape:  # What goes back meets what was there.
+        picked = _make(ops.getitem, b, index=a.parameters["index"])
+        product = _times(a.operands[0], picked)
+        return None if product is None else _make(scatter_add, product, **a.parameters)
     if _is(a, ops.multiply):
         for first, second in (a.operands, a.operands[::-1]):
             product = _times(first, b)
@@ -329,6 +393,8 @@ def _numbers_outside(e: Expression) -> Expression | None:
 
 REWRITES |= {
     ops.multiply: (
+        _nothing,
+        _mean_over,
         _without_stretching,
         _number_alone,
         _square,
@@ -338,9 +404,10 @@ REWRITES |= {
     ),
     ops.divide: (_without_stretching, _mean_of, _divided),
     ops.negative: (_negated,),
-    ops.add: (_without_stretching, _added),
-    ops.subtract: (_without_stretching, _mixed_with_its_rest, _subtracted),
-    ops.matmul: (_times_identity,),
+    ops.sum: (_rows_of_identity,),
+    ops.add: (_without_stretching, _common_factor, _added),
+    ops.subtract: (_without_stretching, _mixed_with_its_rest, _common_factor, _subtracted),
+    ops.matmul: (_nothing, _times_identity),
     ops.transpose: (_product_transposed,),
     None: (_numbers_outside,),
 }

@@ -1,0 +1,100 @@
+"""What goes back to where it was picked: zeros, and the entries that are added to them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.derive.writing import NAME, Form, index_of, write
+from autograd_lite.ops.indexing import may_repeat
+from autograd_lite.program.expression import Expression, Name
+from autograd_lite.program.simplify import scaled, split
+
+
+class Piece(NamedTuple):
+    """A term of a sum: an expression that is put back somewhere, or one of the whole shape."""
+
+    sign: int
+    e: Expression
+    back: Expression | None  # The scatter_add that says where.
+
+
+def pieces(e: Expression) -> list[Piece]:
+    """Return the terms of a sum in which something is put back; none of any other expression."""
+    found = list(_terms(e, 1))
+    return found if any(piece.back is not None for piece in found) else []
+
+
+def _terms(e: Expression, sign: int) -> Any:
+    if e.name is None and e.operation in (ops.add, ops.subtract) and _alike(e):
+        yield from _terms(e.operands[0], sign)
+        yield from _terms(e.operands[1], sign if e.operation is ops.add else -sign)
+        return
+    factor, rest = split(e)
+    if rest.name is None and rest.operation is ops.scatter_add and rest.shape == e.shape:
+        sign = -sign if factor < 0 else sign
+        yield Piece(sign, scaled(abs(factor), rest.operands[0]), rest)
+    else:
+        yield Piece(sign, e, None)
+
+
+def _alike(e: Expression) -> bool:
+    return all(x.shape == e.shape for x in e.operands)
+
+
+def roots(e: Expression) -> list[Expression]:
+    """Return what is written of a line: the terms, and not that they are put back."""
+    found = pieces(e)
+    return [x.e if x.back is None else x.back.operands[0] for x in found] or [e]
+
+
+class Step(NamedTuple):
+    """One statement: what is assigned to, how, and what."""
+
+    left: str
+    sign: str
+    right: str
+
+
+def steps(name: Name, e: Expression, form: Form) -> list[Step]:
+    """Write a line as statements: one, or zeros and what is added to them."""
+    found = pieces(e)
+    left = NAME[form](name)
+    if not found:
+        return [Step(left, "=", write(e, form))]
+    begun = next((x for x in found if x.back is None and x.sign > 0 and _is_new(x.e)), None)
+    lines = [Step(left, "=", write(begun.e, form) if begun else _zeros(e, form))]
+    for piece in found:
+        if piece is begun:
+            continue
+        sign = "-" if piece.sign < 0 else "+"
+        if piece.back is None:
+            lines.append(Step(left, f"{sign}=", write(piece.e, form)))
+            continue
+        index, value = index_of(piece.back, form), write(piece.e, form)
+        if form == "python" and may_repeat(piece.back.parameters["index"]):
+            called = f"np.{'add' if piece.sign > 0 else 'subtract'}.at"
+            where = f"({index})" if "," in index else index
+            where = f"np.s_[{index}]" if ":" in index or "..." in index else where
+            lines.append(Step("", "", f"{called}({left}, {where}, {value})"))
+        elif len(found) == 1 and piece.sign > 0 and not may_repeat(piece.back.parameters["index"]):
+            lines.append(Step(_at(left, index, form), "=", value))
+        else:
+            lines.append(Step(_at(left, index, form), f"{sign}=", value))
+    return lines
+
+
+def _is_new(e: Expression) -> bool:
+    """Return whether an expression makes an array of its own, that may be changed in place."""
+    return e.operation in (ops.add, ops.subtract, ops.multiply, ops.divide, ops.matmul)
+
+
+def _at(name: str, index: str, form: Form) -> str:
+    return f"{{{name}}}_{{{index}}}" if form == "latex" else f"{name}[{index}]"
+
+
+def _zeros(e: Expression, form: Form) -> str:
+    zeros = Expression(np.zeros(e.shape, e.dtype))
+    return write(zeros, "python") if form == "python" else {"latex": r"\mathbf{0}"}.get(form, "𝟎")
