@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import CodeType
 from typing import Any
 
-from numpy import asarray
+from numpy import asarray, ndarray
 
 from autograd_lite.core.notation import Choice, Notation, call
 
@@ -147,7 +147,7 @@ class Primitive:
     def __call__(self, *operands: Any, **parameters: Any) -> Any:
         """Compute, or record if an operand is a Tensor (or anything else that records)."""
         for x in operands:
-            if hasattr(x, "__record__"):
+            if type(x) is not ndarray and hasattr(x, "__record__"):
                 for name, value in parameters.items():
                     if type(value) not in UNCHANGING:
                         parameters[name] = kept(value)

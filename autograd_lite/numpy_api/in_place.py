@@ -20,7 +20,7 @@ from autograd_lite.core.backward import next_birth
 from autograd_lite.core.modes import GradientError, Watched, enable_grad, no_grad, recording
 from autograd_lite.core.operands import constant, is_recorder, refuse_nested
 from autograd_lite.core.primitive import Primitive
-from autograd_lite.core.tensor import Rare, Taps, Tensor, fill
+from autograd_lite.core.tensor import Rare, Taps, Tensor
 
 Written = TypeVar("Written", bound="Writes")
 
@@ -44,14 +44,14 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
         new: Written = t.__record__(primitive, (t, other), parameters)
         return new
     catch_up(t)
-    view = t._view
-    if view is not None:
+    view = t._rare and t._rare.get("_view")
+    if view:
         index = _place(view)
         if index is _NOWHERE:
             raise ValueError(
                 f"{what} on {t._label()}, a view that NumPy does not write to: it has been "
-                f"stretched, or is a diagonal, or a part of complex numbers. Write to a copy: "
-                f"t = t.copy()."
+                f"stretched, or is a diagonal, windows, or a part of complex numbers. Write to a "
+                f"copy: t = t.copy()."
             )
         if not _is_alone(t, view):
             part = _changed(t, t, primitive, other, what, parameters)
@@ -116,7 +116,8 @@ def _is_number(t: Writes) -> bool:
     """Return whether NumPy would have a number here, and not an array without axes."""
     if t._given or (t._primitive is None and t._requires_grad and t._keeps_grad):
         return False
-    return isinstance(t._array, np.generic)
+    array = t._array
+    return array.is_number if is_recorder(array) else isinstance(array, np.generic)
 
 
 def _changed(
@@ -124,6 +125,9 @@ def _changed(
 ) -> Writes:
     """Return what a tensor is to become, computed from `old`."""
     new: Writes = t.__record__(primitive, (old, old if other is t else other), parameters)
+    got, kept = new._array, t._array
+    if got.dtype is kept.dtype and got.shape == kept.shape and got.dtype.kind in "fc":
+        return new  # The usual case.
     if new.shape != t.shape or not np.can_cast(new.dtype, t.dtype, "same_kind"):
         raise ValueError(
             f"{what} on {t._label()} would change it from {t.dtype} {t.shape} to "
@@ -141,20 +145,24 @@ def _version_of(t: Writes) -> Writes:
     """Return what a tensor is now, for what uses it, whatever is written to the tensor later."""
     rare = t._rare or {}
     if "_version" in rare:
-        return rare["_version"]  # type: ignore[no-any-return]  # A dict of anything.
+        known: Writes = rare["_version"]
+        known._array = t._array  # It lets go of it where entries are picked.
+        return known
     version = t._twin()
     version._birth, version.name = t._birth, t.name
     version._primitive, version._inputs = t._primitive, t._inputs
     version._parameters = t._parameters
     version._requires_grad, version._grad = t._requires_grad, t._grad
-    version._rare = {name: rare[name] for name in _KEPT & rare.keys()}
-    version._rare["_now"] = weakref.ref(t)
+    version._rare = {"_now": weakref.ref(t)}
+    for name in _KEPT:
+        if name in rare:
+            version._rare[name] = rare[name]
     if "_filling" in rare:
         version._position = len(rare["_filling"].before)
     return version
 
 
-_KEPT = {"_taps", "_call", "_source", "_filling"}
+_KEPT = ("_taps", "_call", "_source", "_filling")
 
 
 def _turn_into(t: Writes, new: Writes, old: Writes | None) -> None:
@@ -163,12 +171,18 @@ def _turn_into(t: Writes, new: Writes, old: Writes | None) -> None:
     What used the first version, `old`, holds `t` itself. What uses a later one, or a view, holds
     that version, since it is known by then that `t` changes.
     """
-    t._array, t._filling, t._version = new._array, None, None
+    t._array, rare = new._array, t._rare or {}
+    for name in ("_filling", "_version"):
+        rare.pop(name, None)
     if new._requires_grad:
-        t._past = old if t._past is None else t._past
+        if old is not None:
+            rare.setdefault("_past", old)
         t._birth, t._primitive, t._requires_grad = new._birth, new._primitive, True
         t._inputs, t._parameters, t._grad = new._inputs, new._parameters, None
-        t._taps, t._call, t._source = None, new._call, new._source
+        rare.pop("_taps", None)
+        t._rare = rare
+        if new._rare or "_call" in rare or "_source" in rare:
+            t._call, t._source = new._call, new._source
 
 
 # ---------------------------------------------------------------- filling, entry by entry
@@ -213,7 +227,7 @@ class Filling:
 
 def _filled_in(t: Written, value: Any, index: Any) -> bool:
     """Write entries into the array that a tensor has, if nobody else can tell."""
-    array, filling, mode = t._array, t._filling, recording.get()
+    array, filling, mode = t._array, (t._rare or {}).get("_filling"), recording.get()
     held = getrefcount(array) - _ONE_HOLDER - (filling is not None)
     if (
         held > 1  # By this function.
@@ -261,8 +275,8 @@ def _may_fill(array: Any) -> bool:
 
 def let_go_of_array(entry: Any, t: Any) -> None:
     """Let what was picked from an array that is being filled keep the entries alone."""
-    filling, data = t._filling, entry._array
-    if filling is None or not entry._inputs or entry._inputs[1] is not filling.array:
+    filling, data = t._rare and t._rare.get("_filling"), entry._array
+    if not filling or not entry._inputs or entry._inputs[1] is not filling.array:
         return
     if getattr(data, "base", None) is not None:
         if not data.flags.c_contiguous or data.size * _SMALL > filling.array.size:
@@ -334,14 +348,19 @@ def note_view(result: Writes, inputs: tuple[Any, ...], parameters: dict[str, Any
     operand = inputs[0]._known()
     if operand._primitive is not None and operand._primitive.packed:
         return
-    if _memory(result._array) is not _memory(inputs[1]):
-        return
-    view = operand._view
+    if _memory(result._array) is _memory(inputs[1]):
+        show_writes(result, operand, primitive, parameters or {})
+
+
+def show_writes(result: Any, operand: Any, primitive: Primitive, parameters: Any) -> None:
+    """Let the result of an operation on a tensor be a view of it, which shows what is written."""
+    view = operand._rare and operand._rare.get("_view")
     owner, steps, detached = view or (operand, None, False)
     if result._primitive is None:
         detached = detached or operand._requires_grad
-    result._rare = {"_view": View(owner, (primitive, parameters or {}, steps), detached)}
-    owner._shared = True
+    result._rare = {"_view": View(owner, (primitive, parameters, steps), detached)}
+    owner._rare = owner._rare or {}
+    owner._rare["_shared"] = True
 
 
 def _memory(array: Any) -> Any:
@@ -353,11 +372,9 @@ def _memory(array: Any) -> Any:
 
 def catch_up(t: Writes) -> None:
     """Take a view again if its owner has been written to since."""
-    if t._birth > _last_write:  # The usual case.
+    if t._birth > _last_write or not t._rare or "_view" not in t._rare:  # The usual cases.
         return
-    view = t._view
-    if view is None or t._now is not None:  # A version stays what it is.
-        return
+    view = t._rare["_view"]
     if (view.owner._written or 0) <= max(t._seen or 0, t._birth):
         return
     old, new = t._version, view.owner
@@ -425,10 +442,17 @@ def _place(view: View) -> Any:
     None is an index.
     """
     primitive, parameters, before = view.steps  # type: ignore[misc]  # There is a step.
+    if any(_is_picked(parameters) for _, parameters in _in_order(view.steps)):
+        return _NOWHERE  # Windows, which overlap.
     if before is None and primitive is ops.getitem:
         return parameters["index"]
     positions = _positions(view)
     return _index(view, positions) if positions.flags.writeable else _NOWHERE
+
+
+def _is_picked(parameters: dict[str, Any]) -> bool:
+    index = parameters.get("index")
+    return type(index) is tuple and type(index[0]) is np.ndarray
 
 
 _NOWHERE = object()
@@ -456,15 +480,23 @@ def is_taken_at(value: Writes, owner: Writes, index: Any) -> bool:
     return (
         view.owner is whole
         and view.steps[2] is before
-        and repr(view.steps[1]["index"]) == repr(index)  # 1 == True
+        and (
+            view.steps[1]["index"] is index  # The usual case.
+            or repr(view.steps[1]["index"]) == repr(index)  # 1 == True
+        )
     )
+
+
+_FIXED = {slice, int, type(None), type(...)}
 
 
 def frozen_index(index: Any) -> Any:
     """Return an index that nobody can change afterwards, with Tensors replaced by their values."""
-    if type(index) is slice or type(index) is int:
+    if type(index) in _FIXED:
         return index
     if isinstance(index, tuple):
+        if type(index) is tuple and _FIXED.issuperset(map(type, index)):
+            return index
         return tuple([frozen_index(part) for part in index])
     if isinstance(index, list):
         refuse_nested(index)
@@ -508,12 +540,11 @@ class Writes(Tensor):
         elif "_past" not in rare:
             return self
         version = rare["_version"] = _version_of(self)
-        version._array = self._array  # Unless entries are written there.
         return version
 
     def _known(self) -> Any:
-        now = None if self._now is None else self._now()
-        return now if now is not None and now._birth == self._birth else self
+        now = self._rare and "_now" in self._rare and self._rare["_now"]()
+        return now if isinstance(now, Tensor) and now._birth == self._birth else self
 
     def _tap(self) -> Taps:
         taps = super()._tap()
@@ -601,7 +632,8 @@ class Writes(Tensor):
 
     def _twin(self) -> Self:
         """Return a tensor of the same value; nothing else is set."""
-        twin: Self = fill(object.__new__(type(self)), self._array)
+        twin = object.__new__(type(self))
+        twin._array = self._array
         return twin
 
     def _has(self, value: Any) -> bool:

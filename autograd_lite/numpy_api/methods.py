@@ -1151,7 +1151,7 @@ class ArrayMethods:
         return numpy_api.call_ufunc(ufunc, method, inputs, kwargs)
 
     def __getitem__(self, index: Any) -> Self:
-        entry = self._apply(ops.getitem, index=frozen_index(index))
+        entry: Self = self.__record__(ops.getitem, (self,), {"index": frozen_index(index)})
         let_go_of_array(entry, self)
         return entry
 
