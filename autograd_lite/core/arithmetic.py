@@ -119,15 +119,15 @@ def _base(a: Any, y: Any) -> Any:
     return a + 0j if y.dtype.kind == "c" != a.dtype.kind else a
 
 
-def _one_less(a: Any, b: Any) -> Any:
-    """Return the exponent of the derivative of ``a**b``; one that is harmless at ``0**0``."""
+def _lowered(a: Any, b: Any) -> Any:
+    """Return ``a ** (b - 1)``, the factor in the derivative of ``a**b``; 1 at ``0**0``."""
     if isinstance(b, (int, float)):
-        return b - 1 if b else 0  # 0 times 1, also where 1 / a is infinite.
+        return a if b == 2 else a ** (b - 1 if b else 0)  # 0 times 1, also where 1 / a is infinite.
     nothing = a == 0
     known = has_values(a) and has_values(b)
     if known and np.any(np.logical_and(b == 0, np.isinf(np.reciprocal(np.where(nothing, 1.0, a))))):
         nothing = np.abs(a) < np.finfo(a.dtype).tiny
-    return np.where(np.logical_and(nothing, b == 0), 1, b - 1)
+    return a ** np.where(np.logical_and(nothing, b == 0), 1, b - 1)
 
 
 def _first_power(e: Any) -> Any:
@@ -138,7 +138,7 @@ def _first_power(e: Any) -> Any:
 
 
 @primitive(
-    a=lambda g, y, a, b: g * (b * a ** _one_less(a, b)),
+    a=lambda g, y, a, b: g * (b * _lowered(a, b)),
     # 0**b does not change with b > 0: log 1 = 0 in place of log 0. Undefined (nan) for a < 0.
     b=lambda g, y, a, b: g * y * np.log(_base(a, y)),
     notation=Notation(
