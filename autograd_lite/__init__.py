@@ -217,6 +217,8 @@ INSTEAD = {
     "manual_seed": "rng = np.random.default_rng(0), and pass rng to each layer",
     "cross_entropy": "al.nn.functional.cross_entropy(scores, labels)",
     "Parameter": "al.Tensor(values, requires_grad=True)",
+    "set_grad_enabled": "with al.no_grad(): or with al.enable_grad():",
+    "vmap": "NumPy's functions, which take a leading axis for the batch",
     **{name: f"al.nn.{name}" for name in ("Module", "Sequential", "Linear")},
     **{name: f"al.optim.{name}" for name in ("SGD", "Adam")},
 }  # fmt: skip

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +13,7 @@ from benchmarks import imports
 from benchmarks import report as reports
 from benchmarks.contestants import CONTESTANTS, CONTROL, HAND, Contestant
 from benchmarks.timing import disagreements, measure
-from benchmarks.worker import workers
+from benchmarks.worker import environment, workers
 from benchmarks.workloads import WORKLOADS, Workload
 
 EPILOG = """\
@@ -29,6 +31,7 @@ examples:
   python -m benchmarks neuron two_layers -c torch micrograd --seconds 20
   python -m benchmarks --markdown results.md --json results.json
   python -m benchmarks --imports
+  python -m benchmarks --layers
 """
 
 
@@ -86,6 +89,14 @@ def parser() -> argparse.ArgumentParser:
         metavar="PROCESSES",
         help="time `import autograd_lite` beside `import numpy`, and stop (default: %(const)d of "
         "each)",
+    )
+    made.add_argument(
+        "--layers",
+        nargs="?",
+        type=_count(1),
+        const=21,
+        metavar="ROUNDS",
+        help="time layers beside PyTorch's, and stop (default: %(const)d rounds)",
     )
     return made
 
@@ -165,6 +176,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.imports:
         print(imports.measure(options.imports))
         return 0
+    if options.layers:
+        beside = [sys.executable, "-m", "benchmarks.layers", str(options.layers)]
+        return subprocess.run(beside, env={**os.environ, **environment(1)}, check=False).returncode
     names = _chosen(command, [w.name for w in WORKLOADS], options.workloads, "workload")
     keys = _chosen(command, [c.key for c in CONTESTANTS], options.contestants, "contestant")
     report, wrong = run(

@@ -119,7 +119,7 @@ def workers(contestants: Iterable[Contestant], threads: int | None) -> Iterator[
         How many threads each library may use; None: as many as it chooses.
     """
     before = dict(os.environ)
-    os.environ.update(_environment(threads))  # Libraries read it when they are imported.
+    os.environ.update(environment(threads))  # Libraries read it when they are imported.
     try:
         started = {c.key: Worker(c) for c in contestants}
     finally:
@@ -132,7 +132,7 @@ def workers(contestants: Iterable[Contestant], threads: int | None) -> Iterator[
             worker.stop()
 
 
-def _environment(threads: int | None) -> dict[str, str]:
+def environment(threads: int | None) -> dict[str, str]:
     """Return the environment variables that give a library so many threads."""
     if threads is None:
         return {}

@@ -40,6 +40,19 @@ LOSS = (W * W).sum()
         ),
         (lambda: W.float(), AttributeError, r"Write t\.astype\(np\.float32\)\."),
         (lambda: W.view(-1), AttributeError, r"Write t\.reshape\(\.\.\.\)\."),
+        (lambda: W.clone(), AttributeError, r"Write t\.copy\(\)\."),
+        (lambda: al.set_grad_enabled, AttributeError, r"Write with al\.no_grad\(\): or"),
+        (lambda: al.Graph(3), TypeError, r"Graph needs Tensors, got int"),
+        (lambda: al.draw(nn.Tanh()), TypeError, r"got Tanh\. Draw what it returns: draw\(net\(x"),
+        (lambda: nn.Sequential(nn.Tanh), TypeError, r"got the class Tanh at position 0\. Pass"),
+        (lambda: optim.SGD(nn.Tanh().parameters), TypeError, r"Pass net\.parameters\(\)"),
+        (lambda: nn.Tanh().load_state_dict("net.npz"), TypeError, r"al\.load\(path, into=net\)"),
+        (lambda: nn.CrossEntropyLoss(np.eye(3), [0]), ValueError, r"Make the loss first"),
+        (
+            lambda: nn.CrossEntropyLoss()(np.eye(3), np.eye(4)[:3]),
+            ValueError,
+            r"for each of the 3 classes, of shape \(3, 3\), or integers as labels",
+        ),
         (lambda: W.exp(), AttributeError, r"Write np\.exp\(t\)\."),
         (lambda: nn.Tanh().cuda(), AttributeError, r"'cuda'\. Leave it out: arrays are on the CPU"),
         (lambda: nn.Tanh().register_buffer, AttributeError, r"Write self\.mean = al\.Tensor\(v"),
@@ -89,3 +102,13 @@ def test_dir_and_help_show_what_is_public_and_a_tour():
 def test_a_column_against_a_row_is_refused_by_losses(loss):
     with pytest.raises(ValueError, match=r"\(4,\) and target: \(4, 1\)\. Reshape one"):
         loss(al.Tensor(np.full(4, 0.5)), np.ones((4, 1)))
+
+
+def test_data_takes_the_values_of_a_tensor_that_has_no_gradient():
+    w = al.Tensor([1.0, 2.0], requires_grad=True)
+    (w * w).sum().backward()
+    w.data = w.data - 0.5 * w.grad
+    assert type(w.data) is np.ndarray
+    assert w.sum().item() == 0
+    with pytest.raises(al.GradientError, match=r"t\.data = u, which takes values"):
+        w.data = w * 2

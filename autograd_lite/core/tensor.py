@@ -192,7 +192,8 @@ class Tensor:
         Raises
         ------
         GradientError
-            On assignment to a result, which follows from its operands.
+            On assignment to a result, which follows from its operands, or of a Tensor that requires
+            a gradient.
         ValueError
             On assignment of another shape.
         TypeError
@@ -220,6 +221,9 @@ class Tensor:
                 f"data of {self._label()} is the result of {self._primitive.name} and cannot be "
                 f"replaced. Assign to a leaf, or make one: t = t.detach()."
             )
+        if isinstance(value, Tensor):
+            value._must_not_lose("t.data = u, which takes values,")
+            value = value._value()
         if hasattr(value, "dtype") and value.dtype == self._array.dtype:  # The usual case.
             array = numbers(value, None, "data")
         else:

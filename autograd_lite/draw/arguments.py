@@ -65,6 +65,7 @@ def _roots(t: Any) -> list[Tensor]:
         if not isinstance(root, Tensor):
             inside = "" if root is t else f" with {type(root).__name__} in it"
             hint = " It draws itself: use its .save(path)." if hasattr(t, "save") else ""
+            hint = " Draw what it returns: draw(net(x))." if callable(t) else hint
             raise TypeError(
                 f"draw needs a Tensor, several Tensors in a list, or a Graph; got "
                 f"{type(t).__name__}{inside}.{hint}"

@@ -87,7 +87,10 @@ class Trace:
         lifted = list(args)
         for i in which:
             leaves = [self._lift(x, path, i) for path, x in flatten(args[i])]
-            self.inputs += [x for x, fixed in leaves if fixed is _VARIES]
+            found = [x for x, fixed in leaves if fixed is _VARIES]
+            if leaves and not found and argnums is not None:
+                raise self._not_numbers(args[i], str(i))
+            self.inputs += found
             self.fixed += [fixed for _, fixed in leaves]
             lifted[i] = rebuild(args[i], [x for x, _ in leaves])
         outer, around = is_grad_enabled(), _innermost.get()
@@ -188,11 +191,13 @@ class Trace:
                 return x, np.zeros(np.shape(x), int)[()]
             return Input(x.data if isinstance(x, Tensor) else x), _VARIES
         except (TypeError, ValueError):
-            raise TypeError(
-                f"{self.name}: argument {place} is {_shown(x)}, and only floating-point numbers "
-                f"can be differentiated. Convert it, e.g. with float(x), or leave it out of "
-                f"argnums."
-            ) from None
+            raise self._not_numbers(x, place) from None
+
+    def _not_numbers(self, x: Any, place: str) -> TypeError:
+        return TypeError(
+            f"{self.name}: argument {place} is {_shown(x)}, and only floating-point numbers can be "
+            f"differentiated. Convert it, e.g. with float(x), or leave it out of argnums."
+        )
 
     def _pair(self, result: Any) -> tuple[Any, Any]:
         if not isinstance(result, tuple) or len(result) != 2:

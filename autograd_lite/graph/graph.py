@@ -78,7 +78,8 @@ class Graph(Nodes):
         outputs: Tensor | Iterable[Tensor],
         names: Mapping[str, Tensor | NDArray[Any]] | None = None,
     ) -> None:
-        roots = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+        several = isinstance(outputs, Iterable) and not isinstance(outputs, Tensor)
+        roots: list[Any] = list(outputs) if several else [outputs]
         for root in roots:
             if not isinstance(root, Tensor):
                 raise TypeError(f"Graph needs Tensors, got {type(root).__name__}.")

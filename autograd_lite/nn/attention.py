@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -34,9 +35,11 @@ def _to_add(name: str, mask: Any, shape: tuple[int, ...], dtype: Any, hides: boo
 
 
 def _attend(
-    name: str, query: Any, key: Any, value: Any, added: Any, scale: float
+    name: str, query: Any, key: Any, value: Any, added: Any, scale: float | None = None
 ) -> tuple[Tensor, Tensor]:
     """Return the weighted means, and the weights; an additive mask hides with -inf."""
+    # A Python number: one of NumPy's would make float64 of float32.
+    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else float(scale)
     scores = (query * scale) @ np.swapaxes(key, -1, -2)
     if added is not None:
         if np.isneginf(np.broadcast_to(added, scores.shape)).all(axis=-1).any():
@@ -105,7 +108,7 @@ def scaled_dot_product_attention(
     if is_causal:
         later = causal(shape[-2], shape[-1], q.dtype)
         added = later if added is None else added + later
-    return _attend(name, q, k, v, added, 1 / np.sqrt(q.shape[-1]) if scale is None else scale)[0]
+    return _attend(name, q, k, v, added, scale)[0]
 
 
 class MultiheadAttention(Module):
@@ -272,8 +275,7 @@ class MultiheadAttention(Module):
         q, k, v = (self._heads(x, single, turned) for x in projected)
         shape = (*q.shape[:3], k.shape[2])
         added = self._mask(shape, q.dtype, attn_mask, key_padding_mask, is_causal)
-        depth = self.embed_dim // self.num_heads
-        y, weights = _attend(name, q, k, v, added, 1 / np.sqrt(depth))
+        y, weights = _attend(name, q, k, v, added)
         order = (0, 2, 1, 3) if turned else (2, 0, 1, 3)
         y = y.transpose(*order).reshape(given[0].shape)
         y = self.out_proj(y.reshape(-1, self.embed_dim)).reshape(given[0].shape)

@@ -362,6 +362,11 @@ def _labels(name: str, x: Tensor, target: Any, axis: int, ignore: int) -> NDArra
     labels = target.numpy() if isinstance(target, Tensor) else np.asarray(target)
     shape = x.shape[:axis] + x.shape[axis + 1 :]
     classes = x.shape[axis]
+    if labels.dtype.kind not in "iu" and labels.ndim == x.ndim and name == "cross_entropy":
+        raise ValueError(
+            f"{name} needs a probability for each of the {classes} classes, of shape {x.shape}, or "
+            f"integers as labels, got shape {labels.shape}."
+        )
     if labels.dtype.kind not in "iu":
         raise TypeError(
             f"{name} needs integers as its labels, got dtype {labels.dtype} of shape "

@@ -252,10 +252,11 @@ class Sequential(Module):
 
 
 def _callable(module: object, i: int) -> None:
-    if not callable(module):
+    if isinstance(module, type) or not callable(module):
+        got = f"the class {module.__name__}" if isinstance(module, type) else type(module).__name__
         raise TypeError(
-            f"Sequential needs modules, got {type(module).__name__} at position {i}. Pass one, "
-            f"such as nn.Tanh()."
+            f"Sequential needs modules, got {got} at position {i}. Pass one after the other: "
+            f"nn.Sequential(nn.Linear(2, 3), nn.Tanh())."
         )
 
 

@@ -758,7 +758,7 @@ class NLLLoss(Module):
         reduction: Reduced = "mean",
     ) -> None:
         check_reduction("NLLLoss", reduction)
-        self.weight, self.ignore_index = _kept(weight), ignore_index
+        self.weight, self.ignore_index = _for_classes(type(self).__name__, weight), ignore_index
         self.reduction: Reduced = reduction
 
     def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
@@ -851,7 +851,7 @@ class CrossEntropyLoss(Module):
             raise ValueError(
                 f"CrossEntropyLoss needs a label_smoothing from 0 to 1, got {label_smoothing!r}."
             )
-        self.weight, self.ignore_index = _kept(weight), ignore_index
+        self.weight, self.ignore_index = _for_classes(type(self).__name__, weight), ignore_index
         self.reduction: Reduced = reduction
         self.label_smoothing = label_smoothing
 
@@ -890,6 +890,16 @@ class CrossEntropyLoss(Module):
     def extra_repr(self) -> str:
         """Return the reduction."""
         return self.reduction
+
+
+def _for_classes(name: str, weight: ArrayLike | Tensor | None) -> ArrayLike | Tensor | None:
+    """Keep a weight for each class; refuse scores, which are for the call."""
+    if weight is not None and np.ndim(weight) != 1:
+        raise ValueError(
+            f"{name} needs as weight a number for each class, got shape {np.shape(weight)}. Make "
+            f"the loss first, and then call it: nn.{name}()(scores, labels)."
+        )
+    return _kept(weight)
 
 
 def _kept(weight: ArrayLike | Tensor | None) -> ArrayLike | Tensor | None:

@@ -344,6 +344,11 @@ class Module(metaclass=_NamesItsTensors):
 
     def _fitting(self, state: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
         """Return the arrays of a state that fits this module; otherwise raise what is wrong."""
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"load_state_dict needs a dict of arrays, got {type(state).__name__}. Pass "
+                f"net.state_dict(); or read a file with al.load(path, into=net)."
+            )
         own = {path: _bare(part) for path, part, _ in _state(self)}
         arrays = {path: np.asarray(value) for path, value in state.items()}
         problems = [f"missing: {path} {own[path].shape}" for path in own if path not in arrays]

@@ -50,8 +50,8 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
         if index is _NOWHERE:
             raise ValueError(
                 f"{what} on {t._label()}, a view that NumPy does not write to: it has been "
-                f"stretched, or is a diagonal, or a part of complex numbers. Write to a copy: "
-                f"t = t.copy()."
+                f"stretched, or is a diagonal, windows, or a part of complex numbers. Write to a "
+                f"copy: t = t.copy()."
             )
         if not _is_alone(t, view):
             part = _changed(t, t, primitive, other, what, parameters)
@@ -116,7 +116,8 @@ def _is_number(t: Writes) -> bool:
     """Return whether NumPy would have a number here, and not an array without axes."""
     if t._given or (t._primitive is None and t._requires_grad and t._keeps_grad):
         return False
-    return isinstance(t._array, np.generic)
+    array = t._array
+    return array.is_number if is_recorder(array) else isinstance(array, np.generic)
 
 
 def _changed(
@@ -144,7 +145,9 @@ def _version_of(t: Writes) -> Writes:
     """Return what a tensor is now, for what uses it, whatever is written to the tensor later."""
     rare = t._rare or {}
     if "_version" in rare:
-        return rare["_version"]  # type: ignore[no-any-return]  # A dict of anything.
+        known: Writes = rare["_version"]
+        known._array = t._array  # It lets go of it where entries are picked.
+        return known
     version = t._twin()
     version._birth, version.name = t._birth, t.name
     version._primitive, version._inputs = t._primitive, t._inputs
@@ -345,13 +348,17 @@ def note_view(result: Writes, inputs: tuple[Any, ...], parameters: dict[str, Any
     operand = inputs[0]._known()
     if operand._primitive is not None and operand._primitive.packed:
         return
-    if _memory(result._array) is not _memory(inputs[1]):
-        return
+    if _memory(result._array) is _memory(inputs[1]):
+        show_writes(result, operand, primitive, parameters or {})
+
+
+def show_writes(result: Any, operand: Any, primitive: Primitive, parameters: Any) -> None:
+    """Let the result of an operation on a tensor be a view of it, which shows what is written."""
     view = operand._rare and operand._rare.get("_view")
     owner, steps, detached = view or (operand, None, False)
     if result._primitive is None:
         detached = detached or operand._requires_grad
-    result._rare = {"_view": View(owner, (primitive, parameters or {}, steps), detached)}
+    result._rare = {"_view": View(owner, (primitive, parameters, steps), detached)}
     owner._rare = owner._rare or {}
     owner._rare["_shared"] = True
 
@@ -435,10 +442,17 @@ def _place(view: View) -> Any:
     None is an index.
     """
     primitive, parameters, before = view.steps  # type: ignore[misc]  # There is a step.
+    if any(_is_picked(parameters) for _, parameters in _in_order(view.steps)):
+        return _NOWHERE  # Windows, which overlap.
     if before is None and primitive is ops.getitem:
         return parameters["index"]
     positions = _positions(view)
     return _index(view, positions) if positions.flags.writeable else _NOWHERE
+
+
+def _is_picked(parameters: dict[str, Any]) -> bool:
+    index = parameters.get("index")
+    return type(index) is tuple and type(index[0]) is np.ndarray
 
 
 _NOWHERE = object()
@@ -526,7 +540,6 @@ class Writes(Tensor):
         elif "_past" not in rare:
             return self
         version = rare["_version"] = _version_of(self)
-        version._array = self._array  # Unless entries are written there.
         return version
 
     def _known(self) -> Any:

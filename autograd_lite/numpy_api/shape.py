@@ -12,6 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from autograd_lite import ops
 from autograd_lite.core import tensor
 from autograd_lite.core.operands import is_recorder
+from autograd_lite.numpy_api.in_place import Writes, show_writes
 from autograd_lite.numpy_api.table import (
     as_array,
     cast,
@@ -299,7 +300,12 @@ def sliding_window_view(
     if writeable:
         raise TypeError("sliding_window_view on Tensors is not written to; leave writeable= out.")
     windows = np.lib.stride_tricks.sliding_window_view
-    return rearranged(lambda numbers: windows(numbers, window_shape, axis), x)
+    places = windows(np.arange(x.size).reshape(x.shape), window_shape, axis)
+    parameters = {"index": np.unravel_index(places, x.shape)}
+    result = ops.getitem(x, **parameters)
+    if isinstance(result, Writes):
+        show_writes(result, x, ops.getitem, parameters)
+    return result
 
 
 @composes(np.swapaxes)

@@ -102,11 +102,12 @@ def _quantiles(
         method: str = "linear", keepdims: Any = False, *, weights: Any = None,
     ) -> Any:  # fmt: skip
         del overwrite_input  # A Tensor never is.
-        refuse(f"np.{function.__name__}", ALIKE, out=out)
+        name = f"np.{function.__name__}"
+        refuse(name, ALIKE, out=out)
         if getattr(weights, "requires_grad", False):
-            refuse(
-                f"np.{function.__name__}", "the result changes with them in steps", weights=weights
-            )
+            refuse(name, "the result changes with them in steps", weights=weights)
+        if getattr(q, "requires_grad", False):
+            raise TypeError(f"{name} has no derivative by q, got {q!r}. Pass its value: q.numpy().")
         if weights is not None:
             return _weighted(function, a, values_of(q), axis, method, keepdims, values_of(weights))
         return _quantile(a, q, axis, method, keepdims, skip_nan=skip_nan, percent=percent)

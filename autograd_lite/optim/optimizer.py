@@ -107,8 +107,8 @@ class Optimizer:
 
     def __init__(self, params: Params, defaults: Mapping[str, Any]) -> None:
         name = type(self).__name__
-        if isinstance(params, Module | Tensor):
-            call = "params.parameters()" if isinstance(params, Module) else "[params]"
+        if isinstance(params, Module | Tensor) or callable(params):
+            call = "[params]" if isinstance(params, Tensor) else "net.parameters()"
             raise TypeError(
                 f"{name} needs an iterable of Tensors, got a {type(params).__name__}. Pass {call}."
             )

@@ -221,8 +221,8 @@ class Symbol(ArrayMethods):
 
     def _write(self, function: Any, other: Any) -> Any:
         """Take on the result of an operator, for all names that this has: ``t += other``."""
-        if not isinstance(self.sample, np.ndarray):
-            return NotImplemented  # A number is bound anew.
+        if self.is_number:
+            return NotImplemented  # It is bound anew.
         if isinstance(other, Tensor):
             raise refused("writing a Tensor into an array; write into a Tensor")
         if self.fixed or self.base is not None or any(view() is not None for view in self._views):
@@ -257,6 +257,11 @@ class Symbol(ArrayMethods):
     def data(self) -> Symbol:
         """Itself."""
         return self
+
+    @property
+    def is_number(self) -> bool:
+        """Whether NumPy would have a number here, and not an array without axes."""
+        return not isinstance(self.sample, np.ndarray)
 
     @property
     def shape(self) -> tuple[int, ...]:

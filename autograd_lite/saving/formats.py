@@ -46,6 +46,7 @@ def write(file: Path, arrays: dict[str, Any], said: dict[str, Any]) -> None:
     text = json.dumps(said)
     if nest.is_flat(said["state"], arrays) and said["generators"] == {"dict": []}:
         text = ""  # Arrays under their names need no more, and others then read nothing else.
+    file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         if file.suffix == ".npz":

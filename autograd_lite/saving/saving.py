@@ -26,7 +26,7 @@ def save(state: Any, path: str | os.PathLike[str]) -> Path:
         dicts, lists and tuples of all these. With a module, the generators inside it are saved.
     path : str or path
         A name that ends in ``.npz`` or ``.safetensors``. A file that is there is replaced, once the
-        new one is complete.
+        new one is complete; folders that are not there are made.
 
     Returns
     -------

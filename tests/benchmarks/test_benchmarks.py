@@ -2,13 +2,14 @@
 
 import contextlib
 import json
+import re
 import sys
 
 import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import player, report, timing, workloads
+from benchmarks import layers, player, report, timing, workloads
 from benchmarks.contestants import CONTESTANTS, CONTROL, HAND, OURS, load
 from benchmarks.targets import Target, targets
 from benchmarks.timing import Times
@@ -230,3 +231,17 @@ def test_a_library_that_is_not_installed_is_left_out(monkeypatch):
         load(BY_KEY["micrograd"]._replace(module="mistyped"))
     found = report.header([BY_KEY[HAND]], [BY_KEY["micrograd"]], threads=1)
     assert found["not installed"] == "micrograd"
+
+
+@pytest.mark.parametrize("layer", layers.LAYERS, ids=lambda layer: layer.title)
+def test_layers_do_what_pytorchs_do(layer):
+    pytest.importorskip("torch")
+    ours, theirs = layers.passes(layer, np.float64)
+    assert layers.agree(layer, ours(), theirs())
+    assert not layers.agree(layer, ours() | {"x": ours()["x"] + 1e-3}, theirs())
+
+
+def test_layers_are_timed_beside_pytorchs(monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.setattr(layers, "LAYERS", layers.LAYERS[-1:])
+    assert re.search(r"\| BatchNorm2d \| \d+\.\d\d \| \d+\.\d\d \|", layers.measure(1))

@@ -616,3 +616,9 @@ def test_what_an_inner_level_has_made_does_not_make_tensors_of_the_results():
     inner = al.grad(lambda a: al.grad(lambda b: a * b**2)(3.0))(2.0)
     assert type(inner) is np.float64
     assert inner == 6.0
+
+
+def test_an_argument_without_floating_point_numbers_is_refused():
+    with pytest.raises(TypeError, match=r"argument 0 is \[1, 2\], and only floating-point"):
+        al.grad(lambda x: np.sum(x))([1, 2])
+    assert al.grad(lambda p: p["w"] * p["n"])({"w": 1.5, "n": 3}) == {"w": 3.0, "n": 0}

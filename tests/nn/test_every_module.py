@@ -1,5 +1,7 @@
 """Every layer and loss is drawn, derived and compared like what is written out in operations."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -131,3 +133,24 @@ def test_its_gradient_is_the_numerical_one(name):
     _, x, f = loss_of(name)
     if x.requires_grad and name != "Dropout":  # It is another function in each call.
         al.gradcheck(First(LAYERS[name][0]) if name in LAYERS else f, [x.numpy()])
+
+
+def in_float32(module):
+    """Copy a module, with parameters and buffers in float32."""
+    module = copy.deepcopy(module)
+    for _, part in module.modules():
+        for name, value in list(vars(part).items()):
+            if isinstance(value, al.Tensor) and value.dtype == np.float64:
+                new = al.Tensor(value.numpy(), value.requires_grad, dtype=np.float32)
+                setattr(part, name, new)
+    return module
+
+
+@pytest.mark.parametrize("name", [*LOSSES, *LAYERS])
+def test_float32_stays_float32(name):
+    module, x, *target = LOSSES.get(name) or LAYERS[name]
+    module = in_float32(module if name in LOSSES else First(module))
+    x = x if x.dtype.kind == "i" else al.Tensor(x, requires_grad=True, dtype=np.float32)
+    y = module(x, *(t if t.dtype.kind == "i" else t.astype(np.float32) for t in target))
+    found = {n.tensor.dtype for n in al.Graph(y).nodes if n.tensor is not None}
+    assert found == {np.dtype(np.float32)}

@@ -157,6 +157,8 @@ def test_arguments_that_are_not_understood_are_refused_by_name():
         (lambda: np.add(t, t, casting="unsafe"), "np.add on Tensors takes no casting="),
         (lambda: np.logaddexp.reduce(t, initial=1.0), "np.logaddexp.reduce on Tensors: "),
         (lambda: np.quantile(t, 0.5, weights=t), "np.quantile on Tensors takes no weights="),
+        (lambda: np.quantile([1.0, 2.0], t[0]), "np.quantile has no derivative by q"),
+        (lambda: np.nanpercentile(t, t), "np.nanpercentile has no derivative by q"),
         (lambda: np.cov(t, fweights=[1, 2]), "np.cov on Tensors takes no fweights="),
         (lambda: np.nan_to_num(t, copy=False), "np.nan_to_num on Tensors makes a copy"),
         (lambda: np.pad(t, 1, mode="empty"), "pad has derivatives for the modes constant, edge"),

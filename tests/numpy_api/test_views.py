@@ -469,3 +469,18 @@ def test_a_view_is_up_to_date_before_its_bare_value_is_taken(take):
     table[0] = q * q
     with pytest.raises(GradientError):
         take(part)
+
+
+def test_sliding_windows_show_what_is_written_and_are_not_written_to():
+    x = al.Tensor([1.0, 2.0, 3.0, 4.0], requires_grad=True)
+    y = x * 1
+    windows = np.lib.stride_tricks.sliding_window_view(y, 2)
+    y[1] = 100.0
+    y *= 2
+    assert windows.tolist() == [[2.0, 200.0], [200.0, 6.0], [6.0, 8.0]]
+    windows.sum().backward()
+    assert x.grad.tolist() == [2.0, 0.0, 4.0, 2.0]
+    with pytest.raises(ValueError, match="a view that NumPy does not write to"):
+        windows[0] = 1.0
+    with pytest.raises(ValueError, match="a view that NumPy does not write to"):
+        windows[0][1] = 1.0

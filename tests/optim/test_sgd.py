@@ -68,7 +68,7 @@ def test_a_step_before_any_gradient_says_what_is_missing():
     ("params", "lr", "error", "message"),
     [
         ([], 0.1, ValueError, "at least one parameter, got none"),
-        (nn.Linear(1, 1), 0.1, TypeError, r"got a Linear\. Pass params\.parameters\(\)"),
+        (nn.Linear(1, 1), 0.1, TypeError, r"got a Linear\. Pass net\.parameters\(\)"),
         (al.Tensor(1.0, True), 0.1, TypeError, r"got a Tensor\. Pass \[params\]"),
         ([np.ones(2)], 0.1, TypeError, "got ndarray at position 0"),
         ([al.Tensor(1.0)], 0.1, ValueError, "requires_grad=True, got Tensor"),
