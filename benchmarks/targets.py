@@ -49,6 +49,7 @@ def targets(results: Mapping[str, Times], memory: Mapping[str, float]) -> list[T
         *_against_pytorch(results),
         *_against_micrograd(results),
         *_against_hips(results),
+        *_in_place(results),
         *_first(results),
         *_compiled(results),
         *_first_compiled(results),
@@ -115,6 +116,11 @@ def _against_pytorch(results: Mapping[str, Times]) -> Iterator[Target]:
 def _against_hips(results: Mapping[str, Times]) -> Iterator[Target]:
     text = f"{TITLES['forward']}: at most twice the time of HIPS autograd"
     yield Target(text, _ratio(results, "forward", OURS, "autograd"), 2.0, at_most=True)
+
+
+def _in_place(results: Mapping[str, Times]) -> Iterator[Target]:
+    text = f"{TITLES['waves']}: at most 6 times hand-written NumPy"
+    yield Target(text, _ratio(results, "waves", OURS, HAND), 6.0, at_most=True)
 
 
 def _against_micrograd(results: Mapping[str, Times]) -> Iterator[Target]:

@@ -126,6 +126,12 @@ def joining() -> dict[str, Any]:
     return filling()
 
 
+def waves() -> dict[str, Any]:
+    """Shallow water on 64 by 64 cells, 20 steps, each of which writes to parts of its arrays."""
+    height = 1 + 0.1 * np.random.default_rng(9).standard_normal((64, 64))
+    return {"height": height, "steps": 20, "dt": 0.01, "pull": 0.1, "rate": 1e-3}
+
+
 def forward() -> dict[str, Any]:
     """Two layers, 8-16-4; a step down along a direction, by the derivative along it alone."""
     rng = np.random.default_rng(8)
@@ -150,5 +156,6 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("elementwise", "million numbers", "sum of tanh(x) * exp(-x * x)", elementwise),
     Workload("filling", "5,000 writes", "y[i] = w * s[i]; then the sum of squares", filling),
     Workload("joining", "5,000 stacked", "stack of w * s[i]; then the sum of squares", joining),
+    Workload("waves", "waves in place", "shallow water, 64 x 64 cells, 80 writes to parts", waves),
     Workload("forward", "forward mode", "tanh, derivative along a direction, batch of 32", forward),
 )

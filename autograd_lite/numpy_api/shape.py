@@ -287,7 +287,7 @@ def ravel(a: Any, order: str = "C") -> Any:
         return ravel(a if laid == tuple(range(a.ndim)) else ops.transpose(a, axes=laid))
     flat = reshape(a, (-1,), order)
     flags = values_of(a).flags
-    whole = flags.f_contiguous if order == "F" else flags.c_contiguous
+    whole = {"C": flags.c_contiguous, "F": flags.f_contiguous, "A": flags.forc}[order]
     return flat if whole or not np.may_share_memory(values_of(a), values_of(flat)) else +flat
 
 

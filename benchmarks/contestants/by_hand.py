@@ -195,6 +195,37 @@ def joining(w: float, shares: Array, rate: float) -> Run:
     return step, lambda: [w]
 
 
+def waves(height: Array, steps: int, dt: float, pull: float, rate: float) -> Run:
+    """Every step is linear: go back over them with what each of them adds to what it reads."""
+    n, m = height.shape
+
+    def step() -> Any:
+        nonlocal height
+        h, u, v = height.copy(), np.zeros((n + 1, m)), np.zeros((n, m + 1))
+        for _ in range(steps):
+            u[1:-1] -= pull * (h[1:] - h[:-1])
+            v[:, 1:-1] -= pull * (h[:, 1:] - h[:, :-1])
+            h[:, :] -= dt * (u[1:] - u[:-1])
+            h[:, :] -= dt * (v[:, 1:] - v[:, :-1])
+        g, gu, gv = 2 * h, np.zeros_like(u), np.zeros_like(v)
+        for _ in range(steps):
+            d = dt * g
+            gv[:, 1:] -= d
+            gv[:, :-1] += d
+            gu[1:] -= d
+            gu[:-1] += d
+            d = pull * gv[:, 1:-1]
+            g[:, 1:] -= d
+            g[:, :-1] += d
+            d = pull * gu[1:-1]
+            g[1:] -= d
+            g[:-1] += d
+        height = height - rate * g
+        return (h * h).sum()
+
+    return step, lambda: [height]
+
+
 def forward(x: Array, y: Array, w1: Array, w2: Array, v1: Array, v2: Array, rate: float) -> Run:
     """Push a direction through two layers."""
 

@@ -134,6 +134,23 @@ def joining(w: float, shares: Array, rate: float) -> Run:
     return _eagerly(loss, parameters, rate)
 
 
+def waves(height: Array, steps: int, dt: float, pull: float, rate: float) -> Run:
+    (start,) = parameters = _parameters(height)
+    n, m = height.shape
+
+    def loss() -> Any:
+        h = start.copy()
+        u, v = np.zeros((n + 1, m), like=h), np.zeros((n, m + 1), like=h)
+        for _ in range(steps):
+            u[1:-1] -= pull * (h[1:] - h[:-1])
+            v[:, 1:-1] -= pull * (h[:, 1:] - h[:, :-1])
+            h[:, :] -= dt * (u[1:] - u[:-1])
+            h[:, :] -= dt * (v[:, 1:] - v[:, :-1])
+        return (h * h).sum()
+
+    return _eagerly(loss, parameters, rate)
+
+
 def forward(x: Array, y: Array, w1: Array, w2: Array, v1: Array, v2: Array, rate: float) -> Run:
     def loss(w1: Any, w2: Any) -> Any:
         return np.mean((np.tanh(x @ w1) @ w2 - y) ** 2)

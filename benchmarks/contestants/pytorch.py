@@ -155,3 +155,23 @@ def joining(w: float, shares: Array, rate: float) -> Run:
         _descend(parameters, rate)
 
     return step, lambda: [p.detach().numpy() for p in parameters]
+
+
+def waves(height: Array, steps: int, dt: float, pull: float, rate: float) -> Run:
+    parameters = _parameters(height)
+    (start,) = parameters
+    n, m = height.shape
+
+    def step() -> None:
+        h = start.clone()
+        u = torch.zeros((n + 1, m), dtype=torch.float64)
+        v = torch.zeros((n, m + 1), dtype=torch.float64)
+        for _ in range(steps):
+            u[1:-1] -= pull * (h[1:] - h[:-1])
+            v[:, 1:-1] -= pull * (h[:, 1:] - h[:, :-1])
+            h[:, :] -= dt * (u[1:] - u[:-1])
+            h[:, :] -= dt * (v[:, 1:] - v[:, :-1])
+        (h * h).sum().backward()
+        _descend(parameters, rate)
+
+    return step, lambda: [p.detach().numpy() for p in parameters]

@@ -381,3 +381,17 @@ def test_a_constant_lets_go_of_what_it_was_a_view_of():
         assert gone() is None
     finally:
         gc.enable()
+
+
+def test_numbers_are_shuffled_in_place_with_their_gradients():
+    """Rows are not: NumPy swaps them through views, and itself warns that some may double."""
+    t = al.Tensor([1.0, 2.0, 3.0, 4.0, 5.0], requires_grad=True)
+    shuffled, array = t * 1.0, t.numpy().copy()
+    with pytest.warns(UserWarning, match="may contain duplicates"):
+        np.random.default_rng(3).shuffle(shuffled)
+    np.random.default_rng(3).shuffle(array)
+    np.testing.assert_array_equal(shuffled.numpy(), array)
+    (shuffled * shuffled * np.arange(5.0)).sum().backward()
+    want = np.empty(5)
+    want[array.astype(int) - 1] = 2 * array * np.arange(5.0)
+    np.testing.assert_array_equal(t.grad.numpy(), want)

@@ -76,3 +76,14 @@ def test_results_lie_in_memory_as_numpys_do(layout):
             others[call] = got, want
     assert tried > 400
     assert others == {}
+
+
+@pytest.mark.parametrize("order", "CFAK")
+@pytest.mark.parametrize("lay_out", [np.array, np.asfortranarray, np.transpose, lambda x: x[::2]])
+def test_what_ravel_shares_is_numpys(order, lay_out):
+    array = np.array(lay_out(np.arange(12.0).reshape(4, 3)), order="K")
+    t = al.Tensor(array, requires_grad=True) * 1.0
+    for x in (array, t):
+        flat = np.ravel(x, order)
+        flat[1:3] *= 100.0
+    np.testing.assert_array_equal(t.numpy(), array)
