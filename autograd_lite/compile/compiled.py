@@ -583,9 +583,9 @@ def _close(a: Any, b: Any) -> bool:
         if a.dtype.kind not in "fc":
             return bool(np.array_equal(a, b))
         exact = float(np.finfo(a.dtype).eps) ** 0.5
+        largest = float(np.max(np.abs(a), initial=0.0, where=np.isfinite(a)))
         return a.shape == b.shape and bool(
-            np.allclose(a, b, rtol=exact, atol=exact * float(np.max(np.abs(a), initial=0.0)),
-                        equal_nan=True)
-        )  # fmt: skip
+            np.allclose(a, b, rtol=exact, atol=exact * largest, equal_nan=True)
+        )
     except TypeError:
         return a is b or bool(a == b)
