@@ -17,7 +17,7 @@ from autograd_lite.compile.scalars import LoweringError
 from autograd_lite.functional.nests import leaves_of
 from autograd_lite.optim.optimizer import Optimizer
 from autograd_lite.program.program import Program, fingerprint
-from autograd_lite.program.surroundings import MISSING, Guard, Surroundings
+from autograd_lite.program.surroundings import MISSING, Surroundings
 from autograd_lite.program.symbol import TraceError
 from autograd_lite.program.trace import Output, Place, Traced, trace
 from autograd_lite.tensor import Tensor
@@ -481,9 +481,8 @@ class Step(Compiled):
         optimiser = self._optimiser
         around.guard(vars(optimiser), "param_groups", optimiser.param_groups, "param_groups")
         around.guard(vars(optimiser), "state", optimiser.state, "state")
-        around.guards = [g for g in around.guards if g.key != "lr" or "params" not in g.holder]
-        for p, parts in optimiser.state.items():
-            around.guards.append(Guard(optimiser.state, p, parts, "state"))
+        groups = {id(group) for group in optimiser.param_groups}
+        around.guards = [g for g in around.guards if id(g.holder) not in groups or g.key != "lr"]
         kept = {id(parts) for parts in optimiser.state.values()}
         around.guards = [g for g in around.guards if id(g.holder) not in kept]
         around.arrays = [

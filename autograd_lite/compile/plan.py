@@ -267,7 +267,7 @@ class Plan:
             *(f"{m} = MISSING" for m in mine), "left = 0",
             *_function("fits(args, kwargs)", [
                 "try:", f"    return {' and '.join(check)}",
-                "except (LookupError, ValueError):", "    return False",
+                "except (LookupError, AttributeError, ValueError):", "    return False",
             ]),
             *_function("call(args, kwargs)", [*keep, *do, f"return {result}"]),
             *_function("allow(n)", ["nonlocal left", "left = n"]),
@@ -276,14 +276,14 @@ class Plan:
                 "try:", "    if not (",
                 *(f"        {condition} and" for condition in ["left", *check[:-1]]),
                 f"        {check[-1]}", "    ):", "        return MISSING",
-                "except (LookupError, ValueError):", "    return MISSING",
+                "except (LookupError, AttributeError, ValueError):", "    return MISSING",
                 "left -= 1", *do, f"return {result}",
             ]),
             *_function("bind(args, kwargs)", [
                 *fixed,
                 *_function("bound()", [
                     *keep, "try:", f"    same = {guards}",
-                    "except (LookupError, ValueError):", "    same = False",
+                    "except (LookupError, AttributeError, ValueError):", "    same = False",
                     "if not same and changed():", "    raise stale()",
                     *do_bound, f"return {result}",
                 ]),

@@ -30,9 +30,9 @@ al.grad(lambda x: np.sum(np.sqrt(x)))(x) | al.grad(lambda x: np.sum(np.maximum(x
 """
 LEFT_TO_NUMPY = """
 np.clip(x, -1.0, 1.0) | x // 2.0 | 2.0 // x | x % y | 2.0 % x | np.spacing(x)
-np.nan_to_num(x * np.nan) | np.nan_to_num(x, nan=1.0, posinf=3.0, neginf=-4.0) | np.heaviside(x, 0.5)
-np.real(x * 1j)
-np.imag(x * 1j) | np.sum((x * 1j).astype(float)) | ((x > 0) + (y > 0)) * x
+np.nan_to_num(x * np.nan) | np.nan_to_num(x, nan=1.0, posinf=3.0, neginf=-4.0)
+np.heaviside(x, 0.5) | np.real(x * 1j) | np.imag(x * 1j) | np.sum((x * 1j).astype(float))
+((x > 0) + (y > 0)) * x
 ((x > 0) @ (y > 0)) * x | np.diff(x > 0) * 2
 (np.where(y > 0, 1, -1).astype(np.int8) * 100 * 2) * x
 """
