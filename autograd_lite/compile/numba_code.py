@@ -179,6 +179,7 @@ def machine_code(
         If numba does not take the source.
     """
     import numba
+    from numba.core.errors import NumbaError
 
     def typed(kind: np.dtype[Any], axes: int) -> Any:
         scalar = numba.from_dtype(kind)
@@ -192,7 +193,7 @@ def machine_code(
     jit = numba.njit(signature, cache=True, error_model="numpy", nogil=not direct)
     try:
         function: Any = jit(getattr(module, name))
-    except numba.core.errors.NumbaError as error:
+    except NumbaError as error:
         raise LoweringError(f"this program: {_reason(error)}") from None
     if direct:
         (compiled,) = function.overloads.values()

@@ -208,8 +208,8 @@ def _statement(s: Statement, known: dict[Variable, Any], sheet: Sheet) -> None:
         known[s.result] = _written_out(s, operands, sheet)
     except LoweringError as error:
         raise LoweringError(f"{s.name} ({s.result.type}): {error}") from None
-    except Exception as error:  # noqa: BLE001  (NumPy refuses arrays of objects in many ways)
-        raise LoweringError(f"{s.name} ({s.result.type}): {type(error).__name__}") from None
+    except Exception as error:
+        raise LoweringError(f"{s.name} ({s.result.type}) number by number") from error
 
 
 class Row(NamedTuple):

@@ -399,6 +399,29 @@ def test_what_cannot_be_seen_is_found_by_a_step_beside_eager():
         [fast(X) for _ in range(8)]
 
 
+def picked(x):
+    y = x * 1
+    y[y > 0] *= 3
+    return np.sum(y)
+
+
+SHAPED_BY_VALUES = {
+    "a mask of a Tensor": al.grad(picked),
+    "extract": lambda x: np.extract(x > 0, x),
+    "unique": np.unique,
+    "trim_zeros": lambda x: np.trim_zeros(np.where(x > 0, x, 0)),
+}
+
+
+@pytest.mark.parametrize("name", SHAPED_BY_VALUES)
+def test_what_has_another_shape_for_other_values_runs_as_it_is(name):
+    f = SHAPED_BY_VALUES[name]
+    fast = al.compile(f)
+    for x in (X, [1.0, -2.0, 1.0], [3.0, 3.0, 3.0], [1.0, 2.0, -1.0], X):
+        same(fast, f, np.array(x))
+    assert "its shape depends on values, so it cannot be compiled" in fast.why
+
+
 def test_branch_on_a_value_runs_as_it_is():
     def f(x):
         return x if x.sum() > 0 else -x
