@@ -138,6 +138,8 @@ def trace(
             for place, symbol in zip(places, symbols, strict=True):
                 place.write(symbol)
             returned = call_with_tensors(f, given, named)
+            # Now, as long as Tensors hold symbols and views can still be taken again.
+            leaves = [x._value() if isinstance(x, Tensor) else x for x in leaves_of(returned)]
             after = [place.read() for place in places]
     finally:
         NOTES.reset(token)
@@ -145,7 +147,6 @@ def trace(
         i for i, x in enumerate(after) if x is not symbols[i] or x.variable is not variables[i]
     ]
     recorded = any(isinstance(x, Tensor) and x.requires_grad for x in leaves_of(returned))
-    leaves = [x._value() if isinstance(x, Tensor) else x for x in leaves_of(returned)]
     arrays = [i for i, x in enumerate(leaves) if isinstance(x, Symbol | np.ndarray | np.generic)]
     marked = list(leaves)
     for position, i in enumerate(arrays):

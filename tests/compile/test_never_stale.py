@@ -85,6 +85,15 @@ def test_attribute_and_list_of_an_object():
     same(fast, f, X)
 
 
+def test_tensor_that_is_returned_as_it_is():
+    w = al.Tensor(np.ones(3))
+    fast = al.compile(lambda x: (w, x * 2), backend="numpy")
+    for _ in range(4):
+        fast(X)
+    w.data = np.full(3, 7.0)
+    np.testing.assert_array_equal(fast(X)[0], w.numpy())
+
+
 def test_closed_over_array_written_to_and_replaced():
     a = np.array([1.0, 2.0, 3.0])
 
