@@ -369,8 +369,11 @@ def _filled(result: Any, outputs: list[Any]) -> Any:
     return rebuild(result, leaves)
 
 
-def _asked(what: str, value: Any) -> Callable[[Any], bool]:
+def _asked(what: Any, value: Any) -> Callable[[Any], bool]:
     """Return the condition under which a program holds whose trace asked for a value."""
+    if isinstance(what, tuple):
+        given = [condition(value) for condition in what]
+        return lambda x: [condition(x) for condition in what] == given
     if what == "truth":
         truth = bool(value)
         return lambda x: bool(x) is truth

@@ -39,16 +39,17 @@ class Notes:
     ----------
     inputs : list of Variable
     statements : list of Statement
-    asked : dict of Variable to str
-        The inputs whose value was asked for, and for what: the trace holds for that value only.
+    asked : dict of Variable to str or tuple of callable
+        The inputs whose "value" or "truth" was asked for: the trace holds for that one only. Or
+        conditions, of which the trace holds for inputs that give what they gave.
     """
 
-    def __init__(self, *, may_ask: bool = False) -> None:
+    def __init__(self, *, may_ask: bool = False, conditions: bool = False) -> None:
         self.inputs: list[Variable] = []
         self.statements: list[Statement] = []
-        self.asked: dict[Variable, str] = {}
+        self.asked: dict[Variable, Any] = {}
         self.samples: list[Any] = []
-        self.may_ask = may_ask
+        self.may_ask, self.conditions = may_ask, conditions
 
     def input(self, sample: Any, name: str | None = None) -> Symbol:
         """Return a symbol for an array that is given."""
@@ -391,6 +392,19 @@ class Symbol(ArrayMethods):
         if notes.asked.get(self.variable) != "value":
             notes.asked[self.variable] = "truth" if what == "bool" else "value"
         return self.sample
+
+    def __decide__(self, condition: Callable[[Any], bool]) -> bool | None:
+        """Return what a condition gives of the entries, for which the trace then holds.
+
+        None where that cannot be noted: then ask for the entries themselves.
+        """
+        notes = _notes()
+        asked = notes.asked.get(self.variable, ())
+        if not notes.conditions or self.variable not in notes.inputs or asked == "truth":
+            return None
+        if isinstance(asked, tuple):
+            notes.asked[self.variable] = (*asked, condition)
+        return condition(self.sample)
 
     def __bool__(self) -> bool:
         return bool(self._ask("bool"))

@@ -62,8 +62,9 @@ class Traced:
     result : nest
         What the function returned, with the position of an output in place of an array.
     places, written : list of Place
-    asked : dict of Variable to str
-        The inputs whose "value" (or "truth") was asked for: the program holds for that one only.
+    asked : dict of Variable to str or tuple of callable
+        The inputs whose "value" (or "truth") was asked for: the program holds for that one only;
+        or conditions, which must give what they gave.
     inputs, samples : list
         What inputs and outputs were when it was traced.
     recorded : bool
@@ -74,7 +75,7 @@ class Traced:
     result: Any
     places: list[Place]
     written: list[Place]
-    asked: dict[Variable, str]
+    asked: dict[Variable, Any]
     inputs: list[Any]
     samples: list[Any]
     recorded: bool
@@ -121,7 +122,7 @@ def trace(
     v0: float64[2] = cos(x0)
     return v0
     """
-    notes = Notes(may_ask=may_ask)
+    notes = Notes(may_ask=may_ask, conditions=may_ask)
     nest = (args, dict(kwargs or {}))
     lifted = [_lifted(x, notes) for x in leaves_of(nest)]
     given, named = rebuild(nest, lifted)

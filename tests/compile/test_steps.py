@@ -369,3 +369,39 @@ def test_derivative_at_a_number(backend):
     for x in (1.5, 2.5):
         assert fast(x) == f(x)
         assert [type(y) for y in fast(x)] == [type(y) for y in f(x)]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "auto"])
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1}, {"reduction": "sum"}])
+def test_labels_of_minibatches_are_arguments_of_one_program(options, backend):
+    rng = np.random.default_rng(0)
+    images, labels = rng.normal(size=(20, 6, 3)), rng.integers(0, 4, size=(20, 6))
+    losses = []
+    for compiled in (True, False):
+        net = nn.Linear(3, 4, rng=np.random.default_rng(1))
+        optimiser = optim.SGD(net.parameters(), lr=0.1)
+
+        def loss(x, t, net=net):
+            return nn.CrossEntropyLoss(**options)(net(x), t)
+
+        if compiled:
+            step = al.compile(loss, optimiser, backend=backend)
+            losses.append([step(x, t) for x, t in zip(images, labels, strict=True)])
+            assert step.why.startswith("NumPy")
+            assert "traced again" not in step.why
+            before = net.weight.numpy()
+            with pytest.raises(ValueError, match="labels from 0 to 3 for 4 classes, got 9 at 2"):
+                step(images[0], np.where(np.arange(6) == 2, 9, labels[0]))
+            np.testing.assert_array_equal(net.weight.numpy(), before)
+            ignored = np.where(np.arange(6) == 2, -100, labels[0])
+            expected = loss(images[0], ignored).item()
+            np.testing.assert_allclose(step(images[0], ignored), expected)
+            continue
+        losses.append([])
+        for x, t in zip(images, labels, strict=True):
+            optimiser.zero_grad()
+            value = loss(x, t)
+            value.backward()
+            optimiser.step()
+            losses[-1].append(value.item())
+    np.testing.assert_allclose(*losses)
