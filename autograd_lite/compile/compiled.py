@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import operator
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -17,7 +16,7 @@ from autograd_lite.compile.scalars import LoweringError
 from autograd_lite.functional.nests import leaves_of
 from autograd_lite.optim.optimizer import Optimizer
 from autograd_lite.program.program import Program, fingerprint
-from autograd_lite.program.surroundings import MISSING, Guard, Surroundings
+from autograd_lite.program.surroundings import MISSING, Surroundings
 from autograd_lite.program.symbol import TraceError
 from autograd_lite.program.trace import Output, Place, Traced, trace
 from autograd_lite.tensor import Tensor
@@ -48,11 +47,22 @@ class Compiled:
         self._plan: Plan | None = None
         self._traces = 0
         self._reasons: dict[str, None] = {}
+        self._not_yet = "It has not been called yet."
         self._eager_because = ""
         self._error: Exception | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute what the function computes."""
+        try:
+            return self._called(args, kwargs)
+        except TraceError as error:  # Of other values, something has another shape.
+            if self._backend != "auto" or self._eager_because:
+                raise
+            self._plan = None
+            self._give_up(str(error))
+        return self._eagerly(args, kwargs)
+
+    def _called(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self._plan is not None:
             result = self._plan.quick(args, kwargs)
             if result is not MISSING:
@@ -88,7 +98,7 @@ class Compiled:
     @property
     def why(self) -> str:
         """What was decided, and why, a line each."""
-        return "\n".join(self._reasons) or "It has not been called yet."
+        return "\n".join(self._reasons) or self._not_yet
 
     def __repr__(self) -> str:
         return f"<compiled {getattr(self._f, '__name__', 'function')}>"
@@ -105,6 +115,10 @@ class Compiled:
                 self._plan = plan
                 return plan
         if self._needs_a_first_step(args, kwargs):
+            self._not_yet = (
+                "The first step ran as it is, since it makes what the optimiser keeps; the next "
+                "one is compiled."
+            )
             return None
         if self._traces >= TRACES:
             self._give_up(
@@ -128,6 +142,9 @@ class Compiled:
             return None
         except Exception as error:
             around.restore()
+            if isinstance(error.__cause__, TraceError):  # NumPy's own words do not say why.
+                self._give_up(str(error.__cause__))
+                return None
             if self._backend != "auto":
                 raise  # Most often, it is the function's own.
             self._error = error
@@ -180,6 +197,7 @@ class Compiled:
         self._reasons[reason] = None
 
     def _give_up(self, reason: str) -> None:
+        reason = reason.rstrip(".")
         self._eager_because = reason
         self._note(f"not compiled: {reason}")
         if self._backend != "auto":
@@ -283,8 +301,10 @@ class Step(Compiled):
 
         Raises
         ------
+        TypeError
+            If `n` or `every` is not an integer.
         ValueError
-            If `n` is negative, or stacked arrays differ in length.
+            If `n` is negative, `every` is less than 1, or stacked arrays differ in length.
 
         Examples
         --------
@@ -294,8 +314,9 @@ class Step(Compiled):
         >>> step.run(50, 5.0)[[0, -1]].round(3)
         array([1369.,    0.])
         """
-        if operator.index(n) < 0:
-            raise ValueError(f"run needs a number of steps of 0 or more, got {n}.")
+        _check_count("n", n, 0)
+        if every is not None:
+            _check_count("every", every, 1)
         if stacked:
             _check_stacks(args, kwargs)
         losses: list[Any] = []
@@ -481,9 +502,8 @@ class Step(Compiled):
         optimiser = self._optimiser
         around.guard(vars(optimiser), "param_groups", optimiser.param_groups, "param_groups")
         around.guard(vars(optimiser), "state", optimiser.state, "state")
-        around.guards = [g for g in around.guards if g.key != "lr" or "params" not in g.holder]
-        for p, parts in optimiser.state.items():
-            around.guards.append(Guard(optimiser.state, p, parts, "state"))
+        groups = {id(group) for group in optimiser.param_groups}
+        around.guards = [g for g in around.guards if id(g.holder) not in groups or g.key != "lr"]
         kept = {id(parts) for parts in optimiser.state.values()}
         around.guards = [g for g in around.guards if id(g.holder) not in kept]
         around.arrays = [
@@ -539,6 +559,18 @@ class Step(Compiled):
         return np.array(loss.data)[()]
 
 
+def _check_count(name: str, count: Any, least: int) -> None:
+    """Refuse what is not a number of steps; it may be an array, where `n` was left out."""
+    if isinstance(count, bool) or not isinstance(count, int | np.integer):
+        got = f"of shape {count.shape}" if isinstance(count, np.ndarray) else repr(count)
+        raise TypeError(
+            f"run needs {name}, a number of steps, got a {type(count).__name__} {got}. Write "
+            f"step.run(100, X, y)."
+        )
+    if count < least:
+        raise ValueError(f"run needs {name}, a number of steps, of {least} or more, got {count}.")
+
+
 def _check_stacks(args: Any, kwargs: Any) -> None:
     """Refuse arrays that are not for the same steps."""
     named = {**{f"argument {i}": x for i, x in enumerate(args)}, **kwargs}
@@ -583,9 +615,9 @@ def _close(a: Any, b: Any) -> bool:
         if a.dtype.kind not in "fc":
             return bool(np.array_equal(a, b))
         exact = float(np.finfo(a.dtype).eps) ** 0.5
+        largest = float(np.max(np.abs(a), initial=0.0, where=np.isfinite(a)))
         return a.shape == b.shape and bool(
-            np.allclose(a, b, rtol=exact, atol=exact * float(np.max(np.abs(a), initial=0.0)),
-                        equal_nan=True)
-        )  # fmt: skip
+            np.allclose(a, b, rtol=exact, atol=exact * largest, equal_nan=True)
+        )
     except TypeError:
         return a is b or bool(a == b)

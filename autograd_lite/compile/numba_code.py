@@ -19,6 +19,7 @@ from autograd_lite.compile.scalars import (
     Number,
     Sheet,
     assigned,
+    check_dtype,
     entry,
     objects,
     unrolled,
@@ -132,8 +133,7 @@ def _sheet(program: Program, *, skip: Sequence[int]) -> Sheet:
     """Return a sheet for a program, whose inputs it can have."""
     sheet = Sheet(MOST)
     for i, variable in enumerate(program.inputs):
-        if variable.dtype.kind not in "biuf" or variable.dtype == np.float16:
-            raise LoweringError(f"numbers of dtype {variable.dtype}")
+        check_dtype(variable.dtype)
         if variable.size > MOST:
             raise LoweringError(f"more than {MOST} numbers")
         if variable.shape:
@@ -172,8 +172,14 @@ def machine_code(
     direct : bool
         Whether it is for calls that take less than a microsecond: it is called without a look at
         its arguments, which must be of the very kinds, and other threads wait.
+
+    Raises
+    ------
+    LoweringError
+        If numba does not take the source.
     """
     import numba
+    from numba.core.errors import NumbaError
 
     def typed(kind: np.dtype[Any], axes: int) -> Any:
         scalar = numba.from_dtype(kind)
@@ -185,13 +191,23 @@ def machine_code(
     signature = tuple(typed(*kind) for kind in kinds)
     module = _module(f"import numpy as np\n\n\n{source}")
     jit = numba.njit(signature, cache=True, error_model="numpy", nogil=not direct)
-    function: Any = jit(getattr(module, name))
+    try:
+        function: Any = jit(getattr(module, name))
+    except NumbaError as error:
+        raise LoweringError(f"this program: {_reason(error)}") from None
     if direct:
         (compiled,) = function.overloads.values()
         function = compiled.entry_point
         _KEPT.append(compiled)  # It frees its code when it goes.
     made: Callable[..., Any] = function
     return made
+
+
+def _reason(error: Exception) -> str:
+    """Return the line of numba's error that says what it does not know."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = lines[1] if lines[0].startswith("Failed in") and len(lines) > 1 else lines[0]
+    return said.rstrip(".")
 
 
 _KEPT: list[Any] = []

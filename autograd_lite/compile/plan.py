@@ -267,7 +267,7 @@ class Plan:
             *(f"{m} = MISSING" for m in mine), "left = 0",
             *_function("fits(args, kwargs)", [
                 "try:", f"    return {' and '.join(check)}",
-                "except (LookupError, ValueError):", "    return False",
+                "except (LookupError, AttributeError, ValueError):", "    return False",
             ]),
             *_function("call(args, kwargs)", [*keep, *do, f"return {result}"]),
             *_function("allow(n)", ["nonlocal left", "left = n"]),
@@ -276,14 +276,14 @@ class Plan:
                 "try:", "    if not (",
                 *(f"        {condition} and" for condition in ["left", *check[:-1]]),
                 f"        {check[-1]}", "    ):", "        return MISSING",
-                "except (LookupError, ValueError):", "    return MISSING",
+                "except (LookupError, AttributeError, ValueError):", "    return MISSING",
                 "left -= 1", *do, f"return {result}",
             ]),
             *_function("bind(args, kwargs)", [
                 *fixed,
                 *_function("bound()", [
                     *keep, "try:", f"    same = {guards}",
-                    "except (LookupError, ValueError):", "    same = False",
+                    "except (LookupError, AttributeError, ValueError):", "    same = False",
                     "if not same and changed():", "    raise stale()",
                     *do_bound, f"return {result}",
                 ]),
@@ -369,8 +369,11 @@ def _filled(result: Any, outputs: list[Any]) -> Any:
     return rebuild(result, leaves)
 
 
-def _asked(what: str, value: Any) -> Callable[[Any], bool]:
+def _asked(what: Any, value: Any) -> Callable[[Any], bool]:
     """Return the condition under which a program holds whose trace asked for a value."""
+    if isinstance(what, tuple):
+        given = [condition(value) for condition in what]
+        return lambda x: [condition(x) for condition in what] == given
     if what == "truth":
         truth = bool(value)
         return lambda x: bool(x) is truth

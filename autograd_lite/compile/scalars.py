@@ -81,6 +81,9 @@ INFIX = {
 }  # fmt: skip
 """The signs of universal functions that Python's operators call."""
 
+UNLIKE = {np.floor_divide, np.remainder, np.spacing, np.nan_to_num}
+"""What gives other numbers for nan, inf and -0.0, on objects or in numba."""
+
 
 class Sheet:
     """Lines of arithmetic, each part of them written once.
@@ -205,8 +208,8 @@ def _statement(s: Statement, known: dict[Variable, Any], sheet: Sheet) -> None:
         known[s.result] = _written_out(s, operands, sheet)
     except LoweringError as error:
         raise LoweringError(f"{s.name} ({s.result.type}): {error}") from None
-    except Exception as error:  # noqa: BLE001  (NumPy refuses arrays of objects in many ways)
-        raise LoweringError(f"{s.name} ({s.result.type}): {type(error).__name__}") from None
+    except Exception as error:
+        raise LoweringError(f"{s.name} ({s.result.type}) number by number") from error
 
 
 class Row(NamedTuple):
@@ -335,6 +338,9 @@ def assigned(names: list[str], texts: list[str]) -> list[str]:
 
 def _written_out(s: Statement, operands: list[Any], sheet: Sheet) -> Any:
     dtype = None if s.result.weak else s.result.dtype
+    check_dtype(s.result.dtype)
+    if s.ufunc in UNLIKE or getattr(s.function, "function", None) in UNLIKE:
+        raise LoweringError("nan and inf as NumPy does")
     if s.entrywise:
         expression = _entry(s, sheet)
         result = np.empty(s.result.shape, object)
@@ -351,7 +357,21 @@ def _written_out(s: Statement, operands: list[Any], sheet: Sheet) -> Any:
     result = np.asarray(s.compute(*lifted, **s.parameters), dtype=object)
     if result.shape != s.result.shape:
         raise LoweringError("its shape")
+    given = {id(x) for operand in operands for x in operand.flat} if _is_narrow(s.result) else ()
+    if given and any(isinstance(x, Number) and id(x) not in given for x in result.flat):
+        raise LoweringError(f"arithmetic in {s.result.dtype}")
     return result
+
+
+def check_dtype(dtype: np.dtype[Any]) -> None:
+    """Raise a LoweringError for numbers that machine code has no plain arithmetic for."""
+    if dtype.kind not in "biuf" or dtype in (np.float16, np.longdouble):
+        raise LoweringError(f"numbers of dtype {dtype}")
+
+
+def _is_narrow(x: Variable) -> bool:
+    """Return whether NumPy's arithmetic stays in a dtype that numba's leaves."""
+    return x.dtype.kind in "biu" and x.dtype != np.int64
 
 
 def _folded(s: Statement, ufunc: Any, x: Any, sheet: Sheet, dtype: Any) -> Any:
@@ -384,6 +404,9 @@ def _entry(s: Statement, sheet: Sheet) -> Callable[..., str]:
         return np.float32 if known and all(k == np.float32 for k in known) else None
 
     ufunc = s.ufunc
+    arithmetic = s.result.dtype != bool or ufunc in (np.add, np.multiply)
+    if arithmetic and _is_narrow(s.result) and s.function not in (ops.where, ops.astype, ops.copy):
+        raise LoweringError(f"arithmetic in {s.result.dtype}")
     if ufunc in INFIX:
         sign = INFIX[ufunc]
 
@@ -402,4 +425,18 @@ def _entry(s: Statement, sheet: Sheet) -> Callable[..., str]:
         return lambda x: sheet.written(x, dtype)
     if ufunc is None:
         raise LoweringError("no universal function")
+    if ufunc is np.sign and s.result.dtype.kind == "f":  # Of -0.0 it is 0.0.
+        return lambda x: f"np.sign({sheet.written(x, dtype)}) + {sheet.written(0.0, dtype)}"
+    if ufunc is np.power:
+        if s.result.dtype.kind != "f":
+            raise LoweringError("powers of integers")
+        if np.size(s.operands[1]) == 1:  # NumPy takes the root where one exponent serves all.
+            return lambda x, e: _power(sheet.written(x, dtype), sheet.written(e, dtype), e)
     return lambda *x: f"np.{ufunc.__name__}({', '.join(sheet.written(e, common(*x)) for e in x)})"
+
+
+def _power(x: str, exponent: str, e: Any) -> str:
+    """Write a power as NumPy computes it: of -inf and -0.0, the root is another number."""
+    if not isinstance(e, Number):
+        return f"np.sqrt({x})" if e == 0.5 else f"np.power({x}, {exponent})"
+    return f"np.sqrt({x}) if {exponent} == 0.5 else np.power({x}, {exponent})"

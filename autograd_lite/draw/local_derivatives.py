@@ -142,6 +142,13 @@ def written(expression: Any, leaf: Callable[[str, Any], Written]) -> Written:
             shown = [bare(x) if _is_free(part, x, outside) else _unguarded(x)
                      for x in part.operands]  # fmt: skip
             given = [texts[x.number] for x in shown]
+            ratio = next((x.ratio for x in shown if x.ratio is not None), None)
+            if part.operation is ops.multiply and ratio is not None:
+                (other,) = [given[k] for k in (0, 1) if shown[k].ratio is not ratio]
+                if ratio.top != 1:
+                    other = applied(ops.multiply, {}, [plain(ratio.top), other])
+                texts[part.number] = applied(ops.divide, {}, [other, plain(ratio.bottom)])
+                continue
             texts[part.number] = _operation(part.operation, part.parameters, given)
     whole = texts[bare(expression).number]
     return whole._replace(text=whole.text.removeprefix("1 × "))  # A one that only shapes.

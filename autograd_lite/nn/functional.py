@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from autograd_lite import ops
+from autograd_lite.core.operands import is_recorder
 from autograd_lite.functional.operations import (
     log_softmax,
     relu,
@@ -357,11 +358,19 @@ def kl_div(
     return _reduce(loss, reduction)
 
 
-def _labels(name: str, x: Tensor, target: Any, axis: int, ignore: int) -> NDArray[Any]:
+def _labels(name: str, x: Tensor, target: Any, axis: int, ignore: int) -> Any:
     """Return labels as an array, after a check."""
-    labels = target.numpy() if isinstance(target, Tensor) else np.asarray(target)
-    shape = x.shape[:axis] + x.shape[axis + 1 :]
+    labels: Any = target.data if isinstance(target, Tensor) else target
     classes = x.shape[axis]
+
+    def plain(labels: NDArray[Any]) -> bool:
+        """Return whether each label is one of a class; checked beside a compiled program."""
+        return not ((labels < 0) | (labels >= classes) | (labels == ignore)).any()
+
+    decide = getattr(labels, "__decide__", None)  # A trace keeps labels without their values.
+    if not (decide is not None and labels.ndim and labels.dtype.kind in "iu" and decide(plain)):
+        labels = target.numpy() if isinstance(target, Tensor) else np.asarray(target)
+    shape = x.shape[:axis] + x.shape[axis + 1 :]
     if labels.dtype.kind not in "iu" and labels.ndim == x.ndim and name == "cross_entropy":
         raise ValueError(
             f"{name} needs a probability for each of the {classes} classes, of shape {x.shape}, or "
@@ -383,6 +392,8 @@ def _labels(name: str, x: Tensor, target: Any, axis: int, ignore: int) -> NDArra
             f"{name} needs labels of shape {shape} for an input of shape {x.shape}, got "
             f"{labels.shape}. {fix}"
         )
+    if not isinstance(labels, np.ndarray):
+        return labels
     wrong = ((labels < 0) | (labels >= classes)) & (labels != ignore)
     if wrong.any():
         where = tuple(int(i) for i in np.argwhere(wrong)[0]) if labels.ndim else ()
@@ -427,7 +438,9 @@ def _of_labels(
     smoothing: float,
 ) -> Tensor:
     """Compare log-probabilities with labels."""
-    ignored = labels == ignore
+    if weights is not None:
+        labels = np.asarray(labels)
+    ignored = labels == ignore if isinstance(labels, np.ndarray) else np.False_
     factors: Any = None  # Of each row.
     if ignored.any():
         labels, factors = np.where(ignored, 0, labels), (~ignored).astype(logs.dtype)
@@ -507,7 +520,7 @@ def cross_entropy(
     x = _input(name, input)
     axis = _axis_of_classes(name, x)
     weights = _class_weights(name, weight, x, axis)
-    given = target if isinstance(target, Tensor) else np.asarray(target)
+    given: Any = target if is_recorder(target) else np.asarray(target)
     if given.dtype.kind == "f" and given.shape == x.shape:  # Probabilities.
         x, p = _pair(name, x, given)
         logs: Any = log_softmax(x, axis=axis)

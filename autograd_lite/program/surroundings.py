@@ -10,6 +10,7 @@ from __future__ import annotations
 import array
 import builtins
 import collections
+import dis
 import functools
 import os
 import sys
@@ -27,8 +28,13 @@ _OURS = os.path.dirname(os.path.dirname(__file__)) + os.sep
 _LIBRARIES = tuple(sysconfig.get_paths()[name] + os.sep for name in ("stdlib", "purelib"))
 SPEAKING = (print, input, open)
 """What does something that no program does."""
-READING = ("globals", "eval", "exec", "environ", "getenv")
-"""Names of what reads anything, by a name that is computed."""
+READING = (
+    "globals", "eval", "exec", "environ", "getenv",
+    "geterr", "geterrcall", "getbufsize", "get_printoptions", "getrecursionlimit",
+)  # fmt: skip
+"""Names of what reads anything, by a name that is computed, or the state of a library."""
+CLOCKS = ("time", "datetime")
+"""Modules whose functions give something else a moment later."""
 UNWATCHED = (set, collections.deque, bytearray, memoryview, array.array)
 """What may change without a trace that could be seen at once."""
 
@@ -92,6 +98,8 @@ class Surroundings:
         Whose entries must be what they were.
     lengths : list of (path, holder, length)
         Containers, which must have as many parts as they had.
+    orders : list of (path, dict, items)
+        Dicts, whose keys must be the same ones in the same order.
     hazard : str
         Why the function must not be compiled; empty if nothing is known.
     """
@@ -101,6 +109,7 @@ class Surroundings:
         self.guards: list[Guard] = []
         self.arrays: list[tuple[str, np.ndarray[Any, Any], Any]] = []
         self.lengths: list[tuple[str, Any, int]] = []
+        self.orders: list[tuple[str, Any, list[tuple[Any, Any]]]] = []
         self.generators: list[tuple[str, Any, Any]] = []
         self.hazard = ""
         self._seen: set[int] = set(map(id, but))
@@ -121,6 +130,9 @@ class Surroundings:
         for path, holder, length in self.lengths:
             if len(holder) != length:
                 return path
+        for path, holder, items in self.orders:
+            if [*map(id, holder)] != [id(key) for key, _ in items]:
+                return path
         return ""
 
     def restore(self) -> str:
@@ -135,6 +147,11 @@ class Surroundings:
                 changed = path
                 if isinstance(holder, list):
                     del holder[length:]
+        for path, holder, items in self.orders:
+            if [*map(id, holder)] != [id(key) for key, _ in items]:
+                changed = path
+                holder.clear()
+                holder.update(items)
         for guard in self.guards:
             if guard.now() is not guard.value:
                 changed = guard.path
@@ -151,9 +168,8 @@ class Surroundings:
     def conditions(self, names: dict[str, Any]) -> str:
         """Return an expression that compares all identities at once; it is quick.
 
-        Where it is false, or raises a LookupError (no such key) or ValueError (an empty cell),
-        `changed` says whether anything has. What it refers to is put into
-        `names`.
+        Where it is false, or raises a LookupError (no such key), AttributeError or ValueError (an
+        empty cell), `changed` says whether anything has. What it refers to is put into `names`.
         """
         parts: list[str] = []
         holders: dict[int, str] = {}
@@ -162,6 +178,9 @@ class Surroundings:
             names[holder], names[f"v{i}"] = guard.holder, guard.value
             if isinstance(guard.holder, types.CellType):
                 parts.append(f"{holder}.cell_contents is v{i}")
+            elif isinstance(guard.holder, Attributes):
+                names[holder] = guard.holder.of
+                parts.append(f"{holder}.{guard.key} is v{i}")
             else:
                 names[f"n{i}"] = guard.key
                 key = repr(guard.key) if type(guard.key) in (str, int) else f"n{i}"
@@ -172,12 +191,17 @@ class Surroundings:
         for i, (_, holder, length) in enumerate(self.lengths):
             names[f"l{i}"] = holder
             parts.insert(0, f"len(l{i}) == {length}")  # Before what it holds is read.
+        for i, (_, holder, items) in enumerate(self.orders):
+            names[f"o_{i}"], names[f"keys{i}"] = holder, [id(key) for key, _ in items]
+            parts.insert(0, f"[*map(id, o_{i})] == keys{i}")
         return " and ".join(parts) or "True"
 
     # ------------------------------------------------------------ looking
 
     def _look(self, x: Any, path: str) -> None:
-        if x is None or isinstance(x, int | float | complex | str | bytes | np.generic | np.dtype):
+        if x is None or isinstance(
+            x, int | float | complex | str | bytes | np.generic | np.dtype | types.CodeType
+        ):
             return
         if id(x) in self._seen:
             return
@@ -210,9 +234,12 @@ class Surroundings:
             self._look(x.__func__, path)
         elif isinstance(x, property):
             self._look(x.fget, path)
-        elif isinstance(x, type):
-            self._look_into_class(x)
-        elif not isinstance(x, types.ModuleType | types.BuiltinFunctionType | np.ufunc):
+        elif isinstance(x, types.ModuleType | types.BuiltinFunctionType | np.ufunc | type):
+            if x.__name__ in CLOCKS or getattr(x, "__module__", "") in CLOCKS:
+                self._warn(f"{path} tells the time, which goes on")
+            elif isinstance(x, type):
+                self._look_into_class(x)
+        else:
             if hasattr(x, "__dict__"):
                 self._look_into_container(vars(x), path, dot=True)
             self._look_into_class(type(x), x, path)
@@ -226,14 +253,16 @@ class Surroundings:
         self._look(value, path)
 
     def _look_into_container(self, x: Any, path: str, *, dot: bool = False) -> None:
-        if not isinstance(x, tuple):
+        items = list(x.items() if isinstance(x, dict) else enumerate(x))
+        if isinstance(x, dict) and not dot:
+            self.orders.append((path, x, items))
+        elif not isinstance(x, tuple):
             self.lengths.append((path, x, len(x)))
-        items = x.items() if isinstance(x, dict) else enumerate(x)
-        for key, value in list(items):
+        for key, value in items:
             if dot and key == "_card":
                 continue  # Made when a module is called first.
             where = f"{path}.{key}" if dot else f"{path}[{key!r}]"
-            if isinstance(x, tuple) or (isinstance(x, dict) and not isinstance(key, str | int)):
+            if isinstance(x, tuple):
                 self._look(value, where)
             else:
                 self.guard(x, key, value, where)
@@ -251,6 +280,7 @@ class Surroundings:
             if base in self._classes:
                 continue
             self._classes.add(base)
+            self.lengths.append((base.__name__, members, len(members)))
             for key, value in members.items():
                 if not key.startswith("__"):
                     self.guard(members, key, value, f"{base.__name__}.{key}")
@@ -263,24 +293,24 @@ class Surroundings:
                 self.guard(cell, None, cell.cell_contents, name)
             except ValueError:
                 continue  # Not bound yet.
-        for name in ("__defaults__", "__kwdefaults__"):
-            if (values := getattr(f, name)) is not None:
-                self.guard(Attributes(f), name, values, f"{path}.{name}")
-        if hasattr(f, "__wrapped__"):
-            self._look(f.__wrapped__, path)
+        for name in ("__code__", "__defaults__", "__kwdefaults__"):
+            self.guard(Attributes(f), name, getattr(f, name), f"{path}.{name}")
+        self._look_into_container(vars(f), path, dot=True)
         if not _is_users_file(f.__code__.co_filename):
             return
         names = set(_names_of(f.__code__))
+        for name in _imports_of(f.__code__):
+            self._look(sys.modules.get(name), f"{path}: {name}")
         for name in sorted(names):
-            if name in f.__globals__:
+            if name in READING:
+                self._warn(f"{path} uses {name}, which may read anything")
+            elif name in f.__globals__:
                 value = f.__globals__[name]
                 self.guard(f.__globals__, name, value, name)
                 if isinstance(value, types.ModuleType) and _is_users(value):
                     for attribute in sorted(names & set(vars(value))):
                         inner = vars(value)[attribute]
                         self.guard(vars(value), attribute, inner, f"{name}.{attribute}")
-            elif name in READING:
-                self._warn(f"{path} uses {name}, which may read anything")
             elif getattr(builtins, name, None) in SPEAKING:
                 self._warn(f"{path} calls {name}, which every step should do")
 
@@ -292,6 +322,15 @@ def _names_of(code: types.CodeType) -> Iterator[str]:
             yield constant  # As in getattr(module, "name").
         elif isinstance(constant, types.CodeType):
             yield from _names_of(constant)
+
+
+def _imports_of(code: types.CodeType) -> Iterator[str]:
+    for instruction in dis.get_instructions(code):
+        if instruction.opname == "IMPORT_NAME":
+            yield instruction.argval
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _imports_of(constant)
 
 
 def _is_users(module: Any) -> bool:

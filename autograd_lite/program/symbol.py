@@ -39,16 +39,17 @@ class Notes:
     ----------
     inputs : list of Variable
     statements : list of Statement
-    asked : dict of Variable to str
-        The inputs whose value was asked for, and for what: the trace holds for that value only.
+    asked : dict of Variable to str or tuple of callable
+        The inputs whose "value" or "truth" was asked for: the trace holds for that one only. Or
+        conditions, of which the trace holds for inputs that give what they gave.
     """
 
-    def __init__(self, *, may_ask: bool = False) -> None:
+    def __init__(self, *, may_ask: bool = False, conditions: bool = False) -> None:
         self.inputs: list[Variable] = []
         self.statements: list[Statement] = []
-        self.asked: dict[Variable, str] = {}
+        self.asked: dict[Variable, Any] = {}
         self.samples: list[Any] = []
-        self.may_ask = may_ask
+        self.may_ask, self.conditions = may_ask, conditions
 
     def input(self, sample: Any, name: str | None = None) -> Symbol:
         """Return a symbol for an array that is given."""
@@ -64,7 +65,7 @@ class Notes:
         symbols = [x for x in leaves if isinstance(x, Symbol)]
         given = [x.sample if isinstance(x, Symbol) else x for x in leaves]
         if kwargs.get("out") is not None:
-            raise refused(f"writing with {_name(function)}; write into a Tensor")
+            raise unwritable(f"writing with {_name(function)}; write into a Tensor")
         locked = [x for x in given if isinstance(x, np.ndarray) and x.flags.writeable]
         for x in locked:  # Whoever writes to an array fails, and changes nothing.
             x.flags.writeable = False
@@ -73,7 +74,7 @@ class Notes:
                 result = _call(function, rebuild((args, kwargs), given))
         except ValueError as error:
             if "read-only" in str(error):
-                raise refused(f"writing with {_name(function)}; write into a Tensor") from None
+                raise unwritable(f"writing with {_name(function)}; write into a Tensor") from None
             raise
         finally:
             for x in locked:
@@ -181,12 +182,21 @@ def _name(function: Any) -> str:
 
 def refused(what: str) -> TraceError:
     """Return an error that names what was asked for and the line that did."""
-    where = caller()
-    line = f" ({where}: {where.text})" if where is not None else ""
     return TraceError(
-        f"A program knows no values, and this needs one{line}: {what}. Use np.where for a choice "
-        f"between two results, and pass what decides about the computation as a plain argument."
+        f"A program knows no values, and this needs one{_line()}: {what}. Use np.where for a "
+        f"choice between two results, and pass what decides about the computation as a plain "
+        f"argument."
     )
+
+
+def unwritable(what: str) -> TraceError:
+    """Return an error that names a write that no statement says, and the line that does it."""
+    return TraceError(f"A program makes new arrays, and this does not{_line()}: {what}.")
+
+
+def _line() -> str:
+    where = caller()
+    return f" ({where}: {where.text})" if where is not None else ""
 
 
 class Symbol(ArrayMethods):
@@ -224,15 +234,15 @@ class Symbol(ArrayMethods):
         if self.is_number:
             return NotImplemented  # It is bound anew.
         if isinstance(other, Tensor):
-            raise refused("writing a Tensor into an array; write into a Tensor")
+            raise unwritable("writing a Tensor into an array; write into a Tensor")
         if self.fixed or self.base is not None or any(view() is not None for view in self._views):
-            raise refused(
+            raise unwritable(
                 "writing into an argument, a view, or an array that has views, by += or the like; "
                 "write t = t + u"
             )
         new = _operator(function, self, other)
         if new.shape != self.shape or not np.can_cast(new.dtype, self.dtype, "same_kind"):
-            raise refused(f"writing shape {new.shape}, {new.dtype}, into {self.variable!r}")
+            raise unwritable(f"writing shape {new.shape}, {new.dtype}, into {self.variable!r}")
         new = new.astype(self.dtype)
         self.variable, self.sample = new.variable, new.sample
         return self
@@ -316,7 +326,10 @@ class Symbol(ArrayMethods):
     def astype(self, dtype: Any, **_: Any) -> Symbol:
         """Convert to another type."""
         name = np.dtype(dtype).name
-        if name == self.dtype.name and not self.variable.weak:
+        if self.variable.weak:  # A number of Python's has no dtype to leave.
+            number: Symbol = _notes().apply(np.positive, (self,), {})
+            return number.astype(dtype)
+        if name == self.dtype.name:
             return Symbol(self.variable, self.sample, None)
         return self._apply(ops.astype, dtype=name)
 
@@ -326,7 +339,7 @@ class Symbol(ArrayMethods):
         if method == "__call__" and not kwargs and ufunc.nout == 1:
             return _notes().apply(BY_NUMPY_FUNCTION.get(ufunc, ufunc), inputs, {})
         if kwargs.get("out") is not None or method == "at":
-            raise refused(f"writing with {ufunc.__name__}; write into a Tensor")
+            raise unwritable(f"writing with {ufunc.__name__}; write into a Tensor")
         if method == "reduce" and ufunc in REDUCTIONS and "where" not in kwargs:
             return numpy_api.call_ufunc(ufunc, method, inputs, kwargs)
         return _notes().call(getattr(ufunc, method), inputs, kwargs)
@@ -356,7 +369,7 @@ class Symbol(ArrayMethods):
         return self.__record__(ops.getitem, (self,), {"index": index})
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        raise refused("writing into an array that is computed; write into a Tensor")
+        raise unwritable("writing into an array that is computed; write into a Tensor")
 
     def any(self, axis: Any = None, keepdims: bool = False) -> Any:
         """Return whether any entry is true."""
@@ -384,6 +397,19 @@ class Symbol(ArrayMethods):
         if notes.asked.get(self.variable) != "value":
             notes.asked[self.variable] = "truth" if what == "bool" else "value"
         return self.sample
+
+    def __decide__(self, condition: Callable[[Any], bool]) -> bool | None:
+        """Return what a condition gives of the entries, for which the trace then holds.
+
+        None where that cannot be noted: then ask for the entries themselves.
+        """
+        notes = _notes()
+        asked = notes.asked.get(self.variable, ())
+        if not notes.conditions or self.variable not in notes.inputs or asked == "truth":
+            return None
+        if isinstance(asked, tuple):
+            notes.asked[self.variable] = (*asked, condition)
+        return condition(self.sample)
 
     def __bool__(self) -> bool:
         return bool(self._ask("bool"))

@@ -62,8 +62,9 @@ class Traced:
     result : nest
         What the function returned, with the position of an output in place of an array.
     places, written : list of Place
-    asked : dict of Variable to str
-        The inputs whose "value" (or "truth") was asked for: the program holds for that one only.
+    asked : dict of Variable to str or tuple of callable
+        The inputs whose "value" (or "truth") was asked for: the program holds for that one only;
+        or conditions, which must give what they gave.
     inputs, samples : list
         What inputs and outputs were when it was traced.
     recorded : bool
@@ -74,7 +75,7 @@ class Traced:
     result: Any
     places: list[Place]
     written: list[Place]
-    asked: dict[Variable, str]
+    asked: dict[Variable, Any]
     inputs: list[Any]
     samples: list[Any]
     recorded: bool
@@ -121,7 +122,7 @@ def trace(
     v0: float64[2] = cos(x0)
     return v0
     """
-    notes = Notes(may_ask=may_ask)
+    notes = Notes(may_ask=may_ask, conditions=may_ask)
     nest = (args, dict(kwargs or {}))
     lifted = [_lifted(x, notes) for x in leaves_of(nest)]
     given, named = rebuild(nest, lifted)
@@ -138,6 +139,8 @@ def trace(
             for place, symbol in zip(places, symbols, strict=True):
                 place.write(symbol)
             returned = call_with_tensors(f, given, named)
+            # Now, as long as Tensors hold symbols and views can still be taken again.
+            leaves = [x._value() if isinstance(x, Tensor) else x for x in leaves_of(returned)]
             after = [place.read() for place in places]
     finally:
         NOTES.reset(token)
@@ -145,7 +148,6 @@ def trace(
         i for i, x in enumerate(after) if x is not symbols[i] or x.variable is not variables[i]
     ]
     recorded = any(isinstance(x, Tensor) and x.requires_grad for x in leaves_of(returned))
-    leaves = [x._value() if isinstance(x, Tensor) else x for x in leaves_of(returned)]
     arrays = [i for i, x in enumerate(leaves) if isinstance(x, Symbol | np.ndarray | np.generic)]
     marked = list(leaves)
     for position, i in enumerate(arrays):

@@ -5,8 +5,11 @@ import collections
 import copy
 import ctypes
 import dataclasses
+import datetime
+import functools
 import itertools
 import os
+import time
 
 import numpy as np
 import pytest
@@ -80,6 +83,15 @@ def test_attribute_and_list_of_an_object():
     same(fast, f, X)
     settings.table.append(11.0)
     same(fast, f, X)
+
+
+def test_tensor_that_is_returned_as_it_is():
+    w = al.Tensor(np.ones(3))
+    fast = al.compile(lambda x: (w, x * 2), backend="numpy")
+    for _ in range(4):
+        fast(X)
+    w.data = np.full(3, 7.0)
+    np.testing.assert_array_equal(fast(X)[0], w.numpy())
 
 
 def test_closed_over_array_written_to_and_replaced():
@@ -224,6 +236,115 @@ def test_what_reads_anything_is_not_compiled(monkeypatch):
         assert f"uses {name}, which may read anything" in fast.why
 
 
+def two(x):
+    return np.sum(x * 2)
+
+
+def three(x):
+    return np.sum(x * 3)
+
+
+class Base:
+    scale = 2.0
+
+
+class Derived(Base):
+    pass
+
+
+def multiplied(f):
+    @functools.wraps(f)
+    def wrapper(x):
+        return f(x) * multiplied.by
+
+    return wrapper
+
+
+def in_turn(table):
+    def f(x):
+        for key in table:
+            x = x * table[key] + 1
+        return x
+
+    return f
+
+
+TABLE, ORDERED = {"a": 2.0, "b": 3.0}, collections.OrderedDict(a=2.0, b=3.0)
+BY_TYPE = {float: 2.0}
+DERIVED = Derived()
+BETWEEN = {
+    "order of a dict": (in_turn(TABLE), lambda: TABLE.update(a=TABLE.pop("a"))),
+    "order of an OrderedDict": (in_turn(ORDERED), lambda: ORDERED.move_to_end("a")),
+    "code of a function": (lambda x: two(x), lambda: setattr(two, "__code__", three.__code__)),
+    "attribute of a base": (lambda x: x * DERIVED.scale, lambda: setattr(Base, "scale", 7.0)),
+    "new in a class": (lambda x: x * DERIVED.scale, lambda: setattr(Derived, "scale", 8.0)),
+    "under a type": (lambda x: x * BY_TYPE[float], lambda: BY_TYPE.update({float: 5.0})),
+    "of a decorator": (multiplied(lambda x: x), lambda: setattr(multiplied, "by", 3.0)),
+}
+
+
+@pytest.mark.parametrize("name", BETWEEN)
+def test_what_changes_between_two_steps_beside_eager(name):
+    f, change = BETWEEN[name]
+    multiplied.by = 2.0
+    fast = both(f)
+    fast(X)  # The next three calls have no eager one beside them.
+    before = f(X)
+    change()
+    assert not np.array_equal(f(X), before)
+    same(fast, f, X)
+    assert "traced again" in fast.why
+
+
+def test_order_of_a_dict_that_the_function_itself_changes():
+    table = {"a": 2.0, "b": 3.0}
+
+    def f(x):
+        table["a"] = table.pop("a")
+        return in_turn(table)(x)
+
+    fast = al.compile(f)
+    for _ in range(4):
+        expected = in_turn({"b": 3.0, "a": 2.0})(X)
+        np.testing.assert_allclose(fast(X), expected)
+    assert "not compiled: it changes table" in fast.why
+
+
+def by_the_clock(x):
+    return x * int(time.time())
+
+
+def by_an_import(x):
+    from time import time
+
+    return x * int(time())
+
+
+def by_a_date(x):
+    return x * datetime.date.today().year
+
+
+def by_the_error_state(x):
+    return x * (2 if np.geterr()["divide"] == "warn" else 3)
+
+
+@pytest.mark.parametrize("f", [by_the_clock, by_an_import, by_a_date])
+def test_what_tells_the_time_is_not_compiled(f):
+    fast = al.compile(f)
+    fast(X)
+    assert "tells the time" in fast.why
+    with pytest.raises(TypeError, match="tells the time"):
+        al.compile(f, backend="numpy")(X)
+
+
+def test_what_reads_the_state_of_a_library_is_not_compiled():
+    fast = al.compile(by_the_error_state)
+    for divide in ("warn", "ignore", "warn"):
+        with np.errstate(divide=divide):
+            same(fast, by_the_error_state, X)
+    assert "uses geterr" in fast.why
+
+
 def test_argument_whose_value_decides():
     def f(x, n):
         for _ in range(int(n)):
@@ -285,6 +406,29 @@ def test_what_cannot_be_seen_is_found_by_a_step_beside_eager():
     hidden.value = 3.0
     with pytest.raises(al.StaleError, match="something else than the function itself"):
         [fast(X) for _ in range(8)]
+
+
+def picked(x):
+    y = x * 1
+    y[y > 0] *= 3
+    return np.sum(y)
+
+
+SHAPED_BY_VALUES = {
+    "a mask of a Tensor": al.grad(picked),
+    "extract": lambda x: np.extract(x > 0, x),
+    "unique": np.unique,
+    "trim_zeros": lambda x: np.trim_zeros(np.where(x > 0, x, 0)),
+}
+
+
+@pytest.mark.parametrize("name", SHAPED_BY_VALUES)
+def test_what_has_another_shape_for_other_values_runs_as_it_is(name):
+    f = SHAPED_BY_VALUES[name]
+    fast = al.compile(f)
+    for x in (X, [1.0, -2.0, 1.0], [3.0, 3.0, 3.0], [1.0, 2.0, -1.0], X):
+        same(fast, f, np.array(x))
+    assert "its shape depends on values, so it cannot be compiled" in fast.why
 
 
 def test_branch_on_a_value_runs_as_it_is():

@@ -316,3 +316,92 @@ def test_a_step_leaves_no_gradient_behind(backend, how):
         np.sum(w * w).backward()
         {"call": lambda: step(x), "run": lambda: step.run(3, x), "bind": bound}[how]()
         assert w.grad is None
+
+
+def test_number_of_steps_is_named_where_it_is_missing():
+    w = al.Tensor(1.0, requires_grad=True)
+    step = al.compile(lambda x: (w * x) ** 2, optim.SGD([w], lr=0.1), backend="numpy")
+    with pytest.raises(TypeError, match=r"run needs n, a number of steps, got a ndarray of shape"):
+        step.run(np.ones(3), np.ones(3))
+    with pytest.raises(TypeError, match=r"run needs every, a number of steps, got a float 0.5"):
+        step.run(3, 2.0, every=0.5)
+    with pytest.raises(ValueError, match="run needs every, a number of steps, of 1 or more, got 0"):
+        step.run(3, 2.0, every=0)
+    with pytest.raises(ValueError, match="run needs n, a number of steps, of 0 or more, got -1"):
+        step.run(-1, 2.0)
+
+
+def test_why_speaks_of_the_first_step_of_an_optimiser_that_keeps_arrays():
+    w = al.Tensor([1.0, 2.0], requires_grad=True)
+    step = al.compile(lambda x: np.sum((w * x) ** 2), optim.AdamW([w]), backend="numpy")
+    assert step.why == "It has not been called yet."
+    step(2.0)
+    assert "The first step ran as it is" in step.why
+    step(2.0)
+    assert step.why == "NumPy, as asked for"
+
+
+def test_reasons_name_what_is_not_compiled_and_end_in_one_full_stop():
+    conv = nn.Conv2d(1, 1, 2)
+    images = np.ones((1, 1, 3, 3))
+    fast = al.compile(lambda x: conv(x).numpy())
+    fast(images)
+    assert "conv got x" in fast.why
+    assert "A program makes new arrays, and this does not" in fast.why
+    with pytest.raises(al.TraceError, match=r"[^.]\.$"):
+        al.compile(lambda x: conv(x).numpy(), backend="numpy")(images)
+
+    def filled(x):
+        y = np.zeros(2)
+        y[0] = x[0]
+        return y
+
+    fast = al.compile(filled)
+    np.testing.assert_array_equal(fast(np.ones(2)), [1.0, 0.0])
+    assert "test_steps.py" in fast.why
+    assert "y[0] = x[0]" in fast.why
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_derivative_at_a_number(backend):
+    f = al.value_and_grad(lambda x: x * 1)
+    fast = al.compile(f, backend=backend)
+    for x in (1.5, 2.5):
+        assert fast(x) == f(x)
+        assert [type(y) for y in fast(x)] == [type(y) for y in f(x)]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "auto"])
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1}, {"reduction": "sum"}])
+def test_labels_of_minibatches_are_arguments_of_one_program(options, backend):
+    rng = np.random.default_rng(0)
+    images, labels = rng.normal(size=(20, 6, 3)), rng.integers(0, 4, size=(20, 6))
+    losses = []
+    for compiled in (True, False):
+        net = nn.Linear(3, 4, rng=np.random.default_rng(1))
+        optimiser = optim.SGD(net.parameters(), lr=0.1)
+
+        def loss(x, t, net=net):
+            return nn.CrossEntropyLoss(**options)(net(x), t)
+
+        if compiled:
+            step = al.compile(loss, optimiser, backend=backend)
+            losses.append([step(x, t) for x, t in zip(images, labels, strict=True)])
+            assert step.why.startswith("NumPy")
+            assert "traced again" not in step.why
+            before = net.weight.numpy()
+            with pytest.raises(ValueError, match="labels from 0 to 3 for 4 classes, got 9 at 2"):
+                step(images[0], np.where(np.arange(6) == 2, 9, labels[0]))
+            np.testing.assert_array_equal(net.weight.numpy(), before)
+            ignored = np.where(np.arange(6) == 2, -100, labels[0])
+            expected = loss(images[0], ignored).item()
+            np.testing.assert_allclose(step(images[0], ignored), expected)
+            continue
+        losses.append([])
+        for x, t in zip(images, labels, strict=True):
+            optimiser.zero_grad()
+            value = loss(x, t)
+            value.backward()
+            optimiser.step()
+            losses[-1].append(value.item())
+    np.testing.assert_allclose(*losses)

@@ -156,3 +156,48 @@ def test_traces_of_one_function_are_the_same_program():
     assert isinstance(first, Program)
     assert fingerprint(first) == fingerprint(second)
     assert str(first) == str(second)
+
+
+def through_a_row(x):
+    y = x * 1
+    r = y[0]
+    r *= 2
+    return np.sum(y)
+
+
+def through_each_row(x):
+    y = x * 1
+    for r in y:
+        r *= r[0]
+    return np.sum(y)
+
+
+def through_a_list(x):
+    y = x * 1
+    rows = [y[0], y[1]]
+    rows[0] *= rows[1]
+    return np.sum(y * y)
+
+
+@pytest.mark.parametrize("f", [through_a_row, through_each_row, through_a_list])
+def test_writes_through_a_view_that_still_has_a_name_in_the_end(f):
+    x = np.arange(1.0, 7.0).reshape(2, 3)
+    expected = al.grad(f)(x)
+    np.testing.assert_allclose(trace(al.grad(f), np.ones((2, 3))).program(x)[0], expected)
+    names = {"np": np}
+    exec(str(al.derive(f, np.ones((2, 3)))), names)
+    _, gradients = names["loss_and_gradients"](x)
+    np.testing.assert_allclose(gradients["x"], expected)
+
+
+def test_view_of_what_was_written_to_later_is_returned():
+    w = al.Tensor(np.ones(3))
+
+    def f(x):
+        y = w * x
+        r = y[:2]
+        y *= 2
+        return r
+
+    program = trace(f, np.ones(3), places=[Place(w)]).program
+    np.testing.assert_array_equal(program(np.array([1.0, 2.0, 3.0]), np.ones(3))[0], [2.0, 4.0])

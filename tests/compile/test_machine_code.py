@@ -1,0 +1,87 @@
+"""Machine code gives what NumPy gives, for nan, inf and -0.0 too; or NumPy runs."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+
+pytest.importorskip("numba")
+SPECIAL = np.array([np.nan, np.inf, -np.inf, -0.0, 0.0, -1.5, 1.0, -1.0, 2.0, 0.5, 3.0, 0.3])
+EITHER_ZERO = ("max", "min", "@", "sum")
+"""Calls in which NumPy itself gives 0.0 or -0.0 by the order of what it compares or adds."""
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+WRITTEN_OUT = """
+np.power(x, 0.5) | np.power(x, y) | np.power(2.0, x) | x**2 | x**3 | x**-1 | x**-1.0 | x**0
+x ** y[1] | np.sqrt(x) | np.log(x) | np.log2(x) | np.log1p(x) | np.arcsin(x) | np.arccosh(x)
+np.arctanh(x) | np.exp(x) | np.exp2(x) | np.expm1(x) | np.tanh(x) | np.sin(x) | np.sinh(x)
+np.sign(x) | np.signbit(x) | np.isnan(x) | np.isfinite(x) | np.floor(x) | np.ceil(x) | np.rint(x)
+np.fmin(x, y) | np.fmax(x, y) | np.minimum(x, y) | np.maximum(x, y) | np.max(x) | np.min(y)
+np.hypot(x, y) | np.arctan2(x, y) | np.copysign(x, y) | np.fmod(x, y)
+np.logaddexp(x, y) | np.reciprocal(x) | 1 / x | x / y | x * 0 | x + 0 | 0 - x | -x | x - x
+np.where(x, x, y) | np.where(x > y, x, y) | np.logical_and(x, y) | np.logical_xor(x, y)
+(x > 0) & (y > 0) | ~(x > 0) | (x > 0) * x | (x > 0).astype(int) + 1 | np.nextafter(x, y)
+np.abs(x) | np.prod(x) | np.cumsum(x) | np.sum(x > 0) * x | x @ y
+x.astype(np.float32) ** 0.5 | x.astype(np.float32) + 1 | x.astype(np.float32) > 0.3
+al.grad(lambda x: np.sum(np.abs(x)))(x) | al.grad(lambda x: np.sum(x**3))(x)
+al.grad(lambda x: np.sum(np.sqrt(x)))(x) | al.grad(lambda x: np.sum(np.maximum(x, 0)))(x)
+"""
+LEFT_TO_NUMPY = """
+np.clip(x, -1.0, 1.0) | x // 2.0 | 2.0 // x | x % y | 2.0 % x | np.spacing(x)
+np.nan_to_num(x * np.nan) | np.nan_to_num(x, nan=1.0, posinf=3.0, neginf=-4.0)
+np.heaviside(x, 0.5) | np.real(x * 1j) | np.imag(x * 1j) | np.sum((x * 1j).astype(float))
+((x > 0) + (y > 0)) * x
+((x > 0) @ (y > 0)) * x | np.diff(x > 0) * 2
+(np.where(y > 0, 1, -1).astype(np.int8) * 100 * 2) * x
+"""
+
+
+def functions(text):
+    return [call.strip() for call in text.strip().replace("\n", "|").split("|")]
+
+
+def inputs():
+    """Pairs of two numbers each: small, so that machine code is soon made."""
+    pairs = zip(itertools.cycle(SPECIAL), np.repeat(SPECIAL, len(SPECIAL)), strict=False)
+    rows = np.array([*pairs]).reshape(-1, 2, 2)
+    return [(rows[:, :, 0][k], rows[:, :, 1][k]) for k in range(len(rows))]
+
+
+def same(found, expected, call):
+    assert np.asarray(found).dtype == np.asarray(expected).dtype, call
+    rtol = 1e-6 if expected.dtype == np.float32 else 1e-12
+    np.testing.assert_allclose(found, expected, rtol=rtol, err_msg=call)
+    if expected.dtype.kind == "f" and not any(word in call for word in EITHER_ZERO):
+        numbers = ~np.isnan(expected)
+        np.testing.assert_array_equal(
+            np.signbit(found)[numbers], np.signbit(expected)[numbers], err_msg=call
+        )
+
+
+def test_machine_code_gives_numpys_numbers():
+    calls = functions(WRITTEN_OUT)
+    f = eval(f"lambda x, y: ({', '.join(calls)})", {"np": np, "al": al})
+    fast = al.compile(f, backend="numba")
+    for x, y in inputs():
+        for call, found, expected in zip(calls, fast(x, y), f(x, y), strict=True):
+            same(found, expected, call)
+    assert fast.why.startswith("numba")
+
+
+@pytest.mark.parametrize("call", functions(LEFT_TO_NUMPY))
+def test_what_machine_code_would_get_wrong_is_left_to_numpy(call):
+    f = eval(f"lambda x, y: {call}", {"np": np})
+    fast = al.compile(f, backend="numba")
+    for x, y in inputs():
+        same(fast(x, y), f(x, y), call)
+    assert "NumPy, since numba does not do" in fast.why
+
+
+def test_a_step_beside_eager_takes_rounding_for_rounding_where_there_is_nan():
+    fast = al.compile(np.tanh, backend="numba")
+    x = np.linspace(-2, 2, 12)
+    for k in range(9):
+        np.testing.assert_allclose(fast(np.append(x, k)), np.tanh(np.append(x, k)))
+        np.testing.assert_allclose(fast(np.append(x, np.nan)), np.tanh(np.append(x, np.nan)))
