@@ -659,3 +659,30 @@ def test_what_may_be_rounding_gets_no_name():
     (row,) = al.compare(loss, {"v": 2 * (x - x.mean()) / 50}).rows
     assert row.verdict in ("agree", "differ, undecided")
     assert row.diagnosis is None or row.diagnosis.name == "too near to tell"
+
+
+def test_values_that_are_all_equal_hide_no_mistake():
+    row = al.compare(lambda w: np.sum(w**2), lambda w: {"w": 3 * w}, [np.zeros(3)])["w"]
+    assert not row.ok
+    assert "for values of w that are not all equal" in row.diagnosis.title
+    assert al.compare(lambda w: np.sum(w**2), lambda w: {"w": 2 * w}, [np.zeros(3)])
+
+    def forward(x, g):
+        centred = x - x.mean(axis=-1, keepdims=True)
+        return g * centred, centred
+
+    def backward(dy, centred):  # g is forgotten.
+        return dy - dy.mean(axis=-1, keepdims=True), (dy * centred).sum(axis=0)
+
+    x = np.random.default_rng(0).normal(size=(4, 5))
+    found = al.check_layer(forward, backward, [x, np.ones(5)])
+    assert "the factor g is missing" in str(found)
+
+
+def test_what_is_wrong_beyond_the_range_of_the_inputs_is_a_note():
+    x = np.random.default_rng(0).uniform(0.1, 1, (3, 4))
+    found = al.check_layer(lambda x: (np.maximum(x, 0), x), lambda dy, x: dy, [x])
+    assert found
+    assert "For values from -3 to 3 of the same sizes, by hand differs" in str(found.notes)
+    right = al.check_layer(lambda x: (np.maximum(x, 0), x), lambda dy, x: dy * (x > 0), [x])
+    assert not right.notes
