@@ -560,7 +560,10 @@ class Step(Compiled):
 
 
 def _check_count(name: str, count: Any, least: int) -> None:
-    """Refuse what is not a number of steps; it may be an array, where `n` was left out."""
+    """Raise an error unless `count` is an integer of `least` or more.
+
+    Where `n` was forgotten, the first array stands in its place, and the message says so.
+    """
     if isinstance(count, bool) or not isinstance(count, int | np.integer):
         got = f"of shape {count.shape}" if isinstance(count, np.ndarray) else repr(count)
         raise TypeError(

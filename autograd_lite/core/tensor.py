@@ -417,7 +417,7 @@ class Tensor:
                 f"requires_grad of {self._label()}, a result of {self._primitive.name}, follows "
                 f"from its operands. To stop gradients there, use t.detach()."
             )
-        if not isinstance(wanted, bool | np.bool | int):
+        if not isinstance(wanted, int | np.bool):
             raise TypeError(f"requires_grad needs True or False, got {wanted!r}.")
         if wanted and self._array.dtype.kind == "c":
             raise TypeError(

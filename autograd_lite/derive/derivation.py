@@ -243,7 +243,7 @@ def loss_and_gradients({given}):
             these names, called with symbols for the values that its parameters are called after
             (or, if it takes ``**values``, for all).
         time_limit : float
-            After so many seconds of algebra, the result says what is not decided.
+            Seconds that algebra may take. What is not decided by then is said in the result.
         **formulas : str
             For a tensor, by its name, the formula as NumPy code, in the names of the derivation.
             It may be an inner tensor, too, whose gradient is then derived.

@@ -38,7 +38,7 @@ def _attend(
     name: str, query: Any, key: Any, value: Any, added: Any, scale: float | None = None
 ) -> tuple[Tensor, Tensor]:
     """Return the weighted means, and the weights; an additive mask hides with -inf."""
-    # A Python number: one of NumPy's would make float64 of float32.
+    # A Python float: times a float32 array, np.float64 would give float64.
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else float(scale)
     scores = (query * scale) @ np.swapaxes(key, -1, -2)
     if added is not None:

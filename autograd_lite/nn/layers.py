@@ -205,7 +205,7 @@ class Sequential(Module):
 
     def __init__(self, *modules: Module) -> None:
         for i, module in enumerate(modules):
-            _callable(module, i)
+            _check_part(module, i)
             setattr(self, str(i), module)
         self._positions = tuple(map(str, range(len(modules))))
 
@@ -244,14 +244,14 @@ class Sequential(Module):
         return module
 
     def __setitem__(self, i: int, module: Module) -> None:
-        _callable(module, i)
+        _check_part(module, i)
         setattr(self, self._positions[i], module)
 
     def __iter__(self) -> Iterator[Module]:
         return (self[i] for i in range(len(self)))
 
 
-def _callable(module: object, i: int) -> None:
+def _check_part(module: object, i: int) -> None:
     if isinstance(module, type) or not callable(module):
         got = f"the class {module.__name__}" if isinstance(module, type) else type(module).__name__
         raise TypeError(

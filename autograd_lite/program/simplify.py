@@ -17,7 +17,7 @@ from autograd_lite.ops.writing import names
 from autograd_lite.program.expression import REWRITES, Expression, identity, quotient
 
 
-def _make(primitive: Primitive, *operands: Any, **parameters: Any) -> Expression:
+def _make(primitive: Any, *operands: Any, **parameters: Any) -> Expression:
     """Apply an operation to expressions, and simplify the result."""
     return cast(Expression, primitive(*operands, **parameters))
 
@@ -98,7 +98,7 @@ def _mean_over(e: Expression) -> Expression | None:
             continue
         if number.ratio.bottom == total.operands[0].size / max(1, total.size):
             mean = _make(ops.mean, *total.operands, **total.parameters)
-            whole = _make(x.operation, mean, **x.parameters) if spread else mean  # type: ignore[arg-type]  # It is a primitive.
+            whole = _make(x.operation, mean, **x.parameters) if spread else mean
             return scaled(number.ratio.top, whole)
     return None
 
@@ -121,7 +121,7 @@ def _common_factor(e: Expression) -> Expression | None:
         for x, y in _both_orders(a):
             for u, v in _both_orders(b):
                 if alike(x, u) and not x.is_number and x.shape == e.shape == y.shape == v.shape:
-                    return _make(ops.multiply, x, _make(e.operation, y, v))  # type: ignore[arg-type]  # It is a primitive.
+                    return _make(ops.multiply, x, _make(e.operation, y, v))
     return None
 
 
@@ -135,14 +135,10 @@ def _divided(e: Expression) -> Expression | None:
     if number_of(b) == 1.0:
         return a
     (left, x), (right, y) = split(a), split(b)
-    if number_of(b) is not None and _is(a, ops.divide):  # x / y / n -> (x / n) / y
+    number = number_of(b)
+    if number is not None and _is(a, ops.divide):  # x / y / n -> (x / n) / y
         return _make(ops.divide, _make(ops.divide, a.operands[0], b), a.operands[1])
-    if (
-        (number := number_of(b)) is not None
-        and number.is_integer()
-        and number
-        and a.shape == e.shape
-    ):
+    if number and number.is_integer() and a.shape == e.shape:
         return scaled(quotient(left, number), x)
     if (left == 1.0 and right == 1.0) or (number_of(a) is not None and right == 1.0):
         return None
@@ -310,7 +306,7 @@ def _without_stretching(e: Expression) -> Expression | None:
             continue
         if np.broadcast_shapes(inner.shape, other.shape) == e.shape:
             pair = (other, inner) if i else (inner, other)
-            return _make(e.operation, *pair)  # type: ignore[arg-type]  # It is a primitive.
+            return _make(e.operation, *pair)
     return None
 
 

@@ -686,3 +686,18 @@ def test_what_is_wrong_beyond_the_range_of_the_inputs_is_a_note():
     assert "For values from -3 to 3 of the same sizes, by hand differs" in str(found.notes)
     right = al.check_layer(lambda x: (np.maximum(x, 0), x), lambda dy, x: dy * (x > 0), [x])
     assert not right.notes
+
+
+def test_a_symmetric_matrix_may_share_its_gradient_between_both_triangles():
+    def largest(A):
+        return np.linalg.eigh(A)[0][-1]
+
+    def textbook(A):
+        v = np.linalg.eigh(A)[1][:, -1]
+        return {"A": np.outer(v, v)}
+
+    matrix = np.array([[2.0, 0.5, 0.1], [0.5, 1.0, 0.3], [0.1, 0.3, 3.0]])
+    row = al.compare(largest, textbook, [matrix])["A"]
+    assert (row.ok, row.verdict) == (True, "right for a symmetric matrix")
+    assert not al.compare(largest, lambda A: {"A": 2 * textbook(A)["A"]}, [matrix])
+    assert not al.compare(lambda A: np.sum(A[0] ** 2), lambda A: {"A": A + A.T}, [matrix])

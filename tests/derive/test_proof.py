@@ -155,3 +155,41 @@ def test_choices_and_means_are_proved():
     derivation = al.derive((al.relu(x) ** 2).mean() + np.abs(x).sum(), names={})
     assert derivation.equals("np.maximum(x, 0) / 2 + np.sign(x)")
     assert not derivation.equals("np.maximum(x, 0) / 2")
+
+
+def test_numbers_refute_without_algebra():
+    derivation = first_step("two-layers")
+    twice, wrong = derivation.prove(
+        syn1="2 * l1.T @ ((l2 - y) * l2 * (1 - l2))", z2="(l2 - y) * l2", time_limit=1e-3
+    )
+    assert str(twice) == "syn1: by hand = 2 × gradient"
+    assert not wrong
+    assert "by hand is" in wrong.reason
+
+
+def test_what_takes_too_long_is_not_decided():
+    (proof,) = first_step("two-layers").prove(z2="(l2 - y) * l2 * (1 - l2)", time_limit=1e-3)
+    assert not proof
+    assert str(proof) == "z2: not decided in 0.001 s; at sample points, by hand = gradient"
+
+
+def test_a_gradient_that_was_derived_is_no_proof_of_itself():
+    derivation = first_step("two-layers")
+    with pytest.raises(ValueError, match="uses d_syn1, which is the gradient that was derived"):
+        derivation.prove(syn1="d_syn1 + 0")
+
+
+def test_largest_entries_and_labels_are_proved():
+    labels = np.array([1, 0])
+
+    def loss(W):
+        z = W - np.max(W, axis=1, keepdims=True)
+        p = np.exp(z) / np.sum(np.exp(z), axis=1, keepdims=True)
+        return -np.sum(np.log(p[np.arange(2), labels]))
+
+    def by_hand(W, labels):
+        e = np.exp(W)
+        return {"W": e / e.sum(axis=1, keepdims=True) - np.eye(2)[labels]}
+
+    derivation = al.derive(loss, np.array([[0.3, -0.2], [0.1, 0.4]]))
+    assert all(derivation.prove(by_hand))

@@ -413,9 +413,9 @@ def at_once(made: Sequence[Made]) -> Callable[[Target], Any]:
     return predict
 
 
-def always(value: Any) -> Callable[[], Any]:
-    """Return a function that returns a value."""
-    return lambda: value
+def always(value: Any) -> Callable[..., Any]:
+    """Return a function that returns a value, whatever it is given."""
+    return lambda *_: value
 
 
 def times(factor: Any) -> Rule:

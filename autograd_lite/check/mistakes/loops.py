@@ -112,7 +112,8 @@ def _of_all(replay: Replay, loop: Loop) -> Iterator[Candidate]:
     for nodes in loop.classes:
         operands = [[replay.values[node.operands[i]] for node in nodes] for i in range(
             len(nodes[0].operands))]  # fmt: skip
-        products = len(operands) == 2 and len(nodes[0].primitive.linear) == 2  # type: ignore[union-attr]  # It has operands.
+        primitive = nodes[0].primitive
+        products = primitive is not None and len(operands) == 2 == len(primitive.linear)
         for i in (0, 1) if products else ():
             other, edges = operands[1 - i], [(node.id, i) for node in nodes]
             shape = np.shape(other[0])

@@ -222,12 +222,8 @@ def running_statistics(case: Case, target: Target) -> Iterator[Candidate]:
                 f"though {text_of(graph, constants[1])} and {text_of(graph, constants[0])} are "
                 f"constants",
                 0.9,
-                predict=step.wrong(_sent(step.rule(inner))),
+                predict=step.wrong(always(step.rule(inner))),
             )
-
-
-def _sent(value: Any) -> Callable[[Any], Any]:
-    return lambda _: value
 
 
 def _all_alike(replay: Replay, target: Target) -> Iterator[Candidate]:

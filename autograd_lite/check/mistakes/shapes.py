@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from autograd_lite.check.mistakes.backward_steps import always
 from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake, same
 
 
@@ -59,7 +60,7 @@ def symmetric_argument(case: Case, target: Target) -> Iterator[Candidate]:
                 if not where.startswith(", half")
                 else "the gradient was made symmetric, though the function is not",
                 0.9,
-                predict=lambda _, form=form: form,  # type: ignore[misc]  # A lambda with a default.
+                predict=always(form),
             )
 
 
