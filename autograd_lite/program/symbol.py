@@ -84,7 +84,7 @@ class Notes:
                 raise unwritable(f"writing with {_name(function)}; write into a Tensor") from None
             raise
         finally:
-            for x in locked:
+            for x in sorted(locked, key=lambda x: x.base is not None):  # Views after their bases.
                 x.flags.writeable = True
         if result is None:
             raise refused(f"{_name(function)}, which returns nothing")

@@ -14,6 +14,9 @@ from autograd_lite.nn.module import Module
 from autograd_lite.saving import formats, nest
 from autograd_lite.tensor import Tensor
 
+DEEPEST = 100
+"""Levels of a nest that can be saved."""
+
 
 def save(state: Any, path: str | os.PathLike[str]) -> Path:
     """Write a state to a file.
@@ -164,6 +167,11 @@ def _plain(x: Any, path: str, generators: dict[str, Any]) -> Any:
         return _of(x)
     if isinstance(x, Tensor):
         return np.array(x.data)
+    if path.count(".") > DEEPEST:
+        raise ValueError(
+            f"save: {path[:40]}… is more than {DEEPEST} levels deep. A list or dict that contains "
+            f"itself cannot be saved."
+        )
     if isinstance(x, dict):
         return {k: _plain(v, nest.join(path, k), generators) for k, v in x.items()}
     if isinstance(x, list | tuple):

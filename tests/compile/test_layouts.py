@@ -43,3 +43,12 @@ def test_what_is_written_out_does_not_depend_on_a_layout(name, write):
     with pytest.raises(al.TraceError, match=r"lies in memory.*Give order=\"C\" or order=\"F\""):
         write(LOOKS[name])
     write(lambda z: np.sum(np.ravel(z) * z.flatten("F")))
+
+
+def test_an_array_and_a_view_of_it_may_both_be_arguments_of_a_call_of_numpy():
+    def f(x):
+        return np.sum(np.convolve(x[:2], x, mode="valid"))
+
+    x = np.arange(4.0) + 0.5
+    expected = al.grad(f)(x)
+    np.testing.assert_array_equal(al.compile(al.grad(f), backend="numpy")(x), expected)

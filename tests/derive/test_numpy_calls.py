@@ -116,3 +116,14 @@ def test_a_quantile_that_is_traced_is_nan_where_an_entry_is():
 def test_what_the_loss_depends_on_in_steps_alone_has_a_gradient_of_zeros():
     derivation = al.derive(lambda x, s: np.sum(np.copysign(x, s) ** 2), A, -A)
     assert "d_s = np.zeros((3, 3))" in str(derivation)
+
+
+def test_a_variable_that_contains_itself_is_passed_over():
+    around = []
+    around.append(around)
+
+    def f(x):
+        inside = around
+        return np.sum(x * x) * len(inside)
+
+    assert "d_x = 2 * x" in str(al.derive(f, A))
