@@ -231,7 +231,6 @@ def _written_into(t: Written, value: Any, index: Any) -> bool:
     """
     array, rare, mode = t._array, t._rare or {}, recording.get()
     filling, primitive = rare.get("_filling"), t._primitive
-    held = getrefcount(array) - _ONE_HOLDER - (filling is not None)
     if type(array) is not np.ndarray or array.dtype.kind != "f" or mode.__class__ is Watched:
         return False
     if isinstance(value, Tensor):
@@ -242,6 +241,8 @@ def _written_into(t: Written, value: Any, index: Any) -> bool:
     if np.asarray(v).dtype.kind not in "fiub":
         return False
     before = None
+    # Counted when it is known what is written, which may hold the array: another part of it, say.
+    held = getrefcount(array) - _ONE_HOLDER - (filling is not None)
     fills = held <= 1 and array.flags.owndata and v is not array  # Held by this function.
     if fills and (primitive is ops.assign or not (primitive or t._requires_grad)):
         array.flags.writeable = True  # Who has asked for it, to read it, has let go of it.
