@@ -154,10 +154,11 @@ def _version_of(t: Writes) -> Writes:
     version._parameters = t._parameters
     version._requires_grad, version._grad = t._requires_grad, t._grad
     kept = version._rare = {"_now": weakref.ref(t)}
-    for name in _KEPT & rare.keys():
-        kept[name] = rare[name]
-    if "_filling" in rare:
-        kept["_position"] = len(rare["_filling"].before)
+    for name in rare:
+        if name in _KEPT:
+            kept[name] = rare[name]
+    if "_filling" in kept:
+        kept["_position"] = len(kept["_filling"].before)
     return version
 
 
@@ -264,8 +265,8 @@ def _written_into(t: Written, value: Any, index: Any) -> bool:
     old = _version_of(t)
     rare = t._rare = t._rare or {}
     first = rare.setdefault("_past", old) is old
-    for name in _REPLACED & rare.keys():
-        del rare[name]
+    for name in _REPLACED:
+        rare.pop(name, None)
     if fills:
         filling = rare["_filling"] = filling or Filling(array)
         old._array = filling.blank
@@ -280,7 +281,7 @@ def _written_into(t: Written, value: Any, index: Any) -> bool:
     return True
 
 
-_REPLACED = {"_version", "_filling", "_view", "_taps", "_call", "_source"}
+_REPLACED = ("_version", "_filling", "_view", "_taps", "_call", "_source")
 """What a tensor no longer has when it has been written to."""
 
 
