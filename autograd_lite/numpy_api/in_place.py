@@ -285,15 +285,13 @@ _REPLACED = ("_version", "_filling", "_view", "_taps", "_call", "_source")
 """What a tensor no longer has when it has been written to."""
 
 
-def picked(t: Written, index: Any) -> Written:
+def picked(t: Any, index: Any) -> Any:
     """Return ``t[index]``. It does what `record` does, in less time."""
     index = frozen_index(index)
     x = t if t._rare is None else t._as_operand()
     array = x._array
-    entry: Written
     if type(array) is not np.ndarray:
-        entry = t.__record__(ops.getitem, (x,), {"index": index})
-        return entry
+        return t.__record__(ops.getitem, (x,), {"index": index})
     try:
         data = array[index]
     except (ValueError, TypeError, IndexError) as error:

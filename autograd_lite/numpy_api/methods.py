@@ -1151,7 +1151,8 @@ class ArrayMethods:
         return numpy_api.call_ufunc(ufunc, method, inputs, kwargs)
 
     def __getitem__(self, index: Any) -> Self:
-        return picked(self, index)
+        entry: Self = picked(self, index)
+        return entry
 
     def __abs__(self) -> Self:
         return self._apply(ops.absolute)
