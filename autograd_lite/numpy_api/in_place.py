@@ -239,7 +239,10 @@ def _written_into(t: Written, value: Any, index: Any) -> bool:
         v, needs = value._array, t._requires_grad or value._requires_grad
     else:
         v, needs, value = constant(value, ops.assign), t._requires_grad, None
-    if np.asarray(v).dtype.kind not in "fiub":
+    if not isinstance(v, np.ndarray | np.generic):
+        if not isinstance(v, int | float):
+            return False  # Of a trace, or complex.
+    elif v.dtype.kind not in "fiub":
         return False
     before = None
     # Counted when it is known what is written, which may hold the array: another part of it, say.
