@@ -32,6 +32,7 @@ examples:
   python -m benchmarks --markdown results.md --json results.json
   python -m benchmarks --imports
   python -m benchmarks --layers
+  python -m benchmarks --growth
 """
 
 
@@ -97,6 +98,15 @@ def parser() -> argparse.ArgumentParser:
         const=21,
         metavar="ROUNDS",
         help="time layers beside PyTorch's, and stop (default: %(const)d rounds)",
+    )
+    made.add_argument(
+        "--growth",
+        nargs="?",
+        type=_count(1),
+        const=5,
+        metavar="ROUNDS",
+        help="time programs with many writes, operands, views and derivatives beside PyTorch's, "
+        "and stop (default: %(const)d rounds)",
     )
     return made
 
@@ -176,9 +186,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.imports:
         print(imports.measure(options.imports))
         return 0
-    if options.layers:
-        beside = [sys.executable, "-m", "benchmarks.layers", str(options.layers)]
-        return subprocess.run(beside, env={**os.environ, **environment(1)}, check=False).returncode
+    for name in ("layers", "growth"):
+        if rounds := getattr(options, name):
+            beside = [sys.executable, "-m", f"benchmarks.{name}", str(rounds)]
+            environ = {**os.environ, **environment(1)}
+            return subprocess.run(beside, env=environ, check=False).returncode
     names = _chosen(command, [w.name for w in WORKLOADS], options.workloads, "workload")
     keys = _chosen(command, [c.key for c in CONTESTANTS], options.contestants, "contestant")
     report, wrong = run(

@@ -20,7 +20,7 @@ def steps_for(size: float) -> list[float]:
     at 1e-7. Near the edge of its domain, a step must be shorter than the way to the edge.
     """
     wide = STEP * max(1.0, size)
-    steps = [wide / 6.0**k for k in range(9)]
+    steps = [wide / 6.0**k for k in range(12)]
     if 0 < size < 1:
         steps += [STEP * size / 6.0**k for k in range(4) if STEP * size / 6.0**k < steps[-1]]
     return steps
@@ -30,6 +30,11 @@ def steadiest(
     f: Callable[[float], NDArray[Any]], steps: Iterable[float]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Differentiate a function of one number at 0 with several steps.
+
+    Two wide steps may agree on what lies beyond a kink, or on how a steep function looks from afar:
+    ``abs`` at 1e-9. So a step counts only if no shorter one contradicts it by more than rounding
+    can: by more than the function changes for the last digits of its argument, and by more than
+    the least difference between two of its values.
 
     Parameters
     ----------
@@ -45,20 +50,39 @@ def steadiest(
         before; and by how much the two differ, and rounding adds. They are nan and inf where no two
         steps give numbers.
     """
-    tried, rounded = [], []
+    steps = np.array(list(steps))
     with np.errstate(all="ignore"):
-        for h in steps:
-            right, left = f(h / 2), f(-h / 2)
-            wide, narrow = (f(h) - f(-h)) / (2 * h), (right - left) / h
-            tried.append((4 * narrow - wide) / 3)
-            rounded.append(np.finfo(float).eps * np.fmax(np.abs(right), np.abs(left)) / h)
-        found = np.array(tried, dtype=np.float64)
-        unsteady = np.abs(np.diff(found, axis=0)) + np.array(rounded[1:])
-        unsteady = np.nan_to_num(unsteady, nan=np.inf, posinf=np.inf)
-    best = np.argmin(unsteady, axis=0)[None]
+        moves = np.multiply.outer(steps, [1.0, 0.5, -0.5, -1.0])
+        values = np.array([[f(t) for t in row] for row in moves], dtype=np.float64)
+        h = steps.reshape((-1,) + (1,) * (values.ndim - 2))
+        far, right, left, back = np.moveaxis(values, 1, 0)
+        found = (4 * (right - left) / h - (far - back) / (2 * h)) / 3
+        rounded = EPS * np.fmax(np.abs(right), np.abs(left)) / h
+        rounded += _noise(f, values, steps) / h
+        unsteady = np.abs(np.diff(found, axis=0)) + rounded[1:]
+        found, unsteady = found[1:], np.nan_to_num(unsteady, nan=np.inf, posinf=np.inf)
+    contradicted = np.zeros(found.shape, bool)
+    for k in range(1, len(found)):
+        contradicted[:k] |= np.abs(found[:k] - found[k]) > 4 * (unsteady[:k] + unsteady[k])
+    best = np.argmin(np.where(contradicted, np.inf, unsteady), axis=0)[None]
     error = np.take_along_axis(unsteady, best, axis=0)[0]
-    derivative = np.take_along_axis(found[1:], best, axis=0)[0]
+    derivative = np.take_along_axis(found, best, axis=0)[0]
     return np.where(np.isinf(error), np.nan, derivative), error
+
+
+def _noise(f: Callable[[float], NDArray[Any]], values: Any, steps: NDArray[np.float64]) -> Any:
+    """Return by how much the values of a function are off: they jump, or have few digits."""
+    here, least = f(0.0), 0.01 * steps[-1]
+    jumps = np.array([np.abs(f(t) - here) for t in (least, -least, least / 2, -least / 2)])
+    # Where it is flat here, but not far away, it tells two numbers apart there.
+    offsets = (0.0, least, 1e-11 * steps[0], 1e-9 * steps[0])
+    away = [f(w + t) for w in (steps[0], -steps[0]) for t in offsets]
+    ordered = np.sort(np.concatenate([values.reshape(-1, *values.shape[2:]), away]), axis=0)
+    gaps = np.diff(ordered, axis=0)
+    smallest = np.where(gaps > 0, gaps, np.inf).min(axis=0, initial=np.inf)
+    # A sign has few values, too, but none between them.
+    flat = ((values[:2, 0] == values[:2, 1]) & (values[:2, 2] == values[:2, 3])).all(axis=0)
+    return np.nan_to_num(jumps).max(axis=0) + np.where(flat | np.isinf(smallest), 0.0, smallest)
 
 
 def one_sided(

@@ -41,6 +41,8 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **more: Any) -> Any:
     if mode == "linear_ramp" and more.keys() <= {"end_values"}:
         ends = _pairs(more.get("end_values", 0), x.ndim, "end_values")
         return _around(x, pad_width, ends, _ramp)
+    if mode in ("reflect", "symmetric") and more == {"reflect_type": "odd"}:
+        return _around(x, pad_width, _pairs(mode == "symmetric", x.ndim, "mode"), _turned)
     unknown = more.keys() - ({"constant_values"} if mode == "constant" else {"reflect_type"})
     if unknown or more.get("reflect_type", "even") != "even":
         raise TypeError(
@@ -61,6 +63,23 @@ def _around(x: Any, pad_width: Any, settings: list[Any], border: Callable[..., A
         parts = [sides[0], x, sides[1]]
         x = ops.concatenate(*[part for part in parts if part is not None], axis=axis)
     return x
+
+
+def _turned(x: Any, axis: int, width: int, symmetric: bool, behind: bool) -> Any:
+    """Return a border as ``reflect_type="odd"`` has it: turned by half a turn about the edge."""
+    if not width:
+        return None
+    start, n = (0 if symmetric else 1), x.shape[axis]
+    if width > n - start:
+        raise ValueError(
+            f"np.pad on Tensors turns what there is about the edge once: with reflect_type='odd' "
+            f"axis {axis} of length {n} takes a border of {n - start} at most, got {width}. Pad "
+            f"several times."
+        )
+    order = np.arange(start, start + width)
+    before = (slice(None),) * axis
+    edge = x[(*before, slice(n - 1, n) if behind else slice(0, 1))]
+    return 2 * edge - x[(*before, n - 1 - order if behind else order[::-1])]
 
 
 def _statistic(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from autograd_lite import numpy_api, ops
 from autograd_lite.core.later import names_its_arguments
 from autograd_lite.core.primitive import Primitive
-from autograd_lite.numpy_api.in_place import frozen_index, let_go_of_array
+from autograd_lite.numpy_api.in_place import picked
 
 
 class ArrayMethods:
@@ -1154,8 +1154,7 @@ class ArrayMethods:
         return numpy_api.call_ufunc(ufunc, method, inputs, kwargs)
 
     def __getitem__(self, index: Any) -> Self:
-        entry: Self = self.__record__(ops.getitem, (self,), {"index": frozen_index(index)})
-        let_go_of_array(entry, self)
+        entry: Self = picked(self, index)
         return entry
 
     def __abs__(self) -> Self:

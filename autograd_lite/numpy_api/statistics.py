@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -191,11 +193,16 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
 def histogram(
     a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
 ) -> tuple[Any, Any]:
-    """Compose ``np.histogram``: the counts have no derivative, the widths have."""
-    if getattr(weights, "requires_grad", False):
-        refuse("np.histogram", "use np.bincount, whose weights have derivatives", weights=weights)
-    counts, _ = np.histogram(*map(values_of, (a, bins, range, None, weights)))
+    """Compose ``np.histogram``: the counts have no derivative; the widths and weights have."""
+    counts, found = np.histogram(*map(values_of, (a, bins, range, None, weights)))
     edges = histogram_bin_edges(a, bins, range, weights)
+    if getattr(weights, "requires_grad", False):
+        entries = np.ravel(values_of(a))
+        at = np.searchsorted(found, entries, "right") - 1
+        at[entries == found[-1]] -= 1  # The last bin has both of its ends.
+        within = (at >= 0) & (at < counts.size)
+        kept = np.ravel(weights)[within]
+        counts = cast(np.bincount(at[within], kept, counts.size), weights.dtype)
     return counts / np.diff(edges) / counts.sum() if density else counts, edges
 
 
@@ -208,7 +215,11 @@ def cov(
     fweights: Any = None, aweights: Any = None, *, dtype: Any = None,
 ) -> Any:  # fmt: skip
     """Compose ``np.cov``: products of the deviations from the mean."""
-    refuse("np.cov", "weigh the rows before", fweights=fweights, aweights=aweights)
+    weights = [w for w in (fweights, aweights) if w is not None]
+    if weights:  # NumPy looks whether they are weights.
+        with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+            given = (m, y, rowvar, bias, ddof, fweights, aweights)
+            np.cov(*map(values_of, given), dtype=dtype)
     x = np.atleast_2d(as_array(m))
     if not rowvar and np.ndim(m) > 1:
         x = x.T
@@ -216,9 +227,17 @@ def cov(
         other = np.atleast_2d(as_array(y))
         x = concatenate([x, other.T if not rowvar and np.ndim(y) > 1 else other])
     x = cast(x, dtype or np.result_type(x.dtype, float))  # As NumPy, which is more exact than `x`.
-    count = x.shape[1] - ((0 if bias else 1) if ddof is None else ddof)
-    centred = x - ops.mean(x, axis=1, keepdims=True)
-    return ops.squeeze(centred @ mirrored(centred.T) / np.maximum(count, 0))
+    less = (0 if bias else 1) if ddof is None else ddof
+    if not weights:
+        centred = x - ops.mean(x, axis=1, keepdims=True)
+        count = x.shape[1] - less
+        return ops.squeeze(centred @ mirrored(centred.T) / np.maximum(count, 0))
+    w = math.prod(cast(as_array(w), float) for w in weights)
+    total = np.sum(w)
+    centred = x - np.sum(x * w, axis=1, keepdims=True) / total
+    if less and aweights is not None:
+        less = less * np.sum(w * aweights) / total
+    return ops.squeeze((centred * w) @ mirrored(centred.T) / np.maximum(total - less, 0))
 
 
 @composes(np.corrcoef)

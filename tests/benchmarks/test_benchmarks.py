@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import layers, player, report, timing, workloads
+from benchmarks import growth, layers, player, report, timing, workloads
 from benchmarks.contestants import CONTESTANTS, CONTROL, HAND, OURS, load
 from benchmarks.targets import Target, targets
 from benchmarks.timing import Times
@@ -245,3 +245,17 @@ def test_layers_are_timed_beside_pytorchs(monkeypatch):
     pytest.importorskip("torch")
     monkeypatch.setattr(layers, "LAYERS", layers.LAYERS[-1:])
     assert re.search(r"\| BatchNorm2d \| \d+\.\d\d \| \d+\.\d\d \|", layers.measure(1))
+
+
+@pytest.mark.parametrize("program", growth.PROGRAMS[2:], ids=lambda program: program.run.__name__)
+def test_programs_have_pytorchs_gradients(program):
+    pytest.importorskip("torch")
+    found = [np.asarray(program.run(lib)) for lib in (growth.Ours(), growth.Theirs())]
+    np.testing.assert_allclose(*found, rtol=1e-10)
+
+
+def test_programs_are_timed_beside_pytorchs(monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.setattr(growth, "PROGRAMS", growth.PROGRAMS[-1:])
+    monkeypatch.setattr(growth, "memory_of_filling", lambda: 12.3)
+    assert re.search(r"kept \| \d+\.\d\d \|  \|\n\nMemory .*: 12 MB", growth.measure(1))

@@ -235,6 +235,48 @@ def test_no_right_rule_is_accused(f, x):
     assert al.gradcheck(f, [x])
 
 
+NEAR = np.array([1e-9, -1e-9, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (np.abs, NEAR),
+        (al.relu, NEAR),
+        (lambda x: np.clip(x, 0, 1), np.array([1e-9, 0.5, 1 - 1e-9])),
+        (lambda x: np.maximum(x, 1.0), 1 + NEAR),
+        (np.max, np.array([1, 1 + 1e-9, 0.5])),
+        (np.arccos, np.array([1 - 1e-9, 0.5])),
+        (np.linalg.norm, 1e-20 * VECTOR),
+        (np.linalg.inv, np.array([[1, 1], [1, 1 + 1e-9]])),
+        (lambda x: np.linalg.eigvalsh((x + x.T) / 2), np.diag([1, 1 + 1e-10, 2.0])),
+    ],
+)
+def test_a_kink_or_a_pole_near_by_is_no_error_and_hides_none(f, x):
+    assert al.gradcheck(f, [x])
+    assert not al.gradcheck(hooked(f, 1.5), [x], raise_exception=False)
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (np.reciprocal, np.array([1e-8, 1.0])),
+        (lambda x: np.tanh(1e6 * x), np.array([1e-7, 0.5, 1e-9])),
+        (lambda x: np.arctan2(x, x[::-1]), np.array([1e-6, -2.0])),
+        (np.abs, NEAR),
+        (np.linalg.inv, np.array([[1, 1], [1, 1 + 1e-6]])),
+    ],
+)
+def test_what_is_steep_passes_to_the_second_order(f, x):
+    assert al.gradcheck(f, [x], order=2)
+
+
+def test_values_with_few_digits_hide_no_error():
+    few = lambda x: (np.abs(x) + 1e8) - 1e8  # noqa: E731  (a function, and its wrong rule)
+    assert al.gradcheck(few, [np.array([1.0, 0.3])])
+    assert not al.gradcheck(hooked(few, 1.5), [np.array([1.0, 0.3])], raise_exception=False)
+
+
 def test_what_values_cannot_tell_is_not_passed():
     with pytest.raises(al.GradcheckError, match="It cannot be told, though: so large are the val"):
         al.gradcheck(lambda x: 1e16 + np.abs(x), 0.5)

@@ -107,3 +107,21 @@ def test_repeated_positions_count_once():
     ys[[1, 1, 2]] = v
     (ys * np.array([1.0, 10.0, 100.0, 0.0])).sum().backward()
     assert v.grad.tolist() == [0.0, 10.0, 100.0]
+
+
+@pytest.mark.parametrize(
+    ("swapped", "diagonal"),
+    [
+        (lambda y: (y[1].copy(), y[0].copy()), [[0, 6], [12, 18], [24, 30]]),
+        (lambda y: (y[1], y[0]), [[0, 0], [24, 36], [24, 30]]),  # As in NumPy: the row 1, twice.
+    ],
+)
+def test_rows_that_change_places_have_second_derivatives(swapped, diagonal):
+    def f(x):
+        y = x * 1.0
+        y[0], y[1] = swapped(y)
+        return (y**3).sum()
+
+    x = np.arange(6.0).reshape(3, 2)
+    (product,) = al.hvp(f, (x,), (np.ones((3, 2)),))
+    assert product.tolist() == diagonal

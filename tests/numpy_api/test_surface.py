@@ -315,9 +315,13 @@ def test_weights_of_a_histogram_are_not_dropped():
     for function in CARRIED:
         with pytest.raises(TypeError, match=rf"np\.{function.__name__} has no derivative"):
             function(*[np.ones(3)] * (1 + (function is np.histogram2d)), weights=lifted(VALUES))
-    with pytest.raises(TypeError, match=r"np\.histogram on Tensors takes no weights= .*bincount"):
-        np.histogram([0, 2, 2], bins=2, weights=lifted(np.ones(3)))
-    assert np.histogram([0, 2, 2], bins=2, weights=Tensor([1.0, 2.0, 3.0]))[0].tolist() == [1, 5]
+    for weights in (np.arange(3.0), np.arange(3.0, dtype=np.float32)):
+        for options in ({"bins": 2}, {"bins": 3, "range": (1, 2), "density": True}):
+            for given in (Tensor(weights), lifted(weights)):
+                sums, _ = np.histogram([0, 2, 2], weights=given, **options)
+                expected, _ = np.histogram([0, 2, 2], weights=weights, **options)
+                assert sums.tolist() == expected.tolist()
+                assert sums.dtype == expected.dtype
 
 
 # ------------------------------------------------------------ refused, and the table
