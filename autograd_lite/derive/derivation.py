@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from autograd_lite.derive import markup
 from autograd_lite.derive.helpers import helpers, namespace
-from autograd_lite.derive.layout import listed, step
+from autograd_lite.derive.layout import listed, remark, step
 from autograd_lite.derive.lines import Line, replaced
 from autograd_lite.derive.math_names import gradient
 from autograd_lite.derive.proof import Proof, prove
@@ -28,7 +28,7 @@ WIDEST = 60
 UNTIES = "    # where nothing ties, as here: equal values would share the derivative"
 """What is said of a derivation that leaves the shares out."""
 
-UNNAMED = "    # {}: computed outside of the record, so anew with other values"
+UNNAMED = ": computed outside of the record, so anew with other values"
 """What is said of arrays that have no name."""
 
 
@@ -81,7 +81,7 @@ class Derivation(Steps):
                 *helpers(self.lines),
                 *listed("def loss_and_gradients(", self.arguments, "):"),
                 *([UNTIES] if self._unties else []),
-                *([UNNAMED.format(", ".join(self._unnamed))] if self._unnamed else []),
+                *(remark(", ".join(self._unnamed) + UNNAMED) if self._unnamed else []),
                 "    # forward",
                 *(line for written in body for line in written),
                 *listed(f"    return {self._loss}, {{", result, "}"),

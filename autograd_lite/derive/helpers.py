@@ -103,7 +103,10 @@ def _source(function: Any) -> str:
     signature = ast.unparse(given)
     if '"' not in signature:
         signature = signature.replace("'", '"')
-    body = source.splitlines()[tree.body[0].lineno - 1 :]
+    first, lines = tree.body[0], source.splitlines()
+    body = lines[first.lineno - 1 :]
+    if body[0][: first.col_offset].strip():  # It begins behind the signature.
+        body[0] = "    " + body[0].encode()[first.col_offset :].decode()
     return "\n".join([f"def {tree.name}({signature}):", *body, "", ""])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import textwrap
 from collections.abc import Iterable
 
 LONGEST_LINE = 100
@@ -11,7 +12,7 @@ LONGEST_LINE = 100
 
 INDENT = "    "
 
-_STEPS = (re.compile(r" (?=[+-] )"), re.compile(r" (?=(?:[*/@%]|//) )"), re.compile(r"(?<=,) "))
+_STEPS = (re.compile(r"(?<=,) "), re.compile(r" (?=[+-] )"), re.compile(r" (?=(?:[*/@%]|//) )"))
 """Where a line may end, outside of all brackets: the first of these that is there."""
 
 
@@ -53,6 +54,12 @@ def listed(start: str, items: Iterable[str], end: str) -> list[str]:
     return [start, *_filled([f"{item}," for item in items], f"{indent}{INDENT}"), indent + end]
 
 
+def remark(text: str) -> list[str]:
+    """Write a comment."""
+    start = f"{INDENT}# "
+    return [start + line for line in textwrap.wrap(text, LONGEST_LINE - len(start))]
+
+
 def divided(text: str, depth: int) -> list[str]:
     r"""Write an expression that stands in brackets; `depth` is that of its indentation.
 
@@ -77,7 +84,7 @@ def divided(text: str, depth: int) -> list[str]:
             if all(len(indent) + len(part) <= LONGEST_LINE for part in parts):
                 return _filled(parts, indent)
             return [line for part in parts for line in divided(part, depth)]
-    groups = [(m.start(), m.end() - 1) for m in re.finditer(r"\(_*\)", outside)]
+    groups = [(m.start(), m.end() - 1) for m in re.finditer(r"[(\[]_*[)\]]", outside)]
     first, last = max(groups, key=lambda group: group[1] - group[0], default=(0, 0))
     if last <= first + 1:
         return [indent + text]

@@ -101,7 +101,7 @@ def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
     if e.operation is None:
         return write_number(e.value if e.ratio is None else e.ratio, form)
     given = _with_filled(e, [texts[x.number] for x in e.operands], form)
-    if form == "python" and e.operation is ops.multiply:
+    if form == "python" and e.operation in (ops.multiply, ops.where):
         given = _as_floats(e, given)
     ratio = e.operands[0].ratio if e.operation is ops.multiply else None
     if ratio is not None and (ratio.top == 1 or (
@@ -215,9 +215,12 @@ def _over(e: Expression, given: list[Written], form: Form) -> Written:
 
 def _as_floats(e: Expression, given: list[Written]) -> list[Written]:
     """Write 1.0 where a number meets what is true or false, which would make integers."""
-    truth = any(x.dtype == bool and not x.is_number for x in e.operands)
-    whole = [truth and x.is_number and re.fullmatch(r"-?\d+", w.text)
+    whole = [x.is_number and re.fullmatch(r"-?\d+", w.text) is not None
              for x, w in zip(e.operands, given, strict=True)]  # fmt: skip
+    if e.operation is ops.where:
+        whole = [False, whole[1] and whole[2], False]
+    elif not any(x.dtype == bool and not x.is_number for x in e.operands):
+        return given
     return [w._replace(text=f"{w.text}.0") if is_whole else w
             for w, is_whole in zip(given, whole, strict=True)]  # fmt: skip
 
@@ -321,11 +324,9 @@ def write_number(value: Any, form: Form = "python") -> Written:
         times = {"python": " * ", "latex": r" \, ", "text": " "}[form]
         number = "" if factor == 1 else write_number(factor, form).text + times
         return Written(number + unit, PRODUCT if number else ATOM)
-    first = array.flat[0] if array.size else 0
-    alike = np.all((array == first) | ((array != array) & (first != first)))
-    if array.dtype == bool or array.size == 0 or not alike:
-        listed = literal(array.tolist()) if form == "python" else f"{array.tolist()}"
-        return Written(f"np.array({listed})" if form == "python" and array.ndim else listed)
+    if array.dtype == bool or not array.size or not _is_one_number(array):
+        in_numpy = form == "python" and array.ndim
+        return Written(literal(array) if in_numpy else f"{array.tolist()}")
     number = array.flat[0].item()
     if isinstance(number, complex):
         return Written(_complex(number, form))
@@ -349,6 +350,10 @@ def write_number(value: Any, form: Form = "python") -> Written:
         return _power_of_ten(text, form)
     text = text.replace("-", "−") if form == "text" else text
     return Written(text, PRODUCT if text[0] in "-−" or "/" in text else ATOM)
+
+
+def _is_one_number(array: Any) -> bool:
+    return bool((array == array.flat[0]).all() or (array != array).all())  # Or nan everywhere.
 
 
 def _root(number: float) -> dict[Form, str] | None:

@@ -235,7 +235,7 @@ def literal(value: Any) -> str:
         counted = value.size == max(value.shape, default=0) > 1 and value.dtype.name == "int64"
         if counted and value.ravel().tolist() == list(range(value.size)):
             return f"np.arange({value.size})" + f".reshape{value.shape}" * int(value.ndim > 1)
-        obvious = value.size and value.dtype.name in ("float64", "int64", "bool")
+        obvious = value.size and value.dtype.name in ("float64", "int64", "bool", "complex128")
         return f"np.array({listed})" if obvious else f"np.array({listed}, {value.dtype.name!r})"
     if _mixed(value):
         return ", ".join(literal(part) for part in value) + ("," if len(value) == 1 else "")
