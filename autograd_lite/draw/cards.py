@@ -116,11 +116,12 @@ def _below(
     """Write what stands below a heading: shape and type, numbers, gradient."""
     kind = described(node, show)
     kind = kind and what + kind
-    rows = [row(cell(words(kind, QUIET, SMALL), CELLPADDING=2))] if kind else []
+    widest = max(width, width_of(kind, SMALL))
     body = _body(node, show, parts)
+    room = {"WIDTH": math.ceil(widest) + SIDE} if body is None else {}
+    rows = [row(cell(words(kind, QUIET, SMALL), CELLPADDING=2, **room))] if kind else []
     if body is None:
         return [*rows, gap(3)]
-    widest = max(width, width_of(kind, SMALL))
     return [*rows, "<HR/>", row(cell(body.within(widest).html, CELLPADDING=6))]
 
 
