@@ -38,7 +38,7 @@ from autograd_lite.draw.style import (
     Look,
     Role,
 )
-from autograd_lite.draw.text_width import width_of
+from autograd_lite.draw.text_width import width_of, wrapped
 from autograd_lite.graph import Node
 
 Parts = Sequence[NDArray[Any]]
@@ -137,20 +137,29 @@ def caption(title: str) -> str:
     return table(row(cell(words(title, INK, TITLE, bold=True), CELLPADDING=4)))
 
 
-def legend(entries: Sequence[tuple[Role, str]], remarks: Sequence[str]) -> str:
-    """Write a sample of every role, and remarks below."""
-    samples: list[str] = []
-    width = 0.0
+def legend(
+    entries: Sequence[tuple[Role, str]], remarks: Sequence[str], room: float = math.inf
+) -> str:
+    """Write a sample of every role, and remarks below, no wider than there is room."""
+    lines: list[list[str]] = [[]]
+    widths = [0.0]
     for role, label in entries:
         look = LOOKS[role]
         inner = width_of(label, SMALL) + 2 * SIDE
+        if widths[-1] and widths[-1] + inner > room:
+            lines, widths = [*lines, []], [*widths, 0.0]
         sample = framed(
             look, row(cell(words(label, look.ink, SMALL), CELLPADDING=5, WIDTH=round(inner)))
         )
-        samples += [spacer(18), cell(sample)] if samples else [cell(sample)]
-        width += inner + 18
+        lines[-1] += [spacer(18), cell(sample)] if lines[-1] else [cell(sample)]
+        widths[-1] += inner + 18
+    remarks = [line for remark in remarks for line in wrapped(remark, room, SMALL)]
     widest = max((width_of(remark, SMALL) for remark in remarks), default=0)
-    rows = [gap(14), row(cell(Block(table(row(*samples)), width).within(widest).html))]
+    rows = [
+        part
+        for samples, width in zip(lines, widths, strict=True)
+        for part in (gap(14), row(cell(Block(table(row(*samples)), width).within(widest).html)))
+    ]
     rows += [gap(8)] * bool(remarks)
     rows += [row(cell(words(remark, QUIET, SMALL), CELLPADDING=2)) for remark in remarks]
     return table(*rows)

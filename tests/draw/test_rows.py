@@ -127,15 +127,16 @@ def test_a_picture_runs_down_where_rows_would_be_higher():
     assert "rankdir=TB" not in rows.source
 
 
+@pytest.mark.parametrize(("across", "least"), [(700, LEAST), (390, 9)], ids=["paper", "phone"])
 @pytest.mark.parametrize("name", [make.__name__ for make in networks.ALL])
-def test_no_text_is_small_on_a_page_of_paper(pictures, name):
+def test_no_text_is_small_on_paper_and_on_a_phone(pictures, name, across, least):
+    """A4 has 700 pixels between margins of 12 mm."""
     drawing, _ = pictures[name]
-    across = 700  # Of A4, at 96 dots per inch, between margins of 12 mm.
     options = replace(drawing.scene.options, width=across)
     width, _, smallest = size(replace(
         drawing, rows=written(replace(drawing.scene, options=options))
     ).svg())  # fmt: skip
-    assert smallest * min(1, across / width) >= LEAST
+    assert smallest * min(1, across / width) >= least
 
 
 SLIDE, PAPER = (1280, 720), (700, 1000)
