@@ -51,7 +51,11 @@ def asked(
     tensors, arrays = called.split(None if names is False else names)
     local_tensors, local_arrays = called.from_frame(frame, taken=names or ())
     with uncollected():
-        graph = t if isinstance(t, Graph) else Graph(_roots(t), local_tensors)
+        graph = (
+            t
+            if isinstance(t, Graph)
+            else Graph(_roots(t), {**arrays, **local_arrays, **local_tensors})
+        )
         found = {} if names is False else called.by_node(graph, tensors, arrays, local_arrays)
         if sweep != "forward":
             graph = graph.backward(forward=sweep == "both", names=found)
