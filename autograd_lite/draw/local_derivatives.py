@@ -66,7 +66,7 @@ class Local:
         return self.is_one or (self.rule is not None and bare(self.rule).name == GRADIENT)
 
     def text(self, called: Mapping[str, Written]) -> str:
-        """Write what happens to the gradient: ``× 2(out − y)``, ``g @ Wᵀ``, ``g / 4``; or nothing."""
+        """Write what happens to the gradient: ``× 2(out − y)``, ``g @ Wᵀ``, ``g / 4``, nothing."""
 
         def leaf(name: str, value: Any) -> Written:
             del value
