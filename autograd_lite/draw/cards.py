@@ -25,6 +25,7 @@ from autograd_lite.draw.blocks import (
     words,
 )
 from autograd_lite.draw.fold import Box, Fold
+from autograd_lite.draw.formulas import summed
 from autograd_lite.draw.miniatures import miniature
 from autograd_lite.draw.style import (
     ALARM,
@@ -225,9 +226,7 @@ def sum_of(parts: Parts) -> str:
     """Write a gradient as the sum of what arrives from the uses of a value."""
     if any(part.ndim for part in parts) or len(parts) > MOST_TERMS:
         return f"sum of {len(parts):,} contributions"
-    first, *others = (digits.number(part) for part in parts)
-    signed = (f" − {x[1:]}" if x.startswith("−") else f" + {x}" for x in others)
-    return f"= {first}{''.join(signed)}"
+    return f"= {summed([digits.number(part) for part in parts])}"
 
 
 def _stacked(above: Block, below: Block) -> Block:
