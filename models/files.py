@@ -27,9 +27,8 @@ WIDEST = 1300
 PAGE = (718, 640)
 """The room for a picture on paper, below a title: of the two, it is the one with larger text."""
 
-NARROW = 300
-"""The room of a picture for phones: it comes out at most 440 points wide, so its text is not below
-9 points on a phone."""
+NARROW = 358
+"""The room of a picture on a phone, between the margins: its text is not below 9 pixels there."""
 
 PARTS: tuple[Shown, ...] = ("shape", "value", "grad")
 """What the boxes show. All numbers are float64 here, and the arrays small."""

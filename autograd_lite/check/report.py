@@ -305,7 +305,9 @@ class Comparison:
     def _repr_html_(self) -> str:
         """Show as a table in a notebook."""
         head, *body = self.table()
-        rows = ["".join(f"<th>{html.escape(cell)}</th>" for cell in head)]
+        *headings, last = (html.escape(cell) for cell in head)
+        rows = ["".join(f"<th>{cell}</th>" for cell in headings)]
+        rows[0] += f'<th style="text-align:left">{last}</th>'
         for row, cells in zip(self.rows, body, strict=True):
             colour = "#2da44e" if row.ok else "#e5534b"  # Legible on white and on black.
             *others, verdict = (html.escape(cell) for cell in cells)

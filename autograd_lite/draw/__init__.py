@@ -45,6 +45,7 @@ def draw(
     roll: bool | None = None,
     max_nodes: int | None = None,
     width: float | None = 900,
+    height: float | None = None,
     steps: bool = False,
     overview: bool = False,
     **misspelt: Never,
@@ -87,6 +88,9 @@ def draw(
     width : float or None
         The room there is, in pixels: a longer computation continues in rows, like text. None draws
         one row, however long it is.
+    height : float, optional
+        The room there is beside a width, in pixels, as on a slide or a page: values are folded
+        until no text is below 7 pixels there.
     steps : bool
         Whether a notebook shows the page that steps through the computation, in place of a picture.
     overview : bool
@@ -104,7 +108,8 @@ def draw(
     TypeError
         If `t` is not a Tensor, an iterable of Tensors or a Graph, or an argument is misspelt.
     ValueError
-        If an option is unknown; the message lists those that exist.
+        If an option is unknown; the message lists those that exist. If a height has no room for
+        what cannot be folded.
 
     Examples
     --------
@@ -136,6 +141,7 @@ def draw(
         roll=roll,
         max_nodes=max_nodes,
         width=width,
+        height=height,
         overview=overview,
     )
     return Drawing(written(scene), scene, page, theme=theme, steps=steps)

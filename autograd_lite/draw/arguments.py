@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from types import FrameType
 from typing import Any
 
 from autograd_lite.draw import names as called
+from autograd_lite.draw.fit import fitted
 from autograd_lite.draw.planning import Folding, folding
 from autograd_lite.draw.scene import Options, Scene, overview_of, scene
 from autograd_lite.draw.theme import THEMES
@@ -36,11 +38,12 @@ def asked(
     roll: Any = None,
     max_nodes: Any = None,
     width: Any = 900,
+    height: Any = None,
     overview: Any = False,
 ) -> Scene:
     """Return what `draw` is to draw, with values named by what a frame calls them."""
     options = _options(
-        show, rankdir, legend, title, folding(depth, collapse, roll, max_nodes), width
+        show, rankdir, legend, title, folding(depth, collapse, roll, max_nodes), width, height
     )
     for what, given, known in (("sweep", sweep, SWEEPS), ("theme", theme, THEMES)):
         if given not in known:
@@ -48,11 +51,16 @@ def asked(
     tensors, arrays = called.split(None if names is False else names)
     local_tensors, local_arrays = called.from_frame(frame, taken=names or ())
     with uncollected():
-        graph = t if isinstance(t, Graph) else Graph(_roots(t), local_tensors)
+        graph = (
+            t
+            if isinstance(t, Graph)
+            else Graph(_roots(t), {**arrays, **local_arrays, **local_tensors})
+        )
         found = {} if names is False else called.by_node(graph, tensors, arrays, local_arrays)
         if sweep != "forward":
             graph = graph.backward(forward=sweep == "both", names=found)
-        return overview_of(graph, found, options) if overview else scene(graph, found, options)
+        make = partial(overview_of if overview else scene, graph, found)
+        return make(options) if height is None else fitted(make, options)
 
 
 def graph_of(t: Any, frame: FrameType) -> Graph:
@@ -76,7 +84,7 @@ def _roots(t: Any) -> list[Tensor]:
 
 
 def _options(
-    show: Any, rankdir: Any, legend: Any, title: Any, folded: Folding, width: Any
+    show: Any, rankdir: Any, legend: Any, title: Any, folded: Folding, width: Any, height: Any
 ) -> Options:
     """Check the arguments that choose what a picture shows."""
     wanted = [show] if isinstance(show, str) or not isinstance(show, Iterable) else list(show)
@@ -95,9 +103,16 @@ def _options(
             f"width is the room for the picture in pixels, {NARROWEST} or more, or None for one "
             f"row however long; got {width!r}."
         )
+    if height is not None and (
+        width is None or not isinstance(height, int | float) or not height >= NARROWEST
+    ):
+        raise ValueError(
+            f"height is the room for the picture in pixels, {NARROWEST} or more, beside a "
+            f"width, or None for as much as it takes; got {height!r} and width {width!r}."
+        )
     parts = tuple(p for p in PARTS if p in wanted)
     turns = rankdir is None
-    return Options(parts, rankdir or "LR", bool(legend), title, folded, width, turns)
+    return Options(parts, rankdir or "LR", bool(legend), title, folded, width, turns, height)
 
 
 def _listed(choices: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.core.notation import PRODUCT
-from autograd_lite.draw.formulas import LONGEST_FORMULA, cut, is_inline
+from autograd_lite.draw.formulas import LONGEST_FORMULA, cut, is_inline, summed
 from autograd_lite.draw.local_derivatives import GRADIENT, local, written
 from autograd_lite.graph import Graph, Node
 from autograd_lite.graph.walk import sends
@@ -60,7 +60,7 @@ def rules(graph: Graph, called: Mapping[str, Written]) -> dict[str, str]:
         ]
         parts = [_part(forward, user, i, called, gradient[user.id]) for user, i in uses]
         if parts:
-            found[cotangent] = cut(" + ".join(parts), LONGEST_FORMULA)
+            found[cotangent] = cut(summed(parts), LONGEST_FORMULA)
     return found
 
 

@@ -25,6 +25,7 @@ from autograd_lite.draw.blocks import (
     words,
 )
 from autograd_lite.draw.fold import Box, Fold
+from autograd_lite.draw.formulas import summed
 from autograd_lite.draw.miniatures import miniature
 from autograd_lite.draw.style import (
     ALARM,
@@ -38,7 +39,7 @@ from autograd_lite.draw.style import (
     Look,
     Role,
 )
-from autograd_lite.draw.text_width import width_of
+from autograd_lite.draw.text_width import width_of, wrapped
 from autograd_lite.graph import Node
 
 Parts = Sequence[NDArray[Any]]
@@ -116,11 +117,12 @@ def _below(
     """Write what stands below a heading: shape and type, numbers, gradient."""
     kind = described(node, show)
     kind = kind and what + kind
-    rows = [row(cell(words(kind, QUIET, SMALL), CELLPADDING=2))] if kind else []
+    widest = max(width, width_of(kind, SMALL))
     body = _body(node, show, parts)
+    room = {"WIDTH": math.ceil(widest) + SIDE} if body is None else {}
+    rows = [row(cell(words(kind, QUIET, SMALL), CELLPADDING=2, **room))] if kind else []
     if body is None:
         return [*rows, gap(3)]
-    widest = max(width, width_of(kind, SMALL))
     return [*rows, "<HR/>", row(cell(body.within(widest).html, CELLPADDING=6))]
 
 
@@ -136,20 +138,29 @@ def caption(title: str) -> str:
     return table(row(cell(words(title, INK, TITLE, bold=True), CELLPADDING=4)))
 
 
-def legend(entries: Sequence[tuple[Role, str]], remarks: Sequence[str]) -> str:
-    """Write a sample of every role, and remarks below."""
-    samples: list[str] = []
-    width = 0.0
+def legend(
+    entries: Sequence[tuple[Role, str]], remarks: Sequence[str], room: float = math.inf
+) -> str:
+    """Write a sample of every role, and remarks below, no wider than there is room."""
+    lines: list[list[str]] = [[]]
+    widths = [0.0]
     for role, label in entries:
         look = LOOKS[role]
         inner = width_of(label, SMALL) + 2 * SIDE
+        if widths[-1] and widths[-1] + inner > room:
+            lines, widths = [*lines, []], [*widths, 0.0]
         sample = framed(
             look, row(cell(words(label, look.ink, SMALL), CELLPADDING=5, WIDTH=round(inner)))
         )
-        samples += [spacer(18), cell(sample)] if samples else [cell(sample)]
-        width += inner + 18
+        lines[-1] += [spacer(18), cell(sample)] if lines[-1] else [cell(sample)]
+        widths[-1] += inner + 18
+    remarks = [line for remark in remarks for line in wrapped(remark, room, SMALL)]
     widest = max((width_of(remark, SMALL) for remark in remarks), default=0)
-    rows = [gap(14), row(cell(Block(table(row(*samples)), width).within(widest).html))]
+    rows = [
+        part
+        for samples, width in zip(lines, widths, strict=True)
+        for part in (gap(14), row(cell(Block(table(row(*samples)), width).within(widest).html)))
+    ]
     rows += [gap(8)] * bool(remarks)
     rows += [row(cell(words(remark, QUIET, SMALL), CELLPADDING=2)) for remark in remarks]
     return table(*rows)
@@ -215,9 +226,7 @@ def sum_of(parts: Parts) -> str:
     """Write a gradient as the sum of what arrives from the uses of a value."""
     if any(part.ndim for part in parts) or len(parts) > MOST_TERMS:
         return f"sum of {len(parts):,} contributions"
-    first, *others = (digits.number(part) for part in parts)
-    signed = (f" − {x[1:]}" if x.startswith("−") else f" + {x}" for x in others)
-    return f"= {first}{''.join(signed)}"
+    return f"= {summed([digits.number(part) for part in parts])}"
 
 
 def _stacked(above: Block, below: Block) -> Block:

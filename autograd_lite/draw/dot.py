@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -25,7 +26,7 @@ from autograd_lite.draw.clusters import Cluster, name_and_class
 from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.formulas import cut, is_inline, printable
 from autograd_lite.draw.label_size import label_size
-from autograd_lite.draw.rows import Rows
+from autograd_lite.draw.rows import MARGIN, STRETCH, Rows
 from autograd_lite.draw.scene import Options, Scene
 from autograd_lite.draw.style import (
     FONT,
@@ -38,7 +39,6 @@ from autograd_lite.draw.style import (
     RIM,
     SMALL,
     TEXT,
-    Role,
 )
 from autograd_lite.graph import Graph, Node, write
 
@@ -69,10 +69,10 @@ def written(scene: Scene) -> tuple[str, ...]:
     options = scene.options
     rows, upright = _rows(scene, arrows, boxes)
     if upright == set(range(len(rows))):
-        return written(replace(scene, options=replace(options, rankdir="TB", width=None)))
+        return written(replace(scene, options=replace(options, rankdir="TB")))
     for start, end in arrows.mentions:
         boxes[end].append((f"{start}{AT}{end}", _mention(scene, start)))
-    below = _legend(set(scene.roles.values()), _remarks(scene, arrows)) if options.legend else {}
+    below = _legend(scene, _remarks(scene, arrows)) if options.legend else {}
     if len(rows) == 1:
         dot = _digraph(options)
         if arrows.straight:
@@ -112,7 +112,10 @@ def _rows(
     }  # fmt: skip
     many = set(arrows.mentions)
     edges = [edge for edge in arrows.edges if edge not in many]
-    found = Rows(sizes, edges, scene.plan.clusters, on_edges, arrows.beside, arrows.levelled)
+    mentioned = {key: label_size(_mention(scene, key)["label"]) for key in boxes}
+    found = Rows(
+        sizes, mentioned, edges, many, scene.plan.clusters, on_edges, arrows.beside, arrows.levelled
+    )
     rows = found.chosen(scene.options.width)
     if len(rows) == 1:
         return rows, set()
@@ -242,9 +245,16 @@ def _digraph(options: Options) -> Any:
             "    python -m pip install graphviz",
             name="graphviz",
         ) from None
+    # What runs down for want of room stands closer together.
+    narrow = {"nodesep": "0.2"} if options.turns and options.rankdir == "TB" else {}
     return graphviz.Digraph(
         "computation",
-        graph_attr={**GRAPH, "rankdir": options.rankdir, **_caption(options.title)},
+        graph_attr={
+            **GRAPH,
+            **narrow,
+            "rankdir": options.rankdir,
+            **_caption(options.title),
+        },
         node_attr={"shape": "plain", "fontname": FONT, "fontsize": str(TEXT)},
         edge_attr={"color": LINE, "penwidth": "1.2", "arrowsize": "0.8"},
     )
@@ -257,10 +267,12 @@ def _caption(title: str | None) -> dict[str, str]:
     return {"label": f"<{cards.caption(printable(title))}>", "labelloc": "t"}
 
 
-def _legend(roles: Collection[Role], remarks: Sequence[str]) -> dict[str, str]:
+def _legend(scene: Scene, remarks: Sequence[str]) -> dict[str, str]:
     """Return the attributes that put a legend below."""
+    roles = set(scene.roles.values())
     entries = [(role, label) for role, label in LEGEND.items() if role in roles]
-    return {"label": f"<{cards.legend(entries, remarks)}>", "labelloc": "b"}
+    room = STRETCH * (scene.options.width or math.inf) - 2 * MARGIN
+    return {"label": f"<{cards.legend(entries, remarks, room)}>", "labelloc": "b"}
 
 
 def _remarks(scene: Scene, arrows: Arrows) -> list[str]:

@@ -90,7 +90,8 @@ class Drawing(Picture):
     def svg(self) -> str:
         """Return the picture as the text of an SVG element, to be put into a page or a file."""
         described = f"Computation graph: {self.subject}"
-        return svg(self._coloured(), described, follow=self.theme == "auto")
+        height = self.scene.options.height
+        return svg(self._coloured(), described, height, follow=self.theme == "auto")
 
     def html(self) -> str:
         """Return a page that steps through the computation, forward and backward, as its text."""

@@ -170,3 +170,10 @@ def _brief(parameter: Any) -> Any:
         else:
             texts.append(literal(part))
     return _Text(", ".join(texts))
+
+
+def summed(parts: Sequence[str]) -> str:
+    """Write a sum; what is negative is subtracted."""
+    first, *others = parts
+    signed = (f" − {x[1:]}" if x.startswith("−") else f" + {x}" for x in others)
+    return f"{first}{''.join(signed)}"

@@ -66,17 +66,19 @@ class Local:
         return self.is_one or (self.rule is not None and bare(self.rule).name == GRADIENT)
 
     def text(self, called: Mapping[str, Written]) -> str:
-        """Write what happens to the gradient: ``× 2(out − y)``, or ``g @ Wᵀ``; else nothing."""
+        """Write what happens to the gradient: ``× 2(out − y)``, ``g @ Wᵀ``, ``g / 4``, nothing."""
 
         def leaf(name: str, value: Any) -> Written:
             del value
             return Written("g") if name == GRADIENT else called.get(name) or Written("…")
 
-        if self.factor is not None:
+        rule = "" if self.rule is None else written(self.rule, leaf).text
+        divides = rule.startswith("g / ") and self.factor is not None and self.factor.is_number
+        if self.factor is not None and not divides:  # A mean is not × 0.1667.
             factor = written(self.factor, leaf)
             tight = factor.precedence in (PRODUCT, ATOM)
             return f"× {factor.text}" if tight else f"× ({factor.text})"
-        return "" if self.rule is None else written(self.rule, leaf).text
+        return rule
 
 
 def local(graph: Graph, node: Node, i: int, g: NDArray[Any]) -> Local:

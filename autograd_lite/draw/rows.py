@@ -12,15 +12,15 @@ from itertools import pairwise
 
 from autograd_lite.draw.clusters import Cluster, Loop
 
-STRETCH = 1.25
-"""How much wider than the room a row may be: it is shrunk then, to type of 8.8 points at least."""
+STRETCH = 1.2
+"""How much wider than the room a row may be: it is shrunk then, to type of 9 points at least."""
 ACROSS, DOWN, FRAME = 29, 22, 24  # Points between boxes, and for both sides of a frame.
+MARGIN = 24  # Of a row, on both sides.
 HEAD = 45  # The height of what is written on a frame, and of its margins.
 PASSING = (14.0, 0.0)  # The room of an arrow that passes by.
 MENTION, BROKEN, NEW, LONELY = 60, 90, 40, 80
 """What a mention, a frame that goes on in the next row, a row, and one with a single result cost,
 in points of height."""
-MENTIONED = 90  # Points that a mention takes at the start of a row.
 LONGEST = 40  # Computed boxes in a row.
 
 Size = tuple[float, float]
@@ -33,8 +33,12 @@ class Rows:
     ----------
     sizes : mapping of str to (float, float)
         Width and height of each box, in the order of computation.
+    mentioned : mapping of str to (float, float)
+        And those of its mention in another row.
     edges : sequence of (str, str)
         The arrows between them.
+    apart : collection of (str, str)
+        Arrows that come from a mention wherever they are.
     clusters : sequence of Cluster
         The frames.
     on_edges : mapping of (str, str) to float
@@ -48,18 +52,25 @@ class Rows:
     def __init__(
         self,
         sizes: Mapping[str, Size],
+        mentioned: Mapping[str, Size],
         edges: Sequence[tuple[str, str]],
+        apart: Collection[tuple[str, str]],
         clusters: Sequence[Cluster],
         on_edges: Mapping[tuple[str, str], float],
         beside: Mapping[str, str],
         levelled: Collection[str],
     ) -> None:
         self.sizes, self.on_edges, self.levelled = sizes, on_edges, levelled
+        self.mentioned = mentioned
         self.operands: dict[str, list[str]] = {key: [] for key in sizes}
         self.users: dict[str, list[str]] = {key: [] for key in sizes}
         for start, end in edges:
             self.operands[end].append(start)
             self.users[start].append(end)
+        self.apart: dict[str, list[str]] = {key: [] for key in sizes}
+        for start, end in apart:
+            self.apart[end].append(start)
+        self.leaves = {key for key in sizes if not self.operands[key] and not self.apart[key]}
         self.frames: dict[str, list[Cluster]] = {key: [] for key in sizes}
         for cluster in (inner for outer in clusters for inner in outer.walk()):
             for key in cluster.members:
@@ -72,7 +83,7 @@ class Rows:
         order = {key: i for i, key in enumerate(self.sizes)}
         made = [
             key for key in self.sizes
-            if (self.operands[key] or not self.users[key]) and key not in self.below
+            if (key not in self.leaves or not self.users[key]) and key not in self.below
         ]  # fmt: skip
         unit_of = {key: [key] for key in made}
         owner = {key: key for key in made}
@@ -118,14 +129,14 @@ class Rows:
 
     def upright(self, row: Sequence[str], room: float) -> bool:
         """Return whether a row is too wide beside its mentions, and so gets them above it."""
-        computed = [key for key in row if self.operands[key]]
+        computed = [key for key in row if key not in self.leaves]
         return len(computed) == 1 and self.extent(row)[0] > STRETCH * room
 
     def _fitting(self, room: float) -> list[list[str]]:
         """Return what stays together where there is room for it, else its leaves one by one."""
         fitting: list[list[str]] = []
         for unit in self.units:
-            leaves = [key for key in unit if not self.operands[key] and key not in self.below]
+            leaves = [key for key in unit if key in self.leaves and key not in self.below]
             if len(unit) > 1 and self.extent(unit)[0] > STRETCH * room:
                 fitting += [[key] for key in leaves]
                 unit = [key for key in unit if key not in leaves]
@@ -146,52 +157,53 @@ class Rows:
         here = set(row)
         levelled = () if down else self.levelled
         ranks: dict[str, int] = {}
-        mentions: dict[str, int] = {}
+        mentions: dict[tuple[str, str], int] = {}  # And beside what, if not for the whole row.
         labels: dict[int, float] = {}
         for key in row:
             inside = [x for x in self.operands[key] if x in here and x in ranks]
             strange = [x for x in self.operands[key] if x not in here]
-            rank = max((ranks[x] + 1 for x in inside if self.operands[x]), default=0)
+            rank = max((ranks[x] + 1 for x in inside if x not in self.leaves), default=0)
             if key in self.below and self.below[key] in ranks:
                 rank = ranks[self.below[key]]
             ranks[key] = rank
-            mentions.update((x, rank - 1) for x in strange if x not in mentions)
+            mentions.update({(x, key): rank - 1 for x in self.apart[key]})
+            for x in strange:
+                mentions.setdefault((x, ""), rank - 1)
             for x in self.operands[key]:
                 labels[rank] = max(labels.get(rank, 0.0), self.on_edges.get((x, key), 0.0))
         for key in row:
-            if not self.operands[key] and key not in self.below:
+            if key in self.leaves and key not in self.below:
                 users = [x for x in self.users[key] if x in here]
-                rank = min((ranks[x] for x in users), default=1)
-                before = any(self._stands_before(key, x, levelled) for x in users)
-                ranks[key] = rank - (key not in levelled) - before
+                first = min((*ranks.values(), *mentions.values()))
+                rank = min((ranks[x] - (key not in levelled) for x in users), default=first)
+                ranks[key] = rank - any(self._stands_before(key, x, levelled) for x in users)
         columns: dict[int, list[Size]] = {}
         for key in row:
             columns.setdefault(ranks[key], []).append(self.sizes[key])
             for x in self.operands[key] if down else ():
                 for rank in range(ranks.get(x, ranks[key]) + 1, ranks[key]):
                     columns.setdefault(rank, []).append(PASSING)
-        for rank in mentions.values():
-            columns.setdefault(rank, []).append((MENTIONED, 24))
+        for (key, _), rank in mentions.items():
+            columns.setdefault(rank, []).append(self.mentioned[key])
         depth = max((len(self.frames[key]) for key in row), default=0)
         entered = len({cluster.id for key in row for cluster in self.frames[key]})
         gaps = ACROSS * (len(columns) - 1)
         if down:
             width = max(sum(w + DOWN for w, _ in column) for column in columns.values())
             height = sum(max(h for _, h in column) for column in columns.values())
-            return width + max(labels.values(), default=0) + FRAME * depth, (
-                height + gaps + HEAD * entered
-            )
+            width += max(labels.values(), default=0) + FRAME * depth
+            return width + MARGIN, height + gaps + HEAD * entered
         width = sum(max(w for w, _ in column) for column in columns.values())
         height = max(sum(h + DOWN for _, h in column) for column in columns.values())
         width += gaps + sum(labels.values()) + FRAME * min(entered, 2 * depth)
-        return width, height + HEAD * depth
+        return width + MARGIN, height + HEAD * depth
 
     def _stands_before(self, leaf: str, user: str, levelled: Collection[str]) -> bool:
         """Return whether a leaf outside of a frame stands before what is given inside of it."""
         frames = [cluster.id for cluster in self.frames[user]]
         within = {cluster.id for cluster in self.frames[leaf]}
         return bool(within.symmetric_difference(frames)) and any(
-            not self.operands[x] and x not in levelled
+            x in self.leaves and x not in levelled
             and [cluster.id for cluster in self.frames[x]] == frames
             for x in self.operands[user]
         )  # fmt: skip

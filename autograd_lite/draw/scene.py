@@ -44,6 +44,7 @@ class Options:
     folding: Folding
     width: float | None = None
     turns: bool = False
+    height: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -22,7 +22,7 @@ _TOOLTIP = "{http://www.w3.org/1999/xlink}title"
 _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 
 
-def svg(dot: str, description: str, *, follow: bool = False) -> str:
+def svg(dot: str, description: str, height: float | None = None, *, follow: bool = False) -> str:
     """Return DOT text as the text of an SVG picture.
 
     Parameters
@@ -31,6 +31,8 @@ def svg(dot: str, description: str, *, follow: bool = False) -> str:
         What to draw.
     description : str
         What the picture shows, for who cannot see it.
+    height : float, optional
+        How high it is at most, in pixels.
     follow : bool
         Whether it is dark in a page that is.
     """
@@ -43,6 +45,8 @@ def svg(dot: str, description: str, *, follow: bool = False) -> str:
         _describe(group)
     _raise_captions(root)
     _frame(root, description)
+    if height is not None:
+        root.set("style", f"{WHOLE['style']}; max-height: {height:g}px")
     return finished(root, follow=follow)
 
 

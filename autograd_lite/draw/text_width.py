@@ -26,6 +26,18 @@ def covers(text: str) -> bool:
     return _advances("Regular").keys() >= {ord(c) for c in text if c not in "\n\t"}
 
 
+def wrapped(words: str, width: float, size: float, *, bold: bool = False) -> list[str]:
+    """Break text into lines that fit."""
+    lines = [""]
+    for word in words.split():
+        longer = f"{lines[-1]} {word}".lstrip()
+        if lines[-1] and width_of(longer, size, bold=bold) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
+
+
 def _guess(character: str) -> float:
     """Estimate the advance of a character that another font will have to supply, in ems."""
     return 1.0 if unicodedata.east_asian_width(character) in "WF" else 0.6

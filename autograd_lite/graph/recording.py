@@ -58,6 +58,7 @@ class _Recorded:
         self._calls, self.held = calls([tensor for tensor, *_ in ordered])
         self._called = {id(tensor): name for name, tensor in names.items()}
         self._arrays = {name: x for name, x in names.items() if isinstance(x, np.ndarray)}
+        self._copies: dict[str, str] = {}  # The node that shows an array, by the array's name.
         for tensor, value, operands in ordered:
             self._add(tensor, value, operands)
 
@@ -71,12 +72,21 @@ class _Recorded:
             key = (0, id(operand_value))
             if key not in self.node_of or not isinstance(operand_value, np.ndarray):
                 name = self._array_name(operand_value)
-                self.node_of[key] = self._put("constant", name, operand_value)
+                known = self._shown(name, operand_value)
+                self.node_of[key] = known or self._put("constant", name, operand_value)
+                if name:
+                    self._copies[name] = self.node_of[key]
             used.append(self.node_of[key])
         leaf: Kind = "parameter" if tensor._requires_grad else "input"
         kind: Kind = "operation" if tensor._primitive else leaf
         name = tensor.name or self._called.get(id(tensor))
-        self.node_of[_key(tensor, value)] = self._put(kind, name, value, tensor, tuple(used))
+        copied = self._array_name(value) if kind == "input" and not name else None
+        known = self._shown(copied, value)
+        self.node_of[_key(tensor, value)] = known or self._put(
+            kind, name or copied, value, tensor, tuple(used)
+        )
+        if copied:
+            self._copies[copied] = self.node_of[_key(tensor, value)]
 
     def _put(
         self,
@@ -105,6 +115,12 @@ class _Recorded:
         )
         self.nodes.append(node)
         return identifier
+
+    def _shown(self, name: str | None, value: Any) -> str | None:
+        """Return the node that shows an array already, to the last bit: −0 is not 0."""
+        known = self._copies.get(name or "")
+        same = known and np.asarray(self.nodes[int(known[1:])].value).tobytes() == value.tobytes()
+        return known if same else None
 
     def _array_name(self, value: Any) -> str | None:
         """Return the name of the array that a bare operand was copied from, if only one can be."""

@@ -190,3 +190,10 @@ def test_a_large_picture_of_both_leaves_arrows_out_and_says_so():
         if graph[b].backward and not graph[a].backward and a not in graph[b].gradient_of
     ]
     assert drawing.svg()
+
+
+def test_a_gradient_that_is_negative_is_subtracted():
+    w = al.Tensor(2.0, requires_grad=True, name="w")
+    loss = w * 3 - w
+    loss.name = "L"
+    assert "∂L/∂w = 3 × ∂L/∂n2 − ∂L/∂L" in str(al.draw(loss, sweep="both"))

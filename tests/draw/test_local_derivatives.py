@@ -163,5 +163,13 @@ def test_every_operation_that_derivations_know_has_a_rule_in_symbols():
         node = graph.outputs[0]
         drawing = al.draw(graph)
         text = local(graph, node, 0, np.ones(node.shape)).text(drawing.scene.called)
-        assert text.startswith("× ")
+        assert text.startswith(("× ", "g / "))
         assert "np." not in text
+
+
+def test_a_mean_is_written_in_one_form_on_arrows_and_in_the_backward_pass():
+    w = al.Tensor(np.ones((2, 2)), requires_grad=True, name="w")
+    loss = (w * w).mean()
+    assert ">g / 4<" in al.draw(loss, show="local").source
+    assert "/ 4" in str(al.draw(loss, sweep="both"))
+    assert "0.25" not in al.draw(loss, show="local").source

@@ -59,6 +59,20 @@ def test_a_picture_is_dark_in_a_notebook_that_says_so_in_its_own_way(browser, tm
     assert browser.js(paper) == "rgb(255, 255, 255)"
 
 
+def test_a_page_that_was_loaded_unseen_shows_its_picture_once_it_is_seen(browser, tmp_path):
+    """JupyterLab loads what is in a notebook before there is room for it."""
+    _, loss = training()
+    shown = al.draw(loss, steps=True)._repr_html_().replace('sandbox="allow-scripts"', "")
+    path = tmp_path / "unseen.html"
+    path.write_text(f'<div style="display:none">{shown}</div>', "utf-8")
+    browser.open(path)
+    browser.js("document.querySelector('div').style.display = ''")
+    inside = "document.querySelector('iframe').contentDocument"
+    browser.wait(f"{inside}.querySelectorAll('svg g.parameter').length > 0")
+    box = f"{inside}.querySelector('svg g.parameter').getBoundingClientRect()"
+    browser.wait(f"{box}.width > 20 && {box}.left >= 0 && {box}.right < innerWidth")
+
+
 @pytest.fixture(scope="module")
 def browser():
     opened = Browser()

@@ -127,15 +127,44 @@ def test_a_picture_runs_down_where_rows_would_be_higher():
     assert "rankdir=TB" not in rows.source
 
 
+@pytest.mark.parametrize(("across", "least"), [(700, LEAST), (390, 9)], ids=["paper", "phone"])
 @pytest.mark.parametrize("name", [make.__name__ for make in networks.ALL])
-def test_no_text_is_small_on_a_page_of_paper(pictures, name):
+def test_no_text_is_small_on_paper_and_on_a_phone(pictures, name, across, least):
+    """A4 has 700 pixels between margins of 12 mm."""
     drawing, _ = pictures[name]
-    across = 700  # Of A4, at 96 dots per inch, between margins of 12 mm.
     options = replace(drawing.scene.options, width=across)
     width, _, smallest = size(replace(
         drawing, rows=written(replace(drawing.scene, options=options))
     ).svg())  # fmt: skip
-    assert smallest * min(1, across / width) >= LEAST
+    assert smallest * min(1, across / width) >= least
+
+
+SLIDE, PAPER = (1280, 720), (700, 1000)
+
+
+@pytest.mark.parametrize("room", [SLIDE, PAPER])
+@pytest.mark.parametrize("name", ["mlp", "rnn", "cnn", "attention", "random_graph"])
+def test_in_a_room_of_some_height_no_text_is_small(pictures, name, room):
+    drawing = al.draw(pictures[name][0].scene.graph, width=room[0], height=room[1])
+    width, height, smallest = size(drawing.svg())
+    assert smallest * min(1, room[0] / width, room[1] / height) >= LEAST
+    assert f"max-height: {room[1]}px" in drawing.svg()
+    shown = drawing.scene.options.show
+    folded = any("folded" in remark for remark in drawing.scene.plan.remarks)
+    assert ("value" in shown) or "left out, to fit: map, grad, value" in drawing.source
+    assert folded <= ("value" not in shown)  # Numbers are left out first.
+    assert len(drawing.scene.plan.boxes) > 12
+
+
+def test_a_height_changes_nothing_where_there_is_room_and_is_refused_where_there_is_none():
+    a, b = (al.Tensor(float(i), requires_grad=True, name="ab"[i]) for i in range(2))
+    drawing = al.draw(a * b + a, height=600)
+    assert drawing.source == al.draw(a * b + a).source
+    with pytest.raises(ValueError, match=r"below 7 pixels in 150 × 100 pixels.*height="):
+        al.draw(sequence(), width=150, height=100)
+    for wrong in ({"height": 10}, {"height": 500, "width": None}):
+        with pytest.raises(ValueError, match="height is the room for the picture in pixels"):
+            al.draw(a, **wrong)
 
 
 @pytest.mark.parametrize("name", ["resnet", "physics"])

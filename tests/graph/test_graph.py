@@ -342,3 +342,30 @@ def test_a_leaf_belongs_where_it_alone_is_used_and_held():
     assert graph.home(graph.find("x")) == ()
     shared = al.Graph(net(x) + net[0].weight if hasattr(net, "__getitem__") else net(x), names={})
     assert shared.home(shared.find("1.weight"))[-1].path == "1"
+
+
+def test_an_array_that_is_used_inside_and_outside_of_modules_is_one_node():
+    class Residual(al.nn.Module):
+        def __init__(self):
+            self.fc = al.nn.Linear(4, 4)
+
+        def forward(self, x):
+            return self.fc(x) + x
+
+    data = np.ones((2, 4))
+    result = Residual()(data) * data
+    assert [node.name for node in al.Graph(result)].count("data") == 1
+    assert str(al.draw(result)).count("\ndata  ") == 1
+    image = np.random.default_rng(0).normal(size=(1, 1, 4, 4))
+    convolved = al.nn.Conv2d(1, 1, 3, padding=1)(image) + image
+    assert [node.name for node in al.Graph(convolved)].count("image") == 1
+
+
+def test_two_copies_that_differ_in_a_sign_only_are_two_nodes():
+    w, x = al.Tensor(np.ones(2), requires_grad=True), np.zeros(2)
+    before = w * x
+    x[:] = -0.0
+    result = before + w * x
+    graph = al.Graph(result)
+    copies = [node.value for node in graph if node.kind == "constant"]
+    assert [np.signbit(value).all() for value in copies] == [False, True]

@@ -255,6 +255,9 @@ def test_on_paper_nothing_is_cut_and_nothing_stands_alone(browser, folder):
         "getComputedStyle(e).breakAfter)"
     )
     assert set(breaks) == {"avoid"}
+    tables = "[...document.querySelectorAll('main table')]"  # Their heads stay with their rows.
+    assert browser.js(f"{tables}.every(e => getComputedStyle(e).breakInside === 'avoid')")
+    assert browser.js(f"Math.max(...{tables}.map(e => e.offsetHeight))") < 1047
     grids = browser.js(
         "[...document.querySelectorAll('.results')].map(e => [...e.children].map(x => "
         "Math.round(x.getBoundingClientRect().width / e.getBoundingClientRect().width * 10)))"

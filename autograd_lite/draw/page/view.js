@@ -53,8 +53,12 @@ function look(next) {
 }
 
 let room = [1, 1]; // To ask for it lays the whole page out again, so it is done seldom.
-const measure = () => (room = [svg.clientWidth, svg.clientHeight]);
-new ResizeObserver(measure).observe(svg);
+const measure = () => (room = [svg.clientWidth, svg.clientHeight].map((x) => Math.max(x, 1)));
+new ResizeObserver(() => {
+  const unseen = room.includes(1); // A notebook may load the page before it shows it.
+  measure();
+  if (unseen) start();
+}).observe(svg);
 
 /** How many pixels a unit of the picture takes. */
 const scale = () => Math.min(room[0] / view[2], room[1] / view[3]);

@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 
 from autograd_lite.draw.style import INK, PAPER, QUIET
 from autograd_lite.draw.svg import WHOLE, finished, hold
-from autograd_lite.draw.text_width import FAMILY, width_of
+from autograd_lite.draw.text_width import FAMILY, width_of, wrapped
 from autograd_lite.draw.theme import DARK, Theme
 
 Point = tuple[float, float]
@@ -109,7 +109,7 @@ class Canvas:
 
     def paragraph(self, y: float, words: str, *, ink: str = INK, bold: bool = False) -> float:
         """Write lines as wide as the picture; return where the next one would stand."""
-        for line in wrapped(words, self.width - 16, bold=bold):
+        for line in wrapped(words, self.width - 16, TYPE, bold=bold):
             self.text(8, y, line, ink=ink, bold=bold)
             y += LEADING
         return y
@@ -160,18 +160,6 @@ _BREAK = " \\\n"
 def rectangle(x: float, y: float, width: float, height: float) -> tuple[Point, ...]:
     """Return the corners of a rectangle."""
     return ((x, y), (x + width, y), (x + width, y + height), (x, y + height))
-
-
-def wrapped(words: str, width: float, *, bold: bool = False) -> list[str]:
-    """Break text into lines that fit."""
-    lines = [""]
-    for word in words.split():
-        longer = f"{lines[-1]} {word}".lstrip()
-        if lines[-1] and width_of(longer, TYPE, bold=bold) > width:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return lines
 
 
 def shortened(words: str, width: float) -> str:

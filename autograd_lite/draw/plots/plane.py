@@ -36,6 +36,11 @@ class Landscape:
         return cls(graph, tuple(node for node in graph if node.kind == "parameter"), data)
 
     @property
+    def entries(self) -> int:
+        """How many entries are computed, and given, for one loss."""
+        return sum(int(np.size(node.value)) for node in self.graph)
+
+    @property
     def start(self) -> Vector:
         """The parameters that it was recorded with."""
         return self.point({leaf.id: leaf.value for leaf in self.leaves})
@@ -93,10 +98,11 @@ class Landscape:
                 ) from None
         return self.point(values)
 
-    def curved(self, start: Vector, count: int) -> list[Vector]:
+    def curved(self, start: Vector, count: int, care: float = 1.0) -> list[Vector]:
         """Return the directions in which the gradient changes most, of length 1.
 
-        It is the power iteration, with differences of gradients as products with the Hessian.
+        It is the power iteration, with differences of gradients as products with the Hessian, and
+        with a part of its `TURNS`.
         """
         back = self.graph.backward(forward=True)
         given = [node.gradient_of[0] for node in back.outputs[1:]]
@@ -111,7 +117,7 @@ class Landscape:
 
         found = np.random.default_rng(0).normal(size=(start.size, count))
         with np.errstate(all="ignore"):
-            for _ in range(TURNS):
+            for _ in range(round(care * TURNS)):
                 found = np.linalg.qr(found)[0]
                 turned = [gradient(start + step * d) - gradient(start - step * d) for d in found.T]
                 moved = np.array(turned).T

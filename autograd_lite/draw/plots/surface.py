@@ -32,8 +32,10 @@ from autograd_lite.draw.theme import Theme
 from autograd_lite.graph import Graph, names_in
 from autograd_lite.tensor import Tensor
 
-CELLS = 48
-"""Along each side: the loss is computed in the middle of every cell."""
+CELLS, FEWEST = 48, 12
+"""Along each side, and of a large computation: the loss is computed in the middle of every cell."""
+WORK = 4e8
+"""Entries that are computed in all: beyond, there are fewer cells."""
 SEAM = 0.4
 """How far a row of cells reaches into the next one, so that no paper shines through between."""
 POINTS = 201
@@ -41,7 +43,7 @@ POINTS = 201
 LEVELS = 12
 FACTOR = 50
 """From this ratio of largest to smallest loss on, its scale is logarithmic."""
-LEFT, SIDE, EDGE = 62, 312, 8
+LEFT, SIDE, EDGE = 74, 300, 8
 """Where the square of the surface begins, how long its sides are, the margin of the picture."""
 
 
@@ -133,7 +135,8 @@ def draw_surface(
     -----
     The directions of the path are its first principal components about the last step; the picture
     says which part of the path they hold. Those of curvature are the eigenvectors of the Hessian
-    with the largest eigenvalues by size. Both have length 1.
+    with the largest eigenvalues by size. Both have length 1. A large computation is drawn from
+    fewer points, and the picture says from how many.
 
     Examples
     --------
@@ -174,8 +177,11 @@ def draw_surface(
     if span is not None and not (math.isfinite(span) and span > 0):
         raise ValueError(f"draw_surface: span is a positive number; got {span!r}.")
     path = np.array([landscape.point(place) for place in places])
-    plane = _plane(landscape, path, directions, span)
+    cells = min(CELLS, max(FEWEST, math.isqrt(int(WORK / landscape.entries))))
+    plane = _plane(landscape, path, directions, span, cells / CELLS)
     said = [f"The data are those of step {step:,}."] if data else []
+    if cells < CELLS and len(plane.directions) > 1:
+        said.append(f"So large a computation is drawn from {cells} × {cells} points.")
     if plane.share is not None and plane.share < 0.9995:
         said.append(f"{plane.share:.1%} of the path lies in this plane.")
     called = graph.outputs[0].name or "loss"
@@ -183,7 +189,7 @@ def draw_surface(
     draw = _curve if len(plane.directions) == 1 else _surface
     around = "the path of a training" if places else "a point"
     named = title or f"{called[:1].upper()}{called[1:]} around {around}, {count}"
-    canvas, ends = draw(landscape, plane, losses, named, said)
+    canvas, ends = draw(landscape, plane, losses, named, said, cells)
     across = ", ".join(
         f"{name} from {_short(low + offset)} to {_short(high + offset)}"
         for name, offset, (low, high) in zip(plane.names, plane.offsets, plane.ends, strict=True)
@@ -200,8 +206,10 @@ def draw_surface(
 # ---------------------------------------------------------------------- which plane
 
 
-def _plane(landscape: Landscape, path: NDArray[Any], given: Any, span: float | None) -> Plane:
-    """Choose the directions, and how far they go."""
+def _plane(
+    landscape: Landscape, path: NDArray[Any], given: Any, span: float | None, care: float
+) -> Plane:
+    """Choose the directions, and how far they go; with less care, in less time."""
     centre = path[-1] if len(path) else landscape.start
     moved = path - centre if len(path) else np.zeros((0, centre.size))
     offsets = [0.0, 0.0]
@@ -218,7 +226,10 @@ def _plane(landscape: Landscape, path: NDArray[Any], given: Any, span: float | N
     else:
         found, names = _along(moved), ["1st direction of the path", "2nd direction of the path"]
         if len(found) < 2:
-            found, names = landscape.curved(centre, 2), ["most curved direction", "2nd most curved"]
+            found, names = (
+                landscape.curved(centre, 2, care),
+                ["most curved direction", "2nd most curved"],
+            )
     coordinates = np.linalg.lstsq(np.array(found).T, moved.T, rcond=None)[0].T
     whole = float((moved**2).sum())
     inside = float(((coordinates @ np.array(found)) ** 2).sum())
@@ -258,18 +269,23 @@ def _ends(
 
 
 def _surface(
-    landscape: Landscape, plane: Plane, losses: Sequence[float], title: str, said: Sequence[str]
+    landscape: Landscape,
+    plane: Plane,
+    losses: Sequence[float],
+    title: str,
+    said: Sequence[str],
+    cells: int,
 ) -> tuple[Canvas, tuple[float, float]]:
     """Draw the loss on a plane from above; return its smallest and largest value, too."""
     (left, right), (low, high) = plane.ends
-    middles = (np.arange(CELLS) + 0.5) / CELLS
+    middles = (np.arange(cells) + 0.5) / cells
     table = np.array(
         [[landscape.loss(plane.at(left + x * (right - left), low + y * (high - low)))
           for x in middles] for y in middles]
     )  # fmt: skip
     levels = _levels(table)
     canvas, top = _started(title, said, plane.names[1])
-    each = SIDE / CELLS
+    each = SIDE / cells
     # Level 0 holds the smallest losses; losses that are not finite have no level.
     part = np.where(np.isfinite(table), np.digitize(table, levels[1:-1]), -1)
     for level in range(-1, LEVELS):
@@ -278,7 +294,7 @@ def _surface(
             for i, row in enumerate(part) for a, b in _runs(row == level)
         ]  # fmt: skip
         if runs:
-            bounds = " to ".join(map(_short, levels[level : level + 2]))
+            bounds = " to ".join(_apart(levels[level : level + 2]))
             fill, hint = (MISSING, "not finite") if level < 0 else (_blue(level), bounds)
             canvas.area(runs, fill, hint)
     for edge in levels[1:-1]:
@@ -304,9 +320,15 @@ def _surface(
 
 
 def _curve(
-    landscape: Landscape, plane: Plane, losses: Sequence[float], title: str, said: Sequence[str]
+    landscape: Landscape,
+    plane: Plane,
+    losses: Sequence[float],
+    title: str,
+    said: Sequence[str],
+    cells: int,
 ) -> tuple[Canvas, tuple[float, float]]:
     """Draw the loss along the only parameter; return its smallest and largest value, too."""
+    del cells  # Few points are enough for a line.
     ((left, right),) = plane.ends
     xs = np.linspace(left, right, POINTS)
     ys = np.array([landscape.loss(plane.at(x)) for x in xs])
@@ -403,10 +425,10 @@ def _level_scale(canvas: Canvas, x: float, top: float, levels: Sequence[float]) 
     each = SIDE / LEVELS
     for level in range(LEVELS):
         canvas.box(x, top + SIDE - (level + 1) * each, 16, each, _blue(level))
-    for i in range(0, LEVELS + 1, 3):
+    for i, bound in zip(range(0, LEVELS + 1, 3), _apart(levels[::3]), strict=True):
         y = top + SIDE - i * each
         down = {0: 0, LEVELS: 10}.get(i, 4)
-        canvas.text(x + 22, y + down, _short(levels[i]), ink=QUIET)
+        canvas.text(x + 22, y + down, bound, ink=QUIET)
 
 
 def _ticks(canvas: Canvas, plane: Plane, top: float) -> None:
@@ -450,6 +472,12 @@ def _path(
 def _tick(x: float, length: float) -> str:
     """Write a number beside an axis of some length."""
     return "0" if abs(x) < length / 1000 else _short(x)
+
+
+def _apart(numbers: Sequence[float]) -> list[str]:
+    """Write numbers with three digits, or with four, if they differ in those."""
+    short = [_short(x) for x in numbers]
+    return short if len(set(short)) == len(short) else [digits.number(x) for x in numbers]
 
 
 def _short(x: float) -> str:

@@ -6,8 +6,8 @@ from browser import Browser
 
 import autograd_lite as al
 from autograd_lite import nn, optim
-from autograd_lite.draw.plots.canvas import TYPE, shortened, wrapped
-from autograd_lite.draw.text_width import width_of
+from autograd_lite.draw.plots.canvas import TYPE, shortened
+from autograd_lite.draw.text_width import width_of, wrapped
 
 
 @pytest.fixture(scope="module")
@@ -129,8 +129,8 @@ def test_what_others_call_it_says_what_to_write():
 
 def test_text_is_broken_and_shortened_to_its_room():
     words = "one two three four five six seven"
-    assert " ".join(wrapped(words, 80)) == words
-    assert all(width_of(line, TYPE) <= 80 for line in wrapped(words, 80))
+    assert " ".join(wrapped(words, 80, TYPE)) == words
+    assert all(width_of(line, TYPE) <= 80 for line in wrapped(words, 80, TYPE))
     assert shortened("short", 80) == "short"
     assert width_of(shortened("encoder.layers.11.attention.weight", 80), TYPE) <= 80
     assert shortened("encoder.layers.11.attention.weight", 80).startswith("enco")

@@ -192,3 +192,28 @@ def test_what_has_no_surface_is_refused():
         al.draw_surface(al.Tensor(1.0))
     with pytest.raises(ValueError, match="nothing was recorded"):
         al.draw_surface(al.Recorder())
+
+
+def test_of_a_large_computation_fewer_points_are_computed_and_the_picture_says_so(monkeypatch):
+    w = al.Tensor(np.ones(600_000), requires_grad=True, name="w")
+    count = 0
+    at = Landscape.loss
+
+    def counted(self, point):
+        nonlocal count
+        count += 1
+        return at(self, point)
+
+    monkeypatch.setattr(Landscape, "loss", counted)
+    drawing = al.draw_surface((w * w).mean())
+    assert count < 500
+    assert "So large a computation is drawn from 18 × 18 points." in str(drawing)
+
+
+def test_the_numbers_of_a_scale_differ_from_each_other():
+    a = al.Tensor([3.0, 2.0], requires_grad=True, name="a")
+    loss = 4 + (a * a).sum() / 10_000
+    svg = al.draw_surface(loss).svg()
+    texts = re.findall(r">(4[\d.]*)<", svg)
+    assert len(texts) >= 5
+    assert len(set(texts)) == len(texts)
