@@ -597,7 +597,7 @@ def _partly(target: Target) -> Diagnosis:
             f"{target.right.sum():.6g}",
         )
     places = wrong_entries(target)
-    if places is None and (nothing := zero_entries(target)):
+    if nothing := zero_entries(target):
         return Diagnosis(
             SOME_ENTRIES,
             f"by hand is zero in {nothing}: nothing comes back there",

@@ -93,10 +93,26 @@ def _search(replay: Replay) -> Iterator[Norm]:
                 s = std / np.sqrt(square)
                 centred = u - u.mean(axis, keepdims=True)
                 if np.allclose(centred, n * s, rtol=1e-8, atol=1e-10):
-                    share = square.size / n.size
+                    share = _share(centred, s, axis)
+                    std = np.sqrt((centred**2).sum(axis, keepdims=True) * share)
                     yield Norm(node.id, other.id, axis, n, s, std, share=share)
                     break
         yield from _of_length(replay, node, nodes[:i])
+
+
+def _share(centred: Array, s: Array, axis: Axes) -> float:
+    """Return 1/n or 1/(n - 1), with which the variance and an equal number for all give `s`."""
+    count = centred.size // s.size
+    sums = (centred**2).sum(axis, keepdims=True)
+
+    def eps(share: float) -> Array:
+        return s * s - sums * share
+
+    def spread(share: float) -> float:
+        left = eps(share)
+        return float(np.ptp(left)) if left.min() > -1e-12 else np.inf
+
+    return min((1 / count, 1 / (count - 1)), key=spread)
 
 
 def _axes(array: Array) -> list[Axes]:

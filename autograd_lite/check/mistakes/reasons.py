@@ -54,6 +54,17 @@ def numbers(case: Case) -> dict[float, bool]:
     return found
 
 
+def _scalars(case: Case) -> list[tuple[str, float]]:
+    """Return the single numbers that have a name, and are data or parameters."""
+    graph = case.replay.graph if case.replay is not None else ()
+    found = [
+        (node.name, abs(float(np.real(node.value))))
+        for node in graph
+        if node.name and node.primitive is None and np.size(node.value) == 1
+    ]
+    return [(text, k) for text, k in found[:MOST_LENGTHS] if k not in (0.0, 0.5, 1.0, 2.0)]
+
+
 def _is(a: float, b: float) -> bool:
     return abs(a - b) <= 1e-6 * abs(b)
 
@@ -80,6 +91,17 @@ def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
             yield f"multiplied by {k:g} where it is to be divided by {k:g}", 0.3
         elif _is(a, 1 / (k * k)):
             yield f"divided by {k:g} where it is to be multiplied by {k:g}", 0.3
+    for text, k in _scalars(case):
+        if _is(a, k):
+            yield f"the factor {text} once too often", 0.25
+        elif _is(a, 1 / k):
+            yield f"the factor {text} is missing", 0.25
+        elif _is(a, k / (1 - k)):
+            yield f"{text} stands in place of 1 - {text}", 0.3
+        elif _is(a, (1 - k) / k):
+            yield f"1 - {text} stands in place of {text}", 0.3
+        elif _is(a, 1 / (1 - k)):
+            yield f"the factor 1 - {text} is missing", 0.3
     counts = sizes
     for n in counts:
         if _is(a, n):
