@@ -70,10 +70,11 @@ def compare_function(
     for other, what, settles in probes(f, names, arrays):
         graph, lifted = traced(f, names, other)
         try:
-            there = once(graph, aligned(graph, lifted, names, other, by_hand))
+            pairs = aligned(graph, lifted, names, other, by_hand)
         except Exception as error:  # noqa: BLE001  (whatever their function raises is a note)
             notes.append(f"Not compared for {what}: by_hand raises {error!r}.")
             continue
+        there = once(graph, pairs)
         if there:
             continue
         if not settles:

@@ -17,6 +17,7 @@ from autograd_lite.check.mistakes import (
     norms,
     other_functions,
     other_operands,
+    other_rules,
     paths,
     rows,
     shapes,
@@ -57,6 +58,7 @@ REGISTERED = (
     paths,
     loops,
     other_functions,
+    other_rules,
 )
 """The modules whose import fills the registry; of two mistakes that cost the same, the one that
 was registered first is named first."""

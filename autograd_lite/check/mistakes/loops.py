@@ -195,6 +195,24 @@ def _nothing_from_later(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> It
             predict=_made(replay, rules, False),
             kind="path missing",
         )
+        every_use = {
+            (user.id, i): _nothing(replay.values[node.id])
+            for node in nodes
+            for user in replay.graph.consumers(node)
+            for i, key in enumerate(user.operands)
+            if key == node.id and user.id in step_of
+        }
+        for members in loop.classes:
+            kept = {(node.id, i) for node in members for i in range(len(node.operands))}
+            others = {edge: rule for edge, rule in every_use.items() if edge not in kept}
+            if 1 < len(others) < len(every_use) - 1:
+                yield Candidate(
+                    f"at every step, of what comes back to {name} from the step after, only that "
+                    f"from {_name(replay, loop, members)} is there: the other paths are left out",
+                    1.0,
+                    predict=_made(replay, others, False),
+                    kind="path missing",
+                )
 
 
 @more("at every step")
@@ -286,12 +304,43 @@ def _values(replay: Replay, loop: Loop) -> dict[str, Values]:
             known.append(_one_more(replay, loop, nodes, one_more))
         if len(known) == loop.steps and known[-1] is not None:
             found.setdefault(name, known)
+    for nodes in loop.classes:
+        for text, others in _other_windows(replay, nodes):
+            found.setdefault(text, others)
     for nodes in loop.classes:  # What comes from the step before, or from outside.
         for i in range(len(nodes[0].operands)):
             used = [replay.values[node.operands[i]] for node in nodes]
             if len(used) == loop.steps and any(x is not used[0] for x in used):
                 found.setdefault(_operand_name(replay, loop, nodes, i), used)
     return found
+
+
+def _other_windows(replay: Replay, nodes: Sequence[Node]) -> Iterator[tuple[str, Values]]:
+    """Yield windows of one tensor with another stride or offset than those of the steps."""
+    indices = [node.parameters.get("index") for node in nodes]
+    if nodes[0].primitive is not ops.getitem or len({node.operands for node in nodes}) > 1:
+        return
+    base = np.asarray(replay.values[nodes[0].operands[0]])
+    name = text_of(replay.graph, replay.graph[nodes[0].operands[0]])
+    rows = [index if isinstance(index, tuple) else (index,) for index in indices]
+    for axis in range(len(rows[0])):
+        at = [row[axis] if len(row) > axis else None for row in rows]
+        slices = [x for x in at if isinstance(x, slice) and x.step in (None, 1) and x.stop]
+        starts = [x.start or 0 for x in slices]
+        strides = set(np.diff(starts))
+        if len(slices) < len(at) or len(strides) > 1 or not strides - {0}:
+            continue
+        width, stride = slices[0].stop - starts[0], strides.pop()
+        for text, moved in (
+            ("with stride 1", [starts[0] + k for k in range(len(starts))]),
+            ("one further", [x + 1 for x in starts]),
+            ("one before", [x - 1 for x in starts]),
+        ):
+            inside = min(moved) >= 0 and max(moved) + width <= base.shape[axis]
+            if inside and not (stride == 1 and text == "with stride 1"):
+                windows = [(*row[:axis], slice(x, x + width), *row[axis + 1 :])
+                           for row, x in zip(rows, moved, strict=True)]  # fmt: skip
+                yield f"the window of {name} {text}", [base[index] for index in windows]
 
 
 def _one_more(replay: Replay, loop: Loop, nodes: list[Node], known: dict[str, Any]) -> Any:
@@ -399,7 +448,8 @@ def _of_edges(
     function = "relu" if first.function == "relu" else primitive.name
     products = len(nodes[0].operands) == 2 and len(primitive.linear) == 2
     whole = primitive is not ops.negative  # Its derivative is a sign, and flipped above.
-    if np.shape(xs[-1]) == nodes[-1].shape and (alone or products) and whole:
+    spread = products and primitive.entrywise  # What was stretched is summed back.
+    if (np.shape(xs[-1]) == nodes[-1].shape or spread) and (alone or products) and whole:
         what = (
             f"the derivative of the {function} at {name}"
             if alone
@@ -428,7 +478,24 @@ def _of_edges(
         yield from _derivatives(Activation(called, name, xs, ys, rules), values, change)
     if products:
         yield from _operands(replay, loop, nodes, i, edges, values, change)
+    if products and leaf and nodes[-1].shape[:1] > (1,):
+        for which, row in (("first", 0), ("last", -1)):
+            yield change(
+                f"{every}only the {which} row of the gradient at {name} counts for {operand}",
+                0.95,
+                [_of_row(replay.rule(edge), row) for edge in edges],
+                "one row only",
+            )
     yield from _gradients(replay, loop, nodes, edges, change, name, operand)
+
+
+def _of_row(rule: Rule, row: int) -> EdgeRule:
+    def kept(g: Any, _: Any) -> Any:
+        only = np.zeros_like(g)
+        only[row] = g[row]
+        return rule(only)
+
+    return kept
 
 
 def _nothing(x: Any) -> EdgeRule:
@@ -588,6 +655,13 @@ def _operands(
             f"{every}.T is forgotten: {name} is used in place of {name}.T",
             0.7,
             using([np.transpose(x) for x in belongs]),
+            "not transposed",
+        )
+    if len(shape) == 1 and shape[0] > 1:
+        yield change(
+            f"{every}{name} is used flipped: {name}[::-1]",
+            0.85,
+            using([x[::-1] for x in belongs]),
             "not transposed",
         )
     varies = any(x is not belongs[0] for x in belongs)

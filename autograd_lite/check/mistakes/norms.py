@@ -331,6 +331,11 @@ def _changes(g: Array, norm: Norm, u: str) -> Iterator[tuple[str, float, Callabl
             0.8,
             always(first + third - g.mean(axis, keepdims=True) / s),
         )
+    yield (
+        f"the sum in the path through the {square if norm.centred else scale} of {u} is left out",
+        0.85,
+        always(first + second - n * g * n * (norm.share if norm.share == 1 else 1) / s),
+    )
     size = np.prod([g.shape[k] for k in axis])
     for other in _axes(g):
         if other == axis:

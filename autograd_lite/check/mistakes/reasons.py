@@ -12,6 +12,9 @@ from autograd_lite.check.mistakes.registry import Case
 
 MOST_LENGTHS = 12
 
+MOST_NUMBERS = 10_000
+"""Of how many entries a mask is told."""
+
 
 def shown(number: float) -> str:
     """Write a number: as a fraction, where it is one and its decimals would hide it."""
@@ -55,13 +58,17 @@ def numbers(case: Case) -> dict[float, bool]:
 
 
 def _scalars(case: Case) -> list[tuple[str, float]]:
-    """Return the single numbers that have a name, and are data or parameters."""
+    """Return the single numbers that have a name, data or parameters, and scales of masks."""
     graph = case.replay.graph if case.replay is not None else ()
-    found = [
-        (node.name, abs(float(np.real(node.value))))
-        for node in graph
-        if node.name and node.primitive is None and np.size(node.value) == 1
-    ]
+    found: list[tuple[str, float]] = []
+    for node in graph:
+        if node.primitive is None and np.asarray(node.value).dtype.kind == "f":
+            numbers = np.abs(np.ravel(node.value)[:MOST_NUMBERS])
+            if node.name and numbers.size == 1:
+                found.append((node.name, float(numbers[0])))
+            elif np.ndim(node.value) and len(some := np.unique(numbers)) == 2 and not some[0]:
+                text = node.name or f"the mask of shape {node.shape}"
+                found.append((f"{some[1]:.6g} that {text} scales by", float(some[1])))
     return [(text, k) for text, k in found[:MOST_LENGTHS] if k not in (0.0, 0.5, 1.0, 2.0)]
 
 

@@ -67,7 +67,6 @@ def other_power(case: Case, target: Target) -> Iterator[Candidate]:
 
     for step in steps(case, target, once=True):
         yield from _of_entries(step)
-        yield from _of_matrices(step)
 
 
 def _of_matrix(name: str, x: Any) -> dict[str, Any]:
@@ -83,53 +82,6 @@ def _of_matrix(name: str, x: Any) -> dict[str, Any]:
         "the unit matrix": unit,
         f"the unit matrix / det({name})": unit / np.linalg.det(x),
     }
-
-
-def _of_matrices(step: Step) -> Iterator[Candidate]:
-    """Miswrite the way back through an inverse, a determinant or a diagonal."""
-    y = np.asarray(step.replay.values[step.node.id])
-    x = np.asarray(step.replay.values[step.operand.id])
-    name = grouped(step.name)
-    if step.primitive is ops.inv:
-        t = np.swapaxes(y, -1, -2)
-        right = f"-{name}.T @ g @ {name}.T"
-        forms: dict[str, Rule] = {
-            f"-{name} @ g @ {name}": lambda g: -y @ g @ y,
-            f"-{name}.T @ g @ {name}": lambda g: -t @ g @ y,
-            f"-{name} @ g @ {name}.T": lambda g: -y @ g @ t,
-            f"{name}.T @ g @ {name}.T, with no minus,": lambda g: t @ g @ t,
-            f"-{name}.T @ g, a factor left out,": lambda g: -t @ g,
-            f"-g @ {name}.T, a factor left out,": lambda g: -g @ t,
-            f"-{name} @ g": lambda g: -y @ g,
-            f"-g @ {name}": lambda g: -g @ y,
-            f"{name}.T": always(t),
-            f"-{name}.T @ {name}.T": always(-t @ t),
-        }
-    elif step.primitive in (ops.det, ops.logabsdet) and x.ndim == 2:
-        det, rule = np.linalg.det(x), step.rule
-        right = "the derivative of the determinant"
-        if step.primitive is ops.logabsdet:
-            right = "that of the logarithm of the determinant, which has no factor det"
-        forms = {
-            "a multiple with the factor det": lambda g: rule(g) * det,
-            "that without the factor det": lambda g: rule(g) / det,
-        }
-    elif step.primitive is ops.diagonal and x.ndim == 2 and len(y) == max(x.shape) == min(x.shape):
-        right = "a matrix that has it on the diagonal alone"
-        forms = {
-            "the gradient of the diagonal, added to every row,": lambda g: np.tile(g, (len(y), 1)),
-            "the gradient of the diagonal, added to every column,": lambda g: np.tile(
-                g[:, None], (1, len(y))
-            ),
-        }
-    else:
-        return
-    for text, form in forms.items():
-        yield Candidate(
-            f"{text} stands in place of {right} on the way back from {step.name}",
-            0.75,
-            predict=step.wrong(form),
-        )
 
 
 def _of_entries(step: Step) -> Iterator[Candidate]:
