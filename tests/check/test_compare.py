@@ -734,3 +734,38 @@ def test_a_symmetric_matrix_may_share_its_gradient_between_both_triangles():
     assert (row.ok, row.verdict) == (True, "right for a symmetric matrix")
     assert not al.compare(largest, lambda A: {"A": 2 * textbook(A)["A"]}, [matrix])
     assert not al.compare(lambda A: np.sum(A[0] ** 2), lambda A: {"A": A + A.T}, [matrix])
+
+
+def test_one_side_at_every_kink_is_right():
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(5, 3)), np.zeros((3, 4))  # Every unit is at its kink.
+
+    def loss(w, v):
+        return np.sum(np.maximum(x @ w, 0) @ v)
+
+    def by_hand(w, v, on=np.greater_equal):
+        z = x @ w
+        return {"w": x.T @ (on(z, 0) * v), "v": np.maximum(z, 0).sum(axis=0)}
+
+    v = rng.normal(size=4)
+    row = al.compare(loss, by_hand, [w, v])["w"]
+    assert (row.ok, row.verdict[:16]) == (True, "differ at a kink")
+    assert al.compare(loss, functools.partial(by_hand, on=np.greater), [w, v])
+    assert not al.compare(loss, by_hand, [w, v], kinks="strict")
+    assert not al.compare(loss, lambda W, v: {"w": 2 * by_hand(w, v)["w"]}, [w, v])
+
+
+def test_what_is_computed_from_a_float32_gradient_is_right_for_that_dtype():
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(6, 3)), rng.normal(size=(3, 2))
+
+    def loss(w, b):
+        return np.sum(np.tanh(x @ w + b))
+
+    def by_hand(w, b):
+        d = (1 - np.tanh(x @ w + b) ** 2).astype(np.float32)
+        return {"w": x.T @ d, "b": d.sum(axis=0)}
+
+    result = al.compare(loss, by_hand, [w, np.zeros(2)])
+    result.assert_ok()
+    assert {row.verdict for row in result} == {"right for its dtype"}

@@ -203,7 +203,9 @@ def _branches(case: Case, target: Target) -> Iterator[Candidate]:
             if np.array_equal(mask, taken):
                 continue
             rules: dict[Edge, Rule] = {one.edge: _masked(mask), two.edge: _masked(1 - mask)}
-            yield Candidate(title, cost, predict=AnotherPass(wrong(replay, rules)), weak=few)
+            kind = "mask" if "condition" in title else ""
+            made = AnotherPass(wrong(replay, rules))
+            yield Candidate(title, cost, predict=made, kind=kind, weak=few)
 
 
 def _masked(mask: Any) -> Rule:
