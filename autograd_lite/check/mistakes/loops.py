@@ -775,15 +775,16 @@ def _made(replay: Replay, rules: Mapping[Edge, EdgeRule], leaf: bool) -> Callabl
         return Made(
             replay, key, instead, lambda: sum(np.asarray(replay.parts[edge]) for edge in present)
         )
-    found: list[dict[str, Array]] = []
+    found: dict[str, dict[str, Array]] = {}
 
     def predict(target: Target) -> Any:
-        if not found:
+        key = target.id or ""
+        if not any(key in known for known in found.values()):
             try:
                 with np.errstate(all="ignore"):
-                    found.append(replay.rerun(rules))
+                    found[key] = replay.rerun(rules, key)
             except (ValueError, TypeError, IndexError):
-                found.append({})
-        return found[0].get(target.id or "")
+                found[key] = {}
+        return next((known[key] for known in found.values() if key in known), None)
 
     return AnotherPass(predict)
