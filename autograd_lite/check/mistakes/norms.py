@@ -106,7 +106,7 @@ def _share(centred: Array, s: Array, axis: Axes) -> float:
     sums = (centred**2).sum(axis, keepdims=True)
 
     def eps(share: float) -> Array:
-        return s * s - sums * share
+        return np.asarray(s * s - sums * share)
 
     def spread(share: float) -> float:
         left = eps(share)

@@ -66,8 +66,12 @@ def _running_sum(step: Step) -> Forms:
         if other != axis % len(shape):
             yield (
                 f"{back}, the sum runs along axis {other}, in place of {axis % len(shape)}",
-                lambda g, k=other: np.flip(np.cumsum(np.flip(g, k), k), k),
+                _summed_from_the_end(other),
             )
+
+
+def _summed_from_the_end(axis: int) -> Rule:
+    return lambda g: np.flip(np.cumsum(np.flip(g, axis), axis), axis)
 
 
 def _triangle(step: Step) -> Forms:
@@ -126,8 +130,12 @@ def _diagonal(step: Step) -> Forms:
     for word, axis in (("row", 0), ("column", 1)):
         yield (
             f"the gradient of {step.name} is added to every {word}, not put on the diagonal",
-            lambda g, k=axis: np.broadcast_to(np.expand_dims(g, k), (n, n)),
+            _stretched(axis, n),
         )
+
+
+def _stretched(axis: int, n: int) -> Rule:
+    return lambda g: np.broadcast_to(np.expand_dims(g, axis), (n, n))
 
 
 def _variance(step: Step) -> Forms:
