@@ -98,6 +98,8 @@ def load(path: str | os.PathLike[str], into: Any = None) -> Any:
     ------
     ValueError
         If the file is not complete, or not of this kind, or does not fit `into`.
+    TypeError
+        If `into` is a class.
     FileNotFoundError
         If there is no such file.
     ModuleNotFoundError
@@ -120,6 +122,11 @@ def load(path: str | os.PathLike[str], into: Any = None) -> Any:
     >>> twin.weight.tolist() == net.weight.tolist()
     True
     """
+    if isinstance(into, type):
+        raise TypeError(
+            f"load needs the object to load into, got the class {into.__name__}. Build it first: "
+            f"al.load(path, into={into.__name__}(...))."
+        )
     file = formats.checked("load", path)
     arrays, said = formats.read(file)
     if said is None:
