@@ -19,7 +19,7 @@ from autograd_lite.check.diagnosis import Diagnosis, diagnose
 from autograd_lite.check.mistakes.backward_steps import text_of
 from autograd_lite.check.mistakes.factors import shorter_dtype
 from autograd_lite.check.mistakes.registry import Case, Target, same
-from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.replay import Edge, Replay
 from autograd_lite.check.oracle import judge, largest, loss_of, numerical_gradient
 from autograd_lite.check.report import (
     AGREE,
@@ -244,6 +244,7 @@ def _compared(graph: Graph, aligned: Aligned, options: Options) -> Comparison:
         return Comparison(tuple(_not_finite(graph, rows, targets)))
     rows = _right_for_their_dtype(graph, rows, targets)
     rows = _right_for_symmetric(graph, rows, targets)
+    rows = _right_by_another_side(graph, rows, targets)
     if options.kinks != "valid":
         verdict = AGREE if options.kinks == "any" else UNDECIDED
         rows = [dataclasses.replace(r, verdict=verdict) if r.verdict == KINK else r for r in rows]
@@ -317,6 +318,11 @@ def _right_for_their_dtype(graph: Graph, rows: list[Row], targets: list[Target])
     for row, target in zip(rows, targets, strict=True):
         kind = short.get(target.id or "")
         follows = target.id in made and same(np.asarray(made[target.id or ""]), target.hand)
+        if _by_hand_is_wrong(row) and kind is None and not follows:
+            # Computed from such numbers, it has no more digits than they have.
+            some = next(iter(short.values()))
+            rounded = target.hand.astype(some).astype(target.hand.dtype)
+            kind = shorter_dtype(dataclasses.replace(target, hand=rounded))
         if _by_hand_is_wrong(row) and (kind is not None or follows):
             kind = kind or next(iter(short.values()))
             remark = f", {kind.name}"
@@ -342,6 +348,39 @@ def _right_for_symmetric(graph: Graph, rows: list[Row], targets: list[Target]) -
                 row = dataclasses.replace(row, verdict=SYMMETRIC, diagnosis=None)
         found.append(row)
     return found
+
+
+def _right_by_another_side(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Row]:
+    """Let pass what takes the derivative of one side at every kink, as ``z >= 0`` does for relu.
+
+    Where several inputs are at a kink at once, that need not be between two derivatives.
+    """
+    if not any(map(_by_hand_is_wrong, rows)):
+        return rows
+    ties: dict[Edge, tuple[NDArray[Any], NDArray[Any]]] = {}
+    for node in graph:
+        if node.primitive in KINKED:
+            x, *other = (np.asarray(operand.value) for operand in graph.operands(node))
+            at_kink = x == (other[0] if other else 0)
+            if at_kink.any():
+                ties[node.id, 0] = x, at_kink
+    found = rows
+    for side in (1, -1) if ties else ():
+        moved = {edge: np.where(tie, x + side * 1e-9 * (1 + np.abs(x)), x)
+                 for edge, (x, tie) in ties.items()}  # fmt: skip
+        made = Replay(graph, operands=moved).gradients
+        found = [
+            dataclasses.replace(row, verdict=KINK, diagnosis=None)
+            if _by_hand_is_wrong(row)
+            and (g := made.get(target.id or "")) is not None
+            and same(row.by_hand, g)
+            else row
+            for row, target in zip(found, targets, strict=True)
+        ]
+    return found
+
+
+KINKED = (ops.relu, ops.absolute, ops.maximum, ops.minimum)
 
 
 def _turned(matrix: NDArray[Any]) -> NDArray[Any]:

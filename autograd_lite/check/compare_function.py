@@ -70,10 +70,11 @@ def compare_function(
     for other, what, settles in probes(f, names, arrays):
         graph, lifted = traced(f, names, other)
         try:
-            there = once(graph, aligned(graph, lifted, names, other, by_hand))
+            pairs = aligned(graph, lifted, names, other, by_hand)
         except Exception as error:  # noqa: BLE001  (whatever their function raises is a note)
             notes.append(f"Not compared for {what}: by_hand raises {error!r}.")
             continue
+        there = once(graph, pairs)
         if there:
             continue
         if not settles:
@@ -89,6 +90,15 @@ def compare_function(
         doubt = _doubt(here, graph, there, (arrays, other))
         if doubt:
             notes.append(f"For {what}, by hand differs from autodiff; {doubt}.")
+            continue
+        number = _fixed_number(by_hand, (arrays, other), (here, graph))
+        if number is not None:
+            fixed = f"right here; the number {number} in the formula is "
+            if not any(fixed in note for note in notes):
+                notes.append(
+                    f"For {what}, by hand differs from autodiff: {fixed}"
+                    f"{_place(number, names, (arrays, other))}, which is another there."
+                )
             continue
         return _coincidence(result, there, what, (arrays, other), notes)
     return Comparison(result.rows, notes)
@@ -166,10 +176,7 @@ def _coincidence(
         if other.ok:
             rows.append(row)
             continue
-        size = _written_in(other.ratio, *inputs)
         why = _said(other)
-        if size is not None:
-            why = f"the number {size} stands in the formula where a size belongs"
         found = Diagnosis(
             SIZES_COINCIDE,
             f"right only because sizes coincide; for {shapes}: {why}",
@@ -181,20 +188,70 @@ def _coincidence(
     return Comparison(tuple(rows), notes)
 
 
-def _written_in(
-    ratio: float | None, arrays: Sequence[Array], others: Sequence[Array]
+def _fixed_number(
+    by_hand: Callable[..., Any],
+    inputs: tuple[Sequence[Array], Sequence[Array]],
+    graphs: tuple[Graph, Graph],
 ) -> int | None:
-    """Return the length that a formula has as a number: it is off by the ratio of the lengths."""
-    pairs = {
-        (old, new)
-        for x, y in zip(arrays, others, strict=True)
+    """Return a size that the code by hand has as a number, at other sizes too; None if it has none.
+
+    Such code is right for its own sizes, and makes no claim for others.
+    """
+    here, there = (
+        {n for node in graph for n in (*node.shape, np.size(node.value))} for graph in graphs
+    )
+    moved = {
+        old
+        for x, y in zip(*inputs, strict=True)
         for old, new in zip(x.shape, y.shape, strict=True)
         if old != new
     }
-    for old, new in sorted(pairs):
-        if ratio is not None and min(abs(ratio - new / old), abs(ratio - old / new)) < 1e-9:
-            return int(old)
+    known = _numbers_in(by_hand, inputs[0]) & _numbers_in(by_hand, inputs[1])
+    for size in (*sorted(moved, reverse=True), *sorted(here - there, reverse=True)):
+        forms = {size, 1 / size, 2 / size, 0.5 / size, size - 1, 1 / max(size - 1, 1)}
+        if size > 1 and known.intersection(forms - {0, 1}):
+            return int(size)
     return None
+
+
+def _numbers_in(by_hand: Callable[..., Any], arrays: Sequence[Array]) -> set[float]:
+    """Return the numbers that stand in the code that runs, in its globals, and in its arguments."""
+    found: set[float] = set()
+
+    def keep(value: Any, depth: int = 2) -> None:
+        if isinstance(value, int | float | np.number):
+            found.add(abs(float(value)))
+        elif depth and isinstance(value, tuple | list | Mapping):
+            for x in list(value.values() if isinstance(value, Mapping) else value)[:100]:
+                keep(x, depth - 1)
+
+    def watch(frame: FrameType, event: str, _: Any) -> None:
+        library = str(frame.f_globals.get("__name__", "")).split(".")[0] in ("numpy", "functools")
+        if event == "call" and not library:
+            keep(frame.f_code.co_consts)
+            keep([frame.f_globals[x] for x in frame.f_code.co_names if x in frame.f_globals])
+            for value in frame.f_locals.values():
+                keep(value)
+                keep(getattr(value, "__dict__", None))
+
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        by_hand(*(x.copy() for x in arrays))
+    finally:
+        sys.setprofile(before)
+    return found
+
+
+def _place(
+    number: int, names: Sequence[str], inputs: tuple[Sequence[Array], Sequence[Array]]
+) -> str:
+    """Say what in the inputs has a length."""
+    for name, x, y in zip(names, inputs[0], inputs[1], strict=True):
+        for k, (old, new) in enumerate(zip(x.shape, y.shape, strict=True)):
+            if old != new and old == number:
+                return f"{name}.shape[{k}]"
+    return "a size"
 
 
 def named_inputs(f: Callable[..., Any], inputs: Any) -> tuple[list[str], list[Array]]:

@@ -17,6 +17,7 @@ from autograd_lite.check.mistakes import (
     norms,
     other_functions,
     other_operands,
+    other_rules,
     paths,
     rows,
     shapes,
@@ -57,6 +58,7 @@ REGISTERED = (
     paths,
     loops,
     other_functions,
+    other_rules,
 )
 """The modules whose import fills the registry; of two mistakes that cost the same, the one that
 was registered first is named first."""
@@ -597,7 +599,7 @@ def _partly(target: Target) -> Diagnosis:
             f"{target.right.sum():.6g}",
         )
     places = wrong_entries(target)
-    if places is None and (nothing := zero_entries(target)):
+    if nothing := zero_entries(target):
         return Diagnosis(
             SOME_ENTRIES,
             f"by hand is zero in {nothing}: nothing comes back there",

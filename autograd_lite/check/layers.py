@@ -35,11 +35,13 @@ def check_layer(
     Parameters
     ----------
     forward : callable
-        ``forward(*inputs)`` returns an array, or a pair of it and a cache of any kind.
+        ``forward(*inputs)`` returns an array, or a pair of it and a cache of any kind. In place of
+        the array, a tuple of several, as in ``((h, c), cache)``.
     backward : callable
-        ``backward(dout, cache)``; without a cache, ``backward(dout, *inputs)``. Returns
-        the gradient of the only floating-point input; a sequence with one for each of them, in
-        their order (None leaves one out); or a mapping by name (``dx``, ``d_x``, ``x_grad``).
+        ``backward(dout, cache)``, with a tuple of cotangents for a tuple of results; without a
+        cache, ``backward(dout, *inputs)``. Returns the gradient of the only floating-point input;
+        a sequence with one for each of them, in their order (None leaves one out); or a mapping by
+        name (``dx``, ``d_x``, ``x_grad``).
     inputs : mapping or sequence
         What to call `forward` with. Arrays of floating-point numbers are differentiated by.
         Whatever else there is, running statistics in a dict, say, is passed as a copy, so that it
@@ -95,24 +97,25 @@ def check_layer(
 
     _same_twice(forward, result_of, list(varied.values()))
 
-    def cotangent(shape: tuple[int, ...], dtype: Any) -> Array:
-        drawn = np.random.default_rng(seed).normal(size=shape)
-        return drawn.astype(dtype if np.dtype(dtype).kind == "f" else np.float64)
+    def cotangents(ys: Sequence[Any]) -> list[Array]:
+        rng = np.random.default_rng(seed)
+        kinds = [np.dtype(getattr(y, "dtype", np.float64)) for y in ys]
+        return [
+            rng.normal(size=np.shape(y)).astype(kind if kind.kind == "f" else np.float64)
+            for y, kind in zip(ys, kinds, strict=True)
+        ]
 
     def loss(*arrays: Any) -> Any:
-        y = result_of(arrays)
-        weights = cotangent(np.shape(y), getattr(y, "dtype", np.float64))
-        return np.sum(y * weights)
+        ys = _several(result_of(arrays))
+        terms = [np.sum(y * weights) for y, weights in zip(ys, cotangents(ys), strict=True)]
+        return sum(terms[1:], terms[0])
 
     def by_hand(*arrays: Any) -> dict[str, Any]:
         used = arguments(arrays)
         returned = forward(*used)
-        if isinstance(returned, tuple):
-            y = np.asarray(returned[0])
-            found = backward(cotangent(y.shape, y.dtype), *returned[1:])
-        else:
-            y = np.asarray(returned)
-            found = backward(cotangent(y.shape, y.dtype), *arguments(arrays))
+        y, *rest = returned if isinstance(returned, tuple) else (returned, *arguments(arrays))
+        given = cotangents([np.asarray(x) for x in _several(y)])
+        found = backward(tuple(given) if isinstance(y, tuple | list) else given[0], *rest)
         return _gradients(found, list(varied))
 
     loss.__wrapped__ = forward  # type: ignore[attr-defined]  # Its variables give the names.
@@ -193,11 +196,19 @@ def _is_real(x: Any) -> bool:
     )
 
 
+def _several(y: Any) -> list[Any]:
+    """Return the results of a layer that has one or several."""
+    return list(y) if isinstance(y, tuple | list) else [y]
+
+
 def _same_twice(
     forward: Callable[..., Any], result_of: Callable[..., Any], arrays: list[Array]
 ) -> None:
-    first, second = (np.asarray(result_of([x.copy() for x in arrays])) for _ in range(2))
-    if first.shape != second.shape or not np.array_equal(first, second, equal_nan=True):
+    twice = (_several(result_of([x.copy() for x in arrays])) for _ in range(2))
+    if not all(
+        np.array_equal(np.asarray(a), np.asarray(b), equal_nan=True)
+        for a, b in zip(*twice, strict=True)
+    ):
         name = getattr(forward, "__name__", "forward")
         raise ValueError(
             f"check_layer: {name} gives another result when it is called again with the same "

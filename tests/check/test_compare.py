@@ -159,20 +159,52 @@ def test_whole_numbers_are_data_and_need_no_gradient():
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "right_here",
     [
         lambda x, w, b: {"w": x.T @ (2 * (x @ w + b) / 4)},
         lambda x, w, b: {"b": np.array([0.5 * np.sum(x @ w + b)])},
     ],
 )
-def test_right_only_at_this_size(wrong):
-    result = al.compare(f, wrong, INPUTS)
-    (row,) = result.rows
-    assert row.diagnosis.name == "sizes coincide"
-    assert "the number 4 stands in the formula where a size belongs" in row.diagnosis.title
-    assert "x (5, 3)" in row.diagnosis.title
+def test_a_size_as_a_number_is_right_here_and_noted(right_here):
+    result = al.compare(f, right_here, INPUTS)
+    result.assert_ok()
+    (note,) = result.notes
+    assert "x (5, 3)" in note
+    assert "right here; the number 4 in the formula is x.shape[0]" in note
+
+
+def test_the_size_of_another_axis_is_no_number_in_the_code_and_a_mistake():
+    def of_columns(x, w):
+        return {"w": x.T @ (2 * (x @ w) / x.shape[1])}
+
+    rng = np.random.default_rng(0)
+    inputs = [rng.normal(size=(4, 4)), rng.normal(size=(4, 1))]
+    result = al.compare(lambda x, w: np.mean((x @ w) ** 2), of_columns, inputs)
+    assert result["w"].diagnosis.name == "sizes coincide"
     with pytest.raises(al.DisagreementError, match="right only because sizes coincide"):
         result.assert_ok()
+
+
+def test_a_size_as_a_number_in_a_term_a_loop_or_a_default_is_no_mistake():
+    x = np.random.default_rng(0).normal(size=(5, 3))
+
+    def centred(x):
+        return np.sum((x - np.mean(x, axis=0)) ** 3) + np.sum(x**2)
+
+    def in_a_term(x, n=5):
+        g = 3 * (x - x.mean(axis=0)) ** 2
+        return {"x": g - g.sum(axis=0) / n + 2 * x}
+
+    def in_a_loop(x):
+        g = np.zeros_like(x)
+        for i in range(5):
+            g[i] += 3 * (x[i] - x[:5].mean(axis=0)) ** 2 + 2 * x[i]
+        return {"x": g - 3 * ((x[:5] - x[:5].mean(axis=0)) ** 2).mean(axis=0)}
+
+    for by_hand in (in_a_term, in_a_loop):
+        result = al.compare(centred, by_hand, [x])
+        assert result, str(result)
+        assert "the number 5 in the formula is x.shape[0]" in str(result.notes)
 
 
 def test_right_only_for_square_matrices():
@@ -635,8 +667,9 @@ def test_rows_and_their_labels_are_made_more_together():
     inputs.append(np.array([0, 1, 1, 0, 1]))
     assert al.compare(cross_entropy, cross_entropy_by_hand, inputs)
     found = al.compare(cross_entropy, functools.partial(cross_entropy_by_hand, count=5), inputs)
-    assert "the number 5 stands in the formula where a size belongs" in str(found)
-    assert "labels (6,)" in str(found)
+    assert found
+    assert "the number 5 in the formula is X.shape[0]" in str(found.notes)
+    assert "labels (6,)" in str(found.notes)
 
 
 def test_a_size_that_is_an_argument_is_not_held_against_by_hand():
@@ -701,3 +734,38 @@ def test_a_symmetric_matrix_may_share_its_gradient_between_both_triangles():
     assert (row.ok, row.verdict) == (True, "right for a symmetric matrix")
     assert not al.compare(largest, lambda A: {"A": 2 * textbook(A)["A"]}, [matrix])
     assert not al.compare(lambda A: np.sum(A[0] ** 2), lambda A: {"A": A + A.T}, [matrix])
+
+
+def test_one_side_at_every_kink_is_right():
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(5, 3)), np.zeros((3, 4))  # Every unit is at its kink.
+
+    def loss(w, v):
+        return np.sum(np.maximum(x @ w, 0) @ v)
+
+    def by_hand(w, v, on=np.greater_equal):
+        z = x @ w
+        return {"w": x.T @ (on(z, 0) * v), "v": np.maximum(z, 0).sum(axis=0)}
+
+    v = rng.normal(size=4)
+    row = al.compare(loss, by_hand, [w, v])["w"]
+    assert (row.ok, row.verdict[:16]) == (True, "differ at a kink")
+    assert al.compare(loss, functools.partial(by_hand, on=np.greater), [w, v])
+    assert not al.compare(loss, by_hand, [w, v], kinks="strict")
+    assert not al.compare(loss, lambda W, v: {"w": 2 * by_hand(w, v)["w"]}, [w, v])
+
+
+def test_what_is_computed_from_a_float32_gradient_is_right_for_that_dtype():
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(6, 3)), rng.normal(size=(3, 2))
+
+    def loss(w, b):
+        return np.sum(np.tanh(x @ w + b))
+
+    def by_hand(w, b):
+        d = (1 - np.tanh(x @ w + b) ** 2).astype(np.float32)
+        return {"w": x.T @ d, "b": d.sum(axis=0)}
+
+    result = al.compare(loss, by_hand, [w, np.zeros(2)])
+    result.assert_ok()
+    assert {row.verdict for row in result} == {"right for its dtype"}

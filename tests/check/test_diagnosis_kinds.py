@@ -21,6 +21,8 @@ LABELS = np.array([0, 2, 1, 0, 2, 2, 1])
 MASK = (rng.uniform(size=(7, 3)) < 0.7) * 1.0
 WEIGHT, GAIN = rng.normal(size=(4, 3)), rng.normal(size=3)
 SERIES = rng.normal(size=(5, 2))
+SQUARE = rng.normal(size=(4, 4)) + 2 * np.eye(4)
+KEPT = rng.uniform(size=(7, 7)) < 0.8
 V, U = 0.6 * rng.normal(size=(3, 2)), 0.6 * rng.normal(size=(3, 3))
 
 
@@ -427,6 +429,97 @@ d = d + 0.1 * p * (np.log(p) + h) / 7
 found = {"W": X.T @ d}
 """
 
+
+def arranged():
+    m, c = tensors(M=SQUARE, c=SQUARE[0])
+    s = np.cumsum(X * c, axis=1)
+    low = np.tril(m)
+    inverse = np.linalg.inv(m)
+    e = X @ np.diagonal(m) + 1
+    size = np.abs(e)
+    huber = np.where(size <= 1.2, 0.5 * e**2, 1.2 * (size - 0.6))
+    named(s=s, low=low, inverse=inverse, e=e, size=size)
+    spread = np.sum(np.var(X * c, axis=0) ** 2)
+    most = np.sum(np.max(X * c, axis=1) ** 2)
+    loss = np.sum(np.tanh(s)) + np.sum((X @ low) ** 2) + np.sum((X @ inverse) ** 2)
+    return loss + np.linalg.slogdet(m)[1] + np.sum(huber) + spread + most
+
+
+ARRANGED = """
+u = X * SQUARE[0]
+ds = 1 - np.tanh(np.cumsum(u, axis=1)) ** 2
+du = np.cumsum(ds[:, ::-1], axis=1)[:, ::-1]
+v = u.var(axis=0)
+du = du + 2 * v * 2 * (u - u.mean(axis=0)) / 7
+du = du + np.where(u == u.max(axis=1, keepdims=True), 2 * u.max(axis=1, keepdims=True), 0)
+P = np.linalg.inv(SQUARE)
+dm = np.tril(2 * X.T @ X @ np.tril(SQUARE))
+dm = dm - P.T @ (2 * X.T @ X @ P) @ P.T + P.T
+e = X @ np.diag(SQUARE) + 1
+de = np.where(np.abs(e) <= 1.2, e, 1.2 * np.sign(e))
+dm = dm + np.diag(X.T @ de)
+found = {"M": dm, "c": (du * X).sum(axis=0)}
+"""
+
+
+def filtered():
+    a, k = tensors(A=SQUARE[:3, :3] / 3, K=SQUARE[:3, :2])
+    state, loss = np.ones(3), 0.0
+    for t in range(5):
+        guess = a @ state
+        e = SERIES[t] - guess[:2]
+        state = guess + k @ e
+        loss = loss + np.sum(e**2)
+    named(guess=guess, e=e)
+    return loss
+
+
+FILTERED = """
+A, K = SQUARE[:3, :3] / 3, SQUARE[:3, :2]
+states, guesses, errors = [np.ones(3)], [], []
+for t in range(5):
+    guesses.append(A @ states[-1])
+    errors.append(SERIES[t] - guesses[-1][:2])
+    states.append(guesses[-1] + K @ errors[-1])
+dA, dK, ds = 0 * A, 0 * K, np.zeros(3)
+for t in reversed(range(5)):
+    de = 2 * errors[t] + K.T @ ds
+    dK += np.outer(ds, errors[t])
+    dg = ds - np.append(de, 0)
+    dA += np.outer(dg, states[t])
+    ds = A.T @ dg
+found = {"A": dA, "K": dK}
+"""
+
+
+def padded():
+    q, k = tensors(Q=WEIGHT, K=WEIGHT[::-1] + 1)
+    scores = (X @ q) @ (X @ k).T
+    p = al.softmax(np.where(KEPT, scores, -1e9), axis=1)
+    named(scores=scores, p=p)
+    return np.sum((p @ X) ** 2)
+
+
+PADDED = """
+q, k = X @ WEIGHT, X @ (WEIGHT[::-1] + 1)
+s = np.where(KEPT, q @ k.T, -1e9)
+p = softmax(s)
+dp = 2 * (p @ X) @ X.T
+ds = p * (dp - (dp * p).sum(axis=1, keepdims=True))
+found = {"Q": X.T @ (ds @ k), "K": X.T @ (ds.T @ q)}
+"""
+
+
+def shared_scale():
+    alpha, w = tensors(alpha=np.array(0.3), w=GAIN)
+    return np.sum(alpha * np.tanh(Y @ w)) + np.sum(MASK)
+
+
+SHARED_SCALE = """
+t = np.tanh(Y @ GAIN)
+found = {"alpha": t.sum(), "w": 0.3 * Y.T @ (1 - t**2)}
+"""
+
 CASES = [
     (heads, HEADS_BY_HAND, "b = a", "b = softmax(plain)", "softmax in pieces", "mask is left out"),
     (heads, HEADS_BY_HAND, "b = a", "b = softmax(plain + BEFORE.T)", "softmax in pieces",
@@ -530,6 +623,27 @@ CASES = [
     (rooted, ROOTED, "(q + 0.1) ** -1.5", "q ** -1.5", "constant left out", "is taken at q"),
     (pooled_relu, POOLED_RELU, " * (z > 0)", "", "derivative left out", "relu"),
     (gated, GATED, "dn * (A @ h)", "dn * h", "wrong tensor", "h_{t-1} is used in place of A @"),
+    (arranged, ARRANGED, "ds[:, ::-1], axis=1)[:, ::-1]", "ds, axis=1)", "another rule",
+     "runs forwards"),
+    (arranged, ARRANGED, "np.cumsum(ds[:, ::-1], axis=1)[:, ::-1]", "ds", "another rule",
+     "running sum of s is left out"),
+    (arranged, ARRANGED, "np.tril(2", "(2", "another rule", "the tril is left out"),
+    (arranged, ARRANGED, "np.tril(2", "np.triu(2", "another rule", "triu stands in place of tril"),
+    (arranged, ARRANGED, "P) @ P.T + P.T", "P) + P.T", "another rule", "a factor left out"),
+    (arranged, ARRANGED, " + P.T\n", " + P.T * np.linalg.det(SQUARE)\n", "another rule",
+     "a factor det is too many"),
+    (arranged, ARRANGED, "np.diag(X.T @ de)", "X.T @ de", "another rule", "added to every row"),
+    (arranged, ARRANGED, "(np.abs(e) <= 1.2, e,", "(e <= 1.2, e,", "mask", "the condition is of e"),
+    (arranged, ARRANGED, "np.where(np.abs(e) <= 1.2, e, 1.2 * np.sign(e))", "e", "another rule",
+     "all goes back to 0.5 * (e ** 2)"),
+    (arranged, ARRANGED, "2 * (u - u.mean(axis=0))", "2 * u", "another rule", "less its mean"),
+    (arranged, ARRANGED, "u.max(axis=1", "u.min(axis=1", "another rule", "the smallest entries"),
+    (filtered, FILTERED, " + K.T @ ds", "", "path missing", "to e_t from K @ e_t"),
+    (filtered, FILTERED, "(dg, states[t])", "(dg, states[t + 1])", "wrong tensor", "guess_t + "),
+    (padded, PADDED, "p = softmax(s)\ndp", "p = softmax(s)\ndp, p = 2 * (p @ X) @ X.T, softmax("
+     "q @ k.T) #", "softmax in pieces", "mask is left out"),
+    (shared_scale, SHARED_SCALE, "0.3 * Y", "Y", "factor missing", "the factor alpha is missing"),
+    (shared_scale, SHARED_SCALE, "0.3 * Y", "0.7 * Y", "constant factor", "1 - alpha stands"),
 ]  # fmt: skip
 
 

@@ -130,3 +130,33 @@ def test_assert_gradients_raises_with_the_mistake():
     al.assert_gradients(lambda x: np.sum(x**3), lambda x: {"x": 3 * x**2}, [np.ones(3)])
     with pytest.raises(al.DisagreementError, match="sign"):
         al.assert_gradients(lambda x: np.sum(x**3), lambda x: {"x": -3 * x**2}, [np.ones(3) + 1])
+
+
+def lstm_forward(x, h, c, w):
+    z = np.concatenate([x, h], axis=1) @ w
+    i, f, o = (al.sigmoid(z[:, 3 * k : 3 * k + 3]) for k in range(3))
+    g = np.tanh(z[:, 9:])
+    new = f * c + i * g
+    return (o * np.tanh(new), new), (x, h, c, w, (i, f, o, g), new)
+
+
+def lstm_backward(cotangents, cache, with_cell=True):
+    dh, dc = cotangents
+    x, h, c, w, (i, f, o, g), new = cache
+    t = np.tanh(new)
+    dc = dc * with_cell + dh * o * (1 - t**2)
+    dz = [dc * g * i * (1 - i), dc * c * f * (1 - f), dh * t * o * (1 - o), dc * i * (1 - g**2)]
+    dz = np.concatenate(dz, axis=1)
+    both = dz @ w.T
+    return both[:, : x.shape[1]], both[:, x.shape[1] :], dc * f, np.concatenate([x, h], 1).T @ dz
+
+
+def test_a_layer_with_several_results_and_a_nested_cache():
+    rng = np.random.default_rng(0)
+    inputs = [rng.normal(size=shape) for shape in ((4, 2), (4, 3), (4, 3), (5, 12))]
+    assert al.check_layer(lstm_forward, lstm_backward, inputs)
+    forgotten = al.check_layer(
+        lstm_forward, lambda d, cache: lstm_backward(d, cache, with_cell=False), inputs
+    )
+    assert not forgotten
+    assert "left out" in str(forgotten["c"].diagnosis)

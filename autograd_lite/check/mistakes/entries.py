@@ -16,6 +16,12 @@ def entries_in_words(chosen: Array, counting: Array | None = None) -> str:
         if chosen.shape[others] > 1 and (chosen.any(axis=others) == whole).all():
             listed = ", ".join(map(str, np.flatnonzero(whole)))
             return f"{noun}{'s' if whole.sum() > 1 else ''} {listed}"
+    if chosen.ndim == 2 and chosen.sum() > 2:
+        for k, word in ((1, "above"), (-1, "below")):
+            side = np.triu(chosen, 1) if k > 0 else np.tril(chosen, -1)
+            all_of_it = np.triu(counting, 1) if k > 0 else np.tril(counting, -1)
+            if np.array_equal(chosen, side) and np.array_equal(side & counting, all_of_it):
+                return f"entries {word} the diagonal"
     places = [tuple(map(int, index)) for index in np.argwhere(chosen)]
     texts = [str(place if len(place) > 1 else place[0]) if place else "()" for place in places]
     more = f" and {len(texts) - 6} more" if len(texts) > 6 else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -70,7 +71,7 @@ _candidates: weakref.WeakKeyDictionary[Replay, dict[int, list[Candidate]]] = (
 
 def _truncated(replay: Replay, loop: Loop, k: int) -> Callable[[Target], Any]:
     """Return what predicts gradients of which the steps before the last `k` are left out."""
-    gone = {node.id for nodes in loop.classes for node in nodes[: len(nodes) - k]}
+    gone = {node.id for nodes in loop.classes for node in nodes[: loop.steps - k]}
 
     def predict(target: Target) -> Any:
         parts = [
@@ -136,6 +137,7 @@ def _of_all(replay: Replay, loop: Loop) -> Iterator[Candidate]:
                 kind="exchanged",
             )
         yield from _nothing_from_later(replay, loop, nodes)
+    yield from _pieces_exchanged(replay, loop)
     if count > 1:
         yield Candidate(
             f"{every}.T is forgotten in every product with a square matrix",
@@ -143,6 +145,35 @@ def _of_all(replay: Replay, loop: Loop) -> Iterator[Candidate]:
             predict=_made(replay, plain, False),
             kind="not transposed",
         )
+
+
+def _pieces_exchanged(replay: Replay, loop: Loop) -> Iterator[Candidate]:
+    """Put what comes back to one piece of a tensor where another one belongs: gates exchanged."""
+    picked = [nodes for nodes in loop.classes if nodes[0].primitive is ops.getitem]
+    for one, two in itertools.combinations(picked, 2):
+        together = list(zip(one, two, strict=False))
+        if any(a.operands != b.operands or a.shape != b.shape for a, b in together):
+            continue
+        rules = {
+            (node.id, 0): _plain(replay.rule((other.id, 0)))
+            for pair in together
+            for node, other in (pair, pair[::-1])
+        }
+        names = (_used_as(replay, loop, nodes) for nodes in (one, two))
+        yield Candidate(
+            f"at every step, the pieces that become {' and '.join(names)} are exchanged: "
+            f"concatenated in another order",
+            1.0,
+            predict=_made(replay, rules, False),
+            kind="exchanged",
+        )
+
+
+def _used_as(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> str:
+    """Return what is computed from a piece, if that is one thing; else what the piece is called."""
+    users = replay.graph.consumers(nodes[-1])
+    members = [m for m in loop.classes if len(users) == 1 and users[0] in m]
+    return _name(replay, loop, members[0] if members else nodes)
 
 
 def _nothing_from_later(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> Iterator[Candidate]:
@@ -164,6 +195,24 @@ def _nothing_from_later(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> It
             predict=_made(replay, rules, False),
             kind="path missing",
         )
+        every_use = {
+            (user.id, i): _nothing(replay.values[node.id])
+            for node in nodes
+            for user in replay.graph.consumers(node)
+            for i, key in enumerate(user.operands)
+            if key == node.id and user.id in step_of
+        }
+        for members in loop.classes:
+            kept = {(node.id, i) for node in members for i in range(len(node.operands))}
+            others = {edge: rule for edge, rule in every_use.items() if edge not in kept}
+            if 1 < len(others) < len(every_use) - 1:
+                yield Candidate(
+                    f"at every step, of what comes back to {name} from the step after, only that "
+                    f"from {_name(replay, loop, members)} is there: the other paths are left out",
+                    1.0,
+                    predict=_made(replay, others, False),
+                    kind="path missing",
+                )
 
 
 @more("at every step")
@@ -227,7 +276,7 @@ def _of_composition(
         return Candidate(title, cost, predict=_made(replay, chosen | passed, False), kind=kind)
 
     def rules(inputs: Values, outputs: Values) -> list[Rule]:
-        return [_rule_of(primitive, x, y) for x, y in zip(inputs, outputs, strict=True)]
+        return [_rule_of(primitive, x, y) for x, y in zip(inputs, outputs, strict=False)]
 
     yield change(
         f"at every step, the derivative of the {primitive.name} at {name} is left out",
@@ -235,7 +284,7 @@ def _of_composition(
         [lambda g, _: g for _ in nodes],
         "derivative left out",
     )
-    if nodes[-1].shape:
+    if nodes[-1].shape or len(nodes) > MOST_BY_HAND:
         activation = Activation(primitive, name, xs, [replay.values[x.id] for x in nodes], rules)
         yield from _derivatives(activation, values, change)
 
@@ -247,15 +296,72 @@ def _rule_of(primitive: Primitive, x: Any, y: Any) -> Rule:
 def _values(replay: Replay, loop: Loop) -> dict[str, Values]:
     """Return every value that a loop computes or uses, step by step, by what it is called."""
     found: dict[str, Values] = {}
+    one_more: dict[str, Any] = {}
     for nodes in loop.classes:
         name = _name(replay, loop, nodes)
-        found.setdefault(name, [replay.values[node.id] for node in nodes])
+        known = [replay.values[node.id] for node in nodes]
+        if len(known) < loop.steps:  # Computed by hand, and in no graph.
+            known.append(_one_more(replay, loop, nodes, one_more))
+        if len(known) == loop.steps and known[-1] is not None:
+            found.setdefault(name, known)
+    for nodes in loop.classes:
+        for text, others in _other_windows(replay, nodes):
+            found.setdefault(text, others)
     for nodes in loop.classes:  # What comes from the step before, or from outside.
         for i in range(len(nodes[0].operands)):
             used = [replay.values[node.operands[i]] for node in nodes]
-            if any(x is not used[0] for x in used):
+            if len(used) == loop.steps and any(x is not used[0] for x in used):
                 found.setdefault(_operand_name(replay, loop, nodes, i), used)
     return found
+
+
+def _other_windows(replay: Replay, nodes: Sequence[Node]) -> Iterator[tuple[str, Values]]:
+    """Yield windows of one tensor with another stride or offset than those of the steps."""
+    indices = [node.parameters.get("index") for node in nodes]
+    if nodes[0].primitive is not ops.getitem or len({node.operands for node in nodes}) > 1:
+        return
+    base = np.asarray(replay.values[nodes[0].operands[0]])
+    name = text_of(replay.graph, replay.graph[nodes[0].operands[0]])
+    rows = [index if isinstance(index, tuple) else (index,) for index in indices]
+    for axis in range(len(rows[0])):
+        at = [row[axis] if len(row) > axis else None for row in rows]
+        slices = [x for x in at if isinstance(x, slice) and x.step in (None, 1) and x.stop]
+        starts = [x.start or 0 for x in slices]
+        strides = set(np.diff(starts))
+        if len(slices) < len(at) or len(strides) > 1 or not strides - {0}:
+            continue
+        width, stride = slices[0].stop - starts[0], strides.pop()
+        for text, moved in (
+            ("with stride 1", [starts[0] + k for k in range(len(starts))]),
+            ("one further", [x + 1 for x in starts]),
+            ("one before", [x - 1 for x in starts]),
+        ):
+            inside = min(moved) >= 0 and max(moved) + width <= base.shape[axis]
+            if inside and not (stride == 1 and text == "with stride 1"):
+                windows = [(*row[:axis], slice(x, x + width), *row[axis + 1 :])
+                           for row, x in zip(rows, moved, strict=True)]  # fmt: skip
+                yield f"the window of {name} {text}", [base[index] for index in windows]
+
+
+def _one_more(replay: Replay, loop: Loop, nodes: list[Node], known: dict[str, Any]) -> Any:
+    """Return what the last step would compute for another one; None if that is not known."""
+    last = nodes[-1]
+    following = {members[k].id: members[k + 1].id for members in loop.classes
+                 for k in range(len(members) - 1)}  # fmt: skip
+    ends = {members[-1].id for members in loop.classes}
+    operands = []
+    for i, x in enumerate(last.operands):
+        if x in following:
+            operands.append(replay.values[following[x]])
+        elif x in ends:
+            operands.append(known.get(x))
+        else:
+            same_for_all = all(node.operands[i] == x for node in nodes)
+            operands.append(replay.values[x] if same_for_all else None)
+    if last.primitive is None or any(x is None for x in operands):
+        return None
+    known[last.id] = last.primitive.forward(*operands, **last.parameters)
+    return known[last.id]
 
 
 def _name(replay: Replay, loop: Loop, nodes: Sequence[Node], depth: int = 2) -> str:
@@ -289,7 +395,7 @@ def _operand_name(replay: Replay, loop: Loop, nodes: Sequence[Node], i: int, dep
         ids = [node.id for node in members]
         if operand in ids:
             name = _name(replay, loop, members, depth)
-            if ids.index(operand) == len(ids) - 1:
+            if ids.index(operand) == len(nodes) - 1:
                 return name
             for now, before in (("_t", "_{t-1}"), ("[t]", "[t - 1]")):
                 if name.endswith(now):
@@ -319,7 +425,7 @@ def _of_edges(
     leaf = replay.graph[nodes[-1].operands[i]].kind == "parameter"
 
     def change(title: str, cost: float, rules: Sequence[EdgeRule], kind: str = "") -> Candidate:
-        chosen = dict(zip(edges, rules, strict=True))
+        chosen = dict(zip(edges, rules, strict=False))
         return Candidate(title, cost, predict=_made(replay, chosen, leaf), kind=kind)
 
     steps = range(len(nodes))
@@ -342,7 +448,8 @@ def _of_edges(
     function = "relu" if first.function == "relu" else primitive.name
     products = len(nodes[0].operands) == 2 and len(primitive.linear) == 2
     whole = primitive is not ops.negative  # Its derivative is a sign, and flipped above.
-    if np.shape(xs[-1]) == nodes[-1].shape and (alone or products) and whole:
+    spread = products and primitive.entrywise  # What was stretched is summed back.
+    if (np.shape(xs[-1]) == nodes[-1].shape or spread) and (alone or products) and whole:
         what = (
             f"the derivative of the {function} at {name}"
             if alone
@@ -354,12 +461,16 @@ def _of_edges(
             [lambda g, _: g for _ in steps],
             "derivative left out" if alone else "factor missing",
         )
-    if alone and np.shape(xs[-1]) == nodes[-1].shape and nodes[-1].shape:
+    if (
+        alone
+        and np.shape(xs[-1]) == nodes[-1].shape
+        and (nodes[-1].shape or len(nodes) > MOST_BY_HAND)
+    ):
 
         def rules(inputs: Values, outputs: Values) -> list[Rule]:
             return [
                 replay.rule(edge, y=y, operands={i: x})
-                for edge, x, y in zip(edges, inputs, outputs, strict=True)
+                for edge, x, y in zip(edges, inputs, outputs, strict=False)
             ]
 
         ys = [replay.values[node.id] for node in nodes]
@@ -367,7 +478,24 @@ def _of_edges(
         yield from _derivatives(Activation(called, name, xs, ys, rules), values, change)
     if products:
         yield from _operands(replay, loop, nodes, i, edges, values, change)
+    if products and leaf and nodes[-1].shape[:1] > (1,):
+        for which, row in (("first", 0), ("last", -1)):
+            yield change(
+                f"{every}only the {which} row of the gradient at {name} counts for {operand}",
+                0.95,
+                [_of_row(replay.rule(edge), row) for edge in edges],
+                "one row only",
+            )
     yield from _gradients(replay, loop, nodes, edges, change, name, operand)
+
+
+def _of_row(rule: Rule, row: int) -> EdgeRule:
+    def kept(g: Any, _: Any) -> Any:
+        only = np.zeros_like(g)
+        only[row] = g[row]
+        return rule(only)
+
+    return kept
 
 
 def _nothing(x: Any) -> EdgeRule:
@@ -471,15 +599,21 @@ def _derivatives(
             "factor missing",
         )
     for text, of_class in values.items():
-        if all(np.shape(x) == np.shape(y) for x, y in zip(of_class, ys, strict=True)) and not all(
-            x is y for x, y in zip(of_class, ys, strict=True)
-        ):
+        pairs = list(zip(of_class, ys, strict=False))
+        if all(np.shape(x) == np.shape(y) for x, y in pairs) and any(x is not y for x, y in pairs):
             yield change(
                 f"{every}the formula of {function} is given {text}, in place of {name}",
                 1.2,
                 given(of_class),
                 "wrong tensor",
             )
+            if primitive is ops.sigmoid:
+                yield change(
+                    f"{every}{name} * (1 - {text}) stands in place of {name} * (1 - {name})",
+                    1.2,
+                    [_plain(times(y * (1 - x))) for x, y in pairs],
+                    "wrong tensor",
+                )
 
 
 def _of_what_arrives(activation: Activation, step: int) -> EdgeRule:
@@ -511,7 +645,7 @@ def _operands(
     def using(others: Values) -> list[EdgeRule]:
         return [
             _plain(replay.rule(edge, operands={1 - i: x}))
-            for edge, x in zip(edges, others, strict=True)
+            for edge, x in zip(edges, others, strict=False)
         ]
 
     every = "at every step, "
@@ -523,11 +657,19 @@ def _operands(
             using([np.transpose(x) for x in belongs]),
             "not transposed",
         )
+    if len(shape) == 1 and shape[0] > 1:
+        yield change(
+            f"{every}{name} is used flipped: {name}[::-1]",
+            0.85,
+            using([x[::-1] for x in belongs]),
+            "not transposed",
+        )
     varies = any(x is not belongs[0] for x in belongs)
     if varies and shape:
+        last = next((v[-1] for v in values.values() if v[0] is belongs[0]), belongs[-1])
         shifts: list[tuple[str, Values]] = [
             ("of the step before", [np.zeros(shape), *belongs[:-1]]),
-            ("of the step before (at the first step, of the last)", [belongs[-1], *belongs[:-1]]),
+            ("of the step before (at the first step, of the last)", [last, *belongs[:-1]]),
             ("of the step before", [belongs[0], *belongs[:-1]]),
             ("of the step after", [*belongs[1:], belongs[-1]]),
             ("of the step after", [*belongs[1:], belongs[0]]),
@@ -549,7 +691,7 @@ def _operands(
             yield change(f"{every}{name} {text} is used", 0.85, using(others), "wrong time")
     for text, others in values.items():
         if np.shape(others[-1]) != shape or all(
-            x is y for x, y in zip(others, belongs, strict=True)
+            x is y for x, y in zip(others, belongs, strict=False)
         ):
             continue
         yield change(
@@ -611,7 +753,7 @@ def _gradients(
             1.1,
             [
                 _from_another(replay.rule(edge), m.id)
-                for edge, m in zip(edges, members, strict=True)
+                for edge, m in zip(edges, members, strict=False)
             ],
             "wrong gradient",
         )
@@ -633,15 +775,16 @@ def _made(replay: Replay, rules: Mapping[Edge, EdgeRule], leaf: bool) -> Callabl
         return Made(
             replay, key, instead, lambda: sum(np.asarray(replay.parts[edge]) for edge in present)
         )
-    found: list[dict[str, Array]] = []
+    found: dict[str, dict[str, Array]] = {}
 
     def predict(target: Target) -> Any:
-        if not found:
+        key = target.id or ""
+        if not any(key in known for known in found.values()):
             try:
                 with np.errstate(all="ignore"):
-                    found.append(replay.rerun(rules))
+                    found[key] = replay.rerun(rules, key)
             except (ValueError, TypeError, IndexError):
-                found.append({})
-        return found[0].get(target.id or "")
+                found[key] = {}
+        return next((known[key] for known in found.values() if key in known), None)
 
     return AnotherPass(predict)

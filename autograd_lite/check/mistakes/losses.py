@@ -77,7 +77,7 @@ def _search(replay: Replay) -> Iterator[Difference]:
         if g is None or g.shape != z.shape or not g.any() or z.size < 2:
             continue
         for link, function in LINKS.items():
-            if link == "softmax" and (z.ndim > 2 or z.shape[-1] < 2):
+            if link == "softmax" and z.shape[-1] < 2:
                 continue
             p = function(z)
             if not np.isfinite(p).all():
@@ -129,7 +129,7 @@ def digits_of(g: Array) -> float:
 
 def _of_labels(g: Array, p: Array) -> tuple[Array, Any] | None:
     """Return the one-hot of the labels, and `c`, if ``g`` is ``c (softmax(z) - one_hot)``."""
-    rows, gs = (x[None] if p.ndim == 1 else x for x in (p, g))
+    rows, gs = (x.reshape(-1, p.shape[-1]) for x in (p, g))
     with np.errstate(all="ignore"):
         ratio = gs / rows
     # All entries of a row have the ratio c, but that of the label, which is smaller.
@@ -145,7 +145,7 @@ def _of_labels(g: Array, p: Array) -> tuple[Array, Any] | None:
     if np.abs(y - one_hot).max() > 1e-7:
         return None
     alike = np.allclose(c, c[0], rtol=1e-9)
-    return one_hot.reshape(p.shape), float(c[0, 0]) if alike else c.reshape(c.shape[: p.ndim])
+    return one_hot.reshape(p.shape), float(c[0, 0]) if alike else c.reshape((*p.shape[:-1], 1))
 
 
 def _text_of_prediction(replay: Replay, node: Node, link: str, p: Array) -> str:
@@ -304,6 +304,11 @@ def _with_labels(p: Array, y: Array, shift: int, c: Any) -> Array:
     return np.asarray(c * (p - np.roll(y, shift, axis=-1)))
 
 
+def _of_other_rows(p: Array, y: Array, shift: int, c: Any) -> Array:
+    """Take the target of another row, or of another time."""
+    return np.asarray(c * (p - np.roll(y, shift, axis=-2)))
+
+
 def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[], Any]]]:
     """Yield what only a softmax offers."""
     p, y, c, e = d.p, d.y, d.c, d.p - d.y
@@ -333,6 +338,13 @@ def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[],
             0.9,
             functools.partial(_with_labels, p, y, shift, c),
         )
+    if z.ndim > 1:
+        for shift, word in ((1, "before"), (-1, "after")):
+            yield (
+                f"{yt} is that of the row {word}",
+                0.95,
+                functools.partial(_of_other_rows, p, y, shift, c),
+            )
     if z.ndim == 2:
         present = y.max(axis=0) > 0
         yield (

@@ -93,10 +93,26 @@ def _search(replay: Replay) -> Iterator[Norm]:
                 s = std / np.sqrt(square)
                 centred = u - u.mean(axis, keepdims=True)
                 if np.allclose(centred, n * s, rtol=1e-8, atol=1e-10):
-                    share = square.size / n.size
+                    share = _share(centred, s, axis)
+                    std = np.sqrt((centred**2).sum(axis, keepdims=True) * share)
                     yield Norm(node.id, other.id, axis, n, s, std, share=share)
                     break
         yield from _of_length(replay, node, nodes[:i])
+
+
+def _share(centred: Array, s: Array, axis: Axes) -> float:
+    """Return 1/n or 1/(n - 1), with which the variance and an equal number for all give `s`."""
+    count = centred.size // s.size
+    sums = (centred**2).sum(axis, keepdims=True)
+
+    def eps(share: float) -> Array:
+        return np.asarray(s * s - sums * share)
+
+    def spread(share: float) -> float:
+        left = eps(share)
+        return float(np.ptp(left)) if left.min() > -1e-12 else np.inf
+
+    return min((1 / count, 1 / (count - 1)), key=spread)
 
 
 def _axes(array: Array) -> list[Axes]:
@@ -315,6 +331,11 @@ def _changes(g: Array, norm: Norm, u: str) -> Iterator[tuple[str, float, Callabl
             0.8,
             always(first + third - g.mean(axis, keepdims=True) / s),
         )
+    yield (
+        f"the sum in the path through the {square if norm.centred else scale} of {u} is left out",
+        0.85,
+        always(first + second - n * g * n * (norm.share if norm.share == 1 else 1) / s),
+    )
     size = np.prod([g.shape[k] for k in axis])
     for other in _axes(g):
         if other == axis:

@@ -56,6 +56,7 @@ def not_transposed(case: Case, target: Target) -> Iterator[Candidate]:
         if other is belongs:
             yield candidate
     for step in steps(case, target):
+        yield from _computed_with_the_transposed(step)
         *most, rows = step.node.shape or (0,)
         if step.is_matrix_product and not most and rows > 1:
             yield Candidate(
@@ -68,6 +69,24 @@ def not_transposed(case: Case, target: Target) -> Iterator[Candidate]:
                 f"the gradient at {step.name} is used transposed",
                 0.9,
                 predict=wrong(step.replay, {step.edge: _of_transposed(step.rule)}),
+            )
+
+
+def _computed_with_the_transposed(step: Step) -> Iterator[Candidate]:
+    """Use a product again, but with a square matrix in it transposed."""
+    belongs, replay = step.other, step.replay
+    if belongs is None or belongs.primitive is not ops.matmul:
+        return
+    factors = [np.asarray(replay.values[x]) for x in belongs.operands]
+    for i, matrix in enumerate(factors):
+        if matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1] > 1:
+            turned = factors[0] @ matrix.T if i else matrix.T @ factors[1]
+            name = grouped(text_of(replay.graph, replay.graph[belongs.operands[i]]))
+            yield Candidate(
+                f"{name}.T stands in place of {name} in {text_of(replay.graph, belongs)} on the "
+                f"way back from {step.name}",
+                1.1,
+                predict=step.wrong(replay.rule(step.edge, operands={1 - step.edge[1]: turned})),
             )
 
 

@@ -25,6 +25,7 @@ from autograd_lite.check.mistakes.registry import (
     Mistake,
     Target,
     mistake,
+    same,
 )
 from autograd_lite.check.mistakes.replay import Edge, Replay
 from autograd_lite.check.mistakes.written_out import SILU
@@ -86,14 +87,18 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
     }
     for operand, uses in _several_uses(replay, target):
         to = text_of(replay.graph, operand)
+        parts = {node.id: _sum(replay, edges) for node, edges in uses}
         for node, edges in uses:
             path = f"what comes back to {to} from {text_of(replay.graph, node)}"
-            part = _sum(replay, edges)
+            part = parts[node.id]
+            # Half of x * x, say, is a factor 2.
+            half = any(key != node.id and same(part, other) for key, other in parts.items())
+            alike = half or _in_proportion(part, replay.gradients[operand.id])
             # Nobody derives an activation that is written out piece by piece.
             cost = 0.65 + (0.5 if composed.issuperset(edges) else 0.0)
             yield Candidate(
                 f"{path} is left out",
-                cost + (0.7 if _in_proportion(part, replay.gradients[operand.id]) else 0.0),
+                cost + (0.7 if alike else 0.0),
                 predict=_without(replay, edges),
             )
             value = np.asarray(replay.values[operand.id])

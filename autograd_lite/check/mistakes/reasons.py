@@ -12,6 +12,9 @@ from autograd_lite.check.mistakes.registry import Case
 
 MOST_LENGTHS = 12
 
+MOST_NUMBERS = 10_000
+"""Of how many entries a mask is told."""
+
 
 def shown(number: float) -> str:
     """Write a number: as a fraction, where it is one and its decimals would hide it."""
@@ -54,6 +57,21 @@ def numbers(case: Case) -> dict[float, bool]:
     return found
 
 
+def _scalars(case: Case) -> list[tuple[str, float]]:
+    """Return the single numbers that have a name, data or parameters, and scales of masks."""
+    graph = case.replay.graph if case.replay is not None else ()
+    found: list[tuple[str, float]] = []
+    for node in graph:
+        if node.primitive is None and np.asarray(node.value).dtype.kind == "f":
+            numbers = np.abs(np.ravel(node.value)[:MOST_NUMBERS])
+            if node.name and numbers.size == 1:
+                found.append((node.name, float(numbers[0])))
+            elif np.ndim(node.value) and len(some := np.unique(numbers)) == 2 and not some[0]:
+                text = node.name or f"the mask of shape {node.shape}"
+                found.append((f"{some[1]:.6g} that {text} scales by", float(some[1])))
+    return [(text, k) for text, k in found[:MOST_LENGTHS] if k not in (0.0, 0.5, 1.0, 2.0)]
+
+
 def _is(a: float, b: float) -> bool:
     return abs(a - b) <= 1e-6 * abs(b)
 
@@ -80,6 +98,17 @@ def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
             yield f"multiplied by {k:g} where it is to be divided by {k:g}", 0.3
         elif _is(a, 1 / (k * k)):
             yield f"divided by {k:g} where it is to be multiplied by {k:g}", 0.3
+    for text, k in _scalars(case):
+        if _is(a, k):
+            yield f"the factor {text} once too often", 0.25
+        elif _is(a, 1 / k):
+            yield f"the factor {text} is missing", 0.25
+        elif _is(a, k / (1 - k)):
+            yield f"{text} stands in place of 1 - {text}", 0.3
+        elif _is(a, (1 - k) / k):
+            yield f"1 - {text} stands in place of {text}", 0.3
+        elif _is(a, 1 / (1 - k)):
+            yield f"the factor 1 - {text} is missing", 0.3
     counts = sizes
     for n in counts:
         if _is(a, n):

@@ -18,14 +18,35 @@ MOST_BY_HAND = 3
 
 @dataclass(frozen=True, eq=False)
 class Loop:
-    """The same operations again and again: for each of them, its nodes, one of every step."""
+    """The same operations again and again: for each of them, its nodes, one of every step.
+
+    What the last step computes for another one is in no graph: such nodes are one fewer.
+    """
 
     classes: list[list[Node]]
 
     @property
     def steps(self) -> int:
         """How many times."""
-        return len(self.classes[0])
+        return max(map(len, self.classes))
+
+    def following(self, nodes: list[Node]) -> list[str | None] | None:
+        """Return what the node after the last of a class has as operands; None if not known.
+
+        An operand of the loop is that of the next step, and one from outside is None.
+        """
+        place = {node.id: (c, k) for c, members in enumerate(self.classes)
+                 for k, node in enumerate(members)}  # fmt: skip
+        found: list[str | None] = []
+        for x in nodes[-1].operands:
+            if x not in place:
+                found.append(None)
+                continue
+            c, k = place[x]
+            if k + 1 >= len(self.classes[c]):
+                return None
+            found.append(self.classes[c][k + 1].id)
+        return found
 
 
 _found: weakref.WeakKeyDictionary[Replay, list[Loop]] = weakref.WeakKeyDictionary()
@@ -55,18 +76,41 @@ def _search(replay: Replay) -> Iterator[Loop]:
         return
     length = best[1] - best[0]
     names = [node.primitive for node in made]
+    whole = best[:-1] if len(best) > 2 else best
     before = 0
     while before < length - 1 and best[0] - before > 0:
-        if any(names[i - before - 1] is not names[best[0] - before - 1] for i in best):
+        if any(names[i - before - 1] is not names[best[0] - before - 1] for i in whole):
             break
         before += 1
     classes = []
     for offset in range(-before, length - before):
-        places = [i + offset for i in best]
+        places = [i + offset for i in whole]
         if places[-1] < len(made) and len({names[i] for i in places}) == 1:
             classes.append([made[i] for i in places])
+    loop = Loop(classes)
+    if len(whole) < len(best):
+        _add_last(loop, made)
     if classes:
-        yield Loop(classes)
+        yield loop
+
+
+def _add_last(loop: Loop, made: list[Node]) -> None:
+    """Add the nodes of the last step, in which some may not be there."""
+    taken = {node.id for members in loop.classes for node in members}
+    place = {node.id: i for i, node in enumerate(made)}
+    for members in loop.classes:
+        wanted = loop.following(members)
+        if wanted is None:
+            continue
+        for node in made[place[members[-1].id] + 1 :]:
+            alike = node.primitive is members[-1].primitive and node.id not in taken
+            if alike and len(node.operands) == len(wanted) and all(
+                x == y or (y is None and x not in taken)
+                for x, y in zip(node.operands, wanted, strict=True)
+            ):  # fmt: skip
+                members.append(node)
+                taken.add(node.id)
+                break
 
 
 _recurrent: weakref.WeakKeyDictionary[Replay, frozenset[str]] = weakref.WeakKeyDictionary()

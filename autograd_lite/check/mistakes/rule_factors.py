@@ -73,12 +73,22 @@ def _factors(step: Step) -> Iterator[tuple[str, Any]]:
             yield (f"1 / {text}", 1 / value) if below else (text, value)
         elif below:
             yield f"1 / {grouped(text)}", 1 / node.value
+            yield from _inside(replay, text, inputs)
         elif root is None:
             yield text, node.value
         else:
             text = grouped(_text(graph, root, called))
             yield f"1 - {text}", 1 - root.value
             yield f"1 + {text}", 1 + root.value
+
+
+def _inside(replay: Replay, text: str, inputs: tuple[Node, ...]) -> Iterator[tuple[str, Any]]:
+    """Yield the factors of a product that a step divides by."""
+    for x in inputs:
+        if x.primitive is ops.multiply and not x.name and text_of(replay.graph, x) == text:
+            for part in replay.graph.operands(x):
+                if np.ndim(part.value) or part.kind != "constant":
+                    yield f"1 / {grouped(text_of(replay.graph, part))}", 1 / replay.values[part.id]
 
 
 def _root(graph: Graph, node: Node) -> Node | None:

@@ -255,6 +255,34 @@ def softmax_in_pieces(case: Case, target: Target) -> Iterator[Candidate]:
     for x, node, axis in _softmaxes(replay):
         if target.id in replay.behind(x.id):
             yield from _softmax_forms(case, target, x, node, axis)
+            yield from _unmasked(replay, target, x, node, axis)
+
+
+def _unmasked(
+    replay: Replay, target: Target, x: Node, node: Node, axis: int
+) -> Iterator[Candidate]:
+    """Go back through a softmax as if ``np.where`` had masked nothing before it."""
+    scores = [
+        before
+        for before in replay.graph.operands(x)
+        if before.id in replay.gradients and before.shape == node.shape
+    ]
+    if x.primitive is not ops.where or len(scores) != 1 or target.id not in replay.behind(
+        scores[0].id
+    ):  # fmt: skip
+        return
+    g = replay.gradients[node.id]
+    edge = (x.id, x.operands.index(scores[0].id))
+    plain = ops.softmax.forward(replay.values[scores[0].id], axis=axis)
+    for title, p in (
+        ("the mask is left out of the softmax on the way back", plain),
+        ("the masked scores get a gradient on the way back: that of a softmax of others",
+         np.where(np.asarray(replay.values[node.id]) != 0, replay.values[node.id], plain)),
+    ):  # fmt: skip
+        sent = p * (g - (g * p).sum(axis, keepdims=True))
+        yield Candidate(
+            title, 0.8, predict=Made(replay, scores[0].id, always(sent), always(replay.parts[edge]))
+        )
 
 
 _found: weakref.WeakKeyDictionary[Replay, list[tuple[Node, Node, int]]] = (

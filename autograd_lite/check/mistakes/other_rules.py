@@ -1,0 +1,269 @@
+"""Mistakes with the rule of one operation: a running sum, a triangle, a branch, an inverse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.check.mistakes.backward_steps import (
+    AnotherPass,
+    Step,
+    always,
+    grouped,
+    steps,
+    text_of,
+    wrong,
+)
+from autograd_lite.check.mistakes.other_operands import FEWEST_BITS
+from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake
+from autograd_lite.check.mistakes.replay import Edge, Rule
+from autograd_lite.graph import Node
+
+Forms = Iterator[tuple[str, Rule]]
+"""What is wrong, and the rule that it makes."""
+
+
+@mistake("another rule", "Each operation has its own way back.")
+def another_rule(case: Case, target: Target) -> Iterator[Candidate]:
+    """Miswrite the way back through one operation."""
+    for step in steps(case, target, once=True):
+        for forms in (_running_sum, _triangle, _inverse, _determinant, _diagonal, _variance):
+            for title, rule in forms(step):
+                yield Candidate(title, 0.75, predict=step.wrong(rule))
+        yield from _largest(step)
+    yield from _branches(case, target)
+    yield from _all_of_one_kind(case, target)
+
+
+def _running_sum(step: Step) -> Forms:
+    """Sum in the wrong direction, along another axis, in all, or not at all."""
+    if step.primitive is not ops.cumsum:
+        return
+    x, axis = step.replay.values[step.operand.id], step.node.parameters["axis"]
+    shape = np.shape(x)
+    if axis is None:
+        return
+    back = f"on the way back through the running sum {step.name}"
+    yield f"the running sum of {step.name} is left out on the way back", lambda g: g
+    yield f"{back}, the sum runs forwards, not from the end", lambda g: np.cumsum(g, axis)
+    yield (
+        f"{back}, the sum from the end is not put back in order",
+        lambda g: np.cumsum(np.flip(g, axis), axis),
+    )
+    yield (
+        f"{back}, the gradient is reversed, but not summed",
+        lambda g: np.flip(g, axis),
+    )
+    yield (
+        f"{back}, every entry gets the sum of all",
+        lambda g: np.broadcast_to(g.sum(axis, keepdims=True), shape),
+    )
+    yield f"{back}, the entry itself is not counted", lambda g: step.rule(g) - g
+    for other in range(len(shape)):
+        if other != axis % len(shape):
+            yield (
+                f"{back}, the sum runs along axis {other}, in place of {axis % len(shape)}",
+                _summed_from_the_end(other),
+            )
+
+
+def _summed_from_the_end(axis: int) -> Rule:
+    return lambda g: np.flip(np.cumsum(np.flip(g, axis), axis), axis)
+
+
+def _triangle(step: Step) -> Forms:
+    """Let through another triangle than forwards."""
+    if step.primitive not in (ops.tril, ops.triu):
+        return
+    k = step.node.parameters.get("k", 0)
+    lower = step.primitive is ops.tril
+    one, other = (np.tril, np.triu) if lower else (np.triu, np.tril)
+    name, back = step.primitive.name, f"on the way back from {step.name}"
+    yield f"the {name} is left out {back}: entries outside get a gradient, too", lambda g: g
+    yield f"{other.__name__} stands in place of {name} {back}", lambda g: other(g, k)
+    inner = k - 1 if lower else k + 1
+    yield f"the diagonal is left out {back}, too", lambda g: one(g, inner)
+
+
+def _inverse(step: Step) -> Forms:
+    """Miswrite ``-Y.T @ g @ Y.T``."""
+    if step.primitive is not ops.inv:
+        return
+    y = np.asarray(step.replay.values[step.node.id])
+    t, name = np.swapaxes(y, -1, -2), grouped(step.name)
+    made: dict[str, Rule] = {
+        f"-{name} @ g @ {name}": lambda g: -y @ g @ y,
+        f"-{name}.T @ g @ {name}": lambda g: -t @ g @ y,
+        f"-{name} @ g @ {name}.T": lambda g: -y @ g @ t,
+        f"{name}.T @ g @ {name}.T, with no minus,": lambda g: t @ g @ t,
+        f"-{name}.T @ g, a factor left out,": lambda g: -t @ g,
+        f"-g @ {name}.T, a factor left out,": lambda g: -g @ t,
+        f"-{name} @ g": lambda g: -y @ g,
+        f"-g @ {name}": lambda g: -g @ y,
+        f"-{name}.T @ {name}.T, without g,": always(-t @ t),
+    }
+    for text, rule in made.items():
+        right = f"-{name}.T @ g @ {name}.T"
+        yield f"{text} stands in place of {right} on the way back from {step.name}", rule
+
+
+def _determinant(step: Step) -> Forms:
+    """Mistake the derivative of a determinant for that of its logarithm, or the reverse."""
+    if step.primitive not in (ops.det, ops.logabsdet):
+        return
+    det = np.linalg.det(np.asarray(step.replay.values[step.operand.id]))[..., None, None]
+    rule, back = step.rule, f"on the way back from {step.name}"
+    if step.primitive is ops.det:
+        yield f"the factor det is missing {back}", lambda g: rule(g) / det
+    else:
+        yield f"a factor det is too many {back}: that is for det, not log", lambda g: rule(g) * det
+
+
+def _diagonal(step: Step) -> Forms:
+    """Add the gradient of a diagonal to each row or column."""
+    n = len(step.node.shape) == 1 and step.node.shape[0]
+    if step.primitive is not ops.diagonal or step.operand.shape != (n, n):
+        return
+    for word, axis in (("row", 0), ("column", 1)):
+        yield (
+            f"the gradient of {step.name} is added to every {word}, not put on the diagonal",
+            _stretched(axis, n),
+        )
+
+
+def _stretched(axis: int, n: int) -> Rule:
+    return lambda g: np.broadcast_to(np.expand_dims(g, axis), (n, n))
+
+
+def _variance(step: Step) -> Forms:
+    """Forget that a variance takes away the mean."""
+    if step.primitive is not ops.var or step.operand.shape == ():
+        return
+    x = np.asarray(step.replay.values[step.operand.id])
+    axis, rule = step.node.parameters.get("axis"), step.rule
+    mean, name = x.mean(axis, keepdims=True), text_of(step.replay.graph, step.operand)
+    deviation = x - mean
+    ratio = x / np.where(deviation == 0, 1, deviation)
+    yield (
+        f"{name} stands in place of {name} less its mean, on the way back from the variance",
+        lambda g: rule(g) * ratio,
+    )
+
+
+def _largest(step: Step) -> Iterator[Candidate]:
+    """Send what arrives at a maximum to the smallest entry, or to that of another axis."""
+    if step.primitive not in (ops.max, ops.min):
+        return
+    axis, keep = step.node.parameters.get("axis"), step.node.parameters.get("keepdims", False)
+    x = np.asarray(step.replay.values[step.operand.id])
+    if not isinstance(axis, int) or x.ndim < 2:
+        return
+    largest = step.primitive is ops.max
+    best, worst = (np.max, np.min) if largest else (np.min, np.max)
+    words = ("largest", "smallest") if largest else ("smallest", "largest")
+    name = text_of(step.replay.graph, step.operand)
+
+    def to(chosen: Any) -> Rule:
+        return lambda g: chosen * (g if keep else np.expand_dims(g, axis))
+
+    yield Candidate(
+        f"the {words[1]} entries of {name} get the gradient of {step.name}, not the {words[0]}",
+        0.8,
+        predict=step.wrong(to(x == worst(x, axis, keepdims=True))),
+    )
+    for other in range(x.ndim):
+        if other != axis % x.ndim:
+            yield Candidate(
+                f"the entries of {name} that are {words[0]} along axis {other} get the gradient of "
+                f"{step.name}, which is {words[0]} along axis {axis % x.ndim}",
+                0.9,
+                predict=step.wrong(to(x == best(x, other, keepdims=True))),
+            )
+
+
+def _branches(case: Case, target: Target) -> Iterator[Candidate]:
+    """Go back through the other branch of a choice, through one alone, or by another condition."""
+    seen: dict[str, list[Step]] = {}
+    for step in steps(case, target, once=True):
+        if step.primitive in (ops.where, ops.maximum, ops.minimum):
+            seen.setdefault(step.node.id, []).append(step)
+    for both in seen.values():
+        if len({step.operand.id for step in both}) < 2:
+            continue
+        one, two = sorted(both, key=lambda step: step.edge[1])
+        replay, shape = one.replay, one.node.shape
+        taken = np.asarray(one.rule(np.ones(shape)))
+        if np.shape(taken) != shape or not np.isin(taken, (0, 1)).all():
+            continue
+        few = taken.size < FEWEST_BITS
+        names = [text_of(replay.graph, step.operand) for step in (one, two)]
+        at = f"at {one.name if one.node.name else f'the choice between {names[0]} and {names[1]}'}"
+        choices = [
+            (f"{at}, all goes back to {names[0]}", 0.8, np.ones(shape)),
+            (f"{at}, all goes back to {names[1]}", 0.8, np.zeros(shape)),
+            (f"{at}, the condition is reversed on the way back", 0.8, 1 - taken),
+        ]
+        choices += [(f"{at}, {text}", 1.0, mask) for text, mask in _conditions(one)]
+        for title, cost, mask in choices:
+            if np.array_equal(mask, taken):
+                continue
+            rules: dict[Edge, Rule] = {one.edge: _masked(mask), two.edge: _masked(1 - mask)}
+            kind = "mask" if "condition" in title else ""
+            made = AnotherPass(wrong(replay, rules))
+            yield Candidate(title, cost, predict=made, kind=kind, weak=few)
+
+
+def _masked(mask: Any) -> Rule:
+    return lambda g: g * mask
+
+
+def _conditions(step: Step) -> Iterator[tuple[str, Any]]:
+    """Yield the condition of a choice with |x| in it, as it is of x."""
+    graph, values = step.replay.graph, step.replay.values
+    if step.primitive is not ops.where:
+        return
+    taken = np.asarray(values[step.node.operands[0]], bool)
+    for node in graph:
+        if node.primitive is not ops.absolute or node.shape != taken.shape:
+            continue
+        size = np.asarray(values[node.id])
+        (inner,) = graph.operands(node)
+        for below in (True, False):
+            inside = size[taken if below else ~taken]
+            outside = size[~taken if below else taken]
+            if inside.size and outside.size and inside.max() < outside.min():
+                signed = np.asarray(values[inner.id]) <= inside.max()
+                yield (
+                    f"the condition is of {text_of(graph, inner)}, in place of "
+                    f"{text_of(graph, node)}, on the way back",
+                    (signed if below else ~signed).astype(float),
+                )
+
+
+def _all_of_one_kind(case: Case, target: Target) -> Iterator[Candidate]:
+    """Take every logarithm, or every power, as a constant: a product rule with one half of it."""
+    kinds: dict[Any, list[Step]] = {}
+    for step in steps(case, target, once=True):
+        if step.primitive in (ops.log, ops.power, ops.square, ops.exp, ops.sqrt):
+            kinds.setdefault(step.primitive, []).append(step)
+    for primitive, found in kinds.items():
+        if not 1 < len(found) <= MOST_OF_ONE_KIND:
+            continue
+        rules: dict[Edge, Rule] = {step.edge: _nothing(step.operand) for step in found}
+        yield Candidate(
+            f"what comes back through each {primitive.name} is left out, as if it were constant",
+            0.95,
+            predict=AnotherPass(wrong(found[0].replay, rules)),
+            kind="path missing",
+        )
+
+
+MOST_OF_ONE_KIND = 4
+"""How many logarithms, say, somebody forgets together."""
+
+
+def _nothing(operand: Node) -> Rule:
+    return lambda _: np.zeros(operand.shape)
