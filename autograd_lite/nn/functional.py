@@ -91,7 +91,7 @@ def _input(name: str, x: Any) -> Tensor:
     if made.dtype.kind != "f":
         raise TypeError(
             f"{name} needs floating-point numbers as its input, got dtype {made.dtype}. "
-            f"Write input.astype(float)."
+            f"Write input.astype(float); or, if these are the labels, put the scores first."
         )
     return made
 

@@ -125,7 +125,8 @@ class Module(metaclass=_NamesItsTensors):
 
     def __setattr__(self, name: str, value: object) -> None:
         """Refuse a result in the place of a parameter: no optimiser would find it."""
-        if isinstance(value, Tensor) and not (value.requires_grad and value.is_leaf):
+        is_leaf = isinstance(value, Tensor) and value.requires_grad and value.is_leaf
+        if isinstance(value, Tensor | np.ndarray) and not is_leaf:
             before = vars(self).get(name)
             if isinstance(before, Tensor) and before.requires_grad and before.is_leaf:
                 raise TypeError(
@@ -331,6 +332,8 @@ class Module(metaclass=_NamesItsTensors):
 
         Raises
         ------
+        TypeError
+            If it is no dict, or one of PyTorch's tensors as they are.
         ValueError
             If keys are missing or unexpected, or shapes differ. The message names all of them, and
             the module is unchanged.
@@ -367,6 +370,11 @@ class Module(metaclass=_NamesItsTensors):
             raise TypeError(
                 f"load_state_dict needs a dict of arrays, got {type(state).__name__}. Pass "
                 f"net.state_dict(); or read a file with al.load(path, into=net)."
+            )
+        if any(type(value).__module__.partition(".")[0] == "torch" for value in state.values()):
+            raise TypeError(
+                "load_state_dict got a state of PyTorch's, whose weights lie the other way round. "
+                "Write net.load_state_dict(nn.from_pytorch(net, state))."
             )
         own = {path: _bare(part) for path, part, _ in _state(self)}
         arrays = {path: np.asarray(value) for path, value in state.items()}

@@ -21,7 +21,7 @@ INSTEAD = {
     "numel": "Write t.size",
     "dim": "Write t.ndim",
     "clone": "Write t.copy()",
-    "flat": "Write t.reshape(-1)",
+    "flat": "Write t.reshape(-1) to read, and np.put(t, positions, values) to write",
     "tobytes": "Write t.numpy().tobytes()",
     "backwards": "Write t.backward()",
     "view": "Write t.reshape(...)",

@@ -98,6 +98,8 @@ def _read_npz(file: Path) -> tuple[dict[str, Any], str]:
                         arrays[name.removesuffix(".npy")] = np.lib.format.read_array(
                             member, allow_pickle=False
                         )
+                else:
+                    raise ValueError(f"it contains {name}")
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise ValueError(
             f"load: {file.name} is not a complete .npz file: {error}. It may have been cut short, "

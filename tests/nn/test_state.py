@@ -132,3 +132,17 @@ def test_there_and_back_is_the_same():
     assert all(np.array_equal(back[path], a) for path, a in net.state_dict().items())
     with pytest.raises(TypeError, match=r"got str as 0\.weight\. Pass net\.state_dict\(\)"):
         nn.from_pytorch(net, {"0.weight": "no"})
+
+
+def test_a_state_of_pytorch_as_it_is_would_be_transposed_and_is_refused():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    with pytest.raises(TypeError, match=r"nn\.from_pytorch\(net, state\)"):
+        nn.Linear(2, 2).load_state_dict(torch.nn.Linear(2, 2).state_dict())
+
+
+def test_an_array_in_the_place_of_a_parameter_is_refused():
+    layer = nn.Linear(2, 1)
+    with pytest.raises(TypeError, match=r"Linear\.weight is a parameter, and what it got is none"):
+        layer.weight = np.zeros((2, 1))
+    layer.weight = al.Tensor(np.zeros((2, 1)), requires_grad=True)
+    assert len(layer.parameters()) == 2

@@ -273,3 +273,11 @@ def test_what_contains_itself_is_refused_and_no_file_is_written(tmp_path):
     with pytest.raises(ValueError, match=r"more than 100 levels deep"):
         al.save({"a": around}, tmp_path / "state.npz")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_zip_file_of_other_things_is_refused(tmp_path):
+    file = tmp_path / "model.npz"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("archive/data.pkl", b"")
+    with pytest.raises(ValueError, match=r"something else than arrays.*it contains archive/data"):
+        al.load(file)
