@@ -10,6 +10,7 @@ from autograd_lite import nn, optim
 
 W = al.Tensor([1.0, 2.0], requires_grad=True)
 LOSS = (W * W).sum()
+NET = nn.Linear(2, 1)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,17 @@ LOSS = (W * W).sum()
             ValueError,
             r"for each of the 3 classes, of shape \(3, 3\), or integers as labels",
         ),
+        (lambda: W.sum(dim=0), TypeError, r"sum\(\) got .*'dim'\. Write axis=\."),
+        (lambda: al.softmax(W, dim=0), TypeError, r"softmax\(\) got .*'dim'\. Write axis=\."),
+        (lambda: W.argmax(dim=0), TypeError, r"'dim'\. Write axis=\."),
+        (lambda: al.cat, AttributeError, r"Write np\.concatenate\(\[t, u\], axis=0\)\."),
+        (lambda: al.jit, AttributeError, r"Write al\.compile\(f\)\."),
+        (lambda: al.data.DataLoader, AttributeError, r"Write al\.data\.batches\(X, y, 32, rng\)\."),
+        (lambda: al.data.batches([1.0], shuffle=True), TypeError, r"'shuffle'\. Write rng=\."),
+        (lambda: nn.functional.gelu, AttributeError, r"Write al\.nn\.GELU\(\)\(x\)\."),
+        (lambda: al.load("net.npz", into=nn.Linear), TypeError, r"the class Linear\. Build it fir"),
+        (lambda: setattr(NET, "weight", NET.weight - 1), TypeError, r"Write net\.weight\.data = "),
+        (lambda: W.gather(0, [1]), AttributeError, r"Write np\.take_along_axis\(t, ind"),
         (lambda: W.exp(), AttributeError, r"Write np\.exp\(t\)\."),
         (lambda: nn.Tanh().cuda(), AttributeError, r"'cuda'\. Leave it out: arrays are on the CPU"),
         (lambda: nn.Tanh().register_buffer, AttributeError, r"Write self\.mean = al\.Tensor\(v"),

@@ -119,6 +119,13 @@ def unknown_argument(function: Callable[..., Any], given: Mapping[str, Any]) -> 
     return error
 
 
+ELSEWHERE = {
+    "dim": "axis", "dims": "axis", "keepdim": "keepdims", "unbiased": "ddof",
+    "learning_rate": "lr", "shuffle": "rng", "seed": "rng", "generator": "rng",
+}  # fmt: skip
+"""Names of arguments in other libraries, and what they are called here."""
+
+
 def add_spelling(error: TypeError, function: Callable[..., Any]) -> None:
     """Add the right name of an argument to an error about one that is unknown."""
     found = re.search(r"unexpected keyword argument '(\w+)'$", str(error))
@@ -129,5 +136,8 @@ def add_spelling(error: TypeError, function: Callable[..., Any]) -> None:
             import difflib  # It is for errors alone.
 
             alike = difflib.get_close_matches(found[1], known, 1, 0.6)
+            if ELSEWHERE.get(found[1]) in known:
+                alike = [ELSEWHERE[found[1]]]
             said = f"Write {alike[0]}=" if alike else f"There are {', '.join(known)}"
-            error.args = (f"{error}. {said}.",)
+            called = "" if "()" in str(error) else f"{function.__name__}() "
+            error.args = (f"{called}{error}. {said}.",)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from autograd_lite.core.later import add_spelling
 from autograd_lite.core.primitive import Primitive
 
 NUMBERS = frozenset((float, int, bool))
@@ -158,6 +159,8 @@ def explained(
     parameters: dict[str, Any] | None,
 ) -> Exception:
     """Name the operation and its operands in an error that NumPy raised inside a forward pass."""
+    if isinstance(error, TypeError):
+        add_spelling(error, primitive.forward)
     message = str(error)
     if message.startswith(primitive.name):
         return error  # The operation's own message says it already.

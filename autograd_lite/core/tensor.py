@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import operator
+import warnings
 import weakref
 from _thread import allocate_lock  # To import threading takes a sixth of all that is imported.
 from collections.abc import Callable
@@ -475,6 +476,13 @@ class Tensor:
             with _adding:
                 if not isinstance(self._grad, Tensor):
                     self._grad = leaf(self._grad)
+        elif self._grad is None and self._primitive and self._requires_grad and not self._retaining:
+            warnings.warn(
+                f"grad of {self._label()}: it is a result, and only leaves keep their gradients. "
+                f"Before backward(), call retain_grad() on it; or, if it is to be a parameter, "
+                f"write w.data = ... for its new value in place of w = ...",
+                stacklevel=2,
+            )
         gradient: Any = self._grad
         return gradient
 
@@ -854,7 +862,7 @@ class Tensor:
                 f"A copy or a pickle of {self._label()} would be detached from its gradient. Write "
                 f"t.copy() for a copy that is recorded, t.detach() for the value alone."
             )
-        grad = None if self.grad is None else np.asarray(self.grad.data)
+        grad = None if self._grad is None else np.asarray(self.grad.data)
         data = np.asarray(self._value())
         return _rebuild, (type(self), data, keeps and self._requires_grad, self.name, grad)
 

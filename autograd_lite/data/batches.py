@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.core.later import names_its_arguments
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.tensor import Tensor
 
 
+@names_its_arguments
 def batches(
     X: Any,  # noqa: N803  (as everybody writes it)
     y: Any = None,

@@ -73,7 +73,7 @@ def by_node(
         if known:
             names[node.id] = known
     for node in graph:  # After backward(create_graph=True), a gradient may be in the graph.
-        grad = None if node.tensor is None else node.tensor.grad
+        grad = None if node.tensor is None or node.tensor._grad is None else node.tensor.grad
         if grad is not None and id(grad) in at:
             names.setdefault(at[id(grad)], f"∂L/∂{names.get(node.id, node.id)}")
     return names

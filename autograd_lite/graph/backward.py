@@ -66,7 +66,7 @@ def backward(graph: Nodes, *, forward: bool, names: Mapping[str, str]) -> Parts:
         nodes = [_given(graph, node) for node in graph if node.id in used] + nodes
     of = {key: node.id for node in nodes for key in node.gradient_of}
     outputs = [node.id for node in graph.outputs] if forward else []
-    return nodes, [*outputs, *(of[key] for key in leaves or of)], graph.held
+    return nodes, [*outputs, *(of[key] for key in leaves or of if key in of)], graph.held
 
 
 def _name_of_output(graph: Nodes, names: Mapping[str, str]) -> str:

@@ -87,7 +87,7 @@ class _Recorded:
         operands: tuple[str, ...] = (),
     ) -> str:
         identifier = f"n{len(self.nodes)}"
-        grad = None if tensor is None or tensor.grad is None else tensor.grad.data
+        grad = None if tensor is None or tensor._grad is None else tensor.grad.data
         node = Node(
             id=identifier,
             kind=kind,

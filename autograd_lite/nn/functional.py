@@ -6,12 +6,13 @@ derives for it stands in the docstring of its module.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from autograd_lite import ops
+from autograd_lite.core.later import later
 from autograd_lite.core.operands import is_recorder
 from autograd_lite.functional.operations import (
     log_softmax,
@@ -50,6 +51,18 @@ __all__ = [
     "softplus",
     "tanh",
 ]
+
+INSTEAD = {
+    "gelu": "al.nn.GELU()(x)", "elu": "al.nn.ELU()(x)", "silu": "al.nn.SiLU()(x)",
+    "leaky_relu": "al.nn.LeakyReLU()(x)", "dropout": "al.nn.Dropout(0.5, rng)(x)",
+    "mse": "al.mse(prediction, target), or mse_loss", "linear": "x @ weight + bias",
+    "one_hot": "np.eye(classes)[labels]", "embedding": "weight[labels]",
+    "pad": "np.pad(x, ...)", "normalize": "x / np.linalg.norm(x, axis=-1, keepdims=True)",
+}  # fmt: skip
+"""What to write in place of names that others have."""
+
+if not TYPE_CHECKING:
+    __getattr__ = later(globals(), {})
 
 Reduced = Literal["mean", "sum", "none"]
 ReducedByBatch = Literal["mean", "batchmean", "sum", "none"]

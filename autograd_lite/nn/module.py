@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from autograd_lite.core.backward import next_birth
-from autograd_lite.core.later import add_spelling
+from autograd_lite.core.later import add_spelling, names_its_arguments
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.nn.module_call import Card
 from autograd_lite.tensor import Tensor
@@ -122,6 +122,18 @@ class Module(metaclass=_NamesItsTensors):
             said = f"{type(self).__name__!r} object has no attribute {name!r}"
             said += f". {INSTEAD[name]}." if name in INSTEAD else ""
             raise AttributeError(said, name=name, obj=self)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Refuse a result in the place of a parameter: no optimiser would find it."""
+        if isinstance(value, Tensor) and not (value.requires_grad and value.is_leaf):
+            before = vars(self).get(name)
+            if isinstance(before, Tensor) and before.requires_grad and before.is_leaf:
+                raise TypeError(
+                    f"{type(self).__name__}.{name} is a parameter, and what it got is none. Write "
+                    f"net.{name}.data = … for a new value, and net.{name}.requires_grad = False to "
+                    f"freeze it; a value that forward computes needs a name of its own."
+                )
+        super().__setattr__(name, value)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output; a subclass defines it, with any arguments.
@@ -304,7 +316,8 @@ class Module(metaclass=_NamesItsTensors):
         """
         return {path: np.array(_bare(part)) for path, part, _ in _state(self)}
 
-    def load_state_dict(self, state: Mapping[str, ArrayLike]) -> None:
+    @names_its_arguments
+    def load_state_dict(self, state: Mapping[str, ArrayLike], strict: bool = True) -> None:
         """Set the values of all parameters and buffers, by path.
 
         Parameters
@@ -313,6 +326,8 @@ class Module(metaclass=_NamesItsTensors):
             Exactly the keys and shapes of `state_dict`. Values are copied and take the dtype of
             the tensor. For a state of PyTorch's, write
             ``net.load_state_dict(nn.from_pytorch(net, state))``.
+        strict : bool
+            If False, keys may be missing, whose values stay, or unexpected, which are left out.
 
         Raises
         ------
@@ -333,8 +348,10 @@ class Module(metaclass=_NamesItsTensors):
           missing: bias (1,)
           wrong shape: weight is (2, 1), got (1, 2)
         """
-        arrays = self._fitting(state)
+        arrays = self._fitting(state, strict)
         for path, part, places in _state(self):
+            if path not in arrays:
+                continue
             if isinstance(part, Tensor):
                 part.data = arrays[path]
             else:
@@ -342,7 +359,9 @@ class Module(metaclass=_NamesItsTensors):
                 for place in places:
                     _put(place, made)
 
-    def _fitting(self, state: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
+    def _fitting(
+        self, state: Mapping[str, ArrayLike], strict: bool = True
+    ) -> dict[str, NDArray[Any]]:
         """Return the arrays of a state that fits this module; otherwise raise what is wrong."""
         if not isinstance(state, Mapping):
             raise TypeError(
@@ -351,10 +370,12 @@ class Module(metaclass=_NamesItsTensors):
             )
         own = {path: _bare(part) for path, part, _ in _state(self)}
         arrays = {path: np.asarray(value) for path, value in state.items()}
-        problems = [f"missing: {path} {own[path].shape}" for path in own if path not in arrays]
-        problems += [
-            f"unexpected: {path} {arrays[path].shape}" for path in arrays if path not in own
-        ]
+        problems = []
+        if strict:
+            problems += [f"missing: {path} {own[path].shape}" for path in own if path not in arrays]
+            problems += [
+                f"unexpected: {path} {arrays[path].shape}" for path in arrays if path not in own
+            ]
         shared = [path for path in own if path in arrays]
         problems += [
             f"wrong shape: {path} is {own[path].shape}, got {arrays[path].shape}"

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
+from autograd_lite.core.later import add_spelling
 from autograd_lite.core.operands import is_recorder
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
 from autograd_lite.numpy_api import (
@@ -280,7 +281,11 @@ def _given(
     signature = _signature(function)
     if signature is None:
         return None
-    bound = signature.bind(*args, **kwargs)
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        add_spelling(error, function)
+        raise
     given = {}
     for key, value in bound.arguments.items():
         parameter = signature.parameters[key]

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from autograd_lite import numpy_api, ops
+from autograd_lite.core.later import names_its_arguments
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.numpy_api.in_place import picked
 
@@ -869,6 +870,7 @@ class ArrayMethods:
 
     conjugate = conj
 
+    @names_its_arguments
     def argmax(self, axis: Any = None, *, keepdims: bool = False) -> Any:
         """Return the position of the largest entry, which has no derivative.
 
@@ -899,6 +901,7 @@ class ArrayMethods:
         """
         return self._numpy(np.argmax, axis, keepdims=keepdims)
 
+    @names_its_arguments
     def argmin(self, axis: Any = None, *, keepdims: bool = False) -> Any:
         """Return the position of the smallest entry, which has no derivative.
 

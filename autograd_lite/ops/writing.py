@@ -220,6 +220,10 @@ def literal(value: Any) -> str:
         return ":".join("" if part is None else literal(part) for part in parts)
     if value is Ellipsis:
         return "..."
+    if isinstance(value, type):
+        return value.__name__ if value.__module__ == "builtins" else f"np.{value.__name__}"
+    if hasattr(value, "itemsize") and not hasattr(value, "tolist"):  # A dtype.
+        return f"np.{value.name}"
     if isinstance(value, float):
         return _NOT_FINITE.sub(r"np.\g<0>", repr(float(value)))
     if hasattr(value, "called"):  # An array that has a name where it is written.

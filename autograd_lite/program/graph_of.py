@@ -105,9 +105,8 @@ def record(f: Callable[..., Any], inputs: Mapping[str, Any]) -> Recorded:
                 result = call_with_tensors(f, (), given)
             finally:
                 sys.setprofile(before)
-            for x in leaves_of(variables):
-                if isinstance(x, Tensor):
-                    x._value()  # A view, as it is after the last write: later is too late.
+            for t in names_in(variables).values():
+                t._value()  # A view, as it is after the last write: later is too late.
     finally:
         NOTES.reset(token)
         around.restore()

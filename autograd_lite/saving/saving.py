@@ -14,6 +14,9 @@ from autograd_lite.nn.module import Module
 from autograd_lite.saving import formats, nest
 from autograd_lite.tensor import Tensor
 
+DEEPEST = 100
+"""Levels of a nest that can be saved."""
+
 
 def save(state: Any, path: str | os.PathLike[str]) -> Path:
     """Write a state to a file.
@@ -98,6 +101,8 @@ def load(path: str | os.PathLike[str], into: Any = None) -> Any:
     ------
     ValueError
         If the file is not complete, or not of this kind, or does not fit `into`.
+    TypeError
+        If `into` is a class.
     FileNotFoundError
         If there is no such file.
     ModuleNotFoundError
@@ -120,6 +125,11 @@ def load(path: str | os.PathLike[str], into: Any = None) -> Any:
     >>> twin.weight.tolist() == net.weight.tolist()
     True
     """
+    if isinstance(into, type):
+        raise TypeError(
+            f"load needs the object to load into, got the class {into.__name__}. Build it first: "
+            f"al.load(path, into={into.__name__}(...))."
+        )
     file = formats.checked("load", path)
     arrays, said = formats.read(file)
     if said is None:
@@ -157,6 +167,11 @@ def _plain(x: Any, path: str, generators: dict[str, Any]) -> Any:
         return _of(x)
     if isinstance(x, Tensor):
         return np.array(x.data)
+    if path.count(".") > DEEPEST:
+        raise ValueError(
+            f"save: {path[:40]}… is more than {DEEPEST} levels deep. A list or dict that contains "
+            f"itself cannot be saved."
+        )
     if isinstance(x, dict):
         return {k: _plain(v, nest.join(path, k), generators) for k, v in x.items()}
     if isinstance(x, list | tuple):

@@ -34,7 +34,6 @@ def test_backward_twice_adds_exactly_twice():
     assert w.grad.tolist() == [4.0, 32.0]
     loss.backward()
     assert w.grad.tolist() == [8.0, 64.0]
-    assert inner.grad is None
 
 
 def test_gradients_of_two_losses_add_up():
@@ -181,6 +180,22 @@ def test_only_leaves_accumulate():
     inner = x * x
     (inner * 3.0).backward()
     assert x.grad.item() == 12.0
+    with pytest.warns(UserWarning, match=r"only leaves keep their gradients.*call retain_grad\(\)"):
+        assert inner.grad is None
+
+
+def test_a_parameter_that_was_bound_again_says_so():
+    w = leaf([1.0, 2.0])
+    (w * w).sum().backward()
+    w = w - 0.1 * w.grad
+    (w * w).sum().backward()
+    with pytest.warns(UserWarning, match=r"write w\.data = \.\.\. for its new value"):
+        assert w.grad is None
+
+
+def test_a_result_that_keeps_its_gradient_has_none_before_without_a_word():
+    inner = leaf(2.0) * 3.0
+    inner.retain_grad()
     assert inner.grad is None
 
 

@@ -69,6 +69,16 @@ def test_a_state_of_another_kind_of_numbers_is_refused_and_nothing_changes():
     assert all(np.array_equal(before[path], a) for path, a in norm.state_dict().items())
 
 
+def test_with_strict_false_what_fits_is_loaded_and_wrong_shapes_are_refused_still():
+    norm = nn.BatchNorm1d(2)
+    before = norm.state_dict()
+    norm.load_state_dict({"weight": [3.0, 4.0], "other": [1.0]}, strict=False)
+    assert norm.state_dict()["weight"].tolist() == [3.0, 4.0]
+    assert norm.state_dict()["bias"].tolist() == before["bias"].tolist()
+    with pytest.raises(ValueError, match=r"wrong shape: weight is \(2,\), got \(3,\)"):
+        norm.load_state_dict({"weight": [1.0, 2.0, 3.0]}, strict=False)
+
+
 # ------------------------------------------------------------ PyTorch's layout
 
 LAYERS = {

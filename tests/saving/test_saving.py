@@ -265,3 +265,11 @@ def test_what_is_written_is_json_that_names_its_format(tmp_path):
         said = json.loads(archive.read("autograd_lite.json"))
     assert said["format"] == 1
     assert said["state"] == {"dict": [["x", {"array": "x"}], ["n", 1]]}
+
+
+def test_what_contains_itself_is_refused_and_no_file_is_written(tmp_path):
+    around = []
+    around.append(around)
+    with pytest.raises(ValueError, match=r"more than 100 levels deep"):
+        al.save({"a": around}, tmp_path / "state.npz")
+    assert not list(tmp_path.iterdir())
