@@ -259,7 +259,7 @@ def by_numpy(run, x, v):
             found[index] = np.imag(run(np, moved)) / 1e-30
         return found
 
-    return run(np, x), gradient(x), slope(lambda h: gradient(x + h * v), step=1e-4)
+    return run(np, x), gradient(x), slope(lambda h: gradient(x + h * v), step=1e-5)
 
 
 # ---------------------------------------------------------------- views that have hooks
