@@ -151,6 +151,7 @@ def _lstm_back(g: Any, y: Any, *operands: Any) -> Callable[[int], Any]:
     notation=_written("lstm", "lstm"),
     analytic=True,
     packed=True,
+    whole=True,
     examples=(
         example((2, 2, 8), (2, 2), (2, 2), (2, 8)),
         example((3, 1, 4), (1, 1), (1, 1), (1, 4)),

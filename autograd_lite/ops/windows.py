@@ -97,6 +97,7 @@ def _places(x: Any, w: Any, given: Any) -> tuple[int, ...]:
     x=lambda g, y, x, w, **how: _to_input(g, w, size=x.shape[2:], **how),
     w=lambda g, y, x, w, **how: _to_weight(g, x, size=w.shape[2:], **how),
     notation=call("conv", Form(r"{x} \ast {w:tight}", PRODUCT)),
+    whole=True,
     analytic=True,
     linear=("x", "w"),
     sentence="each entry of {y} is a sum of products with a window of {x}, and so are gradients.",
@@ -124,6 +125,7 @@ def conv(x: Any, w: Any, *, stride: Any, padding: Any, dilation: Any, groups: in
     c=lambda g, y, c, w, size, **how: conv(g, w, **how),
     w=lambda g, y, c, w, size, **how: _to_weight(c, g, size=w.shape[2:], **how),
     notation=call("conv_input"),
+    whole=True,
     analytic=True,
     linear=("c", "w"),
     examples=tuple(
@@ -153,6 +155,7 @@ def conv_input(
     c=lambda g, y, c, x, size, **how: conv(x, g, **how),
     x=lambda g, y, c, x, size, **how: conv_input(c, g, size=x.shape[2:], **how),
     notation=call("conv_weight"),
+    whole=True,
     analytic=True,
     linear=("c", "x"),
     examples=tuple(
@@ -185,6 +188,7 @@ _POOLED = (
 @primitive(
     x=lambda g, y, x, **how: _to_largest(g, x, **how),
     notation=call("max_pool"),
+    whole=True,
     sentence="{y} has the largest entry of every window of {x}: it alone gets the gradient.",
     examples=_POOLED,
 )
@@ -219,6 +223,7 @@ def largest(x: Any, size: Any, stride: Any, padding: Any, dilation: Any) -> Any:
     c=lambda g, y, c, x, **how: _from_largest(g, x, **how),
     x=None,  # It changes in steps.
     notation=call("max_pool_adjoint"),
+    whole=True,
     linear=("c",),
     examples=tuple(
         example(_places(x, (x[1], 1, *given["size"]), given), x, **given) for (x,), given in _POOLED
@@ -239,6 +244,7 @@ def max_pool_adjoint(c: Any, x: Any, *, size: Any, stride: Any, padding: Any, di
     c=lambda g, y, c, x, **how: max_pool_adjoint(g, x, **how),
     x=None,
     notation=call("max_pool_pick"),
+    whole=True,
     linear=("c",),
     examples=tuple(example(*x, *x, **given) for x, given in _POOLED),
 )
@@ -251,6 +257,7 @@ def max_pool_pick(c: Any, x: Any, *, size: Any, stride: Any, padding: Any, dilat
 @primitive(
     x=lambda g, y, x, **how: _to_all(g, length=x.shape[2:], **how),
     notation=call("sum_pool"),
+    whole=True,
     analytic=True,
     linear=("x",),
     sentence="{y} adds up every window of {x}, all of which gets its gradient.",
@@ -272,6 +279,7 @@ def sum_pool(x: Any, *, size: Any, stride: Any, padding: Any) -> Any:
 @primitive(
     c=lambda g, y, c, length, **how: sum_pool(g, **how),
     notation=call("sum_pool_adjoint"),
+    whole=True,
     analytic=True,
     linear=("c",),
     examples=(
