@@ -17,7 +17,7 @@ from autograd_lite.functional.nests import leaves_of
 from autograd_lite.optim.optimizer import Optimizer
 from autograd_lite.program.program import Program, fingerprint
 from autograd_lite.program.surroundings import MISSING, Surroundings
-from autograd_lite.program.symbol import TraceError
+from autograd_lite.program.symbol import Call, TraceError
 from autograd_lite.program.trace import Output, Place, Traced, trace
 from autograd_lite.tensor import Tensor
 
@@ -156,10 +156,10 @@ class Compiled:
         return plan
 
     def _traced_twice(
-        self, around: Surroundings, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, around: Surroundings, args: tuple[Any, ...], kwargs: dict[str, Any], **how: Any
     ) -> Traced:
         """Return a trace that another one has confirmed."""
-        first, second = (self._trace(around, args, kwargs) for _ in range(2))
+        first, second = (self._trace(around, args, kwargs, **how) for _ in range(2))
         changed = around.restore()
         if changed:
             raise StaleError(f"it changes {changed}, which every step would have to do")
@@ -230,8 +230,11 @@ class Compiled:
     def _places(self, around: Surroundings) -> list[Place]:
         return [Place(t) for t in around.tensors]
 
-    def _trace(self, around: Surroundings, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
-        return trace(self._f, *args, kwargs=kwargs, places=self._places(around), may_ask=True)
+    def _trace(
+        self, around: Surroundings, args: tuple[Any, ...], kwargs: dict[str, Any], **how: Any
+    ) -> Traced:
+        places = self._places(around)
+        return trace(self._f, *args, kwargs=kwargs, places=places, may_ask=True, **how)
 
     def _eagerly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return self._f(*args, **kwargs)
@@ -385,7 +388,20 @@ class Step(Compiled):
         (1369.0, 342.25)
         """
         plan = self._plan_for(args, kwargs)
-        return functools.partial(self, *args, **kwargs) if plan is None else plan.bind(args, kwargs)
+        checked = functools.partial(self, *args, **kwargs)
+        if plan is None:
+            return checked
+        bound = plan.bind(args, kwargs)
+        if not any(isinstance(s.function, Call) for s in plan.traced.program.statements):
+            return bound
+
+        def either() -> Any:
+            try:
+                return bound()
+            except TraceError:  # Of other values, something has another shape.
+                return checked()
+
+        return either
 
     def as_function(self, *args: Any) -> tuple[Traced, dict[str, Any]]:
         """Return a trace of ``(state, *args) -> (state, loss)``, and the state as it is now.
@@ -403,7 +419,7 @@ class Step(Compiled):
         if around.hazard:
             raise TraceError(f"{around.hazard}.")
         try:
-            traced = self._traced_twice(around, args, {})
+            traced = self._traced_twice(around, args, {}, checked=False)
         finally:
             around.restore()
         if traced.asked:
@@ -525,13 +541,14 @@ class Step(Compiled):
             ]
         return places
 
-    def _trace(self, around: Surroundings, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
+    def _trace(
+        self, around: Surroundings, args: tuple[Any, ...], kwargs: dict[str, Any], **how: Any
+    ) -> Traced:
         state = self._optimiser.state
         before = {p: dict(parts) for p, parts in state.items()}
         try:
-            return trace(
-                self._once, *args, kwargs=kwargs, places=self._places(around), may_ask=True
-            )
+            places = self._places(around)
+            return trace(self._once, *args, kwargs=kwargs, places=places, may_ask=True, **how)
         finally:
             self._grew = any(parts.keys() != before.get(p, {}).keys() for p, parts in state.items())
             for p in list(state):

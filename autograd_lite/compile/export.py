@@ -14,7 +14,7 @@ import numpy as np
 
 from autograd_lite.compile.compiled import Step
 from autograd_lite.compile.numpy_code import made, nest_source
-from autograd_lite.core.primitive import Primitive
+from autograd_lite.core.primitive import REGISTRY, Primitive
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.ops.writing import Written, literal, write
 from autograd_lite.program.program import Program, Statement, Variable
@@ -215,22 +215,26 @@ class _Writer:
             return self._function_call(s.function, operands)
         if not isinstance(s.function, Primitive):
             return self._named(s.function, operands, s.parameters)
-        form = s.function.jax if self.jax else ""
+        return self._applied(s.function, operands, s.parameters)
+
+    def _applied(self, p: Primitive, operands: list[str], parameters: dict[str, Any]) -> str:
+        """Write an operation."""
+        form = p.jax if self.jax else ""
         if form:
-            named = dict(zip(s.function.operands, operands, strict=False))
-            return form.format_map(named | {k: literal(v) for k, v in s.parameters.items()})
-        if s.function.numpy:
-            defaults = s.function.defaults
+            named = dict(zip(p.operands, operands, strict=False))
+            named |= {p.operands[0]: ", ".join(operands)} if p.variadic else {}
+            return form.format_map(named | {k: literal(v) for k, v in parameters.items()})
+        if p.numpy:
             changed = {
-                k: v for k, v in s.parameters.items() if k not in defaults or v is not defaults[k]
+                k: v for k, v in parameters.items() if k not in p.defaults or v is not p.defaults[k]
             }
-            return self._named(s.function.numpy[0], operands, changed)
-        text = write(s.function, [Written(x) for x in operands], s.parameters).text
-        if s.function.whole or text.startswith(f"{s.name}("):
+            return self._named(p.numpy[0], operands, changed)
+        text = write(p, [Written(x) for x in operands], parameters).text
+        if p.whole or text.startswith(f"{p.name}("):
             if self.jax:
-                raise self._refused(s.name)
-            self._define(inspect.unwrap(s.function.forward))
-            return self._call(s.name, operands, s.parameters)
+                raise self._refused(p.name)
+            self._define(inspect.unwrap(p.forward))
+            return self._call(p.name, operands, parameters)
         return (
             re.sub(r"\bnp\.(?!array\b|s_|zeros\b|inf\b|nan\b)", "jnp.", text) if self.jax else text
         )
@@ -303,6 +307,12 @@ class _Writer:
     def _function_call(self, call: Call, operands: list[str]) -> str:
         args, kwargs = call.nest
         given = iter(operands)
+        p = REGISTRY.get(getattr(call.function, "__name__", ""))
+        if p is not None and p.forward is call.function:  # With a parameter that is computed.
+            leaves = [_Named(next(given)) if x is Symbol else x for x in leaves_of(call.nest)]
+            args, kwargs = rebuild(call.nest, leaves)
+            texts = [x.called if isinstance(x, _Named) else self.operand(x) for x in args]
+            return self._applied(p, texts, kwargs)
 
         def written(x: Any) -> str:
             if x is Symbol:
@@ -331,6 +341,16 @@ class _Writer:
             f"export has no form of {name} for {library}. Compute it outside of the function, or "
             f"express it in other operations."
         )
+
+
+class _Named:
+    """An array by its name, where a parameter is one."""
+
+    def __init__(self, called: str) -> None:
+        self.called = called
+
+    def __repr__(self) -> str:
+        return self.called
 
 
 def _parameter(x: Any) -> str:

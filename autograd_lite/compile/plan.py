@@ -240,9 +240,11 @@ class Plan:
         conditions = self._conditions()
         guards = self.around.conditions(self.names)
         self.names["stale"] = lambda: StaleError(
-            f"{self.around.changed()} has changed since bind(). Bind again."
+            f"{self.around.changed() or 'A value that the trace asked for'} has changed since "
+            f"bind(). Bind again."
         )
         plain, bound = list(given), list(given)
+        asked = ""
         hold, hold_bound, fixed = [], [], []
         for i, (read, variable) in enumerate(zip(given, inputs, strict=True)):
             argument, strict = i < len(self.signature.reads), self.native and variable.shape
@@ -256,6 +258,8 @@ class Plan:
                 hold_bound += [] if argument else check
             if argument or strict:
                 bound[i] = f"a{i}"
+            if argument and variable in self.traced.asked:
+                asked += f" and asked{i}(a{i})"  # What is in it may be new.
             if argument:
                 fixed.append(f"a{i} = contiguous({read})" if strict else f"a{i} = {read}")
         mine = [x for x in given if x.startswith("m")]
@@ -282,9 +286,10 @@ class Plan:
             *_function("bind(args, kwargs)", [
                 *fixed,
                 *_function("bound()", [
-                    *keep, "try:", f"    same = {guards}",
-                    "except (LookupError, AttributeError, ValueError):", "    same = False",
-                    "if not same and changed():", "    raise stale()",
+                    *keep, "try:", f"    same = ({guards} or not changed()){asked}",
+                    "except (LookupError, AttributeError, ValueError):",
+                    f"    same = not changed(){asked}",
+                    "if not same:", "    raise stale()",
                     *do_bound, f"return {result}",
                 ]),
                 "return bound",
@@ -317,9 +322,8 @@ class Plan:
         """Return ``loop(n, *inputs, values)`` in machine code; a LoweringError if there is none."""
         if stacked not in self._loops:
             program, data = self.traced.program, len(self.signature.reads)
-            if any(
-                position in self.back for position in map(program.inputs.index, self.traced.asked)
-            ):
+            changing = {*self.back, *range(data if stacked else 0)}
+            if not changing.isdisjoint(map(program.inputs.index, self.traced.asked)):
                 raise LookupError("a value that changes from step to step decides what is computed")
             source = loop_source(program, self.back, data=data, stacked=stacked)
             kinds = [(np.dtype(int), -1)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,11 @@ def unchanging(x: Any) -> Any:
 def has_values(x: Any) -> bool:
     """Return whether entries are known: those of a symbol or an expression are not."""
     return not is_recorder(x._value() if hasattr(x, "_birth") else x)
+
+
+def checked(check: Callable[..., Any], values: Any, *args: Any) -> Any:
+    """Return values after a check, which returns them or raises; programs make it at every run."""
+    return values.__checked__(check, *args) if is_recorder(values) else check(values, *args)
 
 
 def refuse_nested(x: Any) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from autograd_lite import ops
 from autograd_lite.core.later import later
-from autograd_lite.core.operands import is_recorder
+from autograd_lite.core.operands import checked, is_recorder
 from autograd_lite.functional.operations import (
     log_softmax,
     relu,
@@ -107,11 +107,12 @@ def _constant(name: str, what: str, x: Any, dtype: np.dtype[Any]) -> NDArray[Any
                 f"{name} computes no gradient of its {what}, got one with requires_grad=True. "
                 f"Write {what}.detach()."
             )
-        x = x.numpy()
-    array = np.asarray(x)
+        x = _value(x)
+    array: Any = x if is_recorder(x) else np.asarray(x)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} needs real numbers as its {what}, got dtype {array.dtype}.")
-    return array.astype(dtype)
+    converted: NDArray[Any] = array.astype(dtype)
+    return converted
 
 
 def _pair(name: str, x: Any, target: Any) -> tuple[Tensor, Any]:
@@ -127,12 +128,12 @@ def _pair(name: str, x: Any, target: Any) -> tuple[Tensor, Any]:
     return x, target
 
 
-def _in_unit(name: str, what: str, x: Any, instead: str) -> None:
-    values = _value(x)
+def _in_unit(values: Any, name: str, what: str, instead: str) -> Any:
     if values.size and not (values.min() >= 0 and values.max() <= 1):
         raise ValueError(
             f"{name} needs {what} from 0 to 1, got {values.min():g} to {values.max():g}. {instead}"
         )
+    return values
 
 
 def _weigh(name: str, loss: Any, weight: Any) -> Any:
@@ -217,13 +218,23 @@ def smooth_l1_loss(
     return _reduce(loss, reduction)
 
 
-def _log_or_floor(p: Any) -> Any:
+def _any(mask: Any) -> bool:
+    """Return whether any entry is true; of a program, where nobody knows, there may be one."""
+    return is_recorder(mask) or bool(np.any(mask))
+
+
+def _log_or_floor(p: Any, values: Any) -> Any:
     """Return the logarithm, but -100, which is constant, where it is less."""
-    values = _value(p)
-    low = values < np.exp(-100.0)
-    if not np.any(low):
+    low = (values >= 0) & (values < np.exp(-100.0))
+    if not _any(low):
         return ops.log(p)
     return ops.where(low, -100.0, ops.log(ops.where(low, 1.0, p)))
+
+
+def _target_in_unit(name: str, t: Any) -> Any:
+    instead = "For labels of -1 and 1, write (target + 1) / 2."
+    values = checked(_in_unit, _value(t), name, "a target", instead)
+    return t if isinstance(t, Tensor) else values
 
 
 def binary_cross_entropy(
@@ -243,9 +254,10 @@ def binary_cross_entropy(
     name = "binary_cross_entropy"
     check_reduction(name, reduction)
     x, t = _pair(name, input, target)
-    _in_unit(name, "probabilities", x, "Write al.sigmoid(input), or use BCEWithLogitsLoss.")
-    _in_unit(name, "a target", t, "For labels of -1 and 1, write (target + 1) / 2.")
-    loss = -(t * _log_or_floor(x) + (1 - t) * _log_or_floor(1 - x))
+    instead = "Write al.sigmoid(input), or use BCEWithLogitsLoss."
+    values = checked(_in_unit, _value(x), name, "probabilities", instead)
+    t = _target_in_unit(name, t)
+    loss = -(t * _log_or_floor(x, values) + (1 - t) * _log_or_floor(1 - x, 1 - values))
     return _reduce(_weigh(name, loss, weight), reduction)
 
 
@@ -268,7 +280,7 @@ def binary_cross_entropy_with_logits(
     name = "binary_cross_entropy_with_logits"
     check_reduction(name, reduction)
     x, t = _pair(name, input, target)
-    _in_unit(name, "a target", t, "For labels of -1 and 1, write (target + 1) / 2.")
+    t = _target_in_unit(name, t)
     far = softplus(-x)
     if pos_weight is not None:
         far = far * (1 + (_positive(name, pos_weight, x) - 1) * t)
@@ -288,13 +300,16 @@ def _positive(name: str, pos_weight: Any, x: Tensor) -> NDArray[Any]:
 
 def _signs(name: str, x: Any, target: Any) -> tuple[Tensor, NDArray[Any]]:
     x, t = _pair(name, x, target)
-    signs = _constant(name, "target", t, x.dtype)
+    return x, checked(_are_signs, _constant(name, "target", t, x.dtype), name)
+
+
+def _are_signs(signs: Any, name: str) -> Any:
     if not np.isin(signs, (-1, 1)).all():
         raise ValueError(
             f"{name} needs labels -1 and 1 as its target, got {np.unique(signs)[:5]}. For labels "
             f"of 0 and 1, write 2 * target - 1."
         )
-    return x, signs
+    return signs
 
 
 def hinge_loss(
@@ -335,6 +350,15 @@ def hinge_embedding_loss(
     return _reduce(ops.where(signs == 1, x, ops.relu(margin - x)), reduction)
 
 
+def _not_negative(values: Any) -> Any:
+    if values.size and values.min() < 0:
+        raise ValueError(
+            f"kl_div needs probabilities as its target, got {values.min():g}. For their "
+            f"logarithms, write log_target=True."
+        )
+    return values
+
+
 def kl_div(
     input: Tensor | ArrayLike,
     target: Tensor | ArrayLike,
@@ -356,14 +380,8 @@ def kl_div(
     if log_target:
         loss = ops.exp(t) * (t - x)
     else:
-        values = _value(t)
-        if values.size and values.min() < 0:
-            raise ValueError(
-                f"kl_div needs probabilities as its target, got {values.min():g}. For their "
-                f"logarithms, write log_target=True."
-            )
-        zero = values == 0  # Where 0 log 0 is 0.
-        safe = ops.where(zero, 1.0, t) if np.any(zero) else t
+        zero = checked(_not_negative, _value(t)) == 0  # Where 0 log 0 is 0.
+        safe = ops.where(zero, 1.0, t) if _any(zero) else t
         loss = t * (ops.log(safe) - x)
     if reduction == "batchmean":
         total: Tensor = ops.sum(loss)
@@ -371,18 +389,35 @@ def kl_div(
     return _reduce(loss, reduction)
 
 
-def _labels(name: str, x: Tensor, target: Any, axis: int, ignore: int) -> Any:
-    """Return labels as an array, after a check."""
-    labels: Any = target.data if isinstance(target, Tensor) else target
+def _labels(
+    name: str, x: Tensor, target: Any, axis: int, ignore: int, weights: Any = None
+) -> tuple[Any, bool]:
+    """Return labels as an array, after a check, and whether some of them are ignored.
+
+    A trace keeps labels without their values: that they are right is checked beside its program.
+    """
+    labels: Any = _value(target)
     classes = x.shape[axis]
 
-    def plain(labels: NDArray[Any]) -> bool:
-        """Return whether each label is one of a class; checked beside a compiled program."""
-        return not ((labels < 0) | (labels >= classes) | (labels == ignore)).any()
+    def right(labels: NDArray[Any]) -> bool:
+        inside = (labels >= 0) & (labels < classes)
+        counted = labels[inside & (labels != ignore)]
+        known = weights is not None and not is_recorder(weights)
+        some = weights[counted].any() if known else counted.size or not labels.size
+        return bool((inside | (labels == ignore)).all() and some)
 
-    decide = getattr(labels, "__decide__", None)  # A trace keeps labels without their values.
-    if not (decide is not None and labels.ndim and labels.dtype.kind in "iu" and decide(plain)):
-        labels = target.numpy() if isinstance(target, Tensor) else np.asarray(target)
+    def plain(labels: NDArray[Any]) -> bool:
+        return right(labels) and not (labels == ignore).any()
+
+    traced = is_recorder(labels) and labels.ndim and labels.dtype.kind in "iu"
+    decided = labels.__decide__(plain) if traced else True
+    ignored = not decided
+    if decided is None:  # They are computed.
+        labels = checked(_are_labels, labels, name, classes, ignore)
+    elif ignored:
+        traced = labels.__decide__(right)
+    if not traced:
+        labels = np.asarray(labels)
     shape = x.shape[:axis] + x.shape[axis + 1 :]
     if labels.dtype.kind not in "iu" and labels.ndim == x.ndim and name == "cross_entropy":
         raise ValueError(
@@ -405,8 +440,12 @@ def _labels(name: str, x: Tensor, target: Any, axis: int, ignore: int) -> Any:
             f"{name} needs labels of shape {shape} for an input of shape {x.shape}, got "
             f"{labels.shape}. {fix}"
         )
-    if not isinstance(labels, np.ndarray):
-        return labels
+    if traced:
+        return labels, ignored
+    return _are_labels(labels, name, classes, ignore), bool((labels == ignore).any())
+
+
+def _are_labels(labels: Any, name: str, classes: int, ignore: int) -> Any:
     wrong = ((labels < 0) | (labels >= classes)) & (labels != ignore)
     if wrong.any():
         where = tuple(int(i) for i in np.argwhere(wrong)[0]) if labels.ndim else ()
@@ -443,22 +482,24 @@ def _axis_of_classes(name: str, x: Tensor) -> int:
 def _of_labels(
     name: str,
     logs: Any,
-    labels: NDArray[Any],
+    labels: Any,
+    some_ignored: bool,
     axis: int,
-    weights: NDArray[Any] | None,
+    weights: Any,
     ignore: int,
     reduction: str,
     smoothing: float,
 ) -> Tensor:
     """Compare log-probabilities with labels."""
-    if weights is not None:
-        labels = np.asarray(labels)
-    ignored = labels == ignore if isinstance(labels, np.ndarray) else np.False_
     factors: Any = None  # Of each row.
-    if ignored.any():
-        labels, factors = np.where(ignored, 0, labels), (~ignored).astype(logs.dtype)
+    counts: Any = None
+    if some_ignored:
+        counts = labels != ignore
+        labels, counts = np.where(counts, labels, 0), counts.astype(logs.dtype)
+        factors = counts
     if weights is not None:
-        factors = weights[labels] if factors is None else weights[labels] * factors
+        each = (labels.lift(weights) if is_recorder(labels) else weights)[labels]
+        factors = each if factors is None else each * factors
     if logs.ndim <= 2:  # As a person writes it: logs[np.arange(n), labels].
         rows = (np.arange(len(labels)), labels) if labels.ndim else int(labels)
         picked = ops.getitem(logs, index=rows)
@@ -466,18 +507,22 @@ def _of_labels(
         picked = ops.take_along_axis(logs, indices=np.expand_dims(labels, axis), axis=axis)
         picked = ops.squeeze(picked, axis=axis)
     loss = -picked
+    if not getattr(labels, "is_checked", True):  # Exported, it cannot raise.
+        right = (labels >= 0) & (labels < logs.shape[axis])
+        right = right if some_ignored else right & (labels != ignore)
+        loss = ops.where(right, loss, np.nan)
     loss = loss if factors is None else loss * factors
     if smoothing:
         along = (-1,) + (1,) * (logs.ndim - axis - 1)
         weighted = logs if weights is None else logs * weights.reshape(along)
         even = -ops.sum(weighted, axis=axis)
-        if ignored.any():
-            even = even * (~ignored).astype(logs.dtype)
+        if some_ignored:
+            even = even * counts
         loss = (1 - smoothing) * loss + (smoothing / logs.shape[axis]) * even
     if reduction != "mean" or factors is None:
         return _reduce(loss, reduction)
     total = factors.sum()
-    if total == 0:
+    if not is_recorder(total) and total == 0:
         raise ValueError(
             f"{name} needs a label that counts for its mean: all are {ignore}, which is ignored, "
             f"or have the weight 0. Write reduction='sum'."
@@ -505,9 +550,9 @@ def nll_loss(
     check_reduction("nll_loss", reduction)
     x = _input("nll_loss", input)
     axis = _axis_of_classes("nll_loss", x)
-    labels = _labels("nll_loss", x, target, axis, ignore_index)
     weights = _class_weights("nll_loss", weight, x, axis)
-    return _of_labels("nll_loss", x, labels, axis, weights, ignore_index, reduction, 0.0)
+    labels = _labels("nll_loss", x, target, axis, ignore_index, weights)
+    return _of_labels("nll_loss", x, *labels, axis, weights, ignore_index, reduction, 0.0)
 
 
 def cross_entropy(
@@ -542,7 +587,7 @@ def cross_entropy(
         if weights is not None:
             p = p * weights.reshape((-1,) + (1,) * (x.ndim - axis - 1))
         return _reduce(-ops.sum(p * logs, axis=axis), reduction)
-    labels = _labels(name, x, given, axis, ignore_index)
+    labels = _labels(name, x, given, axis, ignore_index, weights)
     logs = log_softmax(x, axis=axis)
     smoothing = float(label_smoothing)
-    return _of_labels(name, logs, labels, axis, weights, ignore_index, reduction, smoothing)
+    return _of_labels(name, logs, *labels, axis, weights, ignore_index, reduction, smoothing)

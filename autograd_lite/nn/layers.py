@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from autograd_lite import ops
+from autograd_lite.core.operands import checked, is_recorder
 from autograd_lite.functional.operations import relu, sigmoid
 from autograd_lite.nn.module import Module
 from autograd_lite.tensor import Tensor
@@ -436,18 +437,14 @@ class Embedding(Module):
         ValueError
             If one of them is not a row of the table.
         """
-        rows = x.numpy() if isinstance(x, Tensor) else np.asarray(x)
+        rows: Any = x._value() if isinstance(x, Tensor) else x
+        rows = rows if is_recorder(rows) else np.array(rows)
         if rows.dtype.kind not in "iu":
             raise TypeError(
                 f"Embedding needs integers, got dtype {rows.dtype}. Write x.astype(int)."
             )
-        count = self.weight.shape[0]
-        wrong = rows[(rows < 0) | (rows >= count)]
-        if wrong.size:
-            raise ValueError(
-                f"Embedding needs numbers from 0 to {count - 1} for {count} rows, got {wrong[0]}."
-            )
-        y: Tensor = ops.getitem(self.weight, index=np.array(rows))
+        rows = checked(_are_rows, rows, self.weight.shape[0])
+        y: Tensor = ops.getitem(self.weight, index=rows)
         return y
 
     def extra_repr(self) -> str:
@@ -464,3 +461,12 @@ def generator(name: str, rng: np.random.Generator | None) -> np.random.Generator
             f"rng=np.random.default_rng(0)."
         )
     return rng
+
+
+def _are_rows(rows: Any, count: int) -> Any:
+    wrong = rows[(rows < 0) | (rows >= count)]
+    if wrong.size:
+        raise ValueError(
+            f"Embedding needs numbers from 0 to {count - 1} for {count} rows, got {wrong[0]}."
+        )
+    return rows

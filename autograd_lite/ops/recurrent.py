@@ -151,6 +151,14 @@ def _lstm_back(g: Any, y: Any, *operands: Any) -> Callable[[int], Any]:
     notation=_written("lstm", "lstm"),
     analytic=True,
     packed=True,
+    whole=True,
+    jax=(
+        "(lambda z, h, c, w: jnp.stack(jax.lax.scan(lambda s, z: "
+        "(lambda i, f, g, o: (lambda c: (lambda h: ((h, c), (h, c)))"
+        "(jax.nn.sigmoid(o) * jnp.tanh(c)))"
+        "(jax.nn.sigmoid(f) * s[1] + jax.nn.sigmoid(i) * jnp.tanh(g)))"
+        "(*jnp.split(z + s[0] @ w, 4, axis=-1)), (h, c), z)[1]))({operands})"
+    ),
     examples=(
         example((2, 2, 8), (2, 2), (2, 2), (2, 8)),
         example((3, 1, 4), (1, 1), (1, 1), (1, 4)),

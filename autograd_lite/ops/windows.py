@@ -49,6 +49,30 @@ def rows_of(w: Any, groups: int) -> Any:
     return w.reshape(groups, len(w) // groups, int(np.prod(w.shape[1:])))
 
 
+def _convolved(x: str, w: str) -> str:
+    return (
+        f"jax.lax.conv_general_dilated({x}, {w}, {{stride}}, {{padding}}, "
+        "rhs_dilation={dilation}, feature_group_count={groups})"
+    )
+
+
+def _reduced(x: str, start: str, function: str, dilation: str = "") -> str:
+    return (
+        f"jax.lax.reduce_window({x}, {start}, jax.lax.{function}, (1, 1, *{{size}}), "
+        f"(1, 1, *{{stride}}), ((0, 0), (0, 0), *{{padding}}){dilation})"
+    )
+
+
+def _transposed(function: str, shape: str, dtype: str) -> str:
+    """Write the adjoint of a linear function of `t`, of such a shape, at `c`."""
+    zeros = f"jnp.zeros({shape}, jnp.result_type({dtype}))"
+    return f"jax.linear_transpose(lambda t: {function}, {zeros})({{c}})[0]"
+
+
+_LARGEST = ("-jnp.inf", "max", ", window_dilation=(1, 1, *{dilation})")
+"""The parts of JAX's form of `max_pool`."""
+
+
 # The rules of these operations are written in each other.
 
 
@@ -97,6 +121,8 @@ def _places(x: Any, w: Any, given: Any) -> tuple[int, ...]:
     x=lambda g, y, x, w, **how: _to_input(g, w, size=x.shape[2:], **how),
     w=lambda g, y, x, w, **how: _to_weight(g, x, size=w.shape[2:], **how),
     notation=call("conv", Form(r"{x} \ast {w:tight}", PRODUCT)),
+    whole=True,
+    jax=_convolved("{x}", "{w}"),
     analytic=True,
     linear=("x", "w"),
     sentence="each entry of {y} is a sum of products with a window of {x}, and so are gradients.",
@@ -124,6 +150,10 @@ def conv(x: Any, w: Any, *, stride: Any, padding: Any, dilation: Any, groups: in
     c=lambda g, y, c, w, size, **how: conv(g, w, **how),
     w=lambda g, y, c, w, size, **how: _to_weight(c, g, size=w.shape[2:], **how),
     notation=call("conv_input"),
+    whole=True,
+    jax=_transposed(
+        _convolved("t", "{w}"), "({c}.shape[0], {w}.shape[1] * {groups}, *{size})", "{c}, {w}"
+    ),
     analytic=True,
     linear=("c", "w"),
     examples=tuple(
@@ -153,6 +183,10 @@ def conv_input(
     c=lambda g, y, c, x, size, **how: conv(x, g, **how),
     x=lambda g, y, c, x, size, **how: conv_input(c, g, size=x.shape[2:], **how),
     notation=call("conv_weight"),
+    whole=True,
+    jax=_transposed(
+        _convolved("{x}", "t"), "({c}.shape[1], {x}.shape[1] // {groups}, *{size})", "{c}, {x}"
+    ),
     analytic=True,
     linear=("c", "x"),
     examples=tuple(
@@ -185,6 +219,8 @@ _POOLED = (
 @primitive(
     x=lambda g, y, x, **how: _to_largest(g, x, **how),
     notation=call("max_pool"),
+    whole=True,
+    jax=_reduced("{x}", *_LARGEST),
     sentence="{y} has the largest entry of every window of {x}: it alone gets the gradient.",
     examples=_POOLED,
 )
@@ -219,6 +255,8 @@ def largest(x: Any, size: Any, stride: Any, padding: Any, dilation: Any) -> Any:
     c=lambda g, y, c, x, **how: _from_largest(g, x, **how),
     x=None,  # It changes in steps.
     notation=call("max_pool_adjoint"),
+    whole=True,
+    jax="jax.vjp(lambda t: " + _reduced("t", *_LARGEST) + ", {x})[1]({c})[0]",
     linear=("c",),
     examples=tuple(
         example(_places(x, (x[1], 1, *given["size"]), given), x, **given) for (x,), given in _POOLED
@@ -239,6 +277,7 @@ def max_pool_adjoint(c: Any, x: Any, *, size: Any, stride: Any, padding: Any, di
     c=lambda g, y, c, x, **how: max_pool_adjoint(g, x, **how),
     x=None,
     notation=call("max_pool_pick"),
+    whole=True,
     linear=("c",),
     examples=tuple(example(*x, *x, **given) for x, given in _POOLED),
 )
@@ -251,6 +290,8 @@ def max_pool_pick(c: Any, x: Any, *, size: Any, stride: Any, padding: Any, dilat
 @primitive(
     x=lambda g, y, x, **how: _to_all(g, length=x.shape[2:], **how),
     notation=call("sum_pool"),
+    whole=True,
+    jax=_reduced("{x}", "0.0", "add"),
     analytic=True,
     linear=("x",),
     sentence="{y} adds up every window of {x}, all of which gets its gradient.",
@@ -272,6 +313,8 @@ def sum_pool(x: Any, *, size: Any, stride: Any, padding: Any) -> Any:
 @primitive(
     c=lambda g, y, c, length, **how: sum_pool(g, **how),
     notation=call("sum_pool_adjoint"),
+    whole=True,
+    jax=_transposed(_reduced("t", "0.0", "add"), "(*{c}.shape[:2], *{length})", "{c}"),
     analytic=True,
     linear=("c",),
     examples=(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.core.operands import is_recorder
 from autograd_lite.nn.module import Module
 from autograd_lite.tensor import Tensor
 
@@ -75,16 +76,20 @@ def clip_grad_norm_(
         if g is not None:
             gradients.append((p, g._value() if isinstance(g, Tensor) else g))
     order, total = float(norm_type), 0.0
-    norms = [float(np.linalg.norm(np.ravel(g), order)) for _, g in gradients if np.size(g)]
+    traced = any(is_recorder(g) for _, g in gradients)  # By al.compile: numbers have no values.
+    norms = [np.linalg.norm(np.ravel(g), order) for _, g in gradients if g.size]
     if norms:
-        total = float(np.linalg.norm(norms, order))
+        together: Any = np.stack(norms) if traced else [*map(float, norms)]
+        norm: Any = np.linalg.norm(together, order)
+        total = norm if traced else float(norm)
     if error_if_nonfinite and not math.isfinite(total):
         raise ValueError(
             f"clip_grad_norm_ needs gradients of finite norm, got {total}. al.detect_anomaly() "
             f"finds the operation that they come from."
         )
-    factor = float(max_norm) / (total + 1e-6)
+    factor: Any = float(max_norm) / (total + 1e-6)
+    # Either way hands a nan on.
+    factor = np.minimum(factor, 1.0) if traced else min(factor, 1.0)
     for p, g in gradients:
-        # Min in this order hands a nan on.
-        p._grad = g * min(factor, 1.0)
+        p._grad = (g * factor).astype(g.dtype) if traced else g * factor
     return total

@@ -14,6 +14,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.program.program import Program, Statement, Variable, key_of
+from autograd_lite.program.symbol import Call
 
 FOLDED = 1_000_000
 """Entries up to which a constant is computed beforehand."""
@@ -71,14 +72,24 @@ COMMUTE = (ops.add, ops.multiply)
 
 
 def _alive(program: Program) -> Program:
-    """Drop what no output needs."""
+    """Drop what no output needs, and whose shape depends on nothing but shapes."""
     needed = {x for x in program.outputs if isinstance(x, Variable)}
     kept = []
     for statement in reversed(program.statements):
-        if statement.result in needed:
+        if statement.result in needed or _may_change_shape(statement):
             kept.append(statement)
             needed.update(x for x in statement.operands if isinstance(x, Variable))
     return Program(program.inputs, tuple(reversed(kept)), program.outputs)
+
+
+def _may_change_shape(s: Statement) -> bool:
+    """Return whether its call also checks a shape, which the rest of the program was made for."""
+    call = s.function
+    if not isinstance(call, Call) or call.part:
+        return False
+    module = getattr(call.function, "__module__", None) or ""
+    masks = any(isinstance(x, Variable) and x.dtype == bool for x in s.operands)
+    return masks or (module.startswith("numpy") and "linalg" not in module)
 
 
 def _renumbered(program: Program) -> Program:

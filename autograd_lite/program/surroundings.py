@@ -259,8 +259,8 @@ class Surroundings:
         elif not isinstance(x, tuple):
             self.lengths.append((path, x, len(x)))
         for key, value in items:
-            if dot and key == "_card":
-                continue  # Made when a module is called first.
+            if dot and key in ("_card", "_path"):
+                continue  # How messages name a module; one inside of another gets them there.
             where = f"{path}.{key}" if dot else f"{path}[{key!r}]"
             if isinstance(x, tuple):
                 self._look(value, where)

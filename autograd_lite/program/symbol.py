@@ -22,7 +22,7 @@ from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.graph.source import caller
 from autograd_lite.numpy_api.methods import ArrayMethods
 from autograd_lite.numpy_api.table import NEW, OF_SHAPES, REDUCTIONS
-from autograd_lite.program.program import Statement, Variable
+from autograd_lite.program.program import Statement, Variable, constant_key
 from autograd_lite.tensor import Tensor
 
 
@@ -166,7 +166,10 @@ class Call:
     def __init__(self, function: Any, nest: Any, part: int | None, shape: tuple[int, ...]) -> None:
         self.function, self.nest, self.part, self.shape = function, nest, part, shape
         self.__name__ = _name(function).removeprefix("np.")
-        self._key = (function, repr(nest), part, shape)
+        leaves = leaves_of(nest)  # The text of a large array leaves entries out.
+        constants = [x for x in leaves if isinstance(x, np.ndarray)]
+        marks = rebuild(nest, [... if isinstance(x, np.ndarray) else x for x in leaves])
+        self._key = (function, repr(marks), tuple(map(constant_key, constants)), part, shape)
 
     def __call__(self, *arrays: Any) -> Any:
         """Call the function on arrays."""
@@ -348,6 +351,11 @@ class Symbol(ArrayMethods):
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))
 
+    @property
+    def is_checked(self) -> bool:
+        """Whether every run of the program makes the checks of this one."""
+        return _notes().conditions
+
     # ------------------------------------------------------------ what is noted down
 
     def astype(self, dtype: Any, **_: Any) -> Symbol:
@@ -428,15 +436,31 @@ class Symbol(ArrayMethods):
     def __decide__(self, condition: Callable[[Any], bool]) -> bool | None:
         """Return what a condition gives of the entries, for which the trace then holds.
 
-        None where that cannot be noted: then ask for the entries themselves.
+        None where that cannot be noted: then ask for the entries themselves. A program that is
+        exported makes no check.
         """
         notes = _notes()
         asked = notes.asked.get(self.variable, ())
-        if not notes.conditions or self.variable not in notes.inputs or asked == "truth":
+        if self.variable not in notes.inputs or asked == "truth":
             return None
+        if not notes.conditions:
+            return condition(self.sample)
         if isinstance(asked, tuple):
             notes.asked[self.variable] = (*asked, condition)
         return condition(self.sample)
+
+    def __checked__(self, check: Callable[..., Any], *args: Any) -> Symbol:
+        """Return itself after a check, which raises an error or returns the entries.
+
+        Every run of a compiled program makes it too; one that is exported does not.
+        """
+        notes = _notes()
+        if not notes.conditions:
+            check(self.sample, *args)
+        elif self.__decide__(lambda x: check(x, *args) is not None) is None:
+            checked: Symbol = notes.call(check, (self, *args), {})
+            return checked
+        return self
 
     def __bool__(self) -> bool:
         return bool(self._ask("bool"))

@@ -87,6 +87,7 @@ def trace(
     places: Sequence[Place] = (),
     kwargs: Mapping[str, Any] | None = None,
     may_ask: bool = False,
+    checked: bool = True,
 ) -> Traced:
     """Call a function on symbols and return what it did.
 
@@ -102,6 +103,8 @@ def trace(
         Keyword arguments; they are inputs too.
     may_ask : bool
         Whether the value of an input may be asked for, which is then noted.
+    checked : bool
+        Whether conditions on inputs may then be noted, too.
 
     Returns
     -------
@@ -122,7 +125,7 @@ def trace(
     v0: float64[2] = cos(x0)
     return v0
     """
-    notes = Notes(may_ask=may_ask, conditions=may_ask)
+    notes = Notes(may_ask=may_ask, conditions=may_ask and checked)
     nest = (args, dict(kwargs or {}))
     lifted = [_lifted(x, notes) for x in leaves_of(nest)]
     given, named = rebuild(nest, lifted)

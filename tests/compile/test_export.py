@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import autograd_lite as al
-from autograd_lite import ops
+from autograd_lite import nn, ops
 from autograd_lite.core.primitive import REGISTRY
 from autograd_lite.functional.nests import leaves_of
 from autograd_lite.program.symbol import TraceError
@@ -49,27 +49,14 @@ def case(name):
 
 
 NO_JAX = "jax is not installed: pip install '.[jax]'"
-NEITHER = {
-    "det",
-    "bessel",
-    "i0",
-    "lstm",
-    "interp",
-    "interp_derivative",
-    "interp_adjoint",
-    "interp_derivative_adjoint",
-    "conv",
-    "conv_input",
-    "conv_weight",
-    "max_pool",
-    "max_pool_adjoint",
-    "max_pool_pick",
-    "sum_pool_adjoint",
-}
+NEITHER = {"det", "bessel", "i0"}
 """Their rules, or what they do, ask for values or write into arrays."""
 SCIPYS = {p for p in REGISTRY.values() if p.__module__ in ops.WITH_SCIPY}
 REFUSED = {
-    "jax": NEITHER | {"sum_pool", "partition", *(p.name for p in SCIPYS if not p.jax)},
+    "jax": NEITHER
+    | {"interp", "interp_derivative", "interp_adjoint", "interp_derivative_adjoint"}
+    | {"max_pool_adjoint", "max_pool_pick", "partition"}
+    | {*(p.name for p in SCIPYS if not p.jax)},
     "numpy": NEITHER | {"erf", *(p.name for p in SCIPYS)},
 }
 
@@ -188,6 +175,47 @@ def test_an_exported_step_trains_as_the_step_does(to, name):
     following = [step(*data) for _ in range(3)]
     exported.put(state)  # Parameters and optimiser go on from there.
     np.testing.assert_allclose([step(*data) for _ in range(3)], following, rtol=1e-10)
+
+
+def convolutional(rng):
+    net = nn.Sequential(
+        nn.Conv2d(1, 2, 3, padding=1, rng=rng), nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2, 1),
+        nn.Flatten(), nn.Linear(2, 3, rng=rng),
+    )  # fmt: skip
+    loss = nn.CrossEntropyLoss(weight=[1.0, 2.0, 3.0], label_smoothing=0.1)
+    return net, lambda x, y: loss(net(x), y), rng.normal(size=(5, 1, 4, 4)), [0, 2, 1, 1, 0]
+
+
+def recurrent(rng):
+    net = nn.Sequential(nn.Embedding(7, 3, rng=rng), nn.LSTM(3, 4, rng=rng), nn.Linear(4, 7))
+
+    def loss(x, y):
+        states, _ = net[1](net[0](x))
+        logits = net[2](states).reshape(-1, 7)
+        return nn.functional.cross_entropy(logits, y.reshape(-1), ignore_index=6)
+
+    return net, loss, rng.integers(0, 7, (5, 2)), [[1, 2], [3, 6], [5, 0], [2, 1], [6, 4]]
+
+
+@pytest.mark.parametrize("make", [convolutional, recurrent])
+@pytest.mark.parametrize("to", ["jax", "numpy"])
+def test_a_step_with_labels_is_exported(to, make):
+    if to == "jax":
+        pytest.importorskip("jax", reason=NO_JAX).config.update("jax_enable_x64", True)
+    net, loss, x, labels = make(np.random.default_rng(0))
+    step = al.compile(loss, al.optim.Adam(net.parameters(), lr=0.05), backend="numpy")
+    y = np.array(labels)
+    step(x, y)
+    exported = al.export(step, x, y, to=to)
+    state = exported.state
+    for k in range(4):
+        rows = np.roll(np.arange(5), k)  # Other labels, ignored ones among them.
+        state, value = exported(state, x[rows], y[rows])
+        np.testing.assert_allclose(value, step(x[rows], y[rows]), rtol=1e-12)
+    for path, p in net.named_parameters():
+        np.testing.assert_allclose(state[path], p.numpy(), rtol=1e-9, atol=1e-13)
+    y[0] = -1  # Where eager refuses a label, what stands alone cannot: it gives no number.
+    assert np.isnan(exported(state, x, y)[1])
 
 
 def test_a_state_that_does_not_fit_changes_nothing():
