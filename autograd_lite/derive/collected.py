@@ -97,4 +97,6 @@ def _at(name: str, index: str, form: Form) -> str:
 
 def _zeros(e: Expression, form: Form) -> str:
     zeros = Expression(np.zeros(e.shape, e.dtype))
+    if not e.shape:  # A number has no entry to write into.
+        return "np.zeros(())"
     return write(zeros, "python") if form == "python" else {"latex": r"\mathbf{0}"}.get(form, "𝟎")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import linecache
+import textwrap
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from autograd_lite.derive import markup
 from autograd_lite.derive.helpers import helpers, namespace
-from autograd_lite.derive.layout import listed, step
+from autograd_lite.derive.layout import LONGEST_LINE, listed, step
 from autograd_lite.derive.lines import Line, replaced
 from autograd_lite.derive.math_names import gradient
 from autograd_lite.derive.proof import Proof, prove
@@ -28,7 +29,7 @@ WIDEST = 60
 UNTIES = "    # where nothing ties, as here: equal values would share the derivative"
 """What is said of a derivation that leaves the shares out."""
 
-UNNAMED = "    # {}: computed outside of the record, so anew with other values"
+UNNAMED = "{}: computed outside of the record, so anew with other values"
 """What is said of arrays that have no name."""
 
 
@@ -81,12 +82,21 @@ class Derivation(Steps):
                 *helpers(self.lines),
                 *listed("def loss_and_gradients(", self.arguments, "):"),
                 *([UNTIES] if self._unties else []),
-                *([UNNAMED.format(", ".join(self._unnamed))] if self._unnamed else []),
+                *self._remark(),
                 "    # forward",
                 *(line for written in body for line in written),
                 *listed(f"    return {self._loss}, {{", result, "}"),
             ]
         )
+
+    def _remark(self) -> list[str]:
+        """Say which arguments have no name, in lines that are not too long."""
+        if not self._unnamed:
+            return []
+        return textwrap.wrap(
+            UNNAMED.format(", ".join(self._unnamed)), LONGEST_LINE,
+            initial_indent="    # ", subsequent_indent="    # ",
+        )  # fmt: skip
 
     @cached_property
     def latex(self) -> str:

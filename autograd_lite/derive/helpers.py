@@ -103,7 +103,9 @@ def _source(function: Any) -> str:
     signature = ast.unparse(given)
     if '"' not in signature:
         signature = signature.replace("'", '"')
-    body = source.splitlines()[tree.body[0].lineno - 1 :]
+    first = tree.body[0]
+    body = source.splitlines()[first.lineno - 1 :]
+    body[0] = "    " + body[0].encode()[first.col_offset :].decode()  # Behind the colon, maybe.
     return "\n".join([f"def {tree.name}({signature}):", *body, "", ""])
 
 

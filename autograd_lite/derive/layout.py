@@ -11,7 +11,7 @@ LONGEST_LINE = 100
 
 INDENT = "    "
 
-_STEPS = (re.compile(r" (?=[+-] )"), re.compile(r" (?=(?:[*/@%]|//) )"), re.compile(r"(?<=,) "))
+_STEPS = (re.compile(r"(?<=,) "), re.compile(r" (?=[+-] )"), re.compile(r" (?=(?:[*/@%]|//) )"))
 """Where a line may end, outside of all brackets: the first of these that is there."""
 
 
@@ -77,7 +77,7 @@ def divided(text: str, depth: int) -> list[str]:
             if all(len(indent) + len(part) <= LONGEST_LINE for part in parts):
                 return _filled(parts, indent)
             return [line for part in parts for line in divided(part, depth)]
-    groups = [(m.start(), m.end() - 1) for m in re.finditer(r"\(_*\)", outside)]
+    groups = [(m.start(), m.end() - 1) for m in re.finditer(r"[(\[]_*[)\]]", outside)]
     first, last = max(groups, key=lambda group: group[1] - group[0], default=(0, 0))
     if last <= first + 1:
         return [indent + text]

@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+
 from autograd_lite.core.notation import ATOM, LOOSE, POWER, PRODUCT, SUM, Choice, Form, Notation
 from autograd_lite.core.primitive import Primitive
 
@@ -222,6 +224,8 @@ def literal(value: Any) -> str:
         return "..."
     if isinstance(value, float):
         return _NOT_FINITE.sub(r"np.\g<0>", repr(float(value)))
+    if isinstance(value, np.dtype | type):
+        return f"np.{np.dtype(value).name}"
     if hasattr(value, "called"):  # An array that has a name where it is written.
         return str(value.called)
     if hasattr(value, "tolist"):  # An array, or a number of NumPy's.
@@ -235,7 +239,8 @@ def literal(value: Any) -> str:
         return f"np.array({listed})" if obvious else f"np.array({listed}, {value.dtype.name!r})"
     if _mixed(value):
         return ", ".join(literal(part) for part in value) + ("," if len(value) == 1 else "")
-    return _NOT_FINITE.sub(r"np.\g<0>", repr(value)) if isinstance(value, tuple) else repr(value)
+    plain = repr(value)
+    return _NOT_FINITE.sub(r"np.\g<0>", plain) if isinstance(value, tuple | list) else plain
 
 
 _ARRAY = re.compile(r"np\.array\((\[[^()]*\])\)")
