@@ -76,3 +76,19 @@ def test_a_sum_that_starts_at_zero_and_adds_a_negative_number_reads_as_by_hand()
     assert_both_run(f, {"x": x})
     assert "0 +" not in str(al.derive(f, x))
     assert "+ -" not in str(al.derive(f, x))
+
+
+def test_all_tensors_with_a_name_or_one_by_its_name():
+    def f(X, W1, W2):
+        h = np.tanh(X @ W1)
+        z = h @ W2
+        return np.sum(z**2)
+
+    rng = np.random.default_rng(0)
+    given = [rng.normal(size=shape) for shape in ((3, 2), (2, 4), (4, 1))]
+    every = al.derive(f, *given, wrt="all")
+    assert set(every.gradients) == {"X", "W1", "W2", "h", "z"}
+    _, found = every.function(*given)
+    h = np.tanh(given[0] @ given[1])
+    np.testing.assert_allclose(found["h"], 2 * (h @ given[2]) @ given[2].T)
+    assert list(al.derive(f, *given, wrt="W1").gradients) == ["W1"]
