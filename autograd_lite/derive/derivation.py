@@ -175,7 +175,10 @@ class Derivation(Steps):
         exec(compile(self.code, filename, "exec"), names)
         names |= namespace(self.lines)  # An operation of yours may need more than its source.
         given = ", ".join(self.arguments)
-        fits = [f"{x}.shape == {np.shape(value)}" for x, value in self.arguments.items()]
+        fits = [
+            f"{x}.shape == {np.shape(value)}" if np.ndim(value) else f"type({x}) in _numbers"
+            for x, value in self.arguments.items()
+        ]
         fits += [f"_equal({x}, _asked[{x!r}])" for x in self.arguments if x in self._asked]
         # To bind a signature takes longer than all the arithmetic of a neuron.
         checked = f"""\
@@ -185,13 +188,14 @@ def loss_and_gradients({given}):
     except AttributeError:
         _fits = False
     if not _fits:
-        _refuse({given})
+        _refuse({given})  # An array without axes passes.
     return _derived({given})
 """
         space = {
             "_derived": names["loss_and_gradients"],
             "_refuse": self._refuse,
             "_equal": np.array_equal,
+            "_numbers": (np.float64, float, int),
             "_asked": self._asked,
         }
         exec(checked, space)

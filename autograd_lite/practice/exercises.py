@@ -323,7 +323,7 @@ class Exercise:
 def _picks_again(index: Any, shape: tuple[int, ...]) -> bool:
     """Return whether an index names an entry several times."""
     picked = np.arange(math.prod(shape)).reshape(shape)[index]
-    return np.unique(picked).size < picked.size
+    return bool(np.unique(picked).size < picked.size)
 
 
 def exercise(loss: Tensor, wrt: str | list[str] = "all") -> Exercise:
