@@ -7,7 +7,7 @@ from autograd_lite.data.batches import batches
 
 __all__ = ["batches"]
 
-INSTEAD = {name: "al.data.batches(X, y, 32, rng)" for name in ("DataLoader", "TensorDataset")}
+INSTEAD = dict.fromkeys(("DataLoader", "TensorDataset"), "al.data.batches(X, y, 32, rng)")
 """What to write in place of names that others have."""
 
 if not TYPE_CHECKING:

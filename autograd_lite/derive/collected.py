@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.derive.writing import NAME, Form, index_of, write
+from autograd_lite.derive.writing import NAME, Form, filled, index_of, write
 from autograd_lite.ops.indexing import may_repeat
 from autograd_lite.program.expression import Expression, Name
 from autograd_lite.program.simplify import scaled, split
@@ -96,7 +96,6 @@ def _at(name: str, index: str, form: Form) -> str:
 
 
 def _zeros(e: Expression, form: Form) -> str:
-    zeros = Expression(np.zeros(e.shape, e.dtype))
-    if not e.shape:  # A number has no entry to write into.
-        return "np.zeros(())"
-    return write(zeros, "python") if form == "python" else {"latex": r"\mathbf{0}"}.get(form, "𝟎")
+    if form == "python":
+        return filled(Expression(np.zeros(e.shape, e.dtype)), form).text
+    return {"latex": r"\mathbf{0}"}.get(form, "𝟎")

@@ -45,7 +45,7 @@ _WORD_AT_THE_END = re.compile(r"\\mathrm\{[^{}]*\}(_\{[^{}]*\})?$")
 def write(expression: Expression, form: Form) -> str:
     """Write an expression; parts with a name are written by it."""
     if form == "python" and _is_filled(expression):
-        return _filled(expression, form).text
+        return filled(expression, form).text
     texts: dict[int, Written] = {}
     for part in walk((expression,)):
         texts[part.number] = _written(part, texts, form)
@@ -57,7 +57,7 @@ def _is_filled(e: Expression) -> bool:
     return e.is_number and e.ndim > 0 and uniform(e.value)
 
 
-def _filled(e: Expression, form: Form) -> Written:
+def filled(e: Expression, form: Form) -> Written:
     """Write an array of one number as such: ``np.ones((2, 3))``, or a bold 1."""
     number = np.asarray(e.value).flat[0]
     factor = write_number(number, form)
@@ -65,7 +65,7 @@ def _filled(e: Expression, form: Form) -> Written:
         ones = r"\mathbf{1}" if form == "latex" else "𝟏"
         return Written(ones) if number == 1 else Written(f"{factor.text} {ones}", PRODUCT)
     of_type = "" if e.dtype == np.float64 else f", np.{e.dtype.name}"
-    shape = e.shape if e.ndim > 1 else e.shape[0]
+    shape = e.shape[0] if e.ndim == 1 else e.shape
     if number in (0, 1):
         return Written(f"np.{'ones' if number else 'zeros'}({shape}{of_type})")
     text = f"{number}" if float(number).is_integer() else factor.text
@@ -92,7 +92,7 @@ def _with_filled(e: Expression, given: list[Written], form: Form) -> list[Writte
         if same:
             values = alone
         else:
-            given[i] = _filled(x, form)
+            given[i] = filled(x, form)
     return given
 
 
@@ -176,6 +176,8 @@ def _as_numpy(e: Expression, given: list[Written], texts: dict[int, Written]) ->
     if e.operation is ops.expand_dims:
         axis = e.parameters["axis"]
         new = [i % e.ndim for i in (axis if isinstance(axis, tuple) else (axis,))]
+        if not new:
+            return given[0]
         index = ["None" if i in new else ":" for i in range(max(new) + 1)]
         return Written(f"{_atom(given[0])}[{', '.join(index)}]")
     outer = column_and_row(e)
@@ -333,11 +335,11 @@ def write_number(value: Any, form: Form = "python") -> Written:
         times = {"python": " * ", "latex": r" \, ", "text": " "}[form]
         number = "" if factor == 1 else write_number(factor, form).text + times
         return Written(number + unit, PRODUCT if number else ATOM)
-    if array.dtype == bool or len(np.unique(array)) != 1:
-        listed = literal(array.tolist())
-        if form != "python":
-            return Written(listed.replace("np.", ""))
-        return Written(f"np.array({listed})" if array.ndim else listed)
+    first = array.flat[0] if array.size else 0
+    alike = np.all((array == first) | ((array != array) & (first != first)))
+    if array.dtype == bool or array.size == 0 or not alike:
+        listed = literal(array.tolist()) if form == "python" else f"{array.tolist()}"
+        return Written(f"np.array({listed})" if form == "python" and array.ndim else listed)
     number = array.flat[0].item()
     if isinstance(number, complex):
         return Written(_complex(number, form))

@@ -92,7 +92,9 @@ def note_write(t: Writes) -> None:
 
 def _keep_layout(new: Writes, like: Any) -> None:
     """Lay out a new value like another one: what is a view of it depends on that."""
-    if like.ndim and new._array.strides != like.strides and not is_recorder(new._array):
+    if not like.ndim or is_recorder(new._array) or is_recorder(like):
+        return
+    if new._array.strides != like.strides:
         data = np.empty_like(like, new.dtype)
         data[...] = new._array
         new._array = data
@@ -418,7 +420,7 @@ def _is_alone(t: Writes, view: View) -> bool:
     it in turn. The references to the owner are counted, so that the record of most programs stays
     as plain as the programs are.
     """
-    if not t._array.flags.forc:
+    if not getattr(t._array, "sample", t._array).flags.forc:
         return False
     if t._primitive is None:
         holders = 1

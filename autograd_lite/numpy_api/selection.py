@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_lite import ops
+from autograd_lite.core.operands import is_recorder
 from autograd_lite.numpy_api.products import real
 from autograd_lite.numpy_api.shape import concatenate, moved, rearranged
 from autograd_lite.numpy_api.table import (
@@ -65,6 +66,11 @@ def choose(a: Any, choices: Any, mode: str = "raise") -> Any:
 def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
     """Compose ``np.select``: the choice at the first condition that holds."""
     conditions = [values_of(condition) for condition in condlist]
+    if any(map(is_recorder, conditions)):  # Of a trace, which knows no values.
+        chosen = default
+        for condition, choice in zip(reversed(conditions), reversed(choicelist), strict=True):
+            chosen = ops.where(condition, choice, chosen)
+        return chosen
     return rearranged(
         lambda *numbers: np.select(conditions, numbers[:-1], numbers[-1]), *choicelist, default
     )

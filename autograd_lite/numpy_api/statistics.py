@@ -34,25 +34,39 @@ def _quantile(
     rows = rows if len(axes) == 1 else rows.reshape((-1, *rest))
     rows = ops.sort(rows, axis=0)  # What is nan comes last.
     n, unknown = len(rows), np.isnan(rows.data)
-    counts = n - unknown.sum(axis=0)
-    places = np.zeros((*np.shape(q), *rest))
-    for count in np.unique(counts):
-        if count:
-            place = quantile(np.arange(float(count)), q, method=method)
-            places[..., counts == count] = place[..., None]
+
+    def pick(places: Any) -> Any:
+        if skip_nan:
+            return _picked(rows, places, rest)
+        return ops.getitem(rows, index=places if places.ndim else int(places))
+
+    if skip_nan:
+        counts = n - unknown.sum(axis=0)
+        nothing = counts == 0
+        places = np.zeros((*np.shape(q), *rest))
+        for count in np.unique(counts):
+            if count:
+                place = quantile(np.arange(float(count)), q, method=method)
+                places[..., counts == count] = place[..., None]
+    else:  # Where one is nan, the result is, too.
+        counts, nothing = n, unknown.any(axis=0)
+        places = np.asarray(quantile(np.arange(float(n)), q, method=method) if n else 0.0 * q)
     lower = np.floor(places).astype(int)
     upper = np.minimum(lower + 1, np.maximum(counts - 1, 0))
-    below = _picked(rows, lower, rest)
+    below = pick(lower)
     dtype = quantile(np.zeros(1, a.dtype), q, method=method).dtype
     share = (places - lower).astype(dtype)
+    if not skip_nan:
+        share = share.reshape(share.shape + (1,) * len(rest))
     found = below if below.dtype == dtype else below.astype(dtype)
     if share.any():
-        found = below * (1 - share) + _picked(rows, upper, rest) * share
+        found = below * (1 - share) + pick(upper) * share
     if share.any() and not share.all():  # No product with 0: 0 times infinity is nan.
         found = ops.where(share == 0, below, found)
-    nothing = counts == 0 if skip_nan else unknown.any(axis=0)
-    if nothing.any():
-        found = ops.where(np.broadcast_to(nothing, found.shape), np.nan, found)
+    if is_recorder(nothing) or nothing.any():  # A trace does not know.
+        if nothing.shape != found.shape:
+            nothing = np.broadcast_to(nothing, found.shape)
+        found = ops.where(nothing, np.nan, found)
     if keepdims:
         kept = tuple(1 if i in axes else length for i, length in enumerate(a.shape))
         found = found.reshape((*np.shape(q), *kept))

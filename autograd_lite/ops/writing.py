@@ -13,8 +13,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
-
 from autograd_lite.core.notation import ATOM, LOOSE, POWER, PRODUCT, SUM, Choice, Form, Notation
 from autograd_lite.core.primitive import Primitive
 
@@ -222,10 +220,12 @@ def literal(value: Any) -> str:
         return ":".join("" if part is None else literal(part) for part in parts)
     if value is Ellipsis:
         return "..."
+    if isinstance(value, type):
+        return value.__name__ if value.__module__ == "builtins" else f"np.{value.__name__}"
+    if hasattr(value, "itemsize") and not hasattr(value, "tolist"):  # A dtype.
+        return f"np.{value.name}"
     if isinstance(value, float):
         return _NOT_FINITE.sub(r"np.\g<0>", repr(float(value)))
-    if isinstance(value, np.dtype | type):
-        return f"np.{np.dtype(value).name}"
     if hasattr(value, "called"):  # An array that has a name where it is written.
         return str(value.called)
     if hasattr(value, "tolist"):  # An array, or a number of NumPy's.
@@ -239,8 +239,7 @@ def literal(value: Any) -> str:
         return f"np.array({listed})" if obvious else f"np.array({listed}, {value.dtype.name!r})"
     if _mixed(value):
         return ", ".join(literal(part) for part in value) + ("," if len(value) == 1 else "")
-    plain = repr(value)
-    return _NOT_FINITE.sub(r"np.\g<0>", plain) if isinstance(value, tuple | list) else plain
+    return _NOT_FINITE.sub(r"np.\g<0>", repr(value)) if isinstance(value, tuple) else repr(value)
 
 
 _ARRAY = re.compile(r"np\.array\((\[[^()]*\])\)")

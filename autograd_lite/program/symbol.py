@@ -32,6 +32,12 @@ class TraceError(TypeError):
     __module__ = __name__.partition(".")[0]  # Where users find it.
 
 
+def layout(x: Any) -> Any:
+    """Return in which order the entries of an array lie in memory, and whether without gaps."""
+    steps = np.argsort(-np.abs(x.strides), kind="stable").tolist()
+    return steps, x.flags.c_contiguous, x.flags.f_contiguous
+
+
 class Notes:
     """What a trace notes down.
 
@@ -50,6 +56,7 @@ class Notes:
         self.asked: dict[Variable, Any] = {}
         self.samples: list[Any] = []
         self.may_ask, self.conditions = may_ask, conditions
+        self.reshaped = False
 
     def input(self, sample: Any, name: str | None = None) -> Symbol:
         """Return a symbol for an array that is given."""
@@ -93,8 +100,26 @@ class Notes:
             return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
         return self.apply(Call(function, nest, None, np.shape(result)), tuple(symbols), {})
 
+    def ask_layout(self, ndim: int = 2) -> None:
+        """Let the trace hold for inputs alone that lie in memory as their samples do."""
+        inputs = [x for x in self.inputs if len(x.shape) > 1] if ndim > 1 else []
+        if inputs and not self.conditions:
+            where = f" ({caller()})" if caller() else ""
+            raise TraceError(
+                f"The result depends on how an array lies in memory{where}, which a program does "
+                f'not know. Give order="C" or order="F" in place of "K" or "A".'
+            )
+        for variable in inputs:
+            asked = self.asked.get(variable, ())
+            if isinstance(asked, tuple) and layout not in asked:
+                self.asked[variable] = (*asked, layout)
+
     def apply(self, function: Any, operands: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
         """Note down an application, and return its result."""
+        if function is ops.reshape and len(operands[0].shape) > 1:
+            self.reshaped = True
+        elif function is ops.assign and self.reshaped and self.conditions:
+            self.ask_layout()  # What was reshaped may be a view, or a copy.
         if any(isinstance(x, Symbol) for x in leaves_of(list(parameters.values()))):
             compute = function.forward if isinstance(function, Primitive) else function
             return self.call(compute, operands, parameters)
@@ -295,7 +320,8 @@ class Symbol(ArrayMethods):
 
     @property
     def strides(self) -> Any:
-        """Of the sample."""
+        """Of the sample: the trace then holds for arrays that lie in memory as it does."""
+        _notes().ask_layout(self.ndim)
         return np.asarray(self.sample).strides
 
     @property
@@ -310,7 +336,8 @@ class Symbol(ArrayMethods):
 
     @property
     def flags(self) -> Any:
-        """Of the sample."""
+        """Of the sample, as `strides`."""
+        _notes().ask_layout(self.ndim)
         return np.asarray(self.sample).flags
 
     def __len__(self) -> int:
@@ -373,11 +400,11 @@ class Symbol(ArrayMethods):
 
     def any(self, axis: Any = None, keepdims: bool = False) -> Any:
         """Return whether any entry is true."""
-        return _notes().apply(np.any, (self,), {"axis": axis, "keepdims": keepdims})
+        return np.any(self, axis=axis, **({"keepdims": True} if keepdims else {}))
 
     def all(self, axis: Any = None, keepdims: bool = False) -> Any:
         """Return whether all entries are."""
-        return _notes().apply(np.all, (self,), {"axis": axis, "keepdims": keepdims})
+        return np.all(self, axis=axis, **({"keepdims": True} if keepdims else {}))
 
     def __eq__(self, other: object) -> Any:
         return _operator(np.equal, self, other)

@@ -73,7 +73,10 @@ def _literal(x: Any) -> str:
     if isinstance(x, Written):
         return x
     if isinstance(x, list | tuple):
-        return ("[{}]" if isinstance(x, list) else "({},)").format(", ".join(map(_literal, x)))
+        inside = ", ".join(map(_literal, x))
+        if isinstance(x, tuple) and len(x) == 1:
+            inside += ","
+        return f"[{inside}]" if isinstance(x, list) else f"({inside})"
     text = repr(x) if isinstance(x, str) else literal(x)
     return text.replace("{", "{{").replace("}", "}}")
 

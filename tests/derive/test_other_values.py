@@ -49,6 +49,20 @@ def in_order(x):
 
 LABELS, OTHERS = np.array([0, 2, 1]), np.array([2, 2, 0])
 
+
+def where(mask):
+    return lambda x: np.sum(np.where(mask(x), x, 2 * x) * x)
+
+
+MASKS = [
+    lambda x: (x > 0).any(axis=0),
+    lambda x: (x > 0).all(axis=1, keepdims=True),
+    lambda x: np.isnan(x).any(1, keepdims=True),
+    lambda x: (x > 0).sum(axis=0) > 1,
+    lambda x: x == x.max(axis=-1, keepdims=True),
+    lambda x: np.select([x > 1, x > 0], [0 * x, 1 + 0 * x], 1.0) > 0.5,
+]
+
 FUNCTIONS = [
     (lambda x: np.prod(x), (np.array([1.0, 2.0]),), (np.array([0.0, 2.0]),)),
     (lambda x: np.sum(np.where(x > 0, x**2, -x)), (X,), (-X,)),
@@ -63,6 +77,7 @@ FUNCTIONS = [
     (written, (X,), (-X,)),
     (along, (X, LABELS), (-X, OTHERS)),
     (in_order, (X,), (-X,)),
+    *[(where(mask), (X,), (-X,)) for mask in MASKS],
     (lambda x, i: np.sum(x[i] ** 2), (X, LABELS), (-X, OTHERS)),
     (lambda x, i: np.sum(np.take(x, i, axis=1) ** 2), (X, LABELS), (-X, OTHERS)),
     (lambda x, i: np.sum(np.take(x, i) ** 2), (X, LABELS), (-X, OTHERS)),

@@ -1,0 +1,118 @@
+"""Derivations of NumPy's functions: what is printed runs by itself, and agrees with autodiff."""
+
+import re
+
+import numpy as np
+import pytest
+from numpy_calls import INPUTS, SCOPE, calls
+
+import autograd_lite as al
+
+WITHOUT = {"np.piecewise(s, s > 5, [sq, lambda x: 2 * x])"}  # It writes into a number.
+BY_VALUES = re.compile(
+    r"np\.(extract\(m|trim_zeros|piecewise|setdiff1d|setxor1d|histogram_bin_edges"
+    r"|nan(median|quantile|percentile))"
+)
+"""What asks for values that a function derived as a whole does not have."""
+
+
+def names_in(call):
+    return [name for name in INPUTS if re.search(rf"(?<![\w.]){name}(?!\w|=[^=])", call)]
+
+
+def results(call):
+    """The inputs by name, as Tensors, every real result that depends on them, and the whole."""
+    given = {
+        name: al.Tensor(INPUTS[name], requires_grad=True, name=name) for name in names_in(call)
+    }
+    found = eval(call, SCOPE | given)
+    several = found if isinstance(found, tuple | list) else [found]
+    real = [
+        t for t in several if isinstance(t, al.Tensor) and t.requires_grad and t.dtype.kind == "f"
+    ]
+    return given, real, found
+
+
+def agree(derivation, values, gradients, call):
+    """Run what is printed, in a namespace that has NumPy alone."""
+    space = {"np": np}
+    exec(str(derivation), space)
+    _, found = space["loss_and_gradients"](*values)
+    for name, gradient in found.items():
+        known = gradients[name]
+        assert np.shape(gradient) == known.shape
+        assert np.asarray(gradient).dtype.kind == "f"
+        close = 1e-6 if "float32" in call else 1e-10
+        np.testing.assert_allclose(gradient, known, rtol=close, atol=close)
+
+
+DIFFERENTIABLE = [call for call in calls() if call not in WITHOUT and results(call)[1]]
+SINGLE = [call for call in DIFFERENTIABLE if isinstance(results(call)[2], al.Tensor)]
+
+
+@pytest.mark.parametrize("call", DIFFERENTIABLE)
+def test_the_derivation_of_a_recorded_call_runs_by_itself(call):
+    given, found, _ = results(call)
+    loss = sum((t * t * np.linspace(0.5, 1.5, t.size).reshape(t.shape)).sum() for t in found)
+    derivation = al.derive(loss)
+    loss.backward()
+    gradients = {name: t.grad.numpy() for name, t in given.items() if t.grad is not None}
+    gradients = {name: np.zeros(t.shape) for name, t in given.items()} | gradients
+    agree(derivation, derivation.arguments.values(), gradients, call)
+
+
+@pytest.mark.parametrize("call", SINGLE)
+def test_the_derivation_of_a_function_holds_for_other_values(call):
+    given, _, result = results(call)
+    weights = np.linspace(0.5, 1.5, result.size).reshape(result.shape)
+    scope = SCOPE | {"weights": weights}
+    exec(
+        f"def f({', '.join(given)}):\n    out = {call}\n    return np.sum(out * out * weights)",
+        scope,
+    )
+    if BY_VALUES.search(call):
+        with pytest.raises(al.TraceError, match=r"A program knows no values"):
+            al.derive(scope["f"], *(t.numpy() for t in given.values()))
+        return
+    derivation = al.derive(scope["f"], *(t.numpy() for t in given.values()))
+    near = np.random.default_rng(0)
+    others = {
+        name: al.Tensor(t.numpy() * near.uniform(0.98, 1.02, t.shape), requires_grad=True)
+        for name, t in given.items()
+    }
+    loss = scope["f"](**others)
+    assert loss.requires_grad
+    loss.backward()
+    gradients = {
+        name: np.zeros(t.shape) if t.grad is None else t.grad.numpy() for name, t in others.items()
+    }
+    values = [others[name].numpy() if name in others else derivation.arguments[name]
+              for name in derivation.arguments]  # fmt: skip
+    agree(derivation, values, gradients, call)
+
+
+A = np.array([[2.0, 0.3, -0.4], [0.7, 3.0, 0.5], [0.1, -0.6, 4.0]])
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.sum(np.abs(np.linalg.eigvals(x - 2 * x.T))),  # It fills complex zeros.
+        lambda x: np.sum(np.amin(x**2, axis=()) * A),
+        lambda x: np.sum(np.median(x, axis=0) ** 2),
+    ],
+)
+def test_the_derivation_of_other_functions_runs_by_itself(f):
+    derivation = al.derive(f, A)
+    agree(derivation, derivation.arguments.values(), {"x": al.grad(f)(A)}, "")
+
+
+def test_a_quantile_that_is_traced_is_nan_where_an_entry_is():
+    derivation = al.derive(lambda x: np.sum(np.quantile(x, 0.3)), A)
+    value, _ = derivation.function(np.where(A > 3, np.nan, A))
+    assert np.isnan(value)
+
+
+def test_what_the_loss_depends_on_in_steps_alone_has_a_gradient_of_zeros():
+    derivation = al.derive(lambda x, s: np.sum(np.copysign(x, s) ** 2), A, -A)
+    assert "d_s = np.zeros((3, 3))" in str(derivation)
