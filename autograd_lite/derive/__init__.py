@@ -33,7 +33,7 @@ __all__ = ["Derivation", "Line", "Proof", "Rounded", "Rounding", "derive"]
 def derive(
     loss: Tensor | Callable[..., Any],
     *args: ArrayLike,
-    wrt: Iterable[Tensor | str] | None = None,
+    wrt: str | Iterable[Tensor | str] | None = None,
     names: Mapping[str, Any] | None = None,
     chain: bool = False,
 ) -> Derivation:
@@ -46,8 +46,9 @@ def derive(
     *args : array_like
         Where to call the function; it is differentiated by all of them that hold floating-point
         numbers. The derivation uses the names of its parameters and of its variables.
-    wrt : iterable of Tensor or str, optional
-        By what: tensors or their names. By default every leaf that requires a gradient.
+    wrt : "all", str, or iterable of Tensor or str, optional
+        By what: tensors or their names; "all" is every tensor that has a name, inner ones, too. By
+        default every leaf that requires a gradient.
     names : mapping of str to Tensor or ndarray, optional
         Names for tensors and bare arrays that have none of their own; by default the caller's
         variables.

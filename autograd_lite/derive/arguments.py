@@ -24,7 +24,7 @@ from autograd_lite.tensor import Tensor
 def derived(
     loss: Any,
     args: tuple[ArrayLike, ...],
-    wrt: Iterable[Tensor | str] | None,
+    wrt: str | Iterable[Tensor | str] | None,
     names: Mapping[str, Any] | None,
     chain: bool,
     frame: FrameType,
@@ -52,11 +52,12 @@ def derived(
         names = {**names_in(frame), **arrays_in(frame)}
     graph = Graph(loss, names) if recorded is None else recorded.graph(loss, names)
     graph = with_few_leaves(graph, names if recorded is None else {})
-    nodes = (
-        [node for node in graph if node.kind == "parameter"]
-        if wrt is None
-        else [graph.find(x) for x in wrt]
-    )
+    if wrt is None:
+        nodes = [node for node in graph if node.kind == "parameter"]
+    elif isinstance(wrt, str) and wrt == "all":
+        nodes = [x for x in graph if x.requires_grad and x.name and x not in graph.outputs]
+    else:
+        nodes = [graph.find(x) for x in ([wrt] if isinstance(wrt, str) else wrt)]
     entries: dict[str, Name] = {}
     if chain:
         graph, nodes, entries = by_component(graph, nodes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import linecache
+import textwrap
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from autograd_lite.derive import markup
 from autograd_lite.derive.helpers import helpers, namespace
-from autograd_lite.derive.layout import listed, remark, step
+from autograd_lite.derive.layout import LONGEST_LINE, listed, step
 from autograd_lite.derive.lines import Line, replaced
 from autograd_lite.derive.math_names import gradient
 from autograd_lite.derive.proof import Proof, prove
@@ -28,7 +29,7 @@ WIDEST = 60
 UNTIES = "    # where nothing ties, as here: equal values would share the derivative"
 """What is said of a derivation that leaves the shares out."""
 
-UNNAMED = ": computed outside of the record, so anew with other values"
+UNNAMED = "{}: computed outside of the record, so anew with other values"
 """What is said of arrays that have no name."""
 
 
@@ -81,12 +82,21 @@ class Derivation(Steps):
                 *helpers(self.lines),
                 *listed("def loss_and_gradients(", self.arguments, "):"),
                 *([UNTIES] if self._unties else []),
-                *(remark(", ".join(self._unnamed) + UNNAMED) if self._unnamed else []),
+                *self._remark(),
                 "    # forward",
                 *(line for written in body for line in written),
                 *listed(f"    return {self._loss}, {{", result, "}"),
             ]
         )
+
+    def _remark(self) -> list[str]:
+        """Say which arguments have no name, in lines that are not too long."""
+        if not self._unnamed:
+            return []
+        return textwrap.wrap(
+            UNNAMED.format(", ".join(self._unnamed)), LONGEST_LINE,
+            initial_indent="    # ", subsequent_indent="    # ",
+        )  # fmt: skip
 
     @cached_property
     def latex(self) -> str:
@@ -165,7 +175,10 @@ class Derivation(Steps):
         exec(compile(self.code, filename, "exec"), names)
         names |= namespace(self.lines)  # An operation of yours may need more than its source.
         given = ", ".join(self.arguments)
-        fits = [f"{x}.shape == {np.shape(value)}" for x, value in self.arguments.items()]
+        fits = [
+            f"{x}.shape == {np.shape(value)}" if np.ndim(value) else f"type({x}) in _numbers"
+            for x, value in self.arguments.items()
+        ]
         fits += [f"_equal({x}, _asked[{x!r}])" for x in self.arguments if x in self._asked]
         # To bind a signature takes longer than all the arithmetic of a neuron.
         checked = f"""\
@@ -175,13 +188,14 @@ def loss_and_gradients({given}):
     except AttributeError:
         _fits = False
     if not _fits:
-        _refuse({given})
+        _refuse({given})  # An array without axes passes.
     return _derived({given})
 """
         space = {
             "_derived": names["loss_and_gradients"],
             "_refuse": self._refuse,
             "_equal": np.array_equal,
+            "_numbers": (np.float64, float, int),
             "_asked": self._asked,
         }
         exec(checked, space)

@@ -103,10 +103,9 @@ def _source(function: Any) -> str:
     signature = ast.unparse(given)
     if '"' not in signature:
         signature = signature.replace("'", '"')
-    first, lines = tree.body[0], source.splitlines()
-    body = lines[first.lineno - 1 :]
-    if body[0][: first.col_offset].strip():  # It begins behind the signature.
-        body[0] = "    " + body[0].encode()[first.col_offset :].decode()
+    first = tree.body[0]
+    body = source.splitlines()[first.lineno - 1 :]
+    body[0] = "    " + body[0].encode()[first.col_offset :].decode()  # Behind the colon, maybe.
     return "\n".join([f"def {tree.name}({signature}):", *body, "", ""])
 
 

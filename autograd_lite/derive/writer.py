@@ -180,6 +180,11 @@ class Writer:
         assert node.primitive is not None  # It has operands.
         if node.primitive is UNLINKED:
             return operands[0]
+        if node.primitive is ops.add:  # total = 0, then total + x, is x.
+            for zero, x in (operands, operands[::-1]):
+                alike = (x.shape, x.dtype) == (node.shape, np.asarray(node.value).dtype)
+                if zero.is_number and not np.any(zero.value) and alike and not x.is_number:
+                    return x
         operation, parameters = operation_of(node.primitive), self.parameters(node)
         if isinstance(operation, Primitive) and any(x.is_number and x.ndim for x in operands):
             return Expression.__record__(operation, operands, parameters)  # zeros @ W is no step.

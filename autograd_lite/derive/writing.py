@@ -36,6 +36,8 @@ NAME: dict[Form, Callable[[Name], str]] = {"python": str, "latex": latex_name, "
 UNBROKEN = (ops.sum, ops.matmul)
 """What a number may stand before without parentheses: ``2 Σ x``, ``2 Xᵀ δ``."""
 
+OPPOSITE: dict[Any, Primitive] = {ops.add: ops.subtract, ops.subtract: ops.add}
+
 _WORD_AT_THE_END = re.compile(r"\\mathrm\{[^{}]*\}(_\{[^{}]*\})?$")
 """What runs into the next factor of a matrix product without a space."""
 
@@ -101,12 +103,20 @@ def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
     if e.operation is None:
         return write_number(e.value if e.ratio is None else e.ratio, form)
     given = _with_filled(e, [texts[x.number] for x in e.operands], form)
-    if form == "python" and e.operation in (ops.multiply, ops.where):
+    if form == "python" and e.operation in (ops.multiply, ops.where, ops.assign):
         given = _as_floats(e, given)
     ratio = e.operands[0].ratio if e.operation is ops.multiply else None
     if ratio is not None and (ratio.top == 1 or (
         ratio.top == -1 and not _begins_with_truth(e.operands[1]))):  # fmt: skip
         return _over(e, given, form)
+    if (
+        e.operation in OPPOSITE
+        and given[1].precedence >= PRODUCT
+        and (re.match(r"[-−](?!.* (%|//) )", given[1].text))
+    ):  # a + -0.1 is a - 0.1.
+        operation: Any = OPPOSITE[e.operation]
+        e = Expression(e.value, operation=operation, operands=e.operands)
+        given = [given[0], given[1]._replace(text=given[1].text[1:])]
     if e.operation is ops.negative and (
         re.search(r" (%|//) ", given[0].text) or _begins_with_truth(e.operands[0])
     ):
@@ -214,13 +224,14 @@ def _over(e: Expression, given: list[Written], form: Form) -> Written:
 
 
 def _as_floats(e: Expression, given: list[Written]) -> list[Written]:
-    """Write 1.0 where a number meets what is true or false, which would make integers."""
-    whole = [x.is_number and re.fullmatch(r"-?\d+", w.text) is not None
-             for x, w in zip(e.operands, given, strict=True)]  # fmt: skip
+    """Write 1.0 where 1 would make integers: beside what is true or false, or written into."""
+    others = [x for x in e.operands if not x.is_number]
+    truth = e.dtype.kind == "f" and any(x.dtype == bool for x in others)
     if e.operation is ops.where:
-        whole = [False, whole[1] and whole[2], False]
-    elif not any(x.dtype == bool and not x.is_number for x in e.operands):
-        return given
+        truth = truth and all(x.dtype == bool for x in others)
+    truth = truth or (e.operation is ops.assign and e.dtype.kind == "f")
+    whole = [truth and x.is_number and re.fullmatch(r"-?\d+", w.text)
+             for x, w in zip(e.operands, given, strict=True)]  # fmt: skip
     return [w._replace(text=f"{w.text}.0") if is_whole else w
             for w, is_whole in zip(given, whole, strict=True)]  # fmt: skip
 

@@ -130,7 +130,8 @@ def ptp(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
 
 
 def _numbers(a: Any, where: Any) -> Any:
-    return np.logical_and(~np.isnan(values_of(a)), values_of(where))
+    known = ~np.isnan(values_of(a))
+    return known if where is True else np.logical_and(known, values_of(where))
 
 
 def _skipping_nan(numpy: Callable[..., Any], composition: Callable[..., Any]) -> None:

@@ -243,6 +243,8 @@ def _guarded(forward: Callable[..., Any]) -> Callable[..., Any]:
         if type(result) in (float, int, bool, complex):
             return asarray(result)[()]
         dtype = getattr(result, "dtype", None)
+        if any(hasattr(x, "__record__") for x in args):
+            return result  # Of symbols: the function is being traced.
         if hasattr(result, "__record__"):
             what = "a Tensor: it uses one that it is not given, which would get no gradient"
         elif dtype is None or not hasattr(result, "__array_interface__"):

@@ -21,7 +21,8 @@ def transposed(x: Any) -> Any:
 
 def value_of(x: Any) -> Any:
     """Return the array of an operand that records; a rule may choose its form by it."""
-    return x.data if hasattr(type(x), "__record__") else x
+    value = x.data if hasattr(type(x), "__record__") else x
+    return getattr(value, "value", value)  # Of what is written down, the value that it has here.
 
 
 def _folded(g: Any, upper: bool) -> Any:

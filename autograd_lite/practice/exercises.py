@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 import itertools
+import math
 import re
 import sys
 from collections.abc import Mapping
@@ -146,16 +147,18 @@ class Exercise:
         if level not in (1, 2, 3):
             raise ValueError(f"hint: level is 1, 2 or 3, got {level!r}.")
         if level == 1:
-            uses = " and ".join(dict.fromkeys(self._above(x) for x in users))
+            above = dict.fromkeys(self._above(x) for x in users)
+            uses = f"gradient{'s' * (len(above) > 1)} of {' and '.join(above)}"
             several = " It is used in several places: what comes back from each adds up." * (
                 len(users) > 1
             )
             return (
                 f"The gradient of {self._name(name)} has its shape, {node.shape}. It is computed "
-                f"from the gradient of {uses}.{several}"
+                f"from the {uses}.{several}"
             )
         if level == 2:
-            return " ".join(dict.fromkeys(self._way_back(x, node) for x in users))
+            ways = dict.fromkeys(self._way_back(x, node) for x in users)
+            return " ".join(ways) if len(ways) == 1 else f"The sum of: {' And of: '.join(ways)}"
         return self._line(node)
 
     def solution(self) -> str:
@@ -225,17 +228,19 @@ class Exercise:
             rule = f"a matrix product: multiply by the transpose of {others[0]}, on the same side"
         elif len(primitive.linear) > 1 and primitive.entrywise and others:
             rule = f"a product: multiply by the other factor, {others[0]}"
-        elif primitive.name in ("add", "subtract"):
-            sign = (
-                " with a minus"
-                if primitive.name == "subtract" and (user.operands.index(node.id) == 1)
-                else ""
-            )
-            rule = f"a sum: what arrives comes back as it is{sign}"
+        elif primitive is ops.add:
+            rule = "a sum: what arrives comes back as it is"
+        elif primitive is ops.subtract:
+            how = "with a minus" if user.operands.index(node.id) == 1 else "as it is"
+            rule = f"a difference: what arrives comes back {how}"
+        elif primitive is ops.power and user.operands.index(node.id) == 0:
+            rule = "a power: multiply by the exponent, and by the power with one less"
         elif primitive.sentence:
             rule = primitive.sentence.format(
                 y=user.name or made, x=self._text(node), others=", ".join(others)
             )
+            if primitive is ops.getitem and _picks_again(user.parameters["index"], node.shape):
+                rule = f"{rule.rstrip('.')}; an entry that is picked several times gets the sum"
         elif primitive is ops.negative:
             rule = "a minus: what arrives comes back with a minus"
         else:
@@ -313,6 +318,12 @@ class Exercise:
             if value is not None:
                 found[name] = value
         return {name: found[name] for name in self.names if name in found}
+
+
+def _picks_again(index: Any, shape: tuple[int, ...]) -> bool:
+    """Return whether an index names an entry several times."""
+    picked = np.arange(math.prod(shape)).reshape(shape)[index]
+    return bool(np.unique(picked).size < picked.size)
 
 
 def exercise(loss: Tensor, wrt: str | list[str] = "all") -> Exercise:

@@ -11,6 +11,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import by_complex_step, locked
+from printed_code import assert_both_run
 
 from autograd_lite import Tensor
 
@@ -215,6 +216,13 @@ def test_hessian_is_symmetric_and_the_derivative_of_the_gradient(program):
     ]
     for got, above, below in zip(hu, *ends, strict=True):
         np.testing.assert_allclose(got, (above - below).numpy() / (2 * h), atol=1e-6 * scale)
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(programs(SMOOTH, KINKED, IN_PLACE))
+def test_the_code_of_a_derivation_runs(program):
+    x, y = starts(program)
+    assert_both_run(lambda x, y: run(program, np, x, y), {"x": x, "y": y})
 
 
 def test_every_step_changes_the_value():
