@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.derive.writing import NAME, Form, index_of, write
+from autograd_lite.derive.writing import NAME, Form, filled, index_of, write
 from autograd_lite.ops.indexing import may_repeat
 from autograd_lite.program.expression import Expression, Name
 from autograd_lite.program.simplify import scaled, split
@@ -76,7 +76,8 @@ def steps(name: Name, e: Expression, form: Form) -> list[Step]:
         index, value = index_of(piece.back, form), write(piece.e, form)
         if form == "python" and may_repeat(piece.back.parameters["index"]):
             called = f"np.{'add' if piece.sign > 0 else 'subtract'}.at"
-            where = f"({index})" if "," in index else index
+            several = isinstance(piece.back.parameters["index"], tuple)
+            where = f"({index})" if several else index
             where = f"np.s_[{index}]" if ":" in index or "..." in index else where
             lines.append(Step("", "", f"{called}({left}, {where}, {value})"))
         elif len(found) == 1 and piece.sign > 0 and not may_repeat(piece.back.parameters["index"]):
@@ -97,4 +98,6 @@ def _at(name: str, index: str, form: Form) -> str:
 
 def _zeros(e: Expression, form: Form) -> str:
     zeros = Expression(np.zeros(e.shape, e.dtype))
-    return write(zeros, "python") if form == "python" else {"latex": r"\mathbf{0}"}.get(form, "𝟎")
+    if form == "python":
+        return filled(zeros, form).text
+    return r"\mathbf{0}" if form == "latex" else "𝟎"

@@ -176,6 +176,11 @@ class Writer:
         assert node.primitive is not None  # It has operands.
         if node.primitive is UNLINKED:
             return operands[0]
+        if node.primitive is ops.add and any(_is_nothing(x) for x in operands):
+            kind = node.shape, np.asarray(node.value).dtype
+            whole = [x for x in operands if (x.shape, x.dtype) == kind]
+            if whole and not _is_nothing(whole[-1]):
+                return whole[-1]  # What a sum over a list begins with.
         operation, parameters = operation_of(node.primitive), self.parameters(node)
         if isinstance(operation, Primitive) and any(x.is_number and x.ndim for x in operands):
             return Expression.__record__(operation, operands, parameters)  # zeros @ W is no step.
@@ -330,6 +335,11 @@ class Writer:
                 break
             stages.append(after[0])
         return stages
+
+
+def _is_nothing(e: Expression) -> bool:
+    """Return whether an expression is the number 0."""
+    return e.is_number and e.ndim == 0 and not e.value
 
 
 def _has_entries(e: Expression) -> bool:

@@ -43,7 +43,7 @@ _WORD_AT_THE_END = re.compile(r"\\mathrm\{[^{}]*\}(_\{[^{}]*\})?$")
 def write(expression: Expression, form: Form) -> str:
     """Write an expression; parts with a name are written by it."""
     if form == "python" and _is_filled(expression):
-        return _filled(expression, form).text
+        return filled(expression, form).text
     texts: dict[int, Written] = {}
     for part in walk((expression,)):
         texts[part.number] = _written(part, texts, form)
@@ -55,7 +55,7 @@ def _is_filled(e: Expression) -> bool:
     return e.is_number and e.ndim > 0 and uniform(e.value)
 
 
-def _filled(e: Expression, form: Form) -> Written:
+def filled(e: Expression, form: Form) -> Written:
     """Write an array of one number as such: ``np.ones((2, 3))``, or a bold 1."""
     number = np.asarray(e.value).flat[0]
     factor = write_number(number, form)
@@ -63,7 +63,7 @@ def _filled(e: Expression, form: Form) -> Written:
         ones = r"\mathbf{1}" if form == "latex" else "𝟏"
         return Written(ones) if number == 1 else Written(f"{factor.text} {ones}", PRODUCT)
     of_type = "" if e.dtype == np.float64 else f", np.{e.dtype.name}"
-    shape = e.shape if e.ndim > 1 else e.shape[0]
+    shape = e.shape[0] if e.ndim == 1 else e.shape
     if number in (0, 1):
         return Written(f"np.{'ones' if number else 'zeros'}({shape}{of_type})")
     text = f"{number}" if float(number).is_integer() else factor.text
@@ -76,7 +76,10 @@ def _with_filled(e: Expression, given: list[Written], form: Form) -> list[Writte
     assert forward is not None
     values = [x.value for x in e.operands]
     given = list(given)
+    indexed = e.operation in (ops.assign, ops.getitem)
     for i, x in enumerate(e.operands):
+        if indexed and i == 0 and x.is_number and uniform(x.value):
+            given[i] = filled(x, form)  # Also if it has no axes: 0[...] is no code.
         if not _is_filled(x):
             continue
         try:
@@ -90,7 +93,7 @@ def _with_filled(e: Expression, given: list[Written], form: Form) -> list[Writte
         if same:
             values = alone
         else:
-            given[i] = _filled(x, form)
+            given[i] = filled(x, form)
     return given
 
 
@@ -354,14 +357,15 @@ def _is_one_number(array: Any) -> bool:
 
 
 def _root(number: float) -> dict[Form, str] | None:
-    """Return how a number is written that is the root of a small whole one, or of 2 / pi."""
+    """Return how a number is written that is the root of a small whole one, or that of GELU."""
     square = round(number * number)
     if 1 < square < 1000 and np.sqrt(square) == number:
         root = f"np.sqrt({square})", rf"\sqrt{{{square}}}", f"√{square}"
-    elif number == np.sqrt(2 / np.pi):
-        root = "np.sqrt(2 / np.pi)", r"\sqrt{2 / \pi}", "√(2 / π)"
     else:
-        return None
+        over = next((k for k in ("2", "0.5") if number == np.sqrt(float(k) / np.pi)), None)
+        if over is None:
+            return None
+        root = f"np.sqrt({over} / np.pi)", rf"\sqrt{{{over} / \pi}}", f"√({over} / π)"
     return {"python": root[0], "latex": root[1], "text": root[2]}
 
 

@@ -120,6 +120,7 @@ def _share(g: Any, y: Any, x: Any, axis: Any, keepdims: Any) -> Any:
 @primitive(
     x=lambda g, y, x, axis, keepdims: _share(g, y, x, axis, keepdims),
     notation=call("np.max"),
+    sentence="{y} has the largest entries of {x}: they alone get the gradient, and share it.",
     numpy=(np.max, np.amax),
     reduces=True,
     examples=AXES,
@@ -132,6 +133,7 @@ def max(x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
 @primitive(
     x=lambda g, y, x, axis, keepdims: _share(g, y, x, axis, keepdims),
     notation=call("np.min"),
+    sentence="{y} has the smallest entries of {x}: they alone get the gradient, and share it.",
     numpy=(np.min, np.amin),
     reduces=True,
     examples=AXES,
