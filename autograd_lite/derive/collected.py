@@ -76,7 +76,8 @@ def steps(name: Name, e: Expression, form: Form) -> list[Step]:
         index, value = index_of(piece.back, form), write(piece.e, form)
         if form == "python" and may_repeat(piece.back.parameters["index"]):
             called = f"np.{'add' if piece.sign > 0 else 'subtract'}.at"
-            where = f"({index})" if "," in index else index
+            several = isinstance(piece.back.parameters["index"], tuple)
+            where = f"({index})" if several else index
             where = f"np.s_[{index}]" if ":" in index or "..." in index else where
             lines.append(Step("", "", f"{called}({left}, {where}, {value})"))
         elif len(found) == 1 and piece.sign > 0 and not may_repeat(piece.back.parameters["index"]):

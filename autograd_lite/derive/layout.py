@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import textwrap
 from collections.abc import Iterable
 
 LONGEST_LINE = 100
@@ -52,12 +51,6 @@ def listed(start: str, items: Iterable[str], end: str) -> list[str]:
         return [whole]
     indent = start[: len(start) - len(start.lstrip())]
     return [start, *_filled([f"{item}," for item in items], f"{indent}{INDENT}"), indent + end]
-
-
-def remark(text: str) -> list[str]:
-    """Write a comment."""
-    start = f"{INDENT}# "
-    return [start + line for line in textwrap.wrap(text, LONGEST_LINE - len(start))]
 
 
 def divided(text: str, depth: int) -> list[str]:

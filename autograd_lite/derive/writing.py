@@ -78,7 +78,10 @@ def _with_filled(e: Expression, given: list[Written], form: Form) -> list[Writte
     assert forward is not None
     values = [x.value for x in e.operands]
     given = list(given)
+    indexed = e.operation in (ops.assign, ops.getitem)
     for i, x in enumerate(e.operands):
+        if indexed and i == 0 and x.is_number and uniform(x.value):
+            given[i] = filled(x, form)  # Also if it has no axes: 0[...] is no code.
         if not _is_filled(x):
             continue
         try:
@@ -368,14 +371,15 @@ def _is_one_number(array: Any) -> bool:
 
 
 def _root(number: float) -> dict[Form, str] | None:
-    """Return how a number is written that is the root of a small whole one, or of 2 / pi."""
+    """Return how a number is written that is the root of a small whole one, or that of GELU."""
     square = round(number * number)
     if 1 < square < 1000 and np.sqrt(square) == number:
         root = f"np.sqrt({square})", rf"\sqrt{{{square}}}", f"√{square}"
-    elif number == np.sqrt(2 / np.pi):
-        root = "np.sqrt(2 / np.pi)", r"\sqrt{2 / \pi}", "√(2 / π)"
     else:
-        return None
+        over = next((k for k in ("2", "0.5") if number == np.sqrt(float(k) / np.pi)), None)
+        if over is None:
+            return None
+        root = f"np.sqrt({over} / np.pi)", rf"\sqrt{{{over} / \pi}}", f"√({over} / π)"
     return {"python": root[0], "latex": root[1], "text": root[2]}
 
 

@@ -22,6 +22,7 @@ from autograd_lite.check.mistakes.backward_steps import grouped, text_of
 from autograd_lite.check.report import SHAPE, Comparison
 from autograd_lite.derive import derive
 from autograd_lite.graph import Graph, Node, write
+from autograd_lite.ops.indexing import may_repeat
 from autograd_lite.tensor import Tensor
 
 ARRAY = re.compile(r"np\.array\((\[[\[\]\d,\s-]*\])\)")
@@ -173,8 +174,8 @@ class Exercise:
         Returns
         -------
         str
-            A function like that of the solution. What is left blank is None, for which `check` says
-            ``not yet``.
+            A function like that of the solution, whose result `check` takes. What is left blank is
+            None, for which it says ``not yet``.
 
         Examples
         --------
@@ -190,16 +191,21 @@ class Exercise:
             # backward
             d_z = None             # (2, 1)
             d_W = None             # (2, 1)
+            return locals()
         """
         solved = self._with_names(self.solution()).splitlines()
         start = next(i for i, line in enumerate(solved) if line.startswith("def loss_and"))
         end = next(i for i, line in enumerate(solved) if line.strip() == "# backward")
         forward = [line.split("  # (") for line in solved[start : end + 1]]
+        forward = [x for x in forward if not x[0].startswith("    # where nothing ties")]
         blanks = [[f"    d_{name} = None", f"{x.shape}"[1:]] for name, x in self._nodes.items()]
         lines = [(code.rstrip(), *shape) for code, *shape in (*forward, *blanks)]
         width = max(len(code) for code, *shape in lines if shape and len(code) < 70)
         return "\n".join(
-            f"{code.ljust(width)}  # ({shape[0]}" if shape else code for code, *shape in lines
+            [
+                *(f"{x.ljust(width)}  # ({shape[0]}" if shape else x for x, *shape in lines),
+                "    return locals()",
+            ]
         )
 
     def _above(self, node: Node) -> str:
@@ -245,6 +251,8 @@ class Exercise:
             rule = "a minus: what arrives comes back with a minus"
         else:
             rule = f"multiply by the derivative of {primitive.name}, entry by entry"
+        if may_repeat(user.parameters.get("index")):
+            rule += " What is picked several times gets the sum"
         stretched = user.shape != node.shape and primitive.entrywise
         return f"{made}: {rule.rstrip('.')}{'; then sum over what was broadcast' * stretched}."
 

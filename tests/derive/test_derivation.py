@@ -49,6 +49,14 @@ def test_the_formulas_are_the_same_steps_in_latex():
     assert al.derive(network())._repr_latex_().startswith("$$\n\\begin{aligned}")
 
 
+def printed(derivation):
+    """Run what is printed, and nothing else; return the gradients."""
+    space = {}
+    exec(f"import numpy as np\n{derivation.code}", space)
+    _, gradients = space["loss_and_gradients"](**derivation.arguments)
+    return gradients
+
+
 @pytest.mark.parametrize("weighted", [True, False])
 @pytest.mark.parametrize("case", cases(), ids=str)
 def test_the_derivation_of_every_operation_runs_and_agrees_with_autodiff(case, weighted):
@@ -63,9 +71,9 @@ def test_the_derivation_of_every_operation_runs_and_agrees_with_autodiff(case, w
     loss = np.real(loss) if loss.dtype.kind == "c" else loss
     derivation = al.derive(loss)
     loss.backward()
-    for name, gradient in derivation.evaluate().items():
+    for name, gradient in printed(derivation).items():
         x = operands[int(name[1:])]
-        assert gradient.shape == x.shape
+        assert np.shape(gradient) == x.shape
         np.testing.assert_allclose(gradient, x.grad, rtol=1e-12, atol=1e-13)
 
 
