@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from autograd_lite.draw import notebook
 from autograd_lite.draw.arguments import asked
 from autograd_lite.draw.formulas import is_inline
+from autograd_lite.draw.names import by_node
 from autograd_lite.draw.page.frame import Frame
 from autograd_lite.draw.page.training import page
 from autograd_lite.graph import Graph, Node, arrays_in, names_in, write
@@ -102,7 +104,11 @@ class Recorder:
             return
         if self._graph is None:
             frame = sys._getframe(1)
-            self._graph = Graph(loss, {**arrays_in(frame), **names_in(frame)})
+            # Arrays get their names afterwards: which are equal may differ from step to step.
+            graph = Graph(loss, names_in(frame))
+            names = by_node(graph, {}, arrays_in(frame))
+            named = [replace(x, name=names.get(x.id, x.name)) for x in graph]
+            self._graph = graph._like(named, [x.id for x in graph.outputs], graph.held)
         self._skipped = None
         self._kept.append(self._frame(label, loss))
         if len(self._kept) > self.max_frames:

@@ -306,3 +306,19 @@ def test_an_option_that_draw_does_not_have_is_an_error_that_lists_them():
     recorder, _ = trained(2)
     with pytest.raises(TypeError, match=r"Recorder: draw has no option colour; it has names, show"):
         recorder.html(colour="red")
+
+
+def test_an_array_may_be_used_twice_and_change_from_step_to_step():
+    w, data, recorder = (
+        al.Tensor(np.ones((2, 2)), requires_grad=True),
+        np.ones((3, 2)),
+        al.Recorder(),
+    )
+    for step in range(3):
+        loss = ((data @ w - data) ** 2).mean()
+        recorder.record(loss)
+        w.zero_grad()
+        loss.backward()
+        data = data + (step > 0)
+    assert len(recorder.steps) == 3
+    assert '"data"' in recorder.html()
