@@ -862,7 +862,8 @@ class Tensor:
                 f"A copy or a pickle of {self._label()} would be detached from its gradient. Write "
                 f"t.copy() for a copy that is recorded, t.detach() for the value alone."
             )
-        grad = None if self._grad is None else np.asarray(self.grad.data)
+        kept: Any = None if self._grad is None else self.grad
+        grad = None if kept is None else np.asarray(kept.data)
         data = np.asarray(self._value())
         return _rebuild, (type(self), data, keeps and self._requires_grad, self.name, grad)
 

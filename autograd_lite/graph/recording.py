@@ -97,7 +97,8 @@ class _Recorded:
         operands: tuple[str, ...] = (),
     ) -> str:
         identifier = f"n{len(self.nodes)}"
-        grad = None if tensor is None or tensor._grad is None else tensor.grad.data
+        kept: Any = None if tensor is None or tensor._grad is None else tensor.grad
+        grad = None if kept is None else kept.data
         node = Node(
             id=identifier,
             kind=kind,

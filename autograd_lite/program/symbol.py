@@ -408,11 +408,13 @@ class Symbol(ArrayMethods):
 
     def any(self, axis: Any = None, keepdims: bool = False) -> Any:
         """Return whether any entry is true."""
-        return np.any(self, axis=axis, **({"keepdims": True} if keepdims else {}))
+        given = {"axis": axis, "keepdims": keepdims} if keepdims else {"axis": axis}
+        return _notes().call(np.any, (self,), given)
 
     def all(self, axis: Any = None, keepdims: bool = False) -> Any:
         """Return whether all entries are."""
-        return np.all(self, axis=axis, **({"keepdims": True} if keepdims else {}))
+        given = {"axis": axis, "keepdims": keepdims} if keepdims else {"axis": axis}
+        return _notes().call(np.all, (self,), given)
 
     def __eq__(self, other: object) -> Any:
         return _operator(np.equal, self, other)
