@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd_lite.check.judging import largest_in
 from autograd_lite.check.numerical import steadiest, steps_for
-from autograd_lite.check.subject import Array, Check, array_of, joined, values_of
+from autograd_lite.check.subject import Array, Check, array_of, joined, lying_like, values_of
 from autograd_lite.core.modes import Watch, enable_grad
 from autograd_lite.functional.transforms import vjp
 from autograd_lite.graph import Graph
@@ -25,7 +25,9 @@ class Along:
 
     def __init__(self, check: Check) -> None:
         self.check = check
-        self.tangents = [check.rng.normal(size=x.shape) * size_of(x) for x in check.arrays]
+        self.tangents = [
+            lying_like(x, check.rng.normal(size=x.shape) * size_of(x)) for x in check.arrays
+        ]
         moves = max(float(np.abs(v).max(initial=0.0)) for v in self.tangents)
         self.steps = [h / moves for h in steps_for(moves)]
         self.largest, analytic = _recorded(check)

@@ -237,7 +237,7 @@ def _numbers_in(by_hand: Callable[..., Any], arrays: Sequence[Array]) -> set[flo
     before = sys.getprofile()
     sys.setprofile(watch)
     try:
-        by_hand(*(x.copy() for x in arrays))
+        by_hand(*(x.copy(order="K") for x in arrays))
     finally:
         sys.setprofile(before)
     return found
@@ -335,7 +335,7 @@ def aligned(
     """Call the function by hand, and pair what it returns with the inputs."""
     given = by_hand
     if callable(by_hand):
-        given = by_hand(*(x.copy() for x in arrays))
+        given = by_hand(*(x.copy(order="K") for x in arrays))
     if isinstance(given, np.ndarray | np.generic | float | int) and len(arrays) == 1:
         given = [given]
     if isinstance(given, list | tuple):
@@ -367,12 +367,12 @@ def by_numbers_alone(
 ) -> Comparison:
     """Compare with differences alone, where a function cannot be recorded."""
     plain = [x.astype(float) for x in arrays]
-    value = np.asarray(f(*(x.copy() for x in plain)))
+    value = np.asarray(f(*(x.copy(order="K") for x in plain)))
     if value.size != 1:
         raise ValueError(
             f"compare needs a function that returns a single number, got shape {value.shape}."
         )
-    given = by_hand(*(x.copy() for x in arrays)) if callable(by_hand) else by_hand
+    given = by_hand(*(x.copy(order="K") for x in arrays)) if callable(by_hand) else by_hand
     if isinstance(given, np.ndarray | np.generic | float | int):
         given = [given]
     if not isinstance(given, Mapping):
@@ -619,7 +619,7 @@ def _ignores(
     rng = np.random.default_rng(0)
     value = traced(f, names, arrays)[0].outputs[0].value
     for i, axis, _ in group:
-        others = [x.copy() for x in arrays]
+        others = [x.copy(order="K") for x in arrays]
         last = np.moveaxis(others[i], axis, 0)[-1:]
         if last.dtype.kind == "f":
             last[...] += rng.normal(size=last.shape) * (1 + np.abs(last))

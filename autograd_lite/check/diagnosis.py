@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -421,10 +422,13 @@ def _proposed(
             progress.cut_short.add(target.name)
             continue
         find = entry.find_more if far_fetched else entry.find
-        for candidate in find(case, target):
+        with warnings.catch_warnings():  # What a real array is made of may be complex.
+            warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
+            found = list(find(case, target))
+        for candidate in found:
             candidate.kind = candidate.kind or entry.name
             candidate.source = entry.name
-            proposed.append(candidate)
+        proposed += found
     return sorted(proposed, key=lambda candidate: candidate.cost)
 
 

@@ -28,6 +28,7 @@ from autograd_lite.check.subject import (
     inner,
     is_array_like,
     joined,
+    lying_like,
     values_of,
 )
 from autograd_lite.core.modes import no_grad
@@ -278,7 +279,7 @@ def _compare_entries(check: Check, along: Along, i: int, weights: list[Array], g
         return lambda moved: inner(weights, values_of(check.f, [*before, moved, *after]))
 
     def moved(arrays: Sequence[Array], index: tuple[int, ...]) -> Callable[[float], Array]:
-        unit = np.zeros(x.shape)
+        unit = lying_like(x, 0.0)
         unit[index] = 1.0
         f = weighted(arrays)
         return lambda t: np.asarray(f(arrays[i] + t * unit))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.check.numerical import one_sided
-from autograd_lite.check.subject import Array, Check, GradcheckError
+from autograd_lite.check.subject import Array, Check, GradcheckError, lying_like
 
 Entry = tuple[int, ...]
 
@@ -119,7 +119,7 @@ def _rounding(
     rules, values = np.zeros(g.shape), error
     rng = np.random.default_rng(0)
     for _ in range(3):
-        arrays = [x * (1 + 1e-15 * rng.normal(size=x.shape)) for x in check.arrays]
+        arrays = [x * lying_like(x, 1 + 1e-15 * rng.normal(size=x.shape)) for x in check.arrays]
         other_g, other_numerical, largest = again(arrays, entries)
         added = np.finfo(float).eps * largest
         rules = np.fmax(rules, np.fmax(np.abs(other_g - g), added))

@@ -162,7 +162,7 @@ def check_jacobian(
     x = np.array(x, dtype=float)
 
     def backward(dy: Array, x: Array) -> Array:
-        found = np.asarray(jacobian(x.copy()), dtype=float)
+        found = np.asarray(jacobian(x.copy(order="K")), dtype=float)
         if found.shape != dy.shape + x.shape:
             turned = found.shape == x.shape + dy.shape
             hint = " It is transposed: outputs come first." if turned else ""
@@ -204,7 +204,7 @@ def _several(y: Any) -> list[Any]:
 def _same_twice(
     forward: Callable[..., Any], result_of: Callable[..., Any], arrays: list[Array]
 ) -> None:
-    twice = (_several(result_of([x.copy() for x in arrays])) for _ in range(2))
+    twice = (_several(result_of([x.copy(order="K") for x in arrays])) for _ in range(2))
     if not all(
         np.array_equal(np.asarray(a), np.asarray(b), equal_nan=True)
         for a, b in zip(*twice, strict=True)

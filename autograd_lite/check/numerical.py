@@ -145,7 +145,7 @@ def central_differences(
     for index in np.ndindex(x.shape) if entries is None else entries:
 
         def at(offset: float, index: tuple[int, ...] = index) -> float:
-            moved = x.copy()
+            moved = x.copy(order="K")
             moved[index] += offset
             return float(f(moved))
 

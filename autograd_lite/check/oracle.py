@@ -144,7 +144,7 @@ def at_kinks(
         step = 1e-6 * max(1.0, abs(float(value[index])))
         derivatives = []
         for sign in (1, -1):
-            moved = value.copy()
+            moved = value.copy(order="K")
             moved[index] += sign * step
             derivatives.append(sign * (float(np.real(loss_at(moved))) - here) / step)
         looked[index] = True

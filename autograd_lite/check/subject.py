@@ -108,7 +108,7 @@ def flattened(
         filled = list(leaves)
         for place, x in zip(places, values, strict=True):
             filled[place] = x
-        found = leaves_of(f(*rebuild(arguments, filled)))
+        found = [y for y in leaves_of(f(*rebuild(arguments, filled))) if y is not None]
         if any(kind_of(x) == "c" for x in values):  # A complex step.
             return found
         parts = [(np.real(y), np.imag(y)) if kind_of(y) == "c" else (y,) for y in found]
@@ -126,6 +126,13 @@ def kind_of(x: Any) -> str:
 def array_of(x: Any) -> Array:
     """Return the values of a tensor or of what NumPy takes for an array."""
     return np.asarray(x.data if isinstance(x, Tensor) else x)
+
+
+def lying_like(x: Array, entries: Any) -> Array:
+    """Return numbers that lie in memory as an array does: a function may look at that."""
+    made = np.empty_like(x, dtype=np.float64)
+    made[...] = entries
+    return made
 
 
 def values_of(f: Callable[..., list[Any]], arrays: Sequence[Array]) -> list[Array]:

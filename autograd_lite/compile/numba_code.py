@@ -188,7 +188,10 @@ def machine_code(
         # Read-only arrays are copied: arguments of the very type take half as long to hand over.
         return numba.types.Array(scalar, axes, "C")
 
-    signature = tuple(typed(*kind) for kind in kinds)
+    try:
+        signature = tuple(typed(*kind) for kind in kinds)
+    except NumbaError as error:
+        raise LoweringError(f"an array of this type: {_reason(error)}") from None
     module = _module(f"import numpy as np\n\n\n{source}")
     jit = numba.njit(signature, cache=True, error_model="numpy", nogil=not direct)
     try:

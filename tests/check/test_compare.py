@@ -769,3 +769,13 @@ def test_what_is_computed_from_a_float32_gradient_is_right_for_that_dtype():
     result = al.compare(loss, by_hand, [w, np.zeros(2)])
     result.assert_ok()
     assert {row.verdict for row in result} == {"right for its dtype"}
+
+
+def test_a_loss_with_complex_numbers_on_the_way_is_compared(recwarn):
+    def f(z):
+        return np.sum(np.abs(np.fft.fft(z)) ** 2)
+
+    result = al.compare(f, lambda z: {"z": 5 * len(z) * z**3}, [np.array([0.7, -1.3, 2.1])])
+    assert result.failures
+    al.compare(f, lambda z: {"z": 2 * len(z) * z}, [np.array([0.7, -1.3, 2.1])]).assert_ok()
+    assert not recwarn

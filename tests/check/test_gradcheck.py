@@ -320,3 +320,21 @@ def test_the_result_is_true_or_false_with_a_reason():
     assert (repr(right), right.message, right.sampled) == ("True", "", {})
     assert (repr(wrong), bool(wrong)) == ("False", False)
     assert "is wrong in 4 of 4 entries" in wrong.message
+
+
+F = np.asfortranarray([[0.5, -1.2, 2.3], [1.7, 0.4, -0.6]])
+
+
+def written_through_a_view(x):
+    y = x * 1
+    y.reshape(-1)[0] = 100.0  # A copy here, since it lies in columns.
+    return np.sum(y)
+
+
+@pytest.mark.parametrize("f", [lambda x: x.ravel("K") ** 2, written_through_a_view])
+def test_a_function_that_looks_at_the_layout_is_given_the_layout_of_the_input(f):
+    assert al.gradcheck(f, [F])
+
+
+def test_what_is_none_in_a_result_is_passed_over():
+    assert al.gradcheck(lambda x: {"a": None, "b": x * 2}, [np.ones(3)])
