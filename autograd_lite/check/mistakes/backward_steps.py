@@ -292,7 +292,7 @@ class Made:
         for goal, moved in self.goals(target):
             terms = (instead - part) * moved
             size = float(np.abs(terms).sum()) + abs(goal)
-            if abs(float(terms.sum()) - goal) > _slack(target) * size:
+            if abs(terms.sum() - goal) > _slack(target) * size:
                 return False
         return True
 
