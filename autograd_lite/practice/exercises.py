@@ -22,7 +22,6 @@ from autograd_lite.check.mistakes.backward_steps import grouped, text_of
 from autograd_lite.check.report import SHAPE, Comparison
 from autograd_lite.derive import derive
 from autograd_lite.graph import Graph, Node, write
-from autograd_lite.ops.indexing import may_repeat
 from autograd_lite.tensor import Tensor
 
 ARRAY = re.compile(r"np\.array\((\[[\[\]\d,\s-]*\])\)")
@@ -251,8 +250,6 @@ class Exercise:
             rule = "a minus: what arrives comes back with a minus"
         else:
             rule = f"multiply by the derivative of {primitive.name}, entry by entry"
-        if may_repeat(user.parameters.get("index")):
-            rule += " What is picked several times gets the sum"
         stretched = user.shape != node.shape and primitive.entrywise
         return f"{made}: {rule.rstrip('.')}{'; then sum over what was broadcast' * stretched}."
 
