@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from autograd_lite.core.later import later
 
@@ -30,13 +30,32 @@ else:
 __all__ = ["Derivation", "Line", "Proof", "Rounded", "Rounding", "derive"]
 
 
+@overload
 def derive(
     loss: Tensor | Callable[..., Any],
     *args: ArrayLike,
     wrt: str | Iterable[Tensor | str] | None = None,
     names: Mapping[str, Any] | None = None,
     chain: bool = False,
-) -> Derivation:
+    blanks: Literal[False] = False,
+) -> Derivation: ...
+@overload
+def derive(
+    loss: Tensor | Callable[..., Any],
+    *args: ArrayLike,
+    wrt: str | Iterable[Tensor | str] | None = None,
+    names: Mapping[str, Any] | None = None,
+    chain: bool = False,
+    blanks: Literal[True],
+) -> str: ...
+def derive(
+    loss: Tensor | Callable[..., Any],
+    *args: ArrayLike,
+    wrt: str | Iterable[Tensor | str] | None = None,
+    names: Mapping[str, Any] | None = None,
+    chain: bool = False,
+    blanks: bool = False,
+) -> Derivation | str:
     """Write a computation and its gradients down as a person would.
 
     Parameters
@@ -56,11 +75,14 @@ def derive(
         Write every number by itself, and every partial derivative as the product of the chain
         rule, as for a network that is drawn neuron by neuron. Entries of arrays are counted from
         1: ``W_1_2``, or ``h2``. For small networks.
+    blanks : bool
+        Return a worksheet: the forward pass, and None in the place of every gradient.
 
     Returns
     -------
     Derivation
-        Prints as a function in plain NumPy, ``.latex`` has the formulas, ``.function`` runs.
+        Prints as a function in plain NumPy, ``.latex`` has the formulas, ``.function`` runs. With
+        `blanks`, its `Derivation.worksheet`, a str.
 
     Raises
     ------
@@ -113,4 +135,5 @@ def derive(
     """
     from autograd_lite.derive.arguments import derived
 
-    return derived(loss, args, wrt, names, chain, sys._getframe(1))
+    derivation = derived(loss, args, wrt, names, chain, sys._getframe(1))
+    return derivation.worksheet() if blanks else derivation

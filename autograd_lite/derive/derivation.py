@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import linecache
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -70,22 +70,64 @@ class Derivation(Steps):
     def _code(self, comment: Callable[[Line], str]) -> str:
         """Write the function, with a comment behind every step."""
         steps = [(line.code, comment(line)) for line in self.lines]
-        width = max((len(code) for code, _ in steps if len(code) <= WIDEST), default=0)
-        body = [step(code, text, width) for code, text in steps]
-        body.insert(len(self.forward), ["    # backward"])
         result = [
             f"{json.dumps(name, ensure_ascii=False)}: {line}"
             for name, line in self.gradients.items()
         ]
+        end = listed(f"    return {self._loss}, {{", result, "}")
+        return self._function(self.lines, steps, [UNTIES] if self._unties else [], end)
+
+    def worksheet(self, names: Sequence[str] = ()) -> str:
+        """Return the computation as code, with a blank, None, for every gradient.
+
+        What it returns is what `Exercise.check` takes.
+
+        Parameters
+        ----------
+        names : sequence of str
+            The gradients in the order of the blanks; by default what is computed last comes first.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import autograd_lite as al
+        >>> X, w = np.eye(2), al.Tensor([[0.5], [-0.25]], requires_grad=True, name="w")
+        >>> z = X @ w
+        >>> print(al.derive(np.sum(z**2), wrt="all").worksheet())
+        def loss_and_gradients(X, w):
+            # forward
+            z = X @ w              # (2, 1)
+            loss = np.sum(z ** 2)  # ()
+            # backward
+            d_z = None             # (2, 1)
+            d_w = None             # (2, 1)
+            return locals()
+        """
+        order = [node.id for node in self.graph]
+        back = sorted(self._wrt, key=lambda node: order.index(node.id), reverse=True)
+        if names:
+            back = [self.graph.find(name) for name in names]
+        steps = [(line.code, str(line.expression.shape)) for line in self.forward]
+        steps += [(f"d_{node.name or node.id} = None", str(node.shape)) for node in back]
+        return self._function(self.forward, steps, [], ["    return locals()"])
+
+    def _function(
+        self, lines: Sequence[Line], steps: Sequence[tuple[str, str]], remarks: list[str],
+        end: list[str],
+    ) -> str:  # fmt: skip
+        """Write a function of steps with comments, those of `lines` and others."""
+        width = max((len(code) for code, _ in steps if len(code) <= WIDEST), default=0)
+        body = [step(code, text, width) for code, text in steps]
+        body.insert(len(self.forward), ["    # backward"])
         return "\n".join(
             [
-                *helpers(self.lines),
+                *helpers(lines),
                 *listed("def loss_and_gradients(", self.arguments, "):"),
-                *([UNTIES] if self._unties else []),
+                *remarks,
                 *self._remark(),
                 "    # forward",
                 *(line for written in body for line in written),
-                *listed(f"    return {self._loss}, {{", result, "}"),
+                *end,
             ]
         )
 

@@ -20,7 +20,7 @@ from autograd_lite.check.compare import Options, compare_graph, named_in
 from autograd_lite.check.diagnosis import FOLLOWS
 from autograd_lite.check.mistakes.backward_steps import grouped, text_of
 from autograd_lite.check.report import SHAPE, Comparison
-from autograd_lite.derive import derive
+from autograd_lite.derive import Derivation, derive
 from autograd_lite.graph import Graph, Node, write
 from autograd_lite.tensor import Tensor
 
@@ -163,9 +163,12 @@ class Exercise:
 
     def solution(self) -> str:
         """Return the derivation, as `derive` prints it."""
+        return str(self._derivation())
+
+    def _derivation(self) -> Derivation:
         output = self._graph.outputs[0].tensor
         assert output is not None
-        return str(derive(output, wrt=self.names, names=self._called))
+        return derive(output, wrt=self.names, names=self._called)
 
     def worksheet(self) -> str:
         """Return the computation as NumPy code, with a blank for every gradient.
@@ -192,20 +195,7 @@ class Exercise:
             d_W = None             # (2, 1)
             return locals()
         """
-        solved = self._with_names(self.solution()).splitlines()
-        start = next(i for i, line in enumerate(solved) if line.startswith("def loss_and"))
-        end = next(i for i, line in enumerate(solved) if line.strip() == "# backward")
-        forward = [line.split("  # (") for line in solved[start : end + 1]]
-        forward = [x for x in forward if not x[0].startswith("    # where nothing ties")]
-        blanks = [[f"    d_{name} = None", f"{x.shape}"[1:]] for name, x in self._nodes.items()]
-        lines = [(code.rstrip(), *shape) for code, *shape in (*forward, *blanks)]
-        width = max(len(code) for code, *shape in lines if shape and len(code) < 70)
-        return "\n".join(
-            [
-                *(f"{x.ljust(width)}  # ({shape[0]}" if shape else x for x, *shape in lines),
-                "    return locals()",
-            ]
-        )
+        return self._with_names(self._derivation().worksheet(self.names))
 
     def _above(self, node: Node) -> str:
         """Return the first value on the way to the loss that is asked for, or the loss."""

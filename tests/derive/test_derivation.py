@@ -456,3 +456,16 @@ def test_mistakes_are_named():
     constant = al.Tensor(1.0, name="c")
     with pytest.raises(al.GradientError, match="no gradient flows to c"):
         al.derive(x.sum() * constant, wrt=["c"])
+
+
+def test_a_worksheet_has_blanks_in_the_order_of_the_backward_pass_and_runs():
+    loss = network()
+    sheet = al.derive(loss, wrt="all", blanks=True)
+    blanks = [line.split(" = ")[0].strip() for line in sheet.splitlines() if " = None" in line]
+    assert blanks == ["d_l2", "d_l1", "d_syn1", "d_syn0"]
+    space = {"np": np}
+    exec(sheet, space)
+    found = space["loss_and_gradients"](**al.derive(loss).arguments)
+    assert found["loss"] == pytest.approx(loss.item())
+    assert found["d_syn0"] is None
+    assert "where nothing ties" not in sheet
