@@ -58,7 +58,7 @@ def mistakes(x: Tensor, array: NDArray[np.float64]) -> None:
     al.Graph(x)[0:2].id  # wrong: attr-defined
     al.draw(x, show=["shapes"])  # wrong: list-item
     al.draw(x, sweep="back")  # wrong: arg-type
-    al.derive(x, chian=True)  # wrong: call-arg
+    al.derive(x, chian=True)  # wrong: call-overload
     al.compare(x, {}, learning_rate=0.1)  # wrong: call-arg
     al.gradcheck(error, [array], modes=["reverse"])  # wrong: list-item
     al.gradcheck(error, [array], tol=1e-3)  # wrong: call-arg
