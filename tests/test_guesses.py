@@ -63,7 +63,7 @@ NET = nn.Linear(2, 1)
         (lambda: al.data.batches([1.0], shuffle=True), TypeError, r"'shuffle'\. Write rng=\."),
         (lambda: nn.functional.gelu, AttributeError, r"Write al\.nn\.GELU\(\)\(x\)\."),
         (lambda: al.load("net.npz", into=nn.Linear), TypeError, r"the class Linear\. Build it fir"),
-        (lambda: setattr(NET, "weight", NET.weight - 1), TypeError, r"Write net\.weight\.data = "),
+        (lambda: setattr(NET, "weight", NET.weight - 1), TypeError, r"write net\.weight\.data = "),
         (lambda: W.gather(0, [1]), AttributeError, r"Write np\.take_along_axis\(t, ind"),
         (lambda: W.exp(), AttributeError, r"Write np\.exp\(t\)\."),
         (lambda: nn.Tanh().cuda(), AttributeError, r"'cuda'\. Leave it out: arrays are on the CPU"),

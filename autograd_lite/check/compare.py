@@ -381,6 +381,7 @@ def _right_by_another_side(graph: Graph, rows: list[Row], targets: list[Target])
 
 
 KINKED = (ops.relu, ops.absolute, ops.maximum, ops.minimum)
+"""Operations with a kink where the operands are equal, or the only one is 0."""
 
 
 def _turned(matrix: NDArray[Any]) -> NDArray[Any]:

@@ -226,7 +226,7 @@ def _numbers_in(by_hand: Callable[..., Any], arrays: Sequence[Array]) -> set[flo
                 keep(x, depth - 1)
 
     def watch(frame: FrameType, event: str, _: Any) -> None:
-        library = str(frame.f_globals.get("__name__", "")).split(".")[0] in ("numpy", "functools")
+        library = str(frame.f_globals.get("__name__", "")).split(".")[0] in NOT_THEIRS
         if event == "call" and not library:
             keep(frame.f_code.co_consts)
             keep([frame.f_globals[x] for x in frame.f_code.co_names if x in frame.f_globals])
@@ -243,10 +243,14 @@ def _numbers_in(by_hand: Callable[..., Any], arrays: Sequence[Array]) -> set[flo
     return found
 
 
+NOT_THEIRS = ("numpy", "functools", "autograd_lite")
+"""Packages whose numbers are not those of the code by hand."""
+
+
 def _place(
     number: int, names: Sequence[str], inputs: tuple[Sequence[Array], Sequence[Array]]
 ) -> str:
-    """Say what in the inputs has a length."""
+    """Return which axis of the inputs has a length: ``X.shape[0]``."""
     for name, x, y in zip(names, inputs[0], inputs[1], strict=True):
         for k, (old, new) in enumerate(zip(x.shape, y.shape, strict=True)):
             if old != new and old == number:

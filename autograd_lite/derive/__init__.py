@@ -80,9 +80,9 @@ def derive(
 
     Returns
     -------
-    Derivation
+    Derivation, or str
         Prints as a function in plain NumPy, ``.latex`` has the formulas, ``.function`` runs. With
-        `blanks`, its `Derivation.worksheet`, a str.
+        `blanks`, the text of its `Derivation.worksheet`.
 
     Raises
     ------

@@ -115,7 +115,10 @@ class Derivation(Steps):
         self, lines: Sequence[Line], steps: Sequence[tuple[str, str]], remarks: list[str],
         end: list[str],
     ) -> str:  # fmt: skip
-        """Write a function of steps with comments, those of `lines` and others."""
+        """Write the function, given its statements with their comments.
+
+        `lines` are those whose operations may need a helper above it.
+        """
         width = max((len(code) for code, _ in steps if len(code) <= WIDEST), default=0)
         body = [step(code, text, width) for code, text in steps]
         body.insert(len(self.forward), ["    # backward"])
@@ -132,7 +135,7 @@ class Derivation(Steps):
         )
 
     def _remark(self) -> list[str]:
-        """Say which arguments have no name, in lines that are not too long."""
+        """Return the comment that lists the arguments without a name."""
         if not self._unnamed:
             return []
         return textwrap.wrap(

@@ -37,6 +37,10 @@ UNBROKEN = (ops.sum, ops.matmul)
 """What a number may stand before without parentheses: ``2 Σ x``, ``2 Xᵀ δ``."""
 
 OPPOSITE: dict[Any, Primitive] = {ops.add: ops.subtract, ops.subtract: ops.add}
+"""What stands in place of an operation whose second operand changes its sign."""
+
+AS_FLOATS = (ops.multiply, ops.where, ops.assign, ops.broadcast_to)
+"""What would give integers for a whole number beside what is true or false, or alone."""
 
 _WORD_AT_THE_END = re.compile(r"\\mathrm\{[^{}]*\}(_\{[^{}]*\})?$")
 """What runs into the next factor of a matrix product without a space."""
@@ -106,7 +110,7 @@ def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
     if e.operation is None:
         return write_number(e.value if e.ratio is None else e.ratio, form)
     given = _with_filled(e, [texts[x.number] for x in e.operands], form)
-    if form == "python" and e.operation in (ops.multiply, ops.where, ops.assign):
+    if form == "python" and e.operation in AS_FLOATS:
         given = _as_floats(e, given)
     ratio = e.operands[0].ratio if e.operation is ops.multiply else None
     if ratio is not None and (ratio.top == 1 or (
@@ -227,16 +231,16 @@ def _over(e: Expression, given: list[Written], form: Form) -> Written:
 
 
 def _as_floats(e: Expression, given: list[Written]) -> list[Written]:
-    """Write 1.0 where 1 would make integers: beside what is true or false, or written into."""
+    """Write 1.0 where 1 would make integers of what is a float."""
     others = [x for x in e.operands if not x.is_number]
-    truth = e.dtype.kind == "f" and any(x.dtype == bool for x in others)
-    if e.operation is ops.where:
-        truth = truth and all(x.dtype == bool for x in others)
-    truth = truth or (e.operation is ops.assign and e.dtype.kind == "f")
-    whole = [truth and x.is_number and re.fullmatch(r"-?\d+", w.text)
-             for x, w in zip(e.operands, given, strict=True)]  # fmt: skip
-    return [w._replace(text=f"{w.text}.0") if is_whole else w
-            for w, is_whole in zip(given, whole, strict=True)]  # fmt: skip
+    made_of_truth = any(x.dtype == bool for x in others)
+    if e.operation is ops.where:  # Its condition decides on no type.
+        made_of_truth = all(x.dtype == bool for x in others)
+    if e.dtype.kind != "f" or (e.operation in (ops.multiply, ops.where) and not made_of_truth):
+        return given
+    return [w._replace(text=f"{w.text}.0")
+            if x.is_number and re.fullmatch(r"-?\d+", w.text) else w
+            for x, w in zip(e.operands, given, strict=True)]  # fmt: skip
 
 
 def _scaled(e: Expression, given: list[Written], form: Form) -> Written:

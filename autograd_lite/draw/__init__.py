@@ -89,8 +89,8 @@ def draw(
         The room there is, in pixels: a longer computation continues in rows, like text. None draws
         one row, however long it is.
     height : float, optional
-        The room there is beside a width, in pixels, as on a slide or a page: values are folded
-        until no text is below 7 pixels there.
+        The room there is beside a width, in pixels, as on a slide or a page: heat maps and numbers
+        are left out, and then values folded, until no text is below 7 pixels there.
     steps : bool
         Whether a notebook shows the page that steps through the computation, in place of a picture.
     overview : bool

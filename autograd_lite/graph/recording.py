@@ -58,7 +58,7 @@ class _Recorded:
         self._calls, self.held = calls([tensor for tensor, *_ in ordered])
         self._called = {id(tensor): name for name, tensor in names.items()}
         self._arrays = {name: x for name, x in names.items() if isinstance(x, np.ndarray)}
-        self._copies: dict[str, str] = {}  # The node that shows an array, by the array's name.
+        self._copies: dict[str, tuple[str, Any]] = {}  # What shows an array, by the array's name.
         for tensor, value, operands in ordered:
             self._add(tensor, value, operands)
 
@@ -75,7 +75,7 @@ class _Recorded:
                 known = self._shown(name, operand_value)
                 self.node_of[key] = known or self._put("constant", name, operand_value)
                 if name:
-                    self._copies[name] = self.node_of[key]
+                    self._copies[name] = self.node_of[key], operand_value
             used.append(self.node_of[key])
         leaf: Kind = "parameter" if tensor._requires_grad else "input"
         kind: Kind = "operation" if tensor._primitive else leaf
@@ -86,7 +86,7 @@ class _Recorded:
             kind, name or copied, value, tensor, tuple(used)
         )
         if copied:
-            self._copies[copied] = self.node_of[_key(tensor, value)]
+            self._copies[copied] = self.node_of[_key(tensor, value)], value
 
     def _put(
         self,
@@ -119,8 +119,8 @@ class _Recorded:
 
     def _shown(self, name: str | None, value: Any) -> str | None:
         """Return the node that shows an array already, to the last bit: −0 is not 0."""
-        known = self._copies.get(name or "")
-        same = known and np.asarray(self.nodes[int(known[1:])].value).tobytes() == value.tobytes()
+        known, shown = self._copies.get(name or "", (None, None))
+        same = known is not None and np.asarray(shown).tobytes() == value.tobytes()
         return known if same else None
 
     def _array_name(self, value: Any) -> str | None:

@@ -130,9 +130,10 @@ class Module(metaclass=_NamesItsTensors):
             before = vars(self).get(name)
             if isinstance(before, Tensor) and before.requires_grad and before.is_leaf:
                 raise TypeError(
-                    f"{type(self).__name__}.{name} is a parameter, and what it got is none. Write "
-                    f"net.{name}.data = … for a new value, and net.{name}.requires_grad = False to "
-                    f"freeze it; a value that forward computes needs a name of its own."
+                    f"{type(self).__name__}.{name} is a parameter; assigning anything but a leaf "
+                    f"with requires_grad=True would hide it from the optimiser. To change its "
+                    f"value, write net.{name}.data = …; to freeze it, net.{name}.requires_grad = "
+                    f"False. Give a value that forward computes another name."
                 )
         super().__setattr__(name, value)
 
@@ -333,7 +334,7 @@ class Module(metaclass=_NamesItsTensors):
         Raises
         ------
         TypeError
-            If it is no dict, or one of PyTorch's tensors as they are.
+            If `state` is not a mapping, or holds tensors of PyTorch.
         ValueError
             If keys are missing or unexpected, or shapes differ. The message names all of them, and
             the module is unchanged.
@@ -362,9 +363,7 @@ class Module(metaclass=_NamesItsTensors):
                 for place in places:
                     _put(place, made)
 
-    def _fitting(
-        self, state: Mapping[str, ArrayLike], strict: bool = True
-    ) -> dict[str, NDArray[Any]]:
+    def _fitting(self, state: Mapping[str, ArrayLike], strict: bool) -> dict[str, NDArray[Any]]:
         """Return the arrays of a state that fits this module; otherwise raise what is wrong."""
         if not isinstance(state, Mapping):
             raise TypeError(

@@ -52,7 +52,9 @@ def _quantile(
                 places[..., counts == count] = place[..., None]
     else:  # Where one is nan, the result is, too.
         counts, nothing = n, unknown.any(axis=0)
-        places = np.asarray(quantile(np.arange(float(n)), q, method=method) if n else 0.0 * q)
+        places = np.asarray(
+            quantile(np.arange(float(n)), q, method=method) if n else np.zeros(np.shape(q))
+        )
     lower = np.floor(places).astype(int)
     upper = np.minimum(lower + 1, np.maximum(counts - 1, 0))
     below = pick(lower)

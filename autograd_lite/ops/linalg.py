@@ -149,7 +149,7 @@ def pinv(a: Any, *, rcond: Any = 1e-15, hermitian: bool = False) -> Any:
 
 def _cofactors(y: Any, a: Any) -> Any:
     """Return the derivative of the determinant `y`: the cofactors, which singular ones have too."""
-    values, n = getattr(a, "value", value_of(a)), a.shape[-1]  # Of an expression, too.
+    values, n = value_of(a), a.shape[-1]
     limit = np.finfo(a.dtype).eps ** -0.5
     if not a.size or not (np.linalg.cond(values, 1) > limit).any():
         return y[..., None, None] * transposed(inv(a))

@@ -246,9 +246,10 @@ class Expression(ArrayMethods):
         rewrites = (*primitive.simplify, *REWRITES.get(primitive, ()), *REWRITES.get(None, ()))
         for rewrite in rewrites:
             better = rewrite(plain)
-            # 1 * (x > 0) is a number, and may be subtracted; (x > 0) is none.
-            truth = better is not None and better.dtype == bool != plain.dtype
-            if better is not None and better.shape == plain.shape and not truth:
+            if better is None or better.shape != plain.shape:
+                continue
+            # 1.0 * (x > 0) is a float; (x > 0) is none, and neither is its sum.
+            if plain.dtype.kind != "f" or better.dtype.kind not in "biu":
                 return as_expression(better)
         return plain
 

@@ -104,9 +104,9 @@ class Notes:
         """Let the trace hold for inputs alone that lie in memory as their samples do."""
         inputs = [x for x in self.inputs if len(x.shape) > 1] if ndim > 1 else []
         if inputs and not self.conditions:
-            where = f" ({caller()})" if caller() else ""
+            at = f" ({caller() or 'unknown line'})"
             raise TraceError(
-                f"The result depends on how an array lies in memory{where}, which a program does "
+                f"The result depends on how an array lies in memory{at}, which a program does "
                 f'not know. Give order="C" or order="F" in place of "K" or "A".'
             )
         for variable in inputs:

@@ -235,27 +235,27 @@ def test_a_library_that_is_not_installed_is_left_out(monkeypatch):
 
 @pytest.mark.parametrize("layer", layers.LAYERS, ids=lambda layer: layer.title)
 def test_layers_do_what_pytorchs_do(layer):
-    pytest.importorskip("torch")
+    pytest.importorskip("torch", reason="PyTorch is not installed")
     ours, theirs = layers.passes(layer, np.float64)
     assert layers.agree(layer, ours(), theirs())
     assert not layers.agree(layer, ours() | {"x": ours()["x"] + 1e-3}, theirs())
 
 
 def test_layers_are_timed_beside_pytorchs(monkeypatch):
-    pytest.importorskip("torch")
+    pytest.importorskip("torch", reason="PyTorch is not installed")
     monkeypatch.setattr(layers, "LAYERS", layers.LAYERS[-1:])
     assert re.search(r"\| BatchNorm2d \| \d+\.\d\d \| \d+\.\d\d \|", layers.measure(1))
 
 
 @pytest.mark.parametrize("program", growth.PROGRAMS[2:], ids=lambda program: program.run.__name__)
 def test_programs_have_pytorchs_gradients(program):
-    pytest.importorskip("torch")
+    pytest.importorskip("torch", reason="PyTorch is not installed")
     found = [np.asarray(program.run(lib)) for lib in (growth.Ours(), growth.Theirs())]
     np.testing.assert_allclose(*found, rtol=1e-10)
 
 
 def test_programs_are_timed_beside_pytorchs(monkeypatch):
-    pytest.importorskip("torch")
+    pytest.importorskip("torch", reason="PyTorch is not installed")
     monkeypatch.setattr(growth, "PROGRAMS", growth.PROGRAMS[-1:])
     monkeypatch.setattr(growth, "memory_of_filling", lambda: 12.3)
     assert re.search(r"kept \| \d+\.\d\d \|  \|\n\nMemory .*: 12 MB", growth.measure(1))

@@ -586,7 +586,10 @@ def test_optimiser_whose_state_is_cleared(backend):
 @pytest.mark.parametrize("backend", ["numpy", "auto"])
 def test_labels_that_change_under_a_bound_step(backend):
     w = al.Tensor(np.eye(3), requires_grad=True)
-    loss = lambda x, y: al.nn.functional.cross_entropy(x @ w, y)  # noqa: E731
+
+    def loss(x, y):
+        return al.nn.functional.cross_entropy(x @ w, y)
+
     x, y = np.eye(3), np.array([0, 1, 2])
     bound = al.compile(loss, optim.SGD([w], lr=0.1), backend=backend).bind(x, y)
     y[0] = 2
@@ -599,7 +602,10 @@ def test_labels_that_change_under_a_bound_step(backend):
 
 def test_shape_that_depends_on_values_of_what_is_used_for_its_shape_only():
     w = al.Tensor(np.ones(4), requires_grad=True)
-    loss = lambda x: np.sum(w[: np.unique(x).size] ** 2)  # noqa: E731
+
+    def loss(x):
+        return np.sum(w[: np.unique(x).size] ** 2)
+
     step, x = al.compile(loss, optim.SGD([w], lr=0.0)), np.array([1.0, 2.0, 3.0])
     bound = step.bind(x)
     assert [step(x) for _ in range(5)] == [3.0] * 5
@@ -612,13 +618,19 @@ def test_shape_that_depends_on_values_of_what_is_used_for_its_shape_only():
 def test_calls_that_differ_in_the_middle_of_a_large_array():
     a, b = np.arange(3000.0), np.arange(3000.0)
     b[1500] = 1500.5
-    f = lambda x: np.searchsorted(a, x) + np.searchsorted(b, x)  # noqa: E731
+
+    def f(x):
+        return np.searchsorted(a, x) + np.searchsorted(b, x)
+
     same(al.compile(f), f, np.array([1500.2, 3.0]))
 
 
 def test_run_over_stacked_arguments_whose_values_decide():
     w = al.Tensor(2.0, requires_grad=True)
-    loss = lambda x, n: w * x**2 if n > 1 else w * x  # noqa: E731
+
+    def loss(x, n):
+        return w * x**2 if n > 1 else w * x
+
     step = al.compile(loss, optim.SGD([w], lr=0.0))
     values = step.run(4, np.full(4, 3.0), np.array([1, 1, 1, 2]), stacked=True)
     assert values.tolist() == [6.0, 6.0, 6.0, 18.0]

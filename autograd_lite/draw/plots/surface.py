@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -186,10 +187,10 @@ def draw_surface(
         said.append(f"{plane.share:.1%} of the path lies in this plane.")
     called = graph.outputs[0].name or "loss"
     count = f"{plane.centre.size:,} parameter{'s' * (plane.centre.size != 1)}"
-    draw = _curve if len(plane.directions) == 1 else _surface
+    draw = _curve if len(plane.directions) == 1 else partial(_surface, cells=cells)
     around = "the path of a training" if places else "a point"
     named = title or f"{called[:1].upper()}{called[1:]} around {around}, {count}"
-    canvas, ends = draw(landscape, plane, losses, named, said, cells)
+    canvas, ends = draw(landscape, plane, losses, named, said)
     across = ", ".join(
         f"{name} from {_short(low + offset)} to {_short(high + offset)}"
         for name, offset, (low, high) in zip(plane.names, plane.offsets, plane.ends, strict=True)
@@ -274,6 +275,7 @@ def _surface(
     losses: Sequence[float],
     title: str,
     said: Sequence[str],
+    *,
     cells: int,
 ) -> tuple[Canvas, tuple[float, float]]:
     """Draw the loss on a plane from above; return its smallest and largest value, too."""
@@ -320,15 +322,9 @@ def _surface(
 
 
 def _curve(
-    landscape: Landscape,
-    plane: Plane,
-    losses: Sequence[float],
-    title: str,
-    said: Sequence[str],
-    cells: int,
+    landscape: Landscape, plane: Plane, losses: Sequence[float], title: str, said: Sequence[str]
 ) -> tuple[Canvas, tuple[float, float]]:
     """Draw the loss along the only parameter; return its smallest and largest value, too."""
-    del cells  # Few points are enough for a line.
     ((left, right),) = plane.ends
     xs = np.linspace(left, right, POINTS)
     ys = np.array([landscape.loss(plane.at(x)) for x in xs])
