@@ -243,7 +243,7 @@ def _numbers_in(by_hand: Callable[..., Any], arrays: Sequence[Array]) -> set[flo
     return found
 
 
-NOT_THEIRS = ("numpy", "functools", "autograd_lite")
+NOT_THEIRS = ("numpy", "functools", __name__.partition(".")[0])
 """Packages whose numbers are not those of the code by hand."""
 
 

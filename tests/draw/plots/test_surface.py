@@ -64,8 +64,8 @@ def test_two_parameters_are_the_axes_and_the_path_is_where_it_went(monkeypatch):
     made = surface._surface
     monkeypatch.setattr(
         surface, "_surface",
-        lambda landscape, plane, *rest: seen.update(plane=plane, of=landscape)
-        or made(landscape, plane, *rest),
+        lambda landscape, plane, *rest, **how: seen.update(plane=plane, of=landscape)
+        or made(landscape, plane, *rest, **how),
     )  # fmt: skip
     plot = al.draw_surface(recorder)
     plane = seen["plane"]
