@@ -21,6 +21,7 @@ PASSING = (14.0, 0.0)  # The room of an arrow that passes by.
 MENTION, BROKEN, NEW, LONELY = 60, 90, 40, 80
 """What a mention, a frame that goes on in the next row, a row, and one with a single result cost,
 in points of height."""
+UPRIGHT = 1.5  # How much higher than wide a picture of a single column may be, to save mentions.
 LONGEST = 40  # Computed boxes in a row.
 
 Size = tuple[float, float]
@@ -144,9 +145,14 @@ class Rows:
         return fitting
 
     def reads_down(self, rows: Sequence[Sequence[str]], room: float) -> bool:
-        """Return whether all fits from top to bottom, in less height than rows take."""
+        """Return whether all fits from top to bottom, in less height than rows take.
+
+        If it is not much higher than wide, what rows have to mention counts too.
+        """
         width, height = self.extent(list(self.sizes), down=True)
         stacked = sum(self.extent(row)[1] + NEW for row in rows)
+        if height <= UPRIGHT * room:
+            stacked += MENTION * sum(len(self._strange(row)) for row in rows)
         return width <= STRETCH * room and height < stacked
 
     def extent(self, row: Sequence[str], *, down: bool = False) -> Size:
@@ -174,9 +180,11 @@ class Rows:
         for key in row:
             if key in self.leaves and key not in self.below:
                 users = [x for x in self.users[key] if x in here]
+                users = [x for x in users if x not in self.below] or users
                 first = min((*ranks.values(), *mentions.values()))
                 rank = min((ranks[x] - (key not in levelled) for x in users), default=first)
                 ranks[key] = rank - any(self._stands_before(key, x, levelled) for x in users)
+        ranks.update({low: ranks[high] for low, high in self.below.items() if {low, high} <= here})
         columns: dict[int, list[Size]] = {}
         for key in row:
             columns.setdefault(ranks[key], []).append(self.sizes[key])
@@ -210,8 +218,7 @@ class Rows:
 
     def _broken(self, units: Sequence[Sequence[str]], first: int, stop: int) -> float:
         """Return what it costs to end a row: mentions of what it uses, and frames that go on."""
-        row = {key for unit in units[first:stop] for key in unit}
-        strange = {x for key in row for x in self.operands[key] if x not in row}
+        strange = self._strange([key for unit in units[first:stop] for key in unit])
         cost = float(MENTION * len(strange) + NEW + LONELY * (stop - first == 1))
         if stop < len(units):
             here, there = (
@@ -221,3 +228,7 @@ class Rows:
             for key in here.keys() & there.keys():
                 cost += BROKEN * (3 if isinstance(here[key].call, Loop) else 1)
         return cost
+
+    def _strange(self, row: Sequence[str]) -> set[str]:
+        """Return what a row uses and has to mention."""
+        return {x for key in row for x in self.operands[key]}.difference(row)
