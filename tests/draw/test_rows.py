@@ -12,10 +12,12 @@ from browser import Browser
 from drawn import read
 
 import autograd_lite as al
+from autograd_lite import nn
 from autograd_lite.draw.cards import card
 from autograd_lite.draw.dot import written
 from autograd_lite.draw.label_size import label_size
 from autograd_lite.draw.notebook import picture as in_page
+from autograd_lite.draw.rows import STRETCH
 
 COLUMN, LEAST = 900, 7
 
@@ -125,6 +127,19 @@ def test_a_picture_runs_down_where_rows_would_be_higher():
     assert "rankdir=LR" in al.draw(loss).source
     rows = al.draw(loss, sweep="both", rankdir="LR")
     assert "rankdir=TB" not in rows.source
+
+
+def test_a_network_of_the_size_of_an_article_is_one_piece_with_both_ways_beside_each_other():
+    inputs, answers = al.Tensor(np.eye(4)[:, :3], name="X"), al.Tensor(np.ones((4, 1)), name="y")
+    network = nn.Sequential(
+        nn.Linear(3, 4, bias=False), nn.Sigmoid(), nn.Linear(4, 1, bias=False),
+        nn.Sigmoid(),
+    )  # fmt: skip
+    loss = al.mse(network(inputs), answers)
+    loss.backward()
+    drawing = al.draw(loss, sweep="both", show=("shape", "value", "grad"))
+    assert len(drawing.rows) == 1
+    assert size(drawing.svg())[0] <= COLUMN * STRETCH
 
 
 @pytest.mark.parametrize(("across", "least"), [(700, LEAST), (390, 9)], ids=["paper", "phone"])
