@@ -45,6 +45,10 @@ def with_broken_rule(case, i, breakage):
 
 def breakages_that_show(case, i):
     """Those that change the gradient in this case at all."""
+    return case.once(("breakages that show", i), lambda: _breakages_that_show(case, i))
+
+
+def _breakages_that_show(case, i):
     right = gradient_of(case.entry, case, i, case.operands(), case.cotangent())
     return {
         name: breakage
@@ -66,15 +70,14 @@ EVERY_CHECK = [
 
 @pytest.mark.parametrize(("oracle", "case", "i"), EVERY_CHECK)
 def test_broken_rule_is_rejected(oracle, case: Case, i):
-    for breakage in breakages_that_show(case, i).values():
-        with pytest.raises(AssertionError):
-            ORACLES[oracle].check(with_broken_rule(case, i, breakage), case, i)
+    for name, breakage in breakages_that_show(case, i).items():
+        assert not ORACLES[oracle].agrees(with_broken_rule(case, i, breakage), case, i), name
 
 
 @pytest.mark.parametrize(("case", "i"), each_operand(CASES))
 def test_copy_with_an_unbroken_rule_is_accepted(case: Case, i):
     """So it is the breakage that is rejected, not the copy."""
-    ORACLES["central"].check(with_broken_rule(case, i, lambda g: g), case, i)
+    assert ORACLES["central"].agrees(with_broken_rule(case, i, lambda g: g), case, i)
 
 
 def test_no_operand_has_only_cases_in_which_breakage_does_not_show():
