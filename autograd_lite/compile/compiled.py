@@ -159,15 +159,7 @@ class Compiled:
         self, around: Surroundings, args: tuple[Any, ...], kwargs: dict[str, Any], **how: Any
     ) -> Traced:
         """Return a trace that another one has confirmed."""
-        first, second = (self._trace(around, args, kwargs, **how) for _ in range(2))
-        changed = around.restore()
-        if changed:
-            raise StaleError(f"it changes {changed}, which every step would have to do")
-        if fingerprint(first.program) != fingerprint(second.program):
-            raise StaleError(
-                "two traces differ: it depends on random numbers, a counter, the time, or "
-                "something else that changes from call to call"
-            )
+        first = confirmed(lambda: self._trace(around, args, kwargs, **how), around)
         if first.recorded:
             raise StaleError(
                 "its result requires a gradient, by a Tensor that is not an argument; compile "
@@ -234,7 +226,7 @@ class Compiled:
         self, around: Surroundings, args: tuple[Any, ...], kwargs: dict[str, Any], **how: Any
     ) -> Traced:
         places = self._places(around)
-        return trace(self._f, *args, kwargs=kwargs, places=places, may_ask=True, **how)
+        return pure(trace(self._f, *args, kwargs=kwargs, places=places, may_ask=True, **how))
 
     def _eagerly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return self._f(*args, **kwargs)
@@ -574,6 +566,28 @@ class Step(Compiled):
         loss = self._once(*args, **kwargs)
         self._optimiser.zero_grad()
         return np.array(loss.data)[()]
+
+
+def confirmed(once: Callable[[], Traced], around: Surroundings) -> Traced:
+    """Return a trace that another one has confirmed, with everything around it put back."""
+    first, second = once(), once()
+    changed = around.restore()
+    if changed:
+        raise StaleError(f"it changes {changed}, which every call would have to do")
+    if fingerprint(first.program) != fingerprint(second.program):
+        raise StaleError(
+            "two traces differ: it depends on random numbers, a counter, the time, or something "
+            "else that changes from call to call"
+        )
+    return first
+
+
+def pure(traced: Traced) -> Traced:
+    """Refuse a function that adds to gradients, which its program does not."""
+    if traced.graded:
+        label = traced.graded[0]._label()
+        raise StaleError(f"it changes the gradient of {label}, which every call would have to do")
+    return traced
 
 
 def _check_count(name: str, count: Any, least: int) -> None:

@@ -12,14 +12,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from autograd_lite.compile.compiled import Step
+from autograd_lite.compile.compiled import Step, confirmed, pure
 from autograd_lite.compile.numpy_code import made, nest_source
+from autograd_lite.compile.plan import Signature, StaleError
 from autograd_lite.core.primitive import REGISTRY, Primitive
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.ops.writing import Written, literal, write
 from autograd_lite.program.program import Program, Statement, Variable
+from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.symbol import Call, Symbol, TraceError
-from autograd_lite.program.trace import NUMBER, trace
+from autograd_lite.program.trace import NUMBER, Place, Traced, trace
 from autograd_lite.tensor import Tensor
 
 LARGEST = 10_000
@@ -55,8 +57,8 @@ def export(
     TypeError
         If an operation has no form there: the error names it.
     TraceError
-        If `f` asks for the value of an array, or is a step that must not be compiled, or whose
-        optimiser has to take its first step yet.
+        If `f` asks for the value of an array, draws random numbers, or changes something besides
+        its result; or is a step that must not be compiled, or has to take its first step yet.
     ValueError
         If `to` is unknown, or `f` closes over an array of more than 10,000 numbers.
 
@@ -81,8 +83,10 @@ def export(
         traced, state = f.as_function(*example)
         example = (state, *example)
         attributes = {"state": state, "put": f.put}
+        held = 0
     else:
-        traced = trace(f, *example)
+        traced = _traced(f, example)
+        held = len(traced.places)
     given = rebuild(example, list(range(len(leaves_of(example)))))
     inputs = iter(traced.program.inputs)
     names = {
@@ -98,8 +102,13 @@ def export(
         if not isinstance(nest, int):
             lines += [f"{names[k]} = {path}" for k, path in _paths(nest, argument) if k in names]
     writer = _Writer(to)
-    lines += writer.lines(traced.program, {x: x.name for x in traced.program.inputs})
-    outputs = [writer.operand(x) for x in traced.program.outputs]
+    program = traced.program
+    used = {x for s in program.statements for x in s.operands if isinstance(x, Variable)}
+    for x, value in zip(program.inputs[-held:], traced.inputs[-held:], strict=True) if held else ():
+        if x in used or x in program.outputs:
+            lines.append(f"{x.name} = {writer.operand(value)}")
+    lines += writer.lines(program, {x: x.name for x in program.inputs})
+    outputs = [writer.operand(x) for x in program.outputs]
     lines.append(f"return {_nest(traced.result, outputs)}")
     body = "\n".join(f"    {line}" for line in lines)
     code = f"def exported({', '.join(arguments)}):\n{body}\n"
@@ -114,6 +123,25 @@ def export(
         _check(function, example, traced.samples)
     vars(function).update(attributes, source=source)
     return function
+
+
+def _traced(f: Callable[..., Any], example: tuple[Any, ...]) -> Traced:
+    """Trace a function on the values of its Tensors now; refuse one that does more than return."""
+    around = Surroundings(f, *Signature(example, {}).others)
+    places = [Place(t) for t in around.tensors]
+    try:
+        traced = confirmed(lambda: pure(trace(f, *example, places=places)), around)
+        if traced.written:
+            label = traced.written[0].holder._label()
+            raise StaleError(f"it changes {label}, which every call would have to do")
+    except StaleError as error:
+        raise TraceError(
+            f"export: the source could not do what the function does: {error}. Pass what changes "
+            f"as an argument. Of a network, export net.eval(), or a training step."
+        ) from error
+    finally:
+        around.restore()
+    return traced
 
 
 def _check(function: Callable[..., Any], example: Any, samples: list[Any]) -> None:

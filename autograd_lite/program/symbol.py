@@ -377,7 +377,8 @@ class Symbol(ArrayMethods):
             raise unwritable(f"writing with {ufunc.__name__}; write into a Tensor")
         if method == "reduce" and ufunc in REDUCTIONS and "where" not in kwargs:
             return numpy_api.call_ufunc(ufunc, method, inputs, kwargs)
-        return _notes().call(getattr(ufunc, method), inputs, kwargs)
+        called = ufunc if method == "__call__" else getattr(ufunc, method)
+        return _notes().call(called, inputs, kwargs)
 
     def __array_function__(
         self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any

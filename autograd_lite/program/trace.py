@@ -69,6 +69,8 @@ class Traced:
         What inputs and outputs were when it was traced.
     recorded : bool
         Whether a result requires a gradient, which the outputs do not carry.
+    graded : list of Tensor
+        Those at `places` that a backward pass inside the function gave a gradient.
     """
 
     program: Program
@@ -79,6 +81,7 @@ class Traced:
     inputs: list[Any]
     samples: list[Any]
     recorded: bool
+    graded: list[Tensor]
 
 
 def trace(
@@ -145,6 +148,8 @@ def trace(
             # Now, as long as Tensors hold symbols and views can still be taken again.
             leaves = [x._value() if isinstance(x, Tensor) else x for x in leaves_of(returned)]
             after = [place.read() for place in places]
+            tensors = [place.holder for place in places if isinstance(place.holder, Tensor)]
+            graded = [t for t in tensors if t._grad is not None]
     finally:
         NOTES.reset(token)
     changed = [
@@ -170,6 +175,7 @@ def trace(
         notes.samples,
         [x.sample if isinstance(x, Symbol) else x for x in outputs],
         recorded,
+        graded,
     )
 
 

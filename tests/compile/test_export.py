@@ -1,6 +1,7 @@
 """What is exported computes what eager mode does, and stands alone."""
 
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -110,6 +111,96 @@ def test_what_cannot_be_exported_is_said():
         al.export(lambda x: x * big, big, to="numpy")
     with pytest.raises(al.TraceError):
         al.export(lambda x: x if x[0] > 0 else -x, np.ones(2), to="numpy")
+
+
+def _bare(x):
+    return x.numpy() if isinstance(x, al.Tensor) else x
+
+
+def dropout():
+    layer = nn.Dropout(0.5, rng=np.random.default_rng(0))
+    return layer, np.ones(6), "a generator of random numbers"
+
+
+def batch_norm():
+    layer = nn.BatchNorm1d(3)
+    return layer, np.arange(12.0).reshape(4, 3), "running_mean"
+
+
+def random_factor():
+    return (lambda x: x * random.random()), np.ones(2), "random numbers"
+
+
+def counter():
+    counts = [0]
+
+    def f(x):
+        counts[0] += 1
+        return x * counts[0]
+
+    return f, np.ones(2), r"counts\[0\]"
+
+
+def appended():
+    kept = []
+
+    def f(x):
+        kept.append(x)
+        return x * 2
+
+    return f, np.ones(2), "kept"
+
+
+def written():
+    t = al.Tensor(np.ones(3), name="t")
+
+    def f(x):
+        t[0] = x[0]
+        return x * t
+
+    return f, np.arange(3.0), "tensor 't'"
+
+
+def backward():
+    t = al.Tensor(np.ones(3), requires_grad=True, name="t")
+
+    def f(x):
+        np.sum(t * x).backward()
+        return x * 2
+
+    return f, np.arange(3.0), "the gradient of tensor 't'"
+
+
+@pytest.mark.parametrize(
+    "make", [dropout, batch_norm, random_factor, counter, appended, written, backward]
+)
+def test_what_no_source_could_do_again_is_refused_and_nothing_is_changed(make):
+    f, x, what = make()
+    untouched = make()[0]
+    with pytest.raises(al.TraceError, match=rf"export: .*{what}.*net\.eval\(\)"):
+        al.export(f, x, to="numpy")
+    state = random.getstate()
+    got = f(x)
+    random.setstate(state)
+    np.testing.assert_array_equal(_bare(got), _bare(untouched(x)))
+    if isinstance(f, nn.Module):
+        f.eval()
+        np.testing.assert_allclose(al.export(f, x, to="numpy")(x), _bare(f(x)), rtol=1e-12)
+
+
+def test_rows_of_an_embedding_and_of_a_tensor_are_arguments():
+    table = al.Tensor(np.arange(12.0).reshape(4, 3), requires_grad=True, name="table")
+    embedding = nn.Embedding(4, 3, rng=np.random.default_rng(0))
+    f = lambda rows: np.sum(table[rows] * embedding(rows), axis=-1)  # noqa: E731
+    exported = al.export(f, np.array([0, 1]), to="numpy")
+    assert "table = np.array(" in exported.source
+    np.testing.assert_array_equal(exported(np.array([3, 2])), f(np.array([3, 2])).numpy())
+
+
+@pytest.mark.parametrize("f", [lambda x: np.modf(x)[0] * x, lambda x: np.frexp(x)[1] * x])
+def test_a_function_with_two_results_is_exported_by_its_name(f):
+    x = np.array([1.5, -2.75])
+    np.testing.assert_array_equal(al.export(f, x, to="numpy")(x), f(x))
 
 
 def test_a_network_trains_on_eight_devices():

@@ -634,3 +634,17 @@ def test_run_over_stacked_arguments_whose_values_decide():
     step = al.compile(loss, optim.SGD([w], lr=0.0))
     values = step.run(4, np.full(4, 3.0), np.array([1, 1, 1, 2]), stacked=True)
     assert values.tolist() == [6.0, 6.0, 6.0, 18.0]
+
+
+def test_gradients_that_the_function_itself_adds_to():
+    w = al.Tensor(np.ones(2), requires_grad=True)
+
+    def f(x):
+        np.sum(w * x).backward()
+        return 2 * x
+
+    compiled = al.compile(f)
+    for calls in (1, 2, 3):
+        np.testing.assert_array_equal(compiled(np.array([1.0, 3.0])), [2.0, 6.0])
+        np.testing.assert_array_equal(w.grad.numpy(), [calls, 3.0 * calls])
+    assert "changes the gradient" in compiled.why
