@@ -35,6 +35,8 @@ from autograd_lite.core.modes import no_grad
 from autograd_lite.functional.tracing import require_function
 from autograd_lite.functional.transforms import jvp, vjp
 from autograd_lite.nn.module import Module
+from autograd_lite.program.surroundings import Surroundings
+from autograd_lite.program.trace import Place, lent
 from autograd_lite.tensor import Tensor
 
 P = ParamSpec("P")
@@ -90,6 +92,7 @@ def gradcheck(
     f : callable or Module
         Takes arrays, or nested dicts, lists and tuples of them, and returns such. Of a module, the
         derivatives by its parameters are checked as well. Other Tensors that it uses are constants.
+        Running means, as of batch normalisation, are afterwards what they were.
     inputs : array_like, nest, or sequence of these
         Where; a sequence gives one entry per argument. Computed in float64, whatever their type:
         float32 has not the digits to tell a wrong gradient from rounding. Inside a nest, what is
@@ -166,7 +169,8 @@ def gradcheck(
         )
     rng = np.random.default_rng(0) if rng is None else rng
     message = ""
-    with no_grad():  # Tensors from outside that `flat` uses are constants.
+    used = [Place(t) for t in Surroundings(f).tensors]
+    with no_grad(), lent(used):  # Tensors that `flat` uses are constants, and stay what they are.
         try:
             _check_types(flat, originals, names)
             for level in range(1, order + 1):

@@ -340,3 +340,13 @@ def test_a_function_that_looks_at_the_layout_is_given_the_layout_of_the_input(f)
 
 def test_what_is_none_in_a_result_is_passed_over():
     assert al.gradcheck(lambda x: {"a": None, "b": x * 2}, [np.ones(3)])
+
+
+@pytest.mark.parametrize("of", [lambda layer: layer, lambda layer: lambda x: 2 * layer(x)])
+def test_running_means_are_what_they_were(of):
+    layer = al.nn.BatchNorm1d(3)
+    layer(np.arange(12.0).reshape(4, 3))
+    before = {path: x.copy() for path, x in layer.state_dict().items()}
+    assert al.gradcheck(of(layer), np.random.default_rng(0).normal(size=(5, 3)))
+    for path, x in layer.state_dict().items():
+        np.testing.assert_array_equal(x, before[path])
