@@ -22,17 +22,21 @@ NET = nn.Linear(2, 1)
         (lambda: al.zeros, AttributeError, r"Write al\.Tensor\(np\.zeros\(\.\.\.\)\)\."),
         (lambda: al.randn, AttributeError, r"al\.Tensor\(rng\.normal\(size=\(2, 3\)\)\)\."),
         (lambda: al.cross_entropy, AttributeError, r"Write al\.nn\.functional\.cross_entropy"),
-        (lambda: al.gradchek, AttributeError, r"Write al\.gradcheck\."),
+        (lambda: al.gradchek, AttributeError, r"Did you mean al\.gradcheck\?"),
         (lambda: nn.tanh, AttributeError, r"Write np\.tanh\(x\), or nn\.Tanh\(\) for a module\."),
         (lambda: nn.linear, AttributeError, r"Write nn\.Linear\."),
         (lambda: nn.Parameter, AttributeError, r"self\.w = al\.Tensor\(values, requires_grad=True"),
         (lambda: optim.adam([W]), TypeError, r"Write al\.optim\.Adam\(net\.parameters\(\), lr="),
         (lambda: optim.sgd([W]), TypeError, r"Write al\.optim\.SGD\("),
         (lambda: optim.adamw, AttributeError, r"Write optim\.AdamW\."),
+        (lambda: nn.Conv3d, AttributeError, r"Did you mean nn\.Conv2d\?$"),
+        (lambda: optim.NAdam, AttributeError, r"Did you mean optim\.Adam\?$"),
+        (lambda: W.strides, AttributeError, r"write np\.lib\.stride_tricks\.sliding_window_view"),
+        (lambda: W.mul_(2), AttributeError, r"Write t \*= u inside al\.no_grad\(\)"),
         (lambda: al.draw(LOSS).show(), AttributeError, r"Write drawing\.save\('graph\.svg'\)"),
-        (lambda: al.draw(LOSS, swep="both"), TypeError, r"'swep'\. Write sweep=\."),
-        (lambda: nn.Linear(in_feature=1), TypeError, r"'in_feature'\. Write in_features=\."),
-        (lambda: optim.Adam([W], beta=1), TypeError, r"'beta'\. Write betas=\."),
+        (lambda: al.draw(LOSS, swep="both"), TypeError, r"'swep'\. Did you mean sweep=\?"),
+        (lambda: nn.Linear(in_feature=1), TypeError, r"'in_feature'\. Did you mean in_features=\?"),
+        (lambda: optim.Adam([W], beta=1), TypeError, r"'beta'\. Did you mean betas=\?"),
         (lambda: optim.SGD([W], step=1), TypeError, r"There are params, lr, momentum"),
         (
             lambda: W.to("cuda"),
@@ -124,3 +128,30 @@ def test_data_takes_the_values_of_a_tensor_that_has_no_gradient():
     assert w.sum().item() == 0
     with pytest.raises(al.GradientError, match=r"t\.data = u, which takes values"):
         w.data = w * 2
+
+
+X = np.array([[-7.0, -0.5, 0.25, 6.5]])
+
+
+@pytest.mark.parametrize(
+    ("package", "name", "value"),
+    [
+        (nn, "LogSigmoid", np.log(1 / (1 + np.exp(-X)))),
+        (nn, "Softmin", np.exp(-X) / np.exp(-X).sum()),
+        (nn, "ReLU6", [[0.0, 0.0, 0.25, 6.0]]),
+        (nn, "Hardtanh", [[-1.0, -0.5, 0.25, 1.0]]),
+        (nn, "Mish", X * np.tanh(np.log1p(np.exp(X)))),
+        (nn, "MaxPool1d", [[-0.5, 6.5]]),
+        (nn, "AvgPool1d", [[-3.75, 3.375]]),
+        (nn.functional, "logsigmoid", np.log(1 / (1 + np.exp(-X)))),
+        (nn.functional, "softmin", np.exp(-X) / np.exp(-X).sum()),
+    ],
+)
+def test_what_to_write_in_place_of_a_function_computes_that_function(package, name, value):
+    with pytest.raises(AttributeError) as caught:
+        getattr(package, name)
+    line = str(caught.value).partition("Write ")[2].removesuffix(".")
+    assert "Did you mean" not in str(caught.value)
+    x = X[None] if "Pool" in name else X
+    got = np.squeeze(eval(line, {"np": np, "al": al, "nn": nn, "x": x}))
+    np.testing.assert_allclose(got, np.squeeze(value), rtol=1e-12)

@@ -24,13 +24,17 @@ def _missing(package: dict[str, Any], name: str) -> str:
     parent, _, short = package["__name__"].rpartition(".")
     if name in package.get("INSTEAD", ()):
         return f"{said}. Write {package['INSTEAD'][name]}."
-    alike = [other for other in known if other.lower() == name.lower()]
-    if not alike and callable(getattr(np, name, None)):
+    where = short if parent else "al"
+    for other in known:
+        if other.lower() == name.lower():
+            return f"{said}. Write {where}.{other}."
+    if callable(getattr(np, name, None)):
         return f"{said}. Write np.{name}: NumPy's functions take Tensors."
     import difflib  # It is for errors alone.
 
-    alike = alike or difflib.get_close_matches(name, known, 1, 0.7)
-    return f"{said}. Write {short if parent else 'al'}.{alike[0]}." if alike else said
+    # A name that is nearly the same may be that of something else, so this is a question.
+    alike = difflib.get_close_matches(name, known, 1, 0.7)
+    return f"{said}. Did you mean {where}.{alike[0]}?" if alike else said
 
 
 def later(package: dict[str, Any], names: Mapping[str, tuple[str, ...]]) -> Callable[[str], Any]:
@@ -136,8 +140,8 @@ def add_spelling(error: TypeError, function: Callable[..., Any]) -> None:
             import difflib  # It is for errors alone.
 
             alike = difflib.get_close_matches(found[1], known, 1, 0.6)
+            said = f"Did you mean {alike[0]}=?" if alike else f"There are {', '.join(known)}."
             if ELSEWHERE.get(found[1]) in known:
-                alike = [ELSEWHERE[found[1]]]
-            said = f"Write {alike[0]}=" if alike else f"There are {', '.join(known)}"
+                said = f"Write {ELSEWHERE[found[1]]}=."
             called = "" if "()" in str(error) else f"{function.__name__}() "
-            error.args = (f"{called}{error}. {said}.",)
+            error.args = (f"{called}{error}. {said}",)

@@ -100,6 +100,16 @@ INSTEAD = {
     "ModuleDict": "a dict: self.layers = {...}",
     "AdaptiveAvgPool2d": "np.mean(x, axis=(2, 3)), for one number per channel",
     "Identity": "lambda x: x",
+    "Dropout2d": "x * (rng.random((len(x), channels, 1, 1)) >= p) / (1 - p)",
+    "GLU": "a * al.sigmoid(b), with a, b = np.split(x, 2, axis=-1)",
+    "Hardtanh": "np.clip(x, -1, 1)",
+    "LogSigmoid": "-al.softplus(-x)",
+    "Mish": "x * np.tanh(al.softplus(x))",
+    "MaxPool1d": "nn.MaxPool2d((1, 2))(x[:, :, None])[:, :, 0]",
+    "AvgPool1d": "nn.AvgPool2d((1, 2))(x[:, :, None])[:, :, 0]",
+    "PReLU": "np.where(x > 0, x, slope * x), with a Tensor slope",
+    "ReLU6": "np.clip(x, 0, 6)",
+    "Softmin": "al.softmax(-x)",
     "utils": "al.optim.clip_grad_norm_(net.parameters(), 1.0)",
 }
 """What to write in place of names that others have."""

@@ -56,6 +56,7 @@ INSTEAD = {
     "gelu": "al.nn.GELU()(x)", "elu": "al.nn.ELU()(x)", "silu": "al.nn.SiLU()(x)",
     "leaky_relu": "al.nn.LeakyReLU()(x)", "dropout": "al.nn.Dropout(0.5, rng)(x)",
     "mse": "al.mse(prediction, target), or mse_loss", "linear": "x @ weight + bias",
+    "logsigmoid": "-al.softplus(-x)", "softmin": "al.softmax(-x)",
     "one_hot": "np.eye(classes)[labels]", "embedding": "weight[labels]",
     "pad": "np.pad(x, ...)", "normalize": "x / np.linalg.norm(x, axis=-1, keepdims=True)",
 }  # fmt: skip

@@ -22,6 +22,12 @@ INSTEAD = {
     "dim": "Write t.ndim",
     "clone": "Write t.copy()",
     "flat": "Write t.reshape(-1) to read, and np.put(t, positions, values) to write",
+    "strides": "For windows, write np.lib.stride_tricks.sliding_window_view(t, n)",
+    **{
+        name: f"Write t {sign}= u inside al.no_grad(), or for a result t = t {sign} u"
+        for name, sign in (("add_", "+"), ("mul_", "*"), ("div_", "/"))
+    },
+    "copy_": "Write t[...] = u, for a parameter inside al.no_grad()",
     "tobytes": "Write t.numpy().tobytes()",
     "backwards": "Write t.backward()",
     "view": "Write t.reshape(...)",

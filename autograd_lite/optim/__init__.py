@@ -36,6 +36,10 @@ __all__ = [
 
 INSTEAD = {
     "lr_scheduler": "al.optim.StepLR(optimiser, 10), for instance",
+    "clip_grad_value_": "p.grad = np.clip(p.grad.data, -1, 1), for p in net.parameters()",
+    "ExponentialLR": "optim.StepLR(optimiser, 1, gamma)",
+    "MultiStepLR": "if epoch in milestones: optimiser.lr *= gamma",
+    "LambdaLR": "optimiser.lr = lr * f(epoch)",
     "LBFGS": "scipy.optimize.minimize(al.value_and_grad(f), x, jac=True)",
 }
 """What to write in place of names that others have."""
