@@ -16,6 +16,9 @@ from autograd_lite.saving import nest
 SAID = "autograd_lite.json"
 """Where a file says how its arrays belong together."""
 
+CHECKSUM = "autograd_lite.crc32"
+"""Where a .safetensors file has what a zip file has of itself."""
+
 SUFFIXES = (".npz", ".safetensors")
 
 
@@ -118,7 +121,8 @@ def _write_safetensors(file: Path, arrays: dict[str, Any], text: str) -> None:
     from safetensors.numpy import save_file
 
     try:
-        save_file(arrays, str(file), {SAID: text} if text else None)
+        said = {SAID: text} if text else {}
+        save_file(arrays, str(file), {**said, CHECKSUM: _checksum(arrays, text)})
     except (SafetensorError, ValueError, KeyError) as error:
         raise TypeError(
             f"save: safetensors refuses these arrays: {error}. A .npz file takes every dtype."
@@ -130,10 +134,24 @@ def _read_safetensors(file: Path) -> tuple[dict[str, Any], str]:
 
     try:
         with safe_open(str(file), framework="np") as opened:
-            text = (opened.metadata() or {}).get(SAID, "")
-            return {name: opened.get_tensor(name) for name in opened.keys()}, text  # noqa: SIM118  (it is not a dict)
+            said = opened.metadata() or {}
+            arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  (it is not a dict)
     except (SafetensorError, ValueError, TypeError, AttributeError, MemoryError, OSError) as error:
         raise ValueError(
             f"load: {file.name} is not a complete .safetensors file of numbers that NumPy has: "
             f"{error}. It may have been cut short, or be of another kind."
         ) from error
+    text = said.get(SAID, "")
+    if CHECKSUM in said and said[CHECKSUM] != _checksum(arrays, text):
+        raise ValueError(f"load: {file.name} is damaged: its checksum is not that of its numbers.")
+    return arrays, text
+
+
+def _checksum(arrays: dict[str, Any], text: str) -> str:
+    """Return a number, as text, that changes when a byte of a file does."""
+    found = zlib.crc32(text.encode())
+    for name, x in sorted(arrays.items()):
+        stored = x.astype(x.dtype.newbyteorder("<"), copy=False)
+        for part in (f"{name}{stored.dtype.str}{x.shape}".encode(), stored.tobytes()):
+            found = zlib.crc32(part, found)
+    return str(found)

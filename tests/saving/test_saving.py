@@ -159,6 +159,22 @@ def test_a_flipped_bit_is_noticed(tmp_path):
         al.load(file)
 
 
+@pytest.mark.parametrize("dtype", [">f8", "i2", "?"])
+def test_a_flipped_bit_of_safetensors_is_noticed(dtype, tmp_path):
+    state = {"x": np.arange(24).reshape(4, 6).T.astype(dtype), "n": np.zeros(0)}
+    file = al.save(state, tmp_path / "x.safetensors")
+    np.testing.assert_array_equal(al.load(file)["x"], state["x"])
+    whole = file.read_bytes()
+    data = 8 + int.from_bytes(whole[:8], "little")
+    header = [whole.index(part) for part in (b"[6,4]", b'"x"')]
+    for at in (*(i + 1 for i in header), *range(data, len(whole))):
+        wrong = bytearray(whole)
+        wrong[at] ^= 1
+        file.write_bytes(wrong)
+        with pytest.raises(ValueError, match=r"load: x\.safetensors is "):
+            al.load(file)
+
+
 class Evil:
     def __reduce__(self):
         return (sys.exit, ("it was run",))
