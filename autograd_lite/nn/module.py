@@ -188,7 +188,7 @@ class Module(metaclass=_NamesItsTensors):
                 else:
                     _note_call(module, since, result)
         elif isinstance(result, dict | list | tuple):
-            for part in result.values() if isinstance(result, dict) else result:
+            for part in leaves_of(result):
                 if isinstance(part, Tensor) and not part.is_leaf and part._birth > since:
                     _note_call(module, since, part)
         return result  # type: ignore[no-any-return]  # A user's forward may return anything.

@@ -209,7 +209,7 @@ def _mse_derivative(g: Any, y: Any, prediction: Any, target: Any, reduction: str
     error = prediction - target
     if reduction == "half_sum":
         return g * error
-    return g * (2.0 / error.size if reduction == "mean" else 2.0) * error
+    return g * (2.0 / (error.size or 1) if reduction == "mean" else 2.0) * error
 
 
 @primitive(

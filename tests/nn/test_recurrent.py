@@ -286,3 +286,15 @@ def test_attention_says_no_more_than_it_is_asked_for():
 def test_what_does_not_fit_is_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
+@pytest.mark.parametrize("used", ["states", "last"])
+def test_a_picture_has_one_box_whatever_part_of_its_result_is_used(kind, used):
+    layer = kind(WIDTH, HIDDEN, num_layers=2, bidirectional=True, rng=np.random.default_rng(0))
+    states, last = layer(RNG.normal(size=(STEPS, BATCH, WIDTH)))
+    last = last[0] if isinstance(last, tuple) else last
+    result = states if used == "states" else last
+    boxes = str(al.draw(np.sum(result**2), depth=0, names=False)).splitlines()
+    assert boxes[0].startswith(f"{kind.__name__} · ")
+    assert len(boxes) == 3

@@ -412,3 +412,11 @@ def test_the_error_function_is_right_to_two_units_in_the_last_place(dtype, units
     assert np.all(np.abs(y - right) <= units * np.spacing(np.abs(right).astype(dtype)))
     assert np.isnan(ops.erf(np.array(np.nan, dtype)))
     assert ops.erf(np.array([0, 1])).tolist() == [0.0, math.erf(1)]
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "half_sum"])
+@pytest.mark.filterwarnings("ignore:Mean of empty:RuntimeWarning", "ignore:invalid value")
+def test_mse_of_nothing_has_a_gradient_of_nothing(reduction):
+    nothing = np.zeros((0, 4))
+    gradient = al.grad(lambda x: al.mse(x, nothing, reduction=reduction))(nothing)
+    assert gradient.shape == (0, 4)

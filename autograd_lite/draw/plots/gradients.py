@@ -274,7 +274,10 @@ def _shade(size: float | None, decades: tuple[int, int]) -> str:
 
 
 def _named(canvas: Canvas, name: str, middle: float) -> None:
-    canvas.text(EDGE, middle + 4, shortened(name, LEFT - EDGE - 8))
+    room, path = LEFT - EDGE - 8, name.partition(" · ")[0]
+    if shortened(name, room) != name:  # Classes repeat, and a path is a layer's own.
+        name = path
+    canvas.text(EDGE, middle + 4, shortened(name, room))
 
 
 def _dead(canvas: Canvas, row: Measured, middle: float) -> None:

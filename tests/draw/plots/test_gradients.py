@@ -176,3 +176,16 @@ def test_a_module_that_holds_several_weights_has_a_row_for_each():
     assert lines[1].endswith("0 of 4")
     assert lines[2].startswith("0.W2 ")
     assert len(al.draw_gradients(inner).lines) >= 4
+
+
+def test_rows_of_layers_with_long_names_are_told_apart():
+    net = nn.Sequential(nn.BatchNorm1d(3), nn.BatchNorm1d(3))
+    outer = nn.Sequential(nn.Sequential(net))
+    plot = al.draw_gradients((outer(np.arange(12.0).reshape(4, 3)) ** 2).sum())
+    assert [line.split("  ")[0] for line in plot.lines[1:3]] == [
+        "0.0.0 · BatchNorm1d",
+        "0.0.1 · BatchNorm1d",
+    ]
+    svg = plot.svg()
+    assert ">0.0.0<" in svg
+    assert ">0.0.1<" in svg
