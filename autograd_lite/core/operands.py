@@ -36,7 +36,7 @@ def checked(check: Callable[..., Any], values: Any, *args: Any) -> Any:
 
 def drawn(rng: Any, draw: Callable[[Any], Any], like: Any) -> Any:
     """Return random numbers, ``draw(rng)``; programs draw anew, in this order, at every run."""
-    value = like._value()
+    value = like._value() if hasattr(like, "_birth") else like
     return value.__drawn__(rng, draw) if is_recorder(value) else draw(rng)
 
 
