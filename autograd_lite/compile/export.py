@@ -137,7 +137,7 @@ def _traced(f: Callable[..., Any], example: tuple[Any, ...]) -> Traced:
     except StaleError as error:
         raise TraceError(
             f"export: the source could not do what the function does: {error}. Pass what changes "
-            f"as an argument. Of a network, export net.eval(), or a training step."
+            f"as an argument. Of a network, call net.eval() first."
         ) from error
     finally:
         around.restore()
