@@ -588,6 +588,8 @@ CASES = [
     (mixture, MIXTURE, "softmax(scores)", "np.exp(scores)", "another softmax", "by its sum"),
     (mixture, MIXTURE, "p[:, :, None] * d", "d", "another softmax", "is left out"),
     (mixture, MIXTURE, "* np.exp(-0.3) * (p", "* (p", "constant factor", "factor scale is missing"),
+    (classifier, CLASSIFIER, "X.T @ d + 0.2 * WEIGHT", "(X.T @ d + 0.2 * WEIGHT)[::-1, ::-1]",
+     "permuted", "flipped along the axes 0 and 1"),
     (stacked, STACKED, "db}", "db / 14}", "averaged, not summed", "the 14 entries"),
     (heads, HEADS_BY_HAND, "b = a", "b = softmax(plain)", "softmax in pieces", "mask is left out"),
     (heads, HEADS_BY_HAND, "b = a", "b = softmax(plain + BEFORE.T)", "softmax in pieces",
