@@ -212,7 +212,11 @@ def _withdraw_what_others_contradict(progress: _Progress) -> None:
 
     Chance may have given its numbers, unless it explains two gradients.
     """
-    unexplained = [t for t, found in progress.found.items() if not found.explained]
+    unexplained = [
+        t
+        for t, found in progress.found.items()
+        if not found.explained and t.hand.shape == t.right.shape
+    ]
     for target, candidate in progress.made:
         made = candidate.predict
         if not isinstance(made, Made | AnotherPass):

@@ -346,6 +346,15 @@ def test_a_mistake_that_another_gradient_contradicts_is_withdrawn():
     )
 
 
+def test_a_gradient_of_another_shape_contradicts_nothing():
+    slope = (" * (1 - h**2)", "")
+    result = with_changes(
+        slope, ("BATCH.T @ d1", 'BATCH[:, :3].T @ d1**5, "b": d1.sum(axis=0)} #'), only=["W1", "b"]
+    )
+    assert result["W1"].verdict == "shapes differ"
+    assert "left out" in result["b"].diagnosis.title
+
+
 @pytest.mark.parametrize(("kept", "use"), [(0, "first"), (3, "last")])
 def test_a_bias_that_is_overwritten_in_a_loop_is_not_laid_to_what_is_right(kept, use):
     rng = np.random.default_rng(0)
