@@ -243,7 +243,11 @@ class Compiled:
         """Call both, and compare all that comes out."""
         places = plan.traced.places
         before = [_kept(place.read()) for place in places]
+        generators = [generator.bit_generator for _, generator, _ in plan.around.generators]
+        states = [generator.state for generator in generators]
         expected = self._eagerly(args, kwargs)
+        for generator, state in zip(generators, states, strict=True):
+            generator.state = state
         written = [_kept(place.read()) for place in places]
         for place, value in zip(places, before, strict=True):
             place.write(value)
@@ -356,7 +360,7 @@ class Step(Compiled):
                 try:
                     loop = plan.loop(stacked=stacked)
                 except (LoweringError, LookupError) as error:
-                    self._note(f"a loop of calls, since numba does not do {error}")
+                    self._note(f"a loop of calls, since machine code does not do {error}")
         if loop is None or plan is None:
             for k in range(1, n):
                 one, named = _slice(args, kwargs, done + k) if stacked else (args, kwargs)

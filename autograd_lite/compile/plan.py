@@ -134,6 +134,8 @@ class Plan:
             "contiguous": _handed_over, "changed": around.changed, **signature.names,
         }  # fmt: skip
         self.reads = [*signature.reads, *map(self._read, range(len(traced.places)))]
+        self.names |= {f"draw{i}": draw for i, draw in enumerate(traced.drawn)}
+        self.reads += [f"draw{i}()" for i in range(len(traced.drawn))]
         self.back = [
             len(signature.reads) + next(i for i, p in enumerate(traced.places) if p is place)
             for place in traced.written
@@ -250,6 +252,11 @@ class Plan:
             argument, strict = i < len(self.signature.reads), self.native and variable.shape
             if read.startswith("m"):
                 continue
+            if read.startswith("draw"):  # In the order of the program, whatever else is read.
+                plain[i] = bound[i] = f"a{i}"
+                hold.append(f"a{i} = {read}")
+                hold_bound.append(f"a{i} = {read}")
+                continue
             if strict:  # Machine code looks at nothing but the address.
                 plain[i] = f"a{i}"
                 check = [f"a{i} = {read}", f"if a{i}.flags.num & {_FLAGS} != {_FLAGS}:",
@@ -320,6 +327,8 @@ class Plan:
 
     def loop(self, *, stacked: bool) -> Callable[..., Any]:
         """Return ``loop(n, *inputs, values)`` in machine code; a LoweringError if there is none."""
+        if self.traced.drawn:
+            raise LookupError("random numbers that are drawn anew at every step")
         if stacked not in self._loops:
             program, data = self.traced.program, len(self.signature.reads)
             changing = {*self.back, *range(data if stacked else 0)}

@@ -34,6 +34,12 @@ def checked(check: Callable[..., Any], values: Any, *args: Any) -> Any:
     return values.__checked__(check, *args) if is_recorder(values) else check(values, *args)
 
 
+def drawn(rng: Any, draw: Callable[[Any], Any], like: Any) -> Any:
+    """Return random numbers, ``draw(rng)``; programs draw anew, in this order, at every run."""
+    value = like._value()
+    return value.__drawn__(rng, draw) if is_recorder(value) else draw(rng)
+
+
 def refuse_nested(x: Any) -> None:
     """Refuse a list with a Tensor in it: NumPy would take its value and lose its gradient."""
     if isinstance(x, list | tuple):

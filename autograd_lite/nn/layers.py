@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from autograd_lite import ops
-from autograd_lite.core.operands import checked, is_recorder
+from autograd_lite.core.operands import checked, drawn, is_recorder
 from autograd_lite.functional.operations import relu, sigmoid
 from autograd_lite.nn.module import Module
 from autograd_lite.tensor import Tensor
@@ -352,9 +352,11 @@ class Dropout(Module):
         """Drop entries in training, of the shape of `x`."""
         if not self.training or self.p == 0:
             return x
-        kept = self.rng.random(x.shape) >= self.p
-        factor = 1 / (1 - self.p) if self.p < 1 else 0.0
-        return x * (kept * factor).astype(x.dtype)
+        p, shape, dtype = self.p, x.shape, x.dtype
+        factor = 1 / (1 - p) if p < 1 else 0.0
+        mask = drawn(self.rng, lambda rng: ((rng.random(shape) >= p) * factor).astype(dtype), x)
+        dropped: Tensor = x * mask
+        return dropped
 
     def extra_repr(self) -> str:
         """Return the probability."""

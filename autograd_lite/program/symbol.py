@@ -8,6 +8,7 @@ what is asked of its entries is refused.
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -48,12 +49,15 @@ class Notes:
     asked : dict of Variable to str or tuple of callable
         The inputs whose "value" or "truth" was asked for: the trace holds for that one only. Or
         conditions, of which the trace holds for inputs that give what they gave.
+    drawn : dict of Variable to callable
+        The inputs that are random numbers, and what draws them at every run.
     """
 
     def __init__(self, *, may_ask: bool = False, conditions: bool = False) -> None:
         self.inputs: list[Variable] = []
         self.statements: list[Statement] = []
         self.asked: dict[Variable, Any] = {}
+        self.drawn: dict[Variable, Callable[[], Any]] = {}
         self.samples: list[Any] = []
         self.may_ask, self.conditions = may_ask, conditions
         self.reshaped = False
@@ -102,7 +106,8 @@ class Notes:
 
     def ask_layout(self, ndim: int = 2) -> None:
         """Let the trace hold for inputs alone that lie in memory as their samples do."""
-        inputs = [x for x in self.inputs if len(x.shape) > 1] if ndim > 1 else []
+        inputs = [x for x in self.inputs if len(x.shape) > 1 and x not in self.drawn]
+        inputs = inputs if ndim > 1 else []
         if inputs and not self.conditions:
             at = f" ({caller() or 'unknown line'})"
             raise TraceError(
@@ -429,7 +434,7 @@ class Symbol(ArrayMethods):
     def _ask(self, what: str) -> Any:
         """Return the sample, if this is an input and the trace then holds for its value only."""
         notes = _notes()
-        if not notes.may_ask or self.variable not in notes.inputs:
+        if not notes.may_ask or self.variable not in notes.inputs or self.variable in notes.drawn:
             raise refused(what)
         if notes.asked.get(self.variable) != "value":
             notes.asked[self.variable] = "truth" if what == "bool" else "value"
@@ -443,7 +448,7 @@ class Symbol(ArrayMethods):
         """
         notes = _notes()
         asked = notes.asked.get(self.variable, ())
-        if self.variable not in notes.inputs or asked == "truth":
+        if self.variable not in notes.inputs or self.variable in notes.drawn or asked == "truth":
             return None
         if not notes.conditions:
             return condition(self.sample)
@@ -463,6 +468,17 @@ class Symbol(ArrayMethods):
             checked: Symbol = notes.call(check, (self, *args), {})
             return checked
         return self
+
+    def __drawn__(self, rng: np.random.Generator, draw: Callable[[Any], Any]) -> Any:
+        """Return random numbers: in a program that is compiled an input, drawn at every run."""
+        notes = _notes()
+        if not notes.conditions:
+            return draw(rng)
+        before = rng.bit_generator.state
+        symbol = notes.input(draw(rng))
+        rng.bit_generator.state = before  # A trace draws nothing.
+        notes.drawn[symbol.variable] = functools.partial(draw, rng)
+        return symbol.__unchanging__()
 
     def __bool__(self) -> bool:
         return bool(self._ask("bool"))

@@ -57,14 +57,16 @@ class Traced:
     Attributes
     ----------
     program : Program
-        The inputs are the arguments' arrays, then what is at `places`; the outputs are the arrays
-        of the result, then the new values of what is at `written`.
+        The inputs are the arguments' arrays, then what is at `places`, then what is `drawn`; the
+        outputs are the arrays of the result, then the new values of what is at `written`.
     result : nest
         What the function returned, with the position of an output in place of an array.
     places, written : list of Place
     asked : dict of Variable to str or tuple of callable
         The inputs whose "value" (or "truth") was asked for: the program holds for that one only;
         or conditions, which must give what they gave.
+    drawn : list of callable
+        Draw random numbers; in this order, at every run.
     inputs, samples : list
         What inputs and outputs were when it was traced.
     recorded : bool
@@ -76,6 +78,7 @@ class Traced:
     places: list[Place]
     written: list[Place]
     asked: dict[Variable, Any]
+    drawn: list[Callable[[], Any]]
     inputs: list[Any]
     samples: list[Any]
     recorded: bool
@@ -167,6 +170,7 @@ def trace(
         list(places),
         [places[i] for i in changed],
         notes.asked,
+        list(notes.drawn.values()),
         notes.samples,
         [x.sample if isinstance(x, Symbol) else x for x in outputs],
         recorded,

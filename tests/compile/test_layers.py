@@ -7,7 +7,7 @@ import pytest
 from every_module import LAYERS, LOSSES, First
 
 import autograd_lite as al
-from autograd_lite import optim
+from autograd_lite import nn, optim
 
 
 def training(module, compiled, optimiser=lambda p: optim.SGD(p, lr=0.05), **options):
@@ -32,11 +32,7 @@ def training(module, compiled, optimiser=lambda p: optim.SGD(p, lr=0.05), **opti
     return al.compile(loss, made, **options) if compiled else step, made, module
 
 
-DRAWING = {"Dropout"}
-"""They draw random numbers, and run as they are."""
-
-
-@pytest.mark.parametrize("name", sorted({*LAYERS, *LOSSES} - DRAWING))
+@pytest.mark.parametrize("name", sorted({*LAYERS, *LOSSES}))
 def test_every_module_is_compiled(name):
     module, *data = LAYERS.get(name) or LOSSES[name]
     eager, _, theirs = training(module, compiled=False)
@@ -50,13 +46,75 @@ def test_every_module_is_compiled(name):
         np.testing.assert_allclose(ours.state_dict()[key], value, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", sorted(DRAWING))
-def test_what_draws_random_numbers_runs_as_it_is_and_says_so(name):
-    module, *data = LAYERS[name]
-    eager, *_ = training(module, compiled=False)
-    step, *_ = training(module, compiled=True)
-    np.testing.assert_allclose([step(*data) for _ in range(5)], [eager(*data) for _ in range(5)])
-    assert "a generator of random numbers" in step.why
+def dropping(compiled, backend="numpy"):
+    """Return a step with two dropouts that draw from one generator, and the generator."""
+    rng = np.random.default_rng(3)
+    net = nn.Sequential(
+        nn.Linear(4, 8, rng=rng), nn.Dropout(0.3, rng=rng), nn.Tanh(), nn.Dropout(0.5, rng=rng)
+    )
+    optimiser = optim.SGD(net.parameters(), lr=0.1)
+
+    def loss(x):
+        return (net(x) ** 2).sum()
+
+    def step(x):
+        optimiser.zero_grad()
+        value = loss(x)
+        value.backward()
+        optimiser.step()
+        return value.item()
+
+    return al.compile(loss, optimiser, backend=backend) if compiled else step, rng, net
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba", "auto"])
+@pytest.mark.parametrize("how", ["call", "bind", "run", "stacked"])
+def test_dropout_draws_what_it_draws_eagerly_however_the_step_is_called(backend, how):
+    x = np.linspace(-1, 1, 12).reshape(3, 4)
+    eager, theirs, _ = dropping(compiled=False)
+    step, ours, _ = dropping(compiled=True, backend=backend)
+    bound = step.bind(x)
+    found = {
+        "call": lambda: [step(x) for _ in range(9)],
+        "bind": lambda: [bound() for _ in range(9)],
+        "run": lambda: step.run(9, x),
+        "stacked": lambda: step.run(9, np.stack([x, x]), stacked=True),
+    }[how]()
+    expected = [eager(x) for _ in range(9)]
+    assert len(set(expected)) == 9
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert ours.bit_generator.state == theirs.bit_generator.state
+    assert "not compiled" not in step.why
+
+
+def test_dropout_that_is_changed_is_seen():
+    x = np.linspace(-1, 1, 12).reshape(3, 4)
+    pairs = [dropping(compiled) for compiled in (False, True)]
+    for change in (
+        lambda net: None,
+        lambda net: setattr(net[1], "p", 0.6),
+        lambda net: setattr(net[3], "rng", np.random.default_rng(5)),
+        lambda net: net.eval(),
+        lambda net: net.train(),
+    ):
+        losses = []
+        for step, _, net in pairs:
+            change(net)
+            losses.append([float(step(x)) for _ in range(3)])
+        np.testing.assert_allclose(*losses, rtol=1e-12)
+
+
+def test_random_numbers_of_ones_own_beside_a_dropout_run_as_they_are():
+    _step, rng, net = dropping(compiled=False)
+    noisy = al.compile(lambda x: (net(x) * rng.normal()).sum(), optim.SGD(net.parameters(), lr=0))
+    assert len({float(noisy(np.ones((3, 4)))) for _ in range(4)}) == 4
+    assert "a generator of random numbers" in noisy.why
+
+
+def test_a_step_with_dropout_cannot_be_exported():
+    step, *_ = dropping(compiled=True)
+    with pytest.raises(al.StaleError, match="a generator of random numbers"):
+        al.export(step, np.ones((3, 4)), to="numpy")
 
 
 OPTIMISERS = {
