@@ -359,7 +359,7 @@ def _right_by_another_side(graph: Graph, rows: list[Row], targets: list[Target])
         return rows
     ties: dict[Edge, tuple[NDArray[Any], NDArray[Any]]] = {}
     for node in graph:
-        if node.primitive in KINKED:
+        if node.primitive is not None and node.primitive.bends:
             x, *other = (np.asarray(operand.value) for operand in graph.operands(node))
             at_kink = x == (other[0] if other else 0)
             if at_kink.any():
@@ -378,10 +378,6 @@ def _right_by_another_side(graph: Graph, rows: list[Row], targets: list[Target])
             for row, target in zip(found, targets, strict=True)
         ]
     return found
-
-
-KINKED = (ops.relu, ops.absolute, ops.maximum, ops.minimum)
-"""Operations with a kink where the operands are equal, or the only one is 0."""
 
 
 def _turned(matrix: NDArray[Any]) -> NDArray[Any]:

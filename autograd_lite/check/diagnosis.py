@@ -203,7 +203,29 @@ def diagnose(
             progress.wrong.append(target)
         if case.replay is not None and target.id and case.replay.graph[target.id].primitive:
             progress.upstream[target.id] = target.hand
+    _withdraw_what_others_contradict(progress)
     return progress.found
+
+
+def _withdraw_what_others_contradict(progress: _Progress) -> None:
+    """Take back a mistake that would have shown in another gradient, which nothing explains.
+
+    Chance may have given its numbers, unless it explains two gradients.
+    """
+    unexplained = [
+        t
+        for t, found in progress.found.items()
+        if not found.explained and t.hand.shape == t.right.shape
+    ]
+    for target, candidate in progress.made:
+        made = candidate.predict
+        if not isinstance(made, Made | AnotherPass):
+            continue
+        others = [t.name for t in unexplained if made.changes(t)]
+        if others and sum(map(candidate.explains, progress.failing)) < 2:
+            how = f"These would be the numbers, but not those of {others[0]}, if {candidate.title}."
+            first = progress.found[target].first
+            progress.found[target] = replace(_NOTHING, how=how, first=first)
 
 
 def _is_leaf(case: Case, target: Target) -> bool:
@@ -592,6 +614,11 @@ def _entries(array: Array) -> str:
     return "the only entry" if array.size == 1 else f"all {array.size} entries"
 
 
+_NOTHING = Diagnosis(
+    UNEXPLAINED, "unexplained: no known mistake gives these numbers", confidence="none"
+)
+
+
 def _partly(target: Target) -> Diagnosis:
     """Say at least where a gradient is wrong, if the rest of it is right."""
     if target.hand.ndim == 0 != target.right.ndim:
@@ -611,9 +638,7 @@ def _partly(target: Target) -> Diagnosis:
             "the other entries agree",
         )
     if places is None:
-        return Diagnosis(
-            UNEXPLAINED, "unexplained: no known mistake gives these numbers", "", "", "none"
-        )
+        return _NOTHING
     words, wrong = places
     good = int(np.count_nonzero(~wrong))
     factor = factors.factor_of(target.hand[wrong], target.right[wrong])

@@ -82,6 +82,9 @@ class Primitive:
     entrywise: bool = False
     """Whether an entry of the result depends on nothing but the entries at its place."""
 
+    bends: bool = False
+    """Whether it has a kink where its operands are equal, or where the only one is 0."""
+
     linear: Sequence[str] = ()
     """The operands that it is linear in, each by itself: ``f(2 * x)`` is ``2 * f(x)``."""
 

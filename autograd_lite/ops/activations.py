@@ -20,6 +20,7 @@ from autograd_lite.core.primitive import example, primitive
     ),
     domain={"x": "nonzero"},
     entrywise=True,
+    bends=True,
     examples=(example((2, 3)), example((), negative_slope=0.5), example((0, 3))),
 )
 def leaky_relu(x: Any, *, negative_slope: float = 0.01) -> Any:
@@ -37,6 +38,7 @@ def leaky_relu(x: Any, *, negative_slope: float = 0.01) -> Any:
     ),
     domain={"x": "nonzero"},
     entrywise=True,
+    bends=True,
     examples=(example((2, 3)), example((), alpha=0.5), example((0, 3))),
 )
 def elu(x: Any, *, alpha: float = 1.0) -> Any:

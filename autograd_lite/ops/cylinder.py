@@ -81,6 +81,7 @@ def _ive(y: Any, x: Any, v: Any) -> Any:
     notation=_notation("ive", r"e^{{-|x|}} I"),
     domain={"x": "positive"},
     entrywise=True,
+    bends=True,
     examples=ORDERS,
     whole=True,
 )

@@ -43,6 +43,7 @@ def primitive(
     analytic: bool = False,
     takes_complex: bool = False,
     entrywise: bool = False,
+    bends: bool = False,
     linear: Sequence[str] = (),
     jointly_linear: bool = False,
     reduces: bool = False,
@@ -59,8 +60,8 @@ def primitive(
 
     Parameters
     ----------
-    notation, numpy, domain, examples, analytic, takes_complex, entrywise, linear, \
-jointly_linear, reduces, stretches, only_shapes, packed, whole, jax, sentence, simplify
+    notation, numpy, domain, examples, analytic, takes_complex, entrywise, bends, \
+linear, jointly_linear, reduces, stretches, only_shapes, packed, whole, jax, sentence, simplify
         What else the entry says; all are attributes of `Primitive`, and described there.
     **rules : callable or None
         Keyed by the operand's name: ``rule(g, y, *operands, **parameters)``.
@@ -111,6 +112,7 @@ jointly_linear, reduces, stretches, only_shapes, packed, whole, jax, sentence, s
             analytic=analytic,
             takes_complex=takes_complex,
             entrywise=entrywise,
+            bends=bends,
             linear=tuple(linear),
             jointly_linear=jointly_linear,
             reduces=reduces,

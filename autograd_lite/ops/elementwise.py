@@ -76,6 +76,7 @@ def square(x: Any) -> Any:
     compute=np.abs,
     domain={"x": "nonzero"},
     entrywise=True,
+    bends=True,
 )
 def absolute(x: Any) -> Any:
     """Absolute value; its derivative at 0 is 0."""
@@ -89,6 +90,7 @@ def absolute(x: Any) -> Any:
     numpy=(np.maximum,),
     compute=np.maximum,
     entrywise=True,
+    bends=True,
 )
 def maximum(a: Any, b: Any) -> Any:
     """Larger of two, elementwise; where they are equal, each gets half of the cotangent."""
@@ -102,6 +104,7 @@ def maximum(a: Any, b: Any) -> Any:
     numpy=(np.minimum,),
     compute=np.minimum,
     entrywise=True,
+    bends=True,
 )
 def minimum(a: Any, b: Any) -> Any:
     """Smaller of two, elementwise; where they are equal, each gets half of the cotangent."""
@@ -115,6 +118,7 @@ def minimum(a: Any, b: Any) -> Any:
     numpy=(np.fmax,),
     compute=np.fmax,
     entrywise=True,
+    bends=True,
 )
 def fmax(a: Any, b: Any) -> Any:
     """Larger of two, or the one that is a number; equal ones get half of the cotangent each."""
@@ -128,6 +132,7 @@ def fmax(a: Any, b: Any) -> Any:
     numpy=(np.fmin,),
     compute=np.fmin,
     entrywise=True,
+    bends=True,
 )
 def fmin(a: Any, b: Any) -> Any:
     """Smaller of two, or the one that is a number; equal ones get half of the cotangent each."""

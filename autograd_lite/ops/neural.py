@@ -29,6 +29,7 @@ ROWS = (
     ),
     domain={"x": "nonzero"},
     entrywise=True,
+    bends=True,
 )
 def relu(x: Any) -> Any:
     """Return ``max(x, 0)``; its derivative at 0 is 0."""

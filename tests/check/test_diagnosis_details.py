@@ -334,6 +334,27 @@ def test_what_stays_unexplained_says_which_gradient_would_tell_more():
     assert diagnosis.how.startswith("Give the gradient of h too")
 
 
+def test_a_mistake_that_another_gradient_contradicts_is_withdrawn():
+    slope = (" * (1 - h**2)", "")
+    assert "left out" in with_changes(slope, only=["b"])["b"].diagnosis.title
+    result = with_changes(slope, ("BATCH.T @ d1", "BATCH.T @ d1**5"), only=["W1", "b"])
+    assert {row.diagnosis.name for row in result} == {"unexplained"}
+    how = result["b"].diagnosis.how
+    assert how == (
+        "These would be the numbers, but not those of W1, if the derivative of the tanh at h is "
+        "left out."
+    )
+
+
+def test_a_gradient_of_another_shape_contradicts_nothing():
+    slope = (" * (1 - h**2)", "")
+    result = with_changes(
+        slope, ("BATCH.T @ d1", 'BATCH[:, :3].T @ d1**5, "b": d1.sum(axis=0)} #'), only=["W1", "b"]
+    )
+    assert result["W1"].verdict == "shapes differ"
+    assert "left out" in result["b"].diagnosis.title
+
+
 @pytest.mark.parametrize(("kept", "use"), [(0, "first"), (3, "last")])
 def test_a_bias_that_is_overwritten_in_a_loop_is_not_laid_to_what_is_right(kept, use):
     rng = np.random.default_rng(0)

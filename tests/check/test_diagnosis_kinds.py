@@ -520,7 +520,77 @@ t = np.tanh(Y @ GAIN)
 found = {"alpha": t.sum(), "w": 0.3 * Y.T @ (1 - t**2)}
 """
 
+CODES = np.array([0, 2, 1, 3, 1])
+
+
+def chain():
+    w, links = tensors(W=WEIGHT @ np.eye(3, 4), T=SQUARE / 3)
+    e = X[:5] @ w
+    alpha = e[0]
+    for t in range(1, 5):
+        alpha = al.logsumexp(alpha[:, None] + links, axis=0) + e[t]
+    return al.logsumexp(alpha) - np.sum(links[CODES[:-1], CODES[1:]])
+
+
+CHAIN = """
+T, e = SQUARE / 3, X[:5] @ WEIGHT @ np.eye(3, 4)
+alphas = [e[0]]
+for t in range(1, 5):
+    alphas.append(np.log(np.exp(alphas[-1][:, None] + T).sum(axis=0)) + e[t])
+g = softmax(alphas[-1][None])[0]
+dT, de = np.zeros((4, 4)), np.zeros((5, 4))
+for t in range(4, 0, -1):
+    de[t] = g
+    p = softmax((alphas[t - 1][:, None] + T).T).T * g
+    dT += p
+    g = p.sum(axis=1)
+de[0] = g
+np.add.at(dT, (CODES[:-1], CODES[1:]), -1)
+found = {"T": dT, "W": X[:5].T @ de}
+"""
+
+
+def mixture():
+    centres, log_scale = tensors(C=WEIGHT[:, :2], s=np.array(-0.3))
+    scale = np.exp(log_scale)
+    scores = -scale * np.sum((X[:, None, :2] - centres) ** 2, axis=2)
+    named(scale=scale, scores=scores)
+    return -np.sum(al.logsumexp(scores, axis=1))
+
+
+MIXTURE = """
+d = X[:, None, :2] - WEIGHT[:, :2]
+scores = -np.exp(-0.3) * (d**2).sum(axis=2)
+p = softmax(scores)
+found = {"C": -2 * np.exp(-0.3) * (p[:, :, None] * d).sum(axis=0)}
+"""
+
+
+def stacked():
+    (b,) = tensors(b=GAIN)
+    return np.mean(np.stack([np.tanh(X @ WEIGHT + b), np.tanh(Y + b)]) ** 2)
+
+
+STACKED = """
+first, second = np.tanh(X @ WEIGHT + GAIN), np.tanh(Y + GAIN)
+db = sum(2 * h * (1 - h**2) / 42 for h in (first, second)).sum(axis=0)
+found = {"b": db}
+"""
+
 CASES = [
+    (chain, CHAIN, "+ T).T).T", "+ T))", "another softmax", "along axis 1, in place of 0"),
+    (chain, CHAIN, "(alphas[t - 1][:, None] + T).T).T", "T.T).T", "another softmax", "of T alone"),
+    (chain, CHAIN, ".T * g", ".T * g[:, None]", "another softmax", "the gradient multiplies"),
+    (chain, CHAIN, "p.sum(axis=1)", "p.sum(axis=0)", "summed over the wrong axis", "over axis 0"),
+    (chain, CHAIN, "np.add.at(dT, (CODES[:-1], CODES[1:]), -1)", "dT[CODES[:-1], CODES[1:]] = -1",
+     "overwritten, not added", "= in place of +="),
+    (mixture, MIXTURE, "softmax(scores)", "softmax(scores.T).T", "another softmax", "axis 0"),
+    (mixture, MIXTURE, "softmax(scores)", "np.exp(scores)", "another softmax", "by its sum"),
+    (mixture, MIXTURE, "p[:, :, None] * d", "d", "another softmax", "is left out"),
+    (mixture, MIXTURE, "* np.exp(-0.3) * (p", "* (p", "constant factor", "factor scale is missing"),
+    (classifier, CLASSIFIER, "X.T @ d + 0.2 * WEIGHT", "(X.T @ d + 0.2 * WEIGHT)[::-1, ::-1]",
+     "permuted", "flipped along the axes 0 and 1"),
+    (stacked, STACKED, "db}", "db / 14}", "averaged, not summed", "the 14 entries"),
     (heads, HEADS_BY_HAND, "b = a", "b = softmax(plain)", "softmax in pieces", "mask is left out"),
     (heads, HEADS_BY_HAND, "b = a", "b = softmax(plain + BEFORE.T)", "softmax in pieces",
      "mask is transposed"),

@@ -273,6 +273,28 @@ def _is_entrywise(case: Case):
     return True
 
 
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.entrywise], ids=lambda e: e.name)
+def test_bends_is_said_just_where_the_derivative_jumps(entry):
+    assert any(_jumps(case) for case in CASES if case.entry is entry) == entry.bends
+
+
+def _jumps(case: Case):
+    """Return whether the slope is another on either side of 0, or of a second operand."""
+    at = np.zeros(()) if len(case.names) == 1 else np.array(0.7)
+    if len(case.names) > 2 or case.operands()[0].dtype == bool:
+        return False
+    others = [at] * (len(case.names) - 1)
+
+    def y(x):
+        return case.forward([np.array(x), *others])
+
+    h = 1e-6
+    with np.errstate(all="ignore"):
+        right, left = (y(at + h) - y(at)) / h, (y(at) - y(at - h)) / h
+    smooth = not np.isfinite([right, left]).all() or np.abs([right, left]).max() > 1e3
+    return not smooth and bool(np.abs(right - left) > 1e-3)
+
+
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_what_only_shapes_or_stretches_keeps_all_entries(entry):
     for case in CASES:

@@ -89,8 +89,12 @@ def _stretched_to(case: Case, target: Target) -> set[int]:
         return set()
     uses = case.replay.graph.consumers(case.replay.graph[target.id])
     size = max(1, target.right.size)
-    entrywise = [x for x in uses if x.primitive is not None and x.primitive.entrywise]
-    return {int(np.prod(x.shape)) // size for x in entrywise} - {0, 1}
+    each = [
+        int(np.prod(x.shape)) // size
+        for x in uses
+        if x.primitive is not None and x.primitive.entrywise
+    ]
+    return {*each, sum(each)} - {0, 1}
 
 
 def _readings(case: Case, target: Target, a: float) -> Iterator[tuple[str, str, float]]:

@@ -33,7 +33,7 @@ from autograd_lite.check.mistakes.registry import (
 from autograd_lite.check.mistakes.repeated import MOST_BY_HAND, Loop, loops
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.check.mistakes.written_out import WrittenOut, written_out
-from autograd_lite.check.mistakes.wrong_derivatives import sign_forms
+from autograd_lite.check.mistakes.wrong_derivatives import sign_forms, softmax_forms
 from autograd_lite.core.notation import ATOM, LOOSE
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Node, write
@@ -137,6 +137,7 @@ def _of_all(replay: Replay, loop: Loop) -> Iterator[Candidate]:
                 kind="exchanged",
             )
         yield from _nothing_from_later(replay, loop, nodes)
+        yield from _of_reductions(replay, loop, nodes)
     yield from _pieces_exchanged(replay, loop)
     if count > 1:
         yield Candidate(
@@ -145,6 +146,35 @@ def _of_all(replay: Replay, loop: Loop) -> Iterator[Candidate]:
             predict=_made(replay, plain, False),
             kind="not transposed",
         )
+
+
+def _of_reductions(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> Iterator[Candidate]:
+    """Take another softmax for that of a logsumexp, or sum what was broadcast over another axis."""
+    name = _name(replay, loop, nodes)
+    for forms in zip(*(softmax_forms(replay, node, name) for node in nodes), strict=False):
+        rules = {(x.id, 0): _plain(form[2]) for x, form in zip(nodes, forms, strict=True)}
+        title, cost, _ = forms[-1]
+        yield Candidate(
+            f"at every step, {title}",
+            cost,
+            predict=_made(replay, rules, False),
+            kind="another softmax",
+        )
+    for i, key in enumerate(nodes[-1].operands):
+        shape = replay.graph[key].shape
+        if nodes[-1].shape == shape[:1] * 2 and len(shape) == 2 and shape[1] == 1 < shape[0]:
+            rules = {(x.id, i): _summed_down(replay.rule((x.id, i))) for x in nodes}
+            yield Candidate(
+                f"at every step, what comes back to {_operand_name(replay, loop, nodes, i)} from "
+                f"{name} is summed over axis 0, in place of 1",
+                0.9,
+                predict=_made(replay, rules, False),
+                kind="summed over the wrong axis",
+            )
+
+
+def _summed_down(rule: Rule) -> EdgeRule:
+    return lambda g, _: np.asarray(rule(g)).sum(axis=0)[:, None]
 
 
 def _pieces_exchanged(replay: Replay, loop: Loop) -> Iterator[Candidate]:

@@ -301,6 +301,17 @@ def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
             )
             picking.setdefault(step.operand.id, []).append(step)
             yield from _elsewhere(step)
+            total = step.replay.gradients[step.operand.id]
+            if not same(total, step.replay.parts[step.edge]):
+                to = text_of(step.replay.graph, step.operand)
+                yield Candidate(
+                    f"what comes back from {step.name} overwrites what {to} got from elsewhere: = "
+                    f"in place of +=",
+                    1.0,
+                    predict=Made(
+                        step.replay, step.operand.id, _assigned(step, total), always(total)
+                    ),
+                )
     for key, picked in picking.items():
         if len(picked) > 1:
             yield from _windows(picked, key)
@@ -360,9 +371,9 @@ MISTAKES["another index"] = Mistake(
 )
 
 
-def _assigned(step: Step) -> Any:
-    def rule(g: Any) -> Any:
-        filled = np.zeros(step.operand.shape)
+def _assigned(step: Step, over: Any = 0.0) -> Any:
+    def rule(g: Any = step.replay.gradients[step.node.id]) -> Any:
+        filled = np.zeros(step.operand.shape) + over
         filled[step.node.parameters["index"]] = g
         return filled
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.registry import Case
+from autograd_lite.graph import write
 
 MOST_LENGTHS = 12
 
@@ -58,11 +59,17 @@ def numbers(case: Case) -> dict[float, bool]:
 
 
 def _scalars(case: Case) -> list[tuple[str, float]]:
-    """Return the single numbers that have a name, data or parameters, and scales of masks."""
-    graph = case.replay.graph if case.replay is not None else ()
-    found: list[tuple[str, float]] = []
+    """Return single numbers, given or computed, by their names, and scales of masks."""
+    if case.replay is None:
+        return []
+    graph, found = case.replay.graph, list[tuple[str, float]]()
     for node in graph:
-        if node.primitive is None and np.asarray(node.value).dtype.kind == "f":
+        if node.primitive is not None and node.value.size == 1 and node.value.dtype.kind == "f":
+            names = [x.name or "" for x in graph.operands(node)]
+            text = node.name or (write(node, names) if all(names) else "")
+            if text and node is not graph.outputs[0]:
+                found.append((text, abs(float(node.value.flat[0]))))
+        elif node.primitive is None and np.asarray(node.value).dtype.kind == "f":
             numbers = np.abs(np.ravel(node.value)[:MOST_NUMBERS])
             if node.name and numbers.size == 1:
                 found.append((node.name, float(numbers[0])))
@@ -98,6 +105,9 @@ def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
             yield f"multiplied by {k:g} where it is to be divided by {k:g}", 0.3
         elif _is(a, 1 / (k * k)):
             yield f"divided by {k:g} where it is to be multiplied by {k:g}", 0.3
+        for n in sizes if divides else ():
+            if _is(a, k / n) and n not in (k, 2 * k):
+                yield f"divided by {n} where {k:g} belongs", 0.35
     for text, k in _scalars(case):
         if _is(a, k):
             yield f"the factor {text} once too often", 0.25

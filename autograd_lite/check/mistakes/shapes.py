@@ -77,6 +77,12 @@ def permuted(case: Case, target: Target) -> Iterator[Candidate]:
             0.7,
             correct=lambda hand: hand.ravel().reshape(hand.shape, order="F"),
         )
+        yield Candidate(
+            f"flipped along the axes {hand.ndim - 2} and {hand.ndim - 1}, as a kernel is in a "
+            f"convolution",
+            0.8,
+            correct=lambda hand: hand[..., ::-1, ::-1],
+        )
     for axis, noun in zip(range(hand.ndim), ("row", "column", "slice"), strict=False):
         order = _order(hand, right, axis)
         if order is not None:

@@ -103,7 +103,8 @@ def _of_entries(step: Step) -> Iterator[Candidate]:
     }
     right = next((text for text, form in forms.items() if same(form, derivative)), None)
     for text, form in forms.items() if right in list(forms)[:2] else ():
-        if text not in (right, name if right != f"sign({name})" else ""):
+        twin = "|" in text and not (x < 0).any()  # Then it is the plain form.
+        if not twin and text not in (right, name if right != f"sign({name})" else ""):
             yield Candidate(
                 f"{text} stands in place of {right}, the derivative of {step.name}",
                 1.0,

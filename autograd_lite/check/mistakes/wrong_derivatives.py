@@ -246,6 +246,59 @@ def sign_forms(primitive: Primitive, name: str, y: Any, x: Any) -> list[tuple[st
     return []
 
 
+@mistake("another softmax", "The derivative of a logsumexp is the softmax along the same axis.")
+def another_softmax(case: Case, target: Target) -> Iterator[Candidate]:
+    """Go back through a logsumexp with something else than the softmax of what it is given."""
+    for step in steps(case, target, once=True):
+        for title, cost, rule in softmax_forms(step.replay, step.node, step.name):
+            yield Candidate(title, cost, predict=step.wrong(rule))
+
+
+def softmax_forms(replay: Replay, node: Node, name: str) -> Iterator[tuple[str, float, Rule]]:
+    """Yield what may stand in place of the softmax, on the way back through a logsumexp.
+
+    Parameters
+    ----------
+    replay : Replay
+        The pass.
+    node : Node
+        Any; of other operations, nothing is yielded.
+    name : str
+        What it is called.
+    """
+    axis = node.parameters.get("axis")
+    if node.primitive is not ops.logsumexp or not isinstance(axis, int):
+        return
+    (operand,) = replay.graph.operands(node)
+    x = np.asarray(replay.values[operand.id])
+    kept, axis = node.parameters["keepdims"], axis % x.ndim
+    right = ops.softmax.forward(x, axis=axis)
+
+    def sent(p: Any, along: int = axis) -> Rule:
+        return lambda g: (g if kept else np.expand_dims(g, along)) * p
+
+    at = f"on the way back from {name}"
+    yield f"the derivative of the logsumexp at {name} is left out", 0.65, sent(np.ones_like(x))
+    yield f"exp is not divided by its sum in the softmax {at}", 0.8, sent(np.exp(x))
+    for k in range(x.ndim):
+        if k != axis:
+            form = ops.softmax.forward(x, axis=k)
+            yield f"the softmax is taken along axis {k}, in place of {axis}, {at}", 0.8, sent(form)
+            if x.shape[k] == x.shape[axis] and x.ndim == 2 and not kept:
+                yield (
+                    f"the gradient multiplies the softmax along axis {k}, in place of {axis}, {at}",
+                    0.9,
+                    sent(right, k),
+                )
+    for part in replay.graph.operands(operand) if operand.primitive is ops.add else ():
+        alone = np.broadcast_to(replay.values[part.id], x.shape)
+        yield (
+            f"the softmax is that of {text_of(replay.graph, part)} alone {at}",
+            1.0,
+            sent(ops.softmax.forward(alone, axis=axis)),
+        )
+
+
 @mistake("softmax in pieces", "Each entry of a softmax depends on all of its row.")
 def softmax_in_pieces(case: Case, target: Target) -> Iterator[Candidate]:
     """Change the gradient of a softmax, however it is written."""
