@@ -345,8 +345,9 @@ def _merge(drafts: list[Draft], wanted: set[int]) -> list[Draft]:
             continue
         for other in kept if counts[number] > 1 else [host]:
             if other is not draft:
-                in_front = other.backward and split(e)[0] != 1.0  # One number is enough.
-                other.expression = replaced(other.expression, {number: e}, simplify=in_front)
+                # One number is enough, and one sign.
+                more = other.backward and (split(e)[0] != 1.0 or e.operation is ops.subtract)
+                other.expression = replaced(other.expression, {number: e}, simplify=more)
     return result
 
 

@@ -14,7 +14,13 @@ from autograd_lite import ops
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.ops.indexing import scatter_add
 from autograd_lite.ops.writing import names
-from autograd_lite.program.expression import REWRITES, Expression, identity, quotient
+from autograd_lite.program.expression import (
+    REWRITES,
+    Expression,
+    identity,
+    parts_of,
+    quotient,
+)
 
 
 def _make(primitive: Any, *operands: Any, **parameters: Any) -> Expression:
@@ -63,7 +69,16 @@ def scaled(factor: float, e: Expression) -> Expression:
             return e
         if factor == -1.0:
             return _make(ops.negative, e)
+        if parts_of(factor)[0] == -1.0 and _takes_sign(e):  # -(a - b) / n -> (b - a) / n
+            return _make(ops.multiply, -factor, _make(ops.negative, e))
     return _make(ops.multiply, factor, e)
+
+
+def _takes_sign(e: Expression) -> bool:
+    """Return whether a minus goes into a difference that an expression begins with."""
+    while e.operation in (ops.multiply, ops.divide) and e.operands[0].shape == e.shape:
+        e = e.operands[0]
+    return _is(e, ops.subtract)
 
 
 def _one_number_in_front(e: Expression) -> Expression | None:
@@ -74,7 +89,8 @@ def _one_number_in_front(e: Expression) -> Expression | None:
             factor, rest = split(other)
             if other.dtype == bool and b is other:
                 return None
-            if factor != 1.0 or number in (1.0, -1.0) or b is not other:
+            signed = parts_of(number)[0] == -1.0 and (number == -1.0 or _takes_sign(other))
+            if factor != 1.0 or number == 1.0 or signed or b is not other:
                 return scaled(number * factor, rest)
             return None
     (left, x), (right, y) = split(a), split(b)
@@ -151,13 +167,11 @@ def _negated(e: Expression) -> Expression | None:
         return x.operands[0]
     if _is(x, ops.subtract):
         return _make(ops.subtract, x.operands[1], x.operands[0])
-    if _is(x, ops.multiply):
+    if _is(x, ops.multiply) and (number := x.operands[0].ratio or number_of(x.operands[0])):
+        return scaled(-number, x.operands[1])
+    if x.operation in (ops.multiply, ops.divide) and _takes_sign(x):  # -(a - b) * c: (b - a) * c
         a, b = x.operands
-        number = number_of(a)
-        if number is not None:
-            return scaled(-number, b)
-        if _is(a, ops.subtract):  # -(a - b) * c reads better as (b - a) * c.
-            return _make(ops.multiply, ops.negative(a), b)
+        return _make(x.operation, _make(ops.negative, a), b)
     return None
 
 
@@ -178,11 +192,16 @@ def _subtracted(e: Expression) -> Expression | None:
         return a
     if number_of(a) == 0.0 and b.shape == e.shape:
         return _make(ops.negative, b)
+    if _is(b, ops.subtract) and alike(a, b.operands[1]) and a.shape == b.shape:
+        return _make(ops.subtract, scaled(2.0, a), b.operands[0])  # a - (b - a) -> 2 * a - b
     return _combined(a, b, -1.0)
 
 
 def _combined(a: Expression, b: Expression, sign: float) -> Expression | None:
     """Put a common number before a sum, and write no sign twice: a + -2 * b -> a - 2 * b."""
+    over = _over_one_count(a, b, sign)
+    if over is not None:
+        return over
     (left, x), (right, y) = split(a), split(b)
     right *= sign
     number = number_of(b)
@@ -199,6 +218,21 @@ def _combined(a: Expression, b: Expression, sign: float) -> Expression | None:
     if right < 0 < sign or (sign < 0 and split(b)[0] < 0):
         return _make(ops.add if right > 0 else ops.subtract, a, scaled(abs(right), y))
     return None
+
+
+def _over_one_count(a: Expression, b: Expression, sign: float) -> Expression | None:
+    """2 / n * a - b / n -> (2 * a - b) / n."""
+    (left, x), (right, y) = (
+        (number_of(e) or 1.0, Expression(1.0)) if e.is_number else split(e) for e in (a, b)
+    )
+    (top, count), (other, same) = parts_of(left), parts_of(sign * right)
+    if count == 1 or count != same or abs(top) == abs(other):
+        return None
+    if top < 0 < other:
+        (top, x), (other, y) = (other, y), (top, x)
+    operation = ops.add if top * other > 0 else ops.subtract
+    whole = _make(operation, scaled(abs(top), x), scaled(abs(other), y))
+    return scaled(quotient(1.0 if top > 0 else -1.0, count), whole)
 
 
 def alike(a: Expression, b: Expression, depth: int = 4) -> bool:
