@@ -48,7 +48,8 @@ def split(e: Expression) -> tuple[float, Expression]:
             return number, Expression(
                 e.value / number, operation=ops.divide, operands=(Expression(1.0), e.operands[1])
             )
-    return 1.0, e
+    number = identity(e.value) if e.is_number else None
+    return (number, Expression(e.value / number)) if number not in (None, 1.0) else (1.0, e)
 
 
 def number_of(e: Expression) -> float | None:
@@ -138,6 +139,42 @@ def _common_factor(e: Expression) -> Expression | None:
             for u, v in _both_orders(b):
                 if alike(x, u) and not x.is_number and x.shape == e.shape == y.shape == v.shape:
                     return _make(ops.multiply, x, _make(e.operation, y, v))
+    return None
+
+
+def _chosen(e: Expression) -> Expression | None:
+    """where(c, a, 0) * x + where(c, 0, b) * y -> where(c, a * x, b * y)."""
+    found = [_gated(x) for x in e.operands]
+    if found[0] is None or found[1] is None:
+        return None
+    (c, first, x), (other, second, y) = found
+    if first is second or not alike(c, other) or not x.shape == y.shape == e.shape:
+        return None
+    y = _make(ops.negative, y) if _is(e, ops.subtract) else y
+    a, b = (x, y) if first else (y, x)
+    (left, p), (right, q) = split(a), split(b)
+    if alike(p, q):
+        return _make(ops.multiply, p, _make(ops.where, c, left, right))
+    (top, count), (over, same) = parts_of(left), parts_of(right)
+    if count != same:
+        return _make(ops.where, c, a, b)
+    number = abs(top) if abs(top) == abs(over) else 1.0
+    parts = scaled(top / number, p), scaled(over / number, q)
+    return scaled(quotient(number, count), _make(ops.where, c, *parts))
+
+
+def _gated(e: Expression) -> tuple[Expression, bool, Expression] | None:
+    """Return `c`, whether it is to hold or not, and what is 0 elsewhere."""
+    factor, rest = split(e)
+    if _is(rest, ops.where):
+        c, a, b = rest.operands
+        if number_of(b) == 0.0 or number_of(a) == 0.0:
+            return c, number_of(b) == 0.0, scaled(factor, a if number_of(b) == 0.0 else b)
+    for one, other in _both_orders(rest) if _is(rest, ops.multiply) else ():
+        found = _gated(one)
+        if found is not None:
+            c, holds, x = found
+            return c, holds, scaled(factor, _make(ops.multiply, x, other))
     return None
 
 
@@ -324,6 +361,15 @@ def _mixed_with_its_rest(e: Expression) -> Expression | None:
     return None
 
 
+def _without_kept_axes(e: Expression) -> Expression | None:
+    """sum(x, keepdims=True).reshape(n) -> sum(x), where that has the shape already."""
+    (x,) = e.operands
+    if not isinstance(x.operation, Primitive) or not x.parameters.get("keepdims"):
+        return None
+    plain = _make(x.operation, *x.operands, **{**x.parameters, "keepdims": False})
+    return plain if plain.shape == e.shape else None
+
+
 def _both_orders(product: Expression) -> tuple[tuple[Expression, ...], ...]:
     return product.operands, product.operands[::-1]
 
@@ -368,14 +414,18 @@ def _times_identity(e: Expression) -> Expression | None:
 
 
 def untied(e: Expression) -> Expression | None:
-    """Leave out how a rule shares a derivative between equals, and what is not a number.
+    """Leave out how a rule shares a derivative between equals, and what guards against 0 and nan.
 
-    (a > b) + 0.5 * (a == b) -> a > b, and hit / sum(hit) -> hit; nothing where that would change
-    the value. This is no rewriting of the table: it holds where nothing ties.
+    (a > b) + 0.5 * (a == b) -> a > b, hit / sum(hit) -> hit, where(a == 0, inf, a) -> a; nothing
+    where that would change the value. This is no rewriting of the table: it holds where nothing
+    ties, and no divisor is 0.
     """
-    a, b = e.operands if len(e.operands) == 2 else (None, None)
+    a, b = e.operands[-2:] if len(e.operands) > 1 else (None, None)
     if a is None or b is None:
         return None
+    if _is(e, ops.where) and e.operands[0].operation is np.equal and number_of(a) == np.inf:
+        guarded, number = e.operands[0].operands
+        return b if number_of(number) == 0.0 and guarded is b and not (b == 0).any() else None
     if _is(e, ops.add) and _is(b, ops.multiply) and b.operands[1].operation is np.equal:
         return None if b.operands[1].any() else _make(ops.multiply, 1.0, a)
     if e.operation is np.logical_or and b.operation is np.isnan:
@@ -383,6 +433,33 @@ def untied(e: Expression) -> Expression | None:
     if _is(e, ops.divide) and _is(b, ops.sum) and b.operands[0] is a and a.dtype == bool:
         return _make(ops.multiply, 1.0, a) if (np.asarray(b.value) == 1).all() else None
     return None
+
+
+def is_positive(e: Expression, or_zero: bool = False) -> bool:
+    """Return whether an expression is above 0, or at least 0, whatever its names stand for."""
+    e, parts = e.meant, e.meant.operands
+    number = number_of(e)
+    if number is not None:
+        return number > 0 or (or_zero and number == 0)
+    if or_zero and e.operation in (ops.square, ops.absolute, ops.var):
+        return True
+    if or_zero and _is(e, ops.power) and (number_of(parts[1]) or 1.0) % 2 == 0:
+        return True
+    if e.operation in (ops.sqrt, ops.mean, ops.sum):
+        return is_positive(parts[0], or_zero)
+    if _is(e, ops.add):
+        one, other = (is_positive(x, or_zero) for x in parts)
+        return (one and is_positive(parts[1], True)) or (other and is_positive(parts[0], True))
+    return False
+
+
+def whole_rows(e: Expression) -> tuple[str, int] | None:
+    """Return which argument is summed along which axis, if its entries there add up to 1."""
+    axis = e.parameters.get("axis")
+    x = e.operands[0] if _is(e, ops.sum) else e
+    if x is e or x.name is None or x.meaning is not None or not isinstance(axis, int):
+        return None
+    return (x.name, axis % x.ndim) if e.size and np.allclose(e.value, 1.0, atol=0) else None
 
 
 def _product_transposed(e: Expression) -> Expression | None:
@@ -435,9 +512,16 @@ REWRITES |= {
     ops.divide: (_without_stretching, _mean_of, _divided),
     ops.negative: (_negated,),
     ops.sum: (_rows_of_identity,),
-    ops.add: (_without_stretching, _common_factor, _added),
-    ops.subtract: (_without_stretching, _mixed_with_its_rest, _common_factor, _subtracted),
+    ops.add: (_without_stretching, _chosen, _common_factor, _added),
+    ops.subtract: (
+        _without_stretching,
+        _chosen,
+        _mixed_with_its_rest,
+        _common_factor,
+        _subtracted,
+    ),
     ops.matmul: (_nothing, _times_identity),
+    ops.reshape: (_without_kept_axes,),
     ops.transpose: (_product_transposed,),
     None: (_numbers_outside,),
 }
