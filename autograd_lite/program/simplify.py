@@ -144,10 +144,10 @@ def _common_factor(e: Expression) -> Expression | None:
 
 def _chosen(e: Expression) -> Expression | None:
     """where(c, a, 0) * x + where(c, 0, b) * y -> where(c, a * x, b * y)."""
-    found = [_gated(x) for x in e.operands]
-    if found[0] is None or found[1] is None:
+    one, two = (_gated(x) for x in e.operands)
+    if one is None or two is None:
         return None
-    (c, first, x), (other, second, y) = found
+    (c, first, x), (other, second, y) = one, two
     if first is second or not alike(c, other) or not x.shape == y.shape == e.shape:
         return None
     y = _make(ops.negative, y) if _is(e, ops.subtract) else y
@@ -423,8 +423,9 @@ def untied(e: Expression) -> Expression | None:
     a, b = e.operands[-2:] if len(e.operands) > 1 else (None, None)
     if a is None or b is None:
         return None
-    if _is(e, ops.where) and e.operands[0].operation is np.equal and number_of(a) == np.inf:
-        guarded, number = e.operands[0].operands
+    condition, *_ = e.operands
+    if _is(e, ops.where) and condition.operation is np.equal and number_of(a) == np.inf:
+        guarded, number = condition.operands
         return b if number_of(number) == 0.0 and guarded is b and not (b == 0).any() else None
     if _is(e, ops.add) and _is(b, ops.multiply) and b.operands[1].operation is np.equal:
         return None if b.operands[1].any() else _make(ops.multiply, 1.0, a)
