@@ -6,6 +6,7 @@ import json
 import linecache
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -341,7 +342,9 @@ def loss_and_gradients({given}):
         >>> print(al.derive(error).prove(w="delta * 5")[0])
         w: by hand = 1/2 × gradient
         """
-        return prove(self, by_hand, formulas, time_limit)
+        where = "".join(f", where {x} adds up to 1 along axis {i}" for x, i in self._sums.items())
+        found = prove(self, by_hand, formulas, time_limit)
+        return [replace(x, reason=x.reason + where) if x.equal else x for x in found]
 
     def equals(self, formula: str, of: str | None = None) -> Proof:
         """Decide whether a formula by hand is the gradient; see `prove`.

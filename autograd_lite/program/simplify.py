@@ -423,9 +423,9 @@ def untied(e: Expression) -> Expression | None:
     a, b = e.operands[-2:] if len(e.operands) > 1 else (None, None)
     if a is None or b is None:
         return None
-    condition, *_ = e.operands
-    if _is(e, ops.where) and condition.operation is np.equal and number_of(a) == np.inf:
-        guarded, number = condition.operands
+    tested = next(iter(e.operands)).meant if _is(e, ops.where) else a
+    if tested.operation is np.equal and number_of(a) == np.inf:
+        guarded, number = tested.operands
         return b if number_of(number) == 0.0 and guarded is b and not (b == 0).any() else None
     if _is(e, ops.add) and _is(b, ops.multiply) and b.operands[1].operation is np.equal:
         return None if b.operands[1].any() else _make(ops.multiply, 1.0, a)

@@ -275,3 +275,24 @@ def test_what_only_looks_alike_is_right_too(f):
     for z in (X, OTHER):
         found = derivation.function(z)[1]["z"]
         np.testing.assert_allclose(found, al.grad(f)(z), rtol=1e-9, atol=1e-12)
+
+
+def test_a_proof_says_what_it_takes_for_given():
+    def loss(X, y, w):
+        p = stable_softmax(X @ w)
+        return -np.sum(y * np.log(p))
+
+    derivation = al.derive(loss, X, Y, W, wrt=["w"])
+    (proof,) = derivation.prove(w="X.T @ (p - y)")
+    assert proof
+    assert str(proof).endswith("by hand = gradient, where y adds up to 1 along axis 1")
+
+
+def test_a_derivation_at_nothing_runs():
+    def loss(z):
+        return -np.sum(np.log(stable_softmax(z[:0])))
+
+    derivation = al.derive(loss, X)
+    np.testing.assert_array_equal(derivation.function(X)[1]["z"], np.zeros(X.shape))
+    empty = al.derive(lambda z: -np.sum(np.log(SOFTMAXES["plain"](z))), np.zeros((0, 2)))
+    assert empty.evaluate()["z"].shape == (0, 2)
