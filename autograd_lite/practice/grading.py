@@ -48,8 +48,8 @@ GUARDED = ("=", "+", "-", "@")
 STYLE = (
     ":root{color-scheme:light dark}body{font:16px/1.4 sans-serif;margin:1em auto;max-width:70em;"
     "padding:0 1em}div{overflow-x:auto}table{border-collapse:collapse}th,td{padding:.3em .6em;"
-    "text-align:left;vertical-align:top;border-bottom:1px solid #8886}th,td:first-child{white-space:nowrap}"
-    "td:last-child{min-width:14em}"
+    "text-align:left;vertical-align:top;border-bottom:1px solid #8886}"
+    "th,td:first-child{white-space:nowrap}td:last-child{min-width:14em}"
 )
 """A wide table scrolls by itself on a phone."""
 
