@@ -29,7 +29,7 @@ def eleven_lines(seed: int = 1) -> tuple[Exercise, Values]:
     z2 = l1 @ syn1
     l2 = al.sigmoid(z2)
     loss = al.mse(l2, y, reduction="half_sum")
-    return al.exercise(loss), _values(X=x, y=y, syn0=syn0, syn1=syn1, z1=z1, l1=l1, z2=z2, l2=l2)
+    return al.exercise(loss), _values(x=x, y=y, syn0=syn0, syn1=syn1, z1=z1, l1=l1, z2=z2, l2=l2)
 
 
 def two_two_one(seed: int = 1) -> tuple[Exercise, Values]:

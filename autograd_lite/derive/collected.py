@@ -9,7 +9,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.derive.writing import NAME, Form, filled, index_of, write
 from autograd_lite.ops.indexing import may_repeat
-from autograd_lite.program.expression import Expression, Name
+from autograd_lite.program.expression import Expression, Name, as_plain
 from autograd_lite.program.simplify import scaled, split
 
 
@@ -35,6 +35,9 @@ def _terms(e: Expression, sign: int) -> Any:
     factor, rest = split(e)
     if rest.name is None and rest.operation is ops.scatter_add and rest.shape == e.shape:
         sign = -sign if factor < 0 else sign
+        inside, x = split(rest.operands[0])
+        if x.operation is ops.broadcast_to and x.name is None:  # That is what NumPy does there.
+            rest = rest.of_parts((scaled(inside, x.operands[0]), *rest.positions))
         yield Piece(sign, scaled(abs(factor), rest.operands[0]), rest)
     else:
         yield Piece(sign, e, None)
@@ -64,6 +67,8 @@ def steps(name: Name, e: Expression, form: Form) -> list[Step]:
     left = NAME[form](name)
     if not found:
         return [Step(left, "=", write(e, form))]
+    apart = _in_order(found)
+    found = apart or found
     begun = next((x for x in found if x.back is None and x.sign > 0 and _is_new(x.e)), None)
     lines = [Step(left, "=", write(begun.e, form) if begun else _zeros(e, form))]
     for piece in found:
@@ -73,18 +78,35 @@ def steps(name: Name, e: Expression, form: Form) -> list[Step]:
         if piece.back is None:
             lines.append(Step(left, f"{sign}=", write(piece.e, form)))
             continue
-        index, value = index_of(piece.back, form), write(piece.e, form)
+        e_of_piece = scaled(float(piece.sign), piece.e) if apart else piece.e
+        index, value = index_of(piece.back, form), write(e_of_piece, form)
         if form == "python" and may_repeat(piece.back.parameters["index"]):
             called = f"np.{'add' if piece.sign > 0 else 'subtract'}.at"
             several = isinstance(piece.back.parameters["index"], tuple)
             where = f"({index})" if several else index
             where = f"np.s_[{index}]" if ":" in index or "..." in index else where
             lines.append(Step("", "", f"{called}({left}, {where}, {value})"))
-        elif len(found) == 1 and piece.sign > 0 and not may_repeat(piece.back.parameters["index"]):
+        elif apart:
             lines.append(Step(_at(left, index, form), "=", value))
         else:
             lines.append(Step(_at(left, index, form), f"{sign}=", value))
     return lines
+
+
+def _in_order(found: list[Piece]) -> list[Piece]:
+    """Return pieces that meet nowhere, first entry first; none if they may meet."""
+    places = []
+    for piece in found:
+        if piece.back is None or may_repeat(piece.back.parameters["index"]):
+            return []
+        if piece.back.positions and len(found) > 1:  # A mask may be another one elsewhere.
+            return []
+        at = np.arange(piece.back.size).reshape(piece.back.shape)
+        places.append(at[as_plain(piece.back.parameters["index"])].ravel())
+    met = np.concatenate(places or [[]])
+    if len(np.unique(met)) < len(met):
+        return []
+    return [found[i] for i in sorted(range(len(found)), key=lambda i: tuple(places[i][:1]))]
 
 
 def _is_new(e: Expression) -> bool:

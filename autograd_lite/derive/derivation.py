@@ -6,6 +6,7 @@ import json
 import linecache
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -27,7 +28,9 @@ WIDEST = 60
 """Comments stand in one column behind all lines that are not longer than this."""
 
 UNTIES = "    # where nothing ties, as here: equal values would share the derivative"
-"""What is said of a derivation that leaves the shares out."""
+DIVIDES = "    # where no divisor is 0, as here"
+SUMS = "    # where {} adds up to 1 along axis {}, as here"
+"""What is said of a derivation that leaves out what is not so at its values."""
 
 UNNAMED = "{}: computed outside of the record, so anew with other values"
 """What is said of arrays that have no name."""
@@ -75,7 +78,11 @@ class Derivation(Steps):
             for name, line in self.gradients.items()
         ]
         end = listed(f"    return {self._loss}, {{", result, "}")
-        return self._function(self.lines, steps, [UNTIES] if self._unties else [], end)
+        remarks = [
+            text for text, holds in ((UNTIES, self._unties), (DIVIDES, self._divides)) if holds
+        ]
+        remarks += [SUMS.format(*item) for item in self._sums.items()]
+        return self._function(self.lines, steps, remarks, end)
 
     def worksheet(self, names: Sequence[str] = ()) -> str:
         """Return the computation as code, with a blank, None, for every gradient.
@@ -224,6 +231,7 @@ class Derivation(Steps):
             f"{x}.shape == {np.shape(value)}" if np.ndim(value) else f"type({x}) in _numbers"
             for x, value in self.arguments.items()
         ]
+        fits += [f"_close({x}.sum({axis}), 1)" for x, axis in self._sums.items()]
         fits += [f"_equal({x}, _asked[{x!r}])" for x in self.arguments if x in self._asked]
         # To bind a signature takes longer than all the arithmetic of a neuron.
         checked = f"""\
@@ -240,6 +248,7 @@ def loss_and_gradients({given}):
             "_derived": names["loss_and_gradients"],
             "_refuse": self._refuse,
             "_equal": np.array_equal,
+            "_close": np.allclose,
             "_numbers": (np.float64, float, int),
             "_asked": self._asked,
         }
@@ -256,6 +265,11 @@ def loss_and_gradients({given}):
                     f"This derivation is for {name} of shape {np.shape(known)}, got "
                     f"{np.shape(value)}. Derive it anew for other sizes: they may stand in the "
                     f"code as numbers."
+                )
+            if name in self._sums and not np.allclose(np.sum(value, axis=self._sums[name]), 1):
+                raise ValueError(
+                    f"This derivation is for {name} that adds up to 1 along axis "
+                    f"{self._sums[name]}, as rows of labels do. Derive it anew for other values."
                 )
             if name in self._asked and not np.array_equal(value, self._asked[name]):
                 raise ValueError(
@@ -328,7 +342,9 @@ def loss_and_gradients({given}):
         >>> print(al.derive(error).prove(w="delta * 5")[0])
         w: by hand = 1/2 × gradient
         """
-        return prove(self, by_hand, formulas, time_limit)
+        where = "".join(f", where {x} adds up to 1 along axis {i}" for x, i in self._sums.items())
+        found = prove(self, by_hand, formulas, time_limit)
+        return [replace(x, reason=x.reason + where) if x.equal else x for x in found]
 
     def equals(self, formula: str, of: str | None = None) -> Proof:
         """Decide whether a formula by hand is the gradient; see `prove`.

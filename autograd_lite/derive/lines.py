@@ -113,7 +113,7 @@ def symbol_for(expression: Expression, name: Name | None = None) -> Expression:
     return Expression(expression.value, name=name or Name("?"), meaning=expression)
 
 
-RESERVED = ("_fits", "_refuse", "_derived", "_equal", "_asked")
+RESERVED = ("_fits", "_refuse", "_derived", "_equal", "_close", "_asked")
 """What the function around a derivation uses (see `Derivation.function`)."""
 
 
@@ -345,8 +345,9 @@ def _merge(drafts: list[Draft], wanted: set[int]) -> list[Draft]:
             continue
         for other in kept if counts[number] > 1 else [host]:
             if other is not draft:
-                in_front = other.backward and split(e)[0] != 1.0  # One number is enough.
-                other.expression = replaced(other.expression, {number: e}, simplify=in_front)
+                # One number is enough, and one sign.
+                more = other.backward and (split(e)[0] != 1.0 or e.operation is ops.subtract)
+                other.expression = replaced(other.expression, {number: e}, simplify=more)
     return result
 
 
@@ -362,4 +363,18 @@ def _may_go(draft: Draft, uses: int, host: Draft) -> bool:
     short = e.length == 1 and _is_plain(e) and uses == 2
     if short and written([host.expression])[draft.symbol.number] == 1:
         return True
-    return trivial or (uses == 1 and e.length + host.expression.length <= LONGEST + 4)
+    most = 5 * LONGEST if _is_term(draft, host.expression) else LONGEST + 4
+    return trivial or (uses == 1 and e.length + host.expression.length <= most)
+
+
+def _is_term(draft: Draft, whole: Expression) -> bool:
+    """Return whether a line is a term, or the first terms, of a long sum of short ones."""
+    waiting, terms = [draft.expression, whole], []
+    while waiting:
+        e = waiting.pop()
+        if e.operation in (ops.add, ops.subtract) and e.name is None:
+            waiting += e.operands
+        else:
+            terms.append(e)
+    short = all(e.length <= LONGEST // 2 for e in terms)
+    return short and len(terms) > 3 and any(e is draft.symbol for e in terms)

@@ -38,7 +38,8 @@ class Steps:
         self.gradients: dict[str, Name] = written.gradients
         self.arguments: dict[str, Any] = written.arguments
         self._loss = written.loss
-        self._unties, self._asked = written.unties, written.asked
+        self._asked, self._sums = written.asked, written.sums
+        self._unties, self._divides = written.unties, written.divides
         self._unnamed = written.unnamed
 
     @property

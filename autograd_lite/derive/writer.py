@@ -63,6 +63,10 @@ class Writer:
         Arguments that are known as arrays only: they may depend on others outside of the record.
     unties : bool
         Whether what rules provide for ties was left out, since nothing ties.
+    divides : bool
+        Whether a guard against a division by 0 was left out, since nothing is 0.
+    sums : dict of str to int
+        Arguments that add up to 1 along an axis, as labels do, which the way back makes use of.
     """
 
     names_parts = True
@@ -85,7 +89,8 @@ class Writer:
         self.draft_of: dict[str, Draft] = {}
         self.expressions: dict[str, Expression] = {}
         self.same: dict[str, str] = {}
-        self.unties = False
+        self.unties = self.divides = False
+        self.sums: dict[str, int] = {}
         self.unnamed: list[Name] = []
         self.needed = self._needed()
         self.back = known_as_whole(graph, self.goes_through)
@@ -239,7 +244,7 @@ class Writer:
         operands = [x.value if x.is_number and x.ndim == 0 else x for x in expressions]
         y, rule = self.expressions[node.id], node.primitive.rules[i]
         parameters = self.parameters(node)
-        sent = self._without_ties(as_expression(rule(g, y, *operands, **parameters)))
+        sent = self._as_here(as_expression(rule(g, y, *operands, **parameters)), node)
         self._check_positions(parameters, sent, node)
         sent = of_kind(sent, expressions[i].dtype)
         fitted: Expression = unbroadcast(sent, expressions[i].shape, written=True)
@@ -266,15 +271,23 @@ class Writer:
                 )
             self.asked[name] = x.expression.value
 
-    def _without_ties(self, sent: Expression) -> Expression:
-        """Leave out what a rule provides for ties, where nothing ties, and remember to say so."""
-        while True:
-            found = ((e, simplify.untied(e)) for e in walk_expressions((sent,)))
-            old, new = next((pair for pair in found if pair[1] is not None), (None, None))
-            if old is None or new is None:
-                return sent
-            self.unties = self.unties or old.operation is not np.logical_or  # That is of nan.
-            sent = replaced(sent, {old.number: new}, simplify=True)
+    def _as_here(self, sent: Expression, node: Node) -> Expression:
+        """Leave out what a rule provides for what is not so here, and remember to say so."""
+        for e in walk_expressions((sent,)):
+            new = simplify.untied(e)
+            if new is not None:
+                if e.operation is ops.where:
+                    self.divides = self.divides or not simplify.is_positive(new)
+                else:  # An or is that of nan.
+                    self.unties = self.unties or e.operation is not np.logical_or
+            elif node.primitive in (ops.softmax, ops.log_softmax):
+                rows = simplify.whole_rows(e)
+                if rows is not None:
+                    self.sums[rows[0]] = rows[1]
+                    new = Expression(np.ones(e.shape, e.dtype))
+            if new is not None:
+                return self._as_here(replaced(sent, {e.number: new}, simplify=True), node)
+        return sent
 
     def _gradient_line(self, g: Expression, node: Node) -> Expression:
         """Give the gradient that was asked for a line, unless it is a name already."""

@@ -70,8 +70,26 @@ def _standardised_rule(g: Any, y: Any, x: Any, s: Any, axis: Any) -> Any:
     return (g - means[0] - y * means[1]) / s
 
 
+COUNTED = Primitive(_softplus, {})
+"""A term of what another one stands for as a whole: it sends nothing."""
+
 STANDARDISED = Primitive(_standardised, {"x": _standardised_rule})
 """What is brought to mean 0 and variance 1, given the root of its variance."""
+
+
+def _unit(x: Any, s: Any, *, axis: Any, mean: Any) -> Any:
+    del axis, mean
+    return x / s
+
+
+def _unit_rule(g: Any, y: Any, x: Any, s: Any, axis: Any, mean: Any) -> Any:
+    del x
+    total = ops.mean if mean else ops.sum
+    return (g - y * total(g * y, axis=axis, keepdims=axis is not None)) / s
+
+
+UNIT = Primitive(_unit, {"x": _unit_rule})
+"""What is divided by its length, or by the root of its mean square."""
 
 
 class Whole(NamedTuple):
@@ -109,6 +127,7 @@ class _Reader:
 
     def __init__(self, graph: Graph, is_kept: Callable[[Node], bool]) -> None:
         self.sums: dict[str, Whole] = {}  # What is a log-sum-exp, with and without a shift.
+        self.graph = graph
         self.kept = {node.id for node in graph if is_kept(node)}
         self.first: dict[str, Node] = {}  # What is computed twice is one.
         known: dict[Any, Node] = {}
@@ -121,10 +140,18 @@ class _Reader:
             elif node.kind == "constant" and not node.shape:
                 key = type(node.value), np.asarray(node.value).tobytes()
             self.first[node.id] = known.setdefault(key, node)
+        self.counted: dict[str, Whole] = {}  # Of the two terms of a softplus, both.
+        for node in graph:
+            self.pair(node)
 
     def read(self, node: Node) -> Node:
         """Return a node as the whole that it is, if it is one."""
         is_real = np.asarray(node.value).dtype.kind == "f"
+        if node.id in self.counted:
+            whole = self.counted[node.id]
+            return replace(
+                node, primitive=whole.primitive, operands=(whole.operands[0].id,), parameters={}
+            )
         if node.primitive not in READERS or not node.requires_grad or not is_real:
             return node
         for whole in READERS[node.primitive](self, node):
@@ -193,6 +220,7 @@ class _Reader:
             yield self.logistic(x, 1.0)
         yield from self.tangents(node)
         yield from self.standardised(top, bottom)
+        yield from self.unit(top, bottom)
         total = self.unshaped(bottom)
         if x is None or not self.is_sum_of_exp(total, x) or not _is_kept_shape(bottom, x, total):
             return
@@ -261,22 +289,79 @@ class _Reader:
         """Return whether a node is ``var(x)``, or the mean of the square of what is centred."""
         if self.parts(var, ops.var):
             return self.operands(var)[0] is x and var.parameters["ddof"] == 0
-        squares = self.parts(var, ops.mean)
-        if not squares:
-            return False
-        base, *power = self.operands(squares[0]) or (squares[0],)
-        is_square = squares[0].primitive is ops.square or (
-            squares[0].primitive is ops.power and _number(power[0]) == 2.0
-        )
-        return is_square and base is centred
+        return any(self.is_square(x, centred) for x in self.parts(var, ops.mean))
+
+    def is_square(self, node: Node, x: Node) -> bool:
+        """Return whether a node is the square of another one."""
+        base, *other = self.operands(node) or (node,)
+        if node.primitive is ops.power:
+            return base is x and _number(other[0]) == 2.0
+        is_product = node.primitive is ops.multiply and other == [x]
+        return base is x and (is_product or node.primitive is ops.square)
+
+    def unit(self, x: Node, s: Node) -> Iterator[Whole]:
+        """Read ``x / norm(x)`` and ``x / sqrt(mean(x**2) + eps)``."""
+        root = self.unshaped(s)
+        for inner in self.parts(root, ops.sqrt):
+            sums = self.in_both_orders(inner, ops.add)
+            root = self.unshaped(next((a for a, b in sums if _number(b) is not None), inner))
+        if root.primitive in (ops.sum, ops.mean):
+            fits = self.is_square(self.operands(root)[0], x)
+        else:
+            norms = self.parts(root, ops.vector_norm)
+            fits = any(part is x and root.parameters["ord"] == 2 for part in norms)
+        if fits and _is_kept_shape(s, x, root):
+            known = {"axis": root.parameters["axis"], "mean": root.primitive is ops.mean}
+            yield Whole(UNIT, (x, s), known)
+
+    def of_one_more(self, node: Node) -> Node | None:
+        """Return `u` of ``log(1 + exp(u))``, also as log1p and logaddexp."""
+        if node.primitive is ops.logaddexp:
+            return self.beside(0.0, node, ops.logaddexp)
+        for s in self.parts(node, ops.log):
+            rest = self.beside(1.0, s, ops.add)
+            return None if rest is None else self.exponent(rest)
+        return next((u for e in self.parts(node, ops.log1p) for u in self.parts(e, ops.exp)), None)
+
+    def pair(self, node: Node) -> None:
+        """Read ``max(x, 0) + log(1 + exp(-abs(x)))``, wherever both are terms of one sum."""
+        u = self.of_one_more(node)
+        for size in self.parts(u, ops.negative) if u is not None else ():
+            for z in self.parts(size, ops.absolute):
+                sums = self.sums_with(node) if self._all_goes_through(node, z) else {}
+                for other in self.graph if sums else ():
+                    x = self.beside(0.0, other, ops.maximum)
+                    if x is None or not (x is z or self.parts(x, ops.negative) == (z,)):
+                        continue
+                    if other.shape == x.shape and sums.items() & self.sums_with(other).items():
+                        self.counted[node.id] = Whole(COUNTED, (z,), {})
+                        self.counted[other.id] = Whole(SOFTPLUS, (x,), {})
+                        return
+
+    def sums_with(self, node: Node) -> dict[str, int]:
+        """Return the sums that a node is a term of, and of nothing else, with its sign."""
+        found, sign = {}, 1
+        while node.id not in self.kept and len(after := self.graph.consumers(node)) == 1:
+            (whole,) = after
+            if whole.primitive not in (ops.add, ops.subtract) or whole.shape != node.shape:
+                break
+            a, b = whole.operands
+            if a == b:
+                break
+            sign = -sign if whole.primitive is ops.subtract and b == node.id else sign
+            node, found[whole.id] = whole, sign
+        return found
 
     def logarithms(self, node: Node) -> Iterator[Whole]:
         """Read ``log(sum(exp(x)))`` and ``log(1 + exp(x))``."""
-        (s,) = self.operands(node)
-        rest = self.beside(1.0, s, ops.add)
-        u = None if rest is None else self.exponent(rest)
+        u = self.of_one_more(node)
         if u is not None:
             yield Whole(SOFTPLUS, (u,), {})
+        for s in self.parts(node, ops.log):
+            yield from self.logarithms_of_sums(s)
+
+    def logarithms_of_sums(self, s: Node) -> Iterator[Whole]:
+        """Read ``log(sum(exp(x)))``."""
         for e in self.parts(s, ops.sum):
             x = self.exponent(e)
             if x is not None:
@@ -320,6 +405,8 @@ READERS: dict[Primitive | None, Callable[[_Reader, Node], Iterator[Whole]]] = {
     ops.power: _Reader.powers,
     ops.multiply: _Reader.tangents,
     ops.log: _Reader.logarithms,
+    ops.log1p: _Reader.logarithms,
+    ops.logaddexp: _Reader.logarithms,
     ops.add: _Reader.added,
     ops.subtract: _Reader.subtracted,
 }

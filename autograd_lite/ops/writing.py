@@ -232,6 +232,8 @@ def literal(value: Any) -> str:
         listed: str = _NOT_FINITE.sub(r"np.\g<0>", repr(value.tolist()))
         if type(value).__name__ != "ndarray":
             return listed
+        if not value.size:  # A list of nothing has lost its axes.
+            return f"np.zeros({value.shape}, {value.dtype.name!r})"
         counted = value.size == max(value.shape, default=0) > 1 and value.dtype.name == "int64"
         if counted and value.ravel().tolist() == list(range(value.size)):
             return f"np.arange({value.size})" + f".reshape{value.shape}" * int(value.ndim > 1)

@@ -238,6 +238,11 @@ class Exercise:
                 rule = f"{rule.rstrip('.')}; an entry that is picked several times gets the sum"
         elif primitive is ops.negative:
             rule = "a minus: what arrives comes back with a minus"
+        elif primitive is ops.mse:
+            rest = {"mean": ", and the mean divides by the number of entries", "half_sum":
+                    ", and the half in front cancels the 2"}  # fmt: skip
+            rule = "the derivative of a square is twice what is squared"
+            rule += rest.get(user.parameters["reduction"], "")
         else:
             rule = f"multiply by the derivative of {primitive.name}, entry by entry"
         stretched = user.shape != node.shape and primitive.entrywise

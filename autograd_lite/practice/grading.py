@@ -45,6 +45,14 @@ class Mark:
 GUARDED = ("=", "+", "-", "@")
 """What a spreadsheet takes for a formula at the beginning of a text."""
 
+STYLE = (
+    ":root{color-scheme:light dark}body{font:16px/1.4 sans-serif;margin:1em auto;max-width:70em;"
+    "padding:0 1em}div{overflow-x:auto}table{border-collapse:collapse}th,td{padding:.3em .6em;"
+    "text-align:left;vertical-align:top;border-bottom:1px solid #8886}"
+    "th,td:first-child{white-space:nowrap}td:last-child{min-width:14em}"
+)
+"""A wide table scrolls by itself on a phone."""
+
 COLUMNS = ("who", "right", "total", "missing", "first_wrong", "kind", "mistake")
 
 
@@ -97,9 +105,11 @@ class Grades:
         )
         return (
             '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Grades</title>'
-            "<style>body{font-family:sans-serif}td,th{padding:.2em .6em;text-align:left}</style>"
-            f"</head><body>\n<table>\n<tr>{head}</tr>\n{rows}\n</table>\n"
-            f"<h2>Mistakes</h2>\n<table>\n{bars}\n</table>\n</body></html>\n"
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            f"<style>{STYLE}</style></head><body>\n<h1>Grades</h1>\n"
+            f"<div><table>\n<tr>{head}</tr>\n{rows}\n</table></div>\n"
+            f"<h2>First mistakes, by kind</h2>\n<div><table>\n{bars}\n</table></div>\n"
+            "</body></html>\n"
         )
 
 

@@ -239,6 +239,8 @@ class Expression(ArrayMethods):
             value = primitive.forward(*(x.value for x in lifted), **as_plain(parameters))
         plain = Expression(value, operation=primitive, operands=lifted, parameters=parameters)
         folds = all(x.is_number for x in plain.parts)
+        # A picked diagonal goes back in several steps, of which the last is a matrix again.
+        folds = folds or (primitive.only_shapes and not any(x.name for x in walk((plain,))))
         if folds and (uniform(value) or identity(value)):
             number = Expression(value)
             number.ratio = _ratio(primitive, lifted)

@@ -14,7 +14,13 @@ from autograd_lite import ops
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.ops.indexing import scatter_add
 from autograd_lite.ops.writing import names
-from autograd_lite.program.expression import REWRITES, Expression, identity, quotient
+from autograd_lite.program.expression import (
+    REWRITES,
+    Expression,
+    identity,
+    parts_of,
+    quotient,
+)
 
 
 def _make(primitive: Any, *operands: Any, **parameters: Any) -> Expression:
@@ -42,7 +48,8 @@ def split(e: Expression) -> tuple[float, Expression]:
             return number, Expression(
                 e.value / number, operation=ops.divide, operands=(Expression(1.0), e.operands[1])
             )
-    return 1.0, e
+    number = identity(e.value) if e.is_number else None
+    return (number, Expression(e.value / number)) if number not in (None, 1.0) else (1.0, e)
 
 
 def number_of(e: Expression) -> float | None:
@@ -63,7 +70,16 @@ def scaled(factor: float, e: Expression) -> Expression:
             return e
         if factor == -1.0:
             return _make(ops.negative, e)
+        if parts_of(factor)[0] == -1.0 and _takes_sign(e):  # -(a - b) / n -> (b - a) / n
+            return _make(ops.multiply, -factor, _make(ops.negative, e))
     return _make(ops.multiply, factor, e)
+
+
+def _takes_sign(e: Expression) -> bool:
+    """Return whether a minus goes into a difference that an expression begins with."""
+    while e.operation in (ops.multiply, ops.divide) and e.operands[0].shape == e.shape:
+        e = e.operands[0]
+    return _is(e, ops.subtract)
 
 
 def _one_number_in_front(e: Expression) -> Expression | None:
@@ -74,7 +90,8 @@ def _one_number_in_front(e: Expression) -> Expression | None:
             factor, rest = split(other)
             if other.dtype == bool and b is other:
                 return None
-            if factor != 1.0 or number in (1.0, -1.0) or b is not other:
+            signed = parts_of(number)[0] == -1.0 and (number == -1.0 or _takes_sign(other))
+            if factor != 1.0 or number == 1.0 or signed or b is not other:
                 return scaled(number * factor, rest)
             return None
     (left, x), (right, y) = split(a), split(b)
@@ -125,6 +142,42 @@ def _common_factor(e: Expression) -> Expression | None:
     return None
 
 
+def _chosen(e: Expression) -> Expression | None:
+    """where(c, a, 0) * x + where(c, 0, b) * y -> where(c, a * x, b * y)."""
+    one, two = (_gated(x) for x in e.operands)
+    if one is None or two is None:
+        return None
+    (c, first, x), (other, second, y) = one, two
+    if first is second or not alike(c, other) or not x.shape == y.shape == e.shape:
+        return None
+    y = _make(ops.negative, y) if _is(e, ops.subtract) else y
+    a, b = (x, y) if first else (y, x)
+    (left, p), (right, q) = split(a), split(b)
+    if alike(p, q):
+        return _make(ops.multiply, p, _make(ops.where, c, left, right))
+    (top, count), (over, same) = parts_of(left), parts_of(right)
+    if count != same:
+        return _make(ops.where, c, a, b)
+    number = abs(top) if abs(top) == abs(over) else 1.0
+    parts = scaled(top / number, p), scaled(over / number, q)
+    return scaled(quotient(number, count), _make(ops.where, c, *parts))
+
+
+def _gated(e: Expression) -> tuple[Expression, bool, Expression] | None:
+    """Return `c`, whether it is to hold or not, and what is 0 elsewhere."""
+    factor, rest = split(e)
+    if _is(rest, ops.where):
+        c, a, b = rest.operands
+        if number_of(b) == 0.0 or number_of(a) == 0.0:
+            return c, number_of(b) == 0.0, scaled(factor, a if number_of(b) == 0.0 else b)
+    for one, other in _both_orders(rest) if _is(rest, ops.multiply) else ():
+        found = _gated(one)
+        if found is not None:
+            c, holds, x = found
+            return c, holds, scaled(factor, _make(ops.multiply, x, other))
+    return None
+
+
 def _square(e: Expression) -> Expression | None:
     a, b = e.operands
     return _make(ops.square, a) if a is b else None
@@ -151,13 +204,11 @@ def _negated(e: Expression) -> Expression | None:
         return x.operands[0]
     if _is(x, ops.subtract):
         return _make(ops.subtract, x.operands[1], x.operands[0])
-    if _is(x, ops.multiply):
+    if _is(x, ops.multiply) and (number := x.operands[0].ratio or number_of(x.operands[0])):
+        return scaled(-number, x.operands[1])
+    if x.operation in (ops.multiply, ops.divide) and _takes_sign(x):  # -(a - b) * c: (b - a) * c
         a, b = x.operands
-        number = number_of(a)
-        if number is not None:
-            return scaled(-number, b)
-        if _is(a, ops.subtract):  # -(a - b) * c reads better as (b - a) * c.
-            return _make(ops.multiply, ops.negative(a), b)
+        return _make(x.operation, _make(ops.negative, a), b)
     return None
 
 
@@ -178,11 +229,16 @@ def _subtracted(e: Expression) -> Expression | None:
         return a
     if number_of(a) == 0.0 and b.shape == e.shape:
         return _make(ops.negative, b)
+    if _is(b, ops.subtract) and alike(a, b.operands[1]) and a.shape == b.shape:
+        return _make(ops.subtract, scaled(2.0, a), b.operands[0])  # a - (b - a) -> 2 * a - b
     return _combined(a, b, -1.0)
 
 
 def _combined(a: Expression, b: Expression, sign: float) -> Expression | None:
     """Put a common number before a sum, and write no sign twice: a + -2 * b -> a - 2 * b."""
+    over = _over_one_count(a, b, sign)
+    if over is not None:
+        return over
     (left, x), (right, y) = split(a), split(b)
     right *= sign
     number = number_of(b)
@@ -199,6 +255,21 @@ def _combined(a: Expression, b: Expression, sign: float) -> Expression | None:
     if right < 0 < sign or (sign < 0 and split(b)[0] < 0):
         return _make(ops.add if right > 0 else ops.subtract, a, scaled(abs(right), y))
     return None
+
+
+def _over_one_count(a: Expression, b: Expression, sign: float) -> Expression | None:
+    """2 / n * a - b / n -> (2 * a - b) / n."""
+    (left, x), (right, y) = (
+        (number_of(e) or 1.0, Expression(1.0)) if e.is_number else split(e) for e in (a, b)
+    )
+    (top, count), (other, same) = parts_of(left), parts_of(sign * right)
+    if count == 1 or count != same or abs(top) == abs(other):
+        return None
+    if top < 0 < other:
+        (top, x), (other, y) = (other, y), (top, x)
+    operation = ops.add if top * other > 0 else ops.subtract
+    whole = _make(operation, scaled(abs(top), x), scaled(abs(other), y))
+    return scaled(quotient(1.0 if top > 0 else -1.0, count), whole)
 
 
 def alike(a: Expression, b: Expression, depth: int = 4) -> bool:
@@ -290,6 +361,15 @@ def _mixed_with_its_rest(e: Expression) -> Expression | None:
     return None
 
 
+def _without_kept_axes(e: Expression) -> Expression | None:
+    """sum(x, keepdims=True).reshape(n) -> sum(x), where that has the shape already."""
+    (x,) = e.operands
+    if not isinstance(x.operation, Primitive) or not x.parameters.get("keepdims"):
+        return None
+    plain = _make(x.operation, *x.operands, **{**x.parameters, "keepdims": False})
+    return plain if plain.shape == e.shape else None
+
+
 def _both_orders(product: Expression) -> tuple[tuple[Expression, ...], ...]:
     return product.operands, product.operands[::-1]
 
@@ -334,14 +414,19 @@ def _times_identity(e: Expression) -> Expression | None:
 
 
 def untied(e: Expression) -> Expression | None:
-    """Leave out how a rule shares a derivative between equals, and what is not a number.
+    """Leave out how a rule shares a derivative between equals, and what guards against 0 and nan.
 
-    (a > b) + 0.5 * (a == b) -> a > b, and hit / sum(hit) -> hit; nothing where that would change
-    the value. This is no rewriting of the table: it holds where nothing ties.
+    (a > b) + 0.5 * (a == b) -> a > b, hit / sum(hit) -> hit, where(a == 0, inf, a) -> a; nothing
+    where that would change the value. This is no rewriting of the table: it holds where nothing
+    ties, and no divisor is 0.
     """
-    a, b = e.operands if len(e.operands) == 2 else (None, None)
+    a, b = e.operands[-2:] if len(e.operands) > 1 else (None, None)
     if a is None or b is None:
         return None
+    tested = next(iter(e.operands)).meant if _is(e, ops.where) else a
+    if tested.operation is np.equal and number_of(a) == np.inf:
+        guarded, number = tested.operands
+        return b if number_of(number) == 0.0 and guarded is b and not (b == 0).any() else None
     if _is(e, ops.add) and _is(b, ops.multiply) and b.operands[1].operation is np.equal:
         return None if b.operands[1].any() else _make(ops.multiply, 1.0, a)
     if e.operation is np.logical_or and b.operation is np.isnan:
@@ -349,6 +434,33 @@ def untied(e: Expression) -> Expression | None:
     if _is(e, ops.divide) and _is(b, ops.sum) and b.operands[0] is a and a.dtype == bool:
         return _make(ops.multiply, 1.0, a) if (np.asarray(b.value) == 1).all() else None
     return None
+
+
+def is_positive(e: Expression, or_zero: bool = False) -> bool:
+    """Return whether an expression is above 0, or at least 0, whatever its names stand for."""
+    e, parts = e.meant, e.meant.operands
+    number = number_of(e)
+    if number is not None:
+        return number > 0 or (or_zero and number == 0)
+    if or_zero and e.operation in (ops.square, ops.absolute, ops.var):
+        return True
+    if or_zero and _is(e, ops.power) and (number_of(parts[1]) or 1.0) % 2 == 0:
+        return True
+    if e.operation in (ops.sqrt, ops.mean, ops.sum):
+        return is_positive(parts[0], or_zero)
+    if _is(e, ops.add):
+        one, other = (is_positive(x, or_zero) for x in parts)
+        return (one and is_positive(parts[1], True)) or (other and is_positive(parts[0], True))
+    return False
+
+
+def whole_rows(e: Expression) -> tuple[str, int] | None:
+    """Return which argument is summed along which axis, if its entries there add up to 1."""
+    axis = e.parameters.get("axis")
+    x = e.operands[0] if _is(e, ops.sum) else e
+    if x is e or x.name is None or x.meaning is not None or not isinstance(axis, int):
+        return None
+    return (x.name, axis % x.ndim) if e.size and np.allclose(e.value, 1.0, atol=0) else None
 
 
 def _product_transposed(e: Expression) -> Expression | None:
@@ -401,9 +513,16 @@ REWRITES |= {
     ops.divide: (_without_stretching, _mean_of, _divided),
     ops.negative: (_negated,),
     ops.sum: (_rows_of_identity,),
-    ops.add: (_without_stretching, _common_factor, _added),
-    ops.subtract: (_without_stretching, _mixed_with_its_rest, _common_factor, _subtracted),
+    ops.add: (_without_stretching, _chosen, _common_factor, _added),
+    ops.subtract: (
+        _without_stretching,
+        _chosen,
+        _mixed_with_its_rest,
+        _common_factor,
+        _subtracted,
+    ),
     ops.matmul: (_nothing, _times_identity),
+    ops.reshape: (_without_kept_axes,),
     ops.transpose: (_product_transposed,),
     None: (_numbers_outside,),
 }

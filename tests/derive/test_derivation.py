@@ -322,7 +322,7 @@ X, W, V = RNG.normal(size=(5, 3)), RNG.normal(size=(3, 2)), RNG.normal(size=3)
     [
         (logistic, (X, V, np.float64(0.1), np.array([0.0, 1, 1, 0, 1])), "w", "δp = (p − y) / 5"),
         (cross_entropy, (X, W, np.eye(2)[[0, 1, 1, 0, 1]]), "W",
-         "δv₁ = (sum(Y, axis=-1) ⊙ p − Y) / 5"),
+         "δv₁ = (p − Y) / 5"),
         (centred, (X, W), "w", "δz = 2 (v₁ − mean(v₁, axis=0))"),
         (ridge, (V, np.float64(0.5)), "w", "∂L/∂w = 2 lam w"),
         (length, (V,), "x", "∂L/∂x = x / loss"),

@@ -106,7 +106,16 @@ def test_the_entropy_of_a_softmax_is_a_difference(form):
         p = SOFTMAXES[form](z)
         return -np.sum(y * np.log(p))
 
-    assert "* p - y  #" in str(al.derive(loss, X, Y, W, wrt=["w"]))
+    soft = Y + 0.25  # Rows that add up to something else.
+    assert "* p - y  #" in str(al.derive(loss, X, soft, W, wrt=["w"]))
+    axis = 0 if form == "columns" else 1
+    labels = np.eye(3, 4)[:, [0, 1, 2, 2]].T if axis else np.eye(4, 3)
+    derivation = al.derive(loss, X, labels, W, wrt=["w"])
+    assert f"# where y adds up to 1 along axis {axis}, as here" in str(derivation)
+    assert "z_delta = p - y #" in " ".join(str(derivation).split())
+    derivation.function(X, np.roll(labels, 1, axis=1 - axis), W)
+    with pytest.raises(ValueError, match=f"adds up to 1 along axis {axis}.*Derive it anew"):
+        derivation.function(X, soft, W)
 
 
 @pytest.mark.parametrize("form", ["stable", "flat", "minus"])
@@ -193,3 +202,97 @@ def test_numbers_may_be_arrays_without_axes():
     assert "* (1 - p))" in str(
         al.derive(np.sum((p := one / (one + np.exp(-z))) ** 2), names={"p": p})
     )
+
+
+def softplus(z):
+    return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+
+
+def scaled_size(z, s):
+    return np.sum(z / np.sqrt(np.mean(z**2, axis=-1, keepdims=True) + 1e-6) * s)
+
+
+READ = {
+    "stable entropy": (
+        lambda z, y: np.mean(np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))),
+        "d_z = (1 / (1 + np.exp(-z)) - y) / 12 #",
+    ),
+    "logaddexp": (
+        lambda z, y: np.mean(np.logaddexp(0, z) - y * z),
+        "d_z = (1 / (1 + np.exp(-z)) - y) / 12 #",
+    ),
+    "log1p": (lambda z: np.sum(np.log1p(np.exp(-z))), "d_z = -1 / (1 + np.exp(z)) #"),
+    "Huber": (
+        lambda z: np.mean(np.where(np.abs(z) < 1, 0.5 * z**2, np.abs(z) - 0.5)),
+        "d_z = np.where(v2, z, np.sign(z)) / 12 #",
+    ),
+    "leaky": (lambda z: np.sum(np.where(z > 0, z, 0.1 * z)), "d_z = np.where(v1, 1.0, 0.1) #"),
+    "choice": (lambda z: np.sum(np.where(z > 0, 2 * z, -3 * z)), "d_z = np.where(v1, 2.0, -3.0)"),
+    "length": (
+        lambda z, y: np.sum(z / np.linalg.norm(z, axis=1, keepdims=True) * y),
+        "d_z = (y - v2 * np.sum(y * v2, axis=1, keepdims=True)) / v1 #",
+    ),
+    "mean square": (
+        scaled_size, "d_z = (s - v2 * np.mean(s * v2, axis=-1, keepdims=True)) / v1 #",
+    ),
+    "diagonal": (
+        lambda z: -np.mean(np.diag(z @ z.T)), "d_z = -0.5 * z #",
+    ),
+    "twice": (lambda z, y: np.sum(z * y - z * (1 - y)), "d_z = 2 * y - 1 #"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", READ)
+def test_what_is_written_out_has_its_textbook_form(kind):
+    f, line = READ[kind]
+    given = dict(zip(f.__code__.co_varnames, (X, OTHER), strict=False))
+    derivation = al.derive(f, *given.values(), wrt=["z"])
+    assert line in " ".join(str(derivation).split()), derivation
+    for z in (OTHER, 40 * X):
+        values = given | {"z": z}
+        expected = al.grad(f)(*values.values())
+        found = derivation.function(**values)[1]["z"]
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda z: np.sum(np.maximum(z, 0) - np.log1p(np.exp(-np.abs(z)))),
+        lambda z: np.sum(2 * np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))),
+        lambda z: np.sum(np.maximum(z, 0) * np.log1p(np.exp(-np.abs(z)))),
+        lambda z: np.sum(np.maximum(z + 1, 0) + np.log1p(np.exp(-np.abs(z)))),
+        lambda z: np.sum(softplus(z) * z - softplus(-z)),
+        lambda z: np.sum(np.where(z > 0, z, 0) + np.where(z > 1, 0, z**2)),
+        lambda z: np.sum(np.where(z[0] > 0, z, 1) - np.where(z[0] > 0, z**2, z)),
+        lambda z: np.sum(z / np.sqrt(np.sum(z**2, axis=0) + 2) + z / np.linalg.norm(z)),
+        lambda z: np.sum(z / np.linalg.norm(z, axis=1, ord=1, keepdims=True)),
+        lambda z: np.sum(z[:3] / np.sqrt(np.mean(z[:3] ** 2, axis=0, keepdims=True).T)),
+    ],
+)
+def test_what_only_looks_alike_is_right_too(f):
+    derivation = al.derive(f, X)
+    for z in (X, OTHER):
+        found = derivation.function(z)[1]["z"]
+        np.testing.assert_allclose(found, al.grad(f)(z), rtol=1e-9, atol=1e-12)
+
+
+def test_a_proof_says_what_it_takes_for_given():
+    def loss(X, y, w):
+        p = stable_softmax(X @ w)
+        return -np.sum(y * np.log(p))
+
+    derivation = al.derive(loss, X, Y, W, wrt=["w"])
+    (proof,) = derivation.prove(w="X.T @ (p - y)")
+    assert proof
+    assert str(proof).endswith("by hand = gradient, where y adds up to 1 along axis 1")
+
+
+def test_a_derivation_at_nothing_runs():
+    def loss(z):
+        return -np.sum(np.log(stable_softmax(z[:0])))
+
+    derivation = al.derive(loss, X)
+    np.testing.assert_array_equal(derivation.function(X)[1]["z"], np.zeros(X.shape))
+    empty = al.derive(lambda z: -np.sum(np.log(SOFTMAXES["plain"](z))), np.zeros((0, 2)))
+    assert empty.evaluate()["z"].shape == (0, 2)

@@ -21,14 +21,14 @@ def network(**at):
 
 
 def arrays(at, seed):
-    """Return arrays: of shapes, drawn anew; what counts, permuted; what is true or false, too."""
+    """Return arrays: of shapes, drawn anew; of what counts or is true, the rows permuted."""
     rng = np.random.default_rng(seed)
     made = {}
     for name, what in at.items():
         if isinstance(what, tuple):
             made[name] = rng.normal(size=what)
         elif isinstance(what, np.ndarray):
-            made[name] = rng.permutation(what.ravel()).reshape(what.shape)
+            made[name] = rng.permutation(what)
         else:
             made[name] = what
     return made

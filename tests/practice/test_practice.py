@@ -175,3 +175,18 @@ def test_hints_say_the_rule_of_each_path_and_what_is_picked_twice():
     assert "several times" not in task.hint("logprobs", 2)  # One entry of each row.
     assert "a difference: what arrives comes back with a minus" in task.hint("bnmeani", 2)
     assert "logit_maxes is the largest of entries of logits" in task.hint("logits", 2)
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_a_worksheet_runs_on_the_values_that_come_with_it(name):
+    task, values = EXERCISES[name]()
+    space = {"np": np}
+    exec(task.worksheet(), space)
+    asked = inspect.signature(space["loss_and_gradients"]).parameters
+    progress = task.check(space["loss_and_gradients"](**{x: values[x] for x in asked}))
+    assert set(progress.marks.values()) == {"not yet"}
+
+
+def test_a_hint_at_a_squared_error_says_its_rule():
+    task, _ = EXERCISES["eleven-lines"]()
+    assert "twice what is squared, and the half in front cancels the 2" in task.hint("l2", 2)
