@@ -17,7 +17,7 @@ from autograd_lite.functional.nests import leaves_of
 from autograd_lite.optim.optimizer import Optimizer
 from autograd_lite.program.program import Program, fingerprint
 from autograd_lite.program.surroundings import MISSING, Surroundings
-from autograd_lite.program.symbol import Call, TraceError
+from autograd_lite.program.symbol import TraceError
 from autograd_lite.program.trace import Output, Place, Traced, trace
 from autograd_lite.tensor import Tensor
 
@@ -128,6 +128,7 @@ class Compiled:
             return None
         if self._traces:
             self._note(f"traced again: {self._difference(signature)}")
+            self._learn()
         self._traces += 1
         around = Surroundings(self._f, *signature.others, but=self._apart())
         self._watch(around)
@@ -160,6 +161,9 @@ class Compiled:
     ) -> Traced:
         """Return a trace that another one has confirmed."""
         first = confirmed(lambda: self._trace(around, args, kwargs, **how), around)
+        found = [rng for _, rng, _ in around.generators]
+        if any(rng not in found for rng, _ in first.drawn):
+            raise StaleError("it draws from a generator of random numbers that is not to be seen")
         if first.recorded:
             raise StaleError(
                 "its result requires a gradient, by a Tensor that is not an argument; compile "
@@ -209,6 +213,9 @@ class Compiled:
         """Return whether it must run as it is before it can be traced."""
         return False
 
+    def _learn(self) -> None:
+        """Look at what made the last program unfit, for the next one."""
+
     def _apart(self) -> tuple[Any, ...]:
         """Return what is not looked into for things that may change."""
         return ()
@@ -234,21 +241,26 @@ class Compiled:
     def _beside_eager(self, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call both, and compare all that comes out."""
         places = plan.traced.places
+        drawers = [rng.bit_generator for rng, _ in plan.traced.drawn]
         before = [_kept(place.read()) for place in places]
-        generators = [generator.bit_generator for _, generator, _ in plan.around.generators]
-        states = [generator.state for generator in generators]
+        states = [drawer.state for drawer in drawers]
+
+        def restore() -> None:
+            for place, value in zip(places, before, strict=True):
+                place.write(value)
+            for drawer, state in zip(drawers, states, strict=True):
+                drawer.state = state
+
         expected = self._eagerly(args, kwargs)
-        for generator, state in zip(generators, states, strict=True):
-            generator.state = state
         written = [_kept(place.read()) for place in places]
-        for place, value in zip(places, before, strict=True):
-            place.write(value)
+        moved = [repr(drawer.state) for drawer in drawers]
+        restore()
         result = plan.call(args, kwargs)
         pairs = list(zip(_plain(expected), _plain(result), strict=False))
         pairs += [(w, place.read()) for w, place in zip(written, places, strict=True)]
+        pairs += [(w, repr(drawer.state)) for w, drawer in zip(moved, drawers, strict=True)]
         if not all(_close(*pair) for pair in pairs):
-            for place, value in zip(places, before, strict=True):
-                place.write(value)
+            restore()
             raise StaleError(
                 f"{self!r} gives something else than the function itself does now. It depends on "
                 f"something that is neither an argument, nor a Tensor, nor to be seen in its "
@@ -264,6 +276,7 @@ class Step(Compiled):
         super().__init__(loss, backend)
         self._optimiser = optimiser
         self._grew = False
+        self._moving: dict[tuple[int, str], None] = {}
 
     def run(
         self,
@@ -388,7 +401,7 @@ class Step(Compiled):
         if plan is None:
             return checked
         bound = plan.bind(args, kwargs)
-        if not any(isinstance(s.function, Call) for s in plan.traced.program.statements):
+        if not plan.traced.may_refuse:
             return bound
 
         def either() -> Any:
@@ -506,6 +519,14 @@ class Step(Compiled):
             around.restore()
         return self._grew
 
+    def _learn(self) -> None:
+        """Make inputs of the optimiser's numbers that move, such as a momentum with a schedule."""
+        groups = {id(group): i for i, group in enumerate(self._optimiser.param_groups)}
+        for guard in self._plan.around.guards if self._plan is not None else ():
+            i, now = groups.get(id(guard.holder)), guard.now()
+            if i is not None and _is_of_numbers(now) and now != guard.value:
+                self._moving[i, guard.key] = None
+
     def _apart(self) -> tuple[Any, ...]:
         return (self._optimiser,)
 
@@ -514,8 +535,8 @@ class Step(Compiled):
         optimiser = self._optimiser
         around.guard(vars(optimiser), "param_groups", optimiser.param_groups, "param_groups")
         around.guard(vars(optimiser), "state", optimiser.state, "state")
-        groups = {id(group) for group in optimiser.param_groups}
-        around.guards = [g for g in around.guards if id(g.holder) not in groups or g.key != "lr"]
+        settings = {(id(place.holder), place.key) for place in self._settings()}
+        around.guards = [g for g in around.guards if (id(g.holder), g.key) not in settings]
         kept = {id(parts) for parts in optimiser.state.values()}
         around.guards = [g for g in around.guards if id(g.holder) not in kept]
         around.arrays = [
@@ -523,11 +544,22 @@ class Step(Compiled):
             if not any(a[1] is x for parts in optimiser.state.values() for x in parts.values())
         ]  # fmt: skip
 
-    def _places(self, around: Surroundings) -> list[Place]:
+    def _settings(self, *, moving: bool = True) -> list[Place]:
+        """Return where the settings are that are inputs: the learning rate, and what has moved."""
+        groups = self._optimiser.param_groups
+        places = [Place(group, "lr") for group in groups]
+        for i, key in self._moving if moving else ():
+            value = groups[i].get(key) if i < len(groups) else None
+            if _is_of_numbers(value):
+                parts = range(len(value)) if isinstance(value, tuple) else [None]
+                places += [Place(groups[i], key, part) for part in parts]
+        return places
+
+    def _places(self, around: Surroundings, *, moving: bool = False) -> list[Place]:
         optimiser = self._optimiser
         tensors = dict.fromkeys([*around.tensors, *optimiser.params])
         places = [Place(t) for t in tensors]
-        places += [Place(group, "lr") for group in optimiser.param_groups]
+        places += self._settings(moving=moving)
         for p in optimiser.params:
             parts = optimiser.state.get(p, {})
             places += [
@@ -543,7 +575,7 @@ class Step(Compiled):
         state = self._optimiser.state
         before = {p: dict(parts) for p, parts in state.items()}
         try:
-            places = self._places(around)
+            places = self._places(around, moving=how.get("checked", True))
             return trace(self._once, *args, kwargs=kwargs, places=places, may_ask=True, **how)
         finally:
             self._grew = any(parts.keys() != before.get(p, {}).keys() for p, parts in state.items())
@@ -636,6 +668,11 @@ def _rolled(args: Any, kwargs: Any, k: int) -> tuple[Any, Any]:
         return np.roll(x, -(k % len(x)), axis=0) if isinstance(x, np.ndarray) else x
 
     return tuple(map(at, args)), {key: at(x) for key, x in kwargs.items()}
+
+
+def _is_of_numbers(x: Any) -> bool:
+    """Return whether a setting is a number or a tuple of them."""
+    return all(type(part) in (int, float) for part in (x if isinstance(x, tuple) else [x]))
 
 
 def _kept(x: Any) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from sys import getrefcount
 from typing import Any
 
@@ -19,6 +20,7 @@ from autograd_lite.compile.numpy_code import made, nest_source, numpy_function
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.program.program import Variable
 from autograd_lite.program.surroundings import MISSING, Surroundings
+from autograd_lite.program.symbol import TraceError
 from autograd_lite.program.trace import NUMBER, Output, Traced
 from autograd_lite.tensor import Tensor
 
@@ -134,8 +136,9 @@ class Plan:
             "contiguous": _handed_over, "changed": around.changed, **signature.names,
         }  # fmt: skip
         self.reads = [*signature.reads, *map(self._read, range(len(traced.places)))]
-        self.names |= {f"draw{i}": draw for i, draw in enumerate(traced.drawn)}
-        self.reads += [f"draw{i}()" for i in range(len(traced.drawn))]
+        for i, (rng, draw) in enumerate(traced.drawn):
+            self.names[f"draw{i}"] = partial(draw, rng)
+            self.reads.append(f"draw{i}()")
         self.back = [
             len(signature.reads) + next(i for i, p in enumerate(traced.places) if p is place)
             for place in traced.written
@@ -148,7 +151,7 @@ class Plan:
         self.names[f"p{i}"] = place.holder
         if isinstance(place.holder, Tensor):
             return f"p{i}._value()"
-        return f"p{i}[{place.key!r}]"
+        return f"p{i}[{place.key!r}]" + ("" if place.part is None else f"[{place.part}]")
 
     # ------------------------------------------------------------ what is checked
 
@@ -165,7 +168,11 @@ class Plan:
                 )
                 continue
             self.names[f"t{i}"] = type(place.read())
-            conditions.append(f"type(p{i}[{place.key!r}]) is t{i}")
+            if place.part is not None:
+                tuple_ = f"p{i}[{place.key!r}]"
+                length = len(place.holder[place.key])
+                conditions.append(f"type({tuple_}) is tuple and len({tuple_}) == {length}")
+            conditions.append(f"type({self._read(i)}) is t{i}")
             if variable.shape:
                 self.names[f"u{i}"] = variable.dtype
                 conditions.append(f"p{i}[{place.key!r}].shape == {variable.shape}")
@@ -305,12 +312,34 @@ class Plan:
         ]  # fmt: skip
         make = made("\n".join([*_function("make()", lines), ""]), "make", self.names, "call")
         self.fits, self.call, self.allow, self.quick, self.bind = make()
+        if self.traced.drawn and self.traced.may_refuse:
+            bind = self.bind
+            self.call, self.quick = map(self._undoing, (self.call, self.quick))
+            self.bind = lambda args, kwargs: self._undoing(bind(args, kwargs))
+
+    def _undoing(self, run: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that has drawn nothing where what it calls does not fit."""
+        drawers = [rng.bit_generator for rng, _ in self.traced.drawn]
+
+        def undoing(*args: Any) -> Any:
+            states = [drawer.state for drawer in drawers]
+            try:
+                return run(*args)
+            except TraceError:
+                for drawer, state in zip(drawers, states, strict=True):
+                    drawer.state = state
+                raise
+
+        return undoing
 
     def _written(self, position: int, value: str | None) -> list[str]:
         """Return the lines that put a value, unless it is there already, where input i is read."""
         i = position - len(self.signature.reads)
         place = self.traced.places[i]
         if not isinstance(place.holder, Tensor):
+            if place.part is not None:
+                self.names[f"put{i}"] = place.write
+                return [f"put{i}({value})"]
             return [] if value is None else [f"p{i}[{place.key!r}] = {value}"]
         lines = [] if value is None else [f"p{i}._array = {value}"]
         lines.append(f"p{i}._grad = None")  # As `zero_grad` does; there may be an older one.
@@ -334,6 +363,8 @@ class Plan:
             changing = {*self.back, *range(data if stacked else 0)}
             if not changing.isdisjoint(map(program.inputs.index, self.traced.asked)):
                 raise LookupError("a value that changes from step to step decides what is computed")
+            if self.traced.drawn:
+                raise LookupError("random numbers, which are drawn before each step")
             source = loop_source(program, self.back, data=data, stacked=stacked)
             kinds = [(np.dtype(int), -1)]
             for i, v in enumerate(program.inputs):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.core.later import refuse_call
-from autograd_lite.optim.optimizer import Optimizer, Params, rate
+from autograd_lite.optim.optimizer import Optimizer, Params, number
 
 
 class Adagrad(Optimizer):
@@ -90,15 +90,15 @@ class Adagrad(Optimizer):
     def update(self, p: Any, gradient: Any, state: dict[str, Any], group: dict[str, Any]) -> Any:
         """Return the gradient over the root of the sum of its squares."""
         if group["weight_decay"]:
-            gradient = gradient + float(group["weight_decay"]) * p
+            gradient = gradient + number(group["weight_decay"]) * p
         if not state:
             state["step"] = 0
-            state["sum"] = np.zeros_like(gradient)[()] + float(group["initial_accumulator_value"])
+            state["sum"] = np.zeros_like(gradient)[()] + number(group["initial_accumulator_value"])
         total = state["sum"]
         total += gradient * gradient
-        lr = rate(group) / (1 + state["step"] * float(group["lr_decay"]))
+        lr = number(group["lr"]) / (1 + state["step"] * number(group["lr_decay"]))
         state["step"], state["sum"] = state["step"] + 1, total
-        return lr * gradient / (np.sqrt(total) + float(group["eps"]))
+        return lr * gradient / (np.sqrt(total) + number(group["eps"]))
 
 
 refuse_call(globals(), "al.optim.Adagrad(net.parameters(), lr=0.01)")

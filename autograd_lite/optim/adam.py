@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.core.later import refuse_call
-from autograd_lite.optim.optimizer import Optimizer, Params, rate
+from autograd_lite.optim.optimizer import Optimizer, Params, number
 
 
 class Adam(Optimizer):
@@ -93,8 +93,8 @@ class Adam(Optimizer):
 
     def update(self, p: Any, gradient: Any, state: dict[str, Any], group: dict[str, Any]) -> Any:
         """Return the running mean over the root of the running square, and the decay."""
-        lr, decay = rate(group), float(group["weight_decay"])
-        beta1, beta2 = map(float, group["betas"])
+        lr, decay = number(group["lr"]), number(group["weight_decay"])
+        beta1, beta2 = map(number, group["betas"])
         if decay and not self._decoupled:
             gradient = gradient + decay * p
         if not state:
@@ -115,7 +115,7 @@ class Adam(Optimizer):
             square = state["max_exp_avg_sq"] = np.maximum(state["max_exp_avg_sq"], square)
         size = np.sqrt(square)
         size /= (1 - beta2**step) ** 0.5
-        size += float(group["eps"])
+        size += number(group["eps"])
         change = (lr / (1 - beta1**step)) * mean
         change /= size
         return change + (lr * decay) * p if decay and self._decoupled else change

@@ -20,10 +20,9 @@ LARGE = 10_000
 """Entries of an array for which getting new memory takes longer than subtracting."""
 
 
-def rate(group: Mapping[str, Any]) -> Any:
-    """Return the learning rate as a Python number: a NumPy one makes float64 of float32."""
-    lr = group["lr"]
-    return lr if type(lr) is float or is_recorder(lr) else float(lr)
+def number(setting: Any) -> Any:
+    """Return a setting as a Python number: a NumPy one makes float64 of float32."""
+    return setting if type(setting) is float or is_recorder(setting) else float(setting)
 
 
 Params = Iterable[Tensor] | Iterable[Mapping[str, Any]]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.core.later import refuse_call
-from autograd_lite.optim.optimizer import Optimizer, Params, rate
+from autograd_lite.optim.optimizer import Optimizer, Params, number
 
 
 class RMSprop(Optimizer):
@@ -95,9 +95,9 @@ class RMSprop(Optimizer):
 
     def update(self, p: Any, gradient: Any, state: dict[str, Any], group: dict[str, Any]) -> Any:
         """Return the gradient over the root of its running square."""
-        alpha, momentum = float(group["alpha"]), float(group["momentum"])
+        alpha, momentum = number(group["alpha"]), number(group["momentum"])
         if group["weight_decay"]:
-            gradient = gradient + float(group["weight_decay"]) * p
+            gradient = gradient + number(group["weight_decay"]) * p
         if not state:
             state["step"], state["square_avg"] = 0, np.zeros_like(gradient)[()]
             if group["centered"]:
@@ -112,11 +112,11 @@ class RMSprop(Optimizer):
             mean += (1 - alpha) * (gradient - mean)
             state["grad_avg"] = mean
             square = square - mean * mean
-        change = gradient / (np.sqrt(square) + float(group["eps"]))
-        if momentum > 0:
+        change = gradient / (np.sqrt(square) + number(group["eps"]))
+        if momentum:
             change += momentum * state.get("momentum_buffer", 0.0)
             state["momentum_buffer"] = change
-        return rate(group) * change
+        return number(group["lr"]) * change
 
 
 refuse_call(globals(), "al.optim.RMSprop(net.parameters(), lr=0.01)")

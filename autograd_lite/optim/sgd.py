@@ -10,7 +10,7 @@ import numpy as np
 from autograd_lite.core.later import refuse_call
 from autograd_lite.core.operands import is_recorder, owned
 from autograd_lite.numpy_api.in_place import note_write
-from autograd_lite.optim.optimizer import LARGE, Optimizer, Params, rate
+from autograd_lite.optim.optimizer import LARGE, Optimizer, Params, number
 from autograd_lite.tensor import Tensor
 
 
@@ -119,7 +119,7 @@ class SGD(Optimizer):
         if group["momentum"] or group["weight_decay"] or group["maximize"]:
             return super()._move_group(group)
         moved = False
-        lr = rate(group)
+        lr = number(group["lr"])
         for p in group["params"]:
             g = p._grad
             if g is not None:
@@ -135,7 +135,7 @@ class SGD(Optimizer):
 
     def update(self, p: Any, gradient: Any, state: dict[str, Any], group: dict[str, Any]) -> Any:
         """Return the learning rate times the direction."""
-        momentum, decay = float(group["momentum"]), float(group["weight_decay"])
+        momentum, decay = number(group["momentum"]), number(group["weight_decay"])
         if decay:
             gradient = gradient + decay * p
         if momentum:
@@ -144,10 +144,10 @@ class SGD(Optimizer):
                 direction = owned(gradient)
             else:
                 direction *= momentum
-                direction += (1 - float(group["dampening"])) * gradient
+                direction += (1 - number(group["dampening"])) * gradient
             state["momentum_buffer"] = direction
             gradient = gradient + momentum * direction if group["nesterov"] else direction
-        return rate(group) * gradient
+        return number(group["lr"]) * gradient
 
 
 refuse_call(globals(), "al.optim.SGD(net.parameters(), lr=0.1)")

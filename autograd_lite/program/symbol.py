@@ -8,7 +8,6 @@ what is asked of its entries is refused.
 
 from __future__ import annotations
 
-import functools
 import weakref
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -49,7 +48,7 @@ class Notes:
     asked : dict of Variable to str or tuple of callable
         The inputs whose "value" or "truth" was asked for: the trace holds for that one only. Or
         conditions, of which the trace holds for inputs that give what they gave.
-    drawn : dict of Variable to callable
+    drawn : dict of Variable to (Generator, callable)
         The inputs that are random numbers, and what draws them at every run.
     """
 
@@ -57,7 +56,7 @@ class Notes:
         self.inputs: list[Variable] = []
         self.statements: list[Statement] = []
         self.asked: dict[Variable, Any] = {}
-        self.drawn: dict[Variable, Callable[[], Any]] = {}
+        self.drawn: dict[Variable, tuple[np.random.Generator, Callable[[Any], Any]]] = {}
         self.samples: list[Any] = []
         self.may_ask, self.conditions = may_ask, conditions
         self.reshaped = False
@@ -478,7 +477,7 @@ class Symbol(ArrayMethods):
         before = rng.bit_generator.state
         symbol = notes.input(draw(rng))
         rng.bit_generator.state = before  # A trace draws nothing.
-        notes.drawn[symbol.variable] = functools.partial(draw, rng)
+        notes.drawn[symbol.variable] = rng, draw
         return symbol.__unchanging__()
 
     def __bool__(self) -> bool:

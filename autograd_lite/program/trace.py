@@ -15,7 +15,7 @@ from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.functional.tracing import call_with_tensors
 from autograd_lite.program.cleaning import cleaned
 from autograd_lite.program.program import Program, Variable
-from autograd_lite.program.symbol import NOTES, Notes, Symbol
+from autograd_lite.program.symbol import NOTES, Call, Notes, Symbol
 from autograd_lite.tensor import Tensor
 
 NUMBER = (int, float, np.ndarray, np.generic)
@@ -30,24 +30,32 @@ class Place(NamedTuple):
     holder : Tensor or mapping or list
     key : object
         Under which a mapping or list has it; None for the value of a Tensor.
+    part : int, optional
+        Which part of it is meant, if it is a tuple.
     """
 
     holder: Any
     key: Any = None
+    part: int | None = None
 
     def read(self) -> Any:
         """Return what is there."""
         if isinstance(self.holder, Tensor):
             return self.holder._value()
-        return self.holder[self.key]
+        value = self.holder[self.key]
+        return value if self.part is None else value[self.part]
 
     def write(self, value: Any) -> None:
         """Put something there."""
         if isinstance(self.holder, Tensor):
             self.holder._array = value
             self.holder._note_write()
-        else:
+        elif self.part is None:
             self.holder[self.key] = value
+        else:
+            parts = list(self.holder[self.key])
+            parts[self.part] = value
+            self.holder[self.key] = tuple(parts)
 
 
 @dataclass(eq=False, slots=True)
@@ -65,8 +73,8 @@ class Traced:
     asked : dict of Variable to str or tuple of callable
         The inputs whose "value" (or "truth") was asked for: the program holds for that one only;
         or conditions, which must give what they gave.
-    drawn : list of callable
-        Draw random numbers; in this order, at every run.
+    drawn : list of (Generator, callable)
+        What draws the random numbers that are the last inputs, in this order.
     inputs, samples : list
         What inputs and outputs were when it was traced.
     recorded : bool
@@ -80,11 +88,16 @@ class Traced:
     places: list[Place]
     written: list[Place]
     asked: dict[Variable, Any]
-    drawn: list[Callable[[], Any]]
+    drawn: list[tuple[np.random.Generator, Callable[[Any], Any]]]
     inputs: list[Any]
     samples: list[Any]
     recorded: bool
     graded: list[Tensor]
+
+    @property
+    def may_refuse(self) -> bool:
+        """Whether a run may raise a TraceError, as a result has another shape then."""
+        return any(isinstance(s.function, Call) for s in self.program.statements)
 
 
 def trace(
@@ -210,7 +223,8 @@ def lent(places: Sequence[Place]) -> Iterator[None]:
     tensors = [place.holder for place in places if isinstance(place.holder, Tensor)]
     slots = ("_array", "_birth", "_requires_grad", "_primitive", "_inputs", "_parameters", "_grad")
     kept = [[getattr(t, slot) for slot in slots] + [t._rare and dict(t._rare)] for t in tensors]
-    values = [place.read() for place in places if not isinstance(place.holder, Tensor)]
+    others = [place for place in places if not isinstance(place.holder, Tensor)]
+    values = [place.holder[place.key] for place in others]
     for t in tensors:
         t._grad = None
     try:
@@ -219,6 +233,5 @@ def lent(places: Sequence[Place]) -> Iterator[None]:
         for t, before in zip(tensors, kept, strict=True):
             for slot, value in zip((*slots, "_rare"), before, strict=True):
                 setattr(t, slot, value)
-        others = [place for place in places if not isinstance(place.holder, Tensor)]
         for place, value in zip(others, values, strict=True):
             place.holder[place.key] = value

@@ -367,6 +367,38 @@ def test_random_numbers_run_as_they_are():
     assert "random numbers" in fast.why
 
 
+def dropping(seed=0, p=0.5):
+    """Return a small network with dropout, its loss, and the generator that it draws from."""
+    rng = np.random.default_rng(seed)
+    net = nn.Sequential(nn.Linear(3, 4, rng=rng), nn.Dropout(p, rng=rng), nn.Linear(4, 1, rng=rng))
+    return net, lambda x: (net(x) ** 2).mean(), rng
+
+
+def test_dropout_whose_generator_or_probability_is_replaced():
+    net, loss, _ = dropping()
+    fast = al.compile(loss, optim.SGD(net.parameters(), lr=0.0), backend="numpy")
+    x = np.ones((5, 3))
+    for seed, p in [(1, 0.5), (2, 0.5), (2, 0.1), (3, 0.0), (4, 0.5)]:
+        net[1].p, found = p, []
+        for step in (fast, loss):
+            net[1].rng = np.random.default_rng(seed)
+            found.append([step(x).item() for _ in range(4)])
+        np.testing.assert_allclose(*found, rtol=1e-12)
+
+
+def test_dropout_draws_once_where_a_result_has_another_shape_than_it_had():
+    def made():
+        net, _, rng = dropping()
+        return lambda x: np.sum(np.unique(x)) * (net(x).detach() ** 2).mean().data, rng
+
+    (loss, rng), (same_loss, same_rng) = made(), made()
+    fast = al.compile(loss)
+    for x in (X, X, X, np.ones_like(X), X):
+        np.testing.assert_allclose(fast(x), same_loss(x), rtol=1e-12)
+        assert rng.bit_generator.state == same_rng.bit_generator.state
+    assert "np.unique" in fast.why or "unique gave shape" in fast.why
+
+
 def test_iterator_counter_and_list_run_as_they_are():
     def moving():
         numbers, log, state = itertools.count(), [], {"n": 0}
