@@ -46,7 +46,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--compiled",
         action="store_true",
-        help="train in machine code, by al.compile, in a fraction of the time; needs numba",
+        help="train by al.compile: in machine code, in a fraction of the time, which needs numba; "
+        "digits and text as NumPy calls",
     )
     parser.add_argument(
         "--break",
@@ -116,7 +117,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     runs, reports = [], []
     for name in options.networks or NETWORKS:
         if name in TRAININGS:
-            for came in train_on_data(name, options.out, options.seed, console):
+            for came in train_on_data(
+                name, options.out, options.seed, console, compiled=options.compiled
+            ):
                 training.write_figures(came, options.out)
                 report.show_training(came, console)
                 reports.append(came)
@@ -155,10 +158,12 @@ def train(
         return experiment.run(seed, progress, compiled=compiled)
 
 
-def train_on_data(name: str, folder: Path, seed: int | None, console: Console) -> Sequence[Report]:
+def train_on_data(
+    name: str, folder: Path, seed: int | None, console: Console, *, compiled: bool = False
+) -> Sequence[Report]:
     """Run a training on real data."""
     with watched(name, console) as progress:
-        return TRAININGS[name](folder, seed, progress)
+        return TRAININGS[name](folder, seed, progress, compiled)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 import autograd_lite as al
 from autograd_lite import data, nn, optim
-from models.training import Curves, Progress, Report, confusion, lines
+from models.training import Curves, Progress, Report, agreement, confusion, lines
 
 HELD_OUT = 450
 BATCH = 64
@@ -99,16 +100,34 @@ def start(kind: Kind, seed: int, steps: int) -> dict[str, Any]:
     return {"net": net, "optimiser": optimiser, "schedule": schedule, "rng": rng, "epoch": 0}
 
 
-def epoch(run: dict[str, Any], of: Images, curves: Curves) -> None:
-    """Learn from every image once."""
+def loss_of(net: nn.Module, x: NDArray[np.float32], y: NDArray[np.int64]) -> al.Tensor:
+    """Return the loss that is made small."""
+    return nn.functional.cross_entropy(net(x), y, label_smoothing=0.05)
+
+
+def step_of(run: dict[str, Any], compiled: bool) -> Callable[..., Any] | None:
+    """Return a compiled step of a training."""
+    if not compiled:
+        return None
+    step: Callable[..., Any] = al.compile(partial(loss_of, run["net"]), run["optimiser"])
+    return step
+
+
+def epoch(
+    run: dict[str, Any], of: Images, curves: Curves, step: Callable[..., Any] | None = None
+) -> None:
+    """Learn from every image once; the last batch, which is smaller, is not for a compiled step."""
     net, losses = run["net"].train(), []
     for x, y in data.batches(of.x, of.y, BATCH, run["rng"]):
-        loss = nn.functional.cross_entropy(net(x), y, label_smoothing=0.05)
-        run["optimiser"].zero_grad()
-        loss.backward()
-        run["optimiser"].step()
+        if step is not None and len(y) == BATCH:
+            losses.append(step(x, y))
+        else:
+            loss = loss_of(net, x, y)
+            run["optimiser"].zero_grad()
+            loss.backward()
+            run["optimiser"].step()
+            losses.append(loss.item())
         run["schedule"].step()
-        losses.append(loss.item())
     run["epoch"] += 1
     curves.note_gradients(run["epoch"], net)
     right = (answers(net, of.x_test) == of.y_test).mean()
@@ -122,15 +141,20 @@ def answers(net: nn.Module, x: NDArray[np.float32]) -> NDArray[np.int64]:
     return found
 
 
-def run(folder: Path, seed: int | None, progress: Progress) -> list[Report]:
+def run(folder: Path, seed: int | None, progress: Progress, compiled: bool = False) -> list[Report]:
     """Train both networks; return what came of each."""
     of = images()
     total = sum(kind.epochs for kind in KINDS.values())
     reports, done = [], 0
     for name, kind in KINDS.items():
-        reports.append(train(name, kind, of, folder, seed or 0, lambda n: progress(n, total), done))
+        tell = partial(_told, progress, total)
+        reports.append(train(name, kind, of, folder, seed or 0, tell, done, compiled=compiled))
         done += kind.epochs
     return reports
+
+
+def _told(progress: Progress, total: int, done: int) -> None:
+    progress(done, total)
 
 
 def train(
@@ -141,6 +165,8 @@ def train(
     seed: int,
     progress: Callable[[int], None],
     done: int,
+    *,
+    compiled: bool = False,
 ) -> Report:
     """Train one network, save it on the way, and let another one go on from there."""
     began, curves = time.perf_counter(), Curves()
@@ -159,20 +185,30 @@ def train(
         "last layer's gradients by hand", "agree" if compared else "differ", bool(compared)
     )
     file = folder / f"digits-{name}.npz"
+    step, taken_by = step_of(going, compiled), []
     while going["epoch"] < kind.epochs:
-        epoch(going, of, curves)
+        started = time.perf_counter()
+        epoch(going, of, curves, step)
+        taken_by.append(time.perf_counter() - started)
         progress(done + going["epoch"])
         if going["epoch"] == kind.epochs - 2:
             al.save(going, file)
     other = start(kind, seed + 1, steps)
     other["epoch"] = al.load(file, into=other)["epoch"]
+    step = step_of(other, compiled)
     while other["epoch"] < kind.epochs:
-        epoch(other, of, Curves())
+        epoch(other, of, Curves(), step)
     states = [one["net"].state_dict() for one in (going, other)]
     same = all(np.array_equal(states[0][path], states[1][path]) for path in states[0])
     said = "the same, to the last bit" if same else "another network"
     report.check("saved two epochs before the end, and resumed", said, same)
 
+    if compiled:
+        eager, plain = start(kind, seed, steps), Curves()
+        started = time.perf_counter()
+        epoch(eager, of, plain)
+        part = float(np.median(taken_by)) / (time.perf_counter() - started)
+        report.check(*agreement(curves, plain, part))
     taken = answers(going["net"], of.x_test)
     right = float((taken == of.y_test).mean())
     goal = f"{right:.2%} of {HELD_OUT}, at least {kind.goal:.1%}"

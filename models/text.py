@@ -127,7 +127,16 @@ class Writer(nn.Module):
         return self.out(states), last
 
 
-def run(folder: Path, seed: int | None, progress: Progress) -> list[Report]:
+class Clipped(optim.Adam):
+    """Adam on gradients whose size is at most 1."""
+
+    def step(self) -> None:
+        """Bound the gradients, then move the parameters."""
+        optim.clip_grad_norm_(self.params, 1.0)
+        super().step()
+
+
+def run(folder: Path, seed: int | None, progress: Progress, compiled: bool = False) -> list[Report]:
     """Compare the gradients by hand, train both networks, and let one write."""
     rng = np.random.default_rng(seed or 0)
     whole = text()
@@ -135,15 +144,22 @@ def run(folder: Path, seed: int | None, progress: Progress) -> list[Report]:
     codes = np.array([letters.index(c) for c in whole])
     total = MLP_STEPS + STEPS
     return [
-        guess(codes, len(letters), rng, lambda n: progress(n, total)),
-        write(codes, letters, rng, folder, lambda n: progress(MLP_STEPS + n, total)),
+        guess(codes, len(letters), rng, lambda n: progress(n, total), compiled),
+        write(codes, letters, rng, folder, lambda n: progress(MLP_STEPS + n, total), compiled),
     ]
 
 
-def guess(codes: NDArray[np.int64], count: int, rng: np.random.Generator, progress: Any) -> Report:
+def guess(
+    codes: NDArray[np.int64],
+    count: int,
+    rng: np.random.Generator,
+    progress: Any,
+    compiled: bool = False,
+) -> Report:
     """Hold every gradient of the layers against those by hand, at the start and at the end."""
     began, curves, net = time.perf_counter(), Curves(), Guess(count, rng)
     optimiser = optim.Adam(net.parameters(), 0.01)
+    fast = al.compile(lambda x, y: net(x, y)["loss"], optimiser)
     report = Report(
         "text-mlp",
         "Text: layers with a batch normalisation",
@@ -153,6 +169,9 @@ def guess(codes: NDArray[np.int64], count: int, rng: np.random.Generator, progre
     for step in range(MLP_STEPS):
         at = rng.integers(CONTEXT, len(codes), BATCH)
         x, y = codes[at[:, None] + np.arange(-CONTEXT, 0)], codes[at]
+        if compiled and step % 20 and step < MLP_STEPS - 1:
+            fast(x, y)
+            continue
         t = net(x, y)
         optimiser.zero_grad()
         t["loss"].backward()
@@ -189,10 +208,11 @@ def write(
     rng: np.random.Generator,
     folder: Path,
     progress: Any,
+    compiled: bool = False,
 ) -> Report:
     """Train the recurrent network, save it, and let the one that is loaded write."""
     began, curves, net = time.perf_counter(), Curves(), Writer(len(letters), rng)
-    optimiser = optim.Adam(net.parameters(), 4e-3)
+    optimiser = Clipped(net.parameters(), 4e-3)
     schedule = optim.CosineAnnealingLR(optimiser, STEPS, 2e-4)
     report = Report(
         "text-gru",
@@ -201,16 +221,24 @@ def write(
         f"{STEPS} steps it writes by itself, from the blank on.",
     )
     report.texts["The network"] = repr(net)
+
+    def loss_of(rows: NDArray[np.int64]) -> Tensor:
+        scores, _ = net(rows[:, :-1])
+        return nn.functional.cross_entropy(
+            scores.reshape(-1, len(letters)), rows[:, 1:].reshape(-1)
+        )
+
+    fast = al.compile(loss_of, optimiser)
     for step in range(STEPS):
         at = rng.integers(0, len(codes) - LENGTH - 1, BATCH)
         rows = codes[at[:, None] + np.arange(LENGTH + 1)]
-        scores, _ = net(rows[:, :-1])
-        loss = nn.functional.cross_entropy(
-            scores.reshape(-1, len(letters)), rows[:, 1:].reshape(-1)
-        )
+        if compiled and step % 10 and step < STEPS - 1:
+            fast(rows)
+            schedule.step()
+            continue
+        loss = loss_of(rows)
         optimiser.zero_grad()
         loss.backward()
-        optim.clip_grad_norm_(net.parameters(), 1.0)
         optimiser.step()
         schedule.step()
         if step % 10 == 0 or step == STEPS - 1:

@@ -30,7 +30,7 @@ class Code:
     """
 
     def __init__(self, inputs: Sequence[Variable]) -> None:
-        self.inputs = inputs
+        self.inputs, self.given = inputs, {x.name for x in inputs}
         self.lines: list[str] = []
         self.names: dict[str, Any] = {}
         self.first: list[str] = []
@@ -49,9 +49,9 @@ class Code:
         return self._constants[id(x)]
 
     def bind(self, name: str, value: Any) -> str:
-        """Let a name stand for something, or a longer one if it is taken."""
+        """Let a name stand for something, or a longer one if it is taken, as by an input."""
         wanted, k = name, 1
-        while name in self.names and self.names[name] is not value:
+        while name in self.given or (name in self.names and self.names[name] is not value):
             k += 1
             name = f"{wanted}_{k}"
         self.names[name] = value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -211,7 +212,8 @@ class Output(int):
 def _name(wanted: str | None, notes: Notes) -> str:
     """Return a name for an input that no other has."""
     name = re.sub(r"\W|_+", "_", wanted or "w", flags=re.ASCII).strip("_")
-    name = name if name.isidentifier() and not re.match(r"[vx]\d*$", name) else f"w_{name}"
+    free = name.isidentifier() and not keyword.iskeyword(name)
+    name = name if free and not re.match(r"[vx]\d*$", name) else f"w_{name}"
     taken = {variable.name for variable in notes.inputs}
     candidates = [name, *(f"{name}_{k}" for k in range(1, len(taken) + 2))]
     return next(x for x in candidates if x not in taken)

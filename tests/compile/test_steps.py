@@ -399,3 +399,43 @@ def test_labels_of_minibatches_are_arguments_of_one_program(options, backend):
             optimiser.step()
             losses[-1].append(value.item())
     np.testing.assert_allclose(*losses)
+
+
+def chain(name):
+    """Return a loss of three parameters, one of which has that name, and the optimiser."""
+    rng = np.random.default_rng(0)
+    w, b, c = (
+        al.Tensor(rng.normal(size=shape), requires_grad=True, name=called)
+        for shape, called in [((3, 4), "W"), (4, name), ((4, 1), "c")]
+    )
+
+    def loss(x):
+        h = np.tanh(x @ w + b)
+        for _ in range(5):
+            h = np.tanh(h * b + 0.5)
+        return np.sum((h @ c) ** 2) / 3
+
+    return loss, al.optim.Adam([w, b, c], 0.01)
+
+
+NAMES = [
+    "b0", "b1", "b2", "c0", "c1", "n", "k", "np", "add", "where", "values", "k1", "rows1", "given1",
+    "out0", "row_v1", "own_b1", "lr", "step", "x0", "v1", "w_v1", "lambda", "None", "p0", "a b", "",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_parameter_may_have_any_name(name, backend):
+    x = np.random.default_rng(1).normal(size=(5, 3))
+    loss, optimiser = chain(name)
+    expected = []
+    for _ in range(6):
+        optimiser.zero_grad()
+        value = loss(x)
+        value.backward()
+        optimiser.step()
+        expected.append(value.item())
+    step = al.compile(*chain(name), backend=backend)
+    found = [*(step(x) for _ in range(3)), *step.run(3, x)]
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
