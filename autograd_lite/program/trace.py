@@ -19,6 +19,9 @@ from autograd_lite.program.program import Program, Variable
 from autograd_lite.program.symbol import NOTES, Call, Notes, Symbol
 from autograd_lite.tensor import Tensor
 
+TAKEN = re.compile(r"[vx]\d*|n|np|values|(k|given|rows|out)\d*|(row|new)_.*")
+"""Names that programs, and machine code of them, have for something else."""
+
 NUMBER = (int, float, np.ndarray, np.generic)
 """What becomes an input; anything else that a function is given is a part of the program."""
 
@@ -212,8 +215,8 @@ class Output(int):
 def _name(wanted: str | None, notes: Notes) -> str:
     """Return a name for an input that no other has."""
     name = re.sub(r"\W|_+", "_", wanted or "w", flags=re.ASCII).strip("_")
-    free = name.isidentifier() and not keyword.iskeyword(name)
-    name = name if free and not re.match(r"[vx]\d*$", name) else f"w_{name}"
+    free = name.isidentifier() and not keyword.iskeyword(name) and not TAKEN.fullmatch(name)
+    name = name if free else f"w_{name}"
     taken = {variable.name for variable in notes.inputs}
     candidates = [name, *(f"{name}_{k}" for k in range(1, len(taken) + 2))]
     return next(x for x in candidates if x not in taken)

@@ -406,16 +406,15 @@ def chain(name):
     rng = np.random.default_rng(0)
     w, b, c = (
         al.Tensor(rng.normal(size=shape), requires_grad=True, name=called)
-        for shape, called in [((3, 4), "W"), (4, name), ((4, 1), "c")]
+        for shape, called in [((2, 2), "W"), (2, name), ((2, 1), "c")]
     )
 
     def loss(x):
         h = np.tanh(x @ w + b)
-        for _ in range(5):
-            h = np.tanh(h * b + 0.5)
+        h = np.tanh(h * b + 0.5)
         return np.sum((h @ c) ** 2) / 3
 
-    return loss, al.optim.Adam([w, b, c], 0.01)
+    return loss, al.optim.SGD([w, b, c], 0.01)
 
 
 NAMES = [
@@ -427,7 +426,7 @@ NAMES = [
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_parameter_may_have_any_name(name, backend):
-    x = np.random.default_rng(1).normal(size=(5, 3))
+    x = np.random.default_rng(1).normal(size=(2, 2))
     loss, optimiser = chain(name)
     expected = []
     for _ in range(6):

@@ -38,6 +38,26 @@ def test_layers_of_neurons_learn_the_digits(tmp_path):
     assert (tmp_path / "digits-mlp.npz").exists()
 
 
+def test_compiled_layers_of_neurons_learn_what_eager_ones_do(tmp_path):
+    short = dataclasses.replace(digits.KINDS["mlp"], epochs=4, goal=0.5)
+    report = digits.train(
+        "mlp", short, digits.images(), tmp_path, 0, lambda done: None, 0, compiled=True
+    )
+    assert report.problems == []
+    (said,) = [check.found for check in report.checks if "compiled" in check.what]
+    assert "losses differ by" in said
+
+
+def test_a_recurrent_network_trains_compiled(tmp_path, monkeypatch):
+    monkeypatch.setattr(text, "STEPS", 12)
+    monkeypatch.setattr(text, "MLP_STEPS", 25)
+    both = [text.run(tmp_path, 1, quiet, compiled) for compiled in (False, True)]
+    for eager, compiled in zip(*both, strict=True):
+        assert compiled.texts.keys() == eager.texts.keys()
+        assert [c.ok for c in compiled.checks] == [c.ok for c in eager.checks]
+    assert both[0][1].texts["What it writes"] == both[1][1].texts["What it writes"]
+
+
 def test_held_out_images_are_not_learnt_from():
     of = digits.images()
     seen = {x.tobytes() for x in of.x}
