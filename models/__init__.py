@@ -31,7 +31,7 @@ NETWORKS: dict[str, type[Experiment]] = {
 }
 """Every network by the name that the command line knows, from the simplest on."""
 
-TRAININGS: dict[str, Callable[[Path, int | None, Progress], list[Report]]] = {
+TRAININGS: dict[str, Callable[[Path, int | None, Progress, bool], list[Report]]] = {
     "digits": digits.run,
     "text": text.run,
 }
