@@ -131,10 +131,9 @@ def test_a_picture_runs_down_where_rows_would_be_higher():
 
 def test_a_network_of_the_size_of_an_article_is_one_piece_with_both_ways_beside_each_other():
     inputs, answers = al.Tensor(np.eye(4)[:, :3], name="X"), al.Tensor(np.ones((4, 1)), name="y")
-    network = nn.Sequential(
-        nn.Linear(3, 4, bias=False), nn.Sigmoid(), nn.Linear(4, 1, bias=False),
-        nn.Sigmoid(),
-    )  # fmt: skip
+    rng = np.random.default_rng(1)
+    hidden, out = (nn.Linear(a, b, bias=False, rng=rng) for a, b in [(3, 4), (4, 1)])
+    network = nn.Sequential(hidden, nn.Sigmoid(), out, nn.Sigmoid())
     loss = al.mse(network(inputs), answers)
     loss.backward()
     drawing = al.draw(loss, sweep="both", show=("shape", "value", "grad"))
