@@ -147,14 +147,14 @@ def run(folder: Path, seed: int | None, progress: Progress, compiled: bool = Fal
     total = sum(kind.epochs for kind in KINDS.values())
     reports, done = [], 0
     for name, kind in KINDS.items():
-        tell = partial(_told, progress, total)
-        reports.append(train(name, kind, of, folder, seed or 0, tell, done, compiled=compiled))
+        reports.append(
+            train(
+                name, kind, of, folder, seed or 0, lambda n: progress(n, total), done,
+                compiled=compiled,
+            )
+        )  # fmt: skip
         done += kind.epochs
     return reports
-
-
-def _told(progress: Progress, total: int, done: int) -> None:
-    progress(done, total)
 
 
 def train(

@@ -356,8 +356,6 @@ class Plan:
 
     def loop(self, *, stacked: bool) -> Callable[..., Any]:
         """Return ``loop(n, *inputs, values)`` in machine code; a LoweringError if there is none."""
-        if self.traced.drawn:
-            raise LookupError("random numbers that are drawn anew at every step")
         if stacked not in self._loops:
             program, data = self.traced.program, len(self.signature.reads)
             changing = {*self.back, *range(data if stacked else 0)}

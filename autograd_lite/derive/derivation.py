@@ -30,7 +30,7 @@ WIDEST = 60
 UNTIES = "    # where nothing ties, as here: equal values would share the derivative"
 DIVIDES = "    # where no divisor is 0, as here"
 SUMS = "    # where {} adds up to 1 along axis {}, as here"
-"""What is said of a derivation that leaves out what is not so at its values."""
+"""Comments on special cases that a derivation leaves out because its values have none of them."""
 
 UNNAMED = "{}: computed outside of the record, so anew with other values"
 """What is said of arrays that have no name."""

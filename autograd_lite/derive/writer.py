@@ -272,7 +272,7 @@ class Writer:
             self.asked[name] = x.expression.value
 
     def _as_here(self, sent: Expression, node: Node) -> Expression:
-        """Leave out what a rule provides for what is not so here, and remember to say so."""
+        """Leave out the special cases of a rule that these values do not have; note which."""
         for e in walk_expressions((sent,)):
             new = simplify.untied(e)
             if new is not None:

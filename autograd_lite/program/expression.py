@@ -250,7 +250,7 @@ class Expression(ArrayMethods):
             better = rewrite(plain)
             if better is None or better.shape != plain.shape:
                 continue
-            # 1.0 * (x > 0) is a float; (x > 0) is none, and neither is its sum.
+            # 1.0 * (x > 0) is of floats; (x > 0) is of bools, and its sum is an integer.
             if plain.dtype.kind != "f" or better.dtype.kind not in "biu":
                 return as_expression(better)
         return plain

@@ -417,8 +417,8 @@ def untied(e: Expression) -> Expression | None:
     """Leave out how a rule shares a derivative between equals, and what guards against 0 and nan.
 
     (a > b) + 0.5 * (a == b) -> a > b, hit / sum(hit) -> hit, where(a == 0, inf, a) -> a; nothing
-    where that would change the value. This is no rewriting of the table: it holds where nothing
-    ties, and no divisor is 0.
+    where that would change the value. It is not one of `REWRITES`, which hold for all values: this
+    one needs values that do not tie, and divisors other than 0.
     """
     a, b = e.operands[-2:] if len(e.operands) > 1 else (None, None)
     if a is None or b is None:

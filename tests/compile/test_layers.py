@@ -171,12 +171,9 @@ def test_schedules_go_on_beside_a_compiled_step(optimiser, schedule):
 
 
 def test_dropout_of_a_bare_array_is_that_of_a_tensor():
-    make = lambda: nn.Dropout(0.5, rng=np.random.default_rng(0))  # noqa: E731
+    first, second, layer, other = (nn.Dropout(0.5, rng=np.random.default_rng(0)) for _ in range(4))
     x = np.arange(1.0, 9.0)
-    wanted = make()(al.Tensor(x)).numpy()
-    np.testing.assert_array_equal(make()(x), wanted)
-    layer = make()
+    np.testing.assert_array_equal(first(x), second(al.Tensor(x)).numpy())
     compiled = al.compile(lambda x: layer(x))
-    other = make()
     for _ in range(5):
         np.testing.assert_array_equal(compiled(x), other(x))

@@ -1,4 +1,4 @@
-"""The printed code of NumPy's functions runs by itself, and gives the gradients of autodiff."""
+"""Derivations of NumPy's functions: their printed code runs alone, and agrees with autodiff."""
 
 import re
 
