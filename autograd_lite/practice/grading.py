@@ -49,7 +49,7 @@ STYLE = (
     ":root{color-scheme:light dark}body{font:16px/1.4 sans-serif;margin:1em auto;max-width:70em;"
     "padding:0 1em}div{overflow-x:auto}table{border-collapse:collapse}th,td{padding:.3em .6em;"
     "text-align:left;vertical-align:top;border-bottom:1px solid #8886}"
-    "th,td:first-child{white-space:nowrap}td:last-child{min-width:14em}"
+    "th,td:first-child{white-space:nowrap}td:nth-child(7){min-width:14em}"
 )
 """A wide table scrolls by itself on a phone."""
 
@@ -100,7 +100,7 @@ class Grades:
         most = max(self.histogram.values(), default=1)
         bars = "\n".join(
             f'<tr><td>{html.escape(kind)}</td><td>{count}</td><td><div style="background:#4a7fb5;'
-            f'height:1em;width:{200 * count // most}px"></div></td></tr>'
+            f'height:1em;width:{8 * count / most:.2f}em"></div></td></tr>'
             for kind, count in self.histogram.items()
         )
         return (
