@@ -1,11 +1,17 @@
 """What a test defines ends with it: which tests share a process must not change their outcome."""
 
 import importlib.util
+import os
 
 import pytest
 
-from autograd_lite import ops
-from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, REGISTRY
+# Before NumPy is loaded. Workers share the cores: with a thread of BLAS for each core in each of
+# them, products of small matrices took twenty times as long.
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+from autograd_lite import ops  # noqa: E402
+from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, REGISTRY  # noqa: E402
 
 # Else a family that is loaded during a test would end with it.
 ops.load()
