@@ -10,7 +10,7 @@ from typing import Any
 from autograd_lite.draw import names as called
 from autograd_lite.draw.fit import fitted
 from autograd_lite.draw.planning import Folding, folding
-from autograd_lite.draw.scene import Options, Scene, overview_of, scene
+from autograd_lite.draw.scene import Options, Scene, loops_of, overview_of, scene
 from autograd_lite.draw.theme import THEMES
 from autograd_lite.graph import Graph, names_in
 from autograd_lite.graph.recording import uncollected
@@ -60,7 +60,9 @@ def asked(
         if sweep != "forward":
             graph = graph.backward(forward=sweep == "both", names=found)
         make = partial(overview_of if overview else scene, graph, found)
-        return make(options) if height is None else fitted(make, options)
+        if height is None:
+            return make(options)
+        return fitted(partial(make, repeated=loops_of(graph, options)), options)
 
 
 def graph_of(t: Any, frame: FrameType) -> Graph:

@@ -116,7 +116,7 @@ def scene(
     if graph.differentiated is not None:
         names, options = _for_gradients(graph, names, options)
     kept = set(names)
-    repeated = _loops(graph, options) if repeated is None else repeated
+    repeated = loops_of(graph, options) if repeated is None else repeated
     for loop in repeated:
         names = {**names, **indexed(loop, names)}
     planned = plan(graph, names, options.folding, repeated, kept)
@@ -139,14 +139,20 @@ def scene(
     return Scene(graph, names, options, planned, titles, written, called, roles, parts)
 
 
-def _loops(graph: Graph, options: Options) -> list[Repetition]:
+def loops_of(graph: Graph, options: Options) -> list[Repetition]:
+    """Find the loops that a picture shows."""
     return loops(graph, least=1 if options.folding.roll else LEAST_HIDDEN)
 
 
-def overview_of(graph: Graph, names: Mapping[str, str], options: Options) -> Scene:
+def overview_of(
+    graph: Graph,
+    names: Mapping[str, str],
+    options: Options,
+    repeated: Sequence[Repetition] | None = None,
+) -> Scene:
     """Decide what is in an overview: modules and loops are boxes, on one screen."""
     shown = tuple(part for part in options.show if part in ("shape", "local"))
-    repeated = _loops(graph, options)
+    repeated = loops_of(graph, options) if repeated is None else repeated
     for depth in (1, 0) if any(node.calls for node in graph) else (0,):
         folding = replace(options.folding, depth=depth, max_nodes=ON_A_SCREEN, shut_loops=True)
         best = scene(graph, names, replace(options, show=shown, folding=folding), repeated)
