@@ -25,7 +25,6 @@ class Inner:
     """Weak references to what a computation made, to be checked with the collector off."""
 
     def __enter__(self):
-        gc.collect()
         gc.disable()
         self.references = []
         return self
@@ -149,7 +148,6 @@ def test_bytes_per_node():
     """What a recorded operation takes beyond its data, as the benchmarks weigh it."""
     n, y = 2_000, leaf(np.ones(4))
     size = y.numpy().__sizeof__()
-    gc.collect()
     tracemalloc.start()
     try:
         for _ in range(n):

@@ -263,7 +263,6 @@ def test_a_generator_that_was_thrown_at_is_freed_at_once():
     def generate():
         yield
 
-    gc.collect()
     gc.disable()
     try:
         generator, error = generate(), ThrownError()
