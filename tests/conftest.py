@@ -1,5 +1,6 @@
 """What a test defines ends with it: which tests share a process must not change their outcome."""
 
+import gc
 import importlib.util
 import os
 
@@ -18,6 +19,10 @@ ops.load()
 if importlib.util.find_spec("scipy"):
     ops.load(ops.WITH_SCIPY)
     importlib.import_module("autograd_lite.numpy_api.special")
+
+
+def pytest_collection_finish():
+    gc.freeze()  # The collector need not go through 40,000 tests again and again.
 
 
 @pytest.fixture(autouse=True)
