@@ -122,6 +122,8 @@ def backward_pass(
             key = -x._birth
             if key < birth:  # Changed in place since: go to the version that was used.
                 x = x._version_before(-birth)
+                # Held from now on: `x` may have been computed from this node, a cycle till then.
+                inputs = node._inputs = (*inputs[: i - 2], x, *inputs[i - 1 :])
                 if x is None or not x._requires_grad:
                     continue
                 key = -x._birth

@@ -156,11 +156,10 @@ def _version_of(t: Writes) -> Writes:
     version._parameters = t._parameters
     version._requires_grad, version._grad = t._requires_grad, t._grad
     kept = version._rare = {"_now": weakref.ref(t)}
-    for name in rare:
-        if name in _KEPT:
-            kept[name] = rare[name]
-    if "_filling" in kept:
-        kept["_position"] = len(kept["_filling"].before)
+    if not _KEPT.isdisjoint(rare):
+        kept |= {name: rare[name] for name in _KEPT.intersection(rare)}
+        if "_filling" in kept:
+            kept["_position"] = len(kept["_filling"].before)
     return version
 
 
@@ -303,18 +302,17 @@ def picked(t: Any, index: Any) -> Any:
         raise explained(error, ops.getitem, (array,), {"index": index}) from None
     inputs, parameters = (x, array), {"index": index}
     entry = result_of(ops.getitem, data, x._requires_grad, inputs, parameters)
-    _let_go_of_array(entry, t)
+    if t._primitive is ops.assign and (data.base is None or data.size * _SMALL <= array.size):
+        _let_go_of_array(entry, t)
     return entry
 
 
 def _let_go_of_array(entry: Any, t: Any) -> None:
-    """Let what was picked from an array that is being filled keep the entries alone."""
+    """Let what was picked from an array that is being filled keep the entries alone, if few."""
     data, array = entry._array, t._array
     is_view = data.base is not None
     if (
-        t._primitive is not ops.assign
-        or (is_view and data.size * _SMALL > array.size)
-        or t._past is None  # It is the result of an operation, not of a write.
+        t._past is None  # It is the result of an operation, not of a write.
         or not entry._inputs
         or entry._inputs[1] is not array
     ):
@@ -394,10 +392,11 @@ def note_view(result: Writes, inputs: tuple[Any, ...], parameters: dict[str, Any
     """Remember what the result of an operation is a view of, if it is one."""
     if inputs[0] is None or len(inputs) != 2:
         return
-    operand = inputs[0]._known()
+    operand, array = inputs[0]._known(), inputs[1]
     if operand._primitive is not None and operand._primitive.packed:
         return
-    if result._array.base is inputs[1] or _memory(result._array) is _memory(inputs[1]):
+    base = result._array.base
+    if base is array or base is array.base or _memory(base) is _memory(array):
         show_writes(result, operand, primitive, parameters or {})
 
 
