@@ -56,6 +56,7 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
         if not _is_alone(t, view):
             part = _changed(t, t, primitive, other, what, parameters)
             become(view.owner, ops.assign, part, f"{what} through a view", index=index)
+            _share(part, view.owner, index)
             return t
     if t._primitive is None and t._requires_grad and t._keeps_grad and recording.get():
         raise GradientError(
@@ -252,11 +253,16 @@ def _written_into(t: Written, value: Any, index: Any) -> bool:
     if fills and (primitive is ops.assign or not (primitive or t._requires_grad)):
         array.flags.writeable = True  # Who has asked for it, to read it, has let go of it.
     else:
-        fills, array = False, array.copy("K")
+        fills = False
     try:
         if fills:
             before = np.array(array[index])
-        array[index] = v
+            array[index] = v
+        elif _replaces(v, array, array[index]):
+            array = v
+        else:
+            array = array.copy("K")
+            array[index] = v
     except (ValueError, TypeError, IndexError):
         if before is not None:
             array[index] = before
@@ -283,6 +289,27 @@ def _written_into(t: Written, value: Any, index: Any) -> bool:
     if first:
         _let_go(t, old._birth)
     return True
+
+
+def _replaces(new: Any, array: Any, part: Any) -> bool:
+    """Return whether all of an array is written, and may be another one from then on."""
+    return (
+        new.__class__ is np.ndarray
+        and new.shape == array.shape == part.shape
+        and new.strides == array.strides == part.strides
+        and new.dtype is array.dtype
+        and part.base is array  # Nothing was moved.
+    )
+
+
+def _share(part: Writes, owner: Writes, index: Any) -> None:
+    """Let what was written to an array of its own share the memory of the array."""
+    inputs, array = owner._inputs, owner._array
+    if len(inputs) == 4 and inputs[2] is part and owner._filling is None:
+        shared = array[index]
+        if shared.base is array and shared.dtype is part._array.dtype:
+            part._array = shared
+            owner._inputs = (*inputs[:3], shared)
 
 
 _REPLACED = ("_version", "_filling", "_view", "_taps", "_call", "_source")
