@@ -113,6 +113,18 @@ def test_every_value_has_a_box_and_arrows_lead_onwards():
     assert drawn <= set(plan.home)
 
 
+def test_a_page_steps_through_a_loop_that_uses_nothing_but_its_state():
+    y = al.Tensor(1.0, requires_grad=True, name="x")
+    for _ in range(400):
+        y = np.tanh(y * 1.01)
+    scene = al.draw(y).scene
+    steps = Story(scene, cotangents(scene.graph)).steps
+    told = [x["caption"] for x in steps if "the gradient passes in the same way" in x["caption"]]
+    assert len(told) == 40
+    assert told[0].endswith("in the same way.")
+    assert told[-1].endswith("in the same way, and goes to x.")
+
+
 def test_a_page_of_a_very_long_loop_steps_from_round_to_round():
     x = al.Tensor(0.5, requires_grad=True, name="x")
     y, states = x, []

@@ -70,6 +70,7 @@ class Story:
         self.total = dict(self.waiting)
         self.parts: dict[str, list[Any]] = {}
         self.into: dict[str, list[list[str]]] = {}
+        self.carried = {start for start, _ in self.scene.plan.back()}
         self._write()
 
     def _write(self) -> None:
@@ -129,11 +130,10 @@ class Story:
     def _states(self, boxes: Sequence[Box], nodes: Sequence[Node]) -> list[tuple[str, Node]]:
         """Return what the last of some rounds hands on, with its name."""
         inside = {node.id for node in nodes}
-        carried = {start for start, _ in self.scene.plan.back()}
         found = []
         for box in boxes:
             own = [x for x in self.scene.plan.steps[box.id] if x.id in inside]
-            if box.id in carried and own:
+            if box.id in self.carried and own:
                 found.append((self.scene.names.get(own[-1].id) or self.name(own[-1]), own[-1]))
         return found
 
@@ -161,10 +161,10 @@ class Story:
                     if (node.id, i) in self.cotangents.parts:
                         self._arrives(key, self.cotangents.parts[node.id, i])
                         reached |= dict.fromkeys([key] if key not in inside else [])
-            to = f", and goes to {listed([self.name(self.graph[x]) for x in reached])}"
+            to = listed([self.name(self.graph[x]) for x in reached])
             caption = (
                 f"Backward: through {which} of the loop the gradient passes in the same way"
-                f"{to * bool(reached)}."
+                f"{f', and goes to {to}' if to else ''}."
             )
             grads = [self.home[key] for key in reached if not self.waiting[key]]
             edges = [(self.home[key], boxes[-1].id) for key in reached if key in self.home]
@@ -457,4 +457,4 @@ def listed(names: Sequence[str]) -> str:
     kept = list(dict.fromkeys(names))
     if len(kept) > 6:
         kept = [*kept[:5], f"{len(kept) - 5:,} more"]
-    return kept[0] if len(kept) == 1 else f"{', '.join(kept[:-1])} and {kept[-1]}"
+    return " and ".join(filter(None, [", ".join(kept[:-1]), *kept[-1:]]))
