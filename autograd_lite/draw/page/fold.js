@@ -66,8 +66,13 @@ function arrange(next) {
     area.setAttribute("height", height);
   }
   arrows = new Map();
-  for (const [from, to, line, points, mention] of state.edges) {
+  for (const [from, to, line, points, mention] of [...state.edges, ...state.handed]) {
+    const handed = arrows.size >= state.edges.length; // From the end of a loop to its start.
     const arrow = draw("g", { class: "edge", "data-from": from, "data-to": to });
+    if (handed) {
+      arrow.classList.add("handed");
+      arrow.append(draw("title", {}, "What a round hands on to the next one"));
+    }
     arrow.append(draw("path", { d: line }), draw("polygon", { points }));
     if (mention) {
       const [text, x, y, width] = mention;
@@ -75,7 +80,7 @@ function arrange(next) {
       arrow.append(draw("text", { x: x + width / 2, y: y + 11.5 }, text));
       arrow.addEventListener("click", () => !dragged && reveal(from));
     }
-    arrows.set(from + ">" + to, arrow);
+    arrows.set(from + (handed ? "<" : ">") + to, arrow);
   }
   $("arrows").replaceChildren(...arrows.values());
   whole = state.view;

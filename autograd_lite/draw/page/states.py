@@ -178,7 +178,10 @@ class Layouts:
     names: Mapping[str, str]
 
     def __call__(self, chosen: Sequence[State]) -> list[dict[str, Any]]:
-        """Describe states: ``view``, ``at`` of every box, ``home``, ``edges`` and ``frames``."""
+        """Describe states: ``view``, ``at`` of every box, ``home``, ``edges`` and ``frames``.
+
+        What a loop hands on is ``handed``.
+        """
         homes = [self._home(folded) for folded in chosen]
         sources = [self._dot(*pair) for pair in zip(chosen, homes, strict=True)]
         drawn = render_all(sources, "svg")
@@ -190,7 +193,7 @@ class Layouts:
             element.tag = element.tag.rpartition("}")[2]
         described: dict[str, Any] = {
             "folded": sorted(folded), "view": _view(root), "home": home,
-            "at": {}, "edges": [], "frames": {},
+            "at": {}, "edges": [], "handed": [], "frames": {},
         }  # fmt: skip
         for group in root.iter("g"):
             name, kind = group.findtext("title") or "", group.get("class")
@@ -199,6 +202,8 @@ class Layouts:
                 described["at"][name] = [left, top]
             elif kind == "edge":
                 described["edges"].append(self._edge(group, name))
+            elif kind == "edge handed":
+                described["handed"].append(self._edge(group, name))
             elif kind == "cluster":
                 left, top, right, bottom = extent(group)
                 frame = [left, top, round(right - left, 2), round(bottom - top, 2)]
@@ -323,6 +328,9 @@ class Layouts:
             else:
                 weight, length = 1 if start in leaves else STRAIGHT, 0 if near else 1 + enters
                 yield f'"{start}" -> "{end}" [weight="{weight}" minlen="{length}"]'
+        for start, end in self.plan.back():
+            if start not in home and end not in home:
+                yield f'"{start}" -> "{end}" [class="handed" constraint="false"]'
 
     def _within(self, module: Module, folded: State) -> bool:
         """Return whether a module is inside a folded one."""

@@ -376,3 +376,25 @@ def test_a_large_array_is_painted_in_the_details(browser, tmp_path):
     browser.press("Enter")
     assert browser.js("document.querySelectorAll('.array.value + .heat rect').length") == 48 * 48
     assert browser.complaints == []
+
+
+def test_a_loop_has_arrows_back_for_what_its_rounds_hand_on(browser, tmp_path):
+    k, v, x = al.Tensor(1.5, requires_grad=True, name="k"), al.Tensor(0.0), al.Tensor(1.0)
+    for _ in range(200):
+        v = v - 0.01 * k * x
+        x = x + 0.01 * v
+    drawing = al.draw(x)
+    path = tmp_path / "loop.html"
+    drawing.save(path)
+    browser.open(path)
+    handed = ARROWS.replace("g.edge", "g.edge.handed")
+    back = [f"{start}>{end}" for start, end in drawing.scene.plan.back()]
+    assert len(back) == 3
+    assert sorted(browser.js(handed)) == sorted(back)
+    assert set(browser.js(ARROWS.replace("g.edge", "g.edge:not(.handed)"))) == {
+        f"{start}>{end}" for start, end in drawing.scene.plan.edges()
+    }
+    browser.js("document.getElementById('folds').click()")
+    settle(browser)
+    assert browser.js(handed) == []
+    assert browser.complaints == []
