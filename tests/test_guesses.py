@@ -76,6 +76,40 @@ NET = nn.Linear(2, 1)
         (lambda: nn.Linear(2, 2).widht, AttributeError, r"has no attribute 'widht'$"),
         (lambda: nn.utils, AttributeError, r"Write al\.optim\.clip_grad_norm_\(net\.param"),
         (lambda: optim.lr_scheduler, AttributeError, r"Write al\.optim\.StepLR\(optimiser, 10"),
+        (
+            lambda: LOSS.backward(retain_graph=True),
+            TypeError,
+            r"'retain_graph'\. Leave it out: a g",
+        ),
+        (lambda: nn.ReLU(inplace=True), TypeError, r"^ReLU\(\) got .*Leave it out: a result is"),
+        (lambda: nn.ReLU(slope=1), TypeError, r"'slope'\. There are none\.$"),
+        (lambda: nn.Linear(2, 1, device="cpu"), TypeError, r"Leave it out: arrays are on the CPU"),
+        (lambda: NET.zero_grad(set_to_none=True), TypeError, r"Leave it out: the gradient is None"),
+        (lambda: optim.SGD([W]).zero_grad(set_to_none=True), TypeError, r"Leave it out: the gra"),
+        (lambda: optim.SGD(NET.named_parameters()), TypeError, r"Pass net\.parameters\(\)\."),
+        (lambda: al.load("net.npz", map_location="cpu"), TypeError, r"Leave it out: arrays are"),
+        (lambda: al.load("."), ValueError, r"ends in \.npz or \.safetensors, got '\.'\."),
+        (lambda: al.data.batches(np.eye(4), 2), TypeError, r"got y=2\. Write batch_size=2\."),
+        (lambda: nn.Embedding(3, 2, padding_idx=0), TypeError, r"Write layer\(x\) \* \(x != i\)"),
+        (lambda: nn.Conv2d(1, 2, 3, padding_mode="reflect"), TypeError, r"Pad first: np\.pad"),
+        (lambda: nn.L1Loss(size_average=True), TypeError, r"Write reduction='mean' or 'sum'"),
+        (lambda: al.grad(np.sum, argnum=1), TypeError, r"'argnum'\. Write argnums=\."),
+        (lambda: W.flatten(1), TypeError, r"For the axes from 1 on, write nn\.Flatten\(1\)\(t\)"),
+        (lambda: W.flatten(start_dim=1), TypeError, r"Write nn\.Flatten\(1\)\(t\)"),
+        (lambda: al.flatten, AttributeError, r"Write x\.reshape\(len\(x\), -1\), or nn\.Flatten"),
+        (lambda: al.float32, AttributeError, r"Write np\.float32\.$"),
+        (lambda: al.inv, AttributeError, r"Write np\.linalg\.inv: NumPy's functions take"),
+        (lambda: al.from_numpy, AttributeError, r"Write al\.Tensor\(array\)\."),
+        (lambda: al.autograd.grad, AttributeError, r"Write loss\.backward\(\) and w\.grad, or"),
+        (lambda: al.MSELoss, AttributeError, r"Write al\.nn\.MSELoss\."),
+        (lambda: nn.init.he_normal, AttributeError, r"Write init\.kaiming_normal_\(shape, rng\)"),
+        (lambda: nn.init.xavier_uniform, AttributeError, r"Did you mean init\.xavier_uniform_\?"),
+        (lambda: W.square(), AttributeError, r"Write np\.square\(t\)\."),
+        (lambda: W.hypot(W), AttributeError, r"Write np\.hypot\(t, u\)\."),
+        (lambda: W.det(), AttributeError, r"Write np\.linalg\.det\(t, \.\.\.\)\."),
+        (lambda: W.normal_(), AttributeError, r"Write t\.data = rng\.normal\(size=t\.shape\)"),
+        (lambda: W.null_grad(), AttributeError, r"Write t\.zero_grad\(\)\."),
+        (lambda: nn.Tanh().predict, AttributeError, r"Write net\.eval\(\), and net\(X\)"),
         (lambda: W.nonsense, AttributeError, r"has no attribute 'nonsense'$"),
         (lambda: al.nonsense, AttributeError, r"has no attribute 'nonsense'$"),
         (lambda: al.draw(LOSS).nonsense, AttributeError, r"has no attribute 'nonsense'$"),
@@ -143,6 +177,10 @@ X = np.array([[-7.0, -0.5, 0.25, 6.5]])
         (nn, "Mish", X * np.tanh(np.log1p(np.exp(X)))),
         (nn, "MaxPool1d", [[-0.5, 6.5]]),
         (nn, "AvgPool1d", [[-3.75, 3.375]]),
+        (nn, "Hardsigmoid", np.clip(X / 6 + 0.5, 0, 1)),
+        (nn, "Hardswish", X * np.clip(X / 6 + 0.5, 0, 1)),
+        (nn, "Softsign", X / (1 + abs(X))),
+        (nn, "SELU", 1.0507009873554805 * np.where(X > 0, X, 1.6732632423543772 * np.expm1(X))),
         (nn.functional, "logsigmoid", np.log(1 / (1 + np.exp(-X)))),
         (nn.functional, "softmin", np.exp(-X) / np.exp(-X).sum()),
     ],
@@ -155,3 +193,24 @@ def test_what_to_write_in_place_of_a_function_computes_that_function(package, na
     x = X[None] if "Pool" in name else X
     got = np.squeeze(eval(line, {"np": np, "al": al, "nn": nn, "x": x}))
     np.testing.assert_allclose(got, np.squeeze(value), rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
+def test_a_step_of_a_cell_is_that_of_the_layer(kind):
+    with pytest.raises(AttributeError) as caught:
+        getattr(nn, f"{kind}Cell")
+    line = str(caught.value).partition("Write ")[2].partition(": a step")[0]
+    made, called = line.split(", and ")
+    sequence = np.random.default_rng(0).normal(size=(3, 2, 4))
+    known = {"nn": nn, "n": 4, "m": 5, "state": None}
+    exec(made, known)
+    whole, _ = known["cell"](sequence)
+    for x, wanted in zip(sequence, whole, strict=True):
+        known["x"] = x
+        exec(called, known)
+        np.testing.assert_allclose(known["y"][0].numpy(), wanted.numpy(), rtol=1e-12)
+
+
+def test_names_that_a_tensor_has_stay_listed():
+    t = al.Tensor(np.eye(2))
+    assert {name for name in dir(np.ndarray) if hasattr(t, name)} <= set(dir(t))

@@ -28,8 +28,10 @@ def _missing(package: dict[str, Any], name: str) -> str:
     for other in known:
         if other.lower() == name.lower():
             return f"{said}. Write {where}.{other}."
-    if callable(getattr(np, name, None)):
-        return f"{said}. Write np.{name}: NumPy's functions take Tensors."
+    for where_else, numpy in (("np", np), ("np.linalg", np.linalg)):
+        if callable(found := getattr(numpy, name, None)):
+            takes = "" if isinstance(found, type) else ": NumPy's functions take Tensors"
+            return f"{said}. Write {where_else}.{name}{takes}."
     import difflib  # It is for errors alone.
 
     # A name that is nearly the same may be that of something else, so this is a question.
@@ -124,23 +126,43 @@ def unknown_argument(function: Callable[..., Any], given: Mapping[str, Any]) -> 
 
 
 ELSEWHERE = {
-    "dim": "axis", "dims": "axis", "keepdim": "keepdims", "unbiased": "ddof",
+    "dim": "axis", "dims": "axis", "keepdim": "keepdims", "unbiased": "ddof", "argnum": "argnums",
     "learning_rate": "lr", "shuffle": "rng", "seed": "rng", "generator": "rng",
 }  # fmt: skip
 """Names of arguments in other libraries, and what they are called here."""
+
+ANSWERS = {
+    "retain_graph": "Leave it out: a graph may be walked any number of times",
+    "set_to_none": "Leave it out: the gradient is None afterwards",
+    "inplace": "Leave it out: a result is a new Tensor",
+    **dict.fromkeys(("device", "map_location", "pin_memory", "num_workers", "fused", "foreach"),
+                    "Leave it out: arrays are on the CPU"),
+    "start_dim": "Write nn.Flatten(1)(t)",
+    "padding_idx": "Write layer(x) * (x != i)[..., None], which is 0 there, with no gradient",
+    "padding_mode": "Pad first: np.pad(x, widths, mode='reflect')",
+    "size_average": "Write reduction='mean' or 'sum'",
+}  # fmt: skip
+"""What to say of arguments in other libraries that there are not here."""
 
 
 def add_spelling(error: TypeError, function: Callable[..., Any]) -> None:
     """Add the right name of an argument to an error about one that is unknown."""
     found = re.search(r"unexpected keyword argument '(\w+)'$", str(error))
     if found is not None and error.args == (str(error),):
-        parameters = inspect.signature(function).parameters.values()
-        known = [p.name for p in parameters if p.name != "self" and p.kind is not p.VAR_KEYWORD]
+        # Of a class without one of its own, the __init__ of object: nothing.
+        ours = getattr(function, "__init__", function) if isinstance(function, type) else function
+        parameters = inspect.signature(ours).parameters.values()
+        kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        known = [p.name for p in parameters if p.name != "self" and p.kind not in kinds]
         if found[1] not in known:
             import difflib  # It is for errors alone.
 
             alike = difflib.get_close_matches(found[1], known, 1, 0.6)
             said = f"Did you mean {alike[0]}=?" if alike else f"There are {', '.join(known)}."
+            if not known:
+                said = "There are none."
+            if found[1] in ANSWERS:
+                said = f"{ANSWERS[found[1]]}."
             if ELSEWHERE.get(found[1]) in known:
                 said = f"Write {ELSEWHERE[found[1]]}=."
             called = "" if "()" in str(error) else f"{function.__name__}() "

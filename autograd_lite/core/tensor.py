@@ -12,13 +12,14 @@ import warnings
 import weakref
 from _thread import allocate_lock  # To import threading takes a sixth of all that is imported.
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Never, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from autograd_lite.core import arithmetic
 from autograd_lite.core.backward import backward_pass, next_birth, operands_of
+from autograd_lite.core.later import unknown_argument
 from autograd_lite.core.modes import GradientError, Watched, enable_grad, recording, refusals
 from autograd_lite.core.operands import (
     NUMBERS,
@@ -34,6 +35,24 @@ from autograd_lite.core.operands import (
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
 
 Value = TypeVar("Value")
+
+
+# What to write where a bare value is asked for: by a number, and by an array of a tensor without
+# axes, and with.
+_FOR_NUMBERS = (
+    "t.item() for the value alone. To keep the gradient, write np.exp(t) for math.exp(t), and so "
+    "on; and a = al.Tensor(a) before a[i] = t"
+)
+_FOR_LISTS = (
+    "t.numpy() for the value alone. To keep the gradient, write np.stack([t, u]) or "
+    "al.array([t, 1.0]) for a list, np.broadcast_to(t, shape) for np.full, a = al.Tensor(a) before "
+    "a[i] = t, and al.scipy for SciPy"
+)
+_FOR_ARRAYS = (
+    "t.numpy() for the value alone. To keep the gradient, write np.stack or np.concatenate([t, u]) "
+    "for a list or np.r_, a = al.Tensor(a) before a[i] = t, np.dot(a, t) for a.dot(t), al.scipy "
+    "for SciPy, and no np.vectorize"
+)
 
 
 class Rare(Generic[Value]):
@@ -223,7 +242,7 @@ class Tensor:
                 f"replaced. Assign to a leaf, or make one: t = t.detach()."
             )
         if isinstance(value, Tensor):
-            value._must_not_lose("t.data = u, which takes values,")
+            value._must_not_lose("t.data = u, which takes values,", "t.data = u.numpy()")
             value = value._value()
         if hasattr(value, "dtype") and value.dtype == self._array.dtype:  # The usual case.
             array = numbers(value, None, "data")
@@ -515,7 +534,11 @@ class Tensor:
         self._grad = None
 
     def backward(
-        self, gradient: ArrayLike | Tensor | None = None, *, create_graph: bool = False
+        self,
+        gradient: ArrayLike | Tensor | None = None,
+        *,
+        create_graph: bool = False,
+        **unknown: Never,
     ) -> None:
         """Differentiate, and add the gradient of every leaf that requires one to its `grad`.
 
@@ -546,6 +569,8 @@ class Tensor:
         >>> first.item(), x.grad.item()  # 3 x**2 and 6 x
         (12.0, 12.0)
         """
+        if unknown:
+            raise unknown_argument(Tensor.backward, unknown)
         if gradient is None and self._rare is None and not create_graph and self._requires_grad:
             data = self._array
             if isinstance(data, np.floating):  # A single number: the usual case.
@@ -794,7 +819,7 @@ class Tensor:
         return NotImplemented
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        self._must_not_lose("A NumPy array")
+        self._must_not_lose("A NumPy array", _FOR_ARRAYS if self.ndim else _FOR_LISTS)
         return np.array(self.data, dtype, copy=copy)
 
     def __bool__(self) -> bool:
@@ -819,20 +844,10 @@ class Tensor:
     def __index__(self) -> int:
         return operator.index(self._value())
 
-    def _must_not_lose(self, what: str) -> None:
+    def _must_not_lose(self, what: str, instead: str = _FOR_NUMBERS) -> None:
         """Raise an error if a gradient would be lost that nobody has given up by name."""
         if self.requires_grad and recording.get():
-            message = (
-                f"{what} cannot carry the gradient of {self._label()}. For the value alone, write "
-                f"t.item(), t.numpy() or t.detach(). To keep the gradient, use functions that take "
-                f"Tensors (np.exp for math.exp, np.isnan for math.isnan, np.dot(a, t) for "
-                f"a.dot(t), autograd_lite.scipy for SciPy, as in al.scipy.special.softmax(t) and "
-                f"al.scipy.sparse.matmul(a, t)), join Tensors with "
-                f"np.concatenate([t, u]), np.stack([t, u]) or al.array([t, 1.0]), stretch one with "
-                f"np.broadcast_to(t, shape), do without np.vectorize, convert a Series or a "
-                f"DataArray on the left, s.to_numpy() * t, and fill a Tensor, not an array: "
-                f"a = al.Tensor(a); a[i] = t."
-            )
+            message = f"{what} cannot carry the gradient of {self._label()}. Write {instead}."
             if (said := refusals.get()) is not None:
                 said.append(message)
             raise GradientError(message)

@@ -7,7 +7,9 @@ from autograd_lite.data.batches import batches
 
 __all__ = ["batches"]
 
-INSTEAD = dict.fromkeys(("DataLoader", "TensorDataset"), "al.data.batches(X, y, 32, rng)")
+INSTEAD = dict.fromkeys(
+    ("DataLoader", "Dataset", "TensorDataset"), "al.data.batches(X, y, 32, rng)"
+)
 """What to write in place of names that others have."""
 
 if not TYPE_CHECKING:

@@ -67,6 +67,8 @@ def batches(
             f"batches needs a numpy.random.Generator, got rng={rng!r}. Write "
             f"rng=np.random.default_rng(0), and the same one for every pass."
         )
+    if isinstance(y, int | np.integer):
+        raise TypeError(f"batches needs arrays as X and y, got y={y}. Write batch_size={y}.")
     whole = X if y is None else (X, y)
     arrays = [_array(part) for part in leaves_of(whole)]
     lengths = [len(array) for array in arrays]

@@ -13,6 +13,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, TypeVarTuple, 
 
 import numpy as np
 
+from autograd_lite.core.later import names_its_arguments
 from autograd_lite.core.modes import enable_grad
 from autograd_lite.core.tensor import variable
 from autograd_lite.functional.forward import push_forward
@@ -49,6 +50,7 @@ def grad(
 def grad(
     f: Callable[..., Any], argnums: Argnums, *, has_aux: bool = False
 ) -> Callable[..., Any]: ...
+@names_its_arguments
 def grad(
     f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False
 ) -> Callable[..., Any]:
@@ -115,6 +117,7 @@ def value_and_grad(
 def value_and_grad(
     f: Callable[..., Any], argnums: Argnums, *, has_aux: bool = False
 ) -> Callable[..., tuple[Any, Any]]: ...
+@names_its_arguments
 def value_and_grad(
     f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False
 ) -> Callable[..., Any]:
@@ -343,6 +346,7 @@ def jacobian(
 def jacobian(
     f: Callable[..., Any], argnums: Argnums, *, has_aux: bool = False
 ) -> Callable[..., Any]: ...
+@names_its_arguments
 def jacobian(
     f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False
 ) -> Callable[..., Any]:
@@ -446,6 +450,7 @@ def hessian(
 def hessian(
     f: Callable[..., Any], argnums: Argnums, *, has_aux: bool = False
 ) -> Callable[..., Any]: ...
+@names_its_arguments
 def hessian(
     f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False
 ) -> Callable[..., Any]:

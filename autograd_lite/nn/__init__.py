@@ -110,6 +110,22 @@ INSTEAD = {
     "PReLU": "np.where(x > 0, x, slope * x), with a Tensor slope",
     "ReLU6": "np.clip(x, 0, 6)",
     "Softmin": "al.softmax(-x)",
+    **{
+        f"{kind}Cell": f"cell = nn.{kind}(n, m), and y, state = cell(x[None], state): a step, y[0]"
+        for kind in ("RNN", "GRU", "LSTM")
+    },
+    "SELU": "1.0507009873554805 * nn.ELU(1.6732632423543772)(x)",
+    "Hardsigmoid": "np.clip(x / 6 + 0.5, 0, 1)",
+    "Hardswish": "x * np.clip(x / 6 + 0.5, 0, 1)",
+    "Softsign": "x / (1 + np.abs(x))",
+    "Tanhshrink": "x - np.tanh(x)",
+    "RMSNorm": "x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + eps) * weight",
+    "ZeroPad2d": "np.pad(x, ((0, 0), (0, 0), (n, n), (n, n)))",
+    "Upsample": "np.repeat(np.repeat(x, 2, axis=2), 2, axis=3)",
+    "Unflatten": "x.reshape(len(x), *shape)",
+    "ParameterList": "a list: self.weights = [...]",
+    "Buffer": "self.mean = np.zeros(n): an array is a buffer",
+    "Tensor": "al.Tensor",
     "utils": "al.optim.clip_grad_norm_(net.parameters(), 1.0)",
 }
 """What to write in place of names that others have."""

@@ -58,6 +58,11 @@ INSTEAD = {
     "mse": "al.mse(prediction, target), or mse_loss", "linear": "x @ weight + bias",
     "logsigmoid": "-al.softplus(-x)", "softmin": "al.softmax(-x)",
     "one_hot": "np.eye(classes)[labels]", "embedding": "weight[labels]",
+    "cosine_similarity": "np.sum(x * y, -1) / (np.linalg.norm(x, axis=-1) * "
+                         "np.linalg.norm(y, axis=-1))",
+    "interpolate": "np.repeat(np.repeat(x, 2, axis=2), 2, axis=3)",
+    "layer_norm": "al.nn.LayerNorm(n)(x)", "batch_norm": "al.nn.BatchNorm1d(n)(x)",
+    "unfold": "np.lib.stride_tricks.sliding_window_view(x, n)",
     "pad": "np.pad(x, ...)", "normalize": "x / np.linalg.norm(x, axis=-1, keepdims=True)",
 }  # fmt: skip
 """What to write in place of names that others have."""

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_lite.core.later import later
 from autograd_lite.tensor import Tensor
 
 Shape = int | Sequence[int]
@@ -365,3 +366,13 @@ __all__ = [
     "xavier_uniform_",
     "zeros_",
 ]
+
+INSTEAD = {
+    f"{name}_{kind}": f"init.{here}_{kind}_(shape, rng)"
+    for name, here in (("glorot", "xavier"), ("he", "kaiming"))
+    for kind in ("uniform", "normal")
+}
+"""What to write in place of names that others have."""
+
+if not TYPE_CHECKING:
+    __getattr__ = later(globals(), {})

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from autograd_lite.core.backward import next_birth
-from autograd_lite.core.later import add_spelling, names_its_arguments
+from autograd_lite.core.later import add_spelling, names_its_arguments, unknown_argument
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.nn.module_call import Card
 from autograd_lite.tensor import Tensor
@@ -32,6 +32,10 @@ INSTEAD = {
     "load": 'Write al.load("net.npz", into=net)',
     "fit": "Write the loop: for X, y in al.data.batches(...): ...",
     "summary": "Write print(net)",
+    "compile": "Write al.compile(loss_of, optimiser)",
+    "num_parameters": "Write sum(p.size for p in net.parameters())",
+    "predict": "Write net.eval(), and net(X)",
+    **dict.fromkeys(("in_features", "out_features"), "Write layer.weight.shape"),
 }
 """What to write in place of attributes that modules have elsewhere."""
 
@@ -51,6 +55,8 @@ class _NamesItsTensors(type):
         try:
             module: M = type.__call__(cls, *args, **kwargs)
         except TypeError as error:
+            if kwargs and cls.__init__ is object.__init__:
+                raise unknown_argument(cls, kwargs) from None
             add_spelling(error, cls.__init__)
             raise
         for path, tensor in _leaves(module):
@@ -283,6 +289,7 @@ class Module(metaclass=_NamesItsTensors):
         """
         return [("", self), *_modules(self)]
 
+    @names_its_arguments
     def zero_grad(self) -> None:
         """Clear the gradients of all parameters: ``grad`` is None again.
 

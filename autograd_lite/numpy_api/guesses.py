@@ -7,7 +7,24 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+_MORE = (
+    "split", "einsum", "where", "median", "flip", "roll", "tile", "pad", "outer", "inner", "kron",
+    "cross", "tensordot", "diag", "tril", "triu", "isclose", "allclose", "nansum", "linalg.det",
+    "linalg.inv", "linalg.solve", "linalg.svd", "linalg.eigh", "linalg.cholesky", "linalg.norm",
+)  # fmt: skip
+
 INSTEAD = {
+    **{
+        name: f"Write np.{name}(t{', u' * (found.nin - 1)})"
+        for name, found in vars(np).items()
+        if isinstance(found, np.ufunc) and not hasattr(np.ndarray, name)
+    },
+    **{name.rpartition(".")[2]: f"Write np.{name}(t, ...)" for name in _MORE},
+    "sort": "Write np.sort(t), or t[...] = np.sort(t)",
+    "fill": "Write t[...] = x",
+    "put": "Write np.put(t, positions, values)",
     **dict.fromkeys(
         ("to", "cuda", "cpu"),
         "Arrays are on the CPU, so leave it out; another dtype is t.astype(np.float32)",
@@ -46,7 +63,6 @@ INSTEAD = {
     "scatter_": "Write np.put_along_axis(t, indices, values, axis)",
     "type": "Write t.astype(...)",
     "device": "Arrays are on the CPU, so leave it out",
-    "norm": "Write np.linalg.norm(t)",
     "clamp": "Write np.clip(t, low, high)",
     "requires_grad_": "Write t.requires_grad = True",
     "grad_fn": "al.Graph(t) shows what it was made by",
@@ -56,7 +72,30 @@ INSTEAD = {
     "softmax": "Write al.softmax(t)",
     "sub_": "Write t.data = t.data - u",
     "zero_": "Write t.data = 0 * t.data, or t.zero_grad() for its gradient",
-    **{name: f"Write np.{name}(t)" for name in ("exp", "log", "sqrt", "tanh", "sin", "cos", "abs")},
+    "contiguous": "Leave it out: NumPy copies where it must",
+    "detach_": "Write t = t.detach()",
+    "log_softmax": "Write al.log_softmax(t)",
+    "eq": "Write t == u",
+    **{name: f"Write t {sign} u" for name, sign in (("sub", "-"), ("div", "/"), ("bmm", "@"))},
+    "neg": "Write -t",
+    "fill_": "Write t[...] = x, for a parameter inside al.no_grad()",
+    **{f"{f}_": f"Write t.data = rng.{f}(size=t.shape)" for f in ("normal", "uniform")},
+    "chunk": "Write np.split(t, n)",
+    "values": "Write np.max(t, axis), and np.argmax(t, axis)",
+    "topk": "Write np.sort(t)[..., -k:]",
+    "type_as": "Write t.astype(u.dtype)",
+    "new_zeros": "Write np.zeros(shape, like=t)",
+    "unfold": "Write np.lib.stride_tricks.sliding_window_view(t, n)",
+    "inverse": "Write np.linalg.inv(t)",
+    **dict.fromkeys(("cat", "concatenate"), "Write np.concatenate([t, u])"),
+    "stack": "Write np.stack([t, u])",
+    "at": "Write t = t.copy(), and t[i] = v",
+    "block_until_ready": "Leave it out: it is computed",
+    **dict.fromkeys(("null_grad", "null_gradients"), "Write t.zero_grad()"),
+    "constant": "Write not t.requires_grad",
+    "creator": "al.Graph(t) shows what it was made by",
+    "value": "Write t.data, or t.item() for a number",
+    "gradient": "Write t.backward(), and t.grad",
 }
 """What to write in place of a method that there is not."""
 

@@ -455,6 +455,7 @@ class ArrayMethods:
         laid: Self = self._numpy(np.ravel, order)
         return laid
 
+    @names_its_arguments
     def flatten(self, order: str = "C") -> Self:
         """Return a copy of all entries along one axis.
 
@@ -479,6 +480,11 @@ class ArrayMethods:
         >>> al.Tensor([[1, 2], [3, 4]]).flatten().tolist()
         [1, 2, 3, 4]
         """
+        if isinstance(order, int):
+            raise TypeError(
+                f"flatten takes the order 'C' or 'F', got {order}. For the axes from {order} on, "
+                f"write nn.Flatten({order})(t)."
+            )
         return self.ravel(order).copy()
 
     def transpose(self, *axes: Any) -> Self:

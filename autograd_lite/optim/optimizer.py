@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Never
 
 import numpy as np
 
-from autograd_lite.core.later import names_its_arguments
+from autograd_lite.core.later import names_its_arguments, unknown_argument
 from autograd_lite.core.modes import GradientError
 from autograd_lite.core.operands import is_recorder
 from autograd_lite.nn.module import Module
@@ -170,7 +170,10 @@ class Optimizer:
         params = [given] if isinstance(given, Tensor) else list(given)
         for i, p in enumerate(params):
             if not isinstance(p, Tensor):
-                raise TypeError(f"{name} needs Tensors, got {type(p).__name__} at position {i}.")
+                raise TypeError(
+                    f"{name} needs Tensors, got {type(p).__name__} at position {i}. Pass "
+                    f"net.parameters()."
+                )
             if not (p.is_leaf and p.requires_grad):
                 raise ValueError(
                     f"{name} needs leaf tensors with requires_grad=True, got {p!r} at position "
@@ -238,7 +241,7 @@ class Optimizer:
         for group in self.param_groups:
             group["lr"] = value
 
-    def zero_grad(self) -> None:
+    def zero_grad(self, **unknown: Never) -> None:
         """Clear the gradients of all parameters: ``grad`` is None again.
 
         Examples
@@ -250,6 +253,8 @@ class Optimizer:
         >>> w.grad is None
         True
         """
+        if unknown:
+            raise unknown_argument(Optimizer.zero_grad, unknown)
         for group in self.param_groups:
             for p in group["params"]:
                 p._grad = None

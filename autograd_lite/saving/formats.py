@@ -31,7 +31,8 @@ def checked(name: str, path: str | os.PathLike[str]) -> Path:
         raise TypeError(f"{name} needs a path, got {type(path).__name__}. Write {order}.") from None
     if file.suffix not in SUFFIXES:
         raise ValueError(
-            f"{name} needs a name that ends in .npz or .safetensors, got {file.name!r}."
+            f"{name} needs a name that ends in .npz or .safetensors, got "
+            f"{file.name or str(path)!r}."
         )
     if file.suffix == ".safetensors":
         try:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.core.later import names_its_arguments
 from autograd_lite.functional.nests import leaves_of
 from autograd_lite.nn.module import Module
 from autograd_lite.saving import formats, nest
@@ -77,6 +78,7 @@ def save(state: Any, path: str | os.PathLike[str]) -> Path:
     return file
 
 
+@names_its_arguments
 def load(path: str | os.PathLike[str], into: Any = None) -> Any:
     """Read a state from a file.
 
