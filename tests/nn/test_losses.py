@@ -184,6 +184,9 @@ def test_what_is_far_out_stays_finite():
     np.testing.assert_allclose(loss.numpy(), [0, 0, 100, np.log(2)], rtol=1e-6)
     loss.sum().backward()
     assert p.grad.tolist() == [1.0, -1.0, 0.0, 0.0]
+    near = al.Tensor([1e-12, 1 - 1e-12], requires_grad=True)  # As at 0 and 1.
+    functional.binary_cross_entropy(near, [0, 1], reduction="sum").backward()
+    np.testing.assert_allclose(near.grad.numpy(), p.grad.numpy()[:2], rtol=1e-9)
     far = functional.cross_entropy([[0.0, -1e4]], [1])
     assert far.item() == 1e4
     assert functional.kl_div(np.log([[0.5, 0.5]]), [[1, 0]], "sum").item() == np.log(2)
