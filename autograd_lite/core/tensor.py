@@ -829,6 +829,8 @@ class Tensor:
         self._must_not_lose("A Python number")
         return int(self._value())
 
+    __trunc__ = __int__
+
     def __float__(self) -> float:
         self._must_not_lose("A Python number")
         return float(self._value())

@@ -131,17 +131,21 @@ def _changed(
     got, kept = new._array, t._array
     if got.dtype is kept.dtype and got.shape == kept.shape and got.dtype.kind in "fc":
         return new  # The usual case.
-    if new.shape != t.shape or not np.can_cast(new.dtype, t.dtype, "same_kind"):
-        raise ValueError(
-            f"{what} on {t._label()} would change it from {t.dtype} {t.shape} to "
-            f"{new.dtype} {new.shape}. Write a new tensor: t = t + u."
-        )
+    _must_fit(t, new, what)
     if new._requires_grad and t.dtype.kind not in "fc":
         raise TypeError(
             f"{what} on {t._label()} of dtype {t.dtype} would round away a gradient. "
             f"Make it of floating-point numbers first: t = t.astype(float)."
         )
     return new if new.dtype == t.dtype else new.astype(t.dtype)
+
+
+def _must_fit(t: Writes, new: Any, what: str) -> None:
+    if new.shape != t.shape or not np.can_cast(new.dtype, t.dtype, "same_kind"):
+        raise ValueError(
+            f"{what} on {t._label()} would change it from {t.dtype} {t.shape} to "
+            f"{new.dtype} {new.shape}. Write a new tensor: t = {what.replace('=', '')}."
+        )
 
 
 def _version_of(t: Writes) -> Writes:
@@ -699,9 +703,17 @@ class Writes(Tensor):
     def __imatmul__(self, other: Any) -> Self:
         return become(self, ops.matmul, other, "t @= u")
 
+    def __imod__(self, other: Any) -> Self:
+        return become(self, ops.remainder, other, "t %= u")
+
+    def __ifloordiv__(self, other: Any) -> Self:
+        if _is_number(self):
+            return NotImplemented
+        whole = self // other  # An array: its derivative is 0, and what was there gets none.
+        _must_fit(self, whole, "t //= u")
+        return become(self, ops.assign, whole, "t //= u", index=...)
+
     # Without these, Python would bind the name to a new tensor: no longer a parameter.
-    __ifloordiv__ = refusal("//")
-    __imod__ = refusal("%")
     __iand__ = refusal("&")
     __ior__ = refusal("|")
     __ixor__ = refusal("^")

@@ -35,6 +35,7 @@ NUMBERS = {
     "round": round,
     "round to digits": lambda w: round(w, 2),
     "math": math.exp,
+    "trunc": math.trunc,
     "cmath": cmath.exp,
     "map": lambda w: list(map(math.exp, [w])),
     "partial": lambda w: functools.partial(math.exp)(w),

@@ -422,3 +422,21 @@ def test_numbers_are_shuffled_in_place_with_their_gradients():
     want = np.empty(5)
     want[array.astype(int) - 1] = 2 * array * np.arange(5.0)
     np.testing.assert_array_equal(t.grad.numpy(), want)
+
+
+def test_whole_parts_have_no_gradient_and_take_none():
+    x = leaf([2.5, -3.5])
+    for whole in (np.floor(x), np.round(x), np.rint(x), np.trunc(x), np.sign(x), x // 2, x.round()):
+        assert type(whole) is np.ndarray
+    (np.sum(x - np.floor(x)) + np.sum(2 * (x + (np.round(x) - x).detach()))).backward()
+    assert x.grad.tolist() == [3.0, 3.0]
+
+
+@pytest.mark.parametrize("divisor", [2.5, np.ones((2, 2), int)])
+def test_a_division_that_changes_the_kind_is_refused_as_in_numpy(divisor):
+    t, array = Tensor([7, 8]), np.array([7, 8])
+    with pytest.raises((TypeError, ValueError)):
+        array //= divisor
+    with pytest.raises(ValueError, match=r"Write a new tensor: t = t // u\."):
+        t //= divisor
+    assert t.tolist() == [7, 8]
