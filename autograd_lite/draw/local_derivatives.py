@@ -27,6 +27,7 @@ from autograd_lite.ops.writing import Written, fill
 from autograd_lite.program import simplify  # noqa: F401  (the rewriting is registered there)
 from autograd_lite.program.expression import COMPARISONS, Expression, as_expression, walk
 
+LONGEST_PART = 200  # Of a rule; a loop of 20 rounds written out has a million characters.
 GRADIENT = "g"  # No identifier of a node: those are n0, n1, …
 
 
@@ -143,7 +144,10 @@ def written(expression: Any, leaf: Callable[[str, Any], Written]) -> Written:
         else:
             shown = [bare(x) if _is_free(part, x, outside) else _unguarded(x)
                      for x in part.operands]  # fmt: skip
-            given = [texts[x.number] for x in shown]
+            given = [
+                text if len((text := texts[x.number]).text) <= LONGEST_PART else Written("…")
+                for x in shown
+            ]
             ratio = next((x.ratio for x in shown if x.ratio is not None), None)
             if part.operation is ops.multiply and ratio is not None:
                 (other,) = [given[k] for k in (0, 1) if shown[k].ratio is not ratio]

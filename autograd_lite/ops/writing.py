@@ -87,6 +87,12 @@ def fill(
     form = _form(notation, style, name, differing, defaults or {})
     fields["below"] = rf"_{{\mathrm{{axis}}\,{fields['axis']}}}" if differing == ["axis"] else ""
     said = _fields(form.template)
+    if style in ("text", "picture"):  # A number among arguments is mathematics; an index is code.
+        fields |= {
+            key: text.replace("-", "−")
+            for key, text in fields.items()
+            if re.search(rf"[( ]{{{key}}}[,)]", form.template)
+        }
     fields["parameters"] = "".join(
         f", {key}={_argument(parameters[key], fields[key], style)}"
         for key in differing

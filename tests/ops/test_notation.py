@@ -200,3 +200,12 @@ def test_parameters_that_go_without_saying_are_left_out():
     assert str(python(ops.clip, "x", low=-math.inf, high=1000000)) == (
         "np.clip(x, -np.inf, 1000000)"
     )
+
+
+def test_a_number_among_the_arguments_of_a_formula_has_a_minus_sign_and_an_index_a_hyphen():
+    for form in ("text", "picture"):
+        assert write(form, ops.clip, "x", low=-4, high=-0.5).text == "clip(x, −4, −0.5)"
+        assert write(form, ops.hyp1f1, "x", a=-1, b=2).text == "hyp1f1(−1, 2, x)"
+        assert write(form, ops.getitem, "x", index=-1).text == "x[-1]"
+        assert write(form, ops.sum, "x", axis=-1).text.endswith("axis=-1)")
+    assert write("python", ops.clip, "x", low=-4, high=4).text == "np.clip(x, -4, 4)"

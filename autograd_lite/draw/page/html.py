@@ -21,7 +21,7 @@ import numpy as np
 from autograd_lite.draw import digits
 from autograd_lite.draw.cards import shape_and_type
 from autograd_lite.draw.fold import Box, Fold
-from autograd_lite.draw.formulas import printable
+from autograd_lite.draw.formulas import cut, printable
 from autograd_lite.draw.page.stage import opened, stage
 from autograd_lite.draw.page.story import Story, listed
 from autograd_lite.draw.scene import Scene
@@ -34,6 +34,7 @@ from autograd_lite.graph.json import entries
 PAGE = Path(__file__).parent
 SCRIPTS = ("view.js", "fold.js", "paths.js", "curve.js", "training.js", "details.js", "steps.js",
            "player.js")  # fmt: skip
+LONGEST = 300  # Of a rule.
 LARGEST, MOST_NUMBERS = 10_000, 200_000
 """Entries of an array that are written into the page, and of all arrays together: about four
 megabytes. Of a larger one, and of what comes after so many, there is what describes it."""
@@ -171,7 +172,7 @@ def _locals(story: Story, node: Node, room: _Room) -> list[dict[str, Any]]:
         described.append(
             {
                 "by": story.name(operand),
-                "rule": rule.text(story.scene.called),
+                "rule": cut(rule.text(story.scene.called), LONGEST),
                 "multiplies": rule.factor is not None,
                 "value": None
                 if value is None

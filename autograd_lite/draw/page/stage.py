@@ -25,7 +25,7 @@ from autograd_lite.draw.page.states import (
 )
 from autograd_lite.draw.scene import Scene
 from autograd_lite.draw.scene import scene as make_scene
-from autograd_lite.draw.style import ALARM, GRADIENT
+from autograd_lite.draw.style import ALARM, GRADIENT, QUIET
 from autograd_lite.draw.svg import FAMILY, svg
 from autograd_lite.graph import Node
 from autograd_lite.graph.cotangents import Use
@@ -172,10 +172,11 @@ def _mark(group: ET.Element, title: str) -> None:
             part = text
         if text is None and element.tag != "polyline" and stroke != "NONE":
             continue  # The line below the title.
-        of_gradient = GRADIENT in (fill, stroke) or (
-            part == "grad" and (fill == ALARM or element.tag == "polygon")
-        )
         number = text is not None and text not in LABELS
+        beside = fill == QUIET and number and text != "none yet"  # The scale of a map.
+        of_gradient = GRADIENT in (fill, stroke) or (
+            part == "grad" and (fill == ALARM or element.tag == "polygon" or beside)
+        )
         element.set("class", f"{'number ' * number}{'grad' if of_gradient else 'value'}")
 
 

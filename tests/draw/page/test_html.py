@@ -435,3 +435,24 @@ def test_a_value_with_very_many_uses_is_mentioned_at_them(browser, tmp_path):
     assert [text for text, _ in lengths] == ["shared"] * 11
     assert max(length for _, length in lengths) < 20  # No line across the picture.
     assert browser.complaints == []
+
+
+def test_the_scale_of_a_gradient_waits_with_its_map():
+    w = al.Tensor(np.linspace(-3.0, 3.0, 240).reshape(12, 20), requires_grad=True)
+    loss = np.sum(np.tanh(w) * 0.25)
+    loss.backward()
+    text = al.draw(loss, show=("value", "grad", "map")).html()
+    box = re.search(r'data-id="n0".*?data-id', text, re.S)[0]
+    found = re.findall(r'<text [^>]*class="([^"]*)"[^>]*>(mean of 2×2|[−\d.]+)<', box)
+    for kind, scale in ("value", ["−3", "3"]), ("grad", ["−0.2500", "0.2500"]):
+        shown = [text for classes, text in found if classes == f"number {kind}"]
+        assert shown[-3:] == [*scale, "mean of 2×2"]
+
+
+def test_a_page_grows_with_the_steps_of_a_recurrent_layer():
+    sizes = []
+    for steps in (10, 20):
+        lstm = al.nn.LSTM(2, 3, rng=np.random.default_rng(0))
+        outputs, _ = lstm(np.ones((steps, 1, 2)))
+        sizes.append(len(al.draw(np.mean(outputs * outputs)).html()))
+    assert sizes[1] < 1.5 * sizes[0] < 500_000
