@@ -119,7 +119,7 @@ def homes(graph: Nodes, names: Collection[str]) -> dict[str, tuple[Call, ...]]:
     if not any(node.calls for node in graph):
         return dict.fromkeys((node.id for node in graph), ())
     at = {
-        node.id: () if node.kind == "constant" and node.id in names else graph.home(node)
+        node.id: () if node.id in names and _is_array(node) else graph.home(node)
         for node in graph
     }
     given: dict[Call, list[str]] = {}
@@ -130,8 +130,13 @@ def homes(graph: Nodes, names: Collection[str]) -> dict[str, tuple[Call, ...]]:
         call = at[node.id][0]
         arrays = [x for x in graph.operands(node) if x.shape or x.kind != "constant"]
         fed.update(call for x in arrays if at[x.id][:1] != (call,))
-        given.setdefault(call, [x.id for x in arrays if x.kind == "constant"])
+        given.setdefault(call, [x.id for x in arrays if _is_array(x)])
     return at | {key: () for call, keys in given.items() if call not in fed for key in keys}
+
+
+def _is_array(node: Node) -> bool:
+    """Return whether this is a bare array, or what a module made of one."""
+    return node.kind == "constant" or (node.kind == "input" and bool(node.calls))
 
 
 def ordered_calls(at: Homes) -> list[Call]:
