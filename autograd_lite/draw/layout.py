@@ -63,7 +63,8 @@ def _require_room(plain: bytes) -> None:
     if max(width, height) > LONGEST or width * height > LARGEST:
         sys.exit(
             f"Error: a PNG of this picture would have {width:,.0f} x {height:,.0f} dots, which "
-            f"few programs can show. Save it as .svg or .pdf, or fold it with max_nodes= or depth="
+            f"few programs can show. Save it as .svg or .pdf, fold it (depth=1, max_nodes=20), or "
+            f"give it more room (width=1600)"
         )
 
 

@@ -60,7 +60,13 @@ def shut_calls(at: Homes, depth: int | None, patterns: Sequence[str] = ()) -> se
 
 
 def boxed(
-    graph: Graph, at: Homes, drawn: Sequence[Node], shut: Collection[Call], *, roll: bool
+    graph: Graph,
+    at: Homes,
+    drawn: Sequence[Node],
+    shut: Collection[Call],
+    *,
+    roll: bool,
+    known: Known | None = None,
 ) -> list[Box]:
     """Put the values of a call that is shut into one box, and those of equal calls in a row.
 
@@ -76,9 +82,11 @@ def boxed(
         What is one box; the outermost counts.
     roll : bool
         Whether of equal calls in a row only the first is drawn, or none where they are shut.
+    known : dict, optional
+        What `rows` has found in this graph before.
     """
     fold_of: dict[str, Fold] = {}
-    for fold in rows(graph, at, shut) if roll else ():
+    for fold in rows(graph, at, shut, {} if known is None else known) if roll else ():
         fold_of.update((node.id, fold) for node in fold.nodes)
         fold.nodes = []
     single: dict[Call, Fold] = {}
@@ -119,7 +127,11 @@ class _Item:
     nodes: list[Node] = field(default_factory=list)
 
 
-def rows(graph: Graph, at: Homes, shut: Collection[Call]) -> list[Fold]:
+Known = dict[tuple[int, str, int], tuple[int, int]]
+"""The longest row from an item on, by level, first value, and how many items follow."""
+
+
+def rows(graph: Graph, at: Homes, shut: Collection[Call], known: Known) -> list[Fold]:
     """Find equal calls in a row, each of which uses the one before; make folds of what is hidden.
 
     A row may have a period: of ``Linear, Tanh, Linear, Tanh, …`` two make a block.
@@ -132,7 +144,10 @@ def rows(graph: Graph, at: Homes, shut: Collection[Call]) -> list[Fold]:
         items = _items(at, nodes, level)
         first = 0
         while first < len(items):
-            period, times = _longest(graph, items, first, at, level, outputs)
+            key = level, items[first].nodes[0].id, len(items) - first
+            if key not in known:
+                known[key] = _longest(graph, items, first, at, level, outputs)
+            period, times = known[key]
             blocks = [items[i : i + period] for i in range(first, first + period * times, period)]
             first += max(1, period * times)
             hidden = blocks
@@ -202,6 +217,8 @@ def _longest(
             before, links, times = after, link, times + 1
         if times >= FEWEST_IN_A_ROW and period * times > best[0] * best[1]:
             best = (period, times)
+            if times > LONGEST_PERIOD:
+                break  # A longer block repeats within these, and no further.
     return best
 
 

@@ -12,7 +12,7 @@ from autograd_lite.draw.clusters import Loop, clusters, deepest, way_there
 from autograd_lite.draw.fold import Box, Plan, planned, within
 from autograd_lite.draw.formulas import is_inline
 from autograd_lite.draw.loops import rolled
-from autograd_lite.draw.module_folds import boxed, check, shut_calls
+from autograd_lite.draw.module_folds import Known, boxed, check, shut_calls
 from autograd_lite.graph import Graph, Node
 from autograd_lite.graph.calls import Call
 from autograd_lite.graph.nodes import Homes, homes
@@ -135,8 +135,12 @@ def plan(
     roll = bool(shut) if folding.roll is None else folding.roll
     roll = roll and not open_
 
+    known: Known = {}
+
     def filled(shut: Collection[Call], *, roll: bool) -> list[Box]:
-        boxes = boxed(graph, at, drawn, shut, roll=roll) if shut or roll else [*drawn]
+        boxes = [*drawn]
+        if shut or roll:
+            boxes = boxed(graph, at, drawn, shut, roll=roll, known=known)
         return [*roll_.groups, *boxes]
 
     boxes = filled(shut, roll=roll)

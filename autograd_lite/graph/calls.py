@@ -47,11 +47,10 @@ class Call:
 class Held:
     """The leaves that a module holds; if it is gone, those whose names say so."""
 
-    def __init__(self, call: ModuleCall) -> None:
-        module = call.module()
-        self.gone = module is None
+    def __init__(self, call: ModuleCall, own: Sequence[Tensor]) -> None:
+        self.gone = call.module() is None
         self.path = f"{call.path}." if call.path else ""
-        self.own = set() if module is None else {id(x) for x in module.parameters()}
+        self.own = {id(x) for x in own}
 
     def __contains__(self, leaf: Tensor) -> bool:
         if id(leaf) in self.own:
@@ -79,14 +78,18 @@ def calls(
     held: dict[Call, Held] = {}
     described: dict[tuple[int, int], Call] = {}  # A call may have returned several tensors.
     numbers: Counter[tuple[str, str]] = Counter()
+    learnt: dict[int, list[Tensor]] = {}  # By module: a network may be called 10,000 times.
     for call, result in sorted(made, key=lambda pair: pair[0].since):  # The outermost first.
         key = (id(call.module), call.since)
         if key not in described:
             module = call.module()
-            count = None if module is None else sum(x.size for x in module.parameters())
+            if id(module) not in learnt:
+                learnt[id(module)] = [] if module is None else module.parameters()
+            own = learnt[id(module)]
+            count = None if module is None else sum(x.size for x in own)
             described[key] = Call(call.path, call.kind, numbers[call.path, call.kind], count)
             numbers[call.path, call.kind] += 1
-            held[described[key]] = Held(call)
+            held[described[key]] = Held(call, own)
         waiting = [result]
         seen = {result}
         while waiting:

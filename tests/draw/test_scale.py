@@ -9,6 +9,7 @@ import pytest
 from drawn import read
 
 import autograd_lite as al
+from autograd_lite.draw import module_folds
 
 
 def chain(length):
@@ -187,3 +188,18 @@ def test_an_overview_of_50_000_operations_takes_seconds(program):
     drawing = al.draw(result, overview=True)
     assert time.process_time() - began < 12  # Four on a slow computer; the limit is for a busy one.
     assert len(drawing.scene.plan.boxes) <= 22
+
+
+def test_a_network_that_is_called_again_and_again_is_looked_through_a_few_times(monkeypatch):
+    net = al.nn.Sequential(*[al.nn.Sequential(al.nn.Linear(2, 2), al.nn.Tanh()) for _ in range(8)])
+    h = al.Tensor(np.ones((1, 2)))
+    for _ in range(40):
+        h = net(h)
+    graph, looked_at = al.Graph((h * h).mean()), []
+    describe = module_folds._Block._operand
+    monkeypatch.setattr(
+        module_folds._Block, "_operand", lambda self, x: looked_at.append(x) or describe(self, x)
+    )
+    drawing = al.draw(graph, overview=True)
+    assert "Sequential × 39" in str(drawing)
+    assert len(looked_at) < 12 * len(graph.nodes)
