@@ -113,14 +113,13 @@ Homes = Mapping[str, tuple[Call, ...]]
 def homes(graph: Nodes, names: Collection[str]) -> dict[str, tuple[Call, ...]]:
     """Return the calls that each value belongs to.
 
-    Arrays that the user has named are outside; and those that the first operation of an outermost
-    call uses, if that is given nothing else: they are what it was called with.
+    Arrays that the user has named are outside; and those that the first operation on arrays alone
+    of an outermost call uses, if that is given nothing else: they are what it was called with.
     """
     if not any(node.calls for node in graph):
         return dict.fromkeys((node.id for node in graph), ())
     at = {
-        node.id: () if node.id in names and _is_array(node) else graph.home(node)
-        for node in graph
+        node.id: () if node.id in names and _is_array(node) else graph.home(node) for node in graph
     }
     given: dict[Call, list[str]] = {}
     fed: set[Call] = set()
@@ -130,7 +129,8 @@ def homes(graph: Nodes, names: Collection[str]) -> dict[str, tuple[Call, ...]]:
         call = at[node.id][0]
         arrays = [x for x in graph.operands(node) if x.shape or x.kind != "constant"]
         fed.update(call for x in arrays if at[x.id][:1] != (call,))
-        given.setdefault(call, [x.id for x in arrays if _is_array(x)])
+        if (bare := [x.id for x in arrays if _is_array(x)]) and not any(x.operands for x in arrays):
+            given.setdefault(call, bare)
     return at | {key: () for call, keys in given.items() if call not in fed for key in keys}
 
 

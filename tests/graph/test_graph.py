@@ -10,6 +10,7 @@ import pytest
 import autograd_lite as al
 from autograd_lite import nn
 from autograd_lite.graph import names_in, write
+from autograd_lite.graph.nodes import homes
 
 
 def network():
@@ -369,3 +370,24 @@ def test_two_copies_that_differ_in_a_sign_only_are_two_nodes():
     graph = al.Graph(result)
     copies = [node.value for node in graph if node.kind == "constant"]
     assert [np.signbit(value).all() for value in copies] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"), [(nn.Conv2d(1, 2, 3), (1, 1, 5, 5)), (nn.LSTM(3, 2), (4, 1, 3))]
+)
+def test_what_a_network_was_called_with_is_outside_of_it_though_a_layer_makes_a_tensor_of_it(
+    layer, shape
+):
+    class Net(nn.Module):
+        def __init__(self):
+            self.layer = layer
+
+        def forward(self, x):
+            found = self.layer(x)
+            return found if isinstance(found, al.Tensor) else found[0]
+
+    given = np.random.default_rng(0).normal(size=shape)
+    graph = al.Graph(Net()(given), names={})
+    (entering,) = (node for node in graph if node.kind == "input")
+    assert homes(graph, ())[entering.id] == ()
+    assert homes(graph, {entering.id})[entering.id] == ()

@@ -26,6 +26,7 @@ from autograd_lite.ops.writing import Written
 
 LEAST = 2  # Boxes in a module that can be folded: one alone takes no less room folded.
 LONGEST_MENTION = 16
+MANY = 200  # Arrows: with more, one of 300 boxes in between takes ten seconds.
 MOST_STATES, MOST_BOXES = 16, 2_400  # States of one page, and boxes in all of them together.
 INCH, STRAIGHT = 72, 8
 TITLE, HEAD = 12, 14  # Type and height of what is written on a frame.
@@ -316,9 +317,10 @@ class Layouts:
             b for a, b in edges
             if a in leaves and a not in beside and frame_of[a] == frame_of[b] is not None
         }  # fmt: skip
+        most = MOST_ARROWS if len(edges) <= MANY else 1
         for (start, end), first in edges.items():
             begun[start] += 1
-            if uses[start] > MOST_ARROWS and begun[start] > 1:
+            if begun[start] > 1 and uses[start] > (most if start in leaves else MOST_ARROWS):
                 continue  # So many would take very long, and end in a tangle.
             frame = frame_of[end]
             enters = end in fed and frame is not None and first not in frames[frame].boxes

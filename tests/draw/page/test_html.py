@@ -456,3 +456,17 @@ def test_a_page_grows_with_the_steps_of_a_recurrent_layer():
         outputs, _ = lstm(np.ones((steps, 1, 2)))
         sizes.append(len(al.draw(np.mean(outputs * outputs)).html()))
     assert sizes[1] < 1.5 * sizes[0] < 500_000
+
+
+def test_a_parameter_that_many_rounds_share_has_one_arrow_in_a_large_picture():
+    net = al.nn.Sequential(*[al.nn.Linear(2, 2) for _ in range(30)])
+    h = np.ones((1, 2))
+    for _ in range(4):
+        h = net(h)
+    for state in data_of(al.draw(np.sum(h)).html())["states"]:
+        arrows = [start for start, _, *line in state["edges"] if len(line) == 2]
+        if len(state["edges"]) > 200:
+            assert len(arrows) == len(set(arrows))
+            break
+    else:
+        raise AssertionError("no state is large")
