@@ -110,6 +110,11 @@ NET = nn.Linear(2, 1)
         (lambda: W.normal_(), AttributeError, r"Write t\.data = rng\.normal\(size=t\.shape\)"),
         (lambda: W.null_grad(), AttributeError, r"Write t\.zero_grad\(\)\."),
         (lambda: nn.Tanh().predict, AttributeError, r"Write net\.eval\(\), and net\(X\)"),
+        (
+            lambda: NET.load_state_dict({"net": NET.state_dict(), "epoch": 3}),
+            ValueError,
+            r"states in it: 'net'\. Pass state\['net'\], or for a file write al\.load\(path, into",
+        ),
         (lambda: W.nonsense, AttributeError, r"has no attribute 'nonsense'$"),
         (lambda: al.nonsense, AttributeError, r"has no attribute 'nonsense'$"),
         (lambda: al.draw(LOSS).nonsense, AttributeError, r"has no attribute 'nonsense'$"),

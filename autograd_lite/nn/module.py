@@ -382,6 +382,12 @@ class Module(metaclass=_NamesItsTensors):
                 "load_state_dict got a state of PyTorch's, whose weights lie the other way round. "
                 "Write net.load_state_dict(nn.from_pytorch(net, state))."
             )
+        if inner := [key for key, value in state.items() if isinstance(value, Mapping)]:
+            raise ValueError(
+                f"load_state_dict needs the state of one {type(self).__name__}, got one with "
+                f"states in it: {', '.join(map(repr, inner))}. Pass state[{inner[0]!r}], or for a "
+                f"file write al.load(path, into={{{inner[0]!r}: net}})."
+            )
         own = {path: _bare(part) for path, part, _ in _state(self)}
         arrays = {path: np.asarray(value) for path, value in state.items()}
         problems = []
