@@ -138,7 +138,7 @@ def plan(
     known: Known = {}
 
     def filled(shut: Collection[Call], *, roll: bool) -> list[Box]:
-        boxes = [*drawn]
+        boxes: list[Box] = [*drawn]
         if shut or roll:
             boxes = boxed(graph, at, drawn, shut, roll=roll, known=known)
         return [*roll_.groups, *boxes]
