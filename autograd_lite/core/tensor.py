@@ -50,8 +50,8 @@ _FOR_LISTS = (
 )
 _FOR_ARRAYS = (
     "t.numpy() for the value alone. To keep the gradient, write np.stack or np.concatenate([t, u]) "
-    "for a list or np.r_, a = al.Tensor(a) before a[i] = t, np.dot(a, t) for a.dot(t), al.scipy "
-    "for SciPy, and no np.vectorize"
+    "for a list or np.r_, a = al.Tensor(a) before a[i] = t, np.dot(a, t) for a.dot(t), "
+    "s.to_numpy() * t for a Series s, al.scipy for SciPy, and no np.vectorize"
 )
 
 
