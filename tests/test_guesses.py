@@ -102,7 +102,6 @@ NET = nn.Linear(2, 1)
         (lambda: al.from_numpy, AttributeError, r"Write al\.Tensor\(array\)\."),
         (lambda: al.autograd.grad, AttributeError, r"Write loss\.backward\(\) and w\.grad, or"),
         (lambda: al.MSELoss, AttributeError, r"Write al\.nn\.MSELoss\."),
-        (lambda: nn.init.he_normal, AttributeError, r"Write init\.kaiming_normal_\(shape, rng\)"),
         (lambda: nn.init.xavier_uniform, AttributeError, r"Did you mean init\.xavier_uniform_\?"),
         (lambda: W.square(), AttributeError, r"Write np\.square\(t\)\."),
         (lambda: W.hypot(W), AttributeError, r"Write np\.hypot\(t, u\)\."),

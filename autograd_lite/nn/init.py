@@ -367,12 +367,5 @@ __all__ = [
     "zeros_",
 ]
 
-INSTEAD = {
-    f"{name}_{kind}": f"init.{here}_{kind}_(shape, rng)"
-    for name, here in (("glorot", "xavier"), ("he", "kaiming"))
-    for kind in ("uniform", "normal")
-}
-"""What to write in place of names that others have."""
-
 if not TYPE_CHECKING:
     __getattr__ = later(globals(), {})

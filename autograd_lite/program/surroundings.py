@@ -240,7 +240,7 @@ class Surroundings:
             elif isinstance(x, type):
                 self._look_into_class(x)
         else:
-            if hasattr(x, "__dict__"):
+            if isinstance(getattr(x, "__dict__", None), dict):  # A foreign library has none.
                 self._look_into_container(vars(x), path, dot=True)
             self._look_into_class(type(x), x, path)
 

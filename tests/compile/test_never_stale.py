@@ -680,3 +680,12 @@ def test_gradients_that_the_function_itself_adds_to():
         np.testing.assert_array_equal(compiled(np.array([1.0, 3.0])), [2.0, 6.0])
         np.testing.assert_array_equal(w.grad.numpy(), [calls, 3.0 * calls])
     assert "changes the gradient" in compiled.why
+
+
+def test_what_only_pretends_to_have_attributes_is_not_looked_into():
+    class Foreign:
+        __dict__ = 3
+
+    foreign = Foreign()
+    f = al.compile(lambda x: x * 2.0 if foreign else x)
+    assert f(np.array([1.0, 2.0])).tolist() == [2.0, 4.0]
