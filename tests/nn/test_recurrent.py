@@ -295,6 +295,7 @@ def test_a_picture_has_one_box_whatever_part_of_its_result_is_used(kind, used):
     states, last = layer(RNG.normal(size=(STEPS, BATCH, WIDTH)))
     last = last[0] if isinstance(last, tuple) else last
     result = states if used == "states" else last
-    boxes = str(al.draw(np.sum(result**2), depth=0, names=False)).splitlines()
+    given, *boxes = str(al.draw(np.sum(result**2), depth=0, names=False)).splitlines()
+    assert f" {STEPS * BATCH}×{WIDTH} " in given
     assert boxes[0].startswith(f"{kind.__name__} · ")
     assert len(boxes) == 3
