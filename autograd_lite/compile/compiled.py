@@ -40,6 +40,8 @@ class Compiled:
         back.
     """
 
+    _depends_on: tuple[str, ...] = ("_f",)  # All else is ours; what uses us need not look at it.
+
     def __init__(self, f: Callable[..., Any], backend: str) -> None:
         functools.update_wrapper(self, f, updated=())
         self._f, self._backend = f, backend
@@ -272,6 +274,8 @@ class Compiled:
 class Step(Compiled):
     """A compiled training step; `autograd_lite.compile` makes it of a loss and an optimiser."""
 
+    _depends_on = ("_f", "_optimiser")
+
     def __init__(self, loss: Callable[..., Any], optimiser: Optimizer, backend: str) -> None:
         super().__init__(loss, backend)
         self._optimiser = optimiser
@@ -400,9 +404,9 @@ class Step(Compiled):
         checked = functools.partial(self, *args, **kwargs)
         if plan is None:
             return checked
-        bound = plan.bind(args, kwargs)
         if not plan.traced.may_refuse:
-            return bound
+            return plan.bound(args, kwargs)
+        bound = plan.bind(args, kwargs)
 
         def either() -> Any:
             try:

@@ -239,6 +239,9 @@ class Surroundings:
                 self._warn(f"{path} tells the time, which goes on")
             elif isinstance(x, type):
                 self._look_into_class(x)
+        elif hasattr(type(x), "_depends_on"):
+            for name in x._depends_on:
+                self.guard(vars(x), name, vars(x)[name], f"{path}.{name}")
         else:
             if hasattr(x, "__dict__"):
                 self._look_into_container(vars(x), path, dot=True)
