@@ -27,7 +27,8 @@ from autograd_lite.tensor import Tensor
 machine = module_of(Path(__file__).with_name("watch.py").read_text())
 """That module, in the cache, where its machine code goes."""
 
-WORD, IS = machine.WORD, machine.IS
+WORD: int = machine.WORD
+IS: int = machine.IS
 
 
 class UnfitError(Exception):
@@ -42,7 +43,7 @@ class _Table(bytearray):
 
     def __init__(self, words: Sequence[int], *kept: Any) -> None:
         super().__init__(np.array([*words, 0, 0, 0], np.intp).tobytes())
-        self.words = memoryview(self).cast("n")
+        self.words = memoryview(self).cast("q" if WORD == 8 else "i")
         self.begin = ctypes.addressof(ctypes.c_char.from_buffer(self))
         self.end = self.begin + len(self) - 3 * WORD
         self.kept: list[Any] = [*kept]
@@ -84,7 +85,9 @@ def offset(kind: type, name: str) -> int:
 
     def specimen() -> None: ...
 
-    x = {types.FunctionType: lambda: specimen, Tensor: lambda: Tensor(0.0)}.get(kind, kind)()
+    x: Any = Tensor(0.0) if kind is Tensor else specimen
+    if kind is types.CellType:
+        x = types.CellType()
     values = {"__code__": (lambda: 0).__code__, "__defaults__": (x,), "__kwdefaults__": {}}
     value: Any = values.get(name, [x])
     setattr(x, name, value)
@@ -136,7 +139,8 @@ def watched(around: Surroundings) -> list[int]:
             if type(x) is not types.FunctionType:
                 raise UnfitError
         if isinstance(x, types.CellType | types.FunctionType):
-            place = offset(type(x), key or "cell_contents")
+            kind: Any = type(x)
+            place = offset(kind, key or "cell_contents")
             unset = g.value is None and key is not None  # Then there is nothing.
             table += [IS, id(x) + place, 0 if unset else id(g.value)]
         elif id(x) not in whole:

@@ -46,13 +46,13 @@ def _pointer(context: Any, builder: Any, address: Any) -> Any:
     return builder.inttoptr(address, context.get_value_type(_I).as_pointer())
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def load(typing: Any, address: Any) -> Any:  # noqa: ARG001  (numba's convention)
     """Return the word at an address."""
     return _I(_I), lambda c, b, _, args: b.load(_pointer(c, b, args[0]))
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def store(typing: Any, address: Any, word: Any) -> Any:  # noqa: ARG001
     """Put a word at an address."""
 
@@ -63,7 +63,7 @@ def store(typing: Any, address: Any, word: Any) -> Any:  # noqa: ARG001
     return kinds.void(_I, _I), put
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def at(typing: Any, address: Any) -> Any:  # noqa: ARG001
     """Return an address as `carray` takes it."""
     return kinds.voidptr(_I), lambda _, b, __, args: b.inttoptr(args[0], cgutils.voidptr_t)
@@ -143,7 +143,7 @@ def put_slot(slot: int, new: int) -> int:
 @cfunc(_I(_I, _I), cache=True)  # type: ignore[untyped-decorator]
 def same(me: int, _: int) -> int:
     t = bytes_of(me)
-    answer = load(t + WORD * (1 + holds(t + 3 * WORD)))
+    answer: int = load(t + WORD * (1 + holds(t + 3 * WORD)))
     hold(answer)
     return answer
 
