@@ -56,6 +56,10 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute what the function computes."""
         try:
+            if self._plan is not None:
+                result = self._plan.quick(args, kwargs)
+                if result is not MISSING:
+                    return result
             return self._called(args, kwargs)
         except TraceError as error:  # Of other values, something has another shape.
             if self._backend != "auto" or self._eager_because:
@@ -65,10 +69,6 @@ class Compiled:
         return self._eagerly(args, kwargs)
 
     def _called(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if self._plan is not None:
-            result = self._plan.quick(args, kwargs)
-            if result is not MISSING:
-                return result
         self._error = None
         plan = self._plan_for(args, kwargs)
         if plan is None:
@@ -83,8 +83,7 @@ class Compiled:
         if not plan.calls:
             plan.calls = 1
             return plan.call(args, kwargs)
-        plan.calls *= 2  # That many it has been called: between two looks at eager, twice as often.
-        plan.allow(plan.calls - 1)
+        plan.called()
         return self._beside_eager(plan, args, kwargs)
 
     def _plan_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan | None:

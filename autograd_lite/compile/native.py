@@ -154,9 +154,13 @@ def watched(around: Surroundings) -> list[int]:
     return table
 
 
-def unchanged(around: Surroundings) -> Callable[[], bool]:
-    """Return what says whether all that was closed over is the very same, in machine code."""
-    made = _Table([0, id(False), id(True), 0, *watched(around)], around)
+def unchanged(around: Surroundings) -> Callable[[], bool] | None:
+    """Return what says whether all is the very same, in machine code; None if it cannot see it."""
+    try:
+        table = watched(around)
+    except UnfitError:
+        return None
+    made = _Table([0, id(False), id(True), 0, *table], around)
     made.words[3] = made.end
     return _built_in(b"unchanged", machine.same.address, made)
 

@@ -33,6 +33,9 @@ from autograd_lite.tensor import Tensor
 _FLAGS = 0x101
 """NumPy's flags of an array in C's order, whose entries are aligned."""
 
+MANY = 1 << 14
+"""After how many calls it is worth having machine code look whether anything has changed."""
+
 
 class StaleError(RuntimeError):
     """A compiled function gave, or would give, something else than the function itself."""
@@ -258,7 +261,7 @@ class Plan:
         all_fixed = not self.native and all(map(self.is_fixed, range(arguments)))
         first = len(self.signature.conditions) if all_fixed else 0
         kept = "".join(f"{c} and " for c in conditions[first:])
-        guards = self.around.conditions(self.names)
+        guards = f"(unchanged() if unchanged else {self.around.conditions(self.names)})"
         self.names["stale"] = lambda: StaleError(
             f"{self.around.changed() or 'Something'} has changed since bind(). Bind again."
         )
@@ -281,15 +284,16 @@ class Plan:
         keep = [f"nonlocal {', '.join(mine)}"] if mine else []
         do = [line.replace("{}", ", ".join(plain)) for line in [*hold, *body]]
         do_bound = [line.replace("{}", ", ".join(bound)) for line in [*hold_bound, *body]]
-        check = [*conditions, f"(({guards}) or not changed())"]
+        check = [*conditions, f"({guards} or not changed())"]
         lines = [
-            *(f"{m} = MISSING" for m in mine), "left = 0",
+            *(f"{m} = MISSING" for m in mine), "left, unchanged = 0, None",
             *_function("fits(args, kwargs)", [
                 "try:", f"    return {' and '.join(check)}",
                 "except (LookupError, AttributeError, ValueError):", "    return False",
             ]),
             *_function("call(args, kwargs)", [*keep, *do, f"return {result}"]),
             *_function("allow(n)", ["nonlocal left", "left = n"]),
+            *_function("watch(by)", ["nonlocal unchanged", "unchanged = by"]),
             *_function("quick(args, kwargs)", [
                 f"nonlocal {', '.join(['left', *mine])}",
                 "try:", "    if not (",
@@ -309,14 +313,23 @@ class Plan:
                 ]),
                 "return bound",
             ]),
-            "return fits, call, allow, quick, bind",
+            "return fits, call, allow, watch, quick, bind",
         ]  # fmt: skip
         make = made("\n".join([*_function("make()", lines), ""]), "make", self.names, "call")
-        self.fits, self.call, self.allow, self.quick, self.bind = make()
+        self.fits, self.call, self.allow, self.watch, self.quick, self.bind = make()
         if self.traced.drawn and self.traced.may_refuse:
             bind = self.bind
             self.call, self.quick = map(self._undoing, (self.call, self.quick))
             self.bind = lambda args, kwargs: self._undoing(bind(args, kwargs))
+
+    def called(self) -> None:
+        """Count calls: eager is run beside them at the second, fourth, eighth one and so on."""
+        self.calls *= 2
+        self.allow(self.calls - 1)
+        if self.native and self.calls == MANY:
+            from autograd_lite.compile.native import unchanged  # It needs numba.
+
+            self.watch(unchanged(self.around))
 
     def is_fixed(self, i: int) -> bool:
         """Return whether an argument, once bound, is what it is, and not part of something."""

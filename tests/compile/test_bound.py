@@ -260,3 +260,34 @@ def test_where_machine_code_cannot_see_python_does(monkeypatch):
         twin.eagerly()
     np.testing.assert_allclose(bound(), twin.eagerly())
     assert in_python(bound) > 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "a cell",
+        "an attribute",
+        "an entry of a list",
+        "an entry of a dict",
+        "a default",
+        "a setting",
+    ],
+)
+def test_a_step_that_is_called_often_looks_in_machine_code(change, monkeypatch):
+    monkeypatch.setattr(importlib.import_module("autograd_lite.compile.plan"), "MANY", 4)
+    training, twin = Training(), Training()
+
+    def both():
+        value = training.step(training.x, training.y)
+        np.testing.assert_allclose(value, twin.eagerly())
+        np.testing.assert_allclose(training.w.numpy(), twin.w.numpy())
+
+    for _ in range(9):
+        both()
+    training.array[0] = twin.array[0] = 2.0
+    both()
+    for one in (training, twin):
+        NOTICED[change](one)
+    for _ in range(9):
+        both()
+    assert "traced again: array" in training.step.why
