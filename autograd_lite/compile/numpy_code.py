@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
+from autograd_lite.compile.blocked import Block, blocked
 from autograd_lite.compile.rolled import Loop, rolled
 from autograd_lite.compile.scalars import INFIX
 from autograd_lite.core.primitive import Primitive
@@ -107,12 +108,15 @@ def numpy_function(program: Program) -> tuple[str, Callable[..., Any]]:
     needs what is in it; only the outputs are new arrays. So the function is not reentrant.
     """
     code = Code(program.inputs)
-    items = rolled(program)
+    items = blocked(rolled(program), program.outputs)
     buffers = _Buffers(items, program.outputs, code)
     arrays = {x for x in program.outputs if isinstance(x, Variable)}
     for i, item in enumerate(items):
         if isinstance(item, Loop):
             _write_loop(item, code)
+            continue
+        if isinstance(item, Block):
+            _write_block(item, code, arrays)
             continue
         out = None if item.result in arrays else buffers.take(i, item)
         code.lines.append(f"{item.result.name} = {_call(item, code, out)}")
@@ -177,6 +181,69 @@ def _write_loop(loop: Loop, code: Code) -> None:
     for x, used in loop.kept.items():
         for t, outside in used.items():
             code.where[outside] = (rows[x], t) if x in rows else x.name
+
+
+def _write_block(block: Block, code: Code, fresh: set[Variable]) -> None:
+    """Write a loop over blocks, with buffers for one of them, and arrays for what is kept.
+
+    Parameters
+    ----------
+    block : Block
+    code : Code
+    fresh : set of Variable
+        Which results must be new arrays.
+    """
+    n, rows = block.shape[0], block.rows
+    parts = [slice(i, min(i + rows, n)) for i in range(0, n, rows)]
+    small = [slice(0, part.stop - part.start) for part in parts]
+    names: list[str] = ["part"]
+    columns: list[list[Any]] = [parts]
+    last = {x: i for i, s in enumerate(block.statements) for x in s.operands if _named_array(x)}
+    free: dict[Any, list[str]] = {}
+    held: dict[Variable, str] = {}
+
+    def parted(array: Any, taken: list[slice]) -> str:
+        names.append(code.bind(f"t{len(code.names)}", None))
+        columns.append([array[part] for part in taken])
+        return names[-1]
+
+    cut = dict.fromkeys(x for x in block.uses if _named_array(x) and block.cuts(x))
+    first, body = [], [f"{_part(x, code)} = {code.operand(x)}[part]" for x in cut]
+    outer = dict(code.where)
+    code.where |= {x: _part(x, code) for x in cut}
+    for i, s in enumerate(block.statements):
+        x = s.result
+        for y in dict.fromkeys(y for y in s.operands if _named_array(y)):
+            if y in held and last[y] == i:  # Entry by entry, it may be written into.
+                free[y.dtype].append(held.pop(y))
+        code.where[x] = _part(x, code)
+        if x in fresh:
+            shape, dtype = x.shape, code.bind(x.dtype.name, x.dtype)
+            first.append(f"{x.name} = {code.bind('empty', np.empty)}({shape}, {dtype})")
+            out = f"{x.name}[part]"
+        elif x in block.kept:
+            whole = np.empty(x.shape, x.dtype)
+            outer[x] = code.bind(f"b{len(code.names)}", whole)
+            out = parted(whole, parts)
+        else:
+            stack = free.setdefault(x.dtype, [])
+            if not stack:
+                stack.append(parted(np.empty((rows, *x.shape[1:]), x.dtype), small))
+            out = held[x] = stack.pop()
+        body.append(f"{_part(x, code)} = {_call(s, code, out)}")
+    code.where = outer
+    blocks = code.bind(f"blocks{len(code.names)}", [*zip(*columns, strict=True)])
+    code.lines += [*first, f"for {', '.join(names)} in {blocks}:"]
+    code.lines += [f"    {line}" for line in body]
+
+
+def _named_array(x: Any) -> bool:
+    return isinstance(x, Variable) and x.shape != ()
+
+
+def _part(x: Variable, code: Code) -> str:
+    name = f"{x.name}_part"
+    return name if name not in code.given else f"{name}_of_it"
 
 
 def _rows(count: int, x: Variable) -> list[Any]:
@@ -303,11 +370,13 @@ class _Buffers:
         self.aliased: set[Variable] = set()
         last: dict[Variable, int] = {}
         for i, s in enumerate(items):
-            for x in s.uses if isinstance(s, Loop) else s.operands:
+            for x in s.operands if isinstance(s, Statement) else s.uses:
                 if isinstance(x, Variable):
                     last[owner.get(x, x)] = i
             if isinstance(s, Loop):
-                self.aliased.update(x for used in s.kept.values() for x in used.values())
+                self.aliased.update(s.results)
+                continue
+            if isinstance(s, Block):
                 continue
             if not _writes(s):
                 for x in s.operands:

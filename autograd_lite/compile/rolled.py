@@ -57,6 +57,11 @@ class Loop:
         yield from (initial for _, initial, _ in self.carried)
         yield from (x for _, values in self.given for x in values)
 
+    @property
+    def results(self) -> Iterator[Variable]:
+        """What others use of it."""
+        yield from (x for used in self.kept.values() for x in used.values())
+
     def ends(self, result: Variable) -> bool:
         """Return whether nothing but the last round's result is used elsewhere."""
         return self.kept.get(result, {}).keys() <= {self.count - 1}
