@@ -68,7 +68,15 @@ def numbers(x):
     return y
 
 
+def constants(x):
+    """Arrays that every round has written out."""
+    for _ in range(40):
+        x = np.tanh(x * np.array([1.0, 2.0, 3.0]) + np.ones(3))
+    return np.sum(x)
+
+
 FUNCTIONS = {
+    constants: (RNG.normal(size=3),),
     chain: (RNG.normal(size=3),),
     newton: (RNG.uniform(1, 4, size=2),),
     recurrent: (RNG.normal(size=(3, 2)), RNG.normal(size=(2, 2)), RNG.normal(size=(25, 3))),
