@@ -110,6 +110,7 @@ def numpy_function(program: Program) -> tuple[str, Callable[..., Any]]:
     code = Code(program.inputs)
     items = blocked(rolled(program), program.outputs)
     buffers = _Buffers(items, program.outputs, code)
+    fixed: dict[Any, Any] = {}
     arrays = {x for x in program.outputs if isinstance(x, Variable)}
     for i, item in enumerate(items):
         if isinstance(item, Loop):
@@ -118,7 +119,12 @@ def numpy_function(program: Program) -> tuple[str, Callable[..., Any]]:
         if isinstance(item, Block):
             _write_block(item, code, arrays)
             continue
+        if _is_bound_view(item, fixed, code):
+            buffers.give_back(i)
+            continue
         out = None if item.result in arrays else buffers.take(i, item)
+        if out is not None:
+            fixed[item.result] = code.names[out]
         code.lines.append(f"{item.result.name} = {_call(item, code, out)}")
         buffers.give_back(i)
     shared = buffers.aliased
@@ -131,6 +137,21 @@ def numpy_function(program: Program) -> tuple[str, Callable[..., Any]]:
     code.lines.append(f"return ({''.join(f'{x}, ' for x in outputs)})")
     source = code.source("program", ", ".join(x.name for x in program.inputs))
     return source, made(source, "program", code.names, "compiled program")
+
+
+def _is_bound_view(s: Statement, fixed: dict[Variable, Any], code: Code) -> bool:
+    """Bind a view of a buffer to a name, once and for all; return whether that is what this is."""
+    x = s.operands[0] if len(s.operands) == 1 else None
+    array = fixed.get(x) if isinstance(x, Variable) else None
+    parameters = dict.fromkeys(s.parameters, "")
+    if array is None or s.result.shape == () or not _inlined(s, "", parameters):
+        return False
+    view = s.compute(array, **s.parameters)
+    if not np.may_share_memory(view, array):
+        return False
+    fixed[s.result] = view
+    code.where[s.result] = code.bind(f"{s.result.name}_view", view)
+    return True
 
 
 def _write_loop(loop: Loop, code: Code) -> None:
@@ -306,11 +327,16 @@ def _ready(x: Any, s: Statement, code: Code) -> str:
     if not isinstance(x, Variable):
         return code.constant(np.array(x, dtype))
     name = f"{x.name}_as_{dtype.name}"
-    line = f"{name} = {code.bind('array', np.array)}({x.name}, {code.bind(dtype.name, dtype)})"
     if x not in code.inputs:
         return code.operand(x)
-    if line not in code.first:
-        code.first.append(line)
+    if name not in code.names:
+        code.names[name], seen = None, code.bind(f"{x.name}_seen", None)
+        array = f"{code.bind('array', np.array)}({x.name}, {code.bind(dtype.name, dtype)})"
+        code.first += [
+            f"global {name}, {seen}",
+            f"if {x.name} is not {seen}:",
+            f"    {name}, {seen} = {array}, {x.name}",
+        ]
     return name
 
 
@@ -378,7 +404,7 @@ class _Buffers:
                 continue
             if isinstance(s, Block):
                 continue
-            if not _writes(s):
+            if not _writes(s) and s.function not in (ops.matmul, ops.sum):
                 for x in s.operands:
                     if isinstance(x, Variable) and x.shape:  # It may be a view of any of them.
                         owner.setdefault(s.result, owner.get(x, x))

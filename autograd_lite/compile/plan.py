@@ -159,7 +159,7 @@ class Plan:
         place = self.traced.places[i]
         self.names[f"p{i}"] = place.holder
         if isinstance(place.holder, Tensor):
-            return f"p{i}._value()"
+            return f"(p{i}._array if p{i}._rare is None else p{i}._value())"
         return f"p{i}[{place.key!r}]" + ("" if place.part is None else f"[{place.part}]")
 
     # ------------------------------------------------------------ what is checked
@@ -223,8 +223,9 @@ class Plan:
         for i, (read, variable) in enumerate(zip(self.reads, program.inputs, strict=True)):
             given.append(f"m{i}" if i in self.back and variable.shape else read)
             if i in self.back and variable.shape:
-                slot = read.replace("._value()", "._array")
-                rare = slot.replace("._array", "._rare is not None") if slot != read else "False"
+                slot, rare, p = read, "False", f"p{i - len(self.signature.reads)}"
+                if "_value" in read:
+                    slot, rare = f"{p}._array", f"{p}._rare is not None"
                 before += [f"if {slot} is not m{i} or refs(m{i}) != 3 or {rare}:",
                            f"    m{i} = {slot} = array({read}, order='C')"]  # fmt: skip
         for k, x in enumerate(outputs):
