@@ -17,6 +17,9 @@ from autograd_lite.ops.writing import literal
 from autograd_lite.program.program import Program, Statement, Variable
 from autograd_lite.program.trace import Output
 
+SMALL = 1000
+"""Entries up to which it is the calls that take time, and one for all rounds is better."""
+
 
 class Code:
     """A function in source, and what its names stand for.
@@ -28,6 +31,8 @@ class Code:
     where : dict of Variable to str or (str, int)
         What those results are called that a loop has left: a name, or rows and an index.
     names : dict of str to object
+    wholes : dict of str to array
+        The arrays whose rows are in lists of these names.
     """
 
     def __init__(self, inputs: Sequence[Variable]) -> None:
@@ -36,6 +41,7 @@ class Code:
         self.names: dict[str, Any] = {}
         self.first: list[str] = []
         self.where: dict[Variable, Any] = {}
+        self.wholes: dict[str, Any] = {}
         self._constants: dict[int, str] = {}
         self._numbers: dict[Any, Any] = {}
 
@@ -161,16 +167,20 @@ def _write_loop(loop: Loop, code: Code) -> None:
     be overwritten before it has been used: it has two arrays, which take turns.
     """
     count, rows, turns = loop.count, {}, []
-    outer, code.lines = code.lines, []
     handed = {result for _, _, result in loop.carried}
+    lists = {x.name: _listed(values, code) for x, values in loop.given}
+    apart = {s for s in loop.body if s.result not in handed and _is_apart(s, loop, lists, code)}
+    outer, code.lines = code.lines, []
     for s in loop.body:
         x, out = s.result, None
+        if s in apart:
+            continue
         if not loop.ends(x):
-            rows[x] = code.bind(f"rows{len(code.names)}", _rows(count, x))
+            rows[x] = _rows(count, x, code)
             out = f"row_{x.name}" if x.shape else None
         elif _writes(s):
             out = code.bind(f"b{len(code.names)}", np.empty(x.shape, x.dtype))
-            if x in handed:
+            if x in handed and not _is_free(loop, x):
                 other = code.bind(f"b{len(code.names)}", np.empty(x.shape, x.dtype))
                 turns.append((out, other))
         call = _call(s, code, out if _writes(s) else None)
@@ -188,16 +198,13 @@ def _write_loop(loop: Loop, code: Code) -> None:
         code.lines += [f"{x} = own_{x}" for x in (a, b)]
         code.names |= {f"own_{x}": code.names[x] for x in (a, b)}
     code.lines += [f"{c.name} = {code.operand(initial)}" for c, initial, _ in loop.carried]
-    names, lists = ["k"], [f"range({count})"]
-    for x, name in rows.items():
-        if x.shape:
-            names.append(f"row_{x.name}")
-            lists.append(name)
-    for x, values in loop.given:
-        names.append(x.name)
-        lists.append(_listed(values, code))
-    rounds = f"zip({', '.join(lists)})" if len(lists) > 1 else lists[0]
-    code.lines.append(f"for {', '.join(names)} in {rounds}:")
+    lists = {f"row_{x.name}": rows[x] for x in rows if x.shape} | {
+        name: text for name, text in lists.items() if any(name in line for line in body)
+    }
+    if not lists or any("[k]" in line for line in body):
+        lists = {"k": f"range({count})", **lists}
+    (rounds,) = lists.values() if len(lists) == 1 else (f"zip({', '.join(lists.values())})",)
+    code.lines.append(f"for {', '.join(lists)} in {rounds}:")
     code.lines += [f"    {line}" for line in body]
     for x, used in loop.kept.items():
         for t, outside in used.items():
@@ -267,8 +274,48 @@ def _part(x: Variable, code: Code) -> str:
     return name if name not in code.given else f"{name}_of_it"
 
 
-def _rows(count: int, x: Variable) -> list[Any]:
-    return list(np.empty((count, *x.shape), x.dtype)) if x.shape else [None] * count
+def _is_free(loop: Loop, result: Variable) -> bool:
+    """Return whether a round has done with the array that it was handed before it writes there."""
+    handed = {x for x, _, r in loop.carried if r is result}
+    last = next(i for i, s in enumerate(loop.body) if s.result is result)
+    return not any(
+        isinstance(x, Variable) and x in handed and (i >= last or not _writes(s))
+        for i, s in enumerate(loop.body)
+        for x in s.operands
+    )
+
+
+def _rows(count: int, x: Variable, code: Code) -> str:
+    whole = np.empty((count, *x.shape), x.dtype) if x.shape else None
+    rows = [None] * count if whole is None else list(whole)
+    name = code.bind(f"rows{len(code.names)}", rows)
+    code.wholes[name] = whole
+    return name
+
+
+def _is_apart(s: Statement, loop: Loop, lists: dict[str, str], code: Code) -> bool:
+    """Do for all rounds at once what depends on nothing but what is kept in rows already.
+
+    The results, in the order of the rounds, are put among the lists that the loop goes through.
+    """
+    arrays = [x for x in s.operands if _named_array(x)]
+    rows, bracket, order = (
+        lists.get(arrays[0].name, "").partition("[") if len(arrays) == 1 else ("",) * 3
+    )
+    whole = code.wholes.get(rows)
+    if whole is None or not _writes(s) or s.ufunc is None or s.result in loop.kept:
+        return False
+    if whole[0].size > SMALL or any(np.ndim(x) for x in s.operands if not isinstance(x, Variable)):
+        return False
+    if any(isinstance(x, Variable) and not x.shape for x in s.operands):
+        return False
+    result = _rows(len(whole), s.result, code)
+    names = [code.bind(f"all_{rows}", whole), code.bind(f"all_{result}", code.wholes[result])]
+    code.where[arrays[0]] = names[0]
+    code.lines.append(_call(s, code, names[1]))
+    del code.where[arrays[0]]
+    lists[s.result.name] = f"{result}{bracket}{order}"
+    return True
 
 
 def _listed(values: list[Any], code: Code) -> str:
