@@ -59,7 +59,8 @@ def blocked(items: Sequence[Statement | Loop], outputs: Sequence[Any]) -> list[A
 
     What does not belong to a block, and which it does not need, comes after it.
     """
-    left, done = list(items), []
+    left: list[Any] = list(items)
+    done: list[Any] = []
     while left:
         run, late = _gathered(left)
         if len(run) < FEWEST:
