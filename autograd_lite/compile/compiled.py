@@ -40,6 +40,8 @@ class Compiled:
         back.
     """
 
+    _depends_on: tuple[str, ...] = ("_f",)  # All else is ours; what uses us need not look at it.
+
     def __init__(self, f: Callable[..., Any], backend: str) -> None:
         functools.update_wrapper(self, f, updated=())
         self._f, self._backend = f, backend
@@ -54,6 +56,10 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute what the function computes."""
         try:
+            if self._plan is not None:
+                result = self._plan.quick(args, kwargs)
+                if result is not MISSING:
+                    return result
             return self._called(args, kwargs)
         except TraceError as error:  # Of other values, something has another shape.
             if self._backend != "auto" or self._eager_because:
@@ -63,10 +69,6 @@ class Compiled:
         return self._eagerly(args, kwargs)
 
     def _called(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if self._plan is not None:
-            result = self._plan.quick(args, kwargs)
-            if result is not MISSING:
-                return result
         self._error = None
         plan = self._plan_for(args, kwargs)
         if plan is None:
@@ -81,8 +83,7 @@ class Compiled:
         if not plan.calls:
             plan.calls = 1
             return plan.call(args, kwargs)
-        plan.calls *= 2  # That many it has been called: between two looks at eager, twice as often.
-        plan.allow(plan.calls - 1)
+        plan.called()
         return self._beside_eager(plan, args, kwargs)
 
     def _plan_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan | None:
@@ -272,6 +273,8 @@ class Compiled:
 class Step(Compiled):
     """A compiled training step; `autograd_lite.compile` makes it of a loss and an optimiser."""
 
+    _depends_on = ("_f", "_optimiser")
+
     def __init__(self, loss: Callable[..., Any], optimiser: Optimizer, backend: str) -> None:
         super().__init__(loss, backend)
         self._optimiser = optimiser
@@ -400,9 +403,9 @@ class Step(Compiled):
         checked = functools.partial(self, *args, **kwargs)
         if plan is None:
             return checked
-        bound = plan.bind(args, kwargs)
         if not plan.traced.may_refuse:
-            return bound
+            return plan.bound(args, kwargs)
+        bound = plan.bind(args, kwargs)
 
         def either() -> Any:
             try:

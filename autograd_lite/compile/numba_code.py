@@ -170,8 +170,7 @@ def machine_code(
     kinds : sequence of (dtype, int)
         For every argument its dtype and how many axes it has; -1 for a plain number.
     direct : bool
-        Whether it is for calls that take less than a microsecond: it is called without a look at
-        its arguments, which must be of the very kinds, and other threads wait.
+        Whether it is for calls that take less than a microsecond: other threads wait.
 
     Raises
     ------
@@ -192,18 +191,21 @@ def machine_code(
         signature = tuple(typed(*kind) for kind in kinds)
     except NumbaError as error:
         raise LoweringError(f"an array of this type: {_reason(error)}") from None
-    module = _module(f"import numpy as np\n\n\n{source}")
+    module = module_of(f"import numpy as np\n\n\n{source}")
     jit = numba.njit(signature, cache=True, error_model="numpy", nogil=not direct)
     try:
-        function: Any = jit(getattr(module, name))
+        function: Callable[..., Any] = jit(getattr(module, name))
     except NumbaError as error:
         raise LoweringError(f"this program: {_reason(error)}") from None
-    if direct:
-        (compiled,) = function.overloads.values()
-        function = compiled.entry_point
-        _KEPT.append(compiled)  # It frees its code when it goes.
-    made: Callable[..., Any] = function
-    return made
+    return function
+
+
+def entry_point(function: Any) -> Callable[..., Any]:
+    """Return a function of machine code that looks at nothing but the addresses of arguments."""
+    (compiled,) = function.overloads.values()
+    _KEPT.append(compiled)  # It frees its code when it goes.
+    entry: Callable[..., Any] = compiled.entry_point
+    return entry
 
 
 def _reason(error: Exception) -> str:
@@ -225,7 +227,7 @@ def cache_folder() -> Path:
     return Path(home) / __name__.partition(".")[0]
 
 
-def _module(source: str) -> Any:
+def module_of(source: str) -> Any:
     """Return a module of a source that lies in the cache, where numba puts the machine code."""
     digest = hashlib.sha256(source.encode()).hexdigest()[:24]
     name = f"autograd_lite_compiled_{digest}"
@@ -241,6 +243,10 @@ def _module(source: str) -> Any:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    sys.modules[name] = module
+    sys.modules[name] = module  # Where numba looks for what is compiled as it is imported.
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module

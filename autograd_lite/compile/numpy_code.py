@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
+from autograd_lite.compile.blocked import Block, blocked
 from autograd_lite.compile.rolled import Loop, rolled
 from autograd_lite.compile.scalars import INFIX
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.ops.writing import literal
 from autograd_lite.program.program import Program, Statement, Variable
 from autograd_lite.program.trace import Output
+
+SMALL = 1000
+"""Entries up to which it is the calls that take time, and one for all rounds is better."""
 
 
 class Code:
@@ -27,6 +31,8 @@ class Code:
     where : dict of Variable to str or (str, int)
         What those results are called that a loop has left: a name, or rows and an index.
     names : dict of str to object
+    wholes : dict of str to array
+        The arrays whose rows are in lists of these names.
     """
 
     def __init__(self, inputs: Sequence[Variable]) -> None:
@@ -35,6 +41,7 @@ class Code:
         self.names: dict[str, Any] = {}
         self.first: list[str] = []
         self.where: dict[Variable, Any] = {}
+        self.wholes: dict[str, Any] = {}
         self._constants: dict[int, str] = {}
         self._numbers: dict[Any, Any] = {}
 
@@ -107,14 +114,23 @@ def numpy_function(program: Program) -> tuple[str, Callable[..., Any]]:
     needs what is in it; only the outputs are new arrays. So the function is not reentrant.
     """
     code = Code(program.inputs)
-    items = rolled(program)
+    items = blocked(rolled(program), program.outputs)
     buffers = _Buffers(items, program.outputs, code)
+    fixed: dict[Any, Any] = {}
     arrays = {x for x in program.outputs if isinstance(x, Variable)}
     for i, item in enumerate(items):
         if isinstance(item, Loop):
             _write_loop(item, code)
             continue
+        if isinstance(item, Block):
+            _write_block(item, code, arrays)
+            continue
+        if _is_bound_view(item, fixed, code):
+            buffers.give_back(i)
+            continue
         out = None if item.result in arrays else buffers.take(i, item)
+        if out is not None:
+            fixed[item.result] = code.names[out]
         code.lines.append(f"{item.result.name} = {_call(item, code, out)}")
         buffers.give_back(i)
     shared = buffers.aliased
@@ -129,6 +145,21 @@ def numpy_function(program: Program) -> tuple[str, Callable[..., Any]]:
     return source, made(source, "program", code.names, "compiled program")
 
 
+def _is_bound_view(s: Statement, fixed: dict[Variable, Any], code: Code) -> bool:
+    """Bind a view of a buffer to a name, once and for all; return whether that is what this is."""
+    x = s.operands[0] if len(s.operands) == 1 else None
+    array = fixed.get(x) if isinstance(x, Variable) else None
+    parameters = dict.fromkeys(s.parameters, "")
+    if array is None or s.result.shape == () or not _inlined(s, "", parameters):
+        return False
+    view = s.compute(array, **s.parameters)
+    if not np.may_share_memory(view, array):
+        return False
+    fixed[s.result] = view
+    code.where[s.result] = code.bind(f"{s.result.name}_view", view)
+    return True
+
+
 def _write_loop(loop: Loop, code: Code) -> None:
     """Write a loop, each result in an array of its own.
 
@@ -136,16 +167,20 @@ def _write_loop(loop: Loop, code: Code) -> None:
     be overwritten before it has been used: it has two arrays, which take turns.
     """
     count, rows, turns = loop.count, {}, []
-    outer, code.lines = code.lines, []
     handed = {result for _, _, result in loop.carried}
+    lists = {x.name: _listed(values, code) for x, values in loop.given}
+    apart = {s for s in loop.body if s.result not in handed and _is_apart(s, loop, lists, code)}
+    outer, code.lines = code.lines, []
     for s in loop.body:
         x, out = s.result, None
+        if s in apart:
+            continue
         if not loop.ends(x):
-            rows[x] = code.bind(f"rows{len(code.names)}", _rows(count, x))
+            rows[x] = _rows(count, x, code)
             out = f"row_{x.name}" if x.shape else None
         elif _writes(s):
             out = code.bind(f"b{len(code.names)}", np.empty(x.shape, x.dtype))
-            if x in handed:
+            if x in handed and not _is_free(loop, x):
                 other = code.bind(f"b{len(code.names)}", np.empty(x.shape, x.dtype))
                 turns.append((out, other))
         call = _call(s, code, out if _writes(s) else None)
@@ -163,24 +198,124 @@ def _write_loop(loop: Loop, code: Code) -> None:
         code.lines += [f"{x} = own_{x}" for x in (a, b)]
         code.names |= {f"own_{x}": code.names[x] for x in (a, b)}
     code.lines += [f"{c.name} = {code.operand(initial)}" for c, initial, _ in loop.carried]
-    names, lists = ["k"], [f"range({count})"]
-    for x, name in rows.items():
-        if x.shape:
-            names.append(f"row_{x.name}")
-            lists.append(name)
-    for x, values in loop.given:
-        names.append(x.name)
-        lists.append(_listed(values, code))
-    rounds = f"zip({', '.join(lists)})" if len(lists) > 1 else lists[0]
-    code.lines.append(f"for {', '.join(names)} in {rounds}:")
+    lists = {f"row_{x.name}": rows[x] for x in rows if x.shape} | {
+        name: text for name, text in lists.items() if any(name in line for line in body)
+    }
+    if not lists or any("[k]" in line for line in body):
+        lists = {"k": f"range({count})", **lists}
+    (rounds,) = lists.values() if len(lists) == 1 else (f"zip({', '.join(lists.values())})",)
+    code.lines.append(f"for {', '.join(lists)} in {rounds}:")
     code.lines += [f"    {line}" for line in body]
     for x, used in loop.kept.items():
         for t, outside in used.items():
             code.where[outside] = (rows[x], t) if x in rows else x.name
 
 
-def _rows(count: int, x: Variable) -> list[Any]:
-    return list(np.empty((count, *x.shape), x.dtype)) if x.shape else [None] * count
+def _write_block(block: Block, code: Code, fresh: set[Variable]) -> None:
+    """Write a loop over blocks, with buffers for one of them, and arrays for what is kept.
+
+    Parameters
+    ----------
+    block : Block
+    code : Code
+    fresh : set of Variable
+        Which results must be new arrays.
+    """
+    n, rows = block.shape[0], block.rows
+    parts = [slice(i, min(i + rows, n)) for i in range(0, n, rows)]
+    small = [slice(0, part.stop - part.start) for part in parts]
+    names: list[str] = ["part"]
+    columns: list[list[Any]] = [parts]
+    last = {x: i for i, s in enumerate(block.statements) for x in s.operands if _named_array(x)}
+    free: dict[Any, list[str]] = {}
+    held: dict[Variable, str] = {}
+
+    def parted(array: Any, taken: list[slice]) -> str:
+        names.append(code.bind(f"t{len(code.names)}", None))
+        columns.append([array[part] for part in taken])
+        return names[-1]
+
+    cut = dict.fromkeys(x for x in block.uses if _named_array(x) and block.cuts(x))
+    first, body = [], [f"{_part(x, code)} = {code.operand(x)}[part]" for x in cut]
+    outer = dict(code.where)
+    code.where |= {x: _part(x, code) for x in cut}
+    for i, s in enumerate(block.statements):
+        x = s.result
+        for y in dict.fromkeys(y for y in s.operands if _named_array(y)):
+            if y in held and last[y] == i:  # Entry by entry, it may be written into.
+                free[y.dtype].append(held.pop(y))
+        code.where[x] = _part(x, code)
+        if x in fresh:
+            shape, dtype = x.shape, code.bind(x.dtype.name, x.dtype)
+            first.append(f"{x.name} = {code.bind('empty', np.empty)}({shape}, {dtype})")
+            out = f"{x.name}[part]"
+        elif x in block.kept:
+            whole = np.empty(x.shape, x.dtype)
+            outer[x] = code.bind(f"b{len(code.names)}", whole)
+            out = parted(whole, parts)
+        else:
+            stack = free.setdefault(x.dtype, [])
+            if not stack:
+                stack.append(parted(np.empty((rows, *x.shape[1:]), x.dtype), small))
+            out = held[x] = stack.pop()
+        body.append(f"{_part(x, code)} = {_call(s, code, out)}")
+    code.where = outer
+    blocks = code.bind(f"blocks{len(code.names)}", [*zip(*columns, strict=True)])
+    code.lines += [*first, f"for {', '.join(names)} in {blocks}:"]
+    code.lines += [f"    {line}" for line in body]
+
+
+def _named_array(x: Any) -> bool:
+    return isinstance(x, Variable) and x.shape != ()
+
+
+def _part(x: Variable, code: Code) -> str:
+    name = f"{x.name}_part"
+    return name if name not in code.given else f"{name}_of_it"
+
+
+def _is_free(loop: Loop, result: Variable) -> bool:
+    """Return whether a round has done with the array that it was handed before it writes there."""
+    handed = {x for x, _, r in loop.carried if r is result}
+    last = next(i for i, s in enumerate(loop.body) if s.result is result)
+    return not any(
+        isinstance(x, Variable) and x in handed and (i >= last or not _writes(s))
+        for i, s in enumerate(loop.body)
+        for x in s.operands
+    )
+
+
+def _rows(count: int, x: Variable, code: Code) -> str:
+    whole = np.empty((count, *x.shape), x.dtype) if x.shape else None
+    rows = [None] * count if whole is None else list(whole)
+    name = code.bind(f"rows{len(code.names)}", rows)
+    code.wholes[name] = whole
+    return name
+
+
+def _is_apart(s: Statement, loop: Loop, lists: dict[str, str], code: Code) -> bool:
+    """Do for all rounds at once what depends on nothing but what is kept in rows already.
+
+    The results, in the order of the rounds, are put among the lists that the loop goes through.
+    """
+    arrays = [x for x in s.operands if _named_array(x)]
+    rows, bracket, order = (
+        lists.get(arrays[0].name, "").partition("[") if len(arrays) == 1 else ("",) * 3
+    )
+    whole = code.wholes.get(rows)
+    if whole is None or not _writes(s) or s.ufunc is None or s.result in loop.kept:
+        return False
+    if whole[0].size > SMALL or any(np.ndim(x) for x in s.operands if not isinstance(x, Variable)):
+        return False
+    if any(isinstance(x, Variable) and not x.shape for x in s.operands):
+        return False
+    result = _rows(len(whole), s.result, code)
+    names = [code.bind(f"all_{rows}", whole), code.bind(f"all_{result}", code.wholes[result])]
+    code.where[arrays[0]] = names[0]
+    code.lines.append(_call(s, code, names[1]))
+    del code.where[arrays[0]]
+    lists[s.result.name] = f"{result}{bracket}{order}"
+    return True
 
 
 def _listed(values: list[Any], code: Code) -> str:
@@ -239,11 +374,16 @@ def _ready(x: Any, s: Statement, code: Code) -> str:
     if not isinstance(x, Variable):
         return code.constant(np.array(x, dtype))
     name = f"{x.name}_as_{dtype.name}"
-    line = f"{name} = {code.bind('array', np.array)}({x.name}, {code.bind(dtype.name, dtype)})"
     if x not in code.inputs:
         return code.operand(x)
-    if line not in code.first:
-        code.first.append(line)
+    if name not in code.names:
+        code.names[name], seen = None, code.bind(f"{x.name}_seen", None)
+        array = f"{code.bind('array', np.array)}({x.name}, {code.bind(dtype.name, dtype)})"
+        code.first += [
+            f"global {name}, {seen}",
+            f"if {x.name} is not {seen}:",
+            f"    {name}, {seen} = {array}, {x.name}",
+        ]
     return name
 
 
@@ -303,13 +443,15 @@ class _Buffers:
         self.aliased: set[Variable] = set()
         last: dict[Variable, int] = {}
         for i, s in enumerate(items):
-            for x in s.uses if isinstance(s, Loop) else s.operands:
+            for x in s.operands if isinstance(s, Statement) else s.uses:
                 if isinstance(x, Variable):
                     last[owner.get(x, x)] = i
             if isinstance(s, Loop):
-                self.aliased.update(x for used in s.kept.values() for x in used.values())
+                self.aliased.update(s.results)
                 continue
-            if not _writes(s):
+            if isinstance(s, Block):
+                continue
+            if not _writes(s) and s.function not in (ops.matmul, ops.sum):
                 for x in s.operands:
                     if isinstance(x, Variable) and x.shape:  # It may be a view of any of them.
                         owner.setdefault(s.result, owner.get(x, x))

@@ -7,6 +7,7 @@ than the step that it guards.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -15,7 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.compile.numba_code import call_source, loop_source, machine_code
+from autograd_lite.compile.numba_code import (
+    call_source,
+    entry_point,
+    loop_source,
+    machine_code,
+)
 from autograd_lite.compile.numpy_code import made, nest_source, numpy_function
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.program.program import Variable
@@ -26,6 +32,9 @@ from autograd_lite.tensor import Tensor
 
 _FLAGS = 0x101
 """NumPy's flags of an array in C's order, whose entries are aligned."""
+
+MANY = 1 << 14
+"""After how many calls it is worth having machine code look whether anything has changed."""
 
 
 class StaleError(RuntimeError):
@@ -150,7 +159,7 @@ class Plan:
         place = self.traced.places[i]
         self.names[f"p{i}"] = place.holder
         if isinstance(place.holder, Tensor):
-            return f"p{i}._value()"
+            return f"(p{i}._array if p{i}._rare is None else p{i}._value())"
         return f"p{i}[{place.key!r}]" + ("" if place.part is None else f"[{place.part}]")
 
     # ------------------------------------------------------------ what is checked
@@ -207,14 +216,16 @@ class Plan:
         count = len(outputs) - len(self.back)
         kinds = [(v.dtype, len(v.shape) or -1) for v in program.inputs]
         kinds += [(x.dtype, len(x.shape)) for x in outputs[:count] if x.shape]
-        self.names["machine"] = machine_code(source, "call", kinds, direct=True)
+        self.machine = machine_code(source, "call", kinds, direct=True)
+        self.names["machine"] = entry_point(self.machine)
         self.source, self.native = source, True
         before, after, given, results, values = [], [], [], [], []
         for i, (read, variable) in enumerate(zip(self.reads, program.inputs, strict=True)):
             given.append(f"m{i}" if i in self.back and variable.shape else read)
             if i in self.back and variable.shape:
-                slot = read.replace("._value()", "._array")
-                rare = slot.replace("._array", "._rare is not None") if slot != read else "False"
+                slot, rare, p = read, "False", f"p{i - len(self.signature.reads)}"
+                if "_value" in read:
+                    slot, rare = f"{p}._array", f"{p}._rare is not None"
                 before += [f"if {slot} is not m{i} or refs(m{i}) != 3 or {rare}:",
                            f"    m{i} = {slot} = array({read}, order='C')"]  # fmt: skip
         for k, x in enumerate(outputs):
@@ -247,48 +258,43 @@ class Plan:
         """
         inputs = self.traced.program.inputs
         conditions = self._conditions()
-        guards = self.around.conditions(self.names)
+        arguments = len(self.signature.reads)
+        all_fixed = not self.native and all(map(self.is_fixed, range(arguments)))
+        first = len(self.signature.conditions) if all_fixed else 0
+        kept = "".join(f"{c} and " for c in conditions[first:])
+        guards = f"(unchanged() if unchanged else {self.around.conditions(self.names)})"
         self.names["stale"] = lambda: StaleError(
-            f"{self.around.changed() or 'A value that the trace asked for'} has changed since "
-            f"bind(). Bind again."
+            f"{self.around.changed() or 'Something'} has changed since bind(). Bind again."
         )
         plain, bound = list(given), list(given)
-        asked = ""
         hold, hold_bound, fixed = [], [], []
         for i, (read, variable) in enumerate(zip(given, inputs, strict=True)):
-            argument, strict = i < len(self.signature.reads), self.native and variable.shape
             if read.startswith("m"):
                 continue
-            if read.startswith("draw"):  # In the order of the program, whatever else is read.
+            if i < arguments and self.is_fixed(i):
+                bound[i] = f"x{i}"
+                fixed.append(f"x{i} = {read}")
+            strict = self.native and variable.shape  # It looks at nothing but the address.
+            if strict or read.startswith("draw"):  # In the order of the program, those.
+                check = [f"if a{i}.flags.num & {_FLAGS} != {_FLAGS}:",
+                         f"    a{i} = contiguous(a{i})"] if strict else []  # fmt: skip
+                hold += [f"a{i} = {plain[i]}", *check]
+                hold_bound += [f"a{i} = {bound[i]}", *check]
                 plain[i] = bound[i] = f"a{i}"
-                hold.append(f"a{i} = {read}")
-                hold_bound.append(f"a{i} = {read}")
-                continue
-            if strict:  # Machine code looks at nothing but the address.
-                plain[i] = f"a{i}"
-                check = [f"a{i} = {read}", f"if a{i}.flags.num & {_FLAGS} != {_FLAGS}:",
-                         f"    a{i} = contiguous(a{i})"]  # fmt: skip
-                hold += check
-                hold_bound += [] if argument else check
-            if argument or strict:
-                bound[i] = f"a{i}"
-            if argument and variable in self.traced.asked:
-                asked += f" and asked{i}(a{i})"  # What is in it may be new.
-            if argument:
-                fixed.append(f"a{i} = contiguous({read})" if strict else f"a{i} = {read}")
         mine = [x for x in given if x.startswith("m")]
         keep = [f"nonlocal {', '.join(mine)}"] if mine else []
         do = [line.replace("{}", ", ".join(plain)) for line in [*hold, *body]]
         do_bound = [line.replace("{}", ", ".join(bound)) for line in [*hold_bound, *body]]
-        check = [*conditions, f"(({guards}) or not changed())"]
+        check = [*conditions, f"({guards} or not changed())"]
         lines = [
-            *(f"{m} = MISSING" for m in mine), "left = 0",
+            *(f"{m} = MISSING" for m in mine), "left, unchanged = 0, None",
             *_function("fits(args, kwargs)", [
                 "try:", f"    return {' and '.join(check)}",
                 "except (LookupError, AttributeError, ValueError):", "    return False",
             ]),
             *_function("call(args, kwargs)", [*keep, *do, f"return {result}"]),
             *_function("allow(n)", ["nonlocal left", "left = n"]),
+            *_function("watch(by)", ["nonlocal unchanged", "unchanged = by"]),
             *_function("quick(args, kwargs)", [
                 f"nonlocal {', '.join(['left', *mine])}",
                 "try:", "    if not (",
@@ -300,22 +306,44 @@ class Plan:
             *_function("bind(args, kwargs)", [
                 *fixed,
                 *_function("bound()", [
-                    *keep, "try:", f"    same = ({guards} or not changed()){asked}",
+                    *keep, "try:", f"    same = {kept}({guards} or not changed())",
                     "except (LookupError, AttributeError, ValueError):",
-                    f"    same = not changed(){asked}",
+                    f"    same = {kept}not changed()",
                     "if not same:", "    raise stale()",
                     *do_bound, f"return {result}",
                 ]),
                 "return bound",
             ]),
-            "return fits, call, allow, quick, bind",
+            "return fits, call, allow, watch, quick, bind",
         ]  # fmt: skip
         make = made("\n".join([*_function("make()", lines), ""]), "make", self.names, "call")
-        self.fits, self.call, self.allow, self.quick, self.bind = make()
+        self.fits, self.call, self.allow, self.watch, self.quick, self.bind = make()
         if self.traced.drawn and self.traced.may_refuse:
             bind = self.bind
             self.call, self.quick = map(self._undoing, (self.call, self.quick))
             self.bind = lambda args, kwargs: self._undoing(bind(args, kwargs))
+
+    def called(self) -> None:
+        """Count calls: eager is run beside them at the second, fourth, eighth one and so on."""
+        self.calls *= 2
+        self.allow(self.calls - 1)
+        if self.native and self.calls == MANY:
+            from autograd_lite.compile.native import unchanged  # It needs numba.
+
+            self.watch(unchanged(self.around))
+
+    def is_fixed(self, i: int) -> bool:
+        """Return whether an argument, once bound, is what it is, and not part of something."""
+        return re.fullmatch(r"k?w?args\[[^][]*\]", self.reads[i]) is not None
+
+    def bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], Any]:
+        """Return a bound step; machine code enters it by itself, where it can."""
+        bound = self.bind(args, kwargs)
+        if not self.native:
+            return bound
+        from autograd_lite.compile.native import bound_step  # It needs numba.
+
+        return bound_step(self, bound, args, kwargs)
 
     def _undoing(self, run: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function that has drawn nothing where what it calls does not fit."""

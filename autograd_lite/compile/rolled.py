@@ -51,11 +51,16 @@ class Loop:
     @property
     def uses(self) -> Iterator[Any]:
         """What it uses from outside."""
-        inside = {s.result for s in self.body} | {c[0] for c in self.carried}
-        inside |= {g[0] for g in self.given}
-        yield from (x for s in self.body for x in s.operands if x not in inside)
+        inside = {id(x) for x in (*(s.result for s in self.body), *(c[0] for c in self.carried))}
+        inside.update(id(g[0]) for g in self.given)
+        yield from (x for s in self.body for x in s.operands if id(x) not in inside)
         yield from (initial for _, initial, _ in self.carried)
         yield from (x for _, values in self.given for x in values)
+
+    @property
+    def results(self) -> Iterator[Variable]:
+        """What others use of it."""
+        yield from (x for used in self.kept.values() for x in used.values())
 
     def ends(self, result: Variable) -> bool:
         """Return whether nothing but the last round's result is used elsewhere."""

@@ -190,10 +190,14 @@ class Surroundings:
             parts.append(f"b{i}.tobytes() == kept{i}")
         for i, (_, holder, length) in enumerate(self.lengths):
             names[f"l{i}"] = holder
-            parts.insert(0, f"len(l{i}) == {length}")  # Before what it holds is read.
+            # Before what it holds is read.
+            parts.insert(0, f"len(l{i}) == {length}" if length else f"not l{i}")
         for i, (_, holder, items) in enumerate(self.orders):
-            names[f"o_{i}"], names[f"keys{i}"] = holder, [id(key) for key, _ in items]
-            parts.insert(0, f"[*map(id, o_{i})] == keys{i}")
+            keys = [key for key, _ in items]
+            texts = all(type(key) is str for key in keys)  # They are what they are equal to.
+            names[f"o_{i}"], names[f"keys{i}"] = holder, keys if texts else [*map(id, keys)]
+            now = f"[*o_{i}]" if texts else f"[*map(id, o_{i})]"
+            parts.insert(0, f"{now} == keys{i}" if keys else f"not o_{i}")
         return " and ".join(parts) or "True"
 
     # ------------------------------------------------------------ looking
@@ -239,6 +243,9 @@ class Surroundings:
                 self._warn(f"{path} tells the time, which goes on")
             elif isinstance(x, type):
                 self._look_into_class(x)
+        elif hasattr(type(x), "_depends_on"):
+            for name in x._depends_on:
+                self.guard(vars(x), name, vars(x)[name], f"{path}.{name}")
         else:
             if isinstance(getattr(x, "__dict__", None), dict):  # A foreign library has none.
                 self._look_into_container(vars(x), path, dot=True)

@@ -438,3 +438,18 @@ def test_a_parameter_may_have_any_name(name, backend):
     step = al.compile(*chain(name), backend=backend)
     found = [*(step(x) for _ in range(3)), *step.run(3, x)]
     np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+def test_step_of_a_method_of_the_object_that_has_it():
+    class Training:
+        def __init__(self):
+            self.w = al.Tensor(np.ones(3), requires_grad=True)
+            self.step = al.compile(self.loss, optim.SGD([self.w], lr=0.1), backend="numpy")
+
+        def loss(self, x):
+            return np.sum((self.w * x - 1) ** 2)
+
+    training = Training()
+    values = [training.step(np.arange(3.0)) for _ in range(6)]
+    np.testing.assert_allclose(values[:3], [2.0, 1.04, 1.0016])
+    assert training.step.why == "NumPy, as asked for"
