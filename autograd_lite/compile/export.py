@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib
 import inspect
 import re
 import textwrap
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
@@ -103,6 +105,7 @@ def export(
             lines += [f"{names[k]} = {path}" for k, path in _paths(nest, argument) if k in names]
     writer = _Writer(to)
     program = traced.program
+    refuse_shapes_by_values(traced)
     used = {x for s in program.statements for x in s.operands if isinstance(x, Variable)}
     for x, value in zip(program.inputs[-held:], traced.inputs[-held:], strict=True) if held else ():
         if x in used or x in program.outputs:
@@ -123,6 +126,21 @@ def export(
         _check(function, example, traced.samples)
     vars(function).update(attributes, source=source)
     return function
+
+
+def refuse_shapes_by_values(traced: Traced) -> None:
+    """Raise a TraceError if a result has another shape where every entry is 0."""
+    if not traced.may_refuse:
+        return
+    known: dict[Any, Any] = dict(
+        zip(traced.program.inputs, map(np.zeros_like, traced.inputs), strict=True)
+    )
+    for s in traced.program.statements:
+        operands = [known.get(x) if isinstance(x, Variable) else x for x in s.operands]
+        if all(x is not None and np.isfinite(x).all() for x in operands):
+            with warnings.catch_warnings(), contextlib.suppress(ArithmeticError, ValueError):
+                warnings.simplefilter("ignore")  # NumPy's own, of these values.
+                known[s.result] = s.compute(*operands, **s.parameters)
 
 
 def _traced(f: Callable[..., Any], example: tuple[Any, ...]) -> Traced:
@@ -345,10 +363,12 @@ class _Writer:
         def written(x: Any) -> str:
             if x is Symbol:
                 return next(given)
-            if isinstance(x, list | tuple) and any(y is Symbol for y in leaves_of(x)):
+            if isinstance(x, list | tuple) and any(map(callable, leaves_of(x))):
                 parts = ", ".join(map(written, x))
                 return f"[{parts}]" if isinstance(x, list) else f"({parts},)"
-            return _parameter(x) if not isinstance(x, np.ndarray) else self.operand(x)
+            if isinstance(x, np.ndarray):
+                return self.operand(x)
+            return self._name(x) if callable(x) and not isinstance(x, type) else _parameter(x)
 
         kwargs = {
             k: v

@@ -81,7 +81,7 @@ INFIX = {
 }  # fmt: skip
 """The signs of universal functions that Python's operators call."""
 
-UNLIKE = {np.floor_divide, np.remainder, np.spacing, np.nan_to_num}
+UNLIKE = {np.floor_divide, np.remainder, np.spacing, np.nan_to_num, np.heaviside, np.bitwise_count}
 """What gives other numbers for nan, inf and -0.0, on objects or in numba."""
 
 
