@@ -7,7 +7,7 @@ import re
 import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from autograd_lite.program.symbol import TraceError
 from autograd_lite.program.trace import trace
 
 COMPILED = ("NumPy", "numba")
-EXPORTED = {"to JAX": "jax", "to NumPy": "numpy"}
+EXPORTED: dict[str, Literal["jax", "numpy"]] = {"to JAX": "jax", "to NumPy": "numpy"}
 
 RNG = np.random.default_rng(0)
 X, K, T, A = (RNG.uniform(0.2, 0.8, shape) for shape in ((2, 3), (2, 3), (2, 3, 4), (3, 3)))
@@ -223,8 +223,9 @@ def rows(
     Examples
     --------
     >>> from autograd_lite.compile.coverage import rows
-    >>> [(row.name, row.cell("numba")) for row in rows(["cumsum", "eigh"], on=["numba"])]
-    [('np.cumsum', 'yes'), ('np.nancumsum(x)', 'yes'), ('np.linalg.eigh(a)', 'no'), ('eigh', 'no')]
+    >>> found = rows(["np.cumsum", "np.sort", "linalg.inv"], on=["numba"])
+    >>> [(row.name, row.cell("numba")) for row in found]
+    [('np.cumsum', 'yes'), ('np.sort', 'value'), ('np.linalg.inv', 'no')]
     """
     jax = importlib.util.find_spec("jax") is not None
     on = on or [*COMPILED, *(k for k in EXPORTED if jax or k != "to JAX")]
@@ -241,19 +242,18 @@ def rows(
         if not _wanted(row.name, names):
             continue
         if p is not None:
-            found.append(_row(row.name, cases(p), _floats(p), on))
+            found.append(_row(row.name, cases(p), p.rules, on))
             continue
         tried = example(function)
         if tried is not None:
             f, arrays, text = tried
-            where = [i for i, x in enumerate(arrays.values()) if x.dtype == float]
-            where = where if row.status == "differentiable" else []
+            where = [row.status == "differentiable"] * len(arrays)
             name = f"{row.name}({text})"
-            found.append(_row(name, [(f, list(arrays.values()))], lambda _, w=where: w, on))
+            found.append(_row(name, [(f, list(arrays.values()))], where, on))
     for p in REGISTRY.values():
         ours = p.__module__.startswith(__name__.partition(".")[0])
         if ours and not p.numpy and _wanted(p.name, names):
-            found.append(_row(p.name, cases(p), _floats(p), on))
+            found.append(_row(p.name, cases(p), p.rules, on))
     return found
 
 
@@ -261,20 +261,14 @@ def _wanted(name: str, names: Sequence[str]) -> bool:
     return not names or any(part in name for part in names)
 
 
-def _floats(p: Primitive) -> Callable[[list[Any]], list[int]]:
-    return lambda xs: [i for i, x in enumerate(xs) if p.rules[i] and x.dtype == float]
-
-
-def _row(
-    name: str, examples: Any, where: Callable[[list[Any]], list[int]], on: Sequence[str]
-) -> Row:
-    """Ask for a function with every example, and for its gradient by the operands `where`."""
+def _row(name: str, examples: Any, rules: Any, on: Sequence[str]) -> Row:
+    """Ask for a function with every example, and for its gradient by what there are rules for."""
     row = Row(name, dict.fromkeys(on, ""), {})
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         for f, operands in examples:
             asked = [(row.value, f)]
-            by = where(operands)
+            by = [i for i, x in enumerate(operands) if x.dtype == float and rules[i]]
             if by:
                 row.gradient.update({k: row.gradient.get(k, "") for k in on})
                 asked.append((row.gradient, gradient(f, by)))

@@ -23,7 +23,7 @@ from autograd_lite.ops.writing import Written, literal, write
 from autograd_lite.program.program import Program, Statement, Variable
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.symbol import Call, Symbol, TraceError
-from autograd_lite.program.trace import NUMBER, Place, Traced, trace
+from autograd_lite.program.trace import NUMBER, Place, Traced, expanded, trace
 from autograd_lite.tensor import Tensor
 
 LARGEST = 10_000
@@ -132,9 +132,7 @@ def refuse_shapes_by_values(traced: Traced) -> None:
     """Raise a TraceError if a result has another shape where every entry is 0."""
     if not traced.may_refuse:
         return
-    known: dict[Any, Any] = dict(
-        zip(traced.program.inputs, map(np.zeros_like, traced.inputs), strict=True)
-    )
+    known: dict[Any, Any] = {x: np.zeros(x.shape, x.dtype)[()] for x in traced.program.inputs}
     for s in traced.program.statements:
         operands = [known.get(x) if isinstance(x, Variable) else x for x in s.operands]
         if all(x is not None and np.isfinite(x).all() for x in operands):
@@ -227,7 +225,9 @@ class _Writer:
         self.names |= names
         found: list[str] = []
         for s in program.statements:
-            inner = _expanded(s)
+            p = s.function
+            known = not isinstance(p, Primitive) or p.numpy or p.jax
+            inner = None if known else expanded(s)
             if inner is None:
                 name = f"v{self.count}"
                 self.count += 1
@@ -409,24 +409,3 @@ def _parameter(x: Any) -> str:
     if type(x) is tuple:
         return f"({''.join(f'{_parameter(part)}, ' for part in x)})"
     return literal(x) if isinstance(x, float) else repr(x)
-
-
-def _expanded(s: Statement) -> Program | None:
-    """Return what an operation does that is not a function of NumPy's; None if it is."""
-    p = s.function
-    if not isinstance(p, Primitive) or p.numpy or p.whole or p.jax:
-        return None
-
-    def forward(*arrays: Any) -> Any:
-        given = iter(arrays)
-        return p.forward(
-            *(next(given) if isinstance(x, Variable) else x for x in s.operands), **s.parameters
-        )
-
-    samples = [np.ones(x.shape, x.dtype) for x in s.operands if isinstance(x, Variable)]
-    try:
-        program = trace(forward, *samples).program
-    except (AttributeError, TraceError):
-        return None
-    same = any(inner.function is p for inner in program.statements)
-    return None if same or not program.statements else program

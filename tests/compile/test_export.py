@@ -11,6 +11,7 @@ import pytest
 
 import autograd_lite as al
 from autograd_lite import nn, ops
+from autograd_lite.compile import coverage
 from autograd_lite.core.primitive import REGISTRY
 from autograd_lite.functional.nests import leaves_of
 from autograd_lite.program.symbol import TraceError
@@ -18,34 +19,16 @@ from autograd_lite.program.symbol import TraceError
 ops.load()
 
 
-def drawn(kind, shape, rng):
-    x = rng.normal(size=shape)
-    if kind in ("symmetric", "positive definite", "full rank") and x.ndim > 1:
-        square = x.shape[-1] == x.shape[-2]
-        return x @ x.swapaxes(-1, -2) + np.diag(np.arange(1.0, x.shape[-1] + 1)) if square else x
-    return {
-        "positive": np.abs(x) + 0.5,
-        "nonzero": np.abs(x) + 0.5,
-        "above one": np.abs(x) + 1.5,
-        "probability": rng.uniform(0.1, 0.9, shape),
-        "boolean": x > 0,
-        "increasing": np.sort(x, axis=None).reshape(shape),
-    }.get(kind, x)
-
-
 def case(name):
     """Return a real function of an operation, and its operands."""
-    primitive = REGISTRY[name]
-    shapes, parameters = (primitive.examples or [(((2, 3),) * len(primitive.operands), {})])[0]
-    kinds = list(primitive.domain.values()) * (len(shapes) if primitive.variadic else 1)
-    rng = np.random.default_rng(0)
-    xs = [drawn(kind, shape, rng) for kind, shape in zip(kinds, shapes, strict=True)]
+    p = REGISTRY[name]
+    f, xs = next(coverage.cases(p))
 
     def value(*operands):
-        y = primitive(*operands, **parameters)
+        y = f(*operands)
         return np.sum(np.real(y * y) if y.dtype.kind == "c" else y * y)
 
-    where = [i for i in range(len(xs)) if primitive.rules[i] and xs[i].dtype == float]
+    where = [i for i in range(len(xs)) if p.rules[i] and xs[i].dtype == float]
     return al.value_and_grad(value, tuple(where)), xs
 
 
