@@ -115,12 +115,15 @@ def export(
     lines.append(f"return {_nest(traced.result, outputs)}")
     body = "\n".join(f"    {line}" for line in lines)
     code = f"def exported({', '.join(arguments)}):\n{body}\n"
+    parts = [*writer.helpers.values(), code]
     imports = [
         name
         for name in _IMPORTS[to]
-        if re.search(rf"\b{name.split()[-1]}\.", code) or to == "numpy"
+        if name == _IMPORTS["numpy"][-1]
+        and to == "numpy"
+        or any(re.search(rf"\b{name.split()[-1]}\.", part) for part in parts)
     ]
-    source = "\n\n\n".join(["\n".join(imports), *writer.helpers.values(), code])
+    source = "\n\n\n".join(["\n".join(imports), *parts])
     function = made(source, "exported", {}, "exported program")
     if to == "jax":
         _check(function, example, traced.samples)
@@ -187,7 +190,7 @@ def _check(function: Callable[..., Any], example: Any, samples: list[Any]) -> No
 
 _IMPORTS = {
     "jax": ("import jax", "import jax.numpy as jnp", "import numpy as np"),
-    "numpy": ("import numpy as np",),
+    "numpy": ("import functools", "import math", "import numpy as np"),
 }
 
 
@@ -206,10 +209,19 @@ def _paths(nest: Any, path: str) -> Iterator[tuple[int, str]]:
 
 
 def _nest(nest: Any, outputs: list[str]) -> str:
-    written = nest_source(nest, outputs)
+    written = nest_source(_plain(nest), outputs)
     if written is None:
         raise TypeError("export can write results in dicts, lists and tuples. Return arrays.")
     return written
+
+
+def _plain(nest: Any) -> Any:
+    """Return a nest with tuples in place of named tuples, whose types are not there."""
+    if isinstance(nest, dict):
+        return {key: _plain(part) for key, part in nest.items()}
+    if isinstance(nest, list | tuple):
+        return (list if isinstance(nest, list) else tuple)(map(_plain, nest))
+    return nest
 
 
 class _Writer:
@@ -225,13 +237,20 @@ class _Writer:
         self.names |= names
         found: list[str] = []
         for s in program.statements:
-            p = s.function
-            known = not isinstance(p, Primitive) or p.numpy or p.jax
-            inner = None if known else expanded(s)
+            p, inner, text = s.function, None, ""
+            if not isinstance(p, Primitive) or p.numpy or p.jax:
+                try:
+                    text = self.call(s)
+                except TypeError:
+                    inner = expanded(s)
+                    if inner is None:
+                        raise
+            else:
+                inner = expanded(s)
             if inner is None:
                 name = f"v{self.count}"
                 self.count += 1
-                found.append(f"{name} = {self.call(s)}")
+                found.append(f"{name} = {text or self.call(s)}")
             else:
                 given = [self.operand(x) for x in s.operands if isinstance(x, Variable)]
                 found += self.lines(inner, dict(zip(inner.inputs, given, strict=True)))
@@ -261,6 +280,11 @@ class _Writer:
             return self._function_call(s.function, operands)
         if not isinstance(s.function, Primitive):
             return self._named(s.function, operands, s.parameters)
+        if s.function.whole and not self.jax:  # Written out, it has to be given arrays.
+            operands = [
+                f"np.asarray({text})" if getattr(x, "weak", False) else text
+                for x, text in zip(s.operands, operands, strict=True)
+            ]
         return self._applied(s.function, operands, s.parameters)
 
     def _applied(self, p: Primitive, operands: list[str], parameters: dict[str, Any]) -> str:
@@ -313,16 +337,19 @@ class _Writer:
             return
         tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
         assert isinstance(tree, ast.FunctionDef)
-        tree.decorator_list, tree.returns = [], None
+        tree.returns = None
+        tree.decorator_list = [d for d in tree.decorator_list if "cache" in ast.unparse(d)]
         for node in ast.walk(tree):
             if isinstance(node, ast.arg):
                 node.annotation = None
         self.helpers[function.__name__] = ast.unparse(tree)
         for name in {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}:
             used = function.__globals__.get(name)
-            if inspect.isfunction(used):
-                self._define(used)
-            elif used is not None and used is not np:
+            if inspect.isfunction(inspect.unwrap(used)):
+                self._define(inspect.unwrap(used))
+            elif type(used) in (int, float):
+                self.helpers[name] = f"{name} = {used!r}"
+            elif used is not None and name not in ("np", "math", "functools"):
                 raise self._refused(function.__name__)
 
     def _name(self, function: Any) -> str:
@@ -373,7 +400,10 @@ class _Writer:
         kwargs = {
             k: v
             for k, v in kwargs.items()
-            if not (self.jax and (k, v) in (("mode", "raise"), ("kind", None), ("stable", None)))
+            if not (
+                self.jax
+                and (k in ("kind", "stable") or (k, v) in (("mode", "raise"), ("edge_order", 1)))
+            )
         }
         name = self._name(call.function)
         if self.jax and kwargs.get("hermitian"):

@@ -84,9 +84,10 @@ def rot90(x: Any, *, k: int = 1, axes: Any = (0, 1)) -> Any:
 
 
 @primitive(
-    x=lambda g, y, x, k: np.tril(g, k),
+    x=lambda g, y, x, k: tril(g, k=k),
     notation=call("np.tril"),
     numpy=(np.tril,),
+    jax="jnp.where(jnp.tri(*{x}.shape[-2:], k={k}, dtype=bool), {x}, 0)",
     analytic=True,
     linear=("x",),
     examples=(example((3, 3)), example((2, 3), k=1), example((2, 3, 4), k=-1), example((3,))),
@@ -97,9 +98,10 @@ def tril(x: Any, *, k: int = 0) -> Any:
 
 
 @primitive(
-    x=lambda g, y, x, k: np.triu(g, k),
+    x=lambda g, y, x, k: triu(g, k=k),
     notation=call("np.triu"),
     numpy=(np.triu,),
+    jax="jnp.where(jnp.tri(*{x}.shape[-2:], k={k} - 1, dtype=bool), 0, {x})",
     analytic=True,
     linear=("x",),
     examples=(example((3, 3)), example((2, 3), k=1), example((2, 3, 4), k=-1), example((3,))),
@@ -300,6 +302,7 @@ def _put_along(g: Any, order: Any, axis: Any, shape: Any) -> Any:
     ),
     notation=call("np.sort"),
     numpy=(np.sort,),
+    jax="jnp.sort({x}, {axis})",
     examples=(
         example((5,)),
         example((2, 3)),
