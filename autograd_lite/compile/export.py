@@ -116,13 +116,8 @@ def export(
     body = "\n".join(f"    {line}" for line in lines)
     code = f"def exported({', '.join(arguments)}):\n{body}\n"
     parts = [*writer.helpers.values(), code]
-    imports = [
-        name
-        for name in _IMPORTS[to]
-        if name == _IMPORTS["numpy"][-1]
-        and to == "numpy"
-        or any(re.search(rf"\b{name.split()[-1]}\.", part) for part in parts)
-    ]
+    written = "\n".join(parts) + ("np." if to == "numpy" else "")
+    imports = [x for x in _IMPORTS[to] if re.search(rf"\b{x.split()[-1]}\.", written)]
     source = "\n\n\n".join(["\n".join(imports), *parts])
     function = made(source, "exported", {}, "exported program")
     if to == "jax":

@@ -159,7 +159,8 @@ def _cofactors(y: Any, a: Any) -> Any:
     unknown = is_recorder(values) and n <= MINORS
     if not a.size or not (unknown or (np.linalg.cond(values, 1) > limit).any()):
         return y[..., None, None] * transposed(inv(a))
-    # A program does not know which matrices it will get. Close to a singular matrix the inverse is useless, but minors are not, in any derivative.
+    # Close to a singular matrix the inverse is useless, but minors are not, in any derivative. A
+    # program does not know which matrices it will get.
     others = np.array([[k for k in range(n) if k != i] for i in range(n)], int).reshape(n, n - 1)
     signs = (-1.0) ** np.arange(n)
     rows = [
