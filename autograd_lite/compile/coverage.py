@@ -284,7 +284,7 @@ def listing(found: Sequence[Row]) -> str:
     for k in found[0].value if found else ():
         said: dict[str, list[str]] = {}
         for row in found:
-            said.setdefault(row.cell(k), []).append(row.name)
+            said.setdefault(row.cell(k), []).append(row.name.partition("(")[0])
         names = said.get("no", []), said.get("value", [])
         parts.append(f"{k}: {len(said.get('yes', []))} of {len(found)}")
         for what, left in zip(("not", "no gradient of"), names, strict=True):

@@ -430,6 +430,8 @@ def _entry(s: Statement, sheet: Sheet) -> Callable[..., str]:
         return lambda c, a, b: (
             f"pick({sheet.written(c, None)}, {sheet.written(a, dtype)}, {sheet.written(b, dtype)})"
         )
+    if s.function is ops.erf:  # Ours gives no -0.0.
+        return lambda x: f"math.erf({sheet.written(x, dtype)}) + {sheet.written(0.0, dtype)}"
     if s.function is ops.astype:
         return lambda x: f"np.{s.result.dtype.name}({sheet.written(x, None)})"
     if s.function is ops.copy or (s.function is ops.real and s.result.dtype.kind != "c"):

@@ -94,7 +94,7 @@ def rot90(x: Any, *, k: int = 1, axes: Any = (0, 1)) -> Any:
 )
 def tril(x: Any, *, k: int = 0) -> Any:
     """Keep the entries on and below the k-th diagonal; the others are 0."""
-    return np.tril(x, k)
+    return np.tril(x, k=k)
 
 
 @primitive(
@@ -108,7 +108,7 @@ def tril(x: Any, *, k: int = 0) -> Any:
 )
 def triu(x: Any, *, k: int = 0) -> Any:
     """Keep the entries on and above the k-th diagonal; the others are 0."""
-    return np.triu(x, k)
+    return np.triu(x, k=k)
 
 
 @primitive(

@@ -1,16 +1,21 @@
 """The table of what runs where is true: what it says runs does, and all else is refused."""
 
 import random
+import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import autograd_lite as al
+from autograd_lite import ops
 from autograd_lite.compile import coverage
+from autograd_lite.core.primitive import REGISTRY
 from autograd_lite.functional.nests import leaves_of
 
 COMPILED = coverage.rows(on=coverage.COMPILED)
+MANUAL = Path(coverage.__file__).with_name("README.md").read_text("utf-8")
 CALLS = [row for row in COMPILED if "(" in row.name and "empty" not in row.name]
 
 
@@ -40,6 +45,22 @@ def asked(backend, *, runs):
 def agree(found, expected, name):
     for a, b in zip(leaves_of(found), leaves_of(expected), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12, err_msg=name)
+
+
+def left_out():
+    """What the manual says that a backend does not take, or not the gradient of."""
+    (block,) = re.findall(r"```text\n(NumPy\n.*?)```", MANUAL, re.S)
+    found, backend = {}, ""
+    for line in re.sub(r"\n     *(?!not:|no grad)", " ", block).splitlines():
+        kind, _, names = line.strip().partition(": ")
+        if names:
+            found[backend, "no" if kind == "not" else "value"] = set(names.split(", "))
+        else:
+            backend = kind
+    return found
+
+
+LEFT_OUT = left_out()
 
 
 @pytest.fixture(autouse=True)
@@ -94,9 +115,14 @@ def test_what_numpy_does_not_take_is_refused_for_some_values():
 def test_what_export_takes_stands_alone_and_all_else_is_refused(backend):
     if backend == "to JAX":
         pytest.importorskip("jax").config.update("jax_enable_x64", True)
-    for row in drawn_from(CALLS, 5 if backend == "to JAX" else 40):
-        for f, xs, _ in programs(row):
+    no, value = (LEFT_OUT[backend, cell] for cell in ("no", "value"))
+    chosen = drawn_from(CALLS, 5 if backend == "to JAX" else 40)
+    chosen += drawn_from([row for row in CALLS if row.name.partition("(")[0] in no | value], 5)
+    for row in chosen:
+        name = row.name.partition("(")[0]
+        for (f, xs, _), left in zip(programs(row), (no, no | value), strict=False):
             reason = coverage.runs(f, *xs, on=[backend])[backend]
+            assert bool(reason) == (name in left), (row.name, reason)
             if reason:
                 with pytest.raises(TypeError):
                     al.export(f, *xs, to=coverage.EXPORTED[backend])
@@ -104,6 +130,28 @@ def test_what_export_takes_stands_alone_and_all_else_is_refused(backend):
             exported = al.export(f, *xs, to=coverage.EXPORTED[backend])
             assert "autograd_lite" not in exported.source
             agree(exported(*xs), f(*xs), row.name)
+
+
+def known(names):
+    """Names that this NumPy has."""
+    there = {*coverage.public(), *REGISTRY}
+    return {name for name in names if name in there}
+
+
+def without_scipy(row):
+    p = REGISTRY.get(row.name)
+    return p is None or p.__module__ not in ops.WITH_SCIPY
+
+
+@pytest.mark.parametrize("backend", coverage.COMPILED)
+def test_the_manual_names_what_is_not_compiled(backend):
+    for cell in ("no", "value"):
+        names = [x for x in COMPILED if x.cell(backend) == cell and without_scipy(x)]
+        found = {row.name.partition("(")[0] for row in names}
+        assert found == known(LEFT_OUT.get((backend, cell), ())), (backend, cell)
+    row = next(x for x in MANUAL.splitlines() if x.startswith(f"| {backend} |"))
+    said = set(re.findall(r"`(np\.\w+)`", row))
+    assert said <= LEFT_OUT[backend, "no"] | LEFT_OUT[backend, "value"]
 
 
 def test_every_function_that_returns_arrays_is_in_the_table():
