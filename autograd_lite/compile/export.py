@@ -52,15 +52,17 @@ def export(
         The function, called like `f`; ``source`` is the module that defines it. That of a step is
         called as ``state, loss = exported(state, *example)``; it has ``state``, a dict of arrays
         and numbers as they are now, and ``put(state)``, which gives them back to the parameters
-        and the optimiser.
+        and the optimiser. Where `Dropout` draws, the last argument is a list of its masks, as
+        ``draw()`` draws them from its generator, a new one for each call.
 
     Raises
     ------
     TypeError
         If an operation has no form there: the error names it.
     TraceError
-        If `f` asks for the value of an array, draws random numbers, or changes something besides
-        its result; or is a step that must not be compiled, or has to take its first step yet.
+        If `f` asks for the value of an array, draws random numbers of its own, or changes something
+        besides its result; or is a step that must not be compiled, or has to take its first step
+        yet.
     ValueError
         If `to` is unknown, or `f` closes over an array of more than 10,000 numbers.
 
@@ -89,16 +91,22 @@ def export(
     else:
         traced = _traced(f, example)
         held = len(traced.places)
+    inputs, count = traced.program.inputs, len(traced.drawn)
+    if count:
+        attributes["draw"] = lambda: [draw(rng) for rng, draw in traced.drawn]
+        example = (*example, traced.inputs[-count:])
+    end = len(inputs) - count
     given = rebuild(example, list(range(len(leaves_of(example)))))
-    inputs = iter(traced.program.inputs)
+    passed = iter((*inputs[: end - held], *inputs[end:]))
     names = {
-        i: next(inputs).name
+        i: next(passed).name
         for i, x in enumerate(leaves_of(example))
         if isinstance(x, (Tensor, *NUMBER)) and type(x) is not bool
     }
     arguments, lines = [], []
     for i, nest in enumerate(given):
-        argument = "state" if attributes and not i else f"a{i}"
+        argument = "state" if "state" in attributes and not i else f"a{i}"
+        argument = "draws" if count and i == len(given) - 1 else argument
         argument = names.get(nest, argument) if isinstance(nest, int) else argument
         arguments.append(argument)
         if not isinstance(nest, int):
@@ -107,7 +115,8 @@ def export(
     program = traced.program
     refuse_shapes_by_values(traced)
     used = {x for s in program.statements for x in s.operands if isinstance(x, Variable)}
-    for x, value in zip(program.inputs[-held:], traced.inputs[-held:], strict=True) if held else ():
+    kept = slice(end - held, end)
+    for x, value in zip(inputs[kept], traced.inputs[kept], strict=True) if held else ():
         if x in used or x in program.outputs:
             lines.append(f"{x.name} = {writer.operand(value)}")
     lines += writer.lines(program, {x: x.name for x in program.inputs})
@@ -144,7 +153,7 @@ def _traced(f: Callable[..., Any], example: tuple[Any, ...]) -> Traced:
     around = Surroundings(f, *Signature(example, {}).others)
     places = [Place(t) for t in around.tensors]
     try:
-        traced = confirmed(lambda: pure(trace(f, *example, places=places)), around)
+        traced = confirmed(lambda: pure(trace(f, *example, places=places, drawing=True)), around)
         if traced.written:
             label = traced.written[0].holder._label()
             raise StaleError(f"it changes {label}, which every call would have to do")

@@ -52,13 +52,15 @@ class Notes:
         The inputs that are random numbers, and what draws them at every run.
     """
 
-    def __init__(self, *, may_ask: bool = False, conditions: bool = False) -> None:
+    def __init__(
+        self, *, may_ask: bool = False, conditions: bool = False, drawing: bool = False
+    ) -> None:
         self.inputs: list[Variable] = []
         self.statements: list[Statement] = []
         self.asked: dict[Variable, Any] = {}
         self.drawn: dict[Variable, tuple[np.random.Generator, Callable[[Any], Any]]] = {}
         self.samples: list[Any] = []
-        self.may_ask, self.conditions = may_ask, conditions
+        self.may_ask, self.conditions, self.drawing = may_ask, conditions, drawing
         self.reshaped = False
 
     def input(self, sample: Any, name: str | None = None) -> Symbol:
@@ -477,9 +479,9 @@ class Symbol(ArrayMethods):
         return self
 
     def __drawn__(self, rng: np.random.Generator, draw: Callable[[Any], Any]) -> Any:
-        """Return random numbers: in a program that is compiled an input, drawn at every run."""
+        """Return random numbers: in a program that runs again an input, drawn at every run."""
         notes = _notes()
-        if not notes.conditions:
+        if not notes.drawing:
             return draw(rng)
         before = rng.bit_generator.state
         symbol = notes.input(draw(rng))

@@ -22,7 +22,9 @@ from autograd_lite.program.program import Program, Statement, Variable
 from autograd_lite.program.symbol import NOTES, Call, Notes, Symbol
 from autograd_lite.tensor import Tensor
 
-TAKEN = re.compile(r"[vx]\d*|n|np|math|pick|values|(k|given|rows|out)\d*|(row|new)_.*")
+TAKEN = re.compile(
+    r"[vx]\d*|n|np|jax|jnp|math|pick|values|state|draws|(k|given|rows|out)\d*|(row|new)_.*"
+)
 """Names that programs, and machine code of them, have for something else."""
 
 NUMBER = (int, float, np.ndarray, np.generic)
@@ -114,6 +116,7 @@ def trace(
     kwargs: Mapping[str, Any] | None = None,
     may_ask: bool = False,
     checked: bool = True,
+    drawing: bool | None = None,
 ) -> Traced:
     """Call a function on symbols and return what it did.
 
@@ -131,6 +134,8 @@ def trace(
         Whether the value of an input may be asked for, which is then noted.
     checked : bool
         Whether conditions on inputs may then be noted, too.
+    drawing : bool, optional
+        Whether random numbers are inputs; by default if conditions may be noted.
 
     Returns
     -------
@@ -151,7 +156,9 @@ def trace(
     v0: float64[2] = cos(x0)
     return v0
     """
-    notes = Notes(may_ask=may_ask, conditions=may_ask and checked)
+    conditions = may_ask and checked
+    drawing = conditions if drawing is None else drawing
+    notes = Notes(may_ask=may_ask, conditions=conditions, drawing=drawing)
     nest = (args, dict(kwargs or {}))
     lifted = [_lifted(x, notes) for x in leaves_of(nest)]
     given, named = rebuild(nest, lifted)

@@ -125,11 +125,6 @@ def _bare(x):
     return x.numpy() if isinstance(x, al.Tensor) else x
 
 
-def dropout():
-    layer = nn.Dropout(0.5, rng=np.random.default_rng(0))
-    return layer, np.ones(6), "a generator of random numbers"
-
-
 def batch_norm():
     layer = nn.BatchNorm1d(3)
     return layer, np.arange(12.0).reshape(4, 3), "running_mean"
@@ -179,9 +174,7 @@ def backward():
     return f, np.arange(3.0), "the gradient of tensor 't'"
 
 
-@pytest.mark.parametrize(
-    "make", [dropout, batch_norm, random_factor, counter, appended, written, backward]
-)
+@pytest.mark.parametrize("make", [batch_norm, random_factor, counter, appended, written, backward])
 def test_what_no_source_could_do_again_is_refused_and_nothing_is_changed(make):
     f, x, what = make()
     untouched = make()[0]
@@ -318,6 +311,47 @@ def test_a_step_with_labels_is_exported(to, make):
         np.testing.assert_allclose(state[path], p.numpy(), rtol=1e-9, atol=1e-13)
     y[0] = -1  # Where eager refuses a label, what stands alone cannot: it gives no number.
     assert np.isnan(exported(state, x, y)[1])
+
+
+@pytest.mark.parametrize("to", ["jax", "numpy"])
+def test_masks_of_dropout_are_arguments(to):
+    if to == "jax":
+        jax = pytest.importorskip("jax", reason=NO_JAX)
+        jax.config.update("jax_enable_x64", True)
+
+    def make():
+        rng = np.random.default_rng(0)
+        state, draws = (al.Tensor(np.full(3, k), requires_grad=True, name=name)
+                        for k, name in ((0.5, "state"), (1.5, "draws")))  # fmt: skip
+        drop, other = nn.Dropout(0.3, rng=rng), nn.Dropout(0.5, rng=rng)
+        loss = lambda x: np.mean(other(np.tanh(drop(x * state))) * draws)  # noqa: E731
+        return al.compile(loss, al.optim.SGD([state, draws], lr=0.5), backend="numpy"), rng
+
+    x = np.linspace(-1, 2, 12).reshape(4, 3)
+    step, drawn = make()
+    other, rng = make()
+    before = rng.bit_generator.state
+    exported = al.export(other, x, to=to)
+    assert rng.bit_generator.state == before
+    run = jax.jit(exported) if to == "jax" else exported
+    state, losses = exported.state, []
+    for _ in range(6):
+        state, loss = run(state, x, exported.draw())
+        losses.append(float(loss))
+    np.testing.assert_allclose(losses, [step(x) for _ in range(6)], rtol=1e-12)
+    assert rng.bit_generator.state == drawn.bit_generator.state
+    ones = [np.ones_like(mask) for mask in exported.draw()]
+    value = run(exported.state, x, ones)[1]
+    np.testing.assert_allclose(value, np.mean(np.tanh(x * 0.5) * 1.5), rtol=1e-12, atol=1e-15)
+
+
+def test_a_function_with_dropout_takes_the_masks_after_its_arguments():
+    layer, other = (nn.Dropout(0.5, rng=np.random.default_rng(0)) for _ in range(2))
+    t = al.Tensor(np.arange(4.0), name="t")
+    exported = al.export(lambda x: layer(x) * t, np.ones(4), to="numpy")
+    assert "def exported(x0, draws)" in exported.source
+    for x in (np.ones(4), np.arange(4.0)):
+        np.testing.assert_array_equal(exported(x, exported.draw()), (other(x) * t).numpy())
 
 
 def test_a_state_that_does_not_fit_changes_nothing():
