@@ -84,7 +84,7 @@ def rot90(x: Any, *, k: int = 1, axes: Any = (0, 1)) -> Any:
 
 
 @primitive(
-    x=lambda g, y, x, k: tril(g, k=k),
+    x=lambda g, y, x, k: np.tril(g, k=k),
     notation=call("np.tril"),
     numpy=(np.tril,),
     jax="jnp.where(jnp.tri(*{x}.shape[-2:], k={k}, dtype=bool), {x}, 0)",
@@ -98,7 +98,7 @@ def tril(x: Any, *, k: int = 0) -> Any:
 
 
 @primitive(
-    x=lambda g, y, x, k: triu(g, k=k),
+    x=lambda g, y, x, k: np.triu(g, k=k),
     notation=call("np.triu"),
     numpy=(np.triu,),
     jax="jnp.where(jnp.tri(*{x}.shape[-2:], k={k} - 1, dtype=bool), 0, {x})",
