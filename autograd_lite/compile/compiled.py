@@ -416,7 +416,7 @@ class Step(Compiled):
         return either
 
     def as_function(self, *args: Any) -> tuple[Traced, dict[str, Any]]:
-        """Return a trace of ``(state, *args) -> (state, loss)``, and the state as it is now.
+        """Return a trace of ``(state, *args, *drawn) -> (state, loss)``, and the state now.
 
         The state is a dict of arrays and numbers: the parameters and other tensors, the learning
         rates, and what the optimiser remembers.
@@ -431,7 +431,7 @@ class Step(Compiled):
         if around.hazard:
             raise TraceError(f"{around.hazard}.")
         try:
-            traced = self._traced_twice(around, args, {}, checked=False)
+            traced = self._traced_twice(around, args, {}, checked=False, drawing=True)
         finally:
             around.restore()
         if traced.asked:
@@ -439,7 +439,8 @@ class Step(Compiled):
             raise TraceError(f"what it does depends on the value of {names}, which may change.")
         program, places = traced.program, traced.places
         count = len(program.outputs) - len(traced.written)
-        inputs = program.inputs[len(program.inputs) - len(places) :]
+        first = len(program.inputs) - len(places) - len(traced.drawn)
+        inputs = program.inputs[first : first + len(places)]
         written = dict(zip(map(id, traced.written), program.outputs[count:], strict=True))
         after = [written.get(id(place), x) for place, x in zip(places, inputs, strict=True)]
         state = self._named(places)
@@ -447,7 +448,7 @@ class Step(Compiled):
         return replace(
             traced,
             program=Program(
-                (*inputs, *program.inputs[: len(program.inputs) - len(places)]),
+                (*inputs, *program.inputs[:first], *program.inputs[first + len(places) :]),
                 program.statements,
                 (*program.outputs[:count], *after),
             ),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib
 import inspect
 import re
 import textwrap
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
@@ -21,7 +23,7 @@ from autograd_lite.ops.writing import Written, literal, write
 from autograd_lite.program.program import Program, Statement, Variable
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.symbol import Call, Symbol, TraceError
-from autograd_lite.program.trace import NUMBER, Place, Traced, trace
+from autograd_lite.program.trace import NUMBER, Place, Traced, expanded, trace
 from autograd_lite.tensor import Tensor
 
 LARGEST = 10_000
@@ -50,15 +52,17 @@ def export(
         The function, called like `f`; ``source`` is the module that defines it. That of a step is
         called as ``state, loss = exported(state, *example)``; it has ``state``, a dict of arrays
         and numbers as they are now, and ``put(state)``, which gives them back to the parameters
-        and the optimiser.
+        and the optimiser. Where `Dropout` draws, the last argument is a list of its masks, as
+        ``draw()`` draws them from its generator, a new one for each call.
 
     Raises
     ------
     TypeError
         If an operation has no form there: the error names it.
     TraceError
-        If `f` asks for the value of an array, draws random numbers, or changes something besides
-        its result; or is a step that must not be compiled, or has to take its first step yet.
+        If `f` asks for the value of an array, draws random numbers of its own, or changes something
+        besides its result; or is a step that must not be compiled, or has to take its first step
+        yet.
     ValueError
         If `to` is unknown, or `f` closes over an array of more than 10,000 numbers.
 
@@ -87,24 +91,32 @@ def export(
     else:
         traced = _traced(f, example)
         held = len(traced.places)
+    inputs, count = traced.program.inputs, len(traced.drawn)
+    if count:
+        attributes["draw"] = lambda: [draw(rng) for rng, draw in traced.drawn]
+        example = (*example, traced.inputs[-count:])
+    end = len(inputs) - count
     given = rebuild(example, list(range(len(leaves_of(example)))))
-    inputs = iter(traced.program.inputs)
+    passed = iter((*inputs[: end - held], *inputs[end:]))
     names = {
-        i: next(inputs).name
+        i: next(passed).name
         for i, x in enumerate(leaves_of(example))
         if isinstance(x, (Tensor, *NUMBER)) and type(x) is not bool
     }
     arguments, lines = [], []
     for i, nest in enumerate(given):
-        argument = "state" if attributes and not i else f"a{i}"
+        argument = "state" if "state" in attributes and not i else f"a{i}"
+        argument = "draws" if count and i == len(given) - 1 else argument
         argument = names.get(nest, argument) if isinstance(nest, int) else argument
         arguments.append(argument)
         if not isinstance(nest, int):
             lines += [f"{names[k]} = {path}" for k, path in _paths(nest, argument) if k in names]
     writer = _Writer(to)
     program = traced.program
+    refuse_shapes_by_values(traced)
     used = {x for s in program.statements for x in s.operands if isinstance(x, Variable)}
-    for x, value in zip(program.inputs[-held:], traced.inputs[-held:], strict=True) if held else ():
+    kept = slice(end - held, end)
+    for x, value in zip(inputs[kept], traced.inputs[kept], strict=True) if held else ():
         if x in used or x in program.outputs:
             lines.append(f"{x.name} = {writer.operand(value)}")
     lines += writer.lines(program, {x: x.name for x in program.inputs})
@@ -112,12 +124,10 @@ def export(
     lines.append(f"return {_nest(traced.result, outputs)}")
     body = "\n".join(f"    {line}" for line in lines)
     code = f"def exported({', '.join(arguments)}):\n{body}\n"
-    imports = [
-        name
-        for name in _IMPORTS[to]
-        if re.search(rf"\b{name.split()[-1]}\.", code) or to == "numpy"
-    ]
-    source = "\n\n\n".join(["\n".join(imports), *writer.helpers.values(), code])
+    parts = [*writer.helpers.values(), code]
+    written = "\n".join(parts) + ("np." if to == "numpy" else "")
+    imports = [x for x in _IMPORTS[to] if re.search(rf"\b{x.split()[-1]}\.", written)]
+    source = "\n\n\n".join(["\n".join(imports), *parts])
     function = made(source, "exported", {}, "exported program")
     if to == "jax":
         _check(function, example, traced.samples)
@@ -125,12 +135,25 @@ def export(
     return function
 
 
+def refuse_shapes_by_values(traced: Traced) -> None:
+    """Raise a TraceError if a result has another shape where every entry is 0."""
+    if not traced.may_refuse:
+        return
+    known: dict[Any, Any] = {x: np.zeros(x.shape, x.dtype)[()] for x in traced.program.inputs}
+    for s in traced.program.statements:
+        operands = [known.get(x) if isinstance(x, Variable) else x for x in s.operands]
+        if all(x is not None and np.isfinite(x).all() for x in operands):
+            with warnings.catch_warnings(), contextlib.suppress(ArithmeticError, ValueError):
+                warnings.simplefilter("ignore")  # NumPy's own, of these values.
+                known[s.result] = s.compute(*operands, **s.parameters)
+
+
 def _traced(f: Callable[..., Any], example: tuple[Any, ...]) -> Traced:
     """Trace a function on the values of its Tensors now; refuse one that does more than return."""
     around = Surroundings(f, *Signature(example, {}).others)
     places = [Place(t) for t in around.tensors]
     try:
-        traced = confirmed(lambda: pure(trace(f, *example, places=places)), around)
+        traced = confirmed(lambda: pure(trace(f, *example, places=places, drawing=True)), around)
         if traced.written:
             label = traced.written[0].holder._label()
             raise StaleError(f"it changes {label}, which every call would have to do")
@@ -171,7 +194,7 @@ def _check(function: Callable[..., Any], example: Any, samples: list[Any]) -> No
 
 _IMPORTS = {
     "jax": ("import jax", "import jax.numpy as jnp", "import numpy as np"),
-    "numpy": ("import numpy as np",),
+    "numpy": ("import functools", "import math", "import numpy as np"),
 }
 
 
@@ -190,10 +213,19 @@ def _paths(nest: Any, path: str) -> Iterator[tuple[int, str]]:
 
 
 def _nest(nest: Any, outputs: list[str]) -> str:
-    written = nest_source(nest, outputs)
+    written = nest_source(_plain(nest), outputs)
     if written is None:
         raise TypeError("export can write results in dicts, lists and tuples. Return arrays.")
     return written
+
+
+def _plain(nest: Any) -> Any:
+    """Return a nest with tuples in place of named tuples, whose types are not there."""
+    if isinstance(nest, dict):
+        return {key: _plain(part) for key, part in nest.items()}
+    if isinstance(nest, list | tuple):
+        return (list if isinstance(nest, list) else tuple)(map(_plain, nest))
+    return nest
 
 
 class _Writer:
@@ -209,11 +241,20 @@ class _Writer:
         self.names |= names
         found: list[str] = []
         for s in program.statements:
-            inner = _expanded(s)
+            p, inner, text = s.function, None, ""
+            if not isinstance(p, Primitive) or p.numpy or p.jax:
+                try:
+                    text = self.call(s)
+                except TypeError:
+                    inner = expanded(s)
+                    if inner is None:
+                        raise
+            else:
+                inner = expanded(s)
             if inner is None:
                 name = f"v{self.count}"
                 self.count += 1
-                found.append(f"{name} = {self.call(s)}")
+                found.append(f"{name} = {text or self.call(s)}")
             else:
                 given = [self.operand(x) for x in s.operands if isinstance(x, Variable)]
                 found += self.lines(inner, dict(zip(inner.inputs, given, strict=True)))
@@ -243,6 +284,11 @@ class _Writer:
             return self._function_call(s.function, operands)
         if not isinstance(s.function, Primitive):
             return self._named(s.function, operands, s.parameters)
+        if s.function.whole and not self.jax:  # Written out, it has to be given arrays.
+            operands = [
+                f"np.asarray({text})" if getattr(x, "weak", False) else text
+                for x, text in zip(s.operands, operands, strict=True)
+            ]
         return self._applied(s.function, operands, s.parameters)
 
     def _applied(self, p: Primitive, operands: list[str], parameters: dict[str, Any]) -> str:
@@ -295,16 +341,19 @@ class _Writer:
             return
         tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
         assert isinstance(tree, ast.FunctionDef)
-        tree.decorator_list, tree.returns = [], None
+        tree.returns = None
+        tree.decorator_list = [d for d in tree.decorator_list if "cache" in ast.unparse(d)]
         for node in ast.walk(tree):
             if isinstance(node, ast.arg):
                 node.annotation = None
         self.helpers[function.__name__] = ast.unparse(tree)
         for name in {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}:
             used = function.__globals__.get(name)
-            if inspect.isfunction(used):
-                self._define(used)
-            elif used is not None and used is not np:
+            if inspect.isfunction(inspect.unwrap(used)):
+                self._define(inspect.unwrap(used))
+            elif type(used) in (int, float):
+                self.helpers[name] = f"{name} = {used!r}"
+            elif used is not None and name not in ("np", "math", "functools"):
                 raise self._refused(function.__name__)
 
     def _name(self, function: Any) -> str:
@@ -345,15 +394,20 @@ class _Writer:
         def written(x: Any) -> str:
             if x is Symbol:
                 return next(given)
-            if isinstance(x, list | tuple) and any(y is Symbol for y in leaves_of(x)):
+            if isinstance(x, list | tuple) and any(map(callable, leaves_of(x))):
                 parts = ", ".join(map(written, x))
                 return f"[{parts}]" if isinstance(x, list) else f"({parts},)"
-            return _parameter(x) if not isinstance(x, np.ndarray) else self.operand(x)
+            if isinstance(x, np.ndarray):
+                return self.operand(x)
+            return self._name(x) if callable(x) and not isinstance(x, type) else _parameter(x)
 
         kwargs = {
             k: v
             for k, v in kwargs.items()
-            if not (self.jax and (k, v) in (("mode", "raise"), ("kind", None), ("stable", None)))
+            if not (
+                self.jax
+                and (k in ("kind", "stable") or (k, v) in (("mode", "raise"), ("edge_order", 1)))
+            )
         }
         name = self._name(call.function)
         if self.jax and kwargs.get("hermitian"):
@@ -389,24 +443,3 @@ def _parameter(x: Any) -> str:
     if type(x) is tuple:
         return f"({''.join(f'{_parameter(part)}, ' for part in x)})"
     return literal(x) if isinstance(x, float) else repr(x)
-
-
-def _expanded(s: Statement) -> Program | None:
-    """Return what an operation does that is not a function of NumPy's; None if it is."""
-    p = s.function
-    if not isinstance(p, Primitive) or p.numpy or p.whole or p.jax:
-        return None
-
-    def forward(*arrays: Any) -> Any:
-        given = iter(arrays)
-        return p.forward(
-            *(next(given) if isinstance(x, Variable) else x for x in s.operands), **s.parameters
-        )
-
-    samples = [np.ones(x.shape, x.dtype) for x in s.operands if isinstance(x, Variable)]
-    try:
-        program = trace(forward, *samples).program
-    except (AttributeError, TraceError):
-        return None
-    same = any(inner.function is p for inner in program.statements)
-    return None if same or not program.statements else program

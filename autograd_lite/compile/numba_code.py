@@ -191,7 +191,13 @@ def machine_code(
         signature = tuple(typed(*kind) for kind in kinds)
     except NumbaError as error:
         raise LoweringError(f"an array of this type: {_reason(error)}") from None
-    module = module_of(f"import numpy as np\n\n\n{source}")
+    heads = {
+        "math.": "import math\n\n",
+        "np.": "import numpy as np\n",
+        "pick(": "from autograd_lite.compile.choice import pick\n",
+    }
+    head = "".join(text for name, text in heads.items() if name in source)
+    module = module_of(f"{head}\n\n{source}")
     jit = numba.njit(signature, cache=True, error_model="numpy", nogil=not direct)
     try:
         function: Callable[..., Any] = jit(getattr(module, name))

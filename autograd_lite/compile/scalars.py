@@ -18,7 +18,9 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.compile.rolled import Loop, rolled
 from autograd_lite.numpy_api.table import REDUCTIONS
+from autograd_lite.program.formulas import FORMULAS
 from autograd_lite.program.program import Program, Statement, Variable
+from autograd_lite.program.trace import expanded, function_of
 
 
 class LoweringError(Exception):
@@ -28,10 +30,11 @@ class LoweringError(Exception):
 class Number:
     """A number that has a name in the code."""
 
-    __slots__ = ("dtype", "name", "sheet")
+    __slots__ = ("kind", "name", "sheet")
 
     def __init__(self, sheet: Sheet, name: str, dtype: np.dtype[Any] | None) -> None:
-        self.sheet, self.name, self.dtype = sheet, name, dtype
+        # Under another name than `dtype`, by which NumPy knows its own.
+        self.sheet, self.name, self.kind = sheet, name, dtype
 
     def __bool__(self) -> bool:
         raise LoweringError("a comparison inside of it")
@@ -64,7 +67,7 @@ class Number:
         return self.sheet.infix("/", self, other)
 
     def __neg__(self) -> Any:
-        return self.sheet.line(f"-{self.name}", self.dtype)
+        return self.sheet.line(f"-{self.name}", self.kind)
 
     def conjugate(self) -> Number:
         """Return itself: numbers here are real."""
@@ -81,8 +84,8 @@ INFIX = {
 }  # fmt: skip
 """The signs of universal functions that Python's operators call."""
 
-UNLIKE = {np.floor_divide, np.remainder, np.spacing, np.nan_to_num}
-"""What gives other numbers for nan, inf and -0.0, on objects or in numba."""
+UNLIKE = {np.spacing, np.bitwise_count, *FORMULAS}
+"""What numba has not, or what gives other numbers for nan, inf and -0.0, on objects or there."""
 
 
 class Sheet:
@@ -144,13 +147,13 @@ class Sheet:
             return a
         if sign == "*" and (_is(a, 1) or _is(b, 1)):
             return b if _is(a, 1) else a
-        dtype = a.dtype if isinstance(a, Number) else b.dtype
+        dtype = a.kind if isinstance(a, Number) else b.kind
         return self.line(f"{self.written(a, dtype)} {sign} {self.written(b, dtype)}", dtype)
 
     def written(self, x: Any, dtype: np.dtype[Any] | None) -> str:
         """Return a number as it stands in an expression whose result has a dtype."""
         if isinstance(x, Number):
-            if x.dtype is None and dtype is not None and dtype == np.float32:
+            if x.kind is None and dtype is not None and dtype == np.float32:
                 return f"np.float32({x.name})"
             return x.name
         x = x.item() if isinstance(x, np.generic | np.ndarray) else x
@@ -206,10 +209,18 @@ def _statement(s: Statement, known: dict[Variable, Any], sheet: Sheet) -> None:
     operands = [_numbers(x, known, sheet) for x in s.operands]
     try:
         known[s.result] = _written_out(s, operands, sheet)
-    except LoweringError as error:
-        raise LoweringError(f"{s.name} ({s.result.type}): {error}") from None
     except Exception as error:
-        raise LoweringError(f"{s.name} ({s.result.type}) number by number") from error
+        inner = expanded(s)
+        if inner is not None:
+            given = zip(s.operands, operands, strict=True)
+            variable = (x for of, x in given if isinstance(of, Variable))
+            (result,) = unrolled(inner, dict(zip(inner.inputs, variable, strict=True)), sheet)
+            known[s.result] = result
+            return
+        name = f"{s.name} ({s.result.type})"
+        if isinstance(error, LoweringError):
+            raise LoweringError(f"{name}: {error}") from None
+        raise LoweringError(f"{name} number by number") from error
 
 
 class Row(NamedTuple):
@@ -339,8 +350,8 @@ def assigned(names: list[str], texts: list[str]) -> list[str]:
 def _written_out(s: Statement, operands: list[Any], sheet: Sheet) -> Any:
     dtype = None if s.result.weak else s.result.dtype
     check_dtype(s.result.dtype)
-    if s.ufunc in UNLIKE or getattr(s.function, "function", None) in UNLIKE:
-        raise LoweringError("nan and inf as NumPy does")
+    if function_of(s) in UNLIKE:
+        raise LoweringError("a function that machine code has not")
     if s.entrywise:
         expression = _entry(s, sheet)
         result = np.empty(s.result.shape, object)
@@ -400,7 +411,7 @@ def _entry(s: Statement, sheet: Sheet) -> Callable[..., str]:
         """Return the dtype in which a comparison is made, or something is computed."""
         if dtype is not None and dtype.kind in "fc":
             return dtype
-        known = [x.dtype for x in numbers if isinstance(x, Number) and x.dtype is not None]
+        known = [x.kind for x in numbers if isinstance(x, Number) and x.kind is not None]
         return np.float32 if known and all(k == np.float32 for k in known) else None
 
     ufunc = s.ufunc
@@ -417,11 +428,13 @@ def _entry(s: Statement, sheet: Sheet) -> Callable[..., str]:
         return infix
     if s.function is ops.where:
         return lambda c, a, b: (
-            f"{sheet.written(a, dtype)} if {sheet.written(c, None)} else {sheet.written(b, dtype)}"
+            f"pick({sheet.written(c, None)}, {sheet.written(a, dtype)}, {sheet.written(b, dtype)})"
         )
+    if s.function is ops.erf:  # Ours gives no -0.0.
+        return lambda x: f"math.erf({sheet.written(x, dtype)}) + {sheet.written(0.0, dtype)}"
     if s.function is ops.astype:
         return lambda x: f"np.{s.result.dtype.name}({sheet.written(x, None)})"
-    if s.function is ops.copy:
+    if s.function is ops.copy or (s.function is ops.real and s.result.dtype.kind != "c"):
         return lambda x: sheet.written(x, dtype)
     if ufunc is None:
         raise LoweringError("no universal function")

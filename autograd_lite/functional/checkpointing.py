@@ -11,6 +11,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.core.backward import backward_pass, next_birth, operands_of
 from autograd_lite.core.modes import GradientError, enable_grad, recording
+from autograd_lite.core.operands import has_values
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.core.tensor import result_of
 from autograd_lite.functional.nests import leaves_of, rebuild
@@ -56,7 +57,7 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
     Since `f` is called twice, its side effects happen twice: draw random numbers before the call
     and pass them in. Only what it returns is recorded, not what it stores elsewhere. It may not
     change a tensor from outside in place. Derivatives of higher order are right, but they keep what
-    the second call records.
+    the second call records. In a program, compiled or exported, `f` is computed once.
 
     Examples
     --------
@@ -77,7 +78,8 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(f, updated=())
     def checkpointed(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not recording.get():
+        known = all(map(has_values, leaves_of((args, kwargs))))  # A program keeps what it needs.
+        if not recording.get() or not known:
             return f(*args, **kwargs)
         result: R = _Segment(f, args, kwargs).record()
         return result

@@ -14,6 +14,7 @@ import numpy as np
 
 from autograd_lite.core.backward import fit, of_kind, operands_of, seen_by_rules
 from autograd_lite.core.modes import enable_grad
+from autograd_lite.core.operands import owned
 from autograd_lite.functional.tracing import pull_back
 from autograd_lite.tensor import Tensor
 
@@ -36,7 +37,7 @@ def push_forward(
                 return None
             moved[node] = _cast(_pushed(node, along, linked), node._array)
     if not linked:  # An output may be an input, and another output.
-        return [np.array(moved.get(y, np.zeros(y.shape, y.dtype)))[()] for y in outputs]
+        return [owned(moved.get(y, np.zeros(y.shape, y.dtype))) for y in outputs]
     with enable_grad():
         return [moved[y].copy() if y in moved else np.zeros(y.shape)[()] for y in outputs]
 
@@ -75,7 +76,8 @@ def _pushed(node: Any, along: Sequence[tuple[int, Any]], linked: bool) -> Any:
         y, values = node, seen_by_rules(node)[1::2]
     parameters = node._parameters or {}
     if primitive.jointly_linear:
-        parts = [np.zeros(x.shape, x.dtype) for x in map(np.asarray, inputs[1::2])]
+        arrays = (x if hasattr(x, "dtype") else np.asarray(x) for x in inputs[1::2])
+        parts: list[Any] = [np.zeros(x.shape, x.dtype) for x in arrays]
         for i, v in along:
             parts[i] = v
         return primitive(*parts, **parameters)

@@ -112,15 +112,23 @@ def _markdown(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the table."""
+def main(
+    arguments: Sequence[str] | None = None, runs: Callable[[Sequence[str]], None] | None = None
+) -> None:
+    """Print the table; or call `runs`, which prints where functions run, with their names."""
     parser = argparse.ArgumentParser(
         prog="python -m autograd_lite.coverage",
         description="What becomes of every function of numpy, its linalg and fft on Tensors.",
     )
     parser.add_argument("name", nargs="*", help="only functions with this in their names")
     parser.add_argument("--markdown", action="store_true", help="as a table in Markdown")
+    if runs is not None:
+        where = "where they run: compiled by NumPy and by numba, exported to JAX and to NumPy"
+        parser.add_argument("--runs", action="store_true", help=where)
     options = parser.parse_args(arguments)
+    if runs is not None and options.runs:
+        runs(options.name)
+        return
     rows = table()
     if options.name:
         rows = [row for row in rows if any(part in row.name for part in options.name)]

@@ -228,8 +228,9 @@ def load(families: Mapping[str, tuple[str, ...]] = FAMILIES) -> None:
 
 def recorded_as(function: Any) -> Primitive | None:
     """Return the operation that a NumPy function is recorded as, if there is one."""
-    if function not in BY_NUMPY_FUNCTION and function.__name__ in __all__:
-        _find(function.__name__)
+    name = function.__name__
+    if function not in BY_NUMPY_FUNCTION and name in __all__ and name not in globals():
+        _find(name)
     return BY_NUMPY_FUNCTION.get(function)
 
 

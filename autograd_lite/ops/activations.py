@@ -93,7 +93,7 @@ def erf(x: Any) -> Any:
     with np.errstate(invalid="ignore"):  # Of nan, whose steps are nan as well.
         at = nearest.astype(np.intp) + 6 * _POINTS
     step = (step - nearest) / dtype(_POINTS)
-    y: Any = np.zeros_like(step)
+    y = np.zeros_like(step)
     for row in rows:
         y = y * step + np.take(row, at, mode="clip")
     return y.astype(x.dtype if x.dtype.kind == "f" else float)

@@ -163,7 +163,7 @@ def _bessel_derivative(x: Any, order: int) -> Any:
 )
 def bessel(x: Any, *, order: int) -> Any:
     """Average ``exp(x cos t) cos(order t)``: the modified Bessel function of integer order."""
-    waves = np.exp(np.multiply.outer(x, np.cos(_ANGLES))) * np.cos(order * _ANGLES)
+    waves = np.exp(np.expand_dims(x, -1) * np.cos(_ANGLES)) * np.cos(order * _ANGLES)
     return waves.mean(axis=-1).astype(x.dtype)
 
 
@@ -171,6 +171,7 @@ def bessel(x: Any, *, order: int) -> Any:
     x=lambda g, y, x: g * bessel(x, order=1),
     notation=call("np.i0", r"I_0\left({x:loose}\right)"),
     numpy=(np.i0,),
+    jax="jax.scipy.special.i0({x})",
     entrywise=True,
 )
 def i0(x: Any) -> Any:

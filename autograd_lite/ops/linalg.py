@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.core.notation import POWER, SIGN, Form, Notation, call
+from autograd_lite.core.operands import is_recorder
 from autograd_lite.core.primitive import example, primitive
 from autograd_lite.ops.complex_numbers import direction, mirrored
 from autograd_lite.ops.reduction import keep
@@ -147,13 +148,19 @@ def pinv(a: Any, *, rcond: Any = 1e-15, hermitian: bool = False) -> Any:
 # -------------------------------------------------------------------- numbers that tell of a matrix
 
 
+MINORS = 10
+"""Rows of the largest matrix of which a program computes all minors."""
+
+
 def _cofactors(y: Any, a: Any) -> Any:
     """Return the derivative of the determinant `y`: the cofactors, which singular ones have too."""
     values, n = value_of(a), a.shape[-1]
     limit = np.finfo(a.dtype).eps ** -0.5
-    if not a.size or not (np.linalg.cond(values, 1) > limit).any():
+    unknown = is_recorder(values) and n <= MINORS
+    if not a.size or not (unknown or (np.linalg.cond(values, 1) > limit).any()):
         return y[..., None, None] * transposed(inv(a))
-    # Close to a singular matrix the inverse is useless, but minors are not, in any derivative.
+    # Close to a singular matrix the inverse is useless, but minors are not, in any derivative. A
+    # program does not know which matrices it will get.
     others = np.array([[k for k in range(n) if k != i] for i in range(n)], int).reshape(n, n - 1)
     signs = (-1.0) ** np.arange(n)
     rows = [
@@ -174,7 +181,8 @@ def _cofactors(y: Any, a: Any) -> Any:
 def det(a: Any) -> Any:
     """Return the determinant.
 
-    Its derivative is right at singular matrices too, where it takes a minor for every entry.
+    Its derivative is right at singular matrices too, where it takes a minor for every entry. A
+    program of a matrix of up to 10 rows always does.
     """
     return np.linalg.det(a)
 

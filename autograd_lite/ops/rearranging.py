@@ -84,29 +84,31 @@ def rot90(x: Any, *, k: int = 1, axes: Any = (0, 1)) -> Any:
 
 
 @primitive(
-    x=lambda g, y, x, k: np.tril(g, k),
+    x=lambda g, y, x, k: np.tril(g, k=k),
     notation=call("np.tril"),
     numpy=(np.tril,),
+    jax="jnp.where(jnp.tri(*{x}.shape[-2:], k={k}, dtype=bool), {x}, 0)",
     analytic=True,
     linear=("x",),
     examples=(example((3, 3)), example((2, 3), k=1), example((2, 3, 4), k=-1), example((3,))),
 )
 def tril(x: Any, *, k: int = 0) -> Any:
     """Keep the entries on and below the k-th diagonal; the others are 0."""
-    return np.tril(x, k)
+    return np.tril(x, k=k)
 
 
 @primitive(
-    x=lambda g, y, x, k: np.triu(g, k),
+    x=lambda g, y, x, k: np.triu(g, k=k),
     notation=call("np.triu"),
     numpy=(np.triu,),
+    jax="jnp.where(jnp.tri(*{x}.shape[-2:], k={k} - 1, dtype=bool), 0, {x})",
     analytic=True,
     linear=("x",),
     examples=(example((3, 3)), example((2, 3), k=1), example((2, 3, 4), k=-1), example((3,))),
 )
 def triu(x: Any, *, k: int = 0) -> Any:
     """Keep the entries on and above the k-th diagonal; the others are 0."""
-    return np.triu(x, k)
+    return np.triu(x, k=k)
 
 
 @primitive(
@@ -300,6 +302,7 @@ def _put_along(g: Any, order: Any, axis: Any, shape: Any) -> Any:
     ),
     notation=call("np.sort"),
     numpy=(np.sort,),
+    jax="jnp.sort({x}, {axis})",
     examples=(
         example((5,)),
         example((2, 3)),

@@ -105,6 +105,7 @@ def interp_derivative(x: Any, xp: Any, fp: Any) -> Any:
     linear=("c",),
     examples=PLACES,
     whole=True,
+    jax="jax.linear_transpose(lambda f: jnp.interp({x}, {xp}, f), {xp})({c})[0]",
 )
 def interp_adjoint(c: Any, x: Any, xp: Any) -> Any:
     """Share numbers at `x` between the points on both sides: the adjoint of `interp` by `fp`."""
@@ -126,6 +127,11 @@ def interp_adjoint(c: Any, x: Any, xp: Any) -> Any:
     linear=("c",),
     examples=PLACES,
     whole=True,
+    jax=(
+        "jax.linear_transpose(lambda f: jnp.take(jnp.pad(jnp.diff(f) / jnp.diff({xp}), 1), "
+        "jnp.stack([jnp.searchsorted({xp}, {x}, s) for s in ('left', 'right')])).sum(0) / 2, "
+        "{xp})({c})[0]"
+    ),
 )
 def interp_derivative_adjoint(c: Any, x: Any, xp: Any) -> Any:
     """Tilt the line at each `x` by a number: the adjoint of `interp_derivative` by `fp`."""

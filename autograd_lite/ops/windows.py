@@ -278,6 +278,7 @@ def max_pool_adjoint(c: Any, x: Any, *, size: Any, stride: Any, padding: Any, di
     x=None,
     notation=call("max_pool_pick"),
     whole=True,
+    jax="jax.jvp(lambda t: " + _reduced("t", *_LARGEST) + ", ({x},), ({c},))[1]",
     linear=("c",),
     examples=tuple(example(*x, *x, **given) for x, given in _POOLED),
 )

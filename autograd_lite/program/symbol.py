@@ -17,7 +17,7 @@ import numpy as np
 
 from autograd_lite import numpy_api, ops
 from autograd_lite.core.backward import STAND_INS
-from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
+from autograd_lite.core.primitive import Primitive
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.graph.source import caller
 from autograd_lite.numpy_api.methods import ArrayMethods
@@ -52,13 +52,15 @@ class Notes:
         The inputs that are random numbers, and what draws them at every run.
     """
 
-    def __init__(self, *, may_ask: bool = False, conditions: bool = False) -> None:
+    def __init__(
+        self, *, may_ask: bool = False, conditions: bool = False, drawing: bool = False
+    ) -> None:
         self.inputs: list[Variable] = []
         self.statements: list[Statement] = []
         self.asked: dict[Variable, Any] = {}
         self.drawn: dict[Variable, tuple[np.random.Generator, Callable[[Any], Any]]] = {}
         self.samples: list[Any] = []
-        self.may_ask, self.conditions = may_ask, conditions
+        self.may_ask, self.conditions, self.drawing = may_ask, conditions, drawing
         self.reshaped = False
 
     def input(self, sample: Any, name: str | None = None) -> Symbol:
@@ -187,6 +189,10 @@ class Call:
                 f"the function was traced: its shape depends on values, so it cannot be compiled."
             )
         return result
+
+    def of(self, function: Any) -> Call:
+        """Return the same call of another function."""
+        return Call(function, self.nest, self.part, self.shape)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Call) and self._key == other._key
@@ -376,7 +382,7 @@ class Symbol(ArrayMethods):
         if any(isinstance(x, Tensor) for x in inputs):
             return NotImplemented
         if method == "__call__" and not kwargs and ufunc.nout == 1:
-            return _notes().apply(BY_NUMPY_FUNCTION.get(ufunc, ufunc), inputs, {})
+            return _notes().apply(ops.recorded_as(ufunc) or ufunc, inputs, {})
         if kwargs.get("out") is not None or method == "at":
             raise unwritable(f"writing with {ufunc.__name__}; write into a Tensor")
         if method == "reduce" and ufunc in REDUCTIONS and "where" not in kwargs:
@@ -397,10 +403,13 @@ class Symbol(ArrayMethods):
             return _notes().apply(ops.copy, (made,), {"order": "K"}) if function in NEW else made
         if function in (np.concatenate, np.stack):  # Of a list, as operands.
             return numpy_api.call_function(function, args, kwargs)
-        if function in BY_NUMPY_FUNCTION:
-            primitive = BY_NUMPY_FUNCTION[function]
-            if len(args) == len(primitive.operands) and kwargs.keys() <= primitive.defaults.keys():
-                return primitive(*args, **kwargs)
+        primitive = ops.recorded_as(function)
+        if (
+            primitive is not None
+            and len(args) == len(primitive.operands)
+            and kwargs.keys() <= primitive.defaults.keys()
+        ):
+            return primitive(*args, **kwargs)
         return _notes().call(function, args, kwargs)
 
     def __getitem__(self, index: Any) -> Any:
@@ -470,9 +479,9 @@ class Symbol(ArrayMethods):
         return self
 
     def __drawn__(self, rng: np.random.Generator, draw: Callable[[Any], Any]) -> Any:
-        """Return random numbers: in a program that is compiled an input, drawn at every run."""
+        """Return random numbers: in a program that runs again an input, drawn at every run."""
         notes = _notes()
-        if not notes.conditions:
+        if not notes.drawing:
             return draw(rng)
         before = rng.bit_generator.state
         symbol = notes.input(draw(rng))
@@ -522,7 +531,7 @@ class Symbol(ArrayMethods):
 def _operator(function: Any, *operands: Any) -> Any:
     if any(isinstance(x, Tensor) for x in operands):
         return NotImplemented
-    primitive = BY_NUMPY_FUNCTION.get(function)
+    primitive = ops.recorded_as(function)
     if primitive is not None:
         return Symbol.__record__(primitive, operands, {})
     return _notes().apply(function, operands, {})

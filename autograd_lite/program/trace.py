@@ -11,15 +11,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.core.primitive import Primitive
 from autograd_lite.core.tensor import leaf
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.functional.tracing import call_with_tensors
+from autograd_lite.numpy_api.table import COMPOSED
 from autograd_lite.program.cleaning import cleaned
-from autograd_lite.program.program import Program, Variable
+from autograd_lite.program.formulas import FORMULAS
+from autograd_lite.program.program import Program, Statement, Variable
 from autograd_lite.program.symbol import NOTES, Call, Notes, Symbol
 from autograd_lite.tensor import Tensor
 
-TAKEN = re.compile(r"[vx]\d*|n|np|values|(k|given|rows|out)\d*|(row|new)_.*")
+TAKEN = re.compile(
+    r"[vx]\d*|n|np|jax|jnp|math|pick|values|state|draws|(k|given|rows|out)\d*|(row|new)_.*"
+)
 """Names that programs, and machine code of them, have for something else."""
 
 NUMBER = (int, float, np.ndarray, np.generic)
@@ -111,6 +116,7 @@ def trace(
     kwargs: Mapping[str, Any] | None = None,
     may_ask: bool = False,
     checked: bool = True,
+    drawing: bool | None = None,
 ) -> Traced:
     """Call a function on symbols and return what it did.
 
@@ -128,6 +134,8 @@ def trace(
         Whether the value of an input may be asked for, which is then noted.
     checked : bool
         Whether conditions on inputs may then be noted, too.
+    drawing : bool, optional
+        Whether random numbers are inputs; by default if conditions may be noted.
 
     Returns
     -------
@@ -148,7 +156,9 @@ def trace(
     v0: float64[2] = cos(x0)
     return v0
     """
-    notes = Notes(may_ask=may_ask, conditions=may_ask and checked)
+    conditions = may_ask and checked
+    drawing = conditions if drawing is None else drawing
+    notes = Notes(may_ask=may_ask, conditions=conditions, drawing=drawing)
     nest = (args, dict(kwargs or {}))
     lifted = [_lifted(x, notes) for x in leaves_of(nest)]
     given, named = rebuild(nest, lifted)
@@ -198,6 +208,48 @@ def trace(
         recorded,
         graded,
     )
+
+
+def expanded(s: Statement) -> Program | None:
+    """Return a statement as those that do the same: a program of its variable operands.
+
+    There may be a formula for it. Else, an operation does what its forward function does; another
+    function of NumPy's what it does on Tensors. None if that is one statement, or no program.
+    """
+    f, given = s.function, [x for x in s.operands if isinstance(x, Variable)]
+    samples: list[Any] = [np.ones(x.shape, x.dtype)[()] for x in given]
+    samples = [one.item() if x.weak else one for x, one in zip(given, samples, strict=True)]
+    formula = FORMULAS.get(function_of(s))
+    if isinstance(f, Call):
+        does: Callable[..., Any] = f.of(formula) if formula else f
+        if formula is None:
+            if f.function not in COMPOSED:
+                return None
+            samples = list(map(Tensor, samples))
+    else:
+        compute = formula or s.compute
+        if formula is None and (not isinstance(f, Primitive) or f.whole):
+            return None
+
+        def does(*arrays: Any) -> Any:
+            rest = iter(arrays)
+            operands = (next(rest) if isinstance(x, Variable) else x for x in s.operands)
+            return compute(*operands, **s.parameters)
+
+    try:
+        program = trace(does, *samples).program
+    except (AttributeError, TypeError, ValueError):
+        return None
+    same = any(inner.function == f for inner in program.statements)
+    fits = len(program.outputs) == 1 and isinstance(program.outputs[0], Variable)
+    return program if fits and not same and program.statements else None
+
+
+def function_of(s: Statement) -> Any:
+    """Return the function of NumPy's that a statement applies; None if it is none."""
+    if isinstance(s.function, Call):
+        return s.function.function
+    return next(iter(s.function.numpy), None) if isinstance(s.function, Primitive) else s.function
 
 
 def _lifted(x: Any, notes: Notes) -> Any:

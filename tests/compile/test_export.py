@@ -11,6 +11,7 @@ import pytest
 
 import autograd_lite as al
 from autograd_lite import nn, ops
+from autograd_lite.compile import coverage
 from autograd_lite.core.primitive import REGISTRY
 from autograd_lite.functional.nests import leaves_of
 from autograd_lite.program.symbol import TraceError
@@ -18,47 +19,54 @@ from autograd_lite.program.symbol import TraceError
 ops.load()
 
 
-def drawn(kind, shape, rng):
-    x = rng.normal(size=shape)
-    if kind in ("symmetric", "positive definite", "full rank") and x.ndim > 1:
-        square = x.shape[-1] == x.shape[-2]
-        return x @ x.swapaxes(-1, -2) + np.diag(np.arange(1.0, x.shape[-1] + 1)) if square else x
-    return {
-        "positive": np.abs(x) + 0.5,
-        "nonzero": np.abs(x) + 0.5,
-        "above one": np.abs(x) + 1.5,
-        "probability": rng.uniform(0.1, 0.9, shape),
-        "boolean": x > 0,
-        "increasing": np.sort(x, axis=None).reshape(shape),
-    }.get(kind, x)
-
-
 def case(name):
     """Return a real function of an operation, and its operands."""
-    primitive = REGISTRY[name]
-    shapes, parameters = (primitive.examples or [(((2, 3),) * len(primitive.operands), {})])[0]
-    kinds = list(primitive.domain.values()) * (len(shapes) if primitive.variadic else 1)
-    rng = np.random.default_rng(0)
-    xs = [drawn(kind, shape, rng) for kind, shape in zip(kinds, shapes, strict=True)]
+    p = REGISTRY[name]
+    f, xs = next(coverage.cases(p))
 
     def value(*operands):
-        y = primitive(*operands, **parameters)
+        y = f(*operands)
         return np.sum(np.real(y * y) if y.dtype.kind == "c" else y * y)
 
-    where = [i for i in range(len(xs)) if primitive.rules[i] and xs[i].dtype == float]
+    where = [i for i in range(len(xs)) if p.rules[i] and xs[i].dtype == float]
     return al.value_and_grad(value, tuple(where)), xs
 
 
+def test_second_derivatives_and_ties_are_those_of_eager_mode():
+    """What JAX says of windows, and of points between which it interpolates, is what we say."""
+    pytest.importorskip("jax", reason=NO_JAX).config.update("jax_enable_x64", True)
+    x = np.array([[[1.0, 1, 0, 2, 2, 2]]])
+    pool = nn.MaxPool2d((1, 2), stride=(1, 1))
+    p, heights = np.array([0.0, 1.0, 3.0]), np.array([1.0, -1.0, 0.5])
+
+    def pooled(x):
+        return np.sum(np.exp(pool(x.reshape(1, 1, 1, 6))))
+
+    def between(t, p, heights):
+        return np.sum(np.interp(t, p, heights) ** 2 * t)
+
+    t = np.array([-1.0, 0.0, 0.3, 1.0, 2.0, 3.0, 4.0])
+    for f, *xs in (
+        [al.hessian(pooled), x],
+        [al.grad(between, (0, 1, 2)), t, p, heights],
+        [al.jacobian(al.grad(between, 2), 1), t[2:5], p, heights],
+        [al.hessian(lambda a: np.linalg.det(a) ** 2), np.arange(9.0).reshape(3, 3)],
+    ):
+        for got, wanted in zip(leaves_of(al.export(f, *xs)(*xs)), leaves_of(f(*xs)), strict=True):
+            np.testing.assert_allclose(np.asarray(got), wanted, rtol=1e-8, atol=1e-8)
+
+
+def test_the_error_function_is_written_out_for_numpy():
+    exported = al.export(lambda x: ops.erf(x) * 2, 0.5, to="numpy")
+    assert "import math" in exported.source
+    assert exported(-1.5) == 2 * ops.erf(-1.5)
+
+
 NO_JAX = "jax is not installed: pip install '.[jax]'"
-NEITHER = {"det", "bessel", "i0"}
-"""Their rules, or what they do, ask for values or write into arrays."""
 SCIPYS = {p for p in REGISTRY.values() if p.__module__ in ops.WITH_SCIPY}
 REFUSED = {
-    "jax": NEITHER
-    | {"interp", "interp_derivative", "interp_adjoint", "interp_derivative_adjoint"}
-    | {"max_pool_adjoint", "max_pool_pick", "partition"}
-    | {*(p.name for p in SCIPYS if not p.jax)},
-    "numpy": NEITHER | {"erf", *(p.name for p in SCIPYS)},
+    "jax": {"partition", *(p.name for p in SCIPYS if not p.jax)},
+    "numpy": {p.name for p in SCIPYS},
 }
 
 
@@ -117,11 +125,6 @@ def _bare(x):
     return x.numpy() if isinstance(x, al.Tensor) else x
 
 
-def dropout():
-    layer = nn.Dropout(0.5, rng=np.random.default_rng(0))
-    return layer, np.ones(6), "a generator of random numbers"
-
-
 def batch_norm():
     layer = nn.BatchNorm1d(3)
     return layer, np.arange(12.0).reshape(4, 3), "running_mean"
@@ -171,9 +174,7 @@ def backward():
     return f, np.arange(3.0), "the gradient of tensor 't'"
 
 
-@pytest.mark.parametrize(
-    "make", [dropout, batch_norm, random_factor, counter, appended, written, backward]
-)
+@pytest.mark.parametrize("make", [batch_norm, random_factor, counter, appended, written, backward])
 def test_what_no_source_could_do_again_is_refused_and_nothing_is_changed(make):
     f, x, what = make()
     untouched = make()[0]
@@ -310,6 +311,47 @@ def test_a_step_with_labels_is_exported(to, make):
         np.testing.assert_allclose(state[path], p.numpy(), rtol=1e-9, atol=1e-13)
     y[0] = -1  # Where eager refuses a label, what stands alone cannot: it gives no number.
     assert np.isnan(exported(state, x, y)[1])
+
+
+@pytest.mark.parametrize("to", ["jax", "numpy"])
+def test_masks_of_dropout_are_arguments(to):
+    if to == "jax":
+        jax = pytest.importorskip("jax", reason=NO_JAX)
+        jax.config.update("jax_enable_x64", True)
+
+    def make():
+        rng = np.random.default_rng(0)
+        state, draws = (al.Tensor(np.full(3, k), requires_grad=True, name=name)
+                        for k, name in ((0.5, "state"), (1.5, "draws")))  # fmt: skip
+        drop, other = nn.Dropout(0.3, rng=rng), nn.Dropout(0.5, rng=rng)
+        loss = lambda x: np.mean(other(np.tanh(drop(x * state))) * draws)  # noqa: E731
+        return al.compile(loss, al.optim.SGD([state, draws], lr=0.5), backend="numpy"), rng
+
+    x = np.linspace(-1, 2, 12).reshape(4, 3)
+    step, drawn = make()
+    other, rng = make()
+    before = rng.bit_generator.state
+    exported = al.export(other, x, to=to)
+    assert rng.bit_generator.state == before
+    run = jax.jit(exported) if to == "jax" else exported
+    state, losses = exported.state, []
+    for _ in range(6):
+        state, loss = run(state, x, exported.draw())
+        losses.append(float(loss))
+    np.testing.assert_allclose(losses, [step(x) for _ in range(6)], rtol=1e-12)
+    assert rng.bit_generator.state == drawn.bit_generator.state
+    ones = [np.ones_like(mask) for mask in exported.draw()]
+    value = run(exported.state, x, ones)[1]
+    np.testing.assert_allclose(value, np.mean(np.tanh(x * 0.5) * 1.5), rtol=1e-12, atol=1e-15)
+
+
+def test_a_function_with_dropout_takes_the_masks_after_its_arguments():
+    layer, other = (nn.Dropout(0.5, rng=np.random.default_rng(0)) for _ in range(2))
+    t = al.Tensor(np.arange(4.0), name="t")
+    exported = al.export(lambda x: layer(x) * t, np.ones(4), to="numpy")
+    assert "def exported(x0, draws)" in exported.source
+    for x in (np.ones(4), np.arange(4.0)):
+        np.testing.assert_array_equal(exported(x, exported.draw()), (other(x) * t).numpy())
 
 
 def test_a_state_that_does_not_fit_changes_nothing():

@@ -111,12 +111,6 @@ def test_random_numbers_of_ones_own_beside_a_dropout_run_as_they_are():
     assert "a generator of random numbers" in noisy.why
 
 
-def test_a_step_with_dropout_cannot_be_exported():
-    step, *_ = dropping(compiled=True)
-    with pytest.raises(al.StaleError, match="a generator of random numbers"):
-        al.export(step, np.ones((3, 4)), to="numpy")
-
-
 OPTIMISERS = {
     "SGD": lambda p: optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.01),
     "Adam": lambda p: optim.Adam(p, lr=0.05),
