@@ -80,12 +80,12 @@ def align(graph: Graph, by_hand: Any) -> Aligned:
     return found
 
 
-def as_array(gradient: Any, name: str) -> NDArray[Any]:
+def as_array(gradient: Any, name: str, who: str = "compare") -> NDArray[Any]:
     """Return a gradient by hand as an array of floating-point numbers."""
     array = np.asarray(gradient.data if isinstance(gradient, Tensor) else gradient)
     if array.dtype.kind not in "biuf":
         raise TypeError(
-            f"compare: the gradient of {name} by hand is {gradient!r}, which is not an array of "
+            f"{who}: the gradient of {name} by hand is {gradient!r}, which is not an array of "
             f"real numbers."
         )
     return array if array.dtype.kind == "f" else array.astype(float)

@@ -19,7 +19,7 @@ from autograd_lite.check.diagnosis import Diagnosis, diagnose
 from autograd_lite.check.gradients import gradients_of
 from autograd_lite.check.mistakes.backward_steps import text_of
 from autograd_lite.check.mistakes.factors import shorter_dtype
-from autograd_lite.check.mistakes.registry import Case, Target, same
+from autograd_lite.check.mistakes.registry import Case, Target, same, stretched
 from autograd_lite.check.mistakes.replay import Edge, Replay
 from autograd_lite.check.oracle import judge, largest, loss_of, numerical_gradient
 from autograd_lite.check.report import (
@@ -235,9 +235,9 @@ def _compared(graph: Graph, aligned: Aligned, options: Options) -> Comparison:
             judged[i] = Row(name, hand, gradients[node], None, HAND, "")
         else:
             judged[i] = _row(graph, node, name, hand, gradients[node], options, extra)
-        is_inner = node.primitive is not None and hand.shape == node.shape
-        if judged[i].verdict == HAND and is_inner:
-            wrong[node.id] = hand
+        fitted = stretched(hand, node.shape) if node.primitive is not None else None
+        if judged[i].verdict in (HAND, SHAPE) and fitted is not None:
+            wrong[node.id] = fitted
     for i in range(len(aligned)):
         rows.append(judged[i])
         targets.append(Target(rows[i].name, rows[i].by_hand, rows[i].autodiff, aligned[i][0].id))
