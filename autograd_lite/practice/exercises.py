@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite import ops
-from autograd_lite.check.alignment import Aligned, as_array, is_delta, stems
+from autograd_lite.check.alignment import Aligned, as_array, is_delta, stems, with_forms
 from autograd_lite.check.compare import Options, compare_graph, named_in
 from autograd_lite.check.diagnosis import FOLLOWS
 from autograd_lite.check.gradients import of_delta
@@ -24,6 +24,7 @@ from autograd_lite.check.mistakes.backward_steps import text_of
 from autograd_lite.check.report import SHAPE, Comparison
 from autograd_lite.derive import Derivation, derive
 from autograd_lite.graph import Graph, Node
+from autograd_lite.graph.repetition import in_loops, with_numbers
 from autograd_lite.program.expression import Name, walk
 from autograd_lite.tensor import Tensor
 
@@ -85,9 +86,13 @@ class Exercise:
         Whose gradients are asked for, in the order of the backward pass.
     """
 
-    def __init__(self, graph: Graph, nodes: list[Node], called: Mapping[str, Any]) -> None:
-        self._graph, self._called = graph, called
-        self._nodes = {node.name or node.id: node for node in nodes}
+    def __init__(
+        self, graph: Graph, told: Graph, nodes: list[Node], called: Mapping[str, Any]
+    ) -> None:
+        self._graph, self._called = told, called
+        same = {id(node.tensor): node for node in told}
+        self._nodes = {node.name or node.id: same[id(node.tensor)] for node in nodes}
+        self._compared = graph, {node.name or node.id: node for node in nodes}
         self.names = tuple(self._nodes)
 
     def check(self, given: Mapping[str, Any] | None = None, /, **more: Any) -> Progress:
@@ -127,9 +132,10 @@ class Exercise:
         marks = dict.fromkeys(self.names, OPEN)
         if not found:
             return Progress(marks, None)
-        aligned: Aligned = [(self._nodes[n], n, g) for n, g in found.items()]
+        graph, node_of = self._compared
+        aligned: Aligned = [(node_of[n], n, g) for n, g in found.items()]
         options = Options(None, False, None, None, None, True)
-        comparison = compare_graph(self._graph, aligned, options)
+        comparison = compare_graph(graph, aligned, options)
         misshapen = [row.name for row in comparison if row.verdict == SHAPE]
         for row in comparison:
             above = self._above(self._nodes[row.name])
@@ -170,18 +176,17 @@ class Exercise:
         if level not in (1, 2, 3):
             raise ValueError(f"hint: level is 1, 2 or 3, got {level!r}.")
         if level == 1:
-            above = self._above(node)
-            uses = f"gradient{'s' * (len(above) > 1)} of {' and '.join(above)}"
-            several = " It is used in several places: what comes back from each adds up." * (
-                len(users) > 1
-            )
+            name = self._name(name)
+            *above, last = self._above(node, asked=False) or [""]
+            listed = f"{', '.join(above)} and {last}" if above else last
+            uses = f"gradient{'s' * bool(above)} of {listed}"
+            several = f" {name} is used in several places: what comes back from each adds up."
             return (
-                f"The gradient of {self._name(name)} has its shape, {node.shape}. It is computed "
-                f"from the {uses if above else 'loss, whose own gradient is 1'}.{several}"
+                f"The gradient of {name} has its shape, {node.shape}. It is computed from the "
+                f"{uses if last else 'loss, whose own gradient is 1'}.{several * (len(users) > 1)}"
             )
         if level == 2:
-            ways = dict.fromkeys(self._way_back(x, node) for x in users)
-            return " ".join(ways) if len(ways) == 1 else f"The sum of: {' And of: '.join(ways)}"
+            return self._ways_back(node)
         return self._line(node)
 
     def solution(self) -> str:
@@ -221,24 +226,41 @@ class Exercise:
         """
         return self._with_names(self._derivation.worksheet(self.names))
 
-    def _above(self, node: Node) -> list[str]:
-        """Return the values on the way to the loss that are asked for, the next ones alone."""
+    def _above(self, node: Node, *, asked: bool = True) -> list[str]:
+        """Return the next values on the way to the loss that are asked for, or have a name."""
         found, waiting = {}, [node]
         while waiting:
             for x in self._graph.consumers(waiting.pop(0)):
-                if x.requires_grad and self._nodes.get(x.name or x.id) is x:
-                    found[x.name or x.id] = x
+                name = x.name or x.id
+                if x.requires_grad and (self._nodes.get(name) is x if asked else self._is_end(x)):
+                    found[name] = x
                 elif x.requires_grad:
                     waiting.append(x)
-        return list(found)
+        return [name for name, x in found.items() if x is not self._graph.outputs[0]]
 
-    def _way_back(self, user: Node, node: Node) -> str:
-        """Say how the gradient comes back from the next value with a name, step by step."""
-        steps = [self._in_words(user, node)]
-        while user.name not in self._nodes and user is not self._graph.outputs[0]:
-            user, node = next(x for x in self._graph.consumers(user) if x.requires_grad), user
-            steps.append(self._in_words(user, node))
-        return " Then ".join(reversed(steps))
+    def _is_end(self, node: Node) -> bool:
+        """Return whether a value has a name, or is the loss."""
+        return bool(node.name) or node is self._graph.outputs[0]
+
+    def _ways_back(self, node: Node) -> str:
+        """Say how the gradient comes back from the next values with names, step by step."""
+        ways = []
+        for user in self._graph.consumers(node):
+            if not user.requires_grad:
+                continue
+            steps, below = [self._in_words(user, node)], user
+            while not self._is_end(below):
+                after = next(x for x in self._graph.consumers(below) if x.requires_grad)
+                steps.append(self._in_words(after, below))
+                below = after
+            ways.append(steps[::-1])
+        ways = [list(way) for way in dict.fromkeys(map(tuple, ways))]
+        same = 0
+        while len(ways) > 1 and len({*(tuple(way[: same + 1]) for way in ways)}) == 1:
+            same += 1
+        ends = [" Then ".join(way[same:]) for way in ways]
+        last = ends[0] if len(ends) == 1 else f"The sum of: {' And of: '.join(ends)}"
+        return " Then ".join([*ways[0][:same], last[0].lower() + last[1:] if same else last])
 
     def _in_words(self, user: Node, node: Node) -> str:
         """Say how the gradient comes back through one operation."""
@@ -259,8 +281,9 @@ class Exercise:
         elif primitive is ops.power and user.operands.index(node.id) == 0:
             rule = "a power: multiply by the exponent, and by the power with one less"
         elif primitive.sentence:
+            operand = self._text(node) if node.name or others else "its operand"
             rule = primitive.sentence.format(
-                y=user.name or made, x=self._text(node), others=", ".join(others)
+                y=user.name or "it", x=operand, others=", ".join(others)
             )
             if primitive is ops.getitem and _picks_again(user.parameters["index"], node.shape):
                 rule = f"{rule.rstrip('.')}; an entry that is picked several times gets the sum"
@@ -373,6 +396,21 @@ def _of_product(node: Node, user: Node, others: list[str]) -> str:
     return f"a matrix product: multiply by the transpose of {others[0]}, {side}"
 
 
+def with_rows(called: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """Return names for the rows of arrays: ``xs[0]``."""
+    arrays = {name: x for name, x in called.items() if type(x) is np.ndarray}
+    return {
+        f"{name}[{i}]": row
+        for name, x in arrays.items()
+        if x.ndim > 1 and 1 < len(x) <= MOST_ROWS
+        for i, row in enumerate(x)
+        if row.size > 1 and not any(np.array_equal(row, other) for other in arrays.values())
+    }
+
+
+MOST_ROWS = 100
+
+
 def _picks_again(index: Any, shape: tuple[int, ...]) -> bool:
     """Return whether an index names an entry several times."""
     picked = np.arange(math.prod(shape)).reshape(shape)[index]
@@ -428,20 +466,18 @@ def exercise(loss: Tensor, wrt: str | list[str] = "all") -> Exercise:
             f"requires_grad=True, got {loss!r}."
         )
     called = named_in(sys._getframe(1))
-    graph = Graph(loss, called)
-    nodes = [
-        node
-        for node in reversed(list(graph))
-        if node.requires_grad and node.name and node is not graph.outputs[0]
-    ]
-    last = {node.id: _completed(graph, node) for node in nodes}
-    nodes.sort(key=lambda node: -last[node.id])
+    names = with_forms(called)
+    graph = Graph(loss, names)
+    asked = {x.id for x in graph if x.requires_grad and x.name and x is not graph.outputs[0]}
+    told = Graph(loss, with_rows(called) | names)
+    told = with_numbers(told, in_loops(told))
+    nodes = sorted((x for x in graph if x.id in asked), key=lambda x: -_completed(graph, x))
     if wrt != "all":
-        asked = [graph.find(name).id for name in ([wrt] if isinstance(wrt, str) else wrt)]
-        nodes = [node for node in nodes if node.id in asked]
+        wanted = [graph.find(name).id for name in ([wrt] if isinstance(wrt, str) else wrt)]
+        nodes = [node for node in nodes if node.id in wanted]
     if not nodes:
         raise ValueError("exercise found no tensor with a name: give names with name=.")
-    return Exercise(graph, nodes, called)
+    return Exercise(graph, told, nodes, called)
 
 
 def _completed(graph: Graph, node: Node) -> float:

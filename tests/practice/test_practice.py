@@ -271,3 +271,34 @@ def test_a_product_with_a_vector_has_its_rule():
     task, _ = two_two_one()
     assert "entry [i, j] gets h[i] times g[j]" in task.hint("W2", 2)
     assert "the transpose of W2, from the side on which W2 stands" in task.hint("h", 2)
+
+
+def test_a_loop_has_its_values_by_number_and_its_rows_by_name():
+    rng = np.random.default_rng(0)
+    xs, start = rng.normal(size=(4, 2)), rng.normal(size=3)
+    wx, wh = (
+        al.Tensor(rng.normal(size=s), requires_grad=True, name=n)
+        for n, s in (("wx", (2, 3)), ("wh", (3, 3)))
+    )
+    h = start
+    for x in xs:
+        h = np.tanh(x @ wx + h @ wh)
+    task = al.exercise(np.sum(h**2))
+    assert task.names == ("h", "wh", "wx")
+    assert "the gradients of h1, h2, h3 and h" in task.hint("wh")
+    assert "h1 @ wh: a product with a vector" in task.hint("wh", 2)
+    assert "v1" not in task.solution()
+    space = {"np": np, "xs": xs, "start": start, "wx": wx.numpy(), "wh": wh.numpy()}
+    exec(task.solution().replace("return loss,", "return locals(),"), space)
+    arguments = inspect.signature(space["loss_and_gradients"]).parameters
+    space |= space["loss_and_gradients"](*(space[name] for name in arguments))[0]
+    assert task.check(space)
+    exec(task.hint("wx", 3), space)
+    assert task.check(space)
+
+
+def test_what_all_paths_share_is_said_once():
+    w = al.Tensor([0.5, 0.7], requires_grad=True, name="w")
+    rule = al.exercise(-np.mean(np.log(w) + w * np.array([2.0, 3.0]))).hint("w", 2)
+    assert rule.count("np.mean") == 2
+    assert ". Then the sum of: " in rule

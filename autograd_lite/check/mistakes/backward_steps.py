@@ -444,8 +444,9 @@ def text_of(graph: Graph, node: Node, *, whole: bool = False) -> str:
     known = _texts.setdefault(graph, {})
     key = node.id, whole
     if key not in known:
-        text = _text(graph, node, 4, whole).text
-        known[key] = text if len(text) <= LONGEST_TEXT else _text(graph, node, 2, whole).text
+        most = 2 * LONGEST_TEXT if whole else LONGEST_TEXT
+        text = _text(graph, node, 6 if whole else 4, whole).text
+        known[key] = text if len(text) <= most else _text(graph, node, 2, whole).text
     return known[key]
 
 
@@ -453,11 +454,12 @@ def _text(graph: Graph, node: Node, depth: int, whole: bool = False) -> Written:
     if node.name and not (whole and node.primitive is not None):
         return Written(node.name, LOOSE if " " in node.name else ATOM)  # 1 - y
     if node.kind == "constant" and np.ndim(node.value) == 0:
-        return Written(shown(float(np.real(node.value))))
+        number = shown(float(np.real(node.value)))
+        return Written(number, LOOSE if "/" in number else ATOM)
     if node.primitive is None:
         return Written(f"the array of shape {node.shape}", LOOSE)
     if not depth:
-        return Written(f"{node.primitive.name}(…)")
+        return Written("…")
     parts = [_text(graph, operand, depth - 1) for operand in graph.operands(node)]
     return writing.write(node.primitive, parts, node.parameters, "python")
 
