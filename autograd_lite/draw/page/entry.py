@@ -72,7 +72,7 @@ def _terms(rule: Local, g: NDArray[Any], part: NDArray[Any], at: tuple[int, ...]
     if rule.factor is not None:
         if rule.passes:
             return None
-        factors = [np.broadcast_to(x, part.shape)[at] for x in (g, rule.value)]
+        factors = [np.broadcast_to(x, part.shape)[at] for x in (g, rule.factor.value)]
         return [(factors, (True, False))]
     e = bare(rule.rule)
     vectors = column_and_row(e) if e.operation in (ops.matmul, ops.multiply) else None
