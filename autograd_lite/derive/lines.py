@@ -46,12 +46,15 @@ class Line:
         On the way forward, the node that this computes.
     source : Source or None
         The line of the user's code that it comes from, if that was recorded.
+    at : Expression or None
+        What a delta is the gradient at, where that has no name: ``X @ W``, before ``a``.
     """
 
     name: Name
     expression: Expression
     of: Node | None = None
     node: Node | None = None
+    at: Expression | None = None
 
     @property
     def source(self) -> Source | None:
@@ -195,6 +198,12 @@ def replaced(root: Expression, by: Mapping[int, Expression], simplify: bool = Fa
         else:
             new[e.number] = e.of_parts(parts)
     return new[root.number]
+
+
+def spelled(e: Expression) -> Expression:
+    """Put what it stands for in the place of every name that no line has."""
+    merged = (x for x in walk((e,)) if x.name == "?" and x.meaning is not None)
+    return replaced(e, {x.number: spelled(x.meaning) for x in merged})
 
 
 def written(roots: Iterable[Expression]) -> Counter[int]:

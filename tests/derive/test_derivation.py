@@ -31,8 +31,8 @@ def loss_and_gradients(X, y, syn0, syn1):
     l2 = 1 / (1 + np.exp(-(l1 @ syn1)))               # (4, 1)
     loss = 0.5 * np.sum((l2 - y) ** 2)                # ()
     # backward
-    l2_delta = (l2 - y) * (l2 * (1 - l2))             # (4, 1)
-    l1_delta = (l2_delta @ syn1.T) * (l1 * (1 - l1))  # (4, 4)
+    l2_delta = (l2 - y) * (l2 * (1 - l2))             # (4, 1), at l1 @ syn1
+    l1_delta = (l2_delta @ syn1.T) * (l1 * (1 - l1))  # (4, 4), at X @ syn0
     d_syn1 = l1.T @ l2_delta                          # (4, 1)
     d_syn0 = X.T @ l1_delta                           # (3, 4)
     return loss, {"syn0": d_syn0, "syn1": d_syn1}"""
