@@ -202,8 +202,10 @@ def replaced(root: Expression, by: Mapping[int, Expression], simplify: bool = Fa
 
 def spelled(e: Expression) -> Expression:
     """Put what it stands for in the place of every name that no line has."""
-    merged = (x for x in walk((e,)) if x.name == "?" and x.meaning is not None)
-    return replaced(e, {x.number: spelled(x.meaning) for x in merged})
+    merged = {x.number: x.meaning for x in walk((e,)) if x.name == "?"}
+    return replaced(
+        e, {key: spelled(meaning) for key, meaning in merged.items() if meaning is not None}
+    )
 
 
 def written(roots: Iterable[Expression]) -> Counter[int]:
