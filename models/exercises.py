@@ -1,7 +1,8 @@
 """Three exercises in backpropagation by hand, from one line to a character model.
 
 Each function returns the exercise and the arrays that a learner starts from, by name: everything
-that was computed forwards. ``python -m models.exercises`` lists what is asked for.
+that was computed forwards. ``python -m models.exercises`` lists what is asked for; with the name of
+an exercise, it prints a worksheet.
 """
 
 from __future__ import annotations
@@ -117,9 +118,13 @@ def _values(**made: al.Tensor | NDArray[Any]) -> Values:
 
 
 if __name__ == "__main__":
-    argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="python -m models.exercises", description="List the gradients that are asked for."
-    ).parse_args()
-    for title, make in EXERCISES.items():
-        task, _ = make()
-        print(f"{title}: {', '.join(task.names)}")
+    )
+    parser.add_argument("exercise", nargs="?", choices=EXERCISES, help="print its worksheet")
+    chosen = parser.parse_args().exercise
+    if chosen:
+        print(EXERCISES[chosen]()[0].worksheet())
+    else:
+        for title, make in EXERCISES.items():
+            print(f"{title}: {', '.join(make()[0].names)}")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_lite.check.gradients import of_delta
 from autograd_lite.graph import Graph, Node
 from autograd_lite.tensor import Tensor
 
@@ -70,18 +72,20 @@ def align(graph: Graph, by_hand: Any) -> Aligned:
         raise ValueError("compare needs at least one gradient by hand, got none.")
     found = []
     for key, gradient in pairs:
-        node = _parameters(graph)[key] if isinstance(key, int) else graph.find(key)
-        name = key if isinstance(key, str) else node.label
+        node, name = key if isinstance(key, tuple) else (None, key)
+        if node is None:
+            node = _parameters(graph)[key] if isinstance(key, int) else graph.find(key)
+            name = key if isinstance(key, str) else node.label
         found.append((node, name, as_array(gradient, name)))
     return found
 
 
-def as_array(gradient: Any, name: str) -> NDArray[Any]:
+def as_array(gradient: Any, name: str, who: str = "compare") -> NDArray[Any]:
     """Return a gradient by hand as an array of floating-point numbers."""
     array = np.asarray(gradient.data if isinstance(gradient, Tensor) else gradient)
     if array.dtype.kind not in "biuf":
         raise TypeError(
-            f"compare: the gradient of {name} by hand is {gradient!r}, which is not an array of "
+            f"{who}: the gradient of {name} by hand is {gradient!r}, which is not an array of "
             f"real numbers."
         )
     return array if array.dtype.kind == "f" else array.astype(float)
@@ -108,9 +112,14 @@ def _by_name(graph: Graph, gradients: Mapping[Any, Any]) -> list[tuple[Any, Any]
         if (stem is not None and stem not in gradients) or (
             stem is not None and _is_itself(graph, gradients[stem])
         ):
-            found.append((stem, value))
+            found.append(((key, stem) if is_delta(key) else stem, value))
         else:
             strange.append(key)
+    own = {key for key, _ in found if type(key) is not tuple}
+    for i, (key, value) in enumerate(found):
+        if type(key) is tuple:
+            node = of_delta(graph, graph.find(key[1]), as_array(value, key[0]), own)
+            found[i] = (node, node.name or key[0]), value
     if strange and len(found) + len(strange) == len(gradients):  # Else it is a namespace.
         graph.find(strange[0]) if not difflib.get_close_matches(strange[0], names) else _near(
             strange[0], names
@@ -124,8 +133,14 @@ def _near(key: str, names: set[str]) -> None:
     raise KeyError(f"{key!r} is not in this graph. Did you mean {near}? Names in it: {listed}.")
 
 
+def is_delta(key: str) -> bool:
+    """Return whether a gradient is called a delta, so that it may be before an activation."""
+    return key.startswith("delta_") or key.endswith("_delta")
+
+
 def stems(key: str) -> list[str]:
-    """Return the names whose gradient something may be that is called ``dW`` or ``grad_W``."""
+    """Return the names whose gradient something may be that is called ``dW`` or ``dL_dW``."""
+    key = re.sub(r"^d_?(L|J|loss)_?d", "d", key)
     found = [key[len(p) :] for p in PREFIXES if key.startswith(p) and len(key) > len(p)]
     return found + [key[: -len(s)] for s in SUFFIXES if key.endswith(s) and len(key) > len(s)]
 

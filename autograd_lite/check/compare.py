@@ -16,9 +16,10 @@ from autograd_lite import ops
 from autograd_lite.check.alignment import Aligned, align, with_forms
 from autograd_lite.check.compare_function import compare_function
 from autograd_lite.check.diagnosis import Diagnosis, diagnose
+from autograd_lite.check.gradients import gradients_of
 from autograd_lite.check.mistakes.backward_steps import text_of
 from autograd_lite.check.mistakes.factors import shorter_dtype
-from autograd_lite.check.mistakes.registry import Case, Target, same
+from autograd_lite.check.mistakes.registry import Case, Target, same, stretched
 from autograd_lite.check.mistakes.replay import Edge, Replay
 from autograd_lite.check.oracle import judge, largest, loss_of, numerical_gradient
 from autograd_lite.check.report import (
@@ -35,7 +36,6 @@ from autograd_lite.check.report import (
     DisagreementError,
     Row,
 )
-from autograd_lite.core.backward import backward_pass
 from autograd_lite.graph import Graph, Node, arrays_in, names_in
 from autograd_lite.tensor import Tensor
 
@@ -73,7 +73,8 @@ def compare(
         Gradients of the loss, for parameters, inputs, and inner tensors (a pre-activation, say):
 
         - a mapping from the tensor, or its name (`Tensor.name`, or a variable of the caller),
-          to its gradient;
+          to its gradient. ``l1_delta`` belongs to ``l1``, or to what that is an activation of:
+          to the one whose gradient it equals, else to the latter, as in derivations;
         - a sequence with one gradient for each parameter, in the order in which they were made,
           or for each of `inputs`; None leaves one out;
         - an object: the gradient of ``w`` is its attribute ``w_grad``, ``grad_w``, ``d_w``, ``dw``
@@ -234,9 +235,9 @@ def _compared(graph: Graph, aligned: Aligned, options: Options) -> Comparison:
             judged[i] = Row(name, hand, gradients[node], None, HAND, "")
         else:
             judged[i] = _row(graph, node, name, hand, gradients[node], options, extra)
-        is_inner = node.primitive is not None and hand.shape == node.shape
-        if judged[i].verdict == HAND and is_inner:
-            wrong[node.id] = hand
+        fitted = stretched(hand, node.shape) if node.primitive is not None else None
+        if judged[i].verdict in (HAND, SHAPE) and fitted is not None:
+            wrong[node.id] = fitted
     for i in range(len(aligned)):
         rows.append(judged[i])
         targets.append(Target(rows[i].name, rows[i].by_hand, rows[i].autodiff, aligned[i][0].id))
@@ -385,32 +386,6 @@ def _turned(matrix: NDArray[Any]) -> NDArray[Any]:
 
 
 READ_ONE_TRIANGLE = (ops.cholesky, ops.eigh)
-
-
-def gradients_of(graph: Graph, nodes: list[Node]) -> dict[Node, NDArray[Any]]:
-    """Return the gradient of the loss for each node; no ``.grad`` changes, no hook is called."""
-    loss = graph.outputs[0].tensor
-    assert loss is not None
-    unused = {node.tensor for node in graph.outputs[1:]}
-    seed = np.ones(loss.shape, loss.dtype)[()]
-    leaves = dict(backward_pass(loss, seed, untapped=graph.tensors))
-    found = {}
-    for node in nodes:
-        tensor = node.tensor
-        arrived = leaves
-        if tensor is not None and not tensor.is_leaf and tensor.requires_grad:
-            target = frozenset([tensor])
-            arrived = dict(backward_pass(loss, seed, targets=target, untapped=graph.tensors))
-        if tensor is not None and tensor not in arrived and tensor in unused:
-            found[node] = np.zeros(node.shape, np.asarray(node.value).dtype)
-            continue  # The loss does not depend on it.
-        if tensor is None or tensor not in arrived:
-            raise ValueError(
-                f"compare: no gradient flows to {node.label}, {node.kind} {node.id}. To compare "
-                f"its gradient, create it as Tensor(..., requires_grad=True)."
-            )
-        found[node] = np.asarray(arrived[tensor])
-    return found
 
 
 def _row(

@@ -36,6 +36,7 @@ from autograd_lite.check.mistakes.registry import (
     Mistake,
     Target,
     same,
+    stretched,
 )
 from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.graph import Node
@@ -377,9 +378,10 @@ def _passes(progress: _Progress, target: Target) -> Iterator[tuple[Case, str]]:
 
 
 def _fitting_shapes(progress: _Progress, replay: Replay) -> dict[str, Array]:
-    return {
-        key: g for key, g in progress.upstream.items() if g.shape == np.shape(replay.values[key])
+    fitted = {
+        key: stretched(g, np.shape(replay.values[key])) for key, g in progress.upstream.items()
     }
+    return {key: g for key, g in fitted.items() if g is not None}
 
 
 def _relative(case: Case, target: Target) -> Target:

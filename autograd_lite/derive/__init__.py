@@ -107,7 +107,7 @@ def derive(
         out = 1 / (1 + np.exp(-(X @ w)))           # (3, 1)
         loss = 0.5 * np.sum((out - y) ** 2)        # ()
         # backward
-        out_delta = (out - y) * (out * (1 - out))  # (3, 1)
+        out_delta = (out - y) * (out * (1 - out))  # (3, 1), at X @ w
         d_w = X.T @ out_delta                      # (3, 1)
         return loss, {"w": d_w}
     >>> print(derivation.text)

@@ -54,7 +54,14 @@ class Derivation(Steps):
     @cached_property
     def code(self) -> str:
         """A function in plain NumPy that computes the loss and its gradients."""
-        return self._code(lambda line: str(line.expression.shape))
+
+        def comment(line: Line) -> str:
+            shape = str(line.expression.shape)
+            whole = shape if line.at is None else f"{shape}, at {write(line.at, 'python')}"
+            long = len(whole) + max(WIDEST, len(line.code)) + 8 > LONGEST_LINE
+            return shape if long else whole
+
+        return self._code(comment)
 
     @cached_property
     def code_with_source(self) -> str:

@@ -19,7 +19,7 @@ from autograd_lite.tensor import Tensor
 
 
 def with_few_leaves(graph: Graph, names: Mapping[str, Any]) -> Graph:
-    """Return a graph in which equal arrays of one name are one leaf, and ``1 - y`` is computed.
+    """Return a graph in which equal arrays of one name are one leaf; ``1 - y``, ``X[0]`` computed.
 
     Parameters
     ----------
@@ -33,20 +33,29 @@ def with_few_leaves(graph: Graph, names: Mapping[str, Any]) -> Graph:
     others = _others(leaves, names)
     new_leaves: list[Node] = []
     made: list[Node] = []
+    known = {x.id: _made_of(x, named) or _made_of(x, others) for x in leaves if x.name is None}
+    of_rows = [x[1] for x in known.values() if x is not None and x[0] is ops.getitem]
     for leaf in leaves:
-        found = _made_of(leaf, named) or _made_of(leaf, others)
+        # x of `for x in xs` is the last row, though it has a name.
+        found = known[leaf.id] if leaf.name is None else _row_of(leaf, of_rows)
         if found is None:
             new_leaves.append(leaf)
             continue
-        operation, source = found
+        operation, source, *index = found
         operands: tuple[str, ...] = (source.id,)
+        parameters = {"index": index[0]} if index else {}
         if source not in leaves and source not in new_leaves:
             new_leaves.append(source)
         if operation is ops.subtract:
             one = f"{leaf.id}_one"
             new_leaves.append(replace(leaf, id=one, kind="constant", value=1, tensor=None))
             operands = (one, *operands)
-        made.append(replace(leaf, kind="operation", primitive=operation, operands=operands))
+        made.append(
+            replace(
+                leaf, kind="operation", primitive=operation, operands=operands,
+                parameters=parameters, name=None,
+            )
+        )  # fmt: skip
     if made:
         merged = [*new_leaves, *made, *(x for x in merged if x.primitive is not None)]
     new = copy.copy(graph)
@@ -94,14 +103,17 @@ def _merged(graph: Graph) -> tuple[list[Node], dict[str, str]]:
     return nodes, at
 
 
-def _made_of(leaf: Node, named: Sequence[Node]) -> tuple[Any, Node] | None:
-    """Return how a leaf without a name follows from the only named one that it can be made of."""
+def _made_of(leaf: Node, named: Sequence[Node]) -> tuple[Any, ...] | None:
+    """Return how a leaf without a name follows from the only named one that it can be made of.
+
+    It is the operation, what that has for an operand, and the index of a row.
+    """
     value = np.asarray(leaf.value)
-    if leaf.name is not None or leaf.kind == "parameter" or value.dtype.kind not in "fi":
+    if leaf.kind == "parameter" or value.dtype.kind not in "fi":
         return None
     if value.size < 2 or (value == value.flat[0]).all():  # Too little to know it by.
         return None
-    found = []
+    found = _rows(leaf, named)
     for x in named:
         array = np.asarray(x.value)
         alike = x.kind == leaf.kind and array.shape == value.shape  # A Tensor is made of Tensors.
@@ -111,3 +123,19 @@ def _made_of(leaf: Node, named: Sequence[Node]) -> tuple[Any, Node] | None:
             if made.dtype == value.dtype and np.array_equal(made, value):
                 found.append((operation, x))
     return found[0] if len(found) == 1 else None
+
+
+def _row_of(leaf: Node, named: Sequence[Node]) -> tuple[Any, ...] | None:
+    """Return which row of which array a bare array is, if it is one alone."""
+    found = _rows(leaf, [*dict.fromkeys(named)]) if leaf.kind == "constant" else []
+    return found[0] if len(found) == 1 else None
+
+
+def _rows(leaf: Node, named: Sequence[Node]) -> list[tuple[Any, ...]]:
+    value, found = np.asarray(leaf.value), []
+    for x in named:
+        array = np.asarray(x.value)
+        if x.kind == leaf.kind and array.shape[1:] == value.shape and array.dtype == value.dtype:
+            rows = np.flatnonzero((array == value).reshape(len(array), -1).all(axis=1))
+            found += [(ops.getitem, x, int(i)) for i in rows]
+    return found

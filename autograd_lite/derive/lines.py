@@ -46,12 +46,15 @@ class Line:
         On the way forward, the node that this computes.
     source : Source or None
         The line of the user's code that it comes from, if that was recorded.
+    at : Expression or None
+        What a delta is the gradient at, where that has no name: ``X @ W``, before ``a``.
     """
 
     name: Name
     expression: Expression
     of: Node | None = None
     node: Node | None = None
+    at: Expression | None = None
 
     @property
     def source(self) -> Source | None:
@@ -195,6 +198,14 @@ def replaced(root: Expression, by: Mapping[int, Expression], simplify: bool = Fa
         else:
             new[e.number] = e.of_parts(parts)
     return new[root.number]
+
+
+def spelled(e: Expression) -> Expression:
+    """Put what it stands for in the place of every name that no line has."""
+    merged = {x.number: x.meaning for x in walk((e,)) if x.name == "?"}
+    return replaced(
+        e, {key: spelled(meaning) for key, meaning in merged.items() if meaning is not None}
+    )
 
 
 def written(roots: Iterable[Expression]) -> Counter[int]:

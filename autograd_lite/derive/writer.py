@@ -7,6 +7,8 @@ derivation. Nothing is differentiated twice, and there is no second set of rules
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
@@ -16,7 +18,16 @@ from autograd_lite import ops
 from autograd_lite.core.backward import of_kind, unbroadcast
 from autograd_lite.core.modes import GradientError
 from autograd_lite.core.primitive import Primitive
-from autograd_lite.derive.lines import LONGEST, Draft, Line, Names, finish, replaced, symbol_for
+from autograd_lite.derive.lines import (
+    LONGEST,
+    Draft,
+    Line,
+    Names,
+    finish,
+    replaced,
+    spelled,
+    symbol_for,
+)
 from autograd_lite.derive.math_names import delta, gradient
 from autograd_lite.derive.positions import Positioned
 from autograd_lite.derive.written_out import known_as_whole
@@ -120,7 +131,8 @@ class Writer:
             )
         root = self.expressions[graph.outputs[0].id]
         results = [root, *found.values()]
-        self.lines: list[Line] = finish(self.drafts, results, self.names, self.names_parts)
+        lines = finish(self.drafts, results, self.names, self.names_parts)
+        self.lines: list[Line] = [replace(line, at=self._at(line)) for line in lines]
         self.loss = final(root)
         names = [node.name or node.label for node in wrt]
         # Tensors of one name are told apart as their lines are: w, w_2.
@@ -128,6 +140,21 @@ class Writer:
             name if names.count(name) == 1 else line.removeprefix("d_"): line
             for name, line in zip(names, (final(found[node.id]) for node in wrt), strict=True)
         }
+
+    def _at(self, line: Line) -> Expression | None:
+        """Return what a delta is the gradient at, if that is not what it is called after."""
+        if line.of is None or line.name.kind != "delta":
+            return None
+        symbol = self.expressions[line.of.id]
+        if symbol.name in line.name.parts:
+            return None
+        for node, after in pairwise(self._stages(line.of)):
+            first = after.operands[0] == node.id
+            if after.primitive is not ops.add and not (after.primitive is ops.subtract and first):
+                return spelled(symbol)
+            if self.expressions[after.id].name in line.name.parts:
+                break
+        return None
 
     def _needed(self) -> set[str]:
         """Return all values through which a gradient must go."""

@@ -92,6 +92,33 @@ UNIT = Primitive(_unit, {"x": _unit_rule})
 """What is divided by its length, or by the root of its mean square."""
 
 
+def _swish(x: Any, s: Any) -> Any:
+    return x * s
+
+
+def _swish_rule(g: Any, y: Any, x: Any, s: Any) -> Any:
+    del x
+    return g * (s + y * (1 - s))
+
+
+SWISH = Primitive(_swish, {"x": _swish_rule})
+"""What is multiplied by its own sigmoid, given that."""
+
+
+def _swish_quotient(x: Any, e: Any, total: Any) -> Any:
+    del e
+    return x / total
+
+
+def _swish_quotient_rule(g: Any, y: Any, x: Any, e: Any, total: Any) -> Any:
+    del x
+    return g * (1 + y * e) / total
+
+
+SWISH_QUOTIENT = Primitive(_swish_quotient, {"x": _swish_quotient_rule})
+"""The same as ``x / (1 + exp(-x))``, given the exponential and the sum."""
+
+
 class Whole(NamedTuple):
     """What a node is: an operation on others than those that it was computed from.
 
@@ -215,6 +242,8 @@ class _Reader:
         u = None if rest is None else self.exponent(rest)
         if _number(top) == 1.0 and u is not None:
             yield self.logistic(u, -1.0)
+        if rest is not None and u is not None and self.parts(u, ops.negative) == (top,):
+            yield Whole(SWISH_QUOTIENT, (top, rest, bottom), {})
         x = self.exponent(top)
         if x is not None and x is u:
             yield self.logistic(x, 1.0)
@@ -235,6 +264,15 @@ class _Reader:
         u = None if rest is None else self.exponent(rest)
         if u is not None:
             yield self.logistic(u, -1.0)
+
+    def products(self, node: Node) -> Iterator[Whole]:
+        """Read ``x * sigmoid(x)``, and what `tangents` does."""
+        for x, s in self.in_both_orders(node, ops.multiply):
+            whole = self.read(s)
+            is_sigmoid = whole.primitive is ops.sigmoid or whole.parameters.get("slope") == 1.0
+            if is_sigmoid and whole.operands[0] == x.id and s.shape == x.shape:
+                yield Whole(SWISH, (x, s), {})
+        yield from self.tangents(node)
 
     def tangents(self, node: Node) -> Iterator[Whole]:
         """Read ``0.5 * (1 + tanh(x / 2))``, also with a division by 2."""
@@ -403,7 +441,7 @@ class _Reader:
 READERS: dict[Primitive | None, Callable[[_Reader, Node], Iterator[Whole]]] = {
     ops.divide: _Reader.quotients,
     ops.power: _Reader.powers,
-    ops.multiply: _Reader.tangents,
+    ops.multiply: _Reader.products,
     ops.log: _Reader.logarithms,
     ops.log1p: _Reader.logarithms,
     ops.logaddexp: _Reader.logarithms,

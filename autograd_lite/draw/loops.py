@@ -14,7 +14,7 @@ from autograd_lite.draw.formulas import is_inline
 from autograd_lite.graph import Graph, Node
 from autograd_lite.graph.calls import Call
 from autograd_lite.graph.nodes import Homes
-from autograd_lite.graph.repetition import Repetition, repetitions
+from autograd_lite.graph.repetition import Repetition, bound_again, repetitions
 
 LEAST_HIDDEN = 12
 """Operations that a loop hides, from which on it is drawn as one without being asked for."""
@@ -54,24 +54,7 @@ def loops(graph: Graph, *, least: int = LEAST_HIDDEN) -> list[Repetition]:
 
 def indexed(loop: Repetition, names: Mapping[str, str]) -> dict[str, str]:
     """Name what a loop bound to one variable again and again: ``h₁``, ``h₂``, …."""
-    found: dict[str, str] = {}
-    columns = [*loop.columns, *_given(loop)]
-    for column in columns:
-        name = names.get(column[-1].id)
-        if name is None or {names.get(node.id, name) for node in column} != {name}:
-            continue
-        if len({node.id for node in column}) == len(column):
-            found |= {node.id: _numbered(name, i + 1) for i, node in enumerate(column)}
-            starts = [x.initial for x in loop.carried if loop.body[x.source] is column[-1]]
-            found |= {
-                x.id: _numbered(name, 0) for x in starts if x and x.id not in {*names, *found}
-            }
-    return found
-
-
-def _given(loop: Repetition) -> list[tuple[Node, ...]]:
-    """Return the values that every round has of its own, of the loops in the body too."""
-    return [column for inner in loop.walk() for column in inner.given]
+    return {key: _numbered(*pair) for key, pair in bound_again(loop, names).items()}
 
 
 def _numbered(name: str, number: int) -> str:
@@ -109,7 +92,7 @@ def rolled(
         carried.update(_carried(loop))
         for column in columns:
             chains.update((node.id, chains[column[-1].id]) for node in column[:-1])
-        alike += [column for column in _given(loop) if not any(x.operands for x in column)]
+        alike += [column for column in loop.all_given if not any(x.operands for x in column)]
     groups = [Fold(f"fold_{nodes[0].id}", nodes, alike=True, name=_range(nodes, names))
               for nodes in _joined(alike)]  # fmt: skip
     for group in groups:

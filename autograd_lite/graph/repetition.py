@@ -10,14 +10,17 @@ is recognised by that.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_lite import ops
+from autograd_lite.graph.graph import Graph
 from autograd_lite.graph.node import Node
 from autograd_lite.graph.nodes import Nodes
 from autograd_lite.ops.writing import literal
@@ -106,6 +109,11 @@ class Repetition:
         """The column of each operation, by its identifier."""
         return {node.id: column for column in self.columns for node in column}
 
+    @property
+    def all_given(self) -> list[tuple[Node, ...]]:
+        """The values that every round has of its own, of the loops in the body too."""
+        return [column for inner in self.walk() for column in inner.given]
+
     def walk(self) -> Iterator[Repetition]:
         """Yield this loop and all in it."""
         yield self
@@ -160,6 +168,79 @@ def _found(graph: Nodes, operations: Sequence[Node], fewest: int) -> tuple[Repet
         inner = _found(graph, loop.body, fewest) if period > fewest else ()
         loops.append((start, Repetition(loop.rounds, loop.shared, loop.carried, loop.given, inner)))
     return tuple(loop for _, loop in sorted(loops, key=lambda pair: pair[0]))
+
+
+def bound_again(loop: Repetition, names: Mapping[str, str]) -> dict[str, tuple[str, int]]:
+    """Return what a loop bound to one variable again and again: the variable, and the how manieth.
+
+    Parameters
+    ----------
+    loop : Repetition
+    names : mapping of str to str
+        What values are called, by identifier: of one variable, the last value alone.
+
+    Returns
+    -------
+    dict of str to (str, int)
+        By identifier; what the first round starts from has the number 0.
+    """
+    found: dict[str, tuple[str, int]] = {}
+    for column in [*loop.columns, *loop.all_given]:
+        name = names.get(column[-1].id)
+        if name is None or {names.get(node.id, name) for node in column} != {name}:
+            continue
+        if len({node.id for node in column}) == len(column):
+            found |= {node.id: (name, i + 1) for i, node in enumerate(column)}
+            starts = [x.initial for x in loop.carried if loop.body[x.source] is column[-1]]
+            found |= {x.id: (name, 0) for x in starts if x and x.id not in {*names, *found}}
+    return found
+
+
+def in_loops(graph: Nodes) -> list[tuple[str, Node]]:
+    """Return what loops bound to variables again and again, and the names of these."""
+    names = {node.id: node.name for node in graph if node.name}
+    return [
+        (name, graph[key])
+        for loop in repetitions(graph)
+        for key, (name, _) in sorted(bound_again(loop, names).items(), key=lambda x: x[1])
+    ]
+
+
+def with_numbers(graph: Graph, bound: Sequence[tuple[str, Node]]) -> Graph:
+    """Return a graph in which all that was bound to one variable has a name: ``h1``, ``h2``, ``h``.
+
+    The last keeps the name of the variable. A running sum is one value.
+
+    Parameters
+    ----------
+    graph : Graph
+    bound : sequence of (str, Node)
+        Variables, and what they were bound to, in order.
+    """
+    variable: dict[str, str] = {}
+    for name, node in bound:
+        variable.setdefault(node.id, name)
+    taken = {node.name for node in graph} | {*variable.values()}
+    leaves = [name for key, name in variable.items() if graph[key].primitive is None]
+    starts = {name: leaves.count(name) == 1 for name in leaves}  # The first round starts from h0.
+    counts: dict[str, int] = {}
+    called: dict[str, str] = {}
+    for key, name in variable.items():
+        node, after = graph[key], graph.consumers(graph[key])
+        runs = len(after) == 1 and name in (after[0].name, variable.get(after[0].id))
+        if node.name is None and not (runs and after[0].primitive in RUNNING):
+            i = counts[name] = counts.get(name, -starts.get(name, 0)) + 1
+            like = (x for x in taken if x and x.startswith(name) and x[len(name) :].isdigit())
+            short = not name[-1].isdigit() and not any(like)
+            called[key] = f"{name}{'' if short else '_'}{i}"
+    new = copy.copy(graph)
+    nodes = [replace(x, name=called[x.id]) if x.id in called else x for x in graph]
+    Nodes.__init__(new, nodes, [x.id for x in graph.outputs], graph.held)
+    return new
+
+
+RUNNING = (ops.add, ops.subtract, ops.multiply)
+"""What a running sum or product is made of."""
 
 
 class _Trace:

@@ -220,7 +220,8 @@ def smooth_l1_loss(
         raise ValueError(f"smooth_l1_loss needs a beta of 0 or more, got {beta!r}.")
     x, t = _pair("smooth_l1_loss", input, target)
     error = x - t
-    loss = ops.absolute(error) if beta == 0 else _huber(error, float(beta)) / float(beta)
+    loss = ops.absolute(error) if beta == 0 else _huber(error, float(beta))
+    loss = loss if beta in (0, 1) else loss / float(beta)
     return _reduce(loss, reduction)
 
 

@@ -15,7 +15,7 @@ from autograd_lite.core.primitive import example, primitive
 @primitive(
     x=lambda g, y, x, negative_slope: np.where(x > 0, g, negative_slope * g),
     notation=Notation(
-        python=Form("np.where({x:tight} > 0, {x:loose}, {negative_slope} * {x:tight})"),
+        python=Form("np.where({x:sum} > 0, {x:loose}, {negative_slope} * {x:factor})"),
         latex=Form(r"\mathrm{{leaky\ relu}}_{{{negative_slope}}}\left({x:loose}\right)"),
     ),
     domain={"x": "nonzero"},
@@ -32,7 +32,7 @@ def leaky_relu(x: Any, *, negative_slope: float = 0.01) -> Any:
     x=lambda g, y, x, alpha: np.where(x > 0, g, g * (y + alpha)),
     notation=Notation(
         python=Form(
-            "np.where({x:tight} > 0, {x:loose}, {alpha} * np.expm1(np.minimum({x:loose}, 0)))"
+            "np.where({x:sum} > 0, {x:loose}, {alpha} * np.expm1(np.minimum({x:loose}, 0)))"
         ),
         latex=Form(r"\mathrm{{elu}}_{{{alpha}}}\left({x:loose}\right)"),
     ),

@@ -4,32 +4,36 @@ from __future__ import annotations
 
 import ast
 import difflib
-import itertools
 import math
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autograd_lite import ops
-from autograd_lite.check.alignment import Aligned, as_array, stems
+from autograd_lite.check.alignment import Aligned, as_array, is_delta, stems, with_forms
 from autograd_lite.check.compare import Options, compare_graph, named_in
 from autograd_lite.check.diagnosis import FOLLOWS
-from autograd_lite.check.mistakes.backward_steps import grouped, text_of
+from autograd_lite.check.gradients import of_delta
+from autograd_lite.check.mistakes.backward_steps import text_of
 from autograd_lite.check.report import SHAPE, Comparison
 from autograd_lite.derive import Derivation, derive
-from autograd_lite.graph import Graph, Node, write
+from autograd_lite.graph import Graph, Node
+from autograd_lite.graph.repetition import in_loops, with_numbers
+from autograd_lite.program.expression import Name, walk
 from autograd_lite.tensor import Tensor
 
 ARRAY = re.compile(r"np\.array\((\[[\[\]\d,\s-]*\])\)")
 """An array of whole numbers, written out."""
 
-ADDED = re.compile(r"(\w+) = scatter_add\((.+), index=(.+), shape=(\(.*\))\)")
-
 RIGHT, UPSTREAM, WRONG, OPEN = "right", "right, from what you have above", "wrong", "not yet"
+ALONE = f"{WRONG}, here or above: {{}} is not given"
+UNTOLD = "not to be told, before {} has its shape"
 
 
 @dataclass(frozen=True)
@@ -40,13 +44,18 @@ class Progress:
     ----------
     marks : dict of str to str
         For every gradient ``right``; ``right, from what you have above`` (the mistake is in what it
-        was computed from); ``wrong``, with the shapes if these differ; or ``not yet``.
+        was computed from); ``wrong``, with the shapes if these differ, or with what would tell
+        whether the mistake is here or above; or ``not yet``.
     comparison : Comparison or None
         What `compare` found, with the mistakes by name, for a teacher; None if nothing was given.
+    deltas : dict of str to str
+        What a gradient was called, where that is the delta of another value: that at ``z1`` is
+        ``l1_delta``.
     """
 
     marks: Mapping[str, str]
     comparison: Comparison | None
+    deltas: Mapping[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return all(mark == RIGHT for mark in self.marks.values())
@@ -57,8 +66,11 @@ class Progress:
         return next((name for name, mark in self.marks.items() if mark.startswith(WRONG)), None)
 
     def __str__(self) -> str:
-        width = max(map(len, self.marks))
-        lines = [f"{name.ljust(width)}  {mark}" for name, mark in self.marks.items()]
+        called = [f"{x} ({self.deltas[x]})" if x in self.deltas else x for x in self.marks]
+        width = max(map(len, called))
+        lines = [
+            f"{x.ljust(width)}  {mark}" for x, mark in zip(called, self.marks.values(), strict=True)
+        ]
         done = sum(mark == RIGHT for mark in self.marks.values())
         return "\n".join([*lines, f"{done} of {len(self.marks)} right"])
 
@@ -74,9 +86,13 @@ class Exercise:
         Whose gradients are asked for, in the order of the backward pass.
     """
 
-    def __init__(self, graph: Graph, nodes: list[Node], called: Mapping[str, Any]) -> None:
-        self._graph, self._called = graph, called
-        self._nodes = {node.name or node.id: node for node in nodes}
+    def __init__(
+        self, graph: Graph, told: Graph, nodes: list[Node], called: Mapping[str, Any]
+    ) -> None:
+        self._graph, self._called = told, called
+        same = {id(node.tensor): node for node in told}
+        self._nodes = {node.name or node.id: same[id(node.tensor)] for node in nodes}
+        self._compared = graph, {node.name or node.id: node for node in nodes}
         self.names = tuple(self._nodes)
 
     def check(self, given: Mapping[str, Any] | None = None, /, **more: Any) -> Progress:
@@ -88,7 +104,8 @@ class Exercise:
         Parameters
         ----------
         given : mapping of str to array, optional
-            ``locals()``, say: the gradient of ``h`` is ``dh``, ``d_h``, ``grad_h`` or ``h_grad``.
+            ``locals()``, say: the gradient of ``h`` is ``dh``, ``d_h``, ``dL_dh``, ``grad_h`` or
+            ``h_grad``; ``h_delta`` may be the gradient of what ``h`` is an activation of.
         **more
             Gradients one by one.
 
@@ -103,27 +120,39 @@ class Exercise:
             If a keyword is not the name of a gradient; the message lists near misses.
         TypeError
             If a gradient is not an array of real numbers.
+        ValueError
+            If two gradients of one value differ.
         """
-        found = self._found(given or {}, more)
+        if given is not None and not isinstance(given, Mapping):
+            raise TypeError(
+                f"check takes locals(), a dict, or gradients by name, as "
+                f"check(d_{self.names[0]}=...), got {type(given).__name__}."
+            )
+        found, deltas = self._found(given or {}, more)
         marks = dict.fromkeys(self.names, OPEN)
         if not found:
             return Progress(marks, None)
-        aligned: Aligned = [(self._nodes[n], n, as_array(g, n)) for n, g in found.items()]
+        graph, node_of = self._compared
+        aligned: Aligned = [(node_of[n], n, g) for n, g in found.items()]
         options = Options(None, False, None, None, None, True)
-        comparison = compare_graph(self._graph, aligned, options)
+        comparison = compare_graph(graph, aligned, options)
+        misshapen = [row.name for row in comparison if row.verdict == SHAPE]
         for row in comparison:
+            above = self._above(self._nodes[row.name])
+            cause = row.diagnosis
+            open_above = [x for x in above if x not in found]
             if row.ok:
                 marks[row.name] = RIGHT
+            elif cause is not None and cause.name == FOLLOWS and cause.title.startswith("follows"):
+                marks[row.name] = UPSTREAM
+            elif bad := [x for x in above if x in misshapen or marks[x].startswith(UNTOLD[:8])]:
+                marks[row.name] = UNTOLD.format(bad[0])
             elif row.verdict == SHAPE:
                 shapes = f"its shape is {row.by_hand.shape}, and that of {row.name} is "
                 marks[row.name] = f"{WRONG}: {shapes}{row.autodiff.shape}"
-            elif row.diagnosis is not None and (
-                row.diagnosis.name == FOLLOWS and row.diagnosis.title.startswith("follows from")
-            ):
-                marks[row.name] = UPSTREAM
             else:
-                marks[row.name] = WRONG
-        return Progress(marks, comparison)
+                marks[row.name] = ALONE.format(open_above[0]) if open_above else WRONG
+        return Progress(marks, comparison, deltas)
 
     def hint(self, name: str, level: int = 1) -> str:
         """Return a hint: the more, the higher the level.
@@ -147,24 +176,24 @@ class Exercise:
         if level not in (1, 2, 3):
             raise ValueError(f"hint: level is 1, 2 or 3, got {level!r}.")
         if level == 1:
-            above = dict.fromkeys(self._above(x) for x in users)
-            uses = f"gradient{'s' * (len(above) > 1)} of {' and '.join(above)}"
-            several = " It is used in several places: what comes back from each adds up." * (
-                len(users) > 1
-            )
+            name = self._name(name)
+            *above, last = self._above(node, asked=False) or [""]
+            listed = f"{', '.join(above)} and {last}" if above else last
+            uses = f"gradient{'s' * bool(above)} of {listed}"
+            several = f" {name} is used in several places: what comes back from each adds up."
             return (
-                f"The gradient of {self._name(name)} has its shape, {node.shape}. It is computed "
-                f"from the {uses}.{several}"
+                f"The gradient of {name} has its shape, {node.shape}. It is computed from the "
+                f"{uses if last else 'loss, whose own gradient is 1'}.{several * (len(users) > 1)}"
             )
         if level == 2:
-            ways = dict.fromkeys(self._way_back(x, node) for x in users)
-            return " ".join(ways) if len(ways) == 1 else f"The sum of: {' And of: '.join(ways)}"
+            return self._ways_back(node)
         return self._line(node)
 
     def solution(self) -> str:
         """Return the derivation, as `derive` prints it."""
-        return str(self._derivation())
+        return str(self._derivation)
 
+    @cached_property
     def _derivation(self) -> Derivation:
         output = self._graph.outputs[0].tensor
         assert output is not None
@@ -195,22 +224,43 @@ class Exercise:
             d_W = None             # (2, 1)
             return locals()
         """
-        return self._with_names(self._derivation().worksheet(self.names))
+        return self._with_names(self._derivation.worksheet(self.names))
 
-    def _above(self, node: Node) -> str:
-        """Return the first value on the way to the loss that is asked for, or the loss."""
-        while node.name not in self._nodes and node is not self._graph.outputs[0]:
-            users = [x for x in self._graph.consumers(node) if x.requires_grad]
-            node = users[0]
-        return node.name or "the loss"
+    def _above(self, node: Node, *, asked: bool = True) -> list[str]:
+        """Return the next values on the way to the loss that are asked for, or have a name."""
+        found, waiting = {}, [node]
+        while waiting:
+            for x in self._graph.consumers(waiting.pop(0)):
+                name = x.name or x.id
+                if x.requires_grad and (self._nodes.get(name) is x if asked else self._is_end(x)):
+                    found[name] = x
+                elif x.requires_grad:
+                    waiting.append(x)
+        return [name for name, x in found.items() if x is not self._graph.outputs[0]]
 
-    def _way_back(self, user: Node, node: Node) -> str:
-        """Say how the gradient comes back from the next value with a name, step by step."""
-        steps = [self._in_words(user, node)]
-        while user.name not in self._nodes and user is not self._graph.outputs[0]:
-            user, node = next(x for x in self._graph.consumers(user) if x.requires_grad), user
-            steps.append(self._in_words(user, node))
-        return " Then ".join(reversed(steps))
+    def _is_end(self, node: Node) -> bool:
+        """Return whether a value has a name, or is the loss."""
+        return bool(node.name) or node is self._graph.outputs[0]
+
+    def _ways_back(self, node: Node) -> str:
+        """Say how the gradient comes back from the next values with names, step by step."""
+        ways = []
+        for user in self._graph.consumers(node):
+            if not user.requires_grad:
+                continue
+            steps, below = [self._in_words(user, node)], user
+            while not self._is_end(below):
+                after = next(x for x in self._graph.consumers(below) if x.requires_grad)
+                steps.append(self._in_words(after, below))
+                below = after
+            ways.append(steps[::-1])
+        ways = [list(way) for way in dict.fromkeys(map(tuple, ways))]
+        same = 0
+        while len(ways) > 1 and len({*(tuple(way[: same + 1]) for way in ways)}) == 1:
+            same += 1
+        ends = [" Then ".join(way[same:]) for way in ways]
+        last = ends[0] if len(ends) == 1 else f"The sum of: {' And of: '.join(ends)}"
+        return " Then ".join([*ways[0][:same], last[0].lower() + last[1:] if same else last])
 
     def _in_words(self, user: Node, node: Node) -> str:
         """Say how the gradient comes back through one operation."""
@@ -219,8 +269,8 @@ class Exercise:
         made = self._text(user, whole=True)
         primitive = user.primitive
         others = [x for x, key in zip(operands, user.operands, strict=True) if key != node.id]
-        if primitive.name == "matmul":
-            rule = f"a matrix product: multiply by the transpose of {others[0]}, on the same side"
+        if primitive is ops.matmul:
+            rule = _of_product(node, user, others)
         elif len(primitive.linear) > 1 and primitive.entrywise and others:
             rule = f"a product: multiply by the other factor, {others[0]}"
         elif primitive is ops.add:
@@ -231,8 +281,9 @@ class Exercise:
         elif primitive is ops.power and user.operands.index(node.id) == 0:
             rule = "a power: multiply by the exponent, and by the power with one less"
         elif primitive.sentence:
+            operand = self._text(node) if node.name or others else "its operand"
             rule = primitive.sentence.format(
-                y=user.name or made, x=self._text(node), others=", ".join(others)
+                y=user.name or "it", x=operand, others=", ".join(others)
             )
             if primitive is ops.getitem and _picks_again(user.parameters["index"], node.shape):
                 rule = f"{rule.rstrip('.')}; an entry that is picked several times gets the sum"
@@ -250,11 +301,7 @@ class Exercise:
 
     def _text(self, node: Node, *, whole: bool = False) -> str:
         """Write a value by its name, or how it is made; index arrays by theirs."""
-        if whole and node.name and node.primitive is not None:
-            text = write(node, [grouped(self._text(x)) for x in self._graph.operands(node)])
-        else:
-            text = text_of(self._graph, node)
-        return self._with_names(text)
+        return self._with_names(text_of(self._graph, node, whole=whole))
 
     def _with_names(self, text: str) -> str:
         """Write arrays of indices by the names that they have, and not number by number."""
@@ -270,54 +317,98 @@ class Exercise:
         return ARRAY.sub(named, text)
 
     def _line(self, node: Node) -> str:
-        """Return the line of the derivation, as NumPy has it."""
-        line = self._with_names(self._derived(node))
-        added = ADDED.fullmatch(line)
-        if added is None:
-            return line
-        name, g, index, shape = added.groups()
-        index = f"({index[6:-1]})" if index.startswith("np.s_[") else index
-        return f"{name} = np.zeros({shape}); np.add.at({name}, {index}, {g})"
-
-    def _derived(self, node: Node) -> str:
-        """Return the line of the derivation, or the rule with the names there are."""
-        name = node.name or node.id
-        lines = [line.split("  #")[0].strip() for line in self.solution().splitlines()]
-        for i, line in enumerate(lines):
-            left = line.split("=")[0].strip()
-            if left in (f"d_{name}", f"{name}_delta"):
-                added = re.compile(rf"{left}(\[.*\])? [+-]?= |np\.(add|subtract)\.at\({left}, ")
-                more = itertools.takewhile(added.match, lines[i + 1 :])
-                return "; ".join([line, *more])
-        backward = self._graph.backward()
-        found = next(x for x in reversed(backward) if node.id in x.gradient_of)
-        operands = [x.name or x.label for x in backward.operands(found)]
-        return f"d_{name} = {write(found, operands)}".replace("∂loss/∂", "d_")
+        """Return the line of the derivation, after those that it needs and that have no name."""
+        name, derivation = node.name or node.id, self._derivation
+        line_of = {line.name: line for line in derivation.lines}
+        wanted = derivation.gradients[name]
+        of = line_of[wanted].of if wanted in line_of else None
+        own = of is not None and of.tensor is node.tensor
+        known = {line.name for line in derivation.forward if line.node and line.node.name}
+        known |= {*derivation.gradients.values()} - ({wanted} if own else set())
+        needed: set[Name] = set()
+        waiting = {wanted} & line_of.keys() - known
+        while waiting:
+            needed |= waiting
+            used = {x.name for k in waiting for x in walk((line_of[k].expression,)) if x.name}
+            waiting = used & line_of.keys() - known - needed
+        lines = [line.code for line in derivation.lines if line.name in needed]
+        return self._with_names("\n".join([*lines, *([] if own else [f"d_{name} = {wanted}"])]))
 
     def _name(self, name: str) -> str:
         known = [x for x in (name, *stems(name)) if x in self._nodes]
         if known:
             return known[0]
-        near = difflib.get_close_matches(name, [*self.names, *(f"d{n}" for n in self.names)])
+        near = difflib.get_close_matches(name, [*self.names, *(f"d_{n}" for n in self.names)])
         meant = f" Did you mean {', '.join(near)}?" if near else ""
         raise KeyError(
             f"{name!r} is not a gradient of this exercise.{meant} There are: "
             f"{', '.join(self.names)}."
         )
 
-    def _found(self, given: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what was given, by the name of the tensor, in the order of the backward pass."""
-        found: dict[str, Any] = {}
-        for key, value in given.items():
-            name = next((x for x in stems(key) if x in self._nodes), None)
-            if name is None or value is None or key in self._nodes or callable(value):
-                continue
-            found[name] = value
-        for key, value in more.items():
-            name = self._name(key)
-            if value is not None:
-                found[name] = value
-        return {name: found[name] for name in self.names if name in found}
+    def _found(
+        self, given: Mapping[str, Any], more: Mapping[str, Any]
+    ) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+        """Return what was given, by the name of the tensor, in the order of the backward pass.
+
+        Also, for what was given as the delta of another tensor, that.
+        """
+        named = bool(given) and all(key in self._nodes for key in given)  # {"h": dh}, no locals().
+        keys = {key: self._name(key) for key in more}
+        for key in given:
+            stem = key if named else next((x for x in stems(key) if x in self._nodes), None)
+            if stem is not None and (named or key not in self._nodes):
+                keys.setdefault(key, stem)
+        arrays = {
+            key: as_array(value, stem, "check")
+            for key, stem in keys.items()
+            if (value := {**given, **more}[key]) is not None and not callable(value)
+            and value is not self._nodes[stem].tensor
+        }  # fmt: skip
+        found: dict[str, NDArray[Any]] = {}
+        called: dict[str, str] = {}
+        own = {keys[key] for key in arrays if not is_delta(key)}
+        for key in sorted(arrays, key=is_delta):
+            node = self._nodes[keys[key]]
+            if is_delta(key) and key not in self._nodes:
+                node = of_delta(self._graph, node, arrays[key], own)
+            name = node.name or node.id
+            if name not in self._nodes:
+                continue  # The delta of a sum that has no name is not asked for.
+            if name in found and not np.array_equal(found[name], arrays[key]):
+                raise ValueError(
+                    f"check: {called[name]} and {key} are both the gradient of {name}, and differ. "
+                    f"Leave one of them out."
+                )
+            found[name], called[name] = arrays[key], key
+        deltas = {x: key for x, key in called.items() if is_delta(key) and keys[key] != x}
+        return {x: found[x] for x in self.names if x in found}, deltas
+
+
+def _of_product(node: Node, user: Node, others: list[str]) -> str:
+    """Say how a gradient comes back through a matrix product."""
+    if not user.shape:
+        return f"a dot product: multiply {others[0]} by what arrives"
+    if len(node.shape) == 2 and len(user.shape) == 1:
+        pair = ("g[i]", f"{others[0]}[j]"), (f"{others[0]}[i]", "g[j]")
+        by = " times ".join(pair[user.operands.index(node.id)])
+        return f"a product with a vector: of g, which arrives, entry [i, j] gets {by}"
+    side = f"from the side on which {others[0]} stands"
+    return f"a matrix product: multiply by the transpose of {others[0]}, {side}"
+
+
+def with_rows(called: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """Return names for the rows of arrays: ``xs[0]``."""
+    arrays = {name: x for name, x in called.items() if type(x) is np.ndarray}
+    return {
+        f"{name}[{i}]": row
+        for name, x in arrays.items()
+        if x.ndim > 1 and 1 < len(x) <= MOST_ROWS
+        for i, row in enumerate(x)
+        if row.size > 1 and not any(np.array_equal(row, other) for other in arrays.values())
+    }
+
+
+MOST_ROWS = 100
 
 
 def _picks_again(index: Any, shape: tuple[int, ...]) -> bool:
@@ -375,20 +466,18 @@ def exercise(loss: Tensor, wrt: str | list[str] = "all") -> Exercise:
             f"requires_grad=True, got {loss!r}."
         )
     called = named_in(sys._getframe(1))
-    graph = Graph(loss, called)
-    nodes = [
-        node
-        for node in reversed(list(graph))
-        if node.requires_grad and node.name and node is not graph.outputs[0]
-    ]
-    last = {node.id: _completed(graph, node) for node in nodes}
-    nodes.sort(key=lambda node: -last[node.id])
+    names = with_forms(called)
+    graph = Graph(loss, names)
+    asked = {x.id for x in graph if x.requires_grad and x.name and x is not graph.outputs[0]}
+    told = Graph(loss, with_rows(called) | names)
+    told = with_numbers(told, in_loops(told))
+    nodes = sorted((x for x in graph if x.id in asked), key=lambda x: -_completed(graph, x))
     if wrt != "all":
-        asked = [graph.find(name).id for name in ([wrt] if isinstance(wrt, str) else wrt)]
-        nodes = [node for node in nodes if node.id in asked]
+        wanted = [graph.find(name).id for name in ([wrt] if isinstance(wrt, str) else wrt)]
+        nodes = [node for node in nodes if node.id in wanted]
     if not nodes:
         raise ValueError("exercise found no tensor with a name: give names with name=.")
-    return Exercise(graph, nodes, called)
+    return Exercise(graph, told, nodes, called)
 
 
 def _completed(graph: Graph, node: Node) -> float:

@@ -41,12 +41,15 @@ class Recorded(NamedTuple):
         What it returned: Tensors that hold symbols.
     variables : dict of str to object
         Its variables when it returned.
+    bound : list of (str, Tensor)
+        What its variables were bound to, in order.
     notes : Notes
         What was noted down besides.
     """
 
     result: Any
     variables: dict[str, Any]
+    bound: list[tuple[str, Tensor]]
     notes: Notes
 
     @property
@@ -58,6 +61,11 @@ class Recorded(NamedTuple):
             if isinstance(x, np.ndarray) and not name.startswith("_") and name.isidentifier()
         }
         return {**arrays, **names_in(self.variables)}
+
+    def bound_in(self, graph: Graph) -> list[tuple[str, Node]]:
+        """Return what variables were bound to, as nodes, in order."""
+        node_of = {id(node.tensor): node for node in graph if node.primitive is not None}
+        return [(name, node_of[id(t)]) for name, t in self.bound if id(t) in node_of]
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -90,9 +98,18 @@ def record(f: Callable[..., Any], inputs: Mapping[str, Any]) -> Recorded:
     places = [Place(t) for t in around.tensors if t.is_leaf]
     variables: dict[str, Any] = {}
 
+    bound: list[tuple[str, Tensor]] = []
+    last: dict[str, Tensor] = {}
+    code = getattr(f, "__code__", None)
+
     def watch(frame: FrameType, event: str, _: Any) -> None:
-        if event == "return" and frame.f_code is getattr(f, "__code__", None):
+        if event == "return" and frame.f_code is code:
             variables.update(variables_of(frame, unused=True))
+        elif event == "call" and frame.f_back is not None and frame.f_back.f_code is code:
+            for name, x in frame.f_back.f_locals.items():  # Before it is bound again.
+                if isinstance(x, Tensor) and last.get(name) is not x:
+                    last[name] = x
+                    bound.append((name, x))
 
     token, before = NOTES.set(notes), sys.getprofile()
     try:
@@ -110,7 +127,7 @@ def record(f: Callable[..., Any], inputs: Mapping[str, Any]) -> Recorded:
     finally:
         NOTES.reset(token)
         around.restore()
-    return Recorded(result, variables, notes)
+    return Recorded(result, variables, bound, notes)
 
 
 def _argument(name: str, value: Any, notes: Notes) -> Any:

@@ -594,7 +594,32 @@ def test_gradients_are_found_among_local_variables():
     assert result
     assert {row.name for row in result} == {"h", "w"}
     assert al.compare(loss, SimpleNamespace(w=w, dh=dh))
-    del dw
+    assert al.compare(loss, {"dL_dh": dh, "d_loss_d_w": dw})
+
+
+def test_a_delta_is_the_gradient_before_the_activation_as_a_derivation_has_it():
+    x, y = np.array([[0.5, -1.0], [2.0, 0.3], [1.0, 1.5]]), np.array([[0.0], [1.0], [1.0]])
+    w = al.Tensor([[0.4], [-0.7]], requires_grad=True, name="w")
+    out = 1 / (1 + np.exp(-(x @ w)))
+    loss = al.mse(out, y)
+    source = str(al.derive(loss)).replace("return loss,", "return locals(),")
+    space = {}
+    exec(source, {"np": np}, space)
+    made, _ = space["loss_and_gradients"](x, y, w.numpy())
+    assert al.compare(loss, {"out_delta": made["out_delta"], "w": made["d_w"]})
+    d_out = 2 / 3 * (made["out"] - y)
+    assert al.compare(loss, {"out_delta": d_out})["out"].ok
+    wrong = al.compare(loss, {"d_w": -made["d_w"], "delta_out": -made["out_delta"]})
+    assert "follows from delta_out" in wrong["w"].diagnosis.title
+    assert "sign is flipped" in wrong["delta_out"].diagnosis.title
+    z = x @ w
+    a = np.tanh(z)
+    loss = np.sum(a**2)
+    d_a = 2 * a.numpy()
+    a_delta = d_a * (1 - a.numpy() ** 2)
+    assert al.compare(loss, {"a_delta": a_delta})["z"].ok
+    assert al.compare(loss, {"a_delta": a_delta * (1 + a.numpy())})["z"].by_hand is not None
+    assert not al.compare(loss, {"dz": a_delta, "a_delta": d_a * a.numpy()})["a"].ok
 
 
 # -------------------------------------------------------------------- what arrays may be

@@ -705,7 +705,7 @@ CASES = [
     (arranged, ARRANGED, "np.diag(X.T @ de)", "X.T @ de", "another rule", "added to every row"),
     (arranged, ARRANGED, "(np.abs(e) <= 1.2, e,", "(e <= 1.2, e,", "mask", "the condition is of e"),
     (arranged, ARRANGED, "np.where(np.abs(e) <= 1.2, e, 1.2 * np.sign(e))", "e", "another rule",
-     "all goes back to 0.5 * (e ** 2)"),
+     "all goes back to 0.5 * e ** 2"),
     (arranged, ARRANGED, "2 * (u - u.mean(axis=0))", "2 * u", "another rule", "less its mean"),
     (arranged, ARRANGED, "u.max(axis=1", "u.min(axis=1", "another rule", "the smallest entries"),
     (filtered, FILTERED, " + K.T @ ds", "", "path missing", "to e_t from K @ e_t"),

@@ -31,8 +31,8 @@ def loss_and_gradients(X, y, syn0, syn1):
     l2 = 1 / (1 + np.exp(-(l1 @ syn1)))               # (4, 1)
     loss = 0.5 * np.sum((l2 - y) ** 2)                # ()
     # backward
-    l2_delta = (l2 - y) * (l2 * (1 - l2))             # (4, 1)
-    l1_delta = (l2_delta @ syn1.T) * (l1 * (1 - l1))  # (4, 4)
+    l2_delta = (l2 - y) * (l2 * (1 - l2))             # (4, 1), at l1 @ syn1
+    l1_delta = (l2_delta @ syn1.T) * (l1 * (1 - l1))  # (4, 4), at X @ syn0
     d_syn1 = l1.T @ l2_delta                          # (4, 1)
     d_syn0 = X.T @ l1_delta                           # (3, 4)
     return loss, {"syn0": d_syn0, "syn1": d_syn1}"""
@@ -460,3 +460,43 @@ def test_a_worksheet_has_blanks_in_the_order_of_the_backward_pass_and_runs():
     assert found["loss"] == pytest.approx(loss.item())
     assert found["d_syn0"] is None
     assert "where nothing ties" not in sheet
+
+
+# ------------------------------------------------------------ variables that are bound again
+
+
+def rounds(xs, start, wx, wh):
+    h = start
+    for t in range(4):
+        h = np.tanh(xs[t] @ wx + h @ wh)
+    return np.sum(h**2)
+
+
+def test_what_a_loop_bound_to_a_variable_has_its_name_with_a_number():
+    rng = np.random.default_rng(0)
+    xs, start = rng.normal(size=(4, 2)), rng.normal(size=3)
+    wx, wh = al.Tensor(rng.normal(size=(2, 3)), True), al.Tensor(rng.normal(size=(3, 3)), True)
+    h = start
+    for x in xs:
+        h = np.tanh(x @ wx + h @ wh)
+    recorded = al.derive(np.sum(h**2))
+    traced = al.derive(rounds, xs, start, wx.data, wh.data, wrt=["wx", "wh"])
+    assert recorded.code == traced.code
+    assert "h2 = np.tanh(xs[1] @ wx + h1 @ wh)" in recorded.code
+    assert "h3_delta = (wh @ h_delta) * (1 - h3 ** 2)" in recorded.code
+    assert list(recorded.arguments) == ["xs", "start", "wx", "wh"]
+
+
+def again(z, w, z1):
+    z = z * 2
+    z = np.exp(z)
+    z = np.sin(z @ w) * z1
+    z = z + z1  # A running sum is one line.
+    return np.sum(z**2)
+
+
+def test_a_number_is_set_apart_where_the_name_would_be_taken():
+    rng = np.random.default_rng(0)
+    code = al.derive(again, *(rng.normal(size=s) for s in ((3, 2), (2, 2), (2,)))).code
+    assert "z_2 = np.exp(z_1)" in code
+    assert "* z1 + z1" in code

@@ -238,6 +238,18 @@ READ = {
     "diagonal": (
         lambda z: -np.mean(np.diag(z @ z.T)), "d_z = -0.5 * z #",
     ),
+    "swish": (
+        lambda z, y: np.sum(z * al.sigmoid(z) * y), "d_z = y * (v1 + z * v1 * (1 - v1)) #",
+    ),
+    "swish, written out": (
+        lambda z, y: np.sum(1 / (1 + np.exp(-z)) * z * y), "d_z = y * (v1 + v1 * z * (1 - v1)) #",
+    ),
+    "swish, a quotient": (
+        lambda z, y: np.sum(z / (1 + np.exp(-z)) * y), "d_z = y * (1 + v2 * v1) / (1 + v1) #",
+    ),
+    "leaky relu": (
+        lambda z: np.sum(al.nn.LeakyReLU(0.1)(z * 3)), "np.sum(np.where(v1 > 0, v1, 0.1 * v1))",
+    ),
     "twice": (lambda z, y: np.sum(z * y - z * (1 - y)), "d_z = 2 * y - 1 #"),
 }  # fmt: skip
 

@@ -190,3 +190,115 @@ def test_a_worksheet_runs_on_the_values_that_come_with_it(name):
 def test_a_hint_at_a_squared_error_says_its_rule():
     task, _ = EXERCISES["eleven-lines"]()
     assert "twice what is squared, and the half in front cancels the 2" in task.hint("l2", 2)
+
+
+@pytest.fixture
+def eleven():
+    task, v = EXERCISES["eleven-lines"]()
+    l2_delta = (v["l2"] - v["y"]) * v["l2"] * (1 - v["l2"])
+    return task, v, l2_delta
+
+
+def test_a_delta_is_that_of_the_article_and_says_whose_gradient_it_is(eleven):
+    task, v, l2_delta = eleven
+    l1_delta = (l2_delta @ v["syn1"].T) * v["l1"] * (1 - v["l1"])
+    progress = task.check({"l2_delta": l2_delta, "l1_delta": l1_delta, **v})
+    assert [x for x, mark in progress.marks.items() if mark == "right"] == ["z2", "z1"]
+    assert "z2 (l2_delta)  right" in str(progress)
+    assert task.check(l2_delta=v["l2"] - v["y"]).marks["l2"] == "right"
+    assert task.check(l2_delta=l2_delta * v["l2"]).marks["z2"].startswith("wrong")
+
+
+def test_a_gradient_alone_is_not_blamed_for_what_is_above(eleven):
+    task, v, l2_delta = eleven
+    wrong = v["l1"].T @ (l2_delta / v["l2"])
+    assert task.check(d_syn1=wrong).marks["syn1"] == "wrong, here or above: z2 is not given"
+    assert task.check(d_syn1=wrong, d_z2=l2_delta).marks["syn1"] == "wrong"
+
+
+def test_what_is_computed_from_a_wrong_shape_is_not_blamed_for_it(eleven):
+    task, v, l2_delta = eleven
+    column = l2_delta * v["syn1"][0]  # It should be l2_delta @ syn1.T.
+    below = column * v["l1"] * (1 - v["l1"])
+    marks = task.check(d_l1=column, d_z1=below, d_syn0=v["x"].T @ below).marks
+    assert marks["l1"].startswith("wrong: its shape is (4, 1)")
+    assert marks["z1"] == marks["syn0"] == "right, from what you have above"
+    row = (v["l2"] - v["y"])[:, 0]
+    marks = task.check(d_l2=row, d_z2=row * v["l2"]).marks
+    assert marks["z2"] == "not to be told, before l2 has its shape"
+
+
+def test_what_a_learner_gives_is_understood_or_refused(eleven):
+    task, v, l2_delta = eleven
+    d_l2 = v["l2"] - v["y"]
+    assert task.check({"l2": d_l2}).marks["l2"] == "right"
+    assert task.check(v).comparison is None
+    assert task.check({"dL_dl2": d_l2, "dloss_dz2": l2_delta}).marks["z2"] == "right"
+    with pytest.raises(ValueError, match="dl2 and d_l2 are both the gradient of l2, and differ"):
+        task.check({"dl2": d_l2, "d_l2": -d_l2})
+    with pytest.raises(TypeError, match=r"as check\(d_l2=...\), got ndarray"):
+        task.check(d_l2)
+    with pytest.raises(TypeError, match="check: the gradient of l2 by hand is 'x'"):
+        task.check(d_l2="x")
+
+
+def test_a_line_comes_with_those_that_it_needs():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
+    w = al.Tensor(rng.normal(size=(3, 2)), requires_grad=True, name="w")
+    p = al.sigmoid(x @ w)
+    task = al.exercise(al.mse(p, y))
+    space = {"np": np, "x": x, "y": y, "w": w.numpy(), "p": p.numpy()}
+    for name in task.names:
+        exec(task.hint(name, 3), space)
+    assert task.check(space)
+    assert task.hint("w", 3).splitlines() == [
+        "p_delta = d_p * (p * (1 - p))",
+        "d_w = x.T @ p_delta",
+    ]
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_the_lines_of_all_hints_are_a_right_solution(name):
+    task, values = EXERCISES[name]()
+    space = {"np": np, **values}
+    for gradient in task.names:
+        exec(task.hint(gradient, 3), space)
+    assert task.check(space)
+
+
+def test_a_product_with_a_vector_has_its_rule():
+    task, _ = two_two_one()
+    assert "entry [i, j] gets h[i] times g[j]" in task.hint("W2", 2)
+    assert "the transpose of W2, from the side on which W2 stands" in task.hint("h", 2)
+
+
+def test_a_loop_has_its_values_by_number_and_its_rows_by_name():
+    rng = np.random.default_rng(0)
+    xs, start = rng.normal(size=(4, 2)), rng.normal(size=3)
+    wx, wh = (
+        al.Tensor(rng.normal(size=s), requires_grad=True, name=n)
+        for n, s in (("wx", (2, 3)), ("wh", (3, 3)))
+    )
+    h = start
+    for x in xs:
+        h = np.tanh(x @ wx + h @ wh)
+    task = al.exercise(np.sum(h**2))
+    assert task.names == ("h", "wh", "wx")
+    assert "the gradients of h1, h2, h3 and h" in task.hint("wh")
+    assert "h1 @ wh: a product with a vector" in task.hint("wh", 2)
+    assert "v1" not in task.solution()
+    space = {"np": np, "xs": xs, "start": start, "wx": wx.numpy(), "wh": wh.numpy()}
+    exec(task.solution().replace("return loss,", "return locals(),"), space)
+    arguments = inspect.signature(space["loss_and_gradients"]).parameters
+    space |= space["loss_and_gradients"](*(space[name] for name in arguments))[0]
+    assert task.check(space)
+    exec(task.hint("wx", 3), space)
+    assert task.check(space)
+
+
+def test_what_all_paths_share_is_said_once():
+    w = al.Tensor([0.5, 0.7], requires_grad=True, name="w")
+    rule = al.exercise(-np.mean(np.log(w) + w * np.array([2.0, 3.0]))).hint("w", 2)
+    assert rule.count("np.mean") == 2
+    assert ". Then the sum of: " in rule

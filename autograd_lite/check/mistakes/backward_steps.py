@@ -17,7 +17,8 @@ from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.check.mistakes.written_out import written_out
 from autograd_lite.core.notation import ATOM, LOOSE
 from autograd_lite.core.primitive import Primitive
-from autograd_lite.graph import Graph, Node, write
+from autograd_lite.graph import Graph, Node
+from autograd_lite.ops import writing
 from autograd_lite.ops.writing import Written
 
 MOST_VALUES = 60
@@ -430,32 +431,37 @@ def scaled(rule: Rule, value: Any, divide: bool) -> Rule:
     return lambda g: rule(g) * value
 
 
-_texts: weakref.WeakKeyDictionary[Graph, dict[str, str]] = weakref.WeakKeyDictionary()
+_texts: weakref.WeakKeyDictionary[Graph, dict[tuple[str, bool], str]] = weakref.WeakKeyDictionary()
 
 LONGEST_TEXT = 40
 
 
-def text_of(graph: Graph, node: Node) -> str:
-    """Write a value by its name, else by the operations that made it, as far as that is short."""
+def text_of(graph: Graph, node: Node, *, whole: bool = False) -> str:
+    """Write a value by its name, else by the operations that made it, as far as that is short.
+
+    With `whole`, how it was made is written though it has a name.
+    """
     known = _texts.setdefault(graph, {})
-    if node.id not in known:
-        known[node.id] = _text(graph, node, 4)
-        if len(known[node.id]) > LONGEST_TEXT:
-            known[node.id] = _text(graph, node, 2)
-    return known[node.id]
+    key = node.id, whole
+    if key not in known:
+        most = 2 * LONGEST_TEXT if whole else LONGEST_TEXT
+        text = _text(graph, node, 6 if whole else 4, whole).text
+        known[key] = text if len(text) <= most else _text(graph, node, 2, whole).text
+    return known[key]
 
 
-def _text(graph: Graph, node: Node, depth: int) -> str:
-    if node.name:
-        return node.name
+def _text(graph: Graph, node: Node, depth: int, whole: bool = False) -> Written:
+    if node.name and not (whole and node.primitive is not None):
+        return Written(node.name, LOOSE if " " in node.name else ATOM)  # 1 - y
     if node.kind == "constant" and np.ndim(node.value) == 0:
-        return shown(float(np.real(node.value)))
+        number = shown(float(np.real(node.value)))
+        return Written(number, LOOSE if "/" in number else ATOM)
     if node.primitive is None:
-        return f"the array of shape {node.shape}"
+        return Written(f"the array of shape {node.shape}", LOOSE)
     if not depth:
-        return f"{node.primitive.name}(…)"
+        return Written("…")
     parts = [_text(graph, operand, depth - 1) for operand in graph.operands(node)]
-    return write(node, [Written(part, LOOSE if " " in part else ATOM) for part in parts])
+    return writing.write(node.primitive, parts, node.parameters, "python")
 
 
 def grouped(text: str) -> str:

@@ -140,6 +140,14 @@ MANY, FEW = 10_000, 100
 """Of arrays with more entries than these, so many are compared first."""
 
 
+def stretched(g: Array, shape: tuple[int, ...]) -> Array | None:
+    """Return a gradient by hand as NumPy broadcasts it in the lines below; None if it does not."""
+    try:
+        return np.broadcast_to(g, shape)
+    except ValueError:
+        return None
+
+
 def same(a: Array, b: Array) -> bool:
     """Return whether two gradients are equal up to rounding."""
     a, b = np.asarray(a), np.asarray(b)

@@ -23,16 +23,15 @@ from autograd_lite.draw import digits
 from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.formulas import applied, cut, elsewhere, is_inline
 from autograd_lite.draw.local_derivatives import GRADIENT, Local, core, local, written
+from autograd_lite.draw.page.entry import Pieces, number, one_entry, text
 from autograd_lite.draw.scene import Scene
 from autograd_lite.graph import Node
 from autograd_lite.graph.cotangents import Cotangents, Use
 from autograd_lite.ops.writing import Written
 
-Pieces = list[dict[str, Any]]
 MOST_PARTS = 8  # Of a gradient that are written out.
 Step = dict[str, Any]
 LONGEST, LONGEST_RULE = 60, 100  # Of a formula in a sentence, and on a line of its own.
-LARGEST_SHOWN = 36  # Entries of an array that stands in a formula; of a larger one, the shape does.
 MOST_IN_THE_END = 12  # Gradients that are listed in the last step.
 MOST_ROUNDS = 40  # Steps through the rounds of a loop that are not drawn.
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
@@ -243,6 +242,7 @@ class Story:
             self._arrives(operand.id, part)
             caption = f"Backward: {self._sentence(node, i, rule)}{self._count(operand)}"
             lines = [self._rule_line(node, operand, rule), self._number_line(rule, g, part)]
+            lines.append(one_entry(rule, g, np.asarray(part)))
             if rule.passes:
                 lines[0] += [*text(" = "), *number(part, grad=True)]
             total, done = self.total[operand.id], not self.waiting[operand.id]
@@ -433,23 +433,6 @@ def cargo(part: Any) -> str:
     if array.size == 1:
         return digits.number(array)
     return "×".join(map(str, array.shape)) if array.ndim > 1 else f"length {array.size}"
-
-
-def text(words: str) -> Pieces:
-    """Make pieces of text."""
-    return [{"text": words}] if words else []
-
-
-def number(value: Any, *, grad: bool = False) -> Pieces:
-    """Make pieces of an array: a number, a matrix, or what describes a large one."""
-    array = np.asarray(value)
-    mark = {"grad": grad}
-    if array.size == 1:
-        return [{"text": digits.number(array), "number": True, **mark}]
-    if not digits.is_small(array) or array.size > LARGEST_SHOWN:
-        return [{"text": f"[{'×'.join(map(str, array.shape))}]", "number": True, **mark}]
-    rows, factor = digits.written(array)
-    return [{"rows": rows, "factor": factor, **mark}]
 
 
 def listed(names: Sequence[str]) -> str:

@@ -118,6 +118,28 @@ def test_steps_reveal_every_value_once_and_parts_before_their_sum():
     assert sum_line == "∂loss/∂w = # + # = #"
 
 
+def test_one_entry_of_a_gradient_is_written_with_its_numbers():
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
+    w, b = (al.Tensor(rng.normal(size=s), requires_grad=True, name=n)
+            for n, s in (("w", (3, 2)), ("b", (2,))))  # fmt: skip
+    loss = al.mse(al.sigmoid(x @ w + b), y)
+    steps = data_of(al.draw(loss).html())["steps"]
+    lines = [
+        "".join(piece.get("text", "#") for piece in line) for s in steps for line in s["lines"]
+    ]
+    entries = [line for line in lines if re.match(r"\[\d+(, \d+)?\]: ", line)]
+    assert len(entries) == 4, entries  # Of sigmoid, its input, b and w.
+    for line in entries:
+        terms, _, result = line.partition(": ")[2].replace("−", "-").rpartition(" = ")
+        if "…" not in terms:
+            assert eval(terms.replace("×", "*")) == pytest.approx(float(result), rel=1e-2)
+    assert any(line.count(" + ") == 4 and line.count(" × ") == 4 for line in entries), entries
+    row = al.Tensor([1.0, 2.0], requires_grad=True, name="row")
+    steps = data_of(al.draw(np.sum(np.outer(row, np.array([3.0, 4.0])) ** 2)).html())["steps"]
+    assert not any("…" in str(step["lines"]) for step in steps)
+
+
 def test_the_rule_is_shown_in_symbols_and_with_its_numbers():
     w = al.Tensor(1.0, requires_grad=True)
     pred = w * 5
