@@ -549,7 +549,7 @@ def _fitting(
     others = [t for t in progress.failing if t not in progress.found and t.id != target.id]
     if case is not progress.case:
         others = []
-    fitting: dict[tuple[str, str], tuple[float, float, Candidate]] = {}
+    fitting: dict[tuple[str, str], tuple[bool, float, float, Candidate]] = {}
     worst = np.inf
     for tried, candidate in enumerate(proposed):
         if candidate.cost > worst:
@@ -560,15 +560,16 @@ def _fitting(
         if candidate.explains(target):
             worst = min(worst, candidate.cost + FAR_FETCHED)
             also = sum(candidate.explains(other) for other in others)
-            cost = candidate.cost + (AGAINST if _contradicted(candidate, progress) else 0.0)
+            contradicted = _contradicted(candidate, progress)
+            cost = candidate.cost + (AGAINST if contradicted else 0.0)
             if target.hand.shape != target.right.shape:
                 also = 0  # The shape itself says where it is.
-            rank = (-float(also), cost, candidate)
+            rank = (contradicted, -float(also), cost, candidate)
             title = candidate.title.split(";")[0].split(" in the gradient of")[0]
             key = (candidate.kind, title)
-            if key not in fitting or rank[:2] < fitting[key][:2]:
+            if key not in fitting or rank[:3] < fitting[key][:3]:
                 fitting[key] = rank
-    return [candidate for _, _, candidate in sorted(fitting.values(), key=lambda rank: rank[:2])]
+    return [rank[3] for rank in sorted(fitting.values(), key=lambda rank: rank[:3])]
 
 
 def _contradicted(candidate: Candidate, progress: _Progress) -> bool:

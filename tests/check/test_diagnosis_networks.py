@@ -25,3 +25,54 @@ def test_a_running_sum_of_a_vector_needs_no_axis_to_be_named(mistake, said):
     weights = rng.normal(size=5)
     loss = np.sum(np.cumsum(x) * weights)
     assert said in str(al.compare(loss, {"x": mistake(weights)})["x"].diagnosis)
+
+
+def quantile():
+    """Return a quantile loss, its tensors, and the arrays that its gradients are made of."""
+    w, b = tensor("w", 4), al.Tensor(0.1, requires_grad=True, name="b")
+    x, y = rng.normal(size=(10, 4)), rng.normal(size=10)
+    e = y - (x @ w + b)
+    e.name = "e"
+    return np.mean(np.maximum(0.9 * e, -0.1 * e)), x, e.numpy()
+
+
+@pytest.mark.parametrize(
+    ("mistake", "said"),
+    [
+        (lambda e: np.where(e > 0, 0.9, -0.9) / 10, "0.9 stands in place of 0.1"),
+        (lambda e: np.where(e > 0, 0.9, -0.1) / 9, "n - 1 = 9 stands where n = 10 belongs"),
+    ],
+)
+def test_a_number_that_is_there_by_chance_is_no_reason(mistake, said):
+    loss, x, e = quantile()  # b is 0.1 as well, and 1 / 0.9 is 10 / 9.
+    d = -mistake(e)
+    assert said in str(al.compare(loss, {"w": x.T @ d, "b": d.sum()}).first.diagnosis)
+
+
+def test_what_the_loss_divides_by_is_a_reason_for_a_factor():
+    w, x, y = tensor("w", 5, 3), rng.normal(size=(8, 5)), rng.integers(0, 3, 8)
+    weights = np.array([1, 1, 1, 1, 1, 1, 2, 2.0])  # 8 rows, whose weights add up to 10.
+    z = x @ w
+    loss = -np.sum(weights * al.log_softmax(z, axis=1)[np.arange(8), y]) / np.sum(weights)
+    loss.backward()
+    found = str(al.compare(loss, {"w": w.grad.numpy() * 10 / 8})["w"].diagnosis)
+    assert "divided by 8 where 10 belongs" in found
+
+
+def test_a_term_of_the_loss_is_not_named_if_other_gradients_have_it():
+    p, b = tensor("p", 5), tensor("b", 5)
+    penalty = np.sum(p**2) + np.sum(b**2)
+    penalty.name = "penalty"
+    loss = np.sum((p * b - 1) ** 2) + 0.1 * penalty
+    loss.backward()
+    hand = {"p": p.grad.numpy(), "b": b.grad.numpy() - 0.2 * b.numpy()}
+    title = str(al.compare(loss, hand)["b"].diagnosis)
+    assert "penalty" not in title
+    assert "b ** 2" in title
+
+
+def test_two_numbers_that_come_out_alike_are_not_clipped():
+    x = tensor("x", 3)
+    loss = np.sum(x * np.array([3.0, 1.0, 5.0]))
+    title = str(al.compare(loss, {"x": np.array([3.0, 1.0, 3.0])})["x"].diagnosis)
+    assert "clipped" not in title
