@@ -76,3 +76,59 @@ def test_two_numbers_that_come_out_alike_are_not_clipped():
     loss = np.sum(x * np.array([3.0, 1.0, 5.0]))
     title = str(al.compare(loss, {"x": np.array([3.0, 1.0, 3.0])})["x"].diagnosis)
     assert "clipped" not in title
+
+
+Y = rng.normal(size=4)
+FILTER = """
+a, q = 0.8, 0.6
+P, S, E, K, m, Q = [], [], [], [], [0.0], [1.0]
+for t in range(4):
+    P.append(a * a * Q[t] + q); S.append(P[t] + 1.2); E.append(Y[t] - a * m[t])
+    K.append(P[t] / S[t]); m.append(a * m[t] + K[t] * E[t]); Q.append((1 - K[t]) * P[t])
+da = dq = dm = dQ = 0.0
+for t in (3, 2, 1, 0):
+    dK = dm * E[t] - dQ * P[t]
+    de = dm * K[t] + E[t] / S[t]
+    dS = 0.5 / S[t] - 0.5 * E[t] ** 2 / S[t] ** 2 - dK * P[t] / S[t] ** 2
+    dP = dQ * (1 - K[t]) + dK / S[t] + dS
+    dmp = dm - de
+    da = da + dmp * m[t] + 2 * a * dP * Q[t]
+    dq = dq + dP
+    dm, dQ = dmp * a, dP * a * a
+"""
+
+
+def kalman():
+    """Return the loss of a Kalman filter that is written as a loop."""
+    a, q = (al.Tensor(x, requires_grad=True, name=n) for n, x in (("a", 0.8), ("q", 0.6)))
+    mean, size, loss = 0.0, 1.0, 0.0
+    for t in range(4):
+        ahead = a**2 * size + q
+        noise = ahead + 1.2
+        e = Y[t] - a * mean
+        loss = loss + 0.5 * (np.log(noise) + e**2 / noise)
+        gain = ahead / noise
+        mean = a * mean + gain * e
+        size = (1 - gain) * ahead
+    return loss
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("E[t] / S[t]\n", "0.5 * E[t] / S[t]\n", "the factor 2 of the square is missing"),
+        ("dK * P[t] / S[t] ** 2", "dK * P[t] / S[t]", "once, not twice"),
+        ("0.5 * E[t] ** 2", "0.5 * E[t]", "is used in place of"),
+        ("da + dmp * m[t]", "da - de * m[t]", "nothing comes back to a from"),
+        ("2 * a * dP", "2 * dP", "the factor a is missing in the derivative of a ** 2"),
+        ("dP * a * a", "dP * a", "a is used in place of a ** 2"),
+        ("dmp * a, dP * a * a", "0, 0", "nothing comes back from the step after"),
+    ],
+)
+def test_what_goes_wrong_at_every_step_of_a_loop_of_numbers(right, wrong, said):
+    assert right in FILTER
+    made = {"Y": Y}
+    exec(FILTER.replace(right, wrong), made)
+    result = al.compare(kalman(), {"a": np.array(made["da"]), "q": np.array(made["dq"])})
+    titles = [str(row.diagnosis) for row in result.failures]
+    assert any(said in title and "at every step" in title for title in titles)
