@@ -353,8 +353,8 @@ def _passes(progress: _Progress, target: Target) -> Iterator[tuple[Case, str]]:
     replay = progress.case.replay
     if replay is None:
         return
-    if replay.has_ties:
-        yield replace(progress.case, replay=Replay(replay.graph, first_of_ties=True)), ""
+    for ties in ("first", "all") if replay.has_ties else ():
+        yield replace(progress.case, replay=Replay(replay.graph, ties=ties)), ""
     if any(t.id in progress.upstream for t in progress.wrong):
         changed = Replay(replay.graph, replay.values, _fitting_shapes(progress, replay))
         if target.id in changed.gradients:
