@@ -132,3 +132,49 @@ def test_what_goes_wrong_at_every_step_of_a_loop_of_numbers(right, wrong, said):
     result = al.compare(kalman(), {"a": np.array(made["da"]), "q": np.array(made["dq"])})
     titles = [str(row.diagnosis) for row in result.failures]
     assert any(said in title and "at every step" in title for title in titles)
+
+
+def norm_backward(g, x, outside=1.0, inside=1.0):
+    """Return what comes back to x from x / sqrt(mean(x²)), but for factors of its second term."""
+    s = np.sqrt(np.mean(x**2, axis=1, keepdims=True))
+    n = x / s
+    first, second = np.where(outside, n, 1.0), np.where(inside, n, 1.0)
+    return (g - first * np.mean(g * second, axis=1, keepdims=True)) / s
+
+
+@pytest.mark.parametrize(
+    ("outside", "inside", "said"), [(0, 1, "is missing outside the sum"), (1, 0, "is missing")]
+)
+def test_a_factor_that_is_missing_in_the_second_term_of_a_norm_is_placed(outside, inside, said):
+    x, g = tensor("x", 5, 4), rng.normal(size=(5, 4))
+    loss = np.sum(g * (x / np.sqrt(np.mean(x**2, axis=1, keepdims=True))))
+    hand = norm_backward(g, x.numpy(), outside, inside)
+    assert al.compare(loss, {"x": norm_backward(g, x.numpy())})
+    title = str(al.compare(loss, {"x": hand})["x"].diagnosis)
+    assert title.startswith("the factor x")
+    assert said in title
+
+
+@pytest.mark.parametrize(
+    ("slope", "said"),
+    [(0.1, "0.1 where it is to be 0, as in a leaky relu"), (-1.0, "as in a sign")],
+)
+def test_another_slope_of_a_relu_below_zero_is_solved_for(slope, said):
+    w, x, v = tensor("w", 3, 6), rng.normal(size=(8, 3)), rng.normal(size=(8, 6))
+    z = x @ w
+    loss = np.sum(v * np.maximum(z, 0))
+    hand = x.T @ (v * np.where(z.numpy() > 0, 1, slope))
+    assert said in str(al.compare(loss, {"w": hand})["w"].diagnosis)
+
+
+def test_a_mask_reversed_before_a_maximum_with_ties_has_its_name():
+    x, k = rng.normal(size=(6, 10)), tensor("k", 3)
+    z = x[:, :-2] * k[0] + x[:, 1:-1] * k[1] + x[:, 2:] * k[2]
+    windows = np.maximum(z, 0).reshape(6, 4, 2)
+    loss = np.sum(np.max(windows, axis=2) ** 2 + np.max(windows, axis=2))
+    a = windows.numpy()
+    top = a.max(axis=2, keepdims=True)
+    assert (top == 0).any()  # There both entries of a window are the largest.
+    d = ((2 * top + 1) * (a == top)).reshape(6, 8) * (z.numpy() <= 0)
+    hand = np.array([np.sum(d * x[:, i : i + 8]) for i in range(3)])
+    assert "reversed" in str(al.compare(loss, {"k": hand})["k"].diagnosis)

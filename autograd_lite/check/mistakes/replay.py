@@ -65,7 +65,7 @@ class Replay:
     ) -> None:
         self.graph = graph
         self._operands = dict(operands or {})
-        self._ties = ties
+        self.ties = ties
         self._given = dict(given or {})
         self.values = dict(values or {node.id: node.value for node in graph})
         self.position = {node.id: i for i, node in enumerate(graph)}
@@ -125,8 +125,8 @@ class Replay:
         y = other.get("y", self.values[node.id])
         assert node.primitive is not None  # It has operands.
         made = node.primitive.rules[edge[1]]
-        if self._ties != "shared" and node.primitive in (ops.max, ops.min):
-            made = functools.partial(_to_the_largest, first=self._ties == "first")
+        if self.ties != "shared" and node.primitive in (ops.max, ops.min):
+            made = functools.partial(_to_the_largest, first=self.ties == "first")
         return lambda g: made(g, y, *operands, **node.parameters)
 
     @property
