@@ -178,3 +178,38 @@ def test_a_mask_reversed_before_a_maximum_with_ties_has_its_name():
     d = ((2 * top + 1) * (a == top)).reshape(6, 8) * (z.numpy() <= 0)
     hand = np.array([np.sum(d * x[:, i : i + 8]) for i in range(3)])
     assert "reversed" in str(al.compare(loss, {"k": hand})["k"].diagnosis)
+
+
+def bag():
+    """Return the loss of averaged words, the words, and what arrives at their averages."""
+    words, w = tensor("words", 5, 3, 4), tensor("w", 4, 2)
+    target = rng.normal(size=(5, 2))
+    mean = np.mean(words, axis=1)
+    out = mean @ w
+    d = out.numpy() - target
+    return 0.5 * np.sum((out - target) ** 2), words.numpy(), d, d @ w.numpy().T / 3
+
+
+def test_one_word_for_the_average_of_several_has_its_name():
+    loss, words, d, _ = bag()
+    found = str(al.compare(loss, {"w": words[:, 0].T @ d})["w"].diagnosis)
+    assert "the first of words along axis 1 is used in place of" in found
+
+
+def test_a_gradient_that_reaches_one_word_alone_has_its_name():
+    loss, words, _, share = bag()
+    hand = np.zeros_like(words)
+    hand[:, -1] = share
+    found = str(al.compare(loss, {"words": hand})["words"].diagnosis)
+    assert "only the last of words along axis 1 gets its share" in found
+
+
+def test_labels_are_not_pasted_into_a_sentence():
+    w, x, y = tensor("w", 4, 3), rng.normal(size=(6, 4)), np.array([0, 1, 2, 2, 1, 0])
+    p = al.sigmoid(x @ w)
+    loss = -np.sum(np.log(p[np.arange(6), y])) + np.sum(w**2)
+    d = np.zeros((6, 3))
+    d[np.arange(6), y] = -(p.numpy() * (1 - p.numpy()))[np.arange(6), y]
+    found = str(al.compare(loss, {"w": x.T @ d + 2 * w.numpy()})["w"].diagnosis)
+    assert "np.log" in found
+    assert "array" not in found

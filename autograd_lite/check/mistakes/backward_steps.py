@@ -455,7 +455,12 @@ def _text(graph: Graph, node: Node, depth: int) -> str:
     if not depth:
         return f"{node.primitive.name}(…)"
     parts = [_text(graph, operand, depth - 1) for operand in graph.operands(node)]
-    return write(node, [Written(part, LOOSE if " " in part else ATOM) for part in parts])
+    text = write(node, [Written(part, LOOSE if " " in part else ATOM) for part in parts])
+    return PASTED.sub("…", text)
+
+
+PASTED = re.compile(r"np\.array\(\[[^()]*\]\)")
+"""An array of labels or indices that is part of an operation: a sentence leaves it out."""
 
 
 def grouped(text: str) -> str:

@@ -62,12 +62,12 @@ def numbers(case: Case) -> dict[float, bool]:
 def averaged(case: Case) -> set[int]:
     """Return over how many entries a computation averages: what it divides by."""
     found = {int(k) for k, divides in numbers(case).items() if divides and float(k).is_integer()}
-    for node in case.replay.graph if case.replay is not None else ():
+    replay = case.replay
+    for node in replay.graph if replay is not None else ():
         means = node.primitive in (ops.mean, ops.var)
         if means or node.parameters.get("reduction") == "mean":
-            found.add(
-                int(np.size(case.replay.values[node.operands[0]]) / max(1, np.size(node.value)))
-            )
+            size = np.size(replay.values[node.operands[0]]) if replay is not None else 0
+            found.add(int(size / max(1, np.size(node.value))))
     return found
 
 

@@ -239,6 +239,7 @@ def _of_levels(
 def wrong_pooling(case: Case, target: Target) -> Iterator[Candidate]:
     """Send what arrives at a maximum to all of its window, on average, or to the first entry."""
     for step in steps(case, target):
+        yield from _one_of_window(step)
         if step.primitive not in (ops.max, ops.min, ops.mean):
             continue
         axis, shape = step.node.parameters.get("axis"), step.operand.shape
@@ -269,6 +270,36 @@ def wrong_pooling(case: Case, target: Target) -> Iterator[Candidate]:
             ))  # fmt: skip
             for title, sent in found:
                 yield Candidate(title, 0.8, predict=_sends(step, sent))
+
+
+def _one_of_window(step: Step) -> Iterator[Candidate]:
+    """Use one entry of each window forwards, or send back to one, where all of them count."""
+    replay, other = step.replay, step.other
+    pooled = step.node if step.primitive is ops.mean else other
+    if pooled is None or pooled.primitive not in (ops.mean, ops.max, ops.min):
+        return
+    axis, x = pooled.parameters.get("axis"), replay.values[pooled.operands[0]]
+    if not isinstance(axis, int) or np.shape(x)[axis] < 2:
+        return
+    before = text_of(replay.graph, replay.graph[pooled.operands[0]])
+    for which, i in (("first", 0), ("last", -1)):
+        if pooled is other:
+            one = np.take(x, [i] if pooled.parameters.get("keepdims") else i, axis)
+            yield Candidate(
+                f"the {which} of {before} along axis {axis} is used in place of "
+                f"{text_of(replay.graph, pooled)}",
+                1.0,
+                predict=step.wrong(replay.rule(step.edge, operands={1 - step.edge[1]: one})),
+            )
+        else:
+            only = np.arange(np.shape(x)[axis]) == i % np.shape(x)[axis]
+            shape = [-1 if k == axis % np.ndim(x) else 1 for k in range(np.ndim(x))]
+            yield Candidate(
+                f"only the {which} of {before} along axis {axis} gets its share of the gradient "
+                f"of {step.name}",
+                0.9,
+                predict=_sends(step, np.where(only.reshape(shape), replay.parts[step.edge], 0.0)),
+            )
 
 
 def _given(rule: Rule, g: Any) -> Rule:
