@@ -531,9 +531,10 @@ def _two_together(
         found = first(target) + second(target) - target.right
         alone = same(first(target), target.right) or same(second(target), target.right)
         if not alone and same(found, target.hand):
+            titles = list(dict.fromkeys(x.title.split(";")[0] for x in (one, two)))
             return Diagnosis(
                 one.kind,
-                f"two mistakes: {one.title.split(';')[0]}; and {two.title.split(';')[0]}",
+                "two mistakes: " + "; and ".join(titles) if len(titles) > 1 else titles[0],
                 " ".join(dict.fromkeys(MISTAKES[x.kind].how for x in (one, two))),
                 f"both made on purpose in a right backward pass, they give the numbers by hand, in "
                 f"{_entries(target.hand)}",

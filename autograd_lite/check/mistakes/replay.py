@@ -325,7 +325,7 @@ def _to_the_largest(
     if not first:
         return g * (x == y)
     last = [k - x.ndim for k in range(len(axes) and x.ndim - len(axes), x.ndim)]
-    chosen: Any = np.moveaxis(x == y, tuple(axes), last)
+    chosen = np.moveaxis(np.equal(x, y), tuple(axes), last)
     rows = chosen.reshape(*chosen.shape[: x.ndim - len(axes)], -1)
     first = (rows.cumsum(-1) == 1) & rows
     return g * np.moveaxis(first.reshape(chosen.shape), last, tuple(axes))
