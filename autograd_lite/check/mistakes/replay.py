@@ -327,8 +327,8 @@ def _to_the_largest(
     last = [k - x.ndim for k in range(len(axes) and x.ndim - len(axes), x.ndim)]
     chosen = np.moveaxis(np.equal(x, y), tuple(axes), last)
     rows = chosen.reshape(*chosen.shape[: x.ndim - len(axes)], -1)
-    first = (rows.cumsum(-1) == 1) & rows
-    return g * np.moveaxis(first.reshape(chosen.shape), last, tuple(axes))
+    one = (rows.cumsum(-1) == 1) & rows
+    return g * np.moveaxis(one.reshape(chosen.shape), last, tuple(axes))
 
 
 def is_shifted(graph: Graph, node: Node) -> bool:
