@@ -246,6 +246,7 @@ def _compared(graph: Graph, aligned: Aligned, options: Options) -> Comparison:
     rows = _right_for_their_dtype(graph, rows, targets)
     rows = _right_for_symmetric(graph, rows, targets)
     rows = _right_by_another_side(graph, rows, targets)
+    rows = _right_up_to_rounding(graph, rows, targets)
     if options.kinks != "valid":
         verdict = AGREE if options.kinks == "any" else UNDECIDED
         rows = [dataclasses.replace(r, verdict=verdict) if r.verdict == KINK else r for r in rows]
@@ -379,6 +380,50 @@ def _right_by_another_side(graph: Graph, rows: list[Row], targets: list[Target])
             for row, target in zip(found, targets, strict=True)
         ]
     return found
+
+
+def _right_up_to_rounding(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Row]:
+    """Let pass what differs by no more than the rounding of the forward pass makes of autodiff.
+
+    Where ``1 - p`` has lost its digits, in a saturated sigmoid say, two right formulas differ.
+    """
+    near = [
+        _by_hand_is_wrong(row)
+        and row.by_hand.shape == row.autodiff.shape
+        and bool(np.all(np.abs(row.by_hand - row.autodiff) <= 1e-3 * largest(row.autodiff)))
+        for row in rows
+    ]
+    if not any(near):
+        return rows
+    rng = np.random.default_rng(0)
+    replay = Replay(graph)
+    spread: dict[str, NDArray[Any]] = {}
+    for _ in range(4):
+        made = Replay(graph, _shaken(graph, rng)).gradients
+        for t in targets:
+            if t.id in made:
+                moved = np.abs(made[t.id] - replay.gradients[t.id])
+                spread[t.id] = np.fmax(spread.get(t.id, moved), moved)
+    return [
+        dataclasses.replace(row, verdict=DTYPE, remark=", as far as rounding tells", diagnosis=None)
+        if close and bool(np.all(np.abs(row.by_hand - row.autodiff) <= 10 * spread[t.id or ""]))
+        else row
+        for row, t, close in zip(rows, targets, near, strict=True)
+    ]
+
+
+def _shaken(graph: Graph, rng: np.random.Generator) -> dict[str, Any]:
+    """Return the values of all nodes, each computed one with another last digit."""
+    values: dict[str, Any] = {}
+    for node in graph:
+        value = values[node.id] = node.value
+        if node.primitive is not None:
+            value = node.primitive.forward(*(values[x] for x in node.operands), **node.parameters)
+            if np.asarray(value).dtype.kind == "f":
+                eps = np.finfo(np.asarray(value).dtype).eps
+                value = value * (1 + eps * rng.uniform(-1, 1, np.shape(value)))
+            values[node.id] = value
+    return values
 
 
 def _turned(matrix: NDArray[Any]) -> NDArray[Any]:

@@ -354,8 +354,8 @@ def _passes(progress: _Progress, target: Target) -> Iterator[tuple[Case, str]]:
     replay = progress.case.replay
     if replay is None:
         return
-    if replay.has_ties:
-        yield replace(progress.case, replay=Replay(replay.graph, first_of_ties=True)), ""
+    for ties in ("first", "all") if replay.has_ties else ():
+        yield replace(progress.case, replay=Replay(replay.graph, ties=ties)), ""
     if any(t.id in progress.upstream for t in progress.wrong):
         changed = Replay(replay.graph, replay.values, _fitting_shapes(progress, replay))
         if target.id in changed.gradients:
@@ -533,9 +533,10 @@ def _two_together(
         found = first(target) + second(target) - target.right
         alone = same(first(target), target.right) or same(second(target), target.right)
         if not alone and same(found, target.hand):
+            titles = list(dict.fromkeys(x.title.split(";")[0] for x in (one, two)))
             return Diagnosis(
                 one.kind,
-                f"two mistakes: {one.title.split(';')[0]}; and {two.title.split(';')[0]}",
+                "two mistakes: " + "; and ".join(titles) if len(titles) > 1 else titles[0],
                 " ".join(dict.fromkeys(MISTAKES[x.kind].how for x in (one, two))),
                 f"both made on purpose in a right backward pass, they give the numbers by hand, in "
                 f"{_entries(target.hand)}",
@@ -551,7 +552,7 @@ def _fitting(
     others = [t for t in progress.failing if t not in progress.found and t.id != target.id]
     if case is not progress.case:
         others = []
-    fitting: dict[tuple[str, str], tuple[float, float, Candidate]] = {}
+    fitting: dict[tuple[str, str], tuple[bool, float, float, Candidate]] = {}
     worst = np.inf
     for tried, candidate in enumerate(proposed):
         if candidate.cost > worst:
@@ -562,15 +563,16 @@ def _fitting(
         if candidate.explains(target):
             worst = min(worst, candidate.cost + FAR_FETCHED)
             also = sum(candidate.explains(other) for other in others)
-            cost = candidate.cost + (AGAINST if _contradicted(candidate, progress) else 0.0)
+            contradicted = _contradicted(candidate, progress)
+            cost = candidate.cost + (AGAINST if contradicted else 0.0)
             if target.hand.shape != target.right.shape:
                 also = 0  # The shape itself says where it is.
-            rank = (-float(also), cost, candidate)
+            rank = (contradicted, -float(also), cost, candidate)
             title = candidate.title.split(";")[0].split(" in the gradient of")[0]
             key = (candidate.kind, title)
-            if key not in fitting or rank[:2] < fitting[key][:2]:
+            if key not in fitting or rank[:3] < fitting[key][:3]:
                 fitting[key] = rank
-    return [candidate for _, _, candidate in sorted(fitting.values(), key=lambda rank: rank[:2])]
+    return [rank[3] for rank in sorted(fitting.values(), key=lambda rank: rank[:3])]
 
 
 def _contradicted(candidate: Candidate, progress: _Progress) -> bool:

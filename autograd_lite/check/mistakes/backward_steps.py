@@ -461,7 +461,12 @@ def _text(graph: Graph, node: Node, depth: int, whole: bool = False) -> Written:
     if not depth:
         return Written("…")
     parts = [_text(graph, operand, depth - 1) for operand in graph.operands(node)]
-    return writing.write(node.primitive, parts, node.parameters, "python")
+    written = writing.write(node.primitive, parts, node.parameters, "python")
+    return written._replace(text=PASTED.sub("…", written.text))
+
+
+PASTED = re.compile(r"np\.array\(\[[^()]*\]\)")
+"""An array of labels or indices that is part of an operation: a sentence leaves it out."""
 
 
 def grouped(text: str) -> str:

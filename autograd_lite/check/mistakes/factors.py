@@ -202,7 +202,8 @@ def clipped(case: Case, target: Target) -> Iterator[Candidate]:
     del case
     hand, right = target.hand, target.right
     most = float(np.abs(hand).max(initial=0.0))
-    if hand.shape == right.shape and np.count_nonzero(np.abs(hand) == most) > 1 and most:
+    at_most = np.abs(hand) == most
+    if hand.shape == right.shape and at_most.sum() > 1 and (np.abs(right[at_most]) > most).all():
         yield Candidate(
             f"clipped to ±{most:g}", 0.5, predict=lambda target: np.clip(target.right, -most, most)
         )

@@ -139,6 +139,22 @@ def _of_all(replay: Replay, loop: Loop) -> Iterator[Candidate]:
         yield from _nothing_from_later(replay, loop, nodes)
         yield from _of_reductions(replay, loop, nodes)
     yield from _pieces_exchanged(replay, loop)
+    step_of = {node.id: k for members in loop.classes for k, node in enumerate(members)}
+    crossing: dict[Edge, EdgeRule] = {
+        (node.id, i): _nothing(replay.values[x])
+        for members in loop.classes
+        for node in members
+        for i, x in enumerate(node.operands)
+        if not (node.primitive is ops.add and any(x == y.id for y in members))  # Adds up a loss.
+        if step_of.get(x, step_of[node.id]) < step_of[node.id]
+    }
+    if crossing:
+        yield Candidate(
+            f"{every}nothing comes back from the step after: each is derived by itself",
+            0.9,
+            predict=_made(replay, crossing, False),
+            kind="path missing",
+        )
     if count > 1:
         yield Candidate(
             f"{every}.T is forgotten in every product with a square matrix",
@@ -340,7 +356,9 @@ def _values(replay: Replay, loop: Loop) -> dict[str, Values]:
     for nodes in loop.classes:  # What comes from the step before, or from outside.
         for i in range(len(nodes[0].operands)):
             used = [replay.values[node.operands[i]] for node in nodes]
-            if len(used) == loop.steps and any(x is not used[0] for x in used):
+            varies = len(used) == loop.steps and any(x is not used[0] for x in used)
+            scales = nodes[-1].primitive is not ops.matmul
+            if varies or (scales and replay.graph[nodes[-1].operands[i]].name):
                 found.setdefault(_operand_name(replay, loop, nodes, i), used)
     return found
 
@@ -460,7 +478,7 @@ def _of_edges(
 
     steps = range(len(nodes))
     every = "at every step, "
-    if not leaf:
+    if not leaf or _elsewhere_too(loop, nodes, i):
         yield change(
             f"{every}nothing comes back to {operand} from {name}: that path is left out",
             0.75,
@@ -506,8 +524,15 @@ def _of_edges(
         ys = [replay.values[node.id] for node in nodes]
         called = ops.relu if function == "relu" else primitive
         yield from _derivatives(Activation(called, name, xs, ys, rules), values, change)
-    if products:
+    if products or primitive is ops.divide:
         yield from _operands(replay, loop, nodes, i, edges, values, change)
+    for title, factor in _of_power(primitive, i, operand, name, xs):
+        yield change(
+            f"{every}{title}",
+            0.8,
+            [_times_besides(replay.rule(e), f) for e, f in zip(edges, factor, strict=True)],
+            "other power",
+        )
     if products and leaf and nodes[-1].shape[:1] > (1,):
         for which, row in (("first", 0), ("last", -1)):
             yield change(
@@ -517,6 +542,37 @@ def _of_edges(
                 "one row only",
             )
     yield from _gradients(replay, loop, nodes, edges, change, name, operand)
+
+
+def _elsewhere_too(loop: Loop, nodes: Sequence[Node], i: int) -> bool:
+    """Return whether another operation of a step uses the same tensor, from outside the loop."""
+    key = nodes[-1].operands[i]
+    return any(key in members[-1].operands for members in loop.classes if members is not nodes)
+
+
+def _of_power(
+    primitive: Primitive, i: int, operand: str, name: str, xs: Values
+) -> Iterator[tuple[str, Values]]:
+    """Yield what may go wrong with a power, and a factor for each step that makes it."""
+    if i != (1 if primitive is ops.divide else 0):
+        return
+    if primitive is ops.divide:
+        title = f"what comes back to {operand} from {name} is divided by {operand} once, not twice"
+        yield title, xs
+    elif primitive in (ops.square, ops.power):
+        yield (
+            f"the factor 2 of the square is missing on the way back to {operand} from {name}",
+            [0.5] * len(xs),
+        )
+        if all(np.all(x) for x in xs):
+            yield (
+                f"the factor {operand} is missing in the derivative of {name}",
+                [1 / np.asarray(x) for x in xs],
+            )
+
+
+def _times_besides(rule: Rule, factor: Any) -> EdgeRule:
+    return lambda g, _: rule(g) * factor
 
 
 def _of_row(rule: Rule, row: int) -> EdgeRule:
@@ -673,10 +729,13 @@ def _operands(
     name = _operand_name(replay, loop, nodes, 1 - i)
 
     def using(others: Values) -> list[EdgeRule]:
-        return [
-            _plain(replay.rule(edge, operands={1 - i: x}))
-            for edge, x in zip(edges, others, strict=False)
-        ]
+        rules = []
+        for node, edge, x in zip(nodes, edges, others, strict=False):
+            y = replay.values[node.id]
+            if node.primitive is ops.divide and i == 1:  # Its rule goes by the quotient.
+                y = x / replay.values[node.operands[1]]
+            rules.append(_plain(replay.rule(edge, y=y, operands={1 - i: x})))
+        return rules
 
     every = "at every step, "
     shape = np.shape(belongs[-1])

@@ -336,6 +336,20 @@ def _changes(g: Array, norm: Norm, u: str) -> Iterator[tuple[str, float, Callabl
         0.85,
         always(first + second - n * g * n * (norm.share if norm.share == 1 else 1) / s),
     )
+    normalised = f"{u} divided by its {scale}"
+    if norm.centred:
+        normalised = f"{u}, normalised,"
+    spread = np.zeros_like(g)
+    for where, term in (
+        ("outside", spread - (g * n).sum(axis, keepdims=True) * norm.share / s),
+        ("inside", -n * g.sum(axis, keepdims=True) * norm.share / s),
+    ):
+        yield (
+            f"the factor {normalised} is missing {where} the sum in the path through its "
+            f"{square if norm.centred else scale}",
+            0.85,
+            always(first + second + term),
+        )
     size = np.prod([g.shape[k] for k in axis])
     for other in _axes(g):
         if other == axis:

@@ -44,6 +44,8 @@ def _running_sum(step: Step) -> Forms:
         return
     x, axis = step.replay.values[step.operand.id], step.node.parameters["axis"]
     shape = np.shape(x)
+    if axis is None and len(shape) == 1:
+        axis = 0
     if axis is None:
         return
     back = f"on the way back through the running sum {step.name}"

@@ -209,6 +209,8 @@ def terms(replay: Replay) -> list[Node]:
     while waiting:
         node = waiting.pop()
         operands = [x for x in replay.graph.operands(node) if x.id in replay.gradients]
+        if any(_is_shared(replay, x) for x in operands):
+            operands = []  # It is no term by itself.
         sums = node.primitive in (ops.add, ops.subtract)
         alone = node.primitive in SCALING and len(operands) == 1
         reduced = node.primitive in (ops.mean, ops.sum) and operands[0].primitive in ADDING
@@ -225,6 +227,10 @@ def terms(replay: Replay) -> list[Node]:
 SCALING = (ops.multiply, ops.divide, ops.negative)
 
 ADDING = (ops.add, ops.subtract, *SCALING)
+
+
+def _is_shared(replay: Replay, node: Node) -> bool:
+    return sum(x.id in replay.gradients for x in replay.graph.consumers(node)) > 1
 
 
 def _is_all(replay: Replay, node: Node) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -58,25 +59,38 @@ def numbers(case: Case) -> dict[float, bool]:
     return found
 
 
-def _scalars(case: Case) -> list[tuple[str, float]]:
-    """Return single numbers, given or computed, by their names, and scales of masks."""
+def averaged(case: Case) -> set[int]:
+    """Return over how many entries a computation averages: what it divides by."""
+    found = {int(k) for k, divides in numbers(case).items() if divides and float(k).is_integer()}
+    replay = case.replay
+    for node in replay.graph if replay is not None else ():
+        means = node.primitive in (ops.mean, ops.var)
+        if means or node.parameters.get("reduction") == "mean":
+            size = np.size(replay.values[node.operands[0]]) if replay is not None else 0
+            found.add(int(size / max(1, np.size(node.value))))
+    return found
+
+
+def _scalars(case: Case) -> list[tuple[str, float, bool]]:
+    """Return single numbers, by their names, scales of masks, and whether something is times it."""
     if case.replay is None:
         return []
-    graph, found = case.replay.graph, list[tuple[str, float]]()
+    graph, found = case.replay.graph, list[tuple[str, float, bool]]()
     for node in graph:
+        multiplies = any(x.primitive in (ops.multiply, ops.divide) for x in graph.consumers(node))
         if node.primitive is not None and node.value.size == 1 and node.value.dtype.kind == "f":
             names = [x.name or "" for x in graph.operands(node)]
             text = node.name or (write(node, names) if all(names) else "")
             if text and node is not graph.outputs[0]:
-                found.append((text, abs(float(node.value.flat[0]))))
+                found.append((text, abs(float(node.value.flat[0])), multiplies))
         elif node.primitive is None and np.asarray(node.value).dtype.kind == "f":
             numbers = np.abs(np.ravel(node.value)[:MOST_NUMBERS])
             if node.name and numbers.size == 1:
-                found.append((node.name, float(numbers[0])))
+                found.append((node.name, float(numbers[0]), multiplies))
             elif np.ndim(node.value) and len(some := np.unique(numbers)) == 2 and not some[0]:
                 text = node.name or f"the mask of shape {node.shape}"
-                found.append((f"{some[1]:.6g} that {text} scales by", float(some[1])))
-    return [(text, k) for text, k in found[:MOST_LENGTHS] if k not in (0.0, 0.5, 1.0, 2.0)]
+                found.append((f"{some[1]:.6g} that {text} scales by", float(some[1]), True))
+    return [x for x in found[:MOST_LENGTHS] if x[1] not in (0.0, 0.5, 1.0, 2.0)]
 
 
 def _is(a: float, b: float) -> bool:
@@ -108,35 +122,44 @@ def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
         for n in sizes if divides else ():
             if _is(a, k / n) and n not in (k, 2 * k):
                 yield f"divided by {n} where {k:g} belongs", 0.35
-    for text, k in _scalars(case):
+        whole = any(abs(x - round(x)) < 1e-6 for x in (a, 1 / a if a else 0.0))
+        if divides and k > 2 and not whole and abs(10 * k / a - round(10 * k / a)) < 1e-6:
+            yield f"divided by {k / a:.4g} where {k:g} belongs", 0.6
+    known = sorted(k for k in numbers(case) if not (float(k).is_integer() and k in sizes))
+    for one, other in itertools.permutations(known[:MOST_LENGTHS], 2):
+        if _is(a, one / other):
+            yield f"{one:g} stands in place of {other:g}", 0.3
+    for text, k, multiplies in _scalars(case):
         if _is(a, k):
             yield f"the factor {text} once too often", 0.25
         elif _is(a, 1 / k):
             yield f"the factor {text} is missing", 0.25
-        elif _is(a, k / (1 - k)):
-            yield f"{text} stands in place of 1 - {text}", 0.3
-        elif _is(a, (1 - k) / k):
-            yield f"1 - {text} stands in place of {text}", 0.3
-        elif _is(a, 1 / (1 - k)):
-            yield f"the factor 1 - {text} is missing", 0.3
-    counts = sizes
+        for ratio, what in (
+            (k / (1 - k), f"{text} stands in place of 1 - {text}"),
+            ((1 - k) / k, f"1 - {text} stands in place of {text}"),
+            (1 / (1 - k), f"the factor 1 - {text} is missing"),
+        ):
+            if multiplies and _is(a, ratio):
+                yield what, 0.3
+    counts, means = sizes, averaged(case)
     for n in counts:
+        corrected = 0.15 if n in means else 0.55
         if _is(a, n):
             yield f"the factor 1/{n} is missing", 0.2
         elif _is(a, 1 / n):
             yield f"divided by {n} once too often", 0.2
-        elif _is(a, n / 2):
+        elif n in means and _is(a, n / 2):
             yield f"the factor 2/{n} is missing", 0.4
         elif _is(a, 2 / n):
             yield f"divided by {n}, and a factor 2 too many", 0.4
         elif n > 2 and _is(a, n / (n - 1)):
-            yield f"n - 1 = {n - 1} stands where n = {n} belongs", 0.3
+            yield f"n - 1 = {n - 1} stands where n = {n} belongs", corrected
         elif n > 2 and _is(a, (n - 1) / n):
-            yield f"n = {n} stands where n - 1 = {n - 1} belongs", 0.3
+            yield f"n = {n} stands where n - 1 = {n - 1} belongs", corrected
         elif _is(a, np.sqrt(n)) or _is(a, 1 / np.sqrt(n)):
             yield f"the square root of {n} is {'missing' if a > 1 else 'there too often'}", 0.4
     for n in counts:
-        for m in counts:
+        for m in counts if n in means else ():
             if n != m and _is(a, n / m) and not _is(a, 2) and not _is(a, 0.5):
                 yield f"divided by {m} where {n} belongs", 0.5
     if _is(a, 1 / np.log(2)):

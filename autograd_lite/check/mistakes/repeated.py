@@ -62,18 +62,36 @@ def loops(replay: Replay) -> list[Loop]:
 def _search(replay: Replay) -> Iterator[Loop]:
     made = [node for node in replay.graph if node.primitive is not None]
     place = {node.id: i for i, node in enumerate(made)}
-    best: list[int] = []
+    distances: dict[tuple[int, ...], list[list[Node]]] = {}
     for node in replay.graph:
         if node.kind == "parameter":
             by_kind: dict[Primitive | None, list[int]] = {}
             for user in replay.graph.consumers(node):
                 by_kind.setdefault(user.primitive, []).append(place[user.id])
             for uses in by_kind.values():
-                gaps = set(np.diff(uses))
-                if len(uses) > max(1, len(best)) and len(gaps) == 1:
-                    best = uses
-    if len(best) < 2:
+                for each in range(1, MOST_USES + 1):  # A step may use it several times.
+                    some = uses[::each]
+                    if len(some) > 1 and len(set(np.diff(some))) == 1:
+                        distances.setdefault(tuple(some), [])
+    for places in distances:
+        distances[places] = _classes(made, places)
+    if not distances:
         return
+    # Of several distances, the shortest at which the same operations stand all along a step.
+    alike = {x: min(1.0, len(classes) / (x[1] - x[0])) for x, classes in distances.items()}
+    best = max(distances, key=lambda x: (round(alike[x], 1), len(x)))
+    loop = Loop(distances[best])
+    if len(best) > 2:
+        _add_last(loop, made)
+    if loop.classes:
+        yield loop
+
+
+MOST_USES = 3
+
+
+def _classes(made: list[Node], best: tuple[int, ...]) -> list[list[Node]]:
+    """Return the operations that are the same around each of some places, but for the last."""
     length = best[1] - best[0]
     names = [node.primitive for node in made]
     whole = best[:-1] if len(best) > 2 else best
@@ -87,11 +105,7 @@ def _search(replay: Replay) -> Iterator[Loop]:
         places = [i + offset for i in whole]
         if places[-1] < len(made) and len({names[i] for i in places}) == 1:
             classes.append([made[i] for i in places])
-    loop = Loop(classes)
-    if len(whole) < len(best):
-        _add_last(loop, made)
-    if classes:
-        yield loop
+    return classes
 
 
 def _add_last(loop: Loop, made: list[Node]) -> None:

@@ -6,6 +6,7 @@ arrives. So a supposed mistake is tested by making it.
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -38,9 +39,10 @@ class Replay:
         Gradients that take the place of those that arrive at some nodes, by identifier.
     operands : mapping of edge to array, optional
         Other operands than the nodes' values, in some operations alone.
-    first_of_ties : bool
-        Of several largest entries, the first gets the gradient, as with ``argmax``, and not each a
-        share. Behind a relu, the right gradient is the same; a wrong one is not.
+    ties : {"shared", "first", "all"}
+        Of several largest entries, each gets a share of the gradient; or the first all of it, as
+        with ``argmax``; or each all of it, as with ``x == max``. Behind a relu, the right gradient
+        is the same; a wrong one is not.
 
     Attributes
     ----------
@@ -59,11 +61,11 @@ class Replay:
         given: Mapping[str, NDArray[Any]] | None = None,
         operands: Mapping[Edge, Any] | None = None,
         *,
-        first_of_ties: bool = False,
+        ties: str = "shared",
     ) -> None:
         self.graph = graph
         self._operands = dict(operands or {})
-        self._first_of_ties = first_of_ties
+        self.ties = ties
         self._given = dict(given or {})
         self.values = dict(values or {node.id: node.value for node in graph})
         self.position = {node.id: i for i, node in enumerate(graph)}
@@ -123,8 +125,8 @@ class Replay:
         y = other.get("y", self.values[node.id])
         assert node.primitive is not None  # It has operands.
         made = node.primitive.rules[edge[1]]
-        if self._first_of_ties and node.primitive in (ops.max, ops.min):
-            made = _to_the_first
+        if self.ties != "shared" and node.primitive in (ops.max, ops.min):
+            made = functools.partial(_to_the_largest, first=self.ties == "first")
         return lambda g: made(g, y, *operands, **node.parameters)
 
     @property
@@ -312,17 +314,21 @@ class Replay:
         return min(uses, default=0) - 0.5
 
 
-def _to_the_first(g: Any, y: Any, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return what a maximum sends back if the first of several largest entries gets it all."""
+def _to_the_largest(
+    g: Any, y: Any, x: Any, *, first: bool, axis: Any = None, keepdims: bool = False
+) -> Any:
+    """Return what a maximum sends back if each of several largest entries gets it, or the first."""
     x = np.asarray(x)
     axes = tuple(range(x.ndim)) if axis is None else np.atleast_1d(axis)
     if not keepdims:
         y, g = (np.expand_dims(a, tuple(axes)) for a in (y, g))
+    if not first:
+        return g * (x == y)
     last = [k - x.ndim for k in range(len(axes) and x.ndim - len(axes), x.ndim)]
-    chosen = np.moveaxis(x == y, tuple(axes), last)
+    chosen = np.moveaxis(np.equal(x, y), tuple(axes), last)
     rows = chosen.reshape(*chosen.shape[: x.ndim - len(axes)], -1)
-    first = (rows.cumsum(-1) == 1) & rows
-    return g * np.moveaxis(first.reshape(chosen.shape), last, tuple(axes))
+    one = (rows.cumsum(-1) == 1) & rows
+    return g * np.moveaxis(one.reshape(chosen.shape), last, tuple(axes))
 
 
 def is_shifted(graph: Graph, node: Node) -> bool:

@@ -20,6 +20,7 @@ from autograd_lite.check.mistakes.backward_steps import (
     wrong,
 )
 from autograd_lite.check.mistakes.other_operands import FEWEST_BITS
+from autograd_lite.check.mistakes.reasons import shown
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, same
 from autograd_lite.check.mistakes.replay import Replay, Rule
 from autograd_lite.graph import Node
@@ -148,7 +149,7 @@ def wrong_mask(case: Case, target: Target) -> Iterator[Candidate]:
         if derivative.shape == g.shape and step.primitive is not ops.where:
             made = functools.partial(_sends_times, step)
             yield from _of_levels(
-                step.node, step.operand, replay=step.replay, derivative=derivative, made=made
+                step.node, step.operand, target, step.replay, derivative=derivative, made=made
             )
     yield from _of_pieces(case, target)
 
@@ -177,12 +178,18 @@ def _of_pieces(case: Case, target: Target) -> Iterator[Candidate]:
             def made(factor: Any, g: Any = g, derivative: Any = derivative, x: Node = x) -> Made:
                 return Made(replay, x.id, lambda: g * factor, lambda: g * derivative)
 
-            yield from _of_levels(node, x, replay=replay, derivative=derivative, made=made)
+            yield from _of_levels(node, x, target, replay, derivative=derivative, made=made)
             break
 
 
 def _of_levels(
-    node: Node, operand: Node, *, replay: Replay, derivative: Any, made: Callable[[Any], Any]
+    node: Node,
+    operand: Node,
+    target: Target,
+    replay: Replay,
+    *,
+    derivative: Any,
+    made: Callable[[Any], Any],
 ) -> Iterator[Candidate]:
     """Yield what may stand in place of a derivative that has two values."""
     levels = np.unique(derivative)
@@ -212,12 +219,27 @@ def _of_levels(
         ]
     for title, cost, factor in found:
         yield Candidate(title, cost + (0.6 if few else 0.0), predict=made(factor), weak=few)
+    outside = made(np.where(derivative == low, 1.0, 0.0))
+    shared = replay.ties == "shared" and replay.has_ties  # Half of a slope is another slope.
+    if low or shared or not isinstance(outside, Made) or outside.both[0] is None:
+        return
+    besides = Made(replay, outside.key, lambda: outside.both[0], always(0 * outside.both[0]))
+    slope = besides.factor(target)
+    flipped = slope is not None and abs(slope + high) < 1e-6
+    if slope is not None and not few and (flipped or 1e-6 < slope / high < 0.6):
+        why = "as in a sign" if flipped else "as in a leaky relu"
+        yield Candidate(
+            f"the slope at {name} is {shown(slope)} where it is to be 0, {why}",
+            1.1,
+            predict=besides.times(slope),
+        )
 
 
 @mistake("pooling", "The largest entry of a window gets all of the gradient, the others none.")
 def wrong_pooling(case: Case, target: Target) -> Iterator[Candidate]:
     """Send what arrives at a maximum to all of its window, on average, or to the first entry."""
     for step in steps(case, target):
+        yield from _one_of_window(step)
         if step.primitive not in (ops.max, ops.min, ops.mean):
             continue
         axis, shape = step.node.parameters.get("axis"), step.operand.shape
@@ -248,6 +270,36 @@ def wrong_pooling(case: Case, target: Target) -> Iterator[Candidate]:
             ))  # fmt: skip
             for title, sent in found:
                 yield Candidate(title, 0.8, predict=_sends(step, sent))
+
+
+def _one_of_window(step: Step) -> Iterator[Candidate]:
+    """Use one entry of each window forwards, or send back to one, where all of them count."""
+    replay, other = step.replay, step.other
+    pooled = step.node if step.primitive is ops.mean else other
+    if pooled is None or pooled.primitive not in (ops.mean, ops.max, ops.min):
+        return
+    axis, x = pooled.parameters.get("axis"), replay.values[pooled.operands[0]]
+    if not isinstance(axis, int) or np.shape(x)[axis] < 2:
+        return
+    before = text_of(replay.graph, replay.graph[pooled.operands[0]])
+    for which, i in (("first", 0), ("last", -1)):
+        if pooled is other:
+            one = np.take(x, [i] if pooled.parameters.get("keepdims") else i, axis)
+            yield Candidate(
+                f"the {which} of {before} along axis {axis} is used in place of "
+                f"{text_of(replay.graph, pooled)}",
+                1.0,
+                predict=step.wrong(replay.rule(step.edge, operands={1 - step.edge[1]: one})),
+            )
+        else:
+            only = np.arange(np.shape(x)[axis]) == i % np.shape(x)[axis]
+            shape = [-1 if k == axis % np.ndim(x) else 1 for k in range(np.ndim(x))]
+            yield Candidate(
+                f"only the {which} of {before} along axis {axis} gets its share of the gradient "
+                f"of {step.name}",
+                0.9,
+                predict=_sends(step, np.where(only.reshape(shape), replay.parts[step.edge], 0.0)),
+            )
 
 
 def _given(rule: Rule, g: Any) -> Rule:

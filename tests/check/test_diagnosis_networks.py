@@ -1,0 +1,215 @@
+"""Mistakes in networks of many kinds: each name is true of its numbers, and says the operand."""
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+
+rng = np.random.default_rng(3)
+
+
+def tensor(name, *shape):
+    return al.Tensor(rng.normal(size=shape), requires_grad=True, name=name)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "said"),
+    [
+        (np.cumsum, "the sum runs forwards"),
+        (lambda g: g, "is left out"),
+        (lambda g: np.full_like(g, g.sum()), "every entry gets the sum of all"),
+    ],
+)
+def test_a_running_sum_of_a_vector_needs_no_axis_to_be_named(mistake, said):
+    x = tensor("x", 5)
+    weights = rng.normal(size=5)
+    loss = np.sum(np.cumsum(x) * weights)
+    assert said in str(al.compare(loss, {"x": mistake(weights)})["x"].diagnosis)
+
+
+def quantile():
+    """Return a quantile loss, its tensors, and the arrays that its gradients are made of."""
+    w, b = tensor("w", 4), al.Tensor(0.1, requires_grad=True, name="b")
+    x, y = rng.normal(size=(10, 4)), rng.normal(size=10)
+    e = y - (x @ w + b)
+    e.name = "e"
+    return np.mean(np.maximum(0.9 * e, -0.1 * e)), x, e.numpy()
+
+
+@pytest.mark.parametrize(
+    ("mistake", "said"),
+    [
+        (lambda e: np.where(e > 0, 0.9, -0.9) / 10, "0.9 stands in place of 0.1"),
+        (lambda e: np.where(e > 0, 0.9, -0.1) / 9, "n - 1 = 9 stands where n = 10 belongs"),
+    ],
+)
+def test_a_number_that_is_there_by_chance_is_no_reason(mistake, said):
+    loss, x, e = quantile()  # b is 0.1 as well, and 1 / 0.9 is 10 / 9.
+    d = -mistake(e)
+    assert said in str(al.compare(loss, {"w": x.T @ d, "b": d.sum()}).first.diagnosis)
+
+
+def test_what_the_loss_divides_by_is_a_reason_for_a_factor():
+    w, x, y = tensor("w", 5, 3), rng.normal(size=(8, 5)), rng.integers(0, 3, 8)
+    weights = np.array([1, 1, 1, 1, 1, 1, 2, 2.0])  # 8 rows, whose weights add up to 10.
+    z = x @ w
+    loss = -np.sum(weights * al.log_softmax(z, axis=1)[np.arange(8), y]) / np.sum(weights)
+    loss.backward()
+    found = str(al.compare(loss, {"w": w.grad.numpy() * 10 / 8})["w"].diagnosis)
+    assert "divided by 8 where 10 belongs" in found
+
+
+def test_a_term_of_the_loss_is_not_named_if_other_gradients_have_it():
+    p, b = tensor("p", 5), tensor("b", 5)
+    penalty = np.sum(p**2) + np.sum(b**2)
+    penalty.name = "penalty"
+    loss = np.sum((p * b - 1) ** 2) + 0.1 * penalty
+    loss.backward()
+    hand = {"p": p.grad.numpy(), "b": b.grad.numpy() - 0.2 * b.numpy()}
+    title = str(al.compare(loss, hand)["b"].diagnosis)
+    assert "penalty" not in title
+    assert "b ** 2" in title
+
+
+def test_two_numbers_that_come_out_alike_are_not_clipped():
+    x = tensor("x", 3)
+    loss = np.sum(x * np.array([3.0, 1.0, 5.0]))
+    title = str(al.compare(loss, {"x": np.array([3.0, 1.0, 3.0])})["x"].diagnosis)
+    assert "clipped" not in title
+
+
+Y = rng.normal(size=4)
+FILTER = """
+a, q = 0.8, 0.6
+P, S, E, K, m, Q = [], [], [], [], [0.0], [1.0]
+for t in range(4):
+    P.append(a * a * Q[t] + q); S.append(P[t] + 1.2); E.append(Y[t] - a * m[t])
+    K.append(P[t] / S[t]); m.append(a * m[t] + K[t] * E[t]); Q.append((1 - K[t]) * P[t])
+da = dq = dm = dQ = 0.0
+for t in (3, 2, 1, 0):
+    dK = dm * E[t] - dQ * P[t]
+    de = dm * K[t] + E[t] / S[t]
+    dS = 0.5 / S[t] - 0.5 * E[t] ** 2 / S[t] ** 2 - dK * P[t] / S[t] ** 2
+    dP = dQ * (1 - K[t]) + dK / S[t] + dS
+    dmp = dm - de
+    da = da + dmp * m[t] + 2 * a * dP * Q[t]
+    dq = dq + dP
+    dm, dQ = dmp * a, dP * a * a
+"""
+
+
+def kalman():
+    """Return the loss of a Kalman filter that is written as a loop."""
+    a, q = (al.Tensor(x, requires_grad=True, name=n) for n, x in (("a", 0.8), ("q", 0.6)))
+    mean, size, loss = 0.0, 1.0, 0.0
+    for t in range(4):
+        ahead = a**2 * size + q
+        noise = ahead + 1.2
+        e = Y[t] - a * mean
+        loss = loss + 0.5 * (np.log(noise) + e**2 / noise)
+        gain = ahead / noise
+        mean = a * mean + gain * e
+        size = (1 - gain) * ahead
+    return loss
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("E[t] / S[t]\n", "0.5 * E[t] / S[t]\n", "the factor 2 of the square is missing"),
+        ("dK * P[t] / S[t] ** 2", "dK * P[t] / S[t]", "once, not twice"),
+        ("0.5 * E[t] ** 2", "0.5 * E[t]", "is used in place of"),
+        ("da + dmp * m[t]", "da - de * m[t]", "nothing comes back to a from"),
+        ("2 * a * dP", "2 * dP", "the factor a is missing in the derivative of a ** 2"),
+        ("dP * a * a", "dP * a", "a is used in place of a ** 2"),
+        ("dmp * a, dP * a * a", "0, 0", "nothing comes back from the step after"),
+    ],
+)
+def test_what_goes_wrong_at_every_step_of_a_loop_of_numbers(right, wrong, said):
+    assert right in FILTER
+    made = {"Y": Y}
+    exec(FILTER.replace(right, wrong), made)
+    result = al.compare(kalman(), {"a": np.array(made["da"]), "q": np.array(made["dq"])})
+    titles = [str(row.diagnosis) for row in result.failures]
+    assert any(said in title and "at every step" in title for title in titles)
+
+
+def norm_backward(g, x, outside=1.0, inside=1.0):
+    """Return what comes back to x from x / sqrt(mean(x²)), but for factors of its second term."""
+    s = np.sqrt(np.mean(x**2, axis=1, keepdims=True))
+    n = x / s
+    first, second = np.where(outside, n, 1.0), np.where(inside, n, 1.0)
+    return (g - first * np.mean(g * second, axis=1, keepdims=True)) / s
+
+
+@pytest.mark.parametrize(
+    ("outside", "inside", "said"), [(0, 1, "is missing outside the sum"), (1, 0, "is missing")]
+)
+def test_a_factor_that_is_missing_in_the_second_term_of_a_norm_is_placed(outside, inside, said):
+    x, g = tensor("x", 5, 4), rng.normal(size=(5, 4))
+    loss = np.sum(g * (x / np.sqrt(np.mean(x**2, axis=1, keepdims=True))))
+    hand = norm_backward(g, x.numpy(), outside, inside)
+    assert al.compare(loss, {"x": norm_backward(g, x.numpy())})
+    title = str(al.compare(loss, {"x": hand})["x"].diagnosis)
+    assert title.startswith("the factor x")
+    assert said in title
+
+
+@pytest.mark.parametrize(
+    ("slope", "said"),
+    [(0.1, "0.1 where it is to be 0, as in a leaky relu"), (-1.0, "as in a sign")],
+)
+def test_another_slope_of_a_relu_below_zero_is_solved_for(slope, said):
+    w, x, v = tensor("w", 3, 6), rng.normal(size=(8, 3)), rng.normal(size=(8, 6))
+    z = x @ w
+    loss = np.sum(v * np.maximum(z, 0))
+    hand = x.T @ (v * np.where(z.numpy() > 0, 1, slope))
+    assert said in str(al.compare(loss, {"w": hand})["w"].diagnosis)
+
+
+def test_a_mask_reversed_before_a_maximum_with_ties_has_its_name():
+    x, k = rng.normal(size=(6, 10)), tensor("k", 3)
+    z = x[:, :-2] * k[0] + x[:, 1:-1] * k[1] + x[:, 2:] * k[2]
+    windows = np.maximum(z, 0).reshape(6, 4, 2)
+    loss = np.sum(np.max(windows, axis=2) ** 2 + np.max(windows, axis=2))
+    a = windows.numpy()
+    top = a.max(axis=2, keepdims=True)
+    assert (top == 0).any()  # There both entries of a window are the largest.
+    d = ((2 * top + 1) * (a == top)).reshape(6, 8) * (z.numpy() <= 0)
+    hand = np.array([np.sum(d * x[:, i : i + 8]) for i in range(3)])
+    assert "reversed" in str(al.compare(loss, {"k": hand})["k"].diagnosis)
+
+
+def bag():
+    """Return the loss of averaged words, the words, and what arrives at their averages."""
+    words, w = tensor("words", 5, 3, 4), tensor("w", 4, 2)
+    target = rng.normal(size=(5, 2))
+    mean = np.mean(words, axis=1)
+    out = mean @ w
+    d = out.numpy() - target
+    return 0.5 * np.sum((out - target) ** 2), words.numpy(), d, d @ w.numpy().T / 3
+
+
+def test_one_word_for_the_average_of_several_has_its_name():
+    loss, words, d, _ = bag()
+    found = str(al.compare(loss, {"w": words[:, 0].T @ d})["w"].diagnosis)
+    assert "the first of words along axis 1 is used in place of" in found
+
+
+def test_a_gradient_that_reaches_one_word_alone_has_its_name():
+    loss, words, _, share = bag()
+    hand = np.zeros_like(words)
+    hand[:, -1] = share
+    found = str(al.compare(loss, {"words": hand})["words"].diagnosis)
+    assert "only the last of words along axis 1 gets its share" in found
+
+
+def test_labels_are_not_pasted_into_a_sentence():
+    w, x, y = tensor("w", 4, 3), rng.normal(size=(6, 4)), np.array([0, 1, 2, 2, 1, 0])
+    p = al.sigmoid(x @ w)
+    loss = -np.sum(np.log(p[np.arange(6), y])) + np.sum(w**2)
+    d = np.zeros((6, 3))
+    d[np.arange(6), y] = -(p.numpy() * (1 - p.numpy()))[np.arange(6), y]
+    found = str(al.compare(loss, {"w": x.T @ d + 2 * w.numpy()})["w"].diagnosis)
+    assert "np.log" in found
+    assert "array" not in found
