@@ -46,12 +46,13 @@ _FOR_NUMBERS = (
 _FOR_LISTS = (
     "t.numpy() for the value alone. To keep the gradient, write np.stack([t, u]) or "
     "al.array([t, 1.0]) for a list, np.broadcast_to(t, shape) for np.full, a = al.Tensor(a) before "
-    "a[i] = t, and al.scipy for SciPy"
+    "a[i] = t, and al.scipy.special.softmax(t) for SciPy's softmax, and the like"
 )
 _FOR_ARRAYS = (
     "t.numpy() for the value alone. To keep the gradient, write np.stack or np.concatenate([t, u]) "
     "for a list or np.r_, a = al.Tensor(a) before a[i] = t, np.dot(a, t) for a.dot(t), "
-    "s.to_numpy() * t for a Series s, al.scipy for SciPy, and no np.vectorize"
+    "s.to_numpy() * t for a Series s, al.scipy.sparse.matmul(a, t) and the like for SciPy, and no "
+    "np.vectorize"
 )
 
 

@@ -209,12 +209,11 @@ def terms(replay: Replay) -> list[Node]:
     while waiting:
         node = waiting.pop()
         operands = [x for x in replay.graph.operands(node) if x.id in replay.gradients]
-        if any(_is_shared(replay, x) for x in operands):
-            operands = []  # It is no term by itself.
         sums = node.primitive in (ops.add, ops.subtract)
         alone = node.primitive in SCALING and len(operands) == 1
         reduced = node.primitive in (ops.mean, ops.sum) and operands[0].primitive in ADDING
-        if (sums or alone or reduced) and operands:
+        shared = any(_is_shared(replay, x) for x in operands)  # It is no term by itself.
+        if (sums or alone or reduced) and operands and not shared:
             waiting += operands
             if (sums or node.name) and node is not replay.graph.outputs[0]:
                 found.append(node)
