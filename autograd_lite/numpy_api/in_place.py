@@ -569,6 +569,27 @@ def is_taken_at(value: Writes, owner: Writes, index: Any) -> bool:
     )
 
 
+def _assign_part(t: Writes, index: Any, value: Writes, view: View) -> None:
+    """Do ``t[index] = value`` for a view, and refuse what exchanges two parts of a tensor.
+
+    The views of ``t[0], t[1] = t[1], t[0]`` show each other by then: it would double a row.
+    """
+    owner, before = (t, None) if t._view is None else t._view[:2]
+    source = None
+    if view.owner is owner and view.steps is not None and view.steps[2] is before:
+        source = view.steps[1].get("index")
+        taken, moved = max(value._birth, value._seen or 0), owner._moved
+        if moved == (owner._written, repr(source), repr(index)) and taken < moved[0]:
+            raise ValueError(
+                f"t[j] = v on {t._label()}, where j = {index}: v, the part at {source}, has just "
+                f"become that part itself, as in NumPy. To exchange rows, write t[[i, j]] = "
+                f"t[[j, i]]; in place of rng.shuffle(t), t = t[rng.permutation(len(t))]."
+            )
+    become(t, ops.assign, value, "t[i] = v", index=index)
+    if source is not None:
+        owner._moved = owner._written, repr(index), repr(source)
+
+
 _FIXED = {slice, int, type(None), type(...)}
 
 
@@ -606,6 +627,8 @@ class Writes(Tensor):
     # When this was last written to; and up to when, as a view, it has seen what was written.
     _written: Rare[int] = Rare()
     _seen: Rare[int] = Rare()
+    # When one part of this was last written to another one, and which parts.
+    _moved: Rare[tuple[Any, str, str]] = Rare()
     # What operations on this have used, since it got its present value.
     _version: Rare[Any] = Rare()
     # The call of a module that returned this, and the line of the user's code, if asked for.
@@ -682,8 +705,10 @@ class Writes(Tensor):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         index = frozen_index(index)
-        if not (isinstance(value, Writes) and is_taken_at(value, self, index)):
+        if not isinstance(value, Writes) or value._rare is None or "_view" not in value._rare:
             become(self, ops.assign, value, "t[i] = v", index=index)
+        elif not is_taken_at(value, self, index):
+            _assign_part(self, index, value, value._rare["_view"])
 
     def __iadd__(self, other: Any) -> Self:
         return become(self, ops.add, other, "t += u")

@@ -483,3 +483,34 @@ def test_sliding_windows_show_what_is_written_and_are_not_written_to():
         windows[0] = 1.0
     with pytest.raises(ValueError, match="a view that NumPy does not write to"):
         windows[0][1] = 1.0
+
+
+@pytest.mark.parametrize("made", [lambda x: x, lambda x: leaf(x) * 1.0, lambda x: Tensor(x)[1:]])
+@pytest.mark.filterwarnings("ignore:you are shuffling")  # NumPy.
+def test_rows_are_not_exchanged_through_views_of_each_other(made):
+    """NumPy doubles a row, as each view shows what was written: nobody means that."""
+    x = np.arange(8.0).reshape(4, 2)
+    t = made(Tensor(x))
+    with pytest.raises(ValueError, match=r"write t\[\[i, j\]\] = t\[\[j, i\]\]"):
+        t[0], t[1] = t[1], t[0]
+    with pytest.raises(ValueError, match=r"rng\.permutation\(len\(t\)\)"):
+        np.random.default_rng(0).shuffle(made(Tensor(x)))
+    t = made(Tensor(x))
+    rows = t.tolist()
+    t[[0, 1]] = t[[1, 0]]
+    assert t.tolist() == [rows[1], rows[0], *rows[2:]]
+    t[0] = t[1]
+    t[1] = t[0]  # Taken after the write, it is what it says.
+    assert t.tolist()[:2] == [rows[0]] * 2
+    kept, t[1] = t[0], t[2]
+    t[2] = kept
+    assert t.tolist()[2] == rows[0]
+
+
+def test_numbers_are_exchanged_and_shuffled():
+    t = leaf([1.0, 2.0, 3.0]) * 1.0
+    t[0], t[1] = t[1], t[0]
+    assert t.tolist() == [2.0, 1.0, 3.0]
+    with pytest.warns(UserWarning, match="you are shuffling"):
+        np.random.default_rng(0).shuffle(t)
+    assert sorted(t.tolist()) == [1.0, 2.0, 3.0]
