@@ -17,11 +17,12 @@ import time
 import autograd
 import autograd.numpy as anp
 import numpy as np
+import oracles
 import pytest
 import scipy.linalg
 import scipy.special
 import scipy.stats
-from oracles import slope, units
+from oracles import units
 
 import autograd_lite as al
 
@@ -122,8 +123,9 @@ def by_hips(run, x, v):
     return run(lib, x), gradient(x), autograd.grad(lambda x: anp.sum(gradient(x) * v))(x)
 
 
-def by_scipy(run, x, v):
+def by_scipy(run, x, v, step=1e-3):
     lib = Library(np, None, scipy)
+    slope = functools.partial(oracles.slope, step=step)
 
     def gradient(x):
         return np.array(
@@ -259,7 +261,7 @@ def by_numpy(run, x, v):
             found[index] = np.imag(run(np, moved)) / 1e-30
         return found
 
-    return run(np, x), gradient(x), slope(lambda h: gradient(x + h * v), step=1e-5)
+    return run(np, x), gradient(x), oracles.slope(lambda h: gradient(x + h * v), step=1e-5)
 
 
 # ---------------------------------------------------------------- views that have hooks
@@ -361,6 +363,13 @@ FEW = 12
 """How many programs of a kind always run."""
 
 
+def agree(got, want, close):
+    assert len(got) == len(want)
+    for a, b in zip(got, want, strict=True):
+        size = 1 + np.abs(b).max()
+        np.testing.assert_allclose(a, b, rtol=close, atol=0.1 * close * size)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_value_gradient_and_hessian_product_are_those_of_an_independent_library(kind):
     make, mine, theirs = KINDS[kind]
@@ -372,11 +381,13 @@ def test_value_gradient_and_hessian_product_are_those_of_an_independent_library(
         steps, run = make(rng)
         x, v = 0.8 * rng.normal(size=(2, 3, 3))
         try:
-            got, want = mine(run, x, v), theirs(run, x, v)
-            assert len(got) == len(want)
-            for a, b in zip(got, want, strict=True):
-                size = 1 + np.abs(b).max()
-                np.testing.assert_allclose(a, b, rtol=close, atol=0.1 * close * size)
+            got = mine(run, x, v)
+            try:
+                agree(got, theirs(run, x, v), close)
+            except AssertionError:
+                if theirs is not by_scipy:
+                    raise
+                agree(got, by_scipy(run, x, v, 1e-4), close)  # Near a pole, steps are too long.
         except Exception as error:  # noqa: BLE001  # All that disagree are told at once.
             off.append(f"seed {seed}, {steps}: {type(error).__name__}: {error}")
     print(f"{kind}: {count - len(off)} of {count} agree, seeds from {SEED}")
