@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any, Literal
 from autograd_lite.core.later import later
 
 if TYPE_CHECKING:
-    from autograd_lite.compile.compiled import Compiled, Step
+    from autograd_lite.compile.compiled import Compiled
     from autograd_lite.compile.export import export
     from autograd_lite.compile.plan import StaleError
+    from autograd_lite.compile.step import Step
 else:
     __getattr__ = later(
         globals(),
         {
-            "autograd_lite.compile.compiled": ("Compiled", "Step"),
+            "autograd_lite.compile.compiled": ("Compiled",),
             "autograd_lite.compile.export": ("export",),
             "autograd_lite.compile.plan": ("StaleError",),
+            "autograd_lite.compile.step": ("Step",),
         },
     )
 
@@ -68,7 +70,8 @@ def compile(
     """
     if f is None:
         return functools.partial(compile, optimiser=optimiser, backend=backend)
-    from autograd_lite.compile.compiled import BACKENDS, Compiled, Step
+    from autograd_lite.compile.compiled import BACKENDS, Compiled
+    from autograd_lite.compile.step import Step
     from autograd_lite.optim.optimizer import Optimizer
 
     if backend not in BACKENDS:

@@ -14,9 +14,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from autograd_lite.compile.compiled import Step, confirmed, pure
+from autograd_lite.compile.compiled import confirmed, pure
 from autograd_lite.compile.numpy_code import made, nest_source
 from autograd_lite.compile.plan import Signature, StaleError
+from autograd_lite.compile.step import Step
 from autograd_lite.core.primitive import REGISTRY, Primitive
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.ops.writing import Written, literal, write
@@ -144,7 +145,7 @@ def refuse_shapes_by_values(traced: Traced) -> None:
         operands = [known.get(x) if isinstance(x, Variable) else x for x in s.operands]
         if all(x is not None and np.isfinite(x).all() for x in operands):
             with warnings.catch_warnings(), contextlib.suppress(ArithmeticError, ValueError):
-                warnings.simplefilter("ignore")  # NumPy's own, of these values.
+                warnings.simplefilter("ignore")  # Of NumPy, about these values.
                 known[s.result] = s.compute(*operands, **s.parameters)
 
 
@@ -220,7 +221,7 @@ def _nest(nest: Any, outputs: list[str]) -> str:
 
 
 def _plain(nest: Any) -> Any:
-    """Return a nest with tuples in place of named tuples, whose types are not there."""
+    """Return a nest with tuples in place of named tuples, whose types the module does not have."""
     if isinstance(nest, dict):
         return {key: _plain(part) for key, part in nest.items()}
     if isinstance(nest, list | tuple):
@@ -284,7 +285,7 @@ class _Writer:
             return self._function_call(s.function, operands)
         if not isinstance(s.function, Primitive):
             return self._named(s.function, operands, s.parameters)
-        if s.function.whole and not self.jax:  # Written out, it has to be given arrays.
+        if s.function.whole and not self.jax:  # Written out, it needs arrays.
             operands = [
                 f"np.asarray({text})" if getattr(x, "weak", False) else text
                 for x, text in zip(s.operands, operands, strict=True)
