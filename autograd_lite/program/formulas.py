@@ -6,13 +6,14 @@ Each gives NumPy's very numbers, of nan, infinity and -0.0 too, with comparisons
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 FORMULAS: dict[Any, Callable[..., Any]] = {}
-"""A function of the same arguments for each; one that refuses some of them raises a TypeError."""
+"""For each, one of the same arguments; it raises a TypeError for those that it does not take."""
 
 
 def stands_for(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -98,25 +99,17 @@ def _round(a: Any, decimals: int = 0) -> Any:
     return np.rint(a * 10.0**decimals) / 10.0**decimals if decimals else np.rint(a)
 
 
-@stands_for(np.fix)
-def _fix(x: Any) -> Any:
-    return np.trunc(x)
-
-
 @stands_for(np.modf)
 def _modf(x: Any) -> Any:
     whole = np.trunc(x)
     return np.copysign(np.where(np.isinf(x), 0.0, x - whole), x), whole
 
 
-@stands_for(np.isposinf)
-def _isposinf(x: Any) -> Any:
-    return x == np.inf
-
-
-@stands_for(np.isneginf)
-def _isneginf(x: Any) -> Any:
-    return x == -np.inf
+FORMULAS |= {
+    np.fix: np.trunc,
+    np.isposinf: lambda x: x == np.inf,
+    np.isneginf: lambda x: x == -np.inf,
+}
 
 
 # -------------------------------------------------------------------- along an axis
@@ -154,57 +147,46 @@ def _sort(a: Any, axis: Any = -1, **_: Any) -> Any:
     return np.stack(rows, axis=0 if axis is None else axis)
 
 
-def _place(a: Any, axis: Any, keepdims: Any, beats: Callable[[Any, Any], Any]) -> Any:
-    first, *others = _rows(a, axis)
-    best, place = first, np.zeros(first.shape, int)
-    for k, x in enumerate(others, 1):
-        better = (beats(x, best) | np.isnan(x)) & ~np.isnan(best)
-        best, place = np.where(better, x, best), np.where(better, k, place)
-    return _kept(place, a, axis, keepdims)
+def _place_of(beats: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    """Make ``np.argmax`` or ``np.argmin``."""
+
+    def place_of(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
+        first, *others = _rows(a, axis)
+        best, place = first, np.zeros(first.shape, int)
+        for k, x in enumerate(others, 1):
+            better = (beats(x, best) | np.isnan(x)) & ~np.isnan(best)
+            best, place = np.where(better, x, best), np.where(better, k, place)
+        return _kept(place, a, axis, keepdims)
+
+    return place_of
 
 
-@stands_for(np.argmax)
-def _argmax(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
-    return _place(a, axis, keepdims, np.greater)
+def _folded(join: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    """Make a reduction of a function of two arrays."""
+    of_truth = join in (np.logical_or, np.logical_and)
+
+    def folded(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
+        if isinstance(axis, tuple):
+            raise TypeError("several axes")
+        rows = _rows(a != 0 if of_truth else a, axis)
+        return _kept(functools.reduce(join, rows), a, axis, keepdims)
+
+    return folded
 
 
-@stands_for(np.argmin)
-def _argmin(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
-    return _place(a, axis, keepdims, np.less)
-
-
-def _together(a: Any, axis: Any, keepdims: Any, join: Callable[[Any, Any], Any]) -> Any:
-    if isinstance(axis, tuple):
-        raise TypeError("several axes")
-    first, *others = _rows(a, axis)
-    for x in others:
-        first = join(first, x)
-    return _kept(first, a, axis, keepdims)
-
-
-@stands_for(np.any)
-def _any(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
-    return _together(a != 0, axis, keepdims, np.logical_or)
-
-
-@stands_for(np.all)
-def _all(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
-    return _together(a != 0, axis, keepdims, np.logical_and)
+FORMULAS |= {
+    np.argmax: _place_of(np.greater),
+    np.argmin: _place_of(np.less),
+    np.any: _folded(np.logical_or),
+    np.all: _folded(np.logical_and),
+    np.nanmax: _folded(np.fmax),
+    np.nanmin: _folded(np.fmin),
+}
 
 
 @stands_for(np.count_nonzero)
 def _count_nonzero(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
     return np.sum(np.where(a != 0, 1, 0), axis=axis, keepdims=keepdims)
-
-
-@stands_for(np.nanmax)
-def _nanmax(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
-    return _together(a, axis, keepdims, np.fmax)
-
-
-@stands_for(np.nanmin)
-def _nanmin(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
-    return _together(a, axis, keepdims, np.fmin)
 
 
 @stands_for(np.linalg.vector_norm)
