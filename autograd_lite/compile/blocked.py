@@ -1,4 +1,4 @@
-"""Entrywise statements on large arrays, block by block: what they hand on stays in the cache."""
+"""Entrywise statements on large arrays, block by block, so that results stay in the cache."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from autograd_lite.compile.rolled import Loop
 from autograd_lite.program.program import Statement, Variable
 
 LARGE = 1 << 17
-"""Entries from which an array is done in blocks."""
+"""Entries from which an array is computed in blocks."""
 ENTRIES = 1 << 15
 """Entries of a block."""
 FEWEST = 3
@@ -39,25 +39,25 @@ class Block:
 
     @property
     def rows(self) -> int:
-        """How many rows a block has."""
+        """Rows of a block."""
         return max(1, ENTRIES * self.shape[0] // self.statements[0].result.size)
 
     @property
     def uses(self) -> Iterator[Any]:
-        """What it uses from outside."""
+        """What the statements use from outside."""
         inside = {id(s.result) for s in self.statements}
         yield from (x for s in self.statements for x in s.operands if id(x) not in inside)
 
     def cuts(self, x: Any) -> bool:
         """Return whether an operand has a part for each block; others are the same for all."""
-        shape = np.shape(x) if not isinstance(x, Variable) else x.shape
+        shape = x.shape if isinstance(x, Variable) else np.shape(x)
         return len(shape) == len(self.shape) and shape[0] == self.shape[0]
 
 
 def blocked(items: Sequence[Statement | Loop], outputs: Sequence[Any]) -> list[Any]:
     """Return the items in an order that computes the same, with blocks.
 
-    What does not belong to a block, and which it does not need, comes after it.
+    Items between the statements of a block come after it, if it does not need them.
     """
     left: list[Any] = list(items)
     done: list[Any] = []
@@ -66,14 +66,14 @@ def blocked(items: Sequence[Statement | Loop], outputs: Sequence[Any]) -> list[A
         if len(run) < FEWEST:
             done.append(left.pop(0))
             continue
-        used = {id(x) for item in late for x in _used(item)} | set(map(id, outputs))
+        used = {id(x) for item in late for x in item.uses} | set(map(id, outputs))
         done.append(Block(run, [s.result for s in run if id(s.result) in used]))
         left = late
     return done
 
 
 def _gathered(items: list[Any]) -> tuple[list[Statement], list[Any]]:
-    """Return what can be done in blocks with the first item, and all others."""
+    """Return the statements that make a block with the first item, and all other items."""
     run: list[Statement] = []
     late: list[Any] = []
     others: set[int] = set()
@@ -85,8 +85,7 @@ def _gathered(items: list[Any]) -> tuple[list[Statement], list[Any]]:
             return run, items
         else:
             late.append(item)
-            results = [item.result] if isinstance(item, Statement) else item.results
-            others.update(map(id, results))
+            others.update(map(id, item.results))
     return run, late
 
 
@@ -101,7 +100,3 @@ def _fits(item: Any, shape: tuple[int, ...] | None) -> bool:
         and x.shape == (shape or x.shape)
         and not any(map(Block([item], []).cuts, constants))
     )
-
-
-def _used(item: Any) -> Any:
-    return item.operands if isinstance(item, Statement) else item.uses

@@ -18,7 +18,7 @@ from autograd_lite.program.program import Program, Statement, Variable
 from autograd_lite.program.trace import Output
 
 SMALL = 1000
-"""Entries up to which it is the calls that take time, and one for all rounds is better."""
+"""Entries up to which calls take most of the time, so that one for all rounds is faster."""
 
 
 class Code:
@@ -146,7 +146,7 @@ def numpy_function(program: Program) -> tuple[str, Callable[..., Any]]:
 
 
 def _is_bound_view(s: Statement, fixed: dict[Variable, Any], code: Code) -> bool:
-    """Bind a view of a buffer to a name, once and for all; return whether that is what this is."""
+    """Bind a statement that is a view of a buffer to a name; return whether it is one."""
     x = s.operands[0] if len(s.operands) == 1 else None
     array = fixed.get(x) if isinstance(x, Variable) else None
     parameters = dict.fromkeys(s.parameters, "")
@@ -242,7 +242,7 @@ def _write_block(block: Block, code: Code, fresh: set[Variable]) -> None:
     for i, s in enumerate(block.statements):
         x = s.result
         for y in dict.fromkeys(y for y in s.operands if _named_array(y)):
-            if y in held and last[y] == i:  # Entry by entry, it may be written into.
+            if y in held and last[y] == i:  # An entrywise call may write into its operand.
                 free[y.dtype].append(held.pop(y))
         code.where[x] = _part(x, code)
         if x in fresh:
@@ -275,7 +275,7 @@ def _part(x: Variable, code: Code) -> str:
 
 
 def _is_free(loop: Loop, result: Variable) -> bool:
-    """Return whether a round has done with the array that it was handed before it writes there."""
+    """Return whether a round no longer needs the array that it was handed when it writes there."""
     handed = {x for x, _, r in loop.carried if r is result}
     last = next(i for i, s in enumerate(loop.body) if s.result is result)
     return not any(
@@ -294,7 +294,7 @@ def _rows(count: int, x: Variable, code: Code) -> str:
 
 
 def _is_apart(s: Statement, loop: Loop, lists: dict[str, str], code: Code) -> bool:
-    """Do for all rounds at once what depends on nothing but what is kept in rows already.
+    """Compute for all rounds at once what depends only on rows that are kept already.
 
     The results, in the order of the rounds, are put among the lists that the loop goes through.
     """
@@ -443,7 +443,7 @@ class _Buffers:
         self.aliased: set[Variable] = set()
         last: dict[Variable, int] = {}
         for i, s in enumerate(items):
-            for x in s.operands if isinstance(s, Statement) else s.uses:
+            for x in s.uses:
                 if isinstance(x, Variable):
                     last[owner.get(x, x)] = i
             if isinstance(s, Loop):

@@ -73,6 +73,16 @@ class Statement:
     source: str = ""
 
     @property
+    def uses(self) -> tuple[Any, ...]:
+        """The operands; loops and blocks of statements have this property too."""
+        return self.operands
+
+    @property
+    def results(self) -> tuple[Variable, ...]:
+        """The result alone; loops of statements have several."""
+        return (self.result,)
+
+    @property
     def compute(self) -> Callable[..., Any]:
         """The function of arrays."""
         return self.function.forward if isinstance(self.function, Primitive) else self.function
