@@ -1,4 +1,4 @@
-"""The networks of five beginner articles, rebuilt from modules and held against the articles.
+"""The networks of five beginner articles, rebuilt from modules and compared with the articles.
 
 ``python -m models`` trains, compares and draws all of them. Every network has a file of its own,
 with the article's data, its hand-derived gradients in bare NumPy, and the numbers it prints.

@@ -134,12 +134,12 @@ def _near(key: str, names: set[str]) -> None:
 
 
 def is_delta(key: str) -> bool:
-    """Return whether a gradient is called a delta, so that it may be before an activation."""
+    """Return whether a name is that of a delta, which may be the gradient before an activation."""
     return key.startswith("delta_") or key.endswith("_delta")
 
 
 def stems(key: str) -> list[str]:
-    """Return the names whose gradient something may be that is called ``dW`` or ``dL_dW``."""
+    """Return the names whose gradient may be called `key`: of ``dW`` or ``dL_dW``, ``W``."""
     key = re.sub(r"^d_?(L|J|loss)_?d", "d", key)
     found = [key[len(p) :] for p in PREFIXES if key.startswith(p) and len(key) > len(p)]
     return found + [key[: -len(s)] for s in SUFFIXES if key.endswith(s) and len(key) > len(s)]

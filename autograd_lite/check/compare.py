@@ -61,7 +61,7 @@ def compare(
 
     Where the two differ, a numerical derivative, which knows no rule, says which one is right: by
     complex step where every operation on the way is analytic, else by central differences. What is
-    wrong by hand is then held against every known mistake. Each is tested, by taking it back or by
+    wrong by hand is then compared with every known mistake. Each is tested, by taking it back or by
     making it on purpose in a right backward pass, and only one that accounts for every digit is
     reported; otherwise the difference is "unexplained".
 
@@ -383,9 +383,9 @@ def _right_by_another_side(graph: Graph, rows: list[Row], targets: list[Target])
 
 
 def _right_up_to_rounding(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Row]:
-    """Let pass what differs by no more than the rounding of the forward pass makes of autodiff.
+    """Accept a gradient that differs from autodiff's by no more than rounding explains.
 
-    Where ``1 - p`` has lost its digits, in a saturated sigmoid say, two right formulas differ.
+    Where ``1 - p`` has lost its digits, in a saturated sigmoid, two right formulas differ.
     """
     near = [
         _by_hand_is_wrong(row)
@@ -413,7 +413,7 @@ def _right_up_to_rounding(graph: Graph, rows: list[Row], targets: list[Target]) 
 
 
 def _shaken(graph: Graph, rng: np.random.Generator) -> dict[str, Any]:
-    """Return the values of all nodes, each computed one with another last digit."""
+    """Return the values of all nodes, computed once more with random last digits."""
     values: dict[str, Any] = {}
     for node in graph:
         value = values[node.id] = node.value

@@ -415,7 +415,7 @@ def by_numbers_alone(
 
 
 MOST_DIFFERENCES = 100
-"""Of so many entries, all are held against differences; of more, some at random."""
+"""Of so many entries, all are compared with differences; of more, some at random."""
 
 
 def _some_entries(x: Array, hand: Array) -> list[tuple[int, ...]] | None:

@@ -1,4 +1,4 @@
-"""The gradient of autodiff at any value, and the value that a delta by hand is the gradient at."""
+"""The gradient of autodiff at any value, and the value that a delta belongs to."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def gradients_of(graph: Graph, nodes: list[Node]) -> dict[Node, NDArray[Any]]:
 
 
 def of_delta(graph: Graph, node: Node, hand: NDArray[Any], others: Collection[Any] = ()) -> Node:
-    """Return the value that ``a_delta`` is the gradient at: ``a``, or what it is an activation of.
+    """Return the value whose gradient ``a_delta`` is: ``a``, or what it is an activation of.
 
     On paper, the delta of a layer is the gradient before its activation, and `derive` prints it so.
     It is the one whose gradient it equals, or is a multiple of; else that before the activation.
@@ -81,7 +81,7 @@ def of_delta(graph: Graph, node: Node, hand: NDArray[Any], others: Collection[An
 
 
 def _is_multiple(hand: NDArray[Any], g: NDArray[Any]) -> bool:
-    """Return whether nothing but a factor or the sign is wrong with a gradient by hand."""
+    """Return whether only a factor or the sign is wrong in a gradient by hand."""
     if hand.shape != g.shape or g.size < 2 or not np.any(g):
         return False
     return same(hand, g * (np.vdot(g, hand) / np.vdot(g, g)))

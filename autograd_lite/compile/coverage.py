@@ -1,4 +1,4 @@
-"""What runs where: every function of NumPy's, and every operation, asked of every backend."""
+"""What runs where: every backend is tried on every NumPy function and every operation."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TRIED = (
     "x", "v", "a", "i", "t", "x, k", "v, v", "v, 2", "x, 2", "i, i", "[x, k]", "v, i", "m, x",
     "t, 2", "v, v, v", "v, a", "v, 1, 0.5", "x, 0, 1", "x, (2, 3)", "v, v, 1", "square, 0, x",
 )  # fmt: skip
-"""Arguments that a function is tried with: the first that it takes are its example."""
+"""Arguments that a function is tried with, in this order; the first that it takes are used."""
 
 SAID = {
     np.clip: "x, 0.3, 0.6", np.einsum: "'ij,jk', x, a", np.full_like: "x, 0.5",
@@ -58,7 +58,7 @@ SAID = {
         (np.concat, np.stack, np.hstack, np.vstack, np.dstack, np.column_stack, np.block), "[x, k]"
     ),
 }  # fmt: skip
-"""Where the first that a function takes would say little, or there are none among them."""
+"""Arguments of functions that take none of those, or for which the first would say little."""
 
 
 class Row(NamedTuple):
@@ -78,20 +78,20 @@ class Row(NamedTuple):
     gradient: dict[str, str]
 
     def cell(self, backend: str) -> str:
-        """Return "yes" where a backend takes all there is, "value" if no gradient; else "no"."""
+        """Return "yes", "value" if a backend takes all but the gradient, or "no"."""
         if self.value[backend]:
             return "no"
         return "value" if self.gradient.get(backend) else "yes"
 
     def reason(self, backend: str) -> str:
-        """Return why it takes less."""
+        """Return why the answer is not "yes"."""
         return self.value[backend] or self.gradient.get(backend, "")
 
 
 def runs(
     f: Callable[..., Any], *example: Any, on: Sequence[str] = (*COMPILED, *EXPORTED)
 ) -> dict[str, str]:
-    """Ask the backends for a function.
+    """Try a function on the backends.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def runs(
     try:
         traced = trace(f, *example, may_ask=True)
         refuse_shapes_by_values(traced)
-    except TraceError as error:  # Nobody can trace it.
+    except TraceError as error:  # No backend can have it.
         return dict.fromkeys(on, _short(error))
     if "numba" in on:
         try:
@@ -148,7 +148,7 @@ def _short(error: Exception) -> str:
 
 
 def drawn(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
-    """Return numbers from a `domain` of an entry."""
+    """Return random numbers in a `domain` of an entry."""
     x = rng.normal(size=shape)
     if kind in ("symmetric", "positive definite", "full rank") and x.ndim > 1:
         square = x.shape[-1] == x.shape[-2]
@@ -183,7 +183,7 @@ def gradient(f: Callable[..., Any], where: Sequence[int]) -> Any:
 
 
 def example(function: Callable[..., Any]) -> tuple[Callable[..., Any], dict[str, Any], str] | None:
-    """Return a call of a function of NumPy's as one of its arrays; those; and how it is written."""
+    """Return an example call as a function of arrays, these arrays, and its arguments as text."""
     for text in (SAID[function],) if function in SAID else TRIED:
         names = [name for name in re.findall(r"\b\w\b", text) if name in GIVEN]
         names = list(dict.fromkeys(names))
@@ -203,22 +203,21 @@ def example(function: Callable[..., Any]) -> tuple[Callable[..., Any], dict[str,
 def rows(
     names: Sequence[str] = (), on: Sequence[str] | None = None, *, scipy: bool = False
 ) -> list[Row]:
-    """Ask the backends for every function and operation.
+    """Try every function and operation on the backends.
 
     Parameters
     ----------
     names : sequence of str
         Only what has one of these in its name; all by default.
     on : sequence of str, optional
-        Backends, as for `runs`; all that there are by default.
+        Backends, as for `runs`; by default all that are installed.
     scipy : bool
-        Whether to ask for operations that need SciPy, too.
+        Whether to try operations that need SciPy, too.
 
     Returns
     -------
     list of Row
-        Of NumPy's functions, those that return arrays and write into none. Then the operations that
-        are none of them.
+        NumPy's functions that return arrays and write into none, then all other operations.
 
     Examples
     --------
@@ -262,7 +261,7 @@ def _wanted(name: str, names: Sequence[str]) -> bool:
 
 
 def _row(name: str, examples: Any, rules: Any, on: Sequence[str]) -> Row:
-    """Ask for a function with every example, and for its gradient by what there are rules for."""
+    """Try a function with every example, and its gradient by the operands that have rules."""
     row = Row(name, dict.fromkeys(on, ""), {})
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
@@ -279,7 +278,7 @@ def _row(name: str, examples: Any, rules: Any, on: Sequence[str]) -> Row:
 
 
 def listing(found: Sequence[Row]) -> str:
-    """Say for every backend how many functions it takes, and name the others."""
+    """Return a list, by backend, of how many functions it takes and which it does not."""
     parts = []
     for k in found[0].value if found else ():
         said: dict[str, list[str]] = {}
@@ -296,7 +295,7 @@ def listing(found: Sequence[Row]) -> str:
 
 
 def main(names: Sequence[str] = ()) -> None:
-    """Print where everything runs, or what has one of these names in its own, and why not."""
+    """Print where everything runs; with parts of names, where those run, and why not."""
     found = rows(names, scipy=importlib.util.find_spec("scipy") is not None)
     if not names:
         print(listing(found))

@@ -207,7 +207,7 @@ def machine_code(
 
 
 def entry_point(function: Any) -> Callable[..., Any]:
-    """Return a function of machine code that looks at nothing but the addresses of arguments."""
+    """Return machine code as a function that reads only the addresses of its arguments."""
     (compiled,) = function.overloads.values()
     _KEPT.append(compiled)  # It frees its code when it goes.
     entry: Callable[..., Any] = compiled.entry_point
@@ -249,7 +249,7 @@ def module_of(source: str) -> Any:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # Where numba looks for what is compiled as it is imported.
+    sys.modules[name] = module  # Numba looks for it there while it is imported.
     try:
         spec.loader.exec_module(module)
     except BaseException:

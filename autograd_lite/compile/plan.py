@@ -34,7 +34,7 @@ _FLAGS = 0x101
 """NumPy's flags of an array in C's order, whose entries are aligned."""
 
 MANY = 1 << 14
-"""After how many calls it is worth having machine code look whether anything has changed."""
+"""Calls after which it is worth letting machine code check whether anything has changed."""
 
 
 class StaleError(RuntimeError):
@@ -274,7 +274,7 @@ class Plan:
             if i < arguments and self.is_fixed(i):
                 bound[i] = f"x{i}"
                 fixed.append(f"x{i} = {read}")
-            strict = self.native and variable.shape  # It looks at nothing but the address.
+            strict = self.native and variable.shape  # Machine code reads only the address.
             if strict or read.startswith("draw"):  # In the order of the program, those.
                 check = [f"if a{i}.flags.num & {_FLAGS} != {_FLAGS}:",
                          f"    a{i} = contiguous(a{i})"] if strict else []  # fmt: skip
@@ -324,7 +324,7 @@ class Plan:
             self.bind = lambda args, kwargs: self._undoing(bind(args, kwargs))
 
     def called(self) -> None:
-        """Count calls: eager is run beside them at the second, fourth, eighth one and so on."""
+        """Count a call beside eager: the second, the fourth, the eighth and so on."""
         self.calls *= 2
         self.allow(self.calls - 1)
         if self.native and self.calls == MANY:
@@ -333,11 +333,11 @@ class Plan:
             self.watch(unchanged(self.around))
 
     def is_fixed(self, i: int) -> bool:
-        """Return whether an argument, once bound, is what it is, and not part of something."""
+        """Return whether an argument, once bound, cannot change, as part of a nest can."""
         return re.fullmatch(r"k?w?args\[[^][]*\]", self.reads[i]) is not None
 
     def bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], Any]:
-        """Return a bound step; machine code enters it by itself, where it can."""
+        """Return a bound step: a built-in function of machine code, where that is possible."""
         bound = self.bind(args, kwargs)
         if not self.native:
             return bound

@@ -1,7 +1,7 @@
 """Repetition in a program: rounds of equal statements become a loop.
 
 A loop in the user's code is traced as so many statements. They are found as such, by what finds
-the loops in a picture (`autograd_lite.graph.repetition`), and held against each other once more:
+the loops in a picture (`autograd_lite.graph.repetition`), and compared with each other once more:
 what each round uses is its own, shared, handed on by the round before, or given to it.
 """
 
@@ -50,7 +50,7 @@ class Loop:
 
     @property
     def uses(self) -> Iterator[Any]:
-        """What it uses from outside."""
+        """What the body uses from outside."""
         inside = {id(x) for x in (*(s.result for s in self.body), *(c[0] for c in self.carried))}
         inside.update(id(g[0]) for g in self.given)
         yield from (x for s in self.body for x in s.operands if id(x) not in inside)
@@ -59,7 +59,7 @@ class Loop:
 
     @property
     def results(self) -> Iterator[Variable]:
-        """What others use of it."""
+        """The results that others use."""
         yield from (x for used in self.kept.values() for x in used.values())
 
     def ends(self, result: Variable) -> bool:

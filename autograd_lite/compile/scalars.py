@@ -85,7 +85,7 @@ INFIX = {
 """The signs of universal functions that Python's operators call."""
 
 UNLIKE = {np.spacing, np.bitwise_count, *FORMULAS}
-"""What numba has not, or what gives other numbers for nan, inf and -0.0, on objects or there."""
+"""Functions that numba lacks, or whose numbers for nan, inf or -0.0 differ, there or on objects."""
 
 
 class Sheet:
@@ -351,7 +351,7 @@ def _written_out(s: Statement, operands: list[Any], sheet: Sheet) -> Any:
     dtype = None if s.result.weak else s.result.dtype
     check_dtype(s.result.dtype)
     if function_of(s) in UNLIKE:
-        raise LoweringError("a function that machine code has not")
+        raise LoweringError("a function that machine code lacks")
     if s.entrywise:
         expression = _entry(s, sheet)
         result = np.empty(s.result.shape, object)

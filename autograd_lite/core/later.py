@@ -142,14 +142,14 @@ ANSWERS = {
     "padding_mode": "Pad first: np.pad(x, widths, mode='reflect')",
     "size_average": "Write reduction='mean' or 'sum'",
 }  # fmt: skip
-"""What to say of arguments in other libraries that there are not here."""
+"""What to say about arguments of other libraries that do not exist here."""
 
 
 def add_spelling(error: TypeError, function: Callable[..., Any]) -> None:
     """Add the right name of an argument to an error about one that is unknown."""
     found = re.search(r"unexpected keyword argument '(\w+)'$", str(error))
     if found is not None and error.args == (str(error),):
-        # Of a class without one of its own, the __init__ of object: nothing.
+        # A class without its own __init__ has that of object, which has no arguments.
         ours = getattr(function, "__init__", function) if isinstance(function, type) else function
         parameters = inspect.signature(ours).parameters.values()
         kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)

@@ -37,8 +37,8 @@ from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
 Value = TypeVar("Value")
 
 
-# What to write where a bare value is asked for: by a number, and by an array of a tensor without
-# axes, and with.
+# What to write instead where a number, an array of a tensor without axes, or one of a tensor with
+# axes would lose the gradient.
 _FOR_NUMBERS = (
     "t.item() for the value alone. To keep the gradient, write np.exp(t) for math.exp(t), and so "
     "on; and a = al.Tensor(a) before a[i] = t"

@@ -54,7 +54,7 @@ def derived(
     graph = Graph(loss, names) if recorded is None else recorded.graph(loss, names)
     bound = in_loops(graph) if recorded is None else recorded.bound_in(graph)
     graph = with_few_leaves(graph, names if recorded is None else {})
-    same = {x.id: x.primitive for x in graph}  # No leaf that is a row now.
+    same = {x.id: x.primitive for x in graph}  # Not a leaf that is a row now.
     graph = with_numbers(graph, [x for x in bound if same.get(x[1].id, ...) is x[1].primitive])
     if wrt is None:
         nodes = [node for node in graph if node.kind == "parameter"]

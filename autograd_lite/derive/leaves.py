@@ -19,7 +19,7 @@ from autograd_lite.tensor import Tensor
 
 
 def with_few_leaves(graph: Graph, names: Mapping[str, Any]) -> Graph:
-    """Return a graph in which equal arrays of one name are one leaf; ``1 - y``, ``X[0]`` computed.
+    """Return a graph in which equal arrays of one name are one leaf, and ``1 - y`` is computed.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def _made_of(leaf: Node, named: Sequence[Node]) -> tuple[Any, ...] | None:
 
 
 def _row_of(leaf: Node, named: Sequence[Node]) -> tuple[Any, ...] | None:
-    """Return which row of which array a bare array is, if it is one alone."""
+    """Return which row of which array a bare array is, if there is only one."""
     found = _rows(leaf, [*dict.fromkeys(named)]) if leaf.kind == "constant" else []
     return found[0] if len(found) == 1 else None
 

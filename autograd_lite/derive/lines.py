@@ -201,7 +201,7 @@ def replaced(root: Expression, by: Mapping[int, Expression], simplify: bool = Fa
 
 
 def spelled(e: Expression) -> Expression:
-    """Put what it stands for in the place of every name that no line has."""
+    """Replace every name without a line by what it stands for."""
     merged = {x.number: x.meaning for x in walk((e,)) if x.name == "?"}
     return replaced(
         e, {key: spelled(meaning) for key, meaning in merged.items() if meaning is not None}

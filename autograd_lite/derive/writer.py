@@ -142,7 +142,7 @@ class Writer:
         }
 
     def _at(self, line: Line) -> Expression | None:
-        """Return what a delta is the gradient at, if that is not what it is called after."""
+        """Return the value whose gradient a delta is, if it is not named after that."""
         if line.of is None or line.name.kind != "delta":
             return None
         symbol = self.expressions[line.of.id]

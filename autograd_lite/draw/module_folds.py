@@ -128,7 +128,7 @@ class _Item:
 
 
 Known = dict[tuple[int, str, int], tuple[int, int]]
-"""The longest row from an item on, by level, first value, and how many items follow."""
+"""The longest row from an item on, by level, first value, and number of items that follow."""
 
 
 def rows(graph: Graph, at: Homes, shut: Collection[Call], known: Known) -> list[Fold]:

@@ -171,13 +171,13 @@ def _found(graph: Nodes, operations: Sequence[Node], fewest: int) -> tuple[Repet
 
 
 def bound_again(loop: Repetition, names: Mapping[str, str]) -> dict[str, tuple[str, int]]:
-    """Return what a loop bound to one variable again and again: the variable, and the how manieth.
+    """Return what a loop bound to one variable again and again: the variable, and a number.
 
     Parameters
     ----------
     loop : Repetition
     names : mapping of str to str
-        What values are called, by identifier: of one variable, the last value alone.
+        Names of values, by identifier; of a variable, only the last value has one.
 
     Returns
     -------
@@ -197,7 +197,7 @@ def bound_again(loop: Repetition, names: Mapping[str, str]) -> dict[str, tuple[s
 
 
 def in_loops(graph: Nodes) -> list[tuple[str, Node]]:
-    """Return what loops bound to variables again and again, and the names of these."""
+    """Return what loops bound to variables again and again, with the names of the variables."""
     names = {node.id: node.name for node in graph if node.name}
     return [
         (name, graph[key])

@@ -115,7 +115,7 @@ def _markdown(rows: Sequence[Row]) -> str:
 def main(
     arguments: Sequence[str] | None = None, runs: Callable[[Sequence[str]], None] | None = None
 ) -> None:
-    """Print the table; or call `runs`, which prints where functions run, with their names."""
+    """Print the table; or, if asked, call `runs` with the names, to print where functions run."""
     parser = argparse.ArgumentParser(
         prog="python -m autograd_lite.coverage",
         description="What becomes of every function of numpy, its linalg and fft on Tensors.",

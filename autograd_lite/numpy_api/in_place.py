@@ -296,18 +296,18 @@ def _written_into(t: Written, value: Any, index: Any) -> bool:
 
 
 def _replaces(new: Any, array: Any, part: Any) -> bool:
-    """Return whether all of an array is written, and may be another one from then on."""
+    """Return whether all of an array is written, so that the new one may take its place."""
     return (
         new.__class__ is np.ndarray
         and new.shape == array.shape == part.shape
         and new.strides == array.strides == part.strides
         and new.dtype is array.dtype
-        and part.base is array  # Nothing was moved.
+        and part.base is array  # It is not a copy.
     )
 
 
 def _share(part: Writes, owner: Writes, index: Any) -> None:
-    """Let what was written to an array of its own share the memory of the array."""
+    """Let a part that was written apart share the memory of its owner."""
     inputs, array = owner._inputs, owner._array
     if len(inputs) == 4 and inputs[2] is part and owner._filling is None:
         shared = array[index]
@@ -734,7 +734,7 @@ class Writes(Tensor):
     def __ifloordiv__(self, other: Any) -> Self:
         if _is_number(self):
             return NotImplemented
-        whole = self // other  # An array: its derivative is 0, and what was there gets none.
+        whole = self // other  # Its derivative is 0: the old value gets no gradient.
         _must_fit(self, whole, "t //= u")
         return become(self, ops.assign, whole, "t //= u", index=...)
 

@@ -218,7 +218,7 @@ def cov(
 ) -> Any:  # fmt: skip
     """Compose ``np.cov``: products of the deviations from the mean."""
     weights = [w for w in (fweights, aweights) if w is not None]
-    if weights:  # NumPy looks whether they are weights.
+    if weights:  # NumPy checks whether they are weights.
         with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
             given = (m, y, rowvar, bias, ddof, fweights, aweights)
             np.cov(*map(values_of, given), dtype=dtype)

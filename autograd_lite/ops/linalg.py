@@ -149,7 +149,7 @@ def pinv(a: Any, *, rcond: Any = 1e-15, hermitian: bool = False) -> Any:
 
 
 MINORS = 10
-"""Rows of the largest matrix of which a program computes all minors."""
+"""Rows of the largest matrix whose minors a program computes."""
 
 
 def _cofactors(y: Any, a: Any) -> Any:

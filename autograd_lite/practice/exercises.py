@@ -136,7 +136,7 @@ class Exercise:
         aligned: Aligned = [(node_of[n], n, g) for n, g in found.items()]
         options = Options(None, False, None, None, None, True)
         comparison = compare_graph(graph, aligned, options)
-        misshapen = [row.name for row in comparison if row.verdict == SHAPE]
+        unknown = {row.name for row in comparison if row.verdict == SHAPE}
         for row in comparison:
             above = self._above(self._nodes[row.name])
             cause = row.diagnosis
@@ -145,7 +145,8 @@ class Exercise:
                 marks[row.name] = RIGHT
             elif cause is not None and cause.name == FOLLOWS and cause.title.startswith("follows"):
                 marks[row.name] = UPSTREAM
-            elif bad := [x for x in above if x in misshapen or marks[x].startswith(UNTOLD[:8])]:
+            elif bad := [x for x in above if x in unknown]:
+                unknown.add(row.name)
                 marks[row.name] = UNTOLD.format(bad[0])
             elif row.verdict == SHAPE:
                 shapes = f"its shape is {row.by_hand.shape}, and that of {row.name} is "
@@ -317,7 +318,7 @@ class Exercise:
         return ARRAY.sub(named, text)
 
     def _line(self, node: Node) -> str:
-        """Return the line of the derivation, after those that it needs and that have no name."""
+        """Return the line of the derivation, after the lines without names that it needs."""
         name, derivation = node.name or node.id, self._derivation
         line_of = {line.name: line for line in derivation.lines}
         wanted = derivation.gradients[name]

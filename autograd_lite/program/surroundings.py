@@ -1,4 +1,4 @@
-"""What a compiled function depends on besides its arguments: found, and held against what was.
+"""What a compiled function depends on besides its arguments: found, and compared with what was.
 
 Everything that a function closes over is looked at: cells, globals that its code names, attributes
 of objects, what is in lists and dicts. A Tensor is an input of the program; anything else must be
@@ -194,7 +194,7 @@ class Surroundings:
             parts.insert(0, f"len(l{i}) == {length}" if length else f"not l{i}")
         for i, (_, holder, items) in enumerate(self.orders):
             keys = [key for key, _ in items]
-            texts = all(type(key) is str for key in keys)  # They are what they are equal to.
+            texts = all(type(key) is str for key in keys)  # Equal texts are as good as the same.
             names[f"o_{i}"], names[f"keys{i}"] = holder, keys if texts else [*map(id, keys)]
             now = f"[*o_{i}]" if texts else f"[*map(id, o_{i})]"
             parts.insert(0, f"{now} == keys{i}" if keys else f"not o_{i}")

@@ -479,7 +479,7 @@ class Symbol(ArrayMethods):
         return self
 
     def __drawn__(self, rng: np.random.Generator, draw: Callable[[Any], Any]) -> Any:
-        """Return random numbers: in a program that runs again an input, drawn at every run."""
+        """Return random numbers; in a program that runs again, an input drawn at every run."""
         notes = _notes()
         if not notes.drawing:
             return draw(rng)

@@ -211,10 +211,10 @@ def trace(
 
 
 def expanded(s: Statement) -> Program | None:
-    """Return a statement as those that do the same: a program of its variable operands.
+    """Return simpler statements for one: a program of its variable operands.
 
-    There may be a formula for it. Else, an operation does what its forward function does; another
-    function of NumPy's what it does on Tensors. None if that is one statement, or no program.
+    They are those of its formula, if it has one; else, of an operation's forward function, or of
+    what NumPy's function does on Tensors. None if there are none that are simpler.
     """
     f, given = s.function, [x for x in s.operands if isinstance(x, Variable)]
     samples: list[Any] = [np.ones(x.shape, x.dtype)[()] for x in given]
@@ -246,7 +246,7 @@ def expanded(s: Statement) -> Program | None:
 
 
 def function_of(s: Statement) -> Any:
-    """Return the function of NumPy's that a statement applies; None if it is none."""
+    """Return the NumPy function that a statement applies, or None."""
     if isinstance(s.function, Call):
         return s.function.function
     return next(iter(s.function.numpy), None) if isinstance(s.function, Primitive) else s.function

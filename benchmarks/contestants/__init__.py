@@ -15,7 +15,7 @@ import importlib.metadata
 from typing import Any, NamedTuple
 
 HAND = "numpy"
-"""The key of the hand-written steps, which everybody is held against."""
+"""The key of the hand-written steps, which all others are compared with."""
 
 CONTROL = "control"
 """The key of the hand-written steps in a second process: the same again, to show the noise."""

@@ -439,7 +439,7 @@ LONGEST_TEXT = 40
 def text_of(graph: Graph, node: Node, *, whole: bool = False) -> str:
     """Write a value by its name, else by the operations that made it, as far as that is short.
 
-    With `whole`, how it was made is written though it has a name.
+    With `whole`, write how it was made even if it has a name.
     """
     known = _texts.setdefault(graph, {})
     key = node.id, whole

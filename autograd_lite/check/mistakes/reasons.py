@@ -60,7 +60,7 @@ def numbers(case: Case) -> dict[float, bool]:
 
 
 def averaged(case: Case) -> set[int]:
-    """Return over how many entries a computation averages: what it divides by."""
+    """Return the numbers of entries that a computation averages over."""
     found = {int(k) for k, divides in numbers(case).items() if divides and float(k).is_integer()}
     replay = case.replay
     for node in replay.graph if replay is not None else ():
@@ -72,7 +72,7 @@ def averaged(case: Case) -> set[int]:
 
 
 def _scalars(case: Case) -> list[tuple[str, float, bool]]:
-    """Return single numbers, by their names, scales of masks, and whether something is times it."""
+    """Return names and values of single numbers and of scales of masks, and which are factors."""
     if case.replay is None:
         return []
     graph, found = case.replay.graph, list[tuple[str, float, bool]]()

@@ -141,7 +141,7 @@ MANY, FEW = 10_000, 100
 
 
 def stretched(g: Array, shape: tuple[int, ...]) -> Array | None:
-    """Return a gradient by hand as NumPy broadcasts it in the lines below; None if it does not."""
+    """Return a gradient by hand, broadcast to a shape; None if that is impossible."""
     try:
         return np.broadcast_to(g, shape)
     except ValueError:

@@ -77,7 +77,7 @@ def _search(replay: Replay) -> Iterator[Loop]:
         distances[places] = _classes(made, places)
     if not distances:
         return
-    # Of several distances, the shortest at which the same operations stand all along a step.
+    # Of several distances, the shortest at which all operations of a step repeat.
     alike = {x: min(1.0, len(classes) / (x[1] - x[0])) for x, classes in distances.items()}
     best = max(distances, key=lambda x: (round(alike[x], 1), len(x)))
     loop = Loop(distances[best])
@@ -91,7 +91,7 @@ MOST_USES = 3
 
 
 def _classes(made: list[Node], best: tuple[int, ...]) -> list[list[Node]]:
-    """Return the operations that are the same around each of some places, but for the last."""
+    """Return the operations that are the same around all of these places but the last."""
     length = best[1] - best[0]
     names = [node.primitive for node in made]
     whole = best[:-1] if len(best) > 2 else best

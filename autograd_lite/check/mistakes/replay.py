@@ -317,7 +317,7 @@ class Replay:
 def _to_the_largest(
     g: Any, y: Any, x: Any, *, first: bool, axis: Any = None, keepdims: bool = False
 ) -> Any:
-    """Return what a maximum sends back if each of several largest entries gets it, or the first."""
+    """Return what a maximum sends back if each largest entry gets all of it, or the first."""
     x = np.asarray(x)
     axes = tuple(range(x.ndim)) if axis is None else np.atleast_1d(axis)
     if not keepdims:

@@ -220,7 +220,7 @@ def _of_levels(
     for title, cost, factor in found:
         yield Candidate(title, cost + (0.6 if few else 0.0), predict=made(factor), weak=few)
     outside = made(np.where(derivative == low, 1.0, 0.0))
-    shared = replay.ties == "shared" and replay.has_ties  # Half of a slope is another slope.
+    shared = replay.ties == "shared" and replay.has_ties  # A share looks like a leaky slope.
     if low or shared or not isinstance(outside, Made) or outside.both[0] is None:
         return
     besides = Made(replay, outside.key, lambda: outside.both[0], always(0 * outside.both[0]))

@@ -1,4 +1,4 @@
-"""The pieces of a line with numbers in it; and one entry of a gradient, with its own."""
+"""Lines with numbers in them, in pieces; among them, one entry of a gradient."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ Terms = list[tuple[Sequence[Any], Sequence[bool]]]
 
 
 def _terms(rule: Local, g: NDArray[Any], part: NDArray[Any], at: tuple[int, ...]) -> Terms | None:
-    """Return the products whose sum an entry is; None if it is nothing of that kind."""
+    """Return the products whose sum an entry is; None if it is not such a sum."""
     if rule.factor is not None:
         if rule.passes:
             return None

@@ -37,7 +37,7 @@ SCRIPTS = ("view.js", "fold.js", "paths.js", "curve.js", "training.js", "details
 LONGEST = 300  # Of a rule.
 LARGEST, MOST_NUMBERS = 10_000, 200_000
 """Entries of an array that are written into the page, and of all arrays together: about four
-megabytes. Of a larger one, and of what comes after so many, there is what describes it."""
+megabytes. A larger one, and what comes after so many, is described instead."""
 
 
 def page(scene: Scene, theme: Theme = "auto") -> str:
