@@ -13,10 +13,10 @@ from autograd_lite.core.modes import GradientError
 from autograd_lite.derive.chain import ChainWriter
 from autograd_lite.derive.components import by_component
 from autograd_lite.derive.derivation import Derivation
-from autograd_lite.derive.leaves import with_few_leaves
+from autograd_lite.derive.leaves import as_told
 from autograd_lite.derive.writer import Writer
 from autograd_lite.graph import Graph, arrays_in, names_in
-from autograd_lite.graph.repetition import in_loops, with_numbers
+from autograd_lite.graph.repetition import in_loops
 from autograd_lite.program.expression import Name
 from autograd_lite.program.graph_of import record
 from autograd_lite.tensor import Tensor
@@ -53,9 +53,7 @@ def derived(
         names = {**names_in(frame), **arrays_in(frame)}
     graph = Graph(loss, names) if recorded is None else recorded.graph(loss, names)
     bound = in_loops(graph) if recorded is None else recorded.bound_in(graph)
-    graph = with_few_leaves(graph, names if recorded is None else {})
-    same = {x.id: x.primitive for x in graph}  # Not a leaf that is a row now.
-    graph = with_numbers(graph, [x for x in bound if same.get(x[1].id, ...) is x[1].primitive])
+    graph = as_told(graph, names if recorded is None else {}, bound)
     if wrt is None:
         nodes = [node for node in graph if node.kind == "parameter"]
     elif isinstance(wrt, str) and wrt == "all":

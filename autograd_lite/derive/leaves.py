@@ -15,11 +15,30 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.graph import Graph, Node
 from autograd_lite.graph.nodes import Nodes
+from autograd_lite.graph.repetition import with_numbers
 from autograd_lite.tensor import Tensor
 
 
+def as_told(graph: Graph, names: Mapping[str, Any], bound: Sequence[tuple[str, Node]]) -> Graph:
+    """Return a graph with few leaves, and with names for what variables were bound to before.
+
+    Parameters
+    ----------
+    graph : Graph
+    names : mapping of str to Tensor or ndarray
+        What the user has given names to.
+    bound : sequence of (str, Node)
+        Variables, and what they were bound to, in order.
+    """
+    few = with_few_leaves(graph, names)
+    same = {x.id: x.primitive for x in few}  # Not a leaf that is a row now.
+    return with_numbers(few, [x for x in bound if same.get(x[1].id, ...) is x[1].primitive])
+
+
 def with_few_leaves(graph: Graph, names: Mapping[str, Any]) -> Graph:
-    """Return a graph in which equal arrays of one name are one leaf, and ``1 - y`` is computed.
+    """Return a graph in which equal arrays of one name are one leaf.
+
+    ``1 - y``, ``-y`` and ``X[0]`` are computed from the array with a name.
 
     Parameters
     ----------

@@ -23,8 +23,9 @@ from autograd_lite.check.gradients import of_delta
 from autograd_lite.check.mistakes.backward_steps import text_of
 from autograd_lite.check.report import SHAPE, Comparison
 from autograd_lite.derive import Derivation, derive
+from autograd_lite.derive.leaves import as_told
 from autograd_lite.graph import Graph, Node
-from autograd_lite.graph.repetition import in_loops, with_numbers
+from autograd_lite.graph.repetition import in_loops
 from autograd_lite.program.expression import Name, walk
 from autograd_lite.tensor import Tensor
 
@@ -397,21 +398,6 @@ def _of_product(node: Node, user: Node, others: list[str]) -> str:
     return f"a matrix product: multiply by the transpose of {others[0]}, {side}"
 
 
-def with_rows(called: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-    """Return names for the rows of arrays: ``xs[0]``."""
-    arrays = {name: x for name, x in called.items() if type(x) is np.ndarray}
-    return {
-        f"{name}[{i}]": row
-        for name, x in arrays.items()
-        if x.ndim > 1 and 1 < len(x) <= MOST_ROWS
-        for i, row in enumerate(x)
-        if row.size > 1 and not any(np.array_equal(row, other) for other in arrays.values())
-    }
-
-
-MOST_ROWS = 100
-
-
 def _picks_again(index: Any, shape: tuple[int, ...]) -> bool:
     """Return whether an index names an entry several times."""
     picked = np.arange(math.prod(shape)).reshape(shape)[index]
@@ -470,15 +456,13 @@ def exercise(loss: Tensor, wrt: str | list[str] = "all") -> Exercise:
     names = with_forms(called)
     graph = Graph(loss, names)
     asked = {x.id for x in graph if x.requires_grad and x.name and x is not graph.outputs[0]}
-    told = Graph(loss, with_rows(called) | names)
-    told = with_numbers(told, in_loops(told))
     nodes = sorted((x for x in graph if x.id in asked), key=lambda x: -_completed(graph, x))
     if wrt != "all":
         wanted = [graph.find(name).id for name in ([wrt] if isinstance(wrt, str) else wrt)]
         nodes = [node for node in nodes if node.id in wanted]
     if not nodes:
         raise ValueError("exercise found no tensor with a name: give names with name=.")
-    return Exercise(graph, told, nodes, called)
+    return Exercise(graph, as_told(graph, names, in_loops(graph)), nodes, called)
 
 
 def _completed(graph: Graph, node: Node) -> float:
