@@ -125,7 +125,7 @@ def numpy_function(program: Program) -> tuple[str, Callable[..., Any]]:
         if isinstance(item, Block):
             _write_block(item, code, arrays)
             continue
-        if _is_bound_view(item, fixed, code):
+        if _bound_as_view(item, fixed, code):
             buffers.give_back(i)
             continue
         out = None if item.result in arrays else buffers.take(i, item)
@@ -145,7 +145,7 @@ def numpy_function(program: Program) -> tuple[str, Callable[..., Any]]:
     return source, made(source, "program", code.names, "compiled program")
 
 
-def _is_bound_view(s: Statement, fixed: dict[Variable, Any], code: Code) -> bool:
+def _bound_as_view(s: Statement, fixed: dict[Variable, Any], code: Code) -> bool:
     """Bind a statement that is a view of a buffer to a name; return whether it is one."""
     x = s.operands[0] if len(s.operands) == 1 else None
     array = fixed.get(x) if isinstance(x, Variable) else None
@@ -169,7 +169,7 @@ def _write_loop(loop: Loop, code: Code) -> None:
     count, rows, turns = loop.count, {}, []
     handed = {result for _, _, result in loop.carried}
     lists = {x.name: _listed(values, code) for x, values in loop.given}
-    apart = {s for s in loop.body if s.result not in handed and _is_apart(s, loop, lists, code)}
+    apart = {s for s in loop.body if s.result not in handed and _done_apart(s, loop, lists, code)}
     outer, code.lines = code.lines, []
     for s in loop.body:
         x, out = s.result, None
@@ -293,27 +293,26 @@ def _rows(count: int, x: Variable, code: Code) -> str:
     return name
 
 
-def _is_apart(s: Statement, loop: Loop, lists: dict[str, str], code: Code) -> bool:
-    """Compute for all rounds at once what depends only on rows that are kept already.
+def _done_apart(s: Statement, loop: Loop, lists: dict[str, str], code: Code) -> bool:
+    """Compute for all rounds at once what depends only on kept rows; return whether that is so.
 
-    The results, in the order of the rounds, are put among the lists that the loop goes through.
+    The results, in the order of the rounds, join the lists that the loop goes through.
     """
-    arrays = [x for x in s.operands if _named_array(x)]
-    rows, bracket, order = (
-        lists.get(arrays[0].name, "").partition("[") if len(arrays) == 1 else ("",) * 3
-    )
+    arrays = [y for y in s.operands if _named_array(y)]
+    others = [y for y in s.operands if not _named_array(y)]
+    if len(arrays) != 1:
+        return False
+    (x,) = arrays
+    rows, bracket, order = lists.get(x.name, "").partition("[")
     whole = code.wholes.get(rows)
     if whole is None or not _writes(s) or s.ufunc is None or s.result in loop.kept:
         return False
-    if whole[0].size > SMALL or any(np.ndim(x) for x in s.operands if not isinstance(x, Variable)):
-        return False
-    if any(isinstance(x, Variable) and not x.shape for x in s.operands):
+    if whole[0].size > SMALL or any(isinstance(y, Variable) or np.ndim(y) for y in others):
         return False
     result = _rows(len(whole), s.result, code)
-    names = [code.bind(f"all_{rows}", whole), code.bind(f"all_{result}", code.wholes[result])]
-    code.where[arrays[0]] = names[0]
-    code.lines.append(_call(s, code, names[1]))
-    del code.where[arrays[0]]
+    code.where[x] = code.bind(f"all_{rows}", whole)
+    code.lines.append(_call(s, code, code.bind(f"all_{result}", code.wholes[result])))
+    del code.where[x]
     lists[s.result.name] = f"{result}{bracket}{order}"
     return True
 
