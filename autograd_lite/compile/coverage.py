@@ -6,7 +6,7 @@ import importlib.util
 import re
 import textwrap
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -281,16 +281,14 @@ def listing(found: Sequence[Row]) -> str:
     """Return a list, by backend, of how many functions it takes and which it does not."""
     parts = []
     for k in found[0].value if found else ():
-        said: dict[str, list[str]] = {}
+        said: dict[str, list[str]] = {"yes": [], "value": [], "no": []}
         for row in found:
-            said.setdefault(row.cell(k), []).append(row.name.partition("(")[0])
-        names = said.get("no", []), said.get("value", [])
-        parts.append(f"{k}: {len(said.get('yes', []))} of {len(found)}")
-        for what, left in zip(("not", "no gradient of"), names, strict=True):
+            said[row.cell(k)].append(row.name.partition("(")[0])
+        parts.append(f"{k}: {len(said['yes'])} of {len(found)}")
+        for what, left in (("not", said["no"]), ("no gradient of", said["value"])):
             if left:
-                parts.append(
-                    textwrap.indent(textwrap.fill(f"{what}: {', '.join(left)}", 96), "    ")
-                )
+                lines = textwrap.fill(f"{what}: {', '.join(left)}", 96)
+                parts.append(textwrap.indent(lines, "    "))
     return "\n".join(parts)
 
 
@@ -300,12 +298,16 @@ def main(names: Sequence[str] = ()) -> None:
     if not names:
         print(listing(found))
         return
-    width = max((len(row.name) for row in found), default=0)
-    for i, row in enumerate(found):
-        backends = list(row.value)
-        if not i:
-            print(f"{'':{width}}  {'  '.join(f'{k:8}' for k in backends)}".rstrip())
-        print(f"{row.name:{width}}  {'  '.join(f'{row.cell(k):8}' for k in backends)}".rstrip())
+    if not found:
+        return
+    width, backends = max(len(row.name) for row in found), list(found[0].value)
+
+    def line(name: str, cells: Iterable[str]) -> str:
+        return f"{name:{width}}  {'  '.join(f'{x:8}' for x in cells)}".rstrip()
+
+    print(line("", backends))
+    for row in found:
+        print(line(row.name, map(row.cell, backends)))
         for k in backends:
-            if row.reason(k):
-                print(f"    {k}: {row.reason(k)}")
+            if reason := row.reason(k):
+                print(f"    {k}: {reason}")

@@ -92,7 +92,8 @@ def export(
     else:
         traced = _traced(f, example)
         held = len(traced.places)
-    inputs, count = traced.program.inputs, len(traced.drawn)
+    program, count = traced.program, len(traced.drawn)
+    inputs = program.inputs
     if count:
         attributes["draw"] = lambda: [draw(rng) for rng, draw in traced.drawn]
         example = (*example, traced.inputs[-count:])
@@ -105,22 +106,25 @@ def export(
         if isinstance(x, (Tensor, *NUMBER)) and type(x) is not bool
     }
     arguments, lines = [], []
-    for i, nest in enumerate(given):
-        argument = "state" if "state" in attributes and not i else f"a{i}"
-        argument = "draws" if count and i == len(given) - 1 else argument
-        argument = names.get(nest, argument) if isinstance(nest, int) else argument
-        arguments.append(argument)
-        if not isinstance(nest, int):
+    labels = [f"a{i}" for i in range(len(given))]
+    if "state" in attributes:
+        labels[0] = "state"
+    if count:
+        labels[-1] = "draws"
+    for argument, nest in zip(labels, given, strict=True):
+        if isinstance(nest, int):
+            arguments.append(names.get(nest, argument))
+        else:
+            arguments.append(argument)
             lines += [f"{names[k]} = {path}" for k, path in _paths(nest, argument) if k in names]
     writer = _Writer(to)
-    program = traced.program
     refuse_shapes_by_values(traced)
     used = {x for s in program.statements for x in s.operands if isinstance(x, Variable)}
     kept = slice(end - held, end)
-    for x, value in zip(inputs[kept], traced.inputs[kept], strict=True) if held else ():
+    for x, value in zip(inputs[kept], traced.inputs[kept], strict=True):
         if x in used or x in program.outputs:
             lines.append(f"{x.name} = {writer.operand(value)}")
-    lines += writer.lines(program, {x: x.name for x in program.inputs})
+    lines += writer.lines(program, {x: x.name for x in inputs})
     outputs = [writer.operand(x) for x in program.outputs]
     lines.append(f"return {_nest(traced.result, outputs)}")
     body = "\n".join(f"    {line}" for line in lines)

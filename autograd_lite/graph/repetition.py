@@ -32,9 +32,6 @@ MOSTLY = 0.8
 """A loop that spans this much of a longer-period one is the loop: of x, y, x, y, x, y, x, y the
 period is 2, not 4."""
 
-Operand = tuple[int, int]
-"""An operand by positions: of the operation in the body, and among its operands."""
-
 
 class Carried(NamedTuple):
     """What a round hands on to the next one.
