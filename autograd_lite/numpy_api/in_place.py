@@ -578,8 +578,8 @@ def _assign_part(t: Writes, index: Any, value: Writes, view: View) -> None:
     source = None
     if view.owner is owner and view.steps is not None and view.steps[2] is before:
         source = view.steps[1].get("index")
-        taken, moved = max(value._birth, value._seen or 0), owner._moved
-        if moved == (owner._written, repr(source), repr(index)) and taken < moved[0]:
+        taken, written = max(value._birth, value._seen or 0), owner._written or 0
+        if taken < written and owner._moved == (written, repr(source), repr(index)):
             raise ValueError(
                 f"t[j] = v on {t._label()}, where j = {index}: v, the part at {source}, has just "
                 f"become that part itself, as in NumPy. To exchange rows, write t[[i, j]] = "
