@@ -17,7 +17,7 @@ from autograd_lite.functional.nests import leaves_of
 from autograd_lite.optim.optimizer import Optimizer
 from autograd_lite.program.program import Program, fingerprint
 from autograd_lite.program.surroundings import MISSING, Surroundings
-from autograd_lite.program.symbol import TraceError
+from autograd_lite.program.symbol import NOTES, TraceError
 from autograd_lite.program.trace import Output, Place, Traced, trace
 from autograd_lite.tensor import Tensor
 
@@ -26,6 +26,10 @@ TRACES = 8
 """How many programs a function gets; one that needs more is run as it is."""
 
 FASTER = "pip install 'autograd_lite[compile]'"
+
+
+class _RecordedError(StaleError):
+    """A result requires a gradient."""
 
 
 class Compiled:
@@ -48,6 +52,7 @@ class Compiled:
         self._plans: dict[Any, list[Plan]] = {}
         self._plan: Plan | None = None
         self._traces = 0
+        self._recorded = False
         self._reasons: dict[str, None] = {}
         self._not_yet = "It has not been called yet."
         self._eager_because = ""
@@ -55,6 +60,8 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute what the function computes."""
+        if NOTES.get() is not None:  # Another trace looks on.
+            return self._eagerly(args, kwargs)
         try:
             if self._plan is not None:
                 result = self._plan.quick(args, kwargs)
@@ -121,6 +128,9 @@ class Compiled:
                 "one is compiled."
             )
             return None
+        towards = any(isinstance(x, Tensor) and x.requires_grad for x in signature.others)
+        if towards and self._recorded and self._backend == "auto":
+            return None
         if self._traces >= TRACES:
             self._give_up(
                 f"it was traced {TRACES} times, since something that it depends on changes again "
@@ -140,6 +150,16 @@ class Compiled:
             traced = self._traced_twice(around, args, kwargs)
         except (StaleError, TraceError) as error:
             around.restore()
+            if towards and isinstance(error, _RecordedError):  # It is this call, not the function.
+                self._traces -= 1
+                self._recorded = True
+                if self._backend == "auto":
+                    self._note("where an argument requires a gradient, it runs as it is")
+                    return None
+                raise TraceError(
+                    f"{self!r} got an argument that requires a gradient, and a program records "
+                    f"none. Compile al.value_and_grad of the function, or pass t.detach()."
+                ) from None
             self._give_up(str(error))
             return None
         except Exception as error:
@@ -166,7 +186,7 @@ class Compiled:
         if any(rng not in found for rng, _ in first.drawn):
             raise StaleError("it draws from a generator of random numbers that is not to be seen")
         if first.recorded:
-            raise StaleError(
+            raise _RecordedError(
                 "its result requires a gradient, by a Tensor that is not an argument; compile "
                 "al.value_and_grad of a function of that Tensor, or give an optimiser"
             )
