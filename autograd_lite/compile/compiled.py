@@ -6,7 +6,7 @@ import functools
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -57,6 +57,14 @@ class Compiled:
         self._not_yet = "It has not been called yet."
         self._eager_because = ""
         self._error: Exception | None = None
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            said = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if name in vars(Step):
+                said += ". A training step has it: write al.compile(loss, optimiser)."
+            raise AttributeError(said, name=name, obj=self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute what the function computes."""
@@ -337,7 +345,7 @@ class Step(Compiled):
         Raises
         ------
         TypeError
-            If `n` or `every` is not an integer.
+            If `n` or `every` is not an integer, or `progress` or `until` not a function.
         ValueError
             If `n` is negative, `every` is less than 1, or stacked arrays differ in length.
 
@@ -352,6 +360,9 @@ class Step(Compiled):
         _check_count("n", n, 0)
         if every is not None:
             _check_count("every", every, 1)
+        for name, asked in (("progress", progress), ("until", until)):
+            if asked is not None and not callable(asked):
+                raise TypeError(f"run needs {name}, a function, got {asked!r}.")
         if stacked:
             _check_stacks(args, kwargs)
         losses: list[Any] = []
