@@ -236,6 +236,7 @@ INSTEAD = {
     "numpy": "import numpy as np: NumPy's functions take Tensors",
     "summary": "print(net)",
     **dict.fromkeys(("device", "cuda"), "nothing: arrays are on the CPU"),
+    "clip_grad_norm_": "al.optim.clip_grad_norm_(net.parameters(), 1.0)",
     "cross_entropy": "al.nn.functional.cross_entropy(scores, labels)",
     "Parameter": "al.Tensor(values, requires_grad=True)",
     **dict.fromkeys(("cat", "concat"), "np.concatenate([t, u], axis=0)"),

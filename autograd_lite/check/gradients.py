@@ -44,6 +44,7 @@ def of_delta(graph: Graph, node: Node, hand: NDArray[Any], others: Collection[An
 
     On paper, the delta of a layer is the gradient before its activation, and `derive` prints it so.
     It is the one whose gradient it equals, or is a multiple of; else that before the activation.
+    Where ``a`` has its own, it may be the gradient at a value on the way to ``a``.
 
     Parameters
     ----------
@@ -71,13 +72,27 @@ def of_delta(graph: Graph, node: Node, hand: NDArray[Any], others: Collection[An
             if before.name:
                 break
     found = [x for x in (before, node) if not {x.name, x.tensor} & {*others}]
-    if before is node or not found:
-        return node
+    if not found or before is node:
+        inside = [] if found else _inside(graph, node)
+        gradients = gradients_of(graph, inside)
+        return next((x for x in inside if same(gradients[x], hand)), node)
     if before.name and not bends:
         found.reverse()
     gradients = gradients_of(graph, found)
     fits = [x for x in found if same(gradients[x], hand)]
     return (fits or [x for x in found if _is_multiple(hand, gradients[x])] or found)[0]
+
+
+def _inside(graph: Graph, node: Node) -> list[Node]:
+    """Return the values without a name, of the same shape, that nothing but a node is made of."""
+    found = [node]
+    for after in found:
+        found += [
+            x for x in graph.operands(after)
+            if x.requires_grad and x.primitive is not None and not x.name
+            and x.shape == node.shape and len(graph.consumers(x)) == 1
+        ]  # fmt: skip
+    return found[1:]
 
 
 def _is_multiple(hand: NDArray[Any], g: NDArray[Any]) -> bool:

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
-from autograd_lite.core.later import later
+from autograd_lite.core.later import later, names_its_arguments
 
 if TYPE_CHECKING:
     from autograd_lite.compile.compiled import Compiled
@@ -27,6 +27,7 @@ else:
 __all__ = ["Compiled", "StaleError", "Step", "compile", "export"]
 
 
+@names_its_arguments
 def compile(
     f: Callable[..., Any] | None = None,
     optimiser: Any = None,

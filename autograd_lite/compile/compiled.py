@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from autograd_lite.compile.scalars import LoweringError
 from autograd_lite.functional.nests import leaves_of
 from autograd_lite.program.program import fingerprint
 from autograd_lite.program.surroundings import MISSING, Surroundings
-from autograd_lite.program.symbol import TraceError
+from autograd_lite.program.symbol import NOTES, TraceError
 from autograd_lite.program.trace import Place, Traced, trace
 from autograd_lite.tensor import Tensor
 
@@ -23,6 +23,10 @@ TRACES = 8
 """How many programs a function gets; one that needs more is run as it is."""
 
 FASTER = "pip install 'autograd_lite[compile]'"
+
+
+class _RecordedError(StaleError):
+    """A result requires a gradient."""
 
 
 class Compiled:
@@ -45,13 +49,24 @@ class Compiled:
         self._plans: dict[Any, list[Plan]] = {}
         self._plan: Plan | None = None
         self._traces = 0
+        self._recorded = False
         self._reasons: dict[str, None] = {}
         self._not_yet = "It has not been called yet."
         self._eager_because = ""
         self._error: Exception | None = None
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            said = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if name in ("run", "bind"):
+                said += ". A training step has it: write al.compile(loss, optimiser)."
+            raise AttributeError(said, name=name, obj=self)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute what the function computes."""
+        if NOTES.get() is not None:  # Another trace looks on.
+            return self._eagerly(args, kwargs)
         try:
             if self._plan is not None:
                 result = self._plan.quick(args, kwargs)
@@ -118,6 +133,9 @@ class Compiled:
                 "one is compiled."
             )
             return None
+        towards = any(isinstance(x, Tensor) and x.requires_grad for x in signature.others)
+        if towards and self._recorded and self._backend == "auto":
+            return None
         if self._traces >= TRACES:
             self._give_up(
                 f"it was traced {TRACES} times, since something that it depends on changes again "
@@ -137,6 +155,16 @@ class Compiled:
             traced = self._traced_twice(around, args, kwargs)
         except (StaleError, TraceError) as error:
             around.restore()
+            if towards and isinstance(error, _RecordedError):  # It is this call, not the function.
+                self._traces -= 1
+                self._recorded = True
+                if self._backend == "auto":
+                    self._note("where an argument requires a gradient, it runs as it is")
+                    return None
+                raise TraceError(
+                    f"{self!r} got an argument that requires a gradient, and a program records "
+                    f"none. Compile al.value_and_grad of the function, or pass t.detach()."
+                ) from None
             self._give_up(str(error))
             return None
         except Exception as error:
@@ -163,7 +191,7 @@ class Compiled:
         if any(rng not in found for rng, _ in first.drawn):
             raise StaleError("it draws from a generator of random numbers that is not to be seen")
         if first.recorded:
-            raise StaleError(
+            raise _RecordedError(
                 "its result requires a gradient, by a Tensor that is not an argument; compile "
                 "al.value_and_grad of a function of that Tensor, or give an optimiser"
             )

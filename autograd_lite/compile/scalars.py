@@ -432,6 +432,10 @@ def _entry(s: Statement, sheet: Sheet) -> Callable[..., str]:
         )
     if s.function is ops.erf:  # Ours gives no -0.0.
         return lambda x: f"math.erf({sheet.written(x, dtype)}) + {sheet.written(0.0, dtype)}"
+    if ufunc is np.cbrt:  # Of -0.0, numba's is 0.0.
+        return lambda x: (
+            f"np.copysign(np.cbrt({sheet.written(x, dtype)}), {sheet.written(x, dtype)})"
+        )
     if s.function is ops.astype:
         return lambda x: f"np.{s.result.dtype.name}({sheet.written(x, None)})"
     if s.function is ops.copy or (s.function is ops.real and s.result.dtype.kind != "c"):

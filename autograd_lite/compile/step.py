@@ -69,7 +69,7 @@ class Step(Compiled):
         Raises
         ------
         TypeError
-            If `n` or `every` is not an integer.
+            If `n` or `every` is not an integer, or `progress` or `until` not a function.
         ValueError
             If `n` is negative, `every` is less than 1, or stacked arrays differ in length.
 
@@ -84,6 +84,9 @@ class Step(Compiled):
         _check_count("n", n, 0)
         if every is not None:
             _check_count("every", every, 1)
+        for name, asked in (("progress", progress), ("until", until)):
+            if asked is not None and not callable(asked):
+                raise TypeError(f"run needs {name}, a function, got {asked!r}.")
         if stacked:
             _check_stacks(args, kwargs)
         losses: list[Any] = []

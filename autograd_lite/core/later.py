@@ -137,6 +137,7 @@ ANSWERS = {
     "inplace": "Leave it out: a result is a new Tensor",
     **dict.fromkeys(("device", "map_location", "pin_memory", "num_workers", "fused", "foreach"),
                     "Leave it out: arrays are on the CPU"),
+    "static_argnums": "Leave it out: a number that is an argument may decide",
     "start_dim": "Write nn.Flatten(1)(t)",
     "padding_idx": "Write layer(x) * (x != i)[..., None], which is 0 there, with no gradient",
     "padding_mode": "Pad first: np.pad(x, widths, mode='reflect')",

@@ -386,8 +386,8 @@ def matched(like: Any, nest: Any, message: str) -> list[Any]:
     for path, x in leaves.items():
         if path and _is_fixed(parts[path]):
             continue
-        kind = x.dtype.kind if isinstance(x, Tensor) else np.asarray(x).dtype.kind
-        if kind not in "biuf":
+        dtype = x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
+        if dtype.kind not in "biuf":
             where = f" at {path}" if path else ""
             raise TypeError(f"Cotangents and tangents are real numbers, got {_shown(x)}{where}.")
     return [leaves[path] for path in wanted]

@@ -60,6 +60,7 @@ INSTEAD = {
     "masked_fill": "Write np.where(mask, value, t)",
     "gather": "Write np.take_along_axis(t, indices, axis)",
     "index_select": "Write np.take(t, indices, axis)",
+    "scatter": "Write u = t.copy(), and np.put_along_axis(u, indices, values, axis)",
     "scatter_": "Write np.put_along_axis(t, indices, values, axis)",
     "type": "Write t.astype(...)",
     "device": "Arrays are on the CPU, so leave it out",

@@ -23,7 +23,7 @@ np.hypot(x, y) | np.arctan2(x, y) | np.copysign(x, y) | np.fmod(x, y)
 np.logaddexp(x, y) | np.reciprocal(x) | 1 / x | x / y | x * 0 | x + 0 | 0 - x | -x | x - x
 np.where(x, x, y) | np.where(x > y, x, y) | np.logical_and(x, y) | np.logical_xor(x, y)
 (x > 0) & (y > 0) | ~(x > 0) | (x > 0) * x | (x > 0).astype(int) + 1 | np.nextafter(x, y)
-np.abs(x) | np.prod(x) | np.cumsum(x) | np.sum(x > 0) * x | x @ y
+np.abs(x) | np.cbrt(x) | np.prod(x) | np.cumsum(x) | np.sum(x > 0) * x | x @ y
 x.astype(np.float32) ** 0.5 | x.astype(np.float32) + 1 | x.astype(np.float32) > 0.3
 al.grad(lambda x: np.sum(np.abs(x)))(x) | al.grad(lambda x: np.sum(x**3))(x)
 np.clip(x, -1.0, 1.0) | np.clip(x, -0.0, 2.0) | np.clip(x, None, 0.5) | np.clip(x, x, y)

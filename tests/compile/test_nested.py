@@ -28,6 +28,11 @@ NESTED = {
     "jacobian of a jacobian of a grad": al.jacobian(al.jacobian(al.grad(f))),
     "grad of hvp": squared(al.grad, lambda x: al.hvp(f, (x,), (np.cos(x),))[0]),
     "grad of jvp": squared(al.grad, lambda x: al.jvp(al.grad(f), (x,), (x,))[1]),
+    "jvp along what is computed": lambda x: al.jvp(al.grad(f), (x,), (np.cos(x),)),
+    "jvp along the argument": lambda x: al.jvp(f, (x,), (x,)),
+    "compiled": al.compile(f),
+    "grad of compiled": al.compile(al.grad(al.compile(f))),
+    "grad of compiled grad": squared(al.grad, al.compile(al.grad(f))),
     "grad of vjp": squared(al.grad, lambda x: al.vjp(al.grad(f), x)[1](x)[0]),
     "checkpoint": block,
     "grad of checkpoint": squared(al.grad, block),
@@ -62,3 +67,18 @@ def test_a_network_of_checkpointed_blocks_trains_in_a_program():
         return [step(rng.normal(size=(4, 3))) for _ in range(5)], step.why
 
     assert losses(al.checkpoint) == losses(lambda one: one)
+
+
+@pytest.mark.parametrize("backend", ["auto", "numpy", "numba"])
+def test_a_call_towards_a_gradient_leaves_the_others_compiled(backend):
+    compiled = al.compile(f, backend=backend)
+    for _ in range(10):
+        if backend == "auto":
+            np.testing.assert_allclose(al.grad(compiled)(X), al.grad(f)(X), rtol=1e-12)
+        else:
+            with pytest.raises(al.TraceError, match=r"Compile al\.value_and_grad of the function"):
+                al.grad(compiled)(X)
+        np.testing.assert_allclose(compiled(X), f(X), rtol=1e-12)
+    assert "not compiled" not in compiled.why
+    assert compiled.source
+    assert ("where an argument requires a gradient" in compiled.why) == (backend == "auto")

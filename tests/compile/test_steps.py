@@ -323,6 +323,9 @@ def test_number_of_steps_is_named_where_it_is_missing():
     step = al.compile(lambda x: (w * x) ** 2, optim.SGD([w], lr=0.1), backend="numpy")
     with pytest.raises(TypeError, match=r"run needs n, a number of steps, got a ndarray of shape"):
         step.run(np.ones(3), np.ones(3))
+    for name in ("progress", "until"):
+        with pytest.raises(TypeError, match=f"run needs {name}, a function, got 3"):
+            step.run(2, 1.0, **{name: 3})
     with pytest.raises(TypeError, match=r"run needs every, a number of steps, got a float 0.5"):
         step.run(3, 2.0, every=0.5)
     with pytest.raises(ValueError, match="run needs every, a number of steps, of 1 or more, got 0"):

@@ -302,3 +302,21 @@ def test_what_all_paths_share_is_said_once():
     rule = al.exercise(-np.mean(np.log(w) + w * np.array([2.0, 3.0]))).hint("w", 2)
     assert rule.count("np.mean") == 2
     assert ". Then the sum of: " in rule
+
+
+def test_a_delta_that_derive_names_after_a_product_is_told_from_the_gradient_of_the_product():
+    rng = np.random.default_rng(0)
+    a, b, w = (al.Tensor(rng.normal(size=s), requires_grad=True) for s in (4, 4, (4, 4)))
+    g = np.tanh(a @ w)
+    h = al.sigmoid(g) * (b * g)
+    loss = np.sum((h + h[::-1] * g) ** 2)
+    printed = str(al.derive(loss, wrt="all"))
+    assert "h_delta = d_h * v1" in printed
+    names: dict = {"np": np}
+    exec(printed.replace("return loss, {", "return locals(), {"), names)
+    found = names["loss_and_gradients"](a.data, b.data, w.data)[0]
+    by_hand = {key: found[key] for key in found if key.startswith("d_") or key.endswith("_delta")}
+    assert set(al.exercise(loss).check(by_hand).marks.values()) == {"right"}
+    assert al.compare(loss, by_hand)
+    with pytest.raises(ValueError, match="d_h and h_delta are both the gradient of h, and differ"):
+        al.exercise(loss).check({**by_hand, "h_delta": 2 * by_hand["h_delta"]})
