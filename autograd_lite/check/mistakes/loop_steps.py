@@ -152,6 +152,54 @@ def of_edges(
     yield from _gradients(replay, loop, nodes, edges, change, name, operand)
 
 
+def of_alike(replay: Replay, loop: Loop) -> Iterator[Candidate]:
+    """Yield what may go wrong at all activations of one kind at once: at every gate of a cell."""
+    kinds: dict[Primitive, list[list[Node]]] = {}
+    for nodes in loop.classes:
+        primitive = nodes[0].primitive
+        x = replay.values[nodes[-1].operands[0]]
+        if primitive and len(nodes[0].operands) == 1 and np.shape(x) == nodes[-1].shape:
+            kinds.setdefault(primitive, []).append(nodes)
+    for primitive, members in kinds.items():
+        if len(members) < 2 or primitive.linear or not members[0][-1].shape:
+            continue
+        names = ", ".join(name_of(replay, loop, nodes) for nodes in members)
+        every = [_changes_of(replay, nodes, f"each of {names}") for nodes in members]
+        for changes in zip(*every, strict=True):
+            (title, cost, _, kind), rules = changes[0], {}
+            for change in changes:
+                rules.update(change[2])
+            yield Candidate(
+                title, cost + 0.05, predict=made_at_each(replay, rules, False), kind=kind
+            )
+
+
+def _changes_of(replay: Replay, nodes: Sequence[Node], name: str) -> list[Any]:
+    """List title, cost, rules and kind of what may go wrong at one activation."""
+    edges = [(node.id, 0) for node in nodes]
+
+    def change(title: str, cost: float, rules: Sequence[EdgeRule], kind: str = "") -> Any:
+        return title, cost, dict(zip(edges, rules, strict=False)), kind
+
+    def rules(inputs: Values, outputs: Values) -> list[Rule]:
+        return [
+            replay.rule(edge, y=y, operands={0: x})
+            for edge, x, y in zip(edges, inputs, outputs, strict=False)
+        ]
+
+    xs, ys = ([replay.values[key] for key in keys] for keys in (
+        [node.operands[0] for node in nodes], [node.id for node in nodes]))  # fmt: skip
+    primitive = nodes[0].primitive
+    assert primitive is not None  # It is an activation.
+    left_out = change(
+        f"at every step, the derivative of the {primitive.name} at {name} is left out",
+        0.65,
+        [lambda g, _: g for _ in nodes],
+        "derivative left out",
+    )
+    return [left_out, *_derivatives(Activation(primitive, name, xs, ys, rules), {}, change)]
+
+
 def _elsewhere_too(loop: Loop, nodes: Sequence[Node], i: int) -> bool:
     """Return whether another operation of a step uses the same tensor, from outside the loop."""
     key = nodes[-1].operands[i]
@@ -248,7 +296,11 @@ def _derivatives(
         "derivative doubled",
     )
     yield change(f"{every}{function} is taken at its output {name}", 0.85, at(ys))
-    yield change(f"{every}the formula of {function} is given its input", 0.85, given(xs))
+    yield change(
+        f"{every}the formula of {function} for its output {name} is given its input",
+        0.85,
+        given(xs),
+    )
     for when, others in (
         ("before", [np.zeros_like(ys[0]), *ys[:-1]]),
         ("before", [ys[-1], *ys[:-1]]),

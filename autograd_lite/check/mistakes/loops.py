@@ -16,6 +16,7 @@ from autograd_lite.check.mistakes.loop_steps import (
     compositions,
     made_at_each,
     nothing,
+    of_alike,
     of_composition,
     of_edges,
     plain,
@@ -85,6 +86,7 @@ def _of_loop(replay: Replay, loop: Loop) -> Iterator[Candidate]:
         )
     values = values_of(replay, loop)
     yield from _of_all(replay, loop)
+    yield from of_alike(replay, loop)
     inside: set[Edge] = set()
     for together in compositions(replay, loop):
         yield from of_composition(replay, loop, together, values)
