@@ -12,6 +12,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes import (
+    arrives,
     factors,
     loops,
     losses,
@@ -57,6 +58,7 @@ REGISTERED = (
     losses,
     norms,
     variants,
+    arrives,
     paths,
     loops,
     other_functions,

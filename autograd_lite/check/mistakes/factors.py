@@ -18,6 +18,7 @@ from autograd_lite.check.mistakes.registry import (
     Case,
     Mistake,
     Target,
+    cancelled,
     mistake,
     same,
 )
@@ -188,11 +189,14 @@ def several_passes(case: Case, target: Target) -> Iterator[Candidate]:
 
 @mistake("zero", "Nothing was computed for it, or it was overwritten or detached.")
 def zero(case: Case, target: Target) -> Iterator[Candidate]:
-    """Everything is 0."""
+    """Everything is 0, be it that terms cancel, as the deltas of a softmax do in a sum."""
     del case
-    if target.hand.size and not target.hand.any():
+    if target.hand.size and cancelled(target.hand, target.right):
+        rounding = ", but for rounding: all terms cancel" if target.hand.any() else ""
         yield Candidate(
-            "by hand is zero everywhere", 0.3, predict=lambda target: np.zeros_like(target.right)
+            f"by hand is zero everywhere{rounding}",
+            0.3,
+            predict=lambda target: np.zeros_like(target.right),
         )
 
 
@@ -201,6 +205,8 @@ def clipped(case: Case, target: Target) -> Iterator[Candidate]:
     """Entries end at one size, or all together at one length."""
     del case
     hand, right = target.hand, target.right
+    if cancelled(hand, right):
+        return
     most = float(np.abs(hand).max(initial=0.0))
     at_most = np.abs(hand) == most
     if hand.shape == right.shape and at_most.sum() > 1 and (np.abs(right[at_most]) > most).all():

@@ -292,6 +292,19 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
         )
         return
     yield from _softmax(d, z)
+    node = replay.graph[d.key]
+    for x in node.operands if node.primitive in (ops.multiply, ops.divide) else ():
+        scores = np.asarray(replay.values[x])
+        if scores.shape == z.shape:
+            yield (
+                f"the softmax is that of {text_of(replay.graph, replay.graph[x])}, not of {zt}",
+                0.9,
+                functools.partial(_of_scores, scores, y, c),
+            )
+
+
+def _of_scores(scores: Array, y: Array, c: Any) -> Array:
+    return np.asarray(c * (ops.softmax.forward(scores, axis=-1) - y))
 
 
 def _along_columns(z: Array, y: Array, c: Any) -> Array:
@@ -315,6 +328,13 @@ def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[],
     pt, yt = grouped(d.p_text), d.y_text
     n = p.shape[-1]
     yield f"the softmax is left out: -{yt} / {pt}", 0.7, lambda: -c * y / p
+    yield f"1 stands in place of {pt}: 1 - {yt}", 0.9, lambda: c * (1 - y)
+    yield (
+        f"-{yt} times {pt} * (1 - {pt}), the diagonal of the softmax's Jacobian, stands in place "
+        f"of {pt} - {yt}",
+        0.9,
+        lambda: -c * y * p * (1 - p),
+    )
     if z.ndim == 2:
         for scores in (z, z - z.max(axis=1, keepdims=True)):
             yield (

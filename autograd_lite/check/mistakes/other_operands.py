@@ -104,6 +104,8 @@ def _of_transposed(rule: Rule) -> Rule:
 @mistake("wrong tensor", "Another tensor of the same shape stands where one belongs.")
 def wrong_tensor(case: Case, target: Target) -> Iterator[Candidate]:
     """Use another value where one belongs."""
+    for step in steps(case, target, once=True):
+        yield from _of_other_shapes(step)
     for candidate, belongs, other in _replaced(case, target, 1.2):
         if not belongs.kind == other.kind == "parameter" and other is not belongs:
             yield candidate
@@ -137,8 +139,10 @@ def _derivative_of_another_tensor(step: Step) -> Iterator[Candidate]:
     done = {step.operand.id, *(x for node in _alike(step) for x in (node.id, *node.operands))}
     tried: list[Any] = []
     alike = [x for x in graph.nodes if x.shape == step.node.shape and x.id not in done]
-    for other in alike[:MOST_VALUES]:
-        value = np.asarray(replay.values[other.id])
+    for other, value in [
+        *((x, np.asarray(replay.values[x.id])) for x in alike),
+        *(found for x in graph.nodes for found in _widened(replay, x, step.node.shape)),
+    ][:MOST_VALUES]:
         if value.dtype.kind not in "iuf":
             continue
         if not value.ndim or any(np.array_equal(value, known) for known in tried):
@@ -155,6 +159,19 @@ def _derivative_of_another_tensor(step: Step) -> Iterator[Candidate]:
             if tells(step, rule):
                 cost = 1.3 if other.name else 1.4
                 yield Candidate(title, cost, predict=step.wrong(rule), weak=_few_bits(step, rule))
+
+
+def _widened(replay: Replay, node: Node, shape: tuple[int, ...]) -> Iterator[tuple[Node, Any]]:
+    """Yield a tensor as broadcast to a shape, be it with an axis put in: that of a sum, say."""
+    value = np.asarray(replay.values[node.id])
+    missing = len(shape) - value.ndim
+    forms = [value] if missing else []
+    forms += [np.expand_dims(value, k) for k in range(1, len(shape)) if missing == 1]
+    for form in forms if max(value.shape, default=1) > 1 else ():
+        try:
+            yield node, np.broadcast_to(form, shape)
+        except ValueError:
+            continue
 
 
 def _at(step: Step, x: Any) -> Rule:
@@ -194,6 +211,32 @@ def _replaced(case: Case, target: Target, cost: float) -> Iterator[tuple[Candida
                 if other is belongs and operand.ndim > 1:
                     title = f"the .T of {name} is forgotten on the way back"
                 yield Candidate(title, cost, predict=predict), belongs, other
+
+
+def _of_other_shapes(step: Step) -> Iterator[Candidate]:
+    """Put 1, a sum without its weights, or what is broadcast in the place of an operand."""
+    graph, values, belongs = step.replay.graph, step.replay.values, step.other
+    if belongs is None or not belongs.shape:
+        return
+    name, summed = text_of(graph, belongs), graph[belongs.operands[0]] if belongs.operands else None
+    found: list[tuple[str, Any]] = []
+    if step.is_matrix_product:
+        found.append(
+            (f"the factor {name} is missing: 1 stands in its place", np.ones(belongs.shape))
+        )
+    if summed is not None and belongs.primitive is ops.sum and summed.primitive is ops.multiply:
+        for part in graph.operands(summed):
+            for pool, word in ((np.sum, "sum"), (np.mean, "mean")):
+                if part.shape == summed.shape:
+                    text = f"the {word} of {text_of(graph, part)} without weights"
+                    pooled = pool(np.asarray(values[part.id]), **belongs.parameters)
+                    found.append((f"{text} is used in place of {name}", pooled))
+    for node in graph.nodes[:MOST_VALUES] if len(belongs.shape) > 2 else ():
+        for _, value in _widened(step.replay, node, belongs.shape):
+            found.append((f"{text_of(graph, node)} is used in place of {name}", value))
+    for title, operand in found:
+        rule = step.replay.rule(step.edge, operands={1 - step.edge[1]: operand})
+        yield Candidate(title, 1.2, predict=step.wrong(rule))
 
 
 @mistake("exchanged", "Each of two paths has its own operand: the derivatives were mixed up.")

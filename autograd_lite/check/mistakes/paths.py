@@ -275,6 +275,8 @@ def term_too_many(case: Case, target: Target) -> Iterator[Candidate]:
     if x.shape != besides.shape or np.count_nonzero(x) < 3 or not np.isfinite(besides).all():
         return
     for form, value in ((target.name, x), (f"sign({target.name})", np.sign(x))):
+        if (value == value.flat[0]).all():
+            continue  # A constant is no sign of a regulariser.
         c = float(np.sum(besides * value) / np.sum(value * value))
         if c:
             added = c * value

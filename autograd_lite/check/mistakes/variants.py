@@ -367,20 +367,22 @@ def one_row_only(case: Case, target: Target) -> Iterator[Candidate]:
         return
     for edge in replay.edges():
         node = replay.graph[edge[0]]
-        if node.operands[edge[1]] != target.id or not node.shape or node.shape[0] < 2:
+        if node.operands[edge[1]] != target.id or not node.shape:
             continue
-        g, rule = replay.gradients[node.id], replay.rule(edge)
-        n = node.shape[0]
-        for row, which in ((n - 1, "last"), (0, "first")):
-            for factor, words in ((1, ""), (n, f", times {n}")):
-                kept = np.zeros_like(g)
-                kept[row] = g[row] * factor
-                yield Candidate(
-                    f"only the {which} row of the gradient at {text_of(replay.graph, node)} "
-                    f"counts{words}: overwritten for each sample in place of added up",
-                    0.9,
-                    predict=wrong(replay, {edge: _given(rule, kept)}),
+        g, rule, at = replay.gradients[node.id], replay.rule(edge), text_of(replay.graph, node)
+        for axis, n in enumerate(node.shape[: max(1, len(node.shape) - 1)]):
+            row = "row" if not axis else f"slice along axis {axis}"
+            for k, which in ((n - 1, "last"), (0, "first")) if n > 1 else ():
+                one = np.expand_dims(
+                    np.arange(n) == k, [i for i in range(len(node.shape)) if i != axis]
                 )
+                for factor, words in ((1, ""), (n, f", times {n}")):
+                    yield Candidate(
+                        f"only the {which} {row} of the gradient at {at} counts{words}: "
+                        f"overwritten for each sample in place of added up",
+                        0.9 + 0.1 * axis,
+                        predict=wrong(replay, {edge: _given(rule, np.where(one, factor * g, 0))}),
+                    )
 
 
 @mistake("another's numbers", "The gradient of one tensor was stored as that of another.")
@@ -468,23 +470,6 @@ def _missing(texts: list[str]) -> str:
 def replaced_path(replay: Replay, step: Step, g: Any) -> Made:
     """Send what arrives further up along an edge, as it is."""
     return Made(replay, step.operand.id, lambda: g, lambda: replay.parts[step.edge])
-
-
-@mistake("given what arrives", "A derivative is computed from the values of the forward pass.")
-def given_what_arrives(case: Case, target: Target) -> Iterator[Candidate]:
-    """Compute a derivative from a gradient, in place of the value."""
-    for step in steps(case, target):
-        if len(step.node.operands) != 1 or not step.node.shape or step.primitive.linear:
-            continue
-        if step.operand.shape != step.node.shape:
-            continue
-        g = step.replay.gradients[step.node.id]
-        yield Candidate(
-            f"the formula of {step.function}' for its output {step.name} is given what arrives at "
-            f"{step.name}",
-            1.0,
-            predict=step.wrong(step.given(g)),
-        )
 
 
 @mistake("shared noise", "What was drawn at random forwards is needed backwards: keep it.")

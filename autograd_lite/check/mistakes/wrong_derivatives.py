@@ -28,6 +28,7 @@ from autograd_lite.check.mistakes.backward_steps import (
     steps,
     tells,
     text_of,
+    times,
     wrong,
 )
 from autograd_lite.check.mistakes.reasons import reason, shown
@@ -53,6 +54,13 @@ def derivative_left_out(case: Case, target: Target) -> Iterator[Candidate]:
             0.6,
             predict=step.wrong(_as_it_is),
         )
+        value = np.asarray(step.node.value)
+        if tells(step, times(value)):
+            yield Candidate(
+                f"{step.name} stands in place of its derivative: it is not derived",
+                1.2,
+                predict=step.wrong(times(value)),
+            )
 
 
 @mistake("derivative doubled", "The activation's derivative was already in what came from above.")

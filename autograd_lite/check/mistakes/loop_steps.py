@@ -1,0 +1,543 @@
+"""Mistakes on the way back through one operation, the same at every step of a loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made, Step, times
+from autograd_lite.check.mistakes.loop_values import Values, name_of, operand_name
+from autograd_lite.check.mistakes.registry import Array, Candidate, Target
+from autograd_lite.check.mistakes.repeated import MOST_BY_HAND, Loop
+from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
+from autograd_lite.check.mistakes.written_out import WrittenOut, written_out
+from autograd_lite.check.mistakes.wrong_derivatives import sign_forms
+from autograd_lite.core.primitive import Primitive
+from autograd_lite.graph import Node
+
+EdgeRule = Callable[[Any, Any], Any]
+"""What an edge does to what arrives at its node, given all that has arrived so far."""
+
+
+def compositions(replay: Replay, loop: Loop) -> Iterator[list[WrittenOut]]:
+    """Yield the activations that are written out at every step, each as one operation."""
+    found = {x.node.id: x for x in written_out(replay)}
+    for nodes in loop.classes:
+        if all(node.id in found for node in nodes):
+            yield [found[node.id] for node in nodes]
+
+
+def of_composition(
+    replay: Replay, loop: Loop, together: Sequence[WrittenOut], values: Mapping[str, Values]
+) -> Iterator[Candidate]:
+    """Yield what may go wrong on the way back through an activation that is written out."""
+    primitive, nodes = together[0].primitive, [x.node for x in together]
+    xs = [replay.values[x.operand.id] for x in together]
+    name = name_of(replay, loop, nodes)
+
+    def change(title: str, cost: float, rules: Sequence[EdgeRule], kind: str = "") -> Candidate:
+        chosen = {x.edge: rule for x, rule in zip(together, rules, strict=True)}
+        passed = {edge: plain(r) for x in together for edge, r in x.others.items()}
+        return Candidate(
+            title, cost, predict=made_at_each(replay, chosen | passed, False), kind=kind
+        )
+
+    def rules(inputs: Values, outputs: Values) -> list[Rule]:
+        return [_rule_of(primitive, x, y) for x, y in zip(inputs, outputs, strict=False)]
+
+    yield change(
+        f"at every step, the derivative of the {primitive.name} at {name} is left out",
+        0.65,
+        [lambda g, _: g for _ in nodes],
+        "derivative left out",
+    )
+    if nodes[-1].shape or len(nodes) > MOST_BY_HAND:
+        activation = Activation(primitive, name, xs, [replay.values[x.id] for x in nodes], rules)
+        yield from _derivatives(activation, values, change)
+
+
+def _rule_of(primitive: Primitive, x: Any, y: Any) -> Rule:
+    return lambda g: primitive.rules[0](g, y, x)
+
+
+def of_edges(
+    replay: Replay,
+    loop: Loop,
+    nodes: Sequence[Node],
+    i: int,
+    edges: Sequence[Edge],
+    values: Mapping[str, Values],
+) -> Iterator[Candidate]:
+    """Yield what may go wrong on the way back through one operation, at every step."""
+    primitive = nodes[0].primitive
+    assert primitive is not None
+    name = name_of(replay, loop, nodes)
+    operand = operand_name(replay, loop, nodes, i)
+    xs = [replay.values[node.operands[i]] for node in nodes]
+    leaf = replay.graph[nodes[-1].operands[i]].kind == "parameter"
+
+    def change(title: str, cost: float, rules: Sequence[EdgeRule], kind: str = "") -> Candidate:
+        chosen = dict(zip(edges, rules, strict=False))
+        return Candidate(title, cost, predict=made_at_each(replay, chosen, leaf), kind=kind)
+
+    steps = range(len(nodes))
+    every = "at every step, "
+    if not leaf or _elsewhere_too(loop, nodes, i):
+        yield change(
+            f"{every}nothing comes back to {operand} from {name}: that path is left out",
+            0.75,
+            [nothing(x) for x in xs],
+            "path missing",
+        )
+        yield change(
+            f"{every}what comes back to {operand} from {name} has its sign flipped",
+            0.9,
+            [_negated(replay.rule(edge)) for edge in edges],
+            "factor on a path",
+        )
+    first = Step(replay, edges[0], nodes[0], replay.graph[nodes[0].operands[i]], primitive)
+    alone = len(nodes[0].operands) == 1 or first.function == "relu"
+    function = "relu" if first.function == "relu" else primitive.name
+    products = len(nodes[0].operands) == 2 and len(primitive.linear) == 2
+    whole = primitive is not ops.negative  # Its derivative is a sign, and flipped above.
+    spread = products and primitive.entrywise  # What was stretched is summed back.
+    if (np.shape(xs[-1]) == nodes[-1].shape or spread) and (alone or products) and whole:
+        what = (
+            f"the derivative of the {function} at {name}"
+            if alone
+            else "the factor " + (operand_name(replay, loop, nodes, 1 - i))
+        )
+        yield change(
+            f"{every}{what} is left out",
+            0.65,
+            [lambda g, _: g for _ in steps],
+            "derivative left out" if alone else "factor missing",
+        )
+    if (
+        alone
+        and np.shape(xs[-1]) == nodes[-1].shape
+        and (nodes[-1].shape or len(nodes) > MOST_BY_HAND)
+    ):
+
+        def rules(inputs: Values, outputs: Values) -> list[Rule]:
+            return [
+                replay.rule(edge, y=y, operands={i: x})
+                for edge, x, y in zip(edges, inputs, outputs, strict=False)
+            ]
+
+        ys = [replay.values[node.id] for node in nodes]
+        called = ops.relu if function == "relu" else primitive
+        yield from _derivatives(Activation(called, name, xs, ys, rules), values, change)
+    if products or primitive is ops.divide:
+        yield from _operands(replay, loop, nodes, i, edges, values, change)
+    for title, factor in _of_power(primitive, i, operand, name, xs):
+        yield change(
+            f"{every}{title}",
+            0.8,
+            [_times_besides(replay.rule(e), f) for e, f in zip(edges, factor, strict=True)],
+            "other power",
+        )
+    if products and leaf and nodes[-1].shape[:1] > (1,):
+        for which, row in (("first", 0), ("last", -1)):
+            yield change(
+                f"{every}only the {which} row of the gradient at {name} counts for {operand}",
+                0.95,
+                [_of_row(replay.rule(edge), row) for edge in edges],
+                "one row only",
+            )
+    yield from _gradients(replay, loop, nodes, edges, change, name, operand)
+
+
+def of_alike(replay: Replay, loop: Loop) -> Iterator[Candidate]:
+    """Yield what may go wrong at all activations of one kind at once: at every gate of a cell."""
+    kinds: dict[Primitive, list[list[Node]]] = {}
+    for nodes in loop.classes:
+        primitive = nodes[0].primitive
+        x = replay.values[nodes[-1].operands[0]]
+        if primitive and len(nodes[0].operands) == 1 and np.shape(x) == nodes[-1].shape:
+            kinds.setdefault(primitive, []).append(nodes)
+    for primitive, members in kinds.items():
+        if len(members) < 2 or primitive.linear or not members[0][-1].shape:
+            continue
+        names = ", ".join(name_of(replay, loop, nodes) for nodes in members)
+        every = [_changes_of(replay, nodes, f"each of {names}") for nodes in members]
+        for changes in zip(*every, strict=True):
+            (title, cost, _, kind), rules = changes[0], {}
+            for change in changes:
+                rules.update(change[2])
+            yield Candidate(
+                title, cost + 0.05, predict=made_at_each(replay, rules, False), kind=kind
+            )
+
+
+def _changes_of(replay: Replay, nodes: Sequence[Node], name: str) -> list[Any]:
+    """List title, cost, rules and kind of what may go wrong at one activation."""
+    edges = [(node.id, 0) for node in nodes]
+
+    def change(title: str, cost: float, rules: Sequence[EdgeRule], kind: str = "") -> Any:
+        return title, cost, dict(zip(edges, rules, strict=False)), kind
+
+    def rules(inputs: Values, outputs: Values) -> list[Rule]:
+        return [
+            replay.rule(edge, y=y, operands={0: x})
+            for edge, x, y in zip(edges, inputs, outputs, strict=False)
+        ]
+
+    xs, ys = ([replay.values[key] for key in keys] for keys in (
+        [node.operands[0] for node in nodes], [node.id for node in nodes]))  # fmt: skip
+    primitive = nodes[0].primitive
+    assert primitive is not None  # It is an activation.
+    left_out = change(
+        f"at every step, the derivative of the {primitive.name} at {name} is left out",
+        0.65,
+        [lambda g, _: g for _ in nodes],
+        "derivative left out",
+    )
+    return [left_out, *_derivatives(Activation(primitive, name, xs, ys, rules), {}, change)]
+
+
+def _elsewhere_too(loop: Loop, nodes: Sequence[Node], i: int) -> bool:
+    """Return whether another operation of a step uses the same tensor, from outside the loop."""
+    key = nodes[-1].operands[i]
+    return any(key in members[-1].operands for members in loop.classes if members is not nodes)
+
+
+def _of_power(
+    primitive: Primitive, i: int, operand: str, name: str, xs: Values
+) -> Iterator[tuple[str, Values]]:
+    """Yield what may go wrong with a power, and a factor for each step that makes it."""
+    if i != (1 if primitive is ops.divide else 0):
+        return
+    if primitive is ops.divide:
+        title = f"what comes back to {operand} from {name} is divided by {operand} once, not twice"
+        yield title, xs
+    elif primitive in (ops.square, ops.power):
+        yield (
+            f"the factor 2 of the square is missing on the way back to {operand} from {name}",
+            [0.5] * len(xs),
+        )
+        if all(np.all(x) for x in xs):
+            yield (
+                f"the factor {operand} is missing in the derivative of {name}",
+                [1 / np.asarray(x) for x in xs],
+            )
+
+
+def _times_besides(rule: Rule, factor: Any) -> EdgeRule:
+    return lambda g, _: rule(g) * factor
+
+
+def _of_row(rule: Rule, row: int) -> EdgeRule:
+    def kept(g: Any, _: Any) -> Any:
+        only = np.zeros_like(g)
+        only[row] = g[row]
+        return rule(only)
+
+    return kept
+
+
+def nothing(x: Any) -> EdgeRule:
+    """Return the rule that sends nothing back to an operand."""
+    return lambda *_: np.zeros(np.shape(x))
+
+
+def plain(rule: Rule) -> EdgeRule:
+    """Return a rule that goes by what arrives at its own node alone."""
+    return lambda g, _: rule(g)
+
+
+def _alone(rule: EdgeRule, arrived: Mapping[str, Any]) -> Rule:
+    return lambda g: rule(g, arrived)
+
+
+def _negated(rule: Rule) -> EdgeRule:
+    return lambda g, _: -rule(g)
+
+
+def _from_another(rule: Rule, key: str) -> EdgeRule:
+    return lambda g, arrived: rule(arrived.get(key, 0 * g))
+
+
+@dataclass(frozen=True, eq=False)
+class Activation:
+    """A function of one tensor at every step: its inputs, its outputs, and its rules for others."""
+
+    primitive: Primitive
+    name: str
+    xs: Values
+    ys: Values
+    rules: Callable[[Values, Values], list[Rule]]
+
+
+def _derivatives(
+    activation: Activation, values: Mapping[str, Values], change: Callable[..., Candidate]
+) -> Iterator[Candidate]:
+    """Yield a derivative at another value, doubled, or that of another function."""
+    primitive, name = activation.primitive, activation.name
+    xs, ys = activation.xs, activation.ys
+    function = f"{primitive.name}'"
+
+    def given(others: Values) -> list[EdgeRule]:
+        return [plain(rule) for rule in activation.rules(xs, others)]
+
+    def at(others: Values) -> list[EdgeRule]:
+        outputs = [primitive.forward(x) for x in others]
+        return [plain(rule) for rule in activation.rules(others, outputs)]
+
+    every = "at every step, "
+    yield change(
+        f"{every}the derivative of the {primitive.name} at {name} is there twice",
+        0.9,
+        [_twice(rule) for rule in activation.rules(xs, ys)],
+        "derivative doubled",
+    )
+    yield change(f"{every}{function} is taken at its output {name}", 0.85, at(ys))
+    yield change(
+        f"{every}the formula of {function} for its output {name} is given its input",
+        0.85,
+        given(xs),
+    )
+    for when, others in (
+        ("before", [np.zeros_like(ys[0]), *ys[:-1]]),
+        ("before", [ys[-1], *ys[:-1]]),
+        ("after", [*ys[1:], ys[-1]]),
+    ):
+        yield change(
+            f"{every}{function} is computed from {name} of the step {when}", 0.9, given(others)
+        )
+    yield change(
+        f"{every}the formula of {function} is given what arrives at {name}",
+        1.0,
+        [_of_what_arrives(activation, step) for step in range(len(xs))],
+    )
+    for other in (ops.sigmoid, ops.tanh, ops.relu):
+        if other is not primitive:
+            for from_input in (False, True):
+                yield change(
+                    f"{every}{other.name}' stands in place of {function} at {name}",
+                    0.95,
+                    [
+                        plain(_rule_of(other, x, other.forward(x) if from_input else y))
+                        for x, y in zip(xs, ys, strict=True)
+                    ],
+                    "another activation's derivative",
+                )
+    wrongly = [sign_forms(primitive, name, y, x) for x, y in zip(xs, ys, strict=True)]
+    for form, right_form, _ in wrongly[0]:
+        yield change(
+            f"{every}{form} stands in place of {right_form}",
+            0.8,
+            [
+                plain(times(derivative))
+                for forms in wrongly
+                for f, _, derivative in forms
+                if f == form
+            ],
+            "sign in a derivative",
+        )
+    for text, factor in (("1 - ", [1 - np.asarray(y) for y in ys]), ("", ys)):
+        yield change(
+            f"{every}{text}{name} stands in place of {function}",
+            0.95,
+            [plain(times(f)) for f in factor],
+            "factor missing",
+        )
+    for text, of_class in values.items():
+        pairs = list(zip(of_class, ys, strict=False))
+        if all(np.shape(x) == np.shape(y) for x, y in pairs) and any(x is not y for x, y in pairs):
+            yield change(
+                f"{every}the formula of {function} is given {text}, in place of {name}",
+                1.2,
+                given(of_class),
+                "wrong tensor",
+            )
+            if primitive is ops.sigmoid:
+                yield change(
+                    f"{every}{name} * (1 - {text}) stands in place of {name} * (1 - {name})",
+                    1.2,
+                    [plain(times(y * (1 - x))) for x, y in pairs],
+                    "wrong tensor",
+                )
+
+
+def _of_what_arrives(activation: Activation, step: int) -> EdgeRule:
+    ys = list(activation.ys)
+
+    def rule(g: Any, _: Any) -> Any:
+        return activation.rules(activation.xs, [*ys[:step], g, *ys[step + 1 :]])[step](g)
+
+    return rule
+
+
+def _twice(rule: Rule) -> EdgeRule:
+    return lambda g, _: rule(rule(g))
+
+
+def _operands(
+    replay: Replay,
+    loop: Loop,
+    nodes: Sequence[Node],
+    i: int,
+    edges: Sequence[Edge],
+    values: Mapping[str, Values],
+    change: Callable[..., Candidate],
+) -> Iterator[Candidate]:
+    """Yield another operand of a product at every step: of another time, transposed, another."""
+    belongs = [replay.values[node.operands[1 - i]] for node in nodes]
+    name = operand_name(replay, loop, nodes, 1 - i)
+
+    def using(others: Values) -> list[EdgeRule]:
+        rules = []
+        for node, edge, x in zip(nodes, edges, others, strict=False):
+            y = replay.values[node.id]
+            if node.primitive is ops.divide and i == 1:  # Its rule goes by the quotient.
+                y = x / replay.values[node.operands[1]]
+            rules.append(plain(replay.rule(edge, y=y, operands={1 - i: x})))
+        return rules
+
+    every = "at every step, "
+    shape = np.shape(belongs[-1])
+    if len(shape) == 2 and shape[0] == shape[1]:
+        yield change(
+            f"{every}.T is forgotten: {name} is used in place of {name}.T",
+            0.7,
+            using([np.transpose(x) for x in belongs]),
+            "not transposed",
+        )
+    if len(shape) == 1 and shape[0] > 1:
+        yield change(
+            f"{every}{name} is used flipped: {name}[::-1]",
+            0.85,
+            using([x[::-1] for x in belongs]),
+            "not transposed",
+        )
+    varies = any(x is not belongs[0] for x in belongs)
+    if varies and shape:
+        last = next((v[-1] for v in values.values() if v[0] is belongs[0]), belongs[-1])
+        shifts: list[tuple[str, Values]] = [
+            ("of the step before", [np.zeros(shape), *belongs[:-1]]),
+            ("of the step before (at the first step, of the last)", [last, *belongs[:-1]]),
+            ("of the step before", [belongs[0], *belongs[:-1]]),
+            ("of the step after", [*belongs[1:], belongs[-1]]),
+            ("of the step after", [*belongs[1:], belongs[0]]),
+            ("of the last step", [belongs[-1]] * len(belongs)),
+            ("of the first step", [belongs[0]] * len(belongs)),
+        ]
+        each = [replay.graph[node.operands[1 - i]].name for node in nodes]
+        if all(each) and len(set(each)) == len(each):  # No time: each has its own.
+            shifts = []
+            for k in (0, -1):
+                rest = ", ".join(str(x) for x in each if x != each[k])
+                yield change(
+                    f"{each[k]} is used in place of each of {rest}",
+                    0.85,
+                    using([belongs[k]] * len(belongs)),
+                    "wrong tensor",
+                )
+        for text, others in shifts:
+            yield change(f"{every}{name} {text} is used", 0.85, using(others), "wrong time")
+    for text, others in values.items():
+        if np.shape(others[-1]) != shape or all(
+            x is y for x, y in zip(others, belongs, strict=False)
+        ):
+            continue
+        yield change(
+            f"{every}{text} is used in place of {name}",
+            0.8 if text == name.replace("_{t-1}", "_t").replace("[t - 1]", "[t]") else 1.0,
+            using(others),
+            "wrong tensor",
+        )
+        if varies:
+            yield change(
+                f"at the first step, {text} of the last step is used in place of {name}",
+                1.0,
+                using([others[-1], *belongs[1:]]),
+                "wrong time",
+            )
+            yield change(
+                f"{every}{text} of the last step is used in place of {name}",
+                1.1,
+                using([others[-1]] * len(belongs)),
+                "wrong time",
+            )
+        yield change(
+            f"{every}1 - {text} is used in place of {name}",
+            1.1,
+            using([1 - np.asarray(x) for x in others]),
+            "wrong tensor",
+        )
+    if shape:
+        yield change(
+            f"{every}1 - {name} is used in place of {name}",
+            1.0,
+            using([1 - np.asarray(x) for x in belongs]),
+            "wrong tensor",
+        )
+
+
+def _gradients(
+    replay: Replay,
+    loop: Loop,
+    nodes: Sequence[Node],
+    edges: Sequence[Edge],
+    change: Callable[..., Candidate],
+    name: str,
+    operand: str,
+) -> Iterator[Candidate]:
+    """Hand on the gradient of another value of the step."""
+    for members in loop.classes:
+        if members is nodes or members[-1].shape != nodes[-1].shape:
+            continue
+        if not all(m.id in replay.gradients for m in members):
+            continue
+        # It has arrived before, on the way back, if it was computed later.
+        if replay.position[members[-1].id] < replay.position[nodes[-1].id]:
+            continue
+        text = name_of(replay, loop, members)
+        yield change(
+            f"at every step, what comes back to {operand} is computed from the gradient at {text}, "
+            f"in place of that at {name}",
+            1.1,
+            [
+                _from_another(replay.rule(edge), m.id)
+                for edge, m in zip(edges, members, strict=False)
+            ],
+            "wrong gradient",
+        )
+
+
+def made_at_each(
+    replay: Replay, rules: Mapping[Edge, EdgeRule], leaf: bool
+) -> Callable[[Target], Any]:
+    """Return what predicts gradients; those of a leaf alone need no pass."""
+    if leaf:
+        present = {edge: rule for edge, rule in rules.items() if edge in replay.parts}
+        edge = next(iter(present))
+        key = replay.graph[edge[0]].operands[edge[1]]
+
+        def instead() -> Any:
+            return sum(
+                replay.sent(edge, replay.gradients[edge[0]], _alone(rule, replay.gradients))
+                for edge, rule in present.items()
+            )
+
+        return Made(
+            replay, key, instead, lambda: sum(np.asarray(replay.parts[edge]) for edge in present)
+        )
+    found: dict[str, dict[str, Array]] = {}
+
+    def predict(target: Target) -> Any:
+        key = target.id or ""
+        if not any(key in known for known in found.values()):
+            try:
+                with np.errstate(all="ignore"):
+                    found[key] = replay.rerun(rules, key)
+            except (ValueError, TypeError, IndexError):
+                found[key] = {}
+        return next((known[key] for known in found.values() if key in known), None)
+
+    return AnotherPass(predict)

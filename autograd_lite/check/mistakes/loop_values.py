@@ -1,0 +1,137 @@
+"""What a loop computes and uses, step by step, and what that is called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.check.mistakes.backward_steps import LONGEST_TEXT, text_of
+from autograd_lite.check.mistakes.repeated import MOST_BY_HAND, Loop
+from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.core.notation import ATOM, LOOSE
+from autograd_lite.graph import Node, write
+from autograd_lite.ops.writing import Written
+
+Values = Sequence[Any]
+"""A value of every step."""
+
+
+def values_of(replay: Replay, loop: Loop) -> dict[str, Values]:
+    """Return every value that a loop computes or uses, step by step, by what it is called."""
+    found: dict[str, Values] = {}
+    one_more: dict[str, Any] = {}
+    for nodes in loop.classes:
+        name = name_of(replay, loop, nodes)
+        known = [replay.values[node.id] for node in nodes]
+        if len(known) < loop.steps:  # Computed by hand, and in no graph.
+            known.append(_one_more(replay, loop, nodes, one_more))
+        if len(known) == loop.steps and known[-1] is not None:
+            found.setdefault(name, known)
+    for nodes in loop.classes:
+        for text, others in _other_windows(replay, nodes):
+            found.setdefault(text, others)
+    for nodes in loop.classes:  # What comes from the step before, or from outside.
+        for i in range(len(nodes[0].operands)):
+            used = [replay.values[node.operands[i]] for node in nodes]
+            varies = len(used) == loop.steps and any(x is not used[0] for x in used)
+            scales = nodes[-1].primitive is not ops.matmul
+            if varies or (scales and replay.graph[nodes[-1].operands[i]].name):
+                found.setdefault(operand_name(replay, loop, nodes, i), used)
+    return found
+
+
+def _other_windows(replay: Replay, nodes: Sequence[Node]) -> Iterator[tuple[str, Values]]:
+    """Yield windows of one tensor with another stride or offset than those of the steps."""
+    indices = [node.parameters.get("index") for node in nodes]
+    if nodes[0].primitive is not ops.getitem or len({node.operands for node in nodes}) > 1:
+        return
+    base = np.asarray(replay.values[nodes[0].operands[0]])
+    name = text_of(replay.graph, replay.graph[nodes[0].operands[0]])
+    rows = [index if isinstance(index, tuple) else (index,) for index in indices]
+    for axis in range(len(rows[0])):
+        at = [row[axis] if len(row) > axis else None for row in rows]
+        slices = [x for x in at if isinstance(x, slice) and x.step in (None, 1) and x.stop]
+        starts = [x.start or 0 for x in slices]
+        strides = set(np.diff(starts))
+        if len(slices) < len(at) or len(strides) > 1 or not strides - {0}:
+            continue
+        width, stride = slices[0].stop - starts[0], strides.pop()
+        for text, moved in (
+            ("with stride 1", [starts[0] + k for k in range(len(starts))]),
+            ("one further", [x + 1 for x in starts]),
+            ("one before", [x - 1 for x in starts]),
+        ):
+            inside = min(moved) >= 0 and max(moved) + width <= base.shape[axis]
+            if inside and not (stride == 1 and text == "with stride 1"):
+                windows = [(*row[:axis], slice(x, x + width), *row[axis + 1 :])
+                           for row, x in zip(rows, moved, strict=True)]  # fmt: skip
+                yield f"the window of {name} {text}", [base[index] for index in windows]
+
+
+def _one_more(replay: Replay, loop: Loop, nodes: list[Node], known: dict[str, Any]) -> Any:
+    """Return what the last step would compute for another one; None if that is not known."""
+    last = nodes[-1]
+    following = {members[k].id: members[k + 1].id for members in loop.classes
+                 for k in range(len(members) - 1)}  # fmt: skip
+    ends = {members[-1].id for members in loop.classes}
+    operands = []
+    for i, x in enumerate(last.operands):
+        if x in following:
+            operands.append(replay.values[following[x]])
+        elif x in ends:
+            operands.append(known.get(x))
+        else:
+            same_for_all = all(node.operands[i] == x for node in nodes)
+            operands.append(replay.values[x] if same_for_all else None)
+    if last.primitive is None or any(x is None for x in operands):
+        return None
+    known[last.id] = last.primitive.forward(*operands, **last.parameters)
+    return known[last.id]
+
+
+def name_of(replay: Replay, loop: Loop, nodes: Sequence[Node], depth: int = 2) -> str:
+    """Return what is called by one name at every step, or how it is computed."""
+    names = [node.name for node in nodes if node.name]
+    stems = {re.sub(r"\[-?\d+\]$", "", name) for name in names}
+    if len(stems) < len(set(names)) == len(nodes):
+        return f"{min(stems)}[t]"
+    if 1 < len(stems) == len(nodes) <= MOST_BY_HAND:
+        return f"each of {', '.join(names)}"
+    if names:
+        return f"{names[0]}_t"
+    if depth and nodes[-1].primitive is not None:
+        texts = [
+            operand_name(replay, loop, nodes, i, depth - 1) for i in range(len(nodes[-1].operands))
+        ]
+        text = write(nodes[-1], [Written(x, LOOSE if " " in x else ATOM) for x in texts])
+    else:
+        text = text_of(replay.graph, nodes[-1])
+    return text if len(text) < LONGEST_TEXT else f"{_kind(nodes[-1])}(…)"
+
+
+def _kind(node: Node) -> str:
+    return node.primitive.name if node.primitive is not None else ""
+
+
+def operand_name(replay: Replay, loop: Loop, nodes: Sequence[Node], i: int, depth: int = 2) -> str:
+    """Return what an operand is called: that of the step before, if it is handed on."""
+    operand = nodes[-1].operands[i]
+    for members in loop.classes:
+        ids = [node.id for node in members]
+        if operand in ids:
+            name = name_of(replay, loop, members, depth)
+            if ids.index(operand) == len(nodes) - 1:
+                return name
+            for now, before in (("_t", "_{t-1}"), ("[t]", "[t - 1]")):
+                if name.endswith(now):
+                    return name.removesuffix(now) + before
+            return f"{name} of step t - 1"
+    first = replay.graph[nodes[0].operands[i]]
+    last = replay.graph[operand]
+    if first is last or (first.kind == "constant" and np.array_equal(first.value, last.value)):
+        return text_of(replay.graph, last)
+    return last.name or "the input of step t"
