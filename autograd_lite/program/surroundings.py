@@ -253,11 +253,15 @@ class Surroundings:
             for name in x._depends_on:
                 self.guard(vars(x), name, vars(x)[name], f"{path}.{name}")
         else:
-            if isinstance(getattr(x, "__dict__", None), dict):  # A foreign library has none.
-                self.guards.append(Guard(Attributes(x), "__dict__", vars(x), f"{path}.__dict__"))
-                self._look_into_container(vars(x), path, dot=True)
-            self.guards.append(Guard(Attributes(x), "__class__", x.__class__, f"{path}.__class__"))
-            self._look_into_class(type(x), x, path)
+            self.look_into(x, path)
+
+    def look_into(self, x: Any, path: str) -> None:
+        """Look at what an object has, and at its class."""
+        if isinstance(getattr(x, "__dict__", None), dict):  # A foreign library has none.
+            self.guards.append(Guard(Attributes(x), "__dict__", vars(x), f"{path}.__dict__"))
+            self._look_into_container(vars(x), path, dot=True)
+        self.guards.append(Guard(Attributes(x), "__class__", x.__class__, f"{path}.__class__"))
+        self._look_into_class(type(x), x, path)
 
     def _warn(self, hazard: str) -> None:
         self.hazard = self.hazard or hazard

@@ -250,6 +250,48 @@ def test_a_global_that_changes_and_comes_back(monkeypatch):
         bound()
 
 
+class Own(optim.SGD):
+    """An optimiser of the user's."""
+
+    by = 1.0
+
+    def __init__(self, params, **settings):
+        super().__init__(params, **settings)
+        self.factor = 1.0
+
+    def step(self):
+        for p in self.params:
+            p.grad = p.grad * (self.factor * self.by)
+        super().step()
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize(
+    ("on", "name", "value"),
+    [
+        (False, "factor", 5.0), (False, "by", 5.0), (True, "by", 5.0),
+        (False, "step", lambda: None), (False, "__class__", optim.SGD),
+    ],
+)  # fmt: skip
+def test_an_optimiser_of_the_users(on, name, value, backend, monkeypatch):
+    w, x = al.Tensor([2.0, 3.0], requires_grad=True), np.array([1.0, 2.0])
+    optimiser = Own([w], lr=0.01)
+    optimiser.factor = 3.0
+    step = al.compile(lambda x: np.sum(w * x), optimiser, backend=backend)
+    bound = step.bind(x)
+    for call in (bound, lambda: step(x), bound):
+        call()
+    if backend == "numba":
+        assert in_python(bound) == 0
+    w.data = [2.0, 3.0]
+    monkeypatch.setattr(type(optimiser) if on else optimiser, name, value)
+    with pytest.raises(al.StaleError, match="has changed since bind"):
+        bound()
+    step(x)
+    gone = {"step": 0.0, "__class__": 1.0}.get(name, 5.0 * (3.0 if name == "by" else 1.0))
+    np.testing.assert_allclose(w.numpy(), [2.0 - 0.01 * gone, 3.0 - 0.02 * gone])
+
+
 def test_bound_steps_in_turn_share_what_they_write_into():
     training, twin = Training(), Training()
     steps = [training.step.bind(training.x, training.y), training.step.bind(training.y, training.x)]
