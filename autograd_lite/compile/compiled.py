@@ -265,7 +265,7 @@ class Compiled:
         restore()  # What is left where all cancels out is nothing but rounding.
         noise = _noise(plan, args, kwargs)
         restore()
-        if not all(_close(*pair, by) for pair, by in itertools.zip_longest(pairs, noise)):
+        if not all(_close(a, b, by) for (a, b), by in itertools.zip_longest(pairs, noise)):
             raise StaleError(
                 f"{self!r} gives something else than the function itself does now. It depends on "
                 f"something that is neither an argument, nor a Tensor, nor to be seen in its "

@@ -163,7 +163,7 @@ class Surroundings:
             if _state(x) != kept:
                 changed, (shape, dtype, data) = path, kept
                 if (x.shape, x.dtype) != (shape, dtype):
-                    x.dtype, x.shape = dtype, shape
+                    x.dtype, x.shape = dtype, shape  # type: ignore[misc]
                 x[...] = np.frombuffer(data, dtype).reshape(shape)
         return changed
 
