@@ -31,6 +31,10 @@ WORD: int = machine.WORD
 IS: int = machine.IS
 
 
+PLAIN = (dict, types.MappingProxyType)
+"""Mappings that look something up without any code in Python."""
+
+
 class UnfitError(Exception):
     """Something is watched in a way that machine code has no word for."""
 
@@ -56,14 +60,21 @@ class _Method(ctypes.Structure):
     )  # fmt: skip
 
 
-def _built_in(name: bytes, code: int, table: _Table) -> Callable[[], Any]:
+_make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
+    ("PyCFunction_NewEx", ctypes.pythonapi)
+)
+_dict_of = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object, ctypes.c_void_p)(
+    ("PyObject_GenericGetDict", ctypes.pythonapi)
+)
+_method = functools.cache(_Method)
+"""It is never freed: a built-in function that the collector frees reads it last of all."""
+
+
+def _built_in(name: bytes, code: Any, table: _Table) -> Callable[[], Any]:
     """Return a built-in function without arguments, of machine code that gets a table."""
-    method = _Method(name, code, 0x0004, name + b"($self)\n--\n\n")
-    table.kept.append(method)
-    make = ctypes.pythonapi.PyCFunction_NewEx
-    make.restype = ctypes.py_object
-    make.argtypes = (ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
-    made: Callable[[], Any] = make(ctypes.addressof(method), table, None)
+    table.kept.append(code)  # It frees its code when it goes.
+    method = _method(name, code.address, 0x0004, name + b"($self)\n--\n\n")
+    made: Callable[[], Any] = _make(ctypes.addressof(method), table, None)
     return made
 
 
@@ -88,33 +99,55 @@ def offset(kind: type, name: str) -> int:
     x: Any = Tensor(0.0) if kind is Tensor else specimen
     if kind is types.CellType:
         x = types.CellType()
-    values = {"__code__": (lambda: 0).__code__, "__defaults__": (x,), "__kwdefaults__": {}}
+    values = {
+        "__dict__": {},
+        "__code__": (lambda: 0).__code__,
+        "__defaults__": (x,),
+        "__kwdefaults__": {},
+    }
     value: Any = values.get(name, [x])
     setattr(x, name, value)
     return _where(x, id(value))
 
 
 @functools.cache
-def _data() -> int:
-    x = np.empty(1)
-    return _where(x, x.ctypes.data)
-
-
-@functools.cache
 def usable() -> bool:
-    """Return whether objects begin with a count of references and a type, and there is a lock."""
-    x = object()
+    """Return whether objects and arrays lie in memory as is thought, and there is a lock."""
+    x = np.empty((3, 5))
     more = [x] * 3
-    head = np.frombuffer(ctypes.string_at(id(x), 2 * WORD), np.intp)
+    head = _words_at(id(x), 8)
+    nd = np.array(head[3:4], np.intp).view(np.intc)
     return (
         sys.implementation.name == "cpython"
         and getattr(sys, "_is_gil_enabled", lambda: True)()
-        and head.tolist() == [1 + len(more), id(object)]
+        and head[:3] == [1 + len(more), id(np.ndarray), x.ctypes.data]
+        and 2 in nd.tolist()
+        and head[5] - head[4] == 2 * WORD
+        and head[7] == id(x.dtype)
+        and _words_at(head[4], 4) == [*x.shape, *x.strides]
     )
+
+
+def _words_at(address: int, count: int) -> list[int]:
+    found: list[int] = np.frombuffer(ctypes.string_at(address, count * WORD), np.intp).tolist()
+    return found
+
+
+def _layout(x: Any) -> list[int]:
+    """Return what `laid_out` takes for an array."""
+    axes = [word for pair in zip(x.shape, x.strides, strict=True) for word in pair]
+    return [*_words_at(id(x) + machine.ND, 1), id(x.dtype), *axes]
+
+
+def _array(x: Any) -> list[int]:
+    """Demand that an array lies where it is, and as it does."""
+    return [machine.ARRAY, id(x), x.ndim, x.ctypes.data, *_layout(x)]
 
 
 def watched(around: Surroundings) -> list[int]:
     """Return what `holds` takes, but for the end; it is never less strict than `changed`."""
+    if not usable():
+        raise UnfitError
     table: list[int] = []
     given = {(id(g.holder), g.key): id(g.value) for g in around.guards}
     whole = set()
@@ -130,12 +163,26 @@ def watched(around: Surroundings) -> list[int]:
             table += [machine.LIST, id(holder), length]
             table += [given.get((id(holder), k), 0) for k in range(length)]
             whole.add(id(holder))
-        else:
+        elif type(holder) in PLAIN:
             table += [machine.SIZE, id(holder), length]
+        else:
+            raise UnfitError
     for g in around.guards:
         x, key = g.holder, g.key
         if isinstance(x, Attributes):
             x = x.of
+            if key == "__class__" and type(x) is g.value:
+                table += [IS, id(x) + WORD, id(g.value)]
+                continue
+            if key == "__dict__" and type(x) is not types.FunctionType:
+                try:
+                    found = _dict_of(x, None)
+                except AttributeError:
+                    found = None
+                if found is not g.value:
+                    raise UnfitError
+                table += [machine.VARS, id(x), id(g.value)]
+                continue
             if type(x) is not types.FunctionType:
                 raise UnfitError
         if isinstance(x, types.CellType | types.FunctionType):
@@ -144,13 +191,16 @@ def watched(around: Surroundings) -> list[int]:
             unset = g.value is None and key is not None  # Then there is nothing.
             table += [IS, id(x) + place, 0 if unset else id(g.value)]
         elif id(x) not in whole:
+            if type(x) not in PLAIN or type(key) is not str:
+                raise UnfitError
             table += [machine.ITEM, id(x), id(key), id(g.value)]
-    for _, x, kept in around.arrays:
+    for _, x, (_, _, kept) in around.arrays:
         if not x.flags.c_contiguous:
             raise UnfitError
-        data = x.ctypes.data
-        table += [IS, id(x) + _data(), data]
-        table += [machine.BYTES, data, np.frombuffer(kept, np.uint8).ctypes.data, len(kept)]
+        table += _array(x)
+        if kept:
+            of = np.frombuffer(kept, np.uint8).ctypes.data
+            table += [machine.BYTES, x.ctypes.data, of, len(kept)]
     return table
 
 
@@ -162,7 +212,7 @@ def unchanged(around: Surroundings) -> Callable[[], bool] | None:
         return None
     made = _Table([0, id(False), id(True), 0, *table], around)
     made.words[3] = made.end
-    return _built_in(b"unchanged", machine.same.address, made)
+    return _built_in(b"unchanged", machine.same, made)
 
 
 # -------------------------------------------------------------- bound steps
@@ -200,7 +250,7 @@ class _Step:
         if variable.shape:
             if not (x.flags.c_contiguous and x.flags.aligned):
                 raise UnfitError
-            self.table += [IS, id(x) + _data(), x.ctypes.data]
+            self.table += _array(x)
             self.array(i, self.word(x.ctypes.data), variable)
         else:
             x = x if variable.dtype.kind == "f" else int(x)
@@ -233,7 +283,7 @@ class _Step:
         """Read what is at a place; return where it lies, if that is a slot."""
         holder, mine, x = place.holder, self.cells.get(f"m{i}"), place.read()
         slot = ""
-        if place.part is not None:
+        if place.part is not None or not (isinstance(holder, Tensor) or type(holder) is dict):
             raise UnfitError
         if isinstance(holder, Tensor):
             self.tensor(holder, written=written)
@@ -244,8 +294,12 @@ class _Step:
             self.lines.append(f"v{i} = dict_item({self.word(id(holder))}, {key})")
         if mine is not None:  # An array that nobody holds but the place and us.
             cell = self.word(id(mine) + offset(types.CellType, "cell_contents"))
-            self.unless(f"v{i} == load({cell}) and load(v{i}) == 2")
-            self.array(i, f"load(v{i} + {_data()})", variable)
+            like = [self.word(word) for word in _layout(np.array(x, order="C"))]
+            at = like[0][len("load(") : -1]
+            self.unless(
+                f"v{i} == load({cell}) and load(v{i}) == 2 and laid_out(v{i}, {x.ndim}, {at})"
+            )
+            self.array(i, f"load(v{i} + DATA)", variable)
         elif variable.shape:
             self.unless(f"v{i} == {self.word(id(x))}")
             self.fixed(i, x, variable)
@@ -283,7 +337,7 @@ def bound_step(
         source, made = _written(plan, slow, args, kwargs)
     except UnfitError:
         return slow
-    return _built_in(b"step", _address(source, plan.machine), made)
+    return _built_in(b"step", _code(source, plan.machine), made)
 
 
 def _written(
@@ -327,6 +381,7 @@ def _written(
             puts.append(f"put_item({step.word(id(place.holder))}, {key}, {new})")
     given = ", ".join(f"x{i}" for i in range(len(program.inputs)))
     step.lines[call] = f"{', '.join(results)} = call({given})"
+    puts = [line for put in puts for line in (f"if {put} == 0:", "    return 0")]
     lines = [*step.lines, *puts, f"return {value_text}"]
     source = "\n".join(["def step(me, _):", *(f"    {line}" for line in lines), ""])
     table = _Table([*step.words, 0, *watched(plan.around), *step.table], plan, *step.kept)
@@ -335,10 +390,9 @@ def _written(
     return source, table
 
 
-def _address(source: str, call: Any) -> int:
-    """Return the address of a step in machine code that calls that of a program."""
+def _code(source: str, call: Any) -> Any:
+    """Return a step in machine code that calls that of a program."""
     module = module_of(f"from {machine.__name__} import *  # {call.__module__}\n\n\n{source}")
     module.call = call
     module.made = cfunc("intp(intp, intp)", cache=True, error_model="numpy")(module.step)
-    address: int = module.made.address
-    return address
+    return module.made

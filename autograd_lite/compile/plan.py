@@ -169,23 +169,23 @@ class Plan:
         conditions = list(self.signature.conditions)
         for i, place in enumerate(self.traced.places):
             variable = self.traced.program.inputs[len(self.signature.reads) + i]
-            t = place.holder
+            t, x = place.holder, place.read()
+            at = f"p{i}[{place.key!r}]"
             if isinstance(t, Tensor):
                 conditions.append(
                     f"p{i}._requires_grad is {t._requires_grad} and "
                     f"(p{i}._rare is None or '_taps' not in p{i}._rare)"
                 )
-                continue
-            self.names[f"t{i}"] = type(place.read())
-            if place.part is not None:
-                tuple_ = f"p{i}[{place.key!r}]"
-                length = len(place.holder[place.key])
-                conditions.append(f"type({tuple_}) is tuple and len({tuple_}) == {length}")
-            conditions.append(f"type({self._read(i)}) is t{i}")
+                at = f"p{i}._array"
+            elif place.part is not None:
+                length = len(t[place.key])
+                conditions.append(f"type({at}) is tuple and len({at}) == {length}")
+            if not isinstance(t, Tensor):
+                self.names[f"t{i}"] = type(x)
+                conditions.append(f"type({self._read(i)}) is t{i}")
             if variable.shape:
-                self.names[f"u{i}"] = variable.dtype
-                conditions.append(f"p{i}[{place.key!r}].shape == {variable.shape}")
-                conditions.append(f"p{i}[{place.key!r}].dtype is u{i}")
+                self.names[f"u{i}"] = x.dtype
+                conditions.append(f"{at}.shape == {variable.shape} and {at}.dtype is u{i}")
         for variable, what in self.traced.asked.items():
             i = self.traced.program.inputs.index(variable)
             self.names[f"asked{i}"] = _asked(what, self.traced.inputs[i])
@@ -259,9 +259,7 @@ class Plan:
         inputs = self.traced.program.inputs
         conditions = self._conditions()
         arguments = len(self.signature.reads)
-        all_fixed = not self.native and all(map(self.is_fixed, range(arguments)))
-        first = len(self.signature.conditions) if all_fixed else 0
-        kept = "".join(f"{c} and " for c in conditions[first:])
+        kept = "".join(f"{c} and " for c in conditions)
         guards = f"(unchanged() if unchanged else {self.around.conditions(self.names)})"
         self.names["stale"] = lambda: StaleError(
             f"{self.around.changed() or 'Something'} has changed since bind(). Bind again."

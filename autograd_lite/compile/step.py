@@ -294,8 +294,7 @@ class Step(Compiled):
     def _watch(self, around: Surroundings) -> None:
         super()._watch(around)
         optimiser = self._optimiser
-        around.guard(vars(optimiser), "param_groups", optimiser.param_groups, "param_groups")
-        around.guard(vars(optimiser), "state", optimiser.state, "state")
+        around.look_into(optimiser, type(optimiser).__name__)
         settings = {(id(place.holder), place.key) for place in self._settings()}
         around.guards = [g for g in around.guards if (id(g.holder), g.key) not in settings]
         kept = {id(parts) for parts in optimiser.state.values()}

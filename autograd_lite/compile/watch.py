@@ -16,6 +16,9 @@ from numba.extending import intrinsic
 
 WORD = np.dtype(np.intp).itemsize
 _I = kinds.intp
+DATA = 2 * WORD
+ND, DIMENSIONS, STRIDES, _, DESCR = range(3 * WORD, 8 * WORD, WORD)
+"""Where NumPy's C interface has what an array is, after the head of every object."""
 
 
 def _c(name: str, result: Any, *arguments: Any) -> Any:
@@ -30,6 +33,7 @@ dict_put = _c("PyDict_SetItem", kinds.int32, _I, _I, _I)
 list_size = _c("PyList_Size", _I, _I)
 list_item = _c("PyList_GetItem", _I, _I, _I)
 any_size = _c("PyObject_Size", _I, _I)
+any_dict = _c("PyObject_GenericGetDict", _I, _I, _I)
 any_item = _c("PyObject_GetItem", _I, _I, _I)
 entry = _c("PySequence_GetItem", _I, _I, _I)
 clear = _c("PyErr_Clear", kinds.void)
@@ -69,8 +73,23 @@ def at(typing: Any, address: Any) -> Any:  # noqa: ARG001
     return kinds.voidptr(_I), lambda _, b, __, args: b.inttoptr(args[0], cgutils.voidptr_t)
 
 
-IS, DICT, LIST, SIZE, ITEM, BYTES = range(6)
+IS, DICT, LIST, SIZE, ITEM, BYTES, ARRAY, VARS = range(8)
 _jit = functools.partial(njit, cache=True, error_model="numpy")
+
+
+@_jit(kinds.boolean(_I, _I, _I))  # type: ignore[untyped-decorator]
+def laid_out(x: int, n: int, i: int) -> bool:
+    """Return whether an array of n axes has these: ND, DESCR, what lies at the other two."""
+    if load(x + ND) != load(i) or load(x + DESCR) != load(i + WORD):
+        return False
+    shape, strides = load(x + DIMENSIONS), load(x + STRIDES)
+    for _ in range(n):
+        i += 2 * WORD
+        if load(shape) != load(i) or load(strides) != load(i + WORD):
+            return False
+        shape += WORD
+        strides += WORD
+    return True
 
 
 @_jit(kinds.boolean(_I))  # type: ignore[untyped-decorator]
@@ -116,6 +135,18 @@ def holds(i: int) -> bool:
             if found != load(i):
                 return False
             i += WORD
+        elif kind == ARRAY:
+            if load(x + DATA) != load(i) or not laid_out(x, n, i + WORD):
+                return False
+            i += WORD * (3 + 2 * n)
+        elif kind == VARS:
+            found = any_dict(x, 0)
+            if found == 0:
+                clear()
+                return False
+            drop(found)
+            if found != n:
+                return False
         else:
             if differ(x, n, load(i)) != 0:
                 return False
@@ -125,19 +156,22 @@ def holds(i: int) -> bool:
 
 @_jit(_I(_I, _I, _I))  # type: ignore[untyped-decorator]
 def put_item(x: int, key: int, new: int) -> int:
-    """Put a new object into a dict."""
-    dict_put(x, key, new)
+    """Put a new object into a dict; return 0 if there is no memory."""
+    if new == 0 or dict_put(x, key, new) != 0:
+        return 0
     drop(new)
-    return 0
+    return 1
 
 
 @_jit(_I(_I, _I))  # type: ignore[untyped-decorator]
 def put_slot(slot: int, new: int) -> int:
-    """Put a new object where another one was."""
+    """Put a new object where another one was; return 0 if there is no memory."""
+    if new == 0:
+        return 0
     old = load(slot)
     store(slot, new)
     drop(old)
-    return 0
+    return 1
 
 
 @cfunc(_I(_I, _I), cache=True)  # type: ignore[untyped-decorator]
@@ -149,6 +183,6 @@ def same(me: int, _: int) -> int:
 
 
 __all__ = [
-    "as_float", "as_int", "at", "bytes_of", "call_none", "carray", "clear", "dict_item", "entry",
-    "holds", "load", "np", "of_float", "of_int", "put_item", "put_slot",
+    "DATA", "as_float", "as_int", "at", "bytes_of", "call_none", "carray", "clear", "dict_item",
+    "entry", "holds", "laid_out", "load", "np", "of_float", "of_int", "put_item", "put_slot",
 ]  # fmt: skip

@@ -94,8 +94,8 @@ class Surroundings:
     tensors : list of Tensor
         Each once, in the order in which they are found.
     guards : list of Guard
-    arrays : list of (path, array, copy)
-        Whose entries must be what they were.
+    arrays : list of (path, array, what it was)
+        Whose shape, dtype and bytes must be what they were.
     lengths : list of (path, holder, length)
         Containers, which must have as many parts as they had.
     orders : list of (path, dict, items)
@@ -107,7 +107,7 @@ class Surroundings:
     def __init__(self, *roots: Any, but: tuple[Any, ...] = ()) -> None:
         self.tensors: list[Tensor] = []
         self.guards: list[Guard] = []
-        self.arrays: list[tuple[str, np.ndarray[Any, Any], Any]] = []
+        self.arrays: list[tuple[str, np.ndarray[Any, Any], tuple[Any, ...]]] = []
         self.lengths: list[tuple[str, Any, int]] = []
         self.orders: list[tuple[str, Any, list[tuple[Any, Any]]]] = []
         self.generators: list[tuple[str, Any, Any]] = []
@@ -125,7 +125,7 @@ class Surroundings:
             if now is not guard.value and not _same(now, guard.value):
                 return guard.path
         for path, x, kept in self.arrays:
-            if x.tobytes() != kept:
+            if _state(x) != kept:
                 return path
         for path, holder, length in self.lengths:
             if len(holder) != length:
@@ -160,9 +160,11 @@ class Surroundings:
                 elif isinstance(guard.holder, dict | list | Attributes):
                     guard.holder[guard.key] = guard.value
         for path, x, kept in self.arrays:
-            if x.tobytes() != kept:
-                changed = path
-                x[...] = np.frombuffer(kept, x.dtype).reshape(x.shape)
+            if _state(x) != kept:
+                changed, (shape, dtype, data) = path, kept
+                if (x.shape, x.dtype) != (shape, dtype):
+                    x.dtype, x.shape = dtype, shape  # type: ignore[misc]
+                x[...] = np.frombuffer(data, dtype).reshape(shape)
         return changed
 
     def conditions(self, names: dict[str, Any]) -> str:
@@ -186,8 +188,10 @@ class Surroundings:
                 key = repr(guard.key) if type(guard.key) in (str, int) else f"n{i}"
                 parts.append(f"{holder}[{key}] is v{i}")
         for i, (_, x, kept) in enumerate(self.arrays):
-            names[f"b{i}"], names[f"kept{i}"] = x, kept
-            parts.append(f"b{i}.tobytes() == kept{i}")
+            names[f"b{i}"], (shape, names[f"b_{i}"], names[f"kept{i}"]) = x, kept
+            parts.append(
+                f"b{i}.shape == {shape} and b{i}.dtype is b_{i} and b{i}.tobytes() == kept{i}"
+            )
         for i, (_, holder, length) in enumerate(self.lengths):
             names[f"l{i}"] = holder
             # Before what it holds is read.
@@ -214,7 +218,9 @@ class Surroundings:
         if isinstance(x, Tensor):
             self.tensors.append(x)
         elif isinstance(x, np.ndarray):
-            self.arrays.append((path, x, x.tobytes()))
+            if x.dtype.hasobject:
+                self._warn(f"{path} is an array of objects, whose changes are not seen; use a list")
+            self.arrays.append((path, x, _state(x)))
         elif isinstance(x, np.random.Generator):
             self.generators.append((path, x, x.bit_generator.state))
         elif isinstance(x, types.FunctionType):
@@ -247,9 +253,15 @@ class Surroundings:
             for name in x._depends_on:
                 self.guard(vars(x), name, vars(x)[name], f"{path}.{name}")
         else:
-            if isinstance(getattr(x, "__dict__", None), dict):  # A foreign library has none.
-                self._look_into_container(vars(x), path, dot=True)
-            self._look_into_class(type(x), x, path)
+            self.look_into(x, path)
+
+    def look_into(self, x: Any, path: str) -> None:
+        """Look at what an object has, and at its class."""
+        if isinstance(getattr(x, "__dict__", None), dict):  # A foreign library has none.
+            self.guards.append(Guard(Attributes(x), "__dict__", vars(x), f"{path}.__dict__"))
+            self._look_into_container(vars(x), path, dot=True)
+        self.guards.append(Guard(Attributes(x), "__class__", x.__class__, f"{path}.__class__"))
+        self._look_into_class(type(x), x, path)
 
     def _warn(self, hazard: str) -> None:
         self.hazard = self.hazard or hazard
@@ -300,8 +312,10 @@ class Surroundings:
                 self.guard(cell, None, cell.cell_contents, name)
             except ValueError:
                 continue  # Not bound yet.
-        for name in ("__code__", "__defaults__", "__kwdefaults__"):
-            self.guard(Attributes(f), name, getattr(f, name), f"{path}.{name}")
+        for name in ("__code__", "__defaults__", "__kwdefaults__", "__dict__"):
+            self.guards.append(Guard(Attributes(f), name, getattr(f, name), f"{path}.{name}"))
+            if name != "__dict__":
+                self._look(getattr(f, name), f"{path}.{name}")
         self._look_into_container(vars(f), path, dot=True)
         if not _is_users_file(f.__code__.co_filename):
             return
@@ -350,6 +364,10 @@ def _is_users_file(file: str) -> bool:
     if "site-packages" in file or file.startswith(_OURS):
         return False
     return not file.startswith(_LIBRARIES) and not file.startswith("<frozen")
+
+
+def _state(x: Any) -> tuple[Any, ...]:
+    return x.shape, x.dtype, x.tobytes()
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -21,6 +21,10 @@ class Settings:
         self.scale, self.table, self.by_name = 1.0, [1.0, 2.0], {"a": 1.0}
 
 
+class Other(Settings):
+    pass
+
+
 class Training:
     """A step with all that it may depend on, and its twin that runs eagerly."""
 
@@ -136,6 +140,14 @@ NOTICED = {
     "other defaults": lambda t: setattr(t.loss, "__kwdefaults__", {"by": 2.0}),
     "code": lambda t: setattr(t.loss, "__code__", t.loss.__code__.replace(co_name="other")),
     "an array that was closed over": lambda t: t.array.__setitem__(1, 7.0),
+    "its shape": lambda t: setattr(t.array, "shape", (2, 1)),
+    "its dtype": lambda t: setattr(t.array, "dtype", np.int64),
+    "its length": lambda t: t.array.resize((1,), refcheck=False),
+    "the shape of what is bound": lambda t: setattr(t.x, "shape", (4, 1)),
+    "the dtype of what is bound": lambda t: setattr(t.x, "dtype", np.int64),
+    "all attributes": lambda t: setattr(t.objects, "__dict__", {**vars(t.objects)}),
+    "a class": lambda t: setattr(t.objects, "__class__", Other),
+    "attributes of a function": lambda t: setattr(t.loss, "__dict__", {"by": 2.0}),
     "its last bit": lambda t: t.array.view(np.uint8).__setitem__(8, 1),
     "a setting": lambda t: t.optimiser.param_groups[0].update(weight_decay=0.1),
     "a setting that is new": lambda t: t.optimiser.param_groups[0].update(other=0.1),
@@ -168,6 +180,7 @@ def test_what_a_bound_step_goes_on_with(change):
         np.testing.assert_array_equal(x, before)
 
 
+@pytest.mark.filterwarnings("ignore:Setting the:DeprecationWarning")
 @pytest.mark.parametrize("change", NOTICED)
 def test_what_a_bound_step_refuses_to_go_on_with(change, monkeypatch):
     training = Training()
@@ -181,6 +194,50 @@ def test_what_a_bound_step_refuses_to_go_on_with(change, monkeypatch):
     assert training.w.tolist() == before
 
 
+@pytest.mark.filterwarnings("ignore:Setting the:DeprecationWarning")
+@pytest.mark.parametrize("name", ["w", "frozen"])
+@pytest.mark.parametrize(("part", "value"), [("shape", (2, 1)), ("dtype", np.int64)])
+def test_a_tensor_whose_array_is_another_kind_of_array(name, part, value):
+    training = Training()
+    bound = training.bound()
+    setattr(getattr(training, name)._array, part, value)
+    with pytest.raises(al.StaleError, match="has changed since bind"):
+        bound()
+
+
+def test_a_bound_step_in_a_cycle_is_freed():
+    training = Training()
+    training.objects.more = more = []
+    bound = training.bound()
+    assert isinstance(bound, types.BuiltinFunctionType)
+    more.append(bound)
+    gone = weakref.ref(training.frozen)
+    del training, bound, more
+    gc.collect()
+    assert gone() is None
+
+
+@pytest.mark.parametrize("kind", [list, dict])
+def test_code_of_the_user_that_looks_things_up_stays_in_python(kind):
+    class Own(kind):
+        def __getitem__(self, key):
+            return super().__getitem__(key)
+
+        def __len__(self):
+            return super().__len__()
+
+    own = Own({0: 2.0} if kind is dict else [2.0])
+    w = al.Tensor(2.0, requires_grad=True)
+    step = al.compile(lambda x: w * x * own[0], optim.SGD([w], lr=0.0), backend="numba")
+    step(1.0)
+    bound = step.bind(1.0)
+    assert isinstance(bound, types.FunctionType)
+    assert bound() == 4.0
+    own[0] = 3.0
+    with pytest.raises(al.StaleError, match="has changed since bind"):
+        bound()
+
+
 def test_a_global_that_changes_and_comes_back(monkeypatch):
     bound = Training().bound()
     with monkeypatch.context() as m:
@@ -191,6 +248,48 @@ def test_a_global_that_changes_and_comes_back(monkeypatch):
     monkeypatch.delitem(globals(), "GLOBAL")
     with pytest.raises(al.StaleError, match="GLOBAL has changed since bind"):
         bound()
+
+
+class Own(optim.SGD):
+    """An optimiser of the user's."""
+
+    by = 1.0
+
+    def __init__(self, params, **settings):
+        super().__init__(params, **settings)
+        self.factor = 1.0
+
+    def step(self):
+        for p in self.params:
+            p.grad = p.grad * (self.factor * self.by)
+        super().step()
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize(
+    ("on", "name", "value"),
+    [
+        (False, "factor", 5.0), (False, "by", 5.0), (True, "by", 5.0),
+        (False, "step", lambda: None), (False, "__class__", optim.SGD),
+    ],
+)  # fmt: skip
+def test_an_optimiser_of_the_users(on, name, value, backend, monkeypatch):
+    w, x = al.Tensor([2.0, 3.0], requires_grad=True), np.array([1.0, 2.0])
+    optimiser = Own([w], lr=0.01)
+    optimiser.factor = 3.0
+    step = al.compile(lambda x: np.sum(w * x), optimiser, backend=backend)
+    bound = step.bind(x)
+    for call in (bound, lambda: step(x), bound):
+        call()
+    if backend == "numba":
+        assert in_python(bound) == 0
+    w.data = [2.0, 3.0]
+    monkeypatch.setattr(type(optimiser) if on else optimiser, name, value)
+    with pytest.raises(al.StaleError, match="has changed since bind"):
+        bound()
+    step(x)
+    gone = {"step": 0.0, "__class__": 1.0}.get(name, 5.0 * (3.0 if name == "by" else 1.0))
+    np.testing.assert_allclose(w.numpy(), [2.0 - 0.01 * gone, 3.0 - 0.02 * gone])
 
 
 def test_bound_steps_in_turn_share_what_they_write_into():

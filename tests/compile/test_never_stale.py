@@ -27,6 +27,10 @@ class Settings:
         self.table = [1.0, 2.0]
 
 
+class Tripled(Settings):
+    factor = 3.0
+
+
 def scaled(x):
     return np.sum(x * FACTOR)
 
@@ -105,6 +109,74 @@ def test_closed_over_array_written_to_and_replaced():
     same(fast, f, X)
     a = np.zeros(3)
     same(fast, f, X)
+
+
+@pytest.mark.filterwarnings("ignore:Setting the:DeprecationWarning")
+@pytest.mark.parametrize(("part", "value"), [("shape", (3, 1)), ("dtype", np.int64)])
+def test_closed_over_array_of_another_shape_or_dtype(part, value):
+    a = np.array([1.0, 2.0, 3.0])
+
+    def f(x):
+        return np.sum(x * a)
+
+    fast = both(f)
+    setattr(a, part, value)
+    same(fast, f, X)
+
+
+@pytest.mark.filterwarnings("ignore:Setting the:DeprecationWarning")
+@pytest.mark.parametrize("backend", ["numpy", "auto"])
+def test_parameter_of_another_shape(backend):
+    w = al.Tensor(X, requires_grad=True)
+
+    def f(x):
+        return np.sum(w * x)
+
+    fast = al.compile(f, optim.SGD([w], lr=0.0), backend=backend)
+    for _ in range(3):
+        fast(X)
+    w._array.shape = (3, 1)
+    assert fast(X) == f(X).item() == X.sum() ** 2
+
+
+@pytest.mark.filterwarnings("ignore:Setting the:DeprecationWarning")
+def test_bound_array_of_another_shape():
+    w, x = al.Tensor(X, requires_grad=True), X.copy()
+    bound = al.compile(lambda x: np.sum(w * x), optim.SGD([w], lr=0.0), backend="numpy").bind(x)
+    bound()
+    x.shape = (3, 1)
+    with pytest.raises(al.StaleError, match="has changed since bind"):
+        bound()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x, inner: setattr(x, "__dict__", {"scale": 7.0, "table": [1.0, 3.0]}),
+        lambda x, inner: setattr(x, "__class__", Tripled),
+        lambda x, inner: setattr(inner, "__dict__", {"by": 5.0}),
+    ],
+    ids=["attributes", "class", "attributes of a function"],
+)
+def test_all_at_once(change):
+    settings = Settings()
+
+    def inner(x):
+        return x * inner.by
+
+    def f(x):
+        return inner(x) * settings.scale * getattr(type(settings), "factor", 1.0)
+
+    inner.by = 2.0
+    fast = both(f)
+    change(settings, inner)
+    same(fast, f, X)
+
+
+def test_array_of_objects_is_refused():
+    a = np.array([Settings()], object)
+    with pytest.raises(TypeError, match="a is an array of objects, whose changes are not seen"):
+        al.compile(lambda x: x * a[0].scale, backend="numpy")(X)
 
 
 def test_function_that_the_function_calls():
@@ -436,6 +508,34 @@ def test_what_cannot_be_seen_is_found_by_a_step_beside_eager():
     hidden = ctypes.c_double(1.0)
     fast = both(lambda x: x * hidden.value)
     hidden.value = 3.0
+    with pytest.raises(al.StaleError, match="something else than the function itself"):
+        [fast(X) for _ in range(8)]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "auto"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("make", [optim.SGD, optim.Adam])
+def test_what_is_left_of_terms_that_cancel_is_rounding(make, dtype, backend):
+    rng = np.random.default_rng(1)
+    x, hidden = rng.normal(size=(7, 7)).astype(dtype), ctypes.c_double(1.0)
+    w = al.Tensor(rng.normal(size=7), dtype=dtype, requires_grad=True)
+    y = x @ w.numpy()
+
+    def loss(x):
+        return al.mse((x * hidden.value) @ w, y)
+
+    step = al.compile(loss, make([w], lr=1e-3), backend=backend)
+    for _ in range(20):
+        assert step(x) < 1e-5
+    hidden.value += float(np.finfo(dtype).eps) ** 0.5  # A loss that is small, but is not rounding.
+    with pytest.raises(al.StaleError, match="something else than the function itself"):
+        [step(x) for _ in range(16)]
+
+
+def test_what_differs_by_a_little_more_than_rounding_is_refused():
+    hidden = ctypes.c_double(0.0)
+    fast = both(lambda x: (x + 1e6) - (1e6 + hidden.value) - x)
+    hidden.value = 1e-7  # Rounding is 1e-10 here.
     with pytest.raises(al.StaleError, match="something else than the function itself"):
         [fast(X) for _ in range(8)]
 
