@@ -55,7 +55,7 @@ def derivative_left_out(case: Case, target: Target) -> Iterator[Candidate]:
             predict=step.wrong(_as_it_is),
         )
         value = np.asarray(step.node.value)
-        if tells(step, times(value)):
+        if step.name not in dict(factors(step)) and tells(step, times(value)):  # Not y (1 - y).
             yield Candidate(
                 f"{step.name} stands in place of its derivative: it is not derived",
                 1.2,
