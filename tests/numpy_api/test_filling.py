@@ -109,19 +109,12 @@ def test_repeated_positions_count_once():
     assert v.grad.tolist() == [0.0, 10.0, 100.0]
 
 
-@pytest.mark.parametrize(
-    ("swapped", "diagonal"),
-    [
-        (lambda y: (y[1].copy(), y[0].copy()), [[0, 6], [12, 18], [24, 30]]),
-        (lambda y: (y[1], y[0]), [[0, 0], [24, 36], [24, 30]]),  # As in NumPy: the row 1, twice.
-    ],
-)
-def test_rows_that_change_places_have_second_derivatives(swapped, diagonal):
+def test_rows_that_change_places_have_second_derivatives():
     def f(x):
         y = x * 1.0
-        y[0], y[1] = swapped(y)
+        y[0], y[1] = y[1].copy(), y[0].copy()
         return (y**3).sum()
 
     x = np.arange(6.0).reshape(3, 2)
     (product,) = al.hvp(f, (x,), (np.ones((3, 2)),))
-    assert product.tolist() == diagonal
+    assert product.tolist() == [[0, 6], [12, 18], [24, 30]]
