@@ -67,7 +67,8 @@ class Row(NamedTuple):
     Attributes
     ----------
     name : str
-        A call of NumPy's, or the name of an operation, of which every example of its entry counts.
+        A call of a NumPy function, or the name of an operation; then all examples of its entry are
+        tried.
     value, gradient : dict of str to str
         For each backend why it does not take it; empty where it does. What has no derivative has
         no backends under `gradient`.
@@ -299,7 +300,7 @@ def main(names: Sequence[str] = ()) -> None:
         print(listing(found))
         return
     if not found:
-        return
+        raise SystemExit(f"Nothing here has {' or '.join(names)} in its name.")
     width, backends = max(len(row.name) for row in found), list(found[0].value)
 
     def line(name: str, cells: Iterable[str]) -> str:

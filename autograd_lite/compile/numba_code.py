@@ -252,7 +252,7 @@ def module_of(source: str) -> Any:
     sys.modules[name] = module  # Numba looks for it there while it is imported.
     try:
         spec.loader.exec_module(module)
-    except BaseException:
+    except BaseException:  # Raised again: whatever it is, half a module must not stay.
         del sys.modules[name]
         raise
     return module

@@ -50,14 +50,17 @@ def _pointer(context: Any, builder: Any, address: Any) -> Any:
     return builder.inttoptr(address, context.get_value_type(_I).as_pointer())
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def load(typing: Any, address: Any) -> Any:  # noqa: ARG001  (numba's convention)
+# An intrinsic is told the types of its arguments; `args`, later, are their values.
+
+
+@intrinsic
+def load(_: Any, _address: Any) -> Any:
     """Return the word at an address."""
     return _I(_I), lambda c, b, _, args: b.load(_pointer(c, b, args[0]))
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def store(typing: Any, address: Any, word: Any) -> Any:  # noqa: ARG001
+@intrinsic
+def store(_: Any, _address: Any, _word: Any) -> Any:
     """Put a word at an address."""
 
     def put(c: Any, b: Any, _: Any, args: Any) -> Any:
@@ -67,8 +70,8 @@ def store(typing: Any, address: Any, word: Any) -> Any:  # noqa: ARG001
     return kinds.void(_I, _I), put
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def at(typing: Any, address: Any) -> Any:  # noqa: ARG001
+@intrinsic
+def at(_: Any, _address: Any) -> Any:
     """Return an address as `carray` takes it."""
     return kinds.voidptr(_I), lambda _, b, __, args: b.inttoptr(args[0], cgutils.voidptr_t)
 
@@ -77,7 +80,7 @@ IS, DICT, LIST, SIZE, ITEM, BYTES, ARRAY, VARS = range(8)
 _jit = functools.partial(njit, cache=True, error_model="numpy")
 
 
-@_jit(kinds.boolean(_I, _I, _I))  # type: ignore[untyped-decorator]
+@_jit(kinds.boolean(_I, _I, _I))
 def laid_out(x: int, n: int, i: int) -> bool:
     """Return whether an array of n axes has these: ND, DESCR, what lies at the other two."""
     if load(x + ND) != load(i) or load(x + DESCR) != load(i + WORD):
@@ -92,7 +95,7 @@ def laid_out(x: int, n: int, i: int) -> bool:
     return True
 
 
-@_jit(kinds.boolean(_I))  # type: ignore[untyped-decorator]
+@_jit(kinds.boolean(_I))
 def holds(i: int) -> bool:
     """Return whether all is as a table says, which begins with its end; scratch lies after it."""
     end = load(i)
@@ -154,18 +157,18 @@ def holds(i: int) -> bool:
     return True
 
 
-@_jit(_I(_I, _I, _I))  # type: ignore[untyped-decorator]
+@_jit(_I(_I, _I, _I))
 def put_item(x: int, key: int, new: int) -> int:
-    """Put a new object into a dict; return 0 if there is no memory."""
+    """Put a new object into a dict; return 1, or 0 where memory ran out."""
     if new == 0 or dict_put(x, key, new) != 0:
         return 0
     drop(new)
     return 1
 
 
-@_jit(_I(_I, _I))  # type: ignore[untyped-decorator]
+@_jit(_I(_I, _I))
 def put_slot(slot: int, new: int) -> int:
-    """Put a new object where another one was; return 0 if there is no memory."""
+    """Replace the object at an address; return 1, or 0 where memory ran out."""
     if new == 0:
         return 0
     old = load(slot)
@@ -174,7 +177,7 @@ def put_slot(slot: int, new: int) -> int:
     return 1
 
 
-@cfunc(_I(_I, _I), cache=True)  # type: ignore[untyped-decorator]
+@cfunc(_I(_I, _I), cache=True)
 def same(me: int, _: int) -> int:
     t = bytes_of(me)
     answer: int = load(t + WORD * (1 + holds(t + 3 * WORD)))

@@ -56,7 +56,7 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
         if not _is_alone(t, view):
             part = _changed(t, t, primitive, other, what, parameters)
             become(view.owner, ops.assign, part, f"{what} through a view", index=index)
-            _share(part, view.owner, index)
+            _share_memory(part, view.owner, index)
             return t
     if t._primitive is None and t._requires_grad and t._keeps_grad and recording.get():
         raise GradientError(
@@ -262,7 +262,7 @@ def _written_into(t: Written, value: Any, index: Any) -> bool:
         if fills:
             before = np.array(array[index])
             array[index] = v
-        elif _replaces(v, array, array[index]):
+        elif _replaces_all(v, array, array[index]):
             array = v
         else:
             array = array.copy("K")
@@ -295,7 +295,7 @@ def _written_into(t: Written, value: Any, index: Any) -> bool:
     return True
 
 
-def _replaces(new: Any, array: Any, part: Any) -> bool:
+def _replaces_all(new: Any, array: Any, part: Any) -> bool:
     """Return whether all of an array is written, so that the new one may take its place."""
     return (
         new.__class__ is np.ndarray
@@ -306,7 +306,7 @@ def _replaces(new: Any, array: Any, part: Any) -> bool:
     )
 
 
-def _share(part: Writes, owner: Writes, index: Any) -> None:
+def _share_memory(part: Writes, owner: Writes, index: Any) -> None:
     """Let a part that was written apart share the memory of its owner."""
     inputs, array = owner._inputs, owner._array
     if len(inputs) == 4 and inputs[2] is part and owner._filling is None:

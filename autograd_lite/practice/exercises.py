@@ -245,7 +245,7 @@ class Exercise:
         return bool(node.name) or node is self._graph.outputs[0]
 
     def _ways_back(self, node: Node) -> str:
-        """Say how the gradient comes back from the next values with names, step by step."""
+        """Describe step by step how the next named values send the gradient back."""
         ways = []
         for user in self._graph.consumers(node):
             if not user.requires_grad:
@@ -265,7 +265,7 @@ class Exercise:
         return " Then ".join([*ways[0][:same], last[0].lower() + last[1:] if same else last])
 
     def _in_words(self, user: Node, node: Node) -> str:
-        """Say how the gradient comes back through one operation."""
+        """Describe how one operation sends the gradient back."""
         assert user.primitive is not None
         operands = [self._text(x) for x in self._graph.operands(user)]
         made = self._text(user, whole=True)
@@ -387,7 +387,7 @@ class Exercise:
 
 
 def _of_product(node: Node, user: Node, others: list[str]) -> str:
-    """Say how a gradient comes back through a matrix product."""
+    """Describe how a matrix product sends the gradient back."""
     if not user.shape:
         return f"a dot product: multiply {others[0]} by what arrives"
     if len(node.shape) == 2 and len(user.shape) == 1:

@@ -172,3 +172,8 @@ def test_the_table_is_printed(capsys):
     assert lines[0].split("  ")[-1].strip() == "to NumPy"
     assert lines[1].split() == ["np.cumsum", *["yes"] * (len(lines[2].split()) - 1)]
     assert lines[-1] == "    numba: inv (float64[3, 3]) number by number"
+
+
+def test_a_name_that_nothing_has_is_said():
+    with pytest.raises(SystemExit, match="Nothing here has nosuch in its name"):
+        coverage.main(["nosuch"])

@@ -212,7 +212,7 @@ def terms(replay: Replay) -> list[Node]:
         sums = node.primitive in (ops.add, ops.subtract)
         alone = node.primitive in SCALING and len(operands) == 1
         reduced = node.primitive in (ops.mean, ops.sum) and operands[0].primitive in ADDING
-        shared = any(_is_shared(replay, x) for x in operands)  # It is no term by itself.
+        shared = any(_is_shared(replay, x) for x in operands)  # It belongs to several terms.
         if (sums or alone or reduced) and operands and not shared:
             waiting += operands
             if (sums or node.name) and node is not replay.graph.outputs[0]:
@@ -276,7 +276,7 @@ def term_too_many(case: Case, target: Target) -> Iterator[Candidate]:
         return
     for form, value in ((target.name, x), (f"sign({target.name})", np.sign(x))):
         if (value == value.flat[0]).all():
-            continue  # A constant is no sign of a regulariser.
+            continue  # A constant is not a regulariser's gradient.
         c = float(np.sum(besides * value) / np.sum(value * value))
         if c:
             added = c * value
