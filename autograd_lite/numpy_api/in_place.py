@@ -43,9 +43,9 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
     if primitive is not ops.assign and _is_number(t):
         new: Written = t.__record__(primitive, (t, other), parameters)
         return new
-    catch_up(t)
     view = t._rare and t._rare.get("_view")
     if view:
+        catch_up(t)
         index = _place(view)
         if index is _NOWHERE:
             raise ValueError(
@@ -86,7 +86,9 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
 def note_write(t: Writes) -> None:
     """Remember that a tensor has another value now, for all views of it."""
     global _last_write
-    _last_write = t._written = next_birth()
+    _last_write = next_birth()
+    rare = t._rare = t._rare or {}  # Not through `_written`, which takes longer.
+    rare["_written"] = _last_write
 
 
 def _keep_layout(new: Writes, like: Any) -> None:
@@ -195,6 +197,7 @@ def _turn_into(t: Writes, new: Writes, old: Writes | None) -> None:
 
 
 _ZERO = bytes(16)
+_ARRAYS = np.ndarray, np.generic
 
 
 class Filling:
@@ -245,10 +248,10 @@ def _written_into(t: Written, value: Any, index: Any) -> bool:
         v, needs = value._array, t._requires_grad or value._requires_grad
     else:
         v, needs, value = constant(value, ops.assign), t._requires_grad, None
-    if not isinstance(v, np.ndarray | np.generic):
-        if not isinstance(v, int | float):
+    if not isinstance(v, _ARRAYS):
+        if not isinstance(v, (int, float)):
             return False  # Of a trace, or complex.
-    elif v.dtype.kind not in "fiub":
+    elif v.dtype is not array.dtype and v.dtype.kind not in "fiub":
         return False
     before = None
     # Counted when it is known what is written, which may hold the array: another part of it, say.
@@ -260,7 +263,9 @@ def _written_into(t: Written, value: Any, index: Any) -> bool:
         fills = False
     try:
         if fills:
-            before = np.array(array[index])
+            before = array[index]
+            if before.base is not None:
+                before = before.copy()
             array[index] = v
         elif _replaces_all(v, array, array[index]):
             array = v
@@ -279,12 +284,11 @@ def _written_into(t: Written, value: Any, index: Any) -> bool:
     old = _version_of(t)
     rare = t._rare = t._rare or {}
     first = rare.setdefault("_past", old) is old
-    for name in _REPLACED:
-        rare.pop(name, None)
+    for name in _REPLACED.intersection(rare):
+        del rare[name]
     if fills:
         filling = rare["_filling"] = filling or Filling(array)
-        old._array = filling.blank
-        old._filling, old._position = filling, len(filling.before)
+        _hold_before(old, filling)
         filling.before.append((index, before))
     t._inputs, t._parameters = (old, old._array, value, v), {"index": index}
     t._birth, t._primitive, t._requires_grad = next_birth(), ops.assign, True
@@ -293,6 +297,13 @@ def _written_into(t: Written, value: Any, index: Any) -> bool:
     if first:
         _let_go(t, old._birth)
     return True
+
+
+def _hold_before(version: Writes, filling: Filling) -> None:
+    """Let a version hold its place in the list of writes, and not the array."""
+    version._array = filling.blank
+    rare = version._rare = version._rare or {}  # Not through its descriptors, which takes longer.
+    rare["_filling"], rare["_position"] = filling, len(filling.before)
 
 
 def _replaces_all(new: Any, array: Any, part: Any) -> bool:
@@ -316,13 +327,14 @@ def _share_memory(part: Writes, owner: Writes, index: Any) -> None:
             owner._inputs = (*inputs[:3], shared)
 
 
-_REPLACED = ("_version", "_filling", "_view", "_taps", "_call", "_source")
+_REPLACED = frozenset(("_version", "_filling", "_view", "_taps", "_call", "_source"))
 """What a tensor no longer has when it has been written to."""
 
 
 def picked(t: Any, index: Any) -> Any:
     """Return ``t[index]``. It does what `record` does, in less time."""
-    index = frozen_index(index)
+    if type(index) not in _FIXED:
+        index = frozen_index(index)
     x = t if t._rare is None else t._as_operand()
     array = x._array
     if type(array) is not np.ndarray:
@@ -340,15 +352,15 @@ def picked(t: Any, index: Any) -> Any:
 
 def _let_go_of_array(entry: Any, t: Any) -> None:
     """Let what was picked from an array that is being filled keep the entries alone, if few."""
-    data, array = entry._array, t._array
+    data, array, rare = entry._array, t._array, t._rare or {}
     is_view = data.base is not None
     if (
-        t._past is None  # It is the result of an operation, not of a write.
+        "_past" not in rare  # It is the result of an operation, not of a write.
         or not entry._inputs
         or entry._inputs[1] is not array
     ):
         return
-    filling = t._filling
+    filling = rare.get("_filling")
     others = getrefcount(array) - _ONE_HOLDER - _PICKED - is_view - (filling is not None)
     if others > 0 or type(array) is not np.ndarray or not array.flags.owndata:
         return
@@ -356,10 +368,10 @@ def _let_go_of_array(entry: Any, t: Any) -> None:
         if not data.flags.c_contiguous:
             return
         entry._array = data.copy()
-    filling = t._filling = filling or Filling(array)
+    if filling is None:
+        filling = t._filling = Filling(array)
     version = entry._inputs[0]
-    version._array, version._filling = filling.blank, filling
-    version._position = len(filling.before)
+    _hold_before(version, filling)
     entry._inputs = (version, filling.blank)
 
 
@@ -416,19 +428,6 @@ class View(NamedTuple):
     owner: Writes
     steps: _Steps
     detached: bool
-
-
-def note_view(result: Writes, inputs: tuple[Any, ...], parameters: dict[str, Any] | None,
-              primitive: Primitive) -> None:  # fmt: skip
-    """Remember what the result of an operation is a view of, if it is one."""
-    if inputs[0] is None or len(inputs) != 2:
-        return
-    operand, array = inputs[0]._known(), inputs[1]
-    if operand._primitive is not None and operand._primitive.packed:
-        return
-    base = result._array.base
-    if base is array or base is array.base or _memory(base) is _memory(array):
-        show_writes(result, operand, primitive, parameters or {})
 
 
 def show_writes(result: Any, operand: Any, primitive: Primitive, parameters: Any) -> None:
@@ -641,15 +640,18 @@ class Writes(Tensor):
     def _as_operand(self) -> Any:
         rare = self._rare or {}
         if "_view" in rare:
-            catch_up(self)
+            if self._birth <= _last_write:
+                catch_up(self)
         elif "_past" not in rare:
             return self
         version = rare["_version"] = _version_of(self)
         return version
 
     def _known(self) -> Any:
-        now = self._rare and "_now" in self._rare and self._rare["_now"]()
-        return now if isinstance(now, Tensor) and now._birth == self._birth else self
+        if not self._rare or "_now" not in self._rare:
+            return self
+        now = self._rare["_now"]()
+        return self if now is None or now._birth != self._birth else now
 
     def _tap(self) -> Taps:
         taps = super()._tap()
@@ -662,7 +664,17 @@ class Writes(Tensor):
             note_write(self)
 
     def _note_view(self, inputs: Any, primitive: Primitive, parameters: dict[str, Any]) -> None:
-        note_view(self, inputs, parameters, primitive)
+        """Remember what this result of an operation is a view of, if it is one."""
+        operand, array = inputs[:2]
+        if operand is None or len(inputs) != 2:
+            return
+        if operand._rare is not None:
+            operand = operand._known()
+        if operand._primitive is not None and operand._primitive.packed:
+            return
+        base = self._array.base
+        if base is array or base is array.base or _memory(base) is _memory(array):
+            show_writes(self, operand, primitive, parameters or {})
 
     def _lay_out(self, like: Any) -> Self:
         """Store a new result as NumPy does, in an array (or a number) that is not a view."""
@@ -704,7 +716,8 @@ class Writes(Tensor):
         note_write(self)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        index = frozen_index(index)
+        if type(index) not in _FIXED:
+            index = frozen_index(index)
         if not isinstance(value, Writes) or value._rare is None or "_view" not in value._rare:
             become(self, ops.assign, value, "t[i] = v", index=index)
         elif not is_taken_at(value, self, index):

@@ -307,10 +307,13 @@ class ArrayMethods:
         **more: Any,
     ) -> Self:  # fmt: skip
         """Record an operation; what it does not take is left to NumPy's function."""
-        given = {key: value for key, value in more.items() if value is not None}
-        if not given:
-            return self._apply(primitive, axis=axis, keepdims=keepdims)
-        reduced: Self = self._numpy(function, axis=axis, keepdims=keepdims, **given)
+        reduced: Self
+        for value in more.values():
+            if value is not None:
+                given = {name: x for name, x in more.items() if x is not None}
+                reduced = self._numpy(function, axis=axis, keepdims=keepdims, **given)
+                return reduced
+        reduced = self.__record__(primitive, (self,), {"axis": axis, "keepdims": keepdims})
         return reduced
 
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
