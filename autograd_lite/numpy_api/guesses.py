@@ -47,7 +47,7 @@ INSTEAD = {
     "copy_": "Write t[...] = u, for a parameter inside al.no_grad()",
     "tobytes": "Write t.numpy().tobytes()",
     "backwards": "Write t.backward()",
-    "view": "Write t.reshape(...)",
+    "view": "Write t.reshape(...); for a frame of pandas, frame.to_numpy() * t, and so on",
     "permute": "Write t.transpose(...)",
     "t": "Write t.T",
     "unsqueeze": "Write np.expand_dims(t, axis)",
