@@ -37,6 +37,7 @@ CLOCKS = ("time", "datetime")
 """Modules whose functions give something else a moment later."""
 UNWATCHED = (set, collections.deque, bytearray, memoryview, array.array)
 """What may change without a trace that could be seen at once."""
+_METHODS = types.FunctionType, staticmethod, classmethod, property
 
 
 class Attributes:
@@ -114,6 +115,8 @@ class Surroundings:
         self.hazard = ""
         self._seen: set[int] = set(map(id, but))
         self._classes: set[type] = set()
+        self._named: set[str] = set()
+        self._methods: dict[str, list[tuple[Any, str]]] = {}
         self._keep: list[Any] = []
         for root in roots:
             self._look(root, getattr(root, "__name__", type(root).__name__))
@@ -287,7 +290,11 @@ class Surroundings:
                 self.guard(x, key, value, where)
 
     def _look_into_class(self, kind: type, x: Any = None, path: str = "") -> None:
-        """Look into a class and its bases, and into what an object of it has in slots."""
+        """Look into a class and its bases, and into what an object of it has in slots.
+
+        A method that no function names is not called, unless by a base from elsewhere.
+        """
+        calls = any(map(_may_call, kind.__mro__))
         for base in kind.__mro__:
             if not _is_users(sys.modules.get(base.__module__)):
                 continue
@@ -301,10 +308,15 @@ class Surroundings:
             self._classes.add(base)
             self.lengths.append((base.__name__, members, len(members)))
             for key, value in members.items():
-                if not key.startswith("__"):
-                    self.guard(members, key, value, f"{base.__name__}.{key}")
-                elif hasattr(value, "__code__") and _is_users_file(value.__code__.co_filename):
-                    self._look(value, f"{base.__name__}.{key}")
+                member = f"{base.__name__}.{key}"
+                if key.startswith("__"):
+                    if hasattr(value, "__code__") and _is_users_file(value.__code__.co_filename):
+                        self._look(value, member)
+                elif calls or key in self._named or not isinstance(value, _METHODS):
+                    self.guard(members, key, value, member)
+                else:
+                    self.guards.append(Guard(members, key, value, member))
+                    self._methods.setdefault(key, []).append((value, member))
 
     def _look_into_function(self, f: types.FunctionType, path: str) -> None:
         for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
@@ -319,11 +331,14 @@ class Surroundings:
         self._look_into_container(vars(f), path, dot=True)
         if not _is_users_file(f.__code__.co_filename):
             return
-        names = set(_names_of(f.__code__))
-        for name in _imports_of(f.__code__):
+        names, called = set(_names_of(f.__code__)), set(_arguments(f.__code__, "LOAD_GLOBAL"))
+        for name in _arguments(f.__code__, "IMPORT_NAME"):
             self._look(sys.modules.get(name), f"{path}: {name}")
+        self._named |= names
         for name in sorted(names):
-            if name in READING:
+            for method, where in self._methods.pop(name, ()):
+                self._look(method, where)
+            if name in READING and (name in called or not hasattr(builtins, name)):
                 self._warn(f"{path} uses {name}, which may read anything")
             elif name in f.__globals__:
                 value = f.__globals__[name]
@@ -332,7 +347,7 @@ class Surroundings:
                     for attribute in sorted(names & set(vars(value))):
                         inner = vars(value)[attribute]
                         self.guard(vars(value), attribute, inner, f"{name}.{attribute}")
-            elif getattr(builtins, name, None) in SPEAKING:
+            elif name in called and getattr(builtins, name, None) in SPEAKING:
                 self._warn(f"{path} calls {name}, which every step should do")
 
 
@@ -345,19 +360,27 @@ def _names_of(code: types.CodeType) -> Iterator[str]:
             yield from _names_of(constant)
 
 
-def _imports_of(code: types.CodeType) -> Iterator[str]:
+def _arguments(code: types.CodeType, operation: str) -> Iterator[str]:
+    """Yield the names that bytecode of one kind takes, as against those of attributes."""
     for instruction in dis.get_instructions(code):
-        if instruction.opname == "IMPORT_NAME":
+        if instruction.opname == operation:
             yield instruction.argval
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            yield from _imports_of(constant)
+            yield from _arguments(constant, operation)
 
 
 def _is_users(module: Any) -> bool:
     file = getattr(module, "__file__", None)
     name = getattr(module, "__name__", "")
     return name == "__main__" or (file is not None and _is_users_file(file))
+
+
+def _may_call(base: type) -> bool:
+    """Return whether a class is from elsewhere and has methods, which may call those of others."""
+    return not _is_users(sys.modules.get(base.__module__)) and any(
+        callable(value) and not name.startswith("__") for name, value in vars(base).items()
+    )
 
 
 def _is_users_file(file: str) -> bool:

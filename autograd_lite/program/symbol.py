@@ -218,13 +218,16 @@ def _name(function: Any) -> str:
     return getattr(function, "name", None) or f"np.{function.__name__}"
 
 
-def refused(what: str) -> TraceError:
+_CHOICES = (
+    "Use np.where for a choice between two results, and pass what decides about the computation "
+    "as a plain argument"
+)
+_LISTS = "In place of np.array([[t, u], [v, w]]), write al.array([[t, u], [v, w]])"
+
+
+def refused(what: str, instead: str = _CHOICES) -> TraceError:
     """Return an error that names what was asked for and the line that did."""
-    return TraceError(
-        f"A program knows no values, and this needs one{_line()}: {what}. Use np.where for a "
-        f"choice between two results, and pass what decides about the computation as a plain "
-        f"argument."
-    )
+    return TraceError(f"A program knows no values, and this needs one{_line()}: {what}. {instead}.")
 
 
 def unwritable(what: str) -> TraceError:
@@ -440,11 +443,11 @@ class Symbol(ArrayMethods):
 
     # ------------------------------------------------------------ what is refused
 
-    def _ask(self, what: str) -> Any:
+    def _ask(self, what: str, instead: str = _CHOICES) -> Any:
         """Return the sample, if this is an input and the trace then holds for its value only."""
         notes = _notes()
         if not notes.may_ask or self.variable not in notes.inputs or self.variable in notes.drawn:
-            raise refused(what)
+            raise refused(what, instead)
         if notes.asked.get(self.variable) != "value":
             notes.asked[self.variable] = "truth" if what == "bool" else "value"
         return self.sample
@@ -505,7 +508,7 @@ class Symbol(ArrayMethods):
         return complex(self._ask("complex"))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        return np.array(self._ask("an array of NumPy"), dtype)
+        return np.array(self._ask("an array of NumPy", _LISTS), dtype)
 
     def item(self, *index: Any) -> Any:
         """Return an entry."""

@@ -308,6 +308,51 @@ def test_what_reads_anything_is_not_compiled(monkeypatch):
         assert f"uses {name}, which may read anything" in fast.why
 
 
+class Trainer:
+    """With a method that speaks and tells the time, which the step does not call."""
+
+    rate = 2.0
+
+    def step(self, values):
+        return {"input": np.sum(self.open(values["input"])) * self.eval()}
+
+    def open(self, x):
+        return x * self.rate
+
+    def eval(self):
+        return 3.0
+
+    def run(self, x):
+        began = time.perf_counter()
+        print(self.step(x), time.perf_counter() - began)
+
+
+class Speaking(Trainer):
+    def open(self, x):
+        print("opened")
+        return super().open(x)
+
+
+class Overridden(nn.Linear):
+    def forward(self, x):
+        print("forward")
+        return super().forward(x)
+
+
+def test_only_what_a_step_can_reach_by_name_keeps_it_from_being_compiled(monkeypatch):
+    trainer, x = Trainer(), {"input": X}
+    fast = al.compile(trainer.step, backend="numpy")
+    for _ in range(4):
+        assert fast(x)["input"] == trainer.step(x)["input"]
+    assert "not compiled" not in fast.why
+    monkeypatch.setattr(Trainer, "open", lambda self, x: x * 7)
+    assert fast(x)["input"] == trainer.step(x)["input"]
+    net = Overridden(2, 1)
+    for f, given in ((Speaking().step, x), (lambda x: np.sum(net(x)), np.ones((3, 2)))):
+        with pytest.raises(al.TraceError, match="calls print, which every step should do"):
+            al.compile(f, backend="numpy")(given)
+
+
 def two(x):
     return np.sum(x * 2)
 

@@ -1,8 +1,11 @@
 """The articles' derivations as formulas: they are what the code by hand does, and follow it."""
 
+import numpy as np
 import pytest
 
+import autograd_lite as al
 from models import NETWORKS
+from models.experiment import parameters_of
 from models.hand import lines_by_hand
 from models.mistakes import MISTAKES
 
@@ -56,3 +59,19 @@ def test_a_mistake_in_the_code_is_in_the_formulas():
     mistake = MISTAKES["half-a-slope"]
     lines = written(mistake.put_into(NETWORKS[mistake.network])())
     assert "l1_delta = (l2_delta syn₁ᵀ) ⊙ l₁" in lines
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_updates_by_hand_can_be_compiled(name):
+    experiment = NETWORKS[name]()
+    w = parameters_of(experiment.build(experiment.seed).parameters())
+    fast = al.compile(experiment.update_by_hand, backend="numpy")
+    samples = [(x.data, y.data) for x, y in experiment.samples()[:3]]
+    if name == "two-two-one":  # It puts numbers together in lists.
+        with pytest.raises(al.TraceError, match=r"In place of np.array.*, write al.array"):
+            fast(w, *samples[0])
+        return
+    for sample in samples:
+        got, w = fast(w, *sample), experiment.update_by_hand(w, *sample)
+        for path in w:
+            np.testing.assert_allclose(got[path], w[path], 1e-14)
