@@ -229,10 +229,8 @@ def test_import_loads_the_core_and_what_makes_a_tensor():
     core = {name for name in MODULES if f"{name}.".startswith("autograd_lite.core.")}
     light = {"ops", "numpy_api", "derive", "compile", "draw"}  # Of these the `__init__` alone.
     tensor = {
-        "numpy_api.guesses",
-        "numpy_api.methods",
-        "numpy_api.in_place",
-        "numpy_api.memory",
+        *(f"numpy_api.{name}" for name in ("guesses", "methods", "in_place", "memory")),
+        *(f"numpy_api.{name}" for name in ("versions", "views", "filling", "indices")),
         "tensor",
     }
     expected = core | {f"autograd_lite.{name}" for name in light | tensor}

@@ -10,7 +10,7 @@ import numpy as np
 from autograd_lite import numpy_api, ops
 from autograd_lite.core.later import names_its_arguments
 from autograd_lite.core.primitive import Primitive
-from autograd_lite.numpy_api.in_place import picked
+from autograd_lite.numpy_api.filling import picked
 
 
 class ArrayMethods:

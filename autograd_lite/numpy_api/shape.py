@@ -12,7 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from autograd_lite import ops
 from autograd_lite.core import tensor
 from autograd_lite.core.operands import is_recorder
-from autograd_lite.numpy_api.in_place import Writes, show_writes
+from autograd_lite.numpy_api.in_place import Writes
 from autograd_lite.numpy_api.table import (
     as_array,
     cast,
@@ -21,6 +21,7 @@ from autograd_lite.numpy_api.table import (
     laid_out,
     values_of,
 )
+from autograd_lite.numpy_api.views import show_writes
 
 
 def rearranged(move: Callable[..., Any], *arrays: Any) -> Any:

@@ -13,7 +13,7 @@ from autograd_lite.core.later import names_its_arguments, unknown_argument
 from autograd_lite.core.modes import GradientError
 from autograd_lite.core.operands import is_recorder
 from autograd_lite.nn.module import Module
-from autograd_lite.numpy_api.in_place import note_write
+from autograd_lite.numpy_api.versions import note_write
 from autograd_lite.tensor import Tensor
 
 LARGE = 10_000

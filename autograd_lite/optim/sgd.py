@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd_lite.core.later import refuse_call
 from autograd_lite.core.operands import is_recorder, owned
-from autograd_lite.numpy_api.in_place import note_write
+from autograd_lite.numpy_api.versions import note_write
 from autograd_lite.optim.optimizer import LARGE, Optimizer, Params, number
 from autograd_lite.tensor import Tensor
 
