@@ -276,3 +276,28 @@ def test_what_was_computed_in_float32_is_right_for_its_dtype():
     assert [row.finding for row in result if row.verdict != "agree"] == [
         "right for its dtype, float32"
     ]
+
+
+def test_a_mask_of_booleans_is_tried_as_another_one():
+    rng = np.random.default_rng(3)
+    x, start = rng.normal(size=(5, 4)), rng.normal(size=(4, 3))
+    w = al.Tensor(start, requires_grad=True, name="w")
+    z = x @ w
+    loss = ((z * (z > 0)) ** 2).sum()
+    reversed_mask = x.T @ (2 * np.minimum(z.numpy(), 0))
+    assert "reversed" in str(al.compare(loss, {"w": reversed_mask}))
+    unrelated = rng.normal(size=(4, 3))
+    assert al.compare(loss, {"w": unrelated})["w"].verdict == "by hand is wrong"
+
+
+@pytest.mark.parametrize("delta", [0.7, np.array(0.7)])
+def test_what_looks_like_a_loop_may_hold_numbers_and_arrays(delta):
+    def huber(x, y, delta):
+        a = np.abs(x - y)
+        return np.mean(np.where(a <= delta, 0.5 * (x - y) ** 2, delta * (a - 0.5 * delta)))
+
+    def by_hand(x, y, delta):
+        return {"x": np.clip(x - y, -delta, delta)}
+
+    data = {"x": np.array([1.0, 2.0, 0.3]), "y": np.array([0.9, 0.0, -1.0]), "delta": delta}
+    assert "by hand = 3 × autodiff" in str(al.compare(huber, by_hand, data))

@@ -400,7 +400,8 @@ def _operands(
         return rules
 
     every = "at every step, "
-    shape = np.shape(belongs[-1])
+    shapes = set(map(np.shape, belongs))
+    shape = shapes.pop() if len(shapes) == 1 else ()  # What is no loop may have several.
     if len(shape) == 2 and shape[0] == shape[1]:
         yield change(
             f"{every}.T is forgotten: {name} is used in place of {name}.T",

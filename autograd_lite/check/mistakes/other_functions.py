@@ -82,7 +82,7 @@ def _changed(replay: Replay) -> Iterator[Candidate]:
                 low, high = levels
                 what = f"the {'factor' if low else 'mask'} {text}"
                 for title, other in (
-                    (f"{what} is reversed in {whole}", low + high - value),
+                    (f"{what} is reversed in {whole}", np.where(value == low, high, low)),
                     (f"{what} is {low:g} everywhere in {whole}", np.full_like(value, low)),
                     (f"{what} is {high:g} everywhere in {whole}", np.full_like(value, high)),
                 ):
