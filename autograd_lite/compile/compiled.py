@@ -167,7 +167,7 @@ class Compiled:
                     f"{self!r} got an argument that requires a gradient, and a program records "
                     f"none. Compile al.value_and_grad of the function, or pass t.detach()."
                 ) from None
-            self._give_up(str(error))
+            self._give_up(str(error).rstrip(".") + _advice(around))
             return None
         except Exception as error:
             around.restore()
@@ -195,7 +195,7 @@ class Compiled:
         if first.recorded:
             raise _RecordedError(
                 "its result requires a gradient, by a Tensor that is not an argument; compile "
-                "al.value_and_grad of a function of that Tensor, or give an optimiser"
+                "al.value_and_grad of a function of that Tensor"
             )
         return first
 
@@ -313,6 +313,12 @@ def confirmed(once: Callable[[], Traced], around: Surroundings) -> Traced:
             "else that changes from call to call"
         )
     return first
+
+
+def _advice(around: Surroundings) -> str:
+    """Return what to write if a function that cannot be compiled is a training step."""
+    trains = any(x.requires_grad for x in around.tensors)
+    return "; for a training step, write al.compile(loss, optimiser)" if trains else ""
 
 
 def pure(traced: Traced) -> Traced:

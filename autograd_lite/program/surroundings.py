@@ -11,12 +11,12 @@ import array
 import builtins
 import collections
 import dis
-import functools
 import os
 import sys
 import sysconfig
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,7 +37,9 @@ CLOCKS = ("time", "datetime")
 """Modules whose functions give something else a moment later."""
 UNWATCHED = (set, collections.deque, bytearray, memoryview, array.array)
 """What may change without a trace that could be seen at once."""
-_METHODS = types.FunctionType, staticmethod, classmethod, property
+MAKING = ("__init__", "__new__")
+ANY = frozenset(("getattr", "setattr", "vars", "__dict__", "dir", "attrgetter", "getmembers"))
+"""Names of what reaches attributes whose names no function has in it."""
 
 
 class Attributes:
@@ -116,7 +118,7 @@ class Surroundings:
         self._seen: set[int] = set(map(id, but))
         self._classes: set[type] = set()
         self._named: set[str] = set()
-        self._methods: dict[str, list[tuple[Any, str]]] = {}
+        self._waiting: dict[str, list[Callable[[], None]]] = {}
         self._keep: list[Any] = []
         for root in roots:
             self._look(root, getattr(root, "__name__", type(root).__name__))
@@ -231,7 +233,7 @@ class Surroundings:
         elif isinstance(x, types.MethodType):
             self._look(x.__self__, path)
             self._look(x.__func__, path)
-        elif isinstance(x, functools.partial):
+        elif isinstance(x, partial):
             self._look(x.func, path)
             self._look(list(x.args), path)
             self._look(dict(x.keywords), path)
@@ -262,7 +264,7 @@ class Surroundings:
         """Look at what an object has, and at its class."""
         if isinstance(getattr(x, "__dict__", None), dict):  # A foreign library has none.
             self.guards.append(Guard(Attributes(x), "__dict__", vars(x), f"{path}.__dict__"))
-            self._look_into_container(vars(x), path, dot=True)
+            self._look_into_container(vars(x), path, dot=True, all_=_is_read_elsewhere(type(x)))
         self.guards.append(Guard(Attributes(x), "__class__", x.__class__, f"{path}.__class__"))
         self._look_into_class(type(x), x, path)
 
@@ -274,7 +276,9 @@ class Surroundings:
         self.guards.append(Guard(holder, key, value, path))
         self._look(value, path)
 
-    def _look_into_container(self, x: Any, path: str, *, dot: bool = False) -> None:
+    def _look_into_container(
+        self, x: Any, path: str, *, dot: bool = False, all_: bool = True
+    ) -> None:
         items = list(x.items() if isinstance(x, dict) else enumerate(x))
         if isinstance(x, dict) and not dot:
             self.orders.append((path, x, items))
@@ -286,15 +290,33 @@ class Surroundings:
             where = f"{path}.{key}" if dot else f"{path}[{key!r}]"
             if isinstance(x, tuple):
                 self._look(value, where)
-            else:
+            elif all_:
                 self.guard(x, key, value, where)
+            else:
+                self._when_named(key, partial(self.guard, x, key, value, where))
+
+    def _when_named(self, name: str, look: Callable[[], None]) -> None:
+        """Look at an attribute if a function names it, or might."""
+        if name in self._named or not self._named.isdisjoint(ANY):
+            look()
+        else:
+            self._waiting.setdefault(name, []).append(look)
+
+    def _look_at(self, name: str) -> None:
+        """Look at what has waited for a name, since a function may use it."""
+        self._named.add(name)
+        for look in self._waiting.pop(name, ()):
+            look()
 
     def _look_into_class(self, kind: type, x: Any = None, path: str = "") -> None:
         """Look into a class and its bases, and into what an object of it has in slots.
 
-        A method that no function names is not called, unless by a base from elsewhere.
+        A method that no function names is not called, unless by a base from elsewhere; nor is what
+        makes objects, where there is one already.
         """
-        calls = any(map(_may_call, kind.__mro__))
+        all_ = _is_read_elsewhere(kind)
+        if x is None:
+            self._look_at("type")
         for base in kind.__mro__:
             if not _is_users(sys.modules.get(base.__module__)):
                 continue
@@ -310,20 +332,27 @@ class Surroundings:
             for key, value in members.items():
                 member = f"{base.__name__}.{key}"
                 if key.startswith("__"):
-                    if hasattr(value, "__code__") and _is_users_file(value.__code__.co_filename):
+                    if not hasattr(value, "__code__"):
+                        continue
+                    if key in MAKING and x is not None and not all_:
+                        self._when_named("type", partial(self._look, value, member))
+                    elif _is_users_file(value.__code__.co_filename):
                         self._look(value, member)
-                elif calls or key in self._named or not isinstance(value, _METHODS):
+                elif all_:
                     self.guard(members, key, value, member)
                 else:
-                    self.guards.append(Guard(members, key, value, member))
-                    self._methods.setdefault(key, []).append((value, member))
+                    self._when_named(key, partial(self.guard, members, key, value, member))
 
     def _look_into_function(self, f: types.FunctionType, path: str) -> None:
         for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
             try:
-                self.guard(cell, None, cell.cell_contents, name)
+                value = cell.cell_contents
             except ValueError:
                 continue  # Not bound yet.
+            if name == "__class__":  # For super(): an object has been looked at with its bases.
+                self.guards.append(Guard(cell, None, value, name))
+            else:
+                self.guard(cell, None, value, name)
         for name in ("__code__", "__defaults__", "__kwdefaults__", "__dict__"):
             self.guards.append(Guard(Attributes(f), name, getattr(f, name), f"{path}.{name}"))
             if name != "__dict__":
@@ -334,10 +363,9 @@ class Surroundings:
         names, called = set(_names_of(f.__code__)), set(_arguments(f.__code__, "LOAD_GLOBAL"))
         for name in _arguments(f.__code__, "IMPORT_NAME"):
             self._look(sys.modules.get(name), f"{path}: {name}")
-        self._named |= names
+        for name in sorted(names if names.isdisjoint(ANY) else names | {*self._waiting}):
+            self._look_at("type" if name == "__class__" else name)
         for name in sorted(names):
-            for method, where in self._methods.pop(name, ()):
-                self._look(method, where)
             if name in READING and (name in called or not hasattr(builtins, name)):
                 self._warn(f"{path} uses {name}, which may read anything")
             elif name in f.__globals__:
@@ -376,10 +404,15 @@ def _is_users(module: Any) -> bool:
     return name == "__main__" or (file is not None and _is_users_file(file))
 
 
-def _may_call(base: type) -> bool:
-    """Return whether a class is from elsewhere and has methods, which may call those of others."""
-    return not _is_users(sys.modules.get(base.__module__)) and any(
-        callable(value) and not name.startswith("__") for name, value in vars(base).items()
+def _is_read_elsewhere(kind: type) -> bool:
+    """Return whether functions of other files may read what an object of a class has.
+
+    They do if it is a dataclass, or a base of it is from elsewhere and has methods.
+    """
+    return hasattr(kind, "__dataclass_fields__") or any(
+        not _is_users(sys.modules.get(base.__module__))
+        and any(callable(x) and not name.startswith("__") for name, x in vars(base).items())
+        for base in kind.__mro__
     )
 
 

@@ -313,6 +313,16 @@ class Trainer:
 
     rate = 2.0
 
+    def __init__(self, name="factor"):
+        self.name, self.factor = name, 5.0
+        self.recent, self.file, self.began = collections.deque(), iter(()), time.time()
+
+    def by_a_name(self, x):
+        return x * getattr(self, self.name)
+
+    def made_anew(self, x):
+        return x * type(self)().factor
+
     def step(self, values):
         return {"input": np.sum(self.open(values["input"])) * self.eval()}
 
@@ -347,6 +357,12 @@ def test_only_what_a_step_can_reach_by_name_keeps_it_from_being_compiled(monkeyp
     assert "not compiled" not in fast.why
     monkeypatch.setattr(Trainer, "open", lambda self, x: x * 7)
     assert fast(x)["input"] == trainer.step(x)["input"]
+    trainer.recent.append(3.0)
+    trainer.began = 0.0
+    assert fast(x)["input"] == trainer.step(x)["input"]
+    for reached in (trainer.by_a_name, trainer.made_anew):
+        with pytest.raises(al.TraceError, match="which every step moves on"):
+            al.compile(reached, backend="numpy")(X)
     net = Overridden(2, 1)
     for f, given in ((Speaking().step, x), (lambda x: np.sum(net(x)), np.ones((3, 2)))):
         with pytest.raises(al.TraceError, match="calls print, which every step should do"):
