@@ -103,6 +103,8 @@ class Surroundings:
         Containers, which must have as many parts as they had.
     orders : list of (path, dict, items)
         Dicts, whose keys must be the same ones in the same order.
+    names : set of str
+        What the user's functions name: variables, attributes, texts.
     hazard : str
         Why the function must not be compiled; empty if nothing is known.
     """
@@ -114,10 +116,10 @@ class Surroundings:
         self.lengths: list[tuple[str, Any, int]] = []
         self.orders: list[tuple[str, Any, list[tuple[Any, Any]]]] = []
         self.generators: list[tuple[str, Any, Any]] = []
+        self.names: set[str] = set()
         self.hazard = ""
         self._seen: set[int] = set(map(id, but))
         self._classes: set[type] = set()
-        self._named: set[str] = set()
         self._waiting: dict[str, list[Callable[[], None]]] = {}
         self._keep: list[Any] = []
         for root in roots:
@@ -297,14 +299,14 @@ class Surroundings:
 
     def _when_named(self, name: str, look: Callable[[], None]) -> None:
         """Look at an attribute if a function names it, or might."""
-        if name in self._named or not self._named.isdisjoint(ANY):
+        if name in self.names or not self.names.isdisjoint(ANY):
             look()
         else:
             self._waiting.setdefault(name, []).append(look)
 
     def _look_at(self, name: str) -> None:
         """Look at what has waited for a name, since a function may use it."""
-        self._named.add(name)
+        self.names.add(name)
         for look in self._waiting.pop(name, ()):
             look()
 
