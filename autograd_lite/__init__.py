@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from autograd_lite import scipy as scipy
     from autograd_lite.check.anomaly import AnomalyError, detect_anomaly
     from autograd_lite.check.compare import compare
-    from autograd_lite.check.diagnosis import Diagnosis
+    from autograd_lite.check.finding import Diagnosis
     from autograd_lite.check.gradcheck import check_grads, gradcheck
     from autograd_lite.check.layers import assert_gradients, check_jacobian, check_layer
     from autograd_lite.check.report import Comparison, DisagreementError

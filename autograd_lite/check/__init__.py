@@ -1,8 +1,8 @@
 """Is a gradient right? Against numbers, and against what somebody derived by hand."""
 
 from autograd_lite.check.compare import compare
-from autograd_lite.check.diagnosis import Diagnosis
 from autograd_lite.check.faults import selftest
+from autograd_lite.check.finding import Diagnosis
 from autograd_lite.check.gradcheck import check_grads, gradcheck
 from autograd_lite.check.layers import assert_gradients, check_jacobian, check_layer
 from autograd_lite.check.report import Comparison, DisagreementError, Row

@@ -27,27 +27,6 @@ SPELLINGS = ("{}_grad", "grad_{}", "d_{}", "d{}", "{}")
 """Names of an attribute that holds the gradient of something, the clearest first."""
 
 
-MOST_NAMED = 10_000
-"""Of arrays with more entries, the negative and the complement have no names."""
-
-
-def with_forms(names: Mapping[str, Any]) -> dict[str, Any]:
-    """Return names with those of what is computed from arrays before anything is recorded.
-
-    They are ``-y`` and ``1 - y``, for every array that is called ``y``.
-    """
-    arrays = {name: x for name, x in names.items() if type(x) is np.ndarray}
-    found = dict(names)
-    for name, x in arrays.items():
-        if x.ndim and x.dtype.kind in "fi" and x.size < MOST_NAMED:
-            found |= {
-                text: form
-                for text, form in ((f"-{name}", -x), (f"1 - {name}", 1 - x))
-                if not any(np.array_equal(form, other) for other in arrays.values())
-            }
-    return found
-
-
 def align(graph: Graph, by_hand: Any) -> Aligned:
     """Return the nodes that gradients by hand belong to.
 

@@ -6,21 +6,22 @@ import dataclasses
 import functools
 import sys
 from collections.abc import Callable, Mapping
-from types import FrameType
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite import ops
-from autograd_lite.check.alignment import Aligned, align, with_forms
+from autograd_lite.check.alignment import Aligned, align
 from autograd_lite.check.compare_function import compare_function
-from autograd_lite.check.diagnosis import Diagnosis, diagnose
+from autograd_lite.check.diagnosis import diagnose
+from autograd_lite.check.finding import Diagnosis
 from autograd_lite.check.gradients import gradients_of
 from autograd_lite.check.mistakes.backward_steps import text_of
 from autograd_lite.check.mistakes.factors import shorter_dtype
 from autograd_lite.check.mistakes.registry import Case, Target, same, stretched
 from autograd_lite.check.mistakes.replay import Edge, Replay
+from autograd_lite.check.names import named_in, with_forms
 from autograd_lite.check.oracle import judge, largest, loss_of, numerical_gradient
 from autograd_lite.check.report import (
     AGREE,
@@ -36,7 +37,7 @@ from autograd_lite.check.report import (
     DisagreementError,
     Row,
 )
-from autograd_lite.graph import Graph, Node, arrays_in, names_in
+from autograd_lite.graph import Graph, Node
 from autograd_lite.tensor import Tensor
 
 __all__ = ["Comparison", "DisagreementError", "Row", "compare", "compare_graph"]
@@ -166,21 +167,6 @@ def compare(
     names = named_in(sys._getframe(1))
     graph = Graph([loss, *unused_in(loss, names, by_hand)], with_forms(names))
     return compare_graph(graph, align(graph, by_hand), options)
-
-
-def named_in(frame: FrameType | None) -> dict[str, Any]:
-    """Return the tensors and arrays that variables of a frame are bound to, or that its dicts hold.
-
-    A value of ``data["X"]`` is called ``X`` if no variable is.
-    """
-    found: dict[str, Any] = {**arrays_in(frame), **names_in(frame)}
-    for name, mapping in dict(frame.f_locals if frame is not None else {}).items():
-        if type(mapping) is dict and not name.startswith("_") and len(mapping) < 1000:
-            for key, value in mapping.items():
-                known = isinstance(key, str) and key.isidentifier() and key not in found
-                if known and isinstance(value, np.ndarray):
-                    found[key] = value
-    return found
 
 
 def unused_in(loss: Tensor, names: Mapping[str, Any], by_hand: Any) -> list[Tensor]:

@@ -13,15 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite.check.alignment import Aligned, align, with_forms
-from autograd_lite.check.diagnosis import (
-    OTHERS,
-    SIZES_COINCIDE,
-    VALUES_COINCIDE,
-    Diagnosis,
-    diagnose,
-)
+from autograd_lite.check.alignment import Aligned, align
+from autograd_lite.check.diagnosis import diagnose
+from autograd_lite.check.finding import OTHERS, SIZES_COINCIDE, VALUES_COINCIDE, Diagnosis
 from autograd_lite.check.mistakes.registry import Case, Target
+from autograd_lite.check.names import is_library, with_forms
 from autograd_lite.check.numerical import swept_differences
 from autograd_lite.check.oracle import at_kinks
 from autograd_lite.check.report import AGREE, HAND, KINK, SHAPE, Comparison, Row
@@ -226,7 +222,7 @@ def _numbers_in(by_hand: Callable[..., Any], arrays: Sequence[Array]) -> set[flo
                 keep(x, depth - 1)
 
     def watch(frame: FrameType, event: str, _: Any) -> None:
-        library = str(frame.f_globals.get("__name__", "")).split(".")[0] in NOT_THEIRS
+        library = is_library(frame.f_globals)
         if event == "call" and not library:
             keep(frame.f_code.co_consts)
             keep([frame.f_globals[x] for x in frame.f_code.co_names if x in frame.f_globals])
@@ -241,10 +237,6 @@ def _numbers_in(by_hand: Callable[..., Any], arrays: Sequence[Array]) -> set[flo
     finally:
         sys.setprofile(before)
     return found
-
-
-NOT_THEIRS = ("numpy", "functools", __name__.partition(".")[0])
-"""Packages whose numbers are not those of the code by hand."""
 
 
 def _place(
@@ -310,6 +302,10 @@ def _watched(f: Callable[..., Any], lifted: Sequence[Tensor]) -> tuple[Any, dict
     def watch(frame: FrameType, event: str, _: Any) -> None:
         if event == "return" and frame.f_code is code:
             variables.update(frame.f_locals)
+        elif event == "return" and not is_library(frame.f_globals):
+            for name, x in frame.f_locals.items():  # Of a function that it calls.
+                if isinstance(x, np.ndarray):
+                    variables.setdefault(name, x)
 
     if code is None:
         return f(*lifted), {}

@@ -6,12 +6,22 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
 from autograd_lite import ops
+from autograd_lite.check.finding import (
+    FOLLOWS,
+    NOT_FINITE,
+    NOTHING,
+    OTHERS,
+    Diagnosis,
+    entries,
+    evidence,
+    partly,
+)
 from autograd_lite.check.mistakes import (
+    any_form,
     arrives,
     factors,
     loops,
@@ -23,12 +33,12 @@ from autograd_lite.check.mistakes import (
     paths,
     rows,
     shapes,
+    softmax,
     variants,
     wrong_derivatives,
 )
 from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made, text_of
-from autograd_lite.check.mistakes.entries import where_not_finite, wrong_entries, zero_entries
-from autograd_lite.check.mistakes.reasons import reason, shown
+from autograd_lite.check.mistakes.entries import where_not_finite
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Array,
@@ -40,14 +50,8 @@ from autograd_lite.check.mistakes.registry import (
     stretched,
 )
 from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.two_mistakes import two_together, with_a_factor
 from autograd_lite.graph import Node
-
-UNEXPLAINED = "unexplained"
-FOLLOWS = "follows"
-NOT_FINITE = "not finite"
-SOME_ENTRIES = "some entries"
-SIZES_COINCIDE = "sizes coincide"
-VALUES_COINCIDE = "values coincide"
 
 REGISTERED = (
     factors,
@@ -55,6 +59,7 @@ REGISTERED = (
     rows,
     shapes,
     wrong_derivatives,
+    softmax,
     losses,
     norms,
     variants,
@@ -63,19 +68,10 @@ REGISTERED = (
     loops,
     other_functions,
     other_rules,
+    any_form,
 )
 """The modules whose import fills the registry; of two mistakes that cost the same, the one that
 was registered first is named first."""
-
-OTHERS = {
-    UNEXPLAINED: "No mistake that is known here gives these numbers.",
-    FOLLOWS: "It was computed rightly from a wrong gradient nearer to the loss.",
-    NOT_FINITE: "0 / 0, the logarithm of a negative number, a number too large for its type.",
-    SOME_ENTRIES: "The formula is right, except for some entries.",
-    SIZES_COINCIDE: "The formula is right for these sizes only.",
-    VALUES_COINCIDE: "The formula is right for these values only: for these signs, say.",
-}
-"""What can be found besides the mistakes of the registry, and what it means."""
 
 MOST_NODES = 400
 """In a larger graph, a mistake is looked for in the gradients alone, and not inside the pass."""
@@ -97,57 +93,8 @@ FAR_FETCHED = 0.9
 BUDGET = 2.0
 """For how many seconds mistakes are looked for."""
 
-FEWEST_FOR_TWO = 4
-"""How many numbers it takes to believe in two mistakes at once."""
-
-MOST_COSTLY_OF_TWO, MOST_PAIRS = 1.25, 50
-"""How far-fetched either of two mistakes may be, and how many pairs are tested on all digits."""
-
 FEW = 3
 """Of a gradient with fewer numbers than these, a mistake is looked for in the others first."""
-
-SINGULAR = ("row ", "column ", "entry ")
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """What is wrong with a gradient by hand.
-
-    Attributes
-    ----------
-    name : str
-        Which mistake it is: a key of `MISTAKES`; or ``follows``, ``some entries``,
-        ``not finite``, ``sizes coincide``, ``unexplained``.
-    title : str
-        What is wrong, in a clause.
-    how : str
-        How such a mistake comes about.
-    evidence : str
-        How the finding was verified; empty if nothing was found.
-    confidence : {"certain", "likely", "possible", "none"}
-        certain: several numbers, and no other explanation. likely: there are alternatives.
-        possible: a single number, or few signs, which many mistakes could give.
-    alternatives : tuple of (str, str)
-        Name and title of the other mistakes that give the same numbers.
-    first : bool
-        Whether it is the first gradient, from the loss backwards, at which the two part.
-    """
-
-    name: str
-    title: str
-    how: str = ""
-    evidence: str = ""
-    confidence: str = "certain"
-    alternatives: tuple[tuple[str, str], ...] = ()
-    first: bool = False
-
-    @property
-    def explained(self) -> bool:
-        """Whether a mistake was found."""
-        return self.name != UNEXPLAINED
-
-    def __str__(self) -> str:
-        return self.title
 
 
 @dataclass
@@ -191,7 +138,7 @@ def diagnose(
         return -order.get(target.id or "", 0)
 
     progress = _Progress(case, sorted(failing, key=from_the_end), agreeing)
-    progress.deadline = time.thread_time() + BUDGET
+    end = time.thread_time() + BUDGET
     right = {target.id for target in agreeing}
 
     def in_turn(target: Target) -> tuple[bool, float]:
@@ -200,6 +147,8 @@ def diagnose(
 
     for target in sorted([*failing, *agreeing], key=in_turn):
         if target.id not in right:
+            now = time.thread_time()  # Of the time that is left, each may take half.
+            progress.deadline = now + (end - now) / (2 if len(failing) > 1 else 1)
             found = _one(progress, target)
             first = not progress.wrong and len(failing) > 1 and replay is not None
             progress.found[target] = replace(found, first=first)
@@ -228,7 +177,7 @@ def _withdraw_what_others_contradict(progress: _Progress) -> None:
         if others and sum(map(candidate.explains, progress.failing)) < 2:
             how = f"These would be the numbers, but not those of {others[0]}, if {candidate.title}."
             first = progress.found[target].first
-            progress.found[target] = replace(_NOTHING, how=how, first=first)
+            progress.found[target] = replace(NOTHING, how=how, first=first)
 
 
 def _is_leaf(case: Case, target: Target) -> bool:
@@ -253,9 +202,9 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
                 FOLLOWS,
                 f"the same mistake as in {other.name}",
                 OTHERS[FOLLOWS],
-                _evidence(candidate, target),
+                evidence(candidate, target),
             )
-    tried = []
+    tried: list[Tried] = []
     for case, besides, against in _cases(progress, target):
         fitting = _seen_before(case, against, progress)
         proposed: list[Candidate] = []
@@ -265,16 +214,22 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
                 fitting = _fitting(case, against, progress, candidates)
                 proposed = proposed or candidates
         if fitting:
-            if not besides:
-                progress.made.append((target, fitting[0]))
-            return _diagnosis(fitting, progress, against, besides)
+            return _diagnosis(fitting, progress, (target, against), besides)
         tried.append((case, against, proposed, besides))
-    for case, against, proposed, besides in reversed(tried):
-        two = _with_a_factor(case, against, proposed, progress.deadline)
-        two = two or _two_together(against, proposed, progress.deadline)
-        if two is not None:
-            return replace(two, title=besides + two.title)
-    found = _partly(target)
+    two, far = _with_a_factor(progress, tried)
+    for case, against, _, besides in tried:
+        if time.thread_time() < progress.deadline:
+            forms = any_form.any_form(case, against)
+            fitting = _fitting(case, against, progress, sorted(forms, key=lambda x: x.cost))
+            fitting = [x for x in fitting if not _promises_more(x, target, progress)]
+            if fitting and fitting[0].cost < far:
+                return _diagnosis(fitting, progress, (target, against), besides)
+    for _, against, proposed, besides in reversed(tried):
+        both = None if two else two_together(against, proposed, progress.deadline)
+        two = two or (both and replace(both, title=besides + both.title))
+    if two is not None:
+        return two
+    found = partly(target)
     if found.explained:
         return found
     how = []
@@ -288,6 +243,18 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
             f"Give the gradient of {inner} too: it tells whether the mistake is before or after it."
         )
     return replace(found, how=" ".join(how))
+
+
+Tried = tuple[Case, Target, list[Candidate], str]
+"""A pass, what a gradient is to be in it, what was tried of it, and where it differs."""
+
+
+def _with_a_factor(progress: _Progress, tried: Sequence[Tried]) -> tuple[Diagnosis | None, float]:
+    for case, against, proposed, besides in reversed(tried):
+        two, far = with_a_factor(case, against, proposed, progress.deadline)
+        if two is not None:
+            return replace(two, title=besides + two.title), far
+    return None, np.inf
 
 
 def _would_settle(progress: _Progress, target: Target) -> str | None:
@@ -411,7 +378,7 @@ def _follows(progress: _Progress, target: Target) -> Diagnosis | None:
         f"follows from {name}",
         OTHERS[FOLLOWS],
         f"the right backward pass from the gradient of {name} by hand gives "
-        f"{_entries(target.hand)} of {target.name}",
+        f"{entries(target.hand)} of {target.name}",
     )
 
 
@@ -463,90 +430,6 @@ def _is_cheap(entry: Mistake) -> bool:
     return entry.find.__module__ in (factors.__name__, shapes.__name__)
 
 
-def _with_a_factor(
-    case: Case, target: Target, proposed: Sequence[Candidate], deadline: float
-) -> Diagnosis | None:
-    """Look for a mistake that gives a gradient but for a usual factor: two mistakes on one path."""
-    sizes = np.abs(target.hand[target.hand != 0])
-    if sizes.size < 4 or same(sizes, np.full_like(sizes, sizes[0])):
-        return None  # That would be a multiple of too much.
-    for candidate in proposed:
-        if time.thread_time() > deadline:
-            return None
-        made = candidate.predict
-        if not isinstance(made, Made) or candidate.kind == "wrong gradient":
-            continue
-        factor = made.factor(target)
-        if factor is None or abs(factor) < 1e-6:
-            continue
-        flipped = "its sign is flipped" if factor < 0 else ""
-        why = None if abs(abs(factor) - 1) < 1e-6 else reason(case, abs(factor))
-        if why is None and not (flipped and abs(factor + 1) < 1e-6):
-            continue
-        found = made(target, factor)
-        if found is None or not same(found, target.hand):
-            continue
-        more = " and ".join(filter(None, (flipped, why and f"a factor {shown(abs(factor))}")))
-        because = f" ({why[0]})" if why else ""
-        return Diagnosis(
-            candidate.kind,
-            f"two mistakes: {candidate.title.split(';')[0]}, and {more}{because}",
-            MISTAKES[candidate.kind].how,
-            f"made on purpose in a right backward pass, it gives the numbers by hand, in "
-            f"{_entries(target.hand)}, but for that factor",
-            "likely",
-        )
-    return None
-
-
-def _two_together(
-    target: Target, proposed: Sequence[Candidate], deadline: float
-) -> Diagnosis | None:
-    """Look for two mistakes that together give a gradient: their changes add up.
-
-    Two numbers of each, along random directions, tell which pairs are worth a test.
-    """
-    if target.hand.shape != target.right.shape or np.count_nonzero(target.hand) < FEWEST_FOR_TWO:
-        return None
-    each: list[tuple[Candidate, Made]] = []
-    moves: list[Any] = []
-    goals: Any = (0.0, 0.0)
-    for candidate in proposed:
-        made = candidate.predict
-        if candidate.cost > MOST_COSTLY_OF_TWO or time.thread_time() > deadline:
-            break
-        if isinstance(made, Made) and (move := made.moves(target)) is not None:
-            each.append((candidate, made))
-            moves.append(move[0])
-            goals = move[1]
-    if len(each) < 2:
-        return None
-    along = np.array(moves)
-    size = np.abs(along).sum(axis=1) + np.abs(goals).sum()
-    fits: list[tuple[float, int, int]] = []
-    for i in range(len(each)):
-        gaps = np.abs(along[i + 1 :] + along[i] - goals)
-        near = (gaps <= 1e-5 * (size[i + 1 :, None] + size[i])).all(axis=1)
-        fits += [
-            (each[i][0].cost + each[j][0].cost, i, int(j)) for j in np.flatnonzero(near) + i + 1
-        ]
-    for _, i, j in sorted(fits)[:MOST_PAIRS]:
-        (one, first), (two, second) = each[i], each[j]
-        found = first(target) + second(target) - target.right
-        alone = same(first(target), target.right) or same(second(target), target.right)
-        if not alone and same(found, target.hand):
-            titles = list(dict.fromkeys(x.title.split(";")[0] for x in (one, two)))
-            return Diagnosis(
-                one.kind,
-                "two mistakes: " + "; and ".join(titles) if len(titles) > 1 else titles[0],
-                " ".join(dict.fromkeys(MISTAKES[x.kind].how for x in (one, two))),
-                f"both made on purpose in a right backward pass, they give the numbers by hand, in "
-                f"{_entries(target.hand)}",
-                "likely",
-            )
-    return None
-
-
 def _fitting(
     case: Case, target: Target, progress: _Progress, proposed: Sequence[Candidate]
 ) -> list[Candidate]:
@@ -583,11 +466,30 @@ def _contradicted(candidate: Candidate, progress: _Progress) -> bool:
     return isinstance(made, Made | AnotherPass) and any(map(made.changes, progress.agreeing))
 
 
+def _promises_more(candidate: Candidate, target: Target, progress: _Progress) -> bool:
+    """Return whether a form gives other numbers of a gradient than there are: it fits by chance."""
+    made = candidate.predict
+    for t in (*progress.failing, *progress.agreeing):
+        explained = t in progress.found and progress.found[t].explained
+        if t.id == target.id or explained or not isinstance(made, Made) or not made.changes(t):
+            continue
+        g, there = made.replay.gradients.get(t.id or ""), made(t)
+        if g is None or there is None or not same(t.right + (there - g), t.hand):
+            return True
+    return False
+
+
 def _diagnosis(
-    fitting: list[Candidate], progress: _Progress, target: Target, besides: str
+    fitting: list[Candidate], progress: _Progress, targets: tuple[Target, Target], besides: str
 ) -> Diagnosis:
-    """Report the likeliest of the mistakes that fit, and the others as alternatives."""
+    """Report the likeliest of the mistakes that fit, and the others as alternatives.
+
+    The target comes as it is, and against what it is to be in the pass that was searched.
+    """
     best, *rest = fitting
+    as_it_is, target = targets
+    if not besides:
+        progress.made.append((as_it_is, best))
     numbers = np.count_nonzero(target.hand)
     numbers += sum(
         np.count_nonzero(t.hand) for t in progress.failing if t.id != target.id and best.explains(t)
@@ -597,81 +499,12 @@ def _diagnosis(
         best.kind,
         besides + best.title,
         MISTAKES[best.kind].how,
-        _evidence(best, target),
+        evidence(best, target),
         confidence,
         tuple((c.kind, c.title) for c in rest[:MOST_ALTERNATIVES]),
-    )
-
-
-def _evidence(candidate: Candidate, target: Target) -> str:
-    """Say how a finding was verified."""
-    if candidate.correct is not None:
-        gap = np.abs(candidate.correct(target.hand) - target.right).max(initial=0)
-        return (
-            f"taken back, it leaves the right gradient, up to {gap:.1e} in {_entries(target.right)}"
-        )
-    return (
-        f"made on purpose in a right backward pass, it gives the numbers by hand, in "
-        f"{_entries(target.hand)}"
-    )
-
-
-def _entries(array: Array) -> str:
-    return "the only entry" if array.size == 1 else f"all {array.size} entries"
-
-
-_NOTHING = Diagnosis(
-    UNEXPLAINED, "unexplained: no known mistake gives these numbers", confidence="none"
-)
-
-
-def _partly(target: Target) -> Diagnosis:
-    """Say at least where a gradient is wrong, if the rest of it is right."""
-    if target.hand.ndim == 0 != target.right.ndim:
-        return Diagnosis(
-            "shape",
-            f"a single number, {target.hand:g}, in place of an array of shape {target.right.shape}",
-            "A gradient has one number for every entry of its tensor.",
-            f"the right gradient has {target.right.size} entries; their sum is "
-            f"{target.right.sum():.6g}",
-        )
-    places = wrong_entries(target)
-    if nothing := zero_entries(target):
-        return Diagnosis(
-            SOME_ENTRIES,
-            f"by hand is zero in {nothing}: nothing comes back there",
-            OTHERS[SOME_ENTRIES],
-            "the other entries agree",
-        )
-    if places is None:
-        return _NOTHING
-    words, wrong = places
-    good = int(np.count_nonzero(~wrong))
-    factor = factors.factor_of(target.hand[wrong], target.right[wrong])
-    known = factor is not None and (wrong.sum() > 1 or abs(factor) in (0.5, 2.0, 1.0))
-    times = f", by hand = {factor:.6g} × autodiff there" if known else ""
-    return Diagnosis(
-        SOME_ENTRIES,
-        f"only {words} {'is' if words.startswith(SINGULAR) else 'are'} wrong{times}",
-        OTHERS[SOME_ENTRIES],
-        f"the other {good} of {wrong.size} entries agree",
-        "certain" if good > 1 else "possible",
     )
 
 
 def names() -> Mapping[str, str]:
     """Return the name of everything that can be found, and how it comes about."""
     return {name: entry.how for name, entry in MISTAKES.items()} | OTHERS
-
-
-def describe(diagnosis: Diagnosis) -> dict[str, Any]:
-    """Return a diagnosis as plain data."""
-    return {
-        "name": diagnosis.name,
-        "title": diagnosis.title,
-        "how": diagnosis.how,
-        "evidence": diagnosis.evidence,
-        "confidence": diagnosis.confidence,
-        "alternatives": [{"name": n, "title": t} for n, t in diagnosis.alternatives],
-        "first": diagnosis.first,
-    }

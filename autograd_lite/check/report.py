@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite.check.diagnosis import FOLLOWS, Diagnosis, describe
+from autograd_lite.check.finding import FOLLOWS, Diagnosis, describe
 
 AGREE = "agree"
 HAND = "by hand is wrong"

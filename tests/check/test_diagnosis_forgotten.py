@@ -81,7 +81,7 @@ X, Z, LABELS = rng.normal(size=(8, 4)), rng.normal(size=(4, 3)), rng.integers(0,
         (lambda p, q, _: (p - q) / 16, None),
         (lambda _, q, z: (softmax(z) - q) / 16, "the softmax is that of z, not of s"),
         (lambda p, q, _: -q * p * (1 - p) / 16, "the diagonal of the softmax's Jacobian"),
-        (lambda _, q, __: (1 - q) / 16, "1 stands in place of softmax(s)"),
+        (lambda _, q, __: (1 - q) / 16, "the derivative of the logsumexp at np.log"),
     ],
 )
 def test_a_log_sum_exp_that_is_written_out_is_a_softmax(delta, said):

@@ -452,7 +452,7 @@ def text_of(graph: Graph, node: Node, *, whole: bool = False) -> str:
 
 def _text(graph: Graph, node: Node, depth: int, whole: bool = False) -> Written:
     if node.name and not (whole and node.primitive is not None):
-        return Written(node.name, LOOSE if " " in node.name else ATOM)  # 1 - y
+        return Written(node.name, ATOM if node.name == grouped(node.name) else LOOSE)  # 1 - y
     if node.kind == "constant" and np.ndim(node.value) == 0:
         number = shown(float(np.real(node.value)))
         return Written(number, LOOSE if "/" in number else ATOM)
@@ -471,12 +471,12 @@ PASTED = re.compile(r"np\.array\(\[[^()]*\]\)")
 
 def grouped(text: str) -> str:
     """Put parentheses around an expression of several words, unless it is a call."""
-    if " " not in text or (text.endswith(")") and CALL.match(text) and _closes_last(text)):
-        return text
-    return f"({text})"
+    whole = " " not in text or ENTRIES.fullmatch(text)
+    whole = whole or (text.endswith(")") and CALL.match(text) and _closes_last(text))
+    return text if whole else f"({text})"
 
 
-CALL = re.compile(r"[\w.]+\(")
+CALL, ENTRIES = re.compile(r"[\w.]+\("), re.compile(r"[\w.]+\[[^\[\]]*\]")
 
 
 def _closes_last(text: str) -> bool:

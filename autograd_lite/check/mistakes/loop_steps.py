@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made, Step, times
-from autograd_lite.check.mistakes.loop_values import Values, name_of, operand_name
+from autograd_lite.check.mistakes.loop_values import Values, name_of, operand_name, stem
 from autograd_lite.check.mistakes.registry import Array, Candidate, Target
 from autograd_lite.check.mistakes.repeated import MOST_BY_HAND, Loop
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
@@ -429,7 +429,7 @@ def _operands(
             ("of the first step", [belongs[0]] * len(belongs)),
         ]
         each = [replay.graph[node.operands[1 - i]].name for node in nodes]
-        if all(each) and len(set(each)) == len(each):  # No time: each has its own.
+        if all(each) and len({stem(str(x)) for x in each}) == len(each):  # Each has its own.
             shifts = []
             for k in (0, -1):
                 rest = ", ".join(str(x) for x in each if x != each[k])

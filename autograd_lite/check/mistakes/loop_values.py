@@ -96,7 +96,7 @@ def _one_more(replay: Replay, loop: Loop, nodes: list[Node], known: dict[str, An
 def name_of(replay: Replay, loop: Loop, nodes: Sequence[Node], depth: int = 2) -> str:
     """Return what is called by one name at every step, or how it is computed."""
     names = [node.name for node in nodes if node.name]
-    stems = {re.sub(r"\[-?\d+\]$", "", name) for name in names}
+    stems = set(map(stem, names))
     if len(stems) < len(set(names)) == len(nodes):
         return f"{min(stems)}[t]"
     if 1 < len(stems) == len(nodes) <= MOST_BY_HAND:
@@ -111,6 +111,11 @@ def name_of(replay: Replay, loop: Loop, nodes: Sequence[Node], depth: int = 2) -
     else:
         text = text_of(replay.graph, nodes[-1])
     return text if len(text) < LONGEST_TEXT else f"{_kind(nodes[-1])}(…)"
+
+
+def stem(name: str) -> str:
+    """Return a name without the index of a step: ``X`` for ``X[2]``."""
+    return re.sub(r"\[-?\d+\]$", "", name)
 
 
 def _kind(node: Node) -> str:
@@ -134,4 +139,6 @@ def operand_name(replay: Replay, loop: Loop, nodes: Sequence[Node], i: int, dept
     last = replay.graph[operand]
     if first is last or (first.kind == "constant" and np.array_equal(first.value, last.value)):
         return text_of(replay.graph, last)
+    if last.name and first.name and stem(first.name) == stem(last.name) != last.name:
+        return f"{stem(last.name)}[t]"
     return last.name or "the input of step t"

@@ -33,7 +33,7 @@ from autograd_lite.check.mistakes.registry import (
 )
 from autograd_lite.check.mistakes.repeated import Loop, loops
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
-from autograd_lite.check.mistakes.wrong_derivatives import softmax_forms
+from autograd_lite.check.mistakes.softmax import softmax_forms
 from autograd_lite.graph import Node
 
 

@@ -8,7 +8,6 @@ in the weights behind it, where no ratio shows it.
 from __future__ import annotations
 
 import itertools
-import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,7 +16,6 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     MOST_VALUES,
-    Made,
     Step,
     activations,
     always,
@@ -31,10 +29,9 @@ from autograd_lite.check.mistakes.backward_steps import (
     times,
     wrong,
 )
-from autograd_lite.check.mistakes.reasons import reason, shown
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, more
 from autograd_lite.check.mistakes.repeated import recurrent
-from autograd_lite.check.mistakes.replay import Replay, Rule, is_shifted
+from autograd_lite.check.mistakes.replay import Replay, Rule
 from autograd_lite.check.mistakes.rule_factors import factors
 from autograd_lite.check.mistakes.written_out import SILU
 from autograd_lite.core.primitive import Primitive
@@ -252,217 +249,6 @@ def sign_forms(primitive: Primitive, name: str, y: Any, x: Any) -> list[tuple[st
             (f"sigmoid - {name} * (1 - sigmoid)", right, gate - y * (1 - gate)),
         ]
     return []
-
-
-@mistake("another softmax", "The derivative of a logsumexp is the softmax along the same axis.")
-def another_softmax(case: Case, target: Target) -> Iterator[Candidate]:
-    """Go back through a logsumexp with something else than the softmax of what it is given."""
-    for step in steps(case, target, once=True):
-        for title, cost, rule in softmax_forms(step.replay, step.node, step.name):
-            yield Candidate(title, cost, predict=step.wrong(rule))
-
-
-def softmax_forms(replay: Replay, node: Node, name: str) -> Iterator[tuple[str, float, Rule]]:
-    """Yield what may stand in place of the softmax, on the way back through a logsumexp.
-
-    Parameters
-    ----------
-    replay : Replay
-        The pass.
-    node : Node
-        Any; of other operations, nothing is yielded.
-    name : str
-        What it is called.
-    """
-    axis = node.parameters.get("axis")
-    if node.primitive is not ops.logsumexp or not isinstance(axis, int):
-        return
-    (operand,) = replay.graph.operands(node)
-    x = np.asarray(replay.values[operand.id])
-    kept, axis = node.parameters["keepdims"], axis % x.ndim
-    right = ops.softmax.forward(x, axis=axis)
-
-    def sent(p: Any, along: int = axis) -> Rule:
-        return lambda g: (g if kept else np.expand_dims(g, along)) * p
-
-    at = f"on the way back from {name}"
-    yield f"the derivative of the logsumexp at {name} is left out", 0.65, sent(np.ones_like(x))
-    yield f"exp is not divided by its sum in the softmax {at}", 0.8, sent(np.exp(x))
-    for k in range(x.ndim):
-        if k != axis:
-            form = ops.softmax.forward(x, axis=k)
-            yield f"the softmax is taken along axis {k}, in place of {axis}, {at}", 0.8, sent(form)
-            if x.shape[k] == x.shape[axis] and x.ndim == 2 and not kept:
-                yield (
-                    f"the gradient multiplies the softmax along axis {k}, in place of {axis}, {at}",
-                    0.9,
-                    sent(right, k),
-                )
-    for part in replay.graph.operands(operand) if operand.primitive is ops.add else ():
-        alone = np.broadcast_to(replay.values[part.id], x.shape)
-        yield (
-            f"the softmax is that of {text_of(replay.graph, part)} alone {at}",
-            1.0,
-            sent(ops.softmax.forward(alone, axis=axis)),
-        )
-
-
-@mistake("softmax in pieces", "Each entry of a softmax depends on all of its row.")
-def softmax_in_pieces(case: Case, target: Target) -> Iterator[Candidate]:
-    """Change the gradient of a softmax, however it is written."""
-    replay = case.replay
-    if replay is None or target.id is None:
-        return
-    for x, node, axis in _softmaxes(replay):
-        if target.id in replay.behind(x.id):
-            yield from _softmax_forms(case, target, x, node, axis)
-            yield from _unmasked(replay, target, x, node, axis)
-
-
-def _unmasked(
-    replay: Replay, target: Target, x: Node, node: Node, axis: int
-) -> Iterator[Candidate]:
-    """Go back through a softmax as if ``np.where`` had masked nothing before it."""
-    scores = [
-        before
-        for before in replay.graph.operands(x)
-        if before.id in replay.gradients and before.shape == node.shape
-    ]
-    if x.primitive is not ops.where or len(scores) != 1 or target.id not in replay.behind(
-        scores[0].id
-    ):  # fmt: skip
-        return
-    g = replay.gradients[node.id]
-    edge = (x.id, x.operands.index(scores[0].id))
-    plain = ops.softmax.forward(replay.values[scores[0].id], axis=axis)
-    for title, p in (
-        ("the mask is left out of the softmax on the way back", plain),
-        ("the masked scores get a gradient on the way back: that of a softmax of others",
-         np.where(np.asarray(replay.values[node.id]) != 0, replay.values[node.id], plain)),
-    ):  # fmt: skip
-        sent = p * (g - (g * p).sum(axis, keepdims=True))
-        yield Candidate(
-            title, 0.8, predict=Made(replay, scores[0].id, always(sent), always(replay.parts[edge]))
-        )
-
-
-_found: weakref.WeakKeyDictionary[Replay, list[tuple[Node, Node, int]]] = (
-    weakref.WeakKeyDictionary()
-)
-
-
-def _softmaxes(replay: Replay) -> list[tuple[Node, Node, int]]:
-    """Return each softmax, also one that is written out: its input, its output, its axis."""
-    if replay not in _found:
-        _found[replay] = list(_search(replay))
-    return _found[replay]
-
-
-def _search(replay: Replay) -> Iterator[tuple[Node, Node, int]]:
-    for node in replay.graph:
-        if node.primitive is ops.softmax and node.id in replay.gradients and node.shape:
-            x, axis = replay.graph[node.operands[0] or ""], node.parameters["axis"]
-            if x.id in replay.gradients and isinstance(axis, int):
-                yield x, node, axis % len(node.shape)
-    nodes = [x for x in replay.graph if x.id in replay.gradients and x.shape and x.value.size > 1]
-    for i, node in enumerate(nodes):
-        y = np.asarray(replay.values[node.id])
-        last_first = range(y.ndim)[::-1] if y.min() >= 0 else ()
-        axis = next((k for k in last_first if np.allclose(y.sum(k), 1)), None)
-        if axis is None or node.primitive is ops.softmax:
-            continue
-        for x in nodes[:i]:
-            inside = x.shape == node.shape and x.id in replay.behind(node.id)
-            if not inside or is_shifted(replay.graph, x):
-                continue
-            if np.allclose(ops.softmax.forward(replay.values[x.id], axis=axis), y):
-                yield x, node, axis
-                break
-
-
-def _softmax_forms(
-    case: Case, target: Target, x: Node, node: Node, axis: int
-) -> Iterator[Candidate]:
-    """Yield what may stand in place of ``y * (g - sum(g * y))``."""
-    replay = case.replay
-    assert replay is not None
-    y, g = np.asarray(replay.values[node.id]), replay.gradients[node.id]
-    name = grouped(text_of(replay.graph, node))
-    sums = y * (g * y).sum(axis, keepdims=True)
-    right = g * y - sums
-    between = "it has terms between the entries of a row"
-    for title, instead in (
-        (f"the derivative of the softmax at {name} is not {name} * (1 - {name}): {between}",
-         g * y * (1 - y)),
-        (f"the derivative of the softmax at {name} is not {name}: {between}", g * y),
-        (f"the derivative of the softmax at {name} is left out", g),
-        (f"the factor {name} of the softmax is missing", g - (g * y).sum(axis, keepdims=True)),
-        (f"in the sum of the softmax, the factor {name} is missing",
-         y * (g - g.sum(axis, keepdims=True))),
-        ("in the sum of the softmax, the gradient is missing",
-         g * y - y * y.sum(axis, keepdims=True)),
-        (f"in what the softmax takes away, the factor {name} is missing",
-         g * y - (g * y).sum(axis, keepdims=True)),
-        *((f"the sum of the softmax is taken along axis {k}, in place of {axis}",
-           y * (g - (g * y).sum(k, keepdims=True))) for k in range(y.ndim) if k != axis),
-        *_masked_otherwise(replay, x, y, g, axis),
-    ):  # fmt: skip
-        entrywise = title.endswith(between)
-        cost = 0.6 if entrywise and node.primitive is ops.softmax else 0.82
-        yield Candidate(title, cost, predict=Made(replay, x.id, always(instead), always(right)))
-    made = Made(replay, x.id, always(-sums), always(-sums))
-    factor = made.factor(target)
-    if factor is None or min(abs(factor), abs(factor - 1)) < 1e-6 or target.hand.size < 3:
-        return
-    path = f"the sum over the row in the derivative of the softmax at {name}"
-    if abs(factor + 1) < 1e-6:
-        title = f"{path} is added, in place of taken away"
-    elif (why := reason(case, abs(factor))) is not None:
-        title = f"{path} has a factor {shown(abs(factor))}: {why[0]}"
-    else:
-        return
-    yield Candidate(title, 0.85, predict=made.times(factor))
-
-
-def _masked_otherwise(
-    replay: Replay, x: Node, y: Any, g: Any, axis: int
-) -> Iterator[tuple[str, Any]]:
-    """Yield what comes back through a softmax with another mask than that of the scores."""
-    kept = y != 0
-    rows, columns = (y.shape or (0,))[-1], (y.shape or (0,))[-2:-1]
-    if kept.all() or not kept.any():
-        return
-    scores = next(
-        (
-            np.asarray(replay.values[before.id])
-            for before in replay.graph.operands(x)
-            if before.id in replay.gradients and before.shape == y.shape
-        ),
-        None,
-    )
-
-    def through(p: Any) -> Any:
-        return p * (g - (g * p).sum(axis, keepdims=True))
-
-    if columns == (rows,) and kept[..., range(rows), range(rows)].all():
-        yield (
-            "the diagonal is masked, too, on the way back through the softmax: a strict mask",
-            through(y) * ~np.eye(rows, dtype=bool),
-        )
-    if scores is None:
-        return
-    plain = ops.softmax.forward(scores, axis=axis)
-    masks = [("is left out of", None), ("is reversed in", ~kept)]
-    if columns == (rows,):
-        masks.append(("is transposed in", np.swapaxes(kept, -1, -2)))
-    for word, mask in masks:
-        p = plain if mask is None else plain * mask
-        total = p.sum(axis, keepdims=True)
-        yield f"the mask {word} the softmax on the way back", through(p / np.where(total, total, 1))
-    yield (
-        "the mask is applied after the softmax, not before, on the way back",
-        through(plain * kept),
-    )
 
 
 # ------------------------------------------------------------------------ factors

@@ -1,0 +1,298 @@
+"""Mistakes on the way back through a softmax, or the logarithm of one, however it is written."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.check.mistakes.backward_steps import Made, always, grouped, text_of
+from autograd_lite.check.mistakes.reasons import reason, shown
+from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake
+from autograd_lite.check.mistakes.replay import Replay, Rule, is_shifted
+from autograd_lite.graph import Node
+
+
+@mistake("another softmax", "The derivative of a logsumexp is the softmax along the same axis.")
+def another_softmax(case: Case, target: Target) -> Iterator[Candidate]:
+    """Go back through a logsumexp with something else than the softmax of what it is given."""
+    replay = case.replay
+    if replay is None or target.id is None:
+        return
+    for x, node, axis in _logarithms(replay):
+        if target.id not in replay.behind(x.id):
+            continue
+        g, name = replay.gradients[node.id], text_of(replay.graph, node)
+        p = ops.softmax.forward(np.asarray(replay.values[x.id]), axis=axis)
+        if node.shape == x.shape:
+            forms, right = _logarithm_forms(g, p, axis, name), g - p * g.sum(axis, keepdims=True)
+        else:
+            kept = len(node.shape) == len(x.shape)
+            right = _sent(p, axis, kept)(g)
+            forms = ((t, c, rule(g)) for t, c, rule in _forms(replay, x, axis, kept, name))
+        far = 0.05 if is_shifted(replay.graph, x) else 0.0
+        for title, cost, instead in forms:
+            made = Made(replay, x.id, always(instead), always(right))
+            yield Candidate(title, cost + far, predict=made)
+
+
+def _logarithm_forms(g: Any, p: Any, axis: int, name: str) -> Iterator[tuple[str, float, Any]]:
+    """Yield what may stand in place of ``g - p * sum(g)``, with `p` the softmax."""
+    total, at = g.sum(axis, keepdims=True), f"on the way back through the log-softmax {name}"
+    yield f"g * p * (1 - p) stands in place of g - p * sum(g) {at}", 0.93, g * p * (1 - p)
+    yield f"g * p stands in place of g - p * sum(g) {at}", 0.93, g * p
+    yield (
+        f"only the diagonal is there, g * (1 - p) in place of g - p * sum(g), {at}",
+        0.93,
+        (g * (1 - p)),
+    )
+    yield f"g - p stands in place of g - p * sum(g) {at}", 0.94, g - p
+    yield f"the factor p is missing, g - sum(g) in place of g - p * sum(g), {at}", 0.93, g - total
+    yield f"the sum of g has a mean in its place {at}", 0.94, g - p * total / g.shape[axis]
+
+
+_logs: weakref.WeakKeyDictionary[Replay, list[tuple[Node, Node, int]]] = weakref.WeakKeyDictionary()
+
+
+def _logarithms(replay: Replay) -> list[tuple[Node, Node, int]]:
+    """Return each logsumexp and log-softmax: its input, its output, its axis; found by values."""
+    if replay in _logs:
+        return _logs[replay]
+    found, sums = _logs.setdefault(replay, []), list[tuple[Node, int, Any]]()
+    for node in replay.graph:
+        y = np.asarray(replay.values[node.id])
+        if node.id not in replay.gradients or y.dtype.kind != "f":
+            continue
+        for x, axis, total in sums:
+            full = node.shape == x.shape
+            if not (full or y.size == total.size) or x.id not in replay.behind(node.id):
+                continue
+            made = np.asarray(replay.values[x.id]) - total if full else total.reshape(y.shape)
+            if np.allclose(y, made, rtol=1e-9, atol=1e-12):
+                found.append((x, node, axis))
+                break
+        for axis in range(y.ndim) if y.size > 1 and y.ndim < 4 else ():
+            if y.shape[axis] > 1:
+                sums.append((node, axis, ops.logsumexp.forward(y, axis=axis, keepdims=True)))
+    return found
+
+
+def softmax_forms(replay: Replay, node: Node, name: str) -> Iterator[tuple[str, float, Rule]]:
+    """Yield what may stand in place of the softmax, on the way back through a logsumexp.
+
+    Parameters
+    ----------
+    replay : Replay
+        The pass.
+    node : Node
+        Any; of other operations, nothing is yielded.
+    name : str
+        What it is called.
+    """
+    axis = node.parameters.get("axis")
+    if node.primitive is ops.logsumexp and isinstance(axis, int):
+        (operand,) = replay.graph.operands(node)
+        axis %= len(operand.shape)
+        yield from _forms(replay, operand, axis, node.parameters["keepdims"], name)
+
+
+def _sent(p: Any, along: int, kept: bool) -> Rule:
+    return lambda g: (g if kept else np.expand_dims(g, along)) * p
+
+
+def _forms(
+    replay: Replay, operand: Node, axis: int, kept: bool, name: str
+) -> Iterator[tuple[str, float, Rule]]:
+    x = np.asarray(replay.values[operand.id])
+    right = ops.softmax.forward(x, axis=axis)
+
+    def sent(p: Any, along: int = axis) -> Rule:
+        return _sent(p, along, kept)
+
+    at = f"on the way back from {name}"
+    yield f"the derivative of the logsumexp at {name} is left out", 0.65, sent(np.ones_like(x))
+    yield f"exp is not divided by its sum in the softmax {at}", 0.8, sent(np.exp(x))
+    yield f"p * (1 - p) stands in place of the softmax p {at}", 0.9, sent(right * (1 - right))
+    best = x == x.max(axis, keepdims=True)
+    yield f"the largest entry gets all, as from a maximum, {at}", 0.9, sent(best)
+    if x.ndim > 1:
+        whole = np.exp(x - x.max()) / np.exp(x - x.max()).sum()
+        yield f"the softmax is divided by the sum over all axes {at}", 0.9, sent(whole)
+    for k in range(x.ndim):
+        if k != axis:
+            form = ops.softmax.forward(x, axis=k)
+            yield f"the softmax is taken along axis {k}, in place of {axis}, {at}", 0.8, sent(form)
+            if x.shape[k] == x.shape[axis] and x.ndim == 2 and not kept:
+                yield (
+                    f"the gradient multiplies the softmax along axis {k}, in place of {axis}, {at}",
+                    0.9,
+                    sent(right, k),
+                )
+    for part in replay.graph.operands(operand) if operand.primitive is ops.add else ():
+        alone = np.broadcast_to(replay.values[part.id], x.shape)
+        yield (
+            f"the softmax is that of {text_of(replay.graph, part)} alone {at}",
+            1.0,
+            sent(ops.softmax.forward(alone, axis=axis)),
+        )
+
+
+@mistake("softmax in pieces", "Each entry of a softmax depends on all of its row.")
+def softmax_in_pieces(case: Case, target: Target) -> Iterator[Candidate]:
+    """Change the gradient of a softmax, however it is written."""
+    replay = case.replay
+    if replay is None or target.id is None:
+        return
+    for x, node, axis in _softmaxes(replay):
+        if target.id in replay.behind(x.id):
+            yield from _softmax_forms(case, target, x, node, axis)
+            yield from _unmasked(replay, target, x, node, axis)
+
+
+def _unmasked(
+    replay: Replay, target: Target, x: Node, node: Node, axis: int
+) -> Iterator[Candidate]:
+    """Go back through a softmax as if ``np.where`` had masked nothing before it."""
+    scores = [
+        before
+        for before in replay.graph.operands(x)
+        if before.id in replay.gradients and before.shape == node.shape
+    ]
+    if x.primitive is not ops.where or len(scores) != 1 or target.id not in replay.behind(
+        scores[0].id
+    ):  # fmt: skip
+        return
+    g = replay.gradients[node.id]
+    edge = (x.id, x.operands.index(scores[0].id))
+    plain = ops.softmax.forward(replay.values[scores[0].id], axis=axis)
+    for title, p in (
+        ("the mask is left out of the softmax on the way back", plain),
+        ("the masked scores get a gradient on the way back: that of a softmax of others",
+         np.where(np.asarray(replay.values[node.id]) != 0, replay.values[node.id], plain)),
+    ):  # fmt: skip
+        sent = p * (g - (g * p).sum(axis, keepdims=True))
+        yield Candidate(
+            title, 0.8, predict=Made(replay, scores[0].id, always(sent), always(replay.parts[edge]))
+        )
+
+
+_found: weakref.WeakKeyDictionary[Replay, list[tuple[Node, Node, int]]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def _softmaxes(replay: Replay) -> list[tuple[Node, Node, int]]:
+    """Return each softmax, also one that is written out: its input, its output, its axis."""
+    if replay not in _found:
+        _found[replay] = list(_search(replay))
+    return _found[replay]
+
+
+def _search(replay: Replay) -> Iterator[tuple[Node, Node, int]]:
+    for node in replay.graph:
+        if node.primitive is ops.softmax and node.id in replay.gradients and node.shape:
+            x, axis = replay.graph[node.operands[0] or ""], node.parameters["axis"]
+            if x.id in replay.gradients and isinstance(axis, int):
+                yield x, node, axis % len(node.shape)
+    nodes = [x for x in replay.graph if x.id in replay.gradients and x.shape and x.value.size > 1]
+    for i, node in enumerate(nodes):
+        y = np.asarray(replay.values[node.id])
+        last_first = range(y.ndim)[::-1] if y.min() >= 0 else ()
+        axis = next((k for k in last_first if np.allclose(y.sum(k), 1)), None)
+        if axis is None or node.primitive is ops.softmax:
+            continue
+        for x in nodes[:i]:
+            inside = x.shape == node.shape and x.id in replay.behind(node.id)
+            if not inside or is_shifted(replay.graph, x):
+                continue
+            if np.allclose(ops.softmax.forward(replay.values[x.id], axis=axis), y):
+                yield x, node, axis
+                break
+
+
+def _softmax_forms(
+    case: Case, target: Target, x: Node, node: Node, axis: int
+) -> Iterator[Candidate]:
+    """Yield what may stand in place of ``y * (g - sum(g * y))``."""
+    replay = case.replay
+    assert replay is not None
+    y, g = np.asarray(replay.values[node.id]), replay.gradients[node.id]
+    name = grouped(text_of(replay.graph, node))
+    sums = y * (g * y).sum(axis, keepdims=True)
+    right = g * y - sums
+    between = "it has terms between the entries of a row"
+    for title, instead in (
+        (f"the derivative of the softmax at {name} is not {name} * (1 - {name}): {between}",
+         g * y * (1 - y)),
+        (f"the derivative of the softmax at {name} is not {name}: {between}", g * y),
+        (f"the derivative of the softmax at {name} is left out", g),
+        (f"the factor {name} of the softmax is missing", g - (g * y).sum(axis, keepdims=True)),
+        (f"in the sum of the softmax, the factor {name} is missing",
+         y * (g - g.sum(axis, keepdims=True))),
+        ("in the sum of the softmax, the gradient is missing",
+         g * y - y * y.sum(axis, keepdims=True)),
+        (f"in what the softmax takes away, the factor {name} is missing",
+         g * y - (g * y).sum(axis, keepdims=True)),
+        *((f"the sum of the softmax is taken along axis {k}, in place of {axis}",
+           y * (g - (g * y).sum(k, keepdims=True))) for k in range(y.ndim) if k != axis),
+        *_masked_otherwise(replay, x, y, g, axis),
+    ):  # fmt: skip
+        entrywise = title.endswith(between)
+        cost = 0.6 if entrywise and node.primitive is ops.softmax else 0.82
+        yield Candidate(title, cost, predict=Made(replay, x.id, always(instead), always(right)))
+    made = Made(replay, x.id, always(-sums), always(-sums))
+    factor = made.factor(target)
+    if factor is None or min(abs(factor), abs(factor - 1)) < 1e-6 or target.hand.size < 3:
+        return
+    path = f"the sum over the row in the derivative of the softmax at {name}"
+    if abs(factor + 1) < 1e-6:
+        title = f"{path} is added, in place of taken away"
+    elif (why := reason(case, abs(factor))) is not None:
+        title = f"{path} has a factor {shown(abs(factor))}: {why[0]}"
+    else:
+        return
+    yield Candidate(title, 0.85, predict=made.times(factor))
+
+
+def _masked_otherwise(
+    replay: Replay, x: Node, y: Any, g: Any, axis: int
+) -> Iterator[tuple[str, Any]]:
+    """Yield what comes back through a softmax with another mask than that of the scores."""
+    kept = y != 0
+    rows, columns = (y.shape or (0,))[-1], (y.shape or (0,))[-2:-1]
+    if kept.all() or not kept.any():
+        return
+    scores = next(
+        (
+            np.asarray(replay.values[before.id])
+            for before in replay.graph.operands(x)
+            if before.id in replay.gradients and before.shape == y.shape
+        ),
+        None,
+    )
+
+    def through(p: Any) -> Any:
+        return p * (g - (g * p).sum(axis, keepdims=True))
+
+    if columns == (rows,) and kept[..., range(rows), range(rows)].all():
+        yield (
+            "the diagonal is masked, too, on the way back through the softmax: a strict mask",
+            through(y) * ~np.eye(rows, dtype=bool),
+        )
+    if scores is None:
+        return
+    plain = ops.softmax.forward(scores, axis=axis)
+    masks = [("is left out of", None), ("is reversed in", ~kept)]
+    if columns == (rows,):
+        masks.append(("is transposed in", np.swapaxes(kept, -1, -2)))
+    for word, mask in masks:
+        p = plain if mask is None else plain * mask
+        total = p.sum(axis, keepdims=True)
+        yield f"the mask {word} the softmax on the way back", through(p / np.where(total, total, 1))
+    yield (
+        "the mask is applied after the softmax, not before, on the way back",
+        through(plain * kept),
+    )
