@@ -93,6 +93,9 @@ FAR_FETCHED = 0.9
 BUDGET = 2.0
 """For how many seconds mistakes are looked for."""
 
+SHARE = 0.75
+"""How much of the time that is left a gradient may take, if there are others."""
+
 FEW = 3
 """Of a gradient with fewer numbers than these, a mistake is looked for in the others first."""
 
@@ -147,8 +150,8 @@ def diagnose(
 
     for target in sorted([*failing, *agreeing], key=in_turn):
         if target.id not in right:
-            now = time.thread_time()  # Of the time that is left, each may take half.
-            progress.deadline = now + (end - now) / (2 if len(failing) > 1 else 1)
+            now = time.thread_time()
+            progress.deadline = now + (end - now) * (SHARE if len(failing) > 1 else 1)
             found = _one(progress, target)
             first = not progress.wrong and len(failing) > 1 and replay is not None
             progress.found[target] = replace(found, first=first)

@@ -76,7 +76,7 @@ def test_the_difference_of_another_loss_is_named(at, text):
 
 
 def test_rows_of_a_gradient_that_are_shifted_are_named():
-    assert "h, that of the row before," in said(by_hand(height=np.roll(np.arctan(Z), 1, axis=0)))
+    assert "are shifted by one" in said(by_hand(height=np.roll(np.arctan(Z), 1, axis=0)))
 
 
 def test_noise_is_no_form():

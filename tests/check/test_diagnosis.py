@@ -82,7 +82,8 @@ def test_every_mistake_that_is_known_is_injected_somewhere():
     tested_below = {UNEXPLAINED, FOLLOWS, SIZES_COINCIDE, VALUES_COINCIDE}
     # See test_diagnosis_elsewhere.py, test_diagnosis_forgotten.py and test_any_form.py.
     elsewhere = {"softmax in pieces", "factor on a path", "several passes", "another form"}
-    elsewhere |= {"upstream left out", "minus left out"}
+    elsewhere |= {"upstream left out", "minus left out", "term elsewhere", "steps left out"}
+    elsewhere |= {"rows of a gradient"}
     elsewhere |= {name for *_, name, _ in CASES}
     assert injected | tested_below | elsewhere == set(names())
 

@@ -35,6 +35,7 @@ from autograd_lite.check.mistakes.registry import (
     Mistake,
     Target,
     digits,
+    found_elsewhere,
     same,
 )
 from autograd_lite.check.mistakes.replay import Replay
@@ -98,7 +99,7 @@ class Place:
 MISTAKES["another form"] = Mistake(
     "another form",
     "Each derivative has its own form: derive it, or look it up.",
-    lambda _case, _target: iter(()),  # The last resort: see `any_form`.
+    found_elsewhere,  # The last resort: see `any_form`.
 )
 
 
@@ -177,18 +178,25 @@ def _arriving(replay: Replay, target: Target) -> Iterator[Place]:
             continue
         at = text_of(replay.graph, node)
         far = (0.3 if node.name else 0.4) - 0.02 * replay.position[node.id] / len(replay.graph)
-        yield Place(
-            node.id, g, g.shape, lambda moved: moved,
-            lambda form, key=node.id: replaced(replay, key, always(form)),
-            lambda form, at=at: f"{form} is given for the gradient at {at}",
-            far, node.id, alone=True,
-        )  # fmt: skip
-        yield Place(
-            node.id, g, g.shape, lambda moved, g=g: g * moved,
-            lambda form, key=node.id, g=g: replaced(replay, key, always(g * form)),
-            lambda form, at=at: f"the gradient at {at} {_scaled_by(form)}",
-            0.2 + far, "",
-        )  # fmt: skip
+        yield _all_of_it(replay, node, g, f"{{}} is given for the gradient at {at}", far)
+        yield _times_it(replay, node, g, f"the gradient at {at}", far)
+
+
+def _all_of_it(replay: Replay, node: Node, g: Array, says: str, far: float) -> Place:
+    return Place(
+        node.id, g, g.shape, lambda moved: moved,
+        lambda form: replaced(replay, node.id, always(form)), says.format, far, node.id, alone=True,
+    )  # fmt: skip
+
+
+def _times_it(replay: Replay, node: Node, g: Array, at: str, far: float) -> Place:
+    def text(form: str) -> str:
+        return f"{at} {'has its sign flipped' if form == '-1' else f'is multiplied by {form}'}"
+
+    return Place(
+        node.id, g, g.shape, lambda moved: g * moved,
+        lambda form: replaced(replay, node.id, always(g * form)), text, 0.2 + far, "",
+    )  # fmt: skip
 
 
 def _found(case: Case, target: Target, place: Place, table: Table) -> Iterator[Candidate]:
@@ -242,12 +250,6 @@ def _rounded(factor: float) -> float:
     """Return a factor without its last digits, which are rounding."""
     short = float(f"{factor:.9g}")
     return short if abs(short - factor) < 1e-10 * abs(factor) else factor
-
-
-def _scaled_by(form: str) -> str:
-    return (
-        "has its sign flipped" if form == "-1" else f"is multiplied by {form.removesuffix(' * 1')}"
-    )
 
 
 def _times(factor: float) -> str:

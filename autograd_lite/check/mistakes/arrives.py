@@ -7,8 +7,26 @@ from collections.abc import Iterator
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import always, replaced, steps, text_of, times
-from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake
+from autograd_lite.check.mistakes.backward_steps import (
+    Made,
+    activations,
+    always,
+    replaced,
+    steps,
+    text_of,
+    times,
+)
+from autograd_lite.check.mistakes.registry import (
+    MISTAKES,
+    Candidate,
+    Case,
+    Mistake,
+    Target,
+    found_elsewhere,
+    mistake,
+    more,
+)
+from autograd_lite.check.mistakes.replay import Rule
 
 
 @mistake("upstream left out", "The chain rule multiplies by what arrives from above, dL/da.")
@@ -42,6 +60,111 @@ def minus_left_out(case: Case, target: Target) -> Iterator[Candidate]:
                 f"the minus before {text_of(step.replay.graph, step.operand)} is left out",
                 1.0,
                 predict=step.wrong(times(1.0)),
+            )
+
+    through = list(activations(case, target))
+    for step in through:
+        twins = [x for x in through if x.primitive is step.primitive and x.node is not step.node]
+        behind = step.replay.behind
+        if any(
+            x.node.id not in behind(step.node.id) and step.node.id not in behind(x.node.id)
+            for x in twins
+        ):
+            yield Candidate(
+                f"what comes back through {step.name} is subtracted, not added",
+                0.77,
+                predict=step.wrong(_negative(step.rule)),
+            )
+
+
+def _negative(rule: Rule) -> Rule:
+    return lambda g: -rule(g)
+
+
+@mistake("term elsewhere", "All that arrives at an activation goes through its derivative.")
+def term_elsewhere(case: Case, target: Target) -> Iterator[Candidate]:
+    """Add one of several terms after an activation's derivative, not before it, or reversed."""
+    for step in activations(case, target):
+        replay, graph, rule = step.replay, step.replay.graph, step.rule
+        g, inside = replay.gradients[step.node.id], {step.edge, *step.others}
+        for to, after in ((step.node, True), (step.operand, False)):
+            found = [
+                edge
+                for edge in replay.edges()
+                if graph[edge[0]].operands[edge[1]] == to.id and edge not in inside
+            ]
+            for edge in found if len(found) > after else ():
+                part, right = replay.parts[edge], np.asarray(rule(g))
+                if np.shape(part) != right.shape:
+                    continue
+                wrong = rule(g - part) + part if after else rule(g + part) - part
+                words = ("after", "before") if after else ("before", "after")
+                source = text_of(graph, graph[edge[0]])
+                yield Candidate(
+                    f"what comes back to {text_of(graph, to)} from {source} is added {words[0]} "
+                    f"the derivative of the {step.function}, not {words[1]} it",
+                    0.95,
+                    predict=Made(replay, step.operand.id, always(wrong), always(right)),
+                )
+
+
+MISTAKES["steps left out"] = Mistake(
+    "steps left out", "Each step on the way back has its own factor.", found_elsewhere
+)
+
+
+@more("steps left out")
+def steps_left_out(case: Case, target: Target) -> Iterator[Candidate]:
+    """Hand on what arrives further up, as if all that is between were not there."""
+    for step in steps(case, target, once=True):
+        replay, graph, node = step.replay, step.replay.graph, step.node
+        for _ in range(MOST_STEPS):
+            users = [x for x in graph.consumers(node) if x.id in replay.gradients]
+            if len(users) != 1 or users[0].operands.count(node.id) > 1:
+                break
+            node = users[0]
+            if node.shape == step.operand.shape and node.shape:
+                to, at = text_of(graph, step.operand), text_of(graph, node)
+                yield Candidate(
+                    f"what arrives at {at} goes back to {to} as it is: all that is between them is "
+                    f"left out",
+                    3.5,
+                    predict=Made(
+                        replay,
+                        step.operand.id,
+                        always(replay.gradients[node.id]),
+                        always(replay.parts[step.edge]),
+                    ),
+                )
+
+
+MOST_STEPS = 6
+"""How many of them are left out."""
+
+
+MISTAKES["rows of a gradient"] = Mistake(
+    "rows of a gradient", "Row i of a gradient belongs to row i of the data.", found_elsewhere
+)
+
+
+@more("rows of a gradient")
+def rows_of_a_gradient(case: Case, target: Target) -> Iterator[Candidate]:
+    """Reverse the rows of a gradient, or shift them by one."""
+    replay = case.replay
+    for key in dict.fromkeys(step.node.id for step in steps(case, target, once=True)):
+        g = replay.gradients[key] if replay is not None else np.zeros(())
+        if replay is None or not g.ndim or len(g) < 3:
+            continue
+        for words, moved in (
+            ("reversed", g[::-1]),
+            ("shifted by one", np.roll(g, 1, 0)),
+            ("shifted by one", np.roll(g, -1, 0)),
+        ):
+            yield Candidate(
+                f"the rows of the gradient at {text_of(replay.graph, replay.graph[key])} are "
+                f"{words}",
+                3.5,
+                predict=replaced(replay, key, always(moved)),
             )
 
 

@@ -471,9 +471,8 @@ PASTED = re.compile(r"np\.array\(\[[^()]*\]\)")
 
 def grouped(text: str) -> str:
     """Put parentheses around an expression of several words, unless it is a call."""
-    whole = " " not in text or ENTRIES.fullmatch(text)
-    whole = whole or (text.endswith(")") and CALL.match(text) and _closes_last(text))
-    return text if whole else f"({text})"
+    called = text.endswith(")") and CALL.match(text) and _closes_last(text)
+    return text if " " not in text or called or ENTRIES.fullmatch(text) else f"({text})"
 
 
 CALL, ENTRIES = re.compile(r"[\w.]+\("), re.compile(r"[\w.]+\[[^\[\]]*\]")

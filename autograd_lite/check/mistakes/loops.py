@@ -28,6 +28,7 @@ from autograd_lite.check.mistakes.registry import (
     Case,
     Mistake,
     Target,
+    found_elsewhere,
     mistake,
     more,
 )
@@ -53,7 +54,7 @@ def at_every_step(case: Case, target: Target) -> Iterator[Candidate]:
 MISTAKES["wrong time"] = Mistake(
     "wrong time",
     "On the way back, each step uses what its own step forwards has used.",
-    lambda _case, _target: iter(()),  # Found with the other mistakes of every step.
+    found_elsewhere,  # Found with the other mistakes of every step.
 )
 
 _candidates: weakref.WeakKeyDictionary[Replay, dict[int, list[Candidate]]] = (

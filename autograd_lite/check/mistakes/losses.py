@@ -352,6 +352,11 @@ def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[],
         0.8,
         lambda: c * np.where(y == y.max(axis=-1, keepdims=True), e, 0),
     )
+    yield (
+        "the entry of the true class gets no gradient",
+        0.85,
+        lambda: c * np.where(y == y.max(axis=-1, keepdims=True), 0, e),
+    )
     for shift, word in ((1, "too large"), (-1, "too small")):
         yield (
             f"the labels are 1 {word} (counted from {max(shift, 0)})",

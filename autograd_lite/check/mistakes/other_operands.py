@@ -27,12 +27,15 @@ from autograd_lite.check.mistakes.registry import (
     Case,
     Mistake,
     Target,
+    found_elsewhere,
     mistake,
     more,
     same,
 )
 from autograd_lite.check.mistakes.replay import Replay, Rule, recompute_all
 from autograd_lite.graph import Node
+
+VIEWS = (ops.getitem, ops.reshape, ops.transpose)
 
 FEWEST_BITS = 12
 """In one of 70 cases, one of `MOST_VALUES` tensors has given signs at so many places by chance."""
@@ -324,7 +327,7 @@ def value_of_another(case: Case, target: Target) -> Iterator[Candidate]:
 MISTAKES["wrong gradient"] = Mistake(
     "wrong gradient",
     "The gradient of another layer was handed on.",
-    lambda _case, _target: iter(()),  # So many gradients, one of them fits by chance: see below.
+    found_elsewhere,  # So many gradients, one of them fits by chance: see below.
 )
 
 
@@ -357,7 +360,12 @@ def after_update(case: Case, target: Target) -> Iterator[Candidate]:
     """Update a weight before the gradients that need its old value are computed."""
     for step in steps(case, target):
         weight, replay = step.other, step.replay
-        if weight is None or weight.kind != "parameter" or weight.id not in replay.gradients:
+        if weight is None or weight.id not in replay.gradients:
+            continue
+        root = weight
+        while root.primitive in VIEWS:  # Rows that were picked, say.
+            root = replay.graph[root.operands[0]]
+        if root.kind != "parameter":
             continue
         i, old, move = 1 - step.edge[1], replay.values[weight.id], replay.gradients[weight.id]
         lr = case.lr or _rate(step, target, replay.rule(step.edge, operands={i: old - move}))
@@ -421,7 +429,9 @@ def broadcast(case: Case, target: Target) -> Iterator[Candidate]:
             continue
         for i, x in enumerate(step.node.operands):
             value = step.replay.values[x]
-            if np.ndim(value) == 2 and np.shape(value)[1] == 1 < np.shape(value)[0]:
+            other = np.shape(step.replay.values[step.node.operands[1 - i]])
+            column = np.ndim(value) == 2 and np.shape(value)[1] == 1 < np.shape(value)[0]
+            if column and (not other or other[-1] in (1, len(value))):
                 rule = step.replay.rule(step.edge, operands={i: np.reshape(value, -1)})
                 name = text_of(step.replay.graph, step.replay.graph[x])
                 yield Candidate(

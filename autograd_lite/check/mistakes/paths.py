@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,13 +18,14 @@ from autograd_lite.check.mistakes.backward_steps import (
     steps,
     text_of,
 )
-from autograd_lite.check.mistakes.reasons import reason, shown
+from autograd_lite.check.mistakes.reasons import averaged, numbers, reason, shown
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Candidate,
     Case,
     Mistake,
     Target,
+    found_elsewhere,
     mistake,
     same,
 )
@@ -112,6 +114,13 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
             for made in _scaled_path(case, target, operand.id, part, path, cost, "path missing"):
                 if not made.title.endswith("left out"):
                     yield made
+        for (one, _), (two, _) in itertools.permutations(uses, 2) if len(uses) < 5 else ():
+            yield Candidate(
+                f"what comes back to {to} from {text_of(replay.graph, one)} is there twice, and "
+                f"that from {text_of(replay.graph, two)} not at all",
+                1.1,
+                predict=Made(replay, operand.id, always(parts[one.id]), always(parts[two.id])),
+            )
         if len(uses) > 2:
             yield from _some_steps(replay, operand, uses, to)
             yield from _of_one_kind(case, target, operand, uses, to)
@@ -272,6 +281,8 @@ def term_too_many(case: Case, target: Target) -> Iterator[Candidate]:
     if replay is None or target.id is None or target.hand.shape != target.right.shape:
         return
     x, besides = np.asarray(replay.values[target.id], float), target.hand - target.right
+    if 0 < np.count_nonzero(x) < 3:
+        yield from _regulariser_of_few(case, target, x, besides)
     if x.shape != besides.shape or np.count_nonzero(x) < 3 or not np.isfinite(besides).all():
         return
     for form, value in ((target.name, x), (f"sign({target.name})", np.sign(x))):
@@ -287,6 +298,21 @@ def term_too_many(case: Case, target: Target) -> Iterator[Candidate]:
                 # mypy infers no type for a lambda with a default.
                 correct=lambda hand, added=added: hand - added,  # type: ignore[misc]  # As above.
             )
+
+
+def _regulariser_of_few(case: Case, target: Target, x: Any, besides: Any) -> Iterator[Candidate]:
+    """Find a regulariser that the loss has of other tensors: few numbers are any multiple."""
+    c = float(np.sum(besides * x) / np.sum(x * x))
+    for k, n in itertools.product(numbers(case), (1, *averaged(case))):
+        if any(abs(c - times * k / n) <= 1e-9 * abs(c) for times in (1, 2)):
+            yield Candidate(
+                f"{c:.4g} * {target.name} is added: a regulariser that the loss has of other "
+                f"tensors, and not of {target.name}",
+                1.3,
+                correct=lambda hand: hand - c * x,
+                weak=True,
+            )
+            return
 
 
 @mistake("overwritten, not added", "What is picked twice gets the sum of both: np.add.at(d, i, g).")
@@ -374,7 +400,7 @@ def _added_at(step: Step, index: Any) -> Any:
 MISTAKES["another index"] = Mistake(
     "another index",
     "What is picked forwards is put back with the same index.",
-    lambda _case, _target: iter(()),  # Found with what is overwritten.
+    found_elsewhere,  # Found with what is overwritten.
 )
 
 
@@ -420,5 +446,5 @@ def _windows(picked: Sequence[Step], key: str) -> Iterator[Candidate]:
 MISTAKES["factor on a path"] = Mistake(
     "factor on a path",
     "Of several terms of a gradient, one has a factor that it should not have.",
-    lambda _case, _target: iter(()),  # Found with the paths that are missing.
+    found_elsewhere,  # Found with the paths that are missing.
 )

@@ -113,6 +113,11 @@ CANCELLED = 1e-13
 Finder = Callable[[Case, Target], Iterator[Candidate]]
 
 
+def found_elsewhere(_case: Case, _target: Target) -> Iterator[Candidate]:
+    """Find nothing: of what is found elsewhere, or only if nothing else fits."""
+    return iter(())
+
+
 @dataclass(frozen=True)
 class Mistake:
     """An entry of the registry: the name of a mistake, and how it comes about."""
@@ -120,7 +125,7 @@ class Mistake:
     name: str
     how: str
     find: Finder = field(repr=False)
-    find_more: Finder = field(repr=False, default=lambda _case, _target: iter(()))
+    find_more: Finder = field(repr=False, default=found_elsewhere)
     """What is looked for only if nothing else fits: it is costly, or far-fetched."""
 
 

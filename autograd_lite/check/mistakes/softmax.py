@@ -232,6 +232,8 @@ def _softmax_forms(
         (f"the factor {name} of the softmax is missing", g - (g * y).sum(axis, keepdims=True)),
         (f"in the sum of the softmax, the factor {name} is missing",
          y * (g - g.sum(axis, keepdims=True))),
+        (f"the mean of the gradient stands in place of its sum with the weights {name}, in the "
+         f"softmax", y * (g - g.mean(axis, keepdims=True))),
         ("in the sum of the softmax, the gradient is missing",
          g * y - y * y.sum(axis, keepdims=True)),
         (f"in what the softmax takes away, the factor {name} is missing",
@@ -243,6 +245,11 @@ def _softmax_forms(
         entrywise = title.endswith(between)
         cost = 0.6 if entrywise and node.primitive is ops.softmax else 0.82
         yield Candidate(title, cost, predict=Made(replay, x.id, always(instead), always(right)))
+        for i, key in enumerate(x.operands if x.primitive is ops.where else ()):
+            if key in replay.gradients and replay.graph[key].shape == node.shape:
+                # What is masked gets nothing from the right formula, and needs no mask.
+                made = Made(replay, key, always(instead), always(replay.parts[x.id, i]))
+                yield Candidate(f"{title}; the mask is left out", cost + 0.1, predict=made)
     made = Made(replay, x.id, always(-sums), always(-sums))
     factor = made.factor(target)
     if factor is None or min(abs(factor), abs(factor - 1)) < 1e-6 or target.hand.size < 3:

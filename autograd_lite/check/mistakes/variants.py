@@ -256,6 +256,10 @@ def wrong_pooling(case: Case, target: Target) -> Iterator[Candidate]:
         found = [
             (f"every entry of the window in {before} gets the gradient of {step.name}", everywhere),
             (f"the first entry of each window in {before} gets the gradient of {step.name}", first),
+            (
+                f"the last entry of each window in {before} gets the gradient of {step.name}",
+                np.flip(first, axes),
+            ),
         ]
         if step.primitive is not ops.mean:
             found.append((
@@ -316,9 +320,11 @@ def stretched(case: Case, target: Target) -> Iterator[Candidate]:
     for step in steps(case, target, once=True):
         g, shape = step.replay.gradients[step.node.id], step.operand.shape
         more = g.ndim - len(shape)
-        if g.ndim < 3 or more < 0 or (step.operand.id != target.id and not shape):
-            continue
         wide = step.primitive.entrywise
+        column = wide and g.ndim == 2 and shape == (len(g), 1)
+        few = g.ndim < 3 and not column
+        if few or more < 0 or (step.operand.id != target.id and not shape):
+            continue
         axes = [k for k in range(g.ndim) if k < more or (wide and shape[k - more] < g.shape[k])]
         if not axes:
             continue
@@ -365,6 +371,11 @@ def one_row_only(case: Case, target: Target) -> Iterator[Candidate]:
     replay = case.replay
     if replay is None or target.id is None:
         return
+    for word, pool in (("sum", np.sum), ("mean", np.mean)) if target.right.ndim > 1 else ():
+        all_rows = np.broadcast_to(pool(target.right, axis=0), target.right.shape)
+        yield Candidate(
+            f"every row gets the {word} of all rows", 1.0, predict=_constant(target, all_rows)
+        )
     for edge in replay.edges():
         node = replay.graph[edge[0]]
         if node.operands[edge[1]] != target.id or not node.shape:
@@ -404,6 +415,14 @@ def anothers_numbers(case: Case, target: Target) -> Iterator[Candidate]:
                     0.6 if node.id == target.id else 1.6,
                     predict=_constant(target, form),
                 )
+        longer = g is not None and g.shape[1:] == target.hand.shape[1:] and g.ndim
+        if g is not None and longer and len(g) > len(target.hand) > 1:
+            yield Candidate(
+                f"the first {len(target.hand)} of the gradient of {text} were given for that of "
+                f"{here}",
+                1.3,
+                predict=_constant(target, g[: len(target.hand)]),
+            )
         if g is not None and node.id != target.id and g.shape == target.hand.shape:
             yield Candidate(
                 f"the gradient of {text} was given for that of {here}",
