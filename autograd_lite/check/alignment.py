@@ -114,12 +114,16 @@ def _near(key: str, names: set[str]) -> None:
 
 def is_delta(key: str) -> bool:
     """Return whether a name is that of a delta, which may be the gradient before an activation."""
-    return key.startswith("delta_") or key.endswith("_delta")
+    return key.startswith("delta_") or DELTA.search(key) is not None
+
+
+DELTA = re.compile(r"_delta(_\d+)?$")
+"""How the name of a delta ends: the second one of ``h``, in `derive`, is ``h_delta_2``."""
 
 
 def stems(key: str) -> list[str]:
     """Return the names whose gradient may be called `key`: of ``dW`` or ``dL_dW``, ``W``."""
-    key = re.sub(r"^d_?(L|J|loss)_?d", "d", key)
+    key = DELTA.sub("_delta", re.sub(r"^d_?(L|J|loss)_?d", "d", key))
     found = [key[len(p) :] for p in PREFIXES if key.startswith(p) and len(key) > len(p)]
     return found + [key[: -len(s)] for s in SUFFIXES if key.endswith(s) and len(key) > len(s)]
 

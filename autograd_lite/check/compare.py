@@ -11,32 +11,28 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite import ops
 from autograd_lite.check.alignment import Aligned, align
 from autograd_lite.check.compare_function import compare_function
 from autograd_lite.check.diagnosis import diagnose
 from autograd_lite.check.finding import Diagnosis
 from autograd_lite.check.gradients import gradients_of
 from autograd_lite.check.mistakes.backward_steps import text_of
-from autograd_lite.check.mistakes.factors import shorter_dtype
 from autograd_lite.check.mistakes.registry import Case, Target, same, stretched
-from autograd_lite.check.mistakes.replay import Edge, Replay
+from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.check.names import named_in, with_forms
 from autograd_lite.check.oracle import judge, largest, loss_of, numerical_gradient
 from autograd_lite.check.report import (
     AGREE,
     AUTODIFF,
-    BOTH,
-    DTYPE,
     HAND,
     KINK,
     SHAPE,
-    SYMMETRIC,
     UNDECIDED,
     Comparison,
     DisagreementError,
     Row,
 )
+from autograd_lite.check.verdicts import by_hand_is_wrong, reconsidered
 from autograd_lite.graph import Graph, Node
 from autograd_lite.tensor import Tensor
 
@@ -229,14 +225,11 @@ def _compared(graph: Graph, aligned: Aligned, options: Options) -> Comparison:
         targets.append(Target(rows[i].name, rows[i].by_hand, rows[i].autodiff, aligned[i][0].id))
     if not all(np.isfinite(row.autodiff).all() for row in rows):
         return Comparison(tuple(_not_finite(graph, rows, targets)))
-    rows = _right_for_their_dtype(graph, rows, targets)
-    rows = _right_for_symmetric(graph, rows, targets)
-    rows = _right_by_another_side(graph, rows, targets)
-    rows = _right_up_to_rounding(graph, rows, targets)
+    rows = reconsidered(graph, rows, targets)
     if options.kinks != "valid":
         verdict = AGREE if options.kinks == "any" else UNDECIDED
         rows = [dataclasses.replace(r, verdict=verdict) if r.verdict == KINK else r for r in rows]
-    if options.diagnose and any(_by_hand_is_wrong(row) for row in rows):
+    if options.diagnose and any(by_hand_is_wrong(row) for row in rows):
         rows = _diagnosed(graph, rows, targets, lr)
     return Comparison(tuple(rows))
 
@@ -290,135 +283,6 @@ def _not_finite(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Ro
     return found
 
 
-def _right_for_their_dtype(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Row]:
-    """Let pass what agrees to the digits that it was computed with, and what follows from that."""
-    short = {
-        target.id or "": kind
-        for row, target in zip(rows, targets, strict=True)
-        if _by_hand_is_wrong(row) and (kind := shorter_dtype(target)) is not None
-    }
-    if not short:
-        return rows
-    given = {t.id: t.hand.astype(t.right.dtype) for t in targets if t.id in short}
-    inner = {key: g for key, g in given.items() if key and graph[key].primitive is not None}
-    made = Replay(graph, given=inner).gradients if inner else {}
-    found = []
-    for row, target in zip(rows, targets, strict=True):
-        kind = short.get(target.id or "")
-        follows = target.id in made and same(np.asarray(made[target.id or ""]), target.hand)
-        if _by_hand_is_wrong(row) and kind is None and not follows:
-            # Computed from such numbers, it has no more digits than they have.
-            some = next(iter(short.values()))
-            rounded = target.hand.astype(some).astype(target.hand.dtype)
-            kind = shorter_dtype(dataclasses.replace(target, hand=rounded))
-        if _by_hand_is_wrong(row) and (kind is not None or follows):
-            kind = kind or next(iter(short.values()))
-            remark = f", {kind.name}"
-            row = dataclasses.replace(row, verdict=DTYPE, remark=remark, diagnosis=None)
-        found.append(row)
-    return found
-
-
-def _right_for_symmetric(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Row]:
-    """Let pass what differs only in how the two triangles of a symmetric matrix share a gradient.
-
-    An operation that reads one triangle defines its derivative along symmetric directions alone:
-    a textbook writes ``v v.T`` for an eigenvalue, autodiff puts all of it into that triangle.
-    """
-    found = []
-    for row, target in zip(rows, targets, strict=True):
-        node, hand, right = graph[target.id or ""], row.by_hand, row.autodiff
-        users = [user.primitive for user in graph.consumers(node)]
-        reads_one = bool(users) and all(user in READ_ONE_TRIANGLE for user in users)
-        if reads_one and _by_hand_is_wrong(row) and hand.shape == right.shape:
-            symmetric = same(np.asarray(node.value), _turned(node.value))
-            if symmetric and same(hand + _turned(hand), right + _turned(right)):
-                row = dataclasses.replace(row, verdict=SYMMETRIC, diagnosis=None)
-        found.append(row)
-    return found
-
-
-def _right_by_another_side(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Row]:
-    """Let pass what takes the derivative of one side at every kink, as ``z >= 0`` does for relu.
-
-    Where several inputs are at a kink at once, that need not be between two derivatives.
-    """
-    if not any(map(_by_hand_is_wrong, rows)):
-        return rows
-    ties: dict[Edge, tuple[NDArray[Any], NDArray[Any]]] = {}
-    for node in graph:
-        if node.primitive is not None and node.primitive.bends:
-            x, *other = (np.asarray(operand.value) for operand in graph.operands(node))
-            at_kink = x == (other[0] if other else 0)
-            if at_kink.any():
-                ties[node.id, 0] = x, at_kink
-    found = rows
-    for side in (1, -1) if ties else ():
-        moved = {edge: np.where(tie, x + side * 1e-9 * (1 + np.abs(x)), x)
-                 for edge, (x, tie) in ties.items()}  # fmt: skip
-        made = Replay(graph, operands=moved).gradients
-        found = [
-            dataclasses.replace(row, verdict=KINK, diagnosis=None)
-            if _by_hand_is_wrong(row)
-            and (g := made.get(target.id or "")) is not None
-            and same(row.by_hand, g)
-            else row
-            for row, target in zip(found, targets, strict=True)
-        ]
-    return found
-
-
-def _right_up_to_rounding(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Row]:
-    """Accept a gradient that differs from autodiff's by no more than rounding explains.
-
-    Where ``1 - p`` has lost its digits, in a saturated sigmoid, two right formulas differ.
-    """
-    near = [
-        _by_hand_is_wrong(row)
-        and row.by_hand.shape == row.autodiff.shape
-        and bool(np.all(np.abs(row.by_hand - row.autodiff) <= 1e-3 * largest(row.autodiff)))
-        for row in rows
-    ]
-    if not any(near):
-        return rows
-    rng = np.random.default_rng(0)
-    replay = Replay(graph)
-    spread: dict[str, NDArray[Any]] = {}
-    for _ in range(4):
-        made = Replay(graph, _shaken(graph, rng)).gradients
-        for t in targets:
-            if t.id in made:
-                moved = np.abs(made[t.id] - replay.gradients[t.id])
-                spread[t.id] = np.fmax(spread.get(t.id, moved), moved)
-    return [
-        dataclasses.replace(row, verdict=DTYPE, remark=", as far as rounding tells", diagnosis=None)
-        if close and bool(np.all(np.abs(row.by_hand - row.autodiff) <= 10 * spread[t.id or ""]))
-        else row
-        for row, t, close in zip(rows, targets, near, strict=True)
-    ]
-
-
-def _shaken(graph: Graph, rng: np.random.Generator) -> dict[str, Any]:
-    """Return the values of all nodes, computed once more with random last digits."""
-    values: dict[str, Any] = {}
-    for node in graph:
-        value = values[node.id] = node.value
-        if node.primitive is not None:
-            value = node.primitive.forward(*(values[x] for x in node.operands), **node.parameters)
-            if np.asarray(value).dtype.kind == "f":
-                eps = np.finfo(np.asarray(value).dtype).eps
-                value = value * (1 + eps * rng.uniform(-1, 1, np.shape(value)))
-            values[node.id] = value
-    return values
-
-
-def _turned(matrix: NDArray[Any]) -> NDArray[Any]:
-    return np.swapaxes(matrix, -1, -2)
-
-
-READ_ONE_TRIANGLE = (ops.cholesky, ops.eigh)
-
-
 def _row(
     graph: Graph,
     node: Node,
@@ -446,17 +310,12 @@ def _row(
     return Row(name, hand, autodiff, third, verdict, oracle, orders)
 
 
-def _by_hand_is_wrong(row: Row) -> bool:
-    """Return whether a mistake is to be looked for by hand, and not in autodiff."""
-    return not row.ok and row.verdict not in (AUTODIFF, BOTH, KINK)
-
-
 def _diagnosed(graph: Graph, rows: list[Row], targets: list[Target], lr: float | None) -> list[Row]:
     """Name the mistakes."""
     data = [n.shape for n in graph if n.kind in ("input", "constant") and len(n.shape) > 1]
     case = Case(Replay(graph), lr, max((shape[0] for shape in data), default=0))
     pairs = list(zip(rows, targets, strict=True))
-    failing = [target for row, target in pairs if _by_hand_is_wrong(row) and not _too_near(row)]
+    failing = [target for row, target in pairs if by_hand_is_wrong(row) and not _too_near(row)]
     found = diagnose(failing, case, [target for row, target in pairs if row.ok])
     return [
         dataclasses.replace(row, diagnosis=_NEAR if _too_near(row) else found.get(target))

@@ -24,6 +24,7 @@ KINK = "differ at a kink, where there is no derivative"
 SHAPE = "shapes differ"
 DTYPE = "right for its dtype"
 SYMMETRIC = "right for a symmetric matrix"
+ROUNDED = "agrees to the digits that are given"
 
 PASSING = (AGREE, DTYPE, SYMMETRIC, KINK)
 """With these, nothing is wrong: at a kink, each side has another of the derivatives there are."""
@@ -49,11 +50,12 @@ class Row:
         The third opinion; nan where it was not asked. None if it was not needed or not wanted.
     verdict : str
         ``agree``, ``by hand is wrong``, ``autodiff is wrong``, ``both are wrong`` (they agree, and
-        the numbers do not), ``differ, undecided`` or ``shapes differ``. Nothing is wrong with
-        ``right for its dtype`` (it agrees to the digits that float32, say, has), with ``right for a
-        symmetric matrix`` (the operation reads one triangle, to which autodiff gives all of the
-        gradient; along every symmetric direction the two are the same) and with ``differ
-        at a kink …``, if both are between the derivatives to the left and to the right.
+        the numbers do not), ``differ, undecided`` or ``shapes differ``. What was rounded ``agrees
+        to the digits that are given``: that proves nothing, and does not pass. Nothing is wrong
+        with ``right for its dtype`` (it agrees to the digits that float32, say, has), with ``right
+        for a symmetric matrix`` (the operation reads one triangle, to which autodiff gives all of
+        the gradient; along every symmetric direction the two are the same) and with ``differ at a
+        kink …``, if both are between the derivatives to the left and to the right.
     oracle : str
         Where `numerical` comes from.
     orders : tuple of float or None
@@ -130,7 +132,7 @@ class Row:
     @property
     def finding(self) -> str:
         """The verdict in words, with what is known about the difference."""
-        if self.verdict in (AGREE, DTYPE, SYMMETRIC):
+        if self.verdict in (AGREE, DTYPE, SYMMETRIC, ROUNDED):
             return f"{self.verdict}{self.remark}"
         if self.verdict == SHAPE:
             return f"{SHAPE}: {self.by_hand.shape} by hand, {self.autodiff.shape} by autodiff"

@@ -15,7 +15,7 @@ from autograd_lite.derive.components import by_component
 from autograd_lite.derive.derivation import Derivation
 from autograd_lite.derive.leaves import as_told
 from autograd_lite.derive.writer import Writer
-from autograd_lite.graph import Graph, arrays_in, names_in
+from autograd_lite.graph import Graph, Node, arrays_in, names_in
 from autograd_lite.graph.repetition import in_loops
 from autograd_lite.program.expression import Name
 from autograd_lite.program.graph_of import record
@@ -59,7 +59,8 @@ def derived(
     elif isinstance(wrt, str) and wrt == "all":
         nodes = [x for x in graph if x.requires_grad and x.name and x not in graph.outputs]
     else:
-        nodes = [graph.find(x) for x in ([wrt] if isinstance(wrt, str) else wrt)]
+        known = {*names, *order}
+        nodes = [_asked_for(graph, x, known) for x in ([wrt] if isinstance(wrt, str) else wrt)]
     entries: dict[str, Name] = {}
     if chain:
         graph, nodes, entries = by_component(graph, nodes)
@@ -72,6 +73,20 @@ def derived(
         asked={} if recorded is None else recorded.asked,
         order=order,
     )
+
+
+def _asked_for(graph: Graph, what: Tensor | str, known: set[str]) -> Node:
+    """Return the node of a tensor; say so if the loss does not depend on it."""
+    there = what in graph.tensors if isinstance(what, Tensor) else any(
+        what in (node.name, node.id) for node in graph
+    )  # fmt: skip
+    if not there and (isinstance(what, Tensor) or what in known):
+        name = what if isinstance(what, str) else what.name or "a tensor that is asked for"
+        raise GradientError(
+            f"derive: the loss does not depend on {name}, so the gradient with respect to it is "
+            f"zero. Leave it out of wrt, or use it in the loss."
+        )
+    return graph.find(what)
 
 
 def _bound(f: Callable[..., Any], args: tuple[ArrayLike, ...]) -> Mapping[str, Any]:

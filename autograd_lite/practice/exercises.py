@@ -22,7 +22,7 @@ from autograd_lite.check.finding import FOLLOWS
 from autograd_lite.check.gradients import of_delta
 from autograd_lite.check.mistakes.backward_steps import text_of
 from autograd_lite.check.names import named_in, with_forms
-from autograd_lite.check.report import SHAPE, Comparison
+from autograd_lite.check.report import ROUNDED, SHAPE, Comparison
 from autograd_lite.derive import Derivation, derive
 from autograd_lite.derive.leaves import as_told
 from autograd_lite.graph import Graph, Node
@@ -34,6 +34,7 @@ ARRAY = re.compile(r"np\.array\((\[[\[\]\d,\s-]*\])\)")
 """An array of whole numbers, written out."""
 
 RIGHT, UPSTREAM, WRONG, OPEN = "right", "right, from what you have above", "wrong", "not yet"
+TO_DIGITS = "right to the digits that you have: compute it with all of them"
 ALONE = f"{WRONG}, here or above: {{}} is not given"
 UNTOLD = "not to be told, before {} has its shape"
 
@@ -145,6 +146,8 @@ class Exercise:
             open_above = [x for x in above if x not in found]
             if row.ok:
                 marks[row.name] = RIGHT
+            elif row.verdict == ROUNDED:
+                marks[row.name] = TO_DIGITS
             elif cause is not None and cause.name == FOLLOWS and cause.title.startswith("follows"):
                 marks[row.name] = UPSTREAM
             elif bad := [x for x in above if x in unknown]:

@@ -817,3 +817,62 @@ def test_what_differs_by_the_rounding_of_a_saturated_sigmoid_is_right(factor, pa
     result = al.compare(loss, {"w": np.array(exact * factor)})
     assert bool(result) == passes
     assert abs(result["w"].by_hand / result["w"].autodiff - factor) > 1e-9
+
+
+def rounded_case():
+    w, x = al.Tensor(rng.normal(size=(3, 4)), requires_grad=True, name="w"), rng.normal(size=(5, 3))
+    h = np.tanh(x @ w)
+    h.name = "h"
+    dh = 2 * h.numpy()
+    return np.sum(h**2), dh, lambda g: x.T @ (g * (1 - h.numpy() ** 2))
+
+
+@pytest.mark.parametrize("decimals", [2, 3, 4, 6, 8])
+def test_a_rounded_gradient_agrees_to_its_digits_and_does_not_pass(decimals):
+    loss, dh, dw = rounded_case()
+    row = al.compare(loss, {"w": np.round(dw(dh), decimals)})["w"]
+    assert row.finding == (
+        f"agrees to the digits that are given, {decimals} decimals: give all of them to be certain"
+    )
+    assert not row.ok
+    assert row.diagnosis is None
+    short = np.round(dh, decimals)
+    result = al.compare(loss, {"h": short, "w": dw(short)})
+    assert [r.verdict for r in result] == ["agrees to the digits that are given"] * 2
+    assert "follows from one that has" in result["w"].finding
+
+
+@pytest.mark.parametrize(
+    "hand",
+    [
+        lambda g: np.round(2 * g, 4),
+        lambda g: np.round(g, 4) + np.eye(3, 4) * 1e-3,
+        np.round,  # Whole numbers are near by chance.
+        lambda g: np.zeros_like(g),
+    ],
+)
+def test_a_wrong_gradient_that_is_rounded_stays_wrong(hand):
+    loss, dh, dw = rounded_case()
+    assert al.compare(loss, {"w": hand(dw(dh))})["w"].verdict == "by hand is wrong"
+
+
+def test_a_second_delta_of_one_value_is_the_gradient_that_a_derivation_prints():
+    w, g = (
+        al.Tensor(rng.uniform(1, 2, shape), requires_grad=True, name=name)
+        for name, shape in (("w", (3, 4)), ("g", (4,)))
+    )
+    x = rng.normal(size=(5, 3))
+    z = x @ w
+    h = g * np.tanh(z) * np.exp(z) / np.sqrt(1 + z**2)
+    h.name, made = "h", {}
+    loss = np.sum(h**2)
+    exec(
+        str(al.derive(loss, wrt="all")).replace("return loss,", "return locals(),"), globals(), made
+    )
+    local = made["loss_and_gradients"](x, w.numpy(), g.numpy())[0]
+    hand = {k: v for k, v in local.items() if k.startswith("d_") or "_delta" in k}
+    assert "h_delta_2" in hand
+    result = al.compare(loss, hand)
+    assert len(result) == len(hand)
+    result.assert_ok()
+    assert not al.compare(loss, {**hand, "h_delta_2": 3 * hand["h_delta_2"]})

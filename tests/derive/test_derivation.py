@@ -500,3 +500,14 @@ def test_a_number_is_set_apart_where_the_name_would_be_taken():
     code = al.derive(again, *(rng.normal(size=s) for s in ((3, 2), (2, 2), (2,)))).code
     assert "z_2 = np.exp(z_1)" in code
     assert "* z1 + z1" in code
+
+
+@pytest.mark.parametrize("by_tensor", [True, False])
+def test_what_the_loss_does_not_depend_on_is_said(by_tensor):
+    w, b = (al.Tensor(np.ones(2), requires_grad=True, name=name) for name in "wb")
+    with pytest.raises(al.GradientError, match="the loss does not depend on b, so the gradient"):
+        al.derive(np.sum(w**2), wrt=["w", b if by_tensor else "b"])
+    with pytest.raises(al.GradientError, match="does not depend on b"):
+        al.derive(lambda w, b: np.sum(w**2), np.ones(2), np.ones(2), wrt="b")
+    with pytest.raises(KeyError, match="'c' is not in this graph"):
+        al.derive(np.sum(w**2), wrt=["c"])

@@ -1,0 +1,200 @@
+"""What differs and is right all the same, or as far as its digits tell."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_lite import ops
+from autograd_lite.check.mistakes.factors import shorter_dtype
+from autograd_lite.check.mistakes.registry import Target, same
+from autograd_lite.check.mistakes.replay import Edge, Replay
+from autograd_lite.check.oracle import largest
+from autograd_lite.check.report import AUTODIFF, BOTH, DTYPE, KINK, ROUNDED, SYMMETRIC, Row
+from autograd_lite.graph import Graph
+
+
+def reconsidered(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Row]:
+    """Return the rows with other verdicts on what is right for its type, at a kink, and so on."""
+    rows = _right_for_their_dtype(graph, rows, targets)
+    rows = _right_for_symmetric(graph, rows, targets)
+    rows = _right_by_another_side(graph, rows, targets)
+    rows = _right_up_to_rounding(graph, rows, targets)
+    return _right_to_their_digits(graph, rows, targets)
+
+
+def by_hand_is_wrong(row: Row) -> bool:
+    """Return whether a mistake is to be looked for by hand, and not in autodiff."""
+    return not row.ok and row.verdict not in (AUTODIFF, BOTH, KINK, ROUNDED)
+
+
+def _right_for_their_dtype(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Row]:
+    """Let pass what agrees to the digits that it was computed with, and what follows from that."""
+    short = {
+        target.id or "": kind
+        for row, target in zip(rows, targets, strict=True)
+        if by_hand_is_wrong(row) and (kind := shorter_dtype(target)) is not None
+    }
+    if not short:
+        return rows
+    given = {t.id: t.hand.astype(t.right.dtype) for t in targets if t.id in short}
+    inner = {key: g for key, g in given.items() if key and graph[key].primitive is not None}
+    made = Replay(graph, given=inner).gradients if inner else {}
+    found = []
+    for row, target in zip(rows, targets, strict=True):
+        kind = short.get(target.id or "")
+        follows = target.id in made and same(np.asarray(made[target.id or ""]), target.hand)
+        if by_hand_is_wrong(row) and kind is None and not follows:
+            # Computed from such numbers, it has no more digits than they have.
+            some = next(iter(short.values()))
+            rounded = target.hand.astype(some).astype(target.hand.dtype)
+            kind = shorter_dtype(dataclasses.replace(target, hand=rounded))
+        if by_hand_is_wrong(row) and (kind is not None or follows):
+            kind = kind or next(iter(short.values()))
+            remark = f", {kind.name}"
+            row = dataclasses.replace(row, verdict=DTYPE, remark=remark, diagnosis=None)
+        found.append(row)
+    return found
+
+
+def _right_for_symmetric(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Row]:
+    """Let pass what differs only in how the two triangles of a symmetric matrix share a gradient.
+
+    An operation that reads one triangle defines its derivative along symmetric directions alone:
+    a textbook writes ``v v.T`` for an eigenvalue, autodiff puts all of it into that triangle.
+    """
+    found = []
+    for row, target in zip(rows, targets, strict=True):
+        node, hand, right = graph[target.id or ""], row.by_hand, row.autodiff
+        users = [user.primitive for user in graph.consumers(node)]
+        reads_one = bool(users) and all(user in READ_ONE_TRIANGLE for user in users)
+        if reads_one and by_hand_is_wrong(row) and hand.shape == right.shape:
+            symmetric = same(np.asarray(node.value), _turned(node.value))
+            if symmetric and same(hand + _turned(hand), right + _turned(right)):
+                row = dataclasses.replace(row, verdict=SYMMETRIC, diagnosis=None)
+        found.append(row)
+    return found
+
+
+def _right_by_another_side(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Row]:
+    """Let pass what takes the derivative of one side at every kink, as ``z >= 0`` does for relu.
+
+    Where several inputs are at a kink at once, that need not be between two derivatives.
+    """
+    if not any(map(by_hand_is_wrong, rows)):
+        return rows
+    ties: dict[Edge, tuple[NDArray[Any], NDArray[Any]]] = {}
+    for node in graph:
+        if node.primitive is not None and node.primitive.bends:
+            x, *other = (np.asarray(operand.value) for operand in graph.operands(node))
+            at_kink = x == (other[0] if other else 0)
+            if at_kink.any():
+                ties[node.id, 0] = x, at_kink
+    found = rows
+    for side in (1, -1) if ties else ():
+        moved = {edge: np.where(tie, x + side * 1e-9 * (1 + np.abs(x)), x)
+                 for edge, (x, tie) in ties.items()}  # fmt: skip
+        made = Replay(graph, operands=moved).gradients
+        found = [
+            dataclasses.replace(row, verdict=KINK, diagnosis=None)
+            if by_hand_is_wrong(row)
+            and (g := made.get(target.id or "")) is not None
+            and same(row.by_hand, g)
+            else row
+            for row, target in zip(found, targets, strict=True)
+        ]
+    return found
+
+
+def _right_up_to_rounding(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Row]:
+    """Accept a gradient that differs from autodiff's by no more than rounding explains.
+
+    Where ``1 - p`` has lost its digits, in a saturated sigmoid, two right formulas differ.
+    """
+    near = [
+        by_hand_is_wrong(row)
+        and row.by_hand.shape == row.autodiff.shape
+        and bool(np.all(np.abs(row.by_hand - row.autodiff) <= 1e-3 * largest(row.autodiff)))
+        for row in rows
+    ]
+    if not any(near):
+        return rows
+    rng = np.random.default_rng(0)
+    replay = Replay(graph)
+    spread: dict[str, NDArray[Any]] = {}
+    for _ in range(4):
+        made = Replay(graph, _shaken(graph, rng)).gradients
+        for t in targets:
+            if t.id in made:
+                moved = np.abs(made[t.id] - replay.gradients[t.id])
+                spread[t.id] = np.fmax(spread.get(t.id, moved), moved)
+    return [
+        dataclasses.replace(row, verdict=DTYPE, remark=", as far as rounding tells", diagnosis=None)
+        if close and bool(np.all(np.abs(row.by_hand - row.autodiff) <= 10 * spread[t.id or ""]))
+        else row
+        for row, t, close in zip(rows, targets, near, strict=True)
+    ]
+
+
+def _shaken(graph: Graph, rng: np.random.Generator) -> dict[str, Any]:
+    """Return the values of all nodes, computed once more with random last digits."""
+    values: dict[str, Any] = {}
+    for node in graph:
+        value = values[node.id] = node.value
+        if node.primitive is not None:
+            value = node.primitive.forward(*(values[x] for x in node.operands), **node.parameters)
+            if np.asarray(value).dtype.kind == "f":
+                eps = np.finfo(np.asarray(value).dtype).eps
+                value = value * (1 + eps * rng.uniform(-1, 1, np.shape(value)))
+            values[node.id] = value
+    return values
+
+
+def _turned(matrix: NDArray[Any]) -> NDArray[Any]:
+    return np.swapaxes(matrix, -1, -2)
+
+
+READ_ONE_TRIANGLE = (ops.cholesky, ops.eigh)
+
+
+FEWEST_DECIMALS, MOST_DECIMALS = 2, 8
+"""With fewer decimals, a wrong gradient may be near by chance; what has more is not rounded."""
+
+
+def _right_to_their_digits(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Row]:
+    """Tell what was rounded before it was given, and is right to the digits that are left.
+
+    That is no proof, so it does not pass; but nothing is known to be wrong.
+    """
+    given = {t.id or "": d for row, t in zip(rows, targets, strict=True)
+             if by_hand_is_wrong(row) and (d := _decimals(t))}  # fmt: skip
+    rounded = {t.id: t.hand for t in targets if t.id in given and graph[t.id].primitive is not None}
+    made = Replay(graph, given=rounded).gradients if rounded else {}
+    found = []
+    for row, target in zip(rows, targets, strict=True):
+        key, remark = target.id or "", ""
+        if key in given:
+            remark = f", {given[key]} decimals: give all of them to be certain"
+        elif by_hand_is_wrong(row) and key in made and same(np.asarray(made[key]), target.hand):
+            remark = f": it follows from one that has {min(given.values())} decimals"
+        if remark:
+            row = dataclasses.replace(row, verdict=ROUNDED, remark=remark, diagnosis=None)
+        found.append(row)
+    return found
+
+
+def _decimals(target: Target) -> int:
+    """Return to how many decimals a gradient was rounded, if it is right to these; else 0."""
+    hand, right = target.hand, target.right
+    if hand.shape != right.shape or not np.isfinite(hand).all() or not hand.any():
+        return 0
+    for decimals in range(MOST_DECIMALS + 1):
+        if np.array_equal(np.round(hand, decimals), hand):
+            unit = 10.0**-decimals
+            near = np.abs(hand - right).max() <= 0.5000001 * unit
+            tells = np.abs(right).max() >= 10 * unit
+            return decimals if near and tells and decimals >= FEWEST_DECIMALS else 0
+    return 0
