@@ -476,6 +476,8 @@ def _promises_more(candidate: Candidate, target: Target, progress: _Progress) ->
         explained = t in progress.found and progress.found[t].explained
         if t.id == target.id or explained or not isinstance(made, Made) or not made.changes(t):
             continue
+        if not _is_leaf(progress.case, target) and t.id in made.replay.behind(target.id or ""):
+            continue  # It comes from the gradient that is given for the target.
         g, there = made.replay.gradients.get(t.id or ""), made(t)
         if g is None or there is None or not same(t.right + (there - g), t.hand):
             return True

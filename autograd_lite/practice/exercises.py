@@ -250,21 +250,27 @@ class Exercise:
 
     def _ways_back(self, node: Node) -> str:
         """Describe step by step how the next named values send the gradient back."""
-        ways = []
+        alike: dict[tuple[Any, ...], dict[tuple[str, ...], None]] = {}
         for user in self._graph.consumers(node):
             if not user.requires_grad:
                 continue
-            steps, below = [self._in_words(user, node)], user
+            steps, below, kinds = [self._in_words(user, node)], user, [user.primitive]
             while not self._is_end(below):
                 after = next(x for x in self._graph.consumers(below) if x.requires_grad)
                 steps.append(self._in_words(after, below))
+                kinds.append(after.primitive)
                 below = after
-            ways.append(steps[::-1])
-        ways = [list(way) for way in dict.fromkeys(map(tuple, ways))]
+            alike.setdefault(tuple(kinds), {})[tuple(steps[::-1])] = None
+        last_of = {list(found)[-1]: len(found) for found in alike.values()}
+        ways = [list(way) for way in last_of]
         same = 0
         while len(ways) > 1 and len({*(tuple(way[: same + 1]) for way in ways)}) == 1:
             same += 1
-        ends = [" Then ".join(way[same:]) for way in ways]
+        ends = [
+            " Then ".join(way[same:])
+            + (f" The same for each of {n - 1} more uses." if n > 1 else "")
+            for way, n in zip(ways, last_of.values(), strict=True)
+        ]
         last = ends[0] if len(ends) == 1 else f"The sum of: {' And of: '.join(ends)}"
         return " Then ".join([*ways[0][:same], last[0].lower() + last[1:] if same else last])
 

@@ -286,7 +286,7 @@ def test_a_loop_has_its_values_by_number_and_its_rows_by_name():
     task = al.exercise(np.sum(h**2))
     assert task.names == ("h", "wh", "wx")
     assert "the gradients of h1, h2, h3 and h" in task.hint("wh")
-    assert "h1 @ wh: a product with a vector" in task.hint("wh", 2)
+    assert "h3 @ wh: a product with a vector" in task.hint("wh", 2)
     assert "v1" not in task.solution()
     space = {"np": np, "xs": xs, "start": start, "wx": wx.numpy(), "wh": wh.numpy()}
     exec(task.solution().replace("return loss,", "return locals(),"), space)
@@ -320,3 +320,21 @@ def test_a_delta_that_derive_names_after_a_product_is_told_from_the_gradient_of_
     assert al.compare(loss, by_hand)
     with pytest.raises(ValueError, match="d_h and h_delta are both the gradient of h, and differ"):
         al.exercise(loss).check({**by_hand, "h_delta": 2 * by_hand["h_delta"]})
+
+
+def test_a_hint_says_once_what_is_the_same_at_every_step_of_a_loop():
+    rng = np.random.default_rng(0)
+    w, u = (al.Tensor(rng.normal(size=s), requires_grad=True, name=n) for n, s in
+            (("w", (3, 4)), ("u", (4, 4))))  # fmt: skip
+    h, states = np.zeros((2, 4)), []
+    for x in rng.normal(size=(8, 2, 3)):
+        h = np.tanh(x @ w + h @ u)
+        states.append(h)
+    task = al.exercise(np.sum(h**2))
+    for name in "wu":
+        hint = task.hint(name, 2)
+        assert hint.count("a matrix product") == 1
+        assert hint.endswith("The same for each of 7 more uses.")
+        assert len(hint) < 500
+    one = al.exercise(np.sum(np.tanh(w) * w))
+    assert "The same" not in one.hint("w", 2)
