@@ -23,6 +23,8 @@ from autograd_lite.compile.numba_code import (
     machine_code,
 )
 from autograd_lite.compile.numpy_code import made, nest_source, numpy_function
+from autograd_lite.compile.python_code import cost_of_calls, python_function
+from autograd_lite.compile.scalars import LoweringError
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.program.program import Variable
 from autograd_lite.program.surroundings import MISSING, Surroundings
@@ -32,6 +34,11 @@ from autograd_lite.tensor import Tensor
 
 _FLAGS = 0x101
 """NumPy's flags of an array in C's order, whose entries are aligned."""
+
+_LASTING = re.compile(
+    r"(not |len\()(kw)?args(\) == \d+)?|(type\()?(kw)?args\[[^][]*\](\) is k\d+| (is|==) o\d+)"
+)
+"""What holds of arguments for good once they are bound."""
 
 MANY = 1 << 14
 """Calls after which it is worth letting machine code check whether anything has changed."""
@@ -105,7 +112,7 @@ class Signature:
         dtype = f"d{len(self.names)}"
         self.names[dtype] = x.dtype
         self._key += [x.shape, x.dtype]
-        self.conditions.append(f"{before} and {at}.shape == {x.shape} and {at}.dtype is {dtype}")
+        self.conditions += [before, f"{at}.shape == {x.shape} and {at}.dtype is {dtype}"]
 
 
 class Plan:
@@ -196,10 +203,15 @@ class Plan:
 
     def use_numpy(self) -> None:
         """Call the program as NumPy code."""
-        self.source, self.names["program"] = numpy_function(self.traced.program)
-        self.names["lock"] = threading.Lock()
-        values = [f"outputs[{k}]" for k in range(len(self.traced.program.outputs))]
-        lines = ["with lock:", "    outputs = program({})"]
+        program, lines = self.traced.program, ["outputs = program({})"]
+        try:
+            most = cost_of_calls(program)
+            self.source, self.names["program"] = python_function(program, most)
+        except LoweringError:
+            self.source, self.names["program"] = numpy_function(program)
+            self.names["lock"] = threading.Lock()
+            lines = ["with lock:", f"    {lines[0]}"]
+        values = [f"outputs[{k}]" for k in range(len(program.outputs))]
         count = len(values) - len(self.back)
         for position, value in zip(self.back, values[count:], strict=True):
             lines += self._written(position, value)
@@ -259,7 +271,7 @@ class Plan:
         inputs = self.traced.program.inputs
         conditions = self._conditions()
         arguments = len(self.signature.reads)
-        kept = "".join(f"{c} and " for c in conditions)
+        kept = "".join(f"{c} and " for c in conditions if not _LASTING.fullmatch(c))
         guards = f"(unchanged() if unchanged else {self.around.conditions(self.names)})"
         self.names["stale"] = lambda: StaleError(
             f"{self.around.changed() or 'Something'} has changed since bind(). Bind again."

@@ -121,12 +121,37 @@ class Sheet:
             raise LoweringError(f"more than {self.most} numbers")
         self.lines.append(line)
 
+    def rows(self, kind: str, count: int, x: Variable) -> str:
+        """Make an array with a row for each round of a loop; return its name."""
+        name = f"{kind}{self.fresh()}"
+        self.put(f"{name} = np.empty({(count, *x.shape)}, np.{x.dtype.name})")
+        return name
+
+    def store(self, row: Row, x: Variable, numbers: Any) -> None:
+        """Write the numbers of a variable into a row."""
+        for index in np.ndindex(x.shape):
+            self.put(f"{row.at(index)} = {self.written(numbers[index], None)}")
+
+    def load(self, row: Row, x: Variable) -> Any:
+        """Return the numbers of a variable that are in a row."""
+        dtype = None if x.weak else x.dtype
+        array = np.empty(x.shape, object)
+        for index in np.ndindex(x.shape):
+            array[index] = self.line(row.at(index), dtype)
+        return array
+
+    def copy(self, to: Row, row: Row, x: Variable) -> None:
+        """Write what is in a row into another."""
+        for index in np.ndindex(x.shape):
+            self.put(f"{to.at(index)} = {row.at(index)}")
+
     @contextmanager
-    def indented(self, head: str) -> Iterator[None]:
-        """Write a block; what stands in it is not known after it."""
+    def repeated(self, k: str, count: int) -> Iterator[None]:
+        """Write a loop; what stands in it is not known after it."""
         before, known = self.lines, dict(self._known)
         self.lines = []
         yield
+        head = f"for {k} in range({count}{self.zero}):"
         self.lines = [*before, head, *(f"    {line}" for line in self.lines)]
         self._known = known
 
@@ -230,14 +255,6 @@ class Row(NamedTuple):
     place: str | int
     before: str = ""
 
-    def loaded(self, x: Variable, sheet: Sheet) -> Any:
-        """Return the numbers that are there."""
-        dtype = None if x.weak else x.dtype
-        array = np.empty(x.shape, object)
-        for index in np.ndindex(x.shape):
-            array[index] = sheet.line(self.at(index), dtype)
-        return array
-
     def at(self, index: tuple[int, ...]) -> str:
         """Return how one of them is written."""
         return f"{self.array}[{self.before}{', '.join(map(str, (self.place, *index)))}]"
@@ -247,7 +264,7 @@ def _numbers(x: Any, known: dict[Variable, Any], sheet: Sheet) -> Any:
     if not isinstance(x, Variable):
         return np.asarray(x)
     place = known[x]
-    return place.loaded(x, sheet) if isinstance(place, Row) else place
+    return sheet.load(place, x) if isinstance(place, Row) else place
 
 
 def _loop(loop: Loop, known: dict[Variable, Any], sheet: Sheet) -> None:
@@ -267,25 +284,17 @@ def _loop(loop: Loop, known: dict[Variable, Any], sheet: Sheet) -> None:
         places = [known[v] for v in given]
         row = _row(places, k)
         if row is None:
-            array = f"given{sheet.fresh()}"
-            sheet.put(f"{array} = np.empty({(loop.count, *x.shape)}, np.{x.dtype.name})")
-            start = 0
+            array, start = sheet.rows("given", loop.count, x), 0
             while start < loop.count:
                 start += _fill(array, start, given[start:], known, sheet)
             row = Row(array, k)
         inner[x] = row
-    rows = {}
-    for x in loop.kept:
-        if not loop.ends(x):
-            rows[x] = f"rows{sheet.fresh()}"
-            sheet.put(f"{rows[x]} = np.empty({(loop.count, *x.shape)}, np.{x.dtype.name})")
-    with sheet.indented(f"for {k} in range({loop.count}{sheet.zero}):"):
+    rows = {x: sheet.rows("rows", loop.count, x) for x in loop.kept if not loop.ends(x)}
+    with sheet.repeated(k, loop.count):
         for s in loop.body:
             _statement(s, inner, sheet)
             if s.result in rows:
-                for index in np.ndindex(s.result.shape):
-                    text = sheet.written(inner[s.result][index], None)
-                    sheet.put(f"{Row(rows[s.result], k).at(index)} = {text}")
+                sheet.store(Row(rows[s.result], k), s.result, inner[s.result])
         texts = [
             sheet.written(inner[result][index], None)
             for x, result in results
@@ -305,17 +314,13 @@ def _fill(
     places = [known[v] for v in given]
     count = next(n for n in range(len(given), 0, -1) if n < 4 or _row(places[:n], "") is not None)
     if count < 4:
-        numbers = _numbers(given[0], known, sheet)
-        for index in np.ndindex(given[0].shape):
-            text = sheet.written(numbers[index], None)
-            sheet.put(f"{Row(array, start).at(index)} = {text}")
+        sheet.store(Row(array, start), given[0], _numbers(given[0], known, sheet))
         return 1
     k = f"k{sheet.fresh()}"
     row = _row(places[:count], k)
     assert row is not None
-    with sheet.indented(f"for {k} in range({count}{sheet.zero}):"):
-        for index in np.ndindex(given[0].shape):
-            sheet.put(f"{Row(array, f'{start} + {k}').at(index)} = {row.at(index)}")
+    with sheet.repeated(k, count):
+        sheet.copy(Row(array, f"{start} + {k}"), row, given[0])
     return count
 
 
