@@ -11,7 +11,9 @@ import ctypes
 import functools
 import sys
 import types
+from collections import Counter
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -151,14 +153,19 @@ def watched(around: Surroundings) -> list[int]:
     table: list[int] = []
     given = {(id(g.holder), g.key): id(g.value) for g in around.guards}
     whole = set()
-    for _, holder, items in around.orders:
+    counts = Counter(map(itemgetter(0), given))
+    through = [holder for _, holder, _ in around.orders]
+    through += [x for _, x, n in around.lengths if type(x) is dict and n <= 2 * counts[id(x)]]
+    for holder in through:  # Where most is given, that is faster than to look it up.
         if type(holder) is not dict:
             raise UnfitError
-        table += [machine.DICT, id(holder), len(items)]
-        for key, _ in items:
+        table += [machine.DICT, id(holder), len(holder)]
+        for key in holder:
             table += [id(key), given.get((id(holder), key), 0)]
         whole.add(id(holder))
     for _, holder, length in around.lengths:
+        if id(holder) in whole:
+            continue
         if type(holder) is list:
             table += [machine.LIST, id(holder), length]
             table += [given.get((id(holder), k), 0) for k in range(length)]

@@ -16,7 +16,7 @@ from autograd_lite.compile.plan import Signature
 from autograd_lite.compile.scalars import LoweringError
 from autograd_lite.optim.optimizer import Optimizer
 from autograd_lite.program.program import Program
-from autograd_lite.program.surroundings import Surroundings
+from autograd_lite.program.surroundings import ANY, Surroundings
 from autograd_lite.program.symbol import TraceError
 from autograd_lite.program.trace import Output, Place, Traced, trace
 from autograd_lite.tensor import Tensor
@@ -298,6 +298,11 @@ class Step(Compiled):
         settings = {(id(place.holder), place.key) for place in self._settings()}
         around.guards = [g for g in around.guards if (id(g.holder), g.key) not in settings]
         kept = {id(parts) for parts in optimiser.state.values()}
+        ours = type(optimiser).__module__.startswith(Optimizer.__module__.rpartition(".")[0])
+        if ours and around.names.isdisjoint({"defaults", *ANY}):
+            # Only new groups, and who names them, read them.
+            kept.add(id(optimiser.defaults))
+            around.orders = [o for o in around.orders if o[1] is not optimiser.defaults]
         around.guards = [g for g in around.guards if id(g.holder) not in kept]
         around.arrays = [
             a for a in around.arrays

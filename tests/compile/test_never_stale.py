@@ -850,3 +850,12 @@ def test_what_only_pretends_to_have_attributes_is_not_looked_into():
     foreign = Foreign()
     f = al.compile(lambda x: x * 2.0 if foreign else x)
     assert f(np.array([1.0, 2.0])).tolist() == [2.0, 4.0]
+
+
+def test_the_defaults_of_an_optimiser_count_where_they_are_read():
+    w = al.Tensor(1.0, requires_grad=True)
+    optimiser = al.optim.SGD([w], lr=0.0)
+    step = al.compile(lambda: w * optimiser.defaults["momentum"], optimiser, backend="numpy")
+    assert [step(), step()] == [0.0, 0.0]
+    optimiser.defaults["momentum"] = 3.0
+    assert step() == 3.0
