@@ -102,6 +102,8 @@ class Step(Compiled):
                 progress(done, float(some[-1]))
             if until is not None and until(float(some[-1])):
                 break
+        if len(losses) == 1:  # Nothing is copied.
+            return losses[0]
         return np.concatenate(losses) if losses else np.empty(0)
 
     def _some(
