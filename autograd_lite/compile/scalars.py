@@ -159,7 +159,7 @@ class Sheet:
 
     def line(self, expression: str, dtype: np.dtype[Any] | None) -> Number:
         """Write a line, unless it stands there, and return its result."""
-        factor, x = _product(expression) if dtype == float else (0.0, "")
+        factor, x = _product(expression) if dtype is not None and dtype.kind == "f" else (0.0, "")
         if x in self._doubled and 1 <= factor <= 1e30:  # c * (2 * x) is (2 * c) * x to the bit.
             more, of = self._doubled[x]
             expression = f"{of} * {factor * more!r}"
