@@ -1,8 +1,9 @@
 """The simplifier of programs: the same numbers from fewer statements.
 
 Parts that occur twice are computed once, what depends on constants only is computed now, and what
-nothing needs is dropped. Its algebra changes no digit: x * 1, -(-x), a copy, a transpose of a
-transpose. It takes one pass over the statements, and the same program always gives the same one.
+nothing needs is dropped. Its algebra changes no digit: x * 1, -(-x), -(a * b) where there is
+a * -b, a copy, a transpose of a transpose. It takes one pass over the statements, and the same
+program always gives the same one.
 """
 
 from __future__ import annotations
@@ -51,17 +52,38 @@ def cleaned(program: Program) -> Program:
         elif simpler is not None:
             stands_for[statement.result] = simpler
             continue
-        ordered = statement.operands
-        if statement.function in COMMUTE:
-            ordered = tuple(sorted(ordered, key=_rank))
-        key = key_of(statement.function, ordered, statement.parameters)
-        if key in known:
-            stands_for[statement.result] = known[key]
+        key = _key(statement.function, *statement.operands, **statement.parameters)
+        same = known.get(key) or _negated(statement, known, made)
+        if same is not None:
+            stands_for[statement.result] = same
             continue
         known[key] = statement.result
         made[statement.result] = statement
     outputs = tuple(stands_for.get(x, x) if isinstance(x, Variable) else x for x in program.outputs)
     return _renumbered(_alive(Program(program.inputs, tuple(made.values()), outputs)))
+
+
+def _key(function: Any, *operands: Any, **parameters: Any) -> Any:
+    ordered = tuple(sorted(operands, key=_rank)) if function in COMMUTE else operands
+    return key_of(function, ordered, parameters)
+
+
+def _negated(s: Statement, known: dict[Any, Variable], made: dict[Variable, Statement]) -> Any:
+    """Return what is there as a * -b for -(a * b), or the other way round; or None."""
+    product = made.get(s.operands[0]) if s.function is ops.negative else s
+    if product is None or product.function is not ops.multiply:
+        return None
+    for a, b in (product.operands, product.operands[::-1]):
+        if product is s:
+            inner = made.get(b) if isinstance(b, Variable) else None
+            if inner is None or inner.function is not ops.negative:
+                continue
+            found = known.get(_key(ops.negative, known.get(_key(ops.multiply, a, *inner.operands))))
+        else:
+            found = known.get(_key(ops.multiply, a, known.get(_key(ops.negative, b))))
+        if found is not None and _alike(found, s.result):
+            return found
+    return None
 
 
 def _rank(x: Any) -> tuple[int, str]:

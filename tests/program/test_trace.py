@@ -201,3 +201,28 @@ def test_view_of_what_was_written_to_later_is_returned():
 
     program = trace(f, np.ones(3), places=[Place(w)]).program
     np.testing.assert_array_equal(program(np.array([1.0, 2.0, 3.0]), np.ones(3))[0], [2.0, 4.0])
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda a, b: -(a * b) + a * -b,
+        lambda a, b: a * -b + -(a * b),
+        lambda a, b: -(a * b) - -b * a,
+    ],
+)
+def test_the_same_product_with_a_minus_is_computed_once(f):
+    program = trace(f, np.ones(3), np.ones(3)).program
+    assert [s.name for s in program.statements if s.name == "multiply"] == ["multiply"]
+    values = np.array([0.0, 1e300, -2.0]), np.array([3.0, -1.0, 0.1])
+    np.testing.assert_array_equal(program(*values)[0], f(*values))
+
+
+def test_another_sign_is_another_product():
+    def f(a, b):
+        return -(a * b) - 2 * (a * b) + b * -b + a * -a
+
+    program = trace(f, np.ones(3), np.ones(3)).program
+    assert [s.name for s in program.statements].count("multiply") == 4
+    values = np.array([1.0, 2.0, 3.0]), np.array([5.0, 7.0, -11.0])
+    np.testing.assert_array_equal(program(*values)[0], f(*values))
