@@ -219,7 +219,12 @@ def unchanged(around: Surroundings) -> Callable[[], bool] | None:
         return None
     made = _Table([0, id(False), id(True), 0, *table], around)
     made.words[3] = made.end
-    return _built_in(b"unchanged", machine.same, made)
+    return _built_in(b"unchanged", _same(), made)
+
+
+@functools.cache
+def _same() -> Any:
+    return cfunc("intp(intp, intp)", cache=True)(machine.same)
 
 
 # -------------------------------------------------------------- bound steps

@@ -24,6 +24,7 @@ from autograd_lite.compile.scalars import (
     objects,
     unrolled,
 )
+from autograd_lite.compile.straight import packed
 from autograd_lite.program.program import Program
 
 MOST = 4000
@@ -197,8 +198,10 @@ def machine_code(
         "pick(": "from autograd_lite.compile.choice import pick\n",
     }
     head = "".join(text for name, text in heads.items() if name in source)
-    module = module_of(f"{head}\n\n{source}")
-    jit = numba.njit(signature, cache=True, error_model="numpy", nogil=not direct)
+    module = module_of(f"{head}\n\n{packed(source)}")
+    jit = numba.njit(
+        signature, cache=True, error_model="numpy", nogil=not direct, no_cfunc_wrapper=True
+    )
     try:
         function: Callable[..., Any] = jit(getattr(module, name))
     except NumbaError as error:

@@ -9,7 +9,7 @@ import functools
 from typing import Any
 
 import numpy as np
-from numba import carray, cfunc, njit
+from numba import carray, njit
 from numba import types as kinds
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -77,7 +77,9 @@ def at(_: Any, _address: Any) -> Any:
 
 
 IS, DICT, LIST, SIZE, ITEM, BYTES, ARRAY, VARS = range(8)
-_jit = functools.partial(njit, cache=True, error_model="numpy")
+_jit = functools.partial(
+    njit, cache=True, error_model="numpy", no_cfunc_wrapper=True, no_cpython_wrapper=True
+)
 
 
 @_jit(kinds.boolean(_I, _I, _I))
@@ -177,8 +179,8 @@ def put_slot(slot: int, new: int) -> int:
     return 1
 
 
-@cfunc(_I(_I, _I), cache=True)
 def same(me: int, _: int) -> int:
+    """Answer, as a built-in function, with one of the two objects that a table begins with."""
     t = bytes_of(me)
     answer: int = load(t + WORD * (1 + holds(t + 3 * WORD)))
     hold(answer)

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 import autograd_lite as al
+from autograd_lite.compile.numba_code import machine_code
+from autograd_lite.compile.scalars import LoweringError
+from autograd_lite.compile.straight import packed
 
 pytest.importorskip("numba")
 SPECIAL = np.array([np.nan, np.inf, -np.inf, -0.0, 0.0, -1.5, 1.0, -1.0, 2.0, 0.5, 3.0, 0.3])
@@ -99,3 +102,46 @@ def test_a_step_beside_eager_takes_rounding_for_rounding_where_there_is_nan():
     for k in range(9):
         np.testing.assert_allclose(fast(np.append(x, k)), np.tanh(np.append(x, k)))
         np.testing.assert_allclose(fast(np.append(x, np.nan)), np.tanh(np.append(x, np.nan)))
+
+
+LINES = """
+def f(n, x, c):
+    a = x[0]
+    b = x[1]
+    i = 3
+    e = a > b
+    for k in range(n):
+        p = (a + b) * 2
+        q = np.exp(-p) % 0.3
+        r = np.maximum(q, np.nan) if c else p
+        s = np.hypot(p, (-1.5)) / (i // 2)
+        t = ~e
+        x[k] = s
+        a = b
+        b = s
+        i = i + 1
+        e = (a < b) == t
+    x[2] = a
+    x[3] = i
+    x[4] = e
+    x[5] = q
+    return b
+"""
+
+
+def test_lines_in_a_row_are_one_instruction_with_the_same_numbers():
+    assert packed(LINES).count("straight(") == 3
+    kinds = [(np.dtype(int), -1), (np.dtype(float), 1), (np.dtype(bool), -1)]
+    names = {"np": np}
+    exec(LINES, names)
+    x = np.array([0.3, 0.7, 0.0, 0.0, 0.0, 0.0, 0.0])
+    y = x.copy()
+    expected = names["f"](6, x, False)
+    assert machine_code(LINES, "f", kinds)(6, y, False) == pytest.approx(expected, rel=1e-14)
+    np.testing.assert_allclose(y, x, rtol=1e-14)
+
+
+def test_lines_that_numba_has_no_type_for_are_refused():
+    source = LINES.replace("np.hypot(p", "np.hypot(p, p, p")
+    with pytest.raises(LoweringError, match="hypot"):
+        machine_code(source, "f", [(np.dtype(int), -1), (np.dtype(float), 1), (np.dtype(bool), -1)])
