@@ -221,7 +221,8 @@ def _reason(error: Exception) -> str:
     """Return the line of numba's error that says what it does not know."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     said = lines[1] if lines[0].startswith("Failed in") and len(lines) > 1 else lines[0]
-    return said.rstrip(".")
+    ours = [line for line in lines if line.startswith(f"{LoweringError.__name__}: ")]
+    return (ours[0].partition(": ")[2] if ours else said).rstrip(".")
 
 
 _KEPT: list[Any] = []

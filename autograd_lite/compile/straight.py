@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.compile.scalars import LoweringError
+
 FEWEST = 4
 """Lines from which it is worth it."""
 
@@ -109,11 +111,15 @@ def _is_straight(statement: ast.stmt) -> bool:
 
 
 def _is_entry(x: ast.AST) -> bool:
-    """Return whether it is an entry of an array, at indices that are written as numbers."""
+    """Return whether it is an entry of an array that has axes."""
     if not (isinstance(x, ast.Subscript) and isinstance(x.value, ast.Name)):
         return False
-    index = x.slice.elts if isinstance(x.slice, ast.Tuple) else [x.slice]
-    return bool(index) and all(isinstance(i, ast.Constant) for i in index)
+    places = _places(x)
+    return bool(places) and all(map(_is_plain, places))
+
+
+def _places(x: ast.Subscript) -> list[ast.expr]:
+    return x.slice.elts if isinstance(x.slice, ast.Tuple) else [x.slice]
 
 
 def _is_plain(x: ast.expr) -> bool:
@@ -245,14 +251,19 @@ class _Writer:
         """Return the type of an array, and what emits the address of an entry."""
         from numba.core import cgutils, types
 
-        name, index = x.value.id, ast.literal_eval(x.slice)
+        name, places = x.value.id, [self.expression(place) for place in _places(x)]
+        known_places = all(isinstance(place, ast.Constant) for place in _places(x))
         kind = self.kinds[name]
 
         def pointer(context: Any, builder: Any, known: Any) -> Any:
             array = context.make_array(kind)(context, builder, known[name])
-            places = index if isinstance(index, tuple) else (index,)
-            at = [context.get_constant(types.intp, i) for i in places]
-            return cgutils.get_item_pointer(context, builder, kind, array, at)
+            at = [
+                context.cast(builder, place(context, builder, known), of, types.intp)
+                for of, place in places
+            ]
+            return cgutils.get_item_pointer(
+                context, builder, kind, array, at, wraparound=not known_places
+            )
 
         return kind, pointer
 
@@ -278,13 +289,13 @@ class _Writer:
 
     def _resolved(self, function: Any, kinds: Any) -> tuple[Any, Any]:
         """Return the type of a function, and its signature for operands of these types."""
-        from numba.core.errors import TypingError
+        from numba.core.errors import NumbaError
 
         try:
             of = self._typing.resolve_value_type(function)
             signature = self._typing.resolve_function_type(of, kinds, {})
-        except ValueError:
+        except (ValueError, NumbaError):
             signature = None
         if signature is None:
-            raise TypingError(f"no {function.__name__} of {', '.join(map(str, kinds))}")
+            raise LoweringError(f"{function.__name__} of {', '.join(map(str, kinds))}")
         return of, signature
