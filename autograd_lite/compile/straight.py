@@ -83,7 +83,9 @@ def _packed(body: list[ast.stmt], used: dict[str, int], blocks: list[str]) -> It
 def _call(run: list[ast.stmt], used: dict[str, int], blocks: list[str]) -> ast.stmt:
     """Return a statement that does those of a run."""
     module = ast.Module(run, [])
-    inside, made, given = _counts(module), {}, {}
+    inside = _counts(module)
+    made: dict[str, None] = {}
+    given: dict[str, None] = {}
     for s in run:
         assert isinstance(s, ast.Assign)
         (target,) = s.targets
@@ -219,8 +221,8 @@ class _Writer:
         match x:
             case ast.Name(name):
                 return self.kinds[name], lambda _c, _b, known: known[name]
-            case ast.Constant(value) | ast.UnaryOp(ast.USub(), ast.Constant(value)):
-                value = -value if isinstance(x, ast.UnaryOp) else value
+            case ast.Constant() | ast.UnaryOp(ast.USub(), ast.Constant()):
+                value: Any = ast.literal_eval(x)
                 kind = (
                     types.boolean if isinstance(value, bool)
                     else types.intp if isinstance(value, int) else types.float64
