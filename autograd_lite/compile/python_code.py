@@ -156,7 +156,7 @@ def python_function(program: Program, most: float = math.inf) -> tuple[str, Call
     for x in program.inputs:
         given[x] = objects(sheet, x, functools.partial(entry, x.name))
         if x.shape:
-            lists[x] = f"{x.name}_list"
+            lists[x] = f"{x.name}__list"
             sheet.arrays[x] = (lists[x], "")
             unpack = code.bind(f"unpack{x.size}", struct.Struct(f"{x.size}d").unpack_from)
             loads[x] = f"{nested(given[x].reshape(-1))} = {unpack}({x.name})"
@@ -172,12 +172,12 @@ def python_function(program: Program, most: float = math.inf) -> tuple[str, Call
         if x.shape:
             pack = code.bind(f"pack{x.size}", struct.Struct(f"{x.size}d").pack_into)
             after += [
-                f"out{k} = {code.bind('empty', np.empty)}({tuple(x.shape)})",
-                f"{pack}(out{k}, 0, {', '.join(texts)})",
+                f"out__{k} = {code.bind('empty', np.empty)}({tuple(x.shape)})",
+                f"{pack}(out__{k}, 0, {', '.join(texts)})",
             ]
             sheet.cost += CALL
         values.append(
-            f"out{k}" if x.shape else texts[0] if weak
+            f"out__{k}" if x.shape else texts[0] if weak
             else f"{code.bind('float64', np.float64)}({texts[0]})"
         )  # fmt: skip
     if sheet.cost > most:
