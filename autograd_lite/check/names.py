@@ -46,11 +46,16 @@ def _arrays_around(frame: FrameType | None) -> Iterator[tuple[str, NDArray[Any]]
     waiting: list[Any] = list(variables_of(frame).values()) if frame is not None else []
     seen: set[int] = set()
     while waiting and len(seen) < MOST_FUNCTIONS:
-        f = inspect.unwrap(x) if callable(x := waiting.pop(0)) else None
+        f = waiting.pop(0)
         if not isinstance(f, FunctionType) or id(f) in seen or is_library(f.__globals__):
             continue
         seen.add(id(f))
-        outside = inspect.getclosurevars(f)
+        if "__wrapped__" in f.__dict__:
+            waiting.append(f.__wrapped__)
+        try:
+            outside = inspect.getclosurevars(f)
+        except ValueError:  # A variable of the function around it is not there yet.
+            continue
         held = {**outside.nonlocals, **outside.globals}
         waiting += held.values()
         yield from ((name, x) for name, x in held.items() if isinstance(x, np.ndarray))
