@@ -51,7 +51,7 @@ def _arrays_around(frame: FrameType | None) -> Iterator[tuple[str, NDArray[Any]]
             continue
         seen.add(id(f))
         if "__wrapped__" in f.__dict__:
-            waiting.append(f.__wrapped__)
+            waiting.append(f.__dict__["__wrapped__"])
         try:
             outside = inspect.getclosurevars(f)
         except ValueError:  # A variable of the function around it is not there yet.
