@@ -153,3 +153,17 @@ def test_a_regulariser_of_a_single_number_is_possible():
     found = al.compare(loss, {**right, "b": right["b"] + 0.2 * 0.7})["b"].diagnosis
     assert "0.2 * b is added" in found.title
     assert found.confidence == "possible"
+
+
+@pytest.mark.parametrize("weighted", ["both", "target", "prediction"])
+def test_weights_of_rows_that_one_term_alone_has_are_named(weighted):
+    w, weights = parameter(W, "w"), rng.uniform(1, 2, 8)
+    loss = -np.sum(weights * al.log_softmax(X @ w, axis=1)[ROWS, LABELS])
+    rows = weights[:, None]
+    left, right = (rows if weighted in ("both", x) else 1.5 for x in ("prediction", "target"))
+    result = al.compare(loss, {"w": X.T @ (left * P - right * HOT)})
+    said = {"target": "missing from softmax(X @ w)", "prediction": "missing from the one-hot"}
+    if weighted == "both":
+        assert result
+    else:
+        assert said[weighted] in str(result["w"].diagnosis)

@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import always, at_once, grouped, replaced, text_of
+from autograd_lite.check.mistakes.backward_steps import (
+    Made,
+    always,
+    at_once,
+    grouped,
+    replaced,
+    text_of,
+)
 from autograd_lite.check.mistakes.reasons import shown
 from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake
 from autograd_lite.check.mistakes.replay import Replay, is_shifted
@@ -176,7 +183,24 @@ def wrong_loss(case: Case, target: Target) -> Iterator[Candidate]:
             far = 0.0 if replay.graph[d.key].name else 0.04
             yield Candidate(title, cost + far, predict=replaced(replay, d.key, wrong))
         yield from _smoothed(replay, d, target)
+        yield from _half_weighted(replay, d, target)
     yield from _at_every_step(replay)
+
+
+def _half_weighted(replay: Replay, d: Difference, target: Target) -> Iterator[Candidate]:
+    """Solve for the one factor of a prediction, or of a target, that is weighted row by row."""
+    if not np.ndim(d.c) or np.count_nonzero(target.hand) < 3:
+        return
+    for text, term in ((d.p_text, d.p), (d.y_text, -d.y)):
+        made = Made(replay, d.key, always(term), always(d.c * term))
+        factor = made.factor(target)
+        if factor is not None and abs(factor) > 1e-9:
+            yield Candidate(
+                f"the weights of the rows are missing from {text}, which has the factor "
+                f"{shown(factor)} in each, and are only at the other term",
+                1.1,
+                predict=made.times(factor),
+            )
 
 
 def _smoothed(replay: Replay, d: Difference, target: Target) -> Iterator[Candidate]:
