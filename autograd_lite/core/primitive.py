@@ -58,6 +58,9 @@ class Primitive:
         If a field is unknown.
     """
 
+    # What every recorded operation reads: five times as fast as from a dictionary.
+    __slots__ = ("__dict__", "__weakref__", "compute", "parameters", "rules", "takes_complex")
+
     notation: Notation | Choice
     """How it is written; by default, as a call of its name."""
 
@@ -73,7 +76,7 @@ class Primitive:
     analytic: bool = False
     """Whether `forward` also computes the analytic continuation to complex numbers."""
 
-    takes_complex: bool = False
+    takes_complex: bool
     """Whether its rules are right for complex numbers: as for every analytic function."""
 
     compute: Callable[..., Any]
@@ -136,7 +139,7 @@ class Primitive:
         self.rules: Any = tuple(rules.get(name) for name in self.operands)
         if self.variadic:
             self.rules = RuleForEach(self.rules[0])
-        self.notation, self.compute = call(self.name), forward
+        self.notation, self.compute, self.takes_complex = call(self.name), forward, False
         for name, value in fields.items():
             if name not in FIELDS:
                 raise TypeError(f"primitive {self.name!r} got an unknown field {name!r}.")
@@ -151,9 +154,10 @@ class Primitive:
         """Compute, or record if an operand is a Tensor (or anything else that records)."""
         for x in operands:
             if type(x) is not ndarray and hasattr(x, "__record__"):
-                for name, value in parameters.items():
-                    if type(value) not in UNCHANGING:
-                        parameters[name] = kept(value)
+                if parameters:
+                    for name, value in parameters.items():
+                        if type(value) not in UNCHANGING:
+                            parameters[name] = kept(value)
                 return x.__record__(self, operands, parameters)
         return self.forward(*as_arrays(operands), **parameters)
 
