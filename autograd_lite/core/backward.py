@@ -74,34 +74,35 @@ def backward_pass(
         finally:
             passing.reset(token)
     found: Pairs = []
-    # Births are unique, so a heap of negated births with a table beside it never compares nodes.
+    # Births are unique, so a heap of births (negated: the youngest first) with a table beside it
+    # never compares nodes. One node waits outside of both, since most often it is the next.
     # Leaves wait in a table of their own, until all is known: a failed rule changes none of them.
-    # One node waits outside of both, since most often it is the next; a birth of 0: none does.
     waiting: list[int] = []
     arrived: _Table = {}
     leaves: _Table = {}
-    coming, upstream, sent = -root._birth, root, cotangent
+    coming, sent = root, cotangent
     between = None if targets is None else _between([root, *(node for node, _ in more)], targets)
     wanted = {node._birth: node for node in targets} if targets else None
     if more or root._primitive is None or between is not None:
         arrived, leaves = _starts([(root, cotangent), *more], between)
-        waiting, coming = sorted(arrived), 0
+        waiting, coming = sorted([-birth for birth in arrived]), None
     watches = mode.watches if watched else ()
-    while waiting or coming:
-        if not coming:
-            birth = heappop(waiting)
-            node, g = arrived.pop(birth)
-        elif waiting and waiting[0] < coming:
-            arrived[coming] = (upstream, sent)
-            birth = heapreplace(waiting, coming)
-            node, g = arrived.pop(birth)
+    while True:
+        if coming is None:
+            if not waiting:
+                break
+            node, g = arrived.pop(-heappop(waiting))
+        elif waiting and -waiting[0] > coming._birth:
+            arrived[coming._birth] = (coming, sent)
+            node, g = arrived.pop(-heapreplace(waiting, -coming._birth))
+            coming = None
         else:
-            birth, node, g = coming, upstream, sent
-        coming = 0
+            node, g, coming = coming, sent, None
+        birth = node._birth
         if node._rare is not None and "_taps" in node._rare and node._known() not in untapped:
             g = node._taps(node, g)
-        if wanted is not None and -birth in wanted:
-            found.append((wanted[-birth], g))
+        if wanted is not None and birth in wanted:
+            found.append((wanted[birth], g))
             continue
         inputs, parameters, rules = node._inputs, node._parameters, node._primitive.rules
         y, seen, count = node._array, inputs, len(inputs)
@@ -113,21 +114,19 @@ def backward_pass(
         if rules.__class__ is RuleForEach:  # Told the operands once, not once for each of them.
             rules = rules.bound(g, y, seen[1::2], parameters)
             seen, parameters, count = (), None, 0
-        i = 0
+        i = -2
         for rule in rules:
-            x, value = inputs[i], inputs[i + 1]
             i += 2
-            if rule is None or x is None or not x._requires_grad:
+            x = inputs[i]
+            if x is None or rule is None or not x._requires_grad:
                 continue
-            key = -x._birth
-            if key < birth:  # Changed in place since: go to the version that was used.
-                x = x._version_before(-birth)
+            if x._birth > birth:  # Changed in place since: go to the version that was used.
+                x = x._version_before(birth)
                 # Held from now on: `x` may have been computed from this node, a cycle till then.
-                inputs = node._inputs = (*inputs[: i - 2], x, *inputs[i - 1 :])
+                inputs = node._inputs = (*inputs[:i], x, *inputs[i + 1 :])
                 if x is None or not x._requires_grad:
                     continue
-                key = -x._birth
-            if between is not None and -key not in between:
+            if between is not None and x._birth not in between:
                 continue
             try:
                 if parameters:
@@ -141,36 +140,35 @@ def backward_pass(
                 else:
                     gx = rule()
             except Exception as error:
-                error.add_note(
-                    f"This was {rule_name(node._primitive, i // 2 - 1)}, in a backward pass."
-                )
+                error.add_note(_note(node._primitive, i // 2, "a backward pass"))
                 raise
+            value = inputs[i + 1]
             kind = type(gx)
             if kind is not type(value) or (
                 (kind is ndarray or (STAND_INS and kind in STAND_INS))
                 and (gx.shape != value.shape or gx.dtype is not value.dtype)
             ):
-                gx = fit(gx, value, node._primitive, i // 2 - 1)
+                gx = fit(gx, value, node._primitive, i // 2)
             total = gx
             if x._primitive is None:
-                if key in leaves:
-                    total = leaves[key][1] + gx
-                leaves[key] = (x, total)
-            elif key == coming:
+                if x._birth in leaves:
+                    total = leaves[x._birth][1] + gx
+                leaves[x._birth] = (x, total)
+            elif coming is not None and x._birth == coming._birth:
                 sent = total = sent + gx
-            elif key in arrived:
-                total = arrived[key][1] + gx
-                arrived[key] = (x, total)
-            elif not coming:
-                coming, upstream, sent = key, x, gx
+            elif arrived and x._birth in arrived:
+                total = arrived[x._birth][1] + gx
+                arrived[x._birth] = (x, total)
+            elif coming is None:
+                coming, sent = x, gx
             else:
-                heappush(waiting, key)
-                arrived[key] = (x, gx)
+                heappush(waiting, -x._birth)
+                arrived[x._birth] = (x, gx)
             if watches:
                 for watch in watches:
-                    watch.passed(node, i // 2 - 1, g, gx, total)
-    for key in sorted(leaves):
-        node, g = pair = leaves[key]
+                    watch.passed(node, i // 2, g, gx, total)
+    for birth in sorted(leaves, reverse=True) if len(leaves) > 1 else leaves:
+        node, g = pair = leaves[birth]
         if node._rare is not None and "_taps" in node._rare and node._known() not in untapped:
             pair = (node, node._taps(node, g))
         found.append(pair)
@@ -178,12 +176,12 @@ def backward_pass(
 
 
 def _starts(pairs: Pairs, between: set[int] | None) -> tuple[_Table, _Table]:
-    """Return what a backward pass starts with, by negated birth: the nodes, and the leaves."""
+    """Return what a backward pass starts with, by birth: the nodes, and the leaves."""
     arrived: _Table = {}
     leaves: _Table = {}
     for node, g in pairs:
         if between is None or node._birth in between:
-            birth, table = -node._birth, leaves if node._primitive is None else arrived
+            birth, table = node._birth, leaves if node._primitive is None else arrived
             table[birth] = (node, table[birth][1] + g if birth in table else g)
     return arrived, leaves
 
