@@ -572,10 +572,11 @@ class Tensor:
         """
         if unknown:
             raise unknown_argument(Tensor.backward, unknown)
-        if gradient is None and self._rare is None and not create_graph and self._requires_grad:
-            data = self._array
-            if isinstance(data, np.floating):  # A single number: the usual case.
-                accumulate(backward_pass(self, type(data)(1)))
+        rare = self._rare or ()
+        if gradient is None and self._requires_grad and not create_graph and "_view" not in rare:
+            one = _ONES.get(type(self._array))
+            if one is not None:  # A single number: the usual case.
+                accumulate(backward_pass(self, one))
                 return
         cotangent = self._seed(gradient)
         if not create_graph:
@@ -946,6 +947,9 @@ class HookHandle:
         self._hooks.pop(self._number, None)
 
 
+_ONES = {kind: kind(1) for kind in (np.float64, np.float32, np.float16)}
+"""The cotangents that a backward pass from a single number starts with."""
+
 # NumPy lets other threads run while it adds large arrays: 4 threads that share a leaf lost two of
 # three gradients.
 _adding = allocate_lock()
@@ -953,7 +957,8 @@ _adding = allocate_lock()
 
 def accumulate(pairs: list[tuple[Tensor, Any]]) -> None:
     """Add cotangents that have arrived to the gradients of leaves."""
-    with _adding:  # Threads may share a leaf, and each must find what the other added.
+    _adding.acquire()  # Threads may share a leaf, and each must find what the other added.
+    try:  # `with` takes twice as long.
         for leaf, g in pairs:
             before = leaf._grad
             if before is None:
@@ -964,6 +969,8 @@ def accumulate(pairs: list[tuple[Tensor, Any]]) -> None:
                 leaf._grad = before + g
                 rare = leaf._rare = leaf._rare or {}  # Not through `_passes`, which takes longer.
                 rare["_passes"] = rare.get("_passes", 1) + 1
+    finally:
+        _adding.release()
 
 
 # -------------------------------------------------------------------- recording

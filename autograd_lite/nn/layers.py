@@ -115,8 +115,8 @@ class Linear(Module):
         ValueError
             If the last axis of `x` has another length.
         """
-        weighted = x @ self.weight
-        return weighted if self.bias is None else weighted + self.bias
+        weighted, bias = x @ self.weight, self.bias
+        return weighted if bias is None else weighted + bias
 
     def extra_repr(self) -> str:
         """Return the numbers of inputs and outputs."""

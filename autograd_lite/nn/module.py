@@ -189,10 +189,12 @@ class Module(metaclass=_NamesItsTensors):
             raise
         if isinstance(result, Tensor):
             if result._primitive is not None and result._birth > since:
-                if result._rare is None:  # Without another call: a module does little else.
+                rare = result._rare  # Without another call: a module does little else.
+                if rare is None:
                     result._rare = {"_call": (module._card or _card_of(module), since, None)}
                 else:
-                    _note_call(module, since, result)
+                    call = module._card or _card_of(module), since, rare.get("_call")
+                    rare["_call"] = call
         elif isinstance(result, dict | list | tuple):
             for part in leaves_of(result):
                 if isinstance(part, Tensor) and not part.is_leaf and part._birth > since:

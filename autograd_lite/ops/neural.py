@@ -52,7 +52,6 @@ def sigmoid(x: Any) -> Any:
     Written as :math:`e^x / (1 + e^x)` with `x` capped where the result is 1 to the last digit:
     it cannot overflow, and small results keep all their digits.
     """
-    # NumPy takes half as long again for an array and a number as for two arrays.
     one, cap = _one_and_cap(x.dtype) if x.ndim else (1.0, 10.0 if x.dtype == np.float16 else 80.0)
     e = np.exp(np.minimum(x, cap))
     return e / (one + e)
@@ -208,8 +207,8 @@ _TEXT = "({prediction:sum} − {target:sum_right})²"
 def _mse_derivative(g: Any, y: Any, prediction: Any, target: Any, reduction: str) -> Any:
     """Cotangent of the prediction: the error times 2, 2/n or 1, by the reduction."""
     error = prediction - target
-    if reduction == "half_sum":
-        return g * error
+    if reduction == "half_sum":  # For the loss itself, g is 1, and a product would change nothing.
+        return error if type(g) is np.float64 and g == 1 else g * error
     return g * (2.0 / (error.size or 1) if reduction == "mean" else 2.0) * error
 
 

@@ -119,11 +119,18 @@ class SGD(Optimizer):
         if group["momentum"] or group["weight_decay"] or group["maximize"]:
             return super()._move_group(group)
         moved = False
-        lr = number(group["lr"])
+        # An array in place of a number: NumPy takes half as long again for those.
+        lr, rate, dtype = number(group["lr"]), None, None
         for p in group["params"]:
             g = p._grad
             if g is not None:
-                change = lr * (g._value() if isinstance(g, Tensor) else g)
+                if type(g) is not np.ndarray:
+                    change = lr * (g._value() if isinstance(g, Tensor) else g)
+                else:
+                    if g.dtype is not dtype:
+                        dtype = g.dtype
+                        rate = lr if is_recorder(lr) else np.array(lr, dtype)
+                    change = rate * g
                 out = change if change.size > LARGE and not is_recorder(change) else None
                 p._array = (
                     p._array - change if out is None else np.subtract(p._array, change, out=out)
