@@ -7,6 +7,7 @@ first derivative and every higher one.
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
 from typing import Any
@@ -201,6 +202,14 @@ def _right(g: Any, y: Any, a: Any, b: Any) -> Any:
     return a.swapaxes(-1, -2) @ g
 
 
+_PRODUCTS = (
+    ((2, 3), (3, 4)), ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 4)), ((5, 2, 3), (3, 4)),
+    ((2, 3), (5, 3, 4)), ((5, 2, 3), (5, 3, 4)), ((2, 1, 2, 3), (5, 3, 4)), ((5, 2, 3), (3,)),
+    ((3,), (5, 3, 4)), ((0, 3), (3, 4)), ((2, 0), (0, 4)), ((5, 2, 0), (0, 4)), ((3, 3), (3, 3)),
+)  # fmt: skip
+"""Shapes that the tests multiply."""
+
+
 @primitive(
     a=_left,
     b=_right,
@@ -215,22 +224,7 @@ def _right(g: Any, y: Any, a: Any, b: Any) -> Any:
     linear=("a", "b"),
     sentence="{x} reaches {y} through {others}, so the gradient goes back to {x} through {others} "
     "too.",
-    examples=(
-        example((2, 3), (3, 4)),
-        example((3,), (3,)),
-        example((2, 3), (3,)),
-        example((3,), (3, 4)),
-        example((5, 2, 3), (3, 4)),
-        example((2, 3), (5, 3, 4)),
-        example((5, 2, 3), (5, 3, 4)),
-        example((2, 1, 2, 3), (5, 3, 4)),
-        example((5, 2, 3), (3,)),
-        example((3,), (5, 3, 4)),
-        example((0, 3), (3, 4)),
-        example((2, 0), (0, 4)),
-        example((5, 2, 0), (0, 4)),
-        example((3, 3), (3, 3)),
-    ),
+    examples=tuple(itertools.starmap(example, _PRODUCTS)),
 )
 def matmul(a: Any, b: Any) -> Any:
     """Matrix product with NumPy's full semantics: vectors, matrices, stacks of matrices."""

@@ -9,8 +9,7 @@ than a loop. A node is anything with the slots that `backward_pass` reads: ``_pr
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush, heapreplace
 from typing import Any
 
@@ -140,7 +139,8 @@ def backward_pass(
                 else:
                     gx = rule()
             except Exception as error:
-                error.add_note(_note(node._primitive, i // 2, "a backward pass"))
+                name = rule_name(node._primitive, i // 2)
+                error.add_note(f"This was {name}, in a backward pass.")
                 raise
             value = inputs[i + 1]
             kind = type(gx)
@@ -247,20 +247,6 @@ def rule_name(primitive: Primitive, i: int) -> str:
     """Return what messages call the rule of an operation for its operand `i`."""
     name = f"{primitive.operands[0]}[{i}]" if primitive.variadic else primitive.operands[i]
     return f"the rule of {primitive!r} for {name}"
-
-
-@contextmanager
-def named_rule(primitive: Primitive, i: int, where: str = "a backward pass") -> Iterator[None]:
-    """Note in an error raised inside that it came from the rule for operand `i`."""
-    try:
-        yield
-    except Exception as error:
-        error.add_note(_note(primitive, i, where))
-        raise
-
-
-def _note(primitive: Primitive, i: int, where: str) -> str:
-    return f"This was {rule_name(primitive, i)}, in {where}."
 
 
 def unbroadcast(g: Any, shape: tuple[int, ...], *, written: bool = False) -> Any:

@@ -88,8 +88,15 @@ class Block:
 
     def __call__(self, function: F) -> F:
         """Decorate a function; one that makes a generator or a coroutine holds it while it runs."""
+        held: Any = None
+        if inspect.isgeneratorfunction(function):
+            held = _Held
+        elif inspect.isasyncgenfunction(function):
+            held = _HeldAsynchronous
 
         def run(*args: Any, **kwargs: Any) -> Any:
+            if held is not None:
+                return held(self, function(*args, **kwargs))
             with self:
                 return function(*args, **kwargs)
 
@@ -97,64 +104,53 @@ class Block:
             with self:
                 return await function(*args, **kwargs)
 
-        def run_generator(*args: Any, **kwargs: Any) -> Any:
-            return self._resumed(function(*args, **kwargs))
-
-        def run_asynchronous(*args: Any, **kwargs: Any) -> Any:
-            return self._resumed_asynchronous(function(*args, **kwargs))
-
-        decorated: Any = run
-        if inspect.isgeneratorfunction(function):
-            decorated = run_generator
-        elif inspect.iscoroutinefunction(function):
-            decorated = run_coroutine
-        elif inspect.isasyncgenfunction(function):
-            decorated = run_asynchronous
+        decorated: Any = run_coroutine if inspect.iscoroutinefunction(function) else run
         functools.update_wrapper(decorated, function)
         wrapped: F = decorated
         return wrapped
 
-    def _resumed(self, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-        """Run a generator inside the block, and what happens between its steps outside of it."""
-        resume: Callable[[], Any] = functools.partial(next, generator)
-        while True:
-            try:
-                with self:
-                    value = resume()
-            except StopIteration as stop:
-                return stop.value
-            finally:
-                del resume  # An error that was thrown would hold this frame, and be held by it.
-            try:
-                resume = functools.partial(generator.send, (yield value))
-            except GeneratorExit:
-                with self:
-                    generator.close()
-                raise
-            except BaseException as error:  # noqa: BLE001  (it is handed on to the generator)
-                resume = functools.partial(generator.throw, error)
 
-    async def _resumed_asynchronous(
-        self, generator: AsyncGenerator[Any, Any]
-    ) -> AsyncGenerator[Any, Any]:
-        """Do the same for an asynchronous generator."""
-        resume: Callable[[], Any] = functools.partial(anext, generator)
-        while True:
-            try:
-                with self:
-                    value = await resume()
-            except StopAsyncIteration:
-                return
-            finally:
-                del resume
-            try:
-                resume = functools.partial(generator.asend, (yield value))
-            except GeneratorExit:
-                with self:
-                    await generator.aclose()
-                raise
-            except BaseException as error:  # noqa: BLE001  (handed on, as above)
-                resume = functools.partial(generator.athrow, error)
+class _Held(Generator[Any, Any, Any]):
+    """A generator that runs inside a block; what happens between its steps is outside of it."""
+
+    def __init__(self, block: Block, generator: Generator[Any, Any, Any]) -> None:
+        self.block, self.generator = block, generator
+
+    def send(self, value: Any) -> Any:
+        """Go on to the next step."""
+        with self.block:
+            return self.generator.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        """Go on with an error."""
+        try:
+            with self.block:
+                return self.generator.throw(*error)
+        finally:
+            del error  # It would hold this frame, and be held by it.
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class _HeldAsynchronous(AsyncGenerator[Any, Any]):
+    """The same of an asynchronous generator."""
+
+    def __init__(self, block: Block, generator: AsyncGenerator[Any, Any]) -> None:
+        self.block, self.generator = block, generator
+
+    async def asend(self, value: Any) -> Any:
+        """Go on to the next step."""
+        with self.block:
+            return await self.generator.asend(value)
+
+    async def athrow(self, *error: Any) -> Any:
+        """Go on with an error."""
+        try:
+            with self.block:
+                return await self.generator.athrow(*error)
+        finally:
+            del error
 
 
 class Watch(Block):

@@ -7,7 +7,6 @@ computed with. `record` makes it; `Tensor.backward` sends a cotangent back throu
 from __future__ import annotations
 
 import itertools
-import operator
 import warnings
 import weakref
 from _thread import allocate_lock  # To import threading takes a sixth of all that is imported.
@@ -27,7 +26,6 @@ from autograd_lite.core.operands import (
     constant,
     explained,
     is_recorder,
-    known_dtype,
     numbers,
     refuse_complex,
     unchanging,
@@ -35,25 +33,6 @@ from autograd_lite.core.operands import (
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
 
 Value = TypeVar("Value")
-
-
-# What to write instead where a number, an array of a tensor without axes, or one of a tensor with
-# axes would lose the gradient.
-_FOR_NUMBERS = (
-    "t.item() for the value alone. To keep the gradient, write np.exp(t) for math.exp(t), and so "
-    "on; and a = al.Tensor(a) before a[i] = t"
-)
-_FOR_LISTS = (
-    "t.numpy() for the value alone. To keep the gradient, write np.stack([t, u]) or "
-    "al.array([t, 1.0]) for a list, np.broadcast_to(t, shape) for np.full, a = al.Tensor(a) before "
-    "a[i] = t, and al.scipy.special.softmax(t) for SciPy's softmax, and the like"
-)
-_FOR_ARRAYS = (
-    "t.numpy() for the value alone. To keep the gradient, write np.stack or np.concatenate([t, u]) "
-    "for a list or np.r_, a = al.Tensor(a) before a[i] = t, np.dot(a, t) for a.dot(t), "
-    "s.to_numpy() * t for a Series s, al.scipy.sparse.matmul(a, t) and the like for SciPy, and no "
-    "np.vectorize"
-)
 
 
 class Rare(Generic[Value]):
@@ -516,7 +495,7 @@ class Tensor:
                     f"grad of {self._label()} needs shape {self.shape}, got {value.shape}."
                 )
             if value.dtype != self.dtype:
-                value = value.astype(self.dtype)
+                value = _cast(value, self.dtype)
         self._grad = value
         self._passes = None
 
@@ -580,7 +559,8 @@ class Tensor:
                 return
         cotangent = self._seed(gradient)
         if not create_graph:
-            accumulate(backward_pass(self, _plain(cotangent)))
+            plain = cotangent._value() if isinstance(cotangent, Tensor) else cotangent
+            accumulate(backward_pass(self, plain))
             return
         with enable_grad():
             seed = cotangent if isinstance(cotangent, Tensor) else leaf(cotangent)
@@ -627,7 +607,7 @@ class Tensor:
                 f"backward from {self._label()} needs a gradient of its shape {self.shape}, got "
                 f"{gradient.shape}."
             )
-        return gradient if gradient.dtype == data.dtype else gradient.astype(data.dtype)
+        return gradient if gradient.dtype == data.dtype else _cast(gradient, data.dtype)
 
     def retain_grad(self) -> None:
         """Keep the gradient of this result too, in `grad`, from the next backward pass on.
@@ -742,71 +722,7 @@ class Tensor:
     def __pos__(self) -> Self:
         return record(arithmetic.copy, (self,))  # Not self: that may be changed in place later.
 
-    def __eq__(self, other: object) -> Any:
-        return self._value() == _plain(other)
-
-    def __ne__(self, other: object) -> Any:
-        return self._value() != _plain(other)
-
-    def __lt__(self, other: Any) -> Any:
-        return self._value() < _plain(other)
-
-    def __le__(self, other: Any) -> Any:
-        return self._value() <= _plain(other)
-
-    def __gt__(self, other: Any) -> Any:
-        return self._value() > _plain(other)
-
-    def __ge__(self, other: Any) -> Any:
-        return self._value() >= _plain(other)
-
-    __hash__ = object.__hash__  # By identity: a tensor can be a key, whatever its value.
-
     # ---------------------------------------------------------------- Python and NumPy
-
-    def astype(self, dtype: DTypeLike, *, copy: bool = True) -> Self:
-        """Return the entries converted to another dtype.
-
-        Gradients flow through a conversion to floating-point numbers: that of a float64 tensor
-        through ``t.astype(np.float32)`` is float64 again. Integers and booleans have no gradient.
-
-        Parameters
-        ----------
-        dtype : dtype
-            ``float``, ``np.float32``, ``"int64"``, ...
-        copy : bool
-            If False, and the dtype is this one already, return this tensor itself.
-
-        Returns
-        -------
-        Tensor
-            Of this shape and that dtype; a leaf that requires no gradient if it is of integers or
-            booleans.
-
-        Raises
-        ------
-        TypeError
-            If NumPy does not know the dtype, or it is not one of numbers.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> import autograd_lite as al
-        >>> w = al.Tensor([1.5, 2.5], requires_grad=True)
-        >>> single = w.astype(np.float32)
-        >>> single.sum().backward()
-        >>> single.dtype, w.grad.dtype
-        (dtype('float32'), dtype('float64'))
-        >>> w.astype(int)
-        Tensor([1, 2])
-        """
-        if not copy and self.dtype == dtype:
-            return self
-        kind = known_dtype(dtype, "astype")
-        name = kind.name
-        if kind.kind not in "fc":
-            return leaf(self._value().astype(name))
-        return record(arithmetic.astype, (self,), {"dtype": name})
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         primitive = BY_NUMPY_FUNCTION.get(ufunc)
@@ -820,47 +736,16 @@ class Tensor:
         """Do what is not an operation by itself: nothing here; NumPy's surface does more."""
         return NotImplemented
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        self._must_not_lose("A NumPy array", _FOR_ARRAYS if self.ndim else _FOR_LISTS)
-        return np.array(self.data, dtype, copy=copy)
-
     def __bool__(self) -> bool:
         return bool(self._value())
 
-    def __int__(self) -> int:
-        self._must_not_lose("A Python number")
-        return int(self._value())
-
-    __trunc__ = __int__
-
-    def __float__(self) -> float:
-        self._must_not_lose("A Python number")
-        return float(self._value())
-
-    def __complex__(self) -> complex:
-        self._must_not_lose("A Python number")
-        return complex(self._value())
-
-    def __round__(self, digits: int | None = None) -> Any:
-        self._must_not_lose("A Python number")
-        return round(self.item(), digits)
-
-    def __index__(self) -> int:
-        return operator.index(self._value())
-
-    def _must_not_lose(self, what: str, instead: str = _FOR_NUMBERS) -> None:
+    def _must_not_lose(self, what: str, instead: str) -> None:
         """Raise an error if a gradient would be lost that nobody has given up by name."""
         if self.requires_grad and recording.get():
             message = f"{what} cannot carry the gradient of {self._label()}. Write {instead}."
             if (said := refusals.get()) is not None:
                 said.append(message)
             raise GradientError(message)
-
-    def __format__(self, spec: str) -> str:
-        return format(self._value(), spec) if spec else str(self)
-
-    def __str__(self) -> str:
-        return str(self._value())
 
     def __repr__(self) -> str:
         parts = [np.array2string(self.data, separator=", ", prefix="Tensor(")]
@@ -874,18 +759,6 @@ class Tensor:
             parts.append(f"name={self.name!r}")
         return f"Tensor({', '.join(parts)})"
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        keeps = self._primitive is None and self._keeps_grad
-        if self.requires_grad and not keeps and recording.get():
-            raise GradientError(
-                f"A copy or a pickle of {self._label()} would be detached from its gradient. Write "
-                f"t.copy() for a copy that is recorded, t.detach() for the value alone."
-            )
-        kept: Any = None if self._grad is None else self.grad
-        grad = None if kept is None else np.asarray(kept.data)
-        data = np.asarray(self._value())
-        return _rebuild, (type(self), data, keeps and self._requires_grad, self.name, grad)
-
     @staticmethod
     def _wrap(data: Any) -> Any:
         """Make a constant of an array that never changes, for the backward pass."""
@@ -896,8 +769,8 @@ class Tensor:
         return f"tensor {self.name!r}" if self.name else f"a tensor of shape {self.shape}"
 
 
-def _plain(x: Any) -> Any:
-    return x._value() if isinstance(x, Tensor) else x
+def _cast(tensor: Tensor, dtype: np.dtype[Any]) -> Any:
+    return record(arithmetic.astype, (tensor,), {"dtype": dtype.name})
 
 
 class Taps:
@@ -918,7 +791,7 @@ class Taps:
             if not isinstance(changed, Tensor):
                 changed = Result(changed)
             if changed.dtype != node.dtype:
-                changed = changed.astype(node.dtype)
+                changed = _cast(changed, node.dtype)
             if changed.shape != node.shape:
                 raise ValueError(
                     f"A hook on {node._label()} must return a gradient of shape {node.shape}, got "
@@ -1150,17 +1023,4 @@ def variable(value: Any, name: str | None = None) -> Any:
     """Make a tensor to differentiate by, inside of a computation: complex ones are there, too."""
     tensor = Result(value, name=name)
     tensor._requires_grad = True
-    return tensor
-
-
-def _rebuild(
-    kind: type[Tensor],
-    data: NDArray[Any],
-    requires_grad: bool,
-    name: str | None,
-    grad: NDArray[Any] | None,
-) -> Any:
-    """Make a Tensor from what was pickled or copied."""
-    tensor = kind(data, requires_grad, name=name)
-    tensor._grad = None if grad is None else kind(grad)
     return tensor

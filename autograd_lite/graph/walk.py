@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable, Container, Sequence
 from typing import TypeVar
 
-from autograd_lite.core.backward import named_rule
+from autograd_lite.core.backward import rule_name
 from autograd_lite.graph.node import Node
 
 G = TypeVar("G")
@@ -73,8 +73,11 @@ def walk(
             if not sends(node, i, by_id[x]) or (between is not None and x not in between):
                 continue
             assert node.primitive is not None  # It has operands.
-            with named_rule(node.primitive, i, where):
+            try:
                 part = apply(node, i, g)
+            except Exception as error:
+                error.add_note(f"This was {rule_name(node.primitive, i)}, in {where}.")
+                raise
             arrived[x] = add(arrived[x], part) if x in arrived else part
 
 
