@@ -79,10 +79,11 @@ class Conversions(Tensor):
         if not copy and self.dtype == dtype:
             return self
         kind = known_dtype(dtype, "astype")
-        name = kind.name
-        if kind.kind not in "fc":
-            return leaf(self._value().astype(name))
-        return record(arithmetic.astype, (self,), {"dtype": name})
+        if kind.kind in "fc":
+            converted: Self = record(arithmetic.astype, (self,), {"dtype": kind.name})
+        else:
+            converted = leaf(self._value().astype(kind.name))
+        return converted
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         self._must_not_lose("A NumPy array", _FOR_ARRAYS if self.ndim else _FOR_LISTS)
