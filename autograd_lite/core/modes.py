@@ -90,9 +90,9 @@ class Block:
         """Decorate a function; one that makes a generator or a coroutine holds it while it runs."""
         held: Any = None
         if inspect.isgeneratorfunction(function):
-            held = _Held
+            held = Held
         elif inspect.isasyncgenfunction(function):
-            held = _HeldAsynchronous
+            held = _held
 
         def run(*args: Any, **kwargs: Any) -> Any:
             if held is not None:
@@ -110,7 +110,7 @@ class Block:
         return wrapped
 
 
-class _Held(Generator[Any, Any, Any]):
+class Held(Generator[Any, Any, Any]):
     """A generator that runs inside a block; what happens between its steps is outside of it."""
 
     def __init__(self, block: Block, generator: Generator[Any, Any, Any]) -> None:
@@ -133,24 +133,25 @@ class _Held(Generator[Any, Any, Any]):
         self.close()
 
 
-class _HeldAsynchronous(AsyncGenerator[Any, Any]):
-    """The same of an asynchronous generator."""
-
-    def __init__(self, block: Block, generator: AsyncGenerator[Any, Any]) -> None:
-        self.block, self.generator = block, generator
-
-    async def asend(self, value: Any) -> Any:
-        """Go on to the next step."""
-        with self.block:
-            return await self.generator.asend(value)
-
-    async def athrow(self, *error: Any) -> Any:
-        """Go on with an error."""
+async def _held(block: Block, generator: AsyncGenerator[Any, Any]) -> AsyncGenerator[Any, Any]:
+    """Do the same for an asynchronous generator: event loops finish those of Python alone."""
+    resume: Callable[[], Any] = functools.partial(anext, generator)
+    while True:
         try:
-            with self.block:
-                return await self.generator.athrow(*error)
+            with block:
+                value = await resume()
+        except StopAsyncIteration:
+            return
         finally:
-            del error
+            del resume
+        try:
+            resume = functools.partial(generator.asend, (yield value))
+        except GeneratorExit:
+            with block:
+                await generator.aclose()
+            raise
+        except BaseException as error:  # noqa: BLE001  (it is handed on to the generator)
+            resume = functools.partial(generator.athrow, error)
 
 
 class Watch(Block):

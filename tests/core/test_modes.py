@@ -418,10 +418,13 @@ def test_a_decorated_asynchronous_generator_holds_it_while_it_runs_and_not_in_be
         with pytest.raises(KeyError):
             await generator.athrow(KeyError)
         assert records()
+        async for _ in generate(3):
+            break
+        await asyncio.sleep(0.01)  # The event loop finishes what is left of it.
         return found
 
     assert asyncio.run(main()) == [(False, True)] * 2
-    assert closed == [False] * 3
+    assert closed == [False] * 4
 
 
 # ------------------------------------------------------------ threads and contexts
