@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from autograd_lite.core.later import refuse_call
 from autograd_lite.core.tensor import results_are
-from autograd_lite.numpy_api.conversions import Conversions
 from autograd_lite.numpy_api.guesses import Guesses
 from autograd_lite.numpy_api.in_place import Writes
 from autograd_lite.numpy_api.memory import keep_freed_memory
 from autograd_lite.numpy_api.methods import ArrayMethods
 
 
-class Tensor(ArrayMethods, Conversions, Writes, Guesses):
+class Tensor(ArrayMethods, Writes, Guesses):
     """An array that records the operations on it, so that they can be differentiated.
 
     Parameters

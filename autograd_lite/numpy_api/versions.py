@@ -11,7 +11,8 @@ from sys import getrefcount
 from typing import Any, Self
 
 from autograd_lite.core.backward import next_birth
-from autograd_lite.core.tensor import Rare, Taps, Tensor
+from autograd_lite.core.tensor import Rare, Taps
+from autograd_lite.numpy_api.conversions import Conversions
 
 last_write = 0
 """When a Tensor was last written to, on the clock that counts births."""
@@ -20,7 +21,7 @@ ONE_HOLDER = getrefcount(_held[0])
 """How many references are counted to what one other object holds."""
 
 
-class Versioned(Tensor):
+class Versioned(Conversions):
     """A Tensor that what has used it knows by the version that it used."""
 
     __slots__ = ()
