@@ -51,7 +51,7 @@ NET = nn.Linear(2, 1)
         (lambda: al.compile(np.sum, static_argnums=1), TypeError, r"Leave it out: a number that"),
         (lambda: al.compile(np.sum, fullgraph=True), TypeError, r"There are f, optimiser, backend"),
         (lambda: W.float(), AttributeError, r"Write t\.astype\(np\.float32\)\."),
-        (lambda: W.view(-1), AttributeError, r"Write t\.reshape\(\.\.\.\)\."),
+        (lambda: W.view(-1), AttributeError, r"Write t\.reshape\(\.\.\.\); for a frame"),
         (lambda: W.clone(), AttributeError, r"Write t\.copy\(\)\."),
         (lambda: al.set_grad_enabled, AttributeError, r"Write with al\.no_grad\(\): or"),
         (lambda: al.Graph(3), TypeError, r"Graph needs Tensors, got int"),
