@@ -81,6 +81,12 @@ def compile(
         raise TypeError(f"compile needs a function, got a {type(f).__name__}.")
     if optimiser is None:
         return Compiled(f, backend)
+    if isinstance(optimiser, list | tuple) and all(isinstance(o, Optimizer) for o in optimiser):
+        raise TypeError(
+            f"compile needs one optimiser, got {len(optimiser)}. Give one of them groups, each "
+            f'with its settings: [{{"params": a, "lr": 0.1}}, {{"params": b, "lr": 0.01}}]; or '
+            f"compile a step for each, which take turns."
+        )
     if not isinstance(optimiser, Optimizer):
         raise TypeError(
             f"compile needs an optimiser, got a {type(optimiser).__name__}. Write "

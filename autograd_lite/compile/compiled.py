@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd_lite.compile.numba_code import available
 from autograd_lite.compile.plan import Plan, Signature, StaleError
-from autograd_lite.compile.scalars import LoweringError
+from autograd_lite.compile.sheet import LoweringError
 from autograd_lite.functional.nests import leaves_of
 from autograd_lite.program.program import fingerprint
 from autograd_lite.program.surroundings import MISSING, Surroundings
@@ -208,7 +208,13 @@ class Compiled:
                 try:
                     plan.use_numba()
                 except LoweringError as error:
-                    self._note(f"NumPy, since numba does not do {error}")
+                    way = (
+                        f" ({error.source}). Computed outside, and passed as an argument, it "
+                        f"leaves the rest to numba"
+                    )
+                    self._note(
+                        f"NumPy, since numba does not do {error}{way if error.source else ''}"
+                    )
                 else:
                     lines = len(plan.source.splitlines())
                     self._note(f"numba, {lines} lines of arithmetic: its arrays are small")
@@ -325,7 +331,11 @@ def pure(traced: Traced) -> Traced:
     """Refuse a function that adds to gradients, which its program does not."""
     if traced.graded:
         label = traced.graded[0]._label()
-        raise StaleError(f"it changes the gradient of {label}, which every call would have to do")
+        raise StaleError(
+            f"it changes the gradient of {label}, which every call would have to do. Compile the "
+            f"loss alone, with an optimiser: al.compile(loss, al.optim.SGD([...], lr=...)); or "
+            f"al.value_and_grad(f), which returns gradients"
+        )
     return traced
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.compile.export import export, refuse_shapes_by_values
 from autograd_lite.compile.numba_code import call_source
-from autograd_lite.compile.scalars import LoweringError
+from autograd_lite.compile.sheet import LoweringError
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, REGISTRY, Primitive
 from autograd_lite.functional.nests import leaves_of
 from autograd_lite.functional.transforms import grad

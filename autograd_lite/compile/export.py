@@ -18,13 +18,13 @@ from autograd_lite.compile.compiled import confirmed, pure
 from autograd_lite.compile.numpy_code import made, nest_source
 from autograd_lite.compile.plan import Signature, StaleError
 from autograd_lite.compile.step import Step
-from autograd_lite.core.primitive import REGISTRY, Primitive
+from autograd_lite.core.primitive import Primitive
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.ops.writing import Written, literal, write
 from autograd_lite.program.program import Program, Statement, Variable
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.symbol import Call, Symbol, TraceError
-from autograd_lite.program.trace import NUMBER, Place, Traced, expanded, trace
+from autograd_lite.program.trace import NUMBER, Place, Traced, expanded, operation_of, trace
 from autograd_lite.tensor import Tensor
 
 LARGEST = 10_000
@@ -115,7 +115,9 @@ def export(
         if isinstance(nest, int):
             arguments.append(names.get(nest, argument))
         else:
-            arguments.append(argument)
+            masks = count and argument is labels[-1]
+            arguments.append("draws=None" if masks else argument)
+            lines += _checked_draws(traced.inputs[-count:]) if masks else []
             lines += [f"{names[k]} = {path}" for k, path in _paths(nest, argument) if k in names]
     writer = _Writer(to)
     refuse_shapes_by_values(traced)
@@ -203,6 +205,17 @@ _IMPORTS = {
 }
 
 
+def _checked_draws(masks: list[Any]) -> list[str]:
+    """Return the lines that check the masks: their error names what was got and what is asked."""
+    shapes, listed = [np.shape(x) for x in masks], "isinstance(draws, (list, tuple))"
+    said = f"and needs a list of masks of the shapes {shapes}. Pass exported.draw()."
+    return [
+        f"given = [np.shape(x) for x in draws] if {listed} else type(draws).__name__",
+        f"if given != {shapes}:",
+        f'    raise ValueError(f"exported got draws of {{given}}, {said}")',
+    ]
+
+
 def _paths(nest: Any, path: str) -> Iterator[tuple[int, str]]:
     """Yield the position of every leaf of an argument, and how it is reached."""
     if type(nest) is int:
@@ -247,7 +260,7 @@ class _Writer:
         found: list[str] = []
         for s in program.statements:
             p, inner, text = s.function, None, ""
-            if not isinstance(p, Primitive) or p.numpy or p.jax:
+            if not isinstance(p, Primitive) or p.numpy or _jax(p, s.parameters):
                 try:
                     text = self.call(s)
                 except TypeError:
@@ -286,7 +299,7 @@ class _Writer:
         """Return the right side of a statement."""
         operands = [self.operand(x) for x in s.operands]
         if isinstance(s.function, Call):
-            return self._function_call(s.function, operands)
+            return self._function_call(s.function, operation_of(s), operands)
         if not isinstance(s.function, Primitive):
             return self._named(s.function, operands, s.parameters)
         if s.function.whole and not self.jax:  # Written out, it needs arrays.
@@ -298,7 +311,7 @@ class _Writer:
 
     def _applied(self, p: Primitive, operands: list[str], parameters: dict[str, Any]) -> str:
         """Write an operation."""
-        form = p.jax if self.jax else ""
+        form = _jax(p, parameters) if self.jax else ""
         if form:
             named = dict(zip(p.operands, operands, strict=False))
             named |= {p.operands[0]: ", ".join(operands)} if p.variadic else {}
@@ -386,11 +399,10 @@ class _Writer:
             raise self._refused(f"np.{path}")
         return f"jnp.{path}"
 
-    def _function_call(self, call: Call, operands: list[str]) -> str:
+    def _function_call(self, call: Call, p: Primitive | None, operands: list[str]) -> str:
         args, kwargs = call.nest
         given = iter(operands)
-        p = REGISTRY.get(getattr(call.function, "__name__", ""))
-        if p is not None and p.forward is call.function:  # With a parameter that is computed.
+        if p is not None:  # With a parameter that is computed.
             leaves = [_Named(next(given)) if x is Symbol else x for x in leaves_of(call.nest)]
             args, kwargs = rebuild(call.nest, leaves)
             texts = [x.called if isinstance(x, _Named) else self.operand(x) for x in args]
@@ -402,6 +414,8 @@ class _Writer:
             if isinstance(x, list | tuple) and any(map(callable, leaves_of(x))):
                 parts = ", ".join(map(written, x))
                 return f"[{parts}]" if isinstance(x, list) else f"({parts},)"
+            if self.jax and isinstance(x, list) and x and {*map(type, x)} <= {float, bool}:
+                x = np.array(x)  # JAX takes no lists, but for shapes and axes.
             if isinstance(x, np.ndarray):
                 return self.operand(x)
             return self._name(x) if callable(x) and not isinstance(x, type) else _parameter(x)
@@ -428,6 +442,10 @@ class _Writer:
             f"export has no form of {name} for {library}. Compute it outside of the function, or "
             f"express it in other operations."
         )
+
+
+def _jax(p: Primitive, parameters: dict[str, Any]) -> str:
+    return p.jax if isinstance(p.jax, str) else p.jax(**parameters)
 
 
 class _Named:

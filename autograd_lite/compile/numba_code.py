@@ -14,18 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.compile.scalars import (
-    LoweringError,
-    Number,
-    Sheet,
-    assigned,
-    check_dtype,
-    entry,
-    objects,
-    unrolled,
-)
+from autograd_lite.compile.scalars import assigned, entry, unrolled
+from autograd_lite.compile.sheet import LoweringError, Number, Sheet, check_dtype, objects
 from autograd_lite.compile.straight import packed
-from autograd_lite.program.program import Program
+from autograd_lite.program.program import Program, Variable
 
 MOST = 4000
 """Lines of arithmetic up to which a program is written out; numba takes about 1 ms for each."""
@@ -36,7 +28,13 @@ def available() -> bool:
     return importlib.util.find_spec("numba") is not None
 
 
-def loop_source(program: Program, back: Sequence[int], *, data: int, stacked: bool) -> str:
+Within = dict[Variable, tuple[int, int]]
+"""Between which integers the entries of inputs must lie that code uses for indices."""
+
+
+def loop_source(
+    program: Program, back: Sequence[int], *, data: int, stacked: bool
+) -> tuple[str, Within]:
     """Return the source of a loop of steps.
 
     Parameters
@@ -55,6 +53,8 @@ def loop_source(program: Program, back: Sequence[int], *, data: int, stacked: bo
     str
         Of ``loop(n, *inputs, values)``, which writes the values, and into the inputs that are fed
         back.
+    dict of Variable to (int, int)
+        Between which integers the entries of some inputs must lie, or it must not be called.
 
     Raises
     ------
@@ -92,11 +92,14 @@ def loop_source(program: Program, back: Sequence[int], *, data: int, stacked: bo
     before, inside = _needed(before, [*inside, *after]), _needed(loads, inside) + inside
     arguments = ", ".join(["n", *(v.name for v in program.inputs), "values"])
     body = [*before, "for k in range(n):", *(f"    {line}" for line in inside), *after]
-    return "\n".join([f"def loop({arguments}):", *(f"    {line}" for line in body), ""])
+    source = "\n".join([f"def loop({arguments}):", *(f"    {line}" for line in body), ""])
+    return source, sheet.within
 
 
-def call_source(program: Program, back: Sequence[int] = ()) -> str:
+def call_source(program: Program, back: Sequence[int] = ()) -> tuple[str, Within]:
     """Return the source of ``call(*inputs, *arrays)``, which returns what has no axes.
+
+    It comes with what `loop_source` returns beside it.
 
     Parameters
     ----------
@@ -127,7 +130,8 @@ def call_source(program: Program, back: Sequence[int] = ()) -> str:
     arguments = [v.name for v in program.inputs] + arrays
     lines = [*sheet.lines, *after, f"return {', '.join(results)}"]
     body = _needed(before, lines) + lines
-    return "\n".join([f"def call({', '.join(arguments)}):", *(f"    {x}" for x in body), ""])
+    lines = [f"def call({', '.join(arguments)}):", *(f"    {x}" for x in body), ""]
+    return "\n".join(lines), sheet.within
 
 
 def _sheet(program: Program, *, skip: Sequence[int]) -> Sheet:
@@ -137,6 +141,8 @@ def _sheet(program: Program, *, skip: Sequence[int]) -> Sheet:
         check_dtype(variable.dtype)
         if variable.size > MOST:
             raise LoweringError(f"more than {MOST} numbers")
+        if i not in skip:
+            sheet.checkable.add(variable)
         if variable.shape:
             # Nobody but us knows what this is.
             sheet.zero = f" + {variable.name}.shape[-1] - {variable.shape[-1]}"

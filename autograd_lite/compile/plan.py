@@ -24,7 +24,7 @@ from autograd_lite.compile.numba_code import (
 )
 from autograd_lite.compile.numpy_code import made, nest_source, numpy_function
 from autograd_lite.compile.python_code import cost_of_calls, python_function
-from autograd_lite.compile.scalars import LoweringError
+from autograd_lite.compile.sheet import LoweringError
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.program.program import Variable
 from autograd_lite.program.surroundings import MISSING, Surroundings
@@ -224,13 +224,18 @@ class Plan:
         """
         program = self.traced.program
         outputs = [x if isinstance(x, Variable) else np.asarray(x) for x in program.outputs]
-        source = call_source(program, self.back)
+        source, within = call_source(program, self.back)
         count = len(outputs) - len(self.back)
         kinds = [(v.dtype, len(v.shape) or -1) for v in program.inputs]
         kinds += [(x.dtype, len(x.shape)) for x in outputs[:count] if x.shape]
         self.machine = machine_code(source, "call", kinds, direct=True)
         self.names["machine"] = entry_point(self.machine)
         self.source, self.native = source, True
+        asked = self.traced.asked
+        for variable, ends in within.items():
+            others = asked.get(variable, ())
+            if isinstance(others, tuple):
+                asked[variable] = (*others, partial(_lie_within, *ends))
         before, after, given, results, values = [], [], [], [], []
         for i, (read, variable) in enumerate(zip(self.reads, program.inputs, strict=True)):
             given.append(f"m{i}" if i in self.back and variable.shape else read)
@@ -401,7 +406,9 @@ class Plan:
                 raise LookupError("a value that changes from step to step decides what is computed")
             if self.traced.drawn:
                 raise LookupError("random numbers, which are drawn before each step")
-            source = loop_source(program, self.back, data=data, stacked=stacked)
+            source, within = loop_source(program, self.back, data=data, stacked=stacked)
+            if not within.keys() <= self.traced.asked.keys():
+                raise LookupError("an index, which is checked before each step")
             kinds = [(np.dtype(int), -1)]
             for i, v in enumerate(program.inputs):
                 axes = len(v.shape) + (stacked and i < data)
@@ -447,6 +454,11 @@ def _dtype(x: Any) -> np.dtype[Any]:
 def _filled(result: Any, outputs: list[Any]) -> Any:
     leaves = [outputs[x] if isinstance(x, Output) else x for x in leaves_of(result)]
     return rebuild(result, leaves)
+
+
+def _lie_within(low: int, high: int, x: Any) -> bool:
+    """Return whether all of an array of integers lie between two."""
+    return bool(np.min(x) >= low and np.max(x) <= high)
 
 
 def _asked(what: Any, value: Any) -> Callable[[Any], bool]:

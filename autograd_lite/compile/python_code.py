@@ -20,15 +20,8 @@ import numpy as np
 
 from autograd_lite.compile.numpy_code import Code, made, numpy_function
 from autograd_lite.compile.rolled import Loop, rolled
-from autograd_lite.compile.scalars import (
-    LoweringError,
-    Number,
-    Row,
-    Sheet,
-    entry,
-    objects,
-    unrolled,
-)
+from autograd_lite.compile.scalars import entry, unrolled
+from autograd_lite.compile.sheet import LoweringError, Number, Row, Sheet, objects
 from autograd_lite.program.program import Program, Variable
 
 LINES = 1000
@@ -64,6 +57,8 @@ class _Sheet(Sheet):
     cost : float
         About how many nanoseconds the lines take.
     """
+
+    has_arrays = False
 
     def __init__(self, code: Code) -> None:
         super().__init__(LINES)

@@ -8,75 +8,28 @@ transpose or an index needs no definition here.
 from __future__ import annotations
 
 import functools
-import math
-import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from autograd_lite import ops
+from autograd_lite.compile.places import at_index
 from autograd_lite.compile.rolled import Loop, rolled
+from autograd_lite.compile.sheet import (
+    LoweringError,
+    Number,
+    Row,
+    Sheet,
+    check_dtype,
+    objects,
+    span,
+    total_span,
+)
 from autograd_lite.numpy_api.table import REDUCTIONS
-from autograd_lite.program.formulas import FORMULAS
+from autograd_lite.program.formulas import FORMULAS, MOVING
 from autograd_lite.program.program import Program, Statement, Variable
-from autograd_lite.program.trace import expanded, function_of
-
-
-class LoweringError(Exception):
-    """A backend cannot express a statement; it says which one."""
-
-
-class Number:
-    """A number that has a name in the code."""
-
-    __slots__ = ("kind", "name", "sheet")
-
-    def __init__(self, sheet: Sheet, name: str, dtype: np.dtype[Any] | None) -> None:
-        # Under another name than `dtype`, by which NumPy knows its own.
-        self.sheet, self.name, self.kind = sheet, name, dtype
-
-    def __bool__(self) -> bool:
-        raise LoweringError("a comparison inside of it")
-
-    def _compared(self, _: object) -> Any:
-        raise LoweringError("a comparison inside of it")
-
-    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _compared
-    __hash__ = object.__hash__
-
-    def __add__(self, other: Any) -> Any:
-        return self.sheet.infix("+", self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return self.sheet.infix("+", other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return self.sheet.infix("-", self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return self.sheet.infix("-", other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return self.sheet.infix("*", self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return self.sheet.infix("*", other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return self.sheet.infix("/", self, other)
-
-    def __neg__(self) -> Any:
-        return self.sheet.line(f"-{self.name}", self.kind)
-
-    def conjugate(self) -> Number:
-        """Return itself: numbers here are real."""
-        return self
-
-    def __repr__(self) -> str:
-        return self.name
-
+from autograd_lite.program.trace import expanded, function_of, operation_of
 
 INFIX = {
     np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/", np.greater: ">",
@@ -85,139 +38,15 @@ INFIX = {
 }  # fmt: skip
 """The signs of universal functions that Python's operators call."""
 
-UNLIKE = {np.spacing, np.bitwise_count, *FORMULAS}
+_ODD = "({1} == 0) | ({1} == -1)"  # By these, a processor may refuse to divide.
+INTEGERS: dict[Any, str] = {
+    np.floor_divide: f"pick({_ODD}, pick({{1}} == 0, 0, -{{0}}), {{0}} // pick({_ODD}, 1, {{1}}))",
+    np.remainder: f"pick({_ODD}, 0, {{0}} % pick({_ODD}, 1, {{1}}))",
+}
+"""Functions of integers, as templates: what NumPy gives, for division by 0 too."""
+
+UNLIKE = {np.spacing, np.bitwise_count, *FORMULAS} - MOVING
 """Functions that numba lacks, or whose numbers for nan, inf or -0.0 differ, there or on objects."""
-
-
-class Sheet:
-    """Lines of arithmetic, each part of them written once.
-
-    Attributes
-    ----------
-    lines : list of str
-    arrays : dict of Variable to (str, str)
-        Inputs that are arrays in the code: their names, and what comes first in an index.
-    zero : str
-        Added to how often a loop is run, so that its body is compiled once, and not a number of
-        times in a row, which takes long.
-    """
-
-    def __init__(self, most: int) -> None:
-        self.lines: list[str] = []
-        self.most = most
-        self._known: dict[str, Number] = {}
-        self._doubled: dict[str, tuple[float, str]] = {}
-        self._count = self._lines = 0
-        self.arrays: dict[Variable, tuple[str, str]] = {}
-        self.zero = ""
-
-    def fresh(self) -> int:
-        """Return a number that no name has yet."""
-        self._count += 1
-        return self._count
-
-    def put(self, line: str) -> None:
-        """Write a line as it is."""
-        self._lines += 1
-        if self._lines > self.most:
-            raise LoweringError(f"more than {self.most} numbers")
-        self.lines.append(line)
-
-    def rows(self, kind: str, count: int, x: Variable) -> str:
-        """Make an array with a row for each round of a loop; return its name."""
-        name = f"{kind}{self.fresh()}"
-        self.put(f"{name} = np.empty({(count, *x.shape)}, np.{x.dtype.name})")
-        return name
-
-    def store(self, row: Row, x: Variable, numbers: Any) -> None:
-        """Write the numbers of a variable into a row."""
-        for index in np.ndindex(x.shape):
-            self.put(f"{row.at(index)} = {self.written(numbers[index], None)}")
-
-    def load(self, row: Row, x: Variable) -> Any:
-        """Return the numbers of a variable that are in a row."""
-        dtype = None if x.weak else x.dtype
-        array = np.empty(x.shape, object)
-        for index in np.ndindex(x.shape):
-            array[index] = self.line(row.at(index), dtype)
-        return array
-
-    def copy(self, to: Row, row: Row, x: Variable) -> None:
-        """Write what is in a row into another."""
-        for index in np.ndindex(x.shape):
-            self.put(f"{to.at(index)} = {row.at(index)}")
-
-    @contextmanager
-    def repeated(self, k: str, count: int) -> Iterator[None]:
-        """Write a loop; what stands in it is not known after it."""
-        before, known = self.lines, dict(self._known)
-        self.lines = []
-        yield
-        head = f"for {k} in range({count}{self.zero}):"
-        self.lines = [*before, head, *(f"    {line}" for line in self.lines)]
-        self._known = known
-
-    def line(self, expression: str, dtype: np.dtype[Any] | None) -> Number:
-        """Write a line, unless it stands there, and return its result."""
-        factor, x = _product(expression) if dtype is not None and dtype.kind == "f" else (0.0, "")
-        if x in self._doubled and 1 <= factor <= 1e30:  # c * (2 * x) is (2 * c) * x to the bit.
-            more, of = self._doubled[x]
-            expression = f"{of} * {factor * more!r}"
-        if expression not in self._known:
-            number = Number(self, f"v{self._count}", dtype)
-            if factor in (2, 4, 8):
-                self._doubled[number.name] = factor, x
-            self._count += 1
-            self.put(f"{number.name} = {expression}")
-            self._known[expression] = number
-        return self._known[expression]
-
-    def infix(self, sign: str, a: Any, b: Any) -> Any:
-        """Write a sum, difference, product or quotient; nothing for what does nothing."""
-        if sign == "+" and _is(a, 0):
-            return b
-        if sign in "+-" and _is(b, 0):
-            return a
-        if sign == "*" and (_is(a, 1) or _is(b, 1)):
-            return b if _is(a, 1) else a
-        dtype = a.kind if isinstance(a, Number) else b.kind
-        return self.line(f"{self.written(a, dtype)} {sign} {self.written(b, dtype)}", dtype)
-
-    def written(self, x: Any, dtype: np.dtype[Any] | None) -> str:
-        """Return a number as it stands in an expression whose result has a dtype."""
-        if isinstance(x, Number):
-            if x.kind is None and dtype is not None and dtype == np.float32:
-                return f"np.float32({x.name})"
-            return x.name
-        x = x.item() if isinstance(x, np.generic | np.ndarray) else x
-        text = repr(x)
-        if isinstance(x, float):
-            if math.isnan(x):
-                text = "np.nan"
-            elif math.isinf(x):
-                text = "np.inf" if x > 0 else "(-np.inf)"
-        if text.startswith("-"):
-            text = f"({text})"
-        return f"np.float32({text})" if dtype is not None and dtype == np.float32 else text
-
-
-def _product(expression: str) -> tuple[float, str]:
-    """Return the number and the name that an expression multiplies; 0 if it does not."""
-    found = re.fullmatch(r"([\d.]+) \* ([a-z]\w*)|([a-z]\w*) \* ([\d.]+)", expression)
-    return (float(found[1] or found[4]), found[2] or found[3]) if found else (0.0, "")
-
-
-def _is(x: Any, number: int) -> bool:
-    return not isinstance(x, Number) and type(x) is int and x == number
-
-
-def objects(sheet: Sheet, variable: Variable, name: Callable[[tuple[int, ...]], str]) -> Any:
-    """Return an array of the numbers of a variable, each with the name that it is given."""
-    array = np.empty(variable.shape, object)
-    dtype = None if variable.weak else variable.dtype
-    for index in np.ndindex(variable.shape):
-        array[index] = Number(sheet, name(index), dtype)
-    return array
 
 
 def unrolled(program: Program, given: dict[Variable, Any], sheet: Sheet) -> list[Any]:
@@ -248,30 +77,21 @@ def _statement(s: Statement, known: dict[Variable, Any], sheet: Sheet) -> None:
     operands = [_numbers(x, known, sheet) for x in s.operands]
     try:
         known[s.result] = _written_out(s, operands, sheet)
-    except Exception as error:
-        inner = expanded(s)
+    except Exception as error:  # noqa: BLE001  (it is raised again, as what it says)
+        failed, inner = error, expanded(s)
         if inner is not None:
             given = zip(s.operands, operands, strict=True)
             variable = (x for of, x in given if isinstance(of, Variable))
-            (result,) = unrolled(inner, dict(zip(inner.inputs, variable, strict=True)), sheet)
-            known[s.result] = result
-            return
-        name = f"{s.name} ({s.result.type})"
-        if isinstance(error, LoweringError):
-            raise LoweringError(f"{name}: {error}") from None
-        raise LoweringError(f"{name} number by number") from error
-
-
-class Row(NamedTuple):
-    """Where the result of a round of a loop is kept: in an array, under an index."""
-
-    array: str
-    place: str | int
-    before: str = ""
-
-    def at(self, index: tuple[int, ...]) -> str:
-        """Return how one of them is written."""
-        return f"{self.array}[{self.before}{', '.join(map(str, (self.place, *index)))}]"
+            try:
+                (result,) = unrolled(inner, dict(zip(inner.inputs, variable, strict=True)), sheet)
+            except LoweringError as inside:
+                failed = inside
+            else:
+                known[s.result] = result
+                return
+        reason = getattr(failed, "reason", "it is more than arithmetic on numbers")
+        source = "" if getattr(failed, "source", None) == "" else s.source
+        raise LoweringError(f"{s.name} ({s.result.type}): {reason}", reason, source) from failed
 
 
 def _numbers(x: Any, known: dict[Variable, Any], sheet: Sheet) -> Any:
@@ -369,15 +189,23 @@ def assigned(names: list[str], texts: list[str]) -> list[str]:
 def _written_out(s: Statement, operands: list[Any], sheet: Sheet) -> Any:
     dtype = None if s.result.weak else s.result.dtype
     check_dtype(s.result.dtype)
-    if function_of(s) in UNLIKE:
-        raise LoweringError("a function that machine code lacks")
+    if function_of(s) in UNLIKE and not _divides_integers(s):
+        raise LoweringError("machine code has no such function")
     if s.entrywise:
         expression = _entry(s, sheet)
-        result = np.empty(s.result.shape, object)
+        result: Any = np.empty(s.result.shape, object)
         spread = np.broadcast_arrays(*operands)
         for index in np.ndindex(s.result.shape):
-            result[index] = sheet.line(expression(*(x[index] for x in spread)), dtype)
+            numbers = [x[index] for x in spread]
+            result[index] = sheet.line(expression(*numbers), dtype)
+            if s.function is ops.where and s.result.dtype.kind == "i":
+                result[index].within = span(*numbers[1:])
+            elif s.ufunc is np.add:
+                result[index].within = total_span(*numbers)
         return result
+    p = operation_of(s)
+    if p is not None and p.at:
+        return at_index(p, s, operands, sheet)
     reduced = next(
         (u for u, f in REDUCTIONS.items() if f in getattr(s.function, "numpy", ())), None
     )
@@ -393,10 +221,10 @@ def _written_out(s: Statement, operands: list[Any], sheet: Sheet) -> Any:
     return result
 
 
-def check_dtype(dtype: np.dtype[Any]) -> None:
-    """Raise a LoweringError for numbers that machine code has no plain arithmetic for."""
-    if dtype.kind not in "biuf" or dtype in (np.float16, np.longdouble):
-        raise LoweringError(f"numbers of dtype {dtype}")
+def _divides_integers(s: Statement) -> bool:
+    """Return whether it divides integers; those of Python raise an error at 0."""
+    fits = s.result.dtype == np.int64 and not s.result.weak
+    return fits and s.ufunc in INTEGERS
 
 
 def _is_narrow(x: Variable) -> bool:
@@ -416,8 +244,8 @@ def _folded(s: Statement, ufunc: Any, x: Any, sheet: Sheet, dtype: Any) -> Any:
     for index in np.ndindex(rest):
         total = rows[(0, *index)]
         for k in range(1, len(rows)):
-            text = f"np.{ufunc.__name__}({total.name}, {rows[(k, *index)].name})"
-            total = sheet.line(text, dtype)
+            texts = [sheet.written(x, dtype) for x in (total, rows[(k, *index)])]
+            total = sheet.line(f"np.{ufunc.__name__}({', '.join(texts)})", dtype)
         result[index] = total
     return np.expand_dims(result, tuple(axes)) if keepdims and axes else result
 
@@ -434,6 +262,8 @@ def _entry(s: Statement, sheet: Sheet) -> Callable[..., str]:
         return np.float32 if known and all(k == np.float32 for k in known) else None
 
     ufunc = s.ufunc
+    if _divides_integers(s):
+        return lambda *x: INTEGERS[ufunc].format(*(sheet.written(e, None) for e in x))
     arithmetic = s.result.dtype != bool or ufunc in (np.add, np.multiply)
     if arithmetic and _is_narrow(s.result) and s.function not in (ops.where, ops.astype, ops.copy):
         raise LoweringError(f"arithmetic in {s.result.dtype}")
@@ -445,16 +275,9 @@ def _entry(s: Statement, sheet: Sheet) -> Callable[..., str]:
             return f"{sheet.written(a, d)} {sign} {sheet.written(b, d)}"
 
         return infix
-    if s.function is ops.where:
-        return lambda c, a, b: (
-            f"pick({sheet.written(c, None)}, {sheet.written(a, dtype)}, {sheet.written(b, dtype)})"
-        )
-    if s.function is ops.erf:  # Ours gives no -0.0.
-        return lambda x: f"math.erf({sheet.written(x, dtype)}) + {sheet.written(0.0, dtype)}"
-    if ufunc is np.cbrt:  # Of -0.0, numba's is 0.0.
-        return lambda x: (
-            f"np.copysign(np.cbrt({sheet.written(x, dtype)}), {sheet.written(x, dtype)})"
-        )
+    if form := getattr(s.function, "machine", ""):
+        zero = sheet.written(0.0, dtype)
+        return lambda *x: form.format(*(sheet.written(e, dtype) for e in x), zero=zero)
     if s.function is ops.astype:
         return lambda x: f"np.{s.result.dtype.name}({sheet.written(x, None)})"
     if s.function is ops.copy or (s.function is ops.real and s.result.dtype.kind != "c"):

@@ -13,7 +13,7 @@ import numpy as np
 from autograd_lite.compile.compiled import Compiled, kept
 from autograd_lite.compile.numba_code import available
 from autograd_lite.compile.plan import Signature
-from autograd_lite.compile.scalars import LoweringError
+from autograd_lite.compile.sheet import LoweringError
 from autograd_lite.optim.optimizer import Optimizer
 from autograd_lite.program.program import Program
 from autograd_lite.program.surroundings import ANY, Surroundings

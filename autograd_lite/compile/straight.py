@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.compile.scalars import LoweringError
+from autograd_lite.compile.sheet import LoweringError
 
 FEWEST = 4
 """Lines from which it is worth it."""

@@ -110,8 +110,20 @@ class Primitive:
     whole: bool = False
     """Whether its forward function fills arrays, so that a trace can only keep it in one piece."""
 
-    jax: str = ""
-    """Python code for JAX, a template, where the forward function is not what JAX can do."""
+    formula: Callable[..., Any] | None = None
+    """The same, of the same arguments, in operations and NumPy functions alone, where the forward
+    function fills arrays: for machine code, which has none."""
+
+    at: str = ""
+    """What it does with the entries at its parameter `index`: "reads", "adds" or "writes"."""
+
+    machine: str = ""
+    """Code for numba, a template: an entry, given those of the operands by position and the number
+    ``{zero}``, where the NumPy function of that name is not what it is."""
+
+    jax: str | Callable[..., str] = ""
+    """Python code for JAX, a template, where the forward function is not what JAX can do; or a
+    function of the parameters that returns one, or nothing where the formula serves."""
 
     sentence: str = ""
     """What its rule does, in words, where it is not arithmetic: {y} is the result, {x} the operand,
@@ -146,7 +158,7 @@ class Primitive:
             if value is not None:
                 setattr(self, name, value)
         if self.whole:
-            self.compute = self
+            self.compute = self._whole
         self.takes_complex = self.takes_complex or self.analytic
         self.domain = dict.fromkeys(self.operands, "real") | dict(self.domain)
 
@@ -160,6 +172,14 @@ class Primitive:
                             parameters[name] = kept(value)
                 return x.__record__(self, operands, parameters)
         return self.forward(*as_arrays(operands), **parameters)
+
+    def _whole(self, *operands: Any, **parameters: Any) -> Any:
+        """Compute, or record if an operand or a part of a parameter, such as an index, records."""
+        for value in parameters.values():
+            for part in value if type(value) is tuple else (value,):
+                if type(part) is not ndarray and hasattr(type(part), "lift"):
+                    return self(part.lift(operands[0]), *operands[1:], **parameters)
+        return self(*operands, **parameters)
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"

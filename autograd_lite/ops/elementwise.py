@@ -30,6 +30,7 @@ def sqrt(x: Any) -> Any:
     notation=call("np.cbrt", r"\sqrt[3]{{{x:loose}}}", text="∛({x:loose})"),
     numpy=(np.cbrt,),
     compute=np.cbrt,
+    machine="np.copysign(np.cbrt({0}), {0})",  # Of -0.0, numba's is 0.0.
     domain={"x": "nonzero"},
     entrywise=True,
 )
@@ -194,6 +195,7 @@ def fmod(a: Any, b: Any) -> Any:
     ),
     numpy=(np.where,),
     compute=np.where,
+    machine="pick({0}, {1}, {2})",
     domain={"condition": "boolean"},
     analytic=True,
     entrywise=True,

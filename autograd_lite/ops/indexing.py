@@ -48,6 +48,7 @@ def _one_index(e: Any) -> Any:
     ),
     analytic=True,
     linear=("x",),
+    at="reads",
     jax="jnp.asarray({x})[{index}]",
     sentence="{y} is picked out of {x}: the gradient goes back there, and the rest gets 0.",
     simplify=(_one_index,),
@@ -98,6 +99,7 @@ def _without_axes(e: Any) -> Any:
     ),
     simplify=(_one_hot, _without_axes),
     whole=True,
+    at="adds",
     jax="jnp.zeros({shape}, jnp.result_type({x})).at[{index}].add({x})",
 )
 def scatter_add(x: Any, *, index: Any, shape: Any) -> Any:
@@ -145,6 +147,7 @@ def _written(g: Any, v: Any, index: Any) -> Any:
         example((3,), (1, 2), index=slice(0, 2)),
     ),
     whole=True,
+    at="writes",
     jax="jnp.asarray({x}).at[{index}].set({v})",
 )
 def assign(x: Any, v: Any, *, index: Any) -> Any:

@@ -293,12 +293,13 @@ def take_along_axis(x: Any, *, indices: Any, axis: Any = -1) -> Any:
 
 def _put_along(g: Any, order: Any, axis: Any, shape: Any) -> Any:
     """Send back what was put in order: where each entry went, it comes from."""
-    return np.take_along_axis(g, np.argsort(order, axis), axis).reshape(shape)
+    return np.take_along_axis(g, np.argsort(order, axis, stable=True), axis).reshape(shape)
 
 
 @primitive(
+    # Of equal entries the first gets the first gradient, on every machine.
     x=lambda g, y, x, axis, kind, order, stable: _put_along(
-        g, np.argsort(x, axis, kind=kind, stable=stable), axis, x.shape
+        g, np.argsort(x, axis, stable=True), axis, x.shape
     ),
     notation=call("np.sort"),
     numpy=(np.sort,),
@@ -317,11 +318,17 @@ def sort(x: Any, *, axis: Any = -1, kind: Any = None, order: Any = None, stable:
 
 
 @primitive(
+    # In which order `np.argpartition` would put them may be another one.
     x=lambda g, y, x, kth, axis, kind, order: _put_along(
-        g, np.argpartition(x, kth, axis), axis, x.shape
+        np.take_along_axis(g, np.argsort(y, axis, stable=True), axis),
+        np.argsort(x, axis, stable=True),
+        axis,
+        x.shape,
     ),
     notation=call("np.partition"),
     numpy=(np.partition,),
+    whole=True,
+    jax="jnp.sort({x}, {axis})",
     examples=(
         example((5,), kth=2),
         example((2, 4), kth=(0, 2)),

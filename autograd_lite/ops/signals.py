@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.core.notation import PRODUCT, Form, call
+from autograd_lite.core.operands import is_recorder
 from autograd_lite.core.primitive import example, primitive
 from autograd_lite.ops.indexing import scatter_add
 
@@ -81,11 +82,20 @@ def interp(x: Any, xp: Any, fp: Any) -> Any:
     return np.interp(x, xp, fp)
 
 
+def _steps_at(x: Any, xp: Any, fp: Any) -> Any:
+    steps = np.concatenate([[0.0], np.diff(fp) / np.diff(xp), [0.0]])
+    left, right = np.searchsorted(xp, x), np.searchsorted(xp, x, "right")
+    steps = left.lift(steps) if is_recorder(left) else steps
+    return (steps[left] + steps[right]) / 2
+
+
 @primitive(
     x=None,  # It changes in steps.
     xp=lambda g, y, x, xp, fp: -_derivative_back(g * y, x, xp),
     fp=lambda g, y, x, xp, fp: _derivative_back(g, x, xp),
     notation=call("interp_derivative"),
+    whole=True,
+    formula=_steps_at,
     domain={"xp": "increasing"},
     linear=("fp",),
     examples=POINTS,

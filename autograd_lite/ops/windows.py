@@ -6,12 +6,15 @@ parameters but `groups` have an entry for each of these axes; `padding` has two,
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.core.notation import PRODUCT, Form, call
 from autograd_lite.core.primitive import example, primitive
+from autograd_lite.ops.indexing import scatter_add
 
 
 def padded(x: Any, padding: Any, filling: float = 0.0) -> Any:
@@ -56,10 +59,10 @@ def _convolved(x: str, w: str) -> str:
     )
 
 
-def _reduced(x: str, start: str, function: str, dilation: str = "") -> str:
+def _reduced(x: str, start: str, function: str) -> str:
     return (
         f"jax.lax.reduce_window({x}, {start}, jax.lax.{function}, (1, 1, *{{size}}), "
-        f"(1, 1, *{{stride}}), ((0, 0), (0, 0), *{{padding}}){dilation})"
+        f"(1, 1, *{{stride}}), ((0, 0), (0, 0), *{{padding}}))"
     )
 
 
@@ -69,7 +72,7 @@ def _transposed(function: str, shape: str, dtype: str) -> str:
     return f"jax.linear_transpose(lambda t: {function}, {zeros})({{c}})[0]"
 
 
-_LARGEST = ("-jnp.inf", "max", ", window_dilation=(1, 1, *{dilation})")
+_LARGEST = ("-jnp.inf", "max")
 """The parts of JAX's form of `max_pool`."""
 
 
@@ -216,11 +219,56 @@ _POOLED = (
 )
 
 
+def _entries(x: Any, filling: float, how: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield, for each place in a window, an index of what a border is around, and what is there."""
+    wide = np.pad(x, ((0, 0), (0, 0), *how["padding"]), constant_values=filling)
+    size, stride, dilation = how["size"], how["stride"], how["dilation"]
+    axes = list(zip(wide.shape[2:], size, stride, dilation, strict=True))
+    ends = [(length - d * (n - 1) - 1) // step * step + 1 for length, n, step, d in axes]
+    for k in np.ndindex(*size):
+        starts = [i * d for i, d in zip(k, dilation, strict=True)]
+        parts = zip(starts, ends, stride, strict=True)
+        at = (slice(None), slice(None), *(slice(a, a + end, step) for a, end, step in parts))
+        yield at, wide[at]
+
+
+def _top(x: Any, **how: Any) -> Any:
+    return functools.reduce(np.maximum, (row for _, row in _entries(x, -np.inf, how)))
+
+
+def _first(x: Any, how: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield the index of each place in a window, and in which windows it is the first largest."""
+    top, before = _top(x, **how), None
+    for at, row in _entries(x, -np.inf, how):
+        here = row == top if before is None else (row == top) & ~before
+        before = here if before is None else before | here
+        yield at, here.astype(x.dtype)
+
+
+def _sent(c: Any, x: Any, **how: Any) -> Any:
+    size, padding = x.shape[2:], how["padding"]
+    lengths = [n + sum(ends) for n, ends in zip(size, padding, strict=True)]
+    shape = (*x.shape[:2], *lengths)
+    parts = (scatter_add(c * here, index=at, shape=shape) for at, here in _first(x, how))
+    return inside(functools.reduce(np.add, parts), size, padding)
+
+
+def _picked(c: Any, x: Any, **how: Any) -> Any:
+    rows = zip(_entries(c, 0.0, how), _first(x, how), strict=True)
+    return functools.reduce(np.add, (row * here for (_, row), (_, here) in rows))
+
+
+def _undilated(form: str) -> Any:
+    """Return a form for JAX, which does not differentiate with a dilation."""
+    return lambda *, dilation, **_: form if all(d == 1 for d in dilation) else ""
+
+
 @primitive(
     x=lambda g, y, x, **how: _to_largest(g, x, **how),
     notation=call("max_pool"),
     whole=True,
-    jax=_reduced("{x}", *_LARGEST),
+    formula=_top,
+    jax=_undilated(_reduced("{x}", *_LARGEST)),
     sentence="{y} has the largest entry of every window of {x}: it alone gets the gradient.",
     examples=_POOLED,
 )
@@ -256,7 +304,8 @@ def largest(x: Any, size: Any, stride: Any, padding: Any, dilation: Any) -> Any:
     x=None,  # It changes in steps.
     notation=call("max_pool_adjoint"),
     whole=True,
-    jax="jax.vjp(lambda t: " + _reduced("t", *_LARGEST) + ", {x})[1]({c})[0]",
+    formula=_sent,
+    jax=_undilated("jax.vjp(lambda t: " + _reduced("t", *_LARGEST) + ", {x})[1]({c})[0]"),
     linear=("c",),
     examples=tuple(
         example(_places(x, (x[1], 1, *given["size"]), given), x, **given) for (x,), given in _POOLED
@@ -278,7 +327,8 @@ def max_pool_adjoint(c: Any, x: Any, *, size: Any, stride: Any, padding: Any, di
     x=None,
     notation=call("max_pool_pick"),
     whole=True,
-    jax="jax.jvp(lambda t: " + _reduced("t", *_LARGEST) + ", ({x},), ({c},))[1]",
+    formula=_picked,
+    jax=_undilated("jax.jvp(lambda t: " + _reduced("t", *_LARGEST) + ", ({x},), ({c},))[1]"),
     linear=("c",),
     examples=tuple(example(*x, *x, **given) for x, given in _POOLED),
 )

@@ -7,13 +7,19 @@ Each gives NumPy's very numbers, of nan, infinity and -0.0 too, with comparisons
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from autograd_lite.core.operands import is_recorder
+
 FORMULAS: dict[Any, Callable[..., Any]] = {}
 """For each, one of the same arguments; it raises a TypeError for those that it does not take."""
+
+MOVING = {np.take, np.take_along_axis, np.sum}
+"""Those of them that NumPy itself does on objects, if not with all arguments."""
 
 
 def stands_for(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -99,6 +105,40 @@ def _round(a: Any, decimals: int = 0) -> Any:
     return np.rint(a * 10.0**decimals) / 10.0**decimals if decimals else np.rint(a)
 
 
+@stands_for(np.isclose)
+def _isclose(a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8, *, equal_nan: bool = False) -> Any:
+    close = (np.abs(a - b) <= atol + rtol * np.abs(b)) & np.isfinite(b) | (a == b)
+    return close | np.isnan(a) & np.isnan(b) if equal_nan else close
+
+
+@stands_for(np.linspace)
+def _linspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False,
+    dtype: Any = None, axis: int = 0,
+) -> Any:  # fmt: skip
+    count = num - 1 if endpoint else num
+    start, stop = start * 1.0, stop * 1.0
+    difference = stop - start
+    numbers = np.arange(num).reshape(-1, *[1] * np.ndim(difference)) * 1.0
+    step = difference / count if count else np.nan
+    if count:
+        small = numbers / count * difference
+        steps = np.where(np.any(step == 0), small, numbers * step)
+    else:
+        steps = numbers * difference
+    points = steps + start
+    if endpoint and num > 1:
+        points = np.where(numbers == count, stop, points)
+    points = np.moveaxis(points, 0, axis) if axis else points
+    points = points if dtype is None else points.astype(dtype)
+    return (points, step) if retstep else points
+
+
+@stands_for(np.logspace)
+def _logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0) -> Any:
+    return np.power(base, _linspace(start, stop, num, endpoint))
+
+
 @stands_for(np.modf)
 def _modf(x: Any) -> Any:
     whole = np.trunc(x)
@@ -127,24 +167,72 @@ def _kept(result: Any, x: Any, axis: Any, keepdims: Any) -> Any:
     return result.reshape((1,) * x.ndim) if axis is None else np.expand_dims(result, axis)
 
 
-@stands_for(np.sort)
-def _sort(a: Any, axis: Any = -1, **_: Any) -> Any:
-    """Batcher's network: the same comparisons whatever the numbers."""
-    rows = _rows(a, axis)
-    n, p = len(rows), 1
+def _pairs(n: int) -> Iterator[tuple[int, int]]:
+    """Yield what Batcher's network puts in order: the same places whatever the numbers."""
+    p = 1
     while p < n:
         k = p
         while k:
             for j in range(k % p, n - k, 2 * k):
                 for i in range(j, j + min(k, n - j - k)):
                     if i // (2 * p) == (i + k) // (2 * p):
-                        low, high = rows[i], rows[i + k]
-                        turned = (high < low) | (np.isnan(low) & ~np.isnan(high))
-                        rows[i] = np.where(turned, high, low)
-                        rows[i + k] = np.where(turned, low, high)
+                        yield i, i + k
             k //= 2
         p *= 2
+
+
+def _turn(rows: list[Any], i: int, j: int, turned: Any) -> None:
+    rows[i], rows[j] = np.where(turned, rows[j], rows[i]), np.where(turned, rows[i], rows[j])
+
+
+@stands_for(np.sort)
+def _sort(a: Any, axis: Any = -1, **_: Any) -> Any:
+    rows = _rows(a, axis)
+    for i, j in _pairs(len(rows)):
+        _turn(rows, i, j, _comes_first(rows[j], rows[i]))
     return np.stack(rows, axis=0 if axis is None else axis)
+
+
+def _comes_first(a: Any, b: Any) -> Any:
+    return (a < b) | (np.isnan(b) & ~np.isnan(a)) if b.dtype.kind == "f" else a < b
+
+
+@stands_for(np.argsort)
+def _argsort(
+    a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+) -> Any:
+    """Where entries are equal, NumPy takes any order, but for one that is asked to be stable."""
+    if not (stable or kind in ("stable", "mergesort")) or order is not None:
+        raise TypeError("an order that is not said to be stable")
+    rows = _rows(a, axis)
+    places = [np.full(row.shape, k) for k, row in enumerate(rows)]
+    for i, j in _pairs(len(rows)):
+        equal = ~_comes_first(rows[i], rows[j]) & (places[j] < places[i])
+        turned = _comes_first(rows[j], rows[i]) | equal
+        _turn(rows, i, j, turned)
+        _turn(places, i, j, turned)
+    return np.stack(places, axis=0 if axis is None else axis)
+
+
+@stands_for(np.take)
+def _take(a: Any, indices: Any, axis: Any = None, *, mode: Any = "raise") -> Any:
+    if mode != "raise":
+        raise TypeError("indices that are changed")
+    before = (slice(None),) * ((axis or 0) % max(1, np.ndim(a)))
+    return _lifted(a.reshape(-1) if axis is None else a, indices)[(*before, indices)]
+
+
+@stands_for(np.take_along_axis)
+def _take_along_axis(a: Any, indices: Any, axis: Any = -1) -> Any:
+    a, axis = (a.reshape(-1), 0) if axis is None else (a, axis)
+    places: list[Any] = list(np.ogrid[tuple(map(slice, indices.shape))])
+    places[axis] = indices
+    return _lifted(a, indices)[tuple(places)]
+
+
+def _lifted(a: Any, index: Any) -> Any:
+    """Return an array, or a symbol for it where the index that it gets is one."""
+    return index.lift(a) if is_recorder(index) else a
 
 
 def _place_of(beats: Callable[[Any, Any], Any]) -> Callable[..., Any]:
@@ -182,6 +270,107 @@ FORMULAS |= {
     np.nanmax: _folded(np.fmax),
     np.nanmin: _folded(np.fmin),
 }
+
+
+@stands_for(np.sum)
+def _sum(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: Any = False) -> Any:
+    """Only with a dtype; without, NumPy does it."""
+    return np.sum(a.astype(dtype), axis=axis, keepdims=keepdims)
+
+
+@stands_for(np.gradient)
+def _gradient(f: Any, *spacing: Any, axis: Any = None, edge_order: int = 1) -> Any:
+    _check_float(f)
+    axes = tuple(range(f.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    steps = spacing * len(axes) if len(spacing) == 1 else spacing or (1.0,) * len(axes)
+    if any(map(np.ndim, steps)) or len(steps) != len(axes):
+        raise TypeError("points that are not evenly spaced")
+    found = []
+    for i, d in zip(axes, steps, strict=True):
+        rows = _rows(f, i)
+        first, last = rows[: edge_order + 1], rows[: -edge_order - 2 : -1]
+        if edge_order == 1:
+            ends = [(first[1] - first[0]) / d, (last[0] - last[1]) / d]
+        else:
+            a, b, c = -1.5 / d, 2.0 / d, -0.5 / d
+            ends = [a * first[0] + b * first[1] + c * first[2],
+                    -c * last[2] + -b * last[1] + -a * last[0]]  # fmt: skip
+        inner = [(y - x) / (2.0 * d) for x, y in zip(rows, rows[2:], strict=False)]
+        found.append(np.stack([ends[0], *inner, ends[1]], axis=i))
+    return found[0] if len(found) == 1 else tuple(found)
+
+
+@stands_for(np.unwrap)
+def _unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.pi) -> Any:
+    _check_float(p, 1.0 * period)
+    rows, half = _rows(p, axis), period / 2
+    found, added = rows[:1], None
+    for before, here in itertools.pairwise(rows):
+        d = here - before
+        moved = np.remainder(d + half, period) - half
+        moved = np.where((moved == -half) & (d > 0), half, moved)
+        more = np.where(np.abs(d) < (half if discont is None else discont), 0.0, moved - d)
+        added = more if added is None else added + more
+        found.append(here + added)
+    return np.stack(found, axis=axis)
+
+
+# -------------------------------------------------------------------- among points that are known
+
+
+@stands_for(np.searchsorted)
+def _searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
+    a = _increasing(a, sorter)
+    before = np.less if side == "left" else np.less_equal
+    v = v[..., None]
+    return np.sum(np.where(before(a, v) | np.isnan(v), 1, 0), axis=-1)
+
+
+@stands_for(np.digitize)
+def _digitize(x: Any, bins: Any, right: bool = False) -> Any:
+    return _searchsorted(bins, x, "left" if right else "right")
+
+
+@stands_for(np.interp)
+def _interp(
+    x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
+) -> Any:
+    xp, last = _increasing(xp, period), len(xp) - 1
+    fp = np.asarray(fp) if isinstance(fp, list) else fp
+    if last < 1 or (xp[1:] == xp[:-1]).any():
+        raise TypeError("points that coincide")
+    k = np.sum(np.where(xp[1:-1] <= x[..., None], 1, 0), axis=-1)
+    a, b = (_lifted(xp, k)[k + i] for i in (0, 1))
+    u, v = (_lifted(fp, k)[k + i] for i in (0, 1))
+    slope = (v - u) / (b - a)
+    y = slope * (x - a) + u
+    other = slope * (x - b) + v
+    other = np.where(np.isnan(other) & (u == v), u, other)
+    y = np.where(x == a, u, np.where(np.isnan(y), other, y))
+    y = np.where(
+        x >= xp[last], np.where(x > xp[last], fp[last] if right is None else right, fp[last]), y
+    )
+    y = np.where(x < xp[0], fp[0] if left is None else left, y)
+    return np.where(np.isnan(x), x, y)
+
+
+def _increasing(points: Any, other: Any) -> Any:
+    """Return points that are constant, and in order; what else is given must be nothing."""
+    if is_recorder(points) or other is not None:
+        raise TypeError("points that are computed")
+    points = np.asarray(points) * 1.0
+    if points.ndim != 1 or not (points[1:] >= points[:-1]).all():
+        raise TypeError("points that are not in order")
+    return points
+
+
+@stands_for(np.isin)
+def _isin(
+    element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False
+) -> Any:
+    tested = np.asarray(test_elements) if isinstance(test_elements, list) else test_elements
+    found = np.any(element[..., None] == tested.reshape(-1), axis=-1)
+    return ~found if invert and not assume_unique else found
 
 
 @stands_for(np.count_nonzero)

@@ -222,6 +222,9 @@ _CHOICES = (
     "Use np.where for a choice between two results, and pass what decides about the computation "
     "as a plain argument"
 )
+_KEPT = (
+    "Return the array, or compute with it, as it is; for a choice between two results, use np.where"
+)
 _LISTS = "In place of np.array([[t, u], [v, w]]), write al.array([[t, u], [v, w]])"
 
 
@@ -496,7 +499,7 @@ class Symbol(ArrayMethods):
         return bool(self._ask("bool"))
 
     def __float__(self) -> float:
-        return float(self._ask("float"))
+        return float(self._ask("float", _KEPT))
 
     def __int__(self) -> int:
         return int(self._ask("int"))
@@ -512,11 +515,11 @@ class Symbol(ArrayMethods):
 
     def item(self, *index: Any) -> Any:
         """Return an entry."""
-        return np.asarray(self._ask("item()")).item(*index)
+        return np.asarray(self._ask("item()", _KEPT)).item(*index)
 
     def tolist(self) -> Any:
         """Return all entries."""
-        return np.asarray(self._ask("tolist()")).tolist()
+        return np.asarray(self._ask("tolist()", _KEPT)).tolist()
 
     def __repr__(self) -> str:
         return f"<{self.variable!r}>"
@@ -575,6 +578,17 @@ for _sign, _function in {
 }.items():  # fmt: skip
     setattr(Symbol, f"__{_sign}__", lambda self, other, _f=_function: _operator(_f, self, other))
 
+
+def _unsettable(name: str, instead: str) -> None:
+    def refuse(_: Symbol, __: Any) -> None:
+        raise unwritable(f"setting the {name} of an array; write {instead}")
+
+    setattr(Symbol, name, getattr(Symbol, name).setter(refuse))
+
+
+_unsettable("dtype", "a.astype(dtype), or a.view(dtype) outside")
+_unsettable("shape", "a.reshape(shape)")
+_unsettable("strides", "a.reshape(shape) or a.T")
 
 STAND_INS.add(Symbol)
 

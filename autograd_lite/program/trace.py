@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.core.primitive import Primitive
+from autograd_lite.core.primitive import REGISTRY, Primitive
 from autograd_lite.core.tensor import leaf
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.functional.tracing import call_with_tensors
@@ -219,22 +219,21 @@ def expanded(s: Statement) -> Program | None:
     f, given = s.function, [x for x in s.operands if isinstance(x, Variable)]
     samples: list[Any] = [np.ones(x.shape, x.dtype)[()] for x in given]
     samples = [one.item() if x.weak else one for x, one in zip(given, samples, strict=True)]
-    formula = FORMULAS.get(function_of(s))
+    formula = FORMULAS.get(function_of(s)) or getattr(f, "formula", None)
+    compute = formula or s.compute
     if isinstance(f, Call):
-        does: Callable[..., Any] = f.of(formula) if formula else f
-        if formula is None:
+        compute, p = f.of(formula or f.function), operation_of(s)
+        if formula is None and (p is None or p.whole):
             if f.function not in COMPOSED:
                 return None
             samples = list(map(Tensor, samples))
-    else:
-        compute = formula or s.compute
-        if formula is None and (not isinstance(f, Primitive) or f.whole):
-            return None
+    elif formula is None and (not isinstance(f, Primitive) or f.whole):
+        return None
 
-        def does(*arrays: Any) -> Any:
-            rest = iter(arrays)
-            operands = (next(rest) if isinstance(x, Variable) else x for x in s.operands)
-            return compute(*operands, **s.parameters)
+    def does(*arrays: Any) -> Any:
+        rest = iter(arrays)
+        operands = (next(rest) if isinstance(x, Variable) else x for x in s.operands)
+        return compute(*operands, **s.parameters)
 
     try:
         program = trace(does, *samples).program
@@ -250,6 +249,14 @@ def function_of(s: Statement) -> Any:
     if isinstance(s.function, Call):
         return s.function.function
     return next(iter(s.function.numpy), None) if isinstance(s.function, Primitive) else s.function
+
+
+def operation_of(s: Statement) -> Primitive | None:
+    """Return the operation that a statement applies, with parameters that are computed, or None."""
+    if not isinstance(s.function, Call):
+        return None
+    p = REGISTRY.get(s.function.__name__)
+    return p if p is not None and p.forward is s.function.function else None
 
 
 def _lifted(x: Any, notes: Notes) -> Any:

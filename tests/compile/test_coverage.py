@@ -171,7 +171,7 @@ def test_the_table_is_printed(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split("  ")[-1].strip() == "to NumPy"
     assert lines[1].split() == ["np.cumsum", *["yes"] * (len(lines[2].split()) - 1)]
-    assert lines[-1] == "    numba: inv (float64[3, 3]) number by number"
+    assert lines[-1] == "    numba: inv (float64[3, 3]): it is more than arithmetic on numbers"
 
 
 def test_a_name_that_nothing_has_is_said():

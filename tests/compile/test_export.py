@@ -65,7 +65,7 @@ def test_the_error_function_is_written_out_for_numpy():
 NO_JAX = "jax is not installed: pip install '.[jax]'"
 SCIPYS = {p for p in REGISTRY.values() if p.__module__ in ops.WITH_SCIPY}
 REFUSED = {
-    "jax": {"partition", *(p.name for p in SCIPYS if not p.jax)},
+    "jax": {p.name for p in SCIPYS if not p.jax},
     "numpy": {p.name for p in SCIPYS},
 }
 
@@ -349,9 +349,20 @@ def test_a_function_with_dropout_takes_the_masks_after_its_arguments():
     layer, other = (nn.Dropout(0.5, rng=np.random.default_rng(0)) for _ in range(2))
     t = al.Tensor(np.arange(4.0), name="t")
     exported = al.export(lambda x: layer(x) * t, np.ones(4), to="numpy")
-    assert "def exported(x0, draws)" in exported.source
+    assert "def exported(x0, draws=None)" in exported.source
     for x in (np.ones(4), np.arange(4.0)):
         np.testing.assert_array_equal(exported(x, exported.draw()), (other(x) * t).numpy())
+
+
+@pytest.mark.parametrize("draws", [(), (None,), ([],), (np.ones(4),), ([np.ones(3)],)])
+def test_masks_that_do_not_fit_are_named_with_what_was_got(draws):
+    layer = nn.Dropout(0.5, rng=np.random.default_rng(0))
+    exported = al.export(layer, np.ones(4), to="numpy")
+    needed = (
+        r"exported got draws of .*, and needs a list of masks of the shapes \[\(4,\)\]\. Pass exp"
+    )
+    with pytest.raises(ValueError, match=needed):
+        exported(np.ones(4), *draws)
 
 
 def test_a_state_that_does_not_fit_changes_nothing():

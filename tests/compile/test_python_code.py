@@ -6,7 +6,7 @@ import pytest
 import autograd_lite as al
 from autograd_lite.compile.coverage import cases, gradient
 from autograd_lite.compile.python_code import python_function
-from autograd_lite.compile.scalars import LoweringError
+from autograd_lite.compile.sheet import LoweringError
 from autograd_lite.core.primitive import REGISTRY
 from autograd_lite.program.symbol import TraceError
 from autograd_lite.program.trace import trace

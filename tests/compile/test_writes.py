@@ -175,3 +175,16 @@ def test_a_training_that_writes_into_its_data_is_that_of_eager_mode():
 
     compiled = trained(lambda loss, optimiser, x, y: al.compile(loss, optimiser).run(20, x, y))
     np.testing.assert_allclose(compiled, trained(eagerly), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["dtype", "shape", "strides"])
+def test_what_an_array_is_cannot_be_set_inside_and_the_line_is_named(name):
+    w = al.Tensor(np.ones((3, 1)), requires_grad=True)
+
+    def loss(x):
+        setattr(w.data, name, getattr(np.ones((1, 3), np.float32), name))
+        return (x @ w).sum()
+
+    step = al.compile(loss, al.optim.SGD([w], lr=0.1), backend="numpy")
+    with pytest.raises(al.TraceError, match=rf"test_writes.py:\d+: setattr.*setting the {name} of"):
+        step(np.ones((2, 3)))

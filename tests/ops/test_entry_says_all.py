@@ -1,6 +1,8 @@
 """An entry is all there is to say: every form and every sentence comes from it, and it is true."""
 
+import ast
 import string
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -328,6 +330,43 @@ def test_the_printed_source_computes_what_forward_computes(entry):
         if case.entry is entry:
             value = scope[entry.name](*case.operands(), **case.parameters)
             assert np.array_equal(value, case.forward(case.operands()))
+
+
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.formula], ids=lambda entry: entry.name)
+def test_a_formula_computes_what_forward_computes(entry):
+    for case in CASES:
+        if case.entry is entry:
+            found = entry.formula(*case.operands(), **case.parameters)
+            np.testing.assert_array_equal(found, case.forward(case.operands()))
+
+
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.machine], ids=lambda entry: entry.name)
+def test_code_for_machines_names_every_operand(entry):
+    fields = {name for _, name, _, _ in string.Formatter().parse(entry.machine) if name}
+    assert fields - {"zero"} == {str(i) for i in range(len(entry.operands))}
+
+
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.at], ids=lambda entry: entry.name)
+def test_what_is_done_at_an_index_is_what_the_entry_says(entry):
+    x, v = np.arange(4.0), np.array([0.5, 7.0, 8.0])
+    index = np.array([3, 0, 3])
+    operands, others = {
+        "reads": ([x], {}), "adds": ([v], {"shape": (4,)}), "writes": ([x, v], {}),
+    }[entry.at]  # fmt: skip
+    expected = {"reads": [3, 0, 3], "adds": [7, 0, 0, 8.5], "writes": [7, 1, 2, 8]}[entry.at]
+    assert entry(*operands, index=index, **others).tolist() == expected
+
+
+@pytest.mark.parametrize("folder", ["compile", "program"])
+def test_no_operation_is_compared_by_its_name(folder):
+    for file in (Path(al.__file__).parent / folder).glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Compare):
+                texts = [x.value for x in ast.walk(node) if isinstance(x, ast.Constant)]
+                words = {x for x in texts if isinstance(x, str)} - {
+                    "where"
+                }  # A keyword of NumPy's.
+                assert words.isdisjoint(REGISTRY), (file.name, node.lineno)
 
 
 def test_no_table_of_operations_is_left_but_the_algebra_over_several():

@@ -11,6 +11,9 @@ from autograd_lite.program.formulas import FORMULAS
 SPECIAL = [np.nan, np.inf, -np.inf, -0.0, 0.0, -1.5, 1.0, -1.0, 2.0, 0.5, 3.0, 0.3, 1e30, 1e-30]
 A = np.repeat(SPECIAL, len(SPECIAL))
 B = np.tile(SPECIAL, len(SPECIAL))
+M = np.cos(np.arange(12.0)).reshape(3, 4) * 3
+PICKED = np.array([1, 2, 0])
+P = np.array([-1.0, 0.0, 0.5, 3.0])
 ONE = (np.sinc, np.round, np.fix, np.modf, np.isposinf, np.isneginf, np.nan_to_num)
 TWO = (np.remainder, np.floor_divide, np.heaviside)
 ALONG = (np.sort, np.argmax, np.argmin, np.any, np.all, np.count_nonzero, np.nanmax, np.nanmin)
@@ -24,6 +27,33 @@ CALLS = [
     *((np.round, (A,), {"decimals": n}) for n in (-1, 2)),
     *((np.clip, (A, low, high), {}) for low, high in ((-0.5, 1.0), (1.0, -0.5), (None, 0.5))),
     (np.clip, (A,), {"min": B, "max": B + 1}),
+    *((np.argsort, (A.reshape(14, 14),), {"axis": k, "stable": True}) for k in (0, 1, None)),
+    *((np.take, (M, PICKED), {"axis": axis}) for axis in (0, 1, -1, None)),
+    *((np.take_along_axis, (M, PICKED.reshape(3, 1)), {"axis": axis}) for axis in (1, -1)),
+    (np.take_along_axis, (M, PICKED), {"axis": None}),
+    *((np.isclose, (A, B), {"equal_nan": same}) for same in (True, False)),
+    *((np.isclose, (1 + 1e-5 * B, 1.0), {"rtol": r, "atol": 1e-5}) for r in (0, 1e-5, 1e-4)),
+    *((np.linspace, (-1.5, M), {"num": n, "axis": k}) for n in (1, 2, 7) for k in (0, -1)),
+    *(
+        (f, (0.5, 0.5 + y), {"num": 5, "endpoint": b})
+        for f in (np.linspace, np.logspace)
+        for b in (True, False)
+        for y in (0.0, 1.3)
+    ),
+    (np.sum, (A > 0,), {"dtype": int}),
+    (np.sum, (M > 0,), {"dtype": float, "axis": 0}),
+    *((np.gradient, (M[0], *step), {"edge_order": k}) for step in ((), (0.3,)) for k in (1, 2)),
+    *((np.gradient, (M,), {"axis": axis}) for axis in (0, 1)),
+    *((np.unwrap, (3 * M,), {"axis": axis}) for axis in (0, 1)),
+    *((np.unwrap, (3 * M,), {"period": 2.0, "discont": d}) for d in (None, 1.5)),
+    *((np.searchsorted, (P, A), {"side": side}) for side in ("left", "right")),
+    *((np.digitize, (A, P), {"right": right}) for right in (True, False)),
+    *(
+        (np.interp, (A, P, f), ends)
+        for f in (P**2, np.array([1.0, 1.0, np.inf, 2.0]))
+        for ends in ({}, {"left": -7.0, "right": 9.0})
+    ),
+    *((np.isin, (A, B[:n]), {"invert": n == 3}) for n in (0, 3)),
     (np.nan_to_num, (A,), {"nan": 1.0, "posinf": 3.0, "neginf": -4.0}),
     *(
         (np.linalg.vector_norm, (np.arange(6.0).reshape(2, 3) - 2,), {"axis": axis, "ord": order})
