@@ -12,6 +12,7 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
 from autograd_lite import ops  # noqa: E402
+from autograd_lite.check.mistakes import registry  # noqa: E402
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, REGISTRY  # noqa: E402
 
 # Else a family that is loaded during a test would end with it.
@@ -33,3 +34,8 @@ def _registries_as_they_were():
         if table != entries:
             table.clear()
             table.update(entries)
+
+
+@pytest.fixture(autouse=True)
+def _the_search_for_mistakes_is_strict(monkeypatch):
+    monkeypatch.setattr(registry, "STRICT", True)

@@ -46,6 +46,7 @@ from autograd_lite.check.mistakes.registry import (
     Case,
     Mistake,
     Target,
+    at_its_own_risk,
     same,
     stretched,
 )
@@ -152,7 +153,9 @@ def diagnose(
         if target.id not in right:
             now = time.thread_time()
             progress.deadline = now + (end - now) * (SHARE if len(failing) > 1 else 1)
-            found = _one(progress, target)
+            found = NOTHING
+            with at_its_own_risk():
+                found = _one(progress, target)
             first = not progress.wrong and len(failing) > 1 and replay is not None
             progress.found[target] = replace(found, first=first)
             progress.wrong.append(target)
@@ -420,11 +423,11 @@ def _proposed(
         find = entry.find_more if far_fetched else entry.find
         with warnings.catch_warnings():  # What a real array is made of may be complex.
             warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
-            found = list(find(case, target))
-        for candidate in found:
-            candidate.kind = candidate.kind or entry.name
-            candidate.source = entry.name
-        proposed += found
+            with at_its_own_risk():
+                for candidate in find(case, target):
+                    candidate.kind = candidate.kind or entry.name
+                    candidate.source = entry.name
+                    proposed.append(candidate)
     return sorted(proposed, key=lambda candidate: candidate.cost)
 
 
