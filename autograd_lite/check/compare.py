@@ -16,8 +16,10 @@ from autograd_lite.check.compare_function import compare_function
 from autograd_lite.check.diagnosis import diagnose
 from autograd_lite.check.finding import Diagnosis
 from autograd_lite.check.gradients import gradients_of
+from autograd_lite.check.kinks import other_sides
 from autograd_lite.check.mistakes.backward_steps import text_of
 from autograd_lite.check.mistakes.registry import Case, Target, same, stretched
+from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.check.names import named_in, with_forms
 from autograd_lite.check.oracle import judge, largest, loss_of, numerical_gradient
@@ -252,7 +254,8 @@ def _follows(
 
 def _not_finite(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Row]:
     """Return the rows, with the place where a gradient of autodiff stopped being finite."""
-    replay = Replay(graph)
+    end = graph.outputs[0]  # In its own type, in which numbers may be too large.
+    replay = Replay(graph, given={end.id: np.ones_like(end.value)})
     found = []
     for row, target in zip(rows, targets, strict=True):
         bad = ~np.isfinite(row.autodiff)
@@ -283,6 +286,8 @@ def _not_finite(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Ro
     return found
 
 
+from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.names import named_in, with_forms
 def _row(
     graph: Graph,
     node: Node,

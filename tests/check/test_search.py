@@ -68,3 +68,57 @@ def test_a_search_that_fails_does_not_end_the_report(monkeypatch, search, strict
         assert not al.compare(loss, {"w": wrong})
         right = al.compare(loss, {"w": x.T @ z.numpy()})["w"].diagnosis
         assert "2 of the square" in right.title
+
+
+KINKS = {
+    "where": (lambda z: np.where(z > 0, z, 0), 1.0, 0.0),
+    "leaky": (lambda z: np.where(z > 0, z, 0.1 * z), 1.0, 0.1),
+    "from above": (lambda z: np.where(z >= 0, z, 0.1 * z), 1.0, 0.1),
+    "elu": (lambda z: np.where(z > 0, z, 0.5 * (np.exp(z) - 1)), 1.0, 0.5),
+    "mask": (lambda z: z * (z > 0), 1.0, 0.0),
+    "float mask": (lambda z: (z > 0).astype(float) * z, 1.0, 0.0),
+    "lower bound": (lambda z: np.clip(z, 0, 5), 1.0, 0.0),
+    "upper bound": (lambda z: np.clip(z, -5, 0), 0.0, 1.0),
+    "hinge": (lambda z: np.where(1 - z < 1, z, 0), 1.0, 0.0),
+    "maximum": (lambda z: np.maximum(z, 0), 1.0, 0.0),
+    "abs": (lambda z: np.abs(z), 1.0, -1.0),
+}
+
+
+@pytest.mark.parametrize("f, above, below", KINKS.values(), ids=KINKS)
+@pytest.mark.parametrize("inner", [False, True])
+def test_either_side_of_a_kink_is_right(f, above, below, inner):
+    x = np.array([[1.0, 2.0], [0.0, 0.0], [-1.0, 1.0]])
+    start, weights = np.array([[1.0, -1.0], [0.5, 1.0]]), np.arange(1, 7).reshape(3, 2)
+    w = al.Tensor(start, requires_grad=True, name="w")
+    z = x @ w
+    z.name = "z"
+    loss = np.sum(f(z) * weights)
+    at_w = z.numpy()
+    slope = al.compare(loss, {"z": np.zeros((3, 2))}, diagnose=False)["z"].autodiff / weights
+    for side in (above, below):
+        dz = np.where(at_w == 0, side, slope) * weights
+        by_hand = {"w": x.T @ dz} | ({"z": dz} if inner else {})
+        assert al.compare(loss, by_hand)
+        assert al.compare(loss, by_hand, kinks="any")
+    wrong = np.where(at_w == 0, above, slope + (at_w > 0)) * weights
+    assert not al.compare(loss, {"w": x.T @ wrong}, diagnose=False)
+
+
+@pytest.mark.parametrize("zero", [True, False])
+def test_a_mask_that_does_not_go_by_a_sign_has_no_other_side(zero):
+    """Padding that is left in is a mistake, also where all the weights are still zero."""
+    x, w, z = recorded()
+    w = al.Tensor(w.numpy() * (not zero), requires_grad=True, name="w")
+    mask = np.array([[1, 1], [0, 1], [1, 0], [0, 0], [1, 1]], bool)
+    z = np.where(mask, x @ w, 0)
+    loss = np.sum(z * np.arange(10).reshape(5, 2))
+    assert not al.compare(loss, {"w": x.T @ np.arange(10.0).reshape(5, 2)})
+
+
+def test_where_autodiff_overflows_is_told_in_the_type_of_the_loss():
+    w = al.Tensor(np.array([1.0, 2.0], np.float16), requires_grad=True, name="w")
+    p = np.exp(-5 * w)
+    row = al.compare(np.sum(np.log(p) * 10), {"w": [-50.0, -50.0]})["w"]
+    assert row.autodiff[1] == -np.inf
+    assert "it arises on the way back through np.log(p)" in row.diagnosis.title
