@@ -505,7 +505,7 @@ def _diagnosis(
     confidence = "possible" if numbers < 2 or best.weak else "likely" if rest else "certain"
     return Diagnosis(
         best.kind,
-        besides + best.title,
+        besides + (best.title.split("; by hand =")[0] if besides else best.title),
         MISTAKES[best.kind].how,
         evidence(best, target),
         confidence,

@@ -85,7 +85,7 @@ KINKS = {
 }
 
 
-@pytest.mark.parametrize("f, above, below", KINKS.values(), ids=KINKS)
+@pytest.mark.parametrize(("f", "above", "below"), KINKS.values(), ids=KINKS)
 @pytest.mark.parametrize("inner", [False, True])
 def test_either_side_of_a_kink_is_right(f, above, below, inner):
     x = np.array([[1.0, 2.0], [0.0, 0.0], [-1.0, 1.0]])
@@ -122,3 +122,85 @@ def test_where_autodiff_overflows_is_told_in_the_type_of_the_loss():
     row = al.compare(np.sum(np.log(p) * 10), {"w": [-50.0, -50.0]})["w"]
     assert row.autodiff[1] == -np.inf
     assert "it arises on the way back through np.log(p)" in row.diagnosis.title
+
+
+def titles_of(loss, by_hand, **options):
+    return {row.name: str(row.diagnosis) for row in al.compare(loss, by_hand, **options)}
+
+
+def test_a_sign_that_several_rows_have_is_flipped_where_they_meet():
+    x = RNG.normal(size=(6, 2))
+    a, b = (al.Tensor(RNG.normal(size=2), requires_grad=True, name=n) for n in "ab")
+    p = 1 / (1 + np.exp(-(x @ a))) + np.exp(x @ b)
+    p.name = "p"
+    loss = np.mean(-np.log(p) * (x[:, 0] > 0) + p**2)
+    rows = al.compare(loss, {"a": np.zeros(2), "b": np.zeros(2)}, diagnose=False)
+    of_log = np.mean(-np.log(p) * (x[:, 0] > 0))
+    of_log.backward()
+    by_hand = {n: rows[n].autodiff - 2 * t.grad.numpy() for n, t in (("a", a), ("b", b))}
+    titles = titles_of(loss, by_hand).values()
+    assert any("has its sign flipped" in title for title in titles)
+    assert not any("log'" in title for title in titles)
+
+
+@pytest.mark.parametrize(
+    ("f", "slope", "text"),
+    [
+        (np.tanh, lambda h: h**2 - 1, "h ** 2 - 1"),
+        (al.sigmoid, lambda h: h * (h - 1), "h * (h - 1)"),
+    ],
+)
+def test_a_flipped_sign_at_an_activation_names_both_places(f, slope, text):
+    x, w, z = recorded()
+    h = f(z)
+    h.name = "h"
+    weights = RNG.normal(size=h.shape)
+    g = 2 * (h.numpy() * weights + z.numpy())
+    title = titles_of(
+        np.sum((h * weights + z) ** 2), {"w": x.T @ (g + g * weights * slope(h.numpy()))}
+    )["w"]
+    assert title.startswith("a sign is flipped at h: of what comes back to it, or as in " + text)
+
+
+@pytest.mark.parametrize("power", [2, 3])
+def test_an_equation_is_true_of_the_numbers_it_is_printed_with(power):
+    """A factor that one of two terms has twice is no factor of the sum."""
+    x, w, z = recorded()
+    loss = np.mean((z - 1) ** 2) + np.sum(w**power)
+    right = al.compare(loss, {"w": np.zeros(w.shape)}, diagnose=False)["w"].autodiff
+    slope = power * w.numpy() ** (power - 1)
+    title = titles_of(loss, {"w": right - slope + slope * w.numpy()})["w"]
+    assert "w" in title
+    assert "by hand =" not in title
+
+
+@pytest.mark.parametrize(("half", "rows"), [(True, False), (False, True), (False, False)])
+def test_a_factor_that_another_divisor_gives_too_names_both(half, rows):
+    x, w, z = recorded()
+    total = np.mean(z**2) if rows else np.mean(np.sum(z**2, axis=1))
+    right = 2 * x.T @ z.numpy() / (10 if rows else 5)
+    title = titles_of(0.5 * total if half else total, {"w": right * (2 if rows else 0.5)
+                                                       * (0.5 if half else 1)})["w"]  # fmt: skip
+    assert ("divided by 5 where 10 belongs" if rows else "divided by 10 where 5") in title
+    assert ("of the square" in title) == (not half and not rows)
+
+
+def test_a_number_is_not_taken_for_one_after_an_update():
+    def f(w, lam):
+        return np.sum(np.sin(w)) + lam * np.sum(w**2)
+
+    def by_hand(w, lam):
+        return {"w": np.cos(w) + lam * w}  # Without the 2.
+
+    title = str(al.compare(f, by_hand, [RNG.normal(size=4), 0.3])["w"].diagnosis)
+    assert "update" not in title
+    assert "2" in title
+
+
+def test_a_sum_over_positions_that_is_averaged_says_over_how_many():
+    x = RNG.normal(size=(3, 4, 5))
+    k = al.Tensor(RNG.normal(size=2), requires_grad=True, name="k")
+    z = np.tanh(x[..., None] * k)
+    loss = np.mean(np.sum(z, axis=(1, 2)))
+    right = al.compare(loss, {"k": np.zeros(2)}, diagnose=False)["k"].autodiff
+    assert "averaged over 20 entries, 4 x 5" in titles_of(loss, {"k": right / 20})["k"]

@@ -290,6 +290,8 @@ class Made:
             return False
         if target.hand.shape != target.right.shape or instead.shape != part.shape:
             return self.key == target.id
+        if 0 < largest_in(instead) < VANISHES * largest_in(part):
+            return False  # That it is left out is simpler.
         for goal, moved in self.goals(target):
             terms = (instead - part) * moved
             size = float(np.abs(terms).sum()) + abs(goal)
@@ -366,6 +368,15 @@ class Made:
         yield from target.goals[self.key]
 
 
+VANISHES = 1e-8
+"""What is smaller, relative to what belongs there, is next to nothing."""
+
+
+def largest_in(x: Any) -> float:
+    """Return the largest size of an entry."""
+    return float(np.abs(x).max(initial=0.0))
+
+
 def _slack(target: Target) -> float:
     return 1e-6 if digits(target.hand) < 1e-8 else 10 * digits(target.hand)
 
@@ -398,7 +409,7 @@ def wrong(
             found.append(replay.with_mistake(edges=edges, nodes=nodes, stretched=stretched))
         return found[0].get(target.id) if target.id is not None else None
 
-    return predict
+    return AnotherPass(predict)
 
 
 def at_once(made: Sequence[Made]) -> Callable[[Target], Any]:
@@ -411,7 +422,7 @@ def at_once(made: Sequence[Made]) -> Callable[[Target], Any]:
             return None
         return sum(found[1:], found[0]) - (len(found) - 1) * right
 
-    return predict
+    return AnotherPass(predict)
 
 
 def always(value: Any) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.entries import entries_in_words
-from autograd_lite.check.mistakes.reasons import reasons, shown
+from autograd_lite.check.mistakes.reasons import other_divisor, reasons, shown
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Array,
@@ -22,6 +22,8 @@ from autograd_lite.check.mistakes.registry import (
     mistake,
     same,
 )
+from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.graph import Node
 
 # ------------------------------------------------------------------------ one factor for all
 
@@ -68,12 +70,27 @@ def _lengths(case: Case) -> tuple[set[int], set[int], bool]:
         n = int(np.size(case.replay.values[node.operands[0]]) / max(1, np.size(node.value)))
         reduction = node.parameters.get("reduction")
         if made_by in (ops.mse, ops.square, ops.power):
-            squares = squares or reduction != "half_sum"
+            squares = squares or (reduction != "half_sum" and _is_of_the_loss(case.replay, node))
         if made_by is ops.mean or reduction == "mean":
             averages.add(n)
         if made_by is ops.sum or reduction in ("sum", "half_sum"):
             sums.add(n)
     return averages - {1}, sums - {1}, squares
+
+
+def _is_of_the_loss(replay: Replay, node: Node) -> bool:
+    """Return whether a square is summed up to the loss, and not halved there: it gives a factor 2."""
+    while node is not replay.graph.outputs[0]:
+        users = replay.graph.consumers(node)
+        made_by = users[0].primitive if len(users) == 1 else None
+        if made_by is None or not (made_by.linear or made_by.jointly_linear):
+            return False
+        (node,) = users
+        numbers = [x.value for x in replay.graph.operands(node) if x.kind == "constant"]
+        half = 0.5 if node.primitive is ops.multiply else 2.0
+        if node.primitive in (ops.multiply, ops.divide) and half in numbers:
+            return False
+    return True
 
 
 def _sums_the_batch(case: Case, target: Target) -> bool:
@@ -108,10 +125,11 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[tuple[str, str, 
             yield "averaged, not summed", f"averaged over the {n} entries that it adds up", 0.8
     averages, sums, squares = _lengths(case)
     of_square = " of the square" if squares else ""
-    if _is(a, 0.5):
-        yield "constant factor", f"the factor 2{of_square} is missing", 1.0
-    if _is(a, 2):
-        yield "constant factor", "there is a factor 2 too many", 1.0
+    if _is(a, 0.5) or _is(a, 2):
+        title = f"the factor 2{of_square} is missing" if a < 1 else "there is a factor 2 too many"
+        if (other := other_divisor(case, a)) is not None:
+            title += f", or divided by {other[0]} where {other[1]} belongs"
+        yield "constant factor", title, 1.0
     for n in sorted(averages):
         if _is(a, n):
             yield "summed, not averaged", f"summed over {n} entries that the loss averages", 0.9

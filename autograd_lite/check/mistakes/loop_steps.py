@@ -327,16 +327,11 @@ def _derivatives(
                     "another activation's derivative",
                 )
     wrongly = [sign_forms(primitive, name, y, x) for x, y in zip(xs, ys, strict=True)]
-    for form, right_form, _ in wrongly[0]:
+    for k, (title, _) in enumerate(wrongly[0]):
         yield change(
-            f"{every}{form} stands in place of {right_form}",
+            every + title,
             0.8,
-            [
-                plain(times(derivative))
-                for forms in wrongly
-                for f, _, derivative in forms
-                if f == form
-            ],
+            [plain(times(forms[k][1])) for forms in wrongly],
             "sign in a derivative",
         )
     for text, factor in (("1 - ", [1 - np.asarray(y) for y in ys]), ("", ys)):

@@ -402,6 +402,8 @@ def after_update(case: Case, target: Target) -> Iterator[Candidate]:
         if root.kind != "parameter":
             continue
         i, old, move = 1 - step.edge[1], replay.values[weight.id], replay.gradients[weight.id]
+        if old.size < 2 and case.lr is None:
+            continue  # One number is what another becomes after some update.
         lr = case.lr or _rate(step, target, replay.rule(step.edge, operands={i: old - move}))
         if lr is not None:
             rule = replay.rule(step.edge, operands={i: old - lr * move})

@@ -15,6 +15,7 @@ from autograd_lite.check.mistakes.backward_steps import (
     always,
     compositions,
     grouped,
+    replaced,
     steps,
     text_of,
 )
@@ -87,6 +88,7 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
         if step.primitive is not SILU  # That is a product, and derived as one.
         for edge in (step.edge, *step.others)
     }
+    yield from _sign_at_a_tensor(replay, target)
     for operand, uses in _several_uses(replay, target):
         to = text_of(replay.graph, operand)
         parts = {node.id: _sum(replay, edges) for node, edges in uses}
@@ -124,6 +126,21 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
         if len(uses) > 2:
             yield from _some_steps(replay, operand, uses, to)
             yield from _of_one_kind(case, target, operand, uses, to)
+
+
+def _sign_at_a_tensor(replay: Replay, target: Target) -> Iterator[Candidate]:
+    """Flip the sign of all that comes back to a tensor that has a name."""
+    for node in replay.graph:
+        g = replay.gradients.get(node.id)
+        if g is None or not node.name or node.primitive is None or node.id == target.id:
+            continue
+        if target.id in replay.behind(node.id) and node is not replay.graph.outputs[0]:
+            yield Candidate(
+                f"what comes back to {node.name} has its sign flipped",
+                0.8,
+                predict=replaced(replay, node.id, always(-g)),
+                kind="factor on a path",
+            )
 
 
 def _product(part: Any, value: Any) -> Any:

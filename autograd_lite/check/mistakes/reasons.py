@@ -43,6 +43,24 @@ def lengths(case: Case) -> list[int]:
     return list(found)[:MOST_LENGTHS]
 
 
+def blocks(case: Case) -> dict[str, int]:
+    """Return the numbers of entries of two neighbouring axes, as of an image, by its sides."""
+    shapes = {node.shape for node in case.replay.graph} if case.replay is not None else set()
+    pairs = {pair for shape in shapes for pair in itertools.pairwise(shape) if min(pair) > 1}
+    return {f"{n} x {m}": n * m for n, m in sorted(pairs)[:MOST_LENGTHS]}
+
+
+def other_divisor(case: Case, factor: float) -> tuple[int, int] | None:
+    """Return what may be divided by, and what belongs there: rows of an array, say, not entries."""
+    for node in case.replay.graph if case.replay is not None else ():
+        counts = {n for n in (*node.shape, int(np.size(node.value))) if n > 1}
+        if node.primitive is not None and len(node.shape) > 1:
+            for n, right in itertools.product(counts, counts & averaged(case)):
+                if _is(factor, right / n):
+                    return n, right
+    return None
+
+
 def numbers(case: Case) -> dict[float, bool]:
     """Return the numbers that stand in a computation, and whether one divides by them."""
     if case.replay is None:
@@ -141,6 +159,12 @@ def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
         ):
             if multiplies and _is(a, ratio):
                 yield what, 0.3
+        if multiplies and _is(a, 1 + k):
+            yield f"1 + {text}: {text} times the same is added", 0.3
+    for factors, n in blocks(case).items():
+        if n not in sizes and (_is(a, n) or _is(a, 1 / n)):
+            over = f"{n} entries, {factors}"
+            yield f"summed over {over}" if a > 1 else f"averaged over {over}, that add up", 0.25
     counts, means = sizes, averaged(case)
     for n in counts:
         corrected = 0.15 if n in means else 0.55

@@ -70,7 +70,7 @@ def _factors(step: Step) -> Iterator[tuple[str, Any]]:
         root = _root(graph, node)
         if text.startswith("-") and node.kind == "constant":
             text, value = text[1:], -node.value  # Its sign is another matter.
-            yield (f"1 / {text}", 1 / value) if below else (text, value)
+            yield (f"1 / {grouped(text)}", 1 / value) if below else (text, value)
         elif below:
             yield f"1 / {grouped(text)}", 1 / node.value
             yield from _inside(replay, text, inputs)

@@ -29,7 +29,7 @@ from autograd_lite.check.mistakes.backward_steps import (
     times,
     wrong,
 )
-from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, more
+from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, more, same
 from autograd_lite.check.mistakes.repeated import recurrent
 from autograd_lite.check.mistakes.replay import Replay, Rule
 from autograd_lite.check.mistakes.rule_factors import factors
@@ -89,7 +89,9 @@ def derivative_at_activation(case: Case, target: Target) -> Iterator[Candidate]:
         before = grouped(text_of(step.replay.graph, step.operand))
         if step.function == "relu":
             continue  # That is its mask, reversed.
-        if tells(step, rule := _at(step, -np.asarray(step.replay.values[step.operand.id]))):
+        rule, g = _at(step, -np.asarray(step.replay.values[step.operand.id])), step.replay.gradients
+        g = g[step.node.id]
+        if tells(step, rule) and not same(rule(g), -np.asarray(step.rule(g))):  # 1 / -x is a sign.
             yield Candidate(
                 f"{step.function}' is taken at -{before}, in place of {before}: a sign inside",
                 0.68 if step.others else 0.95,  # Of an exp, it is a division.
@@ -205,16 +207,16 @@ def sign_in_derivative(case: Case, target: Target) -> Iterator[Candidate]:
 
     for step in activations(case, target):
         x, y = (np.asarray(step.replay.values[n.id]) for n in (step.operand, step.node))
-        for wrong_form, right_form, derivative in sign_forms(step.primitive, step.name, y, x):
+        for title, derivative in sign_forms(step.primitive, step.name, y, x):
             yield Candidate(
-                f"{wrong_form} stands in place of {right_form} at {step.name}",
+                title,
                 0.78,
                 predict=step.wrong(times(derivative)),
             )
 
 
-def sign_forms(primitive: Primitive, name: str, y: Any, x: Any) -> list[tuple[str, str, Any]]:
-    """Return how the derivative of an activation is miswritten, how it is written, and its value.
+def sign_forms(primitive: Primitive, name: str, y: Any, x: Any) -> list[tuple[str, Any]]:
+    """Return how the derivative of an activation is miswritten, in words and in numbers.
 
     Parameters
     ----------
@@ -225,30 +227,40 @@ def sign_forms(primitive: Primitive, name: str, y: Any, x: Any) -> list[tuple[st
     y, x : array
         Its output and its input.
     """
-    name = grouped(name)
+    at, name = name, grouped(name)
     if primitive is ops.tanh:
-        right = f"1 - {name} ** 2"
-        return [
-            (f"1 + {name} ** 2", right, 1 + y * y),
-            (f"{name} ** 2", right, y * y),
-            (f"1 - {name}", right, 1 - y),
-            (f"with its sign flipped, {name} ** 2 - 1", right, y * y - 1),
+        right, flipped = f"1 - {name} ** 2", f"{name} ** 2 - 1"
+        forms = [
+            (f"1 + {name} ** 2", 1 + y * y),
+            (f"{name} ** 2", y * y),
+            (f"1 - {name}", 1 - y),
+            (flipped, y * y - 1),
         ]
-    if primitive is ops.sigmoid:
-        right = f"{name} * (1 - {name})"
-        return [
-            (f"{name} * (1 + {name})", right, y * (1 + y)),
-            (f"with its sign flipped, {name} * ({name} - 1)", right, y * (y - 1)),
-            (f"{name} - 1", right, y - 1),
+    elif primitive is ops.sigmoid:
+        right, flipped = f"{name} * (1 - {name})", f"{name} * ({name} - 1)"
+        forms = [
+            (f"{name} * (1 + {name})", y * (1 + y)),
+            (flipped, y * (y - 1)),
+            (f"{name} - 1", y - 1),
         ]
-    if primitive is SILU:
+    elif primitive is SILU:
         gate = ops.sigmoid.forward(x)
-        right = f"sigmoid + {name} * (1 - sigmoid)"
-        return [
-            (f"sigmoid + {name} * (1 + sigmoid)", right, gate + y * (1 + gate)),
-            (f"sigmoid - {name} * (1 - sigmoid)", right, gate - y * (1 - gate)),
+        right, flipped = f"sigmoid + {name} * (1 - sigmoid)", ""
+        forms = [
+            (f"sigmoid + {name} * (1 + sigmoid)", gate + y * (1 + gate)),
+            (f"sigmoid - {name} * (1 - sigmoid)", gate - y * (1 - gate)),
         ]
-    return []
+    else:
+        return []
+    return [
+        (
+            f"a sign is flipped at {at}: of what comes back to it, or as in {form} for {right}"
+            if form == flipped
+            else f"{form} stands in place of {right} at {at}",
+            value,
+        )
+        for form, value in forms
+    ]
 
 
 # ------------------------------------------------------------------------ factors
@@ -289,10 +301,15 @@ def _of_derivatives(case: Case, target: Target, missing: bool) -> Iterator[Candi
     """Take a factor out of a local derivative, or put it in once more."""
     for step in itertools.chain(compositions(case, target), steps(case, target)):
         for text, value in factors(step):
-            seen = _ratio(text, missing) if step.operand.id == target.id else ""
+            here, seen = step.operand.id == target.id, ""
+            if here and len(step.replay.graph.consumers(step.operand)) == 1:
+                seen = _ratio(text, missing)
+            elif here:
+                seen = f" on the way back from {step.name}"
+            plain = abs(float(value)) if not np.ndim(value) else 0.0  # A 2 is likelier a 2.
             yield Candidate(
                 f"the factor {text} is {'missing' if missing else 'there twice'}{seen}",
-                0.7,
+                1.25 if plain in (0.5, 2.0) else 0.7,
                 predict=step.wrong(scaled(step.rule, value, missing)),
             )
 
