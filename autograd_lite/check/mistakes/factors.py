@@ -79,7 +79,7 @@ def _lengths(case: Case) -> tuple[set[int], set[int], bool]:
 
 
 def _is_of_the_loss(replay: Replay, node: Node) -> bool:
-    """Return whether a square is summed up to the loss, and not halved there: it gives a factor 2."""
+    """Return whether a square is summed up to the loss, and not halved: it gives a factor 2."""
     while node is not replay.graph.outputs[0]:
         users = replay.graph.consumers(node)
         made_by = users[0].primitive if len(users) == 1 else None
