@@ -24,6 +24,7 @@ MASKED = {
     "two levels": lambda z: z * np.where(z > 0, 1.0, 0.1),
     "where": lambda z: np.where(z > 0, z, 0),
     "clip": lambda z: np.clip(z, -0.5, 0.5),
+    "weights": lambda z: z * np.arange(1.0, 6.0)[:, None],
     "power": lambda z: (z > 0) * z**2,
 }
 

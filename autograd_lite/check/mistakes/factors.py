@@ -86,9 +86,10 @@ def _is_of_the_loss(replay: Replay, node: Node) -> bool:
         if made_by is None or not (made_by.linear or made_by.jointly_linear):
             return False
         (node,) = users
-        numbers = [x.value for x in replay.graph.operands(node) if x.kind == "constant"]
-        half = 0.5 if node.primitive is ops.multiply else 2.0
-        if node.primitive in (ops.multiply, ops.divide) and half in numbers:
+        half = {ops.multiply: 0.5, ops.divide: 2.0}.get(node.primitive or ops.add)
+        if half and any(
+            not np.ndim(x.value) and x.value == half for x in replay.graph.operands(node)
+        ):
             return False
     return True
 
