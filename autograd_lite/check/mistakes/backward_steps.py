@@ -99,7 +99,12 @@ class Step:
         As in ``np.where(z > 0, z, 0)`` and ``z * (z > 0)``.
         """
         values = [np.asarray(self.replay.values[x]) for x in self.node.operands]
-        masks = [i for i, value in enumerate(values) if value.dtype.kind == "b"]
+        shape = self.node.shape
+        masks = [
+            i
+            for i, value in enumerate(values)
+            if value.dtype.kind == "b" or (i != self.edge[1] and value.shape == shape)
+        ]
         if not masks or self.others:
             return None
         x = values[self.edge[1]]

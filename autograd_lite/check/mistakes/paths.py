@@ -10,6 +10,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
+    AnotherPass,
     Made,
     Step,
     always,
@@ -28,6 +29,7 @@ from autograd_lite.check.mistakes.registry import (
     Target,
     found_elsewhere,
     mistake,
+    more,
     same,
 )
 from autograd_lite.check.mistakes.replay import Edge, Replay
@@ -289,6 +291,49 @@ def term_missing(case: Case, target: Target) -> Iterator[Candidate]:
                     0.8,
                     predict=Made(replay, node.id, always(zero), always(part)),
                 )
+
+
+@more("term of the loss")
+def several_terms(case: Case, target: Target) -> Iterator[Candidate]:
+    """Give several terms of the loss one factor: both of the regularisers, say."""
+    replay = case.replay
+    if replay is None or target.id is None or target.hand.shape != target.right.shape:
+        return
+    found = terms(replay)
+    ends = [x for x in found if not any(y is not x and y.id in replay.behind(x.id) for y in found)]
+    added = {x: replay.added(x.id, replay.gradients[x.id]) for x in ends[:MOST_TOGETHER]}
+    added = {x: parts for x, parts in added.items() if target.id in parts}
+    gap = target.hand - target.right
+    if target.hand.size < 3 or not np.isfinite(gap).all():
+        return
+    for count in range(2, len(added)):
+        for some in itertools.combinations(added, count):
+            part = sum(np.asarray(added[x][target.id]) for x in some)
+            size = float(np.sum(part * part))
+            factor = 1 + float(np.sum(gap * part)) / size if size else 1.0
+            why = reason(case, abs(factor))
+            if abs(factor) < 1e-9:
+                says = "are left out"
+            elif abs(factor + 1) < 1e-9:
+                says = "have their signs flipped"
+            elif abs(abs(factor) - 1) > 1e-9 and why is not None:
+                says = f"have a factor {shown(factor)}: {why[0]}"
+            else:
+                continue
+            named = " and ".join(grouped(text_of(replay.graph, x)) for x in some)
+            parts = [added[x] for x in some]
+
+            def predict(other: Target, parts: Any = parts, factor: float = factor) -> Any:
+                moved = [p[other.id] for p in parts if other.id in p]
+                return other.right + (factor - 1) * sum(moved)
+
+            yield Candidate(
+                f"the terms {named} of the loss {says}", 0.9, predict=AnotherPass(predict)
+            )
+
+
+MOST_TOGETHER = 5
+"""Of how many terms several are looked at together."""
 
 
 @mistake("term too many", "Only what is in the loss has a gradient: a regulariser, say.")

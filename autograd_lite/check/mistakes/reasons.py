@@ -89,7 +89,7 @@ def averaged(case: Case) -> set[int]:
     return found
 
 
-def _scalars(case: Case) -> list[tuple[str, float, bool]]:
+def scalars(case: Case) -> list[tuple[str, float, bool]]:
     """Return names and values of single numbers and of scales of masks, and which are factors."""
     if case.replay is None:
         return []
@@ -141,13 +141,15 @@ def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
             if _is(a, k / n) and n not in (k, 2 * k):
                 yield f"divided by {n} where {k:g} belongs", 0.35
         whole = any(abs(x - round(x)) < 1e-6 for x in (a, 1 / a if a else 0.0))
+        if not divides and _is(a, 1 + k):
+            yield f"1 + {k:g}: {k:g} times the same is added", 0.4
         if divides and k > 2 and not whole and abs(10 * k / a - round(10 * k / a)) < 1e-6:
             yield f"divided by {k / a:.4g} where {k:g} belongs", 0.6
     known = sorted(k for k in numbers(case) if not (float(k).is_integer() and k in sizes))
     for one, other in itertools.permutations(known[:MOST_LENGTHS], 2):
         if _is(a, one / other):
             yield f"{one:g} stands in place of {other:g}", 0.3
-    for text, k, multiplies in _scalars(case):
+    for text, k, multiplies in scalars(case):
         if _is(a, k):
             yield f"the factor {text} once too often", 0.25
         elif _is(a, 1 / k):

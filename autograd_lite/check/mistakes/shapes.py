@@ -7,8 +7,16 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from autograd_lite.check.mistakes.backward_steps import always
-from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake, same
+from autograd_lite.check.mistakes.backward_steps import always, replaced, text_of
+from autograd_lite.check.mistakes.registry import (
+    Array,
+    Candidate,
+    Case,
+    Target,
+    mistake,
+    more,
+    same,
+)
 
 
 def _taken(order: Array, axis: int) -> Callable[[Array], Array]:
@@ -25,12 +33,42 @@ def _oversummed(axes: tuple[int, ...]) -> Callable[[Target], Array]:
 
 @mistake("transposed", "Rows and columns are exchanged: a.T @ b in place of b.T @ a.")
 def transposed(case: Case, target: Target) -> Iterator[Candidate]:
-    """Rows and columns are exchanged."""
+    """Rows and columns are exchanged, or two axes of one length."""
     del case
     if target.hand.ndim == 2 and min(target.right.shape, default=0) > 1:
         yield Candidate(
             "transposed: by hand = autodiff.T", 0.5, correct=lambda hand: hand.swapaxes(0, 1)
         )
+    for i, j in _alike(target.right.shape):
+        if target.right.ndim > 2:
+            yield Candidate(
+                f"axes {i} and {j} are exchanged: by hand = autodiff.swapaxes({i}, {j})",
+                0.6,
+                correct=lambda hand, i=i, j=j: hand.swapaxes(i, j),  # type: ignore[misc]  # mypy infers none.
+            )
+
+
+@more("transposed")
+def axes_exchanged(case: Case, target: Target) -> Iterator[Candidate]:
+    """Two axes of one length are exchanged in what comes back to a tensor on the way."""
+    replay = case.replay
+    for node in replay.graph if replay is not None else ():
+        assert replay is not None
+        g = replay.gradients.get(node.id)
+        if g is None or node.id == target.id or target.id not in replay.behind(node.id):
+            continue
+        for i, j in _alike(g.shape):
+            yield Candidate(
+                f"axes {i} and {j} of the gradient at {text_of(replay.graph, node)} are exchanged",
+                0.9 if node.name else 1.0,
+                predict=replaced(replay, node.id, always(g.swapaxes(i, j))),
+            )
+
+
+def _alike(shape: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Return the pairs of axes that have one length."""
+    pairs = itertools.combinations(range(len(shape)), 2)
+    return [(i, j) for i, j in pairs if shape[i] == shape[j] > 1]
 
 
 @mistake(

@@ -21,8 +21,9 @@ from autograd_lite.check.mistakes.backward_steps import (
 )
 from autograd_lite.check.mistakes.other_operands import FEWEST_BITS
 from autograd_lite.check.mistakes.reasons import shown
-from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, same
+from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, more, same
 from autograd_lite.check.mistakes.replay import Replay, Rule
+from autograd_lite.check.mistakes.thresholds import another_threshold
 from autograd_lite.graph import Node
 
 
@@ -134,7 +135,7 @@ def wrong_mask(case: Case, target: Target) -> Iterator[Candidate]:
             mask = np.asarray(step.replay.values[other.id], float)
             entries = np.unique(mask)
             is_mask = mask.ndim > 0 and len(entries) == 2 and entries[0] == 0
-            if is_mask:
+            if is_mask and step.mask is None:
                 text = text_of(step.replay.graph, other)
                 turned = entries[1] - mask
                 yield Candidate(
@@ -152,6 +153,9 @@ def wrong_mask(case: Case, target: Target) -> Iterator[Candidate]:
                 step.node, step.operand, target, step.replay, derivative=derivative, made=made
             )
     yield from _of_pieces(case, target)
+
+
+more("mask")(another_threshold)
 
 
 def _sends_times(step: Step, factor: Any) -> Any:
@@ -253,15 +257,27 @@ def wrong_pooling(case: Case, target: Target) -> Iterator[Candidate]:
         first[tuple(slice(0, 1) if k in axes else slice(None) for k in range(len(shape)))] = wide
         count = int(np.prod([shape[k] for k in axes]))
         before = text_of(step.replay.graph, step.operand)
-        found = [
+        mean = step.primitive is ops.mean
+        if mean and len(axes) == len(shape):
+            continue  # That is no window.
+        found = [] if mean else [
             (f"every entry of the window in {before} gets the gradient of {step.name}", everywhere),
+        ]  # fmt: skip
+        found += [
             (f"the first entry of each window in {before} gets the gradient of {step.name}", first),
             (
                 f"the last entry of each window in {before} gets the gradient of {step.name}",
                 np.flip(first, axes),
             ),
         ]
-        if step.primitive is not ops.mean:
+        if mean:
+            x = np.asarray(step.replay.values[step.operand.id])
+            found.append((
+                f"the largest entry of each window in {before} gets the gradient of {step.name}: "
+                f"that of a maximum, not of a mean",
+                everywhere * (x == x.max(axes, keepdims=True)),
+            ))  # fmt: skip
+        if not mean:
             found.append((
                 f"the gradient of {step.name} goes to all of the window in {before} but the entry "
                 f"that was picked: reversed",
@@ -272,8 +288,11 @@ def wrong_pooling(case: Case, target: Target) -> Iterator[Candidate]:
                 f"a mean",
                 everywhere / count,
             ))  # fmt: skip
-            for title, sent in found:
-                yield Candidate(title, 0.8, predict=_sends(step, sent))
+        for title, sent in found:
+            yield Candidate(title, 0.8, predict=_sends(step, sent))
+            if mean:
+                share = f"{title}, divided by {count}"
+                yield Candidate(share, 0.9, predict=_sends(step, sent / count))
 
 
 def _one_of_window(step: Step) -> Iterator[Candidate]:
@@ -463,7 +482,7 @@ def factors_missing(case: Case, target: Target) -> Iterator[Candidate]:
             if here.node.shape != here.operand.shape:
                 break
             name = text_of(replay.graph, other)
-            texts.append(f"1 / {name}" if divides else name)
+            texts.append(f"1 / {grouped(name)}" if divides else name)
             g = replay.gradients[here.node.id]
             if texts:
                 yield Candidate(
@@ -502,6 +521,8 @@ def another_mask(case: Case, target: Target) -> Iterator[Candidate]:
         entries = np.unique(mask)
         if mask.ndim != 2 or len(entries) != 2 or entries[0] != 0 or len(mask) > 10:
             continue
+        if step.mask is not None:
+            continue  # Nothing was drawn: it goes by a sign.
         sent = np.asarray(step.rule(np.ones(step.node.shape)))
         if sent.shape != mask.shape:
             continue

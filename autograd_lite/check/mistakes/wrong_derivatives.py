@@ -299,7 +299,11 @@ def _ratio(text: str, missing: bool) -> str:
 
 def _of_derivatives(case: Case, target: Target, missing: bool) -> Iterator[Candidate]:
     """Take a factor out of a local derivative, or put it in once more."""
-    for step in itertools.chain(compositions(case, target), steps(case, target)):
+    composed = list(compositions(case, target))
+    inside = {edge for step in composed for edge in (step.edge, *step.others)}
+    for step in itertools.chain(composed, steps(case, target)):
+        # Nobody derives an activation that is written out piece by piece.
+        piece = 0.25 if not step.others and step.edge in inside else 0.0
         for text, value in factors(step):
             here, seen = step.operand.id == target.id, ""
             if here and len(step.replay.graph.consumers(step.operand)) == 1:
@@ -309,7 +313,7 @@ def _of_derivatives(case: Case, target: Target, missing: bool) -> Iterator[Candi
             plain = abs(float(value)) if not np.ndim(value) else 0.0  # A 2 is likelier a 2.
             yield Candidate(
                 f"the factor {text} is {'missing' if missing else 'there twice'}{seen}",
-                1.25 if plain in (0.5, 2.0) else 0.7,
+                piece + (1.25 if plain in (0.5, 2.0) else 0.7),
                 predict=step.wrong(scaled(step.rule, value, missing)),
             )
 

@@ -1,0 +1,148 @@
+"""Mistakes with masks, thresholds, windows, axes, and several terms at once, found by name."""
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+
+RELUS = {
+    "bool": lambda z: z * (z > 0),
+    "float": lambda z: z * (z > 0).astype(float),
+    "where": lambda z: np.where(z > 0, z, 0),
+    "maximum": lambda z: np.maximum(z, 0),
+}
+
+SLOPES = {
+    "the mask at h is that of what arrives there, not of z": lambda z, g: g > 0,
+    "the mask at h is reversed": lambda z, g: z < 0,
+    "the derivative of the relu at h is left out": lambda z, g: np.ones_like(z),
+    "the value of h stands in place of its mask": lambda z, g: z * (z > 0),
+    "z is compared with a number from 0.2": lambda z, g: z > 0.3,
+}
+
+
+def title_of(loss, **by_hand):
+    result = al.compare(loss, by_hand)
+    assert not result
+    return str(next(row for row in result if row.diagnosis).diagnosis)
+
+
+@pytest.mark.parametrize("f", RELUS.values(), ids=RELUS)
+@pytest.mark.parametrize("title", SLOPES)
+def test_a_mask_is_called_alike_however_it_is_written(f, title):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(6, 3)), rng.normal(size=(6, 4))
+    w = al.Tensor(rng.normal(size=(3, 4)), requires_grad=True, name="w")
+    z = x @ w
+    h = f(z)
+    z.name, h.name = "z", "h"
+    loss = np.mean((h - y) ** 2)
+    at = z.numpy()
+    g = 2 * (h.numpy() - y) / y.size
+    slope = SLOPES[title](at, g)
+    assert title_of(loss, w=x.T @ (g * slope)).startswith(title)
+
+
+CHOICES = {
+    "where": lambda e, a, d: np.where(a <= d, 0.5 * e**2, d * (a - 0.5 * d)),
+    "minimum": lambda e, a, d: np.minimum(e, d) + 0.1 * e,
+    "mask": lambda e, a, d: (a <= d) * np.sin(e),
+}
+
+
+@pytest.mark.parametrize("times", [0.0, 2.0])
+@pytest.mark.parametrize("kind", CHOICES)
+def test_another_threshold_is_told_with_what_it_may_be(kind, times):
+    rng = np.random.default_rng(1)
+    x, d = 2 * rng.normal(size=(30, 3)), 0.7
+    w = al.Tensor(rng.normal(size=3), requires_grad=True, name="w")
+    e = x @ w
+    a = np.abs(e)
+    e.name, a.name = "e", "a"
+    loss = np.sum(CHOICES[kind](e, a, d))
+    at, t = e.numpy(), times * d
+    slope = {
+        "where": np.where(np.abs(at) <= t, at, d * np.sign(at)),
+        "minimum": (at < t) + 0.1,
+        "mask": (np.abs(at) <= t) * np.cos(at),
+    }[kind]
+    title = title_of(loss, w=x.T @ slope)
+    name = {"where": "a", "minimum": "e", "mask": "np.abs(e)"}[kind]
+    if times:
+        assert title.startswith(f"{name} is compared with 2 * 0.7, or a number from ")
+    else:
+        assert "compared with 0" in title or "left out" in title or "goes back" in title or (
+            "zero everywhere" in title
+        )  # fmt: skip
+
+
+WINDOWS = {
+    "the first entry of each window": lambda g, x: np.concatenate([g, 0 * g, 0 * g], axis=-1),
+    "the largest entry of each window": lambda g, x: g * (x == x.max(-1, keepdims=True)),
+}
+
+
+@pytest.mark.parametrize("share", [1, 3])
+@pytest.mark.parametrize("title", WINDOWS)
+def test_of_a_mean_all_entries_of_a_window_count(title, share):
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(4, 2, 3))
+    w = al.Tensor(rng.normal(size=(2, 3)), requires_grad=True, name="w")
+    h = np.tanh(x * w)
+    pool = h.mean(axis=-1)
+    h.name, pool.name = "h", "pool"
+    g = 2 * pool.numpy()[..., None] / share
+    sent = WINDOWS[title](g, h.numpy()) * (1 - h.numpy() ** 2)
+    said = title_of(np.sum(pool**2), w=(sent * x).sum(axis=0))
+    if share == 3 and "first" in title:
+        assert said == "only the first of h along axis -1 gets its share of the gradient of pool"
+    else:
+        assert said.startswith(f"{title} in h gets the gradient of pool")
+        assert said.endswith("divided by 3") == (share == 3)
+
+
+def test_two_axes_of_one_length_are_exchanged_in_a_kernel_or_on_the_way():
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(5, 2, 3, 3)), rng.normal(size=(5, 2, 3, 3))
+    k = al.Tensor(rng.normal(size=(2, 3, 3)), requires_grad=True, name="k")
+    h = np.tanh(x * k)
+    h.name = "h"
+    g = 2 * (h.numpy() - y)
+    slope = x * (1 - h.numpy() ** 2)
+    right = (g * slope).sum(axis=0)
+    loss = np.sum((h - y) ** 2)
+    assert title_of(loss, k=right.swapaxes(1, 2)) == (
+        "axes 1 and 2 are exchanged: by hand = autodiff.swapaxes(1, 2)"
+    )
+    assert title_of(loss, k=(g.swapaxes(2, 3) * slope).sum(axis=0)) == (
+        "axes 2 and 3 of the gradient at h are exchanged"
+    )
+
+
+@pytest.mark.parametrize(
+    ("factor", "says"),
+    [(-1.0, "have their signs flipped"), (0.1, "divided by 10 once too often")],
+)
+def test_both_regularisers_have_one_mistake(factor, says):
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(size=(10, 4)), rng.normal(size=10)
+    w = al.Tensor(rng.normal(size=4), requires_grad=True, name="w")
+    loss = np.mean((x @ w - y) ** 2) + 0.2 * np.sum(np.abs(w)) + 0.05 * np.sum(w**2)
+    data = 2 * x.T @ (x @ w.numpy() - y) / 10
+    both = 0.2 * np.sign(w.numpy()) + 0.1 * w.numpy()
+    title = title_of(loss, w=data + factor * both)
+    assert "np.abs(w)" in title
+    assert "w ** 2" in title
+    assert says in title
+
+
+def test_a_weight_that_is_passed_back_with_its_regulariser_is_a_factor():
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(6, 3))
+    w, v = (al.Tensor(rng.normal(size=s), requires_grad=True, name=n)
+            for s, n in (((3, 4), "w"), ((4, 2), "v")))  # fmt: skip
+    h = np.tanh(x @ w)
+    loss = np.sum((h @ v) ** 2) + 0.2 * np.sum(v**2)
+    dh = 2 * (h.numpy() @ v.numpy()) @ (1.2 * v.numpy()).T
+    title = title_of(loss, w=x.T @ (dh * (1 - h.numpy() ** 2)))
+    assert "1 + 0.2" in title
