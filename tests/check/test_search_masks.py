@@ -69,7 +69,8 @@ def test_another_threshold_is_told_with_what_it_may_be(kind, times):
     title = title_of(loss, w=x.T @ slope)
     name = {"where": "a", "minimum": "e", "mask": "np.abs(e)"}[kind]
     if times:
-        assert title.startswith(f"{name} is compared with 2 * 0.7, or a number from ")
+        assert title.startswith(f"{name} is compared with ")
+        assert ("2 * 0.7, or a number from" in title) == (kind != "mask")  # There it is unknown.
     else:
         assert "compared with 0" in title or "left out" in title or "goes back" in title or (
             "zero everywhere" in title
