@@ -141,8 +141,9 @@ def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
             if _is(a, k / n) and n not in (k, 2 * k):
                 yield f"divided by {n} where {k:g} belongs", 0.35
         whole = any(abs(x - round(x)) < 1e-6 for x in (a, 1 / a if a else 0.0))
-        if not divides and _is(a, 1 + k):
-            yield f"1 + {k:g}: {k:g} times the same is added", 0.4
+        for added, times in ((f"{k:g}", k), (f"2 * {k:g}", 2 * k)):
+            if not divides and _is(a, 1 + times):
+                yield f"1 + {added}: {added} times the same is added, as by a regulariser", 0.4
         if divides and k > 2 and not whole and abs(10 * k / a - round(10 * k / a)) < 1e-6:
             yield f"divided by {k / a:.4g} where {k:g} belongs", 0.6
     known = sorted(k for k in numbers(case) if not (float(k).is_integer() and k in sizes))
