@@ -147,3 +147,41 @@ def test_a_weight_that_is_passed_back_with_its_regulariser_is_a_factor():
     dh = 2 * (h.numpy() @ v.numpy()) @ (1.4 * v.numpy()).T
     title = title_of(loss, w=x.T @ (dh * (1 - h.numpy() ** 2)))
     assert "1 + 2 * 0.2" in title
+
+
+def test_a_mask_is_forgotten_forwards_too():
+    rng = np.random.default_rng(6)
+    x, mask = rng.normal(size=(4, 3)), np.tri(4, 5, 1, dtype=bool)
+    w = al.Tensor(rng.normal(size=(3, 5)), requires_grad=True, name="w")
+    scores = x @ w
+    scores.name = "scores"
+    weights = rng.normal(size=(4, 5))
+    loss = np.mean(np.sum(al.softmax(np.where(mask, scores, -1e9), axis=1) * weights, axis=1) ** 2)
+    e = np.exp(scores.numpy())
+    p = e / e.sum(axis=1, keepdims=True)
+    g = (p * weights).sum(axis=1, keepdims=True) * weights / 2
+    title = title_of(loss, w=x.T @ (p * (g - (p * g).sum(axis=1, keepdims=True))))
+    assert title == "the mask is left out: scores is taken everywhere, forwards too"
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_derivative_of_the_hinge_is_told_in_a_logistic_loss(sign):
+    rng = np.random.default_rng(7)
+    x, y = rng.normal(size=(12, 3)), np.where(rng.normal(size=12) > 0, sign, -sign)
+    w = al.Tensor(rng.normal(size=3), requires_grad=True, name="w")
+    m = y * (x @ w)
+    dm = -1.0 * (m.numpy() < 1) / 12
+    title = title_of(np.mean(np.log(1 + np.exp(-m))), w=x.T @ (dm * y))
+    assert title.startswith("the derivative of the hinge, 1 where")
+
+
+def test_the_value_of_a_loss_of_two_branches_for_its_derivative():
+    rng = np.random.default_rng(8)
+    x, d = rng.normal(size=(9, 3)), 0.7
+    w = al.Tensor(rng.normal(size=3), requires_grad=True, name="w")
+    e = x @ w
+    e.name = "e"
+    each = np.where(np.abs(e) <= d, 0.5 * e**2, d * (np.abs(e) - 0.5 * d))
+    each.name = "each"
+    title = title_of(np.mean(each), w=x.T @ each.numpy() / 9)
+    assert title == "the value of each stands in place of its derivative by e: it is not derived"

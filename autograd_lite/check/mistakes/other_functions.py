@@ -93,6 +93,7 @@ def _changed(replay: Replay) -> Iterator[Candidate]:
                         1.6,
                         predict=_of_another(replay, {(node.id, i): other}),
                     )
+    yield from _unchosen(replay)
     yield from _complements(replay)
     if len(biases) > 1:
         yield Candidate(
@@ -102,65 +103,21 @@ def _changed(replay: Replay) -> Iterator[Candidate]:
         )
 
 
-def _exponents(replay: Replay) -> Iterator[Candidate]:
-    """Raise to another power, by 1 less or more."""
+def _unchosen(replay: Replay) -> Iterator[Candidate]:
+    """Take one of two choices everywhere, forwards too: no mask, or no margin."""
     for node in replay.graph:
-        if node.primitive is not ops.power or node.id not in replay.gradients:
+        if node.primitive is not ops.where or node.id not in replay.gradients:
             continue
-        exponent = replay.graph[node.operands[1]]
-        value = np.asarray(replay.values[exponent.id])
-        for other in (value - 1, value + 1) if not value.ndim else ():
-            if other:
+        mask, *choices = replay.graph.operands(node)
+        called = mask.name or "the mask"
+        for value, choice in zip((True, False), choices, strict=True):
+            if choice.id in replay.gradients and mask.kind == "constant":
                 yield Candidate(
-                    f"the exponent of {text_of(replay.graph, node)} is {other:g}, in place of "
-                    f"{value:g}, forwards too",
-                    1.7,
-                    predict=_of_another(replay, {(node.id, 1): other}),
+                    f"{called} is left out: {text_of(replay.graph, choice)} is taken everywhere, "
+                    f"forwards too",
+                    1.6,
+                    predict=_of_another(replay, {(node.id, 0): np.full(mask.shape, value)}),
                 )
-
-
-def _labels(replay: Replay) -> Iterator[Candidate]:
-    """Pick the entries of other labels: of the next class, or of the next row."""
-    for node in replay.graph:
-        index = node.parameters.get("index")
-        picks = node.primitive is ops.getitem and node.id in replay.gradients
-        if not picks or not isinstance(index, tuple) or not isinstance(index[-1], np.ndarray):
-            continue
-        labels, (key, *_) = index[-1], node.operands
-        n = np.shape(replay.values[key])[len(index) - 1]
-        if labels.dtype.kind not in "iu" or labels.size < 2:
-            continue
-        for words, other in (
-            ("are 1 too large (counted from 1)", (labels + 1) % n),
-            ("are 1 too small (counted from 0)", (labels - 1) % n),
-            ("are those of the row before", np.roll(labels, 1)),
-            ("are those of the row after", np.roll(labels, -1)),
-        ):
-            yield Candidate(
-                f"the labels by which {text_of(replay.graph, node)} picks {words}, forwards too",
-                1.5,
-                predict=_picking(replay, node, (*index[:-1], other)),
-            )
-
-
-def _picking(replay: Replay, node: Node, index: Any) -> Callable[[Target], Any]:
-    """Return what predicts the gradients if a node picks by another index."""
-    found: list[dict[str, Any]] = []
-
-    def put_back(g: Any) -> Any:
-        filled = np.zeros(np.shape(replay.values[node.operands[0]]))
-        np.add.at(filled, index, g)
-        return filled
-
-    def predict(target: Target) -> Any:
-        if not found:
-            picked = np.asarray(replay.values[node.operands[0]])[index]
-            values = recompute_all(replay.graph, {node.id: picked})
-            changed = Replay(replay.graph, values)
-            found.append(changed.with_mistake(edges={(node.id, 0): put_back}))
-        return found[0].get(target.id or "")
-
-    return predict
 
 
 def _complements(replay: Replay) -> Iterator[Candidate]:

@@ -60,6 +60,27 @@ def derivative_left_out(case: Case, target: Target) -> Iterator[Candidate]:
             )
 
 
+@more("derivative left out")
+def value_for_derivative(case: Case, target: Target) -> Iterator[Candidate]:
+    """Send back the value of a function of several operations, where its derivative belongs."""
+    replay = case.replay
+    if replay is None or target.id is None:
+        return
+    named = [x for x in replay.graph if x.name and x.id in replay.gradients and x.shape]
+    for x in reversed(named):
+        if x.primitive is None or target.id not in replay.behind(x.id):
+            continue
+        for y in replay.graph:
+            value, g = np.asarray(replay.values[y.id]), replay.gradients.get(y.id)
+            if g is not None and y.shape == x.shape and x.id in replay.behind(y.id) and x is not y:
+                yield Candidate(
+                    f"the value of {text_of(replay.graph, y)} stands in place of its derivative "
+                    f"by {x.name}: it is not derived",
+                    1.3 if y.name else 1.4,
+                    predict=replaced(replay, x.id, always(g * value)),
+                )
+
+
 @mistake("derivative doubled", "The activation's derivative was already in what came from above.")
 def derivative_doubled(case: Case, target: Target) -> Iterator[Candidate]:
     """Pass back through an activation twice."""
@@ -168,6 +189,21 @@ def derivative_of_another(case: Case, target: Target) -> Iterator[Candidate]:
                         0.9,
                         predict=step.wrong(rule),
                     )
+
+
+@more("another activation's derivative")
+def derivative_of_the_hinge(case: Case, target: Target) -> Iterator[Candidate]:
+    """Take the derivative of the hinge, max(0, 1 + x), for that of log(1 + exp(x))."""
+    for step in activations(case, target):
+        x = np.asarray(step.replay.values[step.operand.id])
+        before = grouped(text_of(step.replay.graph, step.operand))
+        if step.primitive is ops.softplus and tells(step, rule := times((x > -1).astype(float))):
+            yield Candidate(
+                f"the derivative of the hinge, 1 where {before} > -1, stands in place of "
+                f"softplus' at {step.name}",
+                1.0,
+                predict=step.wrong(rule),
+            )
 
 
 def _of(primitive: Primitive, y: Any, x: Any) -> Rule:
