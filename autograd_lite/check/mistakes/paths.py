@@ -139,7 +139,7 @@ def _sign_at_a_tensor(replay: Replay, target: Target) -> Iterator[Candidate]:
         if target.id in replay.behind(node.id) and node is not replay.graph.outputs[0]:
             yield Candidate(
                 f"what comes back to {node.name} has its sign flipped",
-                0.8,
+                1.26,  # Too far-fetched to be one of two mistakes.
                 predict=replaced(replay, node.id, always(-g)),
                 kind="factor on a path",
             )

@@ -346,7 +346,8 @@ def _of_derivatives(case: Case, target: Target, missing: bool) -> Iterator[Candi
                 seen = _ratio(text, missing)
             elif here:
                 seen = f" on the way back from {step.name}"
-            plain = abs(float(value)) if not np.ndim(value) else 0.0  # A 2 is likelier a 2.
+            plain = abs(float(value)) if text.isidentifier() and not np.ndim(value) else 0.0
+            # That a 2 is missing is likelier than that what happens to be 0.5 is there twice.
             yield Candidate(
                 f"the factor {text} is {'missing' if missing else 'there twice'}{seen}",
                 piece + (1.25 if plain in (0.5, 2.0) else 0.7),
