@@ -31,7 +31,7 @@ from autograd_lite.check.mistakes.backward_steps import (
 )
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, more, same
 from autograd_lite.check.mistakes.repeated import recurrent
-from autograd_lite.check.mistakes.replay import Replay, Rule
+from autograd_lite.check.mistakes.replay import Replay, Rule, is_shifted, recompute_all
 from autograd_lite.check.mistakes.rule_factors import factors
 from autograd_lite.check.mistakes.written_out import SILU
 from autograd_lite.core.primitive import Primitive
@@ -72,13 +72,24 @@ def value_for_derivative(case: Case, target: Target) -> Iterator[Candidate]:
             continue
         for y in replay.graph:
             value, g = np.asarray(replay.values[y.id]), replay.gradients.get(y.id)
-            if g is not None and y.shape == x.shape and x.id in replay.behind(y.id) and x is not y:
+            if g is None or y.shape != x.shape or x is y or x.id not in replay.behind(y.id):
+                continue
+            made = replaced(replay, x.id, always(g * value))
+            if made.may_give(target) and _is_entrywise(replay, x, value, y.id):
                 yield Candidate(
                     f"the value of {text_of(replay.graph, y)} stands in place of its derivative "
                     f"by {x.name}: it is not derived",
                     1.3 if y.name else 1.4,
-                    predict=replaced(replay, x.id, always(g * value)),
+                    predict=made,
                 )
+
+
+def _is_entrywise(replay: Replay, x: Node, value: Any, key: str) -> bool:
+    """Return whether one entry of a tensor changes no more than one of another."""
+    moved = np.array(replay.values[x.id], float)
+    moved.flat[0] += 0.1
+    there = recompute_all(replay.graph, {x.id: moved})[key]
+    return int(np.count_nonzero(there != value)) <= 1
 
 
 @mistake("derivative doubled", "The activation's derivative was already in what came from above.")
