@@ -16,10 +16,8 @@ from autograd_lite.check.compare_function import compare_function
 from autograd_lite.check.diagnosis import diagnose
 from autograd_lite.check.finding import Diagnosis
 from autograd_lite.check.gradients import gradients_of
-from autograd_lite.check.kinks import other_sides
 from autograd_lite.check.mistakes.backward_steps import text_of
 from autograd_lite.check.mistakes.registry import Case, Target, same, stretched
-from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.check.names import named_in, with_forms
 from autograd_lite.check.oracle import judge, largest, loss_of, numerical_gradient
@@ -286,8 +284,6 @@ def _not_finite(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Ro
     return found
 
 
-from autograd_lite.check.mistakes.replay import Replay
-from autograd_lite.check.names import named_in, with_forms
 def _row(
     graph: Graph,
     node: Node,

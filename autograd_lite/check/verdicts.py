@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite import ops
+from autograd_lite.check.kinks import other_sides
 from autograd_lite.check.mistakes.factors import shorter_dtype
 from autograd_lite.check.mistakes.registry import Target, same
-from autograd_lite.check.mistakes.replay import Edge, Replay
+from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.check.oracle import largest
 from autograd_lite.check.report import AUTODIFF, BOTH, DTYPE, KINK, ROUNDED, SYMMETRIC, Row
 from autograd_lite.graph import Graph
@@ -84,20 +85,8 @@ def _right_by_another_side(graph: Graph, rows: list[Row], targets: list[Target])
 
     Where several inputs are at a kink at once, that need not be between two derivatives.
     """
-    if not any(map(by_hand_is_wrong, rows)):
-        return rows
-    ties: dict[Edge, tuple[NDArray[Any], NDArray[Any]]] = {}
-    for node in graph:
-        if node.primitive is not None and node.primitive.bends:
-            x, *other = (np.asarray(operand.value) for operand in graph.operands(node))
-            at_kink = x == (other[0] if other else 0)
-            if at_kink.any():
-                ties[node.id, 0] = x, at_kink
     found = rows
-    for side in (1, -1) if ties else ():
-        moved = {edge: np.where(tie, x + side * 1e-9 * (1 + np.abs(x)), x)
-                 for edge, (x, tie) in ties.items()}  # fmt: skip
-        made = Replay(graph, operands=moved).gradients
+    for made in other_sides(graph) if any(map(by_hand_is_wrong, rows)) else ():
         found = [
             dataclasses.replace(row, verdict=KINK, diagnosis=None)
             if by_hand_is_wrong(row)

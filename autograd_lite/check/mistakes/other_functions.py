@@ -120,6 +120,67 @@ def _unchosen(replay: Replay) -> Iterator[Candidate]:
                 )
 
 
+def _exponents(replay: Replay) -> Iterator[Candidate]:
+    """Raise to another power, by 1 less or more."""
+    for node in replay.graph:
+        if node.primitive is not ops.power or node.id not in replay.gradients:
+            continue
+        exponent = replay.graph[node.operands[1]]
+        value = np.asarray(replay.values[exponent.id])
+        for other in (value - 1, value + 1) if not value.ndim else ():
+            if other:
+                yield Candidate(
+                    f"the exponent of {text_of(replay.graph, node)} is {other:g}, in place of "
+                    f"{value:g}, forwards too",
+                    1.7,
+                    predict=_of_another(replay, {(node.id, 1): other}),
+                )
+
+
+def _labels(replay: Replay) -> Iterator[Candidate]:
+    """Pick the entries of other labels: of the next class, or of the next row."""
+    for node in replay.graph:
+        index = node.parameters.get("index")
+        picks = node.primitive is ops.getitem and node.id in replay.gradients
+        if not picks or not isinstance(index, tuple) or not isinstance(index[-1], np.ndarray):
+            continue
+        labels, (key, *_) = index[-1], node.operands
+        n = np.shape(replay.values[key])[len(index) - 1]
+        if labels.dtype.kind not in "iu" or labels.size < 2:
+            continue
+        for words, other in (
+            ("are 1 too large (counted from 1)", (labels + 1) % n),
+            ("are 1 too small (counted from 0)", (labels - 1) % n),
+            ("are those of the row before", np.roll(labels, 1)),
+            ("are those of the row after", np.roll(labels, -1)),
+        ):
+            yield Candidate(
+                f"the labels by which {text_of(replay.graph, node)} picks {words}, forwards too",
+                1.5,
+                predict=_picking(replay, node, (*index[:-1], other)),
+            )
+
+
+def _picking(replay: Replay, node: Node, index: Any) -> Callable[[Target], Any]:
+    """Return what predicts the gradients if a node picks by another index."""
+    found: list[dict[str, Any]] = []
+
+    def put_back(g: Any) -> Any:
+        filled = np.zeros(np.shape(replay.values[node.operands[0]]))
+        np.add.at(filled, index, g)
+        return filled
+
+    def predict(target: Target) -> Any:
+        if not found:
+            picked = np.asarray(replay.values[node.operands[0]])[index]
+            values = recompute_all(replay.graph, {node.id: picked})
+            changed = Replay(replay.graph, values)
+            found.append(changed.with_mistake(edges={(node.id, 0): put_back}))
+        return found[0].get(target.id or "")
+
+    return predict
+
+
 def _complements(replay: Replay) -> Iterator[Candidate]:
     """Exchange two constants of zeros and ones that are 1 together."""
     masks = [

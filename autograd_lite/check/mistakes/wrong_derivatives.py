@@ -31,7 +31,7 @@ from autograd_lite.check.mistakes.backward_steps import (
 )
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, more, same
 from autograd_lite.check.mistakes.repeated import recurrent
-from autograd_lite.check.mistakes.replay import Replay, Rule, is_shifted, recompute_all
+from autograd_lite.check.mistakes.replay import Replay, Rule, recompute_all
 from autograd_lite.check.mistakes.rule_factors import factors
 from autograd_lite.check.mistakes.written_out import SILU
 from autograd_lite.core.primitive import Primitive
