@@ -49,6 +49,7 @@ def _choices(replay: Replay) -> Iterator[Choice]:
         if node.id not in replay.gradients or not node.shape or node.primitive is None:
             continue
         operands = [np.asarray(replay.values[key]) for key in node.operands]
+        edges: tuple[Edge, ...]
         if node.primitive is ops.where:
             taken, edges = operands[0], ((node.id, 1), (node.id, 2))
         elif node.primitive in (ops.maximum, ops.minimum):

@@ -121,8 +121,8 @@ def derivative_at_activation(case: Case, target: Target) -> Iterator[Candidate]:
         before = grouped(text_of(step.replay.graph, step.operand))
         if step.function == "relu":
             continue  # That is its mask, reversed.
-        rule, g = _at(step, -np.asarray(step.replay.values[step.operand.id])), step.replay.gradients
-        g = g[step.node.id]
+        rule = _at(step, -np.asarray(step.replay.values[step.operand.id]))
+        g = step.replay.gradients[step.node.id]
         if tells(step, rule) and not same(rule(g), -np.asarray(step.rule(g))):  # 1 / -x is a sign.
             yield Candidate(
                 f"{step.function}' is taken at -{before}, in place of {before}: a sign inside",
