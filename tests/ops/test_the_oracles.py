@@ -39,7 +39,10 @@ def with_broken_rule(case, i, breakage):
 
     rules[i] = broken
     copy = object.__new__(Primitive)
-    vars(copy).update(vars(case.entry), rules=rules)
+    vars(copy).update(vars(case.entry))
+    for name in {*Primitive.__slots__} - {"__dict__", "__weakref__"}:
+        setattr(copy, name, getattr(case.entry, name))
+    copy.rules = rules
     return copy
 
 

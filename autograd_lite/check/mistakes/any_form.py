@@ -242,7 +242,7 @@ def _found(case: Case, target: Target, place: Place, table: Table) -> Iterator[C
             2.0 + place.cost + float(table.costs[i]) - 0.25 * of_its_own
             + (0.0 if factor == 1 else 0.1 if plain else 0.2 if why else 0.6),
             predict=made if factor == 1 else made.times(factor),
-            kind="another form", source="another form",
+            kind="another form", source="another form", weak=not plain and why is None,
         )  # fmt: skip
 
 
