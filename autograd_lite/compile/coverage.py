@@ -223,9 +223,9 @@ def rows(
     Examples
     --------
     >>> from autograd_lite.compile.coverage import rows
-    >>> found = rows(["np.cumsum", "np.sort", "linalg.inv"], on=["numba"])
+    >>> found = rows(["np.cumsum", "logspace", "linalg.inv"], on=["numba"])
     >>> [(row.name, row.cell("numba")) for row in found]
-    [('np.cumsum', 'yes'), ('np.sort', 'value'), ('np.linalg.inv', 'no')]
+    [('np.cumsum', 'yes'), ('np.logspace(x, k)', 'value'), ('np.linalg.inv', 'no')]
     """
     jax = importlib.util.find_spec("jax") is not None
     on = on or [*COMPILED, *(k for k in EXPORTED if jax or k != "to JAX")]
