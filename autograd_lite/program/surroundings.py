@@ -38,7 +38,9 @@ CLOCKS = ("time", "datetime")
 UNWATCHED = (set, collections.deque, bytearray, memoryview, array.array)
 """What may change without a trace that could be seen at once."""
 MAKING = ("__init__", "__new__")
-ANY = frozenset(("getattr", "setattr", "vars", "__dict__", "dir", "attrgetter", "getmembers"))
+ANY = frozenset((
+    "getattr", "setattr", "vars", "dir", "attrgetter", "getmembers", "__dict__", "__getattribute__",
+))  # fmt: skip
 """Names of what reaches attributes whose names no function has in it."""
 
 
@@ -292,7 +294,7 @@ class Surroundings:
             where = f"{path}.{key}" if dot else f"{path}[{key!r}]"
             if isinstance(x, tuple):
                 self._look(value, where)
-            elif all_:
+            elif all_ or key.startswith("__"):
                 self.guard(x, key, value, where)
             else:
                 self._when_named(key, partial(self.guard, x, key, value, where))
@@ -319,6 +321,8 @@ class Surroundings:
         all_ = _is_read_elsewhere(kind)
         if x is None:
             self._look_at("type")
+        if type(kind) is not type:
+            self._look_into_class(type(kind), kind, path)
         for base in kind.__mro__:
             if not _is_users(sys.modules.get(base.__module__)):
                 continue
@@ -386,6 +390,8 @@ def _names_of(code: types.CodeType) -> Iterator[str]:
     for constant in code.co_consts:
         if isinstance(constant, str):
             yield constant  # As in getattr(module, "name").
+        elif isinstance(constant, tuple):
+            yield from (x for x in constant if isinstance(x, str))  # As in case C(name=x).
         elif isinstance(constant, types.CodeType):
             yield from _names_of(constant)
 
@@ -409,11 +415,15 @@ def _is_users(module: Any) -> bool:
 def _is_read_elsewhere(kind: type) -> bool:
     """Return whether functions of other files may read what an object of a class has.
 
-    They do if it is a dataclass, or a base of it is from elsewhere and has methods.
+    They do if it is a dataclass, or a base of it is from elsewhere and has methods. What matches a
+    pattern by position is read by no name, either.
     """
-    return hasattr(kind, "__dataclass_fields__") or any(
-        not _is_users(sys.modules.get(base.__module__))
-        and any(callable(x) and not name.startswith("__") for name, x in vars(base).items())
+    return any(
+        "__match_args__" in vars(base)
+        or (
+            not _is_users(sys.modules.get(base.__module__))
+            and any(callable(x) and not name.startswith("__") for name, x in vars(base).items())
+        )
         for base in kind.__mro__
     )
 

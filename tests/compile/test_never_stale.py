@@ -369,6 +369,47 @@ def test_only_what_a_step_can_reach_by_name_keeps_it_from_being_compiled(monkeyp
             al.compile(f, backend="numpy")(given)
 
 
+class Named:
+    pass  # What makes it does not name its attribute.
+
+
+class Placed:
+    __match_args__ = ("factor",)
+
+
+def by_keyword(x, held=Named()):  # noqa: B008
+    match held:
+        case Named(factor=f):
+            return np.sum(x) * f
+
+
+def by_position(x, held=Placed()):  # noqa: B008
+    match held:
+        case Placed(f):
+            return np.sum(x) * f
+
+
+class Looking(type):
+    def __getattr__(cls, name):
+        return cls.held.factor
+
+
+class Looked(metaclass=Looking):
+    held = Named()
+
+
+def by_a_class_of_classes(x, held=Looked.held):
+    del held  # The class has it, too.
+    return np.sum(x) * Looked.anything
+
+
+@pytest.mark.parametrize("f", [by_keyword, by_position, by_a_class_of_classes])
+def test_what_is_read_by_no_name_in_the_code_is_seen(f):
+    fast, held = al.compile(f, backend="numpy"), f.__defaults__[0]
+    for held.factor in (2.0, 2.0, 3.0, 7.0):
+        same(fast, f, X)
+
+
 def two(x):
     return np.sum(x * 2)
 
