@@ -161,13 +161,13 @@ def straight(given: str, results: str, text: str) -> Any:
 
 def _lines(given: str, results: str, text: str, typing: Any, *kinds: Any) -> Any:
     """Return the signature of a block, and what emits it."""
-    from numba.core import types
+    from numba.core.types import containers, none
 
     writer = _Writer(typing, dict(zip(given.split(", "), kinds, strict=True)))
     emitters = [writer.statement(s) for s in ast.parse(text).body]
     names = [name for name in results.split(", ") if name]
     found = [writer.kinds[name] for name in names]
-    result = found[0] if len(found) == 1 else types.Tuple(found) if found else types.none
+    result = found[0] if len(found) == 1 else containers.Tuple(found) if found else none
 
     def emit(context: Any, builder: Any, _: Any, values: Any) -> Any:
         known = dict(zip(given.split(", "), values, strict=True))
