@@ -73,7 +73,7 @@ class Diagnosis:
 
 
 def evidence(candidate: Candidate, target: Target) -> str:
-    """Say how a finding was verified."""
+    """Return a sentence on how a finding was verified."""
     if candidate.correct is not None:
         gap = np.abs(candidate.correct(target.hand) - target.right).max(initial=0)
         return (
@@ -86,7 +86,7 @@ def evidence(candidate: Candidate, target: Target) -> str:
 
 
 def entries(array: Array) -> str:
-    """Say how many entries an array has."""
+    """Return the number of entries of an array, in words."""
     return "the only entry" if array.size == 1 else f"all {array.size} entries"
 
 
@@ -96,7 +96,7 @@ NOTHING = Diagnosis(
 
 
 def partly(target: Target) -> Diagnosis:
-    """Say at least where a gradient is wrong, if the rest of it is right."""
+    """Return which entries of a gradient are wrong, where the others are right."""
     if target.hand.ndim == 0 != target.right.ndim:
         return Diagnosis(
             "shape",

@@ -67,7 +67,7 @@ def _arrays_around(frame: FrameType | None) -> Iterator[tuple[str, NDArray[Any]]
 
 
 def is_library(module: Mapping[str, Any]) -> bool:
-    """Return whether a module, by its variables, is none of the user's."""
+    """Return whether these are the variables of a module of one of `LIBRARIES`."""
     return str(module.get("__name__")).split(".")[0] in LIBRARIES
 
 

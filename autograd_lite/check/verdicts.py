@@ -156,7 +156,7 @@ FEWEST_DECIMALS, MOST_DECIMALS = 2, 8
 def _right_to_their_digits(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Row]:
     """Tell what was rounded before it was given, and is right to the digits that are left.
 
-    That is no proof, so it does not pass; but nothing is known to be wrong.
+    Such a row does not pass, since digits that were not given may differ; it is not called wrong.
     """
     given = {t.id or "": d for row, t in zip(rows, targets, strict=True)
              if by_hand_is_wrong(row) and (d := _decimals(t))}  # fmt: skip

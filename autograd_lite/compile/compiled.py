@@ -243,7 +243,7 @@ class Compiled:
 
     # ------------------------------------------------------------ what a step does otherwise
 
-    def _needs_a_first_step(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:  # noqa: ARG002  (steps do)
+    def _needs_a_first_step(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:  # noqa: ARG002  (Step uses them)
         """Return whether it must run as it is before it can be traced."""
         return False
 

@@ -172,7 +172,7 @@ class Surroundings:
             if _state(x) != kept:
                 changed, (shape, dtype, data) = path, kept
                 if (x.shape, x.dtype) != (shape, dtype):
-                    x.dtype, x.shape = dtype, shape  # type: ignore[misc]
+                    x.dtype, x.shape = dtype, shape  # type: ignore[misc]  # NumPy's stubs have them read-only.
                 x[...] = np.frombuffer(data, dtype).reshape(shape)
         return changed
 

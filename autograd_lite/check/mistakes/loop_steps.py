@@ -396,7 +396,7 @@ def _operands(
 
     every = "at every step, "
     shapes = set(map(np.shape, belongs))
-    shape = shapes.pop() if len(shapes) == 1 else ()  # What is no loop may have several.
+    shape = shapes.pop() if len(shapes) == 1 else ()  # () for operands of several shapes.
     if len(shape) == 2 and shape[0] == shape[1]:
         yield change(
             f"{every}.T is forgotten: {name} is used in place of {name}.T",

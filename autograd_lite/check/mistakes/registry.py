@@ -96,7 +96,7 @@ class Candidate:
                 made = self.predict(target) if self.predict is not None else None
         except (ValueError, TypeError, IndexError):
             return False  # It cannot be made here: the shapes do not fit.
-        except Exception:
+        except Exception:  # Of one hypothesis: the report says what the others have found.
             if STRICT:
                 raise
             return False
@@ -126,7 +126,7 @@ def at_its_own_risk() -> Iterator[None]:
     """Let a supposed mistake fail by itself: a report says what the others have found."""
     try:
         yield
-    except Exception:
+    except Exception:  # The tests raise it; a person gets the rest of the report.
         if STRICT:
             raise
 

@@ -44,7 +44,7 @@ def transposed(case: Case, target: Target) -> Iterator[Candidate]:
             yield Candidate(
                 f"axes {i} and {j} are exchanged: by hand = autodiff.swapaxes({i}, {j})",
                 0.6,
-                correct=lambda hand, i=i, j=j: hand.swapaxes(i, j),  # type: ignore[misc]  # mypy infers none.
+                correct=lambda hand, i=i, j=j: hand.swapaxes(i, j),  # type: ignore[misc]  # mypy infers no type for i, j.
             )
 
 

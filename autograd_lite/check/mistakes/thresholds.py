@@ -146,7 +146,7 @@ def _times(mask: Any) -> Rule:
 
 
 def _border(case: Case, ends: tuple[Any, Any], *own: Any) -> str:
-    """Say what lies between two values: zero, a number of the computation, or twice that."""
+    """Return the text of a threshold between two values: a known number, or the interval."""
     if None in ends:
         known_end = float(next(x for x in ends if x is not None))
         low, high = (known_end, np.inf) if known_end >= max(own) else (-np.inf, known_end)

@@ -259,7 +259,7 @@ def wrong_pooling(case: Case, target: Target) -> Iterator[Candidate]:
         before = text_of(step.replay.graph, step.operand)
         mean = step.primitive is ops.mean
         if mean and len(axes) == len(shape):
-            continue  # That is no window.
+            continue  # The mean of everything has no windows.
         found = [] if mean else [
             (f"every entry of the window in {before} gets the gradient of {step.name}", everywhere),
         ]  # fmt: skip
