@@ -59,8 +59,11 @@ def derived(
     elif isinstance(wrt, str) and wrt == "all":
         nodes = [x for x in graph if x.requires_grad and x.name and x not in graph.outputs]
     else:
-        known = {*names, *order}
-        nodes = [_asked_for(graph, x, known) for x in ([wrt] if isinstance(wrt, str) else wrt)]
+        own: dict[Any, Node] = {x.name: x for x in graph if x.name in order and x.primitive is None}
+        nodes = [
+            own.get(x) or _asked_for(graph, x, {*names, *order})
+            for x in ([wrt] if isinstance(wrt, str) else wrt)
+        ]
     entries: dict[str, Name] = {}
     if chain:
         graph, nodes, entries = by_component(graph, nodes)

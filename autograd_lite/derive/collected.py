@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,24 +28,40 @@ def pieces(e: Expression) -> list[Piece]:
     return found if any(piece.back is not None for piece in found) else []
 
 
-def _terms(e: Expression, sign: int) -> Any:
-    if e.name is None and e.operation in (ops.add, ops.subtract) and _alike(e):
-        yield from _terms(e.operands[0], sign)
-        yield from _terms(e.operands[1], sign if e.operation is ops.add else -sign)
-        return
-    factor, rest = split(e)
-    if rest.name is None and rest.operation is ops.scatter_add and rest.shape == e.shape:
-        sign = -sign if factor < 0 else sign
-        inside, x = split(rest.operands[0])
-        if x.operation is ops.broadcast_to and x.name is None:  # That is what NumPy does there.
-            rest = rest.of_parts((scaled(inside, x.operands[0]), *rest.positions))
-        yield Piece(sign, scaled(abs(factor), rest.operands[0]), rest)
-    else:
-        yield Piece(sign, e, None)
+def _terms(e: Expression, sign: int) -> Iterator[Piece]:
+    """Yield the terms of a sum, from the left: it may be of thousands."""
+    waiting = [(e, sign)]
+    while waiting:
+        e, sign = waiting.pop()
+        if e.name is None and e.operation in (ops.add, ops.subtract) and _alike(e):
+            left, right = e.operands
+            waiting += [(right, sign if e.operation is ops.add else -sign), (left, sign)]
+            continue
+        factor, rest = split(e)
+        if rest.name is None and rest.operation is ops.scatter_add and rest.shape == e.shape:
+            sign = -sign if factor < 0 else sign
+            inside, x = split(rest.operands[0])
+            if x.operation is ops.broadcast_to and x.name is None:  # NumPy does that there.
+                rest = rest.of_parts((scaled(inside, x.operands[0]), *rest.positions))
+            yield Piece(sign, scaled(abs(factor), rest.operands[0]), rest)
+        else:
+            yield Piece(sign, e, None)
 
 
 def _alike(e: Expression) -> bool:
     return all(x.shape == e.shape for x in e.operands)
+
+
+def is_even(e: Expression) -> bool:
+    """Return whether this is no sum in which a term is stretched, or of another type."""
+    waiting = [e]
+    while waiting:
+        x = waiting.pop()
+        if x.name is None and x.operation in (ops.add, ops.subtract):
+            waiting += x.operands
+        if x.shape != e.shape or x.dtype != e.dtype:
+            return False
+    return True
 
 
 def roots(e: Expression) -> list[Expression]:
@@ -69,8 +86,8 @@ def steps(name: Name, e: Expression, form: Form) -> list[Step]:
         return [Step(left, "=", write(e, form))]
     apart = _in_order(found)
     found = apart or found
-    begun = next((x for x in found if x.back is None and x.sign > 0 and _is_new(x.e)), None)
-    lines = [Step(left, "=", write(begun.e, form) if begun else _zeros(e, form))]
+    begun = next((x for x in found if x.back is None and x.sign > 0 and is_new(x.e)), None)
+    lines = [Step(left, "=", write(begun.e, form) if begun else zeros(e, form))]
     for piece in found:
         if piece is begun:
             continue
@@ -109,7 +126,7 @@ def _in_order(found: list[Piece]) -> list[Piece]:
     return [found[i] for i in sorted(range(len(found)), key=lambda i: tuple(places[i][:1]))]
 
 
-def _is_new(e: Expression) -> bool:
+def is_new(e: Expression) -> bool:
     """Return whether an expression makes an array of its own, that may be changed in place."""
     return e.operation in (ops.add, ops.subtract, ops.multiply, ops.divide, ops.matmul)
 
@@ -118,7 +135,10 @@ def _at(name: str, index: str, form: Form) -> str:
     return f"{{{name}}}_{{{index}}}" if form == "latex" else f"{name}[{index}]"
 
 
-def _zeros(e: Expression, form: Form) -> str:
+def zeros(e: Expression, form: Form = "python") -> str:
+    """Write zeros of the shape and dtype of an expression."""
     if form == "python":
+        if not e.ndim:
+            return "0.0"
         return filled(Expression(np.zeros(e.shape, e.dtype)), form).text
     return {"latex": r"\mathbf{0}"}.get(form, "𝟎")

@@ -15,17 +15,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from autograd_lite.derive import markup
 from autograd_lite.derive.helpers import helpers, namespace
-from autograd_lite.derive.layout import LONGEST_LINE, listed, step
+from autograd_lite.derive.layout import AT, INDENT, LONGEST_LINE, WIDEST, listed, step
 from autograd_lite.derive.lines import Line, replaced
+from autograd_lite.derive.loops import Loops
 from autograd_lite.derive.math_names import gradient
 from autograd_lite.derive.proof import Proof, prove
 from autograd_lite.derive.rounding import Rounding, compare_rounding
+from autograd_lite.derive.rounds import Printed
 from autograd_lite.derive.steps import Steps
 from autograd_lite.derive.writing import NAME, Form, write
 from autograd_lite.program.expression import Expression, Name, walk
-
-WIDEST = 60
-"""Comments stand in one column behind all lines that are not longer than this."""
 
 UNTIES = "    # where nothing ties, as here: equal values would share the derivative"
 DIVIDES = "    # where no divisor is 0, as here"
@@ -54,14 +53,12 @@ class Derivation(Steps):
     @cached_property
     def code(self) -> str:
         """A function in plain NumPy that computes the loss and its gradients."""
+        return self._code(_shape_and_place)
 
-        def comment(line: Line) -> str:
-            shape = str(line.expression.shape)
-            whole = shape if line.at is None else f"{shape}, at {write(line.at, 'python')}"
-            long = len(whole) + max(WIDEST, len(line.code)) + 8 > LONGEST_LINE
-            return shape if long else whole
-
-        return self._code(comment)
+    @cached_property
+    def unrolled_code(self) -> str:
+        """The same with every round of a loop by itself, in the names that `lines` have."""
+        return self._code(_shape_and_place, rolled=False)
 
     @cached_property
     def code_with_source(self) -> str:
@@ -77,19 +74,22 @@ class Derivation(Steps):
 
         return self._code(comment)
 
-    def _code(self, comment: Callable[[Line], str]) -> str:
+    def _code(self, comment: Callable[[Line], str], rolled: bool = True) -> str:
         """Write the function, with a comment behind every step."""
-        steps = [(line.code, comment(line)) for line in self.lines]
+        first, results = len(self.forward), (self._loss, *self.gradients.values())
+        comments = list(map(comment, self.lines))
+        loops = Loops(self.lines, comments, first, self.arguments, results, rolled=rolled)
         result = [
-            f"{json.dumps(name, ensure_ascii=False)}: {line}"
+            f"{json.dumps(name, ensure_ascii=False)}: {loops.name(line)}"
             for name, line in self.gradients.items()
         ]
-        end = listed(f"    return {self._loss}, {{", result, "}")
+        end = listed(f"    return {loops.name(self._loss)}, {{", result, "}")
         remarks = [
             text for text, holds in ((UNTIES, self._unties), (DIVIDES, self._divides)) if holds
         ]
         remarks += [SUMS.format(*item) for item in self._sums.items()]
-        return self._function(self.lines, steps, remarks, end)
+        forward, backward = loops.printed(0, first), loops.printed(first, len(comments))
+        return self._function(self.lines, list(forward), list(backward), remarks, end)
 
     def worksheet(self, names: Sequence[str] = ()) -> str:
         """Return the computation as code, with a blank, None, for every gradient.
@@ -121,21 +121,27 @@ class Derivation(Steps):
         back = sorted(self._wrt, key=lambda node: order.index(node.id), reverse=True)
         if names:
             back = [self.graph.find(name) for name in names]
-        steps = [(line.code, str(line.expression.shape)) for line in self.forward]
-        steps += [(f"d_{node.name or node.id} = None", str(node.shape)) for node in back]
-        return self._function(self.forward, steps, [], ["    return locals()"])
+        steps = [
+            Printed(code, "" if i else str(line.expression.shape))
+            for line in self.forward
+            for i, code in enumerate(line.code.split("\n"))
+        ]
+        blanks = [Printed(f"d_{node.name or node.id} = None", str(node.shape)) for node in back]
+        return self._function(self.forward, steps, blanks, [], ["    return locals()"])
 
     def _function(
-        self, lines: Sequence[Line], steps: Sequence[tuple[str, str]], remarks: list[str],
-        end: list[str],
+        self, lines: Sequence[Line], forward: list[Printed], backward: list[Printed],
+        remarks: list[str], end: list[str],
     ) -> str:  # fmt: skip
-        """Write the function, given its statements with their comments.
+        """Write the function, given its statements.
 
         `lines` are those whose operations may need a helper above it.
         """
-        width = max((len(code) for code, _ in steps if len(code) <= WIDEST), default=0)
-        body = [step(code, text, width) for code, text in steps]
-        body.insert(len(self.forward), ["    # backward"])
+        steps = [*forward, *backward]
+        sizes = [len(x.code) + x.depth * len(INDENT) for x in steps if x.comment]
+        width = max((size for size in sizes if size <= WIDEST), default=0)
+        body = [step(x.code, x.comment, width, 1 + x.depth) for x in steps]
+        body.insert(len(forward), ["    # backward"])
         return "\n".join(
             [
                 *helpers(lines),
@@ -397,3 +403,9 @@ def loss_and_gradients({given}):
         since = self.rounding.since
         note = f"; first rounded otherwise: {since.code}" if since else ""
         return markup.table(self.forward, self.backward, f"{self.rounding.summary}{note}")
+
+
+def _shape_and_place(line: Line) -> str:
+    """Return the comment behind a line: the shape, and what a delta is the gradient at."""
+    shape = str(line.expression.shape)
+    return shape if line.at is None else f"{shape}{AT}{write(line.at, 'python')}"

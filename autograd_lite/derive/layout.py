@@ -11,36 +11,34 @@ LONGEST_LINE = 100
 
 INDENT = "    "
 
+WIDEST = 60
+"""Comments stand in one column behind all lines that are not longer than this."""
+
+AT = ", at "
+"""What stands in a comment before an expression, if that is not too long."""
+
 _STEPS = (re.compile(r"(?<=,) "), re.compile(r" (?=[+-] )"), re.compile(r" (?=(?:[*/@%]|//) )"))
 """Where a line may end, outside of all brackets: the first of these that is there."""
 
 
-def step(code: str, comment: str, width: int) -> list[str]:
-    """Write an assignment with a comment behind it, in several lines if it is too long for one.
+def step(code: str, comment: str, width: int, depth: int) -> list[str]:
+    """Write a statement, in several lines if it is too long for one.
 
-    Of several statements, only the first has a comment.
+    Behind an assignment may be a comment, in a column behind `width` characters.
     """
-    code, *others = code.split("\n")
-    if others:
-        return [*step(code, comment, width), *(x for other in others for x in _statement(other))]
+    indent = INDENT * depth
+    if AT in comment and len(comment) + max(WIDEST, len(code)) + 8 > LONGEST_LINE:
+        comment = comment.partition(AT)[0]
     shape = comment.split("  ")[0].strip()
-    whole = f"{INDENT}{code:{width}}  # {comment}"
-    if len(f"{INDENT}{code}  # {shape}") <= LONGEST_LINE:
-        return [whole]
-    name, _, expression = code.partition(" = ")
-    return [f"{INDENT}{name} = (  # {comment}", *divided(expression, 2), f"{INDENT})"]
-
-
-def _statement(code: str) -> list[str]:
-    """Write a statement, in several lines if it is too long for one."""
-    if len(INDENT) + len(code) <= LONGEST_LINE:
-        return [INDENT + code]
-    left, sign, right = (
-        re.split(r" ([+-]?=) ", code, maxsplit=1) if "= " in code else ("", "", code)
-    )
-    if left:
-        return [f"{INDENT}{left} {sign} (", *divided(right, 2), f"{INDENT})"]
-    return divided(right, 1)
+    if len(f"{indent}{code}  # {shape}" if comment else indent + code) <= LONGEST_LINE:
+        within = width - len(indent) + len(INDENT)
+        return [f"{indent}{code:{within}}  # {comment}" if comment else indent + code]
+    parts = re.split(r" ([+-]?=) ", code, maxsplit=1)
+    if len(parts) < 3:
+        return divided(code, depth)
+    left, sign, right = parts
+    remark = f"  # {comment}" if comment else ""
+    return [f"{indent}{left} {sign} ({remark}", *divided(right, depth + 1), f"{indent})"]
 
 
 def listed(start: str, items: Iterable[str], end: str) -> list[str]:

@@ -346,19 +346,22 @@ def _merge(drafts: list[Draft], wanted: set[int]) -> list[Draft]:
         else:
             counts.subtract(written([draft.expression]))
     kept.reverse()
-    user = {x.number: draft for draft in kept for x in walk((draft.expression,)) if x.name}
+    users: dict[int, list[Draft]] = {}
+    for draft in kept:
+        for x in walk((draft.expression,)):
+            if x.name:
+                users.setdefault(x.number, []).append(draft)
     result = []
     for draft in kept:
         e, number = draft.expression, draft.symbol.number
-        host = user.get(number)
-        if number in wanted or host is None or not _may_go(draft, counts[number], host):
+        hosts = users.get(number, [])
+        if number in wanted or not hosts or not _may_go(draft, counts[number], hosts[-1]):
             result.append(draft)
             continue
-        for other in kept if counts[number] > 1 else [host]:
-            if other is not draft:
-                # One number is enough, and one sign.
-                more = other.backward and (split(e)[0] != 1.0 or e.operation is ops.subtract)
-                other.expression = replaced(other.expression, {number: e}, simplify=more)
+        for host in hosts:
+            # One number is enough, and one sign.
+            more = host.backward and (split(e)[0] != 1.0 or e.operation is ops.subtract)
+            host.expression = replaced(host.expression, {number: e}, simplify=more)
     return result
 
 

@@ -196,8 +196,8 @@ class Exercise:
         return self._line(node)
 
     def solution(self) -> str:
-        """Return the derivation, as `derive` prints it."""
-        return str(self._derivation)
+        """Return the derivation as code, every round of a loop by itself, as hints name it."""
+        return self._derivation.unrolled_code
 
     @cached_property
     def _derivation(self) -> Derivation:

@@ -1,0 +1,201 @@
+"""Derivations print loops as loops: with the user's index, and the same numbers bit for bit."""
+
+import linecache
+import random
+import re
+
+import numpy as np
+import pytest
+from printed_code import assert_both_run
+
+import autograd_lite as al
+from autograd_lite.derive.helpers import namespace
+
+
+def draw(*shapes):
+    rng = np.random.default_rng(0)
+    return [rng.normal(size=shape) for shape in shapes]
+
+
+def body(derivation):
+    """Return the lines of the code, without comments."""
+    return [re.sub(r"(?<=\S) +# .*", "", line) for line in derivation.code.splitlines()]
+
+
+def convolution(x, K, t):
+    z = np.zeros((4, 4))
+    for row in range(3):
+        for column in range(2):
+            z = z + K[row, column] * x[2 * row : 2 * row + 4, column : column + 4]
+    return np.sum((np.tanh(z) - t) ** 2)
+
+
+def test_a_sum_over_two_indices_is_a_nest_with_the_names_that_the_user_has():
+    printed = body(al.derive(convolution, *draw((8, 5), (3, 2), (4, 4)), wrt="K"))
+    assert printed[2:6] == [
+        "    z = np.zeros((4, 4))",
+        "    for row in range(3):",
+        "        for column in range(2):",
+        "            z += K[row, column] * x[2 * row:2 * row + 4, column:column + 4]",
+    ]
+    assert printed[-4:-1] == [
+        "    for row in range(3):",
+        "        for column in range(2):",
+        "            d_K[row, column] = "
+        "np.sum(z_delta * x[2 * row:2 * row + 4, column:column + 4])",
+    ]
+
+
+def recurrent(xs, h, Wx, Wh, y):
+    for t in range(6):
+        h = np.tanh(xs[t] @ Wx + h @ Wh)
+    return np.sum((h - y) ** 2)
+
+
+RECURRENT = draw((6, 2), (3,), (2, 3), (3, 3), (3,))
+
+
+def test_a_recurrence_keeps_its_states_and_goes_back_over_them():
+    derivation = al.derive(recurrent, *RECURRENT, wrt=["Wx", "Wh"])
+    assert (
+        body(derivation)
+        == """\
+def loss_and_gradients(xs, h, Wx, Wh, y):
+    # forward
+    hs = [h] + [None] * 6
+    for t in range(6):
+        hs[t + 1] = np.tanh(xs[t] @ Wx + hs[t] @ Wh)
+    loss = np.sum((hs[6] - y) ** 2)
+    # backward
+    h_delta = 2 * (hs[6] - y) * (1 - hs[6] ** 2)
+    d_Wh = np.outer(hs[5], h_delta)
+    d_Wx = np.outer(xs[5], h_delta)
+    for t in reversed(range(5)):
+        h_delta = (Wh @ h_delta) * (1 - hs[t + 1] ** 2)
+        d_Wh += np.outer(hs[t], h_delta)
+        d_Wx += np.outer(xs[t], h_delta)
+    return loss, {"Wx": d_Wx, "Wh": d_Wh}""".splitlines()
+    )
+    assert "for t in reversed(range(5)):" in derivation.code_with_source
+    assert "h2 = np.tanh(xs[1] @ Wx + h1 @ Wh)" in [line.code for line in derivation.lines]
+
+
+def test_gradients_of_the_values_of_every_round_are_kept_and_returned():
+    derivation = al.derive(recurrent, *RECURRENT, wrt="all")
+    assert '"h1": d_hs[1], "h2": d_hs[2]' in " ".join(derivation.code.split())
+    _, gradients = derivation.function(*RECURRENT)
+    steps = [RECURRENT[1]]
+    for x in RECURRENT[0]:
+        steps.append(np.tanh(x @ RECURRENT[2] + steps[-1] @ RECURRENT[3]))
+    back = 2 * (steps[-1] - RECURRENT[4])
+    for t in (5, 4, 3, 2, 1):
+        back = RECURRENT[3] @ (back * (1 - steps[t + 1] ** 2))
+        np.testing.assert_allclose(gradients[f"h{t}"], back, rtol=1e-12)
+
+
+def stacked(xs, W):
+    return np.sum(np.stack([np.tanh(xs[i] @ W) for i in range(5)]) ** 2)
+
+
+def test_a_list_of_what_every_round_made_is_the_list():
+    printed = body(al.derive(stacked, *draw((5, 2), (2, 2)), wrt="W"))
+    assert printed[2:6] == [
+        "    v1s = [None] * 5",
+        "    for i in range(5):",
+        "        v1s[i] = np.tanh(xs[i] @ W)",
+        "    v6 = np.stack(v1s)",
+    ]
+
+
+def polynomial(x, c):
+    return (c[0] + c[1] * x + c[2] * x**2 + c[3] * x**3 + c[4] * x**4) ** 2
+
+
+def three_steps(x, w):
+    for _ in range(3):
+        x = np.tanh(x * w)
+    return np.sum(x**2)
+
+
+@pytest.mark.parametrize(("f", "given"), [(polynomial, [2.0, np.ones(5)]),
+                                          (three_steps, [np.ones(2), 0.5])])  # fmt: skip
+def test_what_is_short_or_was_written_out_stays_as_it_is(f, given):
+    assert "for " not in al.derive(f, *given).code
+
+
+def many(x, a):
+    for _ in range(400):
+        x = np.sin(x * a)
+    return np.sum(x)
+
+
+def test_a_loop_may_have_many_rounds():
+    assert len(al.derive(many, np.ones(2), 0.9, wrt=["x", "a"]).code.splitlines()) < 25
+
+
+def test_a_parameter_that_is_bound_again_is_meant_by_its_name():
+    _, gradients = al.derive(three_steps, np.ones(2), 0.5, wrt="x").function(np.ones(2), 0.5)
+    np.testing.assert_allclose(gradients["x"], al.grad(three_steps)(np.ones(2), 0.5))
+
+
+def shifted(xs, a):  # Terms of the sum have different shapes.
+    total = a
+    for i in range(5):
+        total = total + np.sum(xs[i] * a[:2])
+    return np.sum(total * total)
+
+
+def picked(x, w):
+    h = w
+    for k in reversed(range(6)):
+        h = np.concatenate([h[1:], x[k : k + 1]]) * w
+    return np.sum(h)
+
+
+@pytest.mark.parametrize(("f", "shapes"), [(recurrent, [x.shape for x in RECURRENT]),
+                                           (convolution, [(8, 5), (3, 2), (4, 4)]),
+                                           (shifted, [(5, 2), (3,)]), (picked, [(6,), (3,)]),
+                                           (stacked, [(5, 2), (2, 2)])])  # fmt: skip
+def test_the_gradients_are_those_of_autodiff(f, shapes):
+    names = f.__code__.co_varnames[: f.__code__.co_argcount]
+    assert_both_run(f, dict(zip(names, draw(*shapes), strict=True)))
+
+
+STEPS = (
+    "h = np.tanh({x} @ W + h @ U + b)", "h = h + {x} * {s}", "h = np.sin(h) * {s} + {x}",
+    "z = {x} @ W; h = h * (1 - z) + z * np.tanh(h)", "h = np.maximum(h @ U, 0) + {x}",
+    "h = np.concatenate([h[1:], {x}[:1]])", "c = 0.9 * c + h * {x}; h = np.tanh(c) * {s}",
+    "h, c = c + {x}, np.tanh(h @ W)", "total = total + np.sum((h - b) ** 2)",
+    "kept.append(h * {s})",
+    "for k in range(2): h = h + W[k, 0] * X[k] * {s}",
+)  # fmt: skip
+ROUNDS = ("range(6)", "range(1, 6)", "range(2, 8)", "reversed(range(6))", "range(0, 8, 2)")
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_loops_give_what_their_lines_give(seed):
+    rng = random.Random(seed)
+    x = rng.choice(["X[t]", "X[t + 1]", "X[-1 - t]"])
+    s = rng.choice(["s[t]", "0.5", "t", "s[8 - t]"])
+    steps = [step.format(x=x, s=s) for step in rng.sample(STEPS, rng.randint(1, 4))]
+    if all("h = " not in step for step in steps):
+        steps.append(STEPS[0].format(x=x, s=s))
+    lines = [
+        "h, c, total, kept = b, np.zeros(2), 0.0, [b]", f"for t in {rng.choice(ROUNDS)}:",
+        *("    " + part for step in steps
+          for part in (step.split("; ") if "for" not in step else [step])),
+        "return np.sum(h**2) + total + np.sum(np.stack(kept) ** 2)",
+    ]  # fmt: skip
+    source = "def f(X, W, U, b, s):\n    " + "\n    ".join(lines) + "\n"
+    file = f"<random loop {seed}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    space = {"np": np}
+    exec(compile(source, file, "exec"), space)
+    derivation = al.derive(space["f"], *draw((10, 2), (2, 2), (2, 2), (2,), (10,)))
+    loss, gradients = derivation.function(**derivation.arguments)
+    line_by_line = namespace(derivation.lines) | derivation.arguments
+    for line in derivation.lines:
+        exec(line.code, line_by_line)
+    assert np.array_equal(loss, line_by_line[derivation.lines[len(derivation.forward) - 1].name])
+    for name, line in derivation.gradients.items():
+        assert np.array_equal(gradients[name], line_by_line[line]), derivation.code
