@@ -63,27 +63,30 @@ class Loops:
         self.codes = [self.code(line.code) for line in lines]
         self.order = {str(line.name): i for i, line in enumerate(lines)}
         self.uses = Counter(x for code in self.codes for x in code.holes)
+        self.unnamed = [  # As v1, v2, …
+            not (line.of or (line.node and line.node.name)) and re.match(r"v\d", line.name)
+            for line in lines
+        ]
         self.taken = {"np", *arguments, *self.order}
-        user = self._user_indices()
-        free = [x for x in (*user, *"ijkn") if x != "_" and x not in self.taken]
-        self.indices = list(dict.fromkeys(free))
-        unrolled = not user and any(line.source for line in lines)
+        self.nests = self._nests()
+        self.deepest = max(self.nests, key=len, default=[])
+        unrolled = not self.deepest and any(line.source for line in lines)
         self.fewest = FEWEST_UNASKED if unrolled else FEWEST_ROUNDS
         self.places: dict[str, tuple[Loop, int, int]] = {}
         self.loops: list[Loop] = []
-        self.sums: dict[int, Sum] = {}
+        self.sums: dict[int, list[Sum]] = {}
         self.terms: dict[int, tuple[list[str], set[int]]] = {}
         self.parts: set[int] = set()
         for i in reversed(range(len(lines))):
             terms, parts = ([], set()) if i in self.parts else self._terms(lines[i])
-            if len(terms) >= self.fewest:
+            if len(terms) >= self.fewest - 1:
                 self.terms[i] = terms, parts
                 self.parts |= parts
         self.gone: set[int] = set()  # First parts of sums, which were too long for one line.
         self.instead: dict[str, str] = {}
         for start, stop in ((0, forward), (forward, len(lines))):
-            if rolled and self.indices:
-                self._find(start, stop)
+            if rolled:
+                self._find(start, stop, self.fewest - (self.loops != []))
                 self._find_sums(start, stop)
         self.loops.sort(key=lambda loop: loop.start)
         for loop in self.loops:
@@ -92,45 +95,47 @@ class Loops:
         for loop in self.loops:
             self._call(loop)
 
-    def _user_indices(self) -> list[str]:
-        """Return the indices of the loops in the user's code, the outermost first."""
-        found: dict[str, None] = {}
-        loops: dict[str, list[tuple[int, int, str]]] = {}
-        for source in dict.fromkeys(line.source for line in self.lines if line.source):
-            if source.file not in loops:
-                loops[source.file] = list(_loops_in(source.file))
-            for first, last, index in loops[source.file]:
-                if first <= source.line <= last:
-                    found[index] = None
-        return list(found)
+    def _nests(self) -> list[list[str]]:
+        """Return the indices of the user's loops around each line, the outermost first."""
+        files = {line.source.file for line in self.lines if line.source}
+        loops = {file: list(_loops_in(file)) for file in files}
+        return [
+            [index for first, last, index in loops[source.file] if first <= source.line <= last]
+            if (source := line.source)
+            else []
+            for line in self.lines
+        ]
 
     # ---------------------------------------------------------------- finding them
 
-    def _find(self, start: int, stop: int) -> None:
-        """Find the largest loop among some lines, and others before and behind it."""
+    def _find(self, start: int, stop: int, fewest: int) -> None:
+        """Find the largest loop among some lines, and others before and behind it.
+
+        Going back, one round fewer is enough: the last one is often another.
+        """
         keys = [() if i in self.parts else self.codes[i].key for i in range(start, stop)]
         found = []
-        for period in range(1, min(LONGEST_BODY, len(keys) // self.fewest) + 1):
+        for period in range(1, min(LONGEST_BODY, len(keys) // fewest) + 1):
             position = start
             equal = (a == b != () for a, b in zip(keys, keys[period:], strict=False))
             for same, group in itertools.groupby(equal):
                 length = sum(1 for _ in group)
                 rounds = length // period + 1
-                if same and rounds >= self.fewest:
+                if same and rounds >= fewest:
                     found.append((-rounds * period, period, position, position + length + period))
                 position += length
         for _, period, first, end in sorted(found):
-            loop = self._loop(first, end, period)
+            loop = self._loop(first, end, period, fewest)
             if loop is not None:
                 self.loops.append(loop)
-                self._find(start, loop.start)
-                self._find(loop.start + loop.count * period, stop)
+                self._find(start, loop.start, fewest)
+                self._find(loop.start + loop.count * period, stop, fewest)
                 return
 
-    def _loop(self, first: int, end: int, period: int) -> Loop | None:
+    def _loop(self, first: int, end: int, period: int, fewest: int) -> Loop | None:
         """Return the loop of most rounds in a stretch of lines that repeat."""
         most = (end - first) // period
-        for count in range(most, max(self.fewest, most - 2) - 1, -1):
+        for count in range(most, max(fewest, most - 2) - 1, -1):
             starts = range(first, end - count * period + 1)
             for start in sorted(starts, key=lambda i: not self._begins(i, period)):
                 at = [range(start + q, start + count * period, period) for q in range(period)]
@@ -169,7 +174,7 @@ class Loops:
         counts: list[int] | None = loop.counts
         if loop not in self.loops and not initial:
             counts = levels(numbers, loop.count)
-        if counts is None or len(counts) > len(self.indices):
+        if counts is None:
             return False
         before, loop.counts = loop.counts, counts
         if any(loop.growth(x) is None for x in numbers):
@@ -217,13 +222,12 @@ class Loops:
             terms, parts = self.terms.get(i, ([], set()))
             if not terms or self.lines[i].name in self.places:
                 continue
-            loops = [x for x in reversed(self.loops) if start <= x.start < i]
-            for loop in (*loops, None):
-                total = self._sum(i, terms, loop)
-                if total is not None:
-                    self.sums[i] = total
-                    self.gone |= parts
-                    break
+            before = [x for x in reversed(self.loops) if start <= x.start < i]
+            found = next(filter(None, (self._sum(i, terms, loop) for loop in before)), None)
+            sums = [found] if found else self._own_loops(i, terms)
+            if sums:
+                self.sums[i] = sums
+                self.gone |= parts
 
     def _terms(self, line: Line) -> tuple[list[str], set[int]]:
         """Return the statements that add up a sum, a term each, or write a part of an array each.
@@ -238,59 +242,91 @@ class Loops:
             node = getattr(ast.parse(code).body[0], "value", None)
             while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
                 sign = "+" if isinstance(node.op, ast.Add) else "-"
-                found.append(f"{name} {sign}= {ast.get_source_segment(code, node.right)}")
+                term = ast.get_source_segment(code, node.right) or ""
+                i = self._only_here(term)
+                if i is not None and self.unnamed[i]:
+                    parts.add(i)
+                    term = self.lines[i].code.partition(" = ")[2]
+                found.append(f"{name} {sign}= {term}")
                 node = node.left
             first = (node and ast.get_source_segment(code, node)) or ""
-            i = self.order.get(first)
-            if i is None or self.uses[first] != 2 or first in self.results:  # Made, and used here.
+            i = self._only_here(first)
+            if i is None:
                 return [*found, f"{name} += {first}"][::-1], parts
             line, code = self.lines[i], self.lines[i].code
-            if "\n" in code:
-                break
             parts.add(i)
         return [], set()
 
-    def _sum(self, i: int, terms: list[str], loop: Loop | None) -> Sum | None:
-        """Return a line as a sum in a loop, or in one of its own."""
-        name, code = self.lines[i].name, self.lines[i].code
+    def _only_here(self, code: str) -> int | None:
+        """Return the line that code is the name of, if it is a statement and used in no other."""
+        i = self.order.get(code)
+        if i is None or self.codes[i].several or code in self.results:
+            return None
+        return i if self.uses[code] == 2 else None  # Made, and used.
+
+    def _sum(self, i: int, terms: list[str], loop: Loop) -> Sum | None:
+        """Return a line as a sum in a loop, if it has terms for every round."""
+        name, head = self.lines[i].name, self._head(i)
+        if not self._is_known(head, name, loop.start):
+            return None
         anywhere = all(re.match(r"\w+\[.*?\] = ", term) for term in terms)
-        for given in (terms, terms[::-1]) if anywhere and loop else (terms,):
-            for first, of_round, rounds in self._parted(given, loop):
-                mine = loop or Loop(i, [len(rounds)])
-                known = [self._is_known(x, name, mine.start) for x in given]
-                columns = [x for x in zip(*(x.holes for x in rounds), strict=True) if x[0] != name]
-                if not (anywhere or all(known[:first])) or not self._fits(mine, columns):
+        for given in (terms, terms[::-1]) if anywhere else (terms,):
+            known = [self._is_known(x, name, loop.start) for x in given]
+            for of_round in range(1, MOST_TERMS + 1):
+                spare = len(terms) - loop.count * of_round
+                if not 0 <= spare <= MOST_TERMS * of_round:
                     continue
-                within = range(first, first + of_round * len(rounds))
-                others = [j for j in range(len(given)) if j not in within]
-                before = [j for j in others if (known[j] if anywhere else j < first)]
-                head = code.split("\n")[0] if "\n" in code else ""
-                after = [given[j] for j in others if j not in before]
-                total = Sum(i, head, [given[j] for j in before], rounds, after)
-                mine.sums.append(total)
-                if loop is None:
-                    self.loops.append(mine)
-                return total
+                for first in range(spare, -1, -1):  # Last: what the round has made is used.
+                    end = first + loop.count * of_round
+                    starts = range(first, end, of_round)
+                    rounds = [self.code("\n".join(given[j : j + of_round])) for j in starts]
+                    if (anywhere or all(known[:first])) and self._fits_in(loop, name, rounds):
+                        others = [*range(first), *range(end, len(given))]
+                        before = [j for j in others if (known[j] if anywhere else j < first)]
+                        after = [given[j] for j in others if j not in before]
+                        total = Sum(i, head, [given[j] for j in before], rounds, after)
+                        loop.sums.append(total)
+                        return total
         return None
 
-    def _parted(
-        self, terms: Sequence[str], loop: Loop | None
-    ) -> Iterator[tuple[int, int, list[Code]]]:
-        """Yield ways to part terms into rounds: where they begin, terms of a round, their code."""
-        keys = [self.code(term).key for term in terms]
-        for of_round in range(1, 2 if loop is None else MOST_TERMS + 1):
-            count = loop.count if loop else len(list(next(itertools.groupby(keys))[1]))
-            spare = len(terms) - count * of_round
-            if count < self.fewest or not 0 <= spare <= MOST_TERMS * of_round:
-                continue
-            for first in range(spare, -1, -1):  # The last may be made of what the round has made.
-                starts = range(first, first + count * of_round, of_round)
-                rounds = [self.code("\n".join(terms[j : j + of_round])) for j in starts]
-                same = len({x.key for x in rounds}) == 1
-                if same and any(
-                    len(set(x)) > 1 for x in zip(*(x.holes for x in rounds), strict=True)
-                ):
-                    yield first, of_round, rounds
+    def _own_loops(self, i: int, terms: list[str]) -> list[Sum]:
+        """Return a line as a sum in loops of its own, for runs of terms that are equal."""
+        name = self.lines[i].name
+        codes = [self.code(term) for term in terms]
+        whole = [code.key for code in codes]
+        named = [(code.key, [x for x in code.holes if isinstance(x, str)]) for code in codes]
+        for keys in (whole, named):
+            sums: list[Sum] = []
+            apart: list[str] = []
+            position = 0
+            for _, group in itertools.groupby(keys):
+                end = position + sum(1 for _ in group)
+                loop, rounds = Loop(i, [end - position]), codes[position:end]
+                if len(rounds) >= self.fewest and self._fits_in(loop, name, rounds):
+                    loop.sums.append(Sum(i, "" if sums else self._head(i), apart, rounds, []))
+                    sums += loop.sums
+                    self.loops.append(loop)
+                    apart = []
+                else:
+                    apart += terms[position:end]
+                position = end
+            if sums:
+                sums[-1].after.extend(apart)
+                return sums
+        return []
+
+    def _head(self, i: int) -> str:
+        """Return the statement that makes the array that others write to, or that a sum begins."""
+        line = self.lines[i]
+        return line.code.split("\n")[0] if self.codes[i].several else (
+            f"{line.name} = {zeros(line.expression)}")  # fmt: skip
+
+    def _fits_in(self, loop: Loop, name: str, rounds: Sequence[Code]) -> bool:
+        """Find out whether statements that add to `name` differ as the rounds of a loop do."""
+        if len({code.key for code in rounds}) > 1:
+            return False
+        columns = [x for x in zip(*(code.holes for code in rounds), strict=True) if x[0] != name]
+        return any(len(set(x)) > 1 for x in columns) and self._fits(loop, columns)
 
     def _is_known(self, code: str, name: str, start: int) -> bool:
         """Return whether a statement uses nothing but what is made before a loop."""
@@ -303,7 +339,11 @@ class Loops:
 
     def _choose_indices(self, loop: Loop) -> None:
         """Choose the indices of a loop, and where they start: where a number is the index."""
-        loop.indices = self.indices[: len(loop.counts)]
+        depth = len(loop.counts)
+        nest = self.nests[loop.start] or self.deepest
+        free = [x for x in nest[-depth:] if x != "_" and x not in self.taken]
+        others = (x for x in (*"ijkmn", *map("i{}".format, range(depth))) if x not in self.taken)
+        loop.indices = list(dict.fromkeys((*free, *others)))[:depth]
         loop.origins = [(0, 1)] * len(loop.counts)
         numbers: list[Sequence[int]] = []
         rounds: list[Sequence[int]] = []
@@ -355,7 +395,8 @@ class Loops:
         """Yield the code outside of loops."""
         for i, line in enumerate(self.lines):
             if i in self.sums:
-                yield from (*self.sums[i].before, *self.sums[i].after)
+                for total in self.sums[i]:
+                    yield from (total.head, *total.before, *total.after)
             elif line.name not in self.places and i not in self.gone:
                 yield line.code
 
@@ -363,7 +404,7 @@ class Loops:
         """Choose what the values of a round are called, and the lists of them."""
         for q, names in enumerate(loop.names):
             base = re.sub(r"_?\d+(?=(_delta)?$)", "", names[0])
-            base = names[0] if base in ("", "v") else base
+            base = names[0] if self.unnamed[self.order[names[0]]] else base or names[0]
             first = loop.initial.get(q)
             if q in loop.kept:
                 self.taken.difference_update(names)
@@ -371,27 +412,36 @@ class Loops:
                     (f"{base}s", f"{base}_all"), map(f"{base}s_{{}}".format, itertools.count(2))
                 )
                 called = next(x for x in wanted if x not in self.taken and not iskeyword(x))
-            elif first is not None and self._ends_with(loop, first):
+            elif first is not None and self._is_past(loop, first, starts=1):
                 called = self.instead.get(first, first)
                 if first in self.order and base not in self.taken - set(names):
                     called = self.instead[first] = base
             else:
-                called = base if base not in self.taken - set(names) else names[-1]
+                free = base not in self.taken - set(names) or (
+                    self.order.get(base, loop.start) < loop.start
+                    and base not in (*loop.called.values(), *self.results)
+                    and self._is_past(loop, base, starts=0)
+                )
+                called = base if free else names[-1]
             self.taken.add(called)
             loop.called[q] = called
 
-    def _ends_with(self, loop: Loop, name: str) -> bool:
-        """Return whether nothing from the loop on needs a value that it starts from."""
-        later = [x for other in self.loops if other.start > loop.start for y in other.columns()
-                 for x in y]  # fmt: skip
-        later += [x for column in loop.columns() if len(set(column)) == 1 for x in column[:1]]
+    def _is_past(self, loop: Loop, name: str, starts: int) -> bool:
+        """Return whether nothing from a loop on needs a value, but for loops that start from it."""
+        later = [x for column in loop.columns() if len(set(column)) == 1 for x in column[:1]]
+        for other in self.loops:
+            if other.start > loop.start:
+                later += [x for column in other.columns() for x in column]
+                codes = (code for total in other.sums for code in (total.head, *total.before))
+                later += [x for code in codes for x in self.code(code).holes]
         for i, line in enumerate(self.lines[loop.start :], loop.start):
             if i in self.sums:
-                later += [x for code in self.sums[i].after for x in self.code(code).holes]
+                after = (code for total in self.sums[i] for code in total.after)
+                later += [x for code in after for x in self.code(code).holes]
             elif line.name not in self.places and i not in self.gone:
                 later += self.codes[i].holes
-        ends = [x for other in self.loops for x in other.initial.values() if x == name]
-        return name not in later and len(ends) == 1 and name not in self.places
+        started = [x for other in self.loops for x in other.initial.values() if x == name]
+        return name not in later and len(started) == starts and name not in self.places
 
     # ---------------------------------------------------------------- printing them
 
@@ -410,7 +460,7 @@ class Loops:
                 if loop.start == i:
                     yield from self._printed(loop)
             if i in self.sums:
-                yield from (Printed(self._plain(x)) for x in self.sums[i].after)
+                yield from (Printed(self._plain(x)) for y in self.sums[i] for x in y.after)
             elif self.lines[i].name not in self.places and i not in self.gone:
                 code, *others = self._plain(self.lines[i].code).split("\n")
                 shape, at, where = self.comments[i].partition(AT)
@@ -443,13 +493,14 @@ class Loops:
                 filled.insert(ends[2] > 0, f"[{self.name(loop.initial[q])}]")
             yield Printed(f"{loop.called[q]} = {' + '.join(filled)}")
         for total in loop.sums:
-            line, before = self.lines[total.line], list(total.before)
-            head = total.head or f"{line.name} = {zeros(line.expression)}"
-            if not total.head and before and " += " in before[0]:
+            line, head, before = self.lines[total.line], total.head, list(total.before)
+            if not self.codes[total.line].several and head and before and " += " in before[0]:
                 head = before.pop(0).replace(" += ", " = ", 1)
-                new = is_new(self._first_term(line)) or not line.expression.shape
+                term = self._first_term(line)
+                new = is_new(term) or term.is_number or not term.shape
                 head += "" if new else ".copy()"  # It is changed in place.
-            yield Printed(self._plain(head), _shape(self.comments[total.line]))
+            if head:
+                yield Printed(self._plain(head), _shape(self.comments[total.line]))
             yield from (Printed(self._plain(x)) for x in before)
         yield from loop.heads()
         depth = len(loop.counts)

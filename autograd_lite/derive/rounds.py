@@ -79,7 +79,7 @@ class Sum:
     line : int
         Which of the lines it is.
     head : str
-        The statement that makes the array whose parts are written; empty for a sum.
+        The statement that begins it; empty where an earlier loop has begun it.
     before, after : list of str
         Statements that go before and behind the loop.
     rounds : list of Code

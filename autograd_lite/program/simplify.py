@@ -458,6 +458,12 @@ def whole_rows(e: Expression) -> tuple[str, int] | None:
     """Return which argument is summed along which axis, if its entries there add up to 1."""
     axis = e.parameters.get("axis")
     x = e.operands[0] if _is(e, ops.sum) else e
+    row = x.meant
+    if x is not e and row.operation is ops.getitem and x.ndim == 1 and axis in (None, 0, -1):
+        x, index = row.operands[0], row.parameters["index"]  # A row, of which all have to do so.
+        leading = index if isinstance(index, tuple) else (index,)
+        if all(isinstance(i, int) for i in leading) and len(leading) == x.ndim - 1:
+            return whole_rows(ops.sum(x, axis=x.ndim - 1))
     if x is e or x.name is None or x.meaning is not None or not isinstance(axis, int):
         return None
     return (x.name, axis % x.ndim) if e.size and np.allclose(e.value, 1.0, atol=0) else None

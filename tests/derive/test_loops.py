@@ -107,6 +107,47 @@ def test_a_list_of_what_every_round_made_is_the_list():
     ]
 
 
+def channels(x, W, t):
+    rows = []
+    for c in range(2):
+        z = np.zeros((2, 2))
+        for d in range(3):
+            for i in range(2):
+                for j in range(2):
+                    z = z + W[c, d, i, j] * x[d, i : i + 2, j : j + 2]
+        rows.append(np.tanh(z))
+    return np.sum((np.stack(rows) - t) ** 2)
+
+
+def test_an_array_may_be_written_to_in_several_loops_with_the_innermost_indices():
+    printed = body(al.derive(channels, *draw((3, 3, 3), (2, 3, 2, 2), (2, 2, 2)), wrt="W"))
+    nest = [
+        "    for d in range(3):",
+        "        for i in range(2):",
+        "            for j in range(2):",
+    ]
+    assert [line for line in printed if "for " in line] == nest * 3
+    assert "d_W[1, d, i, j] = np.sum(z_delta * x[d, i:i + 2, j:j + 2])" in printed[-2]
+
+
+def labelled(xs, ys, W, U, V):
+    h, loss = np.zeros(3), 0
+    for t in range(5):
+        h = np.tanh(xs[t] @ W + h @ U)
+        e = np.exp(h @ V)
+        loss = loss - np.sum(ys[t] * np.log(e / np.sum(e)))
+    return loss
+
+
+def test_rows_of_labels_that_add_up_to_one_give_the_difference_from_them():
+    xs, *weights = draw((5, 2), (2, 3), (3, 3), (3, 4))
+    derivation = al.derive(labelled, xs, np.eye(4)[[0, 3, 1, 1, 2]], *weights, wrt=["W", "U", "V"])
+    assert "where ys adds up to 1 along axis 1, as here" in derivation.code
+    assert "        e_delta = v2s[t] - ys[t]" in derivation.code
+    with pytest.raises(ValueError, match="adds up to 1"):
+        derivation.function(xs, np.ones((5, 4)), *weights)
+
+
 def polynomial(x, c):
     return (c[0] + c[1] * x + c[2] * x**2 + c[3] * x**3 + c[4] * x**4) ** 2
 
@@ -152,10 +193,11 @@ def picked(x, w):
     return np.sum(h)
 
 
-@pytest.mark.parametrize(("f", "shapes"), [(recurrent, [x.shape for x in RECURRENT]),
-                                           (convolution, [(8, 5), (3, 2), (4, 4)]),
-                                           (shifted, [(5, 2), (3,)]), (picked, [(6,), (3,)]),
-                                           (stacked, [(5, 2), (2, 2)])])  # fmt: skip
+@pytest.mark.parametrize(("f", "shapes"), [
+    (recurrent, [x.shape for x in RECURRENT]), (convolution, [(8, 5), (3, 2), (4, 4)]),
+    (shifted, [(5, 2), (3,)]), (picked, [(6,), (3,)]), (stacked, [(5, 2), (2, 2)]),
+    (channels, [(3, 3, 3), (2, 3, 2, 2), (2, 2, 2)]),
+])  # fmt: skip
 def test_the_gradients_are_those_of_autodiff(f, shapes):
     names = f.__code__.co_varnames[: f.__code__.co_argcount]
     assert_both_run(f, dict(zip(names, draw(*shapes), strict=True)))
