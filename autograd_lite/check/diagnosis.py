@@ -225,11 +225,13 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
     two, far = _with_a_factor(progress, tried)
     for case, against, _, besides in tried:
         if time.thread_time() < progress.deadline:
-            forms = any_form.any_form(case, against)
+            forms = any_form.any_form(case, against, progress.deadline)
             fitting = _fitting(case, against, progress, sorted(forms, key=lambda x: x.cost))
             fitting = [x for x in fitting if not _promises_more(x, target, progress)]
             if fitting and fitting[0].cost < far:
                 return _diagnosis(fitting, progress, (target, against), besides)
+    if time.thread_time() > progress.deadline:
+        progress.cut_short.add(target.name)
     for _, against, proposed, besides in reversed(tried):
         both = None if two else two_together(against, proposed, progress.deadline)
         two = two or (both and replace(both, title=besides + both.title))
@@ -448,7 +450,8 @@ def _fitting(
     for tried, candidate in enumerate(proposed):
         if candidate.cost > worst:
             break  # What is so much more far-fetched is no alternative.
-        if tried >= ALWAYS_TRIED and time.thread_time() > progress.deadline:
+        in_turn = tried >= ALWAYS_TRIED and not tried % 8  # To ask for the time takes time.
+        if in_turn and time.thread_time() > progress.deadline:
             progress.cut_short.add(target.name)
             break
         if candidate.explains(target):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import autograd_lite as al
+from autograd_lite.check import diagnosis
 from autograd_lite.check.mistakes.any_form import FORMS, POOLED
 
 rng = np.random.default_rng(5)
@@ -84,3 +85,34 @@ def test_noise_is_no_form():
     w, v = (al.Tensor(x, requires_grad=True, name=n) for x, n in ((W, "w"), (V, "v")))
     found = al.compare(loss(w, v)[0], {w: noise["w"], v: noise["v"]})["w"].diagnosis
     assert not found.explained
+
+
+MASK = np.array([[1.0, 0.0], [1.0, 1.0]])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_of_few_signs_no_other_tensor_is_taken_for_a_mask(seed):
+    drawn = np.random.default_rng(seed)
+    many = [al.Tensor(drawn.normal(size=(2, 2)), requires_grad=True, name=n) for n in "abcdefgh"]
+    z = sum(many)
+    z.name = "z"
+    t = drawn.normal(size=(2, 2))
+    loss = np.sum((np.arctan(z) - t) ** 2)
+    row = al.compare(loss, {"a": 2 * (np.arctan(z.numpy()) - t) * MASK})["a"]
+    assert not row.diagnosis.explained
+
+
+def test_braces_in_a_name_are_part_of_it():
+    w, v = (al.Tensor(x, requires_grad=True, name=n) for x, n in ((W, "w{1}"), (V, "v")))
+    made, z, _ = loss(w, v)
+    z.name = "z_{1}"
+    title = str(al.compare(made, {w: by_hand(at=np.log(Z))["w"]}).failures[0].diagnosis)
+    assert title == "np.log(z_{1}) is given for the gradient at z_{1}"
+
+
+def test_a_search_ends_when_its_time_is_over(monkeypatch):
+    monkeypatch.setattr(diagnosis, "BUDGET", 0.0)
+    w, v = (al.Tensor(x, requires_grad=True, name=n) for x, n in ((W, "w"), (V, "v")))
+    found = al.compare(loss(w, v)[0], {"w": by_hand(at=np.log(Z))["w"]})["w"].diagnosis
+    assert not found.explained
+    assert "the search was stopped" in found.how

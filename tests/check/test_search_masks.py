@@ -77,6 +77,29 @@ def test_another_threshold_is_told_with_what_it_may_be(kind, times):
         )  # fmt: skip
 
 
+@pytest.mark.parametrize(("taken", "explained"), [(4, True), (5, False), (1, False)])
+def test_no_threshold_lies_between_equal_numbers(taken, explained):
+    rng = np.random.default_rng(1)
+    s = al.Tensor([0.5, 0.5, 1.0, 1.9, 2.0, 2.0, 3.0], requires_grad=True, name="s")
+    x, w = rng.normal(size=(7, 3)), al.Tensor(rng.normal(size=3), requires_grad=True, name="w")
+    e = x @ w
+    loss = np.sum(np.where(s < 1.5, s * e, 3 * e))
+    title = title_of(loss, w=x.T @ np.where(np.arange(7) < taken, s.numpy(), 3.0))
+    assert title.startswith("s is compared with") == explained
+    assert title.startswith("unexplained") != explained
+
+
+def test_a_threshold_may_be_anywhere_among_entries_that_add_nothing():
+    rng = np.random.default_rng(1)
+    x = np.array(rng.normal(size=(8, 3)))
+    x[3:5] = 0
+    s, w = np.arange(8.0), al.Tensor(rng.normal(size=3), requires_grad=True, name="w")
+    s = al.Tensor(s, requires_grad=True, name="s")
+    loss = np.sum(np.where(s < 5.5, (s + 1) * (x @ w), 9 * (x @ w)))
+    title = title_of(loss, w=x.T @ np.where(np.arange(8) < 4, np.arange(1.0, 9.0), 9.0))
+    assert "a number from 2 to 5 " in title
+
+
 WINDOWS = {
     "the first entry of each window": lambda g, x: np.concatenate([g, 0 * g, 0 * g], axis=-1),
     "the largest entry of each window": lambda g, x: g * (x == x.max(-1, keepdims=True)),

@@ -7,6 +7,7 @@ out nearly all of thousands, and tell what the form is multiplied by.
 from __future__ import annotations
 
 import itertools
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,12 +21,15 @@ from autograd_lite.check.mistakes.backward_steps import (
     Step,
     always,
     compositions,
+    distinct,
     grouped,
     replaced,
+    slack,
     steps,
     text_of,
 )
 from autograd_lite.check.mistakes.losses import LINKS
+from autograd_lite.check.mistakes.other_operands import FEWEST_BITS
 from autograd_lite.check.mistakes.reasons import reason, shown
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
@@ -47,7 +51,7 @@ MOST_FORMS, MOST_ENTRIES = 2500, 1500
 """How many forms are tried at a place, and of how many entries."""
 
 FEWEST, FEWEST_SHORT = 3, 8
-"""How many numbers prove a form with its factor: in float64, and in a shorter type."""
+"""How many different numbers prove a form: in float64, and in a shorter type."""
 
 
 class Table(NamedTuple):
@@ -57,6 +61,7 @@ class Table(NamedTuple):
     costs: Array
     nodes: list[str]
     values: Array
+    sizes: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,14 +108,16 @@ MISTAKES["another form"] = Mistake(
 )
 
 
-def any_form(case: Case, target: Target) -> Iterator[Candidate]:
+def any_form(case: Case, target: Target, deadline: float = np.inf) -> Iterator[Candidate]:
     """Put any form of any tensor in any place, where nothing that is known explains a gradient."""
     replay, enough = case.replay, FEWEST if digits(target.hand) < 1e-8 else FEWEST_SHORT
     if replay is None or target.id is None or target.hand.shape != target.right.shape:
         return
-    if target.hand.size < enough or not np.isfinite(target.hand).all():
+    if not np.isfinite(target.hand).all() or distinct(target.hand) < enough:
         return
     for place in [*_steps(case, target), *_arriving(replay, target)]:
+        if time.thread_time() > deadline:
+            return
         real = np.asarray(place.part).dtype.kind == "f"
         if real and 1 < np.prod(place.shape, dtype=int) <= MOST_ENTRIES:
             yield from _found(case, target, place, _table(replay, place.shape))
@@ -178,14 +185,15 @@ def _arriving(replay: Replay, target: Target) -> Iterator[Place]:
             continue
         at = text_of(replay.graph, node)
         far = (0.3 if node.name else 0.4) - 0.02 * replay.position[node.id] / len(replay.graph)
-        yield _all_of_it(replay, node, g, f"{{}} is given for the gradient at {at}", far)
+        yield _all_of_it(replay, node, g, at, far)
         yield _times_it(replay, node, g, f"the gradient at {at}", far)
 
 
-def _all_of_it(replay: Replay, node: Node, g: Array, says: str, far: float) -> Place:
+def _all_of_it(replay: Replay, node: Node, g: Array, at: str, far: float) -> Place:
     return Place(
         node.id, g, g.shape, lambda moved: moved,
-        lambda form: replaced(replay, node.id, always(form)), says.format, far, node.id, alone=True,
+        lambda form: replaced(replay, node.id, always(form)),
+        lambda form: f"{form} is given for the gradient at {at}", far, node.id, alone=True,
     )  # fmt: skip
 
 
@@ -213,12 +221,11 @@ def _found(case: Case, target: Target, place: Place, table: Table) -> Iterator[C
             return
         wanted.append(goal + float(np.sum(place.part * moved)))
         along.append(table.values @ weights)
-        size.append(np.abs(table.values) @ np.abs(weights))
+        size.append(table.sizes @ np.abs(weights).astype(np.float32))
     with np.errstate(all="ignore"):
         c = wanted[0] / along[0]
         gap = np.abs(c * along[1] - wanted[1])
-        slack = 1e-6 if digits(target.hand) < 1e-8 else 10 * digits(target.hand)
-        fits = (gap <= slack * np.abs(c) * size[1]) & (np.abs(along[0]) > 1e-9 * size[0])
+        fits = (gap <= slack(target) * np.abs(c) * size[1]) & (np.abs(along[0]) > 1e-9 * size[0])
     for i in np.flatnonzero(fits & (np.abs(c) > 1e-9) & np.isfinite(c)):
         form = table.values[i].reshape(place.shape)
         made = place.made(form)
@@ -234,15 +241,20 @@ def _found(case: Case, target: Target, place: Place, table: Table) -> Iterator[C
             if why is None or factor < 0 or not place.own:
                 continue  # A factor by itself is another mistake.
             title = f"{place.says(text)}, with a factor {shown(factor)}: {why[0]}"
-        if not plain and why is None and target.hand.size < 2 * FEWEST:
-            continue
         of_its_own = table.nodes[i] == place.own
+        free, numbers = not plain and why is None, distinct(form)  # Free: whatever factor fits.
+        few = numbers < 2 and form.size < FEWEST_BITS and text != "1"
+        if free and (distinct(target.hand) < 2 * FEWEST or form.size < FEWEST):
+            continue
+        if (few or (free and numbers < FEWEST)) and not of_its_own:
+            continue  # There are so many tensors that one has these few numbers by chance.
         yield Candidate(
             title,
             2.0 + place.cost + float(table.costs[i]) - 0.25 * of_its_own
             + (0.0 if factor == 1 else 0.1 if plain else 0.2 if why else 0.6),
             predict=made if factor == 1 else made.times(factor),
-            kind="another form", source="another form", weak=not plain and why is None,
+            kind="another form", source="another form",
+            weak=few or free,
         )  # fmt: skip
 
 
@@ -314,16 +326,18 @@ def _as_table(forms: Iterator[Form], shape: tuple[int, ...]) -> Table:
     return Table(
         [text for text, *_ in found], np.array([cost for _, cost, *_ in found]),
         [key for *_, key, _ in found], values.reshape(len(found), size),
+        np.abs(values).astype(np.float32).reshape(len(found), size),
     )  # fmt: skip
 
 
 def _forms(replay: Replay, shape: tuple[int, ...]) -> Iterator[Form]:
     yield "1", 0.3, "", np.ones(shape)
     for text, cost, key, value in _values(replay):
+        inside = text[1:-1] if text.startswith("(") and text.endswith(")") else text
         for fitted, plain in _fitted(value, shape):
             for form, (more, function) in FORMS.items():
-                more += 0.0 if plain else 0.1
-                yield form.replace("{}", text), cost + more, key, function(fitted)
+                called = form.replace("({})", f"({inside})").replace("{}", text)
+                yield called, cost + more + (0.0 if plain else 0.1), key, function(fitted)
         for axis in range(value.ndim) if value.size > 1 else ():
             for words, (more, function) in POOLED.items():
                 pooled = function(value, axis=axis, keepdims=value.ndim == len(shape))

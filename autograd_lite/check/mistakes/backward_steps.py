@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.check.mistakes.reasons import shown
-from autograd_lite.check.mistakes.registry import Case, Target, digits, same
+from autograd_lite.check.mistakes.registry import Array, Case, Target, digits, same
 from autograd_lite.check.mistakes.repeated import recurrent
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.check.mistakes.written_out import written_out
@@ -300,7 +300,7 @@ class Made:
         for goal, moved in self.goals(target):
             terms = (instead - part) * moved
             size = float(np.abs(terms).sum()) + abs(goal)
-            if abs(terms.sum() - goal) > _slack(target) * size:
+            if abs(terms.sum() - goal) > slack(target) * size:
                 return False
         return True
 
@@ -344,7 +344,7 @@ class Made:
             found.append((goal + here) / there)
         if len(found) < 2 or not np.isfinite(found).all():
             return None
-        if abs(found[0] - found[1]) > _slack(target) * max(1.0, abs(found[0])):
+        if abs(found[0] - found[1]) > slack(target) * max(1.0, abs(found[0])):
             return None
         return self._refined(target, found[0])
 
@@ -382,8 +382,16 @@ def largest_in(x: Any) -> float:
     return float(np.abs(x).max(initial=0.0))
 
 
-def _slack(target: Target) -> float:
+def slack(target: Target) -> float:
+    """Return how much of two numbers along a direction may be rounding."""
     return 1e-6 if digits(target.hand) < 1e-8 else 10 * digits(target.hand)
+
+
+def distinct(array: Array) -> int:
+    """Return how many different sizes the numbers of an array have, but for 0 and rounding."""
+    sizes = np.abs(array[array != 0])
+    largest = sizes.max(initial=0.0)
+    return np.unique(np.round(sizes / largest, 6 if digits(array) < 1e-8 else 3)).size
 
 
 def replaced(replay: Replay, key: str, instead: Callable[[], Any]) -> Made:
@@ -488,7 +496,8 @@ PASTED = re.compile(r"np\.array\(\[[^()]*\]\)")
 def grouped(text: str) -> str:
     """Put parentheses around an expression of several words, unless it is a call."""
     called = text.endswith(")") and CALL.match(text) and _closes_last(text)
-    return text if " " not in text or called or ENTRIES.fullmatch(text) else f"({text})"
+    single = " " not in text and not text.startswith("-")
+    return text if single or called or ENTRIES.fullmatch(text) else f"({text})"
 
 
 CALL, ENTRIES = re.compile(r"[\w.]+\("), re.compile(r"[\w.]+\[[^\[\]]*\]")

@@ -61,23 +61,35 @@ def _logarithms(replay: Replay) -> list[tuple[Node, Node, int]]:
     """Return each logsumexp and log-softmax: its input, its output, its axis; found by values."""
     if replay in _logs:
         return _logs[replay]
-    found, sums = _logs.setdefault(replay, []), list[tuple[Node, int, Any]]()
+    found, sums = _logs.setdefault(replay, []), list[tuple[Node, int, Any, float]]()
     for node in replay.graph:
         y = np.asarray(replay.values[node.id])
         if node.id not in replay.gradients or y.dtype.kind != "f":
             continue
-        for x, axis, total in sums:
+        for x, axis, total, start in sums:
             full = node.shape == x.shape
             if not (full or y.size == total.size) or x.id not in replay.behind(node.id):
                 continue
+            one = start if full else float(total.flat[0])
+            if not abs(y.flat[0] - one) <= 1e-9 * abs(one) + 1e-12:
+                continue  # One entry tells most that differ apart.
             made = np.asarray(replay.values[x.id]) - total if full else total.reshape(y.shape)
-            if np.allclose(y, made, rtol=1e-9, atol=1e-12):
+            said = _axes_between(replay, x, node)
+            if axis in (said or (axis,)) and np.allclose(y, made, rtol=1e-9, atol=1e-12):
                 found.append((x, node, axis))
                 break
         for axis in range(y.ndim) if y.size > 1 and y.ndim < 4 else ():
             if y.shape[axis] > 1:
-                sums.append((node, axis, ops.logsumexp.forward(y, axis=axis, keepdims=True)))
+                total = ops.logsumexp.forward(y, axis=axis, keepdims=True)
+                sums.append((node, axis, total, float(y.flat[0] - total.flat[0])))
     return found
+
+
+def _axes_between(replay: Replay, x: Node, node: Node) -> set[int]:
+    """Return the axes along which something is done on the way: a symmetric `x` hides them."""
+    inside = replay.behind(node.id) - replay.behind(x.id)
+    axes = (replay.graph[key].parameters.get("axis") for key in inside)
+    return {axis % len(x.shape) for axis in axes if isinstance(axis, int)}
 
 
 def softmax_forms(replay: Replay, node: Node, name: str) -> Iterator[tuple[str, float, Rule]]:
@@ -170,7 +182,7 @@ def _unmasked(
     plain = ops.softmax.forward(replay.values[scores[0].id], axis=axis)
     for title, p in (
         ("the mask is left out of the softmax on the way back", plain),
-        ("the masked scores get a gradient on the way back: that of a softmax of others",
+        ("the masked scores get a gradient on the way back, as if the softmax had no mask there",
          np.where(np.asarray(replay.values[node.id]) != 0, replay.values[node.id], plain)),
     ):  # fmt: skip
         sent = p * (g - (g * p).sum(axis, keepdims=True))
@@ -255,12 +267,12 @@ def _softmax_forms(
     if factor is None or min(abs(factor), abs(factor - 1)) < 1e-6 or target.hand.size < 3:
         return
     path = f"the sum over the row in the derivative of the softmax at {name}"
-    if abs(factor + 1) < 1e-6:
-        title = f"{path} is added, in place of taken away"
-    elif (why := reason(case, abs(factor))) is not None:
-        title = f"{path} has a factor {shown(abs(factor))}: {why[0]}"
-    else:
-        return
+    title = f"{path} is added, in place of taken away" if factor < 0 else path
+    if abs(factor + 1) >= 1e-6:
+        why = reason(case, abs(factor))
+        if why is None:
+            return
+        title += f"{', and' if factor < 0 else ''} has a factor {shown(abs(factor))}: {why[0]}"
     yield Candidate(title, 0.85, predict=made.times(factor))
 
 
@@ -272,14 +284,16 @@ def _masked_otherwise(
     rows, columns = (y.shape or (0,))[-1], (y.shape or (0,))[-2:-1]
     if kept.all() or not kept.any():
         return
+    masked = np.asarray(replay.values[x.id])
     scores = next(
         (
-            np.asarray(replay.values[before.id])
-            for before in replay.graph.operands(x)
-            if before.id in replay.gradients and before.shape == y.shape
+            before
+            for node in replay.graph.operands(x)
+            if node.id in replay.gradients and node.shape == y.shape
+            and np.array_equal((before := np.asarray(replay.values[node.id]))[kept], masked[kept])
         ),
         None,
-    )
+    )  # fmt: skip
 
     def through(p: Any) -> Any:
         return p * (g - (g * p).sum(axis, keepdims=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -9,14 +10,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import text_of, wrong
+from autograd_lite.check.mistakes.backward_steps import distinct, slack, text_of, times, wrong
 from autograd_lite.check.mistakes.reasons import numbers, scalars, shown
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.graph import Node
 
-MOST_ORDERED = 4
-"""By how many tensors a choice may be thought to go."""
+MOST_ORDERED, FEWEST_NUMBERS, FEWEST_ORDERS = 4, 2, 300
+"""By how many tensors a choice may be thought to go; how many numbers tell a threshold; of how
+many orders that of any tensor may be that of the choice."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +39,8 @@ def another_threshold(case: Case, target: Target) -> Iterator[Candidate]:
     replay = case.replay
     if replay is None or target.id is None or target.hand.shape != target.right.shape:
         return
+    if distinct(target.hand) < FEWEST_NUMBERS:
+        return  # Of few numbers, chance gives too many: each is some sum over the entries.
     for choice in _choices(replay):
         if target.id not in replay.behind(choice.node.id):
             continue
@@ -84,6 +88,9 @@ def _goes_by(replay: Replay, choice: Choice) -> list[By]:
     if taken.all() or not taken.any():
         return []
     behind = set(replay.behind(choice.node.id))
+    if math.comb(taken.size, int(taken.sum())) < FEWEST_ORDERS:  # Chance orders so few entries.
+        own = () if choice.node.primitive is ops.where else choice.node.operands
+        behind = {key for key in behind if replay.graph[key].name or key in own}
     for x in reversed(replay.graph):
         value = np.asarray(replay.values[x.id])
         if x is choice.node or x.id not in behind or value.shape != taken.shape:
@@ -121,16 +128,20 @@ def _moved(case: Case, target: Target, choice: Choice, by: By) -> Iterator[Candi
         goal = float(np.sum(u * (target.hand - target.right)))
         found.append(np.abs(sums - sums[right] - goal))
         size = max(size, float(np.abs(each).sum()), abs(goal))
-    for k in np.flatnonzero((np.array(found) <= 1e-6 * size).all(axis=0)):
-        if k == right:
+    fits = np.flatnonzero((np.array(found) <= slack(target) * size).all(axis=0))
+    # What adds nothing may be on either side; equal values are on the same.
+    for k, last in _ranges(fits):
+        if 0 < k <= last < value.size and value[order[k - 1]] == value[order[last]]:
             continue
         mask = np.zeros(value.size)
         mask[order[:k]] = 1.0
         mask = mask.reshape(g.shape)
         rules: dict[Edge, Rule] = {
-            edge: _times(m) for edge, m in zip(choice.edges, (mask, 1 - mask), strict=False)
+            edge: times(m) for edge, m in zip(choice.edges, (mask, 1 - mask), strict=False)
         }
-        ends = value[order[k - 1]] if k else None, value[order[k]] if k < value.size else None
+        ends = (
+            value[order[k - 1]] if k else None, value[order[last]] if last < value.size else None
+        )  # fmt: skip
         at = f" from {choice.node.name}" if choice.node.name else ""
         border = _border(case, ends, value[order[right - 1]], value[order[right]])
         yield Candidate(
@@ -141,8 +152,11 @@ def _moved(case: Case, target: Target, choice: Choice, by: By) -> Iterator[Candi
         )
 
 
-def _times(mask: Any) -> Rule:
-    return lambda g: g * mask
+def _ranges(numbers: Any) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last of those that follow one another."""
+    for run in np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1):
+        if run.size:
+            yield int(run[0]), int(run[-1])
 
 
 def _border(case: Case, ends: tuple[Any, Any], *own: Any) -> str:
