@@ -1,0 +1,217 @@
+"""Other values and other sizes for a function: what the given ones may hide."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_lite.check.recorded import traced
+
+Array = NDArray[Any]
+
+
+MOST_AXES = 8
+"""How many axes of equal length are tried in all combinations: what must change together."""
+
+
+SQUARE = ("orthogonal", "symmetric", "positive definite", "lower triangular", "upper triangular")
+
+
+def probes(
+    f: Callable[..., Any], names: Sequence[str], arrays: Sequence[Array]
+) -> Iterator[tuple[list[Array], str, bool]]:
+    """Yield other inputs, what they are, and whether a formula has to be right for them.
+
+    Other values come first, then other sizes. Where every entry is the same number, 0 or 1 say,
+    that hides mistakes, and is nothing that a formula may count on; that all are between 0 and 1,
+    it may.
+    """
+    rng = np.random.default_rng(0)
+    kinds = [structure(x) for x in arrays]
+    for what, scale in (
+        ("other values", 1.0),
+        ("values three times as large", 3.0),
+        ("values a third as large", 1 / 3),
+    ):
+        other = [
+            scale * _like(x, x.shape, kind, rng, signs=True) if kind == "" else
+            _like(x, x.shape, kind, rng)
+            for x, kind in zip(arrays, kinds, strict=True)
+        ]  # fmt: skip
+        if _runs(f, names, other):
+            yield other, f"{what} of the same sizes", True
+    equal = [x.dtype.kind == "f" and x.size > 1 and np.ptp(x) == 0 for x in arrays]
+    if any(equal):
+        other = [
+            _like(x + (not x.any()), x.shape, "" if same else kind, rng, signs=True)
+            for x, kind, same in zip(arrays, kinds, equal, strict=True)
+        ]
+        if _runs(f, names, other):
+            said = " and ".join(n for n, same in zip(names, equal, strict=True) if same)
+            yield other, f"values of {said} that are not all equal", True
+    free = [
+        same or kind in ("", "between 0 and 1") for same, kind in zip(equal, kinds, strict=True)
+    ]
+    other = [
+        rng.permutation(np.linspace(-3, 3, x.size)).reshape(x.shape).astype(x.dtype)
+        if loose
+        else _like(x, x.shape, kind, rng)
+        for x, kind, loose in zip(arrays, kinds, free, strict=True)
+    ]
+    if any(free) and _runs(f, names, other):
+        yield other, "values from -3 to 3 of the same sizes", False
+    for other in other_sizes(f, names, arrays):
+        sizes = ", ".join(f"{n} {x.shape}" for n, x in zip(names, other, strict=True))
+        yield other, sizes, True
+
+
+def structure(x: Array) -> str:
+    """Return what is special about an array, so that another one can have it too."""
+    if x.dtype.kind != "f":
+        return "as it is"
+    if not x.size or not np.isfinite(x).all() or not x.ndim:
+        return "as it is" if x.ndim else ""
+    if set(np.unique(x)) <= {0.0, 1.0} or (x == np.round(x)).all():
+        rows = x.ndim == 2 and set(np.unique(x)) <= {0.0, 1.0} and (x.sum(axis=1) == 1).all()
+        return "one-hot rows" if rows else "of these numbers"
+    if x.ndim == 2 and x.shape[1] > 1 and (x >= 0).all() and np.allclose(x.sum(axis=1), 1):
+        return "rows of probabilities"
+    if x.ndim == 1 and x.size > 1 and (x >= 0).all() and np.isclose(x.sum(), 1):
+        return "rows of probabilities"
+    if x.ndim == 2 and x.shape[0] == x.shape[1] > 1:
+        if np.allclose(x @ x.T, np.eye(len(x)), atol=1e-8):
+            return "orthogonal"
+        if np.allclose(x, x.T, rtol=1e-8, atol=1e-12):
+            definite = np.linalg.eigvalsh(x).min() > 0
+            return "positive definite" if definite else "symmetric"
+        for kind, part in (("lower triangular", np.tril(x)), ("upper triangular", np.triu(x))):
+            if np.array_equal(part, x):
+                return kind
+    if x.size > 1 and np.allclose(np.linalg.norm(x, axis=-1), 1):
+        return "unit vectors"
+    if len(np.unique(x)) <= max(2, x.size // 3):
+        return "of these numbers"
+    if ((x > 0) & (x < 1)).all():
+        return "between 0 and 1"
+    return ""
+
+
+def _like(
+    x: Array, shape: tuple[int, ...], kind: str, rng: np.random.Generator, *, signs: bool = False
+) -> Array:
+    """Return an array with the structure of another one, and other values."""
+    if kind == "as it is":
+        return x if shape == x.shape else rng.choice(x.ravel(), size=shape)
+    if kind == "of these numbers":
+        return rng.choice(x.ravel(), size=shape)
+    if kind == "one-hot rows":
+        return np.eye(shape[1], dtype=x.dtype)[rng.integers(0, shape[1], shape[0])]
+    if kind == "between 0 and 1":
+        return rng.uniform(x.min(), x.max(), size=shape).astype(x.dtype)
+    drawn = rng.normal(size=shape) * max(float(np.abs(x).mean()), 1e-300)
+    if kind == "rows of probabilities":
+        drawn = np.exp(rng.normal(size=shape))
+        drawn /= drawn.sum(axis=-1, keepdims=True)
+    elif kind == "orthogonal":
+        drawn = np.linalg.qr(rng.normal(size=shape))[0]
+    elif kind == "symmetric":
+        drawn = drawn + drawn.T
+    elif kind == "positive definite":
+        drawn = drawn @ drawn.T + float(np.diag(x).mean()) * np.eye(len(drawn))
+    elif kind == "lower triangular":
+        drawn = np.tril(drawn)
+    elif kind == "upper triangular":
+        drawn = np.triu(drawn)
+    elif kind == "unit vectors":
+        drawn /= np.linalg.norm(drawn, axis=-1, keepdims=True)
+    elif not signs and x.ndim:
+        return rng.choice(x.ravel(), size=shape)
+    return drawn.astype(x.dtype)
+
+
+def other_sizes(
+    f: Callable[..., Any], names: Sequence[str], arrays: Sequence[Array]
+) -> Iterator[list[Array]]:
+    """Yield inputs of other sizes that the function takes: first each size, then all at once."""
+    rng = np.random.default_rng(0)
+    axes = [(i, k, n) for i, x in enumerate(arrays) for k, n in enumerate(x.shape) if n > 1]
+    groups: list[frozenset[tuple[int, int, int]]] = []
+    for length in dict.fromkeys(n for _, _, n in axes):
+        alike = [axis for axis in axes if axis[2] == length][:MOST_AXES]
+        for count in range(1, len(alike) + 1):
+            for combination in itertools.combinations(alike, count):
+                group = frozenset(combination)
+                if any(known <= group for known in groups):
+                    continue
+                resized = _resized(arrays, {group: length + 1}, rng)
+                if resized is None or not _runs(f, names, resized):
+                    continue
+                if not _ignores(f, names, resized, group):  # Rows without labels, say.
+                    groups.append(group)
+                    yield resized
+    if len(groups) > 1:
+        lengths = itertools.count(2)
+        wanted = {group: next(lengths) for group in groups}
+        resized = _resized(arrays, wanted, rng)
+        if resized is not None and _runs(f, names, resized):
+            yield resized
+
+
+def _ignores(
+    f: Callable[..., Any],
+    names: Sequence[str],
+    arrays: Sequence[Array],
+    group: frozenset[tuple[int, int, int]],
+) -> bool:
+    """Return whether a function does not look at the last entries along some axis."""
+    rng = np.random.default_rng(0)
+    value = traced(f, names, arrays)[0].outputs[0].value
+    for i, axis, _ in group:
+        others = [x.copy(order="K") for x in arrays]
+        last = np.moveaxis(others[i], axis, 0)[-1:]
+        if last.dtype.kind == "f":
+            last[...] += rng.normal(size=last.shape) * (1 + np.abs(last))
+            try:
+                moved = traced(f, names, others)[0].outputs[0].value
+            except Exception:  # noqa: BLE001  (a probability may not be negative, for instance)
+                continue
+            if np.array_equal(value, moved):
+                return True
+    return False
+
+
+def _resized(
+    arrays: Sequence[Array],
+    wanted: Mapping[frozenset[tuple[int, int, int]], int],
+    rng: np.random.Generator,
+) -> list[Array] | None:
+    """Return arrays with other lengths of some axes, and the structure that they had.
+
+    None if they cannot have both.
+    """
+    shapes = [list(x.shape) for x in arrays]
+    for group, length in wanted.items():
+        for i, axis, _ in group:
+            shapes[i][axis] = length
+    found = []
+    for x, shape in zip(arrays, shapes, strict=True):
+        kind = structure(x)
+        if list(x.shape) == shape:
+            found.append(x)
+        elif kind in SQUARE and shape[0] != shape[1]:
+            return None
+        else:
+            found.append(_like(x, tuple(shape), kind, rng))
+    return found
+
+
+def _runs(f: Callable[..., Any], names: Sequence[str], arrays: Sequence[Array]) -> bool:
+    try:
+        graph, _ = traced(f, names, arrays)
+    except Exception:  # noqa: BLE001  (that it does not take these sizes is all that is asked)
+        return False
+    return bool(np.isfinite(graph.outputs[0].value).all())

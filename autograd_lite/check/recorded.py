@@ -1,0 +1,124 @@
+"""A function of arrays, recorded at its inputs; and which gradient by hand is whose."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_lite.check.alignment import Aligned, align
+from autograd_lite.check.names import is_library, with_forms
+from autograd_lite.core.modes import enable_grad
+from autograd_lite.graph import Graph, names_in
+from autograd_lite.tensor import Tensor
+
+Array = NDArray[Any]
+
+
+def named_inputs(f: Callable[..., Any], inputs: Any) -> tuple[list[str], list[Array]]:
+    """Return the inputs as arrays, with the names of the parameters that they are for."""
+    if isinstance(inputs, Mapping):
+        names = [str(name) for name in inputs]
+        return names, [_array(x) for x in inputs.values()]
+    arrays = [_array(x) for x in (inputs if isinstance(inputs, list | tuple) else [inputs])]
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    names += [f"input {i}" for i in range(len(names), len(arrays))]
+    return names[: len(arrays)], arrays
+
+
+def _array(x: Any) -> Array:
+    return np.array(x.data if isinstance(x, Tensor) else x)
+
+
+def traced(
+    f: Callable[..., Any], names: Sequence[str], arrays: Sequence[Array]
+) -> tuple[Graph, list[Tensor]]:
+    """Record a call of the function."""
+    lifted = [
+        Tensor(x, requires_grad=x.dtype.kind == "f", name=name)
+        for name, x in zip(names, arrays, strict=True)
+    ]
+    title = getattr(f, "__name__", "the function")
+    with enable_grad():
+        loss, variables = _watched(f, lifted)
+    if not isinstance(loss, Tensor):
+        raise TypeError(
+            f"compare: {title} returned {type(loss).__name__}, so it could not be recorded. It "
+            f"must compute with its arguments in NumPy, without float() or np.asarray()."
+        )
+    if loss.size != 1 or not loss.requires_grad:
+        raise ValueError(
+            f"compare needs a function that returns a single number and depends on its "
+            f"floating-point inputs, got {loss!r} from {title}."
+        )
+    unused = [x for x in lifted if x.requires_grad]
+    return Graph([loss, *unused], _names(variables)), lifted
+
+
+def _watched(f: Callable[..., Any], lifted: Sequence[Tensor]) -> tuple[Any, dict[str, Any]]:
+    """Call a function; return its result, and its local variables, for names."""
+    code, before = getattr(inspect.unwrap(f), "__code__", None), sys.getprofile()
+    variables: dict[str, Any] = {}
+
+    def watch(frame: FrameType, event: str, _: Any) -> None:
+        if event == "return" and frame.f_code is code:
+            variables.update(frame.f_locals)
+        elif event == "return" and not is_library(frame.f_globals):
+            for name, x in frame.f_locals.items():  # Of a function that it calls.
+                if isinstance(x, np.ndarray):
+                    variables.setdefault(name, x)
+
+    if code is None:
+        return f(*lifted), {}
+    sys.setprofile(watch)
+    try:
+        return f(*lifted), variables
+    finally:
+        sys.setprofile(before)
+
+
+def _names(variables: Mapping[str, Any]) -> dict[str, Any]:
+    arrays = {
+        name: x
+        for name, x in variables.items()
+        if isinstance(x, np.ndarray) and name.isidentifier() and not name.startswith("_")
+    }
+    return with_forms({**arrays, **names_in(variables)})
+
+
+def aligned(
+    graph: Graph,
+    lifted: Sequence[Tensor],
+    names: Sequence[str],
+    arrays: Sequence[Array],
+    by_hand: Any,
+) -> Aligned:
+    """Call the function by hand, and pair what it returns with the inputs."""
+    given = by_hand
+    if callable(by_hand):
+        given = by_hand(*(x.copy(order="K") for x in arrays))
+    if isinstance(given, np.ndarray | np.generic | float | int) and len(arrays) == 1:
+        given = [given]
+    if isinstance(given, list | tuple):
+        if len(given) != len(arrays):
+            raise ValueError(
+                f"compare: by position there must be one gradient for every input: "
+                f"{', '.join(names)}. Got {len(given)}; leave one out with None, or give a dict."
+            )
+        pairs = zip(lifted, given, strict=True)
+        given = {tensor: g for tensor, g in pairs if g is not None}
+    elif isinstance(given, np.ndarray | np.generic | float | int):
+        raise ValueError(
+            f"compare: by_hand gives one array for {len(arrays)} inputs ({', '.join(names)}). "
+            f"Give a dict that says whose gradient it is."
+        )
+    return align(graph, given)
