@@ -39,7 +39,6 @@ from autograd_lite.check.mistakes.registry import (
     Mistake,
     Target,
     digits,
-    found_elsewhere,
     same,
 )
 from autograd_lite.check.mistakes.replay import Replay
@@ -101,10 +100,8 @@ class Place:
     alone: bool = False
 
 
-MISTAKES["another form"] = Mistake(
-    "another form",
-    "Each derivative has its own form: derive it, or look it up.",
-    found_elsewhere,  # The last resort: see `any_form`.
+MISTAKES["another form"] = Mistake(  # The last resort: see `any_form`.
+    "another form", "Each derivative has its own form: derive it, or look it up."
 )
 
 

@@ -17,14 +17,10 @@ from autograd_lite.check.mistakes.backward_steps import (
     times,
 )
 from autograd_lite.check.mistakes.registry import (
-    MISTAKES,
     Candidate,
     Case,
-    Mistake,
     Target,
-    found_elsewhere,
     mistake,
-    more,
 )
 from autograd_lite.check.mistakes.replay import Rule
 
@@ -108,12 +104,7 @@ def term_elsewhere(case: Case, target: Target) -> Iterator[Candidate]:
                 )
 
 
-MISTAKES["steps left out"] = Mistake(
-    "steps left out", "Each step on the way back has its own factor.", found_elsewhere
-)
-
-
-@more("steps left out")
+@mistake("steps left out", "Each step on the way back has its own factor.", last=True)
 def steps_left_out(case: Case, target: Target) -> Iterator[Candidate]:
     """Hand on what arrives further up, as if all that is between were not there."""
     for step in steps(case, target, once=True):
@@ -142,12 +133,7 @@ MOST_STEPS = 6
 """How many of them are left out."""
 
 
-MISTAKES["rows of a gradient"] = Mistake(
-    "rows of a gradient", "Row i of a gradient belongs to row i of the data.", found_elsewhere
-)
-
-
-@more("rows of a gradient")
+@mistake("rows of a gradient", "Row i of a gradient belongs to row i of the data.", last=True)
 def rows_of_a_gradient(case: Case, target: Target) -> Iterator[Candidate]:
     """Reverse the rows of a gradient, or shift them by one."""
     replay = case.replay

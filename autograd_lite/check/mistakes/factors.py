@@ -187,7 +187,7 @@ for _kind, _how in (
     ("averaged, not summed", "What adds up in the loss adds up in its gradient, without 1/n."),
     ("learning rate", "The gradient itself knows no learning rate: it belongs in the update."),
 ):
-    MISTAKES[_kind] = Mistake(_kind, _how, lambda _case, _target: iter(()))
+    MISTAKES[_kind] = Mistake(_kind, _how)
 
 
 @mistake("several passes", "backward() adds to .grad: call zero_grad() before the next pass.")

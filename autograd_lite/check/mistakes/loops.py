@@ -28,7 +28,6 @@ from autograd_lite.check.mistakes.registry import (
     Case,
     Mistake,
     Target,
-    found_elsewhere,
     mistake,
     more,
 )
@@ -54,7 +53,6 @@ def at_every_step(case: Case, target: Target) -> Iterator[Candidate]:
 MISTAKES["wrong time"] = Mistake(
     "wrong time",
     "On the way back, each step uses what its own step forwards has used.",
-    found_elsewhere,  # Found with the other mistakes of every step.
 )
 
 _candidates: weakref.WeakKeyDictionary[Replay, dict[int, list[Candidate]]] = (
@@ -130,7 +128,6 @@ def _of_all(replay: Replay, loop: Loop) -> Iterator[Candidate]:
                 predict=made_at_each(replay, rules, False),
                 kind="exchanged",
             )
-        yield from _nothing_from_later(replay, loop, nodes)
         yield from _of_reductions(replay, loop, nodes)
     yield from _pieces_exchanged(replay, loop)
     step_of = {node.id: k for members in loop.classes for k, node in enumerate(members)}
@@ -214,45 +211,6 @@ def _used_as(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> str:
     users = replay.graph.consumers(nodes[-1])
     members = [m for m in loop.classes if len(users) == 1 and users[0] in m]
     return name_of(replay, loop, members[0] if members else nodes)
-
-
-def _nothing_from_later(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> Iterator[Candidate]:
-    """Let nothing come back to what a step hands on, along any path, from the next step."""
-    step_of = {node.id: k for members in loop.classes for k, node in enumerate(members)}
-    rules = {
-        (user.id, i): nothing(replay.values[node.id])
-        for k, node in enumerate(nodes)
-        for user in replay.graph.consumers(node)
-        for i, key in enumerate(user.operands)
-        if key == node.id and step_of.get(user.id, k) == k + 1
-    }
-    if len(rules) >= 2 * (len(nodes) - 1) > 0:
-        name = name_of(replay, loop, nodes)
-        yield Candidate(
-            f"at every step, nothing comes back to {name} from the step after: all paths of time "
-            f"through it are left out",
-            0.95,
-            predict=made_at_each(replay, rules, False),
-            kind="path missing",
-        )
-        every_use = {
-            (user.id, i): nothing(replay.values[node.id])
-            for node in nodes
-            for user in replay.graph.consumers(node)
-            for i, key in enumerate(user.operands)
-            if key == node.id and user.id in step_of
-        }
-        for members in loop.classes:
-            kept = {(node.id, i) for node in members for i in range(len(node.operands))}
-            others = {edge: rule for edge, rule in every_use.items() if edge not in kept}
-            if 1 < len(others) < len(every_use) - 1:
-                yield Candidate(
-                    f"at every step, of what comes back to {name} from the step after, only that "
-                    f"from {name_of(replay, loop, members)} is there: the other paths are left out",
-                    1.0,
-                    predict=made_at_each(replay, others, False),
-                    kind="path missing",
-                )
 
 
 @more("at every step")

@@ -14,7 +14,6 @@ from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     Made,
     always,
-    at_once,
     grouped,
     replaced,
     text_of,
@@ -184,7 +183,6 @@ def wrong_loss(case: Case, target: Target) -> Iterator[Candidate]:
             yield Candidate(title, cost + far, predict=replaced(replay, d.key, wrong))
         yield from _smoothed(replay, d, target)
         yield from _half_weighted(replay, d, target)
-    yield from _at_every_step(replay)
 
 
 def _half_weighted(replay: Replay, d: Difference, target: Target) -> Iterator[Candidate]:
@@ -231,20 +229,6 @@ def _smoothed(replay: Replay, d: Difference, target: Target) -> Iterator[Candida
         )
     instead = there * at_label + elsewhere * (1 - at_label)
     yield Candidate(title, 1.05, predict=replaced(replay, d.key, always(d.c * (d.p - instead))))
-
-
-def _at_every_step(replay: Replay) -> Iterator[Candidate]:
-    """Put the same in the place of each difference, if there is one at every step of a loop."""
-    found = differences(replay)
-    each = [d for d in found if d.link == found[0].link and d.p.shape == found[0].p.shape]
-    if len(each) < 2 or any(
-        a.key in replay.behind(b.key) for a in each for b in each if a is not b
-    ):
-        return
-    for changes in zip(*(_instead(replay, d) for d in each), strict=False):
-        made = [replaced(replay, d.key, x[2]) for d, x in zip(each, changes, strict=True)]
-        title = f"at every step, {changes[0][0]}"
-        yield Candidate(title, changes[0][1] + 0.1, predict=at_once(made))
 
 
 def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callable[[], Any]]]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import Made, always, at_once, steps, text_of
+from autograd_lite.check.mistakes.backward_steps import Made, always, steps, text_of
 from autograd_lite.check.mistakes.reasons import reason, shown
 from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake
 from autograd_lite.check.mistakes.replay import Replay
@@ -159,7 +159,6 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
     replay = case.replay
     if replay is None or target.id is None:
         return
-    yield from _all_alike(replay, target)
     for norm in norms(replay):
         if target.id not in replay.behind(norm.into):
             continue
@@ -179,7 +178,6 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
             named[f"what comes through the mean and through the variance of {u}"] = (
                 right[1] + right[2]
             )
-            yield from _grouped_otherwise(replay, norm, g, u, total)
         for name, term in named.items():
             if not term.any():
                 continue
@@ -197,25 +195,6 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
             else:
                 title, cost = f"{name} has a factor {shown(factor)}", 2.0
             yield Candidate(title, cost, predict=made.times(factor))
-
-
-def _grouped_otherwise(
-    replay: Replay, norm: Norm, g: Array, u: str, total: Any
-) -> Iterator[Candidate]:
-    """Take both means over the parts of another shape that the values have somewhere."""
-    shapes = {x.shape for x in replay.graph if np.prod(x.shape) == g.size and x.shape != g.shape}
-    for shape in sorted(shapes):
-        wide, n = g.reshape(shape), norm.n.reshape(shape)
-        for axes in _axes(wide):
-            mean = wide.mean(axes, keepdims=True) + n * (wide * n).mean(axes, keepdims=True)
-            yield Candidate(
-                f"both means on the way back to {u} are taken along {_in_words(axes)} of the shape "
-                f"{shape}, in place of {_in_words(norm.axis)} of {g.shape}",
-                0.9,
-                predict=Made(
-                    replay, norm.into, always((g - mean.reshape(g.shape)) / norm.s), always(total)
-                ),
-            )
 
 
 @mistake("running statistics", "What is not computed from the batch is a constant on the way back.")
@@ -240,34 +219,6 @@ def running_statistics(case: Case, target: Target) -> Iterator[Candidate]:
                 0.9,
                 predict=step.wrong(always(step.rule(inner))),
             )
-
-
-def _all_alike(replay: Replay, target: Target) -> Iterator[Candidate]:
-    """Change several normalisations of one kind alike: they are one function, called for each."""
-    kinds: dict[Any, list[Norm]] = {}
-    for norm in norms(replay):
-        if target.id in replay.behind(norm.into):
-            kinds.setdefault((norm.axis, norm.centred, norm.share), []).append(norm)
-    for alike in kinds.values():
-        inside = any(a.into in replay.behind(b.into) for a in alike for b in alike if a is not b)
-        if len(alike) < 2 or inside:
-            continue
-        u = " and ".join(text_of(replay.graph, replay.graph[norm.into]) for norm in alike)
-        each = []
-        for norm in alike:
-            g = replay.gradients[norm.out]
-            total = sum(norm.terms(g))
-            flipped = norm.terms(g)[0] - norm.terms(g)[2]
-            more = [(f"the path through the {norm.called[0]} of {u} has its sign flipped", 0.7,
-                     always(flipped))] if not norm.centred else []  # fmt: skip
-            each.append([
-                (title, cost, Made(replay, norm.into, instead, always(total)))
-                for title, cost, instead in (*_changes(g, norm, u), *more)
-            ])  # fmt: skip
-        if len({len(changes) for changes in each}) > 1:
-            continue
-        for changes in zip(*each, strict=True):
-            yield Candidate(changes[0][0], changes[0][1], predict=at_once([x for *_, x in changes]))
 
 
 def _changes(g: Array, norm: Norm, u: str) -> Iterator[tuple[str, float, Callable[[], Any]]]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import Step, steps, text_of
-from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake, more
+from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake
 from autograd_lite.check.mistakes.replay import Edge, Replay, recompute_all
 from autograd_lite.graph import Node
 
@@ -21,14 +21,9 @@ NEUTRAL = {ops.add: 0.0, ops.subtract: 0.0, ops.multiply: 1.0, ops.divide: 1.0}
 VIEWS = (ops.getitem, ops.reshape)
 
 
-@mistake("another function", "Derive what the forward pass computes, with all that is in it.")
-def another_function(case: Case, target: Target) -> Iterator[Candidate]:
-    """Yield nothing: what is looked for is costly."""
-    del case, target
-    return iter(())
-
-
-@more("another function")
+@mistake(
+    "another function", "Derive what the forward pass computes, with all that is in it.", last=True
+)
 def part_left_out(case: Case, target: Target) -> Iterator[Candidate]:
     """Leave an operand out forwards as well as backwards, or reverse a mask."""
     replay = case.replay
@@ -36,7 +31,7 @@ def part_left_out(case: Case, target: Target) -> Iterator[Candidate]:
         return
     if replay not in _candidates:
         _candidates[replay] = [
-            *_changed(replay), *_of_matrices(replay), *_exponents(replay), *_labels(replay)
+            *_changed(replay), *_exponents(replay), *_labels(replay)
         ]  # fmt: skip
     yield from _candidates[replay]
     yield from _without_activation(case, target)
@@ -201,31 +196,6 @@ def _complements(replay: Replay) -> Iterator[Candidate]:
                 f"forwards too: the mask is reversed",
                 1.5,
                 predict=_of_another(replay, chosen),
-            )
-
-
-def _of_matrices(replay: Replay) -> Iterator[Candidate]:
-    """Leave a square matrix out of all products, put its inverse in its place, transpose a mask."""
-    for x in replay.graph:
-        value = np.asarray(replay.values[x.id])
-        if value.ndim < 2 or value.shape[-1] != value.shape[-2] or value.dtype.kind not in "bf":
-            continue
-        users = [(node, i) for node in replay.graph.consumers(x) for i, key in
-                 enumerate(node.operands) if key == x.id]  # fmt: skip
-        text, instead = text_of(replay.graph, x), {}
-        if value.ndim == 2 and any(node.primitive is ops.matmul for node, _ in users):
-            instead["is left out of all products"] = np.eye(len(value))
-            if abs(np.linalg.det(value)) > 1e-12:
-                instead["stands where its inverse belongs, or the other way round"] = np.linalg.inv(
-                    value
-                )
-        if x.id not in replay.gradients and len(np.unique(value)) == 2:
-            instead["is transposed"] = np.swapaxes(value, -1, -2)
-        for what, other in instead.items():
-            chosen = {(node.id, i): other for node, i in users
-                      if what == "is transposed" or node.primitive is ops.matmul}  # fmt: skip
-            yield Candidate(
-                f"{text} {what}, forwards too", 1.6, predict=_of_another(replay, chosen)
             )
 
 

@@ -28,9 +28,7 @@ from autograd_lite.check.mistakes.registry import (
     Case,
     Mistake,
     Target,
-    found_elsewhere,
     mistake,
-    more,
     same,
 )
 from autograd_lite.check.mistakes.replay import Replay, Rule, recompute_all
@@ -48,22 +46,16 @@ LEARNING_RATES = (1.0, 0.5, 0.3, 0.1, 0.05, 0.03, 0.01, 0.003, 0.001, 1e-4)
 """What is tried when it is not given."""
 
 
-@mistake("wrong layer's weights", "Backwards, each layer's gradient goes through its own weights.")
-def wrong_weights(case: Case, target: Target) -> Iterator[Candidate]:
-    """Use another parameter where one belongs."""
-    for candidate, belongs, other in _replaced(case, target, 0.8):
-        if belongs.kind == other.kind == "parameter" and other is not belongs:
-            yield candidate
+MISTAKES["wrong layer's weights"] = Mistake(
+    "wrong layer's weights", "Backwards, each layer's gradient goes through its own weights."
+)
 
 
 @mistake("not transposed", "The way back through X @ W is g @ W.T, and to W it is X.T @ g.")
 def not_transposed(case: Case, target: Target) -> Iterator[Candidate]:
-    """Use a square matrix as it is where its transpose belongs."""
-    for candidate, belongs, other in _replaced(case, target, 0.7):
-        if other is belongs:
-            yield candidate
+    """Use another operand of a product, or a square matrix as it is, or what arrives, turned."""
+    yield from _replaced(case, target)
     for step in steps(case, target):
-        yield from _computed_with_the_transposed(step)
         *most, rows = step.node.shape or (0,)
         if step.is_matrix_product and not most and rows > 1:
             yield Candidate(
@@ -76,24 +68,6 @@ def not_transposed(case: Case, target: Target) -> Iterator[Candidate]:
                 f"the gradient at {step.name} is used transposed",
                 0.9,
                 predict=wrong(step.replay, {step.edge: _of_transposed(step.rule)}),
-            )
-
-
-def _computed_with_the_transposed(step: Step) -> Iterator[Candidate]:
-    """Use a product again, but with a square matrix in it transposed."""
-    belongs, replay = step.other, step.replay
-    if belongs is None or belongs.primitive is not ops.matmul:
-        return
-    factors = [np.asarray(replay.values[x]) for x in belongs.operands]
-    for i, matrix in enumerate(factors):
-        if matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1] > 1:
-            turned = factors[0] @ matrix.T if i else matrix.T @ factors[1]
-            name = grouped(text_of(replay.graph, replay.graph[belongs.operands[i]]))
-            yield Candidate(
-                f"{name}.T stands in place of {name} in {text_of(replay.graph, belongs)} on the "
-                f"way back from {step.name}",
-                1.1,
-                predict=step.wrong(replay.rule(step.edge, operands={1 - step.edge[1]: turned})),
             )
 
 
@@ -110,9 +84,6 @@ def wrong_tensor(case: Case, target: Target) -> Iterator[Candidate]:
     """Use another value where one belongs."""
     for step in steps(case, target, once=True):
         yield from _of_other_shapes(step)
-    for candidate, belongs, other in _replaced(case, target, 1.2):
-        if not belongs.kind == other.kind == "parameter" and other is not belongs:
-            yield candidate
     for step in activations(case, target):
         for other in _alike(step):
             if other.shape == step.node.shape and other is not step.node:
@@ -221,8 +192,8 @@ def _few_bits(step: Step, rule: Rule) -> bool:
     return derivative.size < FEWEST_BITS and bool(np.isin(derivative, (0, 1)).all())
 
 
-def _replaced(case: Case, target: Target, cost: float) -> Iterator[tuple[Candidate, Node, Node]]:
-    """Put another operand in the place of one of a product's; yield both nodes with it."""
+def _replaced(case: Case, target: Target) -> Iterator[Candidate]:
+    """Put another operand, or the same transposed, in the place of one of a product's."""
     for step in steps(case, target, once=True):
         belongs, replay = step.other, step.replay
         if belongs is None:
@@ -234,7 +205,11 @@ def _replaced(case: Case, target: Target, cost: float) -> Iterator[tuple[Candida
         alike.sort(key=lambda x: x.primitive is not kin)
         for other in alike[:MOST_VALUES]:
             value, text = replay.values[other.id], text_of(replay.graph, other)
-            tried = []
+            kind, cost, tried = "wrong tensor", 1.2, []
+            if other is belongs:
+                kind, cost = "not transposed", 0.7
+            elif belongs.kind == other.kind == "parameter":
+                kind, cost = "wrong layer's weights", 0.8
             if np.shape(value) == shape and other is not belongs and shape:
                 tried.append((text, value))
             if len(shape) > 1 and np.shape(value) == turned and min(shape[-2:]) > 1:
@@ -247,7 +222,7 @@ def _replaced(case: Case, target: Target, cost: float) -> Iterator[tuple[Candida
                 title = f"{title} is used in place of {name}"
                 if other is belongs and operand.ndim > 1:
                     title = f"the .T of {name} is forgotten on the way back"
-                yield Candidate(title, cost, predict=predict), belongs, other
+                yield Candidate(title, cost, predict=predict, kind=kind)
 
 
 def _of_other_shapes(step: Step) -> Iterator[Candidate]:
@@ -358,14 +333,7 @@ def value_of_another(case: Case, target: Target) -> Iterator[Candidate]:
                     )
 
 
-MISTAKES["wrong gradient"] = Mistake(
-    "wrong gradient",
-    "The gradient of another layer was handed on.",
-    found_elsewhere,  # So many gradients, one of them fits by chance: see below.
-)
-
-
-@more("wrong gradient")
+@mistake("wrong gradient", "The gradient of another layer was handed on.", last=True)
 def wrong_gradient(case: Case, target: Target) -> Iterator[Candidate]:
     """Use the gradient at another node where that at this one belongs."""
 
@@ -374,6 +342,7 @@ def wrong_gradient(case: Case, target: Target) -> Iterator[Candidate]:
 
     for step in steps(case, target, once=True):
         graph = step.replay.graph
+        # So many gradients, one of them fits by chance.
         alike = [x for x in graph.nodes if x.shape == step.node.shape != () and x is not step.node]
         for other in alike[:MOST_VALUES]:
             g = step.replay.gradients.get(other.id)

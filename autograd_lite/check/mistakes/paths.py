@@ -27,7 +27,6 @@ from autograd_lite.check.mistakes.registry import (
     Case,
     Mistake,
     Target,
-    found_elsewhere,
     mistake,
     more,
     same,
@@ -462,7 +461,6 @@ def _added_at(step: Step, index: Any) -> Any:
 MISTAKES["another index"] = Mistake(
     "another index",
     "What is picked forwards is put back with the same index.",
-    found_elsewhere,  # Found with what is overwritten.
 )
 
 
@@ -508,5 +506,4 @@ def _windows(picked: Sequence[Step], key: str) -> Iterator[Candidate]:
 MISTAKES["factor on a path"] = Mistake(
     "factor on a path",
     "Of several terms of a gradient, one has a factor that it should not have.",
-    found_elsewhere,  # Found with the paths that are missing.
 )

@@ -132,7 +132,7 @@ def at_its_own_risk() -> Iterator[None]:
 
 
 def found_elsewhere(_case: Case, _target: Target) -> Iterator[Candidate]:
-    """Find nothing: of what is found elsewhere, or only if nothing else fits."""
+    """Find nothing: what is found with another mistake, or only if nothing else fits."""
     return iter(())
 
 
@@ -142,7 +142,7 @@ class Mistake:
 
     name: str
     how: str
-    find: Finder = field(repr=False)
+    find: Finder = field(repr=False, default=found_elsewhere)
     find_more: Finder = field(repr=False, default=found_elsewhere)
     """What is looked for only if nothing else fits: it is costly, or far-fetched."""
 
@@ -151,11 +151,11 @@ MISTAKES: dict[str, Mistake] = {}
 """Every mistake that is known, by name."""
 
 
-def mistake(name: str, how: str) -> Callable[[Finder], Finder]:
-    """Register a mistake."""
+def mistake(name: str, how: str, *, last: bool = False) -> Callable[[Finder], Finder]:
+    """Register a mistake; with `last`, one that is looked for only if nothing else fits."""
 
     def register(find: Finder) -> Finder:
-        MISTAKES[name] = Mistake(name, how, find)
+        MISTAKES[name] = Mistake(name, how, **{"find_more" if last else "find": find})
         return find
 
     return register
