@@ -56,23 +56,25 @@ from autograd_lite.graph import Node
 
 REGISTERED = (
     factors,
+    losses,
+    wrong_derivatives,
+    any_form,
+    arrives,
+    softmax,
+    loops,
+    norms,
+    other_functions,
     other_operands,
+    other_rules,
+    paths,
     rows,
     shapes,
-    wrong_derivatives,
-    softmax,
-    losses,
-    norms,
     variants,
-    arrives,
-    paths,
-    loops,
-    other_functions,
-    other_rules,
-    any_form,
 )
-"""The modules whose import fills the registry; of two mistakes that cost the same, the one that
-was registered first is named first."""
+"""The modules whose import fills the registry; of two mistakes that cost the same, that of the
+earlier module is named first."""
+
+ORDER = {module.__name__: k for k, module in enumerate(REGISTERED)}
 
 MOST_NODES = 400
 """In a larger graph, a mistake is looked for in the gradients alone, and not inside the pass."""
@@ -417,8 +419,7 @@ def _proposed(
 ) -> list[Candidate]:
     """Return every way in which a gradient may have come about, the likeliest first."""
     proposed: list[Candidate] = []
-    first = sorted(MISTAKES.values(), key=lambda entry: entry.find is not loops.at_every_step)
-    for entry in entries or first:
+    for entry in entries or sorted(MISTAKES.values(), key=_turn):
         if time.thread_time() > progress.deadline and not _is_cheap(entry):
             progress.cut_short.add(target.name)
             continue
@@ -431,6 +432,11 @@ def _proposed(
                     candidate.source = entry.name
                     proposed.append(candidate)
     return sorted(proposed, key=lambda candidate: candidate.cost)
+
+
+def _turn(entry: Mistake) -> tuple[bool, int]:
+    """Return when a mistake is looked for: those of every step first."""
+    return entry.find is not loops.at_every_step, ORDER.get(entry.find.__module__, len(ORDER))
 
 
 def _is_cheap(entry: Mistake) -> bool:

@@ -110,7 +110,7 @@ def any_form(case: Case, target: Target, deadline: float = np.inf) -> Iterator[C
     replay, enough = case.replay, FEWEST if digits(target.hand) < 1e-8 else FEWEST_SHORT
     if replay is None or target.id is None or target.hand.shape != target.right.shape:
         return
-    if not np.isfinite(target.hand).all() or distinct(target.hand) < enough:
+    if not np.isfinite(target.hand).all() or _told(target.hand) < enough:
         return
     for place in [*_steps(case, target), *_arriving(replay, target)]:
         if time.thread_time() > deadline:
@@ -239,11 +239,11 @@ def _found(case: Case, target: Target, place: Place, table: Table) -> Iterator[C
                 continue  # A factor by itself is another mistake.
             title = f"{place.says(text)}, with a factor {shown(factor)}: {why[0]}"
         of_its_own = table.nodes[i] == place.own
-        free, numbers = not plain and why is None, distinct(form)  # Free: whatever factor fits.
-        few = numbers < 2 and form.size < FEWEST_BITS and text != "1"
-        if free and (distinct(target.hand) < 2 * FEWEST or form.size < FEWEST):
+        free = not plain and why is None  # Whatever factor fits.
+        few = distinct(form) < 2 and form.size < FEWEST_BITS and text != "1"
+        if free and (_told(target.hand) < (2 - of_its_own) * FEWEST or form.size < FEWEST):
             continue
-        if (few or (free and numbers < FEWEST)) and not of_its_own:
+        if (few or (free and _told(form) < FEWEST)) and not of_its_own:
             continue  # There are so many tensors that one has these few numbers by chance.
         yield Candidate(
             title,
@@ -253,6 +253,11 @@ def _found(case: Case, target: Target, place: Place, table: Table) -> Iterator[C
             kind="another form", source="another form",
             weak=few or free,
         )  # fmt: skip
+
+
+def _told(array: Array) -> int:
+    """Return how many numbers an array tells: signs alone tell a quarter of one each."""
+    return max(distinct(array), 4 * np.count_nonzero(array) // FEWEST_BITS)
 
 
 def _rounded(factor: float) -> float:
