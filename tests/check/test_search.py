@@ -1,12 +1,14 @@
 """The search for a mistake: nothing that is tried ends a report, and nothing false is said."""
 
 import dataclasses
+import gc
 
 import numpy as np
 import pytest
 
 import autograd_lite as al
 from autograd_lite.check.mistakes import registry
+from autograd_lite.check.mistakes.replay import Replay
 
 RNG = np.random.default_rng(0)
 
@@ -208,3 +210,17 @@ def test_a_sum_over_positions_that_is_averaged_says_over_how_many():
     loss = np.mean(np.sum(z, axis=(1, 2)))
     right = al.compare(loss, {"k": np.zeros(2)}, diagnose=False)["k"].autodiff
     assert "averaged over 20 entries, 4 x 5" in titles_of(loss, {"k": right / 20})["k"]
+
+
+def test_what_was_found_goes_with_the_pass_it_was_found_in():
+    def passes():
+        gc.collect()
+        return sum(type(x) is Replay for x in gc.get_objects())
+
+    before = passes()
+    w, h = al.Tensor([[0.3, -0.2], [0.1, 0.4]], requires_grad=True, name="w"), np.ones(2)
+    for _ in range(5):
+        h = np.tanh(h @ w)
+    assert not al.compare(np.sum(h**3), {"w": [[0.7, 0.1], [0.3, -0.9]]})
+    del w, h
+    assert passes() == before

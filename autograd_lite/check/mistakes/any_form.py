@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import time
-import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -39,6 +38,7 @@ from autograd_lite.check.mistakes.registry import (
     Mistake,
     Target,
     digits,
+    remembered,
     same,
 )
 from autograd_lite.check.mistakes.replay import Replay
@@ -257,7 +257,7 @@ def _found(case: Case, target: Target, place: Place, table: Table) -> Iterator[C
 
 def _told(array: Array) -> int:
     """Return how many numbers an array tells: signs alone tell a quarter of one each."""
-    return max(distinct(array), 4 * np.count_nonzero(array) // FEWEST_BITS)
+    return max(distinct(array), 4 * int(np.count_nonzero(array)) // FEWEST_BITS)
 
 
 def _rounded(factor: float) -> float:
@@ -299,15 +299,14 @@ POOLED: dict[str, tuple[float, Callable[..., Any]]] = {
     "the largest of {} over axis {}": (0.45, np.max),
 }
 
-_tables: weakref.WeakKeyDictionary[Replay, dict[Any, Table]] = weakref.WeakKeyDictionary()
-
 
 def _table(replay: Replay, shape: tuple[int, ...]) -> Table:
     """Return the forms of all tensors that fit a shape."""
-    known = _tables.setdefault(replay, {})
-    if shape not in known:
-        known[shape] = _as_table(itertools.islice(_forms(replay, shape), MOST_FORMS), shape)
-    return known[shape]
+    if (_table, shape) not in replay.known:
+        forms = itertools.islice(_forms(replay, shape), MOST_FORMS)
+        replay.known[_table, shape] = _as_table(forms, shape)
+    found: Table = replay.known[_table, shape]
+    return found
 
 
 Form = tuple[str, float, str, Any]
@@ -367,17 +366,9 @@ def _forms(replay: Replay, shape: tuple[int, ...]) -> Iterator[Form]:
                 yield f"({text} - its mean) / its deviation", cost + 0.4, key, fitted
 
 
-_known: weakref.WeakKeyDictionary[Replay, list[Form]] = weakref.WeakKeyDictionary()
-
-
-def _values(replay: Replay) -> list[Form]:
+@remembered
+def _values(replay: Replay) -> Iterator[Form]:
     """Return every tensor that can be called something, once, and softmaxes of what has a name."""
-    if replay not in _known:
-        _known[replay] = list(_named(replay))
-    return _known[replay]
-
-
-def _named(replay: Replay) -> Iterator[Form]:
     seen: list[Array] = []
     for node in sorted(replay.graph, key=lambda node: not node.name):
         value = np.asarray(replay.values[node.id])

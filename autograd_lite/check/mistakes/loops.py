@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -30,6 +29,7 @@ from autograd_lite.check.mistakes.registry import (
     Target,
     mistake,
     more,
+    remembered,
 )
 from autograd_lite.check.mistakes.repeated import Loop, loops
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
@@ -43,20 +43,18 @@ def at_every_step(case: Case, target: Target) -> Iterator[Candidate]:
     replay = case.replay
     if replay is None or target.id is None:
         return
+    yield from _of_loops(replay)
+
+
+@remembered
+def _of_loops(replay: Replay) -> Iterator[Candidate]:
     for loop in loops(replay):
-        key = id(loop)
-        if key not in _candidates.setdefault(replay, {}):
-            _candidates[replay][key] = list(_of_loop(replay, loop))
-        yield from _candidates[replay][key]
+        yield from _of_loop(replay, loop)
 
 
 MISTAKES["wrong time"] = Mistake(
     "wrong time",
     "On the way back, each step uses what its own step forwards has used.",
-)
-
-_candidates: weakref.WeakKeyDictionary[Replay, dict[int, list[Candidate]]] = (
-    weakref.WeakKeyDictionary()
 )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +18,14 @@ from autograd_lite.check.mistakes.backward_steps import (
     text_of,
 )
 from autograd_lite.check.mistakes.reasons import shown
-from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake
+from autograd_lite.check.mistakes.registry import (
+    Array,
+    Candidate,
+    Case,
+    Target,
+    mistake,
+    remembered,
+)
 from autograd_lite.check.mistakes.replay import Replay, is_shifted
 from autograd_lite.graph import Node
 
@@ -58,17 +64,10 @@ LINKS: dict[str, Callable[[Any], Any]] = {
     "": lambda z: z,
 }
 
-_found: weakref.WeakKeyDictionary[Replay, list[Difference]] = weakref.WeakKeyDictionary()
 
-
-def differences(replay: Replay) -> list[Difference]:
+@remembered
+def differences(replay: Replay) -> Iterator[Difference]:
     """Return the gradients that are a difference, the one closest to the loss first."""
-    if replay not in _found:
-        _found[replay] = list(_search(replay))
-    return _found[replay]
-
-
-def _search(replay: Replay) -> Iterator[Difference]:
     graph = replay.graph
     targets = [
         node

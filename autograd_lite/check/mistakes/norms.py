@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,14 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import Made, always, steps, text_of
 from autograd_lite.check.mistakes.reasons import reason, shown
-from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake
+from autograd_lite.check.mistakes.registry import (
+    Array,
+    Candidate,
+    Case,
+    Target,
+    mistake,
+    remembered,
+)
 from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.graph import Node
 
@@ -60,17 +66,9 @@ class Norm:
         )
 
 
-_found: weakref.WeakKeyDictionary[Replay, list[Norm]] = weakref.WeakKeyDictionary()
-
-
-def norms(replay: Replay) -> list[Norm]:
+@remembered
+def norms(replay: Replay) -> Iterator[Norm]:
     """Return the normalisations of a computation, found by their values."""
-    if replay not in _found:
-        _found[replay] = list(_search(replay))
-    return _found[replay]
-
-
-def _search(replay: Replay) -> Iterator[Norm]:
     graph = replay.graph
     nodes = [
         node

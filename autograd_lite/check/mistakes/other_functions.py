@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -11,7 +10,14 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import Step, steps, text_of
-from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake
+from autograd_lite.check.mistakes.registry import (
+    Array,
+    Candidate,
+    Case,
+    Target,
+    mistake,
+    remembered,
+)
 from autograd_lite.check.mistakes.replay import Edge, Replay, recompute_all
 from autograd_lite.graph import Node
 
@@ -29,17 +35,11 @@ def part_left_out(case: Case, target: Target) -> Iterator[Candidate]:
     replay = case.replay
     if replay is None or target.id is None:
         return
-    if replay not in _candidates:
-        _candidates[replay] = [
-            *_changed(replay), *_exponents(replay), *_labels(replay)
-        ]  # fmt: skip
-    yield from _candidates[replay]
+    yield from _changed(replay)
     yield from _without_activation(case, target)
 
 
-_candidates: weakref.WeakKeyDictionary[Replay, list[Candidate]] = weakref.WeakKeyDictionary()
-
-
+@remembered
 def _changed(replay: Replay) -> Iterator[Candidate]:
     biases: dict[Edge, Array] = {}
     for node in replay.graph:
@@ -90,6 +90,8 @@ def _changed(replay: Replay) -> Iterator[Candidate]:
                     )
     yield from _unchosen(replay)
     yield from _complements(replay)
+    yield from _exponents(replay)
+    yield from _labels(replay)
     if len(biases) > 1:
         yield Candidate(
             "the biases are left out forwards: that is the derivative of another function",

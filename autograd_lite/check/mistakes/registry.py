@@ -9,9 +9,10 @@ candidate is a claim that can be tested: what the gradient would be with the mis
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,9 @@ from numpy.typing import NDArray
 from autograd_lite.check.mistakes.replay import Replay
 
 Array = NDArray[Any]
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,6 +173,19 @@ def more(name: str) -> Callable[[Finder], Finder]:
         return find
 
     return register
+
+
+def remembered(search: Callable[[Replay], Iterable[T]]) -> Callable[[Replay], list[T]]:
+    """Decorate a search in a pass, which is made once for each."""
+
+    @functools.wraps(search)
+    def found(replay: Replay) -> list[T]:
+        if search not in replay.known:
+            replay.known[search] = list(search(replay))
+        kept: list[T] = replay.known[search]
+        return kept
+
+    return found
 
 
 MANY, FEW = 10_000, 100

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from autograd_lite.check.mistakes.registry import remembered
 from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Node
@@ -49,17 +49,9 @@ class Loop:
         return found
 
 
-_found: weakref.WeakKeyDictionary[Replay, list[Loop]] = weakref.WeakKeyDictionary()
-
-
-def loops(replay: Replay) -> list[Loop]:
+@remembered
+def loops(replay: Replay) -> Iterator[Loop]:
     """Return the loop of a computation, if there is one: parameters are used at equal distances."""
-    if replay not in _found:
-        _found[replay] = list(_search(replay))
-    return _found[replay]
-
-
-def _search(replay: Replay) -> Iterator[Loop]:
     made = [node for node in replay.graph if node.primitive is not None]
     place = {node.id: i for i, node in enumerate(made)}
     distances: dict[tuple[int, ...], list[list[Node]]] = {}
@@ -127,22 +119,19 @@ def _add_last(loop: Loop, made: list[Node]) -> None:
                 break
 
 
-_recurrent: weakref.WeakKeyDictionary[Replay, frozenset[str]] = weakref.WeakKeyDictionary()
-
-
 def recurrent(replay: Replay) -> frozenset[str]:
     """Return the nodes of a loop in which each step depends on the one before, by identifier.
 
     A slip in such a loop is made at every step, as it is written once; what has few steps may be
     written step by step.
     """
-    if replay not in _recurrent:
+    if recurrent not in replay.known:
         inside: set[str] = set()
         for loop in loops(replay):
-            if loop.steps <= MOST_BY_HAND:
-                continue
             last = [nodes[-1] for nodes in loop.classes]
-            if any(nodes[0].id in replay.behind(x.id) for nodes in loop.classes for x in last):
+            behind = (nodes[0].id in replay.behind(x.id) for nodes in loop.classes for x in last)
+            if loop.steps > MOST_BY_HAND and any(behind):
                 inside.update(node.id for nodes in loop.classes for node in nodes)
-        _recurrent[replay] = frozenset(inside)
-    return _recurrent[replay]
+        replay.known[recurrent] = frozenset(inside)
+    found: frozenset[str] = replay.known[recurrent]
+    return found

@@ -70,6 +70,7 @@ class Replay:
         self.values = dict(values or {node.id: node.value for node in graph})
         self.position = {node.id: i for i, node in enumerate(graph)}
         self.parts: dict[Edge, Any] = {}
+        self.known: dict[Any, Any] = {}  # What was found in it.
         self._behind: dict[str, frozenset[str]] = {}
         self._compiled: list[Any] | None = None
         self._tangents: dict[str, Sequence[tuple[NDArray[Any], dict[str, NDArray[Any]]]]] = {}

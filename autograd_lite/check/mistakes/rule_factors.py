@@ -5,7 +5,6 @@ So the factors of a new operation are known from its rule, and need no entry any
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,16 +21,14 @@ from autograd_lite.tensor import Tensor
 Factors = list[tuple[str, Any]]
 """Each by what it is called, with its value."""
 
-_known: weakref.WeakKeyDictionary[Replay, dict[Any, Factors]] = weakref.WeakKeyDictionary()
-
 
 def factors(step: Step) -> Factors:
     """Return the factors whose product the local derivative of a step is."""
-    known = _known.setdefault(step.replay, {})
-    key = step.edge, bool(step.others)
+    known, key = step.replay.known, (factors, step.edge, bool(step.others))
     if key not in known:
         known[key] = list(_factors(step))
-    return known[key]
+    found: Factors = known[key]
+    return found
 
 
 def _factors(step: Step) -> Iterator[tuple[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import Made, always, grouped, text_of
 from autograd_lite.check.mistakes.reasons import reason, shown
-from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake
+from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, remembered
 from autograd_lite.check.mistakes.replay import Replay, Rule, is_shifted
 from autograd_lite.graph import Node
 
@@ -54,14 +53,10 @@ def _logarithm_forms(g: Any, p: Any, axis: int, name: str) -> Iterator[tuple[str
     yield f"the sum of g has a mean in its place {at}", 0.94, g - p * total / g.shape[axis]
 
 
-_logs: weakref.WeakKeyDictionary[Replay, list[tuple[Node, Node, int]]] = weakref.WeakKeyDictionary()
-
-
-def _logarithms(replay: Replay) -> list[tuple[Node, Node, int]]:
+@remembered
+def _logarithms(replay: Replay) -> Iterator[tuple[Node, Node, int]]:
     """Return each logsumexp and log-softmax: its input, its output, its axis; found by values."""
-    if replay in _logs:
-        return _logs[replay]
-    found, sums = _logs.setdefault(replay, []), list[tuple[Node, int, Any, float]]()
+    sums: list[tuple[Node, int, Any, float]] = []
     for node in replay.graph:
         y = np.asarray(replay.values[node.id])
         if node.id not in replay.gradients or y.dtype.kind != "f":
@@ -76,13 +71,12 @@ def _logarithms(replay: Replay) -> list[tuple[Node, Node, int]]:
             made = np.asarray(replay.values[x.id]) - total if full else total.reshape(y.shape)
             said = _axes_between(replay, x, node)
             if axis in (said or (axis,)) and np.allclose(y, made, rtol=1e-9, atol=1e-12):
-                found.append((x, node, axis))
+                yield x, node, axis
                 break
         for axis in range(y.ndim) if y.size > 1 and y.ndim < 4 else ():
             if y.shape[axis] > 1:
                 total = ops.logsumexp.forward(y, axis=axis, keepdims=True)
                 sums.append((node, axis, total, float(y.flat[0] - total.flat[0])))
-    return found
 
 
 def _axes_between(replay: Replay, x: Node, node: Node) -> set[int]:
@@ -191,19 +185,9 @@ def _unmasked(
         )
 
 
-_found: weakref.WeakKeyDictionary[Replay, list[tuple[Node, Node, int]]] = (
-    weakref.WeakKeyDictionary()
-)
-
-
-def _softmaxes(replay: Replay) -> list[tuple[Node, Node, int]]:
+@remembered
+def _softmaxes(replay: Replay) -> Iterator[tuple[Node, Node, int]]:
     """Return each softmax, also one that is written out: its input, its output, its axis."""
-    if replay not in _found:
-        _found[replay] = list(_search(replay))
-    return _found[replay]
-
-
-def _search(replay: Replay) -> Iterator[tuple[Node, Node, int]]:
     for node in replay.graph:
         if node.primitive is ops.softmax and node.id in replay.gradients and node.shape:
             x, axis = replay.graph[node.operands[0] or ""], node.parameters["axis"]

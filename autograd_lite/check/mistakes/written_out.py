@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.registry import Array, same
+from autograd_lite.check.mistakes.registry import Array, remembered, same
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Node
@@ -58,17 +57,9 @@ class WrittenOut:
     others: dict[Edge, Rule]
 
 
-_found: weakref.WeakKeyDictionary[Replay, list[WrittenOut]] = weakref.WeakKeyDictionary()
-
-
-def written_out(replay: Replay) -> list[WrittenOut]:
+@remembered
+def written_out(replay: Replay) -> Iterator[WrittenOut]:
     """Return all of them, the last one first."""
-    if replay not in _found:
-        _found[replay] = list(_search(replay))
-    return _found[replay]
-
-
-def _search(replay: Replay) -> Iterator[WrittenOut]:
     nodes = [node for node in replay.graph if node.id in replay.gradients]
     for i, node in reversed(list(enumerate(nodes))):
         if node.primitive is None or node.primitive in KNOWN:
