@@ -141,14 +141,6 @@ def of_edges(
             [_times_besides(replay.rule(e), f) for e, f in zip(edges, factor, strict=True)],
             "other power",
         )
-    if products and leaf and nodes[-1].shape[:1] > (1,):
-        for which, row in (("first", 0), ("last", -1)):
-            yield change(
-                f"{every}only the {which} row of the gradient at {name} counts for {operand}",
-                0.95,
-                [_of_row(replay.rule(edge), row) for edge in edges],
-                "one row only",
-            )
     yield from _gradients(replay, loop, nodes, edges, change, name, operand)
 
 
@@ -229,15 +221,6 @@ def _of_power(
 
 def _times_besides(rule: Rule, factor: Any) -> EdgeRule:
     return lambda g, _: rule(g) * factor
-
-
-def _of_row(rule: Rule, row: int) -> EdgeRule:
-    def kept(g: Any, _: Any) -> Any:
-        only = np.zeros_like(g)
-        only[row] = g[row]
-        return rule(only)
-
-    return kept
 
 
 def nothing(x: Any) -> EdgeRule:
@@ -350,13 +333,6 @@ def _derivatives(
                 given(of_class),
                 "wrong tensor",
             )
-            if primitive is ops.sigmoid:
-                yield change(
-                    f"{every}{name} * (1 - {text}) stands in place of {name} * (1 - {name})",
-                    1.2,
-                    [plain(times(y * (1 - x))) for x, y in pairs],
-                    "wrong tensor",
-                )
 
 
 def _of_what_arrives(activation: Activation, step: int) -> EdgeRule:
@@ -402,13 +378,6 @@ def _operands(
             f"{every}.T is forgotten: {name} is used in place of {name}.T",
             0.7,
             using([np.transpose(x) for x in belongs]),
-            "not transposed",
-        )
-    if len(shape) == 1 and shape[0] > 1:
-        yield change(
-            f"{every}{name} is used flipped: {name}[::-1]",
-            0.85,
-            using([x[::-1] for x in belongs]),
             "not transposed",
         )
     varies = any(x is not belongs[0] for x in belongs)

@@ -63,16 +63,6 @@ def _changed(replay: Replay) -> Iterator[Candidate]:
                 )
                 if node.primitive is ops.add and _is_bias(replay, operand):
                     biases[node.id, i] = neutral
-            adds = node.primitive in (ops.add, ops.subtract) and operand.kind == "constant"
-            for number in (1.0, 0.5, 2.0) if adds and not value.ndim else ():
-                if abs(value) not in (0.0, number) and value.dtype.kind in "fi":
-                    yield Candidate(
-                        f"{number:g} stands in place of {text} in {whole}, forwards too",
-                        1.8,
-                        predict=_of_another(
-                            replay, {(node.id, i): np.array(np.copysign(number, value))}
-                        ),
-                    )
             masked = node.primitive is ops.multiply and value.ndim
             levels: list[Any] = list(np.unique(value)) if masked else []
             if len(levels) == 2 and operand.id not in replay.gradients:

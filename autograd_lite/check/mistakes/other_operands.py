@@ -31,7 +31,7 @@ from autograd_lite.check.mistakes.registry import (
     mistake,
     same,
 )
-from autograd_lite.check.mistakes.replay import Replay, Rule, recompute_all
+from autograd_lite.check.mistakes.replay import Replay, Rule
 from autograd_lite.graph import Node
 
 VIEWS = (ops.getitem, ops.reshape, ops.transpose)
@@ -57,22 +57,12 @@ def not_transposed(case: Case, target: Target) -> Iterator[Candidate]:
     yield from _replaced(case, target)
     for step in steps(case, target):
         *most, rows = step.node.shape or (0,)
-        if step.is_matrix_product and not most and rows > 1:
-            yield Candidate(
-                f"the gradient at {step.name} is used flipped",
-                0.9,
-                predict=wrong(step.replay, {step.edge: _of_flipped(step.rule)}),
-            )
         if step.is_matrix_product and most[-1:] == [rows] != [1]:
             yield Candidate(
                 f"the gradient at {step.name} is used transposed",
                 0.9,
                 predict=wrong(step.replay, {step.edge: _of_transposed(step.rule)}),
             )
-
-
-def _of_flipped(rule: Rule) -> Rule:
-    return lambda g: rule(g[::-1])
 
 
 def _of_transposed(rule: Rule) -> Rule:
@@ -382,13 +372,6 @@ def after_update(case: Case, target: Target) -> Iterator[Candidate]:
                 0.9,
                 predict=wrong(replay, {step.edge: rule}),
             )
-    if case.replay is not None:
-        for lr in (case.lr,) if case.lr else LEARNING_RATES:
-            yield Candidate(
-                f"the gradient after the update (learning rate {lr:g}), in place of before",
-                1.0,
-                predict=_moved(case.replay, lr),
-            )
 
 
 def _rate(step: Step, target: Target, after: Rule) -> float | None:
@@ -404,23 +387,6 @@ def _rate(step: Step, target: Target, after: Rule) -> float | None:
     if np.count_nonzero(direction) < 2:
         return next((known for known in LEARNING_RATES if abs(lr / known - 1) < 1e-6), None)
     return lr if lr > 0 else None
-
-
-def _moved(replay: Replay, lr: float) -> Callable[[Target], Any]:
-    """Return what predicts the gradients after a step of gradient descent."""
-    found: list[Replay] = []
-
-    def predict(target: Target) -> Any:
-        if not found:
-            moved = {
-                node.id: replay.values[node.id] - lr * replay.gradients[node.id]
-                for node in replay.graph
-                if node.kind == "parameter" and node.id in replay.gradients
-            }
-            found.append(Replay(replay.graph, recompute_all(replay.graph, moved)))
-        return found[0].gradients.get(target.id or "")
-
-    return predict
 
 
 # ------------------------------------------------------------------------ broadcasting

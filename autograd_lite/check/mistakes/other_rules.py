@@ -56,24 +56,10 @@ def _running_sum(step: Step) -> Forms:
         lambda g: np.cumsum(np.flip(g, axis), axis),
     )
     yield (
-        f"{back}, the gradient is reversed, but not summed",
-        lambda g: np.flip(g, axis),
-    )
-    yield (
         f"{back}, every entry gets the sum of all",
         lambda g: np.broadcast_to(g.sum(axis, keepdims=True), shape),
     )
     yield f"{back}, the entry itself is not counted", lambda g: step.rule(g) - g
-    for other in range(len(shape)):
-        if other != axis % len(shape):
-            yield (
-                f"{back}, the sum runs along axis {other}, in place of {axis % len(shape)}",
-                _summed_from_the_end(other),
-            )
-
-
-def _summed_from_the_end(axis: int) -> Rule:
-    return lambda g: np.flip(np.cumsum(np.flip(g, axis), axis), axis)
 
 
 def _triangle(step: Step) -> Forms:
@@ -164,7 +150,7 @@ def _largest(step: Step) -> Iterator[Candidate]:
     if not isinstance(axis, int) or x.ndim < 2:
         return
     largest = step.primitive is ops.max
-    best, worst = (np.max, np.min) if largest else (np.min, np.max)
+    worst = np.min if largest else np.max
     words = ("largest", "smallest") if largest else ("smallest", "largest")
     name = text_of(step.replay.graph, step.operand)
 
@@ -176,14 +162,6 @@ def _largest(step: Step) -> Iterator[Candidate]:
         0.8,
         predict=step.wrong(to(x == worst(x, axis, keepdims=True))),
     )
-    for other in range(x.ndim):
-        if other != axis % x.ndim:
-            yield Candidate(
-                f"the entries of {name} that are {words[0]} along axis {other} get the gradient of "
-                f"{step.name}, which is {words[0]} along axis {axis % x.ndim}",
-                0.9,
-                predict=step.wrong(to(x == best(x, other, keepdims=True))),
-            )
 
 
 def _branches(case: Case, target: Target) -> Iterator[Candidate]:

@@ -179,14 +179,10 @@ def _carries(replay: Replay, edges: Sequence[Edge]) -> bool:
 def _some_steps(
     replay: Replay, operand: Node, uses: Sequence[tuple[Node, list[Edge]]], to: str
 ) -> Iterator[Candidate]:
-    """Of what is used again and again, keep one step only, or the last ones."""
+    """Of what is used again and again, keep one step only."""
     total = _sum(replay, [edge for _, edges in uses for edge in edges])
     parts = [_sum(replay, edges) for _, edges in uses]
     n = len(parts)
-
-    def kept(chosen: Sequence[int]) -> Made:
-        part = sum((np.asarray(parts[i]) for i in chosen[1:]), parts[chosen[0]])
-        return Made(replay, operand.id, lambda: part, lambda: total)
 
     for i in (0, n - 1, *range(1, n - 1))[:40]:
         which = "the first use" if i == 0 else "the last use" if i == n - 1 else "one use"
@@ -194,17 +190,9 @@ def _some_steps(
             f"only what comes back to {to} from {which}, {text_of(replay.graph, uses[i][0])}, is "
             f"there: overwritten in place of added up",
             0.9 if i in (0, n - 1) else 1.0,
-            predict=kept([i]),
+            predict=Made(replay, operand.id, always(parts[i]), always(total)),
             kind="overwritten, not added",
         )
-    for k in range(2, min(n, 20)):
-        for chosen, which in ((range(n - k, n), "last"), (range(k), "first")):
-            yield Candidate(
-                f"only the {which} {k} of {n} uses of {to} are counted: the others are left out",
-                1.0,
-                predict=kept(list(chosen)),
-                kind="path missing",
-            )
 
 
 def _of_one_kind(

@@ -111,11 +111,6 @@ def permuted(case: Case, target: Target) -> Iterator[Candidate]:
         return
     if hand.ndim > 1:
         yield Candidate(
-            "read in another order: column by column in place of row by row",
-            0.7,
-            correct=lambda hand: hand.ravel().reshape(hand.shape, order="F"),
-        )
-        yield Candidate(
             f"flipped along the axes {hand.ndim - 2} and {hand.ndim - 1}, as a kernel is in a "
             f"convolution",
             0.8,
@@ -176,7 +171,7 @@ def not_summed(case: Case, target: Target) -> Iterator[Candidate]:
 
 @mistake("shape", "The numbers are right; the shape is not that of the tensor.")
 def wrong_shape(case: Case, target: Target) -> Iterator[Candidate]:
-    """Look for the right numbers in another shape, stretched, or summed up."""
+    """Look for the right numbers in another shape, or summed up."""
     del case
     hand, right = target.hand, target.right
     if hand.shape == right.shape:
@@ -194,8 +189,3 @@ def wrong_shape(case: Case, target: Target) -> Iterator[Candidate]:
                 0.7,
                 predict=_oversummed(axes),
             )
-    yield Candidate(
-        f"the right numbers, stretched to the shape {hand.shape}",
-        0.8,
-        predict=lambda target: np.broadcast_to(target.right, target.hand.shape),
-    )

@@ -174,15 +174,12 @@ def _unmasked(
     g = replay.gradients[node.id]
     edge = (x.id, x.operands.index(scores[0].id))
     plain = ops.softmax.forward(replay.values[scores[0].id], axis=axis)
-    for title, p in (
-        ("the mask is left out of the softmax on the way back", plain),
-        ("the masked scores get a gradient on the way back, as if the softmax had no mask there",
-         np.where(np.asarray(replay.values[node.id]) != 0, replay.values[node.id], plain)),
-    ):  # fmt: skip
-        sent = p * (g - (g * p).sum(axis, keepdims=True))
-        yield Candidate(
-            title, 0.8, predict=Made(replay, scores[0].id, always(sent), always(replay.parts[edge]))
-        )
+    sent = plain * (g - (g * plain).sum(axis, keepdims=True))
+    yield Candidate(
+        "the mask is left out of the softmax on the way back",
+        0.8,
+        predict=Made(replay, scores[0].id, always(sent), always(replay.parts[edge])),
+    )
 
 
 @remembered

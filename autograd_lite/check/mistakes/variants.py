@@ -277,12 +277,7 @@ def wrong_pooling(case: Case, target: Target) -> Iterator[Candidate]:
                 f"that of a maximum, not of a mean",
                 everywhere * (x == x.max(axes, keepdims=True)),
             ))  # fmt: skip
-        if not mean:
-            found.append((
-                f"the gradient of {step.name} goes to all of the window in {before} but the entry "
-                f"that was picked: reversed",
-                everywhere - np.asarray(step.rule(g)),
-            ))  # fmt: skip
+        else:
             found.append((
                 f"the gradient of {step.name} is spread over the window in {before}, as that of "
                 f"a mean",
