@@ -11,7 +11,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import Made, always, steps, text_of
-from autograd_lite.check.mistakes.reasons import reason, shown
+from autograd_lite.check.mistakes.paths import scaled_path
 from autograd_lite.check.mistakes.registry import (
     Array,
     Candidate,
@@ -177,22 +177,9 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
                 right[1] + right[2]
             )
         for name, term in named.items():
-            if not term.any():
-                continue
-            made = Made(replay, norm.into, always(term), always(term))
-            factor = made.factor(target)
-            if factor is None or abs(factor - 1) < 1e-6 or np.count_nonzero(target.hand) < 3:
-                continue
-            why = reason(case, abs(factor))
-            if abs(factor) < 1e-6:
-                title, cost, factor = f"{name} is left out", 0.6, 0.0
-            elif abs(factor + 1) < 1e-6:
-                title, cost = f"{name} has its sign flipped", 0.7
-            elif why is not None:
-                title, cost = f"{name} has a factor {shown(factor)}: {why[0]}", 0.75 + why[1]
-            else:
-                title, cost = f"{name} has a factor {shown(factor)}", 2.0
-            yield Candidate(title, cost, predict=made.times(factor))
+            if term.any():
+                kinds = ("normalisation", "normalisation")
+                yield from scaled_path(case, target, norm.into, term, name, 0.6, *kinds)
 
 
 @mistake("running statistics", "What is not computed from the batch is a constant on the way back.")

@@ -47,10 +47,27 @@ def _sum(replay: Replay, edges: Sequence[Edge]) -> Any:
     return sum((np.asarray(replay.parts[edge]) for edge in edges[1:]), replay.parts[edges[0]])
 
 
-def _scaled_path(
-    case: Case, target: Target, key: str, part: Any, path: str, cost: float, kind: str
-) -> Iterator[Candidate]:
-    """Solve for the factor that one of several terms has by mistake."""
+def scaled_path(
+    case: Case, target: Target, key: str, part: Any, path: str, cost: float, kind: str,
+    scaled: str = "factor on a path",
+) -> Iterator[Candidate]:  # fmt: skip
+    """Solve for the factor that one of several terms has by mistake.
+
+    Parameters
+    ----------
+    case, target : Case, Target
+        Of a search.
+    key : str
+        The node to which the term comes back.
+    part : ndarray
+        What it sends there.
+    path : str
+        What it is called.
+    cost : float
+        How far-fetched it is that it is left out.
+    kind, scaled : str
+        The mistakes if it is left out, and if it has a factor.
+    """
     assert case.replay is not None
     made = Made(case.replay, key, lambda: part, lambda: part)
     factor = made.factor(target)
@@ -73,7 +90,7 @@ def _scaled_path(
         title,
         price,
         predict=made.times(factor),
-        kind=kind if factor == 0.0 else "factor on a path",
+        kind=scaled if factor else kind,
     )
 
 
@@ -114,7 +131,7 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
                     predict=Made(replay, operand.id, _product(part, value), always(part)),
                     kind="factor on a path",
                 )
-            for made in _scaled_path(case, target, operand.id, part, path, cost, "path missing"):
+            for made in scaled_path(case, target, operand.id, part, path, cost, "path missing"):
                 if not made.title.endswith("left out"):
                     yield made
         for (one, _), (two, _) in itertools.permutations(uses, 2) if len(uses) < 5 else ():
@@ -211,7 +228,7 @@ def _of_one_kind(
         if 1 < len(edges) < sum(len(edges) for _, edges in uses):
             path = f"what comes back to {to} from each {primitive.name}"
             part = _sum(case.replay, edges)
-            yield from _scaled_path(case, target, operand.id, part, path, 0.8, "path missing")
+            yield from scaled_path(case, target, operand.id, part, path, 0.8, "path missing")
 
 
 # ------------------------------------------------------------------------ terms of the loss
@@ -270,7 +287,7 @@ def term_missing(case: Case, target: Target) -> Iterator[Candidate]:
             path = f"the term {grouped(text_of(replay.graph, node))} of the loss"
             part = replay.gradients[node.id]
             cost = 0.58 if node.name else 0.63 if node.primitive in ADDING else 0.6
-            yield from _scaled_path(case, target, node.id, part, path, cost, "term of the loss")
+            yield from scaled_path(case, target, node.id, part, path, cost, "term of the loss")
             if np.count_nonzero(target.hand) < 2:
                 zero = np.zeros_like(part)
                 yield Candidate(

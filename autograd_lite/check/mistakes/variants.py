@@ -260,29 +260,21 @@ def wrong_pooling(case: Case, target: Target) -> Iterator[Candidate]:
         mean = step.primitive is ops.mean
         if mean and len(axes) == len(shape):
             continue  # The mean of everything has no windows.
-        found = [] if mean else [
-            (f"every entry of the window in {before} gets the gradient of {step.name}", everywhere),
-        ]  # fmt: skip
-        found += [
-            (f"the first entry of each window in {before} gets the gradient of {step.name}", first),
-            (
-                f"the last entry of each window in {before} gets the gradient of {step.name}",
-                np.flip(first, axes),
-            ),
+        gets = f"of each window in {before} gets the gradient of {step.name}"
+        found = [
+            (f"the first entry {gets}", first),
+            (f"the last entry {gets}", np.flip(first, axes)),
         ]
         if mean:
             x = np.asarray(step.replay.values[step.operand.id])
-            found.append((
-                f"the largest entry of each window in {before} gets the gradient of {step.name}: "
-                f"that of a maximum, not of a mean",
-                everywhere * (x == x.max(axes, keepdims=True)),
-            ))  # fmt: skip
+            largest = everywhere * (x == x.max(axes, keepdims=True))
+            found.append((f"the largest entry {gets}: that of a maximum, not of a mean", largest))
         else:
-            found.append((
-                f"the gradient of {step.name} is spread over the window in {before}, as that of "
-                f"a mean",
-                everywhere / count,
-            ))  # fmt: skip
+            spread = f"the gradient of {step.name} is spread over the window in {before}"
+            found += [
+                (f"every entry {gets}", everywhere),
+                (f"{spread}, as that of a mean", everywhere / count),
+            ]
         for title, sent in found:
             yield Candidate(title, 0.8, predict=_sends(step, sent))
             if mean:
