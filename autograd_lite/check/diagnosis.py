@@ -26,6 +26,7 @@ from autograd_lite.check.mistakes import (
     factors,
     loops,
     losses,
+    masks,
     norms,
     other_functions,
     other_operands,
@@ -69,6 +70,7 @@ REGISTERED = (
     paths,
     rows,
     shapes,
+    masks,
     variants,
 )
 """The modules whose import fills the registry; of two mistakes that cost the same, that of the

@@ -1,9 +1,8 @@
-"""Mistakes with what one step sends: another power, a mask reversed, all of a window, one row."""
+"""Mistakes with what one step sends: another power, all of a window, one row, no factors."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,12 +18,8 @@ from autograd_lite.check.mistakes.backward_steps import (
     times,
     wrong,
 )
-from autograd_lite.check.mistakes.other_operands import FEWEST_BITS
-from autograd_lite.check.mistakes.reasons import shown
-from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, more, same
+from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, same
 from autograd_lite.check.mistakes.replay import Replay, Rule
-from autograd_lite.check.mistakes.thresholds import another_threshold
-from autograd_lite.graph import Node
 
 
 @mistake("other power", "The derivative of a power, an absolute value or a sum is of another form.")
@@ -121,122 +116,6 @@ def _multiple(part: Any, form: Any) -> float | None:
         return None
     c = float(np.sum(part * form)) / size
     return c if c and same(np.asarray(part, float), c * form) else None
-
-
-@mistake("mask", "A mask lets the same entries through backwards as forwards.")
-def wrong_mask(case: Case, target: Target) -> Iterator[Candidate]:
-    """Reverse a mask, leave it out, take it of what arrives, or put the value in its place."""
-    if case.replay is None or target.id is None:
-        return
-    for step in steps(case, target):
-        g = step.replay.gradients[step.node.id]
-        other, is_mask = step.other, False
-        if other is not None and step.primitive.entrywise:
-            mask = np.asarray(step.replay.values[other.id], float)
-            entries = np.unique(mask)
-            is_mask = mask.ndim > 0 and len(entries) == 2 and entries[0] == 0
-            if is_mask and step.mask is None:
-                text = text_of(step.replay.graph, other)
-                turned = entries[1] - mask
-                yield Candidate(
-                    f"the mask {text} is reversed",
-                    0.8,
-                    predict=step.wrong(times(turned)),
-                )
-                continue
-        if g.shape != step.operand.shape or not g.ndim or len(step.node.operands) > 3:
-            continue
-        derivative = np.asarray(step.rule(np.ones_like(g)))
-        if derivative.shape == g.shape and step.primitive is not ops.where:
-            made = functools.partial(_sends_times, step)
-            yield from _of_levels(
-                step.node, step.operand, target, step.replay, derivative=derivative, made=made
-            )
-    yield from _of_pieces(case, target)
-
-
-more("mask")(another_threshold)
-
-
-def _sends_times(step: Step, factor: Any) -> Any:
-    return step.wrong(times(factor))
-
-
-def _of_pieces(case: Case, target: Target) -> Iterator[Candidate]:
-    """Find what is one multiple of a tensor where that is positive, and another elsewhere."""
-    replay = case.replay
-    assert replay is not None
-    for node in replay.graph:
-        if node.primitive is not ops.where or node.id not in replay.gradients:
-            continue
-        g, y = replay.gradients[node.id], np.asarray(replay.values[node.id])
-        for x in replay.graph:
-            value = np.asarray(replay.values[x.id])
-            inside = x.id in replay.behind(node.id) and target.id in replay.behind(x.id)
-            if x is node or not inside or value.shape != y.shape or not value.all():
-                continue
-            derivative = np.round(y / value, 12)
-            if len(np.unique(derivative)) != 2 or len(np.unique(derivative[value > 0])) != 1:
-                continue
-
-            def made(factor: Any, g: Any = g, derivative: Any = derivative, x: Node = x) -> Made:
-                return Made(replay, x.id, lambda: g * factor, lambda: g * derivative)
-
-            yield from _of_levels(node, x, target, replay, derivative=derivative, made=made)
-            break
-
-
-def _of_levels(
-    node: Node,
-    operand: Node,
-    target: Target,
-    replay: Replay,
-    *,
-    derivative: Any,
-    made: Callable[[Any], Any],
-) -> Iterator[Candidate]:
-    """Yield what may stand in place of a derivative that has two values."""
-    levels = np.unique(derivative)
-    if len(levels) != 2:
-        return
-    low, high = levels
-    g, value = replay.gradients[node.id], np.asarray(replay.values[node.id])
-    name, before = text_of(replay.graph, node), text_of(replay.graph, operand)
-    few = derivative.size < FEWEST_BITS  # Then chance gives every pattern now and then.
-    found = [
-        (f"the mask at {name} is reversed", 0.8, low + high - derivative),
-        (
-            f"the mask at {name} is that of what arrives there, not of {before}",
-            1.35,
-            np.where(g > 0, high, low),
-        ),
-        (f"the value of {name} stands in place of its mask", 0.9, value),
-    ]
-    if low:
-        found += [
-            (
-                f"the derivative at {name} is {high:g} or 0, in place of {high:g} or {low:g}",
-                0.8,
-                np.where(derivative == high, high, 0.0),
-            ),
-            (f"the derivative at {name} is left out", 0.65, np.ones_like(derivative)),
-        ]
-    for title, cost, factor in found:
-        yield Candidate(title, cost + (0.6 if few else 0.0), predict=made(factor), weak=few)
-    outside = made(np.where(derivative == low, 1.0, 0.0))
-    shared = replay.ties == "shared" and replay.has_ties  # A share looks like a leaky slope.
-    if low or shared or not isinstance(outside, Made) or outside.both[0] is None:
-        return
-    besides = Made(replay, outside.key, lambda: outside.both[0], always(0 * outside.both[0]))
-    slope = besides.factor(target)
-    flipped = slope is not None and abs(slope + high) < 1e-6
-    if slope is not None and not few and (flipped or 1e-6 < slope / high < 0.6):
-        why = "as in a sign" if flipped else "as in a leaky relu"
-        yield Candidate(
-            f"the slope at {name} is {shown(slope)} where it is to be 0, {why}",
-            1.1,
-            predict=besides.times(slope),
-        )
 
 
 @mistake("pooling", "The largest entry of a window gets all of the gradient, the others none.")
@@ -495,64 +374,3 @@ def _missing(texts: list[str]) -> str:
 def replaced_path(replay: Replay, step: Step, g: Any) -> Made:
     """Send what arrives further up along an edge, as it is."""
     return Made(replay, step.operand.id, lambda: g, lambda: replay.parts[step.edge])
-
-
-@mistake("shared noise", "What was drawn at random forwards is needed backwards: keep it.")
-def another_mask(case: Case, target: Target) -> Iterator[Candidate]:
-    """Find, column by column, the zeros and ones with which a mask drawn anew gives a gradient."""
-    for step in steps(case, target):
-        other, replay = step.other, step.replay
-        if other is None or not step.primitive.entrywise:
-            continue
-        mask = np.asarray(replay.values[other.id], float)
-        entries = np.unique(mask)
-        if mask.ndim != 2 or len(entries) != 2 or entries[0] != 0 or len(mask) > 10:
-            continue
-        if step.mask is not None:
-            continue  # Nothing was drawn: it goes by a sign.
-        sent = np.asarray(step.rule(np.ones(step.node.shape)))
-        if sent.shape != mask.shape:
-            continue
-        drawn = _drawn(step, target, entries[1])
-        if drawn is not None:
-            yield Candidate(
-                f"the mask {text_of(replay.graph, other)} is not that of the forward pass: it was "
-                f"drawn anew",
-                2.8,
-                predict=step.wrong(times(drawn)),
-            )
-
-
-def _drawn(step: Step, target: Target, size: float) -> Any:
-    """Solve for a mask: each column of the gradient depends on one of the mask's."""
-    replay = step.replay
-    g = replay.gradients[step.node.id] * size
-    rows, columns = g.shape
-    hand, right = target.hand, target.right
-    if hand.shape != right.shape or hand.ndim != 2 or hand.shape[1] != columns:
-        return None
-    without = Made(replay, step.operand.id, lambda: 0 * g, lambda: replay.parts[step.edge])(target)
-    if without is None:
-        return None
-    each = []
-    for row in range(rows):
-        alone = np.zeros_like(g)
-        alone[row] = g[row]
-        each.append(replay.added(step.operand.id, alone).get(target.id or ""))
-    if any(part is None for part in each):
-        return None
-    parts = np.array(each)
-    choices = (np.arange(2**rows)[:, None] >> np.arange(rows)) & 1
-    if min(rows, columns) < 2:
-        return None
-    drawn = np.zeros_like(g)
-    for column in range(columns):
-        given = choices @ parts[:, :, column]
-        gap = np.abs(given - (hand - without)[:, column]).sum(axis=1)
-        best = int(np.argmin(gap))
-        drawn[:, column] = choices[best] * size
-        if gap[best] > 1e-6 * (1e-12 + np.abs(hand[:, column]).sum()):
-            return None
-    assert step.other is not None  # The step is a product.
-    turned = same(drawn, size - np.asarray(replay.values[step.other.id]))
-    return None if turned or (drawn == size).all() or not drawn.any() else drawn
