@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -79,7 +78,6 @@ def _changed(replay: Replay) -> Iterator[Candidate]:
                         predict=_of_another(replay, {(node.id, i): other}),
                     )
     yield from _unchosen(replay)
-    yield from _complements(replay)
     yield from _exponents(replay)
     yield from _labels(replay)
     if len(biases) > 1:
@@ -166,29 +164,6 @@ def _picking(replay: Replay, node: Node, index: Any) -> Callable[[Target], Any]:
         return found[0].get(target.id or "")
 
     return predict
-
-
-def _complements(replay: Replay) -> Iterator[Candidate]:
-    """Exchange two constants of zeros and ones that are 1 together."""
-    masks = [
-        x for x in replay.graph
-        if x.id not in replay.gradients and x.shape and np.isin(x.value, (0, 1)).all()
-    ]  # fmt: skip
-    for one, two in itertools.combinations(masks, 2):
-        if one.shape == two.shape and (np.add(one.value, two.value, dtype=float) == 1).all():
-            other = {one.id: replay.values[two.id], two.id: replay.values[one.id]}
-            chosen = {
-                (node.id, i): other[key]
-                for node in replay.graph
-                for i, key in enumerate(node.operands)
-                if key in other
-            }
-            yield Candidate(
-                f"{text_of(replay.graph, one)} and {text_of(replay.graph, two)} are exchanged, "
-                f"forwards too: the mask is reversed",
-                1.5,
-                predict=_of_another(replay, chosen),
-            )
 
 
 def _without_activation(case: Case, target: Target) -> Iterator[Candidate]:

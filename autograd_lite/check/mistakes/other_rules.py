@@ -20,7 +20,6 @@ from autograd_lite.check.mistakes.backward_steps import (
 from autograd_lite.check.mistakes.other_operands import FEWEST_BITS
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake
 from autograd_lite.check.mistakes.replay import Edge, Rule
-from autograd_lite.graph import Node
 
 Forms = Iterator[tuple[str, Rule]]
 """What is wrong, and the rule that it makes."""
@@ -35,7 +34,6 @@ def another_rule(case: Case, target: Target) -> Iterator[Candidate]:
                 yield Candidate(title, 0.75, predict=step.wrong(rule))
         yield from _largest(step)
     yield from _branches(case, target)
-    yield from _all_of_one_kind(case, target)
 
 
 def _running_sum(step: Step) -> Forms:
@@ -221,29 +219,3 @@ def _conditions(step: Step) -> Iterator[tuple[str, Any]]:
                     f"{text_of(graph, node)}, on the way back",
                     (signed if below else ~signed).astype(float),
                 )
-
-
-def _all_of_one_kind(case: Case, target: Target) -> Iterator[Candidate]:
-    """Take every logarithm, or every power, as a constant: a product rule with one half of it."""
-    kinds: dict[Any, list[Step]] = {}
-    for step in steps(case, target, once=True):
-        if step.primitive in (ops.log, ops.power, ops.square, ops.exp, ops.sqrt):
-            kinds.setdefault(step.primitive, []).append(step)
-    for primitive, found in kinds.items():
-        if not 1 < len(found) <= MOST_OF_ONE_KIND:
-            continue
-        rules: dict[Edge, Rule] = {step.edge: _nothing(step.operand) for step in found}
-        yield Candidate(
-            f"what comes back through each {primitive.name} is left out, as if it were constant",
-            0.95,
-            predict=AnotherPass(wrong(found[0].replay, rules)),
-            kind="path missing",
-        )
-
-
-MOST_OF_ONE_KIND = 4
-"""How many logarithms, say, somebody forgets together."""
-
-
-def _nothing(operand: Node) -> Rule:
-    return lambda _: np.zeros(operand.shape)

@@ -118,14 +118,15 @@ def derivative_at_activation(case: Case, target: Target) -> Iterator[Candidate]:
             0.8,
             predict=step.wrong(rule),
         )
-        before = grouped(text_of(step.replay.graph, step.operand))
+        before = text_of(step.replay.graph, step.operand)
         if step.function == "relu":
             continue  # That is its mask, reversed.
         rule = _at(step, -np.asarray(step.replay.values[step.operand.id]))
         g = step.replay.gradients[step.node.id]
         if tells(step, rule) and not same(rule(g), -np.asarray(step.rule(g))):  # 1 / -x is a sign.
             yield Candidate(
-                f"{step.function}' is taken at -{before}, in place of {before}: a sign inside",
+                f"{step.function}' is taken at -{grouped(before)}, in place of {before}: a sign "
+                f"inside",
                 0.68 if step.others else 0.95,  # Of an exp, it is a division.
                 predict=step.wrong(rule),
             )
@@ -207,7 +208,7 @@ def derivative_of_the_hinge(case: Case, target: Target) -> Iterator[Candidate]:
     """Take the derivative of the hinge, max(0, 1 + x), for that of log(1 + exp(x))."""
     for step in activations(case, target):
         x = np.asarray(step.replay.values[step.operand.id])
-        before = grouped(text_of(step.replay.graph, step.operand))
+        before = text_of(step.replay.graph, step.operand)
         if step.primitive is ops.softplus and tells(step, rule := times((x > -1).astype(float))):
             yield Candidate(
                 f"the derivative of the hinge, 1 where {before} > -1, stands in place of "
