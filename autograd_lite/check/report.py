@@ -206,11 +206,12 @@ class Comparison:
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
 
-    def __getitem__(self, name: str) -> Row:
+    def __getitem__(self, name: Any) -> Row:
+        key = name if isinstance(name, str) else getattr(name, "name", None)
         for row in self.rows:
-            if row.name == name:
+            if row.name == key:
                 return row
-        raise KeyError(f"No row {name!r}; there are {', '.join(row.name for row in self.rows)}.")
+        raise KeyError(f"No row {key!r}; there are {', '.join(row.name for row in self.rows)}.")
 
     @property
     def failures(self) -> tuple[Row, ...]:

@@ -38,6 +38,9 @@ def test_by_name_by_tensor_and_by_position():
     result = al.compare(loss, [right["w"], right["b"]])
     assert [row.name for row in result] == ["w", "b"]
     assert result
+    assert result[b] is result["b"]
+    with pytest.raises(KeyError, match="No row 'x'; there are w, b"):
+        result["x"]
     assert [row.name for row in al.compare(loss, (None, right["b"]))] == ["b"]
     assert not al.compare(loss, [right["w"], -right["b"]])
 
