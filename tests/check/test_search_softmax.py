@@ -60,3 +60,39 @@ def test_the_sum_over_a_row_has_a_sign_and_a_factor(factor, says):
     delta = q * V - factor * q * (q * V).sum(1, keepdims=True)
     title = title_of(np.sum(p * V), w=X.T @ delta)
     assert title == f"the sum over the row in the derivative of the softmax at p {says}"
+
+
+KEPT = np.tril(np.ones((4, 4), bool))
+
+
+def attention(p, q, k, v, out):
+    """Return the gradients of q, k and v, given the probabilities that are used."""
+    delta = 2 * (p @ v - out)
+    dp = delta @ v.T
+    ds = p * (dp - (p * dp).sum(1, keepdims=True))
+    return {"q": ds @ k, "k": ds.T @ q, "v": p.T @ delta}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (lambda s: softmax(s) * KEPT, "the mask is applied after the softmax p, not before, fo"),
+        (softmax, "left out"),
+    ],
+)
+@pytest.mark.parametrize("given", ["q k", "q k v"])
+def test_a_mask_after_a_softmax_is_told_from_one_before(wrong, says, given):
+    values = [rng.normal(size=(4, 3)) for _ in range(3)]
+    q, k, v = (al.Tensor(x, requires_grad=True, name=n) for x, n in zip(values, "qkv", strict=True))
+    s, out = q @ k.T, rng.normal(size=(4, 3))
+    p = al.softmax(np.where(KEPT, s, -1e9), axis=1)
+    p.name = "p"
+    loss = np.sum((p @ v - out) ** 2)
+    right = attention(p.numpy(), *values, out)
+    assert al.compare(loss, right)
+    hand = attention(wrong(s.numpy()), *values, out)
+    result = al.compare(loss, {n: hand[n] for n in given.split()})
+    titles = [str(row.diagnosis) for row in result.failures]
+    assert len(titles) == len(given.split())
+    assert sum(says in title for title in titles) == 1
+    assert sum("the same mistake as in" in title for title in titles) == len(titles) - 1

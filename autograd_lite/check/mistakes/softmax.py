@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,8 +11,16 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import Made, always, grouped, text_of
 from autograd_lite.check.mistakes.reasons import reason, shown
-from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, remembered
-from autograd_lite.check.mistakes.replay import Replay, Rule, is_shifted
+from autograd_lite.check.mistakes.registry import (
+    Candidate,
+    Case,
+    Target,
+    mistake,
+    more,
+    remembered,
+    same,
+)
+from autograd_lite.check.mistakes.replay import Replay, Rule, is_shifted, recompute_all
 from autograd_lite.graph import Node
 
 
@@ -155,31 +164,36 @@ def softmax_in_pieces(case: Case, target: Target) -> Iterator[Candidate]:
     for x, node, axis in _softmaxes(replay):
         if target.id in replay.behind(x.id):
             yield from _softmax_forms(case, target, x, node, axis)
-            yield from _unmasked(replay, target, x, node, axis)
 
 
-def _unmasked(
-    replay: Replay, target: Target, x: Node, node: Node, axis: int
-) -> Iterator[Candidate]:
-    """Go back through a softmax as if ``np.where`` had masked nothing before it."""
-    scores = [
-        before
-        for before in replay.graph.operands(x)
-        if before.id in replay.gradients and before.shape == node.shape
-    ]
-    if x.primitive is not ops.where or len(scores) != 1 or target.id not in replay.behind(
-        scores[0].id
-    ):  # fmt: skip
+@more("softmax in pieces")
+def masked_afterwards(case: Case, target: Target) -> Iterator[Candidate]:
+    """Apply a mask after a softmax and not before it, forwards as well as backwards."""
+    replay = case.replay
+    if replay is None or target.id is None:
         return
-    g = replay.gradients[node.id]
-    edge = (x.id, x.operands.index(scores[0].id))
-    plain = ops.softmax.forward(replay.values[scores[0].id], axis=axis)
-    sent = plain * (g - (g * plain).sum(axis, keepdims=True))
-    yield Candidate(
-        "the mask is left out of the softmax on the way back",
-        0.8,
-        predict=Made(replay, scores[0].id, always(sent), always(replay.parts[edge])),
-    )
+    for x, node, axis in _softmaxes(replay):
+        y, g = np.asarray(replay.values[node.id]), replay.gradients[node.id]
+        scores = _scores(replay, x, y != 0)
+        through = y * (g - (g * y).sum(axis, keepdims=True))
+        if scores is not None and same(through, replay.gradients[x.id]):  # There is no other way.
+            p = ops.softmax.forward(replay.values[scores.id], axis=axis) * (y != 0)
+            yield Candidate(
+                f"the mask is applied after the softmax {text_of(replay.graph, node)}, not before, "
+                f"forwards too",
+                1.6,
+                predict=functools.partial(_given_probabilities, replay, x, node, p, axis),
+            )
+
+
+def _given_probabilities(
+    replay: Replay, x: Node, node: Node, p: Any, axis: int, target: Target
+) -> Any:
+    """Return a gradient with other values of a softmax, forwards as well as backwards."""
+    values = recompute_all(replay.graph, {node.id: p})
+    g = Replay(replay.graph, values).gradients[node.id]
+    sent = p * (g - (g * p).sum(axis, keepdims=True))
+    return Replay(replay.graph, values, {x.id: sent}).gradients.get(target.id or "")
 
 
 @remembered
@@ -242,7 +256,8 @@ def _softmax_forms(
             if key in replay.gradients and replay.graph[key].shape == node.shape:
                 # What is masked gets nothing from the right formula, and needs no mask.
                 made = Made(replay, key, always(instead), always(replay.parts[x.id, i]))
-                yield Candidate(f"{title}; the mask is left out", cost + 0.1, predict=made)
+                also = "" if title.startswith("the mask") else "; the mask is left out"
+                yield Candidate(title + also, cost + 0.1, predict=made)
     made = Made(replay, x.id, always(-sums), always(-sums))
     factor = made.factor(target)
     if factor is None or min(abs(factor), abs(factor - 1)) < 1e-6 or target.hand.size < 3:
@@ -265,16 +280,7 @@ def _masked_otherwise(
     rows, columns = (y.shape or (0,))[-1], (y.shape or (0,))[-2:-1]
     if kept.all() or not kept.any():
         return
-    masked = np.asarray(replay.values[x.id])
-    scores = next(
-        (
-            before
-            for node in replay.graph.operands(x)
-            if node.id in replay.gradients and node.shape == y.shape
-            and np.array_equal((before := np.asarray(replay.values[node.id]))[kept], masked[kept])
-        ),
-        None,
-    )  # fmt: skip
+    scores = _scores(replay, x, kept)
 
     def through(p: Any) -> Any:
         return p * (g - (g * p).sum(axis, keepdims=True))
@@ -286,7 +292,7 @@ def _masked_otherwise(
         )
     if scores is None:
         return
-    plain = ops.softmax.forward(scores, axis=axis)
+    plain = ops.softmax.forward(replay.values[scores.id], axis=axis)
     masks = [("is left out of", None), ("is reversed in", ~kept)]
     if columns == (rows,):
         masks.append(("is transposed in", np.swapaxes(kept, -1, -2)))
@@ -298,3 +304,13 @@ def _masked_otherwise(
         "the mask is applied after the softmax, not before, on the way back",
         through(plain * kept),
     )
+
+
+def _scores(replay: Replay, x: Node, kept: Any) -> Node | None:
+    """Return what the input of a softmax is but for a mask; None if none was applied to it."""
+    masked = np.asarray(replay.values[x.id])
+    for node in replay.graph.operands(x) if not kept.all() else ():
+        alike = node.id in replay.gradients and node.shape == x.shape
+        if alike and np.array_equal(np.asarray(replay.values[node.id])[kept], masked[kept]):
+            return node
+    return None
