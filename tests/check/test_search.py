@@ -224,3 +224,12 @@ def test_what_was_found_goes_with_the_pass_it_was_found_in():
     assert not al.compare(np.sum(h**3), {"w": [[0.7, 0.1], [0.3, -0.9]]})
     del w, h
     assert passes() == before
+
+
+def test_two_picks_of_one_tensor_are_told_apart():
+    i, j = np.array([0, 1, 2, 4, 2]), np.array([3, 3, 1, 0, 2])
+    u = al.Tensor(np.random.default_rng(0).normal(size=(5, 3)), requires_grad=True, name="u")
+    v, hand = u.numpy(), np.zeros((5, 3))
+    np.add.at(hand, i, (1 - np.tanh(v[i] * v[j]) ** 2) * v[j])
+    (row,) = al.compare(np.sum(np.tanh(u[i] * u[j])), {"u": hand})
+    assert row.diagnosis.title == "what comes back to u from u[[3, 3, …]] is left out"

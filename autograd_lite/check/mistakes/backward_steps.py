@@ -486,11 +486,18 @@ def _text(graph: Graph, node: Node, depth: int, whole: bool = False) -> Written:
         return Written("…")
     parts = [_text(graph, operand, depth - 1) for operand in graph.operands(node)]
     written = writing.write(node.primitive, parts, node.parameters, "python")
-    return written._replace(text=PASTED.sub("…", written.text))
+    users = graph.consumers(graph[node.operands[0]])
+    alone = sum(x.primitive is node.primitive for x in users) < 2
+
+    def short(pasted: re.Match[str]) -> str:
+        return "…" if alone else f"[{', '.join(ENTRY.findall(pasted[1])[:2])}, …]"
+
+    return written._replace(text=PASTED.sub(short, written.text))
 
 
-PASTED = re.compile(r"np\.array\(\[[^()]*\]\)")
-"""An array of labels or indices that is part of an operation: a sentence leaves it out."""
+PASTED, ENTRY = re.compile(r"np\.array\(\[([^()]*)\]\)"), re.compile(r"[^\s,\[\]]+")
+"""An array of labels or indices that is part of an operation: a sentence leaves it out, but for
+its beginning if the same tensor is picked from by another one."""
 
 
 def grouped(text: str) -> str:

@@ -119,6 +119,7 @@ def of_edges(
         )
     if (
         alone
+        and (function == "relu" or not primitive.linear)  # A pick, say, is no activation.
         and np.shape(xs[-1]) == nodes[-1].shape
         and (nodes[-1].shape or len(nodes) > MOST_BY_HAND)
     ):
