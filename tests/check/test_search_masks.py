@@ -89,6 +89,20 @@ def test_no_threshold_lies_between_equal_numbers(taken, explained):
     assert title.startswith("unexplained") != explained
 
 
+@pytest.mark.parametrize(("times", "says"), [(-1, "-d, or a number from"), (2, "2 * d, or a n")])
+def test_a_threshold_with_a_name_has_its_sign(times, says):
+    rng = np.random.default_rng(1)
+    x, w = rng.normal(size=(30, 3)), al.Tensor(rng.normal(size=3), requires_grad=True, name="w")
+    d = al.Tensor(-0.7, requires_grad=True, name="d")
+    e = x @ w
+    e.name = "e"
+    loss = np.sum(np.where(e > d, np.sin(e), d * e))
+    at = e.numpy()
+    title = title_of(loss, w=x.T @ np.where(at > times * -0.7, np.cos(at), -0.7))
+    assert title.startswith("e is compared with ")
+    assert says in title
+
+
 def test_a_threshold_may_be_anywhere_among_entries_that_add_nothing():
     rng = np.random.default_rng(1)
     x = np.array(rng.normal(size=(8, 3)))

@@ -11,7 +11,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import distinct, slack, text_of, times, wrong
-from autograd_lite.check.mistakes.reasons import numbers, scalars, shown
+from autograd_lite.check.mistakes.reasons import numbers, shown
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.graph import Node
@@ -131,19 +131,16 @@ def _moved(case: Case, target: Target, choice: Choice, by: By) -> Iterator[Candi
     fits = np.flatnonzero((np.array(found) <= slack(target) * size).all(axis=0))
     # What adds nothing may be on either side; equal values are on the same.
     for k, last in _ranges(fits):
-        if 0 < k <= last < value.size and value[order[k - 1]] == value[order[last]]:
-            continue
+        if not 0 < k <= last < value.size or value[order[k - 1]] == value[order[last]]:
+            continue  # That all count, or none, has other names.
         mask = np.zeros(value.size)
         mask[order[:k]] = 1.0
         mask = mask.reshape(g.shape)
         rules: dict[Edge, Rule] = {
             edge: times(m) for edge, m in zip(choice.edges, (mask, 1 - mask), strict=False)
         }
-        ends = (
-            value[order[k - 1]] if k else None, value[order[last]] if last < value.size else None
-        )  # fmt: skip
+        border = _border(case, (value[order[k - 1]], value[order[last]]))
         at = f" from {choice.node.name}" if choice.node.name else ""
-        border = _border(case, ends, value[order[right - 1]], value[order[right]])
         yield Candidate(
             f"{by.text} is compared with {border} on the way back{at}: another threshold than "
             f"forwards",
@@ -159,15 +156,14 @@ def _ranges(numbers: Any) -> Iterator[tuple[int, int]]:
             yield int(run[0]), int(run[-1])
 
 
-def _border(case: Case, ends: tuple[Any, Any], *own: Any) -> str:
+def _border(case: Case, ends: tuple[Any, Any]) -> str:
     """Return the text of a threshold between two values: a known number, or the interval."""
-    if None in ends:
-        known_end = float(next(x for x in ends if x is not None))
-        low, high = (known_end, np.inf) if known_end >= max(own) else (-np.inf, known_end)
-    else:
-        low, high = sorted(ends)
-    known = {"0": 0.0, **{text: k for text, k, _ in scalars(case)}}
-    known |= {shown(k): k for k in numbers(case)}
+    low, high = sorted(ends)
+    leaves = [x for x in case.replay.graph if x.primitive is None] if case.replay else []
+    known = {"0": 0.0, **{shown(k): k for k in numbers(case)}}
+    known |= {
+        x.name: float(np.real(x.value).flat[0]) for x in leaves if x.name and x.value.size == 1
+    }
     known |= {f"-{text}": -k for text, k in known.items() if k}
     known |= {f"2 * {text}": 2 * k for text, k in known.items() if k} | {"1": 1.0, "0.5": 0.5}
     fits = next((text for text, k in known.items() if low <= k <= high), None)
