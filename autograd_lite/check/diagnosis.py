@@ -70,8 +70,8 @@ REGISTERED = (
     paths,
     rows,
     shapes,
-    masks,
     variants,
+    masks,
 )
 """The modules whose import fills the registry; of two mistakes that cost the same, that of the
 earlier module is named first."""
