@@ -18,7 +18,8 @@ from autograd_lite.check.finding import Diagnosis
 from autograd_lite.check.gradients import gradients_of
 from autograd_lite.check.mistakes.backward_steps import text_of
 from autograd_lite.check.mistakes.registry import Case, Target, same, stretched
-from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.repeated import loops
+from autograd_lite.check.mistakes.replay import Replay, merged
 from autograd_lite.check.names import named_in, with_forms
 from autograd_lite.check.oracle import judge, largest, loss_of, numerical_gradient
 from autograd_lite.check.report import (
@@ -314,7 +315,11 @@ def _row(
 def _diagnosed(graph: Graph, rows: list[Row], targets: list[Target], lr: float | None) -> list[Row]:
     """Name the mistakes."""
     data = [n.shape for n in graph if n.kind in ("input", "constant") and len(n.shape) > 1]
-    case = Case(Replay(graph), lr, max((shape[0] for shape in data), default=0))
+    replay = Replay(graph)
+    once = Replay(merged(graph, {target.id for target in targets}))
+    if [x.steps for x in loops(once)] == [x.steps for x in loops(replay)]:
+        replay = once
+    case = Case(replay, lr, max((shape[0] for shape in data), default=0))
     pairs = list(zip(rows, targets, strict=True))
     failing = [target for row, target in pairs if by_hand_is_wrong(row) and not _too_near(row)]
     found = diagnose(failing, case, [target for row, target in pairs if row.ok])

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from autograd_lite import ops
 from autograd_lite.check.finding import (
     FOLLOWS,
     NOT_FINITE,
@@ -38,7 +37,7 @@ from autograd_lite.check.mistakes import (
     variants,
     wrong_derivatives,
 )
-from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made, text_of
+from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made
 from autograd_lite.check.mistakes.entries import where_not_finite
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
@@ -52,8 +51,8 @@ from autograd_lite.check.mistakes.registry import (
     stretched,
 )
 from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.terms import term_text, terms_alone
 from autograd_lite.check.two_mistakes import two_together, with_a_factor
-from autograd_lite.graph import Node
 
 REGISTERED = (
     factors,
@@ -82,9 +81,6 @@ MOST_NODES = 400
 """In a larger graph, a mistake is looked for in the gradients alone, and not inside the pass."""
 
 MOST_ALTERNATIVES = 4
-
-MOST_TERMS = 6
-"""Of how many terms of a loss each is looked at by itself."""
 
 ALWAYS_TRIED = 30
 """How many of the likeliest mistakes are tried, however long that takes."""
@@ -300,15 +296,10 @@ def _terms_alone(case: Case, target: Target) -> Iterator[tuple[Case, str, Target
     replay = case.replay
     if replay is None or target.hand.shape != target.right.shape:
         return
-    found = paths.terms(replay)
-    ends = [x for x in found if not any(y is not x and y.id in replay.behind(x.id) for y in found)]
-    ends = [x for x in ends if target.id in replay.behind(x.id)]
-    if not 1 < len(ends) <= MOST_TERMS:
+    ends = {x: y for x, y in terms_alone(replay).items() if target.id in replay.behind(x.id)}
+    if len(ends) < 2:
         return
-    alone = []
-    for end in ends:
-        silent = {x.id: np.zeros_like(replay.gradients[x.id]) for x in ends if x is not end}
-        alone.append(Replay(replay.graph, replay.values, silent))
+    alone = list(ends.values())
     parts = [one.gradients.get(target.id or "", np.zeros(())) for one in alone]
     if not same(sum(parts[1:], parts[0]), target.right):
         return  # They depend on one another.
@@ -316,18 +307,7 @@ def _terms_alone(case: Case, target: Target) -> Iterator[tuple[Case, str, Target
         if part.shape == target.right.shape and part.any():
             hand = target.hand - (target.right - part)
             of_term = replace(target, hand=hand, right=part)
-            yield replace(case, replay=one), f"in the term {_term(one, end)}: ", of_term
-
-
-def _term(replay: Replay, end: Node) -> str:
-    """Return what a term is called, or what it is a factor of."""
-    node = end
-    while not node.name:
-        users = [x for x in replay.graph.consumers(node) if x.id in replay.gradients]
-        if len(users) != 1 or users[0].primitive in (ops.add, ops.subtract):
-            return text_of(replay.graph, end)
-        node = users[0]
-    return node.name
+            yield replace(case, replay=one), f"in the term {term_text(one, end)}: ", of_term
 
 
 def _passes(progress: _Progress, target: Target) -> Iterator[tuple[Case, str]]:

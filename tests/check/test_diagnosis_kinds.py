@@ -615,7 +615,7 @@ CASES = [
     (precise, PRECISE, "{\"P\": G}", "{\"P\": 2 * G - np.diag(np.diag(G))}", "symmetric argument",
      "counts twice"),
     (precise, PRECISE, "3.5 * inverse", "3.5 * PRECISION", "other power", "P stands in place of"),
-    (rewarded, REWARDED, "(p - np.eye(3)[LABELS])", "(-np.eye(3)[LABELS])", "path missing",
+    (rewarded, REWARDED, "(p - np.eye(3)[LABELS])", "(-np.eye(3)[LABELS])", "loss",
      "in the term gain: "),
     (rewarded, REWARDED, "(p - np.eye(3)[LABELS])", "p", "loss", "in the term gain: "),
     (gated, GATED, "U.T @ dz + A.T @", "U @ dz + A @", "not transposed", "in every product"),

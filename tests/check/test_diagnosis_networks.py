@@ -213,3 +213,98 @@ def test_labels_are_not_pasted_into_a_sentence():
     found = str(al.compare(loss, {"w": x.T @ d + 2 * w.numpy()})["w"].diagnosis)
     assert "np.log" in found
     assert "array" not in found
+
+
+def softmax_of(z, axis):
+    return np.exp(z) / np.sum(np.exp(z), axis=axis, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("hard", "soft", "said"),
+    [
+        ("p", "T * (s - Q)", "in the term hard: the one-hot of the labels is not subtracted"),
+        ("s - one_hot", "T * (s - Q)", "s stands in place of p"),
+        ("p - one_hot", "T * s", "is not subtracted from s: the target is missing"),
+        ("p - one_hot", "T * (p - Q)", "p stands in place of s"),
+        ("p - one_hot", "T * (s - one_hot)", "the one-hot of the labels stands in place of"),
+    ],
+)
+def test_each_of_two_terms_with_a_written_out_softmax_has_its_own_difference(hard, soft, said):
+    z, heat = tensor("z", 6, 4), 2.5
+    labels, q = np.array([0, 2, 1, 3, 1, 0]), softmax_of(rng.normal(size=(6, 4)), 1)
+    probabilities, soft_ones = softmax_of(z, 1), softmax_of(z / heat, 1)
+    probabilities.name, soft_ones.name = "p", "s"
+    first = -np.mean(np.log(probabilities[np.arange(6), labels]))
+    second = np.mean(np.sum(q * (np.log(q) - np.log(soft_ones)), axis=1))
+    first.name, second.name = "hard", "soft"
+    known = {"p": probabilities.numpy(), "s": soft_ones.numpy(), "one_hot": np.eye(4)[labels]}
+    known |= {"Q": q, "T": heat}
+    hand = 0.3 * eval(hard, known) / 6 + 0.7 * eval(soft, known) / 6
+    loss = 0.3 * first + 0.7 * heat**2 * second
+    assert said in str(al.compare(loss, {"z": hand})["z"].diagnosis)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("P[t]", "is not subtracted from"),
+        ("P[t] - 1", "1 is subtracted from every entry"),
+        ("P[t] - ONE[LABELS[t - 1]]", "is that of the step before"),
+        ("P[t] - ONE[INPUTS[t]]", "the input of the step stands in place of"),
+    ],
+)
+def test_the_targets_of_a_loop_over_columns(wrong, said):
+    one = np.eye(4)[:, :, None]
+    inputs, labels, h, loss = [0, 2, 3, 2], [2, 3, 1, 0], rng.normal(size=(5, 1)), 0.0
+    u, v, w = tensor("u", 5, 4), tensor("v", 5, 5), tensor("w", 4, 5)
+    ps, hs = [], []
+    for t in range(4):
+        h = np.tanh(u @ one[inputs[t]] + v @ h)
+        p = softmax_of(w @ h, None)
+        loss = loss - np.log(p[labels[t], 0])
+        ps.append(p.numpy())
+        hs.append(h.numpy())
+    known = {"P": ps, "ONE": one, "LABELS": labels, "INPUTS": inputs}
+    hand = sum(eval(wrong, known | {"t": t}) @ hs[t].T for t in range(4))
+    title = str(al.compare(loss, {"w": hand})["w"].diagnosis)
+    assert said in title
+    assert title.startswith("at every step")
+
+
+def test_the_factors_of_two_terms_may_be_exchanged():
+    x, c = tensor("x", 6), 0.3
+    a, b = np.sum(x**2), np.sum(x**3)
+    a.name, b.name = "a", "b"
+    hand = (1 - c) * 2 * x.numpy() + c * 3 * x.numpy() ** 2
+    title = str(al.compare(c * a + (1 - c) * b, {"x": hand})["x"].diagnosis)
+    assert title.startswith("the factors of the terms")
+    assert title.endswith("of the loss are exchanged")
+
+
+@pytest.mark.parametrize(
+    ("mask", "said"),
+    [
+        (lambda w: w == w.min(axis=(1, 3), keepdims=True), "the smallest entries of"),
+        (lambda w: w, "stand in place of the mask of the largest"),
+    ],
+)
+def test_the_mask_of_a_maximum_over_two_axes(mask, said):
+    x, weights = tensor("x", 4, 6), rng.normal(size=(2, 3))
+    windows = x.numpy().reshape(2, 2, 3, 2)
+    loss = np.sum(np.reshape(x, (2, 2, 3, 2)).max(axis=(1, 3)) * weights)
+    hand = (mask(windows) * weights[:, None, :, None]).reshape(4, 6)
+    assert said in str(al.compare(loss, {"x": hand})["x"].diagnosis)
+
+
+def test_the_diagonal_in_place_of_a_sum():
+    x, weights = tensor("x", 5), rng.normal(size=(5, 5))
+    hand = np.diag(weights * np.cos(x.numpy()))
+    loss = np.sum(np.sin(rng.normal(size=(5, 5)) * 0 + x) * weights)
+    assert "the diagonal of" in str(al.compare(loss, {"x": hand})["x"].diagnosis)
+
+
+def test_another_slope_of_a_leaky_relu_is_said_as_such():
+    z, weights = tensor("z", 4, 5), rng.normal(size=(4, 5))
+    loss = np.sum(np.where(z > 0, z, 0.2 * z) * weights)
+    hand = np.where(z.numpy() > 0, 1, 0.01) * weights
+    assert "0.01 stands in place of 0.2" in str(al.compare(loss, {"z": hand})["z"].diagnosis)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     Made,
     always,
+    at_once,
     grouped,
     replaced,
     text_of,
@@ -26,7 +27,9 @@ from autograd_lite.check.mistakes.registry import (
     mistake,
     remembered,
 )
+from autograd_lite.check.mistakes.repeated import loops
 from autograd_lite.check.mistakes.replay import Replay, is_shifted
+from autograd_lite.check.mistakes.terms import term_text, terms_alone
 from autograd_lite.graph import Node
 
 
@@ -46,6 +49,8 @@ class Difference:
         What they are called.
     c : number or ndarray
         What the difference is multiplied by.
+    axis : int
+        That of the classes; in `p`, `y` and `c` it is the last one.
     """
 
     key: str
@@ -55,6 +60,16 @@ class Difference:
     p_text: str
     y_text: str
     c: Any
+    axis: int = -1
+
+    def instead(self, replay: Replay, wrong: Callable[[], Any]) -> Made:
+        """Return the mistake with something else in the place of the difference."""
+        return Made(
+            replay,
+            self.key,
+            lambda: np.swapaxes(wrong(), self.axis, -1) if self.axis != -1 else wrong(),
+            lambda: np.swapaxes(self.c * (self.p - self.y), self.axis, -1),
+        )
 
 
 LINKS: dict[str, Callable[[Any], Any]] = {
@@ -72,36 +87,41 @@ def differences(replay: Replay) -> Iterator[Difference]:
     targets = [
         node
         for node in graph
-        if node.id not in replay.gradients and np.asarray(node.value).dtype.kind in "fiub"
+        if (node.id not in replay.gradients or node.name)
+        and np.asarray(node.value).dtype.kind in "fiub"
     ]
     for node in reversed(list(graph)):
-        if is_shifted(graph, node):
+        same_again = is_shifted(graph, node) or node.primitive is ops.negative
+        if same_again and not node.name:
             continue  # What comes back is that of what it was before.
         g = replay.gradients.get(node.id)
         z = np.asarray(replay.values[node.id])
         if g is None or g.shape != z.shape or not g.any() or z.size < 2:
             continue
-        for link, function in LINKS.items():
-            if link == "softmax" and z.shape[-1] < 2:
-                continue
-            p = function(z)
+        for link, axis in _links(z, g):
+            z, g = (np.swapaxes(x, axis, -1) if axis != -1 else x for x in (z, g))
+            p = LINKS[link](z)
             if not np.isfinite(p).all():
                 continue
-            seen = False
+            seen: list[Array] = []
             for target in targets:
                 y = np.asarray(replay.values[target.id], float)
-                if not y.ndim or np.size(y) != np.size(p):
+                if not y.ndim or np.size(y) != np.size(p) or node.id in replay.behind(target.id):
                     continue
+                if axis != -1 and y.ndim == p.ndim:
+                    y = np.swapaxes(y, axis, -1)
                 if y.shape != p.shape:
                     y = y.reshape(p.shape)
                 signs = link == "sigmoid" and np.isin(y, (-1, 1)).all()
                 for form in ((1 + y) / 2, (1 - y) / 2) if signs else (y,):
                     c = _multiple(g, p - form)
-                    if c is not None:
-                        p_text = _text_of_prediction(replay, node, link, p)
-                        text = "the 0 or 1 of the label" if signs else target.name or "the target"
-                        yield Difference(node.id, link, p, form, p_text, text, c)
-                        seen = True
+                    if c is not None and not any(np.array_equal(form, x) for x in seen):
+                        p_text = _text_of_prediction(replay, node, link, p, axis)
+                        text = target.name or grouped(text_of(graph, target))
+                        text = "the target" if "array of" in text else text
+                        text = "the 0 or 1 of the label" if signs else text
+                        yield Difference(node.id, link, p, form, p_text, text, c, axis)
+                        seen.append(form)
             if link == "sigmoid" and not seen and (c := _multiple(g, p - 1)) is not None:
                 p_text = _text_of_prediction(replay, node, link, p)
                 yield Difference(node.id, link, p, np.ones_like(p), p_text, "1", c)
@@ -111,10 +131,19 @@ def differences(replay: Replay) -> Iterator[Difference]:
             if link == "softmax" and not seen:
                 found = _of_labels(g, p)
                 if found is not None:
-                    p_text = _text_of_prediction(replay, node, link, p)
-                    yield Difference(
-                        node.id, link, p, found[0], p_text, "the one-hot of the labels", found[1]
-                    )
+                    p_text = _text_of_prediction(replay, node, link, p, axis)
+                    one_hot = "the one-hot of the labels"
+                    yield Difference(node.id, link, p, found[0], p_text, one_hot, found[1], axis)
+
+
+def _links(z: Array, g: Array) -> Iterator[tuple[str, int]]:
+    """Yield how a prediction may come from a node, and along which axis."""
+    for link in LINKS:
+        if link != "softmax" or z.shape[-1] > 1:
+            yield link, -1
+    columns = z.ndim > 1 and z.shape[-2] > 1
+    if columns and np.abs(g.sum(-2)).max() <= 1e-9 * np.abs(g).max() * z.shape[-2]:
+        yield "softmax", -2
 
 
 def _multiple(g: Array, difference: Array) -> float | None:
@@ -153,10 +182,10 @@ def _of_labels(g: Array, p: Array) -> tuple[Array, Any] | None:
     return one_hot.reshape(p.shape), float(c[0, 0]) if alike else c.reshape((*p.shape[:-1], 1))
 
 
-def _text_of_prediction(replay: Replay, node: Node, link: str, p: Array) -> str:
+def _text_of_prediction(replay: Replay, node: Node, link: str, p: Array, axis: int = -1) -> str:
     """Return what a prediction is called: by its name, or as the function of a node."""
     text = text_of(replay.graph, node)
-    return _text_of_value(replay, p) or (f"{link}({text})" if link else text)
+    return _text_of_value(replay, np.swapaxes(p, axis, -1)) or (f"{link}({text})" if link else text)
 
 
 def _text_of_value(replay: Replay, value: Array) -> str | None:
@@ -174,14 +203,43 @@ def wrong_loss(case: Case, target: Target) -> Iterator[Candidate]:
     replay = case.replay
     if replay is None or target.id is None:
         return
-    for d in differences(replay):
+    whole = differences(replay)
+    of_terms = {
+        d: f"in the term {term_text(one, end)}: "
+        for end, one in terms_alone(replay).items()
+        for d in differences(one)
+    }
+    for d in whole:
+        if target.id in replay.behind(d.key):
+            yield from _smoothed(replay, d, target)
+            yield from _half_weighted(replay, d, target)
+    known = {d.key for d in whole}
+    every = [*whole, *(d for d in of_terms if d.key not in known)]
+    for d in every:
         if target.id not in replay.behind(d.key):
             continue
-        for title, cost, wrong in _instead(replay, d):
-            far = 0.0 if replay.graph[d.key].name else 0.04
-            yield Candidate(title, cost + far, predict=replaced(replay, d.key, wrong))
-        yield from _smoothed(replay, d, target)
-        yield from _half_weighted(replay, d, target)
+        far = 0.0 if replay.graph[d.key].name else 0.04
+        for title, cost, wrong in (*_instead(replay, d), *_of_another(d, every)):
+            where = of_terms.get(d, "")
+            yield Candidate(where + title, cost + far, predict=d.instead(replay, wrong))
+    yield from _at_every_step(replay)
+
+
+def _of_another(
+    d: Difference, every: Sequence[Difference]
+) -> Iterator[tuple[str, float, Callable[[], Any]]]:
+    """Yield the prediction or the target of another term, where those of one belong."""
+    p, y, c = d.p, d.y, d.c
+    for other in every:
+        alike = other is not d and other.p.shape == p.shape and other.link == d.link != ""
+        if not alike or other.axis != d.axis:
+            continue
+        for one, belongs, text, wrong in (
+            (other.p, p, (other.p_text, d.p_text), lambda x=other.p: c * (x - y)),
+            (other.y, y, (other.y_text, d.y_text), lambda x=other.y: c * (p - x)),
+        ):
+            if text[0] != text[1] and not np.array_equal(one, belongs):
+                yield f"{text[0]} stands in place of {text[1]}", 0.85, wrong
 
 
 def _half_weighted(replay: Replay, d: Difference, target: Target) -> Iterator[Candidate]:
@@ -189,7 +247,8 @@ def _half_weighted(replay: Replay, d: Difference, target: Target) -> Iterator[Ca
     if not np.ndim(d.c) or np.count_nonzero(target.hand) < 3:
         return
     for text, term in ((d.p_text, d.p), (d.y_text, -d.y)):
-        made = Made(replay, d.key, always(term), always(d.c * term))
+        sides = (np.swapaxes(x, d.axis, -1) for x in (term, d.c * term))
+        made = Made(replay, d.key, *map(always, sides))
         factor = made.factor(target)
         if factor is not None and abs(factor) > 1e-9:
             yield Candidate(
@@ -202,7 +261,7 @@ def _half_weighted(replay: Replay, d: Difference, target: Target) -> Iterator[Ca
 
 def _smoothed(replay: Replay, d: Difference, target: Target) -> Iterator[Candidate]:
     """Solve for a target that is one number at the label, and another elsewhere."""
-    if d.link != "softmax" or np.ndim(d.c) or np.count_nonzero(target.hand) < 4:
+    if d.link != "softmax" or d.axis != -1 or np.ndim(d.c) or np.count_nonzero(target.hand) < 4:
         return
     if target.hand.shape != target.right.shape:
         return
@@ -230,10 +289,60 @@ def _smoothed(replay: Replay, d: Difference, target: Target) -> Iterator[Candida
     yield Candidate(title, 1.05, predict=replaced(replay, d.key, always(d.c * (d.p - instead))))
 
 
+def _at_every_step(replay: Replay) -> Iterator[Candidate]:
+    """Put the same in the place of each difference, if there is one at every step of a loop."""
+    found = differences(replay)
+    each = [d for d in found if d.link == found[0].link and d.p.shape == found[0].p.shape]
+    if len(each) < 2 or any(
+        a.key in replay.behind(b.key) for a in each for b in each if a is not b
+    ):
+        return
+    for changes in zip(*(_instead(replay, d) for d in each), strict=False):
+        made = [d.instead(replay, x[2]) for d, x in zip(each, changes, strict=True)]
+        title = f"at every step, {changes[0][0]}"
+        yield Candidate(title, changes[0][1] + 0.1, predict=at_once(made))
+    for title, cost, targets in _targets_of_steps(replay, each):
+        made = [
+            d.instead(replay, functools.partial(_minus, d, y))
+            for d, y in zip(each, targets, strict=True)
+        ]
+        yield Candidate(f"at every step, {title}", cost, predict=at_once(made))
+
+
+def _minus(d: Difference, y: Any) -> Any:
+    return d.c * (d.p - y)
+
+
+def _targets_of_steps(
+    replay: Replay, each: Sequence[Difference]
+) -> Iterator[tuple[str, float, Sequence[Any]]]:
+    """Yield targets of another step, or what the steps use, in place of the targets of each."""
+    text, ys = each[0].y_text, [d.y for d in each]  # The last step comes first.
+    for word, others in (
+        ("before", [*ys[1:], ys[0]]), ("before", [*ys[1:], ys[-1]]),
+        ("after", [ys[-1], *ys[:-1]]), ("after", [ys[0], *ys[:-1]]),
+    ):  # fmt: skip
+        yield f"{text} is that of the step {word}", 0.95, others
+    used: list[list[Any]] = []
+    for loop in loops(replay):
+        for nodes in loop.classes:
+            for i in range(len(nodes[0].operands)):
+                values = [replay.values[node.operands[i]] for node in nodes][::-1]
+                turned = [np.swapaxes(x, each[0].axis, -1) for x in values if np.ndim(x) > 1]
+                if len(turned) == len(ys) and all(
+                    x.shape == y.shape for x, y in zip(turned, ys, strict=True)
+                ):
+                    inner = nodes[-1].operands[i] in replay.gradients
+                    if not inner and not all(x is turned[0] for x in turned):
+                        used.append(turned)
+    for values in used:
+        yield f"the input of the step stands in place of {text}", 0.95, values
+
+
 def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callable[[], Any]]]:
     """Yield everything that may stand in place of a difference."""
     p, y, c, e = d.p, d.y, d.c, d.p - d.y
-    z = np.asarray(replay.values[d.key])
+    z = np.swapaxes(replay.values[d.key], d.axis, -1) if d.p.ndim > 1 else replay.values[d.key]
     pt, yt = grouped(d.p_text), d.y_text
     error = f"{pt} - {yt}" if yt != "0" else pt
     if yt == "0":
@@ -302,7 +411,7 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
     node = replay.graph[d.key]
     for x in node.operands if node.primitive in (ops.multiply, ops.divide) else ():
         scores = np.asarray(replay.values[x])
-        if scores.shape == z.shape:
+        if scores.shape == z.shape and d.axis == -1:
             yield (
                 f"the softmax is that of {text_of(replay.graph, replay.graph[x])}, not of {zt}",
                 0.9,
@@ -337,6 +446,11 @@ def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[],
     yield f"the softmax is left out: -{yt} / {pt}", 0.7, lambda: -c * y / p
     yield f"1 stands in place of {pt}: 1 - {yt}", 0.9, lambda: c * (1 - y)
     yield (
+        f"1 is subtracted from every entry of {pt}, not from that of the label alone",
+        0.85,
+        lambda: c * (p - 1),
+    )
+    yield (
         f"-{yt} times {pt} * (1 - {pt}), the diagonal of the softmax's Jacobian, stands in place "
         f"of {pt} - {yt}",
         0.9,
@@ -345,7 +459,8 @@ def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[],
     if z.ndim == 2:
         for scores in (z, z - z.max(axis=1, keepdims=True)):
             yield (
-                "the softmax is computed along the wrong axis, 0, on the way back",
+                f"the softmax is computed along the wrong axis, {0 if d.axis == -1 else 1}, on the "
+                f"way back",
                 0.9,
                 functools.partial(_along_columns, scores, y, c),
             )
@@ -379,14 +494,17 @@ def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[],
             )
     if z.ndim == 2:
         present = y.max(axis=0) > 0
+        lines = "columns: d[:, y] -= 1 in place of d[arange(n), y] -= 1"
+        if d.axis != -1:
+            lines = "rows: d[y] -= 1 in place of d[y, arange(n)] -= 1"
         yield (
-            "1 is subtracted in whole columns: d[:, y] -= 1 in place of d[arange(n), y] -= 1",
+            f"1 is subtracted in whole {lines}",
             0.8,
             lambda: c * (p - present),
         )
         counts = y.sum(axis=0)
         yield (
-            "1 is subtracted in whole columns, once for each label",
+            f"1 is subtracted in whole {lines.split(':')[0]}, once for each label",
             0.9,
             lambda: c * (p - counts),
         )
@@ -422,7 +540,7 @@ def label_entry(case: Case, target: Target) -> Iterator[Candidate]:
             yield Candidate(
                 f"at the entries of the labels, the gradient at {name} is {unit:.4g} too "
                 f"{'small' if times < 0 else 'large'}: {words}",
-                1.0,
+                0.95,
                 predict=replaced(replay, key, always(g + times * unit * at_label)),
             )
         yield Candidate(

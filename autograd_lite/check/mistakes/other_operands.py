@@ -441,6 +441,13 @@ def wrong_axis(case: Case, target: Target) -> Iterator[Candidate]:
                     0.9,
                     predict=only_here(summed),
                 )
+        if g.ndim == 2 and g.shape == target.right.shape * 2:
+            yield Candidate(
+                f"the diagonal of the gradient at {text_of(replay.graph, node)} stands in place of "
+                f"its sum",
+                1.0,
+                predict=only_here(np.diagonal(g)),
+            )
         if target.right.ndim:
             yield Candidate(
                 f"the gradient at {text_of(replay.graph, node)} is summed over all axes",

@@ -140,12 +140,12 @@ def _variance(step: Step) -> Forms:
 
 
 def _largest(step: Step) -> Iterator[Candidate]:
-    """Send what arrives at a maximum to the smallest entry, or to that of another axis."""
+    """Send what arrives at a maximum to the smallest entry, or to all, times their values."""
     if step.primitive not in (ops.max, ops.min):
         return
     axis, keep = step.node.parameters.get("axis"), step.node.parameters.get("keepdims", False)
     x = np.asarray(step.replay.values[step.operand.id])
-    if not isinstance(axis, int) or x.ndim < 2:
+    if not isinstance(axis, int | tuple) or x.ndim < 2 or np.size(axis) >= x.ndim:
         return
     largest = step.primitive is ops.max
     worst = np.min if largest else np.max
@@ -159,6 +159,11 @@ def _largest(step: Step) -> Iterator[Candidate]:
         f"the {words[1]} entries of {name} get the gradient of {step.name}, not the {words[0]}",
         0.8,
         predict=step.wrong(to(x == worst(x, axis, keepdims=True))),
+    )
+    yield Candidate(
+        f"the values of {name} stand in place of the mask of the {words[0]} of each window",
+        0.9,
+        predict=step.wrong(to(x)),
     )
 
 

@@ -20,7 +20,7 @@ from autograd_lite.check.mistakes.backward_steps import (
     steps,
     text_of,
 )
-from autograd_lite.check.mistakes.reasons import averaged, numbers, reason, shown
+from autograd_lite.check.mistakes.reasons import averaged, numbers, reason, scalars, shown
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Candidate,
@@ -32,6 +32,7 @@ from autograd_lite.check.mistakes.registry import (
     same,
 )
 from autograd_lite.check.mistakes.replay import Edge, Replay
+from autograd_lite.check.mistakes.terms import ADDING, term_text, terms
 from autograd_lite.check.mistakes.written_out import SILU
 from autograd_lite.graph import Node
 
@@ -234,48 +235,6 @@ def _of_one_kind(
 # ------------------------------------------------------------------------ terms of the loss
 
 
-def terms(replay: Replay) -> list[Node]:
-    """Return the additive terms of the loss, and the sums of some of them that stand together."""
-    found: list[Node] = []
-    waiting = [replay.graph.outputs[0]]
-    while waiting:
-        node = waiting.pop()
-        operands = [x for x in replay.graph.operands(node) if x.id in replay.gradients]
-        sums = node.primitive in (ops.add, ops.subtract)
-        alone = node.primitive in SCALING and len(operands) == 1
-        reduced = node.primitive in (ops.mean, ops.sum) and operands[0].primitive in ADDING
-        shared = any(_is_shared(replay, x) for x in operands)  # It belongs to several terms.
-        if (sums or alone or reduced) and operands and not shared:
-            waiting += operands
-            if (sums or node.name) and node is not replay.graph.outputs[0]:
-                found.append(node)
-        elif node.id in replay.gradients:
-            found.append(node)
-    whole = [node for node in found if _is_all(replay, node)]
-    return [node for node in found if node not in whole] if len(found) - len(whole) > 1 else []
-
-
-SCALING = (ops.multiply, ops.divide, ops.negative)
-
-ADDING = (ops.add, ops.subtract, *SCALING)
-
-
-def _is_shared(replay: Replay, node: Node) -> bool:
-    return sum(x.id in replay.gradients for x in replay.graph.consumers(node)) > 1
-
-
-def _is_all(replay: Replay, node: Node) -> bool:
-    """Return whether everything comes back through a node."""
-    while node is not replay.graph.outputs[0]:
-        users = [x for x in replay.graph.consumers(node) if x.id in replay.gradients]
-        if len(users) != 1 or users[0].primitive in (ops.add, ops.subtract):
-            others = [x for x in replay.graph.operands(users[0]) if x.id in replay.gradients]
-            if len(users) != 1 or len(others) > 1:
-                return False
-        node = users[0]
-    return True
-
-
 @mistake("term of the loss", "The gradient of a sum is the sum of the gradients of its terms.")
 def term_missing(case: Case, target: Target) -> Iterator[Candidate]:
     """Leave out a term of the loss, or give it a factor."""
@@ -310,6 +269,7 @@ def several_terms(case: Case, target: Target) -> Iterator[Candidate]:
     gap = target.hand - target.right
     if target.hand.size < 3 or not np.isfinite(gap).all():
         return
+    yield from _exchanged(case, target, added, gap)
     for count in range(2, len(added)):
         for some in itertools.combinations(added, count):
             part = sum(np.asarray(added[x][target.id]) for x in some)
@@ -334,6 +294,32 @@ def several_terms(case: Case, target: Target) -> Iterator[Candidate]:
             yield Candidate(
                 f"the terms {named} of the loss {says}", 0.9, predict=AnotherPass(predict)
             )
+
+
+def _exchanged(case: Case, target: Target, added: Any, gap: Any) -> Iterator[Candidate]:
+    """Solve for the factors of two terms: each has that of the other, as ``1 - c`` for ``c``."""
+    known = {*numbers(case), *(k for _, k, _ in scalars(case))} - {1.0}
+    ratios = [k / other for k, other in itertools.permutations(known, 2)]
+    ratios += [ratio for k in known for ratio in (k / (1 - k), (1 - k) / k)]
+    for (x, one), (y, two) in itertools.combinations(added.items(), 2):
+        sides = np.array([one[target.id].ravel(), two[target.id].ravel()])
+        if target.hand.size < 4 or np.linalg.matrix_rank(sides) < 2:
+            continue
+        a, b = 1 + np.linalg.lstsq(sides.T, gap.ravel(), rcond=None)[0]
+        told = any(abs(ratio - a) < 1e-7 * abs(a) for ratio in ratios)
+        if abs(a * b - 1) > 1e-7 or abs(abs(a) - 1) < 1e-6 or not told:
+            continue
+
+        def predict(other: Target, one: Any = one, two: Any = two, a: Any = a, b: Any = b) -> Any:
+            right = other.right
+            return right + (a - 1) * one.get(other.id, 0) + (b - 1) * two.get(other.id, 0)
+
+        named = " and ".join(term_text(case.replay, node) for node in (x, y) if case.replay)
+        yield Candidate(
+            f"the factors of the terms {named} of the loss are exchanged",
+            0.9,
+            predict=AnotherPass(predict),
+        )
 
 
 MOST_TOGETHER = 5

@@ -137,6 +137,9 @@ def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
             yield f"multiplied by {k:g} where it is to be divided by {k:g}", 0.3
         elif _is(a, 1 / (k * k)):
             yield f"divided by {k:g} where it is to be multiplied by {k:g}", 0.3
+        for other in SLOPES if k in SLOPES else ():
+            if _is(a, other / k) and not _is(other, k) and not _is(other, k * k):
+                yield f"{other:g} stands in place of {k:g}", 0.2
         for n in sizes if divides else ():
             if _is(a, k / n) and n not in (k, 2 * k):
                 yield f"divided by {n} where {k:g} belongs", 0.35
@@ -199,7 +202,14 @@ def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
         yield f"a learning rate of {a:g} may be in it already", 0.8
 
 
+SLOPES = (0.01, 0.1, 0.2, 0.3, 0.001)
+"""What a leaky relu has where others have 0."""
+
+
 def reason(case: Case, factor: float) -> tuple[str, float] | None:
-    """Return the likeliest reason for a factor with its cost, or None."""
-    found = sorted(reasons(case, factor), key=lambda pair: pair[1])
-    return found[0] if found else None
+    """Return the likeliest reason for a factor with its cost, or None; or two of one likelihood."""
+    found = sorted(dict(reasons(case, factor)).items(), key=lambda pair: pair[1])
+    if not found:
+        return None
+    alike = [text for text, cost in found if cost == found[0][1]]
+    return ", or ".join(alike[:2]), found[0][1]

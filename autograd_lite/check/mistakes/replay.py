@@ -6,9 +6,11 @@ arrives. So a supposed mistake is tested by making it.
 
 from __future__ import annotations
 
+import copy
 import functools
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 from autograd_lite import ops
 from autograd_lite.core.backward import of_kind, unbroadcast
 from autograd_lite.graph import Graph, Node
+from autograd_lite.graph.nodes import Nodes
 from autograd_lite.graph.walk import walk
 
 Edge = tuple[str, int]
@@ -341,6 +344,37 @@ def is_shifted(graph: Graph, node: Node) -> bool:
         return False
     x, largest = graph.operands(node)
     return largest.primitive is ops.max and largest.operands[0] == x.id
+
+
+def merged(graph: Graph, kept: Collection[str | None]) -> Graph:
+    """Return a graph in which what is written twice is computed once, as in ``e / np.sum(e)``.
+
+    On paper it is one thing, with one derivative. What has a name, or is in `kept`, stays; so does
+    what a loop may compute again of parameters alone, as ``W.T``, and what is a number.
+    """
+    first: dict[Any, Node] = {}
+    at: dict[str, str] = {}
+    nodes: list[Node] = []
+    for node in graph:
+        operands = tuple(at.get(key, key) for key in node.operands)
+        inner = any(graph[key].kind != "parameter" and graph[key].shape for key in operands)
+        plain = node.kind == "constant" and not node.shape
+        value = np.asarray(node.value)
+        if (inner or plain) and value.size <= MOST_ENTRIES:
+            key = node.primitive, operands, value.shape, value.dtype.str, value.tobytes()
+            twin = first.setdefault(key, node)
+            alike = repr(twin.parameters) == repr(node.parameters)
+            if twin is not node and alike and node.name is None and node.id not in kept:
+                at[node.id] = twin.id
+                continue
+        nodes.append(node if operands == node.operands else replace(node, operands=operands))
+    new = copy.copy(graph)
+    Nodes.__init__(new, nodes, [at.get(x.id, x.id) for x in graph.outputs], graph.held)
+    return new
+
+
+MOST_ENTRIES = 100_000
+"""Of how many entries an array is compared with others."""
 
 
 def recompute_all(

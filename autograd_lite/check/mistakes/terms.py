@@ -1,0 +1,84 @@
+"""The additive terms of a loss, and the pass of each alone."""
+
+from __future__ import annotations
+
+import weakref
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.check.mistakes.backward_steps import text_of
+from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.graph import Node
+
+
+def terms(replay: Replay) -> list[Node]:
+    """Return the additive terms of the loss, and the sums of some of them that stand together."""
+    found: list[Node] = []
+    waiting = [replay.graph.outputs[0]]
+    while waiting:
+        node = waiting.pop()
+        operands = [x for x in replay.graph.operands(node) if x.id in replay.gradients]
+        sums = node.primitive in (ops.add, ops.subtract)
+        alone = node.primitive in SCALING and len(operands) == 1
+        reduced = node.primitive in (ops.mean, ops.sum) and operands[0].primitive in ADDING
+        shared = any(_is_shared(replay, x) for x in operands)  # It belongs to several terms.
+        if (sums or alone or reduced) and operands and not shared:
+            waiting += operands
+            if (sums or node.name) and node is not replay.graph.outputs[0]:
+                found.append(node)
+        elif node.id in replay.gradients:
+            found.append(node)
+    whole = [node for node in found if _is_all(replay, node)]
+    return [node for node in found if node not in whole] if len(found) - len(whole) > 1 else []
+
+
+_alone: weakref.WeakKeyDictionary[Replay, dict[Node, Replay]] = weakref.WeakKeyDictionary()
+
+
+def terms_alone(replay: Replay) -> dict[Node, Replay]:
+    """Return the pass of each of the terms that add up to the loss, as if it were the only one."""
+    if replay not in _alone:
+        found = terms(replay)
+        ends = [x for x in found if not any(y is not x and y.id in replay.behind(x.id)
+                                            for y in found)]  # fmt: skip
+        made = _alone[replay] = {}
+        for end in ends if 1 < len(ends) <= MOST_TERMS else ():
+            silent = {x.id: np.zeros_like(replay.gradients[x.id]) for x in ends if x is not end}
+            made[end] = Replay(replay.graph, replay.values, silent)
+    return _alone[replay]
+
+
+def term_text(replay: Replay, end: Node) -> str:
+    """Return what a term is called, or what it is a factor of."""
+    node = end
+    while not node.name:
+        users = [x for x in replay.graph.consumers(node) if x.id in replay.gradients]
+        if len(users) != 1 or users[0].primitive in (ops.add, ops.subtract):
+            return text_of(replay.graph, end)
+        node = users[0]
+    return node.name
+
+
+MOST_TERMS = 8
+"""Of how many terms of a loss each is looked at by itself."""
+
+SCALING = (ops.multiply, ops.divide, ops.negative)
+
+ADDING = (ops.add, ops.subtract, *SCALING)
+
+
+def _is_shared(replay: Replay, node: Node) -> bool:
+    return sum(x.id in replay.gradients for x in replay.graph.consumers(node)) > 1
+
+
+def _is_all(replay: Replay, node: Node) -> bool:
+    """Return whether everything comes back through a node."""
+    while node is not replay.graph.outputs[0]:
+        users = [x for x in replay.graph.consumers(node) if x.id in replay.gradients]
+        if len(users) != 1 or users[0].primitive in (ops.add, ops.subtract):
+            others = [x for x in replay.graph.operands(users[0]) if x.id in replay.gradients]
+            if len(users) != 1 or len(others) > 1:
+                return False
+        node = users[0]
+    return True
