@@ -24,7 +24,7 @@ from autograd_lite.ops.writing import Written, literal, write
 from autograd_lite.program.program import Program, Statement, Variable
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.symbol import Call, Symbol, TraceError
-from autograd_lite.program.trace import NUMBER, Place, Traced, expanded, operation_of, trace
+from autograd_lite.program.trace import Place, Traced, expanded, is_input, operation_of, trace
 from autograd_lite.tensor import Tensor
 
 LARGEST = 10_000
@@ -103,7 +103,7 @@ def export(
     names = {
         i: next(passed).name
         for i, x in enumerate(leaves_of(example))
-        if isinstance(x, (Tensor, *NUMBER)) and type(x) is not bool
+        if isinstance(x, Tensor) or is_input(x)
     }
     arguments, lines = [], []
     labels = [f"a{i}" for i in range(len(given))]
@@ -181,7 +181,7 @@ def _check(function: Callable[..., Any], example: Any, samples: list[Any]) -> No
     bare = rebuild(
         example, [x._value() if isinstance(x, Tensor) else x for x in leaves_of(example)]
     )
-    dynamic = [i for i, x in enumerate(leaves_of(bare)) if isinstance(x, NUMBER)]
+    dynamic = [i for i, x in enumerate(leaves_of(bare)) if is_input(x)]
 
     def of_arrays(arrays: list[Any]) -> Any:
         leaves = leaves_of(bare)

@@ -22,7 +22,7 @@ from numba import cfunc
 
 from autograd_lite.compile.numba_code import module_of
 from autograd_lite.program.program import Variable
-from autograd_lite.program.surroundings import Attributes, Surroundings
+from autograd_lite.program.surroundings import MISSING, Attributes, Surroundings
 from autograd_lite.program.trace import Output, Place
 from autograd_lite.tensor import Tensor
 
@@ -151,7 +151,7 @@ def watched(around: Surroundings) -> list[int]:
     if not usable():
         raise UnfitError
     table: list[int] = []
-    given = {(id(g.holder), g.key): id(g.value) for g in around.guards}
+    given = {(id(g.holder), g.key): id(g.value) for g in around.guards if g.value is not MISSING}
     whole = set()
     counts = Counter(map(itemgetter(0), given))
     through = [holder for _, holder, _ in around.orders]
@@ -190,9 +190,14 @@ def watched(around: Surroundings) -> list[int]:
                     raise UnfitError
                 table += [machine.VARS, id(x), id(g.value)]
                 continue
+            if isinstance(x, type):
+                table += [IS, id(x) + _where(x, id(g.value)), id(g.value)]
+                continue
             if type(x) is not types.FunctionType:
                 raise UnfitError
         if isinstance(x, types.CellType | types.FunctionType):
+            if g.value is MISSING:
+                raise UnfitError
             kind: Any = type(x)
             place = offset(kind, key or "cell_contents")
             unset = g.value is None and key is not None  # Then there is nothing.
@@ -200,7 +205,11 @@ def watched(around: Surroundings) -> list[int]:
         elif id(x) not in whole:
             if type(x) not in PLAIN or type(key) is not str:
                 raise UnfitError
-            table += [machine.ITEM, id(x), id(key), id(g.value)]
+            if type(x) is dict:
+                there = 0 if g.value is MISSING else id(g.value)
+                table += [machine.ENTRY, id(x), id(key), there]
+            else:
+                table += [machine.ITEM, id(x), id(key), id(g.value)]
     for _, x, (_, _, kept) in around.arrays:
         if not x.flags.c_contiguous:
             raise UnfitError

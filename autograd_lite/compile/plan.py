@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
+from autograd_lite import ops
 from autograd_lite.compile.numba_code import (
     call_source,
     entry_point,
@@ -25,18 +26,20 @@ from autograd_lite.compile.numba_code import (
 from autograd_lite.compile.numpy_code import made, nest_source, numpy_function
 from autograd_lite.compile.python_code import cost_of_calls, python_function
 from autograd_lite.compile.sheet import LoweringError
-from autograd_lite.functional.nests import leaves_of, rebuild
-from autograd_lite.program.program import Variable
+from autograd_lite.functional.nests import leaves_of, parts_of, rebuild
+from autograd_lite.program.code import is_users_class
+from autograd_lite.program.program import Program, Variable
 from autograd_lite.program.surroundings import MISSING, Surroundings
 from autograd_lite.program.symbol import TraceError
-from autograd_lite.program.trace import NUMBER, Output, Traced
+from autograd_lite.program.trace import Output, Traced, is_input
 from autograd_lite.tensor import Tensor
 
 _FLAGS = 0x101
 """NumPy's flags of an array in C's order, whose entries are aligned."""
 
 _LASTING = re.compile(
-    r"(not |len\()(kw)?args(\) == \d+)?|(type\()?(kw)?args\[[^][]*\](\) is k\d+| (is|==) o\d+)"
+    r"(not |len\()(kw)?args(\) == \d+)?|\[\*kwargs\] == o\d+|"
+    r"(type\()?(kw)?args\[[^][]*\](\) is k\d+| (is|==) o\d+)"
 )
 """What holds of arguments for good once they are bound."""
 
@@ -69,7 +72,7 @@ class Signature:
     def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.reads: list[str] = []
         self.conditions: list[str] = []
-        self.names: dict[str, Any] = {"ndarray": np.ndarray, "Tensor": Tensor}
+        self.names: dict[str, Any] = {"kinds": _kinds, "parts": parts_of, "of": _attributes}
         self.others: list[Any] = []
         self._key: list[Any] = []
         self._parts(args, "args")
@@ -79,16 +82,22 @@ class Signature:
     def _look(self, x: Any, at: str) -> None:
         kind = type(x)
         self._key.append(kind)
-        self.names[f"k{len(self.names)}"] = kind
-        same_kind = f"type({at}) is k{len(self.names) - 1}"
-        if isinstance(x, dict | list | tuple):
+        same_kind = f"type({at}) is {self._named('k', kind)}"
+        parts = parts_of(x)
+        if isinstance(x, dict | list | tuple) or parts is not None:
             self.conditions.append(same_kind)
-            self._parts(x, at)
+            if is_users_class(kind):
+                self.others.append(kind)
+                if _attributes(x):
+                    self._same(x, at)
+                else:
+                    self.conditions.append(f"not of({at})")
+            self._parts(x if parts is None else parts, at if parts is None else f"parts({at})")
         elif isinstance(x, Tensor) and not x.requires_grad:
             value = x._value()
             self._array(value, f"{at}._array", f"{same_kind} and not {at}._requires_grad")
             self.reads.append(f"{at}._value()")
-        elif isinstance(x, NUMBER) and kind is not bool:
+        elif is_input(x):
             if isinstance(x, np.ndarray):
                 self._array(x, at, same_kind)
             else:
@@ -96,23 +105,54 @@ class Signature:
             # Machine code takes numbers, not arrays without axes.
             self.reads.append(f"{at}[()]" if isinstance(x, np.ndarray) and not x.ndim else at)
         else:
-            self._key.append(x if isinstance(x, str | bool | None) else id(x))
-            self.others.append(x)
-            self.names[f"o{len(self.names)}"] = x
-            sign = "==" if isinstance(x, str) else "is"
-            self.conditions.append(f"{at} {sign} o{len(self.names) - 1}")
+            if kind is str:
+                self.conditions.append(same_kind)
+            self._same(x, at)
+
+    def _named(self, prefix: str, x: Any) -> str:
+        name = f"{prefix}{len(self.names)}"
+        self.names[name] = x
+        return name
+
+    def _same(self, x: Any, at: str) -> None:
+        """Demand the very same object, or text."""
+        self._key.append(x if isinstance(x, str | bool | None) else id(x))
+        self.others.append(x)
+        self.conditions.append(f"{at} {'==' if type(x) is str else 'is'} {self._named('o', x)}")
 
     def _parts(self, x: Any, at: str) -> None:
-        self._key.append(tuple(x) if isinstance(x, dict) else len(x))
-        self.conditions.append(f"len({at}) == {len(x)}" if len(x) else f"not {at}")
-        for key in x if isinstance(x, dict) else range(len(x)):
-            self._look(x[key], f"{at}[{key!r}]")
+        """Look at parts; those of a dict in its order, since a function may go through them."""
+        keys = [*x] if isinstance(x, dict) else range(len(x))
+        texts = all(type(key) is str for key in keys)
+        if not keys:
+            self.conditions.append(f"not {at}")
+        elif not isinstance(x, dict):
+            self.conditions.append(f"len({at}) == {len(x)}")
+        elif texts:
+            self.conditions.append(f"[*{at}] == {self._named('o', keys)}")
+        else:
+            self.conditions.append(f"kinds({at}) == {self._named('o', _kinds(keys))}")
+        self._key.append(len(x) if not isinstance(x, dict) else tuple(_kinds(keys)))
+        for key in keys:
+            plain = type(key) in (int, str)
+            self._look(x[key], f"{at}[{repr(key) if plain else self._named('o', key)}]")
 
     def _array(self, x: Any, at: str, before: str) -> None:
         dtype = f"d{len(self.names)}"
         self.names[dtype] = x.dtype
         self._key += [x.shape, x.dtype]
         self.conditions += [before, f"{at}.shape == {x.shape} and {at}.dtype is {dtype}"]
+
+
+def _kinds(keys: Iterable[Any]) -> list[Any]:
+    """Return keys with their classes: 1, 1.0 and True are equal."""
+    return [(type(key), key) for key in keys]
+
+
+def _attributes(x: Any) -> dict[str, Any]:
+    """Return attributes of an object that are not parts of it as a nest."""
+    fields = getattr(x, "__dataclass_fields__", ())
+    return {key: value for key, value in getattr(x, "__dict__", {}).items() if key not in fields}
 
 
 class Plan:
@@ -224,6 +264,8 @@ class Plan:
         """
         program = self.traced.program
         outputs = [x if isinstance(x, Variable) else np.asarray(x) for x in program.outputs]
+        if _computes_with_numbers(program, len(self.signature.reads)):
+            raise LoweringError("arithmetic of Python's numbers as Python does it")
         source, within = call_source(program, self.back)
         count = len(outputs) - len(self.back)
         kinds = [(v.dtype, len(v.shape) or -1) for v in program.inputs]
@@ -436,6 +478,22 @@ class Plan:
         """Return the inputs of the program, as they are now."""
         names = {**self.names, "args": args, "kwargs": kwargs}
         return [eval(read, names) for read in self.reads]
+
+
+def _computes_with_numbers(program: Program, count: int) -> bool:
+    """Return whether, of so many arguments, numbers get where Python's arithmetic is its own.
+
+    Its integers have no end, and it raises errors at 0 and where floats overflow in powers.
+    """
+    found = {x for x in program.inputs[:count] if x.weak}
+    for s in program.statements:
+        if s.result.weak and not found.isdisjoint(x for x in s.operands if isinstance(x, Variable)):
+            found.add(s.result)
+            by = s.operands[-1]
+            safe = s.function is ops.divide and not isinstance(by, Variable) and by != 0
+            if s.result.dtype.kind != "f" or (s.function in (ops.divide, ops.power) and not safe):
+                return True
+    return False
 
 
 def _function(head: str, lines: list[str]) -> list[str]:

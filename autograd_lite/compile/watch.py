@@ -76,7 +76,7 @@ def at(_: Any, _address: Any) -> Any:
     return kinds.voidptr(_I), lambda _, b, __, args: b.inttoptr(args[0], cgutils.voidptr_t)
 
 
-IS, DICT, LIST, SIZE, ITEM, BYTES, ARRAY, VARS = range(8)
+IS, DICT, LIST, SIZE, ITEM, ENTRY, BYTES, ARRAY, VARS = range(9)
 _jit = functools.partial(
     njit, cache=True, error_model="numpy", no_cfunc_wrapper=True, no_cpython_wrapper=True
 )
@@ -138,6 +138,10 @@ def holds(i: int) -> bool:
                 return False
             drop(found)
             if found != load(i):
+                return False
+            i += WORD
+        elif kind == ENTRY:
+            if dict_item(x, n) != load(i):
                 return False
             i += WORD
         elif kind == ARRAY:

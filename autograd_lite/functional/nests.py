@@ -50,7 +50,7 @@ def register_nest(
     return kind
 
 
-def _parts(tree: Any) -> dict[Any, Any] | None:
+def parts_of(tree: Any) -> dict[Any, Any] | None:
     """Return the parts of an object by attribute; None of what is a leaf."""
     kind = type(tree)
     if kind in _REGISTERED:
@@ -67,7 +67,7 @@ def flatten(tree: Any, path: str = "") -> list[tuple[str, Any]]:
         names = getattr(tree, "_fields", None)
         at = [f".{name}" for name in names] if names else [f"[{i}]" for i in range(len(tree))]
         return [leaf for i, part in zip(at, tree, strict=True) for leaf in flatten(part, path + i)]
-    if (parts := _parts(tree)) is not None:
+    if (parts := parts_of(tree)) is not None:
         return [leaf for key in parts for leaf in flatten(parts[key], f"{path}.{key}")]
     return [(path, tree)]
 
@@ -92,7 +92,7 @@ def _build(part: Any, leaves: Iterator[Any]) -> Any:
     if isinstance(part, list | tuple):
         parts = [_build(value, leaves) for value in part]
         return type(part)(*parts) if hasattr(part, "_fields") else type(part)(parts)
-    if (named := _parts(part)) is not None:
+    if (named := parts_of(part)) is not None:
         made = {key: _build(value, leaves) for key, value in named.items()}
         if type(part) in _REGISTERED:
             return _REGISTERED[type(part)][1](part, made)

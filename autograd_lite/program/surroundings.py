@@ -7,39 +7,68 @@ what it was when the function was traced.
 
 from __future__ import annotations
 
+import abc
 import array
 import builtins
 import collections
-import dis
-import os
+import copyreg
+import datetime
+import decimal
+import functools
+import operator
+import random
+import re
 import sys
-import sysconfig
+import threading
 import types
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.program.code import (
+    arguments,
+    is_users,
+    is_users_class,
+    is_users_file,
+    names_of,
+    paths_of,
+)
 from autograd_lite.tensor import Tensor
 
 MISSING = object()
-_OURS = os.path.dirname(os.path.dirname(__file__)) + os.sep
-_LIBRARIES = tuple(sysconfig.get_paths()[name] + os.sep for name in ("stdlib", "purelib"))
 SPEAKING = (print, input, open)
 """What does something that no program does."""
 READING = (
-    "globals", "eval", "exec", "environ", "getenv",
+    "globals", "eval", "exec", "environ", "getenv", "import_module", "__import__",
     "geterr", "geterrcall", "getbufsize", "get_printoptions", "getrecursionlimit",
 )  # fmt: skip
 """Names of what reads anything, by a name that is computed, or the state of a library."""
 CLOCKS = ("time", "datetime")
 """Modules whose functions give something else a moment later."""
-UNWATCHED = (set, collections.deque, bytearray, memoryview, array.array)
+UNWATCHED = (
+    set, collections.deque, bytearray, memoryview, array.array, np.void, weakref.ref,
+    type(functools.lru_cache(id)),
+)  # fmt: skip
 """What may change without a trace that could be seen at once."""
+FIXED = (
+    range, slice, type(...), type(NotImplemented), decimal.Decimal, re.Pattern, operator.itemgetter,
+    datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo, np.random.BitGenerator,
+    types.GetSetDescriptorType, types.MemberDescriptorType, types.MethodDescriptorType,
+    types.WrapperDescriptorType, types.ClassMethodDescriptorType, type(threading.Lock()),
+    type(threading.RLock()), type(vars(abc.ABC)["_abc_impl"]),
+    type(collections.namedtuple("_", "a").a), type(np.sum),
+)  # fmt: skip
+"""What C code keeps, and what stays what it is as far as a result depends on it."""
+NUMBERS = (int, float, complex, str, bytes, np.generic)
+MADE_IN_PYTHON = {"__slots__", "__weakref__"}
+"""What classes have that no C code makes."""
 MAKING = ("__init__", "__new__")
 ANY = frozenset((
-    "getattr", "setattr", "vars", "dir", "attrgetter", "getmembers", "__dict__", "__getattribute__",
+    "getattr", "setattr", "hasattr", "vars", "dir", "attrgetter", "methodcaller", "getmembers",
+    "format", "__dict__", "__getattribute__",
 ))  # fmt: skip
 """Names of what reaches attributes whose names no function has in it."""
 
@@ -69,7 +98,7 @@ class Guard(NamedTuple):
     holder : cell, mapping, list or Attributes
     key : object
     value : object
-        What it was: the object itself.
+        What it was: the object itself; `MISSING` where there must be nothing.
     path : str
         How the user would write it.
     """
@@ -89,6 +118,21 @@ class Guard(NamedTuple):
         if isinstance(self.holder, list):
             return self.holder[self.key] if self.key < len(self.holder) else MISSING
         return self.holder.get(self.key, MISSING)
+
+    def put_back(self) -> None:
+        """Make it what it was."""
+        if isinstance(self.holder, types.CellType):
+            if self.value is MISSING:
+                del self.holder.cell_contents
+            else:
+                self.holder.cell_contents = self.value
+        elif isinstance(self.holder, dict | list | Attributes) and self.holder is not sys.modules:
+            if self.value is not MISSING:
+                self.holder[self.key] = self.value
+            elif isinstance(self.holder, Attributes):
+                delattr(self.holder.of, self.key)
+            else:
+                del self.holder[self.key]
 
 
 class Surroundings:
@@ -124,8 +168,11 @@ class Surroundings:
         self._classes: set[type] = set()
         self._waiting: dict[str, list[Callable[[], None]]] = {}
         self._keep: list[Any] = []
+        self._guarded: set[tuple[int, Any]] = set()
+        self._modules: list[types.ModuleType] = []
         for root in roots:
             self._look(root, getattr(root, "__name__", type(root).__name__))
+        self._look_into_modules_of_modules()
 
     def changed(self) -> str:
         """Return the path of something that is not what it was; empty if there is none."""
@@ -163,11 +210,8 @@ class Surroundings:
                 holder.update(items)
         for guard in self.guards:
             if guard.now() is not guard.value:
-                changed = guard.path
-                if isinstance(guard.holder, types.CellType):
-                    guard.holder.cell_contents = guard.value
-                elif isinstance(guard.holder, dict | list | Attributes):
-                    guard.holder[guard.key] = guard.value
+                changed = guard.path if guard.holder is not sys.modules else changed
+                guard.put_back()
         for path, x, kept in self.arrays:
             if _state(x) != kept:
                 changed, (shape, dtype, data) = path, kept
@@ -187,7 +231,10 @@ class Surroundings:
         for i, guard in enumerate(self.guards):
             holder = holders.setdefault(id(guard.holder), f"h{len(holders)}")
             names[holder], names[f"v{i}"] = guard.holder, guard.value
-            if isinstance(guard.holder, types.CellType):
+            if guard.value is MISSING:
+                names[f"n{i}"] = guard.key
+                parts.append(f"n{i} not in {holder}" if type(guard.holder) is dict else "False")
+            elif isinstance(guard.holder, types.CellType):
                 parts.append(f"{holder}.cell_contents is v{i}")
             elif isinstance(guard.holder, Attributes):
                 names[holder] = guard.holder.of
@@ -216,22 +263,26 @@ class Surroundings:
     # ------------------------------------------------------------ looking
 
     def _look(self, x: Any, path: str) -> None:
-        if x is None or isinstance(
-            x, int | float | complex | str | bytes | np.generic | np.dtype | types.CodeType
-        ):
+        kind = type(x)
+        if isinstance(kind.__getattribute__, types.FunctionType):
+            self._warn(f"{path} has a __getattribute__, which may read anything")
+            return
+        if x is None or kind in NUMBERS or isinstance(x, np.dtype | types.CodeType):
             return
         if id(x) in self._seen:
             return
         self._seen.add(id(x))
         self._keep.append(x)
-        if isinstance(x, Tensor):
-            self.tensors.append(x)
-        elif isinstance(x, np.ndarray):
-            if x.dtype.hasobject:
-                self._warn(f"{path} is an array of objects, whose changes are not seen; use a list")
-            self.arrays.append((path, x, _state(x)))
+        if isinstance(x, UNWATCHED) or x is sys.modules:
+            self._warn(f"{path} is of type {kind.__name__}, whose changes are not seen; use a list")
+        elif isinstance(x, (*NUMBERS, Tensor, np.ndarray, list, tuple, dict, frozenset)):
+            self._look_at_data(x, path)
+            if is_users_class(kind):
+                self.look_into(x, path)
         elif isinstance(x, np.random.Generator):
             self.generators.append((path, x, x.bit_generator.state))
+        elif isinstance(x, np.random.RandomState | random.Random):
+            self._warn(f"{path} draws random numbers; np.random.default_rng makes a generator")
         elif isinstance(x, types.FunctionType):
             self._look_into_function(x, path)
         elif isinstance(x, types.MethodType):
@@ -239,46 +290,74 @@ class Surroundings:
             self._look(x.__func__, path)
         elif isinstance(x, partial):
             self._look(x.func, path)
-            self._look(list(x.args), path)
-            self._look(dict(x.keywords), path)
-        elif isinstance(x, list | tuple | dict):
-            self._look_into_container(x, path)
-        elif isinstance(x, UNWATCHED):
-            self._warn(
-                f"{path} is of type {type(x).__name__}, whose changes are not seen; use a list"
-            )
-        elif hasattr(type(x), "__next__"):
+            self._look(x.args, path)
+            self._look(x.keywords, path)
+        elif hasattr(kind, "__next__"):
             self._warn(f"{path} is an iterator, which every step moves on")
         elif isinstance(x, staticmethod | classmethod):
             self._look(x.__func__, path)
         elif isinstance(x, property):
             self._look(x.fget, path)
-        elif isinstance(x, types.ModuleType | types.BuiltinFunctionType | np.ufunc | type):
+        elif isinstance(x, operator.attrgetter | operator.methodcaller):
+            self._look_at(kind.__name__)
+        elif isinstance(
+            x, types.ModuleType | types.BuiltinFunctionType | types.MethodWrapperType
+            | np.ufunc | type
+        ):  # fmt: skip
             if x.__name__ in CLOCKS or getattr(x, "__module__", "") in CLOCKS:
                 self._warn(f"{path} tells the time, which goes on")
             elif isinstance(x, type):
                 self._look_into_class(x)
-        elif hasattr(type(x), "_depends_on"):
+            elif isinstance(x, types.ModuleType):
+                self._look_into_module(x)
+            elif x.__name__ in ANY:
+                self._look_at(x.__name__)
+            else:
+                self._look(getattr(x, "__self__", None), f"{path}.__self__")
+        elif hasattr(kind, "_depends_on"):
             for name in x._depends_on:
                 self.guard(vars(x), name, vars(x)[name], f"{path}.{name}")
-        else:
+        elif not isinstance(x, FIXED):
             self.look_into(x, path)
+
+    def _look_at_data(self, x: Any, path: str) -> None:
+        """Look at numbers, and what has parts."""
+        if isinstance(x, Tensor):
+            self.tensors.append(x)
+        elif isinstance(x, np.ndarray):
+            if x.dtype.hasobject:
+                self._warn(f"{path} is an array of objects, whose changes are not seen; use a list")
+            elif type(x) not in (np.ndarray, np.memmap):
+                self._warn(f"{path} is a {type(x).__name__}, whose operations are not NumPy's own")
+            self.arrays.append((path, x, _state(x)))
+        elif isinstance(x, frozenset):
+            for part in x:
+                self._look(part, path)
+        elif isinstance(x, list | tuple | dict):
+            self._look_into_container(x, path)
 
     def look_into(self, x: Any, path: str) -> None:
         """Look at what an object has, and at its class."""
+        bases = type(x).__mro__
+        if not hasattr(x, "__dict__") and not any(vars(c).keys() & MADE_IN_PYTHON for c in bases):
+            self._warn(f"{path} is of type {type(x).__name__}, whose changes are not seen")
         if isinstance(getattr(x, "__dict__", None), dict):  # A foreign library has none.
-            self.guards.append(Guard(Attributes(x), "__dict__", vars(x), f"{path}.__dict__"))
+            self.guard(Attributes(x), "__dict__", vars(x), f"{path}.__dict__", deeper=False)
             self._look_into_container(vars(x), path, dot=True, all_=_is_read_elsewhere(type(x)))
-        self.guards.append(Guard(Attributes(x), "__class__", x.__class__, f"{path}.__class__"))
+        self.guard(Attributes(x), "__class__", x.__class__, f"{path}.__class__", deeper=False)
         self._look_into_class(type(x), x, path)
 
     def _warn(self, hazard: str) -> None:
         self.hazard = self.hazard or hazard
 
-    def guard(self, holder: Any, key: Any, value: Any, path: str) -> None:
+    def guard(self, holder: Any, key: Any, value: Any, path: str, *, deeper: bool = True) -> None:
         """Demand that something stays under its key, and look into it."""
-        self.guards.append(Guard(holder, key, value, path))
-        self._look(value, path)
+        of = holder.of if isinstance(holder, Attributes) else holder
+        if (id(of), key) not in self._guarded:
+            self._guarded.add((id(of), key))
+            self.guards.append(Guard(holder, key, value, path))
+        if deeper and value is not MISSING:
+            self._look(value, path)
 
     def _look_into_container(
         self, x: Any, path: str, *, dot: bool = False, all_: bool = True
@@ -292,6 +371,7 @@ class Surroundings:
             if dot and key in ("_card", "_path"):
                 continue  # How messages name a module; one inside of another gets them there.
             where = f"{path}.{key}" if dot else f"{path}[{key!r}]"
+            self._look(key, where)
             if isinstance(x, tuple):
                 self._look(value, where)
             elif all_ or key.startswith("__"):
@@ -309,8 +389,29 @@ class Surroundings:
     def _look_at(self, name: str) -> None:
         """Look at what has waited for a name, since a function may use it."""
         self.names.add(name)
-        for look in self._waiting.pop(name, ()):
-            look()
+        for waiting in sorted(self._waiting) if name in ANY else [name]:
+            for look in self._waiting.pop(waiting, ()):
+                look()
+
+    def _look_into_module(self, x: types.ModuleType) -> None:
+        """Look at what functions name of a user's module, by whatever name they have it."""
+        if not is_users(x):
+            return
+        members = vars(x)
+        self._modules.append(x)
+        if x.__name__ != "__main__":
+            self._when_named("", lambda: self.lengths.append((x.__name__, members, len(members))))
+        for key, value in members.items():
+            if not (isinstance(value, types.ModuleType) or key.startswith("__")):
+                look = partial(self.guard, members, key, value, f"{x.__name__}.{key}")
+                self._when_named(key, look)
+
+    def _look_into_modules_of_modules(self) -> None:
+        """Look at these only where they are named: `getattr` reaches for what a module has made."""
+        for x in self._modules:
+            for key in sorted(self.names & vars(x).keys()):
+                if isinstance(value := vars(x)[key], types.ModuleType):
+                    self.guard(vars(x), key, value, f"{x.__name__}.{key}")
 
     def _look_into_class(self, kind: type, x: Any = None, path: str = "") -> None:
         """Look into a class and its bases, and into what an object of it has in slots.
@@ -324,92 +425,81 @@ class Surroundings:
         if type(kind) is not type:
             self._look_into_class(type(kind), kind, path)
         for base in kind.__mro__:
-            if not _is_users(sys.modules.get(base.__module__)):
+            if not is_users_class(base):
                 continue
             members = vars(base)
             for key, value in members.items():
-                slot = x is not None and isinstance(value, types.MemberDescriptorType)
-                if slot and hasattr(x, key):
-                    self.guard(Attributes(x), key, getattr(x, key), f"{path}.{key}")
+                if x is not None and isinstance(value, types.MemberDescriptorType):
+                    self.guard(Attributes(x), key, getattr(x, key, MISSING), f"{path}.{key}")
             if base in self._classes:
                 continue
             self._classes.add(base)
+            copyreg._slotnames(base)  # type: ignore[attr-defined]  # `copy` notes them there, first.
             self.lengths.append((base.__name__, members, len(members)))
+            bases = f"{base.__name__}.__bases__"
+            self.guard(Attributes(base), "__bases__", base.__bases__, bases, deeper=False)
             for key, value in members.items():
                 member = f"{base.__name__}.{key}"
+                look = partial(self.guard, members, key, value, member)
                 if key.startswith("__"):
-                    if not hasattr(value, "__code__"):
+                    code = getattr(getattr(value, "__func__", value), "__code__", None)
+                    if code is None:
                         continue
                     if key in MAKING and x is not None and not all_:
-                        self._when_named("type", partial(self._look, value, member))
-                    elif _is_users_file(value.__code__.co_filename):
-                        self._look(value, member)
+                        self._when_named("type", look)
+                    elif is_users_file(code.co_filename):
+                        look()
                 elif all_:
-                    self.guard(members, key, value, member)
+                    look()
                 else:
-                    self._when_named(key, partial(self.guard, members, key, value, member))
+                    self._when_named(key, look)
 
     def _look_into_function(self, f: types.FunctionType, path: str) -> None:
+        closed = {}
         for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
-            try:
-                value = cell.cell_contents
-            except ValueError:
-                continue  # Not bound yet.
-            if name == "__class__":  # For super(): an object has been looked at with its bases.
-                self.guards.append(Guard(cell, None, value, name))
-            else:
-                self.guard(cell, None, value, name)
+            closed[name] = value = Guard(cell, None, None, name).now()
+            # That is for super(): an object has been looked at with its bases.
+            self.guard(cell, None, value, name, deeper=name != "__class__")
         for name in ("__code__", "__defaults__", "__kwdefaults__", "__dict__"):
-            self.guards.append(Guard(Attributes(f), name, getattr(f, name), f"{path}.{name}"))
-            if name != "__dict__":
-                self._look(getattr(f, name), f"{path}.{name}")
+            deeper = name != "__dict__"
+            self.guard(Attributes(f), name, getattr(f, name), f"{path}.{name}", deeper=deeper)
         self._look_into_container(vars(f), path, dot=True)
-        if not _is_users_file(f.__code__.co_filename):
+        if not is_users_file(f.__code__.co_filename):
             return
-        names, called = set(_names_of(f.__code__)), set(_arguments(f.__code__, "LOAD_GLOBAL"))
-        for name in _arguments(f.__code__, "IMPORT_NAME"):
-            self._look(sys.modules.get(name), f"{path}: {name}")
-        for name in sorted(names if names.isdisjoint(ANY) else names | {*self._waiting}):
+        code, known = f.__code__, f.__globals__
+        names, called = set(names_of(code)), set(arguments(code, "LOAD_GLOBAL", "STORE_GLOBAL"))
+        package = str(known.get("__package__") or "").split(".")
+        for name in arguments(code, "IMPORT_NAME"):
+            for k in range(len(package) + 1):
+                full = ".".join(filter(None, [*package[:k], name]))
+                value = sys.modules.get(full, MISSING)
+                self.guard(sys.modules, full, value, f"{path}: {full}")
+        for name in sorted(names):
             self._look_at("type" if name == "__class__" else name)
         for name in sorted(names):
             if name in READING and (name in called or not hasattr(builtins, name)):
                 self._warn(f"{path} uses {name}, which may read anything")
-            elif name in f.__globals__:
-                value = f.__globals__[name]
-                self.guard(f.__globals__, name, value, name)
-                if isinstance(value, types.ModuleType) and _is_users(value):
-                    for attribute in sorted(names & set(vars(value))):
-                        inner = vars(value)[attribute]
-                        self.guard(vars(value), attribute, inner, f"{name}.{attribute}")
-            elif name in called and getattr(builtins, name, None) in SPEAKING:
-                self._warn(f"{path} calls {name}, which every step should do")
+            elif name in known:
+                self.guard(known, name, known[name], name)
+            elif name in called:
+                self.guard(known, name, MISSING, name)
+                if getattr(builtins, name, None) in SPEAKING:
+                    self._warn(f"{path} calls {name}, which every step should do")
+        for parts in sorted(paths_of(code)):
+            self._look_along(parts, closed.get(parts[0], known.get(parts[0])))
 
-
-def _names_of(code: types.CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, str):
-            yield constant  # As in getattr(module, "name").
-        elif isinstance(constant, tuple):
-            yield from (x for x in constant if isinstance(x, str))  # As in case C(name=x).
-        elif isinstance(constant, types.CodeType):
-            yield from _names_of(constant)
-
-
-def _arguments(code: types.CodeType, operation: str) -> Iterator[str]:
-    """Yield the names that bytecode of one kind takes, as against those of attributes."""
-    for instruction in dis.get_instructions(code):
-        if instruction.opname == operation:
-            yield instruction.argval
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _arguments(constant, operation)
-
-
-def _is_users(module: Any) -> bool:
-    file = getattr(module, "__file__", None)
-    name = getattr(module, "__name__", "")
-    return name == "__main__" or (file is not None and _is_users_file(file))
+    def _look_along(self, parts: tuple[str, ...], value: Any) -> None:
+        """Look at what is read of modules that are not the user's: ``np.linalg.norm``."""
+        name, *attributes = parts
+        for attribute in attributes:
+            if type(value) is not types.ModuleType:
+                return
+            name, members = f"{name}.{attribute}", vars(value)
+            users, value = is_users(value), getattr(value, attribute, MISSING)
+            if not users and attribute in members:
+                bound = isinstance(value, types.BuiltinFunctionType | types.MethodType | partial)
+                deeper = bound or not callable(value)
+                self.guard(members, attribute, value, name, deeper=deeper)
 
 
 def _is_read_elsewhere(kind: type) -> bool:
@@ -421,17 +511,11 @@ def _is_read_elsewhere(kind: type) -> bool:
     return any(
         "__match_args__" in vars(base)
         or (
-            not _is_users(sys.modules.get(base.__module__))
+            not is_users_class(base)
             and any(callable(x) and not name.startswith("__") for name, x in vars(base).items())
         )
         for base in kind.__mro__
     )
-
-
-def _is_users_file(file: str) -> bool:
-    if "site-packages" in file or file.startswith(_OURS):
-        return False
-    return not file.startswith(_LIBRARIES) and not file.startswith("<frozen")
 
 
 def _state(x: Any) -> tuple[Any, ...]:

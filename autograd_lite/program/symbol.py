@@ -8,6 +8,7 @@ what is asked of its entries is refused.
 
 from __future__ import annotations
 
+import operator
 import weakref
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -73,7 +74,7 @@ class Notes:
 
     def call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Note down a call of any function, whose arguments may be nests with symbols in them."""
-        leaves = leaves_of((args, kwargs))
+        leaves = [joined(x) for x in leaves_of((args, kwargs))]
         symbols = [x for x in leaves if isinstance(x, Symbol)]
         given = [x.sample if isinstance(x, Symbol) else x for x in leaves]
         if kwargs.get("out") is not None:
@@ -122,6 +123,7 @@ class Notes:
 
     def apply(self, function: Any, operands: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
         """Note down an application, and return its result."""
+        operands = tuple(map(joined, operands))
         if function is ops.reshape and len(operands[0].shape) > 1:
             self.reshaped = True
         elif function is ops.assign and self.reshaped and self.conditions:
@@ -134,6 +136,9 @@ class Notes:
                 "An array that stands for another one, while a function is traced, was used "
                 "outside of that trace: in another thread, or afterwards. Return it instead."
             )
+        for x in operands:
+            if isinstance(x, np.ma.MaskedArray | np.matrix):
+                raise refused(f"arithmetic of a {type(x).__name__}", "Pass it as np.asarray(a)")
         primitive = isinstance(function, Primitive)
         compute = function.forward if primitive else function
         samples = [x.sample if isinstance(x, Symbol) else x for x in operands]
@@ -152,6 +157,17 @@ class Notes:
             if isinstance(x, Symbol) and np.may_share_memory(sample, x.sample):
                 base = x if x.base is None else x.base
         return Symbol(variable, sample, base)
+
+
+def joined(x: Any) -> Any:
+    """Return what `np.array` made of a list with symbols in it as one symbol; else the same."""
+    if type(x) is not np.ndarray or x.dtype != object:
+        return x
+    parts = x.ravel().tolist()
+    if not all(isinstance(part, Symbol | int | float) for part in parts):
+        raise refused("an array of NumPy", _LISTS)
+    known = [part if isinstance(part, Symbol) else np.float64(part) for part in parts]
+    return ops.reshape(ops.stack(*known), shape=x.shape)
 
 
 class Call:
@@ -511,6 +527,10 @@ class Symbol(ArrayMethods):
         return complex(self._ask("complex"))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        if dtype is None and not self.shape and self.dtype == float:
+            array = np.empty((), object)
+            array[()] = self * np.float64(1) if self.variable.weak else self
+            return array  # So `np.array` makes an array of objects, which `joined` takes.
         return np.array(self._ask("an array of NumPy", _LISTS), dtype)
 
     def item(self, *index: Any) -> Any:
@@ -534,9 +554,20 @@ class Symbol(ArrayMethods):
         raise refused("a copy of it")
 
 
+_OF_NUMBERS: dict[Any, Callable[..., Any]] = {
+    np.remainder: operator.mod, np.floor_divide: operator.floordiv, np.absolute: operator.abs,
+    np.bitwise_and: operator.and_, np.bitwise_or: operator.or_, np.bitwise_xor: operator.xor,
+    np.invert: operator.invert,
+}  # fmt: skip
+"""Operators for which NumPy's functions would make numbers of its own of Python's."""
+
+
 def _operator(function: Any, *operands: Any) -> Any:
     if any(isinstance(x, Tensor) for x in operands):
         return NotImplemented
+    if function in _OF_NUMBERS and all(_is_weak(_sample(x)) for x in operands):
+        known = [x._ask("the value") if isinstance(x, Symbol) else x for x in operands]
+        return _OF_NUMBERS[function](*known)
     primitive = ops.recorded_as(function)
     if primitive is not None:
         return Symbol.__record__(primitive, operands, {})
@@ -577,6 +608,11 @@ for _sign, _function in {
     "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
 }.items():  # fmt: skip
     setattr(Symbol, f"__{_sign}__", lambda self, other, _f=_function: _operator(_f, self, other))
+
+
+for _ufunc in vars(np).values():  # What NumPy calls for each part of an array of objects.
+    if isinstance(_ufunc, np.ufunc) and _ufunc.nin == 1 and not hasattr(Symbol, _ufunc.__name__):
+        setattr(Symbol, _ufunc.__name__, lambda self, _f=_ufunc: _f(self))
 
 
 def _unsettable(name: str, instead: str) -> None:

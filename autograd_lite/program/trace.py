@@ -19,7 +19,7 @@ from autograd_lite.numpy_api.table import COMPOSED
 from autograd_lite.program.cleaning import cleaned
 from autograd_lite.program.formulas import FORMULAS
 from autograd_lite.program.program import Program, Statement, Variable
-from autograd_lite.program.symbol import NOTES, Call, Notes, Symbol
+from autograd_lite.program.symbol import NOTES, Call, Notes, Symbol, joined
 from autograd_lite.tensor import Tensor
 
 TAKEN = re.compile(
@@ -27,7 +27,14 @@ TAKEN = re.compile(
 )
 """Names that programs, and machine code of them, have for something else."""
 
-NUMBER = (int, float, np.ndarray, np.generic)
+_INPUTS = (int, float, np.ndarray, np.memmap)
+
+
+def is_input(x: Any) -> bool:
+    """Return whether symbols stand for it: a number, or an array of NumPy's own class."""
+    return type(x) in _INPUTS or isinstance(x, np.number | np.bool)
+
+
 """What becomes an input; anything else that a function is given is a part of the program."""
 
 
@@ -176,7 +183,9 @@ def trace(
                 place.write(symbol)
             returned = call_with_tensors(f, given, named)
             # Now, as long as Tensors hold symbols and views can still be taken again.
-            leaves = [x._value() if isinstance(x, Tensor) else x for x in leaves_of(returned)]
+            leaves = [
+                x._value() if isinstance(x, Tensor) else joined(x) for x in leaves_of(returned)
+            ]
             after = [place.read() for place in places]
             tensors = [place.holder for place in places if isinstance(place.holder, Tensor)]
             graded = [t for t in tensors if t._grad is not None]
@@ -263,8 +272,7 @@ def _lifted(x: Any, notes: Notes) -> Any:
     """Return a symbol for a number or an array; for a Tensor, one that holds a symbol."""
     if isinstance(x, Tensor) and not x.requires_grad:
         return leaf(notes.input(x._value()))
-    known = not isinstance(x, NUMBER) or type(x) is bool
-    return x if known else notes.input(x).__unchanging__()
+    return notes.input(x).__unchanging__() if is_input(x) else x
 
 
 class Output(int):

@@ -1,0 +1,149 @@
+"""A program serves the arguments that it was made for; others, however alike, get their own."""
+
+import collections
+import dataclasses
+import enum
+import typing
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+
+pytestmark = pytest.mark.filterwarnings("ignore:the matrix:PendingDeprecationWarning")
+X, Y = np.array([1.0, 2.0, 3.0]), np.array([4.0, 0.5, -1.0])
+FACTOR = {"by": 2.0}
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
+class Batch(dict):
+    by = 2.0
+
+
+class Pair(typing.NamedTuple):
+    a: object
+    b: object
+
+    def scaled(self):
+        return self.a * FACTOR["by"] + self.b
+
+
+class Word(str):
+    by = 2.0
+
+
+@dataclasses.dataclass
+class Point:
+    x: object
+    y: object = 2.0
+
+
+def in_turn(table):
+    total = 0.0
+    for key in table:
+        total = total * table[key] + 1
+    return total
+
+
+def keyed(table):
+    return sum(table[key] * (2 if key is True else 3) for key in table)
+
+
+def by_keyword(**table):
+    return in_turn(table)
+
+
+MARKED = Batch(x=X)
+MARKED.by = 5.0
+CALLS = {
+    "order of a dict": (in_turn, [{"a": X, "b": Y}], [{"b": Y, "a": X}]),
+    "keys that are equal": (keyed, [{1: X}], [{True: X}]),
+    "an enum as a key": (lambda d: d[Colour.RED] * 2, [{Colour.RED: X}], [{Colour.RED: Y}]),
+    "a number of NumPy's as a key": (in_turn, [{np.float64(1): X}], [{np.float64(2): Y}]),
+    "attributes of a dict": (lambda d: d["x"] * d.by, [Batch(x=X)], [MARKED]),
+    "a text with attributes": (
+        lambda x, s: x * getattr(s, "by", 1.0), [X, "a"], [X, Word("a")],
+    ),
+    "a dataclass": (lambda p: p.x * p.y, [Point(X)], [Point(Y, 3.0)]),
+    "a dataclass with an array": (lambda p: p.x * p.y, [Point(X)], [Point(Y, X)]),
+    "a matrix": (lambda x: x * x, [np.eye(2) + 1], [(np.eye(2) + 1).view(np.matrix)]),
+    "a masked array": (np.sum, [X], [np.ma.array(X, mask=[1, 0, 0])]),
+    "another named tuple": (lambda p: p.scaled(), [Pair(X, Y)], [Pair(Y, X)]),
+    "a memory map's class": (lambda x: x * 2, [X], [X.view(np.memmap)]),
+}  # fmt: skip
+
+
+def equal(a, b):
+    assert (np.shape(a), np.asarray(a).dtype) == (np.shape(b), np.asarray(b).dtype)
+    np.testing.assert_allclose(a, b)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_arguments_that_are_almost_alike(name):
+    f, first, then = CALLS[name]
+    fast = al.compile(f)
+    for args in [*[first] * 5, *[then] * 2, first]:
+        equal(fast(*args), f(*args))
+
+
+def test_order_of_keyword_arguments():
+    fast = al.compile(by_keyword, backend="numpy")
+    for given in [*[{"a": X, "b": Y}] * 5, *[{"b": Y, "a": X}] * 2]:
+        equal(fast(**given), by_keyword(**given))
+
+
+def test_what_a_method_of_an_argument_reads(monkeypatch):
+    fast = al.compile(lambda p: p.scaled(), backend="numpy")
+    for _ in range(5):
+        fast(Pair(X, Y))
+    monkeypatch.setitem(FACTOR, "by", 9.0)
+    equal(fast(Pair(X, Y)), Pair(X, Y).scaled())
+
+
+def test_a_constant_of_a_class_with_arithmetic_of_its_own():
+    for kind in (np.matrix, np.ma.MaskedArray):
+        other = np.eye(3).view(kind)
+        for f in (lambda x, other=other: x * other, lambda x, kind=kind: x * np.eye(3).view(kind)):
+            fast, x = al.compile(f), np.ones((3, 3))
+            np.testing.assert_array_equal(np.asarray(fast(x)), np.asarray(f(x)))
+            assert type(fast(x)) is type(f(x))
+
+
+NUMBERS = {
+    "a product": (lambda x, n: x * (n * n), [3, 2**40, 10**18]),
+    "a sum": (lambda x, n: x * (n + 1), [3, 2**63 - 1, 2**63]),
+    "a quotient": (lambda x, n: x * (1 / n), [3.0, 0.0]),
+    "a whole quotient": (lambda x, n: x * (7 // n), [3, 2, 0]),
+    "a rest": (lambda x, n: x * (n % 3), [5, -5, 5]),
+    "a root": (lambda x, n: x * n**0.5, [3.0, -3.0]),
+    "a power": (lambda x, n: x * n**400.0, [1.1, 1e10]),
+    "a power of a number": (lambda x, n: x * 2**n, [3, -3, 70]),
+    "bits": (lambda x, n: x * (n & 5), [3, 7]),
+    "a size": (lambda x, n: x * abs(n), [-3, 4]),
+}
+
+
+@pytest.mark.parametrize("backend", ["auto", "numpy"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers_of_pythons_stay_pythons(name, dtype, backend):
+    f, numbers = NUMBERS[name]
+    fast, x = al.compile(f, backend=backend), X.astype(dtype)
+    for n in [*[numbers[0]] * 4, *numbers[1:]]:
+        try:
+            expected = f(x, n)
+        except ArithmeticError as error:
+            with pytest.raises(type(error)):
+                fast(x, n)
+        else:
+            equal(fast(x, n), expected)
+
+
+def test_a_named_tuple_of_dicts():
+    kind = collections.namedtuple("kind", "table")
+    fast = al.compile(lambda p: in_turn(p.table), backend="numpy")
+    for table in [{"a": X, "b": Y}, {"b": Y, "a": X}]:
+        equal(fast(kind(table)), in_turn(table))
