@@ -269,7 +269,7 @@ class Step(Compiled):
     def _needs_a_first_step(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         """Find out whether the first step gives the optimiser a state."""
         optimiser = self._optimiser
-        if any(optimiser.state.get(p) for p in optimiser.params):
+        if all(optimiser.state.get(p) for p in optimiser.params):
             return False
         around = Surroundings(self._f, *Signature(args, kwargs).others, but=self._apart())
         if around.hazard:

@@ -147,3 +147,23 @@ def test_a_named_tuple_of_dicts():
     fast = al.compile(lambda p: in_turn(p.table), backend="numpy")
     for table in [{"a": X, "b": Y}, {"b": Y, "a": X}]:
         equal(fast(kind(table)), in_turn(table))
+
+
+@pytest.mark.parametrize("how", ["call", "run"])
+def test_an_optimiser_that_forgets_what_it_kept_of_one_parameter(how):
+    def training():
+        w, b = (al.Tensor(x, requires_grad=True) for x in (np.ones(3), 0.5))
+        optimiser = al.optim.Adam([w, b], lr=0.1)
+        return w, optimiser, al.compile(lambda x: (np.sum(w * x) + b - 1) ** 2, optimiser)
+
+    (w, optimiser, step), (v, eager, other) = training(), training()
+    for k in range(9):
+        if k == 5:
+            del optimiser.state[w], eager.state[v]
+        loss = step(X) if how == "call" else step.run(1, X)[0]
+        eager.zero_grad()
+        expected = other._f(X)
+        expected.backward()
+        eager.step()
+        np.testing.assert_allclose(loss, expected.item())
+        np.testing.assert_allclose(w.numpy(), v.numpy())
