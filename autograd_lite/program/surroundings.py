@@ -59,7 +59,7 @@ FIXED = (
     types.GetSetDescriptorType, types.MemberDescriptorType, types.MethodDescriptorType,
     types.WrapperDescriptorType, types.ClassMethodDescriptorType, type(threading.Lock()),
     type(threading.RLock()), type(vars(abc.ABC)["_abc_impl"]),
-    type(collections.namedtuple("_", "a").a), type(np.sum),
+    type(vars(collections.namedtuple("_", "a"))["a"]), type(np.sum),
 )  # fmt: skip
 """What C code keeps, and what stays what it is as far as a result depends on it."""
 NUMBERS = (int, float, complex, str, bytes, np.generic)

@@ -529,7 +529,7 @@ class Symbol(ArrayMethods):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if dtype is None and not self.shape and self.dtype == float:
             array = np.empty((), object)
-            array[()] = self * np.float64(1) if self.variable.weak else self
+            array[()] = _operator(np.multiply, self, np.float64(1)) if self.variable.weak else self
             return array  # So `np.array` makes an array of objects, which `joined` takes.
         return np.array(self._ask("an array of NumPy", _LISTS), dtype)
 
