@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite.core.primitive import Primitive
-from autograd_lite.derive.math_names import entry
+from autograd_lite.derive.math_names import entry, identifier
 from autograd_lite.graph import Graph, Node
 from autograd_lite.program.expression import Name
 from autograd_lite.tensor import Tensor
@@ -83,7 +82,7 @@ def _call(scalars: NDArray[Any], name: str, entries: dict[str, Name]) -> None:
     """Name the entries of an array, after their indices along the axes that have several."""
     for index in np.ndindex(scalars.shape):
         short = tuple(i for i, n in zip(index, scalars.shape, strict=True) if n > 1)
-        called, scalar = entry(re.sub(r"\W", "_", name), short), scalars[index]
+        called, scalar = entry(identifier(name), short), scalars[index]
         if isinstance(scalar, Tensor):
             scalar.name = called
             entries[called] = called

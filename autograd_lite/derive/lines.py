@@ -7,7 +7,6 @@ is left out, what is used once is written where it is used, and what is written 
 from __future__ import annotations
 
 import keyword
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.derive.collected import Step, pieces, roots, steps
+from autograd_lite.derive.math_names import identifier
 from autograd_lite.derive.writing import Form
 from autograd_lite.graph import Node
 from autograd_lite.graph.source import Source
@@ -129,7 +129,7 @@ class Names:
 
     def new(self, wanted: Name) -> Name:
         """Return a new identifier, as near to what is wanted as Python and the others allow."""
-        base = re.sub(r"\W", "_", wanted)
+        base = identifier(wanted)
         if keyword.iskeyword(base):
             base = f"{base}_"
         elif not base.isidentifier():

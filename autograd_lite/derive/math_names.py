@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from autograd_lite.program.expression import Name
 
@@ -12,6 +13,13 @@ GREEK = dict(zip(
     "αβγδεηθκλμνξπρστφχψω", strict=True,
 ))  # fmt: skip
 LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+RAISED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+
+
+def identifier(name: str) -> str:
+    """Return a name with nothing in it that Python has in none, as Python reads it: θ₁ is θ1."""
+    kept = (c if f"_{c}".isidentifier() else "_" for c in name.translate(RAISED))
+    return unicodedata.normalize("NFKC", "".join(kept))
 
 
 def gradient(name: Name) -> Name:

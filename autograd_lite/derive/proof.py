@@ -22,6 +22,7 @@ import numpy as np
 
 from autograd_lite.derive.helpers import namespace
 from autograd_lite.derive.lines import Line
+from autograd_lite.derive.math_names import identifier
 from autograd_lite.derive.steps import Steps
 from autograd_lite.derive.symbols import NUMPY, Symbols, called, wrap
 from autograd_lite.program.expression import walk
@@ -267,7 +268,7 @@ def _called(
 ) -> dict[str, Any]:
     """Call a derivation by hand with symbols for the values of its parameters' names."""
     wanted = inspect.signature(function).parameters.values()
-    own = {node.name: re.sub(r"\W", "_", node.name) for node in derivation.graph if node.name}
+    own = {node.name: identifier(node.name) for node in derivation.graph if node.name}
     known = {name: symbols[code] for name, code in own.items() if code in symbols}
     known = dict(symbols) | known
     if any(x.kind is x.VAR_KEYWORD for x in wanted):

@@ -457,12 +457,11 @@ def _underived(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     leaves = leaves_of((args, kwargs))
     parts = tuple(x for x in leaves if isinstance(x, Expression))
     marked = [Symbol if isinstance(x, Expression) else x for x in leaves]
-    call = Call(function, rebuild((args, kwargs), marked), None, ())
     values = rebuild((args, kwargs), [getattr(x, "value", x) for x in leaves])
     value = function(*values[0], **values[1])
     if function in OF_SHAPES or not isinstance(value, np.ndarray | np.generic):
         return value
-    call.shape = np.shape(value)
+    call = Call(function, rebuild((args, kwargs), marked), None, np.shape(value))
     return Expression(value, operation=underived(call, len(parts)), operands=parts)
 
 

@@ -1,5 +1,6 @@
 """Derivations: what is printed runs, agrees with autodiff, and reads as a person would write it."""
 
+import inspect
 import re
 import traceback
 
@@ -228,6 +229,23 @@ def test_names_become_identifiers_that_do_not_collide():
     assert {k: float(v) for k, v in derivation.evaluate().items()} == {
         "hidden.weight": 12.0, "hidden weight": 8.0, "lambda": 6.0,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["θ₁", "x²", "µ", "½", "w′", "∂L/∂w", "ﬁ", "1x", "∑"])
+def test_any_name_becomes_one_that_python_reads(name):
+    w = al.Tensor(3.0, requires_grad=True, name=name)
+    derivation = al.derive(w * w)
+    assert derivation.function(2.0) == (4.0, {name: 4.0})
+    assert list(derivation.arguments) == list(inspect.signature(derivation.function).parameters)
+    assert derivation.equals("2 * " + next(iter(derivation.arguments)))
+
+
+def test_a_derivation_does_not_depend_on_those_before_it():
+    w = al.Tensor([[3.0, 1.0], [2.0, 5.0]], requires_grad=True, name="w")
+    by_column = np.sum(np.sort(w, axis=0) * [[1.0], [2.0]])
+    assert "argsort" in al.derive(by_column).formula()
+    alone = np.median(w)  # The same functions, for another shape.
+    assert "argsort" in al.derive(alone).formula()
 
 
 def test_gradients_of_inputs_and_inner_tensors_can_be_asked_for():
