@@ -11,6 +11,7 @@ from autograd_lite import nn, optim
 W = al.Tensor([1.0, 2.0], requires_grad=True)
 LOSS = (W * W).sum()
 NET = nn.Linear(2, 1)
+OUTSIDE = al.Tensor([1.0, 2.0])
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ NET = nn.Linear(2, 1)
         (lambda: W.exp(), AttributeError, r"Write np\.exp\(t\)\."),
         (lambda: nn.Tanh().cuda(), AttributeError, r"'cuda'\. Leave it out: arrays are on the CPU"),
         (lambda: nn.Tanh().register_buffer, AttributeError, r"Write self\.mean = al\.Tensor\(v"),
-        (lambda: nn.Tanh().named_modules(), AttributeError, r"Write net\.modules\(\)\."),
+        (lambda: nn.Tanh().apply(print), AttributeError, r"for module in net\.modules\(\): "),
         (lambda: nn.Linear(2, 2).widht, AttributeError, r"has no attribute 'widht'$"),
         (lambda: nn.utils, AttributeError, r"Write al\.optim\.clip_grad_norm_\(net\.param"),
         (lambda: optim.lr_scheduler, AttributeError, r"Write al\.optim\.StepLR\(optimiser, 10"),
@@ -121,6 +122,31 @@ NET = nn.Linear(2, 1)
             ValueError,
             r"states in it: 'net'\. Pass state\['net'\], or for a file write al\.load\(path, into",
         ),
+        (lambda: W.data.__isub__(OUTSIDE), ValueError, r"write t\.data = t\.data - lr"),
+        (lambda: al.Tensor([1.0], device="cpu"), TypeError, r"^Tensor\(\) got .*Leave it out: arr"),
+        (
+            lambda: al.draw(LOSS, "x.svg"),
+            TypeError,
+            r"Write draw\(t\)\.save\('graph\.svg'\) for a f",
+        ),
+        (lambda: al.draw(LOSS, filename="x.svg"), TypeError, r"There are t, names, show"),
+        (lambda: al.draw(LOSS, collapse=3), TypeError, r"collapse takes paths .* got int\."),
+        (lambda: al.draw_surface(LOSS, directions=3), ValueError, r"is a pair, of two mappings"),
+        (lambda: al.compare(LOSS, t=W), TypeError, r"Write compare\(loss, \{'t': \.\.\.\}\)\."),
+        (lambda: al.compare(LOSS, W=W, knks="any"), TypeError, r"Write compare\(loss, \{'W': "),
+        (lambda: al.compare(LOSS), TypeError, r"Write compare\(loss, \{'w': dw\}\)\."),
+        (lambda: al.grade(al.exercise(LOSS), [1]), TypeError, r"Write grade\(task, \{'first': \{"),
+        (lambda: optim.SGD([W]).step(print), TypeError, r"Write loss\.backward\(\), and then opt"),
+        (lambda: optim.SGD(0.1, [W]), TypeError, r"got a float\. Pass net\.parameters\(\)\."),
+        (lambda: nn.MSELoss(W, [0.0]), TypeError, r"Make the loss first, .* nn\.MSELoss\(\)\(x, t"),
+        (lambda: nn.LSTM(4, 3, proj_size=2), TypeError, r"^LSTM\.__init__\(\) got .*There are inp"),
+        (lambda: W.cumsum(dim=0), TypeError, r"^cumsum\(\) got .*'dim'\. Write axis=\."),
+        (
+            lambda: al.vjp(np.sin, np.ones(2))[1]([1, 1]),
+            ValueError,
+            r"write np\.array\(\[\.\.\.\]\)",
+        ),
+        (lambda: al.jvp(np.add, (1.0, 3), (1.0, 0)), TypeError, r"or bind it: lambda x: f\(x, \."),
         (lambda: W.nonsense, AttributeError, r"has no attribute 'nonsense'$"),
         (lambda: al.nonsense, AttributeError, r"has no attribute 'nonsense'$"),
         (lambda: al.draw(LOSS).nonsense, AttributeError, r"has no attribute 'nonsense'$"),

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ from autograd_lite.check.report import (
     Row,
 )
 from autograd_lite.check.verdicts import by_hand_is_wrong, reconsidered
+from autograd_lite.core.later import unknown_argument
 from autograd_lite.graph import Graph, Node
 from autograd_lite.tensor import Tensor
 
@@ -42,7 +43,7 @@ __all__ = ["Comparison", "DisagreementError", "Row", "compare", "compare_graph"]
 
 def compare(
     loss: Tensor | Callable[..., Any],
-    by_hand: Any,
+    by_hand: Any = None,
     inputs: Any = None,
     *,
     lr: float | None = None,
@@ -52,6 +53,7 @@ def compare(
     numerical: bool | None = None,
     diagnose: bool = True,
     kinks: Literal["valid", "any", "strict"] = "valid",
+    **unknown: Never,
 ) -> Comparison:
     """Compare gradients that were derived by hand with those of autodiff, and name the mistake.
 
@@ -140,6 +142,10 @@ def compare(
     >>> print(result["w"].diagnosis)
     the derivative of the tanh at np.tanh(x @ w) is left out
     """
+    if unknown:
+        raise unknown_argument(compare, unknown)
+    if by_hand is None:
+        raise TypeError("compare needs gradients by hand. Write compare(loss, {'w': dw}).")
     if kinks not in ("valid", "any", "strict"):
         raise ValueError(f"compare: kinks is 'valid', 'any' or 'strict', got {kinks!r}.")
     options = Options(lr, updates, rtol, atol, numerical, diagnose, kinks)

@@ -146,10 +146,22 @@ ANSWERS = {
 """What to say about arguments of other libraries that do not exist here."""
 
 
-def add_spelling(error: TypeError, function: Callable[..., Any]) -> None:
-    """Add the right name of an argument to an error about one that is unknown."""
-    found = re.search(r"unexpected keyword argument '(\w+)'$", str(error))
-    if found is not None and error.args == (str(error),):
+def add_spelling(error: TypeError, function: Callable[..., Any], name: str | None = None) -> None:
+    """Add what to write to an error about an unknown argument, or one too many, of a function.
+
+    `name` is what the user calls it, where that is not its own name.
+    """
+    own = getattr(function, "__qualname__", "")
+    name = name or (own if own.endswith("__init__") else getattr(function, "__name__", own))
+    said = str(error).replace(f"{own}()", f"{name}()")
+    if error.args != (str(error),):
+        return
+    error.args = (said,)
+    if re.search(r"takes .*\d+ positional arguments? but \d+ w", said):
+        if "reduction" in inspect.signature(function).parameters:
+            call = f"nn.{name.partition('.')[0]}()(x, target)"
+            error.args = (f"{said}. Make the loss first, and then call it: {call}.",)
+    elif found := re.search(r"unexpected keyword argument '(\w+)'$", said):
         # A class without its own __init__ has that of object, which has no arguments.
         ours = getattr(function, "__init__", function) if isinstance(function, type) else function
         parameters = inspect.signature(ours).parameters.values()
@@ -158,13 +170,15 @@ def add_spelling(error: TypeError, function: Callable[..., Any]) -> None:
         if found[1] not in known:
             import difflib  # It is for errors alone.
 
-            alike = difflib.get_close_matches(found[1], known, 1, 0.6)
-            said = f"Did you mean {alike[0]}=?" if alike else f"There are {', '.join(known)}."
+            alike = difflib.get_close_matches(found[1], known, 1, 0.7)
+            answer = f"Did you mean {alike[0]}=?" if alike else f"There are {', '.join(known)}."
             if not known:
-                said = "There are none."
+                answer = "There are none."
+            elif "by_hand" in known and not alike:
+                answer = f"Write {name}({known[0]}, {{{found[1]!r}: ...}})."
             if found[1] in ANSWERS:
-                said = f"{ANSWERS[found[1]]}."
+                answer = f"{ANSWERS[found[1]]}."
             if ELSEWHERE.get(found[1]) in known:
-                said = f"Write {ELSEWHERE[found[1]]}=."
-            called = "" if "()" in str(error) else f"{function.__name__}() "
-            error.args = (f"{called}{error}. {said}",)
+                answer = f"Write {ELSEWHERE[found[1]]}=."
+            called = "" if "()" in said else f"{name}() "
+            error.args = (f"{called}{said}. {answer}",)

@@ -161,7 +161,10 @@ class Tensor:
         *,
         dtype: DTypeLike | None = None,
         name: str | None = None,
+        **unknown: Never,
     ) -> None:
+        if unknown:
+            raise unknown_argument(Tensor, unknown)
         if isinstance(data, Tensor):
             if data.requires_grad and recording.get():
                 raise GradientError(

@@ -34,7 +34,7 @@ __all__ = ["Derivation", "Line", "Proof", "Rounded", "Rounding", "derive"]
 def derive(
     loss: Tensor | Callable[..., Any],
     *args: ArrayLike,
-    wrt: str | Iterable[Tensor | str] | None = None,
+    wrt: Tensor | str | Iterable[Tensor | str] | None = None,
     names: Mapping[str, Any] | None = None,
     chain: bool = False,
     blanks: Literal[False] = False,
@@ -43,7 +43,7 @@ def derive(
 def derive(
     loss: Tensor | Callable[..., Any],
     *args: ArrayLike,
-    wrt: str | Iterable[Tensor | str] | None = None,
+    wrt: Tensor | str | Iterable[Tensor | str] | None = None,
     names: Mapping[str, Any] | None = None,
     chain: bool = False,
     blanks: Literal[True],
@@ -51,7 +51,7 @@ def derive(
 def derive(
     loss: Tensor | Callable[..., Any],
     *args: ArrayLike,
-    wrt: str | Iterable[Tensor | str] | None = None,
+    wrt: Tensor | str | Iterable[Tensor | str] | None = None,
     names: Mapping[str, Any] | None = None,
     chain: bool = False,
     blanks: bool = False,
@@ -65,7 +65,7 @@ def derive(
     *args : array_like
         Where to call the function; it is differentiated by all of them that hold floating-point
         numbers. The derivation uses the names of its parameters and of its variables.
-    wrt : "all", str, or iterable of Tensor or str, optional
+    wrt : "all", Tensor, str, or iterable of Tensor or str, optional
         By what: tensors or their names; "all" is every tensor that has a name, inner ones, too. By
         default every leaf that requires a gradient.
     names : mapping of str to Tensor or ndarray, optional

@@ -25,7 +25,7 @@ from autograd_lite.tensor import Tensor
 def derived(
     loss: Any,
     args: tuple[ArrayLike, ...],
-    wrt: str | Iterable[Tensor | str] | None,
+    wrt: Tensor | str | Iterable[Tensor | str] | None,
     names: Mapping[str, Any] | None,
     chain: bool,
     frame: FrameType,
@@ -62,7 +62,7 @@ def derived(
         own: dict[Any, Node] = {x.name: x for x in graph if x.name in order and x.primitive is None}
         nodes = [
             own.get(x) or _asked_for(graph, x, {*names, *order})
-            for x in ([wrt] if isinstance(wrt, str) else wrt)
+            for x in ([wrt] if isinstance(wrt, str | Tensor) else wrt)
         ]
     entries: dict[str, Name] = {}
     if chain:

@@ -32,7 +32,7 @@ __all__ = ["Drawing", "Folding", "draw", "draw_dot", "make_dot"]
 
 def draw(
     t: Tensor | Iterable[Tensor] | Graph,
-    *,
+    *more: Never,
     names: Mapping[str, Tensor | NDArray[Any]] | Literal[False] | None = None,
     show: Shown | Iterable[Shown] = ("shape", "dtype", "value", "grad", "map"),
     sweep: Literal["forward", "backward", "both"] = "forward",
@@ -121,6 +121,11 @@ def draw(
     """
     if misspelt:
         raise unknown_argument(draw, misspelt)
+    if more:
+        raise TypeError(
+            "draw takes what to draw, and options by name. Write draw(t).save('graph.svg') for a "
+            "file, draw([t, u]) for several results."
+        )
     from autograd_lite.draw.arguments import asked
     from autograd_lite.draw.dot import written
     from autograd_lite.draw.drawing import Drawing

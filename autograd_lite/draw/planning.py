@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any
@@ -69,7 +69,8 @@ def folding(depth: Any, collapse: Any, roll: Any, max_nodes: Any) -> Folding:
     """Check the arguments of `draw` that choose what is folded."""
     if depth is not None and (not isinstance(depth, int) or isinstance(depth, bool) or depth < 0):
         raise ValueError(f"depth is how many levels of modules are open: 0, 1, …; got {depth!r}.")
-    patterns = (collapse,) if isinstance(collapse, str) else tuple(collapse)
+    one = isinstance(collapse, str) or not isinstance(collapse, Iterable)
+    patterns = (collapse,) if one else tuple(collapse)
     for pattern in patterns:
         if not isinstance(pattern, str):
             raise TypeError(

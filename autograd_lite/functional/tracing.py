@@ -80,6 +80,8 @@ class Trace:
         has_aux: bool = False,
     ) -> None:
         self.name = name_of(f)
+        bind = "bind it: lambda x: f(x, ...)"
+        self.instead = bind if argnums is None else "leave it out of argnums"
         which = range(len(args)) if argnums is None else self._positions(argnums, len(args))
         self.arguments = [args[i] for i in which]
         self.inputs: list[Tensor] = []
@@ -196,7 +198,8 @@ class Trace:
     def _not_numbers(self, x: Any, place: str) -> TypeError:
         return TypeError(
             f"{self.name}: argument {place} is {_shown(x)}, and only floating-point numbers can be "
-            f"differentiated. Convert it, e.g. with float(x), or leave it out of argnums."
+            f"differentiated. Convert it, e.g. with float(x), or "
+            f"{self.instead}."
         )
 
     def _pair(self, result: Any) -> tuple[Any, Any]:
@@ -381,7 +384,10 @@ def matched(like: Any, nest: Any, message: str) -> list[Any]:
     leaves = dict(flatten(nest))
     got = {path: np.shape(x) for path, x in leaves.items()}
     if got != wanted:
-        raise ValueError(message.format(_written(wanted), _written(got)))
+        said = message.format(_written(wanted), _written(got))
+        if any(f"{path}[0]" in got for path in wanted):
+            said += " A list is several arrays: write np.array([...]) for one."
+        raise ValueError(said)
     parts = dict(flatten(like))
     for path, x in leaves.items():
         if path and _is_fixed(parts[path]):

@@ -23,9 +23,8 @@ INSTEAD = {
     "register_parameter": "Write self.w = al.Tensor(values, requires_grad=True)",
     "add_module": "Write self.part = module",
     "append": "Write nn.Sequential(*net, module)",
-    **dict.fromkeys(
-        ("apply", "children", "named_children", "named_modules"), "Write net.modules()"
-    ),
+    **dict.fromkeys(("apply", "children"), "Write for module in net.modules(): ..."),
+    "named_children": "Write net.named_modules()",
     "requires_grad_": "Write for p in net.parameters(): p.requires_grad = False",
     "register_forward_hook": "In forward, write print(x), or use what it computes",
     "save": 'Write al.save(net, "net.npz")',
@@ -57,7 +56,7 @@ class _NamesItsTensors(type):
         except TypeError as error:
             if kwargs and cls.__init__ is object.__init__:
                 raise unknown_argument(cls, kwargs) from None
-            add_spelling(error, cls.__init__)
+            add_spelling(error, cls.__init__, f"{cls.__name__}.__init__")
             raise
         for path, tensor in _leaves(module):
             # The name of a part, given when that was built, is the end of its path here; any
@@ -274,7 +273,19 @@ class Module(metaclass=_NamesItsTensors):
         """
         return [part for _, part in self.named_buffers()]
 
-    def modules(self) -> list[tuple[str, Module]]:
+    def modules(self) -> list[Module]:
+        """Return this module and every module inside it; see `named_modules`.
+
+        Examples
+        --------
+        >>> from autograd_lite import nn
+        >>> net = nn.Sequential(nn.Linear(2, 3), nn.Tanh())
+        >>> [isinstance(module, nn.Linear) for module in net.modules()]
+        [False, True, False]
+        """
+        return [module for _, module in self.named_modules()]
+
+    def named_modules(self) -> list[tuple[str, Module]]:
         """Return the path and the module of this module and of every module inside it.
 
         Returns
@@ -286,7 +297,7 @@ class Module(metaclass=_NamesItsTensors):
         --------
         >>> from autograd_lite import nn
         >>> net = nn.Sequential(nn.Linear(2, 3), nn.Tanh())
-        >>> [(path, type(module).__name__) for path, module in net.modules()]
+        >>> [(path, type(module).__name__) for path, module in net.named_modules()]
         [('', 'Sequential'), ('0', 'Linear'), ('1', 'Tanh')]
         """
         return [("", self), *_modules(self)]
@@ -437,7 +448,7 @@ class Module(metaclass=_NamesItsTensors):
         >>> net.training, net[0].training
         (False, False)
         """
-        for _, module in self.modules():
+        for module in self.modules():
             module.training = mode
         return self
 
@@ -477,7 +488,7 @@ class Module(metaclass=_NamesItsTensors):
     def __repr__(self) -> str:
         rows: list[tuple[str, str]] = []
         depths: dict[str, int] = {}
-        for path, module in self.modules():
+        for path, module in self.named_modules():
             inside = [other for other in depths if not other or path.startswith(f"{other}.")]
             owner = max(inside, key=len, default="")
             depths[path] = depth = depths[owner] + 1 if inside else 0

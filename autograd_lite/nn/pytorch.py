@@ -79,6 +79,6 @@ def _transposed(module: Module) -> set[str]:
     """Return the paths of what PyTorch holds transposed."""
     return {
         f"{path}.{name}" if path else name
-        for path, part in module.modules()
+        for path, part in module.named_modules()
         for name in part.transposed
     }

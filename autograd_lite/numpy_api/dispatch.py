@@ -52,6 +52,7 @@ from autograd_lite.numpy_api.table import (
     cast,
     values_of,
 )
+from autograd_lite.numpy_api.versions import MOVE
 
 COMPOSING = (
     elementwise, shape, selection, products, reduction, statistics, ranges, linalg, einsum,
@@ -208,6 +209,10 @@ def _into(
     if len(out) != 1 or not is_recorder(out[0]):
         if into.needs_gradient(*inputs, *out):
             raise TypeError(_no_out(name))
+        if not all(x.flags.writeable for x in out if isinstance(x, np.ndarray)):
+            raise ValueError(
+                f"{name} cannot write into an array that is read-only, as t.data is. {MOVE}."
+            )
         bare = {key: values_of(value) for key, value in kwargs.items()}
         return getattr(ufunc, method)(*map(values_of, inputs), **bare)
     if method != "__call__" and where is not True:

@@ -14,7 +14,14 @@ from autograd_lite.core.primitive import Primitive
 from autograd_lite.numpy_api import versions, views
 from autograd_lite.numpy_api.filling import share_memory, written_into
 from autograd_lite.numpy_api.indices import FIXED, frozen_index
-from autograd_lite.numpy_api.versions import Versioned, let_go, note_write, turn_into, version_of
+from autograd_lite.numpy_api.versions import (
+    MOVE,
+    Versioned,
+    let_go,
+    note_write,
+    turn_into,
+    version_of,
+)
 from autograd_lite.numpy_api.views import View, catch_up, is_taken_at, memory_of, show_writes
 
 Written = TypeVar("Written", bound="Writes")
@@ -47,8 +54,7 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
     if t._primitive is None and t._requires_grad and t._keeps_grad and recording.get():
         raise GradientError(
             f"{what} on {t._label()}, a leaf that requires a gradient, would detach "
-            f"it from its gradient. To move a parameter, write t.data = t.data - lr * t.grad.data, "
-            f"or take an optimiser; for a result, write a new tensor (u = t + 1)."
+            f"it from its gradient. {MOVE}; for a result, write a new tensor (u = t + 1)."
         )
     if t._primitive is not None and not recording.get():
         raise GradientError(

@@ -458,7 +458,6 @@ class ArrayMethods:
         laid: Self = self._numpy(np.ravel, order)
         return laid
 
-    @names_its_arguments
     def flatten(self, order: str = "C") -> Self:
         """Return a copy of all entries along one axis.
 
@@ -879,7 +878,6 @@ class ArrayMethods:
 
     conjugate = conj
 
-    @names_its_arguments
     def argmax(self, axis: Any = None, *, keepdims: bool = False) -> Any:
         """Return the position of the largest entry, which has no derivative.
 
@@ -910,7 +908,6 @@ class ArrayMethods:
         """
         return self._numpy(np.argmax, axis, keepdims=keepdims)
 
-    @names_its_arguments
     def argmin(self, axis: Any = None, *, keepdims: bool = False) -> Any:
         """Return the position of the smallest entry, which has no derivative.
 
@@ -1197,6 +1194,13 @@ class ArrayMethods:
 
     def __contains__(self, value: Any) -> bool:
         return bool(np.any(self.__eq__(value)))
+
+
+for _name in (
+    "flatten", "argmax", "argmin", "argsort", "argpartition", "any", "all", "cumsum", "cumprod",
+    "repeat", "squeeze", "diagonal", "take", "clip", "trace", "round", "swapaxes",
+):  # fmt: skip
+    setattr(ArrayMethods, _name, names_its_arguments(getattr(ArrayMethods, _name)))
 
 
 def _one_tuple(arguments: tuple[Any, ...]) -> tuple[Any, ...]:

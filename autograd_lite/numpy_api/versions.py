@@ -14,6 +14,8 @@ from autograd_lite.core.backward import next_birth
 from autograd_lite.core.tensor import Rare, Taps
 from autograd_lite.numpy_api.conversions import Conversions
 
+MOVE = "To move a parameter, write t.data = t.data - lr * t.grad.data, or take an optimiser"
+"""What to write in place of ``t -= lr * t.grad``, and of ``t.data -= lr * t.grad``."""
 last_write = 0
 """When a Tensor was last written to, on the clock that counts births."""
 _held = (object(),)

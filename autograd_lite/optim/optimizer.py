@@ -106,7 +106,7 @@ class Optimizer:
 
     def __init__(self, params: Params, defaults: Mapping[str, Any]) -> None:
         name = type(self).__name__
-        if isinstance(params, Module | Tensor) or callable(params):
+        if isinstance(params, Module | Tensor) or not isinstance(params, Iterable):
             call = "[params]" if isinstance(params, Tensor) else "net.parameters()"
             raise TypeError(
                 f"{name} needs an iterable of Tensors, got a {type(params).__name__}. Pass {call}."
@@ -259,7 +259,7 @@ class Optimizer:
             for p in group["params"]:
                 p._grad = None
 
-    def step(self) -> None:
+    def step(self, *closure: Never) -> None:
         """Move every parameter that has a gradient.
 
         A parameter keeps its shape and dtype; one without a gradient stays as it is.
@@ -278,6 +278,11 @@ class Optimizer:
         >>> w.item()
         0.25
         """
+        if closure:
+            raise TypeError(
+                f"{type(self).__name__}.step takes no closure. Write loss.backward(), and then "
+                f"optimiser.step()."
+            )
         moved = False
         for group in self.param_groups:
             moved = self._move_group(group) or moved

@@ -144,6 +144,11 @@ def grade(
     <BLANKLINE>
     1 x sign flipped
     """
+    if not isinstance(submissions, Mapping):
+        raise TypeError(
+            f"grade needs submissions by name, got a {type(submissions).__name__}. Write "
+            f"grade(task, {{'first': {{'dw': dw}}}})."
+        )
     return Grades(tuple(_mark(task, who, given) for who, given in submissions.items()))
 
 

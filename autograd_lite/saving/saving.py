@@ -189,7 +189,7 @@ def _of(rng: np.random.Generator) -> dict[str, Any]:
 def _generators(module: Module) -> Iterator[tuple[str, np.random.Generator]]:
     """Yield the path of every generator in a module, and the generator, each once."""
     seen: set[int] = set()
-    for path, part in module.modules():
+    for path, part in module.named_modules():
         for name, value in vars(part).items():
             if isinstance(value, np.random.Generator) and id(value) not in seen:
                 seen.add(id(value))

@@ -248,6 +248,11 @@ def test_a_derivation_does_not_depend_on_those_before_it():
     assert "argsort" in al.derive(alone).formula()
 
 
+def test_one_tensor_can_be_asked_for():
+    w = al.Tensor([2.0, 3.0], requires_grad=True, name="w")
+    assert al.derive(np.sum(w * w), wrt=w).formula() == "∂L/∂w = 2 w"
+
+
 def test_gradients_of_inputs_and_inner_tensors_can_be_asked_for():
     w = al.Tensor(2.0, requires_grad=True)
     h = w * 3.0

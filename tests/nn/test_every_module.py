@@ -78,7 +78,7 @@ def test_its_gradient_is_the_numerical_one(name):
 def in_float32(module):
     """Copy a module, with parameters and buffers in float32."""
     module = copy.deepcopy(module)
-    for _, part in module.modules():
+    for _, part in module.named_modules():
         for name, value in list(vars(part).items()):
             if isinstance(value, al.Tensor) and value.dtype == np.float64:
                 new = al.Tensor(value.numpy(), value.requires_grad, dtype=np.float32)

@@ -119,9 +119,9 @@ def test_zero_grad_forgets_and_train_and_eval_reach_every_module():
     assert all(p.grad is None for p in net.parameters())
     assert net.training
     assert net.eval() is net
-    assert not any(module.training for _, module in net.modules())
+    assert not any(module.training for module in net.modules())
     net.train()
-    assert all(module.training for _, module in net.modules())
+    assert all(module.training for module in net.modules())
 
 
 @pytest.mark.parametrize("clone", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
@@ -227,6 +227,12 @@ def test_mse_refuses_what_would_broadcast_and_what_it_does_not_know():
         nn.MSE()(al.Tensor(np.ones(4)), np.ones((4, 1)))
     with pytest.raises(ValueError, match="half_sum, none, got 'average'"):
         nn.MSE("average")
+
+
+def test_modules_are_listed_alone_and_with_their_paths():
+    net = nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.Linear(3, 1)))
+    assert net.modules() == [net, net[0], net[1], net[1][0]]
+    assert net.named_modules() == [("", net), ("0", net[0]), ("1", net[1]), ("1.0", net[1][0])]
 
 
 def test_mistakes_in_using_modules_are_named():

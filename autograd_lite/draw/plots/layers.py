@@ -66,7 +66,7 @@ class Measured:
 
 def of_module(net: Module) -> list[Layer]:
     """Return the layers of a module, in the order of its definition."""
-    kinds = dict(net.modules())
+    kinds = dict(net.named_modules())
     found: dict[str, list[Part]] = {}
     for name, _ in net.named_parameters():
         path, _, own = name.rpartition(".")

@@ -215,7 +215,7 @@ def _plane(
     moved = path - centre if len(path) else np.zeros((0, centre.size))
     offsets = [0.0, 0.0]
     if given is not None:
-        if isinstance(given, Mapping) or len(given) != 2:
+        if not isinstance(given, Sequence) or len(given) != 2:
             raise ValueError("draw_surface: directions is a pair, of two mappings.")
         found = [landscape.direction(one) for one in given]
         if np.linalg.matrix_rank(np.array(found)) < 2:
