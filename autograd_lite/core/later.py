@@ -156,7 +156,8 @@ def add_spelling(error: TypeError, function: Callable[..., Any], name: str | Non
     said = str(error).replace(f"{own}()", f"{name}()")
     if error.args != (str(error),):
         return
-    error.args = (said,)
+    if own.endswith("__init__"):
+        error.args = (said,)
     if re.search(r"takes .*\d+ positional arguments? but \d+ w", said):
         if "reduction" in inspect.signature(function).parameters:
             call = f"nn.{name.partition('.')[0]}()(x, target)"

@@ -7,7 +7,7 @@ parentheses around exactly those parts that bind less tightly than their place n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 # Python's own order of binding, from loosest to tightest; but a matrix product is set apart from
@@ -50,6 +50,9 @@ class Notation:
         What stands in a box; by default, like `text`.
     short : Form, optional
         Shorter NumPy, for where no parameters are in the way: ``x.T``.
+    usual : mapping of str to object
+        Parameters that have an entry for each axis, and the entry that mathematics leaves out; one
+        that is the same for all is written once.
 
     A form that does not show a parameter is not used where that differs from its default.
     """
@@ -59,6 +62,7 @@ class Notation:
     text: Form | None = None
     picture: Form | None = None
     short: Form | None = None
+    usual: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,7 @@ def call(
     text: Form | str = "",
     picture: Form | str = "",
     short: Form | str = "",
+    usual: Mapping[str, Any] | None = None,
 ) -> Notation:
     """Write ``np.exp(x)``, or ``np.sum(x, axis=0)`` with the static parameters that are given."""
     arguments = "({operands}{parameters})"
@@ -110,6 +115,7 @@ def call(
         text=_form(text or last + arguments),
         picture=_form(picture) if picture else None,
         short=_form(short) if short else None,
+        usual=usual or {},
     )
 
 

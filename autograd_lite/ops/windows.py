@@ -16,6 +16,8 @@ from autograd_lite.core.notation import PRODUCT, Form, call
 from autograd_lite.core.primitive import example, primitive
 from autograd_lite.ops.indexing import scatter_add
 
+USUAL = {"size": None, "stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+
 
 def padded(x: Any, padding: Any, filling: float = 0.0) -> Any:
     """Put a border around the axes from the third on."""
@@ -123,7 +125,7 @@ def _places(x: Any, w: Any, given: Any) -> tuple[int, ...]:
 @primitive(
     x=lambda g, y, x, w, **how: _to_input(g, w, size=x.shape[2:], **how),
     w=lambda g, y, x, w, **how: _to_weight(g, x, size=w.shape[2:], **how),
-    notation=call("conv", Form(r"{x} \ast {w:tight}", PRODUCT)),
+    notation=call("conv", Form(r"{x} \ast {w:tight}", PRODUCT), usual=USUAL),
     whole=True,
     jax=_convolved("{x}", "{w}"),
     analytic=True,
@@ -152,7 +154,7 @@ def conv(x: Any, w: Any, *, stride: Any, padding: Any, dilation: Any, groups: in
 @primitive(
     c=lambda g, y, c, w, size, **how: conv(g, w, **how),
     w=lambda g, y, c, w, size, **how: _to_weight(c, g, size=w.shape[2:], **how),
-    notation=call("conv_input"),
+    notation=call("conv_input", usual=USUAL),
     whole=True,
     jax=_transposed(
         _convolved("t", "{w}"), "({c}.shape[0], {w}.shape[1] * {groups}, *{size})", "{c}, {w}"
@@ -185,7 +187,7 @@ def conv_input(
 @primitive(
     c=lambda g, y, c, x, size, **how: conv(x, g, **how),
     x=lambda g, y, c, x, size, **how: conv_input(c, g, size=x.shape[2:], **how),
-    notation=call("conv_weight"),
+    notation=call("conv_weight", usual=USUAL),
     whole=True,
     jax=_transposed(
         _convolved("{x}", "t"), "({c}.shape[1], {x}.shape[1] // {groups}, *{size})", "{c}, {x}"
@@ -265,7 +267,7 @@ def _undilated(form: str) -> Any:
 
 @primitive(
     x=lambda g, y, x, **how: _to_largest(g, x, **how),
-    notation=call("max_pool"),
+    notation=call("max_pool", usual=USUAL),
     whole=True,
     formula=_top,
     jax=_undilated(_reduced("{x}", *_LARGEST)),
@@ -302,7 +304,7 @@ def largest(x: Any, size: Any, stride: Any, padding: Any, dilation: Any) -> Any:
 @primitive(
     c=lambda g, y, c, x, **how: _from_largest(g, x, **how),
     x=None,  # It changes in steps.
-    notation=call("max_pool_adjoint"),
+    notation=call("max_pool_adjoint", usual=USUAL),
     whole=True,
     formula=_sent,
     jax=_undilated("jax.vjp(lambda t: " + _reduced("t", *_LARGEST) + ", {x})[1]({c})[0]"),
@@ -325,7 +327,7 @@ def max_pool_adjoint(c: Any, x: Any, *, size: Any, stride: Any, padding: Any, di
 @primitive(
     c=lambda g, y, c, x, **how: max_pool_adjoint(g, x, **how),
     x=None,
-    notation=call("max_pool_pick"),
+    notation=call("max_pool_pick", usual=USUAL),
     whole=True,
     formula=_picked,
     jax=_undilated("jax.jvp(lambda t: " + _reduced("t", *_LARGEST) + ", ({x},), ({c},))[1]"),
@@ -340,7 +342,7 @@ def max_pool_pick(c: Any, x: Any, *, size: Any, stride: Any, padding: Any, dilat
 
 @primitive(
     x=lambda g, y, x, **how: _to_all(g, length=x.shape[2:], **how),
-    notation=call("sum_pool"),
+    notation=call("sum_pool", usual=USUAL),
     whole=True,
     jax=_reduced("{x}", "0.0", "add"),
     analytic=True,
@@ -363,7 +365,7 @@ def sum_pool(x: Any, *, size: Any, stride: Any, padding: Any) -> Any:
 
 @primitive(
     c=lambda g, y, c, length, **how: sum_pool(g, **how),
-    notation=call("sum_pool_adjoint"),
+    notation=call("sum_pool_adjoint", usual=USUAL),
     whole=True,
     jax=_transposed(_reduced("t", "0.0", "add"), "(*{c}.shape[:2], *{length})", "{c}"),
     analytic=True,

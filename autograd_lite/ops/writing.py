@@ -82,6 +82,9 @@ def fill(
 ) -> Written:
     """Fill a notation in; `name` is what the operation is called where its form says too little."""
     notation, parameters = chosen(notation, parameters)
+    if notation.usual and style != "python":
+        defaults = {**(defaults or {}), **notation.usual}
+        parameters = {k: once(x) if k in notation.usual else x for k, x in parameters.items()}
     differing = _differing(parameters, defaults or {}, style)
     fields = {key: _LITERAL[style](value) for key, value in parameters.items()}
     form = _form(notation, style, name, differing, defaults or {})
@@ -174,6 +177,12 @@ def _differing(
         if not (key in defaults and _is_same(value, defaults[key]))
         and not (key in COMPUTING and style != "python")
     ]
+
+
+def once(value: Any) -> Any:
+    """Return the entry for every axis, where it is the same for all."""
+    parts = [once(x) for x in value] if isinstance(value, tuple) and value else []
+    return parts[0] if parts and parts.count(parts[0]) == len(parts) else value
 
 
 def _is_same(value: Any, default: Any) -> bool:
