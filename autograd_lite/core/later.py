@@ -152,13 +152,15 @@ def add_spelling(error: TypeError, function: Callable[..., Any], name: str | Non
     `name` is what the user calls it, where that is not its own name.
     """
     own = getattr(function, "__qualname__", "")
-    name = name or (own if own.endswith("__init__") else getattr(function, "__name__", own))
+    name = name or (own if own.endswith("__init__") else str(getattr(function, "__name__", own)))
     said = str(error).replace(f"{own}()", f"{name}()")
     if error.args != (str(error),):
         return
     if own.endswith("__init__"):
         error.args = (said,)
     if re.search(r"takes .*\d+ positional arguments? but \d+ w", said):
+        if own == "Optimizer.step":
+            error.args = (f"{said}. Write loss.backward(), and then optimiser.step().",)
         if "reduction" in inspect.signature(function).parameters:
             call = f"nn.{name.partition('.')[0]}()(x, target)"
             error.args = (f"{said}. Make the loss first, and then call it: {call}.",)

@@ -62,7 +62,7 @@ class Notation:
     text: Form | None = None
     picture: Form | None = None
     short: Form | None = None
-    usual: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    usual: Mapping[str, Any] = field(default_factory=dict, hash=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -259,7 +259,8 @@ class Optimizer:
             for p in group["params"]:
                 p._grad = None
 
-    def step(self, *closure: Never) -> None:
+    @names_its_arguments
+    def step(self) -> None:
         """Move every parameter that has a gradient.
 
         A parameter keeps its shape and dtype; one without a gradient stays as it is.
@@ -278,11 +279,6 @@ class Optimizer:
         >>> w.item()
         0.25
         """
-        if closure:
-            raise TypeError(
-                f"{type(self).__name__}.step takes no closure. Write loss.backward(), and then "
-                f"optimiser.step()."
-            )
         moved = False
         for group in self.param_groups:
             moved = self._move_group(group) or moved
