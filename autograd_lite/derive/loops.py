@@ -404,12 +404,16 @@ class Loops:
         """Choose what the values of a round are called, and the lists of them."""
         for q, names in enumerate(loop.names):
             base = re.sub(r"_?\d+(?=(_delta)?$)", "", names[0])
+            node = self.lines[self.order[names[0]]].node
+            own = [base] if node and (node.name or "").startswith(f"{base}[") else []  # rows[0]
             base = names[0] if self.unnamed[self.order[names[0]]] else base or names[0]
             first = loop.initial.get(q)
             if q in loop.kept:
                 self.taken.difference_update(names)
                 wanted = itertools.chain(
-                    (f"{base}s", f"{base}_all"), map(f"{base}s_{{}}".format, itertools.count(2))
+                    own,
+                    (f"{base}s", f"{base}_all"),
+                    map(f"{base}s_{{}}".format, itertools.count(2)),
                 )
                 called = next(x for x in wanted if x not in self.taken and not iskeyword(x))
             elif first is not None and self._is_past(loop, first, starts=1):

@@ -17,9 +17,10 @@ RAISED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
 
 def identifier(name: str) -> str:
-    """Return a name with nothing in it that Python has in none, as Python reads it: θ₁ is θ1."""
+    """Return a name as one that Python has: θ₁ is θ1, and rows[0] is rows_0."""
     kept = (c if f"_{c}".isidentifier() else "_" for c in name.translate(RAISED))
-    return unicodedata.normalize("NFKC", "".join(kept))
+    found = unicodedata.normalize("NFKC", "".join(kept))
+    return found[:-1] if name[-1:] == "]" and found[:-1].isidentifier() else found
 
 
 def gradient(name: Name) -> Name:

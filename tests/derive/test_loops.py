@@ -22,6 +22,24 @@ def body(derivation):
     return [re.sub(r"(?<=\S) +# .*", "", line) for line in derivation.code.splitlines()]
 
 
+def appended(xs, W):
+    rows = []
+    for k in range(5):
+        z = xs[k] @ W
+        rows.append(np.tanh(z))
+    return np.sum(np.stack(rows) ** 2)
+
+
+def test_a_list_of_the_user_s_has_its_name():
+    printed = body(al.derive(appended, *draw((5, 2), (2, 2)), wrt="W"))
+    assert printed[2:6] == [
+        "    rows = [None] * 5",
+        "    for k in range(5):",
+        "        z = xs[k] @ W",
+        "        rows[k] = np.tanh(z)",
+    ]
+
+
 def convolution(x, K, t):
     z = np.zeros((4, 4))
     for row in range(3):
