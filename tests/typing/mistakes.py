@@ -59,10 +59,10 @@ def mistakes(x: Tensor, array: NDArray[np.float64]) -> None:
     al.draw(x, show=["shapes"])  # wrong: list-item
     al.draw(x, sweep="back")  # wrong: arg-type
     al.derive(x, chian=True)  # wrong: call-overload
-    al.compare(x, {}, learning_rate=0.1)  # wrong: call-arg
+    al.compare(x, {}, learning_rate=0.1)  # wrong: arg-type
     al.gradcheck(error, [array], modes=["reverse"])  # wrong: list-item
     al.gradcheck(error, [array], tol=1e-3)  # wrong: call-arg
-    al.Tensor([1.0], require_grad=True)  # wrong: call-arg
+    al.Tensor([1.0], require_grad=True)  # wrong: arg-type
     (array * x).backward()  # wrong: attr-defined
     np.exp(x).backward()  # wrong: attr-defined
 
