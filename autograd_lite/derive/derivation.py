@@ -17,7 +17,7 @@ from autograd_lite.derive import markup
 from autograd_lite.derive.helpers import helpers, namespace
 from autograd_lite.derive.layout import AT, INDENT, LONGEST_LINE, WIDEST, listed, step
 from autograd_lite.derive.lines import Line, replaced
-from autograd_lite.derive.loops import Loops
+from autograd_lite.derive.loop_code import LoopCode
 from autograd_lite.derive.math_names import gradient
 from autograd_lite.derive.proof import Proof, prove
 from autograd_lite.derive.rounding import Rounding, compare_rounding
@@ -78,7 +78,7 @@ class Derivation(Steps):
         """Write the function, with a comment behind every step."""
         first, results = len(self.forward), (self._loss, *self.gradients.values())
         comments = list(map(comment, self.lines))
-        loops = Loops(self.lines, comments, first, self.arguments, results, rolled=rolled)
+        loops = LoopCode(self.lines, comments, first, self.arguments, results, rolled=rolled)
         result = [
             f"{json.dumps(name, ensure_ascii=False)}: {loops.name(line)}"
             for name, line in self.gradients.items()

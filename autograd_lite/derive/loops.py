@@ -1,4 +1,4 @@
-"""Code that repeats as `for` loops: what a person writes of a loop, with an index.
+"""Loops that lines of code are rounds of, found in what they say.
 
 A loop in the user's code is derived as so many lines. Those that differ in nothing but the names
 of what each round made, and in numbers that grow with the round, are one line in a loop. So is a
@@ -13,16 +13,12 @@ import itertools
 import linecache
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from keyword import iskeyword
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from autograd_lite import ops
-from autograd_lite.derive.collected import is_even, is_new, zeros
-from autograd_lite.derive.layout import AT
+from autograd_lite.derive.collected import is_even, zeros
 from autograd_lite.derive.lines import Line
-from autograd_lite.derive.rounds import Code, Loop, Printed, Sum, levels
-from autograd_lite.program.expression import Expression
+from autograd_lite.derive.rounds import Code, Loop, Sum, levels
 
 FEWEST_ROUNDS = 4
 """Fewer are as clear as they are."""
@@ -37,28 +33,34 @@ MOST_TERMS = 4
 
 
 class Loops:
-    """The code of a derivation, with loops.
+    """The loops in the lines of a derivation.
 
     Parameters
     ----------
     lines : sequence of Line
-    comments : sequence of str
-        What stands behind each.
     forward : int
         How many of them are of the forward pass.
-    arguments : iterable of str
-        Of the function.
     results : sequence of str
         What is returned.
     rolled : bool
         Whether loops are looked for.
+
+    Attributes
+    ----------
+    loops : list of Loop
+        In the order of their lines.
+    places : dict of str to (Loop, int, int)
+        For what a round makes, its loop, the position in the body, and the round.
+    sums : dict of int to list of Sum
+        The lines that are added up in loops.
+    gone : set of int
+        Lines that are nothing but the first terms of such a sum.
     """
 
     def __init__(
-        self, lines: Sequence[Line], comments: Sequence[str], forward: int,
-        arguments: Iterable[str], results: Sequence[str], *, rolled: bool,
-    ) -> None:  # fmt: skip
-        self.lines, self.comments, self.forward, self.results = lines, comments, forward, results
+        self, lines: Sequence[Line], forward: int, results: Sequence[str], *, rolled: bool
+    ) -> None:
+        self.lines, self.forward, self.results = lines, forward, results
         self.code = functools.cache(Code)
         self.codes = [self.code(line.code) for line in lines]
         self.order = {str(line.name): i for i, line in enumerate(lines)}
@@ -67,7 +69,6 @@ class Loops:
             not (line.of or (line.node and line.node.name)) and re.match(r"v\d", line.name)
             for line in lines
         ]
-        self.taken = {"np", *arguments, *self.order}
         self.nests = self._nests()
         self.deepest = max(self.nests, key=len, default=[])
         unrolled = not self.deepest and any(line.source for line in lines)
@@ -82,18 +83,12 @@ class Loops:
             if len(terms) >= self.fewest - 1:
                 self.terms[i] = terms, parts
                 self.parts |= parts
-        self.gone: set[int] = set()  # First parts of sums, which were too long for one line.
-        self.instead: dict[str, str] = {}
+        self.gone: set[int] = set()
         for start, stop in ((0, forward), (forward, len(lines))):
             if rolled:
                 self._find(start, stop, self.fewest - (self.loops != []))
                 self._find_sums(start, stop)
         self.loops.sort(key=lambda loop: loop.start)
-        for loop in self.loops:
-            self._choose_indices(loop)
-        self._keep()
-        for loop in self.loops:
-            self._call(loop)
 
     def _nests(self) -> list[list[str]]:
         """Return the indices of the user's loops around each line, the outermost first."""
@@ -105,8 +100,6 @@ class Loops:
             else []
             for line in self.lines
         ]
-
-    # ---------------------------------------------------------------- finding them
 
     def _find(self, start: int, stop: int, fewest: int) -> None:
         """Find the largest loop among some lines, and others before and behind it.
@@ -167,7 +160,7 @@ class Loops:
             if isinstance(column[0], int):
                 numbers.append(column)
                 continue
-            of = self._rounds(loop, column, initial)
+            of = self.rounds(loop, column, initial)
             if of is None:
                 return False
             numbers += [of[2]] if of and of[0] is not loop else []
@@ -183,7 +176,7 @@ class Loops:
         loop.initial = initial
         return True
 
-    def _rounds(
+    def rounds(
         self, loop: Loop, column: Sequence[str], initial: dict[int, str] | None = None
     ) -> tuple[Loop, int, list[int]] | tuple[()] | None:
         """Return the loop, the position in it and the rounds that names stand for.
@@ -334,224 +327,6 @@ class Loops:
         made = [self.places[x][0].start if x in self.places else self.order.get(str(x), -1)
                 for x in used]  # fmt: skip
         return all(x < start for x in made)
-
-    # ---------------------------------------------------------------- naming what is in them
-
-    def _choose_indices(self, loop: Loop) -> None:
-        """Choose the indices of a loop, and where they start: where a number is the index."""
-        depth = len(loop.counts)
-        nest = self.nests[loop.start] or self.deepest
-        free = [x for x in nest[-depth:] if x != "_" and x not in self.taken]
-        others = (x for x in (*"ijkmn", *map("i{}".format, range(depth))) if x not in self.taken)
-        loop.indices = list(dict.fromkeys((*free, *others)))[:depth]
-        loop.origins = [(0, 1)] * len(loop.counts)
-        numbers: list[Sequence[int]] = []
-        rounds: list[Sequence[int]] = []
-        for column in loop.columns():
-            if isinstance(column[0], int):
-                numbers.append(column)
-            elif (of := self._rounds(loop, column)) and of[0] is not loop:
-                other, position, at = of
-                rounds.append([other.slot(position, x) for x in at])
-        for level, _ in reversed(list(enumerate(loop.counts))):
-            for grown in filter(None, map(loop.growth, [*numbers, *rounds])):
-                if abs(grown[level + 1]) == 1 == sum(x != 0 for x in grown[1:]):
-                    loop.origins[level] = grown[0], grown[level + 1]
-                    break
-
-    def _keep(self) -> None:
-        """Find out of which values those of all rounds are needed."""
-        for loop in self.loops:
-            for q, codes in enumerate(loop.body):
-                assigned = q + codes[0].several
-                for column in zip(*(code.holes for code in codes), strict=True):
-                    self._keep_for(loop, assigned, column)
-            for total in loop.sums:
-                for column in zip(*(x.holes for x in total.rounds), strict=True):
-                    if column[0] != self.lines[total.line].name:
-                        self._keep_for(loop, len(loop.body), column)
-        for code in (*self._straight(), *self.results):
-            for name in self.code(code).holes:
-                if name in self.places:
-                    loop, position, at = self.places[name]
-                    if at < loop.count - 1:
-                        loop.kept.add(position)
-
-    def _keep_for(self, loop: Loop, assigned: int, column: tuple[Any, ...]) -> None:
-        """Keep what is read in other loops, or after the next round's, up to here, is assigned."""
-        if isinstance(column[0], int):
-            return
-        of = self._rounds(loop, column)
-        if of:
-            other, position, rounds = of
-            if other is not loop or (rounds[0] < 0 and position < assigned):
-                other.kept.add(position)
-        elif column[0] in self.places:
-            other, position, at = self.places[column[0]]
-            if at < other.count - 1:
-                other.kept.add(position)
-
-    def _straight(self) -> Iterator[str]:
-        """Yield the code outside of loops."""
-        for i, line in enumerate(self.lines):
-            if i in self.sums:
-                for total in self.sums[i]:
-                    yield from (total.head, *total.before, *total.after)
-            elif line.name not in self.places and i not in self.gone:
-                yield line.code
-
-    def _call(self, loop: Loop) -> None:
-        """Choose what the values of a round are called, and the lists of them."""
-        for q, names in enumerate(loop.names):
-            base = re.sub(r"_?\d+(?=(_delta)?$)", "", names[0])
-            node = self.lines[self.order[names[0]]].node
-            own = [base] if node and (node.name or "").startswith(f"{base}[") else []  # rows[0]
-            base = names[0] if self.unnamed[self.order[names[0]]] else base or names[0]
-            first = loop.initial.get(q)
-            if q in loop.kept:
-                self.taken.difference_update(names)
-                wanted = itertools.chain(
-                    own,
-                    (f"{base}s", f"{base}_all"),
-                    map(f"{base}s_{{}}".format, itertools.count(2)),
-                )
-                called = next(x for x in wanted if x not in self.taken and not iskeyword(x))
-            elif first is not None and self._is_past(loop, first, starts=1):
-                called = self.instead.get(first, first)
-                if first in self.order and base not in self.taken - set(names):
-                    called = self.instead[first] = base
-            else:
-                free = base not in self.taken - set(names) or (
-                    self.order.get(base, loop.start) < loop.start
-                    and base not in (*loop.called.values(), *self.results)
-                    and self._is_past(loop, base, starts=0)
-                )
-                called = base if free else names[-1]
-            self.taken.add(called)
-            loop.called[q] = called
-
-    def _is_past(self, loop: Loop, name: str, starts: int) -> bool:
-        """Return whether nothing from a loop on needs a value, but for loops that start from it."""
-        later = [x for column in loop.columns() if len(set(column)) == 1 for x in column[:1]]
-        for other in self.loops:
-            if other.start > loop.start:
-                later += [x for column in other.columns() for x in column]
-                codes = (code for total in other.sums for code in (total.head, *total.before))
-                later += [x for code in codes for x in self.code(code).holes]
-        for i, line in enumerate(self.lines[loop.start :], loop.start):
-            if i in self.sums:
-                after = (code for total in self.sums[i] for code in total.after)
-                later += [x for code in after for x in self.code(code).holes]
-            elif line.name not in self.places and i not in self.gone:
-                later += self.codes[i].holes
-        started = [x for other in self.loops for x in other.initial.values() if x == name]
-        return name not in later and len(started) == starts and name not in self.places
-
-    # ---------------------------------------------------------------- printing them
-
-    def name(self, name: str) -> str:
-        """Return what a value is called outside of loops."""
-        if name not in self.places:
-            return self.instead.get(name, name)
-        loop, position, at = self.places[name]
-        called = loop.called[position]
-        return f"{called}[{loop.slot(position, at)}]" if position in loop.kept else called
-
-    def printed(self, start: int, stop: int) -> Iterator[Printed]:
-        """Yield the statements of some lines."""
-        for i in range(start, stop):
-            for loop in self.loops:
-                if loop.start == i:
-                    yield from self._printed(loop)
-            if i in self.sums:
-                yield from (Printed(self._plain(x)) for y in self.sums[i] for x in y.after)
-            elif self.lines[i].name not in self.places and i not in self.gone:
-                code, *others = self._plain(self.lines[i].code).split("\n")
-                shape, at, where = self.comments[i].partition(AT)
-                yield Printed(code, shape + at + (where and self._plain(where)))
-                yield from map(Printed, others)
-
-    def _plain(self, code: str) -> str:
-        """Write a statement outside of loops."""
-        taken_apart = self.code(code)
-        text = taken_apart.filled(self.name(x) if isinstance(x, str) else str(x)
-                                  for x in taken_apart.holes)  # fmt: skip
-        for loop in self.loops:  # A list of all rounds is the list that there is.
-            for q in loop.kept:
-                whole, first = ", ".join(map(self.name, loop.names[q])), loop.slot(q, 0)
-                if first < loop.slot(q, 1):
-                    part = loop.called[q] + f"[{first}:]" * (first > 0)
-                    text = text.replace(f"[{whole}]", part)
-        return text
-
-    def _printed(self, loop: Loop) -> Iterator[Printed]:
-        """Yield the statements of a loop, with what has to be there before."""
-        for q, first in loop.initial.items():
-            called, first = loop.called[q], self.name(first)
-            if q not in loop.kept and called != first:
-                yield Printed(f"{called} = {first}")
-        for q in sorted(loop.kept):
-            ends = loop.slot(q, 0), loop.slot(q, loop.count - 1), loop.slot(q, -1)
-            filled = [f"[None] * {max(ends[:2]) + (q not in loop.initial or ends[2] > 0)}"]
-            if q in loop.initial:
-                filled.insert(ends[2] > 0, f"[{self.name(loop.initial[q])}]")
-            yield Printed(f"{loop.called[q]} = {' + '.join(filled)}")
-        for total in loop.sums:
-            line, head, before = self.lines[total.line], total.head, list(total.before)
-            if not self.codes[total.line].several and head and before and " += " in before[0]:
-                head = before.pop(0).replace(" += ", " = ", 1)
-                term = self._first_term(line)
-                new = is_new(term) or term.is_number or not term.shape
-                head += "" if new else ".copy()"  # It is changed in place.
-            if head:
-                yield Printed(self._plain(head), _shape(self.comments[total.line]))
-            yield from (Printed(self._plain(x)) for x in before)
-        yield from loop.heads()
-        depth = len(loop.counts)
-        for q, codes in enumerate(loop.body):
-            lines = self._inside(loop, codes).split("\n")
-            comment = _shape(self.comments[self.order[loop.names[q][0]]])
-            yield Printed(lines[0], comment, depth)
-            yield from (Printed(x, "", depth) for x in lines[1:])
-        for total in loop.sums:
-            for code in self._inside(loop, total.rounds).split("\n"):
-                yield Printed(code, "", depth)
-
-    def _first_term(self, line: Line) -> Expression:
-        """Return what a sum begins with, which may be in a line of its own."""
-        e = line.expression
-        while True:
-            if e.name in self.order and self.order[e.name] in self.gone:
-                e = self.lines[self.order[e.name]].expression
-            elif e.name is None and e.operation in (ops.add, ops.subtract):
-                e = e.operands[0]
-            else:
-                return e
-
-    def _inside(self, loop: Loop, codes: Sequence[Code]) -> str:
-        """Write code in a loop."""
-        texts = []
-        for column in zip(*(code.holes for code in codes), strict=True):
-            if isinstance(column[0], int):
-                same = len(set(column)) == 1
-                texts.append(str(column[0]) if same else loop.written(column))
-                continue
-            of = None
-            if column[0] not in (self.lines[x.line].name for x in loop.sums):
-                of = self._rounds(loop, column)
-            if not of:
-                texts.append(self.name(column[0]))
-                continue
-            other, position, rounds = of
-            called = other.called[position]
-            if position in other.kept:
-                called += f"[{loop.written([other.slot(position, x) for x in rounds])}]"
-            texts.append(called)
-        return codes[0].filled(texts)
-
-
-def _shape(comment: str) -> str:
-    return comment.partition(AT)[0]
 
 
 def _loops_in(file: str) -> Iterator[tuple[int, int, str]]:
