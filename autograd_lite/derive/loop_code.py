@@ -45,6 +45,7 @@ class LoopCode(Loops):
         self.instead: dict[str, str] = {}
         for loop in self.loops:
             self._choose_indices(loop)
+        self.taken.update(*(loop.indices for loop in self.loops))
         self._keep()
         for loop in self.loops:
             self._call(loop)
@@ -135,7 +136,7 @@ class LoopCode(Loops):
             else:
                 free = base not in self.taken - set(names) or (
                     self.order.get(base, loop.start) < loop.start
-                    and base not in (*loop.called.values(), *self.results)
+                    and base not in loop.called.values()
                     and self._is_past(loop, base, starts=0)
                 )
                 called = base if free else names[-1]
@@ -157,7 +158,8 @@ class LoopCode(Loops):
             elif line.name not in self.places and i not in self.gone:
                 later += self.codes[i].holes
         started = [x for other in self.loops for x in other.initial.values() if x == name]
-        return name not in later and len(started) == starts and name not in self.places
+        needed = name in later or name in self.results or name in self.places
+        return not needed and len(started) == starts
 
     # ---------------------------------------------------------------- printing them
 

@@ -197,6 +197,26 @@ def test_a_parameter_that_is_bound_again_is_meant_by_its_name():
     np.testing.assert_allclose(gradients["x"], al.grad(three_steps)(np.ones(2), 0.5))
 
 
+def gated(xs, W):
+    h = np.zeros(2)
+    for x in xs:
+        i = 1 / (1 + np.exp(-(x @ W)))
+        h = h + i * np.tanh(x)
+    return np.sum(h**2)
+
+
+def test_an_index_has_no_name_that_a_value_has():
+    xs, start = draw((6, 2), (2, 2))
+    w = al.Tensor(start, requires_grad=True, name="W")
+    for derivation in (
+        al.derive(gated, xs, start, wrt="W"),
+        al.derive(gated(xs, w), names={"xs": xs}),
+    ):
+        _, gradients = derivation.function(**derivation.arguments)
+        assert "    for " in derivation.code
+        np.testing.assert_allclose(gradients["W"], al.grad(gated, argnums=1)(xs, start), rtol=1e-12)
+
+
 def shifted(xs, a):  # Terms of the sum have different shapes.
     total = a
     for i in range(5):
