@@ -53,7 +53,7 @@ def _alike(e: Expression) -> bool:
 
 
 def is_even(e: Expression) -> bool:
-    """Return whether this is no sum in which a term is stretched, or of another type."""
+    """Return whether all terms of a sum have its shape and dtype; true of what is no sum."""
     waiting = [e]
     while waiting:
         x = waiting.pop()

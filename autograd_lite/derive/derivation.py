@@ -57,7 +57,19 @@ class Derivation(Steps):
 
     @cached_property
     def unrolled_code(self) -> str:
-        """The same with every round of a loop by itself, in the names that `lines` have."""
+        """The same with every round of a loop by itself, in the names that `lines` have.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> def doubled(x):
+        ...     for _ in range(4):
+        ...         x = x * x
+        ...     return x
+        >>> derivation = al.derive(doubled, 1.5)
+        >>> "v2 = v1 * v1" in derivation.code, "v2 = v1 * v1" in derivation.unrolled_code
+        (False, True)
+        """
         return self._code(_shape_and_place, rolled=False)
 
     @cached_property

@@ -42,7 +42,7 @@ class LoopCode(Loops):
         super().__init__(lines, forward, results, rolled=rolled)
         self.comments = comments
         self.taken = {"np", *arguments, *self.order}
-        self.instead: dict[str, str] = {}
+        self.instead: dict[str, str] = {}  # What a line is called that a loop goes on from.
         for loop in self.loops:
             self._choose_indices(loop)
         self.taken.update(*(loop.indices for loop in self.loops))

@@ -71,13 +71,14 @@ class Loops:
         ]
         self.nests = self._nests()
         self.deepest = max(self.nests, key=len, default=[])
-        unrolled = not self.deepest and any(line.source for line in lines)
+        read = any(line.source and line.source.text for line in lines)
+        unrolled = read and not self.deepest
         self.fewest = FEWEST_UNASKED if unrolled else FEWEST_ROUNDS
         self.places: dict[str, tuple[Loop, int, int]] = {}
         self.loops: list[Loop] = []
         self.sums: dict[int, list[Sum]] = {}
         self.terms: dict[int, tuple[list[str], set[int]]] = {}
-        self.parts: set[int] = set()
+        self.parts: set[int] = set()  # Lines that are terms of a sum, and used nowhere else.
         for i in reversed(range(len(lines))):
             terms, parts = ([], set()) if i in self.parts else self._terms(lines[i])
             if len(terms) >= self.fewest - 1:

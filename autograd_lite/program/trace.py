@@ -31,7 +31,7 @@ _INPUTS = (int, float, np.ndarray, np.memmap)
 
 
 def is_input(x: Any) -> bool:
-    """Return whether symbols stand for it: a number, or an array of NumPy's own class."""
+    """Return whether a symbol can stand for it: a number, or a plain NumPy array."""
     return type(x) in _INPUTS or isinstance(x, np.number | np.bool)
 
 

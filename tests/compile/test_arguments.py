@@ -62,7 +62,7 @@ CALLS = {
     "order of a dict": (in_turn, [{"a": X, "b": Y}], [{"b": Y, "a": X}]),
     "keys that are equal": (keyed, [{1: X}], [{True: X}]),
     "an enum as a key": (lambda d: d[Colour.RED] * 2, [{Colour.RED: X}], [{Colour.RED: Y}]),
-    "a number of NumPy's as a key": (in_turn, [{np.float64(1): X}], [{np.float64(2): Y}]),
+    "a NumPy number as a key": (in_turn, [{np.float64(1): X}], [{np.float64(2): Y}]),
     "attributes of a dict": (lambda d: d["x"] * d.by, [Batch(x=X)], [MARKED]),
     "a text with attributes": (
         lambda x, s: x * getattr(s, "by", 1.0), [X, "a"], [X, Word("a")],

@@ -377,13 +377,13 @@ class Placed:
     __match_args__ = ("factor",)
 
 
-def by_keyword(x, held=Named()):  # noqa: B008
+def by_keyword(x, held=Named()):  # noqa: B008  (what it holds is to be changed)
     match held:
         case Named(factor=f):
             return np.sum(x) * f
 
 
-def by_position(x, held=Placed()):  # noqa: B008
+def by_position(x, held=Placed()):  # noqa: B008  (what it holds is to be changed)
     match held:
         case Placed(f):
             return np.sum(x) * f

@@ -182,6 +182,14 @@ def test_what_is_short_or_was_written_out_stays_as_it_is(f, given):
     assert "for " not in al.derive(f, *given).code
 
 
+def test_a_loop_is_found_where_no_source_can_be_read():
+    space = {}
+    exec("def f(x):\n    for _ in range(4):\n        x = x * x\n    return x", space)
+    derivation = al.derive(space["f"], 1.5)
+    assert "for i in range(4):" in derivation.code
+    assert derivation.function(1.5) == (1.5**16, {"x": 16 * 1.5**15})
+
+
 def many(x, a):
     for _ in range(400):
         x = np.sin(x * a)

@@ -176,7 +176,7 @@ def masked_afterwards(case: Case, target: Target) -> Iterator[Candidate]:
         y, g = np.asarray(replay.values[node.id]), replay.gradients[node.id]
         scores = _scores(replay, x, y != 0)
         through = y * (g - (g * y).sum(axis, keepdims=True))
-        if scores is not None and same(through, replay.gradients[x.id]):  # There is no other way.
+        if scores is not None and same(through, replay.gradients[x.id]):  # No other way.
             p = ops.softmax.forward(replay.values[scores.id], axis=axis) * (y != 0)
             yield Candidate(
                 f"the mask is applied after the softmax {text_of(replay.graph, node)}, not before, "
