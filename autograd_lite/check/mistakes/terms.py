@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
-
 import numpy as np
 
 from autograd_lite import ops
@@ -33,20 +31,19 @@ def terms(replay: Replay) -> list[Node]:
     return [node for node in found if node not in whole] if len(found) - len(whole) > 1 else []
 
 
-_alone: weakref.WeakKeyDictionary[Replay, dict[Node, Replay]] = weakref.WeakKeyDictionary()
-
-
 def terms_alone(replay: Replay) -> dict[Node, Replay]:
     """Return the pass of each of the terms that add up to the loss, as if it were the only one."""
-    if replay not in _alone:
+    if terms_alone not in replay.known:
         found = terms(replay)
         ends = [x for x in found if not any(y is not x and y.id in replay.behind(x.id)
                                             for y in found)]  # fmt: skip
-        made = _alone[replay] = {}
+        made = {}
         for end in ends if 1 < len(ends) <= MOST_TERMS else ():
             silent = {x.id: np.zeros_like(replay.gradients[x.id]) for x in ends if x is not end}
             made[end] = Replay(replay.graph, replay.values, silent)
-    return _alone[replay]
+        replay.known[terms_alone] = made
+    alone: dict[Node, Replay] = replay.known[terms_alone]
+    return alone
 
 
 def term_text(replay: Replay, end: Node) -> str:
