@@ -17,7 +17,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.derive.collected import Step, pieces, roots, steps
-from autograd_lite.derive.math_names import identifier
+from autograd_lite.derive.math_names import identifier, text_name
 from autograd_lite.derive.writing import Form
 from autograd_lite.graph import Node
 from autograd_lite.graph.source import Source
@@ -122,9 +122,10 @@ RESERVED = ("_fits", "_refuse", "_derived", "_equal", "_close", "_asked")
 
 @dataclass
 class Names:
-    """Identifiers that are taken."""
+    """Identifiers that are taken, and how they are written as mathematics: h1 and h_1 are both h₁."""
 
     taken: set[str] = field(default_factory=lambda: {"np", *RESERVED})
+    shown: set[str] = field(default_factory=set)
     values: int = 0
 
     def new(self, wanted: Name) -> Name:
@@ -135,15 +136,19 @@ class Names:
         elif not base.isidentifier():
             base = f"_{base}"
         name, i = base, 1
-        while name in self.taken:
+        while name in self.taken or (i > 1 and text_name(Name(name)) in self.shown):
             i += 1
             name = f"{base}_{i}"
         self.taken.add(name)
+        made = Name(name)
         if name == base:
-            return Name(name, wanted.kind, *wanted.parts)
-        if wanted.kind == "delta":
-            return Name(name, "delta", *wanted.parts, Name(str(i)))
-        return Name(name)
+            made = Name(name, wanted.kind, *wanted.parts)
+        elif wanted.kind == "delta":
+            made = Name(name, "delta", *wanted.parts, Name(str(i)))
+        if made.kind == "value" and text_name(made) in self.shown:
+            made = Name(name, "word")
+        self.shown.add(text_name(made))
+        return made
 
     def next_value(self) -> Name:
         """Return the next of v1, v2, …, the usual names of intermediate values."""

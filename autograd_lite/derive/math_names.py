@@ -56,6 +56,8 @@ def entry(array: str, index: tuple[int, ...]) -> Name:
 def text_name(name: Name) -> str:
     """Write a name as plain text: ``w₁``, ``∂L/∂w₁``, ``δz``."""
     parts = [text_name(part) for part in name.parts]
+    if name.kind == "word":
+        return str(name)
     if name.kind == "gradient":
         return f"∂L/∂{parts[0]}"
     if name.kind == "total":
@@ -73,6 +75,8 @@ def text_name(name: Name) -> str:
 def latex_name(name: Name) -> str:
     r"""Write a name as mathematics: ``syn0`` is :math:`\mathrm{syn}_{0}`."""
     parts = [latex_name(part) for part in name.parts]
+    if name.kind == "word":
+        return _upright(name)
     if name.kind == "gradient":
         return rf"\frac{{\partial L}}{{\partial {parts[0]}}}"
     if name.kind == "total":

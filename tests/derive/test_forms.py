@@ -332,3 +332,18 @@ def test_a_divided_expression_is_the_same(text):
     assert ast.dump(ast.parse(text)) == ast.dump(ast.parse("(\n" + "\n".join(lines) + "\n)"))
     assert len(lines) > 1 or " " not in text
     assert all(len(line) <= 100 or " " not in line.strip() for line in lines)
+
+
+def test_two_values_are_never_written_with_the_same_letters():
+    def f(W1, W_1, h):
+        for _ in range(3):
+            h = np.tanh(W1 @ h)
+        h_4 = W_1 @ h
+        return np.sum(h_4**2)
+
+    derivation = al.derive(f, np.eye(2), np.eye(2), np.ones(2), wrt=["W1", "W_1"])
+    for form in ("text", "latex"):
+        left = [getattr(line, form).partition(" &=" if form == "latex" else " =")[0]
+                for line in derivation.lines]  # fmt: skip
+        assert len(set(left)) == len(left)
+    assert "∂L/∂W_1 = δh₄ h₃ᵀ" in derivation.text
