@@ -122,7 +122,7 @@ RESERVED = ("_fits", "_refuse", "_derived", "_equal", "_close", "_asked")
 
 @dataclass
 class Names:
-    """Identifiers that are taken, and how they are written as mathematics: h1 and h_1 are both h₁."""
+    """Identifiers that are taken, and what is written as mathematics: h1 and h_1 are both h₁."""
 
     taken: set[str] = field(default_factory=lambda: {"np", *RESERVED})
     shown: set[str] = field(default_factory=set)

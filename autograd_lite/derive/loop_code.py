@@ -80,7 +80,7 @@ class LoopCode(Loops):
                 for column in zip(*(code.holes for code in codes), strict=True):
                     self._keep_for(loop, assigned, column)
             for total in loop.sums:
-                for column in zip(*(x.holes for x in total.rounds), strict=True):
+                for column in zip(*(x.holes for x in total.codes), strict=True):
                     if column[0] != self.lines[total.line].name:
                         self._keep_for(loop, len(loop.body), column)
         for code in (*self._straight(), *self.results):
@@ -109,7 +109,7 @@ class LoopCode(Loops):
         for i, line in enumerate(self.lines):
             if i in self.sums:
                 for total in self.sums[i]:
-                    yield from (total.head, *total.before, *total.after)
+                    yield from (total.head, *self.said(total, total.before + total.after))
             elif line.name not in self.places and i not in self.gone:
                 yield line.code
 
@@ -149,11 +149,12 @@ class LoopCode(Loops):
         for other in self.loops:
             if other.start > loop.start:
                 later += [x for column in other.columns() for x in column]
-                codes = (code for total in other.sums for code in (total.head, *total.before))
+                codes = (code for total in other.sums
+                         for code in (total.head, *self.said(total, total.before)))  # fmt: skip
                 later += [x for code in codes for x in self.code(code).holes]
         for i, line in enumerate(self.lines[loop.start :], loop.start):
             if i in self.sums:
-                after = (code for total in self.sums[i] for code in total.after)
+                after = (code for total in self.sums[i] for code in self.said(total, total.after))
                 later += [x for code in after for x in self.code(code).holes]
             elif line.name not in self.places and i not in self.gone:
                 later += self.codes[i].holes
@@ -178,7 +179,8 @@ class LoopCode(Loops):
                 if loop.start == i:
                     yield from self._printed(loop)
             if i in self.sums:
-                yield from (Printed(self._plain(x)) for y in self.sums[i] for x in y.after)
+                yield from (Printed(self._plain(x)) for y in self.sums[i]
+                            for x in self.said(y, y.after))  # fmt: skip
             elif self.lines[i].name not in self.places and i not in self.gone:
                 code, *others = self._plain(self.lines[i].code).split("\n")
                 shape, at, where = self.comments[i].partition(AT)
@@ -211,7 +213,8 @@ class LoopCode(Loops):
                 filled.insert(ends[2] > 0, f"[{self.name(loop.initial[q])}]")
             yield Printed(f"{loop.called[q]} = {' + '.join(filled)}")
         for total in loop.sums:
-            line, head, before = self.lines[total.line], total.head, list(total.before)
+            line, head = self.lines[total.line], total.head
+            before = self.said(total, total.before)
             if not self.codes[total.line].several and head and before and " += " in before[0]:
                 head = before.pop(0).replace(" += ", " = ", 1)
                 term = self._first_term(line)
@@ -228,7 +231,7 @@ class LoopCode(Loops):
             yield Printed(lines[0], comment, depth)
             yield from (Printed(x, "", depth) for x in lines[1:])
         for total in loop.sums:
-            for code in self._inside(loop, total.rounds).split("\n"):
+            for code in self._inside(loop, total.codes).split("\n"):
                 yield Printed(code, "", depth)
 
     def _first_term(self, line: Line) -> Expression:

@@ -16,9 +16,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from autograd_lite import ops
 from autograd_lite.derive.collected import is_even, zeros
 from autograd_lite.derive.lines import Line
-from autograd_lite.derive.rounds import Code, Loop, Sum, levels
+from autograd_lite.derive.rounds import Code, Loop, Sum, Term, levels
+from autograd_lite.derive.writing import OPPOSITE, changes_sign, write, write_whole
+from autograd_lite.program.expression import Expression
 
 FEWEST_ROUNDS = 4
 """Fewer are as clear as they are."""
@@ -61,7 +64,7 @@ class Loops:
         self, lines: Sequence[Line], forward: int, results: Sequence[str], *, rolled: bool
     ) -> None:
         self.lines, self.forward, self.results = lines, forward, results
-        self.code = functools.cache(Code)
+        self.code = functools.cache(Code.of)
         self.codes = [self.code(line.code) for line in lines]
         self.order = {str(line.name): i for i, line in enumerate(lines)}
         self.uses = Counter(x for code in self.codes for x in code.holes)
@@ -77,7 +80,7 @@ class Loops:
         self.places: dict[str, tuple[Loop, int, int]] = {}
         self.loops: list[Loop] = []
         self.sums: dict[int, list[Sum]] = {}
-        self.terms: dict[int, tuple[list[str], set[int]]] = {}
+        self.terms: dict[int, tuple[list[Term], set[int]]] = {}
         self.parts: set[int] = set()  # Lines that are terms of a sum, and used nowhere else.
         for i in reversed(range(len(lines))):
             terms, parts = ([], set()) if i in self.parts else self._terms(lines[i])
@@ -223,91 +226,94 @@ class Loops:
                 self.sums[i] = sums
                 self.gone |= parts
 
-    def _terms(self, line: Line) -> tuple[list[str], set[int]]:
+    def _terms(self, line: Line) -> tuple[list[Term], set[int]]:
         """Return the statements that add up a sum, a term each, or write a part of an array each.
 
         And the lines that are nothing but the first terms of it.
         """
-        name, code = line.name, line.code
-        found, parts = code.split("\n")[1:], set[int]()
+        found, parts = list(map(Term, line.code.split("\n")[1:])), set[int]()
         if found:
             return found, parts
-        while is_even(line.expression):
-            node = getattr(ast.parse(code).body[0], "value", None)
-            while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
-                sign = "+" if isinstance(node.op, ast.Add) else "-"
-                term = ast.get_source_segment(code, node.right) or ""
+        name, e = line.name, line.expression
+        while is_even(e):
+            while e.name is None and e.operation in OPPOSITE:
+                sign = 1 if e.operation is ops.add else -1
+                e, term = e.operands
                 i = self._only_here(term)
                 if i is not None and self.unnamed[i]:
                     parts.add(i)
-                    term = self.lines[i].code.partition(" = ")[2]
-                found.append(f"{name} {sign}= {term}")
-                node = node.left
-            first = (node and ast.get_source_segment(code, node)) or ""
-            i = self._only_here(first)
+                    term = self.lines[i].expression
+                found.append(_term(name, sign, term))
+            i = self._only_here(e)
             if i is None:
-                return [*found, f"{name} += {first}"][::-1], parts
-            line, code = self.lines[i], self.lines[i].code
+                return [*found, Term(f"{name} += {write(e, 'python')}", 1, e)][::-1], parts
+            e = self.lines[i].expression
             parts.add(i)
         return [], set()
 
-    def _only_here(self, code: str) -> int | None:
-        """Return the line that code is the name of, if it is a statement and used in no other."""
-        i = self.order.get(code)
-        if i is None or self.codes[i].several or code in self.results:
+    def _only_here(self, e: Expression) -> int | None:
+        """Return the line that this is the name of, if it is a statement and used in no other."""
+        i = self.order.get(str(e.name))
+        if i is None or self.codes[i].several or e.name in self.results:
             return None
-        return i if self.uses[code] == 2 else None  # Made, and used.
+        return i if self.uses[str(e.name)] == 2 else None  # Made, and used.
 
-    def _sum(self, i: int, terms: list[str], loop: Loop) -> Sum | None:
+    def _sum(self, i: int, terms: Sequence[Term], loop: Loop) -> Sum | None:
         """Return a line as a sum in a loop, if it has terms for every round."""
         name, head = self.lines[i].name, self._head(i)
         if not self._is_known(head, name, loop.start):
             return None
-        anywhere = all(re.match(r"\w+\[.*?\] = ", term) for term in terms)
-        for given in (terms, terms[::-1]) if anywhere else (terms,):
-            known = [self._is_known(x, name, loop.start) for x in given]
+        anywhere = all(re.match(r"\w+\[.*?\] = ", term.code) for term in terms)
+        order = list(range(len(terms)))
+        for given in (order, order[::-1]) if anywhere else (order,):
+            known = [self._is_known(terms[k].code, name, loop.start) for k in given]
             for of_round in range(1, MOST_TERMS + 1):
                 spare = len(terms) - loop.count * of_round
                 if not 0 <= spare <= MOST_TERMS * of_round:
                     continue
                 for first in range(spare, -1, -1):  # Last: what the round has made is used.
                     end = first + loop.count * of_round
-                    starts = range(first, end, of_round)
-                    rounds = [self.code("\n".join(given[j : j + of_round])) for j in starts]
-                    if (anywhere or all(known[:first])) and self._fits_in(loop, name, rounds):
+                    rounds = [given[j : j + of_round] for j in range(first, end, of_round)]
+                    codes = [self.code("\n".join(terms[k].code for k in x)) for x in rounds]
+                    if (anywhere or all(known[:first])) and self._fits_in(loop, name, codes):
                         others = [*range(first), *range(end, len(given))]
                         before = [j for j in others if (known[j] if anywhere else j < first)]
                         after = [given[j] for j in others if j not in before]
-                        total = Sum(i, head, [given[j] for j in before], rounds, after)
+                        total = Sum(i, head, [given[j] for j in before], rounds, codes, after)
                         loop.sums.append(total)
                         return total
         return None
 
-    def _own_loops(self, i: int, terms: list[str]) -> list[Sum]:
+    def _own_loops(self, i: int, terms: Sequence[Term]) -> list[Sum]:
         """Return a line as a sum in loops of its own, for runs of terms that are equal."""
         name = self.lines[i].name
-        codes = [self.code(term) for term in terms]
+        codes = [self.code(term.code) for term in terms]
         whole = [code.key for code in codes]
         named = [(code.key, [x for x in code.holes if isinstance(x, str)]) for code in codes]
         for keys in (whole, named):
             sums: list[Sum] = []
-            apart: list[str] = []
+            apart: list[int] = []
             position = 0
             for _, group in itertools.groupby(keys):
-                end = position + sum(1 for _ in group)
-                loop, rounds = Loop(i, [end - position]), codes[position:end]
-                if len(rounds) >= self.fewest and self._fits_in(loop, name, rounds):
-                    loop.sums.append(Sum(i, "" if sums else self._head(i), apart, rounds, []))
+                run = range(position, position + sum(1 for _ in group))
+                loop, of_run = Loop(i, [len(run)]), [codes[k] for k in run]
+                if len(run) >= self.fewest and self._fits_in(loop, name, of_run):
+                    head = "" if sums else self._head(i)
+                    loop.sums.append(Sum(i, head, apart, [[k] for k in run], of_run, []))
                     sums += loop.sums
                     self.loops.append(loop)
                     apart = []
                 else:
-                    apart += terms[position:end]
-                position = end
+                    apart += run
+                position = run.stop
             if sums:
                 sums[-1].after.extend(apart)
                 return sums
         return []
+
+    def said(self, total: Sum, terms: Sequence[int]) -> list[str]:
+        """Return some terms of a sum as statements."""
+        return [self.terms[total.line][0][k].code for k in terms]
 
     def _head(self, i: int) -> str:
         """Return the statement that makes the array that others write to, or that a sum begins."""
@@ -328,6 +334,14 @@ class Loops:
         made = [self.places[x][0].start if x in self.places else self.order.get(str(x), -1)
                 for x in used]  # fmt: skip
         return all(x < start for x in made)
+
+
+def _term(name: str, sign: int, e: Expression) -> Term:
+    """Return the statement that adds to a sum."""
+    text = write_whole(e, "python")
+    if changes_sign(text):
+        return Term(f"{name} {'-' if sign > 0 else '+'}= {text.text[1:]}", sign, e)
+    return Term(f"{name} {'+' if sign > 0 else '-'}= {text}", sign, e)
 
 
 def _loops_in(file: str) -> Iterator[tuple[int, int, str]]:

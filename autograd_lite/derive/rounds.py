@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.program.expression import Expression
+
 
 class Printed(NamedTuple):
     """A statement, the comment behind it, and how far it is indented."""
@@ -24,20 +26,26 @@ _TIGHTER = ast.BinOp | ast.UnaryOp | ast.Compare
 """Where a sum needs parentheses."""
 
 
-class Code:
+class Code(NamedTuple):
     """Code, taken apart into what may differ from round to round, and the text in between.
 
     Attributes
     ----------
     holes : tuple of (str or int)
         Names and whole numbers, in the order in which they stand there.
-    key : tuple
-        All but that: the same for what differs in names and numbers alone.
-    several : bool
-        Whether it is more than one statement.
+    bound : tuple of bool
+        Where a sum needs parentheses.
+    between : tuple of str
+        All but that, one more than there are holes.
     """
 
-    def __init__(self, text: str) -> None:
+    holes: tuple[str | int, ...]
+    bound: tuple[bool, ...]
+    between: tuple[str, ...]
+
+    @classmethod
+    def of(cls, text: str) -> Code:
+        """Take Python code apart."""
         lines = [line.encode() for line in text.split("\n")]
         starts = list(itertools.accumulate((len(line) + 1 for line in lines), initial=0))
         tree = ast.parse(text)
@@ -57,17 +65,43 @@ class Code:
         whole = text.encode()
         ends = [0, *(end for _, end, _, _ in found)]
         begins = [*(begin for begin, *_ in found), len(whole)]
-        self.between = tuple(whole[a:b].decode() for a, b in zip(ends, begins, strict=True))
-        self.holes = tuple(value for _, _, value, _ in found)
-        self.bound = tuple(bound for *_, bound in found)
-        self.several = "\n" in text
-        self.key = self.between, tuple(map(type, self.holes))
+        return cls(
+            tuple(value for _, _, value, _ in found),
+            tuple(bound for *_, bound in found),
+            tuple(whole[a:b].decode() for a, b in zip(ends, begins, strict=True)),
+        )
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What is the same for all that differs in names and numbers alone."""
+        return self.between, tuple(map(type, self.holes))
+
+    @property
+    def several(self) -> bool:
+        """Whether it is more than one statement."""
+        return any("\n" in x for x in self.between)
 
     def filled(self, texts: Iterable[str]) -> str:
         """Return the text with others in the place of what may differ."""
         made = [f"({x})" if bound and " " in x else x
                 for x, bound in zip(texts, self.bound, strict=True)]  # fmt: skip
         return "".join(map("".join, itertools.zip_longest(self.between, made, fillvalue="")))
+
+
+class Term(NamedTuple):
+    """A statement that adds to an array, or writes a part of it.
+
+    Attributes
+    ----------
+    code : str
+    sign : int
+    e : Expression or None
+        What is added; None where a part is written, as the line itself says.
+    """
+
+    code: str
+    sign: int = 1
+    e: Expression | None = None
 
 
 @dataclass(eq=False)
@@ -80,17 +114,20 @@ class Sum:
         Which of the lines it is.
     head : str
         The statement that begins it; empty where an earlier loop has begun it.
-    before, after : list of str
-        Statements that go before and behind the loop.
-    rounds : list of Code
+    before, after : list of int
+        Which of its terms go before and behind the loop.
+    rounds : list of list of int
         Those of each round.
+    codes : list of Code
+        The same as code.
     """
 
     line: int
     head: str
-    before: list[str]
-    rounds: list[Code]
-    after: list[str]
+    before: list[int]
+    rounds: list[list[int]]
+    codes: list[Code]
+    after: list[int]
 
 
 @dataclass(eq=False)
@@ -136,7 +173,7 @@ class Loop:
 
     def columns(self) -> Iterator[tuple[Any, ...]]:
         """Yield what stands in one place of the body, in each round."""
-        for codes in (*self.body, *(total.rounds for total in self.sums)):
+        for codes in (*self.body, *(total.codes for total in self.sums)):
             yield from zip(*(code.holes for code in codes), strict=True)
 
     def growth(self, numbers: Sequence[int]) -> list[int] | None:

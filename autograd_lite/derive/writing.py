@@ -48,12 +48,22 @@ _WORD_AT_THE_END = re.compile(r"\\mathrm\{[^{}]*\}(_\{[^{}]*\})?$")
 
 def write(expression: Expression, form: Form) -> str:
     """Write an expression; parts with a name are written by it."""
+    return write_whole(expression, form).text
+
+
+def write_whole(expression: Expression, form: Form) -> Written:
+    """Do the same, and return how tightly the outermost operation binds, too."""
     if form == "python" and _is_filled(expression):
-        return filled(expression, form).text
+        return filled(expression, form)
     texts: dict[int, Written] = {}
     for part in walk((expression,)):
         texts[part.number] = _written(part, texts, form)
-    return texts[expression.number].text
+    return texts[expression.number]
+
+
+def changes_sign(term: Written) -> bool:
+    """Return whether a term of a sum has a sign, which changes that of the sum."""
+    return term.precedence >= PRODUCT and bool(re.match(r"[-−](?!.* (%|//) )", term.text))
 
 
 def _is_filled(e: Expression) -> bool:
@@ -116,11 +126,7 @@ def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
     if ratio is not None and (ratio.top == 1 or (
         ratio.top == -1 and not _begins_with_truth(e.operands[1]))):  # fmt: skip
         return _over(e, given, form)
-    if (
-        e.operation in OPPOSITE
-        and given[1].precedence >= PRODUCT
-        and (re.match(r"[-−](?!.* (%|//) )", given[1].text))
-    ):  # a + -0.1 is a - 0.1.
+    if e.operation in OPPOSITE and changes_sign(given[1]):  # a + -0.1 is a - 0.1.
         operation: Any = OPPOSITE[e.operation]
         e = Expression(e.value, operation=operation, operands=e.operands)
         given = [given[0], given[1]._replace(text=given[1].text[1:])]
