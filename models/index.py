@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from autograd_lite.derive.loop_formulas import rows_of
 from autograd_lite.derive.markup import mathml
 from autograd_lite.draw.plots.plot import Plot
 from models.experiment import Run
@@ -134,7 +135,7 @@ def _section(run: Run, folder: Path) -> str:
             "switches": switches,
             "pictures": figures,
             "links": _links(run),
-            "hand": mathml(lines_by_hand(experiment)),
+            "hand": mathml(rows_of(lines_by_hand(experiment), "latex")),
             "derived": run.formulas.mathml,
             "proofs": _proofs(run),
             "hand_code": escape(experiment.source_by_hand()),

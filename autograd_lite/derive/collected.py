@@ -79,15 +79,20 @@ class Step(NamedTuple):
 
 
 def steps(name: Name, e: Expression, form: Form) -> list[Step]:
-    """Write a line as statements: one, or zeros and what is added to them."""
+    """Write a line as statements: one, or zeros and what is added to them.
+
+    As mathematics, entries that are all there need no zeros.
+    """
     found = pieces(e)
     left = NAME[form](name)
     if not found:
         return [Step(left, "=", write(e, form))]
-    apart = _in_order(found)
+    apart, whole = _in_order(found)
     found = apart or found
     begun = next((x for x in found if x.back is None and x.sign > 0 and is_new(x.e)), None)
     lines = [Step(left, "=", write(begun.e, form) if begun else zeros(e, form))]
+    if whole and form != "python":
+        lines = []
     for piece in found:
         if piece is begun:
             continue
@@ -110,20 +115,22 @@ def steps(name: Name, e: Expression, form: Form) -> list[Step]:
     return lines
 
 
-def _in_order(found: list[Piece]) -> list[Piece]:
-    """Return pieces that meet nowhere, first entry first; none if they may meet."""
-    places = []
+def _in_order(found: list[Piece]) -> tuple[list[Piece], bool]:
+    """Return pieces that meet nowhere, first entry first, and whether they are all; none if not."""
+    places, size = [], 0
     for piece in found:
         if piece.back is None or may_repeat(piece.back.parameters["index"]):
-            return []
-        if piece.back.positions and len(found) > 1:  # A mask may be another one elsewhere.
-            return []
-        at = np.arange(piece.back.size).reshape(piece.back.shape)
+            return [], False
+        if piece.back.positions:  # A mask may be another one elsewhere.
+            return ([], False) if len(found) > 1 else (found, False)
+        size = piece.back.size
+        at = np.arange(size).reshape(piece.back.shape)
         places.append(at[as_plain(piece.back.parameters["index"])].ravel())
     met = np.concatenate(places or [[]])
     if len(np.unique(met)) < len(met):
-        return []
-    return [found[i] for i in sorted(range(len(found)), key=lambda i: tuple(places[i][:1]))]
+        return [], False
+    order = sorted(range(len(found)), key=lambda i: tuple(places[i][:1]))
+    return [found[i] for i in order], len(met) == size
 
 
 def is_new(e: Expression) -> bool:

@@ -18,6 +18,7 @@ from autograd_lite.derive.helpers import helpers, namespace
 from autograd_lite.derive.layout import AT, INDENT, LONGEST_LINE, WIDEST, listed, step
 from autograd_lite.derive.lines import Line, replaced
 from autograd_lite.derive.loop_code import LoopCode
+from autograd_lite.derive.loop_formulas import LoopFormulas, Row, UnevenError, rows_of
 from autograd_lite.derive.math_names import gradient
 from autograd_lite.derive.proof import Proof, prove
 from autograd_lite.derive.rounding import Rounding, compare_rounding
@@ -86,11 +87,18 @@ class Derivation(Steps):
 
         return self._code(comment)
 
+    @cached_property
+    def _loops(self) -> LoopCode:
+        return self._rolled()
+
+    def _rolled(self, rolled: bool = True) -> LoopCode:
+        results = self._loss, *self.gradients.values()
+        return LoopCode(self.lines, len(self.forward), self.arguments, results, rolled=rolled)
+
     def _code(self, comment: Callable[[Line], str], rolled: bool = True) -> str:
         """Write the function, with a comment behind every step."""
-        first, results = len(self.forward), (self._loss, *self.gradients.values())
-        comments = list(map(comment, self.lines))
-        loops = LoopCode(self.lines, comments, first, self.arguments, results, rolled=rolled)
+        first, comments = len(self.forward), list(map(comment, self.lines))
+        loops = self._loops if rolled else self._rolled(rolled=False)
         result = [
             f"{json.dumps(name, ensure_ascii=False)}: {loops.name(line)}"
             for name, line in self.gradients.items()
@@ -100,8 +108,10 @@ class Derivation(Steps):
             text for text, holds in ((UNTIES, self._unties), (DIVIDES, self._divides)) if holds
         ]
         remarks += [SUMS.format(*item) for item in self._sums.items()]
-        forward, backward = loops.printed(0, first), loops.printed(first, len(comments))
-        return self._function(self.lines, list(forward), list(backward), remarks, end)
+        forward, backward = (
+            list(loops.printed(*x, comments)) for x in ((0, first), (first, len(comments)))
+        )
+        return self._function(self.lines, forward, backward, remarks, end)
 
     def worksheet(self, names: Sequence[str] = ()) -> str:
         """Return the computation as code, with a blank, None, for every gradient.
@@ -177,14 +187,37 @@ class Derivation(Steps):
 
     @cached_property
     def latex(self) -> str:
-        """All steps as one aligned display of LaTeX."""
-        steps = " \\\\\n".join(line.latex for line in self.lines)
-        return f"\\begin{{aligned}}\n{steps}\n\\end{{aligned}}"
+        """All steps as one aligned display of LaTeX; of a loop, one for each line of its body."""
+        return markup.latex(self._rows("latex"))
 
     @cached_property
     def text(self) -> str:
-        """All steps as plain text: ``∂L/∂w = Xᵀ δz``."""
-        return "\n".join(line.text for line in self.lines)
+        """All steps as plain text: ``∂L/∂w = Xᵀ δz``; of a loop, one for each line of its body.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import autograd_lite as al
+        >>> def last(h, W):
+        ...     for t in range(4):
+        ...         h = np.tanh(W @ h)
+        ...     return np.sum(h)
+        >>> print(al.derive(last, np.ones(2), np.eye(2), wrt="W").text)
+        hs[0] = h
+        hs[t + 1] = tanh(W hs[t])  (t = 0, …, 3)
+        loss = Σ hs[4]
+        δhs[4] = 1 − hs[4]²
+        δhs[t] = (Wᵀ δhs[t + 1]) ⊙ (1 − hs[t]²)  (t = 3, 2, 1)
+        ∂L/∂W = Σ_{t=1…4} δhs[t] hs[t − 1]ᵀ
+        """
+        return markup.text(self._rows("text"))
+
+    def _rows(self, form: Form) -> tuple[Row, ...]:
+        """Return all steps as formulas."""
+        try:
+            return tuple(LoopFormulas(self._loops, self.arguments, form).rows())
+        except UnevenError:
+            return rows_of(self.lines, form)
 
     @cached_property
     def mathml(self) -> str:
@@ -195,7 +228,7 @@ class Derivation(Steps):
         ModuleNotFoundError
             Without latex2mathml, which the extra ``mathml`` installs.
         """
-        return markup.mathml(self.lines)
+        return markup.mathml(self._rows("latex"))
 
     def formula(self, name: str | None = None, form: Form = "text") -> str:
         """Write a gradient in one line: only what you have named stays a name.
@@ -414,7 +447,11 @@ def loss_and_gradients({given}):
     def _repr_html_(self) -> str:
         since = self.rounding.since
         note = f"; first rounded otherwise: {since.code}" if since else ""
-        return markup.table(self.forward, self.backward, f"{self.rounding.summary}{note}")
+        about = f"{self.rounding.summary}{note}"
+        try:
+            return markup.table(self._rows("latex"), self.forward, about, "latex")
+        except ModuleNotFoundError:
+            return markup.table(self._rows("text"), self.forward, about, "text")
 
 
 def _shape_and_place(line: Line) -> str:

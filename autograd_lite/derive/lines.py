@@ -153,6 +153,8 @@ class Names:
     def next_value(self) -> Name:
         """Return the next of v1, v2, …, the usual names of intermediate values."""
         self.values += 1
+        while f"v{self.values}" in self.taken:
+            self.values += 1
         return self.new(Name(f"v{self.values}"))
 
 

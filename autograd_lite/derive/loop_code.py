@@ -23,8 +23,6 @@ class LoopCode(Loops):
     Parameters
     ----------
     lines : sequence of Line
-    comments : sequence of str
-        What stands behind each.
     forward : int
         How many of them are of the forward pass.
     arguments : iterable of str
@@ -36,11 +34,10 @@ class LoopCode(Loops):
     """
 
     def __init__(
-        self, lines: Sequence[Line], comments: Sequence[str], forward: int,
+        self, lines: Sequence[Line], forward: int,
         arguments: Iterable[str], results: Sequence[str], *, rolled: bool = True,
     ) -> None:  # fmt: skip
         super().__init__(lines, forward, results, rolled=rolled)
-        self.comments = comments
         self.taken = {"np", *arguments, *self.order}
         self.instead: dict[str, str] = {}  # What a line is called that a loop goes on from.
         for loop in self.loops:
@@ -172,18 +169,18 @@ class LoopCode(Loops):
         called = loop.called[position]
         return f"{called}[{loop.slot(position, at)}]" if position in loop.kept else called
 
-    def printed(self, start: int, stop: int) -> Iterator[Printed]:
-        """Yield the statements of some lines."""
+    def printed(self, start: int, stop: int, comments: Sequence[str]) -> Iterator[Printed]:
+        """Yield the statements of some lines, with what stands behind each of all lines."""
         for i in range(start, stop):
             for loop in self.loops:
                 if loop.start == i:
-                    yield from self._printed(loop)
+                    yield from self._printed(loop, comments)
             if i in self.sums:
                 yield from (Printed(self._plain(x)) for y in self.sums[i]
                             for x in self.said(y, y.after))  # fmt: skip
             elif self.lines[i].name not in self.places and i not in self.gone:
                 code, *others = self._plain(self.lines[i].code).split("\n")
-                shape, at, where = self.comments[i].partition(AT)
+                shape, at, where = comments[i].partition(AT)
                 yield Printed(code, shape + at + (where and self._plain(where)))
                 yield from map(Printed, others)
 
@@ -200,7 +197,7 @@ class LoopCode(Loops):
                     text = text.replace(f"[{whole}]", part)
         return text
 
-    def _printed(self, loop: Loop) -> Iterator[Printed]:
+    def _printed(self, loop: Loop, comments: Sequence[str]) -> Iterator[Printed]:
         """Yield the statements of a loop, with what has to be there before."""
         for q, first in loop.initial.items():
             called, first = loop.called[q], self.name(first)
@@ -221,13 +218,13 @@ class LoopCode(Loops):
                 new = is_new(term) or term.is_number or not term.shape
                 head += "" if new else ".copy()"  # It is changed in place.
             if head:
-                yield Printed(self._plain(head), _shape(self.comments[total.line]))
+                yield Printed(self._plain(head), _shape(comments[total.line]))
             yield from (Printed(self._plain(x)) for x in before)
         yield from loop.heads()
         depth = len(loop.counts)
         for q, codes in enumerate(loop.body):
             lines = self._inside(loop, codes).split("\n")
-            comment = _shape(self.comments[self.order[loop.names[q][0]]])
+            comment = _shape(comments[self.order[loop.names[q][0]]])
             yield Printed(lines[0], comment, depth)
             yield from (Printed(x, "", depth) for x in lines[1:])
         for total in loop.sums:

@@ -90,7 +90,8 @@ class Loops:
         self.gone: set[int] = set()
         for start, stop in ((0, forward), (forward, len(lines))):
             if rolled:
-                self._find(start, stop, self.fewest - (self.loops != []))
+                at = [i for i in range(start, stop) if i not in self.parts]
+                self._find(at, self.fewest - (self.loops != []))
                 self._find_sums(start, stop)
         self.loops.sort(key=lambda loop: loop.start)
 
@@ -105,16 +106,16 @@ class Loops:
             for line in self.lines
         ]
 
-    def _find(self, start: int, stop: int, fewest: int) -> None:
+    def _find(self, at: Sequence[int], fewest: int) -> None:
         """Find the largest loop among some lines, and others before and behind it.
 
         Going back, one round fewer is enough: the last one is often another.
         """
-        keys = [() if i in self.parts else self.codes[i].key for i in range(start, stop)]
+        keys = [self.codes[i].key for i in at]
         found = []
         for period in range(1, min(LONGEST_BODY, len(keys) // fewest) + 1):
-            position = start
-            equal = (a == b != () for a, b in zip(keys, keys[period:], strict=False))
+            position = 0
+            equal = (a == b for a, b in zip(keys, keys[period:], strict=False))
             for same, group in itertools.groupby(equal):
                 length = sum(1 for _ in group)
                 rounds = length // period + 1
@@ -122,23 +123,25 @@ class Loops:
                     found.append((-rounds * period, period, position, position + length + period))
                 position += length
         for _, period, first, end in sorted(found):
-            loop = self._loop(first, end, period, fewest)
+            loop = self._loop(at[first:end], period, fewest)
             if loop is not None:
                 self.loops.append(loop)
-                self._find(start, loop.start, fewest)
-                self._find(loop.start + loop.count * period, stop, fewest)
+                start = at.index(loop.start)
+                self._find(at[:start], fewest)
+                self._find(at[start + loop.count * period :], fewest)
                 return
 
-    def _loop(self, first: int, end: int, period: int, fewest: int) -> Loop | None:
+    def _loop(self, lines: Sequence[int], period: int, fewest: int) -> Loop | None:
         """Return the loop of most rounds in a stretch of lines that repeat."""
-        most = (end - first) // period
+        most = len(lines) // period
         for count in range(most, max(fewest, most - 2) - 1, -1):
-            starts = range(first, end - count * period + 1)
-            for start in sorted(starts, key=lambda i: not self._begins(i, period)):
-                at = [range(start + q, start + count * period, period) for q in range(period)]
-                loop = Loop(start, [count], [tuple(self.lines[i].name for i in x) for x in at])
+            starts = range(len(lines) - count * period + 1)
+            for start in sorted(starts, key=lambda k: not self._begins(lines[k : k + period])):
+                of_loop = lines[start : start + count * period]
+                at = [of_loop[q::period] for q in range(period)]
+                loop = Loop(of_loop[0], [count], [tuple(self.lines[i].name for i in x) for x in at])
                 loop.body = [[self.codes[i] for i in x] for x in at]
-                new = {
+                new: dict[str, tuple[Loop, int, int]] = {
                     name: (loop, q, t)
                     for q, names in enumerate(loop.names)
                     for t, name in enumerate(names)
@@ -150,11 +153,11 @@ class Loops:
                     del self.places[name]
         return None
 
-    def _begins(self, i: int, period: int) -> bool:
+    def _begins(self, lines: Sequence[int]) -> bool:
         """Return whether a body that begins here begins, or going back ends, as the user's does."""
-        sources = (line.source for line in self.lines[i : i + period])
+        sources = (self.lines[i].source for i in lines)
         at = [source.line if source else 0 for source in sources]
-        return at[0] == (min(at) if i < self.forward else max(at))
+        return at[0] == (min(at) if lines[0] < self.forward else max(at))
 
     def _fits(self, loop: Loop, columns: Sequence[tuple[Any, ...]]) -> bool:
         """Find out whether what differs from round to round can be written, and settle how."""

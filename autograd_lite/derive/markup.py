@@ -7,24 +7,43 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from autograd_lite.derive.lines import Line
-from autograd_lite.derive.math_names import latex_name, text_name
-from autograd_lite.derive.writing import write
+from autograd_lite.derive.loop_formulas import Row
+from autograd_lite.derive.writing import Form
 
 MATHML = "http://www.w3.org/1998/Math/MathML"
 _LETTERS = re.compile(r'(?:<m[in] mathvariant="normal">[^<]*</m[in]>|<mn>[^<]*</mn>){2,}')
 
 
-def mathml(lines: Iterable[Line]) -> str:
-    """Write steps as one ``<math>`` element; the signs of equality stand below each other."""
-    rows = "\n".join(
-        f'<mtr><mtd style="text-align:right">{_row(latex_name(line.name))}</mtd>'
-        f'<mtd style="text-align:left">{_row("= " + write(line.expression, "latex"))}</mtd></mtr>'
-        for line in lines
+def text(rows: Iterable[Row]) -> str:
+    """Write formulas as plain text."""
+    return "\n".join(f"{row.left} {row.sign} {row.right}{_said(row)}" for row in rows)
+
+
+def latex(rows: Iterable[Row]) -> str:
+    """Write formulas as one aligned display of LaTeX."""
+    steps = " \\\\\n".join(f"{row.left} &{row.sign} {row.right}{_where(row)}" for row in rows)
+    return f"\\begin{{aligned}}\n{steps}\n\\end{{aligned}}"
+
+
+def mathml(rows: Iterable[Row]) -> str:
+    """Write formulas as one ``<math>`` element; the signs of equality stand below each other."""
+    body = "\n".join(
+        f'<mtr><mtd style="text-align:right">{_row(row.left)}</mtd>'
+        f'<mtd style="text-align:left">{_row(f"{row.sign} {row.right}{_where(row)}")}</mtd></mtr>'
+        for row in rows
     )
     return (
-        f'<math xmlns="{MATHML}" display="block">\n<mtable displaystyle="true">\n{rows}\n'
+        f'<math xmlns="{MATHML}" display="block">\n<mtable displaystyle="true">\n{body}\n'
         f"</mtable>\n</math>"
     )
+
+
+def _said(row: Row) -> str:
+    return row.where and f"  ({row.where})"
+
+
+def _where(row: Row) -> str:
+    return row.where and rf" \qquad ({row.where})"
 
 
 def _row(latex: str) -> str:
@@ -46,14 +65,17 @@ def _word(letters: str) -> str:
     return f"<mi>{re.sub('<[^>]*>', '', letters)}</mi>"
 
 
-def table(forward: Sequence[Line], backward: Sequence[Line], note: str) -> str:
-    """Write steps as an HTML table that takes its colours from the page around it.
+def table(rows: Iterable[Row], forward: Sequence[Line], note: str, form: Form) -> str:
+    """Write formulas as an HTML table that takes its colours from the page around it.
 
-    Formulas are MathML; without latex2mathml, they are text.
+    Those of LaTeX become MathML, which needs latex2mathml.
     """
-    rows = [_heading("forward"), *map(_cells, forward), _heading("backward")]
-    rows += map(_cells, backward)
-    body = "\n".join(rows)
+    before, after = [_heading("forward")], [_heading("backward")]
+    names = {line.name for line in forward}
+    for row in rows:
+        cells = _cells(row, form)
+        (before if row.line.name in names else after).append(cells)
+    body = "\n".join(before + after)
     return (
         f'<table style="border-collapse:collapse;text-align:left">\n{body}\n</table>\n'
         f'<p style="opacity:.7">{escape(note)}</p>'
@@ -64,16 +86,16 @@ def _heading(text: str) -> str:
     return f'<tr><th colspan="4" style="text-align:left;opacity:.7">{text}</th></tr>'
 
 
-def _cells(line: Line) -> str:
-    """Write one step: name, formula, shape, and the line of the user's code."""
-    try:
+def _cells(row: Row, form: Form) -> str:
+    """Write one formula: name, right side, shape, and the line of the user's code."""
+    if form == "latex":
         left, right = (
             f'<math xmlns="{MATHML}" displaystyle="true">{_row(latex)}</math>'
-            for latex in (latex_name(line.name), "= " + write(line.expression, "latex"))
+            for latex in (row.left, f"{row.sign} {row.right}{_where(row)}")
         )
-    except ModuleNotFoundError:
-        left, right = escape(text_name(line.name)), escape("= " + write(line.expression, "text"))
-    source = line.source
+    else:
+        left, right = escape(row.left), escape(f"{row.sign} {row.right}{_said(row)}")
+    line, source = row.line, row.line.source
     cells = [
         ("text-align:right", left),
         ("text-align:left", right),

@@ -58,6 +58,8 @@ def text_name(name: Name) -> str:
     parts = [text_name(part) for part in name.parts]
     if name.kind == "word":
         return str(name)
+    if name.kind == "round":
+        return f"{parts[0]}[{name.parts[1]}]"
     if name.kind == "gradient":
         return f"∂L/∂{parts[0]}"
     if name.kind == "total":
@@ -87,6 +89,9 @@ def latex_name(name: Name) -> str:
         return rf"\delta{''.join(f'^{{({number})}}' for number in parts[1:])}_{{{parts[0]}}}"
     if name.kind == "entry":
         stem, digits = name.parts[0].rstrip("_"), _indices(name)
+    elif name.kind == "round":
+        stem, digits = _split(name.parts[0])
+        digits = f"{digits},{name.parts[1]}" if digits else name.parts[1]
     else:
         stem, digits = _split(name)
     letter, _, word = stem.partition("_")

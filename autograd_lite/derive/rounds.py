@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.program.expression import Expression
+from autograd_lite.program.expression import Expression, Name
 
 
 class Printed(NamedTuple):
@@ -142,7 +142,7 @@ class Loop:
         How many rounds there are, on every level of a nest.
     body : list of list of Code
         For every position in the body, the code of each round.
-    names : list of tuple of str
+    names : list of tuple of Name
         For every position in the body, the line's name in each round.
     sums : list of Sum
     initial : dict of int to str
@@ -157,7 +157,7 @@ class Loop:
 
     start: int
     counts: list[int]
-    names: list[tuple[str, ...]] = field(default_factory=list)
+    names: list[tuple[Name, ...]] = field(default_factory=list)
     body: list[list[Code]] = field(default_factory=list)
     sums: list[Sum] = field(default_factory=list)
     initial: dict[int, str] = field(default_factory=dict)

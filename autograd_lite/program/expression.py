@@ -54,11 +54,12 @@ class Name(str):
 
     Attributes
     ----------
-    kind : {"value", "word", "entry", "gradient", "total", "delta", "partial"}
-        ``l1``, ``l_1`` beside it, ``W_1_2``, ``d_w``, ``d_w`` in a chain, ``l1_delta``,
+    kind : {"value", "word", "entry", "round", "gradient", "total", "delta", "partial"}
+        ``l1``, ``l_1`` beside it, ``W_1_2``, ``h[t]``, ``d_w``, ``d_w`` in a chain, ``l1_delta``,
         ``d_h1_d_w1``.
     parts : tuple of Name
-        What it is made of: of an entry, the array and its indices; else the values differentiated.
+        What it is made of: of an entry or a round, the array and its indices; else the values
+        differentiated.
     """
 
     kind: str

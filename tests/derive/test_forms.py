@@ -201,7 +201,7 @@ def test_names_from_outside_are_escaped():
     derivation = al.derive(w * w, names={})
     for text in (derivation._repr_html_(), derivation.mathml):
         assert "<script" not in text
-    assert "&lt;b&gt;" in markup.table([], [], "<b>")
+    assert "&lt;b&gt;" in markup.table([], [], "<b>", "text")
 
 
 # -------------------------------------------------------------------- sources

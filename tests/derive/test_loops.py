@@ -1,5 +1,6 @@
 """Derivations print loops as loops: with the user's index, and the same numbers bit for bit."""
 
+import itertools
 import linecache
 import random
 import re
@@ -287,3 +288,128 @@ def test_random_loops_give_what_their_lines_give(seed):
     assert np.array_equal(loss, line_by_line[derivation.lines[len(derivation.forward) - 1].name])
     for name, line in derivation.gradients.items():
         assert np.array_equal(gradients[name], line_by_line[line]), derivation.code
+
+
+# ---------------------------------------------------------------- formulas
+
+
+def test_a_recurrence_is_written_with_an_index_and_its_gradients_as_sums():
+    derivation = al.derive(recurrent, *RECURRENT, wrt=["Wx", "Wh"])
+    assert derivation.text.splitlines() == [
+        "hs[0] = h",
+        "hs[t + 1] = tanh(xs[t] Wx + hs[t] Wh)  (t = 0, …, 5)",
+        "loss = Σ (hs[6] − y)²",
+        "δhs[6] = 2 (hs[6] − y) ⊙ (1 − hs[6]²)",
+        "δhs[t] = (Wh δhs[t + 1]) ⊙ (1 − hs[t]²)  (t = 5, …, 1)",
+        "∂L/∂Wh = Σ_{t=0…5} hs[t] δhs[t + 1]ᵀ",
+        "∂L/∂Wx = Σ_{t=0…5} xs[t] δhs[t + 1]ᵀ",
+    ]
+    assert derivation.latex.splitlines()[-2].replace(r"\mathrm{hs}", "H") == (
+        r"\frac{\partial L}{\partial \mathrm{Wx}} &= "
+        r"\sum_{t=0}^{5} {\mathrm{xs}}_{t} {\delta_{H_{t + 1}}}^\top"
+    )
+
+
+def test_what_is_bound_before_a_loop_has_the_index_before():
+    def f(xs, U):
+        h = np.tanh(xs[0])
+        for t in range(1, 6):
+            h = np.tanh(xs[t] + U @ h)
+        return np.sum(h**2)
+
+    written = al.derive(f, *draw((6, 2), (2, 2)), wrt="U").text.splitlines()
+    assert written[:2] == [
+        "h[0] = tanh(xs[0])",
+        "h[t] = tanh(xs[t] + U h[t − 1])  (t = 1, …, 5)",
+    ]
+
+
+def test_an_index_is_never_what_another_name_is_written_with():
+    def f(x0, v):
+        x = 2 * x0
+        for t in range(5):
+            x = np.sin(x) + v[t]
+        return np.sum(x)
+
+    derivation = al.derive(f, *draw((3,), (5,)), wrt="x0")
+    assert derivation.text.startswith("xs[0] = 2 x₀\nxs[t + 1] = sin(xs[t]) + v[t]  (t = 0, …, 4)")
+
+
+def test_a_gradient_that_a_loop_has_made_is_named():
+    def f(h, v):
+        for t in range(5):
+            h = h * v[t]
+        return np.sum(h)
+
+    written = al.derive(f, *draw((3,), (5,)), wrt="h").text.splitlines()
+    assert any(line.startswith("∂L/∂h = ") for line in written)
+
+
+def test_a_nest_has_all_its_indices_and_no_zeros_where_every_entry_is_written():
+    written = al.derive(convolution, *draw((8, 5), (3, 2), (4, 4)), wrt="K").text.splitlines()
+    part = "x[2row:2row + 4, column:column + 4]"
+    assert written[0] == f"z = Σ_{{row=0…2, column=0…1}} K[row, column] {part}"
+    assert written[-1] == (f"∂L/∂K[row, column] = Σ δz ⊙ {part}  (row = 0, 1, 2; column = 0, 1)")
+    assert not any(line.endswith("= 𝟎") for line in written)
+
+
+def test_several_terms_of_a_round_are_summed_together():
+    def f(xs, W):
+        total = 0.0
+        for t in range(5):
+            total = total + np.sum(np.sin(xs[t] @ W)) - np.sum(xs[t] @ W)
+        return total
+
+    written = al.derive(f, *draw((5, 2), (2,)), wrt="W").text.splitlines()
+    assert written[:2] == [
+        "v₁[t] = xs[t] W  (t = 0, …, 4)",
+        "total = Σ_{t=0…4} ((Σ sin(v₁[t])) − (Σ v₁[t]))",
+    ]
+
+
+BODIES = (
+    "h = np.tanh(xs[t] @ W + h @ W)",
+    "h = h + xs[t + 1] * np.sin(h)",
+    "h = h * (xs[2 * t] - b)",
+    "z = xs[9 - t] @ W\n        h = np.tanh(z) - b * h",
+)
+
+
+def with_number(formula, index, number):
+    """Return a formula with a number in the place of an index."""
+    grown = rf"(?<![\w.])(?:\d+ [+−] )?\d*{index}(?: [+−] \d+)?(?!\w)"
+    code = re.compile(r"(\d)([a-z])")
+
+    def value(found):
+        return str(eval(code.sub(r"\1*\2", found[0].replace("−", "-")), {index: number}))
+
+    return re.sub(grown, value, formula)
+
+
+def bare(formula):
+    """Return a formula without what its values are called: all are a, but for the arguments."""
+    return re.sub(r"\b(?:h|z|v)s?[₀-₉]*(?:\[\d+\])?(?!\w)", "a", formula)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_round_that_formulas_stand_for_is_a_line_of_the_derivation(seed):
+    """With the numbers of each round put in, the formulas are the lines, in other names."""
+    chosen = random.Random(seed).sample(BODIES, 2)
+    body = "".join(f"        {line}\n" for line in chosen)
+    source = f"def f(xs, W, b):\n    h = np.cos(b)\n    for t in range(5):\n{body}"
+    space = {"np": np}
+    exec(f"{source}    return np.sum(h ** 2)\n", space)
+    derivation = al.derive(space["f"], *draw((11, 2), (2, 2), (2,)), wrt="b")
+    rows = itertools.takewhile(lambda x: "loss" not in x, derivation.text.splitlines())
+    found = []
+    for formula, _, where in (row.partition("  (") for row in rows):
+        if where:
+            index, first, last = re.fullmatch(r"(\w+) = (\d+), .*?(\d+)\)", where).groups()
+            low, high = sorted((int(first), int(last)))
+            numbers = range(low, high + 1)
+            found += [with_number(formula, index, k) for k in numbers]
+        elif not re.fullmatch(r"\S+ = \w+", formula):  # What a loop starts from.
+            found.append(formula)
+    assert any("  (" in row for row in derivation.text.splitlines())
+    lines = [line.text for line in derivation.forward[:-1]]
+    assert sorted(map(bare, found)) == sorted(map(bare, lines))
