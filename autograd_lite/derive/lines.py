@@ -145,8 +145,9 @@ class Names:
             made = Name(name, wanted.kind, *wanted.parts)
         elif wanted.kind == "delta":
             made = Name(name, "delta", *wanted.parts, Name(str(i)))
-        if made.kind == "value" and text_name(made) in self.shown:
-            made = Name(name, "word")
+        if text_name(made) in self.shown and made.kind in ("value", "gradient"):
+            # A sum over paths beside the partial derivative along one of them is the total one.
+            made = Name(name, "word" if made.kind == "value" else "total", *made.parts)
         self.shown.add(text_name(made))
         return made
 

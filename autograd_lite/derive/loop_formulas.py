@@ -128,7 +128,9 @@ class LoopFormulas:
             taken |= used
             self.names |= {x: (name, k) for x, k in numbers.items() if k >= 0}
         for line in self.lines:
-            if line.name.parts and line.name.parts[0] in self.names:
+            if any(x in self.names for x in line.name.parts):
+                if line.name.kind == "partial":
+                    raise UnevenError
                 of, index = self.names[line.name.parts[0]]
                 parts = of, *line.name.parts[1:]
                 self.names[line.name] = (

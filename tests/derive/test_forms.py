@@ -128,6 +128,15 @@ def test_paths_that_meet_are_added():
     assert derivation.evaluate()["w"] == pytest.approx(al.grad(loss)(2.0, 3.0), rel=1e-14)
 
 
+def test_a_sum_over_paths_is_not_called_as_the_path_that_is_direct():
+    def f(w, x):
+        h = al.sigmoid(w * x)
+        return h * w
+
+    written = al.derive(f, 0.5, 2.0, wrt="w", chain=True).text.splitlines()
+    assert written[-1] == "dL/dw = ∂L/∂w + ∂L/∂h ∂h/∂w"
+
+
 def test_what_the_loss_is_computed_from_directly_has_one_line():
     derivation = al.derive(lambda a, b: a * b, 2.0, 3.0, chain=True)
     assert derivation.text.splitlines() == ["loss = a b", "∂L/∂a = b", "∂L/∂b = a"]
