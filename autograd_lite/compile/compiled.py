@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd_lite.compile.numba_code import available
-from autograd_lite.compile.plan import Plan, Signature, StaleError
+from autograd_lite.compile.plan import Plan, Signature, StaleError, filled
 from autograd_lite.compile.sheet import LoweringError
 from autograd_lite.functional.nests import leaves_of
 from autograd_lite.program.program import fingerprint
 from autograd_lite.program.surroundings import MISSING, Surroundings
 from autograd_lite.program.symbol import NOTES, TraceError
-from autograd_lite.program.trace import Output, Place, Traced, trace
+from autograd_lite.program.trace import Output, Place, Traced, lent, trace
 from autograd_lite.tensor import Tensor
 
 BACKENDS = ("auto", "numpy", "numba")
@@ -150,6 +150,9 @@ class Compiled:
         self._traces += 1
         around = Surroundings(self._f, *signature.others, but=self._apart())
         self._watch(around)
+        rest, arrays = signature.rest.values(), signature.arrays.values()
+        if around.compares and not around.apart(rest, arrays):
+            around.hazard = around.hazard or "it asks whether an argument is some other object"
         if around.hazard:
             self._give_up(around.hazard)
             return None
@@ -197,6 +200,7 @@ class Compiled:
                 "its result requires a gradient, by a Tensor that is not an argument; compile "
                 "al.value_and_grad of a function of that Tensor"
             )
+        as_called(first, around, lambda: self._eagerly(args, kwargs))
         return first
 
     def _lower(self, plan: Plan) -> None:
@@ -236,7 +240,7 @@ class Compiled:
     def _difference(self, signature: Signature) -> str:
         plan = self._plan
         if plan is None:
-            return "arguments"
+            return "what no one can see"
         if plan.signature.key != signature.key:
             return "arguments of other shapes, dtypes or structure"
         return plan.around.changed() or "a value that the trace asked for"
@@ -296,9 +300,13 @@ class Compiled:
         if all(_close(*pair) for pair in pairs):
             return result
         restore()  # What is left where all cancels out is nothing but rounding.
-        noise = _noise(plan, args, kwargs)
+        returned, far = _noise(plan.traced, plan.inputs(args, kwargs))
+        ends = dict(zip(map(id, plan.traced.written), far, strict=True))
+        noise = [*returned, *(ends.get(id(place), 0.0) for place in places)]
         restore()
         if not all(_close(a, b, by) for (a, b), by in itertools.zip_longest(pairs, noise)):
+            self._plan = None
+            self._plans[plan.signature.key].remove(plan)
             raise StaleError(
                 f"{self!r} gives something else than the function itself does now. It depends on "
                 f"something that is neither an argument, nor a Tensor, nor to be seen in its "
@@ -319,6 +327,30 @@ def confirmed(once: Callable[[], Traced], around: Surroundings) -> Traced:
             "else that changes from call to call"
         )
     return first
+
+
+def as_called(traced: Traced, around: Surroundings, call: Callable[[], Any]) -> None:
+    """Refuse a trace that gives something else than a call does, of which nothing stays."""
+    with lent(traced.places):
+        for place in traced.places:
+            place.write(kept(place.read()))  # An optimiser may write into what it keeps.
+        expected = [*_plain(call()), *(kept(place.read()) for place in traced.written)]
+    around.restore()
+    inputs = traced.inputs[: len(traced.inputs) - len(traced.drawn)]
+    inputs += [draw(rng) for rng, draw in traced.drawn]
+    around.restore()
+    with np.errstate(all="ignore"):
+        outputs = traced.program(*inputs)
+    got = [*leaves_of(filled(traced.result, outputs))]
+    got += outputs[len(outputs) - len(traced.written) :]
+    if len(got) != len(expected) or not (
+        all(map(_close, expected, got))
+        or all(map(_close, expected, got, itertools.chain(*_noise(traced, inputs))))
+    ):
+        raise StaleError(
+            "tracing it gives something else than calling it, since it asks what an array is, by "
+            "type(x), for instance; write isinstance(x, np.ndarray)"
+        )
 
 
 def _advice(around: Surroundings) -> str:
@@ -348,14 +380,13 @@ def _plain(x: Any) -> list[Any]:
     return [leaf.data if isinstance(leaf, Tensor) else leaf for leaf in leaves_of(x)]
 
 
-def _noise(plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[float]:
-    """Return how far rounding moves what a call returns and what is then at each place.
+def _noise(traced: Traced, values: list[Any]) -> tuple[list[float], list[float]]:
+    """Return how far rounding moves what a call returns, and what it writes.
 
     Every input and every result of a statement is moved by one unit in its last place, up or down:
     so this follows the size of the terms, whatever is left of them.
     """
-    traced, rng = plan.traced, np.random.default_rng(0)
-    program = traced.program
+    program, rng = traced.program, np.random.default_rng(0)
 
     def moved(x: Any) -> Any:
         x = np.asarray(x)
@@ -369,7 +400,6 @@ def _noise(plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[fl
     statements = tuple(
         replace(s, function=functools.partial(shaken, s.compute)) for s in program.statements
     )
-    values = plan.inputs(args, kwargs)
     with np.errstate(all="ignore"):
         outputs = program(*values)
         runs = [replace(program, statements=statements)(*map(moved, values)) for _ in range(8)]
@@ -380,8 +410,7 @@ def _noise(plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[fl
         ]  # fmt: skip
     far = [x if np.isfinite(x) else 0.0 for x in far]
     returned = [far[x] if isinstance(x, Output) else 0.0 for x in leaves_of(traced.result)]
-    ends = dict(zip(map(id, traced.written), far[len(far) - len(traced.written) :], strict=True))
-    return [*returned, *(ends.get(id(place), 0.0) for place in traced.places)]
+    return returned, far[len(far) - len(traced.written) :]
 
 
 def _close(a: Any, b: Any, noise: float | None = None) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from autograd_lite.compile.compiled import confirmed, pure
+from autograd_lite.compile.compiled import as_called, confirmed, pure
 from autograd_lite.compile.numpy_code import made, nest_source
 from autograd_lite.compile.plan import Signature, StaleError
 from autograd_lite.compile.step import Step
@@ -164,6 +164,7 @@ def _traced(f: Callable[..., Any], example: tuple[Any, ...]) -> Traced:
         if traced.written:
             label = traced.written[0].holder._label()
             raise StaleError(f"it changes {label}, which every call would have to do")
+        as_called(traced, around, lambda: f(*example))
     except StaleError as error:
         raise TraceError(
             f"export: the source could not do what the function does: {error}. Pass what changes "

@@ -68,6 +68,9 @@ _make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, c
 _dict_of = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object, ctypes.c_void_p)(
     ("PyObject_GenericGetDict", ctypes.pythonapi)
 )
+_state_of = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object)(
+    ("PyModule_GetState", ctypes.pythonapi)
+)
 _method = functools.cache(_Method)
 """It is never freed: a built-in function that the collector frees reads it last of all."""
 
@@ -210,6 +213,12 @@ def watched(around: Surroundings) -> list[int]:
                 table += [machine.ENTRY, id(x), id(key), there]
             else:
                 table += [machine.ITEM, id(x), id(key), id(g.value)]
+    if around.registered is not None:
+        state = _state_of(sys.modules["_abc"])
+        words = _words_at(state, 2) if state else []
+        if words.count(around.registered) != 1:
+            raise UnfitError
+        table += [IS, state + WORD * words.index(around.registered), around.registered]
     for _, x, (_, _, kept) in around.arrays:
         if not x.flags.c_contiguous:
             raise UnfitError

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from sys import getrefcount
 from typing import Any
@@ -39,7 +39,8 @@ _FLAGS = 0x101
 
 _LASTING = re.compile(
     r"(not |len\()(kw)?args(\) == \d+)?|\[\*kwargs\] == o\d+|"
-    r"(type\()?(kw)?args\[[^][]*\](\) is k\d+| (is|==) o\d+)"
+    r"(type\()?(kw)?args\[[^][]*\](\) is k\d+| (is|==) (o\d+|(kw)?args\[[^][]*\]))|"
+    r"len\(\{(id\((kw)?args\[[^][]*\]\)(, )?)+\}\) == \d+"
 )
 """What holds of arguments for good once they are bound."""
 
@@ -67,6 +68,8 @@ class Signature:
         What the conditions refer to.
     others : list
         Arguments that are not numbers.
+    arrays, rest : dict of str to object
+        Arrays and Tensors, and numbers and containers, by how each is read.
     """
 
     def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -74,9 +77,19 @@ class Signature:
         self.conditions: list[str] = []
         self.names: dict[str, Any] = {"kinds": _kinds, "parts": parts_of, "of": _attributes}
         self.others: list[Any] = []
+        self.arrays: dict[str, Any] = {}
+        self.rest: dict[str, Any] = {}
         self._key: list[Any] = []
         self._parts(args, "args")
         self._parts(kwargs, "kwargs")
+        first: dict[int, str] = {}
+        for at, x in self.arrays.items():
+            self._key.append(first.setdefault(id(x), at))
+            if first[id(x)] != at:
+                self.conditions.append(f"{at} is {first[id(x)]}")
+        if len(first) > 1:
+            ids = ", ".join(f"id({at})" for at in first.values())
+            self.conditions.append(f"len({{{ids}}}) == {len(first)}")
         self.key = tuple(self._key)
 
     def _look(self, x: Any, at: str) -> None:
@@ -86,6 +99,7 @@ class Signature:
         parts = parts_of(x)
         if isinstance(x, dict | list | tuple) or parts is not None:
             self.conditions.append(same_kind)
+            self.rest[at] = x
             if is_users_class(kind):
                 self.others.append(kind)
                 if _attributes(x):
@@ -96,12 +110,15 @@ class Signature:
         elif isinstance(x, Tensor) and not x.requires_grad:
             value = x._value()
             self._array(value, f"{at}._array", f"{same_kind} and not {at}._requires_grad")
+            self.arrays[at] = x
             self.reads.append(f"{at}._value()")
         elif is_input(x):
             if isinstance(x, np.ndarray):
                 self._array(x, at, same_kind)
+                self.arrays[at] = x
             else:
                 self.conditions.append(same_kind)
+                self.rest[at] = x
             # Machine code takes numbers, not arrays without axes.
             self.reads.append(f"{at}[()]" if isinstance(x, np.ndarray) and not x.ndim else at)
         else:
@@ -214,6 +231,10 @@ class Plan:
     def _conditions(self) -> list[str]:
         """Return the conditions under which the program may be called."""
         conditions = list(self.signature.conditions)
+        if self.around.compares:
+            self.names["apart"] = self.around.apart
+            rest, arrays = map(", ".join, (self.signature.rest, self.signature.arrays))
+            conditions.append(f"apart([{rest}], [{arrays}])")
         for i, place in enumerate(self.traced.places):
             variable = self.traced.program.inputs[len(self.signature.reads) + i]
             t, x = place.holder, place.read()
@@ -436,7 +457,7 @@ class Plan:
         written = nest_source(result, outputs)
         if written is not None and "inf" not in written and "nan" not in written:
             return written
-        self.names["rebuild"], self.names["result"] = _filled, result
+        self.names["rebuild"], self.names["result"] = filled, result
         return f"rebuild(result, [{', '.join(outputs)}])"
 
     def loop(self, *, stacked: bool) -> Callable[..., Any]:
@@ -509,7 +530,8 @@ def _dtype(x: Any) -> np.dtype[Any]:
     return x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
 
 
-def _filled(result: Any, outputs: list[Any]) -> Any:
+def filled(result: Any, outputs: Sequence[Any]) -> Any:
+    """Return a result with the outputs of a program in it."""
     leaves = [outputs[x] if isinstance(x, Output) else x for x in leaves_of(result)]
     return rebuild(result, leaves)
 

@@ -46,14 +46,25 @@ def paths_of(code: types.CodeType) -> set[tuple[str, ...]]:
     found: set[tuple[str, ...]] = set()
     path: tuple[str, ...] = ()
     for x in _instructions(code):
-        if x.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF"):
-            path = (x.argval,)
-        elif x.opname in ("LOAD_ATTR", "LOAD_METHOD") and path:
-            path = (*path, x.argval)
-        else:
-            path = ()
+        path = _further(path, x)
         found.add(path)
     return found - {()}
+
+
+def compared_with(code: types.CodeType) -> Iterator[tuple[str, ...]]:
+    """Yield the paths of what stands after ``is``, but for constants; () where it has none."""
+    path: tuple[str, ...] = ()
+    before = ""
+    for x in _instructions(code):
+        if x.opname == "IS_OP" and "CONST" not in before:
+            yield path
+        path, before = _further(path, x), x.opname
+
+
+def _further(path: tuple[str, ...], x: dis.Instruction) -> tuple[str, ...]:
+    if x.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF"):
+        return (x.argval,)
+    return (*path, x.argval) if path and x.opname in ("LOAD_ATTR", "LOAD_METHOD") else ()
 
 
 def is_users(module: Any) -> bool:

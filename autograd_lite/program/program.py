@@ -152,7 +152,10 @@ class Program:
         known: dict[Any, Any] = dict(zip(self.inputs, values, strict=True))
         for statement in self.statements:
             operands = [known[x] if isinstance(x, Variable) else x for x in statement.operands]
-            known[statement.result] = statement.compute(*operands, **statement.parameters)
+            compute = statement.compute
+            if all(type(x) in (bool, int, float) for x in operands):  # As it was traced.
+                compute = getattr(statement.function, "compute", compute)
+            known[statement.result] = compute(*operands, **statement.parameters)
         return [known[x] if isinstance(x, Variable) else x for x in self.outputs]
 
     def __str__(self) -> str:

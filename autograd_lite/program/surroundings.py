@@ -22,14 +22,16 @@ import sys
 import threading
 import types
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.functional.nests import parts_of
 from autograd_lite.program.code import (
     arguments,
+    compared_with,
     is_users,
     is_users_class,
     is_users_file,
@@ -151,6 +153,10 @@ class Surroundings:
         Dicts, whose keys must be the same ones in the same order.
     names : set of str
         What the user's functions name: variables, attributes, texts.
+    compares : bool
+        Whether a function asks if two objects are one, and one of them might be an argument.
+    registered : int or None
+        How often a class was registered with an abstract one, if a function asks for classes.
     hazard : str
         Why the function must not be compiled; empty if nothing is known.
     """
@@ -163,7 +169,8 @@ class Surroundings:
         self.orders: list[tuple[str, Any, list[tuple[Any, Any]]]] = []
         self.generators: list[tuple[str, Any, Any]] = []
         self.names: set[str] = set()
-        self.hazard = ""
+        self.hazard, self.compares = "", False
+        self.registered: Any = None
         self._seen: set[int] = set(map(id, but))
         self._classes: set[type] = set()
         self._waiting: dict[str, list[Callable[[], None]]] = {}
@@ -189,7 +196,19 @@ class Surroundings:
         for path, holder, items in self.orders:
             if [*map(id, holder)] != [id(key) for key, _ in items]:
                 return path
-        return ""
+        return "the register of abstract classes" if self._registered_since() else ""
+
+    def _registered_since(self) -> bool:
+        return self.registered is not None and self.registered != abc.get_cache_token()
+
+    def apart(self, rest: Iterable[Any], arrays: Iterable[Any]) -> bool:
+        """Return whether arguments are none of what was found, and the rest is not one twice."""
+        ids = [*map(id, rest)]
+        return len({*ids}) == len(ids) and self._found.isdisjoint((*ids, *map(id, arrays)))
+
+    @functools.cached_property
+    def _found(self) -> set[int]:
+        return self._seen.union(id(guard.value) for guard in self.guards)
 
     def restore(self) -> str:
         """Put back what a trace has changed; return the path of something that was."""
@@ -258,6 +277,9 @@ class Surroundings:
             names[f"o_{i}"], names[f"keys{i}"] = holder, keys if texts else [*map(id, keys)]
             now = f"[*o_{i}]" if texts else f"[*map(id, o_{i})]"
             parts.insert(0, f"{now} == keys{i}" if keys else f"not o_{i}")
+        if self.registered is not None:
+            names["token"] = abc.get_cache_token
+            parts.append(f"token() == {self.registered}")
         return " and ".join(parts) or "True"
 
     # ------------------------------------------------------------ looking
@@ -317,8 +339,10 @@ class Surroundings:
         elif hasattr(kind, "_depends_on"):
             for name in x._depends_on:
                 self.guard(vars(x), name, vars(x)[name], f"{path}.{name}")
-        elif not isinstance(x, FIXED):
+        elif not isinstance(x, FIXED) or is_users_class(kind):
             self.look_into(x, path)
+        else:
+            self._look(getattr(x, "tzinfo", None), f"{path}.tzinfo")
 
     def _look_at_data(self, x: Any, path: str) -> None:
         """Look at numbers, and what has parts."""
@@ -425,13 +449,13 @@ class Surroundings:
         if type(kind) is not type:
             self._look_into_class(type(kind), kind, path)
         for base in kind.__mro__:
-            if not is_users_class(base):
-                continue
-            members = vars(base)
-            for key, value in members.items():
+            members, users = vars(base), is_users_class(base)
+            for key, value in members.items() if users or "__slots__" in members else ():
                 if x is not None and isinstance(value, types.MemberDescriptorType):
-                    self.guard(Attributes(x), key, getattr(x, key, MISSING), f"{path}.{key}")
-            if base in self._classes:
+                    now = getattr(x, key, MISSING)
+                    if users or now is not MISSING:  # A library may fill one when it is asked.
+                        self.guard(Attributes(x), key, now, f"{path}.{key}")
+            if not users or base in self._classes:
                 continue
             self._classes.add(base)
             copyreg._slotnames(base)  # type: ignore[attr-defined]  # `copy` notes them there, first.
@@ -466,7 +490,7 @@ class Surroundings:
         self._look_into_container(vars(f), path, dot=True)
         if not is_users_file(f.__code__.co_filename):
             return
-        code, known = f.__code__, f.__globals__
+        code, known, built = f.__code__, f.__globals__, f.__builtins__  # type: ignore[attr-defined]
         names, called = set(names_of(code)), set(arguments(code, "LOAD_GLOBAL", "STORE_GLOBAL"))
         package = str(known.get("__package__") or "").split(".")
         for name in arguments(code, "IMPORT_NAME"):
@@ -483,10 +507,25 @@ class Surroundings:
                 self.guard(known, name, known[name], name)
             elif name in called:
                 self.guard(known, name, MISSING, name)
-                if getattr(builtins, name, None) in SPEAKING:
+                value = built.get(name, MISSING)
+                deeper = isinstance(value, types.FunctionType)
+                self.guard(built, name, value, f"builtins.{name}", deeper=deeper)
+                if value in SPEAKING:
                     self._warn(f"{path} calls {name}, which every step should do")
+        variables = {**built, **known, **closed}
         for parts in sorted(paths_of(code)):
-            self._look_along(parts, closed.get(parts[0], known.get(parts[0])))
+            self._look_along(parts, variables.get(parts[0]))
+        self.compares = self.compares or not names.isdisjoint(("id", "is_", "is_not"))
+        for parts in compared_with(code):
+            value = variables.get(parts[0], 0) if parts else 0
+            for name in parts[1:]:
+                value = getattr(value, name, 0) if isinstance(value, type | types.ModuleType) else 0
+            kinds = (*NUMBERS, Tensor, np.ndarray, list, tuple, dict)
+            if isinstance(value, kinds) or parts_of(value) is not None:
+                self.compares = True
+        asked = arguments(code, "MATCH_CLASS", "MATCH_SEQUENCE", "MATCH_MAPPING")
+        if asked or not names.isdisjoint(("isinstance", "issubclass")):
+            self.registered = abc.get_cache_token()
 
     def _look_along(self, parts: tuple[str, ...], value: Any) -> None:
         """Look at what is read of modules that are not the user's: ``np.linalg.norm``."""

@@ -167,7 +167,12 @@ def trace(
     drawing = conditions if drawing is None else drawing
     notes = Notes(may_ask=may_ask, conditions=conditions, drawing=drawing)
     nest = (args, dict(kwargs or {}))
-    lifted = [_lifted(x, notes) for x in leaves_of(nest)]
+    leaves = leaves_of(nest)
+    lifted = [_lifted(x, notes) for x in leaves]
+    if conditions:  # An array that is given twice is the same one for whoever asks.
+        pairs = list(zip(leaves, lifted, strict=True))
+        one = {id(x): y for x, y in pairs if isinstance(x, np.ndarray | Tensor)}
+        lifted = [one.get(id(x), y) for x, y in pairs]
     given, named = rebuild(nest, lifted)
     token = NOTES.set(notes)
     try:

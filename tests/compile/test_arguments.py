@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import enum
+import numbers
 import typing
 
 import numpy as np
@@ -56,6 +57,11 @@ def by_keyword(**table):
     return in_turn(table)
 
 
+def one_or_two(x, y):
+    return x * 2 if x is y else x - y
+
+
+HALF, LIST, TENSOR = 0.5, [X], al.Tensor(X)
 MARKED = Batch(x=X)
 MARKED.by = 5.0
 CALLS = {
@@ -72,6 +78,19 @@ CALLS = {
     "a matrix": (lambda x: x * x, [np.eye(2) + 1], [(np.eye(2) + 1).view(np.matrix)]),
     "a masked array": (np.sum, [X], [np.ma.array(X, mask=[1, 0, 0])]),
     "another named tuple": (lambda p: p.scaled(), [Pair(X, Y)], [Pair(Y, X)]),
+    "two arrays, then one": (one_or_two, [X, Y], [X, X]),
+    "one array, then two": (one_or_two, [X, X], [X, Y]),
+    "two of three": (lambda x, y, z: one_or_two(y, z) + x, [X, Y, X], [X, Y, Y]),
+    "one array in a dict": (lambda d: one_or_two(**d), [{"x": X, "y": Y}], [{"x": X, "y": X}]),
+    "one Tensor twice": (one_or_two, [al.Tensor(X), TENSOR], [TENSOR, TENSOR]),
+    "one Tensor as a key": (lambda x, y: x * len({x, y}), [al.Tensor(X), TENSOR], [TENSOR] * 2),
+    "one list twice": (lambda x, y: x[0] * (1 + (x is y)), [[X], [X]], [LIST, LIST]),
+    "one number twice": (lambda x, m, n: x * (1 + (m is n)), [X, 1, 2], [X, 1, 1]),
+    "by their identities": (lambda x, y: x * (1 + (id(x) == id(y))), [X, Y], [X, X]),
+    "an array that is closed over": (lambda x: x * (1 + (x is Y)), [X], [Y]),
+    "a Tensor that is closed over": (lambda x: x * (1 + (TENSOR is x)), [al.Tensor(X)], [TENSOR]),
+    "a default": (lambda x, n: x * (1 + (n is HALF)), [X, 2.0], [X, HALF]),
+    "a list that is closed over": (lambda x: x[0] * (1 + (x is LIST)), [[X]], [LIST]),
     "a memory map's class": (lambda x: x * 2, [X], [X.view(np.memmap)]),
 }  # fmt: skip
 
@@ -87,6 +106,49 @@ def test_arguments_that_are_almost_alike(name):
     fast = al.compile(f)
     for args in [*[first] * 5, *[then] * 2, first]:
         equal(fast(*args), f(*args))
+
+
+@pytest.mark.parametrize("x", [X, X[0], 1.5])
+def test_what_an_argument_is_may_be_asked(x):
+    def f(x):
+        kinds = [isinstance(x, kind) for kind in (np.ndarray, np.generic, float, numbers.Real)]
+        match x:
+            case np.ndarray():
+                kinds.append(True)
+        return x * np.flatnonzero(kinds)[0] + sum(kinds)
+
+    fast = al.compile(f, backend="numpy")
+    for _ in range(3):
+        equal(fast(x), f(x))
+    equal(al.export(f, x, to="numpy")(x), f(x))
+
+
+@pytest.mark.parametrize("how", ["call", "bind", "export"])
+def test_what_tracing_alone_would_answer_otherwise_is_refused(how):
+    w = al.Tensor(2.0, requires_grad=True)
+
+    def loss(x):
+        return np.sum(w * x) if type(x) is np.ndarray else w
+
+    step = al.compile(loss, al.optim.SGD([w], lr=0.1))
+    if how == "export":
+        with pytest.raises(al.StaleError, match="tracing it gives something else"):
+            al.export(step, X, to="numpy")
+    else:
+        value = step(X) if how == "call" else step.bind(X)()
+        assert value == 12.0
+        assert "tracing it gives something else than calling it" in step.why
+    with pytest.raises(al.TraceError, match=r"by type\(x\), for instance"):
+        al.compile(lambda x: x * (type(x) is np.ndarray), backend="numpy")(X)
+
+
+def test_a_function_that_compares_others_than_its_arguments_is_compiled():
+    def f(x, act=np.tanh, n=1):
+        return act(x) * n if act is np.tanh and x is not None else x
+
+    fast = al.compile(f, backend="numpy")
+    for _ in range(3):
+        equal(fast(X, n=1), f(X))
 
 
 def test_order_of_keyword_arguments():

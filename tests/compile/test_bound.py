@@ -1,5 +1,7 @@
 """A bound step that machine code enters sees whatever has changed, like one that Python enters."""
 
+import abc
+import builtins
 import gc
 import importlib
 import sys
@@ -14,6 +16,10 @@ from autograd_lite import optim
 
 pytest.importorskip("numba")
 GLOBAL = 1.0
+
+
+def like_isinstance(x, kind, _real=isinstance):
+    return _real(x, kind)
 
 
 class Settings:
@@ -40,7 +46,7 @@ class Training:
         def loss(x, y, *, by=1.0):
             e = (w * x + frozen * array - y) * k * by * GLOBAL
             total = e * objects.scale * objects.table[1] * objects.by_name["a"]
-            return al.mse(total, 0 * y)
+            return al.mse(total * isinstance(objects, Settings), 0 * y)
 
         def rebind(value):
             nonlocal k
@@ -155,6 +161,8 @@ NOTICED = {
     "a frozen parameter": lambda t: setattr(t.w, "requires_grad", False),
     "a learning rate of another type": lambda t: setattr(t.optimiser, "lr", np.float64(0.03)),
     "a hook": lambda t: t.w.register_hook(lambda g: g * 2),
+    "a builtin": lambda t: t.patch.setattr(builtins, "isinstance", like_isinstance),
+    "a class that is registered": lambda t: abc.ABCMeta("A", (), {}).register(Settings),
 }
 
 
@@ -186,7 +194,7 @@ def test_what_a_bound_step_refuses_to_go_on_with(change, monkeypatch):
     training = Training()
     bound = training.bound()
     assert in_python(bound) == 0
-    before = training.w.tolist()
+    before, training.patch = training.w.tolist(), monkeypatch
     NOTICED[change](training)
     for _ in range(2):
         with pytest.raises(al.StaleError, match="has changed since bind"):

@@ -75,9 +75,10 @@ def test_what_machine_code_takes_runs_as_machine_code():
     cases = drawn_from(asked("numba", runs=True), 24)
     arrays = {id(x): x for _, _, xs in cases for x in xs}
     places = {key: i for i, key in enumerate(arrays)}
+    calls = [(f, [places[id(x)] for x in xs]) for _, f, xs in cases]
 
     def all_of_them(*given):
-        return [f(*(given[places[id(x)]] for x in xs)) for _, f, xs in cases]
+        return [f(*(given[i] for i in positions)) for f, positions in calls]
 
     fast = al.compile(all_of_them, backend="numba")
     found = fast(*arrays.values())

@@ -1,10 +1,16 @@
 """What a function reads in some roundabout way is seen when it changes, or keeps it as it is."""
 
+import abc
+import builtins
 import collections
 import contextvars
+import datetime
+import decimal
+import fractions
 import functools
 import importlib
 import math
+import numbers
 import operator
 import sys
 import types
@@ -375,6 +381,68 @@ def an_object_that_is_a_key():
 
 
 @case
+def a_builtin():
+    return lambda x: x * divmod(7, 2)[0], sets(builtins, "divmod", lambda a, b: (9, 0))
+
+
+@case
+def a_builtin_that_was_not_there():
+    def f(x):
+        try:
+            return x * NOT_A_BUILTIN
+        except NameError:
+            return x * 2
+
+    return f, sets(builtins, "NOT_A_BUILTIN")
+
+
+@case
+def a_class_that_is_registered():
+    abstract = abc.ABCMeta("abstract", (), {})
+    return lambda x: x * (2 + isinstance(NAME, abstract)), lambda _: abstract.register(str)
+
+
+@case
+def a_class_that_a_pattern_names():
+    held = Holder()
+
+    def f(x):
+        match held:
+            case numbers.Number():
+                return x * 9
+        return x * 2
+
+    return f, lambda _: numbers.Number.register(Holder)
+
+
+@case
+def a_slot_of_a_library():
+    held = fractions.Fraction(1, 2)
+    return lambda x: x * float(held), sets(held, "_numerator", 9)
+
+
+@case
+def an_attribute_of_a_decimal_number():
+    class Marked(decimal.Decimal):
+        by = 2.0
+
+    held = Marked("1.5")
+    return lambda x: x * held.by, sets(held, "by")
+
+
+@case
+def the_zone_of_a_time():
+    class Zone(datetime.tzinfo):
+        hours = 2
+
+        def utcoffset(self, _, delta=datetime.timedelta):
+            return delta(hours=self.hours)
+
+    held = datetime.datetime(2020, 1, 1, tzinfo=Zone())
+    return lambda x: x * held.utcoffset().seconds, sets(held.tzinfo, "hours", 9)
+
+
+@case
 def what_answers_for_every_attribute():
     class Any:
         def __getattribute__(self, name):
@@ -397,7 +465,11 @@ def test_what_is_read_in_a_roundabout_way_is_never_stale(name, monkeypatch):
         np.testing.assert_allclose(fast(X), f(X))
 
 
-SEEN = [name for name in CASES if name.startswith(("a_module_", "an_import", "a_name", "a_fun"))]
+SEEN = [
+    name
+    for name in CASES
+    if name.startswith(("a_module_", "an_import", "a_name", "a_fun", "a_buil", "a_class_that"))
+]
 SEEN = [name for name in SEEN if name not in ("a_module_by_its_name", "a_module_that_is_looked_up")]
 
 
