@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from autograd_lite.functional.nests import leaves_of
 from autograd_lite.program.program import fingerprint
 from autograd_lite.program.surroundings import MISSING, Surroundings
 from autograd_lite.program.symbol import NOTES, TraceError
-from autograd_lite.program.trace import Output, Place, Traced, lent, trace
+from autograd_lite.program.trace import TRACING, Output, Place, Traced, lent, trace
 from autograd_lite.tensor import Tensor
 
 BACKENDS = ("auto", "numpy", "numba")
@@ -50,7 +51,7 @@ class Compiled:
         self._f, self._backend = f, backend
         self._plans: dict[Any, list[Plan]] = {}
         self._plan: Plan | None = None
-        self._traces = 0
+        self._lock, self._traces = threading.RLock(), 0
         self._recorded = False
         self._reasons: dict[str, None] = {}
         self._not_yet = "It has not been called yet."
@@ -97,13 +98,18 @@ class Compiled:
         if not plan.calls:
             plan.calls = 1
             return plan.call(args, kwargs)
-        plan.called()
-        return self._beside_eager(plan, args, kwargs)
+        with TRACING, self._lock:
+            result = self._beside_eager(plan, args, kwargs)
+            plan.called()
+            return result
 
     def _plan_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan | None:
         """Return the plan for these arguments, now; None if the function must run as it is."""
         plan = self._plan
-        return plan if plan is not None and plan.fits(args, kwargs) else self._fitting(args, kwargs)
+        if plan is not None and plan.fits(args, kwargs):
+            return plan
+        with TRACING:
+            return self._fitting(args, kwargs)
 
     @property
     def source(self) -> str:
@@ -181,7 +187,7 @@ class Compiled:
                 raise  # Most often, it is the function's own.
             self._error = error
             return None
-        plan = Plan(traced, signature, around)
+        plan = Plan(traced, signature, around, self._lock)
         self._lower(plan)
         self._plans.setdefault(signature.key, []).append(plan)
         self._plan = plan
@@ -278,41 +284,46 @@ class Compiled:
 
     def _beside_eager(self, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call both, and compare all that comes out."""
-        places = plan.traced.places
+        places, written = plan.traced.places, plan.traced.written
         drawers = [rng.bit_generator for rng, _ in plan.traced.drawn]
-        before = [kept(place.read()) for place in places]
+        arrays = [place.read() for place in places]
+        before = [kept(place.read()) for place in written]
         states = [drawer.state for drawer in drawers]
 
-        def restore() -> None:
-            for place, value in zip(places, before, strict=True):
+        def restore() -> None:  # What is only read, another thread may have changed.
+            for place, value in zip(written, before, strict=True):
                 place.write(value)
             for drawer, state in zip(drawers, states, strict=True):
                 drawer.state = state
 
-        expected = self._eagerly(args, kwargs)
-        written = [kept(place.read()) for place in places]
-        moved = [repr(drawer.state) for drawer in drawers]
+        def after(result: Any) -> list[Any]:
+            found = [*_plain(result), *(kept(place.read()) for place in places)]
+            return [*found, *(repr(drawer.state) for drawer in drawers)]
+
+        expected = after(self._eagerly(args, kwargs))
         restore()
         result = plan.call(args, kwargs)
-        pairs = list(zip(_plain(expected), _plain(result), strict=False))
-        pairs += [(w, place.read()) for w, place in zip(written, places, strict=True)]
-        pairs += [(w, repr(drawer.state)) for w, drawer in zip(moved, drawers, strict=True)]
-        if all(_close(*pair) for pair in pairs):
+        got = after(result)
+        if all(map(_close, expected, got)):
             return result
         restore()  # What is left where all cancels out is nothing but rounding.
         returned, far = _noise(plan.traced, plan.inputs(args, kwargs))
-        ends = dict(zip(map(id, plan.traced.written), far, strict=True))
+        ends = dict(zip(map(id, written), far, strict=True))
         noise = [*returned, *(ends.get(id(place), 0.0) for place in places)]
-        restore()
-        if not all(_close(a, b, by) for (a, b), by in itertools.zip_longest(pairs, noise)):
-            self._plan = None
-            self._plans[plan.signature.key].remove(plan)
-            raise StaleError(
-                f"{self!r} gives something else than the function itself does now. It depends on "
-                f"something that is neither an argument, nor a Tensor, nor to be seen in its "
-                f"closure, globals and attributes. Pass that as an argument."
-            )
-        return plan.call(args, kwargs)
+        if all(itertools.starmap(_close, itertools.zip_longest(expected, got, noise))):
+            return plan.call(args, kwargs)
+        pairs = zip(places, arrays, strict=True)
+        if not plan.fits(args, kwargs) or any(
+            place.read() is not x for place, x in pairs if id(place) not in ends
+        ):  # Another thread has changed something meanwhile.
+            return self._eagerly(args, kwargs)
+        self._plan = None
+        self._plans[plan.signature.key].remove(plan)
+        raise StaleError(
+            f"{self!r} gives something else than the function itself does now. It depends on "
+            f"something that is neither an argument, nor a Tensor, nor to be seen in its "
+            f"closure, globals and attributes. Pass that as an argument."
+        )
 
 
 def confirmed(once: Callable[[], Traced], around: Surroundings) -> Traced:

@@ -30,16 +30,18 @@ from autograd_lite.functional.nests import leaves_of, parts_of, rebuild
 from autograd_lite.program.code import is_users_class
 from autograd_lite.program.program import Program, Variable
 from autograd_lite.program.surroundings import MISSING, Surroundings
-from autograd_lite.program.symbol import TraceError
-from autograd_lite.program.trace import Output, Traced, is_input
+from autograd_lite.program.symbol import Symbol, TraceError
+from autograd_lite.program.trace import TRACING, Output, Traced, is_input
 from autograd_lite.tensor import Tensor
 
 _FLAGS = 0x101
 """NumPy's flags of an array in C's order, whose entries are aligned."""
 
+_DIFFERS = "except (LookupError, AttributeError, TypeError, ValueError):"
+
 _LASTING = re.compile(
     r"(not |len\()(kw)?args(\) == \d+)?|\[\*kwargs\] == o\d+|"
-    r"(type\()?(kw)?args\[[^][]*\](\) is k\d+| (is|==) (o\d+|(kw)?args\[[^][]*\]))|"
+    r"(type\()?(kw)?args\[[^][]*\](\) is k\d+| (is|==|is not) (o\d+|(kw)?args\[[^][]*\]))|"
     r"len\(\{(id\((kw)?args\[[^][]*\]\)(, )?)+\}\) == \d+"
 )
 """What holds of arguments for good once they are bound."""
@@ -87,7 +89,9 @@ class Signature:
             self._key.append(first.setdefault(id(x), at))
             if first[id(x)] != at:
                 self.conditions.append(f"{at} is {first[id(x)]}")
-        if len(first) > 1:
+        if len(first) == 2:
+            self.conditions.append(" is not ".join(first.values()))
+        elif len(first) > 2:
             ids = ", ".join(f"id({at})" for at in first.values())
             self.conditions.append(f"len({{{ids}}}) == {len(first)}")
         self.key = tuple(self._key)
@@ -180,6 +184,8 @@ class Plan:
     traced : Traced
     signature : Signature
     around : Surroundings
+    lock : RLock
+        Held while a call writes.
 
     Attributes
     ----------
@@ -202,11 +208,14 @@ class Plan:
     allow: Callable[[int], None]
     bind: Callable[[Any, Any], Callable[[], Any]]
 
-    def __init__(self, traced: Traced, signature: Signature, around: Surroundings) -> None:
-        self.traced, self.signature, self.around = traced, signature, around
+    def __init__(
+        self, traced: Traced, signature: Signature, around: Surroundings, lock: threading.RLock
+    ) -> None:
+        self.traced, self.signature, self.around, self.lock = traced, signature, around, lock
         self.names: dict[str, Any] = {
             "array": np.array, "empty": np.empty, "MISSING": MISSING, "refs": getrefcount,
             "contiguous": _handed_over, "changed": around.changed, **signature.names,
+            "tracing": TRACING, "lock": lock, "Symbol": Symbol,
         }  # fmt: skip
         self.reads = [*signature.reads, *map(self._read, range(len(traced.places)))]
         for i, (rng, draw) in enumerate(traced.drawn):
@@ -254,6 +263,8 @@ class Plan:
             if variable.shape:
                 self.names[f"u{i}"] = x.dtype
                 conditions.append(f"{at}.shape == {variable.shape} and {at}.dtype is u{i}")
+            elif isinstance(t, Tensor):
+                conditions.append(f"type({at}) is not Symbol")
         for variable, what in self.traced.asked.items():
             i = self.traced.program.inputs.index(variable)
             self.names[f"asked{i}"] = _asked(what, self.traced.inputs[i])
@@ -266,16 +277,16 @@ class Plan:
         """Call the program as NumPy code."""
         program, lines = self.traced.program, ["outputs = program({})"]
         try:
-            most = cost_of_calls(program)
+            most, buffers = cost_of_calls(program), False
             self.source, self.names["program"] = python_function(program, most)
         except LoweringError:
+            buffers = True
             self.source, self.names["program"] = numpy_function(program)
-            self.names["lock"] = threading.Lock()
-            lines = ["with lock:", f"    {lines[0]}"]
         values = [f"outputs[{k}]" for k in range(len(program.outputs))]
         count = len(values) - len(self.back)
         for position, value in zip(self.back, values[count:], strict=True):
             lines += self._written(position, value)
+        lines = _block("with lock:", lines) if self.back or buffers else lines
         self._make(lines, self.reads, self._returned(values[:count]))
 
     def use_numba(self) -> None:
@@ -322,6 +333,7 @@ class Plan:
         outs = [f"out{k}" for k, x in enumerate(outputs[:count]) if x.shape]
         call = f"machine({{}}{''.join(f', {x}' for x in outs)})"
         lines = [*before, f"{', '.join(results)} = {call}" if results else call, *after]
+        lines = _block("with lock:", lines) if self.back else lines
         self._make(lines, given, self._returned(values[:count]))
 
     def _make(self, body: list[str], given: list[str], result: str) -> None:
@@ -368,7 +380,7 @@ class Plan:
             *(f"{m} = MISSING" for m in mine), "left, unchanged = 0, None",
             *_function("fits(args, kwargs)", [
                 "try:", f"    return {' and '.join(check)}",
-                "except (LookupError, AttributeError, ValueError):", "    return False",
+                _DIFFERS, "    return False",
             ]),
             *_function("call(args, kwargs)", [*keep, *do, f"return {result}"]),
             *_function("allow(n)", ["nonlocal left", "left = n"]),
@@ -376,18 +388,17 @@ class Plan:
             *_function("quick(args, kwargs)", [
                 f"nonlocal {', '.join(['left', *mine])}",
                 "try:", "    if not (",
-                *(f"        {condition} and" for condition in ["left", *check[:-1]]),
+                *(f"        {condition} and" for condition in ["left > 0", *check[:-1]]),
                 f"        {check[-1]}", "    ):", "        return MISSING",
-                "except (LookupError, AttributeError, ValueError):", "    return MISSING",
+                _DIFFERS, "    return MISSING",
                 "left -= 1", *do, f"return {result}",
             ]),
             *_function("bind(args, kwargs)", [
                 *fixed,
                 *_function("bound()", [
                     *keep, "try:", f"    same = {kept}({guards} or not changed())",
-                    "except (LookupError, AttributeError, ValueError):",
-                    f"    same = {kept}not changed()",
-                    "if not same:", "    raise stale()",
+                    _DIFFERS, "    same = False", "if not same:", "    with tracing:",
+                    f"        if not ({kept}not changed()):", "            raise stale()",
                     *do_bound, f"return {result}",
                 ]),
                 "return bound",
@@ -402,7 +413,7 @@ class Plan:
             self.bind = lambda args, kwargs: self._undoing(bind(args, kwargs))
 
     def called(self) -> None:
-        """Count a call beside eager: the second, the fourth, the eighth and so on."""
+        """Count a call beside eager, the second, the fourth, the eighth and so on, as done."""
         self.calls *= 2
         self.allow(self.calls - 1)
         if self.native and self.calls == MANY:
@@ -421,7 +432,8 @@ class Plan:
             return bound
         from autograd_lite.compile.native import bound_step  # It needs numba.
 
-        return bound_step(self, bound, args, kwargs)
+        with TRACING:
+            return bound_step(self, bound, args, kwargs)
 
     def _undoing(self, run: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function that has drawn nothing where what it calls does not fit."""
@@ -486,14 +498,15 @@ class Plan:
         values: Any,
     ) -> None:  # fmt: skip
         """Do steps in machine code, then put the last values where they belong."""
-        inputs = self.inputs(args, kwargs)
-        arrays = [_handed_over(x) if np.ndim(x) else x for x in inputs]
-        for i in self.back:
-            arrays[i] = np.array(inputs[i])
-        loop(n, *arrays, values)
-        for place, i in zip(self.traced.written, self.back, strict=True):
-            weak = self.traced.program.inputs[i].weak
-            place.write(arrays[i].item() if weak else arrays[i][()])
+        with self.lock:
+            inputs = self.inputs(args, kwargs)
+            arrays = [_handed_over(x) if np.ndim(x) else x for x in inputs]
+            for i in self.back:
+                arrays[i] = np.array(inputs[i])
+            loop(n, *arrays, values)
+            for place, i in zip(self.traced.written, self.back, strict=True):
+                weak = self.traced.program.inputs[i].weak
+                place.write(arrays[i].item() if weak else arrays[i][()])
 
     def inputs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         """Return the inputs of the program, as they are now."""
@@ -518,7 +531,11 @@ def _computes_with_numbers(program: Program, count: int) -> bool:
 
 
 def _function(head: str, lines: list[str]) -> list[str]:
-    return [f"def {head}:", *(f"    {line}" for line in lines)]
+    return _block(f"def {head}:", lines)
+
+
+def _block(head: str, lines: list[str]) -> list[str]:
+    return [head, *(f"    {line}" for line in lines)]
 
 
 def _handed_over(x: Any) -> Any:

@@ -18,7 +18,7 @@ from autograd_lite.optim.optimizer import Optimizer
 from autograd_lite.program.program import Program
 from autograd_lite.program.surroundings import ANY, Surroundings
 from autograd_lite.program.symbol import TraceError
-from autograd_lite.program.trace import Output, Place, Traced, trace
+from autograd_lite.program.trace import TRACING, Output, Place, Traced, trace
 from autograd_lite.tensor import Tensor
 
 
@@ -125,7 +125,8 @@ class Step(Compiled):
             plan = self._plan_for(*at(1))
             if plan is not None:
                 try:
-                    loop = plan.loop(stacked=stacked)
+                    with TRACING:
+                        loop = plan.loop(stacked=stacked)
                 except (LoweringError, LookupError) as error:
                     self._note(f"a loop of calls, since machine code does not do {error}")
         if loop is None or plan is None:

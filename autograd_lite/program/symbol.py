@@ -343,7 +343,8 @@ class Symbol(ArrayMethods):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Lengths of the axes."""
+        """Lengths of the axes; whoever asks from another thread learns that this is no array."""
+        _notes()
         return self.variable.shape
 
     @property

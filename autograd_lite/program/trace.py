@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ TAKEN = re.compile(
     r"[vx]\d*|n|np|jax|jnp|math|pick|values|state|draws|(k|given|rows|out)\d*|(row|new)_.*"
 )
 """Names that programs, and machine code of them, have for something else."""
+
+TRACING = threading.RLock()
+"""Held while Tensors have symbols in them, and while programs are made: other threads wait."""
 
 _INPUTS = (int, float, np.ndarray, np.memmap)
 
@@ -297,6 +301,11 @@ def _name(wanted: str | None, notes: Notes) -> str:
 @contextmanager
 def lent(places: Sequence[Place]) -> Iterator[None]:
     """Put everything back afterwards that symbols were put into."""
+    with TRACING:
+        yield from _lent(places)
+
+
+def _lent(places: Sequence[Place]) -> Iterator[None]:
     tensors = [place.holder for place in places if isinstance(place.holder, Tensor)]
     slots = ("_array", "_birth", "_requires_grad", "_primitive", "_inputs", "_parameters", "_grad")
     kept = [[getattr(t, slot) for slot in slots] + [t._rare and dict(t._rare)] for t in tensors]
