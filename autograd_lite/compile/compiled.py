@@ -180,6 +180,7 @@ class Compiled:
             return None
         except Exception as error:
             around.restore()
+            self._traces -= 1
             if isinstance(error.__cause__, TraceError):  # NumPy's own words do not say why.
                 self._give_up(str(error.__cause__))
                 return None
