@@ -200,6 +200,9 @@ class Plan:
         ``allow(n)`` says how many calls of `quick` may follow.
     bind : callable
         ``bind(args, kwargs)`` is a function of nothing.
+    many : callable
+        ``many(n, args, kwargs, at, values)`` is n calls without checks; at is None, or gives the
+        arguments ``at(k)``.
     """
 
     fits: Callable[[Any, Any], bool]
@@ -207,6 +210,7 @@ class Plan:
     quick: Callable[[Any, Any], Any]
     allow: Callable[[int], None]
     bind: Callable[[Any, Any], Callable[[], Any]]
+    many: Callable[..., None]
 
     def __init__(
         self, traced: Traced, signature: Signature, around: Surroundings, lock: threading.RLock
@@ -403,10 +407,15 @@ class Plan:
                 ]),
                 "return bound",
             ]),
-            "return fits, call, allow, watch, quick, bind",
+            *_function("many(n, args, kwargs, at, values)", [
+                *keep, "for k in range(n):",
+                *_block("    if at is not None:", ["    args, kwargs = at(k)"]),
+                *(f"    {line}" for line in do), f"    values[k] = {result}",
+            ]),
+            "return fits, call, allow, watch, quick, bind, many",
         ]  # fmt: skip
         make = made("\n".join([*_function("make()", lines), ""]), "make", self.names, "call")
-        self.fits, self.call, self.allow, self.watch, self.quick, self.bind = make()
+        self.fits, self.call, self.allow, self.watch, self.quick, self.bind, self.many = make()
         if self.traced.drawn and self.traced.may_refuse:
             bind = self.bind
             self.call, self.quick = map(self._undoing, (self.call, self.quick))
@@ -472,12 +481,16 @@ class Plan:
         self.names["rebuild"], self.names["result"] = filled, result
         return f"rebuild(result, [{', '.join(outputs)}])"
 
+    def is_steady(self, *, stacked: bool) -> bool:
+        """Return whether nothing that changes from step to step decides what is computed."""
+        changing = {*self.back, *range(len(self.signature.reads) if stacked else 0)}
+        return changing.isdisjoint(map(self.traced.program.inputs.index, self.traced.asked))
+
     def loop(self, *, stacked: bool) -> Callable[..., Any]:
         """Return ``loop(n, *inputs, values)`` in machine code; a LoweringError if there is none."""
         if stacked not in self._loops:
             program, data = self.traced.program, len(self.signature.reads)
-            changing = {*self.back, *range(data if stacked else 0)}
-            if not changing.isdisjoint(map(program.inputs.index, self.traced.asked)):
+            if not self.is_steady(stacked=stacked):
                 raise LookupError("a value that changes from step to step decides what is computed")
             if self.traced.drawn:
                 raise LookupError("random numbers, which are drawn before each step")

@@ -120,23 +120,25 @@ class Step(Compiled):
         values[0] = first
         if n == 1:
             return values
-        plan, loop = self._plan, None
-        if not self._eager_because and self._backend != "numpy" and available():
-            plan = self._plan_for(*at(1))
-            if plan is not None:
-                try:
-                    with TRACING:
-                        loop = plan.loop(stacked=stacked)
-                except (LoweringError, LookupError) as error:
-                    self._note(f"a loop of calls, since machine code does not do {error}")
-        if loop is None or plan is None:
+        plan, loop = None if self._eager_because else self._plan_for(*at(1)), None
+        if plan is not None and self._backend != "numpy" and available():
+            try:
+                with TRACING:
+                    loop = plan.loop(stacked=stacked)
+            except (LoweringError, LookupError) as error:
+                self._note(f"a loop of calls, since machine code does not do {error}")
+        if plan is None or (
+            loop is None and (plan.traced.may_refuse or not plan.is_steady(stacked=stacked))
+        ):
             for k in range(1, n):
                 one, named = at(k)
                 values[k] = self(*one, **named)
-            return values
-        if stacked:
-            args, kwargs = _changed(lambda x: np.roll(x, -(done + 1), axis=0), args, kwargs)
-        plan.run(loop, n - 1, args, kwargs, values[1:])
+        elif loop is None:
+            plan.many(n - 1, args, kwargs, (lambda k: at(k + 1)) if stacked else None, values[1:])
+        else:
+            if stacked:
+                args, kwargs = _changed(lambda x: np.roll(x, -(done + 1), axis=0), args, kwargs)
+            plan.run(loop, n - 1, args, kwargs, values[1:])
         return values
 
     def bind(self, *args: Any, **kwargs: Any) -> Callable[[], Any]:

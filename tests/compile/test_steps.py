@@ -61,7 +61,8 @@ def test_every_optimiser_moves_as_it_does_eagerly(name):
     expected = eagerly(loss_of(theirs), OPTIMISERS[name](theirs))
     step = al.compile(loss_of(ours), OPTIMISERS[name](ours), backend="numpy")
     values = [expected(X, Y) for _ in range(12)]
-    np.testing.assert_allclose([step(X, Y) for _ in range(12)], values, rtol=1e-12)
+    losses = [*(step(X, Y) for _ in range(4)), *step.run(8, X, Y)]
+    np.testing.assert_allclose(losses, values, rtol=1e-12)
     for a, b in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-10)
 
