@@ -21,6 +21,7 @@ from autograd_lite.compile.step import Step
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.ops.writing import Written, literal, write
+from autograd_lite.program.formulas import UNLIKE_JAX
 from autograd_lite.program.program import Program, Statement, Variable
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.symbol import Call, Symbol, TraceError
@@ -396,7 +397,7 @@ class _Writer:
             ) from error
         for part in path.split("."):
             there = getattr(there, part, None)
-        if there is None:
+        if there is None or function in UNLIKE_JAX:
             raise self._refused(f"np.{path}")
         return f"jnp.{path}"
 

@@ -59,6 +59,8 @@ def diag(v: Any, k: int = 0) -> Any:
 def choose(a: Any, choices: Any, mode: str = "raise") -> Any:
     """Compose ``np.choose``."""
     which = values_of(a)
+    if is_recorder(which) and which.dtype == bool and len(choices) == 2:  # Of a trace.
+        return ops.where(which, choices[1], choices[0])
     return rearranged(lambda *numbers: untyped.choose(which, numbers, mode=mode), *choices)
 
 

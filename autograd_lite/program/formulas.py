@@ -22,6 +22,10 @@ MOVING = {np.take, np.take_along_axis, np.sum}
 """Those of them that NumPy itself does on objects, if not with all arguments."""
 
 
+UNLIKE_JAX = {np.choose, np.compress, np.apply_over_axes}
+"""Those of them that take more than JAX's functions of the same names."""
+
+
 def stands_for(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorate a formula."""
 
@@ -109,6 +113,35 @@ def _round(a: Any, decimals: int = 0) -> Any:
 def _isclose(a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8, *, equal_nan: bool = False) -> Any:
     close = (np.abs(a - b) <= atol + rtol * np.abs(b)) & np.isfinite(b) | (a == b)
     return close | np.isnan(a) & np.isnan(b) if equal_nan else close
+
+
+@stands_for(np.angle)
+def _angle(z: Any, deg: bool = False) -> Any:
+    _check_float(z)
+    angle = np.arctan2(np.zeros_like(z), z)
+    return angle * (180 / np.pi) if deg else angle
+
+
+@stands_for(np.choose)
+def _choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
+    if out is not None or a.dtype != bool or len(choices) != 2 or mode != "raise":
+        raise TypeError("a choice by integers, which may lie outside")
+    return np.where(a, choices[1], choices[0])
+
+
+@stands_for(np.compress)
+def _compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
+    if out is not None or is_recorder(condition):
+        raise TypeError("a shape that depends on values")
+    return np.take(a, np.flatnonzero(condition), axis)
+
+
+@stands_for(np.apply_over_axes)
+def _apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
+    for axis in np.atleast_1d(axes).tolist():
+        result = func(a, axis)
+        a = result if result.ndim == a.ndim else np.expand_dims(result, axis)
+    return a
 
 
 @stands_for(np.linspace)

@@ -72,7 +72,7 @@ def _without_warnings():
 
 def test_what_machine_code_takes_runs_as_machine_code():
     pytest.importorskip("numba")
-    cases = drawn_from(asked("numba", runs=True), 24)
+    cases = drawn_from(asked("numba", runs=True), 20)
     arrays = {id(x): x for _, _, xs in cases for x in xs}
     places = {key: i for i, key in enumerate(arrays)}
     calls = [(f, [places[id(x)] for x in xs]) for _, f, xs in cases]
@@ -178,3 +178,15 @@ def test_the_table_is_printed(capsys):
 def test_a_name_that_nothing_has_is_said():
     with pytest.raises(SystemExit, match="Nothing here has nosuch in its name"):
         coverage.main(["nosuch"])
+
+
+@pytest.mark.parametrize("to", ["numpy", "jax"])
+def test_a_choice_by_integers_is_refused_where_they_may_lie_outside(to):
+    if to == "jax":
+        pytest.importorskip("jax")
+        with pytest.raises(TypeError, match=r"no form of np\.choose"):
+            al.export(lambda i, x: np.choose(i, [x, 2 * x]), np.array([0, 1]), np.ones(2), to=to)
+    exported = al.export(
+        lambda m, x: np.choose(m, [x, 2 * x]), np.array([False, True]), np.ones(2), to=to
+    )
+    np.testing.assert_array_equal(exported(np.array([True, False]), np.ones(2)), [2.0, 1.0])
