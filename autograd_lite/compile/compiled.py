@@ -95,10 +95,10 @@ class Compiled:
         result = plan.quick(args, kwargs)
         if result is not MISSING:
             return result
-        if not plan.calls:
-            plan.calls = 1
-            return plan.call(args, kwargs)
         with TRACING, self._lock:
+            if not plan.calls:
+                plan.calls = 1
+                return plan.call(args, kwargs)
             result = self._beside_eager(plan, args, kwargs)
             plan.called()
             return result
