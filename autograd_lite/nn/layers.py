@@ -115,7 +115,9 @@ class Linear(Module):
         ValueError
             If the last axis of `x` has another length.
         """
-        weighted, bias = x @ self.weight, self.bias
+        # The product of another kind of array on the left would be its own: a frame's, say.
+        weighted = x @ self.weight if isinstance(x, Tensor) else ops.matmul(x, self.weight)
+        bias = self.bias
         return weighted if bias is None else weighted + bias
 
     def extra_repr(self) -> str:

@@ -85,15 +85,15 @@ class _Recurrent(Module):
         """Return the output of the last layer, and each state at the end, of all layers."""
         name = type(self).__name__
         x = x if isinstance(x, Tensor) else Tensor(x)
-        if x.ndim not in (2, 3) or x.shape[-1] != self.input_size or 0 in x.shape:
+        axis = 0 if self.batch_first and x.ndim == 3 else 1
+        if x.ndim not in (2, 3) or x.shape[-1] != self.input_size or not x.shape[1 - axis]:
             rows = "batch, steps" if self.batch_first else "steps, batch"
             raise ValueError(
                 f"{name} needs an input of shape ({rows}, {self.input_size}) or (steps, "
                 f"{self.input_size}), and at least one step, got {x.shape}."
             )
         single = x.ndim == 2
-        axis = 0 if self.batch_first and not single else 1
-        x = x[:, None] if single else np.swapaxes(x, 0, 1) if self.batch_first else x
+        x = x[:, None] if single else x if axis else np.swapaxes(x, 0, 1)
         starts = [self._start(name, start, x, single) for start in given or (None,) * self.states]
         per_layer = 2 if self.bidirectional else 1
         ends: list[tuple[Any, ...]] = []
@@ -106,7 +106,7 @@ class _Recurrent(Module):
                 entering = x if not results else x[::-1]
                 rows = entering.reshape(-1, x.shape[-1]) @ getattr(self, f"weight_ih_{path}")
                 rows = rows if outside is None else rows + outside
-                z = rows.reshape(*x.shape[:2], -1)
+                z = rows.reshape(*x.shape[:2], self.gates * self.hidden_size)
                 start = tuple(s[len(ends)] for s in starts)
                 found = self._run(z, start, getattr(self, f"weight_hh_{path}"), inside)
                 ends.append(tuple(state[-1] for state in found))

@@ -50,7 +50,7 @@ def _opposite(axes: Any) -> tuple[int, ...] | None:
     if axes is None:
         return None
     axes = axes if isinstance(axes, tuple | list) else (axes,)
-    return tuple(np.argsort([axis % len(axes) for axis in axes]))
+    return tuple(np.argsort([axis % len(axes) for axis in axes]).tolist())
 
 
 def _untransposed(e: Any) -> Any:

@@ -146,7 +146,8 @@ def _form(
         said = _fields(form.template)
         if "parameters" in said or ("below" in said and differing == ["axis"]):
             return False
-        return any(key in defaults and key not in said for key in differing)
+        every = "operands" in said  # A call of its name, which says what it was given.
+        return any((every or key in defaults) and key not in said for key in differing)
 
     if style == "python":
         short = notation.short
@@ -154,9 +155,9 @@ def _form(
     if style == "latex":
         if not is_silent(notation.latex):
             return notation.latex
-        listed = "".join(rf",\ \mathrm{{{{{key}}}}} = {{{key}}}" for key in differing)
-        upright = r"\mathrm{{" + name.replace("_", r"\_") + "}}"
-        return Form(rf"{upright}\left({{operands}}{listed}\right)")
+        upright = {key: r"\mathrm{{" + key.replace("_", r"\_") + "}}" for key in (name, *differing)}
+        listed = "".join(rf",\ {upright[key]} = {{{key}}}" for key in differing)
+        return Form(rf"{upright[name]}\left({{operands}}{listed}\right)")
     own = (style == "picture" and notation.picture) or notation.text
     return Form(f"{name}({{operands}}{{parameters}})") if own is None or is_silent(own) else own
 
@@ -264,7 +265,8 @@ _NOT_FINITE = re.compile(r"\b(inf|nan)\b")
 
 
 def _latex(value: Any) -> str:
-    return _plain(value).replace("∞", r"\infty").replace("_", r"\_").replace("->", r" \to ")
+    text = _plain(value).replace("∞", r"\infty").replace("->", r" \to ")
+    return re.sub(r"(?<!\\)_(?!\{)", r"\_", text)  # What has a name is in LaTeX already.
 
 
 def _plain(value: Any) -> str:

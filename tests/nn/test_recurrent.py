@@ -250,6 +250,19 @@ def test_attention_says_no_more_than_it_is_asked_for():
     assert [a.shape for a in layer(alone, alone, alone)] == [(3, 4), (3, 3)]
 
 
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_a_recurrence_takes_an_empty_batch(kind, batch_first):
+    layer = kind(4, 5, 2, batch_first=batch_first, bidirectional=True, rng=RNG)
+    x = al.Tensor(np.ones((0, 3, 4) if batch_first else (3, 0, 4)), requires_grad=True)
+    states, last = layer(x)
+    states.sum().backward()
+    assert states.shape == (*x.shape[:2], 10)
+    assert np.shape(last if kind is not nn.LSTM else last[1]) == (4, 0, 5)
+    assert x.grad.shape == x.shape
+    assert not any(p.grad.numpy().any() for p in layer.parameters())
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -258,6 +271,11 @@ def test_attention_says_no_more_than_it_is_asked_for():
         (lambda: nn.RNN(2, 2, nonlinearity="sigmoid"), ValueError, "tanh or relu, got 'sigmoid'"),
         (lambda: nn.GRU(2, 2)(np.ones((3, 1, 4))), ValueError, r"\(steps, batch, 2\) or \(steps"),
         (lambda: nn.GRU(2, 2)(np.ones((0, 1, 2))), ValueError, "at least one step"),
+        (
+            lambda: nn.GRU(2, 2, batch_first=True)(np.ones((1, 0, 2))),
+            ValueError,
+            r"\(batch, steps, 2\) .*at least one step",
+        ),
         (lambda: nn.GRU(2, 2)(np.ones((3, 1, 2)), np.ones((1, 2, 2))), ValueError, "first state"),
         (lambda: nn.LSTM(2, 2)(np.ones((3, 1, 2)), np.ones(3)), ValueError, r"layer\(x, \(h, c\)"),
         (lambda: nn.MultiheadAttention(5, 2), ValueError, "heads that divide its width"),

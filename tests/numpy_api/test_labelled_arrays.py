@@ -75,6 +75,18 @@ def test_a_frame_takes_no_gradient_unasked():
         frame @ t
 
 
+def test_a_layer_takes_a_frame():
+    pd = pytest.importorskip("pandas", reason="pandas is not installed")
+    rng = np.random.default_rng(0)
+    numbers = rng.normal(size=(4, 3))
+    net = al.nn.Sequential(al.nn.Linear(3, 2, rng=rng), al.nn.Tanh(), al.nn.Linear(2, 1, rng=rng))
+    loss = al.mse(net(pd.DataFrame(numbers))[:, 0], pd.Series(numbers[:, 0]))
+    of_arrays = al.mse(net(numbers)[:, 0], numbers[:, 0])
+    assert loss.item() == of_arrays.item()
+    loss.backward()
+    assert all(p.grad.numpy().any() for p in net.parameters())
+
+
 def test_an_array_of_xarray_may_hold_a_tensor():
     xr = pytest.importorskip("xarray", reason="xarray is not installed")
 

@@ -1,11 +1,13 @@
 """Formulas have parentheses where they are needed, and print numbers that can be read back."""
 
 import math
+import re
 
 import numpy as np
 import pytest
 from oracles import NUMPY_SCOPE, cases
 
+import autograd_lite as al
 from autograd_lite import ops
 from autograd_lite.ops import writing
 from autograd_lite.ops.writing import Written, literal
@@ -209,3 +211,25 @@ def test_a_number_among_the_arguments_of_a_formula_has_a_minus_sign_and_an_index
         assert write(form, ops.getitem, "x", index=-1).text == "x[-1]"
         assert write(form, ops.sum, "x", axis=-1).text.endswith("axis=-1)")
     assert write("python", ops.clip, "x", low=-4, high=4).text == "np.clip(x, -4, 4)"
+
+
+CALLS = [
+    case
+    for case in cases()
+    if "{operands}" in writing.chosen(case.entry.notation, case.parameters)[0].latex.template
+]
+
+
+@pytest.mark.parametrize("case", CALLS, ids=str)
+def test_a_call_in_latex_says_every_parameter_that_has_no_default(case):
+    text = write("latex", case.entry, *map(Written, case.names), **case.parameters).text
+    notation, said = writing.chosen(case.entry.notation, case.parameters)
+    for key in said.keys() - case.entry.defaults.keys() - notation.usual.keys():
+        assert key.replace("_", r"\_") in text or f"{{{key}}}" in notation.latex.template
+    assert not re.search(r"[a-z]_[a-z]", text)  # LaTeX would lower one letter.
+
+
+def test_a_parameter_that_is_computed_is_latex_as_it_stands():
+    w = al.Tensor(np.eye(3), requires_grad=True, name="w")
+    text = al.derive(np.median(w @ w)).latex
+    assert r"\mathrm{argsort}\left(v_{1}\right)" in text
