@@ -147,6 +147,17 @@ OUTSIDE = al.Tensor([1.0, 2.0])
             r"write np\.array\(\[\.\.\.\]\)",
         ),
         (lambda: al.jvp(np.add, (1.0, 3), (1.0, 0)), TypeError, r"or bind it: lambda x: f\(x, \."),
+        (lambda: W.unbind(), AttributeError, r"Write tuple\(t\), or np\.unstack\(t, axis=axis\)"),
+        (lambda: W.ge(0), AttributeError, r"Write t >= u\.$"),
+        (lambda: W.stride(), AttributeError, r"write np\.lib\.stride_tricks\.sliding_window_view"),
+        (lambda: W.ptp(), AttributeError, r"Write np\.ptp\(t, \.\.\.\)\.$"),
+        (lambda: W.qr(), AttributeError, r"Write np\.linalg\.qr\(t, \.\.\.\)\.$"),
+        (lambda: W.clamp_(0), AttributeError, r"Write t\[\.\.\.\] = np\.clip\(t, low, high\), for"),
+        (lambda: W.sum(0, True), TypeError, r"got dtype=True, by position\. Write keepdims=True\."),
+        (lambda: W.max(0, True), TypeError, r"got out=True, by position\. Write keepdims=True\."),
+        (lambda: al.Value(2.0), AttributeError, r"al\.Tensor\(2\.0, requires_grad=True\)"),
+        (lambda: nn.Dense, AttributeError, r"Write nn\.Linear\(in_features, out_features\)\."),
+        (lambda: nn.TransformerEncoderLayer, AttributeError, r"nn\.MultiheadAttention, two nn\.La"),
         (lambda: W.nonsense, AttributeError, r"has no attribute 'nonsense'$"),
         (lambda: al.nonsense, AttributeError, r"has no attribute 'nonsense'$"),
         (lambda: al.draw(LOSS).nonsense, AttributeError, r"has no attribute 'nonsense'$"),
@@ -230,6 +241,41 @@ def test_what_to_write_in_place_of_a_function_computes_that_function(package, na
     x = X[None] if "Pool" in name else X
     got = np.squeeze(eval(line, {"np": np, "al": al, "nn": nn, "x": x}))
     np.testing.assert_allclose(got, np.squeeze(value), rtol=1e-12)
+
+
+def test_what_to_write_in_place_of_a_transposed_convolution_computes_it():
+    with pytest.raises(AttributeError) as caught:
+        nn.ConvTranspose1d  # noqa: B018
+    line = str(caught.value).partition("Write ")[2].partition(" and the shape")[0]
+    computed, made = line.split(", with ")
+    known = {"al": al, "np": np, "nn": nn, "m": 1, "n": 1, "size": 2, "shape": (1, 1, 3)}
+    exec(made, known)
+    known["x"] = al.Tensor([[[2.0, 3.0]]], requires_grad=True)
+    known["conv"].weight.data = [[[5.0, 7.0]]]
+    y = eval(computed, known)
+    assert y.tolist() == [[[10.0, 14.0 + 15.0, 21.0]]]
+    (y * y).sum().backward()
+    assert known["x"].grad.tolist() == [[[2 * (10 * 5 + 29 * 7.0), 2 * (29 * 5 + 21 * 7.0)]]]
+    assert known["conv"].weight.grad.tolist() == [[[2 * (20 + 29 * 3.0), 2 * (29 * 2 + 63.0)]]]
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_what_to_write_in_place_of_a_normalization_of_groups_computes_it(groups):
+    x = np.random.default_rng(0).normal(size=(3, 4, 2, 5))
+    lines = []
+    for name in ("GroupNorm", "InstanceNorm2d"):
+        with pytest.raises(AttributeError) as caught:
+            getattr(nn, name)
+        lines.append(str(caught.value).partition("Write ")[2].rstrip("."))
+    computed, _, made = lines[0].partition(", with ")
+    known = {"np": np, "x": x, "groups": groups, "eps": 1e-5}
+    exec(made.partition(", and")[0], known)
+    got = eval(computed, known).reshape(x.shape)
+    parts = np.stack([p for row in x for p in np.split(row, groups)])
+    wanted = [(p - p.mean()) / np.sqrt(p.var() + 1e-5) for p in parts]
+    np.testing.assert_allclose(got, np.reshape(wanted, x.shape), rtol=1e-12)
+    if groups == 4:
+        np.testing.assert_allclose(eval(lines[1], known), got, rtol=1e-12)
 
 
 @pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])

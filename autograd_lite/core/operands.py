@@ -116,6 +116,8 @@ def numbers(given: Any, dtype: DTypeLike | None, where: str) -> NDArray[Any]:
 
 def known_dtype(dtype: DTypeLike, where: str) -> np.dtype[Any]:
     """Return a dtype that was asked for."""
+    if isinstance(dtype, bool):
+        raise TypeError(f"{where} got dtype={dtype}, by position. Write keepdims={dtype}.")
     try:
         return np.dtype(dtype)
     except TypeError:

@@ -125,6 +125,23 @@ INSTEAD = {
     "Unflatten": "x.reshape(len(x), *shape)",
     "ParameterList": "a list: self.weights = [...]",
     "Buffer": "self.mean = np.zeros(n): an array is a buffer",
+    "Dense": "nn.Linear(in_features, out_features)",
+    "MLP": "nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1))",
+    "Swish": "nn.SiLU",
+    **{name: f"nn.{name}Loss" for name in ("BCE", "NLL")},
+    "GroupNorm": "(z - z.mean(-1, keepdims=True)) / np.sqrt(z.var(-1, keepdims=True) + eps), with "
+    "z = x.reshape(len(x), groups, -1), and reshape it back",
+    "InstanceNorm2d": "(x - x.mean((2, 3), keepdims=True)) / np.sqrt(x.var((2, 3), keepdims=True) "
+    "+ eps)",
+    **{
+        f"ConvTranspose{n}d": f"al.vjp(conv, np.zeros(shape))[1](x)[0], with conv = nn.Conv{n}d(m, "
+        f"n, size, bias=False) and the shape of the result"
+        for n in (1, 2)
+    },
+    **dict.fromkeys(
+        ("TransformerEncoderLayer", "Transformer", "TransformerEncoder"),
+        "a Module with an nn.MultiheadAttention, two nn.LayerNorm and two nn.Linear",
+    ),
     "Tensor": "al.Tensor",
     "utils": "al.optim.clip_grad_norm_(net.parameters(), 1.0)",
 }

@@ -242,7 +242,9 @@ def _ufunc_name(ufunc: np.ufunc, method: str) -> str:
     return f"scipy.special.{name}" if _is_scipys(ufunc) else name
 
 
-def _no_out(name: str) -> str:
+def _no_out(name: str, out: Any = None) -> str:
+    if isinstance(out, bool):
+        return f"{name} got out={out}, by position. Write keepdims={out}."
     return (
         f"{name} cannot write into out=: a plain array has no gradient. Write `result = "
         f"{name}(...)`, or `a = a + t` in place of `a += t`, or make it a Tensor: a = al.Tensor(a)."
@@ -299,7 +301,7 @@ def _given(
         elif value is not parameter.default and not (key == "out" and value is None):
             given[key] = value
     if "out" in given:
-        raise TypeError(_no_out(_name_of(function)))
+        raise TypeError(_no_out(_name_of(function), given["out"]))
     return given
 
 

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-_MORE = (
-    "split", "einsum", "where", "median", "flip", "roll", "tile", "pad", "outer", "inner", "kron",
-    "cross", "tensordot", "diag", "tril", "triu", "isclose", "allclose", "nansum", "linalg.det",
-    "linalg.inv", "linalg.solve", "linalg.svd", "linalg.eigh", "linalg.cholesky", "linalg.norm",
+_OPERATORS = (
+    "add +", "sub -", "mul *", "div /", "mm @", "matmul @", "bmm @", "mv @", "pow **",
+    "eq ==", "ne !=", "gt >", "lt <", "ge >=", "le <=",
 )  # fmt: skip
 
 INSTEAD = {
@@ -21,7 +20,12 @@ INSTEAD = {
         for name, found in vars(np).items()
         if isinstance(found, np.ufunc) and not hasattr(np.ndarray, name)
     },
-    **{name.rpartition(".")[2]: f"Write np.{name}(t, ...)" for name in _MORE},
+    **{
+        name: f"Write {where}.{name}(t, ...)"
+        for where, functions in (("np.linalg", np.linalg), ("np", np))
+        for name, found in vars(functions).items()
+        if type(found) is type(np.sum) and not hasattr(np.ndarray, name)
+    },
     "sort": "Write np.sort(t), or t[...] = np.sort(t)",
     "fill": "Write t[...] = x",
     "put": "Write np.put(t, positions, values)",
@@ -35,11 +39,14 @@ INSTEAD = {
     "long": "Write t.astype(int)",
     "int": "Write t.astype(int)",
     "bool": "Write t.astype(bool)",
-    "numel": "Write t.size",
-    "dim": "Write t.ndim",
+    **dict.fromkeys(("numel", "nelement"), "Write t.size"),
+    **dict.fromkeys(("dim", "ndimension"), "Write t.ndim"),
     "clone": "Write t.copy()",
     "flat": "Write t.reshape(-1) to read, and np.put(t, positions, values) to write",
-    "strides": "For windows, write np.lib.stride_tricks.sliding_window_view(t, n)",
+    **dict.fromkeys(
+        ("strides", "stride"),
+        "For windows, write np.lib.stride_tricks.sliding_window_view(t, n)",
+    ),
     **{
         name: f"Write t {sign}= u inside al.no_grad(), or for a result t = t {sign} u"
         for name, sign in (("add_", "+"), ("mul_", "*"), ("div_", "/"))
@@ -52,11 +59,13 @@ INSTEAD = {
     "t": "Write t.T",
     "unsqueeze": "Write np.expand_dims(t, axis)",
     "expand": "Write np.broadcast_to(t, shape)",
-    "mm": "Write t @ u",
-    "matmul": "Write t @ u",
-    "add": "Write t + u",
-    "mul": "Write t * u",
-    "pow": "Write t**u",
+    "expand_as": "Write np.broadcast_to(t, u.shape)",
+    **dict.fromkeys(("view_as", "reshape_as"), "Write t.reshape(u.shape)"),
+    "repeat_interleave": "Write np.repeat(t, n, axis)",
+    "unbind": "Write tuple(t), or np.unstack(t, axis=axis)",
+    "masked_select": "Write t[mask]",
+    "rsqrt": "Write 1 / np.sqrt(t)",
+    **dict.fromkeys(("H", "mH"), "Write t.mT.conj()"),
     "masked_fill": "Write np.where(mask, value, t)",
     "gather": "Write np.take_along_axis(t, indices, axis)",
     "index_select": "Write np.take(t, indices, axis)",
@@ -68,16 +77,15 @@ INSTEAD = {
     "requires_grad_": "Write t.requires_grad = True",
     "grad_fn": "al.Graph(t) shows what it was made by",
     "data_ptr": "Write t.numpy()",
-    "sigmoid": "Write al.sigmoid(t)",
-    "relu": "Write al.relu(t)",
-    "softmax": "Write al.softmax(t)",
+    **{
+        name: f"Write al.{name}(t)"
+        for name in ("sigmoid", "relu", "softmax", "log_softmax", "logsumexp", "softplus")
+    },
     "sub_": "Write t.data = t.data - u",
     "zero_": "Write t.data = 0 * t.data, or t.zero_grad() for its gradient",
-    "contiguous": "Leave it out: NumPy copies where it must",
+    **dict.fromkeys(("contiguous", "is_contiguous"), "Leave it out: NumPy copies where it must"),
     "detach_": "Write t = t.detach()",
-    "log_softmax": "Write al.log_softmax(t)",
-    "eq": "Write t == u",
-    **{name: f"Write t {sign} u" for name, sign in (("sub", "-"), ("div", "/"), ("bmm", "@"))},
+    **{name: f"Write t {sign} u" for name, sign in map(str.split, _OPERATORS)},
     "neg": "Write -t",
     "fill_": "Write t[...] = x, for a parameter inside al.no_grad()",
     **{f"{f}_": f"Write t.data = rng.{f}(size=t.shape)" for f in ("normal", "uniform")},
@@ -99,6 +107,10 @@ INSTEAD = {
     "gradient": "Write t.backward(), and t.grad",
 }
 """What to write in place of a method that there is not."""
+
+for _name in ("abs", "exp", "log", "sqrt", "neg", "sigmoid", "relu", "clamp", "masked_fill"):
+    _written = INSTEAD[_name].replace("Write ", "Write t[...] = ")
+    INSTEAD[f"{_name}_"] = f"{_written}, for a parameter inside al.no_grad()"
 
 
 class _Missing:
