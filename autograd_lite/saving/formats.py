@@ -131,16 +131,23 @@ def _write_safetensors(file: Path, arrays: dict[str, Any], text: str) -> None:
 
 
 def _read_safetensors(file: Path) -> tuple[dict[str, Any], str]:
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError, deserialize, safe_open
 
     try:
         with safe_open(str(file), framework="np") as opened:
-            said = opened.metadata() or {}
-            arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  (it is not a dict)
+            said, names = opened.metadata() or {}, opened.keys()
+            # NumPy has no bfloat16, which is the upper half of a float32.
+            halves = {name for name in names if opened.get_slice(name).get_dtype() == "BF16"}
+            arrays = {x: None if x in halves else opened.get_tensor(x) for x in names}
+        for name, stored in deserialize(file.read_bytes()) if halves else ():
+            if name in halves:
+                upper = np.frombuffer(stored["data"], "<u2").astype(np.uint32)
+                arrays[name] = (upper << 16).view(np.float32).reshape(stored["shape"])
     except (SafetensorError, ValueError, TypeError, AttributeError, MemoryError, OSError) as error:
         raise ValueError(
             f"load: {file.name} is not a complete .safetensors file of numbers that NumPy has: "
-            f"{error}. It may have been cut short, or be of another kind."
+            f"{error}. It may have been cut short, or be of another kind; save numbers of another "
+            f"dtype as float32."
         ) from error
     text = said.get(SAID, "")
     if CHECKSUM in said and said[CHECKSUM] != _checksum(arrays, text):

@@ -150,6 +150,24 @@ def test_a_file_that_was_cut_anywhere_is_refused_and_changes_nothing(suffix, tmp
         assert same(states(run), before)
 
 
+def test_bfloat16_is_read_as_the_float32_that_it_is_the_upper_half_of(tmp_path):
+    from safetensors import serialize_file
+
+    whole = np.array([[1.5, -0.0, np.inf], [2.0**-130, np.nan, 3.0]], np.float32)
+    halves = whole.view("<u4") >> 16
+    stored = {
+        "half": {"dtype": "bfloat16", "shape": [2, 3], "data": halves.astype("<u2").tobytes()},
+        "none": {"dtype": "bfloat16", "shape": [0, 4], "data": b""},
+        "other": {"dtype": "float64", "shape": [1], "data": np.array([0.1]).tobytes()},
+    }
+    serialize_file(stored, str(tmp_path / "x.safetensors"), None)
+    got = al.load(tmp_path / "x.safetensors")
+    assert got["half"].dtype == got["none"].dtype == np.float32
+    np.testing.assert_array_equal(got["half"].view(np.uint32), whole.view(np.uint32))
+    assert got["none"].shape == (0, 4)
+    assert got["other"].tolist() == [0.1]
+
+
 def test_a_flipped_bit_is_noticed(tmp_path):
     file = al.save({"x": np.arange(1000.0)}, tmp_path / "x.npz")
     whole = bytearray(file.read_bytes())
