@@ -61,6 +61,11 @@ def align(graph: Graph, by_hand: Any) -> Aligned:
 
 def as_array(gradient: Any, name: str, who: str = "compare") -> NDArray[Any]:
     """Return a gradient by hand as an array of floating-point numbers."""
+    if isinstance(gradient, list | tuple) and any(isinstance(x, Tensor) for x in gradient):
+        raise TypeError(
+            f"{who}: the gradient of {name} by hand is a {type(gradient).__name__} with a Tensor "
+            f"in it. For tensors with their gradients, write {{w: dw}}."
+        )
     array = np.asarray(gradient.data if isinstance(gradient, Tensor) else gradient)
     if array.dtype.kind not in "biuf":
         raise TypeError(

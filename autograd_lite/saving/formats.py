@@ -131,18 +131,21 @@ def _write_safetensors(file: Path, arrays: dict[str, Any], text: str) -> None:
 
 
 def _read_safetensors(file: Path) -> tuple[dict[str, Any], str]:
-    from safetensors import SafetensorError, deserialize, safe_open
+    from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(str(file), framework="np") as opened:
             said, names = opened.metadata() or {}, opened.keys()
             # NumPy has no bfloat16, which is the upper half of a float32.
-            halves = {name for name in names if opened.get_slice(name).get_dtype() == "BF16"}
+            slices = {name: opened.get_slice(name) for name in names}
+            halves = {x: y.get_shape() for x, y in slices.items() if y.get_dtype() == "BF16"}
             arrays = {x: None if x in halves else opened.get_tensor(x) for x in names}
-        for name, stored in deserialize(file.read_bytes()) if halves else ():
-            if name in halves:
-                upper = np.frombuffer(stored["data"], "<u2").astype(np.uint32)
-                arrays[name] = (upper << 16).view(np.float32).reshape(stored["shape"])
+        content = file.read_bytes() if halves else b""
+        begin = 8 + int.from_bytes(content[:8], "little")
+        for name, shape in halves.items():
+            start, end = json.loads(content[8:begin])[name]["data_offsets"]
+            upper = np.frombuffer(content[begin + start : begin + end], "<u2").astype(np.uint32)
+            arrays[name] = (upper << 16).view(np.float32).reshape(shape)
     except (SafetensorError, ValueError, TypeError, AttributeError, MemoryError, OSError) as error:
         raise ValueError(
             f"load: {file.name} is not a complete .safetensors file of numbers that NumPy has: "
