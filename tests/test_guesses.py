@@ -134,6 +134,11 @@ OUTSIDE = al.Tensor([1.0, 2.0])
         (lambda: al.draw_surface(LOSS, directions=3), ValueError, r"is a pair, of two mappings"),
         (lambda: al.compare(LOSS, t=W), TypeError, r"Write compare\(loss, \{'t': \.\.\.\}\)\."),
         (lambda: al.compare(LOSS, W=W, knks="any"), TypeError, r"Write compare\(loss, \{'W': "),
+        (
+            lambda: al.compare(LOSS, [(W, [2.0, 4.0])]),
+            TypeError,
+            r"Tensor in it\. .*write \{w: dw\}",
+        ),
         (lambda: al.compare(LOSS), TypeError, r"Write compare\(loss, \{'w': dw\}\)\."),
         (lambda: al.grade(al.exercise(LOSS), [1]), TypeError, r"Write grade\(task, \{'first': \{"),
         (lambda: optim.SGD([W]).step(print), TypeError, r"Write loss\.backward\(\), and then opt"),

@@ -169,7 +169,7 @@ class Primitive:
                 if parameters:
                     for name, value in parameters.items():
                         if type(value) not in UNCHANGING:
-                            parameters[name] = kept(value)
+                            parameters[name] = kept(value, self.name, name)
                 return x.__record__(self, operands, parameters)
         return self.forward(*as_arrays(operands), **parameters)
 
@@ -237,12 +237,13 @@ def as_arrays(operands: Sequence[Any]) -> Sequence[Any]:
     return [asarray(x) if isinstance(x, list | tuple) else x for x in operands]
 
 
-def bare(value: Any) -> Any:
+def bare(value: Any, *where: str) -> Any:
     """Return the value of a Tensor among static parameters: an index, say."""
     if getattr(value, "requires_grad", False):
+        what = "{} has no derivative for {}=" if where else "A static parameter has no derivative"
         raise TypeError(
-            f"A static parameter has no derivative, got a Tensor of shape {value.shape} that "
-            f"requires a gradient. Pass its value: t.numpy(), or t.item()."
+            f"{what.format(*where)}, got a Tensor of shape {value.shape} that requires a gradient. "
+            f"Pass its value: t.numpy(), or t.item()."
         )
     data = value.data
     return data if hasattr(type(data), "__record__") else asarray(data)[()]  # A symbol stays one.
@@ -251,14 +252,16 @@ def bare(value: Any) -> Any:
 UNCHANGING = frozenset({type(None), bool, int, float, str})
 
 
-def kept(value: Any) -> Any:
-    """Copy a static parameter that somebody could change after it has been recorded."""
+def kept(value: Any, *where: str) -> Any:
+    """Copy a static parameter that somebody could change after it has been recorded.
+
+    `where` names the operation and the parameter in errors.
+    """
     if hasattr(type(value), "__record__"):
-        return bare(value)
-    if isinstance(value, list):
-        return list(map(kept, value))
-    if isinstance(value, tuple):
-        return tuple(map(kept, value))
+        return bare(value, *where)
+    if isinstance(value, list | tuple):
+        parts = [kept(part, *where) for part in value]
+        return parts if isinstance(value, list) else tuple(parts)
     return value.copy() if hasattr(value, "__array_interface__") else value
 
 

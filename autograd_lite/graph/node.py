@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -44,7 +44,7 @@ class Node:
     requires_grad : bool
         Whether a gradient flows to it.
     tensor : Tensor or None
-        The tensor that it shows.
+        The tensor that it shows; None in copies and pickles.
     source : Source or None
         The line of the user's code that made it, if that was recorded (`record_source`).
     calls : tuple of Call
@@ -82,6 +82,10 @@ class Node:
     gradient_of: tuple[str, ...] = ()
     backward: bool = False
     passes: int = 1
+
+    def __getstate__(self) -> list[Any]:
+        """Return what a copy or a pickle is made of; the tensor stays with its graph."""
+        return [None if f.name == "tensor" else getattr(self, f.name) for f in fields(self)]
 
     @property
     def shape(self) -> tuple[int, ...]:

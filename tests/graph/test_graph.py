@@ -1,6 +1,8 @@
 """The graph as an object: order, names, values, recomputation."""
 
+import copy
 import gc
+import pickle
 import sys
 import weakref
 
@@ -391,3 +393,19 @@ def test_what_a_network_was_called_with_is_outside_of_it_though_a_layer_makes_a_
     (entering,) = (node for node in graph if node.kind == "input")
     assert homes(graph, ())[entering.id] == ()
     assert homes(graph, {entering.id})[entering.id] == ()
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_what_shows_a_computation_can_be_copied_and_pickled(copied):
+    net = nn.Sequential(nn.Linear(3, 2, rng=np.random.default_rng(0)), nn.Tanh(), nn.Linear(2, 1))
+    loss = al.mse(net(np.ones((4, 3))), np.zeros((4, 1)))
+    graph, drawing, derivation = al.Graph(loss), al.draw(loss, sweep="both"), al.derive(loss)
+    assert str(copied(graph).backward()) == str(graph.backward())
+    assert copied(graph).to_json() == graph.to_json()
+    assert copied(drawing).source == drawing.source
+    assert (str(copied(derivation)), copied(derivation).latex) == (
+        str(derivation),
+        derivation.latex,
+    )
+    assert copied(graph).tensors == frozenset()
+    loss.backward()
