@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from autograd_lite import ops
 from autograd_lite.core.later import later
+from autograd_lite.core.modes import is_grad_enabled
 from autograd_lite.core.operands import checked, is_recorder
 from autograd_lite.functional.operations import (
     log_softmax,
@@ -357,7 +358,12 @@ def hinge_embedding_loss(
     return _reduce(ops.where(signs == 1, x, ops.relu(margin - x)), reduction)
 
 
-def _not_negative(values: Any) -> Any:
+def _are_probabilities(values: Any, differentiated: bool) -> Any:
+    if differentiated and not np.all(values):
+        raise ValueError(
+            "kl_div got a target that requires a gradient, which is infinite where it is 0. Write "
+            "log_target=True and give its logarithms; or target.detach()."
+        )
     if values.size and values.min() < 0:
         raise ValueError(
             f"kl_div needs probabilities as its target, got {values.min():g}. For their "
@@ -387,7 +393,9 @@ def kl_div(
     if log_target:
         loss = ops.exp(t) * (t - x)
     else:
-        zero = checked(_not_negative, _value(t)) == 0  # Where 0 log 0 is 0.
+        differentiated = isinstance(t, Tensor) and t.requires_grad and is_grad_enabled()
+        values = checked(_are_probabilities, _value(t), differentiated)
+        zero = values == 0  # Where 0 log 0 is 0.
         safe = ops.where(zero, 1.0, t) if _any(zero) else t
         loss = t * (ops.log(safe) - x)
     if reduction == "batchmean":

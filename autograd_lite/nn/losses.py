@@ -643,7 +643,8 @@ class KLDivLoss(Module):
     .. math::
         \ell = t (\ln t - x), \qquad \frac{\partial L}{\partial x} = -t
 
-    for each entry, and 0 where :math:`t = 0`.
+    for each entry, and 0 where :math:`t = 0`. There the gradient of :math:`t` is infinite, and a
+    target that requires one is refused.
 
     Parameters
     ----------

@@ -242,7 +242,8 @@ def _first(x: Any, how: Any) -> Iterator[tuple[Any, Any]]:
     """Yield the index of each place in a window, and in which windows it is the first largest."""
     top, before = _top(x, **how), None
     for at, row in _entries(x, -np.inf, how):
-        here = row == top if before is None else (row == top) & ~before
+        here = (row == top) | np.isnan(row)  # NaN is the largest, and not equal to itself.
+        here = here if before is None else here & ~before
         before = here if before is None else before | here
         yield at, here.astype(x.dtype)
 
@@ -299,6 +300,11 @@ def largest(x: Any, size: Any, stride: Any, padding: Any, dilation: Any) -> Any:
         here &= left
         left ^= here
         yield k, here
+    if left.any():  # The largest is NaN, which is not equal to itself.
+        for k in np.ndindex(*size):
+            here = np.isnan(view[:, :, *k]) & left
+            left ^= here
+            yield k, here
 
 
 @primitive(

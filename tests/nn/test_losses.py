@@ -239,6 +239,11 @@ F = functional
         (lambda: F.hinge_loss(X, T > 0.5), ValueError, r"labels -1 and 1 .*\. For labels of 0 and"),
         (lambda: F.hinge_embedding_loss(X, 3 * SIGNS), ValueError, r"labels -1 and 1"),
         (lambda: F.kl_div(np.log(P), np.log(T)), ValueError, r"write log_target=True"),
+        (
+            lambda: al.grad(lambda t: F.kl_div(np.log([0.5, 0.5]), t))(np.array([1.0, 0.0])),
+            ValueError,
+            r"infinite where it is 0\. Write log_target=True",
+        ),
         (lambda: F.cross_entropy(X, [0, 1, 2, 3, 0]), ValueError, r"got 3 at 3. Labels count from"),
         (lambda: F.cross_entropy(X, [0, 1, -1, 5, 0]), ValueError, r"from 0 to 2 for 3 .* -1 at 2"),
         (lambda: F.cross_entropy(X, LABELS * 1.0), TypeError, r"Write labels\.astype\(int\)"),

@@ -160,6 +160,17 @@ def test_batch_norm_2d_normalises_every_channel():
     assert "running_var" in layer.state_dict()
 
 
+@pytest.mark.parametrize("backend", ["eager", "numpy", "numba"])
+def test_the_first_nan_is_the_largest_of_a_window(backend):
+    x = np.arange(16.0).reshape(1, 1, 4, 4)
+    x[0, 0, 0, 1] = x[0, 0, 1, 0] = np.nan
+    gradient = al.grad(lambda x: nn.functional.max_pool2d(x, 2).sum())
+    if backend != "eager":
+        gradient = al.compile(gradient, backend=backend)
+    by_hand = np.isin(np.arange(16), [1, 7, 13, 15]).astype(float)
+    assert np.asarray(gradient(x)).ravel().tolist() == by_hand.tolist()
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_layers_keep_their_dtype_and_take_an_empty_batch(dtype):
     for layer in (nn.Conv2d(3, 2, 2, dtype=dtype), nn.MaxPool2d(2), nn.AvgPool2d(2)):
