@@ -33,7 +33,7 @@ from autograd_lite.check.report import (
     DisagreementError,
     Row,
 )
-from autograd_lite.check.verdicts import by_hand_is_wrong, reconsidered
+from autograd_lite.check.verdicts import NEAR, by_hand_is_wrong, reconsidered
 from autograd_lite.core.later import unknown_argument
 from autograd_lite.graph import Graph, Node
 from autograd_lite.tensor import Tensor
@@ -330,19 +330,12 @@ def _diagnosed(graph: Graph, rows: list[Row], targets: list[Target], lr: float |
     failing = [target for row, target in pairs if by_hand_is_wrong(row) and not _too_near(row)]
     found = diagnose(failing, case, [target for row, target in pairs if row.ok])
     return [
-        dataclasses.replace(row, diagnosis=_NEAR if _too_near(row) else found.get(target))
+        dataclasses.replace(row, diagnosis=NEAR if _too_near(row) else found.get(target))
         for row, target in pairs
     ]
 
 
-_NEAR = Diagnosis(
-    "too near to tell",
-    "the two are too near to tell who is right: so much can be rounding",
-    "Large terms cancel in the loss. Write it so that they do not, or compare at other values.",
-    confidence="none",
-)
-
-
 def _too_near(row: Row) -> bool:
-    """Return whether both gradients look right, by the order of the Taylor remainder."""
-    return row.verdict == UNDECIDED and row.orders is not None and min(row.orders) > 1.7
+    """Return whether both gradients look right, by the Taylor remainder or in float64."""
+    right = row.orders is not None and min(row.orders) > 1.7
+    return row.verdict == UNDECIDED and (right or row.diagnosis is NEAR)

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite import ops
+from autograd_lite.check.finding import Diagnosis
 from autograd_lite.check.kinks import other_sides
 from autograd_lite.check.mistakes.factors import shorter_dtype
 from autograd_lite.check.mistakes.registry import Target, same
 from autograd_lite.check.mistakes.replay import Replay
-from autograd_lite.check.oracle import largest
-from autograd_lite.check.report import AUTODIFF, BOTH, DTYPE, KINK, ROUNDED, SYMMETRIC, Row
+from autograd_lite.check.oracle import TOLERANCES, close, largest
+from autograd_lite.check.report import (
+    AGREE,
+    AUTODIFF,
+    BOTH,
+    DTYPE,
+    HAND,
+    KINK,
+    ROUNDED,
+    SYMMETRIC,
+    UNDECIDED,
+    Row,
+)
 from autograd_lite.graph import Graph
 
 
 def reconsidered(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Row]:
     """Return the rows with other verdicts on what is right for its type, at a kink, and so on."""
+    rows = _judged_in_double(graph, rows, targets)
     rows = _right_for_their_dtype(graph, rows, targets)
     rows = _right_for_symmetric(graph, rows, targets)
     rows = _right_by_another_side(graph, rows, targets)
@@ -30,6 +44,53 @@ def reconsidered(graph: Graph, rows: list[Row], targets: list[Target]) -> list[R
 def by_hand_is_wrong(row: Row) -> bool:
     """Return whether a mistake is to be looked for by hand, and not in autodiff."""
     return not row.ok and row.verdict not in (AUTODIFF, BOTH, KINK, ROUNDED)
+
+
+NEAR = Diagnosis(
+    "too near to tell",
+    "the two are too near to tell who is right: so much can be rounding",
+    "Large terms cancel. Write the loss so that they do not, or compare at other values; float64 "
+    "tells more than float32.",
+    confidence="none",
+)
+
+
+def _judged_in_double(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Row]:
+    """Judge once more where it is not the rules of autodiff that are off, but its few digits.
+
+    The oracle computes in float64. Where a loss is nearly 0, ``p - 1`` has no digit left that is
+    right in float32; the same rules in float64 tell how far off that is.
+    """
+    asked = [
+        row.verdict in (AUTODIFF, BOTH, UNDECIDED)
+        and row.numerical is not None
+        and row.autodiff.dtype.itemsize < 8
+        for row in rows
+    ]
+    if not any(asked):
+        return rows
+    values = _recomputed(graph, lambda value: np.asarray(value, float)[()], lambda value: value)
+    double = Replay(graph, values).gradients
+    found = []
+    for row, target, short in zip(rows, targets, asked, strict=True):
+        wide = double.get(target.id or "")
+        if short and wide is not None and row.numerical is not None:
+            seen, size = ~np.isnan(row.numerical), largest(wide)
+            rtol, atol, loose = TOLERANCES[np.finfo(row.autodiff.dtype).bits]
+            if close(wide[seen], row.numerical[seen], loose, loose * 1e-2 * size):
+                off = float(np.abs(row.autodiff - wide).max())
+                verdict, remark, diagnosis = HAND, "", None
+                if row.verdict == BOTH:
+                    verdict = AGREE
+                elif close(row.by_hand, wide, rtol, atol * size + 4 * off):
+                    certain = off <= 1e-3 * size or close(row.by_hand, wide, rtol, atol * size)
+                    verdict, diagnosis = (DTYPE, None) if certain else (UNDECIDED, NEAR)
+                    remark = ", as far as rounding tells" if certain else ""
+                row = dataclasses.replace(
+                    row, verdict=verdict, remark=remark, diagnosis=diagnosis, orders=None
+                )
+        found.append(row)
+    return found
 
 
 def _right_for_their_dtype(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Row]:
@@ -130,15 +191,25 @@ def _right_up_to_rounding(graph: Graph, rows: list[Row], targets: list[Target]) 
 
 def _shaken(graph: Graph, rng: np.random.Generator) -> dict[str, Any]:
     """Return the values of all nodes, computed once more with random last digits."""
+
+    def shaken(value: Any) -> Any:
+        eps = np.finfo(np.asarray(value).dtype).eps
+        return value * (1 + eps * rng.uniform(-1, 1, np.shape(value)))
+
+    return _recomputed(graph, lambda value: value, shaken)
+
+
+def _recomputed(
+    graph: Graph, leaf: Callable[[Any], Any], result: Callable[[Any], Any]
+) -> dict[str, Any]:
+    """Return the values of all nodes, computed once more of other floating-point numbers."""
     values: dict[str, Any] = {}
     for node in graph:
-        value = values[node.id] = node.value
+        value, change = node.value, leaf
         if node.primitive is not None:
             value = node.primitive.forward(*(values[x] for x in node.operands), **node.parameters)
-            if np.asarray(value).dtype.kind == "f":
-                eps = np.finfo(np.asarray(value).dtype).eps
-                value = value * (1 + eps * rng.uniform(-1, 1, np.shape(value)))
-            values[node.id] = value
+            change = result
+        values[node.id] = change(value) if np.asarray(value).dtype.kind == "f" else value
     return values
 
 

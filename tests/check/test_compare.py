@@ -879,3 +879,44 @@ def test_a_second_delta_of_one_value_is_the_gradient_that_a_derivation_prints():
     assert len(result) == len(hand)
     result.assert_ok()
     assert not al.compare(loss, {**hand, "h_delta_2": 3 * hand["h_delta_2"]})
+
+
+def confident(dtype, rule=1.0, margin=12, kind=float):
+    """A classifier that is nearly certain, for which ``p - 1`` has few digits: loss, by hand."""
+
+    @al.primitive(x=lambda g, y, x: rule * g)
+    def passed(x):
+        return 1 * x
+
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(size=(6, 4)).astype(dtype), rng.integers(0, 3, 6)
+    w = al.Tensor(rng.normal(size=(4, 5)), requires_grad=True, dtype=dtype, name="w")
+    v = al.Tensor(rng.normal(size=(5, 3)), requires_grad=True, dtype=dtype, name="v")
+    h = al.relu(x @ w)
+    z = passed(h @ v) + (margin * np.eye(3)[labels]).astype(dtype)
+    p = np.exp(z.numpy().astype(kind))
+    dz = (p / p.sum(axis=1, keepdims=True) - np.eye(3, dtype=kind)[labels]) / kind(6)
+    dv, dw = h.numpy().T @ dz, x.T @ (dz @ v.numpy().T * (h.numpy() > 0))
+    return al.nn.functional.cross_entropy(z, labels), {"v": dv, "w": dw}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_few_digits_of_autodiff_are_not_taken_for_a_wrong_rule(dtype):
+    loss, by_hand = confident(dtype)
+    result = al.compare(loss, by_hand)
+    assert {row.verdict for row in result} == {"right for its dtype"}, result
+
+
+def test_in_few_digits_a_mistake_is_still_wrong_and_so_is_a_rule():
+    loss, by_hand = confident(np.float32)
+    off = al.compare(loss, {"v": by_hand["v"] * [1, 2, 1], "w": by_hand["w"][::-1]})
+    assert {row.verdict for row in off} == {"by hand is wrong"}, off
+    loss, by_hand = confident(np.float32, rule=1.5)
+    assert {row.verdict for row in al.compare(loss, by_hand)} == {"autodiff is wrong"}
+
+
+def test_where_rounding_is_all_there_is_nobody_is_called_wrong():
+    loss, by_hand = confident(np.float32, margin=18, kind=np.float32)
+    result = al.compare(loss, by_hand)
+    assert {row.verdict for row in result} == {"differ, undecided"}
+    assert "too near to tell" in str(result["w"].diagnosis)
