@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import platform
 import re
 import sys
@@ -79,4 +80,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser("python -m autograd_lite", description=__doc__)
+    parser.add_argument("--version", action="version", version=al.__version__)
+    parser.parse_args()
     sys.exit(main())

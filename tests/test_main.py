@@ -23,6 +23,16 @@ def test_it_says_what_is_installed_and_what_to_try():
     assert command.FIRST in done.stdout
 
 
+@pytest.mark.parametrize(("argument", "status"), [("--version", 0), ("nonsense", 2)])
+def test_it_takes_no_argument_but_version(argument, status):
+    done = subprocess.run(
+        [sys.executable, "-m", "autograd_lite", argument],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == status
+    assert done.stdout == ("" if status else f"{al.__version__}\n")
+
+
 def test_what_to_try_first_runs(capsys):
     exec(command.FIRST, {})
     assert "by hand is wrong" in capsys.readouterr().out

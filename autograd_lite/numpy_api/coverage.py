@@ -132,6 +132,8 @@ def main(
     rows = table()
     if options.name:
         rows = [row for row in rows if any(part in row.name for part in options.name)]
+        if not rows:
+            raise SystemExit(f"Nothing here has {' or '.join(options.name)} in its name.")
         if not options.markdown:
             width = max((len(row.name) for row in rows), default=0)
             for name, status, reason in rows:

@@ -7,7 +7,7 @@ import difflib
 import math
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -97,6 +97,9 @@ class Exercise:
         self._nodes = {node.name or node.id: same[id(node.tensor)] for node in nodes}
         self._compared = graph, {node.name or node.id: node for node in nodes}
         self.names = tuple(self._nodes)
+
+    def __repr__(self) -> str:
+        return f"<Exercise: gradients of {', '.join(self.names)}>"
 
     def check(self, given: Mapping[str, Any] | None = None, /, **more: Any) -> Progress:
         """Say which gradients are right, which are wrong, and which are not there yet.
@@ -414,14 +417,14 @@ def _picks_again(index: Any, shape: tuple[int, ...]) -> bool:
     return bool(np.unique(picked).size < picked.size)
 
 
-def exercise(loss: Tensor, wrt: str | list[str] = "all") -> Exercise:
+def exercise(loss: Tensor, wrt: Tensor | str | Iterable[Tensor | str] = "all") -> Exercise:
     """Make an exercise of a computation: the learner derives its gradients by hand.
 
     Parameters
     ----------
     loss : Tensor with one entry
         What is differentiated.
-    wrt : "all" or list of str
+    wrt : "all", Tensor, str, or iterable of Tensor or str
         Whose gradients are asked for: by default of every tensor that has a name, parameters and
         inner ones alike. Names are those of the caller's variables, or `Tensor.name`.
 
@@ -467,8 +470,8 @@ def exercise(loss: Tensor, wrt: str | list[str] = "all") -> Exercise:
     graph = Graph(loss, names)
     asked = {x.id for x in graph if x.requires_grad and x.name and x is not graph.outputs[0]}
     nodes = sorted((x for x in graph if x.id in asked), key=lambda x: -_completed(graph, x))
-    if wrt != "all":
-        wanted = [graph.find(name).id for name in ([wrt] if isinstance(wrt, str) else wrt)]
+    if not (isinstance(wrt, str) and wrt == "all"):
+        wanted = [graph.find(x).id for x in ([wrt] if isinstance(wrt, str | Tensor) else wrt)]
         nodes = [node for node in nodes if node.id in wanted]
     if not nodes:
         raise ValueError("exercise found no tensor with a name: give names with name=.")

@@ -389,5 +389,7 @@ def test_the_table_is_printed(capsys):
         ["np.nancumsum", "differentiable"],
         ["np.nextafter", "refused"],
     ]
+    with pytest.raises(SystemExit, match="Nothing here has nosuch in its name"):
+        coverage.main(["nosuch"])
     coverage.main(["--markdown"])
     assert capsys.readouterr().out.count("\n") == len(TABLE) + 2

@@ -139,6 +139,13 @@ def test_an_exercise_needs_a_loss_and_names():
         al.exercise(al.Tensor([1.0, 2.0], requires_grad=True))
 
 
+def test_an_exercise_asks_for_what_it_is_told_to_and_says_what():
+    w, v = (al.Tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    loss = np.sum(np.tanh(w) * v)
+    assert repr(al.exercise(loss, wrt=w)) == "<Exercise: gradients of w>"
+    assert al.exercise(loss, wrt=["v", w]).names == al.exercise(loss).names == ("v", "w")
+
+
 def test_hints_name_the_arrays_of_indices_and_go_back_to_a_value_with_a_name():
     task, _ = character_mlp()
     for name in task.names:
