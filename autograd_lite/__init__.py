@@ -103,6 +103,7 @@ else:
                 "gradcheck",
             ),
             "autograd_lite.practice": ("exercise", "grade"),
+            "autograd_lite.practice.magic": ("load_ipython_extension",),
             "autograd_lite.check.anomaly": ("AnomalyError", "detect_anomaly"),
             "autograd_lite.compile": ("StaleError",),
             "autograd_lite.compile.export": ("export",),

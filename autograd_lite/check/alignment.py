@@ -82,19 +82,19 @@ def _parameters(graph: Graph) -> list[Node]:
 def _by_name(graph: Graph, gradients: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
     """Pair gradients with tensors by name, that of the tensor (``W``) or of the gradient (``dW``).
 
-    In ``locals()``, tensors themselves and whatever else there is are ignored.
+    In ``locals()``, tensors and data themselves and whatever else there is are ignored.
     """
     names = {node.name for node in graph if node.name}
     found: list[tuple[Any, Any]] = []
     strange: list[str] = []
     for key, value in gradients.items():
         if not isinstance(key, str) or key in names or key in {node.id for node in graph}:
-            if not _is_itself(graph, value):
+            if not _is_itself(graph, key, value):
                 found.append((key, value))
             continue
         stem = next((stem for stem in stems(key) if stem in names), None)
         if (stem is not None and stem not in gradients) or (
-            stem is not None and _is_itself(graph, gradients[stem])
+            stem is not None and _is_itself(graph, stem, gradients[stem])
         ):
             found.append(((key, stem) if is_delta(key) else stem, value))
         else:
@@ -133,9 +133,12 @@ def stems(key: str) -> list[str]:
     return found + [key[: -len(s)] for s in SUFFIXES if key.endswith(s) and len(key) > len(s)]
 
 
-def _is_itself(graph: Graph, value: Any) -> bool:
-    """Return whether a value is the tensor that it is called after, and not its gradient."""
-    return isinstance(value, Tensor) and value in graph.tensors and value.requires_grad
+def _is_itself(graph: Graph, key: Any, value: Any) -> bool:
+    """Return whether a value is the tensor or data that it is called after, and not a gradient."""
+    if isinstance(value, Tensor) and value in graph.tensors and value.requires_grad:
+        return True
+    named = [node for node in graph if node.name == key] if isinstance(key, str) else []
+    return any(not x.requires_grad and np.array_equal(x.value, value) for x in named)
 
 
 def _by_position(graph: Graph, gradients: Any) -> list[tuple[Any, Any]]:

@@ -1,4 +1,4 @@
-"""For notebooks: ``%load_ext autograd_lite.practice.magic``, then ``%backprop loss``."""
+"""For notebooks: ``%load_ext autograd_lite``, then ``%backprop loss``."""
 
 from __future__ import annotations
 

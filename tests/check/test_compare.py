@@ -881,6 +881,21 @@ def test_a_second_delta_of_one_value_is_the_gradient_that_a_derivation_prints():
     assert not al.compare(loss, {**hand, "h_delta_2": 3 * hand["h_delta_2"]})
 
 
+def test_the_data_in_a_namespace_is_not_taken_for_a_gradient():
+    x, y = np.arange(6.0).reshape(3, 2), al.Tensor(np.ones((3, 1)))
+    w = al.Tensor([[0.5], [-0.2]], requires_grad=True)
+    p = x @ w
+    loss = al.mse(p, y)
+    dp = 2 * (p.numpy() - y.numpy()) / 3
+    dw = x.T @ dp
+    result = al.compare(loss, locals())
+    assert result
+    assert [row.name for row in result] == ["p", "w"]
+    assert dw.shape == w.shape
+    with pytest.raises(ValueError, match="no gradient flows to x"):
+        al.compare(loss, {"x": dp @ w.numpy().T})
+
+
 def confident(dtype, rule=1.0, margin=12, kind=float):
     """A classifier that is nearly certain, for which ``p - 1`` has few digits: loss, by hand."""
 

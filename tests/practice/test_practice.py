@@ -9,7 +9,7 @@ import pytest
 from char_mlp import LINES
 
 import autograd_lite as al
-from autograd_lite.practice.magic import held_against, load_ipython_extension
+from autograd_lite.practice.magic import held_against
 from models.exercises import EXERCISES, character_mlp, two_two_one
 
 
@@ -125,7 +125,7 @@ def test_the_magic_compares_or_checks():
         def register_magic_function(self, function, magic_kind, magic_name):
             registered[magic_name] = function
 
-    load_ipython_extension(Shell())
+    al.load_ipython_extension(Shell())  # What %load_ext autograd_lite calls.
     assert registered["backprop"]("loss")
     assert registered["backprop"](" task ")
     with pytest.raises(NameError, match="no variable 'los'"):
