@@ -44,7 +44,11 @@ def from_pytorch(module: Module, state: Mapping[str, Any]) -> dict[str, NDArray[
     """
     turned, found = _transposed(module), {}
     for path, value in state.items():
-        array = np.asarray(value)
+        try:
+            array = np.asarray(value)
+        except (TypeError, RuntimeError) as error:  # PyTorch's: of bfloat16, or of a parameter.
+            fix = "{k: v.detach().float() for k, v in state.items()}"
+            raise TypeError(f"from_pytorch cannot read {path}: {error}. Write {fix}.") from None
         if array.dtype.kind not in "biufc":
             raise TypeError(
                 f"from_pytorch needs arrays of numbers, got {type(value).__name__} as {path}. "

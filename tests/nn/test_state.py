@@ -134,6 +134,16 @@ def test_there_and_back_is_the_same():
         nn.from_pytorch(net, {"0.weight": "no"})
 
 
+def test_what_numpy_cannot_read_of_pytorch_is_answered_with_what_it_can():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    theirs, ours = torch.nn.Linear(2, 1).bfloat16(), nn.Linear(2, 1, dtype=np.float32)
+    for state in (theirs.state_dict(), dict(theirs.float().named_parameters())):
+        with pytest.raises(TypeError, match=r"cannot read weight: .* Write \{k: v\.detach\(\)\.fl"):
+            nn.from_pytorch(ours, state)
+    ours.load_state_dict(nn.from_pytorch(ours, {k: v.detach().float() for k, v in state.items()}))
+    np.testing.assert_array_equal(ours.weight.numpy(), theirs.weight.detach().numpy().T)
+
+
 def test_a_state_of_pytorch_as_it_is_would_be_transposed_and_is_refused():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     with pytest.raises(TypeError, match=r"nn\.from_pytorch\(net, state\)"):
