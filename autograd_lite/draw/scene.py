@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite.draw.backprop import rules
 from autograd_lite.draw.cards import role_of_leaf, shape_and_type
-from autograd_lite.draw.contributions import contributions
 from autograd_lite.draw.fold import Box, Fold, Plan
 from autograd_lite.draw.formulas import LONGEST_NAME, cut, formulas, is_inline, printable, shortened
 from autograd_lite.draw.loops import LEAST_HIDDEN, indexed, loops
 from autograd_lite.draw.planning import Folding, plan
 from autograd_lite.draw.style import Role
-from autograd_lite.graph import Graph
-from autograd_lite.graph.cotangents import Use
+from autograd_lite.graph import Graph, Node
+from autograd_lite.graph.cotangents import Use, cotangents
 from autograd_lite.graph.repetition import Repetition
 from autograd_lite.ops.writing import Written
 
@@ -135,7 +136,7 @@ def scene(
     written |= rules(graph, called)
     roles = {box.id: _role(box, outputs) for box in planned.boxes}
     sums = "grad" in options.show and graph.differentiated is None
-    parts = contributions(graph, planned.boxes) if sums else {}
+    parts = _contributions(graph, planned.boxes) if sums else {}
     return Scene(graph, names, options, planned, titles, written, called, roles, parts)
 
 
@@ -198,3 +199,29 @@ def _role(box: Box, outputs: Collection[str]) -> Role:
     if box.kind != "operation":
         return box.kind
     return "output" if box.id in outputs else "result"
+
+
+def _contributions(graph: Graph, boxes: Iterable[object]) -> dict[str, dict[Use, NDArray[Any]]]:
+    """Return what each use of a value adds to its gradient, where there are several uses.
+
+    Only of the values among `boxes` with a gradient that is the sum of these: it may also come
+    from several calls of ``backward``, or have been changed by a hook.
+    """
+    known = {x.id for x in boxes if isinstance(x, Node) and x.grad is not None}
+    uses = Counter(x for node in graph for x in node.operands)
+    several = {key for key in known if uses[key] > 1}
+    if not several:
+        return {}
+    passed = cotangents(graph)
+    found: dict[str, dict[Use, NDArray[Any]]] = {}
+    for (user, i), part in reversed(passed.parts.items()):  # Kept newest first.
+        operand = graph[user].operands[i]
+        if operand in several:
+            found.setdefault(operand, {})[user, i] = part
+    return {
+        key: parts
+        for key, parts in found.items()
+        if len(parts) > 1
+        and (grad := graph[key].grad) is not None
+        and np.allclose(grad, passed.arrived[key], rtol=1e-5, atol=0, equal_nan=True)
+    }

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
+from autograd_lite.numpy_api.arguments import refuse
 from autograd_lite.numpy_api.products import INTO
-from autograd_lite.numpy_api.refused import refuse
 from autograd_lite.numpy_api.table import as_array, composes
 
 LETTERS = string.ascii_uppercase + string.ascii_lowercase

@@ -16,7 +16,7 @@ from autograd_lite.core.backward import next_birth
 from autograd_lite.core.modes import Watched, recording
 from autograd_lite.core.operands import constant, explained
 from autograd_lite.core.tensor import Tensor, result_of
-from autograd_lite.numpy_api.indices import FIXED, frozen_index
+from autograd_lite.numpy_api.arguments import FIXED, frozen_index
 from autograd_lite.numpy_api.versions import ONE_HOLDER, Versioned, let_go, note_write, version_of
 
 _ZERO = bytes(16)

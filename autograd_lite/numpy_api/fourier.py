@@ -9,8 +9,8 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.core.primitive import Primitive
+from autograd_lite.numpy_api.arguments import refuse
 from autograd_lite.numpy_api.products import INTO
-from autograd_lite.numpy_api.refused import refuse
 from autograd_lite.numpy_api.table import as_array, composes
 
 INVERSE = {None: "forward", "backward": "forward", "ortho": "ortho", "forward": "backward"}

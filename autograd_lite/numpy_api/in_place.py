@@ -12,8 +12,8 @@ from autograd_lite.core.modes import GradientError, recording
 from autograd_lite.core.operands import is_recorder
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.numpy_api import versions, views
+from autograd_lite.numpy_api.arguments import FIXED, frozen_index
 from autograd_lite.numpy_api.filling import share_memory, written_into
-from autograd_lite.numpy_api.indices import FIXED, frozen_index
 from autograd_lite.numpy_api.versions import (
     MOVE,
     Versioned,

@@ -10,7 +10,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.core.operands import is_recorder
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION
-from autograd_lite.numpy_api.indices import frozen_index
+from autograd_lite.numpy_api.arguments import frozen_index
 from autograd_lite.numpy_api.table import as_array, composes, untyped, values_of
 
 NO_GRADIENT = (

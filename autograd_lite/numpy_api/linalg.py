@@ -10,8 +10,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from autograd_lite import ops
+from autograd_lite.numpy_api.arguments import refuse
 from autograd_lite.numpy_api.products import real
-from autograd_lite.numpy_api.refused import refuse
 from autograd_lite.numpy_api.shape import moved
 from autograd_lite.numpy_api.table import as_array, composes, values_of
 from autograd_lite.ops.linalg import transposed

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
+from autograd_lite.numpy_api.arguments import refuse
 from autograd_lite.numpy_api.linalg import eigvals
 from autograd_lite.numpy_api.products import real
-from autograd_lite.numpy_api.refused import refuse
 from autograd_lite.numpy_api.signals import convolve
 from autograd_lite.numpy_api.table import as_array, composes, values_of
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from autograd_lite import ops
-from autograd_lite.numpy_api.refused import refuse
+from autograd_lite.numpy_api.arguments import refuse
 from autograd_lite.numpy_api.shape import moved
 from autograd_lite.numpy_api.table import as_array, composes
 from autograd_lite.ops.complex_numbers import mirrored

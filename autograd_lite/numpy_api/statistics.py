@@ -12,7 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_lite import ops
 from autograd_lite.core.operands import is_recorder
-from autograd_lite.numpy_api.refused import refuse
+from autograd_lite.numpy_api.arguments import refuse
 from autograd_lite.numpy_api.shape import concatenate, moved
 from autograd_lite.numpy_api.table import as_array, cast, composes, laid_out, untyped, values_of
 from autograd_lite.ops.complex_numbers import mirrored

@@ -1,4 +1,4 @@
-"""Indices as a recorded operation keeps them."""
+"""Arguments that are no operands: indices as an operation keeps them, and what is refused."""
 
 from __future__ import annotations
 
@@ -27,3 +27,20 @@ def frozen_index(index: Any) -> Any:
         frozen = np.array(index)
         return frozen.astype(int) if frozen.size == 0 and isinstance(index, list) else frozen
     return index
+
+
+def refuse(name: str, reason: str, **arguments: Any) -> None:
+    """Raise a TypeError for an argument that was given and that Tensors have no use for.
+
+    Parameters
+    ----------
+    name : str
+        The NumPy function.
+    reason : str
+        Why, or what to do.
+    **arguments
+        What was given; None stands for nothing.
+    """
+    for key, value in arguments.items():
+        if value is not None:
+            raise TypeError(f"{name} on Tensors takes no {key}= (got {value!r}): {reason}.")
