@@ -16,8 +16,7 @@ from autograd_lite.draw import notebook
 from autograd_lite.draw.arguments import asked
 from autograd_lite.draw.formulas import is_inline
 from autograd_lite.draw.names import by_node
-from autograd_lite.draw.page.frame import Frame
-from autograd_lite.draw.page.training import page
+from autograd_lite.draw.page.training import Frame, page
 from autograd_lite.graph import Graph, Node, arrays_in, names_in, write
 from autograd_lite.graph.cotangents import cotangents
 from autograd_lite.tensor import Tensor

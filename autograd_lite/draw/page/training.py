@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 
 from autograd_lite.draw import digits
 from autograd_lite.draw.fold import Fold
-from autograd_lite.draw.page.frame import Frame
 from autograd_lite.draw.page.html import document, facts, relations
 from autograd_lite.draw.page.stage import opened, stage
 from autograd_lite.draw.page.story import Story
@@ -28,6 +28,26 @@ WIDEST = -0.08888
 """What takes the room in a box that any number may need, of those that the page shows."""
 
 Line = list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One recorded step.
+
+    Attributes
+    ----------
+    label : int or float
+        What the step is called.
+    loss : float
+        The result.
+    values, grads : mapping of str to ndarray
+        By the identifier of the node.
+    """
+
+    label: float
+    loss: float
+    values: Mapping[str, NDArray[Any]]
+    grads: Mapping[str, NDArray[Any]]
 
 
 def page(scene: Scene, frames: Sequence[Frame], theme: Theme = "auto") -> str:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.draw import digits
-from autograd_lite.draw.page.frame import Frame
 from autograd_lite.draw.page.recorder import Recorder
+from autograd_lite.draw.page.training import Frame
 from autograd_lite.draw.plots.canvas import LEADING, TYPE, WIDTH, Canvas, shortened
 from autograd_lite.draw.plots.layers import Measured, measure, of_graph, of_module, verdicts
 from autograd_lite.draw.plots.plot import Plot, aligned, check_theme
