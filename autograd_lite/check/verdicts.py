@@ -78,7 +78,7 @@ def _judged_in_double(graph: Graph, rows: list[Row], targets: list[Target]) -> l
             seen, size = ~np.isnan(row.numerical), largest(wide)
             rtol, atol, loose = TOLERANCES[np.finfo(row.autodiff.dtype).bits]
             if close(wide[seen], row.numerical[seen], loose, loose * 1e-2 * size):
-                off = float(np.abs(row.autodiff - wide).max())
+                off = largest(row.autodiff - wide)
                 verdict, remark, diagnosis = HAND, "", None
                 if row.verdict == BOTH:
                     verdict = AGREE
