@@ -18,7 +18,7 @@ from autograd_lite import ops
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.derive.collected import Step, pieces, roots, steps
 from autograd_lite.derive.math_names import identifier, text_name
-from autograd_lite.derive.writing import Form
+from autograd_lite.derive.writing import OPPOSITE, Form
 from autograd_lite.graph import Node
 from autograd_lite.graph.source import Source
 from autograd_lite.ops.indexing import may_repeat
@@ -246,7 +246,13 @@ def _set_apart(drafts: list[Draft]) -> None:
 
 def _largest_sum(root: Expression) -> Expression | None:
     """Return the largest sum in an expression that is put together in place."""
-    return next((e for e in reversed(list(walk((root,)))) if e.name is None and pieces(e)), None)
+    known: set[int] = set()  # Parts of sums that are not.
+    for e in reversed(list(walk((root,)))):
+        if e.name is None and e.number not in known and pieces(e):
+            return e
+        if e.name is None and e.operation in OPPOSITE and len({x.shape for x in e.operands}) == 1:
+            known.update(x.number for x in e.operands)
+    return None
 
 
 def _shorten(drafts: list[Draft]) -> None:
