@@ -259,10 +259,35 @@ def _shorten(drafts: list[Draft]) -> None:
     """Give lines of their own to the inner parts of what is too long to read."""
     for draft in list(drafts):
         while long := [x for x in roots(draft.expression) if x.length > 2 * LONGEST]:
-            part = next(e for e in walk((long[0],)) if e.length >= LONGEST)
-            if part is draft.expression:
+            there = {x.number for x in walk((draft.expression,))} - {draft.expression.number}
+            parts = _long_parts(long[0], there)
+            if not parts:
                 break
-            _split_off(drafts, drafts.index(draft), part)
+            at = drafts.index(draft)
+            symbols = {number: symbol for number, (symbol, _) in parts.items()}
+            for other in drafts[at:]:
+                other.expression = replaced(other.expression, symbols)
+            drafts[at:at] = [Draft(*x, draft.backward) for x in parts.values()]
+
+
+def _long_parts(root: Expression, there: set[int]) -> dict[int, tuple[Expression, Expression]]:
+    """Return names for parts of an expression, so many that it is short enough, and the parts."""
+    times = Counter({root.number: 1})
+    for e in reversed(list(walk((root,)))):
+        for x in e.parts:
+            times[x.number] += times[e.number]
+    length = root.length
+    found: dict[int, tuple[Expression, Expression]] = {}
+    new: dict[int, Expression] = {}
+    for e in walk((root,)):
+        parts = [new[x.number] for x in e.parts]
+        same = all(x is y for x, y in zip(parts, e.parts, strict=True))
+        made = new[e.number] = e if same else e.of_parts(parts)
+        if made.length >= LONGEST and e.number in there and length > 2 * LONGEST:
+            symbol = new[e.number] = symbol_for(made)
+            found[e.number] = symbol, made
+            length -= made.length * times[e.number]
+    return found
 
 
 def _split_off(drafts: list[Draft], before: int, part: Expression) -> Expression:
