@@ -23,6 +23,7 @@ from autograd_lite.check.mistakes import (
     any_form,
     arrives,
     factors,
+    loop_order,
     loops,
     losses,
     masks,
@@ -35,6 +36,7 @@ from autograd_lite.check.mistakes import (
     shapes,
     softmax,
     variants,
+    window_slips,
     wrong_derivatives,
 )
 from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made
@@ -62,6 +64,7 @@ REGISTERED = (
     arrives,
     softmax,
     loops,
+    loop_order,
     norms,
     other_functions,
     other_operands,
@@ -71,6 +74,7 @@ REGISTERED = (
     shapes,
     variants,
     masks,
+    window_slips,
 )
 """The modules whose import fills the registry; of two mistakes that cost the same, that of the
 earlier module is named first."""

@@ -80,10 +80,11 @@ def test_every_mistake_is_called_by_its_name(network):
 def test_every_mistake_that_is_known_is_injected_somewhere():
     injected = {name for network in NETWORKS for name, _, _ in network.mistakes}
     tested_below = {UNEXPLAINED, FOLLOWS, SIZES_COINCIDE, VALUES_COINCIDE}
-    # See test_diagnosis_elsewhere.py, test_diagnosis_forgotten.py and test_any_form.py.
+    # See test_diagnosis_elsewhere.py, test_diagnosis_forgotten.py, test_any_form.py,
+    # test_windows.py and test_loop_order.py.
     elsewhere = {"softmax in pieces", "factor on a path", "several passes", "another form"}
     elsewhere |= {"upstream left out", "minus left out", "term elsewhere", "steps left out"}
-    elsewhere |= {"rows of a gradient"}
+    elsewhere |= {"rows of a gradient", "windows", "order of steps", "another share"}
     elsewhere |= {name for *_, name, _ in CASES}
     assert injected | tested_below | elsewhere == set(names())
 

@@ -139,19 +139,19 @@ def rows_of_a_gradient(case: Case, target: Target) -> Iterator[Candidate]:
     replay = case.replay
     for key in dict.fromkeys(step.node.id for step in steps(case, target, once=True)):
         g = replay.gradients[key] if replay is not None else np.zeros(())
-        if replay is None or not g.ndim or len(g) < 3:
-            continue
-        for words, moved in (
-            ("reversed", g[::-1]),
-            ("shifted by one", np.roll(g, 1, 0)),
-            ("shifted by one", np.roll(g, -1, 0)),
-        ):
-            yield Candidate(
-                f"the rows of the gradient at {text_of(replay.graph, replay.graph[key])} are "
-                f"{words}",
-                3.5,
-                predict=replaced(replay, key, always(moved)),
-            )
+        for axis, n in enumerate(g.shape):
+            for words, moved in (
+                ("reversed", np.flip(g, axis)),
+                ("shifted by one", np.roll(g, 1, axis)),
+                ("shifted by one", np.roll(g, -1, axis)),
+            ) if n > 2 and replay is not None else ():  # fmt: skip
+                noun = ("rows", "columns")[axis] if g.ndim < 3 else f"slices along axis {axis}"
+                yield Candidate(
+                    f"the {noun} of the gradient at {text_of(replay.graph, replay.graph[key])} are "
+                    f"{words}",
+                    3.5 + 0.1 * axis,
+                    predict=replaced(replay, key, always(moved)),
+                )
 
 
 @mistake("given what arrives", "A derivative is computed from the values of the forward pass.")

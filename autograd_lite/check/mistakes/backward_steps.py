@@ -425,17 +425,37 @@ def wrong(
     return AnotherPass(predict)
 
 
-def at_once(made: Sequence[Made]) -> Callable[[Target], Any]:
-    """Return what predicts a gradient with mistakes on parallel paths: their changes add up."""
+class Together(AnotherPass):
+    """Mistakes on parallel paths: what they change adds up."""
 
-    def predict(target: Target) -> Any:
-        right = made[0].replay.gradients.get(target.id or "")
-        found = [one(target) for one in made]
+    def __init__(self, made: Sequence[Made]) -> None:
+        super().__init__(self._added)
+        self.made = made
+
+    def _added(self, target: Target) -> Any:
+        right = self.made[0].replay.gradients.get(target.id or "")
+        found = [one(target) for one in self.made]
         if right is None or any(x is None for x in found):
             return None
         return sum(found[1:], found[0]) - (len(found) - 1) * right
 
-    return AnotherPass(predict)
+    def may_give(self, target: Target) -> bool:
+        """Return False if they certainly do not give a gradient by hand, from two numbers of it."""
+        if len(self.made) == 1:
+            return self.made[0].may_give(target)
+        if target.id is None or target.hand.shape != target.right.shape:
+            return True
+        gaps, size = np.zeros(2), np.zeros(2)
+        for one in self.made:
+            instead, part = one.both
+            goals = list(one.goals(target))
+            if instead is None or instead.shape != part.shape or len(goals) < 2:
+                return instead is not None
+            terms = [(instead - part) * moved for _, moved in goals]
+            gaps += [float(x.sum()) for x in terms]
+            size += [float(np.abs(x).sum()) for x in terms]
+        wanted = np.array([goal for goal, _ in goals])
+        return bool((np.abs(gaps - wanted) <= slack(target) * (size + np.abs(wanted))).all())
 
 
 def always(value: Any) -> Callable[..., Any]:

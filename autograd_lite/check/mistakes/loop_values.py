@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import LONGEST_TEXT, text_of
+from autograd_lite.check.mistakes.backward_steps import LONGEST_TEXT, grouped, text_of
 from autograd_lite.check.mistakes.repeated import MOST_BY_HAND, Loop
 from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.core.notation import ATOM, LOOSE
@@ -31,9 +31,6 @@ def values_of(replay: Replay, loop: Loop) -> dict[str, Values]:
             known.append(_one_more(replay, loop, nodes, one_more))
         if len(known) == loop.steps and known[-1] is not None:
             found.setdefault(name, known)
-    for nodes in loop.classes:
-        for text, others in _other_windows(replay, nodes):
-            found.setdefault(text, others)
     for nodes in loop.classes:  # What comes from the step before, or from outside.
         for i in range(len(nodes[0].operands)):
             used = [replay.values[node.operands[i]] for node in nodes]
@@ -42,34 +39,6 @@ def values_of(replay: Replay, loop: Loop) -> dict[str, Values]:
             if varies or (scales and replay.graph[nodes[-1].operands[i]].name):
                 found.setdefault(operand_name(replay, loop, nodes, i), used)
     return found
-
-
-def _other_windows(replay: Replay, nodes: Sequence[Node]) -> Iterator[tuple[str, Values]]:
-    """Yield windows of one tensor with another stride or offset than those of the steps."""
-    indices = [node.parameters.get("index") for node in nodes]
-    if nodes[0].primitive is not ops.getitem or len({node.operands for node in nodes}) > 1:
-        return
-    base = np.asarray(replay.values[nodes[0].operands[0]])
-    name = text_of(replay.graph, replay.graph[nodes[0].operands[0]])
-    rows = [index if isinstance(index, tuple) else (index,) for index in indices]
-    for axis in range(len(rows[0])):
-        at = [row[axis] if len(row) > axis else None for row in rows]
-        slices = [x for x in at if isinstance(x, slice) and x.step in (None, 1) and x.stop]
-        starts = [x.start or 0 for x in slices]
-        strides = set(np.diff(starts))
-        if len(slices) < len(at) or len(strides) > 1 or not strides - {0}:
-            continue
-        width, stride = slices[0].stop - starts[0], strides.pop()
-        for text, moved in (
-            ("with stride 1", [starts[0] + k for k in range(len(starts))]),
-            ("one further", [x + 1 for x in starts]),
-            ("one before", [x - 1 for x in starts]),
-        ):
-            inside = min(moved) >= 0 and max(moved) + width <= base.shape[axis]
-            if inside and not (stride == 1 and text == "with stride 1"):
-                windows = [(*row[:axis], slice(x, x + width), *row[axis + 1 :])
-                           for row, x in zip(rows, moved, strict=True)]  # fmt: skip
-                yield f"the window of {name} {text}", [base[index] for index in windows]
 
 
 def _one_more(replay: Replay, loop: Loop, nodes: list[Node], known: dict[str, Any]) -> Any:
@@ -103,6 +72,11 @@ def name_of(replay: Replay, loop: Loop, nodes: Sequence[Node], depth: int = 2) -
         return f"each of {', '.join(names)}"
     if names:
         return f"{names[0]}_t"
+    picked = [node.parameters.get("index") for node in nodes]
+    if len(set(map(type, picked))) == 1 and isinstance(picked[0], int) and len(set(picked)) > 1:
+        base = replay.graph[nodes[-1].operands[0]]
+        if all(node.operands == nodes[0].operands for node in nodes):
+            return f"{grouped(text_of(replay.graph, base))}[t]"
     if depth and nodes[-1].primitive is not None:
         texts = [
             operand_name(replay, loop, nodes, i, depth - 1) for i in range(len(nodes[-1].operands))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import AnotherPass
 from autograd_lite.check.mistakes.loop_steps import (
     EdgeRule,
     compositions,
@@ -58,29 +56,7 @@ MISTAKES["wrong time"] = Mistake(
 )
 
 
-def _truncated(replay: Replay, loop: Loop, k: int) -> Callable[[Target], Any]:
-    """Return what predicts gradients of which the steps before the last `k` are left out."""
-    gone = {node.id for nodes in loop.classes for node in nodes[: loop.steps - k]}
-
-    def predict(target: Target) -> Any:
-        parts = [
-            np.asarray(part)
-            for edge, part in replay.parts.items()
-            if replay.graph[edge[0]].operands[edge[1]] == target.id and edge[0] not in gone
-        ]
-        return sum(parts[1:], parts[0]) if parts else None
-
-    return AnotherPass(predict)
-
-
 def _of_loop(replay: Replay, loop: Loop) -> Iterator[Candidate]:
-    for k in range(1, loop.steps):
-        yield Candidate(
-            f"only the last {k} of {loop.steps} steps are gone back through: truncated",
-            0.9,
-            predict=_truncated(replay, loop, k),
-            kind="path missing",
-        )
     values = values_of(replay, loop)
     yield from _of_all(replay, loop)
     yield from of_alike(replay, loop)

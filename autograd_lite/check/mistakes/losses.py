@@ -12,8 +12,8 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     Made,
+    Together,
     always,
-    at_once,
     grouped,
     replaced,
     text_of,
@@ -300,13 +300,13 @@ def _at_every_step(replay: Replay) -> Iterator[Candidate]:
     for changes in zip(*(_instead(replay, d) for d in each), strict=False):
         made = [d.instead(replay, x[2]) for d, x in zip(each, changes, strict=True)]
         title = f"at every step, {changes[0][0]}"
-        yield Candidate(title, changes[0][1] + 0.1, predict=at_once(made))
+        yield Candidate(title, changes[0][1] + 0.1, predict=Together(made))
     for title, cost, targets in _targets_of_steps(replay, each):
         made = [
             d.instead(replay, functools.partial(_minus, d, y))
             for d, y in zip(each, targets, strict=True)
         ]
-        yield Candidate(f"at every step, {title}", cost, predict=at_once(made))
+        yield Candidate(f"at every step, {title}", cost, predict=Together(made))
 
 
 def _minus(d: Difference, y: Any) -> Any:

@@ -14,8 +14,8 @@ from autograd_lite.check.mistakes.backward_steps import (
     MOST_VALUES,
     Made,
     Step,
+    Together,
     activations,
-    at_once,
     grouped,
     steps,
     tells,
@@ -119,7 +119,7 @@ def _in_each_product(case: Case, target: Target) -> Iterator[Candidate]:
             yield Candidate(
                 f"{text} is used in place of each of {names}",
                 1.3,
-                predict=at_once([x for x in made if isinstance(x, Made)]),
+                predict=Together([x for x in made if isinstance(x, Made)]),
             )
 
 

@@ -107,7 +107,21 @@ class Candidate:
         if made is None or np.shape(made) != target.hand.shape:
             return False
         nothing = all(cancelled(x, target.right) for x in (made, target.hand))
-        return nothing or same(made, target.hand)
+        return nothing or same(made, target.hand) or _same_but_for_rounding(made, target)
+
+
+def _same_but_for_rounding(made: Array, target: Target) -> bool:
+    """Return whether a small gradient is another one up to the rounding of the right, large one.
+
+    What is left of a sum of which most was left out has no more digits.
+    """
+    size = float(np.abs(target.right).max(initial=0.0))
+    gap = float(np.abs(made - target.hand).max(initial=0.0))
+    return gap <= ROUNDING * size < ENOUGH_DIGITS * float(np.abs(target.hand).max(initial=0.0))
+
+
+ROUNDING, ENOUGH_DIGITS = 1e-15, 1e-8
+"""What a sum is rounded by, and how small that must be beside what is left to prove anything."""
 
 
 def cancelled(g: Array, right: Array) -> bool:

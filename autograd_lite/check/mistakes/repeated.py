@@ -54,17 +54,9 @@ def loops(replay: Replay) -> Iterator[Loop]:
     """Return the loop of a computation, if there is one: parameters are used at equal distances."""
     made = [node for node in replay.graph if node.primitive is not None]
     place = {node.id: i for i, node in enumerate(made)}
-    distances: dict[tuple[int, ...], list[list[Node]]] = {}
-    for node in replay.graph:
-        if node.kind == "parameter":
-            by_kind: dict[Primitive | None, list[int]] = {}
-            for user in replay.graph.consumers(node):
-                by_kind.setdefault(user.primitive, []).append(place[user.id])
-            for uses in by_kind.values():
-                for each in range(1, MOST_USES + 1):  # A step may use it several times.
-                    some = uses[::each]
-                    if len(some) > 1 and len(set(np.diff(some))) == 1:
-                        distances.setdefault(tuple(some), [])
+    distances = _distances(replay, place, True)
+    if not any(len(x) > 2 for x in distances):  # What is computed of a parameter, as a softmax.
+        distances = _distances(replay, place, False) or distances
     for places in distances:
         distances[places] = _classes(made, places)
     if not distances:
@@ -80,6 +72,26 @@ def loops(replay: Replay) -> Iterator[Loop]:
 
 
 MOST_USES = 3
+"""How many times a step may use the same parameter."""
+
+
+def _distances(
+    replay: Replay, place: dict[str, int], parameters: bool
+) -> dict[tuple[int, ...], list[list[Node]]]:
+    """Return where tensors are used at equal distances: parameters twice, others more often."""
+    found: dict[tuple[int, ...], list[list[Node]]] = {}
+    for node in replay.graph:
+        if (node.kind == "parameter") != parameters or not (parameters or node.id in place):
+            continue
+        by_kind: dict[Primitive | None, list[int]] = {}
+        for user in replay.graph.consumers(node):
+            by_kind.setdefault(user.primitive, []).append(place[user.id])
+        for uses in by_kind.values():
+            for each in range(1, MOST_USES + 1):
+                some = uses[::each]
+                if len(some) > 2 - parameters and len(set(np.diff(some))) == 1:
+                    found[tuple(some)] = []
+    return found
 
 
 def _classes(made: list[Node], best: tuple[int, ...]) -> list[list[Node]]:

@@ -1,0 +1,325 @@
+"""Windows that are shifted, flipped, used with another stride, or left out.
+
+A slip in a convolution or a pooling is another table of places: for what is put back, or for what
+the gradient of a kernel is computed from.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.check.mistakes.backward_steps import (
+    Made,
+    Step,
+    Together,
+    always,
+    steps,
+    text_of,
+    wrong,
+)
+from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake
+from autograd_lite.check.mistakes.repeated import recurrent
+from autograd_lite.check.mistakes.replay import Edge, Replay
+from autograd_lite.check.mistakes.windows import Windows, all_windows
+from autograd_lite.graph import Node
+
+REARRANGED = (ops.getitem, ops.reshape, ops.transpose, ops.stack, ops.concatenate)
+"""What moves entries and computes nothing."""
+
+FARTHEST = 2
+"""By how many places windows are shifted around the end of an array."""
+
+STRIDES = (1, 2, 3)
+"""What is tried as a stride, besides the length of a window."""
+
+Change = Callable[[Array], Array]
+
+Slip = tuple[str, float, Callable[[Array], tuple[Array, Array]]]
+"""What is wrong, how far-fetched it is, and what becomes of the numbers in a table: those, and
+where they are."""
+
+KEPT = {
+    "only the first counts": slice(0, 1),
+    "only the last counts": slice(-1, None),
+    "the first is left out": slice(1, None),
+    "the last is left out": slice(0, -1),
+    "only the middle one counts": None,
+}
+
+
+@mistake("windows", "What comes back to a window is put where it was picked.", last=True)
+def wrong_windows(case: Case, target: Target) -> Iterator[Candidate]:
+    """Put windows back at other places, or compute a kernel's gradient from others."""
+    replay = case.replay
+    if replay is None or target.id is None or target.hand.shape != target.right.shape:
+        return
+    for w in all_windows(replay):
+        if w.key in recurrent(replay):
+            continue  # What is wrong there is wrong at every step.
+        reached = all(node.id in replay.gradients for node in w.nodes)
+        if w.key is not None and reached and target.id in replay.behind(w.key):
+            yield from _put_back(replay, w, w.key)
+        yield from _used(replay, w, target)
+    yield from _cropped(case, target)
+
+
+def _put_back(replay: Replay, w: Windows, key: str) -> Iterator[Candidate]:
+    """Put what comes back to windows at other places, or give it to other entries of each."""
+    g = np.array([replay.gradients[node.id] for node in w.nodes]).reshape(w.sizes)
+    part = sum(np.asarray(replay.parts[node.id, 0]) for node in w.nodes)
+    right, shape = w.places(), w.value.shape
+
+    def filled(numbers: Array, places: Array) -> Array:
+        inside = w.holds(places)
+        made = np.zeros(shape)
+        np.add.at(made, tuple(x[inside] for x in places), numbers[inside])
+        return made
+
+    def made(text: str, cost: float, instead: Callable[[], Array]) -> Candidate:
+        return Candidate(text, cost, predict=Made(replay, key, instead, always(part)))
+
+    whence = "its windows" if w.paired() else text_of(replay.graph, w.nodes[0])
+    for text, cost, slip in _slips(w):
+        text = f"what comes back to {w.name} from {whence} is put back {text}"
+        yield made(text, cost, lambda slip=slip: filled(*slip(g)))  # type: ignore[misc]  # mypy infers no type for slip.
+    for text, cost, change in (*_subsets(w), *_gathered(w)):
+        text = f"on the way back to {w.name}, {text}"
+        yield made(text, cost, lambda change=change: filled(change(g), right))  # type: ignore[misc]  # As above.
+
+
+def _used(replay: Replay, w: Windows, target: Target) -> Iterator[Candidate]:
+    """Use other windows in what comes back to what they are multiplied by."""
+    moved, edges = _multiplied(replay, w, target)
+    if not edges:
+        return
+    here = w.value[tuple(w.places())]
+    by_key: dict[str, list[Edge]] = {}
+    for edge in edges:
+        by_key.setdefault(replay.graph[edge[0]].operands[edge[1]], []).append(edge)
+
+    def made(change: Callable[[], Array]) -> Together:
+        known: dict[str, Any] = {}
+
+        def sent(edge: Edge) -> Any:
+            if not known:
+                table = change().reshape(w.shape)
+                known.update(zip((x.id for x in w.nodes), table, strict=True))
+                for node in moved:
+                    used = [known.get(x, replay.values[x]) for x in node.operands]
+                    known[node.id] = node.primitive.forward(*used, **node.parameters)  # type: ignore[union-attr]  # It has operands.
+            operands = replay.graph[edge[0]].operands
+            rule = replay.rule(
+                edge, operands={i: known[x] for i, x in enumerate(operands) if x in known}
+            )
+            return replay.sent(edge, replay.gradients[edge[0]], rule)
+
+        def all_sent(some: list[Edge]) -> Made:
+            key = replay.graph[some[0][0]].operands[some[0][1]]
+            part = sum(np.asarray(replay.parts[edge]) for edge in some)
+            return Made(replay, key, lambda: sum(map(sent, some)), always(part))
+
+        return Together([all_sent(some) for some in by_key.values()])
+
+    def taken(slip: Any) -> Array:
+        numbers, places = slip(here)
+        if numbers is not here:
+            return np.asarray(numbers)
+        limits = np.array(w.value.shape).reshape(-1, *(1,) * len(w.axes)) - 1
+        return np.where(w.holds(places), w.value[tuple(np.clip(places, 0, limits))], 0.0)
+
+    for text, cost, slip in _slips(w):
+        if "inside each" not in text:
+            text = f"the windows of {w.name} are used {text}"
+            yield Candidate(text, cost, predict=made(lambda slip=slip: taken(slip)))  # type: ignore[misc]  # As above.
+    for text, cost, keep in _subsets(w):
+        if "entries of each" not in text:
+            text = f"on the way back from the windows of {w.name}, {text}"
+            yield Candidate(text, cost, predict=made(lambda keep=keep: keep(here)))  # type: ignore[misc]  # As above.
+
+
+def _multiplied(replay: Replay, w: Windows, target: Target) -> tuple[list[Node], list[Edge]]:
+    """Return what windows are rearranged to, and the edges back to what they are multiplied by."""
+    moved, there, edges = list[Node](), {node.id for node in w.nodes}, list[Edge]()
+    for node in replay.graph:
+        if node.primitive is None or there.isdisjoint(node.operands):
+            continue
+        if node.primitive in REARRANGED:
+            moved.append(node)
+            there.add(node.id)
+            continue
+        for i, x in enumerate(node.operands):
+            step = Step(replay, (node.id, i), node, replay.graph[x], node.primitive)
+            back = x not in there and (node.id, i) in replay.parts
+            if back and step.is_product and target.id in replay.behind(x):
+                edges.append((node.id, i))
+    return moved, edges
+
+
+def _cropped(case: Case, target: Target) -> Iterator[Candidate]:
+    """Cut a padding off at the wrong end."""
+    for step in steps(case, target):
+        if step.primitive is not ops.pad:
+            continue
+        g, sizes = step.replay.gradients[step.node.id], np.array(step.operand.shape)
+        widths = np.broadcast_to(step.node.parameters["pad_width"], (len(sizes), 2))
+        start, padded = widths[:, 0], np.flatnonzero(widths.any(axis=1)).tolist()
+        for some, along in _each_and_all(padded):
+            for words, other in (
+                ("at the end only", 0 * start),
+                ("at the start only", widths.sum(axis=1)),
+                ("one place too far on", start + 1),
+                ("one place too early", start - 1),
+            ):
+                begins = np.where(np.isin(np.arange(len(sizes)), some), other, start)
+                index = tuple(map(slice, begins, begins + sizes))
+                if (begins >= 0).all() and g[index].shape == step.operand.shape:
+                    yield Candidate(
+                        f"the padding of {step.name} is cut off {words}{along} on the way back",
+                        0.9,
+                        predict=wrong(step.replay, {step.edge: always(g[index])}),
+                    )
+
+
+# ------------------------------------------------------------------------ other tables
+
+
+def _each_and_all(axes: Sequence[int], called: Sequence[int] = ()) -> Iterator[tuple[Any, str]]:
+    """Yield each axis by itself, in words, and all of them."""
+    for x in axes:
+        yield [x], f" along axis {called[x] if called else x}" if len(axes) > 1 else ""
+    if len(axes) > 1:
+        yield axes, ""
+
+
+def _slips(w: Windows) -> Iterator[Slip]:
+    """Yield other tables of places, and what else becomes of the numbers in them."""
+    right, sizes = w.places(), w.sizes
+    along = [axis.along for axis in w.axes]
+    inner, outer = w.inner, w.outer
+
+    def changed(change: Change) -> Callable[[Array], tuple[Array, Array]]:
+        return lambda g: (change(g), right)
+
+    for axes, where in ((inner, "inside each window"), (outer, "from window to window")):
+        for some, text in _each_and_all(axes, along):
+            yield f"in reversed order {where}{text}: flipped", 1.0, changed(_flipped(some))
+        for i, j in itertools.combinations(axes, 2):
+            if sizes[i] == sizes[j]:
+                text = f"with the axes {along[i]} and {along[j]} exchanged {where}"
+                yield text, 1.0, changed(_exchanged(i, j))
+    for x in w.rest:
+        yield f"in reversed order along axis {along[x]}", 1.2, changed(_flipped([x]))
+    for x in outer:
+        for k, word in ((1, "before"), (-1, "after")):
+            yield f"each at the place of the one {word} it", 1.2, changed(_rolled(x, k))
+    yield from _moved(w, right)
+
+
+def _moved(w: Windows, right: Array) -> Iterator[Slip]:
+    """Yield windows that are shifted, or have another stride."""
+
+    def to(places: Array) -> Callable[[Array], tuple[Array, Array]]:
+        return lambda g: (g, places)
+
+    along, wide = [axis.along for axis in w.axes], (-1, *(1,) * len(w.axes))
+    flat = right.reshape(len(right), -1)
+    size, low, high = np.array(w.value.shape), flat.min(axis=1), flat.max(axis=1)
+    half = np.zeros_like(size)
+    for i in w.inner:
+        half[along[i]] = w.sizes[i] // 2
+    free = [d for d in range(len(size)) if high[d] - low[d] < size[d] - 1 or half[d]]
+    seen = set()
+    for some, text in _each_and_all(free):
+        for words, by in (
+            ("one place further on", np.ones_like(size)),
+            ("one place too early", -np.ones_like(size)),
+            ("two places further on", np.full_like(size, 2)),
+            ("two places too early", np.full_like(size, -2)),
+            ("from the very start", -low),
+            ("up to the very end", size - 1 - high),
+            ("centred", -half),
+        ):
+            shift = np.where(np.isin(np.arange(len(size)), some), by, 0)
+            if not shift.any() or tuple(shift) in seen:
+                continue
+            seen.add(tuple(shift))
+            places = right + shift.reshape(wide)
+            yield words + text, 1.1, to(places)
+            if np.abs(shift).max() <= FARTHEST:
+                around = places % size.reshape(wide)
+                yield f"{words}{text}, around the end", 1.2, to(around)
+    pairs = w.paired()
+    for some, text in _each_and_all(range(len(pairs)), [along[i] for i, _ in pairs]):
+        inside, between = ({pairs[k][side] for k in some} for side in (0, 1))
+        for part, where in ((between, ""), (inside, " inside each window")):
+            had = {w.axes[k].step for k in part}
+            for s in sorted({*STRIDES, *(w.sizes[k] for k in inside)} - had):
+                steps = [s if k in part else axis.step for k, axis in enumerate(w.axes)]
+                was = ", ".join(map(str, sorted(had)))
+                yield f"with stride {s} in place of {was}{where}{text}", 1.1, to(w.places(steps))
+
+
+def _flipped(axes: Sequence[int]) -> Change:
+    return lambda g: np.flip(g, axes)
+
+
+def _exchanged(i: int, j: int) -> Change:
+    return lambda g: g.swapaxes(i, j)
+
+
+def _rolled(axis: int, by: int) -> Change:
+    return lambda g: np.roll(g, by, axis)
+
+
+def _kept(w: Windows, axes: Sequence[int], keep: slice | None) -> Change:
+    mask = np.zeros(w.sizes)
+    middle = [slice(n // 2, n // 2 + 1) for n in w.sizes]
+    mask[tuple((keep or middle[k]) if k in axes else slice(None) for k in range(mask.ndim))] = 1.0
+    return lambda g: g * mask
+
+
+def _subsets(w: Windows) -> Iterator[tuple[str, float, Change]]:
+    """Yield which windows, which entries of each, or which rows of an array may count alone."""
+    along = [axis.along for axis in w.axes]
+    for axes, noun in ((w.outer, "windows"), (w.inner, "entries of each window")):
+        for some, text in _each_and_all(axes, along):
+            n = w.sizes[some[0]]
+            for words, keep in KEPT.items():
+                if n > 2 or words.startswith("only"):
+                    yield f"of the {n} {noun}{text}, {words}", 1.0, _kept(w, some, keep)
+            for m in range(2, n - 1) if axes is w.inner else ():
+                yield f"of the {n} {noun}{text}, {m} count", 1.2, _kept(w, some, slice(0, m))
+    for x in w.rest:
+        for words, keep in KEPT.items():
+            text = f"of the {w.sizes[x]} slices along axis {along[x]}, {words}"
+            yield text, 1.1, _kept(w, [x], keep)
+
+
+def _gathered(w: Windows) -> Iterator[tuple[str, float, Change]]:
+    """Yield to which entries of a window all that comes back to it may be given."""
+    axes = tuple(w.inner)
+    if not axes:
+        return
+
+    def to(keep: slice | None) -> Change:
+        one = _kept(w, axes, keep)
+        return lambda g: one(np.broadcast_to(g.sum(axes, keepdims=True), g.shape))
+
+    x = w.value[tuple(w.places())]
+    largest = x == x.max(axes, keepdims=True)
+    for text, change in (
+        ("the first entry of each window gets all of it", to(slice(0, 1))),
+        ("the last entry of each window gets all of it", to(slice(-1, None))),
+        ("the middle of each window gets all of it", to(None)),
+        ("the largest entry of each window gets all of it",
+         lambda g: largest * g.sum(axes, keepdims=True)),
+        ("every entry of a window gets the sum of all in it", to(slice(None))),
+        ("every entry of a window gets the mean of all in it",
+         lambda g: np.broadcast_to(g.mean(axes, keepdims=True), g.shape)),
+    ):  # fmt: skip
+        yield text, 1.0, change

@@ -1,0 +1,133 @@
+"""Mistakes in the way back through a loop: its order, its ends, and what is handed on."""
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+from autograd_lite.check.mistakes.loop_order import Plan, Unrolled
+from autograd_lite.check.mistakes.repeated import loops
+from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.graph import Graph
+
+RNG = np.random.default_rng(0)
+T = 4
+X, Y = RNG.normal(size=(T, 4, 2)), RNG.normal(size=(4, 1))
+DATA = {
+    "s": 0.3 * RNG.normal(size=3), "U": RNG.normal(size=(2, 3)), "W": 0.7 * RNG.normal(size=(3, 3)),
+    "V": RNG.normal(size=(3, 1)),
+}  # fmt: skip
+
+
+def last_only(s, U, W, V):
+    h = np.ones((4, 1)) * s
+    for t in range(T):
+        h = np.tanh(X[t] @ U + h @ W)
+    return np.mean((h @ V - Y) ** 2)
+
+
+BACK = """
+h = [np.ones((4, 1)) * s]
+for t in range(T):
+    h.append(np.tanh(X[t] @ U + h[t] @ W))
+out = (h[-1] @ V - Y) / 2
+dV, dU, dW = h[-1].T @ out, 0 * U, 0 * W
+dh = out @ V.T
+for t in reversed(range(T)):
+    dz = dh * (1 - h[t + 1] ** 2)
+    dU += X[t].T @ dz
+    dW += h[t].T @ dz
+    dh = dz @ W.T
+ds = dh.sum(0)
+"""
+
+BACKWARDS = "for t in reversed(range(T)):"
+
+
+def titles(loss, source, right, wrong, data=DATA):
+    assert source.count(right) == 1
+    made = {**data, "X": X, "Y": Y, "T": T, "np": np}
+    exec(source.replace(right, wrong), made)
+    tensors = {k: al.Tensor(x, requires_grad=True, name=k) for k, x in data.items()}
+    result = al.compare(loss(**tensors), {k: made[f"d{k}"] for k in data})
+    found = [str(row.diagnosis) for row in result.failures]
+    return [x for x in found if "same mistake" not in x and "follows" not in x]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        (BACKWARDS, "for t in range(T):", "gone through forwards"),
+        (BACKWARDS, "for t in reversed(range(T - 1)):", "the last step is left out"),
+        (BACKWARDS, "for t in reversed(range(1, T)):", "the first step is left out"),
+        (BACKWARDS, "for t in reversed(range(T - 2, T)):", "only the last 2 of 4 steps"),
+        ("dh = dz @ W.T", "dh = dh + dz @ W.T", "added up over all steps"),
+        ("dh = dz @ W.T", "pass", "is not handed on"),
+    ],
+)
+def test_a_slip_in_the_order_of_steps_has_its_name(right, wrong, said):
+    (title,) = titles(last_only, BACK, right, wrong)
+    assert said in title
+
+
+CELL = {"W": 0.6 * RNG.normal(size=(5, 9)), "V": RNG.normal(size=(3, 1))}
+
+
+def cell(W, V):
+    h, c, loss = np.zeros((4, 3)), np.zeros((4, 3)), 0.0
+    for t in range(T):
+        z = np.concatenate([X[t], h], axis=1) @ W
+        c = al.sigmoid(z[:, :3]) * c + np.tanh(z[:, 3:6])
+        h = al.sigmoid(z[:, 6:]) * np.tanh(c)
+        loss = loss + np.sum((h @ V - Y) ** 2)
+    return loss
+
+
+OF_CELL = """
+sig = lambda z: 1 / (1 + np.exp(-z))
+h, c, kept = np.zeros((4, 3)), np.zeros((4, 3)), []
+for t in range(T):
+    v, b = np.concatenate([X[t], h], axis=1), c
+    z = v @ W
+    f, g, o = sig(z[:, :3]), np.tanh(z[:, 3:6]), sig(z[:, 6:])
+    c = f * c + g
+    h = o * np.tanh(c)
+    kept.append((v, b, f, g, o, np.tanh(c), h))
+dW, dV, dhn, dcn = 0 * W, 0 * V, 0 * h, 0 * c
+for t in reversed(range(T)):
+    v, b, f, g, o, tc, h = kept[t]
+    dy = 2 * (h @ V - Y)
+    dV += h.T @ dy
+    dh = dy @ V.T + dhn
+    dc = dh * o * (1 - tc**2) + dcn
+    dz = np.concatenate([dc * b * f * (1 - f), dc * (1 - g**2), dh * tc * o * (1 - o)], axis=1)
+    dW += v.T @ dz
+    dhn, dcn = (dz @ W.T)[:, 2:], dc * f
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        (BACKWARDS, "for t in range(T):", "gone through forwards"),
+        (
+            "o * (1 - tc**2) + dcn",
+            "o * (1 - tc**2) + 0; dc = dc + dcn * (1 - tc**2)",
+            "not to that",
+        ),
+        ("    dhn, dcn = (", "    dcn, dhn = (", "from the step after is exchanged"),
+        ("dc * f\n", "dcn + dc * f\n", "added up over all steps"),
+    ],
+)
+def test_a_slip_with_what_a_cell_hands_on_has_its_name(right, wrong, said):
+    assert said in titles(cell, OF_CELL, right, wrong, CELL)[0]
+
+
+@pytest.mark.parametrize(("loss", "data"), [(last_only, DATA), (cell, CELL)])
+def test_the_steps_one_by_one_give_the_gradients(loss, data):
+    tensors = {k: al.Tensor(x, requires_grad=True, name=k) for k, x in data.items()}
+    replay = Replay(Graph(loss(**tensors)))
+    (loop,) = loops(replay)
+    found = Unrolled(replay, loop).run(Plan(tuple(reversed(range(T)))))
+    for node in replay.graph:
+        if node.kind == "parameter":
+            assert np.allclose(found[node.id], replay.gradients[node.id], rtol=1e-12)
