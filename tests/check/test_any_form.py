@@ -5,7 +5,7 @@ import pytest
 
 import autograd_lite as al
 from autograd_lite.check import diagnosis
-from autograd_lite.check.mistakes.any_form import FORMS, POOLED
+from autograd_lite.check.mistakes.forms import FORMS, POOLED
 
 rng = np.random.default_rng(5)
 X, Y, W = rng.normal(size=(7, 3)), rng.uniform(1, 2, size=(7, 4)), rng.normal(size=(3, 4))
@@ -116,3 +116,70 @@ def test_a_search_ends_when_its_time_is_over(monkeypatch):
     found = al.compare(loss(w, v)[0], {"w": by_hand(at=np.log(Z))["w"]})["w"].diagnosis
     assert not found.explained
     assert "the search was stopped" in found.how
+
+
+def mixture():
+    """Return a mixture's loss, the weights of its means, and by hand with any responsibilities."""
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(7, 3)), rng.normal(size=7)
+    weights = {"G": rng.normal(size=(3, 4)), "M": rng.normal(size=(3, 4))}
+    gates, means = (al.Tensor(w, requires_grad=True, name=n) for n, w in weights.items())
+    z, mu = x @ gates, x @ means
+    z.name, mu.name = "z", "mu"
+    pi = np.exp(z) / np.sum(np.exp(z), axis=1, keepdims=True)
+    density = np.exp(-0.5 * (y[:, None] - mu) ** 2)
+    pi.name, density.name = "pi", "density"
+    loss = -np.mean(np.log(np.sum(pi * density, axis=1)))
+    priors, d = pi.numpy(), density.numpy()
+    share = priors * d / (priors * d).sum(1, keepdims=True)
+
+    def by_hand(of_means=share, of_gates=share):
+        dmu = -of_means * (y[:, None] - mu.numpy()) / 7
+        return {"G": x.T @ ((priors - of_gates) / 7), "M": x.T @ dmu}
+
+    return loss, by_hand, priors, d, share
+
+
+def test_what_stands_in_place_of_a_responsibility_has_its_name():
+    loss, by_hand, priors, d, share = mixture()
+    assert al.compare(loss, by_hand())
+    largest = 1.0 * (share == share.max(1, keepdims=True))
+    over_rows = priors * d / (priors * d).sum(0)
+    for wrong, said in (
+        ({"of_means": priors}, "pi stands in place of (pi * density) / its"),
+        ({"of_means": largest}, "the mask of the largest (pi * density) along axis 1 stands"),
+        ({"of_gates": over_rows}, "(pi * density) / its sum over axis 0"),
+        ({"of_gates": d / d.sum(1, keepdims=True)}, "density / its sum over axis 1 stands"),
+    ):
+        (row,) = al.compare(loss, by_hand(**wrong)).failures
+        assert said in str(row.diagnosis)
+
+
+def test_a_value_that_is_given_for_a_gradient_on_one_edge_alone_has_its_name():
+    rng = np.random.default_rng(0)
+    goal, c, b = rng.normal(size=2), rng.normal(size=3), rng.normal(size=2)
+    q = al.Tensor(rng.normal(size=3), requires_grad=True, name="q")
+    weights = al.Tensor(rng.normal(size=(3, 2)), requires_grad=True, name="W")
+    h = np.tanh(c * q)
+    u = h @ weights
+    u.name = "u"
+    loss = np.sum((u + al.Tensor(b, name="b") - goal) ** 2)
+    right = al.grad(lambda q: np.sum((np.tanh(c * q) @ weights.numpy() + b - goal) ** 2))(q.numpy())
+    result = al.compare(loss, {"q": right, "W": np.outer(h.numpy(), b)})
+    assert "b is given for the gradient at u, in what comes back to W" in str(result["W"].diagnosis)
+
+
+@pytest.mark.parametrize(("divisor", "said"), [("a", "np.sum(a)"), ("g", "np.sum(g)")])
+def test_another_sum_in_a_quotient_has_its_name(divisor, said):
+    rng = np.random.default_rng(0)
+    x, sizes = rng.normal(size=(6, 3)), {n: rng.uniform(0.5, 1.5, size=6) for n in ("a", "g")}
+    a, g = (al.Tensor(v, requires_grad=True, name=n) for n, v in sizes.items())
+    w = a * g
+    w.name = "w"
+    loss = np.sum(((w @ x) / np.sum(w)) ** 2)
+    w_, total = w.numpy(), w.numpy().sum()
+    dmean = 2 * (w_ @ x) / total
+    dw = x @ dmean / sizes[divisor].sum() - (w_ @ x) @ dmean / total**2
+    result = al.compare(loss, {"a": dw * sizes["g"], "g": dw * sizes["a"]})
+    titles = " ".join(str(row.diagnosis) for row in result.failures)
+    assert f"{said} stands in place of np.sum(w)" in titles

@@ -6,28 +6,35 @@ out nearly all of thousands, and tell what the form is multiplied by.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     Made,
     Step,
     always,
     compositions,
     distinct,
-    grouped,
     replaced,
     slack,
     steps,
     text_of,
 )
-from autograd_lite.check.mistakes.losses import LINKS
+from autograd_lite.check.mistakes.forms import (
+    MOST_ENTRIES,
+    Share,
+    Table,
+    differences,
+    others,
+    shares,
+    table_of,
+)
 from autograd_lite.check.mistakes.other_operands import FEWEST_BITS
 from autograd_lite.check.mistakes.reasons import reason, shown
 from autograd_lite.check.mistakes.registry import (
@@ -38,7 +45,7 @@ from autograd_lite.check.mistakes.registry import (
     Mistake,
     Target,
     digits,
-    remembered,
+    mistake,
     same,
 )
 from autograd_lite.check.mistakes.replay import Replay
@@ -46,21 +53,8 @@ from autograd_lite.check.mistakes.wrong_derivatives import LINEAR
 from autograd_lite.core.backward import unbroadcast
 from autograd_lite.graph import Node
 
-MOST_FORMS, MOST_ENTRIES = 2500, 1500
-"""How many forms are tried at a place, and of how many entries."""
-
 FEWEST, FEWEST_SHORT = 3, 8
 """How many different numbers prove a form: in float64, and in a shorter type."""
-
-
-class Table(NamedTuple):
-    """Forms of one shape: what they are called, how far-fetched each is, and of which node."""
-
-    texts: list[str]
-    costs: Array
-    nodes: list[str]
-    values: Array
-    sizes: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,14 +106,14 @@ def any_form(case: Case, target: Target, deadline: float = np.inf) -> Iterator[C
         return
     if not np.isfinite(target.hand).all() or _told(target.hand) < enough:
         return
-    for place in [*_steps(case, target), *_arriving(replay, target)]:
+    for place in [*_steps(case, target), *_arriving(replay, target), *_on_one_edge(case, target)]:
         if time.thread_time() > deadline:
             return
         real = np.asarray(place.part).dtype.kind == "f"
         if real and 1 < np.prod(place.shape, dtype=int) <= MOST_ENTRIES:
-            yield from _found(case, target, place, _table(replay, place.shape))
+            yield from _found(case, target, place, table_of(replay, place.shape))
             if place.alone:
-                yield from _found(case, target, place, _differences(replay, place))
+                yield from _found(case, target, place, differences(replay, place.key, place.shape))
 
 
 def _steps(case: Case, target: Target) -> Iterator[Place]:
@@ -184,6 +178,31 @@ def _arriving(replay: Replay, target: Target) -> Iterator[Place]:
         far = (0.3 if node.name else 0.4) - 0.02 * replay.position[node.id] / len(replay.graph)
         yield _all_of_it(replay, node, g, at, far)
         yield _times_it(replay, node, g, f"the gradient at {at}", far)
+
+
+def _on_one_edge(case: Case, target: Target) -> Iterator[Place]:
+    """Yield what arrives at a product that has two ways back, on one of them."""
+    for step in steps(case, target, once=True):
+        replay, (key, i) = step.replay, step.edge
+        if step.other is None or (key, 1 - i) not in replay.parts or not step.node.shape:
+            continue
+        g, rule, part = replay.gradients[key], step.rule, replay.parts[step.edge]
+
+        def weigh(moved: Any, step: Step = step, i: int = i) -> Any:
+            x = step.replay.values[step.node.operands[1 - i]]
+            pair = (moved, x) if i == 0 else (x, moved)
+            return step.primitive.forward(*pair, **step.node.parameters)
+
+        def made(form: Any, step: Step = step, rule: Any = rule, part: Any = part) -> Made:
+            sent = functools.partial(step.replay.sent, step.edge, form, rule)
+            return Made(step.replay, step.operand.id, sent, always(part))
+
+        says = f"is given for the gradient at {step.name}, in what comes back to "
+        says += text_of(replay.graph, step.operand)
+        yield Place(
+            step.operand.id, part, g.shape, weigh, made,
+            lambda form, says=says: f"{form} {says}", 0.5, key,  # type: ignore[misc]  # mypy infers no type for says.
+        )  # fmt: skip
 
 
 def _all_of_it(replay: Replay, node: Node, g: Array, at: str, far: float) -> Place:
@@ -270,169 +289,34 @@ def _times(factor: float) -> str:
     return "" if factor == 1 else "-" if factor == -1 else f"{shown(factor)} * "
 
 
-# ------------------------------------------------------------------------ forms
-
-FORMS: dict[str, tuple[float, Callable[[Any], Any]]] = {
-    "{}": (0.0, lambda x: x),
-    "(1 - {})": (0.2, lambda x: 1 - x),
-    "{} * (1 - {})": (0.3, lambda x: x * (1 - x)),
-    "(1 - {} ** 2)": (0.3, lambda x: 1 - x * x),
-    "{} ** 2": (0.25, lambda x: x * x),
-    "1 / {}": (0.3, lambda x: 1 / x),
-    "1 / {} ** 2": (0.4, lambda x: 1 / x**2),
-    "np.exp({})": (0.3, np.exp),
-    "np.log({})": (0.3, np.log),
-    "np.sqrt({})": (0.4, np.sqrt),
-    "np.sign({})": (0.25, np.sign),
-    "({} > 0)": (0.35, lambda x: (x > 0).astype(float)),
-    "np.abs({})": (0.35, np.abs),
-    "np.tanh({})": (0.35, np.tanh),
-    "(1 - np.tanh({}) ** 2)": (0.4, lambda x: 1 - np.tanh(x) ** 2),
-    "sigmoid({})": (0.35, ops.sigmoid.forward),
-    "relu({})": (0.35, lambda x: np.maximum(x, 0)),
-}
-"""What somebody writes of one tensor, how far-fetched that is, and what it is."""
-
-POOLED: dict[str, tuple[float, Callable[..., Any]]] = {
-    "the sum of {} over axis {}": (0.3, np.sum),
-    "the mean of {} over axis {}": (0.3, np.mean),
-    "the largest of {} over axis {}": (0.45, np.max),
-}
+# ------------------------------------------------------------------------ shares
 
 
-def _table(replay: Replay, shape: tuple[int, ...]) -> Table:
-    """Return the forms of all tensors that fit a shape."""
-    if (_table, shape) not in replay.known:
-        forms = itertools.islice(_forms(replay, shape), MOST_FORMS)
-        replay.known[_table, shape] = _as_table(forms, shape)
-    found: Table = replay.known[_table, shape]
-    return found
-
-
-Form = tuple[str, float, str, Any]
-LAST: Form = ("", np.inf, "", 0.0)
-
-
-def _as_table(forms: Iterator[Form], shape: tuple[int, ...]) -> Table:
-    size, kept = int(np.prod(shape)), dict[str, Form]()
-    along = np.random.default_rng(0).normal(size=shape)
-    with np.errstate(all="ignore"):
-        for form in forms:
-            told = float(np.sum(along * form[3]))  # Of those with equal entries, one is enough.
-            flat = form[0] != "1" and np.ptp(form[3]) <= 1e-9 * np.abs(form[3]).max()
-            if not flat and np.isfinite(told) and form[1] < kept.get(key := f"{told:.9g}", LAST)[1]:
-                kept[key] = form
-    found = list(kept.values())
-    values = np.array([np.broadcast_to(x, shape).ravel() for *_, x in found], float)
-    return Table(
-        [text for text, *_ in found], np.array([cost for _, cost, *_ in found]),
-        [key for *_, key, _ in found], values.reshape(len(found), size),
-        np.abs(values).astype(np.float32).reshape(len(found), size),
-    )  # fmt: skip
-
-
-def _forms(replay: Replay, shape: tuple[int, ...]) -> Iterator[Form]:
-    yield "1", 0.3, "", np.ones(shape)
-    for text, cost, key, value in _values(replay):
-        inside = text[1:-1] if text.startswith("(") and text.endswith(")") else text
-        for fitted, plain in _fitted(value, shape):
-            for form, (more, function) in FORMS.items():
-                called = form.replace("({})", f"({inside})").replace("{}", text)
-                yield called, cost + more + (0.0 if plain else 0.1), key, function(fitted)
-        for axis in range(value.ndim) if value.size > 1 else ():
-            for words, (more, function) in POOLED.items():
-                pooled = function(value, axis=axis, keepdims=value.ndim == len(shape))
-                called = words.format(text, axis)
-                for fitted, _ in _fitted(pooled, shape):
-                    yield called, cost + more, key, fitted
-                    yield f"1 / ({called})", cost + more + 0.1, key, 1 / fitted
-                if value.shape == pooled.shape or function is np.max or not _fits(value, shape):
-                    continue
-                if value.ndim == len(shape):
-                    if function is np.mean:
-                        yield f"({text} - {called})", cost + more, key, value - pooled
-                    else:
-                        yield f"{text} / ({called})", cost + more, key, value / pooled
-        if value.ndim and value.shape[0] > 2:
-            for words, moved in (
-                ("{}, that of the row before,", np.roll(value, 1, 0)),
-                ("{}, that of the row after,", np.roll(value, -1, 0)),
-                ("{}[::-1]", value[::-1]),
-            ):
-                for fitted, _ in _fitted(moved, shape):
-                    yield words.format(text), cost + 0.5, key, fitted
-        if value.ndim == 1 and value.size > 2 and value.std():
-            for fitted, _ in _fitted((value - value.mean()) / value.std(), shape):
-                yield f"({text} - its mean) / its deviation", cost + 0.4, key, fitted
-
-
-@remembered
-def _values(replay: Replay) -> Iterator[Form]:
-    """Return every tensor that can be called something, once, and softmaxes of what has a name."""
-    seen: list[Array] = []
-    for node in sorted(replay.graph, key=lambda node: not node.name):
-        value = np.asarray(replay.values[node.id])
-        text = text_of(replay.graph, node)
-        if value.dtype.kind not in "fiub" or value.size > MOST_ENTRIES or "…" in text:
-            continue
-        value = value.astype(float)
-        flat = value.size < 2 or (value == value.flat[0]).all()  # A factor of 1 is one.
-        if flat or any(value.shape == x.shape and np.array_equal(value, x) for x in seen):
-            continue
-        seen.append(value)
-        yield grouped(text), 0.0 if node.name else 0.2, node.id, value
-        if node.name and node.id in replay.gradients and value.shape[-1] > 1:
-            yield f"softmax({text})", 0.35, node.id, ops.softmax.forward(value, axis=-1)
-
-
-def _fitted(value: Array, shape: tuple[int, ...]) -> Iterator[tuple[Array, bool]]:
-    """Yield an array as it fits a shape, with axes put in where they are missing; or transposed."""
-    missing = len(shape) - value.ndim
-    if missing < 0:
+@mistake("another share", "Of a sum, each part gets its share of the gradient: w / np.sum(w).")
+def another_share(case: Case, target: Target) -> Iterator[Candidate]:
+    """Put a prior, the largest part, or shares along another axis in place of shares of a sum."""
+    replay = case.replay
+    if replay is None or target.id is None or target.hand.shape != target.right.shape:
         return
-    forms = [(value, True)]
-    forms += [
-        (np.expand_dims(value, axes), False)
-        for axes in (itertools.combinations(range(len(shape)), missing) if missing else ())
-        if axes != tuple(range(missing))
-    ]
-    if value.ndim == 2 and missing == 0:
-        forms.append((value.T, False))
-    for form, plain in forms:
-        if _fits(form, shape):
-            yield form, plain
+    for share in shares(replay):
+        for place in _arriving(replay, target):
+            if place.alone and place.shape == share.value.shape:
+                there = _in_place_of(replay, place, share)
+                for candidate in _found(case, target, there, others(replay, share)):
+                    candidate.cost -= 1.0  # As far-fetched as another tensor.
+                    candidate.kind = ""
+                    yield candidate
 
 
-def _fits(value: Array, shape: tuple[int, ...]) -> bool:
-    return all(n in (1, m) for n, m in zip(value.shape[::-1], shape[::-1], strict=False))
+def _in_place_of(replay: Replay, place: Place, share: Share) -> Place:
+    g = place.part
 
+    def says(form: str) -> str:
+        at = text_of(replay.graph, replay.graph[place.key])
+        return f"in the gradient at {at}, {form} stands in place of {share.text}"
 
-def _differences(replay: Replay, place: Place) -> Table:
-    """Return what may be compared at a tensor: some prediction minus some target."""
-    graph, shape = replay.graph, place.shape
-    z = np.real(replay.values[place.key])
-    name = grouped(text_of(graph, graph[place.key]))
-    one: list[Form] = []
-    values = _values(replay)
-    for link, function in (LINKS | {"tanh": np.tanh}).items() if z.ndim else ():
-        with np.errstate(all="ignore"):
-            value = function(z)
-        known = (text for text, *_, x in values if x.shape == shape and same(x, value))
-        one.append((next(known, f"{link}({name})" if link else name), -0.5, place.key, value))
-    other = []
-    for text, cost, key, value in values:
-        if value.shape == shape and key != place.key:
-            one.append((text, cost + 0.1, key, value))
-        if key not in replay.gradients:
-            other += [(text, cost, key, x) for x, _ in _fitted(value, shape)]
-            if value.size == np.prod(shape) and value.shape != shape:
-                other.append((text, cost, key, value.reshape(shape)))
-    return _as_table(
-        (
-            (f"({p} - {y})", cost + more + 0.1, key, x - target)
-            for p, cost, key, x in one
-            for y, more, there, target in other
-            if there != key
-        ),
-        shape,
-    )
+    return Place(
+        place.key, g, g.shape, lambda moved: g * moved / share.value,
+        lambda form: replaced(replay, place.key, always(g * form / share.value)), says,
+        place.cost, share.key,
+    )  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.entries import entries_in_words
-from autograd_lite.check.mistakes.reasons import other_divisor, reasons, shown
+from autograd_lite.check.mistakes.reasons import another_number, other_divisor, reasons, shown
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Array,
@@ -172,7 +172,8 @@ def constant_factor(case: Case, target: Target) -> Iterator[Candidate]:
         known = [("constant factor", why, 1.0 + cost) for why, cost in reasons(case, factor)]
     # A single number is always some multiple of another, which proves nothing.
     if not known and np.count_nonzero(target.right) > 1:
-        known = [("constant factor", "one factor for all entries", 3.0)]
+        why = another_number(case, factor) or "one factor for all entries"
+        known = [("constant factor", why, 3.0)]
     for kind, meaning, cost in known:
         yield Candidate(
             f"by hand = {shown(factor)} × autodiff: {sign}{meaning}",

@@ -20,7 +20,14 @@ from autograd_lite.check.mistakes.backward_steps import (
     steps,
     text_of,
 )
-from autograd_lite.check.mistakes.reasons import averaged, numbers, reason, scalars, shown
+from autograd_lite.check.mistakes.reasons import (
+    another_number,
+    averaged,
+    numbers,
+    reason,
+    scalars,
+    shown,
+)
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Candidate,
@@ -85,7 +92,8 @@ def scaled_path(
         if why is None and (np.count_nonzero(target.hand) < 3 or np.size(part) == 1):
             return
         title = f"{path} has a factor {shown(factor)}"
-        title += f": {why[0]}" if why else ""
+        says = why[0] if why else another_number(case, factor)
+        title += f": {says}" if says else ""
         price = cost + (0.3 + why[1] if why else 1.8)
     yield Candidate(
         title,

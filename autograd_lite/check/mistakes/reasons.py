@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.registry import Case
-from autograd_lite.graph import write
+from autograd_lite.graph import Graph, Node, write
 
 MOST_LENGTHS = 12
 
@@ -200,6 +200,40 @@ def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
         yield f"a factor 4 {'too many' if a > 1 else 'is missing'}", 0.5
     if case.lr is None and any(_is(a, lr) for lr in (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 1e-4)):
         yield f"a learning rate of {a:g} may be in it already", 0.8
+
+
+def another_number(case: Case, factor: float) -> str:
+    """Return which number of a computation may stand in place of another, as a sum, in words."""
+    if case.replay is None:
+        return ""
+    graph, single, pooled = case.replay.graph, dict[str, float](), dict[str, float]()
+    for node in graph:
+        value = np.asarray(node.value)
+        if value.dtype.kind == "f" and value.size == 1:
+            single.setdefault(_called(graph, node), abs(float(value.flat[0])))
+        elif value.dtype.kind == "f" and node.name and 1 < value.size <= MOST_NUMBERS:
+            for text, pool in POOLED.items():
+                pooled[text.format(node.name)] = abs(float(pool(value)))
+    single.pop("", None)
+    pairs = ((x, y) for x in single.items() for y in (single | pooled).items() if x[1] and y[1])
+    ratios = ((x, y, right / wrong) for (x, right), (y, wrong) in pairs)
+    fits = (
+        f"{y} stands in place of {x}"
+        for x, y, ratio in ratios
+        if not _is(ratio, 1) and (_is(abs(factor), ratio) or _is(abs(factor), 1 / ratio))
+    )
+    return next(fits, "")
+
+
+POOLED = {"np.sum({})": np.sum, "np.mean({})": np.mean, "np.linalg.norm({})": np.linalg.norm}
+
+
+def _called(graph: Graph, node: Node, depth: int = 3) -> str:
+    """Write a number by its name, or by what it is computed of; "" if that is long."""
+    if node.name or node.primitive is None:
+        return node.name or (f"{float(node.value):.4g}" if not np.ndim(node.value) else "")
+    names = [_called(graph, x, depth - 1) for x in graph.operands(node)] if depth else [""]
+    return write(node, names) if all(names) else ""
 
 
 SLOPES = (0.01, 0.1, 0.2, 0.3, 0.001)

@@ -1,0 +1,246 @@
+"""What may stand in place of something else: forms of tensors, shares of a sum, and differences."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.check.mistakes.backward_steps import grouped, text_of
+from autograd_lite.check.mistakes.losses import LINKS
+from autograd_lite.check.mistakes.registry import Array, remembered, same
+from autograd_lite.check.mistakes.replay import Replay
+
+MOST_FORMS, MOST_ENTRIES = 2500, 1500
+"""How many forms are tried at a place, and of how many entries."""
+
+
+class Table(NamedTuple):
+    """Forms of one shape: what they are called, how far-fetched each is, and of which node."""
+
+    texts: list[str]
+    costs: Array
+    nodes: list[str]
+    values: Array
+    sizes: Array
+
+
+FORMS: dict[str, tuple[float, Callable[[Any], Any]]] = {
+    "{}": (0.0, lambda x: x),
+    "(1 - {})": (0.2, lambda x: 1 - x),
+    "{} * (1 - {})": (0.3, lambda x: x * (1 - x)),
+    "(1 - {} ** 2)": (0.3, lambda x: 1 - x * x),
+    "{} ** 2": (0.25, lambda x: x * x),
+    "1 / {}": (0.3, lambda x: 1 / x),
+    "1 / {} ** 2": (0.4, lambda x: 1 / x**2),
+    "np.exp({})": (0.3, np.exp),
+    "np.log({})": (0.3, np.log),
+    "np.sqrt({})": (0.4, np.sqrt),
+    "np.sign({})": (0.25, np.sign),
+    "({} > 0)": (0.35, lambda x: (x > 0).astype(float)),
+    "np.abs({})": (0.35, np.abs),
+    "np.tanh({})": (0.35, np.tanh),
+    "(1 - np.tanh({}) ** 2)": (0.4, lambda x: 1 - np.tanh(x) ** 2),
+    "sigmoid({})": (0.35, ops.sigmoid.forward),
+    "relu({})": (0.35, lambda x: np.maximum(x, 0)),
+}
+"""What somebody writes of one tensor, how far-fetched that is, and what it is."""
+
+POOLED: dict[str, tuple[float, Callable[..., Any]]] = {
+    "the sum of {} over axis {}": (0.3, np.sum),
+    "the mean of {} over axis {}": (0.3, np.mean),
+    "the largest of {} over axis {}": (0.45, np.max),
+}
+
+
+def table_of(replay: Replay, shape: tuple[int, ...]) -> Table:
+    """Return the forms of all tensors that fit a shape."""
+    if (table_of, shape) not in replay.known:
+        forms = itertools.islice(_forms(replay, shape), MOST_FORMS)
+        replay.known[table_of, shape] = _as_table(forms, shape)
+    found: Table = replay.known[table_of, shape]
+    return found
+
+
+Form = tuple[str, float, str, Any]
+LAST: Form = ("", np.inf, "", 0.0)
+
+
+def _as_table(forms: Iterator[Form], shape: tuple[int, ...]) -> Table:
+    size, kept = int(np.prod(shape)), dict[str, Form]()
+    along = np.random.default_rng(0).normal(size=shape)
+    with np.errstate(all="ignore"):
+        for form in forms:
+            told = float(np.sum(along * form[3]))  # Of those with equal entries, one is enough.
+            flat = form[0] != "1" and np.ptp(form[3]) <= 1e-9 * np.abs(form[3]).max()
+            if not flat and np.isfinite(told) and form[1] < kept.get(key := f"{told:.9g}", LAST)[1]:
+                kept[key] = form
+    found = list(kept.values())
+    values = np.array([np.broadcast_to(x, shape).ravel() for *_, x in found], float)
+    return Table(
+        [text for text, *_ in found], np.array([cost for _, cost, *_ in found]),
+        [key for *_, key, _ in found], values.reshape(len(found), size),
+        np.abs(values).astype(np.float32).reshape(len(found), size),
+    )  # fmt: skip
+
+
+def _forms(replay: Replay, shape: tuple[int, ...]) -> Iterator[Form]:
+    yield "1", 0.3, "", np.ones(shape)
+    for text, cost, key, value in _values(replay):
+        inside = text[1:-1] if text.startswith("(") and text.endswith(")") else text
+        for fitted, plain in _fitted(value, shape):
+            for form, (more, function) in FORMS.items():
+                called = form.replace("({})", f"({inside})").replace("{}", text)
+                yield called, cost + more + (0.0 if plain else 0.1), key, function(fitted)
+        for axis in range(value.ndim) if value.size > 1 else ():
+            for words, (more, function) in POOLED.items():
+                pooled = function(value, axis=axis, keepdims=value.ndim == len(shape))
+                called = words.format(text, axis)
+                for fitted, _ in _fitted(pooled, shape):
+                    yield called, cost + more, key, fitted
+                    yield f"1 / ({called})", cost + more + 0.1, key, 1 / fitted
+                if value.shape == pooled.shape or function is np.max or not _fits(value, shape):
+                    continue
+                if value.ndim == len(shape):
+                    if function is np.mean:
+                        yield f"({text} - {called})", cost + more, key, value - pooled
+                    else:
+                        yield f"{text} / ({called})", cost + more, key, value / pooled
+        if value.ndim and value.shape[0] > 2:
+            for words, moved in (
+                ("{}, that of the row before,", np.roll(value, 1, 0)),
+                ("{}, that of the row after,", np.roll(value, -1, 0)),
+                ("{}[::-1]", value[::-1]),
+            ):
+                for fitted, _ in _fitted(moved, shape):
+                    yield words.format(text), cost + 0.5, key, fitted
+        if value.ndim == 1 and value.size > 2 and value.std():
+            for fitted, _ in _fitted((value - value.mean()) / value.std(), shape):
+                yield f"({text} - its mean) / its deviation", cost + 0.4, key, fitted
+
+
+@remembered
+def _values(replay: Replay) -> Iterator[Form]:
+    """Return every tensor that can be called something, once, and softmaxes of what has a name."""
+    seen: list[Array] = []
+    for node in sorted(replay.graph, key=lambda node: not node.name):
+        value = np.asarray(replay.values[node.id])
+        text = text_of(replay.graph, node)
+        if value.dtype.kind not in "fiub" or value.size > MOST_ENTRIES or "…" in text:
+            continue
+        value = value.astype(float)
+        flat = value.size < 2 or (value == value.flat[0]).all()  # A factor of 1 is one.
+        if flat or any(value.shape == x.shape and np.array_equal(value, x) for x in seen):
+            continue
+        seen.append(value)
+        yield grouped(text), 0.0 if node.name else 0.2, node.id, value
+        if node.name and node.id in replay.gradients and value.shape[-1] > 1:
+            yield f"softmax({text})", 0.35, node.id, ops.softmax.forward(value, axis=-1)
+
+
+def _fitted(value: Array, shape: tuple[int, ...]) -> Iterator[tuple[Array, bool]]:
+    """Yield an array as it fits a shape, with axes put in where they are missing; or transposed."""
+    missing = len(shape) - value.ndim
+    if missing < 0:
+        return
+    forms = [(value, True)]
+    forms += [
+        (np.expand_dims(value, axes), False)
+        for axes in (itertools.combinations(range(len(shape)), missing) if missing else ())
+        if axes != tuple(range(missing))
+    ]
+    if value.ndim == 2 and missing == 0:
+        forms.append((value.T, False))
+    for form, plain in forms:
+        if _fits(form, shape):
+            yield form, plain
+
+
+def _fits(value: Array, shape: tuple[int, ...]) -> bool:
+    return all(n in (1, m) for n, m in zip(value.shape[::-1], shape[::-1], strict=False))
+
+
+class Share(NamedTuple):
+    """A part of a sum, of entries that are not negative: the responsibility of a component."""
+
+    text: str
+    key: str
+    value: Array
+    of: list[tuple[str, Array]]
+
+
+@remembered
+def shares(replay: Replay) -> Iterator[Share]:
+    """Return the shares that entries have in each sum of a computation."""
+    for node in replay.graph:
+        if node.primitive is not ops.sum or node.operands[0] not in replay.gradients:
+            continue
+        x, axis = replay.graph[node.operands[0]], node.parameters.get("axis")
+        of = np.asarray(replay.values[x.id])
+        if of.ndim < 2 or not isinstance(axis, int) or not (of > 0).all():
+            continue
+        share = of / of.sum(axis=axis, keepdims=True)
+        if not any(same(share, replay.values[other.id]) for other in replay.graph):
+            parts = [x, *(y for y in replay.graph.operands(x) if x.primitive is ops.multiply)]
+            made = [(grouped(text_of(replay.graph, y)), replay.values[y.id]) for y in parts]
+            made = [(text, y) for text, y in made if np.shape(y) == of.shape and (y > 0).all()]
+            yield Share(f"{made[0][0]} / its sum over axis {axis}", x.id, share, made)
+
+
+def others(replay: Replay, share: Share) -> Table:
+    """Return what may stand in place of a share: a prior, what it is a part of, or the largest."""
+    if (others, share.key) not in replay.known:
+        shape = share.value.shape
+        forms: list[Form] = [("1", 0.2, "", np.ones(shape)), *_normalised(share)]
+        forms += [form for form in _values(replay) if form[3].shape == shape]
+        replay.known[others, share.key] = _as_table(iter(forms), shape)
+    found: Table = replay.known[others, share.key]
+    return found
+
+
+def _normalised(share: Share) -> Iterator[Form]:
+    """Yield shares along another axis, or of a factor alone, and which share is the largest."""
+    for (text, of), axis in itertools.product(share.of, range(share.value.ndim)):
+        value = of / of.sum(axis=axis, keepdims=True)
+        if not same(value, share.value):
+            yield f"{text} / its sum over axis {axis}", 0.2, share.key, value
+        largest = (of == of.max(axis=axis, keepdims=True)).astype(float)
+        yield f"the mask of the largest {text} along axis {axis}", 0.2, share.key, largest
+
+
+def differences(replay: Replay, here: str, shape: tuple[int, ...]) -> Table:
+    """Return what may be compared at a tensor: some prediction minus some target."""
+    graph = replay.graph
+    z = np.real(replay.values[here])
+    name = grouped(text_of(graph, graph[here]))
+    one: list[Form] = []
+    values = _values(replay)
+    for link, function in (LINKS | {"tanh": np.tanh}).items() if z.ndim else ():
+        with np.errstate(all="ignore"):
+            value = function(z)
+        known = [(cost, text) for text, cost, _, x in values if x.shape == shape and same(x, value)]
+        text = min(known)[1] if known else f"{link}({name})" if link else name
+        one.append((text, -0.5, here, value))
+    other = []
+    for text, cost, key, value in values:
+        if value.shape == shape and key != here:
+            one.append((text, cost + 0.1, key, value))
+        if key not in replay.gradients:
+            other += [(text, cost, key, x) for x, _ in _fitted(value, shape)]
+            if value.size == np.prod(shape) and value.shape != shape:
+                other.append((text, cost, key, value.reshape(shape)))
+    for share in shares(replay):
+        if share.value.shape == shape:
+            other += [(share.text, 0.2, share.key, share.value), *_normalised(share)]
+    return _as_table(
+        (
+            (f"({p} - {y})", cost + more + 0.1, key, x - target)
+            for p, cost, key, x in one
+            for y, more, there, target in other
+            if there != key
+        ),
+        shape,
+    )
