@@ -222,3 +222,37 @@ def test_the_value_of_a_loss_of_two_branches_for_its_derivative():
     each.name = "each"
     title = title_of(np.mean(each), w=x.T @ each.numpy() / 9)
     assert title == "the value of each stands in place of its derivative by e: it is not derived"
+
+
+CLIPPED = {
+    "the condition of s is reversed": lambda r, c, a: a * (r * a > c * a),
+    "the condition of s is taken without the factor a": lambda r, c, a: a * (r <= c),
+    "the derivative of the clip": lambda r, c, a: a,
+    "the factor a is missing": lambda r, c, a: 1.0 * (r * a <= c * a),
+}
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("said", CLIPPED)
+def test_a_slip_with_the_smaller_of_two_has_its_name(said, whole):
+    a = np.where(np.arange(12) % 3, 1.0, -1.0) * np.random.default_rng(2).uniform(0.5, 2, size=12)
+
+    def loss(z, a, eps):
+        r = np.exp(z)
+        s = np.minimum(r * a, np.clip(r, 1 - eps, 1 + eps) * a)
+        return -np.sum(s)
+
+    def by_hand(z, a, eps):
+        r = np.exp(z)
+        return {"z": -CLIPPED[said](r, np.clip(r, 1 - eps, 1 + eps), a) * r}
+
+    z = np.random.default_rng(3).normal(size=12)
+    if whole:
+        result = al.compare(loss, by_hand, {"z": z, "a": a, "eps": 0.2})
+    else:
+        tensor = al.Tensor(z, requires_grad=True, name="z")
+        r = np.exp(tensor)
+        s = np.minimum(r * a, np.clip(r, 0.8, 1.2) * a)
+        s.name = "s"
+        result = al.compare(-np.sum(s), by_hand(z, a, 0.2))
+    assert said in str(result["z"].diagnosis)

@@ -175,13 +175,22 @@ def _is_activation(step: Step) -> bool:
     """
     x, g = step.replay.values[step.operand.id], step.replay.gradients[step.node.id]
     alone = len(step.node.operands) == 1
-    if np.shape(x) != step.node.shape or not (alone or _is_relu(step)):
+    if np.shape(x) != step.node.shape or not (alone or is_gate(step) or _is_relu(step)):
         return False
     try:
         there = step.at(-0.37 - np.asarray(x))(g)
     except ValueError:  # It is not defined there: an inverse, say.
         return False
     return not np.array_equal(step.rule(g), there)
+
+
+def is_gate(step: Step) -> bool:
+    """Return whether an operation lets entries through or not, by a number: a clip, say."""
+    others = [x for i, x in enumerate(step.node.operands) if i != step.edge[1]]
+    if any(np.ndim(step.replay.values[x]) for x in others) or not step.primitive.entrywise:
+        return False
+    slope = step.rule(np.ones(step.node.shape))
+    return bool(np.isin(slope, (0, 1)).all()) and not np.all(slope)
 
 
 def _is_relu(step: Step) -> bool:
@@ -297,12 +306,15 @@ class Made:
             return self.key == target.id
         if 0 < largest_in(instead) < VANISHES * largest_in(part):
             return False  # That it is left out is simpler.
+        nothing = instead.any()
         for goal, moved in self.goals(target):
             terms = (instead - part) * moved
             size = float(np.abs(terms).sum()) + abs(goal)
             if abs(terms.sum() - goal) > slack(target) * size:
                 return False
-        return True
+            terms = instead * moved
+            nothing = nothing and abs(terms.sum()) < VANISHES * np.abs(terms).sum()
+        return not nothing  # As above: what comes to nothing is left out.
 
     def moves(self, target: Target) -> tuple[list[float], list[float]] | None:
         """Return what it adds to a gradient along each direction, and what is missing there."""

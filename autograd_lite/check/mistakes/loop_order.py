@@ -241,8 +241,9 @@ def _cut_short(replay: Replay) -> Iterator[Candidate]:
                 made = _candidate(unrolled, text, 0.88, Plan(right[:k], carries))
                 made.kind = "path missing"
                 yield made
-            text = "the first step is left out on the way back"
-            yield _candidate(unrolled, text, 0.9, Plan(right[:-1], carries))
+            for which, order in (("first", right[:-1]), ("last", right[1:])):
+                text = f"the {which} step is left out on the way back"
+                yield _candidate(unrolled, text, 0.9, Plan(order, carries))
 
 
 @remembered
@@ -280,7 +281,6 @@ def _plans(unrolled: Unrolled) -> Iterator[tuple[str, float, Plan]]:
         far = 0.9 if carries else 0.95
         forwards = "the steps are gone through forwards on the way back, not in reversed order"
         yield forwards, far, Plan(right[::-1], carries)
-        yield "the last step is left out on the way back", far, Plan(right[1:], carries)
     for k in range(2, min(n, LONGEST_RESET + 1)):
         text = f"what is handed on is forgotten after every {k} steps: truncated"
         yield text, 1.1, Plan(right, resets=k)

@@ -16,6 +16,7 @@ from autograd_lite.check.mistakes.backward_steps import (
     steps,
     text_of,
     times,
+    wrong,
 )
 from autograd_lite.check.mistakes.other_operands import FEWEST_BITS
 from autograd_lite.check.mistakes.reasons import shown
@@ -54,7 +55,47 @@ def wrong_mask(case: Case, target: Target) -> Iterator[Candidate]:
             yield from _of_levels(
                 step.node, step.operand, target, step.replay, derivative=derivative, made=made
             )
+        yield from _of_two(step)
     yield from _of_pieces(case, target)
+
+
+def _of_two(step: Step) -> Iterator[Candidate]:
+    """Send what comes back to the larger of two tensors to the smaller one, or to both."""
+    replay, edges = step.replay, [(step.node.id, i) for i in (0, 1)]
+    if step.primitive not in (ops.maximum, ops.minimum) or step.edge[1]:
+        return
+    one, two = (np.asarray(replay.values[x]) for x in step.node.operands)
+    if one.shape != two.shape or not one.shape or any(e not in replay.parts for e in edges):
+        return
+    wins = np.greater if step.primitive is ops.maximum else np.less
+    first, second = wins(one, two), wins(two, one)
+    names = [text_of(replay.graph, replay.graph[x]) for x in step.node.operands]
+    for title, masks in (
+        ("the condition of {} is reversed", (second, first)),
+        ("the condition of {} is reversed", (~first, ~second)),
+        (f"{names[0]} gets all of the gradient of {{}}", (np.ones_like(one), 0 * two)),
+        (f"{names[1]} gets all of the gradient of {{}}", (0 * one, np.ones_like(two))),
+        ("both operands of {} get all of its gradient", (np.ones_like(one), np.ones_like(two))),
+        *_without_factors(step, wins),
+    ):
+        rules = {edge: times(mask) for edge, mask in zip(edges, masks, strict=True)}
+        yield Candidate(title.format(step.name), 0.85, predict=wrong(replay, rules))
+
+
+def _without_factors(step: Step, wins: Any) -> Iterator[tuple[str, Any]]:
+    """Compare what two tensors are without a factor that both have: its sign is ignored."""
+    graph, values = step.replay.graph, step.replay.values
+    sides = [graph[x] for x in step.node.operands]
+    if any(side.primitive is not ops.multiply for side in sides):
+        return
+    for factor in set(sides[0].operands) & set(sides[1].operands):
+        one, two = (
+            np.asarray(values[side.operands[1 - side.operands.index(factor)]]) for side in sides
+        )
+        yield (
+            f"the condition of {{}} is taken without the factor {text_of(graph, graph[factor])}",
+            (~wins(two, one), wins(two, one)),
+        )
 
 
 more("mask")(another_threshold)

@@ -67,7 +67,7 @@ def loops(replay: Replay) -> Iterator[Loop]:
     loop = Loop(distances[best])
     if len(best) > 2:
         _add_last(loop, made)
-    if loop.classes:
+    if len(loop.classes) > (len(best) < 3):  # One operation that is done twice is no loop.
         yield loop
 
 

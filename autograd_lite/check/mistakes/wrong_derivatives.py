@@ -16,11 +16,13 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     MOST_VALUES,
+    Made,
     Step,
     activations,
     always,
     compositions,
     grouped,
+    is_gate,
     replaced,
     scaled,
     steps,
@@ -57,6 +59,17 @@ def derivative_left_out(case: Case, target: Target) -> Iterator[Candidate]:
                 f"{step.name} stands in place of its derivative: it is not derived",
                 1.2,
                 predict=step.wrong(times(value)),
+            )
+    gates = {step.operand.id: step for step in steps(case, target, once=True) if is_gate(step)}
+    for step in gates.values():
+        outer, replay = gates.get(step.node.id), step.replay
+        if outer is not None:  # A clip, written as a minimum of a maximum.
+            whole = replay.gradients[outer.node.id]
+            part = replay.parts[step.edge]
+            yield Candidate(
+                f"the derivative of the clip at {outer.name} is left out",
+                0.6,
+                predict=Made(replay, step.operand.id, always(whole), always(part)),
             )
 
 
