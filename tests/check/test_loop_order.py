@@ -56,7 +56,7 @@ def titles(loss, source, right, wrong, data=DATA):
 @pytest.mark.parametrize(
     ("right", "wrong", "said"),
     [
-        (BACKWARDS, "for t in range(T):", "gone through forwards"),
+        (BACKWARDS, "for t in range(T):", "in the same order as forwards"),
         (BACKWARDS, "for t in reversed(range(T - 1)):", "the last step is left out"),
         (BACKWARDS, "for t in reversed(range(1, T)):", "the first step is left out"),
         (BACKWARDS, "for t in reversed(range(T - 2, T)):", "only the last 2 of 4 steps"),
@@ -108,7 +108,7 @@ for t in reversed(range(T)):
 @pytest.mark.parametrize(
     ("right", "wrong", "said"),
     [
-        (BACKWARDS, "for t in range(T):", "gone through forwards"),
+        (BACKWARDS, "for t in range(T):", "in the same order as forwards"),
         (
             "o * (1 - tc**2) + dcn",
             "o * (1 - tc**2) + 0; dc = dc + dcn * (1 - tc**2)",
@@ -131,3 +131,42 @@ def test_the_steps_one_by_one_give_the_gradients(loss, data):
     for node in replay.graph:
         if node.kind == "parameter":
             assert np.allclose(found[node.id], replay.gradients[node.id], rtol=1e-12)
+
+
+def two_loops(s, U, W, V):
+    """Return the loss of a network that goes over the steps forwards, and once more backwards."""
+    h = b = np.ones((4, 1)) * s
+    for t in range(T):
+        h = np.tanh(X[t] @ U + h @ W)
+    for t in reversed(range(T)):
+        b = np.tanh(X[t] @ U[:, ::-1] + b @ W.T)
+    return np.sum(h * b)
+
+
+def test_each_of_several_loops_is_found():
+    tensors = {k: al.Tensor(x, requires_grad=True, name=k) for k, x in DATA.items()}
+    both = two_loops(**tensors)
+    found = loops(Replay(Graph(both)))
+    assert [loop.steps for loop in found] == [T, T]
+    nodes = [node.id for loop in found for nodes in loop.classes for node in nodes]
+    assert len(nodes) == len(set(nodes))
+
+
+def test_other_weights_at_every_step_have_their_name():
+    rng = np.random.default_rng(1)
+    weights = {n: al.Tensor(rng.normal(size=(3, 3)), requires_grad=True, name=n) for n in "WR"}
+    h = np.ones((4, 3))
+    for t in range(T):
+        h = np.tanh(X[t] @ DATA["U"] + h @ weights["W"])
+    loss = np.sum((h @ weights["R"]) ** 2)
+    w, r = (weights[n].numpy() for n in "WR")
+    hs = [np.ones((4, 3))]
+    for t in range(T):
+        hs.append(np.tanh(X[t] @ DATA["U"] + hs[t] @ w))
+    dh, dw = 2 * hs[-1] @ r @ r.T, np.zeros((3, 3))
+    for t in reversed(range(T)):
+        dz = dh * (1 - hs[t + 1] ** 2)
+        dw += hs[t].T @ dz
+        dh = dz @ r.T
+    title = str(al.compare(loss, {"W": dw})["W"].diagnosis)
+    assert title == "at every step, R is used in place of W"

@@ -52,7 +52,11 @@ def said(right, wrong):
     [
         ("@ a[:, t : t + 3]\n", "@ np.roll(a, -1, 1)[:, t : t + 3]\n", "one place further on"),
         ("dh[:, t] @", "dh[:, 3 - t] @", "reversed order from window to window"),
-        ("dh[:, t] @", "dh[:, (t + 1) % 4] @", "at the place of the one before it"),
+        (
+            "dh[:, t] @",
+            "dh[:, (t + 1) % 4] @",
+            "of the step before (at the first step, of the last) is used",
+        ),
         ("@ X[:, 2 * t : 2 * t + 4]", "@ X[:, t : t + 4]", "the data are used with stride 1"),
         ("* w\ndz", "* w[::-1]\ndz", "reversed order inside each window"),
         ("* w\ndz", "* w.sum()\ndz", "every entry of a window gets the sum of all in it"),
@@ -61,7 +65,7 @@ def said(right, wrong):
             "da[:, t] += dh[:, t] * w[0]",
             "only the first",
         ),
-        ("da[:, 1:-1]", "da[:, :-2]", "the padding of np.pad"),
+        ("da[:, 1:-1]", "da[:, :-2]", "was padded with is cut off at the end only"),
         ("dz = da[:, 1:-1]", "dz = da[:, -2:0:-1]", "the columns of the gradient"),
     ],
 )
@@ -94,3 +98,62 @@ def test_windows_in_an_array_of_indices_are_found_by_their_places(wide):
     title = str(al.compare(result, {"image": flipped})["image"].diagnosis)
     assert "in reversed order inside each window" in title
     assert ("along axis 1" in title) != wide
+
+
+def image_loss(image, kernel, v):
+    """Return what a convolution, written as a sum over its taps, and a max-pool give."""
+    z = sum(kernel[i, j] * image[:, i : i + 6, j : j + 6] for i in range(3) for j in range(3))
+    rows = [z[:, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2] for i in range(3) for j in range(3)]
+    return np.sum((np.stack([np.max(x, axis=(1, 2)) for x in rows], axis=1) @ v) ** 2)
+
+
+def image_by_hand(
+    image, kernel, v, share=lambda w: w == w.max((1, 2), keepdims=True), turned=False
+):
+    pieces = [(slice(None), slice(i, i + 6), slice(j, j + 6)) for i in range(3) for j in range(3)]
+    z = sum(k * image[piece] for k, piece in zip(kernel.ravel(), pieces, strict=True))
+    pools = [np.s_[:, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2] for i in range(3) for j in range(3)]
+    p = np.stack([z[pool].max(axis=(1, 2)) for pool in pools], axis=1)
+    dp = 2 * np.outer(p @ v, v)
+    dz, dimage = np.zeros_like(z), np.zeros_like(image)
+    for k, pool in enumerate(pools):
+        dz[pool] += dp[:, k, None, None] * share(z[pool])
+    for k, piece in zip((kernel[::-1, ::-1] if turned else kernel).ravel(), pieces, strict=True):
+        dimage[piece] += k * dz
+    dkernel = np.array([np.sum(image[piece] * dz) for piece in pieces]).reshape(3, 3)
+    return {"image": dimage, "kernel": dkernel, "v": 2 * p.T @ (p @ v)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "title"),
+    [
+        ({"share": lambda w: np.ones_like(w)}, "every entry of a window gets the sum of all in it"),
+        ({"share": lambda w: w == w.min((1, 2), keepdims=True)}, "the smallest entry of each"),
+        ({"share": lambda w: w}, "all of it is multiplied by the entries of each window"),
+        ({"turned": True}, "in reversed order inside each window: flipped"),
+    ],
+)
+def test_a_slip_with_a_window_of_an_image_has_its_name(changes, title):
+    rng = np.random.default_rng(0)
+    data = {n: rng.normal(size=k) for n, k in
+            (("image", (2, 8, 8)), ("kernel", (3, 3)), ("v", 9))}  # fmt: skip
+    tensors = {k: al.Tensor(x, requires_grad=True, name=k) for k, x in data.items()}
+    loss = image_loss(**tensors)
+    assert al.compare(loss, image_by_hand(**data))
+    wrong = al.compare(loss, image_by_hand(**data, **changes)).failures
+    assert any(title in str(row.diagnosis) for row in wrong)
+
+
+@pytest.mark.parametrize(("start", "said"), [(0, "at the end only"), (2, "half at either end")])
+def test_a_padding_that_is_joined_is_cut_off_at_the_wrong_end(start, said):
+    h = al.Tensor(RNG.normal(size=(2, 10)), requires_grad=True, name="h")
+    q = RNG.normal(size=(2, 3))
+    padded = np.concatenate([np.zeros((2, 4)), h], axis=1)
+    result = sum(np.sum(np.tanh(padded[:, 2 * j : 2 * j + 10]) * q[:, j : j + 1]) for j in range(3))
+    full = np.zeros((2, 14))
+    for j in range(3):
+        piece = slice(2 * j, 2 * j + 10)
+        full[:, piece] += q[:, j : j + 1] * (1 - np.tanh(padded.numpy()[:, piece]) ** 2)
+    assert al.compare(result, {"h": full[:, 4:]})
+    title = str(al.compare(result, {"h": full[:, start : start + 10]})["h"].diagnosis)
+    assert f"what h was padded with is cut off {said}" in title

@@ -303,6 +303,8 @@ def another_share(case: Case, target: Target) -> Iterator[Candidate]:
             if place.alone and place.shape == share.value.shape:
                 there = _in_place_of(replay, place, share)
                 for candidate in _found(case, target, there, others(replay, share)):
+                    if candidate.weak:
+                        continue
                     candidate.cost -= 1.0  # As far-fetched as another tensor.
                     candidate.kind = ""
                     yield candidate

@@ -279,7 +279,7 @@ def _plans(unrolled: Unrolled) -> Iterator[tuple[str, float, Plan]]:
     names = [name_of(replay, loop, state.nodes) for state in states]
     for carries in (True, False):
         far = 0.9 if carries else 0.95
-        forwards = "the steps are gone through forwards on the way back, not in reversed order"
+        forwards = "the steps are gone through in the same order as forwards, not in reversed order"
         yield forwards, far, Plan(right[::-1], carries)
     for k in range(2, min(n, LONGEST_RESET + 1)):
         text = f"what is handed on is forgotten after every {k} steps: truncated"

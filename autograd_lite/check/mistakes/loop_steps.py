@@ -19,6 +19,9 @@ from autograd_lite.check.mistakes.wrong_derivatives import sign_forms
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Node
 
+MOST_WEIGHTS = 6
+"""How many other weights are tried in place of those of a step."""
+
 EdgeRule = Callable[[Any, Any], Any]
 """What an edge does to what arrives at its node, given all that has arrived so far."""
 
@@ -382,6 +385,16 @@ def _operands(
             "not transposed",
         )
     varies = any(x is not belongs[0] for x in belongs)
+    right = replay.graph[nodes[-1].operands[1 - i]]
+    others = [x for x in replay.graph if right.kind == x.kind == "parameter" and x.shape == shape]
+    for other in others[:MOST_WEIGHTS] if len(shape) == 2 else ():
+        if other is not right:
+            yield change(
+                f"{every}{other.name} is used in place of {name}",
+                0.8,
+                using([replay.values[other.id]] * len(belongs)),
+                "wrong layer's weights",
+            )
     if varies and shape:
         last = next((v[-1] for v in values.values() if v[0] is belongs[0]), belongs[-1])
         shifts: list[tuple[str, Values]] = [

@@ -73,10 +73,12 @@ def name_of(replay: Replay, loop: Loop, nodes: Sequence[Node], depth: int = 2) -
     if names:
         return f"{names[0]}_t"
     picked = [node.parameters.get("index") for node in nodes]
-    if len(set(map(type, picked))) == 1 and isinstance(picked[0], int) and len(set(picked)) > 1:
-        base = replay.graph[nodes[-1].operands[0]]
-        if all(node.operands == nodes[0].operands for node in nodes):
-            return f"{grouped(text_of(replay.graph, base))}[t]"
+    if None not in picked and len({node.operands for node in nodes}) == 1:
+        base = grouped(text_of(replay.graph, replay.graph[nodes[-1].operands[0]]))
+        if all(isinstance(index, int) for index in picked):
+            return f"{base}[t]"
+        if len(set(map(repr, picked))) == len(nodes) > 1:
+            return f"the piece of {base}"
     if depth and nodes[-1].primitive is not None:
         texts = [
             operand_name(replay, loop, nodes, i, depth - 1) for i in range(len(nodes[-1].operands))

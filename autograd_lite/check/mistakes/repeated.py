@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,24 +51,30 @@ class Loop:
 
 @remembered
 def loops(replay: Replay) -> Iterator[Loop]:
-    """Return the loop of a computation, if there is one: parameters are used at equal distances."""
+    """Return the loops of a computation: parameters are used at equal distances."""
     made = [node for node in replay.graph if node.primitive is not None]
     place = {node.id: i for i, node in enumerate(made)}
     distances = _distances(replay, place, True)
     if not any(len(x) > 2 for x in distances):  # What is computed of a parameter, as a softmax.
         distances = _distances(replay, place, False) or distances
     for places in distances:
-        distances[places] = _classes(made, places)
+        distances[places] = _classes(made, places, ())
     if not distances:
         return
     # Of several distances, the shortest at which all operations of a step repeat.
     alike = {x: min(1.0, len(classes) / (x[1] - x[0])) for x, classes in distances.items()}
-    best = max(distances, key=lambda x: (round(alike[x], 1), len(x)))
-    loop = Loop(distances[best])
-    if len(best) > 2:
-        _add_last(loop, made)
-    if len(loop.classes) > (len(best) < 3):  # One operation that is done twice is no loop.
-        yield loop
+    taken: set[str] = set()
+    for best in sorted(distances, key=lambda x: (round(alike[x], 1), len(x)), reverse=True):
+        loop = Loop(_classes(made, best, taken) if taken else distances[best])
+        if any(node.id in taken for nodes in loop.classes for node in nodes):
+            continue  # It is, for the most part, one that was found before.
+        if len(best) > 2:
+            _add_last(loop, made)
+        elif taken or len(loop.classes) < 2:
+            continue  # One operation that is done twice is no loop.
+        if loop.classes:
+            yield loop
+        taken.update(node.id for nodes in loop.classes for node in nodes)
 
 
 MOST_USES = 3
@@ -94,7 +100,7 @@ def _distances(
     return found
 
 
-def _classes(made: list[Node], best: tuple[int, ...]) -> list[list[Node]]:
+def _classes(made: list[Node], best: tuple[int, ...], taken: Collection[str]) -> list[list[Node]]:
     """Return the operations that are the same around all of these places but the last."""
     length = best[1] - best[0]
     names = [node.primitive for node in made]
@@ -102,6 +108,8 @@ def _classes(made: list[Node], best: tuple[int, ...]) -> list[list[Node]]:
     before = 0
     while before < length - 1 and best[0] - before > 0:
         if any(names[i - before - 1] is not names[best[0] - before - 1] for i in whole):
+            break
+        if made[best[0] - before - 1].id in taken:
             break
         before += 1
     classes = []

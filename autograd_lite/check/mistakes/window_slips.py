@@ -59,7 +59,7 @@ def wrong_windows(case: Case, target: Target) -> Iterator[Candidate]:
     if replay is None or target.id is None or target.hand.shape != target.right.shape:
         return
     for w in all_windows(replay):
-        if w.key in recurrent(replay):
+        if recurrent(replay).issuperset([w.key, *(node.id for node in w.nodes)]):
             continue  # What is wrong there is wrong at every step.
         reached = all(node.id in replay.gradients for node in w.nodes)
         if w.key is not None and reached and target.id in replay.behind(w.key):
@@ -133,9 +133,8 @@ def _used(replay: Replay, w: Windows, target: Target) -> Iterator[Candidate]:
         return np.where(w.holds(places), w.value[tuple(np.clip(places, 0, limits))], 0.0)
 
     for text, cost, slip in _slips(w):
-        if "inside each" not in text:
-            text = f"the windows of {w.name} are used {text}"
-            yield Candidate(text, cost, predict=made(lambda slip=slip: taken(slip)))  # type: ignore[misc]  # As above.
+        text = f"the windows of {w.name} are used {text}"
+        yield Candidate(text, cost, predict=made(lambda slip=slip: taken(slip)))  # type: ignore[misc]  # As above.
     for text, cost, keep in _subsets(w):
         if "entries of each" not in text:
             text = f"on the way back from the windows of {w.name}, {text}"
@@ -161,25 +160,34 @@ def _multiplied(replay: Replay, w: Windows, target: Target) -> tuple[list[Node],
 
 
 def _cropped(case: Case, target: Target) -> Iterator[Candidate]:
-    """Cut a padding off at the wrong end."""
+    """Cut a padding off at the wrong end, be it one that is joined to an array."""
     for step in steps(case, target):
-        if step.primitive is not ops.pad:
-            continue
         g, sizes = step.replay.gradients[step.node.id], np.array(step.operand.shape)
-        widths = np.broadcast_to(step.node.parameters["pad_width"], (len(sizes), 2))
-        start, padded = widths[:, 0], np.flatnonzero(widths.any(axis=1)).tolist()
-        for some, along in _each_and_all(padded):
+        start = 0 * sizes
+        if step.primitive is ops.pad:
+            start += np.broadcast_to(step.node.parameters["pad_width"], (len(sizes), 2))[:, 0]
+        elif step.primitive is ops.concatenate:
+            before = [step.replay.graph[x] for x in step.node.operands[: step.edge[1]]]
+            axis = step.node.parameters.get("axis") or 0
+            start[axis] = sum(x.shape[axis] for x in before)
+        else:
+            continue
+        room = np.array(g.shape) - sizes
+        for some, along in _each_and_all(np.flatnonzero(room).tolist()):
             for words, other in (
                 ("at the end only", 0 * start),
-                ("at the start only", widths.sum(axis=1)),
+                ("at the start only", room),
+                ("half at either end", room // 2),
                 ("one place too far on", start + 1),
                 ("one place too early", start - 1),
             ):
                 begins = np.where(np.isin(np.arange(len(sizes)), some), other, start)
                 index = tuple(map(slice, begins, begins + sizes))
-                if (begins >= 0).all() and g[index].shape == step.operand.shape:
+                moved = (begins >= 0).all() and not np.array_equal(begins, start)
+                if moved and g[index].shape == step.operand.shape:
                     yield Candidate(
-                        f"the padding of {step.name} is cut off {words}{along} on the way back",
+                        f"what {text_of(step.replay.graph, step.operand)} was padded with is cut "
+                        f"off {words}{along} on the way back from {step.name}",
                         0.9,
                         predict=wrong(step.replay, {step.edge: always(g[index])}),
                     )
@@ -217,15 +225,19 @@ def _slips(w: Windows) -> Iterator[Slip]:
     for x in outer:
         for k, word in ((1, "before"), (-1, "after")):
             yield f"each at the place of the one {word} it", 1.2, changed(_rolled(x, k))
+    for axes in (inner, outer):
+        for some, text in _each_and_all(axes, along):
+            for which, at in (("first", 0), ("last", -1), ("middle", None)):
+                there = right
+                for k in some:
+                    place = sizes[k] // 2 if at is None else at
+                    there = np.repeat(np.take(there, [place], k + 1), sizes[k], k + 1)
+                yield f"always at the {which} place{text}", 1.2, _to(there)
     yield from _moved(w, right)
 
 
 def _moved(w: Windows, right: Array) -> Iterator[Slip]:
     """Yield windows that are shifted, or have another stride."""
-
-    def to(places: Array) -> Callable[[Array], tuple[Array, Array]]:
-        return lambda g: (g, places)
-
     along, wide = [axis.along for axis in w.axes], (-1, *(1,) * len(w.axes))
     flat = right.reshape(len(right), -1)
     size, low, high = np.array(w.value.shape), flat.min(axis=1), flat.max(axis=1)
@@ -249,10 +261,10 @@ def _moved(w: Windows, right: Array) -> Iterator[Slip]:
                 continue
             seen.add(tuple(shift))
             places = right + shift.reshape(wide)
-            yield words + text, 1.1, to(places)
+            yield words + text, 1.1, _to(places)
             if np.abs(shift).max() <= FARTHEST:
                 around = places % size.reshape(wide)
-                yield f"{words}{text}, around the end", 1.2, to(around)
+                yield f"{words}{text}, around the end", 1.2, _to(around)
     pairs = w.paired()
     for some, text in _each_and_all(range(len(pairs)), [along[i] for i, _ in pairs]):
         inside, between = ({pairs[k][side] for k in some} for side in (0, 1))
@@ -261,7 +273,11 @@ def _moved(w: Windows, right: Array) -> Iterator[Slip]:
             for s in sorted({*STRIDES, *(w.sizes[k] for k in inside)} - had):
                 steps = [s if k in part else axis.step for k, axis in enumerate(w.axes)]
                 was = ", ".join(map(str, sorted(had)))
-                yield f"with stride {s} in place of {was}{where}{text}", 1.1, to(w.places(steps))
+                yield f"with stride {s} in place of {was}{where}{text}", 1.1, _to(w.places(steps))
+
+
+def _to(places: Array) -> Callable[[Array], tuple[Array, Array]]:
+    return lambda g: (g, places)
 
 
 def _flipped(axes: Sequence[int]) -> Change:
@@ -292,7 +308,7 @@ def _subsets(w: Windows) -> Iterator[tuple[str, float, Change]]:
             for words, keep in KEPT.items():
                 if n > 2 or words.startswith("only"):
                     yield f"of the {n} {noun}{text}, {words}", 1.0, _kept(w, some, keep)
-            for m in range(2, n - 1) if axes is w.inner else ():
+            for m in range(2, n - 1) if noun.startswith("entries") else ():
                 yield f"of the {n} {noun}{text}, {m} count", 1.2, _kept(w, some, slice(0, m))
     for x in w.rest:
         for words, keep in KEPT.items():
@@ -311,13 +327,17 @@ def _gathered(w: Windows) -> Iterator[tuple[str, float, Change]]:
         return lambda g: one(np.broadcast_to(g.sum(axes, keepdims=True), g.shape))
 
     x = w.value[tuple(w.places())]
-    largest = x == x.max(axes, keepdims=True)
+    largest, smallest = (x == f(x, axes, keepdims=True) for f in (np.max, np.min))
     for text, change in (
         ("the first entry of each window gets all of it", to(slice(0, 1))),
         ("the last entry of each window gets all of it", to(slice(-1, None))),
         ("the middle of each window gets all of it", to(None)),
         ("the largest entry of each window gets all of it",
          lambda g: largest * g.sum(axes, keepdims=True)),
+        ("the smallest entry of each window gets all of it",
+         lambda g: smallest * g.sum(axes, keepdims=True)),
+        ("all of it is multiplied by the entries of each window",
+         lambda g: x * g.sum(axes, keepdims=True)),
         ("every entry of a window gets the sum of all in it", to(slice(None))),
         ("every entry of a window gets the mean of all in it",
          lambda g: np.broadcast_to(g.mean(axes, keepdims=True), g.shape)),
