@@ -137,14 +137,16 @@ MOST_STEPS = 6
 def rows_of_a_gradient(case: Case, target: Target) -> Iterator[Candidate]:
     """Reverse the rows of a gradient, or shift them by one."""
     replay = case.replay
+    if replay is None:
+        return
     for key in dict.fromkeys(step.node.id for step in steps(case, target, once=True)):
-        g = replay.gradients[key] if replay is not None else np.zeros(())
+        g = replay.gradients[key]
         for axis, n in enumerate(g.shape):
             for words, moved in (
                 ("reversed", np.flip(g, axis)),
                 ("shifted by one", np.roll(g, 1, axis)),
                 ("shifted by one", np.roll(g, -1, axis)),
-            ) if n > 2 and replay is not None else ():  # fmt: skip
+            ) if n > 2 else ():  # fmt: skip
                 noun = ("rows", "columns")[axis] if g.ndim < 3 else f"slices along axis {axis}"
                 yield Candidate(
                     f"the {noun} of the gradient at {text_of(replay.graph, replay.graph[key])} are "

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made, text_of
+from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made, always, text_of
 from autograd_lite.check.mistakes.loop_values import name_of
 from autograd_lite.check.mistakes.registry import (
     Candidate,
@@ -266,7 +266,7 @@ def _made(unrolled: Unrolled, plan: Plan) -> Callable[[Target], Any]:
             with np.errstate(all="ignore"):
                 found.append(unrolled.run(plan))
         known = target.id in unrolled.replay.gradients and target.id not in unrolled.step_of
-        return found[0].get(target.id, np.zeros_like(target.right)) if known else None
+        return found[0].get(str(target.id), np.zeros_like(target.right)) if known else None
 
     return AnotherPass(predict)
 
@@ -331,10 +331,6 @@ def _of_leaves(unrolled: Unrolled) -> Iterator[Candidate]:
             *((f"only what the last {k} steps send back to {{}} is there: truncated", some[-k:])
               for k in range(2, min(len(some) - 1, MOST_TRUNCATED))),
         ) if len(some) > 1 else ():  # fmt: skip
-            yield Candidate(
-                words.format(name), 1.0,
-                predict=Made(
-                    replay, key, lambda parts=parts, kept=kept: sum(parts[k] for k in kept),
-                    lambda parts=parts: sum(parts.values()),
-                ),
-            )  # fmt: skip
+            there, whole = sum(parts[k] for k in kept), sum(parts.values())
+            made = Made(replay, key, always(there), always(whole))
+            yield Candidate(words.format(name), 1.0, predict=made)

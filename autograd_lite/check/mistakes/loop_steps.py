@@ -386,8 +386,8 @@ def _operands(
         )
     varies = any(x is not belongs[0] for x in belongs)
     right = replay.graph[nodes[-1].operands[1 - i]]
-    others = [x for x in replay.graph if right.kind == x.kind == "parameter" and x.shape == shape]
-    for other in others[:MOST_WEIGHTS] if len(shape) == 2 else ():
+    alike = [x for x in replay.graph if right.kind == x.kind == "parameter" and x.shape == shape]
+    for other in alike[:MOST_WEIGHTS] if len(shape) == 2 else ():
         if other is not right:
             yield change(
                 f"{every}{other.name} is used in place of {name}",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -225,7 +226,11 @@ def another_number(case: Case, factor: float) -> str:
     return next(fits, "")
 
 
-POOLED = {"np.sum({})": np.sum, "np.mean({})": np.mean, "np.linalg.norm({})": np.linalg.norm}
+POOLED: dict[str, Callable[[Any], Any]] = {
+    "np.sum({})": np.sum,
+    "np.mean({})": np.mean,
+    "np.linalg.norm({})": np.linalg.norm,
+}
 
 
 def _called(graph: Graph, node: Node, depth: int = 3) -> str:

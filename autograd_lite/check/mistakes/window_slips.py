@@ -281,7 +281,7 @@ def _to(places: Array) -> Callable[[Array], tuple[Array, Array]]:
 
 
 def _flipped(axes: Sequence[int]) -> Change:
-    return lambda g: np.flip(g, axes)
+    return lambda g: np.flip(g, tuple(axes))
 
 
 def _exchanged(i: int, j: int) -> Change:

@@ -79,7 +79,7 @@ class Windows:
     def holds(self, places: Array) -> Array:
         """Return which places are in the array."""
         shape = np.reshape(self.value.shape, (-1, *(1,) * len(self.axes)))
-        return ((places >= 0) & (places < shape)).all(axis=0)
+        return np.asarray(((places >= 0) & (places < shape)).all(axis=0))
 
     def paired(self) -> list[tuple[int, int]]:
         """Return pairs of axes that go along one of the array: inside a window, and to the next."""
@@ -118,23 +118,19 @@ def all_windows(replay: Replay) -> Iterator[Windows]:
     for (key, _), nodes in picked.items():
         base = np.asarray(replay.values[key])
         numbers = np.arange(base.size).reshape(base.shape)
-        taken = [numbers[node.parameters["index"]] for node in nodes]
+        taken = [np.asarray(numbers[node.parameters["index"]]) for node in nodes]
         several = len(nodes) > 1 or np.unique(taken[0]).size < taken[0].size
         if not several and not _slices(nodes[0]):
             continue
-        starts = [np.unravel_index(x.flat[0], base.shape) for x in taken]
-        order = sorted(range(len(nodes)), key=lambda k: tuple(starts[k]))
-        table = np.array([taken[k] for k in order])
-        axes = _axes(
-            np.array(np.unravel_index(table, base.shape)),
-            _taps(replay, nodes),
-            _contracted(replay, nodes[0]),
-        )
+        order = sorted(range(len(nodes)), key=lambda k: int(taken[k].flat[0]))
+        nodes, table = [nodes[k] for k in order], np.array([taken[k] for k in order])
+        places = np.array(np.unravel_index(table, base.shape))
+        axes = _axes(places, _taps(replay, nodes), _contracted(replay, nodes[0]))
         if axes is not None:
-            name = text_of(replay.graph, replay.graph[key])
-            first = tuple(int(x) for x in starts[order[0]])
-            sorted_nodes = [nodes[k] for k in order]
-            yield Windows(name, base, sorted_nodes, table.shape, first, axes, key)
+            name, first = text_of(replay.graph, replay.graph[key]), places.reshape(base.ndim, -1)
+            found = Windows(name, base, nodes, table.shape, tuple(first[:, 0]), axes, key)
+            if np.array_equal(found.places().reshape(places.shape), places):
+                yield found
     yield from _of_data(replay)
 
 
@@ -163,21 +159,17 @@ def _axes(places: Array, taps: bool, contracted: int) -> list[Axis] | None:
 
     Those of a kernel are told by the product that windows are in, or by their lengths.
     """
-    corner = places[(slice(None), *(0,) * (places.ndim - 1))]
     found: list[Axis] = []
     of: list[int] = []  # Which axis of the table each is a part of.
+    grid = 0  # How many of them go from window to window.
     for s in range(1, places.ndim):
-        index = [0] * (places.ndim - 1)
-        line = places[(slice(None), *index[: s - 1], slice(None), *index[s:])]
-        offsets = line - corner[:, None]
-        split = _split(offsets)
+        lines = np.moveaxis(places, s, 1).reshape(len(places), places.shape[s], -1)
+        split = _split(lines[:, :, 0] - lines[:, :1, 0])
         if split is None:
             return None
         found += [Axis(*axis, kernel=taps and s == 1) for axis in split]
         of += [s] * len(split)
-    if not found:
-        return None
-    grid = len(_split(places[:, :, *(0,) * (places.ndim - 2)] - corner[:, None]) or ())
+        grid = len(found) if s == 1 else grid
     inside = places.ndim + contracted if contracted else None
     for k, axis in enumerate(found if not taps else ()):
         twins = [i for i, x in enumerate(found) if x.along == axis.along and i != k]
@@ -191,7 +183,7 @@ def _axes(places: Array, taps: bool, contracted: int) -> list[Axis] | None:
             other = found[twins[0]]
             kernel = (axis.length, -k) < (other.length, -twins[0])
         found[k] = replace(axis, kernel=kernel)
-    return found
+    return found or None
 
 
 def _contracted(replay: Replay, node: Node) -> int:
