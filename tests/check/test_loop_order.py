@@ -170,3 +170,16 @@ def test_other_weights_at_every_step_have_their_name():
         dh = dz @ r.T
     title = str(al.compare(loss, {"W": dw})["W"].diagnosis)
     assert title == "at every step, R is used in place of W"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("dU += X[t].T @ dz", "dU += X[t].T @ (dz * (1 - h[t + 1] ** 2))", "is there twice"),
+        ("dW += h[t].T @ dz", "dW += h[t].T @ (dh * (1 - h[t] ** 2))", "of step t - 1, in place of"),
+    ],
+)
+def test_what_goes_wrong_on_the_way_to_one_gradient_alone_has_its_name(right, wrong, said):
+    (title,) = titles(last_only, BACK, right, wrong)
+    assert said in title
+    assert title.endswith(f", in what comes back to {right[1]} alone")

@@ -38,12 +38,15 @@ def upstream_left_out(case: Case, target: Target) -> Iterator[Candidate]:
         number = g.size > 1 or key != target.id  # One number for all is a factor that is missing.
         if number and (g == g.flat[0]).all():
             continue
-        if node is not end and value.dtype.kind == "f":
+        made = replaced(replay, key, always(np.ones_like(value)))
+        if node is end or value.dtype.kind != "f":
+            continue
+        if not made.comes_to_nothing(target):  # That it is left out is simpler.
             text = text_of(graph, node)
             yield Candidate(
                 f"1 is given for the gradient at {text}: what arrives there is left out",
                 0.95 if node.name else 1.05,
-                predict=replaced(replay, key, always(np.ones_like(value))),
+                predict=made,
             )
 
 

@@ -306,15 +306,17 @@ class Made:
             return self.key == target.id
         if 0 < largest_in(instead) < VANISHES * largest_in(part):
             return False  # That it is left out is simpler.
-        nothing = instead.any()
         for goal, moved in self.goals(target):
             terms = (instead - part) * moved
             size = float(np.abs(terms).sum()) + abs(goal)
             if abs(terms.sum() - goal) > slack(target) * size:
                 return False
-            terms = instead * moved
-            nothing = nothing and abs(terms.sum()) < VANISHES * np.abs(terms).sum()
-        return not nothing  # As above: what comes to nothing is left out.
+        return True
+
+    def comes_to_nothing(self, target: Target) -> bool:
+        """Return whether nothing of the wrong cotangent is left in a gradient."""
+        terms = [self.both[0] * moved for _, moved in self.goals(target)]
+        return all(abs(x.sum()) < VANISHES * np.abs(x).sum() for x in terms)
 
     def moves(self, target: Target) -> tuple[list[float], list[float]] | None:
         """Return what it adds to a gradient along each direction, and what is missing there."""

@@ -20,7 +20,7 @@ from autograd_lite.check.mistakes.registry import (
     more,
     remembered,
 )
-from autograd_lite.check.mistakes.repeated import Loop, loops
+from autograd_lite.check.mistakes.repeated import MOST_BY_HAND, Loop, loops
 from autograd_lite.check.mistakes.replay import Edge, Replay
 from autograd_lite.graph import Node
 
@@ -234,6 +234,8 @@ def _unrolled(replay: Replay) -> Iterator[Unrolled]:
 def _cut_short(replay: Replay) -> Iterator[Candidate]:
     for unrolled in _unrolled(replay):
         n = len(unrolled.steps)
+        if not unrolled.states and n <= MOST_BY_HAND:
+            continue  # Two towers, say.
         right = tuple(reversed(range(n)))
         for carries in (True, False):
             for k in range(1, min(n - 1, MOST_TRUNCATED)):

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made, Step, times
+from autograd_lite.check.mistakes.backward_steps import Step, times
+from autograd_lite.check.mistakes.loop_passes import EdgeRule, Into, made_at_each, nothing, plain
 from autograd_lite.check.mistakes.loop_values import Values, name_of, operand_name, stem
-from autograd_lite.check.mistakes.registry import Array, Candidate, Target
+from autograd_lite.check.mistakes.registry import Candidate
 from autograd_lite.check.mistakes.repeated import MOST_BY_HAND, Loop
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.check.mistakes.written_out import WrittenOut, written_out
@@ -21,9 +22,6 @@ from autograd_lite.graph import Node
 
 MOST_WEIGHTS = 6
 """How many other weights are tried in place of those of a step."""
-
-EdgeRule = Callable[[Any, Any], Any]
-"""What an edge does to what arrives at its node, given all that has arrived so far."""
 
 
 def compositions(replay: Replay, loop: Loop) -> Iterator[list[WrittenOut]]:
@@ -35,7 +33,11 @@ def compositions(replay: Replay, loop: Loop) -> Iterator[list[WrittenOut]]:
 
 
 def of_composition(
-    replay: Replay, loop: Loop, together: Sequence[WrittenOut], values: Mapping[str, Values]
+    replay: Replay,
+    loop: Loop,
+    together: Sequence[WrittenOut],
+    values: Mapping[str, Values],
+    into: Into | None = None,
 ) -> Iterator[Candidate]:
     """Yield what may go wrong on the way back through an activation that is written out."""
     primitive, nodes = together[0].primitive, [x.node for x in together]
@@ -44,13 +46,13 @@ def of_composition(
 
     def change(title: str, cost: float, rules: Sequence[EdgeRule], kind: str = "") -> Candidate:
         chosen = {x.edge: rule for x, rule in zip(together, rules, strict=True)}
-        passed = {edge: plain(r) for x in together for edge, r in x.others.items()}
-        return Candidate(
-            title, cost, predict=made_at_each(replay, chosen | passed, False), kind=kind
-        )
+        if into is not None:
+            return into.candidate(title, cost, chosen, kind)
+        chosen |= {edge: plain(r) for x in together for edge, r in x.others.items()}
+        return Candidate(title, cost, predict=made_at_each(replay, chosen, False), kind=kind)
 
     def rules(inputs: Values, outputs: Values) -> list[Rule]:
-        return [_rule_of(primitive, x, y) for x, y in zip(inputs, outputs, strict=False)]
+        return [rule_of(primitive, x, y) for x, y in zip(inputs, outputs, strict=False)]
 
     yield change(
         f"at every step, the derivative of the {primitive.name} at {name} is left out",
@@ -63,7 +65,8 @@ def of_composition(
         yield from _derivatives(activation, values, change)
 
 
-def _rule_of(primitive: Primitive, x: Any, y: Any) -> Rule:
+def rule_of(primitive: Primitive, x: Any, y: Any) -> Rule:
+    """Return the rule of an activation with other values."""
     return lambda g: primitive.rules[0](g, y, x)
 
 
@@ -74,6 +77,7 @@ def of_edges(
     i: int,
     edges: Sequence[Edge],
     values: Mapping[str, Values],
+    into: Into | None = None,
 ) -> Iterator[Candidate]:
     """Yield what may go wrong on the way back through one operation, at every step."""
     primitive = nodes[0].primitive
@@ -85,6 +89,8 @@ def of_edges(
 
     def change(title: str, cost: float, rules: Sequence[EdgeRule], kind: str = "") -> Candidate:
         chosen = dict(zip(edges, rules, strict=False))
+        if into is not None:
+            return into.candidate(title, cost, chosen, kind)
         return Candidate(title, cost, predict=made_at_each(replay, chosen, leaf), kind=kind)
 
     steps = range(len(nodes))
@@ -227,20 +233,6 @@ def _times_besides(rule: Rule, factor: Any) -> EdgeRule:
     return lambda g, _: rule(g) * factor
 
 
-def nothing(x: Any) -> EdgeRule:
-    """Return the rule that sends nothing back to an operand."""
-    return lambda *_: np.zeros(np.shape(x))
-
-
-def plain(rule: Rule) -> EdgeRule:
-    """Return a rule that goes by what arrives at its own node alone."""
-    return lambda g, _: rule(g)
-
-
-def _alone(rule: EdgeRule, arrived: Mapping[str, Any]) -> Rule:
-    return lambda g: rule(g, arrived)
-
-
 def _negated(rule: Rule) -> EdgeRule:
     return lambda g, _: -rule(g)
 
@@ -308,7 +300,7 @@ def _derivatives(
                     f"{every}{other.name}' stands in place of {function} at {name}",
                     0.95,
                     [
-                        plain(_rule_of(other, x, other.forward(x) if from_input else y))
+                        plain(rule_of(other, x, other.forward(x) if from_input else y))
                         for x, y in zip(xs, ys, strict=True)
                     ],
                     "another activation's derivative",
@@ -487,36 +479,3 @@ def _gradients(
             ],
             "wrong gradient",
         )
-
-
-def made_at_each(
-    replay: Replay, rules: Mapping[Edge, EdgeRule], leaf: bool
-) -> Callable[[Target], Any]:
-    """Return what predicts gradients; those of a leaf alone need no pass."""
-    if leaf:
-        present = {edge: rule for edge, rule in rules.items() if edge in replay.parts}
-        edge = next(iter(present))
-        key = replay.graph[edge[0]].operands[edge[1]]
-
-        def instead() -> Any:
-            return sum(
-                replay.sent(edge, replay.gradients[edge[0]], _alone(rule, replay.gradients))
-                for edge, rule in present.items()
-            )
-
-        return Made(
-            replay, key, instead, lambda: sum(np.asarray(replay.parts[edge]) for edge in present)
-        )
-    found: dict[str, dict[str, Array]] = {}
-
-    def predict(target: Target) -> Any:
-        key = target.id or ""
-        if not any(key in known for known in found.values()):
-            try:
-                with np.errstate(all="ignore"):
-                    found[key] = replay.rerun(rules, key)
-            except (ValueError, TypeError, IndexError):
-                found[key] = {}
-        return next((known[key] for known in found.values() if key in known), None)
-
-    return AnotherPass(predict)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from autograd_lite import ops
+from autograd_lite.check.mistakes.loop_passes import EdgeRule, Into, made_at_each, nothing, plain
 from autograd_lite.check.mistakes.loop_steps import (
-    EdgeRule,
     compositions,
-    made_at_each,
-    nothing,
     of_alike,
     of_composition,
     of_edges,
-    plain,
+    rule_of,
 )
-from autograd_lite.check.mistakes.loop_values import name_of, operand_name, values_of
+from autograd_lite.check.mistakes.loop_values import Values, name_of, operand_name, values_of
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Candidate,
@@ -32,6 +31,7 @@ from autograd_lite.check.mistakes.registry import (
 from autograd_lite.check.mistakes.repeated import Loop, loops
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.check.mistakes.softmax import softmax_forms
+from autograd_lite.check.mistakes.written_out import WrittenOut
 from autograd_lite.graph import Node
 
 
@@ -188,11 +188,74 @@ def _used_as(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> str:
 
 
 @more("at every step")
-def clipped_at_every_step(case: Case, target: Target) -> Iterator[Candidate]:
+def less_likely(case: Case, target: Target) -> Iterator[Candidate]:
+    """Clip what arrives at every step, or make a mistake on the way to one gradient alone."""
+    if case.replay is not None and target.id is not None:
+        yield from _clipped(case.replay)
+        yield from _for_one_alone(case.replay)
+
+
+@remembered
+def _for_one_alone(replay: Replay) -> Iterator[Candidate]:
+    """Make the same mistake at every step in what comes back to one tensor that all steps use."""
+    for loop in loops(replay):
+        values, inside = values_of(replay, loop), {x.id for m in loop.classes for x in m}
+        written = list(compositions(replay, loop))
+        for nodes in loop.classes:
+            for i, key in enumerate(nodes[-1].operands):
+                edges = [(node.id, i) for node in nodes]
+                alike = all(node.operands[i] == key for node in nodes)
+                if not alike or key in inside or any(edge not in replay.parts for edge in edges):
+                    continue
+                rules = [[functools.partial(replay.sent, edge)] for edge in edges]
+                part = sum(np.asarray(replay.parts[edge]) for edge in edges)
+                yield from _above(loop, nodes, Into(replay, key, part, rules), values, written)
+
+
+def _above(
+    loop: Loop,
+    nodes: Sequence[Node],
+    into: Into,
+    values: dict[str, Values],
+    written: Sequence[Sequence[WrittenOut]],
+) -> Iterator[Candidate]:
+    """Go up from what uses a tensor, as long as there is one way."""
+    replay = into.replay
+    for _ in range(MOST_ABOVE):
+        together = next((t for t in written if [x.operand for x in t] == list(nodes)), None)
+        if together is not None:
+            yield from of_composition(replay, loop, together, values, into)
+            nodes = [x.node for x in together]
+            into = into.further([
+                rule_of(x.primitive, replay.values[x.operand.id], replay.values[x.node.id])
+                for x in together
+            ])  # fmt: skip
+            continue
+        ways = [[(user.id, j) for user in replay.graph.consumers(node)
+                 for j, x in enumerate(user.operands)
+                 if x == node.id and (user.id, j) in replay.parts] for node in nodes]  # fmt: skip
+        users = [replay.graph[way[0][0]] for way in ways if len(way) == 1]
+        members = next((m for m in loop.classes if users and users[0] in m), [])
+        late = members.index(users[0]) if members else 0  # The first step may have none.
+        edges = [way[0] for way in ways if way]
+        positions = {i for _, i in edges}
+        whole = len(users) == len(nodes) and members[late : late + len(nodes)] == users
+        if not whole or len(positions) != 1:
+            return
+        end = late + len(users)
+        known = {text: of_class[late:end] for text, of_class in values.items()}
+        of_steps = Loop([m[late:end] for m in loop.classes if len(m) >= end])
+        yield from of_edges(replay, of_steps, users, positions.pop(), edges, known, into)
+        into = into.further([functools.partial(replay.sent, edge) for edge in edges])
+        nodes = users
+
+
+MOST_ABOVE = 5
+"""How many operations are gone up."""
+
+
+def _clipped(replay: Replay) -> Iterator[Candidate]:
     """Clip what arrives at one operation of every step, to a usual size."""
-    replay = case.replay
-    if replay is None or target.id is None:
-        return
     for loop in loops(replay):
         for nodes in loop.classes:
             reached = [node for node in nodes if node.id in replay.gradients]
