@@ -114,6 +114,7 @@ for t in reversed(range(T)):
             "o * (1 - tc**2) + 0; dc = dc + dcn * (1 - tc**2)",
             "not to that",
         ),
+        ("(dz @ W.T)[:, 2:]", "(dz @ W.T)[:, :3]", "is cut out from 0 on, not from 2"),
         ("    dhn, dcn = (", "    dcn, dhn = (", "from the step after is exchanged"),
         ("dc * f\n", "dcn + dc * f\n", "added up over all steps"),
     ],
@@ -176,7 +177,7 @@ def test_other_weights_at_every_step_have_their_name():
     ("right", "wrong", "said"),
     [
         ("dU += X[t].T @ dz", "dU += X[t].T @ (dz * (1 - h[t + 1] ** 2))", "is there twice"),
-        ("dW += h[t].T @ dz", "dW += h[t].T @ (dh * (1 - h[t] ** 2))", "of step t - 1, in place of"),
+        ("dW += h[t].T @ dz", "dW += h[t].T @ (dh * (1 - h[t] ** 2))", "of step t - 1, in"),
     ],
 )
 def test_what_goes_wrong_on_the_way_to_one_gradient_alone_has_its_name(right, wrong, said):

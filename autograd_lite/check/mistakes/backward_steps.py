@@ -315,6 +315,8 @@ class Made:
 
     def comes_to_nothing(self, target: Target) -> bool:
         """Return whether nothing of the wrong cotangent is left in a gradient."""
+        if target.hand.shape != target.right.shape:
+            return False
         terms = [self.both[0] * moved for _, moved in self.goals(target)]
         return all(abs(x.sum()) < VANISHES * np.abs(x).sum() for x in terms)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import operator
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -103,6 +104,7 @@ def _of_all(replay: Replay, loop: Loop) -> Iterator[Candidate]:
                 kind="exchanged",
             )
         yield from _of_reductions(replay, loop, nodes)
+        yield from _of_joints(replay, loop, nodes)
     yield from _pieces_exchanged(replay, loop)
     step_of = {node.id: k for members in loop.classes for k, node in enumerate(members)}
     crossing: dict[Edge, EdgeRule] = {
@@ -151,6 +153,24 @@ def _of_reductions(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> Iterato
                 0.9,
                 predict=made_at_each(replay, rules, False),
                 kind="summed over the wrong axis",
+            )
+
+
+def _of_joints(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> Iterator[Candidate]:
+    """Cut what comes back to one of several joined arrays out at another place."""
+    axis = nodes[0].parameters.get("axis") if nodes[0].primitive is ops.concatenate else None
+    for i, key in enumerate(nodes[-1].operands) if axis is not None else ():
+        parts, whole = [replay.graph[x].shape[axis] for x in nodes[-1].operands], nodes[-1].shape
+        right, n = sum(parts[:i]), replay.graph[key].shape[axis]
+        for start in {0, whole[axis] - n} - {right}:
+            index = (*(slice(None),) * (axis % len(whole)), slice(start, start + n))
+            rules = {(node.id, i): plain(operator.itemgetter(index)) for node in nodes}
+            yield Candidate(
+                f"at every step, what comes back to {operand_name(replay, loop, nodes, i)} from "
+                f"{name_of(replay, loop, nodes)} is cut out from {start} on, not from {right}",
+                0.9,
+                predict=made_at_each(replay, rules, False),
+                kind="exchanged",
             )
 
 

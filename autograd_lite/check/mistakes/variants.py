@@ -213,16 +213,22 @@ def stretched(case: Case, target: Target) -> Iterator[Candidate]:
         axes = [k for k in range(g.ndim) if k < more or (wide and shape[k - more] < g.shape[k])]
         if not axes:
             continue
-        name, n = text_of(step.replay.graph, step.operand), g.shape[axes[0]]
+        name = text_of(step.replay.graph, step.operand)
         count = int(np.prod([g.shape[k] for k in axes]))
-        for which, i in (("first", 0), ("last", n - 1)):
-            only = np.expand_dims(np.arange(n) == i, [k for k in range(g.ndim) if k != axes[0]])
-            yield Candidate(
-                f"only the {which} of the {n} that {name} was used for counts on the way back from "
-                f"{step.name}",
-                0.95,
-                predict=_sends(step, step.rule(g * only)),
-            )
+        several = [axes[:1], *([k] for k in axes[1:]), axes[1:], axes][
+            : 1 if len(axes) < 2 else None
+        ]
+        for some in dict.fromkeys(map(tuple, several)):
+            for which, i in (("first", slice(0, 1)), ("last", slice(-1, None))):
+                only = np.zeros(g.shape)
+                only[tuple(i if k in some else slice(None) for k in range(g.ndim))] = 1.0
+                along = "" if some == (axes[0],) else f" along axis {', '.join(map(str, some))}"
+                yield Candidate(
+                    f"only the {which} of the {' x '.join(str(g.shape[k]) for k in some)} that "
+                    f"{name} was used for{along} counts on the way back from {step.name}",
+                    0.95 if not along else 1.05,
+                    predict=_sends(step, step.rule(g * only)),
+                )
         yield Candidate(
             f"what comes back to {name} from {step.name} is averaged over the {count} that it was "
             f"used for, not summed",
