@@ -158,8 +158,10 @@ def _of_reductions(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> Iterato
 
 def _of_joints(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> Iterator[Candidate]:
     """Cut what comes back to one of several joined arrays out at another place."""
-    axis = nodes[0].parameters.get("axis") if nodes[0].primitive is ops.concatenate else None
-    for i, key in enumerate(nodes[-1].operands) if axis is not None else ():
+    if nodes[0].primitive is not ops.concatenate or nodes[0].parameters["axis"] is None:
+        return
+    axis = int(nodes[0].parameters["axis"])
+    for i, key in enumerate(nodes[-1].operands):
         parts, whole = [replay.graph[x].shape[axis] for x in nodes[-1].operands], nodes[-1].shape
         right, n = sum(parts[:i]), replay.graph[key].shape[axis]
         for start in {0, whole[axis] - n} - {right}:
