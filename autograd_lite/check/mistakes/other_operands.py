@@ -14,7 +14,6 @@ from autograd_lite.check.mistakes.backward_steps import (
     MOST_VALUES,
     Made,
     Step,
-    Together,
     activations,
     grouped,
     steps,
@@ -88,39 +87,6 @@ def wrong_tensor(case: Case, target: Target) -> Iterator[Candidate]:
                     predict=step.wrong(rule),
                 )
         yield from _derivative_of_another_tensor(step)
-    yield from _in_each_product(case, target)
-
-
-def _in_each_product(case: Case, target: Target) -> Iterator[Candidate]:
-    """Use another tensor, or one that is shifted, with each entry of a kernel."""
-    alike: dict[tuple[int, ...], list[Step]] = {}
-    for step in steps(case, target, once=True):
-        picked = step.operand.primitive is ops.getitem and step.operand.operands[0] == target.id
-        if picked and step.other is not None and step.other.shape:
-            alike.setdefault(step.other.shape, []).append(step)
-    for shape, group in alike.items():
-        replay, belongs = group[0].replay, [x for step in group if (x := step.other) is not None]
-        if not 1 < len({x.id for x in belongs}) <= MOST_MEETING:
-            continue
-        names = ", ".join(dict.fromkeys(text_of(replay.graph, x) for x in belongs))
-        found = [
-            (text_of(replay.graph, x), [replay.values[x.id]] * len(group))
-            for x in replay.graph.nodes
-            if x.shape == shape and x not in belongs
-        ]
-        for shift in (1, -1):
-            rolled = [np.roll(replay.values[x.id], shift, -1) for x in belongs]
-            found.append((f"what is shifted by {shift} along the last axis", rolled))
-        for text, values in found[:MOST_VALUES]:
-            made = [
-                wrong(replay, {s.edge: replay.rule(s.edge, operands={1 - s.edge[1]: value})})
-                for s, value in zip(group, values, strict=True)
-            ]
-            yield Candidate(
-                f"{text} is used in place of each of {names}",
-                1.3,
-                predict=Together([x for x in made if isinstance(x, Made)]),
-            )
 
 
 def _alike(step: Step) -> list[Node]:

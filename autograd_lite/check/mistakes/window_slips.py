@@ -14,6 +14,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
+    MOST_VALUES,
     Made,
     Step,
     Together,
@@ -135,6 +136,11 @@ def _used(replay: Replay, w: Windows, target: Target) -> Iterator[Candidate]:
     for text, cost, slip in _slips(w):
         text = f"the windows of {w.name} are used {text}"
         yield Candidate(text, cost, predict=made(lambda slip=slip: taken(slip)))  # type: ignore[misc]  # As above.
+    for node in replay.graph.nodes[:MOST_VALUES]:
+        if node.shape == w.shape[1:] and node not in w.nodes:
+            other = np.broadcast_to(replay.values[node.id], w.shape)
+            text = f"{text_of(replay.graph, node)} is used in place of each window of {w.name}"
+            yield Candidate(text, 1.3, predict=made(always(other)))
     for text, cost, keep in _subsets(w):
         if "entries of each" not in text:
             text = f"on the way back from the windows of {w.name}, {text}"
@@ -309,7 +315,11 @@ def _subsets(w: Windows) -> Iterator[tuple[str, float, Change]]:
                 if n > 2 or words.startswith("only"):
                     yield f"of the {n} {noun}{text}, {words}", 1.0, _kept(w, some, keep)
             for m in range(2, n - 1) if noun.startswith("entries") else ():
-                yield f"of the {n} {noun}{text}, {m} count", 1.2, _kept(w, some, slice(0, m))
+                yield (
+                    f"of the {n} {noun}{text}, only the first {m} count",
+                    1.2,
+                    _kept(w, some, slice(0, m)),
+                )
     for x in w.rest:
         for words, keep in KEPT.items():
             text = f"of the {w.sizes[x]} slices along axis {along[x]}, {words}"
