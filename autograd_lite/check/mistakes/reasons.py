@@ -11,7 +11,9 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.registry import Case
+from autograd_lite.core.notation import ATOM, LOOSE
 from autograd_lite.graph import Graph, Node, write
+from autograd_lite.ops.writing import Written
 
 MOST_LENGTHS = 12
 
@@ -208,22 +210,31 @@ def another_number(case: Case, factor: float) -> str:
     if case.replay is None:
         return ""
     graph, single, pooled = case.replay.graph, dict[str, float](), dict[str, float]()
+    below: dict[str, bool] = {}
     for node in graph:
         value = np.asarray(node.value)
-        if value.dtype.kind == "f" and value.size == 1:
-            single.setdefault(_called(graph, node), abs(float(value.flat[0])))
+        if value.dtype.kind == "f" and value.size == 1 and (text := _called(graph, node)):
+            single.setdefault(text, abs(float(value.flat[0])))
+            below.setdefault(text, _divides(graph, node))
         elif value.dtype.kind == "f" and node.name and 1 < value.size <= MOST_NUMBERS:
             for text, pool in POOLED.items():
                 pooled[text.format(node.name)] = abs(float(pool(value)))
-    single.pop("", None)
-    pairs = ((x, y) for x in single.items() for y in (single | pooled).items() if x[1] and y[1])
-    ratios = ((x, y, right / wrong) for (x, right), (y, wrong) in pairs)
-    fits = (
-        f"{y} stands in place of {x}"
-        for x, y, ratio in ratios
-        if not _is(ratio, 1) and (_is(abs(factor), ratio) or _is(abs(factor), 1 / ratio))
-    )
-    return next(fits, "")
+    for (x, right), (y, wrong) in itertools.product(single.items(), (single | pooled).items()):
+        if not right or not wrong or _is(right, wrong):
+            continue
+        if _is(abs(factor), right / wrong if below[x] else wrong / right):
+            return f"{y} stands in place of {x}"
+    return ""
+
+
+def _divides(graph: Graph, node: Node) -> bool:
+    """Return whether something is divided by a number, or by a product with it."""
+    users = graph.consumers(node)
+    return any(
+        user.operands[1] == node.id if user.primitive is ops.divide
+        else user.primitive in (ops.multiply, ops.square, ops.power) and _divides(graph, user)
+        for user in users
+    )  # fmt: skip
 
 
 POOLED: dict[str, Callable[[Any], Any]] = {
@@ -238,7 +249,8 @@ def _called(graph: Graph, node: Node, depth: int = 3) -> str:
     if node.name or node.primitive is None:
         return node.name or (f"{float(node.value):.4g}" if not np.ndim(node.value) else "")
     names = [_called(graph, x, depth - 1) for x in graph.operands(node)] if depth else [""]
-    return write(node, names) if all(names) else ""
+    written = [Written(name, LOOSE if " " in name else ATOM) for name in names]
+    return write(node, written) if all(names) else ""
 
 
 SLOPES = (0.01, 0.1, 0.2, 0.3, 0.001)
