@@ -152,7 +152,7 @@ class Graph(Nodes):
         Parameters
         ----------
         what : str or Tensor
-            A name, an identifier (``n3``), or a tensor of the computation.
+            A name, an identifier (``n3``) that is no name, or a tensor of the computation.
 
         Returns
         -------
@@ -176,7 +176,8 @@ class Graph(Nodes):
         if isinstance(what, Tensor):
             found = [node for node in self.nodes if node.tensor is what]
         else:
-            found = [node for node in self.nodes if what in (node.name, node.id)]
+            found = [node for node in self.nodes if node.name == what]
+            found = found or [node for node in self.nodes if node.id == what]
         if len(found) == 1:
             return found[0]
         label = what._label() if isinstance(what, Tensor) else repr(what)

@@ -822,6 +822,17 @@ def test_what_differs_by_the_rounding_of_a_saturated_sigmoid_is_right(factor, pa
     assert abs(result["w"].by_hand / result["w"].autodiff - factor) > 1e-9
 
 
+@pytest.mark.parametrize("seed", [0, 5, 27, 61])
+def test_autodiff_is_right_to_the_digits_that_a_saturated_sigmoid_has_left(seed):
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=(7, 3)).astype("f4"), (rng.uniform(size=7) > 0.5).astype("f4")
+    w = al.Tensor((4 * rng.normal(size=3)).astype("f4"), requires_grad=True, name="w")
+    p = 1 / (1 + np.exp(-(x @ w)))
+    loss = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+    (row,) = al.compare(loss, {"w": x.T @ ((p.numpy() - y) / np.float32(7))})
+    assert row.verdict == "right for its dtype"
+
+
 def rounded_case():
     w, x = al.Tensor(rng.normal(size=(3, 4)), requires_grad=True, name="w"), rng.normal(size=(5, 3))
     h = np.tanh(x @ w)

@@ -409,3 +409,10 @@ def test_what_shows_a_computation_can_be_copied_and_pickled(copied):
     )
     assert copied(graph).tensors == frozenset()
     loss.backward()
+
+
+def test_a_name_comes_before_an_identifier():
+    x = al.Tensor(2.0, requires_grad=True, name="n1")
+    graph = al.Graph(np.sin(x))
+    assert graph.nodes[1].id == "n1"
+    assert graph.find("n1").tensor is x
