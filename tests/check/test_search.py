@@ -233,3 +233,37 @@ def test_two_picks_of_one_tensor_are_told_apart():
     np.add.at(hand, i, (1 - np.tanh(v[i] * v[j]) ** 2) * v[j])
     (row,) = al.compare(np.sum(np.tanh(u[i] * u[j])), {"u": hand})
     assert row.diagnosis.title == "what comes back to u from u[[3, 3, …]] is left out"
+
+
+def logistic_with_weights():
+    x, y = RNG.normal(size=(9, 3)), (RNG.uniform(size=9) > 0.5) * 1.0
+    weight, w = np.where(y > 0, 2.5, 1.0), al.Tensor(RNG.normal(size=3), True, name="w")
+    z = x @ w
+    p = 1 / (1 + np.exp(-z))
+    p.name, z.name = "p", "z"
+    loss = -np.sum(weight * (y * np.log(p) + (1 - y) * np.log(1 - p))) / np.sum(weight)
+    c = weight / weight.sum()
+    return loss, lambda d: {"w": x.T @ (c * d)}, p.numpy(), y, z.numpy()
+
+
+def test_a_weighted_cross_entropy_is_prediction_minus_target():
+    loss, by_hand, p, y, z = logistic_with_weights()
+    assert al.compare(loss, by_hand(p - y))
+    for wrong, title in {
+        "z - y": "the prediction is taken before the sigmoid: z - y in place of p - y",
+        "np.round(p) - y": "p is made 0 or 1 by a threshold before y is subtracted",
+    }.items():
+        delta = eval(wrong, {"p": p, "y": y, "z": z, "np": np})
+        assert titles_of(loss, by_hand(delta))["w"] == title
+
+
+def test_a_softmax_of_which_some_rows_do_not_count_is_prediction_minus_target():
+    x, labels, counts = RNG.normal(size=(7, 4)), np.arange(7) % 3, np.array([1.0, 1, 0, 1, 0, 1, 0])
+    w = al.Tensor(RNG.normal(size=(4, 3)), requires_grad=True, name="w")
+    z = x @ w
+    p = np.exp(z) / np.sum(np.exp(z), axis=1, keepdims=True)
+    p.name = "p"
+    loss = -np.sum(counts * np.log(p[np.arange(7), labels])) / 4
+    d = counts[:, None] * p.numpy() / 4
+    expected = "the one-hot of the labels is not subtracted from p: the target is missing"
+    assert titles_of(loss, {"w": x.T @ d})["w"] == expected

@@ -90,6 +90,11 @@ def differences(replay: Replay) -> Iterator[Difference]:
         if (node.id not in replay.gradients or node.name)
         and np.asarray(node.value).dtype.kind in "fiub"
     ]
+    weights = [
+        np.asarray(node.value, float)
+        for node in targets
+        if node.shape and node.id not in replay.gradients and np.size(node.value) <= MOST_WEIGHTS
+    ]
     for node in reversed(list(graph)):
         same_again = is_shifted(graph, node) or node.primitive is ops.negative
         if same_again and not node.name:
@@ -115,6 +120,7 @@ def differences(replay: Replay) -> Iterator[Difference]:
                 signs = link == "sigmoid" and np.isin(y, (-1, 1)).all()
                 for form in ((1 + y) / 2, (1 - y) / 2) if signs else (y,):
                     c = _multiple(g, p - form)
+                    c = _weights(g, p - form, weights) if c is None else c
                     if c is not None and not any(np.array_equal(form, x) for x in seen):
                         p_text = _text_of_prediction(replay, node, link, p, axis)
                         text = target.name or grouped(text_of(graph, target))
@@ -156,6 +162,30 @@ def _multiple(g: Array, difference: Array) -> float | None:
     return c if c and gap <= 1e-9 * np.abs(g).max() + 1e-7 * digits_of(g) else None
 
 
+MOST_WEIGHTS = 10_000
+"""Of how many entries an array may be what a difference is weighted by."""
+
+
+def _weights(g: Array, difference: Array, weights: Sequence[Array]) -> Array | None:
+    """Return by which multiple of an array, of the entries or of the rows, a difference goes."""
+    with np.errstate(all="ignore"):
+        ratio = g / difference
+    few = ratio.flat[:2]
+    for w in weights if np.isfinite(ratio).all() else ():
+        w = w[..., None] if w.shape == g.shape[:-1] else w
+        if w.shape in (g.shape, (*g.shape[:-1], 1)) and np.ptp(w) and g.size > MOST_LEVELS:
+            ends = np.broadcast_to(w, g.shape).flat[:2]
+            if abs(few[0] * ends[1] - few[1] * ends[0]) <= 1e-6 * np.abs(few * ends[::-1]).max():
+                c = _multiple(g, w * difference)
+                if c is not None:
+                    return c * w
+    return None
+
+
+MOST_LEVELS = 4
+"""Of fewer entries, an array may be proportional to another by chance."""
+
+
 def digits_of(g: Array) -> float:
     """Return the rounding of an array relative to its largest entry."""
     return float(np.finfo(g.dtype).eps * np.abs(g).max()) * 100 if g.dtype.kind == "f" else 0.0
@@ -170,11 +200,15 @@ def _of_labels(g: Array, p: Array) -> tuple[Array, Any] | None:
     c = ratio.max(axis=1, keepdims=True)
     if rows.shape[1] > 2:  # Also where a negative number multiplies the row.
         c = np.median(ratio, axis=1, keepdims=True)
-    if not np.isfinite(c).all() or not c.all() or (rows.shape[1] < 3 and not (c > 0).all()):
+    masked = ~gs.any(axis=1)  # Rows that do not count.
+    if not np.isfinite(c).all() or not c[~masked].all() or 2 * masked.sum() > len(c):
+        return None
+    if rows.shape[1] < 3 and not (c[~masked] > 0).all():
         return None
     if np.abs(c).max() > 1e6 * np.abs(gs).max():
         return None  # One entry has all of the probability: anything would fit.
-    y = rows - gs / c
+    y = rows - gs / np.where(masked[:, None], 1, c)
+    y[masked] = np.eye(rows.shape[1])[0]
     one_hot = np.eye(rows.shape[1])[y.argmax(axis=1)]
     if np.abs(y - one_hot).max() > 1e-7:
         return None
