@@ -267,3 +267,44 @@ def test_a_softmax_of_which_some_rows_do_not_count_is_prediction_minus_target():
     d = counts[:, None] * p.numpy() / 4
     expected = "the one-hot of the labels is not subtracted from p: the target is missing"
     assert titles_of(loss, {"w": x.T @ d})["w"] == expected
+
+
+def test_a_half_that_is_missing_is_no_2_too_many():
+    x = RNG.normal(size=(6, 3))
+    w = al.Tensor(RNG.normal(size=(3, 2)), requires_grad=True, name="w")
+    r = x[:, :2] + 0.5 * np.tanh(x @ w)
+    title = titles_of(
+        np.sum(r**3), {"w": x.T @ (3 * r.numpy() ** 2 * (1 - np.tanh(x @ w.data) ** 2))}
+    )
+    assert "the factor 0.5 is missing" in title["w"]
+    c = al.Tensor(RNG.normal(size=3), requires_grad=True, name="c")
+    title = titles_of(np.sum(c**2) + 0 * np.sum(r), {"c": 4 * c.data})
+    assert "0.5" not in title["c"]
+
+
+def test_another_divisor_is_not_that_of_a_corrected_variance():
+    o = al.Tensor(RNG.normal(size=(3, 4, 5)), requires_grad=True, name="o")
+    right = np.repeat(np.cos(o.data.mean(1))[:, None], 4, axis=1)
+    title = titles_of(np.sum(np.sin(np.mean(o, axis=1))), {"o": right / 5})["o"]
+    assert "divided by 5 where 4 belongs" in title
+    assert "n - 1" not in title
+
+
+def test_slices_that_are_equal_were_averaged_and_not_overwritten():
+    o, b = RNG.normal(size=(3, 4, 2)), al.Tensor(RNG.normal(size=2), True, name="b")
+    loss = np.sum(np.sin(np.mean(o + b, axis=1)))
+    right = np.cos(o.mean(1) + b.data).sum(0)
+    assert "overwritten" not in titles_of(loss, {"b": right / 4})["b"]
+
+
+def test_the_slope_of_another_leaky_relu_and_a_sign_for_a_value():
+    x, w = RNG.normal(size=(6, 3)), al.Tensor(RNG.normal(size=(3, 2)), True, name="w")
+    z = x @ w
+    slope = np.where(z.numpy() > 0, 1, 0.01)
+    a = np.where(z > 0, z, 0.1 * z)
+    title = titles_of(np.sum(a**3), {"w": x.T @ (3 * a.numpy() ** 2 * slope)})["w"]
+    assert title == "0.01 stands in place of 0.1"
+    z.name = "z"
+    dist = np.sqrt(np.sum(z**2, axis=1))
+    title = titles_of(np.sum(dist), {"w": x.T @ (np.sign(z.numpy()) / dist.numpy()[:, None])})["w"]
+    assert title == "sign(z) stands in place of z in 2 * z, the derivative of z ** 2"

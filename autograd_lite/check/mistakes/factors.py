@@ -10,7 +10,13 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.entries import entries_in_words
-from autograd_lite.check.mistakes.reasons import another_number, other_divisor, reasons, shown
+from autograd_lite.check.mistakes.reasons import (
+    another_number,
+    or_a_half,
+    other_divisor,
+    reasons,
+    shown,
+)
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Array,
@@ -127,7 +133,9 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[tuple[str, str, 
     averages, sums, squares = _lengths(case)
     of_square = " of the square" if squares else ""
     if _is(a, 0.5) or _is(a, 2):
-        title = f"the factor 2{of_square} is missing" if a < 1 else "there is a factor 2 too many"
+        title = f"the factor 2{of_square} is missing"
+        if a > 1:
+            title = f"there is a factor 2 too many{or_a_half(case, target.id)}"
         if (other := other_divisor(case, a)) is not None:
             title += f", or divided by {other[0]} where {other[1]} belongs"
         yield "constant factor", title, 1.0

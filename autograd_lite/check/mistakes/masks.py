@@ -240,4 +240,4 @@ def _drawn(step: Step, target: Target, size: float) -> Any:
             return None
     assert step.other is not None  # The step is a product.
     turned = same(drawn, size - np.asarray(replay.values[step.other.id]))
-    return None if turned or (drawn == size).all() or not drawn.any() else drawn
+    return None if turned or np.array_equal(drawn * g, size * g) or not drawn.any() else drawn

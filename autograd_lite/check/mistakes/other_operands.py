@@ -103,6 +103,8 @@ def _derivative_of_another_tensor(step: Step) -> Iterator[Candidate]:
     done = {step.operand.id, *(x for node in _alike(step) for x in (node.id, *node.operands))}
     tried: list[Any] = []
     alike = [x for x in graph.nodes if x.shape == step.node.shape and x.id not in done]
+    place = replay.position[step.node.id]
+    alike.sort(key=lambda x: abs(replay.position[x.id] - place))  # What is near is likelier.
     for other, value in [
         *((x, np.asarray(replay.values[x.id])) for x in alike),
         *(found for x in graph.nodes for found in _widened(replay, x, step.node.shape)),

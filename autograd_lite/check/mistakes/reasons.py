@@ -53,6 +53,24 @@ def blocks(case: Case) -> dict[str, int]:
     return {f"{n} x {m}": n * m for n, m in sorted(pairs)[:MOST_LENGTHS]}
 
 
+def or_a_half(case: Case, key: str | None = None) -> str:
+    """Return what a factor 2 may be besides, if something on the way to `key` is halved."""
+    replay = case.replay
+    for node in replay.graph if replay is not None else ():
+        on_the_way = replay is not None and any(
+            x.id in replay.gradients and (key is None or key in replay.behind(x.id))
+            for x in replay.graph.consumers(node)
+        )
+        if not on_the_way:
+            continue
+        value = np.asarray(node.value)
+        if node.primitive is None and 0 < value.size <= MOST_NUMBERS and value.dtype.kind == "f":
+            levels = np.unique(np.abs(value))
+            if levels[-1] == 0.5 and (levels[:-1] == 0).all() and node.kind != "parameter":
+                return f", or the factor {node.name or 0.5} is missing"
+    return ""
+
+
 def other_divisor(case: Case, factor: float) -> tuple[int, int] | None:
     """Return what may be divided by, and what belongs there: rows of an array, say, not entries."""
     for node in case.replay.graph if case.replay is not None else ():
@@ -124,7 +142,7 @@ def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
     if _is(a, 0.5):
         yield "a factor 2 is missing", 0.1
     if _is(a, 2):
-        yield "a factor 2 too many", 0.1
+        yield f"a factor 2 too many{or_a_half(case)}", 0.1
     if case.lr is not None and case.lr != 1 and _is(a, case.lr):
         yield f"the learning rate {case.lr:g} is in it already", 0.1
     sizes = lengths(case)
@@ -146,6 +164,8 @@ def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
         for n in sizes if divides else ():
             if _is(a, k / n) and n not in (k, 2 * k):
                 yield f"divided by {n} where {k:g} belongs", 0.35
+            elif _is(a, n / k) and n not in (k, k / 2):
+                yield f"divided by {k:g} where {n} belongs", 0.4
         whole = any(abs(x - round(x)) < 1e-6 for x in (a, 1 / a if a else 0.0))
         for added, times in ((f"{k:g}", k), (f"2 * {k:g}", 2 * k)):
             if not divides and _is(a, 1 + times):
@@ -170,13 +190,16 @@ def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
                 yield what, 0.3
         if multiplies and _is(a, 1 + k):
             yield f"1 + {text}: {text} times the same is added", 0.3
+        for n in sizes if multiplies else ():
+            if _is(a, k / n) and n not in (k, 2 * k):
+                yield f"divided by {n} where {text} belongs", 0.35
     for factors, n in blocks(case).items():
         if n not in sizes and (_is(a, n) or _is(a, 1 / n)):
             over = f"{n} entries, {factors}"
             yield f"summed over {over}" if a > 1 else f"averaged over {over}, that add up", 0.25
     counts, means = sizes, averaged(case)
     for n in counts:
-        corrected = 0.15 if n in means else 0.55
+        corrected = 0.15 if n in means and n - 1 not in means else 0.55
         if _is(a, n):
             yield f"the factor 1/{n} is missing", 0.2
         elif _is(a, 1 / n):

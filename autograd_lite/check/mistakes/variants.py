@@ -107,6 +107,12 @@ def _of_entries(step: Step) -> Iterator[Candidate]:
                 1.0,
                 predict=step.wrong(times(form)),
             )
+    if right == f"2 * {grouped(name)}" and not (x > 0).all():
+        yield Candidate(
+            f"sign({name}) stands in place of {name} in {right}, the derivative of {step.name}",
+            1.05,
+            predict=step.wrong(times(2 * np.sign(x))),
+        )
 
 
 def _multiple(part: Any, form: Any) -> float | None:
@@ -274,6 +280,8 @@ def one_row_only(case: Case, target: Target) -> Iterator[Candidate]:
         g, rule, at = replay.gradients[node.id], replay.rule(edge), text_of(replay.graph, node)
         for axis, n in enumerate(node.shape[: max(1, len(node.shape) - 1)]):
             row = "row" if not axis else f"slice along axis {axis}"
+            if same(g, np.broadcast_to(g.mean(axis, keepdims=True), g.shape)):
+                continue  # Then that is a factor.
             for k, which in ((n - 1, "last"), (0, "first")) if n > 1 else ():
                 one = np.expand_dims(
                     np.arange(n) == k, [i for i in range(len(node.shape)) if i != axis]

@@ -31,6 +31,7 @@ from autograd_lite.check.mistakes.backward_steps import (
     times,
     wrong,
 )
+from autograd_lite.check.mistakes.reasons import SLOPES
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, more, same
 from autograd_lite.check.mistakes.repeated import recurrent
 from autograd_lite.check.mistakes.replay import Replay, Rule, recompute_all
@@ -372,9 +373,17 @@ def _of_derivatives(case: Case, target: Target, missing: bool) -> Iterator[Candi
             elif here:
                 seen = f" on the way back from {step.name}"
             plain = abs(float(value)) if text.isidentifier() and not np.ndim(value) else 0.0
+            title = f"the factor {text} is {'missing' if missing else 'there twice'}{seen}"
+            number = not np.ndim(value) and next((x for x in SLOPES if x == value), None)
+            if (
+                number
+                and not missing
+                and (other := next((x for x in SLOPES if abs(x - number * number) < 1e-12), None))
+            ):
+                title = f"{other:g} stands in place of {text}{seen}"
             # That a 2 is missing is likelier than that what happens to be 0.5 is there twice.
             yield Candidate(
-                f"the factor {text} is {'missing' if missing else 'there twice'}{seen}",
+                title,
                 piece + (1.25 if plain in (0.5, 2.0) else 0.7),
                 predict=step.wrong(scaled(step.rule, value, missing)),
             )
