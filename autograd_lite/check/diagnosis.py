@@ -364,8 +364,11 @@ def _follows(progress: _Progress, target: Target) -> Diagnosis | None:
     if replay is None or not above or target.id is None:
         return None
     given = _fitting_shapes(progress, replay)
-    made = Replay(replay.graph, replay.values, given).gradients.get(target.id)
-    if made is None or not _same_also_where_not_finite(made, target.hand):
+    for ties in ("shared", "first", "all") if replay.has_ties else ("shared",):
+        made = Replay(replay.graph, replay.values, given, ties=ties).gradients.get(target.id)
+        if made is not None and _same_also_where_not_finite(made, target.hand):
+            break
+    else:
         return None
     through = [t for t in above if target.id in replay.behind(t.id or "")]
     name = (through or above)[-1].name

@@ -308,3 +308,33 @@ def test_the_slope_of_another_leaky_relu_and_a_sign_for_a_value():
     dist = np.sqrt(np.sum(z**2, axis=1))
     title = titles_of(np.sum(dist), {"w": x.T @ (np.sign(z.numpy()) / dist.numpy()[:, None])})["w"]
     assert title == "sign(z) stands in place of z in 2 * z, the derivative of z ** 2"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "title"),
+    [
+        ("a.T @ h", "a.T is used in place of a in a @ h"),
+        ("a @ z", "z is used in place of h in a @ h"),
+    ],
+)
+def test_a_tensor_inside_an_operand_is_named(wrong, title):
+    a = al.Tensor(RNG.normal(size=(4, 4)), name="a")
+    w, v = (al.Tensor(RNG.normal(size=s), True, name=n) for n, s in (("w", (3, 5)), ("v", (5, 2))))
+    z = RNG.normal(size=(4, 3)) @ w
+    h = np.tanh(z)
+    z.name, h.name = "z", "h"
+    out = a @ h @ v
+    operand = eval(wrong, {"a": a.data, "h": h.numpy(), "z": z.numpy()})
+    assert titles_of(np.sum(np.sin(out)), {"v": operand.T @ np.cos(out.numpy())})["v"] == title
+
+
+def test_what_follows_from_a_wrong_gradient_by_another_choice_among_ties():
+    x = np.array([[-1.0, -2.0, 3.0], [-1.0, -0.5, -2.0]])
+    w = al.Tensor(np.ones((2, 1)), requires_grad=True, name="w")
+    h = np.maximum(x * w, 0)
+    top = np.max(h, axis=1)
+    h.name, top.name = "h", "top"
+    first = np.eye(3)[h.numpy().argmax(1)]
+    d = np.array([1.0, 4.0])  # That of the second should be 2.
+    titles = titles_of(np.sum(top * [1.0, 2.0]), {"top": d, "h": first * d[:, None]})
+    assert titles["h"] == "follows from top"

@@ -21,6 +21,7 @@ from autograd_lite.check.mistakes.backward_steps import (
     text_of,
     wrong,
 )
+from autograd_lite.check.mistakes.inner_operands import inside_an_operand
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Candidate,
@@ -28,6 +29,7 @@ from autograd_lite.check.mistakes.registry import (
     Mistake,
     Target,
     mistake,
+    more,
     same,
 )
 from autograd_lite.check.mistakes.replay import Replay, Rule
@@ -87,6 +89,9 @@ def wrong_tensor(case: Case, target: Target) -> Iterator[Candidate]:
                     predict=step.wrong(rule),
                 )
         yield from _derivative_of_another_tensor(step)
+
+
+more("wrong tensor")(inside_an_operand)
 
 
 def _alike(step: Step) -> list[Node]:
