@@ -52,7 +52,7 @@ def test_each_form_in_place_of_a_derivative_is_named(form):
     title = said(by_hand(slope=FORMS[form][1](Z)))
     assert (
         f"{text} stands in place of the derivative on the way back from h" in title
-        or "tanh' stands in place of arctan' at h" in title
+        or "' stands in place of arctan' at h" in title
     )
 
 
@@ -183,3 +183,22 @@ def test_another_sum_in_a_quotient_has_its_name(divisor, said):
     result = al.compare(loss, {"a": dw * sizes["g"], "g": dw * sizes["a"]})
     titles = " ".join(str(row.diagnosis) for row in result.failures)
     assert f"{said} stands in place of np.sum(w)" in titles
+
+
+def test_a_function_of_several_operations_has_one_derivative():
+    x, w = rng.normal(size=(6, 3)), al.Tensor(rng.normal(size=(3, 4)), True, name="w")
+    z = x @ w
+    h = z / (1 + np.exp(-1.3 * z))
+    z.name, h.name = "z", "h"
+    s = 1 / (1 + np.exp(-1.3 * z.numpy()))
+    title = str(
+        al.compare(np.sum(h**3), {"w": x.T @ (3 * h.numpy() ** 2 * s * (1 - s))})["w"].diagnosis
+    )
+    assert title == "sigmoid'(-1.3 * z) stands in place of the derivative of h by z"
+    u = 0.8 * (z + 0.2 * z**3)
+    title = str(
+        al.compare(
+            np.sum(np.sin(u) * z), {"w": x.T @ (np.sin(u.numpy()) + np.cos(u.numpy()) * z.numpy())}
+        )["w"].diagnosis
+    )
+    assert title == "the derivative of u by z is left out"

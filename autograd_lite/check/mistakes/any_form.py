@@ -21,6 +21,7 @@ from autograd_lite.check.mistakes.backward_steps import (
     always,
     compositions,
     distinct,
+    grouped,
     replaced,
     slack,
     steps,
@@ -46,6 +47,7 @@ from autograd_lite.check.mistakes.registry import (
     Target,
     digits,
     mistake,
+    remembered,
     same,
 )
 from autograd_lite.check.mistakes.replay import Replay
@@ -106,7 +108,10 @@ def any_form(case: Case, target: Target, deadline: float = np.inf) -> Iterator[C
         return
     if not np.isfinite(target.hand).all() or _told(target.hand) < enough:
         return
-    for place in [*_steps(case, target), *_arriving(replay, target), *_on_one_edge(case, target)]:
+    for place in [
+        *_steps(case, target), *_of_several_steps(replay, target), *_arriving(replay, target),
+        *_on_one_edge(case, target),
+    ]:  # fmt: skip
         if time.thread_time() > deadline:
             return
         real = np.asarray(place.part).dtype.kind == "f"
@@ -118,6 +123,9 @@ def any_form(case: Case, target: Target, deadline: float = np.inf) -> Iterator[C
 
 def _steps(case: Case, target: Target) -> Iterator[Place]:
     """Yield the operands of products, and the derivatives that are multiplied entry by entry."""
+    replay = case.replay
+    functions = _functions(replay) if replay is not None else []
+    inside = {z for _, y, between in functions if y.name for z in between if z is not y}
     for step in itertools.chain(compositions(case, target), steps(case, target, once=True)):
         to = text_of(step.replay.graph, step.operand)
         on = f"on the way back from {step.name} to {to}"
@@ -126,7 +134,8 @@ def _steps(case: Case, target: Target) -> Iterator[Place]:
         elif step.node.shape and (step.others or _has_slope(step)):
             other = step.other
             what = "the derivative" if other is None else text_of(step.replay.graph, other)
-            yield _slope(step, f"{what} {on}", step.operand.id if other is None else other.id)
+            own = step.operand.id if other is None else other.id
+            yield _slope(step, f"{what} {on}", own, 0.4 if step.node in inside else 0.0)
 
 
 def _has_slope(step: Step) -> bool:
@@ -153,7 +162,7 @@ def _operand(step: Step, other: Node, on: str) -> Place:
     )  # fmt: skip
 
 
-def _slope(step: Step, right: str, own: str) -> Place:
+def _slope(step: Step, right: str, own: str, far: float) -> Place:
     replay, shape = step.replay, step.node.shape
     g = replay.gradients[step.node.id]
     part = step.rule(g) if step.others else replay.parts[step.edge]
@@ -164,7 +173,54 @@ def _slope(step: Step, right: str, own: str) -> Place:
 
     return Place(
         step.operand.id, part, shape, lambda moved: np.broadcast_to(g * moved, shape), made,
-        lambda form: f"{form} stands in place of {right}", 0.0, own,
+        lambda form: f"{form} stands in place of {right}", far, own,
+    )  # fmt: skip
+
+
+def _of_several_steps(replay: Replay, target: Target) -> Iterator[Place]:
+    """Yield the derivatives of functions of several operations."""
+    for x, y, _ in _functions(replay):
+        if target.id in replay.behind(x.id):
+            yield _function(replay, x, y, replay.gradients[y.id])
+
+
+@remembered
+def _functions(replay: Replay) -> Iterator[tuple[Node, Node, list[Node]]]:
+    """Return which tensors are functions of others entry by entry, by several operations.
+
+    On paper each is one function, such as swish or the inside of a GELU, with one derivative. What
+    is returned is the tensor, its function, and all that is computed from one for the other.
+    """
+    graph, found = replay.graph, 0
+    for y in reversed(list(graph)):
+        if y.id not in replay.gradients or not y.shape or y.primitive is None:
+            continue
+        for x in graph:
+            before = x.id in replay.behind(y.id) and x is not y and x.shape == y.shape
+            if not before or len(graph.consumers(x)) < 2 or found > MOST_FUNCTIONS:
+                continue
+            between = [z for z in graph if z.id in replay.behind(y.id)
+                       and x.id in replay.behind(z.id) and z is not x]  # fmt: skip
+            if len(between) > 2 and all(
+                z.shape == y.shape and z.primitive is not None and z.primitive.entrywise
+                for z in between
+            ):
+                found += 1
+                yield x, y, between
+
+
+MOST_FUNCTIONS = 20
+"""Of how many functions of several operations another derivative is looked for."""
+
+
+def _function(replay: Replay, x: Node, y: Node, g: Array) -> Place:
+    part = replay.added(y.id, g)[x.id]
+    what = f"the derivative of {grouped(text_of(replay.graph, y))} by {text_of(replay.graph, x)}"
+    return Place(
+        x.id, part, x.shape, lambda moved: g * moved,
+        lambda form: Made(replay, x.id, always(g * form), always(part)),
+        lambda form: f"{what} is left out" if form == "1" else f"{form} stands in place of {what}",
+        0.0 if y.name else 0.45, x.id,
     )  # fmt: skip
 
 

@@ -107,7 +107,7 @@ def _of_entries(step: Step) -> Iterator[Candidate]:
                 1.0,
                 predict=step.wrong(times(form)),
             )
-    if right == f"2 * {grouped(name)}" and not (x > 0).all():
+    if right == f"2 * {grouped(name)}" and (x < 0).any():
         yield Candidate(
             f"sign({name}) stands in place of {name} in {right}, the derivative of {step.name}",
             1.05,
