@@ -180,8 +180,10 @@ def _slope(step: Step, right: str, own: str, far: float) -> Place:
 def _of_several_steps(replay: Replay, target: Target) -> Iterator[Place]:
     """Yield the derivatives of functions of several operations."""
     for x, y, _ in _functions(replay):
-        if target.id in replay.behind(x.id):
-            yield _function(replay, x, y, replay.gradients[y.id])
+        g = replay.gradients[y.id]
+        part = replay.added(y.id, g).get(x.id) if target.id in replay.behind(x.id) else None
+        if part is not None and np.shape(part) == x.shape:
+            yield _function(replay, x, y, g, part)
 
 
 @remembered
@@ -213,8 +215,7 @@ MOST_FUNCTIONS = 20
 """Of how many functions of several operations another derivative is looked for."""
 
 
-def _function(replay: Replay, x: Node, y: Node, g: Array) -> Place:
-    part = replay.added(y.id, g)[x.id]
+def _function(replay: Replay, x: Node, y: Node, g: Array, part: Array) -> Place:
     what = f"the derivative of {grouped(text_of(replay.graph, y))} by {text_of(replay.graph, x)}"
     return Place(
         x.id, part, x.shape, lambda moved: g * moved,
