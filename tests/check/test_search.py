@@ -338,3 +338,42 @@ def test_what_follows_from_a_wrong_gradient_by_another_choice_among_ties():
     d = np.array([1.0, 4.0])  # That of the second should be 2.
     titles = titles_of(np.sum(top * [1.0, 2.0]), {"top": d, "h": first * d[:, None]})
     assert titles["h"] == "follows from top"
+
+
+def test_what_was_put_side_by_side_is_taken_apart_elsewhere():
+    p, q = (al.Tensor(RNG.normal(size=(4, 2)), True, name=n) for n in "pq")
+    x = np.concatenate([p, q], axis=1)
+    x.name = "x"
+    d = np.cos(x.numpy())
+    assert titles_of(np.sum(np.sin(x)) + np.sum(p**2), {"q": d[:, :2]})["q"] == (
+        "what comes back to q from x is the part of p"
+    )
+    w, h = al.Tensor(0.5 * RNG.normal(size=(3, 5)), True, name="w"), np.zeros((3, 1))
+    inputs, hs, zs = RNG.normal(size=(3, 2, 1)), [], []
+    for t in range(3):
+        z = np.concatenate([h, inputs[t]])
+        h = np.tanh(w @ z)
+        hs.append(np.asarray(h.data)), zs.append(np.asarray(getattr(z, "data", z)))
+    dh, dw = 2 * hs[-1], 0
+    for t in (2, 1, 0):
+        da = dh * (1 - hs[t] ** 2)
+        dw = dw + da @ zs[t].T
+        dh = (w.data.T @ da)[-3:]
+    title = titles_of(np.sum(h**2), {"w": dw})["w"]
+    assert title.startswith("at every step, what comes back to")
+    assert title.endswith("is the last 3 along axis 0")
+
+
+@pytest.mark.parametrize(
+    ("there", "title"),
+    [
+        (slice(None), "all of w stands in place of w[1:], forwards too"),
+        (slice(3), "the first 3 along axis 0 of w stands in place of w[1:], forwards too"),
+    ],
+)
+def test_another_slice_is_named(there, title):
+    x, w = RNG.normal(size=(9, 4)), al.Tensor(RNG.normal(size=4), requires_grad=True, name="w")
+    loss = np.sum(np.sin(x @ w)) + 0.3 * np.sum(w[1:] ** 2)
+    hand = x.T @ np.cos(x @ w.data)
+    hand[there] += 0.6 * w.data[there]
+    assert titles_of(loss, {"w": hand})["w"] == title

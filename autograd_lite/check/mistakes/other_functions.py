@@ -17,7 +17,7 @@ from autograd_lite.check.mistakes.registry import (
     mistake,
     remembered,
 )
-from autograd_lite.check.mistakes.replay import Edge, Replay, recompute_all
+from autograd_lite.check.mistakes.replay import Edge, Replay, recompute_all, with_parameters
 from autograd_lite.graph import Node
 
 NEUTRAL = {ops.add: 0.0, ops.subtract: 0.0, ops.multiply: 1.0, ops.divide: 1.0}
@@ -80,6 +80,7 @@ def _changed(replay: Replay) -> Iterator[Candidate]:
     yield from _unchosen(replay)
     yield from _exponents(replay)
     yield from _labels(replay)
+    yield from _slices(replay)
     if len(biases) > 1:
         yield Candidate(
             "the biases are left out forwards: that is the derivative of another function",
@@ -146,21 +147,42 @@ def _labels(replay: Replay) -> Iterator[Candidate]:
             )
 
 
+def _slices(replay: Replay) -> Iterator[Candidate]:
+    """Take all of a tensor, or the other end of it, where a slice leaves out an end."""
+    for node in replay.graph:
+        index = node.parameters.get("index")
+        parts = index if isinstance(index, tuple) else (index,)
+        if node.primitive is not ops.getitem or node.id not in replay.gradients:
+            continue
+        for k, part in enumerate(parts):
+            if not isinstance(part, slice) or part.step is not None or part == slice(None):
+                continue
+            if any(x is Ellipsis or x is None for x in parts):
+                continue
+            n = np.shape(replay.values[node.operands[0]])[k]
+            start, stop, _ = part.indices(n)
+            name = text_of(replay.graph, replay.graph[node.operands[0]])
+            for words, other in (
+                (f"all of {name}", slice(None)),
+                (f"the first {stop - start} along axis {k} of {name}", slice(0, stop - start)),
+                (f"the last {stop - start} along axis {k} of {name}", slice(n - stop + start, n)),
+            ):
+                if other.indices(n) != part.indices(n):
+                    yield Candidate(
+                        f"{words} stands in place of {text_of(replay.graph, node)}, forwards too",
+                        1.5,
+                        predict=_picking(replay, node, (*parts[:k], other, *parts[k + 1 :])),
+                    )
+
+
 def _picking(replay: Replay, node: Node, index: Any) -> Callable[[Target], Any]:
     """Return what predicts the gradients if a node picks by another index."""
     found: list[dict[str, Any]] = []
 
-    def put_back(g: Any) -> Any:
-        filled = np.zeros(np.shape(replay.values[node.operands[0]]))
-        np.add.at(filled, index, g)
-        return filled
-
     def predict(target: Target) -> Any:
         if not found:
-            picked = np.asarray(replay.values[node.operands[0]])[index]
-            values = recompute_all(replay.graph, {node.id: picked})
-            changed = Replay(replay.graph, values)
-            found.append(changed.with_mistake(edges={(node.id, 0): put_back}))
+            changed = with_parameters(replay.graph, node, index=index)
+            found.append(Replay(changed, recompute_all(changed, {})).gradients)
         return found[0].get(target.id or "")
 
     return predict

@@ -368,8 +368,19 @@ def merged(graph: Graph, kept: Collection[str | None]) -> Graph:
                 at[node.id] = twin.id
                 continue
         nodes.append(node if operands == node.operands else replace(node, operands=operands))
+    return _of(graph, nodes, [at.get(x.id, x.id) for x in graph.outputs])
+
+
+def with_parameters(graph: Graph, node: Node, **parameters: Any) -> Graph:
+    """Return a graph in which one operation has other parameters; its values are the old ones."""
+    other = replace(node, parameters={**node.parameters, **parameters})
+    nodes = [other if x is node else x for x in graph]
+    return _of(graph, nodes, [x.id for x in graph.outputs])
+
+
+def _of(graph: Graph, nodes: list[Node], outputs: list[str]) -> Graph:
     new = copy.copy(graph)
-    Nodes.__init__(new, nodes, [at.get(x.id, x.id) for x in graph.outputs], graph.held)
+    Nodes.__init__(new, nodes, outputs, graph.held)
     return new
 
 
