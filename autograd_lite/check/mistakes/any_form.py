@@ -221,7 +221,7 @@ def _function(replay: Replay, x: Node, y: Node, g: Array, part: Array) -> Place:
         x.id, part, x.shape, lambda moved: g * moved,
         lambda form: Made(replay, x.id, always(g * form), always(part)),
         lambda form: f"{what} is left out" if form == "1" else f"{form} stands in place of {what}",
-        0.0 if y.name else 0.45, x.id,
+        0.0 if y.name else 0.45, x.id if y.name else "",
     )  # fmt: skip
 
 

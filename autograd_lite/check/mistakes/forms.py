@@ -45,7 +45,7 @@ FORMS: dict[str, tuple[float, Callable[[Any], Any]]] = {
     "np.tanh({})": (0.35, np.tanh),
     "(1 - np.tanh({}) ** 2)": (0.4, lambda x: 1 - np.tanh(x) ** 2),
     "sigmoid({})": (0.35, ops.sigmoid.forward),
-    "sigmoid'({})": (0.3, lambda x: ops.sigmoid.forward(x) * ops.sigmoid.forward(-x)),
+    "sigmoid'({})": (0.32, lambda x: ops.sigmoid.forward(x) * ops.sigmoid.forward(-x)),
     "relu({})": (0.35, lambda x: np.maximum(x, 0)),
 }
 """What somebody writes of one tensor, how far-fetched that is, and what it is."""

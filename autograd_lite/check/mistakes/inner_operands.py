@@ -12,7 +12,7 @@ from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target
 from autograd_lite.check.mistakes.replay import Edge, Replay
 from autograd_lite.graph import Node
 
-DEEPEST, MOST_TRIED = 3, 3000
+DEEPEST, MOST_TRIED = 2, 1000
 """How many operations deep an operand is looked into, and how much is tried in all."""
 
 

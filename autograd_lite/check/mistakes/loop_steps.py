@@ -10,7 +10,6 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import Step, times
-from autograd_lite.check.mistakes.joined import other_parts
 from autograd_lite.check.mistakes.loop_passes import EdgeRule, Into, made_at_each, nothing, plain
 from autograd_lite.check.mistakes.loop_values import Values, name_of, operand_name, stem
 from autograd_lite.check.mistakes.registry import Candidate
@@ -108,15 +107,6 @@ def of_edges(
             0.9,
             [_negated(replay.rule(edge)) for edge in edges],
             "factor on a path",
-        )
-    names = [operand_name(replay, loop, nodes, k) for k in range(len(nodes[0].operands))]
-    each = [other_parts(replay, node, i, names) for node in nodes]
-    for changes in zip(*each, strict=False):
-        yield change(
-            f"{every}what comes back to {operand} from {name} is {changes[0][0]}",
-            0.95,
-            [plain(rule) for _, rule in changes],
-            "another part",
         )
     first = Step(replay, edges[0], nodes[0], replay.graph[nodes[0].operands[i]], primitive)
     alone = len(nodes[0].operands) == 1 or first.function == "relu"

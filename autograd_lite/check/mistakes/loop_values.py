@@ -73,7 +73,7 @@ def name_of(replay: Replay, loop: Loop, nodes: Sequence[Node], depth: int = 2) -
     if names:
         return f"{names[0]}_t"
     picked = [node.parameters.get("index") for node in nodes]
-    if None not in picked and len({node.operands for node in nodes}) == 1:
+    if all(index is not None for index in picked) and len({node.operands for node in nodes}) == 1:
         base = grouped(text_of(replay.graph, replay.graph[nodes[-1].operands[0]]))
         if all(isinstance(index, int) for index in picked):
             return f"{base}[t]"

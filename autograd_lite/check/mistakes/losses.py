@@ -94,6 +94,7 @@ def differences(replay: Replay) -> Iterator[Difference]:
         np.asarray(node.value, float)
         for node in targets
         if node.shape and node.id not in replay.gradients and np.size(node.value) <= MOST_WEIGHTS
+        if np.ptp(np.asarray(node.value, float))
     ]
     for node in reversed(list(graph)):
         same_again = is_shifted(graph, node) or node.primitive is ops.negative
@@ -120,7 +121,8 @@ def differences(replay: Replay) -> Iterator[Difference]:
                 signs = link == "sigmoid" and np.isin(y, (-1, 1)).all()
                 for form in ((1 + y) / 2, (1 - y) / 2) if signs else (y,):
                     c = _multiple(g, p - form)
-                    c = _weights(g, p - form, weights) if c is None else c
+                    if c is None and form.any():
+                        c = _weights(g, p - form, form, weights)
                     if c is not None and not any(np.array_equal(form, x) for x in seen):
                         p_text = _text_of_prediction(replay, node, link, p, axis)
                         text = target.name or grouped(text_of(graph, target))
@@ -166,19 +168,19 @@ MOST_WEIGHTS = 10_000
 """Of how many entries an array may be what a difference is weighted by."""
 
 
-def _weights(g: Array, difference: Array, weights: Sequence[Array]) -> Array | None:
+def _weights(g: Array, difference: Array, y: Array, weights: Sequence[Array]) -> Array | None:
     """Return by which multiple of an array, of the entries or of the rows, a difference goes."""
-    with np.errstate(all="ignore"):
-        ratio = g / difference
-    few = ratio.flat[:2]
-    for w in weights if np.isfinite(ratio).all() else ():
+    if g.size <= MOST_LEVELS:
+        return None
+    (a, b), (c, d) = g.flat[:2].tolist(), difference.flat[:2].tolist()
+    for w in weights:
         w = w[..., None] if w.shape == g.shape[:-1] else w
-        if w.shape in (g.shape, (*g.shape[:-1], 1)) and np.ptp(w) and g.size > MOST_LEVELS:
-            ends = np.broadcast_to(w, g.shape).flat[:2]
-            if abs(few[0] * ends[1] - few[1] * ends[0]) <= 1e-6 * np.abs(few * ends[::-1]).max():
-                c = _multiple(g, w * difference)
-                if c is not None:
-                    return c * w
+        if w.shape in (g.shape, (*g.shape[:-1], 1)):
+            one, two = c * w.flat[0], d * w.flat[min(1, w.size - 1) if w.shape[-1] > 1 else 0]
+            if abs(a * two - b * one) <= 1e-6 * max(abs(a * two), abs(b * one)):
+                times = _multiple(g, w * difference)
+                if times is not None and (w * y).any():
+                    return times * w
     return None
 
 
@@ -382,7 +384,8 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
     if yt == "0":
         yield f"1 is subtracted from {pt}, though the target is 0", 0.8, lambda: c * (p - 1)
     yield f"{yt} is not subtracted from {pt}: the target is missing", 0.6, lambda: c * p
-    yield f"the sign of {error} is flipped", 0.62, lambda: -c * e
+    whole = 0.1 if np.ndim(c) else 0.0  # That the term has its sign flipped is simpler.
+    yield f"the sign of {error} is flipped", 0.62 + whole, lambda: -c * e
     yield f"{yt} is added to {pt}, in place of subtracted", 0.8, lambda: c * (p + y)
     yield f"only the target {yt} is there, without the prediction {pt}", 0.9, lambda: -c * y
     yield f"{error} is squared", 1.0, lambda: c * e * e
