@@ -120,7 +120,7 @@ def differences(replay: Replay) -> Iterator[Difference]:
                     y = y.reshape(p.shape)
                 signs = link == "sigmoid" and np.isin(y, (-1, 1)).all()
                 for form in ((1 + y) / 2, (1 - y) / 2) if signs else (y,):
-                    c = _multiple(g, p - form)
+                    c: Any = _multiple(g, p - form)
                     if c is None and form.any():
                         c = _weights(g, p - form, form, weights)
                     if c is not None and not any(np.array_equal(form, x) for x in seen):
@@ -202,7 +202,7 @@ def _of_labels(g: Array, p: Array) -> tuple[Array, Any] | None:
     c = ratio.max(axis=1, keepdims=True)
     if rows.shape[1] > 2:  # Also where a negative number multiplies the row.
         c = np.median(ratio, axis=1, keepdims=True)
-    masked = ~gs.any(axis=1)  # Rows that do not count.
+    masked: Any = ~gs.any(axis=1)  # Rows that do not count.
     if not np.isfinite(c).all() or not c[~masked].all() or 2 * masked.sum() > len(c):
         return None
     if rows.shape[1] < 3 and not (c[~masked] > 0).all():
