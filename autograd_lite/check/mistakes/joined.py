@@ -23,6 +23,8 @@ def another_part(case: Case, target: Target) -> Iterator[Candidate]:
             continue
         names = [text_of(step.replay.graph, x) for x in operands]
         lengths = [x.shape[axis] for x in operands]
+        if not any(x.requires_grad for i, x in enumerate(operands) if i != step.edge[1]):
+            continue  # Padding, of which `window_slips` says more.
         for words, rule in _other_parts(axis, step.edge[1], lengths, names):
             yield Candidate(
                 f"what comes back to {names[step.edge[1]]} from {step.name} is {words}",

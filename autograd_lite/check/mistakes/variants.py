@@ -225,8 +225,6 @@ def stretched(case: Case, target: Target) -> Iterator[Candidate]:
             : 1 if len(axes) < 2 else None
         ]
         for some in dict.fromkeys(map(tuple, several)):
-            if same(g, np.broadcast_to(g.mean(some, keepdims=True), g.shape)):
-                continue  # Then that is a factor.
             for which, i in (("first", slice(0, 1)), ("last", slice(-1, None))):
                 only = np.zeros(g.shape)
                 only[tuple(i if k in some else slice(None) for k in range(g.ndim))] = 1.0
