@@ -51,6 +51,11 @@ class Derivation(Steps):
         The computation that was derived.
     """
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy or a pickle is made of: all but what is made when it is asked for."""
+        made = {k for k, x in vars(Derivation).items() if isinstance(x, cached_property)}
+        return {k: x for k, x in vars(self).items() if k not in made}
+
     @cached_property
     def code(self) -> str:
         """A function in plain NumPy that computes the loss and its gradients."""

@@ -119,9 +119,11 @@ class LoopFormulas:
                 first, sign = zero + 1, 1
             wanted = (stem, f"{stem}s", f"{stem}_all", *map(f"{stem}_{{}}".format, range(2, 99)))
             numbers = {x: first + sign * (j - zero) for x, j in at.items()}
+            around = one - zero  # For what a loop starts from.
+            indices = range(min(numbers.values()) - around, max(numbers.values()) + around + 1)
             for called in map(Name, wanted):  # On paper, x[0] and x0 are both x with an index.
                 name = Name(f"{called}[]", "round", called)
-                used = {latex_name(_with_index(name, Name(str(k)))) for k in numbers.values()}
+                used = {latex_name(_with_index(name, Name(str(k)))) for k in indices}
                 used.add(latex_name(called))
                 if taken.isdisjoint(used):
                     break

@@ -335,6 +335,17 @@ def test_an_index_is_never_what_another_name_is_written_with():
     assert derivation.text.startswith("xs[0] = 2 x₀\nxs[t + 1] = sin(xs[t]) + v[t]  (t = 0, …, 4)")
 
 
+def test_what_a_loop_starts_from_is_not_written_as_an_argument_is():
+    def f(h0, W):
+        h = h0
+        for _ in range(4):
+            h = np.tanh(W @ h)
+        return np.sum(h)
+
+    derivation = al.derive(f, *draw((2,), (2, 2)), wrt="W")
+    assert r"\mathrm{hs}_{0} &= h_{0}" in derivation.latex
+
+
 def test_a_gradient_that_a_loop_has_made_is_named():
     def f(h, v):
         for t in range(5):
