@@ -54,6 +54,11 @@ CALLS = [
         for ends in ({}, {"left": -7.0, "right": 9.0})
     ),
     *((np.isin, (A, B[:n]), {"invert": n == 3}) for n in (0, 3)),
+    *((np.angle, (A,), {"deg": deg}) for deg in (True, False)),
+    (np.choose, (M > 0, (M, -M)), {}),
+    (np.compress, (A > 0, A), {}),
+    (np.compress, (M[0] > 0, M), {"axis": 1}),
+    *((np.apply_over_axes, (np.sum, M, axes), {}) for axes in (0, [0, 1])),
     (np.nan_to_num, (A,), {"nan": 1.0, "posinf": 3.0, "neginf": -4.0}),
     *(
         (np.linalg.vector_norm, (np.arange(6.0).reshape(2, 3) - 2,), {"axis": axis, "ord": order})
