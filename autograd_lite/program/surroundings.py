@@ -490,7 +490,8 @@ class Surroundings:
         self._look_into_container(vars(f), path, dot=True)
         if not is_users_file(f.__code__.co_filename):
             return
-        code, known, built = f.__code__, f.__globals__, f.__builtins__  # type: ignore[attr-defined]
+        looked: Any = f  # Not all type checkers know that functions have built-in ones.
+        code, known, built = f.__code__, f.__globals__, looked.__builtins__
         names, called = set(names_of(code)), set(arguments(code, "LOAD_GLOBAL", "STORE_GLOBAL"))
         package = str(known.get("__package__") or "").split(".")
         for name in arguments(code, "IMPORT_NAME"):
