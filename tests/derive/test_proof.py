@@ -1,5 +1,8 @@
 """The articles' formulas, proved: as algebra, not at sample points."""
 
+import sys
+import time
+
 import numpy as np
 import pytest
 
@@ -167,7 +170,16 @@ def test_numbers_refute_without_algebra():
     assert "by hand is" in wrong.reason
 
 
-def test_what_takes_too_long_is_not_decided():
+def test_what_takes_too_long_is_not_decided(monkeypatch):
+    module = sys.modules["autograd_lite.derive.proof"]
+    compare = module._compare
+
+    def slowly(*args):
+        for _ in range(10_000):
+            time.sleep(0.001)
+        return compare(*args)
+
+    monkeypatch.setattr(module, "_compare", slowly)
     (proof,) = first_step("two-layers").prove(z2="(l2 - y) * l2 * (1 - l2)", time_limit=1e-6)
     assert not proof
     assert str(proof) == "z2: not decided in 1e-06 s; at sample points, by hand = gradient"
