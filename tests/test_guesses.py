@@ -250,7 +250,7 @@ def test_what_to_write_in_place_of_a_function_computes_that_function(package, na
 
 def test_what_to_write_in_place_of_a_transposed_convolution_computes_it():
     with pytest.raises(AttributeError) as caught:
-        nn.ConvTranspose1d  # noqa: B018
+        nn.ConvTranspose1d()
     line = str(caught.value).partition("Write ")[2].partition(" and the shape")[0]
     computed, made = line.split(", with ")
     known = {"al": al, "np": np, "nn": nn, "m": 1, "n": 1, "size": 2, "shape": (1, 1, 3)}

@@ -53,7 +53,7 @@ def _alike(e: Expression) -> bool:
 
 
 def is_even(e: Expression) -> bool:
-    """Return whether all terms of a sum have its shape and dtype; true of what is no sum."""
+    """Return whether all terms of a sum have its shape and dtype; also true of a single term."""
     waiting = [e]
     while waiting:
         x = waiting.pop()

@@ -288,7 +288,7 @@ class LoopFormulas:
         return re.sub(r"[^\W\d]\w*", lambda name: NAME[self.form](Name(name[0])), text)
 
     def _where(self, loop: Loop) -> str:
-        """Say where the indices of a loop run."""
+        """Write the values that the indices of a loop take."""
         dots = r"\dots" if self.form == "latex" else "…"
         said = []
         for index, (start, sign), n in zip(loop.indices, loop.origins, loop.counts, strict=True):

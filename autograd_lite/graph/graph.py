@@ -152,7 +152,7 @@ class Graph(Nodes):
         Parameters
         ----------
         what : str or Tensor
-            A name, an identifier (``n3``) that is no name, or a tensor of the computation.
+            A name, an identifier (``n3``; a name comes first), or a tensor of the computation.
 
         Returns
         -------

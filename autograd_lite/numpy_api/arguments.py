@@ -1,4 +1,4 @@
-"""Arguments that are no operands: indices as an operation keeps them, and what is refused."""
+"""Arguments that are not operands: indices as an operation keeps them, and what is refused."""
 
 from __future__ import annotations
 

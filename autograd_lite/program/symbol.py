@@ -325,7 +325,7 @@ class Symbol(ArrayMethods):
 
     # ------------------------------------------------------------ what is known
 
-    @property  # type: ignore[misc]
+    @property  # type: ignore[misc]  # It is read-only on purpose.
     def __class__(self) -> Any:
         """What it stands for, where neither this package nor NumPy asks, as isinstance does."""
         asks = str(sys._getframe(1).f_globals.get("__name__"))
@@ -343,7 +343,7 @@ class Symbol(ArrayMethods):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Lengths of the axes; whoever asks from another thread learns that this is no array."""
+        """Lengths of the axes; another thread that asks for them gets an error."""
         _notes()
         return self.variable.shape
 

@@ -1,10 +1,10 @@
 """Threads may call what is compiled at once: steps take turns, and nobody sees half of one."""
 
 import sys
-import threading
 
 import numpy as np
 import pytest
+from threads import at_once
 
 import autograd_lite as al
 
@@ -18,25 +18,6 @@ def _hasty():
     sys.setswitchinterval(1e-6)
     yield
     sys.setswitchinterval(before)
-
-
-def at_once(*functions):
-    """Call functions in threads of their own; raise what one of them raises."""
-    errors = []
-
-    def call(f):
-        try:
-            f()
-        except BaseException as error:  # noqa: BLE001  (it is raised again)
-            errors.append(error)
-
-    threads = [threading.Thread(target=call, args=(f,)) for f in functions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
 
 
 def counting(backend, shape):

@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+from threads import at_once
 
 import autograd_lite as al
 from autograd_lite import GradientError, Tensor
@@ -74,25 +75,6 @@ def test_decorators():
         assert not al.is_grad_enabled()
 
 
-def in_threads(*functions):
-    """Run functions at once; raise the first exception of any."""
-    errors = []
-
-    def guarded(function):
-        try:
-            function()
-        except BaseException as error:  # noqa: BLE001  (a failed assertion must reach the test)
-            errors.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(function,)) for function in functions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
-
-
 def test_recording_is_switched_in_one_thread_only():
     inside, done = threading.Event(), threading.Event()
 
@@ -110,10 +92,10 @@ def test_recording_is_switched_in_one_thread_only():
         finally:
             done.set()
 
-    in_threads(switched_off, other)
+    at_once(switched_off, other)
     assert al.is_grad_enabled()
     with al.no_grad():
-        in_threads(lambda: (leaf(1.0) * 2).backward())
+        at_once(lambda: (leaf(1.0) * 2).backward())
 
 
 def test_two_threads_differentiate_at_once():
@@ -129,7 +111,7 @@ def test_two_threads_differentiate_at_once():
             y.sum().backward(create_graph=k % 2 == 0)
             np.testing.assert_allclose(x.grad.numpy(), 21 * float(seed) ** 20, rtol=1e-14)
 
-    in_threads(*(lambda seed=seed: work(seed) for seed in (1, 2, 3, 4)))
+    at_once(*(lambda seed=seed: work(seed) for seed in (1, 2, 3, 4)))
 
 
 def test_one_block_in_two_threads():
@@ -149,7 +131,7 @@ def test_one_block_in_two_threads():
                 second.set()
             assert not al.is_grad_enabled()
 
-    in_threads(early, late)
+    at_once(early, late)
 
 
 def test_two_threads_look_on_at_once():
@@ -175,7 +157,7 @@ def test_two_threads_look_on_at_once():
                 y.backward()
             y * 3.0  # Outside.
 
-    in_threads(*(lambda w=w, n=n: work(w, n) for w, n in zip(watches, (3, 5, 7), strict=True)))
+    at_once(*(lambda w=w, n=n: work(w, n) for w, n in zip(watches, (3, 5, 7), strict=True)))
     for watch, n in zip(watches, (3, 5, 7), strict=True):
         assert watch.results == [(True, "multiply")] * 50 * n
         assert watch.sent == 50 * n
@@ -218,7 +200,7 @@ def test_two_threads_add_to_one_leaf():
         for _ in range(rounds):
             (w * 1.0).backward(np.ones(200_000))
 
-    in_threads(*[work] * 4)
+    at_once(*[work] * 4)
     np.testing.assert_array_equal(w.grad, np.full(200_000, 4.0 * rounds))
 
 

@@ -71,7 +71,7 @@ def loops(replay: Replay) -> Iterator[Loop]:
         if len(best) > 2:
             _add_last(loop, made)
         elif taken or len(loop.classes) < 2:
-            continue  # One operation that is done twice is no loop.
+            continue  # An operation done twice is not a loop.
         if loop.classes:
             yield loop
         taken.update(node.id for nodes in loop.classes for node in nodes)

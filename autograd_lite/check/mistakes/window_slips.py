@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,9 +41,11 @@ STRIDES = (1, 2, 3)
 
 Change = Callable[[Array], Array]
 
-Slip = tuple[str, float, Callable[[Array], tuple[Array, Array]]]
-"""What is wrong, how far-fetched it is, and what becomes of the numbers in a table: those, and
-where they are."""
+Moved = Callable[[Array], tuple[Array, Array]]
+"""What becomes of the numbers in a table: those, and where they are."""
+
+Slip = tuple[str, float, Moved]
+"""What is wrong, how far-fetched it is, and what it does."""
 
 KEPT = {
     "only the first counts": slice(0, 1),
@@ -81,16 +84,22 @@ def _put_back(replay: Replay, w: Windows, key: str) -> Iterator[Candidate]:
         np.add.at(made, tuple(x[inside] for x in places), numbers[inside])
         return made
 
+    def slipped(slip: Moved) -> Array:
+        return filled(*slip(g))
+
+    def changed(change: Change) -> Array:
+        return filled(change(g), right)
+
     def made(text: str, cost: float, instead: Callable[[], Array]) -> Candidate:
         return Candidate(text, cost, predict=Made(replay, key, instead, always(part)))
 
     whence = "its windows" if w.paired() else text_of(replay.graph, w.nodes[0])
     for text, cost, slip in _slips(w):
         text = f"what comes back to {w.name} from {whence} is put back {text}"
-        yield made(text, cost, lambda slip=slip: filled(*slip(g)))  # type: ignore[misc]  # mypy infers no type for slip.
+        yield made(text, cost, partial(slipped, slip))
     for text, cost, change in (*_subsets(w), *_gathered(w)):
         text = f"on the way back to {w.name}, {text}"
-        yield made(text, cost, lambda change=change: filled(change(g), right))  # type: ignore[misc]  # As above.
+        yield made(text, cost, partial(changed, change))
 
 
 def _used(replay: Replay, w: Windows, target: Target) -> Iterator[Candidate]:
@@ -112,7 +121,8 @@ def _used(replay: Replay, w: Windows, target: Target) -> Iterator[Candidate]:
                 known.update(zip((x.id for x in w.nodes), table, strict=True))
                 for node in moved:
                     used = [known.get(x, replay.values[x]) for x in node.operands]
-                    known[node.id] = node.primitive.forward(*used, **node.parameters)  # type: ignore[union-attr]  # It has operands.
+                    assert node.primitive is not None  # It has operands.
+                    known[node.id] = node.primitive.forward(*used, **node.parameters)
             operands = replay.graph[edge[0]].operands
             rule = replay.rule(
                 edge, operands={i: known[x] for i, x in enumerate(operands) if x in known}
@@ -126,7 +136,7 @@ def _used(replay: Replay, w: Windows, target: Target) -> Iterator[Candidate]:
 
         return Together([all_sent(some) for some in by_key.values()])
 
-    def taken(slip: Any) -> Array:
+    def taken(slip: Moved) -> Array:
         numbers, places = slip(here)
         if numbers is not here:
             return np.asarray(numbers)
@@ -135,7 +145,7 @@ def _used(replay: Replay, w: Windows, target: Target) -> Iterator[Candidate]:
 
     for text, cost, slip in _slips(w):
         text = f"the windows of {w.name} are used {text}"
-        yield Candidate(text, cost, predict=made(lambda slip=slip: taken(slip)))  # type: ignore[misc]  # As above.
+        yield Candidate(text, cost, predict=made(partial(taken, slip)))
     for node in replay.graph.nodes[:MOST_VALUES]:
         if node.shape == w.shape[1:] and node not in w.nodes:
             other = np.broadcast_to(replay.values[node.id], w.shape)
@@ -144,7 +154,7 @@ def _used(replay: Replay, w: Windows, target: Target) -> Iterator[Candidate]:
     for text, cost, keep in _subsets(w):
         if "entries of each" not in text:
             text = f"on the way back from the windows of {w.name}, {text}"
-            yield Candidate(text, cost, predict=made(lambda keep=keep: keep(here)))  # type: ignore[misc]  # As above.
+            yield Candidate(text, cost, predict=made(partial(keep, here)))
 
 
 def _multiplied(replay: Replay, w: Windows, target: Target) -> tuple[list[Node], list[Edge]]:
