@@ -18,9 +18,10 @@ from autograd_lite.derive.helpers import helpers, namespace
 from autograd_lite.derive.layout import AT, INDENT, LONGEST_LINE, WIDEST, listed, step
 from autograd_lite.derive.lines import Line, replaced
 from autograd_lite.derive.loop_code import LoopCode
-from autograd_lite.derive.loop_formulas import LoopFormulas, Row, UnevenError, rows_of
+from autograd_lite.derive.loop_formulas import LoopFormulas, Row, rows_of
 from autograd_lite.derive.math_names import gradient
 from autograd_lite.derive.proof import Proof, prove
+from autograd_lite.derive.round_names import UnevenError
 from autograd_lite.derive.rounding import Rounding, compare_rounding
 from autograd_lite.derive.rounds import Printed
 from autograd_lite.derive.steps import Steps

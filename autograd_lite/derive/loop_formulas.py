@@ -16,7 +16,7 @@ import numpy as np
 from autograd_lite.core.notation import SUM
 from autograd_lite.derive.lines import Line, replaced, symbol_for
 from autograd_lite.derive.loop_code import LoopCode
-from autograd_lite.derive.math_names import latex_name
+from autograd_lite.derive.round_names import RoundNames, UnevenError
 from autograd_lite.derive.rounds import Code, Loop, Sum, Term
 from autograd_lite.derive.writing import NAME, Form, changes_sign, write_whole
 from autograd_lite.program.expression import Expression, Name, walk
@@ -35,10 +35,6 @@ class Row(NamedTuple):
 def rows_of(lines: Iterable[Line], form: Form) -> tuple[Row, ...]:
     """Return formulas line by line, without loops."""
     return tuple(Row(*x, "", line) for line in lines for x in line.steps(form))
-
-
-class UnevenError(Exception):
-    """What differs from round to round cannot be written with an index."""
 
 
 class Column(NamedTuple):
@@ -61,7 +57,7 @@ _AROUND = re.compile(r"[\[{:,(]")
 """Between such brackets and signs, a sum needs no parentheses."""
 
 
-class LoopFormulas:
+class LoopFormulas(RoundNames):
     """The lines of a derivation as formulas, with loops.
 
     Parameters
@@ -79,110 +75,16 @@ class LoopFormulas:
     """
 
     def __init__(self, found: LoopCode, arguments: Iterable[str], form: Form) -> None:
-        self.found, self.lines, self.form = found, found.lines, form
-        self.names: dict[str, tuple[Name, int]] = {}
-        self.results: dict[int, list[Name]] = {}  # That have an index in a loop, by its start.
-        self._call({latex_name(Name(x)) for x in arguments})
+        super().__init__(found, arguments, form)
         starts = [x for loop in found.loops for x in loop.initial.values()]
         self.marks = {
             x: chr(_MARKS + i) for i, x in enumerate(dict.fromkeys((*self.names, *starts)))
         }
         self.marked = {mark: str(x) for x, mark in self.marks.items()}
-        self.started = {
-            loop.start: [(x, self._entry(loop, q, -1)) for q, x in loop.initial.items()
-                         if self.names.get(x) != self._entry(loop, q, -1)]
-            for loop in found.loops
-        }  # fmt: skip
-        entries = [*self.names.values(), *(entry for x in self.started.values() for _, entry in x)]
-        if len({(str(x), i) for x, i in entries}) < len(entries) or any(i < 0 for _, i in entries):
-            raise UnevenError
-
-    # ---------------------------------------------------------------- names with an index
-
-    def _call(self, taken: set[str]) -> None:
-        """Give an index to the names of what loops make, and of the same before and behind them."""
-        places = self.found.places
-        groups: dict[str, list[Name]] = {}
-        for i, line in enumerate(self.lines):
-            groups.setdefault(self._stem(i), []).append(line.name)
-        looped = {stem: [x for x in group if x in places] for stem, group in groups.items() if stem}
-        taken |= {latex_name(x) for stem, group in groups.items() if not looped.get(stem)
-                  for x in group}  # fmt: skip
-        for stem, inside in looped.items():
-            if not inside:
-                continue
-            loop, q, _ = places[inside[0]]
-            at = {x: j for j, x in enumerate(groups[stem])}
-            zero, one = (at[x] for x in loop.names[q][:2])
-            first, sign = loop.slot(q, 0), loop.slot(q, 1) - loop.slot(q, 0)
-            if one - zero > 1:  # Several in each round: they are counted.
-                first, sign = zero + 1, 1
-            wanted = (stem, f"{stem}s", f"{stem}_all", *map(f"{stem}_{{}}".format, range(2, 99)))
-            numbers = {x: first + sign * (j - zero) for x, j in at.items()}
-            around = one - zero  # For what a loop starts from.
-            indices = range(min(numbers.values()) - around, max(numbers.values()) + around + 1)
-            for called in map(Name, wanted):  # On paper, x[0] and x0 are both x with an index.
-                name = Name(f"{called}[]", "round", called)
-                used = {latex_name(_with_index(name, Name(str(k)))) for k in indices}
-                used.add(latex_name(called))
-                if taken.isdisjoint(used):
-                    break
-            taken |= used
-            self.names |= {x: (name, k) for x, k in numbers.items() if k >= 0}
-        for line in self.lines:
-            if any(x in self.names for x in line.name.parts):
-                if line.name.kind == "partial":
-                    raise UnevenError
-                of, index = self.names[line.name.parts[0]]
-                parts = of, *line.name.parts[1:]
-                self.names[line.name] = (
-                    Name(f"{line.name.kind} {parts}", line.name.kind, *parts),
-                    index,
-                )
-        for loop in self.found.loops:
-            for q, names in enumerate(loop.names):
-                for t, x in enumerate(names):
-                    if x not in self.names and t > 1:  # The last may be what was asked for.
-                        name, zero = self._entry(loop, q, 0)
-                        self.names[x] = name, zero + t * (self._entry(loop, q, 1)[1] - zero)
-                        self.results.setdefault(loop.start, []).append(x)
-
-    def _stem(self, i: int) -> str:
-        """Return what those values have in common that one name was bound to; "" for others."""
-        name: Name = self.lines[i].name
-        of_loop: tuple[str, ...] = ("",)
-        if name in self.found.places:
-            loop, q, _ = self.found.places[name]
-            of_loop = loop.names[q]
-            name = of_loop[1]  # The last may be called otherwise.
-            i = self.found.order[name]
-        if name.kind != "value":
-            return ""
-        if self.found.unnamed[i]:
-            return of_loop[0]
-        return re.sub(r"_?\d+$", "", name) or name
-
-    def _entry(self, loop: Loop, q: int, t: int) -> tuple[Name, int]:
-        """Return the name and index of what a round has made; -1 is what the first round got."""
-        try:
-            if t >= 0:
-                return self.names[loop.names[q][t]]
-            (name, zero), (_, one) = (self.names[x] for x in loop.names[q][:2])
-        except KeyError:
-            raise UnevenError from None
-        return name, 2 * zero - one
-
-    def _named(self, entry: tuple[Name, int], index: str = "") -> str:
-        """Write a name with an index."""
-        return NAME[self.form](_with_index(entry[0], Name(index or str(entry[1]))))
 
     def _plain(self, code: Code) -> str:
         """Write what is outside of loops."""
-        return code.filled(
-            str(x) if isinstance(x, int)
-            else self._named(self.names[x]) if x in self.names else NAME[self.form](Name(x))
-            for x in code.holes
-        )  # fmt: skip
+        return code.filled(str(x) if isinstance(x, int) else self.alone(x) for x in code.holes)
 
     # ---------------------------------------------------------------- taken apart
 
@@ -213,8 +115,7 @@ class LoopFormulas:
         if name not in self.marks:
             return name
         started = [entry for x in self.started.values() for first, entry in x if first == name]
-        entry = self.names.get(name) or next(iter(started), None)
-        written = self._named(entry) if entry else NAME[self.form](name)
+        written = self.named(started[0]) if started else self.alone(name)
         ends_in_word = "mathrm" in written  # Some space has to go behind it.
         return Name(self.marks[name] + _WORD * ends_in_word)
 
@@ -246,12 +147,12 @@ class LoopFormulas:
             if isinstance(column[0], int):
                 columns.append(Column("", list(column)))
             elif len(set(column)) == 1:
-                columns.append(Column(self._alone(column[0]), []))
+                columns.append(Column(self.alone(column[0]), []))
             else:
                 known = [x for x in entries if x is not None]
                 if len(known) < len(column) or len({str(name) for name, _ in known}) > 1:
                     of = self.found.rounds(loop, column)
-                    known = [self._entry(*of[:2], t) for t in of[2]] if of else []
+                    known = [self.entry(*of[:2], t) for t in of[2]] if of else []
                 if len({str(name) for name, _ in known}) != 1:
                     raise UnevenError
                 columns.append(Column(known[0][0], [index for _, index in known]))
@@ -277,7 +178,7 @@ class LoopFormulas:
                 raise UnevenError
             index = self._index(loop.written(numbers)) if len(set(numbers)) > 1 else None
             if isinstance(same, Name):
-                texts.append(self._named((same, numbers[0]), index or ""))
+                texts.append(self.named((same, numbers[0]), index or ""))
             else:
                 texts.append(same or index or str(numbers[0]))
         return code.filled(texts)
@@ -330,7 +231,7 @@ class LoopFormulas:
     def _rows_of(self, loop: Loop) -> Iterator[Row]:
         """Yield the formulas of a loop, with what it starts from."""
         for x, entry in self.started[loop.start]:
-            yield Row(self._named(entry), "=", self._alone(x), "", self.lines[loop.start])
+            yield Row(self.named(entry), "=", self.alone(x), "", self.lines[loop.start])
         body = []
         for names in loop.names:
             at = [self.found.order[name] for name in names]
@@ -339,7 +240,7 @@ class LoopFormulas:
         yield from self._body(loop, body)
         for x in self.results.get(loop.start, []):
             line = self.lines[self.found.order[x]]
-            yield Row(NAME[self.form](x), "=", self._named(self.names[x]), "", line)
+            yield Row(NAME[self.form](x), "=", self.named(self.names[x]), "", line)
 
     def _rows_of_sum(self, i: int) -> Iterator[Row]:
         """Yield the formulas of a line that is added up, or written part by part, in loops."""
@@ -408,11 +309,7 @@ class LoopFormulas:
         """Return the name and the index, or the number, that stand in a place."""
         if isinstance(x, int):
             return ("", x) if indexed else (str(x), 0)
-        return self.names.get(x, (x, 0)) if indexed else (self._alone(x), 0)
-
-    def _alone(self, x: str) -> str:
-        """Write a value that is the same in all rounds."""
-        return self._plain(Code((x,), (False,), ("", "")))
+        return self.names.get(x, (x, 0)) if indexed else (self.alone(x), 0)
 
     def _more(
         self, spare: Sequence[Code], round_: Sequence[Code], columns: Sequence[list[Column]],
@@ -437,12 +334,6 @@ class LoopFormulas:
 def _row(text: str, where: str, line: Line) -> Row:
     left, sign, right = text.split("\0")
     return Row(left, sign, right, where, line)
-
-
-def _with_index(name: Name, index: Name) -> Name:
-    if name.kind == "round":
-        return Name(name, "round", name.parts[0], index)
-    return Name(name, name.kind, _with_index(name.parts[0], index), *name.parts[1:])
 
 
 _CLOSING = str.maketrans("]})", "[{(")

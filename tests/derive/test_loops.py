@@ -346,6 +346,18 @@ def test_what_a_loop_starts_from_is_not_written_as_an_argument_is():
     assert r"\mathrm{hs}_{0} &= h_{0}" in derivation.latex
 
 
+def test_what_a_loop_starts_from_is_not_taken_for_another_argument():
+    def f(h1, h_1, W):
+        h = h_1
+        for _ in range(4):
+            h = np.tanh(W @ h)
+        return np.sum(h * h1)
+
+    derivation = al.derive(f, *draw((2,), (2,), (2, 2)), wrt=["h1", "h_1"])
+    assert derivation.text.startswith("hs[0] = h_1\n")
+    assert "∂L/∂h₁ = hs[4]" in derivation.text
+
+
 def test_a_gradient_that_a_loop_has_made_is_named():
     def f(h, v):
         for t in range(5):
