@@ -10,10 +10,11 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from autograd_lite import ops
+from autograd_lite.core.operands import is_recorder
 from autograd_lite.numpy_api.arguments import refuse
 from autograd_lite.numpy_api.products import real
 from autograd_lite.numpy_api.shape import moved
-from autograd_lite.numpy_api.table import as_array, composes, values_of
+from autograd_lite.numpy_api.table import as_array, composes, fixed, values_of
 from autograd_lite.ops.linalg import transposed
 
 # The namedtuples that NumPy returns; it does not export their names.
@@ -128,6 +129,7 @@ def slogdet(a: Any) -> Any:
 def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._NoValue) -> Any:
     """Compose ``np.linalg.pinv``, whose cut has two names."""
     a = matrices(a, "pinv", square=hermitian)
+    a = a if a.dtype.kind == "f" else a.astype(float)
     if rcond is not None and rtol is not np._NoValue:
         raise ValueError("np.linalg.pinv: `rtol` and `rcond` can't be both set.")
     if rcond is None and rtol is np._NoValue:
@@ -135,7 +137,28 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._
     rcond = rtol if rcond is None else rcond
     if rcond is None:
         rcond = max(a.shape[-2:]) * float(np.finfo(a.dtype).eps)
-    return ops.pinv(a, rcond=values_of(rcond), hermitian=bool(hermitian))
+    return pseudo_inverse(a, fixed(rcond, "np.linalg.pinv", "its cut"), bool(hermitian))
+
+
+def pseudo_inverse(a: Any, rcond: Any, hermitian: bool = False) -> Any:
+    """Invert what lies above a cut; the operation's rule holds where nothing but 0 is cut off.
+
+    Where more is, the matrix is first projected onto the singular vectors that are kept: they turn
+    with it.
+    """
+    whole = ops.pinv(a, rcond=rcond, hermitian=hermitian)
+    small = np.sqrt(np.finfo(a.dtype).eps)
+    if np.max(rcond, initial=0.0) <= small or not a.size:
+        return whole
+    a = ops.mirror(a) if hermitian else a
+    u, s, _ = svd(a, full_matrices=False)
+    s = values_of(s)
+    largest = s[..., :1]
+    kept = s > np.asarray(rcond)[..., None] * largest
+    if not is_recorder(s) and not (~kept & (s > small * largest)).any():
+        return whole
+    u = ops.where(kept[..., None, :], u, 0.0)
+    return ops.pinv(ops.matmul(u, ops.matmul(transposed(u), a)), rcond=rcond)
 
 
 @composes(np.linalg.lstsq)
@@ -151,8 +174,8 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
         )
     m, n = a.shape
     eps = float(np.finfo(a.dtype).eps)
-    rcond = max(m, n) * eps if rcond is None else eps if rcond < 0 else rcond
-    x = ops.matmul(ops.pinv(a, rcond=rcond), b)
+    rcond = max(m, n) * eps if rcond is None else rcond if 0 <= rcond < 1 else eps  # As LAPACK.
+    x = ops.matmul(pseudo_inverse(a, rcond), b)
     s = svdvals(a)
     known = np.asarray(values_of(s))
     rank = np.intc((known > rcond * known.max(initial=0.0)).sum())

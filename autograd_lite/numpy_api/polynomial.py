@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.numpy_api.arguments import refuse
-from autograd_lite.numpy_api.linalg import eigvals
+from autograd_lite.numpy_api.linalg import eigvals, pseudo_inverse
 from autograd_lite.numpy_api.products import real
 from autograd_lite.numpy_api.signals import convolve
 from autograd_lite.numpy_api.table import as_array, composes, values_of
@@ -220,5 +220,5 @@ def polyfit(
     columns = columns / scale
     if np.linalg.matrix_rank(values_of(columns), rtol=rcond) != order:
         warnings.warn("Polyfit may be poorly conditioned", np.exceptions.RankWarning, stacklevel=2)
-    c = ops.matmul(ops.pinv(columns, rcond=rcond), y)
+    c = ops.matmul(pseudo_inverse(columns, rcond), y)
     return c / (scale if y.ndim == 1 else scale[:, None])

@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.numpy_api.table import as_array, cast, composes, extends, laid_out, values_of
+from autograd_lite.numpy_api.table import (
+    as_array,
+    cast,
+    cast_inexact,
+    composes,
+    extends,
+    laid_out,
+    values_of,
+)
 
 
 def _only(a: Any, where: Any, otherwise: Any) -> Any:
@@ -32,7 +40,7 @@ def sum(
     """Compose ``np.sum`` of some of the entries, on top of a first one."""
     a = cast(a, dtype)
     total = ops.sum(_only(a, where, 0), axis=axis, keepdims=keepdims)
-    return total if initial is None else total + initial
+    return total if initial is None else total + cast(initial, total.dtype)
 
 
 @extends(np.prod)
@@ -43,7 +51,7 @@ def prod(
     """Compose ``np.prod`` of some of the entries, on top of a first one."""
     a = cast(a, dtype)
     product = ops.prod(_only(a, where, 1), axis=axis, keepdims=keepdims)
-    return product if initial is None else product * initial
+    return product if initial is None else product * cast(initial, product.dtype)
 
 
 @extends(np.mean)
@@ -51,7 +59,7 @@ def mean(
     a: Any, axis: Any = None, dtype: Any = None, *, keepdims: Any = False, where: Any = True
 ) -> Any:
     """Compose ``np.mean`` of some of the entries."""
-    a = cast(a, dtype)
+    a = cast_inexact(a, dtype)
     if where is True:
         return ops.mean(a, axis=axis, keepdims=keepdims)
     return sum(a, axis, where=where, keepdims=keepdims) / _counted(a, axis, keepdims, where)
@@ -63,19 +71,36 @@ def var(
     where: Any = True, mean: Any = None, correction: Any = None,
 ) -> Any:  # fmt: skip
     """Compose ``np.var`` of some of the entries, or about a mean that is given."""
-    a, ddof = cast(a, dtype), ddof if correction is None else correction
     if where is True and mean is None:
-        return ops.var(a, axis=axis, ddof=ddof, keepdims=keepdims)
-    if mean is None:
-        mean = _mean_of(a, axis=axis, keepdims=True, where=where)
+        ddof = _ddof(ddof, correction)
+        return ops.var(cast_inexact(a, dtype), axis=axis, ddof=ddof, keepdims=keepdims)
+    total, free = _squares(a, axis, dtype, ddof, keepdims, where, mean, correction)
+    return total / np.maximum(free, 0)
+
+
+def _squares(
+    a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, where: Any, mean: Any, correction: Any
+) -> tuple[Any, Any]:
+    """Return a sum of squared deviations, and how many of them are free to differ."""
+    a = cast_inexact(a, dtype)
+    mean = _mean_of(a, axis, keepdims=True, where=where) if mean is None else cast(mean, dtype)
     # Left out before they are squared: the derivative of the square of nan is nan.
     off = _only(a - mean, where, 0)
     square = ops.square(off) if off.dtype.kind != "c" else ops.real(off * np.conjugate(off))
     total = sum(square, axis, keepdims=keepdims)
-    return total / np.maximum(_counted(a, axis, keepdims, where) - ddof, 0)
+    return total, _counted(a, axis, keepdims, where) - _ddof(ddof, correction)
 
 
 _mean_of = mean  # A parameter of `var` has the same name.
+
+
+def _ddof(ddof: Any, correction: Any) -> Any:
+    """Return what is taken off the number of entries, which has two names."""
+    if correction is None:
+        return ddof
+    if ddof != 0:
+        raise ValueError(f"The variance takes ddof={ddof} or correction={correction}, not both.")
+    return correction
 
 
 @composes(np.std)
@@ -102,8 +127,10 @@ def _extreme(
     def extreme(
         a: Any, axis: Any = None, *, keepdims: Any = False, initial: Any = None, where: Any = True
     ) -> Any:
-        if initial is None:  # NumPy's error: without, there may be nothing to compare.
-            return numpy(values_of(a), axis, keepdims=keepdims, where=values_of(where))
+        if initial is None:
+            if where is not True:  # NumPy's error: without, there may be nothing to compare.
+                numpy(values_of(a), axis, keepdims=keepdims, where=values_of(where))
+            return of_all(a, axis=axis, keepdims=keepdims)
         shape = numpy(
             values_of(a), axis, keepdims=keepdims, initial=values_of(initial), where=where
         ).shape
@@ -143,11 +170,23 @@ def _skipping_nan(numpy: Callable[..., Any], composition: Callable[..., Any]) ->
         return composition(a, *args, where=_numbers(a, where), **kwargs)
 
 
+def _var_of_numbers(
+    a: Any, axis: Any = None, dtype: Any = None, *, ddof: Any = 0, keepdims: Any = False,
+    where: Any = True, mean: Any = None, correction: Any = None,
+) -> Any:  # fmt: skip
+    total, free = _squares(a, axis, dtype, ddof, keepdims, where, mean, correction)
+    return total / np.where(free > 0, free, np.asarray(np.nan, total.dtype))
+
+
+def _std_of_numbers(*args: Any, **kwargs: Any) -> Any:
+    return ops.sqrt(_var_of_numbers(*args, **kwargs))
+
+
 _skipping_nan(np.nansum, sum)
 _skipping_nan(np.nanprod, prod)
 _skipping_nan(np.nanmean, mean)
-_skipping_nan(np.nanvar, var)
-_skipping_nan(np.nanstd, std)
+_skipping_nan(np.nanvar, _var_of_numbers)
+_skipping_nan(np.nanstd, _std_of_numbers)
 
 
 def _nan_extreme(
@@ -163,6 +202,8 @@ def _nan_extreme(
         if where is not True:
             given["where"] = values_of(where)
         value = numpy(values_of(a), axis, keepdims=keepdims, **given)  # Or NumPy's error.
+        if not a.size:
+            return np.broadcast_to(cast(initial, a.dtype), value.shape)
         found = of_all(_only(a, _numbers(a, where), worst), axis=axis, keepdims=keepdims)
         if initial is not None:
             found = of_two(found, initial)

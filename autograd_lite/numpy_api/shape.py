@@ -50,13 +50,20 @@ def rearranged(move: Callable[..., Any], *arrays: Any) -> Any:
 # ---------------------------------------------------------------- joining
 
 
+def _joinable(x: Any, dtype: Any, casting: Any) -> Any:
+    """Return a part in the type of the whole, to which NumPy must be allowed to cast it."""
+    x = as_array(x)
+    if dtype is not None and not np.can_cast(x.dtype, dtype, casting):
+        np.concatenate([np.empty(0, x.dtype)], dtype=dtype, casting=casting)  # NumPy's error.
+    return cast(x, dtype)
+
+
 @composes(np.concatenate)
 def concatenate(
     arrays: Sequence[Any], axis: int | None = 0, *, dtype: Any = None, casting: str = "same_kind"
 ) -> Any:
     """Adapt ``np.concatenate``, which takes a sequence."""
-    del casting
-    return ops.concatenate(*(cast(x, dtype) for x in arrays), axis=axis)
+    return ops.concatenate(*(_joinable(x, dtype, casting) for x in arrays), axis=axis)
 
 
 @composes(np.stack)
@@ -64,8 +71,7 @@ def stack(
     arrays: Sequence[Any], axis: int = 0, *, dtype: Any = None, casting: str = "same_kind"
 ) -> Any:
     """Adapt ``np.stack``, which takes a sequence."""
-    del casting
-    return ops.stack(*(cast(x, dtype) for x in arrays), axis=axis)
+    return ops.stack(*(_joinable(x, dtype, casting) for x in arrays), axis=axis)
 
 
 @composes(np.vstack)

@@ -14,7 +14,15 @@ from autograd_lite import ops
 from autograd_lite.core.operands import is_recorder
 from autograd_lite.numpy_api.arguments import refuse
 from autograd_lite.numpy_api.shape import concatenate, moved
-from autograd_lite.numpy_api.table import as_array, cast, composes, laid_out, untyped, values_of
+from autograd_lite.numpy_api.table import (
+    as_array,
+    cast,
+    cast_inexact,
+    composes,
+    laid_out,
+    untyped,
+    values_of,
+)
 from autograd_lite.ops.complex_numbers import mirrored
 
 # ---------------------------------------------------------------- quantiles
@@ -29,6 +37,9 @@ def _quantile(
     it is the same quantile of 0, 1, 2, …, which NumPy computes.
     """
     a, q = as_array(a), values_of(q)
+    if skip_nan and not a.size:  # Nothing, as NumPy says it.
+        ignoring: Any = np.nanpercentile if percent else np.nanquantile
+        return ignoring(values_of(a), q, axis=axis, keepdims=keepdims)
     quantile: Any = np.percentile if percent else np.quantile
     axes = range(a.ndim) if axis is None else normalize_axis_tuple(axis, a.ndim)
     rows = moved(a, tuple(axes), tuple(range(len(axes))))
@@ -222,18 +233,25 @@ def cov(
         with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
             given = (m, y, rowvar, bias, ddof, fweights, aweights)
             np.cov(*map(values_of, given), dtype=dtype)
+    if max(np.ndim(m), 0 if y is None else np.ndim(y)) > 2:
+        raise ValueError(
+            f"np.cov needs one row, or a row per variable, got {np.shape(m)}"
+            f"{'' if y is None else f' and {np.shape(y)}'}."
+        )
     x = np.atleast_2d(as_array(m))
     if not rowvar and np.ndim(m) > 1:
         x = x.T
     if y is not None:
         other = np.atleast_2d(as_array(y))
         x = concatenate([x, other.T if not rowvar and np.ndim(y) > 1 else other])
-    x = cast(x, dtype or np.result_type(x.dtype, float))  # As NumPy, which is more exact than `x`.
+    x = cast_inexact(
+        x, dtype or np.result_type(x.dtype, float)
+    )  # As NumPy, which is more exact than `x`.
     less = (0 if bias else 1) if ddof is None else ddof
     if not weights:
         centred = x - ops.mean(x, axis=1, keepdims=True)
         count = x.shape[1] - less
-        return ops.squeeze(centred @ mirrored(centred.T) / np.maximum(count, 0))
+        return ops.squeeze(centred @ mirrored(centred.T) / max(float(count), 0.0))
     w = math.prod(cast(as_array(w), float) for w in weights)
     total = np.sum(w)
     centred = x - np.sum(x * w, axis=1, keepdims=True) / total

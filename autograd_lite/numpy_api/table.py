@@ -172,3 +172,14 @@ def cast(x: Any, dtype: Any) -> Any:
     """Return an operand in the type that a ``dtype=`` asks for."""
     x = as_array(x)
     return x if dtype is None or x.dtype == dtype else x.astype(dtype)
+
+
+def cast_inexact(x: Any, dtype: Any) -> Any:
+    """Return an operand in the type that a mean is asked for in, which must hold fractions."""
+    if dtype is not None and np.dtype(dtype).kind not in "fc":
+        raise TypeError(
+            f"A mean on Tensors, and what is about a mean, needs a floating-point dtype=, got "
+            f"{np.dtype(dtype)}: numbers would be cut off to whole ones, and their gradient lost. "
+            f"Leave dtype= out, or write .astype({np.dtype(dtype)}) after it."
+        )
+    return cast(x, dtype)

@@ -240,7 +240,7 @@ def _norm(g: Any, y: Any, x: Any, axis: Any, keepdims: bool, ord: Any) -> Any:
         return g * (0.0 * np.sign(x))
     if ord == 1:
         return g * direction(x)
-    if ord == 2:
+    if ord in (2, None):
         return g * (mirrored(x) / np.where(y == 0, np.inf, y))
     if abs(ord) == np.inf:
         hit = (np.abs(x) == y) | np.isnan(x)

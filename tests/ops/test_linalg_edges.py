@@ -139,6 +139,38 @@ def test_pseudo_inverse_of_a_deficient_matrix_has_the_derivative_along_its_rank(
     gradient_agrees(lambda x: np.linalg.pinv(deficient(x), 1e-9), [np.array([1.0, -0.5, 2.0, 0.7])])
 
 
+@pytest.mark.parametrize("hermitian", [False, True])
+def test_pseudo_inverse_that_cuts_small_values_off_has_the_derivative_of_what_is_left(hermitian):
+    stack = np.stack([SPD, SPD + np.eye(3)])  # The second keeps more of its values.
+    cut = np.array([0.3, 0.05])
+    values = np.linalg.svdvals(stack)
+    kept = values > cut[:, None] * values[:, :1]
+    assert not kept[0].all()
+    assert kept[1].sum() != kept[0].sum()
+    gradient_agrees(lambda a: np.linalg.pinv(a, cut, hermitian), [stack])
+    gradient_agrees(lambda a: gradient_of_pinv(a, cut, hermitian), [stack])
+    equal = np.diag([2.0, 2.0, 0.1])  # Equal values turn into each other, and nothing is lost.
+    gradient_agrees(lambda a: np.linalg.pinv(a, 0.3, hermitian), [equal])
+
+
+def gradient_of_pinv(a, cut, hermitian):
+    return al.grad(lambda a: np.sum(np.linalg.pinv(a, cut, hermitian) ** 2))(a)
+
+
+def test_least_squares_with_a_cut_has_the_derivative_of_what_is_left():
+    assert np.linalg.lstsq(TALL, U, 0.9)[2] < TALL.shape[1]
+    gradient_agrees(lambda a: np.linalg.lstsq(a, U, 0.9)[0], [TALL])
+    with_rank = np.linalg.lstsq(TALL, U, 2.0)  # LAPACK takes a cut of 1 or more for none.
+    t = al.Tensor(TALL, requires_grad=True)
+    result = np.linalg.lstsq(t, U, 2.0)
+    np.testing.assert_allclose(result[0].numpy(), with_rank[0])
+    assert result[2] == with_rank[2]
+
+
+def test_a_norm_without_an_order_is_the_root_of_squares():
+    gradient_agrees(lambda x: np.linalg.vector_norm(x, ord=None), [X])
+
+
 def test_interpolation_has_the_middle_slope_on_a_point():
     xp, fp = [0.0, 1.0, 3.0], np.array([0.0, 2.0, -2.0])
     g = gradient(lambda x: np.interp(x, xp, fp), [-1.0, 0.0, 0.5, 1.0, 2.0, 3.0, 4.0])

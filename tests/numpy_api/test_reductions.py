@@ -1,0 +1,77 @@
+"""NumPy's reductions with the arguments that their operations do not have."""
+
+import numpy as np
+import pytest
+from linalg_calls import gradient_agrees
+
+import autograd_lite as al
+
+X = np.array([[0.3, -1.2, 0.7], [1.1, 0.4, -0.8]])
+
+
+@pytest.mark.parametrize("f", [np.max, np.min, np.amax, np.amin])
+def test_an_extreme_of_all_entries_said_by_where_keeps_its_gradient(f):
+    gradient_agrees(lambda x: f(x, where=True), [X])
+    gradient_agrees(lambda x: f(x, axis=1, keepdims=True, where=True), [X])
+
+
+@pytest.mark.parametrize("f", [np.sum, np.prod, np.mean, np.var, np.std, np.nanvar, np.nanstd])
+def test_a_dtype_is_that_of_the_result_whatever_else_is_given(f):
+    more = {"initial": np.float64(2)} if f in (np.sum, np.prod) else {}
+    if f in (np.var, np.std, np.nanvar, np.nanstd):
+        more = {"mean": np.zeros((2, 1)), "axis": 1}
+    result = f(al.Tensor(X, requires_grad=True), dtype=np.float32, **more)
+    want = f(X, dtype=np.float32, **more)
+    assert result.dtype == want.dtype == np.float32
+    np.testing.assert_allclose(result.numpy(), want, rtol=1e-6)
+
+
+def test_covariances_have_the_dtype_that_is_asked_for():
+    t = al.Tensor(X, requires_grad=True)
+    assert np.cov(t, dtype=np.float32).dtype == np.corrcoef(t, dtype=np.float32).dtype == np.float32
+
+
+@pytest.mark.parametrize("f", [np.mean, np.var, np.std, np.nanmean, np.nanvar, np.nanstd, np.cov])
+def test_a_mean_in_whole_numbers_is_refused(f):
+    with pytest.raises(TypeError, match="needs a floating-point dtype=, got int64"):
+        f(al.Tensor(X, requires_grad=True), dtype=int)
+
+
+@pytest.mark.parametrize("join", [np.concatenate, np.stack, np.vstack, np.hstack])
+def test_joining_casts_as_numpy_allows(join):
+    t = al.Tensor(X, requires_grad=True)
+    with pytest.raises(TypeError, match="same_kind"):
+        join([t, t], dtype=int)
+    assert join([t, t], dtype=np.float32).dtype == np.float32
+    assert join([t, t], dtype=int, casting="unsafe").dtype == int
+
+
+def test_a_variance_of_too_few_numbers_is_nan():
+    x = np.array([[1.0, np.nan], [2.0, 5.0]])
+    for f in (np.nanvar, np.nanstd):
+        with pytest.warns(RuntimeWarning, match="Degrees of freedom"):
+            want = f(x, axis=0, ddof=1)
+        result = f(al.Tensor(x, requires_grad=True), axis=0, ddof=1)
+        np.testing.assert_array_equal(result.numpy(), want)
+
+
+@pytest.mark.parametrize("f", [np.var, np.std, np.nanvar, np.nanstd])
+def test_ddof_is_given_once(f):
+    with pytest.raises(ValueError, match="not both"):
+        f(al.Tensor(X), ddof=1, correction=1)
+
+
+def test_nothing_has_the_extremes_and_quantiles_that_numpy_gives_it():
+    empty = al.Tensor(np.zeros((2, 0)), requires_grad=True)
+    start = al.Tensor(4.0, requires_grad=True)
+    assert np.nanmin(empty, axis=1, initial=3.0).tolist() == [3.0, 3.0]
+    np.nanmax(empty, axis=1, initial=start).sum().backward()
+    assert start.grad.item() == 2.0
+    with pytest.warns(RuntimeWarning, match="empty slice"):
+        assert np.isnan(np.nanquantile(empty, 0.5, axis=1)).tolist() == [True, True]
+
+
+@pytest.mark.parametrize("f", [np.cov, np.corrcoef])
+def test_a_covariance_of_more_than_a_table_is_refused(f):
+    with pytest.raises(ValueError, match=r"got \(2, 2, 2\)"):
+        f(al.Tensor(np.ones((2, 2, 2)), requires_grad=True))
