@@ -49,6 +49,7 @@ from autograd_lite.numpy_api.table import (
     REFUSED,
     WITHOUT_DERIVATIVE,
     alike,
+    as_array,
     cast,
     values_of,
 )
@@ -117,8 +118,10 @@ def call_ufunc(
     given = {key: value for key, value in kwargs.items() if not _goes_without_saying(key, value)}
     if method == "__call__":
         dtype = given.pop("dtype", None)
+        if dtype is not None:
+            inputs = _cast_for(ufunc, inputs, dtype)
         if given and given.keys() <= (getattr(function, "__kwdefaults__", None) or {}).keys():
-            return function(*inputs if dtype is None else [cast(x, dtype) for x in inputs], **given)
+            return function(*inputs, **given)
         if given:
             instead = (
                 "move the axes first, with np.moveaxis"
@@ -128,7 +131,7 @@ def call_ufunc(
             raise TypeError(
                 f"{name} on Tensors takes no {', '.join(f'{key}=' for key in given)}; {instead}."
             )
-        return function(*inputs if dtype is None else [cast(x, dtype) for x in inputs])
+        return function(*inputs)
     if method == "reduce" and ufunc in REDUCTIONS:
         return call_function(REDUCTIONS[ufunc], inputs, {"axis": 0, **kwargs})
     if method == "accumulate" and ufunc in ACCUMULATIONS:
@@ -138,6 +141,16 @@ def call_ufunc(
         raise TypeError(refusal(ufunc, name))
     composition = functools.partial(composition, ufunc)
     return _composed(composition, getattr(ufunc, method), inputs, given, name)
+
+
+def _cast_for(ufunc: np.ufunc, inputs: tuple[Any, ...], dtype: Any) -> tuple[Any, ...]:
+    """Return inputs in the types in which NumPy computes a result of this dtype, or its error."""
+    given = [type(x) if type(x) in (int, float, complex) else as_array(x).dtype for x in inputs]
+    results = (np.dtype(dtype),) * ufunc.nout
+    types = ufunc.resolve_dtypes(
+        (*given, *(None,) * ufunc.nout), signature=(*(None,) * ufunc.nin, *results)
+    )
+    return tuple(map(cast, inputs, types))
 
 
 def _of_integers(

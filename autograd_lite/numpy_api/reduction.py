@@ -28,7 +28,7 @@ def _only(a: Any, where: Any, otherwise: Any) -> Any:
 def _counted(a: Any, axis: Any, keepdims: Any, where: Any) -> Any:
     """Count the entries that go into each result."""
     counted = np.broadcast_to(values_of(where), a.shape)
-    dtype = a.dtype if a.dtype.kind in "fc" else None  # Small integers would overflow.
+    dtype = np.finfo(a.dtype).dtype if a.dtype.kind in "fc" else None  # Small integers overflow.
     return np.sum(counted, axis=axis, keepdims=keepdims, dtype=dtype)
 
 

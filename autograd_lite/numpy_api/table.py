@@ -182,4 +182,10 @@ def cast_inexact(x: Any, dtype: Any) -> Any:
             f"{np.dtype(dtype)}: numbers would be cut off to whole ones, and their gradient lost. "
             f"Leave dtype= out, or write .astype({np.dtype(dtype)}) after it."
         )
+    x = as_array(x)
+    if dtype is not None and x.dtype.kind == "c" != np.dtype(dtype).kind:
+        raise TypeError(
+            f"A mean of complex numbers on Tensors, and what is about it, takes no real dtype=, "
+            f"got {np.dtype(dtype)}: their imaginary parts would be lost. Take np.real(t) first."
+        )
     return cast(x, dtype)

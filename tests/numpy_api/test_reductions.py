@@ -75,3 +75,26 @@ def test_nothing_has_the_extremes_and_quantiles_that_numpy_gives_it():
 def test_a_covariance_of_more_than_a_table_is_refused(f):
     with pytest.raises(ValueError, match=r"got \(2, 2, 2\)"):
         f(al.Tensor(np.ones((2, 2, 2)), requires_grad=True))
+
+
+def test_a_variance_of_complex_numbers_is_real():
+    t = al.Tensor(X, requires_grad=True)
+    z = t * (1 - 2j)
+    for f in (np.var, np.std, np.nanvar, np.nanstd):
+        result = f(z, axis=0, where=X > -1)
+        np.testing.assert_allclose(result.numpy(), f(X * (1 - 2j), axis=0, where=X > -1))
+        assert result.dtype == float
+        with pytest.raises(TypeError, match="imaginary parts would be lost"):
+            f(z, dtype=float)
+
+
+def test_a_dtype_of_a_universal_function_is_in_what_numpy_computes():
+    t = al.Tensor(X, requires_grad=True)
+    size = np.abs(t * (3 + 4j), dtype=float)
+    np.testing.assert_allclose(size.numpy(), 5 * np.abs(X))
+    size.sum().backward()
+    np.testing.assert_allclose(t.grad.numpy(), 5 * np.sign(X))
+    assert np.add(t, 1, dtype=np.float32).dtype == np.float32
+    for wrong in (lambda: np.add(t, 1.5, dtype=int), lambda: np.exp(1j * t, dtype=float)):
+        with pytest.raises(TypeError, match="Cannot cast ufunc"):
+            wrong()
