@@ -16,6 +16,7 @@ ALONG = (
     example((2, 3), axis=0),
     example((2, 3, 4), axis=-2),
     example((0, 3), axis=1),
+    example((2, 0), axis=1),
     example((), axis=None),
 )
 
@@ -44,6 +45,8 @@ def _cumprod_derivative(g: Any, y: Any, x: Any, axis: Any) -> Any:
     along = axis
     if axis is None or not x.ndim:  # A single number has an axis 0, too.
         along, x = -1, x.reshape(-1)
+    if not g.size:
+        return g
     if has_values(y) and not np.logical_or(y == 0, np.isinf(y)).any():
         return np.flip(np.cumsum(np.flip(g * y, along), along), along) / x
     # A zero cannot be divided out. What comes before an entry multiplies what comes behind it,
