@@ -41,6 +41,11 @@ def derived(
     elif args:
         raise TypeError("derive takes arguments for a function only; the loss is a Tensor.")
     if not isinstance(loss, Tensor):
+        if recorded is not None:
+            raise GradientError(
+                f"derive: the result of the function is computed from none of its arguments "
+                f"({', '.join(order)}) in a way that has a derivative."
+            )
         raise TypeError(f"derive needs the loss as a Tensor, got {type(loss).__name__}.")
     if loss.size != 1:
         raise ValueError(f"derive needs a loss with a single entry, got shape {loss.shape}.")

@@ -39,8 +39,8 @@ UNBROKEN = (ops.sum, ops.matmul)
 OPPOSITE: dict[Any, Primitive] = {ops.add: ops.subtract, ops.subtract: ops.add}
 """What stands in place of an operation whose second operand changes its sign."""
 
-AS_FLOATS = (ops.multiply, ops.where, ops.assign, ops.broadcast_to)
-"""What would give integers for a whole number beside what is true or false, or alone."""
+FILLED = (ops.assign, ops.broadcast_to)
+"""What gives integers for a whole number, whatever else there is."""
 
 _WORD_AT_THE_END = re.compile(r"\\mathrm\{[^{}]*\}(_\{[^{}]*\})?$")
 """What runs into the next factor of a matrix product without a space."""
@@ -73,7 +73,7 @@ def _is_filled(e: Expression) -> bool:
 
 def filled(e: Expression, form: Form) -> Written:
     """Write an array of one number as such: ``np.ones((2, 3))``, or a bold 1."""
-    number = np.asarray(e.value).flat[0]
+    number = np.asarray(e.value).flat[0] if e.size else 0
     factor = write_number(number, form)
     if form != "python":
         ones = r"\mathbf{1}" if form == "latex" else "𝟏"
@@ -120,7 +120,7 @@ def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
     if e.operation is None:
         return write_number(e.value if e.ratio is None else e.ratio, form)
     given = _with_filled(e, [texts[x.number] for x in e.operands], form)
-    if form == "python" and e.operation in AS_FLOATS:
+    if form == "python":
         given = _as_floats(e, given)
     ratio = e.operands[0].ratio if e.operation is ops.multiply else None
     if ratio is not None and (ratio.top == 1 or (
@@ -156,7 +156,7 @@ def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
         parameters = rebuild(parameters, called)
     written = fill(notation, named, parameters, form, defaults, e.operation.__name__)
     if e.operation is ops.getitem:  # x[0, 1], not x[(0, 1)].
-        return written._replace(text=_TUPLE.sub(r"\1\2\3", written.text))
+        return written._replace(text=_COMMA.sub("", _TUPLE.sub(r"\1\2\3", written.text)))
     return written
 
 
@@ -171,6 +171,7 @@ def index_of(e: Expression, form: Form) -> str:
 
 
 _TUPLE = re.compile(r"([\[{])\((-?\d+(?:, -?\d+)+)\)([\]}])$")
+_COMMA = re.compile(r",(?=[\]}]$)")
 
 
 def _as_numpy(e: Expression, given: list[Written], texts: dict[int, Written]) -> Written | None:
@@ -237,15 +238,14 @@ def _over(e: Expression, given: list[Written], form: Form) -> Written:
 
 
 def _as_floats(e: Expression, given: list[Written]) -> list[Written]:
-    """Write 1.0 where 1 would make integers of what is a float."""
-    others = [x for x in e.operands if not x.is_number]
-    made_of_truth = any(x.dtype == bool for x in others)
-    if e.operation is ops.where:  # Its condition decides on no type.
-        made_of_truth = all(x.dtype == bool for x in others)
-    if e.dtype.kind != "f" or (e.operation in (ops.multiply, ops.where) and not made_of_truth):
+    """Write 1.0 where 1 would make integers of what is a float, or be refused: ``2.0 ** n``."""
+    if e.dtype.kind != "f" or e.operation is ops.divide:
+        return given
+    decide = e.operands[1:] if e.operation is ops.where else e.operands
+    if e.operation not in FILLED and any(x.dtype.kind in "fc" for x in decide if not x.is_number):
         return given
     return [w._replace(text=f"{w.text}.0")
-            if x.is_number and re.fullmatch(r"-?\d+", w.text) else w
+            if x.is_number and x.dtype.kind == "f" and re.fullmatch(r"-?\d+", w.text) else w
             for x, w in zip(e.operands, given, strict=True)]  # fmt: skip
 
 

@@ -217,3 +217,43 @@ def test_cross_entropy_by_labels_is_a_difference_with_one_hot_rows():
 
     _, gradients = derivation.function(X=X, labels=OTHERS, w=w.data)
     np.testing.assert_allclose(gradients["w"], al.grad(at)(w.data), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("f", "says"),
+    [
+        (lambda x, n: np.sum(x * np.power(2.0, n)), "2.0 ** n"),
+        (lambda x, n: np.sum(x * (2.0 * n - 255.0)), "2.0 * n"),
+        (lambda x, n: np.sum(np.ldexp(x, n)), "np.ldexp(1.0, n)"),
+        (lambda x, n: np.sum(x * np.where(n > 1, 3.0, n)), "3.0"),
+        (lambda x, n: np.sum(x / n + 2.0 * x), "2 * x"),  # Where it makes no difference, as usual.
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.int64, np.int8, np.uint8])
+def test_numbers_beside_whole_ones_stay_floats(f, says, dtype):
+    if dtype == np.uint8 and "ldexp" in says:
+        dtype = np.int16
+    x, n = np.array([0.5, -2.0]), np.array([3, 1], dtype)
+    derivation = al.derive(f, x, n, wrt=["x"])
+    assert says in derivation.code
+    n = np.array([100, 2], dtype) if dtype == np.uint8 else np.array([-1, 4], dtype)
+    value, gradients = derivation.function(x, n)
+    want = al.grad(f)(x, n)
+    assert value == pytest.approx(float(f(x, n)))
+    assert gradients["x"].dtype == float
+    np.testing.assert_allclose(gradients["x"], want)
+
+
+def test_a_result_that_depends_on_no_argument_is_said():
+    with pytest.raises(al.GradientError, match=r"computed from none of its arguments \(x\)"):
+        al.derive(lambda x: np.sum(np.imag(x) ** 2), X)
+
+
+def test_an_index_of_one_axis_has_no_comma():
+    derivation = al.derive(lambda x: np.sum(np.diff(x) ** 2), W)
+    assert "x[1:] - x[:-1]" in derivation.code
+
+
+def test_nothing_has_a_derivation():
+    derivation = al.derive(lambda x: np.sum(np.diff(x)), np.ones(0))
+    assert derivation.function(np.ones(0))[1]["x"].shape == (0,)
