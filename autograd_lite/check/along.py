@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.check.judging import largest_in
-from autograd_lite.check.numerical import steadiest, steps_for
+from autograd_lite.check.numerical import EPS, steadiest, steps_for
 from autograd_lite.check.subject import Array, Check, array_of, joined, lying_like, values_of
 from autograd_lite.core.modes import Watch, enable_grad
 from autograd_lite.functional.transforms import vjp
-from autograd_lite.graph import Graph
+from autograd_lite.graph import Graph, Node
 from autograd_lite.tensor import Tensor
 
 
@@ -72,16 +72,28 @@ def size_of(x: Array) -> Array:
     return np.where(size > 0, size, size.max(initial=0.0) or 1.0)
 
 
+def _record(f: Callable[..., list[Any]], arrays: Sequence[Array]) -> tuple[list[Node], bool]:
+    """Return all that a function records, and whether that is all that it returns."""
+    with enable_grad():
+        found = f(*(Tensor(x, requires_grad=True) for x in arrays))
+    results = [y for y in found if isinstance(y, Tensor)]
+    return list(Graph(results, {})) if results else [], len(results) == len(found)
+
+
+def coarsest(f: Callable[..., list[Any]], arrays: Sequence[Array]) -> float:
+    """Return the distance from 1 to the next number in the coarsest type that is computed in."""
+    nodes, _ = _record(f, arrays)
+    types = {np.asarray(x.value).dtype for x in nodes if x.primitive is not None}
+    return max((float(np.finfo(dtype).eps) for dtype in types if dtype.kind in "fc"), default=EPS)
+
+
 def _recorded(check: Check) -> tuple[float, bool]:
     """Return the largest number that is recorded, and whether all operations are analytic."""
-    with enable_grad():
-        found = check.f(*(Tensor(x, requires_grad=True) for x in check.arrays))
-    results = [y for y in found if isinstance(y, Tensor)]
-    nodes = list(Graph(results, {})) if results else []
+    nodes, whole = _record(check.f, check.arrays)
     sizes = [np.abs(np.asarray(node.value)) for node in nodes]
     largest = max((float(s[np.isfinite(s)].max(initial=0.0)) for s in sizes), default=0.0)
     analytic = all(node.primitive is None or node.primitive.analytic for node in nodes)
-    return largest, analytic and len(results) == len(found)
+    return largest, analytic and whole
 
 
 class _Arriving(Watch):

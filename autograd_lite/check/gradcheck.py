@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, Literal, Never, ParamSpec, Protocol, TypeVar, cast
 
 import numpy as np
 
-from autograd_lite.check.along import Along, pulled, size_of
+from autograd_lite.check.along import Along, coarsest, pulled, size_of
 from autograd_lite.check.judging import hold, indices, largest_in, wrong_of
 from autograd_lite.check.module_function import with_parameters
 from autograd_lite.check.numerical import (
+    EPS,
     STEP,
     central_differences,
     complex_step,
@@ -69,7 +70,7 @@ def _checker(function: Callable[P, R_co]) -> _Checker[P, R_co]:
 def gradcheck(
     f: Callable[..., Any] | Module,
     inputs: Sequence[Any] | Any,
-    *,
+    *more: Never,
     eps: float | None = None,
     atol: float | None = None,
     rtol: float | None = None,
@@ -103,7 +104,8 @@ def gradcheck(
         What is allowed: ``atol + rtol * |numerical|``, entry by entry. By default 1e-7 times the
         largest entry, and 1e-6; of a complex step, 1e-10 times the largest entry, and 1e-8. By
         default, too, what rounding can explain is allowed: how much both sides change when the
-        last digits of the inputs do.
+        last digits of the inputs do. A function that computes in float32 inside is held to what
+        differences can tell in float32: to 3e-4.
     order : int
         Also check the derivatives of the derivatives, up to this order.
     modes : sequence of {"rev", "fwd"}
@@ -127,10 +129,10 @@ def gradcheck(
     GradcheckError
         If a derivative is wrong, depends on how the inputs lie in memory, differs from one call to
         the next, or has another shape or dtype than its input; if the two sides differ where there
-        is no derivative, at a kink or at the end of the domain; or if `f` changes its inputs or
-        returns different values for equal ones.
+        is no derivative, at a kink or at the end of the domain; or if `f` changes its inputs,
+        returns different values for equal ones, or is nan there.
     TypeError
-        If `f` is not a function.
+        If `f` is not a function, or its inputs are not given as one sequence.
     ValueError
         For an unknown mode, or when there is nothing to check.
 
@@ -152,6 +154,11 @@ def gradcheck(
     True
     """
     require_function(f, "gradcheck", "{0}(f, inputs)")
+    if more:
+        raise TypeError(
+            f"gradcheck takes the inputs of a function as one sequence, got {1 + len(more)} "
+            f"arguments. Write gradcheck(f, [x, y])."
+        )
     unknown = [mode for mode in modes if mode not in MODES]
     if unknown or not modes:
         raise ValueError(f"gradcheck needs modes among {', '.join(MODES)}, got {modes!r}.")
@@ -173,8 +180,11 @@ def gradcheck(
     with no_grad(), lent(used):  # Tensors that `flat` uses are constants, and stay what they are.
         try:
             _check_types(flat, originals, names)
+            rounded = coarsest(flat, arrays)
+            rounded = rounded if rounded > EPS else 0.0
+            eps = eps or (rounded**0.2 or None)
             for level in range(1, order + 1):
-                check = Check(flat, arrays, names, rng, eps, atol, rtol, level)
+                check = Check(flat, arrays, names, rng, eps, atol, rtol, level, rounded)
                 _check_order(check, modes if level == 1 else ("rev",), draws)
                 flat = _gradient_of(check)
         except GradcheckError as error:
@@ -213,6 +223,14 @@ def _check_repeatable(check: Check) -> None:
         raise GradcheckError(
             "gradcheck: the function returned different values for equal inputs. Pass it a "
             "random generator that starts anew at every call."
+        )
+    unknown = [y for y in first if y.dtype.kind in "fc" and np.isnan(y).any()]
+    if unknown and check.order == 1:
+        where = indices(np.isnan(unknown[0]))
+        raise GradcheckError(
+            f"gradcheck: the function itself is nan there, in {len(where)} of {unknown[0].size} "
+            f"entries of a result{f', first at {where[0]}' if where[0] else ''}: no derivative can "
+            f"be checked. Choose inputs inside its domain."
         )
 
 

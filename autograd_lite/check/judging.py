@@ -30,8 +30,10 @@ def _allowed(check: Check, g: Array, numerical: Array, error: Array, oracle: str
     """Return by how much the two may differ: in proportion to their size, whatever that is."""
     exact = oracle == "complex step"
     scale = float(np.abs(numerical[np.isfinite(numerical)]).max(initial=0.0))
-    atol = ((1e-10 if exact else 1e-7) * scale) if check.atol is None else check.atol
-    rtol = (1e-8 if exact else 1e-6) if check.rtol is None else check.rtol
+    close, near = (1e-10, 1e-8) if exact else (1e-7, 1e-6)
+    coarse = min(0.1, 100 * check.rounded**0.8)  # The step is rounded**0.2.
+    atol = max(close, 0.1 * coarse) * scale if check.atol is None else check.atol
+    rtol = max(near, coarse) if check.rtol is None else check.rtol
     unsteady = np.minimum(10 * error, 1e-3 * np.maximum(np.abs(g), np.abs(numerical)))
     return np.asarray(atol + rtol * np.abs(numerical) + (0.0 if check.strict else unsteady))
 
@@ -97,6 +99,11 @@ def hold(
                 f"gradcheck: the {check.derivative} {words} {what} at {at}: {left:.6g} to the "
                 f"left, {right:.6g} to the right, {g[at]:.6g} by the rules. Move the input away."
             )
+    if check.rounded:
+        doubt = (
+            f" The function computes in a coarser type than float64: a kink within "
+            f"the step of {check.eps:.2g} may be the reason. Let it compute in float64 to be sure."
+        )
     by_rules, by_values = g[at], numerical[at]
     ratio = by_rules / by_values if by_values else np.inf
     raise GradcheckError(

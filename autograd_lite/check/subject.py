@@ -68,6 +68,7 @@ class Check:
     atol: float | None
     rtol: float | None
     order: int = 1
+    rounded: float = 0.0  # What is rounded off at 1 inside of the function; 0: as in float64.
 
     @property
     def derivative(self) -> str:

@@ -350,3 +350,30 @@ def test_running_means_are_what_they_were(of):
     assert al.gradcheck(of(layer), np.random.default_rng(0).normal(size=(5, 3)))
     for path, x in layer.state_dict().items():
         np.testing.assert_array_equal(x, before[path])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_a_function_that_computes_in_a_coarser_type_is_held_to_what_that_can_tell(dtype):
+    x = np.array([[0.3, -1.2], [0.7, 2.0]])
+
+    @al.primitive(x=lambda g, y, x: g * np.cos(x) * 1.5)
+    def off(x):
+        return np.sin(x)
+
+    assert al.gradcheck(lambda x: np.sin(x.astype(dtype)) * x, x, order=2)
+    wrong = al.gradcheck(lambda x: off(x.astype(dtype)), x, raise_exception=False)
+    assert not wrong
+    assert "coarser type than float64" in wrong.message
+    constant = np.ones((2, 2), dtype)  # Data is as exact as it is.
+    exact = al.gradcheck(lambda x: off(x * constant), x, raise_exception=False)
+    assert "coarser" not in exact.message
+
+
+def test_a_function_that_is_nan_there_is_not_called_wrong():
+    with np.errstate(invalid="ignore"), pytest.raises(al.GradcheckError, match="itself is nan"):
+        al.gradcheck(np.arctanh, [np.array([0.5, 3.0])])
+
+
+def test_inputs_are_one_sequence():
+    with pytest.raises(TypeError, match=r"Write gradcheck\(f, \[x, y\]\)"):
+        al.gradcheck(lambda x, y: x * y, 1.0, 2.0)
