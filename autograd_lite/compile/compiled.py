@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograd_lite.compile.numba_code import available
+from autograd_lite.compile.machine import available
 from autograd_lite.compile.plan import Plan, Signature, StaleError, filled
 from autograd_lite.compile.sheet import LoweringError
 from autograd_lite.functional.nests import leaves_of
@@ -96,6 +96,7 @@ class Compiled:
         if result is not MISSING:
             return result
         with TRACING, self._lock:
+            self._ready(plan)
             if not plan.calls:
                 plan.calls = 1
                 return plan.call(args, kwargs)
@@ -212,27 +213,36 @@ class Compiled:
 
     def _lower(self, plan: Plan) -> None:
         """Choose a backend for a plan."""
-        if self._backend != "numpy":
-            if not available():
-                self._note(f"NumPy, since numba is not installed; faster: {FASTER}")
-            else:
-                try:
-                    plan.use_numba()
-                except LoweringError as error:
-                    way = (
-                        f" ({error.source}). Computed outside, and passed as an argument, it "
-                        f"leaves the rest to numba"
-                    )
-                    self._note(
-                        f"NumPy, since numba does not do {error}{way if error.source else ''}"
-                    )
-                else:
-                    lines = len(plan.source.splitlines())
-                    self._note(f"numba, {lines} lines of arithmetic: its arrays are small")
-                    return
-        else:
+        if self._backend == "numpy":
             self._note("NumPy, as asked for")
+        elif not available():
+            self._note(f"NumPy, since numba is not installed; faster: {FASTER}")
+        else:
+            try:
+                plan.use_numba()
+            except LoweringError as error:
+                self._left_to_numpy(error)
+            else:
+                lines = len(plan.source.splitlines())
+                self._note(f"numba, {lines} lines of arithmetic: its arrays are small")
+                return
         plan.use_numpy()
+
+    def _ready(self, plan: Plan) -> None:
+        """Compile a plan, if that is still to be done."""
+        try:
+            plan.compiled()
+        except LoweringError as error:
+            self._reasons.popitem()
+            self._left_to_numpy(error)
+            plan.use_numpy()
+
+    def _left_to_numpy(self, error: LoweringError) -> None:
+        way = (
+            f" ({error.source}). Computed outside, and passed as an argument, it leaves the rest "
+            f"to numba"
+        )
+        self._note(f"NumPy, since numba does not do {error}{way if error.source else ''}")
 
     def _note(self, reason: str) -> None:
         self._reasons[reason] = None

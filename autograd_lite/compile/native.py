@@ -12,26 +12,34 @@ import functools
 import sys
 import types
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import cfunc
 
-from autograd_lite.compile.numba_code import module_of
+from autograd_lite.compile import machine
+from autograd_lite.compile.machine import (
+    DATA,
+    ND,
+    WORD,
+    Code,
+    Table,
+    arrays_lie_so,
+    built_in,
+    words_at,
+)  # fmt: skip
+from autograd_lite.compile.numba_code import Machine
+from autograd_lite.compile.words import functions
 from autograd_lite.program.program import Variable
 from autograd_lite.program.surroundings import MISSING, Attributes, Surroundings
 from autograd_lite.program.trace import Output, Place
 from autograd_lite.tensor import Tensor
 
-machine = module_of(Path(__file__).with_name("watch.py").read_text())
-"""That module, in the cache, where its machine code goes."""
-
-WORD: int = machine.WORD
-IS: int = machine.IS
-
+IS, DICT, LIST, SIZE, ITEM, ENTRY, BYTES, ARRAY, VARS = range(9)
+TYPE: int = DATA - WORD
+"""Where an object has its class."""
 
 PLAIN = (dict, types.MappingProxyType)
 """Mappings that look something up without any code in Python."""
@@ -44,43 +52,12 @@ class UnfitError(Exception):
 # -------------------------------------------------------------- tables
 
 
-class _Table(bytearray):
-    """Words that machine code reads, and what must live as long."""
-
-    def __init__(self, words: Sequence[int], *kept: Any) -> None:
-        super().__init__(np.array([*words, 0, 0, 0], np.intp).tobytes())
-        self.words = memoryview(self).cast("q" if WORD == 8 else "i")
-        self.begin = ctypes.addressof(ctypes.c_char.from_buffer(self))
-        self.end = self.begin + len(self) - 3 * WORD
-        self.kept: list[Any] = [*kept]
-
-
-class _Method(ctypes.Structure):
-    _fields_ = (
-        ("name", ctypes.c_char_p), ("code", ctypes.c_void_p),
-        ("flags", ctypes.c_int), ("doc", ctypes.c_char_p),
-    )  # fmt: skip
-
-
-_make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
-    ("PyCFunction_NewEx", ctypes.pythonapi)
-)
 _dict_of = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object, ctypes.c_void_p)(
     ("PyObject_GenericGetDict", ctypes.pythonapi)
 )
 _state_of = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object)(
     ("PyModule_GetState", ctypes.pythonapi)
 )
-_method = functools.cache(_Method)
-"""It is never freed: a built-in function that the collector frees reads it last of all."""
-
-
-def _built_in(name: bytes, code: Any, table: _Table) -> Callable[[], Any]:
-    """Return a built-in function without arguments, of machine code that gets a table."""
-    table.kept.append(code)  # It frees its code when it goes.
-    method = _method(name, code.address, 0x0004, name + b"($self)\n--\n\n")
-    made: Callable[[], Any] = _make(ctypes.addressof(method), table, None)
-    return made
 
 
 def _words(x: Any) -> Any:
@@ -117,36 +94,22 @@ def offset(kind: type, name: str) -> int:
 
 @functools.cache
 def usable() -> bool:
-    """Return whether objects and arrays lie in memory as is thought, and there is a lock."""
-    x = np.empty((3, 5))
+    """Return whether objects lie in memory as is thought, and there is a lock."""
+    x = np.empty(0)
     more = [x] * 3
-    head = _words_at(id(x), 8)
-    nd = np.array(head[3:4], np.intp).view(np.intc)
-    return (
-        sys.implementation.name == "cpython"
-        and getattr(sys, "_is_gil_enabled", lambda: True)()
-        and head[:3] == [1 + len(more), id(np.ndarray), x.ctypes.data]
-        and 2 in nd.tolist()
-        and head[5] - head[4] == 2 * WORD
-        and head[7] == id(x.dtype)
-        and _words_at(head[4], 4) == [*x.shape, *x.strides]
-    )
-
-
-def _words_at(address: int, count: int) -> list[int]:
-    found: list[int] = np.frombuffer(ctypes.string_at(address, count * WORD), np.intp).tolist()
-    return found
+    locked = getattr(sys, "_is_gil_enabled", lambda: True)()
+    return arrays_lie_so() and locked and words_at(id(x), 1) == [1 + len(more)]
 
 
 def _layout(x: Any) -> list[int]:
     """Return what `laid_out` takes for an array."""
     axes = [word for pair in zip(x.shape, x.strides, strict=True) for word in pair]
-    return [*_words_at(id(x) + machine.ND, 1), id(x.dtype), *axes]
+    return [*words_at(id(x) + ND, 1), id(x.dtype), *axes]
 
 
 def _array(x: Any) -> list[int]:
     """Demand that an array lies where it is, and as it does."""
-    return [machine.ARRAY, id(x), x.ndim, x.ctypes.data, *_layout(x)]
+    return [ARRAY, id(x), x.ndim, x.ctypes.data, *_layout(x)]
 
 
 def watched(around: Surroundings) -> list[int]:
@@ -162,7 +125,7 @@ def watched(around: Surroundings) -> list[int]:
     for holder in through:  # Where most is given, that is faster than to look it up.
         if type(holder) is not dict:
             raise UnfitError
-        table += [machine.DICT, id(holder), len(holder)]
+        table += [DICT, id(holder), len(holder)]
         for key in holder:
             table += [id(key), given.get((id(holder), key), 0)]
         whole.add(id(holder))
@@ -170,11 +133,11 @@ def watched(around: Surroundings) -> list[int]:
         if id(holder) in whole:
             continue
         if type(holder) is list:
-            table += [machine.LIST, id(holder), length]
+            table += [LIST, id(holder), length]
             table += [given.get((id(holder), k), 0) for k in range(length)]
             whole.add(id(holder))
         elif type(holder) in PLAIN:
-            table += [machine.SIZE, id(holder), length]
+            table += [SIZE, id(holder), length]
         else:
             raise UnfitError
     for g in around.guards:
@@ -191,7 +154,7 @@ def watched(around: Surroundings) -> list[int]:
                     found = None
                 if found is not g.value:
                     raise UnfitError
-                table += [machine.VARS, id(x), id(g.value)]
+                table += [VARS, id(x), id(g.value)]
                 continue
             if isinstance(x, type):
                 table += [IS, id(x) + _where(x, id(g.value)), id(g.value)]
@@ -210,12 +173,12 @@ def watched(around: Surroundings) -> list[int]:
                 raise UnfitError
             if type(x) is dict:
                 there = 0 if g.value is MISSING else id(g.value)
-                table += [machine.ENTRY, id(x), id(key), there]
+                table += [ENTRY, id(x), id(key), there]
             else:
-                table += [machine.ITEM, id(x), id(key), id(g.value)]
+                table += [ITEM, id(x), id(key), id(g.value)]
     if around.registered is not None:
         state = _state_of(sys.modules["_abc"])
-        words = _words_at(state, 2) if state else []
+        words = words_at(state, 2) if state else []
         if words.count(around.registered) != 1:
             raise UnfitError
         table += [IS, state + WORD * words.index(around.registered), around.registered]
@@ -225,8 +188,16 @@ def watched(around: Surroundings) -> list[int]:
         table += _array(x)
         if kept:
             of = np.frombuffer(kept, np.uint8).ctypes.data
-            table += [machine.BYTES, x.ctypes.data, of, len(kept)]
+            table += [BYTES, x.ctypes.data, of, len(kept)]
     return table
+
+
+@functools.cache
+def _code() -> Code:
+    """Return the functions of `watch`."""
+    names = {**vars(machine), **globals()}
+    constants = {name: x for name, x in names.items() if name.isupper() and type(x) is int}
+    return functions(Path(__file__).with_name("watch.py").read_text(), constants)
 
 
 def unchanged(around: Surroundings) -> Callable[[], bool] | None:
@@ -235,65 +206,35 @@ def unchanged(around: Surroundings) -> Callable[[], bool] | None:
         table = watched(around)
     except UnfitError:
         return None
-    made = _Table([0, id(False), id(True), 0, *table], around)
+    code = _code()
+    made = Table([0, id(False), id(True), 0, *table], around, code)
+    made.words[0] = made.begin + 3 * WORD
     made.words[3] = made.end
-    return _built_in(b"unchanged", _same(), made)
-
-
-@functools.cache
-def _same() -> Any:
-    return cfunc("intp(intp, intp)", cache=True)(machine.same)
+    answer: Callable[[], bool] = built_in(b"unchanged", code.address("same"), made)
+    return answer
 
 
 # -------------------------------------------------------------- bound steps
 
 
 class _Step:
-    """A bound step: lines of code, the words that they name, and what must be, for `holds`."""
+    """A bound step: its arguments, where some are read before each, and what must hold."""
 
-    def __init__(self, slow: Callable[[], Any]) -> None:
-        self.words = [0, id(slow)]
-        self.lines = ["t = bytes_of(me)"]
-        self.unless("holds(load(t))")
+    def __init__(self, slow: Callable[[], Any], count: int) -> None:
+        self.arguments = Table([0] * count)
+        self.reads: list[int] = []
         self.table: list[int] = []
-        self.kept: list[Any] = [slow]
+        self.kept: list[Any] = [slow, self.arguments]
         self.cells = dict(zip(slow.__code__.co_freevars, slow.__closure__ or (), strict=True))
 
-    def word(self, word: int) -> str:
-        """Return how a word is written."""
-        self.words.append(word)
-        return f"load(t + {WORD * (len(self.words) - 1)})"
-
-    def unless(self, condition: str) -> None:
-        """Leave it to Python unless a condition holds."""
-        self.lines += [f"if not ({condition}):", f"    return call_none(load(t + {WORD}))"]
-
-    def array(self, i: int, data: str, variable: Variable) -> None:
-        """Read an array at an address; how long it is, the compiler must not know."""
-        shape = "".join(f"{self.word(n)}, " for n in variable.shape)
-        self.lines.append(
-            f"x{i} = carray(at({data}), ({shape}), np.dtype({variable.dtype.name!r}))"
-        )
-
     def fixed(self, i: int, x: Any, variable: Variable) -> None:
-        """Read an array that stays the same one, or a number that stays the same."""
+        """Demand an array that stays the same one; a number does."""
         if variable.shape:
             if not (x.flags.c_contiguous and x.flags.aligned):
                 raise UnfitError
             self.table += _array(x)
-            self.array(i, self.word(x.ctypes.data), variable)
-        else:
-            x = x if variable.dtype.kind == "f" else int(x)
-            self.number(i, self.word(id(x)), variable)
+        self.arguments.words[i] = id(x)
         self.kept.append(x)
-
-    def number(self, i: int, x: str, variable: Variable) -> None:
-        """Read a number from an object."""
-        dtype = variable.dtype.name
-        if dtype not in ("float64", "float32", "int64"):
-            raise UnfitError
-        read = "as_int" if dtype == "int64" else "as_float"
-        self.lines.append(f"x{i} = np.{dtype}({read}({x}))")
 
     def tensor(self, t: Tensor, *, written: bool) -> None:
         """Demand that nobody else has to do with a Tensor."""
@@ -304,125 +245,93 @@ class _Step:
             if not t._rare.keys().isdisjoint(("_view", "_taps")):
                 raise UnfitError
             keys = [word for key in t._rare for word in (id(key), 0)]
-            self.table += [machine.DICT, id(t._rare), len(t._rare), *keys]
+            self.table += [DICT, id(t._rare), len(t._rare), *keys]
             self.kept.append(t._rare)
         for name, value in slots.items():
             self.table += [IS, id(t) + offset(Tensor, name), id(value)]
 
-    def place(self, i: int, place: Place, variable: Variable, *, written: bool) -> str:
-        """Read what is at a place; return where it lies, if that is a slot."""
+    def place(self, i: int, place: Place, variable: Variable, *, written: bool) -> list[int]:
+        """Read what is at a place; return where that is, as `drive` takes it."""
         holder, mine, x = place.holder, self.cells.get(f"m{i}"), place.read()
-        slot = ""
         if place.part is not None or not (isinstance(holder, Tensor) or type(holder) is dict):
             raise UnfitError
         if isinstance(holder, Tensor):
             self.tensor(holder, written=written)
-            slot = self.word(id(holder) + offset(Tensor, "_array"))
-            self.lines.append(f"v{i} = load({slot})")
+            at = [id(holder) + offset(Tensor, "_array"), 0]
         else:
-            key = self.word(id(place.key))
-            self.lines.append(f"v{i} = dict_item({self.word(id(holder))}, {key})")
-        if mine is not None:  # An array that nobody holds but the place and us.
-            cell = self.word(id(mine) + offset(types.CellType, "cell_contents"))
-            like = [self.word(word) for word in _layout(np.array(x, order="C"))]
-            at = like[0][len("load(") : -1]
-            self.unless(
-                f"v{i} == load({cell}) and load(v{i}) == 2 and laid_out(v{i}, {x.ndim}, {at})"
-            )
-            self.array(i, f"load(v{i} + DATA)", variable)
-        elif variable.shape:
-            self.unless(f"v{i} == {self.word(id(x))}")
+            at = [id(holder), id(place.key)]
+        if mine is None and variable.shape:
+            if at[1]:
+                self.table += [ENTRY, *at, id(x)]
+            else:
+                self.table += [IS, at[0], id(x)]
             self.fixed(i, x, variable)
-        else:
-            self.unless(f"v{i} != 0 and load(v{i} + {WORD}) == {self.word(id(type(x)))}")
-            self.number(i, f"v{i}", variable)
-            if variable.dtype.kind == "i":
-                self.lines += [f"if x{i} == -1:", "    clear()"]  # Perhaps it is too large.
-                self.unless(f"x{i} != -1")
-        return slot
-
-    def scalar(self, name: str, dtype: np.dtype[Any]) -> str:
-        """Return an expression for a result as a scalar of NumPy."""
-        cell = np.empty(1, dtype)
-        self.kept.append(cell)
-        data = self.word(cell.ctypes.data)
-        self.lines.append(f"carray(at({data}), 1, np.{dtype.name})[0] = {name}")
-        return f"entry({self.word(id(cell))}, 0)"
+            return at
+        like = [0, id(type(x)), 0]
+        if mine is not None:  # An array that nobody holds but the place and us.
+            layout = Table(_layout(np.array(x, order="C")))
+            self.kept.append(layout)
+            like = [id(mine) + offset(types.CellType, "cell_contents"), layout.begin, x.ndim]
+        self.reads += [self.arguments.begin + WORD * i, *at, *like]
+        return at
 
 
 def bound_step(
-    plan: Any, slow: Callable[[], Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    plan: Any, code: Machine, slow: Callable[[], Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Callable[[], Any]:
     """Return a bound step in machine code, which leaves to `slow` what is unusual.
 
     Parameters
     ----------
     plan : Plan
+    code : Machine
+        That of a call.
     slow : callable
         The step in Python, whose closure has the arrays that are written into.
     args, kwargs
         What it is bound to.
     """
     try:
-        source, made = _written(plan, slow, args, kwargs)
+        return _bound(plan, code, slow, args, kwargs)
     except UnfitError:
         return slow
-    return _built_in(b"step", _code(source, plan.machine), made)
 
 
-def _written(
-    plan: Any, slow: Callable[[], Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[str, _Table]:
+def _bound(
+    plan: Any, code: Machine, slow: Callable[[], Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Callable[[], Any]:
     traced, program = plan.traced, plan.traced.program
-    if not usable() or traced.drawn or traced.asked or traced.result != Output(0):
+    value, *outputs = program.outputs
+    single = isinstance(value, Variable) and not value.shape
+    if not (usable() and single and traced.result == Output(0)) or traced.drawn or traced.asked:
         raise UnfitError
-    step, slots, arguments = _Step(slow), {}, len(plan.signature.reads)
+    step, writes, arguments = _Step(slow, len(program.inputs)), {}, len(plan.signature.reads)
     for i, (x, variable) in enumerate(zip(plan.inputs(args, kwargs), program.inputs, strict=True)):
-        if i < arguments:
-            if not plan.is_fixed(i):
-                raise UnfitError
+        if i >= arguments:
+            place, written = traced.places[i - arguments], i in plan.back
+            writes[i] = step.place(i, place, variable, written=written)
+        elif plan.is_fixed(i):
             step.fixed(i, x, variable)
         else:
-            slots[i] = step.place(i, traced.places[i - arguments], variable, written=i in plan.back)
-    value, *outputs = program.outputs
-    results, puts = ["out0"], []
-    step.lines.append("")
-    call = len(step.lines) - 1
-    if not isinstance(value, Variable) or value.shape or value.weak:
-        raise UnfitError
-    value_text = step.scalar("out0", value.dtype)
-    for k, (i, x) in enumerate(zip(plan.back, outputs, strict=True), start=1):
-        if not isinstance(x, Variable):
             raise UnfitError
-        if x.shape:
-            continue
-        results.append(f"out{k}")
-        place = traced.places[i - arguments]
-        if not x.weak:
-            new = step.scalar(results[-1], x.dtype)
-        elif x.dtype.kind in "fi":
-            new = f"{'of_float' if x.dtype.kind == 'f' else 'of_int'}({results[-1]})"
-        else:
-            raise UnfitError
-        if slots[i]:
-            puts.append(f"put_slot({slots[i]}, {new})")
-        else:
-            key = step.word(id(place.key))
-            puts.append(f"put_item({step.word(id(place.holder))}, {key}, {new})")
-    given = ", ".join(f"x{i}" for i in range(len(program.inputs)))
-    step.lines[call] = f"{', '.join(results)} = call({given})"
-    puts = [line for put in puts for line in (f"if {put} == 0:", "    return 0")]
-    lines = [*step.lines, *puts, f"return {value_text}"]
-    source = "\n".join(["def step(me, _):", *(f"    {line}" for line in lines), ""])
-    table = _Table([*step.words, 0, *watched(plan.around), *step.table], plan, *step.kept)
-    table.words[0] = table.begin + WORD * len(step.words)
-    table.words[len(step.words)] = table.end
-    return source, table
-
-
-def _code(source: str, call: Any) -> Any:
-    """Return a step in machine code that calls that of a program."""
-    module = module_of(f"from {machine.__name__} import *  # {call.__module__}\n\n\n{source}")
-    module.call = call
-    module.made = cfunc("intp(intp, intp)", cache=True, error_model="numpy")(module.step)
-    return module.made
+    puts = [
+        word
+        for i, x in zip(plan.back, outputs, strict=True)
+        if not np.shape(x)
+        for word in writes[i]
+    ]
+    watch = _code()
+    holds = [*watched(plan.around), *step.table]
+    words = [
+        *([0, id(slow), 0, 0, code.address, id(code.table)]),
+        *([step.arguments.begin, len(program.inputs), 0, 0, *step.reads, *puts, 0, *holds]),
+    ]
+    table = Table(words, plan, watch, *step.kept)
+    reads = table.begin + 10 * WORD
+    writes_at = reads + WORD * len(step.reads)
+    end = writes_at + WORD * len(puts)
+    table.words[0], table.words[2], table.words[3] = end, reads, writes_at
+    table.words[8], table.words[9] = writes_at, end
+    table.words[(end - table.begin) // WORD] = table.end
+    made: Callable[[], Any] = built_in(b"step", watch.address("drive"), table)
+    return made

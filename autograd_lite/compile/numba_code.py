@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import functools
-import hashlib
-import importlib.util
-import os
 import re
-import sys
-from collections.abc import Callable, Sequence
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from autograd_lite.compile.machine import ARGUMENTS, Code, Table, arrays_lie_so, built_in, code
 from autograd_lite.compile.scalars import assigned, entry, unrolled
 from autograd_lite.compile.sheet import LoweringError, Number, Sheet, check_dtype, objects
 from autograd_lite.compile.straight import packed
@@ -21,11 +20,6 @@ from autograd_lite.program.program import Program, Variable
 
 MOST = 4000
 """Lines of arithmetic up to which a program is written out; numba takes about 1 ms for each."""
-
-
-def available() -> bool:
-    """Return whether numba is installed."""
-    return importlib.util.find_spec("numba") is not None
 
 
 Within = dict[Variable, tuple[int, int]]
@@ -161,66 +155,110 @@ def _text(sheet: Sheet, x: Any) -> str:
     return x.name if isinstance(x, Number) else sheet.written(x, None)
 
 
+class Machine:
+    """A function in machine code.
+
+    Attributes
+    ----------
+    call : callable
+        The function, of arguments that were looked at.
+    address : int
+        Where it begins, for C: ``f(table, arguments, how_many)``.
+    table : Table
+        What it gets beside its arguments.
+    """
+
+    def __init__(self, code: Code, results: Sequence[tuple[str, bool]]) -> None:
+        self.address = code.address()
+        cells = [None if weak else np.empty(1, dtype) for dtype, weak in results]
+        words = [word for x in cells for word in ((0, 0) if x is None else (x.ctypes.data, id(x)))]
+        self.table = Table(words or [id(None)], code, *cells)
+        self.call = built_in(b"call", self.address, self.table, ARGUMENTS)
+
+
 def machine_code(
     source: str,
-    name: str,
     kinds: Sequence[tuple[np.dtype[Any], int]],
+    results: Sequence[tuple[np.dtype[Any], bool]] = (),
     *,
     direct: bool = False,
-) -> Callable[..., Any]:
+) -> Machine:
     """Return a function compiled by numba, from the disk if it has been compiled before.
 
     Parameters
     ----------
     source : str
-    name : str
+        A function in Python, whose last line is its only `return`, if it has one.
     kinds : sequence of (dtype, int)
         For every argument its dtype and how many axes it has; -1 for a plain number.
+    results : sequence of (dtype, bool)
+        For every result its dtype, and whether it is a number of Python.
     direct : bool
         Whether it is for calls that take less than a microsecond: other threads wait.
 
     Raises
     ------
     LoweringError
-        If numba does not take the source.
+        If numba does not take the source, or arrays lie in memory in a way that is not known.
     """
-    import numba
-    from numba.core.errors import NumbaError
-
-    def typed(kind: np.dtype[Any], axes: int) -> Any:
-        scalar = numba.from_dtype(kind)
-        if axes < 0:
-            return scalar
-        # Read-only arrays are copied: arguments of the very type take half as long to hand over.
-        return numba.types.Array(scalar, axes, "C")
-
-    try:
-        signature = tuple(typed(*kind) for kind in kinds)
-    except NumbaError as error:
-        raise LoweringError(f"an array of this type: {_reason(error)}") from None
+    if not arrays_lie_so():
+        raise LoweringError("arrays of this Python and this NumPy")
     heads = {
-        "math.": "import math\n\n",
+        "math.": "import math\n",
         "np.": "import numpy as np\n",
         "pick(": "from autograd_lite.compile.choice import pick\n",
     }
     head = "".join(text for name, text in heads.items() if name in source)
-    module = module_of(f"{head}\n\n{packed(source)}")
-    jit = numba.njit(
-        signature, cache=True, error_model="numpy", nogil=not direct, no_cfunc_wrapper=True
+    given = [(dtype.str, axes) for dtype, axes in kinds]
+    handed = [(dtype.str, weak) for dtype, weak in results]
+    text = (
+        f"{head}from autograd_lite.compile import handing as _of  # {_version():x}\n"
+        f"_given, _handed = _of.given({given}), _of.handed({handed})\n\n"
+        f"{_entry(packed(source), numbers=any(axes < 0 for _, axes in kinds), direct=direct)}"
     )
+    return Machine(code(text, functools.partial(_made, text)), handed)
+
+
+@functools.cache
+def _version() -> int:
+    """Return a number that is another one when what is emitted for such a source has changed."""
+    files = ("straight.py", "choice.py", "handing.py")
+    return zlib.crc32(b"".join(Path(__file__).with_name(name).read_bytes() for name in files))
+
+
+def _entry(source: str, *, numbers: bool, direct: bool) -> str:
+    """Return a function as one that Python calls, with what is done before and after."""
+    before, _, body = source.partition("def ")
+    head, _, body = body.partition(":\n")
+    names = head.partition("(")[2].rstrip(")")
+    body, found, result = body.rstrip().rpartition("    return")
+    if not found:
+        body, result = result + "\n", ""
+    lines = [f"{names}, = _given(_args)"] if names else []
+    if numbers:  # One of them may be none that C has.
+        lines += ["if _of.failed() != 0:", "    return 0"]
+    if not direct:
+        lines.append("_state = _of.let_go()")
+        body += "    _of.take_back(_state)\n"
+    before += "def entry(_me, _args, _count):\n" + "".join(f"    {x}\n" for x in lines)
+    value = ast.parse(result.strip() or "()", mode="eval").body
+    parts = value.elts if isinstance(value, ast.Tuple) else [value]
+    return f"{before}{body}    return _handed({', '.join(['_me', *map(ast.unparse, parts)])})\n"
+
+
+def _made(source: str) -> tuple[bytes, Any, list[str]]:
+    """Return what numba makes of a function of words: an object file, LLVM's module, its name."""
+    from numba import cfunc
+    from numba.core.errors import NumbaError
+
+    names: dict[str, Any] = {"__name__": __name__}
     try:
-        function: Callable[..., Any] = jit(getattr(module, name))
+        exec(compile(source, "<machine code>", "exec"), names)
+        made = cfunc("intp(intp, intp, intp)", error_model="numpy")(names["entry"])
     except NumbaError as error:
         raise LoweringError(f"this program: {_reason(error)}") from None
-    return function
-
-
-def entry_point(function: Any) -> Callable[..., Any]:
-    """Return machine code as a function that reads only the addresses of its arguments."""
-    (compiled,) = function.overloads.values()
-    _KEPT.append(compiled)  # It frees its code when it goes.
-    entry: Callable[..., Any] = compiled.entry_point
-    return entry
+    library = made._library
+    return library._get_compiled_object(), library._final_module, [made.native_name]
 
 
 def _reason(error: Exception) -> str:
@@ -229,40 +267,3 @@ def _reason(error: Exception) -> str:
     said = lines[1] if lines[0].startswith("Failed in") and len(lines) > 1 else lines[0]
     ours = [line for line in lines if line.startswith(f"{LoweringError.__name__}: ")]
     return (ours[0].partition(": ")[2] if ours else said).rstrip(".")
-
-
-_KEPT: list[Any] = []
-
-
-def cache_folder() -> Path:
-    """Return where compiled code is kept: ``AUTOGRAD_LITE_CACHE``, or the user's cache."""
-    given = os.environ.get("AUTOGRAD_LITE_CACHE")
-    if given:
-        return Path(given)
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / __name__.partition(".")[0]
-
-
-def module_of(source: str) -> Any:
-    """Return a module of a source that lies in the cache, where numba puts the machine code."""
-    digest = hashlib.sha256(source.encode()).hexdigest()[:24]
-    name = f"autograd_lite_compiled_{digest}"
-    if name in sys.modules:
-        return sys.modules[name]
-    file = cache_folder() / f"{name}.py"
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        partial = file.with_suffix(f".{os.getpid()}")
-        partial.write_text(source)
-        partial.replace(file)
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # Numba looks for it there while it is imported.
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:  # Raised again: whatever it is, half a module must not stay.
-        del sys.modules[name]
-        raise
-    return module

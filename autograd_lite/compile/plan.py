@@ -8,18 +8,18 @@ than the step that it guards.
 from __future__ import annotations
 
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.compile.numba_code import (
+    Machine,
     call_source,
-    entry_point,
     loop_source,
     machine_code,
 )
@@ -217,7 +217,7 @@ class Plan:
     ) -> None:
         self.traced, self.signature, self.around, self.lock = traced, signature, around, lock
         self.names: dict[str, Any] = {
-            "array": np.array, "empty": np.empty, "MISSING": MISSING, "refs": getrefcount,
+            "array": np.array, "empty": np.empty, "MISSING": MISSING, "refs": sys.getrefcount,
             "contiguous": _handed_over, "changed": around.changed, **signature.names,
             "tracing": TRACING, "lock": lock, "Symbol": Symbol,
         }  # fmt: skip
@@ -230,6 +230,7 @@ class Plan:
             for place in traced.written
         ]
         self.source, self.native, self.calls = "", False, 0
+        self.machine: Machine | None = None
         self._loops: dict[bool, Callable[..., Any]] = {}
 
     def _read(self, i: int) -> str:
@@ -279,6 +280,7 @@ class Plan:
 
     def use_numpy(self) -> None:
         """Call the program as NumPy code."""
+        self.native = False
         program, lines = self.traced.program, ["outputs = program({})"]
         try:
             most, buffers = cost_of_calls(program), False
@@ -296,6 +298,8 @@ class Plan:
     def use_numba(self) -> None:
         """Call the program as machine code; raise a LoweringError if that does not work.
 
+        Before the first call, `compiled` makes that code.
+
         It writes into the parameters' own arrays, ``m1``, as long as nobody else holds them.
         """
         program = self.traced.program
@@ -306,8 +310,8 @@ class Plan:
         count = len(outputs) - len(self.back)
         kinds = [(v.dtype, len(v.shape) or -1) for v in program.inputs]
         kinds += [(x.dtype, len(x.shape)) for x in outputs[:count] if x.shape]
-        self.machine = machine_code(source, "call", kinds, direct=True)
-        self.names["machine"] = entry_point(self.machine)
+        numbers = [(x.dtype, bool(getattr(x, "weak", False))) for x in outputs if not x.shape]
+        self._compile = partial(machine_code, source, kinds, numbers, direct=True)
         self.source, self.native = source, True
         asked = self.traced.asked
         for variable, ends in within.items():
@@ -324,21 +328,27 @@ class Plan:
                 before += [f"if {slot} is not m{i} or refs(m{i}) != 3 or {rare}:",
                            f"    m{i} = {slot} = array({read}, order='C')"]  # fmt: skip
         for k, x in enumerate(outputs):
-            kind = x.dtype.type
+            values.append(f"out{k}")
             if x.shape and k < count:
                 self.names[f"type{k}"] = x.dtype
                 before.append(f"out{k} = empty({tuple(x.shape)}, type{k})")
             elif not x.shape:
                 results.append(f"out{k}")
-                self.names[f"type{k}"] = kind
-            values.append(f"out{k}" if x.shape or getattr(x, "weak", False) else f"type{k}(out{k})")
         for position, value, x in zip(self.back, values[count:], outputs[count:], strict=True):
             after += self._written(position, None if x.shape else value)
         outs = [f"out{k}" for k, x in enumerate(outputs[:count]) if x.shape]
         call = f"machine({{}}{''.join(f', {x}' for x in outs)})"
         lines = [*before, f"{', '.join(results)} = {call}" if results else call, *after]
-        lines = _block("with lock:", lines) if self.back else lines
+        gil = getattr(sys, "_is_gil_enabled", lambda: True)()  # Numbers go through one place.
+        lines = _block("with lock:", lines) if self.back or not gil else lines
         self._make(lines, given, self._returned(values[:count]))
+
+    def compiled(self) -> Machine | None:
+        """Return the machine code of a call, if it is one; raise a LoweringError as `use_numba`."""
+        if self.native and self.machine is None:
+            self.machine = self._compile()
+            self.names["machine"] = self.machine.call
+        return self.machine
 
     def _make(self, body: list[str], given: list[str], result: str) -> None:
         """Generate the functions by which the program is called.
@@ -436,13 +446,13 @@ class Plan:
 
     def bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], Any]:
         """Return a bound step: a built-in function of machine code, where that is possible."""
-        bound = self.bind(args, kwargs)
-        if not self.native:
+        bound, machine = self.bind(args, kwargs), self.compiled()
+        if machine is None:
             return bound
         from autograd_lite.compile.native import bound_step  # It needs numba.
 
         with TRACING:
-            return bound_step(self, bound, args, kwargs)
+            return bound_step(self, machine, bound, args, kwargs)
 
     def _undoing(self, run: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function that has drawn nothing where what it calls does not fit."""
@@ -502,7 +512,7 @@ class Plan:
                 axes = len(v.shape) + (stacked and i < data)
                 kinds.append((v.dtype, axes if axes or i in self.back else -1))
             kinds.append((_dtype(program.outputs[0]), 1))
-            self._loops[stacked] = machine_code(source, "loop", kinds)
+            self._loops[stacked] = machine_code(source, kinds).call
             self.source = source
         return self._loops[stacked]
 

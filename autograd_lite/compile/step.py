@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.compile.compiled import Compiled, kept
-from autograd_lite.compile.numba_code import available
+from autograd_lite.compile.machine import available
 from autograd_lite.compile.plan import Signature
 from autograd_lite.compile.sheet import LoweringError
 from autograd_lite.optim.optimizer import Optimizer
@@ -109,24 +109,25 @@ class Step(Compiled):
     def _some(
         self, n: int, done: int, args: tuple[Any, ...], kwargs: dict[str, Any], stacked: bool
     ) -> Any:
-        """Do steps; the first of them by a call, which checks and compiles."""
+        """Do steps; unless a loop is new, the first of them by a call, which checks."""
 
         def at(k: int) -> tuple[Any, Any]:
             return _at(done + k, args, kwargs) if stacked else (args, kwargs)
 
         one, named = at(0)
-        first = self(*one, **named)
-        values = np.empty(n, np.asarray(first).dtype)
-        values[0] = first
-        if n == 1:
-            return values
-        plan, loop = None if self._eager_because else self._plan_for(*at(1)), None
-        if plan is not None and self._backend != "numpy" and available():
-            try:
-                with TRACING:
-                    loop = plan.loop(stacked=stacked)
-            except (LoweringError, LookupError) as error:
-                self._note(f"a loop of calls, since machine code does not do {error}")
+        plan = self._plan_for(one, named)
+        loop = self._loop(plan, stacked) if plan is not None and not plan.calls and n > 1 else None
+        if plan is not None and loop is not None:
+            begun, plan.calls = 0, 1
+            values = np.empty(n, plan.traced.program.outputs[0].dtype)
+        else:
+            first, begun = self(*one, **named), 1
+            values = np.empty(n, np.asarray(first).dtype)
+            values[0] = first
+            if n == 1:
+                return values
+            plan = None if self._eager_because else self._plan_for(*at(1))
+            loop = None if plan is None else self._loop(plan, stacked)
         if plan is None or (
             loop is None and (plan.traced.may_refuse or not plan.is_steady(stacked=stacked))
         ):
@@ -137,9 +138,21 @@ class Step(Compiled):
             plan.many(n - 1, args, kwargs, (lambda k: at(k + 1)) if stacked else None, values[1:])
         else:
             if stacked:
-                args, kwargs = _changed(lambda x: np.roll(x, -(done + 1), axis=0), args, kwargs)
-            plan.run(loop, n - 1, args, kwargs, values[1:])
+                shift = -(done + begun)
+                args, kwargs = _changed(lambda x: np.roll(x, shift, axis=0), args, kwargs)
+            plan.run(loop, n - begun, args, kwargs, values[begun:])
         return values
+
+    def _loop(self, plan: Any, stacked: bool) -> Any:
+        """Return a loop in machine code, if there is one."""
+        if self._backend == "numpy" or not available():
+            return None
+        try:
+            with TRACING:
+                return plan.loop(stacked=stacked)
+        except (LoweringError, LookupError) as error:
+            self._note(f"a loop of calls, since machine code does not do {error}")
+            return None
 
     def bind(self, *args: Any, **kwargs: Any) -> Callable[[], Any]:
         """Return a function without arguments: a step on these arrays, which are checked now.
@@ -165,6 +178,7 @@ class Step(Compiled):
         checked = functools.partial(self, *args, **kwargs)
         if plan is None:
             return checked
+        self._ready(plan)
         if not plan.traced.may_refuse:
             return plan.bound(args, kwargs)
         bound = plan.bind(args, kwargs)

@@ -11,9 +11,7 @@ import ast
 import functools
 import math
 import operator
-import zlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,17 +39,12 @@ def packed(source: str) -> str:
     tree = ast.parse(source)
     (function,) = (x for x in tree.body if isinstance(x, ast.FunctionDef))
     blocks: list[str] = []
-    function.body = [*_packed(function.body, _counts(function), blocks)]
+    known = {x.arg for x in function.args.args}
+    function.body = [*_packed(function.body, _counts(function), blocks, known)]
     if not blocks:
         return source
-    head = [f"from {__name__} import straight  # {_version():x}", "", *blocks, "", ""]
+    head = [f"from {__name__} import straight", "", *blocks, "", ""]
     return "\n".join([*head, ast.unparse(tree), ""])
-
-
-@functools.cache
-def _version() -> int:
-    """Return a number that is another one when this file has changed, and so what it emits."""
-    return zlib.crc32(Path(__file__).read_bytes())
 
 
 def _counts(node: ast.AST) -> dict[str, int]:
@@ -63,37 +56,50 @@ def _counts(node: ast.AST) -> dict[str, int]:
     return found
 
 
-def _packed(body: list[ast.stmt], used: dict[str, int], blocks: list[str]) -> Iterator[ast.stmt]:
+def _packed(
+    body: list[ast.stmt], used: dict[str, int], blocks: list[str], known: set[str]
+) -> Iterator[ast.stmt]:
+    """Return statements where those in a row are calls; add to what is known."""
     run: list[ast.stmt] = []
+    before = set(known)
     for statement in [*body, None]:
-        if statement is not None and _is_straight(statement):
+        if statement is not None and _is_straight(statement, used, known):
             run.append(statement)
-            continue
-        if len(run) < FEWEST:
-            yield from run
         else:
-            yield _call(run, used, blocks)
-        run = []
-        if isinstance(statement, ast.For):
-            statement.body = [*_packed(statement.body, used, blocks)]
+            if len(run) < FEWEST and not any(isinstance(s, ast.For) for s in run):
+                yield from run
+            else:
+                yield _call(run, used, blocks, before)
+            run = []
+            if isinstance(statement, ast.For):
+                statement.body = [*_packed(statement.body, used, blocks, known | _made(statement))]
+            if statement is not None:
+                yield statement
         if statement is not None:
-            yield statement
+            known |= _made(statement)
+        if not run:
+            before = set(known)
 
 
-def _call(run: list[ast.stmt], used: dict[str, int], blocks: list[str]) -> ast.stmt:
+def _made(statement: ast.AST) -> set[str]:
+    """Return the names that a statement sets."""
+    names = (x for x in ast.walk(statement) if isinstance(x, ast.Name))
+    return {x.id for x in names if isinstance(x.ctx, ast.Store)}
+
+
+def _call(run: list[ast.stmt], used: dict[str, int], blocks: list[str], known: set[str]) -> Any:
     """Return a statement that does those of a run."""
     module = ast.Module(run, [])
     inside = _counts(module)
     made: dict[str, None] = {}
     given: dict[str, None] = {}
     for s in run:
-        assert isinstance(s, ast.Assign)
-        (target,) = s.targets
-        for x in [*ast.walk(s.value), *(() if isinstance(target, ast.Name) else ast.walk(target))]:
-            if isinstance(x, ast.Name) and x.id not in made and x.id not in ("np", "math", "pick"):
-                given[x.id] = None
-        if isinstance(target, ast.Name):
-            made[target.id] = None
+        names = [x.id for x in ast.walk(s) if isinstance(x, ast.Name)]
+        new = _made(s)
+        if not isinstance(s, ast.For):  # Where that has no rounds, what it sets stays as it is.
+            names = [x for x in names if x not in new or names.count(x) > 1]
+        given |= dict.fromkeys(x for x in names if x in known and x not in made)
+        made |= dict.fromkeys(x for x in names if x in new) | dict.fromkeys(sorted(new))
     results = [x for x in made if used[x] > inside[x]]
     name = f"block{len(blocks)}"
     text = ast.unparse(module)
@@ -105,11 +111,19 @@ def _call(run: list[ast.stmt], used: dict[str, int], blocks: list[str]) -> ast.s
     return statement
 
 
-def _is_straight(statement: ast.stmt) -> bool:
-    if not isinstance(statement, ast.Assign):
-        return False
-    (target,) = statement.targets
-    return (isinstance(target, ast.Name) or _is_entry(target)) and _is_plain(statement.value)
+def _is_straight(statement: ast.stmt, used: dict[str, int], known: set[str]) -> bool:
+    """Return whether it is an assignment, or a loop of them that sets nothing else."""
+    match statement:
+        case ast.Assign([target], value):
+            return (isinstance(target, ast.Name) or _is_entry(target)) and _is_plain(value)
+        case ast.For(ast.Name(), ast.Call(ast.Name("range"), [count], []), body, []):
+            inside, new = _counts(statement), _made(statement)
+            return (
+                _is_plain(count)
+                and all(x in known or used[x] == inside[x] for x in new)
+                and all(_is_straight(s, used, known | new) for s in body)
+            )
+    return False
 
 
 def _is_entry(x: ast.AST) -> bool:
@@ -196,7 +210,9 @@ class _Writer:
         self._impls: dict[Any, Any] = {}
 
     def statement(self, s: Any) -> Any:
-        """Return what emits an assignment."""
+        """Return what emits an assignment, or a loop."""
+        if isinstance(s, ast.For):
+            return self._loop(s)
         (target,) = s.targets
         kind, value = self.expression(s.value)
         if isinstance(target, ast.Name):
@@ -213,6 +229,49 @@ class _Writer:
             context.pack_value(builder, array.dtype, cast, pointer(context, builder, known))
 
         return store
+
+    def _loop(self, s: Any) -> Any:
+        """Return what emits a loop; names that it sets again keep one type through all rounds."""
+        from numba.core import cgutils, types
+
+        of, count = self.expression(s.iter.args[0])
+        kept = sorted(_made(s) & self.kinds.keys())
+        first = {name: self.kinds[name] for name in kept}
+        wanted = dict(first)
+        while True:
+            self.kinds |= {**wanted, s.target.id: types.intp}
+            body = [self.statement(x) for x in s.body]
+            last = {name: self.kinds[name] for name in kept}
+            common = {x: self._typing.unify_types(wanted[x], last[x]) for x in kept}
+            if common == wanted:
+                break
+            if None in common.values():
+                raise LoweringError("a loop that changes the type of what it goes on with")
+            wanted = common
+        self.kinds |= wanted
+
+        def emit(context: Any, builder: Any, known: Any) -> None:
+            slots: dict[str, Any] = {}
+
+            def put(kinds: Any, values: Any) -> None:
+                for name in kept:
+                    value = context.cast(builder, values[name], kinds[name], wanted[name])
+                    builder.store(value, slots[name])
+
+            for name in kept:
+                kind = context.get_value_type(wanted[name])
+                slots[name] = cgutils.alloca_once(builder, kind)
+            put(first, known)
+            rounds = context.cast(builder, count(context, builder, known), of, types.intp)
+            with cgutils.for_range(builder, rounds) as loop:
+                inside = {**known, **{name: builder.load(slots[name]) for name in kept}}
+                inside[s.target.id] = loop.index
+                for emitter in body:
+                    emitter(context, builder, inside)
+                put(last, inside)
+            known |= {name: builder.load(slots[name]) for name in kept}
+
+        return emit
 
     def expression(self, x: Any) -> tuple[Any, Any]:
         """Return the type of an expression, and what emits it."""

@@ -1,89 +1,15 @@
 """What machine code looks at in Python's objects, by the C interface; `native` runs it.
 
-A table says what must be: words at addresses, entries of dicts and lists, sizes, bytes.
+A table says what must be: words at addresses, entries of dicts and lists, sizes, bytes. This file
+is not imported: it is written in the language of `words`, to which WORD, the kinds of what must be,
+and where things lie in objects are numbers, and the names of C are C's.
 """
 
-from __future__ import annotations
-
-import functools
-from typing import Any
-
-import numpy as np
-from numba import carray, njit
-from numba import types as kinds
-from numba.core import cgutils
-from numba.extending import intrinsic
-
-WORD = np.dtype(np.intp).itemsize
-_I = kinds.intp
-DATA = 2 * WORD
-ND, DIMENSIONS, STRIDES, _, DESCR = range(3 * WORD, 8 * WORD, WORD)
-"""Where NumPy's C interface has what an array is, after the head of every object."""
+# ruff: noqa: F821
+# mypy: ignore-errors
 
 
-def _c(name: str, result: Any, *arguments: Any) -> Any:
-    return kinds.ExternalFunction(name, result(*arguments))
-
-
-bytes_of = _c("PyByteArray_AsString", _I, _I)
-call_none = _c("PyObject_CallNoArgs", _I, _I)
-dict_item = _c("PyDict_GetItem", _I, _I, _I)
-dict_next = _c("PyDict_Next", kinds.int32, _I, _I, _I, _I)
-dict_put = _c("PyDict_SetItem", kinds.int32, _I, _I, _I)
-list_size = _c("PyList_Size", _I, _I)
-list_item = _c("PyList_GetItem", _I, _I, _I)
-any_size = _c("PyObject_Size", _I, _I)
-any_dict = _c("PyObject_GenericGetDict", _I, _I, _I)
-any_item = _c("PyObject_GetItem", _I, _I, _I)
-entry = _c("PySequence_GetItem", _I, _I, _I)
-clear = _c("PyErr_Clear", kinds.void)
-hold = _c("Py_IncRef", kinds.void, _I)
-drop = _c("Py_DecRef", kinds.void, _I)
-as_float = _c("PyFloat_AsDouble", kinds.float64, _I)
-as_int = _c("PyLong_AsLongLong", kinds.int64, _I)
-of_float = _c("PyFloat_FromDouble", _I, kinds.float64)
-of_int = _c("PyLong_FromLongLong", _I, kinds.int64)
-differ = _c("memcmp", kinds.int32, _I, _I, _I)
-
-
-def _pointer(context: Any, builder: Any, address: Any) -> Any:
-    return builder.inttoptr(address, context.get_value_type(_I).as_pointer())
-
-
-# An intrinsic is told the types of its arguments; `args`, later, are their values.
-
-
-@intrinsic
-def load(_: Any, _address: Any) -> Any:
-    """Return the word at an address."""
-    return _I(_I), lambda c, b, _, args: b.load(_pointer(c, b, args[0]))
-
-
-@intrinsic
-def store(_: Any, _address: Any, _word: Any) -> Any:
-    """Put a word at an address."""
-
-    def put(c: Any, b: Any, _: Any, args: Any) -> Any:
-        b.store(args[1], _pointer(c, b, args[0]))
-        return c.get_dummy_value()
-
-    return kinds.void(_I, _I), put
-
-
-@intrinsic
-def at(_: Any, _address: Any) -> Any:
-    """Return an address as `carray` takes it."""
-    return kinds.voidptr(_I), lambda _, b, __, args: b.inttoptr(args[0], cgutils.voidptr_t)
-
-
-IS, DICT, LIST, SIZE, ITEM, ENTRY, BYTES, ARRAY, VARS = range(9)
-_jit = functools.partial(
-    njit, cache=True, error_model="numpy", no_cfunc_wrapper=True, no_cpython_wrapper=True
-)
-
-
-@_jit(kinds.boolean(_I, _I, _I))
-def laid_out(x: int, n: int, i: int) -> bool:
+def laid_out(x: int, n: int, i: int) -> int:
     """Return whether an array of n axes has these: ND, DESCR, what lies at the other two."""
     if load(x + ND) != load(i) or load(x + DESCR) != load(i + WORD):
         return False
@@ -97,8 +23,7 @@ def laid_out(x: int, n: int, i: int) -> bool:
     return True
 
 
-@_jit(kinds.boolean(_I))
-def holds(i: int) -> bool:
+def holds(i: int) -> int:
     """Return whether all is as a table says, which begins with its end; scratch lies after it."""
     end = load(i)
     i += WORD
@@ -111,37 +36,37 @@ def holds(i: int) -> bool:
         elif kind == DICT:
             store(end, 0)
             for _ in range(n):
-                if dict_next(x, end, end + WORD, end + 2 * WORD) == 0:
+                if PyDict_Next(x, end, end + WORD, end + 2 * WORD) == 0:
                     return False
                 if load(end + WORD) != load(i):
                     return False
                 if load(i + WORD) != 0 and load(i + WORD) != load(end + 2 * WORD):
                     return False
                 i += 2 * WORD
-            if dict_next(x, end, end + WORD, end + 2 * WORD) != 0:
+            if PyDict_Next(x, end, end + WORD, end + 2 * WORD) != 0:
                 return False
         elif kind == LIST:
-            if list_size(x) != n:
+            if PyList_Size(x) != n:
                 return False
             for k in range(n):
-                if load(i) != 0 and load(i) != list_item(x, k):
+                if load(i) != 0 and load(i) != PyList_GetItem(x, k):
                     return False
                 i += WORD
         elif kind == SIZE:
-            if any_size(x) != n:
-                clear()
+            if PyObject_Size(x) != n:
+                PyErr_Clear()
                 return False
         elif kind == ITEM:
-            found = any_item(x, n)
+            found = PyObject_GetItem(x, n)
             if found == 0:
-                clear()
+                PyErr_Clear()
                 return False
-            drop(found)
+            Py_DecRef(found)
             if found != load(i):
                 return False
             i += WORD
         elif kind == ENTRY:
-            if dict_item(x, n) != load(i):
+            if PyDict_GetItem(x, n) != load(i):
                 return False
             i += WORD
         elif kind == ARRAY:
@@ -149,49 +74,78 @@ def holds(i: int) -> bool:
                 return False
             i += WORD * (3 + 2 * n)
         elif kind == VARS:
-            found = any_dict(x, 0)
+            found = PyObject_GenericGetDict(x, 0)
             if found == 0:
-                clear()
+                PyErr_Clear()
                 return False
-            drop(found)
+            Py_DecRef(found)
             if found != n:
                 return False
         else:
-            if differ(x, n, load(i)) != 0:
+            if memcmp(x, n, load(i)) != 0:
                 return False
             i += WORD
     return True
 
 
-@_jit(_I(_I, _I, _I))
-def put_item(x: int, key: int, new: int) -> int:
-    """Put a new object into a dict; return 1, or 0 where memory ran out."""
-    if new == 0 or dict_put(x, key, new) != 0:
-        return 0
-    drop(new)
-    return 1
+def drive(me: int, _: int) -> int:
+    """Do a bound step: collect its arguments, run its machine code, and put away what it gives.
 
-
-@_jit(_I(_I, _I))
-def put_slot(slot: int, new: int) -> int:
-    """Replace the object at an address; return 1, or 0 where memory ran out."""
-    if new == 0:
-        return 0
-    old = load(slot)
-    store(slot, new)
-    drop(old)
-    return 1
+    Its table has the address of what must hold, what does the step in Python, where the places to
+    read begin and end, machine code with its table, its arguments and how many they are, and where
+    the places to write begin and end.
+    """
+    t = PyByteArray_AsString(me)
+    if not holds(load(t)):
+        return PyObject_CallNoArgs(load(t + WORD))
+    i, end = load(t + 2 * WORD), load(t + 3 * WORD)
+    while i < end:
+        to, x, key, mine, like, n = (
+            load(i), load(i + WORD), load(i + 2 * WORD), load(i + 3 * WORD), load(i + 4 * WORD),
+            load(i + 5 * WORD),
+        )  # fmt: skip
+        if key == 0:
+            x = load(x)
+        else:
+            x = PyDict_GetItem(x, key)
+        if x == 0:
+            return PyObject_CallNoArgs(load(t + WORD))
+        if mine == 0:
+            if load(x + TYPE) != like:
+                return PyObject_CallNoArgs(load(t + WORD))
+        else:
+            if x != load(mine) or load(x) != 2 or not laid_out(x, n, like):
+                return PyObject_CallNoArgs(load(t + WORD))
+        store(to, x)
+        i += 6 * WORD
+    found = run(load(t + 4 * WORD), load(t + 5 * WORD), load(t + 6 * WORD), load(t + 7 * WORD))
+    i, end = load(t + 8 * WORD), load(t + 9 * WORD)
+    if found == 0 or i == end:
+        return found
+    n = 1
+    while i < end:
+        new = PyTuple_GetItem(found, n)
+        x, key = load(i), load(i + WORD)
+        if key != 0:
+            if PyDict_SetItem(x, key, new) != 0:
+                Py_DecRef(found)
+                return 0
+        else:
+            Py_IncRef(new)
+            old = load(x)
+            store(x, new)
+            Py_DecRef(old)
+        n += 1
+        i += 2 * WORD
+    first = PyTuple_GetItem(found, 0)
+    Py_IncRef(first)
+    Py_DecRef(found)
+    return first
 
 
 def same(me: int, _: int) -> int:
     """Answer, as a built-in function, with one of the two objects that a table begins with."""
-    t = bytes_of(me)
-    answer: int = load(t + WORD * (1 + holds(t + 3 * WORD)))
-    hold(answer)
+    t = PyByteArray_AsString(me)
+    answer = load(t + WORD * (1 + holds(load(t))))
+    Py_IncRef(answer)
     return answer
-
-
-__all__ = [
-    "DATA", "as_float", "as_int", "at", "bytes_of", "call_none", "carray", "clear", "dict_item",
-    "entry", "holds", "laid_out", "load", "np", "of_float", "of_int", "put_item", "put_slot",
-]  # fmt: skip

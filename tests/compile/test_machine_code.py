@@ -141,11 +141,12 @@ def test_lines_in_a_row_are_one_instruction_with_the_same_numbers():
     x = np.array([0.3, 0.7, 0.0, 0.0, 0.0, 0.0, 0.0])
     y = x.copy()
     expected = names["f"](6, x, False)
-    assert machine_code(LINES, "f", kinds)(6, y, False) == pytest.approx(expected, rel=1e-14)
+    fast = machine_code(LINES, kinds, [(np.dtype(float), True)]).call
+    assert fast(6, y, False) == pytest.approx(expected, rel=1e-14)
     np.testing.assert_allclose(y, x, rtol=1e-14)
 
 
 def test_lines_that_numba_has_no_type_for_are_refused():
     source = LINES.replace("np.hypot(p", "np.hypot(p, p, p")
     with pytest.raises(LoweringError, match="hypot"):
-        machine_code(source, "f", [(np.dtype(int), -1), (np.dtype(float), 1), (np.dtype(bool), -1)])
+        machine_code(source, [(np.dtype(int), -1), (np.dtype(float), 1), (np.dtype(bool), -1)])
