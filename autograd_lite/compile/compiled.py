@@ -18,7 +18,7 @@ from autograd_lite.functional.nests import leaves_of
 from autograd_lite.program.program import fingerprint
 from autograd_lite.program.surroundings import MISSING, Surroundings
 from autograd_lite.program.symbol import NOTES, TraceError
-from autograd_lite.program.trace import TRACING, Output, Place, Traced, lent, trace
+from autograd_lite.program.trace import TRACING, Output, Place, Traced, alone, lent, trace
 from autograd_lite.tensor import Tensor
 
 BACKENDS = ("auto", "numpy", "numba")
@@ -100,7 +100,8 @@ class Compiled:
             if not plan.calls:
                 plan.calls = 1
                 return plan.call(args, kwargs)
-            result = self._beside_eager(plan, args, kwargs)
+            with alone():
+                result = self._beside_eager(plan, args, kwargs)
             plan.called()
             return result
 
@@ -164,7 +165,8 @@ class Compiled:
             self._give_up(around.hazard)
             return None
         try:
-            traced = self._traced_twice(around, args, kwargs)
+            with alone():
+                traced = self._traced_twice(around, args, kwargs)
         except (StaleError, TraceError) as error:
             around.restore()
             if towards and isinstance(error, _RecordedError):  # It is this call, not the function.

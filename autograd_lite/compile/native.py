@@ -34,7 +34,7 @@ from autograd_lite.compile.numba_code import Machine
 from autograd_lite.compile.words import functions
 from autograd_lite.program.program import Variable
 from autograd_lite.program.surroundings import MISSING, Attributes, Surroundings
-from autograd_lite.program.trace import Output, Place
+from autograd_lite.program.trace import BUSY, Output, Place
 from autograd_lite.tensor import Tensor
 
 IS, DICT, LIST, SIZE, ITEM, ENTRY, BYTES, ARRAY, VARS = range(9)
@@ -116,7 +116,7 @@ def watched(around: Surroundings) -> list[int]:
     """Return what `holds` takes, but for the end; it is never less strict than `changed`."""
     if not usable():
         raise UnfitError
-    table: list[int] = []
+    table: list[int] = [IS, BUSY.ctypes.data, 0]
     given = {(id(g.holder), g.key): id(g.value) for g in around.guards if g.value is not MISSING}
     whole = set()
     counts = Counter(map(itemgetter(0), given))

@@ -31,7 +31,7 @@ from autograd_lite.program.code import is_users_class
 from autograd_lite.program.program import Program, Variable
 from autograd_lite.program.surroundings import MISSING, Surroundings
 from autograd_lite.program.symbol import Symbol, TraceError
-from autograd_lite.program.trace import TRACING, Output, Traced, is_input
+from autograd_lite.program.trace import LENT, TRACING, Output, Traced, is_input
 from autograd_lite.tensor import Tensor
 
 _FLAGS = 0x101
@@ -219,7 +219,7 @@ class Plan:
         self.names: dict[str, Any] = {
             "array": np.array, "empty": np.empty, "MISSING": MISSING, "refs": sys.getrefcount,
             "contiguous": _handed_over, "changed": around.changed, **signature.names,
-            "tracing": TRACING, "lock": lock, "Symbol": Symbol,
+            "tracing": TRACING, "lent": LENT, "lock": lock, "Symbol": Symbol,
         }  # fmt: skip
         self.reads = [*signature.reads, *map(self._read, range(len(traced.places)))]
         for i, (rng, draw) in enumerate(traced.drawn):
@@ -281,7 +281,7 @@ class Plan:
     def use_numpy(self) -> None:
         """Call the program as NumPy code."""
         self.native = False
-        program, lines = self.traced.program, ["outputs = program({})"]
+        program = self.traced.program
         try:
             most, buffers = cost_of_calls(program), False
             self.source, self.names["program"] = python_function(program, most)
@@ -290,10 +290,14 @@ class Plan:
             self.source, self.names["program"] = numpy_function(program)
         values = [f"outputs[{k}]" for k in range(len(program.outputs))]
         count = len(values) - len(self.back)
-        for position, value in zip(self.back, values[count:], strict=True):
-            lines += self._written(position, value)
-        lines = _block("with lock:", lines) if self.back or buffers else lines
-        self._make(lines, self.reads, self._returned(values[:count]))
+        after = [
+            line
+            for position, value in zip(self.back, values[count:], strict=True)
+            for line in self._written(position, value)
+        ]
+        locked = bool(after) or buffers
+        lines = ["outputs = program({})"]
+        self._make(lines, self.reads, self._returned(values[:count]), after, locked=locked)
 
     def use_numba(self) -> None:
         """Call the program as machine code; raise a LoweringError if that does not work.
@@ -340,8 +344,7 @@ class Plan:
         call = f"machine({{}}{''.join(f', {x}' for x in outs)})"
         lines = [*before, f"{', '.join(results)} = {call}" if results else call, *after]
         gil = getattr(sys, "_is_gil_enabled", lambda: True)()  # Numbers go through one place.
-        lines = _block("with lock:", lines) if self.back or not gil else lines
-        self._make(lines, given, self._returned(values[:count]))
+        self._make(lines, given, self._returned(values[:count]), locked=not gil)
 
     def compiled(self) -> Machine | None:
         """Return the machine code of a call, if it is one; raise a LoweringError as `use_numba`."""
@@ -350,7 +353,15 @@ class Plan:
             self.names["machine"] = self.machine.call
         return self.machine
 
-    def _make(self, body: list[str], given: list[str], result: str) -> None:
+    def _make(
+        self,
+        body: list[str],
+        given: list[str],
+        result: str,
+        after: Sequence[str] = (),
+        *,
+        locked: bool,
+    ) -> None:
         """Generate the functions by which the program is called.
 
         Parameters
@@ -361,6 +372,10 @@ class Plan:
             How each input is read.
         result : str
             An expression.
+        after : sequence of str
+            Lines that put away what was computed.
+        locked : bool
+            Whether calls take turns for all that, and not only where they read and write Tensors.
         """
         inputs = self.traced.program.inputs
         conditions = self._conditions()
@@ -371,7 +386,7 @@ class Plan:
             f"{self.around.changed() or 'Something'} has changed since bind(). Bind again."
         )
         plain, bound = list(given), list(given)
-        hold, hold_bound, fixed = [], [], []
+        hold, hold_bound, fixed, gather = [], [], [], []
         for i, (read, variable) in enumerate(zip(given, inputs, strict=True)):
             if read.startswith("m"):
                 continue
@@ -385,10 +400,20 @@ class Plan:
                 hold += [f"a{i} = {plain[i]}", *check]
                 hold_bound += [f"a{i} = {bound[i]}", *check]
                 plain[i] = bound[i] = f"a{i}"
+            elif i >= arguments and not self.native:
+                gather.append(f"a{i} = {read}")
+                plain[i] = bound[i] = f"a{i}"
         mine = [x for x in given if x.startswith("m")]
         keep = [f"nonlocal {', '.join(mine)}"] if mine else []
-        do = [line.replace("{}", ", ".join(plain)) for line in [*hold, *body]]
-        do_bound = [line.replace("{}", ", ".join(bound)) for line in [*hold_bound, *body]]
+        within = "with lent:" if self.traced.places else ""
+        gather, after = _block(within, gather), _block(within, after)
+
+        def done(hold: list[str], handed: list[str]) -> list[str]:
+            lines = [line.replace("{}", ", ".join(handed)) for line in [*hold, *body]]
+            lines = _block(within, lines) if self.native else [*gather, *lines, *after]
+            return _block("with lock:" if locked else "", lines)
+
+        do, do_bound = done(hold, plain), done(hold_bound, bound)
         check = [*conditions, f"({guards} or not changed())"]
         lines = [
             *(f"{m} = MISSING" for m in mine), "left, unchanged = 0, None",
@@ -522,14 +547,16 @@ class Plan:
     ) -> None:  # fmt: skip
         """Do steps in machine code, then put the last values where they belong."""
         with self.lock:
-            inputs = self.inputs(args, kwargs)
+            with LENT:
+                inputs = self.inputs(args, kwargs)
             arrays = [_handed_over(x) if np.ndim(x) else x for x in inputs]
             for i in self.back:
                 arrays[i] = np.array(inputs[i])
             loop(n, *arrays, values)
-            for place, i in zip(self.traced.written, self.back, strict=True):
-                weak = self.traced.program.inputs[i].weak
-                place.write(arrays[i].item() if weak else arrays[i][()])
+            with LENT:
+                for place, i in zip(self.traced.written, self.back, strict=True):
+                    weak = self.traced.program.inputs[i].weak
+                    place.write(arrays[i].item() if weak else arrays[i][()])
 
     def inputs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         """Return the inputs of the program, as they are now."""
@@ -557,8 +584,9 @@ def _function(head: str, lines: list[str]) -> list[str]:
     return _block(f"def {head}:", lines)
 
 
-def _block(head: str, lines: list[str]) -> list[str]:
-    return [head, *(f"    {line}" for line in lines)]
+def _block(head: str, lines: Sequence[str]) -> list[str]:
+    """Return lines under a head, if there are both."""
+    return [head, *(f"    {line}" for line in lines)] if head and lines else [*lines]
 
 
 def _handed_over(x: Any) -> Any:

@@ -225,6 +225,8 @@ def _call(function: Any, nest: Any) -> Any:
 
 
 NOTES: ContextVar[Notes | None] = ContextVar("notes", default=None)
+ALONE = Notes()
+"""The notes of nobody: what is compiled runs as it is."""
 """The trace that is under way in this thread or task."""
 
 
@@ -640,7 +642,7 @@ STAND_INS.add(Symbol)
 
 def _notes() -> Notes:
     notes = NOTES.get()
-    if notes is None:
+    if notes in (None, ALONE):
         raise TraceError(
             "An array that stands for another one, while a function is traced, was used "
             "outside of that trace: in another thread, or afterwards. Return it instead."

@@ -20,16 +20,22 @@ from autograd_lite.numpy_api.table import COMPOSED
 from autograd_lite.program.cleaning import cleaned
 from autograd_lite.program.formulas import FORMULAS
 from autograd_lite.program.program import Program, Statement, Variable
-from autograd_lite.program.symbol import NOTES, Call, Notes, Symbol, joined
+from autograd_lite.program.symbol import ALONE, NOTES, Call, Notes, Symbol, joined
 from autograd_lite.tensor import Tensor
 
 TAKEN = re.compile(
-    r"[vx]\d*|n|np|jax|jnp|math|pick|values|state|draws|(k|given|rows|out)\d*|(row|new)_.*"
+    r"[vx]\d*|n|np|straight|block\d*|jax|jnp|math|pick|values|state|draws|(k|given|rows|out)\d*|(row|new)_.*"
 )
 """Names that programs, and machine code of them, have for something else."""
 
 TRACING = threading.RLock()
-"""Held while Tensors have symbols in them, and while programs are made: other threads wait."""
+"""Held while programs are made: other threads wait that make one."""
+
+LENT = threading.RLock()
+"""Held while Tensors have in them what is not theirs, and while steps read and write them."""
+
+BUSY = np.zeros(1, np.intp)
+"""Not 0 while they have; machine code looks there."""
 
 _INPUTS = (int, float, np.ndarray, np.memmap)
 
@@ -299,9 +305,22 @@ def _name(wanted: str | None, notes: Notes) -> str:
 
 
 @contextmanager
+def alone() -> Iterator[None]:
+    """Let no other thread do a step; what is compiled runs as it is in this one."""
+    with TRACING, LENT:
+        token = NOTES.set(NOTES.get() or ALONE)
+        BUSY[0] += 1
+        try:
+            yield
+        finally:
+            BUSY[0] -= 1
+            NOTES.reset(token)
+
+
+@contextmanager
 def lent(places: Sequence[Place]) -> Iterator[None]:
     """Put everything back afterwards that symbols were put into."""
-    with TRACING:
+    with alone():
         yield from _lent(places)
 
 

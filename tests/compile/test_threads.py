@@ -87,6 +87,26 @@ def test_functions_of_the_same_parameters_are_traced_at_once(backend):
 
 
 @BACKENDS
+@pytest.mark.parametrize("how", ["call", "bind"])
+def test_steps_go_on_while_a_function_of_the_same_parameters_is_traced(how, backend):
+    w, step = counting(backend, (3,))
+    step(1.0)
+    one = step.bind(1.0) if how == "bind" else lambda: step(1.0)
+    others = [
+        al.compile(lambda x, k=k: np.sum(w) * x * k, al.optim.SGD([w], lr=0.0), backend=backend)
+        for k in range(4)
+    ]
+
+    def look():
+        for other in others:
+            assert other(1.0) >= 0
+            assert other(1.0) >= 0  # Beside eager.
+
+    at_once(lambda: [one() for _ in range(200)], look)
+    np.testing.assert_array_equal(w.numpy(), np.full(3, 201.0))
+
+
+@BACKENDS
 def test_weights_that_another_thread_sets(backend):
     w = al.Tensor(np.full(3, 2.0))
     total = al.compile(lambda x: np.sum(w).data * x, backend=backend)
