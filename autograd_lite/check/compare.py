@@ -19,7 +19,7 @@ from autograd_lite.check.gradients import gradients_of
 from autograd_lite.check.mistakes.backward_steps import text_of
 from autograd_lite.check.mistakes.registry import Case, Target, same, stretched
 from autograd_lite.check.mistakes.repeated import loops
-from autograd_lite.check.mistakes.replay import Replay, merged
+from autograd_lite.check.mistakes.replay import Replay, in_double, merged
 from autograd_lite.check.names import named_in, with_forms
 from autograd_lite.check.oracle import judge, largest, loss_of, numerical_gradient
 from autograd_lite.check.report import (
@@ -319,13 +319,15 @@ def _row(
 
 
 def _diagnosed(graph: Graph, rows: list[Row], targets: list[Target], lr: float | None) -> list[Row]:
-    """Name the mistakes."""
+    """Name the mistakes: in float64, whatever the types of the numbers are."""
+    graph = in_double(graph)
     data = [n.shape for n in graph if n.kind in ("input", "constant") and len(n.shape) > 1]
     replay = Replay(graph)
     once = Replay(merged(graph, {target.id for target in targets}))
     if [x.steps for x in loops(once)] == [x.steps for x in loops(replay)]:
         replay = once
     case = Case(replay, lr, max((shape[0] for shape in data), default=0))
+    targets = [_in_double(replay, target) for target in targets]
     pairs = list(zip(rows, targets, strict=True))
     failing = [target for row, target in pairs if by_hand_is_wrong(row) and not _too_near(row)]
     found = diagnose(failing, case, [target for row, target in pairs if row.ok])
@@ -333,6 +335,14 @@ def _diagnosed(graph: Graph, rows: list[Row], targets: list[Target], lr: float |
         dataclasses.replace(row, diagnosis=NEAR if _too_near(row) else found.get(target))
         for row, target in pairs
     ]
+
+
+def _in_double(replay: Replay, target: Target) -> Target:
+    """Return a target with the right gradient in float64, if there it has another type."""
+    right, short = replay.gradients.get(target.id or ""), target.right.dtype
+    if right is None or right.dtype == short or right.shape != target.right.shape:
+        return target
+    return dataclasses.replace(target, right=right, hand=target.hand.astype(short))
 
 
 def _too_near(row: Row) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from autograd_lite.check.finding import Diagnosis
 from autograd_lite.check.kinks import other_sides
 from autograd_lite.check.mistakes.factors import shorter_dtype
 from autograd_lite.check.mistakes.registry import Target, same
-from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.replay import Replay, in_double, recomputed
 from autograd_lite.check.oracle import TOLERANCES, close, largest
 from autograd_lite.check.report import (
     AGREE,
@@ -69,8 +68,7 @@ def _judged_in_double(graph: Graph, rows: list[Row], targets: list[Target]) -> l
     ]
     if not any(asked):
         return rows
-    values = _recomputed(graph, lambda value: np.asarray(value, float)[()], lambda value: value)
-    double = Replay(graph, values).gradients
+    double = Replay(in_double(graph)).gradients
     found = []
     for row, target, short in zip(rows, targets, asked, strict=True):
         wide = double.get(target.id or "")
@@ -200,21 +198,7 @@ def _shaken(graph: Graph, rng: np.random.Generator) -> dict[str, Any]:
         eps = np.finfo(np.asarray(value).dtype).eps
         return value * (1 + eps * rng.uniform(-1, 1, np.shape(value)))
 
-    return _recomputed(graph, lambda value: value, shaken)
-
-
-def _recomputed(
-    graph: Graph, leaf: Callable[[Any], Any], result: Callable[[Any], Any]
-) -> dict[str, Any]:
-    """Return the values of all nodes, computed once more of other floating-point numbers."""
-    values: dict[str, Any] = {}
-    for node in graph:
-        value, change = node.value, leaf
-        if node.primitive is not None:
-            value = node.primitive.forward(*(values[x] for x in node.operands), **node.parameters)
-            change = result
-        values[node.id] = change(value) if np.asarray(value).dtype.kind == "f" else value
-    return values
+    return recomputed(graph, lambda value: value, shaken)
 
 
 def _turned(matrix: NDArray[Any]) -> NDArray[Any]:

@@ -157,3 +157,39 @@ def test_a_padding_that_is_joined_is_cut_off_at_the_wrong_end(start, said):
     assert al.compare(result, {"h": full[:, 4:]})
     title = str(al.compare(result, {"h": full[:, start : start + 10]})["h"].diagnosis)
     assert f"what h was padded with is cut off {said}" in title
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_a_kernel_that_is_not_turned_round_is_named_in_short_types_too(kind):
+    rng = np.random.default_rng(1)
+    x = al.Tensor(rng.normal(size=(2, 2, 5, 5)).astype(kind), requires_grad=True, name="x")
+    conv = al.nn.Conv2d(2, 2, 3, padding=1, rng=rng, dtype=kind)
+    h = np.tanh(conv(x))
+    loss, w = np.sum(h**4), conv.weight.numpy()
+    dz = np.pad(4 * h.numpy() ** 3 * (1 - h.numpy() ** 2), ((0, 0), (0, 0), (1, 1), (1, 1)))
+
+    def back(kernel):
+        parts = [np.einsum("nohw,oi->nihw", dz[:, :, i : i + 5, j : j + 5], kernel[:, :, i, j])
+                 for i, j in np.ndindex(3, 3)]  # fmt: skip
+        return np.sum(parts, axis=0, dtype=np.float64)
+
+    assert al.compare(loss, {x: back(w[:, :, ::-1, ::-1])})
+    for kernel, title in (
+        (w, "weight is used as it is on the way back, not turned round"),
+        (w.swapaxes(0, 1)[:, :, ::-1, ::-1], "axes 0 and 1 of weight are exchanged"),
+        (w[:, :, ::-1], "flipped along axis 3"),
+    ):
+        assert title in str(al.compare(loss, {x: back(kernel)})["x"].diagnosis)
+
+
+def test_axes_of_a_kernel_that_make_another_shape_are_exchanged():
+    rng = np.random.default_rng(2)
+    k = al.Tensor(rng.normal(size=(3, 2, 2)), requires_grad=True, name="k")
+    factors = rng.normal(size=k.shape)
+    loss, right = np.sum(np.exp(k) * factors), np.exp(k.numpy()) * factors
+    for wrong, title in (
+        (right.swapaxes(0, 1), "axes 0 and 1 are exchanged: by hand = autodiff.swapaxes(0, 1)"),
+        (right.transpose(2, 0, 1), "axes 0, 1 and 2 are exchanged: by hand = "
+                                   "autodiff.transpose(2, 0, 1)"),
+    ):  # fmt: skip
+        assert str(al.compare(loss, {k: wrong})["k"].diagnosis) == title

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -472,6 +473,21 @@ class Together(AnotherPass):
             size += [float(np.abs(x).sum()) for x in terms]
         wanted = np.array([goal for goal, _ in goals])
         return bool((np.abs(gaps - wanted) <= slack(target) * (size + np.abs(wanted))).all())
+
+
+def orders(shape: tuple[int, ...], right: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], str]]:
+    """Yield the orders in which the axes of an array have another shape, or the same, in words."""
+    axes = range(len(shape))
+    for order in itertools.permutations(axes) if len(shape) == len(right) <= MOST_AXES else ():
+        moved = [k for k in axes if order[k] != k]
+        long = [k for k in order if shape[k] > 1]
+        if long == sorted(long) or any(shape[order[k]] != right[k] for k in axes):
+            continue  # The entries are in the same order, or of another shape.
+        yield order, f"axes {', '.join(map(str, moved[:-1]))} and {moved[-1]}"
+
+
+MOST_AXES = 5
+"""Of how many axes all orders are tried."""
 
 
 def always(value: Any) -> Callable[..., Any]:

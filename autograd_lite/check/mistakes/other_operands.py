@@ -16,6 +16,7 @@ from autograd_lite.check.mistakes.backward_steps import (
     Step,
     activations,
     grouped,
+    orders,
     steps,
     tells,
     text_of,
@@ -177,8 +178,6 @@ def _replaced(case: Case, target: Target) -> Iterator[Candidate]:
                 tried.append((text, value))
             if len(shape) > 1 and np.shape(value) == turned and min(shape[-2:]) > 1:
                 tried.append((f"{grouped(text)}.T", np.swapaxes(value, -1, -2)))
-            if len(shape) == 1 and other is belongs and not step.primitive.entrywise:
-                tried.append((f"{grouped(text)}[::-1] (flipped)", value[::-1]))
             for title, operand in tried:
                 rule = replay.rule(step.edge, operands={1 - step.edge[1]: operand})
                 predict = wrong(replay, {step.edge: rule})
@@ -186,6 +185,34 @@ def _replaced(case: Case, target: Target) -> Iterator[Candidate]:
                 if other is belongs and operand.ndim > 1:
                     title = f"the .T of {name} is forgotten on the way back"
                 yield Candidate(title, cost, predict=predict, kind=kind)
+        if not step.primitive.entrywise:
+            yield from _rearranged(step, belongs, name)
+
+
+def _rearranged(step: Step, belongs: Node, name: str) -> Iterator[Candidate]:
+    """Turn an operand of a product round, or exchange its axes: the kernel of a convolution."""
+    value = np.asarray(step.replay.values[belongs.id])
+    long = [k for k in range(value.ndim) if value.shape[k] > 1]
+    inner = [k for k in long if k > 1] if step.primitive in SLIDING else []
+    turned: list[tuple[str, float, Any]] = []
+    for axes in dict.fromkeys([tuple(inner), *((k,) for k in long if value.ndim != 2)]):
+        if axes == tuple(inner) and axes:
+            how = f"{name} is used as it is on the way back, not turned round: of a convolution, "
+            how += f"it is flipped along {'axes' if len(axes) > 1 else 'axis'} "
+            turned.append((how + " and ".join(map(str, axes)), 0.7, np.flip(value, axes)))
+        elif axes:
+            along = f" along axis {axes[0]}" if value.ndim > 1 else ""
+            text = f"{grouped(name)}[::-1] (flipped) is used in place of {name}"
+            turned.append((f"{name} is used flipped{along}" if along else text, 1.2, None))
+            turned[-1] = (*turned[-1][:2], np.flip(value, axes))
+    for order, words in orders(value.shape, value.shape) if value.ndim > 2 else ():
+        turned.append((f"{words} of {name} are exchanged", 0.9, value.transpose(order)))
+    for title, cost, operand in turned:
+        rule = step.replay.rule(step.edge, operands={1 - step.edge[1]: operand})
+        yield Candidate(title, cost, predict=step.wrong(rule), kind="not transposed")
+
+
+SLIDING = (ops.conv, ops.conv_input, ops.conv_weight)
 
 
 def _of_other_shapes(step: Step) -> Iterator[Candidate]:

@@ -405,6 +405,34 @@ def recompute_all(
     return values
 
 
+def recomputed(
+    graph: Graph, leaf: Callable[[Any], Any], result: Callable[[Any], Any]
+) -> dict[str, Any]:
+    """Return the values of all nodes, computed once more of other floating-point numbers."""
+    values: dict[str, Any] = {}
+    for node in graph:
+        value, change = node.value, leaf
+        if node.primitive is not None:
+            value = node.primitive.forward(*(values[x] for x in node.operands), **node.parameters)
+            change = result
+        values[node.id] = change(value) if np.asarray(value).dtype.kind == "f" else value
+    return values
+
+
+def in_double(graph: Graph) -> Graph:
+    """Return a graph with its values computed once more, of the same numbers, in float64."""
+    if not any(str(x.dtype) in SHORT for node in graph if (x := np.asarray(node.value)).size):
+        return graph
+    values = recomputed(graph, lambda value: np.asarray(value, float)[()], lambda value: value)
+    return _of(
+        graph, [replace(x, value=values[x.id]) for x in graph], [x.id for x in graph.outputs]
+    )
+
+
+SHORT = ("float16", "float32")
+"""Types with fewer digits than float64."""
+
+
 def _sum_or_none(a: Any, b: Any) -> Any:
     try:
         return None if a is None or b is None else a + b

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from autograd_lite.check.mistakes.backward_steps import always, replaced, text_of
+from autograd_lite.check.mistakes.backward_steps import always, orders, replaced, text_of
 from autograd_lite.check.mistakes.registry import (
     Array,
     Candidate,
@@ -33,42 +33,43 @@ def _oversummed(axes: tuple[int, ...]) -> Callable[[Target], Array]:
 
 @mistake("transposed", "Rows and columns are exchanged: a.T @ b in place of b.T @ a.")
 def transposed(case: Case, target: Target) -> Iterator[Candidate]:
-    """Rows and columns are exchanged, or two axes of one length."""
+    """Rows and columns are exchanged, or other axes."""
     del case
-    if target.hand.ndim == 2 and min(target.right.shape, default=0) > 1:
+    for order, words in orders(target.hand.shape, target.right.shape):
+        plain = len(order) == 2
+        title = "transposed" if plain else f"{words} are exchanged"
         yield Candidate(
-            "transposed: by hand = autodiff.T", 0.5, correct=lambda hand: hand.swapaxes(0, 1)
+            f"{title}: by hand = autodiff.{'T' if plain else _undone(order)}",
+            0.5 if plain else 0.6,
+            correct=_turned(order),
         )
-    for i, j in _alike(target.right.shape):
-        if target.right.ndim > 2:
-            yield Candidate(
-                f"axes {i} and {j} are exchanged: by hand = autodiff.swapaxes({i}, {j})",
-                0.6,
-                correct=lambda hand, i=i, j=j: hand.swapaxes(i, j),  # type: ignore[misc]  # mypy infers no type for i, j.
-            )
 
 
 @more("transposed")
 def axes_exchanged(case: Case, target: Target) -> Iterator[Candidate]:
-    """Two axes of one length are exchanged in what comes back to a tensor on the way."""
+    """Axes of what comes back to a tensor on the way are exchanged."""
     replay = case.replay
     for node in replay.graph if replay is not None else ():
         assert replay is not None
         g = replay.gradients.get(node.id)
         if g is None or node.id == target.id or target.id not in replay.behind(node.id):
             continue
-        for i, j in _alike(g.shape):
+        for order, words in orders(g.shape, g.shape):
             yield Candidate(
-                f"axes {i} and {j} of the gradient at {text_of(replay.graph, node)} are exchanged",
+                f"{words} of the gradient at {text_of(replay.graph, node)} are exchanged",
                 0.9 if node.name else 1.0,
-                predict=replaced(replay, node.id, always(g.swapaxes(i, j))),
+                predict=replaced(replay, node.id, always(g.transpose(order))),
             )
 
 
-def _alike(shape: tuple[int, ...]) -> list[tuple[int, int]]:
-    """Return the pairs of axes that have one length."""
-    pairs = itertools.combinations(range(len(shape)), 2)
-    return [(i, j) for i, j in pairs if shape[i] == shape[j] > 1]
+def _turned(order: Sequence[int]) -> Callable[[Array], Array]:
+    return lambda hand: hand.transpose(order)
+
+
+def _undone(order: Sequence[int]) -> str:
+    moved = [k for k, axis in enumerate(order) if axis != k]
+    back = ", ".join(map(str, moved if len(moved) == 2 else np.argsort(order)))
+    return f"swapaxes({back})" if len(moved) == 2 else f"transpose({back})"
 
 
 @mistake(
