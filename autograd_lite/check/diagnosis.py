@@ -28,6 +28,7 @@ from autograd_lite.check.mistakes import (
     loops,
     losses,
     masks,
+    messages,
     norms,
     other_functions,
     other_operands,
@@ -39,6 +40,7 @@ from autograd_lite.check.mistakes import (
     variants,
     window_slips,
     wrong_derivatives,
+    wrong_sums,
 )
 from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made
 from autograd_lite.check.mistakes.entries import where_not_finite
@@ -66,6 +68,7 @@ REGISTERED = (
     softmax,
     loops,
     loop_order,
+    messages,
     norms,
     other_functions,
     other_operands,
@@ -77,6 +80,7 @@ REGISTERED = (
     variants,
     masks,
     window_slips,
+    wrong_sums,
 )
 """The modules whose import fills the registry; of two mistakes that cost the same, that of the
 earlier module is named first."""
@@ -102,6 +106,9 @@ BUDGET = 2.0
 
 SHARE = 0.75
 """How much of the time that is left a gradient may take, if there are others."""
+
+FOR_WHAT_IS_KNOWN = 0.6
+"""How much of its time a gradient may take before the last resort."""
 
 FEW = 3
 """Of a gradient with fewer numbers than these, a mistake is looked for in the others first."""
@@ -217,7 +224,12 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
                 evidence(candidate, target),
             )
     tried: list[Tried] = []
+    now = time.thread_time()
+    late = now + FOR_WHAT_IS_KNOWN * (progress.deadline - now)
     for case, besides, against in _cases(progress, target):
+        if tried and time.thread_time() > late:
+            progress.cut_short.add(target.name)
+            break
         fitting = _seen_before(case, against, progress)
         proposed: list[Candidate] = []
         for far_fetched in (False, True):

@@ -85,7 +85,7 @@ def test_every_mistake_that_is_known_is_injected_somewhere():
     elsewhere = {"softmax in pieces", "factor on a path", "several passes", "another form"}
     elsewhere |= {"upstream left out", "minus left out", "term elsewhere", "steps left out"}
     elsewhere |= {"rows of a gradient", "windows", "order of steps", "another share"}
-    elsewhere |= {"another part"}  # See test_search.py.
+    elsewhere |= {"another part", "messages"}  # See test_search.py and test_messages.py.
     elsewhere |= {name for *_, name, _ in CASES}
     assert injected | tested_below | elsewhere == set(names())
 

@@ -47,10 +47,10 @@ from autograd_lite.check.mistakes.registry import (
     Target,
     digits,
     mistake,
-    remembered,
     same,
 )
 from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.written_out import functions_of_several
 from autograd_lite.check.mistakes.wrong_derivatives import LINEAR
 from autograd_lite.core.backward import unbroadcast
 from autograd_lite.graph import Node
@@ -124,7 +124,7 @@ def any_form(case: Case, target: Target, deadline: float = np.inf) -> Iterator[C
 def _steps(case: Case, target: Target) -> Iterator[Place]:
     """Yield the operands of products, and the derivatives that are multiplied entry by entry."""
     replay = case.replay
-    functions = _functions(replay) if replay is not None else []
+    functions = functions_of_several(replay) if replay is not None else []
     inside = {z for _, y, between in functions if y.name for z in between if z is not y}
     for step in itertools.chain(compositions(case, target), steps(case, target, once=True)):
         to = text_of(step.replay.graph, step.operand)
@@ -179,40 +179,11 @@ def _slope(step: Step, right: str, own: str, far: float) -> Place:
 
 def _of_several_steps(replay: Replay, target: Target) -> Iterator[Place]:
     """Yield the derivatives of functions of several operations."""
-    for x, y, _ in _functions(replay):
+    for x, y, _ in functions_of_several(replay):
         g = replay.gradients[y.id]
         part = replay.added(y.id, g).get(x.id) if target.id in replay.behind(x.id) else None
         if part is not None and np.shape(part) == x.shape:
             yield _function(replay, x, y, g, part)
-
-
-@remembered
-def _functions(replay: Replay) -> Iterator[tuple[Node, Node, list[Node]]]:
-    """Return which tensors are functions of others entry by entry, by several operations.
-
-    On paper each is one function, such as swish or the inside of a GELU, with one derivative. What
-    is returned is the tensor, its function, and all that is computed from one for the other.
-    """
-    graph, found = replay.graph, 0
-    for y in reversed(list(graph)):
-        if y.id not in replay.gradients or not y.shape or y.primitive is None:
-            continue
-        for x in graph:
-            before = x.id in replay.behind(y.id) and x is not y and x.shape == y.shape
-            if not before or len(graph.consumers(x)) < 2 or found > MOST_FUNCTIONS:
-                continue
-            between = [z for z in graph if z.id in replay.behind(y.id)
-                       and x.id in replay.behind(z.id) and z is not x]  # fmt: skip
-            if len(between) > 2 and all(
-                z.shape == y.shape and z.primitive is not None and z.primitive.entrywise
-                for z in between
-            ):
-                found += 1
-                yield x, y, between
-
-
-MOST_FUNCTIONS = 20
-"""Of how many functions of several operations another derivative is looked for."""
 
 
 def _function(replay: Replay, x: Node, y: Node, g: Array, part: Array) -> Place:

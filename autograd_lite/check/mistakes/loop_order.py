@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made, always, text_of
 from autograd_lite.check.mistakes.loop_values import name_of
 from autograd_lite.check.mistakes.registry import (
@@ -20,7 +19,7 @@ from autograd_lite.check.mistakes.registry import (
     more,
     remembered,
 )
-from autograd_lite.check.mistakes.repeated import MOST_BY_HAND, Loop, loops
+from autograd_lite.check.mistakes.repeated import MOST_BY_HAND, Loop, loops, summing
 from autograd_lite.check.mistakes.replay import Edge, Replay
 from autograd_lite.graph import Node
 
@@ -84,7 +83,8 @@ class Unrolled:
 
     def __init__(self, replay: Replay, loop: Loop) -> None:
         self.replay, self.loop = replay, loop
-        sums = [m for m in loop.classes if any(_is_sum(x, m) for x in m)]  # They add up a loss.
+        known = set(summing(replay))
+        sums = [m for m in loop.classes if known.issuperset(x.id for x in m)]
         self.step_of = {
             node.id: k for m in loop.classes if m not in sums for k, node in enumerate(m)
         }
@@ -202,10 +202,6 @@ class Unrolled:
 
 def _add(arrived: dict[str, Any], key: str, part: Any) -> None:
     arrived[key] = arrived[key] + part if key in arrived else part
-
-
-def _is_sum(node: Node, members: Sequence[Node]) -> bool:
-    return node.primitive is ops.add and any(x.id in node.operands for x in members)
 
 
 @mistake(

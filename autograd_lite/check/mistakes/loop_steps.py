@@ -237,6 +237,10 @@ def _negated(rule: Rule) -> EdgeRule:
     return lambda g, _: -rule(g)
 
 
+def _besides(rule: Rule, other: Rule) -> EdgeRule:
+    return lambda g, _: rule(g) + other(g)
+
+
 def _from_another(rule: Rule, key: str) -> EdgeRule:
     return lambda g, arrived: rule(arrived.get(key, 0 * g))
 
@@ -465,10 +469,26 @@ def _gradients(
             continue
         if not all(m.id in replay.gradients for m in members):
             continue
+        text = name_of(replay, loop, members)
         # It has arrived before, on the way back, if it was computed later.
         if replay.position[members[-1].id] < replay.position[nodes[-1].id]:
+            to = nodes[-1].operands[edges[-1][1]]
+            if to in members[-1].operands and len(members) == len(nodes):
+                j = members[-1].operands.index(to)
+                both = [replay.rule(edge) for edge in edges]
+                rules = {
+                    e: nothing(replay.values[replay.graph[e[0]].operands[e[1]]]) for e in edges
+                }
+                rules |= {(m.id, j): _besides(replay.rule((m.id, j)), rule)
+                          for m, rule in zip(members, both, strict=True)}  # fmt: skip
+                yield Candidate(
+                    f"at every step, what comes back to {operand} from {name} is computed from the "
+                    f"gradient at {text}, in place of that at {name}",
+                    1.1,
+                    predict=made_at_each(replay, rules, False),
+                    kind="wrong gradient",
+                )
             continue
-        text = name_of(replay, loop, members)
         yield change(
             f"at every step, what comes back to {operand} is computed from the gradient at {text}, "
             f"in place of that at {name}",

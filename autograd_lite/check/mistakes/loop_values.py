@@ -38,7 +38,33 @@ def values_of(replay: Replay, loop: Loop) -> dict[str, Values]:
             scales = nodes[-1].primitive is not ops.matmul
             if varies or (scales and replay.graph[nodes[-1].operands[i]].name):
                 found.setdefault(operand_name(replay, loop, nodes, i), used)
+    for nodes, _, each in indices_of(loop):
+        for leaf in replay.graph if len(each) == loop.steps else ():
+            picked = name_of(replay, loop, nodes)
+            if leaf.kind == "parameter" and len(leaf.shape) > 1 and max(each) < leaf.shape[0]:
+                used = [replay.values[leaf.id][k] for k in each]
+                if not any(all(map(np.array_equal, used, x)) for x in found.values()):
+                    found.setdefault(
+                        f"{leaf.name}[k], with the k by which {picked} is picked,", used
+                    )
     return found
+
+
+def indices_of(loop: Loop) -> list[tuple[list[Node], int | None, list[int]]]:
+    """Return the operations that pick by one integer at each step: where in the index, and which.
+
+    An index that is an integer has no place. Of those that pick by the same, one is enough.
+    """
+    found: dict[tuple[int, ...], tuple[list[Node], int | None, list[int]]] = {}
+    for nodes in loop.classes:
+        index = nodes[-1].parameters.get("index")
+        parts = index if isinstance(index, tuple) else (index,)
+        places = [k for k, x in enumerate(parts) if isinstance(x, int | np.integer)]
+        if nodes[-1].primitive is ops.getitem and len(places) == 1:
+            k = places[0] if isinstance(index, tuple) else None
+            each = [x.parameters["index"] if k is None else x.parameters["index"][k] for x in nodes]
+            found.setdefault((*each, hash(nodes[-1].operands[0])), (nodes, k, each))
+    return list(found.values())
 
 
 def _one_more(replay: Replay, loop: Loop, nodes: list[Node], known: dict[str, Any]) -> Any:
@@ -78,7 +104,14 @@ def name_of(replay: Replay, loop: Loop, nodes: Sequence[Node], depth: int = 2) -
         if all(isinstance(index, int) for index in picked):
             return f"{base}[t]"
         if len(set(map(repr, picked))) == len(nodes) > 1:
-            return f"the piece of {base}"
+            alike = [m for m in loop.classes if m[-1].operands == nodes[-1].operands
+                     and m[-1].primitive is nodes[-1].primitive]  # fmt: skip
+            which = next((k for k, m in enumerate(alike, 1) if m[-1] is nodes[-1]), 0)
+            return f"piece {which} of {base}" if len(alike) > 1 else f"the piece of {base}"
+    if picked[-1] is not None and len(set(map(repr, picked))) > 1 and depth:
+        of = operand_name(replay, loop, nodes, 0, depth)
+        if all(isinstance(index, int | np.integer) for index in picked):
+            return f"{grouped(of)}[k]"
     if depth and nodes[-1].primitive is not None:
         texts = [
             operand_name(replay, loop, nodes, i, depth - 1) for i in range(len(nodes[-1].operands))

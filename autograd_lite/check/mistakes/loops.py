@@ -6,10 +6,12 @@ import functools
 import itertools
 import operator
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from autograd_lite import ops
+from autograd_lite.check.mistakes.backward_steps import text_of
 from autograd_lite.check.mistakes.loop_passes import EdgeRule, Into, made_at_each, nothing, plain
 from autograd_lite.check.mistakes.loop_steps import (
     compositions,
@@ -18,7 +20,13 @@ from autograd_lite.check.mistakes.loop_steps import (
     of_edges,
     rule_of,
 )
-from autograd_lite.check.mistakes.loop_values import Values, name_of, operand_name, values_of
+from autograd_lite.check.mistakes.loop_values import (
+    Values,
+    indices_of,
+    name_of,
+    operand_name,
+    values_of,
+)
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Candidate,
@@ -29,7 +37,7 @@ from autograd_lite.check.mistakes.registry import (
     more,
     remembered,
 )
-from autograd_lite.check.mistakes.repeated import Loop, loops
+from autograd_lite.check.mistakes.repeated import Loop, loops, summing
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.check.mistakes.softmax import softmax_forms
 from autograd_lite.check.mistakes.written_out import WrittenOut
@@ -106,13 +114,16 @@ def _of_all(replay: Replay, loop: Loop) -> Iterator[Candidate]:
         yield from _of_reductions(replay, loop, nodes)
         yield from _of_joints(replay, loop, nodes)
     yield from _pieces_exchanged(replay, loop)
+    yield from _of_uses(replay, loop)
+    yield from _by_another_index(replay, loop)
     step_of = {node.id: k for members in loop.classes for k, node in enumerate(members)}
+    sums = set(summing(replay))
     crossing: dict[Edge, EdgeRule] = {
         (node.id, i): nothing(replay.values[x])
         for members in loop.classes
         for node in members
+        if node.id not in sums
         for i, x in enumerate(node.operands)
-        if not (node.primitive is ops.add and any(x == y.id for y in members))  # Adds up a loss.
         if step_of.get(x, step_of[node.id]) < step_of[node.id]
     }
     if crossing:
@@ -200,6 +211,92 @@ def _pieces_exchanged(replay: Replay, loop: Loop) -> Iterator[Candidate]:
             predict=made_at_each(replay, rules, False),
             kind="exchanged",
         )
+
+
+def _of_uses(replay: Replay, loop: Loop) -> Iterator[Candidate]:
+    """Keep one of several paths back to a tensor, or exchange what two of them multiply by."""
+    meeting: dict[str, list[tuple[list[Node], int]]] = {}
+    for nodes in loop.classes:
+        for i, key in enumerate(nodes[-1].operands):
+            if all((node.id, i) in replay.parts for node in nodes[1:]):
+                meeting.setdefault(key, []).append((nodes, i))
+    for uses in meeting.values():
+        to = operand_name(replay, loop, *uses[0])
+        names = [name_of(replay, loop, nodes) for nodes, _ in uses]
+        for name, kept in zip(names, uses, strict=True) if len(uses) > 2 else ():
+            rules = {(node.id, i): nothing(replay.values[node.operands[i]])
+                     for nodes, i in uses if nodes is not kept[0] for node in nodes}  # fmt: skip
+            yield Candidate(
+                f"at every step, of what comes back to {to}, only that from {name} is there",
+                0.9,
+                predict=made_at_each(replay, rules, False),
+                kind="path missing",
+            )
+        for (one, i), (two, j) in itertools.combinations(uses, 2):
+            others = [replay.graph[nodes[-1].operands[1 - k]] for nodes, k in ((one, i), (two, j))
+                      if len(nodes[-1].operands) == 2]  # fmt: skip
+            if len(others) < 2 or one[-1].primitive is not two[-1].primitive:
+                continue
+            if others[0] is others[1] or others[0].shape != others[1].shape:
+                continue
+            values = [[replay.values[node.operands[1 - k]] for node in nodes]
+                      for nodes, k in ((one, i), (two, j))]  # fmt: skip
+            rules = {
+                (node.id, k): plain(replay.rule((node.id, k), operands={1 - k: x}))
+                for nodes, k, of in ((one, i, values[1]), (two, j, values[0]))
+                for node, x in zip(nodes, of, strict=False)
+            }
+            names = [operand_name(replay, loop, nodes, 1 - k) for nodes, k in ((one, i), (two, j))]
+            yield Candidate(
+                f"at every step, {names[0]} and {names[1]} are exchanged on the way back to {to}",
+                1.0,
+                predict=made_at_each(replay, rules, False),
+                kind="exchanged",
+            )
+
+
+def _by_another_index(replay: Replay, loop: Loop) -> Iterator[Candidate]:
+    """Put what was picked back where another operation of the step picks: in another row."""
+    picks = indices_of(loop)
+    for others, _, each in picks:
+        where = f"where {name_of(replay, loop, others)} is picked: another index"
+        rules: dict[str, dict[Edge, EdgeRule]] = {}
+        for nodes, place, own in picks:
+            key = nodes[-1].operands[0]
+            shape = replay.graph[key].shape
+            if max(each) < shape[place or 0] and len(nodes) == len(others) and own != each:
+                rules.setdefault(key, {}).update({
+                    (node.id, 0): _put(shape, k if place is None else _with(node, place, k))
+                    for node, k in zip(nodes, each, strict=True)
+                })  # fmt: skip
+        for key, of_key in rules.items():
+            to = text_of(replay.graph, replay.graph[key])
+            ways = {f"all that comes back to {to} is put": of_key}
+            for nodes, *_ in picks if len(of_key) > len(others) else ():
+                one = {edge: of_key[edge] for x in nodes if (edge := (x.id, 0)) in of_key}
+                ways[f"what comes back from {name_of(replay, loop, nodes)} is put"] = one
+            for words, some in ways.items():
+                if some and all(edge in replay.parts for edge in some):
+                    yield Candidate(
+                        f"at every step, {words} {where}",
+                        1.0,
+                        predict=made_at_each(replay, some, False),
+                        kind="another index",
+                    )
+
+
+def _with(node: Node, place: int, k: int) -> tuple[Any, ...]:
+    index = node.parameters["index"]
+    return (*index[:place], k, *index[place + 1 :])
+
+
+def _put(shape: tuple[int, ...], index: Any) -> EdgeRule:
+    def rule(g: Any, _: Any) -> Any:
+        filled = np.zeros(shape)
+        filled[index] = g
+        return filled
+
+    return rule
 
 
 def _used_as(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> str:

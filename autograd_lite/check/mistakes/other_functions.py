@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import Step, steps, text_of
+from autograd_lite.check.mistakes.backward_steps import AnotherPass, Step, steps, text_of
 from autograd_lite.check.mistakes.registry import (
     Array,
     Candidate,
@@ -16,8 +16,16 @@ from autograd_lite.check.mistakes.registry import (
     Target,
     mistake,
     remembered,
+    same,
 )
-from autograd_lite.check.mistakes.replay import Edge, Replay, recompute_all, with_parameters
+from autograd_lite.check.mistakes.replay import (
+    Edge,
+    Replay,
+    Rule,
+    recompute_all,
+    with_parameters,
+)
+from autograd_lite.check.mistakes.written_out import functions_of_several
 from autograd_lite.graph import Node
 
 NEUTRAL = {ops.add: 0.0, ops.subtract: 0.0, ops.multiply: 1.0, ops.divide: 1.0}
@@ -35,7 +43,52 @@ def part_left_out(case: Case, target: Target) -> Iterator[Candidate]:
     if replay is None or target.id is None:
         return
     yield from _changed(replay)
+    yield from _inner_values(replay)
     yield from _without_activation(case, target)
+
+
+@remembered
+def _inner_values(replay: Replay) -> Iterator[Candidate]:
+    """Put an operand in place of what is computed of it, inside the derivative of a function."""
+    for _, y, between in functions_of_several(replay):
+        for v in between:
+            for i, key in enumerate(v.operands if v is not y else ()):
+                u = np.asarray(replay.values[key])
+                if u.shape != v.shape or key not in replay.gradients or same(u, v.value):
+                    continue
+                inside = {v.id: u}
+                for z in between:
+                    if z.id not in inside and z is not y:
+                        used = [inside.get(x, replay.values[x]) for x in z.operands]
+                        assert z.primitive is not None  # It is computed.
+                        inside[z.id] = z.primitive.forward(*used, **z.parameters)
+                names = [text_of(replay.graph, node) for node in (replay.graph[key], v, y)]
+                title = f"{names[0]} stands in place of {names[1]} in the derivative of {names[2]}"
+                for also, rules in ((", throughout", {(v.id, i): _as_it_is}), ("", {})):
+                    yield Candidate(
+                        title + also,
+                        1.62 + 0.01 * len(between),
+                        predict=_with_values(replay, inside, rules),
+                    )
+
+
+def _as_it_is(g: Any) -> Any:
+    return g
+
+
+def _with_values(
+    replay: Replay, inside: Mapping[str, Any], rules: Mapping[Edge, Rule]
+) -> Callable[[Target], Any]:
+    """Return what predicts the gradients with other values of some nodes in their rules."""
+    found: list[dict[str, Any]] = []
+
+    def predict(target: Target) -> Any:
+        if not found:
+            other = Replay(replay.graph, {**replay.values, **inside})
+            found.append(other.with_mistake(edges=rules) if rules else other.gradients)
+        return found[0].get(target.id or "")
+
+    return AnotherPass(predict)
 
 
 @remembered
@@ -60,6 +113,12 @@ def _changed(replay: Replay) -> Iterator[Candidate]:
                     1.6,
                     predict=_of_another(replay, {(node.id, i): neutral}),
                 )
+                if NEUTRAL[node.primitive]:
+                    yield Candidate(
+                        f"{text} is left out of {whole} forwards, and not in its derivative",
+                        1.65,
+                        predict=_of_another(replay, {(node.id, i): neutral}, derived=False),
+                    )
                 if node.primitive is ops.add and _is_bias(replay, operand):
                     biases[node.id, i] = neutral
             masked = node.primitive is ops.multiply and value.ndim
@@ -215,14 +274,17 @@ def _is_bias(replay: Replay, node: Node) -> bool:
     return node.kind == "parameter" and sum(n > 1 for n in node.shape) <= 1
 
 
-def _of_another(replay: Replay, operands: Mapping[Edge, Array]) -> Callable[[Target], Any]:
+def _of_another(
+    replay: Replay, operands: Mapping[Edge, Array], *, derived: bool = True
+) -> Callable[[Target], Any]:
     """Return what predicts the gradients with other operands in some operations."""
     found: list[dict[str, Array]] = []
 
     def predict(target: Target) -> Any:
         if not found:
             values = recompute_all(replay.graph, {}, operands)
-            found.append(Replay(replay.graph, values, operands=operands).gradients)
+            there = operands if derived else {}
+            found.append(Replay(replay.graph, values, operands=there).gradients)
         return found[0].get(target.id or "")
 
     return predict

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -160,6 +161,18 @@ def _largest(step: Step) -> Iterator[Candidate]:
         0.8,
         predict=step.wrong(to(x == worst(x, axis, keepdims=True))),
     )
+    right = tuple(np.atleast_1d(axis) % x.ndim)
+    best = np.max if largest else np.min
+    for count in range(1, x.ndim + 1):
+        for axes in itertools.combinations(range(x.ndim), count):
+            if axes != right:
+                yield Candidate(
+                    f"the {words[0]} entries of {name} along axis {', '.join(map(str, axes))} get "
+                    f"the gradient of {step.name}, not those along axis "
+                    f"{', '.join(map(str, right))}",
+                    0.85 + 0.01 * count,
+                    predict=step.wrong(to(x == best(x, axes, keepdims=True))),
+                )
     yield Candidate(
         f"the values of {name} stand in place of the mask of the {words[0]} of each window",
         0.9,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from autograd_lite import ops
 from autograd_lite.check.mistakes.registry import remembered
 from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.core.primitive import Primitive
@@ -137,6 +138,19 @@ def _add_last(loop: Loop, made: list[Node]) -> None:
                 members.append(node)
                 taken.add(node.id)
                 break
+
+
+@remembered
+def summing(replay: Replay) -> Iterator[str]:
+    """Return the nodes that do no more than add up the loss, also over steps, by identifier."""
+    waiting = [replay.graph.outputs[0]]
+    while waiting:
+        node = waiting.pop()
+        operands = [x for x in replay.graph.operands(node) if x.id in replay.gradients]
+        scales = node.primitive in (ops.negative, ops.multiply, ops.divide) and len(operands) == 1
+        if scales or node.primitive in (ops.add, ops.subtract):
+            yield node.id
+            waiting += [x for x in operands if len(replay.graph.consumers(x)) == 1]
 
 
 def recurrent(replay: Replay) -> frozenset[str]:

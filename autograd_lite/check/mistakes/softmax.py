@@ -30,7 +30,7 @@ def another_softmax(case: Case, target: Target) -> Iterator[Candidate]:
     replay = case.replay
     if replay is None or target.id is None:
         return
-    for x, node, axis in _logarithms(replay):
+    for x, node, axis in logarithms(replay):
         if target.id not in replay.behind(x.id):
             continue
         g, name = replay.gradients[node.id], text_of(replay.graph, node)
@@ -63,7 +63,7 @@ def _logarithm_forms(g: Any, p: Any, axis: int, name: str) -> Iterator[tuple[str
 
 
 @remembered
-def _logarithms(replay: Replay) -> Iterator[tuple[Node, Node, int]]:
+def logarithms(replay: Replay) -> Iterator[tuple[Node, Node, int]]:
     """Return each logsumexp and log-softmax: its input, its output, its axis; found by values."""
     sums: list[tuple[Node, int, Any, float]] = []
     for node in replay.graph:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import text_of
+from autograd_lite.check.mistakes.repeated import loops
 from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.graph import Node
 
@@ -32,15 +35,26 @@ def terms(replay: Replay) -> list[Node]:
 
 
 def terms_alone(replay: Replay) -> dict[Node, Replay]:
-    """Return the pass of each of the terms that add up to the loss, as if it were the only one."""
+    """Return the pass of each of the terms that add up to the loss, as if it were the only one.
+
+    Those of the steps of a loop are one term, under its last.
+    """
     if terms_alone not in replay.known:
         found = terms(replay)
         ends = [x for x in found if not any(y is not x and y.id in replay.behind(x.id)
                                             for y in found)]  # fmt: skip
+        step = {x.id: k for k, nodes in enumerate(x for loop in loops(replay) for x in loop.classes)
+                for x in nodes}  # fmt: skip
+        leaves = {x.id for x in replay.graph if x.kind == "parameter"}
+        together: dict[Any, list[Node]] = {}
+        for end in ends:
+            of = step.get(end.id, end.id), replay.behind(end.id) & leaves
+            together.setdefault(of, []).append(end)
         made = {}
-        for end in ends if 1 < len(ends) <= MOST_TERMS else ():
-            silent = {x.id: np.zeros_like(replay.gradients[x.id]) for x in ends if x is not end}
-            made[end] = Replay(replay.graph, replay.values, silent)
+        for some in together.values() if 1 < len(together) <= MOST_TERMS else ():
+            others = [x for x in ends if x not in some]
+            silent = {x.id: np.zeros_like(replay.gradients[x.id]) for x in others}
+            made[max(some, key=replay.graph.index)] = Replay(replay.graph, replay.values, silent)
         replay.known[terms_alone] = made
     alone: dict[Node, Replay] = replay.known[terms_alone]
     return alone

@@ -123,3 +123,32 @@ def _everything(g: Any) -> Any:
 
 def _nothing(g: Any) -> Any:
     return np.zeros_like(g)
+
+
+@remembered
+def functions_of_several(replay: Replay) -> Iterator[tuple[Node, Node, list[Node]]]:
+    """Return which tensors are functions of others entry by entry, by several operations.
+
+    On paper each is one function, such as swish or the inside of a GELU, with one derivative. What
+    is returned is the tensor, its function, and all that is computed from one for the other.
+    """
+    graph, found = replay.graph, 0
+    for y in reversed(list(graph)):
+        if y.id not in replay.gradients or not y.shape or y.primitive is None:
+            continue
+        for x in graph:
+            before = x.id in replay.behind(y.id) and x is not y and x.shape == y.shape
+            if not before or len(graph.consumers(x)) < 2 or found > MOST_FUNCTIONS:
+                continue
+            between = [z for z in graph if z.id in replay.behind(y.id)
+                       and x.id in replay.behind(z.id) and z is not x]  # fmt: skip
+            if len(between) > 2 and all(
+                z.shape == y.shape and z.primitive is not None and z.primitive.entrywise
+                for z in between
+            ):
+                found += 1
+                yield x, y, between
+
+
+MOST_FUNCTIONS = 20
+"""Of how many functions of several operations another derivative is looked for."""
