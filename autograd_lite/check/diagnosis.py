@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -42,7 +42,7 @@ from autograd_lite.check.mistakes import (
     wrong_derivatives,
     wrong_sums,
 )
-from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made
+from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made, distinct
 from autograd_lite.check.mistakes.entries import where_not_finite
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
@@ -245,7 +245,8 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
         if time.thread_time() < progress.deadline:
             forms = any_form.any_form(case, against, progress.deadline)
             fitting = _fitting(case, against, progress, sorted(forms, key=lambda x: x.cost))
-            fitting = [x for x in fitting if not _promises_more(x, target, progress)]
+            alone = _alone(fitting, target, progress)
+            fitting = [x for x in fitting if not _promises_more(x, target, progress)] or alone
             if fitting and fitting[0].cost < far:
                 return _diagnosis(fitting, progress, (target, against), besides)
     if time.thread_time() > progress.deadline:
@@ -497,6 +498,26 @@ def _promises_more(candidate: Candidate, target: Target, progress: _Progress) ->
         if g is None or there is None or not same(t.right + (there - g), t.hand):
             return True
     return False
+
+
+def _alone(fitting: list[Candidate], target: Target, progress: _Progress) -> list[Candidate]:
+    """Return the forms that may be those of one leaf alone, whose gradient is computed apart."""
+    if not _is_leaf(progress.case, target) or distinct(target.hand) < FEWEST_ALONE:
+        return []
+
+    def only(made: Callable[[Target], Array | None]) -> Callable[[Target], Array | None]:
+        return lambda other: made(other) if other.id == target.id else None
+
+    title = f", in what comes back to {target.name} alone"
+    return [
+        replace(x, title=x.title + title, predict=only(x.predict))
+        for x in fitting
+        if x.predict is not None and not x.weak
+    ]
+
+
+FEWEST_ALONE = 8
+"""How many different numbers prove a form of which nothing is seen in other gradients."""
 
 
 def _diagnosis(

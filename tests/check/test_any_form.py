@@ -42,7 +42,7 @@ def test_the_right_formulas_agree():
     al.compare(loss(w, v)[0], {w: by_hand()["w"], v: by_hand()["v"]}).assert_ok()
 
 
-ALIKE = ("np.sign({})", "({} > 0)", "np.abs({})", "relu({})")
+ALIKE = ("np.sign({})", "({} > 0)", "np.abs({})", "relu({})", "({} != 0)")
 """Of positive numbers, these are 1, or the number."""
 
 
@@ -202,3 +202,83 @@ def test_a_function_of_several_operations_has_one_derivative():
         )["w"].diagnosis
     )
     assert title == "the derivative of u by z is left out"
+
+
+NEAR = (rng.uniform(size=(6, 6)) < 0.4) + 1.0 * np.eye(6)
+NEAR = np.minimum(NEAR, 1) * rng.uniform(1, 2, size=(6, 1)) * rng.uniform(1, 2, size=6)
+START = rng.normal(size=(6, 3))
+HEAD, GOAL = rng.normal(size=(3, 3)), rng.normal(size=(6, 3))
+
+
+def graph_network(w):
+    h = np.tanh(NEAR @ START @ w)
+    return np.sum(np.arctan(NEAR @ (h @ HEAD) - GOAL))
+
+
+GRAPH_NETWORK = """
+h = np.tanh(NEAR @ START @ w)
+dz = 1 / (1 + (NEAR @ (h @ HEAD) - GOAL) ** 2)
+dh = NEAR.T @ dz @ HEAD.T
+dw = (NEAR @ START).T @ (dh * (1 - h**2))
+"""
+
+COUNTS = np.log(rng.integers(1, 9, size=(6, 3)))
+
+
+def factors(w):
+    e = START @ w - COUNTS
+    return np.sum(NEAR[:, :3] * e**2)
+
+
+FACTORS = """
+e = START @ w - COUNTS
+dw = START.T @ (2 * NEAR[:, :3] * e)
+"""
+
+
+def ratio(w):
+    s = 1 + np.exp(START @ w)
+    n = (2 + HEAD[0]) * START @ w / s
+    return np.sum(np.arctan(n))
+
+
+RATIO = """
+s = 1 + np.exp(START @ w)
+n = (2 + HEAD[0]) * START @ w / s
+dn = 1 / (1 + n**2)
+ds = -dn * ((2 + HEAD[0]) * START @ w) / s**2
+dw = ((2 + HEAD[0]) * START).T @ (dn / s) + START.T @ (ds * (s - 1))
+"""
+
+
+def gated(w):
+    return np.sum((np.maximum(START @ w, 0.1) * GOAL) ** 3) / 18
+
+
+GATED = """
+h = np.maximum(START @ w, 0.1)
+dw = START.T @ (3 * (h * GOAL) ** 2 / 18 * GOAL * (START @ w > 0.1))
+"""
+
+
+@pytest.mark.parametrize(
+    ("f", "by_hand", "right", "wrong", "title"),
+    [
+        (graph_network, GRAPH_NETWORK, "dh = NEAR.T", "dh = (NEAR != 0).T", "!= 0) is used in"),
+        (graph_network, GRAPH_NETWORK, "NEAR.T @", "(NEAR != 0).T / (NEAR != 0).sum(1) @",
+         "!= 0) / its sum over axis 1 is used in place of"),
+        (factors, FACTORS, "- COUNTS", "- np.exp(COUNTS)", "- np.exp(COUNTS)) stands in place of"),
+        (ratio, RATIO, "-dn * ((2 + HEAD[0]) * START @ w)", "-dn * (START @ w)",
+         "(START @ w) is used in place of (the array"),
+        (gated, GATED, "* GOAL * (", "* (h / START) * (", ") / START stands in place of"),
+    ],
+)  # fmt: skip
+def test_arrays_made_otherwise_and_forms_of_two_tensors_are_named(f, by_hand, right, wrong, title):
+    assert by_hand.count(right) == 1
+    w = al.Tensor(HEAD + 0.1, requires_grad=True, name="w")
+    made = {**globals(), "w": HEAD + 0.1}
+    exec(by_hand, made)
+    assert al.compare(f(w), {"w": made["dw"]})
+    exec(by_hand.replace(right, wrong), made)
+    result = al.compare(f(w), {"w": made["dw"]})
+    assert title in str(result["w"].diagnosis)

@@ -946,3 +946,11 @@ def test_where_rounding_is_all_there_is_nobody_is_called_wrong():
     result = al.compare(loss, by_hand)
     assert {row.verdict for row in result} == {"differ, undecided"}
     assert "too near to tell" in str(result["w"].diagnosis)
+
+
+def test_a_formula_that_ignores_its_arguments_is_said_to():
+    x, w = np.random.default_rng(0).normal(size=(2, 5))
+    kept = x * (1 - np.tanh(x * w) ** 2)
+    result = al.compare(lambda x, w: np.sum(np.tanh(x * w)), lambda x, w: {"w": kept}, [x, w])
+    assert "it does not use its arguments, but arrays from outside" in str(result)
+    assert not result

@@ -58,7 +58,7 @@ def said(right, wrong):
             "of the step before (at the first step, of the last) is used",
         ),
         ("@ X[:, 2 * t : 2 * t + 4]", "@ X[:, t : t + 4]", "the data are used with stride 1"),
-        ("* w\ndz", "* w[::-1]\ndz", "reversed order inside each window"),
+        ("* w\ndz", "* w[::-1]\ndz", "at every step, w is used flipped"),
         ("* w\ndz", "* w.sum()\ndz", "every entry of a window gets the sum of all in it"),
         (
             "da[:, t : t + 3] += dh[:, t : t + 1] * w",
@@ -193,3 +193,68 @@ def test_axes_of_a_kernel_that_make_another_shape_are_exchanged():
                                    "autodiff.transpose(2, 0, 1)"),
     ):  # fmt: skip
         assert str(al.compare(loss, {k: wrong})["k"].diagnosis) == title
+
+
+def spread(a, k):
+    """Return the loss of a transposed convolution: pieces that are padded and added up."""
+    y = sum(np.pad(np.tanh(a)[:, i : i + 1] * k, ((0, 0), (2 * i, 6 - 2 * i))) for i in range(4))
+    return np.sum(y**3)
+
+
+SPREAD = """
+h, y, da, dk = np.tanh(a), np.zeros((3, 9)), np.zeros((3, 4)), 0 * k
+for i in range(4):
+    y[:, 2 * i : 2 * i + 3] += h[:, i : i + 1] * k
+for i in range(4):
+    g = 3 * y[:, 2 * i : 2 * i + 3] ** 2
+    da[:, i] = g @ k * (1 - h[:, i] ** 2)
+    dk += h[:, i] @ g
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "title"),
+    [
+        ("3 * y[:, 2 * i : 2 * i + 3]", "3 * y[:, i : i + 3]", "with stride 1 in place of 2"),
+        ("3 * y[:, 2 * i : 2 * i + 3]", "3 * y[:, :3]", "all from the place of the first"),
+        ("3 * y[:, 2 * i : 2 * i + 3]", "3 * y[:, 6 - 2 * i : 9 - 2 * i]", "in reversed order"),
+        ("g @ k *", "g @ k[::-1] *", "k is used flipped"),
+    ],
+)
+def test_pieces_that_are_padded_come_back_from_other_places(right, wrong, title):
+    assert SPREAD.count(right) == 1
+    rng = np.random.default_rng(4)
+    made = {"a": rng.normal(size=(3, 4)), "k": rng.normal(size=3), "np": np}
+    a, k = (al.Tensor(made[n], requires_grad=True, name=n) for n in "ak")
+    exec(SPREAD.replace(right, wrong), made)
+    result = al.compare(spread(a, k), {"a": made["da"], "k": made["dk"]})
+    assert title in str([str(row.diagnosis) for row in result])
+
+
+def test_one_of_several_slices_is_assigned_not_added():
+    rng = np.random.default_rng(5)
+    x, k = rng.normal(size=(3, 6)), rng.normal(size=(3, 4))
+    loss, g = (lambda x: np.sum((x[:, :-2] * k + x[:, 1:-1] * 2 + x[:, 2:]) ** 2)), np.zeros((3, 6))
+    out = 2 * (x[:, :-2] * k + x[:, 1:-1] * 2 + x[:, 2:])
+    g[:, :-2] += out * k
+    g[:, 1:-1] = out * 2
+    g[:, 2:] += out
+    x = al.Tensor(x, requires_grad=True, name="x")
+    title = "what comes back to x from x[:, 1:-1] overwrites what came before: = in place of +="
+    assert title in str(al.compare(loss(x), {x: g})["x"].diagnosis)
+    h = np.tanh(x.transpose())
+    right = 1 - np.tanh(x.numpy()) ** 2
+    title = "is read in another order: reshape in place of transpose"
+    kept = rng.normal(size=(6, 3))
+    assert al.compare(np.sum(h * kept), {x: right * kept.T})
+    assert title in str(al.compare(np.sum(h * kept), {x: right * kept.reshape(3, 6)}))
+
+
+def test_an_exp_that_is_not_divided_by_its_sum_behind_a_maximum_that_is_taken_away():
+    z = np.random.default_rng(6).normal(size=(4, 3))
+    t = al.Tensor(z, requires_grad=True, name="t")
+    shifted = t - t.max(axis=1, keepdims=True)
+    p = shifted - np.log(np.sum(np.exp(shifted), axis=1, keepdims=True))
+    labels = np.eye(3)[[0, 2, 1, 1]]
+    wrong = (np.exp(z - z.max(axis=1, keepdims=True)) - labels) / 4
+    assert "exp is not divided by its sum" in str(al.compare(-np.sum(p * labels) / 4, {t: wrong}))

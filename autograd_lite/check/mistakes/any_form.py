@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     Made,
     Step,
@@ -33,6 +34,7 @@ from autograd_lite.check.mistakes.forms import (
     Table,
     differences,
     others,
+    pairs_of,
     shares,
     table_of,
 )
@@ -81,7 +83,9 @@ class Place:
         How far-fetched a mistake here is.
     own : str
         The node of which a form is likeliest.
-    alone : bool
+    compares : str
+        The node that may be compared with a target here, if any.
+    arrives : bool
         Whether the form takes the place of all that arrives.
     """
 
@@ -93,7 +97,8 @@ class Place:
     says: Callable[[str], str]
     cost: float
     own: str
-    alone: bool = False
+    compares: str = ""
+    arrives: bool = False
 
 
 MISTAKES["another form"] = Mistake(  # The last resort: see `any_form`.
@@ -108,17 +113,25 @@ def any_form(case: Case, target: Target, deadline: float = np.inf) -> Iterator[C
         return
     if not np.isfinite(target.hand).all() or _told(target.hand) < enough:
         return
-    for place in [
+    places = [
         *_steps(case, target), *_of_several_steps(replay, target), *_arriving(replay, target),
         *_on_one_edge(case, target),
-    ]:  # fmt: skip
-        if time.thread_time() > deadline:
-            return
-        real = np.asarray(place.part).dtype.kind == "f"
-        if real and 1 < np.prod(place.shape, dtype=int) <= MOST_ENTRIES:
-            yield from _found(case, target, place, table_of(replay, place.shape))
-            if place.alone:
-                yield from _found(case, target, place, differences(replay, place.key, place.shape))
+    ]  # fmt: skip
+    found = False
+    for table in (table_of, pairs_of):
+        for place in places if not found else ():
+            if time.thread_time() > deadline:
+                return
+            real = np.asarray(place.part).dtype.kind == "f"
+            if not real or not 1 < np.prod(place.shape, dtype=int) <= MOST_ENTRIES:
+                continue
+            tables = [table(replay, place.shape)]
+            if place.compares and table is table_of:
+                there = differences(replay, place.compares, place.shape, links=place.arrives)
+                tables.append(there)
+            for candidate in itertools.chain(*(_found(case, target, place, x) for x in tables)):
+                found = found or candidate.explains(target)
+                yield candidate
 
 
 def _steps(case: Case, target: Target) -> Iterator[Place]:
@@ -136,6 +149,8 @@ def _steps(case: Case, target: Target) -> Iterator[Place]:
             what = "the derivative" if other is None else text_of(step.replay.graph, other)
             own = step.operand.id if other is None else other.id
             yield _slope(step, f"{what} {on}", own, 0.4 if step.node in inside else 0.0)
+            if step.primitive is ops.divide and step.edge[1]:
+                yield _numerator(step, on)
 
 
 def _has_slope(step: Step) -> bool:
@@ -166,6 +181,7 @@ def _slope(step: Step, right: str, own: str, far: float) -> Place:
     replay, shape = step.replay, step.node.shape
     g = replay.gradients[step.node.id]
     part = step.rule(g) if step.others else replay.parts[step.edge]
+    compares = step.operand.id if step.operand.primitive is ops.subtract else ""
 
     def made(form: Any) -> Made:
         sent = unbroadcast(np.asarray(g * form), step.operand.shape)
@@ -173,7 +189,23 @@ def _slope(step: Step, right: str, own: str, far: float) -> Place:
 
     return Place(
         step.operand.id, part, shape, lambda moved: np.broadcast_to(g * moved, shape), made,
-        lambda form: f"{form} stands in place of {right}", far, own,
+        lambda form: f"{form} stands in place of {right}", far, own, compares,
+    )  # fmt: skip
+
+
+def _numerator(step: Step, on: str) -> Place:
+    """Return the place of what is divided, in what comes back to what it is divided by."""
+    replay, (key, _) = step.replay, step.edge
+    g, x = replay.gradients[key], replay.graph[step.node.operands[0]]
+    part, below = replay.parts[step.edge], -(g / np.square(replay.values[step.operand.id]))
+    name = text_of(replay.graph, x)
+    return Place(
+        step.operand.id, part, x.shape, lambda moved: unbroadcast(below * moved, x.shape),
+        lambda form: Made(
+            replay, step.operand.id, always(unbroadcast(below * form, step.operand.shape)),
+            always(part),
+        ),
+        lambda form: f"{form} is used in place of {name} {on}", 0.3, x.id,
     )  # fmt: skip
 
 
@@ -237,7 +269,8 @@ def _all_of_it(replay: Replay, node: Node, g: Array, at: str, far: float) -> Pla
     return Place(
         node.id, g, g.shape, lambda moved: moved,
         lambda form: replaced(replay, node.id, always(form)),
-        lambda form: f"{form} is given for the gradient at {at}", far, node.id, alone=True,
+        lambda form: f"{form} is given for the gradient at {at}", far, node.id, node.id,
+        arrives=True,
     )  # fmt: skip
 
 
@@ -328,7 +361,7 @@ def another_share(case: Case, target: Target) -> Iterator[Candidate]:
         return
     for share in shares(replay):
         for place in _arriving(replay, target):
-            if place.alone and place.shape == share.value.shape:
+            if place.arrives and place.shape == share.value.shape:
                 there = _in_place_of(replay, place, share)
                 for candidate in _found(case, target, there, others(replay, share)):
                     if candidate.weak:

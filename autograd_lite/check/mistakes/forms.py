@@ -47,6 +47,8 @@ FORMS: dict[str, tuple[float, Callable[[Any], Any]]] = {
     "sigmoid({})": (0.35, ops.sigmoid.forward),
     "sigmoid'({})": (0.32, lambda x: ops.sigmoid.forward(x) * ops.sigmoid.forward(-x)),
     "relu({})": (0.35, lambda x: np.maximum(x, 0)),
+    "np.log(1 + np.exp({}))": (0.45, lambda x: np.logaddexp(0, x)),
+    "({} != 0)": (0.24, lambda x: (x != 0).astype(float)),
 }
 """What somebody writes of one tensor, how far-fetched that is, and what it is."""
 
@@ -91,36 +93,47 @@ def _as_table(forms: Iterator[Form], shape: tuple[int, ...]) -> Table:
 def _forms(replay: Replay, shape: tuple[int, ...]) -> Iterator[Form]:
     yield "1", 0.3, "", np.ones(shape)
     for text, cost, key, value in _values(replay):
-        inside = text[1:-1] if text.startswith("(") and text.endswith(")") else text
-        for fitted, plain in _fitted(value, shape):
+        for called, fitted, far in _fitted(text, value, shape):
+            inside = called[1:-1] if called.startswith("(") and called.endswith(")") else called
             for form, (more, function) in FORMS.items():
-                called = form.replace("({})", f"({inside})").replace("{}", text)
-                yield called, cost + more + (0.0 if plain else 0.1), key, function(fitted)
+                says = form.replace("({})", f"({inside})").replace("{}", called)
+                yield says, cost + more + far, key, function(fitted)
         for axis in range(value.ndim) if value.size > 1 else ():
             for words, (more, function) in POOLED.items():
                 pooled = function(value, axis=axis, keepdims=value.ndim == len(shape))
                 called = words.format(text, axis)
-                for fitted, _ in _fitted(pooled, shape):
+                for _, fitted, _ in _fitted(called, pooled, shape):
                     yield called, cost + more, key, fitted
                     yield f"1 / ({called})", cost + more + 0.1, key, 1 / fitted
-                if value.shape == pooled.shape or function is np.max or not _fits(value, shape):
+                if value.shape == pooled.shape or not _fits(value, shape):
                     continue
                 if value.ndim == len(shape):
-                    if function is np.mean:
+                    if function is np.max:
+                        called = f"the mask of the largest of {text} over axis {axis}"
+                        yield called, cost + more, key, (value == pooled).astype(float)
+                    elif function is np.mean:
                         yield f"({text} - {called})", cost + more, key, value - pooled
                     else:
                         yield f"{text} / ({called})", cost + more, key, value / pooled
+                        there = (value != 0).astype(float)
+                        called = f"({text} != 0) / its sum over axis {axis}"
+                        total = there.sum(axis=axis, keepdims=True)
+                        yield called, cost + more + 0.2, key, there / total
+        if value.ndim == 2 and value.shape == shape and (np.diag(value) != 0).all():
+            there = (value != 0) * (1.0 - np.eye(len(value), value.shape[1]))
+            yield f"({text} != 0) without its diagonal", cost + 0.5, key, there
         if value.ndim and value.shape[0] > 2:
             for words, moved in (
                 ("{}, that of the row before,", np.roll(value, 1, 0)),
                 ("{}, that of the row after,", np.roll(value, -1, 0)),
                 ("{}[::-1]", value[::-1]),
             ):
-                for fitted, _ in _fitted(moved, shape):
-                    yield words.format(text), cost + 0.5, key, fitted
+                for called, fitted, _ in _fitted(words.format(text), moved, shape):
+                    yield called, cost + 0.5, key, fitted
         if value.ndim == 1 and value.size > 2 and value.std():
-            for fitted, _ in _fitted((value - value.mean()) / value.std(), shape):
-                yield f"({text} - its mean) / its deviation", cost + 0.4, key, fitted
+            called = f"({text} - its mean) / its deviation"
+            for _, fitted, _ in _fitted(called, (value - value.mean()) / value.std(), shape):
+                yield called, cost + 0.4, key, fitted
 
 
 @remembered
@@ -142,26 +155,60 @@ def _values(replay: Replay) -> Iterator[Form]:
             yield f"softmax({text})", 0.35, node.id, ops.softmax.forward(value, axis=-1)
 
 
-def _fitted(value: Array, shape: tuple[int, ...]) -> Iterator[tuple[Array, bool]]:
-    """Yield an array as it fits a shape, with axes put in where they are missing; or transposed."""
+def _fitted(text: str, value: Array, shape: tuple[int, ...]) -> Iterator[tuple[str, Array, float]]:
+    """Yield an array as it fits a shape, with axes put in where they are missing, or transposed.
+
+    With each comes what it is called, and how far-fetched it is.
+    """
     missing = len(shape) - value.ndim
     if missing < 0:
         return
-    forms = [(value, True)]
+    forms = [(text, value, 0.0)]
     forms += [
-        (np.expand_dims(value, axes), False)
+        (text, np.expand_dims(value, axes), 0.1)
         for axes in (itertools.combinations(range(len(shape)), missing) if missing else ())
         if axes != tuple(range(missing))
     ]
     if value.ndim == 2 and missing == 0:
-        forms.append((value.T, False))
-    for form, plain in forms:
-        if _fits(form, shape):
-            yield form, plain
+        forms.append((f"{grouped(text)}.T", value.T, 0.1))
+    yield from (form for form in forms if _fits(form[1], shape))
 
 
 def _fits(value: Array, shape: tuple[int, ...]) -> bool:
     return all(n in (1, m) for n, m in zip(value.shape[::-1], shape[::-1], strict=False))
+
+
+def pairs_of(replay: Replay, shape: tuple[int, ...]) -> Table:
+    """Return the products, quotients and differences of two tensors that fit a shape."""
+    if (pairs_of, shape) not in replay.known:
+        forms = itertools.islice(_pairs(replay, shape), MOST_FORMS)
+        replay.known[pairs_of, shape] = _as_table(forms, shape)
+    found: Table = replay.known[pairs_of, shape]
+    return found
+
+
+def _pairs(replay: Replay, shape: tuple[int, ...]) -> Iterator[Form]:
+    known = _values(replay)[:MOST_IN_PAIRS]
+    fitting = [(called, cost + far, key, x) for text, cost, key, value in known
+               for called, x, far in _fitted(text, value, shape)]  # fmt: skip
+    for (p, cost, key, x), (q, far, other, y) in itertools.permutations(fitting, 2):
+        if np.broadcast_shapes(x.shape, y.shape) != shape:
+            continue
+        forms = [(f"{p} / {q}", lambda x, y: x / y)]
+        if (key, p) < (other, q):
+            forms += [(f"{p} * {q}", lambda x, y: x * y), (f"({p} - {q})", lambda x, y: x - y)]
+        for text, function in forms:
+            yield text, 0.5 + cost + far, key, function(x, y)
+    tables = [form for form in known if form[3].ndim == 2 == len(shape)]
+    for (p, cost, key, x), (q, far, _, y) in itertools.product(tables, tables):
+        for text, one, two in ((f"{p} @ {q}", x, y), (f"{p}.T @ {q}", x.T, y),
+                               (f"{p} @ {q}.T", x, y.T)):  # fmt: skip
+            if one.shape[1] == two.shape[0] and (len(one), two.shape[1]) == shape:
+                yield text, 0.5 + cost + far, key, one @ two
+
+
+MOST_IN_PAIRS = 40
+"""How many tensors are tried in pairs."""
 
 
 class Share(NamedTuple):
@@ -212,14 +259,26 @@ def _normalised(share: Share) -> Iterator[Form]:
         yield f"the mask of the largest {text} along axis {axis}", 0.2, share.key, largest
 
 
-def differences(replay: Replay, here: str, shape: tuple[int, ...]) -> Table:
-    """Return what may be compared at a tensor: some prediction minus some target."""
+OF_TARGETS: dict[str, Callable[[Any], Any]] = {
+    "np.exp({})": np.exp,
+    "np.log({})": np.log,
+    "np.log(1 + np.exp({}))": lambda x: np.logaddexp(0, x),
+    "{} ** 2": np.square,
+}
+"""What of a target may be compared in its place."""
+
+
+def differences(replay: Replay, here: str, shape: tuple[int, ...], *, links: bool = True) -> Table:
+    """Return what may be compared at a tensor: some prediction minus some target.
+
+    With `links`, a prediction may be a function of the tensor, as its sigmoid.
+    """
     graph = replay.graph
     z = np.real(replay.values[here])
     name = grouped(text_of(graph, graph[here]))
     one: list[Form] = []
     values = _values(replay)
-    for link, function in (LINKS | {"tanh": np.tanh}).items() if z.ndim else ():
+    for link, function in (LINKS | {"tanh": np.tanh}).items() if z.ndim and links else ():
         with np.errstate(all="ignore"):
             value = function(z)
         known = [(cost, text) for text, cost, _, x in values if x.shape == shape and same(x, value)]
@@ -230,7 +289,10 @@ def differences(replay: Replay, here: str, shape: tuple[int, ...]) -> Table:
         if value.shape == shape and key != here:
             one.append((text, cost + 0.1, key, value))
         if key not in replay.gradients:
-            other += [(text, cost, key, x) for x, _ in _fitted(value, shape)]
+            for called, x, far in _fitted(text, value, shape):
+                other.append((called, cost + far, key, x))
+                other += [(form.format(called), cost + 0.2, key, function(x))
+                          for form, function in OF_TARGETS.items()]  # fmt: skip
             if value.size == np.prod(shape) and value.shape != shape:
                 other.append((text, cost, key, value.reshape(shape)))
     for share in shares(replay):

@@ -16,7 +16,6 @@ from autograd_lite.check.mistakes.registry import (
     Case,
     Target,
     mistake,
-    more,
     remembered,
 )
 from autograd_lite.check.mistakes.repeated import MOST_BY_HAND, Loop, loops, summing
@@ -208,16 +207,10 @@ def _add(arrived: dict[str, Any], key: str, part: Any) -> None:
     "order of steps",
     "The steps are gone back through one by one, each with what the one after it hands on.",
 )
-def cut_short(case: Case, target: Target) -> Iterator[Candidate]:
-    """Go back through the last steps of a loop alone."""
-    if case.replay is not None and target.id is not None:
-        yield from _cut_short(case.replay)
-
-
-@more("order of steps")
 def order_of_steps(case: Case, target: Target) -> Iterator[Candidate]:
     """Go through a loop in another order, leave steps out, or hand something else on."""
     if case.replay is not None and target.id is not None:
+        yield from _cut_short(case.replay)
         yield from _in_another_order(case.replay)
 
 

@@ -381,6 +381,10 @@ def _operands(
             "not transposed",
         )
     varies = any(x is not belongs[0] for x in belongs)
+    for k in range(len(shape)) if not varies and max(shape, default=1) > 1 else ():
+        along = f" along axis {k}" if len(shape) > 1 else ""
+        turned = [np.flip(belongs[0], k)] * len(belongs)
+        yield change(f"{every}{name} is used flipped{along}", 0.95, using(turned), "not transposed")
     right = replay.graph[nodes[-1].operands[1 - i]]
     alike = [x for x in replay.graph if right.kind == x.kind == "parameter" and x.shape == shape]
     for other in alike[:MOST_WEIGHTS] if len(shape) == 2 else ():

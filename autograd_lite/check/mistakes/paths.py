@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -483,23 +484,40 @@ def _per_count(step: Step) -> Any:
 
 
 def _windows(picked: Sequence[Step], key: str) -> Iterator[Candidate]:
-    """Assign what comes back from windows that overlap, in place of adding it."""
+    """Assign what comes back from windows that overlap, or from one, in place of adding it."""
     replay = picked[0].replay
-    total = _sum(replay, [step.edge for step in picked])
-    for order in (picked, picked[::-1]):
+    total, to = (
+        _sum(replay, [step.edge for step in picked]),
+        text_of(replay.graph, replay.graph[key]),
+    )
+    for order in (picked[::-1], picked):  # The step closest to the operand comes first.
 
-        def instead(order: Sequence[Step] = order) -> Any:
+        def instead(assigned: Sequence[Step], order: Sequence[Step] = order) -> Any:
             filled = np.zeros(np.shape(replay.values[key]))
-            for step in reversed(order):  # The step closest to the operand comes first.
-                filled[step.node.parameters["index"]] = replay.gradients[step.node.id]
+            for step in order:
+                index, g = step.node.parameters["index"], replay.gradients[step.node.id]
+                if step in assigned:
+                    filled[index] = g
+                else:
+                    np.add.at(filled, index, g)
             return filled
 
         yield Candidate(
-            f"where the pieces of {text_of(replay.graph, replay.graph[key])} overlap, each "
-            f"overwrites what came before: = in place of +=",
+            f"where the pieces of {to} overlap, each overwrites what came before: = in place of +=",
             0.8,
-            predict=Made(replay, key, instead, lambda: total),
+            predict=Made(replay, key, functools.partial(instead, picked), lambda: total),
         )
+        for one in order[1:] if 2 < len(picked) <= MOST_PIECES else ():
+            yield Candidate(
+                f"what comes back to {to} from {one.name} overwrites what came before: = in place "
+                f"of +=",
+                0.95,
+                predict=Made(replay, key, functools.partial(instead, [one]), lambda: total),
+            )
+
+
+MOST_PIECES = 10
+"""Of how many pieces each may overwrite what came before."""
 
 
 MISTAKES["factor on a path"] = Mistake(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import always, orders, replaced, text_of
 from autograd_lite.check.mistakes.registry import (
     Array,
@@ -17,6 +18,8 @@ from autograd_lite.check.mistakes.registry import (
     more,
     same,
 )
+from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.graph import Node
 
 
 def _taken(order: Array, axis: int) -> Callable[[Array], Array]:
@@ -60,6 +63,30 @@ def axes_exchanged(case: Case, target: Target) -> Iterator[Candidate]:
                 0.9 if node.name else 1.0,
                 predict=replaced(replay, node.id, always(g.transpose(order))),
             )
+        if not node.name and not any(x.primitive in MOVING for x in _around(replay, node)):
+            continue  # A matrix is no row of numbers, then.
+        for order in itertools.permutations(range(g.ndim)) if g.ndim <= MOST_TURNED else ():
+            turned = g.transpose(order)
+            back = g.reshape(turned.shape).transpose(np.argsort(order))
+            for moved in (turned.reshape(g.shape), back):
+                if turned.shape != g.shape and not np.array_equal(moved, g):
+                    yield Candidate(
+                        f"the gradient at {text_of(replay.graph, node)} is read in another order: "
+                        f"reshape in place of transpose",
+                        1.05,
+                        predict=replaced(replay, node.id, always(moved)),
+                        kind="rearranged",
+                    )
+
+
+MOST_TURNED = 4
+"""Of how many axes a gradient may be read in any order."""
+
+MOVING = (ops.reshape, ops.transpose)
+
+
+def _around(replay: Replay, node: Node) -> Iterator[Node]:
+    yield from (node, *replay.graph.operands(node), *replay.graph.consumers(node))
 
 
 def _turned(order: Sequence[int]) -> Callable[[Array], Array]:

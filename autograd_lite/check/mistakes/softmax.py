@@ -36,7 +36,8 @@ def another_softmax(case: Case, target: Target) -> Iterator[Candidate]:
         g, name = replay.gradients[node.id], text_of(replay.graph, node)
         p = ops.softmax.forward(np.asarray(replay.values[x.id]), axis=axis)
         if node.shape == x.shape:
-            forms, right = _logarithm_forms(g, p, axis, name), g - p * g.sum(axis, keepdims=True)
+            forms = _logarithm_forms(g, p, np.asarray(replay.values[x.id]), axis, name)
+            right = g - p * g.sum(axis, keepdims=True)
         else:
             kept = len(node.shape) == len(x.shape)
             right = _sent(p, axis, kept)(g)
@@ -47,9 +48,14 @@ def another_softmax(case: Case, target: Target) -> Iterator[Candidate]:
             yield Candidate(title, cost + far, predict=made)
 
 
-def _logarithm_forms(g: Any, p: Any, axis: int, name: str) -> Iterator[tuple[str, float, Any]]:
-    """Yield what may stand in place of ``g - p * sum(g)``, with `p` the softmax."""
+def _logarithm_forms(
+    g: Any, p: Any, x: Any, axis: int, name: str
+) -> Iterator[tuple[str, float, Any]]:
+    """Yield what may stand in place of ``g - p * sum(g)``, with `p` the softmax of `x`."""
     total, at = g.sum(axis, keepdims=True), f"on the way back through the log-softmax {name}"
+    for power in (x, x - x.max(axis, keepdims=True)):
+        title = f"exp is not divided by its sum {at}"
+        yield title, 0.85, g - np.exp(power) * total
     yield f"g * p * (1 - p) stands in place of g - p * sum(g) {at}", 0.93, g * p * (1 - p)
     yield f"g * p stands in place of g - p * sum(g) {at}", 0.93, g * p
     yield (
@@ -129,7 +135,8 @@ def _forms(
 
     at = f"on the way back from {name}"
     yield f"the derivative of the logsumexp at {name} is left out", 0.65, sent(np.ones_like(x))
-    yield f"exp is not divided by its sum in the softmax {at}", 0.8, sent(np.exp(x))
+    for power in (x, x - x.max(axis, keepdims=True)):
+        yield f"exp is not divided by its sum in the softmax {at}", 0.8, sent(np.exp(power))
     yield f"p * (1 - p) stands in place of the softmax p {at}", 0.9, sent(right * (1 - right))
     best = x == x.max(axis, keepdims=True)
     yield f"the largest entry gets all, as from a maximum, {at}", 0.9, sent(best)

@@ -70,6 +70,7 @@ def wrong_windows(case: Case, target: Target) -> Iterator[Candidate]:
             yield from _put_back(replay, w, w.key)
         yield from _used(replay, w, target)
     yield from _cropped(case, target)
+    yield from _pieces(replay, target)
 
 
 def _put_back(replay: Replay, w: Windows, key: str) -> Iterator[Candidate]:
@@ -207,6 +208,50 @@ def _cropped(case: Case, target: Target) -> Iterator[Candidate]:
                         0.9,
                         predict=wrong(step.replay, {step.edge: always(g[index])}),
                     )
+
+
+def _pieces(replay: Replay, target: Target) -> Iterator[Candidate]:
+    """Take what comes back to pieces that were padded, and added up, from other places."""
+    alike: dict[Any, list[Node]] = {}
+    for node in replay.graph:
+        if node.primitive is ops.pad and (node.id, 0) in replay.parts:
+            size = replay.graph[node.operands[0]].shape
+            alike.setdefault((size, node.shape), []).append(node)
+    for (size, shape), nodes in alike.items():
+        if len(nodes) < 2 or not any(target.id in replay.behind(node.id) for node in nodes):
+            continue
+        starts = np.array([np.broadcast_to(node.parameters["pad_width"], (len(size), 2))[:, 0]
+                           for node in nodes])  # fmt: skip
+        moved = np.ptp(starts, axis=0) > 0
+        steps = starts[1] - starts[0]
+        tables = {
+            "in reversed order": starts[::-1],
+            "all from the place of the first": np.repeat(starts[:1], len(nodes), 0),
+            "one place further on": starts + moved,
+            "one place too early": starts - moved,
+        }
+        for k in {*STRIDES, 1, int(size[int(np.argmax(moved))])}:
+            was = int(np.abs(steps).max())
+            each = np.arange(len(nodes))[:, None] * np.sign(steps) * k
+            if k != was:
+                tables[f"with stride {k} in place of {was}"] = starts[0] + each
+        for words, table in tables.items():
+            parts = []
+            for node, start in zip(nodes, table, strict=True):
+                wide = np.pad(replay.gradients[node.id], [(n, n) for n in shape])
+                index = tuple(
+                    slice(n + a, n + a + m) for n, a, m in zip(shape, start, size, strict=True)
+                )
+                if wide[index].shape == size:
+                    made = always(wide[index]), always(replay.parts[node.id, 0])
+                    parts.append(Made(replay, node.operands[0], *made))
+            if len(parts) == len(nodes):
+                yield Candidate(
+                    f"what comes back to the {len(nodes)} pieces that are padded and added up is "
+                    f"taken {words}",
+                    1.0,
+                    predict=Together(parts),
+                )
 
 
 # ------------------------------------------------------------------------ other tables
