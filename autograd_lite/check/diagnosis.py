@@ -21,9 +21,7 @@ from autograd_lite.check.finding import (
 )
 from autograd_lite.check.mistakes import (
     any_form,
-    arrives,
     factors,
-    joined,
     loop_order,
     loops,
     losses,
@@ -34,13 +32,11 @@ from autograd_lite.check.mistakes import (
     other_operands,
     other_rules,
     paths,
-    rows,
     shapes,
     softmax,
     variants,
     window_slips,
     wrong_derivatives,
-    wrong_sums,
 )
 from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made, distinct
 from autograd_lite.check.mistakes.entries import where_not_finite
@@ -64,7 +60,6 @@ REGISTERED = (
     losses,
     wrong_derivatives,
     any_form,
-    arrives,
     softmax,
     loops,
     loop_order,
@@ -74,13 +69,10 @@ REGISTERED = (
     other_operands,
     other_rules,
     paths,
-    joined,
-    rows,
     shapes,
     variants,
     masks,
     window_slips,
-    wrong_sums,
 )
 """The modules whose import fills the registry; of two mistakes that cost the same, that of the
 earlier module is named first."""
@@ -241,21 +233,22 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
             return _diagnosis(fitting, progress, (target, against), besides)
         tried.append((case, against, proposed, besides))
     two, far = _with_a_factor(progress, tried)
-    for case, against, _, besides in tried:
-        if time.thread_time() < progress.deadline:
-            forms = any_form.any_form(case, against, progress.deadline)
-            fitting = _fitting(case, against, progress, sorted(forms, key=lambda x: x.cost))
-            alone = _alone(fitting, target, progress)
-            fitting = [x for x in fitting if not _promises_more(x, target, progress)] or alone
-            if fitting and fitting[0].cost < far:
-                return _diagnosis(fitting, progress, (target, against), besides)
-    if time.thread_time() > progress.deadline:
-        progress.cut_short.add(target.name)
-    for _, against, proposed, besides in reversed(tried):
-        both = None if two else two_together(against, proposed, progress.deadline)
-        two = two or (both and replace(both, title=besides + both.title))
-    if two is not None:
-        return two
+    for pairs in (False, True):
+        for case, against, _, besides in tried:
+            if time.thread_time() < progress.deadline:
+                forms = any_form.any_form(case, against, progress.deadline, pairs=pairs)
+                fitting = _fitting(case, against, progress, sorted(forms, key=lambda x: x.cost))
+                alone = _alone(fitting, target, progress)
+                fitting = [x for x in fitting if not _promises_more(x, target, progress)] or alone
+                if fitting and fitting[0].cost < far:
+                    return _diagnosis(fitting, progress, (target, against), besides)
+        if time.thread_time() > progress.deadline:
+            progress.cut_short.add(target.name)
+        for _, against, proposed, besides in reversed(tried) if not pairs else ():
+            both = None if two else two_together(against, proposed, progress.deadline)
+            two = two or (both and replace(both, title=besides + both.title))
+        if two is not None:
+            return two
     found = partly(target)
     if found.explained:
         return found
@@ -424,7 +417,8 @@ def _proposed(
     """Return every way in which a gradient may have come about, the likeliest first."""
     proposed: list[Candidate] = []
     for entry in entries or sorted(MISTAKES.values(), key=_turn):
-        if time.thread_time() > progress.deadline and not _is_cheap(entry):
+        late = time.thread_time() > progress.deadline
+        if late and (far_fetched or not _is_cheap(entry)):
             progress.cut_short.add(target.name)
             continue
         find = entry.find_more if far_fetched else entry.find
@@ -445,7 +439,8 @@ def _turn(entry: Mistake) -> tuple[bool, int]:
 
 def _is_cheap(entry: Mistake) -> bool:
     """Return whether a mistake is looked for in a gradient alone, and not in a backward pass."""
-    return entry.find.__module__ in (factors.__name__, shapes.__name__)
+    alone = entry.find.__module__ in (factors.__name__, shapes.__name__)
+    return alone and entry.find is not shapes.rows_in_another_order
 
 
 def _fitting(

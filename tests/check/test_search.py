@@ -313,8 +313,8 @@ def test_the_slope_of_another_leaky_relu_and_a_sign_for_a_value():
 @pytest.mark.parametrize(
     ("wrong", "title"),
     [
-        ("a.T @ h", "a.T is used in place of a in a @ h"),
-        ("a @ z", "z is used in place of h in a @ h"),
+        ("a.T @ h", "a.T @ h is used in place of a @ h on the way back from (a @ h) @ v to v"),
+        ("a @ z", "a @ z is used in place of a @ h on the way back from (a @ h) @ v to v"),
     ],
 )
 def test_a_tensor_inside_an_operand_is_named(wrong, title):

@@ -221,7 +221,7 @@ def test_the_value_of_a_loss_of_two_branches_for_its_derivative():
     each = np.where(np.abs(e) <= d, 0.5 * e**2, d * (np.abs(e) - 0.5 * d))
     each.name = "each"
     title = title_of(np.mean(each), w=x.T @ each.numpy() / 9)
-    assert title == "the value of each stands in place of its derivative by e: it is not derived"
+    assert title == "each stands in place of the derivative of each by e"
 
 
 CLIPPED = {

@@ -77,7 +77,7 @@ dw = X.T @ (da * (s(1.7 * z) + 1.7 * z * s(1.7 * z) * (1 - s(1.7 * z))))
         (length, LENGTH, "(du * q, axis=1", "(du * q, axis=0", "is summed over axis 0"),
         (length, LENGTH, "(du * q, axis=1", "(du * q, axis=None", "is summed over all axes"),
         (layer_norm, LAYER_NORM, "(dn * c, axis=1", "(dn * c, axis=0", "is averaged over axis 0"),
-        (layer_norm, LAYER_NORM, "(dc, axis=1", "(dc, axis=0", "is taken along axis 0"),
+        (layer_norm, LAYER_NORM, "(dc, axis=1", "(dc, axis=0", "is averaged over axis 0"),
         (over_time, OVER_TIME, "h == h.max(axis=1", "h == h.max(axis=2",
          "along axis 2 get the gradient"),
         (over_time, OVER_TIME, "h == h.max(axis=1", "h == h.max(axis=(1, 2)",

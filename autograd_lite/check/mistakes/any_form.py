@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,8 +83,8 @@ class Place:
         How far-fetched a mistake here is.
     own : str
         The node of which a form is likeliest.
-    compares : str
-        The node that may be compared with a target here, if any.
+    also : sequence of callable
+        Return what else may stand here.
     arrives : bool
         Whether the form takes the place of all that arrives.
     """
@@ -97,7 +97,7 @@ class Place:
     says: Callable[[str], str]
     cost: float
     own: str
-    compares: str = ""
+    also: Sequence[Callable[[], Table]] = ()
     arrives: bool = False
 
 
@@ -106,32 +106,32 @@ MISTAKES["another form"] = Mistake(  # The last resort: see `any_form`.
 )
 
 
-def any_form(case: Case, target: Target, deadline: float = np.inf) -> Iterator[Candidate]:
-    """Put any form of any tensor in any place, where nothing that is known explains a gradient."""
+def any_form(
+    case: Case, target: Target, deadline: float = np.inf, *, pairs: bool = False
+) -> Iterator[Candidate]:
+    """Put any form of any tensor in any place, where nothing that is known explains a gradient.
+
+    With `pairs`, those of two tensors.
+    """
     replay, enough = case.replay, FEWEST if digits(target.hand) < 1e-8 else FEWEST_SHORT
     if replay is None or target.id is None or target.hand.shape != target.right.shape:
         return
     if not np.isfinite(target.hand).all() or _told(target.hand) < enough:
         return
-    places = [
+    for place in [
         *_steps(case, target), *_of_several_steps(replay, target), *_arriving(replay, target),
         *_on_one_edge(case, target),
-    ]  # fmt: skip
-    found = False
-    for table in (table_of, pairs_of):
-        for place in places if not found else ():
-            if time.thread_time() > deadline:
-                return
-            real = np.asarray(place.part).dtype.kind == "f"
-            if not real or not 1 < np.prod(place.shape, dtype=int) <= MOST_ENTRIES:
-                continue
-            tables = [table(replay, place.shape)]
-            if place.compares and table is table_of:
-                there = differences(replay, place.compares, place.shape, links=place.arrives)
-                tables.append(there)
-            for candidate in itertools.chain(*(_found(case, target, place, x) for x in tables)):
-                found = found or candidate.explains(target)
-                yield candidate
+    ]:  # fmt: skip
+        if time.thread_time() > deadline:
+            return
+        real = np.asarray(place.part).dtype.kind == "f"
+        if not real or not 1 < np.prod(place.shape, dtype=int) <= MOST_ENTRIES:
+            continue
+        yield from _found(
+            case, target, place, (pairs_of if pairs else table_of)(replay, place.shape)
+        )
+        for table in () if pairs else place.also:
+            yield from _found(case, target, place, table())
 
 
 def _steps(case: Case, target: Target) -> Iterator[Place]:
@@ -181,7 +181,9 @@ def _slope(step: Step, right: str, own: str, far: float) -> Place:
     replay, shape = step.replay, step.node.shape
     g = replay.gradients[step.node.id]
     part = step.rule(g) if step.others else replay.parts[step.edge]
-    compares = step.operand.id if step.operand.primitive is ops.subtract else ""
+    also: list[Callable[[], Table]] = []
+    if step.operand.primitive is ops.subtract:
+        also.append(lambda: differences(replay, step.operand.id, shape, links=False))
 
     def made(form: Any) -> Made:
         sent = unbroadcast(np.asarray(g * form), step.operand.shape)
@@ -189,7 +191,7 @@ def _slope(step: Step, right: str, own: str, far: float) -> Place:
 
     return Place(
         step.operand.id, part, shape, lambda moved: np.broadcast_to(g * moved, shape), made,
-        lambda form: f"{form} stands in place of {right}", far, own, compares,
+        lambda form: f"{form} stands in place of {right}", far, own, also,
     )  # fmt: skip
 
 
@@ -269,7 +271,8 @@ def _all_of_it(replay: Replay, node: Node, g: Array, at: str, far: float) -> Pla
     return Place(
         node.id, g, g.shape, lambda moved: moved,
         lambda form: replaced(replay, node.id, always(form)),
-        lambda form: f"{form} is given for the gradient at {at}", far, node.id, node.id,
+        lambda form: f"{form} is given for the gradient at {at}", far, node.id,
+        (lambda: differences(replay, node.id, g.shape),),
         arrives=True,
     )  # fmt: skip
 

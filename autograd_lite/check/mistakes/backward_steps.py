@@ -225,13 +225,7 @@ def tells(step: Step, rule: Rule) -> bool:
 
 
 class AnotherPass:
-    """What gradients are after a backward pass that differs in several places.
-
-    Parameters
-    ----------
-    predict : callable
-        Returns the gradient of a target in it; None if it has none.
-    """
+    """What gradients are after a backward pass that differs in several places."""
 
     def __init__(self, predict: Callable[[Target], Any]) -> None:
         self._predict = predict
@@ -249,16 +243,7 @@ class AnotherPass:
 class Made:
     """What gradients are if another cotangent is sent along an edge, or arrives at a node.
 
-    Parameters
-    ----------
-    replay : Replay
-        The right pass.
-    key : str
-        The node at which it arrives.
-    instead : callable
-        Returns the cotangent that is sent by mistake.
-    part : callable
-        Returns the one that belongs there.
+    At the node `key`, what `instead` returns arrives in place of what `part` returns.
     """
 
     def __init__(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made, always, text_of
-from autograd_lite.check.mistakes.loop_values import name_of
+from autograd_lite.check.mistakes.loop_passes import name_of
 from autograd_lite.check.mistakes.registry import (
     Candidate,
     Case,
@@ -70,15 +70,7 @@ class Plan:
 
 
 class Unrolled:
-    """The steps of a loop on the way back, one by one.
-
-    Parameters
-    ----------
-    replay : Replay
-        The right pass.
-    loop : Loop
-        Its loop.
-    """
+    """The steps of a loop on the way back, one by one."""
 
     def __init__(self, replay: Replay, loop: Loop) -> None:
         self.replay, self.loop = replay, loop

@@ -1,16 +1,169 @@
-"""A backward pass that goes wrong at every step of a loop, or on the way to one tensor alone."""
+"""What a loop computes, step by step, and a pass that goes wrong at every step of it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made, always, text_of
+from autograd_lite import ops
+from autograd_lite.check.mistakes.backward_steps import (
+    LONGEST_TEXT,
+    AnotherPass,
+    Made,
+    always,
+    grouped,
+    text_of,
+)
 from autograd_lite.check.mistakes.registry import Array, Candidate, Target
+from autograd_lite.check.mistakes.repeated import MOST_BY_HAND, Loop
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
+from autograd_lite.core.notation import ATOM, LOOSE
+from autograd_lite.graph import Node, write
+from autograd_lite.ops.writing import Written
+
+Values = Sequence[Any]
+"""A value of every step."""
+
+
+def values_of(replay: Replay, loop: Loop) -> dict[str, Values]:
+    """Return every value that a loop computes or uses, step by step, by what it is called."""
+    found: dict[str, Values] = {}
+    one_more: dict[str, Any] = {}
+    for nodes in loop.classes:
+        name = name_of(replay, loop, nodes)
+        known = [replay.values[node.id] for node in nodes]
+        if len(known) < loop.steps:  # Computed by hand, and in no graph.
+            known.append(_one_more(replay, loop, nodes, one_more))
+        if len(known) == loop.steps and known[-1] is not None:
+            found.setdefault(name, known)
+    for nodes in loop.classes:  # What comes from the step before, or from outside.
+        for i in range(len(nodes[0].operands)):
+            used = [replay.values[node.operands[i]] for node in nodes]
+            varies = len(used) == loop.steps and any(x is not used[0] for x in used)
+            scales = nodes[-1].primitive is not ops.matmul
+            if varies or (scales and replay.graph[nodes[-1].operands[i]].name):
+                found.setdefault(operand_name(replay, loop, nodes, i), used)
+    for nodes, _, each in indices_of(loop):
+        for leaf in replay.graph if len(each) == loop.steps else ():
+            picked = name_of(replay, loop, nodes)
+            if leaf.kind == "parameter" and len(leaf.shape) > 1 and max(each) < leaf.shape[0]:
+                used = [replay.values[leaf.id][k] for k in each]
+                if not any(all(map(np.array_equal, used, x)) for x in found.values()):
+                    found.setdefault(
+                        f"{leaf.name}[k], with the k by which {picked} is picked,", used
+                    )
+    return found
+
+
+def indices_of(loop: Loop) -> list[tuple[list[Node], int | None, list[int]]]:
+    """Return the operations that pick by one integer at each step: where in the index, and which.
+
+    An index that is an integer has no place. Of those that pick by the same, one is enough.
+    """
+    found: dict[tuple[int, ...], tuple[list[Node], int | None, list[int]]] = {}
+    for nodes in loop.classes:
+        index = nodes[-1].parameters.get("index")
+        parts = index if isinstance(index, tuple) else (index,)
+        places = [k for k, x in enumerate(parts) if isinstance(x, int | np.integer)]
+        if nodes[-1].primitive is ops.getitem and len(places) == 1:
+            k = places[0] if isinstance(index, tuple) else None
+            each = [x.parameters["index"] if k is None else x.parameters["index"][k] for x in nodes]
+            found.setdefault((*each, hash(nodes[-1].operands[0])), (nodes, k, each))
+    return list(found.values())
+
+
+def _one_more(replay: Replay, loop: Loop, nodes: list[Node], known: dict[str, Any]) -> Any:
+    """Return what the last step would compute for another one; None if that is not known."""
+    last = nodes[-1]
+    following = {members[k].id: members[k + 1].id for members in loop.classes
+                 for k in range(len(members) - 1)}  # fmt: skip
+    ends = {members[-1].id for members in loop.classes}
+    operands = []
+    for i, x in enumerate(last.operands):
+        if x in following:
+            operands.append(replay.values[following[x]])
+        elif x in ends:
+            operands.append(known.get(x))
+        else:
+            same_for_all = all(node.operands[i] == x for node in nodes)
+            operands.append(replay.values[x] if same_for_all else None)
+    if last.primitive is None or any(x is None for x in operands):
+        return None
+    known[last.id] = last.primitive.forward(*operands, **last.parameters)
+    return known[last.id]
+
+
+def name_of(replay: Replay, loop: Loop, nodes: Sequence[Node], depth: int = 2) -> str:
+    """Return what is called by one name at every step, or how it is computed."""
+    names = [node.name for node in nodes if node.name]
+    stems = set(map(stem, names))
+    if len(stems) < len(set(names)) == len(nodes):
+        return f"{min(stems)}[t]"
+    if 1 < len(stems) == len(nodes) <= MOST_BY_HAND:
+        return f"each of {', '.join(names)}"
+    if names:
+        return f"{names[0]}_t"
+    picked = [node.parameters.get("index") for node in nodes]
+    if all(index is not None for index in picked) and len({node.operands for node in nodes}) == 1:
+        base = grouped(text_of(replay.graph, replay.graph[nodes[-1].operands[0]]))
+        if all(isinstance(index, int) for index in picked):
+            return f"{base}[t]"
+        if len(set(map(repr, picked))) == len(nodes) > 1:
+            alike = [m for m in loop.classes if m[-1].operands == nodes[-1].operands
+                     and m[-1].primitive is nodes[-1].primitive]  # fmt: skip
+            which = next((k for k, m in enumerate(alike, 1) if m[-1] is nodes[-1]), 0)
+            return f"piece {which} of {base}" if len(alike) > 1 else f"the piece of {base}"
+    if picked[-1] is not None and len(set(map(repr, picked))) > 1 and depth:
+        of = operand_name(replay, loop, nodes, 0, depth)
+        if all(isinstance(index, int | np.integer) for index in picked):
+            return f"{grouped(of)}[k]"
+    if depth and nodes[-1].primitive is not None:
+        texts = [
+            operand_name(replay, loop, nodes, i, depth - 1) for i in range(len(nodes[-1].operands))
+        ]
+        text = write(nodes[-1], [Written(x, LOOSE if " " in x else ATOM) for x in texts])
+    else:
+        text = text_of(replay.graph, nodes[-1])
+    return text if len(text) < LONGEST_TEXT else f"{_kind(nodes[-1])}(…)"
+
+
+def stem(name: str) -> str:
+    """Return a name without the index of a step: ``X`` for ``X[2]``."""
+    return re.sub(r"\[-?\d+\]$", "", name)
+
+
+def _kind(node: Node) -> str:
+    return node.primitive.name if node.primitive is not None else ""
+
+
+def operand_name(replay: Replay, loop: Loop, nodes: Sequence[Node], i: int, depth: int = 2) -> str:
+    """Return what an operand is called: that of the step before, if it is handed on."""
+    operand = nodes[-1].operands[i]
+    for members in loop.classes:
+        ids = [node.id for node in members]
+        if operand in ids:
+            name = name_of(replay, loop, members, depth)
+            if ids.index(operand) == len(nodes) - 1:
+                return name
+            for now, before in (("_t", "_{t-1}"), ("[t]", "[t - 1]")):
+                if name.endswith(now):
+                    return name.removesuffix(now) + before
+            return f"{name} of step t - 1"
+    first = replay.graph[nodes[0].operands[i]]
+    last = replay.graph[operand]
+    if first is last or (first.kind == "constant" and np.array_equal(first.value, last.value)):
+        return text_of(replay.graph, last)
+    if last.name and first.name and stem(first.name) == stem(last.name) != last.name:
+        return f"{stem(last.name)}[t]"
+    return last.name or "the input of step t"
+
+
+# ------------------------------------------------------------------------ passes
+
 
 EdgeRule = Callable[[Any, Any], Any]
 """What an edge does to what arrives at its node, given all that has arrived so far."""
@@ -70,16 +223,7 @@ def made_at_each(
 class Into:
     """The way on to a tensor that all steps use, from where something goes wrong for it alone.
 
-    Attributes
-    ----------
-    replay : Replay
-        The right pass.
-    key : str
-        The tensor.
-    part : ndarray
-        What comes back to it on this way.
-    below : list of list of callable
-        The rules on the way to it, for each step.
+    All of it sends `part` to the node `key`, by the rules `below` of each step.
     """
 
     replay: Replay

@@ -10,8 +10,17 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import Step, times
-from autograd_lite.check.mistakes.loop_passes import EdgeRule, Into, made_at_each, nothing, plain
-from autograd_lite.check.mistakes.loop_values import Values, name_of, operand_name, stem
+from autograd_lite.check.mistakes.loop_passes import (
+    EdgeRule,
+    Into,
+    Values,
+    made_at_each,
+    name_of,
+    nothing,
+    operand_name,
+    plain,
+    stem,
+)
 from autograd_lite.check.mistakes.registry import Candidate
 from autograd_lite.check.mistakes.repeated import MOST_BY_HAND, Loop
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule

@@ -12,20 +12,24 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import text_of
-from autograd_lite.check.mistakes.loop_passes import EdgeRule, Into, made_at_each, nothing, plain
+from autograd_lite.check.mistakes.loop_passes import (
+    EdgeRule,
+    Into,
+    Values,
+    indices_of,
+    made_at_each,
+    name_of,
+    nothing,
+    operand_name,
+    plain,
+    values_of,
+)
 from autograd_lite.check.mistakes.loop_steps import (
     compositions,
     of_alike,
     of_composition,
     of_edges,
     rule_of,
-)
-from autograd_lite.check.mistakes.loop_values import (
-    Values,
-    indices_of,
-    name_of,
-    operand_name,
-    values_of,
 )
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,

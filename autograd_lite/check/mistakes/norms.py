@@ -1,4 +1,4 @@
-"""Mistakes in the backward pass of a normalisation, as it is written in three terms."""
+"""Mistakes in the backward pass of a normalisation, and in what is summed on the way."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import Made, always, steps, text_of
+from autograd_lite.check.mistakes.backward_steps import Made, Together, always, steps, text_of
 from autograd_lite.check.mistakes.paths import scaled_path
 from autograd_lite.check.mistakes.registry import (
     Array,
@@ -18,7 +18,9 @@ from autograd_lite.check.mistakes.registry import (
     Case,
     Target,
     mistake,
+    more,
     remembered,
+    same,
 )
 from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.graph import Node
@@ -121,10 +123,6 @@ def _axes(array: Array) -> list[Axes]:
         for axes in itertools.combinations(range(array.ndim), count)
     ]
     return chosen if array.ndim > 2 else chosen[:2]
-
-
-def _in_words(axes: Axes) -> str:
-    return f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"
 
 
 def _of_length(replay: Replay, node: Node, before: Sequence[Node]) -> Iterator[Norm]:
@@ -286,31 +284,103 @@ def _changes(g: Array, norm: Norm, u: str) -> Iterator[tuple[str, float, Callabl
             0.85,
             always(first + second + term),
         )
-    size = np.prod([g.shape[k] for k in axis])
-    for other in _axes(g):
-        if other == axis:
+    for other in _axes(g) if norm.share < 1 else ():
+        _, mean, variance = norm.terms_with(g, s, n, other)
+        size, count = (np.prod([g.shape[k] for k in some]) for some in (axis, other))
+        yield (
+            f"the sums on the way back to {u} are taken along axis {', '.join(map(str, other))}, "
+            f"in place of {', '.join(map(str, axis))}",
+            0.8,
+            always(first + mean + variance * size / count),
+        )
+
+
+@more("summed over the wrong axis")
+def wrong_sums(case: Case, target: Target) -> Iterator[Candidate]:
+    """Sum what comes back to a tensor that was broadcast over another axis, or not at all."""
+    if target.hand.shape != target.right.shape:
+        return
+    for step in steps(case, target, once=True):
+        x, shape = step.operand, step.node.shape
+        layout = (*(1,) * (len(shape) - len(x.shape)), *x.shape)
+        axes = tuple(k for k in range(len(shape)) if layout[k] < shape[k])
+        if not step.primitive.entrywise or not axes or x.primitive is None:
             continue
-        instead = f"along {_in_words(other)}, in place of {_in_words(axis)}"
-        _, wrong_mean, wrong_third = norm.terms_with(g, s, n, other)
-        if norm.share < 1:
-            wrong_third = wrong_third * size / np.prod([g.shape[k] for k in other])
-        if not norm.centred:
-            yield (
-                f"the sum on the way back to {u} is taken {instead}",
-                0.8,
-                always(first + wrong_third),
-            )
+        replay, key = step.replay, step.node.id
+        raw = np.asarray(step.rule(replay.gradients[key]))
+        if raw.shape != shape:
             continue
-        wrong_sum = np.broadcast_to(-(g / s).sum(other, keepdims=True) / size, g.shape)
-        for what, three in (
-            ("the mean of the gradient", (first, wrong_mean, third)),
-            ("the mean of the gradient", (first, wrong_sum, third)),
-            ("the term of the variance", (first, second, wrong_third)),
-            ("both means", (first, wrong_mean, wrong_third)),
-        ):
-            verb = "are" if what.startswith("both") else "is"
-            yield (
-                f"{what} on the way back to {u} {verb} taken {instead}",
-                0.8,
-                always(sum(three)),
-            )
+        value = np.reshape(replay.values[x.id], layout)
+        right = _further(replay, x, raw.sum(axes, keepdims=True), layout)
+        terms = [raw]
+        for edge, part in replay.parts.items():  # As that of a mean, of which the others are 0.
+            if replay.graph[edge[0]].operands[edge[1]] == key and np.shape(part) == shape:
+                term = np.asarray(step.rule(part))
+                if same(term.sum(axes), raw.sum(axes)) and not same(term, raw):
+                    terms.append(term)
+        at = f"what comes back to {text_of(replay.graph, x)} from {step.name}"
+        # What is the same along an axis may be taken out of the sum: that is another sum, then.
+        factors = [np.ones_like(value), value**-2.0, 1 / value]
+        factors += [1 / np.reshape(replay.values[node.id], layout) for node in replay.graph
+                    if node.shape == x.shape and node is not x and np.all(node.value)]  # fmt: skip
+        each = itertools.product(terms, factors, _other_axes(len(shape), axes))
+        for far, (term, outside, other) in enumerate(each if right else ()):
+            total = (term / outside).sum(other, keepdims=True) * outside
+            n, m = (int(np.prod([shape[k] for k in some])) for some in (axes, other))
+            over = f"axis {', '.join(map(str, other))}" if other else "no axis"
+            over = "all axes" if len(other) == len(shape) else over
+            means = [("summed", 1.0)] + [("averaged", n / m)] * (n != m and bool(other))
+            for verb, factor in means:
+                wrong = _further(replay, x, factor * total, layout)
+                if wrong.keys() == right.keys():
+                    yield Candidate(
+                        f"{at} is {verb} over {over}, in place of {', '.join(map(str, axes))}",
+                        1.0 + 0.001 * far,
+                        predict=Together([
+                            Made(replay, key, always(wrong[key]), always(part))
+                            for key, part in right.items()
+                        ]),
+                    )  # fmt: skip
+
+
+def _other_axes(n: int, right: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Return over which axes something may be summed: each, all, or none."""
+    found = [(k,) for k in range(n)] + [tuple(range(n)), ()]
+    found += itertools.combinations(range(n), 2) if n > 2 else []
+    return [axes for axes in dict.fromkeys(found) if axes != right]
+
+
+def _further(replay: Replay, x: Node, g: Array, layout: tuple[int, ...]) -> dict[str, Any]:
+    """Send a cotangent on from `x`, which was broadcast, to the tensors that it is reduced from.
+
+    It has all axes of what `x` was broadcast to, of which `layout` is the shape of `x`. What
+    cannot be told is empty.
+    """
+    found: dict[str, Any] = {}
+    arrived: dict[str, Any] = {x.id: g}
+    layouts = {x.id: layout}
+    for node in reversed(replay.graph[: replay.position[x.id] + 1]):
+        if node.id not in arrived or node.primitive is None:
+            continue
+        wide, sent = layouts[node.id], arrived[node.id]
+        reduces = node.parameters.get("axis") is not None and "keepdims" in node.parameters
+        for i, key in enumerate(node.operands):
+            if not np.any(replay.parts.get((node.id, i), 0.0)):
+                continue
+            operand = replay.graph[key]
+            if node.primitive.entrywise and operand.shape == node.shape:
+                slope = np.reshape(replay.rule((node.id, i))(np.ones(node.shape)), wide)
+                arrived[key], layouts[key] = arrived.get(key, 0.0) + sent * slope, wide
+            elif operand.value.size == node.value.size and not node.primitive.entrywise:
+                arrived[key], layouts[key] = sent, wide  # An axis was put in.
+            elif reduces and len(operand.shape) == g.ndim:
+                used = [replay.values[k] for k in node.operands]
+                how = {**node.parameters, "keepdims": True}
+                y = np.reshape(replay.values[node.id], wide)
+                back = node.primitive.rules[i](sent, y, *used, **how)
+                if np.shape(back) != operand.shape:
+                    return {}
+                found[key] = found.get(key, 0.0) + back
+            else:
+                return {}
+    return found

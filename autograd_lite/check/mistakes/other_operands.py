@@ -22,7 +22,6 @@ from autograd_lite.check.mistakes.backward_steps import (
     text_of,
     wrong,
 )
-from autograd_lite.check.mistakes.inner_operands import inside_an_operand
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Candidate,
@@ -30,7 +29,6 @@ from autograd_lite.check.mistakes.registry import (
     Mistake,
     Target,
     mistake,
-    more,
     same,
 )
 from autograd_lite.check.mistakes.replay import Replay, Rule
@@ -90,9 +88,6 @@ def wrong_tensor(case: Case, target: Target) -> Iterator[Candidate]:
                     predict=step.wrong(rule),
                 )
         yield from _derivative_of_another_tensor(step)
-
-
-more("wrong tensor")(inside_an_operand)
 
 
 def _alike(step: Step) -> list[Node]:
@@ -296,31 +291,6 @@ def _both_factors(case: Case, target: Target) -> Iterator[Candidate]:
 
 def _all_sent(rules: Iterable[tuple[Step, Rule | None]]) -> Any:
     return sum(s.replay.sent(s.edge, s.replay.gradients[s.node.id], rule) for s, rule in rules)
-
-
-@mistake("another activation's value", "What is used backwards is what the forward pass computed.")
-def value_of_another(case: Case, target: Target) -> Iterator[Candidate]:
-    """Put another activation of the same tensor in the place of one that is an operand."""
-    for step in steps(case, target, once=True):
-        belongs, replay = step.other, step.replay
-        if belongs is None or not belongs.shape or belongs.primitive is None:
-            continue
-        y = np.asarray(replay.values[belongs.id])
-        behind = replay.behind(belongs.id)
-        inputs = [x for x in replay.graph.nodes if x.id in behind and x.shape == belongs.shape]
-        for x in inputs[-MOST_MEETING:]:
-            if x is belongs or y.dtype.kind != "f" or np.asarray(x.value).dtype != y.dtype:
-                continue
-            for primitive in (ops.relu, ops.sigmoid, ops.tanh):
-                value = primitive.forward(replay.values[x.id])
-                if not same(value, y):
-                    rule = replay.rule(step.edge, operands={1 - step.edge[1]: value})
-                    yield Candidate(
-                        f"{primitive.name}({text_of(replay.graph, x)}) is used in place of "
-                        f"{text_of(replay.graph, belongs)}",
-                        1.4,
-                        predict=wrong(replay, {step.edge: rule}),
-                    )
 
 
 @mistake("wrong gradient", "The gradient of another layer was handed on.", last=True)

@@ -60,22 +60,9 @@ def scaled_path(
     case: Case, target: Target, key: str, part: Any, path: str, cost: float, kind: str,
     scaled: str = "factor on a path",
 ) -> Iterator[Candidate]:  # fmt: skip
-    """Solve for the factor that one of several terms has by mistake.
+    """Solve for the factor of one of several terms: `path` sends `part` back to the node `key`.
 
-    Parameters
-    ----------
-    case, target : Case, Target
-        Of a search.
-    key : str
-        The node to which the term comes back.
-    part : ndarray
-        What it sends there.
-    path : str
-        What it is called.
-    cost : float
-        How far-fetched it is that it is left out.
-    kind, scaled : str
-        The mistakes if it is left out, and if it has a factor.
+    That it is left out costs `cost` and is a mistake of one kind; a factor, of another.
     """
     assert case.replay is not None
     made = Made(case.replay, key, lambda: part, lambda: part)

@@ -102,17 +102,7 @@ def _axes_between(replay: Replay, x: Node, node: Node) -> set[int]:
 
 
 def softmax_forms(replay: Replay, node: Node, name: str) -> Iterator[tuple[str, float, Rule]]:
-    """Yield what may stand in place of the softmax, on the way back through a logsumexp.
-
-    Parameters
-    ----------
-    replay : Replay
-        The pass.
-    node : Node
-        Any; of other operations, nothing is yielded.
-    name : str
-        What it is called.
-    """
+    """Yield what may stand in place of the softmax, on the way back through any logsumexp."""
     axis = node.parameters.get("axis")
     if node.primitive is ops.logsumexp and isinstance(axis, int):
         (operand,) = replay.graph.operands(node)

@@ -34,7 +34,7 @@ from autograd_lite.check.mistakes.backward_steps import (
 from autograd_lite.check.mistakes.reasons import SLOPES
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, more, same
 from autograd_lite.check.mistakes.repeated import recurrent
-from autograd_lite.check.mistakes.replay import Replay, Rule, recompute_all
+from autograd_lite.check.mistakes.replay import Replay, Rule
 from autograd_lite.check.mistakes.rule_factors import factors
 from autograd_lite.check.mistakes.written_out import SILU
 from autograd_lite.core.primitive import Primitive
@@ -72,38 +72,6 @@ def derivative_left_out(case: Case, target: Target) -> Iterator[Candidate]:
                 0.6,
                 predict=Made(replay, step.operand.id, always(whole), always(part)),
             )
-
-
-@more("derivative left out")
-def value_for_derivative(case: Case, target: Target) -> Iterator[Candidate]:
-    """Send back the value of a function of several operations, where its derivative belongs."""
-    replay = case.replay
-    if replay is None or target.id is None:
-        return
-    named = [x for x in replay.graph if x.name and x.id in replay.gradients and x.shape]
-    for x in reversed(named):
-        if x.primitive is None or target.id not in replay.behind(x.id):
-            continue
-        for y in replay.graph:
-            value, g = np.asarray(replay.values[y.id]), replay.gradients.get(y.id)
-            if g is None or y.shape != x.shape or x is y or x.id not in replay.behind(y.id):
-                continue
-            made = replaced(replay, x.id, always(g * value))
-            if made.may_give(target) and _is_entrywise(replay, x, value, y.id):
-                yield Candidate(
-                    f"the value of {text_of(replay.graph, y)} stands in place of its derivative "
-                    f"by {x.name}: it is not derived",
-                    1.3 if y.name else 1.4,
-                    predict=made,
-                )
-
-
-def _is_entrywise(replay: Replay, x: Node, value: Any, key: str) -> bool:
-    """Return whether one entry of a tensor changes no more than one of another."""
-    moved = np.array(replay.values[x.id], float)
-    moved.flat[0] += 0.1
-    there = recompute_all(replay.graph, {x.id: moved})[key]
-    return int(np.count_nonzero(there != value)) <= 1
 
 
 @mistake("derivative doubled", "The activation's derivative was already in what came from above.")
@@ -278,17 +246,7 @@ def sign_in_derivative(case: Case, target: Target) -> Iterator[Candidate]:
 
 
 def sign_forms(primitive: Primitive, name: str, y: Any, x: Any) -> list[tuple[str, Any]]:
-    """Return how the derivative of an activation is miswritten, in words and in numbers.
-
-    Parameters
-    ----------
-    primitive : Primitive
-        The activation.
-    name : str
-        What its output is called.
-    y, x : array
-        Its output and its input.
-    """
+    """Return how the derivative of an activation is miswritten, at `y` of an input `x`."""
     at, name = name, grouped(name)
     if primitive is ops.tanh:
         right, flipped = f"1 - {name} ** 2", f"{name} ** 2 - 1"
