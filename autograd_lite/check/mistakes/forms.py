@@ -194,11 +194,10 @@ def _pairs(replay: Replay, shape: tuple[int, ...]) -> Iterator[Form]:
     for (p, cost, key, x), (q, far, other, y) in itertools.permutations(fitting, 2):
         if np.broadcast_shapes(x.shape, y.shape) != shape:
             continue
-        forms = [(f"{p} / {q}", lambda x, y: x / y)]
+        forms = [(f"{p} / {q}", x / y)]
         if (key, p) < (other, q):
-            forms += [(f"{p} * {q}", lambda x, y: x * y), (f"({p} - {q})", lambda x, y: x - y)]
-        for text, function in forms:
-            yield text, 0.5 + cost + far, key, function(x, y)
+            forms += [(f"{p} * {q}", x * y), (f"({p} - {q})", x - y)]
+        yield from ((text, 0.5 + cost + far, key, value) for text, value in forms)
     tables = [form for form in known if form[3].ndim == 2 == len(shape)]
     for (p, cost, key, x), (q, far, _, y) in itertools.product(tables, tables):
         for text, one, two in ((f"{p} @ {q}", x, y), (f"{p}.T @ {q}", x.T, y),
