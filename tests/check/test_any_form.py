@@ -282,3 +282,33 @@ def test_arrays_made_otherwise_and_forms_of_two_tensors_are_named(f, by_hand, ri
     exec(by_hand.replace(right, wrong), made)
     result = al.compare(f(w), {"w": made["dw"]})
     assert title in str(result["w"].diagnosis)
+
+
+def deep(w):
+    h = np.tanh(START @ w)
+    h.name = "h"
+    return np.sum(np.arctan(np.tanh(h @ V2) @ HEAD) * GOAL), h
+
+
+V2 = rng.normal(size=(3, 3))
+
+
+@pytest.mark.parametrize(
+    ("at", "text"),
+    [
+        (lambda above, h: above * h, "* h is given for the gradient at START @ w"),
+        (lambda above, h: above @ V2, "is given for the gradient at"),
+        (lambda above, h: above / h, "/ h is given for the gradient at START @ w"),
+    ],
+)
+def test_what_arrives_further_up_times_a_tensor_is_named(at, text):
+    w = al.Tensor(HEAD, requires_grad=True, name="w")
+    loss, h = deep(w)
+    u = np.tanh(h.numpy() @ V2)
+    above = GOAL / (1 + (u @ HEAD) ** 2) @ HEAD.T * (1 - u**2)
+    right = START.T @ (above @ V2.T * (1 - h.numpy() ** 2))
+    assert al.compare(loss, {w: right})
+    wrong = START.T @ at(above, h.numpy())
+    title = str(al.compare(loss, {w: wrong})["w"].diagnosis)
+    assert text in title
+    assert title.startswith("(the gradient at h @ ")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,11 +32,13 @@ from autograd_lite.check.mistakes.forms import (
     MOST_ENTRIES,
     Share,
     Table,
+    arriving,
     differences,
     others,
     pairs_of,
     shares,
     table_of,
+    value_of,
 )
 from autograd_lite.check.mistakes.other_operands import FEWEST_BITS
 from autograd_lite.check.mistakes.reasons import reason, shown
@@ -130,6 +132,10 @@ def any_form(
         yield from _found(
             case, target, place, (pairs_of if pairs else table_of)(replay, place.shape)
         )
+        if place.arrives:
+            there = arriving(replay, place.shape, pairs=pairs)
+            above = {x.id for x in replay.graph if place.key in replay.behind(x.id)} - {place.key}
+            yield from _found(case, target, place, there, above)
         for table in () if pairs else place.also:
             yield from _found(case, target, place, table())
 
@@ -226,7 +232,7 @@ def _function(replay: Replay, x: Node, y: Node, g: Array, part: Array) -> Place:
         x.id, part, x.shape, lambda moved: g * moved,
         lambda form: Made(replay, x.id, always(g * form), always(part)),
         lambda form: f"{what} is left out" if form == "1" else f"{form} stands in place of {what}",
-        0.0 if y.name else 0.45, x.id if y.name else "",
+        0.0 if y.name else 0.45, x.id if y.name else "", (lambda: value_of(replay, y),),
     )  # fmt: skip
 
 
@@ -287,8 +293,13 @@ def _times_it(replay: Replay, node: Node, g: Array, at: str, far: float) -> Plac
     )  # fmt: skip
 
 
-def _found(case: Case, target: Target, place: Place, table: Table) -> Iterator[Candidate]:
-    """Yield the forms that two numbers do not rule out, with the factors that these tell."""
+def _found(
+    case: Case, target: Target, place: Place, table: Table, nodes: Collection[str] | None = None
+) -> Iterator[Candidate]:
+    """Yield the forms that two numbers do not rule out, with the factors that these tell.
+
+    If `nodes` are given, only those of them.
+    """
     if not table.texts:
         return
     goals = list(Made(place.made(0.0).replay, place.key, always(0.0), always(0.0)).goals(target))
@@ -307,6 +318,8 @@ def _found(case: Case, target: Target, place: Place, table: Table) -> Iterator[C
         gap = np.abs(c * along[1] - wanted[1])
         fits = (gap <= slack(target) * np.abs(c) * size[1]) & (np.abs(along[0]) > 1e-9 * size[0])
     for i in np.flatnonzero(fits & (np.abs(c) > 1e-9) & np.isfinite(c)):
+        if nodes is not None and table.nodes[i] not in nodes:
+            continue
         form = table.values[i].reshape(place.shape)
         made = place.made(form)
         factor = made.factor(target)

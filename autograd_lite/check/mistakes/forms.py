@@ -13,6 +13,7 @@ from autograd_lite.check.mistakes.backward_steps import grouped, text_of
 from autograd_lite.check.mistakes.losses import LINKS
 from autograd_lite.check.mistakes.registry import Array, remembered, same
 from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.graph import Node
 
 MOST_FORMS, MOST_ENTRIES = 2500, 1500
 """How many forms are tried at a place, and of how many entries."""
@@ -206,6 +207,42 @@ def _pairs(replay: Replay, shape: tuple[int, ...]) -> Iterator[Form]:
                 yield text, 0.5 + cost + far, key, one @ two
 
 
+def arriving(replay: Replay, shape: tuple[int, ...], *, pairs: bool) -> Table:
+    """Return the gradients at all tensors that fit a shape; or each times a tensor."""
+    if (arriving, shape, pairs) not in replay.known:
+        forms = itertools.islice(_arriving(replay, shape, pairs), MOST_FORMS)
+        replay.known[arriving, shape, pairs] = _as_table(forms, shape)
+    found: Table = replay.known[arriving, shape, pairs]
+    return found
+
+
+def _arriving(replay: Replay, shape: tuple[int, ...], pairs: bool) -> Iterator[Form]:
+    for node in reversed(replay.graph):
+        g, text = replay.gradients.get(node.id), text_of(replay.graph, node)
+        if g is None or not 1 < g.size <= MOST_ENTRIES or "…" in text or g.dtype.kind != "f":
+            continue
+        text, cost = f"the gradient at {text}", 0.4 if node.name else 0.6
+        pooled = [(f"{text}, summed over axis {k},", g.sum(k, keepdims=g.ndim == len(shape)))
+                  for k in range(g.ndim)]  # fmt: skip
+        for words, x in ((text, g), *pooled) if not pairs else ():
+            for called, fitted, far in _fitted(words, x, shape):
+                yield called, cost + far, node.id, fitted
+        for name, more, _, x in _values(replay)[:MOST_IN_PAIRS] if pairs else ():
+            far = cost + more + 0.3
+            for (p, one, _), (q, two, _) in itertools.product(
+                _fitted(f"({text})", g, shape), _fitted(name, x, shape)
+            ):
+                if np.broadcast_shapes(one.shape, two.shape) == shape:
+                    yield f"{p} * {q}", far, node.id, one * two
+                    yield f"{p} / {q}", far + 0.1, node.id, one / two
+            for p, one, q, two in (
+                (f"({text})", g, name, x), (f"({text})", g, f"{name}.T", x.T),
+                (f"{name}.T", x.T, f"({text})", g),
+            ) if g.ndim == x.ndim == 2 == len(shape) else ():  # fmt: skip
+                if one.shape[1] == two.shape[0] and (len(one), two.shape[1]) == shape:
+                    yield f"{p} @ {q}", far, node.id, one @ two
+
+
 MOST_IN_PAIRS = 40
 """How many tensors are tried in pairs."""
 
@@ -256,6 +293,12 @@ def _normalised(share: Share) -> Iterator[Form]:
             yield f"{text} / its sum over axis {axis}", 0.2, share.key, value
         largest = (of == of.max(axis=axis, keepdims=True)).astype(float)
         yield f"the mask of the largest {text} along axis {axis}", 0.2, share.key, largest
+
+
+def value_of(replay: Replay, node: Node) -> Table:
+    """Return a tensor itself, whatever it is called."""
+    form = f"the value of {text_of(replay.graph, node)}", 0.1, node.id, replay.values[node.id]
+    return _as_table(iter([form]), node.shape)
 
 
 OF_TARGETS: dict[str, Callable[[Any], Any]] = {

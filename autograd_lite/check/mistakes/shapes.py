@@ -58,6 +58,9 @@ def transposed(case: Case, target: Target) -> Iterator[Candidate]:
             0.5 if plain else 0.6,
             correct=_turned(order),
         )
+    for moved in _read(target.right) if target.hand.shape == target.right.shape else ():
+        title = "read in another order: reshape in place of transpose"
+        yield Candidate(title, 0.9, predict=always(moved), kind="rearranged")
 
 
 MISTAKES["rearranged"] = Mistake(
@@ -82,18 +85,24 @@ def axes_exchanged(case: Case, target: Target) -> Iterator[Candidate]:
             )
         if not node.name and not any(x.primitive in MOVING for x in _around(replay, node)):
             continue  # A matrix is no row of numbers, then.
-        for order in itertools.permutations(range(g.ndim)) if g.ndim <= MOST_TURNED else ():
-            turned = g.transpose(order)
-            back = g.reshape(turned.shape).transpose(np.argsort(order))
-            for moved in (turned.reshape(g.shape), back):
-                if turned.shape != g.shape and not np.array_equal(moved, g):
-                    yield Candidate(
-                        f"the gradient at {text_of(replay.graph, node)} is read in another order: "
-                        f"reshape in place of transpose",
-                        1.05,
-                        predict=replaced(replay, node.id, always(moved)),
-                        kind="rearranged",
-                    )
+        for moved in _read(g):
+            yield Candidate(
+                f"the gradient at {text_of(replay.graph, node)} is read in another order: "
+                f"reshape in place of transpose",
+                1.05,
+                predict=replaced(replay, node.id, always(moved)),
+                kind="rearranged",
+            )
+
+
+def _read(g: Array) -> Iterator[Array]:
+    """Yield a gradient as a reshape reads it where a transpose belongs."""
+    for order in itertools.permutations(range(g.ndim)) if g.ndim <= MOST_TURNED else ():
+        turned = g.transpose(order)
+        back = g.reshape(turned.shape).transpose(np.argsort(order))
+        for moved in (turned.reshape(g.shape), back) if turned.shape != g.shape else ():
+            if not np.array_equal(moved, g):
+                yield moved
 
 
 MOST_TURNED = 4
