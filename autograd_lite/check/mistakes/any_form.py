@@ -65,30 +65,11 @@ FEWEST, FEWEST_SHORT = 3, 8
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Where something else may stand.
+    """Where something else may stand: what arrives at the node `key`, or a part of it.
 
-    Attributes
-    ----------
-    key : str
-        The node that gets another cotangent.
-    part : ndarray
-        The right one.
-    shape : tuple of int
-        Of what may stand here.
-    weigh : callable
-        From a move of the node to the weights of a form: their sum is what comes of it.
-    made : callable
-        The mistake with a form.
-    says : callable
-        What is wrong, from the text of a form.
-    cost : float
-        How far-fetched a mistake here is.
-    own : str
-        The node of which a form is likeliest.
-    also : sequence of callable
-        Return what else may stand here.
-    arrives : bool
-        Whether the form takes the place of all that arrives.
+    From a move of the node, `weigh` gives the weights of a form of that `shape`: their sum is what
+    comes of it. It is likeliest one of the node `own`; `also` returns what else may stand here;
+    at a place that `arrives`, a form is in place of all that does.
     """
 
     key: str

@@ -44,21 +44,12 @@ class State:
 
 @dataclass(frozen=True)
 class Plan:
-    """How a loop is gone back through.
+    """How a loop is gone back through: which steps, and in which order.
 
-    Attributes
-    ----------
-    order : tuple of int
-        Which steps, and in which order.
-    carries : bool
-        Whether what arrives at the last state is handed on to the first step that is done, rather
-        than belonging to the last; and what is left at the end goes to where the loop started.
-    enters : dict of int to list of Node
-        For a state, by its number, at which node of each step it arrives instead.
-    adds, keeps : tuple of int
-        The states for which a step adds to what is handed on, or leaves it as it is.
-    resets : int
-        After how many steps what is handed on is forgotten; 0 for never.
+    What arrives at the last state is handed on to the first step that is done if the plan
+    `carries`, else it belongs to the last; and what is left goes to where the loop started. A
+    state, by its number, `enters` at other nodes; a step `adds` to what is handed on, or `keeps`
+    it; after so many steps, it `resets` that.
     """
 
     order: tuple[int, ...]

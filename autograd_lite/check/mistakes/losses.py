@@ -35,22 +35,9 @@ from autograd_lite.graph import Node
 
 @dataclass(frozen=True, eq=False)
 class Difference:
-    """A gradient that is some number times prediction minus target.
+    """The gradient at the node `key` if it is ``c * (p - y)``, prediction minus target.
 
-    Attributes
-    ----------
-    key : str
-        The node whose gradient it is.
-    link : str
-        How the prediction comes from the node: ``softmax``, ``sigmoid``, ``exp`` or ``""``.
-    p, y : ndarray
-        Prediction and target.
-    p_text, y_text : str
-        What they are called.
-    c : number or ndarray
-        What the difference is multiplied by.
-    axis : int
-        That of the classes; in `p`, `y` and `c` it is the last one.
+    The prediction is the `link` of the node, as its softmax; in all arrays, the classes are last.
     """
 
     key: str

@@ -33,18 +33,10 @@ VIEWS = (ops.reshape, ops.expand_dims, ops.getitem, ops.transpose)
 
 @dataclass(frozen=True, eq=False)
 class Chain:
-    """States in a row, each a logsumexp of the one before and of scores.
+    """States in a row, ``a_0`` to ``a_T``, each a logsumexp of the one before and of scores.
 
-    Attributes
-    ----------
-    states, pairs : list of Node
-        ``a_0`` to ``a_T``, and what the logsumexp of each step but the first is of.
-    turned : bool
-        Whether in the latter, the columns are the states that are come from.
-    terms : list of dict of str to array
-        The scores of each step but the first, in their parts: tables, from which state to which.
-    start : list of array
-        What ``a_0`` is the sum of.
+    Of each step but the first, `pairs` is what that is of, if `turned` with the states that are
+    come from as columns, and `terms` the scores in their parts; ``a_0`` is the sum of `start`.
     """
 
     states: list[Node]

@@ -36,18 +36,10 @@ LONGEST = 12
 
 @dataclass(frozen=True, eq=False)
 class WrittenOut:
-    """Several operations that are, together, one activation.
+    """Several operations that are, together, one activation, from `operand` to `node`.
 
-    Attributes
-    ----------
-    primitive : Primitive
-        Which.
-    operand, node : Node
-        Where it begins and ends.
-    edge : tuple of str and int
-        The first one, on the way back.
-    others : dict of tuple to callable
-        Rules for the other edges with which all that `edge` gives arrives at `operand`.
+    On the way back, its first edge is `edge`; with the rules for the `others`, all that this gives
+    arrives at the operand.
     """
 
     primitive: Primitive
