@@ -32,6 +32,8 @@ class Table(NamedTuple):
 FORMS: dict[str, tuple[float, Callable[[Any], Any]]] = {
     "{}": (0.0, lambda x: x),
     "(1 - {})": (0.2, lambda x: 1 - x),
+    "(1 + {})": (0.4, lambda x: 1 + x),
+    "(1 + np.tanh({}))": (0.45, lambda x: 1 + np.tanh(x)),
     "{} * (1 - {})": (0.3, lambda x: x * (1 - x)),
     "(1 - {} ** 2)": (0.3, lambda x: 1 - x * x),
     "{} ** 2": (0.25, lambda x: x * x),
