@@ -328,6 +328,17 @@ def test_a_tensor_inside_an_operand_is_named(wrong, title):
     assert titles_of(np.sum(np.sin(out)), {"v": operand.T @ np.cos(out.numpy())})["v"] == title
 
 
+def test_another_part_of_what_was_joined_is_named():
+    x, _, z = recorded(columns=3)
+    h, v = np.tanh(z), al.Tensor(RNG.normal(size=6), True, name="v")
+    z.name, h.name = "z", "h"
+    both = np.concatenate([x, h], axis=1)
+    both.name = "both"
+    out = both @ v
+    wrong = np.concatenate([x, z.numpy()], axis=1).T @ np.cos(out.numpy())
+    assert titles_of(np.sum(np.sin(out)), {"v": wrong})["v"] == "z is used in place of h in both"
+
+
 def test_what_follows_from_a_wrong_gradient_by_another_choice_among_ties():
     x = np.array([[-1.0, -2.0, 3.0], [-1.0, -0.5, -2.0]])
     w = al.Tensor(np.ones((2, 1)), requires_grad=True, name="w")

@@ -231,6 +231,18 @@ def _of_other_shapes(step: Step) -> Iterator[Candidate]:
     for node in graph.nodes[:MOST_VALUES] if len(belongs.shape) > 2 else ():
         for _, value in _widened(step.replay, node, belongs.shape):
             found.append((f"{text_of(graph, node)} is used in place of {name}", value))
+    parts = (
+        list(graph.operands(belongs)) if belongs.primitive in (ops.concatenate, ops.stack) else []
+    )
+    for i, part in enumerate(parts):
+        for other in graph.nodes[:MOST_VALUES]:
+            if other.shape == part.shape and other is not part:
+                assert belongs.primitive is not None  # It is joined.
+                joined = [values[x.id] for x in (*parts[:i], other, *parts[i + 1 :])]
+                text = (
+                    f"{text_of(graph, other)} is used in place of {text_of(graph, part)} in {name}"
+                )
+                found.append((text, belongs.primitive.forward(*joined, **belongs.parameters)))
     for title, operand in found:
         rule = step.replay.rule(step.edge, operands={1 - step.edge[1]: operand})
         yield Candidate(title, 1.2, predict=step.wrong(rule))
