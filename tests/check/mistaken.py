@@ -248,7 +248,7 @@ TWO_LAYER_MISTAKES = (
     ("rows in another order", "l1.T @ l2_delta", "shuffled(l1).T @ l2_delta"),
     ("after the update", "@ syn1.T", "@ (syn1 - LR * syn1_grad).T"),
     ("permuted", "syn0_grad = X.T @ l1_delta", "syn0_grad = (X.T @ l1_delta)[::-1]"),
-    ("permuted", "syn0_grad = X.T @ l1_delta",
+    ("rearranged", "syn0_grad = X.T @ l1_delta",
      "syn0_grad = (X.T @ l1_delta).ravel().reshape(syn0.shape, order='F')"),
     ("sign flipped in part", "l1_delta = ",
      "l1_delta = np.where(np.arange(len(X)) == 1, -1, 1)[:, None] * "),
