@@ -221,7 +221,7 @@ class Compiled:
             self._note(f"NumPy, since numba is not installed; faster: {FASTER}")
         else:
             try:
-                plan.use_numba()
+                plan.use_numba(hurry=self._backend == "auto")
             except LoweringError as error:
                 self._left_to_numpy(error)
             else:

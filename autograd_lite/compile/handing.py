@@ -1,12 +1,13 @@
 """How machine code gets its arguments from Python, and hands over its results.
 
 Whoever calls has looked at them: of an array, only its address and its shape are read, and of the
-shape, the compiler knows nothing. Only code that numba compiles imports this.
+shape, the compiler knows nothing. Lines say ``x = argument(args, i, dtype, axes)``, with -1 axes
+for a number, ``let_go()`` and ``take_back(state)`` for Python's lock, and
+``handed(me, kinds, *numbers)``; `straight` emits them. Only code that numba compiles imports this.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,6 @@ from autograd_lite.compile.machine import DATA, DIMENSIONS, WORD
 _I = types.intp
 
 
-def _c(name: str, result: Any, *arguments: Any) -> Any:
-    return types.ExternalFunction(name, result(*arguments))
-
-
-failed = _c("PyErr_Occurred", _I)
-let_go = _c("PyEval_SaveThread", _I)
-take_back = _c("PyEval_RestoreThread", types.void, _I)
 READ = {"f": ("PyFloat_AsDouble", types.float64), "b": ("PyObject_IsTrue", types.int32),
         "i": ("PyLong_AsLongLong", types.int64),
         "u": ("PyLong_AsUnsignedLongLongMask", types.uint64)}  # fmt: skip
@@ -56,66 +50,66 @@ class _Emitter:
         return self.builder.call(function, arguments)
 
 
-def typed(dtype: str, axes: int) -> Any:
-    """Return numba's type of an argument: of an array, or with -1 axes of a plain number."""
+def argument(at: str, i: int, dtype: str, axes: int) -> Any:
+    """Return the type of an argument, and what emits it."""
     scalar = from_dtype(np.dtype(dtype))
-    return scalar if axes < 0 else types.Array(scalar, axes, "C")
+    kind = scalar if axes < 0 else types.Array(scalar, axes, "C")
 
-
-def given(kinds: Sequence[tuple[str, int]]) -> Any:
-    """Return what reads arguments of these dtypes, and with so many axes."""
-    found = [typed(*kind) for kind in kinds]
-    result = types.Tuple(found)
-
-    def emit(context: Any, builder: Any, _: Any, values: Any) -> Any:
+    def emit(context: Any, builder: Any, known: Any) -> Any:
         e = _Emitter(context, builder)
-
-        def argument(i: int, kind: Any) -> Any:
-            x = e.load(values[0], WORD * i)
-            if isinstance(kind, types.Array):
-                return array(x, kind)
-            name, read = READ[np.dtype(kinds[i][0]).kind]
+        x = e.load(known[at], WORD * i)
+        if axes < 0:
+            name, read = READ[np.dtype(dtype).kind]
             return context.cast(builder, e.call(name, read, x), read, kind)
+        of = context.get_data_type(scalar)
+        sizes = e.load(x, DIMENSIONS)
+        shape = [e.load(sizes, WORD * axis) for axis in range(axes)]
+        size = step = e.word(context.get_abi_sizeof(of))
+        strides: list[Any] = []
+        for length in reversed(shape):
+            strides = [step, *strides]
+            step = builder.mul(step, length)
+        made = context.make_array(kind)(context, builder)
+        entries = builder.inttoptr(e.load(x, DATA), of.as_pointer())
+        populate_array(
+            made, data=entries, shape=shape, strides=strides, itemsize=size, meminfo=None
+        )
+        return made._getvalue()
 
-        def array(x: Any, kind: Any) -> Any:
-            made = context.make_array(kind)(context, builder)
-            sizes = e.load(x, DIMENSIONS)
-            shape = [e.load(sizes, WORD * axis) for axis in range(kind.ndim)]
-            size = step = e.word(context.get_abi_sizeof(context.get_data_type(kind.dtype)))
-            strides: list[Any] = []
-            for length in reversed(shape):
-                strides = [step, *strides]
-                step = builder.mul(step, length)
-            entries = builder.inttoptr(
-                e.load(x, DATA), context.get_data_type(kind.dtype).as_pointer()
-            )
-            populate_array(
-                made, data=entries, shape=shape, strides=strides, itemsize=size, meminfo=None
-            )
-            return made._getvalue()
-
-        return context.make_tuple(builder, result, [*map(argument, range(len(found)), found)])
-
-    def read(context: Any, arguments: Any) -> Any:  # noqa: ARG001  (numba asks for the names)
-        return result(arguments), emit
-
-    return intrinsic(read)
+    return kind, emit
 
 
-def handed(results: Sequence[tuple[str, bool]]) -> Any:
-    """Return what makes objects of numbers: NumPy's of a dtype, or Python's; a tuple of several.
+def let_go() -> Any:
+    """Let other threads run Python."""
+    return _I, lambda c, b, _: _Emitter(c, b).call("PyEval_SaveThread", _I)
+
+
+def take_back(state: str) -> Any:
+    """Wait for one's turn to run Python."""
+
+    def emit(context: Any, builder: Any, known: Any) -> Any:
+        _Emitter(context, builder).call("PyEval_RestoreThread", types.void, known[state])
+        return known[state]
+
+    return _I, emit
+
+
+def handed(me: str, kinds: str, *numbers: Any) -> Any:
+    """Make objects of numbers: NumPy's of a dtype, or Python's; a tuple of several.
 
     Of NumPy's numbers each is put in an array, which the table of the built-in function names, and
     read from there.
     """
+    results = [kind.split() for kind in kinds.split(";") if kind]
 
-    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def emit(context: Any, builder: Any, known: Any) -> Any:
         e = _Emitter(context, builder)
-        table = e.call("PyByteArray_AsString", _I, values[0])
+        table = e.call("PyByteArray_AsString", _I, known[me])
 
-        def made(i: int, x: Any, kind: Any) -> Any:
-            (dtype, weak) = results[i]
-            if weak:
+        def made(i: int) -> Any:
+            (dtype, weak), (kind, number) = results[i], numbers[i]
+            x = number(context, builder, known)
+            if weak == "True":
                 name, wanted = MADE[np.dtype(dtype).kind]
                 return e.call(name, _I, context.cast(builder, x, kind, wanted))
             wanted = from_dtype(np.dtype(dtype))
@@ -124,22 +118,33 @@ def handed(results: Sequence[tuple[str, bool]]) -> Any:
             context.pack_value(builder, wanted, context.cast(builder, x, kind, wanted), to)
             return e.call("PySequence_GetItem", _I, e.load(table, 2 * WORD * i + WORD), e.word(0))
 
-        found = [*map(made, range(len(results)), values[1:], signature.args[1:])]
+        found = [*map(made, range(len(results)))]
         if not found:
-            none = e.load(table)
-            e.call("Py_IncRef", types.void, none)
-            return none
-        if len(found) == 1:
-            return found[0]
-        none = e.word(0)
-        result = e.call("PyTuple_New", _I, e.word(len(found)))
-        for i, x in enumerate(found):
-            e.call("PyTuple_SetItem", types.int32, result, e.word(i), x)
-        for x in found:  # Where memory ran out.
-            result = builder.select(builder.icmp_signed("==", x, none), none, result)
+            result = e.load(table)
+            e.call("Py_IncRef", types.void, result)
+        elif len(found) == 1:
+            (result,) = found
+        else:
+            none, result = e.word(0), e.call("PyTuple_New", _I, e.word(len(found)))
+            for i, x in enumerate(found):
+                e.call("PyTuple_SetItem", types.int32, result, e.word(i), x)
+            for x in found:  # Where memory ran out.
+                result = builder.select(builder.icmp_signed("==", x, none), none, result)
         return result
 
-    names = ", ".join(f"x{i}" for i in range(len(results)))
-    scope: dict[str, Any] = {"word": _I, "emit": emit}
-    exec(f"def hand(context, me, {names}): return word(me, {names}), emit", scope)
-    return intrinsic(scope["hand"])
+    return _I, emit
+
+
+def checked(indices: tuple[int, ...]) -> Any:
+    """Return what says whether some arguments are no integers that C has."""
+
+    def emit(context: Any, builder: Any, _: Any, values: Any) -> Any:
+        e = _Emitter(context, builder)
+        for i in indices:
+            e.call("PyLong_AsLongLong", types.int64, e.load(values[0], WORD * i))
+        return e.call("PyErr_Occurred", _I)
+
+    def check(context: Any, arguments: Any) -> Any:  # noqa: ARG001  (numba asks for the names)
+        return _I(arguments), emit
+
+    return intrinsic(check)

@@ -209,14 +209,9 @@ def machine_code(
         "pick(": "from autograd_lite.compile.choice import pick\n",
     }
     head = "".join(text for name, text in heads.items() if name in source)
-    given = [(dtype.str, axes) for dtype, axes in kinds]
-    handed = [(dtype.str, weak) for dtype, weak in results]
-    text = (
-        f"{head}from autograd_lite.compile import handing as _of  # {_version():x}\n"
-        f"_given, _handed = _of.given({given}), _of.handed({handed})\n\n"
-        f"{_entry(packed(source), numbers=any(axes < 0 for _, axes in kinds), direct=direct)}"
-    )
-    return Machine(code(text, functools.partial(_made, text)), handed)
+    results = [(dtype.str, weak) for dtype, weak in results]
+    text = f"{head}# {_version():x}\n{packed(_entry(source, kinds, results, direct=direct))}"
+    return Machine(code(text, functools.partial(_made, text)), results)
 
 
 @functools.cache
@@ -226,24 +221,37 @@ def _version() -> int:
     return zlib.crc32(b"".join(Path(__file__).with_name(name).read_bytes() for name in files))
 
 
-def _entry(source: str, *, numbers: bool, direct: bool) -> str:
+def _entry(source: str, kinds: Any, results: Any, *, direct: bool) -> str:
     """Return a function as one that Python calls, with what is done before and after."""
-    before, _, body = source.partition("def ")
-    head, _, body = body.partition(":\n")
-    names = head.partition("(")[2].rstrip(")")
-    body, found, result = body.rstrip().rpartition("    return")
-    if not found:
-        body, result = result + "\n", ""
-    lines = [f"{names}, = _given(_args)"] if names else []
-    if numbers:  # One of them may be none that C has.
-        lines += ["if _of.failed() != 0:", "    return 0"]
+    (function,) = ast.parse(source).body
+    assert isinstance(function, ast.FunctionDef)
+    names = [x.arg for x in function.args.args]
+    before = [
+        f"{name} = argument(_args, {i}, {dtype.str!r}, {axes})"
+        for i, (name, (dtype, axes)) in enumerate(zip(names, kinds, strict=True))
+    ]
+    body, value, after = function.body, None, []
+    if isinstance(body[-1], ast.Return):
+        value = body.pop().value
+    parts = value.elts if isinstance(value, ast.Tuple) else [value] if value else []
     if not direct:
-        lines.append("_state = _of.let_go()")
-        body += "    _of.take_back(_state)\n"
-    before += "def entry(_me, _args, _count):\n" + "".join(f"    {x}\n" for x in lines)
-    value = ast.parse(result.strip() or "()", mode="eval").body
-    parts = value.elts if isinstance(value, ast.Tuple) else [value]
-    return f"{before}{body}    return _handed({', '.join(['_me', *map(ast.unparse, parts)])})\n"
+        before.append("_state = let_go()")
+        after.append("_state = take_back(_state)")
+    handed = [
+        repr(";".join(f"{dtype} {weak}" for dtype, weak in results)),
+        *map(ast.unparse, parts),
+    ]
+    after += [f"_result = handed(_me, {', '.join(handed)})"]
+    integers = tuple(i for i, (x, axes) in enumerate(kinds) if x.kind == "i" and axes < 0)
+    lines = [*before, *map(ast.unparse, body), *after]
+    head = ""
+    if integers:  # One of them may be none that C has.
+        head = (
+            f"from autograd_lite.compile.handing import checked\n\n_checked = checked({integers})\n"
+        )
+        lines = ["if _checked(_args) != 0:", "    return 0", *lines]
+    text = "\n".join(lines).replace("\n", "\n    ")
+    return f"{head}def entry(_me, _args, _count):\n    {text}\n    return _result\n"
 
 
 def _made(source: str) -> tuple[bytes, Any, list[str]]:

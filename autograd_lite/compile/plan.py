@@ -46,6 +46,9 @@ _LASTING = re.compile(
 )
 """What holds of arguments for good once they are bound."""
 
+LONG, MANY_NUMBERS = 1500, 64
+"""Lines of machine code that take two seconds to compile; lines for each call of NumPy's."""
+
 MANY = 1 << 14
 """Calls after which it is worth letting machine code check whether anything has changed."""
 
@@ -299,10 +302,11 @@ class Plan:
         lines = ["outputs = program({})"]
         self._make(lines, self.reads, self._returned(values[:count]), after, locked=locked)
 
-    def use_numba(self) -> None:
+    def use_numba(self, *, hurry: bool = False) -> None:
         """Call the program as machine code; raise a LoweringError if that does not work.
 
-        Before the first call, `compiled` makes that code.
+        Before the first call, `compiled` makes that code. In a hurry, it is not made where it would
+        take seconds, and NumPy's calls are nearly as fast, as they are of many numbers each.
 
         It writes into the parameters' own arrays, ``m1``, as long as nobody else holds them.
         """
@@ -311,6 +315,9 @@ class Plan:
         if _computes_with_numbers(program, len(self.signature.reads)):
             raise LoweringError("arithmetic of Python's numbers as Python does it")
         source, within = call_source(program, self.back)
+        lines = source.count("\n")
+        if hurry and lines > max(LONG, MANY_NUMBERS * len(program.statements)):
+            raise LoweringError(f"{lines} lines in little time")
         count = len(outputs) - len(self.back)
         kinds = [(v.dtype, len(v.shape) or -1) for v in program.inputs]
         kinds += [(x.dtype, len(x.shape)) for x in outputs[:count] if x.shape]

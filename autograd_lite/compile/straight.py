@@ -18,8 +18,11 @@ import numpy as np
 
 from autograd_lite.compile.sheet import LoweringError
 
-FEWEST = 4
-"""Lines from which it is worth it."""
+HANDING = ("argument", "let_go", "take_back", "handed")
+"""Functions of `handing` that lines call."""
+
+STACK = 1 << 16
+"""Bytes of an array that lies on the stack; others are numba's."""
 
 SIGNS: dict[type, Any] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
@@ -37,7 +40,8 @@ SIGNS: dict[type, Any] = {
 def packed(source: str) -> str:
     """Return the source of a function in which lines in a row are one call."""
     tree = ast.parse(source)
-    (function,) = (x for x in tree.body if isinstance(x, ast.FunctionDef))
+    *_, function = tree.body
+    assert isinstance(function, ast.FunctionDef)
     blocks: list[str] = []
     known = {x.arg for x in function.args.args}
     function.body = [*_packed(function.body, _counts(function), blocks, known)]
@@ -63,12 +67,10 @@ def _packed(
     run: list[ast.stmt] = []
     before = set(known)
     for statement in [*body, None]:
-        if statement is not None and _is_straight(statement, used, known):
+        if statement is not None and _is_straight(statement):
             run.append(statement)
         else:
-            if len(run) < FEWEST and not any(isinstance(s, ast.For) for s in run):
-                yield from run
-            else:
+            if run:
                 yield _call(run, used, blocks, before)
             run = []
             if isinstance(statement, ast.For):
@@ -111,19 +113,29 @@ def _call(run: list[ast.stmt], used: dict[str, int], blocks: list[str], known: s
     return statement
 
 
-def _is_straight(statement: ast.stmt, used: dict[str, int], known: set[str]) -> bool:
-    """Return whether it is an assignment, or a loop of them that sets nothing else."""
+def _is_straight(statement: ast.stmt) -> bool:
+    """Return whether it is an assignment, or a loop of them."""
     match statement:
+        case ast.Assign([ast.Name()], ast.Call() as value) if _array_of(value):
+            return True
         case ast.Assign([target], value):
             return (isinstance(target, ast.Name) or _is_entry(target)) and _is_plain(value)
+        case ast.AugAssign(target, sign, value):
+            return _is_entry(target) and type(sign) in SIGNS and _is_plain(value)
         case ast.For(ast.Name(), ast.Call(ast.Name("range"), [count], []), body, []):
-            inside, new = _counts(statement), _made(statement)
-            return (
-                _is_plain(count)
-                and all(x in known or used[x] == inside[x] for x in new)
-                and all(_is_straight(s, used, known | new) for s in body)
-            )
+            return _is_plain(count) and all(map(_is_straight, body))
     return False
+
+
+def _array_of(x: ast.Call) -> tuple[tuple[int, ...], np.dtype[Any]] | None:
+    """Return the shape and dtype of the array that a call makes, if the stack has room for it."""
+    match x:
+        case ast.Call(
+            ast.Attribute(ast.Name("np"), "empty" | "zeros"), [shape, ast.Attribute() as of]
+        ):
+            sizes, dtype = ast.literal_eval(shape), np.dtype(of.attr)
+            return (sizes, dtype) if math.prod(sizes) * dtype.itemsize <= STACK else None
+    return None
 
 
 def _is_entry(x: ast.AST) -> bool:
@@ -142,14 +154,18 @@ def _is_plain(x: ast.expr) -> bool:
     match x:
         case ast.Name() | ast.Constant() | ast.Attribute(value=ast.Name("np"), attr="inf" | "nan"):
             return True
+        case ast.Subscript(ast.Attribute(ast.Name(), "shape"), place):
+            return _is_plain(place)
         case ast.Subscript():
             return _is_entry(x)
         case ast.BinOp(a, sign, b) | ast.Compare(a, [sign], [b]):
             return type(sign) in SIGNS and _is_plain(a) and _is_plain(b)
         case ast.UnaryOp(sign, a):
             return type(sign) in SIGNS and _is_plain(a)
-        case ast.Call(ast.Attribute(ast.Name("np" | "math")) | ast.Name("pick"), arguments, []):
+        case ast.Call(ast.Attribute(ast.Name("np" | "math")), arguments, []):
             return all(map(_is_plain, arguments))
+        case ast.Call(ast.Name(name), arguments, []):
+            return name in ("pick", *HANDING) and all(map(_is_plain, arguments))
     return False
 
 
@@ -177,9 +193,11 @@ def _lines(given: str, results: str, text: str, typing: Any, *kinds: Any) -> Any
     """Return the signature of a block, and what emits it."""
     from numba.core.types import containers, none
 
-    writer = _Writer(typing, dict(zip(given.split(", "), kinds, strict=True)))
-    emitters = [writer.statement(s) for s in ast.parse(text).body]
-    names = [name for name in results.split(", ") if name]
+    module, names = ast.parse(text), [name for name in results.split(", ") if name]
+    used = _counts(module)
+    used |= {name: used[name] + 1 for name in names}
+    writer = _Writer(typing, dict(zip(given.split(", "), kinds, strict=True)), used)
+    emitters = [writer.statement(s) for s in module.body]
     found = [writer.kinds[name] for name in names]
     result = found[0] if len(found) == 1 else containers.Tuple(found) if found else none
 
@@ -204,8 +222,8 @@ class _Writer:
     kinds : dict of str to type of numba
     """
 
-    def __init__(self, typing: Any, kinds: dict[str, Any]) -> None:
-        self._typing, self.kinds = typing, kinds
+    def __init__(self, typing: Any, kinds: dict[str, Any], used: dict[str, int]) -> None:
+        self._typing, self.kinds, self._used = typing, kinds, used
         self._known: dict[Any, Any] = {}
         self._impls: dict[Any, Any] = {}
 
@@ -213,7 +231,12 @@ class _Writer:
         """Return what emits an assignment, or a loop."""
         if isinstance(s, ast.For):
             return self._loop(s)
+        if isinstance(s, ast.AugAssign):
+            before = ast.Subscript(s.target.value, s.target.slice)
+            s = ast.Assign([s.target], ast.BinOp(before, s.op, s.value))
         (target,) = s.targets
+        if isinstance(s.value, ast.Call) and (array_of := _array_of(s.value)):
+            return self._array(target.id, *array_of, zeros=s.value.func.attr == "zeros")
         kind, value = self.expression(s.value)
         if isinstance(target, ast.Name):
             self.kinds[target.id] = kind
@@ -230,19 +253,48 @@ class _Writer:
 
         return store
 
+    def _array(self, name: str, shape: Any, dtype: np.dtype[Any], *, zeros: bool) -> Any:
+        """Return what emits an array on the stack."""
+        from numba import from_dtype
+        from numba.core import cgutils, types
+        from numba.np.arrayobj import populate_array
+
+        of = from_dtype(dtype)
+        self.kinds[name] = types.Array(of, len(shape), "C")
+        steps = [math.prod(shape[i + 1 :]) * dtype.itemsize for i in range(len(shape))]
+
+        def emit(context: Any, builder: Any, known: Any) -> None:
+            word = context.get_value_type(types.intp)
+            data = cgutils.alloca_once(builder, context.get_data_type(of), word(math.prod(shape)))
+            if zeros:
+                size = word(math.prod(shape) * dtype.itemsize)
+                cgutils.memset(builder, data, size, 0)
+            array = context.make_array(self.kinds[name])(context, builder)
+            populate_array(
+                array, data=data, shape=[*map(word, shape)], strides=[*map(word, steps)],
+                itemsize=word(dtype.itemsize), meminfo=None,
+            )  # fmt: skip
+            known[name] = array._getvalue()
+            known.pop((name,), None)
+
+        return emit
+
     def _loop(self, s: Any) -> Any:
         """Return what emits a loop; names that it sets again keep one type through all rounds."""
         from numba.core import cgutils, types
 
         of, count = self.expression(s.iter.args[0])
-        kept = sorted(_made(s) & self.kinds.keys())
-        first = {name: self.kinds[name] for name in kept}
+        inside = _counts(s)
+        kept = sorted(
+            x for x in _made(s) if x in self.kinds or self._used.get(x, 0) > inside.get(x, 0)
+        )
+        first = {name: self.kinds[name] for name in kept if name in self.kinds}
         wanted = dict(first)
         while True:
             self.kinds |= {**wanted, s.target.id: types.intp}
             body = [self.statement(x) for x in s.body]
             last = {name: self.kinds[name] for name in kept}
-            common = {x: self._typing.unify_types(wanted[x], last[x]) for x in kept}
+            common = {x: self._typing.unify_types(wanted.get(x, last[x]), last[x]) for x in kept}
             if common == wanted:
                 break
             if None in common.values():
@@ -254,21 +306,21 @@ class _Writer:
             slots: dict[str, Any] = {}
 
             def put(kinds: Any, values: Any) -> None:
-                for name in kept:
-                    value = context.cast(builder, values[name], kinds[name], wanted[name])
+                for name, kind in kinds.items():
+                    value = context.cast(builder, values[name], kind, wanted[name])
                     builder.store(value, slots[name])
 
             for name in kept:
                 kind = context.get_value_type(wanted[name])
-                slots[name] = cgutils.alloca_once(builder, kind)
+                slots[name] = cgutils.alloca_once(builder, kind, zfill=name not in first)
             put(first, known)
             rounds = context.cast(builder, count(context, builder, known), of, types.intp)
             with cgutils.for_range(builder, rounds) as loop:
-                inside = {**known, **{name: builder.load(slots[name]) for name in kept}}
-                inside[s.target.id] = loop.index
+                within = {**known, **{name: builder.load(slots[name]) for name in kept}}
+                within[s.target.id] = loop.index
                 for emitter in body:
-                    emitter(context, builder, inside)
-                put(last, inside)
+                    emitter(context, builder, within)
+                put(last, within)
             known |= {name: builder.load(slots[name]) for name in kept}
 
         return emit
@@ -291,6 +343,9 @@ class _Writer:
                 return types.float64, lambda c, _b, _: c.get_constant(
                     types.float64, getattr(math, name)
                 )
+            case ast.Subscript(ast.Attribute(ast.Name(name), "shape"), place):
+                axis = ast.literal_eval(place)
+                return types.intp, lambda c, b, known: self._lies(name, c, b, known)[1][axis]
             case ast.Subscript():
                 array, pointer = self._entry(x)
                 return array.dtype, lambda c, b, known: c.unpack_value(
@@ -302,10 +357,17 @@ class _Writer:
                 return self._applied(SIGNS[type(sign)], a)
             case ast.Call(ast.Attribute(ast.Name(module), name), operands):
                 return self._applied(getattr({"np": np, "math": math}[module], name), *operands)
-            case ast.Call(_, operands):
+            case ast.Call(ast.Name("pick"), operands):
                 from autograd_lite.compile.choice import pick
 
                 return self._applied(pick, *operands)
+            case ast.Call(ast.Name(name), operands):
+                from autograd_lite.compile import handing
+
+                places = [getattr(a, "id", None) or ast.literal_eval(a) for a in operands[:4]]
+                if name == HANDING[-1]:
+                    places[2:] = map(self.expression, operands[2:])
+                return getattr(handing, name)(*places)
         raise NotImplementedError(ast.unparse(x))
 
     def _entry(self, x: Any) -> tuple[Any, Any]:
@@ -317,16 +379,26 @@ class _Writer:
         kind = self.kinds[name]
 
         def pointer(context: Any, builder: Any, known: Any) -> Any:
-            array = context.make_array(kind)(context, builder, known[name])
             at = [
                 context.cast(builder, place(context, builder, known), of, types.intp)
                 for of, place in places
             ]
-            return cgutils.get_item_pointer(
-                context, builder, kind, array, at, wraparound=not known_places
+            lies = self._lies(name, context, builder, known)
+            return cgutils.get_item_pointer2(
+                context, builder, *lies, kind.layout, at, wraparound=not known_places
             )
 
         return kind, pointer
+
+    def _lies(self, name: str, context: Any, builder: Any, known: Any) -> Any:
+        """Return where the entries of an array begin, its shape and its strides."""
+        from numba.core import cgutils
+
+        if (name,) not in known:  # It is asked for many times.
+            array = context.make_array(self.kinds[name])(context, builder, known[name])
+            parts = [cgutils.unpack_tuple(builder, x) for x in (array.shape, array.strides)]
+            known[(name,)] = array.data, *parts
+        return known[(name,)]
 
     def _applied(self, function: Any, *operands: Any) -> tuple[Any, Any]:
         """Return the type of what a function gives, and what emits its call."""

@@ -1,6 +1,7 @@
 """Machine code gives what NumPy gives, for nan, inf and -0.0 too; or NumPy runs."""
 
 import itertools
+import time
 
 import numpy as np
 import pytest
@@ -134,7 +135,9 @@ def f(n, x, c):
 
 
 def test_lines_in_a_row_are_one_instruction_with_the_same_numbers():
-    assert packed(LINES).count("straight(") == 3
+    assert packed(LINES).count("straight(") == 4
+    straight = LINES.replace(" if c else p", "").replace("    return b", "    x[6] = b")
+    assert packed(straight).count("straight(") == 1
     kinds = [(np.dtype(int), -1), (np.dtype(float), 1), (np.dtype(bool), -1)]
     names = {"np": np}
     exec(LINES, names)
@@ -150,3 +153,21 @@ def test_lines_that_numba_has_no_type_for_are_refused():
     source = LINES.replace("np.hypot(p", "np.hypot(p, p, p")
     with pytest.raises(LoweringError, match="hypot"):
         machine_code(source, [(np.dtype(int), -1), (np.dtype(float), 1), (np.dtype(bool), -1)])
+
+
+def test_in_a_hurry_numpy_runs_what_takes_seconds_to_compile():
+    x = np.ones((40, 40))
+    quick = al.compile(lambda x: np.tanh(x) * 2.0)
+    np.testing.assert_allclose(quick(x), np.tanh(x) * 2.0)
+    assert "lines in little time" in quick.why
+    assert not quick.why.startswith("numba")
+
+
+def test_many_parameters_are_soon_compiled():
+    ws = [al.Tensor([float(k), 1.0], requires_grad=True) for k in range(60)]
+    step = al.compile(lambda x: -sum(np.sum(w) * x for w in ws), al.optim.SGD(ws, lr=1.0))
+    began = time.process_time()
+    step(2.0)
+    assert time.process_time() - began < 10  # About one; a tuple of their arrays took twenty.
+    assert step.why.startswith("numba")
+    assert [w.numpy()[1] for w in ws] == [3.0] * 60
