@@ -58,6 +58,11 @@ class Compiled:
         self._eager_because = ""
         self._error: Exception | None = None
 
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            f"{self!r} is not copied or pickled. Copy what it is made of, and compile that."
+        )
+
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
@@ -413,9 +418,11 @@ def _noise(traced: Traced, values: list[Any]) -> tuple[list[float], list[float]]
     program, rng = traced.program, np.random.default_rng(0)
 
     def moved(x: Any) -> Any:
-        x = np.asarray(x)
+        x = np.array(
+            x, order="K"
+        )  # It lies in memory as before: what is computed may depend on it.
         if x.dtype.kind in "fc":
-            x = x + x * (rng.choice([-1, 1], x.shape) * np.finfo(x.dtype).eps).astype(x.dtype)
+            x += x * (rng.choice([-1, 1], x.shape) * np.finfo(x.dtype).eps).astype(x.dtype)
         return x[()]
 
     def shaken(compute: Callable[..., Any], *operands: Any, **parameters: Any) -> Any:

@@ -209,9 +209,9 @@ def machine_code(
         "pick(": "from autograd_lite.compile.choice import pick\n",
     }
     head = "".join(text for name, text in heads.items() if name in source)
-    results = [(dtype.str, weak) for dtype, weak in results]
-    text = f"{head}# {_version():x}\n{packed(_entry(source, kinds, results, direct=direct))}"
-    return Machine(code(text, functools.partial(_made, text)), results)
+    made = [(dtype.str, weak) for dtype, weak in results]
+    text = f"{head}# {_version():x}\n{packed(_entry(source, kinds, made, direct=direct))}"
+    return Machine(code(text, functools.partial(_made, text)), made)
 
 
 @functools.cache
@@ -230,9 +230,12 @@ def _entry(source: str, kinds: Any, results: Any, *, direct: bool) -> str:
         f"{name} = argument(_args, {i}, {dtype.str!r}, {axes})"
         for i, (name, (dtype, axes)) in enumerate(zip(names, kinds, strict=True))
     ]
-    body, value, after = function.body, None, []
-    if isinstance(body[-1], ast.Return):
-        value = body.pop().value
+    *body, last = function.body
+    value, after = None, []
+    if isinstance(last, ast.Return):
+        value = last.value
+    else:
+        body.append(last)
     parts = value.elts if isinstance(value, ast.Tuple) else [value] if value else []
     if not direct:
         before.append("_state = let_go()")

@@ -42,6 +42,7 @@ _DIFFERS = "except (LookupError, AttributeError, TypeError, ValueError):"
 _LASTING = re.compile(
     r"(not |len\()(kw)?args(\) == \d+)?|\[\*kwargs\] == o\d+|"
     r"(type\()?(kw)?args\[[^][]*\](\) is k\d+| (is|==|is not) (o\d+|(kw)?args\[[^][]*\]))|"
+    r"\(-\d+ <= (kw)?args\[[^][]*\] < \d+\) is (True|False)|"
     r"len\(\{(id\((kw)?args\[[^][]*\]\)(, )?)+\}\) == \d+"
 )
 """What holds of arguments for good once they are bound."""
@@ -126,6 +127,10 @@ class Signature:
             else:
                 self.conditions.append(same_kind)
                 self.rest[at] = x
+                if kind is int:  # C has no others.
+                    within = -(2**63) <= x < 2**63
+                    self._key.append(within)
+                    self.conditions.append(f"(-{2**63} <= {at} < {2**63}) is {within}")
             # Machine code takes numbers, not arrays without axes.
             self.reads.append(f"{at}[()]" if isinstance(x, np.ndarray) and not x.ndim else at)
         else:
@@ -314,10 +319,12 @@ class Plan:
         outputs = [x if isinstance(x, Variable) else np.asarray(x) for x in program.outputs]
         if _computes_with_numbers(program, len(self.signature.reads)):
             raise LoweringError("arithmetic of Python's numbers as Python does it")
+        if any(v.weak and v.dtype.kind not in "bif" for v in program.inputs):
+            raise LoweringError("integers that C does not have")
         source, within = call_source(program, self.back)
-        lines = source.count("\n")
-        if hurry and lines > max(LONG, MANY_NUMBERS * len(program.statements)):
-            raise LoweringError(f"{lines} lines in little time")
+        length = source.count("\n")
+        if hurry and length > max(LONG, MANY_NUMBERS * len(program.statements)):
+            raise LoweringError(f"{length} lines in little time")
         count = len(outputs) - len(self.back)
         kinds = [(v.dtype, len(v.shape) or -1) for v in program.inputs]
         kinds += [(x.dtype, len(x.shape)) for x in outputs[:count] if x.shape]

@@ -232,11 +232,11 @@ class _Writer:
         if isinstance(s, ast.For):
             return self._loop(s)
         if isinstance(s, ast.AugAssign):
-            before = ast.Subscript(s.target.value, s.target.slice)
+            before = ast.parse(ast.unparse(s.target), mode="eval").body
             s = ast.Assign([s.target], ast.BinOp(before, s.op, s.value))
         (target,) = s.targets
         if isinstance(s.value, ast.Call) and (array_of := _array_of(s.value)):
-            return self._array(target.id, *array_of, zeros=s.value.func.attr == "zeros")
+            return self._array(target.id, *array_of, zeros="zeros" in ast.unparse(s.value.func))
         kind, value = self.expression(s.value)
         if isinstance(target, ast.Name):
             self.kinds[target.id] = kind
@@ -367,7 +367,8 @@ class _Writer:
                 places = [getattr(a, "id", None) or ast.literal_eval(a) for a in operands[:4]]
                 if name == HANDING[-1]:
                     places[2:] = map(self.expression, operands[2:])
-                return getattr(handing, name)(*places)
+                found: tuple[Any, Any] = getattr(handing, name)(*places)
+                return found
         raise NotImplementedError(ast.unparse(x))
 
     def _entry(self, x: Any) -> tuple[Any, Any]:

@@ -434,7 +434,8 @@ class Symbol(ArrayMethods):
             made = function(*map(_sample, args), **{k: _sample(v) for k, v in kwargs.items()})
             # What is new may be written to with what is not known.
             return _notes().apply(ops.copy, (made,), {"order": "K"}) if function in NEW else made
-        if function in (np.concatenate, np.stack):  # Of a list, as operands.
+        # The first two take a list, as operands; the others may ask how an array lies in memory.
+        if function in (np.concatenate, np.stack, np.ravel, np.reshape):
             return numpy_api.call_function(function, args, kwargs)
         primitive = ops.recorded_as(function)
         if (
@@ -568,7 +569,8 @@ class Symbol(ArrayMethods):
 _OF_NUMBERS: dict[Any, Callable[..., Any]] = {
     np.remainder: operator.mod, np.floor_divide: operator.floordiv, np.absolute: operator.abs,
     np.bitwise_and: operator.and_, np.bitwise_or: operator.or_, np.bitwise_xor: operator.xor,
-    np.invert: operator.invert,
+    np.invert: operator.invert, np.positive: operator.pos,
+    np.left_shift: operator.lshift, np.right_shift: operator.rshift,
 }  # fmt: skip
 """Operators for which NumPy's functions would make numbers of its own of Python's."""
 
@@ -604,6 +606,7 @@ for _sign, _function in {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide,
     "pow": np.power, "matmul": np.matmul, "mod": np.remainder, "floordiv": np.floor_divide,
     "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor,
+    "lshift": np.left_shift, "rshift": np.right_shift,
 }.items():  # fmt: skip
     _methods(_sign, _function)
 
@@ -612,7 +615,9 @@ def _unary(name: str, function: Any) -> None:
     setattr(Symbol, f"__{name}__", lambda self: _operator(function, self))
 
 
-for _sign, _function in {"neg": np.negative, "abs": np.absolute, "invert": np.invert}.items():
+for _sign, _function in {
+    "neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert,
+}.items():  # fmt: skip
     _unary(_sign, _function)
 
 for _sign, _function in {

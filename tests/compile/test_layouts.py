@@ -52,3 +52,18 @@ def test_an_array_and_a_view_of_it_may_both_be_arguments_of_a_call_of_numpy():
     x = np.arange(4.0) + 0.5
     expected = al.grad(f)(x)
     np.testing.assert_array_equal(al.compile(al.grad(f), backend="numpy")(x), expected)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("order", "KAFC")
+def test_what_asks_how_an_array_lies_gets_an_answer(order, backend):
+    x = np.arange(24.0).reshape(4, 6)
+    fast = al.compile(lambda x: np.ravel(x * 2, order=order) + np.ravel(x, order), backend=backend)
+    again = al.compile(lambda x: np.reshape(x, -1, order.replace("K", "A")), backend=backend)
+    for like in (x[:2, :3], np.asfortranarray(x[:2, :3]), x[::2, ::2].T[::-1], x[:2, 2::-1]):
+        for _ in range(2):
+            expected = np.ravel(like * 2, order=order) + np.ravel(like, order)
+            np.testing.assert_array_equal(fast(like), expected)
+            np.testing.assert_array_equal(
+                again(like), np.reshape(like, -1, order.replace("K", "A"))
+            )

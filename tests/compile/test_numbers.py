@@ -1,5 +1,8 @@
 """A number is bound anew by ``t += u`` in a program, as in Python."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -38,3 +41,29 @@ def test_its_other_names_keep_what_they_have(f):
     np.testing.assert_allclose(al.compile(al.grad(f), backend="numpy")(A), expected)
     np.testing.assert_allclose(al.derive(f, A).function(A + 1)[1]["w"], al.grad(f)(A + 1))
     np.testing.assert_allclose(al.export(f, A, to="numpy")(A), f(A))
+
+
+@pytest.mark.parametrize("backend", ["auto", "numpy", "numba"])
+def test_integers_that_c_does_not_have(backend):
+    x = np.array([1.5, -2.0])
+    fast = al.compile(lambda x, n: x * n, backend=backend)
+    for n in (3, 2**62, 2**63, 2**70, -(2**63), -(2**63) - 1, 4):
+        for _ in range(2):
+            np.testing.assert_array_equal(fast(x, n), x * n)
+
+
+@pytest.mark.parametrize("backend", ["auto", "numpy", "numba"])
+def test_shifts_and_plus(backend):
+    a, b = np.array([1, 2, 3]), np.array([62, 63, 1])
+    fast = al.compile(lambda a, b: ((+a << b) >> 1, 8 >> b, a << 1), backend=backend)
+    for got, expected in zip(fast(a, b), ((a << b) >> 1, 8 >> b, a << 1), strict=True):
+        np.testing.assert_array_equal(got, expected)
+    python = al.compile(lambda a, b: (a << b) + (+a >> 1), backend=backend)
+    assert [python(1, 70), python(5, 2)] == [1 << 70, 22]
+
+
+def test_what_is_compiled_is_not_copied():
+    fast = al.compile(np.tanh)
+    for copied in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="and compile that"):
+            copied(fast)
