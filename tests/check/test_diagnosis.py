@@ -130,6 +130,7 @@ def test_a_right_gradient_with_noise_is_unexplained():
     [
         ("l1 * (1 - l1)", "(1 - l1**3)"),
         ("l1 * (1 - l1)", "np.sqrt(l1 * (1 - l1))"),
+        ("l2 * (1 - l2)", "np.cbrt(l2) * (1 - l2)"),
         ("X.T @ l1_delta", "X[[0, 0, *range(2, len(X))]].T @ l1_delta"),
         ("error = l2 - y", "error = np.cbrt(l2 - y)"),
         ("syn0_grad = X.T @ l1_delta", "syn0_grad = X.T @ l1_delta + 0.01 * syn0**3"),

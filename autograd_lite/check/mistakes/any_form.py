@@ -54,6 +54,7 @@ from autograd_lite.check.mistakes.registry import (
     same,
 )
 from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.rule_factors import factors
 from autograd_lite.check.mistakes.written_out import functions_of_several
 from autograd_lite.check.mistakes.wrong_derivatives import LINEAR
 from autograd_lite.core.backward import unbroadcast
@@ -135,9 +136,15 @@ def _steps(case: Case, target: Target) -> Iterator[Place]:
             other = step.other
             what = "the derivative" if other is None else text_of(step.replay.graph, other)
             own = step.operand.id if other is None else other.id
-            yield _slope(step, f"{what} {on}", own, 0.4 if step.node in inside else 0.0)
+            far = 0.4 if step.node in inside else 0.0
+            yield _slope(step, f"{what} {on}", own, far)
             if step.primitive is ops.divide and step.edge[1]:
                 yield _numerator(step, on)
+            # The two of 1 - a * a are written as one.
+            several = [(text, x) for text, x in factors(step) if not text.startswith("1 + ")]
+            for text, x in several if len(several) > 1 else ():
+                if np.shape(x) == step.node.shape and np.all(x):
+                    yield _slope(step, f"{text} {on}", own, far + 0.1, besides=x)
 
 
 def _has_slope(step: Step) -> bool:
@@ -164,10 +171,13 @@ def _operand(step: Step, other: Node, on: str) -> Place:
     )  # fmt: skip
 
 
-def _slope(step: Step, right: str, own: str, far: float) -> Place:
+def _slope(step: Step, right: str, own: str, far: float, besides: Any = None) -> Place:
+    """Return the place of a derivative; `besides` is the factor of it whose place it is."""
     replay, shape = step.replay, step.node.shape
     g = replay.gradients[step.node.id]
     part = step.rule(g) if step.others else replay.parts[step.edge]
+    if besides is not None:
+        g = np.asarray(step.rule(g)) / besides
     also: list[Callable[[], Table]] = []
     if step.operand.primitive is ops.subtract:
         also.append(lambda: differences(replay, step.operand.id, shape, links=False))

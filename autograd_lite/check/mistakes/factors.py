@@ -12,6 +12,7 @@ from autograd_lite import ops
 from autograd_lite.check.mistakes.entries import entries_in_words
 from autograd_lite.check.mistakes.reasons import (
     another_number,
+    chosen_ones,
     or_a_half,
     other_divisor,
     reasons,
@@ -119,7 +120,8 @@ def _stretched_to(case: Case, target: Target) -> set[int]:
         for x in uses
         if x.primitive is not None and x.primitive.entrywise
     ]
-    return {*each, sum(each)} - {0, 1}
+    of_two = {2} if each == [1, 1] else set()  # Half of two uses is a 2 that was forgotten.
+    return {*each, sum(each)} - {0, 1} - of_two
 
 
 def _readings(case: Case, target: Target, a: float) -> Iterator[tuple[str, str, float]]:
@@ -142,6 +144,8 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[tuple[str, str, 
     for n in sorted(averages):
         if _is(a, n):
             yield "summed, not averaged", f"summed over {n} entries that the loss averages", 0.9
+        elif text := next(chosen_ones(case, a, {n}), ""):
+            yield "constant factor", text, 1.0
         elif _is(a, n / 2):
             text = f"that of half the sum, where the loss averages {n} entries"
             yield "summed, not averaged", text, 1.1

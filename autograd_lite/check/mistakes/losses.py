@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -425,6 +425,8 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
             lambda: c * (1 - y) * p,
         )
         yield f"1 - {pt} stands in place of {pt}", 1.0, lambda: c * (1 - p - y)
+        twice = f"the sigmoid is applied twice: sigmoid({d.p_text}) in place of {pt}"
+        yield twice, 1.0, lambda: c * (LINKS[name](p) - y)
         yield (
             f"the derivative of the sigmoid at {pt} is left out",
             0.65,
@@ -480,6 +482,19 @@ def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[],
         0.9,
         lambda: -c * y * p * (1 - p),
     )
+    yield (
+        f"-1 is put at the entry of the label, in place of subtracted from {pt}: = for -=",
+        0.85,
+        lambda: c * np.where(y == 1, -1, p),
+    )
+    for title, wrong in (
+        (f"the softmax is applied twice: softmax({d.p_text}) in place of {pt}",
+         LINKS["softmax"](p)),
+        (f"the sigmoid stands in place of the softmax {pt}", LINKS["sigmoid"](z)),
+        *((f"exp is not divided by its sum in the softmax {pt}", np.exp(scores))
+          for scores in (z, z - z.max(axis=-1, keepdims=True))),
+    ):  # fmt: skip
+        yield title, 0.95, functools.partial(_minus, replace(d, p=wrong), y)
     if z.ndim == 2:
         for scores in (z, z - z.max(axis=1, keepdims=True)):
             yield (

@@ -107,7 +107,24 @@ def averaged(case: Case) -> set[int]:
         if means or node.parameters.get("reduction") == "mean":
             size = np.size(replay.values[node.operands[0]]) if replay is not None else 0
             found.add(int(size / max(1, np.size(node.value))))
+        elif node.primitive is ops.divide and replay is not None:  # By 2, which `numbers` leaves.
+            divisor = replay.values[node.operands[1]]
+            if not np.ndim(divisor) and divisor == case.batch:
+                found.add(case.batch)
     return found
+
+
+def chosen_ones(case: Case, factor: float, averages: set[int]) -> Iterator[str]:
+    """Yield over which entries one may average, of those that are not 0: a hinge's, a mask's."""
+    for node in case.replay.graph if case.replay is not None else ():
+        value = np.asarray(node.value)
+        n, k = value.size, int(np.count_nonzero(value))
+        if n not in averages or not 0 < k < n or not _is(factor, n / k):
+            continue
+        if node.primitive in (ops.maximum, ops.where) or set(np.unique(value)) == {0, 1}:
+            text = node.name or f"the array of shape {node.shape}"
+            yield f"divided by {k}, the entries of {text} that are not 0, where {n} belongs"
+            return
 
 
 def scalars(case: Case) -> list[tuple[str, float, bool]]:
@@ -162,6 +179,8 @@ def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
             if _is(a, other / k) and not _is(other, k) and not _is(other, k * k):
                 yield f"{other:g} stands in place of {k:g}", 0.2
         for n in sizes if divides else ():
+            if round(k * k) in sizes and _is(a * a, round(k * k) / n) and _is(k * k, round(k * k)):
+                yield f"divided by the square root of {n} where that of {k * k:g} belongs", 0.35
             if _is(a, k / n) and n not in (k, 2 * k):
                 yield f"divided by {n} where {k:g} belongs", 0.35
             elif _is(a, n / k) and n not in (k, k / 2):
@@ -198,6 +217,7 @@ def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
             over = f"{n} entries, {factors}"
             yield f"summed over {over}" if a > 1 else f"averaged over {over}, that add up", 0.25
     counts, means = sizes, averaged(case)
+    yield from ((text, 0.38) for text in chosen_ones(case, a, means))
     for n in counts:
         corrected = 0.15 if n in means and n - 1 not in means else 0.55
         if _is(a, n):
@@ -206,12 +226,18 @@ def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
             yield f"divided by {n} once too often", 0.2
         elif n in means and _is(a, n / 2):
             yield f"the factor 2/{n} is missing", 0.4
-        elif _is(a, 2 / n):
+        elif _is(a, 2 / n) and 2 not in means:
             yield f"divided by {n}, and a factor 2 too many", 0.4
         elif n > 2 and _is(a, n / (n - 1)):
-            yield f"n - 1 = {n - 1} stands where n = {n} belongs", corrected
+            if n - 1 in counts:  # Of another axis, perhaps.
+                yield f"divided by {n - 1} where {n} belongs", corrected
+            else:
+                yield f"n - 1 = {n - 1} stands where n = {n} belongs", corrected
         elif n > 2 and _is(a, (n - 1) / n):
-            yield f"n = {n} stands where n - 1 = {n - 1} belongs", corrected
+            if n - 1 in means:
+                yield f"divided by {n} where {n - 1} belongs", corrected
+            else:
+                yield f"n = {n} stands where n - 1 = {n - 1} belongs", corrected
         elif _is(a, np.sqrt(n)) or _is(a, 1 / np.sqrt(n)):
             yield f"the square root of {n} is {'missing' if a > 1 else 'there too often'}", 0.4
     for n in counts:

@@ -1,0 +1,120 @@
+"""Slips in the slope of an activation, in a loss, in what is divided by, and in a normalisation."""
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+from tests.check.test_search_masks import title_of
+
+rng = np.random.default_rng(16)
+X, LABELS = rng.normal(size=(7, 3)), np.array([2, 0, 3, 1, 1, 0, 2])
+W, V = rng.normal(size=(3, 4)), rng.normal(size=(4, 6))
+
+
+def parameter(value, name):
+    return al.Tensor(value, requires_grad=True, name=name)
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def softmax(z):
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def test_one_factor_of_a_slope_is_that_of_another_tensor():
+    w = parameter(W, "w")
+    z = X @ w
+    a = 1 / (1 + np.exp(-z))
+    z.name, a.name = "z", "a"
+    h = a.numpy()
+    title = title_of(np.sum((a @ V) ** 2), w=X.T @ (2 * h @ V @ V.T * h * (1 - z.numpy())))
+    assert title.startswith("(1 - z) stands in place of 1 - a on the way back")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (lambda s, p, y: np.where(y == 1, -1, p), "-1 is put at the entry of the label"),
+        (lambda s, p, y: softmax(p) - y, "the softmax is applied twice"),
+        (lambda s, p, y: sigmoid(s) - y, "the sigmoid stands in place of the softmax"),
+        (lambda s, p, y: np.exp(s) - y, "exp is not divided by its sum"),
+    ],
+)
+def test_what_stands_in_place_of_the_softmax(wrong, says):
+    w = parameter(W, "w")
+    s = X @ w
+    loss = -np.mean(np.log(al.softmax(s, axis=1)[np.arange(7), LABELS]))
+    s = s.numpy()
+    title = title_of(loss, w=X.T @ wrong(s, softmax(s), np.eye(4)[LABELS]) / 7)
+    assert title.startswith(says)
+
+
+def test_a_sigmoid_is_applied_twice():
+    w, y = parameter(W[:, 0], "w"), LABELS % 2
+    z = X @ w
+    p = sigmoid(sigmoid(z.numpy()))
+    title = title_of(np.mean(np.log(1 + np.exp(z)) - y * z), w=X.T @ (p - y) / 7)
+    assert title.startswith("the sigmoid is applied twice")
+
+
+def test_the_term_of_a_variance_is_summed_along_the_other_axis():
+    w, c = parameter(W, "w"), rng.normal(size=(7, 4))
+    z = X @ w
+    n = (z - np.mean(z, axis=1, keepdims=True)) / np.sqrt(np.var(z, axis=1, keepdims=True) + 0.01)
+    centred = z.numpy() - z.numpy().mean(1, keepdims=True)
+    s = np.sqrt((centred**2).mean(1, keepdims=True) + 0.01)
+    variance = -0.5 * (c * centred / s**3).sum(0, keepdims=True)
+    delta = c / s - (c / s).mean(1, keepdims=True) + variance * 2 * centred / 4
+    title = title_of(np.sum(c * n), w=X.T @ delta)
+    assert title.startswith("the term of the variance on the way back to")
+    assert title.endswith("is taken along axis 0, in place of axis 1")
+
+
+def hinge(w):
+    margin = np.maximum(X @ w + 0.1, 0)
+    margin.name = "margin"
+    return np.mean(margin), int(np.count_nonzero(margin.numpy()))
+
+
+def test_what_is_divided_by_another_count():
+    w = parameter(W[:, 0] / 2, "w")
+    loss, some = hinge(w)
+    (right,) = al.grad(lambda w: hinge(w)[0], argnums=(0,))(w.numpy())
+    said = f"divided by {some}, the entries of margin that are not 0, where 7 belongs"
+    assert title_of(loss, w=right * 7 / some).endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("shape", "wrong", "says"),
+    [
+        ((7, 6), 6, "divided by 6 where 7 belongs"),
+        ((2, 3), 3, "divided by 3 where 2 belongs"),
+    ],
+)
+def test_the_length_of_another_axis_is_no_correction(shape, wrong, says):
+    rows, columns = shape
+    x, w = rng.normal(size=(rows, 5)), parameter(rng.normal(size=(5, columns)), "w")
+    loss = np.sum(np.tanh(x @ w)) / rows
+    right = x.T @ (1 - np.tanh(x @ w.numpy()) ** 2)
+    assert title_of(loss, w=right / wrong).endswith(says)
+
+
+def test_the_root_of_another_width():
+    w, k = parameter(rng.normal(size=(3, 5)), "w"), rng.normal(size=(6, 5))
+    loss = np.sum(np.tanh(X @ w @ k.T / np.sqrt(5)))
+    slope = 1 - np.tanh(X @ w.numpy() @ k.T / np.sqrt(5)) ** 2
+    title = title_of(loss, w=X.T @ slope @ k / np.sqrt(6))
+    assert title.endswith("divided by the square root of 6 where that of 5 belongs")
+
+
+def test_half_of_what_is_used_twice_lacks_a_two():
+    w = parameter(W, "w")
+    h = np.tanh(X @ w)
+    h.name = "h"
+    a, b = rng.normal(size=(2, 7, 4))
+    loss = np.sum(np.exp(h) * a) + np.sum(h * h * b)
+    right = np.exp(h.numpy()) * a + 2 * h.numpy() * b
+    assert "the factor 2" in title_of(loss, h=right / 2)
