@@ -294,13 +294,13 @@ def _derivatives(
         given(xs),
     )
     for when, others in (
-        ("before", [np.zeros_like(ys[0]), *ys[:-1]]),
-        ("before", [ys[-1], *ys[:-1]]),
-        ("after", [*ys[1:], ys[-1]]),
+        ("step before", [np.zeros_like(ys[0]), *ys[:-1]]),
+        ("step before", [ys[-1], *ys[:-1]]),
+        ("step after", [*ys[1:], ys[-1]]),
+        ("last step", [ys[-1]] * len(ys)),
+        ("first step", [ys[0]] * len(ys)),
     ):
-        yield change(
-            f"{every}{function} is computed from {name} of the step {when}", 0.9, given(others)
-        )
+        yield change(f"{every}{function} is computed from {name} of the {when}", 0.9, given(others))
     yield change(
         f"{every}the formula of {function} is given what arrives at {name}",
         1.0,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import text_of
+from autograd_lite.check.mistakes.backward_steps import AnotherPass, text_of
 from autograd_lite.check.mistakes.loop_passes import (
     EdgeRule,
     Into,
@@ -315,7 +315,50 @@ def less_likely(case: Case, target: Target) -> Iterator[Candidate]:
     """Clip what arrives at every step, or make a mistake on the way to one gradient alone."""
     if case.replay is not None and target.id is not None:
         yield from _clipped(case.replay)
+        yield from _of_one_step(case.replay)
         yield from _for_one_alone(case.replay)
+
+
+@remembered
+def _of_one_step(replay: Replay) -> Iterator[Candidate]:
+    """Use at all steps what one of them has computed: a variable as it is after the loop."""
+    for loop in loops(replay):
+        for nodes in loop.classes:
+            if not nodes[-1].shape or len({node.shape for node in nodes}) > 1:
+                continue
+            name = name_of(replay, loop, nodes)
+            some, more = (_computed_for(replay, loop, nodes, named) for named in (False, True))
+            for inside in (some, more)[: 1 + (len(some) < len(more))]:
+                for k, word in ((-1, "last"), (0, "first")):
+                    yield Candidate(
+                        f"at every step, {name} is that of the {word} step",
+                        1.15 if any(node.name for node in nodes) else 1.3,
+                        predict=AnotherPass(functools.partial(_with_values_of, replay, inside, k)),
+                        kind="wrong time",
+                    )
+
+
+def _computed_for(replay: Replay, loop: Loop, nodes: list[Node], named: bool) -> list[list[Node]]:
+    """Return a class of nodes with what is computed for it alone since the last product."""
+    found, place = {nodes[-1].id: nodes[-1]}, {m[-1].id: m for m in loop.classes}
+    waiting = [nodes[-1]]
+    for node in waiting:
+        for x in replay.graph.operands(node):
+            users = {user.id for user in replay.graph.consumers(x)}
+            alone = x.id in place and x.id not in found and users <= found.keys()
+            if alone and (named or not x.name) and x.primitive not in (ops.matmul, ops.einsum):
+                found[x.id] = x
+                waiting.append(x)
+    return [place[key] for key in found]
+
+
+def _with_values_of(
+    replay: Replay, classes: Sequence[Sequence[Node]], k: int, target: Target
+) -> Any:
+    values = dict(replay.values)
+    for nodes in classes:
+        values.update((node.id, replay.values[nodes[k].id]) for node in nodes)
+    return Replay(replay.graph, values).gradients.get(target.id or "")
 
 
 @remembered

@@ -60,6 +60,9 @@ def loops(replay: Replay) -> Iterator[Loop]:
         distances = _distances(replay, place, False) or distances
     for places in distances:
         distances[places] = _classes(made, places, ())
+    for places in _distances(replay, place, False, pairs=True):  # Two heads of an attention.
+        if len(places) == 2 and (classes := _twice(made, *places)):
+            distances.setdefault(places, classes)
     if not distances:
         return
     # Of several distances, the shortest at which all operations of a step repeat.
@@ -78,14 +81,20 @@ def loops(replay: Replay) -> Iterator[Loop]:
         taken.update(node.id for nodes in loop.classes for node in nodes)
 
 
+SHORTEST_TWICE = 5
+"""How many operations make a loop of two steps, if all of them are the same."""
+
 MOST_USES = 3
 """How many times a step may use the same parameter."""
 
 
 def _distances(
-    replay: Replay, place: dict[str, int], parameters: bool
+    replay: Replay, place: dict[str, int], parameters: bool, *, pairs: bool = False
 ) -> dict[tuple[int, ...], list[list[Node]]]:
-    """Return where tensors are used at equal distances: parameters twice, others more often."""
+    """Return where tensors are used at equal distances: parameters twice, others more often.
+
+    With `pairs`, others twice, too.
+    """
     found: dict[tuple[int, ...], list[list[Node]]] = {}
     for node in replay.graph:
         if (node.kind == "parameter") != parameters or not (parameters or node.id in place):
@@ -96,7 +105,7 @@ def _distances(
         for uses in by_kind.values():
             for each in range(1, MOST_USES + 1):
                 some = uses[::each]
-                if len(some) > 2 - parameters and len(set(np.diff(some))) == 1:
+                if len(some) > 2 - (parameters or pairs) and len(set(np.diff(some))) == 1:
                     found[tuple(some)] = []
     return found
 
@@ -119,6 +128,22 @@ def _classes(made: list[Node], best: tuple[int, ...], taken: Collection[str]) ->
         if places[-1] < len(made) and len({names[i] for i in places}) == 1:
             classes.append([made[i] for i in places])
     return classes
+
+
+def _twice(made: list[Node], first: int, second: int) -> list[list[Node]]:
+    """Return the operations of two steps, if all that is done in one is done in the other."""
+    length, places = second - first, {node.id for node in made}
+    for start in range(first, max(-1, first - length), -1) if length >= SHORTEST_TWICE else ():
+        pairs = list(zip(made[start : start + length], made[start + length :], strict=False))
+        other = {a.id: b.id for a, b in pairs}
+        if len(pairs) == length and all(
+            a.primitive is b.primitive and a.shape == b.shape
+            and all(other.get(x, x) == y or places.isdisjoint((x, y))
+                    for x, y in zip(a.operands, b.operands, strict=False))
+            for a, b in pairs
+        ):  # fmt: skip
+            return [[a, b] for a, b in pairs]
+    return []
 
 
 def _add_last(loop: Loop, made: list[Node]) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import Made, always, grouped, text_of
+from autograd_lite.check.mistakes.backward_steps import Made, Together, always, grouped, text_of
+from autograd_lite.check.mistakes.loop_passes import name_of
 from autograd_lite.check.mistakes.reasons import reason, shown
 from autograd_lite.check.mistakes.registry import (
     Candidate,
@@ -20,6 +22,7 @@ from autograd_lite.check.mistakes.registry import (
     remembered,
     same,
 )
+from autograd_lite.check.mistakes.repeated import loops
 from autograd_lite.check.mistakes.replay import Replay, Rule, is_shifted, recompute_all
 from autograd_lite.graph import Node
 
@@ -160,7 +163,9 @@ def softmax_in_pieces(case: Case, target: Target) -> Iterator[Candidate]:
         return
     for x, node, axis in _softmaxes(replay):
         if target.id in replay.behind(x.id):
-            yield from _softmax_forms(case, target, x, node, axis)
+            yield from _softmax_forms(replay, x, node, axis)
+            yield from _scaled_sum(case, target, x, node, axis)
+    yield from _of_all_steps(replay)
 
 
 @more("softmax in pieces")
@@ -218,14 +223,11 @@ def _softmaxes(replay: Replay) -> Iterator[tuple[Node, Node, int]]:
 
 
 def _softmax_forms(
-    case: Case, target: Target, x: Node, node: Node, axis: int
+    replay: Replay, x: Node, node: Node, axis: int, name: str = ""
 ) -> Iterator[Candidate]:
     """Yield what may stand in place of ``y * (g - sum(g * y))``."""
-    replay = case.replay
-    assert replay is not None
     y, g = np.asarray(replay.values[node.id]), replay.gradients[node.id]
-    name = grouped(text_of(replay.graph, node))
-    sums = y * (g * y).sum(axis, keepdims=True)
+    sums, name = y * (g * y).sum(axis, keepdims=True), name or grouped(text_of(replay.graph, node))
     right = g * y - sums
     between = "it has terms between the entries of a row"
     for title, instead in (
@@ -255,6 +257,47 @@ def _softmax_forms(
                 made = Made(replay, key, always(instead), always(replay.parts[x.id, i]))
                 also = "" if title.startswith("the mask") else "; the mask is left out"
                 yield Candidate(title + also, cost + 0.1, predict=made)
+
+
+def _of_all_steps(replay: Replay) -> Iterator[Candidate]:
+    """Make the same mistake at the softmax of each of several parallel steps, as of two heads."""
+    found = {node.id: (x, node, axis) for x, node, axis in _softmaxes(replay)}
+    for loop in loops(replay):
+        for nodes in loop.classes:
+            each = [found[node.id] for node in nodes if node.id in found]
+            apart = all(
+                a.id not in replay.behind(b.id) for a, b in itertools.permutations(nodes, 2)
+            )
+            if len(each) < len(nodes) or not apart:
+                continue
+            name = grouped(name_of(replay, loop, nodes))
+            forms = (_of_step(replay, *one, name) for one in each)
+            for several in zip(*forms, strict=False):
+                made = [form.predict for form in several if isinstance(form.predict, Made)]
+                title = f"at every step, {several[0].title}"
+                yield Candidate(title, several[0].cost - 0.02, predict=Together(made))
+
+
+def _of_step(replay: Replay, x: Node, node: Node, axis: int, name: str) -> Iterator[Candidate]:
+    y, g = np.asarray(replay.values[node.id]), replay.gradients[node.id]
+    right = y * (g - (g * y).sum(axis, keepdims=True))
+    path = f"the sum over the row in the derivative of the softmax at {name}"
+    for title, times in (
+        (f"{path} is added, in place of taken away", -1),
+        (f"{path} has a mean in its place", 1 / y.shape[axis]),
+        (f"{path} has a factor 2", 2),
+    ):
+        instead = y * (g - times * (g * y).sum(axis, keepdims=True))
+        yield Candidate(title, 0.85, predict=Made(replay, x.id, always(instead), always(right)))
+    yield from _softmax_forms(replay, x, node, axis, name)
+
+
+def _scaled_sum(case: Case, target: Target, x: Node, node: Node, axis: int) -> Iterator[Candidate]:
+    """Solve for the factor of what the derivative of a softmax takes away."""
+    replay = case.replay
+    assert replay is not None
+    y, g, name = replay.values[node.id], replay.gradients[node.id], text_of(replay.graph, node)
+    name, sums = grouped(name), y * (g * y).sum(axis, keepdims=True)
     made = Made(replay, x.id, always(-sums), always(-sums))
     factor = made.factor(target)
     if factor is None or min(abs(factor), abs(factor - 1)) < 1e-6 or target.hand.size < 3:
