@@ -40,6 +40,7 @@ from autograd_lite.check.mistakes import (
 )
 from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made, distinct
 from autograd_lite.check.mistakes.entries import where_not_finite
+from autograd_lite.check.mistakes.picks import picked
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Array,
@@ -329,6 +330,8 @@ def _passes(progress: _Progress, target: Target) -> Iterator[tuple[Case, str]]:
         return
     for ties in ("first", "all") if replay.has_ties else ():
         yield replace(progress.case, replay=Replay(replay.graph, ties=ties)), ""
+    for other in picked(replay):
+        yield replace(progress.case, replay=other), ""
     if any(t.id in progress.upstream for t in progress.wrong):
         changed = Replay(replay.graph, replay.values, _fitting_shapes(progress, replay))
         if target.id in changed.gradients:

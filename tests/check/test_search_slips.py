@@ -118,3 +118,59 @@ def test_half_of_what_is_used_twice_lacks_a_two():
     loss = np.sum(np.exp(h) * a) + np.sum(h * h * b)
     right = np.exp(h.numpy()) * a + 2 * h.numpy() * b
     assert "the factor 2" in title_of(loss, h=right / 2)
+
+
+PAIRS = np.array([[0, 1], [1, 0], [1, 3], [4, 3], [3, 1], [5, 2], [1, 2]])
+U0, V0 = rng.normal(size=(2, 6, 4))
+
+
+def skip_gram():
+    v, u = parameter(V0, "V"), parameter(U0, "U")
+    picked = v[PAIRS[:, 0]]
+    picked.name = "centre"
+    scores = picked @ u.T
+    right = np.sum(picked * u[PAIRS[:, 1]], axis=1)
+    return np.mean(np.log(np.sum(np.exp(scores), axis=1)) - right)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (lambda p, y: p * (1 - p) * (p - y), "the derivative of the softmax is there once too"),
+        (lambda p, y: (p - y) * y, "only the entry of the true class gets a gradient"),
+        (lambda p, y: np.where(np.arange(7)[:, None] == 6, p - y, 0), "only the last row of the"),
+        (lambda p, y: np.where(np.arange(7)[:, None] == 0, 0, p - y), "the first row of the"),
+    ],
+)
+def test_a_score_that_is_computed_by_itself_is_one_of_all(wrong, says):
+    p, y = softmax(V0[PAIRS[:, 0]] @ U0.T), np.eye(6)[PAIRS[:, 1]]
+    assert title_of(skip_gram(), U=wrong(p, y).T @ V0[PAIRS[:, 0]] / 7).startswith(says)
+
+
+def test_the_labels_are_what_something_else_is_picked_by():
+    v, u = parameter(V0, "V"), parameter(U0, "U")
+    picked = v[PAIRS[:, 0]]
+    loss = -np.mean(np.log(al.softmax(picked @ u.T, axis=1)[np.arange(7), PAIRS[:, 1]]))
+    delta = softmax(picked.numpy() @ U0.T) - np.eye(6)[PAIRS[:, 0]]
+    title = title_of(loss, U=delta.T @ picked.numpy() / 7)
+    assert title.startswith("the one-hot of the labels is that of the index by which")
+
+
+def test_the_first_row_is_used_for_all():
+    w = parameter(W, "w")
+    a = np.tanh(X @ w)
+    a.name = "a"
+    v = parameter(V, "v")
+    title = title_of(np.sum((a @ v) ** 2), v=np.repeat(a.numpy()[:1], 7, 0).T @ (2 * a.numpy() @ V))
+    assert title.startswith("a[0], the first for all rows, is used in place of a")
+
+
+def test_the_last_place_of_every_window_is_left_out():
+    k = parameter(rng.normal(size=(2, 3, 3)), "k")
+    windows = np.lib.stride_tricks.sliding_window_view(rng.normal(size=(2, 6, 6)), (3, 3), (1, 2))
+    z = np.einsum("nijab,kab->nkij", windows, k)
+    g = 2 * z.numpy()
+    g[..., -1, :], g[..., -1] = 0, 0
+    title = title_of(np.sum(z * z), k=np.einsum("nijab,nkij->kab", windows, g))
+    assert title.startswith("the last entry along axes 2, 3 of the gradient at")
+    assert title.endswith("is left out")

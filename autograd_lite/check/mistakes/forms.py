@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import grouped, text_of
-from autograd_lite.check.mistakes.losses import LINKS
+from autograd_lite.check.mistakes.differences import LINKS
 from autograd_lite.check.mistakes.registry import Array, remembered, same
 from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.graph import Node
@@ -125,12 +125,14 @@ def _forms(replay: Replay, shape: tuple[int, ...]) -> Iterator[Form]:
         if value.ndim == 2 and value.shape == shape and (np.diag(value) != 0).all():
             there = (value != 0) * (1.0 - np.eye(len(value), value.shape[1]))
             yield f"({text} != 0) without its diagonal", cost + 0.5, key, there
-        if value.ndim and value.shape[0] > 2:
+        if value.ndim and value.shape[0] > 1:
             for words, moved in (
                 ("{}, that of the row before,", np.roll(value, 1, 0)),
                 ("{}, that of the row after,", np.roll(value, -1, 0)),
                 ("{}[::-1]", value[::-1]),
-            ):
+                ("{}[0], the first for all rows,", value[:1]),
+                ("{}[-1], the last for all rows,", value[-1:]),
+            )[0 if len(value) > 2 else 3 if value.ndim > 1 else 5 :]:
                 for called, fitted, _ in _fitted(words.format(text), moved, shape):
                     yield called, cost + 0.5, key, fitted
         if value.ndim == 1 and value.size > 2 and value.std():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from autograd_lite.check.mistakes.backward_steps import (
     replaced,
     text_of,
 )
+from autograd_lite.check.mistakes.differences import LINKS, Difference, differences
 from autograd_lite.check.mistakes.reasons import shown
 from autograd_lite.check.mistakes.registry import (
     Array,
@@ -28,196 +29,8 @@ from autograd_lite.check.mistakes.registry import (
     remembered,
 )
 from autograd_lite.check.mistakes.repeated import loops
-from autograd_lite.check.mistakes.replay import Replay, is_shifted
+from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.check.mistakes.terms import term_text, terms_alone
-from autograd_lite.graph import Node
-
-
-@dataclass(frozen=True, eq=False)
-class Difference:
-    """The gradient at the node `key` if it is ``c * (p - y)``, prediction minus target.
-
-    The prediction is the `link` of the node, as its softmax; in all arrays, the classes are last.
-    """
-
-    key: str
-    link: str
-    p: Array
-    y: Array
-    p_text: str
-    y_text: str
-    c: Any
-    axis: int = -1
-
-    def instead(self, replay: Replay, wrong: Callable[[], Any]) -> Made:
-        """Return the mistake with something else in the place of the difference."""
-        return Made(
-            replay,
-            self.key,
-            lambda: np.swapaxes(wrong(), self.axis, -1) if self.axis != -1 else wrong(),
-            lambda: np.swapaxes(self.c * (self.p - self.y), self.axis, -1),
-        )
-
-
-LINKS: dict[str, Callable[[Any], Any]] = {
-    "softmax": lambda z: ops.softmax.forward(z, axis=-1),
-    "sigmoid": ops.sigmoid.forward,
-    "exp": np.exp,
-    "": lambda z: z,
-}
-
-
-@remembered
-def differences(replay: Replay) -> Iterator[Difference]:
-    """Return the gradients that are a difference, the one closest to the loss first."""
-    graph = replay.graph
-    targets = [
-        node
-        for node in graph
-        if (node.id not in replay.gradients or node.name)
-        and np.asarray(node.value).dtype.kind in "fiub"
-    ]
-    weights = [
-        np.asarray(node.value, float)
-        for node in targets
-        if node.shape and node.id not in replay.gradients and np.size(node.value) <= MOST_WEIGHTS
-        if np.ptp(np.asarray(node.value, float))
-    ]
-    for node in reversed(list(graph)):
-        same_again = is_shifted(graph, node) or node.primitive is ops.negative
-        if same_again and not node.name:
-            continue  # What comes back is that of what it was before.
-        g = replay.gradients.get(node.id)
-        z = np.asarray(replay.values[node.id])
-        if g is None or g.shape != z.shape or not g.any() or z.size < 2:
-            continue
-        for link, axis in _links(z, g):
-            z, g = (np.swapaxes(x, axis, -1) if axis != -1 else x for x in (z, g))
-            p = LINKS[link](z)
-            if not np.isfinite(p).all():
-                continue
-            seen: list[Array] = []
-            for target in targets:
-                y = np.asarray(replay.values[target.id], float)
-                if not y.ndim or np.size(y) != np.size(p) or node.id in replay.behind(target.id):
-                    continue
-                if axis != -1 and y.ndim == p.ndim:
-                    y = np.swapaxes(y, axis, -1)
-                if y.shape != p.shape:
-                    y = y.reshape(p.shape)
-                signs = link == "sigmoid" and np.isin(y, (-1, 1)).all()
-                for form in ((1 + y) / 2, (1 - y) / 2) if signs else (y,):
-                    c: Any = _multiple(g, p - form)
-                    if c is None and form.any():
-                        c = _weights(g, p - form, form, weights)
-                    if c is not None and not any(np.array_equal(form, x) for x in seen):
-                        p_text = _text_of_prediction(replay, node, link, p, axis)
-                        text = target.name or grouped(text_of(graph, target))
-                        text = "the target" if "array of" in text else text
-                        text = "the 0 or 1 of the label" if signs else text
-                        yield Difference(node.id, link, p, form, p_text, text, c, axis)
-                        seen.append(form)
-            if link == "sigmoid" and not seen and (c := _multiple(g, p - 1)) is not None:
-                p_text = _text_of_prediction(replay, node, link, p)
-                yield Difference(node.id, link, p, np.ones_like(p), p_text, "1", c)
-            if link == "sigmoid" and not seen and (c := _multiple(g, p)) is not None:
-                p_text = _text_of_prediction(replay, node, link, p)
-                yield Difference(node.id, link, p, np.zeros_like(p), p_text, "0", c)
-            if link == "softmax" and not seen:
-                found = _of_labels(g, p)
-                if found is not None:
-                    p_text = _text_of_prediction(replay, node, link, p, axis)
-                    one_hot = "the one-hot of the labels"
-                    yield Difference(node.id, link, p, found[0], p_text, one_hot, found[1], axis)
-
-
-def _links(z: Array, g: Array) -> Iterator[tuple[str, int]]:
-    """Yield how a prediction may come from a node, and along which axis."""
-    for link in LINKS:
-        if link != "softmax" or z.shape[-1] > 1:
-            yield link, -1
-    columns = z.ndim > 1 and z.shape[-2] > 1
-    if columns and np.abs(g.sum(-2)).max() <= 1e-9 * np.abs(g).max() * z.shape[-2]:
-        yield "softmax", -2
-
-
-def _multiple(g: Array, difference: Array) -> float | None:
-    """Return the number by which one array is a multiple of another."""
-    size = float(np.sum(difference * difference))
-    if not size:
-        return None
-    c = float(np.sum(g * difference)) / size
-    gap = np.abs(g - c * difference).max()
-    return c if c and gap <= 1e-9 * np.abs(g).max() + 1e-7 * digits_of(g) else None
-
-
-MOST_WEIGHTS = 10_000
-"""Of how many entries an array may be what a difference is weighted by."""
-
-
-def _weights(g: Array, difference: Array, y: Array, weights: Sequence[Array]) -> Array | None:
-    """Return by which multiple of an array, of the entries or of the rows, a difference goes."""
-    if g.size <= MOST_LEVELS:
-        return None
-    (a, b), (c, d) = g.flat[:2].tolist(), difference.flat[:2].tolist()
-    for w in weights:
-        w = w[..., None] if w.shape == g.shape[:-1] else w
-        if w.shape in (g.shape, (*g.shape[:-1], 1)):
-            one, two = c * w.flat[0], d * w.flat[min(1, w.size - 1) if w.shape[-1] > 1 else 0]
-            if abs(a * two - b * one) <= 1e-6 * max(abs(a * two), abs(b * one)):
-                times = _multiple(g, w * difference)
-                if times is not None and (w * y).any():
-                    return times * w
-    return None
-
-
-MOST_LEVELS = 4
-"""Of fewer entries, an array may be proportional to another by chance."""
-
-
-def digits_of(g: Array) -> float:
-    """Return the rounding of an array relative to its largest entry."""
-    return float(np.finfo(g.dtype).eps * np.abs(g).max()) * 100 if g.dtype.kind == "f" else 0.0
-
-
-def _of_labels(g: Array, p: Array) -> tuple[Array, Any] | None:
-    """Return the one-hot of the labels, and `c`, if ``g`` is ``c (softmax(z) - one_hot)``."""
-    rows, gs = (x.reshape(-1, p.shape[-1]) for x in (p, g))
-    with np.errstate(all="ignore"):
-        ratio = gs / rows
-    # All entries of a row have the ratio c, but that of the label, which is smaller.
-    c = ratio.max(axis=1, keepdims=True)
-    if rows.shape[1] > 2:  # Also where a negative number multiplies the row.
-        c = np.median(ratio, axis=1, keepdims=True)
-    masked: Any = ~gs.any(axis=1)  # Rows that do not count.
-    if not np.isfinite(c).all() or not c[~masked].all() or 2 * masked.sum() > len(c):
-        return None
-    if rows.shape[1] < 3 and not (c[~masked] > 0).all():
-        return None
-    if np.abs(c).max() > 1e6 * np.abs(gs).max():
-        return None  # One entry has all of the probability: anything would fit.
-    y = rows - gs / np.where(masked[:, None], 1, c)
-    y[masked] = np.eye(rows.shape[1])[0]
-    one_hot = np.eye(rows.shape[1])[y.argmax(axis=1)]
-    if np.abs(y - one_hot).max() > 1e-7:
-        return None
-    alike = np.allclose(c, c[0], rtol=1e-9)
-    return one_hot.reshape(p.shape), float(c[0, 0]) if alike else c.reshape((*p.shape[:-1], 1))
-
-
-def _text_of_prediction(replay: Replay, node: Node, link: str, p: Array, axis: int = -1) -> str:
-    """Return what a prediction is called: by its name, or as the function of a node."""
-    text = text_of(replay.graph, node)
-    return _text_of_value(replay, np.swapaxes(p, axis, -1)) or (f"{link}({text})" if link else text)
-
-
-def _text_of_value(replay: Replay, value: Array) -> str | None:
-    """Return what a value is called, if it occurs."""
-    for node in replay.graph:
-        other = np.asarray(replay.values[node.id])
-        if other.shape == value.shape and np.allclose(other, value, rtol=1e-9, atol=1e-12):
-            return text_of(replay.graph, node)
-    return None
 
 
 @mistake("loss", "Derive the loss by what it is compared with: prediction minus target, usually.")
@@ -434,6 +247,13 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
         )
         return
     yield from _softmax(d, z)
+    for other, text in _indices(replay):
+        if d.p.ndim == 2 and d.axis == -1 and len(other) == len(p) and other.max() < p.shape[1]:
+            yield (
+                f"{yt} is that of {text}",
+                0.95,
+                functools.partial(_minus, d, np.eye(p.shape[1])[other]),
+            )
     node = replay.graph[d.key]
     for x in node.operands if node.primitive in (ops.multiply, ops.divide) else ():
         scores = np.asarray(replay.values[x])
@@ -443,6 +263,15 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
                 0.9,
                 functools.partial(_of_scores, scores, y, c),
             )
+
+
+@remembered
+def _indices(replay: Replay) -> Iterator[tuple[Any, str]]:
+    """Return what tensors are picked by, row by row, in words."""
+    for node in replay.graph:
+        index = node.parameters.get("index") if node.primitive is ops.getitem else None
+        if isinstance(index, np.ndarray) and index.ndim == 1 and index.dtype.kind in "iu":
+            yield index, f"the index by which {text_of(replay.graph, node)} is picked"
 
 
 def _of_scores(scores: Array, y: Array, c: Any) -> Array:

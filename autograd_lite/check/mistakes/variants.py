@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,7 +22,8 @@ from autograd_lite.check.mistakes.backward_steps import (
     wrong,
 )
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, same
-from autograd_lite.check.mistakes.replay import Replay, Rule
+from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
+from autograd_lite.graph import Node
 
 
 @mistake("other power", "The derivative of a power, an absolute value or a sum is of another form.")
@@ -256,26 +258,52 @@ def one_row_only(case: Case, target: Target) -> Iterator[Candidate]:
         yield Candidate(
             f"every row gets the {word} of all rows", 1.0, predict=_constant(target, all_rows)
         )
+    turned = [x.id for x in replay.graph.consumers(replay.graph[target.id])
+              if x.primitive is ops.transpose]  # fmt: skip
     for edge in replay.edges():
         node = replay.graph[edge[0]]
-        if node.operands[edge[1]] != target.id or not node.shape:
+        if node.operands[edge[1]] not in (target.id, *turned) or not node.shape:
             continue
-        g, rule, at = replay.gradients[node.id], replay.rule(edge), text_of(replay.graph, node)
-        for axis, n in enumerate(node.shape[: max(1, len(node.shape) - 1)]):
-            row = "row" if not axis else f"slice along axis {axis}"
-            if same(g, np.broadcast_to(g.mean(axis, keepdims=True), g.shape)):
-                continue  # Then that is a factor.
-            for k, which in ((n - 1, "last"), (0, "first")) if n > 1 else ():
-                one = np.expand_dims(
-                    np.arange(n) == k, [i for i in range(len(node.shape)) if i != axis]
-                )
-                for factor, words in ((1, ""), (n, f", times {n}")):
-                    yield Candidate(
-                        f"only the {which} {row} of the gradient at {at} counts{words}: "
-                        f"overwritten for each sample in place of added up",
-                        0.9 + 0.1 * axis,
-                        predict=wrong(replay, {edge: _given(rule, np.where(one, factor * g, 0))}),
-                    )
+        yield from _some_rows(replay, edge, node)
+
+
+FEWEST_LEFT_OUT = 3
+"""How many numbers are left out, at least, if rows are."""
+
+
+def _some_rows(replay: Replay, edge: Edge, node: Node) -> Iterator[Candidate]:
+    g, rule, at = replay.gradients[node.id], replay.rule(edge), text_of(replay.graph, node)
+    axes = range(node.value.ndim)
+    varied = [k for k in axes if not same(g, np.broadcast_to(g.mean(k, keepdims=True), g.shape))]
+    for several in itertools.chain.from_iterable(
+        itertools.combinations(varied, n) for n in range(1, len(varied) + (len(varied) < 5))
+    ):
+        one = len(several) == 1
+        if one and several[0] == len(axes) - 1 > 0:
+            continue  # Those are columns of the target.
+        row = "row" if several == (0,) else f"slice along axis {several[0]}"
+        if not one:
+            row = f"entry along axes {', '.join(map(str, several))}"
+        far = 0.1 * sum(several) if one else 0.15 * len(several)
+        for which, k in (("last", -1), ("first", 0)):
+            only, others = np.ones((2, *node.shape), bool)
+            for axis in several:
+                there = np.arange(node.shape[axis]) == k % node.shape[axis]
+                there = there.reshape([-1 if i == axis else 1 for i in axes])
+                only, others = only & there, others & ~there
+            for kept, factor, title, cost in (
+                (only, 1, f"only the {which} {row} of the gradient at {at} counts: overwritten "
+                 f"for each {'sample' if one else 'of them'} in place of added up", 0.9),
+                (only, node.shape[several[0]] if one else 0, f"only the {which} {row} of the "
+                 f"gradient at {at} counts, times {node.shape[several[0]]}: overwritten for each "
+                 f"sample in place of added up", 0.9),
+                (others, 1, f"the {which} {row} of the gradient at {at} is left out", 1.3),
+            ):  # fmt: skip
+                # Fewer may be another mask.
+                few = kept is others and np.count_nonzero(g[~kept]) < FEWEST_LEFT_OUT
+                if factor and kept.any() and not few:
+                    made = wrong(replay, {edge: _given(rule, np.where(kept, factor * g, 0))})
+                    yield Candidate(title, cost + far, predict=made)
 
 
 @mistake("another's numbers", "The gradient of one tensor was stored as that of another.")
