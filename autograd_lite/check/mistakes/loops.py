@@ -22,6 +22,7 @@ from autograd_lite.check.mistakes.loop_passes import (
     nothing,
     operand_name,
     plain,
+    stem,
     values_of,
 )
 from autograd_lite.check.mistakes.loop_steps import (
@@ -324,7 +325,9 @@ def _of_one_step(replay: Replay) -> Iterator[Candidate]:
     """Use at all steps what one of them has computed: a variable as it is after the loop."""
     for loop in loops(replay):
         for nodes in loop.classes:
-            if not nodes[-1].shape or len({node.shape for node in nodes}) > 1:
+            each = {stem(node.name) for node in nodes if node.name}  # Of branches, its own.
+            alike = len({node.shape for node in nodes}) == 1 and len(each) < len(nodes)
+            if not nodes[-1].shape or not alike:
                 continue
             name = name_of(replay, loop, nodes)
             some, more = (_computed_for(replay, loop, nodes, named) for named in (False, True))

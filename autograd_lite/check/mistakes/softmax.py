@@ -275,7 +275,7 @@ def _of_all_steps(replay: Replay) -> Iterator[Candidate]:
             for several in zip(*forms, strict=False):
                 made = [form.predict for form in several if isinstance(form.predict, Made)]
                 title = f"at every step, {several[0].title}"
-                yield Candidate(title, several[0].cost - 0.02, predict=Together(made))
+                yield Candidate(title, several[0].cost + 0.1, predict=Together(made))
 
 
 def _of_step(replay: Replay, x: Node, node: Node, axis: int, name: str) -> Iterator[Candidate]:
@@ -288,7 +288,7 @@ def _of_step(replay: Replay, x: Node, node: Node, axis: int, name: str) -> Itera
         (f"{path} has a factor 2", 2),
     ):
         instead = y * (g - times * (g * y).sum(axis, keepdims=True))
-        yield Candidate(title, 0.85, predict=Made(replay, x.id, always(instead), always(right)))
+        yield Candidate(title, 0.75, predict=Made(replay, x.id, always(instead), always(right)))
     yield from _softmax_forms(replay, x, node, axis, name)
 
 
