@@ -331,7 +331,9 @@ def _passes(progress: _Progress, target: Target) -> Iterator[tuple[Case, str]]:
     for ties in ("first", "all") if replay.has_ties else ():
         yield replace(progress.case, replay=Replay(replay.graph, ties=ties)), ""
     for other in picked(replay):
-        yield replace(progress.case, replay=other), ""
+        g = other.gradients.get(target.id or "")  # That of the scores themselves is another.
+        if g is not None and same(g, replay.gradients[target.id or ""]):
+            yield replace(progress.case, replay=other), ""
     if any(t.id in progress.upstream for t in progress.wrong):
         changed = Replay(replay.graph, replay.values, _fitting_shapes(progress, replay))
         if target.id in changed.gradients:

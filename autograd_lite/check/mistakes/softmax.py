@@ -138,8 +138,10 @@ def _forms(
         yield f"the softmax is divided by the sum over all axes {at}", 0.9, sent(whole)
     for k in range(x.ndim):
         if k != axis:
-            form = ops.softmax.forward(x, axis=k)
-            yield f"the softmax is taken along axis {k}, in place of {axis}, {at}", 0.8, sent(form)
+            for scores in (x, x - x.max(axis, keepdims=True)):
+                form = ops.softmax.forward(scores, axis=k)
+                title = f"the softmax is taken along axis {k}, in place of {axis}, {at}"
+                yield title, 0.8, sent(form)
             if x.shape[k] == x.shape[axis] and x.ndim == 2 and not kept:
                 yield (
                     f"the gradient multiplies the softmax along axis {k}, in place of {axis}, {at}",
