@@ -330,10 +330,10 @@ def _passes(progress: _Progress, target: Target) -> Iterator[tuple[Case, str]]:
         return
     for ties in ("first", "all") if replay.has_ties else ():
         yield replace(progress.case, replay=Replay(replay.graph, ties=ties)), ""
-    for other in picked(replay):
-        g = other.gradients.get(target.id or "")  # That of the scores themselves is another.
+    for merged in picked(replay):
+        g = merged.gradients.get(target.id or "")  # That of the scores themselves is another.
         if g is not None and same(g, replay.gradients[target.id or ""]):
-            yield replace(progress.case, replay=other), ""
+            yield replace(progress.case, replay=merged), ""
     if any(t.id in progress.upstream for t in progress.wrong):
         changed = Replay(replay.graph, replay.values, _fitting_shapes(progress, replay))
         if target.id in changed.gradients:

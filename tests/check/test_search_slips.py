@@ -127,8 +127,8 @@ U0, V0 = rng.normal(size=(2, 6, 4))
 def skip_gram():
     v, u = parameter(V0, "V"), parameter(U0, "U")
     picked = v[PAIRS[:, 0]]
-    picked.name = "centre"
     scores = picked @ u.T
+    picked.name, scores.name = "centre", "scores"
     right = np.sum(picked * u[PAIRS[:, 1]], axis=1)
     return np.mean(np.log(np.sum(np.exp(scores), axis=1)) - right)
 
@@ -145,6 +145,13 @@ def skip_gram():
 def test_a_score_that_is_computed_by_itself_is_one_of_all(wrong, says):
     p, y = softmax(V0[PAIRS[:, 0]] @ U0.T), np.eye(6)[PAIRS[:, 1]]
     assert title_of(skip_gram(), U=wrong(p, y).T @ V0[PAIRS[:, 0]] / 7).startswith(says)
+
+
+def test_scores_that_are_given_are_judged_by_their_own_path():
+    scores = V0[PAIRS[:, 0]] @ U0.T
+    wrong = softmax((scores - scores.max(1, keepdims=True)).T).T / 7
+    title = title_of(skip_gram(), scores=wrong)
+    assert title.startswith("the softmax is taken along axis 0, in place of 1")
 
 
 def test_the_labels_are_what_something_else_is_picked_by():
