@@ -181,3 +181,65 @@ def test_the_last_place_of_every_window_is_left_out():
     title = title_of(np.sum(z * z), k=np.einsum("nijab,nkij->kab", windows, g))
     assert title.startswith("the last entry along axes 2, 3 of the gradient at")
     assert title.endswith("is left out")
+
+
+SIGNS = np.array([1.0, -1, 1, 1, -1, -1, 1])
+
+
+def squared_hinge():
+    w, b = parameter(W[:, 0], "w"), parameter(np.array(0.2), "b")
+    s = X @ w + b
+    return np.mean(np.maximum(0, 1 - SIGNS * s) ** 2) + 0.5 * np.sum(w * w), s.numpy()
+
+
+@pytest.mark.parametrize(
+    ("margin", "says"),
+    [
+        (lambda s: -SIGNS * s, "1 is left out of 1 - "),
+        (lambda s: 1 + SIGNS * s, "the sign of "),
+    ],
+)
+def test_a_margin_that_is_wrong_forwards_too(margin, says):
+    loss, s = squared_hinge()
+    m = np.maximum(0, margin(s))
+    ds = -2 * SIGNS * m / 7
+    title = title_of(loss, w=X.T @ ds + W[:, 0])
+    assert title.startswith(says)
+    assert "forwards too" in title
+
+
+def test_a_single_bias_is_averaged_or_regularised():
+    loss, s = squared_hinge()
+    db = np.sum(-2 * SIGNS * np.maximum(0, 1 - SIGNS * s) / 7)
+    assert title_of(loss, b=db / 7).endswith("divided by the size of the batch, 7")
+    assert title_of(loss, b=db + 0.2).startswith("1 * b is added: a regulariser that the loss has")
+
+
+def test_a_sum_that_is_divided_by_the_entries_that_count():
+    w, mask = parameter(W, "w"), rng.uniform(size=(7, 4)) < 0.6
+    err = mask * (X @ w - V[0, :4])
+    some = int(mask.sum())
+    title = title_of(np.sum(err * err), w=X.T @ (2 * err.numpy()) / some)
+    assert title.endswith(f"divided by {some}, the entries of mask that are not 0")
+
+
+def test_a_leaky_relu_goes_by_another_tensor():
+    w = parameter(W, "w")
+    z = X @ w
+    h = np.tanh(X[:, :1]) + np.maximum(z, 0.2 * z)
+    z.name, h.name = "z", "h"
+    slope = np.where(h.numpy() > 0, 1, 0.2)
+    title = title_of(np.sum((h @ V) ** 2), w=X.T @ (2 * h.numpy() @ V @ V.T * slope))
+    assert title.startswith("np.maximum(z, 0.2 * z) goes by h > 0 on the way back")
+
+
+def test_another_tensor_is_divided():
+    w = parameter(W, "w")
+    u = X @ w
+    e = np.tanh(u)
+    h = e + u / (1 + np.exp(-u))
+    u.name, e.name, h.name = "u", "e", "h"
+    g = sigmoid(u.numpy())
+    slope = 1 - e.numpy() ** 2 + g + h.numpy() * g * (1 - g)
+    title = title_of(np.sum((h @ V) ** 2), w=X.T @ (2 * h.numpy() @ V @ V.T * slope))
+    assert title.startswith("h is used in place of u on the way back from")

@@ -58,8 +58,11 @@ def _is(a: float, b: float) -> bool:
     return bool(np.isclose(a, b, rtol=1e-6, atol=0))
 
 
-def _lengths(case: Case) -> tuple[set[int], set[int], bool]:
-    """Return over how many entries the graph averages, and sums, and whether it squares."""
+def _lengths(case: Case, target: Target) -> tuple[set[int], set[int], bool]:
+    """Return over how many entries of what depends on a tensor there are means and sums.
+
+    And whether one is of squares.
+    """
     averages: set[int] = set()
     sums: set[int] = set()
     squares = False
@@ -67,6 +70,8 @@ def _lengths(case: Case) -> tuple[set[int], set[int], bool]:
         return averages, sums, squares
     for node in case.replay.graph:
         made_by = node.primitive
+        if target.id is not None and target.id not in case.replay.behind(node.id):
+            continue  # That is another term: a regulariser of other tensors, say.
         divisor = case.replay.values[node.operands[1]] if made_by is ops.divide else 0
         if np.ndim(divisor) == 0 and divisor == case.batch > 1:  # A mean, written out.
             averages.add(case.batch)
@@ -132,7 +137,7 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[tuple[str, str, 
     for n in _stretched_to(case, target):
         if n != case.batch and _is(a, 1 / n):
             yield "averaged, not summed", f"averaged over the {n} entries that it adds up", 0.8
-    averages, sums, squares = _lengths(case)
+    averages, sums, squares = _lengths(case, target)
     of_square = " of the square" if squares else ""
     if _is(a, 0.5) or _is(a, 2):
         title = f"the factor 2{of_square} is missing"

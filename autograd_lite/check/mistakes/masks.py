@@ -148,13 +148,11 @@ def _of_levels(
     few = derivative.size < FEWEST_BITS  # Then chance gives every pattern now and then.
     found = [
         (f"the mask at {name} is reversed", 0.8, low + high - derivative),
-        (
-            f"the mask at {name} is that of what arrives there, not of {before}",
-            1.35,
-            np.where(g > 0, high, low),
-        ),
         (f"the value of {name} stands in place of its mask", 0.9, value),
     ]
+    if 0 < np.count_nonzero(g > 0) < g.size:  # Else a factor is missing.
+        title = f"the mask at {name} is that of what arrives there, not of {before}"
+        found.append((title, 1.35, np.where(g > 0, high, low)))
     if low:
         found += [
             (
@@ -274,6 +272,26 @@ def another_threshold(case: Case, target: Target) -> Iterator[Candidate]:
             continue
         for by in _goes_by(replay, choice)[:MOST_ORDERED]:
             yield from _moved(case, target, choice, by)
+        yield from _of_another_tensor(replay, choice)
+
+
+def _of_another_tensor(replay: Replay, choice: Choice) -> Iterator[Candidate]:
+    """Choose by the sign of another tensor, where both sides of a choice have a gradient."""
+    taken, node = choice.taken, choice.node
+    if len(choice.edges) < 2 or any(edge not in replay.parts for edge in choice.edges):
+        return
+    for x in replay.graph:
+        mask = np.asarray(replay.values[x.id]) > 0
+        if not x.name or mask.shape != taken.shape or mask.all() or not mask.any():
+            continue
+        if not np.array_equal(mask, taken) and not np.array_equal(mask, ~taken):
+            rules = dict(zip(choice.edges, (times(mask), times(~mask)), strict=True))
+            yield Candidate(
+                f"{text_of(replay.graph, node)} goes by {x.name} > 0 on the way back, not by what "
+                f"it goes by forwards",
+                1.3,
+                predict=wrong(replay, rules),
+            )
 
 
 def _choices(replay: Replay) -> Iterator[Choice]:

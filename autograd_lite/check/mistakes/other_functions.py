@@ -106,7 +106,13 @@ def _changed(replay: Replay) -> Iterator[Candidate]:
             if node.primitive is ops.multiply and value.size and (value < 0).all():
                 neutral = -neutral  # Its sign is not left out with it.
             text = text_of(replay.graph, operand)
-            if value.dtype.kind == "f" and not np.array_equal(value, neutral):
+            if value.dtype.kind in "iuf" and not np.array_equal(value, neutral):
+                if node.primitive in (ops.add, ops.subtract) and operand.id in replay.gradients:
+                    yield Candidate(
+                        f"the sign of {text} is flipped in {whole}, forwards too",
+                        1.65,
+                        predict=_of_another(replay, {(node.id, i): -value}),
+                    )
                 yield Candidate(
                     f"{text} is left out of {whole}, forwards too: that is the derivative of "
                     f"another function",

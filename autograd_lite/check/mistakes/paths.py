@@ -351,7 +351,14 @@ def term_too_many(case: Case, target: Target) -> Iterator[Candidate]:
 def _regulariser_of_few(case: Case, target: Target, x: Any, besides: Any) -> Iterator[Candidate]:
     """Find a regulariser that the loss has of other tensors: few numbers are any multiple."""
     c = float(np.sum(besides * x) / np.sum(x * x))
-    for k, n in itertools.product(numbers(case), (1, *averaged(case))):
+    assert case.replay is not None
+    squares = any(
+        node.primitive in (ops.square, ops.power, ops.multiply)
+        and case.replay.graph[node.operands[0]].kind == "parameter"
+        for node in case.replay.graph
+    )
+    known = (*numbers(case), *((0.5, 1.0) if squares else ()))
+    for k, n in itertools.product(known, (1, *averaged(case))):
         if any(abs(c - times * k / n) <= 1e-9 * abs(c) for times in (1, 2)):
             yield Candidate(
                 f"{c:.4g} * {target.name} is added: a regulariser that the loss has of other "

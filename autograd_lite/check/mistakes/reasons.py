@@ -119,11 +119,13 @@ def chosen_ones(case: Case, factor: float, averages: set[int]) -> Iterator[str]:
     for node in case.replay.graph if case.replay is not None else ():
         value = np.asarray(node.value)
         n, k = value.size, int(np.count_nonzero(value))
-        if n not in averages or not 0 < k < n or not _is(factor, n / k):
+        times = n / k if k and n in averages else 0.0
+        if not 0 < k < n or not (_is(factor, times) or (k > 2 and _is(factor, 1 / k))):
             continue
         if node.primitive in (ops.maximum, ops.where) or set(np.unique(value)) == {0, 1}:
             text = node.name or f"the array of shape {node.shape}"
-            yield f"divided by {k}, the entries of {text} that are not 0, where {n} belongs"
+            belongs = f", where {n} belongs" if _is(factor, times) else ""
+            yield f"divided by {k}, the entries of {text} that are not 0{belongs}"
             return
 
 
@@ -217,7 +219,8 @@ def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
             over = f"{n} entries, {factors}"
             yield f"summed over {over}" if a > 1 else f"averaged over {over}, that add up", 0.25
     counts, means = sizes, averaged(case)
-    yield from ((text, 0.38) for text in chosen_ones(case, a, means))
+    near = any(_is(a, n / (n - 1)) for n in means if n > 1)  # Then it is as likely.
+    yield from ((text, 0.15 if near else 0.38) for text in chosen_ones(case, a, means))
     for n in counts:
         corrected = 0.15 if n in means and n - 1 not in means else 0.55
         if _is(a, n):
