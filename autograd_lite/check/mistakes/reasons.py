@@ -116,11 +116,13 @@ def averaged(case: Case) -> set[int]:
 
 def chosen_ones(case: Case, factor: float, averages: set[int]) -> Iterator[str]:
     """Yield over which entries one may average, of those that are not 0: a hinge's, a mask's."""
+    sizes = lengths(case)
     for node in case.replay.graph if case.replay is not None else ():
         value = np.asarray(node.value)
-        n, k = value.size, int(np.count_nonzero(value))
+        n, k = value.size, int(np.count_nonzero(value)) if value.size <= MOST_NUMBERS else 0
         times = n / k if k and n in averages else 0.0
-        if not 0 < k < n or not (_is(factor, times) or (k > 2 and _is(factor, 1 / k))):
+        alone = k not in sizes and _is(factor, 1 / max(k, 1))
+        if not 0 < k < n or not (_is(factor, times) or alone):
             continue
         if node.primitive in (ops.maximum, ops.where) or set(np.unique(value)) == {0, 1}:
             text = node.name or f"the array of shape {node.shape}"
