@@ -70,7 +70,7 @@ def test_the_term_of_a_variance_is_summed_along_the_other_axis():
     delta = c / s - (c / s).mean(1, keepdims=True) + variance * 2 * centred / 4
     title = title_of(np.sum(c * n), w=X.T @ delta)
     assert title.startswith("the term of the variance on the way back to")
-    assert title.endswith("is taken along axis 0, in place of axis 1")
+    assert title.endswith("is taken along axis 0, in place of 1")
 
 
 def hinge(w):

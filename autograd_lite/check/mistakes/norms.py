@@ -287,12 +287,13 @@ def _changes(g: Array, norm: Norm, u: str) -> Iterator[tuple[str, float, Callabl
     for other in _axes(g) if norm.share < 1 else ():
         _, mean, variance = norm.terms_with(g, s, n, other)
         size, count = (np.prod([g.shape[k] for k in some]) for some in (axis, other))
-        yield (
-            f"the sums on the way back to {u} are taken along axis {', '.join(map(str, other))}, "
-            f"in place of {', '.join(map(str, axis))}",
-            0.8,
-            always(first + mean + variance * size / count),
-        )
+        inside = -n * s * (g * n / s**2).sum(other, keepdims=True) * norm.share
+        along = f"along axis {', '.join(map(str, other))}, in place of {', '.join(map(str, axis))}"
+        for title, wrong_sum in (
+            (f"the sums on the way back to {u} are taken {along}", mean + variance * size / count),
+            (f"the term of the variance on the way back to {u} is taken {along}", second + inside),
+        ):
+            yield title, 0.8, always(first + wrong_sum)
 
 
 @more("summed over the wrong axis")
