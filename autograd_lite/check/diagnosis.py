@@ -19,6 +19,7 @@ from autograd_lite.check.finding import (
     evidence,
     partly,
 )
+from autograd_lite.check.kinks import other_passes
 from autograd_lite.check.mistakes import (
     any_form,
     factors,
@@ -27,6 +28,7 @@ from autograd_lite.check.mistakes import (
     losses,
     masks,
     messages,
+    moved_back,
     norms,
     other_functions,
     other_operands,
@@ -39,7 +41,7 @@ from autograd_lite.check.mistakes import (
     wrong_derivatives,
 )
 from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made, distinct
-from autograd_lite.check.mistakes.entries import where_not_finite
+from autograd_lite.check.mistakes.entries import where_not_finite, zero_entries
 from autograd_lite.check.mistakes.picks import picked
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
@@ -73,6 +75,7 @@ REGISTERED = (
     shapes,
     variants,
     masks,
+    moved_back,
     window_slips,
 )
 """The modules whose import fills the registry; of two mistakes that cost the same, that of the
@@ -80,8 +83,12 @@ earlier module is named first."""
 
 ORDER = {module.__name__: k for k, module in enumerate(REGISTERED)}
 
-MOST_NODES = 400
-"""In a larger graph, a mistake is looked for in the gradients alone, and not inside the pass."""
+MOST_NODES, MOST_UNROLLED = 400, 4000
+"""In a larger graph, only what concerns whole arrays is looked for; in a still larger one, only
+what shows in the gradients alone."""
+
+OF_WHOLE_ARRAYS = (factors, shapes, moved_back, window_slips)
+"""Where else mistakes are looked for in a large graph, as of a loop that was unrolled."""
 
 MOST_ALTERNATIVES = 4
 
@@ -140,7 +147,7 @@ def diagnose(
         For every failing target, from the loss backwards.
     """
     replay = case.replay
-    if replay is not None and len(replay.graph) > MOST_NODES:
+    if replay is not None and len(replay.graph) > MOST_UNROLLED:
         case = replace(case, replay=None)
     order = replay.order if replay is not None else {}
 
@@ -233,6 +240,8 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
         if fitting:
             return _diagnosis(fitting, progress, (target, against), besides)
         tried.append((case, against, proposed, besides))
+    if zero_entries(target):
+        return partly(target)
     two, far = _with_a_factor(progress, tried)
     for pairs in (False, True):
         for case, against, _, besides in tried:
@@ -334,6 +343,8 @@ def _passes(progress: _Progress, target: Target) -> Iterator[tuple[Case, str]]:
         g = merged.gradients.get(target.id or "")  # That of the scores themselves is another.
         if g is not None and same(g, replay.gradients[target.id or ""]):
             yield replace(progress.case, replay=merged), ""
+    for beside in other_passes(replay.graph):  # Right at a kink, with a mistake elsewhere.
+        yield replace(progress.case, replay=beside), ""
     if any(t.id in progress.upstream for t in progress.wrong):
         changed = Replay(replay.graph, replay.values, _fitting_shapes(progress, replay))
         if target.id in changed.gradients:
@@ -421,7 +432,10 @@ def _proposed(
 ) -> list[Candidate]:
     """Return every way in which a gradient may have come about, the likeliest first."""
     proposed: list[Candidate] = []
+    large = case.replay is not None and len(case.replay.graph) > MOST_NODES
     for entry in entries or sorted(MISTAKES.values(), key=_turn):
+        if large and not _is_of_whole_arrays(entry):
+            continue
         late = time.thread_time() > progress.deadline
         if late and (far_fetched or not _is_cheap(entry)):
             progress.cut_short.add(target.name)
@@ -440,6 +454,12 @@ def _proposed(
 def _turn(entry: Mistake) -> tuple[bool, int]:
     """Return when a mistake is looked for: those of every step first."""
     return entry.find is not loops.at_every_step, ORDER.get(entry.find.__module__, len(ORDER))
+
+
+def _is_of_whole_arrays(entry: Mistake) -> bool:
+    modules = {module.__name__ for module in OF_WHOLE_ARRAYS}
+    searches = (entry.find, entry.find_more)
+    return paths.overwritten in searches or any(x.__module__ in modules for x in searches)
 
 
 def _is_cheap(entry: Mistake) -> bool:

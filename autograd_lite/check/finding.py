@@ -17,6 +17,8 @@ NOT_FINITE = "not finite"
 SOME_ENTRIES = "some entries"
 SIZES_COINCIDE = "sizes coincide"
 VALUES_COINCIDE = "values coincide"
+FORWARDS = "forwards again"
+TURNED = "Jacobian transposed"
 
 OTHERS = {
     UNEXPLAINED: "No mistake that is known here gives these numbers.",
@@ -25,6 +27,8 @@ OTHERS = {
     SOME_ENTRIES: "The formula is right, except for some entries.",
     SIZES_COINCIDE: "The formula is right for these sizes only.",
     VALUES_COINCIDE: "The formula is right for these values only: for these signs, say.",
+    FORWARDS: "What turns forwards by an angle turns back by the opposite one.",
+    TURNED: "Row i of a Jacobian is the gradient of output i.",
 }
 """What can be found besides the mistakes of the registry, and what it means."""
 

@@ -17,8 +17,8 @@ NEAR = 1e-9
 """How far from a kink its side is, relative to the point."""
 
 
-def other_sides(graph: Graph) -> Iterator[dict[str, Any]]:
-    """Yield gradients of the backward pass that takes another side at every kink, all alike.
+def other_passes(graph: Graph) -> Iterator[Replay]:
+    """Yield the backward pass that takes another side at every kink, all alike.
 
     Beside a `maximum` or an `abs`, say, its operand is moved, to the one or to the other side;
     beside the bounds of `clip`, also inwards or outwards. A mask, as in ``np.where(z > 0, z, 0)``
@@ -29,7 +29,7 @@ def other_sides(graph: Graph) -> Iterator[dict[str, Any]]:
     moves = [{}, *([_moved(graph, bends, *sides) for sides in SIDES] if bends else [])]
     for moved, others in itertools.product(moves, [{}, masks] if masks else [{}]):
         if moved or others:
-            yield Replay(graph, operands=moved | others).gradients
+            yield Replay(graph, operands=moved | others)
 
 
 SIDES = ((1, 1), (-1, -1), (1, -1), (-1, 1))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,16 @@ from numpy.typing import NDArray
 
 from autograd_lite.check.alignment import PREFIXES, SUFFIXES
 from autograd_lite.check.compare import compare
+from autograd_lite.check.finding import (
+    FORWARDS,
+    OTHERS,
+    SOME_ENTRIES,
+    TURNED,
+    UNEXPLAINED,
+    Diagnosis,
+)
+from autograd_lite.check.mistakes.backward_steps import always
+from autograd_lite.check.mistakes.registry import same
 from autograd_lite.check.report import Comparison
 from autograd_lite.tensor import Tensor
 
@@ -43,9 +55,9 @@ def check_layer(
         a sequence with one for each of them, in their order (None leaves one out); or a mapping by
         name (``dx``, ``d_x``, ``x_grad``).
     inputs : mapping or sequence
-        What to call `forward` with. Arrays of floating-point numbers are differentiated by.
-        Whatever else there is, running statistics in a dict, say, is passed as a copy, so that it
-        stays as it was.
+        What to call `forward` with. Arrays of floating-point numbers are differentiated by; a bare
+        number, as ``eps=1e-5``, only if `backward` has a gradient for it. Whatever else there is,
+        running statistics in a dict, say, is passed as a copy, so that it stays as it was.
     seed : int
         Of the cotangent.
     **options
@@ -82,10 +94,28 @@ def check_layer(
     >>> print(result["x"].diagnosis)
     the factor 1 + y is missing
     """
+    rng = [seed, 1]  # Inputs may come from default_rng(seed).
+
+    def drawn(shapes: Sequence[tuple[int, ...]]) -> list[Array]:
+        draw = np.random.default_rng(rng)
+        return [draw.normal(size=shape) for shape in shapes]
+
+    return _checked(forward, backward, inputs, drawn, options)
+
+
+def _checked(
+    forward: Callable[..., Any],
+    backward: Callable[..., Any],
+    inputs: Any,
+    drawn: Callable[[Sequence[tuple[int, ...]]], list[Array]],
+    options: Mapping[str, Any],
+) -> Comparison:
+    """Check a layer with cotangents that are drawn for the shapes of its results."""
     named = _named(forward, inputs)
     varied = {name: np.asarray(x) for name, x in named.items() if _is_real(x)}
     if not varied:
         raise ValueError("check_layer needs an array of floating-point numbers among the inputs.")
+    upstream = next(iter(_parameters(backward)), "dout")
 
     def arguments(arrays: Sequence[Any]) -> list[Any]:
         moved = dict(zip(varied, arrays, strict=True))
@@ -98,29 +128,61 @@ def check_layer(
     _same_twice(forward, result_of, list(varied.values()))
 
     def cotangents(ys: Sequence[Any]) -> list[Array]:
-        rng = np.random.default_rng(seed)
         kinds = [np.dtype(getattr(y, "dtype", np.float64)) for y in ys]
         return [
-            rng.normal(size=np.shape(y)).astype(kind if kind.kind == "f" else np.float64)
-            for y, kind in zip(ys, kinds, strict=True)
+            g.astype(kind if kind.kind == "f" else np.float64)
+            for g, kind in zip(drawn([np.shape(y) for y in ys]), kinds, strict=True)
         ]
 
     def loss(*arrays: Any) -> Any:
-        ys = _several(result_of(arrays))
-        terms = [np.sum(y * weights) for y, weights in zip(ys, cotangents(ys), strict=True)]
+        result = result_of(arrays)
+        ys, several = _several(result), isinstance(result, tuple | list)
+        terms = []
+        for i, (y, g) in enumerate(zip(ys, cotangents(ys), strict=True)):
+            name = f"{upstream}[{i}]" if several else upstream
+            terms.append(np.sum(y * (Tensor(g, name=name) if isinstance(y, Tensor) else g)))
         return sum(terms[1:], terms[0])
 
-    def by_hand(*arrays: Any) -> dict[str, Any]:
+    def backwards(arrays: Sequence[Any]) -> Any:
         used = arguments(arrays)
         returned = forward(*used)
         y, *rest = returned if isinstance(returned, tuple) else (returned, *arguments(arrays))
         given = cotangents([np.asarray(x) for x in _several(y)])
-        found = backward(tuple(given) if isinstance(y, tuple | list) else given[0], *rest)
-        return _gradients(found, list(varied))
+        return backward(tuple(given) if isinstance(y, tuple | list) else given[0], *rest)
+
+    def by_hand(*arrays: Any) -> dict[str, Any]:
+        return _gradients(backwards(arrays), list(varied))
+
+    bare = [name for name in varied if isinstance(named[name], float)]
+    if bare and len(bare) < len(varied):
+        found = backwards([x.copy(order="K") for x in varied.values()])
+        known = _spelled(varied)
+        given = {known.get(key) for key in found} if isinstance(found, Mapping) else None
+        if len(bare) + len(_several(found)) == len(varied) or given is not None:
+            varied = {n: x for n, x in varied.items() if n not in bare or n in (given or ())}
 
     loss.__wrapped__ = forward  # type: ignore[attr-defined]  # Its variables give the names.
     loss.__name__ = getattr(forward, "__name__", "forward")
-    return compare(loss, by_hand, varied, **options)
+    result = compare(loss, by_hand, varied, **options)
+    rows = []
+    for row in result.rows:
+        if row.diagnosis is not None and not row.diagnosis.explained:
+            (g, *others) = cotangents(_several(result_of(list(varied.values()))))
+            if not others and g.shape == row.by_hand.shape:
+                again = result_of([g if name == row.name else x for name, x in varied.items()])
+                if same(np.asarray(again), row.by_hand):
+                    row = dataclasses.replace(row, diagnosis=_forwards_again(upstream))
+        rows.append(row)
+    return Comparison(tuple(rows), result.notes)
+
+
+def _forwards_again(upstream: str) -> Diagnosis:
+    return Diagnosis(
+        FORWARDS,
+        f"{upstream} is sent through the layer forwards, where its transpose belongs",
+        OTHERS[FORWARDS],
+        f"the layer turns {upstream} into the numbers by hand",
+    )
 
 
 def check_jacobian(
@@ -172,15 +234,41 @@ def check_jacobian(
             )
         return np.tensordot(dy, found, axes=dy.ndim)
 
-    return check_layer(f, backward, {"x": x}, seed=seed, **options)
+    result = check_layer(f, backward, {"x": x}, seed=seed, **options)
+    row = result.rows[0]
+    if row.diagnosis is None or row.diagnosis.name == "sign flipped":
+        return result
+    y = np.asarray(f(x.copy(order="K")))
+    if y.shape == x.shape and x.ndim and check_layer(
+        f, lambda dy, x: np.tensordot(jacobian(x), dy, axes=dy.ndim), {"x": x}, seed=seed,
+        **{**options, "diagnose": False},
+    ):  # fmt: skip
+        found = Diagnosis(
+            TURNED, "the Jacobian is transposed: outputs come first, then inputs", OTHERS[TURNED],
+            "with its axes exchanged, it agrees",
+        )  # fmt: skip
+        return Comparison((dataclasses.replace(row, diagnosis=found),), result.notes)
+    if row.diagnosis.name not in (UNEXPLAINED, SOME_ENTRIES) or y.size < 2:
+        return result
+    for k, place in enumerate(itertools.islice(np.ndindex(y.shape), MOST_ROWS)):
+        one = np.eye(1, y.size, k).reshape(y.shape)
+        alone = _checked(f, backward, {"x": x}, always([one]), options).rows[0]
+        if alone.diagnosis is not None and alone.diagnosis.explained:
+            at = place[0] if len(place) == 1 else place
+            found = dataclasses.replace(
+                alone.diagnosis, title=f"in row {at} of the Jacobian: {alone.diagnosis.title}"
+            )
+            return Comparison((dataclasses.replace(row, diagnosis=found),), result.notes)
+    return result
+
+
+MOST_ROWS = 20
+"""How many rows of a Jacobian are looked at one by one, where nothing explains their sum."""
 
 
 def _named(forward: Callable[..., Any], inputs: Any) -> dict[str, Any]:
     """Return the inputs by name, in the order of the parameters of a function."""
-    try:
-        names = list(inspect.signature(forward).parameters)
-    except (TypeError, ValueError):
-        names = []
+    names = _parameters(forward)
     if isinstance(inputs, Mapping):
         missing = [name for name in names if name in inputs]
         return {n: inputs[n] for n in [*missing, *(k for k in inputs if k not in missing)]}
@@ -188,6 +276,13 @@ def _named(forward: Callable[..., Any], inputs: Any) -> dict[str, Any]:
         inputs = [inputs]
     names += [f"input {i}" for i in range(len(names), len(inputs))]
     return dict(zip(names, inputs, strict=False))
+
+
+def _parameters(f: Callable[..., Any]) -> list[str]:
+    try:
+        return list(inspect.signature(f).parameters)
+    except (TypeError, ValueError):
+        return []
 
 
 def _is_real(x: Any) -> bool:
@@ -220,15 +315,7 @@ def _same_twice(
 def _gradients(found: Any, names: list[str]) -> dict[str, Any]:
     """Return gradients by the name of the input that each belongs to."""
     if isinstance(found, Mapping):
-        spelled = {
-            spelling: name
-            for name in names
-            for spelling in (
-                name,
-                *(f"{p}{name}" for p in PREFIXES),
-                *(f"{name}{s}" for s in SUFFIXES),
-            )
-        }
+        spelled = _spelled(names)
         strange = [key for key in found if key not in spelled]
         if strange:
             raise ValueError(
@@ -244,6 +331,19 @@ def _gradients(found: Any, names: list[str]) -> dict[str, Any]:
             f"inputs ({', '.join(names)}). Return one for each, None to leave one out, or a dict."
         )
     return {name: g for name, g in zip(names, found, strict=True) if g is not None}
+
+
+def _spelled(names: Iterable[str]) -> dict[str, str]:
+    """Return for every way to call the gradient of an input the name of that."""
+    return {
+        spelling: name
+        for name in names
+        for spelling in (
+            name,
+            *(f"{p}{name}" for p in PREFIXES),
+            *(f"{name}{s}" for s in SUFFIXES),
+        )
+    }
 
 
 def assert_gradients(loss: Any, by_hand: Any, inputs: Any = None, **options: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +38,24 @@ def named_inputs(f: Callable[..., Any], inputs: Any) -> tuple[list[str], list[Ar
 
 def _array(x: Any) -> Array:
     return np.array(x.data if isinstance(x, Tensor) else x)
+
+
+def by_position(f: Any, names: Sequence[str]) -> Any:
+    """Return a function that takes keywords alone, as ``lambda **x: ...``, as one of positions."""
+    if not callable(f):
+        return f
+    try:
+        kinds = {x.kind for x in inspect.signature(f).parameters.values()}
+    except (TypeError, ValueError):
+        return f
+    if not kinds or kinds - {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD}:
+        return f
+
+    @functools.wraps(f)
+    def called(*arrays: Any) -> Any:
+        return f(**dict(zip(names, arrays, strict=True)))
+
+    return called
 
 
 def traced(

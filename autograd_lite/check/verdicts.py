@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from autograd_lite import ops
 from autograd_lite.check.finding import Diagnosis
-from autograd_lite.check.kinks import other_sides
+from autograd_lite.check.kinks import other_passes
 from autograd_lite.check.mistakes.factors import shorter_dtype
 from autograd_lite.check.mistakes.registry import Target, same
 from autograd_lite.check.mistakes.replay import Replay, in_double, recomputed
@@ -128,15 +128,33 @@ def _right_for_symmetric(graph: Graph, rows: list[Row], targets: list[Target]) -
     """
     found = []
     for row, target in zip(rows, targets, strict=True):
-        node, hand, right = graph[target.id or ""], row.by_hand, row.autodiff
-        users = [user.primitive for user in graph.consumers(node)]
-        reads_one = bool(users) and all(user in READ_ONE_TRIANGLE for user in users)
-        if reads_one and by_hand_is_wrong(row) and hand.shape == right.shape:
-            symmetric = same(np.asarray(node.value), _turned(node.value))
-            if symmetric and same(hand + _turned(hand), right + _turned(right)):
-                row = dataclasses.replace(row, verdict=SYMMETRIC, diagnosis=None)
+        hand, right = row.by_hand, row.autodiff
+        asked = by_hand_is_wrong(row) and hand.shape == right.shape
+        both = asked and _reads_one_triangle(graph, target)
+        if both and same(hand + _turned(hand), right + _turned(right)):
+            row = dataclasses.replace(row, verdict=SYMMETRIC, diagnosis=None)
         found.append(row)
     return found
+
+
+def _reads_one_triangle(graph: Graph, target: Target) -> bool:
+    """Return whether a matrix is symmetric, and all that uses it reads one triangle."""
+    node = graph[target.id or ""]
+    users = [user.primitive for user in graph.consumers(node)]
+    reads_one = bool(users) and all(user in READ_ONE_TRIANGLE for user in users)
+    return reads_one and same(np.asarray(node.value), _turned(node.value))
+
+
+def in_one_triangle(graph: Graph, target: Target) -> Target:
+    """Return a symmetric gradient as autodiff has it: a mistake is looked for in its triangle."""
+    hand = target.hand
+    if hand.shape != target.right.shape or not _reads_one_triangle(graph, target):
+        return target
+    if not same(hand, _turned(hand)):
+        return target
+    both = np.where(target.right != 0, hand + _turned(hand), 0.0)
+    diagonal = np.eye(hand.shape[-1]) * hand
+    return dataclasses.replace(target, hand=both - diagonal)
 
 
 def _right_by_another_side(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Row]:
@@ -145,7 +163,8 @@ def _right_by_another_side(graph: Graph, rows: list[Row], targets: list[Target])
     Where several inputs are at a kink at once, that need not be between two derivatives.
     """
     found = rows
-    for made in other_sides(graph) if any(map(by_hand_is_wrong, rows)) else ():
+    for other in other_passes(graph) if any(map(by_hand_is_wrong, rows)) else ():
+        made = other.gradients
         found = [
             dataclasses.replace(row, verdict=KINK, diagnosis=None)
             if by_hand_is_wrong(row)
@@ -160,7 +179,8 @@ def _right_by_another_side(graph: Graph, rows: list[Row], targets: list[Target])
 def _right_up_to_rounding(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Row]:
     """Accept two gradients that differ by no more than rounding explains, whoever is nearer.
 
-    Where ``1 - p`` has lost its digits, in a saturated sigmoid, two right formulas differ.
+    Where ``1 - p`` has lost its digits, in a saturated sigmoid, two right formulas differ. What has
+    the digits of a shorter type may be rounded as that type rounds.
     """
     near = [
         not row.ok
@@ -177,8 +197,10 @@ def _right_up_to_rounding(graph: Graph, rows: list[Row], targets: list[Target]) 
     rng = np.random.default_rng(0)
     replay = Replay(graph)
     spread: dict[str, NDArray[Any]] = {}
+    asked = [row for row, close in zip(rows, near, strict=True) if close]
+    short = all((row.by_hand == row.by_hand.astype(np.float32)).all() for row in asked)
     for _ in range(4):
-        made = Replay(graph, _shaken(graph, rng)).gradients
+        made = Replay(graph, _shaken(graph, rng, np.float32 if short else np.float64)).gradients
         for t in targets:
             if t.id in made:
                 moved = np.abs(made[t.id] - replay.gradients[t.id])
@@ -191,11 +213,11 @@ def _right_up_to_rounding(graph: Graph, rows: list[Row], targets: list[Target]) 
     ]
 
 
-def _shaken(graph: Graph, rng: np.random.Generator) -> dict[str, Any]:
-    """Return the values of all nodes, computed once more with random last digits."""
+def _shaken(graph: Graph, rng: np.random.Generator, kind: Any) -> dict[str, Any]:
+    """Return the values of all nodes, computed once more with random last digits of a type."""
 
     def shaken(value: Any) -> Any:
-        eps = np.finfo(np.asarray(value).dtype).eps
+        eps = max(float(np.finfo(x).eps) for x in (np.asarray(value).dtype, kind))
         return value * (1 + eps * rng.uniform(-1, 1, np.shape(value)))
 
     return recomputed(graph, lambda value: value, shaken)

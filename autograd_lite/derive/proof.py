@@ -107,7 +107,8 @@ def prove(
         found = _refuted(name, pairs, sympy)
         if found is not None:
             proofs[name] = found
-    open_, wrong = [n for n in given if n not in proofs], [n for n in proofs if not proofs[n].ratio]
+    open_ = [n for n in given if n not in proofs]
+    wrong = [n for n, x in proofs.items() if not x.ratio and "alone" not in x.reason]
     # For what is wrong, algebra can say why; that is worth less time.
     for left, limit in ((open_, time_limit), (wrong, min(time_limit, TIME_FOR_REASONS))):
         if left:
@@ -139,6 +140,10 @@ def _by_algebra(
                 found[name] = refuted.get(name, proof) if long else proof
     except _Expired:
         over = f"not decided in {time_limit:g} s; at sample points, by hand = gradient"
+        for name in left:
+            found.setdefault(name, refuted.get(name, Proof(name, False, reason=over)))
+    except Exception as error:  # noqa: BLE001  (On numbers it ran; on symbols, NumPy raises anything.)
+        over = f"not decided by algebra ({error}); at sample points, by hand = gradient"
         for name in left:
             found.setdefault(name, refuted.get(name, Proof(name, False, reason=over)))
     finally:
@@ -228,6 +233,8 @@ def _refuted(name: str, pairs: list[tuple[Any, Any]], sympy: Any) -> Proof | Non
             where = tuple(map(int, at[0]))
             numbers = np.asarray(x)[where], np.asarray(y)[where]
             reason = f"by hand is {numbers[0]:.5g} where the gradient is {numbers[1]:.5g}"
+            if x is not pairs[0][0]:
+                reason = f"equal at the values given alone (a symmetric matrix?); else {reason}"
             return Proof(name, False, where=where, reason=reason)
     return None
 

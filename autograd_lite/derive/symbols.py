@@ -63,6 +63,35 @@ def _sympy() -> Any:
     return sympy
 
 
+def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    if ord not in (None, 2) or (ord == 2 and axis is None and np.ndim(x) > 1):
+        raise NotImplementedError(f"the norm of order {ord} has no algebra here")
+    return np.sqrt(np.sum(x**2, axis=axis, keepdims=keepdims))
+
+
+def _of_matrix(name: str) -> Callable[..., Any]:
+    def apply(a: Any, *others: Any) -> Any:
+        if np.ndim(a) != 2:
+            raise NotImplementedError(f"{name} of several matrices has no algebra here")
+        vectors = [np.atleast_2d(_plain(x).T).T for x in others]
+        found = getattr(_sympy().Matrix(_plain(a)), name)(*map(_sympy().Matrix, vectors))
+        if name == "det":
+            return wrap(found)
+        return wrap(
+            np.reshape(np.array(found.tolist(), object), np.shape(others[0] if others else a))
+        )
+
+    return apply
+
+
+OF_MATRICES: dict[Any, Callable[..., Any]] = {
+    np.linalg.norm: _norm, np.linalg.vector_norm: _norm, np.linalg.det: _of_matrix("det"),
+    np.linalg.inv: _of_matrix("inv"), np.linalg.solve: _of_matrix("LUsolve"),
+    np.clip: lambda x, low, high: np.minimum(np.maximum(x, low), high),
+}  # fmt: skip
+"""What is not applied entry by entry: NumPy's function, and what does it on symbols."""
+
+
 class Symbols(np.ndarray[Any, Any]):
     """An array of expressions; results of NumPy's functions are such arrays again, 0-d ones too."""
 
@@ -70,10 +99,14 @@ class Symbols(np.ndarray[Any, Any]):
         inputs = tuple(map(_plain, inputs))
         if method == "at":
             return ufunc.at(*inputs)
-        function = _functions().get(ufunc.__name__) if method == "__call__" else None
-        if function is not None:
-            return wrap(np.vectorize(function, otypes=[object])(*inputs))
         kwargs = {name: _plain(value) for name, value in kwargs.items() if name != "out"}
+        function = _functions().get(ufunc.__name__)
+        if function is not None and method == "__call__":
+            return wrap(np.vectorize(function, otypes=[object])(*inputs))
+        if function is not None and method == "reduce":
+            return wrap(np.frompyfunc(function, 2, 1).reduce(*inputs, **kwargs))
+        if ufunc.signature is not None and ufunc is not np.matmul:
+            raise NotImplementedError(f"{ufunc.__name__} has no algebra here")
         return wrap(getattr(ufunc, method)(*inputs, **kwargs))
 
     def __array_function__(
@@ -85,6 +118,8 @@ class Symbols(np.ndarray[Any, Any]):
             return self._extreme(getattr(_sympy(), EXTREMES[function]), *args, **kwargs)
         if function is np.mean:
             return self._mean(*args, **kwargs)
+        if function in OF_MATRICES:
+            return OF_MATRICES[function](*map(wrap, args), **kwargs)
         result = function(*_plain(args), **_plain(kwargs))
         return wrap(result) if isinstance(result, np.ndarray) or _is_entry(result) else result
 

@@ -292,6 +292,9 @@ def _special(
     outer = column_and_row(e)
     if outer is not None:
         return _outer(texts[outer[0].number], texts[outer[1].number], form)
+    if e.operation is ops.matmul and not e.ndim and e.operands[0].ndim == 1:
+        dot = r" \cdot " if form == "latex" else " · "
+        return Written(dot.join(_bracketed(x, form) for x in given), MATRIX_PRODUCT)
     return None
 
 
@@ -328,13 +331,15 @@ def _axis_of(e: Expression, product: Expression) -> int:
 def _outer(column: Written, row: Written, form: Form) -> Written:
     """Write the outer product of two vectors, ``x δᵀ``."""
     raised = r"^\top" if form == "latex" else "ᵀ"
-    parts = []
-    for part, brackets in ((column, False), (row, "/" in row.text)):
-        whole = part.precedence == ATOM and not (brackets and form == "text")
-        around = (r"\left(", r"\right)") if form == "latex" else ("(", ")")
-        parts.append(part.text if whole else part.text.join(around))
+    parts = [_bracketed(column, form), _bracketed(row, form, "/" in row.text)]
     transposed = f"{{{parts[1]}}}{raised}" if form == "latex" else parts[1] + raised
     return Written(f"{parts[0]} {transposed}", MATRIX_PRODUCT)
+
+
+def _bracketed(part: Written, form: Form, divided: bool = False) -> str:
+    whole = part.precedence == ATOM and not (divided and form == "text")
+    around = (r"\left(", r"\right)") if form == "latex" else ("(", ")")
+    return part.text if whole else part.text.join(around)
 
 
 def write_number(value: Any, form: Form = "python") -> Written:

@@ -385,7 +385,7 @@ def test_several_terms_of_a_round_are_summed_together():
 
     written = al.derive(f, *draw((5, 2), (2,)), wrt="W").text.splitlines()
     assert written[:2] == [
-        "v₁[t] = xs[t] W  (t = 0, …, 4)",
+        "v₁[t] = xs[t] · W  (t = 0, …, 4)",
         "total = Σ_{t=0…4} ((Σ sin(v₁[t])) − (Σ v₁[t]))",
     ]
 

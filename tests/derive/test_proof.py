@@ -205,3 +205,36 @@ def test_largest_entries_and_labels_are_proved():
 
     derivation = al.derive(loss, np.array([[0.3, -0.2], [0.1, 0.4]]))
     assert all(derivation.prove(by_hand))
+
+
+def test_norms_choices_softmax_and_inverses_are_taken_as_algebra():
+    rng = np.random.default_rng(2)
+    u, v, a = rng.normal(size=3), rng.normal(size=3), rng.normal(size=(2, 2))
+    cosine = al.derive(lambda u, v: u @ v / (np.sqrt(u @ u) * np.sqrt(v @ v)), u, v, wrt=["u"])
+    assert cosine.equals(
+        "v / (np.linalg.norm(u) * np.linalg.norm(v))"
+        " - (u @ v) * u / (np.linalg.norm(u)**3 * np.linalg.norm(v))"
+    )
+    clipped = al.derive(lambda u, v: np.minimum(np.maximum(u, 0), 1) @ v, u, v, wrt=["v"])
+    assert clipped.equals("np.clip(u, 0, 1)")
+    softmax = al.derive(lambda u, v: np.sum(al.softmax(u) * v), u, v, wrt=["v"])
+    assert softmax.equals("np.exp(u) / np.sum(np.exp(u))")
+    inverse = al.derive(lambda a, b: b @ np.linalg.inv(a) @ b, a + 3 * np.eye(2), u[:2], wrt=["b"])
+    assert inverse.equals("(np.linalg.inv(a) + np.linalg.inv(a).T) @ b")
+
+
+def test_a_formula_for_special_values_is_not_proved_and_that_is_said():
+    a = np.array([[2.0, 1.0], [1.0, 3.0]])
+    derivation = al.derive(lambda a, x: x @ a @ x, a, np.array([1.0, 2.0]), wrt=["x"])
+    proof = derivation.equals("2 * a @ x")
+    assert not proof
+    assert "symmetric" in str(proof)
+    assert derivation.equals("(a + a.T) @ x")
+
+
+def test_what_has_no_algebra_is_undecided():
+    a = np.array([[2.0, 1.0], [1.0, 3.0]])
+    derivation = al.derive(lambda a: np.sum(a * a), a, wrt=["a"])
+    proof = derivation.equals("2 * a + 0 * np.linalg.eigvalsh(a @ a.T)[0]")
+    assert not proof
+    assert "not decided" in str(proof)

@@ -40,6 +40,8 @@ class Step:
     @property
     def rule(self) -> Rule:
         """What it does to a cotangent."""
+        if not self.others:
+            return self.replay.rule(self.edge)
         return self._ruled(self.replay.values[self.operand.id], self.replay.values[self.node.id])
 
     def _ruled(self, x: Any, y: Any) -> Rule:
@@ -523,6 +525,8 @@ def _text(graph: Graph, node: Node, depth: int, whole: bool = False) -> Written:
         return Written("…")
     parts = [_text(graph, operand, depth - 1) for operand in graph.operands(node)]
     written = writing.write(node.primitive, parts, node.parameters, "python")
+    if len(parts) == 1 and len(parts[0].text) > 1 < written.text.count(parts[0].text):
+        return Written(f"{node.primitive.name}({parts[0].text})")  # A softmax, say.
     users = graph.consumers(graph[node.operands[0]])
     alone = sum(x.primitive is node.primitive for x in users) < 2
 

@@ -13,6 +13,7 @@ from autograd_lite.check.mistakes.entries import entries_in_words
 from autograd_lite.check.mistakes.reasons import (
     another_number,
     chosen_ones,
+    of_the_loss,
     or_a_half,
     other_divisor,
     reasons,
@@ -151,7 +152,7 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[tuple[str, str, 
             yield "summed, not averaged", f"summed over {n} entries that the loss averages", 0.9
         elif text := next(chosen_ones(case, a, {n}), ""):
             yield "constant factor", text, 1.0
-        elif _is(a, n / 2):
+        elif _is(a, n / 2) and squares:
             text = f"that of half the sum, where the loss averages {n} entries"
             yield "summed, not averaged", text, 1.1
     for n in sorted(sums):
@@ -160,6 +161,12 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[tuple[str, str, 
         elif _is(a, 2 / n):
             text = f"that of the mean square, where the loss is half the sum of {n} entries"
             yield "averaged, not summed", text, 1.1
+    if (
+        a != case.batch
+        and not (_is(a, 0.5) or _is(a, 2))
+        and (other := other_divisor(case, a)) is not None
+    ):
+        yield "constant factor", f"divided by {other[0]} where {other[1]} belongs", 1.2
     for n in sorted({*averages, *sums} - {case.batch}):
         if _is(a, n):
             yield "constant factor", f"multiplied by n = {n}, the number of entries", 1.5
@@ -189,8 +196,11 @@ def constant_factor(case: Case, target: Target) -> Iterator[Candidate]:
         known = [("constant factor", why, 1.0 + cost) for why, cost in reasons(case, factor)]
     # A single number is always some multiple of another, which proves nothing.
     if not known and np.count_nonzero(target.right) > 1:
-        why = another_number(case, factor) or "one factor for all entries"
-        known = [("constant factor", why, 3.0)]
+        if why := of_the_loss(case, factor):
+            known = [("constant factor", why, 1.2)]
+        else:
+            why = another_number(case, factor) or "one factor for all entries"
+            known = [("constant factor", why, 3.0)]
     for kind, meaning, cost in known:
         yield Candidate(
             f"by hand = {shown(factor)} × autodiff: {sign}{meaning}",

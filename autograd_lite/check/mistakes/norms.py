@@ -75,7 +75,7 @@ def norms(replay: Replay) -> Iterator[Norm]:
     nodes = [
         node
         for node in graph
-        if node.id in replay.gradients and 1 < len(node.shape) < 5 and min(node.shape) > 1
+        if node.id in replay.gradients and 1 < len(node.shape) < 6 and min(node.shape) > 1
     ]
     for i, node in enumerate(nodes):
         n = np.asarray(replay.values[node.id], float)

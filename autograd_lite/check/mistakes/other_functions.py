@@ -107,18 +107,23 @@ def _changed(replay: Replay) -> Iterator[Candidate]:
                 neutral = -neutral  # Its sign is not left out with it.
             text = text_of(replay.graph, operand)
             if value.dtype.kind in "iuf" and not np.array_equal(value, neutral):
-                if node.primitive in (ops.add, ops.subtract) and operand.id in replay.gradients:
-                    yield Candidate(
-                        f"the sign of {text} is flipped in {whole}, forwards too",
-                        1.65,
-                        predict=_of_another(replay, {(node.id, i): -value}),
-                    )
-                yield Candidate(
+                title = (
                     f"{text} is left out of {whole}, forwards too: that is the derivative of "
-                    f"another function",
-                    1.6,
-                    predict=_of_another(replay, {(node.id, i): neutral}),
+                    f"another function"
                 )
+                predict = _of_another(replay, {(node.id, i): neutral})
+                yield Candidate(title, 1.6, predict=predict)
+                if node.primitive is ops.subtract and i == 1 and operand.primitive is None:
+                    added = f"{text} is added, in place of subtracted, in {whole}"
+                    predict = _of_another(replay, {(node.id, i): -value})
+                    yield Candidate(added, 1.5, predict=predict)
+                elif node.primitive in (ops.add, ops.subtract) and operand.id in replay.gradients:
+                    flipped = f"the sign of {text} is flipped in {whole}, forwards too"
+                    predict = _of_another(replay, {(node.id, i): -value})
+                    yield Candidate(flipped, 1.65, predict=predict)
+                if operand.primitive is not None and operand.id in replay.gradients:
+                    predict = _of_another(replay, {(node.id, i): neutral}, cut=True)
+                    yield Candidate(title, 1.6, predict=predict)
                 if NEUTRAL[node.primitive]:
                     yield Candidate(
                         f"{text} is left out of {whole} forwards, and not in its derivative",
@@ -195,6 +200,8 @@ def _labels(replay: Replay) -> Iterator[Candidate]:
         picks = node.primitive is ops.getitem and node.id in replay.gradients
         if not picks or not isinstance(index, tuple) or not isinstance(index[-1], np.ndarray):
             continue
+        if any(x is None or x is Ellipsis for x in index):
+            continue  # Which axis it picks from, is another question.
         labels, (key, *_) = index[-1], node.operands
         n = np.shape(replay.values[key])[len(index) - 1]
         if labels.dtype.kind not in "iu" or labels.size < 2:
@@ -281,16 +288,24 @@ def _is_bias(replay: Replay, node: Node) -> bool:
 
 
 def _of_another(
-    replay: Replay, operands: Mapping[Edge, Array], *, derived: bool = True
+    replay: Replay, operands: Mapping[Edge, Array], *, derived: bool = True, cut: bool = False
 ) -> Callable[[Target], Any]:
-    """Return what predicts the gradients with other operands in some operations."""
+    """Return what predicts the gradients with other operands in some operations.
+
+    With `cut`, nothing comes back to the operands that were there.
+    """
     found: list[dict[str, Array]] = []
 
     def predict(target: Target) -> Any:
         if not found:
             values = recompute_all(replay.graph, {}, operands)
-            there = operands if derived else {}
-            found.append(Replay(replay.graph, values, operands=there).gradients)
+            other = Replay(replay.graph, values, operands=operands if derived else {})
+            gradients = dict(other.gradients)
+            for edge in operands if cut else ():
+                key = replay.graph[edge[0]].operands[edge[1]]
+                for x, g in other.added(key, other.parts[edge]).items():
+                    gradients[x] = gradients[x] - g
+            found.append(gradients)
         return found[0].get(target.id or "")
 
     return predict

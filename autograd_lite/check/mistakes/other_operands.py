@@ -29,6 +29,7 @@ from autograd_lite.check.mistakes.registry import (
     Mistake,
     Target,
     mistake,
+    more,
     same,
 )
 from autograd_lite.check.mistakes.replay import Replay, Rule
@@ -63,6 +64,47 @@ def not_transposed(case: Case, target: Target) -> Iterator[Candidate]:
                 0.9,
                 predict=wrong(step.replay, {step.edge: _of_transposed(step.rule)}),
             )
+
+
+@more("not transposed")
+def other_throughout(case: Case, target: Target) -> Iterator[Candidate]:
+    """Use a matrix turned, or another tensor, wherever one is needed: as in A @ A.T for A.T @ A."""
+    uses: dict[str, list[Step]] = {}
+    for step in steps(case, target, once=True):
+        if step.other is not None:
+            root = step.other
+            while root.primitive in VIEWS:
+                root = step.replay.graph[root.operands[0]]
+            uses.setdefault(root.id, []).append(step)
+    for key, some in uses.items():
+        replay, root = some[0].replay, some[0].replay.graph[key]
+        if not 1 < len(some) <= MOST_MEETING or not root.shape:
+            continue
+        name, value = grouped(text_of(replay.graph, root)), np.asarray(replay.values[key])
+        instead = []
+        if value.ndim == 2 and len(set(value.shape)) == 1:
+            title = f"{name} stands for {name}.T throughout, and {name}.T for {name}"
+            instead.append((title, "not transposed", value.T))
+        for x in replay.graph:
+            if x.name and x.shape == root.shape and x is not root and x.kind == root.kind:
+                title = f"{x.name} is used in place of {name} throughout"
+                instead.append((title, "wrong tensor", np.asarray(replay.values[x.id])))
+        for title, kind, other in instead[:MOST_MEETING]:
+            rules = {
+                step.edge: replay.rule(
+                    step.edge, operands={1 - step.edge[1]: _seen(replay, step.other, key, other)}
+                )
+                for step in some
+            }
+            yield Candidate(title, 1.3, predict=wrong(replay, rules), kind=kind)
+
+
+def _seen(replay: Replay, view: Node | None, key: str, value: Any) -> Any:
+    """Return what a view of a tensor would be if that had another value."""
+    if view is None or view.id == key or view.primitive is None:
+        return value
+    inner = _seen(replay, replay.graph[view.operands[0]], key, value)
+    return view.primitive.forward(inner, **view.parameters)
 
 
 def _of_transposed(rule: Rule) -> Rule:
@@ -228,6 +270,12 @@ def _of_other_shapes(step: Step) -> Iterator[Candidate]:
                     text = f"the {word} of {text_of(graph, part)} without weights"
                     pooled = pool(np.asarray(values[part.id]), **belongs.parameters)
                     found.append((f"{text} is used in place of {name}", pooled))
+    for a, b in (
+        itertools.permutations(graph.operands(belongs)) if belongs.primitive is ops.multiply else ()
+    ):
+        if not a.shape:
+            text = f"the factor {text_of(graph, b)} of {name} is missing"
+            found.append((text, np.broadcast_to(values[a.id], belongs.shape)))
     for node in graph.nodes[:MOST_VALUES] if len(belongs.shape) > 2 else ():
         for _, value in _widened(step.replay, node, belongs.shape):
             found.append((f"{text_of(graph, node)} is used in place of {name}", value))
@@ -368,7 +416,8 @@ def _rate(step: Step, target: Target, after: Rule) -> float | None:
     lr = float(np.sum((target.hand - target.right) * direction)) / size
     if np.count_nonzero(direction) < 2:
         return next((known for known in LEARNING_RATES if abs(lr / known - 1) < 1e-6), None)
-    return lr if lr > 0 else None
+    # Any number may come out by chance; who chooses one writes few digits.
+    return lr if lr > 0 and abs(float(f"{lr:.3g}") / lr - 1) < 1e-6 else None
 
 
 # ------------------------------------------------------------------------ broadcasting

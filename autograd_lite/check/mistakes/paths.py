@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import itertools
 from collections.abc import Iterator, Sequence
@@ -107,8 +108,9 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
     for operand, uses in _several_uses(replay, target):
         to = text_of(replay.graph, operand)
         parts = {node.id: _sum(replay, edges) for node, edges in uses}
+        called = _apart(replay, [node for node, _ in uses])
         for node, edges in uses:
-            path = f"what comes back to {to} from {text_of(replay.graph, node)}"
+            path = f"what comes back to {to} from {called[node.id]}"
             part = parts[node.id]
             # Half of x * x, say, is a factor 2.
             half = any(key != node.id and same(part, other) for key, other in parts.items())
@@ -133,14 +135,33 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
                     yield made
         for (one, _), (two, _) in itertools.permutations(uses, 2) if len(uses) < 5 else ():
             yield Candidate(
-                f"what comes back to {to} from {text_of(replay.graph, one)} is there twice, and "
-                f"that from {text_of(replay.graph, two)} not at all",
+                f"what comes back to {to} from {called[one.id]} is there twice, and "
+                f"that from {called[two.id]} not at all",
                 1.1,
                 predict=Made(replay, operand.id, always(parts[one.id]), always(parts[two.id])),
             )
         if len(uses) > 2:
             yield from _some_steps(replay, operand, uses, to)
             yield from _of_one_kind(case, target, operand, uses, to)
+
+
+def _apart(replay: Replay, nodes: Sequence[Node]) -> dict[str, str]:
+    """Return what nodes are called; those that are called alike, with what they are used in."""
+    texts = {node.id: text_of(replay.graph, node) for node in nodes}
+    for text, count in collections.Counter(texts.values()).items():
+        alike = [node for node in nodes if texts[node.id] == text]
+        around = alike
+        for _ in range(MOST_AROUND if count > 1 else 0):
+            around = [(replay.graph.consumers(x) or [x])[0] for x in around]
+            inside = [text_of(replay.graph, x) for x in around]
+            if len(set(inside)) == count and "loss" not in inside:
+                texts.update({x.id: f"{text}, in {y}," for x, y in zip(alike, inside, strict=True)})
+                break
+    return texts
+
+
+MOST_AROUND = 4
+"""So far is looked for what tells two equal expressions apart."""
 
 
 def _sign_at_a_tensor(replay: Replay, target: Target) -> Iterator[Candidate]:
@@ -186,7 +207,9 @@ def _several_uses(
 def _carries(replay: Replay, edges: Sequence[Edge]) -> bool:
     """Return whether anything comes back: behind ``x - max(x)``, the maximum gets nothing."""
     part = np.abs(_sum(replay, edges)).max(initial=0.0)
-    size = max(np.abs(replay.gradients[edge[0]]).max(initial=0.0) for edge in edges)
+    to = replay.graph[edges[0][0]].operands[edges[0][1]]
+    keys = [to, *(edge[0] for edge in edges)]
+    size = max(np.abs(replay.gradients[key]).max(initial=0.0) for key in keys)
     return bool(part > 1e-12 * size)
 
 
@@ -334,8 +357,8 @@ def term_too_many(case: Case, target: Target) -> Iterator[Candidate]:
     if x.shape != besides.shape or np.count_nonzero(x) < 3 or not np.isfinite(besides).all():
         return
     for form, value in ((target.name, x), (f"sign({target.name})", np.sign(x))):
-        if (value == value.flat[0]).all():
-            continue  # A constant is not a regulariser's gradient.
+        if (value == value.flat[0]).all() or _in_proportion(target.right, value):
+            continue  # A constant is not a regulariser's gradient, and a factor says it simpler.
         c = float(np.sum(besides * value) / np.sum(value * value))
         if c:
             added = c * value

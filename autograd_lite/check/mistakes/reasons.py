@@ -21,6 +21,10 @@ MOST_NUMBERS = 10_000
 """Of how many entries a mask is told."""
 
 
+MOST_SQUARE = 10_000
+"""Up to which number a root is told by its digits."""
+
+
 def shown(number: float) -> str:
     """Write a number: as a fraction, where it is one and its decimals would hide it."""
     short = f"{number:.4g}"
@@ -29,6 +33,10 @@ def shown(number: float) -> str:
     fraction = Fraction(number).limit_denominator(1000)
     if fraction and abs(float(fraction) / number - 1) < 1e-9:
         return str(fraction)
+    small = 0 < number < 1
+    square = (1 / number if small else number) ** 2
+    if number > 0 and square < MOST_SQUARE and abs(square / round(square) - 1) < 1e-13:
+        return f"{'1 / ' if small else ''}np.sqrt({round(square)})"
     return f"{number:.6g}"
 
 
@@ -204,6 +212,8 @@ def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
             yield f"the factor {text} once too often", 0.25
         elif _is(a, 1 / k):
             yield f"the factor {text} is missing", 0.25
+        elif multiplies and _is(a, 1 / (k * k)):
+            yield f"divided by {text}, where it is to be multiplied by it", 0.3
         for ratio, what in (
             (k / (1 - k), f"{text} stands in place of 1 - {text}"),
             ((1 - k) / k, f"1 - {text} stands in place of {text}"),
@@ -257,6 +267,20 @@ def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
         yield f"a factor 4 {'too many' if a > 1 else 'is missing'}", 0.5
     if case.lr is None and any(_is(a, lr) for lr in (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 1e-4)):
         yield f"a learning rate of {a:g} may be in it already", 0.8
+
+
+def of_the_loss(case: Case, factor: float) -> str:
+    """Return of which function of the loss a gradient with a factor is, in words; "" if of none."""
+    if case.replay is None:
+        return ""
+    loss = abs(float(case.replay.graph.outputs[0].value))
+    for other, ratio in (("square", 2 * loss), ("exponential", np.exp(min(loss, 700.0)))):
+        if loss and _is(abs(factor), ratio):
+            return f"that of the {other} of the loss"
+    for other, ratio in (("root", 2 * np.sqrt(loss)), ("logarithm", loss)):
+        if loss and _is(abs(factor) * ratio, 1):
+            return f"that of the {other} of the loss"
+    return ""
 
 
 def another_number(case: Case, factor: float) -> str:

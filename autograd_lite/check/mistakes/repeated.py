@@ -72,6 +72,8 @@ def loops(replay: Replay) -> Iterator[Loop]:
         loop = Loop(_classes(made, best, taken) if taken else distances[best])
         if any(node.id in taken for nodes in loop.classes for node in nodes):
             continue  # It is, for the most part, one that was found before.
+        if any(_of_several(replay, nodes) for nodes in loop.classes):
+            continue  # Two loops, as those of a bidirectional network: each has its own weights.
         if len(best) > 2:
             _add_last(loop, made)
         elif taken or len(loop.classes) < 2:
@@ -83,6 +85,14 @@ def loops(replay: Replay) -> Iterator[Loop]:
 
 SHORTEST_TWICE = 5
 """How many operations make a loop of two steps, if all of them are the same."""
+
+
+def _of_several(replay: Replay, nodes: list[Node]) -> bool:
+    """Return whether some nodes use one parameter, and the rest another."""
+    used = [replay.graph[x] for node in nodes for x in node.operands]
+    weights = [x.id for x in used if x.kind == "parameter" and x.shape]
+    return 1 < len(set(weights)) < len(weights) == len(nodes)
+
 
 MOST_USES = 3
 """How many times a step may use the same parameter."""

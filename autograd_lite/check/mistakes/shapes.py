@@ -181,12 +181,21 @@ def permuted(case: Case, target: Target) -> Iterator[Candidate]:
                 0.8,
                 correct=_taken(order, axis),
             )
+
+
+@more("permuted")
+def in_other_places(case: Case, target: Target) -> Iterator[Candidate]:
+    """Look for the right numbers in any order."""
+    del case
+    hand, right = target.hand, target.right
+    if hand.shape != right.shape or not hand.size or not np.isfinite(hand).all():
+        return
     by_size, wanted = np.argsort(hand, axis=None), np.argsort(right, axis=None)
     inverse = np.empty_like(wanted)
     inverse[wanted] = by_size
     yield Candidate(
         "the right numbers, in other places",
-        1.5,
+        4.0,
         correct=lambda hand: hand.ravel()[inverse].reshape(hand.shape),
     )
 

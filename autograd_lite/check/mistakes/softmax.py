@@ -39,12 +39,14 @@ def another_softmax(case: Case, target: Target) -> Iterator[Candidate]:
         g, name = replay.gradients[node.id], text_of(replay.graph, node)
         p = ops.softmax.forward(np.asarray(replay.values[x.id]), axis=axis)
         if node.shape == x.shape:
-            forms = _logarithm_forms(g, p, np.asarray(replay.values[x.id]), axis, name)
             right = g - p * g.sum(axis, keepdims=True)
+            forms = [*_logarithm_forms(g, p, np.asarray(replay.values[x.id]), axis, name)]
+            if target.id == x.id:
+                forms += _other_targets(target.hand, g, p, axis, name)
         else:
             kept = len(node.shape) == len(x.shape)
             right = _sent(p, axis, kept)(g)
-            forms = ((t, c, rule(g)) for t, c, rule in _forms(replay, x, axis, kept, name))
+            forms = [(t, c, rule(g)) for t, c, rule in _forms(replay, x, axis, kept, name)]
         far = 0.05 if is_shifted(replay.graph, x) else 0.0
         for title, cost, instead in forms:
             made = Made(replay, x.id, always(instead), always(right))
@@ -69,6 +71,25 @@ def _logarithm_forms(
     yield f"g - p stands in place of g - p * sum(g) {at}", 0.94, g - p
     yield f"the factor p is missing, g - sum(g) in place of g - p * sum(g), {at}", 0.93, g - total
     yield f"the sum of g has a mean in its place {at}", 0.94, g - p * total / g.shape[axis]
+
+
+def _other_targets(
+    hand: Any, g: Any, p: Any, axis: int, name: str
+) -> Iterator[tuple[str, float, Any]]:
+    """Solve for the targets: one number at the labels, one elsewhere, as if smoothed otherwise."""
+    total = g.sum(axis, keepdims=True)
+    if hand.shape != g.shape or not total.all():
+        return
+    wanted, used = g / total, hand / total + p
+    at = wanted > (wanted.min() + wanted.max()) / 2
+    levels = [[x[side].mean() for side in (at, ~at) if side.any()] for x in (wanted, used)]
+    if len(levels[0]) == 2 and all(
+        np.allclose(x, np.where(at, *pair), rtol=0, atol=1e-9)
+        for x, pair in zip((wanted, used), levels, strict=True)
+    ):
+        right, wrong = (" and ".join(shown(round(x, 12) + 0.0) for x in pair) for pair in levels)
+        said = f"the targets of {name} are {wrong}, at the label and elsewhere, in place of {right}"
+        yield said, 0.95, p * -total + np.where(at, *levels[1]) * total
 
 
 @remembered
@@ -251,7 +272,7 @@ def _softmax_forms(
         *_masked_otherwise(replay, x, y, g, axis),
     ):  # fmt: skip
         entrywise = title.endswith(between)
-        cost = 0.6 if entrywise and node.primitive is ops.softmax else 0.82
+        cost = 0.82 if not entrywise else 0.6 if node.primitive is ops.softmax else 0.74
         yield Candidate(title, cost, predict=Made(replay, x.id, always(instead), always(right)))
         for i, key in enumerate(x.operands if x.primitive is ops.where else ()):
             if key in replay.gradients and replay.graph[key].shape == node.shape:

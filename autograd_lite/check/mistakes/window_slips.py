@@ -65,7 +65,7 @@ def wrong_windows(case: Case, target: Target) -> Iterator[Candidate]:
     for w in all_windows(replay):
         if recurrent(replay).issuperset([w.key, *(node.id for node in w.nodes)]):
             continue  # What is wrong there is wrong at every step.
-        reached = all(node.id in replay.gradients for node in w.nodes)
+        reached = all(node.id in replay.gradients for same in w.alike for node in same)
         if w.key is not None and reached and target.id in replay.behind(w.key):
             yield from _put_back(replay, w, w.key)
         yield from _used(replay, w, target)
@@ -75,8 +75,9 @@ def wrong_windows(case: Case, target: Target) -> Iterator[Candidate]:
 
 def _put_back(replay: Replay, w: Windows, key: str) -> Iterator[Candidate]:
     """Put what comes back to windows at other places, or give it to other entries of each."""
-    g = np.array([replay.gradients[node.id] for node in w.nodes]).reshape(w.sizes)
-    part = sum(np.asarray(replay.parts[node.id, 0]) for node in w.nodes)
+    arrived = [sum(np.asarray(replay.gradients[x.id]) for x in same) for same in w.alike]
+    g = np.array(arrived).reshape(w.sizes)
+    part = sum(np.asarray(replay.parts[node.id, 0]) for same in w.alike for node in same)
     right, shape = w.places(), w.value.shape
 
     def filled(numbers: Array, places: Array) -> Array:
@@ -119,7 +120,8 @@ def _used(replay: Replay, w: Windows, target: Target) -> Iterator[Candidate]:
         def sent(edge: Edge) -> Any:
             if not known:
                 table = change().reshape(w.shape)
-                known.update(zip((x.id for x in w.nodes), table, strict=True))
+                for same, piece in zip(w.alike, table, strict=True):
+                    known.update({x.id: piece for x in same})
                 for node in moved:
                     used = [known.get(x, replay.values[x]) for x in node.operands]
                     assert node.primitive is not None  # It has operands.
@@ -160,7 +162,7 @@ def _used(replay: Replay, w: Windows, target: Target) -> Iterator[Candidate]:
 
 def _multiplied(replay: Replay, w: Windows, target: Target) -> tuple[list[Node], list[Edge]]:
     """Return what windows are rearranged to, and the edges back to what they are multiplied by."""
-    moved, there, edges = list[Node](), {node.id for node in w.nodes}, list[Edge]()
+    moved, there, edges = list[Node](), {x.id for same in w.alike for x in same}, list[Edge]()
     for node in replay.graph:
         if node.primitive is None or there.isdisjoint(node.operands):
             continue

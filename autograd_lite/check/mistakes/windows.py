@@ -52,6 +52,8 @@ class Windows:
         Of the table.
     key : str or None
         The node of the array, if there is one.
+    alike : list of list of Node
+        For each piece, all that are picked from the same places.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Windows:
     first: tuple[int, ...]
     axes: list[Axis]
     key: str | None
+    alike: list[list[Node]]
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -122,13 +125,17 @@ def all_windows(replay: Replay) -> Iterator[Windows]:
         several = len(nodes) > 1 or np.unique(taken[0]).size < taken[0].size
         if not several and not _slices(nodes[0]):
             continue
-        order = sorted(range(len(nodes)), key=lambda k: int(taken[k].flat[0]))
-        nodes, table = [nodes[k] for k in order], np.array([taken[k] for k in order])
+        once: dict[bytes, list[int]] = {}
+        for k, piece in enumerate(taken):
+            once.setdefault(piece.tobytes(), []).append(k)
+        groups = sorted(once.values(), key=lambda group: int(taken[group[0]].flat[0]))
+        alike = [[nodes[k] for k in group] for group in groups]
+        nodes, table = [group[0] for group in alike], np.array([taken[g[0]] for g in groups])
         places = np.array(np.unravel_index(table, base.shape))
         axes = _axes(places, _taps(replay, nodes), _contracted(replay, nodes[0]))
         if axes is not None:
             name, first = text_of(replay.graph, replay.graph[key]), places.reshape(base.ndim, -1)
-            found = Windows(name, base, nodes, table.shape, tuple(first[:, 0]), axes, key)
+            found = Windows(name, base, nodes, table.shape, tuple(first[:, 0]), axes, key, alike)
             if np.array_equal(found.places().reshape(places.shape), places):
                 yield found
     yield from _of_data(replay)
@@ -149,9 +156,8 @@ def _taps(replay: Replay, nodes: Sequence[Node]) -> bool:
         for x in user.operands
         if x != node.id and len(user.operands) == 2
     ]
-    return len({x.id for x in others}) == len(nodes) > 1 and all(
-        x.primitive is ops.getitem for x in others
-    )
+    picked = {(x.operands, repr(x.parameters)) for x in others}
+    return len(picked) == len(nodes) > 1 and all(x.primitive is ops.getitem for x in others)
 
 
 def _axes(places: Array, taps: bool, contracted: int) -> list[Axis] | None:
@@ -239,7 +245,9 @@ def _of_data(replay: Replay) -> Iterator[Windows]:
                 axes = [Axis(x.along, x.step, x.length, kernel=k < len(across))
                         for k, x in enumerate(axes)]  # fmt: skip
             shape = (n, *pieces[0].shape)
-            yield Windows("the data", base, nodes, shape, (0,) * base.ndim, axes, None)
+            yield Windows(
+                "the data", base, nodes, shape, (0,) * base.ndim, axes, None, [[x] for x in nodes]
+            )
             break
 
 

@@ -1,0 +1,195 @@
+"""Functions of arrays: what is wrong has its name at kinks, for symmetric matrices, in sums."""
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+
+rng = np.random.default_rng(3)
+M, B, X = rng.normal(size=(5, 4)), rng.normal(size=5), rng.normal(size=4)
+
+
+def ridge(x, m, b):
+    return np.sum((m @ x - b) ** 2) + 0.3 * np.sum(x**2)
+
+
+def huber(x, m, b):
+    error = m @ x - b
+    return np.mean(np.where(np.abs(error) <= 1, 0.5 * error**2, np.abs(m @ x - b) - 0.5))
+
+
+def softmax(x):
+    return np.exp(x - np.max(x)) / np.sum(np.exp(x - np.max(x)))
+
+
+def of_inverse(s, y):
+    return np.sum(np.linalg.solve(np.linalg.cholesky(s), y) ** 2)
+
+
+def inverse_applied(s, y):
+    return np.linalg.solve(s, y)
+
+
+SPD = M.T @ M + np.eye(4)
+
+
+@pytest.mark.parametrize(
+    ("f", "by_hand", "inputs", "says"),
+    [
+        (
+            ridge,
+            lambda x, m, b: {"x": 2 * m.T @ (m @ x - b) + 0.3 * x},
+            [X, M, B],
+            "the term np.sum(x ** 2) of the loss has a factor 0.5",
+        ),
+        (
+            huber,
+            lambda x, m, b: {"x": m.T @ np.where(abs(m @ x - b) <= 1, m @ x - b, 0) / 5},
+            [X, M, 2 * B],
+            "in m @ x - b, is left out",
+        ),
+        (
+            lambda x: np.sum((x - np.mean(x)) ** 2) / 4,
+            lambda x: 2 * x / 4,
+            [B],
+            "np.mean(x) is left out of x - np.mean(x), forwards too",
+        ),
+        (
+            of_inverse,
+            lambda s, y: {"s": np.outer(inverse_applied(s, y), inverse_applied(s, y))},
+            [SPD, X],
+            "the sign is flipped",
+        ),
+        (
+            lambda w, x: np.sum(np.maximum(x @ w, 0)),
+            lambda w, x: {"w": x.T @ (x @ w < 0)},
+            [np.array([0.5, 0.0, 0.0]), np.vstack([np.eye(3), rng.normal(size=(5, 3))])],
+            "is reversed",
+        ),
+        (
+            lambda a, x: np.trace(a @ x @ a.T),
+            lambda a, x: {"x": a @ a.T},
+            [rng.normal(size=(3, 3)), rng.normal(size=(3, 3))],
+            "a stands for a.T throughout",
+        ),
+        (
+            lambda a, b, c: np.dot(np.cross(a, b), c),
+            lambda a, b, c: {"b": np.cross(c, b)},
+            [rng.normal(size=3), rng.normal(size=3), rng.normal(size=3)],
+            "b is used in place of a throughout",
+        ),
+        (
+            lambda a, b: np.trace(a @ b),
+            lambda a, b: {"a": b.reshape(3, 4)},
+            [rng.normal(size=(3, 4)), rng.normal(size=(4, 3))],
+            "reshape in place of transpose",
+        ),
+        (
+            lambda x: np.sum(0.5 * x * (1 + np.tanh(x + x**3))),
+            lambda x: (
+                0.5 * (1 + np.tanh(x + x**3)) + 0.5 * (1 - np.tanh(x + x**3) ** 2) * (1 + 3 * x**2)
+            ),
+            [X],
+            "the factor x of 0.5 * x is missing",
+        ),
+    ],
+)
+def test_the_mistake_has_its_name(f, by_hand, inputs, says):
+    (row,) = al.compare(f, by_hand, inputs).rows
+    assert says in row.diagnosis.title
+
+
+@pytest.mark.parametrize(
+    ("targets", "says"),
+    [((1, 0), "are 1 and 0,"), ((0.9, 0.1), "are 0.9 and 0.1,"), ((0.9, 1 / 30), "0.9 and 1/30,")],
+)
+def test_labels_that_are_smoothed_otherwise_are_said(targets, says):
+    labels = np.array([0, 2, 1, 3, 3])
+    z = al.Tensor(rng.normal(size=(5, 4)), requires_grad=True, name="z")
+    lp = z - np.log(np.sum(np.exp(z), axis=1, keepdims=True))
+    loss = -np.mean(0.9 * lp[np.arange(5), labels] + 0.1 * np.mean(lp, axis=1))
+    q = np.where(np.eye(4)[labels] == 1, *targets)
+    row = al.compare(loss, {"z": (np.exp(lp.numpy()) - q) / 5})["z"]
+    assert says in row.diagnosis.title
+    assert "in place of 0.925 and 0.025" in row.diagnosis.title
+
+
+@pytest.mark.parametrize(
+    ("f", "by_hand", "says"),
+    [
+        (lambda x: np.linalg.norm(x), lambda x: 2 * x, "that of the square of the loss"),
+        (
+            lambda x, m, b: np.sum(np.abs(b) * (m @ x - b) ** 2),
+            lambda x, m, b: {"x": 2 * m.T @ (np.abs(b) * (m @ x + b))},
+            "b is added, in place of subtracted",
+        ),
+    ],
+)
+def test_another_function_is_named(f, by_hand, says):
+    inputs = [X, M, B] if "added" in says else [X]
+    assert says in al.compare(f, by_hand, inputs).rows[0].diagnosis.title
+
+
+def test_the_norm_of_a_group_is_found_in_five_axes():
+    def forward(x):
+        g = x.reshape(2, 2, 2, 3, 2)
+        mean, var = g.mean(axis=(2, 3, 4), keepdims=True), g.var(axis=(2, 3, 4), keepdims=True)
+        n = (g - mean) / np.sqrt(var + 1e-5)
+        return n.reshape(x.shape), (n, var)
+
+    def backward(dy, cache):
+        n, var = cache
+        g, axes = dy.reshape(n.shape), (2, 3, 4)
+        inner = g - g.mean(axes, keepdims=True) - n * (g * n).mean(axes, keepdims=True)
+        return (inner / np.sqrt(var)).reshape(dy.shape)
+
+    result = al.check_layer(forward, backward, [rng.normal(size=(2, 4, 3, 2))])
+    assert "eps is left out of the square root" in result["x"].diagnosis.title
+
+
+def test_two_uses_that_look_alike_are_told_apart():
+    def half(v):
+        return np.diag(softmax(v))
+
+    result = al.check_jacobian(softmax, half, X)
+    assert "terms between the entries" in result["x"].diagnosis.title or (
+        "in np.sum(np.exp(x - np.max(x)))" in result["x"].diagnosis.title
+    )
+
+
+def test_what_has_the_digits_of_float32_and_no_mistake_is_not_called_wrong():
+    def f(x):
+        return np.sum(np.tanh(x) * x)
+
+    def by_hand(x):
+        t = np.tanh(x.astype(np.float32)).astype(float)
+        return t + x * (1 - t**2)
+
+    result = al.compare(f, by_hand, [X])
+    assert result["x"].verdict.startswith("agrees to the digits that are given")
+    assert "float32" in result["x"].finding
+    near = al.compare(f, lambda x: np.tanh(x) + x * (1 - np.tanh(x) ** 2) * (1 + 1e-7), [X])
+    assert "factor" in near["x"].diagnosis.title or not near
+
+
+def test_an_entry_that_gets_nothing_is_said_before_two_mistakes():
+    def backward(dy, p):
+        dx = p * (dy - (dy * p).sum(axis=1, keepdims=True))
+        dx[:, 2:] = 0
+        return dx
+
+    def forward(x):
+        m = np.max(x, axis=1, keepdims=True)
+        p = np.exp(x - m) / np.sum(np.exp(x - m), axis=1, keepdims=True)
+        return p, p
+
+    result = al.check_layer(forward, backward, [rng.normal(size=(3, 4))])
+    assert result["x"].diagnosis.title.startswith("by hand is zero in columns 2, 3")
+
+
+def test_a_function_of_keywords_alone_is_called_by_name():
+    def by_hand(**given):
+        return {"x": 2 * given["m"].T @ (given["m"] @ given["x"] - given["b"]) + 0.6 * given["x"]}
+
+    assert al.compare(ridge, by_hand, {"x": X, "m": M, "b": B})
+    assert al.compare(lambda *, x: np.sum(x**2), lambda *, x: 2 * x, {"x": X})
