@@ -161,11 +161,8 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[tuple[str, str, 
         elif _is(a, 2 / n):
             text = f"that of the mean square, where the loss is half the sum of {n} entries"
             yield "averaged, not summed", text, 1.1
-    if (
-        a != case.batch
-        and not (_is(a, 0.5) or _is(a, 2))
-        and (other := other_divisor(case, a)) is not None
-    ):
+    once = _is(max(a, 1 / a), round(max(a, 1 / a)))  # One length too many, or too few, explains it.
+    if not once and (other := other_divisor(case, a)) is not None:
         yield "constant factor", f"divided by {other[0]} where {other[1]} belongs", 1.2
     for n in sorted({*averages, *sums} - {case.batch}):
         if _is(a, n):
@@ -196,7 +193,9 @@ def constant_factor(case: Case, target: Target) -> Iterator[Candidate]:
         known = [("constant factor", why, 1.0 + cost) for why, cost in reasons(case, factor)]
     # A single number is always some multiple of another, which proves nothing.
     if not known and np.count_nonzero(target.right) > 1:
-        if why := of_the_loss(case, factor):
+        if (other := other_divisor(case, abs(factor))) is not None:
+            known = [("constant factor", f"divided by {other[0]} where {other[1]} belongs", 1.2)]
+        elif why := of_the_loss(case, factor):
             known = [("constant factor", why, 1.2)]
         else:
             why = another_number(case, factor) or "one factor for all entries"
