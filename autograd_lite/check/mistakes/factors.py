@@ -161,8 +161,8 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[tuple[str, str, 
         elif _is(a, 2 / n):
             text = f"that of the mean square, where the loss is half the sum of {n} entries"
             yield "averaged, not summed", text, 1.1
-    once = _is(max(a, 1 / a), round(max(a, 1 / a)))  # One length too many, or too few, explains it.
-    if not once and (other := other_divisor(case, a)) is not None:
+    once = _is(1 / a, round(1 / a))  # Divided by one length too many explains it better.
+    if not once and not _is(a, 2) and (other := other_divisor(case, a)) is not None:
         yield "constant factor", f"divided by {other[0]} where {other[1]} belongs", 1.2
     for n in sorted({*averages, *sums} - {case.batch}):
         if _is(a, n):

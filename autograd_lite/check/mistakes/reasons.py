@@ -244,8 +244,9 @@ def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
         elif _is(a, 2 / n) and 2 not in means:
             yield f"divided by {n}, and a factor 2 too many", 0.4
         elif n > 2 and _is(a, n / (n - 1)):
-            if n - 1 in counts:  # Of another axis, perhaps.
-                yield f"divided by {n - 1} where {n} belongs", corrected
+            if n - 1 in counts:
+                text = f"divided by {n - 1} where {n} belongs: n - 1, or another length"
+                yield text, corrected
             else:
                 yield f"n - 1 = {n - 1} stands where n = {n} belongs", corrected
         elif n > 2 and _is(a, (n - 1) / n):
