@@ -178,10 +178,11 @@ class Step(Compiled):
         checked = functools.partial(self, *args, **kwargs)
         if plan is None:
             return checked
-        self._ready(plan)
-        if not plan.traced.may_refuse:
-            return plan.bound(args, kwargs)
-        bound = plan.bind(args, kwargs)
+        with TRACING:
+            self._ready(plan)
+            if not plan.traced.may_refuse:
+                return plan.bound(args, kwargs)
+            bound = plan.bind(args, kwargs)
 
         def either() -> Any:
             try:
