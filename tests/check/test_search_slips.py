@@ -243,3 +243,15 @@ def test_another_tensor_is_divided():
     slope = 1 - e.numpy() ** 2 + g + h.numpy() * g * (1 - g)
     title = title_of(np.sum((h @ V) ** 2), w=X.T @ (2 * h.numpy() @ V @ V.T * slope))
     assert title.startswith("h is used in place of u on the way back from")
+
+
+def test_the_value_of_a_loss_of_minus_the_margin_is_one_mistake():
+    rng = np.random.default_rng(0)
+    X, s = rng.normal(size=(7, 3)), rng.choice([-1.0, 1.0], 7)
+    w = al.Tensor(rng.normal(size=3), requires_grad=True, name="w")
+    m = s * (X @ w)
+    loss = np.mean(np.log(1 + np.exp(-m)))
+    margin = m.numpy()
+    row = al.compare(loss, {w: X.T @ (s * np.log(1 + np.exp(-margin))) / 7})["w"]
+    assert "in place of its derivative by m: it is not derived" in str(row.diagnosis)
+    assert "two mistakes" not in str(row.diagnosis)

@@ -61,6 +61,14 @@ def derivative_left_out(case: Case, target: Target) -> Iterator[Candidate]:
                 1.2,
                 predict=step.wrong(times(value)),
             )
+            if step.operand.primitive is ops.negative:  # As of log(1 + exp(-m)) by m.
+                (inner,) = step.replay.graph.operands(step.operand)
+                by = text_of(step.replay.graph, inner)
+                yield Candidate(
+                    f"{step.name} stands in place of its derivative by {by}: it is not derived",
+                    1.2,
+                    predict=step.wrong(times(-value)),
+                )
     gates = {step.operand.id: step for step in steps(case, target, once=True) if is_gate(step)}
     for step in gates.values():
         outer, replay = gates.get(step.node.id), step.replay
