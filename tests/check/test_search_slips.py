@@ -247,11 +247,11 @@ def test_another_tensor_is_divided():
 
 def test_the_value_of_a_loss_of_minus_the_margin_is_one_mistake():
     rng = np.random.default_rng(0)
-    X, s = rng.normal(size=(7, 3)), rng.choice([-1.0, 1.0], 7)
+    x, s = rng.normal(size=(7, 3)), rng.choice([-1.0, 1.0], 7)
     w = al.Tensor(rng.normal(size=3), requires_grad=True, name="w")
-    m = s * (X @ w)
+    m = s * (x @ w)
     loss = np.mean(np.log(1 + np.exp(-m)))
     margin = m.numpy()
-    row = al.compare(loss, {w: X.T @ (s * np.log(1 + np.exp(-margin))) / 7})["w"]
+    row = al.compare(loss, {w: x.T @ (s * np.log(1 + np.exp(-margin))) / 7})["w"]
     assert "in place of its derivative by m: it is not derived" in str(row.diagnosis)
     assert "two mistakes" not in str(row.diagnosis)
