@@ -136,7 +136,7 @@ def handed(me: str, kinds: str, *numbers: Any) -> Any:
 
 
 def checked(indices: tuple[int, ...]) -> Any:
-    """Return what says whether some arguments are no integers that C has."""
+    """Return a function for machine code that tests whether integer arguments fit in 64 bits."""
 
     def emit(context: Any, builder: Any, _: Any, values: Any) -> Any:
         e = _Emitter(context, builder)

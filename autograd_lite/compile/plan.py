@@ -47,8 +47,11 @@ _LASTING = re.compile(
 )
 """What holds of arguments for good once they are bound."""
 
-LONG, MANY_NUMBERS = 1500, 64
-"""Lines of machine code that take two seconds to compile; lines for each call of NumPy's."""
+LONG = 1500
+"""How many lines of arithmetic take about two seconds to compile."""
+
+MANY_NUMBERS = 64
+"""With so many lines for each call of NumPy's, NumPy is not much slower."""
 
 MANY = 1 << 14
 """Calls after which it is worth letting machine code check whether anything has changed."""
@@ -320,7 +323,7 @@ class Plan:
         if _computes_with_numbers(program, len(self.signature.reads)):
             raise LoweringError("arithmetic of Python's numbers as Python does it")
         if any(v.weak and v.dtype.kind not in "bif" for v in program.inputs):
-            raise LoweringError("integers that C does not have")
+            raise LoweringError("integers of 2**63 and more")
         source, within = call_source(program, self.back)
         length = source.count("\n")
         if hurry and length > max(LONG, MANY_NUMBERS * len(program.statements)):

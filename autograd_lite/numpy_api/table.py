@@ -178,14 +178,14 @@ def cast_inexact(x: Any, dtype: Any) -> Any:
     """Return an operand in the type that a mean is asked for in, which must hold fractions."""
     if dtype is not None and np.dtype(dtype).kind not in "fc":
         raise TypeError(
-            f"A mean on Tensors, and what is about a mean, needs a floating-point dtype=, got "
+            f"A mean or a variance of Tensors needs a floating-point dtype=, got "
             f"{np.dtype(dtype)}: numbers would be cut off to whole ones, and their gradient lost. "
             f"Leave dtype= out, or write .astype({np.dtype(dtype)}) after it."
         )
     x = as_array(x)
     if dtype is not None and x.dtype.kind == "c" != np.dtype(dtype).kind:
         raise TypeError(
-            f"A mean of complex numbers on Tensors, and what is about it, takes no real dtype=, "
-            f"got {np.dtype(dtype)}: their imaginary parts would be lost. Take np.real(t) first."
+            f"A mean or a variance of complex numbers takes no real dtype=, got "
+            f"{np.dtype(dtype)}: their imaginary parts would be lost. Take np.real(t) first."
         )
     return cast(x, dtype)

@@ -32,7 +32,7 @@ TRACING = threading.RLock()
 """Held while programs are made: other threads wait that make one."""
 
 LENT = threading.RLock()
-"""Held while Tensors have in them what is not theirs, and while steps read and write them."""
+"""Held while a trace puts stand-ins into Tensors, and while steps read and write Tensors."""
 
 BUSY = np.zeros(1, np.intp)
 """Not 0 while they have; machine code looks there."""

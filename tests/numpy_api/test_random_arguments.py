@@ -220,4 +220,4 @@ def test_a_call_with_any_arguments_is_numpys_or_refused(name):
         taken += check(FUNCTIONS[name], arguments)
         if taken == CALLS:
             break
-    assert taken
+    assert taken > 1

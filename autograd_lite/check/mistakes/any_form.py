@@ -33,9 +33,9 @@ from autograd_lite.check.mistakes.forms import (
     Share,
     Table,
     arriving,
-    differences,
     others,
     pairs_of,
+    prediction_minus_target,
     shares,
     table_of,
     value_of,
@@ -180,7 +180,7 @@ def _slope(step: Step, right: str, own: str, far: float, besides: Any = None) ->
         g = np.asarray(step.rule(g)) / besides
     also: list[Callable[[], Table]] = []
     if step.operand.primitive is ops.subtract:
-        also.append(lambda: differences(replay, step.operand.id, shape, links=False))
+        also.append(lambda: prediction_minus_target(replay, step.operand.id, shape, links=False))
 
     def made(form: Any) -> Made:
         sent = unbroadcast(np.asarray(g * form), step.operand.shape)
@@ -269,7 +269,7 @@ def _all_of_it(replay: Replay, node: Node, g: Array, at: str, far: float) -> Pla
         node.id, g, g.shape, lambda moved: moved,
         lambda form: replaced(replay, node.id, always(form)),
         lambda form: f"{form} is given for the gradient at {at}", far, node.id,
-        (lambda: differences(replay, node.id, g.shape),),
+        (lambda: prediction_minus_target(replay, node.id, g.shape),),
         arrives=True,
     )  # fmt: skip
 

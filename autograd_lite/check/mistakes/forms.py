@@ -314,7 +314,9 @@ OF_TARGETS: dict[str, Callable[[Any], Any]] = {
 """What of a target may be compared in its place."""
 
 
-def differences(replay: Replay, here: str, shape: tuple[int, ...], *, links: bool = True) -> Table:
+def prediction_minus_target(
+    replay: Replay, here: str, shape: tuple[int, ...], *, links: bool = True
+) -> Table:
     """Return what may be compared at a tensor: some prediction minus some target.
 
     With `links`, a prediction may be a function of the tensor, as its sigmoid.

@@ -42,7 +42,7 @@ def picked(replay: Replay) -> Iterator[Replay]:
 
 
 def _pick(replay: Replay, node: Node) -> Node | None:
-    """Return the pick that is equal to a node; None if there is none, or more than one."""
+    """Return the pick that is equal to a node, if there is exactly one."""
     value = np.asarray(replay.values[node.id])
     for table in replay.graph:
         among = table.shape[:-1] == node.shape and table.shape[-1:] >= (FEWEST_CLASSES,)

@@ -84,7 +84,7 @@ def axes_exchanged(case: Case, target: Target) -> Iterator[Candidate]:
                 predict=replaced(replay, node.id, always(g.transpose(order))),
             )
         if not node.name and not any(x.primitive in MOVING for x in _around(replay, node)):
-            continue  # A matrix is no row of numbers, then.
+            continue  # Only what is reshaped or transposed is read in another order.
         for moved in _read(g):
             yield Candidate(
                 f"the gradient at {text_of(replay.graph, node)} is read in another order: "
