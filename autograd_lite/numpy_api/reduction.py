@@ -115,6 +115,11 @@ def std(
     )  # fmt: skip
 
 
+def of_nothing(a: Any, axis: Any, keepdims: Any, value: Any) -> Any:
+    """Record the value that stands for no entries: their sum is 0."""
+    return ops.sum(a, axis=axis, keepdims=keepdims) + value
+
+
 def _extreme(
     of_all: Callable[..., Any],
     of_two: Callable[..., Any],
@@ -131,11 +136,9 @@ def _extreme(
             if where is not True:  # NumPy's error: without, there may be nothing to compare.
                 numpy(values_of(a), axis, keepdims=keepdims, where=values_of(where))
             return of_all(a, axis=axis, keepdims=keepdims)
-        shape = numpy(
-            values_of(a), axis, keepdims=keepdims, initial=values_of(initial), where=where
-        ).shape
-        if a.size == 0:
-            return np.broadcast_to(cast(initial, a.dtype), shape)
+        numpy(values_of(a), axis, keepdims=keepdims, initial=values_of(initial), where=where)
+        if not a.size:  # NumPy has no error for it.
+            return of_nothing(a, axis, keepdims, cast(initial, a.dtype))
         found = of_all(_only(a, where, initial), axis=axis, keepdims=keepdims)
         return of_two(found, initial)
 
@@ -203,7 +206,7 @@ def _nan_extreme(
             given["where"] = values_of(where)
         value = numpy(values_of(a), axis, keepdims=keepdims, **given)  # Or NumPy's error.
         if not a.size:
-            return np.broadcast_to(cast(initial, a.dtype), value.shape)
+            return of_nothing(a, axis, keepdims, 0 if initial is None else cast(initial, a.dtype))
         found = of_all(_only(a, _numbers(a, where), worst), axis=axis, keepdims=keepdims)
         if initial is not None:
             found = of_two(found, initial)

@@ -13,6 +13,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from autograd_lite import ops
 from autograd_lite.core.operands import is_recorder
 from autograd_lite.numpy_api.arguments import refuse
+from autograd_lite.numpy_api.reduction import of_nothing
 from autograd_lite.numpy_api.shape import concatenate, moved
 from autograd_lite.numpy_api.table import (
     as_array,
@@ -37,9 +38,11 @@ def _quantile(
     it is the same quantile of 0, 1, 2, …, which NumPy computes.
     """
     a, q = as_array(a), values_of(q)
-    if skip_nan and not a.size:  # Nothing, as NumPy says it.
+    if skip_nan and not a.size:
         ignoring: Any = np.nanpercentile if percent else np.nanquantile
-        return ignoring(values_of(a), q, axis=axis, keepdims=keepdims)
+        return of_nothing(
+            a, axis, keepdims, ignoring(values_of(a), q, axis=axis, keepdims=keepdims)
+        )
     quantile: Any = np.percentile if percent else np.quantile
     axes = range(a.ndim) if axis is None else normalize_axis_tuple(axis, a.ndim)
     rows = moved(a, tuple(axes), tuple(range(len(axes))))

@@ -84,13 +84,13 @@ def check(function, x, keywords):
         assert t.grad.dtype == x.dtype
 
 
-@settings(max_examples=300, deadline=None)
+@settings(derandomize=True, max_examples=1000, deadline=None)
 @given(calls(REDUCTIONS, several=True))
 def test_reductions_along_any_axes_do_what_numpy_does(call):
     check(*call)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(derandomize=True, max_examples=600, deadline=None)
 @given(calls(ALONG, several=False))
 def test_functions_along_an_axis_do_what_numpy_does(call):
     check(*call)

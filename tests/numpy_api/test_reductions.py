@@ -98,3 +98,21 @@ def test_a_dtype_of_a_universal_function_is_in_what_numpy_computes():
     for wrong in (lambda: np.add(t, 1.5, dtype=int), lambda: np.exp(1j * t, dtype=float)):
         with pytest.raises(TypeError, match="Cannot cast ufunc"):
             wrong()
+
+
+@pytest.mark.parametrize("function", [np.max, np.min, np.nanmax, np.nanmin])
+def test_extreme_of_nothing_is_recorded(function):
+    """Of no entries, the largest is the first one that is given, and has its derivative."""
+    x, first = al.Tensor(np.zeros((2, 0)), requires_grad=True), al.Tensor(2.0, requires_grad=True)
+    for result in (function(x, axis=0, initial=0.0), function(x, axis=1, initial=first)):
+        result.sum().backward()
+    assert x.grad.shape == (2, 0)
+    assert first.grad == 2
+
+
+def test_quantile_of_nothing_is_recorded():
+    x = al.Tensor(np.zeros((2, 0)), requires_grad=True)
+    result = np.nanquantile(x, [0.2, 0.5], axis=1)
+    assert np.isnan(result.numpy()).all()
+    result.sum().backward()
+    assert x.grad.shape == (2, 0)

@@ -38,7 +38,7 @@ def contractions(draw):
     return subscripts, operands
 
 
-@settings(max_examples=300, deadline=None)
+@settings(derandomize=True, max_examples=300, deadline=None)
 @given(contractions(), st.booleans())
 def test_einsum_of_any_subscripts(drawn, optimize):
     subscripts, operands = drawn
@@ -53,7 +53,7 @@ def test_einsum_of_any_subscripts(drawn, optimize):
     gradient_agrees(lambda *x: np.einsum(subscripts, *x, optimize=optimize), operands)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(derandomize=True, max_examples=100, deadline=None)
 @given(st.data())
 def test_norm_of_any_order_along_any_axes(data):
     shape = data.draw(st.lists(st.integers(1, 3), min_size=1, max_size=3))
@@ -77,7 +77,7 @@ def test_norm_of_any_order_along_any_axes(data):
 STACKS = st.lists(st.integers(0, 2), max_size=2)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(derandomize=True, max_examples=100, deadline=None)
 @given(STACKS, STACKS, st.integers(1, 3), st.integers(0, 2), st.integers(0, 99), st.booleans())
 def test_stacks_of_systems_broadcast(stack, other, n, k, seed, fortran):
     rng = np.random.default_rng(seed)
