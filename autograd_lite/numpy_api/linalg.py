@@ -161,6 +161,12 @@ def pseudo_inverse(a: Any, rcond: Any, hermitian: bool = False) -> Any:
     return ops.pinv(ops.matmul(u, ops.matmul(transposed(u), a)), rcond=rcond)
 
 
+def lapack_cut(rcond: float | None, n: int, dtype: Any) -> float:
+    """Return where least squares cut off, which take no cut but one between 0 and 1."""
+    eps = float(np.finfo(dtype).eps)
+    return n * eps if rcond is None else rcond if 0 < rcond < 1 else eps
+
+
 @composes(np.linalg.lstsq)
 def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     """Compose ``np.linalg.lstsq`` by way of the pseudo-inverse, which must keep its rank."""
@@ -173,8 +179,7 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
             f"np.linalg.lstsq needs (m, n) and (m,) or (m, k), got {a.shape} and {b.shape}."
         )
     m, n = a.shape
-    eps = float(np.finfo(a.dtype).eps)
-    rcond = max(m, n) * eps if rcond is None else rcond if 0 <= rcond < 1 else eps  # As LAPACK.
+    rcond = lapack_cut(rcond, max(m, n), a.dtype)
     x = ops.matmul(pseudo_inverse(a, rcond), b)
     s = svdvals(a)
     known = np.asarray(values_of(s))

@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.numpy_api.arguments import refuse
-from autograd_lite.numpy_api.linalg import eigvals, pseudo_inverse
+from autograd_lite.numpy_api.linalg import eigvals, lapack_cut, pseudo_inverse
 from autograd_lite.numpy_api.products import real
 from autograd_lite.numpy_api.signals import convolve
 from autograd_lite.numpy_api.table import as_array, composes, values_of
@@ -209,7 +209,7 @@ def polyfit(
             f"np.polyfit needs x of shape (n,) with n > 0 and y of (n,) or (n, k), got {x.shape} "
             f"and {y.shape}."
         )
-    rcond = len(x) * float(np.finfo(x.dtype).eps) if rcond is None else rcond
+    rcond = lapack_cut(rcond, len(x), x.dtype)
     columns = vander(x, order)
     if w is not None:
         w = as_array(w) + 0.0

@@ -15,25 +15,42 @@ def linspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False,
     dtype: Any = None, axis: int = 0, *, device: Any = None,
 ) -> Any:  # fmt: skip
-    """Compose ``np.linspace``: means of both ends, with weights from 0 to 1."""
+    """Compose ``np.linspace``: steps from one end, and the other end as it is."""
     del device
     ends = values_of(start), values_of(stop)
     value, step = untyped.linspace(*ends, num, endpoint, True, None, axis)  # Or NumPy's error.
     start, stop = cast(start, value.dtype), cast(stop, value.dtype)
-    shape = [1] * value.ndim
-    shape[axis] = num
-    weights = np.linspace(0.0, 1.0, num, endpoint, dtype=value.dtype).reshape(shape)
+    places = _places(value, axis)
+    parts = (num - 1 if endpoint else num) or np.nan
     first, last = (_with_axis(x, value.ndim, axis) for x in (start, stop))
-    made = laid_out(cast(first * (1 - weights) + last * weights, dtype), value)
+    made = first + places * ((last - first) / (parts if num > 1 else 1))
+    made = _with_last(made, last, places, endpoint)
+    if dtype is not None and np.dtype(dtype).kind in "iu":
+        made = made - made % 1  # As NumPy, which does not cut off.
+    made = laid_out(cast(made, dtype), value)
     if not retstep:
         return made
-    parts = (num - 1 if endpoint else num) or np.nan
     return made, (stop - start) / parts if num > 1 or not endpoint else step
+
+
+def _with_last(made: Any, last: Any, places: Any, endpoint: bool) -> Any:
+    """Put the last entry of a range where it ends, without the rounding on the way there."""
+    n = places.size
+    return ops.where(places == n - 1, last, made) if endpoint and n > 1 else made
+
+
+def _places(value: Any, axis: int) -> Any:
+    """Return the place of each entry along an axis."""
+    shape = [1] * value.ndim
+    shape[axis] = -1
+    return np.arange(value.shape[axis], dtype=value.dtype).reshape(shape)
 
 
 def _with_axis(x: Any, ndim: int, axis: int) -> Any:
     """Insert an axis of length 1 where a range is to run; a number needs none."""
-    return np.expand_dims(x, axis) if x.ndim == ndim - 1 > 0 else x
+    if not x.ndim:
+        return x
+    return np.expand_dims(np.reshape(x, (1,) * (ndim - 1 - x.ndim) + x.shape), axis)
 
 
 @composes(np.logspace)
@@ -53,10 +70,14 @@ def geomspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
 ) -> Any:
     """Compose ``np.geomspace``: one end times a range of powers of the ratio of both."""
-    value = np.geomspace(values_of(start), values_of(stop), num, endpoint, None, axis)
+    ends = values_of(start), values_of(stop)
+    value = np.geomspace(*ends, num, endpoint, None, axis)  # Or NumPy's error.
     start, stop = cast(start, value.dtype), cast(stop, value.dtype)
-    shape = [1] * value.ndim
-    shape[axis] = num
-    weights = np.linspace(0.0, 1.0, num, endpoint, dtype=value.dtype).reshape(shape)
-    first, last = (_with_axis(x, value.ndim, axis) for x in (start, stop))
-    return laid_out(cast(first * (last / first) ** weights, dtype), value)
+    sign = np.sign(values_of(start))
+    made = 10.0 ** linspace(
+        ops.log10(start / sign), ops.log10(stop / sign), num, endpoint, axis=axis
+    )
+    places = _places(value, axis)
+    first, last, sign = (_with_axis(x, value.ndim, axis) for x in (start, stop, sign))
+    made = _with_last(ops.where(places == 0, first, sign * made), last, places, endpoint)
+    return laid_out(cast(made, dtype), value)

@@ -1,7 +1,8 @@
-"""New arrays with ``like=``, shapes that are assigned, and spectra that are complex."""
+"""New arrays with ``like=``, ranges, shapes that are assigned, and spectra that are complex."""
 
 import numpy as np
 import pytest
+from linalg_calls import gradient_agrees
 
 import autograd_lite as al
 
@@ -142,3 +143,17 @@ def test_a_real_result_of_a_complex_spectrum_has_its_gradient(name):
 def test_a_stack_in_which_some_spectra_are_complex():
     a = np.stack([TURNING, np.diag([1.0, 2.0, 3.0]), TURNING.T])
     assert al.gradcheck(lambda a: np.sum(np.abs(np.linalg.eigvals(a)) ** 2, axis=-1), a)
+
+
+@pytest.mark.parametrize("f", [np.linspace, np.geomspace])
+@pytest.mark.parametrize("axis", [0, -1])
+def test_ranges_end_where_they_should_along_any_axis(f, axis):
+    """Their ends broadcast, as NumPy's, and whole numbers are NumPy's."""
+    start, stop = np.array([[1.0, 2.0, 0.7], [1.0, 8.0, 3.0]]), np.array([1000.0, 2.0, 13.0])
+    tensors = (al.Tensor(x, requires_grad=True) for x in (start, stop))
+    result = f(*tensors, 4, axis=axis)
+    np.testing.assert_array_equal(result.take(-1, axis=axis).numpy(), [stop, stop])
+    gradient_agrees(lambda *x: f(*x, 4, axis=axis), [start, stop])
+    for ends in ((1.0, 1000.0), (-1.0, -1000.0)):
+        whole = f(*(al.Tensor(x, requires_grad=True) for x in ends), 4, dtype=int)
+        np.testing.assert_array_equal(whole, f(*ends, 4, dtype=int))

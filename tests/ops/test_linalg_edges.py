@@ -165,6 +165,9 @@ def test_least_squares_with_a_cut_has_the_derivative_of_what_is_left():
     result = np.linalg.lstsq(t, U, 2.0)
     np.testing.assert_allclose(result[0].numpy(), with_rank[0])
     assert result[2] == with_rank[2]
+    u = al.Tensor(U, requires_grad=True)
+    fit = np.polyfit(TALL[:, 0], u, 1, rcond=1.0)
+    np.testing.assert_allclose(fit.numpy(), np.polyfit(TALL[:, 0], u.numpy(), 1, rcond=1.0))
 
 
 def test_a_norm_without_an_order_is_the_root_of_squares():
