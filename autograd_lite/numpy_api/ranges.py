@@ -21,16 +21,16 @@ def linspace(
     value, step = untyped.linspace(*ends, num, endpoint, True, None, axis)  # Or NumPy's error.
     start, stop = cast(start, value.dtype), cast(stop, value.dtype)
     places = _places(value, axis)
-    parts = (num - 1 if endpoint else num) or np.nan
+    parts = num - 1 if endpoint else num
     first, last = (_with_axis(x, value.ndim, axis) for x in (start, stop))
-    made = first + places * ((last - first) / (parts if num > 1 else 1))
+    made = first + places * ((last - first) / max(parts, 1))
     made = _with_last(made, last, places, endpoint)
     if dtype is not None and np.dtype(dtype).kind in "iu":
         made = made - made % 1  # As NumPy, which does not cut off.
     made = laid_out(cast(made, dtype), value)
     if not retstep:
         return made
-    return made, (stop - start) / parts if num > 1 or not endpoint else step
+    return made, (stop - start) / parts if parts > 0 else step
 
 
 def _with_last(made: Any, last: Any, places: Any, endpoint: bool) -> Any:
@@ -73,11 +73,11 @@ def geomspace(
     ends = values_of(start), values_of(stop)
     value = np.geomspace(*ends, num, endpoint, None, axis)  # Or NumPy's error.
     start, stop = cast(start, value.dtype), cast(stop, value.dtype)
+    if num <= 1 + endpoint:  # Nothing lies between, which is nan where the ends have other signs.
+        return cast(linspace(start, stop, num, endpoint, axis=axis), dtype)
     sign = np.sign(values_of(start))
-    made = 10.0 ** linspace(
-        ops.log10(start / sign), ops.log10(stop / sign), num, endpoint, axis=axis
-    )
+    logs = [ops.log10(x / sign) for x in (start, stop)]
     places = _places(value, axis)
     first, last, sign = (_with_axis(x, value.ndim, axis) for x in (start, stop, sign))
-    made = _with_last(ops.where(places == 0, first, sign * made), last, places, endpoint)
-    return laid_out(cast(made, dtype), value)
+    made = ops.where(places == 0, first, sign * 10.0 ** linspace(*logs, num, endpoint, axis=axis))
+    return laid_out(cast(_with_last(made, last, places, endpoint), dtype), value)

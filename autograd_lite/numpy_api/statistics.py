@@ -357,6 +357,8 @@ def _differences(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
     A derivative depends on three points in a row, whose positions modulo 3 differ. So three combs,
     with a tooth in every third place, tell the weights of all.
     """
+    if not np.ndim(spacing) and spacing != 1:
+        return _differences(f, axis, 1.0, edge_order) / np.asarray(spacing, f.dtype)
     values = moved(f, axis, 0)
     n = len(values)
     position = np.arange(n)

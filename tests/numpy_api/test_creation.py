@@ -157,3 +157,13 @@ def test_ranges_end_where_they_should_along_any_axis(f, axis):
     for ends in ((1.0, 1000.0), (-1.0, -1000.0)):
         whole = f(*(al.Tensor(x, requires_grad=True) for x in ends), 4, dtype=int)
         np.testing.assert_array_equal(whole, f(*ends, 4, dtype=int))
+
+
+def test_ranges_of_a_few_numbers_have_nothing_between():
+    a, b = (al.Tensor(x, requires_grad=True) for x in (-2.0, 3.0))
+    with np.errstate(invalid="ignore"):  # NumPy takes the logarithm of -3/2, and drops it.
+        np.geomspace(a, b, 2).sum().backward()
+    assert (a.grad, b.grad) == (1, 1)
+    assert np.isnan(np.linspace(a, b, 0, retstep=True)[1])
+    with np.errstate(divide="ignore"):
+        assert np.isinf(np.gradient(al.Tensor([1.0, 3.0], requires_grad=True), 0.0)).all()
