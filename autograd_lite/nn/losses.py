@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from autograd_lite.functional.operations import Reduction, mse
 from autograd_lite.nn import functional
 from autograd_lite.nn.functional import (
+    REDUCED,
     REDUCED_BY_BATCH,
     Reduced,
     ReducedByBatch,
@@ -113,7 +116,48 @@ class MSELoss(MSE):
     """
 
 
-class L1Loss(Module):
+class _Loss(Module):
+    """What the losses below have in common: a reduction, and an input with its target."""
+
+    _reductions: tuple[str, ...] = REDUCED
+
+    def __init__(self, reduction: Any = "mean") -> None:
+        check_reduction(type(self).__name__, reduction, self._reductions)
+        self.reduction = reduction
+
+    def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
+        """Compare an input with a target.
+
+        Parameters
+        ----------
+        input : Tensor or array_like, any shape
+        target : Tensor or array_like, shape of `input`
+            Values as the class says; booleans and integers count as numbers.
+
+        Returns
+        -------
+        Tensor
+            A single number; with the reduction "none", an array of the shape of `input`.
+
+        Raises
+        ------
+        TypeError
+            If one of them has a wrong dtype.
+        ValueError
+            If the shapes differ, for a column and a row would broadcast to a table; or if values
+            are not what the class says.
+        """
+        return self._loss(input, target)
+
+    def _loss(self, input: Any, target: Any) -> Tensor:
+        raise NotImplementedError
+
+    def extra_repr(self) -> str:
+        """Return the settings."""
+        return self.reduction
+
+
+class L1Loss(_Loss):
     r"""The absolute error of a prediction.
 
     With the error :math:`e` = input - target,
@@ -127,8 +171,7 @@ class L1Loss(Module):
     Parameters
     ----------
     reduction : {"mean", "sum", "none"}
-        What becomes of the losses of all entries. The gradient above is that of "sum"; "mean"
-        divides it by the number of losses, and "none" multiplies it by the cotangent.
+        What becomes of the losses of all entries; the gradient above is that of "sum".
 
     Raises
     ------
@@ -152,37 +195,13 @@ class L1Loss(Module):
     """
 
     def __init__(self, reduction: Reduced = "mean") -> None:
-        check_reduction("L1Loss", reduction)
-        self.reduction: Reduced = reduction
+        super().__init__(reduction)
 
-    def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
-        """Compare an input with a target.
-
-        Parameters
-        ----------
-        input : Tensor or array_like, any shape
-        target : Tensor or array_like, shape of `input`
-
-        Returns
-        -------
-        Tensor
-            A single number; with "none", an array of the shape of `input`.
-
-        Raises
-        ------
-        TypeError
-            If one of them has a wrong dtype.
-        ValueError
-            If the shapes differ: a column and a row would broadcast to a table.
-        """
+    def _loss(self, input: Any, target: Any) -> Tensor:
         return functional.l1_loss(input, target, self.reduction)
 
-    def extra_repr(self) -> str:
-        """Return the reduction."""
-        return self.reduction
 
-
-class SmoothL1Loss(Module):
+class SmoothL1Loss(_Loss):
     r"""The absolute error of a prediction, rounded near 0.
 
     With the error :math:`e` = input - target and the width :math:`\beta`,
@@ -199,8 +218,7 @@ class SmoothL1Loss(Module):
     beta : float
         The width :math:`\beta` of the round part, 0 or more; 0 is the absolute error.
     reduction : {"mean", "sum", "none"}
-        What becomes of the losses of all entries. The gradient above is that of "sum"; "mean"
-        divides it by the number of losses, and "none" multiplies it by the cotangent.
+        What becomes of the losses of all entries; the gradient above is that of "sum".
 
     Raises
     ------
@@ -224,32 +242,12 @@ class SmoothL1Loss(Module):
     """
 
     def __init__(self, reduction: Reduced = "mean", beta: float = 1.0) -> None:
-        check_reduction("SmoothL1Loss", reduction)
+        super().__init__(reduction)
         if not beta >= 0:
             raise ValueError(f"SmoothL1Loss needs a beta of 0 or more, got {beta!r}.")
-        self.reduction: Reduced = reduction
         self.beta = beta
 
-    def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
-        """Compare an input with a target.
-
-        Parameters
-        ----------
-        input : Tensor or array_like, any shape
-        target : Tensor or array_like, shape of `input`
-
-        Returns
-        -------
-        Tensor
-            A single number; with "none", an array of the shape of `input`.
-
-        Raises
-        ------
-        TypeError
-            If one of them has a wrong dtype.
-        ValueError
-            If the shapes differ: a column and a row would broadcast to a table.
-        """
+    def _loss(self, input: Any, target: Any) -> Tensor:
         return functional.smooth_l1_loss(input, target, self.reduction, self.beta)
 
     def extra_repr(self) -> str:
@@ -257,7 +255,7 @@ class SmoothL1Loss(Module):
         return f"{self.reduction}, beta={self.beta:g}"
 
 
-class HuberLoss(Module):
+class HuberLoss(_Loss):
     r"""Half of the squared error of a prediction, but a line where it is large.
 
     With the error :math:`e` = input - target,
@@ -272,8 +270,7 @@ class HuberLoss(Module):
     delta : float
         Where the line begins, more than 0.
     reduction : {"mean", "sum", "none"}
-        What becomes of the losses of all entries. The gradient above is that of "sum"; "mean"
-        divides it by the number of losses, and "none" multiplies it by the cotangent.
+        What becomes of the losses of all entries; the gradient above is that of "sum".
 
     Raises
     ------
@@ -297,32 +294,12 @@ class HuberLoss(Module):
     """
 
     def __init__(self, reduction: Reduced = "mean", delta: float = 1.0) -> None:
-        check_reduction("HuberLoss", reduction)
+        super().__init__(reduction)
         if not delta > 0:
             raise ValueError(f"HuberLoss needs a delta of more than 0, got {delta!r}.")
-        self.reduction: Reduced = reduction
         self.delta = delta
 
-    def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
-        """Compare an input with a target.
-
-        Parameters
-        ----------
-        input : Tensor or array_like, any shape
-        target : Tensor or array_like, shape of `input`
-
-        Returns
-        -------
-        Tensor
-            A single number; with "none", an array of the shape of `input`.
-
-        Raises
-        ------
-        TypeError
-            If one of them has a wrong dtype.
-        ValueError
-            If the shapes differ: a column and a row would broadcast to a table.
-        """
+    def _loss(self, input: Any, target: Any) -> Tensor:
         return functional.huber_loss(input, target, self.reduction, self.delta)
 
     def extra_repr(self) -> str:
@@ -330,7 +307,7 @@ class HuberLoss(Module):
         return f"{self.reduction}, delta={self.delta:g}"
 
 
-class BCELoss(Module):
+class BCELoss(_Loss):
     r"""The cross-entropy of a probability and a label, 0 or 1, or another probability.
 
     With the probability :math:`p` and the target :math:`t`,
@@ -347,8 +324,7 @@ class BCELoss(Module):
     weight : array_like, optional
         A constant factor of each loss, of the shape of the input or one that broadcasts to it.
     reduction : {"mean", "sum", "none"}
-        What becomes of the losses of all entries. The gradient above is that of "sum"; "mean"
-        divides it by the number of losses, and "none" multiplies it by the cotangent.
+        What becomes of the losses of all entries; the gradient above is that of "sum".
 
     Raises
     ------
@@ -376,40 +352,14 @@ class BCELoss(Module):
         weight: ArrayLike | Tensor | None = None,
         reduction: Reduced = "mean",
     ) -> None:
-        check_reduction("BCELoss", reduction)
+        super().__init__(reduction)
         self.weight = _kept(weight)
-        self.reduction: Reduced = reduction
 
-    def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
-        """Compare an input with a target.
-
-        Parameters
-        ----------
-        input : Tensor or array_like, any shape
-            Probabilities, from 0 to 1.
-        target : Tensor or array_like, shape of `input`
-            From 0 to 1; booleans and integers are 0 and 1.
-
-        Returns
-        -------
-        Tensor
-            A single number; with "none", an array of the shape of `input`.
-
-        Raises
-        ------
-        TypeError
-            If one of them has a wrong dtype.
-        ValueError
-            If the shapes differ, or values are not from 0 to 1.
-        """
+    def _loss(self, input: Any, target: Any) -> Tensor:
         return functional.binary_cross_entropy(input, target, self.weight, self.reduction)
 
-    def extra_repr(self) -> str:
-        """Return the reduction."""
-        return self.reduction
 
-
-class BCEWithLogitsLoss(Module):
+class BCEWithLogitsLoss(_Loss):
     r"""The cross-entropy of a score, as :math:`\sigma(x)`, and a label, 0 or 1.
 
     With the score :math:`x`, the target :math:`t` and `pos_weight` :math:`q`,
@@ -428,8 +378,7 @@ class BCEWithLogitsLoss(Module):
         What a label of 1 counts for, where 0 counts for 1: a number, or one for each entry of the
         last axis.
     reduction : {"mean", "sum", "none"}
-        What becomes of the losses of all entries. The gradient above is that of "sum"; "mean"
-        divides it by the number of losses, and "none" multiplies it by the cotangent.
+        What becomes of the losses of all entries; the gradient above is that of "sum".
 
     Raises
     ------
@@ -458,41 +407,16 @@ class BCEWithLogitsLoss(Module):
         reduction: Reduced = "mean",
         pos_weight: ArrayLike | Tensor | None = None,
     ) -> None:
-        check_reduction("BCEWithLogitsLoss", reduction)
+        super().__init__(reduction)
         self.weight, self.pos_weight = _kept(weight), _kept(pos_weight)
-        self.reduction: Reduced = reduction
 
-    def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
-        """Compare an input with a target.
-
-        Parameters
-        ----------
-        input : Tensor or array_like, any shape
-        target : Tensor or array_like, shape of `input`
-            From 0 to 1; booleans and integers are 0 and 1.
-
-        Returns
-        -------
-        Tensor
-            A single number; with "none", an array of the shape of `input`.
-
-        Raises
-        ------
-        TypeError
-            If one of them has a wrong dtype.
-        ValueError
-            If the shapes differ, or targets are not from 0 to 1.
-        """
+    def _loss(self, input: Any, target: Any) -> Tensor:
         return functional.binary_cross_entropy_with_logits(
             input, target, self.weight, self.reduction, self.pos_weight
         )
 
-    def extra_repr(self) -> str:
-        """Return the reduction."""
-        return self.reduction
 
-
-class HingeLoss(Module):
+class HingeLoss(_Loss):
     r"""By how much a score is short of its margin on the side of its label, -1 or 1.
 
     With the score :math:`x`, the label :math:`t` and the margin :math:`m`,
@@ -506,8 +430,7 @@ class HingeLoss(Module):
     margin : float
         The margin :math:`m`.
     reduction : {"mean", "sum", "none"}
-        What becomes of the losses of all entries. The gradient above is that of "sum"; "mean"
-        divides it by the number of losses, and "none" multiplies it by the cotangent.
+        What becomes of the losses of all entries; the gradient above is that of "sum".
 
     Raises
     ------
@@ -531,31 +454,10 @@ class HingeLoss(Module):
     """
 
     def __init__(self, margin: float = 1.0, reduction: Reduced = "mean") -> None:
-        check_reduction("HingeLoss", reduction)
+        super().__init__(reduction)
         self.margin = margin
-        self.reduction: Reduced = reduction
 
-    def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
-        """Compare an input with a target.
-
-        Parameters
-        ----------
-        input : Tensor or array_like, any shape
-        target : Tensor or array_like, shape of `input`
-            Labels, -1 and 1.
-
-        Returns
-        -------
-        Tensor
-            A single number; with "none", an array of the shape of `input`.
-
-        Raises
-        ------
-        TypeError
-            If one of them has a wrong dtype.
-        ValueError
-            If the shapes differ, or labels are not -1 and 1.
-        """
+    def _loss(self, input: Any, target: Any) -> Tensor:
         return functional.hinge_loss(input, target, self.margin, self.reduction)
 
     def extra_repr(self) -> str:
@@ -563,7 +465,7 @@ class HingeLoss(Module):
         return f"margin={self.margin:g}, {self.reduction}"
 
 
-class HingeEmbeddingLoss(Module):
+class HingeEmbeddingLoss(_Loss):
     r"""The loss of a distance between two things that are alike, 1, or not, -1.
 
     With the distance :math:`x` and the margin :math:`m`,
@@ -578,8 +480,7 @@ class HingeEmbeddingLoss(Module):
     margin : float
         The distance :math:`m` beyond which two things that are not alike are told apart.
     reduction : {"mean", "sum", "none"}
-        What becomes of the losses of all entries. The gradient above is that of "sum"; "mean"
-        divides it by the number of losses, and "none" multiplies it by the cotangent.
+        What becomes of the losses of all entries; the gradient above is that of "sum".
 
     Raises
     ------
@@ -603,31 +504,10 @@ class HingeEmbeddingLoss(Module):
     """
 
     def __init__(self, margin: float = 1.0, reduction: Reduced = "mean") -> None:
-        check_reduction("HingeEmbeddingLoss", reduction)
+        super().__init__(reduction)
         self.margin = margin
-        self.reduction: Reduced = reduction
 
-    def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
-        """Compare an input with a target.
-
-        Parameters
-        ----------
-        input : Tensor or array_like, any shape
-        target : Tensor or array_like, shape of `input`
-            Labels, -1 and 1.
-
-        Returns
-        -------
-        Tensor
-            A single number; with "none", an array of the shape of `input`.
-
-        Raises
-        ------
-        TypeError
-            If one of them has a wrong dtype.
-        ValueError
-            If the shapes differ, or labels are not -1 and 1.
-        """
+    def _loss(self, input: Any, target: Any) -> Tensor:
         return functional.hinge_embedding_loss(input, target, self.margin, self.reduction)
 
     def extra_repr(self) -> str:
@@ -635,10 +515,11 @@ class HingeEmbeddingLoss(Module):
         return f"margin={self.margin:g}, {self.reduction}"
 
 
-class KLDivLoss(Module):
+class KLDivLoss(_Loss):
     r"""The Kullback-Leibler divergence of a distribution from a target.
 
-    With the logarithms :math:`x` of the distribution and the probabilities :math:`t`,
+    With the logarithms :math:`x` of the distribution, such as ``al.log_softmax(scores)``, and the
+    probabilities :math:`t`,
 
     .. math::
         \ell = t (\ln t - x), \qquad \frac{\partial L}{\partial x} = -t
@@ -676,41 +557,17 @@ class KLDivLoss(Module):
     [[-0.5, -0.0], [-0.25, -0.25]]
     """
 
+    _reductions = REDUCED_BY_BATCH
+
     def __init__(self, reduction: ReducedByBatch = "mean", log_target: bool = False) -> None:
-        check_reduction("KLDivLoss", reduction, REDUCED_BY_BATCH)
-        self.reduction: ReducedByBatch = reduction
+        super().__init__(reduction)
         self.log_target = log_target
 
-    def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
-        """Compare an input with a target.
-
-        Parameters
-        ----------
-        input : Tensor or array_like, any shape
-            Logarithms of probabilities: ``al.log_softmax(x)``, for instance.
-        target : Tensor or array_like, shape of `input`
-            Probabilities, or their logarithms with `log_target`.
-
-        Returns
-        -------
-        Tensor
-            A single number; with "none", an array of the shape of `input`.
-
-        Raises
-        ------
-        TypeError
-            If one of them has a wrong dtype.
-        ValueError
-            If the shapes differ, or a probability is negative.
-        """
+    def _loss(self, input: Any, target: Any) -> Tensor:
         return functional.kl_div(input, target, self.reduction, self.log_target)
 
-    def extra_repr(self) -> str:
-        """Return the reduction."""
-        return self.reduction
 
-
-class NLLLoss(Module):
+class NLLLoss(_Loss):
     r"""The negative log-likelihood of labels.
 
     With the log-probabilities :math:`x_{ik}` of row :math:`i`, its label :math:`k_i`, and the
@@ -758,9 +615,8 @@ class NLLLoss(Module):
         ignore_index: int = -100,
         reduction: Reduced = "mean",
     ) -> None:
-        check_reduction("NLLLoss", reduction)
+        super().__init__(reduction)
         self.weight, self.ignore_index = _for_classes(type(self).__name__, weight), ignore_index
-        self.reduction: Reduced = reduction
 
     def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
         """Compare log-probabilities with labels.
@@ -786,12 +642,8 @@ class NLLLoss(Module):
         """
         return functional.nll_loss(input, target, self.weight, self.ignore_index, self.reduction)
 
-    def extra_repr(self) -> str:
-        """Return the reduction."""
-        return self.reduction
 
-
-class CrossEntropyLoss(Module):
+class CrossEntropyLoss(_Loss):
     r"""The cross-entropy of scores, by their softmax, and labels.
 
     With the scores :math:`x_{ik}` of row :math:`i`, :math:`p_i = \mathrm{softmax}(x_i)`, the label
@@ -847,13 +699,12 @@ class CrossEntropyLoss(Module):
         reduction: Reduced = "mean",
         label_smoothing: float = 0.0,
     ) -> None:
-        check_reduction("CrossEntropyLoss", reduction)
+        super().__init__(reduction)
         if not 0 <= label_smoothing <= 1:
             raise ValueError(
                 f"CrossEntropyLoss needs a label_smoothing from 0 to 1, got {label_smoothing!r}."
             )
         self.weight, self.ignore_index = _for_classes(type(self).__name__, weight), ignore_index
-        self.reduction: Reduced = reduction
         self.label_smoothing = label_smoothing
 
     def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
@@ -887,10 +738,6 @@ class CrossEntropyLoss(Module):
             self.reduction,
             self.label_smoothing,
         )
-
-    def extra_repr(self) -> str:
-        """Return the reduction."""
-        return self.reduction
 
 
 def _for_classes(name: str, weight: ArrayLike | Tensor | None) -> ArrayLike | Tensor | None:
