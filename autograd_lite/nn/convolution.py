@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from autograd_lite.nn.layers import generator
+from autograd_lite.nn.layers import check_counts, generator
 from autograd_lite.nn.module import Module
 from autograd_lite.nn.sliding import (
     Padding,
@@ -42,15 +42,7 @@ class _Conv(Module):
         dtype: DTypeLike = np.float64,
     ) -> None:
         name = type(self).__name__
-        for what, count in (
-            ("in_channels", in_channels),
-            ("out_channels", out_channels),
-            ("groups", groups),
-        ):
-            if not isinstance(count, int | np.integer):
-                raise TypeError(f"{name} needs an integer as {what}, got {count!r}.")
-            if count < 1:
-                raise ValueError(f"{name} needs {what} of 1 or more, got {count}.")
+        check_counts(name, in_channels=in_channels, out_channels=out_channels, groups=groups)
         if in_channels % groups or out_channels % groups:
             raise ValueError(
                 f"{name} needs groups that divide its channels, got in_channels={in_channels}, "
@@ -196,15 +188,8 @@ class Conv2d(_Conv):
         How many zeros to put around; "same" keeps height and width, "valid" is 0.
     dilation : int or (int, int)
         How far apart the entries in a window are.
-    groups : int
-        Into how many groups the channels and the filters are parted. A filter sees its own.
-    bias : bool
-        Whether to add a bias.
-    rng : numpy.random.Generator, optional
-        Draws the initial values, `weight` first, from the uniform distribution on
-        :math:`\pm 1 / \sqrt{\text{entries in a window}}`.
-    dtype : dtype
-        The floating-point type of the parameters.
+    groups, bias, rng, dtype
+        As of `Conv1d`.
 
     Attributes
     ----------
@@ -213,10 +198,8 @@ class Conv2d(_Conv):
 
     Raises
     ------
-    TypeError
-        If a number is not an integer, or `rng` is not a generator.
-    ValueError
-        If a number is too small, or `groups` does not divide the channels.
+    TypeError, ValueError
+        As `Conv1d`.
 
     Examples
     --------
@@ -252,7 +235,20 @@ class Conv2d(_Conv):
         )
 
 
-class MaxPool2d(Module):
+class _Pool(Module):
+    """What the poolings share: the window."""
+
+    def __init__(self, kernel_size: Size, stride: Size | None, padding: Size, ceil: bool) -> None:
+        self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
+        self.padding, self.ceil_mode = padding, ceil
+
+    def extra_repr(self) -> str:
+        """Return the size of the window, and what is not the default."""
+        stride = "" if self.stride == self.kernel_size else f", stride={self.stride}"
+        return f"{self.kernel_size}{stride}" + (f", padding={self.padding}" if self.padding else "")
+
+
+class MaxPool2d(_Pool):
     r"""Take the largest entry of every window that slides over images.
 
     With the windows :math:`W_{ij}`, which start at :math:`(si - a, sj - a)`,
@@ -302,8 +298,8 @@ class MaxPool2d(Module):
         dilation: Size = 1,
         ceil_mode: bool = False,
     ) -> None:
-        self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
-        self.padding, self.dilation, self.ceil_mode = padding, dilation, ceil_mode
+        super().__init__(kernel_size, stride, padding, ceil_mode)
+        self.dilation = dilation
 
     def forward(self, x: Tensor | ArrayLike) -> Tensor:
         """Take the largest entries of `x`, of shape (batch, channels, height, width)."""
@@ -311,12 +307,8 @@ class MaxPool2d(Module):
             x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode
         )
 
-    def extra_repr(self) -> str:
-        """Return the size of the window."""
-        return _pool_repr(self)
 
-
-class AvgPool2d(Module):
+class AvgPool2d(_Pool):
     r"""Take the mean of every window that slides over images.
 
     With the windows :math:`W_{ij}` of :math:`m` entries, which start at :math:`(si - a, sj - a)`,
@@ -328,10 +320,8 @@ class AvgPool2d(Module):
 
     Parameters
     ----------
-    kernel_size : int or (int, int)
-        The height and the width of the window.
-    stride : int or (int, int), optional
-        By how much the window moves; by default, by its own size.
+    kernel_size, stride
+        As of `MaxPool2d`.
     padding : int or (int, int)
         How many zeros to put around.
     ceil_mode : bool
@@ -342,8 +332,7 @@ class AvgPool2d(Module):
     Raises
     ------
     TypeError, ValueError
-        On a call, if a number is not an integer or too small, the padding is more than half of the
-        window, or the input does not fit.
+        As `MaxPool2d`.
 
     Examples
     --------
@@ -361,8 +350,7 @@ class AvgPool2d(Module):
         ceil_mode: bool = False,
         count_include_pad: bool = True,
     ) -> None:
-        self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
-        self.padding, self.ceil_mode = padding, ceil_mode
+        super().__init__(kernel_size, stride, padding, ceil_mode)
         self.count_include_pad = count_include_pad
 
     def forward(self, x: Tensor | ArrayLike) -> Tensor:
@@ -375,12 +363,3 @@ class AvgPool2d(Module):
             self.ceil_mode,
             self.count_include_pad,
         )
-
-    def extra_repr(self) -> str:
-        """Return the size of the window."""
-        return _pool_repr(self)
-
-
-def _pool_repr(layer: Any) -> str:
-    stride = "" if layer.stride == layer.kernel_size else f", stride={layer.stride}"
-    return f"{layer.kernel_size}{stride}" + (f", padding={layer.padding}" if layer.padding else "")

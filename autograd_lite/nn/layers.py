@@ -414,11 +414,7 @@ class Embedding(Module):
         rng: np.random.Generator | None = None,
         dtype: DTypeLike = np.float64,
     ) -> None:
-        for name, count in (("num_embeddings", num_embeddings), ("embedding_dim", embedding_dim)):
-            if not isinstance(count, int | np.integer):
-                raise TypeError(f"Embedding needs an integer as {name}, got {count!r}.")
-            if count < 1:
-                raise ValueError(f"Embedding needs a {name} of 1 or more, got {count}.")
+        check_counts("Embedding", num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         table = generator("Embedding", rng).normal(size=(num_embeddings, embedding_dim))
         self.weight = Tensor(table, requires_grad=True, dtype=dtype)
 
@@ -454,6 +450,15 @@ class Embedding(Module):
     def extra_repr(self) -> str:
         """Return the sizes of the table."""
         return ", ".join(map(str, self.weight.shape))
+
+
+def check_counts(name: str, **counts: Any) -> None:
+    """Refuse what is not an integer of 1 or more."""
+    for what, count in counts.items():
+        if not isinstance(count, int | np.integer):
+            raise TypeError(f"{name} needs an integer as {what}, got {count!r}.")
+        if count < 1:
+            raise ValueError(f"{name} needs {what} of 1 or more, got {count}.")
 
 
 def generator(name: str, rng: np.random.Generator | None) -> np.random.Generator:

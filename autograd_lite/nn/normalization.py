@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from autograd_lite import ops
+from autograd_lite.nn.layers import check_counts
 from autograd_lite.nn.module import Module
 from autograd_lite.tensor import Tensor
 
@@ -137,13 +138,7 @@ class _BatchNorm(Module):
         *,
         dtype: DTypeLike = np.float64,
     ) -> None:
-        name = type(self).__name__
-        if not isinstance(num_features, int | np.integer):
-            raise TypeError(
-                f"{name} needs an integer as its number of features, got {num_features!r}."
-            )
-        if num_features < 1:
-            raise ValueError(f"{name} needs at least one feature, got {num_features}.")
+        check_counts(type(self).__name__, num_features=num_features)
         self.num_features, self.eps, self.momentum = int(num_features), float(eps), momentum
         self.weight = self.bias = None
         if affine:
@@ -284,58 +279,17 @@ class BatchNorm1d(_BatchNorm):
 
 
 class BatchNorm2d(_BatchNorm):
-    r"""Normalise every channel over the images of a batch.
+    """Normalise every channel over the images of a batch.
 
-    In training, with the mean :math:`\mu` and the variance :math:`v` of a channel over :math:`n`
-    entries, those of all images, and :math:`\hat x = (x - \mu) / \sqrt{v + \epsilon}`,
-
-    .. math::
-        y &= \gamma \hat x + \beta, \qquad
-        \frac{\partial L}{\partial \gamma} = \sum g \hat x, \qquad
-        \frac{\partial L}{\partial \beta} = \sum g \\
-        \frac{\partial L}{\partial x} &= \frac{\gamma}{\sqrt{v + \epsilon}} \left(g - \bar g -
-        \hat x \, \overline{g \hat x}\right)
-
-    where sums and means, with a bar, are over all entries of a channel. After ``eval()``,
-    :math:`\mu` and :math:`v` are running means from training, which are constant, and
-    :math:`\partial L / \partial x = g \gamma / \sqrt{v + \epsilon}`.
+    It is `BatchNorm1d` with channels for features, and with all pixels of all images for rows: over
+    them are the sums and the means in its formulas. Its attributes and errors are the same.
 
     Parameters
     ----------
     num_features : int
         The number of channels.
-    eps : float
-        Keeps the quotient finite.
-    momentum : float or None
-        How much of the batch goes into the running means in a step; None is the mean of all
-        batches so far.
-    affine : bool
-        Whether there are a scale and a shift.
-    track_running_stats : bool
-        Whether there are running means. Without, a batch is always normalised by its own.
-    dtype : dtype
-        The floating-point type of the parameters.
-
-    Attributes
-    ----------
-    weight, bias : Tensor, shape (num_features,), or None
-        The scale :math:`\gamma`, 1 at first, and the shift :math:`\beta`, 0 at first.
-    running_mean, running_var : Tensor, shape (num_features,), or None
-        They are in the state, and not among the parameters. The variance is the unbiased one,
-        divided by :math:`n - 1`.
-    num_batches_tracked : Tensor of int, or None
-
-    Raises
-    ------
-    TypeError
-        If the number of features is not an integer.
-    ValueError
-        If it is less than 1; on a call, if the input is of another shape, or has one row in
-        training.
-
-    References
-    ----------
-    S. Ioffe, C. Szegedy: *Batch normalization*, 2015, arXiv:1502.03167.
+    eps, momentum, affine, track_running_stats, dtype
+        As of `BatchNorm1d`.
 
     Examples
     --------

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from autograd_lite import ops
-from autograd_lite.nn.layers import Dropout, generator
+from autograd_lite.nn.layers import Dropout, check_counts, generator
 from autograd_lite.nn.module import Module
 from autograd_lite.tensor import Tensor
 
@@ -33,15 +33,7 @@ class _Recurrent(Module):
         dtype: DTypeLike = np.float64,
     ) -> None:
         name = type(self).__name__
-        for what, count in (
-            ("input_size", input_size),
-            ("hidden_size", hidden_size),
-            ("num_layers", num_layers),
-        ):
-            if not isinstance(count, int | np.integer):
-                raise TypeError(f"{name} needs an integer as {what}, got {count!r}.")
-            if count < 1:
-                raise ValueError(f"{name} needs {what} of 1 or more, got {count}.")
+        check_counts(name, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
         self.input_size, self.hidden_size = int(input_size), int(hidden_size)
         self.num_layers, self.bias, self.batch_first = int(num_layers), bias, batch_first
         self.bidirectional = bidirectional
@@ -137,7 +129,37 @@ class _Recurrent(Module):
         return ", ".join(parts)
 
 
-class RNN(_Recurrent):
+class _OfOneState(_Recurrent):
+    """What the layers without a cell share: their call."""
+
+    def forward(
+        self, x: Tensor | ArrayLike, h: Tensor | ArrayLike | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Carry the state along.
+
+        Parameters
+        ----------
+        x : Tensor or array_like, shape (steps, batch, input_size) or (steps, input_size)
+        h : Tensor or array_like, shape (layers, batch, hidden_size), optional
+            The first state of every layer and direction; zeros by default.
+
+        Returns
+        -------
+        states : Tensor, shape (steps, batch, hidden_size)
+            Of the last layer, after every step; those of two directions beside each other.
+        last : Tensor, shape of `h`
+            At the end, of every layer.
+
+        Raises
+        ------
+        ValueError
+            If a shape does not fit.
+        """
+        y, (last,) = self._forward(x, None if h is None else (h,))
+        return y, last
+
+
+class RNN(_OfOneState):
     r"""Carry a state along a sequence.
 
     From the inputs :math:`x_t` and the first state :math:`h_0`,
@@ -236,38 +258,12 @@ class RNN(_Recurrent):
             dtype=dtype,
         )
 
-    def forward(
-        self, x: Tensor | ArrayLike, h: Tensor | ArrayLike | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Carry the state along.
-
-        Parameters
-        ----------
-        x : Tensor or array_like, shape (steps, batch, input_size) or (steps, input_size)
-        h : Tensor or array_like, shape (layers, batch, hidden_size), optional
-            The first state of every layer and direction; zeros by default.
-
-        Returns
-        -------
-        states : Tensor, shape (steps, batch, hidden_size)
-            Of the last layer, after every step; those of two directions beside each other.
-        last : Tensor, shape of `h`
-            At the end, of every layer.
-
-        Raises
-        ------
-        ValueError
-            If a shape does not fit.
-        """
-        y, (last,) = self._forward(x, None if h is None else (h,))
-        return y, last
-
     def _run(self, z: Any, start: tuple[Any, ...], weight: Any, bias: Any) -> tuple[Any, ...]:
         del bias
         return (ops.rnn(z, *start, weight, relu=self.nonlinearity == "relu"),)
 
 
-class GRU(_Recurrent):
+class GRU(_OfOneState):
     r"""Carry a state along a sequence, with a gate that keeps it and one that resets it.
 
     With W, U, b and c for `weight_ih`, `weight_hh`, `bias_ih` and `bias_hh`, each three parts r, u,
@@ -294,37 +290,20 @@ class GRU(_Recurrent):
 
     Parameters
     ----------
-    input_size, hidden_size : int
-        The widths of the input and of the state.
-    num_layers : int
-        How many layers there are; each has the states of the one before as its input.
-    bias : bool
-        Whether there are biases.
-    batch_first : bool
-        Whether the input is (batch, steps, width), and not (steps, batch, width).
-    dropout : float
-        The probability of a 0 between the layers, in training.
-    bidirectional : bool
-        Whether another state is carried from the end to the start, beside the first.
-    rng : numpy.random.Generator, optional
-        Draws the initial values, from the uniform distribution on
-        :math:`\pm 1 / \sqrt{\text{hidden\_size}}`, and what is dropped.
-    dtype : dtype
-        The floating-point type of the parameters.
+    input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, rng, dtype
+        As of `RNN`.
 
     Attributes
     ----------
     weight_ih_l0 : Tensor, shape (input_size, 3 * hidden_size)
     weight_hh_l0 : Tensor, shape (hidden_size, 3 * hidden_size)
     bias_ih_l0, bias_hh_l0 : Tensor, shape (3 * hidden_size,)
-        Of the first layer; l1 and so on are further ones, with _reverse at the end from the end.
+        Named as those of `RNN`.
 
     Raises
     ------
-    TypeError
-        If a size is not an integer, or `rng` is not a generator.
-    ValueError
-        If a size is less than 1; on a call, if a shape does not fit.
+    TypeError, ValueError
+        As `RNN`.
 
     References
     ----------
@@ -344,32 +323,6 @@ class GRU(_Recurrent):
     """
 
     gates = 3
-
-    def forward(
-        self, x: Tensor | ArrayLike, h: Tensor | ArrayLike | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Carry the state along.
-
-        Parameters
-        ----------
-        x : Tensor or array_like, shape (steps, batch, input_size) or (steps, input_size)
-        h : Tensor or array_like, shape (layers, batch, hidden_size), optional
-            The first state of every layer and direction; zeros by default.
-
-        Returns
-        -------
-        states : Tensor, shape (steps, batch, hidden_size)
-            Of the last layer, after every step; those of two directions beside each other.
-        last : Tensor, shape of `h`
-            At the end, of every layer.
-
-        Raises
-        ------
-        ValueError
-            If a shape does not fit.
-        """
-        y, (last,) = self._forward(x, None if h is None else (h,))
-        return y, last
 
     def _bias(self, path: str) -> tuple[Any, Any]:
         if not self.bias:
@@ -405,37 +358,20 @@ class LSTM(_Recurrent):
 
     Parameters
     ----------
-    input_size, hidden_size : int
-        The widths of the input and of the state.
-    num_layers : int
-        How many layers there are; each has the states of the one before as its input.
-    bias : bool
-        Whether there are biases.
-    batch_first : bool
-        Whether the input is (batch, steps, width), and not (steps, batch, width).
-    dropout : float
-        The probability of a 0 between the layers, in training.
-    bidirectional : bool
-        Whether another state is carried from the end to the start, beside the first.
-    rng : numpy.random.Generator, optional
-        Draws the initial values, from the uniform distribution on
-        :math:`\pm 1 / \sqrt{\text{hidden\_size}}`, and what is dropped.
-    dtype : dtype
-        The floating-point type of the parameters.
+    input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, rng, dtype
+        As of `RNN`.
 
     Attributes
     ----------
     weight_ih_l0 : Tensor, shape (input_size, 4 * hidden_size)
     weight_hh_l0 : Tensor, shape (hidden_size, 4 * hidden_size)
     bias_ih_l0, bias_hh_l0 : Tensor, shape (4 * hidden_size,)
-        Of the first layer; l1 and so on are further ones, with _reverse at the end from the end.
+        Named as those of `RNN`.
 
     Raises
     ------
-    TypeError
-        If a size is not an integer, or `rng` is not a generator.
-    ValueError
-        If a size is less than 1; on a call, if a shape does not fit.
+    TypeError, ValueError
+        As `RNN`.
 
     References
     ----------

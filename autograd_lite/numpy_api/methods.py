@@ -49,6 +49,8 @@ class ArrayMethods:
             The axes to reduce; by default all.
         dtype : dtype, optional
             In which to add up, and of the result; by default as in NumPy.
+        out : None
+            Nothing else: the value of a Tensor never changes under its graph.
         keepdims : bool
             Keep the reduced axes, with length 1.
         **more
@@ -62,7 +64,7 @@ class ArrayMethods:
         Raises
         ------
         TypeError
-            For ``out=``: the value of a Tensor never changes under its graph.
+            For ``out=``.
 
         Examples
         --------
@@ -76,28 +78,7 @@ class ArrayMethods:
         self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False,
         **more: Any,
     ) -> Self:  # fmt: skip
-        """Return the arithmetic mean along some axes.
-
-        Parameters
-        ----------
-        axis : int or tuple of int, optional
-            The axes to reduce; by default all.
-        dtype : dtype, optional
-            In which to add up, and of the result; by default as in NumPy.
-        keepdims : bool
-            Keep the reduced axes, with length 1.
-        **more
-            ``where=``, as in ``np.mean``.
-
-        Returns
-        -------
-        Tensor
-            Of this shape without the reduced axes.
-
-        Raises
-        ------
-        TypeError
-            For ``out=``: the value of a Tensor never changes under its graph.
+        """Return the arithmetic mean along some axes: as `sum`, but without ``initial=``.
 
         Examples
         --------
@@ -111,31 +92,8 @@ class ArrayMethods:
         self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False,
         **more: Any,
     ) -> Self:  # fmt: skip
-        """Return the product of the entries along some axes.
+        """Return the product of the entries along some axes: as `sum`.
 
-        Parameters
-        ----------
-        axis : int or tuple of int, optional
-            The axes to reduce; by default all.
-        dtype : dtype, optional
-            In which to add up, and of the result; by default as in NumPy.
-        keepdims : bool
-            Keep the reduced axes, with length 1.
-        **more
-            ``initial=`` and ``where=``, as in ``np.prod``.
-
-        Returns
-        -------
-        Tensor
-            Of this shape without the reduced axes.
-
-        Raises
-        ------
-        TypeError
-            For ``out=``: the value of a Tensor never changes under its graph.
-
-        Notes
-        -----
         Zeros among the entries are differentiated correctly, to every order.
 
         Examples
@@ -147,32 +105,14 @@ class ArrayMethods:
         return self._reduced(ops.prod, np.prod, axis, keepdims, dtype=dtype, out=out, **more)
 
     def max(self, axis: Any = None, out: None = None, keepdims: bool = False, **more: Any) -> Self:
-        """Return the largest entry along some axes.
+        """Return the largest entry along some axes: as `sum`, in this dtype.
 
-        Parameters
-        ----------
-        axis : int or tuple of int, optional
-            The axes to reduce; by default all.
-        keepdims : bool
-            Keep the reduced axes, with length 1.
-        **more
-            ``initial=`` and ``where=``, as in ``np.max``.
-
-        Returns
-        -------
-        Tensor
-            Of this shape without the reduced axes, and of this dtype.
+        Entries that tie share the derivative evenly.
 
         Raises
         ------
-        TypeError
-            For ``out=``: the value of a Tensor never changes under its graph.
         ValueError
             If there are no entries.
-
-        Notes
-        -----
-        Entries that tie share the derivative evenly.
 
         Examples
         --------
@@ -185,40 +125,13 @@ class ArrayMethods:
         return self._reduced(ops.max, np.max, axis, keepdims, out=out, **more)
 
     def min(self, axis: Any = None, out: None = None, keepdims: bool = False, **more: Any) -> Self:
-        """Return the smallest entry along some axes.
-
-        Parameters
-        ----------
-        axis : int or tuple of int, optional
-            The axes to reduce; by default all.
-        keepdims : bool
-            Keep the reduced axes, with length 1.
-        **more
-            ``initial=`` and ``where=``, as in ``np.min``.
-
-        Returns
-        -------
-        Tensor
-            Of this shape without the reduced axes, and of this dtype.
-
-        Raises
-        ------
-        TypeError
-            For ``out=``: the value of a Tensor never changes under its graph.
-        ValueError
-            If there are no entries.
-
-        Notes
-        -----
-        Entries that tie share the derivative evenly.
+        """Return the smallest entry along some axes: as `max`.
 
         Examples
         --------
         >>> import autograd_lite as al
-        >>> t = al.Tensor([3.0, 1.0, 3.0], requires_grad=True)
-        >>> t.min().backward()
-        >>> t.grad
-        Tensor([0., 1., 0.])
+        >>> al.Tensor([3.0, 1.0, 3.0]).min().item()
+        1.0
         """
         return self._reduced(ops.min, np.min, axis, keepdims, out=out, **more)
 
@@ -230,14 +143,10 @@ class ArrayMethods:
 
         Parameters
         ----------
-        axis : int or tuple of int, optional
-            The axes to reduce; by default all.
-        dtype : dtype, optional
-            In which to add up, and of the result; by default as in NumPy.
+        axis, dtype, out, keepdims
+            As of `sum`.
         ddof : number
             The sum of squares is divided by the number of entries less this.
-        keepdims : bool
-            Keep the reduced axes, with length 1.
         **more
             ``where=`` and ``mean=``, as in ``np.var``.
 
@@ -245,11 +154,6 @@ class ArrayMethods:
         -------
         Tensor
             Of this shape without the reduced axes.
-
-        Raises
-        ------
-        TypeError
-            For ``out=``: the value of a Tensor never changes under its graph.
 
         Examples
         --------
@@ -265,33 +169,8 @@ class ArrayMethods:
         self, axis: Any = None, dtype: Any = None, out: None = None, ddof: Any = 0,
         keepdims: bool = False, **more: Any,
     ) -> Self:  # fmt: skip
-        """Return the standard deviation along some axes: the square root of `var`.
+        """Return the standard deviation along some axes: the root of `var`, with its arguments.
 
-        Parameters
-        ----------
-        axis : int or tuple of int, optional
-            The axes to reduce; by default all.
-        dtype : dtype, optional
-            In which to add up, and of the result; by default as in NumPy.
-        ddof : number
-            As for `var`.
-        keepdims : bool
-            Keep the reduced axes, with length 1.
-        **more
-            ``where=`` and ``mean=``, as in ``np.std``.
-
-        Returns
-        -------
-        Tensor
-            Of this shape without the reduced axes.
-
-        Raises
-        ------
-        TypeError
-            For ``out=``: the value of a Tensor never changes under its graph.
-
-        Notes
-        -----
         Its derivative is 0 where it is 0 itself.
 
         Examples
@@ -307,34 +186,20 @@ class ArrayMethods:
         **more: Any,
     ) -> Self:  # fmt: skip
         """Record an operation; what it does not take is left to NumPy's function."""
-        reduced: Self
         for value in more.values():
             if value is not None:
                 given = {name: x for name, x in more.items() if x is not None}
-                reduced = self._numpy(function, axis=axis, keepdims=keepdims, **given)
-                return reduced
-        reduced = self.__record__(primitive, (self,), {"axis": axis, "keepdims": keepdims})
+                return self._numpy(function, axis=axis, keepdims=keepdims, **given)
+        reduced: Self = self.__record__(primitive, (self,), {"axis": axis, "keepdims": keepdims})
         return reduced
 
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
-        """Return the sum of a diagonal.
-
-        Parameters
-        ----------
-        offset : int
-            Which diagonal: above the main one if positive.
-        axis1, axis2 : int
-            The axes of the matrices.
+        """Return the sum of a diagonal: arguments and errors as of `diagonal`.
 
         Returns
         -------
         Tensor
             Of this shape without the two axes.
-
-        Raises
-        ------
-        ValueError
-            If there are fewer than two axes, or the two are the same.
 
         Examples
         --------
@@ -428,8 +293,7 @@ class ArrayMethods:
         """
         if order == "C":
             return self._apply(ops.reshape, shape=_one_tuple(shape))
-        reshaped: Self = self._numpy(np.reshape, _one_tuple(shape), order)
-        return reshaped
+        return self._numpy(np.reshape, _one_tuple(shape), order)
 
     def ravel(self, order: str = "C") -> Self:
         """Return all entries along one axis, as a view where NumPy has one.
@@ -455,26 +319,10 @@ class ArrayMethods:
         >>> al.Tensor([[1, 2], [3, 4]]).ravel("F").tolist()
         [1, 3, 2, 4]
         """
-        laid: Self = self._numpy(np.ravel, order)
-        return laid
+        return self._numpy(np.ravel, order)
 
     def flatten(self, order: str = "C") -> Self:
-        """Return a copy of all entries along one axis.
-
-        Parameters
-        ----------
-        order : {"C", "F"}
-            Row by row, or column by column.
-
-        Returns
-        -------
-        Tensor
-            Of shape ``(t.size,)``; no view, unlike `ravel`.
-
-        Raises
-        ------
-        TypeError
-            For another order.
+        """Return a copy of all entries along one axis: as `ravel`, but no view.
 
         Examples
         --------
@@ -598,9 +446,10 @@ class ArrayMethods:
         """
         return self._apply(ops.copy, order=order)
 
-    def _numpy(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def _numpy(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Self:
         """Do what NumPy's function of the same name does."""
-        return numpy_api.call_function(function, (self, *args), kwargs)
+        result: Self = numpy_api.call_function(function, (self, *args), kwargs)
+        return result
 
     @property
     def mT(self) -> Self:  # noqa: N802  (NumPy's name)
@@ -631,8 +480,7 @@ class ArrayMethods:
         >>> al.Tensor([1 + 2j]).real
         Tensor([1.])
         """
-        part: Self = self._numpy(np.real)
-        return part
+        return self._numpy(np.real)
 
     def cumsum(self, axis: Any = None, dtype: Any = None) -> Self:
         """Return the sums of the entries up to each of them.
@@ -660,28 +508,10 @@ class ArrayMethods:
         >>> al.Tensor([1.0, 2.0, 3.0]).cumsum().tolist()
         [1.0, 3.0, 6.0]
         """
-        summed: Self = self._numpy(np.cumsum, axis, dtype)
-        return summed
+        return self._numpy(np.cumsum, axis, dtype)
 
     def cumprod(self, axis: Any = None, dtype: Any = None) -> Self:
-        """Return the products of the entries up to each of them.
-
-        Parameters
-        ----------
-        axis : int, optional
-            The axis; by default the entries are counted through, row by row.
-        dtype : dtype, optional
-            In which to compute, and of the result; by default as in NumPy.
-
-        Returns
-        -------
-        Tensor
-            Of this shape, or of shape ``(t.size,)`` without an axis.
-
-        Raises
-        ------
-        numpy.exceptions.AxisError
-            If there is no such axis.
+        """Return the products of the entries up to each of them: as `cumsum`.
 
         Examples
         --------
@@ -689,8 +519,7 @@ class ArrayMethods:
         >>> al.Tensor([1.0, 2.0, 3.0]).cumprod().tolist()
         [1.0, 2.0, 6.0]
         """
-        multiplied: Self = self._numpy(np.cumprod, axis, dtype)
-        return multiplied
+        return self._numpy(np.cumprod, axis, dtype)
 
     def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
         """Return the entries on a diagonal, as a read-only view.
@@ -780,8 +609,7 @@ class ArrayMethods:
         >>> al.Tensor([1, 2, 3]).take([2, 0]).tolist()
         [3, 1]
         """
-        taken: Self = self._numpy(np.take, indices, axis, mode=mode)
-        return taken
+        return self._numpy(np.take, indices, axis, mode=mode)
 
     def compress(self, condition: Any, axis: Any = None) -> Self:
         """Return the entries along an axis where a condition holds.
@@ -873,8 +701,7 @@ class ArrayMethods:
         """
         if not np.iscomplexobj(numpy_api.values_of(self)):
             return self
-        conjugated: Self = self._numpy(np.conjugate)
-        return conjugated
+        return self._numpy(np.conjugate)
 
     conjugate = conj
 
@@ -909,26 +736,7 @@ class ArrayMethods:
         return self._numpy(np.argmax, axis, keepdims=keepdims)
 
     def argmin(self, axis: Any = None, *, keepdims: bool = False) -> Any:
-        """Return the position of the smallest entry, which has no derivative.
-
-        Parameters
-        ----------
-        axis : int, optional
-            The axis; by default the entries are counted through, row by row.
-        keepdims : bool
-            Keep the axis, with length 1.
-
-        Returns
-        -------
-        int or ndarray of int
-            Of this shape without the axis; the first of entries that tie.
-
-        Raises
-        ------
-        ValueError
-            If there are no entries.
-        numpy.exceptions.AxisError
-            If there is no such axis.
+        """Return the position of the smallest entry: as `argmax`.
 
         Examples
         --------
@@ -1079,24 +887,7 @@ class ArrayMethods:
         return self._numpy(np.any, axis, keepdims=keepdims)
 
     def all(self, axis: Any = None, *, keepdims: bool = False) -> Any:
-        """Return whether all entries are different from 0.
-
-        Parameters
-        ----------
-        axis : int or tuple of int, optional
-            The axes to reduce; by default all.
-        keepdims : bool
-            Keep the reduced axes, with length 1.
-
-        Returns
-        -------
-        bool or ndarray of bool
-            Of this shape without the reduced axes.
-
-        Raises
-        ------
-        numpy.exceptions.AxisError
-            If there is no such axis.
+        """Return whether all entries are different from 0: as `any`.
 
         Examples
         --------
