@@ -125,12 +125,8 @@ def value_and_grad(
 
     Parameters
     ----------
-    f : callable
-        Takes arrays, or nested dicts, lists and tuples of them; returns a single number.
-    argnums : int or sequence of int
-        The positions of the arguments to differentiate with respect to.
-    has_aux : bool
-        Whether `f` returns a pair: the number, and anything else, which is passed on.
+    f, argnums, has_aux
+        As of `grad`.
 
     Returns
     -------
@@ -240,30 +236,18 @@ def vjp(f: Callable[..., Any], *primals: *Xs, has_aux: bool = False, **kwargs: A
 
 @overload
 def jvp(
-    f: Callable[..., Any],
-    primals: Sequence[Any],
-    tangents: Sequence[Any],
-    *,
-    has_aux: Literal[False] = False,
-    **kwargs: Any,
-) -> tuple[Any, Any]: ...
+    f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], *,
+    has_aux: Literal[False] = False, **kwargs: Any,
+) -> tuple[Any, Any]: ...  # fmt: skip
 @overload
 def jvp(
-    f: Callable[..., Any],
-    primals: Sequence[Any],
-    tangents: Sequence[Any],
-    *,
-    has_aux: Literal[True],
-    **kwargs: Any,
-) -> tuple[Any, Any, Any]: ...
+    f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], *,
+    has_aux: Literal[True], **kwargs: Any,
+) -> tuple[Any, Any, Any]: ...  # fmt: skip
 def jvp(
-    f: Callable[..., Any],
-    primals: Sequence[Any],
-    tangents: Sequence[Any],
-    *,
-    has_aux: bool = False,
-    **kwargs: Any,
-) -> Any:
+    f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], *,
+    has_aux: bool = False, **kwargs: Any,
+) -> Any:  # fmt: skip
     r"""Compute `f`, and its derivative along `tangents`.
 
     With :math:`J` the Jacobian of `f` at `primals` and :math:`v` the tangents, the derivative is
@@ -276,10 +260,8 @@ def jvp(
     primals, tangents : list or tuple
         The point and the direction: one entry per argument of `f`, of the same structure and
         shapes.
-    has_aux : bool
-        Whether `f` returns a pair: the result, and anything else, which is passed on.
-    **kwargs
-        Keyword arguments of `f`, which are not differentiated.
+    has_aux, **kwargs
+        As of `vjp`.
 
     Returns
     -------
@@ -359,10 +341,8 @@ def jacobian(
     ----------
     f : callable
         Returns an array of any shape, or nested dicts, lists and tuples of arrays.
-    argnums : int or sequence of int
-        The positions of the arguments to differentiate with respect to.
-    has_aux : bool
-        Whether `f` returns a pair: the result, and anything else, which is passed on.
+    argnums, has_aux
+        As of `grad`.
 
     Returns
     -------
@@ -461,12 +441,8 @@ def hessian(
 
     Parameters
     ----------
-    f : callable
-        Takes arrays, or nested dicts, lists and tuples of them; returns a single number.
-    argnums : int or sequence of int
-        The positions of the arguments to differentiate with respect to.
-    has_aux : bool
-        Whether `f` returns a pair: the number, and anything else, which is passed on.
+    f, argnums, has_aux
+        As of `grad`.
 
     Returns
     -------

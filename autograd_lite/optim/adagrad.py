@@ -23,28 +23,19 @@ class Adagrad(Optimizer):
 
     Parameters
     ----------
-    params : iterable of Tensor, or of dict
-        The parameters, or groups of them with settings of their own.
-    lr : float
-        The learning rate, 0 or more.
+    params, lr, weight_decay, maximize
+        As for `SGD`.
     lr_decay : float
         How fast the learning rate decreases, 0 or more.
-    weight_decay : float
-        The factor of :math:`\lVert w \rVert^2 / 2` in the loss, 0 or more.
     initial_accumulator_value : float
         The sum :math:`s_0`, 0 or more.
     eps : float
         Keeps the quotient finite, 0 or more.
-    maximize : bool
-        Whether to climb instead.
 
     Raises
     ------
-    TypeError
-        If `params` is not an iterable of Tensors or groups, or a setting is not a number.
-    ValueError
-        If `params` is empty or holds a tensor that is not a leaf or does not require a gradient, or
-        a setting is out of range.
+    TypeError, ValueError
+        As for `SGD`, or if a setting is out of range.
 
     References
     ----------
@@ -75,17 +66,10 @@ class Adagrad(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "lr_decay": lr_decay,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "initial_accumulator_value": initial_accumulator_value,
-                "maximize": maximize,
-            },
-        )
+        super().__init__(params, {
+            "lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay,
+            "initial_accumulator_value": initial_accumulator_value, "maximize": maximize,
+        })  # fmt: skip
 
     def update(self, p: Any, gradient: Any, state: dict[str, Any], group: dict[str, Any]) -> Any:
         """Return the gradient over the root of the sum of its squares."""

@@ -24,29 +24,20 @@ class Adam(Optimizer):
 
     Parameters
     ----------
-    params : iterable of Tensor, or of dict
-        The parameters, or groups of them with settings of their own.
-    lr : float
-        The learning rate, 0 or more.
+    params, lr, weight_decay, maximize
+        As for `SGD`.
     betas : (float, float)
         How much the running means of the gradient and of its square keep in a step, from 0 to
         less than 1.
     eps : float
         Keeps the quotient finite, 0 or more.
-    weight_decay : float
-        The factor of :math:`\lVert w \rVert^2 / 2` in the loss, 0 or more.
     amsgrad : bool
         Whether to divide by the largest :math:`v` so far.
-    maximize : bool
-        Whether to climb instead.
 
     Raises
     ------
-    TypeError
-        If `params` is not an iterable of Tensors or groups, or a setting is not a number.
-    ValueError
-        If `params` is empty or holds a tensor that is not a leaf or does not require a gradient, or
-        a setting is out of range.
+    TypeError, ValueError
+        As for `SGD`, or if a setting is out of range.
 
     References
     ----------
@@ -79,17 +70,10 @@ class Adam(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "betas": betas,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "amsgrad": amsgrad,
-                "maximize": maximize,
-            },
-        )
+        super().__init__(params, {
+            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
+            "amsgrad": amsgrad, "maximize": maximize,
+        })  # fmt: skip
 
     def update(self, p: Any, gradient: Any, state: dict[str, Any], group: dict[str, Any]) -> Any:
         """Return the running mean over the root of the running square, and the decay."""
@@ -99,12 +83,8 @@ class Adam(Optimizer):
             gradient = gradient + decay * p
         if not state:
             state["step"] = 0
-            state["exp_avg"], state["exp_avg_sq"] = (
-                np.zeros_like(gradient)[()],
-                np.zeros_like(gradient)[()],
-            )
-            if group["amsgrad"]:
-                state["max_exp_avg_sq"] = np.zeros_like(gradient)[()]
+            names = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else [])]
+            state.update((name, np.zeros_like(gradient)[()]) for name in names)
         step = state["step"] = state["step"] + 1
         mean, square = state["exp_avg"], state["exp_avg_sq"]
         mean += (1 - beta1) * (gradient - mean)

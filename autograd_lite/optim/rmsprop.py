@@ -24,30 +24,19 @@ class RMSprop(Optimizer):
 
     Parameters
     ----------
-    params : iterable of Tensor, or of dict
-        The parameters, or groups of them with settings of their own.
-    lr : float
-        The learning rate, 0 or more.
+    params, lr, weight_decay, maximize, momentum
+        As for `SGD`.
     alpha : float
         How much the running means keep in a step, 0 or more.
     eps : float
         Keeps the quotient finite, 0 or more.
-    weight_decay : float
-        The factor of :math:`\lVert w \rVert^2 / 2` in the loss, 0 or more.
-    momentum : float
-        How much of the last step's direction goes into the next, 0 or more.
     centered : bool
         Whether to divide by the standard deviation of the gradient.
-    maximize : bool
-        Whether to climb instead.
 
     Raises
     ------
-    TypeError
-        If `params` is not an iterable of Tensors or groups, or a setting is not a number.
-    ValueError
-        If `params` is empty or holds a tensor that is not a leaf or does not require a gradient, or
-        a setting is out of range.
+    TypeError, ValueError
+        As for `SGD`, or if a setting is out of range.
 
     References
     ----------
@@ -80,18 +69,10 @@ class RMSprop(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "momentum": momentum,
-                "alpha": alpha,
-                "eps": eps,
-                "centered": centered,
-                "weight_decay": weight_decay,
-                "maximize": maximize,
-            },
-        )
+        super().__init__(params, {
+            "lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered,
+            "weight_decay": weight_decay, "maximize": maximize,
+        })  # fmt: skip
 
     def update(self, p: Any, gradient: Any, state: dict[str, Any], group: dict[str, Any]) -> Any:
         """Return the gradient over the root of its running square."""

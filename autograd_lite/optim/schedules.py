@@ -25,10 +25,26 @@ def _count(name: str, key: str, value: Any) -> None:
         raise ValueError(f"{name} needs a {key} of 1 or more, got {key}={value!r}.")
 
 
-class _Saved:
-    """A schedule whose state is its attributes but for the optimiser."""
+class _Schedule:
+    """What all schedules have: their state is their attributes but for the optimiser."""
 
     optimizer: Optimizer
+
+    def get_last_lr(self) -> list[float]:
+        """Return the learning rate of each group.
+
+        Returns
+        -------
+        list of float
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> optimiser = al.optim.SGD([al.Tensor(1.0, requires_grad=True)], lr=0.8)
+        >>> al.optim.LinearLR(optimiser, start_factor=0.5).get_last_lr()
+        [0.4]
+        """
+        return [group["lr"] for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
         """Return a copy of where the schedule stands.
@@ -84,7 +100,7 @@ class _Saved:
         vars(self).update({k: list(v) if isinstance(v, list) else v for k, v in state_dict.items()})
 
 
-class LRScheduler(_Saved):
+class LRScheduler(_Schedule):
     """The base of the schedules that go by the number of steps: a subclass defines `get_lr`.
 
     The first learning rate is set when the schedule is made, each further one by `step`.
@@ -167,22 +183,6 @@ class LRScheduler(_Saved):
         raise NotImplementedError(
             f"{type(self).__name__} has no get_lr. Define `def get_lr(self): return [...]`."
         )
-
-    def get_last_lr(self) -> list[float]:
-        """Return the learning rate of each group.
-
-        Returns
-        -------
-        list of float
-
-        Examples
-        --------
-        >>> import autograd_lite as al
-        >>> optimiser = al.optim.SGD([al.Tensor(1.0, requires_grad=True)], lr=0.8)
-        >>> al.optim.LinearLR(optimiser, start_factor=0.5).get_last_lr()
-        [0.4]
-        """
-        return [group["lr"] for group in self.optimizer.param_groups]
 
     def step(self) -> None:
         """Set the next learning rate: call it after the optimiser's step, or after an epoch.
@@ -492,18 +492,16 @@ class OneCycleLR(LRScheduler):
             )
         self.total_steps, self.anneal_strategy = total_steps, anneal_strategy
         rise = float(pct_start * total_steps) - 1
+        self._phases = [(rise, "initial_lr", "max_lr", "max_momentum", "base_momentum")]
         if three_phase:
-            self._phases = [
-                (rise, "initial_lr", "max_lr", "max_momentum", "base_momentum"),
+            self._phases += [
                 (2 * pct_start * total_steps - 2, "max_lr", "initial_lr", "base_momentum",
                  "max_momentum"),
                 (total_steps - 1, "initial_lr", "min_lr", "max_momentum", "max_momentum"),
             ]  # fmt: skip
         else:
-            self._phases = [
-                (rise, "initial_lr", "max_lr", "max_momentum", "base_momentum"),
-                (total_steps - 1, "max_lr", "min_lr", "base_momentum", "max_momentum"),
-            ]
+            last = (total_steps - 1, "max_lr", "min_lr", "base_momentum", "max_momentum")
+            self._phases.append(last)
         self.cycle_momentum = cycle_momentum
         groups = optimizer.param_groups
         if cycle_momentum and not {"momentum", "betas"} & set(optimizer.defaults):
@@ -566,7 +564,7 @@ class OneCycleLR(LRScheduler):
         return rates
 
 
-class ReduceLROnPlateau(_Saved):
+class ReduceLROnPlateau(_Schedule):
     """Multiply the learning rate by `factor` when a number has stopped improving.
 
     Parameters
@@ -648,22 +646,6 @@ class ReduceLROnPlateau(_Saved):
         self.cooldown, self.eps = cooldown, eps
         self.best = math.inf if mode == "min" else -math.inf
         self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
-
-    def get_last_lr(self) -> list[float]:
-        """Return the learning rate of each group.
-
-        Returns
-        -------
-        list of float
-
-        Examples
-        --------
-        >>> import autograd_lite as al
-        >>> optimiser = al.optim.SGD([al.Tensor(1.0, requires_grad=True)], lr=0.8)
-        >>> al.optim.ReduceLROnPlateau(optimiser).get_last_lr()
-        [0.8]
-        """
-        return [group["lr"] for group in self.optimizer.param_groups]
 
     def step(self, metrics: float | Tensor) -> None:
         """Take note of a number, and reduce the learning rate if it is time.

@@ -121,8 +121,7 @@ def draw_surface(
     Returns
     -------
     Plot
-        ``.save(path)`` writes SVG, PNG, PDF, HTML or text, by the extension; in a notebook, it
-        shows itself.
+        As of `draw_gradients`.
 
     Raises
     ------
