@@ -87,26 +87,15 @@ class Line:
 
 @dataclass(eq=False)
 class Draft:
-    """A line that may still be merged into another one.
+    """A line that may still be merged into another one."""
 
-    Attributes
-    ----------
-    symbol : Expression
-        The name by which other lines refer to it; what it is called is known in the end.
-    expression : Expression
-    backward : bool
-        Whether it belongs to the way back.
-    called : callable or None
-        Returns the name that is wanted; None for one that nobody has named.
-    fixed : bool
-        Whether it is to stay, even if it is used once.
-    """
-
+    # The name by which other lines refer to it; what it is called is known in the end.
     symbol: Expression
     expression: Expression
-    backward: bool = False
+    backward: bool = False  # Whether it belongs to the way back.
+    # Returns the name that is wanted; None for one that nobody has named.
     called: Callable[[], Name] | None = None
-    fixed: bool = True
+    fixed: bool = True  # Whether it is to stay, even if it is used once.
     of: Node | None = None
     node: Node | None = None
 

@@ -27,21 +27,11 @@ _TIGHTER = ast.BinOp | ast.UnaryOp | ast.Compare
 
 
 class Code(NamedTuple):
-    """Code, taken apart into what may differ from round to round, and the text in between.
+    """Code, taken apart into what may differ from round to round, and the text in between."""
 
-    Attributes
-    ----------
-    holes : tuple of (str or int)
-        Names and whole numbers, in the order in which they stand there.
-    bound : tuple of bool
-        Where a sum needs parentheses.
-    between : tuple of str
-        All but that, one more than there are holes.
-    """
-
-    holes: tuple[str | int, ...]
-    bound: tuple[bool, ...]
-    between: tuple[str, ...]
+    holes: tuple[str | int, ...]  # Names and whole numbers, in the order in which they stand there.
+    bound: tuple[bool, ...]  # Where a sum needs parentheses.
+    between: tuple[str, ...]  # All but that, one more than there are holes.
 
     @classmethod
     def of(cls, text: str) -> Code:
@@ -89,18 +79,11 @@ class Code(NamedTuple):
 
 
 class Term(NamedTuple):
-    """A statement that adds to an array, or writes a part of it.
-
-    Attributes
-    ----------
-    code : str
-    sign : int
-    e : Expression or None
-        What is added; None where a part is written, as the line itself says.
-    """
+    """A statement that adds to an array, or writes a part of it."""
 
     code: str
     sign: int = 1
+    # What is added; None where a part is written, as the line itself says.
     e: Expression | None = None
 
 
@@ -132,38 +115,23 @@ class Sum:
 
 @dataclass(eq=False)
 class Loop:
-    """Equal bodies in a row.
+    """Equal bodies in a row."""
 
-    Attributes
-    ----------
-    start : int
-        The line that it is printed in the place of.
-    counts : list of int
-        How many rounds there are, on every level of a nest.
-    body : list of list of Code
-        For every position in the body, the code of each round.
-    names : list of tuple of Name
-        For every position in the body, the line's name in each round.
-    sums : list of Sum
-    initial : dict of int to str
-        For positions whose value is handed on to the next round, what the first round starts from.
-    indices, origins : list
-        For every level what its index is called, where it starts, and whether it falls.
-    kept : set of int
-        The positions whose values of all rounds are needed: in lists.
-    called : dict of int to str
-        What the value of a position, or the list of them, is called.
-    """
-
-    start: int
-    counts: list[int]
+    start: int  # The line that it is printed in the place of.
+    counts: list[int]  # How many rounds there are, on every level of a nest.
+    # For every position in the body, the line's name in each round.
     names: list[tuple[Name, ...]] = field(default_factory=list)
+    # For every position in the body, the code of each round.
     body: list[list[Code]] = field(default_factory=list)
     sums: list[Sum] = field(default_factory=list)
+    # For positions whose value is handed on to the next round, what the first round starts from.
     initial: dict[int, str] = field(default_factory=dict)
+    # For every level what its index is called, where it starts, and whether it falls.
     indices: list[str] = field(default_factory=list)
     origins: list[tuple[int, int]] = field(default_factory=list)
+    # The positions whose values of all rounds are needed: in lists.
     kept: set[int] = field(default_factory=set)
+    # What the value of a position, or the list of them, is called.
     called: dict[int, str] = field(default_factory=dict)
 
     @property

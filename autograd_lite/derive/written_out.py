@@ -120,18 +120,10 @@ SWISH_QUOTIENT = Primitive(_swish_quotient, {"x": _swish_quotient_rule})
 
 
 class Whole(NamedTuple):
-    """What a node is: an operation on others than those that it was computed from.
-
-    Attributes
-    ----------
-    primitive : Primitive
-    operands : tuple of Node
-        A gradient flows to the first.
-    parameters : dict
-    """
+    """What a node is: an operation on others than those that it was computed from."""
 
     primitive: Primitive
-    operands: tuple[Node, ...]
+    operands: tuple[Node, ...]  # A gradient flows to the first.
     parameters: dict[str, Any]
 
 

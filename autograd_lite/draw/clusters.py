@@ -22,30 +22,14 @@ class Loop(Call):
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """The boxes of one call of a module, framed.
+    """The boxes of one call of a module, framed."""
 
-    Attributes
-    ----------
-    id : str
-        ``call0``, ``call1``, … in the order of the calls in the picture.
-    call : Call
-        The call.
-    parameters : int
-        How many numbers the module learns, as far as is known.
-    boxes : tuple of str
-        Identifiers of the boxes that are in no inner cluster.
-    inner : tuple of Cluster
-        The calls in this call.
-    continued : bool
-        Whether it began in a row above.
-    """
-
-    id: str
-    call: Call
-    parameters: int
-    boxes: tuple[str, ...]
-    inner: tuple[Cluster, ...]
-    continued: bool = False
+    id: str  # ``call0``, ``call1``, … in the order of the calls in the picture.
+    call: Call  # The call.
+    parameters: int  # How many numbers the module learns, as far as is known.
+    boxes: tuple[str, ...]  # Identifiers of the boxes that are in no inner cluster.
+    inner: tuple[Cluster, ...]  # The calls in this call.
+    continued: bool = False  # Whether it began in a row above.
 
     @property
     def title(self) -> str:

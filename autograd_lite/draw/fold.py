@@ -25,43 +25,22 @@ MOST_PRIVATE = 12  # Leaves of a fold that are drawn: a few are telling, hundred
 
 @dataclass(slots=True)
 class Fold:
-    """A box that stands for several values.
+    """A box that stands for several values."""
 
-    Attributes
-    ----------
-    id : str
-        Of the box.
-    nodes : list of Node
-        The values, in the order of computation.
-    calls : tuple of Call
-        The calls of modules that it stands for: one, or several equal ones in a row. Empty for a
-        stretch of operations.
-    kinds : tuple of str
-        Of what each of several equal blocks consists: classes, and operations between them.
-    parameters : int
-        How many numbers those modules learn.
-    times : int
-        How many equal blocks in a row it stands for.
-    more : bool
-        Whether the block before, which is drawn in full, is equal to these.
-    name : str
-        What formulas call the output of modules, if that has a name of its own.
-    alike : bool
-        Whether it stands for leaves that are alike; `name` is then that of the first and the last.
-    takes : str
-        The shapes of what enters it, where they are to be shown.
-    """
-
-    id: str
-    nodes: list[Node] = field(default_factory=list)
+    id: str  # Of the box.
+    nodes: list[Node] = field(default_factory=list)  # The values, in the order of computation.
+    # The calls of modules that it stands for: one, or several equal ones in a row. Empty for a
+    # stretch of operations.
     calls: tuple[Call, ...] = ()
+    # Of what each of several equal blocks consists: classes, and operations between them.
     kinds: tuple[str, ...] = ()
-    parameters: int = 0
-    times: int = 1
-    more: bool = False
-    name: str = ""
+    parameters: int = 0  # How many numbers those modules learn.
+    times: int = 1  # How many equal blocks in a row it stands for.
+    more: bool = False  # Whether the block before, which is drawn in full, is equal to these.
+    name: str = ""  # What formulas call the output of modules, if that has a name of its own.
+    # Whether it stands for leaves that are alike; `name` is then that of the first and the last.
     alike: bool = False
-    takes: str = ""
+    takes: str = ""  # The shapes of what enters it, where they are to be shown.
 
     def count(self, *kinds: Kind) -> int:
         """Return how many of its values are of some kind."""
@@ -122,30 +101,16 @@ Box = Node | Fold
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is drawn.
+    """What is drawn."""
 
-    Attributes
-    ----------
-    boxes : tuple of Box
-        In the order of computation.
-    home : dict of str to str
-        Which box each value is in, by identifiers.
-    clusters : tuple of Cluster
-        The frames around the boxes, the outermost.
-    remarks : tuple of str
-        What is folded, and what to do about it.
-    steps : dict of str to sequence of Node
-        Values that are in the box of another, by its identifier: steps of the backward pass in
-        that of a gradient, the other rounds of a loop in that of the last.
-    carried : collection of (str, str)
-        Which operations of a loop use which results of the round before.
-    """
-
-    boxes: tuple[Box, ...]
-    home: dict[str, str]
-    clusters: tuple[Cluster, ...] = ()
-    remarks: tuple[str, ...] = ()
+    boxes: tuple[Box, ...]  # In the order of computation.
+    home: dict[str, str]  # Which box each value is in, by identifiers.
+    clusters: tuple[Cluster, ...] = ()  # The frames around the boxes, the outermost.
+    remarks: tuple[str, ...] = ()  # What is folded, and what to do about it.
+    # Values that are in the box of another, by its identifier: steps of the backward pass in that
+    # of a gradient, the other rounds of a loop in that of the last.
     steps: Mapping[str, Sequence[Node]] = field(default_factory=dict)
+    # Which operations of a loop use which results of the round before.
     carried: Collection[tuple[str, str]] = ()
 
     @property

@@ -33,19 +33,12 @@ GRADIENT = "g"  # No identifier of a node: those are n0, n1, …
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """How one operand takes part in the derivative of a result.
+    """How one operand takes part in the derivative of a result."""
 
-    Attributes
-    ----------
-    rule : Expression or None
-        What is sent to the operand, in terms of ``g`` and of the identifiers of nodes; None if the
-        rule cannot be run on expressions.
-    factor : Expression or None
-        What ``g`` is multiplied by, if the rule does only that.
-    """
-
+    # What is sent to the operand, in terms of ``g`` and of the identifiers of nodes; None if the
+    # rule cannot be run on expressions.
     rule: Any
-    factor: Any
+    factor: Any  # What ``g`` is multiplied by, if the rule does only that.
 
     @property
     def value(self) -> NDArray[Any] | None:

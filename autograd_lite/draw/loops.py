@@ -24,24 +24,14 @@ _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 @dataclass(frozen=True, slots=True)
 class Rolled:
-    """What of loops is drawn.
+    """What of loops is drawn."""
 
-    Attributes
-    ----------
-    hidden : mapping of str to sequence of Node
-        The operations of all other rounds, by that of the last round in whose box they are.
-    carried : frozenset of (str, str)
-        Which operation uses which result of the round before, by identifiers.
-    groups : tuple of Fold
-        Leaves that are alike.
-    at : Homes
-        The calls that each value belongs to, with the loops among them.
-    """
-
-    at: Homes
+    at: Homes  # The calls that each value belongs to, with the loops among them.
+    # The operations of all other rounds, by that of the last round in whose box they are.
     hidden: Mapping[str, Sequence[Node]] = field(default_factory=dict)
+    # Which operation uses which result of the round before, by identifiers.
     carried: frozenset[tuple[str, str]] = frozenset()
-    groups: tuple[Fold, ...] = ()
+    groups: tuple[Fold, ...] = ()  # Leaves that are alike.
 
 
 def loops(graph: Graph, *, least: int = LEAST_HIDDEN) -> list[Repetition]:

@@ -50,37 +50,20 @@ class Options:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """A computation, its boxes, and what they are called.
+    """A computation, its boxes, and what they are called."""
 
-    Attributes
-    ----------
-    graph : Graph
-        The computation, with the values and gradients it had when it was drawn.
-    names : dict of str to str
-        What the user calls the values, by the identifier of their nodes.
-    options : Options
-        What is shown.
-    plan : Plan
-        The boxes.
-    titles, formulas : dict of str to str
-        The name of a box, and how it was computed, for those that have one.
-    called : dict of str to Written
-        How a value is written where it is used: its name, or its formula.
-    roles : dict of str to Role
-        What a box is in the computation.
-    parts : dict of str to dict of (str, int) to ndarray
-        By the identifier of a value that is used more than once, and whose gradient is known: what
-        each use adds to that, in the order of computation.
-    """
-
-    graph: Graph
-    names: Mapping[str, str]
-    options: Options
-    plan: Plan
+    graph: Graph  # The computation, with the values and gradients it had when it was drawn.
+    names: Mapping[str, str]  # What the user calls the values, by the identifier of their nodes.
+    options: Options  # What is shown.
+    plan: Plan  # The boxes.
+    # The name of a box, and how it was computed, for those that have one.
     titles: Mapping[str, str]
     formulas: Mapping[str, str]
+    # How a value is written where it is used: its name, or its formula.
     called: Mapping[str, Written]
-    roles: Mapping[str, Role]
+    roles: Mapping[str, Role]  # What a box is in the computation.
+    # By the identifier of a value that is used more than once, and whose gradient is known: what
+    # each use adds to that, in the order of computation.
     parts: Mapping[str, Mapping[Use, NDArray[Any]]]
 
     def heading(self, box: Box) -> tuple[Role, str, str]:

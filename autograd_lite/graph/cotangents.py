@@ -23,18 +23,12 @@ Use = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Cotangents:
-    """What a backward pass sends from node to node.
+    """What a backward pass sends from node to node."""
 
-    Attributes
-    ----------
-    arrived : dict of str to ndarray
-        The cotangent of every node that one flows to, by identifier: of the shape and dtype of
-        the node's value.
-    parts : dict of (str, int) to ndarray
-        What each result sends to each of its operands, newest result first.
-    """
-
+    # The cotangent of every node that one flows to, by identifier: of the shape and dtype of the
+    # node's value.
     arrived: dict[str, NDArray[Any]] = field(default_factory=dict)
+    # What each result sends to each of its operands, newest result first.
     parts: dict[Use, NDArray[Any]] = field(default_factory=dict)
 
 

@@ -34,17 +34,10 @@ period is 2, not 4."""
 
 
 class Carried(NamedTuple):
-    """What a round hands on to the next one.
+    """What a round hands on to the next one."""
 
-    Attributes
-    ----------
-    source : int
-        The position in the body of the operation that computes it.
-    initial : Node or None
-        What the first round starts from instead; None if that is computed in the round itself.
-    """
-
-    source: int
+    source: int  # The position in the body of the operation that computes it.
+    # What the first round starts from instead; None if that is computed in the round itself.
     initial: Node | None
 
 

@@ -23,21 +23,12 @@ _Steps = tuple[Primitive, dict[str, Any], Any] | None
 
 
 class View(NamedTuple):
-    """What a tensor is a view of, and how it is taken.
+    """What a tensor is a view of, and how it is taken."""
 
-    Attributes
-    ----------
-    owner : Versioned
-        The tensor whose memory it would share in NumPy: at the start of a chain of views.
-    steps : nested pairs
-        The operations with their parameters, the last one first.
-    detached : bool
-        Whether it was taken outside the record of an owner that required a gradient.
-    """
-
+    # The tensor whose memory it would share in NumPy: at the start of a chain of views.
     owner: Versioned
-    steps: _Steps
-    detached: bool
+    steps: _Steps  # The operations with their parameters, the last one first.
+    detached: bool  # Whether it was taken outside the record of an owner that required a gradient.
 
 
 def show_writes(result: Any, operand: Any, primitive: Primitive, parameters: Any) -> None:

@@ -127,13 +127,7 @@ def _look(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
 
 
 class Ratio(float):
-    """A number over a count: 2 / 5 stays what it is, and is not written as 0.4.
-
-    Attributes
-    ----------
-    top : float
-    bottom : int
-    """
+    """A number over a count: 2 / 5 stays what it is, and is not written as 0.4."""
 
     top: float
     bottom: int

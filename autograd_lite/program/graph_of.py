@@ -33,24 +33,12 @@ from autograd_lite.tensor import Tensor
 
 
 class Recorded(NamedTuple):
-    """What a function did.
+    """What a function did."""
 
-    Attributes
-    ----------
-    result : object
-        What it returned: Tensors that hold symbols.
-    variables : dict of str to object
-        Its variables when it returned.
-    bound : list of (str, Tensor)
-        What its variables were bound to, in order.
-    notes : Notes
-        What was noted down besides.
-    """
-
-    result: Any
-    variables: dict[str, Any]
-    bound: list[tuple[str, Tensor]]
-    notes: Notes
+    result: Any  # What it returned: Tensors that hold symbols.
+    variables: dict[str, Any]  # Its variables when it returned.
+    bound: list[tuple[str, Tensor]]  # What its variables were bound to, in order.
+    notes: Notes  # What was noted down besides.
 
     @property
     def names(self) -> dict[str, Any]:
@@ -137,15 +125,9 @@ def _argument(name: str, value: Any, notes: Notes) -> Any:
 
 
 class Positions(np.ndarray[Any, Any]):
-    """Positions or a mask among static parameters, that a node of the graph is.
+    """Positions or a mask among static parameters, that a node of the graph is."""
 
-    Attributes
-    ----------
-    node : str
-        Its identifier.
-    """
-
-    node: str
+    node: str  # Its identifier.
 
 
 class _Resolved:

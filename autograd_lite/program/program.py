@@ -19,22 +19,12 @@ from autograd_lite.ops.writing import literal
 
 @dataclass(eq=False, slots=True)
 class Variable:
-    """What an input or a statement gives: an array whose entries are not known.
+    """What an input or a statement gives: an array whose entries are not known."""
 
-    Attributes
-    ----------
-    name : str
-        Unique in its program.
-    shape : tuple of int
-    dtype : dtype
-    weak : bool
-        Whether it is a Python number, which takes on the dtype of what it meets.
-    """
-
-    name: str
+    name: str  # Unique in its program.
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    weak: bool = False
+    weak: bool = False  # Whether it is a Python number, which takes on the dtype of what it meets.
 
     @property
     def size(self) -> int:
@@ -53,24 +43,13 @@ class Variable:
 
 @dataclass(eq=False, slots=True)
 class Statement:
-    """A variable, and what it is: a function of variables and constants.
-
-    Attributes
-    ----------
-    result : Variable
-    function : Primitive or callable
-    operands : tuple of Variable, array or number
-    parameters : dict of str to object
-        Static parameters.
-    source : str
-        The line of the user's code that asked for it.
-    """
+    """A variable, and what it is: a function of variables and constants."""
 
     result: Variable
     function: Primitive | Callable[..., Any]
     operands: tuple[Any, ...]
-    parameters: dict[str, Any] = field(default_factory=dict)
-    source: str = ""
+    parameters: dict[str, Any] = field(default_factory=dict)  # Static parameters.
+    source: str = ""  # The line of the user's code that asked for it.
 
     @property
     def uses(self) -> tuple[Any, ...]:
@@ -124,14 +103,6 @@ def _table(x: Any) -> str:
 class Program:
     """Statements from inputs to outputs.
 
-    Attributes
-    ----------
-    inputs : tuple of Variable
-    statements : tuple of Statement
-        Operands come before what is computed from them.
-    outputs : tuple of Variable, array or number
-        An output that does not depend on the inputs is a constant.
-
     Examples
     --------
     >>> import numpy as np
@@ -144,8 +115,8 @@ class Program:
     """
 
     inputs: tuple[Variable, ...]
-    statements: tuple[Statement, ...]
-    outputs: tuple[Any, ...]
+    statements: tuple[Statement, ...]  # Operands come before what is computed from them.
+    outputs: tuple[Any, ...]  # An output that does not depend on the inputs is a constant.
 
     def __call__(self, *values: Any) -> list[Any]:
         """Compute the outputs, one statement at a time."""

@@ -93,22 +93,12 @@ class Attributes:
 
 
 class Guard(NamedTuple):
-    """Something that was found under a key.
-
-    Attributes
-    ----------
-    holder : cell, mapping, list or Attributes
-    key : object
-    value : object
-        What it was: the object itself; `MISSING` where there must be nothing.
-    path : str
-        How the user would write it.
-    """
+    """Something that was found under a key."""
 
     holder: Any
     key: Any
-    value: Any
-    path: str
+    value: Any  # What it was: the object itself; `MISSING` where there must be nothing.
+    path: str  # How the user would write it.
 
     def now(self) -> Any:
         """Return what is there now."""

@@ -49,20 +49,11 @@ def is_input(x: Any) -> bool:
 
 
 class Place(NamedTuple):
-    """Where something is kept that a program reads or gives a new value.
-
-    Attributes
-    ----------
-    holder : Tensor or mapping or list
-    key : object
-        Under which a mapping or list has it; None for the value of a Tensor.
-    part : int, optional
-        Which part of it is meant, if it is a tuple.
-    """
+    """Where something is kept that a program reads or gives a new value."""
 
     holder: Any
-    key: Any = None
-    part: int | None = None
+    key: Any = None  # Under which a mapping or list has it; None for the value of a Tensor.
+    part: int | None = None  # Which part of it is meant, if it is a tuple.
 
     def read(self) -> Any:
         """Return what is there."""
@@ -86,38 +77,24 @@ class Place(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class Traced:
-    """A program, and where its inputs come from and its outputs go.
+    """A program, and where its inputs come from and its outputs go."""
 
-    Attributes
-    ----------
-    program : Program
-        The inputs are the arguments' arrays, then what is at `places`, then what is `drawn`; the
-        outputs are the arrays of the result, then the new values of what is at `written`.
-    result : nest
-        What the function returned, with the position of an output in place of an array.
-    places, written : list of Place
-    asked : dict of Variable to str or tuple of callable
-        The inputs whose "value" (or "truth") was asked for: the program holds for that one only;
-        or conditions, which must give what they gave.
-    drawn : list of (Generator, callable)
-        What draws the random numbers that are the last inputs, in this order.
-    inputs, samples : list
-        What inputs and outputs were when it was traced.
-    recorded : bool
-        Whether a result requires a gradient, which the outputs do not carry.
-    graded : list of Tensor
-        Those at `places` that a backward pass inside the function gave a gradient.
-    """
-
+    # The inputs are the arguments' arrays, then what is at `places`, then what is `drawn`; the
+    # outputs are the arrays of the result, then the new values of what is at `written`.
     program: Program
-    result: Any
+    result: Any  # What the function returned, with the position of an output in place of an array.
     places: list[Place]
     written: list[Place]
+    # The inputs whose "value" (or "truth") was asked for: the program holds for that one only; or
+    # conditions, which must give what they gave.
     asked: dict[Variable, Any]
+    # What draws the random numbers that are the last inputs, in this order.
     drawn: list[tuple[np.random.Generator, Callable[[Any], Any]]]
+    # What inputs and outputs were when it was traced.
     inputs: list[Any]
     samples: list[Any]
-    recorded: bool
+    recorded: bool  # Whether a result requires a gradient, which the outputs do not carry.
+    # Those at `places` that a backward pass inside the function gave a gradient.
     graded: list[Tensor]
 
     @property

@@ -38,27 +38,15 @@ State = frozenset[str]
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """What can be folded: a call of a module, or several equal ones in a row.
+    """What can be folded: a call of a module, or several equal ones in a row."""
 
-    Attributes
-    ----------
-    id : str
-        ``m0``, ``m1``, …, the outer ones first.
-    title, remark : str
-        What is written large, and small.
-    boxes : frozenset of str
-        All boxes in it.
-    parent : str or None
-        What it is inside of.
-    result : str
-        What formulas outside call that which it computes; empty where several, or none, use it.
-    """
-
-    id: str
+    id: str  # ``m0``, ``m1``, …, the outer ones first.
+    # What is written large, and small.
     title: str
     remark: str
-    boxes: frozenset[str]
-    parent: str | None
+    boxes: frozenset[str]  # All boxes in it.
+    parent: str | None  # What it is inside of.
+    # What formulas outside call that which it computes; empty where several, or none, use it.
     result: str
 
     @property
@@ -156,27 +144,14 @@ def _all_states(
 
 @dataclass(frozen=True)
 class Layouts:
-    """Lays out the states of one picture.
+    """Lays out the states of one picture."""
 
-    Attributes
-    ----------
-    plan : Plan
-        The boxes.
-    modules : sequence of Module
-        What can be folded.
-    sizes : mapping of str to (float, float)
-        Width and height of the boxes and of the folded modules.
-    rankdir : str
-        The direction of the arrows.
-    names : mapping of str to str
-        What boxes and modules are called.
-    """
-
-    plan: Plan
-    modules: Sequence[Module]
+    plan: Plan  # The boxes.
+    modules: Sequence[Module]  # What can be folded.
+    # Width and height of the boxes and of the folded modules.
     sizes: Mapping[str, tuple[float, float]]
-    rankdir: str
-    names: Mapping[str, str]
+    rankdir: str  # The direction of the arrows.
+    names: Mapping[str, str]  # What boxes and modules are called.
 
     def __call__(self, chosen: Sequence[State]) -> list[dict[str, Any]]:
         """Describe states: ``view``, ``at`` of every box, ``home``, ``edges`` and ``frames``.

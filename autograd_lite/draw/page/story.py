@@ -39,23 +39,13 @@ ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 @dataclass
 class Story:
-    """Writes the steps of one scene.
-
-    Attributes
-    ----------
-    steps : list of Step
-        From the start to the end.
-    locals : dict of (str, int) to Local
-        The local derivatives that were shown.
-    order : list of Box
-        The boxes, operands before results.
-    """
+    """Writes the steps of one scene."""
 
     scene: Scene
     cotangents: Cotangents
-    steps: list[Step] = field(default_factory=list)
-    locals: dict[Use, Local] = field(default_factory=dict)
-    order: list[Box] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)  # From the start to the end.
+    locals: dict[Use, Local] = field(default_factory=dict)  # The local derivatives that were shown.
+    order: list[Box] = field(default_factory=list)  # The boxes, operands before results.
 
     def __post_init__(self) -> None:
         self.graph, self.home = self.scene.graph, self.scene.plan.home

@@ -32,20 +32,11 @@ Line = list[Any]
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One recorded step.
+    """One recorded step."""
 
-    Attributes
-    ----------
-    label : int or float
-        What the step is called.
-    loss : float
-        The result.
-    values, grads : mapping of str to ndarray
-        By the identifier of the node.
-    """
-
-    label: float
-    loss: float
+    label: float  # What the step is called.
+    loss: float  # The result.
+    # By the identifier of the node.
     values: Mapping[str, NDArray[Any]]
     grads: Mapping[str, NDArray[Any]]
 

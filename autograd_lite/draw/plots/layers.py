@@ -40,26 +40,16 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The gradient of a layer in numbers.
+    """The gradient of a layer in numbers."""
 
-    Attributes
-    ----------
-    layer : str
-        Its name.
-    size : float or None
-        The root of the mean square of its entries; None where no gradient is known.
-    low, high : float
-        Of the entries that are not 0, a tenth are smaller than `low`, and a tenth larger than
-        `high`.
-    dead, units : int
-        How many units there are whose entries are all exactly 0, and how many there are at all: 0
-        where a layer has no units.
-    """
-
-    layer: str
+    layer: str  # Its name.
+    # The root of the mean square of its entries; None where no gradient is known.
     size: float | None
+    # Of the entries that are not 0, a tenth are smaller than `low`, and a tenth larger than `high`.
     low: float = 0.0
     high: float = 0.0
+    # How many units there are whose entries are all exactly 0, and how many there are at all: 0
+    # where a layer has no units.
     dead: int = 0
     units: int = 0
 

@@ -50,33 +50,17 @@ LEFT, SIDE, EDGE = 74, 300, 8
 
 @dataclass(frozen=True, slots=True)
 class Plane:
-    """A part of a plane, or of a line, through a point.
+    """A part of a plane, or of a line, through a point."""
 
-    Attributes
-    ----------
-    centre : ndarray
-        The point.
-    directions : list of ndarray
-        One or two.
-    names : list of str
-        What they are called.
-    ends : list of (float, float)
-        From where to where it goes along each direction.
-    offsets : list of float
-        What is added to a coordinate when it is written: the parameter itself is shown, where a
-        direction is one.
-    path : ndarray of shape (steps, directions)
-        Where the training went.
-    share : float or None
-        Which part of the path, by the squares of its distances, lies in the plane.
-    """
-
-    centre: Vector
-    directions: list[Vector]
-    names: list[str]
-    ends: list[tuple[float, float]]
+    centre: Vector  # The point.
+    directions: list[Vector]  # One or two.
+    names: list[str]  # What they are called.
+    ends: list[tuple[float, float]]  # From where to where it goes along each direction.
+    # What is added to a coordinate when it is written: the parameter itself is shown, where a
+    # direction is one.
     offsets: list[float]
-    path: NDArray[np.float64]
+    path: NDArray[np.float64]  # (steps, directions): where the training went.
+    # Which part of the path, by the squares of its distances, lies in the plane.
     share: float | None = None
 
     def at(self, *coordinates: float) -> Vector:
