@@ -34,7 +34,8 @@ def case(name):
 
 def test_second_derivatives_and_ties_are_those_of_eager_mode():
     """What JAX says of windows, and of points between which it interpolates, is what we say."""
-    pytest.importorskip("jax", reason=NO_JAX).config.update("jax_enable_x64", True)
+    jax = pytest.importorskip("jax", reason=NO_JAX)
+    jax.config.update("jax_enable_x64", True)
     x = np.array([[[1.0, 1, 0, 2, 2, 2]]])
     pool = nn.MaxPool2d((1, 2), stride=(1, 1))
     p, heights = np.array([0.0, 1.0, 3.0]), np.array([1.0, -1.0, 0.5])
@@ -52,7 +53,8 @@ def test_second_derivatives_and_ties_are_those_of_eager_mode():
         [al.jacobian(al.grad(between, 2), 1), t[2:5], p, heights],
         [al.hessian(lambda a: np.linalg.det(a) ** 2), np.arange(9.0).reshape(3, 3)],
     ):
-        for got, wanted in zip(leaves_of(al.export(f, *xs)(*xs)), leaves_of(f(*xs)), strict=True):
+        run = jax.jit(al.export(f, *xs))
+        for got, wanted in zip(leaves_of(run(*xs)), leaves_of(f(*xs)), strict=True):
             np.testing.assert_allclose(np.asarray(got), wanted, rtol=1e-8, atol=1e-8)
 
 
@@ -80,14 +82,16 @@ OURS = [n for n, p in REGISTRY.items() if p.__module__.startswith("autograd_lite
 def test_every_operation_has_the_values_and_gradients_of_eager_mode_or_is_refused(name, to):
     f, xs = case(name)
     if to == "jax":
-        pytest.importorskip("jax", reason=NO_JAX).config.update("jax_enable_x64", True)
+        jax = pytest.importorskip("jax", reason=NO_JAX)
+        jax.config.update("jax_enable_x64", True)
     if name in REFUSED[to]:
         with pytest.raises(TypeError):
             al.export(f, *xs, to=to)
         return
     exported = al.export(f, *xs, to=to)
     assert "autograd_lite" not in exported.source
-    for got, wanted in zip(leaves_of(exported(*xs)), leaves_of(f(*xs)), strict=True):
+    run = jax.jit(exported) if to == "jax" else exported
+    for got, wanted in zip(leaves_of(run(*xs)), leaves_of(f(*xs)), strict=True):
         np.testing.assert_allclose(np.asarray(got), wanted, rtol=1e-8, atol=1e-10)
 
 
@@ -296,21 +300,23 @@ def recurrent(rng):
 @pytest.mark.parametrize("to", ["jax", "numpy"])
 def test_a_step_with_labels_is_exported(to, make):
     if to == "jax":
-        pytest.importorskip("jax", reason=NO_JAX).config.update("jax_enable_x64", True)
+        jax = pytest.importorskip("jax", reason=NO_JAX)
+        jax.config.update("jax_enable_x64", True)
     net, loss, x, labels = make(np.random.default_rng(0))
     step = al.compile(loss, al.optim.Adam(net.parameters(), lr=0.05), backend="numpy")
     y = np.array(labels)
     step(x, y)
     exported = al.export(step, x, y, to=to)
+    run = jax.jit(exported) if to == "jax" else exported
     state = exported.state
     for k in range(4):
         rows = np.roll(np.arange(5), k)  # Other labels, ignored ones among them.
-        state, value = exported(state, x[rows], y[rows])
+        state, value = run(state, x[rows], y[rows])
         np.testing.assert_allclose(value, step(x[rows], y[rows]), rtol=1e-12)
     for path, p in net.named_parameters():
         np.testing.assert_allclose(state[path], p.numpy(), rtol=1e-9, atol=1e-13)
     y[0] = -1  # Where eager refuses a label, what stands alone cannot: it gives no number.
-    assert np.isnan(exported(state, x, y)[1])
+    assert np.isnan(run(state, x, y)[1])
 
 
 @pytest.mark.parametrize("to", ["jax", "numpy"])
