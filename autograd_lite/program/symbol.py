@@ -134,10 +134,7 @@ class Notes:
             compute = function.forward if isinstance(function, Primitive) else function
             return self.call(compute, operands, parameters)
         if NOTES.get() is not self:
-            raise TraceError(
-                "An array that stands for another one, while a function is traced, was used "
-                "outside of that trace: in another thread, or afterwards. Return it instead."
-            )
+            raise _outside()
         for x in operands:
             if isinstance(x, np.ma.MaskedArray | np.matrix):
                 raise refused(f"arithmetic of a {type(x).__name__}", "Pass it as np.asarray(a)")
@@ -225,9 +222,9 @@ def _call(function: Any, nest: Any) -> Any:
 
 
 NOTES: ContextVar[Notes | None] = ContextVar("notes", default=None)
+"""The trace that is under way in this thread or task."""
 ALONE = Notes()
 """The notes of nobody: what is compiled runs as it is."""
-"""The trace that is under way in this thread or task."""
 
 
 def _is_weak(x: Any) -> bool:
@@ -648,11 +645,15 @@ STAND_INS.add(Symbol)
 def _notes() -> Notes:
     notes = NOTES.get()
     if notes in (None, ALONE):
-        raise TraceError(
-            "An array that stands for another one, while a function is traced, was used "
-            "outside of that trace: in another thread, or afterwards. Return it instead."
-        )
+        raise _outside()
     return notes
+
+
+def _outside() -> TraceError:
+    return TraceError(
+        "An array that stands for another one, while a function is traced, was used outside of "
+        "that trace: in another thread, or afterwards. Return it instead."
+    )
 
 
 def _sample(x: Any) -> Any:
