@@ -20,12 +20,8 @@ MOST_NUMBERS = 200
 def by_component(graph: Graph, wrt: list[Node]) -> tuple[Graph, list[Node], dict[str, Name]]:
     """Record a computation again with a scalar in place of every entry.
 
-    Parameters
-    ----------
-    graph : Graph
-        Of one output.
-    wrt : list of Node
-        Nodes of it.
+    - `graph`: of one output.
+    - `wrt`: nodes of it.
 
     Returns
     -------

@@ -22,13 +22,8 @@ from autograd_lite.tensor import Tensor
 def as_told(graph: Graph, names: Mapping[str, Any], bound: Sequence[tuple[str, Node]]) -> Graph:
     """Return a graph with few leaves, and with names for what variables were bound to before.
 
-    Parameters
-    ----------
-    graph : Graph
-    names : mapping of str to Tensor or ndarray
-        What the user has given names to.
-    bound : sequence of (str, Node)
-        Variables, and what they were bound to, in order.
+    - `names`: what the user has given names to.
+    - `bound`: variables, and what they were bound to, in order.
     """
     few = with_few_leaves(graph, names)
     same = {x.id: x.primitive for x in few}  # Not a leaf that is a row now.
@@ -40,11 +35,7 @@ def with_few_leaves(graph: Graph, names: Mapping[str, Any]) -> Graph:
 
     ``1 - y``, ``-y`` and ``X[0]`` are computed from the array with a name.
 
-    Parameters
-    ----------
-    graph : Graph
-    names : mapping of str to Tensor or ndarray
-        What the user has given names to.
+    - `names`: what the user has given names to.
     """
     merged, at = _merged(graph)
     leaves = [node for node in merged if node.primitive is None]

@@ -153,16 +153,10 @@ def finish(
 ) -> list[Line]:
     """Make lines of drafts.
 
-    Parameters
-    ----------
-    drafts : list of Draft
-        In the order of computation.
-    results : iterable of Expression
-        Symbols that are needed in the end.
-    names : Names
-        Gives the lines their names.
-    common : bool
-        Give names to parts that are written several times.
+    - `drafts`: in the order of computation.
+    - `results`: symbols that are needed in the end.
+    - `names`: gives the lines their names.
+    - `common`: give names to parts that are written several times.
     """
     wanted = {result.number for result in results}
     _set_apart(drafts)

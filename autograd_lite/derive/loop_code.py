@@ -20,17 +20,10 @@ from autograd_lite.program.expression import Expression
 class LoopCode(Loops):
     """The lines of a derivation as statements, with loops.
 
-    Parameters
-    ----------
-    lines : sequence of Line
-    forward : int
-        How many of them are of the forward pass.
-    arguments : iterable of str
-        Of the function.
-    results : sequence of str
-        What is returned.
-    rolled : bool
-        Whether there are loops.
+    - `forward`: how many of them are of the forward pass.
+    - `arguments`: of the function.
+    - `results`: what is returned.
+    - `rolled`: whether there are loops.
     """
 
     def __init__(

@@ -60,13 +60,9 @@ _AROUND = re.compile(r"[\[{:,(]")
 class LoopFormulas(RoundNames):
     """The lines of a derivation as formulas, with loops.
 
-    Parameters
-    ----------
-    found : LoopCode
-        The lines and their loops.
-    arguments : iterable of str
-        Of the function.
-    form : {"text", "latex"}
+    - `found`: the lines and their loops.
+    - `arguments`: of the function.
+    - `form`: {"text", "latex"}
 
     Raises
     ------

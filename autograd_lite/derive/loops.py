@@ -38,26 +38,16 @@ MOST_TERMS = 4
 class Loops:
     """The loops in the lines of a derivation.
 
-    Parameters
-    ----------
-    lines : sequence of Line
-    forward : int
-        How many of them are of the forward pass.
-    results : sequence of str
-        What is returned.
-    rolled : bool
-        Whether loops are looked for.
+    - `forward`: how many of them are of the forward pass.
+    - `results`: what is returned.
+    - `rolled`: whether loops are looked for.
 
-    Attributes
-    ----------
-    loops : list of Loop
-        In the order of their lines.
-    places : dict of str to (Loop, int, int)
-        For what a round makes, its loop, the position in the body, and the round.
-    sums : dict of int to list of Sum
-        The lines that are added up in loops.
-    gone : set of int
-        Lines that are nothing but the first terms of such a sum.
+    It has
+
+    - `loops`: in the order of their lines.
+    - `places`: for what a round makes, its loop, the position in the body, and the round.
+    - `sums`: the lines that are added up in loops.
+    - `gone`: lines that are nothing but the first terms of such a sum.
     """
 
     def __init__(

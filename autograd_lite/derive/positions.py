@@ -16,10 +16,7 @@ from autograd_lite.program.expression import Expression, Given, Name
 class Positioned:
     """The arrays in static parameters of a computation.
 
-    Attributes
-    ----------
-    arguments : dict of Name to array
-        Those that are given, and are not among the leaves of the computation.
+    - `arguments`: those that are given, and are not among the leaves of the computation.
     """
 
     def __init__(self, arrays: Mapping[str, Any]) -> None:

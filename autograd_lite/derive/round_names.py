@@ -23,22 +23,15 @@ class UnevenError(Exception):
 class RoundNames:
     """The names of a derivation, with an index where a loop makes them.
 
-    Parameters
-    ----------
-    found : LoopCode
-        The lines and their loops.
-    arguments : iterable of str
-        Of the function.
-    form : {"text", "latex"}
+    - `found`: the lines and their loops.
+    - `arguments`: of the function.
+    - `form`: {"text", "latex"}
 
-    Attributes
-    ----------
-    names : dict of str to (Name, int)
-        For what rounds make and what belongs to it, what it is called, and its index.
-    started : dict of int to list of (str, (Name, int))
-        For each loop, by its start, what else its first round starts from, and as what.
-    results : dict of int to list of Name
-        Likewise the gradients asked for that are values of its last round.
+    It has
+
+    - `names`: for what rounds make and what belongs to it, what it is called, and its index.
+    - `started`: for each loop, by its start, what else its first round starts from, and as what.
+    - `results`: likewise the gradients asked for that are values of its last round.
 
     Raises
     ------

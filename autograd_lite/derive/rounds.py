@@ -91,18 +91,11 @@ class Term(NamedTuple):
 class Sum:
     """A line that is added up in a loop, or written part by part: some of it in every round.
 
-    Attributes
-    ----------
-    line : int
-        Which of the lines it is.
-    head : str
-        The statement that begins it; empty where an earlier loop has begun it.
-    before, after : list of int
-        Which of its terms go before and behind the loop.
-    rounds : list of list of int
-        Those of each round.
-    codes : list of Code
-        The same as code.
+    - `line`: which of the lines it is.
+    - `head`: the statement that begins it; empty where an earlier loop has begun it.
+    - `before`, `after`: which of its terms go before and behind the loop.
+    - `rounds`: those of each round.
+    - `codes`: the same as code.
     """
 
     line: int

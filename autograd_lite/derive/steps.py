@@ -14,16 +14,9 @@ from autograd_lite.program.expression import Name
 class Steps:
     """The forward pass and every gradient, one line for each step; `Derivation` says which.
 
-    Parameters
-    ----------
-    graph : Graph
-        The computation.
-    wrt : sequence of Node
-        By what it is differentiated.
-    writer : type of Writer
-        Writes the lines.
-    **how
-        As the writer takes it.
+    - `wrt`: by what it is differentiated.
+    - `writer`: writes the lines.
+    - `**how`: as the writer takes it.
     """
 
     def __init__(self, graph: Graph, wrt: Sequence[Node], writer: type[Writer], **how: Any) -> None:

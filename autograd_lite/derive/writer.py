@@ -56,28 +56,18 @@ MOST_STAGES = 6
 class Writer:
     """The state of one derivation.
 
-    Attributes
-    ----------
-    lines : list of Line
-        The way forward, and the way back.
-    gradients : dict of str to Name
-        For every tensor asked for, the line that has its gradient.
-    arguments : dict of Name to array
-        What the computation starts from.
-    loss : Name
-        The line of the loss.
-    asked : mapping of str to array
-        Arguments that the computation holds for the value of only.
-    order : sequence of str
-        Names of arguments that come first.
-    unnamed : list of Name
-        Arguments that are known as arrays only: they may depend on others outside of the record.
-    unties : bool
-        Whether what rules provide for ties was left out, since nothing ties.
-    divides : bool
-        Whether a guard against a division by 0 was left out, since nothing is 0.
-    sums : dict of str to int
-        Arguments that add up to 1 along an axis, as labels do, which the way back makes use of.
+    - `lines`: the way forward, and the way back.
+    - `gradients`: for every tensor asked for, the line that has its gradient.
+    - `arguments`: what the computation starts from.
+    - `loss`: the line of the loss.
+    - `asked`: arguments that the computation holds for the value of only.
+    - `order`: names of arguments that come first.
+    - `unnamed`: arguments that are known as arrays only: they may depend on others outside of the
+      record.
+    - `unties`: whether what rules provide for ties was left out, since nothing ties.
+    - `divides`: whether a guard against a division by 0 was left out, since nothing is 0.
+    - `sums`: arguments that add up to 1 along an axis, as labels do, which the way back makes use
+      of.
     """
 
     names_parts = True

@@ -130,11 +130,7 @@ class Whole(NamedTuple):
 def known_as_whole(graph: Graph, is_kept: Callable[[Node], bool]) -> Nodes:
     """Return the nodes for the way back.
 
-    Parameters
-    ----------
-    graph : Graph
-    is_kept : callable
-        Whether a gradient is wanted of a node, so that it has to go through it.
+    - `is_kept`: whether a gradient is wanted of a node, so that it has to go through it.
     """
     reader = _Reader(graph, is_kept)
     nodes = [reader.read(node) for node in graph]

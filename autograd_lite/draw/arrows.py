@@ -31,21 +31,15 @@ MOST_LOCAL = 16  # Entries of a local derivative that stand on an arrow.
 class Arrows:
     """All arrows of a scene.
 
-    Attributes
-    ----------
-    mentions : list of (str, str)
-        Boxes that are mentioned beside others, because very many use them, or in another row.
-    tails : dict of (str, str) to str
-        Where arrows start that start at a mention.
-    handed_on : list of (str, str)
-        The arrows from the end of a loop to its start.
-    adding : dict of (str, int) to ndarray
-        What uses add to gradients, where it stands on an arrow.
-    beside : dict of str to str
-        What belongs to the way back, beside the forward box to which it belongs.
-    sparse, straight : bool
-        Whether arrows from values to gradients are left out, and arrows are straight lines: with
-        so many arrows against the current, curves take a minute, and nobody follows them.
+    - `mentions`: boxes that are mentioned beside others, because very many use them, or in another
+      row.
+    - `tails`: where arrows start that start at a mention.
+    - `handed_on`: the arrows from the end of a loop to its start.
+    - `adding`: what uses add to gradients, where it stands on an arrow.
+    - `beside`: what belongs to the way back, beside the forward box to which it belongs.
+    - `sparse`, `straight`: whether arrows from values to gradients are left out, and arrows are
+      straight lines: with so many arrows against the current, curves take a minute, and nobody
+      follows them.
     """
 
     def __init__(self, scene: Scene) -> None:

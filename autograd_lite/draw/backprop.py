@@ -39,12 +39,8 @@ def _leaf(names: Mapping[str, Written], name: str, value: Any) -> Written:
 def rules(graph: Graph, called: Mapping[str, Written]) -> dict[str, str]:
     """Write every gradient in terms of those that it is computed from: ``∂L/∂out × 2(out − y)``.
 
-    Parameters
-    ----------
-    graph : Graph
-        From `Graph.backward`.
-    called : mapping of str to Written
-        What values are called, gradients too.
+    - `graph`: from `Graph.backward`.
+    - `called`: what values are called, gradients too.
     """
     forward = graph.differentiated
     if forward is None:

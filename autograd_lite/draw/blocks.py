@@ -95,14 +95,8 @@ def line(text: str, color: str = INK, size: float = TEXT) -> Block:
 def numbers(array: NDArray[np.generic], color: str, columns: Sequence[int] = ()) -> Block:
     """Make a block of the numbers of an array.
 
-    Parameters
-    ----------
-    array : ndarray
-        Any array.
-    color : str
-        Ink.
-    columns : sequence of int
-        Least widths of the columns of a matrix.
+    - `color`: ink.
+    - `columns`: least widths of the columns of a matrix.
     """
     if array.ndim == 0:
         text = digits.number(array)
@@ -145,10 +139,7 @@ def column_widths(array: NDArray[np.generic]) -> list[int]:
 def summaries(arrays: Sequence[tuple[str, NDArray[np.generic], str]]) -> Block:
     """Make a block of what describes large arrays of one shape, a column for each.
 
-    Parameters
-    ----------
-    arrays : sequence of (str, ndarray, str)
-        Heading of the column (none if all are empty), array, and ink.
+    - `arrays`: heading of the column (none if all are empty), array, and ink.
     """
     columns = [dict(digits.summary(array)) for _, array, _ in arrays]
     labels = list(dict.fromkeys(label for column in columns for label in column))

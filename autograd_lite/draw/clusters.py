@@ -92,14 +92,8 @@ def clusters(
 ) -> tuple[Cluster, ...]:
     """Frame the boxes of a picture by the calls they stand in; a frame around one box is left out.
 
-    Parameters
-    ----------
-    graph : Graph
-        The computation.
-    at : mapping of str to tuple of Call
-        The calls that each value belongs to.
-    boxes : iterable of (str, tuple of Call)
-        The boxes by identifier, and the calls that each stands in.
+    - `at`: the calls that each value belongs to.
+    - `boxes`: the boxes by identifier, and the calls that each stands in.
     """
     top = _Frame([], {})
     order: dict[str, int] = {}

@@ -152,16 +152,9 @@ def _all_in(box: Box, steps: Mapping[str, Sequence[Node]]) -> list[Node]:
 def within(graph: Graph, plan: Plan, named: Collection[str], most: int) -> list[Box]:
     """Fold until there are at most about so many boxes.
 
-    Parameters
-    ----------
-    graph : Graph
-        The computation.
-    plan : Plan
-        The boxes that there would be.
-    named : collection of str
-        Identifiers of values that are not to be in the run of a chain.
-    most : int
-        How many boxes there may be.
+    - `plan`: the boxes that there would be.
+    - `named`: identifiers of values that are not to be in the run of a chain.
+    - `most`: how many boxes there may be.
     """
     outputs = {node.id for node in graph.outputs}
     folded = _with_runs_folded(graph, plan.boxes, outputs.union(named))

@@ -65,16 +65,10 @@ def formulas(
 ) -> tuple[dict[str, str], dict[str, str], dict[str, Written]]:
     """Write the operation of every visible node in terms of its operands.
 
-    Parameters
-    ----------
-    graph : Graph
-        The computation.
-    names : mapping of str to str
-        What nodes are called, by their identifier; the others get names here where one is needed.
-    visible : collection of str
-        Identifiers of the nodes that are drawn.
-    folded : mapping of str to str, optional
-        What values inside of folds are called, for those that have a name.
+    - `names`: what nodes are called, by their identifier; the others get names here where one is
+      needed.
+    - `visible`: identifiers of the nodes that are drawn.
+    - `folded`: what values inside of folds are called, for those that have a name.
 
     Returns
     -------

@@ -58,16 +58,9 @@ def rolled(
 ) -> Rolled:
     """Decide what is drawn of loops, and of leaves that are alike.
 
-    Parameters
-    ----------
-    graph : Graph
-        The computation.
-    found : sequence of Repetition
-        The loops that are to be drawn as such.
-    at : mapping of str to tuple of Call
-        The calls that each value belongs to.
-    names : mapping of str to str
-        What values are called.
+    - `found`: the loops that are to be drawn as such.
+    - `at`: the calls that each value belongs to.
+    - `names`: what values are called.
     """
     chains = dict(at)
     hidden: dict[str, list[Node]] = {}

@@ -22,12 +22,7 @@ BARS, TALLEST = 16, 30
 def miniature(array: NDArray[Any], color: str) -> Block | None:
     """Draw a matrix as a heat map, and any other array as a histogram; None if neither can be.
 
-    Parameters
-    ----------
-    array : ndarray
-        Any array.
-    color : str
-        Of the bars.
+    - `color`: of the bars.
     """
     if array.dtype.kind not in "iuf" or not np.isfinite(array).any():
         return None

@@ -70,20 +70,11 @@ def boxed(
 ) -> list[Box]:
     """Put the values of a call that is shut into one box, and those of equal calls in a row.
 
-    Parameters
-    ----------
-    graph : Graph
-        The computation.
-    at : mapping of str to tuple of Call
-        The calls that each value belongs to.
-    drawn : sequence of Node
-        The values that are to be in a box.
-    shut : collection of Call
-        What is one box; the outermost counts.
-    roll : bool
-        Whether of equal calls in a row only the first is drawn, or none where they are shut.
-    known : dict, optional
-        What `rows` has found in this graph before.
+    - `at`: the calls that each value belongs to.
+    - `drawn`: the values that are to be in a box.
+    - `shut`: what is one box; the outermost counts.
+    - `roll`: whether of equal calls in a row only the first is drawn, or none where they are shut.
+    - `known`: what `rows` has found in this graph before.
     """
     fold_of: dict[str, Fold] = {}
     for fold in rows(graph, at, shut, {} if known is None else known) if roll else ():

@@ -95,18 +95,10 @@ def plan(
 ) -> Plan:
     """Decide what is drawn.
 
-    Parameters
-    ----------
-    graph : Graph
-        The computation.
-    names : mapping of str to str
-        What values are called, by the identifiers of their nodes.
-    folding : Folding
-        What is to be folded.
-    repeated : sequence of Repetition
-        The loops.
-    kept : collection of str
-        Identifiers of the nodes that the user has given a name.
+    - `names`: what values are called, by the identifiers of their nodes.
+    - `folding`: what is to be folded.
+    - `repeated`: the loops.
+    - `kept`: identifiers of the nodes that the user has given a name.
     """
     homes_of = homes(graph, kept)
     shut = shut_calls(_all_apart(graph, homes_of), folding.depth, folding.collapse)

@@ -30,24 +30,14 @@ Size = tuple[float, float]
 class Rows:
     """Boxes, and what is known about them.
 
-    Parameters
-    ----------
-    sizes : mapping of str to (float, float)
-        Width and height of each box, in the order of computation.
-    mentioned : mapping of str to (float, float)
-        And those of its mention in another row.
-    edges : sequence of (str, str)
-        The arrows between them.
-    apart : collection of (str, str)
-        Arrows that come from a mention wherever they are.
-    clusters : sequence of Cluster
-        The frames.
-    on_edges : mapping of (str, str) to float
-        The widths of what stands on arrows.
-    beside : mapping of str to str
-        Boxes that stand below others.
-    levelled : collection of str
-        Leaves that stand above or below their only use.
+    - `sizes`: width and height of each box, in the order of computation.
+    - `mentioned`: and those of its mention in another row.
+    - `edges`: the arrows between them.
+    - `apart`: arrows that come from a mention wherever they are.
+    - `clusters`: the frames.
+    - `on_edges`: the widths of what stands on arrows.
+    - `beside`: boxes that stand below others.
+    - `levelled`: leaves that stand above or below their only use.
     """
 
     def __init__(

@@ -25,16 +25,10 @@ _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 def svg(dot: str, description: str, height: float | None = None, *, follow: bool = False) -> str:
     """Return DOT text as the text of an SVG picture.
 
-    Parameters
-    ----------
-    dot : str
-        What to draw.
-    description : str
-        What the picture shows, for who cannot see it.
-    height : float, optional
-        How high it is at most, in pixels.
-    follow : bool
-        Whether it is dark in a page that is.
+    - `dot`: what to draw.
+    - `description`: what the picture shows, for who cannot see it.
+    - `height`: how high it is at most, in pixels.
+    - `follow`: whether it is dark in a page that is.
     """
     root = ET.fromstring(render(dot, "svg"))
     for element in root.iter():

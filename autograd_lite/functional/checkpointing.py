@@ -93,12 +93,9 @@ _PLAIN = (Tensor, np.ndarray, np.generic, int, float, complex, str, type(None))
 class _Segment:
     """One call of a checkpointed function.
 
-    Attributes
-    ----------
-    places : list of int
-        Where among the leaves of all arguments the Tensors are.
-    arguments, others : list of Tensor
-        Those Tensors; and what the result depends on besides. Together, the operands.
+    - `places`: where among the leaves of all arguments the Tensors are.
+    - `arguments`, `others`: those Tensors; and what the result depends on besides. Together, the
+      operands.
     """
 
     def __init__(

@@ -24,10 +24,8 @@ from autograd_lite.tensor import Tensor
 class Input(Tensor):
     """A leaf that a trace has made of an argument.
 
-    Attributes
-    ----------
-    active : bool
-        Whether the function is being called: afterwards, no other level can differentiate by it.
+    - `active`: whether the function is being called: afterwards, no other level can differentiate
+      by it.
     """
 
     __slots__ = ("active",)
@@ -50,24 +48,17 @@ _VARIES = object()
 class Trace:
     """One call of a function on its own Tensors, and the way back.
 
-    Parameters
-    ----------
-    f : callable
-        Takes `args` and `kwargs`.
-    argnums : int or sequence of int, optional
-        The positions of the arguments to differentiate with respect to; all if None.
-    has_aux : bool
-        Whether `f` returns a pair, of which only the first part is differentiated.
+    - `f`: takes `args` and `kwargs`.
+    - `argnums`: the positions of the arguments to differentiate with respect to; all if None.
+    - `has_aux`: whether `f` returns a pair, of which only the first part is differentiated.
 
-    Attributes
-    ----------
-    inputs, outputs : list of Tensor
-        The leaves of the arguments to differentiate with respect to, and of the result.
-    linked : bool
-        Whether an outer level may differentiate the outputs: then everything that is returned is a
-        Tensor, else an array.
-    aux : object
-        The second part of the pair.
+    It has
+
+    - `inputs`, `outputs`: the leaves of the arguments to differentiate with respect to, and of the
+      result.
+    - `linked`: whether an outer level may differentiate the outputs: then everything that is
+      returned is a Tensor, else an array.
+    - `aux`: the second part of the pair.
     """
 
     def __init__(

@@ -87,12 +87,8 @@ def _given(graph: Nodes, node: Node) -> Node:
 class _Pass:
     """Runs the rules on Tensors that stand for the values of a graph.
 
-    Attributes
-    ----------
-    arrived : dict of str to Tensor
-        The gradient of every value that one flows to.
-    seen : dict of str to Tensor
-        What stands for the values.
+    - `arrived`: the gradient of every value that one flows to.
+    - `seen`: what stands for the values.
     """
 
     def __init__(self, graph: Nodes) -> None:

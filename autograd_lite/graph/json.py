@@ -57,18 +57,10 @@ def as_json(
 ) -> str:
     """Write a computation as JSON; the module says with which keys.
 
-    Parameters
-    ----------
-    graph : Nodes
-        The computation.
-    names : mapping of str to str
-        What its values are called, by identifier.
-    title : str
-        What it shows.
-    most : int
-        How many entries of arrays are written, in all: the small arrays first.
-    shown : container of str, optional
-        Identifiers of the nodes that are written; by default all.
+    - `names`: what its values are called, by identifier.
+    - `title`: what it shows.
+    - `most`: how many entries of arrays are written, in all: the small arrays first.
+    - `shown`: identifiers of the nodes that are written; by default all.
     """
     nodes = [node for node in graph if shown is None or node.id in shown]
     arrays = [

@@ -15,14 +15,9 @@ Parts = tuple[Sequence[Node], Sequence[str], Mapping[Call, Held]]
 class Nodes(Sequence[Node]):
     """Nodes in the order of computation.
 
-    Parameters
-    ----------
-    nodes : sequence of Node
-        Operands come before results.
-    outputs : sequence of str
-        Identifiers of what was computed.
-    held : mapping of Call to Held
-        Which leaves the module of a call holds.
+    - `nodes`: operands come before results.
+    - `outputs`: identifiers of what was computed.
+    - `held`: which leaves the module of a call holds.
     """
 
     def __init__(

@@ -163,11 +163,7 @@ def _found(graph: Nodes, operations: Sequence[Node], fewest: int) -> tuple[Repet
 def bound_again(loop: Repetition, names: Mapping[str, str]) -> dict[str, tuple[str, int]]:
     """Return what a loop bound to one variable again and again: the variable, and a number.
 
-    Parameters
-    ----------
-    loop : Repetition
-    names : mapping of str to str
-        Names of values, by identifier; of a variable, only the last value has one.
+    - `names`: names of values, by identifier; of a variable, only the last value has one.
 
     Returns
     -------
@@ -201,11 +197,7 @@ def with_numbers(graph: Graph, bound: Sequence[tuple[str, Node]]) -> Graph:
 
     The last keeps the name of the variable. A running sum is one value.
 
-    Parameters
-    ----------
-    graph : Graph
-    bound : sequence of (str, Node)
-        Variables, and what they were bound to, in order.
+    - `bound`: variables, and what they were bound to, in order.
     """
     variable: dict[str, str] = {}
     for name, node in bound:

@@ -32,14 +32,9 @@ def frozen_index(index: Any) -> Any:
 def refuse(name: str, reason: str, **arguments: Any) -> None:
     """Raise a TypeError for an argument that was given and that Tensors have no use for.
 
-    Parameters
-    ----------
-    name : str
-        The NumPy function.
-    reason : str
-        Why, or what to do.
-    **arguments
-        What was given; None stands for nothing.
+    - `name`: the NumPy function.
+    - `reason`: why, or what to do.
+    - `**arguments`: what was given; None stands for nothing.
     """
     for key, value in arguments.items():
         if value is not None:

@@ -29,14 +29,10 @@ class Filling:
     The rules of writing and picking need shapes alone. So where nobody else holds the array, a
     write changes it, and the version before is no more than a place in this list.
 
-    Attributes
-    ----------
-    array : ndarray
-        With all that has been written.
-    before : list of pairs
-        For each write the index, and the entries that it replaced.
-    blank : ndarray
-        What nodes hold in place of the array: of its shape and dtype, without memory of its own.
+    - `array`: with all that has been written.
+    - `before`: for each write the index, and the entries that it replaced.
+    - `blank`: what nodes hold in place of the array: of its shape and dtype, without memory of its
+      own.
     """
 
     def __init__(self, array: Any) -> None:

@@ -52,14 +52,11 @@ COMPARISONS: dict[Callable[..., Any], Notation] = {
 class Name(str):
     """An identifier, and what it stands for: it is written as mathematics accordingly.
 
-    Attributes
-    ----------
-    kind : {"value", "word", "entry", "round", "gradient", "total", "delta", "partial"}
-        ``l1``, ``l_1`` beside it, ``W_1_2``, ``h[t]``, ``d_w``, ``d_w`` in a chain, ``l1_delta``,
-        ``d_h1_d_w1``.
-    parts : tuple of Name
-        What it is made of: of an entry or a round, the array and its indices; else the values
-        differentiated.
+    - `kind`: {"value", "word", "entry", "round", "gradient", "total", "delta", "partial"}; ``l1``,
+      ``l_1`` beside it, ``W_1_2``, ``h[t]``, ``d_w``, ``d_w`` in a chain, ``l1_delta``,
+      ``d_h1_d_w1``.
+    - `parts`: what it is made of: of an entry or a round, the array and its indices; else the
+      values differentiated.
     """
 
     kind: str
@@ -75,11 +72,7 @@ class Name(str):
 class Given(np.ndarray[Any, Any]):
     """An array in a static parameter, and the expression that is written in its place.
 
-    Attributes
-    ----------
-    expression : Expression
-    looked : bool
-        Whether something was computed from its entries, which nobody has written down.
+    - `looked`: whether something was computed from its entries, which nobody has written down.
     """
 
     expression: Expression
@@ -175,25 +168,15 @@ def quotient(a: float, b: float) -> float:
 class Expression(ArrayMethods):
     """A number, a name, or an operation on expressions.
 
-    Attributes
-    ----------
-    value : array or number
-        What it evaluates to.
-    operation : Primitive or callable or None
-        The operation, or a NumPy function without derivative; None for a number or a name.
-    operands : tuple of Expression
-    parameters : dict
-        Static parameters.
-    name : Name or None
-        What it is called, where it has a line of its own or was given.
-    meaning : Expression or None
-        What a name stands for.
-    positions : tuple of Expression
-        What arrays in its static parameters are, an index for instance.
-    length : int
-        How many operations are written out in it.
-    ratio : Ratio or None
-        The number that it is, where that is to be written as a quotient.
+    - `value`: what it evaluates to.
+    - `operation`: the operation, or a NumPy function without derivative; None for a number or a
+      name.
+    - `parameters`: static parameters.
+    - `name`: what it is called, where it has a line of its own or was given.
+    - `meaning`: what a name stands for.
+    - `positions`: what arrays in its static parameters are, an index for instance.
+    - `length`: how many operations are written out in it.
+    - `ratio`: the number that it is, where that is to be written as a quotient.
     """
 
     __slots__ = (

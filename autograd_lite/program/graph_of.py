@@ -71,11 +71,7 @@ def record(f: Callable[..., Any], inputs: Mapping[str, Any]) -> Recorded:
 
     What it closes over is as it was afterwards: Tensors, lists, generators of random numbers.
 
-    Parameters
-    ----------
-    f : callable
-    inputs : mapping of str to array_like
-        Its arguments by name. Floating-point numbers require a gradient.
+    - `inputs`: its arguments by name. Floating-point numbers require a gradient.
 
     Raises
     ------

@@ -130,25 +130,16 @@ class Guard(NamedTuple):
 class Surroundings:
     """What a function closes over.
 
-    Attributes
-    ----------
-    tensors : list of Tensor
-        Each once, in the order in which they are found.
-    guards : list of Guard
-    arrays : list of (path, array, what it was)
-        Whose shape, dtype and bytes must be what they were.
-    lengths : list of (path, holder, length)
-        Containers, which must have as many parts as they had.
-    orders : list of (path, dict, items)
-        Dicts, whose keys must be the same ones in the same order.
-    names : set of str
-        What the user's functions name: variables, attributes, texts.
-    compares : bool
-        Whether a function asks if two objects are one, and one of them might be an argument.
-    registered : int or None
-        How often a class was registered with an abstract one, if a function asks for classes.
-    hazard : str
-        Why the function must not be compiled; empty if nothing is known.
+    - `tensors`: each once, in the order in which they are found.
+    - `arrays`: whose shape, dtype and bytes must be what they were.
+    - `lengths`: containers, which must have as many parts as they had.
+    - `orders`: dicts, whose keys must be the same ones in the same order.
+    - `names`: what the user's functions name: variables, attributes, texts.
+    - `compares`: whether a function asks if two objects are one, and one of them might be an
+      argument.
+    - `registered`: how often a class was registered with an abstract one, if a function asks for
+      classes.
+    - `hazard`: why the function must not be compiled; empty if nothing is known.
     """
 
     def __init__(self, *roots: Any, but: tuple[Any, ...] = ()) -> None:

@@ -44,15 +44,9 @@ def layout(x: Any) -> Any:
 class Notes:
     """What a trace notes down.
 
-    Attributes
-    ----------
-    inputs : list of Variable
-    statements : list of Statement
-    asked : dict of Variable to str or tuple of callable
-        The inputs whose "value" or "truth" was asked for: the trace holds for that one only. Or
-        conditions, of which the trace holds for inputs that give what they gave.
-    drawn : dict of Variable to (Generator, callable)
-        The inputs that are random numbers, and what draws them at every run.
+    - `asked`: the inputs whose "value" or "truth" was asked for: the trace holds for that one only.
+      Or conditions, of which the trace holds for inputs that give what they gave.
+    - `drawn`: the inputs that are random numbers, and what draws them at every run.
     """
 
     def __init__(
@@ -172,16 +166,10 @@ def joined(x: Any) -> Any:
 class Call:
     """A call of a function that is not an operation, as a function of the arrays in it.
 
-    Attributes
-    ----------
-    function : callable
-    nest : (args, kwargs)
-        With `Symbol` in the place of every array.
-    part : int or None
-        Which of its results is meant, if there are several.
-    shape : tuple of int
-        Of the result; a call that gives another one raises an error, since the rest of the program
-        was made for this one.
+    - `nest`: with `Symbol` in the place of every array.
+    - `part`: which of its results is meant, if there are several.
+    - `shape`: of the result; a call that gives another one raises an error, since the rest of the
+      program was made for this one.
     """
 
     def __init__(self, function: Any, nest: Any, part: int | None, shape: tuple[int, ...]) -> None:
@@ -263,16 +251,10 @@ def _line() -> str:
 class Symbol(ArrayMethods):
     """An array without values.
 
-    Attributes
-    ----------
-    variable : Variable
-        What it is in the program.
-    sample : array or number
-        Says what shape, dtype and layout it has.
-    base : Symbol or None
-        What it is a view of.
-    fixed : bool
-        Whether nobody may write to it: an argument, or what a Tensor holds.
+    - `variable`: what it is in the program.
+    - `sample`: says what shape, dtype and layout it has.
+    - `base`: what it is a view of.
+    - `fixed`: whether nobody may write to it: an argument, or what a Tensor holds.
     """
 
     __slots__ = ("__weakref__", "_views", "base", "fixed", "sample", "variable")

@@ -39,13 +39,8 @@ def number(value: Any, *, grad: bool = False) -> Pieces:
 def one_entry(rule: Local, g: Any, part: NDArray[Any]) -> Pieces:
     """Write how the largest entry of a gradient is computed: ``[0, 3]: −0.0021 × 0.83 = …``.
 
-    Parameters
-    ----------
-    rule : Local
-    g : array
-        The gradient of the result.
-    part : array
-        What it sends to the operand.
+    - `g`: the gradient of the result.
+    - `part`: what it sends to the operand.
     """
     if part.size < 2 or rule.rule is None or not np.isfinite(part).all():
         return []

@@ -47,17 +47,12 @@ def stage(
 ) -> tuple[str, dict[str, Any]]:
     """Draw the boxes of a scene, and lay them out with modules folded and unfolded.
 
-    Parameters
-    ----------
-    scene : Scene
-        What is shown, with nothing folded.
-    folds : sequence of Fold
-        Modules that are folded at first.
-    values, grads : mapping of str to array
-        The numbers that stand in the boxes, where they are others than the scene's own.
-    parts : mapping of str to mapping, optional
-        What the gradients of shared values are the sums of. Without it the numbers are to be
-        replaced, and so there are no miniatures of large arrays.
+    - `scene`: what is shown, with nothing folded.
+    - `folds`: modules that are folded at first.
+    - `values`, `grads`: the numbers that stand in the boxes, where they are others than the scene's
+      own.
+    - `parts`: what the gradients of shared values are the sums of. Without it the numbers are to be
+      replaced, and so there are no miniatures of large arrays.
 
     Returns
     -------

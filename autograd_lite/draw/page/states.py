@@ -58,14 +58,9 @@ class Module:
 def modules(plan: Plan, folds: Iterable[Fold], called: Mapping[str, Written]) -> list[Module]:
     """Find what can be folded: whatever is framed in a picture, and what is to be folded first.
 
-    Parameters
-    ----------
-    plan : Plan
-        The boxes with nothing folded.
-    folds : iterable of Fold
-        Modules that are one box in the picture that the page begins with.
-    called : mapping of str to Written
-        How values are written where they are used, by their boxes.
+    - `plan`: the boxes with nothing folded.
+    - `folds`: modules that are one box in the picture that the page begins with.
+    - `called`: how values are written where they are used, by their boxes.
     """
     inside: dict[frozenset[str], tuple[str, str]] = {}
     for fold in folds:

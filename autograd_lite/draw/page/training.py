@@ -44,14 +44,8 @@ class Frame:
 def page(scene: Scene, frames: Sequence[Frame], theme: Theme = "auto") -> str:
     """Write recorded steps of a scene as a page.
 
-    Parameters
-    ----------
-    scene : Scene
-        The computation.
-    frames : sequence of Frame
-        The steps, at least one.
-    theme : {"auto", "light", "dark"}
-        The colours.
+    - `frames`: the steps, at least one.
+    - `theme`: {"auto", "light", "dark"}; the colours.
     """
     scene, folds = opened(scene)
     story = Story(scene, Cotangents())
