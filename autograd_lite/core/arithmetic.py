@@ -251,9 +251,7 @@ def _mismatch(a: tuple[int, ...], b: tuple[int, ...]) -> str:
 @primitive(
     x=lambda g, y, x, dtype: g,  # The backward pass casts to the operand's dtype.
     notation=Notation(
-        python=Form("{x}.astype({dtype!r})"),
-        latex=Form("{x}"),
-        text=Form("{x}.astype({dtype!r})"),
+        python=Form("{x}.astype({dtype!r})"), latex=Form("{x}"), text=Form("{x}.astype({dtype!r})")
     ),
     examples=(example((2, 3), dtype="float64"),),
     entrywise=True,

@@ -74,12 +74,7 @@ class Choice:
 
 
 def infix(
-    symbol: str,
-    latex: Form | str,
-    precedence: float,
-    *,
-    text: Form | str = "",
-    picture: str = "",
+    symbol: str, latex: Form | str, precedence: float, *, text: Form | str = "", picture: str = ""
 ) -> Notation:
     """Write ``a * b``, grouping to the left: the right operand is bracketed at equal precedence.
 

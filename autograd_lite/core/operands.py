@@ -166,10 +166,7 @@ def refuse_complex(primitive: Primitive, values: Sequence[Any]) -> None:
 
 
 def explained(
-    error: Exception,
-    primitive: Primitive,
-    values: Sequence[Any],
-    parameters: dict[str, Any] | None,
+    error: Exception, primitive: Primitive, values: Sequence[Any], parameters: dict[str, Any] | None
 ) -> Exception:
     """Name the operation and its operands in an error that NumPy raised inside a forward pass."""
     if isinstance(error, TypeError):

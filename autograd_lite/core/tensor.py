@@ -856,9 +856,7 @@ Result = Tensor
 
 
 def record(
-    primitive: Primitive,
-    operands: tuple[Any, ...],
-    parameters: dict[str, Any] | None = None,
+    primitive: Primitive, operands: tuple[Any, ...], parameters: dict[str, Any] | None = None
 ) -> Any:
     """Compute one operation, and remember it if a gradient may be asked for.
 

@@ -99,10 +99,7 @@ def _cells(row: Row, form: Form) -> str:
     cells = [
         ("text-align:right", left),
         ("text-align:left", right),
-        (
-            "text-align:left;opacity:.7;white-space:nowrap",
-            escape(str(line.expression.shape or "")),
-        ),
+        ("text-align:left;opacity:.7;white-space:nowrap", escape(str(line.expression.shape or ""))),
         (
             "text-align:left;opacity:.7",
             f"<code>{escape(source.text)}</code> {escape(str(source))}" if source else "",

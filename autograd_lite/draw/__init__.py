@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 else:
     __getattr__ = later(
         globals(),
-        {
-            "autograd_lite.draw.drawing": ("Drawing",),
-            "autograd_lite.draw.planning": ("Folding",),
-        },
+        {"autograd_lite.draw.drawing": ("Drawing",), "autograd_lite.draw.planning": ("Folding",)},
     )
 
 Shown = Literal["shape", "dtype", "value", "grad", "map", "local"]

@@ -13,15 +13,7 @@ import numpy as np
 
 from autograd_lite.draw import cards, digits
 from autograd_lite.draw.arrows import AT, Arrows
-from autograd_lite.draw.blocks import (
-    SUBSTITUTED,
-    WORD_JOINER,
-    cell,
-    gap,
-    row,
-    table,
-    words,
-)
+from autograd_lite.draw.blocks import SUBSTITUTED, WORD_JOINER, cell, gap, row, table, words
 from autograd_lite.draw.clusters import Cluster, name_and_class
 from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.formulas import cut, is_inline, printable
@@ -249,12 +241,7 @@ def _digraph(options: Options) -> Any:
     narrow = {"nodesep": "0.2"} if options.turns and options.rankdir == "TB" else {}
     return graphviz.Digraph(
         "computation",
-        graph_attr={
-            **GRAPH,
-            **narrow,
-            "rankdir": options.rankdir,
-            **_caption(options.title),
-        },
+        graph_attr={**GRAPH, **narrow, "rankdir": options.rankdir, **_caption(options.title)},
         node_attr={"shape": "plain", "fontname": FONT, "fontsize": str(TEXT)},
         edge_attr={"color": LINE, "penwidth": "1.2", "arrowsize": "0.8"},
     )

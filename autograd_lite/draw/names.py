@@ -14,9 +14,7 @@ from autograd_lite.graph.variables import name_of_copy
 from autograd_lite.tensor import Tensor
 
 
-def split(
-    names: Mapping[str, Any] | None,
-) -> tuple[dict[str, Tensor], dict[str, NDArray[Any]]]:
+def split(names: Mapping[str, Any] | None) -> tuple[dict[str, Tensor], dict[str, NDArray[Any]]]:
     """Sort the names that were given to `draw` into those of tensors and those of arrays.
 
     Raises

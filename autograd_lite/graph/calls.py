@@ -60,9 +60,7 @@ class Held:
         return self.gone and bool(leaf.name) and leaf._requires_grad
 
 
-def calls(
-    tensors: Sequence[Tensor],
-) -> tuple[dict[Tensor, tuple[Call, ...]], dict[Call, Held]]:
+def calls(tensors: Sequence[Tensor]) -> tuple[dict[Tensor, tuple[Call, ...]], dict[Call, Held]]:
     """Find the calls of modules that tensors were made in, and what each call holds.
 
     What a call returned was computed in it from what is older than the call. So the tensors made

@@ -48,11 +48,7 @@ def recorded(roots: Sequence[Tensor], names: Mapping[str, Tensor | NDArray[Any]]
 class _Recorded:
     """The nodes of tensors, and of the bare arrays and numbers that these were computed from."""
 
-    def __init__(
-        self,
-        ordered: Sequence[Used],
-        names: Mapping[str, Tensor | NDArray[Any]],
-    ) -> None:
+    def __init__(self, ordered: Sequence[Used], names: Mapping[str, Tensor | NDArray[Any]]) -> None:
         self.nodes: list[Node] = []
         self.node_of: dict[tuple[int, int], str] = {}
         self._calls, self.held = calls([tensor for tensor, *_ in ordered])

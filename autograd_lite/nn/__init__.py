@@ -4,15 +4,7 @@ from typing import TYPE_CHECKING
 
 from autograd_lite.core.later import later
 from autograd_lite.nn import functional, init
-from autograd_lite.nn.activations import (
-    ELU,
-    GELU,
-    LeakyReLU,
-    LogSoftmax,
-    SiLU,
-    Softmax,
-    Softplus,
-)
+from autograd_lite.nn.activations import ELU, GELU, LeakyReLU, LogSoftmax, SiLU, Softmax, Softplus
 from autograd_lite.nn.attention import MultiheadAttention
 from autograd_lite.nn.convolution import AvgPool2d, Conv1d, Conv2d, MaxPool2d
 from autograd_lite.nn.layers import (

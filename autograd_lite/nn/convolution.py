@@ -356,10 +356,5 @@ class AvgPool2d(_Pool):
     def forward(self, x: Tensor | ArrayLike) -> Tensor:
         """Take the means of `x`, of shape (batch, channels, height, width)."""
         return avg_pool2d(
-            x,
-            self.kernel_size,
-            self.stride,
-            self.padding,
-            self.ceil_mode,
-            self.count_include_pad,
+            x, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad
         )

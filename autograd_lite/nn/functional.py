@@ -15,13 +15,7 @@ from autograd_lite import ops
 from autograd_lite.core.later import later
 from autograd_lite.core.modes import is_grad_enabled
 from autograd_lite.core.operands import checked, is_recorder
-from autograd_lite.functional.operations import (
-    log_softmax,
-    relu,
-    sigmoid,
-    softmax,
-    softplus,
-)
+from autograd_lite.functional.operations import log_softmax, relu, sigmoid, softmax, softplus
 from autograd_lite.functional.operations import mse as mse_loss
 from autograd_lite.nn.attention import scaled_dot_product_attention
 from autograd_lite.nn.sliding import avg_pool2d, conv1d, conv2d, max_pool2d

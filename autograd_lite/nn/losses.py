@@ -348,9 +348,7 @@ class BCELoss(_Loss):
     """
 
     def __init__(
-        self,
-        weight: ArrayLike | Tensor | None = None,
-        reduction: Reduced = "mean",
+        self, weight: ArrayLike | Tensor | None = None, reduction: Reduced = "mean"
     ) -> None:
         super().__init__(reduction)
         self.weight = _kept(weight)
@@ -731,12 +729,7 @@ class CrossEntropyLoss(_Loss):
             If the shapes do not fit, a label is not one of the classes, or none counts.
         """
         return functional.cross_entropy(
-            input,
-            target,
-            self.weight,
-            self.ignore_index,
-            self.reduction,
-            self.label_smoothing,
+            input, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing
         )
 
 

@@ -390,9 +390,7 @@ class LSTM(_Recurrent):
     gates, states = 4, 2
 
     def forward(
-        self,
-        x: Tensor | ArrayLike,
-        hc: tuple[Tensor | ArrayLike, Tensor | ArrayLike] | None = None,
+        self, x: Tensor | ArrayLike, hc: tuple[Tensor | ArrayLike, Tensor | ArrayLike] | None = None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Carry the state and the cell along.
 

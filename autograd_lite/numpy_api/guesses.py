@@ -44,8 +44,7 @@ INSTEAD = {
     "clone": "Write t.copy()",
     "flat": "Write t.reshape(-1) to read, and np.put(t, positions, values) to write",
     **dict.fromkeys(
-        ("strides", "stride"),
-        "For windows, write np.lib.stride_tricks.sliding_window_view(t, n)",
+        ("strides", "stride"), "For windows, write np.lib.stride_tricks.sliding_window_view(t, n)"
     ),
     **{
         name: f"Write t {sign}= u inside al.no_grad(), or for a result t = t {sign} u"

@@ -13,14 +13,7 @@ from autograd_lite import ops
 from autograd_lite.core import tensor
 from autograd_lite.core.operands import is_recorder
 from autograd_lite.numpy_api.in_place import Writes
-from autograd_lite.numpy_api.table import (
-    as_array,
-    cast,
-    composes,
-    extends,
-    laid_out,
-    values_of,
-)
+from autograd_lite.numpy_api.table import as_array, cast, composes, extends, laid_out, values_of
 from autograd_lite.numpy_api.views import show_writes
 
 

@@ -104,9 +104,7 @@ def rgamma(x: Any) -> Any:
 @primitive(
     x=lambda g, y, x: g * digamma(x),
     notation=call(
-        "special.gammaln",
-        r"\ln\left|\Gamma\left({x:loose}\right)\right|",
-        text="ln|Γ({x:loose})|",
+        "special.gammaln", r"\ln\left|\Gamma\left({x:loose}\right)\right|", text="ln|Γ({x:loose})|"
     ),
     numpy=(special.gammaln,),
     compute=special.gammaln,

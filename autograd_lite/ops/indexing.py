@@ -42,9 +42,7 @@ def _one_index(e: Any) -> Any:
 @primitive(
     x=lambda g, y, x, index: _put_back(g, x, index),
     notation=Notation(
-        python=Form("{x}[{index}]"),
-        latex=Form("{{{x}}}_{{{index}}}"),
-        text=Form("{x}[{index}]"),
+        python=Form("{x}[{index}]"), latex=Form("{{{x}}}_{{{index}}}"), text=Form("{x}[{index}]")
     ),
     analytic=True,
     linear=("x",),

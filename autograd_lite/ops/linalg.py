@@ -212,9 +212,7 @@ def _along_diagonal(g: Any, a: Any, offset: int, axis1: int, axis2: int) -> Any:
 @primitive(
     a=lambda g, y, a, offset, axis1, axis2: _along_diagonal(g, a, offset, axis1, axis2),
     notation=call(
-        "np.trace",
-        Form(r"\mathrm{{tr}} {a:tight}", SIGN),
-        text="tr({operands}{parameters})",
+        "np.trace", Form(r"\mathrm{{tr}} {a:tight}", SIGN), text="tr({operands}{parameters})"
     ),
     numpy=(np.trace,),
     analytic=True,

@@ -72,11 +72,7 @@ def flip(x: Any, *, axis: Any = None) -> Any:
     numpy=(np.rot90,),
     analytic=True,
     linear=("x",),
-    examples=(
-        example((2, 3)),
-        example((2, 3), k=2),
-        example((2, 3, 4), k=-1, axes=(1, 2)),
-    ),
+    examples=(example((2, 3)), example((2, 3), k=2), example((2, 3, 4), k=-1, axes=(1, 2))),
 )
 def rot90(x: Any, *, k: int = 1, axes: Any = (0, 1)) -> Any:
     """Turn by `k` right angles in the plane of two axes."""

@@ -98,10 +98,7 @@ def _gru_back(g: Any, y: Any, *operands: Any) -> Callable[[int], Any]:
     operands=_gru_back,
     notation=_written("gru", "gru"),
     analytic=True,
-    examples=(
-        example((2, 2, 6), (2, 2), (2, 6), (6,)),
-        example((3, 1, 3), (1, 1), (1, 3), (3,)),
-    ),
+    examples=(example((2, 2, 6), (2, 2), (2, 6), (6,)), example((3, 1, 3), (1, 1), (1, 3), (3,))),
 )
 def gru(*operands: Any) -> Any:
     r"""Carry a state along, with gates: from `z`, `h`, `w` and `b`, the state after every step.

@@ -155,11 +155,7 @@ def expand_dims(x: Any, *, axis: Any) -> Any:
     linear=("x",),
     only_shapes=True,
     simplify=(_as_it_is,),
-    examples=(
-        example((1, 3, 1)),
-        example((1, 3, 1), axis=0),
-        example((1, 3, 1), axis=(0, -1)),
-    ),
+    examples=(example((1, 3, 1)), example((1, 3, 1), axis=0), example((1, 3, 1), axis=(0, -1))),
 )
 def squeeze(x: Any, *, axis: Any = None) -> Any:
     """Remove axes of length 1."""
@@ -220,11 +216,7 @@ def concatenate(*arrays: Any, axis: int | None = 0) -> Any:
     analytic=True,
     jointly_linear=True,
     sentence="{x} is a part of {y}, and gets that part of its gradient.",
-    examples=(
-        example((2, 3), (2, 3)),
-        example((2, 3), (2, 3), (2, 3), axis=-1),
-        example((), ()),
-    ),
+    examples=(example((2, 3), (2, 3)), example((2, 3), (2, 3), (2, 3), axis=-1), example((), ())),
 )
 def stack(*arrays: Any, axis: int = 0) -> Any:
     """Join along a new axis."""

@@ -23,11 +23,7 @@ def _back(g: Any, entries: Any, transposed: bool, **where: Any) -> Any:
     return sparse_product(entries, g, transposed=not transposed, **where)
 
 
-_MATRIX = {
-    "indices": np.array([0, 2, 1, 0, 3]),
-    "indptr": np.array([0, 2, 2, 5]),
-    "shape": (3, 4),
-}
+_MATRIX = {"indices": np.array([0, 2, 1, 0, 3]), "indptr": np.array([0, 2, 2, 5]), "shape": (3, 4)}
 
 
 @primitive(

@@ -213,10 +213,7 @@ def arctanh(x: Any) -> Any:
 @primitive(
     x=lambda g, y, x: g * (np.pi / 180),
     notation=call("np.deg2rad"),
-    numpy=(
-        np.deg2rad,
-        np.radians,
-    ),
+    numpy=(np.deg2rad, np.radians),
     compute=np.deg2rad,
     entrywise=True,
     linear=("x",),
@@ -229,10 +226,7 @@ def deg2rad(x: Any) -> Any:
 @primitive(
     x=lambda g, y, x: g * (180 / np.pi),
     notation=call("np.rad2deg"),
-    numpy=(
-        np.rad2deg,
-        np.degrees,
-    ),
+    numpy=(np.rad2deg, np.degrees),
     compute=np.rad2deg,
     entrywise=True,
     linear=("x",),

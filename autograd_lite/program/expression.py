@@ -488,9 +488,7 @@ def walk(roots: tuple[Expression, ...]) -> Iterator[Expression]:
             waiting += [(x, False) for x in reversed(expression.parts)]
 
 
-def notation_of(
-    expression: Expression,
-) -> tuple[Notation | Choice, dict[str, Any], list[str]]:
+def notation_of(expression: Expression) -> tuple[Notation | Choice, dict[str, Any], list[str]]:
     """Return how an operation is written, its defaults, and the names of its operands."""
     operation = expression.operation
     if isinstance(operation, Primitive):

@@ -14,13 +14,7 @@ from autograd_lite import ops
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.ops.indexing import scatter_add
 from autograd_lite.ops.writing import names
-from autograd_lite.program.expression import (
-    REWRITES,
-    Expression,
-    identity,
-    parts_of,
-    quotient,
-)
+from autograd_lite.program.expression import REWRITES, Expression, identity, parts_of, quotient
 
 
 def _make(primitive: Any, *operands: Any, **parameters: Any) -> Expression:
@@ -520,13 +514,7 @@ REWRITES |= {
     ops.negative: (_negated,),
     ops.sum: (_rows_of_identity,),
     ops.add: (_without_stretching, _chosen, _common_factor, _added),
-    ops.subtract: (
-        _without_stretching,
-        _chosen,
-        _mixed_with_its_rest,
-        _common_factor,
-        _subtracted,
-    ),
+    ops.subtract: (_without_stretching, _chosen, _mixed_with_its_rest, _common_factor, _subtracted),
     ops.matmul: (_nothing, _times_identity),
     ops.reshape: (_without_kept_axes,),
     ops.transpose: (_product_transposed,),
