@@ -154,7 +154,7 @@ class _Loss(Module):
 
     def extra_repr(self) -> str:
         """Return the settings."""
-        return self.reduction
+        return str(self.reduction)
 
 
 class L1Loss(_Loss):
