@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from autograd_lite import Graph, derive, draw_surface, nn
-from models import NETWORKS, TRAININGS
+from models import NETWORKS, TRAININGS, files, index
 from models.__main__ import main
 from models.experiment import Fact, distance_in_ulps
 from models.files import pictures
@@ -245,6 +245,14 @@ def test_the_command_trains_prints_and_draws(tmp_path, capsys, monkeypatch):
     assert "pred" in (tmp_path / "one-weight.svg").read_text()
 
 
+@pytest.fixture
+def printed_only(monkeypatch):
+    """Leave the files out, which other tests look at."""
+    monkeypatch.setattr(files, "write_files", lambda run, folder: [folder / "a.svg"])
+    monkeypatch.setattr(index, "write_index", lambda runs, folder, reports: folder / "index.html")
+
+
+@pytest.mark.usefixtures("printed_only")
 @pytest.mark.parametrize("columns", [80, 120])
 def test_the_command_fits_into_a_terminal(columns, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", str(columns))
@@ -258,12 +266,14 @@ def test_the_command_fits_into_a_terminal(columns, tmp_path, capsys, monkeypatch
     assert all("✓ agree" in line for line in table[2:])
 
 
+@pytest.mark.usefixtures("printed_only")
 def test_without_sympy_the_command_says_how_to_get_proofs(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "sympy", None)
     assert main(["repeat-once", "--out", str(tmp_path)]) == 0
     assert "for proofs, pip install sympy" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("printed_only")
 def test_the_command_fails_when_a_comparison_does(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(NETWORKS, "two-two-one", WithoutSlope)
     assert main(["two-two-one", "--out", str(tmp_path)]) == 1
