@@ -3,7 +3,8 @@
 Whoever calls has looked at them: of an array, only its address and its shape are read, and of the
 shape, the compiler knows nothing. Lines say ``x = argument(args, i, dtype, axes)``, with -1 axes
 for a number, ``let_go()`` and ``take_back(state)`` for Python's lock, and
-``handed(me, kinds, *numbers)``; `straight` emits them. Only code that numba compiles imports this.
+``handed(me, args, count, kinds, *numbers)``; `straight` emits them. Only code that numba compiles
+imports this.
 """
 
 from __future__ import annotations
@@ -94,11 +95,12 @@ def take_back(state: str) -> Any:
     return _I, emit
 
 
-def handed(me: str, kinds: str, *numbers: Any) -> Any:
-    """Make objects of numbers: NumPy's of a dtype, or Python's; a tuple of several.
+def handed(me: str, args: str, count: str, kinds: str, *numbers: Any) -> Any:
+    """Make objects of numbers: NumPy's of a dtype, or Python's.
 
-    Of NumPy's numbers each is put in an array, which the table of the built-in function names, and
-    read from there.
+    Several are a tuple, or lie after the arguments, if the count of those is negative. Of NumPy's
+    numbers each is put in an array, which the table of the built-in function names, and read from
+    there.
     """
     results = [kind.split() for kind in kinds.split(";") if kind]
 
@@ -125,11 +127,20 @@ def handed(me: str, kinds: str, *numbers: Any) -> Any:
         elif len(found) == 1:
             (result,) = found
         else:
-            none, result = e.word(0), e.call("PyTuple_New", _I, e.word(len(found)))
-            for i, x in enumerate(found):
-                e.call("PyTuple_SetItem", types.int32, result, e.word(i), x)
+            result = cgutils.alloca_once_value(builder, found[0])
+            after = builder.sub(known[args], builder.mul(known[count], e.word(WORD)))
+            with builder.if_else(builder.icmp_signed("<", known[count], e.word(0))) as (put, pack):
+                with put:
+                    for i, x in enumerate(found):
+                        builder.store(x, e.at(after, WORD * i))
+                with pack:
+                    several = e.call("PyTuple_New", _I, e.word(len(found)))
+                    for i, x in enumerate(found):
+                        e.call("PyTuple_SetItem", types.int32, several, e.word(i), x)
+                    builder.store(several, result)
+            result = builder.load(result)
             for x in found:  # Where memory ran out.
-                result = builder.select(builder.icmp_signed("==", x, none), none, result)
+                result = builder.select(builder.icmp_signed("==", x, e.word(0)), e.word(0), result)
         return result
 
     return _I, emit

@@ -41,6 +41,9 @@ IS, DICT, LIST, SIZE, ITEM, ENTRY, BYTES, ARRAY, VARS = range(9)
 TYPE: int = DATA - WORD
 """Where an object has its class."""
 
+LENGTH, ITEMS = DATA, DATA + WORD
+"""Where a dict or a list has its length, and a list the address of its items."""
+
 PLAIN = (dict, types.MappingProxyType)
 """Mappings that look something up without any code in Python."""
 
@@ -98,7 +101,9 @@ def usable() -> bool:
     x = np.empty(0)
     more = [x] * 3
     locked = getattr(sys, "_is_gil_enabled", lambda: True)()
-    return arrays_lie_so() and locked and words_at(id(x), 1) == [1 + len(more)]
+    lengths = [words_at(id(x) + LENGTH, 1) for x in (more, dict.fromkeys("abc"))]
+    lie_so = arrays_lie_so() and words_at(id(x), 1) == [1 + len(more)] and lengths == [[3], [3]]
+    return lie_so and locked and words_at(words_at(id(more) + ITEMS, 1)[0], 3) == [id(x)] * 3
 
 
 def _layout(x: Any) -> list[int]:
@@ -136,6 +141,8 @@ def watched(around: Surroundings) -> list[int]:
             table += [LIST, id(holder), length]
             table += [given.get((id(holder), k), 0) for k in range(length)]
             whole.add(id(holder))
+        elif type(holder) is dict:
+            table += [IS, id(holder) + LENGTH, length]
         elif type(holder) in PLAIN:
             table += [SIZE, id(holder), length]
         else:
@@ -305,8 +312,9 @@ def _bound(
     single = isinstance(value, Variable) and not value.shape
     if not (usable() and single and traced.result == Output(0)) or traced.drawn or traced.asked:
         raise UnfitError
-    step, writes, arguments = _Step(slow, len(program.inputs)), {}, len(plan.signature.reads)
-    for i, (x, variable) in enumerate(zip(plan.inputs(args, kwargs), program.inputs, strict=True)):
+    inputs, arguments = program.inputs, len(plan.signature.reads)
+    step, writes = _Step(slow, len(inputs) + len(program.outputs)), {}
+    for i, (x, variable) in enumerate(zip(plan.inputs(args, kwargs), inputs, strict=True)):
         if i >= arguments:
             place, written = traced.places[i - arguments], i in plan.back
             writes[i] = step.place(i, place, variable, written=written)
@@ -324,7 +332,7 @@ def _bound(
     holds = [*watched(plan.around), *step.table]
     words = [
         *([0, id(slow), 0, 0, code.address, id(code.table)]),
-        *([step.arguments.begin, len(program.inputs), 0, 0, *step.reads, *puts, 0, *holds]),
+        *([step.arguments.begin, -len(inputs), 0, 0, *step.reads, *puts, 0, *holds]),
     ]
     table = Table(words, plan, watch, *step.kept)
     reads = table.begin + 10 * WORD

@@ -163,7 +163,8 @@ class Machine:
     call : callable
         The function, of arguments that were looked at.
     address : int
-        Where it begins, for C: ``f(table, arguments, how_many)``.
+        Where it begins, for C: ``f(table, arguments, how_many)``. If that is negative, results are
+        put after the arguments, and the first is returned.
     table : Table
         What it gets beside its arguments.
     """
@@ -244,7 +245,7 @@ def _entry(source: str, kinds: Any, results: Any, *, direct: bool) -> str:
         repr(";".join(f"{dtype} {weak}" for dtype, weak in results)),
         *map(ast.unparse, parts),
     ]
-    after += [f"_result = handed(_me, {', '.join(handed)})"]
+    after += [f"_result = handed(_me, _args, _count, {', '.join(handed)})"]
     integers = tuple(i for i, (x, axes) in enumerate(kinds) if x.kind == "i" and axes < 0)
     lines = [*before, *map(ast.unparse, body), *after]
     head = ""

@@ -366,7 +366,7 @@ class _Writer:
 
                 places = [getattr(a, "id", None) or ast.literal_eval(a) for a in operands[:4]]
                 if name == HANDING[-1]:
-                    places[2:] = map(self.expression, operands[2:])
+                    places[4:] = map(self.expression, operands[4:])
                 found: tuple[Any, Any] = getattr(handing, name)(*places)
                 return found
         raise NotImplementedError(ast.unparse(x))

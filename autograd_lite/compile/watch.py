@@ -34,6 +34,8 @@ def holds(i: int) -> int:
             if load(x) != n:
                 return False
         elif kind == DICT:
+            if load(x + LENGTH) != n:
+                return False
             store(end, 0)
             for _ in range(n):
                 if PyDict_Next(x, end, end + WORD, end + 2 * WORD) == 0:
@@ -43,15 +45,15 @@ def holds(i: int) -> int:
                 if load(i + WORD) != 0 and load(i + WORD) != load(end + 2 * WORD):
                     return False
                 i += 2 * WORD
-            if PyDict_Next(x, end, end + WORD, end + 2 * WORD) != 0:
-                return False
         elif kind == LIST:
-            if PyList_Size(x) != n:
+            if load(x + LENGTH) != n:
                 return False
-            for k in range(n):
-                if load(i) != 0 and load(i) != PyList_GetItem(x, k):
+            x = load(x + ITEMS)
+            for _ in range(n):
+                if load(i) != 0 and load(i) != load(x):
                     return False
                 i += WORD
+                x += WORD
         elif kind == SIZE:
             if PyObject_Size(x) != n:
                 PyErr_Clear()
@@ -66,7 +68,8 @@ def holds(i: int) -> int:
                 return False
             i += WORD
         elif kind == ENTRY:
-            if PyDict_GetItem(x, n) != load(i):
+            if PyDict_GetItemWithError(x, n) != load(i):
+                PyErr_Clear()
                 return False
             i += WORD
         elif kind == ARRAY:
@@ -107,8 +110,9 @@ def drive(me: int, _: int) -> int:
         if key == 0:
             x = load(x)
         else:
-            x = PyDict_GetItem(x, key)
+            x = PyDict_GetItemWithError(x, key)
         if x == 0:
+            PyErr_Clear()
             return PyObject_CallNoArgs(load(t + WORD))
         if mine == 0:
             if load(x + TYPE) != like:
@@ -118,29 +122,24 @@ def drive(me: int, _: int) -> int:
                 return PyObject_CallNoArgs(load(t + WORD))
         store(to, x)
         i += 6 * WORD
-    found = run(load(t + 4 * WORD), load(t + 5 * WORD), load(t + 6 * WORD), load(t + 7 * WORD))
+    at, count = load(t + 6 * WORD), load(t + 7 * WORD)
+    found = run(load(t + 4 * WORD), load(t + 5 * WORD), at, count)
+    at -= count * WORD
     i, end = load(t + 8 * WORD), load(t + 9 * WORD)
-    if found == 0 or i == end:
-        return found
-    n = 1
+    if found == 0:
+        return 0
     while i < end:
-        new = PyTuple_GetItem(found, n)
-        x, key = load(i), load(i + WORD)
-        if key != 0:
-            if PyDict_SetItem(x, key, new) != 0:
-                Py_DecRef(found)
-                return 0
-        else:
-            Py_IncRef(new)
+        at += WORD
+        new, x, key = load(at), load(i), load(i + WORD)
+        if key == 0:
             old = load(x)
             store(x, new)
-            Py_DecRef(old)
-        n += 1
+            new = old
+        elif PyDict_SetItem(x, key, new) != 0:
+            return 0
+        Py_DecRef(new)
         i += 2 * WORD
-    first = PyTuple_GetItem(found, 0)
-    Py_IncRef(first)
-    Py_DecRef(found)
-    return first
+    return found
 
 
 def same(me: int, _: int) -> int:
