@@ -106,7 +106,7 @@ def _call(run: list[ast.stmt], used: dict[str, int], blocks: list[str], known: s
     name = f"block{len(blocks)}"
     text = ast.unparse(module)
     blocks.append(
-        f"{name} = straight({', '.join(given)!r}, {', '.join(results)!r}, '''\n{text}\n''')"
+        f"{name} = straight({' '.join(given)!r}, {' '.join(results)!r}, '''\n{text}\n''')"
     )
     call = f"{name}({', '.join(given)})"
     (statement,) = ast.parse(f"{', '.join(results)} = {call}" if results else call).body
@@ -178,31 +178,32 @@ def straight(given: str, results: str, text: str) -> Any:
     Parameters
     ----------
     given, results : str
-        Names, with commas between them.
+        Names, with spaces between them.
     text : str
     """
     from numba.extending import intrinsic
 
-    arguments = ", ".join(f"a{i}" for i, _ in enumerate(given.split(", ")))
-    names: dict[str, Any] = {"lines": functools.partial(_lines, given, results, text)}
-    exec(f"def block(context, {arguments}): return lines(context, {arguments})", names)
+    lines = functools.partial(_lines, given.split(), results.split(), text)
+    arguments = ", ".join(["context", *(f"a{i}" for i, _ in enumerate(given.split()))])
+    names: dict[str, Any] = {"lines": lines}
+    exec(f"def block({arguments}): return lines({arguments})", names)
     return intrinsic(names["block"])
 
 
-def _lines(given: str, results: str, text: str, typing: Any, *kinds: Any) -> Any:
+def _lines(given: list[str], names: list[str], text: str, typing: Any, *kinds: Any) -> Any:
     """Return the signature of a block, and what emits it."""
     from numba.core.types import containers, none
 
-    module, names = ast.parse(text), [name for name in results.split(", ") if name]
+    module = ast.parse(text)
     used = _counts(module)
     used |= {name: used[name] + 1 for name in names}
-    writer = _Writer(typing, dict(zip(given.split(", "), kinds, strict=True)), used)
+    writer = _Writer(typing, dict(zip(given, kinds, strict=True)), used)
     emitters = [writer.statement(s) for s in module.body]
     found = [writer.kinds[name] for name in names]
     result = found[0] if len(found) == 1 else containers.Tuple(found) if found else none
 
     def emit(context: Any, builder: Any, _: Any, values: Any) -> Any:
-        known = dict(zip(given.split(", "), values, strict=True))
+        known = dict(zip(given, values, strict=True))
         for emitter in emitters:
             emitter(context, builder, known)
         if len(found) == 1:

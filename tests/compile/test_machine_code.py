@@ -101,6 +101,28 @@ def test_what_machine_code_would_get_wrong_is_left_to_numpy(call):
     assert "NumPy, since numba does not do" in fast.why
 
 
+EMPTY = ["np.sum(x)", "np.nanmean(x)", "np.prod(x, axis=1)", "np.cumulative_prod(x, axis=1)"]
+EMPTY += ["np.cumulative_prod(x, axis=-1, include_initial=True)", "np.linspace(0, 1, 3)"]
+
+
+@pytest.mark.parametrize("call", EMPTY)
+def test_machine_code_of_an_array_without_entries(call):
+    f = eval(f"lambda x: np.sum({call})", {"np": np})
+    x = np.empty((2, 0))
+    for one in (f, al.value_and_grad(f)):
+        fast = al.compile(one, backend="numba")
+        np.testing.assert_equal(fast(x), one(x))
+        assert fast.why.startswith("numba")
+
+
+def test_what_refuses_ones_is_not_written_out():
+    f = al.grad(lambda x: np.sum(np.intersect1d(x, x[::-1], assume_unique=True) ** 2))
+    fast, x = al.compile(f, backend="numba"), np.array([3.0, 2.0, 5.0])
+    for row in (x, 2 * x):
+        np.testing.assert_array_equal(fast(row), f(row))
+    assert "NumPy, since numba does not do" in fast.why
+
+
 def test_a_step_beside_eager_takes_rounding_for_rounding_where_there_is_nan():
     fast = al.compile(np.tanh, backend="numba")
     x = np.linspace(-2, 2, 12)
