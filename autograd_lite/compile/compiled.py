@@ -196,7 +196,7 @@ class Compiled:
                 raise  # Most often, it is the function's own.
             self._error = error
             return None
-        plan = Plan(traced, signature, around, self._lock)
+        plan = Plan(traced, signature, around, self._lock, self._eagerly)
         self._lower(plan)
         self._plans.setdefault(signature.key, []).append(plan)
         self._plan = plan

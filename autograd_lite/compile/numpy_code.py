@@ -47,7 +47,7 @@ class Code:
 
     def constant(self, x: Any) -> str:
         """Return how a constant is written: as a number, or as a name for an array."""
-        if type(x) in (int, float, bool) and np.isfinite(x):
+        if type(x) in (int, bool) or (type(x) is float and np.isfinite(x)):
             return repr(x)
         if isinstance(x, np.ndarray) and not x.shape:
             x = self._numbers.setdefault((x.dtype, x.tobytes()), x)

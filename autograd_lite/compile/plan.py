@@ -197,6 +197,8 @@ class Plan:
     around : Surroundings
     lock : RLock
         Held while a call writes.
+    eagerly : callable
+        ``eagerly(args, kwargs)`` runs the function as it is.
 
     Attributes
     ----------
@@ -224,13 +226,19 @@ class Plan:
     many: Callable[..., None]
 
     def __init__(
-        self, traced: Traced, signature: Signature, around: Surroundings, lock: threading.RLock
+        self,
+        traced: Traced,
+        signature: Signature,
+        around: Surroundings,
+        lock: threading.RLock,
+        eagerly: Callable[[Any, Any], Any],
     ) -> None:
         self.traced, self.signature, self.around, self.lock = traced, signature, around, lock
         self.names: dict[str, Any] = {
             "array": np.array, "empty": np.empty, "MISSING": MISSING, "refs": sys.getrefcount,
             "contiguous": _handed_over, "changed": around.changed, **signature.names,
             "tracing": TRACING, "lent": LENT, "lock": lock, "Symbol": Symbol,
+            "TraceError": TraceError, "eagerly": eagerly,
         }  # fmt: skip
         self.reads = [*signature.reads, *map(self._read, range(len(traced.places)))]
         for i, (rng, draw) in enumerate(traced.drawn):
@@ -432,13 +440,20 @@ class Plan:
 
         do, do_bound = done(hold, plain), done(hold_bound, bound)
         check = [*conditions, f"({guards} or not changed())"]
+        call = [
+            *_block("try:", [*do, f"return {result}"]),
+            "except TraceError:",
+            "    raise",
+            "except Exception:",
+            "    return eagerly(args, kwargs)",
+        ]  # It may catch that.
         lines = [
             *(f"{m} = MISSING" for m in mine), "left, unchanged = 0, None",
             *_function("fits(args, kwargs)", [
                 "try:", f"    return {' and '.join(check)}",
                 _DIFFERS, "    return False",
             ]),
-            *_function("call(args, kwargs)", [*keep, *do, f"return {result}"]),
+            *_function("call(args, kwargs)", [*keep, *call]),
             *_function("allow(n)", ["nonlocal left", "left = n"]),
             *_function("watch(by)", ["nonlocal unchanged", "unchanged = by"]),
             *_function("quick(args, kwargs)", [
@@ -447,7 +462,7 @@ class Plan:
                 *(f"        {condition} and" for condition in ["left > 0", *check[:-1]]),
                 f"        {check[-1]}", "    ):", "        return MISSING",
                 _DIFFERS, "    return MISSING",
-                "left -= 1", *do, f"return {result}",
+                "left -= 1", *call,
             ]),
             *_function("bind(args, kwargs)", [
                 *fixed,

@@ -199,6 +199,8 @@ class Sheet:
                 return f"np.float32({x.name})"
             return x.name
         x = x.item() if isinstance(x, np.generic | np.ndarray) else x
+        if type(x) is int and x.bit_length() > 63:
+            raise LoweringError("integers of more than 64 bits")
         text = repr(x)
         if isinstance(x, float):
             if math.isnan(x):

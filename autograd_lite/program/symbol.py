@@ -13,7 +13,7 @@ import sys
 import weakref
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -132,6 +132,8 @@ class Notes:
         for x in operands:
             if isinstance(x, np.ma.MaskedArray | np.matrix):
                 raise refused(f"arithmetic of a {type(x).__name__}", "Pass it as np.asarray(a)")
+            if getattr(getattr(x, "dtype", None), "kind", "") == "O":
+                raise refused("arithmetic of objects", "Give the array a dtype of numbers")
         primitive = isinstance(function, Primitive)
         compute = function.forward if primitive else function
         samples = [x.sample if isinstance(x, Symbol) else x for x in operands]
@@ -139,6 +141,9 @@ class Notes:
             compute = function.compute  # Operators keep Python's numbers Python's.
         with np.errstate(all="ignore"):
             sample = compute(*samples, **parameters)
+        if any(x.dtype.kind in "fc" for x in samples if hasattr(x, "dtype")):  # As NumPy does.
+            wide = [type(x) is int and x.bit_length() > 63 for x in operands]
+            operands = tuple(float(x) if far else x for x, far in zip(operands, wide, strict=True))
         where = caller()
         variable = Variable(
             f"v{len(self.statements)}", np.shape(sample), np.asarray(sample).dtype, _is_weak(sample)
@@ -523,6 +528,17 @@ class Symbol(ArrayMethods):
             array[()] = _operator(np.multiply, self, np.float64(1)) if self.variable.weak else self
             return array  # So `np.array` makes an array of objects, which `joined` takes.
         return np.array(self._ask("an array of NumPy", _LISTS), dtype)
+
+    def __round__(self, digits: int | None = None) -> Any:
+        known = digits is None or self.variable.weak
+        return round(self._ask("round"), digits) if known else np.round(self, digits)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if not name.startswith("_") and hasattr(self.sample, name):
+                raise refused(name, "Compute that outside, and pass it as an argument")
+            raise AttributeError(f"array has no attribute {name!r}", name=name, obj=self)
 
     def item(self, *index: Any) -> Any:
         """Return an entry."""

@@ -179,6 +179,41 @@ def test_array_of_objects_is_refused():
         al.compile(lambda x: x * a[0].scale, backend="numpy")(X)
 
 
+def inverse_or_nothing(x, k):
+    try:
+        return np.linalg.inv(x * np.eye(2))
+    except np.linalg.LinAlgError:
+        return 0 * x
+
+
+def entry_or_first(x, k):
+    try:
+        return x[k]
+    except IndexError:
+        return 7 * x[0]
+
+
+@pytest.mark.parametrize("f", [inverse_or_nothing, entry_or_first])
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_errors_that_the_function_itself_catches(f, backend):
+    compiled = al.compile(f, backend=backend)
+    for scale, k in [(1, 0), (0, 5), (2, 1), (3, 0), (4, 1), (5, 1), (0, 4), (2, 0)]:
+        x = scale * np.array([1.0, 2.0])
+        np.testing.assert_allclose(compiled(x, k), f(x, k))
+
+
+@pytest.mark.parametrize("name", ["tobytes()", "view(int)", "fill(0)", "sort()", "flat[0]"])
+def test_what_arrays_have_and_programs_have_not(name):
+    f = eval(f"lambda x: x.copy().{name} and None", {"np": np})
+    with pytest.raises(al.TraceError, match=rf"needs one .*: {name.split('(')[0].split('[')[0]}\."):
+        al.compile(f, backend="numpy")(np.ones(2))
+
+
+def test_rounding_by_pythons_round():
+    compiled = al.compile(lambda x: round(x[0], 1) + np.array(round(x[1], 2)), backend="numpy")
+    assert compiled(np.array([0.26, 1.237])) == pytest.approx(1.54)
+
+
 def test_function_that_the_function_calls():
     def inner(x):
         return x + 1
