@@ -189,8 +189,11 @@ class Compiled:
         except Exception as error:
             around.restore()
             self._traces -= 1
-            if isinstance(error.__cause__, TraceError):  # NumPy's own words do not say why.
-                self._give_up(str(error.__cause__))
+            cause: BaseException = error
+            while cause.__cause__ is not None:  # NumPy's own words do not say why.
+                cause = cause.__cause__
+            if isinstance(cause, TraceError):
+                self._give_up(str(cause))
                 return None
             if self._backend != "auto":
                 raise  # Most often, it is the function's own.

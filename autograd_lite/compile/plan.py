@@ -607,7 +607,8 @@ def _computes_with_numbers(program: Program, count: int) -> bool:
             found.add(s.result)
             by = s.operands[-1]
             safe = s.function is ops.divide and not isinstance(by, Variable) and by != 0
-            if s.result.dtype.kind != "f" or (s.function in (ops.divide, ops.power) and not safe):
+            fails = s.function in (ops.divide, ops.power) and not safe
+            if fails or s.result.dtype.kind not in "fb":
                 return True
     return False
 

@@ -137,10 +137,13 @@ class Notes:
         primitive = isinstance(function, Primitive)
         compute = function.forward if primitive else function
         samples = [x.sample if isinstance(x, Symbol) else x for x in operands]
-        if primitive and all(_is_weak(x) for x in samples):
+        weak = all(_is_weak(x) for x in samples)
+        if primitive and weak:
             compute = function.compute  # Operators keep Python's numbers Python's.
         with np.errstate(all="ignore"):
             sample = compute(*samples, **parameters)
+        if weak and isinstance(sample, np.bool):
+            sample = bool(sample)
         if any(x.dtype.kind in "fc" for x in samples if hasattr(x, "dtype")):  # As NumPy does.
             wide = [type(x) is int and x.bit_length() > 63 for x in operands]
             operands = tuple(float(x) if far else x for x, far in zip(operands, wide, strict=True))

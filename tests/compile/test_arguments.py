@@ -204,6 +204,24 @@ def test_numbers_of_pythons_stay_pythons(name, dtype, backend):
             equal(fast(x, n), expected)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_comparisons_of_pythons_numbers_are_pythons(backend):
+    fast = al.compile(
+        lambda x, n: (n > 2, n == 2.5, x * (n <= 2), np.where(n > 2, x, -x)), backend=backend
+    )
+    for n in (3, 2, 2.5, 1.5):
+        more, equal_to, product, chosen = fast(X, n)
+        assert (more, equal_to) == (n > 2, n == 2.5)
+        assert type(more) is type(equal_to) is bool
+        equal(product, X * (n <= 2))
+        equal(chosen, X if n > 2 else -X)
+
+
+def test_a_list_that_numpy_makes_an_array_of_objects_is_refused():
+    with pytest.raises(al.TraceError, match="knows no values"):
+        al.compile(lambda x: np.argmax(x, axis=1), backend="numpy")(np.stack([X, X]).tolist())
+
+
 def test_a_named_tuple_of_dicts():
     kind = collections.namedtuple("kind", "table")
     fast = al.compile(lambda p: in_turn(p.table), backend="numpy")
