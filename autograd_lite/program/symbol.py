@@ -532,7 +532,7 @@ class Symbol(ArrayMethods):
             return array  # So `np.array` makes an array of objects, which `joined` takes.
         return np.array(self._ask("an array of NumPy", _LISTS), dtype)
 
-    def __round__(self, digits: int | None = None) -> Any:
+    def __round__(self, digits: Any = None) -> Any:
         known = digits is None or self.variable.weak
         return round(self._ask("round"), digits) if known else np.round(self, digits)
 
