@@ -279,10 +279,21 @@ class BatchNorm1d(_BatchNorm):
 
 
 class BatchNorm2d(_BatchNorm):
-    """Normalise every channel over the images of a batch.
+    r"""Normalise every channel over the images of a batch.
 
-    It is `BatchNorm1d` with channels for features, and with all pixels of all images for rows: over
-    them are the sums and the means in its formulas. Its attributes and errors are the same.
+    It is `BatchNorm1d` with channels for features, and with all pixels of all images for rows: with
+    the mean :math:`\mu` and the variance :math:`v` of a channel and
+    :math:`\hat x = (x - \mu) / \sqrt{v + \epsilon}`,
+
+    .. math::
+        y &= \gamma \hat x + \beta, \qquad
+        \frac{\partial L}{\partial \gamma} = \sum g \hat x, \qquad
+        \frac{\partial L}{\partial \beta} = \sum g \\
+        \frac{\partial L}{\partial x} &= \frac{\gamma}{\sqrt{v + \epsilon}} \left(g - \bar g -
+        \hat x \, \overline{g \hat x}\right)
+
+    where sums and means, with a bar, are over all entries of a channel. Its attributes, its errors
+    and what it does after ``eval()`` are those of `BatchNorm1d`.
 
     Parameters
     ----------

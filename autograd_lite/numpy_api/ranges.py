@@ -76,8 +76,10 @@ def geomspace(
     if num <= 1 + endpoint:  # Nothing lies between, which is nan where the ends have other signs.
         return cast(linspace(start, stop, num, endpoint, axis=axis), dtype)
     sign = np.sign(values_of(start))
-    logs = [ops.log10(x / sign) for x in (start, stop)]
+    low, high = (ops.log10(x / sign) for x in (start, stop))
     places = _places(value, axis)
     first, last, sign = (_with_axis(x, value.ndim, axis) for x in (start, stop, sign))
-    made = ops.where(places == 0, first, sign * 10.0 ** linspace(*logs, num, endpoint, axis=axis))
+    made = ops.where(
+        places == 0, first, sign * 10.0 ** linspace(low, high, num, endpoint, axis=axis)
+    )
     return laid_out(cast(_with_last(made, last, places, endpoint), dtype), value)
