@@ -15,35 +15,28 @@ def linspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False,
     dtype: Any = None, axis: int = 0, *, device: Any = None,
 ) -> Any:  # fmt: skip
-    """Compose ``np.linspace``: steps from one end, and the other end as it is."""
+    """Compose ``np.linspace``: means of both ends, with weights from 0 to 1."""
     del device
     ends = values_of(start), values_of(stop)
     value, step = untyped.linspace(*ends, num, endpoint, True, None, axis)  # Or NumPy's error.
     start, stop = cast(start, value.dtype), cast(stop, value.dtype)
-    places = _places(value, axis)
-    parts = num - 1 if endpoint else num
-    first, last = (_with_axis(x, value.ndim, axis) for x in (start, stop))
-    made = first + places * ((last - first) / max(parts, 1))
-    made = _with_last(made, last, places, endpoint)
-    if dtype is not None and np.dtype(dtype).kind in "iu":
-        made = made - made % 1  # As NumPy, which does not cut off.
-    made = laid_out(cast(made, dtype), value)
+    if dtype is not None and np.dtype(dtype).kind in "iu":  # NumPy's, to the last digit.
+        made = untyped.linspace(*ends, num, endpoint, False, dtype, axis)
+    else:
+        first, last = (_with_axis(x, value.ndim, axis) for x in (start, stop))
+        weights = _weights(value, axis, endpoint)
+        made = laid_out(cast(first * (1 - weights) + last * weights, dtype), value)
     if not retstep:
         return made
+    parts = num - 1 if endpoint else num
     return made, (stop - start) / parts if parts > 0 else step
 
 
-def _with_last(made: Any, last: Any, places: Any, endpoint: bool) -> Any:
-    """Put the last entry of a range where it ends, without the rounding on the way there."""
-    n = places.size
-    return ops.where(places == n - 1, last, made) if endpoint and n > 1 else made
-
-
-def _places(value: Any, axis: int) -> Any:
-    """Return the place of each entry along an axis."""
+def _weights(value: Any, axis: int, endpoint: bool) -> Any:
+    """Return the places of the entries along an axis, from 0 to 1."""
     shape = [1] * value.ndim
     shape[axis] = -1
-    return np.arange(value.shape[axis], dtype=value.dtype).reshape(shape)
+    return np.linspace(0.0, 1.0, value.shape[axis], endpoint, dtype=value.dtype).reshape(shape)
 
 
 def _with_axis(x: Any, ndim: int, axis: int) -> Any:
@@ -72,14 +65,11 @@ def geomspace(
     """Compose ``np.geomspace``: one end times a range of powers of the ratio of both."""
     ends = values_of(start), values_of(stop)
     value = np.geomspace(*ends, num, endpoint, None, axis)  # Or NumPy's error.
+    if dtype is not None and np.dtype(dtype).kind in "iu":
+        return np.geomspace(*ends, num, endpoint, dtype, axis)
     start, stop = cast(start, value.dtype), cast(stop, value.dtype)
     if num <= 1 + endpoint:  # Nothing lies between, which is nan where the ends have other signs.
         return cast(linspace(start, stop, num, endpoint, axis=axis), dtype)
-    sign = np.sign(values_of(start))
-    low, high = (ops.log10(x / sign) for x in (start, stop))
-    places = _places(value, axis)
-    first, last, sign = (_with_axis(x, value.ndim, axis) for x in (start, stop, sign))
-    made = ops.where(
-        places == 0, first, sign * 10.0 ** linspace(low, high, num, endpoint, axis=axis)
-    )
-    return laid_out(cast(_with_last(made, last, places, endpoint), dtype), value)
+    weights = _weights(value, axis, endpoint)
+    first, last = (_with_axis(x, value.ndim, axis) for x in (start, stop))
+    return laid_out(cast(first * (last / first) ** weights, dtype), value)
