@@ -190,12 +190,31 @@ def cases(names=None):
 
 
 def each_operand(made):
-    """Parametrise over every case and every operand that has a rule."""
-    return [
-        pytest.param(case, i, id=f"{case}-{case.names[i]}")
-        for case in made
-        for i in case.differentiable
-    ]
+    """Every case with every operand that has a rule, for `over`."""
+    return [(case, i) for case in made for i in case.differentiable]
+
+
+def over(made):
+    """Run a test for every case, all of an entry in one item: items take longer than cases."""
+    groups: dict[str, list[Any]] = {}
+    for given in made:
+        given = given if isinstance(given, tuple) else (given,)
+        groups.setdefault(given[0].entry.name, []).append(given)
+
+    def decorate(test):
+        def run(group):
+            for case, *operand in group:
+                try:
+                    test(case, *operand)
+                except BaseException as error:
+                    at = "".join(f", operand {case.names[i]}" for i in operand)
+                    error.add_note(f"In the case {case}{at}, with {case.given}.")
+                    raise
+
+        run.__name__, run.__doc__, run.__module__ = test.__name__, test.__doc__, test.__module__
+        return pytest.mark.parametrize("group", groups.values(), ids=groups)(run)
+
+    return decorate
 
 
 # ------------------------------------------------------------ derivatives without rules

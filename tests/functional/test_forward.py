@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from oracles import Case, cases
+from oracles import Case, cases, over
 
 import autograd_lite as al
 from autograd_lite.functional.forward import push_forward
@@ -40,7 +40,7 @@ def scale(arrays):
     return max(float(np.abs(a).max(initial=0.0)) for a in arrays)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@over(CASES)
 def test_every_operation(case: Case):
     for dtype, digits in ((np.float64, 1e-10), (np.float32, 1e-3)):
         (walked,), (pulled,) = both(*varied(case, dtype))
@@ -49,7 +49,7 @@ def test_every_operation(case: Case):
         np.testing.assert_allclose(walked, pulled, digits, digits * scale([pulled]))
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@over(CASES)
 def test_every_operation_is_differentiated_again(case: Case):
     f, primals, tangents = varied(case)
     weights = case.cotangent()
@@ -67,7 +67,7 @@ def test_every_operation_is_differentiated_again(case: Case):
         np.testing.assert_allclose(a, b, 1e-8, 1e-9 * scale(pulled))
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@over(CASES)
 def test_a_direction_of_one_operand_alone(case: Case):
     f, primals, tangents = varied(case)
     for i, v in enumerate(tangents):

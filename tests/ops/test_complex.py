@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from oracles import Case, cases, slope
+from oracles import Case, cases, each_operand, over, slope
 
 import autograd_lite as al
 from autograd_lite import ops
@@ -58,16 +58,11 @@ def along(loss, parts, i, direction):
 
 
 def which(made):
-    return [
-        pytest.param(case, i, id=f"{case}-{case.names[i]}")
-        for case in made
-        for i in case.differentiable
-        if case.domains[i] != "boolean"
-    ]
+    return [(case, i) for case, i in each_operand(made) if case.domains[i] != "boolean"]
 
 
 @pytest.mark.filterwarnings("ignore:Casting complex values to real discards")
-@pytest.mark.parametrize(("case", "i"), which(TAKING))
+@over(which(TAKING))
 def test_derivatives_of_both_orders_are_what_differences_find(case: Case, i):
     parts, plain, ours = started(case)
     if not parts[i].size:
@@ -88,7 +83,7 @@ def test_derivatives_of_both_orders_are_what_differences_find(case: Case, i):
     np.testing.assert_allclose(np.sum(curved * second), want, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize(("case", "i"), which(TAKING))
+@over(which(TAKING))
 def test_a_real_operand_beside_complex_ones_gets_a_real_gradient(case: Case, i):
     if len(case.shapes) < 2:
         return
@@ -110,7 +105,7 @@ def test_a_real_operand_beside_complex_ones_gets_a_real_gradient(case: Case, i):
     np.testing.assert_allclose(np.sum(gradient * direction), want, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if not c.entry.takes_complex], ids=str)
+@over([c for c in CASES if not c.entry.takes_complex])
 def test_what_has_no_rule_for_complex_operands_is_refused_at_the_call(case: Case):
     for i in case.differentiable:
         leaf = al.Tensor(case.operands()[i], requires_grad=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from oracles import Case, cases
+from oracles import Case, cases, over
 
 import autograd_lite as al
 from autograd_lite.core.notation import SIGN, Choice, Form, Notation, call
@@ -182,7 +182,7 @@ def written(case: Case, style):
     return write(case.entry, [Written(x) for x in case.names], case.parameters, style).text
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@over(CASES)
 def test_every_form_shows_every_operand_and_balances_its_brackets(case: Case):
     for style in STYLES:
         text = written(case, style)
@@ -192,7 +192,7 @@ def test_every_form_shows_every_operand_and_balances_its_brackets(case: Case):
             assert "np." not in text
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@over(CASES)
 def test_no_form_is_silent_about_a_parameter(case: Case):
     """Two sets of parameters that give other results are not written alike."""
     for name, default in case.entry.defaults.items():
@@ -221,7 +221,7 @@ def test_templates_name_only_what_there_is(entry):
                 assert names <= known | ({"below"} if style == "latex" else set())
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@over(CASES)
 def test_linear_names_just_the_operands_in_which_it_is_linear(case: Case):
     operands, y = case.operands(), case.forward(case.operands())
     for i, name in enumerate(case.names):

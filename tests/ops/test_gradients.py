@@ -1,8 +1,7 @@
 """Every rule of every operation against derivatives that were found without it."""
 
 import numpy as np
-import pytest
-from oracles import HIPS_LACKS, ORACLES, Case, cases, each_operand
+from oracles import HIPS_LACKS, ORACLES, Case, cases, each_operand, over
 
 from autograd_lite import Tensor
 
@@ -13,37 +12,37 @@ def where(name):
     return each_operand([case for case in CASES if ORACLES[name].applies(case)])
 
 
-@pytest.mark.parametrize(("case", "i"), where("central"))
+@over(where("central"))
 def test_gradient_is_what_central_differences_find(case: Case, i):
     ORACLES["central"].check(case.entry, case, i)
 
 
-@pytest.mark.parametrize(("case", "i"), where("complex"))
+@over(where("complex"))
 def test_gradient_is_what_the_complex_step_finds_to_13_digits(case: Case, i):
     ORACLES["complex"].check(case.entry, case, i)
 
 
-@pytest.mark.parametrize(("case", "i"), where("hips"))
+@over(where("hips"))
 def test_gradient_is_what_hips_autograd_finds(case: Case, i):
     ORACLES["hips"].check(case.entry, case, i)
 
 
-@pytest.mark.parametrize(("case", "i"), where("float32"))
+@over(where("float32"))
 def test_float32_operand_gets_a_float32_gradient_of_float32_accuracy(case: Case, i):
     ORACLES["float32"].check(case.entry, case, i)
 
 
-@pytest.mark.parametrize(("case", "i"), where("second"))
+@over(where("second"))
 def test_second_derivatives_are_what_nested_differences_find(case: Case, i):
     ORACLES["second"].check(case.entry, case, i)
 
 
-@pytest.mark.parametrize(("case", "i"), where("second-bare"))
+@over(where("second-bare"))
 def test_second_derivatives_beside_bare_arrays(case: Case, i):
     ORACLES["second-bare"].check(case.entry, case, i)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@over(CASES)
 def test_recording_changes_neither_value_nor_dtype(case: Case):
     for dtype in (np.float64, np.float32):
         operands = case.operands(dtype)

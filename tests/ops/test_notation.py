@@ -72,21 +72,19 @@ ELEMENTWISE = [
 ]
 
 
-@pytest.mark.parametrize("outer", ELEMENTWISE, ids=lambda entry: entry.name)
 @pytest.mark.parametrize("inner", ELEMENTWISE, ids=lambda entry: entry.name)
-def test_nested_python_computes_the_nested_value(outer, inner):
+def test_nested_python_computes_the_nested_value(inner):
     values = {"a": 1.3, "b": 0.7, "c": 2.1}
     scope = NUMPY_SCOPE | {name: np.float64(value) for name, value in values.items()}
     nested = python(inner, *"ab"[: len(inner.operands)])
     with np.errstate(all="ignore"):  # The arcsine of 1.3.
         value = inner(*(scope[name] for name in "ab"[: len(inner.operands)]))
-        for operands, numbers in (
-            [((nested,), (value,))]
-            if len(outer.operands) == 1
-            else [((nested, "c"), (value, scope["c"])), (("c", nested), (scope["c"], value))]
-        ):
-            text = str(python(outer, *operands))
-            np.testing.assert_allclose(eval(text, scope), outer(*numbers), rtol=1e-13, err_msg=text)
+        for outer in ELEMENTWISE:
+            sides = [((nested, "c"), (value, scope["c"])), (("c", nested), (scope["c"], value))]
+            one = len(outer.operands) == 1
+            for operands, numbers in [((nested,), (value,))] if one else sides:
+                text, want = str(python(outer, *operands)), outer(*numbers)
+                np.testing.assert_allclose(eval(text, scope), want, rtol=1e-13, err_msg=text)
 
 
 @pytest.mark.parametrize(

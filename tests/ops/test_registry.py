@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from matplotlib.mathtext import MathTextParser
-from oracles import FAMILIES, NUMPY_SCOPE, Case, cases
+from oracles import FAMILIES, NUMPY_SCOPE, Case, cases, over
 
 import autograd_lite as al
 from autograd_lite import ops
@@ -54,19 +54,17 @@ def test_entry_is_complete(entry: Primitive):
         assert set(entry.defaults) == set(entry.parameters)  # It can be called without any.
 
 
-@pytest.mark.parametrize(
-    "case", [c for c in CASES if c.entry.compute is not c.entry.forward], ids=str
-)
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_what_is_computed_in_c_is_what_forward_computes(case: Case, dtype):
-    operands = case.operands(dtype)
-    fast = case.entry.compute(*operands, **case.parameters)
-    plain = case.entry.forward(*operands, **case.parameters)
-    assert fast.dtype == plain.dtype
-    np.testing.assert_array_equal(fast, plain)
+@over([c for c in CASES if c.entry.compute is not c.entry.forward])
+def test_what_is_computed_in_c_is_what_forward_computes(case: Case):
+    for dtype in (np.float64, np.float32):
+        operands = case.operands(dtype)
+        fast = case.entry.compute(*operands, **case.parameters)
+        plain = case.entry.forward(*operands, **case.parameters)
+        assert fast.dtype == plain.dtype
+        np.testing.assert_array_equal(fast, plain)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@over(CASES)
 def test_printed_python_computes_what_forward_computes(case: Case):
     operands = case.operands()
     text = case.python()
@@ -76,7 +74,7 @@ def test_printed_python_computes_what_forward_computes(case: Case):
     np.testing.assert_allclose(value, expected, rtol=1e-14, atol=1e-15, err_msg=text)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@over(CASES)
 def test_latex_can_be_typeset(case: Case):
     text = latex(case)
     assert text.count("{") == text.count("}")
@@ -86,7 +84,7 @@ def test_latex_can_be_typeset(case: Case):
         PARSE(f"${text}$")
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@over(CASES)
 def test_latex_shows_every_operand(case: Case):
     for name in case.names:
         assert name[0] in latex(case)
