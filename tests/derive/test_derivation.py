@@ -6,7 +6,7 @@ import traceback
 
 import numpy as np
 import pytest
-from oracles import cases
+from oracles import cases, over
 from printed_code import assert_runs
 
 import autograd_lite as al
@@ -51,22 +51,22 @@ def test_the_formulas_are_the_same_steps_in_latex():
     assert al.derive(network())._repr_latex_().startswith("$$\n\\begin{aligned}")
 
 
-@pytest.mark.parametrize("weighted", [True, False])
-@pytest.mark.parametrize("case", cases(), ids=str)
-def test_the_derivation_of_every_operation_runs_and_agrees_with_autodiff(case, weighted):
-    operands = [
-        al.Tensor(x, requires_grad=i in case.differentiable, name=f"x{i}")
-        for i, x in enumerate(case.operands())
-    ]
-    y = case.entry(*operands, **case.parameters)
-    # Ones arrive at the result of a plain sum: what is one number may be written as an array.
-    weights = np.random.default_rng(0).normal(size=y.shape) if weighted else 1.0
-    loss = (y * weights).sum()
-    loss = np.real(loss) if loss.dtype.kind == "c" else loss
-    derivation = al.derive(loss)
-    loss.backward()
-    gradients = {name: operands[int(name[1:])].grad.numpy() for name in derivation.gradients}
-    assert_runs(derivation, gradients, close=1e-11)
+@over(cases())
+def test_the_derivation_of_every_operation_runs_and_agrees_with_autodiff(case):
+    for weighted in (True, False):
+        operands = [
+            al.Tensor(x, requires_grad=i in case.differentiable, name=f"x{i}")
+            for i, x in enumerate(case.operands())
+        ]
+        y = case.entry(*operands, **case.parameters)
+        # Ones arrive at the result of a plain sum: what is one number may be written as an array.
+        weights = np.random.default_rng(0).normal(size=y.shape) if weighted else 1.0
+        loss = (y * weights).sum()
+        loss = np.real(loss) if loss.dtype.kind == "c" else loss
+        derivation = al.derive(loss)
+        loss.backward()
+        gradients = {name: operands[int(name[1:])].grad.numpy() for name in derivation.gradients}
+        assert_runs(derivation, gradients, close=1e-11)
 
 
 def test_one_number_stands_for_an_array_only_where_that_makes_no_difference():

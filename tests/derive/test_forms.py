@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from oracles import cases
+from oracles import cases, over
 
 import autograd_lite as al
 from autograd_lite.core.primitive import REGISTRY
@@ -155,7 +155,7 @@ def test_too_many_numbers_and_operations_that_cannot_be_written_out_are_refused(
 # -------------------------------------------------------------------- MathML and HTML
 
 
-@pytest.mark.parametrize("case", cases(), ids=str)
+@over(cases())
 def test_every_operation_becomes_well_formed_mathml(case):
     operands = [
         al.Tensor(x, requires_grad=i in case.differentiable, name=f"x{i}")

@@ -1,8 +1,7 @@
 """The printed code runs by itself, and gives autodiff's numbers: every entry, and programs."""
 
 import numpy as np
-import pytest
-from oracles import cases, real_of
+from oracles import cases, over, real_of
 from printed_code import assert_both_run
 
 import autograd_lite as al
@@ -15,7 +14,7 @@ def total(out):
     return np.sum(np.sin(real_of(out))) if np.iscomplexobj(out) else np.sum(np.sin(out * 1.0))
 
 
-@pytest.mark.parametrize("case", cases(), ids=str)
+@over(cases())
 def test_the_code_of_an_entry_runs(case):
     names = [f"x{i}" for i in range(len(case.operands()))]
     given = dict(zip(names, case.operands(), strict=True))

@@ -1,11 +1,12 @@
 """NumPy's own functions on Tensors: recorded, computed on the values, or refused at the call."""
 
 import inspect
+import itertools
 import re
 
 import numpy as np
 import pytest
-from oracles import cases
+from oracles import cases, over
 
 from autograd_lite import Tensor
 
@@ -14,10 +15,6 @@ CASES = cases()
 
 def leaf(value, **kwargs):
     return Tensor(value, requires_grad=True, **kwargs)
-
-
-def name(function):
-    return function.__name__ if hasattr(function, "__name__") else str(function)
 
 
 M = np.array([[0.3, -1.2, 0.7], [1.5, 0.4, -0.6]])
@@ -35,24 +32,16 @@ def same(result, expected, rtol=0.0):
 # ------------------------------------------------------------ what is recorded
 
 
-def calls():
-    """Every NumPy function that an entry stands for, on every example of the entry."""
-    for case in CASES:
-        for function in case.entry.numpy:
-            operands = case.operands()
-            yield pytest.param(function, operands, case.given, id=f"{name(function)}-{case.number}")
-
-
-@pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=name)
-@pytest.mark.parametrize(("function", "operands", "parameters"), list(calls()))
-def test_function_that_an_entry_stands_for(function, operands, parameters, dtype):
-    operands = [x.astype(dtype) if x.dtype != bool else x for x in operands]
-    expected = function(*operands, **parameters)
-    same(function(*map(leaf_or_mask, operands), **parameters), expected)
-    for i, x in enumerate(operands):  # One Tensor among arrays is enough.
-        if x.dtype != bool:
-            mixed = [leaf(x) if k == i else other for k, other in enumerate(operands)]
-            same(function(*mixed, **parameters), expected)
+@over([case for case in CASES if case.entry.numpy])
+def test_functions_that_an_entry_stands_for(case):
+    for function, dtype in itertools.product(case.entry.numpy, (np.float64, np.float32)):
+        operands = [x.astype(dtype) if x.dtype != bool else x for x in case.operands()]
+        expected = function(*operands, **case.given)
+        same(function(*map(leaf_or_mask, operands), **case.given), expected)
+        for i, x in enumerate(operands):  # One Tensor among arrays is enough.
+            if x.dtype != bool:
+                mixed = [leaf(x) if k == i else other for k, other in enumerate(operands)]
+                same(function(*mixed, **case.given), expected)
 
 
 def leaf_or_mask(x):
