@@ -247,16 +247,9 @@ class RNN(_OfOneState):
             raise ValueError(f"RNN needs nonlinearity to be tanh or relu, got {nonlinearity!r}.")
         self.nonlinearity = nonlinearity
         super().__init__(
-            input_size,
-            hidden_size,
-            num_layers,
-            bias,
-            batch_first,
-            dropout,
-            bidirectional,
-            rng=rng,
-            dtype=dtype,
-        )
+            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
+            rng=rng, dtype=dtype,
+        )  # fmt: skip
 
     def _run(self, z: Any, start: tuple[Any, ...], weight: Any, bias: Any) -> tuple[Any, ...]:
         del bias
