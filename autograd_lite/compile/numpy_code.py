@@ -436,7 +436,6 @@ class _Buffers:
     def __init__(self, items: Sequence[Statement | Loop], outputs: Any, code: Code) -> None:
         self.code = code
         self.free: dict[Any, list[str]] = {}
-        self.held: dict[str, tuple[Any, int]] = {}
         self.count = 0
         owner: dict[Variable, Variable] = {}
         self.aliased: set[Variable] = set()
@@ -463,7 +462,7 @@ class _Buffers:
             if isinstance(x, Variable):
                 last[owner.get(x, x)] = len(items)
         self.last = last
-        self.at: dict[int, list[str]] = {}
+        self.at: dict[int, list[tuple[Any, str]]] = {}
 
     def take(self, i: int, s: Statement) -> str | None:
         """Return the name of an array for a result."""
@@ -471,20 +470,17 @@ class _Buffers:
             return None
         key = s.result.shape, s.result.dtype
         free = self.free.setdefault(key, [])
-        if free:
-            name = free.pop()
-        else:
-            name = self.code.bind(f"b{self.count}", np.empty(*key))
+        if not free:
+            free.append(self.code.bind(f"b{self.count}", np.empty(*key)))
             self.count += 1
-        end = self.last.get(s.result, i)
-        self.at.setdefault(end, []).append(name)
-        self.held[name] = (key, end)
+        name = free.pop()
+        self.at.setdefault(self.last.get(s.result, i), []).append((key, name))
         return name
 
     def give_back(self, i: int) -> None:
         """Let those arrays be used again whose contents statement `i` was the last to need."""
-        for name in self.at.pop(i, ()):
-            self.free.setdefault(self.held[name][0], []).append(name)
+        for key, name in self.at.pop(i, ()):
+            self.free[key].append(name)
 
 
 def _writes(s: Statement) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.graph.repetition import repetitions
-from autograd_lite.program.program import Program, Statement, Variable, constant_key
+from autograd_lite.program.program import Program, Statement, Variable, constant_key, key_of
 
 WORTH = 60
 """Statements from which a loop is worth being one; fewer of them are as quick one by one."""
@@ -175,8 +175,7 @@ def _loop(rounds: list[list[Statement]], outside: set[Variable]) -> Loop | None:
 
 
 def _kind(s: Statement) -> Any:
-    parameters = tuple((name, constant_key(value)) for name, value in s.parameters.items())
-    return s.function, parameters, len(s.operands), s.result.type
+    return key_of(s.function, (), s.parameters), len(s.operands), s.result.type
 
 
 def _like(x: Variable, name: str) -> Variable:
@@ -211,14 +210,12 @@ class _Nodes:
 
     def _node(self, i: int, s: Statement, made: dict[Any, SimpleNamespace]) -> SimpleNamespace:
         for x in s.operands:
-            key = x if isinstance(x, Variable) else constant_key(x)
+            key = _key(x)
             if key not in made:
                 value = x if isinstance(x, Variable) or np.ndim(x) else str(key)
                 kind = "input" if isinstance(x, Variable) else "constant"
                 made[key] = _described(f"x{len(made)}", kind, x, value)
-        operands = tuple(
-            made[x if isinstance(x, Variable) else constant_key(x)] for x in s.operands
-        )
+        operands = tuple(made[_key(x)] for x in s.operands)
         made[s.result] = node = _described(str(i), "operation", s.result, s.result)
         node.operands, node.parameters = operands, s.parameters
         node.primitive = SimpleNamespace(name=s.function)

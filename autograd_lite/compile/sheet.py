@@ -25,6 +25,14 @@ class LoweringError(Exception):
         self.reason, self.source = reason or said, source
 
 
+def _operator(sign: str) -> tuple[Any, Any]:
+    """Return the methods of an operator, for what stands before its sign and after it."""
+    return (
+        lambda self, other: self.sheet.infix(sign, self, other),
+        lambda self, other: self.sheet.infix(sign, other, self),
+    )
+
+
 class Number:
     """A number that has a name in the code.
 
@@ -52,26 +60,10 @@ class Number:
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _compared
     __hash__ = object.__hash__
 
-    def __add__(self, other: Any) -> Any:
-        return self.sheet.infix("+", self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return self.sheet.infix("+", other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return self.sheet.infix("-", self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return self.sheet.infix("-", other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return self.sheet.infix("*", self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return self.sheet.infix("*", other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return self.sheet.infix("/", self, other)
+    __add__, __radd__ = _operator("+")
+    __sub__, __rsub__ = _operator("-")
+    __mul__, __rmul__ = _operator("*")
+    __truediv__, _ = _operator("/")
 
     def __neg__(self) -> Any:
         return self.sheet.line(f"-{self.name}", self.kind)

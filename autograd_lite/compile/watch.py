@@ -91,17 +91,8 @@ def holds(i: int) -> int:
     return True
 
 
-def drive(me: int, _: int) -> int:
-    """Do a bound step: collect its arguments, run its machine code, and put away what it gives.
-
-    Its table has the address of what must hold, what does the step in Python, where the places to
-    read begin and end, machine code with its table, its arguments and how many they are, and where
-    the places to write begin and end.
-    """
-    t = PyByteArray_AsString(me)
-    if not holds(load(t)):
-        return PyObject_CallNoArgs(load(t + WORD))
-    i, end = load(t + 2 * WORD), load(t + 3 * WORD)
+def gathered(i: int, end: int) -> int:
+    """Put arguments where machine code reads them; return whether all are as they must be."""
     while i < end:
         to, x, key, mine, like, n = (
             load(i), load(i + WORD), load(i + 2 * WORD), load(i + 3 * WORD), load(i + 4 * WORD),
@@ -113,15 +104,27 @@ def drive(me: int, _: int) -> int:
             x = PyDict_GetItemWithError(x, key)
         if x == 0:
             PyErr_Clear()
-            return PyObject_CallNoArgs(load(t + WORD))
+            return False
         if mine == 0:
             if load(x + TYPE) != like:
-                return PyObject_CallNoArgs(load(t + WORD))
-        else:
-            if x != load(mine) or load(x) != 2 or not laid_out(x, n, like):
-                return PyObject_CallNoArgs(load(t + WORD))
+                return False
+        elif x != load(mine) or load(x) != 2 or not laid_out(x, n, like):
+            return False
         store(to, x)
         i += 6 * WORD
+    return True
+
+
+def drive(me: int, _: int) -> int:
+    """Do a bound step: collect its arguments, run its machine code, and put away what it gives.
+
+    Its table has the address of what must hold, what does the step in Python, where the places to
+    read begin and end, machine code with its table, its arguments and how many they are, below 0,
+    and where the places to write begin and end.
+    """
+    t = PyByteArray_AsString(me)
+    if not holds(load(t)) or not gathered(load(t + 2 * WORD), load(t + 3 * WORD)):
+        return PyObject_CallNoArgs(load(t + WORD))
     at, count = load(t + 6 * WORD), load(t + 7 * WORD)
     found = run(load(t + 4 * WORD), load(t + 5 * WORD), at, count)
     at -= count * WORD

@@ -165,6 +165,20 @@ def quotient(a: float, b: float) -> float:
     return Ratio.of(top * count, bottom * over)
 
 
+def _operator(
+    primitive: Primitive,
+) -> tuple[Callable[[Any, Any], Expression], Callable[[Any, Any], Expression]]:
+    """Return the methods of an operator, for what stands before its sign and after it."""
+    return (
+        lambda self, other: Expression.__record__(primitive, (self, other), {}),
+        lambda self, other: Expression.__record__(primitive, (other, self), {}),
+    )
+
+
+def _comparison(ufunc: np.ufunc) -> Any:
+    return lambda self, other: _compared(ufunc, self, other)
+
+
 class Expression(ArrayMethods):
     """A number, a name, or an operation on expressions.
 
@@ -323,41 +337,18 @@ class Expression(ArrayMethods):
             return _underived(function, args, kwargs)
         return numpy_api.call_function(function, args, kwargs)
 
-    def __add__(self, other: Any) -> Expression:
-        return self.__record__(ops.add, (self, other), {})
-
-    def __radd__(self, other: Any) -> Expression:
-        return self.__record__(ops.add, (other, self), {})
-
-    def __sub__(self, other: Any) -> Expression:
-        return self.__record__(ops.subtract, (self, other), {})
-
-    def __rsub__(self, other: Any) -> Expression:
-        return self.__record__(ops.subtract, (other, self), {})
-
-    def __mul__(self, other: Any) -> Expression:
-        return self.__record__(ops.multiply, (self, other), {})
-
-    def __rmul__(self, other: Any) -> Expression:
-        return self.__record__(ops.multiply, (other, self), {})
-
-    def __truediv__(self, other: Any) -> Expression:
-        return self.__record__(ops.divide, (self, other), {})
-
-    def __rtruediv__(self, other: Any) -> Expression:
-        return self.__record__(ops.divide, (other, self), {})
-
-    def __pow__(self, other: Any) -> Expression:
-        return self.__record__(ops.power, (self, other), {})
-
-    def __rpow__(self, other: Any) -> Expression:
-        return self.__record__(ops.power, (other, self), {})
-
-    def __matmul__(self, other: Any) -> Expression:
-        return self.__record__(ops.matmul, (self, other), {})
-
-    def __rmatmul__(self, other: Any) -> Expression:
-        return self.__record__(ops.matmul, (other, self), {})
+    __add__, __radd__ = _operator(ops.add)
+    __sub__, __rsub__ = _operator(ops.subtract)
+    __mul__, __rmul__ = _operator(ops.multiply)
+    __truediv__, __rtruediv__ = _operator(ops.divide)
+    __pow__, __rpow__ = _operator(ops.power)
+    __matmul__, __rmatmul__ = _operator(ops.matmul)
+    __gt__, __lt__ = _comparison(np.greater), _comparison(np.less)
+    __ge__, __le__ = _comparison(np.greater_equal), _comparison(np.less_equal)
+    __eq__, __ne__ = _comparison(np.equal), _comparison(np.not_equal)
+    __and__ = __rand__ = _comparison(np.logical_and)
+    __or__ = __ror__ = _comparison(np.logical_or)
+    __hash__ = object.__hash__
 
     def __neg__(self) -> Expression:
         return self.__record__(ops.negative, (self,), {})
@@ -368,36 +359,8 @@ class Expression(ArrayMethods):
     def __getitem__(self, index: Any) -> Expression:
         return self.__record__(ops.getitem, (self,), {"index": index})
 
-    def __gt__(self, other: Any) -> Any:
-        return _compared(np.greater, self, other)
-
-    def __lt__(self, other: Any) -> Any:
-        return _compared(np.less, self, other)
-
-    def __ge__(self, other: Any) -> Any:
-        return _compared(np.greater_equal, self, other)
-
-    def __le__(self, other: Any) -> Any:
-        return _compared(np.less_equal, self, other)
-
-    def __eq__(self, other: object) -> Any:
-        return _compared(np.equal, self, other)
-
-    def __ne__(self, other: object) -> Any:
-        return _compared(np.not_equal, self, other)
-
-    def __and__(self, other: Any) -> Any:
-        return _compared(np.logical_and, self, other)
-
-    def __or__(self, other: Any) -> Any:
-        return _compared(np.logical_or, self, other)
-
     def __invert__(self) -> Any:
         return _compared(np.logical_not, self)
-
-    __rand__, __ror__ = __and__, __or__
-
-    __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
         return bool(self.value)

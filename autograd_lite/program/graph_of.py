@@ -16,7 +16,7 @@ import numpy as np
 
 from autograd_lite.core.notation import Form, Notation
 from autograd_lite.core.operands import is_recorder
-from autograd_lite.core.primitive import REGISTRY, Primitive
+from autograd_lite.core.primitive import Primitive
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.functional.tracing import call_with_tensors
 from autograd_lite.graph import Graph, Node, names_in
@@ -27,7 +27,7 @@ from autograd_lite.program.expression import uniform
 from autograd_lite.program.program import Statement, Variable
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.symbol import NOTES, Call, Notes, Symbol
-from autograd_lite.program.trace import Place, lent
+from autograd_lite.program.trace import Place, lent, operation_of
 from autograd_lite.program.underived import underived
 from autograd_lite.tensor import Tensor
 
@@ -216,7 +216,7 @@ class _Resolved:
         with np.errstate(all="ignore"):
             value = statement.compute(*values, **statement.parameters)
         primitive, parameters = statement.function, statement.parameters
-        if isinstance(primitive, Call) and (known := _known(primitive.function)) is not None:
+        if isinstance(primitive, Call) and (known := operation_of(statement)) is not None:
             args, kwargs = primitive.nest
             positions = iter(zip(operands, values, strict=True))
             filled = [
@@ -268,12 +268,6 @@ def _positions(node: str, value: Any) -> Any:
     array = np.array(value).view(Positions)
     array.node = node
     return array
-
-
-def _known(function: Any) -> Primitive | None:
-    """Return the operation that a forward function is of."""
-    primitive = REGISTRY.get(getattr(function, "__name__", ""))
-    return primitive if primitive is not None and primitive.forward is function else None
 
 
 def _same(x: Any) -> Any:
