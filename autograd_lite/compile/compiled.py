@@ -310,12 +310,15 @@ class Compiled:
         arrays = [place.read() for place in places]
         before = [kept(place.read()) for place in written]
         states = [drawer.state for drawer in drawers]
+        grads = {p.holder: p.holder._grad for p in places if isinstance(p.holder, Tensor)}
 
         def restore() -> None:  # What is only read, another thread may have changed.
             for place, value in zip(written, before, strict=True):
                 place.write(value)
             for drawer, state in zip(drawers, states, strict=True):
                 drawer.state = state
+            for t, grad in grads.items():
+                t._grad = grad
 
         def after(result: Any) -> list[Any]:
             found = [*_plain(result), *(kept(place.read()) for place in places)]

@@ -47,6 +47,7 @@ class Notes:
     - `asked`: the inputs whose "value" or "truth" was asked for: the trace holds for that one only.
       Or conditions, of which the trace holds for inputs that give what they gave.
     - `drawn`: the inputs that are random numbers, and what draws them at every run.
+    - `failure`: what was raised; if the function caught it, other values might not have raised it.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Notes:
         self.samples: list[Any] = []
         self.may_ask, self.conditions, self.drawing = may_ask, conditions, drawing
         self.reshaped = False
+        self.failure: Exception | None = None
 
     def input(self, sample: Any, name: str | None = None) -> Symbol:
         """Return a symbol for an array that is given."""
@@ -84,6 +86,9 @@ class Notes:
         except ValueError as error:
             if "read-only" in str(error):
                 raise unwritable(f"writing with {_name(function)}; write into a Tensor") from None
+            raise
+        except Exception as error:
+            self.failure = error
             raise
         finally:
             for x in sorted(locked, key=lambda x: x.base is not None):  # Views after their bases.
@@ -140,8 +145,12 @@ class Notes:
         weak = all(_is_weak(x) for x in samples)
         if primitive and weak:
             compute = function.compute  # Operators keep Python's numbers Python's.
-        with np.errstate(all="ignore"):
-            sample = compute(*samples, **parameters)
+        try:
+            with np.errstate(all="ignore"):
+                sample = compute(*samples, **parameters)
+        except Exception as error:
+            self.failure = error
+            raise
         if weak and isinstance(sample, np.bool):
             sample = bool(sample)
         if any(x.dtype.kind in "fc" for x in samples if hasattr(x, "dtype")):  # As NumPy does.
@@ -243,12 +252,22 @@ _LISTS = "In place of np.array([[t, u], [v, w]]), write al.array([[t, u], [v, w]
 
 def refused(what: str, instead: str = _CHOICES) -> TraceError:
     """Return an error that names what was asked for and the line that did."""
-    return TraceError(f"A program knows no values, and this needs one{_line()}: {what}. {instead}.")
+    said = f"A program knows no values, and this needs one{_line()}: {what}. {instead}."
+    return _noted(TraceError(said))
+
+
+def _noted(error: TraceError) -> TraceError:
+    """Let the trace know of an error, which the function may catch."""
+    notes = NOTES.get()
+    if notes is not None:
+        notes.failure = error
+    return error
 
 
 def unwritable(what: str) -> TraceError:
     """Return an error that names a write that no statement says, and the line that does it."""
-    return TraceError(f"A program makes new arrays, and this does not{_line()}: {what}.")
+    said = f"A program makes new arrays, and this does not{_line()}: {what}."
+    return _noted(TraceError(said))
 
 
 def _line() -> str:

@@ -20,7 +20,7 @@ from autograd_lite.numpy_api.table import COMPOSED
 from autograd_lite.program.cleaning import cleaned
 from autograd_lite.program.formulas import FORMULAS
 from autograd_lite.program.program import Program, Statement, Variable
-from autograd_lite.program.symbol import ALONE, NOTES, Call, Notes, Symbol, joined
+from autograd_lite.program.symbol import ALONE, NOTES, Call, Notes, Symbol, TraceError, joined
 from autograd_lite.tensor import Tensor
 
 TAKEN = re.compile(
@@ -174,6 +174,10 @@ def trace(
             for place, symbol in zip(places, symbols, strict=True):
                 place.write(symbol)
             returned = call_with_tensors(f, given, named)
+            if notes.failure is not None:
+                raise TraceError(
+                    f"it catches an error, which other values might not raise: {notes.failure}"
+                ) from notes.failure
             # Now, as long as Tensors hold symbols and views can still be taken again.
             leaves = [
                 x._value() if isinstance(x, Tensor) else joined(x) for x in leaves_of(returned)

@@ -202,6 +202,29 @@ def test_errors_that_the_function_itself_catches(f, backend):
         np.testing.assert_allclose(compiled(x, k), f(x, k))
 
 
+def branch_or_other(x, k):
+    try:
+        return 2 * x if x[0] > 0 else 3 * x
+    except Exception:  # noqa: BLE001  (as users do)
+        return 5 * x
+
+
+@pytest.mark.parametrize("f", [branch_or_other, inverse_or_nothing, entry_or_first])
+def test_an_error_that_is_caught_where_the_function_is_traced(f):
+    compiled = al.compile(f)
+    for x, k in [(np.zeros(2), 9), (np.zeros(2), 9), (np.ones(2), 0)]:
+        np.testing.assert_allclose(compiled(x, k), f(x, k))
+    assert "it catches an error, which other values might not raise" in compiled.why
+
+
+def test_tensors_beside_those_of_the_optimiser_get_no_gradient():
+    w, v = (al.Tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    step = al.compile(lambda x: np.sum((w * v - x) ** 2), al.optim.SGD([w], lr=0.1))
+    for k in range(5):
+        step(np.ones(2) * k)
+        assert v.grad is w.grad is None
+
+
 @pytest.mark.parametrize("name", ["tobytes()", "view(int)", "fill(0)", "sort()", "flat[0]"])
 def test_what_arrays_have_and_programs_have_not(name):
     f = eval(f"lambda x: x.copy().{name} and None", {"np": np})
