@@ -275,6 +275,11 @@ def _line() -> str:
     return f" ({where}: {where.text})" if where is not None else ""
 
 
+def _by_us() -> bool:
+    """Return whether this package or NumPy calls whoever asks."""
+    return str(sys._getframe(2).f_globals.get("__name__")).startswith((PACKAGE, "numpy."))
+
+
 class Symbol(ArrayMethods):
     """An array without values.
 
@@ -336,8 +341,10 @@ class Symbol(ArrayMethods):
     @property  # type: ignore[misc]  # It is read-only on purpose.
     def __class__(self) -> Any:
         """What it stands for, where neither this package nor NumPy asks, as isinstance does."""
-        asks = str(sys._getframe(1).f_globals.get("__name__"))
-        return Symbol if asks.startswith((PACKAGE, "numpy.")) else type(self.sample)
+        return Symbol if _by_us() else type(self.sample)
+
+    def __hash__(self) -> int:
+        return object.__hash__(self) if _by_us() else hash(self._ask("hash"))
 
     @property
     def data(self) -> Symbol:
@@ -475,8 +482,6 @@ class Symbol(ArrayMethods):
 
     def __ne__(self, other: object) -> Any:
         return _operator(np.not_equal, self, other)
-
-    __hash__ = object.__hash__
 
     # ------------------------------------------------------------ what is refused
 

@@ -217,6 +217,13 @@ def test_an_error_that_is_caught_where_the_function_is_traced(f):
     assert "it catches an error, which other values might not raise" in compiled.why
 
 
+def test_what_depends_on_a_hash_runs_as_it_is():
+    compiled = al.compile(lambda x: len({*x}) * x)
+    for x in (np.arange(3.0), np.arange(3.0), np.ones(3)):
+        np.testing.assert_array_equal(compiled(x), len({*x}) * x)
+    assert "hash" in compiled.why
+
+
 def test_tensors_beside_those_of_the_optimiser_get_no_gradient():
     w, v = (al.Tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
     step = al.compile(lambda x: np.sum((w * v - x) ** 2), al.optim.SGD([w], lr=0.1))
