@@ -29,6 +29,10 @@ from autograd_lite.program.program import Statement, Variable, constant_key
 from autograd_lite.tensor import Tensor
 
 
+SILENT = {"ignore", "warn"}
+"""What NumPy may do about an error of floating point where a function is traced."""
+
+
 class TraceError(TypeError):
     """A function did something that a program cannot do: it asked for the value of an array."""
 
@@ -139,6 +143,8 @@ class Notes:
                 raise refused(f"arithmetic of a {type(x).__name__}", "Pass it as np.asarray(a)")
             if getattr(getattr(x, "dtype", None), "kind", "") == "O":
                 raise refused("arithmetic of objects", "Give the array a dtype of numbers")
+        if not SILENT.issuperset(np.geterr().values()):
+            raise refused("np.errstate that does more than warn", "Use np.where for such entries")
         primitive = isinstance(function, Primitive)
         compute = function.forward if primitive else function
         samples = [x.sample if isinstance(x, Symbol) else x for x in operands]

@@ -217,6 +217,29 @@ def test_an_error_that_is_caught_where_the_function_is_traced(f):
     assert "it catches an error, which other values might not raise" in compiled.why
 
 
+def nothing_where_it_raises(x):
+    with np.errstate(divide="raise"):
+        try:
+            return 1 / x
+        except FloatingPointError:
+            return 0 * x
+
+
+def nothing_where_it_calls(x):
+    hits = []
+    with np.errstate(divide="call", call=lambda *_: hits.append(1)):
+        y = 1 / x
+    return 0 * x if hits else y
+
+
+@pytest.mark.parametrize("f", [nothing_where_it_raises, nothing_where_it_calls])
+def test_what_notices_errors_of_floating_point_runs_as_it_is(f):
+    compiled = al.compile(f)
+    for x in (np.ones(2), np.ones(2), np.zeros(2)):
+        np.testing.assert_array_equal(compiled(x), f(x))
+    assert "np.errstate" in compiled.why
+
+
 def test_what_depends_on_a_hash_runs_as_it_is():
     compiled = al.compile(lambda x: len({*x}) * x)
     for x in (np.arange(3.0), np.arange(3.0), np.ones(3)):
