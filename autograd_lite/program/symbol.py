@@ -28,7 +28,6 @@ from autograd_lite.numpy_api.table import NEW, OF_SHAPES, REDUCTIONS
 from autograd_lite.program.program import Statement, Variable, constant_key
 from autograd_lite.tensor import Tensor
 
-
 SILENT = {"ignore", "warn"}
 """What NumPy may do about an error of floating point where a function is traced."""
 
