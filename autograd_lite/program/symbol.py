@@ -581,7 +581,7 @@ class Symbol(ArrayMethods):
         return np.asarray(self._ask("tolist()", _KEPT)).tolist()
 
     def __repr__(self) -> str:
-        return f"<{self.variable!r}>"
+        return f"<{self.variable!r}>" if _by_us() else repr(self._ask("its text"))
 
     def __str__(self) -> str:
         raise refused("its text")
