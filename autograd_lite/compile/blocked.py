@@ -50,7 +50,7 @@ class Block:
 
     def cuts(self, x: Any) -> bool:
         """Return whether an operand has a part for each block; others are the same for all."""
-        shape = x.shape if isinstance(x, Variable) else np.shape(x)
+        shape = np.shape(x)
         return len(shape) == len(self.shape) and shape[0] == self.shape[0]
 
 

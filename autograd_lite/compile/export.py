@@ -303,7 +303,7 @@ class _Writer:
         if isinstance(s.function, Call):
             return self._function_call(s.function, operation_of(s), operands)
         if not isinstance(s.function, Primitive):
-            return self._named(s.function, operands, s.parameters)
+            return self._call(self._name(s.function), operands, s.parameters)
         if s.function.whole and not self.jax:  # Written out, it needs arrays.
             operands = [
                 f"np.asarray({text})" if getattr(x, "weak", False) else text
@@ -322,7 +322,7 @@ class _Writer:
             changed = {
                 k: v for k, v in parameters.items() if k not in p.defaults or v is not p.defaults[k]
             }
-            return self._named(p.numpy[0], operands, changed)
+            return self._call(self._name(p.numpy[0]), operands, changed)
         text = write(p, [Written(x) for x in operands], parameters).text
         if p.whole or text.startswith(f"{p.name}("):
             if self.jax:
@@ -332,10 +332,6 @@ class _Writer:
         return (
             re.sub(r"\bnp\.(?!array\b|s_|zeros\b|inf\b|nan\b)", "jnp.", text) if self.jax else text
         )
-
-    def _named(self, function: Any, operands: list[str], parameters: dict[str, Any]) -> str:
-        """Write a call of a function of NumPy."""
-        return self._call(self._name(function), operands, parameters)
 
     def _call(self, name: str, operands: list[str], parameters: dict[str, Any]) -> str:
         """Write a call. JAX cannot raise on an index, and what was traced had none to raise on."""

@@ -297,16 +297,12 @@ def bound_step(
         The step in Python, whose closure has the arrays that are written into.
     args, kwargs
         What it is bound to.
+
+    Raises
+    ------
+    UnfitError
+        If machine code cannot see all that may change.
     """
-    try:
-        return _bound(plan, code, slow, args, kwargs)
-    except UnfitError:
-        return slow
-
-
-def _bound(
-    plan: Any, code: Machine, slow: Callable[[], Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Callable[[], Any]:
     traced, program = plan.traced, plan.traced.program
     value, *outputs = program.outputs
     single = isinstance(value, Variable) and not value.shape

@@ -336,7 +336,7 @@ def _owned(x: Any) -> Any:
 def _call(s: Statement, code: Code, out: str | None) -> str:
     """Return the call of a statement, with the name of the array that it writes into."""
     ufunc = s.ufunc
-    if s.function is ops.matmul and all(0 < _rank(x) < 3 for x in s.operands):
+    if s.function is ops.matmul and all(0 < len(np.shape(x)) < 3 for x in s.operands):
         a, b = map(code.operand, s.operands)  # The method does the same, and skips a dispatch.
         return f"{a}.dot({b}, {out})" if out else f"{a}.dot({b})"
     if s.function is ops.sum:
@@ -424,10 +424,6 @@ def _compute(s: Statement) -> Any:
 def _parameter(value: Any, code: Code) -> str:
     simple = value is None or isinstance(value, bool | int | str)
     return repr(value) if simple else code.bind("p", value)
-
-
-def _rank(x: Any) -> int:
-    return len(x.shape) if isinstance(x, Variable) else np.ndim(x)
 
 
 class _Buffers:

@@ -506,10 +506,13 @@ class Plan:
         bound, machine = self.bind(args, kwargs), self.compiled()
         if machine is None:
             return bound
-        from autograd_lite.compile.native import bound_step  # It needs numba.
+        from autograd_lite.compile.native import UnfitError, bound_step  # It needs numba.
 
-        with TRACING:
-            return bound_step(self, machine, bound, args, kwargs)
+        try:
+            with TRACING:
+                return bound_step(self, machine, bound, args, kwargs)
+        except UnfitError:
+            return bound
 
     def _undoing(self, run: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function that has drawn nothing where what it calls does not fit."""

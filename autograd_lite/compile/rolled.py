@@ -147,7 +147,7 @@ def _loop(rounds: list[list[Statement]], outside: set[Variable]) -> Loop | None:
                 operands.append(results[last[1]])
             elif last is not None and places[1:] == [(t, last[1]) for t in range(count - 1)]:
                 result = results[last[1]]
-                if places[0] is not None or not _alike(used[0], result):
+                if places[0] is not None or not result.like(used[0]):
                     return None
                 key = last[1], _key(used[0])
                 name = f"c{result.name}_{len(carried)}"
@@ -157,7 +157,7 @@ def _loop(rounds: list[list[Statement]], outside: set[Variable]) -> Loop | None:
                 return None
             elif len({_key(x) for x in used}) == 1:
                 operands.append(used[0])
-            elif isinstance(used[0], Variable) and all(_alike(x, used[0]) for x in used):
+            elif isinstance(used[0], Variable) and all(map(used[0].like, used)):
                 values = tuple(used)
                 name = f"g{results[j].name}_{len(given)}"
                 given.setdefault(values, (_like(used[0], name), list(used)))
@@ -184,10 +184,6 @@ def _like(x: Variable, name: str) -> Variable:
 
 def _key(x: Any) -> Any:
     return x if isinstance(x, Variable) else constant_key(x)
-
-
-def _alike(x: Any, y: Variable) -> bool:
-    return isinstance(x, Variable) and (x.shape, x.dtype, x.weak) == (y.shape, y.dtype, y.weak)
 
 
 class _Nodes:
@@ -224,7 +220,7 @@ class _Nodes:
 
 def _described(name: str, kind: str, x: Any, value: Any) -> SimpleNamespace:
     return SimpleNamespace(
-        id=name, kind=kind, shape=np.shape(x) if not isinstance(x, Variable) else x.shape,
+        id=name, kind=kind, shape=np.shape(x),
         value=value, requires_grad=getattr(x, "weak", False), backward=False, calls=(),
         operands=(), parameters={}, primitive=None,
     )  # fmt: skip

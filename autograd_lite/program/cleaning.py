@@ -81,7 +81,7 @@ def _negated(s: Statement, known: dict[Any, Variable], made: dict[Variable, Stat
             found = known.get(_key(ops.negative, known.get(_key(ops.multiply, a, *inner.operands))))
         else:
             found = known.get(_key(ops.multiply, a, known.get(_key(ops.negative, b))))
-        if found is not None and _alike(found, s.result):
+        if s.result.like(found):
             return found
     return None
 
@@ -128,13 +128,9 @@ def _simpler(s: Statement, made: dict[Variable, Statement]) -> Any:
             return s.compute(*s.operands, **s.parameters)
     for rewrite in REWRITES.get(s.function, ()):
         better = rewrite(s, made)
-        if better is not None and (not isinstance(better, Variable) or _alike(better, s.result)):
+        if better is not None and (not isinstance(better, Variable) or s.result.like(better)):
             return better
     return None
-
-
-def _alike(x: Variable, y: Variable) -> bool:
-    return x.shape == y.shape and x.dtype == y.dtype and x.weak == y.weak
 
 
 def _is_one(x: Any) -> bool:

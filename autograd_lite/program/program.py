@@ -37,6 +37,11 @@ class Variable:
         kind = "number" if self.weak else self.dtype.name
         return f"{kind}[{', '.join(map(str, self.shape))}]" if self.shape else kind
 
+    def like(self, other: Any) -> bool:
+        """Return whether something else is a variable of this shape, dtype and weakness."""
+        of = (self.shape, self.dtype, self.weak)
+        return isinstance(other, Variable) and of == (other.shape, other.dtype, other.weak)
+
     def __repr__(self) -> str:
         return f"{self.name}: {self.type}"
 

@@ -501,14 +501,8 @@ def _numbers_outside(e: Expression) -> Expression | None:
 
 REWRITES |= {
     ops.multiply: (
-        _nothing,
-        _mean_over,
-        _without_stretching,
-        _number_alone,
-        _square,
-        _one_number_in_front,
-        _over,
-        _cancelled,
+        _nothing, _mean_over, _without_stretching, _number_alone, _square, _one_number_in_front,
+        _over, _cancelled,
     ),
     ops.divide: (_without_stretching, _mean_of, _divided),
     ops.negative: (_negated,),
@@ -519,4 +513,4 @@ REWRITES |= {
     ops.reshape: (_without_kept_axes,),
     ops.transpose: (_product_transposed,),
     None: (_numbers_outside,),
-}
+}  # fmt: skip

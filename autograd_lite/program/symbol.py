@@ -280,6 +280,14 @@ def _line() -> str:
     return f" ({where}: {where.text})" if where is not None else ""
 
 
+def _tested(function: Any) -> Any:
+    def tested(self: Symbol, axis: Any = None, keepdims: bool = False) -> Any:
+        given = {"axis": axis, "keepdims": keepdims} if keepdims else {"axis": axis}
+        return _notes().call(function, (self,), given)
+
+    return tested
+
+
 def _by_us() -> bool:
     """Return whether this package or NumPy calls whoever asks."""
     return str(sys._getframe(2).f_globals.get("__name__")).startswith((PACKAGE, "numpy."))
@@ -472,21 +480,7 @@ class Symbol(ArrayMethods):
     def __setitem__(self, index: Any, value: Any) -> None:
         raise unwritable("writing into an array that is computed; write into a Tensor")
 
-    def any(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """Return whether any entry is true."""
-        given = {"axis": axis, "keepdims": keepdims} if keepdims else {"axis": axis}
-        return _notes().call(np.any, (self,), given)
-
-    def all(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """Return whether all entries are."""
-        given = {"axis": axis, "keepdims": keepdims} if keepdims else {"axis": axis}
-        return _notes().call(np.all, (self,), given)
-
-    def __eq__(self, other: object) -> Any:
-        return _operator(np.equal, self, other)
-
-    def __ne__(self, other: object) -> Any:
-        return _operator(np.not_equal, self, other)
+    any, all = _tested(np.any), _tested(np.all)
 
     # ------------------------------------------------------------ what is refused
 
@@ -638,17 +632,14 @@ for _sign, _function in {
     _methods(_sign, _function)
 
 
-def _unary(name: str, function: Any) -> None:
-    setattr(Symbol, f"__{name}__", lambda self: _operator(function, self))
-
-
 for _sign, _function in {
     "neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert,
 }.items():  # fmt: skip
-    _unary(_sign, _function)
+    setattr(Symbol, f"__{_sign}__", lambda self, _f=_function: _operator(_f, self))
 
 for _sign, _function in {
     "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
+    "eq": np.equal, "ne": np.not_equal,
 }.items():  # fmt: skip
     setattr(Symbol, f"__{_sign}__", lambda self, other, _f=_function: _operator(_f, self, other))
 

@@ -38,14 +38,12 @@ BUSY = np.zeros(1, np.intp)
 """Not 0 while they have; machine code looks there."""
 
 _INPUTS = (int, float, np.ndarray, np.memmap)
+"""What becomes an input; anything else that a function is given is a part of the program."""
 
 
 def is_input(x: Any) -> bool:
     """Return whether a symbol can stand for it: a number, or a plain NumPy array."""
     return type(x) in _INPUTS or isinstance(x, np.number | np.bool)
-
-
-"""What becomes an input; anything else that a function is given is a part of the program."""
 
 
 class Place(NamedTuple):
