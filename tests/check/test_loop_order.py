@@ -12,6 +12,7 @@ from autograd_lite.graph import Graph
 RNG = np.random.default_rng(0)
 T = 4
 X, Y = RNG.normal(size=(T, 4, 2)), RNG.normal(size=(4, 1))
+MASK = np.array([[1, 1, 1, 1], [1, 1, 0, 1], [1, 1, 1, 0], [1, 1, 1, 1.0]])[:, :, None]
 DATA = {
     "s": 0.3 * RNG.normal(size=3), "U": RNG.normal(size=(2, 3)), "W": 0.7 * RNG.normal(size=(3, 3)),
     "V": RNG.normal(size=(3, 1)),
@@ -45,7 +46,7 @@ BACKWARDS = "for t in reversed(range(T)):"
 
 def titles(loss, source, right, wrong, data=DATA):
     assert source.count(right) == 1
-    made = {**data, "X": X, "Y": Y, "T": T, "np": np}
+    made = {**data, "X": X, "Y": Y, "T": T, "MASK": MASK, "np": np}
     exec(source.replace(right, wrong), made)
     tensors = {k: al.Tensor(x, requires_grad=True, name=k) for k, x in data.items()}
     result = al.compare(loss(**tensors), {k: made[f"d{k}"] for k in data})
@@ -132,6 +133,46 @@ def test_the_steps_one_by_one_give_the_gradients(loss, data):
     for node in replay.graph:
         if node.kind == "parameter":
             assert np.allclose(found[node.id], replay.gradients[node.id], rtol=1e-12)
+
+
+def from_zero(s, U, W, V):
+    h = np.zeros((4, 3))
+    for t in range(T):
+        new = np.tanh(X[t] @ U + h @ W + s)
+        h = MASK[t] * new + (1 - MASK[t]) * h  # At first, the second term is a constant.
+    return np.mean((h @ V - Y) ** 2)
+
+
+FROM_ZERO = """
+h, new = [np.zeros((4, 3))], []
+for t in range(T):
+    new.append(np.tanh(X[t] @ U + h[t] @ W + s))
+    h.append(MASK[t] * new[t] + (1 - MASK[t]) * h[t])
+out = (h[-1] @ V - Y) / 2
+dV, dU, dW, ds = h[-1].T @ out, 0 * U, 0 * W, 0 * s
+dh = out @ V.T
+for t in reversed(range(T)):
+    dz = MASK[t] * dh * (1 - new[t] ** 2)
+    dU += X[t].T @ dz
+    dW += h[t].T @ dz
+    ds += dz.sum(0)
+    dh = (1 - MASK[t]) * dh + dz @ W.T
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("(1 - new[t] ** 2)", "1", "the derivative of the tanh at np.tanh"),
+        ("dz = MASK[t] * dh", "dz = dh", "the factor MASK[t] is left out of what comes back to"),
+        ("W.T\n", "W\n", ".T is forgotten: W is used in place of W.T"),
+        ("(1 - MASK[t]) * dh + dz", "dz", "of step t - 1 from multiply(…): that path is left out"),
+    ],
+)
+def test_a_loop_that_starts_from_a_constant_is_one_loop(right, wrong, said):
+    found = titles(from_zero, FROM_ZERO, right, wrong)
+    assert found[0].startswith("at every step, ")
+    assert said in found[0]
 
 
 def two_loops(s, U, W, V):

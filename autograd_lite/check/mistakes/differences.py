@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,12 +59,12 @@ def differences(replay: Replay) -> Iterator[Difference]:
         if (node.id not in replay.gradients or node.name)
         and np.asarray(node.value).dtype.kind in "fiub"
     ]
-    weights = [
-        np.asarray(node.value, float)
-        for node in targets
-        if node.shape and node.id not in replay.gradients and np.size(node.value) <= MOST_WEIGHTS
-        if np.ptp(np.asarray(node.value, float))
-    ]
+    alike: dict[tuple[int, ...], list[Array]] = {}
+    for node in targets:
+        w = np.asarray(node.value, float)
+        if node.shape and node.id not in replay.gradients and w.size <= MOST_WEIGHTS and np.ptp(w):
+            alike.setdefault(w.shape, []).append(w)
+    weights = {shape: np.stack(some) for shape, some in alike.items()}
     for node in reversed(list(graph)):
         same_again = is_shifted(graph, node) or node.primitive is ops.negative
         if same_again and not node.name:
@@ -137,19 +137,27 @@ MOST_WEIGHTS = 10_000
 """Of how many entries an array may be what a difference is weighted by."""
 
 
-def _weights(g: Array, difference: Array, y: Array, weights: Sequence[Array]) -> Array | None:
+def _weights(
+    g: Array, difference: Array, y: Array, weights: Mapping[tuple[int, ...], Array]
+) -> Array | None:
     """Return by which multiple of an array, of the entries or of the rows, a difference goes."""
     if g.size <= MOST_LEVELS:
         return None
-    (a, b), (c, d) = g.flat[:2].tolist(), difference.flat[:2].tolist()
-    for w in weights:
-        w = w[..., None] if w.shape == g.shape[:-1] else w
-        if w.shape in (g.shape, (*g.shape[:-1], 1)):
-            one, two = c * w.flat[0], d * w.flat[min(1, w.size - 1) if w.shape[-1] > 1 else 0]
-            if abs(a * two - b * one) <= 1e-6 * max(abs(a * two), abs(b * one)):
-                times = _multiple(g, w * difference)
-                if times is not None and (w * y).any():
-                    return times * w
+    most = np.abs(g).ravel().argsort()[-2:]  # They tell most that differ apart.
+    (a, b), (c, d) = g.ravel()[most], difference.ravel()[most]
+    rows = (*g.shape[:-1], 1)
+    for shape in (g.shape, rows, rows[:-1]):
+        some = weights.get(shape)
+        if some is None:
+            continue
+        places = most if shape == g.shape else most // g.shape[-1]
+        one, two = (some.reshape(len(some), -1)[:, places] * (c, d)).T
+        near = np.abs(a * two - b * one) <= 1e-6 * np.maximum(np.abs(a * two), np.abs(b * one))
+        for k in np.flatnonzero(near & (one * two != 0)):
+            w = some[k].reshape(g.shape if shape == g.shape else rows)
+            times = _multiple(g, w * difference)
+            if times is not None and (w * y).any():
+                return times * w
     return None
 
 

@@ -155,7 +155,9 @@ def operand_name(replay: Replay, loop: Loop, nodes: Sequence[Node], i: int, dept
             return f"{name} of step t - 1"
     first = replay.graph[nodes[0].operands[i]]
     last = replay.graph[operand]
-    if first is last or (first.kind == "constant" and np.array_equal(first.value, last.value)):
+    each = [replay.graph[node.operands[i]] for node in nodes]
+    if all(x is last or (x.kind == last.kind == "constant" and np.array_equal(x.value, last.value))
+           for x in each):  # fmt: skip
         return text_of(replay.graph, last)
     if last.name and first.name and stem(first.name) == stem(last.name) != last.name:
         return f"{stem(last.name)}[t]"

@@ -127,10 +127,11 @@ def of_edges(
         what = (
             f"the derivative of the {function} at {name}"
             if alone
-            else "the factor " + (operand_name(replay, loop, nodes, 1 - i))
+            else f"the factor {operand_name(replay, loop, nodes, 1 - i)}"
         )
+        of = "" if alone else f" of what comes back to {operand}"
         yield change(
-            f"{every}{what} is left out",
+            f"{every}{what} is left out{of}",
             0.65,
             [lambda g, _: g for _ in steps],
             "derivative left out" if alone else "factor missing",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.registry import remembered
-from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.replay import Replay, with_nodes
 from autograd_lite.core.primitive import Primitive
-from autograd_lite.graph import Node
+from autograd_lite.graph import Graph, Node
 
 MOST_BY_HAND = 3
 """How many steps somebody writes one by one, with no loop."""
@@ -173,6 +173,76 @@ def _add_last(loop: Loop, made: list[Node]) -> None:
                 members.append(node)
                 taken.add(node.id)
                 break
+
+
+MOST_FOLDED = 6
+"""How many operations of constants the first step of a loop may do."""
+
+
+def unfolded(graph: Graph) -> Graph:
+    """Return a graph in which the first step of a loop does what the others do.
+
+    Where it starts from an array, as with ``0.9 * h``, what it computes of that is recorded as a
+    constant, and the steps look different.
+    """
+    made = [node for node in graph if node.primitive is not None]
+    place = {node.id: i for i, node in enumerate(made)}
+    for weight in graph:
+        by_kind: dict[Primitive | None, list[int]] = {}
+        for user in graph.consumers(weight) if weight.kind == "parameter" else ():
+            by_kind.setdefault(user.primitive, []).append(place[user.id])
+        for uses in by_kind.values():
+            first, *others = np.diff(uses) if len(uses) > 2 else (0, 0)
+            if 0 < others[0] - first <= MOST_FOLDED and len(set(others)) == 1:
+                steps = made[uses[0] : uses[1]], made[uses[1] : uses[2]]
+                if nodes := _unfolded(graph, *steps):
+                    return with_nodes(graph, nodes)
+    return graph
+
+
+def _unfolded(graph: Graph, step: Sequence[Node], later: Sequence[Node]) -> list[Node]:
+    """Return all nodes, with those that a step folded as in a later one; none if they differ."""
+    at: dict[str, str] = {}  # What corresponds to what the later step uses.
+    folded: set[str] = set()
+    rest = list(step)
+    for node in later:
+        first = rest[0] if rest else node
+        pairs = list(zip(node.operands, first.operands, strict=False))
+        alike = (node.primitive, node.shape) == (first.primitive, first.shape) and all(
+            at.get(x, y) == y or np.array_equal(graph[at[x]].value, graph[y].value)
+            for x, y in pairs
+        )
+        if rest and alike and all(graph[y].primitive is None for x, y in pairs if x in folded):
+            at.update({x: at.get(x, y) for x, y in pairs}, **{node.id: rest.pop(0).id})
+        else:
+            folded.add(node.id)
+    new: dict[str, Node] = {}
+
+    def of_first(key: str) -> Node:
+        there = graph[at.get(key, key)]
+        if key not in folded and (key in at or there.kind == "parameter"):
+            return there
+        there = replace(graph[key], id=at.get(key, f"{key}'"), name=None, requires_grad=False)
+        if there.primitive is not None:
+            operands = [of_first(x) for x in there.operands]
+            value = there.primitive.forward(*(x.value for x in operands), **there.parameters)
+            there = replace(there, operands=tuple(x.id for x in operands), value=value)
+        return new.setdefault(there.id, there)
+
+    wanted = [key for key in at if key in folded]
+    if rest or not wanted:
+        return []
+    for key in wanted:
+        if not np.array_equal(of_first(key).value, graph[at[key]].value):
+            return []
+    nodes = []
+    for node in graph:
+        if node.id in new:  # What it is computed from comes first.
+            nodes += new.values()
+            new = {}
+        if node.id not in {at[key] for key in wanted}:
+            nodes.append(node)
+    return nodes
 
 
 @remembered

@@ -368,19 +368,20 @@ def merged(graph: Graph, kept: Collection[str | None]) -> Graph:
                 at[node.id] = twin.id
                 continue
         nodes.append(node if operands == node.operands else replace(node, operands=operands))
-    return _of(graph, nodes, [at.get(x.id, x.id) for x in graph.outputs])
+    return with_nodes(graph, nodes, [at.get(x.id, x.id) for x in graph.outputs])
 
 
 def with_parameters(graph: Graph, node: Node, **parameters: Any) -> Graph:
     """Return a graph in which one operation has other parameters; its values are the old ones."""
     other = replace(node, parameters={**node.parameters, **parameters})
     nodes = [other if x is node else x for x in graph]
-    return _of(graph, nodes, [x.id for x in graph.outputs])
+    return with_nodes(graph, nodes)
 
 
-def _of(graph: Graph, nodes: list[Node], outputs: list[str]) -> Graph:
+def with_nodes(graph: Graph, nodes: list[Node], outputs: Sequence[str] = ()) -> Graph:
+    """Return a graph that has other nodes, and by default the same outputs."""
     new = copy.copy(graph)
-    Nodes.__init__(new, nodes, outputs, graph.held)
+    Nodes.__init__(new, nodes, outputs or [x.id for x in graph.outputs], graph.held)
     return new
 
 
@@ -424,9 +425,7 @@ def in_double(graph: Graph) -> Graph:
     if not any(str(x.dtype) in SHORT for node in graph if (x := np.asarray(node.value)).size):
         return graph
     values = recomputed(graph, lambda value: np.asarray(value, float)[()], lambda value: value)
-    return _of(
-        graph, [replace(x, value=values[x.id]) for x in graph], [x.id for x in graph.outputs]
-    )
+    return with_nodes(graph, [replace(x, value=values[x.id]) for x in graph])
 
 
 SHORT = ("float16", "float32")
