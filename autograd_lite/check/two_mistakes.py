@@ -36,6 +36,8 @@ def with_a_factor(
         factor = made.factor(target)
         if factor is None or abs(factor) < 1e-6:
             continue
+        if candidate.kind == "factor on a path" and factor < 0:
+            continue  # Its sign would be flipped twice.
         flipped = "its sign is flipped" if factor < 0 else ""
         why = None if abs(abs(factor) - 1) < 1e-6 else reason(case, abs(factor))
         if why is None and not (flipped and abs(factor + 1) < 1e-6):

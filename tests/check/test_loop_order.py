@@ -175,6 +175,37 @@ def test_a_loop_that_starts_from_a_constant_is_one_loop(right, wrong, said):
     assert said in found[0]
 
 
+def midpoints(s, U, W, V):
+    x = X[0] @ U + s
+    loss = 0.0
+    for _ in range(T):
+        x = x + 0.25 * np.tanh(x @ W)
+        loss = loss + np.sum((x @ V - Y) ** 2)
+    return loss
+
+
+MIDPOINTS = """
+x, k = [X[0] @ U + s], []
+for t in range(T):
+    k.append(np.tanh(x[t] @ W))
+    x.append(x[t] + 0.25 * k[t])
+dV, dW, dx = 0 * V, 0 * W, 0 * x[0]
+for t in reversed(range(T)):
+    out = 2 * (x[t + 1] @ V - Y)
+    dV += x[t + 1].T @ out
+    dx = dx + out @ V.T
+    dz = 0.25 * dx * (1 - k[t] ** 2)
+    dW += x[t].T @ dz
+    dx = dx + dz @ W.T
+dU, ds = X[0].T @ dx, dx.sum(0)
+"""
+
+
+def test_another_number_at_every_step_has_its_name():
+    found = titles(midpoints, MIDPOINTS, "dz = 0.25", "dz = 0.5")
+    assert found == ["at every step, 0.5 stands in place of 0.25"]
+
+
 def two_loops(s, U, W, V):
     """Return the loss of a network that goes over the steps forwards, and once more backwards."""
     h = b = np.ones((4, 1)) * s

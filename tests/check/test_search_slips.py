@@ -211,7 +211,7 @@ def test_a_margin_that_is_wrong_forwards_too(margin, says):
 def test_a_single_bias_is_averaged_or_regularised():
     loss, s = squared_hinge()
     db = np.sum(-2 * SIGNS * np.maximum(0, 1 - SIGNS * s) / 7)
-    assert title_of(loss, b=db / 7).endswith("divided by the size of the batch, 7")
+    assert title_of(loss, b=db / 7).endswith("averaged over the 7 entries that it adds up")
     assert title_of(loss, b=db + 0.2).startswith("1 * b is added: a regulariser that the loss has")
 
 
@@ -255,3 +255,24 @@ def test_the_value_of_a_loss_of_minus_the_margin_is_one_mistake():
     row = al.compare(loss, {w: x.T @ (s * np.log(1 + np.exp(-margin))) / 7})["w"]
     assert "in place of its derivative by m: it is not derived" in str(row.diagnosis)
     assert "two mistakes" not in str(row.diagnosis)
+
+
+def test_a_mean_of_rows_is_forgotten():
+    w = parameter(W, "w")
+    out = np.tanh(X @ w)
+    out.name = "out"
+    loss = np.sum((np.mean(out, axis=1) - X[:, 0]) ** 2)
+    dz = (out.numpy().mean(axis=1) - X[:, 0])[:, None] * 2 * (1 - out.numpy() ** 2)
+    title = title_of(loss, w=X.T @ dz)
+    assert title.endswith("summed over the 4 entries that np.mean(out, axis=1) averages")
+
+
+def test_all_that_a_tensor_sends_on_is_forgotten():
+    w = parameter(W, "w")
+    h = np.tanh(X @ w)
+    k = np.concatenate([np.sin(h), np.cos(h), h * h], axis=1)
+    h.name, k.name = "h", "k"
+    total = np.sum(k, axis=1) + np.sum(h, axis=1) + h @ V[0, :4]
+    dh = 2 * total.numpy()[:, None] * (1 + V[0, :4])
+    title = title_of(np.sum(total**2), w=X.T @ (dh * (1 - h.numpy() ** 2)))
+    assert title == "nothing is sent on from k: it is taken as a constant"

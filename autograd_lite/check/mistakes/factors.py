@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
+from autograd_lite.check.mistakes.backward_steps import text_of
 from autograd_lite.check.mistakes.entries import entries_in_words
 from autograd_lite.check.mistakes.reasons import (
     another_number,
@@ -119,24 +120,32 @@ def _stretched_to(case: Case, target: Target) -> set[int]:
     """Return for how many entries of a result an entry of the tensor is used: that of a bias."""
     if case.replay is None or target.id is None:
         return set()
-    uses = case.replay.graph.consumers(case.replay.graph[target.id])
-    size = max(1, target.right.size)
-    each = [
-        int(np.prod(x.shape)) // size
-        for x in uses
-        if x.primitive is not None and x.primitive.entrywise
+    graph, size = case.replay.graph, max(1, target.right.size)
+    uses: list[tuple[Node, Node]] = [
+        (graph[target.id], x) for x in graph.consumers(graph[target.id])
     ]
+    for _, x in uses:
+        if x.primitive in (ops.getitem, ops.reshape) and x.value.size == size:  # As ``b[:, None]``.
+            uses += [(x, user) for user in graph.consumers(x)]
+    wide = [(x, y) for x, y in uses if y.primitive is not None and y.primitive.entrywise]
+    each = [int(np.prod(y.shape)) // size for _, y in wide]
     of_two = {2} if each == [1, 1] else set()  # Half of two uses is a 2 that was forgotten.
-    return {*each, sum(each)} - {0, 1} - of_two
+    along = {
+        n for x, y in wide
+        for n, own in zip(y.shape[::-1], (*x.shape[::-1], *(1,) * len(y.shape)), strict=False)
+        if own == 1 < n
+    }  # fmt: skip
+    return {*each, sum(each), *along} - {0, 1} - of_two
 
 
 def _readings(case: Case, target: Target, a: float) -> Iterator[tuple[str, str, float]]:
     """Yield kind, meaning and cost of everything that a factor can be."""
-    if case.batch > 1 and _is(a, 1 / case.batch) and _sums_the_batch(case, target):
+    known = {case.batch} if case.batch > 1 and _sums_the_batch(case, target) else set()
+    if known and _is(a, 1 / case.batch):
         text = f"averaged over the batch of {case.batch}, whose gradients add up"
         yield "averaged, not summed", text, 0.8
-    for n in _stretched_to(case, target):
-        if n != case.batch and _is(a, 1 / n):
+    for n in _stretched_to(case, target) - known:
+        if _is(a, 1 / n):
             yield "averaged, not summed", f"averaged over the {n} entries that it adds up", 0.8
     averages, sums, squares = _lengths(case, target)
     of_square = " of the square" if squares else ""
@@ -169,10 +178,19 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[tuple[str, str, 
             yield "constant factor", f"multiplied by n = {n}, the number of entries", 1.5
         elif _is(a, 1 / n):
             yield "constant factor", f"divided by n = {n}, the number of entries", 1.5
+    graph = case.replay.graph if case.replay is not None else None
+    for node in graph or ():  # Of rows, say: those of the loss are above.
+        if graph and node.primitive is ops.mean:
+            n = np.size(graph.operands(node)[0].value) // max(1, np.size(node.value))
+            if n > 1 and _is(a, n):
+                text = f"summed over the {n} entries that {text_of(graph, node)} averages"
+                yield "summed, not averaged", text, 1.2
+    other = any(case.batch in node.shape[1:] for node in graph or ())
+    batch = f"the size of the batch{' or another length' if other else ''}, {case.batch}"
     if case.batch > 1 and _is(a, case.batch):
-        yield "constant factor", f"multiplied by the size of the batch, {case.batch}", 1.4
+        yield "constant factor", f"multiplied by {batch}", 1.4
     if case.batch > 1 and _is(a, 1 / case.batch):
-        yield "constant factor", f"divided by the size of the batch, {case.batch}", 1.4
+        yield "constant factor", f"divided by {batch}", 1.4
     if case.lr is not None and case.lr != 1 and _is(a, case.lr):
         yield "learning rate", f"the learning rate {case.lr:g} is in it already", 0.8
     if case.lr is not None and case.lr != 1 and _is(a, 1 / case.lr):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,8 @@ from autograd_lite.check.mistakes.loop_passes import (
     plain,
     stem,
 )
-from autograd_lite.check.mistakes.registry import Candidate
+from autograd_lite.check.mistakes.reasons import numbers
+from autograd_lite.check.mistakes.registry import Candidate, Case
 from autograd_lite.check.mistakes.repeated import MOST_BY_HAND, Loop
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.check.mistakes.written_out import WrittenOut, written_out
@@ -459,6 +461,11 @@ def _operands(
             using([1 - np.asarray(x) for x in others]),
             "wrong tensor",
         )
+    if not shape and not varies and nodes[-1].primitive is not ops.divide:
+        right = abs(float(belongs[0]))
+        for k in {*numbers(Case(replay)), 2 * right, right / 2} - {right}:
+            signed = [math.copysign(k, float(belongs[0]))] * len(belongs)
+            yield change(f"{every}{k:g} stands in place of {name}", 0.95, using(signed))
     if shape:
         yield change(
             f"{every}1 - {name} is used in place of {name}",

@@ -32,6 +32,7 @@ from autograd_lite.check.mistakes.loop_steps import (
     of_edges,
     rule_of,
 )
+from autograd_lite.check.mistakes.paths import scaled_path
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Candidate,
@@ -56,6 +57,19 @@ def at_every_step(case: Case, target: Target) -> Iterator[Candidate]:
     if replay is None or target.id is None:
         return
     yield from _of_loops(replay)
+    for loop in loops(replay):
+        for nodes in loop.classes:
+            for i, key in enumerate(nodes[-1].operands):
+                edges = [edge for node in nodes if (edge := (node.id, i)) in replay.parts]
+                if (
+                    key == target.id
+                    and edges
+                    and len(edges) < len(replay.graph.consumers(replay.graph[key]))
+                ):
+                    to, name = operand_name(replay, loop, nodes, i), name_of(replay, loop, nodes)
+                    part = sum(np.asarray(replay.parts[edge]) for edge in edges)
+                    path = f"at every step, what comes back to {to} from {name}"
+                    yield from scaled_path(case, target, key, part, path, 0.8, "path missing")
 
 
 @remembered

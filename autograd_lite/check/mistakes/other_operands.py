@@ -433,7 +433,9 @@ def broadcast(case: Case, target: Target) -> Iterator[Candidate]:
             value = step.replay.values[x]
             other = np.shape(step.replay.values[step.node.operands[1 - i]])
             column = np.ndim(value) == 2 and np.shape(value)[1] == 1 < np.shape(value)[0]
-            if column and (not other or other[-1] in (1, len(value))):
+            fits = column and (not other or other[-1] in (1, len(value)))
+            # Against a row, it would be no table.
+            if fits and np.prod(np.broadcast_shapes((len(value),), other)) >= step.node.value.size:
                 rule = step.replay.rule(step.edge, operands={i: np.reshape(value, -1)})
                 name = text_of(step.replay.graph, step.replay.graph[x])
                 yield Candidate(

@@ -165,7 +165,7 @@ MOST_AROUND = 4
 
 
 def _sign_at_a_tensor(replay: Replay, target: Target) -> Iterator[Candidate]:
-    """Flip the sign of all that comes back to a tensor that has a name."""
+    """Flip the sign of all that comes back to a tensor that has a name, or send on none of it."""
     for node in replay.graph:
         g = replay.gradients.get(node.id)
         if g is None or not node.name or node.primitive is None or node.id == target.id:
@@ -176,6 +176,11 @@ def _sign_at_a_tensor(replay: Replay, target: Target) -> Iterator[Candidate]:
                 1.26,  # Too far-fetched to be one of two mistakes.
                 predict=replaced(replay, node.id, always(-g)),
                 kind="factor on a path",
+            )
+            yield Candidate(
+                f"nothing is sent on from {node.name}: it is taken as a constant",
+                1.26,
+                predict=replaced(replay, node.id, always(np.zeros_like(g))),
             )
 
 

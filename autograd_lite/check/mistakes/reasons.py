@@ -132,6 +132,8 @@ def chosen_ones(case: Case, factor: float, averages: set[int]) -> Iterator[str]:
         alone = k not in sizes and _is(factor, 1 / max(k, 1))
         if not 0 < k < n or not (_is(factor, times) or alone):
             continue
+        if not node.name and k in (*sizes, *case.replay.uses):  # type: ignore[union-attr]
+            continue  # That length is simpler.
         if node.primitive in (ops.maximum, ops.where) or set(np.unique(value)) == {0, 1}:
             text = node.name or f"the array of shape {node.shape}"
             belongs = f", where {n} belongs" if _is(factor, times) else ""
@@ -259,7 +261,7 @@ def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
     for n in counts:
         for m in counts if n in means else ():
             if n != m and _is(a, n / m) and not _is(a, 2) and not _is(a, 0.5):
-                yield f"divided by {m} where {n} belongs", 0.5
+                yield f"divided by {m} where {n} belongs", 0.39
     if _is(a, 1 / np.log(2)):
         yield "1 / ln 2: the logarithm to the base 2", 0.3
     if _is(a, np.log(2)):

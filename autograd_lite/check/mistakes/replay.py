@@ -254,9 +254,12 @@ class Replay:
     ) -> dict[str, NDArray[Any]]:
         """Go backwards; None arrives where a mistake leaves no gradient."""
         found: dict[str, NDArray[Any]] = {}
+        lost: set[str] = set()
 
         def visit(node: Node, g: Any) -> Any:
-            if g is not None:
+            if g is None:
+                lost.update(self.behind(node.id))
+            else:
                 g = self._given.get(node.id, g)
                 if nodes and node.id in nodes:
                     g = nodes[node.id](g)
@@ -265,7 +268,7 @@ class Replay:
 
         end = self.graph.outputs[0].id
         walk(self.graph, {end: np.ones(np.shape(self.values[end]))}, apply, add=add, visit=visit)
-        return found
+        return {key: g for key, g in found.items() if key not in lost}
 
     def _send(
         self,
