@@ -231,6 +231,41 @@ def test_pieces_that_are_padded_come_back_from_other_places(right, wrong, title)
     assert title in str([str(row.diagnosis) for row in result])
 
 
+IMAGES = np.pad(RNG.integers(0, 2, size=(3, 6, 6)), ((0, 0), (1, 0), (1, 0))) * 1.0
+
+
+def two_kernels(k):
+    maps = [
+        sum(
+            k[m, i, j] * IMAGES[:, i : i + 5 : 2, j : j + 5 : 2] for i in range(3) for j in range(3)
+        )
+        for m in range(2)
+    ]
+    return sum(np.sum(np.tanh(x) ** 2) for x in maps)
+
+
+@pytest.mark.parametrize(
+    ("images", "step", "title"),
+    [
+        (IMAGES, 1, "the windows of the data are used with stride 1 in place of 2"),
+        (np.pad(IMAGES[:, 1:, 1:], ((0, 0), (0, 3), (0, 3))), 2, "one place further on"),
+        (IMAGES[[0, 0, 0]], 2, "always at the first place along axis 0"),
+    ],
+)
+def test_the_data_that_two_kernels_see_are_read_elsewhere(images, step, title):
+    k = np.random.default_rng(2).normal(size=(2, 3, 3))
+    dk = np.zeros_like(k)
+    for m, i, j in np.ndindex(2, 3, 3):
+        h = sum(np.tensordot(IMAGES[:, a : a + 5 : 2, b : b + 5 : 2], k[m, a, b], 0)
+                for a, b in np.ndindex(3, 3))  # fmt: skip
+        dz = 2 * np.tanh(h) * (1 - np.tanh(h) ** 2)
+        dk[m, i, j] = np.sum(
+            dz * images[:, i : i + 2 * step + 1 : step, j : j + 2 * step + 1 : step]
+        )
+    t = al.Tensor(k, requires_grad=True, name="k")
+    assert title in str(al.compare(two_kernels(t), {t: dk})["k"].diagnosis)
+
+
 def test_one_of_several_slices_is_assigned_not_added():
     rng = np.random.default_rng(5)
     x, k = rng.normal(size=(3, 6)), rng.normal(size=(3, 4))

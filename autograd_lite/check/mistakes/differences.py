@@ -12,7 +12,7 @@ from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import Made, grouped, text_of
 from autograd_lite.check.mistakes.registry import Array, remembered
 from autograd_lite.check.mistakes.replay import Replay, is_shifted
-from autograd_lite.graph import Node
+from autograd_lite.graph import Graph, Node
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ def differences(replay: Replay) -> Iterator[Difference]:
     targets = [
         node
         for node in graph
-        if (node.id not in replay.gradients or node.name)
+        if (node.name or (node.id not in replay.gradients and not _is_data(graph, node)))
         and np.asarray(node.value).dtype.kind in "fiub"
     ]
     alike: dict[tuple[int, ...], list[Array]] = {}
@@ -111,6 +111,16 @@ def differences(replay: Replay) -> Iterator[Difference]:
                     p_text = _text_of_prediction(replay, node, link, p, axis)
                     one_hot = "the one-hot of the labels"
                     yield Difference(node.id, link, p, found[0], p_text, one_hot, found[1], axis)
+
+
+def _is_data(graph: Graph, node: Node) -> bool:
+    """Return whether an array is only multiplied by weights, be it one entry of a kernel."""
+    users = graph.consumers(node)
+    others = [graph[x] for user in users for x in user.operands if x != node.id]
+    picked = [graph[x.operands[0]] if x.primitive is ops.getitem else x for x in others]
+    return all(
+        len(user.operands) == 2 == len(user.primitive.linear) for user in users if user.primitive
+    ) and (bool(picked) and all(x.kind == "parameter" for x in picked))
 
 
 def _links(z: Array, g: Array) -> Iterator[tuple[str, int]]:

@@ -303,7 +303,7 @@ def _of_another(
             gradients = dict(other.gradients)
             for edge in operands if cut else ():
                 key = replay.graph[edge[0]].operands[edge[1]]
-                for x, g in other.added(key, other.parts[edge]).items():
+                for x, g in other.added(key, other.parts.get(edge, np.zeros(()))).items():
                     gradients[x] = gradients[x] - g
             found.append(gradients)
         return found[0].get(target.id or "")

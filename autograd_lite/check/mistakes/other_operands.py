@@ -232,13 +232,15 @@ def _rearranged(step: Step, belongs: Node, name: str) -> Iterator[Candidate]:
     long = [k for k in range(value.ndim) if value.shape[k] > 1]
     inner = [k for k in long if k > 1] if step.primitive in SLIDING else []
     turned: list[tuple[str, float, Any]] = []
-    for axes in dict.fromkeys([tuple(inner), *((k,) for k in long if value.ndim != 2)]):
+    both = [tuple(long[-2:])] if len(long) > 2 else []
+    for axes in dict.fromkeys([tuple(inner), *((k,) for k in long if value.ndim != 2), *both]):
         if axes == tuple(inner) and axes:
             how = f"{name} is used as it is on the way back, not turned round: of a convolution, "
             how += f"it is flipped along {'axes' if len(axes) > 1 else 'axis'} "
             turned.append((how + " and ".join(map(str, axes)), 0.7, np.flip(value, axes)))
         elif axes:
-            along = f" along axis {axes[0]}" if value.ndim > 1 else ""
+            noun = "axes" if len(axes) > 1 else "axis"
+            along = f" along {noun} {' and '.join(map(str, axes))}" if value.ndim > 1 else ""
             text = f"{grouped(name)}[::-1] (flipped) is used in place of {name}"
             turned.append((f"{name} is used flipped{along}" if along else text, 1.2, None))
             turned[-1] = (*turned[-1][:2], np.flip(value, axes))

@@ -288,8 +288,9 @@ def _slips(w: Windows) -> Iterator[Slip]:
     for x in outer:
         for k, word in ((1, "before"), (-1, "after")):
             yield f"each at the place of the one {word} it", 1.2, changed(_rolled(x, k))
-    for axes in (inner, outer):
-        for some, text in _each_and_all(axes, along):
+    rest = [([x], f" along axis {along[x]}") for x in w.rest]
+    for ways in (_each_and_all(inner, along), _each_and_all(outer, along), rest):
+        for some, text in ways:
             for which, at in (("first", 0), ("last", -1), ("middle", None)):
                 there = right
                 for k in some:
@@ -307,6 +308,8 @@ def _moved(w: Windows, right: Array) -> Iterator[Slip]:
     half = np.zeros_like(size)
     for i in w.inner:
         half[along[i]] = w.sizes[i] // 2
+    front = np.array([np.append(np.flatnonzero(w.value.any(tuple({*range(len(size))} - {d}))), 0)[0]
+                      for d in range(len(size))])  # fmt: skip
     free = [d for d in range(len(size)) if high[d] - low[d] < size[d] - 1 or half[d]]
     seen = set()
     for some, text in _each_and_all(free):
@@ -318,6 +321,7 @@ def _moved(w: Windows, right: Array) -> Iterator[Slip]:
             ("from the very start", -low),
             ("up to the very end", size - 1 - high),
             ("centred", -half),
+            ("as if nothing were padded in front", front),
         ):
             shift = np.where(np.isin(np.arange(len(size)), some), by, 0)
             if not shift.any() or tuple(shift) in seen:

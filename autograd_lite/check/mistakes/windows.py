@@ -228,12 +228,18 @@ def _of_data(replay: Replay) -> Iterator[Windows]:
         for x, other in (node.operands, node.operands[::-1]):
             piece, of = replay.graph[x], replay.graph[other]
             if piece.kind == "constant" and 1 < np.size(piece.value) <= MOST_PLACES:
-                of = replay.graph[of.operands[0]] if of.primitive is ops.getitem else of
+                while of.primitive is ops.getitem:
+                    of = replay.graph[of.operands[0]]
                 used.setdefault((of.id, piece.shape), []).append(piece)
-    for nodes in used.values():
+    for every in used.values():
+        once: dict[bytes, list[Node]] = {}  # Several kernels see the same windows.
+        for node in every:
+            once.setdefault(np.asarray(replay.values[node.id]).tobytes(), []).append(node)
+        alike = list(once.values())
+        nodes = [same[0] for same in alike]
         pieces = [np.asarray(replay.values[node.id]) for node in nodes]
         n = len(nodes)
-        for rows in range(1, n // 2 + 1) if len({x.id for x in nodes}) == n > 1 else ():
+        for rows in (*range(2, n // 2 + 1), 1) if len({x.id for x in nodes}) == n > 1 else ():
             if n % rows or (stitched := _grid(pieces, rows)) is None:
                 continue
             base, across = stitched
@@ -245,9 +251,7 @@ def _of_data(replay: Replay) -> Iterator[Windows]:
                 axes = [Axis(x.along, x.step, x.length, kernel=k < len(across))
                         for k, x in enumerate(axes)]  # fmt: skip
             shape = (n, *pieces[0].shape)
-            yield Windows(
-                "the data", base, nodes, shape, (0,) * base.ndim, axes, None, [[x] for x in nodes]
-            )
+            yield Windows("the data", base, nodes, shape, (0,) * base.ndim, axes, None, alike)
             break
 
 
