@@ -167,7 +167,8 @@ def _weights(
             w = some[k].reshape(g.shape if shape == g.shape else rows)
             times = _multiple(g, w * difference)
             if times is not None and (w * y).any():
-                return times * w
+                scaled: Array = times * w
+                return scaled
     return None
 
 

@@ -14,6 +14,7 @@ from autograd_lite.check.mistakes.entries import entries_in_words
 from autograd_lite.check.mistakes.reasons import (
     another_number,
     chosen_ones,
+    numbers,
     of_the_loss,
     or_a_half,
     other_divisor,
@@ -180,13 +181,14 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[tuple[str, str, 
             yield "constant factor", f"divided by n = {n}, the number of entries", 1.5
     graph = case.replay.graph if case.replay is not None else None
     for node in graph or ():  # Of rows, say: those of the loss are above.
-        if graph and node.primitive is ops.mean:
+        if case.replay is not None and graph and node.primitive is ops.mean:
             n = np.size(graph.operands(node)[0].value) // max(1, np.size(node.value))
-            if n > 1 and _is(a, n):
+            behind = target.id is None or target.id in case.replay.behind(node.id)
+            if n > 1 and _is(a, n) and behind and n not in {*numbers(case), *case.replay.uses}:
                 text = f"summed over the {n} entries that {text_of(graph, node)} averages"
                 yield "summed, not averaged", text, 1.2
-    other = any(case.batch in node.shape[1:] for node in graph or ())
-    batch = f"the size of the batch{' or another length' if other else ''}, {case.batch}"
+    ambiguous = any(case.batch in node.shape[1:] for node in graph or ())
+    batch = f"the size of the batch{' or another length' if ambiguous else ''}, {case.batch}"
     if case.batch > 1 and _is(a, case.batch):
         yield "constant factor", f"multiplied by {batch}", 1.4
     if case.batch > 1 and _is(a, 1 / case.batch):

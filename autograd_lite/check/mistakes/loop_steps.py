@@ -462,10 +462,10 @@ def _operands(
             "wrong tensor",
         )
     if not shape and not varies and nodes[-1].primitive is not ops.divide:
-        right = abs(float(belongs[0]))
-        for k in {*numbers(Case(replay)), 2 * right, right / 2} - {right}:
-            signed = [math.copysign(k, float(belongs[0]))] * len(belongs)
-            yield change(f"{every}{k:g} stands in place of {name}", 0.95, using(signed))
+        size = abs(float(belongs[0]))
+        for number in {*numbers(Case(replay)), 2 * size, size / 2} - {size}:
+            signed = [math.copysign(number, float(belongs[0]))] * len(belongs)
+            yield change(f"{every}{number:g} stands in place of {name}", 0.95, using(signed))
     if shape:
         yield change(
             f"{every}1 - {name} is used in place of {name}",

@@ -235,7 +235,7 @@ def _unfolded(graph: Graph, step: Sequence[Node], later: Sequence[Node]) -> list
     for key in wanted:
         if not np.array_equal(of_first(key).value, graph[at[key]].value):
             return []
-    nodes = []
+    nodes: list[Node] = []
     for node in graph:
         if node.id in new:  # What it is computed from comes first.
             nodes += new.values()
