@@ -162,7 +162,7 @@ def taylor_orders(
     gap = np.nan_to_num(np.asarray(hand - autodiff, float), posinf=0.0, neginf=0.0)
     if not np.isfinite(hand).all():
         gap = np.zeros_like(gap)
-    direction = np.random.default_rng(0).normal(size=gap.shape)
+    direction = np.random.default_rng([0, 1]).normal(size=gap.shape)
     direction /= max(float(np.linalg.norm(direction)), 1e-300)
     if gap.any():
         direction = 0.1 * direction + gap / np.linalg.norm(gap)

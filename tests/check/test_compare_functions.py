@@ -193,3 +193,18 @@ def test_a_function_of_keywords_alone_is_called_by_name():
 
     assert al.compare(ridge, by_hand, {"x": X, "m": M, "b": B})
     assert al.compare(lambda *, x: np.sum(x**2), lambda *, x: 2 * x, {"x": X})
+
+
+def test_what_has_no_digits_left_at_other_values_is_not_called_wrong():
+    def f(z, y):
+        p = 1 / (1 + np.exp(-z))
+        return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+
+    def by_hand(z, y):
+        return {"z": (1 / (1 + np.exp(-z)) - y) / len(z)}
+
+    z, y = np.array([9.0, 11.7, -10.0, 11.8, 3.0]), np.array([0.0, 1.0, 0.0, 1.0, 1.0])
+    assert al.compare(f, by_hand, [z, y])
+    there = al.compare(f, by_hand, [3 * z, 1 - y])
+    assert there["z"].verdict != "by hand is wrong"
+    assert not al.compare(f, lambda z, y: {"z": 2 * by_hand(z, y)["z"]}, [z, y])

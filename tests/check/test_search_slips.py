@@ -212,7 +212,7 @@ def test_a_single_bias_is_averaged_or_regularised():
     loss, s = squared_hinge()
     db = np.sum(-2 * SIGNS * np.maximum(0, 1 - SIGNS * s) / 7)
     assert title_of(loss, b=db / 7).endswith("averaged over the 7 entries that it adds up")
-    assert title_of(loss, b=db + 0.2).startswith("1 * b is added: a regulariser that the loss has")
+    assert title_of(loss, b=db + 0.2).startswith("w * w is applied to b too")
 
 
 def test_a_sum_that_is_divided_by_the_entries_that_count():

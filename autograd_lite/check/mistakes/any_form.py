@@ -268,10 +268,17 @@ def _all_of_it(replay: Replay, node: Node, g: Array, at: str, far: float) -> Pla
     return Place(
         node.id, g, g.shape, lambda moved: moved,
         lambda form: replaced(replay, node.id, always(form)),
-        lambda form: f"{form} is given for the gradient at {at}", far, node.id,
+        lambda form: f"{form} is given for the gradient at {at}", far, _minus(replay, node).id,
         (lambda: prediction_minus_target(replay, node.id, g.shape),),
         arrives=True,
     )  # fmt: skip
+
+
+def _minus(replay: Replay, node: Node) -> Node:
+    """Return of what the rest is a function, if only a difference with a tensor is used."""
+    users = replay.graph.consumers(node)
+    plain = len(users) == 1 and users[0].primitive is ops.subtract
+    return users[0] if plain and users[0].shape == node.shape else node
 
 
 def _times_it(replay: Replay, node: Node, g: Array, at: str, far: float) -> Place:
@@ -319,13 +326,15 @@ def _found(
         factor = _rounded(factor)
         plain = abs(factor) == 1
         why = None if plain else reason(case, abs(factor))
-        text = table.texts[i]
+        text, cost = table.texts[i], float(table.costs[i])
+        if distinct(form) < 2:  # Of signs, those of another tensor may be the same by chance.
+            text, cost = table.alike[i].get(place.own, (text, cost))
         title = place.says(_times(factor) + text)
         if text == "1" and not plain:
             if why is None or factor < 0 or not place.own:
                 continue  # A factor by itself is another mistake.
             title = f"{place.says(text)}, with a factor {shown(factor)}: {why[0]}"
-        of_its_own = table.nodes[i] == place.own
+        of_its_own = table.nodes[i] == place.own or text != table.texts[i]
         free = not plain and why is None  # Whatever factor fits.
         few = distinct(form) < 2 and form.size < FEWEST_BITS and text != "1"
         if free and (_told(target.hand) < (2 - of_its_own) * FEWEST or form.size < FEWEST):
@@ -334,7 +343,7 @@ def _found(
             continue  # There are so many tensors that one has these few numbers by chance.
         yield Candidate(
             title,
-            2.0 + place.cost + float(table.costs[i]) - 0.25 * of_its_own
+            2.0 + place.cost + cost - 0.25 * of_its_own
             + (0.0 if factor == 1 else 0.1 if plain else 0.2 if why else 0.6),
             predict=made if factor == 1 else made.times(factor),
             kind="another form", source="another form",

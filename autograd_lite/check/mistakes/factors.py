@@ -211,14 +211,18 @@ def constant_factor(case: Case, target: Target) -> Iterator[Candidate]:
     known = list(_readings(case, target, abs(factor)))
     if not known:
         known = [("constant factor", why, 1.0 + cost) for why, cost in reasons(case, factor)]
-    # A single number is always some multiple of another, which proves nothing.
-    if not known and np.count_nonzero(target.right) > 1:
-        if (other := other_divisor(case, abs(factor))) is not None:
+    if not known:
+        # A single number is always some multiple of another: that it is a known one may be chance.
+        single = np.count_nonzero(target.right) < 2
+        other = None if single else other_divisor(case, abs(factor))
+        why = "" if single else of_the_loss(case, factor)
+        if other is not None:
             known = [("constant factor", f"divided by {other[0]} where {other[1]} belongs", 1.2)]
-        elif why := of_the_loss(case, factor):
+        elif why:
             known = [("constant factor", why, 1.2)]
-        else:
-            why = another_number(case, factor) or "one factor for all entries"
+        elif why := another_number(case, factor) or (
+            "" if single else "one factor for all entries"
+        ):
             known = [("constant factor", why, 3.0)]
     for kind, meaning, cost in known:
         yield Candidate(

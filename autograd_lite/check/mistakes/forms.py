@@ -20,13 +20,17 @@ MOST_FORMS, MOST_ENTRIES = 2500, 1500
 
 
 class Table(NamedTuple):
-    """Forms of one shape: what they are called, how far-fetched each is, and of which node."""
+    """Forms of one shape: what they are called, how far-fetched each is, and of which node.
+
+    Of other nodes, `alike` has the same numbers.
+    """
 
     texts: list[str]
     costs: Array
     nodes: list[str]
     values: Array
     sizes: Array
+    alike: list[dict[str, tuple[str, float]]]
 
 
 FORMS: dict[str, tuple[float, Callable[[Any], Any]]] = {
@@ -72,24 +76,34 @@ def table_of(replay: Replay, shape: tuple[int, ...]) -> Table:
 
 
 Form = tuple[str, float, str, Any]
-LAST: Form = ("", np.inf, "", 0.0)
+LAST = "", np.inf
 
 
 def _as_table(forms: Iterator[Form], shape: tuple[int, ...]) -> Table:
-    size, kept = int(np.prod(shape)), dict[str, Form]()
-    along = np.random.default_rng(0).normal(size=shape)
+    size, kept = int(np.prod(shape)), dict[str, int]()
+    alike: dict[str, dict[str, tuple[str, float]]] = {}
     with np.errstate(all="ignore"):
-        for form in forms:
-            told = float(np.sum(along * form[3]))  # Of those with equal entries, one is enough.
-            flat = form[0] != "1" and np.ptp(form[3]) <= 1e-9 * np.abs(form[3]).max()
-            if not flat and np.isfinite(told) and form[1] < kept.get(key := f"{told:.9g}", LAST)[1]:
-                kept[key] = form
-    found = list(kept.values())
-    values = np.array([np.broadcast_to(x, shape).ravel() for *_, x in found], float)
+        found = list(forms)
+        values = np.empty((len(found), *shape))
+        for i, form in enumerate(found):
+            values[i] = form[3]
+        values = values.reshape(len(found), size)
+        told = values @ np.random.default_rng([0, 1]).normal(size=size)  # Of equal ones, one.
+        largest = np.abs(values).max(axis=1, initial=0.0)
+        useful = np.isfinite(told) & (np.ptp(values, axis=1) > 1e-9 * largest)
+    for i, (text, cost, node, _) in enumerate(found):
+        if useful[i] or (text == "1" and np.isfinite(told[i])):
+            of_node = alike.setdefault(key := f"{told[i]:.9g}", {})
+            if cost < of_node.get(node, LAST)[1]:
+                of_node[node] = text, cost
+            if key not in kept or cost < found[kept[key]][1]:
+                kept[key] = i
+    chosen = list(kept.values())
+    found, values = [found[i] for i in chosen], values[chosen]
     return Table(
         [text for text, *_ in found], np.array([cost for _, cost, *_ in found]),
-        [key for *_, key, _ in found], values.reshape(len(found), size),
-        np.abs(values).astype(np.float32).reshape(len(found), size),
+        [node for *_, node, _ in found], values, np.abs(values).astype(np.float32),
+        [alike[key] for key in kept],
     )  # fmt: skip
 
 

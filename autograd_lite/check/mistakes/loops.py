@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import AnotherPass, text_of
+from autograd_lite.check.mistakes.backward_steps import AnotherPass, text_of, times
 from autograd_lite.check.mistakes.loop_passes import (
     EdgeRule,
     Into,
@@ -33,6 +33,7 @@ from autograd_lite.check.mistakes.loop_steps import (
     rule_of,
 )
 from autograd_lite.check.mistakes.paths import scaled_path
+from autograd_lite.check.mistakes.reasons import reason, shown
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Candidate,
@@ -42,6 +43,7 @@ from autograd_lite.check.mistakes.registry import (
     mistake,
     more,
     remembered,
+    same,
 )
 from autograd_lite.check.mistakes.repeated import Loop, loops, summing
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
@@ -327,11 +329,56 @@ def _used_as(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> str:
 
 @more("at every step")
 def less_likely(case: Case, target: Target) -> Iterator[Candidate]:
-    """Clip what arrives at every step, or make a mistake on the way to one gradient alone."""
+    """Clip at every step, use one's at all, scale, or make a mistake for one gradient alone."""
     if case.replay is not None and target.id is not None:
         yield from _clipped(case.replay)
         yield from _of_one_step(case.replay)
         yield from _for_one_alone(case.replay)
+        yield from _scaled(case, target)
+
+
+def _scaled(case: Case, target: Target) -> Iterator[Candidate]:
+    """Solve for the factor of what comes back at every step along one way, or from one tensor."""
+    replay = case.replay
+    if replay is None or target.hand.shape != target.right.shape:
+        return
+    gap = target.hand - target.right
+    if np.count_nonzero(target.hand) < 2 or not np.isfinite(gap).all():
+        return
+    for loop in loops(replay):
+        for nodes in reversed(loop.classes):  # What is nearest to the loss says it best.
+            ways = [[(x.id, i) for x in nodes if (x.id, i) in replay.parts]
+                    for i in range(len(nodes[-1].operands))]  # fmt: skip
+            name, several = name_of(replay, loop, nodes), sum(map(bool, ways)) > 1
+            said = [f"{operand_name(replay, loop, nodes, i)} from {name}" for i in range(len(ways))]
+            every = [edge for edges in ways for edge in edges]
+            for to, edges in [(name, every)] * several + list(zip(said, ways, strict=True)):
+                yield from _with_factor(case, target, gap, to, edges)
+
+
+def _with_factor(
+    case: Case, target: Target, gap: Any, to: str, edges: Sequence[Edge]
+) -> Iterator[Candidate]:
+    replay = case.replay
+    assert replay is not None
+    silent = {e: nothing(replay.values[replay.graph[e[0]].operands[e[1]]]) for e in edges}
+    without = made_at_each(replay, silent, False)(target) if edges else None
+    part = target.right - without if without is not None else np.zeros(())
+    size = float(np.sum(part * part))
+    factor = 1 + float(np.sum(gap * part)) / size if size else 1.0
+    if abs(factor) < 1e-9 or not same(target.right + (factor - 1) * part, target.hand):
+        return
+    why, flipped = reason(case, abs(factor)), abs(factor + 1) < 1e-9
+    if flipped or why is not None:
+        has = "its sign flipped" if flipped else f"a factor {shown(factor)}"
+        has += f": {why[0]}" if why and not flipped else ""
+        rules = {edge: _after(replay.rule(edge), times(factor)) for edge in edges}
+        yield Candidate(
+            f"at every step, what comes back to {to} has {has}",
+            1.0 + (why[1] if why and not flipped else 0.0),
+            predict=made_at_each(replay, rules, False),
+            kind="factor on a path",
+        )
 
 
 @remembered

@@ -214,12 +214,13 @@ def _changes(g: Array, norm: Norm, u: str) -> Iterator[tuple[str, float, Callabl
     else:
         yield f"the {scale} of {u} is taken as a constant", 0.6, lambda: first
         yield f"the division of {u} by its {scale} is left out", 0.7, lambda: g
-        for word, power in (("stands", 2), ("stands once", 1)):
-            yield (
-                f"{u} {word} in place of {u} divided by its {scale} on the way back",
-                0.84,
-                always(first + third * s**power),
-            )
+    plain = f"{u} minus its mean" if norm.centred else u
+    for word, power in (("stands", 2), ("stands once", 1)):
+        yield (
+            f"{plain} {word} in place of {plain} divided by its {scale} on the way back",
+            0.86 if norm.centred else 0.84,  # As likely as another power of the deviation.
+            always(first + second + third * s**power),
+        )
     rest = "mean and variance are" if norm.centred else f"the {scale} is"
     yield (
         f"the direct path to {u} is left out: only {rest} there",

@@ -215,45 +215,65 @@ def _labels(replay: Replay) -> Iterator[Candidate]:
             yield Candidate(
                 f"the labels by which {text_of(replay.graph, node)} picks {words}, forwards too",
                 1.5,
-                predict=_picking(replay, node, (*index[:-1], other)),
+                predict=_picking(replay, {node: (*index[:-1], other)}),
             )
 
 
 def _slices(replay: Replay) -> Iterator[Candidate]:
-    """Take all of a tensor, or the other end of it, where a slice leaves out an end."""
+    """Take all of a tensor, or the other end of it, where a slice leaves out an end.
+
+    Of what is sliced at every step, at all of them: as risk[i + 1:] for risk[i:].
+    """
+    pieces: dict[tuple[str, int], list[Node]] = {}
     for node in replay.graph:
-        index = node.parameters.get("index")
-        parts = index if isinstance(index, tuple) else (index,)
-        if node.primitive is not ops.getitem or node.id not in replay.gradients:
-            continue
-        for k, part in enumerate(parts):
-            if not isinstance(part, slice) or part.step is not None or part == slice(None):
-                continue
-            if any(x is Ellipsis or x is None for x in parts):
-                continue
-            n = np.shape(replay.values[node.operands[0]])[k]
-            start, stop, _ = part.indices(n)
-            name = text_of(replay.graph, replay.graph[node.operands[0]])
-            for words, other in (
-                (f"all of {name}", slice(None)),
-                (f"the first {stop - start} along axis {k} of {name}", slice(0, stop - start)),
-                (f"the last {stop - start} along axis {k} of {name}", slice(n - stop + start, n)),
+        parts = _parts(node) if node.id in replay.gradients else ()
+        for k, part in enumerate(() if any(x is Ellipsis or x is None for x in parts) else parts):
+            if isinstance(part, slice) and part.step is None and part != slice(None):
+                pieces.setdefault((node.operands[0], k), []).append(node)
+    for (key, k), nodes in pieces.items():
+        n, name = np.shape(replay.values[key])[k], text_of(replay.graph, replay.graph[key])
+        for some in [[node] for node in nodes] + [nodes] * (len(nodes) > 1):
+            many = len(some) > 1
+            ends = [_parts(node)[k].indices(n) for node in some]
+            what = f"each piece of {name}" if many else text_of(replay.graph, some[0])
+            for words, others in (
+                (f"all of {name}", [(0, n)] * len(ends)),
+                (f"the first {{}} along axis {k} of {name}", [(0, e - s) for s, e, _ in ends]),
+                (f"the last {{}} along axis {k} of {name}", [(n - e + s, n) for s, e, _ in ends]),
+                ("what begins one later", [(s + 1, e) for s, e, _ in ends] * many),
+                ("what begins one earlier", [(max(s - 1, 0), e) for s, e, _ in ends] * many),
+                ("what ends one earlier", [(s, e - 1) for s, e, _ in ends] * many),
+                ("what ends one later", [(s, min(e + 1, n)) for s, e, _ in ends] * many),
+                ("what ends where it begins", [(0, s + 1) for s, _, _ in ends] * many),
+                ("what ends before it", [(0, s) for s, _, _ in ends] * many),
             ):
-                if other.indices(n) != part.indices(n):
+                if others and others != [end[:2] for end in ends]:
+                    count = "so many" if many else ends[0][1] - ends[0][0]
+                    changed = {
+                        node: (*_parts(node)[:k], slice(*other), *_parts(node)[k + 1 :])
+                        for node, other in zip(some, others, strict=True)
+                    }
                     yield Candidate(
-                        f"{words} stands in place of {text_of(replay.graph, node)}, forwards too",
+                        f"{words.format(count)} stands in place of {what}, forwards too",
                         1.5,
-                        predict=_picking(replay, node, (*parts[:k], other, *parts[k + 1 :])),
+                        predict=_picking(replay, changed),
                     )
 
 
-def _picking(replay: Replay, node: Node, index: Any) -> Callable[[Target], Any]:
-    """Return what predicts the gradients if a node picks by another index."""
+def _parts(node: Node) -> tuple[Any, ...]:
+    index = node.parameters.get("index")
+    return index if isinstance(index, tuple) else (index,)
+
+
+def _picking(replay: Replay, indices: Mapping[Node, Any]) -> Callable[[Target], Any]:
+    """Return what predicts the gradients if some nodes pick by other indices."""
     found: list[dict[str, Any]] = []
 
     def predict(target: Target) -> Any:
         if not found:
-            changed = with_parameters(replay.graph, node, index=index)
+            changed = replay.graph
+            for node, index in indices.items():
+                changed = with_parameters(changed, node, index=index)
             found.append(Replay(changed, recompute_all(changed, {})).gradients)
         return found[0].get(target.id or "")
 

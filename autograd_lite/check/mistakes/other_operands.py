@@ -211,7 +211,7 @@ def _replaced(case: Case, target: Target) -> Iterator[Candidate]:
                 kind, cost = "not transposed", 0.7
             elif belongs.kind == other.kind == "parameter":
                 kind, cost = "wrong layer's weights", 0.8
-            if np.shape(value) == shape and other is not belongs and shape:
+            if np.shape(value) == shape and other is not belongs and (shape or other.name):
                 tried.append((text, value))
             if len(shape) > 1 and np.shape(value) == turned and min(shape[-2:]) > 1:
                 tried.append((f"{grouped(text)}.T", np.swapaxes(value, -1, -2)))

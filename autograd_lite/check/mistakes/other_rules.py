@@ -11,6 +11,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     AnotherPass,
+    Made,
     Step,
     always,
     grouped,
@@ -210,6 +211,23 @@ def _branches(case: Case, target: Target) -> Iterator[Candidate]:
             kind = "mask" if "condition" in title else ""
             made = AnotherPass(wrong(replay, rules))
             yield Candidate(title, cost, predict=made, kind=kind, weak=few)
+        for x, curved, mask in ((one, two, 1 - taken), (two, one, taken)):
+            part = replay.added(curved.operand.id, replay.parts[curved.edge]).get(x.operand.id)
+            if part is None or x.operand.shape != shape or few:
+                continue
+            g = replay.gradients[one.node.id] * mask
+            if not g.any() or np.ptp(part[g != 0] / g[g != 0]) < 1e-9:
+                continue  # It has one slope, and a factor says it simpler.
+            straight = Made(replay, x.operand.id, always(g), always(part))
+            slope = straight.factor(target)
+            if slope and abs(slope) < 1 and abs(float(f"{slope:.3g}") / slope - 1) < 1e-9:
+                yield Candidate(
+                    f"{at}, the slope is {slope:g} where {names[curved is two]} is taken, as in a "
+                    f"leaky relu",
+                    1.1,
+                    predict=straight.times(slope),
+                    kind="mask",
+                )
 
 
 def _masked(mask: Any) -> Rule:

@@ -24,7 +24,6 @@ from autograd_lite.check.mistakes.backward_steps import (
 )
 from autograd_lite.check.mistakes.reasons import (
     another_number,
-    averaged,
     numbers,
     reason,
     scalars,
@@ -40,7 +39,8 @@ from autograd_lite.check.mistakes.registry import (
     more,
     same,
 )
-from autograd_lite.check.mistakes.replay import Edge, Replay
+from autograd_lite.check.mistakes.repeated import loops
+from autograd_lite.check.mistakes.replay import Edge, Replay, part_of, recompute_all
 from autograd_lite.check.mistakes.terms import ADDING, term_text, terms
 from autograd_lite.check.mistakes.written_out import SILU
 from autograd_lite.graph import Node
@@ -321,7 +321,7 @@ def several_terms(case: Case, target: Target) -> Iterator[Candidate]:
 
 
 def _exchanged(case: Case, target: Target, added: Any, gap: Any) -> Iterator[Candidate]:
-    """Solve for the factors of two terms: each has that of the other, as ``1 - c`` for ``c``."""
+    """Solve for the factors of two terms: that of the other, as ``1 - c`` for ``c``, or known."""
     known = {*numbers(case), *(k for _, k, _ in scalars(case))} - {1.0}
     ratios = [k / other for k, other in itertools.permutations(known, 2)]
     ratios += [ratio for k in known for ratio in (k / (1 - k), (1 - k) / k)]
@@ -330,20 +330,21 @@ def _exchanged(case: Case, target: Target, added: Any, gap: Any) -> Iterator[Can
         if target.hand.size < 4 or np.linalg.matrix_rank(sides) < 2:
             continue
         a, b = 1 + np.linalg.lstsq(sides.T, gap.ravel(), rcond=None)[0]
-        told = any(abs(ratio - a) < 1e-7 * abs(a) for ratio in ratios)
-        if abs(a * b - 1) > 1e-7 or abs(abs(a) - 1) < 1e-6 or not told:
+        named = " and ".join(term_text(case.replay, node) for node in (x, y) if case.replay)
+        whys = [reason(case, factor) for factor in (a, b) if factor > 0 and abs(factor - 1) > 1e-6]
+        if abs(a * b - 1) < 1e-7 and any(abs(ratio - a) < 1e-7 * abs(a) for ratio in ratios):
+            title = f"the factors of the terms {named} of the loss are exchanged"
+        elif all(whys) and len(whys) == 2:
+            title = f"the terms {named} of the loss have the factors {shown(a)} and {shown(b)}: "
+            title += ", and ".join(why[0] for why in whys if why)
+        else:
             continue
 
         def predict(other: Target, one: Any = one, two: Any = two, a: Any = a, b: Any = b) -> Any:
             right = other.right
             return right + (a - 1) * one.get(other.id, 0) + (b - 1) * two.get(other.id, 0)
 
-        named = " and ".join(term_text(case.replay, node) for node in (x, y) if case.replay)
-        yield Candidate(
-            f"the factors of the terms {named} of the loss are exchanged",
-            0.9,
-            predict=AnotherPass(predict),
-        )
+        yield Candidate(title, 0.9, predict=AnotherPass(predict))
 
 
 MOST_TOGETHER = 5
@@ -357,8 +358,7 @@ def term_too_many(case: Case, target: Target) -> Iterator[Candidate]:
     if replay is None or target.id is None or target.hand.shape != target.right.shape:
         return
     x, besides = np.asarray(replay.values[target.id], float), target.hand - target.right
-    if 0 < np.count_nonzero(x) < 3:
-        yield from _regulariser_of_few(case, target, x, besides)
+    yield from _of_another(case, target, x)
     if x.shape != besides.shape or np.count_nonzero(x) < 3 or not np.isfinite(besides).all():
         return
     for form, value in ((target.name, x), (f"sign({target.name})", np.sign(x))):
@@ -376,26 +376,35 @@ def term_too_many(case: Case, target: Target) -> Iterator[Candidate]:
             )
 
 
-def _regulariser_of_few(case: Case, target: Target, x: Any, besides: Any) -> Iterator[Candidate]:
-    """Find a regulariser that the loss has of other tensors: few numbers are any multiple."""
-    c = float(np.sum(besides * x) / np.sum(x * x))
-    assert case.replay is not None
-    squares = any(
-        node.primitive in (ops.square, ops.power, ops.multiply)
-        and case.replay.graph[node.operands[0]].kind == "parameter"
-        for node in case.replay.graph
-    )
-    known = (*numbers(case), *((0.5, 1.0) if squares else ()))
-    for k, n in itertools.product(known, (1, *averaged(case))):
-        if any(abs(c - times * k / n) <= 1e-9 * abs(c) for times in (1, 2)):
-            yield Candidate(
-                f"{c:.4g} * {target.name} is added: a regulariser that the loss has of other "
-                f"tensors, and not of {target.name}",
-                1.3,
-                correct=lambda hand: hand - c * x,
-                weak=True,
-            )
-            return
+def _of_another(case: Case, target: Target, x: Any) -> Iterator[Candidate]:
+    """Apply to this tensor too what the loss has of another parameter alone."""
+    replay = case.replay
+    if replay is None:
+        return
+    for end in terms(replay):
+        part = part_of(replay.graph, end)
+        leaves = [node for node in part if node.primitive is None and node.shape != ()]
+        others = [node for node in part if node.kind == "parameter" and node.id != target.id]
+        even = not np.ptp(replay.gradients[end.id])  # It is summed, then, if it is no number.
+        if len(others) != 1 or not even or any(node not in others for node in leaves):
+            continue
+        there = (
+            x
+            if x.ndim == len(others[0].shape)
+            else x.reshape((1,) * (len(others[0].shape) - 1) + (-1,))
+        )
+        try:
+            values = recompute_all(part, {others[0].id: there})
+            sent = Replay(part, values).gradients[others[0].id].reshape(x.shape)
+        except (ValueError, IndexError):
+            continue  # It is one of a matrix, or of rows that are picked.
+        added = np.ravel(replay.gradients[end.id])[0] * sent
+        yield Candidate(
+            f"{term_text(replay, end)} is applied to {target.name} too: a term that the loss has "
+            f"of {text_of(replay.graph, others[0])} alone",
+            1.25,
+            correct=lambda hand, added=added: hand - added,  # type: ignore[misc]  # As above.
+        )
 
 
 @mistake("overwritten, not added", "What is picked twice gets the sum of both: np.add.at(d, i, g).")
@@ -512,13 +521,21 @@ def _windows(picked: Sequence[Step], key: str) -> Iterator[Candidate]:
         _sum(replay, [step.edge for step in picked]),
         text_of(replay.graph, replay.graph[key]),
     )
+    step_of = {node.id: k for loop in loops(replay) for nodes in loop.classes
+               for k, node in enumerate(nodes)}  # fmt: skip
+
+    def of_step(step: Step) -> tuple[str, Any]:
+        return repr(step.node.parameters["index"]), step_of.get(step.node.id, step)
+
     for order in (picked[::-1], picked):  # The step closest to the operand comes first.
 
         def instead(assigned: Sequence[Step], order: Sequence[Step] = order) -> Any:
             filled = np.zeros(np.shape(replay.values[key]))
-            for step in order:
-                index, g = step.node.parameters["index"], replay.gradients[step.node.id]
-                if step in assigned:
+            for _, alike in itertools.groupby(order, of_step):
+                some = list(alike)  # Picked twice in one step, it is assigned once.
+                index = some[0].node.parameters["index"]
+                g = sum(replay.gradients[step.node.id] for step in some)
+                if some[0] in assigned:
                     filled[index] = g
                 else:
                     np.add.at(filled, index, g)

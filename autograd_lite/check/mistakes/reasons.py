@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,6 +26,23 @@ MOST_SQUARE = 10_000
 """Up to which number a root is told by its digits."""
 
 
+T = TypeVar("T")
+
+
+def found_once(find: Callable[[Case], T]) -> Callable[[Case], T]:
+    """Decorate what is found once of each computation."""
+
+    @functools.wraps(find)
+    def found(case: Case) -> T:
+        kept = case.replay.known if case.replay is not None else {}
+        if (find, case.batch) not in kept:
+            kept[find, case.batch] = find(case)
+        value: T = kept[find, case.batch]
+        return value
+
+    return found
+
+
 def shown(number: float) -> str:
     """Write a number: as a fraction, where it is one and its decimals would hide it."""
     short = f"{number:.4g}"
@@ -40,6 +58,7 @@ def shown(number: float) -> str:
     return f"{number:.6g}"
 
 
+@found_once
 def lengths(case: Case) -> list[int]:
     """Return the lengths of axes that occur in a computation, and products of two of one array."""
     if case.replay is None:
@@ -54,6 +73,7 @@ def lengths(case: Case) -> list[int]:
     return list(found)[:MOST_LENGTHS]
 
 
+@found_once
 def blocks(case: Case) -> dict[str, int]:
     """Return the numbers of entries of two neighbouring axes, as of an image, by its sides."""
     shapes = {node.shape for node in case.replay.graph} if case.replay is not None else set()
@@ -81,15 +101,16 @@ def or_a_half(case: Case, key: str | None = None) -> str:
 
 def other_divisor(case: Case, factor: float) -> tuple[int, int] | None:
     """Return what may be divided by, and what belongs there: rows of an array, say, not entries."""
+    found, means = list[tuple[int, int]](), averaged(case)
     for node in case.replay.graph if case.replay is not None else ():
         counts = {n for n in (*node.shape, int(np.size(node.value))) if n > 1}
         if node.primitive is not None and len(node.shape) > 1:
-            for n, right in itertools.product(counts, counts & averaged(case)):
-                if _is(factor, right / n):
-                    return n, right
-    return None
+            pairs = itertools.product(counts, counts & means)
+            found += [(n, right) for n, right in pairs if _is(factor, right / n)]
+    return max(found, key=lambda pair: pair[1], default=None)  # The mean of all is the loss's.
 
 
+@found_once
 def numbers(case: Case) -> dict[float, bool]:
     """Return the numbers that stand in a computation, and whether one divides by them."""
     if case.replay is None:
@@ -106,6 +127,7 @@ def numbers(case: Case) -> dict[float, bool]:
     return found
 
 
+@found_once
 def averaged(case: Case) -> set[int]:
     """Return the numbers of entries that a computation averages over."""
     found = {int(k) for k, divides in numbers(case).items() if divides and float(k).is_integer()}
@@ -125,22 +147,29 @@ def averaged(case: Case) -> set[int]:
 def chosen_ones(case: Case, factor: float, averages: set[int]) -> Iterator[str]:
     """Yield over which entries one may average, of those that are not 0: a hinge's, a mask's."""
     sizes = lengths(case)
-    for node in case.replay.graph if case.replay is not None else ():
-        value = np.asarray(node.value)
-        n, k = value.size, int(np.count_nonzero(value)) if value.size <= MOST_NUMBERS else 0
-        times = n / k if k and n in averages else 0.0
-        alone = k not in sizes and _is(factor, 1 / max(k, 1))
-        if not 0 < k < n or not (_is(factor, times) or alone):
-            continue
-        if not node.name and k in (*sizes, *case.replay.uses):  # type: ignore[union-attr]
-            continue  # That length is simpler.
-        if node.primitive in (ops.maximum, ops.where) or set(np.unique(value)) == {0, 1}:
-            text = node.name or f"the array of shape {node.shape}"
+    for n, k, text in _zeros(case):
+        times = n / k if n in averages else 0.0
+        if _is(factor, times) or (k not in sizes and _is(factor, 1 / k)):
             belongs = f", where {n} belongs" if _is(factor, times) else ""
             yield f"divided by {k}, the entries of {text} that are not 0{belongs}"
             return
 
 
+@found_once
+def _zeros(case: Case) -> list[tuple[int, int, str]]:
+    """Return of hinges and masks how many entries there are, how many are not 0, and the name."""
+    found, uses = [], case.replay.uses if case.replay is not None else []
+    for node in case.replay.graph if case.replay is not None else ():
+        value = np.asarray(node.value)
+        k = int(np.count_nonzero(value)) if value.size <= MOST_NUMBERS else 0
+        gate = node.primitive in (ops.maximum, ops.where)
+        simpler = not node.name and k in (*lengths(case), *uses)
+        if 0 < k < value.size and not simpler and (gate or set(np.unique(value)) == {0, 1}):
+            found.append((value.size, k, node.name or f"the array of shape {node.shape}"))
+    return found
+
+
+@found_once
 def scalars(case: Case) -> list[tuple[str, float, bool]]:
     """Return names and values of single numbers and of scales of masks, and which are factors."""
     if case.replay is None:
@@ -149,8 +178,7 @@ def scalars(case: Case) -> list[tuple[str, float, bool]]:
     for node in graph:
         multiplies = any(x.primitive in (ops.multiply, ops.divide) for x in graph.consumers(node))
         if node.primitive is not None and node.value.size == 1 and node.value.dtype.kind == "f":
-            names = [x.name or "" for x in graph.operands(node)]
-            text = node.name or (write(node, names) if all(names) else "")
+            text = node.name or (_called(graph, node) if multiplies else "")
             if text and node is not graph.outputs[0]:
                 found.append((text, abs(float(node.value.flat[0])), multiplies))
         elif node.primitive is None and np.asarray(node.value).dtype.kind == "f":
@@ -205,8 +233,8 @@ def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
                 yield f"1 + {added}: {added} times the same is added, as by a regulariser", 0.4
         if divides and k > 2 and not whole and abs(10 * k / a - round(10 * k / a)) < 1e-6:
             yield f"divided by {k / a:.4g} where {k:g} belongs", 0.6
-    known = sorted(k for k in numbers(case) if not (float(k).is_integer() and k in sizes))
-    for one, other in itertools.permutations(known[:MOST_LENGTHS], 2):
+    plain = sorted(k for k in numbers(case) if not (float(k).is_integer() and k in sizes))
+    for one, other in itertools.permutations(plain[:MOST_LENGTHS], 2):
         if _is(a, one / other):
             yield f"{one:g} stands in place of {other:g}", 0.3
     for text, k, multiplies in scalars(case):
@@ -216,18 +244,15 @@ def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
             yield f"the factor {text} is missing", 0.25
         elif multiplies and _is(a, 1 / (k * k)):
             yield f"divided by {text}, where it is to be multiplied by it", 0.3
-        for ratio, what in (
-            (k / (1 - k), f"{text} stands in place of 1 - {text}"),
-            ((1 - k) / k, f"1 - {text} stands in place of {text}"),
-            (1 / (1 - k), f"the factor 1 - {text} is missing"),
-        ):
-            if multiplies and _is(a, ratio):
-                yield what, 0.3
+        yield from (pair for pair in _complement(a, text, k) if multiplies)
         if multiplies and _is(a, 1 + k):
             yield f"1 + {text}: {text} times the same is added", 0.3
         for n in sizes if multiplies else ():
             if _is(a, k / n) and n not in (k, 2 * k):
                 yield f"divided by {n} where {text} belongs", 0.35
+    for k, divides in numbers(case).items():
+        if 0 < k < 1 and float(f"{k:.3g}") == k:  # Not a root of 2 / pi.
+            yield from _complement(1 / a if divides else a, f"{k:g}", k)
     for factors, n in blocks(case).items():
         if n not in sizes and (_is(a, n) or _is(a, 1 / n)):
             over = f"{n} entries, {factors}"
@@ -270,6 +295,17 @@ def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
         yield f"a factor 4 {'too many' if a > 1 else 'is missing'}", 0.5
     if case.lr is None and any(_is(a, lr) for lr in (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 1e-4)):
         yield f"a learning rate of {a:g} may be in it already", 0.8
+
+
+def _complement(a: float, text: str, k: float) -> Iterator[tuple[str, float]]:
+    """Yield how a factor can come from 1 minus a number by which something is multiplied."""
+    for ratio, what in (
+        (k / (1 - k), f"{text} stands in place of 1 - {text}"),
+        ((1 - k) / k, f"1 - {text} stands in place of {text}"),
+        (1 / (1 - k), f"the factor 1 - {text} is missing"),
+    ):
+        if _is(a, ratio):
+            yield what, 0.3
 
 
 def of_the_loss(case: Case, factor: float) -> str:

@@ -177,7 +177,7 @@ class Replay:
         way. Central differences are good enough for that.
         """
         if key not in self._tangents:
-            rng = np.random.default_rng(self.position[key])
+            rng = np.random.default_rng([self.position[key], 1])  # Data may come from rng(0).
             directions = [rng.normal(size=np.shape(self.values[key])) for _ in range(2)]
             self._tangents[key] = [(u, self._moved(key, u)) for u in directions]
         return self._tangents[key]
@@ -379,6 +379,14 @@ def with_parameters(graph: Graph, node: Node, **parameters: Any) -> Graph:
     other = replace(node, parameters={**node.parameters, **parameters})
     nodes = [other if x is node else x for x in graph]
     return with_nodes(graph, nodes)
+
+
+def part_of(graph: Graph, end: Node) -> Graph:
+    """Return the graph of what a node was computed from."""
+    inside = {end.id}
+    for node in reversed(graph):
+        inside.update(node.operands if node.id in inside else ())
+    return with_nodes(graph, [node for node in graph if node.id in inside], [end.id])
 
 
 def with_nodes(graph: Graph, nodes: list[Node], outputs: Sequence[str] = ()) -> Graph:

@@ -102,10 +102,11 @@ def _between(replay: Replay, primitive: Primitive, operand: Node, node: Node) ->
             return None
         path.append(edge)
         here = graph[here.operands[edge[1]]]
-    if len(inside) < 2:
-        return None  # A single operation is a step as it is.
     others.update(dict.fromkeys(path[1:], _everything))
     del others[path[0]]
+    if len(inside) < 2 and len(node.operands) < 2:
+        return None  # A single operation is a step as it is, but for ``np.logaddexp(0, x)``.
+    others.setdefault((node.id, 1 - path[0][1]), _nothing)
     return WrittenOut(primitive, operand, node, path[0], others)
 
 

@@ -36,7 +36,7 @@ from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mista
 from autograd_lite.check.mistakes.repeated import recurrent
 from autograd_lite.check.mistakes.replay import Replay, Rule
 from autograd_lite.check.mistakes.rule_factors import factors
-from autograd_lite.check.mistakes.written_out import SILU
+from autograd_lite.check.mistakes.written_out import SILU, functions_of_several
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Node
 
@@ -69,6 +69,12 @@ def derivative_left_out(case: Case, target: Target) -> Iterator[Candidate]:
                     1.2,
                     predict=step.wrong(times(-value)),
                 )
+    powers = [step for step in steps(case, target, once=True) if step.primitive is ops.power]
+    for step in powers:
+        if not step.edge[1] and not np.ndim(step.replay.values[step.node.operands[1]]):
+            yield Candidate(
+                f"the derivative of {step.name} is left out", 1.3, predict=step.wrong(_as_it_is)
+            )
     gates = {step.operand.id: step for step in steps(case, target, once=True) if is_gate(step)}
     for step in gates.values():
         outer, replay = gates.get(step.node.id), step.replay
@@ -114,9 +120,13 @@ def derivative_at_activation(case: Case, target: Target) -> Iterator[Candidate]:
         rule = _at(step, -np.asarray(step.replay.values[step.operand.id]))
         g = step.replay.gradients[step.node.id]
         if tells(step, rule) and not same(rule(g), -np.asarray(step.rule(g))):  # 1 / -x is a sign.
+            turned = (
+                step.operand.primitive is ops.negative
+                and step.replay.graph[step.operand.operands[0]]
+            )
+            there = text_of(step.replay.graph, turned) if turned else f"-{grouped(before)}"
             yield Candidate(
-                f"{step.function}' is taken at -{grouped(before)}, in place of {before}: a sign "
-                f"inside",
+                f"{step.function}' is taken at {there}, in place of {before}: a sign inside",
                 0.68 if step.others else 0.95,  # Of an exp, it is a division.
                 predict=step.wrong(rule),
             )
@@ -194,8 +204,8 @@ def derivative_of_another(case: Case, target: Target) -> Iterator[Candidate]:
 
 
 @more("another activation's derivative")
-def derivative_of_the_hinge(case: Case, target: Target) -> Iterator[Candidate]:
-    """Take the derivative of the hinge, max(0, 1 + x), for that of log(1 + exp(x))."""
+def derivative_of_a_relative(case: Case, target: Target) -> Iterator[Candidate]:
+    """Take the derivative of the hinge for that of a softplus, or that of another form of GELU."""
     for step in activations(case, target):
         x = np.asarray(step.replay.values[step.operand.id])
         before = text_of(step.replay.graph, step.operand)
@@ -206,6 +216,41 @@ def derivative_of_the_hinge(case: Case, target: Target) -> Iterator[Candidate]:
                 1.0,
                 predict=step.wrong(rule),
             )
+    replay = case.replay
+    if replay is None:
+        return
+    for inner, y, _ in functions_of_several(replay):
+        x, g = np.asarray(replay.values[inner.id]), replay.gradients[y.id]
+        real = x.dtype.kind == "f"
+        here = next((k for k, (f, _) in GELUS.items() if real and same(x * f(x), y.value)), None)
+        part = replay.added(y.id, g).get(inner.id) if here else None
+        for other, (function, derivative) in GELUS.items() if part is not None else ():
+            if other != here:
+                slope = function(x) + x * derivative(x)
+                yield Candidate(
+                    f"the derivative of {other} stands in place of that of {here}, which "
+                    f"{text_of(replay.graph, y)} is",
+                    1.0,
+                    predict=Made(replay, inner.id, always(g * slope), always(part)),
+                )
+
+
+C = np.sqrt(2 / np.pi)
+GELUS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "the exact GELU": (
+        lambda x: (1 + ops.erf.forward(x / np.sqrt(2))) / 2,
+        lambda x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
+    ),
+    "the GELU by tanh": (
+        lambda x: (1 + np.tanh(C * (x + 0.044715 * x**3))) / 2,
+        lambda x: C * (1 + 0.134145 * x * x) / np.cosh(C * (x + 0.044715 * x**3)) ** 2 / 2,
+    ),
+    "the GELU by a sigmoid": (
+        lambda x: ops.sigmoid.forward(1.702 * x),
+        lambda x: 0.4255 / np.cosh(0.851 * x) ** 2,
+    ),
+}
+"""Each is x times a function, which is here with its derivative."""
 
 
 def _of(primitive: Primitive, y: Any, x: Any) -> Rule:

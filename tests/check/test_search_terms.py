@@ -1,0 +1,213 @@
+"""Terms, weights, pieces and slopes: what is said is what a person would look for."""
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+from autograd_lite import ops
+from tests.check.test_search_masks import title_of
+
+rng = np.random.default_rng(17)
+X, SIGNS, W = rng.normal(size=(8, 3)), rng.choice([-1.0, 1.0], 8), rng.normal(size=(3, 4))
+Y = rng.normal(size=(8, 4))
+
+
+def parameter(value, name):
+    return al.Tensor(value, requires_grad=True, name=name)
+
+
+@pytest.mark.parametrize(
+    ("slope", "says"),
+    [
+        (lambda m: m < 1, "the derivative of the hinge, 1 where -m > -1, stands in place"),
+        (lambda m: 1 / (1 + np.exp(-m)), "softplus' is taken at m, in place of -m: a sign inside"),
+        (lambda m: np.ones_like(m), "the derivative of the softplus at softplus(-m) is left out"),
+    ],
+)
+def test_a_logaddexp_with_nothing_is_a_softplus(slope, says):
+    w = parameter(W[:, 0], "w")
+    m = SIGNS * (X @ w) * 0.3
+    m.name = "m"
+    loss = np.mean(np.logaddexp(0, -m))
+    assert title_of(loss, w=-0.3 * X.T @ (SIGNS * slope(m.numpy())) / 8).startswith(says)
+
+
+def weighed():
+    w, s, v = parameter(W, "w"), parameter(np.array(0.4), "s"), parameter(W[0, 0], "v")
+    error = X @ w - Y
+    square, size = np.mean(error**2), np.mean(np.abs(error))
+    square.name, size.name = "square", "size"
+    loss = np.exp(-s) * square + np.exp(v) * size + 0.1 * np.sum(np.sqrt(v**2 + 0.1)) + 0.1 * v
+    g = 2 * X.T @ error.numpy() / 32 * np.exp(-0.4)
+    return loss, g, X.T @ np.sign(error.numpy()) / 32 * np.exp(v.item()), square.item(), size.item()
+
+
+@pytest.mark.parametrize(
+    ("factor", "says"),
+    [
+        (np.exp(0.4), "the factor np.exp(-s) is missing"),
+        (np.exp(0.8), "divided by np.exp(-s), where it is to be multiplied by it"),
+        (np.exp(-0.4), "the factor np.exp(-s) is there twice"),
+    ],
+)
+def test_the_weight_of_a_term_is_written_as_it_is_computed(factor, says):
+    loss, one, two, *_ = weighed()
+    assert title_of(loss, w=factor * one + two).endswith(says)
+
+
+def test_a_number_that_stands_in_place_of_another():
+    loss, *_, size = weighed()
+    assert title_of(loss, s=-np.exp(-0.4) * size) == "size is used in place of square"
+    x, r = X[:, 0], parameter(np.array(0.7), "r")
+    k = np.exp(r)
+    k.name = "k"
+    gradient = np.mean(np.tanh(k.item() * x) * x) + 0.07 + 0.1
+    loss = np.mean(np.log(np.cosh(k * x))) + 0.1 * k * r
+    title = title_of(loss, r=np.array(gradient * 0.7))
+    assert title.endswith("r stands in place of k")
+
+
+def test_a_term_of_another_parameter():
+    w, b = parameter(W[:, 0], "w"), parameter(np.array(0.3), "b")
+    loss = np.mean((X @ w + b) ** 2) + 0.1 * np.sum(np.sqrt(w**2 + 0.1))
+    db = 2 * np.mean((X @ w + b).numpy()) + 0.1 * 0.3 / np.sqrt(0.09 + 0.1)
+    assert title_of(loss, b=np.array(db)).endswith(
+        "applied to b too: a term that the loss has of w alone"
+    )
+    dw = 2 * X.T @ (X @ w + b).numpy() / 8
+    title = title_of(loss, w=dw + 0.1 * 0.5 / np.sqrt(w.numpy() ** 2 + 0.1))
+    assert title == "the derivative of w ** 2 is left out"
+
+
+def test_two_terms_are_averaged_that_the_loss_sums():
+    b = parameter(W[0], "b")
+    one, two = np.sum(np.tanh(X[:, :1] + b)), np.sum((Y[:5] + b) ** 2)
+    d = [1 - np.tanh(X[:, :1] + b.numpy()) ** 2, 2 * (Y[:5] + b.numpy())]
+    title = title_of(one + two, b=d[0].mean(axis=0) + d[1].mean(axis=0))
+    assert "have the factors 0.125 and 0.2" in title or "have the factors 0.2 and 0.125" in title
+
+
+def at_risk(first, last):
+    w = parameter(W[:, 0], "w")
+    risk = X @ w
+    risk.name = "risk"
+    loss, delta, r = 0.0, np.zeros(8), risk.numpy()
+    for i in (0, 2, 3, 6, 7):
+        loss = loss + np.log(np.sum(np.exp(risk[i:]))) - risk[i]
+        piece, delta[i] = slice(first(i), last(i)), delta[i] - 1
+        delta[piece] += np.exp(r[piece]) / np.exp(r[piece]).sum()
+    return title_of(loss, w=X.T @ delta)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "says"),
+    [
+        (lambda i: i + 1, lambda i: 8, "what begins one later stands in place of each piece"),
+        (lambda i: 0, lambda i: i + 1, "what ends where it begins stands in place of each piece"),
+        (lambda i: 0, lambda i: 8, "all of risk stands in place of each piece of risk"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_the_pieces_of_every_step_are_others(first, last, says):
+    assert at_risk(first, last).startswith(says)
+
+
+def test_the_slope_of_a_bent_branch_is_a_number():
+    w = parameter(W, "w")
+    z = X @ w
+    h = np.where(z > 0, z, np.exp(z) - 1)
+    z.name, h.name = "z", "h"
+    slope = np.where(z.numpy() > 0, 1, 0.01)
+    title = title_of(np.mean((h - Y) ** 2), w=X.T @ (2 * (h.numpy() - Y) / 32 * slope))
+    assert title.startswith("at h, the slope is 0.01 where np.exp(z) - 1 is taken")
+
+
+def test_the_kept_share_of_a_mask_is_that_of_what_is_dropped():
+    w, mask = parameter(W, "w"), rng.uniform(size=(8, 4)) < 0.7
+    h = np.tanh(X @ w) * mask / 0.7
+    g = 2 * (h.numpy() - Y) * mask / 0.3 * (1 - np.tanh(X @ w).numpy() ** 2)
+    assert "1 - 0.7 stands in place of 0.7" in title_of(np.sum((h - Y) ** 2), w=X.T @ g)
+
+
+def test_the_mean_of_the_loss_is_of_all_entries():
+    w = parameter(W, "w")
+    u = (X @ w).reshape(8, 2, 2)
+    n = (u - u.mean(axis=2, keepdims=True)).reshape(8, 4)
+    e = n - Y[:, :4]
+    d = (2 * e.numpy() / 8).reshape(8, 2, 2)
+    dw = X.T @ (d - d.mean(axis=2, keepdims=True)).reshape(8, 4)
+    assert "divided by 8 where 32 belongs" in title_of(np.mean(e**2), w=dw)
+
+
+def test_a_sign_is_that_of_the_difference():
+    w = parameter(W, "w")
+    out = X @ w
+    out.name = "out"
+    y = 0.1 * np.abs(Y) * np.sign(out.numpy()) / np.abs(Y).max() * np.abs(out.numpy()).min()
+    g = np.sign(out.numpy() - y) / 32
+    title = title_of(np.mean(np.log(np.cosh(out - y))), w=X.T @ g)
+    assert "np.sign(out - " in title
+
+
+def test_what_is_centred_stands_in_place_of_what_is_normalised():
+    w = parameter(W, "w")
+    u = X @ w
+    c = u - u.mean(axis=0)
+    n = c / np.sqrt((c**2).mean(axis=0) + 0.01)
+    u.name, n.name = "u", "n"
+    s, g, centred = np.sqrt(c.numpy().var(axis=0) + 0.01), 2 * (n.numpy() - Y), c.numpy()
+    du = (g - g.mean(axis=0) - centred * (g * centred).mean(axis=0)) / s
+    found = al.compare(np.sum((n - Y) ** 2), {"w": X.T @ du})["w"].diagnosis
+    said = [found.title, *(title for _, title in found.alternatives)]
+    assert any(x.startswith("u minus its mean stands in place of u minus its mean") for x in said)
+
+
+GELU = {
+    "the exact GELU": lambda z: z * (1 + ops.erf(z / np.sqrt(2))) / 2,
+    "the GELU by tanh": lambda z: z * (1 + np.tanh(np.sqrt(2 / np.pi) * (z + 0.044715 * z**3))) / 2,
+    "the GELU by a sigmoid": lambda z: z / (1 + np.exp(-1.702 * z)),
+}
+
+
+@pytest.mark.parametrize("here", GELU)
+@pytest.mark.parametrize("other", GELU)
+def test_the_derivative_of_another_form_of_gelu(here, other):
+    w = parameter(W, "w")
+    z = X @ w
+    h = GELU[here](z)
+    slope = al.grad(lambda x: np.sum(GELU[other](x)))(z.numpy())
+    by_hand = X.T @ (2 * (h.numpy() - Y) / 32 * slope)
+    loss = np.mean((h - Y) ** 2)
+    if here == other:
+        assert al.compare(loss, {"w": by_hand})
+    else:
+        assert title_of(loss, w=by_hand).startswith(f"the derivative of {other} stands in place")
+
+
+def ratings(scale=1.0, twice=1.0, assign=False, slope=None):
+    users, rows, t = [0, 1, 0, 2, 3, 3], [1, 0, 2, 3, 0, 1], [1.0, 0, 1, 1, 0, 1]
+    p, q = parameter(W.T.copy(), "p"), parameter(rng.normal(size=(4, 3)), "q")
+    loss, dp = 0.0, np.zeros((4, 3))
+    for u, i, label in zip(users, rows, t, strict=True):
+        s = p[u] @ q[i]
+        s.name = "s"
+        loss = loss + np.log(1 + np.exp(s)) - label * s + 0.1 * np.sum(p[u] ** 2)
+        a = s.item()
+        sigmoid = 1 / (1 + np.exp(-a))
+        e = scale * (((sigmoid if slope is None else slope(a)) - label) / 6)
+        step = e * q.numpy()[i] + twice * 0.2 * p.numpy()[u] / 6
+        dp[u] = step if assign else dp[u] + step
+    return title_of(loss / 6, p=dp)
+
+
+@pytest.mark.parametrize(
+    ("slip", "says"),
+    [
+        ({"scale": 6.0}, "has a factor 6: the factor 1/6 is missing"),
+        ({"twice": 2.0}, "at every step, 0.2 stands in place of 0.1"),
+        ({"assign": True}, "each overwrites what came before: = in place of +="),
+        ({"slope": lambda s: s}, "its input stands in place of softplus' at"),
+    ],
+)
+def test_a_slip_in_a_loop_over_samples(slip, says):
+    assert says in ratings(**slip)
