@@ -17,7 +17,7 @@ from autograd_lite.compile.sheet import LoweringError
 from autograd_lite.optim.optimizer import Optimizer
 from autograd_lite.program.program import Program
 from autograd_lite.program.surroundings import ANY, Surroundings
-from autograd_lite.program.symbol import TraceError
+from autograd_lite.program.symbol import Symbol, TraceError
 from autograd_lite.program.trace import TRACING, Output, Place, Traced, trace
 from autograd_lite.tensor import Tensor
 
@@ -374,9 +374,10 @@ class Step(Compiled):
     def _once(self, *args: Any, **kwargs: Any) -> Any:
         loss = self._f(*args, **kwargs)
         if not isinstance(loss, Tensor):
+            got = loss.sample if isinstance(loss, Symbol) else loss
             raise TypeError(
                 f"{self!r} needs a loss that depends on the parameters, got a "
-                f"{type(loss).__name__}. Return the Tensor itself, not loss.item()."
+                f"{type(got).__name__}. Return the Tensor itself, not loss.item()."
             )
         loss.backward()
         self._optimiser.step()

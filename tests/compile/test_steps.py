@@ -457,3 +457,10 @@ def test_step_of_a_method_of_the_object_that_has_it():
     values = [training.step(np.arange(3.0)) for _ in range(6)]
     np.testing.assert_allclose(values[:3], [2.0, 1.04, 1.0016])
     assert training.step.why == "NumPy, as asked for"
+
+
+def test_a_loss_without_parameters_is_named_as_what_it_is():
+    optimiser = optim.SGD([al.Tensor(1.0, requires_grad=True)], lr=0.1)
+    step = al.compile(lambda x: np.sum(x), optimiser, backend="numpy")
+    with pytest.raises(TypeError, match="depends on the parameters, got a float64"):
+        step(np.ones(2))
