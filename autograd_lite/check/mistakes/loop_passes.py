@@ -127,7 +127,8 @@ def name_of(replay: Replay, loop: Loop, nodes: Sequence[Node], depth: int = 2) -
         ]
         text = write(nodes[-1], [Written(x, LOOSE if " " in x else ATOM) for x in texts])
     else:
-        text = text_of(replay.graph, nodes[-1])
+        text, *others = {re.sub(r"\[-?\d+\]", "[t]", text_of(replay.graph, x)) for x in nodes}
+        text = text_of(replay.graph, nodes[-1]) if others or len(nodes) < 2 else text
     return text if len(text) < LONGEST_TEXT else f"{_kind(nodes[-1])}(…)"
 
 

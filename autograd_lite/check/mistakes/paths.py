@@ -24,6 +24,7 @@ from autograd_lite.check.mistakes.backward_steps import (
 )
 from autograd_lite.check.mistakes.reasons import (
     another_number,
+    averaged,
     numbers,
     reason,
     scalars,
@@ -334,7 +335,7 @@ def _exchanged(case: Case, target: Target, added: Any, gap: Any) -> Iterator[Can
         whys = [reason(case, factor) for factor in (a, b) if factor > 0 and abs(factor - 1) > 1e-6]
         if abs(a * b - 1) < 1e-7 and any(abs(ratio - a) < 1e-7 * abs(a) for ratio in ratios):
             title = f"the factors of the terms {named} of the loss are exchanged"
-        elif all(whys) and len(whys) == 2:
+        elif all(whys) and len(whys) == 2 and abs(a - b) > 1e-7 * abs(a):
             title = f"the terms {named} of the loss have the factors {shown(a)} and {shown(b)}: "
             title += ", and ".join(why[0] for why in whys if why)
         else:
@@ -359,6 +360,8 @@ def term_too_many(case: Case, target: Target) -> Iterator[Candidate]:
         return
     x, besides = np.asarray(replay.values[target.id], float), target.hand - target.right
     yield from _of_another(case, target, x)
+    if 0 < np.count_nonzero(x) < 3:
+        yield from _regulariser_of_few(case, target, x, besides)
     if x.shape != besides.shape or np.count_nonzero(x) < 3 or not np.isfinite(besides).all():
         return
     for form, value in ((target.name, x), (f"sign({target.name})", np.sign(x))):
@@ -374,6 +377,28 @@ def term_too_many(case: Case, target: Target) -> Iterator[Candidate]:
                 # mypy infers no type for a lambda with a default.
                 correct=lambda hand, added=added: hand - added,  # type: ignore[misc]  # As above.
             )
+
+
+def _regulariser_of_few(case: Case, target: Target, x: Any, besides: Any) -> Iterator[Candidate]:
+    """Find a regulariser that the loss has of other tensors: few numbers are any multiple."""
+    c = float(np.sum(besides * x) / np.sum(x * x))
+    assert case.replay is not None
+    squares = any(
+        node.primitive in (ops.square, ops.power, ops.multiply)
+        and case.replay.graph[node.operands[0]].kind == "parameter"
+        for node in case.replay.graph
+    )
+    known = (*numbers(case), *((0.5, 1.0) if squares else ()))
+    for k, n in itertools.product(known, (1, *averaged(case))):
+        if any(abs(c - times * k / n) <= 1e-9 * abs(c) for times in (1, 2)):
+            yield Candidate(
+                f"{c:.4g} * {target.name} is added: a regulariser that the loss has of other "
+                f"tensors, and not of {target.name}",
+                1.3,
+                correct=lambda hand: hand - c * x,
+                weak=True,
+            )
+            return
 
 
 def _of_another(case: Case, target: Target, x: Any) -> Iterator[Candidate]:

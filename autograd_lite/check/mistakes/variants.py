@@ -66,6 +66,9 @@ def other_power(case: Case, target: Target) -> Iterator[Candidate]:
                     ),
                 )
 
+    for step in steps(case, target, once=True):
+        yield from _of_entries(step)
+
 
 def _of_matrix(name: str, x: Any) -> dict[str, Any]:
     """Return what may stand in the derivative of a determinant, an inverse or a trace."""
@@ -80,6 +83,40 @@ def _of_matrix(name: str, x: Any) -> dict[str, Any]:
         "the unit matrix": unit,
         f"the unit matrix / det({name})": unit / np.linalg.det(x),
     }
+
+
+def _of_entries(step: Step) -> Iterator[Candidate]:
+    """Put another form in place of the derivative of a square or of an absolute value."""
+    x, replay = np.asarray(step.replay.values[step.operand.id]), step.replay
+    inner = step.operand.kind != "parameter" and step.primitive.entrywise and x.dtype.kind == "f"
+    if not inner or x.shape != step.node.shape or x.size < 2:
+        return
+    if step.node.operands.count(step.operand.id) > 1 or step.other is not None:
+        return
+    derivative = np.asarray(step.rule(np.ones_like(x)))
+    name = text_of(replay.graph, step.operand)
+    forms = {
+        f"2 * {grouped(name)}": 2 * x,
+        f"sign({name})": np.sign(x),
+        name: x,
+        f"|{name}|": np.abs(x),
+        f"2 * |{name}|": 2 * np.abs(x),
+    }
+    right = next((text for text, form in forms.items() if same(form, derivative)), None)
+    for text, form in forms.items() if right in list(forms)[:2] else ():
+        twin = "|" in text and not (x < 0).any()  # Then it is the plain form.
+        if not twin and text not in (right, name if right != f"sign({name})" else ""):
+            yield Candidate(
+                f"{text} stands in place of {right}, the derivative of {step.name}",
+                1.0,
+                predict=step.wrong(times(form)),
+            )
+    if right == f"2 * {grouped(name)}" and (x < 0).any():
+        yield Candidate(
+            f"sign({name}) stands in place of {name} in {right}, the derivative of {step.name}",
+            1.05,
+            predict=step.wrong(times(2 * np.sign(x))),
+        )
 
 
 def _multiple(part: Any, form: Any) -> float | None:
@@ -447,6 +484,35 @@ def term_elsewhere(case: Case, target: Target) -> Iterator[Candidate]:
                     0.95,
                     predict=Made(replay, step.operand.id, always(wrong), always(right)),
                 )
+
+
+@mistake("steps left out", "Each step on the way back has its own factor.", last=True)
+def steps_left_out(case: Case, target: Target) -> Iterator[Candidate]:
+    """Hand on what arrives further up, as if all that is between were not there."""
+    for step in steps(case, target, once=True):
+        replay, graph, node = step.replay, step.replay.graph, step.node
+        for _ in range(MOST_STEPS):
+            users = [x for x in graph.consumers(node) if x.id in replay.gradients]
+            if len(users) != 1 or users[0].operands.count(node.id) > 1:
+                break
+            node = users[0]
+            if node.shape == step.operand.shape and node.shape:
+                to, at = text_of(graph, step.operand), text_of(graph, node)
+                yield Candidate(
+                    f"what arrives at {at} goes back to {to} as it is: all that is between them is "
+                    f"left out",
+                    3.5,
+                    predict=Made(
+                        replay,
+                        step.operand.id,
+                        always(replay.gradients[node.id]),
+                        always(replay.parts[step.edge]),
+                    ),
+                )
+
+
+MOST_STEPS = 6
+"""How many of them are left out."""
 
 
 @mistake("rows of a gradient", "Row i of a gradient belongs to row i of the data.", last=True)
