@@ -102,17 +102,18 @@ def test_right_formulas_are_left_alone(network):
 
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
 def test_random_wrong_gradients_are_unexplained(network):
-    for seed, shape in enumerate(network.shapes[:2]):
-        rng = np.random.default_rng(100 + seed)
-        loss, values = network.build(np.random.default_rng(seed), *shape)
-        right = network.gradients(values)
-        for name in right:
-            wrong = {**right, name: rng.normal(size=right[name].shape)}
-            row = al.compare(loss, wrong)[name]
-            assert (row.verdict, row.diagnosis.name) == ("by hand is wrong", UNEXPLAINED)
-        everything = {name: rng.normal(size=g.shape) for name, g in right.items()}
-        for row in al.compare(loss, everything):
-            assert row.diagnosis.name == UNEXPLAINED, row.diagnosis
+    for shape in network.shapes[:2]:
+        for seed in range(2):
+            rng = np.random.default_rng(100 + seed)
+            loss, values = network.build(np.random.default_rng(seed), *shape)
+            right = network.gradients(values)
+            for name in right:
+                wrong = {**right, name: rng.normal(size=right[name].shape)}
+                row = al.compare(loss, wrong)[name]
+                assert (row.verdict, row.diagnosis.name) == ("by hand is wrong", UNEXPLAINED)
+            everything = {name: rng.normal(size=g.shape) for name, g in right.items()}
+            for row in al.compare(loss, everything):
+                assert row.diagnosis.name == UNEXPLAINED, row.diagnosis
 
 
 def test_a_right_gradient_with_noise_is_unexplained():
