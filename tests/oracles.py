@@ -206,7 +206,7 @@ def over(made):
             for case, *operand in group:
                 try:
                     test(case, *operand)
-                except BaseException as error:
+                except BaseException as error:  # A skip, too: it says which case it was.
                     at = "".join(f", operand {case.names[i]}" for i in operand)
                     error.add_note(f"In the case {case}{at}, with {case.given}.")
                     raise

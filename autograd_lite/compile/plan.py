@@ -51,7 +51,7 @@ LONG = 1500
 """How many lines of arithmetic take about two seconds to compile."""
 
 MANY_NUMBERS = 64
-"""With so many lines for each call of NumPy's, NumPy is not much slower."""
+"""Lines of machine code for each call of NumPy from which NumPy is nearly as fast."""
 
 MANY = 1 << 14
 """Calls after which it is worth letting machine code check whether anything has changed."""
@@ -440,13 +440,13 @@ class Plan:
 
         do, do_bound = done(hold, plain), done(hold_bound, bound)
         check = [*conditions, f"({guards} or not changed())"]
-        call = [
-            *_block("try:", [*do, f"return {result}"]),
-            "except TraceError:",
-            "    raise",
-            "except Exception:",
-            "    return eagerly(args, kwargs)",
-        ]  # It may catch that.
+        call = [*do, f"return {result}"]
+        if not self.traced.drawn:  # Else, `_undoing` does it.
+            call = [  # On an error of NumPy's, the function runs as it is: it may catch that.
+                *_block("try:", call),
+                *("except TraceError:", "    raise"),
+                *("except Exception:", "    return eagerly(args, kwargs)"),
+            ]
         lines = [
             *(f"{m} = MISSING" for m in mine), "left, unchanged = 0, None",
             *_function("fits(args, kwargs)", [
@@ -483,9 +483,12 @@ class Plan:
         ]  # fmt: skip
         make = made("\n".join([*_function("make()", lines), ""]), "make", self.names, "call")
         self.fits, self.call, self.allow, self.watch, self.quick, self.bind, self.many = make()
+        if self.traced.drawn:
+            self.call, self.quick = (
+                self._undoing(run, self.names["eagerly"]) for run in (self.call, self.quick)
+            )
         if self.traced.drawn and self.traced.may_refuse:
             bind = self.bind
-            self.call, self.quick = map(self._undoing, (self.call, self.quick))
             self.bind = lambda args, kwargs: self._undoing(bind(args, kwargs))
 
     def called(self) -> None:
@@ -514,18 +517,24 @@ class Plan:
         except UnfitError:
             return bound
 
-    def _undoing(self, run: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function that has drawn nothing where what it calls does not fit."""
+    def _undoing(
+        self, run: Callable[..., Any], eagerly: Callable[..., Any] | None = None
+    ) -> Callable[..., Any]:
+        """Return a function that has drawn nothing where what it calls does not fit, or fails."""
         drawers = [rng.bit_generator for rng, _ in self.traced.drawn]
 
         def undoing(*args: Any) -> Any:
             states = [drawer.state for drawer in drawers]
             try:
                 return run(*args)
-            except TraceError:
-                for drawer, state in zip(drawers, states, strict=True):
-                    drawer.state = state
-                raise
+            except Exception as error:
+                unfit = isinstance(error, TraceError)
+                if unfit or eagerly is not None:
+                    for drawer, state in zip(drawers, states, strict=True):
+                        drawer.state = state
+                if unfit or eagerly is None:
+                    raise
+            return eagerly(*args)
 
         return undoing
 

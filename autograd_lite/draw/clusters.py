@@ -25,7 +25,7 @@ class Cluster:
     """The boxes of one call of a module, framed."""
 
     id: str  # ``call0``, ``call1``, … in the order of the calls in the picture.
-    call: Call  # The call.
+    call: Call
     parameters: int  # How many numbers the module learns, as far as is known.
     boxes: tuple[str, ...]  # Identifiers of the boxes that are in no inner cluster.
     inner: tuple[Cluster, ...]  # The calls in this call.

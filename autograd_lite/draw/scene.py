@@ -54,8 +54,8 @@ class Scene:
 
     graph: Graph  # The computation, with the values and gradients it had when it was drawn.
     names: Mapping[str, str]  # What the user calls the values, by the identifier of their nodes.
-    options: Options  # What is shown.
-    plan: Plan  # The boxes.
+    options: Options
+    plan: Plan
     # The name of a box, and how it was computed, for those that have one.
     titles: Mapping[str, str]
     formulas: Mapping[str, str]

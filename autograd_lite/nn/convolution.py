@@ -243,7 +243,7 @@ class _Pool(Module):
         self.padding, self.ceil_mode = padding, ceil
 
     def extra_repr(self) -> str:
-        """Return the size of the window, and what is not the default."""
+        """Return the size of the window, and the settings that are not the default."""
         stride = "" if self.stride == self.kernel_size else f", stride={self.stride}"
         return f"{self.kernel_size}{stride}" + (f", padding={self.padding}" if self.padding else "")
 

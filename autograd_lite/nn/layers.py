@@ -453,7 +453,7 @@ class Embedding(Module):
 
 
 def check_counts(name: str, **counts: Any) -> None:
-    """Refuse what is not an integer of 1 or more."""
+    """Raise an error for a count that is no integer, or less than 1."""
     for what, count in counts.items():
         if not isinstance(count, int | np.integer):
             raise TypeError(f"{name} needs an integer as {what}, got {count!r}.")

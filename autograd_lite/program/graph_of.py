@@ -123,7 +123,7 @@ def _argument(name: str, value: Any, notes: Notes) -> Any:
 class Positions(np.ndarray[Any, Any]):
     """Positions or a mask among static parameters, that a node of the graph is."""
 
-    node: str  # Its identifier.
+    node: str
 
 
 class _Resolved:

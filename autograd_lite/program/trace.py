@@ -240,7 +240,7 @@ def expanded(s: Statement) -> Program | None:
 
     try:
         program = trace(does, *samples).program
-    except Exception:  # noqa: BLE001  (whatever refuses ones)
+    except Exception:  # noqa: BLE001  (on ones, NumPy and compositions may raise anything: then the statement stays)
         return None
     same = any(inner.function == f for inner in program.statements)
     fits = len(program.outputs) == 1 and isinstance(program.outputs[0], Variable)

@@ -994,3 +994,19 @@ def test_the_defaults_of_an_optimiser_count_where_they_are_read():
     assert [step(), step()] == [0.0, 0.0]
     optimiser.defaults["momentum"] = 3.0
     assert step() == 3.0
+
+
+@pytest.mark.parametrize("backend", ["numpy", "auto"])
+def test_a_call_that_fails_draws_as_often_as_the_function(backend):
+    def made():
+        drop = al.nn.Dropout(0.5, rng=np.random.default_rng(0))
+        return lambda x, m: np.linalg.inv(m) @ drop(x)
+
+    plain, compiled = made(), al.compile(made(), backend=backend)
+    for m in (np.eye(9), 2 * np.eye(9), np.zeros((9, 9)), np.eye(9), 3 * np.eye(9)):
+        if not m.any():
+            for f in (plain, compiled):
+                with pytest.raises(np.linalg.LinAlgError):
+                    f(np.ones(9), m)
+        else:
+            np.testing.assert_array_equal(compiled(np.ones(9), m), plain(np.ones(9), m))

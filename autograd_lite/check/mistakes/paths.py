@@ -375,7 +375,7 @@ def term_too_many(case: Case, target: Target) -> Iterator[Candidate]:
                 f"that the loss does not have",
                 1.3,
                 # mypy infers no type for a lambda with a default.
-                correct=lambda hand, added=added: hand - added,  # type: ignore[misc]  # As above.
+                correct=lambda hand, added=added: hand - added,  # type: ignore[misc]  # Its value now.
             )
 
 
@@ -410,14 +410,11 @@ def _of_another(case: Case, target: Target, x: Any) -> Iterator[Candidate]:
         part = part_of(replay.graph, end)
         leaves = [node for node in part if node.primitive is None and node.shape != ()]
         others = [node for node in part if node.kind == "parameter" and node.id != target.id]
-        even = not np.ptp(replay.gradients[end.id])  # It is summed, then, if it is no number.
+        even = not np.ptp(replay.gradients[end.id])  # A number, or an array that is summed.
         if len(others) != 1 or not even or any(node not in others for node in leaves):
             continue
-        there = (
-            x
-            if x.ndim == len(others[0].shape)
-            else x.reshape((1,) * (len(others[0].shape) - 1) + (-1,))
-        )
+        ndim = len(others[0].shape)
+        there = x if x.ndim == ndim else x.reshape((1,) * (ndim - 1) + (-1,))
         try:
             values = recompute_all(part, {others[0].id: there})
             sent = Replay(part, values).gradients[others[0].id].reshape(x.shape)
@@ -428,7 +425,7 @@ def _of_another(case: Case, target: Target, x: Any) -> Iterator[Candidate]:
             f"{term_text(replay, end)} is applied to {target.name} too: a term that the loss has "
             f"of {text_of(replay.graph, others[0])} alone",
             1.25,
-            correct=lambda hand, added=added: hand - added,  # type: ignore[misc]  # As above.
+            correct=lambda hand, added=added: hand - added,  # type: ignore[misc]  # Its value now.
         )
 
 

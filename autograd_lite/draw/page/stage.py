@@ -51,8 +51,8 @@ def stage(
     - `folds`: modules that are folded at first.
     - `values`, `grads`: the numbers that stand in the boxes, where they are others than the scene's
       own.
-    - `parts`: what the gradients of shared values are the sums of. Without it the numbers are to be
-      replaced, and so there are no miniatures of large arrays.
+    - `parts`: what the gradients of shared values are the sums of. Without it, other numbers will
+      be put in, and large arrays have no miniatures, which could not change with them.
 
     Returns
     -------

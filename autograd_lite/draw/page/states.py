@@ -141,7 +141,7 @@ def _all_states(
 class Layouts:
     """Lays out the states of one picture."""
 
-    plan: Plan  # The boxes.
+    plan: Plan
     modules: Sequence[Module]  # What can be folded.
     # Width and height of the boxes and of the folded modules.
     sizes: Mapping[str, tuple[float, float]]

@@ -35,7 +35,7 @@ class Frame:
     """One recorded step."""
 
     label: float  # What the step is called.
-    loss: float  # The result.
+    loss: float
     # By the identifier of the node.
     values: Mapping[str, NDArray[Any]]
     grads: Mapping[str, NDArray[Any]]
