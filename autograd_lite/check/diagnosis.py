@@ -337,6 +337,8 @@ def _passes(progress: _Progress, target: Target) -> Iterator[tuple[Case, str]]:
     replay = progress.case.replay
     if replay is None:
         return
+    if replay.has_shifts:
+        yield replace(progress.case, replay=Replay(replay.graph, shifts=True)), ""
     for ties in ("first", "all") if replay.has_ties else ():
         yield replace(progress.case, replay=Replay(replay.graph, ties=ties)), ""
     for merged in picked(replay):

@@ -240,14 +240,17 @@ def _arriving(replay: Replay, target: Target) -> Iterator[Place]:
 
 
 def _on_one_edge(case: Case, target: Target) -> Iterator[Place]:
-    """Yield what arrives at a product that has two ways back, on one of them."""
+    """Yield what arrives at an operation, on one of the ways back from it."""
     for step in steps(case, target, once=True):
         replay, (key, i) = step.replay, step.edge
-        if step.other is None or (key, 1 - i) not in replay.parts or not step.node.shape:
+        two = step.other is not None and (key, 1 - i) in replay.parts
+        if not step.node.shape or not (two or step.primitive.entrywise):
             continue
-        g, rule, part = replay.gradients[key], step.rule, replay.parts[step.edge]
+        rule, part = step.rule, replay.parts[step.edge]
 
-        def weigh(moved: Any, step: Step = step, i: int = i) -> Any:
+        def weigh(moved: Any, step: Step = step, i: int = i, two: bool = two) -> Any:
+            if not two:  # The same backwards, entry by entry.
+                return step.rule(np.broadcast_to(moved, step.node.shape))
             x = step.replay.values[step.node.operands[1 - i]]
             pair = (moved, x) if i == 0 else (x, moved)
             return step.primitive.forward(*pair, **step.node.parameters)
@@ -259,7 +262,7 @@ def _on_one_edge(case: Case, target: Target) -> Iterator[Place]:
         says = f"is given for the gradient at {step.name}, in what comes back to "
         says += text_of(replay.graph, step.operand)
         yield Place(
-            step.operand.id, part, g.shape, weigh, made,
+            step.operand.id, part, step.node.shape, weigh, made,
             functools.partial("{1} {0}".format, says), 0.5, key,
         )  # fmt: skip
 

@@ -463,29 +463,30 @@ def wrong_axis(case: Case, target: Target) -> Iterator[Candidate]:
     if replay is None or target.id is None:
         return
     for node in replay.graph.consumers(replay.graph[target.id]):
-        g = replay.gradients.get(node.id)
-        if g is None or g.ndim < 2 or g.ndim <= target.right.ndim:
+        g, edge = replay.gradients.get(node.id), (node.id, node.operands.index(target.id))
+        if g is None or g.ndim < 2 or g.size <= target.right.size or edge not in replay.parts:
             continue
+        at = f"the gradient at {text_of(replay.graph, node)}"
+        sent = np.asarray(replay.rule(edge)(g))
+        if sent.shape == g.shape and not np.array_equal(sent, g):
+            at, g = f"what comes back to {target.name} from {text_of(replay.graph, node)}", sent
         parts = [replay.parts.get((node.id, i)) for i in range(len(node.operands))]
         rightly = [part for part in parts if part is not None]  # One of several uses, say.
         for axis in range(g.ndim):
             summed = g.sum(axis=axis)
-            if not any(same(summed, part) for part in [target.right, *rightly]):
-                yield Candidate(
-                    f"the gradient at {text_of(replay.graph, node)} is summed over axis {axis}",
-                    0.9,
-                    predict=only_here(summed),
-                )
+            if summed.shape == tuple(n for n in target.hand.shape if n > 1):  # As a column, say.
+                summed = summed.reshape(target.hand.shape)
+            if not any(same(np.squeeze(summed), np.squeeze(x)) for x in [target.right, *rightly]):
+                yield Candidate(f"{at} is summed over axis {axis}", 0.9, predict=only_here(summed))
         if g.ndim == 2 and g.shape == target.right.shape * 2:
             yield Candidate(
-                f"the diagonal of the gradient at {text_of(replay.graph, node)} stands in place of "
-                f"its sum",
+                f"the diagonal of {at} stands in place of its sum",
                 1.0,
                 predict=only_here(np.diagonal(g)),
             )
         if target.right.ndim:
             yield Candidate(
-                f"the gradient at {text_of(replay.graph, node)} is summed over all axes",
+                f"{at} is summed over all axes",
                 1.0,
                 predict=only_here(np.full(target.right.shape, g.sum())),
             )

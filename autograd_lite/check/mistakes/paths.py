@@ -32,6 +32,7 @@ from autograd_lite.check.mistakes.reasons import (
 )
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
+    Array,
     Candidate,
     Case,
     Mistake,
@@ -484,11 +485,20 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
             predict=step.wrong(_added_at(step, index[::-1])),
             kind="another index",
         )
+        yield Candidate(
+            f"what belongs to the entries of {to} that {step.name} picks is put in whole columns: "
+            f"d[:, y] = ... in place of d[arange(n), y] = ...",
+            0.9,
+            predict=step.wrong(_assigned(step, at=(slice(None), index[1]))),
+            kind="another index",
+        )
     for other in replay.graph:
-        index = other.parameters.get("index")
-        if other.primitive is not ops.getitem or other is step.node or other.shape != g.shape:
+        if other.primitive is not ops.getitem or other is step.node:
             continue
-        if repr(index) != repr(step.node.parameters["index"]):
+        index = other.parameters["index"]
+        if other.shape != g.shape:
+            index = _of_rows(index, g.shape[: 1 + g.ndim - step.operand.value.ndim])
+        if index is not None and repr(index) != repr(step.node.parameters["index"]):
             yield Candidate(
                 f"what belongs to the entries of {to} that {step.name} picks is put where "
                 f"{text_of(replay.graph, other)} picks: another index",
@@ -496,6 +506,14 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
                 predict=step.wrong(_added_at(step, index)),
                 kind="another index",
             )
+
+
+def _of_rows(index: Any, shape: tuple[int, ...]) -> Array | None:
+    """Return the last array of an index, an entry for each row of a table of this shape."""
+    last = np.asarray(index[-1] if isinstance(index, tuple) and index else index)
+    if last.dtype.kind != "i" or last.shape != shape[: last.ndim] or not last.ndim:
+        return None
+    return np.broadcast_to(last.reshape(last.shape + (1,) * (len(shape) - last.ndim)), shape)
 
 
 def _everywhere(step: Step) -> Any:
@@ -517,10 +535,10 @@ MISTAKES["another index"] = Mistake(
 )
 
 
-def _assigned(step: Step, over: Any = 0.0) -> Any:
+def _assigned(step: Step, over: Any = 0.0, at: Any = None) -> Any:
     def rule(g: Any = step.replay.gradients[step.node.id]) -> Any:
         filled = np.zeros(step.operand.shape) + over
-        filled[step.node.parameters["index"]] = g
+        filled[step.node.parameters["index"] if at is None else at] = g
         return filled
 
     return rule

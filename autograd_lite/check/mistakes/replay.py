@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import functools
 import operator
+from collections import ChainMap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -46,6 +47,9 @@ class Replay:
         Of several largest entries, each gets a share of the gradient; or the first all of it, as
         with ``argmax``; or each all of it, as with ``x == max``. Behind a relu, the right gradient
         is the same; a wrong one is not.
+    shifts : bool
+        Whether what comes back to a maximum that was subtracted goes on: of a right gradient,
+        nothing but rounding does; of a wrong one, as much as the person has let through.
 
     Attributes
     ----------
@@ -55,6 +59,8 @@ class Replay:
         What is sent along every edge.
     order : dict of str to float
         When the gradient of a node is complete, counted from the end of the graph.
+    has_shifts : bool
+        Whether a maximum is subtracted somewhere.
     """
 
     def __init__(
@@ -65,6 +71,7 @@ class Replay:
         operands: Mapping[Edge, Any] | None = None,
         *,
         ties: str = "shared",
+        shifts: bool = False,
     ) -> None:
         self.graph = graph
         self._operands = dict(operands or {})
@@ -80,7 +87,8 @@ class Replay:
         self._silent: set[Edge] = set()
         self._leaves = {node.id for node in graph if node.primitive is None}
         self.gradients = self._run(self._apply)
-        self._silent = {edge for edge in self.parts if self._is_silent(edge)}
+        silent = {edge for edge in self.parts if self._is_silent(edge)}
+        self.has_shifts, self._silent = bool(silent), set() if shifts else silent
         self.order = {node.id: self._completed(node) for node in graph}
 
     def with_mistake(
@@ -187,11 +195,15 @@ class Replay:
         h = 1e-5 * max(1.0, float(np.abs(here).max(initial=0.0)))
         ahead, behind = ({key: here + side * h * direction} for side in (1, -1))
         for values in (ahead, behind):
+            now = ChainMap(values, self.values)
             for node in self.graph:
                 touched = node.id not in values and any(x in values for x in node.operands)
                 if touched and node.id not in self._given:
                     assert node.primitive is not None  # It has operands.
-                    operands = [values.get(x, self.values[x]) for x in node.operands]
+                    operands = [
+                        (self.values if (node.id, i) in self._silent else now)[x]
+                        for i, x in enumerate(node.operands)
+                    ]
                     values[node.id] = node.primitive.forward(*operands, **node.parameters)
         moved: dict[Any, Any] = {}
         for node in self.graph:
@@ -200,10 +212,16 @@ class Replay:
             if node.id != key and node.primitive in (ops.add, ops.subtract):
                 # Exact: beside a mask of -1e9, the difference has lost its digits.
                 zero = np.zeros(())
-                sides = [moved.get(x, zero) for x in node.operands]
+                sides = [
+                    zero if (node.id, i) in self._silent else moved.get(x, zero)
+                    for i, x in enumerate(node.operands)
+                ]
                 moved[node.id] = np.broadcast_to(node.primitive.forward(*sides), node.shape)
             else:
-                moved[node.id] = np.asarray((ahead[node.id] - behind[node.id]) / (2 * h))
+                gap = np.asarray(ahead[node.id] - behind[node.id])
+                size = np.abs(ahead[node.id]).max(initial=0.0)
+                noise = np.abs(gap).max(initial=0.0) <= STILL * size  # As behind a batch norm.
+                moved[node.id] = np.zeros_like(gap) if noise else gap / (2 * h)
         return moved
 
     def added(self, key: str, cotangent: NDArray[Any]) -> dict[str, NDArray[Any]]:
@@ -319,6 +337,10 @@ class Replay:
             return float(self.position[node.id])
         uses = [self.position[other.id] for other in self.graph.consumers(node)]
         return min(uses, default=0) - 0.5
+
+
+STILL = 1e-13
+"""How little a tensor moves, relative to its size, that stays where it is but for rounding."""
 
 
 def _to_the_largest(

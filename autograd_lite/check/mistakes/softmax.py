@@ -311,8 +311,15 @@ def _of_step(replay: Replay, x: Node, node: Node, axis: int, name: str) -> Itera
         (f"{path} has a factor 2", 2),
     ):
         instead = y * (g - times * (g * y).sum(axis, keepdims=True))
-        yield Candidate(title, 0.75, predict=Made(replay, x.id, always(instead), always(right)))
+        made = Made(replay, x.id, always(instead), always(right))
+        yield Candidate(title, 0.75 - _in_one(replay, x, node), predict=made)
     yield from _softmax_forms(replay, x, node, axis, name)
+
+
+def _in_one(replay: Replay, x: Node, node: Node) -> float:
+    """Return how much likelier a softmax is derived as one: none of its pieces has a name."""
+    between = replay.behind(node.id) - replay.behind(x.id) - {node.id}
+    return 0.0 if any(replay.graph[key].name for key in between) else 0.2
 
 
 def _scaled_sum(case: Case, target: Target, x: Node, node: Node, axis: int) -> Iterator[Candidate]:
@@ -332,7 +339,7 @@ def _scaled_sum(case: Case, target: Target, x: Node, node: Node, axis: int) -> I
         if why is None:
             return
         title += f"{', and' if factor < 0 else ''} has a factor {shown(abs(factor))}: {why[0]}"
-    yield Candidate(title, 0.85, predict=made.times(factor))
+    yield Candidate(title, 0.85 - _in_one(replay, x, node), predict=made.times(factor))
 
 
 def _masked_otherwise(
