@@ -48,7 +48,7 @@ def first_title(formulas):
 @pytest.mark.parametrize(
     ("softmax", "says"),
     [
-        ("att * datt", "nothing comes back to e_t from np.sum(e_t"),
+        ("att * datt", "softmax at att_t is not att_t: it has terms"),
         ("att * (1 - att) * datt", "the derivative of the softmax at att_t is not att_t * (1 -"),
         ("datt", "the derivative of the softmax at att_t is left out"),
         (RIGHT.replace("np.sum", "np.mean"), "at att_t has a mean in its place"),

@@ -240,17 +240,14 @@ def _arriving(replay: Replay, target: Target) -> Iterator[Place]:
 
 
 def _on_one_edge(case: Case, target: Target) -> Iterator[Place]:
-    """Yield what arrives at an operation, on one of the ways back from it."""
+    """Yield what arrives at a product that has two ways back, on one of them."""
     for step in steps(case, target, once=True):
         replay, (key, i) = step.replay, step.edge
-        two = step.other is not None and (key, 1 - i) in replay.parts
-        if not step.node.shape or not (two or step.primitive.entrywise):
+        if step.other is None or (key, 1 - i) not in replay.parts or not step.node.shape:
             continue
-        rule, part = step.rule, replay.parts[step.edge]
+        g, rule, part = replay.gradients[key], step.rule, replay.parts[step.edge]
 
-        def weigh(moved: Any, step: Step = step, i: int = i, two: bool = two) -> Any:
-            if not two:  # The same backwards, entry by entry.
-                return step.rule(np.broadcast_to(moved, step.node.shape))
+        def weigh(moved: Any, step: Step = step, i: int = i) -> Any:
             x = step.replay.values[step.node.operands[1 - i]]
             pair = (moved, x) if i == 0 else (x, moved)
             return step.primitive.forward(*pair, **step.node.parameters)
@@ -262,7 +259,7 @@ def _on_one_edge(case: Case, target: Target) -> Iterator[Place]:
         says = f"is given for the gradient at {step.name}, in what comes back to "
         says += text_of(replay.graph, step.operand)
         yield Place(
-            step.operand.id, part, step.node.shape, weigh, made,
+            step.operand.id, part, g.shape, weigh, made,
             functools.partial("{1} {0}".format, says), 0.5, key,
         )  # fmt: skip
 
@@ -270,7 +267,7 @@ def _on_one_edge(case: Case, target: Target) -> Iterator[Place]:
 def _all_of_it(replay: Replay, node: Node, g: Array, at: str, far: float) -> Place:
     return Place(
         node.id, g, g.shape, lambda moved: moved,
-        lambda form: replaced(replay, node.id, always(form)),
+        lambda form: replaced(replay, node.id, always(form), only_used=True),
         lambda form: f"{form} is given for the gradient at {at}", far, _minus(replay, node).id,
         (lambda: prediction_minus_target(replay, node.id, g.shape),),
         arrives=True,

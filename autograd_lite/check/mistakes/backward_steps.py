@@ -252,6 +252,7 @@ class Made:
         self, replay: Replay, key: str, instead: Callable[[], Any], part: Callable[[], Any]
     ) -> None:
         self.replay, self.key = replay, key
+        self.only_used = False  # Whether what stands for the gradient there may be right.
         self._instead, self._part = instead, part
         self._both: tuple[Any, Any] | None = None
         self._added: dict[float, dict[str, Any]] = {}
@@ -322,6 +323,8 @@ class Made:
     def changes(self, target: Target) -> bool:
         """Return whether it makes another gradient of one that is right."""
         instead, part = self.both
+        if self.key == target.id and self.only_used:
+            return False
         if instead is None or target.id is None or instead.shape != part.shape:
             return self.key == target.id
         for _, moved in self.goals(target):
@@ -398,9 +401,13 @@ def distinct(array: Array) -> int:
     return np.unique(np.round(sizes / largest, 6 if digits(array) < 1e-8 else 3)).size
 
 
-def replaced(replay: Replay, key: str, instead: Callable[[], Any]) -> Made:
-    """Return the mistake that all that arrives at a node is replaced."""
-    return Made(replay, key, instead, lambda: replay.gradients[key])
+def replaced(
+    replay: Replay, key: str, instead: Callable[[], Any], *, only_used: bool = False
+) -> Made:
+    """Return the mistake that all that arrives at a node is replaced, or only where it is used."""
+    made = Made(replay, key, instead, lambda: replay.gradients[key])
+    made.only_used = only_used
+    return made
 
 
 def wrong(

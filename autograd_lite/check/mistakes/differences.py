@@ -65,7 +65,11 @@ def differences(replay: Replay) -> Iterator[Difference]:
         if node.shape and node.id not in replay.gradients and w.size <= MOST_WEIGHTS and np.ptp(w):
             alike.setdefault(w.shape, []).append(w)
     weights = {shape: np.stack(some) for shape, some in alike.items()}
-    for node in reversed(list(graph)):
+
+    def late(node: Node) -> tuple[bool, int]:  # What is shifted, after what it was before.
+        return is_shifted(graph, node), -replay.position[node.id]
+
+    for node in sorted(graph, key=late):
         same_again = is_shifted(graph, node) or node.primitive is ops.negative
         if same_again and not node.name:
             continue  # What comes back is that of what it was before.

@@ -219,7 +219,7 @@ class Replay:
                 moved[node.id] = np.broadcast_to(node.primitive.forward(*sides), node.shape)
             else:
                 gap = np.asarray(ahead[node.id] - behind[node.id])
-                size = np.abs(ahead[node.id]).max(initial=0.0)
+                size = np.abs(np.where(gap, ahead[node.id], 0.0)).max(initial=0.0)
                 noise = np.abs(gap).max(initial=0.0) <= STILL * size  # As behind a batch norm.
                 moved[node.id] = np.zeros_like(gap) if noise else gap / (2 * h)
         return moved

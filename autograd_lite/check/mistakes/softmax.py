@@ -271,8 +271,7 @@ def _softmax_forms(
            y * (g - (g * y).sum(k, keepdims=True))) for k in range(y.ndim) if k != axis),
         *_masked_otherwise(replay, x, y, g, axis),
     ):  # fmt: skip
-        entrywise = title.endswith(between)
-        cost = 0.82 if not entrywise else 0.6 if node.primitive is ops.softmax else 0.74
+        cost = 0.6 if title.endswith(between) else 0.7
         yield Candidate(title, cost, predict=Made(replay, x.id, always(instead), always(right)))
         for i, key in enumerate(x.operands if x.primitive is ops.where else ()):
             if key in replay.gradients and replay.graph[key].shape == node.shape:
@@ -311,15 +310,8 @@ def _of_step(replay: Replay, x: Node, node: Node, axis: int, name: str) -> Itera
         (f"{path} has a factor 2", 2),
     ):
         instead = y * (g - times * (g * y).sum(axis, keepdims=True))
-        made = Made(replay, x.id, always(instead), always(right))
-        yield Candidate(title, 0.75 - _in_one(replay, x, node), predict=made)
+        yield Candidate(title, 0.62, predict=Made(replay, x.id, always(instead), always(right)))
     yield from _softmax_forms(replay, x, node, axis, name)
-
-
-def _in_one(replay: Replay, x: Node, node: Node) -> float:
-    """Return how much likelier a softmax is derived as one: none of its pieces has a name."""
-    between = replay.behind(node.id) - replay.behind(x.id) - {node.id}
-    return 0.0 if any(replay.graph[key].name for key in between) else 0.2
 
 
 def _scaled_sum(case: Case, target: Target, x: Node, node: Node, axis: int) -> Iterator[Candidate]:
@@ -339,7 +331,7 @@ def _scaled_sum(case: Case, target: Target, x: Node, node: Node, axis: int) -> I
         if why is None:
             return
         title += f"{', and' if factor < 0 else ''} has a factor {shown(abs(factor))}: {why[0]}"
-    yield Candidate(title, 0.85 - _in_one(replay, x, node), predict=made.times(factor))
+    yield Candidate(title, 0.68, predict=made.times(factor))
 
 
 def _masked_otherwise(
