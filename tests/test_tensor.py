@@ -5,6 +5,7 @@ import fractions
 import math
 import pickle
 import re
+from array import array
 
 import numpy as np
 import pytest
@@ -316,6 +317,18 @@ def test_numbers_from_tensors():
             take(leaf(2.5))
         with al.no_grad():
             take(leaf(2.5))
+
+
+@pytest.mark.parametrize(
+    "index",
+    [((0, 0), (1, 1)), (range(2), (1, 1)), range(3), (slice(1), (2, 2)), array("i", [0, 0]), ((),)],
+)
+def test_any_sequence_in_an_index_picks_as_often_as_it_says(index):
+    table = np.arange(9.0).reshape(3, 3)
+    t, expected = al.Tensor(table, requires_grad=True), np.zeros((3, 3))
+    (t[index] ** 2).sum().backward()
+    np.add.at(expected, index, 2 * table[index])
+    np.testing.assert_array_equal(t.grad.numpy(), expected)
 
 
 def test_integer_tensor_is_an_index():

@@ -132,10 +132,13 @@ def _lowered(a: Any, b: Any) -> Any:
 
 
 def _first_power(e: Any) -> Any:
-    """X ** 1 -> x."""
+    """X ** 1 -> x, x ** 0 -> 1."""
     base, exponent = e.operands
-    is_one = exponent.is_number and np.all(np.equal(exponent.value, 1)) and base.shape == e.shape
-    return base if is_one else None
+    if not exponent.is_number or base.shape != e.shape or not exponent.size:
+        return None
+    if np.all(np.equal(exponent.value, 0)):
+        return type(e)(np.ones(e.shape, e.dtype))
+    return base if np.all(np.equal(exponent.value, 1)) else None
 
 
 @primitive(

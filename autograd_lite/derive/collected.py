@@ -104,9 +104,10 @@ def steps(name: Name, e: Expression, form: Form) -> list[Step]:
         index, value = index_of(piece.back, form), write(e_of_piece, form)
         if form == "python" and may_repeat(piece.back.parameters["index"]):
             called = f"np.{'add' if piece.sign > 0 else 'subtract'}.at"
-            several = isinstance(piece.back.parameters["index"], tuple)
-            where = f"({index})" if several else index
-            where = f"np.s_[{index}]" if ":" in index or "..." in index else where
+            given = piece.back.parameters["index"]
+            where = f"({index})" if isinstance(given, tuple) else index
+            if isinstance(given, tuple) and any(type(x) in (slice, type(...)) for x in given):
+                where = f"np.s_[{index}]"
             lines.append(Step("", "", f"{called}({left}, {where}, {value})"))
         elif apart:
             lines.append(Step(_at(left, index, form), "=", value))

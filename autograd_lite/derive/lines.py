@@ -24,7 +24,7 @@ from autograd_lite.graph.source import Source
 from autograd_lite.ops.indexing import may_repeat
 from autograd_lite.ops.writing import has_call, is_short, times_written
 from autograd_lite.program.expression import Expression, Name, walk
-from autograd_lite.program.simplify import split
+from autograd_lite.program.simplify import number_of, split
 
 LONGEST = 8
 """A line in which more operations are written is divided."""
@@ -382,7 +382,8 @@ def _merge(drafts: list[Draft], wanted: set[int]) -> list[Draft]:
             continue
         for host in hosts:
             # One number is enough, and one sign.
-            more = host.backward and (split(e)[0] != 1.0 or e.operation is ops.subtract)
+            over = e.operation is ops.divide and any(number_of(x) is not None for x in e.operands)
+            more = host.backward and (over or split(e)[0] != 1.0 or e.operation is ops.subtract)
             host.expression = replaced(host.expression, {number: e}, simplify=more)
     return result
 

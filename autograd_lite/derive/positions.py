@@ -63,5 +63,5 @@ def _is_named(x: Any) -> bool:
     """Return whether an array is written by a name; one that counts from 0 is np.arange."""
     if not isinstance(x, np.ndarray) or not x.ndim:
         return hasattr(x, "node")
-    counts = x.ndim == 1 and x.dtype.kind == "i" and np.array_equal(x, np.arange(len(x)))
+    counts = x.dtype.kind == "i" and x.size == max(x.shape) and (x.ravel() == range(x.size)).all()
     return hasattr(x, "node") or (x.size > 0 and not counts)

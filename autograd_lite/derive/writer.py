@@ -202,11 +202,12 @@ class Writer:
         assert node.primitive is not None  # It has operands.
         if node.primitive is UNLINKED:
             return operands[0]
-        if node.primitive is ops.add:  # total = 0, then total + x, is x.
+        if node.primitive in (ops.add, ops.subtract):  # total = 0, then total + x, is x.
             for zero, x in (operands, operands[::-1]):
                 alike = (x.shape, x.dtype) == (node.shape, np.asarray(node.value).dtype)
                 if zero.is_number and not np.any(zero.value) and alike and not x.is_number:
-                    return x
+                    minus = node.primitive is ops.subtract and zero is operands[0]
+                    return Expression.__record__(ops.negative, (x,), {}) if minus else x
         operation, parameters = operation_of(node.primitive), self.parameters(node)
         if isinstance(operation, Primitive) and any(x.is_number and x.ndim for x in operands):
             return Expression.__record__(operation, operands, parameters)  # zeros @ W is no step.

@@ -18,15 +18,21 @@ def frozen_index(index: Any) -> Any:
     if isinstance(index, tuple):
         if type(index) is tuple and FIXED.issuperset(map(type, index)):
             return index
-        return tuple([frozen_index(part) for part in index])
-    if isinstance(index, list):
-        refuse_nested(index)
-    if is_recorder(index) and is_recorder(index.data):
-        return index.data  # Of a trace.
-    if isinstance(index, list | np.ndarray) or is_recorder(index):
-        frozen = np.array(index)
-        return frozen.astype(int) if frozen.size == 0 and isinstance(index, list) else frozen
-    return index
+        return tuple(map(_frozen_part, index))
+    return _frozen_part(index)
+
+
+def _frozen_part(part: Any) -> Any:
+    """Return what an index says of some axes: all sequences are arrays, as they are to NumPy."""
+    if type(part) in FIXED:
+        return part
+    if is_recorder(part) and is_recorder(part.data):
+        return part.data  # Of a trace.
+    refuse_nested(part)
+    if hasattr(part, "__index__") and not isinstance(part, np.ndarray):
+        return part
+    frozen = np.array(part)
+    return frozen.astype(int) if frozen.size == 0 and not hasattr(part, "dtype") else frozen
 
 
 def refuse(name: str, reason: str, **arguments: Any) -> None:

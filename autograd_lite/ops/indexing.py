@@ -60,16 +60,18 @@ def getitem(x: Any, *, index: Any) -> Any:
 def _one_hot(e: Any) -> Any:
     """One number per row, in the columns that labels say -> the number * np.eye(k)[labels]."""
     (x,), index, shape = e.operands, e.parameters["index"], e.parameters["shape"]
-    if not (x.is_number and isinstance(index, tuple) and len(index) == len(shape) == 2):
+    if not (x.is_number and isinstance(index, tuple) and len(index) == len(shape) > 1):
         return None
-    rows, labels = index
-    fits = all(isinstance(i, np.ndarray) and i.shape == shape[:1] for i in index)
-    if not fits or labels.dtype == bool or not np.array_equal(rows, np.arange(shape[0])):
+    *rows, labels = index
+    if not all(isinstance(i, np.ndarray) and i.dtype != bool for i in index):
+        return None
+    each = zip(rows, np.indices(shape[:-1]), strict=True)
+    if labels.shape != shape[:-1] or not all((i == there).all() for i, there in each):
         return None
     number = np.ravel(x.value)
     if number.dtype.kind != "f" or not number.size or (number != number[0]).any():
         return None
-    return (x.ratio or float(number[0])) * getitem(type(e)(np.eye(shape[1])), index=labels)
+    return (x.ratio or float(number[0])) * getitem(type(e)(np.eye(shape[-1])), index=labels)
 
 
 def _without_axes(e: Any) -> Any:

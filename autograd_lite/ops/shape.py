@@ -54,15 +54,18 @@ def _opposite(axes: Any) -> tuple[int, ...] | None:
 
 
 def _untransposed(e: Any) -> Any:
-    """x.T.T -> x, and the transpose of a vector is the vector."""
-    (x,) = e.operands
-    if e.parameters["axes"] is not None:
-        return None
-    if x.ndim < 2:
+    """Write one transpose in place of two, x.T for the reversed order, and x for a vector's."""
+    (x,), given = e.operands, e.parameters["axes"]
+    turned = tuple(range(x.ndim))[::-1]
+    axes = turned if given is None else tuple(axis % x.ndim for axis in given)
+    if x.ndim < 2 or axes == turned[::-1]:
         return x
     inner = x.meant
-    twice = inner.operation is transpose and inner.parameters["axes"] is None
-    return inner.operands[0] if twice else None
+    if inner.operation is transpose:
+        before = inner.parameters["axes"]
+        before = turned if before is None else before
+        return transpose(inner.operands[0], axes=tuple(before[axis] for axis in axes))
+    return transpose(x) if given is not None and axes == turned else None
 
 
 @primitive(

@@ -252,7 +252,9 @@ def literal(value: Any) -> str:
             return f"np.zeros({value.shape}, {value.dtype.name!r})"
         counted = value.size == max(value.shape, default=0) > 1 and value.dtype.name == "int64"
         if counted and value.ravel().tolist() == list(range(value.size)):
-            return f"np.arange({value.size})" + f".reshape{value.shape}" * int(value.ndim > 1)
+            column = value.shape == (value.size, 1)
+            turned = "[:, None]" if column else f".reshape{value.shape}" if value.ndim > 1 else ""
+            return f"np.arange({value.size}){turned}"
         obvious = value.size and value.dtype.name in ("float64", "int64", "bool", "complex128")
         return f"np.array({listed})" if obvious else f"np.array({listed}, {value.dtype.name!r})"
     if _mixed(value):

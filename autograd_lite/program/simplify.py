@@ -42,6 +42,10 @@ def split(e: Expression) -> tuple[float, Expression]:
             return number, Expression(
                 e.value / number, operation=ops.divide, operands=(Expression(1.0), e.operands[1])
             )
+        count = number_of(e.operands[1])
+        if count and count != 1.0 and count.is_integer() and e.operands[0].shape == e.shape:
+            factor, rest = split(e.operands[0])
+            return quotient(factor, count), rest
     number = identity(e.value) if e.is_number else None
     return (number, Expression(e.value / number)) if number not in (None, 1.0) else (1.0, e)
 
@@ -117,12 +121,36 @@ def _mean_over(e: Expression) -> Expression | None:
 def _rows_of_identity(e: Expression) -> Expression | None:
     """Sum over the columns of np.eye(k)[labels] -> 1: every row of it has a single one."""
     (x,), axis = e.operands, e.parameters["axis"]
-    if not _is(x, ops.getitem) or axis not in (1, -1) or x.ndim != 2:
-        return None
-    eye, index = x.operands[0], x.parameters["index"]
-    plain = isinstance(index, np.ndarray) and index.ndim == 1 and index.dtype.kind in "iu"
-    factor = identity(eye.value) if plain and eye.is_number else None
-    return None if factor is None else Expression(np.full(e.shape, factor))
+    total = _in_each_row(x) if axis in (x.ndim - 1, -1) else None
+    return None if total is None else Expression(np.full(e.shape, total))
+
+
+def _in_each_row(x: Expression) -> float | None:
+    """Return what every row of np.eye(k)[labels], or of a sum of several, adds up to."""
+    factor, x = split(x)
+    found = None
+    if x.operation in (ops.add, ops.subtract):
+        one, two = map(_in_each_row, x.operands)
+        if one is not None and two is not None:
+            found = one + two if _is(x, ops.add) else one - two
+    elif _is(x, ops.getitem):
+        eye, index = x.operands[0], x.parameters["index"]
+        plain = isinstance(index, np.ndarray) and index.dtype.kind in "iu"
+        found = (
+            identity(eye.value) if plain and index.ndim == x.ndim - 1 and eye.is_number else None
+        )
+    return None if found is None or abs(factor) != 1.0 else factor * found
+
+
+def _single_outside(e: Expression) -> Expression | None:
+    """Sum(a * s) -> sum(a) * s, sum(a / s) -> sum(a) / s, of a single number `s` and a table."""
+    (x,) = e.operands
+    for i, s in enumerate(x.operands if x.operation in (ops.multiply, ops.divide) else ()):
+        other = x.operands[1 - i]
+        if s.ndim == 0 < other.ndim and not s.is_number and (i or _is(x, ops.multiply)):
+            total = _make(ops.sum, other, **e.parameters)
+            return _make(x.operation, *((total, s) if i else (s, total)))
+    return None
 
 
 def _common_factor(e: Expression) -> Expression | None:
@@ -192,6 +220,25 @@ def _divided(e: Expression) -> Expression | None:
     return scaled(quotient(left, right), _make(ops.divide, x, y))
 
 
+def _undone(e: Expression) -> Expression | None:
+    """Cancel: (a * b) / b -> a, also in a longer product."""
+    a, b = e.operands
+    return None if b.is_number or a.shape != e.shape else _without_factor(a, b)
+
+
+def _without_factor(e: Expression, b: Expression) -> Expression | None:
+    factor, rest = split(e)
+    for x, y in _both_orders(rest) if _is(rest, ops.multiply) else ():
+        if x.shape != e.shape:
+            continue
+        if alike(y, b):
+            return scaled(factor, x)
+        left = _without_factor(x, b)
+        if left is not None:
+            return scaled(factor, _make(ops.multiply, left, y))
+    return None
+
+
 def _negated(e: Expression) -> Expression | None:
     (x,) = e.operands
     if _is(x, ops.negative):
@@ -214,6 +261,9 @@ def _added(e: Expression) -> Expression | None:
         return b
     if alike(a, b):
         return scaled(2.0, a)
+    if _is(a, ops.subtract) and split(a.operands[0])[0] < 0 < split(b)[0]:  # -x - y + b: b - x - y
+        x, y = a.operands
+        return _make(ops.subtract, _make(ops.subtract, b, _make(ops.negative, x)), y)
     return _combined(a, b, 1.0)
 
 
@@ -464,12 +514,13 @@ def whole_rows(e: Expression) -> tuple[str, int] | None:
 
 
 def _product_transposed(e: Expression) -> Expression | None:
-    """Transpose a product: (a @ b).T -> b.T @ a.T."""
-    (x,) = e.operands
-    if e.parameters["axes"] is None and _is(x, ops.matmul) and x.ndim == 2:
+    """Transpose a product, or each of a stack: (a @ b).T -> b.T @ a.T."""
+    (x,), axes = e.operands, e.parameters["axes"]
+    last_two = (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2)
+    if _is(x, ops.matmul) and x.ndim > 1 and axes in (last_two, None if x.ndim == 2 else last_two):
         a, b = x.operands
-        if a.ndim == b.ndim == 2:
-            return _make(ops.matmul, ops.transpose(b, axes=None), ops.transpose(a, axes=None))
+        if a.ndim == b.ndim == x.ndim:
+            return _make(ops.matmul, ops.transpose(b, axes=axes), ops.transpose(a, axes=axes))
     return None
 
 
@@ -504,9 +555,9 @@ REWRITES |= {
         _nothing, _mean_over, _without_stretching, _number_alone, _square, _one_number_in_front,
         _over, _cancelled,
     ),
-    ops.divide: (_without_stretching, _mean_of, _divided),
+    ops.divide: (_without_stretching, _mean_of, _undone, _divided),
     ops.negative: (_negated,),
-    ops.sum: (_rows_of_identity,),
+    ops.sum: (_rows_of_identity, _single_outside),
     ops.add: (_without_stretching, _chosen, _common_factor, _added),
     ops.subtract: (_without_stretching, _chosen, _mixed_with_its_rest, _common_factor, _subtracted),
     ops.matmul: (_nothing, _times_identity),

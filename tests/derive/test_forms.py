@@ -356,3 +356,61 @@ def test_two_values_are_never_written_with_the_same_letters():
                 for line in derivation.lines]  # fmt: skip
         assert len(set(left)) == len(left)
     assert "∂L/∂W_1 = δh₄ h₃ᵀ" in derivation.text
+
+
+def picked(x, y):  # Every word of every sentence has a label.
+    p = np.exp(x) / np.sum(np.exp(x), axis=-1, keepdims=True)
+    return -np.mean(np.log(p[np.arange(2)[:, None], range(4), y]))
+
+
+def of_two(x, y):
+    p = np.exp(x) / np.sum(np.exp(x), axis=-1, keepdims=True)
+    return -np.sum(np.log(p[range(3), y[0]])) - np.sum(np.log(p[range(3), y[1]]))
+
+
+def likelihood(x, w):
+    p = 1 / (1 + np.exp(-(x @ w)))
+    return -np.sum(np.log(p))
+
+
+def summed(x, w):
+    total = 0.0
+    for row in x:
+        total = total - np.sum(row * w) + np.sum(np.log(row))
+    return total
+
+
+def scaled(r, s):
+    z = r / s
+    return np.sum(0.5 * z**2)
+
+
+DRAWN = np.random.default_rng(6).uniform(0.5, 1.0, size=(2, 4, 3))
+WORDS = np.array([[0, 1, 2, 0], [1, 1, 0, 2]])
+
+
+@pytest.mark.parametrize(
+    ("f", "arguments", "says", "not_said"),
+    [
+        (picked, (DRAWN, WORDS), "(p - np.eye(3)[y]) / 8", "add.at"),
+        (of_two, (DRAWN[0, :3], WORDS[:, :3]), "2 * p - np.eye(3)[y[1]] - np.eye(3)", "sum"),
+        (likelihood, (DRAWN[0], DRAWN[0, 0]), "p_delta = p - 1", "p * (1 - p)"),
+        (lambda w, lam: lam / 2 * np.sum(w**2), (DRAWN[0], 0.5), "d_w = lam * w", "2 * lam"),
+        (lambda w, lam: lam / 8 * np.sum(w**2), (DRAWN[0], 0.5), "2 / 8 * lam * w", "lam / 8"),
+        (lambda x, w: np.sum(np.tanh(x @ w.T)), (DRAWN, DRAWN[0]), "= v1_delta @ w ", "transpose"),
+        (lambda q, k: np.sum(np.tanh(q @ np.swapaxes(k, 1, 2))), (DRAWN, DRAWN), " @ k ", "(k, "),
+        (summed, (DRAWN[0, :2], DRAWN[0, 0]), "-np.sum(row1 * w)", "0 -"),
+        (scaled, (DRAWN[0], np.array(0.7)), "-np.sum(z ** 2) / s", "* s"),
+        (lambda x, w: np.sum(w * x**1), (DRAWN[0], 2.0), "d_x = np.", "** 0"),
+    ],
+)  # fmt: skip
+def test_the_algebra_that_a_person_does_is_done(f, arguments, says, not_said):
+    derivation = al.derive(f, *arguments)
+    backward = derivation.code.partition("# backward")[2]
+    assert says in derivation.code
+    assert not_said not in backward
+    _, gradients = derivation.function(*arguments)
+    for name, expected in zip(
+        gradients, al.grad(f, tuple(range(len(gradients))))(*arguments), strict=False
+    ):
+        np.testing.assert_allclose(gradients[name], expected, rtol=1e-10, atol=1e-13)
