@@ -6,6 +6,7 @@ is left out, what is used once is written where it is used, and what is written 
 
 from __future__ import annotations
 
+import itertools
 import keyword
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -163,7 +164,7 @@ def finish(
     _shorten(drafts)
     if common:
         _name_common_parts(drafts)
-    drafts = _merge(drafts, wanted)
+    drafts = _before_all(_merge(drafts, wanted))
     for draft in drafts:
         if draft.called is None:
             draft.symbol.name = names.next_value()
@@ -386,6 +387,24 @@ def _merge(drafts: list[Draft], wanted: set[int]) -> list[Draft]:
             more = host.backward and (over or split(e)[0] != 1.0 or e.operation is ops.subtract)
             host.expression = replaced(host.expression, {number: e}, simplify=more)
     return result
+
+
+def _before_all(drafts: list[Draft]) -> list[Draft]:
+    """Put first what is computed of arguments alone, and used by many: no round of a loop has it."""
+    made = {draft.symbol.number for draft in drafts}
+    named = [{x.number for x in walk((draft.expression,)) if x.name} for draft in drafts]
+    uses = Counter(itertools.chain.from_iterable(named))
+
+    def later(pair: tuple[Draft, set[int]]) -> bool:
+        draft, parts = pair
+        own = draft.backward or draft.called is not None or parts & made
+        return bool(own) or uses[draft.symbol.number] < USED_BY_MANY
+
+    return [draft for draft, _ in sorted(zip(drafts, named, strict=True), key=later)]
+
+
+USED_BY_MANY = 4
+"""By how many lines."""
 
 
 def _may_go(draft: Draft, uses: int, host: Draft) -> bool:

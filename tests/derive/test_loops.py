@@ -436,3 +436,18 @@ def test_every_round_that_formulas_stand_for_is_a_line_of_the_derivation(seed):
     assert any("  (" in row for row in derivation.text.splitlines())
     lines = [line.text for line in derivation.forward[:-1]]
     assert sorted(map(bare, found)) == sorted(map(bare, lines))
+
+
+def windowed(x, W):
+    rows = []
+    for i in range(2):
+        for j in range(3):
+            rows.append(np.tensordot(x[i : i + 2, j : j + 2], W, axes=2))  # It reshapes W.
+    return np.sum(np.tanh(np.stack(rows)))
+
+
+def test_what_every_round_uses_is_before_the_loop_and_in_no_round():
+    derivation = al.derive(windowed, *draw((3, 4), (2, 2)))
+    printed = body(derivation)
+    assert printed[2].startswith("    v1 = W.reshape(")
+    assert printed[5:7] == ["    for i in range(2):", "        for j in range(3):"]
