@@ -390,7 +390,7 @@ def _merge(drafts: list[Draft], wanted: set[int]) -> list[Draft]:
 
 
 def _before_all(drafts: list[Draft]) -> list[Draft]:
-    """Put first what is computed of arguments alone, and used by many: no round of a loop has it."""
+    """Put first what is computed of arguments alone and used by many: no round of a loop has it."""
     made = {draft.symbol.number for draft in drafts}
     named = [{x.number for x in walk((draft.expression,)) if x.name} for draft in drafts]
     uses = Counter(itertools.chain.from_iterable(named))

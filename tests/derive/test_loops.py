@@ -442,7 +442,8 @@ def windowed(x, W):
     rows = []
     for i in range(2):
         for j in range(3):
-            rows.append(np.tensordot(x[i : i + 2, j : j + 2], W, axes=2))  # It reshapes W.
+            product = np.tensordot(x[i : i + 2, j : j + 2], W, axes=2)  # It reshapes W.
+            rows.append(product)
     return np.sum(np.tanh(np.stack(rows)))
 
 
