@@ -89,8 +89,10 @@ def steps(name: Name, e: Expression, form: Form) -> list[Step]:
         return [Step(left, "=", write(e, form))]
     apart, whole = _in_order(found)
     found = apart or found
-    begun = next((x for x in found if x.back is None and x.sign > 0 and is_new(x.e)), None)
-    lines = [Step(left, "=", write(begun.e, form) if begun else zeros(e, form))]
+    first = [x for x in found if x.back is None and x.sign > 0 and _may_begin(x.e, e)]
+    begun = next((x for x in first if is_new(x.e)), first[0] if first else None)
+    copied = ".copy()" if form == "python" and begun and not is_new(begun.e) else ""
+    lines = [Step(left, "=", write(begun.e, form) + copied if begun else zeros(e, form))]
     if whole and form != "python":
         lines = []
     for piece in found:
@@ -137,6 +139,11 @@ def _in_order(found: list[Piece]) -> tuple[list[Piece], bool]:
 def is_new(e: Expression) -> bool:
     """Return whether an expression makes an array of its own, that may be changed in place."""
     return e.operation in (ops.add, ops.subtract, ops.multiply, ops.divide, ops.matmul)
+
+
+def _may_begin(x: Expression, e: Expression) -> bool:
+    """Return whether a sum may begin with a term: it is new, or a name to be copied."""
+    return is_new(x) or (x.name is not None and (x.shape, x.dtype) == (e.shape, e.dtype))
 
 
 def _at(name: str, index: str, form: Form) -> str:

@@ -24,7 +24,8 @@ INDICES = (
 def may_repeat(index: Any) -> bool:
     """Return whether an index can name the same entry twice: one with integer arrays can."""
     parts = index if isinstance(index, tuple) else (index,)
-    return any(isinstance(p, list | np.ndarray) and np.asarray(p).dtype != bool for p in parts)
+    arrays = (np.asarray(p) for p in parts if isinstance(p, list | np.ndarray))
+    return any(array.ndim > 0 and array.dtype != bool for array in arrays)
 
 
 def _put_back(g: Any, x: Any, index: Any) -> Any:

@@ -142,6 +142,15 @@ def _in_each_row(x: Expression) -> float | None:
     return None if found is None or abs(factor) != 1.0 else factor * found
 
 
+def _all_put_back(e: Expression) -> Expression | None:
+    """Sum of all that was put into zeros -> the sum of it."""
+    (x,), axis = e.operands, e.parameters["axis"]
+    if not _is(x, scatter_add) or (axis is not None and len(np.atleast_1d(axis)) < x.ndim):
+        return None
+    total = _make(ops.sum, x.operands[0], axis=None, keepdims=False)
+    return total if total.shape == e.shape else _make(ops.reshape, total, shape=e.shape)
+
+
 def _single_outside(e: Expression) -> Expression | None:
     """Sum(a * s) -> sum(a) * s, sum(a / s) -> sum(a) / s, of a single number `s` and a table."""
     (x,) = e.operands
@@ -557,7 +566,7 @@ REWRITES |= {
     ),
     ops.divide: (_without_stretching, _mean_of, _undone, _divided),
     ops.negative: (_negated,),
-    ops.sum: (_rows_of_identity, _single_outside),
+    ops.sum: (_rows_of_identity, _all_put_back, _single_outside),
     ops.add: (_without_stretching, _chosen, _common_factor, _added),
     ops.subtract: (_without_stretching, _chosen, _mixed_with_its_rest, _common_factor, _subtracted),
     ops.matmul: (_nothing, _times_identity),

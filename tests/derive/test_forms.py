@@ -414,3 +414,18 @@ def test_the_algebra_that_a_person_does_is_done(f, arguments, says, not_said):
         gradients, al.grad(f, tuple(range(len(gradients))))(*arguments), strict=False
     ):
         np.testing.assert_allclose(gradients[name], expected, rtol=1e-10, atol=1e-13)
+
+
+def test_one_label_is_subtracted_from_a_copy_of_the_softmax():
+    def f(s, label):
+        p = np.exp(s) / np.sum(np.exp(s))
+        return -np.log(p[label, 0])
+
+    arguments = DRAWN[0, :, :1], np.array(2)
+    derivation = al.derive(f, *arguments)
+    backward = derivation.code.partition("# backward")[2].splitlines()
+    assert backward[1].split("  #")[0].strip() == "d_s = p.copy()"
+    assert backward[2].strip() == "d_s[label, 0] -= 1"
+    assert derivation.text.splitlines()[-2:] == ["∂L/∂s = p", "∂L/∂s[label, 0] -= 1"]
+    _, gradients = derivation.function(*arguments)
+    np.testing.assert_allclose(gradients["s"], al.grad(f)(*arguments), rtol=1e-12, atol=1e-14)
