@@ -33,6 +33,7 @@ from autograd_lite.check.subject import (
     values_of,
 )
 from autograd_lite.core.modes import no_grad
+from autograd_lite.functional.settings import check_counts, check_range
 from autograd_lite.functional.tracing import require_function
 from autograd_lite.functional.transforms import jvp, vjp
 from autograd_lite.nn.module import Module
@@ -130,7 +131,7 @@ def gradcheck(
         If a derivative is wrong, depends on how the inputs lie in memory, differs from one call to
         the next, or has another shape or dtype than its input; if the two sides differ where there
         is no derivative, at a kink or at the end of the domain; or if `f` changes its inputs,
-        returns different values for equal ones, or is nan there.
+        returns different values for equal ones, or is not finite there.
     TypeError
         If `f` is not a function, or its inputs are not given as one sequence.
     ValueError
@@ -169,11 +170,16 @@ def gradcheck(
         f, arguments, names = with_parameters(f, arguments, names)
     flat, originals, names = flattened(f, arguments, names)
     arrays = [np.array(x, dtype=np.float64) for x in originals]
-    if not any(x.size for x in arrays) or order < 1 or draws < 1:
+    check_counts("gradcheck", order=order, draws=draws)
+    if not any(x.size for x in arrays):
         raise ValueError(
-            f"gradcheck has nothing to check: {len(arrays)} inputs with "
-            f"{sum(x.size for x in arrays)} entries, order={order}, draws={draws}."
+            f"gradcheck has nothing to check: {len(arrays)} inputs without a single entry."
         )
+    for key, value in {"eps": eps, "atol": atol, "rtol": rtol}.items():
+        if value is not None:
+            check_range(
+                "gradcheck", "of more than 0" if key == "eps" else "of 0 or more", **{key: value}
+            )
     rng = np.random.default_rng(0) if rng is None else rng
     message = ""
     used = [Place(t) for t in Surroundings(f).tensors]
@@ -224,13 +230,13 @@ def _check_repeatable(check: Check) -> None:
             "gradcheck: the function returned different values for equal inputs. Pass it a "
             "random generator that starts anew at every call."
         )
-    unknown = [y for y in first if y.dtype.kind in "fc" and np.isnan(y).any()]
+    unknown = [y for y in first if not np.isfinite(y).all()]
     if unknown and check.order == 1:
-        where = indices(np.isnan(unknown[0]))
+        where = indices(~np.isfinite(unknown[0]))
         raise GradcheckError(
-            f"gradcheck: the function itself is nan there, in {len(where)} of {unknown[0].size} "
-            f"entries of a result{f', first at {where[0]}' if where[0] else ''}: no derivative can "
-            f"be checked. Choose inputs inside its domain."
+            f"gradcheck: the function itself is {unknown[0][where[0]]} there, in {len(where)} of "
+            f"{unknown[0].size} entries of a result{f', first at {where[0]}' if where[0] else ''}: "
+            f"no derivative can be checked. Choose inputs inside its domain."
         )
 
 

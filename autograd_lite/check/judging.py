@@ -138,6 +138,8 @@ def _rounding(
 
 def _is_harmless(size: float, rules: float, values: float, scale: float, natural: float) -> bool:
     """Return whether rounding may be all that is left of a derivative, since all else cancels."""
+    if not np.isfinite(rules + values):
+        return False
     if rules + values <= 1e-4 * scale:
         return True
     return size <= 10 * rules and rules + values <= 1e-6 * natural

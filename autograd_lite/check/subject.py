@@ -109,7 +109,10 @@ def flattened(
         filled = list(leaves)
         for place, x in zip(places, values, strict=True):
             filled[place] = x
-        found = [y for y in leaves_of(f(*rebuild(arguments, filled))) if y is not None]
+        result = f(*rebuild(arguments, filled))
+        found = [y for y in leaves_of(result) if y is not None]
+        if not found or any(kind_of(y) not in "biufc" for y in found):
+            raise TypeError(f"gradcheck: {flat.__name__} must return numbers, got {result!r}.")
         if any(kind_of(x) == "c" for x in values):  # A complex step.
             return found
         parts = [(np.real(y), np.imag(y)) if kind_of(y) == "c" else (y,) for y in found]

@@ -9,6 +9,7 @@ import numpy as np
 
 from autograd_lite.core.later import names_its_arguments
 from autograd_lite.functional.nests import leaves_of, rebuild
+from autograd_lite.functional.settings import check_counts
 from autograd_lite.tensor import Tensor
 
 
@@ -58,17 +59,16 @@ def batches(
     [[6, 7], [0, 1]] [3, 0]
     [[2, 3]] [1]
     """
-    if not isinstance(batch_size, int | np.integer) or isinstance(batch_size, bool):
-        raise TypeError(f"batches needs an integer as its batch_size, got {batch_size!r}.")
-    if batch_size < 1:
-        raise ValueError(f"batches needs a batch_size of 1 or more, got {batch_size}.")
+    if isinstance(y, int | np.integer):
+        raise TypeError(
+            f"batches needs arrays as X and y, got y={y}. Write batch_size={y}, rng=rng."
+        )
+    check_counts("batches", batch_size=batch_size)
     if rng is not None and not hasattr(rng, "permutation"):
         raise TypeError(
             f"batches needs a numpy.random.Generator, got rng={rng!r}. Write "
             f"rng=np.random.default_rng(0), and the same one for every pass."
         )
-    if isinstance(y, int | np.integer):
-        raise TypeError(f"batches needs arrays as X and y, got y={y}. Write batch_size={y}.")
     whole = X if y is None else (X, y)
     arrays = [_array(part) for part in leaves_of(whole)]
     lengths = [len(array) for array in arrays]

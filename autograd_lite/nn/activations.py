@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from autograd_lite import ops
 from autograd_lite.functional.operations import log_softmax, sigmoid, softmax, softplus
+from autograd_lite.functional.settings import check_range
 from autograd_lite.nn.module import Module
 from autograd_lite.tensor import Tensor
 
@@ -31,6 +32,7 @@ class LeakyReLU(Module):
     """
 
     def __init__(self, negative_slope: float = 0.01) -> None:
+        check_range("LeakyReLU", negative_slope=negative_slope)
         self.negative_slope = float(negative_slope)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -69,6 +71,7 @@ class ELU(Module):
     """
 
     def __init__(self, alpha: float = 1.0) -> None:
+        check_range("ELU", alpha=alpha)
         self.alpha = float(alpha)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -187,8 +190,7 @@ class Softplus(Module):
     """
 
     def __init__(self, beta: float = 1.0) -> None:
-        if not beta > 0:
-            raise ValueError(f"Softplus needs a beta of more than 0, got {beta!r}.")
+        check_range("Softplus", "of more than 0", beta=beta)
         self.beta = float(beta)
 
     def forward(self, x: Tensor) -> Tensor:

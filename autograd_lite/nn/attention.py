@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from autograd_lite.functional.operations import softmax
+from autograd_lite.functional.settings import check_counts
 from autograd_lite.nn.init import xavier_uniform_
 from autograd_lite.nn.layers import Linear, generator
 from autograd_lite.nn.module import Module
@@ -197,10 +198,8 @@ class MultiheadAttention(Module):
         rng: np.random.Generator | None = None,
         dtype: DTypeLike = np.float64,
     ) -> None:
-        for what, count in (("embed_dim", embed_dim), ("num_heads", num_heads)):
-            if not isinstance(count, int | np.integer):
-                raise TypeError(f"MultiheadAttention needs an integer as {what}, got {count!r}.")
-        if num_heads < 1 or embed_dim < 1 or embed_dim % num_heads:
+        check_counts("MultiheadAttention", embed_dim=embed_dim, num_heads=num_heads)
+        if embed_dim % num_heads:
             raise ValueError(
                 f"MultiheadAttention needs heads that divide its width, got embed_dim={embed_dim} "
                 f"and num_heads={num_heads}."

@@ -7,7 +7,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from autograd_lite.nn.layers import check_counts, generator
+from autograd_lite.functional.settings import check_counts
+from autograd_lite.nn.layers import generator
 from autograd_lite.nn.module import Module
 from autograd_lite.nn.sliding import (
     Padding,

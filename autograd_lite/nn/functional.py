@@ -17,6 +17,7 @@ from autograd_lite.core.modes import is_grad_enabled
 from autograd_lite.core.operands import checked, is_recorder
 from autograd_lite.functional.operations import log_softmax, relu, sigmoid, softmax, softplus
 from autograd_lite.functional.operations import mse as mse_loss
+from autograd_lite.functional.settings import check_range
 from autograd_lite.nn.attention import scaled_dot_product_attention
 from autograd_lite.nn.sliding import avg_pool2d, conv1d, conv2d, max_pool2d
 from autograd_lite.ops import tanh
@@ -190,8 +191,7 @@ def huber_loss(
     [0.125, 2.5]
     """
     check_reduction("huber_loss", reduction)
-    if not delta > 0:
-        raise ValueError(f"huber_loss needs a delta of more than 0, got {delta!r}.")
+    check_range("huber_loss", "of more than 0", delta=delta)
     x, t = _pair("huber_loss", input, target)
     return _reduce(_huber(x - t, float(delta)), reduction)
 
@@ -211,8 +211,7 @@ def smooth_l1_loss(
     [0.0625, 2.0]
     """
     check_reduction("smooth_l1_loss", reduction)
-    if not beta >= 0:
-        raise ValueError(f"smooth_l1_loss needs a beta of 0 or more, got {beta!r}.")
+    check_range("smooth_l1_loss", "of 0 or more", beta=beta)
     x, t = _pair("smooth_l1_loss", input, target)
     error = x - t
     loss = ops.absolute(error) if beta == 0 else _huber(error, float(beta))
@@ -582,8 +581,7 @@ def cross_entropy(
     """
     name = "cross_entropy"
     check_reduction(name, reduction)
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"{name} needs a label_smoothing from 0 to 1, got {label_smoothing!r}.")
+    check_range(name, "from 0 to 1", label_smoothing=label_smoothing)
     x = _input(name, input)
     axis = _axis_of_classes(name, x)
     weights = _class_weights(name, weight, x, axis)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite.core.later import later
+from autograd_lite.functional.settings import check_range
 from autograd_lite.tensor import Tensor
 
 Shape = int | Sequence[int]
@@ -130,6 +131,7 @@ def uniform_(tensor: Any, rng: np.random.Generator, a: float = 0.0, b: float = 1
     >>> al.nn.init.uniform_(layer.weight, np.random.default_rng(0)) is layer.weight
     True
     """
+    check_range("uniform_", a=a, b=b)
     return _put(tensor, _drawing("uniform_", rng).uniform(a, b, _shape(tensor)))
 
 
@@ -143,6 +145,8 @@ def normal_(tensor: Any, rng: np.random.Generator, mean: float = 0.0, std: float
     >>> al.nn.init.normal_((2, 3), np.random.default_rng(0), std=0.1).shape
     (2, 3)
     """
+    check_range("normal_", mean=mean)
+    check_range("normal_", "of 0 or more", std=std)
     return _put(tensor, _drawing("normal_", rng).normal(mean, std, _shape(tensor)))
 
 
@@ -165,6 +169,8 @@ def trunc_normal_(
     np.True_
     """
     rng = _drawing("trunc_normal_", rng)
+    check_range("trunc_normal_", mean=mean, a=a, b=b)
+    check_range("trunc_normal_", "of 0 or more", std=std)
     if not a < b or not mean - 8 * std < b or not mean + 8 * std > a:
         raise ValueError(
             f"trunc_normal_ needs a range where there is something to draw, got a={a}, b={b}, "
@@ -187,6 +193,7 @@ def constant_(tensor: Any, val: float) -> Any:
     >>> al.nn.init.constant_((2,), 0.5).tolist()
     [0.5, 0.5]
     """
+    check_range("constant_", val=val)
     return _put(tensor, np.full(_shape(tensor), float(val)))
 
 
@@ -249,6 +256,7 @@ def xavier_uniform_(tensor: Any, rng: np.random.Generator, gain: float = 1.0) ->
     >>> round(float(weight.var() * 200), 1)
     1.0
     """
+    check_range("xavier_uniform_", "of 0 or more", gain=gain)
     bound = gain * math.sqrt(6 / sum(fans(tensor)))
     return _put(tensor, _drawing("xavier_uniform_", rng).uniform(-bound, bound, _shape(tensor)))
 
@@ -263,6 +271,7 @@ def xavier_normal_(tensor: Any, rng: np.random.Generator, gain: float = 1.0) -> 
     >>> al.nn.init.xavier_normal_((3, 4), np.random.default_rng(0)).shape
     (3, 4)
     """
+    check_range("xavier_normal_", "of 0 or more", gain=gain)
     std = gain * math.sqrt(2 / sum(fans(tensor)))
     return _put(tensor, _drawing("xavier_normal_", rng).normal(0, std, _shape(tensor)))
 
@@ -270,6 +279,7 @@ def xavier_normal_(tensor: Any, rng: np.random.Generator, gain: float = 1.0) -> 
 def _kaiming(name: str, tensor: Any, a: float, mode: str, nonlinearity: str) -> float:
     if mode not in ("fan_in", "fan_out"):
         raise ValueError(f"{name} needs mode to be fan_in or fan_out, got {mode!r}.")
+    check_range(name, a=a)
     return calculate_gain(nonlinearity, a) / math.sqrt(fans(tensor)[mode == "fan_out"])
 
 
@@ -344,6 +354,7 @@ def orthogonal_(tensor: Any, rng: np.random.Generator, gain: float = 1.0) -> Any
     """
     shape = _shape(tensor)
     fans(tensor)  # It must be a weight.
+    check_range("orthogonal_", gain=gain)
     rows, columns = shape[0], math.prod(shape[1:])
     drawn = _drawing("orthogonal_", rng).normal(size=(max(rows, columns), min(rows, columns)))
     q, r = np.linalg.qr(drawn)

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from autograd_lite import ops
 from autograd_lite.core.operands import checked, drawn, is_recorder
 from autograd_lite.functional.operations import relu, sigmoid
+from autograd_lite.functional.settings import check_counts, check_range
 from autograd_lite.nn.module import Module
 from autograd_lite.tensor import Tensor
 
@@ -346,8 +347,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, *, rng: np.random.Generator | None = None) -> None:
-        if not 0 <= p <= 1:
-            raise ValueError(f"Dropout needs a probability from 0 to 1, got p={p!r}.")
+        check_range("Dropout", "from 0 to 1", p=p)
         self.p, self.rng = float(p), generator("Dropout", rng)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -450,15 +450,6 @@ class Embedding(Module):
     def extra_repr(self) -> str:
         """Return the sizes of the table."""
         return ", ".join(map(str, self.weight.shape))
-
-
-def check_counts(name: str, **counts: Any) -> None:
-    """Raise an error for a count that is no integer, or less than 1."""
-    for what, count in counts.items():
-        if not isinstance(count, int | np.integer):
-            raise TypeError(f"{name} needs an integer as {what}, got {count!r}.")
-        if count < 1:
-            raise ValueError(f"{name} needs {what} of 1 or more, got {count}.")
 
 
 def generator(name: str, rng: np.random.Generator | None) -> np.random.Generator:

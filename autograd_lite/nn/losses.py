@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from autograd_lite.functional.operations import Reduction, mse
+from autograd_lite.functional.settings import check_range
 from autograd_lite.nn import functional
 from autograd_lite.nn.functional import (
     REDUCED,
@@ -243,8 +244,7 @@ class SmoothL1Loss(_Loss):
 
     def __init__(self, reduction: Reduced = "mean", beta: float = 1.0) -> None:
         super().__init__(reduction)
-        if not beta >= 0:
-            raise ValueError(f"SmoothL1Loss needs a beta of 0 or more, got {beta!r}.")
+        check_range("SmoothL1Loss", "of 0 or more", beta=beta)
         self.beta = beta
 
     def _loss(self, input: Any, target: Any) -> Tensor:
@@ -295,8 +295,7 @@ class HuberLoss(_Loss):
 
     def __init__(self, reduction: Reduced = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction)
-        if not delta > 0:
-            raise ValueError(f"HuberLoss needs a delta of more than 0, got {delta!r}.")
+        check_range("HuberLoss", "of more than 0", delta=delta)
         self.delta = delta
 
     def _loss(self, input: Any, target: Any) -> Tensor:
@@ -453,6 +452,7 @@ class HingeLoss(_Loss):
 
     def __init__(self, margin: float = 1.0, reduction: Reduced = "mean") -> None:
         super().__init__(reduction)
+        check_range(type(self).__name__, margin=margin)
         self.margin = margin
 
     def _loss(self, input: Any, target: Any) -> Tensor:
@@ -503,6 +503,7 @@ class HingeEmbeddingLoss(_Loss):
 
     def __init__(self, margin: float = 1.0, reduction: Reduced = "mean") -> None:
         super().__init__(reduction)
+        check_range(type(self).__name__, margin=margin)
         self.margin = margin
 
     def _loss(self, input: Any, target: Any) -> Tensor:
@@ -698,10 +699,7 @@ class CrossEntropyLoss(_Loss):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(reduction)
-        if not 0 <= label_smoothing <= 1:
-            raise ValueError(
-                f"CrossEntropyLoss needs a label_smoothing from 0 to 1, got {label_smoothing!r}."
-            )
+        check_range("CrossEntropyLoss", "from 0 to 1", label_smoothing=label_smoothing)
         self.weight, self.ignore_index = _for_classes(type(self).__name__, weight), ignore_index
         self.label_smoothing = label_smoothing
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from autograd_lite import ops
-from autograd_lite.nn.layers import check_counts
+from autograd_lite.functional.settings import check_counts, check_range
 from autograd_lite.nn.module import Module
 from autograd_lite.tensor import Tensor
 
@@ -83,6 +83,7 @@ class LayerNorm(Module):
             raise TypeError(f"LayerNorm needs integers as its normalized_shape, got {given!r}.")
         if not shape or min(shape) < 1:
             raise ValueError(f"LayerNorm needs lengths of 1 or more, got {given!r}.")
+        check_range("LayerNorm", "of 0 or more", eps=eps)
         self.normalized_shape, self.eps = shape, float(eps)
         self.weight = self.bias = None
         if elementwise_affine:
@@ -138,7 +139,11 @@ class _BatchNorm(Module):
         *,
         dtype: DTypeLike = np.float64,
     ) -> None:
-        check_counts(type(self).__name__, num_features=num_features)
+        name = type(self).__name__
+        check_counts(name, num_features=num_features)
+        check_range(name, "of 0 or more", eps=eps)
+        if momentum is not None:
+            check_range(name, "from 0 to 1", momentum=momentum)
         self.num_features, self.eps, self.momentum = int(num_features), float(eps), momentum
         self.weight = self.bias = None
         if affine:

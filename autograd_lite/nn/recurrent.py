@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from autograd_lite import ops
-from autograd_lite.nn.layers import Dropout, check_counts, generator
+from autograd_lite.functional.settings import check_counts
+from autograd_lite.nn.layers import Dropout, generator
 from autograd_lite.nn.module import Module
 from autograd_lite.tensor import Tensor
 

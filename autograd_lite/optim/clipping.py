@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.core.operands import is_recorder
+from autograd_lite.functional.settings import check_range
 from autograd_lite.nn.module import Module
 from autograd_lite.tensor import Tensor
 
@@ -64,8 +65,8 @@ def clip_grad_norm_(
     """
     if isinstance(parameters, Module):
         raise TypeError("clip_grad_norm_ needs Tensors, got a Module. Pass net.parameters().")
-    if not max_norm >= 0:
-        raise ValueError(f"clip_grad_norm_ needs a max_norm of 0 or more, got {max_norm!r}.")
+    check_range("clip_grad_norm_", "of 0 or more", max_norm=max_norm)
+    check_range("clip_grad_norm_", norm_type=math.inf if norm_type == "inf" else norm_type)
     gradients: list[tuple[Tensor, Any]] = []
     for i, p in enumerate([parameters] if isinstance(parameters, Tensor) else parameters):
         if not isinstance(p, Tensor):

@@ -22,7 +22,14 @@ LARGE = 10_000
 
 def number(setting: Any) -> Any:
     """Return a setting as a Python number: a NumPy one makes float64 of float32."""
-    return setting if type(setting) is float or is_recorder(setting) else float(setting)
+    if type(setting) is float or is_recorder(setting):
+        return setting
+    try:
+        return float(setting)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"An optimiser needs numbers as its settings, got {setting!r} in param_groups."
+        ) from None
 
 
 Params = Iterable[Tensor] | Iterable[Mapping[str, Any]]
@@ -153,6 +160,11 @@ class Optimizer:
         [0.01, 0]
         """
         name = type(self).__name__
+        if not isinstance(group, Mapping):
+            raise TypeError(
+                f"{name} needs a group as a dict, got a {type(group).__name__}. Write "
+                f"{{'params': layer.parameters(), 'lr': 0.01}}."
+            )
         given = group.get("params")
         if given is None:
             raise ValueError(

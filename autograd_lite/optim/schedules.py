@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+from autograd_lite.functional.settings import check_counts, check_numbers, check_range
 from autograd_lite.optim.optimizer import Optimizer
 from autograd_lite.tensor import Tensor
 
@@ -18,11 +19,18 @@ def _require(optimizer: Any, name: str) -> None:
         )
 
 
-def _count(name: str, key: str, value: Any) -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} needs an integer as {key}, got {key}={value!r}.")
-    if value < 1:
-        raise ValueError(f"{name} needs a {key} of 1 or more, got {key}={value!r}.")
+def _for_each(
+    name: str, key: str, value: float | Sequence[float], groups: Sequence[Any]
+) -> list[float]:
+    """Return a number for each group."""
+    values = value if isinstance(value, list | tuple) else [value] * len(groups)
+    if len(values) != len(groups):
+        raise ValueError(
+            f"{name} needs one {key} for each of {len(groups)} groups, got {len(values)}."
+        )
+    for x in values:
+        check_range(name, **{key: x})
+    return [float(x) for x in values]
 
 
 class _Schedule:
@@ -240,7 +248,8 @@ class StepLR(LRScheduler):
     def __init__(
         self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
     ) -> None:
-        _count("StepLR", "step_size", step_size)
+        check_counts("StepLR", step_size=step_size)
+        check_range("StepLR", gamma=gamma)
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimizer, last_epoch)
 
@@ -297,12 +306,9 @@ class LinearLR(LRScheduler):
         total_iters: int = 5,
         last_epoch: int = -1,
     ) -> None:
-        if not 0 < start_factor <= 1:
-            raise ValueError(
-                f"LinearLR needs a start_factor of more than 0 and at most 1, got {start_factor!r}."
-            )
-        if not 0 <= end_factor <= 1:
-            raise ValueError(f"LinearLR needs an end_factor from 0 to 1, got {end_factor!r}.")
+        check_range("LinearLR", "of more than 0 and at most 1", start_factor=start_factor)
+        check_range("LinearLR", "from 0 to 1", end_factor=end_factor)
+        check_counts("LinearLR", 0, total_iters=total_iters)
         self.start_factor, self.end_factor = start_factor, end_factor
         self.total_iters = total_iters
         super().__init__(optimizer, last_epoch)
@@ -367,7 +373,8 @@ class CosineAnnealingLR(LRScheduler):
         eta_min: float = 0.0,
         last_epoch: int = -1,
     ) -> None:
-        _count("CosineAnnealingLR", "T_max", T_max)
+        check_counts("CosineAnnealingLR", T_max=T_max)
+        check_range("CosineAnnealingLR", eta_min=eta_min)
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer, last_epoch)
 
@@ -479,12 +486,13 @@ class OneCycleLR(LRScheduler):
                 raise ValueError(
                     "OneCycleLR needs total_steps, or epochs and steps_per_epoch, got neither."
                 )
-            _count("OneCycleLR", "epochs", epochs)
-            _count("OneCycleLR", "steps_per_epoch", steps_per_epoch)
+            check_counts("OneCycleLR", epochs=epochs, steps_per_epoch=steps_per_epoch)
             total_steps = epochs * steps_per_epoch
-        _count("OneCycleLR", "total_steps", total_steps)
-        if not 0 <= pct_start <= 1:
-            raise ValueError(f"OneCycleLR needs a pct_start from 0 to 1, got {pct_start!r}.")
+        check_counts("OneCycleLR", total_steps=total_steps)
+        check_range("OneCycleLR", "from 0 to 1", pct_start=pct_start)
+        check_range(
+            "OneCycleLR", "of more than 0", div_factor=div_factor, final_div_factor=final_div_factor
+        )
         if anneal_strategy not in _CURVES:
             raise ValueError(
                 f"OneCycleLR needs an anneal_strategy among {', '.join(_CURVES)}, got "
@@ -510,29 +518,17 @@ class OneCycleLR(LRScheduler):
                 f"{type(optimizer).__name__}. Write cycle_momentum=False."
             )
         if last_epoch == -1:
-            peaks = self._for_each("max_lr", max_lr, groups)
+            peaks = _for_each("OneCycleLR", "max_lr", max_lr, groups)
             for group, peak in zip(groups, peaks, strict=True):
                 group["max_lr"], group["initial_lr"] = peak, peak / div_factor
                 group["min_lr"] = group["initial_lr"] / final_div_factor
             if cycle_momentum:
-                lows = self._for_each("base_momentum", base_momentum, groups)
-                highs = self._for_each("max_momentum", max_momentum, groups)
+                lows = _for_each("OneCycleLR", "base_momentum", base_momentum, groups)
+                highs = _for_each("OneCycleLR", "max_momentum", max_momentum, groups)
                 for group, low, high in zip(groups, lows, highs, strict=True):
                     group["base_momentum"], group["max_momentum"] = low, high
                     self._set_momentum(group, high)
         super().__init__(optimizer, last_epoch)
-
-    @staticmethod
-    def _for_each(
-        key: str, value: float | Sequence[float], groups: list[dict[str, Any]]
-    ) -> list[float]:
-        if not isinstance(value, Sequence):
-            return [float(value)] * len(groups)
-        if len(value) != len(groups):
-            raise ValueError(
-                f"OneCycleLR needs one {key} for each of {len(groups)} groups, got {len(value)}."
-            )
-        return [float(x) for x in value]
 
     @staticmethod
     def _set_momentum(group: dict[str, Any], momentum: float) -> None:
@@ -626,21 +622,17 @@ class ReduceLROnPlateau(_Schedule):
         eps: float = 1e-8,
     ) -> None:
         _require(optimizer, "ReduceLROnPlateau")
-        if not factor < 1:
-            raise ValueError(f"ReduceLROnPlateau needs a factor of less than 1, got {factor!r}.")
+        name = "ReduceLROnPlateau"
+        check_range(name, "of less than 1", factor=factor)
+        check_range(name, threshold=threshold, eps=eps)
+        check_counts(name, 0, patience=patience, cooldown=cooldown)
         if mode not in ("min", "max"):
             raise ValueError(f"ReduceLROnPlateau needs the mode min or max, got {mode!r}.")
         if threshold_mode not in ("rel", "abs"):
             raise ValueError(
                 f"ReduceLROnPlateau needs the threshold_mode rel or abs, got {threshold_mode!r}."
             )
-        groups = len(optimizer.param_groups)
-        self.min_lrs = list(min_lr) if isinstance(min_lr, Sequence) else [min_lr] * groups
-        if len(self.min_lrs) != groups:
-            raise ValueError(
-                f"ReduceLROnPlateau needs one min_lr for each of {groups} groups, got "
-                f"{len(self.min_lrs)}."
-            )
+        self.min_lrs = _for_each(name, "min_lr", min_lr, optimizer.param_groups)
         self.optimizer, self.mode, self.factor, self.patience = optimizer, mode, factor, patience
         self.threshold, self.threshold_mode = threshold, threshold_mode
         self.cooldown, self.eps = cooldown, eps
@@ -665,7 +657,9 @@ class ReduceLROnPlateau(_Schedule):
         >>> optimiser.lr
         0.25
         """
-        value = float(metrics.item() if isinstance(metrics, Tensor) else metrics)
+        given: Any = metrics.detach() if isinstance(metrics, Tensor) else metrics
+        check_numbers("ReduceLROnPlateau.step", metrics=given)
+        value = float(given)
         self.last_epoch += 1
         if self._is_better(value):
             self.best, self.num_bad_epochs = value, 0

@@ -137,9 +137,11 @@ def test_the_step_and_the_tolerance_can_be_given():
         (VECTOR, {"modes": ("reverse",)}, r"modes among rev, fwd, got \('reverse',\)"),
         (VECTOR, {"modes": ()}, "modes among"),
         ([], {}, "nothing to check: 0 inputs"),
-        (np.ones(0), {}, "1 inputs with 0 entries"),
-        (VECTOR, {"order": 0}, "order=0"),
-        (VECTOR, {"draws": 0}, "draws=0"),
+        (np.ones(0), {}, "1 inputs without a single entry"),
+        (VECTOR, {"order": 0}, "gradcheck needs order of 1 or more, got 0"),
+        (VECTOR, {"draws": 0}, "gradcheck needs draws of 1 or more, got 0"),
+        (VECTOR, {"eps": 0.0}, "gradcheck needs an eps of more than 0"),
+        (VECTOR, {"rtol": -1}, "gradcheck needs a rtol of 0 or more"),
     ],
 )
 def test_checking_nothing_is_an_error_not_a_pass(inputs, options, message):
@@ -369,9 +371,24 @@ def test_a_function_that_computes_in_a_coarser_type_is_held_to_what_that_can_tel
     assert "coarser" not in exact.message
 
 
-def test_a_function_that_is_nan_there_is_not_called_wrong():
-    with np.errstate(invalid="ignore"), pytest.raises(al.GradcheckError, match="itself is nan"):
-        al.gradcheck(np.arctanh, [np.array([0.5, 3.0])])
+@pytest.mark.parametrize(
+    ("f", "message"),
+    [
+        (lambda x: np.arctanh(x), "itself is nan there, in 1 of 2 entries of a result, first at"),
+        (lambda x: x / 0, "itself is inf there, in 2 of 2 entries"),
+        (lambda x: np.sum(np.log(0 * x)), "itself is -inf there"),
+        (lambda x: np.abs(x - 3) ** 0.5, r"the function ends at \(1,\)|kink|wrong in 1 of 2"),
+    ],
+)
+def test_where_a_function_or_its_derivative_is_not_finite_nothing_is_right(f, message):
+    with np.errstate(all="ignore"), pytest.raises(al.GradcheckError, match=message):
+        al.gradcheck(f, [np.array([0.5, 3.0])])
+
+
+@pytest.mark.parametrize("result", [None, "a", {"a": None}, ()])
+def test_a_result_without_numbers_is_named(result):
+    with pytest.raises(TypeError, match="must return numbers, got"):
+        al.gradcheck(lambda x: result, [1.0])
 
 
 def test_inputs_are_one_sequence():

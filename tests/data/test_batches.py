@@ -47,7 +47,7 @@ def test_batches_are_copies_and_may_be_of_anything_with_rows():
     [
         (lambda: batches(X, Y[:3], 2), ValueError, r"as many rows in all arrays, got \[10, 3\]"),
         (lambda: batches(X, Y, 0), ValueError, "batch_size of 1 or more, got 0"),
-        (lambda: batches(X, Y, 2.0), TypeError, r"an integer as its batch_size, got 2\.0"),
+        (lambda: batches(X, Y, 2.0), TypeError, r"an integer as batch_size, got 2\.0"),
         (lambda: batches(X, Y, 2, 3), TypeError, "got rng=3"),
         (lambda: batches([[0, 1]], Y), ValueError, r"single number 0\. Write np\.array"),
         (lambda: batches(al.Tensor(X, requires_grad=True)), TypeError, r"Write t\.detach\(\)"),

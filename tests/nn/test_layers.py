@@ -229,7 +229,7 @@ def test_embedding_adds_up_the_gradients_of_a_row():
     [
         (lambda: nn.GELU("erf"), ValueError, "approximate to be none or tanh, got 'erf'"),
         (lambda: nn.Softplus(0), ValueError, "beta of more than 0, got 0"),
-        (lambda: nn.Dropout(1.5), ValueError, "probability from 0 to 1, got p=1.5"),
+        (lambda: nn.Dropout(1.5), ValueError, "Dropout needs a p from 0 to 1, got 1.5"),
         (lambda: nn.Dropout(rng=3), TypeError, r"Dropout needs a numpy\.random\.Generator, got"),
         (lambda: nn.Embedding(0, 3), ValueError, "num_embeddings of 1 or more, got 0"),
         (lambda: nn.Embedding(3, 1.5), TypeError, "integer as embedding_dim, got 1.5"),

@@ -155,8 +155,8 @@ def test_a_plateau_in_relative_terms():
     ("make", "error", "message"),
     [
         (lambda o: optim.StepLR(o.params, 3), TypeError, r"StepLR needs an optimiser, got list"),
-        (lambda o: optim.StepLR(o, 0), ValueError, "step_size of 1 or more, got step_size=0"),
-        (lambda o: optim.StepLR(o, 1.5), TypeError, "an integer as step_size, got step_size=1.5"),
+        (lambda o: optim.StepLR(o, 0), ValueError, "step_size of 1 or more, got 0"),
+        (lambda o: optim.StepLR(o, 1.5), TypeError, "an integer as step_size, got 1.5"),
         (lambda o: optim.CosineAnnealingLR(o, 0), ValueError, "T_max of 1 or more"),
         (lambda o: optim.LinearLR(o, 0.0), ValueError, "start_factor of more than 0 and at most 1"),
         (lambda o: optim.LinearLR(o, 1, 2), ValueError, "end_factor from 0 to 1, got 2"),
