@@ -48,7 +48,7 @@ class Graph(Nodes):
     Raises
     ------
     TypeError
-        If an output is not a Tensor.
+        If an output is not a Tensor, or the names are not a dict.
     ValueError
         If there are no outputs.
 
@@ -85,6 +85,11 @@ class Graph(Nodes):
                 raise TypeError(f"Graph needs Tensors, got {type(root).__name__}.")
         if not roots:
             raise ValueError("Graph needs at least one Tensor, got none.")
+        if names is not None and not isinstance(names, Mapping):
+            raise TypeError(
+                f"Graph needs names as a dict, got a {type(names).__name__}. Write "
+                f"Graph(loss, {{'w': w}}), or leave it out for the names of your variables."
+            )
         if names is None:
             frame = sys._getframe(1)
             names = {**arrays_in(frame), **names_in(frame)}
@@ -146,61 +151,16 @@ class Graph(Nodes):
         """
         return frozenset(node.tensor for node in self.nodes if node.tensor is not None)
 
-    def find(self, what: str | Tensor) -> Node:
-        """Return the node of a tensor, or the one with a name.
-
-        Parameters
-        ----------
-        what : str or Tensor
-            A name, an identifier (``n3``; a name comes first), or a tensor of the computation.
-
-        Returns
-        -------
-        Node
-
-        Raises
-        ------
-        KeyError
-            If there is none, or several have the name; the message lists what there is.
-
-        Examples
-        --------
-        >>> import autograd_lite as al
-        >>> x = al.Tensor([1.0, 2.0], requires_grad=True, name="x")
-        >>> graph = al.Graph(x.sum())
-        >>> graph.find("x")
-        <n0 x parameter (2,)>
-        >>> graph.find(x) is graph.find("n0")
-        True
-        """
-        if isinstance(what, Tensor):
-            found = [node for node in self.nodes if node.tensor is what]
-        else:
-            found = [node for node in self.nodes if node.name == what]
-            found = found or [node for node in self.nodes if node.id == what]
-        if len(found) == 1:
-            return found[0]
-        label = what._label() if isinstance(what, Tensor) else repr(what)
-        if found:
-            raise KeyError(
-                f"{label} is the name of {len(found)} nodes: {', '.join(n.id for n in found)}. "
-                f"Use an identifier, or name them apart with name=."
-            )
-        named = [node.name for node in self.nodes if node.name]
-        raise KeyError(
-            f"{label} is not in this graph of {len(self.nodes)} nodes. Names in it: "
-            f"{', '.join(named) or 'none'}. Name a tensor with Tensor(..., name=) or t.name = ..."
-        )
-
     def recompute(self, changes: Mapping[str, Any]) -> tuple[Any, ...]:
         """Compute the outputs again with other values at some nodes.
 
         Parameters
         ----------
-        changes : mapping of str to array_like
-            New values by the identifier of the node, of the shape that it has; inner nodes too,
-            whose operation is then not carried out. What was computed outside of the record, as a
-            comparison is, stays as it was. In a graph of gradients, the rules see the new values.
+        changes : mapping of str or Tensor to array_like
+            New values by the identifier of the node, by name or by tensor, of the shape that it
+            has; inner nodes too, whose operation is then not carried out. What was computed outside
+            of the record, as a comparison is, stays as it was. In a graph of gradients, the rules
+            see the new values.
 
         Returns
         -------
@@ -209,9 +169,11 @@ class Graph(Nodes):
 
         Raises
         ------
+        KeyError
+            If a node is not in this graph.
         ValueError
-            In a graph of gradients, if these are computed by other operations at the new forward
-            values, and gradients on the way are to be changed too.
+            If a value has another shape. In a graph of gradients, if these are computed by other
+            operations at the new forward values, and gradients on the way are to be changed too.
 
         Examples
         --------
@@ -220,7 +182,34 @@ class Graph(Nodes):
         >>> al.Graph(x * x).recompute({"n0": 5.0})
         (25.0,)
         """
-        return tuple(node.value for node in self._at(changes).outputs)
+        if not isinstance(changes, Mapping):
+            raise TypeError(
+                f"recompute needs a dict of new values by node, got a {type(changes).__name__}. "
+                f"Write graph.recompute({{node.id: value}})."
+            )
+        new = {}
+        for key, value in changes.items():
+            node = self._to_change(key)
+            if np.shape(value) != node.shape:
+                raise ValueError(
+                    f"recompute needs a value of shape {node.shape} for {node.label}, got "
+                    f"{np.shape(value)}. For another one, compute the result again."
+                )
+            new[node.id] = np.asarray(value)[()]
+        return tuple(node.value for node in self._at(new).outputs)
+
+    def _to_change(self, key: Any) -> Node:
+        """Return the node that is meant, here or in what this is the backward pass of."""
+        forward = self.differentiated
+        for graph in (self, forward):
+            if graph is not None and key in graph._by_id:
+                return graph._by_id[key]
+        try:
+            return self.find(key)
+        except KeyError:
+            if forward is None:
+                raise
+            return forward.find(key)
 
     def _at(self, changes: Mapping[str, Any], *, follow: bool = True) -> Graph:
         """Return the computation with other values at some nodes, and at what follows from them."""

@@ -7,6 +7,7 @@ from typing import overload
 
 from autograd_lite.graph.calls import Call, Held
 from autograd_lite.graph.node import Node
+from autograd_lite.tensor import Tensor
 
 Parts = tuple[Sequence[Node], Sequence[str], Mapping[Call, Held]]
 """What `Nodes` is made of."""
@@ -43,7 +44,60 @@ class Nodes(Sequence[Node]):
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
 
-    def operands(self, node: Node) -> tuple[Node, ...]:
+    def find(self, what: str | Tensor) -> Node:
+        """Return the node of a tensor, or the one with a name.
+
+        Parameters
+        ----------
+        what : str or Tensor
+            A name, an identifier (``n3``; a name comes first), or a tensor of the computation.
+
+        Returns
+        -------
+        Node
+
+        Raises
+        ------
+        TypeError
+            If it is something else.
+        KeyError
+            If there is none, or several have the name; the message lists what there is.
+
+        Examples
+        --------
+        >>> import autograd_lite as al
+        >>> x = al.Tensor([1.0, 2.0], requires_grad=True, name="x")
+        >>> graph = al.Graph(x.sum())
+        >>> graph.find("x")
+        <n0 x parameter (2,)>
+        >>> graph.find(x) is graph.find("n0")
+        True
+        """
+        if not isinstance(what, str | Tensor):
+            raise TypeError(f"A node is found by its name or its tensor, got {what!r}.")
+        if isinstance(what, Tensor):
+            found = [node for node in self.nodes if node.tensor is what]
+        else:
+            found = [node for node in self.nodes if node.name == what]
+            found = found or [node for node in self.nodes if node.id == what]
+        if len(found) == 1:
+            return found[0]
+        label = what._label() if isinstance(what, Tensor) else repr(what)
+        if found:
+            raise KeyError(
+                f"{label} is the name of {len(found)} nodes: {', '.join(n.id for n in found)}. "
+                f"Use an identifier, or name them apart with name=."
+            )
+        named = [node.name for node in self.nodes if node.name]
+        raise KeyError(
+            f"{label} is not in this graph of {len(self.nodes)} nodes. Names in it: "
+            f"{', '.join(named) or 'none'}. Name a tensor with Tensor(..., name=) or t.name = ..."
+        )
+
+    def _node(self, node: Node | str | Tensor) -> Node:
+        return node if isinstance(node, Node) else self.find(node)
+
+    def operands(self, node: Node | str | Tensor) -> tuple[Node, ...]:
         """Return what a node was computed from, in the order of the operation.
 
         Examples
@@ -54,9 +108,9 @@ class Nodes(Sequence[Node]):
         >>> graph.operands(graph["n1"])
         (<n0 x parameter (2,)>, <n0 x parameter (2,)>)
         """
-        return tuple(self._by_id[identifier] for identifier in node.operands)
+        return tuple(self._by_id[identifier] for identifier in self._node(node).operands)
 
-    def consumers(self, node: Node) -> tuple[Node, ...]:
+    def consumers(self, node: Node | str | Tensor) -> tuple[Node, ...]:
         """Return what was computed from a node, in the order of computation, each once.
 
         Examples
@@ -72,7 +126,7 @@ class Nodes(Sequence[Node]):
             for other in self.nodes:
                 for identifier in dict.fromkeys(other.operands):
                     self._consumers[identifier].append(other)
-        return tuple(self._consumers[node.id])
+        return tuple(self._consumers[self._node(node).id])
 
     def home(self, node: Node) -> tuple[Call, ...]:
         """Return the calls of modules that a value belongs to, the outermost first.

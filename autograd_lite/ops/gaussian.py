@@ -35,6 +35,7 @@ def erfc(x: Any) -> Any:
     notation=call("special.erfcx"),
     numpy=(special.erfcx,),
     compute=special.erfcx,
+    jax="jax.scipy.special.erfcx({x})",
     entrywise=True,
     examples=ONE,
 )
@@ -113,7 +114,7 @@ def ndtr(x: Any) -> Any:
 
 
 @primitive(
-    x=lambda g, y, x: g * (np.exp(-0.5 * x * x - y) / _NORMAL),
+    x=lambda g, y, x: g * (2 / _NORMAL / special.erfcx(x / -math.sqrt(2))),
     notation=call("special.log_ndtr", r"\ln\Phi\left({x:loose}\right)", text="ln Φ({x:loose})"),
     numpy=(special.log_ndtr,),
     compute=special.log_ndtr,

@@ -140,6 +140,28 @@ def test_recompute_gives_the_outputs_for_other_values_anywhere():
     assert moved == 0.25  # (sigmoid(0) - 1)²
     (inner,) = graph.recompute({graph.find(z).id: np.zeros((1, 1))})
     assert inner == 0.25
+    assert graph.recompute({"w": np.zeros((2, 1))}) == graph.recompute({w: [[0], [0]]}) == (0.25,)
+    back = graph.backward()  # Its forward values are found, too.
+    same = back.recompute({graph.find("w").id: np.ones((2, 1))})
+    np.testing.assert_array_equal(back.recompute({"w": np.ones((2, 1))}), same)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda g: g.recompute({"q": 1.0}), KeyError, "'q' is not in this graph"),
+        (lambda g: g.recompute({"w": np.ones(3)}), ValueError, r"\(2, 1\) for w, got \(3,\)"),
+        (lambda g: g.recompute([1.0]), TypeError, "a dict of new values by node, got a list"),
+        (lambda g: g.backward().recompute({"q": 1.0}), KeyError, "'q' is not in this graph"),
+        (lambda g: g.consumers("q"), KeyError, "'q' is not in this graph"),
+        (lambda g: g.operands(3), TypeError, "found by its name or its tensor, got 3"),
+        (lambda g: g.find(np.ones(2)), TypeError, "found by its name or its tensor, got array"),
+        (lambda g: al.Graph(g[0].tensor, 3), TypeError, r"names as a dict, got a int"),
+    ],
+)
+def test_what_is_not_in_a_graph_is_said(call, error, message):
+    with pytest.raises(error, match=message):
+        call(al.Graph(network()[-1], {"w": network()[1]}))
 
 
 @pytest.mark.parametrize(

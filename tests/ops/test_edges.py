@@ -209,6 +209,11 @@ def test_sigmoid_keeps_all_digits_in_both_tails(dtype, lowest, ulp):
         assert abs(got - exact) <= ulp * decimal.Decimal(float(np.finfo(dtype).eps)) * exact, x
 
 
+@pytest.mark.parametrize("x", [-30.0, -40.0, -700.0])
+def test_expm1_far_out(x):
+    np.testing.assert_allclose(gradient(np.expm1, x)[1], np.exp(x), rtol=1e-14)
+
+
 def test_softplus_far_out():
     value, slope = gradient(al.softplus, [-1000.0, 0.0, 1000.0])
     np.testing.assert_allclose(value, [0.0, math.log(2), 1000.0])
