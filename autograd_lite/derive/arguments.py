@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from autograd_lite.core.modes import GradientError
@@ -40,15 +41,26 @@ def derived(
         names = recorded.names if names is None else names
     elif args:
         raise TypeError("derive takes arguments for a function only; the loss is a Tensor.")
+    if isinstance(loss, dict | list | tuple):
+        raise TypeError(
+            f"derive needs a single number as the loss, got a {type(loss).__name__}. Return the "
+            f"loss alone."
+        )
+    if recorded is not None and not (isinstance(loss, Tensor) and loss.requires_grad):
+        raise GradientError(
+            f"derive: the result of the function is computed from none of its arguments "
+            f"({', '.join(order)}) in a way that has a derivative. Arguments to derive by are "
+            f"floating-point numbers: 3.0, not 3."
+        )
     if not isinstance(loss, Tensor):
-        if recorded is not None:
-            raise GradientError(
-                f"derive: the result of the function is computed from none of its arguments "
-                f"({', '.join(order)}) in a way that has a derivative."
-            )
         raise TypeError(f"derive needs the loss as a Tensor, got {type(loss).__name__}.")
     if loss.size != 1:
-        raise ValueError(f"derive needs a loss with a single entry, got shape {loss.shape}.")
+        shape = loss.shape if recorded is None else np.shape(loss._array.sample)
+        raise ValueError(
+            f"derive needs a loss with a single entry, got shape {shape}. Sum it: np.sum(loss)."
+        )
+    if recorded is not None and loss.is_leaf:
+        raise GradientError(f"derive: the function returns its argument {loss.name} as it is.")
     if not loss.requires_grad or loss.is_leaf:
         raise GradientError(
             "derive: the loss is not computed from anything that requires a gradient. Create the "
@@ -67,7 +79,7 @@ def derived(
         own: dict[Any, Node] = {x.name: x for x in graph if x.name in order and x.primitive is None}
         nodes = [
             own.get(x) or _asked_for(graph, x, {*names, *order})
-            for x in ([wrt] if isinstance(wrt, str | Tensor) else wrt)
+            for x in ([wrt] if isinstance(wrt, str | Tensor) or not np.iterable(wrt) else wrt)
         ]
     entries: dict[str, Name] = {}
     if chain:
@@ -99,7 +111,13 @@ def _asked_for(graph: Graph, what: Tensor | str, known: set[str]) -> Node:
 
 def _bound(f: Callable[..., Any], args: tuple[ArrayLike, ...]) -> Mapping[str, Any]:
     """Return the arguments of a function by the names of its parameters."""
+    signature = inspect.signature(f)
+    if any(x.kind is x.VAR_POSITIONAL for x in signature.parameters.values()):
+        raise TypeError(
+            f"derive calls arguments by the names of parameters, and {signature} leaves them "
+            f"open. Give each a name: lambda w, x: ..."
+        )
     try:
-        return inspect.signature(f).bind(*args).arguments
+        return signature.bind(*args).arguments
     except TypeError as error:
         raise TypeError(f"derive cannot call the function: {error}.") from None

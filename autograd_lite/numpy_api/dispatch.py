@@ -170,7 +170,8 @@ def _of_integers(
         return None
     if getattr(COMPOSED.get(function), "__module__", "") in _WRITING or any(map(callable, parts)):
         return None
-    result = function(*map(values_of, args), **{k: values_of(v) for k, v in kwargs.items()})
+    rest = {k: values_of(v) for k, v in kwargs.items() if k != "overwrite_input"}
+    result = function(*map(values_of, args), **rest)
     for x in _parts(result):
         new = isinstance(x, np.ndarray | np.generic)
         if not new or any(np.may_share_memory(x, array) for array in arrays):
@@ -362,8 +363,10 @@ def _composed(
         else:
             raise  # It was something inside.
     if given is not None:
+        first = [x for x in signature.parameters.values() if x.kind is x.POSITIONAL_ONLY]
+        alone = [given.pop(x.name) for x in first if x.name in given]
         try:
-            bound = signature.bind(**given)
+            bound = signature.bind(*alone, **given)
         except TypeError as error:
             problem = str(error)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -109,7 +110,7 @@ def _shift(numpy: Any, sign: int) -> Any:
     def shifted(x: Any, axes: Any = None) -> Any:
         x = as_array(x)
         axes = range(x.ndim) if axes is None else np.atleast_1d(axes)
-        along = tuple(map(int, axes))
+        along = tuple(map(operator.index, axes))
         halves = tuple(sign * (x.shape[i] // 2) for i in along)
         return ops.roll(x, shift=halves, axis=along)
 

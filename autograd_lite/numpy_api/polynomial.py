@@ -135,7 +135,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:  # no
     x = as_array(x)
     if x.ndim != 1:
         raise ValueError(f"np.vander: x must be a one-dimensional array, got {x.shape}.")
-    powers = np.arange(len(x) if N is None else N)
+    powers = np.arange(np.empty((0, len(x) if N is None else N)).shape[1])  # Or NumPy's error.
     return ops.power(x[:, None], powers if increasing else powers[::-1])
 
 

@@ -181,6 +181,7 @@ def _var_of_numbers(
     return total / np.where(free > 0, free, np.asarray(np.nan, total.dtype))
 
 
+@functools.wraps(_var_of_numbers)
 def _std_of_numbers(*args: Any, **kwargs: Any) -> Any:
     return ops.sqrt(_var_of_numbers(*args, **kwargs))
 

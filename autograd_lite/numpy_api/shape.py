@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -204,7 +205,7 @@ def _ends(ary: Any, indices_or_sections: Any, axis: int, *, even: bool) -> list[
     """Return where the parts begin and end."""
     n = ary.shape[axis]
     if np.ndim(values_of(indices_or_sections)):
-        return [0, *map(int, values_of(indices_or_sections)), n]
+        return [0, *map(operator.index, values_of(indices_or_sections)), n]
     sections = int(indices_or_sections)
     if sections <= 0:
         raise ValueError("number sections must be larger than 0.")

@@ -251,6 +251,8 @@ def cov(
         x, dtype or np.result_type(x.dtype, float)
     )  # As NumPy, which is more exact than `x`.
     less = (0 if bias else 1) if ddof is None else ddof
+    if less != int(less):
+        raise ValueError(f"np.cov needs an integer as ddof, got {ddof!r}.")
     if not weights:
         centred = x - ops.mean(x, axis=1, keepdims=True)
         count = x.shape[1] - less

@@ -66,7 +66,7 @@ def reciprocal(x: Any) -> Any:
 )
 def square(x: Any) -> Any:
     """Multiply by itself."""
-    return x * x
+    return np.square(x)
 
 
 @primitive(

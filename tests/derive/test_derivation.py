@@ -467,6 +467,18 @@ def test_mistakes_are_named():
         al.derive(x * 2)
     with pytest.raises(al.GradientError, match="not computed from anything"):
         al.derive(al.Tensor(1.0))
+    with pytest.raises(ValueError, match=r"single entry, got shape \(2,\)"):
+        al.derive(lambda a: a * 2, [1.0, 2.0])
+    with pytest.raises(TypeError, match="a single number as the loss, got a tuple"):
+        al.derive(lambda a: (a.sum(), a), [1.0, 2.0])
+    with pytest.raises(TypeError, match=r"\(\*a\) leaves them open"):
+        al.derive(lambda *a: a[0].sum(), [1.0, 2.0])
+    with pytest.raises(al.GradientError, match="returns its argument a as it is"):
+        al.derive(lambda a: a, 1.0)
+    with pytest.raises(al.GradientError, match="floating-point numbers: 3.0, not 3"):
+        al.derive(lambda a: a * a, 3)
+    with pytest.raises(TypeError, match="by its name or its tensor, got 3"):
+        al.derive(x.sum(), wrt=3)
     constant = al.Tensor(1.0, name="c")
     with pytest.raises(al.GradientError, match="no gradient flows to c"):
         al.derive(x.sum() * constant, wrt=["c"])

@@ -24,7 +24,6 @@ TOLERANCES = {"float16": 2e-2, "float32": 1e-4, "complex64": 1e-4}
 WIDER = ("np.histogram", "np.percentile", "np.nanquantile")
 """What NumPy computes in double precision from here or there on."""
 OTHERWISE = {
-    "np.square(m)": ("bool",),  # int8 in NumPy: the product of two booleans is one here.
     "np.pow(p, 2)": ("bool",),
     "np.piecewise": ("bool",),  # A function of no entries is called here, and not in NumPy.
 }

@@ -170,6 +170,35 @@ def test_arguments_that_are_not_understood_are_refused_by_name():
             call()
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda np, t: np.split(t, [1.0]),
+        lambda np, t: np.hsplit(t, [1.0]),
+        lambda np, t: np.vander(t, 1.5),
+        lambda np, t: np.vander(t, -1),
+        lambda np, t: np.fft.fftshift(t, 0.5),
+        lambda np, t: np.trim_zeros(t, "q"),
+        lambda np, t: np.cov(t, ddof=0.5),
+    ],
+)
+def test_numbers_that_must_be_whole_are_whole(call):
+    for x in (np.arange(3.0), leaf(np.arange(3.0))):
+        with pytest.raises((TypeError, ValueError)):
+            call(np, x)
+
+
+@pytest.mark.parametrize("dtype", [float, int])
+@pytest.mark.parametrize(
+    ("function", "usual"),
+    [(np.nanstd, "out"), (np.nanvar, "out"), (np.cumulative_sum, "out"), (np.ptp, "out")]
+    + [(function, "overwrite_input") for function in (np.median, np.nanmedian)],
+)
+def test_arguments_that_change_nothing_are_taken(function, usual, dtype):
+    x, given = np.array([3, 1, 2], dtype), {usual: usual != "out" or None}
+    np.testing.assert_array_equal(function(Tensor(x), **given), function(x))
+
+
 def test_wrong_axes_are_reported_as_numpy_reports_them():
     t = leaf(CUBE)
     for call in (
