@@ -36,6 +36,7 @@ from autograd_lite.check.report import (
 )
 from autograd_lite.check.verdicts import NEAR, by_hand_is_wrong, in_one_triangle, reconsidered
 from autograd_lite.core.later import unknown_argument
+from autograd_lite.functional.settings import check_range, if_given
 from autograd_lite.graph import Graph, Node
 from autograd_lite.tensor import Tensor
 
@@ -149,6 +150,7 @@ def compare(
         raise TypeError("compare needs gradients by hand. Write compare(loss, {'w': dw}).")
     if kinks not in ("valid", "any", "strict"):
         raise ValueError(f"compare: kinks is 'valid', 'any' or 'strict', got {kinks!r}.")
+    check_range("compare", "of 0 or more", **if_given(lr=lr, rtol=rtol, atol=atol))
     options = Options(lr, updates, rtol, atol, numerical, diagnose, kinks)
     if updates and not lr:
         raise ValueError("compare needs lr=, the learning rate, to compare updates.")

@@ -33,7 +33,7 @@ from autograd_lite.check.subject import (
     values_of,
 )
 from autograd_lite.core.modes import no_grad
-from autograd_lite.functional.settings import check_counts, check_range
+from autograd_lite.functional.settings import check_counts, check_range, if_given
 from autograd_lite.functional.tracing import require_function
 from autograd_lite.functional.transforms import jvp, vjp
 from autograd_lite.nn.module import Module
@@ -175,11 +175,8 @@ def gradcheck(
         raise ValueError(
             f"gradcheck has nothing to check: {len(arrays)} inputs without a single entry."
         )
-    for key, value in {"eps": eps, "atol": atol, "rtol": rtol}.items():
-        if value is not None:
-            check_range(
-                "gradcheck", "of more than 0" if key == "eps" else "of 0 or more", **{key: value}
-            )
+    check_range("gradcheck", "of more than 0", **if_given(eps=eps))
+    check_range("gradcheck", "of 0 or more", **if_given(atol=atol, rtol=rtol))
     rng = np.random.default_rng(0) if rng is None else rng
     message = ""
     used = [Place(t) for t in Surroundings(f).tensors]

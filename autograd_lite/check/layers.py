@@ -25,6 +25,7 @@ from autograd_lite.check.finding import (
 from autograd_lite.check.mistakes.backward_steps import always
 from autograd_lite.check.mistakes.registry import same
 from autograd_lite.check.report import Comparison
+from autograd_lite.functional.tracing import require_function
 from autograd_lite.tensor import Tensor
 
 Array = NDArray[Any]
@@ -94,6 +95,8 @@ def check_layer(
     >>> print(result["x"].diagnosis)
     the factor 1 + y is missing
     """
+    for f in (forward, backward):
+        require_function(f, "check_layer", "{0}(forward, backward, inputs)")
     rng = [seed, 1]  # Inputs may come from default_rng(seed).
 
     def drawn(shapes: Sequence[tuple[int, ...]]) -> list[Array]:
@@ -221,6 +224,8 @@ def check_jacobian(
     >>> bool(al.check_jacobian(softmax, jacobian, np.array([0.5, -1.0, 2.0])))
     True
     """
+    for function in (f, jacobian):
+        require_function(function, "check_jacobian", "{0}(f, lambda x: ..., x)")
     x = np.array(x, dtype=float)
 
     def backward(dy: Array, x: Array) -> Array:
@@ -325,6 +330,10 @@ def _gradients(found: Any, names: list[str]) -> dict[str, Any]:
         return {spelled[key]: g for key, g in found.items() if g is not None}
     if not isinstance(found, list | tuple):
         found = [found]
+    if all(g is None for g in found):
+        raise ValueError(
+            f"check_layer: backward returns no gradient. Return one for each of {', '.join(names)}."
+        )
     if len(found) != len(names):
         raise ValueError(
             f"check_layer: backward returns {len(found)} gradients for {len(names)} floating-point "

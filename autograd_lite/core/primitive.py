@@ -16,6 +16,7 @@ from typing import Any
 
 from numpy import asarray, ndarray
 
+from autograd_lite.core.later import add_spelling
 from autograd_lite.core.notation import Choice, Notation, call
 
 REGISTRY: dict[str, Primitive] = {}
@@ -171,7 +172,11 @@ class Primitive:
                         if type(value) not in UNCHANGING:
                             parameters[name] = kept(value, self.name, name)
                 return x.__record__(self, operands, parameters)
-        return self.forward(*as_arrays(operands), **parameters)
+        try:
+            return self.forward(*as_arrays(operands), **parameters)
+        except TypeError as error:
+            add_spelling(error, self.forward)
+            raise
 
     def _whole(self, *operands: Any, **parameters: Any) -> Any:
         """Compute, or record if an operand or a part of a parameter, such as an index, records."""

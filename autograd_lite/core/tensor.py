@@ -95,6 +95,7 @@ def _operator(primitive: Primitive) -> tuple[Callable[..., Any], Callable[..., A
     def reflected(b: Any, a: Any) -> Any:
         return _record_binary(primitive, a, b)
 
+    method.__qualname__ = primitive.name  # In Python's own errors.
     return method, reflected
 
 
@@ -502,7 +503,7 @@ class Tensor:
         self._grad = value
         self._passes = None
 
-    def zero_grad(self) -> None:
+    def zero_grad(self, **unknown: Never) -> None:
         """Forget the gradient: `grad` is None again.
 
         Examples
@@ -514,6 +515,8 @@ class Tensor:
         >>> w.grad is None
         True
         """
+        if unknown:
+            raise unknown_argument(Tensor.zero_grad, unknown)
         self._grad = None
 
     def backward(

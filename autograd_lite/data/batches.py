@@ -60,9 +60,7 @@ def batches(
     [[2, 3]] [1]
     """
     if isinstance(y, int | np.integer):
-        raise TypeError(
-            f"batches needs arrays as X and y, got y={y}. Write batch_size={y}, rng=rng."
-        )
+        raise TypeError(f"batches needs arrays as X and y, got y={y}. Write batch_size={y}.")
     check_counts("batches", batch_size=batch_size)
     if rng is not None and not hasattr(rng, "permutation"):
         raise TypeError(

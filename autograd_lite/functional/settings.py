@@ -44,5 +44,10 @@ def check_range(name: str, within: str = "that is a number", /, **settings: Any)
             raise ValueError(f"{name} needs {_an(key)} {within}, got {value!r}.")
 
 
+def if_given(**settings: Any) -> dict[str, Any]:
+    """Return the settings that are not None."""
+    return {key: value for key, value in settings.items() if value is not None}
+
+
 def _an(word: str) -> str:
     return f"an {word}" if word[0] in "aeiou" else f"a {word}"

@@ -42,6 +42,7 @@ def from_pytorch(module: Module, state: Mapping[str, Any]) -> dict[str, NDArray[
     >>> theirs = {"weight": np.zeros((2, 3)), "bias": np.zeros(2)}
     >>> layer.load_state_dict(nn.from_pytorch(layer, theirs))
     """
+    _require(module, "from_pytorch(net, state)")
     turned, found = _transposed(module), {}
     for path, value in state.items():
         try:
@@ -76,7 +77,16 @@ def to_pytorch(module: Module) -> dict[str, NDArray[Any]]:
     >>> {path: a.shape for path, a in nn.to_pytorch(nn.Linear(3, 2)).items()}
     {'weight': (2, 3), 'bias': (2,)}
     """
+    _require(module, "to_pytorch(net)")
     return from_pytorch(module, module.state_dict())
+
+
+def _require(module: Any, call: str) -> None:
+    if not isinstance(module, Module):
+        raise TypeError(
+            f"{call.partition('(')[0]} needs a module, got a {type(module).__name__}. Write "
+            f"nn.{call}."
+        )
 
 
 def _transposed(module: Module) -> set[str]:

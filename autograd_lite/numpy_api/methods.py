@@ -482,6 +482,10 @@ class ArrayMethods:
         """
         return self._numpy(np.real)
 
+    @real.setter
+    def real(self, part: Any) -> None:
+        self[...] = part + 1j * self.imag if self.dtype.kind == "c" else part
+
     def cumsum(self, axis: Any = None, dtype: Any = None) -> Self:
         """Return the sums of the entries up to each of them.
 
@@ -684,6 +688,12 @@ class ArrayMethods:
         Tensor([2.])
         """
         return self._numpy(np.imag)
+
+    @imag.setter
+    def imag(self, part: Any) -> None:
+        if self.dtype.kind != "c":
+            raise TypeError("t.imag = v on real numbers, which have no imaginary part to set.")
+        self[...] = self.real + 1j * part
 
     def conj(self) -> Self:
         """Return the complex conjugate; of real numbers, this tensor itself.

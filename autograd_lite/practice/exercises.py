@@ -163,13 +163,13 @@ class Exercise:
                 marks[row.name] = ALONE.format(open_above[0]) if open_above else WRONG
         return Progress(marks, comparison, deltas)
 
-    def hint(self, name: str, level: int = 1) -> str:
+    def hint(self, name: str | Tensor, level: int = 1) -> str:
         """Return a hint: the more, the higher the level.
 
         Parameters
         ----------
-        name : str
-            Of a tensor, or of its gradient.
+        name : str or Tensor
+            The name of a tensor, or of its gradient; or the tensor.
         level : {1, 2, 3}
             1: the shape, and what it is computed from. 2: the rule in words. 3: the line.
 
@@ -349,7 +349,11 @@ class Exercise:
         lines = [line.code for line in derivation.lines if line.name in needed]
         return self._with_names("\n".join([*lines, *([] if own else [f"d_{name} = {wanted}"])]))
 
-    def _name(self, name: str) -> str:
+    def _name(self, name: str | Tensor) -> str:
+        if isinstance(name, Tensor):
+            name = self._graph.find(name).label
+        if not isinstance(name, str):
+            raise TypeError(f"A gradient is asked for by its name or its tensor, got {name!r}.")
         known = [x for x in (name, *stems(name)) if x in self._nodes]
         if known:
             return known[0]

@@ -144,6 +144,11 @@ def grade(
     <BLANKLINE>
     1 x sign flipped
     """
+    if not isinstance(task, Exercise):
+        raise TypeError(
+            f"grade needs an exercise, got a {type(task).__name__}. Write grade(al.exercise(loss), "
+            f"submissions)."
+        )
     if not isinstance(submissions, Mapping):
         raise TypeError(
             f"grade needs submissions by name, got a {type(submissions).__name__}. Write "

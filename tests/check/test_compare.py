@@ -265,6 +265,10 @@ def test_a_function_that_cannot_be_recorded_is_compared_with_differences():
 def test_mistakes_in_calling_it_with_inputs_are_named():
     with pytest.raises(TypeError, match=r"inputs needs a function.*Tensor"):
         al.compare(build()[0], gradients, INPUTS)
+    with pytest.raises(TypeError, match="compare needs a number as its atol, got 'a'"):
+        al.compare(f, gradients, INPUTS, atol="a")
+    with pytest.raises(ValueError, match="rtol of 0 or more, got -1"):
+        al.compare(f, gradients, INPUTS, rtol=-1)
     with pytest.raises(TypeError, match=r"got function\. Give it the inputs too"):
         al.compare(f, gradients)
     with pytest.raises(ValueError, match="returns a single number"):

@@ -196,11 +196,25 @@ def test_a_jacobian_is_checked_with_its_layout():
     [
         (lambda dy, cache: (dy,), "returns 1 gradients for 3"),
         (lambda dy, cache: {"dz": dy}, "a gradient called 'dz'"),
+        (lambda dy, cache: None, "backward returns no gradient. Return one for each of x, "),
     ],
 )
 def test_what_backward_must_return_is_said(backward, says):
     with pytest.raises(ValueError, match=says):
         al.check_layer(layer_norm, backward, NORM)
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: al.check_layer(layer_norm, 3, NORM), "check_layer needs a function, got 3"),
+        (lambda: al.check_layer(3, layer_norm, NORM), "check_layer needs a function, got 3"),
+        (lambda: al.check_jacobian(np.exp, np.eye(2), [1.0, 2.0]), r"lambda x: \.\.\., x"),
+    ],
+)
+def test_what_is_not_a_function_is_said(call, says):
+    with pytest.raises(TypeError, match=says):
+        call()
 
 
 def test_assert_gradients_raises_with_the_mistake():

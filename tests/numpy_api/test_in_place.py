@@ -75,6 +75,16 @@ def augmented(x, v):
     return (t * kept).sum()
 
 
+def complex_parts(x, v):
+    t = x * (1 + 2j)
+    before = np.abs(t).sum()
+    t.imag = x * v[0]
+    t[1:].real = v[1]
+    u = x * 1.0
+    u.real = v.sum() * x
+    return before + (np.real(t) * np.imag(t) + np.abs(t) ** 2 * u).sum()
+
+
 def with_itself(x, v):
     t = x * v[0]
     t *= t
@@ -115,6 +125,7 @@ PROGRAMS = [
     loop,
     augmented,
     with_itself,
+    complex_parts,
     matrix,
     on_a_constant,
     many,

@@ -83,6 +83,16 @@ def test_every_gradient_has_hints_that_give_away_more_and_more(make):
         assert "=" in line
     with pytest.raises(ValueError, match="level is 1, 2 or 3"):
         task.hint(name, 4)
+    with pytest.raises(TypeError, match="by its name or its tensor, got 3"):
+        task.hint(3)
+
+
+def test_a_hint_is_asked_for_by_the_tensor_too():
+    w = al.Tensor([1.0, 2.0], requires_grad=True)
+    task = al.exercise(np.sum(w**2))
+    assert task.hint(w, 3) == task.hint("w", 3)
+    with pytest.raises(TypeError, match="grade needs an exercise, got a Tensor"):
+        al.grade(w, {})
 
 
 def test_grades_list_the_first_mistake_of_each_and_count_them():
