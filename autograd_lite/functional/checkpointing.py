@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -17,6 +18,9 @@ from autograd_lite.core.tensor import result_of
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.functional.tracing import require_function
 from autograd_lite.tensor import Tensor
+
+AGAIN = ContextVar("AGAIN", default=False)
+"""Whether a checkpointed function is being called again: running means have taken note of it."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -54,10 +58,11 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
 
     Notes
     -----
-    Since `f` is called twice, its side effects happen twice: draw random numbers before the call
-    and pass them in. Only what it returns is recorded, not what it stores elsewhere. It may not
-    change a tensor from outside in place. Derivatives of higher order are right, but they keep what
-    the second call records. In a program, compiled or exported, `f` is computed once.
+    Since `f` is called twice, its side effects happen twice, but for the running means of batch
+    normalisation: draw random numbers before the call and pass them in. Only what it returns is
+    recorded, not what it stores elsewhere. It may not change a tensor from outside in place.
+    Derivatives of higher order are right, but they keep what the second call records. In a program,
+    compiled or exported, `f` is computed once.
 
     Examples
     --------
@@ -155,12 +160,20 @@ class _Segment:
                 )
         return given, result
 
+    def call_again(self, values: Sequence[Any]) -> tuple[list[Tensor], Any]:
+        """Do the same where the first call has been made."""
+        token = AGAIN.set(True)
+        try:
+            return self.call(values)
+        finally:
+            AGAIN.reset(token)
+
     def primitive(self) -> Primitive:
         """Define the operation that the result is recorded as."""
 
         def forward(*operands: Any) -> Any:
             self.check_others(operands)
-            return _joined(_differentiable(self.call(operands)[1]))._array
+            return _joined(_differentiable(self.call_again(operands)[1]))._array
 
         def rule(g: Any, y: Any, *operands: Any) -> Callable[[int], Any]:
             return self.pull(g, y, operands).__getitem__
@@ -179,7 +192,7 @@ class _Segment:
             )
         self.check_others(operands)
         since = next_birth()
-        given, result = self.call(operands)
+        given, result = self.call_again(operands)
         outputs = _differentiable(result)
         if not outputs or not _same(_joined(outputs)._array, y._array if recorded else y):
             raise GradientError(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from autograd_lite import ops
+from autograd_lite.functional.checkpointing import AGAIN
 from autograd_lite.functional.settings import check_counts, check_range
 from autograd_lite.nn.module import Module
 from autograd_lite.tensor import Tensor
@@ -185,7 +186,7 @@ class _BatchNorm(Module):
                     f"input of shape {x.shape}. Call eval() first, or leave out the last batch."
                 )
             y, mean, variance = _normalised(x, (0, *range(2, x.ndim)), self.eps)
-            if self.training:
+            if self.training and not AGAIN.get():
                 self._note(mean, variance, count)
         else:
             scale = 1 / np.sqrt(self.running_var.numpy() + self.eps)

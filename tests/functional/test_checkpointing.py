@@ -354,3 +354,14 @@ def test_compare_puts_other_values_into_the_arguments():
     slope = 1 - np.tanh(x.data * w.data) ** 2
     assert al.compare(loss, {"x": slope * w.data})
     assert not al.compare(loss, {"x": w.data})
+
+
+def test_running_means_take_note_of_a_batch_once():
+    rows = np.random.default_rng(0).normal(size=(5, 2))
+    plain, inside = nn.BatchNorm1d(2), nn.BatchNorm1d(2)
+    block = al.checkpoint(al.checkpoint(inside))
+    for _ in range(2):
+        plain(leaf(rows)).sum().backward()
+        block(leaf(rows)).sum().backward()
+    for path, value in plain.state_dict().items():
+        np.testing.assert_array_equal(inside.state_dict()[path], value)
