@@ -26,8 +26,10 @@ def check_numbers(name: str, **settings: Any) -> None:
             raise TypeError(f"{name} needs a number as its {key}, got {value!r}.") from None
 
 
+FINITE = "of 0 or more, and finite"
 _RANGES: dict[str, Callable[[float], bool]] = {
     "that is a number": lambda x: x == x,  # Not nan.
+    FINITE: lambda x: 0 <= x < np.inf,
     "of 0 or more": lambda x: x >= 0,
     "of more than 0": lambda x: x > 0,
     "of more than 0 and at most 1": lambda x: 0 < x <= 1,
@@ -50,4 +52,4 @@ def if_given(**settings: Any) -> dict[str, Any]:
 
 
 def _an(word: str) -> str:
-    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
+    return f"{'an' if word.startswith((*'aeiou', 'lr', 'rtol')) else 'a'} {word}"

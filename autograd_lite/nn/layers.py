@@ -74,24 +74,8 @@ class Linear(Module):
         rng: np.random.Generator | None = None,
         dtype: DTypeLike = np.float64,
     ) -> None:
-        for name, count in (("in_features", in_features), ("out_features", out_features)):
-            if not isinstance(count, int | np.integer):
-                raise TypeError(
-                    f"Linear needs integers as its numbers of inputs and outputs, got "
-                    f"{name}={count!r}. Write Linear(3, 2), for instance."
-                )
-        if in_features < 1 or out_features < 1:
-            raise ValueError(
-                f"Linear needs at least one input and one output, got in_features={in_features} "
-                f"and out_features={out_features}."
-            )
-        rng = np.random.default_rng() if rng is None else rng
-        if not hasattr(rng, "uniform"):
-            raise TypeError(
-                f"Linear needs a numpy.random.Generator for its initial values, got rng={rng!r}. "
-                f"Write rng=np.random.default_rng(0), and pass the same generator to every layer: "
-                f"each then gets values of its own."
-            )
+        check_counts("Linear", in_features=in_features, out_features=out_features)
+        rng = generator("Linear", rng)
         bound = 1 / np.sqrt(in_features)
         weight = rng.uniform(-bound, bound, (in_features, out_features))
         self.weight = Tensor(weight, requires_grad=True, dtype=dtype)
@@ -458,7 +442,7 @@ def generator(name: str, rng: np.random.Generator | None) -> np.random.Generator
     if not hasattr(rng, "uniform"):
         raise TypeError(
             f"{name} needs a numpy.random.Generator, got rng={rng!r}. Write "
-            f"rng=np.random.default_rng(0)."
+            f"rng=np.random.default_rng(0), and pass the same one to every layer."
         )
     return rng
 

@@ -80,10 +80,8 @@ class LayerNorm(Module):
     ) -> None:
         given: Any = normalized_shape
         shape = tuple(given) if isinstance(given, Sequence) else (given,)
-        if not all(isinstance(length, int | np.integer) for length in shape):
-            raise TypeError(f"LayerNorm needs integers as its normalized_shape, got {given!r}.")
-        if not shape or min(shape) < 1:
-            raise ValueError(f"LayerNorm needs lengths of 1 or more, got {given!r}.")
+        for length in shape or (given,):
+            check_counts("LayerNorm", normalized_shape=length)
         check_range("LayerNorm", "of 0 or more", eps=eps)
         self.normalized_shape, self.eps = shape, float(eps)
         self.weight = self.bias = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Never
 
@@ -12,6 +11,7 @@ import numpy as np
 from autograd_lite.core.later import names_its_arguments, unknown_argument
 from autograd_lite.core.modes import GradientError
 from autograd_lite.core.operands import is_recorder
+from autograd_lite.functional.settings import FINITE, check_range
 from autograd_lite.nn.module import Module
 from autograd_lite.numpy_api.versions import note_write
 from autograd_lite.tensor import Tensor
@@ -34,16 +34,6 @@ def number(setting: Any) -> Any:
 
 Params = Iterable[Tensor] | Iterable[Mapping[str, Any]]
 
-_WORDS = {
-    "lr": ("learning rate", "0.1"),
-    "momentum": ("momentum", "0.9"),
-    "dampening": ("dampening", "0.0"),
-    "weight_decay": ("weight decay", "0.01"),
-    "eps": ("eps", "1e-8"),
-    "alpha": ("alpha", "0.99"),
-    "lr_decay": ("decay of the learning rate", "0.01"),
-    "initial_accumulator_value": ("first sum of squares", "0.1"),
-}
 _SCHEDULED = {"initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum"}
 
 
@@ -249,7 +239,7 @@ class Optimizer:
 
     @lr.setter
     def lr(self, value: float) -> None:
-        self._check_number("lr", value)
+        check_range(type(self).__name__, FINITE, lr=value)
         for group in self.param_groups:
             group["lr"] = value
 
@@ -471,9 +461,8 @@ class Optimizer:
 
     def _check(self, settings: Mapping[str, Any]) -> None:
         """Refuse settings that no step could use."""
-        for key in self.at_least_zero:
-            if key in settings:
-                self._check_number(key, settings[key])
+        given = {key: settings[key] for key in self.at_least_zero if key in settings}
+        check_range(type(self).__name__, FINITE, **given)
         if "betas" in settings:
             betas = settings["betas"]
             try:
@@ -488,18 +477,3 @@ class Optimizer:
                     f"{type(self).__name__} needs betas of 0 or more that are less than 1, got "
                     f"betas={betas!r}."
                 )
-
-    def _check_number(self, key: str, value: Any) -> None:
-        """Refuse what is not a finite number of 0 or more."""
-        word, instead = _WORDS[key]
-        try:
-            fits = math.isfinite(value) and value >= 0
-        except TypeError:
-            raise TypeError(
-                f"{type(self).__name__} needs a number as its {word}, got {key}={value!r}. Write "
-                f"{key}={instead}, for instance."
-            ) from None
-        if not fits:
-            raise ValueError(
-                f"{type(self).__name__} needs a finite {word} of 0 or more, got {key}={value!r}."
-            )

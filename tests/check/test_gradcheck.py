@@ -141,7 +141,7 @@ def test_the_step_and_the_tolerance_can_be_given():
         (VECTOR, {"order": 0}, "gradcheck needs order of 1 or more, got 0"),
         (VECTOR, {"draws": 0}, "gradcheck needs draws of 1 or more, got 0"),
         (VECTOR, {"eps": 0.0}, "gradcheck needs an eps of more than 0"),
-        (VECTOR, {"rtol": -1}, "gradcheck needs a rtol of 0 or more"),
+        (VECTOR, {"rtol": -1}, "gradcheck needs an rtol of 0 or more"),
     ],
 )
 def test_checking_nothing_is_an_error_not_a_pass(inputs, options, message):

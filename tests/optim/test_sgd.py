@@ -73,10 +73,15 @@ def test_a_step_before_any_gradient_says_what_is_missing():
         ([np.ones(2)], 0.1, TypeError, "got ndarray at position 0"),
         ([al.Tensor(1.0)], 0.1, ValueError, "requires_grad=True, got Tensor"),
         ([al.Tensor(1.0, True) * 2], 0.1, ValueError, "leaf tensors"),
-        ([al.Tensor(1.0, True)], -1.0, ValueError, "lr=-1.0"),
-        ([al.Tensor(1.0, True)], "0.1", TypeError, "a number as its learning rate, got lr='0.1'"),
-        ([al.Tensor(1.0, True)], None, TypeError, "got lr=None. Write lr=0.1"),
-        ([al.Tensor(1.0, True)], float("nan"), ValueError, "lr=nan"),
+        ([al.Tensor(1.0, True)], -1.0, ValueError, "an lr of 0 or more, and finite, got -1.0"),
+        ([al.Tensor(1.0, True)], "0.1", TypeError, "a number as its lr, got '0.1'"),
+        ([al.Tensor(1.0, True)], None, TypeError, "a number as its lr, got None"),
+        (
+            [al.Tensor(1.0, True)],
+            float("nan"),
+            ValueError,
+            "an lr of 0 or more, and finite, got nan",
+        ),
     ],
 )
 def test_what_cannot_be_trained_is_refused(params, lr, error, message):
