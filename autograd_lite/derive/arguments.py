@@ -43,14 +43,12 @@ def derived(
         raise TypeError("derive takes arguments for a function only; the loss is a Tensor.")
     if isinstance(loss, dict | list | tuple):
         raise TypeError(
-            f"derive needs a single number as the loss, got a {type(loss).__name__}. Return the "
-            f"loss alone."
+            f"derive needs a single number as the loss, got a {type(loss).__name__}. Return that."
         )
     if recorded is not None and not (isinstance(loss, Tensor) and loss.requires_grad):
         raise GradientError(
             f"derive: the result of the function is computed from none of its arguments "
-            f"({', '.join(order)}) in a way that has a derivative. Arguments to derive by are "
-            f"floating-point numbers: 3.0, not 3."
+            f"({', '.join(order)}) in a way that has a derivative. Pass 3.0, not 3."
         )
     if not isinstance(loss, Tensor):
         raise TypeError(f"derive needs the loss as a Tensor, got {type(loss).__name__}.")
@@ -114,8 +112,8 @@ def _bound(f: Callable[..., Any], args: tuple[ArrayLike, ...]) -> Mapping[str, A
     signature = inspect.signature(f)
     if any(x.kind is x.VAR_POSITIONAL for x in signature.parameters.values()):
         raise TypeError(
-            f"derive calls arguments by the names of parameters, and {signature} leaves them "
-            f"open. Give each a name: lambda w, x: ..."
+            f"derive takes the names of parameters, and {signature} leaves them open. Write "
+            f"lambda w, x: ..."
         )
     try:
         return signature.bind(*args).arguments

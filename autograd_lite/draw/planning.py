@@ -13,6 +13,7 @@ from autograd_lite.draw.fold import Box, Plan, planned, within
 from autograd_lite.draw.formulas import is_inline
 from autograd_lite.draw.loops import rolled
 from autograd_lite.draw.module_folds import Known, boxed, check, shut_calls
+from autograd_lite.functional.settings import check_counts, if_given
 from autograd_lite.graph import Graph, Node
 from autograd_lite.graph.calls import Call
 from autograd_lite.graph.nodes import Homes, homes
@@ -67,8 +68,7 @@ class Folding:
 
 def folding(depth: Any, collapse: Any, roll: Any, max_nodes: Any) -> Folding:
     """Check the arguments of `draw` that choose what is folded."""
-    if depth is not None and (not isinstance(depth, int) or isinstance(depth, bool) or depth < 0):
-        raise ValueError(f"depth is how many levels of modules are open: 0, 1, …; got {depth!r}.")
+    check_counts("draw", 0, **if_given(depth=depth))
     one = isinstance(collapse, str) or not isinstance(collapse, Iterable)
     patterns = (collapse,) if one else tuple(collapse)
     for pattern in patterns:
@@ -79,10 +79,7 @@ def folding(depth: Any, collapse: Any, roll: Any, max_nodes: Any) -> Folding:
             )
     if roll not in (None, True, False):
         raise ValueError(f"roll is True, False or None (where it saves room); got {roll!r}.")
-    if max_nodes is not None and (
-        not isinstance(max_nodes, int) or isinstance(max_nodes, bool) or max_nodes < LEAST_NODES
-    ):
-        raise ValueError(f"max_nodes is a whole number from {LEAST_NODES} up; got {max_nodes!r}.")
+    check_counts("draw", LEAST_NODES, **if_given(max_nodes=max_nodes))
     return Folding(depth, patterns, roll, max_nodes)
 
 

@@ -184,8 +184,7 @@ class Graph(Nodes):
         """
         if not isinstance(changes, Mapping):
             raise TypeError(
-                f"recompute needs a dict of new values by node, got a {type(changes).__name__}. "
-                f"Write graph.recompute({{node.id: value}})."
+                f"recompute needs a dict of new values by node, got a {type(changes).__name__}."
             )
         new = {}
         for key, value in changes.items():
@@ -193,7 +192,7 @@ class Graph(Nodes):
             if np.shape(value) != node.shape:
                 raise ValueError(
                     f"recompute needs a value of shape {node.shape} for {node.label}, got "
-                    f"{np.shape(value)}. For another one, compute the result again."
+                    f"{np.shape(value)}."
                 )
             new[node.id] = np.asarray(value)[()]
         return tuple(node.value for node in self._at(new).outputs)

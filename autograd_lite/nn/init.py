@@ -68,7 +68,8 @@ def _put(target: Any, values: Any) -> Any:
     return target
 
 
-def _drawing(name: str, rng: Any) -> np.random.Generator:
+def _drawing(name: str, rng: Any, **numbers: Any) -> np.random.Generator:
+    check_range(name, **numbers)
     if rng is None or not hasattr(rng, "standard_normal"):
         raise TypeError(
             f"{name} needs a numpy.random.Generator, got rng={rng!r}. Write {name}(layer.weight, "
@@ -131,8 +132,7 @@ def uniform_(tensor: Any, rng: np.random.Generator, a: float = 0.0, b: float = 1
     >>> al.nn.init.uniform_(layer.weight, np.random.default_rng(0)) is layer.weight
     True
     """
-    check_range("uniform_", a=a, b=b)
-    return _put(tensor, _drawing("uniform_", rng).uniform(a, b, _shape(tensor)))
+    return _put(tensor, _drawing("uniform_", rng, a=a, b=b).uniform(a, b, _shape(tensor)))
 
 
 def normal_(tensor: Any, rng: np.random.Generator, mean: float = 0.0, std: float = 1.0) -> Any:
@@ -145,9 +145,8 @@ def normal_(tensor: Any, rng: np.random.Generator, mean: float = 0.0, std: float
     >>> al.nn.init.normal_((2, 3), np.random.default_rng(0), std=0.1).shape
     (2, 3)
     """
-    check_range("normal_", mean=mean)
     check_range("normal_", "of 0 or more", std=std)
-    return _put(tensor, _drawing("normal_", rng).normal(mean, std, _shape(tensor)))
+    return _put(tensor, _drawing("normal_", rng, mean=mean).normal(mean, std, _shape(tensor)))
 
 
 def trunc_normal_(
@@ -168,8 +167,7 @@ def trunc_normal_(
     >>> abs(values).max() <= 2
     np.True_
     """
-    rng = _drawing("trunc_normal_", rng)
-    check_range("trunc_normal_", mean=mean, a=a, b=b)
+    rng = _drawing("trunc_normal_", rng, mean=mean, a=a, b=b)
     check_range("trunc_normal_", "of 0 or more", std=std)
     if not a < b or not mean - 8 * std < b or not mean + 8 * std > a:
         raise ValueError(
@@ -354,9 +352,10 @@ def orthogonal_(tensor: Any, rng: np.random.Generator, gain: float = 1.0) -> Any
     """
     shape = _shape(tensor)
     fans(tensor)  # It must be a weight.
-    check_range("orthogonal_", gain=gain)
     rows, columns = shape[0], math.prod(shape[1:])
-    drawn = _drawing("orthogonal_", rng).normal(size=(max(rows, columns), min(rows, columns)))
+    drawn = _drawing("orthogonal_", rng, gain=gain).normal(
+        size=(max(rows, columns), min(rows, columns))
+    )
     q, r = np.linalg.qr(drawn)
     q = q * np.sign(np.diag(r))  # Else they are not drawn evenly.
     return _put(tensor, gain * (q if rows >= columns else q.T).reshape(shape))

@@ -475,7 +475,7 @@ def test_mistakes_are_named():
         al.derive(lambda *a: a[0].sum(), [1.0, 2.0])
     with pytest.raises(al.GradientError, match="returns its argument a as it is"):
         al.derive(lambda a: a, 1.0)
-    with pytest.raises(al.GradientError, match=r"floating-point numbers: 3\.0, not 3"):
+    with pytest.raises(al.GradientError, match=r"Pass 3\.0, not 3"):
         al.derive(lambda a: a * a, 3)
     with pytest.raises(TypeError, match="by its name or its tensor, got 3"):
         al.derive(x.sum(), wrt=3)

@@ -240,9 +240,9 @@ def test_mistakes_in_using_modules_are_named():
         type("Empty", (nn.Module,), {})()(1)
     with pytest.raises(ValueError, match="Linear needs in_features of 1 or more, got 0"):
         nn.Linear(0, 2)
-    with pytest.raises(TypeError, match=r"Linear needs integers .* got in_features=3\.0"):
+    with pytest.raises(TypeError, match=r"an integer as in_features, got 3\.0"):
         nn.Linear(3.0, 2)
-    with pytest.raises(TypeError, match="got out_features='2'"):
+    with pytest.raises(TypeError, match="an integer as out_features, got '2'"):
         nn.Linear(np.int64(3), "2")
     with pytest.raises(TypeError, match=r"got rng=0\. Write rng=np\.random\.default_rng\(0\)"):
         nn.Linear(3, 2, rng=0)

@@ -17,6 +17,7 @@ from autograd_lite.draw.arguments import asked
 from autograd_lite.draw.formulas import is_inline
 from autograd_lite.draw.names import by_node
 from autograd_lite.draw.page.training import Frame, page
+from autograd_lite.functional.settings import check_counts
 from autograd_lite.graph import Graph, Node, arrays_in, names_in, write
 from autograd_lite.graph.cotangents import cotangents
 from autograd_lite.tensor import Tensor
@@ -59,11 +60,8 @@ class Recorder:
     """
 
     def __init__(self, *, every: int = 1, max_frames: int = 200) -> None:
-        for name, number, least in (("every", every, 1), ("max_frames", max_frames, 2)):
-            if not isinstance(number, int) or isinstance(number, bool) or number < least:
-                raise ValueError(
-                    f"Recorder: {name} is a whole number from {least} up; got {number!r}."
-                )
+        check_counts("Recorder", every=every)
+        check_counts("Recorder", 2, max_frames=max_frames)
         self.every, self.max_frames = every, max_frames
         self._graph: Graph | None = None
         self._kept: list[Frame] = []
