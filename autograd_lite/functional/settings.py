@@ -1,4 +1,4 @@
-"""Settings of layers, optimisers and checks: what nothing could compute with is refused by name."""
+"""Settings that nothing could compute with, refused by name."""
 
 from __future__ import annotations
 
@@ -6,25 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-
-
-def check_counts(name: str, least: int = 1, **counts: Any) -> None:
-    """Raise an error for a count that is not an integer, or less than `least`."""
-    for key, count in counts.items():
-        if not isinstance(count, int | np.integer) or isinstance(count, bool):
-            raise TypeError(f"{name} needs an integer as {key}, got {count!r}.")
-        if count < least:
-            raise ValueError(f"{name} needs {key} of {least} or more, got {count!r}.")
-
-
-def check_numbers(name: str, **settings: Any) -> None:
-    """Raise an error for a setting that is not a single real number."""
-    for key, value in settings.items():
-        try:
-            float(None if isinstance(value, str) else value)
-        except (TypeError, ValueError):
-            raise TypeError(f"{name} needs a number as its {key}, got {value!r}.") from None
-
 
 FINITE = "of 0 or more, and finite"
 _RANGES: dict[str, Callable[[float], bool]] = {
@@ -38,18 +19,27 @@ _RANGES: dict[str, Callable[[float], bool]] = {
 }
 
 
-def check_range(name: str, within: str = "that is a number", /, **settings: Any) -> None:
-    """Raise an error for a setting that is not a number, or out of a range of `_RANGES`."""
-    check_numbers(name, **settings)
-    for key, value in settings.items():
-        if not _RANGES[within](float(value)):
-            raise ValueError(f"{name} needs {_an(key)} {within}, got {value!r}.")
+def check_counts(name: str, least: int = 1, **counts: Any) -> None:
+    """Refuse what is not an integer, or less than `least`."""
+    for key, x in counts.items():
+        if not isinstance(x, int | np.integer) or isinstance(x, bool):
+            raise TypeError(f"{name} needs an integer as {key}, got {x!r}.")
+        if x < least:
+            raise ValueError(f"{name} needs {key} of {least} or more, got {x!r}.")
+
+
+def check_range(name: str, within: str | None = "that is a number", /, **settings: Any) -> None:
+    """Refuse what is not a number within a range of `_RANGES`; without one, any number passes."""
+    for key, x in settings.items():
+        try:
+            number = float(None if isinstance(x, str) else x)
+        except (TypeError, ValueError):
+            raise TypeError(f"{name} needs a number as its {key}, got {x!r}.") from None
+        if within is not None and not _RANGES[within](number):
+            an = "an" if key.startswith((*"aeiou", "lr", "rtol")) else "a"
+            raise ValueError(f"{name} needs {an} {key} {within}, got {x!r}.")
 
 
 def if_given(**settings: Any) -> dict[str, Any]:
     """Return the settings that are not None."""
-    return {key: value for key, value in settings.items() if value is not None}
-
-
-def _an(word: str) -> str:
-    return f"{'an' if word.startswith((*'aeiou', 'lr', 'rtol')) else 'a'} {word}"
+    return {key: x for key, x in settings.items() if x is not None}

@@ -62,10 +62,7 @@ class MSE(Module):
     """
 
     def __init__(self, reduction: Reduction = "mean") -> None:
-        if reduction not in REDUCTIONS:
-            raise ValueError(
-                f"MSE needs a reduction among {', '.join(REDUCTIONS)}, got {reduction!r}."
-            )
+        check_reduction("MSE", reduction, REDUCTIONS)
         self.reduction: Reduction = reduction
 
     def forward(self, prediction: Tensor, target: Tensor | ArrayLike) -> Tensor:

@@ -24,12 +24,8 @@ def number(setting: Any) -> Any:
     """Return a setting as a Python number: a NumPy one makes float64 of float32."""
     if type(setting) is float or is_recorder(setting):
         return setting
-    try:
-        return float(setting)
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"An optimiser needs numbers as its settings, got {setting!r} in param_groups."
-        ) from None
+    check_range("A group of parameters", None, setting=setting)
+    return float(setting)
 
 
 Params = Iterable[Tensor] | Iterable[Mapping[str, Any]]

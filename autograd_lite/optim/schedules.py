@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from autograd_lite.functional.settings import check_counts, check_numbers, check_range
+from autograd_lite.functional.settings import check_counts, check_range
 from autograd_lite.optim.optimizer import Optimizer
 from autograd_lite.tensor import Tensor
 
@@ -658,7 +658,7 @@ class ReduceLROnPlateau(_Schedule):
         0.25
         """
         given: Any = metrics.detach() if isinstance(metrics, Tensor) else metrics
-        check_numbers("ReduceLROnPlateau.step", metrics=given)
+        check_range("ReduceLROnPlateau.step", None, metrics=given)
         value = float(given)
         self.last_epoch += 1
         if self._is_better(value):
