@@ -484,7 +484,8 @@ class ArrayMethods:
 
     @real.setter
     def real(self, part: Any) -> None:
-        self[...] = part + 1j * self.imag if self.dtype.kind == "c" else part
+        t: Any = self
+        t[...] = part + 1j * t.imag if t.dtype.kind == "c" else part
 
     def cumsum(self, axis: Any = None, dtype: Any = None) -> Self:
         """Return the sums of the entries up to each of them.
@@ -691,9 +692,10 @@ class ArrayMethods:
 
     @imag.setter
     def imag(self, part: Any) -> None:
-        if self.dtype.kind != "c":
+        t: Any = self
+        if t.dtype.kind != "c":
             raise TypeError("t.imag = v on real numbers, which have no imaginary part to set.")
-        self[...] = self.real + 1j * part
+        t[...] = t.real + 1j * part
 
     def conj(self) -> Self:
         """Return the complex conjugate; of real numbers, this tensor itself.

@@ -120,7 +120,7 @@ def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
 def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
     """Compose ``np.trim_zeros``: what is not 0, and everything in between."""
     filt = as_array(filt)
-    np.trim_zeros(np.zeros(1), trim)  # Or NumPy's error.
+    untyped.trim_zeros(np.zeros(1), trim)  # Or NumPy's error.
     places = np.argwhere(values_of(filt))
     slices = [slice(None)] * filt.ndim
     for i in range(filt.ndim) if axis is None else normalize_axis_tuple(axis, filt.ndim):

@@ -66,7 +66,7 @@ def clip_grad_norm_(
     if isinstance(parameters, Module):
         raise TypeError("clip_grad_norm_ needs Tensors, got a Module. Pass net.parameters().")
     check_range("clip_grad_norm_", "of 0 or more", max_norm=max_norm)
-    check_range("clip_grad_norm_", norm_type=math.inf if norm_type == "inf" else norm_type)
+    check_range("clip_grad_norm_", norm_type=math.inf if str(norm_type) == "inf" else norm_type)
     gradients: list[tuple[Tensor, Any]] = []
     for i, p in enumerate([parameters] if isinstance(parameters, Tensor) else parameters):
         if not isinstance(p, Tensor):

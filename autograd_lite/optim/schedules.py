@@ -23,7 +23,7 @@ def _for_each(
     name: str, key: str, value: float | Sequence[float], groups: Sequence[Any]
 ) -> list[float]:
     """Return a number for each group."""
-    values = value if isinstance(value, list | tuple) else [value] * len(groups)
+    values: Any = value if isinstance(value, list | tuple) else [value] * len(groups)
     if len(values) != len(groups):
         raise ValueError(
             f"{name} needs one {key} for each of {len(groups)} groups, got {len(values)}."
