@@ -32,7 +32,7 @@ def check_range(name: str, within: str | None = "that is a number", /, **setting
     """Refuse what is not a number within a range of `_RANGES`; without one, any number passes."""
     for key, x in settings.items():
         try:
-            number = float(None if isinstance(x, str) else x)
+            number = float("" if isinstance(x, str) else x)
         except (TypeError, ValueError):
             raise TypeError(f"{name} needs a number as its {key}, got {x!r}.") from None
         if within is not None and not _RANGES[within](number):
