@@ -34,6 +34,7 @@ from autograd_lite.check.mistakes import (
     other_operands,
     other_rules,
     paths,
+    put_back,
     shapes,
     softmax,
     variants,
@@ -72,6 +73,7 @@ REGISTERED = (
     other_operands,
     other_rules,
     paths,
+    put_back,
     shapes,
     variants,
     masks,
@@ -461,7 +463,7 @@ def _turn(entry: Mistake) -> tuple[bool, int]:
 def _is_of_whole_arrays(entry: Mistake) -> bool:
     modules = {module.__name__ for module in OF_WHOLE_ARRAYS}
     searches = (entry.find, entry.find_more)
-    return paths.overwritten in searches or any(x.__module__ in modules for x in searches)
+    return put_back.overwritten in searches or any(x.__module__ in modules for x in searches)
 
 
 def _is_cheap(entry: Mistake) -> bool:
@@ -503,7 +505,10 @@ def _fitting(
 
 def _contradicted(candidate: Candidate, progress: _Progress) -> bool:
     """Return whether a mistake would have changed a gradient that is right."""
-    made = candidate.predict
+    made, replay = candidate.predict, progress.case.replay
+    if candidate.at and replay is not None:
+        right = {t.id for t in progress.agreeing if t.right.any()}
+        return all(not right.isdisjoint(replay.behind(key)) for key in candidate.at)
     return isinstance(made, Made | AnotherPass) and any(map(made.changes, progress.agreeing))
 
 
@@ -524,8 +529,9 @@ def _promises_more(candidate: Candidate, target: Target, progress: _Progress) ->
 
 def _alone(fitting: list[Candidate], target: Target, progress: _Progress) -> list[Candidate]:
     """Return the forms that may be those of one leaf alone, whose gradient is computed apart."""
-    if not _is_leaf(progress.case, target) or distinct(target.hand) < FEWEST_ALONE:
+    if not _is_leaf(progress.case, target):
         return []
+    told = distinct(target.hand)
 
     def only(made: Callable[[Target], Array | None]) -> Callable[[Target], Array | None]:
         return lambda other: made(other) if other.id == target.id else None
@@ -534,12 +540,12 @@ def _alone(fitting: list[Candidate], target: Target, progress: _Progress) -> lis
     return [
         replace(x, title=x.title + title, predict=only(x.predict))
         for x in fitting
-        if x.predict is not None and not x.weak
-    ]
+        if x.predict is not None and not x.weak and told >= (8 if x.cost > NEAREST else 4)
+    ]  # So many numbers prove a form of which nothing is seen in other gradients.
 
 
-FEWEST_ALONE = 8
-"""How many different numbers prove a form of which nothing is seen in other gradients."""
+NEAREST = 1.8
+"""How far-fetched it may be that a tensor itself, as it is, is given for its gradient."""
 
 
 def _diagnosis(

@@ -211,3 +211,90 @@ def ratings(scale=1.0, twice=1.0, assign=False, slope=None):
 )
 def test_a_slip_in_a_loop_over_samples(slip, says):
     assert says in ratings(**slip)
+
+
+PICKED = np.array([[0, 2, 2], [3, 1, 0], [4, 4, 1]])
+
+
+def by_rows(add, then):
+    """Put back what two indices pick, row by row, each as it is said."""
+
+    def put(table, one, two):
+        for i in range(3):
+            add(table, PICKED[i], one[i])
+            then(table, PICKED[i, 1], two[i])
+
+    return put
+
+
+def added(table, index, g):
+    np.add.at(table, index, g)
+
+
+def assigned(table, index, g):
+    table[index] = g
+
+
+def once(table, index, g):
+    table[index] += g
+
+
+def at(index):
+    return lambda table, one, two: (
+        np.add.at(table, index, one),
+        np.add.at(table, PICKED[:, 1], two),
+    )
+
+
+@pytest.mark.parametrize(
+    ("put", "says"),
+    [
+        (by_rows(once, added), "what a picks several times in a row counts once in it: d[i] += g"),
+        (
+            by_rows(assigned, added),
+            "row by row, what comes back to table from a overwrites what came",
+        ),
+        (
+            by_rows(added, assigned),
+            "row by row, what comes back to table from b overwrites what came",
+        ),
+        (at(PICKED[:, ::-1]), "picks is put in reversed order in each row"),
+        (at(PICKED[:, :1] + 0 * PICKED), "picks is put where the first of its row was picked"),
+        (at(np.arange(3)[:, None] + 0 * PICKED), "a picks is put row after row, without the index"),
+    ],
+)
+def test_what_an_index_picks_is_put_back_otherwise(put, says):
+    table = parameter(np.random.default_rng(3).normal(size=(5, 4)), "table")
+    a, b = table[PICKED], table[PICKED[:, 1]]
+    a.name, b.name = "a", "b"
+    loss, g = np.sum(np.tanh(a) * W[:, None]) + np.sum(b**3), np.zeros((5, 4))
+    put(g, (1 - np.tanh(a.numpy()) ** 2) * W[:, None], 3 * b.numpy() ** 2)
+    assert says in title_of(loss, table=g)
+
+
+@pytest.mark.parametrize(
+    ("factors", "says"),
+    [
+        ((1, 8), "by hand = 8 × autodiff: multiplied by the size of the batch"),
+        ((8, 8), "by hand = 8 × autodiff: summed over 8 entries that the loss averages"),
+        ((1, 1 / 8), "by hand = 0.125 × autodiff: averaged over the batch of 8"),
+        ((1 / 8, 1 / 8), "by hand = 0.125 × autodiff: divided by the size of the batch, 8"),
+    ],
+)
+def test_a_factor_is_laid_to_what_has_it_in_all_gradients_that_are_wrong(factors, says):
+    w, b = parameter(W, "w"), parameter(W[0], "b")
+    p = np.tanh(X @ w + b)
+    loss, dz = np.mean(np.sum(p, axis=1)), (1 - p.numpy() ** 2) / 8
+    result = al.compare(loss, {"w": factors[0] * X.T @ dz, "b": factors[1] * dz.sum(0)})
+    assert str(result["b"].diagnosis).startswith(says)
+
+
+@pytest.mark.parametrize(("factor", "says"), [(0, "is left out"), (-1, "has its sign flipped")])
+def test_what_a_whole_term_sends_back_to_a_tensor_is_said_of_the_term(factor, says):
+    w, eps = parameter(W, "w"), np.random.default_rng(8).normal(size=(8, 4))
+    v = X @ w
+    fit = np.sum((np.exp(v / 2) * eps) ** 2)
+    kl = -0.5 * np.sum(1 + v - np.exp(v))
+    v.name, kl.name = "v", "kl"
+    dv = np.exp(v.numpy()) * eps**2 + factor * 0.5 * (np.exp(v.numpy()) - 1)
+    assert title_of(fit + kl, w=X.T @ dv) == f"what comes back to v from the term kl {says}"

@@ -334,7 +334,8 @@ def _found(
             if why is None or factor < 0 or not place.own:
                 continue  # A factor by itself is another mistake.
             title = f"{place.says(text)}, with a factor {shown(factor)}: {why[0]}"
-        of_its_own = table.nodes[i] == place.own or text != table.texts[i]
+        itself = factor == 1 and place.arrives and table.nodes[i] == place.key
+        of_its_own = itself or table.nodes[i] == place.own or text != table.texts[i]
         free = not plain and why is None  # Whatever factor fits.
         few = distinct(form) < 2 and form.size < FEWEST_BITS and text != "1"
         if free and (_told(target.hand) < (2 - of_its_own) * FEWEST or form.size < FEWEST):
@@ -343,7 +344,7 @@ def _found(
             continue  # There are so many tensors that one has these few numbers by chance.
         yield Candidate(
             title,
-            2.0 + place.cost + cost - 0.25 * of_its_own
+            2.0 + place.cost + cost - 0.25 * of_its_own - 0.5 * itself
             + (0.0 if factor == 1 else 0.1 if plain else 0.2 if why else 0.6),
             predict=made if factor == 1 else made.times(factor),
             kind="another form", source="another form",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -61,13 +61,17 @@ def _is(a: float, b: float) -> bool:
     return bool(np.isclose(a, b, rtol=1e-6, atol=0))
 
 
-def _lengths(case: Case, target: Target) -> tuple[set[int], set[int], bool]:
+Lengths = dict[int, set[str]]
+"""How many entries are pooled, and in which nodes."""
+
+
+def _lengths(case: Case, target: Target) -> tuple[Lengths, Lengths, bool]:
     """Return over how many entries of what depends on a tensor there are means and sums.
 
     And whether one is of squares.
     """
-    averages: set[int] = set()
-    sums: set[int] = set()
+    averages: Lengths = {}
+    sums: Lengths = {}
     squares = False
     if case.replay is None:
         return averages, sums, squares
@@ -77,7 +81,7 @@ def _lengths(case: Case, target: Target) -> tuple[set[int], set[int], bool]:
             continue  # That is another term: a regulariser of other tensors, say.
         divisor = case.replay.values[node.operands[1]] if made_by is ops.divide else 0
         if np.ndim(divisor) == 0 and divisor == case.batch > 1:  # A mean, written out.
-            averages.add(case.batch)
+            averages.setdefault(case.batch, set()).add(node.id)
         if made_by not in (ops.mse, ops.mean, ops.sum, ops.square, ops.power):
             continue
         if made_by in (ops.mean, ops.sum) and np.size(node.value) > 1:
@@ -87,10 +91,12 @@ def _lengths(case: Case, target: Target) -> tuple[set[int], set[int], bool]:
         if made_by in (ops.mse, ops.square, ops.power):
             squares = squares or (reduction != "half_sum" and _is_of_the_loss(case.replay, node))
         if made_by is ops.mean or reduction == "mean":
-            averages.add(n)
+            averages.setdefault(n, set()).add(node.id)
         if made_by is ops.sum or reduction in ("sum", "half_sum"):
-            sums.add(n)
-    return averages - {1}, sums - {1}, squares
+            sums.setdefault(n, set()).add(node.id)
+    averages.pop(1, None)
+    sums.pop(1, None)
+    return averages, sums, squares
 
 
 def _is_of_the_loss(replay: Replay, node: Node) -> bool:
@@ -139,15 +145,27 @@ def _stretched_to(case: Case, target: Target) -> set[int]:
     return {*each, sum(each), *along} - {0, 1} - of_two
 
 
-def _readings(case: Case, target: Target, a: float) -> Iterator[tuple[str, str, float]]:
-    """Yield kind, meaning and cost of everything that a factor can be."""
+Reading = tuple[str, str, float, Collection[str]]
+"""What a factor can be: its kind, its meaning, its cost, and the nodes at one of which it arose."""
+
+STRETCHED = ("",)
+"""In place of nodes: the factor is that of a tensor that is stretched, as a bias."""
+
+
+def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
+    """Yield everything that a factor can be."""
     known = {case.batch} if case.batch > 1 and _sums_the_batch(case, target) else set()
     if known and _is(a, 1 / case.batch):
         text = f"averaged over the batch of {case.batch}, whose gradients add up"
-        yield "averaged, not summed", text, 0.8
+        yield "averaged, not summed", text, 0.8, STRETCHED
     for n in _stretched_to(case, target) - known:
         if _is(a, 1 / n):
-            yield "averaged, not summed", f"averaged over the {n} entries that it adds up", 0.8
+            yield (
+                "averaged, not summed",
+                f"averaged over the {n} entries that it adds up",
+                0.8,
+                STRETCHED,
+            )
     averages, sums, squares = _lengths(case, target)
     of_square = " of the square" if squares else ""
     if _is(a, 0.5) or _is(a, 2):
@@ -156,29 +174,28 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[tuple[str, str, 
             title = f"there is a factor 2 too many{or_a_half(case, target.id)}"
         if (other := other_divisor(case, a)) is not None:
             title += f", or divided by {other[0]} where {other[1]} belongs"
-        yield "constant factor", title, 1.0
-    for n in sorted(averages):
+        yield "constant factor", title, 1.0, ()
+    for n, at in sorted(averages.items()):
         if _is(a, n):
-            yield "summed, not averaged", f"summed over {n} entries that the loss averages", 0.9
+            yield "summed, not averaged", f"summed over {n} entries that the loss averages", 0.9, at
         elif text := next(chosen_ones(case, a, {n}), ""):
-            yield "constant factor", text, 1.0
+            yield "constant factor", text, 1.0, ()
         elif _is(a, n / 2) and squares:
             text = f"that of half the sum, where the loss averages {n} entries"
-            yield "summed, not averaged", text, 1.1
-    for n in sorted(sums):
+            yield "summed, not averaged", text, 1.1, at
+    for n, at in sorted(sums.items()):
         if _is(a, 1 / n):
-            yield "averaged, not summed", f"averaged over {n} entries that the loss sums", 0.9
+            yield "averaged, not summed", f"averaged over {n} entries that the loss sums", 0.9, at
         elif _is(a, 2 / n):
             text = f"that of the mean square, where the loss is half the sum of {n} entries"
-            yield "averaged, not summed", text, 1.1
+            yield "averaged, not summed", text, 1.1, at
     once = _is(1 / a, round(1 / a))  # Divided by one length too many explains it better.
     if not once and not _is(a, 2) and (other := other_divisor(case, a)) is not None:
-        yield "constant factor", f"divided by {other[0]} where {other[1]} belongs", 1.2
+        yield "constant factor", f"divided by {other[0]} where {other[1]} belongs", 1.2, ()
     for n in sorted({*averages, *sums} - {case.batch}):
-        if _is(a, n):
-            yield "constant factor", f"multiplied by n = {n}, the number of entries", 1.5
-        elif _is(a, 1 / n):
-            yield "constant factor", f"divided by n = {n}, the number of entries", 1.5
+        if _is(a, n) or _is(a, 1 / n):
+            text = f"{'multiplied' if a > 1 else 'divided'} by n = {n}, the number of entries"
+            yield "constant factor", text, 1.5, averages.get(n, set()) | sums.get(n, set())
     graph = case.replay.graph if case.replay is not None else None
     for node in graph or ():  # Of rows, say: those of the loss are above.
         if case.replay is not None and graph and node.primitive is ops.mean:
@@ -186,19 +203,19 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[tuple[str, str, 
             behind = target.id is None or target.id in case.replay.behind(node.id)
             if n > 1 and _is(a, n) and behind and n not in {*numbers(case), *case.replay.uses}:
                 text = f"summed over the {n} entries that {text_of(graph, node)} averages"
-                yield "summed, not averaged", text, 1.2
+                yield "summed, not averaged", text, 1.2, (node.id,)
     ambiguous = any(case.batch in node.shape[1:] for node in graph or ())
     batch = f"the size of the batch{' or another length' if ambiguous else ''}, {case.batch}"
     if case.batch > 1 and _is(a, case.batch):
-        yield "constant factor", f"multiplied by {batch}", 1.4
+        yield "constant factor", f"multiplied by {batch}", 1.4, ()
     if case.batch > 1 and _is(a, 1 / case.batch):
-        yield "constant factor", f"divided by {batch}", 1.4
+        yield "constant factor", f"divided by {batch}", 1.4, ()
     if case.lr is not None and case.lr != 1 and _is(a, case.lr):
-        yield "learning rate", f"the learning rate {case.lr:g} is in it already", 0.8
+        yield "learning rate", f"the learning rate {case.lr:g} is in it already", 0.8, ()
     if case.lr is not None and case.lr != 1 and _is(a, 1 / case.lr):
-        yield "learning rate", f"divided by the learning rate {case.lr:g}", 0.8
+        yield "learning rate", f"divided by the learning rate {case.lr:g}", 0.8, ()
     if case.lr is None and any(_is(a, lr) for lr in (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 1e-4)):
-        yield "learning rate", f"a learning rate of {a:g} may be in it already", 2.5
+        yield "learning rate", f"a learning rate of {a:g} may be in it already", 2.5, ()
 
 
 @mistake("constant factor", "Every entry has the same factor too many or too few.")
@@ -210,26 +227,36 @@ def constant_factor(case: Case, target: Target) -> Iterator[Candidate]:
     sign = "with its sign flipped, and " if factor < 0 else ""
     known = list(_readings(case, target, abs(factor)))
     if not known:
-        known = [("constant factor", why, 1.0 + cost) for why, cost in reasons(case, factor)]
+        known = [("constant factor", why, 1.0 + cost, ()) for why, cost in reasons(case, factor)]
     if not known:
         # A single number is always some multiple of another: that it is a known one may be chance.
         single = np.count_nonzero(target.right) < 2
         other = None if single else other_divisor(case, abs(factor))
         why = "" if single else of_the_loss(case, factor)
         if other is not None:
-            known = [("constant factor", f"divided by {other[0]} where {other[1]} belongs", 1.2)]
+            known = [
+                ("constant factor", f"divided by {other[0]} where {other[1]} belongs", 1.2, ())
+            ]
         elif why:
-            known = [("constant factor", why, 1.2)]
+            known = [("constant factor", why, 1.2, ())]
         elif why := another_number(case, factor) or (
             "" if single else "one factor for all entries"
         ):
-            known = [("constant factor", why, 3.0)]
-    for kind, meaning, cost in known:
+            known = [("constant factor", why, 3.0, ())]
+
+    def of_stretched(other: Target) -> Array | None:
+        found = any(x is STRETCHED for *_, x in _readings(case, other, abs(factor)))
+        return factor * other.right if found else None
+
+    for kind, meaning, cost, at in known:
+        stretched = at is STRETCHED
         yield Candidate(
             f"by hand = {shown(factor)} × autodiff: {sign}{meaning}",
             cost + (0.1 if factor < 0 else 0),
-            correct=lambda hand: hand / factor,
+            correct=None if stretched else lambda hand: hand / factor,
+            predict=of_stretched if stretched else None,
             kind=kind,
+            at=() if stretched else at,
         )
 
 

@@ -19,6 +19,7 @@ from autograd_lite.check.mistakes.backward_steps import (
     text_of,
 )
 from autograd_lite.check.mistakes.differences import LINKS, Difference, differences
+from autograd_lite.check.mistakes.put_back import indices
 from autograd_lite.check.mistakes.reasons import shown
 from autograd_lite.check.mistakes.registry import (
     Array,
@@ -26,7 +27,6 @@ from autograd_lite.check.mistakes.registry import (
     Case,
     Target,
     mistake,
-    remembered,
 )
 from autograd_lite.check.mistakes.repeated import loops
 from autograd_lite.check.mistakes.replay import Replay
@@ -247,8 +247,9 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
         )
         return
     yield from _softmax(d, z)
-    for other, text in _indices(replay):
-        if d.p.ndim == 2 and d.axis == -1 and len(other) == len(p) and other.max() < p.shape[1]:
+    for other, _, text in indices(replay):
+        rows = d.p.ndim == 2 and d.axis == -1 and other.ndim == 1
+        if rows and len(other) == len(p) and other.max() < p.shape[1]:
             yield (
                 f"{yt} is that of {text}",
                 0.95,
@@ -263,15 +264,6 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
                 0.9,
                 functools.partial(_of_scores, scores, y, c),
             )
-
-
-@remembered
-def _indices(replay: Replay) -> Iterator[tuple[Any, str]]:
-    """Return what tensors are picked by, row by row, in words."""
-    for node in replay.graph:
-        index = node.parameters.get("index") if node.primitive is ops.getitem else None
-        if isinstance(index, np.ndarray) and index.ndim == 1 and index.dtype.kind in "iu":
-            yield index, f"the index by which {text_of(replay.graph, node)} is picked"
 
 
 def _of_scores(scores: Array, y: Array, c: Any) -> Array:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,12 +13,10 @@ from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     AnotherPass,
     Made,
-    Step,
     always,
     compositions,
     grouped,
     replaced,
-    steps,
     text_of,
 )
 from autograd_lite.check.mistakes.reasons import (
@@ -41,7 +38,6 @@ from autograd_lite.check.mistakes.registry import (
     more,
     same,
 )
-from autograd_lite.check.mistakes.repeated import loops
 from autograd_lite.check.mistakes.replay import Edge, Replay, part_of, recompute_all
 from autograd_lite.check.mistakes.terms import ADDING, term_text, terms
 from autograd_lite.check.mistakes.written_out import SILU
@@ -51,12 +47,8 @@ from autograd_lite.graph import Node
 def _without(replay: Replay, edges: Sequence[Edge]) -> Made:
     """Return the mistake that nothing comes back along some edges to one node."""
     key = replay.graph[edges[0][0]].operands[edges[0][1]]
-    part = _sum(replay, edges)
+    part = replay.total(edges)
     return Made(replay, key, lambda: np.zeros_like(part), lambda: part)
-
-
-def _sum(replay: Replay, edges: Sequence[Edge]) -> Any:
-    return sum((np.asarray(replay.parts[edge]) for edge in edges[1:]), replay.parts[edges[0]])
 
 
 def scaled_path(
@@ -109,7 +101,7 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
     yield from _sign_at_a_tensor(replay, target)
     for operand, uses in _several_uses(replay, target):
         to = text_of(replay.graph, operand)
-        parts = {node.id: _sum(replay, edges) for node, edges in uses}
+        parts = {node.id: replay.total(edges) for node, edges in uses}
         called = _apart(replay, [node for node, _ in uses])
         for node, edges in uses:
             path = f"what comes back to {to} from {called[node.id]}"
@@ -213,7 +205,7 @@ def _several_uses(
 
 def _carries(replay: Replay, edges: Sequence[Edge]) -> bool:
     """Return whether anything comes back: behind ``x - max(x)``, the maximum gets nothing."""
-    part = np.abs(_sum(replay, edges)).max(initial=0.0)
+    part = np.abs(replay.total(edges)).max(initial=0.0)
     to = replay.graph[edges[0][0]].operands[edges[0][1]]
     keys = [to, *(edge[0] for edge in edges)]
     size = max(np.abs(replay.gradients[key]).max(initial=0.0) for key in keys)
@@ -224,8 +216,8 @@ def _some_steps(
     replay: Replay, operand: Node, uses: Sequence[tuple[Node, list[Edge]]], to: str
 ) -> Iterator[Candidate]:
     """Of what is used again and again, keep one step only."""
-    total = _sum(replay, [edge for _, edges in uses for edge in edges])
-    parts = [_sum(replay, edges) for _, edges in uses]
+    total = replay.total([edge for _, edges in uses for edge in edges])
+    parts = [replay.total(edges) for _, edges in uses]
     n = len(parts)
 
     for i in (0, n - 1, *range(1, n - 1))[:40]:
@@ -246,16 +238,22 @@ def _of_one_kind(
     uses: Sequence[tuple[Node, list[Edge]]],
     to: str,
 ) -> Iterator[Candidate]:
-    """Leave out all uses of one kind: those by the same operation."""
-    assert case.replay is not None
-    kinds: dict[Any, list[Edge]] = {}
-    for node, edges in uses:
-        kinds.setdefault(node.primitive, []).extend(edges)
-    for primitive, edges in kinds.items():
-        if 1 < len(edges) < sum(len(edges) for _, edges in uses):
-            path = f"what comes back to {to} from each {primitive.name}"
-            part = _sum(case.replay, edges)
-            yield from scaled_path(case, target, operand.id, part, path, 0.8, "path missing")
+    """Leave out all uses of one kind: those by the same operation, or in one term of the loss."""
+    replay = case.replay
+    assert replay is not None
+    groups = [(f"each {x.name}", 0.8, lambda node, x=x: node.primitive is x)
+              for x in dict.fromkeys(node.primitive for node, _ in uses) if x]  # fmt: skip
+    groups += [(f"the term {term_text(replay, end)}", 0.55,
+                lambda node, end=end: node.id in replay.behind(end.id))
+               for end in terms(replay) if operand.primitive is not None]  # fmt: skip
+    known: set[tuple[Edge, ...]] = set()
+    for source, cost, belongs in groups:
+        edges = tuple(edge for node, some in uses if belongs(node) for edge in some)
+        if edges not in known and 1 < len(edges) < sum(len(some) for _, some in uses):
+            known.add(edges)
+            path = f"what comes back to {to} from {source}"
+            part = replay.total(edges)
+            yield from scaled_path(case, target, operand.id, part, path, cost, "path missing")
 
 
 # ------------------------------------------------------------------------ terms of the loss
@@ -428,175 +426,6 @@ def _of_another(case: Case, target: Target, x: Any) -> Iterator[Candidate]:
             1.25,
             correct=lambda hand, added=added: hand - added,  # type: ignore[misc]  # Its value now.
         )
-
-
-@mistake("overwritten, not added", "What is picked twice gets the sum of both: np.add.at(d, i, g).")
-def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
-    """Put the gradients of picked entries back with an assignment."""
-    picking: dict[str, list[Step]] = {}
-    for step in steps(case, target):
-        if step.primitive is ops.getitem and step.node.value.size:
-            yield Candidate(
-                f"where {step.name} picks an entry several times, only the last gradient counts",
-                0.8,
-                predict=step.wrong(_assigned(step)),
-            )
-            yield Candidate(
-                f"what comes back to {text_of(step.replay.graph, step.operand)} is divided by how "
-                f"often an entry was picked",
-                0.9,
-                predict=step.wrong(_per_count(step)),
-            )
-            picking.setdefault(step.operand.id, []).append(step)
-            yield from _elsewhere(step)
-            total = step.replay.gradients[step.operand.id]
-            if not same(total, step.replay.parts[step.edge]):
-                to = text_of(step.replay.graph, step.operand)
-                yield Candidate(
-                    f"what comes back from {step.name} overwrites what {to} got from elsewhere: = "
-                    f"in place of +=",
-                    1.0,
-                    predict=Made(
-                        step.replay, step.operand.id, _assigned(step, total), always(total)
-                    ),
-                )
-    for key, picked in picking.items():
-        if len(picked) > 1:
-            yield from _windows(picked, key)
-
-
-def _elsewhere(step: Step) -> Iterator[Candidate]:
-    """Put what was picked back where another index points, or everywhere."""
-    replay, to = step.replay, text_of(step.replay.graph, step.operand)
-    g = replay.gradients[step.node.id]
-    if g.size > 1 and not np.ptp(g):
-        yield Candidate(
-            f"every entry of {to} gets the gradient of those that {step.name} picks",
-            0.9,
-            predict=step.wrong(_everywhere(step)),
-            kind="another index",
-        )
-    index = step.node.parameters["index"]
-    if isinstance(index, tuple) and len(index) == 2:
-        yield Candidate(
-            f"what belongs to the entries of {to} that {step.name} picks is put back with row and "
-            f"column exchanged: the transposed index",
-            0.9,
-            predict=step.wrong(_added_at(step, index[::-1])),
-            kind="another index",
-        )
-        yield Candidate(
-            f"what belongs to the entries of {to} that {step.name} picks is put in whole columns: "
-            f"d[:, y] = ... in place of d[arange(n), y] = ...",
-            0.9,
-            predict=step.wrong(_assigned(step, at=(slice(None), index[1]))),
-            kind="another index",
-        )
-    for other in replay.graph:
-        if other.primitive is not ops.getitem or other is step.node:
-            continue
-        index = other.parameters["index"]
-        if other.shape != g.shape:
-            index = _of_rows(index, g.shape[: 1 + g.ndim - step.operand.value.ndim])
-        if index is not None and repr(index) != repr(step.node.parameters["index"]):
-            yield Candidate(
-                f"what belongs to the entries of {to} that {step.name} picks is put where "
-                f"{text_of(replay.graph, other)} picks: another index",
-                1.2,
-                predict=step.wrong(_added_at(step, index)),
-                kind="another index",
-            )
-
-
-def _of_rows(index: Any, shape: tuple[int, ...]) -> Array | None:
-    """Return the last array of an index, an entry for each row of a table of this shape."""
-    last = np.asarray(index[-1] if isinstance(index, tuple) and index else index)
-    if last.dtype.kind != "i" or last.shape != shape[: last.ndim] or not last.ndim:
-        return None
-    return np.broadcast_to(last.reshape(last.shape + (1,) * (len(shape) - last.ndim)), shape)
-
-
-def _everywhere(step: Step) -> Any:
-    return lambda g: np.full(step.operand.shape, g.flat[0])
-
-
-def _added_at(step: Step, index: Any) -> Any:
-    def rule(g: Any) -> Any:
-        filled = np.zeros(step.operand.shape)
-        np.add.at(filled, index, g)
-        return filled
-
-    return rule
-
-
-MISTAKES["another index"] = Mistake(
-    "another index",
-    "What is picked forwards is put back with the same index.",
-)
-
-
-def _assigned(step: Step, over: Any = 0.0, at: Any = None) -> Any:
-    def rule(g: Any = step.replay.gradients[step.node.id]) -> Any:
-        filled = np.zeros(step.operand.shape) + over
-        filled[step.node.parameters["index"] if at is None else at] = g
-        return filled
-
-    return rule
-
-
-def _per_count(step: Step) -> Any:
-    right = step.rule
-
-    def rule(g: Any) -> Any:
-        count = right(np.ones_like(g))
-        return right(g) / np.where(count == 0, 1, count)
-
-    return rule
-
-
-def _windows(picked: Sequence[Step], key: str) -> Iterator[Candidate]:
-    """Assign what comes back from windows that overlap, or from one, in place of adding it."""
-    replay = picked[0].replay
-    total, to = (
-        _sum(replay, [step.edge for step in picked]),
-        text_of(replay.graph, replay.graph[key]),
-    )
-    step_of = {node.id: k for loop in loops(replay) for nodes in loop.classes
-               for k, node in enumerate(nodes)}  # fmt: skip
-
-    def of_step(step: Step) -> tuple[str, Any]:
-        return repr(step.node.parameters["index"]), step_of.get(step.node.id, step)
-
-    for order in (picked[::-1], picked):  # The step closest to the operand comes first.
-
-        def instead(assigned: Sequence[Step], order: Sequence[Step] = order) -> Any:
-            filled = np.zeros(np.shape(replay.values[key]))
-            for _, alike in itertools.groupby(order, of_step):
-                some = list(alike)  # Picked twice in one step, it is assigned once.
-                index = some[0].node.parameters["index"]
-                g = sum(replay.gradients[step.node.id] for step in some)
-                if some[0] in assigned:
-                    filled[index] = g
-                else:
-                    np.add.at(filled, index, g)
-            return filled
-
-        yield Candidate(
-            f"where the pieces of {to} overlap, each overwrites what came before: = in place of +=",
-            0.8,
-            predict=Made(replay, key, functools.partial(instead, picked), lambda: total),
-        )
-        for one in order[1:] if 2 < len(picked) <= MOST_PIECES else ():
-            yield Candidate(
-                f"what comes back to {to} from {one.name} overwrites what came before: = in place "
-                f"of +=",
-                0.95,
-                predict=Made(replay, key, functools.partial(instead, [one]), lambda: total),
-            )
-
-
-MOST_PIECES = 10
-"""Of how many pieces each may overwrite what came before."""
 
 
 MISTAKES["factor on a path"] = Mistake(

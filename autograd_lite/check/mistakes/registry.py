@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -77,6 +77,8 @@ class Candidate:
         Whether so little speaks for it that it may be chance, though it gives the same numbers.
     source : str
         The registry entry that found it.
+    at : collection of str
+        If it was made at a node, and nothing behind that is right: the identifier, of one of these.
     """
 
     title: str
@@ -87,6 +89,7 @@ class Candidate:
     how: str = ""
     weak: bool = False
     source: str = ""
+    at: Collection[str] = ()
 
     def explains(self, target: Target) -> bool:
         """Return whether taking the mistake back, or making it, accounts for all of a gradient."""

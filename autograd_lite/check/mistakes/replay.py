@@ -150,6 +150,10 @@ class Replay:
             if node.primitive in (ops.max, ops.min) and (node.id, 0) in self.parts
         )
 
+    def total(self, edges: Sequence[Edge]) -> Any:
+        """Return all that is sent along some edges, to one node."""
+        return sum((np.asarray(self.parts[edge]) for edge in edges[1:]), self.parts[edges[0]])
+
     def edges(self) -> list[Edge]:
         """List the edges along which a gradient flows, from the end backwards."""
         return list(self.parts)

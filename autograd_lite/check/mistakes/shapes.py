@@ -11,6 +11,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
+    MOST_AXES,
     always,
     orders,
     replaced,
@@ -163,16 +164,15 @@ def permuted(case: Case, target: Target) -> Iterator[Candidate]:
     hand, right = target.hand, target.right
     if hand.shape != right.shape or not hand.size or not np.isfinite(hand).all():
         return
-    if hand.ndim > 1:
+    for axes in itertools.combinations(range(hand.ndim), 2) if hand.ndim < MOST_AXES else ():
         yield Candidate(
-            f"flipped along the axes {hand.ndim - 2} and {hand.ndim - 1}, as a kernel is in a "
-            f"convolution",
+            f"flipped along the axes {axes[0]} and {axes[1]}, as a kernel is in a convolution",
             0.8,
-            correct=lambda hand: hand[..., ::-1, ::-1],
+            correct=functools.partial(np.flip, axis=axes),
         )
     for axis, noun in zip(range(hand.ndim), ("row", "column", "slice"), strict=False):
         order = _order(hand, right, axis)
-        if order is not None:
+        if order is not None and (order != np.arange(len(order))).any():
             noun = "entrie" if hand.ndim == 1 else noun
             turned = (order == np.arange(len(order))[::-1]).all()
             listed = ", ".join(map(str, np.argsort(order)))
