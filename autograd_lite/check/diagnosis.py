@@ -34,6 +34,7 @@ from autograd_lite.check.mistakes import (
     other_operands,
     other_rules,
     paths,
+    pooling,
     put_back,
     shapes,
     softmax,
@@ -73,6 +74,7 @@ REGISTERED = (
     other_operands,
     other_rules,
     paths,
+    pooling,
     put_back,
     shapes,
     variants,
@@ -111,6 +113,9 @@ SHARE = 0.75
 
 FOR_WHAT_IS_KNOWN = 0.6
 """How much of its time a gradient may take before the last resort."""
+
+UNLIKELY = 2.0
+"""What costs more, as a factor without a reason, is not yet enough."""
 
 FEW = 3
 """Of a gradient with fewer numbers than these, a mistake is looked for in the others first."""
@@ -235,9 +240,10 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
         fitting = _seen_before(case, against, progress)
         proposed: list[Candidate] = []
         for far_fetched in (False, True):
-            if not fitting:
+            if not fitting or fitting[0].cost > UNLIKELY:
                 candidates = _proposed(case, against, progress, far_fetched=far_fetched)
-                fitting = _fitting(case, against, progress, candidates)
+                found = _fitting(case, against, progress, candidates)
+                fitting = sorted([*fitting, *found], key=lambda x: x.cost) if fitting else found
                 proposed = proposed or candidates
         if fitting:
             return _diagnosis(fitting, progress, (target, against), besides)

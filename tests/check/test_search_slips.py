@@ -276,3 +276,58 @@ def test_all_that_a_tensor_sends_on_is_forgotten():
     dh = 2 * total.numpy()[:, None] * (1 + V[0, :4])
     title = title_of(np.sum(total**2), w=X.T @ (dh * (1 - h.numpy() ** 2)))
     assert title == "nothing is sent on from k: it is taken as a constant"
+
+
+POOLS = {
+    "axes": lambda a: a.reshape(4, 2, 2, 2, 2).max(axis=(2, 4)),
+    "nested": lambda a: a.reshape(4, 2, 2, 2, 2).max(axis=4).max(axis=2),
+    "kept": lambda a: a.reshape(4, 2, 2, 2, 2).max(axis=4, keepdims=True).max(axis=2)[..., 0],
+}
+
+
+@pytest.mark.parametrize("pool", POOLS.values(), ids=POOLS)
+@pytest.mark.parametrize(
+    ("sent", "says"),
+    [
+        (lambda x, top, g: g + 0 * x, "every entry of each window in"),
+        (lambda x, top, g: g / 4 + 0 * x, "is spread over the window in"),
+        (lambda x, top, g: g * x, "stand in place of the mask of the largest"),
+        (lambda x, top, g: g * top[:1], "the places of the largest entries of the first row are"),
+    ],
+)
+def test_a_maximum_of_maxima_is_one_pooling(pool, sent, says):
+    rng = np.random.default_rng(4)
+    a = rng.normal(size=(4, 4, 4))
+    c = rng.normal(size=(4, 2, 2))
+    x, g = a.reshape(4, 2, 2, 2, 2), c[:, :, None, :, None]
+    t = al.Tensor(a, requires_grad=True, name="a")
+    top = x == x.max((2, 4), keepdims=True)
+    assert says in title_of(np.sum(pool(t) * c), a=sent(x, top, g).reshape(4, 4, 4))
+
+
+@pytest.mark.parametrize(("k", "which"), [(0, "first"), (-1, "last")])
+def test_a_derivative_of_one_row_for_all_is_said(k, which):
+    w = parameter(W, "w")
+    h = np.tanh(X @ w)
+    h.name = "h"
+    slope = 1 - h.numpy()[k] ** 2
+    title = title_of(np.sum(h**3), w=X.T @ (3 * h.numpy() ** 2 * slope))
+    assert title == f"the derivative of the tanh at h is that of the {which} row, for all rows"
+
+
+def test_a_zero_gradient_says_which_use_alone_sends_nothing():
+    w, s = parameter(V[:, :4], "w"), np.zeros((2, 4))
+    for _ in range(3):
+        s = np.tanh(s @ w + 0.5)
+    title = title_of(np.sum(s), w=np.zeros((4, 4)))
+    assert title.startswith("by hand is zero everywhere, as what comes back from the first use, ")
+
+
+def test_a_number_that_is_used_for_each_of_several_is_averaged():
+    s, r = al.Tensor(np.array(0.3), requires_grad=True, name="s"), X[:, 0]
+    e = r / np.exp(s)
+    e.name = "e"
+    ds = len(r) - np.mean(e.numpy() ** 2)
+    says = "is averaged over the 7 that it was used for, not summed"
+    assert says in title_of(np.sum(0.5 * e**2 + s), s=ds)
+    assert says in title_of(np.sum(0.5 * e**2 + s), s=1 - np.sum(e.numpy() ** 2))

@@ -42,9 +42,10 @@ class Step:
         """What it does to a cotangent."""
         if not self.others:
             return self.replay.rule(self.edge)
-        return self._ruled(self.replay.values[self.operand.id], self.replay.values[self.node.id])
+        return self.ruled(self.replay.values[self.operand.id], self.replay.values[self.node.id])
 
-    def _ruled(self, x: Any, y: Any) -> Rule:
+    def ruled(self, x: Any, y: Any) -> Rule:
+        """Return its rule at another input and output."""
         if self.others:
             return lambda g: self.primitive.rules[0](g, y, x)
         return self.replay.rule(self.edge, y=y, operands={self.edge[1]: x})
@@ -120,14 +121,14 @@ class Step:
         if self.mask is not None:
             return self.replay.rule(self.edge, operands={self.mask: np.asarray(x) > 0})
         if self.others:
-            return self._ruled(x, self.primitive.forward(x))
+            return self.ruled(x, self.primitive.forward(x))
         operands = [self.replay.values[key] for key in self.node.operands]
         operands[self.edge[1]] = x
-        return self._ruled(x, self.primitive.forward(*operands, **self.node.parameters))
+        return self.ruled(x, self.primitive.forward(*operands, **self.node.parameters))
 
     def given(self, y: Any) -> Rule:
         """Return the rule of an activation with another output, in a formula that has one."""
-        return self._ruled(self.replay.values[self.operand.id], y)
+        return self.ruled(self.replay.values[self.operand.id], y)
 
 
 def steps(case: Case, target: Target, *, once: bool = False) -> Iterator[Step]:

@@ -113,7 +113,9 @@ def differences(replay: Replay) -> Iterator[Difference]:
                 found = _of_labels(g, p)
                 if found is not None:
                     p_text = _text_of_prediction(replay, node, link, p, axis)
+                    plain = np.isin(found[0], (0, 1)).all()
                     one_hot = "the one-hot of the labels"
+                    one_hot = one_hot if plain else "the mean of the one-hots of the labels"
                     yield Difference(node.id, link, p, found[0], p_text, one_hot, found[1], axis)
 
 
@@ -203,11 +205,17 @@ def _of_labels(g: Array, p: Array) -> tuple[Array, Any] | None:
         return None  # One entry has all of the probability: anything would fit.
     y = rows - gs / np.where(masked[:, None], 1, c)
     y[masked] = np.eye(rows.shape[1])[0]
-    one_hot = np.eye(rows.shape[1])[y.argmax(axis=1)]
-    if np.abs(y - one_hot).max() > 1e-7:
+    several = next((k for k in range(1, MOST_LABELS) if np.abs(k * y - np.round(k * y)).max()
+                    < 1e-7), 0)  # fmt: skip
+    one_hot = np.round(several * y) / max(several, 1)
+    if not several or (one_hot < 0).any() or np.abs(one_hot.sum(axis=1) - 1).max() > 1e-9:
         return None
     alike = np.allclose(c, c[0], rtol=1e-9)
     return one_hot.reshape(p.shape), float(c[0, 0]) if alike else c.reshape((*p.shape[:-1], 1))
+
+
+MOST_LABELS = 7
+"""How many labels of a row may be added up, but for one."""
 
 
 def _text_of_prediction(replay: Replay, node: Node, link: str, p: Array, axis: int = -1) -> str:

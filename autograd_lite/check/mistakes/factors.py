@@ -287,11 +287,19 @@ def several_passes(case: Case, target: Target) -> Iterator[Candidate]:
 @mistake("zero", "Nothing was computed for it, or it was overwritten or detached.")
 def zero(case: Case, target: Target) -> Iterator[Candidate]:
     """Everything is 0, be it that terms cancel, as the deltas of a softmax do in a sum."""
-    del case
     if target.hand.size and cancelled(target.hand, target.right):
-        rounding = ", but for rounding: all terms cancel" if target.hand.any() else ""
+        why = ", but for rounding: all terms cancel" if target.hand.any() else ""
+        graph, parts = (case.replay.graph, case.replay.parts) if case.replay else (None, {})
+        uses = [graph[x] for x, i in parts if graph and graph[x].operands[i] == target.id]
+        sent = [parts[x.id, x.operands.index(target.id or "")] for x in uses]
+        for which, i in (("first", -1), ("last", 0)) if graph and len(uses) > 1 and not why else ():
+            if not np.any(sent[i]):
+                why = (
+                    f", as what comes back from the {which} use, {text_of(graph, uses[i])}, is: "
+                    f"overwritten in place of added up, or never computed"
+                )
         yield Candidate(
-            f"by hand is zero everywhere{rounding}",
+            f"by hand is zero everywhere{why}",
             0.3,
             predict=lambda target: np.zeros_like(target.right),
         )

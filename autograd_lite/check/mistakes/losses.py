@@ -29,7 +29,7 @@ from autograd_lite.check.mistakes.registry import (
     mistake,
 )
 from autograd_lite.check.mistakes.repeated import loops
-from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.replay import Replay, is_shifted
 from autograd_lite.check.mistakes.terms import term_text, terms_alone
 
 
@@ -200,6 +200,14 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
         0.8,
         lambda: c * (z - y),
     )
+    if is_shifted(replay.graph, node := replay.graph[d.key]) and d.axis == -1:
+        before = np.asarray(replay.values[node.operands[0]])
+        text = grouped(text_of(replay.graph, replay.graph[node.operands[0]]))
+        yield (
+            f"the prediction is taken before the {name}: {text} - {yt} in place of {error}",
+            0.8,
+            lambda: c * (before - y),
+        )
     derivative = {"softmax": p * (1 - p), "sigmoid": p * (1 - p), "exp": p}[name]
     written = pt if name == "exp" else f"{pt} * (1 - {pt})"
     yield (
@@ -221,6 +229,7 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
         0.9,
         lambda: -c * y * (1 - p),
     )
+    yield f"the logarithm of {pt} stands in its place", 1.0, lambda: c * (np.log(p) - y)
     if name == "sigmoid":
         yield (
             f"the label -1 or 1 is subtracted from {pt}, in place of 0 or 1",

@@ -117,7 +117,9 @@ def _changed(replay: Replay) -> Iterator[Candidate]:
                     added = f"{text} is added, in place of subtracted, in {whole}"
                     predict = _of_another(replay, {(node.id, i): -value})
                     yield Candidate(added, 1.5, predict=predict)
-                elif node.primitive in (ops.add, ops.subtract) and operand.id in replay.gradients:
+                elif node.primitive in (ops.add, ops.subtract) and (
+                    operand.id in replay.gradients or operand.shape
+                ):
                     flipped = f"the sign of {text} is flipped in {whole}, forwards too"
                     predict = _of_another(replay, {(node.id, i): -value})
                     yield Candidate(flipped, 1.65, predict=predict)

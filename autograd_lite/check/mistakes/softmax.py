@@ -269,6 +269,9 @@ def _softmax_forms(
          g * y - (g * y).sum(axis, keepdims=True)),
         *((f"the sum of the softmax is taken along axis {k}, in place of {axis}",
            y * (g - (g * y).sum(k, keepdims=True))) for k in range(y.ndim) if k != axis),
+        *((f"the derivative of the softmax at {name} is that of the {which} row, for all rows",
+           y[k] * (g - (g * y[k]).sum(axis, keepdims=True)))
+          for which, k in (("first", 0), ("last", -1)) if axis % y.ndim),
         *_masked_otherwise(replay, x, y, g, axis),
     ):  # fmt: skip
         cost = 0.6 if title.endswith(between) else 0.7
@@ -351,6 +354,10 @@ def _masked_otherwise(
         yield (
             "the diagonal is masked, too, on the way back through the softmax: a strict mask",
             through(y) * ~np.eye(rows, dtype=bool),
+        )
+        yield (
+            "the mask is that of the other triangle on the way back: only the diagonal is left",
+            through(y) * np.eye(rows),
         )
     if scores is None:
         return

@@ -128,79 +128,6 @@ def _multiple(part: Any, form: Any) -> float | None:
     return c if c and same(np.asarray(part, float), c * form) else None
 
 
-@mistake("pooling", "The largest entry of a window gets all of the gradient, the others none.")
-def wrong_pooling(case: Case, target: Target) -> Iterator[Candidate]:
-    """Send what arrives at a maximum to all of its window, on average, or to the first entry."""
-    for step in steps(case, target):
-        yield from _one_of_window(step)
-        if step.primitive not in (ops.max, ops.min, ops.mean):
-            continue
-        axis, shape = step.node.parameters.get("axis"), step.operand.shape
-        keep = step.node.parameters.get("keepdims", False)
-        g = step.replay.gradients[step.node.id]
-        axes = range(len(shape)) if axis is None else (axis if isinstance(axis, tuple) else (axis,))
-        axes = tuple(k % len(shape) for k in axes)
-        wide = g if keep else np.expand_dims(g, axes)
-        everywhere = np.broadcast_to(wide, shape)
-        first = np.zeros(shape)
-        first[tuple(slice(0, 1) if k in axes else slice(None) for k in range(len(shape)))] = wide
-        count = int(np.prod([shape[k] for k in axes]))
-        before = text_of(step.replay.graph, step.operand)
-        mean = step.primitive is ops.mean
-        if mean and len(axes) == len(shape):
-            continue  # The mean of everything has no windows.
-        gets = f"of each window in {before} gets the gradient of {step.name}"
-        found = [
-            (f"the first entry {gets}", first),
-            (f"the last entry {gets}", np.flip(first, axes)),
-        ]
-        if mean:
-            x = np.asarray(step.replay.values[step.operand.id])
-            largest = everywhere * (x == x.max(axes, keepdims=True))
-            found.append((f"the largest entry {gets}: that of a maximum, not of a mean", largest))
-        else:
-            spread = f"the gradient of {step.name} is spread over the window in {before}"
-            found += [
-                (f"every entry {gets}", everywhere),
-                (f"{spread}, as that of a mean", everywhere / count),
-            ]
-        for title, sent in found:
-            yield Candidate(title, 0.8, predict=_sends(step, sent))
-            if mean:
-                share = f"{title}, divided by {count}"
-                yield Candidate(share, 0.9, predict=_sends(step, sent / count))
-
-
-def _one_of_window(step: Step) -> Iterator[Candidate]:
-    """Use one entry of each window forwards, or send back to one, where all of them count."""
-    replay, other = step.replay, step.other
-    pooled = step.node if step.primitive is ops.mean else other
-    if pooled is None or pooled.primitive not in (ops.mean, ops.max, ops.min):
-        return
-    axis, x = pooled.parameters.get("axis"), replay.values[pooled.operands[0]]
-    if not isinstance(axis, int) or np.shape(x)[axis] < 2:
-        return
-    before = text_of(replay.graph, replay.graph[pooled.operands[0]])
-    for which, i in (("first", 0), ("last", -1)):
-        if pooled is other:
-            one = np.take(x, [i] if pooled.parameters.get("keepdims") else i, axis)
-            yield Candidate(
-                f"the {which} of {before} along axis {axis} is used in place of "
-                f"{text_of(replay.graph, pooled)}",
-                1.0,
-                predict=step.wrong(replay.rule(step.edge, operands={1 - step.edge[1]: one})),
-            )
-        else:
-            only = np.arange(np.shape(x)[axis]) == i % np.shape(x)[axis]
-            shape = [-1 if k == axis % np.ndim(x) else 1 for k in range(np.ndim(x))]
-            yield Candidate(
-                f"only the {which} of {before} along axis {axis} gets its share of the gradient "
-                f"of {step.name}",
-                0.9,
-                predict=_sends(step, np.where(only.reshape(shape), replay.parts[step.edge], 0.0)),
-            )
-
-
 def _given(rule: Rule, g: Any) -> Rule:
     return lambda _: rule(g)
 
@@ -217,6 +144,8 @@ def stretched(case: Case, target: Target) -> Iterator[Candidate]:
         more = g.ndim - len(shape)
         wide = step.primitive.entrywise
         column = wide and g.ndim == 2 and shape == (len(g), 1)
+        if wide and not shape and g.size > 1 and not _alone(step, target):
+            yield _averaged(step, g.size)
         few = g.ndim < 3 and not column
         if few or more < 0 or (step.operand.id != target.id and not shape):
             continue
@@ -239,12 +168,22 @@ def stretched(case: Case, target: Target) -> Iterator[Candidate]:
                     0.95 if not along else 1.05,
                     predict=_sends(step, step.rule(g * only)),
                 )
-        yield Candidate(
-            f"what comes back to {name} from {step.name} is averaged over the {count} that it was "
-            f"used for, not summed",
-            0.75,
-            predict=_sends(step, step.rule(g / count)),
-        )
+        yield _averaged(step, count)
+
+
+def _alone(step: Step, target: Target) -> bool:
+    """Return whether all of a gradient comes back in a step: then a factor is one of all of it."""
+    return step.operand.id == target.id and len(step.replay.graph.consumers(step.operand)) == 1
+
+
+def _averaged(step: Step, count: int) -> Candidate:
+    g, name = step.replay.gradients[step.node.id], text_of(step.replay.graph, step.operand)
+    return Candidate(
+        f"what comes back to {name} from {step.name} is averaged over the {count} that it was "
+        f"used for, not summed",
+        0.75,
+        predict=_sends(step, step.rule(g / count)),
+    )
 
 
 @mistake("one row only", "Every row of the batch counts.")
@@ -304,6 +243,24 @@ def _some_rows(replay: Replay, edge: Edge, node: Node) -> Iterator[Candidate]:
                 if factor and kept.any() and not few:
                     made = wrong(replay, {edge: _given(rule, np.where(kept, factor * g, 0))})
                     yield Candidate(title, cost + far, predict=made)
+
+
+@mistake(
+    "another row's values", "Each row goes back by its own values, not by those of one.", last=True
+)
+def values_of_one_row(case: Case, target: Target) -> Iterator[Candidate]:
+    """Compute what all rows send back from the values of the first row, or of the last."""
+    for step in activations(case, target):
+        replay, rows = step.replay, step.node.shape[:1]
+        x, y = (np.asarray(replay.values[node.id]) for node in (step.operand, step.node))
+        for which, k in (("first", 0), ("last", -1)) if rows > (1,) and x.shape[:1] == rows else ():
+            rule = step.ruled(*(np.broadcast_to(value[k], value.shape) for value in (x, y)))
+            yield Candidate(
+                f"the derivative of the {step.function} at {step.name} is that of the {which} row, "
+                f"for all rows",
+                1.4,
+                predict=step.wrong(rule),
+            )
 
 
 @mistake("another's numbers", "The gradient of one tensor was stored as that of another.")

@@ -253,6 +253,38 @@ def _of_data(replay: Replay) -> Iterator[Windows]:
             shape = (n, *pieces[0].shape)
             yield Windows("the data", base, nodes, shape, (0,) * base.ndim, axes, None, alike)
             break
+        if n == 1 and (together := _of_one_array(pieces[0])) is not None:
+            base, axes = together
+            shape = (1, *pieces[0].shape)
+            yield Windows("the data", base, nodes, shape, (0,) * base.ndim, axes, None, alike)
+
+
+def _of_one_array(windows: Array) -> tuple[Array, list[Axis]] | None:
+    """Return what windows that are one array are of, and its axes; None if they do not overlap."""
+    base, along = windows, [[k] for k in range(windows.ndim)]  # The window's own axis comes first.
+    steps = [1] * windows.ndim
+    for d in range(windows.ndim):
+        at = next(k for k, some in enumerate(along) if some[0] == d or d in some)
+        if along[at] != [d] or base.shape[at] > MOST_WINDOWS:
+            continue
+        row = _row([base.take(k, at) for k in range(base.shape[at])])
+        left = [some for k, some in enumerate(along) if k != at]
+        if row is not None and len(left[row[1][0]]) == 1:
+            base, (to, steps[d], steps[left[to][0]], _) = row
+            left[to].append(d)
+            along = left
+    if base is windows:
+        return None
+    return base, [
+        Axis(to, steps[d], n, kernel=len(along[to]) > 1 and along[to][0] == d)
+        for d, n in enumerate(windows.shape)
+        for to in [next(k for k, some in enumerate(along) if d in some)]
+        if n > 1
+    ]
+
+
+MOST_WINDOWS = 100
+"""Of how many windows in a row it is asked whether they overlap."""
 
 
 Across = list[tuple[int, int, int, int]]

@@ -307,6 +307,7 @@ def sign_forms(primitive: Primitive, name: str, y: Any, x: Any) -> list[tuple[st
             (f"1 + {name} ** 2", 1 + y * y),
             (f"{name} ** 2", y * y),
             (f"1 - {name}", 1 - y),
+            (f"1 - 2 * {name}", 1 - 2 * y),
             (flipped, y * y - 1),
         ]
     elif primitive is ops.sigmoid:
