@@ -98,7 +98,7 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
         if step.primitive is not SILU  # That is a product, and derived as one.
         for edge in (step.edge, *step.others)
     }
-    yield from _sign_at_a_tensor(replay, target)
+    yield from _at_a_tensor(case, replay, target)
     for operand, uses in _several_uses(replay, target):
         to = text_of(replay.graph, operand)
         parts = {node.id: replay.total(edges) for node, edges in uses}
@@ -158,8 +158,8 @@ MOST_AROUND = 4
 """So far is looked for what tells two equal expressions apart."""
 
 
-def _sign_at_a_tensor(replay: Replay, target: Target) -> Iterator[Candidate]:
-    """Flip the sign of all that comes back to a tensor that has a name, or send on none of it."""
+def _at_a_tensor(case: Case, replay: Replay, target: Target) -> Iterator[Candidate]:
+    """Flip the sign of all that comes back to a named tensor, give it a factor, or leave it out."""
     for node in replay.graph:
         g = replay.gradients.get(node.id)
         if g is None or not node.name or node.primitive is None or node.id == target.id:
@@ -176,6 +176,10 @@ def _sign_at_a_tensor(replay: Replay, target: Target) -> Iterator[Candidate]:
                 1.26,
                 predict=replaced(replay, node.id, always(np.zeros_like(g))),
             )
+            path = f"what comes back to {node.name}"
+            for made in scaled_path(case, target, node.id, g, path, 1.26, "path missing"):
+                if " has a factor " in made.title:
+                    yield made
 
 
 def _product(part: Any, value: Any) -> Any:
