@@ -275,7 +275,7 @@ def test_what_an_index_picks_is_put_back_otherwise(put, says):
 @pytest.mark.parametrize(
     ("factors", "says"),
     [
-        ((1, 8), "by hand = 8 × autodiff: multiplied by the size of the batch"),
+        ((8, 1), "by hand = 8 × autodiff: summed over 8 entries that the loss averages"),
         ((8, 8), "by hand = 8 × autodiff: summed over 8 entries that the loss averages"),
         ((1, 1 / 8), "by hand = 0.125 × autodiff: averaged over the batch of 8"),
         ((1 / 8, 1 / 8), "by hand = 0.125 × autodiff: divided by the size of the batch, 8"),
@@ -286,15 +286,29 @@ def test_a_factor_is_laid_to_what_has_it_in_all_gradients_that_are_wrong(factors
     p = np.tanh(X @ w + b)
     loss, dz = np.mean(np.sum(p, axis=1)), (1 - p.numpy() ** 2) / 8
     result = al.compare(loss, {"w": factors[0] * X.T @ dz, "b": factors[1] * dz.sum(0)})
-    assert str(result["b"].diagnosis).startswith(says)
+    assert str(result["b" if factors[1] != 1 else "w"].diagnosis).startswith(says)
+
+
+def test_a_factor_2_is_not_laid_to_a_batch_of_2_if_another_gradient_has_it_not():
+    w, b, v = parameter(W, "w"), parameter(W[0], "b"), parameter(W[1], "v")
+    h = np.tanh(X[:2] @ w + b)
+    dh = 0.5 * v.numpy() * (1 - h.numpy() ** 2)
+    by_hand = {"v": h.numpy().mean(0), "w": 2 * X[:2].T @ dh, "b": 2 * dh.sum(0)}
+    result = al.compare(np.mean(h @ v), by_hand)
+    assert str(result["b"].diagnosis).startswith("by hand = 2 × autodiff: there is a factor 2 too")
 
 
 @pytest.mark.parametrize(("factor", "says"), [(0, "is left out"), (-1, "has its sign flipped")])
 def test_what_a_whole_term_sends_back_to_a_tensor_is_said_of_the_term(factor, says):
-    w, eps = parameter(W, "w"), np.random.default_rng(8).normal(size=(8, 4))
+    w, m, eps = (
+        parameter(W, "w"),
+        parameter(W[1:], "m"),
+        np.random.default_rng(8).normal(size=(8, 4)),
+    )
     v = X @ w
     fit = np.sum((np.exp(v / 2) * eps) ** 2)
-    kl = -0.5 * np.sum(1 + v - np.exp(v))
+    kl = -0.5 * (np.sum(1 + v - np.exp(v)) - np.sum(m**2))
     v.name, kl.name = "v", "kl"
     dv = np.exp(v.numpy()) * eps**2 + factor * 0.5 * (np.exp(v.numpy()) - 1)
-    assert title_of(fit + kl, w=X.T @ dv) == f"what comes back to v from the term kl {says}"
+    title = title_of(fit + kl, w=X.T @ dv, m=W[1:])
+    assert title == f"what comes back to v from the term kl {says}"

@@ -206,10 +206,10 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
                 yield "summed, not averaged", text, 1.2, (node.id,)
     ambiguous = any(case.batch in node.shape[1:] for node in graph or ())
     batch = f"the size of the batch{' or another length' if ambiguous else ''}, {case.batch}"
-    if case.batch > 1 and _is(a, case.batch):
-        yield "constant factor", f"multiplied by {batch}", 1.4, ()
-    if case.batch > 1 and _is(a, 1 / case.batch):
-        yield "constant factor", f"divided by {batch}", 1.4, ()
+    if case.batch > 1 and (_is(a, case.batch) or _is(a, 1 / case.batch)):
+        text = f"{'multiplied' if a > 1 else 'divided'} by {batch}"
+        at = averages.get(case.batch, set()) | sums.get(case.batch, set())
+        yield "constant factor", text, 1.4, at
     if case.lr is not None and case.lr != 1 and _is(a, case.lr):
         yield "learning rate", f"the learning rate {case.lr:g} is in it already", 0.8, ()
     if case.lr is not None and case.lr != 1 and _is(a, 1 / case.lr):

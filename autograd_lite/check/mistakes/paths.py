@@ -177,7 +177,7 @@ def _at_a_tensor(case: Case, replay: Replay, target: Target) -> Iterator[Candida
                 predict=replaced(replay, node.id, always(np.zeros_like(g))),
             )
             path = f"what comes back to {node.name}"
-            for made in scaled_path(case, target, node.id, g, path, 1.26, "path missing"):
+            for made in scaled_path(case, target, node.id, g, path, 1.45, "path missing"):
                 if " has a factor " in made.title:
                     yield made
 
@@ -247,9 +247,9 @@ def _of_one_kind(
     assert replay is not None
     groups = [(f"each {x.name}", 0.8, lambda node, x=x: node.primitive is x)
               for x in dict.fromkeys(node.primitive for node, _ in uses) if x]  # fmt: skip
-    groups += [(f"the term {term_text(replay, end)}", 0.55,
-                lambda node, end=end: node.id in replay.behind(end.id))
-               for end in terms(replay) if operand.primitive is not None]  # fmt: skip
+    groups += [(f"the term {text}", 0.59, lambda node, end=end: node.id in replay.behind(end.id))
+               for end in terms(replay) if operand.primitive is not None
+               and "…" not in (text := term_text(replay, end))]  # fmt: skip
     known: set[tuple[Edge, ...]] = set()
     for source, cost, belongs in groups:
         edges = tuple(edge for node, some in uses if belongs(node) for edge in some)
