@@ -166,8 +166,9 @@ def _derivative_of_another_tensor(step: Step) -> Iterator[Candidate]:
             ),
         ):
             if tells(step, rule):
-                cost = 1.3 if other.name else 1.4
-                yield Candidate(title, cost, predict=step.wrong(rule), weak=_few_bits(step, rule))
+                few = _few_bits(step, rule)
+                cost = 1.3 if other.name else 2.2 if few else 1.4
+                yield Candidate(title, cost, predict=step.wrong(rule), weak=few)
 
 
 def _widened(replay: Replay, node: Node, shape: tuple[int, ...]) -> Iterator[tuple[Node, Any]]:
@@ -190,7 +191,8 @@ def _at(step: Step, x: Any) -> Rule:
 def _few_bits(step: Step, rule: Rule) -> bool:
     """Whether a derivative is 0 or 1 at so few places that another tensor's may be so by chance."""
     derivative = np.asarray(rule(np.ones(step.node.shape)))
-    return derivative.size < FEWEST_BITS and bool(np.isin(derivative, (0, 1)).all())
+    told = np.count_nonzero(step.replay.gradients[step.node.id])
+    return bool(told <= FEWEST_BITS and np.isin(derivative, (0, 1)).all())
 
 
 def _replaced(case: Case, target: Target) -> Iterator[Candidate]:
