@@ -826,6 +826,42 @@ def test_what_differs_by_the_rounding_of_a_saturated_sigmoid_is_right(factor, pa
     assert abs(result["w"].by_hand / result["w"].autodiff - factor) > 1e-9
 
 
+@pytest.mark.parametrize(
+    ("n", "k", "scale", "seed"), [(5, 2, 9, 12), (5, 2, 9, 95), (4, 1, 6, 3), (6, 3, 4, 49)]
+)
+def test_a_right_formula_is_not_accused_where_autodiff_has_no_digits_left(n, k, scale, seed):
+    rng = np.random.default_rng(seed)
+    x = np.hstack([np.ones((n, 1)), rng.normal(size=(n, k))])
+    y = (rng.uniform(size=n) > 0.5) * 1.0
+    w = scale * rng.normal(size=k + 1)
+
+    def probability(w):
+        return 1 / (1 + np.exp(-(x @ w)))
+
+    def loss(w):
+        p = probability(w)
+        return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+
+    with np.errstate(all="ignore"):
+        result = al.compare(loss, lambda w: {"w": x.T @ (probability(w) - y) / n}, [w])
+    assert result["w"].verdict != "by hand is wrong"
+
+
+@pytest.mark.parametrize("seed", [18, 27, 84])
+def test_a_tie_is_a_kink_beside_what_has_few_digits(seed):
+    rng = np.random.default_rng(seed)
+    x, w = rng.normal(size=(6, 3)).astype("f4"), (6 * rng.normal(size=(3, 8))).astype("f4")
+    a = np.maximum(x @ al.Tensor(w, requires_grad=True), 0)
+    a.name, v = "a", rng.normal(size=4).astype("f4")
+    y = (rng.uniform(size=6) > 0.5).astype("f4")
+    p = 1 / (1 + np.exp(-(a.reshape(6, 4, 2).max(axis=2) @ v)))
+    loss = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+    g = ((p.numpy() - y) / np.float32(6))[:, None] * v
+    first, da = a.numpy().reshape(6, 4, 2).argmax(2)[..., None], np.zeros((6, 4, 2))
+    np.put_along_axis(da, first, g[..., None], 2)
+    assert al.compare(loss, {"a": da.reshape(6, 8)})
+
+
 @pytest.mark.parametrize("seed", [0, 5, 27, 61])
 def test_autodiff_is_right_to_the_digits_that_a_saturated_sigmoid_has_left(seed):
     rng = np.random.default_rng(seed)
