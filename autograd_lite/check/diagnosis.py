@@ -242,8 +242,8 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
         for far_fetched in (False, True):
             if not fitting or fitting[0].cost > UNLIKELY:
                 candidates = _proposed(case, against, progress, far_fetched=far_fetched)
-                found = _fitting(case, against, progress, candidates)
-                fitting = sorted([*fitting, *found], key=lambda x: x.cost) if fitting else found
+                more = _fitting(case, against, progress, candidates)
+                fitting = sorted([*fitting, *more], key=lambda x: x.cost) if fitting else more
                 proposed = proposed or candidates
         if fitting:
             return _diagnosis(fitting, progress, (target, against), besides)

@@ -289,14 +289,17 @@ def zero(case: Case, target: Target) -> Iterator[Candidate]:
     """Everything is 0, be it that terms cancel, as the deltas of a softmax do in a sum."""
     if target.hand.size and cancelled(target.hand, target.right):
         why = ", but for rounding: all terms cancel" if target.hand.any() else ""
-        graph, parts = (case.replay.graph, case.replay.parts) if case.replay else (None, {})
-        uses = [graph[x] for x, i in parts if graph and graph[x].operands[i] == target.id]
-        sent = [parts[x.id, x.operands.index(target.id or "")] for x in uses]
-        for which, i in (("first", -1), ("last", 0)) if graph and len(uses) > 1 and not why else ():
-            if not np.any(sent[i]):
+        replay = case.replay
+        edges = [
+            edge for edge in (replay.parts if replay is not None else ())
+            if replay is not None and replay.graph[edge[0]].operands[edge[1]] == target.id
+        ]  # fmt: skip
+        for which, k in (("first", -1), ("last", 0)) if len(edges) > 1 and not why else ():
+            if replay is not None and not np.any(replay.parts[edges[k]]):
+                use = text_of(replay.graph, replay.graph[edges[k][0]])
                 why = (
-                    f", as what comes back from the {which} use, {text_of(graph, uses[i])}, is: "
-                    f"overwritten in place of added up, or never computed"
+                    f", as what comes back from the {which} use, {use}, is: overwritten, not added "
+                    f"up, or never computed"
                 )
         yield Candidate(
             f"by hand is zero everywhere{why}",

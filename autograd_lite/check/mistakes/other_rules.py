@@ -174,11 +174,6 @@ def _largest(step: Step) -> Iterator[Candidate]:
                     0.85 + 0.01 * count,
                     predict=step.wrong(to(x == best(x, axes, keepdims=True))),
                 )
-    yield Candidate(
-        f"the values of {name} stand in place of the mask of the {words[0]} of each window",
-        0.9,
-        predict=step.wrong(to(x)),
-    )
 
 
 def _branches(case: Case, target: Target) -> Iterator[Candidate]:

@@ -245,14 +245,14 @@ def _of_one_kind(
     """Leave out all uses of one kind: those by the same operation, or in one term of the loss."""
     replay = case.replay
     assert replay is not None
-    groups = [(f"each {x.name}", 0.8, lambda node, x=x: node.primitive is x)
-              for x in dict.fromkeys(node.primitive for node, _ in uses) if x]  # fmt: skip
-    groups += [(f"the term {text}", 0.59, lambda node, end=end: node.id in replay.behind(end.id))
-               for end in terms(replay) if operand.primitive is not None
-               and "…" not in (text := term_text(replay, end))]  # fmt: skip
+    kinds = dict.fromkeys(node.primitive for node, _ in uses if node.primitive)
+    groups = [(f"each {x.name}", 0.8, {n.id for n, _ in uses if n.primitive is x}) for x in kinds]
+    ends = terms(replay) if operand.primitive is not None else []
+    named = [(x, text) for x in ends if "…" not in (text := term_text(replay, x))]
+    groups += [(f"the term {text}", 0.59, set(replay.behind(x.id))) for x, text in named]
     known: set[tuple[Edge, ...]] = set()
-    for source, cost, belongs in groups:
-        edges = tuple(edge for node, some in uses if belongs(node) for edge in some)
+    for source, cost, some_of in groups:
+        edges = tuple(edge for node, some in uses if node.id in some_of for edge in some)
         if edges not in known and 1 < len(edges) < sum(len(some) for _, some in uses):
             known.add(edges)
             path = f"what comes back to {to} from {source}"

@@ -74,14 +74,16 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
             predict=step.wrong(_everywhere(step)),
             kind="another index",
         )
-    others = [(f"where {text} picks: another index", 1.2, x) for x, text, _ in indices(replay)]
-    others += [
-        (f"where {text_of(replay.graph, node)} picks: another index", 1.2, node.parameters["index"])
-        for node in replay.graph
-        if node.primitive is ops.getitem and node.shape == g.shape
+    picks = [x for x in replay.graph if x.primitive is ops.getitem and x.shape == g.shape]
+    others: list[tuple[str, float, Any]] = [
+        (f"where {text} picks: another index", 1.2, other)
+        for text, other in (
+            *((text, x) for x, text, _ in indices(replay)),
+            *((text_of(replay.graph, node), node.parameters["index"]) for node in picks),
+        )
     ]
     if isinstance(index, tuple) and len(index) == 2:
-        text = "with row and column exchanged: the transposed index"
+        text = "back with row and column exchanged: the transposed index"
         others.append((text, 0.9, index[::-1]))
     if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and index.ndim:
         rows = np.arange(len(index)).reshape(-1, *(1,) * (index.ndim - 1))
@@ -93,10 +95,7 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
     for where, cost, other in others:
         if repr(other) != repr(index) and _fits(step, other, g):
             yield Candidate(
-                f"what belongs to the entries of {to} that {step.name} picks is put {where}"
-                if cost > 1
-                else f"what belongs to the entries of {to} that {step.name} picks is put back "
-                f"{where}",
+                f"what belongs to the entries of {to} that {step.name} picks is put {where}",
                 cost,
                 predict=step.wrong(_added_at(step, other)),
                 kind="another index",
@@ -105,7 +104,7 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
 
 def _fits(step: Step, index: Any, g: Array) -> bool:
     try:
-        return step.operand.value[index].shape == g.shape
+        return bool(np.shape(step.operand.value[index]) == g.shape)
     except IndexError:
         return False
 
