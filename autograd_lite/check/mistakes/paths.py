@@ -29,7 +29,6 @@ from autograd_lite.check.mistakes.reasons import (
 )
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
-    Array,
     Candidate,
     Case,
     Mistake,

@@ -78,13 +78,22 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
     others: list[tuple[str, float, Any]] = [
         (f"where {text} picks: another index", 1.2, other)
         for text, other in (
-            *((text, x) for x, text, _ in indices(replay)),
             *((text_of(replay.graph, node), node.parameters["index"]) for node in picks),
+            *((text, _of_rows(x, g.shape[: 1 + g.ndim - step.operand.value.ndim]))
+              for x, text, _ in indices(replay)),
         )
-    ]
+        if other is not None
+    ]  # fmt: skip
     if isinstance(index, tuple) and len(index) == 2:
         text = "back with row and column exchanged: the transposed index"
         others.append((text, 0.9, index[::-1]))
+        yield Candidate(
+            f"what belongs to the entries of {to} that {step.name} picks is put in whole columns: "
+            f"d[:, y] = ... in place of d[arange(n), y] = ...",
+            0.9,
+            predict=step.wrong(_assigned(step, at=(slice(None), index[1]))),
+            kind="another index",
+        )
     if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and index.ndim:
         rows = np.arange(len(index)).reshape(-1, *(1,) * (index.ndim - 1))
         others.append(("row after row, without the index", 1.15, rows + 0 * index))
@@ -100,6 +109,13 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
                 predict=step.wrong(_added_at(step, other)),
                 kind="another index",
             )
+
+
+def _of_rows(index: Array, shape: tuple[int, ...]) -> Array | None:
+    """Return an index that has an entry for each row of a table, for all of the table."""
+    if index.shape != shape[: index.ndim]:
+        return None
+    return np.broadcast_to(index.reshape(index.shape + (1,) * (len(shape) - index.ndim)), shape)
 
 
 def _fits(step: Step, index: Any, g: Array) -> bool:
@@ -141,10 +157,10 @@ MISTAKES["another index"] = Mistake(
 )
 
 
-def _assigned(step: Step, over: Any = 0.0) -> Any:
+def _assigned(step: Step, over: Any = 0.0, at: Any = None) -> Any:
     def rule(g: Any = step.replay.gradients[step.node.id]) -> Any:
         filled = np.zeros(step.operand.shape) + over
-        filled[step.node.parameters["index"]] = g
+        filled[step.node.parameters["index"] if at is None else at] = g
         return filled
 
     return rule
