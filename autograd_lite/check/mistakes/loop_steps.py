@@ -71,28 +71,9 @@ def of_composition(
         [lambda g, _: g for _ in nodes],
         "derivative left out",
     )
-    if primitive is ops.softplus and into is None:
-        above = {
-            edge: _of_slope(replay.rule(edge), ops.sigmoid.forward(x) * ops.sigmoid.forward(-x))
-            for one, x in zip(together, xs, strict=True)
-            for edge in replay.parts
-            if edge[0] == one.operand.id
-        }
-        if above:
-            yield Candidate(
-                f"at every step, the derivative of the sigmoid is there once too often, at "
-                f"{name_of(replay, loop, [x.operand for x in together])}",
-                0.9,
-                predict=made_at_each(replay, above, False),
-                kind="derivative doubled",
-            )
     if nodes[-1].shape or len(nodes) > MOST_BY_HAND:
         activation = Activation(primitive, name, xs, [replay.values[x.id] for x in nodes], rules)
         yield from _derivatives(activation, values, change)
-
-
-def _of_slope(rule: Rule, slope: Any) -> EdgeRule:
-    return lambda g, _: rule(g * slope)
 
 
 def rule_of(primitive: Primitive, x: Any, y: Any) -> Rule:

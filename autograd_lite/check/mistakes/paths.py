@@ -16,7 +16,6 @@ from autograd_lite.check.mistakes.backward_steps import (
     always,
     compositions,
     grouped,
-    replaced,
     text_of,
 )
 from autograd_lite.check.mistakes.reasons import (
@@ -164,21 +163,13 @@ def _at_a_tensor(case: Case, replay: Replay, target: Target) -> Iterator[Candida
         if g is None or not node.name or node.primitive is None or node.id == target.id:
             continue
         if target.id in replay.behind(node.id) and node is not replay.graph.outputs[0]:
-            yield Candidate(
-                f"what comes back to {node.name} has its sign flipped",
-                1.26,  # Too far-fetched to be one of two mistakes.
-                predict=replaced(replay, node.id, always(-g)),
-                kind="factor on a path",
-            )
-            yield Candidate(
-                f"nothing is sent on from {node.name}: it is taken as a constant",
-                1.26,
-                predict=replaced(replay, node.id, always(np.zeros_like(g))),
-            )
             path = f"what comes back to {node.name}"
-            for made in scaled_path(case, target, node.id, g, path, 1.45, "path missing"):
+            for made in scaled_path(case, target, node.id, g, path, 1.26, "path missing"):
                 if " has a factor " in made.title:
-                    yield made
+                    made.cost += 0.19
+                elif made.title.endswith("left out"):
+                    made.title = f"nothing is sent on from {node.name}: it is taken as a constant"
+                yield made
 
 
 def _product(part: Any, value: Any) -> Any:
