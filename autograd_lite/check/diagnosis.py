@@ -34,8 +34,7 @@ from autograd_lite.check.mistakes import (
     other_operands,
     other_rules,
     paths,
-    pooling,
-    put_back,
+    picks,
     shapes,
     softmax,
     variants,
@@ -44,7 +43,6 @@ from autograd_lite.check.mistakes import (
 )
 from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made, distinct
 from autograd_lite.check.mistakes.entries import where_not_finite, zero_entries
-from autograd_lite.check.mistakes.picks import picked
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Array,
@@ -74,8 +72,7 @@ REGISTERED = (
     other_operands,
     other_rules,
     paths,
-    pooling,
-    put_back,
+    picks,
     shapes,
     variants,
     masks,
@@ -349,7 +346,7 @@ def _passes(progress: _Progress, target: Target) -> Iterator[tuple[Case, str]]:
         yield replace(progress.case, replay=Replay(replay.graph, shifts=True)), ""
     for ties in ("first", "all") if replay.has_ties else ():
         yield replace(progress.case, replay=Replay(replay.graph, ties=ties)), ""
-    for merged in picked(replay):
+    for merged in picks.picked(replay):
         g = merged.gradients.get(target.id or "")  # That of the scores themselves is another.
         if g is not None and same(g, replay.gradients[target.id or ""]):
             yield replace(progress.case, replay=merged), ""
@@ -469,7 +466,7 @@ def _turn(entry: Mistake) -> tuple[bool, int]:
 def _is_of_whole_arrays(entry: Mistake) -> bool:
     modules = {module.__name__ for module in OF_WHOLE_ARRAYS}
     searches = (entry.find, entry.find_more)
-    return put_back.overwritten in searches or any(x.__module__ in modules for x in searches)
+    return picks.overwritten in searches or any(x.__module__ in modules for x in searches)
 
 
 def _is_cheap(entry: Mistake) -> bool:

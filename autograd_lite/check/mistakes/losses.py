@@ -19,7 +19,7 @@ from autograd_lite.check.mistakes.backward_steps import (
     text_of,
 )
 from autograd_lite.check.mistakes.differences import LINKS, Difference, differences
-from autograd_lite.check.mistakes.put_back import indices
+from autograd_lite.check.mistakes.picks import indices
 from autograd_lite.check.mistakes.reasons import shown
 from autograd_lite.check.mistakes.registry import (
     Array,

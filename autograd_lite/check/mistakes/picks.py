@@ -1,18 +1,270 @@
-"""Scores that are computed twice: one by one, and among those of all classes."""
+"""What is picked by an index, and put back in another place or not added; scores computed twice."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.registry import remembered
+from autograd_lite.check.mistakes.backward_steps import Made, Step, always, scaled, steps, text_of
+from autograd_lite.check.mistakes.registry import (
+    MISTAKES,
+    Array,
+    Candidate,
+    Case,
+    Mistake,
+    Target,
+    mistake,
+    remembered,
+    same,
+)
+from autograd_lite.check.mistakes.repeated import loops
 from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.graph import Node
 from autograd_lite.graph.nodes import Nodes
+
+
+@mistake("overwritten, not added", "What is picked twice gets the sum of both: np.add.at(d, i, g).")
+def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
+    """Put the gradients of picked entries back with an assignment."""
+    picking: dict[str, list[Step]] = {}
+    for step in steps(case, target):
+        if step.primitive is ops.getitem and step.node.value.size:
+            yield Candidate(
+                f"where {step.name} picks an entry several times, only the last gradient counts",
+                0.8,
+                predict=step.wrong(_assigned(step)),
+            )
+            count = np.asarray(step.rule(np.ones(step.node.shape)))
+            yield Candidate(
+                f"what comes back to {text_of(step.replay.graph, step.operand)} is divided by how "
+                f"often an entry was picked",
+                0.9 if np.ptp(count[count > 0]) else 1.6,  # Else that is a factor.
+                predict=step.wrong(scaled(step.rule, np.maximum(count, 1), divide=True)),
+            )
+            picking.setdefault(step.operand.id, []).append(step)
+            yield from _elsewhere(step)
+            total = step.replay.gradients[step.operand.id]
+            if not same(total, step.replay.parts[step.edge]):
+                to = text_of(step.replay.graph, step.operand)
+                yield Candidate(
+                    f"what comes back from {step.name} overwrites what {to} got from elsewhere: = "
+                    f"in place of +=",
+                    1.0,
+                    predict=Made(
+                        step.replay, step.operand.id, _assigned(step, total), always(total)
+                    ),
+                )
+    for key, picked in picking.items():
+        if len(picked) > 1:
+            yield from _windows(picked, key)
+        yield from _row_by_row(picked, key)
+
+
+def _elsewhere(step: Step) -> Iterator[Candidate]:
+    """Put what was picked back where another index points, or everywhere."""
+    replay, to = step.replay, text_of(step.replay.graph, step.operand)
+    g, index = replay.gradients[step.node.id], step.node.parameters["index"]
+    if g.size > 1 and not np.ptp(g):
+        yield Candidate(
+            f"every entry of {to} gets the gradient of those that {step.name} picks",
+            0.9,
+            predict=step.wrong(_everywhere(step)),
+            kind="another index",
+        )
+    picks = [x for x in replay.graph if x.primitive is ops.getitem and x.shape == g.shape]
+    others: list[tuple[str, float, Any]] = [
+        (f"where {text} picks: another index", 1.2, other)
+        for text, other in (
+            *((text_of(replay.graph, node), node.parameters["index"]) for node in picks),
+            *((text, _of_rows(x, g.shape[: 1 + g.ndim - step.operand.value.ndim]))
+              for x, text, _ in indices(replay)),
+        )
+        if other is not None
+    ]  # fmt: skip
+    if isinstance(index, tuple) and len(index) == 2:
+        text = "back with row and column exchanged: the transposed index"
+        others.append((text, 0.9, index[::-1]))
+        yield Candidate(
+            f"what belongs to the entries of {to} that {step.name} picks is put in whole columns: "
+            f"d[:, y] = ... in place of d[arange(n), y] = ...",
+            0.9,
+            predict=step.wrong(_assigned(step, at=(slice(None), index[1]))),
+            kind="another index",
+        )
+    if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and index.ndim:
+        rows = np.arange(len(index)).reshape(-1, *(1,) * (index.ndim - 1))
+        others.append(("row after row, without the index", 1.15, rows + 0 * index))
+        if index.ndim > 1:
+            first = np.repeat(index[:, :1], index.shape[1], axis=1)
+            others.append(("where the first of its row was picked", 1.15, first))
+            others.append(("in reversed order in each row", 1.15, index[:, ::-1]))
+    for where, cost, other in others:
+        if repr(other) != repr(index) and _fits(step, other, g):
+            yield Candidate(
+                f"what belongs to the entries of {to} that {step.name} picks is put {where}",
+                cost,
+                predict=step.wrong(_added_at(step, other)),
+                kind="another index",
+            )
+
+
+def _of_rows(index: Array, shape: tuple[int, ...]) -> Array | None:
+    """Return an index that has an entry for each row of a table, for all of the table."""
+    if index.shape != shape[: index.ndim]:
+        return None
+    return np.broadcast_to(index.reshape(index.shape + (1,) * (len(shape) - index.ndim)), shape)
+
+
+def _fits(step: Step, index: Any, g: Array) -> bool:
+    try:
+        return bool(np.shape(step.operand.value[index]) == g.shape)
+    except IndexError:
+        return False
+
+
+@remembered
+def indices(replay: Replay) -> Iterator[tuple[Array, str, str]]:
+    """Return the arrays by which tensors are picked, what picks by them, and what they are."""
+    for node in replay.graph:
+        index = node.parameters.get("index") if node.primitive is ops.getitem else None
+        for x in index if isinstance(index, tuple) else (index,):
+            if isinstance(x, np.ndarray) and x.dtype.kind in "iu" and x.ndim:
+                text = text_of(replay.graph, node)
+                yield x, text, f"the index by which {text} is picked"
+                for k, column in enumerate(x.T if x.ndim == 2 else ()):
+                    yield column, f"column {k} of {text}", f"column {k} of what {text} is picked by"
+
+
+def _everywhere(step: Step) -> Any:
+    return lambda g: np.full(step.operand.shape, g.flat[0])
+
+
+def _added_at(step: Step, index: Any) -> Any:
+    def rule(g: Any) -> Any:
+        filled = np.zeros(step.operand.shape)
+        np.add.at(filled, index, g)
+        return filled
+
+    return rule
+
+
+MISTAKES["another index"] = Mistake(
+    "another index",
+    "What is picked forwards is put back with the same index.",
+)
+
+
+def _assigned(step: Step, over: Any = 0.0, at: Any = None) -> Any:
+    def rule(g: Any = step.replay.gradients[step.node.id]) -> Any:
+        filled = np.zeros(step.operand.shape) + over
+        filled[step.node.parameters["index"] if at is None else at] = g
+        return filled
+
+    return rule
+
+
+def _windows(picked: Sequence[Step], key: str) -> Iterator[Candidate]:
+    """Assign what comes back from windows that overlap, or from one, in place of adding it."""
+    replay = picked[0].replay
+    to = text_of(replay.graph, replay.graph[key])
+    step_of = {node.id: k for loop in loops(replay) for nodes in loop.classes
+               for k, node in enumerate(nodes)}  # fmt: skip
+
+    def of_step(step: Step) -> tuple[str, Any]:
+        return repr(step.node.parameters["index"]), step_of.get(step.node.id, step)
+
+    def events(order: Sequence[Step]) -> Iterator[Event]:
+        for _, alike in itertools.groupby(order, of_step):
+            some = list(alike)  # Picked twice in one step, it is assigned once.
+            g = sum(replay.gradients[step.node.id] for step in some)
+            yield some[0].node.parameters["index"], g, some[0]
+
+    for order in (picked[::-1], picked):  # The step closest to the operand comes first.
+        yield Candidate(
+            f"where the pieces of {to} overlap, each overwrites what came before: = in place of +=",
+            0.8,
+            predict=_in_turn(picked, key, partial(events, order), picked),
+        )
+        for one in order[1:] if 2 < len(picked) <= MOST_PIECES else ():
+            yield Candidate(
+                f"what comes back to {to} from {one.name} overwrites what came before: = in place "
+                f"of +=",
+                0.95,
+                predict=_in_turn(picked, key, partial(events, order), [one]),
+            )
+
+
+Event = tuple[Any, Any, Step]
+"""An index, what is put there, and what has picked it."""
+
+
+def _in_turn(
+    picked: Sequence[Step], key: str, events: Callable[[], Iterator[Event]],
+    assigned: Sequence[Step], *, once: bool = False,
+) -> Made:  # fmt: skip
+    """Put back what was picked, one after the other: some is assigned, or added `once` an entry."""
+    replay = picked[0].replay
+
+    def instead() -> Array:
+        filled = np.zeros(np.shape(replay.values[key]))
+        for index, g, step in events():
+            if step in assigned:
+                filled[index] = filled[index] + g if once else g
+            else:
+                np.add.at(filled, index, g)
+        return filled
+
+    return Made(replay, key, instead, lambda: replay.total([step.edge for step in picked]))
+
+
+MOST_PIECES = 10
+"""Of how many pieces each may overwrite what came before."""
+
+
+def _row_by_row(picked: Sequence[Step], key: str) -> Iterator[Candidate]:
+    """Put back what the rows of a batch pick in a loop over them, in which some is not added."""
+    replay, tables = picked[0].replay, [step.node.parameters["index"] for step in picked]
+    if not all(isinstance(x, np.ndarray) and x.dtype.kind in "iu" and x.ndim for x in tables):
+        return
+    n, to = len(tables[0]), text_of(replay.graph, replay.graph[key])
+    if n > MOST_ROWS or any(len(x) != n for x in tables):
+        return
+
+    def events(order: Sequence[Step]) -> Iterator[Event]:
+        for row, step in itertools.product(range(n), order):
+            index = step.node.parameters["index"][row]
+            yield index, replay.gradients[step.node.id][row], step
+
+    for one, index in zip(picked, tables, strict=True):
+        if index.ndim > 1:
+            yield Candidate(
+                f"what {one.name} picks several times in a row counts once in it: d[i] += g in "
+                f"place of np.add.at",
+                0.95,
+                predict=_in_turn(picked, key, partial(events, picked), [one], once=True),
+            )
+        for order in (picked, picked[::-1]) if len(picked) > 1 else ():
+            yield Candidate(
+                f"row by row, what comes back to {to} from {one.name} overwrites what came before: "
+                f"= in place of +=",
+                0.95,
+                predict=_in_turn(picked, key, partial(events, order), [one]),
+            )
+
+
+MOST_ROWS = 200
+"""Of how many rows a loop is gone through."""
+
+
+# ------------------------------------------------------------------------ scores computed twice
+
 
 FEWEST_CLASSES = 3
 
