@@ -62,15 +62,15 @@ def scaled_path(
     factor = made.factor(target)
     if factor is None or abs(factor - 1) < 1e-6:
         return
-    if np.count_nonzero(target.hand) < 2:
-        return  # One number is always some multiple of another.
+    single = np.count_nonzero(target.hand) < 2  # It is always some multiple of another.
+    cost += 0.2 * single
     if abs(factor) < 1e-6:
         factor, title, price = 0.0, f"{path} is left out", cost
     elif abs(factor + 1) < 1e-6:
         factor, title, price = -1.0, f"{path} has its sign flipped", cost + 0.05
     else:
         why = reason(case, abs(factor))
-        if why is None and (np.count_nonzero(target.hand) < 3 or np.size(part) == 1):
+        if single or (why is None and (np.count_nonzero(target.hand) < 3 or np.size(part) == 1)):
             return
         title = f"{path} has a factor {shown(factor)}"
         says = why[0] if why else another_number(case, factor)
@@ -265,13 +265,6 @@ def term_missing(case: Case, target: Target) -> Iterator[Candidate]:
             part = replay.gradients[node.id]
             cost = 0.58 if node.name else 0.63 if node.primitive in ADDING else 0.6
             yield from scaled_path(case, target, node.id, part, path, cost, "term of the loss")
-            if np.count_nonzero(target.hand) < 2:
-                zero = np.zeros_like(part)
-                yield Candidate(
-                    f"{path} is left out",
-                    0.8,
-                    predict=Made(replay, node.id, always(zero), always(part)),
-                )
 
 
 @more("term of the loss")
