@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -94,8 +94,7 @@ class Compiled:
         if plan is None:
             result = self._eagerly(args, kwargs)
             if self._error is not None:  # The error was not the function's own.
-                said = str(self._error).partition("\n")[0]
-                self._give_up(f"tracing it raises {type(self._error).__name__}: {said}")
+                self._give_up(_said(self._error))
             return result
         result = plan.quick(args, kwargs)
         if result is not MISSING:
@@ -186,7 +185,7 @@ class Compiled:
                 ) from None
             self._give_up(str(error).rstrip(".") + _advice(around))
             return None
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (any: it is named, or the function raises it)
             around.restore()
             self._traces -= 1
             cause: BaseException = error
@@ -195,9 +194,11 @@ class Compiled:
             if isinstance(cause, TraceError):
                 self._give_up(str(cause))
                 return None
-            if self._backend != "auto":
-                raise  # Most often, it is the function's own.
             self._error = error
+        if self._error is not None:  # Most often, it is the function's own.
+            if self._backend != "auto":
+                rehearsed(lambda: self._eagerly(args, kwargs), self._places(around), around)
+                self._give_up(_said(self._error))
             return None
         plan = Plan(traced, signature, around, self._lock, self._eagerly)
         self._lower(plan)
@@ -364,13 +365,26 @@ def confirmed(once: Callable[[], Traced], around: Surroundings) -> Traced:
     return first
 
 
+def rehearsed(
+    call: Callable[[], Any],
+    places: list[Place],
+    around: Surroundings,
+    written: Sequence[Place] = (),
+) -> tuple[list[Any], list[Any]]:
+    """Return the parts of what a call gives, and what it writes; nothing of it stays."""
+    try:
+        with lent(places):
+            for place in places:
+                place.write(kept(place.read()))  # An optimiser may write into what it keeps.
+            return leaves_of(call()), [kept(place.read()) for place in written]
+    finally:
+        around.restore()
+
+
 def as_called(traced: Traced, around: Surroundings, call: Callable[[], Any]) -> None:
     """Refuse a trace that gives something else than a call does, of which nothing stays."""
-    with lent(traced.places):
-        for place in traced.places:
-            place.write(kept(place.read()))  # An optimiser may write into what it keeps.
-        expected = [*_plain(call()), *(kept(place.read()) for place in traced.written)]
-    around.restore()
+    returned, after = rehearsed(call, traced.places, around, traced.written)
+    expected = [*_plain(returned), *after]
     inputs = traced.inputs[: len(traced.inputs) - len(traced.drawn)]
     inputs += [draw(rng) for rng, draw in traced.drawn]
     around.restore()
@@ -383,9 +397,20 @@ def as_called(traced: Traced, around: Surroundings, call: Callable[[], Any]) -> 
         or all(map(_close, expected, got, itertools.chain(*_noise(traced, inputs))))
     ):
         raise StaleError(
-            "tracing it gives something else than calling it, since it asks what an array is, by "
-            "type(x), for instance; write isinstance(x, np.ndarray)"
+            "tracing it gives something else than calling it; if it asks what an array is, by "
+            "type(x), write isinstance(x, np.ndarray)"
         )
+    for k, x in zip(leaves_of(traced.result), returned, strict=True):
+        if isinstance(k, Output) and not np.ndim(x):
+            if isinstance(x, np.ndarray):
+                traced.forms[k] = "array({})"
+            elif isinstance(x, np.generic) and isinstance(traced.samples[k], np.ndarray):
+                traced.forms[k] = "{}[()]"
+
+
+def _said(error: Exception) -> str:
+    said = str(error).partition("\n")[0]
+    return f"tracing it raises {type(error).__name__}: {said}"
 
 
 def _advice(around: Surroundings) -> str:
@@ -454,8 +479,8 @@ def _close(a: Any, b: Any, noise: float | None = None) -> bool:
     """Return whether two numbers or arrays are equal to rounding, which moves them so far."""
     try:
         a, b = np.asarray(a), np.asarray(b)
-        if a.dtype.kind not in "fc":
-            return bool(np.array_equal(a, b))
+        if a.dtype != b.dtype or a.dtype.kind not in "fc":
+            return a.dtype == b.dtype and bool(np.array_equal(a, b))
         exact = float(np.finfo(a.dtype).eps) ** 0.5
         largest = float(np.max(np.abs(a), initial=0.0, where=np.isfinite(a)))
         return a.shape == b.shape and bool(

@@ -553,7 +553,8 @@ class Plan:
 
     def _returned(self, outputs: list[str]) -> str:
         """Return the result as an expression in the outputs."""
-        result = self.traced.result
+        result, forms = self.traced.result, self.traced.forms
+        outputs = [forms.get(k, "{}").format(text) for k, text in enumerate(outputs)]
         written = nest_source(result, outputs)
         if written is not None and "inf" not in written and "nan" not in written:
             return written

@@ -288,7 +288,9 @@ def ravel(a: Any, order: str = "C") -> Any:
         return ravel(a if laid == tuple(range(a.ndim)) else ops.transpose(a, axes=laid))
     flat = reshape(a, (-1,), order)
     value = values_of(a)
-    flags = getattr(value, "sample", value).flags  # Of a trace, too: it decides on a view alone.
+    flags = np.asarray(
+        getattr(value, "sample", value)
+    ).flags  # In a trace, it decides on a view alone.
     whole = {"C": flags.c_contiguous, "F": flags.f_contiguous, "A": flags.forc}[order]
     return flat if whole or not np.may_share_memory(values_of(a), values_of(flat)) else +flat
 

@@ -28,6 +28,11 @@ from autograd_lite.numpy_api.table import NEW, OF_SHAPES, REDUCTIONS
 from autograd_lite.program.program import Statement, Variable, constant_key
 from autograd_lite.tensor import Tensor
 
+COMPARISONS = {
+    "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
+    "eq": np.equal, "ne": np.not_equal,
+}  # fmt: skip
+"""What operators are for, which make Python's truth of Python's numbers."""
 SILENT = {"ignore", "warn"}
 """What NumPy may do about an error of floating point where a function is traced."""
 
@@ -127,7 +132,8 @@ class Notes:
 
     def apply(self, function: Any, operands: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
         """Note down an application, and return its result."""
-        operands = tuple(map(joined, operands))
+        lists = (np.array(x) if isinstance(x, list | tuple) else x for x in operands)
+        operands = tuple(map(joined, lists))
         if function is ops.reshape and len(operands[0].shape) > 1:
             self.reshaped = True
         elif function is ops.assign and self.reshaped and self.conditions:
@@ -156,7 +162,7 @@ class Notes:
         except Exception as error:
             self.failure = error
             raise
-        if weak and isinstance(sample, np.bool):
+        if weak and function in COMPARISONS.values():
             sample = bool(sample)
         if any(x.dtype.kind in "fc" for x in samples if hasattr(x, "dtype")):  # As NumPy does.
             wide = [type(x) is int and x.bit_length() > 63 for x in operands]
@@ -341,7 +347,8 @@ class Symbol(ArrayMethods):
     ) -> Any:
         if any(isinstance(x, Tensor) for x in operands):
             return Tensor.__record__(primitive, operands, parameters)
-        return _notes().apply(primitive, operands, {**primitive.defaults, **parameters})
+        given = {**primitive.defaults, **parameters}
+        return _notes().apply(primitive, _numpys(operands), given)
 
     @staticmethod
     def lift(x: Any) -> Any:
@@ -431,7 +438,7 @@ class Symbol(ArrayMethods):
         """Convert to another type."""
         name = np.dtype(dtype).name
         if self.variable.weak:  # A number of Python's has no dtype to leave.
-            number: Symbol = _notes().apply(np.positive, (self,), {})
+            number: Symbol = _numpys((self,))[0]
             return number.astype(dtype)
         if name == self.dtype.name:
             return Symbol(self.variable, self.sample, None)
@@ -441,7 +448,7 @@ class Symbol(ArrayMethods):
         if any(isinstance(x, Tensor) for x in inputs):
             return NotImplemented
         if method == "__call__" and not kwargs and ufunc.nout == 1:
-            return _notes().apply(ops.recorded_as(ufunc) or ufunc, inputs, {})
+            return _notes().apply(ops.recorded_as(ufunc) or ufunc, _numpys(inputs), {})
         if kwargs.get("out") is not None or method == "at":
             raise unwritable(f"writing with {ufunc.__name__}; write into a Tensor")
         if method == "reduce" and ufunc in REDUCTIONS and "where" not in kwargs:
@@ -462,7 +469,7 @@ class Symbol(ArrayMethods):
             return _notes().apply(ops.copy, (made,), {"order": "K"}) if function in NEW else made
         # The first two take a list, as operands; the others may ask how an array lies in memory.
         if function in (np.concatenate, np.stack, np.ravel, np.reshape):
-            return numpy_api.call_function(function, args, kwargs)
+            return numpy_api.call_function(function, _numpys(args), kwargs)
         primitive = ops.recorded_as(function)
         if (
             primitive is not None
@@ -543,7 +550,7 @@ class Symbol(ArrayMethods):
         return int(self._ask("int"))
 
     def __index__(self) -> int:
-        return int(self._ask("int"))
+        return operator.index(self._ask("int"))
 
     def __complex__(self) -> complex:
         return complex(self._ask("complex"))
@@ -599,13 +606,15 @@ _OF_NUMBERS: dict[Any, Callable[..., Any]] = {
 def _operator(function: Any, *operands: Any) -> Any:
     if any(isinstance(x, Tensor) for x in operands):
         return NotImplemented
+    if any(isinstance(x, list | tuple | str) for x in operands) and any(
+        _is_weak(x) or (function is np.multiply and isinstance(x, np.generic))
+        for x in map(_sample, operands)
+    ):
+        return NotImplemented  # Python repeats a list, by an integer alone.
     if function in _OF_NUMBERS and all(_is_weak(_sample(x)) for x in operands):
         known = [x._ask("the value") if isinstance(x, Symbol) else x for x in operands]
         return _OF_NUMBERS[function](*known)
-    primitive = ops.recorded_as(function)
-    if primitive is not None:
-        return Symbol.__record__(primitive, operands, {})
-    return _notes().apply(function, operands, {})
+    return _notes().apply(ops.recorded_as(function) or function, operands, {})
 
 
 def _methods(name: str, function: Any) -> None:
@@ -637,10 +646,7 @@ for _sign, _function in {
 }.items():  # fmt: skip
     setattr(Symbol, f"__{_sign}__", lambda self, _f=_function: _operator(_f, self))
 
-for _sign, _function in {
-    "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
-    "eq": np.equal, "ne": np.not_equal,
-}.items():  # fmt: skip
+for _sign, _function in COMPARISONS.items():
     setattr(Symbol, f"__{_sign}__", lambda self, other, _f=_function: _operator(_f, self, other))
 
 
@@ -675,6 +681,18 @@ def _outside() -> TraceError:
         "An array that stands for another one, while a function is traced, was used outside of "
         "that trace: in another thread, or afterwards. Return it instead."
     )
+
+
+def _numpys(operands: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return numbers as NumPy's, if all are Python's, of which its functions make such."""
+    if not all(_is_weak(_sample(x)) for x in operands):
+        return operands
+    return tuple(
+        x if not isinstance(x, Symbol)
+        else _notes().apply(np.logical_or, (x, x), {}) if x.dtype == bool
+        else _notes().apply(np.positive, (x,), {})
+        for x in operands
+    )  # fmt: skip
 
 
 def _sample(x: Any) -> Any:

@@ -7,7 +7,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -94,6 +94,8 @@ class Traced:
     recorded: bool  # Whether a result requires a gradient, which the outputs do not carry.
     # Those at `places` that a backward pass inside the function gave a gradient.
     graded: list[Tensor]
+    # How outputs without axes are made what a call returns: an array, or a number, of the other.
+    forms: dict[int, str] = field(default_factory=dict)
 
     @property
     def may_refuse(self) -> bool:

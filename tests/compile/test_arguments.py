@@ -4,12 +4,14 @@ import collections
 import dataclasses
 import enum
 import numbers
+import re
 import typing
 
 import numpy as np
 import pytest
 
 import autograd_lite as al
+from autograd_lite.program.symbol import Symbol
 
 pytestmark = pytest.mark.filterwarnings("ignore:the matrix:PendingDeprecationWarning")
 X, Y = np.array([1.0, 2.0, 3.0]), np.array([4.0, 0.5, -1.0])
@@ -138,7 +140,7 @@ def test_what_tracing_alone_would_answer_otherwise_is_refused(how):
         value = step(X) if how == "call" else step.bind(X)()
         assert value == 12.0
         assert "tracing it gives something else than calling it" in step.why
-    with pytest.raises(al.TraceError, match=r"by type\(x\), for instance"):
+    with pytest.raises(al.TraceError, match=r"by type\(x\), write"):
         al.compile(lambda x: x * (type(x) is np.ndarray), backend="numpy")(X)
 
 
@@ -215,6 +217,71 @@ def test_comparisons_of_pythons_numbers_are_pythons(backend):
         assert type(more) is type(equal_to) is bool
         equal(product, X * (n <= 2))
         equal(chosen, X if n > 2 else -X)
+
+
+HALF, LIST = np.ones(2, np.float32), [1.0, 2.0]
+KINDS = {
+    "a covariance of one row": (np.cov, X),
+    "no axes are left": (lambda x: np.squeeze(x[:1]), X),
+    "no axes are made": (lambda x: (np.where(x > 1, x, 0.0), np.zeros_like(x)), 2.0),
+    "a gradient where there are nan": (al.grad(np.nansum), np.float64(2.0)),
+    "truth of NumPy's": (
+        lambda x: (np.equal(x, 2.0), np.isnan(x), np.logical_and(x > 1, x > 2)),
+        2.0,
+    ),
+    "a number of NumPy's": (
+        lambda x: (np.add(x, 1.0), np.add(x, 1.0) * HALF, np.square(x) * HALF),
+        2.0,
+    ),
+    "a number of Python's": (lambda x: (x + 1.0, (x + 1.0) * HALF, np.real(x)), 2.0),
+    "an array of a number": (lambda x: (np.ravel(x), np.atleast_2d(x), np.median(x)), 2.0),
+    "a gradient of an array of a number": (al.grad(lambda x: np.sum(np.ravel(x))), 2.0),
+    "an operation on a number": (lambda x: (al.sigmoid(x), al.relu(x) * HALF), 2.0),
+    "a list times an integer": (lambda n: ([X, 1.0] * n, n * (X,), "ab" * n), 2),
+    "a list times an integer of NumPy's": (lambda n: [1.0, 2.0] * n, np.int64(2)),
+    "a list plus a number of NumPy's": (lambda x: LIST + x, np.float64(2.0)),
+    "a list times an array": (lambda x: ([[1.0], [2.0]] * x, [x, x] * x), X),
+    "a list of numbers times an array": (lambda x: [x, x, x] * X, 2.0),
+}
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("name", KINDS)
+def test_a_result_is_of_the_kind_that_eager_mode_gives(name, backend):
+    f, x = KINDS[name]
+    fast = al.compile(f, backend=backend)
+    for _ in range(3):
+        assert repr(fast(x)) == repr(f(x))
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda x: [1.0] * x, 2.0),
+        (lambda x: [1.0] * x, np.float64(2.0)),
+        (lambda x: LIST + x, 2),
+        (lambda x: x + "a", 2.0),
+        (lambda x: sum(range(x)), 2.5),
+        (lambda x: X[x], 2.0),
+        (lambda x: x[0] + len(x), 2.0),
+        (lambda x: x + None, X),
+        (lambda x: {x: 1}, X),
+        (lambda x: x.append(1.0), X),
+    ],
+)  # fmt: skip
+def test_an_error_is_that_of_eager_mode(f, x):
+    with pytest.raises((TypeError, LookupError, AttributeError)) as expected:
+        f(x)
+    for backend in ("numpy", "numba", "auto"):
+        with pytest.raises(expected.type, match=f"^{re.escape(str(expected.value))}$"):
+            al.compile(f, backend=backend)(x)
+
+
+def test_what_raises_in_a_trace_alone_is_named(monkeypatch):
+    monkeypatch.setattr(Symbol, "astype", lambda *_: 1 / 0)
+    fast = al.compile(lambda x: x.astype("float32"), backend="numpy")
+    with pytest.raises(al.TraceError, match="tracing it raises ZeroDivisionError: division by"):
+        fast(X)
 
 
 def test_a_list_that_numpy_makes_an_array_of_objects_is_refused():
