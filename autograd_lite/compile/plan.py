@@ -25,7 +25,7 @@ from autograd_lite.compile.numba_code import (
 )
 from autograd_lite.compile.numpy_code import made, nest_source, numpy_function
 from autograd_lite.compile.python_code import cost_of_calls, python_function
-from autograd_lite.compile.sheet import LoweringError
+from autograd_lite.compile.sheet import LoweringError, check_dtype
 from autograd_lite.functional.nests import leaves_of, parts_of, rebuild
 from autograd_lite.program.code import is_users_class
 from autograd_lite.program.program import Program, Variable
@@ -234,6 +234,7 @@ class Plan:
         eagerly: Callable[[Any, Any], Any],
     ) -> None:
         self.traced, self.signature, self.around, self.lock = traced, signature, around, lock
+        around.contents.clear()  # Whoever holds an array keeps it from being written to.
         self.names: dict[str, Any] = {
             "array": np.array, "empty": np.empty, "MISSING": MISSING, "refs": sys.getrefcount,
             "contiguous": _handed_over, "changed": around.changed, **signature.names,
@@ -330,6 +331,10 @@ class Plan:
         outputs = [x if isinstance(x, Variable) else np.asarray(x) for x in program.outputs]
         if _computes_with_numbers(program, len(self.signature.reads)):
             raise LoweringError("arithmetic of Python's numbers as Python does it")
+        if not program.inputs:
+            raise LoweringError("what is constant")
+        for x in outputs:
+            check_dtype(x.dtype)
         if any(v.weak and v.dtype.kind not in "bif" for v in program.inputs):
             raise LoweringError("integers of 2**63 and more")
         source, within = call_source(program, self.back)

@@ -290,6 +290,7 @@ class Step(Compiled):
         if all(optimiser.state.get(p) for p in optimiser.params):
             return False
         around = Surroundings(self._f, *Signature(args, kwargs).others, but=self._apart())
+        self._watch(around)
         if around.hazard:
             return False
         try:

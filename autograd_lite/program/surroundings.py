@@ -91,6 +91,9 @@ class Attributes:
     def __setitem__(self, name: str, value: Any) -> None:
         setattr(self.of, name, value)
 
+    def __delitem__(self, name: str) -> None:
+        delattr(self.of, name)
+
 
 class Guard(NamedTuple):
     """Something that was found under a key."""
@@ -111,20 +114,19 @@ class Guard(NamedTuple):
             return self.holder[self.key] if self.key < len(self.holder) else MISSING
         return self.holder.get(self.key, MISSING)
 
-    def put_back(self) -> None:
-        """Make it what it was."""
-        if isinstance(self.holder, types.CellType):
+    def put_back(self, owner: type | None) -> None:
+        """Make it what it was; the members of a class are set through that."""
+        holder = self.holder if owner is None else Attributes(owner)
+        if isinstance(holder, types.CellType):
             if self.value is MISSING:
-                del self.holder.cell_contents
+                del holder.cell_contents
             else:
-                self.holder.cell_contents = self.value
-        elif isinstance(self.holder, dict | list | Attributes) and self.holder is not sys.modules:
+                holder.cell_contents = self.value
+        elif isinstance(holder, dict | list | Attributes) and holder is not sys.modules:
             if self.value is not MISSING:
-                self.holder[self.key] = self.value
-            elif isinstance(self.holder, Attributes):
-                delattr(self.holder.of, self.key)
+                holder[self.key] = self.value
             else:
-                del self.holder[self.key]
+                del holder[self.key]
 
 
 class Surroundings:
@@ -139,6 +141,7 @@ class Surroundings:
       argument.
     - `registered`: how often a class was registered with an abstract one, if a function asks for
       classes.
+    - `contents`: containers, and copies of them, for `restore`.
     - `hazard`: why the function must not be compiled; empty if nothing is known.
     """
 
@@ -158,6 +161,8 @@ class Surroundings:
         self._keep: list[Any] = []
         self._guarded: set[tuple[int, Any]] = set()
         self._modules: list[types.ModuleType] = []
+        self.contents: list[tuple[str, Any, Any]] = []
+        self._owners: dict[int, type] = {}  # Of the members of a class.
         for root in roots:
             self._look(root, getattr(root, "__name__", type(root).__name__))
         self._look_into_modules_of_modules()
@@ -198,20 +203,25 @@ class Surroundings:
             if repr(generator.bit_generator.state) != repr(state):
                 generator.bit_generator.state = state
                 changed = f"{path}, a generator of random numbers"
-        for path, holder, length in self.lengths:
-            if len(holder) != length:
-                changed = path
-                if isinstance(holder, list):
-                    del holder[length:]
+        for path, holder, before in self.contents:
+            if isinstance(holder, list):
+                if len(holder) != len(before):
+                    changed, holder[:] = path, before
+                continue
+            for key in holder.keys() - before.keys():
+                changed = f"{path}.{key}"
+                owner = self._owners.get(id(holder))
+                del (holder if owner is None else Attributes(owner))[key]
         for path, holder, items in self.orders:
             if [*map(id, holder)] != [id(key) for key, _ in items]:
                 changed = path
                 holder.clear()
                 holder.update(items)
         for guard in self.guards:
-            if guard.now() is not guard.value:
+            now = guard.now()
+            if now is not guard.value and not _same(now, guard.value):
                 changed = guard.path if guard.holder is not sys.modules else changed
-                guard.put_back()
+                guard.put_back(self._owners.get(id(guard.holder)))
         for path, x, kept in self.arrays:
             if _state(x) != kept:
                 changed, (shape, dtype, data) = path, kept
@@ -371,7 +381,7 @@ class Surroundings:
         if isinstance(x, dict) and not dot:
             self.orders.append((path, x, items))
         elif not isinstance(x, tuple):
-            self.lengths.append((path, x, len(x)))
+            self._measure(path, x)
         for key, value in items:
             if dot and key in ("_card", "_path"):
                 continue  # How messages name a module; one inside of another gets them there.
@@ -383,6 +393,11 @@ class Surroundings:
                 self.guard(x, key, value, where)
             else:
                 self._when_named(key, partial(self.guard, x, key, value, where))
+
+    def _measure(self, path: str, x: Any) -> None:
+        """Demand that a container has as many parts as now."""
+        self.lengths.append((path, x, len(x)))
+        self.contents.append((path, x, x.copy()))
 
     def _when_named(self, name: str, look: Callable[[], None]) -> None:
         """Look at an attribute if a function names it, or might."""
@@ -405,7 +420,7 @@ class Surroundings:
         members = vars(x)
         self._modules.append(x)
         if x.__name__ != "__main__":
-            self._when_named("", lambda: self.lengths.append((x.__name__, members, len(members))))
+            self._when_named("", partial(self._measure, x.__name__, members))
         for key, value in members.items():
             if not (isinstance(value, types.ModuleType) or key.startswith("__")):
                 look = partial(self.guard, members, key, value, f"{x.__name__}.{key}")
@@ -432,7 +447,8 @@ class Surroundings:
         for base in kind.__mro__:
             members, users = vars(base), is_users_class(base)
             for key, value in members.items() if users or "__slots__" in members else ():
-                if x is not None and isinstance(value, types.MemberDescriptorType):
+                slot = isinstance(value, types.MemberDescriptorType)
+                if x is not None and slot and (users or not key.startswith("__")):
                     now = getattr(x, key, MISSING)
                     if users or now is not MISSING:  # A library may fill one when it is asked.
                         self.guard(Attributes(x), key, now, f"{path}.{key}")
@@ -440,7 +456,8 @@ class Surroundings:
                 continue
             self._classes.add(base)
             copyreg._slotnames(base)  # type: ignore[attr-defined]  # `copy` notes them there, first.
-            self.lengths.append((base.__name__, members, len(members)))
+            self._measure(base.__name__, members)
+            self._owners[id(members)] = base
             bases = f"{base.__name__}.__bases__"
             self.guard(Attributes(base), "__bases__", base.__bases__, bases, deeper=False)
             for key, value in members.items():
@@ -448,8 +465,8 @@ class Surroundings:
                 look = partial(self.guard, members, key, value, member)
                 if key.startswith("__"):
                     code = getattr(getattr(value, "__func__", value), "__code__", None)
-                    if code is None:
-                        continue
+                    if code is None or (key == "__eq__" and code.co_filename == "<string>"):
+                        continue  # A dataclass made the latter, of its fields.
                     if key in MAKING and x is not None and not all_:
                         self._when_named("type", look)
                     elif is_users_file(code.co_filename):

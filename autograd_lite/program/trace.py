@@ -14,7 +14,7 @@ import numpy as np
 
 from autograd_lite.core.primitive import REGISTRY, Primitive
 from autograd_lite.core.tensor import leaf
-from autograd_lite.functional.nests import leaves_of, rebuild
+from autograd_lite.functional.nests import flatten, leaves_of, rebuild
 from autograd_lite.functional.tracing import call_with_tensors
 from autograd_lite.numpy_api.table import COMPOSED
 from autograd_lite.program.cleaning import cleaned
@@ -160,7 +160,9 @@ def trace(
         pairs = list(zip(leaves, lifted, strict=True))
         one = {id(x): y for x, y in pairs if isinstance(x, np.ndarray | Tensor)}
         lifted = [one.get(id(x), y) for x, y in pairs]
-    given, named = rebuild(nest, lifted)
+    given, named = nest = rebuild(nest, lifted)
+    stand_ins = {id(y) for x, y in zip(leaves, lifted, strict=True) if y is not x}
+    before = _looks(nest, stand_ins)
     token = NOTES.set(notes)
     try:
         with lent(places):
@@ -178,6 +180,11 @@ def trace(
                 raise TraceError(
                     f"it catches an error, which other values might not raise: {notes.failure}"
                 ) from notes.failure
+            if _looks(nest, stand_ins) != before:
+                raise TraceError(
+                    "it changes an argument, which every call would have to do. Change a copy: "
+                    "t = t + u, not t += u; {**d, key: x}, not d[key] = x"
+                )
             # Now, as long as Tensors hold symbols and views can still be taken again.
             leaves = [
                 x._value() if isinstance(x, Tensor) else joined(x) for x in leaves_of(returned)
@@ -262,6 +269,15 @@ def operation_of(s: Statement) -> Primitive | None:
         return None
     p = REGISTRY.get(s.function.__name__)
     return p if p is not None and p.forward is s.function.function else None
+
+
+def _looks(nest: Any, stand_ins: set[int]) -> list[Any]:
+    """Return what must stay as it is of arguments: their structure, and what Tensors have."""
+    found: list[Any] = flatten(nest)
+    for _, t in flatten(nest):
+        if isinstance(t, Tensor) and id(t) in stand_ins:
+            found += [t._array, t._array.variable, t._requires_grad, t._grad]
+    return [(part[0], id(part[1])) if isinstance(part, tuple) else id(part) for part in found]
 
 
 def _lifted(x: Any, notes: Notes) -> Any:

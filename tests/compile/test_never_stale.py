@@ -1010,3 +1010,135 @@ def test_a_call_that_fails_draws_as_often_as_the_function(backend):
                     f(np.ones(9), m)
         else:
             np.testing.assert_array_equal(compiled(np.ones(9), m), plain(np.ones(9), m))
+
+
+def keeper():
+    """An object whose class nothing else has."""
+    made = type("Keeper", (), {"n": 0})()
+    made.x = [1.0, 2.0, 3.0, 4.0, 5.0]
+    return made
+
+
+def adds_an_attribute(keeper, x):
+    keeper.m = getattr(keeper, "m", 0) + 1
+    return x * keeper.m
+
+
+def counts_in_its_class(keeper, x):
+    type(keeper).n += 1
+    return x * keeper.n
+
+
+def adds_to_its_class(keeper, x):
+    type(keeper).m = getattr(keeper, "m", 0) + 1
+    return x * keeper.m
+
+
+def takes_the_last(keeper, x):
+    return x * keeper.x.pop()
+
+
+def puts_first(keeper, x):
+    keeper.x.insert(0, len(keeper.x))
+    return x * keeper.x[0]
+
+
+@pytest.mark.parametrize(
+    "f", [adds_an_attribute, counts_in_its_class, adds_to_its_class, takes_the_last, puts_first]
+)
+def test_a_trace_leaves_nothing_in_objects_classes_and_lists(f):
+    once = functools.partial(f, keeper())
+    fast = al.compile(functools.partial(f, keeper()))
+    for _ in range(3):
+        same(fast, once, X)
+    assert fast.why.startswith("not compiled: it changes")
+
+
+def test_a_first_step_leaves_nothing_in_an_optimiser():
+    class Counting(optim.SGD):
+        n = 0
+
+        def step(self):
+            self.n += 1
+            super().step()
+
+    w = al.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    optimiser = Counting([w], lr=0.1, momentum=0.9)
+    al.compile(lambda x: (w * x).sum(), optimiser)(X)
+    assert optimiser.n == 1
+
+
+def test_a_function_of_cython_among_what_is_closed_over():
+    make = np.random.default_rng
+    fast = al.compile(lambda x: x * 2.0 if make else x, backend="numpy")
+    same(fast, lambda x: x * 2.0, X)
+
+
+@dataclasses.dataclass
+class Batch:
+    x: object
+
+
+def changed_tensor(t):
+    t += 1.0
+    return t * 1.0
+
+
+def gradient_by_hand(t):
+    t.requires_grad = True
+    (t * t).sum().backward()
+    return t.grad
+
+
+def changed_attribute(batch):
+    batch.x = batch.x * 2.0
+    return batch.x
+
+
+def nested_entry(d):
+    d["a"]["c"] = d["a"]["b"] * 2.0
+    return d["a"]["c"]
+
+
+ARGUMENTS = {
+    "a tensor": (changed_tensor, lambda: al.Tensor(X)),
+    "a tensor's gradient": (gradient_by_hand, lambda: al.Tensor(X)),
+    "a dataclass": (changed_attribute, lambda: Batch(X)),
+    "a dict in a dict": (nested_entry, lambda: {"a": {"b": X}}),
+    "a dict": (lambda d: d.pop("a") * 2.0, lambda: {"a": X, "b": X}),
+    "a list": (lambda xs: xs.append(X) or xs[0] * len(xs), lambda: [X]),
+    "the order of a list": (lambda xs: xs.reverse() or xs[0] * 2.0, lambda: [X, X + 1]),
+}
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_an_argument_that_is_changed_is_changed_once_a_call(name):
+    f, make = ARGUMENTS[name]
+    with pytest.raises(al.TraceError, match=r"it changes an argument.*\. Change a copy"):
+        al.compile(f, backend="numpy")(make())
+    fast, ours, theirs = al.compile(f), make(), make()
+    for _ in range(1 if "dict" in name else 3):
+        np.testing.assert_array_equal(np.asarray(fast(ours)), np.asarray(f(theirs)))
+    assert repr(ours) == repr(theirs)
+
+
+def test_a_named_backend_refuses_at_every_call():
+    fast = al.compile(lambda x: x if x.sum() > 0 else -x, backend="numpy")
+    for _ in range(3):
+        with pytest.raises(al.TraceError, match="cannot be compiled"):
+            fast(X)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba", "auto"])
+def test_a_constant(backend):
+    fast = al.compile(lambda flag: np.exp(flag) * np.ones(2), backend=backend)
+    for flag in (True, False, True):
+        assert repr(fast(flag)) == repr(np.exp(flag) * np.ones(2))
+
+
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid")
+def test_terms_that_overflow_are_not_stale():
+    x = np.array([[1.0, -1.0, 1.0], [-1.0, 1.0, 2.0]]) * 1e300
+    fast = al.compile(lambda x: x @ x.T, backend="numba")
+    for _ in range(4):
+        assert not np.isfinite(fast(x)).any()
