@@ -25,7 +25,15 @@ from autograd_lite.program.formulas import UNLIKE_JAX
 from autograd_lite.program.program import Program, Statement, Variable
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.symbol import Call, Symbol, TraceError
-from autograd_lite.program.trace import Place, Traced, expanded, is_input, operation_of, trace
+from autograd_lite.program.trace import (
+    Output,
+    Place,
+    Traced,
+    expanded,
+    is_input,
+    operation_of,
+    trace,
+)
 from autograd_lite.tensor import Tensor
 
 LARGEST = 10_000
@@ -138,7 +146,10 @@ def export(
     source = "\n\n\n".join(["\n".join(imports), *parts])
     function = made(source, "exported", {}, "exported program")
     if to == "jax":
-        _check(function, example, traced.samples)
+        leaves = [
+            traced.samples[x] if isinstance(x, Output) else x for x in leaves_of(traced.result)
+        ]
+        _check(function, example, [np.shape(x) for x in leaves if x is not None])
     vars(function).update(attributes, source=source)
     return function
 
@@ -176,7 +187,7 @@ def _traced(f: Callable[..., Any], example: tuple[Any, ...]) -> Traced:
     return traced
 
 
-def _check(function: Callable[..., Any], example: Any, samples: list[Any]) -> None:
+def _check(function: Callable[..., Any], example: Any, wanted: list[Any]) -> None:
     """Have JAX trace what was written: it must take it, and give the same shapes."""
     import jax
 
@@ -196,7 +207,6 @@ def _check(function: Callable[..., Any], example: Any, samples: list[Any]) -> No
     except Exception as error:
         raise TypeError(f"export: JAX does not take the program. It says: {error}") from error
     shapes = [np.shape(x) for x in jax.tree.leaves(found) if hasattr(x, "shape")]
-    wanted = [np.shape(x) for x in samples]
     if sorted(shapes) != sorted(wanted):
         raise TypeError(f"export: JAX gives the shapes {shapes}, where NumPy gives {wanted}.")
 
@@ -303,6 +313,10 @@ class _Writer:
         if isinstance(s.function, Call):
             return self._function_call(s.function, operation_of(s), operands)
         if not isinstance(s.function, Primitive):
+            if self.jax and s.function is np.positive and s.operands[0].weak:
+                return (
+                    f"jnp.asarray({operands[0]}, {'float' if s.result.dtype == float else 'int'})"
+                )
             return self._call(self._name(s.function), operands, s.parameters)
         if s.function.whole and not self.jax:  # Written out, it needs arrays.
             operands = [

@@ -482,7 +482,9 @@ class Symbol(ArrayMethods):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, tuple) and not index:
             return self
-        return self.__record__(ops.getitem, (self,), {"index": index})
+        if isinstance(index, list) and all(type(x) in (int, bool) for x in leaves_of(index)):
+            index = np.array(index, None if index else int)
+        return ops.getitem(self, index=index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise unwritable("writing into an array that is computed; write into a Tensor")

@@ -105,6 +105,21 @@ def test_nests_come_back_as_nests():
     np.testing.assert_array_equal(got["y"][0], np.full((4, 3), 2.0))
 
 
+@pytest.mark.parametrize("to", ["jax", "numpy"])
+def test_lists_constants_and_numbers_of_pythons_are_exported(to):
+    if to == "jax":
+        pytest.importorskip("jax", reason=NO_JAX).config.update("jax_enable_x64", True)
+    half = np.ones(3, np.float32)
+
+    def f(x, k):
+        return x[[0, 2]], x[[True, False, True]], x[[]], 3.0, np.add(k, 1.0) * half, k * half
+
+    x = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]])
+    for got, expected in zip(al.export(f, x, 2.0, to=to)(x, 0.5), f(x, 0.5), strict=True):
+        np.testing.assert_array_equal(got, expected)
+        assert np.asarray(got).dtype == np.asarray(expected).dtype
+
+
 def test_jax_transforms_what_was_exported():
     jax = pytest.importorskip("jax", reason=NO_JAX)
     jax.config.update("jax_enable_x64", True)
