@@ -135,7 +135,6 @@ class Compiled:
     def _fitting(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan | None:
         """Return a plan for these arguments, now; None if the function must run as it is."""
         if self._eager_because:
-            self._give_up(self._eager_because)
             return None
         signature = Signature(args, kwargs)
         for plan in self._plans.get(signature.key, ()):
@@ -160,7 +159,6 @@ class Compiled:
         if self._traces:
             self._note(f"traced again: {self._difference(signature)}")
             self._learn()
-        self._traces += 1
         around = Surroundings(self._f, *signature.others, but=self._apart())
         self._watch(around)
         rest, arrays = signature.rest.values(), signature.arrays.values()
@@ -175,7 +173,6 @@ class Compiled:
         except (StaleError, TraceError) as error:
             around.restore()
             if towards and isinstance(error, _RecordedError):  # It is this call, not the function.
-                self._traces -= 1
                 self._recorded = True
                 if self._backend == "auto":
                     self._note("where an argument requires a gradient, it runs as it is")
@@ -188,7 +185,6 @@ class Compiled:
             return None
         except Exception as error:  # noqa: BLE001  (any: it is named, or the function raises it)
             around.restore()
-            self._traces -= 1
             cause: BaseException = error
             while cause.__cause__ is not None:  # NumPy's own words do not say why.
                 cause = cause.__cause__
@@ -203,6 +199,7 @@ class Compiled:
             return None
         plan = Plan(traced, signature, around, self._lock, self._eagerly)
         self._lower(plan)
+        self._traces += 1
         self._plans.setdefault(signature.key, []).append(plan)
         self._plan = plan
         return plan
@@ -261,10 +258,10 @@ class Compiled:
 
     def _give_up(self, reason: str) -> None:
         reason = reason.rstrip(".")
-        self._eager_because = reason
         self._note(f"not compiled: {reason}")
-        if self._backend != "auto":
+        if self._backend != "auto":  # Other arguments may be no reason.
             raise TraceError(f"{self!r} cannot be compiled: {reason}.")
+        self._eager_because = reason
 
     def _difference(self, signature: Signature) -> str:
         plan = self._plan

@@ -90,6 +90,8 @@ def export(
         return v0
     <BLANKLINE>
     """
+    if not callable(f):
+        raise TypeError(f"export needs a function, or a step, got a {type(f).__name__}.")
     if to not in ("jax", "numpy"):
         raise ValueError(f"export needs to='jax' or to='numpy', got {to!r}.")
     attributes: dict[str, Any] = {}

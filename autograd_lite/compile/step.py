@@ -410,7 +410,7 @@ def _check_stacks(args: Any, kwargs: Any) -> None:
     """Refuse arrays that are not for the same steps."""
     named = {**{f"argument {i}": x for i, x in enumerate(args)}, **kwargs}
     shapes = {name: x.shape for name, x in named.items() if isinstance(x, np.ndarray)}
-    if () in shapes.values() or len({shape[0] for shape in shapes.values()}) > 1:
+    if () in shapes.values() or len(lengths := {s[0] for s in shapes.values()}) > 1 or 0 in lengths:
         raise ValueError(
             f"run(stacked=True) needs arrays with a leading axis of one length, a step each, got "
             f"{', '.join(f'{name} of shape {shape}' for name, shape in shapes.items())}."

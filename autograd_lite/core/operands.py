@@ -40,16 +40,23 @@ def drawn(rng: Any, draw: Callable[[Any], Any], like: Any) -> Any:
     return value.__drawn__(rng, draw) if is_recorder(value) else draw(rng)
 
 
-def refuse_nested(x: Any) -> None:
-    """Refuse a list with a Tensor in it: NumPy would take its value and lose its gradient."""
-    if isinstance(x, list | tuple):
-        for part in x:
-            if is_recorder(part):
-                raise TypeError(
-                    f"A {type(x).__name__} of Tensors would lose their gradients. "
-                    f"Join them with np.stack([...]) or np.concatenate([...])."
-                )
-            refuse_nested(part)
+def joined(x: Any, whole: Any = None) -> Any:
+    """Return a list of numbers that are not known as one array; anything else as it is.
+
+    With a Tensor in it, it is refused: NumPy would take its value and lose its gradient.
+    """
+    whole = x if whole is None else whole
+    for part in x if isinstance(x, list | tuple) else ():
+        if hasattr(type(part), "__joined__"):
+            return part.__joined__(whole)
+        if is_recorder(part):
+            raise TypeError(
+                f"A {type(x).__name__} of Tensors would lose their gradients. "
+                f"Join them with np.stack([...]) or np.concatenate([...])."
+            )
+        if (found := joined(part, whole)) is not part:
+            return found
+    return x
 
 
 def refuse_other_arrays(x: Any, where: str) -> None:
@@ -84,7 +91,8 @@ def constant(x: Any, primitive: Primitive) -> Any:
     if kind is not np.ndarray:
         if kind in NUMBERS or kind is complex or is_recorder(x):
             return unchanging(x)
-        refuse_nested(x)
+        if (found := joined(x)) is not x:
+            return found
         refuse_other_arrays(x, primitive.name)
     array = np.asarray(x)
     check_numbers(array, primitive.name, x)
@@ -99,7 +107,8 @@ def numbers(given: Any, dtype: DTypeLike | None, where: str) -> NDArray[Any]:
     if is_recorder(given):  # What stands for an array while a function is traced.
         symbol: NDArray[Any] = unchanging(given)
         return symbol if dtype is None else symbol.astype(known_dtype(dtype, where))
-    refuse_nested(given)
+    if (found := joined(given)) is not given:
+        return numbers(found, dtype, where)
     if hasattr(given, "_mask"):
         refuse_other_arrays(given, where)
     dtype = dtype if dtype is None else known_dtype(dtype, where)

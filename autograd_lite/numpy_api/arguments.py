@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.operands import is_recorder, refuse_nested
+from autograd_lite.core.operands import is_recorder, joined
 
 FIXED = {slice, int, type(None), type(...)}
 
@@ -26,9 +26,9 @@ def _frozen_part(part: Any) -> Any:
     """Return what an index says of some axes: all sequences are arrays, as they are to NumPy."""
     if type(part) in FIXED:
         return part
+    part = joined(part)
     if is_recorder(part) and is_recorder(part.data):
         return part.data  # Of a trace.
-    refuse_nested(part)
     if hasattr(part, "__index__") and not isinstance(part, np.ndarray):
         return part
     frozen = np.array(part)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from autograd_lite.core.operands import is_recorder, refuse_nested, refuse_other_arrays
+from autograd_lite.core.operands import is_recorder, joined, refuse_other_arrays
 
 untyped: Any = np
 """NumPy without its overloads, for calls that hand on what they were given."""
@@ -131,9 +131,9 @@ CARRIED: dict[Callable[..., Any], tuple[int, str]] = {
 
 def as_array(x: Any) -> Any:
     """Return what has a shape: an operand that records as it is, anything else as an array."""
+    x = joined(x)
     if is_recorder(x):
         return x
-    refuse_nested(x)
     refuse_other_arrays(x, "NumPy on Tensors")
     return np.asarray(x)
 

@@ -323,6 +323,11 @@ class Symbol(ArrayMethods):
         """Return what keeps the entries that this has now."""
         return Symbol(self.variable, self.sample, self.base, fixed=True)
 
+    @staticmethod
+    def __joined__(nest: Any) -> Any:
+        """Return a list with symbols in it as one."""
+        return joined(np.array(nest))
+
     def _write(self, function: Any, other: Any) -> Any:
         """Take on the result of an operator, for all names that this has: ``t += other``."""
         if self.is_number:

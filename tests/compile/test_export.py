@@ -133,6 +133,8 @@ def test_jax_transforms_what_was_exported():
 def test_what_cannot_be_exported_is_said():
     with pytest.raises(ValueError, match="to='jax'"):
         al.export(np.sin, np.ones(2), to="torch")
+    with pytest.raises(TypeError, match="needs a function, or a step, got a ndarray"):
+        al.export(np.ones(2), to="numpy")
     big = np.arange(20_000.0)
     with pytest.raises(ValueError, match="Pass it as an argument"):
         al.export(lambda x: x * big, big, to="numpy")

@@ -7,6 +7,7 @@ import pytest
 
 import autograd_lite as al
 from autograd_lite import nn, optim
+from autograd_lite.program.symbol import Symbol
 
 numba = pytest.importorskip("numba", reason="numba is not installed: pip install '.[compile]'")
 
@@ -285,23 +286,28 @@ def test_stacks_of_different_lengths_are_refused():
         ValueError, match=r"one length.* 0 of shape \(5, 6, 3\), .*1 of shape \(3, "
     ):
         step.run(4, x, y, stacked=True)
+    with pytest.raises(ValueError, match=r"one length.* 0 of shape \(0, 6, 3\)"):
+        step.run(4, x[:0], y[:0], stacked=True)
     with pytest.raises(ValueError, match="0 or more, got -1"):
         step.run(-1, x[0], y[0])
     assert not w.numpy().any()
 
 
-def test_what_cannot_be_traced_runs_as_it_is_and_says_why():
+def test_what_cannot_be_traced_runs_as_it_is_and_says_why(monkeypatch):
+    monkeypatch.setattr(Symbol, "astype", lambda *_: 1 / 0)
     w = al.Tensor(np.zeros(3), requires_grad=True)
-    x, y = np.ones((4, 3)), [1.0, 2.0, 3.0, 4.0]
+    x, y = np.ones((4, 3)), np.array([1.0, 2.0, 3.0, 4.0])
 
     def loss(x, y):
-        return al.mse(x @ w, y)
+        return al.mse(x.astype(float) @ w, y)
 
     step = al.compile(loss, al.optim.SGD([w], lr=0.1))
     losses = [step(x, y) for _ in range(10)]
     assert losses[0] == 7.5
     assert losses[-1] < 7.5
-    assert "tracing it raises" in step.why
+    assert "tracing it raises ZeroDivisionError: division by zero" in step.why
+    with pytest.raises(al.TraceError, match="tracing it raises ZeroDivisionError"):
+        al.compile(loss, al.optim.SGD([w], lr=0.1), backend="numpy")(x, y)
     assert "traced again" not in step.why
 
 
