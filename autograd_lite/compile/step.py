@@ -14,6 +14,8 @@ from autograd_lite.compile.compiled import Compiled, kept
 from autograd_lite.compile.machine import available
 from autograd_lite.compile.plan import Signature
 from autograd_lite.compile.sheet import LoweringError
+from autograd_lite.functional.nests import leaves_of
+from autograd_lite.functional.tracing import Input
 from autograd_lite.optim.optimizer import Optimizer
 from autograd_lite.program.program import Program
 from autograd_lite.program.surroundings import ANY, Surroundings
@@ -385,6 +387,11 @@ class Step(Compiled):
         return loss.detach()
 
     def _eagerly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if any(isinstance(x, Input) for x in leaves_of((args, kwargs))):
+            raise TypeError(
+                f"{self!r} moves the parameters, and gives no gradient towards its arguments. "
+                f"Write al.grad(loss), of the loss itself."
+            )
         self._optimiser.zero_grad()
         loss = self._once(*args, **kwargs)
         self._optimiser.zero_grad()

@@ -278,6 +278,15 @@ def test_wrong_arguments_are_refused(given, message):
         al.compile(**given)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "auto"])
+def test_a_step_has_no_gradient_towards_its_data(backend):
+    w = al.Tensor(np.ones(3), requires_grad=True)
+    step = al.compile(lambda x: np.sum(x * w), al.optim.SGD([w], lr=0.1), backend=backend)
+    with pytest.raises(TypeError, match=r"Write al\.grad\(loss\)"):
+        al.grad(step)(np.ones(3))
+    assert (w.numpy() == 1).all()
+
+
 def test_stacks_of_different_lengths_are_refused():
     w = al.Tensor(np.zeros(3), requires_grad=True)
     step = al.compile(lambda x, y: al.mse(x @ w, y), al.optim.SGD([w], lr=0.1), backend="numpy")
