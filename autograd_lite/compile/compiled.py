@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd_lite.compile.machine import available
-from autograd_lite.compile.plan import Plan, Signature, StaleError, filled
+from autograd_lite.compile.plan import Plan, StaleError, filled
 from autograd_lite.compile.sheet import LoweringError
+from autograd_lite.compile.signature import Signature
 from autograd_lite.functional.nests import leaves_of
 from autograd_lite.program.program import fingerprint
 from autograd_lite.program.surroundings import MISSING, Surroundings

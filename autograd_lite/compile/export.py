@@ -16,7 +16,8 @@ import numpy as np
 
 from autograd_lite.compile.compiled import as_called, confirmed, pure
 from autograd_lite.compile.numpy_code import made, nest_source
-from autograd_lite.compile.plan import Signature, StaleError
+from autograd_lite.compile.plan import StaleError
+from autograd_lite.compile.signature import Signature
 from autograd_lite.compile.step import Step
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.functional.nests import leaves_of, rebuild

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -26,12 +26,12 @@ from autograd_lite.compile.numba_code import (
 from autograd_lite.compile.numpy_code import made, nest_source, numpy_function
 from autograd_lite.compile.python_code import cost_of_calls, python_function
 from autograd_lite.compile.sheet import LoweringError, check_dtype
-from autograd_lite.functional.nests import leaves_of, parts_of, rebuild
-from autograd_lite.program.code import is_users_class
+from autograd_lite.compile.signature import Signature
+from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.program.program import Program, Variable
 from autograd_lite.program.surroundings import MISSING, Surroundings
 from autograd_lite.program.symbol import Symbol, TraceError
-from autograd_lite.program.trace import LENT, TRACING, Output, Traced, is_input
+from autograd_lite.program.trace import LENT, TRACING, Output, Traced
 from autograd_lite.tensor import Tensor
 
 _FLAGS = 0x101
@@ -61,130 +61,6 @@ class StaleError(RuntimeError):
     """A compiled function gave, or would give, something else than the function itself."""
 
     __module__ = __name__.partition(".")[0]  # Where users find it.
-
-
-class Signature:
-    """What arguments have in common that one program serves: as conditions in Python.
-
-    Attributes
-    ----------
-    key : tuple
-        Equal for arguments that fit.
-    reads : list of str
-        How each array is read from ``args`` and ``kwargs``.
-    conditions : list of str
-    names : dict of str to object
-        What the conditions refer to.
-    others : list
-        Arguments that are not numbers.
-    arrays, rest : dict of str to object
-        Arrays and Tensors, and numbers and containers, by how each is read.
-    """
-
-    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self.reads: list[str] = []
-        self.conditions: list[str] = []
-        self.names: dict[str, Any] = {"kinds": _kinds, "parts": parts_of, "of": _attributes}
-        self.others: list[Any] = []
-        self.arrays: dict[str, Any] = {}
-        self.rest: dict[str, Any] = {}
-        self._key: list[Any] = []
-        self._parts(args, "args")
-        self._parts(kwargs, "kwargs")
-        first: dict[int, str] = {}
-        for at, x in self.arrays.items():
-            self._key.append(first.setdefault(id(x), at))
-            if first[id(x)] != at:
-                self.conditions.append(f"{at} is {first[id(x)]}")
-        if len(first) == 2:
-            self.conditions.append(" is not ".join(first.values()))
-        elif len(first) > 2:
-            ids = ", ".join(f"id({at})" for at in first.values())
-            self.conditions.append(f"len({{{ids}}}) == {len(first)}")
-        self.key = tuple(self._key)
-
-    def _look(self, x: Any, at: str) -> None:
-        kind = type(x)
-        self._key.append(kind)
-        same_kind = f"type({at}) is {self._named('k', kind)}"
-        parts = parts_of(x)
-        if isinstance(x, dict | list | tuple) or parts is not None:
-            self.conditions.append(same_kind)
-            self.rest[at] = x
-            if is_users_class(kind):
-                self.others.append(kind)
-                if _attributes(x):
-                    self._same(x, at)
-                else:
-                    self.conditions.append(f"not of({at})")
-            self._parts(x if parts is None else parts, at if parts is None else f"parts({at})")
-        elif isinstance(x, Tensor) and not x.requires_grad:
-            value = x._value()
-            self._array(value, f"{at}._array", f"{same_kind} and not {at}._requires_grad")
-            self.arrays[at] = x
-            self.reads.append(f"{at}._value()")
-        elif is_input(x):
-            if isinstance(x, np.ndarray):
-                self._array(x, at, same_kind)
-                self.arrays[at] = x
-            else:
-                self.conditions.append(same_kind)
-                self.rest[at] = x
-                if kind is int:  # C has no others.
-                    within = -(2**63) <= x < 2**63
-                    self._key.append(within)
-                    self.conditions.append(f"(-{2**63} <= {at} < {2**63}) is {within}")
-            # Machine code takes numbers, not arrays without axes.
-            self.reads.append(f"{at}[()]" if isinstance(x, np.ndarray) and not x.ndim else at)
-        else:
-            if kind is str:
-                self.conditions.append(same_kind)
-            self._same(x, at)
-
-    def _named(self, prefix: str, x: Any) -> str:
-        name = f"{prefix}{len(self.names)}"
-        self.names[name] = x
-        return name
-
-    def _same(self, x: Any, at: str) -> None:
-        """Demand the very same object, or text."""
-        self._key.append(x if isinstance(x, str | bool | None) else id(x))
-        self.others.append(x)
-        self.conditions.append(f"{at} {'==' if type(x) is str else 'is'} {self._named('o', x)}")
-
-    def _parts(self, x: Any, at: str) -> None:
-        """Look at parts; those of a dict in its order, since a function may go through them."""
-        keys = [*x] if isinstance(x, dict) else range(len(x))
-        texts = all(type(key) is str for key in keys)
-        if not keys:
-            self.conditions.append(f"not {at}")
-        elif not isinstance(x, dict):
-            self.conditions.append(f"len({at}) == {len(x)}")
-        elif texts:
-            self.conditions.append(f"[*{at}] == {self._named('o', keys)}")
-        else:
-            self.conditions.append(f"kinds({at}) == {self._named('o', _kinds(keys))}")
-        self._key.append(len(x) if not isinstance(x, dict) else tuple(_kinds(keys)))
-        for key in keys:
-            plain = type(key) in (int, str)
-            self._look(x[key], f"{at}[{repr(key) if plain else self._named('o', key)}]")
-
-    def _array(self, x: Any, at: str, before: str) -> None:
-        dtype = f"d{len(self.names)}"
-        self.names[dtype] = x.dtype
-        self._key += [x.shape, x.dtype]
-        self.conditions += [before, f"{at}.shape == {x.shape} and {at}.dtype is {dtype}"]
-
-
-def _kinds(keys: Iterable[Any]) -> list[Any]:
-    """Return keys with their classes: 1, 1.0 and True are equal."""
-    return [(type(key), key) for key in keys]
-
-
-def _attributes(x: Any) -> dict[str, Any]:
-    """Return attributes of an object that are not parts of it as a nest."""
-    fields = getattr(x, "__dataclass_fields__", ())
-    return {key: value for key, value in getattr(x, "__dict__", {}).items() if key not in fields}
 
 
 class Plan:

@@ -12,8 +12,8 @@ import numpy as np
 
 from autograd_lite.compile.compiled import Compiled, kept
 from autograd_lite.compile.machine import available
-from autograd_lite.compile.plan import Signature
 from autograd_lite.compile.sheet import LoweringError
+from autograd_lite.compile.signature import Signature
 from autograd_lite.functional.nests import leaves_of
 from autograd_lite.functional.tracing import Input
 from autograd_lite.optim.optimizer import Optimizer
