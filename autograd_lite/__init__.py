@@ -84,7 +84,7 @@ if TYPE_CHECKING:
     from autograd_lite.numpy_api import array
     from autograd_lite.ops.definition import PrimitiveDefinitionError, primitive
     from autograd_lite.practice import exercise, grade
-    from autograd_lite.program.symbol import TraceError
+    from autograd_lite.program.refusals import TraceError
     from autograd_lite.saving import load, save
 else:
     __getattr__ = later(
@@ -140,7 +140,7 @@ else:
             "autograd_lite.numpy_api": ("array",),
             "autograd_lite.ops.definition": ("PrimitiveDefinitionError", "primitive"),
             "autograd_lite.optim": (),
-            "autograd_lite.program.symbol": ("TraceError",),
+            "autograd_lite.program.refusals": ("TraceError",),
             "autograd_lite.saving": ("load", "save"),
             "autograd_lite.scipy": (),
         },

@@ -17,8 +17,8 @@ from autograd_lite.compile.sheet import LoweringError
 from autograd_lite.compile.signature import Signature
 from autograd_lite.functional.nests import leaves_of
 from autograd_lite.program.program import fingerprint
+from autograd_lite.program.refusals import NOTES, TraceError
 from autograd_lite.program.surroundings import MISSING, Surroundings
-from autograd_lite.program.symbol import NOTES, TraceError
 from autograd_lite.program.trace import TRACING, Output, Place, Traced, alone, lent, trace
 from autograd_lite.tensor import Tensor
 

@@ -19,7 +19,7 @@ from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, REGISTRY, Primitive
 from autograd_lite.functional.nests import leaves_of
 from autograd_lite.functional.transforms import grad
 from autograd_lite.numpy_api.coverage import public, table
-from autograd_lite.program.symbol import TraceError
+from autograd_lite.program.refusals import TraceError
 from autograd_lite.program.trace import trace
 
 COMPILED = ("NumPy", "numba")

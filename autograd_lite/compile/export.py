@@ -24,8 +24,9 @@ from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.ops.writing import Written, literal, write
 from autograd_lite.program.formulas import UNLIKE_JAX
 from autograd_lite.program.program import Program, Statement, Variable
+from autograd_lite.program.refusals import TraceError
 from autograd_lite.program.surroundings import Surroundings
-from autograd_lite.program.symbol import Call, Symbol, TraceError
+from autograd_lite.program.symbol import Call, Symbol
 from autograd_lite.program.trace import (
     Output,
     Place,

@@ -29,8 +29,9 @@ from autograd_lite.compile.sheet import LoweringError, check_dtype
 from autograd_lite.compile.signature import Signature
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.program.program import Program, Variable
+from autograd_lite.program.refusals import TraceError
 from autograd_lite.program.surroundings import MISSING, Surroundings
-from autograd_lite.program.symbol import Symbol, TraceError
+from autograd_lite.program.symbol import Symbol
 from autograd_lite.program.trace import LENT, TRACING, Output, Traced
 from autograd_lite.tensor import Tensor
 

@@ -18,8 +18,9 @@ from autograd_lite.functional.nests import leaves_of
 from autograd_lite.functional.tracing import Input
 from autograd_lite.optim.optimizer import Optimizer
 from autograd_lite.program.program import Program
+from autograd_lite.program.refusals import TraceError
 from autograd_lite.program.surroundings import ANY, Surroundings
-from autograd_lite.program.symbol import Symbol, TraceError
+from autograd_lite.program.symbol import Symbol
 from autograd_lite.program.trace import TRACING, Output, Place, Traced, trace
 from autograd_lite.tensor import Tensor
 

@@ -46,7 +46,7 @@ from autograd_lite.program.expression import (
 )
 from autograd_lite.program.expression import walk as walk_expressions
 from autograd_lite.program.graph_of import UNLINKED
-from autograd_lite.program.symbol import TraceError
+from autograd_lite.program.refusals import TraceError
 from autograd_lite.program.underived import operation_of
 
 MOST_STAGES = 6

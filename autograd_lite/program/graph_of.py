@@ -25,8 +25,9 @@ from autograd_lite.graph.source import record_source
 from autograd_lite.graph.variables import variables_of
 from autograd_lite.program.expression import uniform
 from autograd_lite.program.program import Statement, Variable
+from autograd_lite.program.refusals import NOTES
 from autograd_lite.program.surroundings import Surroundings
-from autograd_lite.program.symbol import NOTES, Call, Notes, Symbol
+from autograd_lite.program.symbol import Call, Notes, Symbol
 from autograd_lite.program.trace import Place, lent, operation_of
 from autograd_lite.program.underived import underived
 from autograd_lite.tensor import Tensor

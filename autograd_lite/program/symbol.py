@@ -12,7 +12,6 @@ import operator
 import sys
 import weakref
 from collections.abc import Callable, Iterator
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,22 +24,30 @@ from autograd_lite.functional.tracing import PACKAGE
 from autograd_lite.graph.source import caller
 from autograd_lite.numpy_api.methods import ArrayMethods
 from autograd_lite.numpy_api.table import NEW, OF_SHAPES, REDUCTIONS
+from autograd_lite.program.operators import (
+    COMPARISONS,
+    Operators,
+    apply_operator,
+    is_weak,
+    of_numpys,
+    sample_of,
+)
 from autograd_lite.program.program import Statement, Variable, constant_key
+from autograd_lite.program.refusals import (
+    CHOICES,
+    KEPT,
+    LISTS,
+    NOTES,
+    TraceError,
+    outside,
+    refused,
+    under_way,
+    unwritable,
+)
 from autograd_lite.tensor import Tensor
 
-COMPARISONS = {
-    "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
-    "eq": np.equal, "ne": np.not_equal,
-}  # fmt: skip
-"""What operators are for, which make Python's truth of Python's numbers."""
 SILENT = {"ignore", "warn"}
 """What NumPy may do about an error of floating point where a function is traced."""
-
-
-class TraceError(TypeError):
-    """A function did something that a program cannot do: it asked for the value of an array."""
-
-    __module__ = __name__.partition(".")[0]  # Where users find it.
 
 
 def layout(x: Any) -> Any:
@@ -73,7 +80,7 @@ class Notes:
     def input(self, sample: Any, name: str | None = None) -> Symbol:
         """Return a symbol for an array that is given."""
         name = name or f"x{len(self.inputs)}"
-        variable = Variable(name, np.shape(sample), np.asarray(sample).dtype, _is_weak(sample))
+        variable = Variable(name, np.shape(sample), np.asarray(sample).dtype, is_weak(sample))
         self.inputs.append(variable)
         self.samples.append(sample)
         return Symbol(variable, sample, None)
@@ -142,7 +149,7 @@ class Notes:
             compute = function.forward if isinstance(function, Primitive) else function
             return self.call(compute, operands, parameters)
         if NOTES.get() is not self:
-            raise _outside()
+            raise outside()
         for x in operands:
             if isinstance(x, np.ma.MaskedArray | np.matrix):
                 raise refused(f"arithmetic of a {type(x).__name__}", "Pass it as np.asarray(a)")
@@ -153,7 +160,7 @@ class Notes:
         primitive = isinstance(function, Primitive)
         compute = function.forward if primitive else function
         samples = [x.sample if isinstance(x, Symbol) else x for x in operands]
-        weak = all(_is_weak(x) for x in samples)
+        weak = all(is_weak(x) for x in samples)
         if primitive and weak:
             compute = function.compute  # Operators keep Python's numbers Python's.
         try:
@@ -169,7 +176,7 @@ class Notes:
             operands = tuple(float(x) if far else x for x, far in zip(operands, wide, strict=True))
         where = caller()
         variable = Variable(
-            f"v{len(self.statements)}", np.shape(sample), np.asarray(sample).dtype, _is_weak(sample)
+            f"v{len(self.statements)}", np.shape(sample), np.asarray(sample).dtype, is_weak(sample)
         )
         given = tuple(x.variable if isinstance(x, Symbol) else x for x in operands)
         self.statements.append(Statement(variable, function, given, parameters, str(where or "")))
@@ -186,7 +193,7 @@ def joined(x: Any) -> Any:
         return x
     parts = x.ravel().tolist()
     if not all(isinstance(part, Symbol | int | float) for part in parts):
-        raise refused("an array of NumPy", _LISTS)
+        raise refused("an array of NumPy", LISTS)
     known = [part if isinstance(part, Symbol) else np.float64(part) for part in parts]
     return ops.reshape(ops.stack(*known), shape=x.shape)
 
@@ -237,59 +244,14 @@ def _call(function: Any, nest: Any) -> Any:
     return function(*args, **kwargs)
 
 
-NOTES: ContextVar[Notes | None] = ContextVar("notes", default=None)
-"""The trace that is under way in this thread or task."""
-ALONE = Notes()
-"""The notes of nobody: what is compiled runs as it is."""
-
-
-def _is_weak(x: Any) -> bool:
-    return type(x) in (bool, int, float)
-
-
 def _name(function: Any) -> str:
     return getattr(function, "name", None) or f"np.{function.__name__}"
-
-
-_CHOICES = (
-    "Use np.where for a choice between two results, and pass what decides about the computation "
-    "as a plain argument"
-)
-_KEPT = (
-    "Return the array, or compute with it, as it is; for a choice between two results, use np.where"
-)
-_LISTS = "In place of np.array([[t, u], [v, w]]), write al.array([[t, u], [v, w]])"
-
-
-def refused(what: str, instead: str = _CHOICES) -> TraceError:
-    """Return an error that names what was asked for and the line that did."""
-    said = f"A program knows no values, and this needs one{_line()}: {what}. {instead}."
-    return _noted(TraceError(said))
-
-
-def _noted(error: TraceError) -> TraceError:
-    """Let the trace know of an error, which the function may catch."""
-    notes = NOTES.get()
-    if notes is not None:
-        notes.failure = error
-    return error
-
-
-def unwritable(what: str) -> TraceError:
-    """Return an error that names a write that no statement says, and the line that does it."""
-    said = f"A program makes new arrays, and this does not{_line()}: {what}."
-    return _noted(TraceError(said))
-
-
-def _line() -> str:
-    where = caller()
-    return f" ({where}: {where.text})" if where is not None else ""
 
 
 def _tested(function: Any) -> Any:
     def tested(self: Symbol, axis: Any = None, keepdims: bool = False) -> Any:
         given = {"axis": axis, "keepdims": keepdims} if keepdims else {"axis": axis}
-        return _notes().call(function, (self,), given)
+        return under_way().call(function, (self,), given)
 
     return tested
 
@@ -299,7 +261,7 @@ def _by_us() -> bool:
     return str(sys._getframe(2).f_globals.get("__name__")).startswith((PACKAGE, "numpy."))
 
 
-class Symbol(ArrayMethods):
+class Symbol(Operators, ArrayMethods):
     """An array without values.
 
     - `variable`: what it is in the program.
@@ -339,7 +301,7 @@ class Symbol(ArrayMethods):
                 "writing into an argument, a view, or an array that has views, by += or the like; "
                 "write t = t + u"
             )
-        new = _operator(function, self, other)
+        new = apply_operator(function, self, other)
         if new.shape != self.shape or not np.can_cast(new.dtype, self.dtype, "same_kind"):
             raise unwritable(f"writing shape {new.shape}, {new.dtype}, into {self.variable!r}")
         new = new.astype(self.dtype)
@@ -353,13 +315,13 @@ class Symbol(ArrayMethods):
         if any(isinstance(x, Tensor) for x in operands):
             return Tensor.__record__(primitive, operands, parameters)
         given = {**primitive.defaults, **parameters}
-        return _notes().apply(primitive, _numpys(operands), given)
+        return under_way().apply(primitive, of_numpys(operands), given)
 
     @staticmethod
     def lift(x: Any) -> Any:
         """Return a symbol for an array that is known; anything else as it is."""
         known = isinstance(x, np.ndarray)
-        return _notes().apply(ops.copy, (x,), {"order": "K"}) if known else x
+        return under_way().apply(ops.copy, (x,), {"order": "K"}) if known else x
 
     # ------------------------------------------------------------ what is known
 
@@ -384,7 +346,7 @@ class Symbol(ArrayMethods):
     @property
     def shape(self) -> tuple[int, ...]:
         """Lengths of the axes; another thread that asks for them gets an error."""
-        _notes()
+        under_way()
         return self.variable.shape
 
     @property
@@ -405,7 +367,7 @@ class Symbol(ArrayMethods):
     @property
     def strides(self) -> Any:
         """Of the sample: the trace then holds for arrays that lie in memory as it does."""
-        _notes().ask_layout(self.ndim)
+        under_way().ask_layout(self.ndim)
         return np.asarray(self.sample).strides
 
     @property
@@ -421,7 +383,7 @@ class Symbol(ArrayMethods):
     @property
     def flags(self) -> Any:
         """Of the sample, as `strides`."""
-        _notes().ask_layout(self.ndim)
+        under_way().ask_layout(self.ndim)
         return np.asarray(self.sample).flags
 
     def __len__(self) -> int:
@@ -435,7 +397,7 @@ class Symbol(ArrayMethods):
     @property
     def is_checked(self) -> bool:
         """Whether every run of the program makes the checks of this one."""
-        return _notes().conditions
+        return under_way().conditions
 
     # ------------------------------------------------------------ what is noted down
 
@@ -443,7 +405,7 @@ class Symbol(ArrayMethods):
         """Convert to another type."""
         name = np.dtype(dtype).name
         if self.variable.weak:  # A number of Python's has no dtype to leave.
-            number: Symbol = _numpys((self,))[0]
+            number: Symbol = of_numpys((self,))[0]
             return number.astype(dtype)
         if name == self.dtype.name:
             return Symbol(self.variable, self.sample, None)
@@ -453,13 +415,13 @@ class Symbol(ArrayMethods):
         if any(isinstance(x, Tensor) for x in inputs):
             return NotImplemented
         if method == "__call__" and not kwargs and ufunc.nout == 1:
-            return _notes().apply(ops.recorded_as(ufunc) or ufunc, _numpys(inputs), {})
+            return under_way().apply(ops.recorded_as(ufunc) or ufunc, of_numpys(inputs), {})
         if kwargs.get("out") is not None or method == "at":
             raise unwritable(f"writing with {ufunc.__name__}; write into a Tensor")
         if method == "reduce" and ufunc in REDUCTIONS and "where" not in kwargs:
             return numpy_api.call_ufunc(ufunc, method, inputs, kwargs)
         called = ufunc if method == "__call__" else getattr(ufunc, method)
-        return _notes().call(called, inputs, kwargs)
+        return under_way().call(called, inputs, kwargs)
 
     def __array_function__(
         self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any
@@ -469,12 +431,12 @@ class Symbol(ArrayMethods):
         if function is np.empty_like:
             function = np.zeros_like  # The same numbers in every trace.
         if function in OF_SHAPES:
-            made = function(*map(_sample, args), **{k: _sample(v) for k, v in kwargs.items()})
+            made = function(*map(sample_of, args), **{k: sample_of(v) for k, v in kwargs.items()})
             # What is new may be written to with what is not known.
-            return _notes().apply(ops.copy, (made,), {"order": "K"}) if function in NEW else made
+            return under_way().apply(ops.copy, (made,), {"order": "K"}) if function in NEW else made
         # The first two take a list, as operands; the others may ask how an array lies in memory.
         if function in (np.concatenate, np.stack, np.ravel, np.reshape):
-            return numpy_api.call_function(function, _numpys(args), kwargs)
+            return numpy_api.call_function(function, of_numpys(args), kwargs)
         primitive = ops.recorded_as(function)
         if (
             primitive is not None
@@ -482,7 +444,7 @@ class Symbol(ArrayMethods):
             and kwargs.keys() <= primitive.defaults.keys()
         ):
             return primitive(*args, **kwargs)
-        return _notes().call(function, args, kwargs)
+        return under_way().call(function, args, kwargs)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, tuple) and not index:
@@ -498,9 +460,9 @@ class Symbol(ArrayMethods):
 
     # ------------------------------------------------------------ what is refused
 
-    def _ask(self, what: str, instead: str = _CHOICES) -> Any:
+    def _ask(self, what: str, instead: str = CHOICES) -> Any:
         """Return the sample, if this is an input and the trace then holds for its value only."""
-        notes = _notes()
+        notes = under_way()
         if not notes.may_ask or self.variable not in notes.inputs or self.variable in notes.drawn:
             raise refused(what, instead)
         if notes.asked.get(self.variable) != "value":
@@ -513,7 +475,7 @@ class Symbol(ArrayMethods):
         None where that cannot be noted: then ask for the entries themselves. A program that is
         exported makes no check.
         """
-        notes = _notes()
+        notes = under_way()
         asked = notes.asked.get(self.variable, ())
         if self.variable not in notes.inputs or self.variable in notes.drawn or asked == "truth":
             return None
@@ -528,7 +490,7 @@ class Symbol(ArrayMethods):
 
         Every run of a compiled program makes it too; one that is exported does not.
         """
-        notes = _notes()
+        notes = under_way()
         if not notes.conditions:
             check(self.sample, *args)
         elif self.__decide__(lambda x: check(x, *args) is not None) is None:
@@ -538,7 +500,7 @@ class Symbol(ArrayMethods):
 
     def __drawn__(self, rng: np.random.Generator, draw: Callable[[Any], Any]) -> Any:
         """Return random numbers; in a program that runs again, an input drawn at every run."""
-        notes = _notes()
+        notes = under_way()
         if not notes.drawing:
             return draw(rng)
         before = rng.bit_generator.state
@@ -551,7 +513,7 @@ class Symbol(ArrayMethods):
         return bool(self._ask("bool"))
 
     def __float__(self) -> float:
-        return float(self._ask("float", _KEPT))
+        return float(self._ask("float", KEPT))
 
     def __int__(self) -> int:
         return int(self._ask("int"))
@@ -565,9 +527,9 @@ class Symbol(ArrayMethods):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if dtype is None and not self.shape and self.dtype == float:
             array = np.empty((), object)
-            array[()] = _operator(np.multiply, self, np.float64(1)) if self.variable.weak else self
+            (array[()],) = of_numpys((self,))
             return array  # So `np.array` makes an array of objects, which `joined` takes.
-        return np.array(self._ask("an array of NumPy", _LISTS), dtype)
+        return np.array(self._ask("an array of NumPy", LISTS), dtype)
 
     def __round__(self, digits: Any = None) -> Any:
         known = digits is None or self.variable.weak
@@ -582,11 +544,11 @@ class Symbol(ArrayMethods):
 
     def item(self, *index: Any) -> Any:
         """Return an entry."""
-        return np.asarray(self._ask("item()", _KEPT)).item(*index)
+        return np.asarray(self._ask("item()", KEPT)).item(*index)
 
     def tolist(self) -> Any:
         """Return all entries."""
-        return np.asarray(self._ask("tolist()", _KEPT)).tolist()
+        return np.asarray(self._ask("tolist()", KEPT)).tolist()
 
     def __repr__(self) -> str:
         return f"<{self.variable!r}>" if _by_us() else repr(self._ask("its text"))
@@ -599,62 +561,6 @@ class Symbol(ArrayMethods):
 
     def __reduce__(self) -> Any:
         raise refused("a copy of it")
-
-
-_OF_NUMBERS: dict[Any, Callable[..., Any]] = {
-    np.remainder: operator.mod, np.floor_divide: operator.floordiv, np.absolute: operator.abs,
-    np.bitwise_and: operator.and_, np.bitwise_or: operator.or_, np.bitwise_xor: operator.xor,
-    np.invert: operator.invert, np.positive: operator.pos,
-    np.left_shift: operator.lshift, np.right_shift: operator.rshift,
-}  # fmt: skip
-"""Operators for which NumPy's functions would make numbers of its own of Python's."""
-
-
-def _operator(function: Any, *operands: Any) -> Any:
-    if any(isinstance(x, Tensor) for x in operands):
-        return NotImplemented
-    if any(isinstance(x, list | tuple | str) for x in operands) and any(
-        _is_weak(x) or (function is np.multiply and isinstance(x, np.generic))
-        for x in map(_sample, operands)
-    ):
-        return NotImplemented  # Python repeats a list, by an integer alone.
-    if function in _OF_NUMBERS and all(_is_weak(_sample(x)) for x in operands):
-        known = [x._ask("the value") if isinstance(x, Symbol) else x for x in operands]
-        return _OF_NUMBERS[function](*known)
-    return _notes().apply(ops.recorded_as(function) or function, operands, {})
-
-
-def _methods(name: str, function: Any) -> None:
-    def forward(self: Any, other: Any) -> Any:
-        return _operator(function, self, other)
-
-    def reflected(self: Any, other: Any) -> Any:
-        return _operator(function, other, self)
-
-    def in_place(self: Any, other: Any) -> Any:
-        return self._write(function, other)
-
-    setattr(Symbol, f"__{name}__", forward)
-    setattr(Symbol, f"__r{name}__", reflected)
-    setattr(Symbol, f"__i{name}__", in_place)
-
-
-for _sign, _function in {
-    "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide,
-    "pow": np.power, "matmul": np.matmul, "mod": np.remainder, "floordiv": np.floor_divide,
-    "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor,
-    "lshift": np.left_shift, "rshift": np.right_shift,
-}.items():  # fmt: skip
-    _methods(_sign, _function)
-
-
-for _sign, _function in {
-    "neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert,
-}.items():  # fmt: skip
-    setattr(Symbol, f"__{_sign}__", lambda self, _f=_function: _operator(_f, self))
-
-for _sign, _function in COMPARISONS.items():
-    setattr(Symbol, f"__{_sign}__", lambda self, other, _f=_function: _operator(_f, self, other))
 
 
 for _ufunc in vars(np).values():  # What NumPy calls for each part of an array of objects.
@@ -674,35 +580,3 @@ _unsettable("shape", "a.reshape(shape)")
 _unsettable("strides", "a.reshape(shape) or a.T")
 
 STAND_INS.add(Symbol)
-
-
-def _notes() -> Notes:
-    notes = NOTES.get()
-    if notes in (None, ALONE):
-        raise _outside()
-    return notes
-
-
-def _outside() -> TraceError:
-    return TraceError(
-        "An array that stands for another one, while a function is traced, was used outside of "
-        "that trace: in another thread, or afterwards. Return it instead."
-    )
-
-
-def _numpys(operands: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return numbers as NumPy's, if all are Python's, of which its functions make such."""
-    if not all(_is_weak(_sample(x)) for x in operands):
-        return operands
-    return tuple(
-        x if not isinstance(x, Symbol)
-        else _notes().apply(np.logical_or, (x, x), {}) if x.dtype == bool
-        else _notes().apply(np.positive, (x,), {})
-        for x in operands
-    )  # fmt: skip
-
-
-def _sample(x: Any) -> Any:
-    if isinstance(x, list | tuple):
-        return type(x)(map(_sample, x))
-    return x.sample if isinstance(x, Symbol) else x

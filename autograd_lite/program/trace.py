@@ -20,7 +20,8 @@ from autograd_lite.numpy_api.table import COMPOSED
 from autograd_lite.program.cleaning import cleaned
 from autograd_lite.program.formulas import FORMULAS
 from autograd_lite.program.program import Program, Statement, Variable
-from autograd_lite.program.symbol import ALONE, NOTES, Call, Notes, Symbol, TraceError, joined
+from autograd_lite.program.refusals import ALONE, NOTES, TraceError
+from autograd_lite.program.symbol import Call, Notes, Symbol, joined
 from autograd_lite.tensor import Tensor
 
 TAKEN = re.compile(

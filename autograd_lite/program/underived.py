@@ -12,7 +12,8 @@ from autograd_lite.core.notation import Form, Notation, call
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.ops.writing import literal
-from autograd_lite.program.symbol import Call, Symbol, TraceError
+from autograd_lite.program.refusals import TraceError
+from autograd_lite.program.symbol import Call, Symbol
 
 
 def operation_of(primitive: Primitive) -> Any:

@@ -14,7 +14,7 @@ from autograd_lite import nn, ops
 from autograd_lite.compile import coverage
 from autograd_lite.core.primitive import REGISTRY
 from autograd_lite.functional.nests import leaves_of
-from autograd_lite.program.symbol import TraceError
+from autograd_lite.program.refusals import TraceError
 
 ops.load()
 

@@ -8,7 +8,7 @@ from autograd_lite.compile.coverage import cases, gradient
 from autograd_lite.compile.python_code import python_function
 from autograd_lite.compile.sheet import LoweringError
 from autograd_lite.core.primitive import REGISTRY
-from autograd_lite.program.symbol import TraceError
+from autograd_lite.program.refusals import TraceError
 from autograd_lite.program.trace import trace
 
 SPECIAL = [0.0, -0.0, np.nan, np.inf, -np.inf, 1e308, 1e-320, 1000.0, -1000.0, 1.0]

@@ -9,7 +9,8 @@ from numpy_calls import INPUTS, SCOPE, calls
 import autograd_lite as al
 from autograd_lite.functional.nests import leaves_of
 from autograd_lite.program.program import Program, fingerprint
-from autograd_lite.program.symbol import Symbol, TraceError
+from autograd_lite.program.refusals import TraceError
+from autograd_lite.program.symbol import Symbol
 from autograd_lite.program.trace import Place, trace
 
 BY_VALUE = re.compile(
