@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
+from autograd_lite.program.program import Variable
 from autograd_lite.program.refusals import under_way
 from autograd_lite.tensor import Tensor
 
@@ -30,6 +31,9 @@ class Operators:
     """What has the operators; `sample` stands for its value, for which `_ask` asks."""
 
     __slots__ = ()
+    variable: Variable
+    sample: Any
+    _ask: Callable[..., Any]
 
 
 def is_weak(x: Any) -> bool:
@@ -43,7 +47,7 @@ def of_numpys(operands: tuple[Any, ...]) -> tuple[Any, ...]:
         return operands
     return tuple(
         x if not isinstance(x, Operators)
-        else under_way().apply(np.logical_or, (x, x), {}) if x.dtype == bool
+        else under_way().apply(np.logical_or, (x, x), {}) if x.variable.dtype == bool
         else under_way().apply(np.positive, (x,), {})
         for x in operands
     )  # fmt: skip

@@ -397,7 +397,7 @@ class Symbol(Operators, ArrayMethods):
     @property
     def is_checked(self) -> bool:
         """Whether every run of the program makes the checks of this one."""
-        return under_way().conditions
+        return bool(under_way().conditions)
 
     # ------------------------------------------------------------ what is noted down
 
