@@ -192,8 +192,8 @@ class Compiled:
             if isinstance(cause, TraceError):
                 self._give_up(str(cause))
                 return None
-            self._error = error
-        if self._error is not None:  # Most often, it is the function's own.
+            self._error, traced = error, None
+        if traced is None:  # Most often, it is the function's own.
             if self._backend != "auto":
                 rehearsed(lambda: self._eagerly(args, kwargs), self._places(around), around)
                 self._give_up(_said(self._error))

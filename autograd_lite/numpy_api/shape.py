@@ -288,9 +288,8 @@ def ravel(a: Any, order: str = "C") -> Any:
         return ravel(a if laid == tuple(range(a.ndim)) else ops.transpose(a, axes=laid))
     flat = reshape(a, (-1,), order)
     value = values_of(a)
-    flags = np.asarray(
-        getattr(value, "sample", value)
-    ).flags  # In a trace, it decides on a view alone.
+    value = np.asarray(getattr(value, "sample", value))  # In a trace, it decides on a view alone.
+    flags = value.flags
     whole = {"C": flags.c_contiguous, "F": flags.f_contiguous, "A": flags.forc}[order]
     return flat if whole or not np.may_share_memory(values_of(a), values_of(flat)) else +flat
 
