@@ -168,6 +168,7 @@ class Compiled:
         if around.hazard:
             self._give_up(around.hazard)
             return None
+        said = ""
         try:
             with alone():
                 traced = self._traced_twice(around, args, kwargs)
@@ -192,12 +193,12 @@ class Compiled:
             if isinstance(cause, TraceError):
                 self._give_up(str(cause))
                 return None
-            self._error, traced = error, None
-        if traced is None:  # Most often, it is the function's own.
-            if self._backend != "auto":
-                rehearsed(lambda: self._eagerly(args, kwargs), self._places(around), around)
-                self._give_up(_said(self._error))
-            return None
+            self._error, said = error, _said(error)
+            if self._backend == "auto":
+                return None
+        if said:  # Most often, the error is the function's own.
+            rehearsed(lambda: self._eagerly(args, kwargs), self._places(around), around)
+            self._give_up(said)
         plan = Plan(traced, signature, around, self._lock, self._eagerly)
         self._lower(plan)
         self._traces += 1

@@ -479,3 +479,13 @@ def test_a_loss_without_parameters_is_named_as_what_it_is():
     step = al.compile(lambda x: np.sum(x), optimiser, backend="numpy")
     with pytest.raises(TypeError, match="depends on the parameters, got a float64"):
         step(np.ones(2))
+
+
+def test_an_error_of_one_call_is_no_reason_for_another():
+    w = al.Tensor(np.ones(3), requires_grad=True)
+    step = al.compile(lambda x: np.sum(x @ w), al.optim.SGD([w], lr=0.1))
+    with pytest.raises(ValueError, match="matmul needs"):
+        step(np.ones((2, 2)))
+    step.bind(np.ones((2, 3)))()
+    assert "not compiled" not in step.why
+    assert step.source
