@@ -26,7 +26,10 @@ CHOICES = (
 KEPT = (
     "Return the array, or compute with it, as it is; for a choice between two results, use np.where"
 )
-LISTS = "In place of np.array([[t, u], [v, w]]), write al.array([[t, u], [v, w]])"
+LISTS = (
+    "In place of np.array([[t, u], [v, w]]), write al.array([[t, u], [v, w]]); where a[i] = t "
+    "writes into a bare array, begin with a = np.zeros(shape, like=t)"
+)
 
 
 def refused(what: str, instead: str = CHOICES) -> TraceError:
