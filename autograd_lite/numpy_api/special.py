@@ -100,11 +100,15 @@ def huber(delta: Any, r: Any) -> Any:
     size = np.abs(r)
     inside = size <= delta
     # The branch that is not taken must not overflow.
-    return np.where(inside, 0.5 * np.where(inside, r, 0.0) ** 2, delta * (size - 0.5 * delta))
+    found = np.where(inside, 0.5 * np.where(inside, r, 0.0) ** 2, delta * (size - 0.5 * delta))
+    return np.where(delta < 0, np.inf, found)
 
 
 @composes(special.pseudo_huber)
 def pseudo_huber(delta: Any, r: Any) -> Any:
     """Return a smooth function that is much like `huber`."""
-    square = (r / delta) ** 2
-    return delta**2 * square / (1 + np.sqrt(1 + square))
+    positive = delta > 0
+    scale = np.where(positive, delta, 1.0)
+    square = (r / scale) ** 2
+    found = scale**2 * square / (1 + np.sqrt(1 + square))
+    return np.where(positive, found, np.where(delta < 0, np.inf, delta * np.abs(r)))

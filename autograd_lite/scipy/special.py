@@ -129,7 +129,7 @@ def polygamma(n: Any, x: Any) -> Any:
     return digamma(x) if n == 0 else gammas.polygamma(x, n=n)
 
 
-def zeta(x: Any, q: Any = 1.0) -> Any:
+def zeta(x: Any, q: Any = None) -> Any:
     """Return the sum of ``1 / (k + q)**x`` for k from 0 on; without `q`, Riemann's function.
 
     Parameters
@@ -142,7 +142,8 @@ def zeta(x: Any, q: Any = 1.0) -> Any:
     -------
     array or Tensor
     """
-    return gammas.zeta(as_array(q), s=fixed(x, "zeta", "x"))
+    x = fixed(x, "zeta", "x")
+    return gammas.special.zeta(x) if q is None else gammas.zeta(as_array(q), s=x)
 
 
 def multigammaln(a: Any, d: int) -> Any:

@@ -90,6 +90,20 @@ def test_derivatives_far_away_and_on_the_other_side(name, x):
     np.testing.assert_allclose(al.grad(getattr(special, name))(x), wanted, rtol=1e-11)
 
 
+@pytest.mark.parametrize("name", ["huber", "pseudo_huber", "zeta"])
+def test_values_at_the_edge_of_the_domain_are_scipys(name):
+    x = np.array([0.0, -1.0, 0.5, 1.0, 3.0, np.nan])
+    if name == "zeta":
+        np.testing.assert_array_equal(ours.zeta(x), special.zeta(x))
+        return
+    f, r = getattr(special, name), np.array([0.7, 0.2, -3.0, 0.0, 1.0, 1.0])
+    t = al.Tensor(x, requires_grad=True)
+    y = f(t, r)
+    np.testing.assert_allclose(y.numpy(), f(x, r), rtol=1e-15)
+    np.sum(y).backward()
+    assert np.isfinite(t.grad.numpy()[:5]).all()
+
+
 @pytest.mark.parametrize("n", range(5))
 def test_the_reciprocal_of_gamma_is_smooth_at_its_poles(n):
     slope = al.grad(special.rgamma)(-float(n))
