@@ -34,7 +34,13 @@ from autograd_lite.check.report import (
     DisagreementError,
     Row,
 )
-from autograd_lite.check.verdicts import NEAR, by_hand_is_wrong, in_one_triangle, reconsidered
+from autograd_lite.check.verdicts import (
+    NEAR,
+    as_differences,
+    by_hand_is_wrong,
+    in_one_triangle,
+    reconsidered,
+)
 from autograd_lite.core.later import unknown_argument
 from autograd_lite.functional.settings import check_range, if_given
 from autograd_lite.graph import Graph, Node
@@ -240,7 +246,7 @@ def _compared(graph: Graph, aligned: Aligned, options: Options) -> Comparison:
         verdict = AGREE if options.kinks == "any" else UNDECIDED
         rows = [dataclasses.replace(r, verdict=verdict) if r.verdict == KINK else r for r in rows]
     if options.diagnose and any(by_hand_is_wrong(row) for row in rows):
-        rows = _diagnosed(graph, rows, targets, lr)
+        rows = [as_differences(row) for row in _diagnosed(graph, rows, targets, lr)]
     return Comparison(tuple(rows))
 
 

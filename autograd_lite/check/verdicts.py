@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite import ops
-from autograd_lite.check.finding import Diagnosis
+from autograd_lite.check.finding import SOME_ENTRIES, UNEXPLAINED, Diagnosis
 from autograd_lite.check.kinks import other_passes
 from autograd_lite.check.mistakes.factors import shorter_dtype
 from autograd_lite.check.mistakes.registry import Target, same
@@ -278,6 +279,20 @@ def _right_to_their_digits(graph: Graph, rows: list[Row], targets: list[Target])
             row = dataclasses.replace(row, verdict=ROUNDED, remark=remark, diagnosis=None)
         found.append(row)
     return found
+
+
+def as_differences(row: Row) -> Row:
+    """Tell what has the digits of numerical differences, where no mistake explains what is off."""
+    found, gap = row.diagnosis, 0.0
+    if found is not None and by_hand_is_wrong(row) and row.by_hand.shape == row.autodiff.shape:
+        off = np.abs(row.by_hand - row.autodiff)
+        if off[row.autodiff != 0].all() and row.autodiff.any() and np.isfinite(off).all():
+            gap = largest(off) / largest(row.autodiff)
+    most = 1e-6 if found is not None and found.name in (UNEXPLAINED, SOME_ENTRIES) else 1e-9
+    if not 0 < gap <= most:
+        return row
+    remark = f", about {-math.log10(gap):.0f}, as numerical differences have"
+    return dataclasses.replace(row, verdict=ROUNDED, remark=remark, diagnosis=None)
 
 
 def _decimals(target: Target) -> int:

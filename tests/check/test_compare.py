@@ -896,6 +896,21 @@ def test_a_rounded_gradient_agrees_to_its_digits_and_does_not_pass(decimals):
     assert "follows from one that has" in result["w"].finding
 
 
+@pytest.mark.parametrize("off", [1e-11, 1e-9, 1e-7])
+def test_numerical_differences_agree_to_their_digits_and_do_not_pass(off):
+    loss, dh, dw = rounded_case()
+    right = dw(dh)
+    noise = np.random.default_rng(5).uniform(-1, 1, right.shape) * off * np.abs(right).max()
+    row = al.compare(loss, {"w": right + noise})["w"]
+    if off > 1e-10:
+        assert row.verdict == "agrees to the digits that are given"
+        assert row.diagnosis is None
+    assert row.ok == (off < 1e-10)
+    one = right.copy()
+    one[1, 2] *= 1 + off * 10
+    assert "numerical" not in al.compare(loss, {"w": one})["w"].finding
+
+
 @pytest.mark.parametrize(
     "hand",
     [
