@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy import special as scipys
 from scipy.special import (
     beta,
     betainc,
@@ -143,7 +144,7 @@ def zeta(x: Any, q: Any = None) -> Any:
     array or Tensor
     """
     x = fixed(x, "zeta", "x")
-    return gammas.special.zeta(x) if q is None else gammas.zeta(as_array(q), s=x)
+    return scipys.zeta(x) if q is None else gammas.zeta(as_array(q), s=x)
 
 
 def multigammaln(a: Any, d: int) -> Any:
