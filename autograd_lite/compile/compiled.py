@@ -183,7 +183,7 @@ class Compiled:
                     f"{self!r} got an argument that requires a gradient, and a program records "
                     f"none. Compile al.value_and_grad of the function, or pass t.detach()."
                 ) from None
-            self._give_up(str(error).rstrip(".") + _advice(around))
+            self._give_up(str(error).rstrip(".") + self._advice(around))
             return None
         except Exception as error:  # noqa: BLE001  (any: it is named, or the function raises it)
             around.restore()
@@ -281,6 +281,11 @@ class Compiled:
 
     def _learn(self) -> None:
         """Look at what made the last program unfit, for the next one."""
+
+    def _advice(self, around: Surroundings) -> str:
+        """Return what to write if a function that cannot be compiled is a training step."""
+        trains = any(x.requires_grad for x in around.tensors)
+        return "; for a training step, write al.compile(loss, optimiser)" if trains else ""
 
     def _apart(self) -> tuple[Any, ...]:
         """Return what is not looked into for things that may change."""
@@ -411,12 +416,6 @@ def as_called(traced: Traced, around: Surroundings, call: Callable[[], Any]) -> 
 def _said(error: Exception) -> str:
     said = str(error).partition("\n")[0]
     return f"tracing it raises {type(error).__name__}: {said}"
-
-
-def _advice(around: Surroundings) -> str:
-    """Return what to write if a function that cannot be compiled is a training step."""
-    trains = any(x.requires_grad for x in around.tensors)
-    return "; for a training step, write al.compile(loss, optimiser)" if trains else ""
 
 
 def pure(traced: Traced) -> Traced:

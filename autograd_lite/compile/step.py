@@ -312,6 +312,9 @@ class Step(Compiled):
             if i is not None and _is_of_numbers(now) and now != guard.value:
                 self._moving[i, guard.key] = None
 
+    def _advice(self, around: Surroundings) -> str:  # noqa: ARG002  (it is one)
+        return ""
+
     def _apart(self) -> tuple[Any, ...]:
         return (self._optimiser,)
 

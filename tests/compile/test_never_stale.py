@@ -1054,6 +1054,13 @@ def test_a_trace_leaves_nothing_in_objects_classes_and_lists(f):
     assert fast.why.startswith("not compiled: it changes")
 
 
+def test_a_step_is_not_told_to_be_a_step():
+    w, log = al.Tensor(X, requires_grad=True), []
+    step = al.compile(lambda x: log.append(1) or (w * x).sum(), optim.SGD([w], lr=0.1))
+    step(X)
+    assert step.why == "not compiled: it changes log, which every call would have to do"
+
+
 def test_a_first_step_leaves_nothing_in_an_optimiser():
     class Counting(optim.SGD):
         n = 0
