@@ -96,3 +96,16 @@ def test_a_mask_after_a_softmax_is_told_from_one_before(wrong, says, given):
     assert len(titles) == len(given.split())
     assert sum(says in title for title in titles) == 1
     assert sum("the same mistake as in" in title for title in titles) == len(titles) - 1
+
+
+def test_a_factor_that_is_missing_in_the_sum_of_a_softmax_is_said_to_be_there():
+    rng = np.random.default_rng(7)
+    x, w, v = rng.normal(size=(5, 4)), rng.normal(size=(4, 3)), rng.normal(size=(5, 3))
+    t = al.Tensor(w, requires_grad=True, name="w")
+    scores = x @ t
+    e = np.exp(scores - scores.max(axis=1, keepdims=True))
+    a = e / np.sum(e, axis=1, keepdims=True)
+    e.name, a.name = "e", "a"
+    p = a.numpy()
+    result = al.compare(np.sum(a * v), {t: x.T @ (p * (v - v.sum(axis=1, keepdims=True)))})
+    assert str(result[t].diagnosis) == "in the sum of the softmax, the factor a is missing"
