@@ -109,3 +109,44 @@ def test_a_factor_that_is_missing_in_the_sum_of_a_softmax_is_said_to_be_there():
     p = a.numpy()
     result = al.compare(np.sum(a * v), {t: x.T @ (p * (v - v.sum(axis=1, keepdims=True)))})
     assert str(result[t].diagnosis) == "in the sum of the softmax, the factor a is missing"
+
+
+def test_several_labels_of_a_row_are_a_target():
+    t = al.Tensor(W, requires_grad=True, name="w")
+    scores, labels = X @ t, np.array([[0, 2], [1, 1], [3, 4], [2, 0]])
+    p = softmax(scores)
+    p.name = "p"
+    loss = -sum(np.sum(np.log(p[np.arange(4), labels[:, j]])) for j in range(2))
+    title = title_of(loss, w=X.T @ (2 * p.numpy()))
+    assert title.startswith("the mean of the one-hots of the labels is not subtracted from p")
+    counts = np.array([np.bincount(row, minlength=5) for row in labels])
+    title = title_of(loss, w=2 * X.T @ (np.log(p.numpy()) - counts / 2))
+    assert title == "the logarithm of p stands in its place"
+
+
+def test_a_mask_of_the_other_triangle_leaves_the_diagonal():
+    t = al.Tensor(W[:, :4], requires_grad=True, name="w")
+    scores = np.where(np.tril(np.ones((4, 4))) == 0, -1e9, X @ t)
+    p = softmax(scores).numpy()
+    v = V[:, :4]
+    d = p * (v - np.sum(p * v, axis=1, keepdims=True))
+    title = title_of(np.sum(softmax(scores) * v), w=X.T @ np.triu(d))
+    assert title.startswith("the mask is that of the other triangle on the way back")
+
+
+def test_a_factor_without_a_reason_is_not_enough_if_something_is_left_out_forwards():
+    b, offset = (
+        al.Tensor(np.array(0.3), requires_grad=True, name="b"),
+        np.array([0.2, -0.4, 1, 0.5]),
+    )
+    w = al.Tensor(W[:, 0], requires_grad=True, name="w")
+    eta = X @ w + b + offset
+    mu, y = np.exp(eta), np.array([1.0, 0.0, 2.0, 1.0])
+    mu.name, eta.name = "mu", "eta"
+    loss = np.mean(mu - y * eta)
+    without = np.exp(X @ W[:, 0] + offset)
+    title = title_of(loss, w=X.T @ (without - y) / 4, b=np.mean(without - y))
+    assert title.startswith("b is left out of ")
+    turned = np.exp(X @ W[:, 0] + 0.3 - offset)
+    title = title_of(loss, w=X.T @ (turned - y) / 4, b=np.mean(turned - y))
+    assert title.startswith("the sign of offset is flipped in eta, forwards too")

@@ -293,3 +293,24 @@ def test_an_exp_that_is_not_divided_by_its_sum_behind_a_maximum_that_is_taken_aw
     labels = np.eye(3)[[0, 2, 1, 1]]
     wrong = (np.exp(z - z.max(axis=1, keepdims=True)) - labels) / 4
     assert "exp is not divided by its sum" in str(al.compare(-np.sum(p * labels) / 4, {t: wrong}))
+
+
+@pytest.mark.parametrize("images", [False, True])
+def test_windows_that_are_one_array_are_used_one_place_further_on(images):
+    rng = np.random.default_rng(9)
+    data = rng.normal(size=(3, 6, 6) if images else (3, 9))
+    axes = (1, 2) if images else (1,)
+    size = (3,) * len(axes)
+    k = rng.normal(size=size)
+    windows = np.lib.stride_tricks.sliding_window_view(data, size, axes).copy()
+    later = np.zeros_like(windows)
+    later[:, :-1] = windows[:, 1:]
+    rows = np.pad(data, [(0, 0), (0, 1), *[(0, 0)] * (len(axes) - 1)])
+    later[:, -1] = np.lib.stride_tricks.sliding_window_view(rows, size, axes)[:, -1]
+    t = al.Tensor(k, requires_grad=True, name="k")
+    inside = tuple(range(-len(axes), 0))
+    out = np.sum(windows * k, axis=inside)
+    loss = np.sum(np.tanh(np.sum(windows * t, axis=inside)))
+    dk = np.tensordot(1 - np.tanh(out) ** 2, later, axes=out.ndim)
+    title = str(al.compare(loss, {t: dk})[t].diagnosis)
+    assert title.startswith("the windows of the data are used one place further on")
