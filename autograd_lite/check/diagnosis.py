@@ -11,6 +11,7 @@ import numpy as np
 
 from autograd_lite.check.finding import (
     FOLLOWS,
+    NEARLY,
     NOT_FINITE,
     NOTHING,
     OTHERS,
@@ -216,6 +217,8 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
     follows = _follows(progress, target)
     if follows is not None:
         return follows
+    if same(target.hand, target.right):
+        return NEARLY
     not_finite = where_not_finite(target)
     if not_finite is not None:
         return Diagnosis(NOT_FINITE, not_finite, OTHERS[NOT_FINITE])

@@ -98,6 +98,12 @@ NOTHING = Diagnosis(
     UNEXPLAINED, "unexplained: no known mistake gives these numbers", confidence="none"
 )
 
+NEARLY = Diagnosis(
+    UNEXPLAINED,
+    "unexplained: only the last digits differ, as of a rounded number",
+    confidence="none",
+)
+
 
 def partly(target: Target) -> Diagnosis:
     """Return which entries of a gradient are wrong, where the others are right."""

@@ -19,6 +19,7 @@ MOST_AXES = 8
 
 
 SQUARE = ("orthogonal", "symmetric", "positive definite", "lower triangular", "upper triangular")
+BY_ROW, ALONG = ("one-hot rows", "rows of probabilities", "unit vectors"), " along axis "
 
 
 def probes(
@@ -71,16 +72,23 @@ def probes(
 
 def structure(x: Array) -> str:
     """Return what is special about an array, so that another one can have it too."""
+    kind = _of_rows(x)
+    if kind in ("", "of these numbers", "between 0 and 1"):
+        for axis in range(x.ndim - 1):  # Samples may be columns, or pixels behind the classes.
+            if (along := _of_rows(np.moveaxis(x, axis, -1))) in BY_ROW:
+                return f"{along}{ALONG}{axis}"
+    return kind
+
+
+def _of_rows(x: Array) -> str:
     if x.dtype.kind != "f":
         return "as it is"
     if not x.size or not np.isfinite(x).all() or not x.ndim:
         return "as it is" if x.ndim else ""
     if set(np.unique(x)) <= {0.0, 1.0} or (x == np.round(x)).all():
-        rows = x.ndim == 2 and set(np.unique(x)) <= {0.0, 1.0} and (x.sum(axis=1) == 1).all()
+        rows = set(np.unique(x)) <= {0.0, 1.0} and (x.sum(axis=-1) == 1).all()
         return "one-hot rows" if rows else "of these numbers"
-    if x.ndim == 2 and x.shape[1] > 1 and (x >= 0).all() and np.allclose(x.sum(axis=1), 1):
-        return "rows of probabilities"
-    if x.ndim == 1 and x.size > 1 and (x >= 0).all() and np.isclose(x.sum(), 1):
+    if x.shape[-1] > 1 and (x >= 0).all() and np.allclose(x.sum(axis=-1), 1):
         return "rows of probabilities"
     if x.ndim == 2 and x.shape[0] == x.shape[1] > 1:
         if np.allclose(x @ x.T, np.eye(len(x)), atol=1e-8):
@@ -104,12 +112,16 @@ def _like(
     x: Array, shape: tuple[int, ...], kind: str, rng: np.random.Generator, *, signs: bool = False
 ) -> Array:
     """Return an array with the structure of another one, and other values."""
+    if ALONG in kind:
+        kind, axis = kind.split(ALONG)
+        lengths = (*shape[: int(axis)], *shape[int(axis) + 1 :], shape[int(axis)])
+        return np.moveaxis(_like(x, lengths, kind, rng), -1, int(axis))
     if kind == "as it is":
         return x if shape == x.shape else rng.choice(x.ravel(), size=shape)
     if kind == "of these numbers":
         return rng.choice(x.ravel(), size=shape)
     if kind == "one-hot rows":
-        return np.eye(shape[1], dtype=x.dtype)[rng.integers(0, shape[1], shape[0])]
+        return np.eye(shape[-1], dtype=x.dtype)[rng.integers(0, shape[-1], shape[:-1])]
     if kind == "between 0 and 1":
         return rng.uniform(x.min(), x.max(), size=shape).astype(x.dtype)
     drawn = rng.normal(size=shape) * max(float(np.abs(x).mean()), 1e-300)

@@ -208,3 +208,27 @@ def test_what_has_no_digits_left_at_other_values_is_not_called_wrong():
     there = al.compare(f, by_hand, [3 * z, 1 - y])
     assert there["z"].verdict != "by hand is wrong"
     assert not al.compare(f, lambda z, y: {"z": 2 * by_hand(z, y)["z"]}, [z, y])
+
+
+@pytest.mark.parametrize("labels", ["cm,dm->cd", "ncm,ndm->cd", "mc,md->cd"])
+@pytest.mark.parametrize("smooth", [False, True])
+def test_one_hot_columns_stay_one_hot_and_shares_shares(labels, smooth):
+    index, data, _ = labels.replace("->", ",").split(",")
+    lengths, axis = {"n": 2, "c": 4, "m": 5, "d": 3}, index.index("c")
+    eye = 0.9 * np.eye(4) + 0.025 if smooth else np.eye(4)
+    drawn = rng.integers(0, 4, [lengths[k] for k in index if k != "c"])
+    targets = np.moveaxis(eye[drawn], -1, axis)
+
+    def probabilities(x, w):
+        scores = np.einsum(f"cd,{data}->{index}", w, x)
+        e = np.exp(scores - np.max(scores, axis=axis, keepdims=True))
+        return e / np.sum(e, axis=axis, keepdims=True)
+
+    def loss(x, t, w):
+        return -np.sum(t * np.log(probabilities(x, w)))
+
+    def by_hand(x, t, w):
+        return {"w": np.einsum(f"{index},{data}->cd", probabilities(x, w) - t, x)}
+
+    inputs = [rng.normal(size=[lengths[k] for k in data]), targets, rng.normal(size=(4, 3))]
+    assert al.compare(loss, by_hand, inputs)

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import autograd_lite as al
+from autograd_lite.check.diagnosis import diagnose
+from autograd_lite.check.mistakes.registry import Case, Target
 from tests.check.test_search_masks import title_of
 
 rng = np.random.default_rng(16)
@@ -41,6 +43,7 @@ def test_one_factor_of_a_slope_is_that_of_another_tensor():
         (lambda s, p, y: softmax(p) - y, "the softmax is applied twice"),
         (lambda s, p, y: sigmoid(s) - y, "the sigmoid stands in place of the softmax"),
         (lambda s, p, y: np.exp(s) - y, "exp is not divided by its sum"),
+        (lambda s, p, y: np.exp(s) / np.exp(s).sum() - y, "exp is divided by the sum of all"),
     ],
 )
 def test_what_stands_in_place_of_the_softmax(wrong, says):
@@ -58,6 +61,25 @@ def test_a_sigmoid_is_applied_twice():
     p = sigmoid(sigmoid(z.numpy()))
     title = title_of(np.mean(np.log(1 + np.exp(z)) - y * z), w=X.T @ (p - y) / 7)
     assert title.startswith("the sigmoid is applied twice")
+
+
+@pytest.mark.parametrize(
+    ("mean", "variance"),
+    [(1, (0, 4)), (1, (0, 7)), (0, (1, 4)), ((0, 4), (1, 4))],
+)
+def test_one_of_two_sums_is_along_the_other_axis(mean, variance):
+    w, c = parameter(W, "w"), rng.normal(size=(7, 4))
+    z = X @ w
+    s = np.sqrt(z.numpy().var(1, keepdims=True) + 0.01)
+    n = (z - np.mean(z, axis=1, keepdims=True)) / np.sqrt(np.var(z, axis=1, keepdims=True) + 0.01)
+    axis, count = mean if isinstance(mean, tuple) else (mean, (7, 4)[mean])
+    first = c - c.sum(axis, keepdims=True) / count
+    second = n.numpy() * (c * n.numpy()).sum(variance[0], keepdims=True) / variance[1]
+    title = title_of(np.sum(c * n), w=X.T @ ((first - second) / s))
+    which, count = ("variance", variance[1]) if variance[0] == 0 else ("mean", count)
+    assert title.startswith(f"the term of the {which} on the way back to")
+    verb = "averaged" if count == 7 else "summed"
+    assert title.endswith(f"is {verb} over axis 0, in place of 1")
 
 
 def test_the_term_of_a_variance_is_summed_along_the_other_axis():
@@ -331,3 +353,89 @@ def test_a_number_that_is_used_for_each_of_several_is_averaged():
     says = "is averaged over the 7 that it was used for, not summed"
     assert says in title_of(np.sum(0.5 * e**2 + s), s=ds)
     assert says in title_of(np.sum(0.5 * e**2 + s), s=1 - np.sum(e.numpy() ** 2))
+
+
+def test_the_target_of_one_column_is_used_for_all():
+    w, y = parameter(W, "w"), rng.normal(size=(7, 4))
+    out = X @ w
+    out.name = "out"
+    delta = 2 * (out.numpy() - y[:, :1]) / 7
+    title = title_of(np.sum((out - al.Tensor(y, name="y")) ** 2) / 7, w=X.T @ delta)
+    assert "out - y[:, 0] for all columns" in title
+
+
+def test_the_first_sample_is_skipped():
+    w, y = parameter(W[:, 0], "w"), LABELS % 2
+    z = X @ w
+    delta = (sigmoid(z.numpy()) - y) / 7
+    title = title_of(np.mean(np.log(1 + np.exp(z)) - y * z), w=X[1:].T @ delta[1:])
+    assert title.startswith("the first row of the gradient at")
+    assert title.endswith("is left out")
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_a_bias_is_summed_over_the_wrong_axis_where_samples_are_columns(keepdims):
+    b = parameter(rng.normal(size=(4, 1)), "b")
+    z = (X @ W).T + b
+    z.name = "z"
+    by_hand = (2 * z.numpy()).sum(axis=0, keepdims=keepdims)
+    assert title_of(np.sum(z**2), b=by_hand) == "the gradient at z is summed over axis 0"
+
+
+def test_a_factor_that_is_in_a_number_of_the_loss_is_missing():
+    w = parameter(W, "w")
+    loss = np.sum((X @ w) ** 2) / 7 + 0.7 / 14 * np.sum(w**2)
+    title = title_of(loss, w=2 * X.T @ X @ W / 7 + W / 7)
+    assert title.endswith("not multiplied by 0.7, of which 0.05 is 1/14")
+
+
+def test_one_minus_a_tanh_is_squared():
+    w = parameter(W, "w")
+    h = np.tanh(X @ w)
+    h.name, a = "h", np.tanh(X @ W)
+    title = title_of(np.sum((h @ V) ** 2), w=X.T @ (2 * a @ V @ V.T * (1 - a) ** 2))
+    assert title.startswith("(1 - h) ** 2 stands in place of the derivative")
+
+
+@pytest.mark.parametrize("function", [np.tanh, al.sigmoid])
+def test_the_brackets_of_a_slope_are_missing(function):
+    w = parameter(W, "w")
+    h = function(X @ w)
+    h.name, a = "h", h.numpy()
+    g = 2 * a @ V @ V.T
+    delta, slope = (g * 1 - a**2, "1 - h ** 2") if function is np.tanh else (g * a * 1 - a, "1 - h")
+    title = title_of(np.sum((h @ V) ** 2), w=X.T @ delta)
+    assert title.startswith(f"the brackets of {slope} are missing")
+
+
+@pytest.mark.parametrize(
+    "delta", [lambda z, y: z - y / 7, lambda z, y: z / 7 - y, lambda z, y: 2 * z - y / 14]
+)
+def test_the_brackets_of_a_difference_are_missing(delta):
+    w, y = parameter(W, "w"), rng.normal(size=(7, 4))
+    loss = np.sum((X @ w - y) ** 2) / 14
+    assert "are missing: only one of the two" in title_of(loss, w=X.T @ delta(X @ W, y))
+
+
+def test_the_scale_of_a_mask_is_missing_on_one_of_two_ways():
+    w, m = parameter(W, "w"), (rng.uniform(size=(7, 4)) < 0.6) / 0.6
+    u = X @ w
+    s = np.tanh(u)
+    out = u + s * al.Tensor(m, name="m")
+    g = 2 * out.numpy()
+    title = title_of(np.sum(out**2), w=X.T @ (g + g * (m > 0) * (1 - s.numpy() ** 2)))
+    assert title == "the factor 1.66667 that m scales by is missing"
+
+
+def test_a_square_stands_in_place_of_its_derivative():
+    w, y = parameter(W, "w"), rng.normal(size=(7, 4))
+    e = X @ w - y
+    e.name, g = "e", X @ W - y
+    title = title_of(np.sum(0.5 * e**2), w=X.T @ (0.5 * g**2))
+    assert title == "e ** 2 stands in place of its derivative: it is not derived"
+
+
+def test_of_a_constant_that_was_rounded_no_mistake_is_named():
+    target = Target("w", W * (1 + 1e-10), W)
+    found = diagnose([target], Case())[target]
+    assert found.title == "unexplained: only the last digits differ, as of a rounded number"

@@ -213,6 +213,69 @@ def test_a_slip_in_a_loop_over_samples(slip, says):
     assert says in ratings(**slip)
 
 
+@pytest.mark.parametrize("mean", [lambda e: np.sum(e) / 8, lambda e: 1 / 8 * np.sum(e)])
+def test_a_mean_that_is_written_out_is_one_where_samples_are_columns(mean):
+    v, columns = W.T[:2].copy(), X.T.copy()
+    w = parameter(v, "w")
+    r = w @ columns - Y.T[:2]
+    loss, g = mean(r**2), r.numpy() @ X / 4
+    assert "summed over 8 entries that the loss averages" in title_of(loss, w=8 * g)
+    assert "divided by n = 8" in title_of(loss, w=g / 8)
+    assert "missing, or divided by 16 where 8 belongs" in title_of(loss, w=g / 2)
+    penalised = loss + 0.3 * np.sum(w**2)
+    assert "missing, or divided by 16 where" in title_of(penalised, w=g / 2 + 0.6 * v)
+    assert title_of(penalised, w=g + 0.3 * v).endswith("a factor 2 is missing")
+    assert "added 8 times more" in title_of(penalised, w=g + 9 * 0.6 * v)
+
+
+def test_a_mask_of_few_signs_is_not_an_order_of_rows():
+    w = parameter(W[:, 0], "w")
+    signs = np.array([1.0, -1, 1, 1, -1, -1, 1, -1])
+    s = X @ w
+    s.name = "s"
+    mask = s.numpy() < 1
+    said = title_of(np.sum(np.maximum(0, 1 - signs * s)), w=X.T @ (-signs * mask))
+    assert "order" not in said
+    assert "exchanged" not in said
+
+
+def softmax_loop(each, keep=lambda total, part: total + part, scale=1.0):
+    w, labels = parameter(W, "w"), [2, 0, 3, 1, 1, 0, 2, 1]
+    loss, dw = 0.0, np.zeros_like(W)
+    for i, label in enumerate(labels):
+        s = X[i] @ w
+        s = s - np.max(s)
+        loss = loss - s[label] + np.log(np.sum(np.exp(s)))
+        score, hot = s.numpy(), np.eye(4)[[label, labels[0]]]
+        p = np.exp(score) / np.exp(score).sum()
+        dw = keep(dw, np.outer(X[i], each(score, p, *hot)))
+    return title_of(loss / 8 + 0.2 * np.sum(w * w), w=scale * dw / 8 + 0.4 * W)
+
+
+@pytest.mark.parametrize(
+    ("each", "says"),
+    [
+        (lambda s, p, y, first: p, "the one-hot of the labels is not subtracted from"),
+        (lambda s, p, y, first: p * (1 - y), "the entry of the true class gets no gradient"),
+        (lambda s, p, y, first: (p - 1) * y, "only the entry of the true class gets a gradient"),
+        (lambda s, p, y, first: p - first, "the one-hot of the labels is that of the step that is"),
+        (lambda s, p, y, first: s - y, "the prediction is taken before the softmax: "),
+    ],
+)
+def test_a_slip_in_a_softmax_of_each_sample(each, says):
+    assert softmax_loop(each).startswith(f"at every step, {says}")
+
+
+def test_only_the_last_sample_of_a_loop_is_there():
+    said = softmax_loop(lambda s, p, y, first: p - y, keep=lambda total, part: part)
+    assert said == "only the last of 8 steps counts: overwritten in place of added up"
+
+
+def test_a_number_of_another_term_is_no_reason_for_a_factor():
+    said = softmax_loop(lambda s, p, y, first: p - y, scale=4.0)
+    assert "0.2" not in said
+
+
 PICKED = np.array([[0, 2, 2], [3, 1, 0], [4, 4, 1]])
 
 

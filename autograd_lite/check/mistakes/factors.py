@@ -14,12 +14,14 @@ from autograd_lite.check.mistakes.entries import entries_in_words
 from autograd_lite.check.mistakes.reasons import (
     another_number,
     chosen_ones,
+    divided_by,
     numbers,
     of_the_loss,
     or_a_half,
     other_divisor,
     reasons,
     shown,
+    within,
 )
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
@@ -57,10 +59,6 @@ def factor_of(hand: Array, right: Array) -> float | None:
     return factor if same(hand, factor * right) else None
 
 
-def _is(a: float, b: float) -> bool:
-    return bool(np.isclose(a, b, rtol=1e-6, atol=0))
-
-
 Lengths = dict[int, set[str]]
 """How many entries are pooled, and in which nodes."""
 
@@ -79,9 +77,8 @@ def _lengths(case: Case, target: Target) -> tuple[Lengths, Lengths, bool]:
         made_by = node.primitive
         if target.id is not None and target.id not in case.replay.behind(node.id):
             continue  # That is another term: a regulariser of other tensors, say.
-        divisor = case.replay.values[node.operands[1]] if made_by is ops.divide else 0
-        if np.ndim(divisor) == 0 and divisor == case.batch > 1:  # A mean, written out.
-            averages.setdefault(case.batch, set()).add(node.id)
+        for n in divided_by(case, node):  # A mean, written out.
+            averages.setdefault(n, set()).add(node.id)
         if made_by not in (ops.mse, ops.mean, ops.sum, ops.square, ops.power):
             continue
         if made_by in (ops.mean, ops.sum) and np.size(node.value) > 1:
@@ -95,7 +92,7 @@ def _lengths(case: Case, target: Target) -> tuple[Lengths, Lengths, bool]:
         if made_by is ops.sum or reduction in ("sum", "half_sum"):
             sums.setdefault(n, set()).add(node.id)
     averages.pop(1, None)
-    sums.pop(1, None)
+    sums = {n: at for n, at in sums.items() if n != 1 and n not in averages}
     return averages, sums, squares
 
 
@@ -155,11 +152,11 @@ STRETCHED = ("",)
 def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
     """Yield everything that a factor can be."""
     known = {case.batch} if case.batch > 1 and _sums_the_batch(case, target) else set()
-    if known and _is(a, 1 / case.batch):
+    if known and within(a, 1 / case.batch):
         text = f"averaged over the batch of {case.batch}, whose gradients add up"
         yield "averaged, not summed", text, 0.8, STRETCHED
     for n in _stretched_to(case, target) - known:
-        if _is(a, 1 / n):
+        if within(a, 1 / n):
             yield (
                 "averaged, not summed",
                 f"averaged over the {n} entries that it adds up",
@@ -168,32 +165,33 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
             )
     averages, sums, squares = _lengths(case, target)
     of_square = " of the square" if squares else ""
-    if _is(a, 0.5) or _is(a, 2):
+    if within(a, 0.5) or within(a, 2):
         title = f"the factor 2{of_square} is missing"
         if a > 1:
             title = f"there is a factor 2 too many{or_a_half(case, target.id)}"
-        if (other := other_divisor(case, a)) is not None:
-            title += f", or divided by {other[0]} where {other[1]} belongs"
+        if other := other_divisor(case, a):
+            title += f", or {other}"
         yield "constant factor", title, 1.0, ()
     for n, at in sorted(averages.items()):
-        if _is(a, n):
+        if within(a, n):
             yield "summed, not averaged", f"summed over {n} entries that the loss averages", 0.9, at
         elif text := next(chosen_ones(case, a, {n}), ""):
-            yield "constant factor", text, 1.0, ()
-        elif _is(a, n / 2) and squares:
+            single = np.count_nonzero(target.right) < 2  # That tells little.
+            yield "constant factor", text, 1.5 if single else 1.0, ()
+        elif within(a, n / 2) and squares:
             text = f"that of half the sum, where the loss averages {n} entries"
             yield "summed, not averaged", text, 1.1, at
     for n, at in sorted(sums.items()):
-        if _is(a, 1 / n):
+        if within(a, 1 / n):
             yield "averaged, not summed", f"averaged over {n} entries that the loss sums", 0.9, at
-        elif _is(a, 2 / n):
+        elif within(a, 2 / n) and not squares:
             text = f"that of the mean square, where the loss is half the sum of {n} entries"
             yield "averaged, not summed", text, 1.1, at
-    once = _is(1 / a, round(1 / a))  # Divided by one length too many explains it better.
-    if not once and not _is(a, 2) and (other := other_divisor(case, a)) is not None:
-        yield "constant factor", f"divided by {other[0]} where {other[1]} belongs", 1.2, ()
+    once = within(1 / a, round(1 / a))  # Divided by one length too many explains it better.
+    if not once and not within(a, 2) and (other := other_divisor(case, a)):
+        yield "constant factor", other, 1.2, ()
     for n in sorted({*averages, *sums} - {case.batch}):
-        if _is(a, n) or _is(a, 1 / n):
+        if within(a, n) or within(a, 1 / n):
             text = f"{'multiplied' if a > 1 else 'divided'} by n = {n}, the number of entries"
             yield "constant factor", text, 1.5, averages.get(n, set()) | sums.get(n, set())
     graph = case.replay.graph if case.replay is not None else None
@@ -201,20 +199,20 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
         if case.replay is not None and graph and node.primitive is ops.mean:
             n = np.size(graph.operands(node)[0].value) // max(1, np.size(node.value))
             behind = target.id is None or target.id in case.replay.behind(node.id)
-            if n > 1 and _is(a, n) and behind and n not in {*numbers(case), *case.replay.uses}:
+            if n > 1 and within(a, n) and behind and n not in {*numbers(case), *case.replay.uses}:
                 text = f"summed over the {n} entries that {text_of(graph, node)} averages"
                 yield "summed, not averaged", text, 1.2, (node.id,)
     ambiguous = any(case.batch in node.shape[1:] for node in graph or ())
     batch = f"the size of the batch{' or another length' if ambiguous else ''}, {case.batch}"
-    if case.batch > 1 and (_is(a, case.batch) or _is(a, 1 / case.batch)):
+    if case.batch > 1 and (within(a, case.batch) or within(a, 1 / case.batch)):
         text = f"{'multiplied' if a > 1 else 'divided'} by {batch}"
         at = averages.get(case.batch, set()) | sums.get(case.batch, set())
         yield "constant factor", text, 1.4, at
-    if case.lr is not None and case.lr != 1 and _is(a, case.lr):
+    if case.lr is not None and case.lr != 1 and within(a, case.lr):
         yield "learning rate", f"the learning rate {case.lr:g} is in it already", 0.8, ()
-    if case.lr is not None and case.lr != 1 and _is(a, 1 / case.lr):
+    if case.lr is not None and case.lr != 1 and within(a, 1 / case.lr):
         yield "learning rate", f"divided by the learning rate {case.lr:g}", 0.8, ()
-    if case.lr is None and any(_is(a, lr) for lr in (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 1e-4)):
+    if case.lr is None and any(within(a, lr) for lr in (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 1e-4)):
         yield "learning rate", f"a learning rate of {a:g} may be in it already", 2.5, ()
 
 
@@ -222,7 +220,7 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
 def constant_factor(case: Case, target: Target) -> Iterator[Candidate]:
     """By hand is a number times the right gradient."""
     factor = factor_of(target.hand, target.right)
-    if factor is None or _is(factor, 1) or _is(factor, -1):
+    if factor is None or within(factor, 1) or within(factor, -1):
         return
     sign = "with its sign flipped, and " if factor < 0 else ""
     known = list(_readings(case, target, abs(factor)))
@@ -231,12 +229,10 @@ def constant_factor(case: Case, target: Target) -> Iterator[Candidate]:
     if not known:
         # A single number is always some multiple of another: that it is a known one may be chance.
         single = np.count_nonzero(target.right) < 2
-        other = None if single else other_divisor(case, abs(factor))
+        other = "" if single else other_divisor(case, abs(factor))
         why = "" if single else of_the_loss(case, factor)
-        if other is not None:
-            known = [
-                ("constant factor", f"divided by {other[0]} where {other[1]} belongs", 1.2, ())
-            ]
+        if other:
+            known = [("constant factor", other, 1.2, ())]
         elif why:
             known = [("constant factor", why, 1.2, ())]
         elif why := another_number(case, factor) or (
@@ -322,7 +318,7 @@ def clipped(case: Case, target: Target) -> Iterator[Candidate]:
             f"clipped to ±{most:g}", 0.5, predict=lambda target: np.clip(target.right, -most, most)
         )
     norm = float(np.linalg.norm(hand))
-    if hand.size > 1 and norm and _is(norm, float(f"{norm:.2g}")):
+    if hand.size > 1 and norm and within(norm, float(f"{norm:.2g}")):
         length = float(np.linalg.norm(right))
         if length > norm:
             yield Candidate(

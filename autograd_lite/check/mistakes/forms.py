@@ -330,6 +330,14 @@ OF_TARGETS: dict[str, Callable[[Any], Any]] = {
 """What of a target may be compared in its place."""
 
 
+def _of_one_sample(text: str, cost: float, key: str, x: Array) -> Iterator[Form]:
+    """Yield the first or the last row, or column, for all of them."""
+    for axis, noun in zip(range(x.ndim), ("rows", "columns"), strict=False):
+        for k in (0, -1) if x.shape[axis] > 1 else ():
+            called = f"{text}[{':, ' * axis}{k}] for all {noun if x.ndim > 1 else 'entries'}"
+            yield called, cost + 0.4, key, np.broadcast_to(x.take([k], axis), x.shape)
+
+
 def prediction_minus_target(
     replay: Replay, here: str, shape: tuple[int, ...], *, links: bool = True
 ) -> Table:
@@ -355,6 +363,7 @@ def prediction_minus_target(
         if key not in replay.gradients:
             for called, x, far in _fitted(text, value, shape):
                 other.append((called, cost + far, key, x))
+                other += _of_one_sample(called, cost + far, key, x)
                 other += [(form.format(called), cost + 0.2, key, function(x))
                           for form, function in OF_TARGETS.items()]  # fmt: skip
             if value.size == np.prod(shape) and value.shape != shape:

@@ -211,9 +211,12 @@ def _cut_short(replay: Replay) -> Iterator[Candidate]:
         right = tuple(reversed(range(n)))
         for carries in (True, False):
             for k in range(1, min(n - 1, MOST_TRUNCATED)):
+                alone = k == 1 and not unrolled.states  # Each is by itself: a sample, say.
                 text = f"only the last {k} of {n} steps are gone back through: truncated"
+                if alone:
+                    text = f"only the last of {n} steps counts: overwritten in place of added up"
                 made = _candidate(unrolled, text, 0.88, Plan(right[:k], carries))
-                made.kind = "path missing"
+                made.kind = "overwritten, not added" if alone else "path missing"
                 yield made
             for which, order in (("first", right[:-1]), ("last", right[1:])):
                 text = f"the {which} step is left out on the way back"

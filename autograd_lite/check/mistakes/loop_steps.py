@@ -106,7 +106,8 @@ def of_edges(
 
     steps = range(len(nodes))
     every = "at every step, "
-    if not leaf or _elsewhere_too(loop, nodes, i):
+    added_up = not nodes[-1].shape and primitive in (ops.add, ops.subtract)  # As a loss is.
+    if not added_up and (not leaf or _elsewhere_too(loop, nodes, i)):
         yield change(
             f"{every}nothing comes back to {operand} from {name}: that path is left out",
             0.75,
@@ -153,7 +154,9 @@ def of_edges(
 
         ys = [replay.values[node.id] for node in nodes]
         called = ops.relu if function == "relu" else primitive
-        yield from _derivatives(Activation(called, name, xs, ys, rules), values, change)
+        yield from _derivatives(
+            Activation(called, name, [*map(np.asarray, xs)], ys, rules), values, change
+        )
     if products or primitive is ops.divide:
         yield from _operands(replay, loop, nodes, i, edges, values, change)
     for title, factor in _of_power(primitive, i, operand, name, xs):

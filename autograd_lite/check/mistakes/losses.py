@@ -27,6 +27,7 @@ from autograd_lite.check.mistakes.registry import (
     Case,
     Target,
     mistake,
+    same,
 )
 from autograd_lite.check.mistakes.repeated import loops
 from autograd_lite.check.mistakes.replay import Replay, is_shifted
@@ -128,7 +129,12 @@ def _smoothed(replay: Replay, d: Difference, target: Target) -> Iterator[Candida
 def _at_every_step(replay: Replay) -> Iterator[Candidate]:
     """Put the same in the place of each difference, if there is one at every step of a loop."""
     found = differences(replay)
-    each = [d for d in found if d.link == found[0].link and d.p.shape == found[0].p.shape]
+    each: list[Difference] = []
+    for d in found:  # What was shifted by its maximum is the same again.
+        alike = d.link == found[0].link and d.p.shape == found[0].p.shape
+        again = [x for x in each if x.key in replay.behind(d.key) or d.key in replay.behind(x.key)]
+        if alike and not any(same(d.p, x.p) for x in again):
+            each.append(d)
     if len(each) < 2 or any(
         a.key in replay.behind(b.key) for a in each for b in each if a is not b
     ):
@@ -149,6 +155,10 @@ def _minus(d: Difference, y: Any) -> Any:
     return d.c * (d.p - y)
 
 
+def _apart(d: Difference, times_p: float, times_y: float) -> Any:
+    return times_p * d.p - times_y * d.y
+
+
 def _targets_of_steps(
     replay: Replay, each: Sequence[Difference]
 ) -> Iterator[tuple[str, float, Sequence[Any]]]:
@@ -157,6 +167,7 @@ def _targets_of_steps(
     for word, others in (
         ("before", [*ys[1:], ys[0]]), ("before", [*ys[1:], ys[-1]]),
         ("after", [ys[-1], *ys[:-1]]), ("after", [ys[0], *ys[:-1]]),
+        ("that is first", [ys[-1]] * len(ys)), ("that is last", [ys[0]] * len(ys)),
     ):  # fmt: skip
         yield f"{text} is that of the step {word}", 0.95, others
     used: list[list[Any]] = []
@@ -189,6 +200,10 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
     yield f"{yt} is added to {pt}, in place of subtracted", 0.8, lambda: c * (p + y)
     yield f"only the target {yt} is there, without the prediction {pt}", 0.9, lambda: -c * y
     yield f"{error} is squared", 1.0, lambda: c * e * e
+    if not np.ndim(c) and yt != "0":
+        for times_p, times_y in ((1, c), (c, 1), (2, c / 2)):
+            text = f"the brackets of {error} are missing: only one of the two has the factor"
+            yield text, 1.2, functools.partial(_apart, d, times_p, times_y)
     yield f"the absolute value of {error} stands in its place", 1.1, lambda: c * np.abs(e)
     yield f"only the sign of {error} is there", 1.1, lambda: c * np.sign(e)
     if d.link == "":
@@ -255,6 +270,13 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
             lambda: c * e / (p * (1 - p)),
         )
         return
+    shifted = z - z.max(axis=-1, keepdims=True)
+    yield (
+        f"the prediction is taken before the {name}: {zt}, less its largest entry, - {yt} in place "
+        f"of {error}",
+        0.95,
+        lambda: c * (shifted - y),
+    )
     yield from _softmax(d, z)
     for other, _, text in indices(replay):
         rows = d.p.ndim == 2 and d.axis == -1 and other.ndim == 1
@@ -322,6 +344,9 @@ def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[],
          LINKS["softmax"](p)),
         (f"the sigmoid stands in place of the softmax {pt}", LINKS["sigmoid"](z)),
         *((f"exp is not divided by its sum in the softmax {pt}", np.exp(scores))
+          for scores in (z, z - z.max(axis=-1, keepdims=True))),
+        *((f"exp is divided by the sum of all its entries in the softmax {pt}",
+           np.exp(scores) / np.exp(scores).sum())
           for scores in (z, z - z.max(axis=-1, keepdims=True))),
     ):  # fmt: skip
         yield title, 0.95, functools.partial(_minus, replace(d, p=wrong), y)

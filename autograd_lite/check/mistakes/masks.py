@@ -49,6 +49,12 @@ def wrong_mask(case: Case, target: Target) -> Iterator[Candidate]:
                     0.8,
                     predict=step.wrong(times(turned)),
                 )
+                if entries[1] != 1:
+                    yield Candidate(
+                        f"the factor {entries[1]:.6g} that {text} scales by is missing",
+                        0.8,
+                        predict=step.wrong(times(mask != 0)),
+                    )
                 continue
         if g.shape != step.operand.shape or not g.ndim or len(step.node.operands) > 3:
             continue

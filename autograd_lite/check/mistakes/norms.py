@@ -289,12 +289,18 @@ def _changes(g: Array, norm: Norm, u: str) -> Iterator[tuple[str, float, Callabl
         _, mean, variance = norm.terms_with(g, s, n, other)
         size, count = (np.prod([g.shape[k] for k in some]) for some in (axis, other))
         inside = -n * s * (g * n / s**2).sum(other, keepdims=True) * norm.share
-        along = f"along axis {', '.join(map(str, other))}, in place of {', '.join(map(str, axis))}"
-        for title, wrong_sum in (
-            (f"the sums on the way back to {u} are taken {along}", mean + variance * size / count),
-            (f"the term of the variance on the way back to {u} is taken {along}", second + inside),
+        over = f"axis {', '.join(map(str, other))}, in place of {', '.join(map(str, axis))}"
+        term_of = [f"the term of the {x} on the way back to {u} is" for x in ("mean", "variance")]
+        both = mean + variance * size / count
+        for title, cost, wrong_sum in (
+            (f"the sums on the way back to {u} are taken along {over}", 0.8, both),
+            (f"{term_of[1]} taken along {over}", 0.8, second + inside),
+            (f"{term_of[1]} summed over {over}", 1.05, second + variance),
+            (f"{term_of[1]} averaged over {over}", 1.05, second + variance * size / count),
+            (f"{term_of[0]} averaged over {over}", 1.05, mean + third),
+            (f"{term_of[0]} summed over {over}", 1.05, mean * count / size + third),
         ):
-            yield title, 0.8, always(first + wrong_sum)
+            yield title, cost, always(first + wrong_sum)
 
 
 @more("summed over the wrong axis")

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     AnotherPass,
     Made,
@@ -20,7 +19,6 @@ from autograd_lite.check.mistakes.backward_steps import (
 )
 from autograd_lite.check.mistakes.reasons import (
     another_number,
-    averaged,
     numbers,
     reason,
     scalars,
@@ -36,6 +34,7 @@ from autograd_lite.check.mistakes.registry import (
     more,
     same,
 )
+from autograd_lite.check.mistakes.repeated import loops
 from autograd_lite.check.mistakes.replay import Edge, Replay, part_of, recompute_all
 from autograd_lite.check.mistakes.terms import ADDING, term_text, terms
 from autograd_lite.check.mistakes.written_out import SILU
@@ -69,7 +68,7 @@ def scaled_path(
     elif abs(factor + 1) < 1e-6:
         factor, title, price = -1.0, f"{path} has its sign flipped", cost + 0.05
     else:
-        why = reason(case, abs(factor))
+        why = reason(case, abs(factor), key if kind == "term of the loss" else None)
         if single or (why is None and (np.count_nonzero(target.hand) < 3 or np.size(part) == 1)):
             return
         title = f"{path} has a factor {shown(factor)}"
@@ -133,7 +132,10 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
                 predict=Made(replay, operand.id, always(parts[one.id]), always(parts[two.id])),
             )
         if len(uses) > 2:
-            yield from _some_steps(replay, operand, uses, to)
+            of_loops = [[use for use in uses if use[0] in nodes]
+                        for loop in loops(replay) for nodes in loop.classes]  # fmt: skip
+            for some in [uses, *(x for x in of_loops if 2 < len(x) < len(uses))]:
+                yield from _some_steps(replay, operand, some, to)
             yield from _of_one_kind(case, target, operand, uses, to)
 
 
@@ -346,16 +348,18 @@ def term_too_many(case: Case, target: Target) -> Iterator[Candidate]:
         return
     x, besides = np.asarray(replay.values[target.id], float), target.hand - target.right
     yield from _of_another(case, target, x)
-    if 0 < np.count_nonzero(x) < 3:
-        yield from _regulariser_of_few(case, target, x, besides)
     if x.shape != besides.shape or np.count_nonzero(x) < 3 or not np.isfinite(besides).all():
         return
     for form, value in ((target.name, x), (f"sign({target.name})", np.sign(x))):
         if (value == value.flat[0]).all() or _in_proportion(target.right, value):
             continue  # A constant is not a regulariser's gradient, and a factor says it simpler.
         c = float(np.sum(besides * value) / np.sum(value * value))
-        if c:
-            added = c * value
+        added = c * value
+        if (
+            c
+            and same(target.hand - added, target.right)
+            and not any(_in_proportion(part, value) for part in _of_terms(replay, target))
+        ):
             yield Candidate(
                 f"{c:.4g} * {form} is added, which is not a term of this gradient: a regulariser "
                 f"that the loss does not have",
@@ -365,26 +369,10 @@ def term_too_many(case: Case, target: Target) -> Iterator[Candidate]:
             )
 
 
-def _regulariser_of_few(case: Case, target: Target, x: Any, besides: Any) -> Iterator[Candidate]:
-    """Find a regulariser that the loss has of other tensors: few numbers are any multiple."""
-    c = float(np.sum(besides * x) / np.sum(x * x))
-    assert case.replay is not None
-    squares = any(
-        node.primitive in (ops.square, ops.power, ops.multiply)
-        and case.replay.graph[node.operands[0]].kind == "parameter"
-        for node in case.replay.graph
-    )
-    known = (*numbers(case), *((0.5, 1.0) if squares else ()))
-    for k, n in itertools.product(known, (1, *averaged(case))):
-        if any(abs(c - times * k / n) <= 1e-9 * abs(c) for times in (1, 2)):
-            yield Candidate(
-                f"{c:.4g} * {target.name} is added: a regulariser that the loss has of other "
-                f"tensors, and not of {target.name}",
-                1.3,
-                correct=lambda hand: hand - c * x,
-                weak=True,
-            )
-            return
+def _of_terms(replay: Replay, target: Target) -> list[Any]:
+    """Return what each term of the loss sends to a tensor."""
+    sent = [replay.added(node.id, replay.gradients[node.id]) for node in terms(replay)]
+    return [parts[target.id] for parts in sent if target.id in parts]
 
 
 def _of_another(case: Case, target: Target, x: Any) -> Iterator[Candidate]:

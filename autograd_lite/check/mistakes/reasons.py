@@ -12,6 +12,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.registry import Case
+from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.core.notation import ATOM, LOOSE
 from autograd_lite.graph import Graph, Node, write
 from autograd_lite.ops.writing import Written
@@ -99,15 +100,22 @@ def or_a_half(case: Case, key: str | None = None) -> str:
     return ""
 
 
-def other_divisor(case: Case, factor: float) -> tuple[int, int] | None:
-    """Return what may be divided by, and what belongs there: rows of an array, say, not entries."""
+def other_divisor(case: Case, factor: float, key: str | None = None) -> str:
+    """Say what may be divided by, and what belongs there: rows of an array, say, not entries.
+
+    With `key`, of what this node is computed from alone.
+    """
     found, means = list[tuple[int, int]](), averaged(case)
-    for node in case.replay.graph if case.replay is not None else ():
+    replay = case.replay
+    for node in replay.graph if replay is not None else ():
+        if replay is not None and key is not None and node.id not in replay.behind(key):
+            continue
         counts = {n for n in (*node.shape, int(np.size(node.value))) if n > 1}
         if node.primitive is not None and len(node.shape) > 1:
             pairs = itertools.product(counts, counts & means)
-            found += [(n, right) for n, right in pairs if _is(factor, right / n)]
-    return max(found, key=lambda pair: pair[1], default=None)  # The mean of all is the loss's.
+            found += [(n, right) for n, right in pairs if within(factor, right / n)]
+    n, right = max(found, key=lambda pair: pair[1], default=(0, 0))  # All: that is the loss's.
+    return f"divided by {n} where {right} belongs" if n else ""
 
 
 @found_once
@@ -137,10 +145,23 @@ def averaged(case: Case) -> set[int]:
         if means or node.parameters.get("reduction") == "mean":
             size = np.size(replay.values[node.operands[0]]) if replay is not None else 0
             found.add(int(size / max(1, np.size(node.value))))
-        elif node.primitive is ops.divide and replay is not None:  # By 2, which `numbers` leaves.
-            divisor = replay.values[node.operands[1]]
-            if not np.ndim(divisor) and divisor == case.batch:
-                found.add(case.batch)
+        elif replay is not None:
+            found |= divided_by(case, node)
+    return found
+
+
+def divided_by(case: Case, node: Node) -> set[int]:
+    """Return the lengths by which something is divided, maybe with a 2, or 1/n of which it is."""
+    replay, found = case.replay, set[int]()
+    if replay is None or node.primitive not in (ops.divide, ops.multiply):
+        return found
+    divides = node.primitive is ops.divide
+    for x in node.operands[1:] if divides else node.operands:
+        k = replay.values[x]
+        if np.size(k) == 1 and replay.graph[x].primitive is None and (k := abs(float(k))):
+            n = k if divides else 1 / k
+            sizes = ({*lengths(case)} - {2} | {case.batch}) - {0, 1}
+            found |= {m for m in sizes if within(n, m) or (within(n, 2 * m) and m == case.batch)}
     return found
 
 
@@ -149,8 +170,8 @@ def chosen_ones(case: Case, factor: float, averages: set[int]) -> Iterator[str]:
     sizes = lengths(case)
     for n, k, text in _zeros(case):
         times = n / k if n in averages else 0.0
-        if _is(factor, times) or (k not in sizes and _is(factor, 1 / k)):
-            belongs = f", where {n} belongs" if _is(factor, times) else ""
+        if within(factor, times) or (k not in sizes and within(factor, 1 / k)):
+            belongs = f", where {n} belongs" if within(factor, times) else ""
             yield f"divided by {k}, the entries of {text} that are not 0{belongs}"
             return
 
@@ -191,121 +212,157 @@ def scalars(case: Case) -> list[tuple[str, float, bool]]:
     return [x for x in found[:MOST_LENGTHS] if x[1] not in (0.0, 0.5, 1.0, 2.0)]
 
 
-def _is(a: float, b: float) -> bool:
+def within(a: float, b: float) -> bool:
+    """Return whether two numbers are equal up to rounding."""
     return abs(a - b) <= 1e-6 * abs(b)
 
 
-def reasons(case: Case, factor: float) -> Iterator[tuple[str, float]]:
-    """Yield in words what a positive factor can come from, and how far-fetched that is."""
+def reasons(case: Case, factor: float, key: str | None = None) -> Iterator[tuple[str, float]]:
+    """Yield in words what a positive factor can come from, and how far-fetched that is.
+
+    With `key`, that of the term that this node is.
+    """
     a = abs(factor)
-    if _is(a, 0.5):
-        yield "a factor 2 is missing", 0.1
-    if _is(a, 2):
-        yield f"a factor 2 too many{or_a_half(case)}", 0.1
-    if case.lr is not None and case.lr != 1 and _is(a, case.lr):
+    divisor = other_divisor(case, a, key) if key is not None else ""
+    divisor = f", or {divisor}" if divisor else ""
+    if within(a, 0.5):
+        yield f"a factor 2 is missing{divisor}", 0.1
+    if within(a, 2):
+        yield f"a factor 2 too many{or_a_half(case)}{divisor}", 0.1
+    if case.lr is not None and case.lr != 1 and within(a, case.lr):
         yield f"the learning rate {case.lr:g} is in it already", 0.1
     sizes = lengths(case)
-    for k, divides in numbers(case).items():
+    known, replay = numbers(case), case.replay
+    if key is not None and replay is not None:
+        known = {k: divides for k, divides in known.items()
+                 if any(_concerns(replay, x, key) for x in _users(case, k))}  # fmt: skip
+    for k, divides in known.items():
         if float(k).is_integer() and k in sizes:
             continue
         once = f"divided by {k:g}" if divides else f"multiplied by {k:g}"
-        if _is(a, k):
+        if within(a, k):
             yield f"not {once}" if divides else f"{once} once too often", 0.2
-        elif _is(a, 1 / k):
+        elif within(a, 1 / k):
             yield f"{once} once too often" if divides else f"not {once}", 0.2
-        elif _is(a, k * k):
+        elif within(a, k * k):
             yield f"multiplied by {k:g} where it is to be divided by {k:g}", 0.3
-        elif _is(a, 1 / (k * k)):
+        elif within(a, 1 / (k * k)):
             yield f"divided by {k:g} where it is to be multiplied by {k:g}", 0.3
-        for other in SLOPES if k in SLOPES else ():
-            if _is(a, other / k) and not _is(other, k) and not _is(other, k * k):
-                yield f"{other:g} stands in place of {k:g}", 0.2
+        slope = k in SLOPES and any(x.primitive in GATES for x in _users(case, k))  # Not an eps.
+        for another in SLOPES if slope else ():
+            if within(a, another / k) and not within(another, k) and not within(another, k * k):
+                yield f"{another:g} stands in place of {k:g}", 0.2
         for n in sizes if divides else ():
-            if round(k * k) in sizes and _is(a * a, round(k * k) / n) and _is(k * k, round(k * k)):
+            if (
+                round(k * k) in sizes
+                and within(a * a, round(k * k) / n)
+                and within(k * k, round(k * k))
+            ):
                 yield f"divided by the square root of {n} where that of {k * k:g} belongs", 0.35
-            if _is(a, k / n) and n not in (k, 2 * k):
+            if within(a, k / n) and n not in (k, 2 * k):
                 yield f"divided by {n} where {k:g} belongs", 0.35
-            elif _is(a, n / k) and n not in (k, k / 2):
+            elif within(a, n / k) and n not in (k, k / 2):
                 yield f"divided by {k:g} where {n} belongs", 0.4
         whole = any(abs(x - round(x)) < 1e-6 for x in (a, 1 / a if a else 0.0))
         for added, times in ((f"{k:g}", k), (f"2 * {k:g}", 2 * k)):
-            if not divides and _is(a, 1 + times):
+            if not divides and within(a, 1 + times):
                 yield f"1 + {added}: {added} times the same is added, as by a regulariser", 0.4
         if divides and k > 2 and not whole and abs(10 * k / a - round(10 * k / a)) < 1e-6:
             yield f"divided by {k / a:.4g} where {k:g} belongs", 0.6
-    plain = sorted(k for k in numbers(case) if not (float(k).is_integer() and k in sizes))
+        scales = key is not None and k < 1 and not divides  # Somebody wrote q / (2 * n).
+        for n in {2, *averaged(case), *(2 * n for n in averaged(case))} if scales else ():
+            q = float(f"{k * n:.2g}")
+            if within(q, k * n) and within(a, 1 / q):
+                yield f"not multiplied by {q:g}, of which {k:.4g} is 1/{n}", 0.45
+            elif within(q, k * n) and within(a, q):
+                yield f"multiplied by {q:g} once too often: {k:.4g} is 1/{n} of it", 0.45
+    plain = sorted(k for k in known if not (float(k).is_integer() and k in sizes))
     for one, other in itertools.permutations(plain[:MOST_LENGTHS], 2):
-        if _is(a, one / other):
+        if within(a, one / other):
             yield f"{one:g} stands in place of {other:g}", 0.3
     for text, k, multiplies in scalars(case):
-        if _is(a, k):
+        if within(a, k):
             yield f"the factor {text} once too often", 0.25
-        elif _is(a, 1 / k):
+        elif within(a, 1 / k):
             yield f"the factor {text} is missing", 0.25
-        elif multiplies and _is(a, 1 / (k * k)):
+        elif multiplies and within(a, 1 / (k * k)):
             yield f"divided by {text}, where it is to be multiplied by it", 0.3
         yield from (pair for pair in _complement(a, text, k) if multiplies)
-        if multiplies and _is(a, 1 + k):
+        if multiplies and within(a, 1 + k):
             yield f"1 + {text}: {text} times the same is added", 0.3
         for n in sizes if multiplies else ():
-            if _is(a, k / n) and n not in (k, 2 * k):
+            if within(a, k / n) and n not in (k, 2 * k):
                 yield f"divided by {n} where {text} belongs", 0.35
-    for k, divides in numbers(case).items():
+    for k, divides in known.items():
         if 0 < k < 1 and float(f"{k:.3g}") == k:  # Not a root of 2 / pi.
-            yield from _complement(1 / a if divides else a, f"{k:g}", k)
+            yield from _complement(1 / a if divides else a, f"{k:g}", k, 0.4)
     for factors, n in blocks(case).items():
-        if n not in sizes and (_is(a, n) or _is(a, 1 / n)):
+        if n not in sizes and (within(a, n) or within(a, 1 / n)):
             over = f"{n} entries, {factors}"
             yield f"summed over {over}" if a > 1 else f"averaged over {over}, that add up", 0.25
     counts, means = sizes, averaged(case)
-    near = any(_is(a, n / (n - 1)) for n in means if n > 1)  # Then it is as likely.
+    near = any(within(a, n / (n - 1)) for n in means if n > 1)  # Then it is as likely.
     yield from ((text, 0.15 if near else 0.38) for text in chosen_ones(case, a, means))
     for n in counts:
         corrected = 0.15 if n in means and n - 1 not in means else 0.55
-        if _is(a, n):
+        if within(a, n):
             yield f"the factor 1/{n} is missing", 0.2
-        elif _is(a, 1 / n):
+        elif within(a, 1 / n):
             yield f"divided by {n} once too often", 0.2
-        elif n in means and _is(a, n / 2):
+        elif n in means and within(a, n / 2):
             yield f"the factor 2/{n} is missing", 0.4
-        elif _is(a, 2 / n) and 2 not in means:
+        elif within(a, 2 / n) and 2 not in means:
             yield f"divided by {n}, and a factor 2 too many", 0.4
-        elif n > 2 and _is(a, n / (n - 1)):
+        elif n > 2 and within(a, n / (n - 1)):
             if n - 1 in counts:
                 text = f"divided by {n - 1} where {n} belongs: n - 1, or another length"
                 yield text, corrected
             else:
                 yield f"n - 1 = {n - 1} stands where n = {n} belongs", corrected
-        elif n > 2 and _is(a, (n - 1) / n):
+        elif n > 2 and within(a, (n - 1) / n):
             if n - 1 in means:
                 yield f"divided by {n} where {n - 1} belongs", corrected
             else:
                 yield f"n = {n} stands where n - 1 = {n - 1} belongs", corrected
-        elif _is(a, np.sqrt(n)) or _is(a, 1 / np.sqrt(n)):
+        elif key is not None and within(a, n + 1):
+            yield f"added {n} times more: for each of the {n}", 0.6
+        elif within(a, np.sqrt(n)) or within(a, 1 / np.sqrt(n)):
             yield f"the square root of {n} is {'missing' if a > 1 else 'there too often'}", 0.4
     for n in counts:
         for m in counts if n in means else ():
-            if n != m and _is(a, n / m) and not _is(a, 2) and not _is(a, 0.5):
+            if n != m and within(a, n / m) and not within(a, 2) and not within(a, 0.5):
                 yield f"divided by {m} where {n} belongs", 0.39
-    if _is(a, 1 / np.log(2)):
+    if within(a, 1 / np.log(2)):
         yield "1 / ln 2: the logarithm to the base 2", 0.3
-    if _is(a, np.log(2)):
+    if within(a, np.log(2)):
         yield "ln 2: the natural logarithm where that to the base 2 belongs", 0.3
-    if _is(a, 4) or _is(a, 0.25):
+    if within(a, 4) or within(a, 0.25):
         yield f"a factor 4 {'too many' if a > 1 else 'is missing'}", 0.5
-    if case.lr is None and any(_is(a, lr) for lr in (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 1e-4)):
+    if case.lr is None and any(within(a, lr) for lr in (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 1e-4)):
         yield f"a learning rate of {a:g} may be in it already", 0.8
 
 
-def _complement(a: float, text: str, k: float) -> Iterator[tuple[str, float]]:
+def _users(case: Case, k: float) -> Iterator[Node]:
+    """Yield the operations of which a number is an operand."""
+    for node in case.replay.graph if case.replay is not None else ():
+        if case.replay is not None and not np.ndim(node.value) and abs(node.value) == k:
+            yield from (x for x in case.replay.graph.consumers(node) if node.primitive is None)
+
+
+def _concerns(replay: Replay, node: Node, key: str) -> bool:
+    """Return whether an operation is in a term, or scales it."""
+    return node.id in replay.behind(key) or key in replay.behind(node.id)
+
+
+def _complement(a: float, text: str, k: float, cost: float = 0.3) -> Iterator[tuple[str, float]]:
     """Yield how a factor can come from 1 minus a number by which something is multiplied."""
     for ratio, what in (
         (k / (1 - k), f"{text} stands in place of 1 - {text}"),
         ((1 - k) / k, f"1 - {text} stands in place of {text}"),
         (1 / (1 - k), f"the factor 1 - {text} is missing"),
     ):
-        if _is(a, ratio):
-            yield what, 0.3
+        if within(a, ratio):
+            yield what, cost
 
 
 def of_the_loss(case: Case, factor: float) -> str:
@@ -314,10 +371,10 @@ def of_the_loss(case: Case, factor: float) -> str:
         return ""
     loss = abs(float(case.replay.graph.outputs[0].value))
     for other, ratio in (("square", 2 * loss), ("exponential", np.exp(min(loss, 700.0)))):
-        if loss and _is(abs(factor), ratio):
+        if loss and within(abs(factor), ratio):
             return f"that of the {other} of the loss"
     for other, ratio in (("root", 2 * np.sqrt(loss)), ("logarithm", loss)):
-        if loss and _is(abs(factor) * ratio, 1):
+        if loss and within(abs(factor) * ratio, 1):
             return f"that of the {other} of the loss"
     return ""
 
@@ -337,9 +394,9 @@ def another_number(case: Case, factor: float) -> str:
             for text, pool in POOLED.items():
                 pooled[text.format(node.name)] = abs(float(pool(value)))
     for (x, right), (y, wrong) in itertools.product(single.items(), (single | pooled).items()):
-        if not right or not wrong or _is(right, wrong):
+        if not right or not wrong or within(right, wrong):
             continue
-        if _is(abs(factor), right / wrong if below[x] else wrong / right):
+        if within(abs(factor), right / wrong if below[x] else wrong / right):
             return f"{y} stands in place of {x}"
     return ""
 
@@ -370,13 +427,15 @@ def _called(graph: Graph, node: Node, depth: int = 3) -> str:
     return write(node, written) if all(names) else ""
 
 
+GATES = (ops.multiply, ops.where)
+
 SLOPES = (0.01, 0.1, 0.2, 0.3, 0.001)
 """What a leaky relu has where others have 0."""
 
 
-def reason(case: Case, factor: float) -> tuple[str, float] | None:
+def reason(case: Case, factor: float, key: str | None = None) -> tuple[str, float] | None:
     """Return the likeliest reason for a factor with its cost, or None; or two of one likelihood."""
-    found = sorted(dict(reasons(case, factor)).items(), key=lambda pair: pair[1])
+    found = sorted(dict(reasons(case, factor, key)).items(), key=lambda pair: pair[1])
     if not found:
         return None
     alike = [text for text, cost in found if cost == found[0][1]]

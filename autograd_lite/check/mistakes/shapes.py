@@ -13,6 +13,7 @@ from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     MOST_AXES,
     always,
+    distinct,
     orders,
     replaced,
     steps,
@@ -172,7 +173,8 @@ def permuted(case: Case, target: Target) -> Iterator[Candidate]:
         )
     for axis, noun in zip(range(hand.ndim), ("row", "column", "slice"), strict=False):
         order = _order(hand, right, axis)
-        if order is not None and (order != np.arange(len(order))).any():
+        moved = order is not None and (order != np.arange(len(order))).any()
+        if order is not None and moved and not _tells_little(hand, order):
             noun = "entrie" if hand.ndim == 1 else noun
             turned = (order == np.arange(len(order))[::-1]).all()
             listed = ", ".join(map(str, np.argsort(order)))
@@ -288,7 +290,7 @@ def rows_in_another_order(case: Case, target: Target) -> Iterator[Candidate]:
         if _may_be_chance(len(sides[0]), target):
             continue
         for order in _orders(*sides):
-            if (order == np.arange(len(order))).all():
+            if (order == np.arange(len(order))).all() or _tells_little(g, order):
                 continue
             moved = data[:, order] if columns else data[order]
             yield Candidate(
@@ -310,6 +312,18 @@ def _may_be_chance(n: int, target: Target) -> bool:
     orders = math.lgamma(n + 1) if n <= MOST_ENUMERATED else 2 * math.log(n)
     numbers = int(np.count_nonzero(target.hand))
     return orders + numbers * math.log(precision) > math.log(MOST_CHANCE)
+
+
+def _tells_little(array: Array, order: Array) -> bool:
+    """Return whether so few different numbers may be in this order for any reason: a mask, say."""
+    turned = order[::-1] if order[0] > order[-1] else order
+    shifted = (turned - turned[0]) % len(order)
+    few = distinct(array) < min(FEWEST_TO_ORDER, len(order))
+    return few and bool((shifted != np.arange(len(order))).any())
+
+
+FEWEST_TO_ORDER = 4
+"""Of how many different numbers an order at random tells something."""
 
 
 def _in_words(order: Array) -> str:

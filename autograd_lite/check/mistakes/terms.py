@@ -16,6 +16,7 @@ from autograd_lite.graph import Node
 def terms(replay: Replay) -> list[Node]:
     """Return the additive terms of the loss, and the sums of some of them that stand together."""
     found: list[Node] = []
+    partial = {x for loop in loops(replay) for nodes in loop.classes for x in nodes[:-1]}
     waiting = [replay.graph.outputs[0]]
     while waiting:
         node = waiting.pop()
@@ -26,12 +27,14 @@ def terms(replay: Replay) -> list[Node]:
         shared = any(_is_shared(replay, x) for x in operands)  # It belongs to several terms.
         if (sums or alone or reduced) and operands and not shared:
             waiting += operands
-            if (sums or node.name) and node is not replay.graph.outputs[0]:
+            whole = node is replay.graph.outputs[0] or node in partial  # What a loop adds up.
+            if (sums or node.name) and not whole:
                 found.append(node)
         elif node.id in replay.gradients:
             found.append(node)
-    whole = [node for node in found if _is_all(replay, node)]
-    return [node for node in found if node not in whole] if len(found) - len(whole) > 1 else []
+    everything = [node for node in found if _is_all(replay, node)]
+    several = len(found) - len(everything) > 1
+    return [node for node in found if node not in everything] if several else []
 
 
 def terms_alone(replay: Replay) -> dict[Node, Replay]:

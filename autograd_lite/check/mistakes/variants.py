@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +22,7 @@ from autograd_lite.check.mistakes.backward_steps import (
     times,
     wrong,
 )
-from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, same
+from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, more, same
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.graph import Node
 
@@ -189,23 +190,33 @@ def _averaged(step: Step, count: int) -> Candidate:
 @mistake("one row only", "Every row of the batch counts.")
 def one_row_only(case: Case, target: Target) -> Iterator[Candidate]:
     """Count a single row of the batch: what a loop leaves behind that overwrites."""
+    return _rows_only(case, target)
+
+
+def _rows_only(case: Case, target: Target, *, few: bool = False) -> Iterator[Candidate]:
+    """Count a single row, or leave one out.
+
+    With `few`, leave out a row of so few numbers that it may be another mask.
+    """
     replay = case.replay
-    if replay is None or target.id is None:
+    if replay is None or target.id is None or (few and replay.graph[target.id].primitive):
         return
     turned = [x.id for x in replay.graph.consumers(replay.graph[target.id])
               if x.primitive is ops.transpose]  # fmt: skip
     for edge in replay.edges():
         node = replay.graph[edge[0]]
-        if node.operands[edge[1]] not in (target.id, *turned) or not node.shape:
-            continue
-        yield from _some_rows(replay, edge, node)
+        here = node.operands[edge[1]] in (target.id, *turned) and node.id not in turned
+        if here and node.shape and (len(node.shape) == 1 or not few):
+            yield from _some_rows(replay, edge, node, few)
 
+
+more("one row only")(functools.partial(_rows_only, few=True))
 
 FEWEST_LEFT_OUT = 3
 """How many numbers are left out, at least, if rows are."""
 
 
-def _some_rows(replay: Replay, edge: Edge, node: Node) -> Iterator[Candidate]:
+def _some_rows(replay: Replay, edge: Edge, node: Node, few: bool) -> Iterator[Candidate]:
     g, rule, at = replay.gradients[node.id], replay.rule(edge), text_of(replay.graph, node)
     axes = range(node.value.ndim)
     varied = [k for k in axes if not same(g, np.broadcast_to(g.mean(k, keepdims=True), g.shape))]
@@ -233,11 +244,10 @@ def _some_rows(replay: Replay, edge: Edge, node: Node) -> Iterator[Candidate]:
                  f"sample in place of added up", 0.9),
                 (others, 1, f"the {which} {row} of the gradient at {at} is left out", 1.3),
             ):  # fmt: skip
-                # Fewer may be another mask.
-                few = kept is others and np.count_nonzero(g[~kept]) < FEWEST_LEFT_OUT
-                if factor and kept.any() and not few:
+                tells_little = kept is others and np.count_nonzero(g[~kept]) < FEWEST_LEFT_OUT
+                if factor and kept.any() and bool(tells_little) == few:
                     made = wrong(replay, {edge: _given(rule, np.where(kept, factor * g, 0))})
-                    yield Candidate(title, cost + far, predict=made)
+                    yield Candidate(title, cost + far + 0.3 * few, predict=made)
 
 
 @mistake(

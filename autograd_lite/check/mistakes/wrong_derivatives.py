@@ -31,7 +31,7 @@ from autograd_lite.check.mistakes.backward_steps import (
     times,
     wrong,
 )
-from autograd_lite.check.mistakes.reasons import SLOPES
+from autograd_lite.check.mistakes.reasons import SLOPES, averaged
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, more, same
 from autograd_lite.check.mistakes.repeated import recurrent
 from autograd_lite.check.mistakes.replay import Replay, Rule
@@ -69,8 +69,19 @@ def derivative_left_out(case: Case, target: Target) -> Iterator[Candidate]:
                     1.2,
                     predict=step.wrong(times(-value)),
                 )
-    powers = [step for step in steps(case, target, once=True) if step.primitive is ops.power]
+    powers = [
+        step for step in steps(case, target, once=True)
+        if step.primitive in (ops.power, ops.square)
+    ]  # fmt: skip
     for step in powers:
+        if step.node.shape:
+            yield Candidate(
+                f"{step.name} stands in place of its derivative: it is not derived",
+                1.25,
+                predict=step.wrong(times(np.asarray(step.replay.values[step.node.id]))),
+            )
+        if step.primitive is ops.square:
+            continue
         if not step.edge[1] and not np.ndim(step.replay.values[step.node.operands[1]]):
             yield Candidate(
                 f"the derivative of {step.name} is left out", 1.3, predict=step.wrong(_as_it_is)
@@ -119,7 +130,9 @@ def derivative_at_activation(case: Case, target: Target) -> Iterator[Candidate]:
             continue  # That is its mask, reversed.
         rule = _at(step, -np.asarray(step.replay.values[step.operand.id]))
         g = step.replay.gradients[step.node.id]
-        if tells(step, rule) and not same(rule(g), -np.asarray(step.rule(g))):  # 1 / -x is a sign.
+        right = np.asarray(step.rule(g))
+        even = any(same(rule(g), x) for x in (right, -right))  # sigmoid', or 1 / -x: a sign.
+        if tells(step, rule) and not even:
             turned = (
                 step.operand.primitive is ops.negative
                 and step.replay.graph[step.operand.operands[0]]
@@ -296,6 +309,18 @@ def sign_in_derivative(case: Case, target: Target) -> Iterator[Candidate]:
                 0.78,
                 predict=step.wrong(times(derivative)),
             )
+        first, power = {ops.tanh: (1.0, 2), ops.sigmoid: (y, 1)}.get(step.primitive, (None, 0))
+        for n in (1, *averaged(case)) if power else ():  # What is averaged at the end is larger.
+            whole = f"1 - {grouped(step.name)}{' ** 2' * (power > 1)}"
+            yield Candidate(
+                f"the brackets of {whole} are missing: it is subtracted from the whole product",
+                1.2,
+                predict=step.wrong(_apart(first, y**power / n)),
+            )
+
+
+def _apart(factor: Any, taken: Any) -> Rule:
+    return lambda g: g * factor - taken
 
 
 def sign_forms(primitive: Primitive, name: str, y: Any, x: Any) -> list[tuple[str, Any]]:
