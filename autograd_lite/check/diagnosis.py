@@ -42,7 +42,7 @@ from autograd_lite.check.mistakes import (
     window_slips,
     wrong_derivatives,
 )
-from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made, distinct
+from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made, distinct, largest_in
 from autograd_lite.check.mistakes.entries import where_not_finite, zero_entries
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
@@ -111,6 +111,9 @@ SHARE = 0.75
 
 FOR_WHAT_IS_KNOWN = 0.6
 """How much of its time a gradient may take before the last resort."""
+
+NOTHING_LEFT = 1e-12
+"""What is so small beside other gradients is what rounding has left of a sum that cancels."""
 
 UNLIKELY = 2.0
 """What costs more, as a factor without a reason, is not yet enough."""
@@ -495,9 +498,10 @@ def _fitting(
             progress.cut_short.add(target.name)
             break
         if candidate.explains(target):
-            worst = min(worst, candidate.cost + FAR_FETCHED)
             also = sum(candidate.explains(other) for other in others)
             contradicted = _contradicted(candidate, progress)
+            if not contradicted:
+                worst = min(worst, candidate.cost + FAR_FETCHED)
             cost = candidate.cost + (AGAINST if contradicted else 0.0)
             if target.hand.shape != target.right.shape:
                 also = 0  # The shape itself says where it is.
@@ -513,7 +517,8 @@ def _contradicted(candidate: Candidate, progress: _Progress) -> bool:
     """Return whether a mistake would have changed a gradient that is right."""
     made, replay = candidate.predict, progress.case.replay
     if candidate.at and replay is not None:
-        right = {t.id for t in progress.agreeing if t.right.any()}
+        size = max(largest_in(t.right) for t in (*progress.failing, *progress.agreeing))
+        right = {t.id for t in progress.agreeing if largest_in(t.right) > NOTHING_LEFT * size}
         return all(not right.isdisjoint(replay.behind(key)) for key in candidate.at)
     return isinstance(made, Made | AnotherPass) and any(map(made.changes, progress.agreeing))
 

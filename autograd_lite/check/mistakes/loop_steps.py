@@ -106,7 +106,8 @@ def of_edges(
 
     steps = range(len(nodes))
     every = "at every step, "
-    added_up = not nodes[-1].shape and primitive in (ops.add, ops.subtract)  # As a loss is.
+    total = primitive in (ops.add, ops.subtract) and nodes[0].id in nodes[1].operands
+    added_up = total and not nodes[-1].shape  # As a loss is, step by step.
     if not added_up and (not leaf or _elsewhere_too(loop, nodes, i)):
         yield change(
             f"{every}nothing comes back to {operand} from {name}: that path is left out",

@@ -189,8 +189,12 @@ def _averaged(step: Step, count: int) -> Candidate:
 
 @mistake("one row only", "Every row of the batch counts.")
 def one_row_only(case: Case, target: Target) -> Iterator[Candidate]:
-    """Count a single row of the batch: what a loop leaves behind that overwrites."""
-    return _rows_only(case, target)
+    """Count a single row of the batch, as a loop leaves behind that overwrites; or all in each."""
+    for word, pool in (("sum", np.sum), ("mean", np.mean)) if target.right.ndim > 1 else ():
+        rows = np.broadcast_to(pool(target.right, axis=0), target.right.shape)
+        title = f"every row gets the {word} of all rows"
+        yield Candidate(title, 1.0, predict=_constant(target, rows))
+    yield from _rows_only(case, target)
 
 
 def _rows_only(case: Case, target: Target, *, few: bool = False) -> Iterator[Candidate]:
