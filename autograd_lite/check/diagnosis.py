@@ -100,6 +100,9 @@ ALWAYS_TRIED = 30
 AGAINST = 0.8
 """How much less likely a mistake is that would have changed a gradient that is right, too."""
 
+MORE_AGAINST = 1.3
+"""How much less likely a factor is that of the loss, if what has come through that is right."""
+
 FAR_FETCHED = 0.9
 """By how much the cost of an alternative may be larger than that of the likeliest mistake."""
 
@@ -500,9 +503,10 @@ def _fitting(
         if candidate.explains(target):
             also = sum(candidate.explains(other) for other in others)
             contradicted = _contradicted(candidate, progress)
-            if not contradicted:
+            odd = _is_right_elsewhere(candidate, progress)
+            if not (contradicted or odd):
                 worst = min(worst, candidate.cost + FAR_FETCHED)
-            cost = candidate.cost + (AGAINST if contradicted else 0.0)
+            cost = candidate.cost + AGAINST * contradicted + MORE_AGAINST * odd
             if target.hand.shape != target.right.shape:
                 also = 0  # The shape itself says where it is.
             rank = (contradicted, -float(also), cost, candidate)
@@ -515,12 +519,18 @@ def _fitting(
 
 def _contradicted(candidate: Candidate, progress: _Progress) -> bool:
     """Return whether a mistake would have changed a gradient that is right."""
-    made, replay = candidate.predict, progress.case.replay
-    if candidate.at and replay is not None:
-        size = max(largest_in(t.right) for t in (*progress.failing, *progress.agreeing))
-        right = {t.id for t in progress.agreeing if largest_in(t.right) > NOTHING_LEFT * size}
-        return all(not right.isdisjoint(replay.behind(key)) for key in candidate.at)
+    made = candidate.predict
     return isinstance(made, Made | AnotherPass) and any(map(made.changes, progress.agreeing))
+
+
+def _is_right_elsewhere(candidate: Candidate, progress: _Progress) -> bool:
+    """Return whether a right gradient has come through what a factor is said to be of."""
+    replay = progress.case.replay
+    if not candidate.at or replay is None:
+        return False
+    size = max(largest_in(t.right) for t in (*progress.failing, *progress.agreeing))
+    right = {t.id for t in progress.agreeing if largest_in(t.right) > NOTHING_LEFT * size}
+    return all(not right.isdisjoint(replay.behind(key)) for key in candidate.at)
 
 
 def _promises_more(candidate: Candidate, target: Target, progress: _Progress) -> bool:

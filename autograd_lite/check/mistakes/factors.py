@@ -193,7 +193,7 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
     for n in sorted({*averages, *sums} - {case.batch}):
         if within(a, n) or within(a, 1 / n):
             text = f"{'multiplied' if a > 1 else 'divided'} by n = {n}, the number of entries"
-            yield "constant factor", text, 1.5, ()
+            yield "constant factor", text, 1.5, averages.get(n, set()) | sums.get(n, set())
     graph = case.replay.graph if case.replay is not None else None
     for node in graph or ():  # Of rows, say: those of the loss are above.
         if case.replay is not None and graph and node.primitive is ops.mean:
@@ -206,7 +206,8 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
     batch = f"the size of the batch{' or another length' if ambiguous else ''}, {case.batch}"
     if case.batch > 1 and (within(a, case.batch) or within(a, 1 / case.batch)):
         text = f"{'multiplied' if a > 1 else 'divided'} by {batch}"
-        yield "constant factor", text, 1.4, ()
+        at = averages.get(case.batch, set()) | sums.get(case.batch, set())
+        yield "constant factor", text, 1.4, at
     if case.lr is not None and case.lr != 1 and within(a, case.lr):
         yield "learning rate", f"the learning rate {case.lr:g} is in it already", 0.8, ()
     if case.lr is not None and case.lr != 1 and within(a, 1 / case.lr):

@@ -81,6 +81,18 @@ def rule_of(primitive: Primitive, x: Any, y: Any) -> Rule:
     return lambda g: primitive.rules[0](g, y, x)
 
 
+def _is_added_up(replay: Replay, nodes: Sequence[Node]) -> bool:
+    """Return whether a single number is added to at every step, as a loss is."""
+    waiting = [nodes[1]]
+    while waiting:
+        node = waiting.pop()
+        if node is nodes[0]:
+            return True
+        if node.primitive in (ops.add, ops.subtract) and not node.shape:
+            waiting += replay.graph.operands(node)
+    return False
+
+
 def of_edges(
     replay: Replay,
     loop: Loop,
@@ -106,9 +118,7 @@ def of_edges(
 
     steps = range(len(nodes))
     every = "at every step, "
-    total = primitive in (ops.add, ops.subtract) and nodes[0].id in nodes[1].operands
-    added_up = total and not nodes[-1].shape  # As a loss is, step by step.
-    if not added_up and (not leaf or _elsewhere_too(loop, nodes, i)):
+    if not _is_added_up(replay, nodes) and (not leaf or _elsewhere_too(loop, nodes, i)):
         yield change(
             f"{every}nothing comes back to {operand} from {name}: that path is left out",
             0.75,
