@@ -263,9 +263,10 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
                 forms = any_form.any_form(case, against, progress.deadline, pairs=pairs)
                 fitting = _fitting(case, against, progress, sorted(forms, key=lambda x: x.cost))
                 alone = _alone(fitting, target, progress)
-                fitting = [x for x in fitting if not _promises_more(x, target, progress)] or alone
-                if fitting and fitting[0].cost < far:
-                    return _diagnosis(fitting, progress, (target, against), besides)
+                fitting = [x for x in fitting if not _promises_more(x, target, progress)]
+                for some in (fitting, alone):
+                    if some and some[0].cost < far:
+                        return _diagnosis(some, progress, (target, against), besides)
         if time.thread_time() > progress.deadline:
             progress.cut_short.add(target.name)
         for _, against, proposed, besides in reversed(tried) if not pairs else ():
