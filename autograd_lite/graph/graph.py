@@ -180,7 +180,7 @@ class Graph(Nodes):
         >>> import autograd_lite as al
         >>> x = al.Tensor(3.0, requires_grad=True)
         >>> al.Graph(x * x).recompute({"n0": 5.0})
-        (25.0,)
+        (np.float64(25.0),)
         """
         if not isinstance(changes, Mapping):
             raise TypeError(

@@ -28,12 +28,12 @@ def cleaned(program: Program) -> Program:
     --------
     >>> import numpy as np
     >>> from autograd_lite.program.trace import trace
-    >>> print(trace(lambda x: (x * 1.0 + np.exp(x)) - -np.exp(x), 2.0).program)
-    x0: number
-    v0: float64 = exp(x0)
-    v1: float64 = add(x0, v0)
-    v2: float64 = negative(v0)
-    v3: float64 = subtract(v1, v2)
+    >>> print(trace(lambda x: (x * 1.0 + np.exp(x)) - -np.exp(x), np.ones(2)).program)
+    x0: float64[2]
+    v0: float64[2] = exp(x0)
+    v1: float64[2] = add(x0, v0)
+    v2: float64[2] = negative(v0)
+    v3: float64[2] = subtract(v1, v2)
     return v3
     """
     stands_for: dict[Variable, Any] = {}

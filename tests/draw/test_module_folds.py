@@ -229,8 +229,8 @@ def test_collapse_takes_paths_classes_and_patterns(collapse, titles):
     [
         ({"collapse": "hiden"}, ValueError, "'hiden' is neither path nor class.*enter, Linear"),
         ({"collapse": [3]}, TypeError, "collapse takes paths and classes.*got int"),
-        ({"depth": -1}, ValueError, "depth is how many levels of modules are open.*got -1"),
-        ({"depth": True}, ValueError, "got True"),
+        ({"depth": -1}, ValueError, "draw needs depth of 0 or more, got -1"),
+        ({"depth": True}, TypeError, "draw needs an integer as depth, got True"),
         ({"roll": 2.5}, ValueError, "roll is True, False or None.*got 2.5"),
     ],
 )
