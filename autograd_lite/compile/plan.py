@@ -324,7 +324,7 @@ class Plan:
         check = [*conditions, f"({guards} or not changed())"]
         call = [*do, f"return {result}"]
         if not self.traced.drawn:  # Else, `_undoing` does it.
-            call = [  # On an error of NumPy's, the function runs as it is: it may catch that.
+            call = [  # If NumPy raises, the function runs as it is: it may catch the error.
                 *_block("try:", call),
                 *("except TraceError:", "    raise"),
                 *("except Exception:", "    return eagerly(args, kwargs)"),

@@ -312,7 +312,7 @@ class Step(Compiled):
             if i is not None and _is_of_numbers(now) and now != guard.value:
                 self._moving[i, guard.key] = None
 
-    def _advice(self, around: Surroundings) -> str:  # noqa: ARG002  (it is one)
+    def _advice(self, around: Surroundings) -> str:  # noqa: ARG002  (a step needs none)
         return ""
 
     def _apart(self) -> tuple[Any, ...]:

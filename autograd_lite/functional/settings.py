@@ -20,7 +20,7 @@ _RANGES: dict[str, Callable[[float], bool]] = {
 
 
 def check_counts(name: str, least: int = 1, **counts: Any) -> None:
-    """Refuse what is not an integer, or less than `least`."""
+    """Raise an error for a setting that is not an integer, or is less than `least`."""
     for key, x in counts.items():
         if not isinstance(x, int | np.integer) or isinstance(x, bool):
             raise TypeError(f"{name} needs an integer as {key}, got {x!r}.")
@@ -29,7 +29,7 @@ def check_counts(name: str, least: int = 1, **counts: Any) -> None:
 
 
 def check_range(name: str, within: str | None = "that is a number", /, **settings: Any) -> None:
-    """Refuse what is not a number within a range of `_RANGES`; without one, any number passes."""
+    """Raise an error for a setting that is not a number, or not in the range `within`, if given."""
     for key, x in settings.items():
         try:
             number = float("" if isinstance(x, str) else x)

@@ -61,7 +61,7 @@ class Nodes(Sequence[Node]):
         TypeError
             If it is something else.
         KeyError
-            If there is none, or several have the name; the message lists what there is.
+            If no node, or more than one, is called so; the message lists the names.
 
         Examples
         --------

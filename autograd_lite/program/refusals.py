@@ -58,7 +58,7 @@ def _line() -> str:
 
 
 def under_way() -> Any:
-    """Return the notes of the trace that is under way; raise an error if there is none."""
+    """Return the notes of the running trace; raise an error outside of one."""
     notes = NOTES.get()
     if notes in (None, ALONE):
         raise outside()

@@ -375,3 +375,19 @@ def test_what_a_whole_term_sends_back_to_a_tensor_is_said_of_the_term(factor, sa
     dv = np.exp(v.numpy()) * eps**2 + factor * 0.5 * (np.exp(v.numpy()) - 1)
     title = title_of(fit + kl, w=X.T @ dv, m=W[1:])
     assert title == f"what comes back to v from the term kl {says}"
+
+
+def test_one_number_for_all_entries_is_a_factor_and_no_other_share():
+    scores, target = np.random.default_rng(8).normal(size=(8, 4)), np.eye(4)[np.arange(8) % 4]
+    s = al.Tensor(scores, requires_grad=True, name="s")
+    lse = np.log(np.sum(np.exp(s), axis=1, keepdims=True))
+    logp = s - lse
+    lse.name, logp.name = "lse", "logp"
+    loss = np.mean(np.sum(-(0.9 * target + 0.025) * logp, axis=1))
+    dlogp = -(0.9 * target + 0.025) / 8
+    dlse = -dlogp.sum(axis=1, keepdims=True)
+    p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    by_hand = {"logp": dlogp, "lse": dlse, "s": 8 * (dlogp + dlse * p)}
+    result = al.compare(loss, by_hand)
+    assert [row.name for row in result.failures] == ["s"]
+    assert result["s"].diagnosis.title.startswith("by hand = 8 × autodiff")

@@ -224,15 +224,15 @@ KINDS = {
     "no axes are left": (lambda x: np.squeeze(x[:1]), X),
     "no axes are made": (lambda x: (np.where(x > 1, x, 0.0), np.zeros_like(x)), 2.0),
     "a gradient where there are nan": (al.grad(np.nansum), np.float64(2.0)),
-    "truth of NumPy's": (
+    "a NumPy bool": (
         lambda x: (np.equal(x, 2.0), np.isnan(x), np.logical_and(x > 1, x > 2)),
         2.0,
     ),
-    "a number of NumPy's": (
+    "a NumPy number": (
         lambda x: (np.add(x, 1.0), np.add(x, 1.0) * HALF, np.square(x) * HALF),
         2.0,
     ),
-    "a number of Python's": (lambda x: (x + 1.0, (x + 1.0) * HALF, np.real(x)), 2.0),
+    "a Python number": (lambda x: (x + 1.0, (x + 1.0) * HALF, np.real(x)), 2.0),
     "an array of a number": (lambda x: (np.ravel(x), np.atleast_2d(x), np.median(x)), 2.0),
     "a gradient of an array of a number": (al.grad(lambda x: np.sum(np.ravel(x))), 2.0),
     "an operation on a number": (lambda x: (al.sigmoid(x), al.relu(x) * HALF), 2.0),

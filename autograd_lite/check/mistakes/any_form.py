@@ -28,6 +28,7 @@ from autograd_lite.check.mistakes.backward_steps import (
     steps,
     text_of,
 )
+from autograd_lite.check.mistakes.factors import factor_of
 from autograd_lite.check.mistakes.forms import (
     MOST_ENTRIES,
     Share,
@@ -376,6 +377,8 @@ def another_share(case: Case, target: Target) -> Iterator[Candidate]:
     replay = case.replay
     if replay is None or target.id is None or target.hand.shape != target.right.shape:
         return
+    if factor_of(target.hand, target.right) is not None:
+        return  # One number for all entries is a factor, and nothing else.
     for share in shares(replay):
         for place in _arriving(replay, target):
             if place.arrives and place.shape == share.value.shape:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -365,7 +366,7 @@ def term_too_many(case: Case, target: Target) -> Iterator[Candidate]:
                 f"that the loss does not have",
                 1.3,
                 # mypy infers no type for a lambda with a default.
-                correct=lambda hand, added=added: hand - added,  # type: ignore[misc]  # Its value now.
+                correct=functools.partial(np.add, -added),
             )
 
 
@@ -399,7 +400,7 @@ def _of_another(case: Case, target: Target, x: Any) -> Iterator[Candidate]:
             f"{term_text(replay, end)} is applied to {target.name} too: a term that the loss has "
             f"of {text_of(replay.graph, others[0])} alone",
             1.25,
-            correct=lambda hand, added=added: hand - added,  # type: ignore[misc]  # Its value now.
+            correct=functools.partial(np.add, -added),
         )
 
 

@@ -101,9 +101,10 @@ def or_a_half(case: Case, key: str | None = None) -> str:
 
 
 def other_divisor(case: Case, factor: float, key: str | None = None) -> str:
-    """Say what may be divided by, and what belongs there: rows of an array, say, not entries.
+    """Return in words which length a factor may be divided by in place of the right one.
 
-    With `key`, of what this node is computed from alone.
+    As the number of entries in place of the number of rows; "" if there is none. With `key`, only
+    what this node is computed from counts.
     """
     found, means = list[tuple[int, int]](), averaged(case)
     replay = case.replay
