@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autograd_lite.core.later import refuse_call
-from autograd_lite.core.tensor import results_are
+from autograd_lite.core.node import results_are
 from autograd_lite.numpy_api.guesses import Guesses
 from autograd_lite.numpy_api.in_place import Writes
 from autograd_lite.numpy_api.memory import keep_freed_memory

@@ -12,9 +12,9 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.core.backward import backward_pass, next_birth, operands_of
 from autograd_lite.core.modes import GradientError, enable_grad, recording
+from autograd_lite.core.node import result_of
 from autograd_lite.core.operands import has_values
 from autograd_lite.core.primitive import Primitive
-from autograd_lite.core.tensor import result_of
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.functional.tracing import require_function
 from autograd_lite.tensor import Tensor

@@ -15,7 +15,7 @@ import numpy as np
 
 from autograd_lite.core.later import names_its_arguments
 from autograd_lite.core.modes import enable_grad
-from autograd_lite.core.tensor import variable
+from autograd_lite.core.node import variable
 from autograd_lite.functional.forward import push_forward
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.functional.signatures import (

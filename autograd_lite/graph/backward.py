@@ -12,7 +12,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.core.backward import fit, next_birth
 from autograd_lite.core.modes import enable_grad
-from autograd_lite.core.tensor import variable
+from autograd_lite.core.node import variable
 from autograd_lite.graph.node import Node
 from autograd_lite.graph.nodes import Nodes, Parts
 from autograd_lite.graph.recording import recorded

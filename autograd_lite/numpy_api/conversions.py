@@ -13,8 +13,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from autograd_lite.core import arithmetic
 from autograd_lite.core.modes import GradientError, recording
+from autograd_lite.core.node import leaf, record
 from autograd_lite.core.operands import known_dtype
-from autograd_lite.core.tensor import Tensor, leaf, record
+from autograd_lite.core.tensor import Tensor
 
 # What to write instead where a number, an array of a tensor without axes, or one of a tensor with
 # axes would lose the gradient.

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.core import tensor
+from autograd_lite.core.node import new_tensor
 from autograd_lite.numpy_api.shape import asarray_like
 from autograd_lite.numpy_api.table import as_array, composes, untyped, values_of
 
 
 def constant(array: Any) -> Any:
     """Return a new Tensor that requires no gradient."""
-    return tensor.Result(array)
+    return new_tensor(array)
 
 
 def _new(function: Callable[..., Any]) -> None:

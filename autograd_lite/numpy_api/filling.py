@@ -14,8 +14,9 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.core.backward import next_birth
 from autograd_lite.core.modes import Watched, recording
+from autograd_lite.core.node import result_of
 from autograd_lite.core.operands import constant, explained
-from autograd_lite.core.tensor import Tensor, result_of
+from autograd_lite.core.tensor import Tensor
 from autograd_lite.numpy_api.arguments import FIXED, frozen_index
 from autograd_lite.numpy_api.versions import ONE_HOLDER, Versioned, let_go, note_write, version_of
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_lite import ops
-from autograd_lite.core import tensor
+from autograd_lite.core.node import new_tensor
 from autograd_lite.core.operands import is_recorder
 from autograd_lite.numpy_api.in_place import Writes
 from autograd_lite.numpy_api.table import as_array, cast, composes, extends, laid_out, values_of
@@ -174,7 +174,7 @@ def array_like(nest: Any, dtype: Any = None, *, copy: Any = True, **ignored: Any
 
 def _tensor(made: Any) -> Any:
     """Make a Tensor of what had none in it."""
-    return made if is_recorder(made) else tensor.Result(made)
+    return made if is_recorder(made) else new_tensor(made)
 
 
 @composes(np.asarray, np.asanyarray)

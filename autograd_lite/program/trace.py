@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.core.node import leaf
 from autograd_lite.core.primitive import REGISTRY, Primitive
-from autograd_lite.core.tensor import leaf
 from autograd_lite.functional.nests import flatten, leaves_of, rebuild
 from autograd_lite.functional.tracing import call_with_tensors
 from autograd_lite.numpy_api.table import COMPOSED

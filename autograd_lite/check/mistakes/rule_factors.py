@@ -14,7 +14,7 @@ from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import Step, grouped, text_of
 from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.core.modes import GradientError, enable_grad
-from autograd_lite.core.tensor import variable
+from autograd_lite.core.node import variable
 from autograd_lite.graph import Graph, Node
 from autograd_lite.tensor import Tensor
 
