@@ -591,3 +591,18 @@ def test_a_target_that_is_written_to_afterwards_keeps_its_version():
 
     assert al.grad(f)(np.array([3.0, 4.0])).tolist() == [6.0, 32.0 + 5.0 + 2.0]
     assert w.grad is None
+
+
+def test_an_index_that_is_a_tensor_adds_up_what_it_picks_twice():
+    twice = np.array([2, 0, 2])
+    of_tensors = al.Tensor(twice)
+    for index, same in (
+        (twice, of_tensors),
+        ((twice, twice), (of_tensors, of_tensors)),
+        ((slice(None), twice), (slice(None), of_tensors)),
+        ((np.arange(3), twice), (np.arange(3), of_tensors)),
+    ):
+        gradients = [
+            al.grad(lambda x, i=i: np.sum(x[i] ** 2))(np.ones((3, 4))) for i in (index, same)
+        ]
+        np.testing.assert_array_equal(*gradients)
