@@ -8,6 +8,7 @@ import importlib
 import inspect
 import re
 import textwrap
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
@@ -22,7 +23,7 @@ from autograd_lite.compile.step import Step
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.ops.writing import Written, literal, write
-from autograd_lite.program.formulas import UNLIKE_JAX
+from autograd_lite.program.formulas import TYPES_BY_VALUES, unlike_jax
 from autograd_lite.program.program import Program, Statement, Variable
 from autograd_lite.program.refusals import TraceError
 from autograd_lite.program.surroundings import Surroundings
@@ -132,28 +133,36 @@ def export(
             arguments.append("draws=None" if masks else argument)
             lines += _checked_draws(traced.inputs[-count:]) if masks else []
             lines += [f"{names[k]} = {path}" for k, path in _paths(nest, argument) if k in names]
-    writer = _Writer(to)
     refuse_shapes_by_values(traced)
     used = {x for s in program.statements for x in s.operands if isinstance(x, Variable)}
     kept = slice(end - held, end)
-    for x, value in zip(inputs[kept], traced.inputs[kept], strict=True):
-        if x in used or x in program.outputs:
-            lines.append(f"{x.name} = {writer.operand(value)}")
-    lines += writer.lines(program, {x: x.name for x in inputs})
-    outputs = [writer.operand(x) for x in program.outputs]
-    lines.append(f"return {_nest(traced.result, outputs)}")
-    body = "\n".join(f"    {line}" for line in lines)
-    code = f"def exported({', '.join(arguments)}):\n{body}\n"
-    parts = [*writer.helpers.values(), code]
-    written = "\n".join(parts) + ("np." if to == "numpy" else "")
-    imports = [x for x in _IMPORTS[to] if re.search(rf"\b{x.split()[-1]}\.", written)]
-    source = "\n\n\n".join(["\n".join(imports), *parts])
+    closed_over = [
+        (x, value)
+        for x, value in zip(inputs[kept], traced.inputs[kept], strict=True)
+        if x in used or x in program.outputs
+    ]
+    writer = _Writer(to)
+
+    def written() -> tuple[str, str]:
+        """Return the source, and the same of a function that returns the result of every line."""
+        writer.begin({x: x.name for x in inputs})
+        body = [*lines, *(f"{x.name} = {writer.operand(value)}" for x, value in closed_over)]
+        body += writer.lines(program)
+        outputs = _nest(traced.result, [writer.operand(x) for x in program.outputs])
+        head = f"def exported({', '.join(arguments)}):"
+        both = []
+        for result in (outputs, f"[{', '.join(writer.made)}]"):
+            code = "\n    ".join([head, *body, f"return {result}\n"])
+            parts = [*writer.helpers.values(), code]
+            text = "\n".join(parts) + ("np." if to == "numpy" else "")
+            imports = [x for x in _IMPORTS[to] if re.search(rf"\b{x.split()[-1]}\.", text)]
+            both.append("\n\n\n".join(["\n".join(imports), *parts]))
+        return both[0], both[1]
+
+    source, of_every_line = written()
+    while to == "jax" and writer.refused_by_jax(of_every_line, example):
+        source, of_every_line = written()
     function = made(source, "exported", {}, "exported program")
-    if to == "jax":
-        leaves = [
-            traced.samples[x] if isinstance(x, Output) else x for x in leaves_of(traced.result)
-        ]
-        _check(function, example, [np.shape(x) for x in leaves if x is not None])
     vars(function).update(attributes, source=source)
     return function
 
@@ -189,30 +198,6 @@ def _traced(f: Callable[..., Any], example: tuple[Any, ...]) -> Traced:
     finally:
         around.restore()
     return traced
-
-
-def _check(function: Callable[..., Any], example: Any, wanted: list[Any]) -> None:
-    """Have JAX trace what was written: it must take it, and give the same shapes."""
-    import jax
-
-    bare = rebuild(
-        example, [x._value() if isinstance(x, Tensor) else x for x in leaves_of(example)]
-    )
-    dynamic = [i for i, x in enumerate(leaves_of(bare)) if is_input(x)]
-
-    def of_arrays(arrays: list[Any]) -> Any:
-        leaves = leaves_of(bare)
-        for i, x in zip(dynamic, arrays, strict=True):
-            leaves[i] = x
-        return function(*rebuild(bare, leaves))
-
-    try:
-        found = jax.eval_shape(of_arrays, [leaves_of(bare)[i] for i in dynamic])
-    except Exception as error:
-        raise TypeError(f"export: JAX does not take the program. It says: {error}") from error
-    shapes = [np.shape(x) for x in jax.tree.leaves(found) if hasattr(x, "shape")]
-    if sorted(shapes) != sorted(wanted):
-        raise TypeError(f"export: JAX gives the shapes {shapes}, where NumPy gives {wanted}.")
 
 
 _IMPORTS = {
@@ -266,35 +251,102 @@ class _Writer:
     """Writes statements; an operation that NumPy does not have is written out as what it does."""
 
     def __init__(self, to: str) -> None:
-        self.jax, self.count = to == "jax", 0
-        self.names: dict[Variable, str] = {}
-        self.helpers: dict[str, str] = {}
+        self.jax = to == "jax"
+        self.expansions: dict[Statement, Program | None] = {}
+        self.refusals: dict[Statement, TypeError] = {}
+        self.without_lists: set[Statement] = set()
+        # Whose operands, or results, are cast to the dtype that NumPy's result has.
+        self.before: set[Statement] = set()
+        self.after: set[Statement] = set()
 
-    def lines(self, program: Program, names: dict[Variable, str]) -> list[str]:
-        """Return the statements of a program whose inputs have these names."""
-        self.names |= names
+    def begin(self, names: dict[Variable, str]) -> None:
+        """Begin anew, with inputs of these names."""
+        self.names = dict(names)
+        self.helpers: dict[str, str] = {}
+        self.made: dict[str, Statement] = {}
+
+    def lines(self, program: Program) -> list[str]:
+        """Return the statements of a program whose inputs have names."""
         found: list[str] = []
         for s in program.statements:
-            p, inner, text = s.function, None, ""
-            if not isinstance(p, Primitive) or p.numpy or _jax(p, s.parameters):
-                try:
-                    text = self.call(s)
-                except TypeError:
-                    inner = expanded(s)
-                    if inner is None:
-                        raise
-            else:
-                inner = expanded(s)
-            if inner is None:
-                name = f"v{self.count}"
-                self.count += 1
-                found.append(f"{name} = {text or self.call(s)}")
+            form = self._form(s)
+            if isinstance(form, str):
+                name = f"v{len(self.made)}"
+                self.made[name] = s
+                found.append(f"{name} = {form}")
             else:
                 given = [self.operand(x) for x in s.operands if isinstance(x, Variable)]
-                found += self.lines(inner, dict(zip(inner.inputs, given, strict=True)))
-                name = self.operand(inner.outputs[0])
+                self.names |= zip(form.inputs, given, strict=True)
+                found += self.lines(form)
+                name = self.operand(form.outputs[0])
             self.names[s.result] = name
         return found
+
+    def _form(self, s: Statement) -> str | Program:
+        """Return the right side of a statement, or simpler statements for it."""
+        p, dtype = s.function, s.result.dtype.name
+        direct = not isinstance(p, Primitive) or p.numpy or _jax(p, s.parameters)
+        if direct and s not in self.refusals:
+            try:
+                return self.call(s) + f".astype({dtype!r})" * (s in self.after)
+            except TypeError as error:
+                self.refusals[s] = error
+        if s not in self.expansions:
+            self.expansions[s] = expanded(s)
+        if (inner := self.expansions[s]) is not None:
+            return inner
+        if s in self.refusals:
+            raise self.refusals[s]
+        return self.call(s)
+
+    def refused_by_jax(self, source: str, example: Any) -> bool:
+        """Have JAX trace every line; note whether it refuses one, or gives something else.
+
+        It must give what NumPy does: shapes, and dtypes (where it computes in 64 bits).
+        """
+        import jax
+
+        function = made(source, "exported", {}, "exported program")
+        leaves = [x._value() if isinstance(x, Tensor) else x for x in leaves_of(example)]
+        dynamic = [i for i, x in enumerate(leaves) if is_input(x)]
+
+        def of_arrays(arrays: list[Any]) -> Any:
+            given = list(leaves)
+            for i, x in zip(dynamic, arrays, strict=True):
+                given[i] = x
+            return function(*rebuild(example, given))
+
+        try:
+            found = jax.eval_shape(of_arrays, [leaves[i] for i in dynamic])
+        except Exception as error:
+            frame = next(x for x in traceback.extract_tb(error.__traceback__) if x.name == "exported")
+            s = self.made.get(str(frame.line).partition(" = ")[0])
+            if s is None:
+                raise TypeError(f"export: JAX does not take the program: {error}") from error
+            if "list" in str(error) and s not in self.without_lists:
+                self.without_lists.add(s)
+            else:
+                self._note(s, f"JAX says of it: {error}", error)
+            return True
+        other: set[Variable] = set()
+        for s, got in zip(self.made.values(), found, strict=True):
+            x, dtype = s.result, jax.dtypes.canonicalize_dtype(s.result.dtype)
+            if got.shape == x.shape and (x.weak or got.dtype == dtype):
+                continue
+            if other.isdisjoint(y for y in s.operands if isinstance(y, Variable)):
+                casts = self.before if dtype.kind in "fc" and got.dtype.kind != "c" else self.after
+                loses = got.dtype.kind == "c" or dtype.kind == "b"
+                if got.shape != x.shape or s in casts or loses:
+                    kind = f"{got.dtype}{list(got.shape)}"
+                    self._note(s, f"JAX gives {kind} where NumPy gives {x.type}.")
+                casts.add(s)
+            other.add(x)
+        return bool(other)
+
+    def _note(self, s: Statement, said: str, error: Exception | None = None) -> None:
+        """Note why a statement has to be written in another way."""
+        self.refusals[s] = self._refused(s.name, said)
+        self.refusals[s].__cause__ = error
 
     def operand(self, x: Any) -> str:
         """Return how an operand is written."""
@@ -314,14 +366,25 @@ class _Writer:
     def call(self, s: Statement) -> str:
         """Return the right side of a statement."""
         operands = [self.operand(x) for x in s.operands]
+        if s in self.before:
+            dtype = s.result.dtype.name
+            operands = [
+                f"jnp.asarray({text}, {dtype!r})" if getattr(x, "dtype", bool) != bool else text
+                for x, text in zip(s.operands, operands, strict=True)
+            ]
         if isinstance(s.function, Call):
-            return self._function_call(s.function, operation_of(s), operands)
+            if s.function.function in TYPES_BY_VALUES and s.result.dtype.kind == "f":
+                raise self._refused(
+                    f"{self._name(s.function.function)} of real numbers",
+                    "Whether its result is complex depends on values: pass x.astype(complex).",
+                )
+            return self._function_call(s, operands)
         if not isinstance(s.function, Primitive):
             if self.jax and s.function is np.positive and s.operands[0].weak:
                 return (
                     f"jnp.asarray({operands[0]}, {'float' if s.result.dtype == float else 'int'})"
                 )
-            return self._call(self._name(s.function), operands, s.parameters)
+            return self._call(self._name(s.function, s.parameters), operands, s.parameters)
         if s.function.whole and not self.jax:  # Written out, it needs arrays.
             operands = [
                 f"np.asarray({text})" if getattr(x, "weak", False) else text
@@ -340,7 +403,7 @@ class _Writer:
             changed = {
                 k: v for k, v in parameters.items() if k not in p.defaults or v is not p.defaults[k]
             }
-            return self._call(self._name(p.numpy[0]), operands, changed)
+            return self._call(self._name(p.numpy[0], changed), operands, changed)
         text = write(p, [Written(x) for x in operands], parameters).text
         if p.whole or text.startswith(f"{p.name}("):
             if self.jax:
@@ -356,18 +419,16 @@ class _Writer:
         given = {
             k: v for k, v in parameters.items() if not (self.jax and (k, v) == ("mode", "raise"))
         }
-        if self.jax and given.get("hermitian"):
-            raise self._refused(f"{name} with hermitian=True")  # JAX reads both triangles there.
         parts = [*operands, *(f"{k}={_parameter(v)}" for k, v in given.items())]
-        return f"{name}({', '.join([*parts, *self._one_triangle(name)])})"
+        return f"{name}({', '.join(self._one_triangle(name, parts))})"
 
-    def _one_triangle(self, name: str) -> list[str]:
-        """Ask JAX to read one triangle of a symmetric matrix, as NumPy does."""
-        if not name.startswith("jnp.linalg."):
-            return []
-        there = getattr(importlib.import_module("jax.numpy.linalg"), name.rpartition(".")[2])
-        reads = "symmetrize_input" in inspect.signature(there).parameters
-        return ["symmetrize_input=False"] if reads else []
+    def _one_triangle(self, name: str, parts: list[str]) -> list[str]:
+        """Have JAX read one triangle of a symmetric matrix, as NumPy does."""
+        if name not in ("jnp.linalg.cholesky", "jnp.linalg.eigh", "jnp.linalg.eigvalsh"):
+            return parts
+        upper = any("'U'" in x or x == "upper=True" for x in parts[1:])
+        x, tri, k = parts[0], "jnp.triu" if upper else "jnp.tril", 1 if upper else -1
+        return [f"{tri}({x}) + {tri}({x}, {k}).mT.conj()", *parts[1:]]
 
     def _define(self, function: Any) -> None:
         """Write a function of this package out, and those that it calls, without annotations."""
@@ -390,7 +451,7 @@ class _Writer:
             elif used is not None and name not in ("np", "math", "functools"):
                 raise self._refused(function.__name__)
 
-    def _name(self, function: Any) -> str:
+    def _name(self, function: Any, given: dict[str, Any] | None = None) -> str:
         name = function.__name__
         module = getattr(function, "__module__", None) or "numpy"
         for where in (module, "numpy"):
@@ -411,14 +472,15 @@ class _Writer:
             ) from error
         for part in path.split("."):
             there = getattr(there, part, None)
-        if there is None or function in UNLIKE_JAX:
+        if there is None or unlike_jax(function, given or {}):
             raise self._refused(f"np.{path}")
         return f"jnp.{path}"
 
-    def _function_call(self, call: Call, p: Primitive | None, operands: list[str]) -> str:
+    def _function_call(self, s: Statement, operands: list[str]) -> str:
+        call = s.function
         args, kwargs = call.nest
         given = iter(operands)
-        if p is not None:  # With a parameter that is computed.
+        if (p := operation_of(s)) is not None:  # With a parameter that is computed.
             leaves = [_Named(next(given)) if x is Symbol else x for x in leaves_of(call.nest)]
             args, kwargs = rebuild(call.nest, leaves)
             texts = [x.called if isinstance(x, _Named) else self.operand(x) for x in args]
@@ -430,8 +492,9 @@ class _Writer:
             if isinstance(x, list | tuple) and any(map(callable, leaves_of(x))):
                 parts = ", ".join(map(written, x))
                 return f"[{parts}]" if isinstance(x, list) else f"({parts},)"
-            if self.jax and isinstance(x, list) and x and {*map(type, x)} <= {float, bool}:
-                x = np.array(x)  # JAX takes no lists, but for shapes and axes.
+            of_values = {*map(type, x)} <= {float, bool} if self.jax and type(x) is list else False
+            if (of_values and x) or (s in self.without_lists and type(x) is list):
+                x = np.array(x, None if x else int)  # JAX takes lists for shapes and axes.
             if isinstance(x, np.ndarray):
                 return self.operand(x)
             return self._name(x) if callable(x) and not isinstance(x, type) else _parameter(x)
@@ -444,19 +507,17 @@ class _Writer:
                 and (k in ("kind", "stable") or (k, v) in (("mode", "raise"), ("edge_order", 1)))
             )
         }
-        name = self._name(call.function)
-        if self.jax and kwargs.get("hermitian"):
-            raise self._refused(f"{name} with hermitian=True")
+        name = self._name(call.function, kwargs)
         parts = [*map(written, args), *(f"{k}={written(v)}" for k, v in kwargs.items())]
-        parts += self._one_triangle(name)
+        parts = self._one_triangle(name, parts)
         part = "" if call.part is None else f"[{call.part}]"
         return f"{name}({', '.join(parts)}){part}"
 
-    def _refused(self, name: str) -> TypeError:
+    def _refused(self, name: str, said: str = "") -> TypeError:
         library = "JAX" if self.jax else "NumPy"
         return TypeError(
             f"export has no form of {name} for {library}. Compute it outside of the function, or "
-            f"express it in other operations."
+            f"express it in other operations.{said and ' '}{said}"
         )
 
 

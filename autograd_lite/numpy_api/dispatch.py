@@ -119,7 +119,7 @@ def call_ufunc(
     if method == "__call__":
         dtype = given.pop("dtype", None)
         if dtype is not None:
-            inputs = _cast_for(ufunc, inputs, dtype)
+            inputs = cast_for(ufunc, inputs, dtype)
         if given and given.keys() <= (getattr(function, "__kwdefaults__", None) or {}).keys():
             return function(*inputs, **given)
         if given:
@@ -143,7 +143,7 @@ def call_ufunc(
     return _composed(composition, getattr(ufunc, method), inputs, given, name)
 
 
-def _cast_for(ufunc: np.ufunc, inputs: tuple[Any, ...], dtype: Any) -> tuple[Any, ...]:
+def cast_for(ufunc: np.ufunc, inputs: tuple[Any, ...], dtype: Any) -> tuple[Any, ...]:
     """Return inputs in the types in which NumPy computes a result of this dtype, or its error."""
     given = [type(x) if type(x) in (int, float, complex) else as_array(x).dtype for x in inputs]
     results = (np.dtype(dtype),) * ufunc.nout

@@ -18,7 +18,7 @@ def linspace(
     """Compose ``np.linspace``: means of both ends, with weights from 0 to 1."""
     del device
     ends = values_of(start), values_of(stop)
-    value, step = untyped.linspace(*ends, num, endpoint, True, None, axis)  # Or NumPy's error.
+    value = untyped.linspace(*ends, num, endpoint, axis=axis)  # Or NumPy's error.
     start, stop = cast(start, value.dtype), cast(stop, value.dtype)
     if dtype is not None and np.dtype(dtype).kind in "iu":  # NumPy's, to the last digit.
         made = untyped.linspace(*ends, num, endpoint, False, dtype, axis)
@@ -29,7 +29,7 @@ def linspace(
     if not retstep:
         return made
     parts = num - 1 if endpoint else num
-    return made, (stop - start) / parts if parts > 0 else step
+    return made, (stop - start) / parts if parts > 0 else np.nan
 
 
 def _weights(value: Any, axis: int, endpoint: bool) -> Any:

@@ -22,8 +22,23 @@ MOVING = {np.take, np.take_along_axis, np.sum}
 """Those of them that NumPy itself does on objects, if not with all arguments."""
 
 
-UNLIKE_JAX = {np.choose, np.compress, np.apply_over_axes}
-"""Those of them that take more than JAX's functions of the same names."""
+UNLIKE_JAX = {np.choose, np.compress, np.apply_over_axes, np.polyadd, np.polysub}
+"""Functions that take more than JAX's of the same names, or give something else."""
+
+
+def unlike_jax(function: Any, given: dict[str, Any]) -> bool:
+    """Return whether JAX's function of the same name does something else, with these keywords."""
+    whole = given.get("dtype") is not None and np.dtype(given["dtype"]).kind in "iu"
+    return (
+        function in UNLIKE_JAX
+        or bool(given.get("hermitian"))  # JAX reads both triangles there.
+        or given.get("method") == "nearest"  # Of two that are as near, JAX takes the other.
+        or (function in (np.geomspace, np.logspace) and whole)
+    )
+
+
+TYPES_BY_VALUES = {np.linalg.eig, np.linalg.eigvals}
+"""Functions whose results are complex, or not, as values have it."""
 
 
 def stands_for(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -182,6 +197,9 @@ FORMULAS |= {
     np.fix: np.trunc,
     np.isposinf: lambda x: x == np.inf,
     np.isneginf: lambda x: x == -np.inf,
+    np.full_like: lambda a, value, dtype=None, order="K", shape=None: np.full_like(
+        a, value, dtype, shape=shape
+    ),
 }
 
 

@@ -414,6 +414,8 @@ class Symbol(Operators, ArrayMethods):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if any(isinstance(x, Tensor) for x in inputs):
             return NotImplemented
+        if method == "__call__" and kwargs.keys() == {"dtype"} and kwargs["dtype"] is not None:
+            inputs, kwargs = numpy_api.cast_for(ufunc, inputs, kwargs["dtype"]), {}
         if method == "__call__" and not kwargs and ufunc.nout == 1:
             return under_way().apply(ops.recorded_as(ufunc) or ufunc, of_numpys(inputs), {})
         if kwargs.get("out") is not None or method == "at":
