@@ -24,8 +24,8 @@ INDICES = (
 def may_repeat(index: Any) -> bool:
     """Return whether an index can name the same entry twice: one with integer arrays can."""
     parts = index if isinstance(index, tuple) else (index,)
-    arrays = (np.asarray(p) for p in parts if isinstance(p, list | np.ndarray))
-    return any(array.ndim > 0 and array.dtype != bool for array in arrays)
+    arrays = (np.asarray(p) if isinstance(p, list) else p for p in parts if np.ndim(p))
+    return any(array.dtype != bool for array in arrays)
 
 
 def _put_back(g: Any, x: Any, index: Any) -> Any:
@@ -123,8 +123,7 @@ def _written(g: Any, v: Any, index: Any) -> Any:
     picked = g[index]
     if may_repeat(index):
         order = np.arange(picked.size).reshape(picked.shape)
-        last = np.zeros(g.shape, int)
-        last[index] = order
+        last = assign(np.zeros_like(g, dtype=int), order, index=index)
         picked = picked * (last[index] == order)
     if picked.ndim < v.ndim:  # NumPy lets values have further leading axes of length 1.
         picked = picked.reshape((1,) * (v.ndim - picked.ndim) + picked.shape)

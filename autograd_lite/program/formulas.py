@@ -26,14 +26,15 @@ UNLIKE_JAX = {np.choose, np.compress, np.apply_over_axes, np.polyadd, np.polysub
 """Functions that take more than JAX's of the same names, or give something else."""
 
 
-def unlike_jax(function: Any, given: dict[str, Any]) -> bool:
-    """Return whether JAX's function of the same name does something else, with these keywords."""
-    whole = given.get("dtype") is not None and np.dtype(given["dtype"]).kind in "iu"
+def unlike_jax(function: Any, args: Any, given: dict[str, Any]) -> bool:
+    """Return whether JAX's function of the same name does something else, with these arguments."""
+    ranges = {np.geomspace: 4, np.logspace: 5}
+    dtype = given.get("dtype", next(iter(args[ranges.get(function, 0) :]), None))
     return (
         function in UNLIKE_JAX
         or bool(given.get("hermitian"))  # JAX reads both triangles there.
         or given.get("method") == "nearest"  # Of two that are as near, JAX takes the other.
-        or (function in (np.geomspace, np.logspace) and whole)
+        or (function in ranges and dtype is not None and np.dtype(dtype).kind in "iu")
     )
 
 
@@ -197,7 +198,7 @@ FORMULAS |= {
     np.fix: np.trunc,
     np.isposinf: lambda x: x == np.inf,
     np.isneginf: lambda x: x == -np.inf,
-    np.full_like: lambda a, value, dtype=None, order="K", shape=None: np.full_like(
+    np.full_like: lambda a, value, dtype=None, *, shape=None, **_: np.full_like(
         a, value, dtype, shape=shape
     ),
 }

@@ -420,6 +420,9 @@ class Symbol(Operators, ArrayMethods):
             return under_way().apply(ops.recorded_as(ufunc) or ufunc, of_numpys(inputs), {})
         if kwargs.get("out") is not None or method == "at":
             raise unwritable(f"writing with {ufunc.__name__}; write into a Tensor")
+        if method == "outer" and not kwargs and ufunc.nout == 1:
+            a, b = of_numpys(inputs)
+            return ufunc(np.reshape(a, (*np.shape(a), *(1,) * np.ndim(b))), b)
         if method == "reduce" and ufunc in REDUCTIONS and "where" not in kwargs:
             return numpy_api.call_ufunc(ufunc, method, inputs, kwargs)
         called = ufunc if method == "__call__" else getattr(ufunc, method)

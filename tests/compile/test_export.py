@@ -32,10 +32,15 @@ def case(name):
     return al.value_and_grad(value, tuple(where)), xs
 
 
-def test_second_derivatives_and_ties_are_those_of_eager_mode():
-    """What JAX says of windows, and of points between which it interpolates, is what we say."""
+def in_64_bits():
     jax = pytest.importorskip("jax", reason=NO_JAX)
     jax.config.update("jax_enable_x64", True)
+    return jax
+
+
+def test_second_derivatives_and_ties_are_those_of_eager_mode():
+    """What JAX says of windows, and of points between which it interpolates, is what we say."""
+    jax = in_64_bits()
     x = np.array([[[1.0, 1, 0, 2, 2, 2]]])
     pool = nn.MaxPool2d((1, 2), stride=(1, 1))
     p, heights = np.array([0.0, 1.0, 3.0]), np.array([1.0, -1.0, 0.5])
@@ -82,8 +87,7 @@ OURS = [n for n, p in REGISTRY.items() if p.__module__.startswith("autograd_lite
 def test_every_operation_has_the_values_and_gradients_of_eager_mode_or_is_refused(name, to):
     f, xs = case(name)
     if to == "jax":
-        jax = pytest.importorskip("jax", reason=NO_JAX)
-        jax.config.update("jax_enable_x64", True)
+        jax = in_64_bits()
     if name in REFUSED[to]:
         with pytest.raises(TypeError):
             al.export(f, *xs, to=to)
@@ -108,7 +112,7 @@ def test_nests_come_back_as_nests():
 @pytest.mark.parametrize("to", ["jax", "numpy"])
 def test_lists_constants_and_numbers_of_pythons_are_exported(to):
     if to == "jax":
-        pytest.importorskip("jax", reason=NO_JAX).config.update("jax_enable_x64", True)
+        in_64_bits()
     half = np.ones(3, np.float32)
 
     def f(x, k):
@@ -121,13 +125,139 @@ def test_lists_constants_and_numbers_of_pythons_are_exported(to):
 
 
 def test_jax_transforms_what_was_exported():
-    jax = pytest.importorskip("jax", reason=NO_JAX)
-    jax.config.update("jax_enable_x64", True)
+    jax = in_64_bits()
     f = lambda x: np.sum(al.softmax(x) * np.tanh(x))  # noqa: E731 - as users write it.
     x = np.array([[0.3, -1.0, 2.0], [1.0, 0.5, 0.2]])
     exported = al.export(f, x[0])
     np.testing.assert_allclose(jax.grad(exported)(x[0]), al.grad(f)(x[0]), rtol=1e-10)
     np.testing.assert_allclose(jax.jit(jax.vmap(exported))(x), [f(r) for r in x], rtol=1e-10)
+
+
+X, V = np.linspace(-1.0, 2.0, 12).reshape(3, 4), np.arange(1.0, 13.0)
+WRITES = {
+    "a row, with one more axis": (1, V[:4].reshape(1, 4)),
+    "a list": ([2, 0], V[:8].reshape(2, 4)),
+    "entries that repeat": ([2, 0, 2], V.reshape(3, 4)),
+    "one row for all": (np.array([2, 0, 2]), V[:4]),
+    "a list of truth": ([True, False, True], V[:4]),
+    "a mask": (X > 0, 0.5),
+    "pairs that repeat": (([0, 1, 0], [1, 2, 1]), V[:3]),
+    "slices and a list": ((slice(1, None), [0, 3]), V[:4].reshape(2, 2)),
+}
+
+
+@pytest.mark.parametrize("to", ["jax", "numpy"])
+@pytest.mark.parametrize("name", WRITES)
+def test_writes_into_an_array_are_exported_with_their_derivatives(name, to):
+    jax = in_64_bits() if to == "jax" else None
+    index, v = WRITES[name]
+
+    def f(x, v, index=index):
+        t = np.sin(al.Tensor(x) if isinstance(x, np.ndarray) else x)
+        t[index] = v * 2.0
+        return np.sum(np.cos(t) * V.reshape(3, 4))
+
+    whole = al.value_and_grad(f, (0, 1))
+    expected = leaves_of(whole(X, v))
+    exported = al.export(whole, X, v, to=to)
+    runs = [exported]
+    if jax:
+        runs = [jax.jit(exported), jax.jit(jax.value_and_grad(al.export(f, X, v), (0, 1)))]
+    for run in runs:
+        for a, b in zip(leaves_of(run(X, v)), expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+@pytest.mark.parametrize("to", ["jax", "numpy"])
+def test_rows_to_write_to_are_arguments_and_may_repeat(to):
+    jax = in_64_bits() if to == "jax" else None
+
+    def f(x, v, rows):
+        t = x * 1.0
+        t[rows] = v
+        return np.sum(t * t * t)
+
+    g = al.value_and_grad(f, (0, 1))
+    exported = al.export(g, X, V.reshape(3, 4), np.array([0, 1, 2]), to=to)
+    run = jax.jit(exported) if jax else exported
+    for rows in ([0, 1, 2], [2, 1, 2], [0, 0, 0]):
+        given = X, V.reshape(3, 4), np.array(rows)
+        for a, b in zip(leaves_of(run(*given)), leaves_of(g(*given)), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+I32, I64, F32 = np.arange(1, 4, dtype=np.int32), np.arange(1, 4), np.arange(3, dtype=np.float32)
+ROW, PLACES = np.array([2.0, np.nan, 1.0]), np.array([0.5, 1.5])
+
+
+@pytest.mark.parametrize(
+    ("f", "xs"),
+    [
+        (np.sin, [I32]),
+        (np.sin, [I32 > 1]),
+        (np.multiply, [I64, F32]),
+        (np.sum, [I32]),
+        (np.cumsum, [I32]),
+        (np.median, [I32]),
+        (np.searchsorted, [PLACES, V]),
+        (lambda x: np.histogram(x)[0], [V]),
+        (lambda x, y: np.where(x > 1, x, y), [I32, F32]),
+        (lambda x, y: np.concatenate([x, y]), [I32, F32]),
+        (lambda x, y: np.add(x, y, dtype="f4"), [V, 2.0]),
+        (lambda x: np.exp(x, dtype=float), [F32]),
+        (np.multiply.outer, [V, F32]),
+        (np.less.outer, [V, F32]),
+        (lambda x: np.split(x, [0, 20]), [V]),
+        (np.meshgrid, [X, V]),
+        (lambda x: np.nanpercentile(x, [20, 80]), [ROW]),
+        (lambda x: np.percentile(x, 50, method="nearest"), [V[:4]]),
+        (lambda x: np.nanstd(x, correction=1), [ROW]),
+        (lambda x: np.insert(x, [0, 2], 7.0), [V]),
+        (lambda x: np.full_like(x, 2, order="C"), [X]),
+        (np.polyadd, [V, ROW]),
+        (lambda x: np.linalg.eigvals(x.astype(complex)), [X[:, :3]]),
+    ],
+)
+def test_what_jax_does_otherwise_has_the_numbers_and_types_of_numpy(f, xs):
+    jax = in_64_bits()
+    run = jax.jit(al.export(f, *xs))
+    for got, wanted in zip(leaves_of(run(*xs)), leaves_of(f(*xs)), strict=True):
+        assert (got.shape, got.dtype) == (wanted.shape, wanted.dtype)
+        np.testing.assert_allclose(got, wanted, rtol=1e-6 if wanted.dtype.itemsize <= 4 else 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("f", "said"),
+    [
+        (lambda x: np.nanquantile(x, 0.3, method="hazen"), r"nanquantile for JAX.* JAX says of it"),
+        (lambda x: np.geomspace(x, 8, 4, dtype=int), r"no form of np\.geomspace for JAX"),
+        (lambda x: np.linalg.eig(np.diag(x))[0], r"jnp\.linalg\.eig of .*x\.astype\(complex\)"),
+        (lambda x: np.linalg.svd(np.diag(x), hermitian=True)[1], r"no form of np\.linalg\.svd"),
+    ],
+)
+def test_what_jax_lacks_is_named_with_what_it_says(f, said):
+    in_64_bits()
+    with pytest.raises(TypeError, match=said):
+        al.export(f, V[:3])
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        np.linalg.cholesky,
+        lambda a: np.linalg.cholesky(a, upper=True),
+        np.linalg.eigvalsh,
+        lambda a: np.linalg.eigh(a, UPLO="U")[0],
+    ],
+)
+def test_derivatives_lie_in_the_triangle_that_is_read(f):
+    jax = in_64_bits()
+    a = np.array([[4.0, 1.0, 0.5], [-1.0, 5.0, 0.3], [0.2, 0.7, 6.0]])
+    value = lambda a: np.sum(np.sin(f(a)))  # noqa: E731
+    exported = al.export(value, a)
+    y, gradient = jax.jit(jax.value_and_grad(exported))(a)
+    np.testing.assert_allclose(y, value(a), rtol=1e-12)
+    np.testing.assert_allclose(gradient, al.grad(value)(a), rtol=1e-10)
 
 
 def test_what_cannot_be_exported_is_said():
@@ -276,8 +406,7 @@ def test_an_exported_step_trains_as_the_step_does(to, name):
             al.export(step, *data, to="numpy")
         step(*data)
     if to == "jax":
-        jax = pytest.importorskip("jax", reason=NO_JAX)
-        jax.config.update("jax_enable_x64", True)
+        jax = in_64_bits()
     exported = al.export(step, *data, to=to)
     run = jax.jit(exported) if to == "jax" else exported
     state, losses = exported.state, []
@@ -317,8 +446,7 @@ def recurrent(rng):
 @pytest.mark.parametrize("to", ["jax", "numpy"])
 def test_a_step_with_labels_is_exported(to, make):
     if to == "jax":
-        jax = pytest.importorskip("jax", reason=NO_JAX)
-        jax.config.update("jax_enable_x64", True)
+        jax = in_64_bits()
     net, loss, x, labels = make(np.random.default_rng(0))
     step = al.compile(loss, al.optim.Adam(net.parameters(), lr=0.05), backend="numpy")
     y = np.array(labels)
@@ -339,8 +467,7 @@ def test_a_step_with_labels_is_exported(to, make):
 @pytest.mark.parametrize("to", ["jax", "numpy"])
 def test_masks_of_dropout_are_arguments(to):
     if to == "jax":
-        jax = pytest.importorskip("jax", reason=NO_JAX)
-        jax.config.update("jax_enable_x64", True)
+        jax = in_64_bits()
 
     def make():
         rng = np.random.default_rng(0)

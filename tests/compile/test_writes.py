@@ -188,3 +188,21 @@ def test_what_an_array_is_cannot_be_set_inside_and_the_line_is_named(name):
     step = al.compile(loss, al.optim.SGD([w], lr=0.1), backend="numpy")
     with pytest.raises(al.TraceError, match=rf"test_writes.py:\d+: setattr.*setting the {name} of"):
         step(np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_entries_that_only_a_later_call_repeats_have_their_derivatives(backend):
+    if backend == "numba":
+        pytest.importorskip("numba")
+
+    def f(x, v, rows):
+        t = x * 1.0
+        t[rows] = v
+        return np.sum(t * t)
+
+    g = al.grad(f, (0, 1))
+    fast = al.compile(g, backend=backend)
+    given = np.ones((3, 2)), np.arange(6.0).reshape(3, 2)
+    for rows in ([0, 1, 2], [0, 1, 2], [2, 1, 2]):
+        for a, b in zip(fast(*given, np.array(rows)), g(*given, np.array(rows)), strict=True):
+            np.testing.assert_array_equal(a, b)
