@@ -124,12 +124,15 @@ class Writer:
             if got.shape == x.shape and (x.weak or got.dtype == dtype):
                 continue
             if other.isdisjoint(y for y in s.operands if isinstance(y, Variable)):
-                casts = self.before if dtype.kind in "fc" else self.after
-                loses = got.dtype.kind == "c" != dtype.kind or dtype.kind == "b"
-                if got.shape != x.shape or s in casts or loses:
+                kinds = got.dtype.kind, dtype.kind
+                castable = got.shape == x.shape and kinds not in (("c", "f"), ("c", "i"))
+                if castable and kinds[1] in "fc" and s not in self.before:
+                    self.before.add(s)
+                elif castable and kinds[1] != "b" and set("iu") & {*kinds} and s not in self.after:
+                    self.after.add(s)
+                else:
                     kind = f"{got.dtype}{list(got.shape)}"
                     self._note(s, f"JAX gives {kind} where NumPy gives {x.type}.")
-                casts.add(s)
             other.add(x)
         return bool(other)
 
@@ -302,14 +305,10 @@ class Writer:
                 return self.operand(x)
             return self._name(x) if callable(x) and not isinstance(x, type) else _parameter(x)
 
-        kwargs = {
-            k: v
-            for k, v in kwargs.items()
-            if not (
-                self.jax
-                and (k in ("kind", "stable") or (k, v) in (("mode", "raise"), ("edge_order", 1)))
-            )
-        }
+        idle = {"kind", "stable", *(["order"] if call.function is np.full_like else [])}
+        if self.jax:
+            said = (("mode", "raise"), ("edge_order", 1))
+            kwargs = {k: v for k, v in kwargs.items() if k not in idle and (k, v) not in said}
         name = self._name(call.function, args, kwargs)
         parts = [*map(written, args), *(f"{k}={written(v)}" for k, v in kwargs.items())]
         parts = self._one_triangle(name, parts)

@@ -198,9 +198,6 @@ FORMULAS |= {
     np.fix: np.trunc,
     np.isposinf: lambda x: x == np.inf,
     np.isneginf: lambda x: x == -np.inf,
-    np.full_like: lambda a, value, dtype=None, *, shape=None, **_: np.full_like(
-        a, value, dtype, shape=shape
-    ),
 }
 
 

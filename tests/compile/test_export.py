@@ -201,6 +201,7 @@ ROW, PLACES = np.array([2.0, np.nan, 1.0]), np.array([0.5, 1.5])
         (np.median, [I32]),
         (np.searchsorted, [PLACES, V]),
         (lambda x: np.histogram(x)[0], [V]),
+        (lambda x: np.histogram2d(x, x)[0], [V]),
         (lambda x, y: np.where(x > 1, x, y), [I32, F32]),
         (lambda x, y: np.concatenate([x, y]), [I32, F32]),
         (lambda x, y: np.add(x, y, dtype="f4"), [V, 2.0]),
