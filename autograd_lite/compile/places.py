@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.compile.sheet import LoweringError, Number, Sheet
+from autograd_lite.compile.sheet import LoweringError, Number, Sheet, span
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.program.program import Statement, Variable
@@ -46,6 +46,8 @@ def at_index(p: Primitive, s: Statement, operands: list[Any], sheet: Sheet) -> A
     result = np.empty(places.shape, object)
     for at, place in np.ndenumerate(places):
         result[at] = sheet.line(f"{array}[{place}]", None if s.result.weak else dtype)
+        if p.at == "reads" and dtype.kind == "i":
+            result[at].within = span(*np.ravel(x))
     if result.shape != s.result.shape:
         raise LoweringError("its shape")
     return result

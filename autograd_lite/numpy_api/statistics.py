@@ -28,6 +28,9 @@ from autograd_lite.ops.complex_numbers import mirrored
 
 # ---------------------------------------------------------------- quantiles
 
+COUNTED = 1000
+"""How many numbers a program counts, where some may be nan."""
+
 
 def _quantile(
     a: Any, q: Any, axis: Any, method: str, keepdims: Any, *, skip_nan: bool, percent: bool
@@ -56,31 +59,27 @@ def _quantile(
             return _picked(rows, places, rest)
         return ops.getitem(rows, index=places if places.ndim else int(places))
 
-    if skip_nan:
-        counts = n - unknown.sum(axis=0)
-        nothing = counts == 0
-        places = np.zeros((*np.shape(q), *rest))
-        for count in np.unique(counts):
-            if count:
-                place = quantile(np.arange(float(count)), q, method=method)
-                places[..., counts == count] = place[..., None]
-    else:  # Where one is nan, the result is, too.
-        counts, nothing = n, unknown.any(axis=0)
-        places = np.asarray(
-            quantile(np.arange(float(n)), q, method=method) if n else np.zeros(np.shape(q))
-        )
-    lower = np.floor(places).astype(int)
-    upper = np.minimum(lower + 1, np.maximum(counts - 1, 0))
-    below = pick(lower)
+    counts = np.sum(np.where(unknown, 0, 1), axis=0) if skip_nan else np.array(n)
+    known = not is_recorder(counts)
+    nothing = counts == 0 if skip_nan else unknown.any(axis=0)  # Where one is nan, the result is.
     dtype = quantile(np.zeros(1, a.dtype), q, method=method).dtype
+    places = np.zeros((*np.shape(q), n + 1))  # Of so many numbers.
+    for count in np.unique(counts) if known or n > COUNTED else range(n + 1):
+        if count:
+            places[..., count] = quantile(np.arange(float(count)), q, method=method)
+    lower = np.floor(places).astype(int)
+    upper = np.minimum(lower + 1, np.maximum(np.arange(n + 1) - 1, 0))
     share = (places - lower).astype(dtype)
+    lift = np.asarray if known else counts.lift
+    lower, upper, share = (lift(x)[..., counts] for x in (lower, upper, share))
+    below = pick(lower)
     if not skip_nan:
         share = share.reshape(share.shape + (1,) * len(rest))
     found = below if below.dtype == dtype else below.astype(dtype)
-    if share.any():
-        found = below * (1 - share) + pick(upper) * share
-    if share.any() and not share.all():  # No product with 0: 0 times infinity is nan.
-        found = ops.where(share == 0, below, found)
+    if not known or share.any():
+        between = below * (1 - share) + pick(upper) * share
+        # No product with 0: 0 times infinity is nan.
+        found = ops.where(share == 0, below, between) if not (known and share.all()) else between
     if is_recorder(nothing) or nothing.any():  # A trace does not know.
         if nothing.shape != found.shape:
             nothing = np.broadcast_to(nothing, found.shape)

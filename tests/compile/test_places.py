@@ -108,3 +108,29 @@ def test_second_derivatives_of_what_is_picked(backend):
 
     f = al.grad(lambda x: np.sum(al.grad(picked)(x) * x))
     np.testing.assert_allclose(al.compile(f, backend=backend)(T[:2]), f(T[:2]), rtol=1e-12)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.nanmedian(x, axis=1),
+        lambda x: np.nanquantile(x, [0.2, 0.9], axis=0),
+        lambda x: np.nanpercentile(x, 30, axis=1, keepdims=True, method="hazen"),
+    ],
+)
+def test_quantiles_of_what_is_a_number_count_it_at_each_call(f, backend):
+    def total(x):
+        quantiles = f(x)
+        return np.sum(np.where(np.isnan(quantiles), 0.0, quantiles) ** 2)
+
+    both = lambda x: (f(x), al.grad(total)(x))  # noqa: E731
+    fast = al.compile(both, backend=backend)
+    x = np.random.default_rng(0).normal(size=(3, 4))
+    for places in ([], [(0, 1)], [(0, 1), (1, 2), (1, 3)], [(2, 0), (2, 2), (2, 3), (0, 0)]):
+        given = x.copy()
+        for place in places:
+            given[place] = np.nan
+        for got, wanted in zip(fast(given), both(given), strict=True):
+            np.testing.assert_allclose(got, wanted, rtol=1e-12)
+    assert fast.why.startswith("numba" if backend == "numba" else "NumPy"), fast.why
