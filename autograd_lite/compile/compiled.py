@@ -411,6 +411,8 @@ def as_called(traced: Traced, around: Surroundings, call: Callable[[], Any]) -> 
                 traced.forms[k] = "array({})"
             elif isinstance(x, np.generic) and isinstance(traced.samples[k], np.ndarray):
                 traced.forms[k] = "{}[()]"
+            elif isinstance(x, np.generic) and not isinstance(traced.samples[k], np.generic):
+                traced.forms[k] = "array({})[()]"
 
 
 def _said(error: Exception) -> str:

@@ -32,7 +32,7 @@ from autograd_lite.program.operators import (
     of_numpys,
     sample_of,
 )
-from autograd_lite.program.program import Statement, Variable, constant_key
+from autograd_lite.program.program import Program, Statement, Variable, constant_key
 from autograd_lite.program.refusals import (
     CHOICES,
     KEPT,
@@ -122,6 +122,20 @@ class Notes:
             return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
         return self.apply(Call(function, nest, None, np.shape(result)), tuple(symbols), {})
 
+    def number_behind(self, variable: Variable) -> tuple[Symbol, Callable[[Any], bool]] | None:
+        """Return the one number that something depends on, an input, and how its truth does."""
+        needed, within = {variable}, []
+        for s in reversed(self.statements):
+            if s.result in needed:
+                within.append(s)
+                needed.update(x for x in s.operands if isinstance(x, Variable))
+        behind = [i for i, x in enumerate(self.inputs) if x in needed]
+        if len(behind) != 1 or not within or self.inputs[behind[0]].shape:
+            return None
+        number = self.inputs[behind[0]]
+        program = Program((number,), tuple(reversed(within)), (variable,))
+        return Symbol(number, self.samples[behind[0]], None), lambda x: bool(program(x)[0])
+
     def ask_layout(self, ndim: int = 2) -> None:
         """Let the trace hold for inputs alone that lie in memory as their samples do."""
         inputs = [x for x in self.inputs if len(x.shape) > 1 and x not in self.drawn]
@@ -145,6 +159,8 @@ class Notes:
             self.reshaped = True
         elif function is ops.assign and self.reshaped and self.conditions:
             self.ask_layout()  # What was reshaped may be a view, or a copy.
+        if "index" in parameters:
+            parameters = {**parameters, "index": _with_ends(parameters["index"])}
         if any(isinstance(x, Symbol) for x in leaves_of(list(parameters.values()))):
             compute = function.forward if isinstance(function, Primitive) else function
             return self.call(compute, operands, parameters)
@@ -187,6 +203,16 @@ class Notes:
         return Symbol(variable, sample, base)
 
 
+def _with_ends(index: Any) -> Any:
+    """Return an index whose slices have numbers as ends: they decide about the shape."""
+    if isinstance(index, tuple):
+        return tuple(map(_with_ends, index))
+    if not isinstance(index, slice):
+        return index
+    ends = index.start, index.stop, index.step
+    return slice(*(operator.index(x) if isinstance(x, Symbol) else x for x in ends))
+
+
 def joined(x: Any) -> Any:
     """Return what `np.array` made of a list with symbols in it as one symbol; else the same."""
     if type(x) is not np.ndarray or x.dtype != object:
@@ -194,7 +220,7 @@ def joined(x: Any) -> Any:
     parts = x.ravel().tolist()
     if not all(isinstance(part, Symbol | int | float) for part in parts):
         raise refused("an array of NumPy", LISTS)
-    known = [part if isinstance(part, Symbol) else np.float64(part) for part in parts]
+    known = [part if isinstance(part, Symbol) else np.asarray(part)[()] for part in parts]
     return ops.reshape(ops.stack(*known), shape=x.shape)
 
 
@@ -515,7 +541,12 @@ class Symbol(Operators, ArrayMethods):
         return symbol.__unchanging__()
 
     def __bool__(self) -> bool:
-        return bool(self._ask("bool"))
+        notes = under_way()
+        number = notes.number_behind(self.variable) if notes.conditions else None
+        if number is not None and number[0].__decide__(number[1]) is not None:
+            return bool(self.sample)
+        listed = str(sys._getframe(1).f_globals.get("__name__")).startswith("numpy.")
+        return bool(self._ask("bool", LISTS if listed else CHOICES))
 
     def __float__(self) -> float:
         return float(self._ask("float", KEPT))
@@ -530,7 +561,8 @@ class Symbol(Operators, ArrayMethods):
         return complex(self._ask("complex"))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        if dtype is None and not self.shape and self.dtype == float:
+        computed = self.dtype == int and self.variable not in under_way().inputs
+        if dtype is None and not self.shape and (computed or self.dtype == float):
             array = np.empty((), object)
             (array[()],) = of_numpys((self,))
             return array  # So `np.array` makes an array of objects, which `joined` takes.

@@ -316,3 +316,87 @@ def test_an_optimiser_that_forgets_what_it_kept_of_one_parameter(how):
         eager.step()
         np.testing.assert_allclose(loss, expected.item())
         np.testing.assert_allclose(w.numpy(), v.numpy())
+
+
+def halved(x, n):
+    while n > 1:
+        x, n = x * 2.0, n // 2
+    return x * n
+
+
+DECIDE = {
+    "is it zero": (lambda x, n: x if n == 0 else x * n, [0, 3, 0, 2, -1]),
+    "a sign": (lambda x, t: np.minimum(x, t) if t < 0 else x * t, [0.5, -1.5, 2.0, -0.5]),
+    "of NumPy": (lambda x, n: x if n == 0 else x * n, [np.int64(2), np.int64(0), np.int64(1)]),
+    "an array": (lambda x, n: x if n > 1 else -x, [np.array(2.0), np.array(0.0), np.array(3.0)]),
+    "a loop": (halved, [8, 1, 5, 9, 0]),
+    "an end": (lambda x, n: x[:n], [2, 1, 2, 0]),
+    "an end of an axis": (lambda x, n: x[None, n:] * x[n], [1, 0, 2]),
+    "both": (lambda x, n: x[: n if n > 1 else 1] ** 2, [2, 1, 0, 3]),
+}
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("name", DECIDE)
+def test_a_number_that_is_an_argument_may_decide(name, backend):
+    if backend == "numba":
+        pytest.importorskip("numba")
+    f, numbers = DECIDE[name]
+    fast = al.compile(f, backend=backend)
+    for n in numbers:
+        np.testing.assert_array_equal(fast(X, n), f(X, n), strict=True)
+
+
+def test_a_weight_that_decides_is_asked_at_each_step():
+    def trained(make):
+        w = al.Tensor(0.5, requires_grad=True)
+        loss = lambda x: (w * x if w > 0.3 else w - 2.0 * x) ** 2  # noqa: E731
+        return make(loss, al.optim.SGD([w], lr=0.2), w)
+
+    def eagerly(loss, optimiser, w):
+        found = []
+        for _ in range(8):
+            optimiser.zero_grad()
+            value = loss(1.0)
+            value.backward()
+            optimiser.step()
+            found.append(value.item())
+        return found
+
+    fast = trained(lambda loss, optimiser, _: al.compile(loss, optimiser).run(8, 1.0))
+    np.testing.assert_allclose(fast, trained(eagerly), rtol=1e-12)
+
+
+@pytest.mark.parametrize("to", ["numpy", "jax"])
+def test_what_is_exported_does_not_decide(to):
+    if to == "jax":
+        pytest.importorskip("jax")
+    with pytest.raises(al.TraceError, match="plain argument"):
+        al.export(DECIDE["is it zero"][0], X, 0, to=to)
+
+
+LISTS = {
+    "sum": (lambda x, y: np.sum([x, y]), 1.5, 2.5),
+    "sum of integers": (lambda x, y: np.sum([x, y, 3]), 1, 2),
+    "sum without axes": (lambda x, y: np.sum([x, y]), np.array(1.5), np.array(2.5)),
+    "integers": (lambda x: np.array([x[1], 3, x[0]]), np.array([1, 2])),
+    "integers and floats": (lambda x: np.array([x[1], 0.5]), np.array([1, 2])),
+}
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_of_numbers_is_what_numpy_makes_of_it(name, backend):
+    if backend == "numba":
+        pytest.importorskip("numba")
+    f, *xs = LISTS[name]
+    got, expected = al.compile(f, backend=backend)(*xs), f(*xs)
+    assert type(got) is type(expected)
+    np.testing.assert_array_equal(got, expected, strict=True)
+
+
+def test_a_list_whose_largest_number_is_asked_for_says_what_to_write():
+    with pytest.raises(al.TraceError, match=r"write al\.array"):
+        al.compile(lambda x, y: np.max([x, y]), backend="numpy")(1.0, 2.0)
+    largest = al.compile(lambda x, y: np.max(al.array([x, y])), backend="numpy")
+    assert largest(1.0, 2.0) == 2.0
