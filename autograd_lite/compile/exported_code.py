@@ -192,7 +192,8 @@ class Writer:
         if may_repeat(index) or isinstance(s.function, Call):
             return False
         x, v = s.operands
-        return len(getattr(v, "shape", ())) <= np.broadcast_to(0, x.shape)[index].ndim
+        picked: Any = np.broadcast_to(0, x.shape)[index]
+        return len(getattr(v, "shape", ())) <= np.ndim(picked)
 
     def _applied(
         self, s: Statement, p: Primitive, operands: list[str], parameters: dict[str, Any]
@@ -284,6 +285,7 @@ class Writer:
 
     def _function_call(self, s: Statement, operands: list[str]) -> str:
         call = s.function
+        assert isinstance(call, Call)
         args, kwargs = call.nest
         given = iter(operands)
         if (p := operation_of(s)) is not None:  # With a parameter that is computed.

@@ -45,9 +45,9 @@ def at_index(p: Primitive, s: Statement, operands: list[Any], sheet: Sheet) -> A
             places[at] = _listed(at)
     result = np.empty(places.shape, object)
     for at, place in np.ndenumerate(places):
-        result[at] = sheet.line(f"{array}[{place}]", None if s.result.weak else dtype)
+        result[at] = entry = sheet.line(f"{array}[{place}]", None if s.result.weak else dtype)
         if p.at == "reads" and dtype.kind == "i":
-            result[at].within = span(*np.ravel(x))
+            entry.within = span(*np.ravel(x))
     if result.shape != s.result.shape:
         raise LoweringError("its shape")
     return result

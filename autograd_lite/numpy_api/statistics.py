@@ -59,7 +59,7 @@ def _quantile(
             return _picked(rows, places, rest)
         return ops.getitem(rows, index=places if places.ndim else int(places))
 
-    counts = np.sum(np.where(unknown, 0, 1), axis=0) if skip_nan else np.array(n)
+    counts: Any = np.sum(np.where(unknown, 0, 1), axis=0) if skip_nan else np.array(n)
     known = not is_recorder(counts)
     nothing = counts == 0 if skip_nan else unknown.any(axis=0)  # Where one is nan, the result is.
     dtype = quantile(np.zeros(1, a.dtype), q, method=method).dtype
