@@ -23,6 +23,7 @@ from autograd_lite.check.finding import (
 from autograd_lite.check.kinks import other_passes
 from autograd_lite.check.mistakes import (
     any_form,
+    batched,
     factors,
     loop_order,
     loops,
@@ -348,8 +349,11 @@ def _terms_alone(case: Case, target: Target) -> Iterator[tuple[Case, str, Target
 
 
 def _passes(progress: _Progress, target: Target) -> Iterator[tuple[Case, str]]:
-    yield progress.case, ""
     replay = progress.case.replay
+    for of_all in batched.batched(replay) if replay is not None else ():
+        if _gives_the_same(of_all, replay, target):
+            yield replace(progress.case, replay=of_all), ""
+    yield progress.case, ""
     if replay is None:
         return
     if replay.has_shifts:
@@ -357,8 +361,7 @@ def _passes(progress: _Progress, target: Target) -> Iterator[tuple[Case, str]]:
     for ties in ("first", "all") if replay.has_ties else ():
         yield replace(progress.case, replay=Replay(replay.graph, ties=ties)), ""
     for merged in picks.picked(replay):
-        g = merged.gradients.get(target.id or "")  # That of the scores themselves is another.
-        if g is not None and same(g, replay.gradients[target.id or ""]):
+        if _gives_the_same(merged, replay, target):  # That of the scores themselves is another.
             yield replace(progress.case, replay=merged), ""
     for beside in other_passes(replay.graph):  # Right at a kink, with a mistake elsewhere.
         yield replace(progress.case, replay=beside), ""
@@ -381,6 +384,11 @@ def _passes(progress: _Progress, target: Target) -> Iterator[tuple[Case, str]]:
                 there = {made.key: replay.gradients[made.key] + instead - part}
                 changed = Replay(replay.graph, replay.values, there)
                 yield replace(progress.case, replay=changed), f"the mistake in {other.name}"
+
+
+def _gives_the_same(one: Replay, other: Replay | None, target: Target) -> bool:
+    a, b = (x.gradients.get(target.id or "") for x in (one, other or one))
+    return a is not None and b is not None and same(a, b)
 
 
 def _fitting_shapes(progress: _Progress, replay: Replay) -> dict[str, Array]:
@@ -504,7 +512,7 @@ def _fitting(
         if candidate.explains(target):
             also = sum(candidate.explains(other) for other in others)
             contradicted = _contradicted(candidate, progress)
-            odd = _is_right_elsewhere(candidate, progress)
+            odd = _is_right_elsewhere(candidate, case, progress)
             if not (contradicted or odd):
                 worst = min(worst, candidate.cost + FAR_FETCHED)
             cost = candidate.cost + AGAINST * contradicted + MORE_AGAINST * odd
@@ -524,9 +532,9 @@ def _contradicted(candidate: Candidate, progress: _Progress) -> bool:
     return isinstance(made, Made | AnotherPass) and any(map(made.changes, progress.agreeing))
 
 
-def _is_right_elsewhere(candidate: Candidate, progress: _Progress) -> bool:
+def _is_right_elsewhere(candidate: Candidate, case: Case, progress: _Progress) -> bool:
     """Return whether a right gradient has come through what a factor is said to be of."""
-    replay = progress.case.replay
+    replay = case.replay
     if not candidate.at or replay is None:
         return False
     size = max(largest_in(t.right) for t in (*progress.failing, *progress.agreeing))

@@ -98,6 +98,11 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
             predict=step.wrong(_assigned(step, at=(slice(None), index[1]))),
             kind="another index",
         )
+    for k, x in enumerate(index) if isinstance(index, tuple) else ():
+        if isinstance(x, np.ndarray) and x.dtype.kind in "iu" and x.size:
+            for word, one in (("first", x.flat[0]), ("last", x.flat[-1])):
+                other = (*index[:k], np.full_like(x, one), *index[k + 1 :])
+                others.append((f"where that of the {word} is, for all: another index", 1.15, other))
     if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and index.ndim:
         rows = np.arange(len(index)).reshape(-1, *(1,) * (index.ndim - 1))
         others.append(("row after row, without the index", 1.15, rows + 0 * index))
