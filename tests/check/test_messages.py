@@ -96,9 +96,9 @@ for words, k in zip([[0, 2, 3], [1, 3, 4], [2, 4, 5]], [1, 2, 3]):
 @pytest.mark.parametrize(
     ("right", "wrong", "title"),
     [
-        ("in words:", "in words[:1]:", "of what comes back to W, only that from piece 1 of W is"),
-        ("dW[word]", "dW[k]", "all that comes back to W is put where ((("),
-        ("dW[word]", "dW[words[2]]", "all that comes back to W is put where piece 3 of W is"),
+        ("in words:", "in words[:1]:", "only the first slice along axis 1 of the gradient at W[k]"),
+        ("dW[word]", "dW[k]", "what belongs to the entries of W that W[k] picks is put where ("),
+        ("dW[word]", "dW[words[2]]", "that W[k] picks is put where column 2 of W[k] picks"),
         ("np.outer(h", "np.outer(W[words[1]]", "piece 2 of W is used in place of"),
         (
             "np.outer(h",

@@ -384,7 +384,7 @@ def test_a_loop_that_picks_by_arrays_is_searched():
         loss = loss + np.sum(np.tanh(v @ np.mean(w[rows[i]], axis=0)))
         h = w.data[rows[i]].mean(0)
         dv = dv + np.outer(np.tanh(v.data @ h), h)
-    assert "step" in titles_of(loss, {"v": dv})["v"]
+    assert "stands in place of its derivative" in titles_of(loss, {"v": dv})["v"]
 
 
 def test_numbers_that_were_drawn_as_the_search_draws_are_as_good_as_others():

@@ -204,9 +204,12 @@ def ratings(scale=1.0, twice=1.0, assign=False, slope=None):
     ("slip", "says"),
     [
         ({"scale": 6.0}, "has a factor 6: the factor 1/6 is missing"),
-        ({"twice": 2.0}, "at every step, 0.2 stands in place of 0.1"),
-        ({"assign": True}, "each overwrites what came before: = in place of +="),
-        ({"slope": lambda s: s}, "its input stands in place of softplus' at"),
+        ({"twice": 2.0}, "the term np.sum(p[k] ** 2, axis=1) of the loss has a factor 2"),
+        (
+            {"assign": True},
+            "row by row, what comes back to p from p[k] overwrites what came before: =",
+        ),
+        ({"slope": lambda s: s}, "the prediction is taken before the sigmoid: s - the target"),
     ],
 )
 def test_a_slip_in_a_loop_over_samples(slip, says):
@@ -258,17 +261,19 @@ def softmax_loop(each, keep=lambda total, part: total + part, scale=1.0):
         (lambda s, p, y, first: p, "the one-hot of the labels is not subtracted from"),
         (lambda s, p, y, first: p * (1 - y), "the entry of the true class gets no gradient"),
         (lambda s, p, y, first: (p - 1) * y, "only the entry of the true class gets a gradient"),
-        (lambda s, p, y, first: p - first, "the one-hot of the labels is that of the step that is"),
+        (lambda s, p, y, first: p - first, "the index of the first is used for all entries"),
         (lambda s, p, y, first: s - y, "the prediction is taken before the softmax: "),
     ],
 )
 def test_a_slip_in_a_softmax_of_each_sample(each, says):
-    assert softmax_loop(each).startswith(f"at every step, {says}")
+    assert softmax_loop(each).startswith(says)
 
 
 def test_only_the_last_sample_of_a_loop_is_there():
     said = softmax_loop(lambda s, p, y, first: p - y, keep=lambda total, part: part)
-    assert said == "only the last of 8 steps counts: overwritten in place of added up"
+    assert said.startswith(
+        "only the last row of the gradient at X @ w counts: overwritten for each"
+    )
 
 
 def test_a_number_of_another_term_is_no_reason_for_a_factor():

@@ -37,7 +37,8 @@ def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
     for step in steps(case, target):
         if step.primitive is ops.getitem and step.node.value.size:
             yield Candidate(
-                f"where {step.name} picks an entry several times, only the last gradient counts",
+                f"where {step.name} picks an entry several times, only the last gradient counts: = "
+                f"in place of +=",
                 0.8,
                 predict=step.wrong(_assigned(step)),
             )
@@ -98,11 +99,6 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
             predict=step.wrong(_assigned(step, at=(slice(None), index[1]))),
             kind="another index",
         )
-    for k, x in enumerate(index) if isinstance(index, tuple) else ():
-        if isinstance(x, np.ndarray) and x.dtype.kind in "iu" and x.size:
-            for word, one in (("first", x.flat[0]), ("last", x.flat[-1])):
-                other = (*index[:k], np.full_like(x, one), *index[k + 1 :])
-                others.append((f"where that of the {word} is, for all: another index", 1.15, other))
     if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and index.ndim:
         rows = np.arange(len(index)).reshape(-1, *(1,) * (index.ndim - 1))
         others.append(("row after row, without the index", 1.15, rows + 0 * index))
@@ -110,6 +106,16 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
             first = np.repeat(index[:, :1], index.shape[1], axis=1)
             others.append(("where the first of its row was picked", 1.15, first))
             others.append(("in reversed order in each row", 1.15, index[:, ::-1]))
+    for k, x in enumerate(index) if isinstance(index, tuple) else ():
+        if isinstance(x, np.ndarray) and x.dtype.kind in "iu" and x.size:
+            for word, one in (("first", x.flat[0]), ("last", x.flat[-1])):
+                for_all = (*index[:k], np.full_like(x, one), *index[k + 1 :])
+                yield Candidate(
+                    f"the index of the {word} is used for all entries that {step.name} picks",
+                    1.15,
+                    predict=step.wrong(_added_at(step, for_all)),
+                    kind="another index",
+                )
     for where, cost, other in others:
         if repr(other) != repr(index) and _fits(step, other, g):
             yield Candidate(
