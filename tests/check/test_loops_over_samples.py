@@ -62,6 +62,11 @@ def neurons(p):
     return np.mean((np.stack(outputs) - targets) ** 2)
 
 
+def rows(p):
+    joined = np.concatenate([np.tanh((x @ p["W"])[None]) for x in X])
+    return np.sum(joined @ p["w"])
+
+
 def convolution(p):
     loss = 0.0
     for s in range(len(images)):
@@ -89,7 +94,7 @@ def recorded(loss_of):
 @pytest.mark.parametrize(
     ("loss_of", "most"),
     [(hinge, 20), (hinge_of_branches, 16), (cross_entropy, 16), (neurons, 12), (convolution, 22),
-     (embeddings, 12)],
+     (embeddings, 12), (rows, 10)],
 )  # fmt: skip
 def test_it_has_the_gradients_of_the_loop_and_no_more_operations_than_a_step(loss_of, most):
     replay = Replay(al.Graph(recorded(loss_of)[0]))

@@ -104,7 +104,8 @@ class _Batches:
 
     def _joined(self, end: Node) -> Node | None:
         """Return at once what a loop has joined: stacked, or written to an array entry by entry."""
-        parts = list(end.operands) if end.primitive is ops.stack else []
+        joined = end.primitive in (ops.stack, ops.concatenate)
+        parts = list(end.operands) if joined else []
         node, later = end, None
         while node.primitive is ops.assign and (later is None or _alone(self.old, node, later)):
             parts.insert(0, node.operands[1])
@@ -230,15 +231,14 @@ class _Batches:
         of = self.new[keys[0]] if one else self._batch(tuple(distinct))
         if of is None:
             return None
-        if any(isinstance(c[0], slice) and any(x != c[0] for x in c) for c in columns):
+        kept = [_sort_of(c[0]) == repr(c[0]) for c in columns]  # A slice, or a new axis.
+        if any(k and len(set(map(repr, c))) > 1 for k, c in zip(kept, columns, strict=True)):
             places = np.arange(np.size(of.value)).reshape(of.shape)  # Windows.
             rows = [places if one else places[distinct.index(key)] for key in keys]
             windows = np.stack([x[i] for x, i in zip(rows, indices, strict=True)])
             flat = self._made(ops.reshape, [of], shape=(-1,))
             return self._made(ops.getitem, [flat], *nodes, index=windows)
-        index: tuple[Any, ...] = tuple(
-            c[0] if isinstance(c[0], slice) else np.array(c) for c in columns
-        )
+        index = tuple(c[0] if k else np.array(c) for k, c in zip(kept, columns, strict=True))
         if one and len(index) == 1 and np.array_equal(index[0], np.arange(len(of.value))):
             return of
         if not one:
