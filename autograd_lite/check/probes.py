@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_lite import ops
 from autograd_lite.check.recorded import traced
+from autograd_lite.core.tensor import Tensor
+from autograd_lite.graph import Graph
 
 Array = NDArray[Any]
 
@@ -179,10 +182,16 @@ def _ignores(
     arrays: Sequence[Array],
     group: frozenset[tuple[int, int, int]],
 ) -> bool:
-    """Return whether a function does not look at the last entries along some axis."""
+    """Return whether a function does not look at the last entries along some axis.
+
+    Nor if it has read, one by one, all entries that there were, and not these.
+    """
     rng = np.random.default_rng([0, 1])
-    value = traced(f, names, arrays)[0].outputs[0].value
-    for i, axis, _ in group:
+    graph, lifted = traced(f, names, arrays)
+    value = graph.outputs[0].value
+    for i, axis, n in group:
+        if _read_one_by_one(graph, lifted[i], axis) == set(range(n)):
+            return True
         others = [x.copy(order="K") for x in arrays]
         last = np.moveaxis(others[i], axis, 0)[-1:]
         if last.dtype.kind == "f":
@@ -194,6 +203,14 @@ def _ignores(
             if np.array_equal(value, moved):
                 return True
     return False
+
+
+def _read_one_by_one(graph: Graph, x: Tensor, axis: int) -> set[int]:
+    """Return the places along an axis at which single entries are picked: x[0], x[1]."""
+    picks = [node.parameters["index"] for node in graph.consumers(x)
+             if node.primitive is ops.getitem] if x.requires_grad else []  # fmt: skip
+    each = [(index if isinstance(index, tuple) else (index,))[axis:] for index in picks]
+    return {int(at[0]) for at in each if at and isinstance(at[0], int | np.integer)}
 
 
 def _resized(

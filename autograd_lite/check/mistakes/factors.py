@@ -31,6 +31,7 @@ from autograd_lite.check.mistakes.registry import (
     Mistake,
     Target,
     cancelled,
+    last_digit,
     mistake,
     same,
 )
@@ -52,7 +53,7 @@ def factor_of(hand: Array, right: Array) -> float | None:
     if not right.size or right.flat[largest] == 0 or not hand.any():
         return None
     factor = float(hand.flat[largest]) / float(right.flat[largest])
-    rounding = max(np.finfo(x.dtype).eps if x.dtype.kind == "f" else 0.0 for x in (hand, right))
+    rounding = last_digit(hand, right)
     if rounding > np.finfo(float).eps:  # In a short type, 4 may come out as 3.998.
         nearest = float(Fraction(factor).limit_denominator(MOST_PARTS))
         factor = nearest if abs(nearest - factor) <= 8 * rounding * abs(factor) else factor
@@ -312,10 +313,12 @@ def clipped(case: Case, target: Target) -> Iterator[Candidate]:
     if cancelled(hand, right):
         return
     most = float(np.abs(hand).max(initial=0.0))
-    at_most = np.abs(hand) == most
+    at_most = np.abs(hand) > most * (1 - 1e-9)
     if hand.shape == right.shape and at_most.sum() > 1 and (np.abs(right[at_most]) > most).all():
         yield Candidate(
-            f"clipped to ±{most:g}", 0.5, predict=lambda target: np.clip(target.right, -most, most)
+            f"clipped to ±{most:g}",
+            2.5 if at_most.all() else 0.5,  # Any one number is as large everywhere.
+            predict=lambda target: np.clip(target.right, -most, most),
         )
     norm = float(np.linalg.norm(hand))
     if hand.size > 1 and norm and within(norm, float(f"{norm:.2g}")):
@@ -344,7 +347,7 @@ def sign_flipped_in_part(case: Case, target: Target) -> Iterator[Candidate]:
     if flipped.any() and np.count_nonzero(right) > np.count_nonzero(flipped):
         signs = np.where(flipped, -1, 1)
         title = f"the sign is flipped in {entries_in_words(flipped, right != 0)}"
-        yield Candidate(title, 0.6, correct=lambda hand: hand * signs)
+        yield Candidate(title, 1.9, correct=lambda hand: hand * signs)  # It says not why.
 
 
 # ------------------------------------------------------------------------ precision

@@ -267,6 +267,7 @@ def _plans(unrolled: Unrolled) -> Iterator[tuple[str, float, Plan]]:
         back = f"what comes back to {of} from the step after"
         yield f"{back} is added up over all steps: += in place of =", 0.9, Plan(right, adds=some)
         yield f"{back} is not handed on: it stays as it was", 1.0, Plan(right, keeps=some)
+        yield f"{back} is not added there", 0.9, Plan(right, enters=tuple((s, ()) for s in some))
     for s, state in enumerate(states):
         for members in loop.classes:
             alike = members[0].shape == state.nodes[0].shape and members[0].id in unrolled.step_of

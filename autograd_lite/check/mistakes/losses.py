@@ -427,9 +427,14 @@ def label_entry(case: Case, target: Target) -> Iterator[Candidate]:
         at_label = np.zeros_like(g)
         at_label[index] = 1.0
         name = text_of(graph, graph[key])
+        besides = (g[at_label == 0] != 0).any()  # Else that is a factor of all of it.
         for times, words in (
-            (-1.0, "the true class itself is counted too"),
-            (1.0, "the margin of the true class itself is not taken out"),
+            ()
+            if not besides
+            else (
+                (-1.0, "the true class itself is counted too"),
+                (1.0, "the margin of the true class itself is not taken out"),
+            )
         ):
             yield Candidate(
                 f"at the entries of the labels, the gradient at {name} is {unit:.4g} too "

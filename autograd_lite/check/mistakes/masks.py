@@ -43,18 +43,13 @@ def wrong_mask(case: Case, target: Target) -> Iterator[Candidate]:
             is_mask = mask.ndim > 0 and len(entries) == 2 and entries[0] == 0
             if is_mask and step.mask is None:
                 text = text_of(step.replay.graph, other)
-                turned = entries[1] - mask
-                yield Candidate(
-                    f"the mask {text} is reversed",
-                    0.8,
-                    predict=step.wrong(times(turned)),
-                )
-                if entries[1] != 1:
-                    yield Candidate(
-                        f"the factor {entries[1]:.6g} that {text} scales by is missing",
-                        0.8,
-                        predict=step.wrong(times(mask != 0)),
-                    )
+                scale = f"{entries[1]:.6g} that {text} scales by"
+                for title, factor in (
+                    (f"the mask {text} is reversed", entries[1] - mask),
+                    (f"the factor {scale} is missing", mask != 0),
+                    (f"the mask is left out: {scale} comes back everywhere", entries[1]),
+                )[: 3 if entries[1] != 1 else 1]:
+                    yield Candidate(title, 0.8, predict=step.wrong(times(factor)))
                 continue
         if g.shape != step.operand.shape or not g.ndim or len(step.node.operands) > 3:
             continue

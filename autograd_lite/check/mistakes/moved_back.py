@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -12,11 +14,12 @@ from autograd_lite.check.mistakes.backward_steps import (
     Step,
     always,
     replaced,
+    slack,
     steps,
     text_of,
     wrong,
 )
-from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake
+from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake, same
 from autograd_lite.check.mistakes.replay import Replay
 
 MOST_AXES = 4
@@ -32,7 +35,6 @@ def moved_back(case: Case, target: Target) -> Iterator[Candidate]:
     if case.replay is None:
         return
     yield from _exchanged(case.replay, target)
-    yield from _one_slice(case.replay, target)
     for step in steps(case, target, once=True):
         ways = WAYS.get(step.primitive)
         for text, cost, sent in ways(step, step.replay.gradients[step.node.id]) if ways else ():
@@ -81,27 +83,6 @@ def _of_transpose(step: Step, g: Array) -> Iterator[Way]:
             yield text, 1.0, g.transpose(axes).reshape(step.operand.shape)
 
 
-def _one_slice(replay: Replay, target: Target) -> Iterator[Candidate]:
-    """Count one slice of what arrives at the last tensor with a name: the first sample, say."""
-    for node in reversed(list(replay.graph)):
-        g = replay.gradients.get(node.id)
-        if g is None or node.primitive is None or not node.name or g.ndim < 2:
-            continue
-        for axis, n in enumerate(g.shape) if target.id in replay.behind(node.id) else ():
-            for k, which in ((0, "first"), (n - 1, "last")) if n > 1 else ():
-                kept = np.zeros_like(g)
-                at = (slice(None),) * axis + (k,)
-                kept[at] = g[at]
-                yield Candidate(
-                    f"only the {which} slice along axis {axis} of the gradient at {node.name} "
-                    f"counts",
-                    1.2,
-                    predict=replaced(replay, node.id, always(kept)),
-                    kind="one row only",
-                )
-        return
-
-
 def _exchanged(replay: Replay, target: Target) -> Iterator[Candidate]:
     """Exchange the two halves of what was joined."""
     for node in replay.graph:
@@ -117,6 +98,86 @@ def _exchanged(replay: Replay, target: Target) -> Iterator[Candidate]:
                     1.1,
                     predict=replaced(replay, node.id, always(other)),
                 )
+
+
+# ------------------------------------------------------------------------ a part of a sum
+
+
+MOST_SLICES, MOST_RUNS = 100, 3
+"""Along an axis of how many slices a run of them is looked for, and how many runs are tested."""
+
+
+@mistake("part of a sum", "All slices count on the way back, as they did forwards.", last=True)
+def part_of_a_sum(case: Case, target: Target) -> Iterator[Candidate]:
+    """Count a run of slices along an axis only: a tile, the first sample, all but the last steps.
+
+    A gradient is linear in each slice. So running sums along two directions tell the run.
+    """
+    replay = case.replay
+    if replay is None or target.id is None or target.hand.shape != target.right.shape:
+        return
+    directions = list(replay.tangents(target.id))
+    goals = np.array([np.sum(u * (target.hand - target.right)) for u, _ in directions])
+    for g, whose, weigh, without in _sums(case, target):
+        each = np.array([g * weigh(moved) for _, moved in directions])
+        for axis, n in enumerate(g.shape):
+            if n > MOST_SLICES:
+                continue
+            along = each.sum(axis=tuple(k + 1 for k in range(g.ndim) if k != axis))
+            sums = np.pad(np.cumsum(along, axis=1), ((0, 0), (1, 0)))
+            size = slack(target) * (np.abs(along).sum(axis=1) + np.abs(goals))
+            runs = sums[:, None] - sums[..., None]  # From one slice to before another.
+            gap = np.abs(runs - (sums[:, -1] + goals)[:, None, None])
+            fits = np.triu((gap <= size[:, None, None]).all(axis=0), 1)
+            for first, end in np.argwhere(fits)[:MOST_RUNS]:
+                kept = np.zeros([n if k == axis else 1 for k in range(g.ndim)])
+                kept[(slice(None),) * axis + (slice(first, end),)] = 1.0
+                if not same(g * kept, g):
+                    title = f"{_run(first, end, n)} along axis {axis} of {whose} count"
+                    title += "s" if end - first == 1 else ""
+                    yield Candidate(title, 1.45, predict=without(kept))
+
+
+def _run(first: int, end: int, n: int) -> str:
+    """Return which of n slices count, in words."""
+    if first and end < n:
+        return f"only the slices {first} to {end - 1} of {n}"
+    which, count = ("last", n - first) if first else ("first", end)
+    return f"only the {which} {f'{count} of {n} slices' if count > 1 else 'slice'}"
+
+
+def _sums(case: Case, target: Target) -> Iterator[tuple[Array, str, Any, Any]]:
+    """Yield what is summed on the way back, whose it is, its weights, and what a part predicts."""
+    for step in steps(case, target, once=True):
+        replay, x, shape = step.replay, step.operand, step.node.shape
+        sent = np.asarray(step.rule(g := replay.gradients[step.node.id]))
+        whose = f"what comes back to {text_of(replay.graph, x)} from {step.name}"
+        if step.primitive.entrywise and sent.shape == shape != x.shape:
+            yield sent, whose, partial(_there, x.id), partial(_masked, step, after=True)
+        elif step.is_matrix_product:
+            yield g, whose, partial(_moved, step), partial(_masked, step, after=False)
+    for node in dict.fromkeys(step.node for step in steps(case, target, once=True)):
+        if node.name:
+            g, whose = replay.gradients[node.id], f"the gradient at {node.name}"
+            yield g, whose, partial(_there, node.id), partial(_of_all, replay, node.id, g)
+
+
+def _there(key: str, moved: Any) -> Any:
+    return moved.get(key, 0.0)
+
+
+def _moved(step: Step, moved: Any) -> Any:
+    operands = [step.replay.values[key] for key in step.node.operands]
+    operands[step.edge[1]] = moved.get(step.operand.id, np.zeros(step.operand.shape))
+    return step.primitive.forward(*operands, **step.node.parameters)
+
+
+def _of_all(replay: Replay, key: str, g: Array, kept: Array) -> Any:
+    return replaced(replay, key, always(g * kept))
+
+
+def _masked(step: Step, kept: Array, *, after: bool) -> Any:
+    return step.wrong(lambda g: step.rule(g) * kept if after else step.rule(g * kept))
 
 
 WAYS = {ops.repeat: _of_repeat, ops.tile: _of_tile, ops.transpose: _of_transpose}

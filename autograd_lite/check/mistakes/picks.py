@@ -89,7 +89,16 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
         )
         if other is not None
     ]  # fmt: skip
+    *before, by = index if isinstance(index, tuple) else (index,)
+    plain = not any(x is None or x is Ellipsis for x in before)
+    if plain and isinstance(by, np.ndarray) and by.dtype.kind in "iu" and by.ndim:
+        for off, words in ((1, "too large (counted from 1)"), (-1, "too small (counted from 0)")):
+            moved = (*before, (by + off) % step.operand.shape[len(before)])
+            others.append((f"where an index that is 1 {words} points", 0.75, moved))
     if isinstance(index, tuple) and len(index) == 2:
+        largest = step.operand.value.argmax(-1)
+        text = "at the largest entry of each row: the argmax, not the label"
+        others.append((text, 1.15, (index[0], largest)))
         text = "back with row and column exchanged: the transposed index"
         others.append((text, 0.9, index[::-1]))
         yield Candidate(

@@ -130,11 +130,17 @@ ROUNDING, ENOUGH_DIGITS = 1e-15, 1e-8
 def cancelled(g: Array, right: Array) -> bool:
     """Return whether nothing but rounding is there of a gradient."""
     size = float(np.abs(right).max(initial=0.0))
-    return bool(np.abs(g).max(initial=0.0) < CANCELLED * size)
+    return bool(np.abs(g).max(initial=0.0) < CANCELLED * last_digit(g, right) * size)
 
 
-CANCELLED = 1e-13
-"""What is smaller, relative to the right gradient, is rounding."""
+CANCELLED = 450
+"""How many times the last digit of the right gradient is still rounding."""
+
+
+def last_digit(*arrays: Array) -> float:
+    """Return how far apart neighbouring numbers near 1 are, in the shortest of the types."""
+    return max(float(np.finfo(x.dtype).eps) if x.dtype.kind == "f" else 0.0 for x in arrays)
+
 
 Finder = Callable[[Case, Target], Iterator[Candidate]]
 
