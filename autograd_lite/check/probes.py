@@ -21,7 +21,21 @@ MOST_AXES = 8
 """How many axes of equal length are tried in all combinations: what must change together."""
 
 
-SQUARE = ("orthogonal", "symmetric", "positive definite", "lower triangular", "upper triangular")
+SQUARE = (
+    "both one-hot rows",
+    "both rows of probabilities",
+    "orthogonal",
+    "symmetric",
+    "positive definite",
+    "lower triangular",
+    "upper triangular",
+)
+LOOSE = ("", "positive", "increasing")
+"""What other values may have another size of, and noise."""
+
+NEARBY, FEWEST = "values next to those given", 4
+"""Where only what is special about arrays of so many numbers is lost: that they are orthogonal."""
+
 BY_ROW, ALONG = ("one-hot rows", "rows of probabilities", "unit vectors"), " along axis "
 
 
@@ -36,13 +50,16 @@ def probes(
     """
     rng = np.random.default_rng([0, 1])  # Inputs may come from default_rng(0).
     kinds = [structure(x) for x in arrays]
+    near = [_near(x, kind, rng) for x, kind in zip(arrays, kinds, strict=True)]
+    if _runs(f, names, near):
+        yield near, NEARBY, True
     for what, scale in (
         ("other values", 1.0),
         ("values three times as large", 3.0),
         ("values a third as large", 1 / 3),
     ):
         other = [
-            scale * _like(x, x.shape, kind, rng, signs=True) if kind == "" else
+            scale * _like(x, x.shape, kind, rng, signs=True) if kind in LOOSE else
             _like(x, x.shape, kind, rng)
             for x, kind in zip(arrays, kinds, strict=True)
         ]  # fmt: skip
@@ -58,7 +75,7 @@ def probes(
             said = " and ".join(n for n, same in zip(names, equal, strict=True) if same)
             yield other, f"values of {said} that are not all equal", True
     free = [
-        same or kind in ("", "between 0 and 1") for same, kind in zip(equal, kinds, strict=True)
+        same or kind in (*LOOSE, "between 0 and 1") for same, kind in zip(equal, kinds, strict=True)
     ]
     other = [
         rng.permutation(np.linspace(-3, 3, x.size)).reshape(x.shape).astype(x.dtype)
@@ -73,6 +90,19 @@ def probes(
         yield other, sizes, True
 
 
+def _near(x: Array, kind: str, rng: np.random.Generator) -> Array:
+    """Return an array that differs by a hundredth at most, and has the structure that is known."""
+    if kind in ("as it is", "of these numbers") or "one-hot" in kind or x.size < FEWEST:
+        return x
+    room = {
+        "positive": x,
+        "increasing": np.abs(np.diff(x.ravel())).min(),
+        "between 0 and 1": np.minimum(x, 1 - x),
+    }
+    noise = rng.uniform(-0.01, 0.01, size=x.shape) * room.get(kind, np.abs(x).mean())
+    return _with_structure(x + noise, kind).astype(x.dtype)
+
+
 def structure(x: Array) -> str:
     """Return what is special about an array, so that another one can have it too."""
     kind = _of_rows(x)
@@ -80,7 +110,8 @@ def structure(x: Array) -> str:
         for axis in range(x.ndim - 1):  # Samples may be columns, or pixels behind the classes.
             if (along := _of_rows(np.moveaxis(x, axis, -1))) in BY_ROW:
                 return f"{along}{ALONG}{axis}"
-    return kind
+    both = kind in BY_ROW[:2] and x.ndim == 2 and x.shape[0] == x.shape[1]
+    return f"both {kind}" if both and _of_rows(x.T) == kind else kind
 
 
 def _of_rows(x: Array) -> str:
@@ -108,7 +139,9 @@ def _of_rows(x: Array) -> str:
         return "of these numbers"
     if ((x > 0) & (x < 1)).all():
         return "between 0 and 1"
-    return ""
+    if x.ndim == 1 and x.size >= FEWEST and (np.diff(x) > 0).all():
+        return "increasing"
+    return "positive" if x.size > 2 and (x > 0).all() else ""
 
 
 def _like(
@@ -127,25 +160,42 @@ def _like(
         return np.eye(shape[-1], dtype=x.dtype)[rng.integers(0, shape[-1], shape[:-1])]
     if kind == "between 0 and 1":
         return rng.uniform(x.min(), x.max(), size=shape).astype(x.dtype)
-    drawn = rng.normal(size=shape) * max(float(np.abs(x).mean()), 1e-300)
-    if kind == "rows of probabilities":
-        drawn = np.exp(rng.normal(size=shape))
-        drawn /= drawn.sum(axis=-1, keepdims=True)
-    elif kind == "orthogonal":
-        drawn = np.linalg.qr(rng.normal(size=shape))[0]
-    elif kind == "symmetric":
-        drawn = drawn + drawn.T
-    elif kind == "positive definite":
+    if kind.startswith("both "):  # A permutation; or a mixture of some, with the same sums.
+        orders = [
+            rng.permutation(shape[0]) for _ in range(1 if "one-hot" in kind else 2 * shape[0])
+        ]
+        return np.mean([np.eye(shape[0])[order] for order in orders], axis=0).astype(x.dtype)
+    drawn = rng.normal(size=shape)
+    if kind in ("rows of probabilities", "positive"):
+        drawn = np.exp(drawn)
+    drawn *= max(float(np.abs(x).mean()), 1e-300)
+    if kind == "positive definite":
         drawn = drawn @ drawn.T + float(np.diag(x).mean()) * np.eye(len(drawn))
-    elif kind == "lower triangular":
-        drawn = np.tril(drawn)
-    elif kind == "upper triangular":
-        drawn = np.triu(drawn)
-    elif kind == "unit vectors":
-        drawn /= np.linalg.norm(drawn, axis=-1, keepdims=True)
-    elif not signs and x.ndim:
+    elif kind == "increasing":
+        drawn = np.sort(drawn if (x < 0).any() else np.abs(drawn))
+    elif kind == "" and not signs and x.ndim:
         return rng.choice(x.ravel(), size=shape)
-    return drawn.astype(x.dtype)
+    made = _with_structure(drawn, kind).astype(x.dtype)
+    if kind == "orthogonal" and np.linalg.det(made) * np.linalg.det(x) < 0:
+        made[0] *= -1  # A rotation stays one.
+    return made
+
+
+def _with_structure(x: Array, kind: str) -> Array:
+    """Return the array of a kind that is next to another array."""
+    if ALONG in kind:
+        kind, axis = kind.split(ALONG)
+        return np.moveaxis(_with_structure(np.moveaxis(x, int(axis), -1), kind), -1, int(axis))
+    if kind == "orthogonal":
+        q, r = np.linalg.qr(x)
+        return np.asarray(q * np.sign(np.diag(r)))
+    if kind in ("symmetric", "positive definite"):
+        return (x + x.T) / 2
+    if kind.endswith("triangular"):
+        return np.tril(x) if kind.startswith("lower") else np.triu(x)
+    if kind == "rows of probabilities":
+        return np.asarray(x / x.sum(axis=-1, keepdims=True))
+    return x / np.linalg.norm(x, axis=-1, keepdims=True) if kind == "unit vectors" else x
 
 
 def other_sizes(
