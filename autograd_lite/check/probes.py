@@ -30,7 +30,7 @@ SQUARE = (
     "lower triangular",
     "upper triangular",
 )
-LOOSE = ("", "positive", "increasing")
+LOOSE = ("", "increasing")
 """What other values may have another size of, and noise."""
 
 NEARBY, FEWEST = "values next to those given", 4
@@ -94,12 +94,12 @@ def _near(x: Array, kind: str, rng: np.random.Generator) -> Array:
     """Return an array that differs by a hundredth at most, and has the structure that is known."""
     if kind in ("as it is", "of these numbers") or "one-hot" in kind or x.size < FEWEST:
         return x
-    room = {
-        "positive": x,
-        "increasing": np.abs(np.diff(x.ravel())).min(),
-        "between 0 and 1": np.minimum(x, 1 - x),
-    }
-    noise = rng.uniform(-0.01, 0.01, size=x.shape) * room.get(kind, np.abs(x).mean())
+    room = x if (x > 0).all() else np.abs(x).mean()
+    if kind == "between 0 and 1":
+        room = np.minimum(x, 1 - x)
+    elif kind == "increasing":
+        room = np.diff(x).min()
+    noise = rng.uniform(-0.01, 0.01, size=x.shape) * room
     return _with_structure(x + noise, kind).astype(x.dtype)
 
 
@@ -141,7 +141,7 @@ def _of_rows(x: Array) -> str:
         return "between 0 and 1"
     if x.ndim == 1 and x.size >= FEWEST and (np.diff(x) > 0).all():
         return "increasing"
-    return "positive" if x.size > 2 and (x > 0).all() else ""
+    return ""
 
 
 def _like(
@@ -166,7 +166,7 @@ def _like(
         ]
         return np.mean([np.eye(shape[0])[order] for order in orders], axis=0).astype(x.dtype)
     drawn = rng.normal(size=shape)
-    if kind in ("rows of probabilities", "positive"):
+    if kind == "rows of probabilities":
         drawn = np.exp(drawn)
     drawn *= max(float(np.abs(x).mean()), 1e-300)
     if kind == "positive definite":

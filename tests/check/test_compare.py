@@ -506,6 +506,11 @@ def test_looking_changes_no_gradient_that_is_kept_and_calls_no_hook():
 rng = np.random.default_rng(5)
 
 
+def rotation():
+    q = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    return q * np.sign(np.linalg.det(q))
+
+
 @pytest.mark.parametrize(
     ("f", "by_hand", "inputs"),
     [
@@ -534,9 +539,63 @@ rng = np.random.default_rng(5)
             lambda x, w: {"w": 2 * x.T @ (x @ w) / len(x)},
             [rng.normal(size=(4, 3)), rng.normal(size=3)],
         ),
+        (
+            lambda q, g: g @ q / np.sqrt(q[0] ** 2 + q[1] ** 2 + q[2] ** 2),
+            lambda q, g: {"q": (g - q * (g @ q) / (q @ q)) / np.sqrt(q @ q)},
+            [rng.normal(size=3), rng.normal(size=3)],
+        ),
+        (
+            lambda q, x, y: np.sum((q @ x - y) ** 2),
+            lambda q, x, y: {"x": 2 * (x - q.T @ y)},
+            [np.linalg.qr(rng.normal(size=(5, 3)))[0], rng.normal(size=3), rng.normal(size=5)],
+        ),
+        (
+            lambda p, x: np.sum((p @ x - 1) ** 2),
+            lambda p, x: {"x": 2 * (x - 1)},
+            [np.eye(4)[[2, 0, 3, 1]], rng.normal(size=4)],
+        ),
+        (
+            lambda x, w: np.var(x @ w),
+            lambda x, w: {"w": 2 * x.T @ x @ w / len(x)},
+            [(lambda x: x - x.mean(axis=0))(rng.normal(size=(6, 3))), rng.normal(size=3)],
+        ),
+        (
+            lambda y, t: np.sum((y[1:] + y[:-1]) / 2 * np.diff(t)),
+            lambda y, t: {"y": (t[1] - t[0]) * np.r_[0.5, np.ones(len(y) - 2), 0.5]},
+            [rng.normal(size=6), np.linspace(0, 2, 6)],
+        ),
+        (
+            lambda x: np.sum(np.abs(np.diff(x))),
+            lambda x: {"x": np.r_[-1.0, np.zeros(len(x) - 2), 1.0]},
+            [np.sort(rng.normal(size=5))],
+        ),
+        (
+            lambda x: np.sum(np.abs(x) ** 1.5),
+            lambda x: {"x": 1.5 * np.sqrt(x)},
+            [rng.uniform(0.5, 3, size=5)],
+        ),
+        (
+            lambda a, x: x @ a @ x,
+            lambda a, x: {"x": 0 * x},
+            [(lambda a: a - a.T)(rng.normal(size=(4, 4))), rng.normal(size=4)],
+        ),
+        (
+            lambda r, a, b: np.cross(r @ a, r @ b) @ b,
+            lambda r, a, b: {"a": np.cross(b, r.T @ b)},
+            [rotation(), rng.normal(size=3), rng.normal(size=3)],
+        ),
+        (
+            lambda b, c: np.sum(b @ c + b.T @ c),
+            lambda b, c: {"c": 2 * np.ones_like(c)},
+            [(np.eye(3) + np.eye(3)[[1, 2, 0]] * 2) / 3, rng.normal(size=3)],
+        ),
     ],
-    ids=["one-hot", "symmetric", "orthogonal", "fixed length", "size in the function"],
-)
+    ids=[
+        "one-hot", "symmetric", "orthogonal", "fixed length", "size in the function",
+        "entries by number", "orthonormal columns", "permutation", "centred columns", "even grid",
+        "sorted", "positive", "skew", "rotation", "doubly stochastic",
+    ],
+)  # fmt: skip
 def test_what_is_right_for_its_structure_is_right(f, by_hand, inputs):
     assert al.compare(f, by_hand, inputs)
 

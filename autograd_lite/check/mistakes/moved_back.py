@@ -133,17 +133,20 @@ def part_of_a_sum(case: Case, target: Target) -> Iterator[Candidate]:
                 kept = np.zeros([n if k == axis else 1 for k in range(g.ndim)])
                 kept[(slice(None),) * axis + (slice(first, end),)] = 1.0
                 if not same(g * kept, g):
-                    title = f"{_run(first, end, n)} along axis {axis} of {whose} count"
-                    title += "s" if end - first == 1 else ""
+                    where = f"along axis {axis} of {whose}"
+                    title = _run(first, end, n).format(where)
                     yield Candidate(title, 1.45, predict=without(kept))
 
 
 def _run(first: int, end: int, n: int) -> str:
     """Return which of n slices count, in words."""
-    if first and end < n:
-        return f"only the slices {first} to {end - 1} of {n}"
-    which, count = ("last", n - first) if first else ("first", end)
-    return f"only the {which} {f'{count} of {n} slices' if count > 1 else 'slice'}"
+    if end - first == n - 1:
+        return f"the {'first' if first else 'last'} slice {{}} is left out"
+    if end - first == 1 and (first == 0 or end == n):
+        return f"only the {'last' if first else 'first'} slice {{}} counts"
+    which = f"last {n - first}" if end == n else f"first {end}"
+    which = which if end == n or not first else f"slices {first} to {end - 1}"
+    return f"only the {which} of {n} slices {{}} count"
 
 
 def _sums(case: Case, target: Target) -> Iterator[tuple[Array, str, Any, Any]]:
