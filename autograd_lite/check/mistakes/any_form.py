@@ -41,6 +41,7 @@ from autograd_lite.check.mistakes.forms import (
     table_of,
     value_of,
 )
+from autograd_lite.check.mistakes.norms import Norm, norms
 from autograd_lite.check.mistakes.other_operands import FEWEST_BITS
 from autograd_lite.check.mistakes.reasons import reason, shown
 from autograd_lite.check.mistakes.registry import (
@@ -106,6 +107,8 @@ def any_form(
     for place in [
         *_steps(case, target), *_of_several_steps(replay, target), *_arriving(replay, target),
         *_on_one_edge(case, target),
+        *(place for norm in norms(replay) if target.id in replay.behind(norm.into)
+          for place in _of_norm(replay, norm)),
     ]:  # fmt: skip
         if time.thread_time() > deadline:
             return
@@ -236,6 +239,7 @@ def _arriving(replay: Replay, target: Target) -> Iterator[Place]:
             continue
         at = text_of(replay.graph, node)
         far = (0.3 if node.name else 0.4) - 0.02 * replay.position[node.id] / len(replay.graph)
+        far -= 0.03 * (node.id == target.id)  # What is nearest is simplest.
         yield _all_of_it(replay, node, g, at, far)
         yield _times_it(replay, node, g, f"the gradient at {at}", far)
 
@@ -262,6 +266,43 @@ def _on_one_edge(case: Case, target: Target) -> Iterator[Place]:
         yield Place(
             step.operand.id, part, g.shape, weigh, made,
             functools.partial("{1} {0}".format, says), 0.5, key,
+        )  # fmt: skip
+
+
+def _of_norm(replay: Replay, norm: Norm) -> Iterator[Place]:
+    """Yield what is summed in the terms of a normalisation, and what such a sum multiplies."""
+    g, n, s = replay.gradients[norm.out], norm.n, norm.s
+    u, (scale, square) = text_of(replay.graph, replay.graph[norm.into]), norm.called
+    _, mean, rest = norm.terms(g)
+    pooled = functools.partial(np.sum, axis=norm.axis, keepdims=True)
+    path, share = (
+        f"the path through the {square if norm.centred else scale} of {u}",
+        -norm.share / s,
+    )
+    count, k = n.size // s.size, share * pooled(g * n)
+
+    def place(part: Array, weigh: Any, sent: Any, says: Callable[[str], str]) -> Place:
+        def made(form: Any) -> Made:
+            return Made(replay, norm.into, always(sent(form)), always(part))
+
+        return Place(norm.into, part, g.shape, weigh, made, says, 0.1, norm.out)
+
+    def factor(form: str) -> str:
+        inverse = form.removeprefix("1 / ")
+        says = f"a factor {form} is one too many"
+        says = says if inverse == form else f"the factor {inverse} is missing"
+        return f"{says} in what is summed in the path through the mean of {u}"
+
+    what = f"{{}} stands in place of {u}, normalised, {{}} the sum in {path}".format
+    yield place(rest, lambda x: k * x, lambda x: k * x, lambda form: what(form, "outside"))
+    yield place(
+        rest, lambda x: g * pooled(share * n * x), lambda x: share * n * pooled(g * x),
+        lambda form: what(form, "inside"),
+    )  # fmt: skip
+    if norm.centred:
+        yield place(
+            mean, lambda x: -g * pooled(x / s) / count,
+            lambda x: np.broadcast_to(-pooled(g * x) / s / count, g.shape), factor,
         )  # fmt: skip
 
 

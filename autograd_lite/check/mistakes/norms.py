@@ -11,6 +11,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import Made, Together, always, steps, text_of
+from autograd_lite.check.mistakes.other_operands import wrong_axis
 from autograd_lite.check.mistakes.paths import scaled_path
 from autograd_lite.check.mistakes.registry import (
     Array,
@@ -303,7 +304,7 @@ def _changes(g: Array, norm: Norm, u: str) -> Iterator[tuple[str, float, Callabl
             yield title, cost, always(first + wrong_sum)
 
 
-@more("summed over the wrong axis")
+@more(wrong_axis)
 def wrong_sums(case: Case, target: Target) -> Iterator[Candidate]:
     """Sum what comes back to a tensor that was broadcast over another axis, or not at all."""
     if target.hand.shape != target.right.shape:

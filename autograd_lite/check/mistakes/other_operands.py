@@ -64,6 +64,15 @@ def not_transposed(case: Case, target: Target) -> Iterator[Candidate]:
                 0.9,
                 predict=wrong(step.replay, {step.edge: _of_transposed(step.rule)}),
             )
+        for i, x in enumerate(step.node.operands if not step.is_product else ()):
+            value = np.asarray(step.replay.values[x])  # As in the rule of a solution.
+            if not step.primitive.entrywise and value.ndim == 2 and len(set(value.shape)) == 1:
+                yield Candidate(
+                    f"the .T of {text_of(step.replay.graph, step.replay.graph[x])} is forgotten on "
+                    f"the way back from {step.name}",
+                    0.9,
+                    predict=step.wrong(step.replay.rule(step.edge, operands={i: value.T})),
+                )
 
 
 @more("not transposed")
@@ -86,8 +95,9 @@ def other_throughout(case: Case, target: Target) -> Iterator[Candidate]:
             title = f"{name} stands for {name}.T throughout, and {name}.T for {name}"
             instead.append((title, "not transposed", value.T))
         for x in replay.graph:
-            if x.name and x.shape == root.shape and x is not root and x.kind == root.kind:
-                title = f"{x.name} is used in place of {name} throughout"
+            alike = (x.name and x.kind == root.kind) or x in replay.graph.operands(root)
+            if alike and x.shape == root.shape and x is not root:
+                title = f"{text_of(replay.graph, x)} is used in place of {name} throughout"
                 instead.append((title, "wrong tensor", np.asarray(replay.values[x.id])))
         for title, kind, other in instead[:MOST_MEETING]:
             rules = {

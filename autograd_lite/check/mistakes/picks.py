@@ -94,7 +94,9 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
     if plain and isinstance(by, np.ndarray) and by.dtype.kind in "iu" and by.ndim:
         for off, words in ((1, "too large (counted from 1)"), (-1, "too small (counted from 0)")):
             moved = (*before, (by + off) % step.operand.shape[len(before)])
-            others.append((f"where an index that is 1 {words} points", 0.75, moved))
+            others.append(
+                (f"where an index that is 1 {words} points", 1.15 if before else 0.75, moved)
+            )
     if isinstance(index, tuple) and len(index) == 2:
         largest = step.operand.value.argmax(-1)
         text = "at the largest entry of each row: the argmax, not the label"

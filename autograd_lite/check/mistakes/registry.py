@@ -188,10 +188,11 @@ def mistake(name: str, how: str, *, last: bool = False) -> Callable[[Finder], Fi
     return register
 
 
-def more(name: str) -> Callable[[Finder], Finder]:
+def more(known: str | Finder) -> Callable[[Finder], Finder]:
     """Register what else is looked for under the name of a mistake if nothing else fits."""
 
     def register(find: Finder) -> Finder:
+        name = next(x.name for x in MISTAKES.values() if known in (x.name, x.find))
         MISTAKES[name] = replace(MISTAKES[name], find_more=find)
         return find
 
