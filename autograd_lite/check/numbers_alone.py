@@ -31,17 +31,20 @@ def by_numbers_alone(
     strict: bool = False,
 ) -> Comparison:
     """Compare with differences alone, where a function cannot be recorded."""
-    plain = [x.astype(float) for x in arrays]
-    value = np.asarray(f(*(x.copy(order="K") for x in plain)))
-    if value.size != 1:
-        raise ValueError(
-            f"compare needs a function that returns a single number, got shape {value.shape}."
-        )
     given = by_hand(*(x.copy(order="K") for x in arrays)) if callable(by_hand) else by_hand
     if isinstance(given, np.ndarray | np.generic | float | int):
         given = [given]
     if not isinstance(given, Mapping):
         given = {name: g for name, g in zip(names, given, strict=True) if g is not None}
+    plain = [  # An index stays one.
+        x if x.dtype.kind in "iub" and name not in given else x.astype(float)
+        for name, x in zip(names, arrays, strict=True)
+    ]
+    value = np.asarray(f(*(x.copy(order="K") for x in plain)))
+    if value.size != 1:
+        raise ValueError(
+            f"compare needs a function that returns a single number, got shape {value.shape}."
+        )
     targets = _beside_differences(f, given, names, plain)
     batch = max((x.shape[0] for x in arrays if x.ndim > 1), default=0)
     rows, failing = [], {}

@@ -87,13 +87,14 @@ def _watched(f: Callable[..., Any], lifted: Sequence[Tensor]) -> tuple[Any, dict
     """Call a function; return its result, and its local variables, for names."""
     code, before = getattr(inspect.unwrap(f), "__code__", None), sys.getprofile()
     variables: dict[str, Any] = {}
+    named = (np.ndarray, Tensor) if code and code.co_name == "<lambda>" else np.ndarray
 
     def watch(frame: FrameType, event: str, _: Any) -> None:
         if event == "return" and frame.f_code is code:
             variables.update(frame.f_locals)
         elif event == "return" and not is_library(frame.f_globals):
             for name, x in frame.f_locals.items():  # Of a function that it calls.
-                if isinstance(x, np.ndarray):
+                if isinstance(x, named):
                     variables.setdefault(name, x)
 
     if code is None:

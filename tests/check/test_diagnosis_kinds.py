@@ -601,7 +601,7 @@ CASES = [
     (heads, HEADS_BY_HAND, "d.reshape(7, 2, 3).transpose(1, 0, 2)", "d.reshape(2, 7, 3)",
      "rearranged", "in place of transpose"),
     (heads, HEADS_BY_HAND, "(a.transpose(0, 2, 1) @ dh).sum(axis=0)", "a[0].T @ dh[0]",
-     "stretched", "only the first of the 2"),
+     "part of a sum", "only the first row of what comes back to X @ V"),
     (heads, HEADS_BY_HAND, "a.transpose(0, 2, 1) @ dh", "a @ dh", "not transposed", "the .T of a"),
     (smoothed, SMOOTHED, "- t)", "- one_hot)", "loss", "one-hot of the labels"),
     (smoothed, SMOOTHED, "0.1 / 3", "0.1", "loss", "1 at the label and 0.1 elsewhere"),

@@ -307,7 +307,8 @@ def test_the_slope_of_another_leaky_relu_and_a_sign_for_a_value():
     z.name = "z"
     dist = np.sqrt(np.sum(z**2, axis=1))
     title = titles_of(np.sum(dist), {"w": x.T @ (np.sign(z.numpy()) / dist.numpy()[:, None])})["w"]
-    assert title == "sign(z) stands in place of z in 2 * z, the derivative of z ** 2"
+    says = "2 * np.sign(z) stands in place of the derivative on the way back from z ** 2 to z"
+    assert title == says
 
 
 @pytest.mark.parametrize(

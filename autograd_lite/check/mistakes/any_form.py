@@ -6,11 +6,11 @@ out nearly all of thousands, and tell what the form is multiplied by.
 
 from __future__ import annotations
 
-import functools
 import itertools
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -149,6 +149,8 @@ def _steps(case: Case, target: Target) -> Iterator[Place]:
             for text, x in several if len(several) > 1 else ():
                 if np.shape(x) == step.node.shape and np.all(x):
                     yield _slope(step, f"{text} {on}", own, far + 0.1, besides=x)
+        elif step.primitive.entrywise and step.node.shape != step.operand.shape:
+            yield _slope(step, "", "", 0.1, 1.0, partial(_a_factor, f"what is summed {on}"))
 
 
 def _has_slope(step: Step) -> bool:
@@ -175,7 +177,19 @@ def _operand(step: Step, other: Node, on: str) -> Place:
     )  # fmt: skip
 
 
-def _slope(step: Step, right: str, own: str, far: float, besides: Any = None) -> Place:
+def _a_factor(where: str, form: str) -> str:
+    inverse = form.removeprefix("1 / ")
+    says = (
+        f"a factor {form} is one too many"
+        if inverse == form
+        else f"the factor {inverse} is missing"
+    )
+    return f"{says} in {where}"
+
+
+def _slope(
+    step: Step, right: str, own: str, far: float, besides: Any = None, says: Any = None
+) -> Place:
     """Return the place of a derivative; `besides` is the factor of it whose place it is."""
     replay, shape = step.replay, step.node.shape
     g = replay.gradients[step.node.id]
@@ -192,7 +206,7 @@ def _slope(step: Step, right: str, own: str, far: float, besides: Any = None) ->
 
     return Place(
         step.operand.id, part, shape, lambda moved: np.broadcast_to(g * moved, shape), made,
-        lambda form: f"{form} stands in place of {right}", far, own, also,
+        says or (lambda form: f"{form} stands in place of {right}"), far, own, also,
     )  # fmt: skip
 
 
@@ -258,14 +272,14 @@ def _on_one_edge(case: Case, target: Target) -> Iterator[Place]:
             return step.primitive.forward(*pair, **step.node.parameters)
 
         def made(form: Any, step: Step = step, rule: Any = rule, part: Any = part) -> Made:
-            sent = functools.partial(step.replay.sent, step.edge, form, rule)
+            sent = partial(step.replay.sent, step.edge, form, rule)
             return Made(step.replay, step.operand.id, sent, always(part))
 
         says = f"is given for the gradient at {step.name}, in what comes back to "
         says += text_of(replay.graph, step.operand)
         yield Place(
             step.operand.id, part, g.shape, weigh, made,
-            functools.partial("{1} {0}".format, says), 0.5, key,
+            partial("{1} {0}".format, says), 0.5, key,
         )  # fmt: skip
 
 
@@ -274,7 +288,7 @@ def _of_norm(replay: Replay, norm: Norm) -> Iterator[Place]:
     g, n, s = replay.gradients[norm.out], norm.n, norm.s
     u, (scale, square) = text_of(replay.graph, replay.graph[norm.into]), norm.called
     _, mean, rest = norm.terms(g)
-    pooled = functools.partial(np.sum, axis=norm.axis, keepdims=True)
+    pooled = partial(np.sum, axis=norm.axis, keepdims=True)
     path, share = (
         f"the path through the {square if norm.centred else scale} of {u}",
         -norm.share / s,
@@ -287,12 +301,7 @@ def _of_norm(replay: Replay, norm: Norm) -> Iterator[Place]:
 
         return Place(norm.into, part, g.shape, weigh, made, says, 0.1, norm.out)
 
-    def factor(form: str) -> str:
-        inverse = form.removeprefix("1 / ")
-        says = f"a factor {form} is one too many"
-        says = says if inverse == form else f"the factor {inverse} is missing"
-        return f"{says} in what is summed in the path through the mean of {u}"
-
+    factor = partial(_a_factor, f"what is summed in the path through the mean of {u}")
     what = f"{{}} stands in place of {u}, normalised, {{}} the sum in {path}".format
     yield place(rest, lambda x: k * x, lambda x: k * x, lambda form: what(form, "outside"))
     yield place(

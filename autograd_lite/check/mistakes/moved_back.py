@@ -84,19 +84,23 @@ def _of_transpose(step: Step, g: Array) -> Iterator[Way]:
 
 
 def _exchanged(replay: Replay, target: Target) -> Iterator[Candidate]:
-    """Exchange the two halves of what was joined."""
+    """Exchange the two halves of what was joined, or take every other slice for a half."""
     for node in replay.graph:
         g = replay.gradients.get(node.id)
         if g is None or node.primitive not in (ops.concatenate, ops.stack):
             continue
-        for axis in range(g.ndim) if target.id in replay.behind(node.id) else ():
-            if g.shape[axis] > 1 and not g.shape[axis] % 2:
-                other = np.roll(g, g.shape[axis] // 2, axis)
+        for axis, n in enumerate(g.shape) if target.id in replay.behind(node.id) else ():
+            halves = np.arange(n - n % 2).reshape(2, -1)
+            for words, order in (
+                ("exchanged", halves[::-1]),
+                ("taken as every other slice, [0::2] and [1::2]", halves.ravel().reshape(-1, 2).T),
+                ("put back as every other slice, [0::2] and [1::2]", halves.T),
+            ) if n > 1 and not n % 2 else ():  # fmt: skip
                 yield Candidate(
                     f"the two halves of the gradient at {text_of(replay.graph, node)} along axis "
-                    f"{axis} are exchanged",
+                    f"{axis} are {words}",
                     1.1,
-                    predict=replaced(replay, node.id, always(other)),
+                    predict=replaced(replay, node.id, always(g.take(order.ravel(), axis))),
                 )
 
 
@@ -133,20 +137,20 @@ def part_of_a_sum(case: Case, target: Target) -> Iterator[Candidate]:
                 kept = np.zeros([n if k == axis else 1 for k in range(g.ndim)])
                 kept[(slice(None),) * axis + (slice(first, end),)] = 1.0
                 if not same(g * kept, g):
-                    where = f"along axis {axis} of {whose}"
-                    title = _run(first, end, n).format(where)
+                    title = _run(first, end, n, axis).format(whose)
                     yield Candidate(title, 1.45, predict=without(kept))
 
 
-def _run(first: int, end: int, n: int) -> str:
+def _run(first: int, end: int, n: int, axis: int) -> str:
     """Return which of n slices count, in words."""
-    if end - first == n - 1:
-        return f"the {'first' if first else 'last'} slice {{}} is left out"
+    noun, along = ("slice", f" along axis {axis}") if axis else ("row", "")
+    if end - first == n - 1 > 1:
+        return f"the {'first' if first else 'last'} {noun}{along} of {{}} is left out"
     if end - first == 1 and (first == 0 or end == n):
-        return f"only the {'last' if first else 'first'} slice {{}} counts"
+        return f"only the {'last' if first else 'first'} {noun}{along} of {{}} counts"
     which = f"last {n - first}" if end == n else f"first {end}"
-    which = which if end == n or not first else f"slices {first} to {end - 1}"
-    return f"only the {which} of {n} slices {{}} count"
+    which = which if end == n or not first else f"{noun}s {first} to {end - 1}"
+    return f"only the {which} of {n} {noun}s{along} of {{}} count"
 
 
 def _sums(case: Case, target: Target) -> Iterator[tuple[Array, str, Any, Any]]:

@@ -224,15 +224,18 @@ def _replaced(case: Case, target: Target) -> Iterator[Candidate]:
             elif belongs.kind == other.kind == "parameter":
                 kind, cost = "wrong layer's weights", 0.8
             if np.shape(value) == shape and other is not belongs and (shape or other.name):
-                tried.append((text, value))
+                tried.append((f"{text} is used in place of {name}", value))
             if len(shape) > 1 and np.shape(value) == turned and min(shape[-2:]) > 1:
-                tried.append((f"{grouped(text)}.T", np.swapaxes(value, -1, -2)))
+                title = f"{grouped(text)}.T is used in place of {name}"
+                forgotten = f"the .T of {name} is forgotten on the way back"
+                turn = np.swapaxes(value, -1, -2)
+                tried.append((forgotten if other is belongs else title, turn))
+            if other is belongs and len(shape) == 2 and min(shape) > 1:
+                title = f"{name} is reshaped on the way back, in place of transposed"
+                tried.append((title, np.reshape(value, turned).T))
             for title, operand in tried:
                 rule = replay.rule(step.edge, operands={1 - step.edge[1]: operand})
                 predict = wrong(replay, {step.edge: rule})
-                title = f"{title} is used in place of {name}"
-                if other is belongs and operand.ndim > 1:
-                    title = f"the .T of {name} is forgotten on the way back"
                 yield Candidate(title, cost, predict=predict, kind=kind)
         if not step.primitive.entrywise:
             yield from _rearranged(step, belongs, name)

@@ -356,17 +356,17 @@ def term_too_many(case: Case, target: Target) -> Iterator[Candidate]:
             continue  # A constant is not a regulariser's gradient, and a factor says it simpler.
         c = float(np.sum(besides * value) / np.sum(value * value))
         added = c * value
-        if (
-            c
-            and same(target.hand - added, target.right)
-            and not any(_in_proportion(part, value) for part in _of_terms(replay, target))
-        ):
+        chosen = float(f"{c:.3g}")
+        c = chosen if abs(c - chosen) < 1e-6 * abs(c) else c
+        why = ": a regulariser that the loss does not have" if c == chosen else ""
+        alike = any(_in_proportion(part, value) for part in _of_terms(replay, target))
+        if c and same(target.right + added, target.hand) and not alike:
             yield Candidate(
-                f"{c:.4g} * {form} is added, which is not a term of this gradient: a regulariser "
-                f"that the loss does not have",
+                f"{shown(c)} * {form} is added, which is not a term of this gradient{why}",
                 1.3,
-                # mypy infers no type for a lambda with a default.
-                correct=functools.partial(np.add, -added),
+                predict=lambda other, added=added: (
+                    other.right + added if other.id == target.id else None
+                ),
             )
 
 

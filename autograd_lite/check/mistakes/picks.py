@@ -24,7 +24,7 @@ from autograd_lite.check.mistakes.registry import (
     remembered,
     same,
 )
-from autograd_lite.check.mistakes.repeated import loops
+from autograd_lite.check.mistakes.repeated import loops, recurrent
 from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.graph import Node
 from autograd_lite.graph.nodes import Nodes
@@ -65,7 +65,36 @@ def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
     for key, picked in picking.items():
         if len(picked) > 1:
             yield from _windows(picked, key)
+        for one, two in itertools.combinations(picked if len(picked) <= MOST_PIECES else (), 2):
+            if one.node.shape == two.node.shape and _apart(one, two):
+                yield _exchanged(one, two)
         yield from _row_by_row(picked, key)
+
+
+def _apart(one: Step, two: Step) -> bool:
+    """Return whether two pieces have no entry in common, and are not those of steps in a loop."""
+    ones, inside = np.ones(one.node.shape), recurrent(one.replay)
+    both = sum(_added_at(x, x.node.parameters["index"])(ones) for x in (one, two))
+    return bool(np.max(both) == 1) and not {one.node.id, two.node.id} & set(inside)
+
+
+def _exchanged(one: Step, two: Step) -> Candidate:
+    """Put what comes back to one piece where the other is: gates in another order."""
+    replay = one.replay
+
+    def instead() -> Any:
+        index = [step.node.parameters["index"] for step in (one, two)]
+        return sum(
+            _added_at(x, i)(replay.gradients[x.node.id])
+            for x, i in zip((one, two), index[::-1], strict=True)
+        )
+
+    return Candidate(
+        f"what comes back to {one.name} and to {two.name} is exchanged",
+        1.0,
+        predict=Made(replay, one.operand.id, instead, lambda: replay.total([one.edge, two.edge])),
+        kind="another index",
+    )
 
 
 def _elsewhere(step: Step) -> Iterator[Candidate]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -22,7 +21,7 @@ from autograd_lite.check.mistakes.backward_steps import (
     times,
     wrong,
 )
-from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, more, same
+from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, same
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.graph import Node
 
@@ -67,9 +66,6 @@ def other_power(case: Case, target: Target) -> Iterator[Candidate]:
                     ),
                 )
 
-    for step in steps(case, target, once=True):
-        yield from _of_entries(step)
-
 
 def _of_matrix(name: str, x: Any) -> dict[str, Any]:
     """Return what may stand in the derivative of a determinant, an inverse or a trace."""
@@ -84,40 +80,6 @@ def _of_matrix(name: str, x: Any) -> dict[str, Any]:
         "the unit matrix": unit,
         f"the unit matrix / det({name})": unit / np.linalg.det(x),
     }
-
-
-def _of_entries(step: Step) -> Iterator[Candidate]:
-    """Put another form in place of the derivative of a square or of an absolute value."""
-    x, replay = np.asarray(step.replay.values[step.operand.id]), step.replay
-    inner = step.operand.kind != "parameter" and step.primitive.entrywise and x.dtype.kind == "f"
-    if not inner or x.shape != step.node.shape or x.size < 2:
-        return
-    if step.node.operands.count(step.operand.id) > 1 or step.other is not None:
-        return
-    derivative = np.asarray(step.rule(np.ones_like(x)))
-    name = text_of(replay.graph, step.operand)
-    forms = {
-        f"2 * {grouped(name)}": 2 * x,
-        f"sign({name})": np.sign(x),
-        name: x,
-        f"|{name}|": np.abs(x),
-        f"2 * |{name}|": 2 * np.abs(x),
-    }
-    right = next((text for text, form in forms.items() if same(form, derivative)), None)
-    for text, form in forms.items() if right in list(forms)[:2] else ():
-        twin = "|" in text and not (x < 0).any()  # Then it is the plain form.
-        if not twin and text not in (right, name if right != f"sign({name})" else ""):
-            yield Candidate(
-                f"{text} stands in place of {right}, the derivative of {step.name}",
-                1.0,
-                predict=step.wrong(times(form)),
-            )
-    if right == f"2 * {grouped(name)}" and (x < 0).any():
-        yield Candidate(
-            f"sign({name}) stands in place of {name} in {right}, the derivative of {step.name}",
-            1.05,
-            predict=step.wrong(times(2 * np.sign(x))),
-        )
 
 
 def _multiple(part: Any, form: Any) -> float | None:
@@ -139,7 +101,7 @@ def _sends(step: Step, sent: Any) -> Any:
 
 @mistake("stretched", "What was stretched forwards is summed backwards, over all of it.")
 def stretched(case: Case, target: Target) -> Iterator[Candidate]:
-    """Take one slice, or the mean, of what comes back to what was used for each of several."""
+    """Take the mean of what comes back to what was used for each of several."""
     for step in steps(case, target, once=True):
         g, shape = step.replay.gradients[step.node.id], step.operand.shape
         more = g.ndim - len(shape)
@@ -153,22 +115,7 @@ def stretched(case: Case, target: Target) -> Iterator[Candidate]:
         axes = [k for k in range(g.ndim) if k < more or (wide and shape[k - more] < g.shape[k])]
         if not axes:
             continue
-        name = text_of(step.replay.graph, step.operand)
         count = int(np.prod([g.shape[k] for k in axes]))
-        several = [axes[:1], *([k] for k in axes[1:]), axes[1:], axes][
-            : 1 if len(axes) < 2 else None
-        ]
-        for some in dict.fromkeys(map(tuple, several)):
-            for which, i in (("first", slice(0, 1)), ("last", slice(-1, None))):
-                only = np.zeros(g.shape)
-                only[tuple(i if k in some else slice(None) for k in range(g.ndim))] = 1.0
-                along = "" if some == (axes[0],) else f" along axis {', '.join(map(str, some))}"
-                yield Candidate(
-                    f"only the {which} of the {' x '.join(str(g.shape[k]) for k in some)} that "
-                    f"{name} was used for{along} counts on the way back from {step.name}",
-                    0.95 if not along else 1.05,
-                    predict=_sends(step, step.rule(g * only)),
-                )
         yield _averaged(step, count)
 
 
@@ -197,30 +144,20 @@ def one_row_only(case: Case, target: Target) -> Iterator[Candidate]:
     yield from _rows_only(case, target)
 
 
-def _rows_only(case: Case, target: Target, *, few: bool = False) -> Iterator[Candidate]:
-    """Count a single row, or leave one out.
-
-    With `few`, leave out a row of so few numbers that it may be another mask.
-    """
+def _rows_only(case: Case, target: Target) -> Iterator[Candidate]:
+    """Count a single row."""
     replay = case.replay
-    if replay is None or target.id is None or (few and replay.graph[target.id].primitive):
+    if replay is None or target.id is None:
         return
     turned = [x.id for x in replay.graph.consumers(replay.graph[target.id])
               if x.primitive is ops.transpose]  # fmt: skip
     for edge in replay.edges():
         node = replay.graph[edge[0]]
-        here = node.operands[edge[1]] in (target.id, *turned) and node.id not in turned
-        if here and node.shape and (len(node.shape) == 1 or not few):
-            yield from _some_rows(replay, edge, node, few)
+        if node.operands[edge[1]] in (target.id, *turned) and node.id not in turned and node.shape:
+            yield from _some_rows(replay, edge, node)
 
 
-more("one row only")(functools.partial(_rows_only, few=True))
-
-FEWEST_LEFT_OUT = 3
-"""How many numbers are left out, at least, if rows are."""
-
-
-def _some_rows(replay: Replay, edge: Edge, node: Node, few: bool) -> Iterator[Candidate]:
+def _some_rows(replay: Replay, edge: Edge, node: Node) -> Iterator[Candidate]:
     g, rule, at = replay.gradients[node.id], replay.rule(edge), text_of(replay.graph, node)
     axes = range(node.value.ndim)
     varied = [k for k in axes if not same(g, np.broadcast_to(g.mean(k, keepdims=True), g.shape))]
@@ -240,18 +177,16 @@ def _some_rows(replay: Replay, edge: Edge, node: Node, few: bool) -> Iterator[Ca
                 there = np.arange(node.shape[axis]) == k % node.shape[axis]
                 there = there.reshape([-1 if i == axis else 1 for i in axes])
                 only, others = only & there, others & ~there
-            for kept, factor, title, cost in (
-                (only, 1, f"only the {which} {row} of the gradient at {at} counts: overwritten "
-                 f"for each {'sample' if one else 'of them'} in place of added up", 0.9),
-                (only, node.shape[several[0]] if one else 0, f"only the {which} {row} of the "
-                 f"gradient at {at} counts, times {node.shape[several[0]]}: overwritten for each "
-                 f"sample in place of added up", 0.9),
-                (others, 1, f"the {which} {row} of the gradient at {at} is left out", 1.3),
+            n, whose = node.shape[several[0]], f"{which} {row} of the gradient at {at}"
+            overwritten = f"overwritten for each {'sample' if one else 'of them'}"
+            for kept, title, cost in (
+                (only, f"only the {whose} counts: {overwritten} in place of added up", 0.9),
+                (n * only, f"only the {whose} counts, times {n}: {overwritten}", 0.9)
+                if one
+                else (others, f"the {whose} is left out", 1.3),
             ):  # fmt: skip
-                tells_little = kept is others and np.count_nonzero(g[~kept]) < FEWEST_LEFT_OUT
-                if factor and kept.any() and bool(tells_little) == few:
-                    made = wrong(replay, {edge: _given(rule, np.where(kept, factor * g, 0))})
-                    yield Candidate(title, cost + far + 0.3 * few, predict=made)
+                made = wrong(replay, {edge: _given(rule, kept * g)})
+                yield Candidate(title, cost + far, predict=made)
 
 
 @mistake(
@@ -302,7 +237,7 @@ def anothers_numbers(case: Case, target: Target) -> Iterator[Candidate]:
         if g is not None and node.id != target.id and g.shape == target.hand.shape:
             yield Candidate(
                 f"the gradient of {text} was given for that of {here}",
-                0.9 if np.ptp(g) > 1e-9 * np.abs(g).max() else 1.3,  # By chance.
+                0.9 if node.name and np.ptp(g) > 1e-9 * np.abs(g).max() else 1.3,  # By chance.
                 predict=_constant(target, g),
             )
 

@@ -1,0 +1,210 @@
+"""Slips in backward functions of layers and kernels, each by its name."""
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+
+rng = np.random.default_rng(19)
+
+
+def softmax(x):
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    y = e / e.sum(axis=1, keepdims=True)
+    return y, y
+
+
+def softmax_back(dy, y, tiles="slice(0, 6)"):
+    dot = np.sum((dy * y)[:, eval(tiles)], axis=1, keepdims=True)
+    return y * (dy - dot)
+
+
+@pytest.mark.parametrize(
+    ("tiles", "says"),
+    [
+        ("slice(4, 6)", "only the last 2 of 6 slices along axis 1 of what comes back to"),
+        ("slice(0, 4)", "only the first 4 of 6 slices along axis 1 of what comes back to"),
+        ("slice(1, 4)", "only the slices 1 to 3 of 6 slices along axis 1 of what comes back to"),
+        ("slice(0, 5)", "the last slice along axis 1 of what comes back to"),
+    ],
+)
+def test_a_run_of_a_sum_is_told(tiles, says):
+    inputs = [rng.normal(size=(4, 6))]
+    assert al.check_layer(softmax, softmax_back, inputs)
+    wrong = al.check_layer(softmax, lambda dy, y: softmax_back(dy, y, tiles), inputs)
+    assert wrong["x"].diagnosis.title.startswith(says)
+
+
+def layer_norm(x, w):
+    mean = x.mean(axis=1, keepdims=True)
+    r = 1 / np.sqrt(((x - mean) ** 2).mean(axis=1, keepdims=True) + 1e-3)
+    return (x - mean) * r * w, (x, mean, r, w)
+
+
+NORM = """
+x, mean, r, w = cache
+n = (x - mean) * r
+g = w * dy
+c1 = np.mean(n * g, axis=1, keepdims=True)
+c2 = np.mean(g, axis=1, keepdims=True)
+dx = (g - n * c1 - c2) * r
+"""
+
+
+def executed(code, result, **known):
+    names = {"np": np, **known}
+    exec(code, names)
+    return names[result]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "says"),
+    [
+        ("np.mean(g,", "np.mean(dy,", "the factor w is missing in what is summed in the path"),
+        ("- n * c1", "- x * c1", "x stands in place of x, normalised, outside the sum"),
+        ("- n * c1", "- n ** 2 * c1", "outside the sum in the path through the variance"),
+        ("np.mean(n * g", "np.mean(n**2 * g", "inside the sum in the path through the variance"),
+    ],
+)
+def test_any_form_stands_in_the_sums_of_a_normalisation(right, wrong, says):
+    inputs = [rng.normal(size=(4, 6)), rng.normal(size=6)]
+    for code, passes in ((NORM, True), (NORM.replace(right, wrong, 1), False)):
+        result = al.check_layer(
+            layer_norm,
+            lambda dy, cache, code=code: {"x": executed(code, "dx", dy=dy, cache=cache)},
+            inputs,
+        )
+        assert bool(result) is passes
+    assert says in result["x"].diagnosis.title
+
+
+def gated(x, w):
+    a = x @ w
+    i, f, o = np.tanh(a[:, :3]), 1 / (1 + np.exp(-a[:, 3:6])), np.sin(a[:, 6:])
+    return i * f * o, (x, w, i, f, o)
+
+
+def gated_back(dy, cache, order=(0, 1, 2)):
+    x, w, i, f, o = cache
+    cosine = np.cos((x @ w)[:, 6:])
+    parts = [dy * f * o * (1 - i**2), dy * i * o * f * (1 - f), dy * i * f * cosine]
+    da = np.hstack([parts[k] for k in order])
+    return da @ w.T, x.T @ da
+
+
+def test_gates_in_another_order_are_told_once():
+    inputs = [rng.normal(size=(4, 2)), rng.normal(size=(2, 9))]
+    assert al.check_layer(gated, gated_back, inputs)
+    rows = al.check_layer(gated, lambda dy, cache: gated_back(dy, cache, (0, 2, 1)), inputs)
+    titles = {row.diagnosis.title.split(" in ")[0] for row in rows}
+    assert "what comes back to a[:, 3:6] and to a[:, 6:] is exchanged" in titles
+    assert "the same mistake as" in titles
+
+
+def test_every_other_slice_is_taken_for_a_half():
+    def turned(x):
+        c, s = np.cos(np.arange(3.0)), np.sin(np.arange(3.0))
+        a, b = x[:, :3], x[:, 3:]
+        return np.concatenate([a * c - b * s, a * s + b * c], axis=1), (c, s)
+
+    def back(dy, cache):
+        (c, s), a, b = cache, dy[:, 0::2], dy[:, 1::2]
+        return np.concatenate([a * c + b * s, b * c - a * s], axis=1)
+
+    title = al.check_layer(turned, back, [rng.normal(size=(4, 6))])["x"].diagnosis.title
+    assert title.endswith("along axis 1 are taken as every other slice, [0::2] and [1::2]")
+
+
+PICKED = np.array([[0, 2, 2], [1, 0, 4]])
+
+
+@pytest.mark.parametrize("off", [1, -1])
+def test_an_index_that_is_one_off(off):
+    def back(dy, cache):
+        dw = np.zeros((6, 3))
+        np.add.at(dw, PICKED + off, dy)
+        return dw
+
+    title = al.check_layer(lambda w: (w[PICKED], None), back, [rng.normal(size=(6, 3))])["w"]
+    assert f"is 1 too {'large' if off > 0 else 'small'}" in title.diagnosis.title
+
+
+def test_the_last_window_overwrites_the_maximum_of_the_others():
+    def forward(x):
+        return np.stack([np.max(x[k : k + 3]) for k in range(7)]), x
+
+    def back(dy, x):
+        dx = np.zeros_like(x)
+        for g, k in zip(dy, range(7), strict=True):
+            dx[k + np.argmax(x[k : k + 3])] = g
+        return dx
+
+    title = al.check_layer(forward, back, [rng.normal(size=9)])["x"].diagnosis.title
+    assert "overwrites the others: = in place of +=" in title
+
+
+def test_only_the_scale_of_a_mask_is_left():
+    mask = (rng.random((4, 5)) < 0.7) / 0.7
+    row = al.check_layer(
+        lambda x: (x * mask, None), lambda dy, _: dy / 0.7, [rng.normal(size=(4, 5))]
+    )
+    assert row["x"].diagnosis.title.startswith("the mask is left out: 1.42857 that")
+
+
+def test_the_matrix_of_a_system_is_turned_on_the_way_back():
+    a, b = rng.normal(size=(3, 3)) + 3 * np.eye(3), rng.normal(size=3)
+    f = lambda a, b: np.sum(np.linalg.solve(a, b) ** 2)  # noqa: E731
+    hand = lambda a, b: {"b": np.linalg.solve(a, 2 * np.linalg.solve(a, b))}  # noqa: E731
+    title = al.compare(f, hand, [a, b])["b"].diagnosis.title
+    assert title == "the .T of a is forgotten on the way back from np.linalg.solve(a, b)"
+
+
+def test_a_reshape_is_no_transpose():
+    def back(dy, cache):
+        x, w = cache
+        return dy @ w.T, x.reshape(-1, len(x)) @ dy
+
+    inputs = {"x": rng.normal(size=(4, 6)), "w": rng.normal(size=(6, 3))}
+    title = al.check_layer(lambda x, w: (x @ w, (x, w)), back, inputs)["w"].diagnosis.title
+    assert title == "x is reshaped on the way back, in place of transposed"
+
+
+def test_a_term_with_another_sign_is_told_rather_than_the_entries():
+    p, y = rng.uniform(0.1, 0.9, size=6), np.array([1.0, 0, 0, 1, 1, 0])
+    f = lambda p, y: np.sum(y * np.log(p) + (1 - y) * np.log(1 - p))  # noqa: E731
+    row = al.compare(f, lambda p, y: {"p": y / p + (1 - y) / (1 - p)}, [p, y])["p"]
+    assert (
+        row.diagnosis.title == "the term ((1 - y) * np.log(1 - p)) of the loss has its sign flipped"
+    )
+
+
+def hinge(x, y):
+    margins = np.maximum(0, x - x[np.arange(5), y][:, None] + 1.0) * (np.arange(4) != y[:, None])
+    loss = np.sum(margins) / 5
+    dx = np.zeros_like(x)
+    dx[margins > 0] = 1
+    dx[np.arange(5), y] -= margins.sum(axis=1)
+    return loss, dx / 5
+
+
+def test_names_are_those_of_the_function_that_a_lambda_calls():
+    x, y = rng.normal(size=(5, 4)), rng.integers(0, 4, size=5)
+    row = al.compare(lambda x, y: hinge(x, y)[0], lambda x, y: {"x": hinge(x, y)[1]}, [x, y])["x"]
+    assert row.diagnosis.title.startswith("a factor margins is one too many in what is summed")
+
+
+def test_what_has_cancelled_in_float32_is_zero():
+    x = al.Tensor(rng.normal(size=(6, 3)).astype(np.float32), requires_grad=True, name="x")
+    y = x - x.mean(axis=0)
+    y.name = "y"
+    hand = (y.numpy().sum(axis=0) * np.ones((6, 1))).astype(np.float32)
+    title = al.compare(np.sum(y**3), {"x": hand})["x"].diagnosis.title
+    assert title.startswith("by hand is zero everywhere, but for rounding")
+
+
+def test_labels_stay_whole_numbers_where_a_function_cannot_be_recorded():
+    def f(x, y):
+        return float(np.sum(x[np.arange(5), y] ** 2))
+
+    x, y = rng.normal(size=(5, 4)), rng.integers(0, 4, size=5)
+    assert al.compare(f, lambda x, y: {"x": 2 * x * (np.arange(4) == y[:, None])}, [x, y])
