@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     AnotherPass,
     Made,
@@ -145,13 +146,13 @@ def _apart(replay: Replay, nodes: Sequence[Node]) -> dict[str, str]:
     texts = {node.id: text_of(replay.graph, node) for node in nodes}
     for text, count in collections.Counter(texts.values()).items():
         alike = [node for node in nodes if texts[node.id] == text]
-        around = alike
+        around, told = alike, 1
         for _ in range(MOST_AROUND if count > 1 else 0):
             around = [(replay.graph.consumers(x) or [x])[0] for x in around]
             inside = [text_of(replay.graph, x) for x in around]
-            if len(set(inside)) == count and "loss" not in inside:
+            if told < len(set(inside)) and "loss" not in inside:
                 texts.update({x.id: f"{text}, in {y}," for x, y in zip(alike, inside, strict=True)})
-                break
+                told = len(set(inside))
     return texts
 
 
@@ -239,7 +240,11 @@ def _of_one_kind(
     replay = case.replay
     assert replay is not None
     kinds = dict.fromkeys(node.primitive for node, _ in uses if node.primitive)
-    groups = [(f"each {x.name}", 0.8, {n.id for n, _ in uses if n.primitive is x}) for x in kinds]
+    piece = {ops.getitem: "piece of it"}
+    groups = [
+        (f"each {piece.get(x, x.name)}", 0.8, {n.id for n, _ in uses if n.primitive is x})
+        for x in kinds
+    ]
     ends = terms(replay) if operand.primitive is not None else []
     named = [(x, text) for x in ends if "…" not in (text := term_text(replay, x))]
     groups += [(f"the term {text}", 0.59, set(replay.behind(x.id))) for x, text in named]

@@ -379,10 +379,10 @@ def _subsets(w: Windows) -> Iterator[tuple[str, float, Change]]:
     along = [axis.along for axis in w.axes]
     for axes, noun in ((w.outer, "windows"), (w.inner, "entries of each window")):
         for some, text in _each_and_all(axes, along):
-            n = w.sizes[some[0]]
+            n, count = w.sizes[some[0]], " x ".join(str(w.sizes[k]) for k in some)
             for words, keep in KEPT.items():
                 if n > 2 or words.startswith("only"):
-                    yield f"of the {n} {noun}{text}, {words}", 1.0, _kept(w, some, keep)
+                    yield f"of the {count} {noun}{text}, {words}", 1.0, _kept(w, some, keep)
             for m in range(2, n - 1) if noun.startswith("entries") else ():
                 yield (
                     f"of the {n} {noun}{text}, only the first {m} count",
