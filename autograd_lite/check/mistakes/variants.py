@@ -95,43 +95,25 @@ def _given(rule: Rule, g: Any) -> Rule:
     return lambda _: rule(g)
 
 
-def _sends(step: Step, sent: Any) -> Any:
-    return wrong(step.replay, {step.edge: lambda _: sent})
-
-
 @mistake("stretched", "What was stretched forwards is summed backwards, over all of it.")
 def stretched(case: Case, target: Target) -> Iterator[Candidate]:
     """Take the mean of what comes back to what was used for each of several."""
     for step in steps(case, target, once=True):
-        g, shape = step.replay.gradients[step.node.id], step.operand.shape
-        more = g.ndim - len(shape)
-        wide = step.primitive.entrywise
-        column = wide and g.ndim == 2 and shape == (len(g), 1)
-        if wide and not shape and g.size > 1 and not _alone(step, target):
-            yield _averaged(step, g.size)
-        few = g.ndim < 3 and not column
-        if few or more < 0 or (step.operand.id != target.id and not shape):
-            continue
-        axes = [k for k in range(g.ndim) if k < more or (wide and shape[k - more] < g.shape[k])]
-        if not axes:
-            continue
-        count = int(np.prod([g.shape[k] for k in axes]))
-        yield _averaged(step, count)
-
-
-def _alone(step: Step, target: Target) -> bool:
-    """Return whether all of a gradient comes back in a step: then a factor is one of all of it."""
-    return step.operand.id == target.id and len(step.replay.graph.consumers(step.operand)) == 1
-
-
-def _averaged(step: Step, count: int) -> Candidate:
-    g, name = step.replay.gradients[step.node.id], text_of(step.replay.graph, step.operand)
-    return Candidate(
-        f"what comes back to {name} from {step.name} is averaged over the {count} that it was "
-        f"used for, not summed",
-        0.75,
-        predict=_sends(step, step.rule(g / count)),
-    )
+        g, x, wide = step.replay.gradients[step.node.id], step.operand, step.primitive.entrywise
+        layout = (*(1,) * (g.ndim - len(x.shape)), *x.shape)
+        axes = [k for k, n in enumerate(g.shape)
+                if k < g.ndim - len(x.shape) or (wide and layout[k] < n)]  # fmt: skip
+        alone = x.id == target.id and len(step.replay.graph.consumers(x)) == 1  # A factor of all.
+        column = wide and g.ndim == 2 and x.shape == (len(g), 1)
+        table = (g.ndim > 2 or column) and (x.shape or x.id == target.id)
+        if g.size > 1 and axes and (table or (wide and not x.shape and not alone)):
+            count = int(np.prod([g.shape[k] for k in axes]))
+            yield Candidate(
+                f"what comes back to {text_of(step.replay.graph, x)} from {step.name} is averaged "
+                f"over the {count} that it was used for, not summed",
+                0.75,
+                predict=step.wrong(always(step.rule(g / count))),
+            )
 
 
 @mistake("one row only", "Every row of the batch counts.")
