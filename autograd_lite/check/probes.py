@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from autograd_lite import ops
 from autograd_lite.check.recorded import traced
-from autograd_lite.core.tensor import Tensor
 from autograd_lite.graph import Graph
+from autograd_lite.tensor import Tensor
 
 Array = NDArray[Any]
 
@@ -161,10 +161,9 @@ def _like(
     if kind == "between 0 and 1":
         return rng.uniform(x.min(), x.max(), size=shape).astype(x.dtype)
     if kind.startswith("both "):  # A permutation; or a mixture of some, with the same sums.
-        orders = [
-            rng.permutation(shape[0]) for _ in range(1 if "one-hot" in kind else 2 * shape[0])
-        ]
-        return np.mean([np.eye(shape[0])[order] for order in orders], axis=0).astype(x.dtype)
+        n = shape[0]
+        mixed = sum(np.eye(n)[rng.permutation(n)] for _ in range(1 if "one-hot" in kind else n))
+        return np.asarray(mixed / np.sum(mixed, axis=0), x.dtype)
     drawn = rng.normal(size=shape)
     if kind == "rows of probabilities":
         drawn = np.exp(drawn)

@@ -369,10 +369,12 @@ def term_too_many(case: Case, target: Target) -> Iterator[Candidate]:
             yield Candidate(
                 f"{shown(c)} * {form} is added, which is not a term of this gradient{why}",
                 1.3,
-                predict=lambda other, added=added: (
-                    other.right + added if other.id == target.id else None
-                ),
+                predict=_besides(target, added),
             )
+
+
+def _besides(target: Target, added: Any) -> Any:
+    return lambda other: other.right + added if other.id == target.id else None
 
 
 def _of_terms(replay: Replay, target: Target) -> list[Any]:
