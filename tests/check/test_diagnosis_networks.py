@@ -143,7 +143,8 @@ def norm_backward(g, x, outside=1.0, inside=1.0):
 
 
 @pytest.mark.parametrize(
-    ("outside", "inside", "said"), [(0, 1, "is missing outside the sum"), (1, 0, "is missing")]
+    ("outside", "inside", "said"),
+    [(0, 1, "is missing in the gradient of x ** 2"), (1, 0, "is missing")],
 )
 def test_a_factor_that_is_missing_in_the_second_term_of_a_norm_is_placed(outside, inside, said):
     x, g = tensor("x", 5, 4), rng.normal(size=(5, 4))
@@ -151,7 +152,7 @@ def test_a_factor_that_is_missing_in_the_second_term_of_a_norm_is_placed(outside
     hand = norm_backward(g, x.numpy(), outside, inside)
     assert al.compare(loss, {"x": norm_backward(g, x.numpy())})
     title = str(al.compare(loss, {"x": hand})["x"].diagnosis)
-    assert title.startswith("the factor x")
+    assert title.startswith(("the factor x", "the factor (x / np.sqrt"))
     assert said in title
 
 

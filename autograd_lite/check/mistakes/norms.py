@@ -272,20 +272,6 @@ def _changes(g: Array, norm: Norm, u: str) -> Iterator[tuple[str, float, Callabl
         0.85,
         always(first + second - n * g * n * (norm.share if norm.share == 1 else 1) / s),
     )
-    normalised = f"{u} divided by its {scale}"
-    if norm.centred:
-        normalised = f"{u}, normalised,"
-    spread = np.zeros_like(g)
-    for where, term in (
-        ("outside", spread - (g * n).sum(axis, keepdims=True) * norm.share / s),
-        ("inside", -n * g.sum(axis, keepdims=True) * norm.share / s),
-    ):
-        yield (
-            f"the factor {normalised} is missing {where} the sum in the path through its "
-            f"{square if norm.centred else scale}",
-            0.85,
-            always(first + second + term),
-        )
     for other in _axes(g) if norm.share < 1 else ():
         _, mean, variance = norm.terms_with(g, s, n, other)
         size, count = (np.prod([g.shape[k] for k in some]) for some in (axis, other))

@@ -185,23 +185,6 @@ def permuted(case: Case, target: Target) -> Iterator[Candidate]:
             )
 
 
-@more("permuted")
-def in_other_places(case: Case, target: Target) -> Iterator[Candidate]:
-    """Look for the right numbers in any order."""
-    del case
-    hand, right = target.hand, target.right
-    if hand.shape != right.shape or not hand.size or not np.isfinite(hand).all():
-        return
-    by_size, wanted = np.argsort(hand, axis=None), np.argsort(right, axis=None)
-    inverse = np.empty_like(wanted)
-    inverse[wanted] = by_size
-    yield Candidate(
-        "the right numbers, in other places",
-        4.0,
-        correct=lambda hand: hand.ravel()[inverse].reshape(hand.shape),
-    )
-
-
 def _order(hand: Array, right: Array, axis: int) -> Array | None:
     """Return the order in which the slices of one are those of the other."""
     slices, wanted = np.moveaxis(hand, axis, 0), np.moveaxis(right, axis, 0)
