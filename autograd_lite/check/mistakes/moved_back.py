@@ -138,7 +138,8 @@ def part_of_a_sum(case: Case, target: Target) -> Iterator[Candidate]:
                 kept[(slice(None),) * axis + (slice(first, end),)] = 1.0
                 if not same(g * kept, g):
                     title = _run(first, end, n, axis).format(whose)
-                    yield Candidate(title, 1.45, predict=without(kept))
+                    far = 1.4 if whose.startswith("the gradient") else 1.45
+                    yield Candidate(title, far, predict=without(kept))
 
 
 def _run(first: int, end: int, n: int, axis: int) -> str:
