@@ -230,7 +230,8 @@ def _replaced(case: Case, target: Target) -> Iterator[Candidate]:
                 forgotten = f"the .T of {name} is forgotten on the way back"
                 turn = np.swapaxes(value, -1, -2)
                 tried.append((forgotten if other is belongs else title, turn))
-            if other is belongs and step.is_matrix_product and len(shape) == 2 < 1 + min(shape):
+            matrix = step.is_matrix_product and len(shape) == 2 and min(shape) > 1
+            if other is belongs and matrix:
                 title = f"{name} is reshaped on the way back, in place of transposed"
                 tried.append((title, np.reshape(value, turned).T))
             for title, operand in tried:
