@@ -166,7 +166,7 @@ def test_a_reshape_is_no_transpose():
 
     inputs = {"x": rng.normal(size=(4, 6)), "w": rng.normal(size=(6, 3))}
     title = al.check_layer(lambda x, w: (x @ w, (x, w)), back, inputs)["w"].diagnosis.title
-    assert title == "x is reshaped on the way back, in place of transposed"
+    assert title == "x is read in another order: reshape in place of transpose"
 
 
 def test_a_term_with_another_sign_is_told_rather_than_the_entries():

@@ -232,7 +232,7 @@ def _replaced(case: Case, target: Target) -> Iterator[Candidate]:
                 tried.append((forgotten if other is belongs else title, turn))
             matrix = step.is_matrix_product and len(shape) == 2 and min(shape) > 1
             if other is belongs and matrix:
-                title = f"{name} is reshaped on the way back, in place of transposed"
+                title = f"{name} is read in another order: reshape in place of transpose"
                 tried.append((title, np.reshape(value, turned).T))
             for title, operand in tried:
                 rule = replay.rule(step.edge, operands={1 - step.edge[1]: operand})
