@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import CodeType
 from typing import Any
 
-from numpy import asarray, ndarray
+from numpy import array, asarray, ndarray
 
 from autograd_lite.core.later import add_spelling
 from autograd_lite.core.notation import Choice, Notation, call
@@ -267,7 +267,9 @@ def kept(value: Any, *where: str) -> Any:
     if isinstance(value, list | tuple):
         parts = [kept(part, *where) for part in value]
         return parts if isinstance(value, list) else tuple(parts)
-    return value.copy() if hasattr(value, "__array_interface__") else value
+    if hasattr(value, "__array_interface__"):
+        return value.copy()
+    return array(value) if hasattr(value, "tolist") else value  # As of pandas, JAX or PyTorch.
 
 
 def example(*shapes: Any, **parameters: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -27,13 +27,13 @@ def _frozen_part(part: Any) -> Any:
     if type(part) in FIXED:
         return part
     part = joined(part)
-    if is_recorder(part):
-        part = part.data
-        if is_recorder(part):
-            return part  # Of a trace.
-    elif hasattr(part, "__index__") and not isinstance(part, np.ndarray):
+    if is_recorder(part) and is_recorder(part.data):
+        return part.data  # Of a trace.
+    if hasattr(part, "__index__") and (isinstance(part, np.generic) or not hasattr(part, "dtype")):
         return part
-    frozen = np.array(part)
+    frozen = np.array(part.data if is_recorder(part) else part)
+    if frozen.ndim == 0 and frozen.dtype.kind in "iu" and not isinstance(part, np.ndarray):
+        return int(frozen)  # Of a Tensor, or another library's array.
     return frozen.astype(int) if frozen.size == 0 and not hasattr(part, "dtype") else frozen
 
 

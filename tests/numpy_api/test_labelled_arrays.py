@@ -1,5 +1,7 @@
 """Objects of pandas and xarray beside a Tensor: the right gradient, or an error that says why."""
 
+import array
+import functools
 import operator
 
 import numpy as np
@@ -98,3 +100,41 @@ def test_an_array_of_xarray_may_hold_a_tensor():
 
     assert isinstance(f(al.Tensor(X, requires_grad=True)), al.Tensor)
     assert al.gradcheck(f, X, order=2)
+
+
+def of_jax():
+    return pytest.importorskip("jax.numpy", reason="jax is not installed").asarray
+
+
+POSITIONS = {
+    "Tensor": lambda: al.Tensor,
+    "pandas": lambda: pytest.importorskip("pandas", reason="pandas is not installed").Index,
+    "jax": of_jax,
+    "array": lambda: functools.partial(array.array, "q"),
+    "memoryview": lambda: lambda numbers: memoryview(np.array(numbers)),
+}
+
+
+@pytest.mark.parametrize("kind", POSITIONS)
+@pytest.mark.parametrize("use", [
+    lambda x, i: x[i],
+    lambda x, i: x[i, None],
+    lambda x, i: np.take(x, i),
+    lambda x, i: np.take(x, i, mode="wrap"),
+])  # fmt: skip
+def test_positions_of_any_kind_may_repeat(kind, use):
+    """An entry that was picked twice receives both gradients."""
+    positions = POSITIONS[kind]()([2, 0, 2])
+    assert al.gradcheck(lambda x: use(x, positions), X)
+    x, v = al.Tensor(X) * 1.0, al.Tensor(LABELLED, requires_grad=True)
+    x[positions] = v
+    np.sum(x * X).backward()
+    assert v.grad.tolist() == [0, 1, 4]  # The first was written over at once.
+
+
+def test_an_index_may_be_written_to_afterwards():
+    i, x = al.Tensor(0), al.Tensor(X, requires_grad=True)
+    y = x[i]
+    i[...] = 2
+    y.backward()
+    assert x.grad.tolist() == [1, 0, 0]
