@@ -114,9 +114,15 @@ def negative(x: Any) -> Any:
     return -x
 
 
+def as_exact(a: Any, y: Any) -> Any:
+    """Return an operand so that NumPy's logarithm of it is as exact as the result `y`."""
+    enough = y.dtype.itemsize if a.dtype.kind == "f" else min(y.dtype.itemsize, 4)
+    return a.astype(y.dtype) if a.dtype.itemsize < enough else a
+
+
 def _base(a: Any, y: Any) -> Any:
     """Return the base of ``y = a**b`` for its logarithm: 1 for 0, complex where the power is."""
-    a = np.where(a == 0, 1, a)
+    a = as_exact(np.where(a == 0, 1, a), y)
     return a + 0j if y.dtype.kind == "c" != a.dtype.kind else a
 
 

@@ -62,6 +62,8 @@ def mean(
     a = cast_inexact(a, dtype)
     if where is True:
         return ops.mean(a, axis=axis, keepdims=keepdims)
+    if a.dtype == np.float16:  # A sum, and a count, may be too large for it.
+        return cast(mean(a, axis, np.float32, keepdims=keepdims, where=where), a.dtype)
     return sum(a, axis, where=where, keepdims=keepdims) / _counted(a, axis, keepdims, where)
 
 

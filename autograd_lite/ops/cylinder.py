@@ -13,6 +13,22 @@ from autograd_lite.core.primitive import example, primitive
 ORDERS = (example((2, 3), v=0), example((), v=1.5))
 
 
+_ZERO_AND_ONE = {
+    special.jv: (special.j0, special.j1),
+    special.yv: (special.y0, special.y1),
+    special.ive: (special.i0e, special.i1e),
+    special.kve: (special.k0e, special.k1e),
+}
+
+
+def _of_order(function: Any, v: Any, x: Any) -> Any:
+    """Call SciPy, whose functions of order 0 and 1 are exact further out than those of any."""
+    if function not in _ZERO_AND_ONE or np.ndim(v) or abs(v) not in (0, 1):
+        return function(v, x)
+    y = _ZERO_AND_ONE[function][int(abs(v))](x)
+    return -y if v < 0 and function in (special.jv, special.yv) else y
+
+
 def _notation(name: str, letter: str) -> Notation:
     return Notation(
         python=Form(f"special.{name}({{v}}, {{x:loose}})"),
@@ -35,7 +51,7 @@ def _jv(x: Any, v: Any) -> Any:
 )
 def jv(x: Any, *, v: Any) -> Any:
     """Return the Bessel function of the first kind."""
-    return special.jv(v, x)
+    return _of_order(special.jv, v, x)
 
 
 def _yv(x: Any, v: Any) -> Any:
@@ -52,7 +68,7 @@ def _yv(x: Any, v: Any) -> Any:
 )
 def yv(x: Any, *, v: Any) -> Any:
     """Return the Bessel function of the second kind."""
-    return special.yv(v, x)
+    return _of_order(special.yv, v, x)
 
 
 def _iv(x: Any, v: Any) -> Any:
@@ -69,7 +85,7 @@ def _iv(x: Any, v: Any) -> Any:
 )
 def iv(x: Any, *, v: Any) -> Any:
     """Return the modified Bessel function of the first kind."""
-    return special.iv(v, x)
+    return _of_order(special.iv, v, x)
 
 
 def _ive(y: Any, x: Any, v: Any) -> Any:
@@ -87,7 +103,7 @@ def _ive(y: Any, x: Any, v: Any) -> Any:
 )
 def ive(x: Any, *, v: Any) -> Any:
     """Return the modified Bessel function of the first kind, times ``exp(-abs(x))``."""
-    return special.ive(v, x)
+    return _of_order(special.ive, v, x)
 
 
 def _kv(x: Any, v: Any) -> Any:
@@ -104,7 +120,7 @@ def _kv(x: Any, v: Any) -> Any:
 )
 def kv(x: Any, *, v: Any) -> Any:
     """Return the modified Bessel function of the second kind."""
-    return special.kv(v, x)
+    return _of_order(special.kv, v, x)
 
 
 def _kve(y: Any, x: Any, v: Any) -> Any:
@@ -121,4 +137,4 @@ def _kve(y: Any, x: Any, v: Any) -> Any:
 )
 def kve(x: Any, *, v: Any) -> Any:
     """Return the modified Bessel function of the second kind, times ``exp(x)``."""
-    return special.kve(v, x)
+    return _of_order(special.kve, v, x)

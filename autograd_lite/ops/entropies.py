@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from autograd_lite.core.arithmetic import as_exact
 from autograd_lite.core.notation import PRODUCT, SUM, Form, Notation, call
 from autograd_lite.core.primitive import example, primitive
 from autograd_lite.ops.neural import sigmoid
@@ -36,7 +37,7 @@ def _ratio(a: Any, b: Any) -> Any:
 
 
 @primitive(
-    a=lambda g, y, a, b: g * _log(b, (a == 0) & (b == 0)),
+    a=lambda g, y, a, b: g * _log(as_exact(b, y), (a == 0) & (b == 0)),
     b=lambda g, y, a, b: g * _ratio(a, b),
     notation=call("special.xlogy", Form(r"{a:tight} \ln\left({b:loose}\right)", PRODUCT)),
     numpy=(special.xlogy,),
@@ -53,7 +54,7 @@ def xlogy(a: Any, b: Any) -> Any:
 
 
 @primitive(
-    a=lambda g, y, a, b: g * np.log1p(np.where((a == 0) & (b == -1), 0.0, b)),
+    a=lambda g, y, a, b: g * np.log1p(np.where((a == 0) & (b == -1), 0.0, as_exact(b, y))),
     b=lambda g, y, a, b: g * _ratio(a, 1 + b),
     notation=call("special.xlog1py", Form(r"{a:tight} \ln\left(1 + {b:sum_right}\right)", PRODUCT)),
     numpy=(special.xlog1py,),

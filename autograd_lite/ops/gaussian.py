@@ -14,6 +14,7 @@ from autograd_lite.ops.entropies import FEW, ONE
 
 _HEIGHT = 2 / math.sqrt(math.pi)
 _NORMAL = math.sqrt(2 * math.pi)
+_ROOT = math.sqrt(2)
 
 
 @primitive(
@@ -114,7 +115,11 @@ def ndtr(x: Any) -> Any:
 
 
 @primitive(
-    x=lambda g, y, x: g * (2 / _NORMAL / special.erfcx(x / -math.sqrt(2))),
+    # From there on it is 0 to all digits, and `erfcx` infinite.
+    x=lambda g, y, x: (
+        g
+        * (2 / _NORMAL / special.erfcx(np.minimum(x, 37 if x.dtype.itemsize > 4 else 13) / -_ROOT))
+    ),
     notation=call("special.log_ndtr", r"\ln\Phi\left({x:loose}\right)", text="ln Φ({x:loose})"),
     numpy=(special.log_ndtr,),
     compute=special.log_ndtr,

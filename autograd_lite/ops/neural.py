@@ -267,6 +267,8 @@ def mse(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
     error = prediction - target
     if reduction == "none":
         return error * error
+    if reduction == "mean" and error.dtype == np.float16:
+        return (error * error).mean()  # Whose sum may be more than the largest number of 16 bits.
     total = error * error if error.ndim == 0 else _sum_of_squares(error)
     if reduction == "half_sum":
         return 0.5 * total

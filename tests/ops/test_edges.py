@@ -425,3 +425,43 @@ def test_mse_of_nothing_has_a_gradient_of_nothing(reduction):
     nothing = np.zeros((0, 4))
     gradient = al.grad(lambda x: al.mse(x, nothing, reduction=reduction))(nothing)
     assert gradient.shape == (0, 4)
+
+
+@pytest.mark.parametrize("name", ["i0e", "i1e", "k0e", "k1e", "j0", "j1", "y0", "y1"])
+@pytest.mark.parametrize("x", [0.5, 30.0, 1e10])
+def test_bessel_functions_far_out_are_scipys(name, x):
+    special = pytest.importorskip("scipy.special", reason="scipy is not installed")
+    f = getattr(special, name)
+    assert f(al.Tensor(x)).item() == f(x)
+    assert np.isfinite(al.grad(f)(x)) or (
+        x > 1e9 and name in ("i1e", "k1e")
+    )  # SciPy's, of order 2.
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("x", [14.0, 45.0, 1e3, 1e30])
+def test_second_derivative_of_log_ndtr_far_out(dtype, x):
+    f = al.scipy.special.log_ndtr
+    assert abs(al.grad(al.grad(f))(dtype(x))) < 1e-30
+
+
+@pytest.mark.parametrize("base", [
+    np.array([1, 3, 7], np.uint8), np.array([2, 9], np.int16), np.array([0.1, 3], np.float16),
+    np.array([0.1, 3], np.float32), np.array([True]),
+])  # fmt: skip
+def test_logarithm_of_a_narrow_operand_is_as_exact_as_the_result(base):
+    special = pytest.importorskip("scipy.special", reason="scipy is not installed")
+    for f in (np.power, lambda b, t: special.xlogy(t, b), lambda b, t: special.xlog1py(t, b)):
+        got, want = (al.grad(lambda t: np.sum(f(b, t)))(1.3) for b in (base, base.astype(float)))  # noqa: B023
+        assert got == pytest.approx(want, rel=1e-14)
+
+
+def test_means_of_more_numbers_than_16_bits_can_count():
+    n, x = 70_000, np.full(70_000, 2.0, np.float16)
+    for f, value, slope in (
+        (np.mean, 2, 1), (np.nanmean, 2, 1), (lambda t: np.mean(t, where=x > 1), 2, 1),
+        (lambda t: al.mse(t, 0 * x), 4, 4), (lambda t: al.nn.functional.l1_loss(t, 0 * x), 2, 1),
+    ):  # fmt: skip
+        got, gradient = al.value_and_grad(f)(x)
+        assert (got, got.dtype) == (value, np.float16)
+        np.testing.assert_allclose(gradient, slope / n, rtol=0.01)
