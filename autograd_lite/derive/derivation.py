@@ -28,6 +28,8 @@ from autograd_lite.derive.steps import Steps
 from autograd_lite.derive.writing import NAME, Form, write
 from autograd_lite.program.expression import Expression, Name, walk
 
+LONGEST_FORMULA = 10_000  # Parts, at about four characters each.
+
 UNTIES = "    # where nothing ties, as here: equal values would share the derivative"
 DIVIDES = "    # where no divisor is 0, as here"
 SUMS = "    # where {} adds up to 1 along axis {}, as here"
@@ -245,6 +247,11 @@ class Derivation(Steps):
             Of the tensor, as in `gradients`; may be left out if there is one only.
         form : {"text", "latex", "python"}
 
+        Raises
+        ------
+        ValueError
+            If the line would have more than 10,000 parts, as that of a long loop has.
+
         Examples
         --------
         >>> import numpy as np
@@ -255,14 +262,24 @@ class Derivation(Steps):
         ∂L/∂w = 2 Xᵀ ((σ(X w) − y) ⊙ σ(X w) ⊙ (1 − σ(X w)))
         """
         name = self._only(name, "formula")
-        meanings: dict[str, Expression] = {}
-        for line in self.lines:
-            used = {x.number: meanings[x.name] for x in walk((line.expression,))
-                    if x.name in meanings}  # fmt: skip
-            expression = replaced(line.expression, used, simplify=line.node is None)
-            if line.node is None or line.node.name is None:
-                meanings[line.name] = expression
-        wanted = self.gradients[name]
+        wanted, sizes, meanings = self.gradients[name], dict[str, int](), dict[str, Expression]()
+        own = [line for line in self.lines if line.node is None or line.node.name is None]
+        for line in own:
+            size: dict[int, int] = {}
+            for x in walk((line.expression,)):
+                size[x.number] = sizes.get(x.name) or 1 + sum(size[part.number] for part in x.parts)
+            sizes[line.name] = size[line.expression.number]
+        if sizes[wanted] > LONGEST_FORMULA:
+            raise ValueError(
+                f"The gradient of {name} in one line has {sizes[wanted]:,} parts, more than "
+                f"{LONGEST_FORMULA:,}: what is used several times is written out each time. "
+                f"Print the derivation, which has a line for it."
+            )
+        for line in own:
+            if sizes[line.name] <= sizes[wanted]:
+                used = {x.number: meanings[x.name] for x in walk((line.expression,))
+                        if x.name in meanings}  # fmt: skip
+                meanings[line.name] = replaced(line.expression, used, simplify=line.node is None)
         # A gradient that is another line by another name: ∂L/∂b = δz.
         left = wanted if wanted.kind == "gradient" else gradient(Name(name))
         return f"{NAME[form](left)} = {write(meanings[wanted], form)}"

@@ -179,7 +179,7 @@ def _by_hand(
 
 
 def _values(derivation: Steps, *seeds: int) -> list[dict[str, Any]]:
-    """Run a derivation on the values that were recorded, and on others."""
+    """Run a derivation on the values that were recorded, and on others that it can be run on."""
     fixed = _positions(derivation)
     found = []
     for seed in (None, *seeds):
@@ -189,9 +189,14 @@ def _values(derivation: Steps, *seeds: int) -> list[dict[str, Any]]:
             if seed is not None and name not in fixed:
                 noise = np.random.default_rng(seed).uniform(0.5, 1.5, np.shape(value))
                 space[name] = noise * np.where(np.asarray(value) == 0, 1, value) if seed else noise
-        with np.errstate(all="ignore"):
-            for line in derivation.lines:
-                exec(line.code, space)
+        try:
+            with np.errstate(all="ignore"):
+                for line in derivation.lines:
+                    exec(line.code, space)
+        except np.linalg.LinAlgError:  # Of a matrix that has an inverse where it was recorded.
+            if seed is None:
+                raise
+            continue
         found.append({k: x for k, x in space.items() if k != "__builtins__"})
     return found
 

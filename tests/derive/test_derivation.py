@@ -293,6 +293,17 @@ def test_the_linear_model_has_its_textbook_gradient():
     assert text.splitlines()[-2:] == ["δr = 2 r", "∂L/∂w = xᵀ δr"]
 
 
+def test_a_gradient_in_one_line_that_is_too_long_is_refused():
+    def f(a):
+        x = a
+        for _ in range(40):
+            x = x * np.tanh(x)
+        return np.sum(x)
+
+    with pytest.raises(ValueError, match=r"The gradient of a in one line has .* parts, more than"):
+        al.derive(f, np.ones(2)).formula()
+
+
 def test_a_gradient_in_one_line_reads_as_matrixcalculus_org_and_sympy_write_it():
     # matrixcalculus.org: 2*X'*((sigma(X*w)-y) .* sigma(X*w) .* (1-sigma(X*w))), with t_0 for σ(Xw).
     x, y, w = np.ones((5, 3)), np.full(5, 0.5), np.full(3, 0.1)

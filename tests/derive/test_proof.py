@@ -238,3 +238,13 @@ def test_what_has_no_algebra_is_undecided():
     proof = derivation.equals("2 * a + 0 * np.linalg.eigvalsh(a @ a.T)[0]")
     assert not proof
     assert "not decided" in str(proof)
+
+
+def test_values_at_which_a_matrix_has_no_inverse_decide_nothing():
+    def f(w):
+        return np.sum(np.linalg.solve(np.diag(np.floor(w) - 1), w))
+
+    derivation = al.derive(f, np.array([3.0, 5.0]))
+    proof = derivation.equals("1 / (np.floor(w) - 1)")
+    assert "not decided" in str(proof)
+    assert not derivation.equals("np.floor(w) - 1")
