@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Mapping
 from types import FrameType
 from typing import Any
@@ -12,12 +14,26 @@ from numpy.typing import NDArray
 from autograd_lite.tensor import Tensor
 
 
+def locals_of(frame: FrameType) -> dict[str, Any]:
+    """Return the variables of a frame, which does not go on holding what they are bound to.
+
+    Before Python 3.13, a function keeps the mapping that it was asked for, and all that is in it,
+    until it returns. It is emptied, unless a debugger works on it, or somebody else has it.
+    """
+    kept = frame.f_locals
+    found = dict(kept)
+    own = frame.f_code.co_flags & inspect.CO_OPTIMIZED and sys.getrefcount(kept) == 3
+    if own and sys.version_info < (3, 13) and not (sys.gettrace() or sys.getprofile()):
+        kept.clear()
+    return found
+
+
 def variables_of(frame: FrameType, *, unused: bool = False) -> dict[str, Any]:
     """Return the variables of a frame, then those of its module that its code uses.
 
     The `unused` ones of the module come last, if they are asked for.
     """
-    variables, module = dict(frame.f_locals), frame.f_globals
+    variables, module = locals_of(frame), frame.f_globals
     for name in (*frame.f_code.co_names, *(module if unused else ())):
         if name in module:
             variables.setdefault(name, module[name])

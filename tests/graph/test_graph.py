@@ -305,6 +305,23 @@ def test_result_that_a_module_keeps_is_freed_at_once():
         gc.enable()
 
 
+@pytest.mark.skipif(sys.gettrace() is not None, reason="a debugger holds the variables")
+def test_looking_for_names_keeps_nothing_alive():
+    gc.disable()
+    try:
+        x = al.Tensor(np.ones(3), requires_grad=True)
+        middle = x * 2.0
+        kept = weakref.ref(middle)
+        assert "middle" in str(al.draw(middle))
+        str(al.derive(np.sum(middle)))
+        with al.detect_anomaly():
+            np.sum(middle)
+        del middle
+        assert kept() is None
+    finally:
+        gc.enable()
+
+
 def test_module_that_returns_what_it_was_given_made_nothing():
     t = al.Tensor(1.0, requires_grad=True) * 2.0
     nn.Sequential()(t)
