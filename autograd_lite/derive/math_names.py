@@ -17,10 +17,11 @@ RAISED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
 
 def identifier(name: str) -> str:
-    """Return a name as one that Python has: θ₁ is θ1, and rows[0] is rows_0."""
+    """Return a name as one that Python has: θ₁ is θ1, rows[0] is rows_0, and 🙂 is value."""
     kept = (c if f"_{c}".isidentifier() else "_" for c in name.translate(RAISED))
     found = unicodedata.normalize("NFKC", "".join(kept))
-    return found[:-1] if name[-1:] == "]" and found[:-1].isidentifier() else found
+    found = found[:-1] if name[-1:] == "]" and found[:-1].isidentifier() else found
+    return found if found.strip("_") else "value"
 
 
 def gradient(name: Name) -> Name:

@@ -231,7 +231,7 @@ def test_names_become_identifiers_that_do_not_collide():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["θ₁", "x²", "µ", "½", "w′", "∂L/∂w", "ﬁ", "1x", "∑"])
+@pytest.mark.parametrize("name", ["θ₁", "x²", "µ", "½", "w′", "∂L/∂w", "ﬁ", "1x", "∑", "🙂"])
 def test_any_name_becomes_one_that_python_reads(name):
     w = al.Tensor(3.0, requires_grad=True, name=name)
     derivation = al.derive(w * w)
