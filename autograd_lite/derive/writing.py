@@ -359,6 +359,7 @@ def write_number(value: Any, form: Form = "python") -> Written:
     number = array.flat[0].item()
     if isinstance(number, complex):
         return Written(_complex(number, form))
+    number = float(number) if isinstance(number, np.floating) else number  # Not a long double.
     if not np.isfinite(number):
         sign = "-" if number < 0 else ""
         symbol = {"python": "np.inf", "latex": r"\infty", "text": "∞"}[form]

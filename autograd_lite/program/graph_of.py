@@ -72,7 +72,7 @@ def record(f: Callable[..., Any], inputs: Mapping[str, Any]) -> Recorded:
 
     What it closes over is as it was afterwards: Tensors, lists, generators of random numbers.
 
-    - `inputs`: its arguments by name. Floating-point numbers require a gradient.
+    - `inputs`: its arguments by name, in their order. Floating-point numbers require a gradient.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def record(f: Callable[..., Any], inputs: Mapping[str, Any]) -> Recorded:
                 place.write(notes.input(place.read(), place.holder.name))
             sys.setprofile(watch)
             try:
-                result = call_with_tensors(f, (), given)
+                result = call_with_tensors(f, tuple(given.values()), {})
             finally:
                 sys.setprofile(before)
             for t in names_in(variables).values():

@@ -293,6 +293,19 @@ def test_the_linear_model_has_its_textbook_gradient():
     assert text.splitlines()[-2:] == ["δr = 2 r", "∂L/∂w = xᵀ δr"]
 
 
+def positional(x, /):
+    return x * x
+
+
+@pytest.mark.parametrize(
+    "f", [np.tanh, al.sigmoid, abs, positional, lambda x: x * np.longdouble(3)]
+)
+def test_a_function_without_named_parameters_is_derived_too(f):
+    value, gradients = al.derive(f, 2.0).function(0.5)
+    assert value == pytest.approx(float(f(0.5)), rel=1e-15)
+    assert gradients["x"] == pytest.approx(float(al.grad(f)(0.5)), rel=1e-14)
+
+
 def test_a_gradient_in_one_line_that_is_too_long_is_refused():
     def f(a):
         x = a
