@@ -116,6 +116,8 @@ def negative(x: Any) -> Any:
 
 def as_exact(a: Any, y: Any) -> Any:
     """Return an operand so that NumPy's logarithm of it is as exact as the result `y`."""
+    if not hasattr(a, "dtype"):
+        return a  # Python's numbers are.
     enough = y.dtype.itemsize if a.dtype.kind == "f" else min(y.dtype.itemsize, 4)
     return a.astype(y.dtype) if a.dtype.itemsize < enough else a
 

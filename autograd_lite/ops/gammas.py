@@ -82,7 +82,10 @@ def _reciprocal(g: Any, y: Any, x: Any) -> Any:
     """Cotangent of `x` in ``rgamma(x)``, which is smooth where the gamma function has poles."""
     pole = (y == 0) & (x <= 0)
     here, away = np.where(pole, x, 0.0), np.where(pole, 1.0, x)
-    return g * np.where(pole, np.cos(np.pi * here) * gamma(1 - here), -y * digamma(away))
+    # By 1/Γ(x) = sin(πx) Γ(1 - x) / π: all of it, for the second derivative.
+    turn, mirrored = np.pi * here, 1 - here
+    reflected = gamma(mirrored) * (np.cos(turn) - np.sin(turn) / np.pi * digamma(mirrored))
+    return g * np.where(pole, reflected, -y * digamma(away))
 
 
 @primitive(

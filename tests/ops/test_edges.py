@@ -447,12 +447,14 @@ def test_second_derivative_of_log_ndtr_far_out(dtype, x):
 
 @pytest.mark.parametrize("base", [
     np.array([1, 3, 7], np.uint8), np.array([2, 9], np.int16), np.array([0.1, 3], np.float16),
-    np.array([0.1, 3], np.float32), np.array([True]),
+    np.array([0.1, 3], np.float32), np.array([True]), 3.0,
 ])  # fmt: skip
 def test_logarithm_of_a_narrow_operand_is_as_exact_as_the_result(base):
     special = pytest.importorskip("scipy.special", reason="scipy is not installed")
     for f in (np.power, lambda b, t: special.xlogy(t, b), lambda b, t: special.xlog1py(t, b)):
-        got, want = (al.grad(lambda t: np.sum(f(b, t)))(1.3) for b in (base, base.astype(float)))  # noqa: B023
+        got, want = (
+            al.grad(lambda t: np.sum(f(b, t)))(1.3) for b in (base, np.asarray(base, float))
+        )  # noqa: B023
         assert got == pytest.approx(want, rel=1e-14)
 
 
@@ -465,3 +467,11 @@ def test_means_of_more_numbers_than_16_bits_can_count():
         got, gradient = al.value_and_grad(f)(x)
         assert (got, got.dtype) == (value, np.float16)
         np.testing.assert_allclose(gradient, slope / n, rtol=0.01)
+
+
+@pytest.mark.parametrize(("x", "first"), [(0.0, 1), (-1.0, -1), (-3.0, -6)])
+def test_derivatives_of_the_reciprocal_gamma_function_at_its_zeros(x, first):
+    f, h = al.scipy.special.rgamma, 1e-5
+    slope = al.grad(f)
+    assert slope(x) == pytest.approx(first, rel=1e-14)
+    assert al.grad(slope)(x) == pytest.approx((slope(x + h) - slope(x - h)) / (2 * h), rel=1e-6)
