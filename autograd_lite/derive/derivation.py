@@ -267,7 +267,9 @@ class Derivation(Steps):
         for line in own:
             size: dict[int, int] = {}
             for x in walk((line.expression,)):
-                size[x.number] = sizes.get(x.name) or 1 + sum(size[part.number] for part in x.parts)
+                size[x.number] = sizes.get(x.name or "") or 1 + sum(
+                    size[part.number] for part in x.parts
+                )
             sizes[line.name] = size[line.expression.number]
         if sizes[wanted] > LONGEST_FORMULA:
             raise ValueError(

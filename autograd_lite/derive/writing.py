@@ -356,10 +356,9 @@ def write_number(value: Any, form: Form = "python") -> Written:
     if array.dtype == bool or not array.size or not _is_one_number(array):
         in_numpy = form == "python" and array.ndim
         return Written(literal(array) if in_numpy else f"{array.tolist()}")
-    number = array.flat[0].item()
+    number = np.asarray(array, array.dtype.char.replace("g", "d")).flat[0].item()
     if isinstance(number, complex):
         return Written(_complex(number, form))
-    number = float(number) if isinstance(number, np.floating) else number  # Not a long double.
     if not np.isfinite(number):
         sign = "-" if number < 0 else ""
         symbol = {"python": "np.inf", "latex": r"\infty", "text": "∞"}[form]
