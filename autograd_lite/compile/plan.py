@@ -11,7 +11,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -485,10 +485,11 @@ class Plan:
                     weak = self.traced.program.inputs[i].weak
                     place.write(arrays[i].item() if weak else arrays[i][()])
 
-    def inputs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
-        """Return the inputs of the program, as they are now."""
-        names = {**self.names, "args": args, "kwargs": kwargs}
-        return [eval(read, names) for read in self.reads]
+    @cached_property
+    def inputs(self) -> Callable[[tuple[Any, ...], dict[str, Any]], list[Any]]:
+        """A function that returns the inputs of the program, as they are now."""
+        listed = ", ".join(self.reads)
+        return eval(f"lambda args, kwargs: [{listed}]", self.names)  # type: ignore[no-any-return]
 
 
 def _computes_with_numbers(program: Program, count: int) -> bool:
