@@ -45,7 +45,7 @@ SPEAKING = (print, input, open)
 """What does something that no program does."""
 READING = (
     "globals", "eval", "exec", "environ", "getenv", "import_module", "__import__",
-    "geterr", "geterrcall", "getbufsize", "get_printoptions", "getrecursionlimit",
+    "geterr", "geterrcall", "getbufsize", "get_printoptions", "getrecursionlimit", "getcontext",
 )  # fmt: skip
 """Names of what reads anything, by a name that is computed, or the state of a library."""
 CLOCKS = ("time", "datetime")
@@ -339,6 +339,9 @@ class Surroundings:
         """Look at numbers, and what has parts."""
         if isinstance(x, Tensor):
             self.tensors.append(x)
+            if "_taps" in (x._rare or ()):
+                self._warn(f"{path} has a hook, or retains its gradient, as a program does not")
+            self._when_named("name", partial(self.guard, Attributes(x), "name", x.name, path))
         elif isinstance(x, np.ndarray):
             if x.dtype.hasobject:
                 self._warn(f"{path} is an array of objects, whose changes are not seen; use a list")
@@ -354,7 +357,8 @@ class Surroundings:
     def look_into(self, x: Any, path: str) -> None:
         """Look at what an object has, and at its class."""
         bases = type(x).__mro__
-        if not hasattr(x, "__dict__") and not any(vars(c).keys() & MADE_IN_PYTHON for c in bases):
+        kept = hasattr(x, "__dict__") or any(vars(c).keys() & MADE_IN_PYTHON for c in bases)
+        if not kept or (_has_a_buffer(x) and not isinstance(x, np.ndarray | bytes)):
             self._warn(f"{path} is of type {type(x).__name__}, whose changes are not seen")
         if isinstance(getattr(x, "__dict__", None), dict):  # A foreign library has none.
             self.guard(Attributes(x), "__dict__", vars(x), f"{path}.__dict__", deeper=False)
@@ -534,7 +538,7 @@ class Surroundings:
                 return
             name, members = f"{name}.{attribute}", vars(value)
             users, value = is_users(value), getattr(value, attribute, MISSING)
-            if not users and attribute in members:
+            if not users and (attribute in members or value is MISSING):
                 bound = isinstance(value, types.BuiltinFunctionType | types.MethodType | partial)
                 deeper = bound or not callable(value)
                 self.guard(members, attribute, value, name, deeper=deeper)
@@ -554,6 +558,15 @@ def _is_read_elsewhere(kind: type) -> bool:
         )
         for base in kind.__mro__
     )
+
+
+def _has_a_buffer(x: Any) -> bool:
+    """Return whether it hands out memory, as objects of ctypes do."""
+    try:
+        memoryview(x)
+    except (TypeError, ValueError, BufferError):
+        return False
+    return True
 
 
 def _state(x: Any) -> tuple[Any, ...]:

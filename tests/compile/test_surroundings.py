@@ -4,6 +4,7 @@ import abc
 import builtins
 import collections
 import contextvars
+import ctypes
 import datetime
 import decimal
 import fractions
@@ -358,6 +359,40 @@ def an_attribute_of_a_tensor():
     Marked.by = 2.0
     marked = Marked(X)
     return lambda x: marked.scaled(x), sets(Marked, "by")
+
+
+@case
+def the_name_of_a_tensor():
+    t = al.Tensor(X, name="t")
+    return lambda x: x * len(t.name), sets(t, "name", "longer")
+
+
+@case
+def memory_of_c():
+    numbers = (ctypes.c_double * 2)(1.0, 2.0)
+    return lambda x: x * numbers[0], lambda _: numbers.__setitem__(0, 9.0)
+
+
+@case
+def a_number_of_c():
+    number = ctypes.c_double(2.0)
+    return lambda x: x * number.value, sets(number, "value")
+
+
+@case
+def the_precision_of_decimal_numbers():
+    def change(monkeypatch):
+        monkeypatch.setattr(decimal.getcontext(), "prec", 9)
+
+    return lambda x: x * decimal.getcontext().prec, change
+
+
+@case
+def what_a_library_has_not_had():
+    def change(monkeypatch):
+        monkeypatch.setattr(np, "doubled", lambda x: x * 2.0, raising=False)
+
+    return lambda x: np.doubled(x) if hasattr(np, "doubled") else x, change
 
 
 @case
