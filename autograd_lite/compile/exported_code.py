@@ -107,10 +107,9 @@ class Writer:
         try:
             found = jax.eval_shape(of_arrays, [leaves[i] for i in dynamic])
         except Exception as error:
-            frame = next(
-                x for x in traceback.extract_tb(error.__traceback__) if x.name == "exported"
-            )
-            s = self.made.get(str(frame.line).partition(" = ")[0])
+            frames = traceback.extract_tb(error.__traceback__)
+            lines = [str(x.line) for x in frames if x.name == "exported"]
+            s = self.made.get("".join(lines[:1]).partition(" = ")[0])
             if s is None:
                 raise TypeError(f"export: JAX does not take the program: {error}") from error
             if "list" in str(error) and s not in self.without_lists:

@@ -138,28 +138,6 @@ def _angle(z: Any, deg: bool = False) -> Any:
     return angle * (180 / np.pi) if deg else angle
 
 
-@stands_for(np.choose)
-def _choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
-    if out is not None or a.dtype != bool or len(choices) != 2 or mode != "raise":
-        raise TypeError("a choice by integers, which may lie outside")
-    return np.where(a, choices[1], choices[0])
-
-
-@stands_for(np.compress)
-def _compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
-    if out is not None or is_recorder(condition):
-        raise TypeError("a shape that depends on values")
-    return np.take(a, np.flatnonzero(condition), axis)
-
-
-@stands_for(np.apply_over_axes)
-def _apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
-    for axis in np.atleast_1d(axes).tolist():
-        result = func(a, axis)
-        a = result if result.ndim == a.ndim else np.expand_dims(result, axis)
-    return a
-
-
 @stands_for(np.linspace)
 def _linspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False,
@@ -181,11 +159,6 @@ def _linspace(
     points = np.moveaxis(points, 0, axis) if axis else points
     points = points if dtype is None else points.astype(dtype)
     return (points, step) if retstep else points
-
-
-@stands_for(np.logspace)
-def _logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0) -> Any:
-    return np.power(base, _linspace(start, stop, num, endpoint))
 
 
 @stands_for(np.modf)
