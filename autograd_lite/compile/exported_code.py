@@ -8,6 +8,7 @@ import inspect
 import re
 import textwrap
 import traceback
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -175,10 +176,9 @@ class Writer:
             return self._function_call(s, operands)
         if not isinstance(s.function, Primitive):
             if self.jax and s.function is np.positive and s.operands[0].weak:
-                return (
-                    f"jnp.asarray({operands[0]}, {'float' if s.result.dtype == float else 'int'})"
-                )
-            return self._call(self._name(s.function, (), s.parameters), operands, s.parameters)
+                kind = "float" if s.result.dtype == float else "int"
+                return f"jnp.asarray({operands[0]}, {kind})"
+            return self._call(s.function, operands, s.parameters)
         if s.function.whole and not self.jax:  # Written out, it needs arrays.
             operands = [
                 f"np.asarray({text})" if getattr(x, "weak", False) else text
@@ -209,32 +209,36 @@ class Writer:
             changed = {
                 k: v for k, v in parameters.items() if k not in p.defaults or v is not p.defaults[k]
             }
-            return self._call(self._name(p.numpy[0], (), changed), operands, changed)
+            return self._call(p.numpy[0], operands, changed)
         text = write(p, [Written(x) for x in operands], parameters).text
         if p.whole or text.startswith(f"{p.name}("):
             if self.jax:
                 raise self._refused(p.name)
             self._define(inspect.unwrap(p.forward))
-            return self._call(p.name, operands, parameters)
+            parts = [*operands, *(f"{k}={_parameter(v)}" for k, v in parameters.items())]
+            return f"{p.name}({', '.join(parts)})"
         return (
             re.sub(r"\bnp\.(?!array\b|s_|zeros\b|inf\b|nan\b)", "jnp.", text) if self.jax else text
         )
 
-    def _call(self, name: str, operands: list[str], parameters: dict[str, Any]) -> str:
-        """Write a call. JAX cannot raise on an index, and what was traced had none to raise on."""
-        given = {
-            k: v for k, v in parameters.items() if not (self.jax and (k, v) == ("mode", "raise"))
-        }
-        parts = [*operands, *(f"{k}={_parameter(v)}" for k, v in given.items())]
-        return f"{name}({', '.join(self._one_triangle(name, parts))})"
-
-    def _one_triangle(self, name: str, parts: list[str]) -> list[str]:
-        """Have JAX read one triangle of a symmetric matrix, as NumPy does."""
-        if name not in ("jnp.linalg.cholesky", "jnp.linalg.eigh", "jnp.linalg.eigvalsh"):
-            return parts
-        upper = any("'U'" in x or x == "upper=True" for x in parts[1:])
-        x, tri, k = parts[0], "jnp.triu" if upper else "jnp.tril", 1 if upper else -1
-        return [f"{tri}({x}) + {tri}({x}, {k}).mT.conj()", *parts[1:]]
+    def _call(
+        self, function: Any, args: Sequence[Any], kwargs: dict[str, Any],
+        written: Callable[[Any], str] | None = None,
+    ) -> str:  # fmt: skip
+        """Write a call, of operands that are written, unless `written` writes them."""
+        if self.jax:  # It cannot raise on an index, and what was traced had none to raise on.
+            said = (("mode", "raise"), ("edge_order", 1))
+            idle = {"kind", "stable", *(["order"] if function is np.full_like else [])}
+            kwargs = {k: v for k, v in kwargs.items() if k not in idle and (k, v) not in said}
+        name = self._name(function, args, kwargs)
+        parts = [*(map(written, args) if written else args)]
+        parts += [f"{k}={(written or _parameter)(v)}" for k, v in kwargs.items()]
+        if name in ("jnp.linalg.cholesky", "jnp.linalg.eigh", "jnp.linalg.eigvalsh"):
+            # They are to read one triangle, as NumPy does.
+            upper = any("'U'" in x or x == "upper=True" for x in parts[1:])
+            tri, k = ("jnp.triu", 1) if upper else ("jnp.tril", -1)
+            parts[0] = f"{tri}({parts[0]}) + {tri}({parts[0]}, {k}).mT.conj()"
+        return f"{name}({', '.join(parts)})"
 
     def _define(self, function: Any) -> None:
         """Write a function of this package out, and those that it calls, without annotations."""
@@ -306,15 +310,8 @@ class Writer:
                 return self.operand(x)
             return self._name(x) if callable(x) and not isinstance(x, type) else _parameter(x)
 
-        idle = {"kind", "stable", *(["order"] if call.function is np.full_like else [])}
-        if self.jax:
-            said = (("mode", "raise"), ("edge_order", 1))
-            kwargs = {k: v for k, v in kwargs.items() if k not in idle and (k, v) not in said}
-        name = self._name(call.function, args, kwargs)
-        parts = [*map(written, args), *(f"{k}={written(v)}" for k, v in kwargs.items())]
-        parts = self._one_triangle(name, parts)
         part = "" if call.part is None else f"[{call.part}]"
-        return f"{name}({', '.join(parts)}){part}"
+        return self._call(call.function, args, kwargs, written) + part
 
     def _refused(self, name: str, said: str = "") -> TypeError:
         library = "JAX" if self.jax else "NumPy"
