@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from autograd_lite.core.later import later
 
 if TYPE_CHECKING:
-    from autograd_lite.numpy_api.dispatch import call_function, call_ufunc, cast_for
+    from autograd_lite.numpy_api.dispatch import COMPOSED, call_function, call_ufunc, cast_for
     from autograd_lite.numpy_api.elementwise import clip
     from autograd_lite.numpy_api.products import dot
     from autograd_lite.numpy_api.shape import array, swapaxes
@@ -14,7 +14,12 @@ else:
     __getattr__ = later(
         globals(),
         {
-            "autograd_lite.numpy_api.dispatch": ("call_function", "call_ufunc", "cast_for"),
+            "autograd_lite.numpy_api.dispatch": (  # With it, everything that composes.
+                "COMPOSED",
+                "call_function",
+                "call_ufunc",
+                "cast_for",
+            ),
             "autograd_lite.numpy_api.elementwise": ("clip",),
             "autograd_lite.numpy_api.products": ("dot",),
             "autograd_lite.numpy_api.shape": ("array", "swapaxes"),
@@ -23,6 +28,7 @@ else:
     )
 
 __all__ = [
+    "COMPOSED",
     "WITHOUT_DERIVATIVE",
     "array",
     "call_function",

@@ -17,6 +17,9 @@ from autograd_lite import ops
 from autograd_lite.program.program import Program, Statement, Variable, key_of
 from autograd_lite.program.symbol import Call
 
+OF_ONE_SHAPE = {np.linspace, np.gradient, np.real, np.imag, np.modf, np.frexp}
+"""NumPy's functions that are called for the shape, order and errors of what is composed."""
+
 FOLDED = 1_000_000
 """Entries up to which a constant is computed beforehand."""
 
@@ -107,7 +110,7 @@ def _alive(program: Program) -> Program:
 def _may_change_shape(s: Statement) -> bool:
     """Return whether its call also checks a shape, which the rest of the program was made for."""
     call = s.function
-    if not isinstance(call, Call) or call.part:
+    if not isinstance(call, Call) or call.part or call.function in OF_ONE_SHAPE:
         return False
     module = getattr(call.function, "__module__", None) or ""
     masks = any(isinstance(x, Variable) and x.dtype == bool for x in s.operands)

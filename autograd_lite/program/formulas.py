@@ -138,29 +138,6 @@ def _angle(z: Any, deg: bool = False) -> Any:
     return angle * (180 / np.pi) if deg else angle
 
 
-@stands_for(np.linspace)
-def _linspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False,
-    dtype: Any = None, axis: int = 0,
-) -> Any:  # fmt: skip
-    count = num - 1 if endpoint else num
-    start, stop = start * 1.0, stop * 1.0
-    difference = stop - start
-    numbers = np.arange(num).reshape(-1, *[1] * np.ndim(difference)) * 1.0
-    step = difference / count if count else np.nan
-    if count:
-        small = numbers / count * difference
-        steps = np.where(np.any(step == 0), small, numbers * step)
-    else:
-        steps = numbers * difference
-    points = steps + start
-    if endpoint and num > 1:
-        points = np.where(numbers == count, stop, points)
-    points = np.moveaxis(points, 0, axis) if axis else points
-    points = points if dtype is None else points.astype(dtype)
-    return (points, step) if retstep else points
-
-
 @stands_for(np.modf)
 def _modf(x: Any) -> Any:
     whole = np.trunc(x)
@@ -298,28 +275,6 @@ FORMULAS |= {
 def _sum(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: Any = False) -> Any:
     """Only with a dtype; without, NumPy does it."""
     return np.sum(a.astype(dtype), axis=axis, keepdims=keepdims)
-
-
-@stands_for(np.gradient)
-def _gradient(f: Any, *spacing: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    _check_float(f)
-    axes = tuple(range(f.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    steps = spacing * len(axes) if len(spacing) == 1 else spacing or (1.0,) * len(axes)
-    if any(map(np.ndim, steps)) or len(steps) != len(axes):
-        raise TypeError("points that are not evenly spaced")
-    found = []
-    for i, d in zip(axes, steps, strict=True):
-        rows = _rows(f, i)
-        first, last = rows[: edge_order + 1], rows[: -edge_order - 2 : -1]
-        if edge_order == 1:
-            ends = [(first[1] - first[0]) / d, (last[0] - last[1]) / d]
-        else:
-            a, b, c = -1.5 / d, 2.0 / d, -0.5 / d
-            ends = [a * first[0] + b * first[1] + c * first[2],
-                    -c * last[2] + -b * last[1] + -a * last[0]]  # fmt: skip
-        inner = [(y - x) / (2.0 * d) for x, y in zip(rows, rows[2:], strict=False)]
-        found.append(np.stack([ends[0], *inner, ends[1]], axis=i))
-    return found[0] if len(found) == 1 else tuple(found)
 
 
 @stands_for(np.unwrap)

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite import numpy_api
 from autograd_lite.core.node import leaf
 from autograd_lite.core.primitive import REGISTRY, Primitive
 from autograd_lite.functional.nests import flatten, leaves_of, rebuild
 from autograd_lite.functional.tracing import call_with_tensors
-from autograd_lite.numpy_api.table import COMPOSED
 from autograd_lite.program.cleaning import cleaned
 from autograd_lite.program.formulas import FORMULAS
 from autograd_lite.program.program import Program, Statement, Variable
@@ -237,7 +237,8 @@ def expanded(s: Statement) -> Program | None:
     if isinstance(f, Call):
         compute, p = f.of(formula or f.function), operation_of(s)
         if formula is None and (p is None or p.whole):
-            if f.function not in COMPOSED:
+            whole = all(x.dtype.kind in "biu" for x in given)  # Compositions are of real numbers.
+            if whole or f.function not in numpy_api.COMPOSED:
                 return None
             samples = list(map(Tensor, samples))
     elif formula is None and (not isinstance(f, Primitive) or f.whole):
