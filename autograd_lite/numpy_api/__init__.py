@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 from autograd_lite.core.later import later
 
 if TYPE_CHECKING:
-    from autograd_lite.numpy_api.dispatch import COMPOSED, call_function, call_ufunc, cast_for
+    from autograd_lite.numpy_api.dispatch import call_function, call_ufunc, cast_for
     from autograd_lite.numpy_api.elementwise import clip
     from autograd_lite.numpy_api.products import dot
     from autograd_lite.numpy_api.shape import array, swapaxes
-    from autograd_lite.numpy_api.table import WITHOUT_DERIVATIVE, untyped, values_of
+    from autograd_lite.numpy_api.table import COMPOSED, WITHOUT_DERIVATIVE, untyped, values_of
 else:
     __getattr__ = later(
         globals(),

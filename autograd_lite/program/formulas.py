@@ -138,6 +138,36 @@ def _angle(z: Any, deg: bool = False) -> Any:
     return angle * (180 / np.pi) if deg else angle
 
 
+@stands_for(np.linspace)
+def _linspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False,
+    dtype: Any = None, axis: int = 0,
+) -> Any:  # fmt: skip
+    count = num - 1 if endpoint else num
+    start, stop = start * 1.0, stop * 1.0
+    difference = stop - start
+    numbers = np.arange(num).reshape(-1, *[1] * np.ndim(difference)) * 1.0
+    step = difference / count if count else np.nan
+    if count:
+        small = numbers / count * difference
+        steps = np.where(np.any(step == 0), small, numbers * step)
+    else:
+        steps = numbers * difference
+    points = steps + start
+    if endpoint and num > 1:
+        points = np.where(numbers == count, stop, points)
+    points = np.moveaxis(points, 0, axis) if axis else points
+    if dtype is not None:
+        points = np.floor(points) if np.dtype(dtype).kind in "iu" else points
+        points = points.astype(dtype)
+    return (points, step) if retstep else points
+
+
+@stands_for(np.logspace)
+def _logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0) -> Any:
+    return np.power(base, _linspace(start, stop, num, endpoint))
+
+
 @stands_for(np.modf)
 def _modf(x: Any) -> Any:
     whole = np.trunc(x)

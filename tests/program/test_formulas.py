@@ -34,6 +34,14 @@ CALLS = [
     (np.take_along_axis, (M, PICKED), {"axis": None}),
     *((np.isclose, (A, B), {"equal_nan": same}) for same in (True, False)),
     *((np.isclose, (1 + 1e-5 * B, 1.0), {"rtol": r, "atol": 1e-5}) for r in (0, 1e-5, 1e-4)),
+    *((np.linspace, (-1.5, M), {"num": n, "axis": k}) for n in (1, 2, 7) for k in (0, -1)),
+    *(
+        (f, (0.5, 0.5 + y), {"num": 5, "endpoint": b})
+        for f in (np.linspace, np.logspace)
+        for b in (True, False)
+        for y in (0.0, 1.3)
+    ),
+    (np.linspace, (-1.5, M), {"num": 4, "dtype": int}),
     (np.sum, (A > 0,), {"dtype": int}),
     (np.sum, (M > 0,), {"dtype": float, "axis": 0}),
     *((np.unwrap, (3 * M,), {"axis": axis}) for axis in (0, 1)),
@@ -87,7 +95,7 @@ def test_what_is_first_used_in_a_trace_is_an_operation_in_it():
     assert run.returncode == 0, run.stderr
 
 
-@pytest.mark.parametrize("x", [np.arange(5) ** 2, np.arange(5) > 2])
+@pytest.mark.parametrize("x", [np.arange(5) ** 2, np.arange(5, dtype=np.uint8)])
 def test_what_is_composed_of_real_numbers_is_left_to_numpy_where_there_are_none(x):
-    statements = trace(lambda x: np.linspace(x, 7, 3), x).program.statements
+    statements = trace(lambda x: np.gradient(x, 2.0), x).program.statements
     assert all(expanded(s) is None for s in statements)
