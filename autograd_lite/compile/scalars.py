@@ -42,8 +42,10 @@ _ODD = "({1} == 0) | ({1} == -1)"  # By these, a processor may refuse to divide.
 INTEGERS: dict[Any, str] = {
     np.floor_divide: f"pick({_ODD}, pick({{1}} == 0, 0, -{{0}}), {{0}} // pick({_ODD}, 1, {{1}}))",
     np.remainder: f"pick({_ODD}, 0, {{0}} % pick({_ODD}, 1, {{1}}))",
+    np.left_shift: "pick(({1} >= 0) & ({1} < 64), {0} << {1}, 0)",
+    np.right_shift: "pick(({1} >= 0) & ({1} < 64), {0} >> {1}, {0} >> 63)",
 }
-"""Functions of integers, as templates: what NumPy gives, for division by 0 too."""
+"""Functions of integers, as templates: what NumPy gives where a processor has no answer, too."""
 
 UNLIKE = {np.spacing, np.bitwise_count, *FORMULAS} - MOVING
 """Functions that numba lacks, or whose numbers for nan, inf or -0.0 differ, there or on objects."""
@@ -189,7 +191,7 @@ def assigned(names: list[str], texts: list[str]) -> list[str]:
 def _written_out(s: Statement, operands: list[Any], sheet: Sheet) -> Any:
     dtype = None if s.result.weak else s.result.dtype
     check_dtype(s.result.dtype)
-    if function_of(s) in UNLIKE and not _divides_integers(s):
+    if function_of(s) in UNLIKE and not _is_of_integers(s):
         raise LoweringError("machine code has no such function")
     if s.entrywise:
         expression = _entry(s, sheet)
@@ -212,6 +214,8 @@ def _written_out(s: Statement, operands: list[Any], sheet: Sheet) -> Any:
     if reduced in (np.maximum, np.minimum):
         return _folded(s, reduced, operands[0], sheet, dtype)
     lifted = [x if x.dtype == object else x.astype(object) for x in operands]
+    if dtype == np.float64 and any(getattr(x, "dtype", 0) == np.float32 for x in s.operands):
+        lifted = [_widened(x, sheet) for x in lifted]
     result = np.asarray(s.compute(*lifted, **s.parameters), dtype=object)
     if result.shape != s.result.shape:
         raise LoweringError("its shape")
@@ -221,8 +225,18 @@ def _written_out(s: Statement, operands: list[Any], sheet: Sheet) -> Any:
     return result
 
 
-def _divides_integers(s: Statement) -> bool:
-    """Return whether it divides integers; those of Python raise an error at 0."""
+def _widened(x: Any, sheet: Sheet) -> Any:
+    """Return numbers of float32 as those of float64, where numbers of the other kind meet them."""
+    numbers: Any = np.empty(x.shape, object)
+    for index in np.ndindex(x.shape):
+        n = x[index]
+        narrow = isinstance(n, Number) and n.kind == np.float32
+        numbers[index] = sheet.line(f"np.float64({n.name})", np.dtype(float)) if narrow else n
+    return numbers
+
+
+def _is_of_integers(s: Statement) -> bool:
+    """Return whether it divides or shifts integers; those of Python raise an error at 0."""
     fits = s.result.dtype == np.int64 and not s.result.weak
     return fits and s.ufunc in INTEGERS
 
@@ -261,8 +275,13 @@ def _entry(s: Statement, sheet: Sheet) -> Callable[..., str]:
         known = [x.kind for x in numbers if isinstance(x, Number) and x.kind is not None]
         return np.float32 if known and all(k == np.float32 for k in known) else None
 
+    def text(x: Any, d: Any) -> str:
+        """Write an operand of a function, which numba would compute in float32 beside integers."""
+        narrow = d == np.float64 and isinstance(x, Number) and x.kind == np.float32
+        return f"np.float64({x.name})" if narrow else sheet.written(x, d)
+
     ufunc = s.ufunc
-    if _divides_integers(s):
+    if _is_of_integers(s):
         return lambda *x: INTEGERS[ufunc].format(*(sheet.written(e, None) for e in x))
     arithmetic = s.result.dtype != bool or ufunc in (np.add, np.multiply)
     if arithmetic and _is_narrow(s.result) and s.function not in (ops.where, ops.astype, ops.copy):
@@ -290,8 +309,10 @@ def _entry(s: Statement, sheet: Sheet) -> Callable[..., str]:
         if s.result.dtype.kind != "f":
             raise LoweringError("powers of integers")
         if np.size(s.operands[1]) == 1:  # NumPy takes the root where one exponent serves all.
-            return lambda x, e: _power(sheet.written(x, dtype), sheet.written(e, dtype), e)
-    return lambda *x: f"np.{ufunc.__name__}({', '.join(sheet.written(e, common(*x)) for e in x)})"
+            return lambda x, e: _power(text(x, dtype), text(e, dtype), e)
+    if ufunc is np.fmod and s.result.dtype.kind != "f":
+        raise LoweringError("rests of integers")
+    return lambda *x: f"np.{ufunc.__name__}({', '.join(text(e, common(*x)) for e in x)})"
 
 
 def _power(x: str, exponent: str, e: Any) -> str:

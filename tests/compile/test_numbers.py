@@ -67,3 +67,29 @@ def test_what_is_compiled_is_not_copied():
     for copied in (copy.copy, copy.deepcopy, pickle.dumps):
         with pytest.raises(TypeError, match="and compile that"):
             copied(fast)
+
+
+@pytest.mark.parametrize("f", [np.fmod, np.arctan2, np.power, np.hypot, np.copysign, np.maximum])
+@pytest.mark.parametrize("kinds", [(np.int64, np.int64), (np.int32, np.float32), ("f4", int)])
+def test_functions_of_two_kinds_of_numbers_are_those_of_numpy(f, kinds):
+    pytest.importorskip("numba")
+    a, b = (
+        np.array(x).astype(kind) for x, kind in zip(([7, -5, 3], [2, 3, 1]), kinds, strict=True)
+    )
+    np.testing.assert_allclose(al.compile(f, backend="numba")(a, b), f(a, b), rtol=1e-13)
+
+
+@pytest.mark.parametrize("f", [np.left_shift, np.right_shift])
+@pytest.mark.parametrize("by", [np.array([-1, 63, 64, 0]), 70, 3, -2])
+def test_shifts_by_more_than_there_are_bits_are_those_of_numpy(f, by):
+    pytest.importorskip("numba")
+    a = np.array([-2, 5, -7, 1])
+    np.testing.assert_array_equal(al.compile(f, backend="numba")(a, by), f(a, by))
+
+
+@pytest.mark.parametrize("f", [np.dot, np.matmul, np.inner, np.outer])
+def test_products_of_two_kinds_of_numbers_are_computed_in_the_wider_one(f):
+    pytest.importorskip("numba")
+    xs = np.array([0.1, 0.7], np.float32), np.array([0.3, 1.5])
+    for a, b in (xs, xs[::-1]):
+        np.testing.assert_allclose(al.compile(f, backend="numba")(a, b), f(a, b), rtol=1e-15)
