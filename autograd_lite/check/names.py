@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite.graph import arrays_in, names_in
-from autograd_lite.graph.variables import variables_of
+from autograd_lite.graph.variables import locals_of, variables_of
 
 MOST_NAMED, MOST_CLASSES, MOST_STEPS = 10_000, 100, 32
 """Of how many entries, classes and steps what is computed from an array has a name."""
@@ -24,7 +24,7 @@ def named_in(frame: FrameType | None) -> dict[str, Any]:
     functions that its code calls, and those of its callers.
     """
     found: dict[str, Any] = {**arrays_in(frame), **names_in(frame)}
-    for name, mapping in dict(frame.f_locals if frame is not None else {}).items():
+    for name, mapping in (locals_of(frame) if frame is not None else {}).items():
         if type(mapping) is dict and not name.startswith("_") and len(mapping) < 1000:
             for key, value in mapping.items():
                 known = isinstance(key, str) and key.isidentifier() and key not in found

@@ -11,8 +11,7 @@ import autograd_lite as al
 
 WITHOUT = {"np.piecewise(s, s > 5, [sq, lambda x: 2 * x])"}  # It writes into a number.
 BY_VALUES = re.compile(
-    r"np\.(extract\(m|trim_zeros|piecewise|setdiff1d|setxor1d|histogram_bin_edges"
-    r"|nan(median|quantile|percentile))"
+    r"np\.(extract\(m|trim_zeros|piecewise|setdiff1d|setxor1d|histogram_bin_edges)"
 )
 """What asks for values that a function derived as a whole does not have."""
 
