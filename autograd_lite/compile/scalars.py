@@ -312,6 +312,8 @@ def _entry(s: Statement, sheet: Sheet) -> Callable[..., str]:
             return lambda x, e: _power(text(x, dtype), text(e, dtype), e)
     if ufunc is np.fmod and s.result.dtype.kind != "f":
         raise LoweringError("rests of integers")
+    if getattr(np, ufunc.__name__, None) is not ufunc:
+        raise LoweringError(f"{ufunc.__name__} of another library")
     return lambda *x: f"np.{ufunc.__name__}({', '.join(text(e, common(*x)) for e in x)})"
 
 

@@ -177,6 +177,15 @@ def test_lines_that_numba_has_no_type_for_are_refused():
         machine_code(source, [(np.dtype(int), -1), (np.dtype(float), 1), (np.dtype(bool), -1)])
 
 
+@pytest.mark.parametrize("name", ["erfc", "ndtr", "dawsn", "gammaln", "j0"])
+def test_gradients_of_functions_that_numba_lacks_run_in_scipy(name):
+    pytest.importorskip("scipy")
+    f = al.value_and_grad(lambda x: np.sum(getattr(al.scipy.special, name)(x) ** 2))
+    x = np.linspace(0.2, 0.9, 4)
+    for compiled, eager in zip(al.compile(f, backend="numba")(x), f(x), strict=True):
+        np.testing.assert_allclose(compiled, eager, rtol=1e-13)
+
+
 def test_in_a_hurry_numpy_runs_what_takes_seconds_to_compile():
     x = np.ones((40, 40))
     quick = al.compile(lambda x: np.tanh(x) * 2.0)
