@@ -250,11 +250,15 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
             if not fitting or fitting[0].cost > UNLIKELY:
                 candidates = _proposed(case, against, progress, far_fetched=far_fetched)
                 more = _fitting(case, against, progress, candidates)
-                fitting = sorted([*fitting, *more], key=lambda x: x.cost) if fitting else more
+                fitting = sorted([*fitting, *more], key=lambda x: x.rank)
                 proposed = proposed or candidates
         if fitting:
             return _diagnosis(fitting, progress, (target, against), besides)
         tried.append((case, against, proposed, besides))
+    if target.hand.ndim == 0 != target.right.ndim:
+        spread = _one(progress, replace(target, hand=np.full(target.right.shape, target.hand)))
+        if spread.explained:
+            return replace(spread, title=f"{spread.title}; a single number stands for all entries")
     if zero_entries(target):
         return partly(target)
     two, far = _with_a_factor(progress, tried)
@@ -500,7 +504,7 @@ def _fitting(
     others = [t for t in progress.failing if t not in progress.found and t.id != target.id]
     if case is not progress.case:
         others = []
-    fitting: dict[tuple[str, str], tuple[bool, float, float, Candidate]] = {}
+    fitting: dict[tuple[str, str], Candidate] = {}
     worst = np.inf
     for tried, candidate in enumerate(proposed):
         if candidate.cost > worst:
@@ -518,12 +522,12 @@ def _fitting(
             cost = candidate.cost + AGAINST * contradicted + MORE_AGAINST * odd
             if target.hand.shape != target.right.shape:
                 also = 0  # The shape itself says where it is.
-            rank = (contradicted, -float(also), cost, candidate)
+            candidate.rank = (contradicted, -also, cost)
             title = candidate.title.split(";")[0].split(" in the gradient of")[0]
             key = (candidate.kind, title)
-            if key not in fitting or rank[:3] < fitting[key][:3]:
-                fitting[key] = rank
-    return [rank[3] for rank in sorted(fitting.values(), key=lambda rank: rank[:3])]
+            if key not in fitting or candidate.rank < fitting[key].rank:
+                fitting[key] = candidate
+    return sorted(fitting.values(), key=lambda candidate: candidate.rank)
 
 
 def _contradicted(candidate: Candidate, progress: _Progress) -> bool:

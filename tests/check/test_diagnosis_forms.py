@@ -57,7 +57,7 @@ def test_a_logsumexp_that_is_written_out_has_the_mistakes_of_one(form, said):
         (lambda g: g - P * g.sum(axis=1, keepdims=True), None),
         (lambda g: g * P * (1 - P), "g * p * (1 - p) stands in place"),
         (lambda g: g * P, "g * p stands in place"),
-        (lambda g: g * (1 - P), "only the diagonal is there"),
+        (lambda g: g * (1 - P), "g * (1 - p) stands in place of g - p * sum(g)"),
         (lambda g: g - P, "g - p stands in place"),
         (
             lambda g: g - P * g.mean(axis=1, keepdims=True),

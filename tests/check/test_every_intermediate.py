@@ -88,7 +88,7 @@ def compared(*edits, inner):
 
 CASES = [
     ("dlogs[np.arange(N), LABELS]", "dlogs[:, LABELS]", "logs", "in whole columns"),
-    ("(total**-2) * dshare", "(total**-1) * dshare", "total", "the factor total is one too many"),
+    ("(total**-2) * dshare", "(total**-1) * dshare", "total", "the exponent is not made 1 less"),
     ("-(total**-2)", "total**-2", "total", "sign"),
     ("share * dprobs + dtotal", "total * dprobs + dtotal", "counts", "divided by share"),
     ("share * dprobs + dtotal", "share * dprobs - dtotal", "counts", "sign flipped"),

@@ -124,6 +124,30 @@ def test_a_slip_with_what_a_cell_hands_on_has_its_name(right, wrong, said):
     assert said in titles(cell, OF_CELL, right, wrong, CELL)[0]
 
 
+WIDE = np.tanh(X @ np.ones((2, 3)))
+
+
+def as_wide_as_the_input(W, V):
+    h, c = np.zeros((4, 3)), np.zeros((4, 3))
+    for t in range(T):
+        z = np.concatenate([WIDE[t], h], axis=1) @ W
+        forget = 1 / (1 + np.exp(-z[:, :3]))
+        c = forget * c + np.tanh(z[:, 3:6])
+        h = 1 / (1 + np.exp(-z[:, 6:])) * np.tanh(c)
+    return np.sum((h @ V - Y) ** 2)
+
+
+def test_the_input_of_a_step_may_be_as_wide_as_what_the_step_hands_on():
+    source = OF_CELL.replace("[X[t]", "[np.tanh(X[t] @ np.ones((2, 3)))").replace(
+        "(h @ V - Y)", "(h @ V - Y) * (t == T - 1)"
+    )
+    data = {**CELL, "W": np.random.default_rng(1).normal(size=(6, 9))}
+    slip = ("(dz @ W.T)[:, 2:], dc * f", "(dz @ W.T)[:, 3:], dc")
+    (said,) = titles(as_wide_as_the_input, source, *slip, data)
+    assert "the factor 1 / (1 + (np.exp" in said
+    assert "is left out of what comes back" in said
+
+
 @pytest.mark.parametrize(("loss", "data"), [(last_only, DATA), (cell, CELL)])
 def test_the_steps_one_by_one_give_the_gradients(loss, data):
     tensors = {k: al.Tensor(x, requires_grad=True, name=k) for k, x in data.items()}

@@ -495,6 +495,17 @@ def times(factor: Any) -> Rule:
     return lambda g: g * factor
 
 
+def added_up(replay: Replay, edge: Edge) -> Iterator[tuple[str, Any]]:
+    """Yield masks of the first and the last term that a product on the way back adds up."""
+    node, i = replay.graph[edge[0]], edge[1]
+    other, own = (replay.graph[node.operands[k]] for k in (1 - i, i))
+    if len(other.shape) > 1 and node.shape:  # Else that is an outer product.
+        last = i == 0 or len(own.shape) < 2
+        n, end = node.shape[-1 if last else -2], (1,) * (not last)
+        for k, which in ((n - 1, "last"), (0, "first")) if n > 1 else ():
+            yield f"the {which} of {n} terms", (np.arange(n) == k).reshape(-1, *end)
+
+
 def scaled(rule: Rule, value: Any, divide: bool) -> Rule:
     """Return a rule with a factor taken out of it, or put into it."""
     if divide:

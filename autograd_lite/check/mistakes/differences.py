@@ -33,12 +33,15 @@ class Difference:
 
     def instead(self, replay: Replay, wrong: Callable[[], Any]) -> Made:
         """Return the mistake with something else in the place of the difference."""
+        right = self.c * (self.p - self.y)
         return Made(
-            replay,
-            self.key,
-            lambda: np.swapaxes(wrong(), self.axis, -1) if self.axis != -1 else wrong(),
-            lambda: np.swapaxes(self.c * (self.p - self.y), self.axis, -1),
+            replay, self.key, lambda: along(wrong(), self.axis), lambda: along(right, self.axis)
         )
+
+
+def along(x: Any, axis: int) -> Any:
+    """Return an array with its last axis put in another place."""
+    return x if axis == -1 else np.swapaxes(x, axis, -1)
 
 
 LINKS: dict[str, Callable[[Any], Any]] = {
@@ -77,8 +80,10 @@ def differences(replay: Replay) -> Iterator[Difference]:
         z = np.asarray(replay.values[node.id])
         if g is None or g.shape != z.shape or not g.any() or z.size < 2:
             continue
+        if (d := _beside_others(replay, node, z, g)) is not None:
+            yield d
         for link, axis in _links(z, g):
-            z, g = (np.swapaxes(x, axis, -1) if axis != -1 else x for x in (z, g))
+            z, g = along(z, axis), along(g, axis)
             p = LINKS[link](z)
             if not np.isfinite(p).all():
                 continue
@@ -87,13 +92,15 @@ def differences(replay: Replay) -> Iterator[Difference]:
                 y = np.asarray(replay.values[target.id], float)
                 if not y.ndim or np.size(y) != np.size(p) or node.id in replay.behind(target.id):
                     continue
-                if axis != -1 and y.ndim == p.ndim:
-                    y = np.swapaxes(y, axis, -1)
+                if not link and not y.any():
+                    continue  # Nothing is subtracted: the start of a loop, say.
+                if y.ndim == p.ndim:
+                    y = along(y, axis)
                 if y.shape != p.shape:
                     y = y.reshape(p.shape)
                 signs = link == "sigmoid" and np.isin(y, (-1, 1)).all()
                 for form in ((1 + y) / 2, (1 - y) / 2) if signs else (y,):
-                    c: Any = _multiple(g, p - form)
+                    c: Any = multiple(g, p - form)
                     if c is None and form.any():
                         c = _weights(g, p - form, form, weights)
                     if c is not None and not any(np.array_equal(form, x) for x in seen):
@@ -103,12 +110,11 @@ def differences(replay: Replay) -> Iterator[Difference]:
                         text = "the 0 or 1 of the label" if signs else text
                         yield Difference(node.id, link, p, form, p_text, text, c, axis)
                         seen.append(form)
-            if link == "sigmoid" and not seen and (c := _multiple(g, p - 1)) is not None:
-                p_text = _text_of_prediction(replay, node, link, p)
-                yield Difference(node.id, link, p, np.ones_like(p), p_text, "1", c)
-            if link == "sigmoid" and not seen and (c := _multiple(g, p)) is not None:
-                p_text = _text_of_prediction(replay, node, link, p)
-                yield Difference(node.id, link, p, np.zeros_like(p), p_text, "0", c)
+            for y in (np.ones_like(p), np.zeros_like(p)) if link == "sigmoid" and not seen else ():
+                c = multiple(g, p - y)
+                if c is not None:
+                    p_text = _text_of_prediction(replay, node, link, p)
+                    yield Difference(node.id, link, p, y, p_text, f"{y.flat[0]:g}", c)
             if link == "softmax" and not seen:
                 found = _of_labels(g, p)
                 if found is not None:
@@ -117,6 +123,22 @@ def differences(replay: Replay) -> Iterator[Difference]:
                     one_hot = "the one-hot of the labels"
                     one_hot = one_hot if plain else "the mean of the one-hots of the labels"
                     yield Difference(node.id, link, p, found[0], p_text, one_hot, found[1], axis)
+
+
+def _beside_others(replay: Replay, node: Node, z: Array, g: Array) -> Difference | None:
+    """Return a prediction minus a target, if the prediction gets a gradient from elsewhere, too."""
+    if node.primitive is not ops.subtract:
+        return None
+    sides = replay.graph.operands(node)
+    (p, y), sign = (sides, 1.0) if sides[0].id in replay.gradients else (sides[::-1], -1.0)
+    alike = p.shape == y.shape == node.shape and y.id not in replay.gradients
+    used = [x for x in replay.graph.consumers(p) if x.id in replay.gradients]
+    c = multiple(g, z) if alike and p.id in replay.gradients and len(used) > 1 else None
+    if c is None:
+        return None
+    one, two = (np.asarray(replay.values[x.id], float) for x in (p, y))
+    texts = [text_of(replay.graph, x) for x in (p, y)]
+    return Difference(node.id, "", one, two, texts[0], texts[1], sign * c)
 
 
 def _is_data(graph: Graph, node: Node) -> bool:
@@ -139,7 +161,7 @@ def _links(z: Array, g: Array) -> Iterator[tuple[str, int]]:
         yield "softmax", -2
 
 
-def _multiple(g: Array, difference: Array) -> float | None:
+def multiple(g: Array, difference: Array) -> float | None:
     """Return the number by which one array is a multiple of another."""
     size = float(np.sum(difference * difference))
     if not size:
@@ -171,7 +193,7 @@ def _weights(
         near = np.abs(a * two - b * one) <= 1e-6 * np.maximum(np.abs(a * two), np.abs(b * one))
         for k in np.flatnonzero(near & (one * two != 0)):
             w = some[k].reshape(g.shape if shape == g.shape else rows)
-            times = _multiple(g, w * difference)
+            times = multiple(g, w * difference)
             if times is not None and (w * y).any():
                 scaled: Array = times * w
                 return scaled
@@ -221,7 +243,7 @@ MOST_LABELS = 7
 def _text_of_prediction(replay: Replay, node: Node, link: str, p: Array, axis: int = -1) -> str:
     """Return what a prediction is called: by its name, or as the function of a node."""
     text = text_of(replay.graph, node)
-    return _text_of_value(replay, np.swapaxes(p, axis, -1)) or (f"{link}({text})" if link else text)
+    return _text_of_value(replay, along(p, axis)) or (f"{link}({text})" if link else text)
 
 
 def _text_of_value(replay: Replay, value: Array) -> str | None:

@@ -64,14 +64,14 @@ Lengths = dict[int, set[str]]
 """How many entries are pooled, and in which nodes."""
 
 
-def _lengths(case: Case, target: Target) -> tuple[Lengths, Lengths, bool]:
+def _lengths(case: Case, target: Target) -> tuple[Lengths, Lengths, set[str]]:
     """Return over how many entries of what depends on a tensor there are means and sums.
 
-    And whether one is of squares.
+    And which of them are squares.
     """
     averages: Lengths = {}
     sums: Lengths = {}
-    squares = False
+    squares = set[str]()
     if case.replay is None:
         return averages, sums, squares
     for node in case.replay.graph:
@@ -86,8 +86,8 @@ def _lengths(case: Case, target: Target) -> tuple[Lengths, Lengths, bool]:
             continue  # That of a row or a column is not that of the loss.
         n = int(np.size(case.replay.values[node.operands[0]]) / max(1, np.size(node.value)))
         reduction = node.parameters.get("reduction")
-        if made_by in (ops.mse, ops.square, ops.power):
-            squares = squares or (reduction != "half_sum" and _is_of_the_loss(case.replay, node))
+        if made_by in (ops.mse, ops.square, ops.power) and reduction != "half_sum":
+            squares |= {node.id} if _is_of_the_loss(case.replay, node) else set()
         if made_by is ops.mean or reduction == "mean":
             averages.setdefault(n, set()).add(node.id)
         if made_by is ops.sum or reduction in ("sum", "half_sum"):
@@ -152,6 +152,8 @@ STRETCHED = ("",)
 
 def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
     """Yield everything that a factor can be."""
+    graph = case.replay.graph if case.replay is not None else None
+    end = (graph.outputs[0].id,) if graph else ()
     known = {case.batch} if case.batch > 1 and _sums_the_batch(case, target) else set()
     if known and within(a, 1 / case.batch):
         text = f"averaged over the batch of {case.batch}, whose gradients add up"
@@ -165,14 +167,20 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
                 STRETCHED,
             )
     averages, sums, squares = _lengths(case, target)
-    of_square = " of the square" if squares else ""
     if within(a, 0.5) or within(a, 2):
-        title = f"the factor 2{of_square} is missing"
+        title = f"the factor 2{' of the square' if squares else ''} is missing"
         if a > 1:
             title = f"there is a factor 2 too many{or_a_half(case, target.id)}"
         if other := other_divisor(case, a):
             title += f", or {other}"
-        yield "constant factor", title, 1.0, ()
+        yield "constant factor", title, 1.0, squares if a < 1 else ()
+    uses = (
+        sum(x.operands.count(target.id) for x in graph.consumers(graph[target.id]))
+        if graph and target.id
+        else 0
+    )
+    if uses > 1 and within(a, 1 / uses):
+        yield "averaged, not summed", f"averaged over its {uses} uses, which add up", 1.1, ()
     for n, at in sorted(averages.items()):
         if within(a, n):
             yield "summed, not averaged", f"summed over {n} entries that the loss averages", 0.9, at
@@ -184,7 +192,8 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
             yield "summed, not averaged", text, 1.1, at
     for n, at in sorted(sums.items()):
         if within(a, 1 / n):
-            yield "averaged, not summed", f"averaged over {n} entries that the loss sums", 0.9, at
+            text = f"averaged over {n} entries that the loss sums"
+            yield "averaged, not summed", text, 1.05 if n == 2 else 0.9, at
         elif within(a, 2 / n) and not squares:
             text = f"that of the mean square, where the loss is half the sum of {n} entries"
             yield "averaged, not summed", text, 1.1, at
@@ -195,7 +204,6 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
         if within(a, n) or within(a, 1 / n):
             text = f"{'multiplied' if a > 1 else 'divided'} by n = {n}, the number of entries"
             yield "constant factor", text, 1.5, averages.get(n, set()) | sums.get(n, set())
-    graph = case.replay.graph if case.replay is not None else None
     for node in graph or ():  # Of rows, say: those of the loss are above.
         if case.replay is not None and graph and node.primitive is ops.mean:
             n = np.size(graph.operands(node)[0].value) // max(1, np.size(node.value))
@@ -214,7 +222,7 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
     if case.lr is not None and case.lr != 1 and within(a, 1 / case.lr):
         yield "learning rate", f"divided by the learning rate {case.lr:g}", 0.8, ()
     if case.lr is None and any(within(a, lr) for lr in (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 1e-4)):
-        yield "learning rate", f"a learning rate of {a:g} may be in it already", 2.5, ()
+        yield "learning rate", f"a learning rate of {a:g} may be in it already", 2.5, end
 
 
 @mistake("constant factor", "Every entry has the same factor too many or too few.")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made, always, text_of
+from autograd_lite.check.mistakes.backward_steps import AnotherPass
 from autograd_lite.check.mistakes.loop_passes import name_of
 from autograd_lite.check.mistakes.registry import (
     Candidate,
@@ -49,7 +49,7 @@ class Plan:
     What arrives at the last state is handed on to the first step that is done if the plan
     `carries`, else it belongs to the last; and what is left goes to where the loop started. A
     state, by its number, `enters` at other nodes; a step `adds` to what is handed on, or `keeps`
-    it; after so many steps, it `resets` that.
+    it; after so many steps, it `resets` that. What arrives at the last state may be `repeated`.
     """
 
     order: tuple[int, ...]
@@ -58,6 +58,7 @@ class Plan:
     adds: tuple[int, ...] = ()
     keeps: tuple[int, ...] = ()
     resets: int = 0
+    repeated: bool = False
 
 
 class Unrolled:
@@ -146,10 +147,12 @@ class Unrolled:
             alone = not any(node.id in arrived for node in state.nodes[:-1])
             if plan.carries and alone and state.nodes[-1].id in arrived:
                 carried[s] = arrived.pop(state.nodes[-1].id)
-        enters = dict(plan.enters)
+        enters, last = dict(plan.enters), dict(carried)
         for turn, k in enumerate(plan.order):
             if plan.resets and turn and turn % plan.resets == 0:
                 carried = {}
+            for s, g in last.items() if plan.repeated and turn else ():
+                carried[s] = carried[s] + g if s in carried else g
             for s, state in enumerate(self.states):
                 nodes = enters.get(s, state.nodes)
                 if s in carried and k < len(nodes):
@@ -226,7 +229,6 @@ def _cut_short(replay: Replay) -> Iterator[Candidate]:
 @remembered
 def _in_another_order(replay: Replay) -> Iterator[Candidate]:
     for unrolled in _unrolled(replay):
-        yield from _of_leaves(unrolled)
         for text, cost, plan in _plans(unrolled) if unrolled.states else ():
             yield _candidate(unrolled, text, cost, plan)
 
@@ -258,6 +260,8 @@ def _plans(unrolled: Unrolled) -> Iterator[tuple[str, float, Plan]]:
         far = 0.9 if carries else 0.95
         forwards = "the steps are gone through in the same order as forwards, not in reversed order"
         yield forwards, far, Plan(right[::-1], carries)
+    every = "what comes back from the loss to the last step alone comes back to every step"
+    yield every, 1.0, Plan(right, repeated=True)
     for k in range(2, min(n, LONGEST_RESET + 1)):
         text = f"what is handed on is forgotten after every {k} steps: truncated"
         yield text, 1.1, Plan(right, resets=k)
@@ -286,29 +290,3 @@ def _plans(unrolled: Unrolled) -> Iterator[tuple[str, float, Plan]]:
                 1.0,
                 Plan(right, enters=exchanged),
             )
-
-
-def _of_leaves(unrolled: Unrolled) -> Iterator[Candidate]:
-    """Leave out what some steps send back to a tensor that all use."""
-    replay = unrolled.replay
-    sent: dict[str, dict[int, Any]] = {}
-    for edge, part in replay.parts.items():
-        x = replay.graph[edge[0]].operands[edge[1]]
-        if edge[0] in unrolled.step_of and x not in unrolled.step_of:
-            of_step = sent.setdefault(x, {})
-            k = unrolled.step_of[edge[0]]
-            of_step[k] = of_step[k] + part if k in of_step else part
-    for key, parts in sent.items():
-        name, some = text_of(replay.graph, replay.graph[key]), sorted(parts)
-        for words, kept in (
-            ("only what the first step sends back to {} is there: overwritten in place of added up",
-             some[:1]),
-            ("only what the last step sends back to {} is there", some[-1:]),
-            ("what the first step sends back to {} is left out", some[1:]),
-            ("what the last step sends back to {} is left out", some[:-1]),
-            *((f"only what the last {k} steps send back to {{}} is there: truncated", some[-k:])
-              for k in range(2, min(len(some) - 1, MOST_TRUNCATED))),
-        ) if len(some) > 1 else ():  # fmt: skip
-            there, whole = sum(parts[k] for k in kept), sum(parts.values())
-            made = Made(replay, key, always(there), always(whole))
-            yield Candidate(words.format(name), 1.0, predict=made)

@@ -43,9 +43,10 @@ def values_of(replay: Replay, loop: Loop) -> dict[str, Values]:
     for nodes in loop.classes:  # What comes from the step before, or from outside.
         for i in range(len(nodes[0].operands)):
             used = [replay.values[node.operands[i]] for node in nodes]
-            varies = len(used) == loop.steps and any(x is not used[0] for x in used)
+            varies = any(x is not used[0] for x in used)
             scales = nodes[-1].primitive is not ops.matmul
-            if varies or (scales and replay.graph[nodes[-1].operands[i]].name):
+            named = scales and replay.graph[nodes[-1].operands[i]].name
+            if len(used) == loop.steps and (varies or named):
                 found.setdefault(operand_name(replay, loop, nodes, i), used)
     for nodes, _, each in indices_of(loop):
         for leaf in replay.graph if len(each) == loop.steps else ():

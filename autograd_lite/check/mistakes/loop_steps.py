@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import Step, times
+from autograd_lite.check.mistakes.backward_steps import Step, added_up, times
 from autograd_lite.check.mistakes.loop_passes import (
     EdgeRule,
     Into,
@@ -170,6 +170,15 @@ def of_edges(
         )
     if products or primitive is ops.divide:
         yield from _operands(replay, loop, nodes, i, edges, values, change)
+    masks = zip(*(added_up(replay, e) for e in edges), strict=False)
+    for each in masks if primitive is ops.matmul else ():
+        yield change(
+            f"{every}only {each[0][0]} comes back to {operand} from {name}: overwritten, not "
+            f"added up",
+            1.0,
+            [_masked(replay.rule(e), kept) for e, (_, kept) in zip(edges, each, strict=True)],
+            "one row only",
+        )
     for title, factor in _of_power(primitive, i, operand, name, xs):
         yield change(
             f"{every}{title}",
@@ -178,6 +187,10 @@ def of_edges(
             "other power",
         )
     yield from _gradients(replay, loop, nodes, edges, change, name, operand)
+
+
+def _masked(rule: Rule, kept: Any) -> EdgeRule:
+    return lambda g, _: rule(g * kept)
 
 
 def of_alike(replay: Replay, loop: Loop) -> Iterator[Candidate]:

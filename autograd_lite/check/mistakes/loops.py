@@ -81,8 +81,7 @@ def _of_loops(replay: Replay) -> Iterator[Candidate]:
 
 
 MISTAKES["wrong time"] = Mistake(
-    "wrong time",
-    "On the way back, each step uses what its own step forwards has used.",
+    "wrong time", "On the way back, each step uses what its own step forwards has used."
 )
 
 

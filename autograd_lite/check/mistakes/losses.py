@@ -18,7 +18,7 @@ from autograd_lite.check.mistakes.backward_steps import (
     replaced,
     text_of,
 )
-from autograd_lite.check.mistakes.differences import LINKS, Difference, differences
+from autograd_lite.check.mistakes.differences import LINKS, Difference, along, differences, multiple
 from autograd_lite.check.mistakes.picks import indices
 from autograd_lite.check.mistakes.reasons import shown
 from autograd_lite.check.mistakes.registry import (
@@ -59,7 +59,25 @@ def wrong_loss(case: Case, target: Target) -> Iterator[Candidate]:
         for title, cost, wrong in (*_instead(replay, d), *_of_another(d, every)):
             where = of_terms.get(d, "")
             yield Candidate(where + title, cost + far, predict=d.instead(replay, wrong))
+    yield from _binary(replay, target)
     yield from _at_every_step(replay)
+
+
+def _binary(replay: Replay, target: Target) -> Iterator[Candidate]:
+    """Give what is not the label of a cross-entropy a term too, as in a binary one."""
+    for node in replay.graph:
+        p, g = np.asarray(replay.values[node.id]), replay.gradients.get(node.id)
+        if g is None or g.shape != p.shape or not p.ndim or target.id not in replay.behind(node.id):
+            continue
+        levels = -g * p  # 1 / n at the labels, and 0 elsewhere.
+        at, c = g != 0, float(levels.max())
+        if 0 < at.sum() < at.size and ((p > 0) & (p < 1)).all() and same(levels, c * at):
+            text = grouped(text_of(replay.graph, node))
+            yield Candidate(
+                f"what is not the label gets 1 / (1 - {text}), as from a binary cross-entropy",
+                0.95,
+                predict=replaced(replay, node.id, always(g + c * ~at / (1 - p))),
+            )
 
 
 def _of_another(
@@ -83,14 +101,20 @@ def _half_weighted(replay: Replay, d: Difference, target: Target) -> Iterator[Ca
     """Solve for the one factor of a prediction, or of a target, that is weighted row by row."""
     if not np.ndim(d.c) or np.count_nonzero(target.hand) < 3:
         return
-    for text, term in ((d.p_text, d.p), (d.y_text, -d.y)):
-        sides = (np.swapaxes(x, d.axis, -1) for x in (term, d.c * term))
+    there = ((x, np.ravel(replay.values[x.id])) for x in replay.graph if x.name)
+    weights, k = next(
+        ((x.name, k) for x, w in there
+         if w.size == np.size(d.c) and w.dtype.kind in "fib" and (k := multiple(np.ravel(d.c), w))),
+        ("the weights", 0.0),
+    )  # fmt: skip
+    for text, other, term in ((d.p_text, d.y_text, d.p), (d.y_text, d.p_text, -d.y)):
+        sides = (along(x, d.axis) for x in (term, d.c * term))
         made = Made(replay, d.key, *map(always, sides))
         factor = made.factor(target)
         if factor is not None and abs(factor) > 1e-9:
+            besides = "" if abs(factor - k) < 1e-7 * abs(k) else f"; its factor is {shown(factor)}"
             yield Candidate(
-                f"the weights of the rows are missing from {text}, which has the factor "
-                f"{shown(factor)} in each, and are only at the other term",
+                f"{weights} is missing from {text}, and only at {other}{besides}",
                 1.1,
                 predict=made.times(factor),
             )
@@ -128,17 +152,19 @@ def _smoothed(replay: Replay, d: Difference, target: Target) -> Iterator[Candida
 
 def _at_every_step(replay: Replay) -> Iterator[Candidate]:
     """Put the same in the place of each difference, if there is one at every step of a loop."""
-    found = differences(replay)
-    each: list[Difference] = []
-    for d in found:  # What was shifted by its maximum is the same again.
-        alike = d.link == found[0].link and d.p.shape == found[0].p.shape
+    alike: dict[Any, list[Difference]] = {}
+    for d in differences(replay):  # What was shifted by its maximum is the same again.
+        each = alike.setdefault((d.link, d.p.shape, d.y_text in ("0", "1") and d.y_text), [])
         again = [x for x in each if x.key in replay.behind(d.key) or d.key in replay.behind(x.key)]
-        if alike and not any(same(d.p, x.p) for x in again):
+        if not any(same(d.p, x.p) for x in again):
             each.append(d)
-    if len(each) < 2 or any(
-        a.key in replay.behind(b.key) for a in each for b in each if a is not b
-    ):
-        return
+    for each in alike.values():
+        apart = all(a.key not in replay.behind(b.key) for a in each for b in each if a is not b)
+        if len(each) > 1 and apart:
+            yield from _at_each(replay, each)
+
+
+def _at_each(replay: Replay, each: Sequence[Difference]) -> Iterator[Candidate]:
     for changes in zip(*(_instead(replay, d) for d in each), strict=False):
         made = [d.instead(replay, x[2]) for d, x in zip(each, changes, strict=True)]
         title = f"at every step, {changes[0][0]}"
@@ -189,7 +215,7 @@ def _targets_of_steps(
 def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callable[[], Any]]]:
     """Yield everything that may stand in place of a difference."""
     p, y, c, e = d.p, d.y, d.c, d.p - d.y
-    z = np.swapaxes(replay.values[d.key], d.axis, -1) if d.p.ndim > 1 else replay.values[d.key]
+    z = along(replay.values[d.key], d.axis)
     pt, yt = grouped(d.p_text), d.y_text
     error = f"{pt} - {yt}" if yt != "0" else pt
     if yt == "0":
@@ -210,19 +236,13 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
         return
     name = d.link
     zt = grouped(text_of(replay.graph, replay.graph[d.key]))
-    yield (
-        f"the prediction is taken before the {name}: {zt} - {yt} in place of {error}",
-        0.8,
-        lambda: c * (z - y),
-    )
+    text = f"the prediction is taken before the {name}: {zt} - {yt} in place of {error}"
+    yield text, 0.8, lambda: c * (z - y)
     if is_shifted(replay.graph, node := replay.graph[d.key]) and d.axis == -1:
         before = np.asarray(replay.values[node.operands[0]])
         text = grouped(text_of(replay.graph, replay.graph[node.operands[0]]))
-        yield (
-            f"the prediction is taken before the {name}: {text} - {yt} in place of {error}",
-            0.8,
-            lambda: c * (before - y),
-        )
+        text = f"the prediction is taken before the {name}: {text} - {yt} in place of {error}"
+        yield text, 0.8, lambda: c * (before - y)
     derivative = {"softmax": p * (1 - p), "sigmoid": p * (1 - p), "exp": p}[name]
     written = pt if name == "exp" else f"{pt} * (1 - {pt})"
     yield (
@@ -231,44 +251,29 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
         0.55,
         lambda: c * e * derivative,
     )
+    if name == "sigmoid":
+        text = f"2 * ({error}) * {written}, as of the squared error, stands in place of {error}"
+        yield text, 0.7, lambda: 2 * c * e * derivative
     if name == "exp":
         yield f"the exp is left out: 1 - {yt} in place of {error}", 0.8, lambda: c * (1 - y)
         return
-    yield (
-        f"the formula of the derivative is given the error: ({error}) * (1 - ({error}))",
-        1.0,
-        lambda: c * e * (1 - e),
-    )
-    yield (
-        f"only the term of {yt} * log({pt}) is there",
-        0.9,
-        lambda: -c * y * (1 - p),
-    )
+    text = f"the formula of the derivative is given the error: ({error}) * (1 - ({error}))"
+    yield text, 1.0, lambda: c * e * (1 - e)
+    text = f"only the term of {yt} * log({pt}) is there"
+    yield text, 0.9, lambda: -c * y * (1 - p)
     yield f"the logarithm of {pt} stands in its place", 1.0, lambda: c * (np.log(p) - y)
     if name == "sigmoid":
-        yield (
-            f"the label -1 or 1 is subtracted from {pt}, in place of 0 or 1",
-            0.9,
-            lambda: c * (p - (2 * y - 1)),
-        )
-        yield (
-            f"{pt} is made 0 or 1 by a threshold before {yt} is subtracted",
-            0.9,
-            lambda: c * ((p > 0.5) - y),
-        )
-        yield (
-            f"only the term of (1 - {yt}) * log(1 - {pt}) is there",
-            0.9,
-            lambda: c * (1 - y) * p,
-        )
+        text = f"the label -1 or 1 is subtracted from {pt}, in place of 0 or 1"
+        yield text, 0.9, lambda: c * (p - (2 * y - 1))
+        text = f"{pt} is made 0 or 1 by a threshold before {yt} is subtracted"
+        yield text, 0.9, lambda: c * ((p > 0.5) - y)
+        text = f"only the term of (1 - {yt}) * log(1 - {pt}) is there"
+        yield text, 0.9, lambda: c * (1 - y) * p
         yield f"1 - {pt} stands in place of {pt}", 1.0, lambda: c * (1 - p - y)
         twice = f"the sigmoid is applied twice: sigmoid({d.p_text}) in place of {pt}"
         yield twice, 1.0, lambda: c * (LINKS[name](p) - y)
-        yield (
-            f"the derivative of the sigmoid at {pt} is left out",
-            0.65,
-            lambda: c * e / (p * (1 - p)),
-        )
+        text = f"the derivative of the sigmoid at {pt} is left out"
+        yield text, 0.65, lambda: c * e / (p * (1 - p))
         return
     shifted = z - z.max(axis=-1, keepdims=True)
     yield (
@@ -281,20 +286,14 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
     for other, _, text in indices(replay):
         rows = d.p.ndim == 2 and d.axis == -1 and other.ndim == 1
         if rows and len(other) == len(p) and other.max() < p.shape[1]:
-            yield (
-                f"{yt} is that of {text}",
-                0.95,
-                functools.partial(_minus, d, np.eye(p.shape[1])[other]),
-            )
+            text = f"{yt} is that of {text}"
+            yield text, 0.95, functools.partial(_minus, d, np.eye(p.shape[1])[other])
     node = replay.graph[d.key]
     for x in node.operands if node.primitive in (ops.multiply, ops.divide) else ():
         scores = np.asarray(replay.values[x])
         if scores.shape == z.shape and d.axis == -1:
-            yield (
-                f"the softmax is that of {text_of(replay.graph, replay.graph[x])}, not of {zt}",
-                0.9,
-                functools.partial(_of_scores, scores, y, c),
-            )
+            text = f"the softmax is that of {text_of(replay.graph, replay.graph[x])}, not of {zt}"
+            yield text, 0.9, functools.partial(_of_scores, scores, y, c)
 
 
 def _of_scores(scores: Array, y: Array, c: Any) -> Array:
@@ -323,22 +322,16 @@ def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[],
     n = p.shape[-1]
     yield f"the softmax is left out: -{yt} / {pt}", 0.7, lambda: -c * y / p
     yield f"1 stands in place of {pt}: 1 - {yt}", 0.9, lambda: c * (1 - y)
-    yield (
-        f"1 is subtracted from every entry of {pt}, not from that of the label alone",
-        0.85,
-        lambda: c * (p - 1),
-    )
+    text = f"1 is subtracted from every entry of {pt}, not from that of the label alone"
+    yield text, 0.85, lambda: c * (p - 1)
     yield (
         f"-{yt} times {pt} * (1 - {pt}), the diagonal of the softmax's Jacobian, stands in place "
         f"of {pt} - {yt}",
         0.9,
         lambda: -c * y * p * (1 - p),
     )
-    yield (
-        f"-1 is put at the entry of the label, in place of subtracted from {pt}: = for -=",
-        0.85,
-        lambda: c * np.where(y == 1, -1, p),
-    )
+    text = f"-1 is put at the entry of the label, in place of subtracted from {pt}: = for -="
+    yield text, 0.85, lambda: c * np.where(y == 1, -1, p)
     for title, wrong in (
         (f"the softmax is applied twice: softmax({d.p_text}) in place of {pt}",
          LINKS["softmax"](p)),
@@ -358,50 +351,29 @@ def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[],
                 0.9,
                 functools.partial(_along_columns, scores, y, c),
             )
-    yield (
-        f"the largest entry of {pt} is taken for the label",
-        0.9,
-        lambda: c * (p - np.eye(n)[p.argmax(axis=-1)]),
-    )
-    yield (
-        "only the entry of the true class gets a gradient",
-        0.8,
-        lambda: c * np.where(y == y.max(axis=-1, keepdims=True), e, 0),
-    )
-    yield (
-        "the entry of the true class gets no gradient",
-        0.85,
-        lambda: c * np.where(y == y.max(axis=-1, keepdims=True), 0, e),
-    )
+    text = f"the largest entry of {pt} is taken for the label"
+    yield text, 0.9, lambda: c * (p - np.eye(n)[p.argmax(axis=-1)])
+    text = "only the entry of the true class gets a gradient"
+    yield text, 0.8, lambda: c * np.where(y == y.max(axis=-1, keepdims=True), e, 0)
+    text = "the entry of the true class gets no gradient"
+    yield text, 0.85, lambda: c * np.where(y == y.max(axis=-1, keepdims=True), 0, e)
     for shift, word in ((1, "too large"), (-1, "too small")):
-        yield (
-            f"the labels are 1 {word} (counted from {max(shift, 0)})",
-            0.9,
-            functools.partial(_with_labels, p, y, shift, c),
-        )
+        text = f"the labels are 1 {word} (counted from {max(shift, 0)})"
+        yield text, 0.9, functools.partial(_with_labels, p, y, shift, c)
     if z.ndim > 1:
         for shift, word in ((1, "before"), (-1, "after")):
-            yield (
-                f"{yt} is that of the row {word}",
-                0.95,
-                functools.partial(_of_other_rows, p, y, shift, c),
-            )
+            text = f"{yt} is that of the row {word}"
+            yield text, 0.95, functools.partial(_of_other_rows, p, y, shift, c)
     if z.ndim == 2:
         present = y.max(axis=0) > 0
         lines = "columns: d[:, y] -= 1 in place of d[arange(n), y] -= 1"
         if d.axis != -1:
             lines = "rows: d[y] -= 1 in place of d[y, arange(n)] -= 1"
-        yield (
-            f"1 is subtracted in whole {lines}",
-            0.8,
-            lambda: c * (p - present),
-        )
+        text = f"1 is subtracted in whole {lines}"
+        yield text, 0.8, lambda: c * (p - present)
         counts = y.sum(axis=0)
-        yield (
-            f"1 is subtracted in whole {lines.split(':')[0]}, once for each label",
-            0.9,
-            lambda: c * (p - counts),
-        )
+        text = f"1 is subtracted in whole {lines.split(':')[0]}, once for each label"
+        yield text, 0.9, lambda: c * (p - counts)
 
 
 @mistake("entry of the label", "The entry of the true class has a term of its own.")

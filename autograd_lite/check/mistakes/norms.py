@@ -223,16 +223,10 @@ def _changes(g: Array, norm: Norm, u: str) -> Iterator[tuple[str, float, Callabl
             always(first + second + third * s**power),
         )
     rest = "mean and variance are" if norm.centred else f"the {scale} is"
-    yield (
-        f"the direct path to {u} is left out: only {rest} there",
-        0.7,
-        lambda: second + third,
-    )
-    yield (
-        f"the factor 1 / {scale} of {u} is missing",
-        0.7,
-        lambda: (first + second + third) * s,
-    )
+    text = f"the direct path to {u} is left out: only {rest} there"
+    yield text, 0.7, lambda: second + third
+    text = f"the factor 1 / {scale} of {u} is missing"
+    yield text, 0.7, lambda: (first + second + third) * s
     by = f"divided by the {square} of {u}, not by its {scale}"
     for title, terms in (
         (by, (first / s + second + third)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,7 @@ from autograd_lite.check.mistakes.registry import (
     remembered,
     same,
 )
-from autograd_lite.check.mistakes.replay import (
-    Edge,
-    Replay,
-    Rule,
-    recompute_all,
-    with_parameters,
-)
+from autograd_lite.check.mistakes.replay import Edge, Replay, Rule, recompute_all, with_parameters
 from autograd_lite.check.mistakes.written_out import functions_of_several
 from autograd_lite.graph import Node
 
@@ -50,18 +44,25 @@ def part_left_out(case: Case, target: Target) -> Iterator[Candidate]:
 @remembered
 def _inner_values(replay: Replay) -> Iterator[Candidate]:
     """Put an operand in place of what is computed of it, inside the derivative of a function."""
-    for _, y, between in functions_of_several(replay):
+    for x, y, between in functions_of_several(replay):
+        inner = [z for z in between if z is not y]
+        before = [z for z in replay.graph if z.id in replay.behind(x.id) and z is not x]
+        for other in [y, *before] if y.name else ():
+            if other.shape == x.shape and other.name and other.primitive is not None:
+                inside = _recomputed(replay, inner, {x.id: np.asarray(replay.values[other.id])})
+                del inside[x.id]  # What it is multiplied by is as it was.
+                yield Candidate(
+                    f"{other.name} stands in place of {text_of(replay.graph, x)} inside all of the "
+                    f"derivative of {y.name}",
+                    1.61,
+                    predict=_with_values(replay, inside, {}),
+                )
         for v in between:
             for i, key in enumerate(v.operands if v is not y else ()):
                 u = np.asarray(replay.values[key])
                 if u.shape != v.shape or key not in replay.gradients or same(u, v.value):
                     continue
-                inside = {v.id: u}
-                for z in between:
-                    if z.id not in inside and z is not y:
-                        used = [inside.get(x, replay.values[x]) for x in z.operands]
-                        assert z.primitive is not None  # It is computed.
-                        inside[z.id] = z.primitive.forward(*used, **z.parameters)
+                inside = _recomputed(replay, inner, {v.id: u})
                 names = [text_of(replay.graph, node) for node in (replay.graph[key], v, y)]
                 title = f"{names[0]} stands in place of {names[1]} in the derivative of {names[2]}"
                 for also, rules in ((", throughout", {(v.id, i): _as_it_is}), ("", {})):
@@ -70,6 +71,16 @@ def _inner_values(replay: Replay) -> Iterator[Candidate]:
                         1.62 + 0.01 * len(between),
                         predict=_with_values(replay, inside, rules),
                     )
+
+
+def _recomputed(replay: Replay, nodes: Sequence[Node], known: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of some nodes, computed from others that are given."""
+    for node in nodes:
+        if node.id not in known:
+            used = [known.get(x, replay.values[x]) for x in node.operands]
+            assert node.primitive is not None  # It is computed.
+            known[node.id] = node.primitive.forward(*used, **node.parameters)
+    return known
 
 
 def _as_it_is(g: Any) -> Any:
@@ -153,6 +164,7 @@ def _changed(replay: Replay) -> Iterator[Candidate]:
     yield from _exponents(replay)
     yield from _labels(replay)
     yield from _slices(replay)
+    yield from _axes(replay)
     if len(biases) > 1:
         yield Candidate(
             "the biases are left out forwards: that is the derivative of another function",
@@ -217,7 +229,7 @@ def _labels(replay: Replay) -> Iterator[Candidate]:
             yield Candidate(
                 f"the labels by which {text_of(replay.graph, node)} picks {words}, forwards too",
                 1.5,
-                predict=_picking(replay, {node: (*index[:-1], other)}),
+                predict=_with_others(replay, {node: {"index": (*index[:-1], other)}}),
             )
 
 
@@ -252,13 +264,13 @@ def _slices(replay: Replay) -> Iterator[Candidate]:
                 if others and others != [end[:2] for end in ends]:
                     count = "so many" if many else ends[0][1] - ends[0][0]
                     changed = {
-                        node: (*_parts(node)[:k], slice(*other), *_parts(node)[k + 1 :])
+                        node: {"index": (*_parts(node)[:k], slice(*other), *_parts(node)[k + 1 :])}
                         for node, other in zip(some, others, strict=True)
                     }
                     yield Candidate(
                         f"{words.format(count)} stands in place of {what}, forwards too",
                         1.5,
-                        predict=_picking(replay, changed),
+                        predict=_with_others(replay, changed),
                     )
 
 
@@ -267,15 +279,36 @@ def _parts(node: Node) -> tuple[Any, ...]:
     return index if isinstance(index, tuple) else (index,)
 
 
-def _picking(replay: Replay, indices: Mapping[Node, Any]) -> Callable[[Target], Any]:
-    """Return what predicts the gradients if some nodes pick by other indices."""
+def _axes(replay: Replay) -> Iterator[Candidate]:
+    """Reduce along another axis: in one operation, or in all that do along one."""
+    along: dict[tuple[int, int], list[Node]] = {}
+    for node in replay.graph:
+        axis = node.parameters.get("axis")
+        keeps = node.parameters.get("keepdims") or node.primitive is ops.softmax
+        if keeps and isinstance(axis, int) and node.id in replay.gradients:
+            along.setdefault((axis % len(node.shape), len(node.shape)), []).append(node)
+    for (axis, n), nodes in along.items():
+        for k in {*range(n)} - {axis}:
+            for some in [nodes] * (len(nodes) > 1) + [[x] for x in nodes]:
+                text = text_of(replay.graph, some[0]) if len(some) == 1 else "everything"
+                yield Candidate(
+                    f"{text} is taken along axis {k}, in place of {axis}, forwards too",
+                    1.55,
+                    predict=_with_others(replay, {x: {"axis": k} for x in some}),
+                )
+
+
+def _with_others(
+    replay: Replay, parameters: Mapping[Node, Mapping[str, Any]]
+) -> Callable[[Target], Any]:
+    """Return what predicts the gradients if some nodes have other parameters."""
     found: list[dict[str, Any]] = []
 
     def predict(target: Target) -> Any:
         if not found:
             changed = replay.graph
-            for node, index in indices.items():
-                changed = with_parameters(changed, node, index=index)
+            for node, others in parameters.items():
+                changed = with_parameters(changed, node, **others)
             found.append(Replay(changed, recompute_all(changed, {})).gradients)
         return found[0].get(target.id or "")
 

@@ -109,12 +109,8 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
             half = any(key != node.id and same(part, other) for key, other in parts.items())
             alike = half or _in_proportion(part, replay.gradients[operand.id])
             # Nobody derives an activation that is written out piece by piece.
-            cost = 0.65 + (0.5 if composed.issuperset(edges) else 0.0)
-            yield Candidate(
-                f"{path} is left out",
-                cost + (0.7 if alike else 0.0),
-                predict=_without(replay, edges),
-            )
+            cost = 0.65 + 0.5 * composed.issuperset(edges) + 0.7 * alike
+            yield Candidate(f"{path} is left out", cost, predict=_without(replay, edges))
             value = np.asarray(replay.values[operand.id])
             if value.ndim and value.dtype.kind == "f":
                 yield Candidate(

@@ -228,6 +228,9 @@ def _windows(picked: Sequence[Step], key: str) -> Iterator[Candidate]:
     step_of = {node.id: k for loop in loops(replay) for nodes in loop.classes
                for k, node in enumerate(nodes)}  # fmt: skip
 
+    alike = [some for loop in loops(replay) for nodes in loop.classes
+             if 1 < len(some := [x for x in picked if x.node in nodes]) < len(picked)]  # fmt: skip
+
     def of_step(step: Step) -> tuple[str, Any]:
         return repr(step.node.parameters["index"]), step_of.get(step.node.id, step)
 
@@ -240,15 +243,16 @@ def _windows(picked: Sequence[Step], key: str) -> Iterator[Candidate]:
     for order in (picked[::-1], picked):  # The step closest to the operand comes first.
         yield Candidate(
             f"where the pieces of {to} overlap, each overwrites what came before: = in place of +=",
-            0.8,
+            0.62,  # Likelier than that nothing comes back from one of them.
             predict=_in_turn(picked, key, partial(events, order), picked),
         )
-        for one in order[1:] if 2 < len(picked) <= MOST_PIECES else ():
+        for some in [[one] for one in order[1:]] + alike if 2 < len(picked) <= MOST_PIECES else ():
+            every, one = ("at every step, ", some[-1]) if len(some) > 1 else ("", some[0])
             yield Candidate(
-                f"what comes back to {to} from {one.name} overwrites what came before: = in place "
-                f"of +=",
+                f"{every}what comes back to {to} from {one.name} overwrites what came before: = in "
+                f"place of +=",
                 0.95,
-                predict=_in_turn(picked, key, partial(events, order), [one]),
+                predict=_in_turn(picked, key, partial(events, order), some),
             )
 
 

@@ -278,9 +278,11 @@ def reasons(case: Case, factor: float, key: str | None = None) -> Iterator[tuple
             elif within(q, k * n) and within(a, q):
                 yield f"multiplied by {q:g} once too often: {k:.4g} is 1/{n} of it", 0.45
     plain = sorted(k for k in known if not (float(k).is_integer() and k in sizes))
-    for one, other in itertools.permutations(plain[:MOST_LENGTHS], 2):
-        if within(a, one / other):
-            yield f"{one:g} stands in place of {other:g}", 0.3
+    some = [(f"{k:g}", k) for k in plain[:MOST_LENGTHS]]
+    some += [(text, k) for text, k, multiplies in scalars(case) if multiplies]
+    for (one, x), (other, y) in itertools.permutations(some, 2):
+        if within(a, x / y):
+            yield f"{one} stands in place of {other}", 0.3
     for text, k, multiplies in scalars(case):
         if within(a, k):
             yield f"the factor {text} once too often", 0.25

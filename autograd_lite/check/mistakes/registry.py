@@ -79,6 +79,8 @@ class Candidate:
         The registry entry that found it.
     at : collection of str
         If it was made at a node, and nothing behind that is right: the identifier, of one of these.
+    rank : tuple
+        Whether a right gradient contradicts it, minus how many more it explains, and its cost.
     """
 
     title: str
@@ -90,6 +92,7 @@ class Candidate:
     weak: bool = False
     source: str = ""
     at: Collection[str] = ()
+    rank: tuple[bool, int, float] = (False, 0, 0.0)
 
     def explains(self, target: Target) -> bool:
         """Return whether taking the mistake back, or making it, accounts for all of a gradient."""

@@ -6,10 +6,10 @@ arrives. So a supposed mistake is tested by making it.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import operator
-from collections import ChainMap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -195,37 +195,16 @@ class Replay:
         return self._tangents[key]
 
     def _moved(self, key: str, direction: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        here = np.asarray(self.values[key], np.float64)
-        h = 1e-5 * max(1.0, float(np.abs(here).max(initial=0.0)))
-        ahead, behind = ({key: here + side * h * direction} for side in (1, -1))
-        for values in (ahead, behind):
-            now = ChainMap(values, self.values)
-            for node in self.graph:
-                touched = node.id not in values and any(x in values for x in node.operands)
-                if touched and node.id not in self._given:
-                    assert node.primitive is not None  # It has operands.
-                    operands = [
-                        (self.values if (node.id, i) in self._silent else now)[x]
-                        for i, x in enumerate(node.operands)
-                    ]
-                    values[node.id] = node.primitive.forward(*operands, **node.parameters)
-        moved: dict[Any, Any] = {}
+        moved: dict[str, Any] = {key: direction}
         for node in self.graph:
-            if node.id not in ahead:
+            moves = [
+                None if (node.id, i) in self._silent else moved.get(x)
+                for i, x in enumerate(node.operands)
+            ]
+            if node.id in moved or node.id in self._given or all(m is None for m in moves):
                 continue
-            if node.id != key and node.primitive in (ops.add, ops.subtract):
-                # Exact: beside a mask of -1e9, the difference has lost its digits.
-                zero = np.zeros(())
-                sides = [
-                    zero if (node.id, i) in self._silent else moved.get(x, zero)
-                    for i, x in enumerate(node.operands)
-                ]
-                moved[node.id] = np.broadcast_to(node.primitive.forward(*sides), node.shape)
-            else:
-                gap = np.asarray(ahead[node.id] - behind[node.id])
-                size = np.abs(np.where(gap, ahead[node.id], 0.0)).max(initial=0.0)
-                noise = np.abs(gap).max(initial=0.0) <= STILL * size  # As behind a batch norm.
-                moved[node.id] = np.zeros_like(gap) if noise else gap / (2 * h)
+            assert node.primitive is not None  # It has operands.
+            moved[node.id] = _along(node, [self.values[x] for x in node.operands], moves)
         return moved
 
     def added(self, key: str, cotangent: NDArray[Any]) -> dict[str, NDArray[Any]]:
@@ -344,7 +323,35 @@ class Replay:
 
 
 STILL = 1e-13
-"""How little a tensor moves, relative to its size, that stays where it is but for rounding."""
+"""How little a tensor moves, relative to what moves it, that stays where it is but for rounding."""
+
+
+def _along(node: Node, operands: Sequence[Any], moves: Sequence[Any]) -> NDArray[Any]:
+    """Return how a result moves with its operands, of which some stay where they are: None."""
+    primitive = node.primitive
+    assert primitive is not None  # It has operands.
+    pairs = [(np.abs(x), np.abs(m)) for x, m in zip(operands, moves, strict=True) if m is not None]
+    most = max(m.max(initial=0.0) / max(1.0, x.max(initial=0.0)) for x, m in pairs)
+    if not most:
+        return np.zeros(node.shape)
+
+    def moved_by(h: complex) -> Any:
+        sides = (x if m is None else x + h * m for x, m in zip(operands, moves, strict=True))
+        return primitive.forward(*sides, **node.parameters)
+
+    gap = None
+    if primitive.analytic:
+        with contextlib.suppress(TypeError, ValueError):
+            gap = np.imag(moved_by(TINY * 1j)) / TINY
+    if gap is None:
+        h = 1e-5 / most
+        gap = np.asarray(moved_by(h) - moved_by(-h)) / (2 * h)
+    size = most * max(1.0, np.abs(node.value).max(initial=0.0))
+    still = np.abs(gap).max(initial=0.0) <= STILL * size  # As behind a batch norm.
+    return np.zeros(node.shape) if still else np.asarray(gap)
+
+
+TINY = 1e-30
 
 
 def _to_the_largest(

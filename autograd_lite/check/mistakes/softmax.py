@@ -61,15 +61,11 @@ def _logarithm_forms(
     for power in (x, x - x.max(axis, keepdims=True)):
         title = f"exp is not divided by its sum {at}"
         yield title, 0.85, g - np.exp(power) * total
-    yield f"g * p * (1 - p) stands in place of g - p * sum(g) {at}", 0.93, g * p * (1 - p)
-    yield f"g * p stands in place of g - p * sum(g) {at}", 0.93, g * p
-    yield (
-        f"only the diagonal is there, g * (1 - p) in place of g - p * sum(g), {at}",
-        0.93,
-        (g * (1 - p)),
-    )
-    yield f"g - p stands in place of g - p * sum(g) {at}", 0.94, g - p
-    yield f"the factor p is missing, g - sum(g) in place of g - p * sum(g), {at}", 0.93, g - total
+    for form, wrong in (
+        ("g * p * (1 - p)", g * p * (1 - p)), ("g * p", g * p), ("g * (1 - p)", g * (1 - p)),
+        ("g - p", g - p), ("g - sum(g)", g - total),
+    ):  # fmt: skip
+        yield f"{form} stands in place of g - p * sum(g) {at}", 0.93, wrong
     yield f"the sum of g has a mean in its place {at}", 0.94, g - p * total / g.shape[axis]
 
 
@@ -171,11 +167,8 @@ def _forms(
                 )
     for part in replay.graph.operands(operand) if operand.primitive is ops.add else ():
         alone = np.broadcast_to(replay.values[part.id], x.shape)
-        yield (
-            f"the softmax is that of {text_of(replay.graph, part)} alone {at}",
-            1.0,
-            sent(ops.softmax.forward(alone, axis=axis)),
-        )
+        text = f"the softmax is that of {text_of(replay.graph, part)} alone {at}"
+        yield text, 1.0, sent(ops.softmax.forward(alone, axis=axis))
 
 
 @mistake("softmax in pieces", "Each entry of a softmax depends on all of its row.")

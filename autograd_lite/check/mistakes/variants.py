@@ -13,6 +13,7 @@ from autograd_lite.check.mistakes.backward_steps import (
     Made,
     Step,
     activations,
+    added_up,
     always,
     grouped,
     replaced,
@@ -65,6 +66,18 @@ def other_power(case: Case, target: Target) -> Iterator[Candidate]:
                         always(twice * part),
                     ),
                 )
+        if text == name:
+            yield Candidate(
+                f"sign({name}) stands in place of 2 * {grouped(name)} in what comes back to {name} "
+                f"from {step.name}: the derivative of |{name}|, not of its square",
+                0.9,
+                predict=Made(
+                    step.replay,
+                    step.operand.id,
+                    always(c * twice / 2 * np.sign(x)),
+                    always(twice * part),
+                ),
+            )
 
 
 def _of_matrix(name: str, x: Any) -> dict[str, Any]:
@@ -124,6 +137,15 @@ def one_row_only(case: Case, target: Target) -> Iterator[Candidate]:
         title = f"every row gets the {word} of all rows"
         yield Candidate(title, 1.0, predict=_constant(target, rows))
     yield from _rows_only(case, target)
+    for step in steps(case, target):
+        inner = step.primitive is ops.matmul and step.operand.id != target.id
+        for which, kept in added_up(step.replay, step.edge) if inner else ():
+            to, g = text_of(step.replay.graph, step.operand), step.replay.gradients[step.node.id]
+            yield Candidate(
+                f"only {which} comes back to {to} from {step.name}: overwritten, not added up",
+                1.0,
+                predict=step.wrong(_given(step.rule, g * kept)),
+            )
 
 
 def _rows_only(case: Case, target: Target) -> Iterator[Candidate]:

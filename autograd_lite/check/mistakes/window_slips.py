@@ -297,14 +297,19 @@ def _slips(w: Windows) -> Iterator[Slip]:
         for k, word in ((1, "before"), (-1, "after")):
             yield f"each at the place of the one {word} it", 1.2, changed(_rolled(x, k))
     rest = [([x], f" along axis {along[x]}") for x in w.rest]
-    for ways in (_each_and_all(inner, along), _each_and_all(outer, along), rest):
+    inside, always = "with their {} entry in every place", "always at the {} place"
+    for ways, words in (
+        (_each_and_all(inner, along), inside),
+        (_each_and_all(outer, along), always),
+        (rest, always),
+    ):
         for some, text in ways:
             for which, at in (("first", 0), ("last", -1), ("middle", None)):
                 there = right
                 for k in some:
                     place = sizes[k] // 2 if at is None else at
                     there = np.repeat(np.take(there, [place], k + 1), sizes[k], k + 1)
-                yield f"always at the {which} place{text}", 1.2, _to(there)
+                yield words.format(which) + text, 1.2, _to(there)
     yield from _moved(w, right)
 
 

@@ -23,7 +23,6 @@ from autograd_lite.check.mistakes.backward_steps import (
     compositions,
     grouped,
     is_gate,
-    replaced,
     scaled,
     steps,
     tells,
@@ -45,47 +44,43 @@ def _as_it_is(g: Any) -> Any:
     return g
 
 
+def _sent_by(
+    step: Step, title: str, cost: float, rule: Rule = _as_it_is, kind: str = ""
+) -> Candidate:
+    return Candidate(title, cost, predict=step.wrong(rule), kind=kind)
+
+
 @mistake("derivative left out", "The chain rule goes through the activation too: delta * f'(z).")
 def derivative_left_out(case: Case, target: Target) -> Iterator[Candidate]:
     """Pass back through an activation as if it were not there."""
     for step in activations(case, target):
-        yield Candidate(
-            f"the derivative of the {step.function} at {step.name} is left out",
-            0.6,
-            predict=step.wrong(_as_it_is),
-        )
-        value = np.asarray(step.node.value)
-        if step.name not in dict(factors(step)) and tells(step, times(value)):  # Not y (1 - y).
-            yield Candidate(
-                f"{step.name} stands in place of its derivative: it is not derived",
-                1.2,
-                predict=step.wrong(times(value)),
-            )
+        y, value = step.name, np.asarray(step.node.value)
+        yield _sent_by(step, f"the derivative of the {step.function} at {y} is left out", 0.6)
+        instead = f"{y} stands in place of its derivative"
+        if y not in dict(factors(step)) and tells(step, times(value)):  # Not y (1 - y).
+            yield _sent_by(step, f"{instead}: it is not derived", 1.2, times(value))
             if step.operand.primitive is ops.negative:  # As of log(1 + exp(-m)) by m.
                 (inner,) = step.replay.graph.operands(step.operand)
                 by = text_of(step.replay.graph, inner)
-                yield Candidate(
-                    f"{step.name} stands in place of its derivative by {by}: it is not derived",
-                    1.2,
-                    predict=step.wrong(times(-value)),
-                )
-    powers = [
-        step for step in steps(case, target, once=True)
-        if step.primitive in (ops.power, ops.square)
-    ]  # fmt: skip
-    for step in powers:
-        if step.node.shape:
-            yield Candidate(
-                f"{step.name} stands in place of its derivative: it is not derived",
-                1.25,
-                predict=step.wrong(times(np.asarray(step.replay.values[step.node.id]))),
-            )
-        if step.primitive is ops.square:
+                yield _sent_by(step, f"{instead} by {by}: it is not derived", 1.2, times(-value))
+    for step in steps(case, target, once=True):
+        if step.primitive not in (ops.power, ops.square):
             continue
-        if not step.edge[1] and not np.ndim(step.replay.values[step.node.operands[1]]):
-            yield Candidate(
-                f"the derivative of {step.name} is left out", 1.3, predict=step.wrong(_as_it_is)
-            )
+        y, value = step.name, np.asarray(step.replay.values[step.node.id])
+        if step.node.shape:
+            title = f"{y} stands in place of its derivative: it is not derived"
+            yield _sent_by(step, title, 1.25, times(value))
+        x, k = (step.replay.values[step.node.operands[i]] for i in (0, -1))
+        if step.primitive is ops.power and not step.edge[1] and not np.ndim(k):
+            yield _sent_by(step, f"the derivative of {y} is left out", 1.3)
+            if k != 2:  # That would be what is squared, squared once more.
+                base = grouped(text_of(step.replay.graph, step.operand))
+                title = (
+                    f"the exponent is not made 1 less: {base} ** {k:g} stands in place of "
+                    f"{base} ** {k - 1:g} in the derivative of {y}"
+                )
+                rule = scaled(step.rule, x, divide=False)
+                yield _sent_by(step, title, 0.8, rule, kind="other power")
     gates = {step.operand.id: step for step in steps(case, target, once=True) if is_gate(step)}
     for step in gates.values():
         outer, replay = gates.get(step.node.id), step.replay
@@ -107,25 +102,17 @@ def derivative_doubled(case: Case, target: Target) -> Iterator[Candidate]:
         return lambda g: rule(rule(g))
 
     for step in activations(case, target):
-        yield Candidate(
-            f"the derivative of the {step.function} at {step.name} is there twice",
-            0.9,
-            predict=step.wrong(twice(step.rule)),
-        )
+        title = f"the derivative of the {step.function} at {step.name} is there twice"
+        yield _sent_by(step, title, 0.9, twice(step.rule))
 
 
 @mistake("derivative at the activation", "f'(z) was evaluated at a = f(z): a formula in z given a.")
 def derivative_at_activation(case: Case, target: Target) -> Iterator[Candidate]:
     """Take a derivative at the output of the function, in place of its input."""
     for step in activations(case, target):
-        rule = step.at(step.replay.values[step.node.id])
-        yield Candidate(
-            f"{step.function}' is taken at {step.name}, in place of "
-            f"{text_of(step.replay.graph, step.operand)}",
-            0.8,
-            predict=step.wrong(rule),
-        )
         before = text_of(step.replay.graph, step.operand)
+        title = f"{step.function}' is taken at {step.name}, in place of {before}"
+        yield _sent_by(step, title, 0.8, step.at(step.replay.values[step.node.id]))
         if step.function == "relu":
             continue  # That is its mask, reversed.
         rule = _at(step, -np.asarray(step.replay.values[step.operand.id]))
@@ -138,11 +125,9 @@ def derivative_at_activation(case: Case, target: Target) -> Iterator[Candidate]:
                 and step.replay.graph[step.operand.operands[0]]
             )
             there = text_of(step.replay.graph, turned) if turned else f"-{grouped(before)}"
-            yield Candidate(
-                f"{step.function}' is taken at {there}, in place of {before}: a sign inside",
-                0.68 if step.others else 0.95,  # Of an exp, it is a division.
-                predict=step.wrong(rule),
-            )
+            title = f"{step.function}' is taken at {there}, in place of {before}: a sign inside"
+            cost = 0.68 if step.others else 0.95  # Of an exp, it is a division.
+            yield _sent_by(step, title, cost, rule)
 
 
 def _at(step: Step, x: Any) -> Rule:
@@ -154,12 +139,8 @@ def derivative_at_pre_activation(case: Case, target: Target) -> Iterator[Candida
     """Give the input to a derivative that is written in terms of the output."""
     for step in activations(case, target):
         rule = step.given(step.replay.values[step.operand.id])
-        yield Candidate(
-            f"the formula of {step.function}' for its output {step.name} is given the "
-            f"input {text_of(step.replay.graph, step.operand)}",
-            0.8,
-            predict=step.wrong(rule),
-        )
+        title = f"the formula of {step.function}' for its output {step.name} is given the input "
+        yield _sent_by(step, title + text_of(step.replay.graph, step.operand), 0.8, rule)
 
 
 LINEAR = (ops.add, ops.subtract, ops.sum, ops.mean, ops.negative)
@@ -280,11 +261,8 @@ def factor_inverted(case: Case, target: Target) -> Iterator[Candidate]:
             verbs = ("multiplied", "divided") if inverse else ("divided", "multiplied")
             with np.errstate(all="ignore"):
                 square = np.asarray(value) ** 2
-            yield Candidate(
-                f"{verbs[0]} by {plain}, where it is to be {verbs[1]} by it",
-                0.85,
-                predict=step.wrong(scaled(step.rule, square, divide=True)),
-            )
+            title = f"{verbs[0]} by {plain}, where it is to be {verbs[1]} by it"
+            yield _sent_by(step, title, 0.85, scaled(step.rule, square, divide=True))
             if np.ndim(value) and (np.asarray(value) > 0).all():
                 yield Candidate(
                     f"np.sqrt({plain}) stands in place of {plain}: {verbs[1]} by its square root",
@@ -304,19 +282,12 @@ def sign_in_derivative(case: Case, target: Target) -> Iterator[Candidate]:
     for step in activations(case, target):
         x, y = (np.asarray(step.replay.values[n.id]) for n in (step.operand, step.node))
         for title, derivative in sign_forms(step.primitive, step.name, y, x):
-            yield Candidate(
-                title,
-                0.78,
-                predict=step.wrong(times(derivative)),
-            )
+            yield Candidate(title, 0.78, predict=step.wrong(times(derivative)))
         first, power = {ops.tanh: (1.0, 2), ops.sigmoid: (y, 1)}.get(step.primitive, (None, 0))
         for n in (1, *averaged(case)) if power else ():  # What is averaged at the end is larger.
             whole = f"1 - {grouped(step.name)}{' ** 2' * (power > 1)}"
-            yield Candidate(
-                f"the brackets of {whole} are missing: it is subtracted from the whole product",
-                1.2,
-                predict=step.wrong(_apart(first, y**power / n)),
-            )
+            title = f"the brackets of {whole} are missing: it is subtracted from the whole product"
+            yield _sent_by(step, title, 1.2, _apart(first, y**power / n))
 
 
 def _apart(factor: Any, taken: Any) -> Rule:
@@ -367,9 +338,9 @@ def sign_forms(primitive: Primitive, name: str, y: Any, x: Any) -> list[tuple[st
 
 @mistake("factor missing", "A factor of the chain rule was dropped.")
 def factor_missing(case: Case, target: Target) -> Iterator[Candidate]:
-    """Drop a factor of a local derivative, or divide by any tensor of the graph."""
+    """Drop a factor of a local derivative, or divide by what a tensor is multiplied with."""
     yield from _of_derivatives(case, target, missing=True)
-    yield from _of_tensors(case, target, missing=True, near=True)
+    yield from _of_tensors(case, target, missing=True)
 
 
 @more("factor missing")
@@ -380,15 +351,9 @@ def any_factor_missing(case: Case, target: Target) -> Iterator[Candidate]:
 
 @mistake("factor doubled", "A factor of the chain rule stands there twice.")
 def factor_doubled(case: Case, target: Target) -> Iterator[Candidate]:
-    """Double a factor of a local derivative, or multiply by any tensor of the graph."""
+    """Double a factor of a local derivative, or what a tensor is multiplied with."""
     yield from _of_derivatives(case, target, missing=False)
-    yield from _of_tensors(case, target, missing=False, near=True)
-
-
-@more("factor doubled")
-def any_factor_doubled(case: Case, target: Target) -> Iterator[Candidate]:
-    """Multiply by any tensor."""
-    return _of_tensors(case, target, missing=False, near=False)
+    yield from _of_tensors(case, target, missing=False)
 
 
 def _ratio(text: str, missing: bool) -> str:
@@ -403,6 +368,8 @@ def _of_derivatives(case: Case, target: Target, missing: bool) -> Iterator[Candi
     for step in itertools.chain(composed, steps(case, target)):
         # Nobody derives an activation that is written out piece by piece.
         piece = 0.25 if not step.others and step.edge in inside else 0.0
+        if len(set(step.node.operands)) < len(step.node.operands):
+            piece += 0.6  # Half of a square: the other half keeps the factor.
         for text, value in factors(step):
             here, seen = step.operand.id == target.id, ""
             if here and len(step.replay.graph.consumers(step.operand)) == 1:
@@ -419,17 +386,16 @@ def _of_derivatives(case: Case, target: Target, missing: bool) -> Iterator[Candi
             ):
                 title = f"{other:g} stands in place of {text}{seen}"
             # That a 2 is missing is likelier than that what happens to be 0.5 is there twice.
-            yield Candidate(
-                title,
-                piece + (1.25 if plain in (0.5, 2.0) else 0.7),
-                predict=step.wrong(scaled(step.rule, value, missing)),
-            )
+            cost = piece + (1.25 if plain in (0.5, 2.0) else 0.7)
+            yield _sent_by(step, title, cost, scaled(step.rule, value, missing))
 
 
-def _of_tensors(case: Case, target: Target, *, missing: bool, near: bool) -> Iterator[Candidate]:
-    """Divide what arrives somewhere by a tensor, or multiply it.
+def _of_tensors(
+    case: Case, target: Target, *, missing: bool, near: bool = True
+) -> Iterator[Candidate]:
+    """Divide what arrives somewhere by a tensor that it was multiplied with forwards, or multiply.
 
-    What it was multiplied with forwards is `near`, and likelier than what is far away.
+    What is not `near` is less likely: one too many of that is left to `any_form`.
     """
     replay = case.replay
     if replay is None or target.id is None:
@@ -443,10 +409,7 @@ def _of_tensors(case: Case, target: Target, *, missing: bool, near: bool) -> Ite
         at = "" if here else f" in the gradient of {text_of(replay.graph, place)}"
         beside = {x for node in replay.graph.consumers(place) for x in node.operands}
         chosen = [node for node in replay.graph if (node.id in beside) is near]
-        fits = _always if near else _may_give(replay, place.id, target)
-        for text, value in _tensors(replay, place, chosen[:MOST_VALUES], near):
-            if not fits(1 / value if missing else value):
-                continue
+        for text, value in _tensors(replay, place, chosen[:MOST_VALUES]):
             seen = _ratio(text, missing) if here else ""
             yield Candidate(
                 f"the factor {text} is {'missing' if missing else 'one too many'}{at}{seen}",
@@ -455,33 +418,7 @@ def _of_tensors(case: Case, target: Target, *, missing: bool, near: bool) -> Ite
             )
 
 
-def _always(_: Any) -> bool:
-    return True
-
-
-def _may_give(replay: Replay, key: str, target: Target) -> Callable[[Any], bool]:
-    """Return what rules out a factor at a node from two numbers, with no candidate made of it."""
-    if target.hand.shape != target.right.shape:
-        return _always
-    g = replay.gradients[key]
-    goals = [
-        (goal + float(np.sum(g * moved)), g * moved)
-        for goal, moved in replaced(replay, key, always(g)).goals(target)
-    ]
-
-    def may_give(factor: Any) -> bool:
-        for goal, weights in goals:
-            terms = weights * factor
-            if not abs(terms.sum() - goal) <= 1e-3 * (np.abs(terms).sum() + abs(goal)):
-                return False
-        return True
-
-    return may_give
-
-
-def _tensors(
-    replay: Replay, place: Node, chosen: list[Node], near: bool
-) -> Iterator[tuple[str, Any]]:
+def _tensors(replay: Replay, place: Node, chosen: list[Node]) -> Iterator[tuple[str, Any]]:
     """Yield what a gradient may be multiplied by, with its name."""
     shape = np.shape(replay.values[place.id])
     for node in chosen:
@@ -493,7 +430,4 @@ def _tensors(
         except ValueError:
             continue
         if fits and np.asarray(value).dtype.kind == "f":
-            text = grouped(text_of(replay.graph, node))
-            yield text, value
-            if not near:
-                yield f"1 - {text}", 1 - value
+            yield grouped(text_of(replay.graph, node)), value

@@ -1,0 +1,260 @@
+"""Of several mistakes that give the same numbers, the simplest has its name."""
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+from tests.check.test_search_masks import title_of
+
+rng = np.random.default_rng(19)
+X, Y = rng.normal(size=(10, 3)), rng.normal(size=(10, 2))
+W, V = rng.normal(size=(3, 4)), rng.normal(size=(4, 2))
+
+
+def parameters(**values):
+    return [al.Tensor(x, requires_grad=True, name=name) for name, x in values.items()]
+
+
+def test_a_length_is_likelier_than_a_bias_that_happens_to_be_its_inverse():
+    w, v, b = parameters(w=W, v=V[:, :1], b=np.full((1, 1), 0.1))
+    e = np.sin(np.tanh(X @ w) @ v + b)
+    h = np.tanh(X @ W)
+    z = h @ V[:, :1] + 0.1
+    d = 2 * np.sin(z) * np.cos(z) / 10
+    dw = X.T @ (d @ V[:, :1].T * (1 - h * h)) / 10
+    title = title_of(np.sum(e * e) / 10, w=dw, v=h.T @ d, b=np.sum(d, keepdims=True))
+    assert title == "by hand = 0.1 × autodiff: divided by the size of the batch, 10"
+
+
+def test_one_of_two_paths_that_are_alike_has_no_factor_of_its_own():
+    (w,) = parameters(w=W[:, :2])
+    x, y = X[:7], Y[:7]
+    e = (x @ w - y).T
+    title = title_of(0.5 * np.trace(e @ e.T) / 7, w=x.T @ (x @ W[:, :2] - y) / 2)
+    assert title == "by hand = 3.5 × autodiff: divided by 2 where 7 belongs"
+
+
+def test_what_is_used_twice_is_averaged_where_the_square_is_right_for_others():
+    w, b = parameters(w=W, b=V[:, 0])
+    loss = np.sum((np.tanh(X @ w + b) @ w.T - X) ** 2)
+    dw, db = al.grad(
+        lambda w, b: np.sum((np.tanh(X @ w + b) @ w.T - X) ** 2), argnums=(0, 1)
+    )(W, V[:, 0])  # fmt: skip
+    assert title_of(loss, w=dw / 2, b=db).endswith("averaged over its 2 uses, which add up")
+
+
+def test_the_scale_of_another_mask():
+    w, v = parameters(w=W, v=V)
+    one, two = (rng.uniform(size=(10, 4)) > 0.25) / 0.75, (rng.uniform(size=(10, 2)) > 0.4) / 0.6
+    dropped = np.tanh(X @ w) * one
+    loss = np.sum(dropped @ v * two)
+    right = (np.tanh(X @ W) * one).T @ (two > 0) / 0.75
+    title = title_of(loss, v=right)
+    assert "1.33333 that " in title
+    assert "stands in place of 1.66667 that " in title
+
+
+def test_an_exponent_that_is_not_made_1_less():
+    (w,) = parameters(w=W)
+    var = np.mean((X @ w) ** 2, axis=1, keepdims=True)
+    var.name = "var"
+    z = X @ W
+    v = np.mean(z**2, axis=1, keepdims=True)
+    title = title_of(np.sum(var**-0.5), w=X.T @ (-0.5 * v**-0.5 * 2 * z / 4))
+    assert title.startswith("the exponent is not made 1 less: var ** -0.5 stands in place of")
+
+
+def test_half_of_a_square_is_a_two_that_is_missing():
+    (w,) = parameters(w=W)
+    z = X @ w
+    c = z - np.mean(z, axis=1, keepdims=True)
+    c.name = "c"
+    gain = np.linspace(1, 3, 10)[:, None]
+    loss = np.sum(np.sum(c * c, axis=1, keepdims=True) * gain) + np.sum(c * Y[:, :1] * V[:, 0])
+    z = X @ W
+    d = z - np.mean(z, axis=1, keepdims=True)
+    dc = gain * d + Y[:, :1] * V[:, 0]
+    title = title_of(loss, w=X.T @ (dc - np.mean(dc, axis=1, keepdims=True)))
+    assert title.endswith("has a factor 0.5: a factor 2 is missing")
+
+
+def test_a_loop_over_what_a_product_adds_up_overwrites():
+    x, (w, v) = X[0], parameters(w=W.T, v=V.T)
+    h = np.tanh(w @ x)
+    h.name = "h"
+    a = np.tanh(W.T @ x)
+    d = V.T @ a - Y[0]
+    dh = d[-1] * V.T[-1]
+    title = title_of(0.5 * np.sum((v @ h - Y[0]) ** 2), w=np.outer(dh * (1 - a * a), x))
+    assert title.startswith("only the last of 2 terms comes back to h from ")
+
+
+def test_weights_that_are_at_the_prediction_alone_are_named():
+    (w,) = parameters(w=W[:, :2])
+    m = (rng.uniform(size=(10, 2)) > 0.3) * 1.0
+    loss = np.sum((m * (Y - X @ w)) ** 2)
+    title = title_of(loss, w=2 * X.T @ (m * (X @ W[:, :2]) - Y))
+    assert "is missing from Y, and only at" in title
+
+
+PICKS = (0, 2), (1, 4), (3, 0), (2, 1)
+
+
+def pairs(table):
+    loss = 0.0
+    for i, k in PICKS:
+        score = table[i] @ table[k]
+        loss = loss - np.log(1 / (1 + np.exp(-score)))
+    return loss
+
+
+def test_the_target_1_of_single_scores_in_a_loop_is_missing():
+    table = rng.normal(size=(5, 3))
+    wrong = np.zeros_like(table)
+    for i, k in PICKS:
+        p = 1 / (1 + np.exp(-table[i] @ table[k]))
+        wrong[i] += p * table[k]
+        wrong[k] += p * table[i]
+    (t,) = parameters(table=table)
+    assert title_of(pairs(t), table=wrong).startswith("1 is not subtracted from")
+
+
+LABELS = np.array([0, 1, 1, 0, 1, 0, 1, 1, 0, 1])
+T = np.eye(2)[LABELS]
+
+
+def cross_entropy():
+    (w,) = parameters(w=W[:, :2])
+    e = np.exp(X @ w)
+    p = e / np.sum(e, axis=1, keepdims=True)
+    p.name = "p"
+    return -np.sum(T * np.log(p)) / 10, np.exp(X @ W[:, :2])
+
+
+def test_what_is_not_the_label_gets_nothing_from_a_cross_entropy():
+    loss, e = cross_entropy()
+    p = e / e.sum(axis=1, keepdims=True)
+    title = title_of(loss, p=((1 - T) / (1 - p) - T / p) / 10)
+    assert title.startswith("what is not the label gets 1 / (1 - p)")
+
+
+def test_a_sum_along_another_axis_forwards_too():
+    loss, e = cross_entropy()
+    title = title_of(loss, p=-T / (e / e.sum(axis=0)) / 10)
+    assert title.endswith("is taken along axis 0, in place of 1, forwards too")
+
+
+def test_the_squared_error_of_a_bernoulli_likelihood():
+    (w,) = parameters(w=W[:, 0])
+    p = 1 / (1 + np.exp(-(X @ w)))
+    p.name = "p"
+    loss = -np.mean(LABELS * np.log(p) + (1 - LABELS) * np.log(1 - p))
+    q = 1 / (1 + np.exp(-(X @ W[:, 0])))
+    title = title_of(loss, w=X.T @ (2 * (q - LABELS) * q * (1 - q)) / 10)
+    assert "as of the squared error, stands in place of p - " in title
+
+
+def test_the_derivative_of_the_size_for_that_of_the_square():
+    (w,) = parameters(w=W[:, 0])
+    loss = np.sum((X @ w) ** 2) + 0.3 * (w @ w)
+    title = title_of(loss, w=2 * X.T @ X @ W[:, 0] + 0.3 * np.sign(W[:, 0]))
+    assert title.startswith("sign(w) stands in place of 2 * w in what comes back to w")
+
+
+def test_a_single_number_for_all_entries_is_a_mistake_made_in_all():
+    (w,) = parameters(w=W[:, 0])
+    rate = np.exp(X @ w)
+    rate.name = "rate"
+    loss = np.mean(rate - Y[:, 0] * np.log(rate))
+    title = title_of(loss, rate=np.array(0.1))
+    assert title.startswith("what comes back to rate from np.log(rate) is left out; a single")
+
+
+Z, U = rng.normal(size=(4, 4)), rng.normal(size=(4, 4)) / 2
+
+
+def states(w, u):
+    h, loss = np.zeros(4), 0.0
+    for t in range(4):
+        h = np.tanh(X[t] @ w + h @ u)
+        loss = loss + np.sum((h - Z[t]) ** 2) / 2
+    return loss
+
+
+def test_the_target_of_every_step_is_missing_where_the_state_is_handed_on():
+    hs = [np.zeros(4)]
+    for t in range(4):
+        hs.append(np.tanh(X[t] @ W + hs[-1] @ U))
+    du, dh = 0 * U, np.zeros(4)
+    for t in reversed(range(4)):
+        dz = (hs[t + 1] + dh) * (1 - hs[t + 1] ** 2)
+        du += np.outer(hs[t], dz)
+        dh = U @ dz
+    w, u = parameters(w=W, u=U)
+    title = title_of(states(w, u), u=du)
+    assert title.startswith("at every step, ")
+    assert title.endswith("the target is missing")
+
+
+def test_what_a_step_sends_to_a_table_overwrites():
+    table = rng.normal(size=(5, 3))
+    wrong = np.zeros_like(table)
+    for i, k in PICKS:
+        p = 1 / (1 + np.exp(-table[i] @ table[k])) - 1
+        wrong[i] += p * table[k]
+        wrong[k] = p * table[i]
+    (t,) = parameters(table=table)
+    title = title_of(pairs(t), table=wrong)
+    assert "what comes back to table from table[k] overwrites what came before" in title
+
+
+def test_another_tensor_stands_inside_all_of_a_derivative():
+    (w,) = parameters(w=W)
+    u = X @ w
+    s = 1 / (1 + np.exp(-u))
+    a = u * s
+    u.name, a.name = "u", "a"
+    v = X @ W
+    b = v / (1 + np.exp(-v))
+    s = 1 / (1 + np.exp(-b))
+    title = title_of(np.sum(a**2), w=X.T @ (2 * b * (s + v * s * (1 - s))))
+    assert title == "a stands in place of u inside all of the derivative of a"
+
+
+def test_small_probabilities_hide_no_mistake():
+    (w,) = parameters(w=8 * W[:, :2])
+    e = np.exp(X @ w)
+    p = e / np.sum(e, axis=1, keepdims=True)
+    p.name = "p"
+    q = p.numpy()
+    assert q.min() < 1e-6
+    title = title_of(-np.sum(T * np.log(p)) / 10, p=-np.square(T / q) / 10)
+    assert "1 / p" in title
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("U @ dz + V @ d", "comes back to every step"),
+        ("U[:, 3] * dz[3]", "at every step, only the last of 4 terms comes back"),
+    ],
+)
+def test_what_is_handed_on_at_every_step(wrong, said):
+    source = """
+hs = [np.zeros(4)]
+for t in range(4):
+    hs.append(np.tanh(X[t] @ W + hs[-1] @ U))
+d = hs[-1] @ V - Y[0]
+dh, du = V @ d, 0 * U
+for t in reversed(range(4)):
+    dz = dh * (1 - hs[t + 1] ** 2)
+    du += np.outer(hs[t], dz)
+    dh = U @ dz
+"""
+    made = {"np": np, "X": X, "W": W, "U": U, "V": V, "Y": Y}
+    exec(source.replace("U @ dz", wrong), made)
+    w, u = parameters(w=W, u=U)
+    h = np.zeros(4)
+    for t in range(4):
+        h = np.tanh(X[t] @ w + h @ u)
+    assert said in title_of(np.sum((h @ V - Y[0]) ** 2) / 2, u=made["du"])
