@@ -312,9 +312,10 @@ def _entry(s: Statement, sheet: Sheet) -> Callable[..., str]:
             return lambda x, e: _power(text(x, dtype), text(e, dtype), e)
     if ufunc is np.fmod and s.result.dtype.kind != "f":
         raise LoweringError("rests of integers")
-    if getattr(np, ufunc.__name__, None) is not ufunc:
-        raise LoweringError(f"{ufunc.__name__} of another library")
-    return lambda *x: f"np.{ufunc.__name__}({', '.join(text(e, common(*x)) for e in x)})"
+    name = ufunc.__name__
+    if getattr(np, name, None) is not ufunc:
+        raise LoweringError(f"{name} of another library")
+    return lambda *x: f"np.{name}({', '.join(text(e, common(*x)) for e in x)})"
 
 
 def _power(x: str, exponent: str, e: Any) -> str:
