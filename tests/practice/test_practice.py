@@ -37,7 +37,7 @@ def test_the_solution_of_the_character_model_is_right(character):
     [
         ("-1.0 / n", "-1.0", "logprobs", "summed"),
         ("dlogprobs / probs", "dlogprobs * probs", "probs", "multiplied by probs"),
-        ("counts_sum**-2", "counts_sum**-1", "counts_sum", "one too many"),
+        ("counts_sum**-2", "counts_sum**-1", "counts_sum", "the exponent is not made 1 less"),
         (" + np.ones_like(counts) * dcounts_sum", "", "counts", "from counts_sum is left out"),
         ("(1 - h**2)", "(1 + h**2)", "hpreact", "1 + h ** 2 stands in place of"),
         ("bngain * dhpreact", "dhpreact", "bnraw", "the factor bngain is missing"),
