@@ -18,13 +18,15 @@ def locals_of(frame: FrameType) -> dict[str, Any]:
     """Return the variables of a frame, which does not go on holding what they are bound to.
 
     Before Python 3.13, a function keeps the mapping that it was asked for, and all that is in it,
-    until it returns. It is emptied, unless a debugger works on it, or somebody else has it.
+    until it returns. Its own variables are taken out again (what `exec` made is only there), unless
+    a debugger works on it, or somebody else has it.
     """
-    kept = frame.f_locals
+    kept, code = frame.f_locals, frame.f_code
     found = dict(kept)
-    own = frame.f_code.co_flags & inspect.CO_OPTIMIZED and sys.getrefcount(kept) == 3
+    own = code.co_flags & inspect.CO_OPTIMIZED and sys.getrefcount(kept) == 3
     if own and sys.version_info < (3, 13) and not (sys.gettrace() or sys.getprofile()):
-        kept.clear()
+        for name in (*code.co_varnames, *code.co_cellvars, *code.co_freevars):
+            kept.pop(name, None)
     return found
 
 

@@ -322,6 +322,13 @@ def test_looking_for_names_keeps_nothing_alive():
         gc.enable()
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="exec makes no variables there")
+def test_looking_for_names_keeps_what_exec_has_made():
+    exec("made = al.Tensor(3.0)")
+    found = names_in(sys._getframe())
+    assert found["made"] is eval("made")
+
+
 def test_module_that_returns_what_it_was_given_made_nothing():
     t = al.Tensor(1.0, requires_grad=True) * 2.0
     nn.Sequential()(t)
