@@ -63,15 +63,16 @@ def _quantile(
     known = not is_recorder(counts)
     nothing = counts == 0 if skip_nan else unknown.any(axis=0)  # Where one is nan, the result is.
     dtype = quantile(np.zeros(1, a.dtype), q, method=method).dtype
-    places = np.zeros((*np.shape(q), n + 1))  # Of so many numbers.
-    for count in np.unique(counts) if known or n > COUNTED else range(n + 1):
+    some = np.unique(counts) if known or n > COUNTED else np.arange(n + 1)
+    places = np.zeros((*np.shape(q), len(some)))
+    for k, count in enumerate(some):
         if count:
-            places[..., count] = quantile(np.arange(float(count)), q, method=method)
+            places[..., k] = quantile(np.arange(float(count)), q, method=method)
     lower = np.floor(places).astype(int)
-    upper = np.minimum(lower + 1, np.maximum(np.arange(n + 1) - 1, 0))
+    upper = np.minimum(lower + 1, np.maximum(some - 1, 0))
     share = (places - lower).astype(dtype)
-    lift = np.asarray if known else counts.lift
-    lower, upper, share = (lift(x)[..., counts] for x in (lower, upper, share))
+    at, lift = (np.searchsorted(some, counts), np.asarray) if known else (counts, counts.lift)
+    lower, upper, share = (lift(x)[..., at] for x in (lower, upper, share))
     below = pick(lower)
     if not skip_nan:
         share = share.reshape(share.shape + (1,) * len(rest))

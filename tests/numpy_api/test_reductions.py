@@ -1,5 +1,7 @@
 """NumPy's reductions with the arguments that their operations do not have."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from linalg_calls import gradient_agrees
@@ -108,6 +110,18 @@ def test_extreme_of_nothing_is_recorded(function):
         result.sum().backward()
     assert x.grad.shape == (2, 0)
     assert first.grad == 2
+
+
+def test_many_quantiles_take_no_more_memory_than_the_numbers():
+    x = al.Tensor(np.arange(20_000.0))
+    tracemalloc.start()
+    try:
+        quantiles = np.quantile(x, np.linspace(0, 1, 101))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_allclose(quantiles.numpy(), np.linspace(0, 19_999, 101))
+    assert most < 10 * x.numpy().nbytes
 
 
 def test_quantile_of_nothing_is_recorded():
