@@ -24,7 +24,7 @@ INDICES = (
 def may_repeat(index: Any) -> bool:
     """Return whether an index can name the same entry twice: one with integer arrays can."""
     parts = index if isinstance(index, tuple) else (index,)
-    arrays = (np.asarray(p) if isinstance(p, list) else p for p in parts if np.ndim(p))
+    arrays = (p if hasattr(p, "dtype") else np.asarray(p) for p in parts if np.ndim(p))
     return any(array.dtype != bool for array in arrays)
 
 

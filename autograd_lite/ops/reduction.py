@@ -44,9 +44,9 @@ def _count(x: Any, axis: Any) -> int:
     return count
 
 
-def _evenly(g: Any, n: int) -> Any:
+def evenly(g: Any, n: int) -> Any:
     """Divide by a count, which may be more than the largest number of 16 bits, 65504."""
-    return g * (1.0 / n) if n > 65504 and g.dtype == np.float16 else g / n
+    return g / (n / 65504) / 65504 if n > 65504 and g.dtype == np.float16 else g / n
 
 
 def _axes_by_name(e: Any) -> Any:
@@ -81,7 +81,7 @@ def sum(x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
 
 
 @primitive(
-    x=lambda g, y, x, axis, keepdims: _spread(_evenly(g, _count(x, axis)), x, axis, keepdims),
+    x=lambda g, y, x, axis, keepdims: _spread(evenly(g, _count(x, axis)), x, axis, keepdims),
     notation=call("np.mean"),
     numpy=(np.mean,),
     analytic=True,
