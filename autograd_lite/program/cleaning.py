@@ -18,7 +18,7 @@ from autograd_lite.program.program import Program, Statement, Variable, key_of
 from autograd_lite.program.symbol import Call
 
 OF_ONE_SHAPE = {np.linspace, np.gradient, np.real, np.imag, np.modf, np.frexp}
-"""NumPy's functions that are called for the shape, order and errors of what is composed."""
+"""What compositions call for its shape, order or errors alone; nothing else asks for the result."""
 
 FOLDED = 1_000_000
 """Entries up to which a constant is computed beforehand."""

@@ -28,13 +28,13 @@ UNLIKE_JAX = {np.choose, np.compress, np.apply_over_axes, np.polyadd, np.polysub
 
 def unlike_jax(function: Any, args: Any, given: dict[str, Any]) -> bool:
     """Return whether JAX's function of the same name does something else, with these arguments."""
-    ranges = {np.geomspace: 4, np.logspace: 5}
-    dtype = given.get("dtype", next(iter(args[ranges.get(function, 0) :]), None))
+    k = {np.geomspace: 4, np.logspace: 5}.get(function)
+    dtype = None if k is None else given.get("dtype", args[k] if len(args) > k else None)
     return (
         function in UNLIKE_JAX
         or bool(given.get("hermitian"))  # JAX reads both triangles there.
         or given.get("method") == "nearest"  # Of two that are as near, JAX takes the other.
-        or (function in ranges and dtype is not None and np.dtype(dtype).kind in "iu")
+        or (dtype is not None and np.dtype(dtype).kind in "iu")
     )
 
 

@@ -339,8 +339,8 @@ class Surroundings:
         """Look at numbers, and what has parts."""
         if isinstance(x, Tensor):
             self.tensors.append(x)
-            if "_taps" in (x._rare or ()):
-                self._warn(f"{path} has a hook, or retains its gradient, as a program does not")
+            if x._taps is not None:
+                self._warn(f"{path} has or had a hook, or retains its gradient: no program does")
             self._when_named("name", partial(self.guard, Attributes(x), "name", x.name, path))
         elif isinstance(x, np.ndarray):
             if x.dtype.hasobject:
