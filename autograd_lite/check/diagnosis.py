@@ -354,12 +354,13 @@ def _terms_alone(case: Case, target: Target) -> Iterator[tuple[Case, str, Target
 
 def _passes(progress: _Progress, target: Target) -> Iterator[tuple[Case, str]]:
     replay = progress.case.replay
-    for of_all in batched.batched(replay) if replay is not None else ():
+    if replay is None:
+        yield progress.case, ""
+        return
+    for of_all in batched.batched(replay):
         if _gives_the_same(of_all, replay, target):
             yield replace(progress.case, replay=of_all), ""
     yield progress.case, ""
-    if replay is None:
-        return
     if replay.has_shifts:
         yield replace(progress.case, replay=Replay(replay.graph, shifts=True)), ""
     for ties in ("first", "all") if replay.has_ties else ():
@@ -390,8 +391,8 @@ def _passes(progress: _Progress, target: Target) -> Iterator[tuple[Case, str]]:
                 yield replace(progress.case, replay=changed), f"the mistake in {other.name}"
 
 
-def _gives_the_same(one: Replay, other: Replay | None, target: Target) -> bool:
-    a, b = (x.gradients.get(target.id or "") for x in (one, other or one))
+def _gives_the_same(one: Replay, other: Replay, target: Target) -> bool:
+    a, b = (x.gradients.get(target.id or "") for x in (one, other))
     return a is not None and b is not None and same(a, b)
 
 

@@ -21,10 +21,7 @@ from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Graph, Node
 
 FEWEST = 3
-"""Of how many terms alike a loop is made."""
-
-Terms = list[tuple[bool, str]]
-"""What is added up: whether it is subtracted, and its identifier."""
+"""How many terms that do the same are a loop, at least."""
 
 
 @remembered
@@ -122,8 +119,9 @@ class _Batches:
         """Return whether a sum is only a part of another one."""
         return _alone(self.old, node, user) and user.primitive in SUMS
 
-    def _terms(self, end: Node) -> Terms:
-        found: Terms = []
+    def _terms(self, end: Node) -> list[tuple[bool, str]]:
+        """Return what is added up: whether it is subtracted, and its identifier."""
+        found: list[tuple[bool, str]] = []
         while True:
             first, term = self.old.operands(end)
             found.append((end.primitive is ops.subtract, term.id))

@@ -149,8 +149,8 @@ def _run(first: int, end: int, n: int, axis: int) -> str:
         return f"the {'first' if first else 'last'} {noun}{along} of {{}} is left out"
     if end - first == 1 and (first == 0 or end == n):
         return f"only the {'last' if first else 'first'} {noun}{along} of {{}} counts"
-    which = f"last {n - first}" if end == n else f"first {end}"
-    which = which if end == n or not first else f"{noun}s {first} to {end - 1}"
+    which = f"{noun}s {first} to {end - 1}" if first else f"first {end}"
+    which = f"last {n - first}" if end == n else which
     return f"only the {which} of {n} {noun}s{along} of {{}} count"
 
 

@@ -297,11 +297,9 @@ def _slips(w: Windows) -> Iterator[Slip]:
         for k, word in ((1, "before"), (-1, "after")):
             yield f"each at the place of the one {word} it", 1.2, changed(_rolled(x, k))
     rest = [([x], f" along axis {along[x]}") for x in w.rest]
-    inside, always = "with their {} entry in every place", "always at the {} place"
     for ways, words in (
-        (_each_and_all(inner, along), inside),
-        (_each_and_all(outer, along), always),
-        (rest, always),
+        (_each_and_all(inner, along), "with their {} entry in every place"),
+        ([*_each_and_all(outer, along), *rest], "always at the {} place"),
     ):
         for some, text in ways:
             for which, at in (("first", 0), ("last", -1), ("middle", None)):
