@@ -17,17 +17,12 @@ from autograd_lite.numpy_api.shape import asarray_like
 from autograd_lite.numpy_api.table import as_array, composes, untyped, values_of
 
 
-def constant(array: Any) -> Any:
-    """Return a new Tensor that requires no gradient."""
-    return new_tensor(array)
-
-
 def _new(function: Callable[..., Any]) -> None:
     """Compose a function whose arguments are sizes, bare numbers and types."""
 
     @composes(function)
     def created(*args: Any, **kwargs: Any) -> Any:
-        return constant(function(*map(values_of, args), **kwargs))
+        return new_tensor(function(*map(values_of, args), **kwargs))
 
 
 for _function in (
@@ -46,7 +41,7 @@ def full(
     fill = as_array(fill_value) if dtype is None else asarray_like(fill_value, dtype)
     if getattr(fill, "requires_grad", False):
         return +ops.broadcast_to(fill, shape=np.empty(values_of(shape), bool).shape)
-    return constant(untyped.full(values_of(shape), values_of(fill)))
+    return new_tensor(untyped.full(values_of(shape), values_of(fill)))
 
 
 @composes(np.arange)
@@ -60,6 +55,6 @@ def arange(
     step = 1 if step is None else step
     value = untyped.arange(*map(values_of, (start, stop, step)), dtype=dtype)
     if not any(getattr(x, "requires_grad", False) for x in (start, step)):
-        return constant(value)
+        return new_tensor(value)
     made = start + step * np.arange(len(value))
     return made if made.dtype == value.dtype else made.astype(value.dtype)
