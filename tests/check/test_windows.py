@@ -314,3 +314,26 @@ def test_windows_that_are_one_array_are_used_one_place_further_on(images):
     dk = np.tensordot(1 - np.tanh(out) ** 2, later, axes=out.ndim)
     title = str(al.compare(loss, {t: dk})[t].diagnosis)
     assert title.startswith("the windows of the data are used one place further on")
+
+
+@pytest.mark.parametrize("counted", [4, 2])
+def test_a_part_of_each_window_is_counted_along_both_axes(counted):
+    draw = np.random.default_rng(0).normal
+    start, inside = np.arange(6)[:, None], np.arange(4)
+    index = (start + inside)[:, None, :, None], (start + inside)[None, :, None, :]
+
+    def f(x, k):
+        return np.sum(np.sin(np.sum(x[index] * k, axis=(2, 3))))
+
+    def by_hand(x, k):
+        d, part = np.zeros_like(x), inside < counted
+        g = np.cos(np.sum(x[index] * k, axis=(2, 3)))[..., None, None]
+        np.add.at(d, index, g * k * np.outer(part, part))
+        return {"x": d}
+
+    row = al.compare(f, by_hand, [draw(size=(9, 9)), draw(size=(4, 4))])["x"]
+    if counted == 4:
+        assert row.ok
+    else:
+        title = "of the 4 x 4 entries of each window, only the first 2 x 2 count"
+        assert row.diagnosis.title.endswith(title)

@@ -387,11 +387,9 @@ def _subsets(w: Windows) -> Iterator[tuple[str, float, Change]]:
                 if n > 2 or words.startswith("only"):
                     yield f"of the {count} {noun}{text}, {words}", 1.0, _kept(w, some, keep)
             for m in range(2, n - 1) if noun.startswith("entries") else ():
-                yield (
-                    f"of the {n} {noun}{text}, only the first {m} count",
-                    1.2,
-                    _kept(w, some, slice(0, m)),
-                )
+                first = " x ".join([str(m)] * len(some))
+                words = f"of the {count} {noun}{text}, only the first {first} count"
+                yield words, 1.2, _kept(w, some, slice(0, m))
     for x in w.rest:
         for words, keep in KEPT.items():
             text = f"of the {w.sizes[x]} slices along axis {along[x]}, {words}"
