@@ -92,9 +92,11 @@ def test_a_loop_over_what_a_product_adds_up_overwrites():
 def test_weights_that_are_at_the_prediction_alone_are_named():
     (w,) = parameters(w=W[:, :2])
     m = (rng.uniform(size=(10, 2)) > 0.3) * 1.0
-    loss = np.sum((m * (Y - X @ w)) ** 2)
-    title = title_of(loss, w=2 * X.T @ (m * (X @ W[:, :2]) - Y))
+    hand = 2 * X.T @ (m * (X @ W[:, :2]) - Y)
+    title = title_of(np.sum((m * (Y - X @ w)) ** 2), w=hand)
     assert "is missing from Y, and only at" in title
+    _m, m = m, None  # It has no name.
+    assert "the weights are missing from Y" in title_of(np.sum((_m * (Y - X @ w)) ** 2), w=hand)
 
 
 PICKS = (0, 2), (1, 4), (3, 0), (2, 1)

@@ -103,9 +103,9 @@ def _half_weighted(replay: Replay, d: Difference, target: Target) -> Iterator[Ca
         return
     there = ((x, np.ravel(replay.values[x.id])) for x in replay.graph if x.name)
     weights, k = next(
-        ((x.name, k) for x, w in there
+        ((f"{x.name} is", k) for x, w in there
          if w.size == np.size(d.c) and w.dtype.kind in "fib" and (k := multiple(np.ravel(d.c), w))),
-        ("the weights", 0.0),
+        ("the weights are", 0.0),
     )  # fmt: skip
     for text, other, term in ((d.p_text, d.y_text, d.p), (d.y_text, d.p_text, -d.y)):
         sides = (along(x, d.axis) for x in (term, d.c * term))
@@ -114,7 +114,7 @@ def _half_weighted(replay: Replay, d: Difference, target: Target) -> Iterator[Ca
         if factor is not None and abs(factor) > 1e-9:
             besides = "" if abs(factor - k) < 1e-7 * abs(k) else f"; its factor is {shown(factor)}"
             yield Candidate(
-                f"{weights} is missing from {text}, and only at {other}{besides}",
+                f"{weights} missing from {text}, and only at {other}{besides}",
                 1.1,
                 predict=made.times(factor),
             )
