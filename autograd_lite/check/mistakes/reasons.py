@@ -159,7 +159,7 @@ def divided_by(case: Case, node: Node) -> set[int]:
     divides = node.primitive is ops.divide
     for x in node.operands[1:] if divides else node.operands:
         k = replay.values[x]
-        if np.size(k) == 1 and replay.graph[x].primitive is None and (k := abs(float(k))):
+        if np.size(k) == 1 and replay.graph[x].primitive is None and (k := float(np.abs(k).max())):
             n = k if divides else 1 / k
             sizes = ({*lengths(case)} - {2} | {case.batch}) - {0, 1}
             found |= {m for m in sizes if within(n, m) or (within(n, 2 * m) and m == case.batch)}
@@ -372,7 +372,7 @@ def of_the_loss(case: Case, factor: float) -> str:
     """Return of which function of the loss a gradient with a factor is, in words; "" if of none."""
     if case.replay is None:
         return ""
-    loss = abs(float(case.replay.graph.outputs[0].value))
+    loss = float(np.abs(case.replay.graph.outputs[0].value).max())
     for other, ratio in (("square", 2 * loss), ("exponential", np.exp(min(loss, 700.0)))):
         if loss and within(abs(factor), ratio):
             return f"that of the {other} of the loss"

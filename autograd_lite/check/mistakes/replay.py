@@ -133,7 +133,7 @@ class Replay:
             self._operands.get((node.id, i), self.values[x]) for i, x in enumerate(node.operands)
         ]
         for i, value in other.get("operands", {}).items():
-            operands[i] = value
+            operands[i] = np.asarray(value)
         y = other.get("y", self.values[node.id])
         assert node.primitive is not None  # It has operands.
         made = node.primitive.rules[edge[1]]

@@ -45,7 +45,7 @@ def another_softmax(case: Case, target: Target) -> Iterator[Candidate]:
                 forms += _other_targets(target.hand, g, p, axis, name)
         else:
             kept = len(node.shape) == len(x.shape)
-            right = _sent(p, axis, kept)(g)
+            right = _sent(p, axis)(g)
             forms = [(t, c, rule(g)) for t, c, rule in _forms(replay, x, axis, kept, name)]
         far = 0.05 if is_shifted(replay.graph, x) else 0.0
         for title, cost, instead in forms:
@@ -130,8 +130,9 @@ def softmax_forms(replay: Replay, node: Node, name: str) -> Iterator[tuple[str, 
         yield from _forms(replay, operand, axis, node.parameters["keepdims"], name)
 
 
-def _sent(p: Any, along: int, kept: bool) -> Rule:
-    return lambda g: (g if kept else np.expand_dims(g, along)) * p
+def _sent(p: Any, along: int) -> Rule:
+    shape = tuple(1 if k == along else n for k, n in enumerate(p.shape))
+    return lambda g: np.reshape(g, shape) * p
 
 
 def _forms(
@@ -140,9 +141,7 @@ def _forms(
     x = np.asarray(replay.values[operand.id])
     right = ops.softmax.forward(x, axis=axis)
 
-    def sent(p: Any, along: int = axis) -> Rule:
-        return _sent(p, along, kept)
-
+    sent = functools.partial(_sent, along=axis)
     at = f"on the way back from {name}"
     yield f"the derivative of the logsumexp at {name} is left out", 0.65, sent(np.ones_like(x))
     for power in (x, x - x.max(axis, keepdims=True)):
@@ -163,7 +162,7 @@ def _forms(
                 yield (
                     f"the gradient multiplies the softmax along axis {k}, in place of {axis}, {at}",
                     0.9,
-                    sent(right, k),
+                    _sent(right, k),
                 )
     for part in replay.graph.operands(operand) if operand.primitive is ops.add else ():
         alone = np.broadcast_to(replay.values[part.id], x.shape)

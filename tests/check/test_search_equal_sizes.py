@@ -1,0 +1,62 @@
+"""No search for a mistake stumbles over sizes that are equal or 1, or a loss of shape (1, 1)."""
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+from tests.check.test_search_masks import title_of
+
+rng = np.random.default_rng(20)
+
+
+def gradient(f, x):
+    return al.grad(f)(x)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+def test_what_is_divided_by_an_array_with_one_entry(shape):
+    x, scale = rng.normal(size=(4, 2)), np.full(shape, 4.0)
+    w = rng.normal(size=(2, 3))
+
+    def f(w):
+        return np.sum(np.tanh(x @ w) / scale)
+
+    given = al.Tensor(w, requires_grad=True, name="w")
+    title = title_of(f(given), w=4 * gradient(f, w))
+    assert title == f"the factor 1 / {'scale' if shape else 4} is missing"
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+def test_a_root_of_a_loss_with_one_entry(shape):
+    x, w = rng.normal(size=(4, 2)), rng.normal(size=(2, 1))
+
+    def f(w):
+        return np.reshape(np.sum(np.tanh(x @ w) ** 2), shape)
+
+    loss = f(al.Tensor(w, requires_grad=True, name="w"))
+    right = gradient(lambda w: np.sum(f(w)), w)
+    title = title_of(loss, w=right / (2 * np.sqrt(loss.item())))
+    assert title.endswith("that of the root of the loss")
+
+
+def test_a_logsumexp_of_a_single_row_along_both_axes():
+    x = rng.normal(size=(1, 4))
+    given = al.Tensor(x, requires_grad=True, name="x")
+    z = given * 2
+    p = np.exp(2 * x) / np.sum(np.exp(2 * x))
+    title = title_of(np.log(np.sum(np.exp(z))), x=2 * p * (1 - p))
+    assert title.startswith("p * (1 - p) stands in place of the softmax p")
+
+
+def test_a_sum_over_taps_that_starts_at_0_and_is_square():
+    x, w = rng.normal(size=(3, 3, 5)), rng.normal(size=(3, 3, 3))
+
+    def f(w):
+        z = 0
+        for j in range(3):
+            z = z + x[:, :, j : j + 3].transpose(0, 2, 1) @ w[:, :, j].T
+        return np.mean(np.maximum(z, 0) ** 2)
+
+    given = al.Tensor(w, requires_grad=True, name="w")
+    title = title_of(f(given), w=gradient(f, w).transpose(1, 0, 2))
+    assert title.startswith("axes 0 and 1 are exchanged")
