@@ -60,3 +60,32 @@ def test_a_sum_over_taps_that_starts_at_0_and_is_square():
     given = al.Tensor(w, requires_grad=True, name="w")
     title = title_of(f(given), w=gradient(f, w).transpose(1, 0, 2))
     assert title.startswith("axes 0 and 1 are exchanged")
+
+
+def test_another_gradient_that_has_another_shape():
+    x, given = rng.normal(size=(3, 3)), {"w": rng.normal(size=(3, 3)), "v": np.ones((3, 3))}
+    given["gamma"] = rng.normal(size=3)
+
+    def f(w, v, gamma):
+        return np.sum((np.maximum(gamma * np.tanh(x @ w), 0) @ v - x) ** 2)
+
+    dw, dv, dgamma = al.grad(f, argnums=(0, 1, 2))(*given.values())
+    tensors = {k: al.Tensor(a, requires_grad=True, name=k) for k, a in given.items()}
+    by_hand = {"w": dw, "gamma": dgamma[:2], "v": dv * given["gamma"]}
+    result = al.compare(f(**tensors), by_hand)
+    assert str(result["v"].diagnosis) == "the gradient at v is multiplied by gamma"
+
+
+def test_right_gradients_within_a_sample_beside_a_wrong_sum_over_samples():
+    x, y = rng.normal(size=(3, 3)), np.array([0, 1, 1])
+    w, b = (al.Tensor(a, requires_grad=True) for a in (np.array([0.5, -1, 0.2]), np.array(0.3)))
+    total = 0
+    for i in range(3):
+        z = b
+        for j in range(3):
+            z = z + x[i, j] * w[j]
+        p = 1 / (1 + np.exp(-z))
+        total = total - y[i] * np.log(p) - (1 - y[i]) * np.log(1 - p)
+    dz = p.numpy() - y[2]
+    result = al.compare(total / 3, {w: x[2] * dz / 3, b: dz / 3, z: dz / 3, p: -1 / p.numpy() / 3})
+    assert "only the last row of the gradient at z counts" in str(result["b"].diagnosis)

@@ -371,8 +371,9 @@ class Made:
         """Yield what is missing along each direction, and how the node moves along it."""
         if self.key not in target.goals:
             assert target.id is not None
-            goals = []
-            for u, moved in self.replay.tangents(target.id):
+            goals, fits = [], target.hand.shape == target.right.shape
+            fits = fits and target.id in self.replay.order  # Not if all samples are one.
+            for u, moved in self.replay.tangents(target.id) if fits else ():
                 goal = float(np.sum(u * (target.hand - target.right)))
                 there = moved.get(self.key, np.zeros(()))
                 if np.isfinite(goal) and np.isfinite(there).all():
