@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import autograd_lite as al
+from autograd_lite.check.mistakes.factors import factor_of
 from tests.check.test_search_masks import title_of
 
 rng = np.random.default_rng(20)
@@ -89,3 +90,8 @@ def test_right_gradients_within_a_sample_beside_a_wrong_sum_over_samples():
     dz = p.numpy() - y[2]
     result = al.compare(total / 3, {w: x[2] * dz / 3, b: dz / 3, z: dz / 3, p: -1 / p.numpy() / 3})
     assert "only the last row of the gradient at z counts" in str(result["b"].diagnosis)
+
+
+@pytest.mark.parametrize("right", [np.nan, 1e-310])
+def test_in_float32_a_gradient_that_is_not_finite_has_no_factor(right):
+    assert factor_of(np.full(1, 5, np.float32), np.array([right])) is None

@@ -54,7 +54,7 @@ def factor_of(hand: Array, right: Array) -> float | None:
         return None
     factor = float(hand.flat[largest]) / float(right.flat[largest])
     rounding = last_digit(hand, right)
-    if rounding > np.finfo(float).eps:  # In a short type, 4 may come out as 3.998.
+    if rounding > np.finfo(float).eps and np.isfinite(factor):  # In float32, 4 is 3.998.
         nearest = float(Fraction(factor).limit_denominator(MOST_PARTS))
         factor = nearest if abs(nearest - factor) <= 8 * rounding * abs(factor) else factor
     return factor if same(hand, factor * right) else None
