@@ -1,4 +1,4 @@
-"""Statements as source: calls of JAX's functions, or of NumPy's."""
+"""The statements of a program as Python source that calls JAX, or NumPy."""
 
 from __future__ import annotations
 

@@ -17,18 +17,18 @@ COMPARISONS = {
     "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
     "eq": np.equal, "ne": np.not_equal,
 }  # fmt: skip
-"""What operators are for, which make Python's truth of Python's numbers."""
+"""Comparisons by the names of their operators; of Python numbers, these give a Python bool."""
 _OF_NUMBERS: dict[Any, Callable[..., Any]] = {
     np.remainder: operator.mod, np.floor_divide: operator.floordiv, np.absolute: operator.abs,
     np.bitwise_and: operator.and_, np.bitwise_or: operator.or_, np.bitwise_xor: operator.xor,
     np.invert: operator.invert, np.positive: operator.pos,
     np.left_shift: operator.lshift, np.right_shift: operator.rshift,
 }  # fmt: skip
-"""Operators for which NumPy's functions would make numbers of its own of Python's."""
+"""Python's operators, by the NumPy functions that would make NumPy numbers of Python numbers."""
 
 
 class Operators:
-    """What has the operators; `sample` stands for its value, for which `_ask` asks."""
+    """What Python's operators work on. `sample` stands in for its value; `_ask` asks for it."""
 
     __slots__ = ()
     variable: Variable
@@ -37,12 +37,12 @@ class Operators:
 
 
 def is_weak(x: Any) -> bool:
-    """Return whether it is a number of Python's, which takes on the dtype of what it meets."""
+    """Return whether it is a Python number, which takes on the dtype of what it meets."""
     return type(x) in (bool, int, float)
 
 
 def of_numpys(operands: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return numbers as NumPy's, if all are Python's, of which its functions make such."""
+    """Make NumPy numbers of Python numbers if there are no others, as NumPy's functions do."""
     if not all(is_weak(sample_of(x)) for x in operands):
         return operands
     return tuple(

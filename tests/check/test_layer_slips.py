@@ -153,8 +153,13 @@ def test_only_the_scale_of_a_mask_is_left():
 
 def test_the_matrix_of_a_system_is_turned_on_the_way_back():
     a, b = rng.normal(size=(3, 3)) + 3 * np.eye(3), rng.normal(size=3)
-    f = lambda a, b: np.sum(np.linalg.solve(a, b) ** 2)  # noqa: E731
-    hand = lambda a, b: {"b": np.linalg.solve(a, 2 * np.linalg.solve(a, b))}  # noqa: E731
+
+    def f(a, b):
+        return np.sum(np.linalg.solve(a, b) ** 2)
+
+    def hand(a, b):
+        return {"b": np.linalg.solve(a, 2 * np.linalg.solve(a, b))}
+
     title = al.compare(f, hand, [a, b])["b"].diagnosis.title
     assert title == "the .T of a is forgotten on the way back from np.linalg.solve(a, b)"
 
@@ -171,7 +176,10 @@ def test_a_reshape_is_no_transpose():
 
 def test_a_term_with_another_sign_is_told_rather_than_the_entries():
     p, y = rng.uniform(0.1, 0.9, size=6), np.array([1.0, 0, 0, 1, 1, 0])
-    f = lambda p, y: np.sum(y * np.log(p) + (1 - y) * np.log(1 - p))  # noqa: E731
+
+    def f(p, y):
+        return np.sum(y * np.log(p) + (1 - y) * np.log(1 - p))
+
     row = al.compare(f, lambda p, y: {"p": y / p + (1 - y) / (1 - p)}, [p, y])["p"]
     assert (
         row.diagnosis.title == "the term ((1 - y) * np.log(1 - p)) of the loss has its sign flipped"

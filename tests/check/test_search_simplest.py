@@ -137,7 +137,7 @@ def test_what_is_not_the_label_gets_nothing_from_a_cross_entropy():
     loss, e = cross_entropy()
     p = e / e.sum(axis=1, keepdims=True)
     title = title_of(loss, p=((1 - T) / (1 - p) - T / p) / 10)
-    assert title.startswith("what is not the label gets 1 / (1 - p)")
+    assert title.startswith("the other classes get 1 / (1 - p)")
 
 
 def test_a_sum_along_another_axis_forwards_too():

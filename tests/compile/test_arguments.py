@@ -237,7 +237,7 @@ KINDS = {
     "a gradient of an array of a number": (al.grad(lambda x: np.sum(np.ravel(x))), 2.0),
     "an operation on a number": (lambda x: (al.sigmoid(x), al.relu(x) * HALF), 2.0),
     "a list times an integer": (lambda n: ([X, 1.0] * n, n * (X,), "ab" * n), 2),
-    "a list times an integer of NumPy's": (lambda n: [1.0, 2.0] * n, np.int64(2)),
+    "a list times a NumPy integer": (lambda n: [1.0, 2.0] * n, np.int64(2)),
     "a list plus a number of NumPy's": (lambda x: LIST + x, np.float64(2.0)),
     "a list times an array": (lambda x: ([[1.0], [2.0]] * x, [x, x] * x), X),
     "a list of numbers times an array": (lambda x: [x, x, x] * X, 2.0),
@@ -350,7 +350,7 @@ def test_a_number_that_is_an_argument_may_decide(name, backend):
 def test_a_weight_that_decides_is_asked_at_each_step():
     def trained(make):
         w = al.Tensor(0.5, requires_grad=True)
-        loss = lambda x: (w * x if w > 0.3 else w - 2.0 * x) ** 2  # noqa: E731
+        loss = lambda x: (w * x if w > 0.3 else w - 2.0 * x) ** 2  # noqa: E731  (as users write a loss)
         return make(loss, al.optim.SGD([w], lr=0.2), w)
 
     def eagerly(loss, optimiser, w):

@@ -254,7 +254,7 @@ def test_what_jax_lacks_is_named_with_what_it_says(f, said):
 def test_derivatives_lie_in_the_triangle_that_is_read(f):
     jax = in_64_bits()
     a = np.array([[4.0, 1.0, 0.5], [-1.0, 5.0, 0.3], [0.2, 0.7, 6.0]])
-    value = lambda a: np.sum(np.sin(f(a)))  # noqa: E731
+    value = lambda a: np.sum(np.sin(f(a)))  # noqa: E731  (it has the test's own f)
     exported = al.export(value, a)
     y, gradient = jax.jit(jax.value_and_grad(exported))(a)
     np.testing.assert_allclose(y, value(a), rtol=1e-12)

@@ -124,7 +124,7 @@ def test_quantiles_of_what_is_a_number_count_it_at_each_call(f, backend):
         quantiles = f(x)
         return np.sum(np.where(np.isnan(quantiles), 0.0, quantiles) ** 2)
 
-    both = lambda x: (f(x), al.grad(total)(x))  # noqa: E731
+    both = lambda x: (f(x), al.grad(total)(x))  # noqa: E731  (a function of two results)
     fast = al.compile(both, backend=backend)
     x = np.random.default_rng(0).normal(size=(3, 4))
     for places in ([], [(0, 1)], [(0, 1), (1, 2), (1, 3)], [(2, 0), (2, 2), (2, 3), (0, 0)]):

@@ -35,7 +35,7 @@ def batched(replay: Replay) -> Iterator[Replay]:
 
 
 class _Batches:
-    """A graph in the making, in which terms alike of a sum have become one array of them."""
+    """A graph in the making, in which the terms of a sum that do the same are one array."""
 
     def __init__(self, graph: Graph) -> None:
         self.old, self.new = graph, dict[str, Node]()
@@ -46,7 +46,7 @@ class _Batches:
         self._count, self._stem = 0, f"of all {len(graph)}"  # Each time, there are fewer nodes.
 
     def graph(self) -> Graph | None:
-        """Return the graph; None if there is no loop."""
+        """Build the graph in which each loop is one computation, or None where there is no loop."""
         for node in self.old:
             self._form[node.id] = self._forms.setdefault(self._written(node), len(self._forms))
             other = None
@@ -73,7 +73,7 @@ class _Batches:
         return node.primitive, node.shape, parts, tuple(_sort_of(x) for x in some)
 
     def _sum_of(self, end: Node) -> Node | None:
-        """Return what adds up the terms of a sum: those alike at once."""
+        """Add up the terms of a sum, those that do the same at once."""
         users = self.old.consumers(end)
         if end.primitive not in SUMS or any(self._goes_on(end, user) for user in users):
             return None
@@ -101,8 +101,7 @@ class _Batches:
 
     def _joined(self, end: Node) -> Node | None:
         """Return at once what a loop has joined: stacked, or written to an array entry by entry."""
-        joined = end.primitive in (ops.stack, ops.concatenate)
-        parts = list(end.operands) if joined else []
+        parts = list(end.operands) if end.primitive in (ops.stack, ops.concatenate) else []
         node, later = end, None
         while node.primitive is ops.assign and (later is None or _alone(self.old, node, later)):
             parts.insert(0, node.operands[1])
@@ -130,7 +129,7 @@ class _Batches:
             end = first
 
     def _batch(self, keys: tuple[str, ...]) -> Node | None:
-        """Return the node of all these in a row, along a first axis; None if there is none."""
+        """Stack nodes along a new first axis, or return None where their operation takes none."""
         if keys not in self._known:
             nodes, found = [self.old[key] for key in keys], None
             with contextlib.suppress(ValueError, TypeError, IndexError):  # It takes no more axes.
@@ -142,6 +141,7 @@ class _Batches:
         return self._known[keys]
 
     def _batched(self, nodes: list[Node]) -> Node | None:
+        """Do what `_batch` does for nodes that were not stacked before."""
         first = nodes[0]
         distinct = list(dict.fromkeys(node.id for node in nodes))
         if first.primitive is None:

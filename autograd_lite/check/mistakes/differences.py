@@ -83,8 +83,7 @@ def differences(replay: Replay) -> Iterator[Difference]:
         if (d := _beside_others(replay, node, z, g)) is not None:
             yield d
         for link, axis in _links(z, g):
-            z, g = along(z, axis), along(g, axis)
-            p = LINKS[link](z)
+            p, h = LINKS[link](along(z, axis)), along(g, axis)
             if not np.isfinite(p).all():
                 continue
             seen: list[Array] = []
@@ -100,9 +99,9 @@ def differences(replay: Replay) -> Iterator[Difference]:
                     y = y.reshape(p.shape)
                 signs = link == "sigmoid" and np.isin(y, (-1, 1)).all()
                 for form in ((1 + y) / 2, (1 - y) / 2) if signs else (y,):
-                    c: Any = multiple(g, p - form)
+                    c: Any = multiple(h, p - form)
                     if c is None and form.any():
-                        c = _weights(g, p - form, form, weights)
+                        c = _weights(h, p - form, form, weights)
                     if c is not None and not any(np.array_equal(form, x) for x in seen):
                         p_text = _text_of_prediction(replay, node, link, p, axis)
                         text = target.name or grouped(text_of(graph, target))

@@ -64,7 +64,7 @@ def wrong_loss(case: Case, target: Target) -> Iterator[Candidate]:
 
 
 def _binary(replay: Replay, target: Target) -> Iterator[Candidate]:
-    """Give what is not the label of a cross-entropy a term too, as in a binary one."""
+    """Add the terms of a binary cross-entropy for the classes that are not the label."""
     for node in replay.graph:
         p, g = np.asarray(replay.values[node.id]), replay.gradients.get(node.id)
         if g is None or g.shape != p.shape or not p.ndim or target.id not in replay.behind(node.id):
@@ -74,7 +74,7 @@ def _binary(replay: Replay, target: Target) -> Iterator[Candidate]:
         if 0 < at.sum() < at.size and ((p > 0) & (p < 1)).all() and same(levels, c * at):
             text = grouped(text_of(replay.graph, node))
             yield Candidate(
-                f"what is not the label gets 1 / (1 - {text}), as from a binary cross-entropy",
+                f"the other classes get 1 / (1 - {text}), as from a binary cross-entropy",
                 0.95,
                 predict=replaced(replay, node.id, always(g + c * ~at / (1 - p))),
             )

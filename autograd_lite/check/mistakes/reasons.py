@@ -101,10 +101,10 @@ def or_a_half(case: Case, key: str | None = None) -> str:
 
 
 def other_divisor(case: Case, factor: float, key: str | None = None) -> str:
-    """Return in words which length a factor may be divided by in place of the right one.
+    """Return the words for a division by another length, or "" if none gives this factor.
 
-    As the number of entries in place of the number of rows; "" if there is none. With `key`, only
-    what this node is computed from counts.
+    The number of entries in place of the number of rows, say. With `key`, only what this node is
+    computed from is searched for lengths.
     """
     found, means = list[tuple[int, int]](), averaged(case)
     replay = case.replay

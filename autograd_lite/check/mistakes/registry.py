@@ -192,7 +192,7 @@ def mistake(name: str, how: str, *, last: bool = False) -> Callable[[Finder], Fi
 
 
 def more(known: str | Finder) -> Callable[[Finder], Finder]:
-    """Register what else is looked for under the name of a mistake if nothing else fits."""
+    """Register a later search for a mistake, by its name or finder: if nothing else fits."""
 
     def register(find: Finder) -> Finder:
         name = next(x.name for x in MISTAKES.values() if known in (x.name, x.find))
