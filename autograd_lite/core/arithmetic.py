@@ -36,7 +36,6 @@ from autograd_lite.core.primitive import example, primitive
     numpy=(np.add,),
     compute=operator.add,
     analytic=True,
-    entrywise=True,
 )
 def add(a: Any, b: Any) -> Any:
     """Add."""
@@ -50,7 +49,6 @@ def add(a: Any, b: Any) -> Any:
     numpy=(np.subtract,),
     compute=operator.sub,
     analytic=True,
-    entrywise=True,
 )
 def subtract(a: Any, b: Any) -> Any:
     """Subtract `b` from `a`."""
@@ -64,7 +62,6 @@ def subtract(a: Any, b: Any) -> Any:
     numpy=(np.multiply,),
     compute=operator.mul,
     analytic=True,
-    entrywise=True,
     linear=("a", "b"),
 )
 def multiply(a: Any, b: Any) -> Any:
@@ -86,7 +83,6 @@ def multiply(a: Any, b: Any) -> Any:
     compute=operator.truediv,
     domain={"b": "nonzero"},
     analytic=True,
-    entrywise=True,
     linear=("a",),
 )
 def divide(a: Any, b: Any) -> Any:
@@ -106,7 +102,6 @@ def divide(a: Any, b: Any) -> Any:
     numpy=(np.negative,),
     compute=operator.neg,
     analytic=True,
-    entrywise=True,
     linear=("x",),
 )
 def negative(x: Any) -> Any:
@@ -162,7 +157,6 @@ def _first_power(e: Any) -> Any:
     compute=operator.pow,
     domain={"a": "positive"},
     analytic=True,
-    entrywise=True,
     simplify=(_first_power,),
 )
 def power(a: Any, b: Any) -> Any:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import CodeType
 from typing import Any
 
+import numpy as np
 from numpy import array, asarray, ndarray
 
 from autograd_lite.core.later import add_spelling
@@ -63,7 +64,7 @@ class Primitive:
     __slots__ = ("__dict__", "__weakref__", "compute", "parameters", "rules", "takes_complex")
 
     notation: Notation | Choice
-    """How it is written; by default, as a call of its name."""
+    """How it is written; by default, as a call of the function in `numpy`, or of its name."""
 
     numpy: Sequence[Callable[..., Any]] = ()
     """The NumPy functions that it stands for."""
@@ -81,10 +82,12 @@ class Primitive:
     """Whether its rules are right for complex numbers: as for every analytic function."""
 
     compute: Callable[..., Any]
-    """A function in C that does what `forward` does, and is called in its place; else `forward`."""
+    """A function in C that does what `forward` does, and is called in its place: an entrywise
+    ufunc in `numpy`; else `forward`."""
 
-    entrywise: bool = False
-    """Whether an entry of the result depends on nothing but the entries at its place."""
+    entrywise: bool
+    """Whether an entry of the result depends on nothing but the entries at its place, as for every
+    ufunc without a signature."""
 
     bends: bool = False
     """Whether it has a kink where its operands are equal, or where the only one is 0."""
@@ -152,7 +155,11 @@ class Primitive:
         self.rules: Any = tuple(rules.get(name) for name in self.operands)
         if self.variadic:
             self.rules = RuleForEach(self.rules[0])
-        self.notation, self.compute, self.takes_complex = call(self.name), forward, False
+        function = next(iter(fields.get("numpy") or [forward]))
+        prefix = "np." if vars(np).get(self.name) is function else ""
+        self.notation = call(prefix + self.name)
+        self.entrywise = isinstance(function, np.ufunc) and function.signature is None
+        self.compute, self.takes_complex = function if self.entrywise else forward, False
         for name, value in fields.items():
             if name not in FIELDS:
                 raise TypeError(f"primitive {self.name!r} got an unknown field {name!r}.")

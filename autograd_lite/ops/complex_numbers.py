@@ -36,8 +36,6 @@ def imag(x: Any) -> Any:
         text=Form("conj({x:loose})"),
     ),
     numpy=(np.conjugate,),
-    compute=np.conjugate,
-    entrywise=True,
     linear=("x",),
     takes_complex=True,
 )

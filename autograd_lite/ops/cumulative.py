@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.notation import call
 from autograd_lite.core.operands import has_values
 from autograd_lite.core.primitive import example, primitive
 
@@ -29,7 +28,6 @@ def _summed_from_behind(g: Any, axis: Any, shape: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x, axis: _summed_from_behind(g, axis, x.shape),
-    notation=call("np.cumsum"),
     numpy=(np.cumsum,),
     analytic=True,
     linear=("x",),
@@ -61,7 +59,6 @@ def _cumprod_derivative(g: Any, y: Any, x: Any, axis: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x, axis: _cumprod_derivative(g, y, x, axis).reshape(x.shape),
-    notation=call("np.cumprod"),
     numpy=(np.cumprod,),
     analytic=True,
     examples=ALONG,

@@ -15,7 +15,7 @@ from typing import Any
 from numpy import asarray
 
 from autograd_lite import ops
-from autograd_lite.core.notation import Choice, Notation
+from autograd_lite.core.notation import Choice, Notation, call
 from autograd_lite.core.primitive import REGISTRY, Primitive, RuleForEach, register
 
 DOMAINS = (
@@ -105,13 +105,13 @@ linear, jointly_linear, reduces, stretches, only_shapes, packed, whole, jax, sen
         made = Primitive(
             forward,
             rules,
-            notation=notation,
+            notation=notation or call(forward.__name__),
             numpy=tuple(numpy),
             domain=domain or {},
             examples=tuple(examples),
             analytic=analytic,
             takes_complex=takes_complex,
-            entrywise=entrywise,
+            entrywise=entrywise or None,
             bends=bends,
             linear=tuple(linear),
             jointly_linear=jointly_linear,

@@ -15,10 +15,8 @@ from autograd_lite.ops.complex_numbers import direction
     x=lambda g, y, x: g * 0.5 / np.where(y == 0, np.inf, y),
     notation=call("np.sqrt", r"\sqrt{{{x:loose}}}", text="√({x:loose})"),
     numpy=(np.sqrt,),
-    compute=np.sqrt,
     domain={"x": "positive"},
     analytic=True,
-    entrywise=True,
 )
 def sqrt(x: Any) -> Any:
     """Square root; at 0, where its derivative has no bound, that is taken to be 0."""
@@ -29,10 +27,8 @@ def sqrt(x: Any) -> Any:
     x=lambda g, y, x: g / (3 * np.where(y == 0, np.inf, y * y)),
     notation=call("np.cbrt", r"\sqrt[3]{{{x:loose}}}", text="∛({x:loose})"),
     numpy=(np.cbrt,),
-    compute=np.cbrt,
     machine="np.copysign(np.cbrt({0}), {0})",  # Of -0.0, numba's is 0.0.
     domain={"x": "nonzero"},
-    entrywise=True,
 )
 def cbrt(x: Any) -> Any:
     """Cube root; at 0, where its derivative has no bound, that is taken to be 0."""
@@ -43,10 +39,8 @@ def cbrt(x: Any) -> Any:
     x=lambda g, y, x: -g * (y * y),
     notation=call("np.reciprocal", Form(r"\frac{{1}}{{{x:loose}}}", POWER)),
     numpy=(np.reciprocal,),
-    compute=np.reciprocal,
     domain={"x": "nonzero"},
     analytic=True,
-    entrywise=True,
 )
 def reciprocal(x: Any) -> Any:
     """Divide 1 by it."""
@@ -62,7 +56,6 @@ def reciprocal(x: Any) -> Any:
     ),
     numpy=(np.square,),
     analytic=True,
-    entrywise=True,
 )
 def square(x: Any) -> Any:
     """Multiply by itself."""
@@ -74,9 +67,7 @@ def square(x: Any) -> Any:
     takes_complex=True,
     notation=call("np.abs", r"\left|{x:loose}\right|", text="|{x:loose}|"),
     numpy=(np.absolute,),
-    compute=np.abs,
     domain={"x": "nonzero"},
-    entrywise=True,
     bends=True,
 )
 def absolute(x: Any) -> Any:
@@ -89,8 +80,6 @@ def absolute(x: Any) -> Any:
     b=lambda g, y, a, b: g * ((b > a) + 0.5 * (a == b)),
     notation=call("np.maximum", r"\max\left({a:loose}, {b:loose}\right)"),
     numpy=(np.maximum,),
-    compute=np.maximum,
-    entrywise=True,
     bends=True,
 )
 def maximum(a: Any, b: Any) -> Any:
@@ -103,8 +92,6 @@ def maximum(a: Any, b: Any) -> Any:
     b=lambda g, y, a, b: g * ((b < a) + 0.5 * (a == b)),
     notation=call("np.minimum", r"\min\left({a:loose}, {b:loose}\right)"),
     numpy=(np.minimum,),
-    compute=np.minimum,
-    entrywise=True,
     bends=True,
 )
 def minimum(a: Any, b: Any) -> Any:
@@ -115,10 +102,7 @@ def minimum(a: Any, b: Any) -> Any:
 @primitive(
     a=lambda g, y, a, b: g * np.where(np.isnan(b), 1.0, (a > b) + 0.5 * (a == b)),
     b=lambda g, y, a, b: g * np.where(np.isnan(a), 1.0, (b > a) + 0.5 * (a == b)),
-    notation=call("np.fmax"),
     numpy=(np.fmax,),
-    compute=np.fmax,
-    entrywise=True,
     bends=True,
 )
 def fmax(a: Any, b: Any) -> Any:
@@ -129,10 +113,7 @@ def fmax(a: Any, b: Any) -> Any:
 @primitive(
     a=lambda g, y, a, b: g * np.where(np.isnan(b), 1.0, (a < b) + 0.5 * (a == b)),
     b=lambda g, y, a, b: g * np.where(np.isnan(a), 1.0, (b < a) + 0.5 * (a == b)),
-    notation=call("np.fmin"),
     numpy=(np.fmin,),
-    compute=np.fmin,
-    entrywise=True,
     bends=True,
 )
 def fmin(a: Any, b: Any) -> Any:
@@ -143,11 +124,8 @@ def fmin(a: Any, b: Any) -> Any:
 @primitive(
     a=lambda g, y, a, b: g * (np.sign(a) * np.where(np.signbit(b), -1.0, 1.0)),
     b=None,
-    notation=call("np.copysign"),
     numpy=(np.copysign,),
-    compute=np.copysign,
     domain={"a": "nonzero", "b": "nonzero"},
-    entrywise=True,
 )
 def copysign(a: Any, b: Any) -> Any:
     """Give `a` the sign of `b`; its derivative at ``a = 0`` is 0."""
@@ -161,9 +139,7 @@ def copysign(a: Any, b: Any) -> Any:
         "np.remainder", r"{a:tight}\ \mathrm{{mod}}\ {b:tight}", text="mod({a:loose}, {b:loose})"
     ),
     numpy=(np.remainder,),
-    compute=np.remainder,
     domain={"a": "positive", "b": "above one"},
-    entrywise=True,
 )
 def remainder(a: Any, b: Any) -> Any:
     """Remainder of a division, with the sign of the divisor."""
@@ -173,11 +149,8 @@ def remainder(a: Any, b: Any) -> Any:
 @primitive(
     a=lambda g, y, a, b: g,
     b=lambda g, y, a, b: -g * np.trunc(a / b),
-    notation=call("np.fmod"),
     numpy=(np.fmod,),
-    compute=np.fmod,
     domain={"a": "positive", "b": "above one"},
-    entrywise=True,
 )
 def fmod(a: Any, b: Any) -> Any:
     """Remainder of a division, with the sign of the dividend."""

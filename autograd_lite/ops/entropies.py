@@ -41,11 +41,9 @@ def _ratio(a: Any, b: Any) -> Any:
     b=lambda g, y, a, b: g * _ratio(a, b),
     notation=call("special.xlogy", Form(r"{a:tight} \ln\left({b:loose}\right)", PRODUCT)),
     numpy=(special.xlogy,),
-    compute=special.xlogy,
     domain={"b": "positive"},
     linear=("a",),
     jax="jax.scipy.special.xlogy({a}, {b})",
-    entrywise=True,
     examples=TWO,
 )
 def xlogy(a: Any, b: Any) -> Any:
@@ -58,11 +56,9 @@ def xlogy(a: Any, b: Any) -> Any:
     b=lambda g, y, a, b: g * _ratio(a, 1 + b),
     notation=call("special.xlog1py", Form(r"{a:tight} \ln\left(1 + {b:sum_right}\right)", PRODUCT)),
     numpy=(special.xlog1py,),
-    compute=special.xlog1py,
     domain={"b": "positive"},
     linear=("a",),
     jax="jax.scipy.special.xlog1py({a}, {b})",
-    entrywise=True,
     examples=TWO,
 )
 def xlog1py(a: Any, b: Any) -> Any:
@@ -74,10 +70,8 @@ def xlog1py(a: Any, b: Any) -> Any:
     x=lambda g, y, x: g * np.where(x == 0, 0.0, -1 - _log(x, x == 0)),
     notation=call("special.entr", Form(r"-{x:tight} \ln\left({x:loose}\right)", PRODUCT)),
     numpy=(special.entr,),
-    compute=special.entr,
     domain={"x": "positive"},
     jax="jax.scipy.special.entr({x})",
-    entrywise=True,
     examples=ONE,
 )
 def entr(x: Any) -> Any:
@@ -92,10 +86,8 @@ def entr(x: Any) -> Any:
         "special.rel_entr", Form(r"{a:tight} \ln\frac{{{a:loose}}}{{{b:loose}}}", PRODUCT)
     ),
     numpy=(special.rel_entr,),
-    compute=special.rel_entr,
     domain={"a": "positive", "b": "positive"},
     jax="jax.scipy.special.rel_entr({a}, {b})",
-    entrywise=True,
     examples=TWO,
 )
 def rel_entr(a: Any, b: Any) -> Any:
@@ -111,10 +103,8 @@ def rel_entr(a: Any, b: Any) -> Any:
         Form(r"{a:tight} \ln\frac{{{a:loose}}}{{{b:loose}}} - {a:sum_right} + {b:sum_right}", SUM),
     ),
     numpy=(special.kl_div,),
-    compute=special.kl_div,
     domain={"a": "positive", "b": "positive"},
     jax="jax.scipy.special.kl_div({a}, {b})",
-    entrywise=True,
     examples=TWO,
 )
 def kl_div(a: Any, b: Any) -> Any:
@@ -126,10 +116,8 @@ def kl_div(a: Any, b: Any) -> Any:
     x=lambda g, y, x: g / (x * (1 - x)),
     notation=call("special.logit"),
     numpy=(special.logit,),
-    compute=special.logit,
     domain={"x": "probability"},
     jax="jax.scipy.special.logit({x})",
-    entrywise=True,
     examples=FEW,
 )
 def logit(x: Any) -> Any:
@@ -141,9 +129,7 @@ def logit(x: Any) -> Any:
     x=lambda g, y, x: g * sigmoid(-x),
     notation=call("special.log_expit", r"\ln\sigma\left({x:loose}\right)", text="ln σ({x:loose})"),
     numpy=(special.log_expit,),
-    compute=special.log_expit,
     jax="jax.nn.log_sigmoid({x})",
-    entrywise=True,
     examples=ONE,
 )
 def log_expit(x: Any) -> Any:
@@ -155,8 +141,6 @@ def log_expit(x: Any) -> Any:
     x=lambda g, y, x: -g * np.sin(x),
     notation=call("special.cosm1", Form(r"\cos\left({x:loose}\right) - 1", SUM)),
     numpy=(special.cosm1,),
-    compute=special.cosm1,
-    entrywise=True,
     examples=ONE,
 )
 def cosm1(x: Any) -> Any:
@@ -168,8 +152,6 @@ def cosm1(x: Any) -> Any:
     x=lambda g, y, x: g * (math.log(10) * y),
     notation=call("special.exp10", r"10^{{{x:loose}}}"),
     numpy=(special.exp10,),
-    compute=special.exp10,
-    entrywise=True,
     examples=ONE,
 )
 def exp10(x: Any) -> Any:
@@ -192,10 +174,8 @@ def _gauss(x: Any, a: Any, b: Any, c: Any) -> Any:
     x=lambda g, y, x: g * (np.exp(x) / x),
     notation=call("special.expi", r"\mathrm{{Ei}}\left({x:loose}\right)"),
     numpy=(special.expi,),
-    compute=special.expi,
     domain={"x": "nonzero"},
     jax="jax.scipy.special.expi({x})",
-    entrywise=True,
     examples=ONE,
 )
 def expi(x: Any) -> Any:
@@ -207,10 +187,8 @@ def expi(x: Any) -> Any:
     x=lambda g, y, x: -g * (np.exp(-x) / x),
     notation=call("special.exp1", r"E_1\left({x:loose}\right)"),
     numpy=(special.exp1,),
-    compute=special.exp1,
     domain={"x": "positive"},
     jax="jax.scipy.special.exp1({x})",
-    entrywise=True,
     examples=ONE,
 )
 def exp1(x: Any) -> Any:
@@ -222,8 +200,6 @@ def exp1(x: Any) -> Any:
     x=lambda g, y, x: g * _kummer(x, 1, 2),
     notation=call("special.exprel", Form(r"\frac{{e^{{{x:loose}}} - 1}}{{{x:loose}}}")),
     numpy=(special.exprel,),
-    compute=special.exprel,
-    entrywise=True,
     examples=ONE,
 )
 def exprel(x: Any) -> Any:

@@ -20,9 +20,7 @@ def _finite(y: Any) -> Any:
     x=lambda g, y, x: g * y,
     notation=call("np.exp", Form(r"e^{{{x:loose}}}", POWER)),
     numpy=(np.exp,),
-    compute=np.exp,
     analytic=True,
-    entrywise=True,
 )
 def exp(x: Any) -> Any:
     """Exponential function."""
@@ -33,9 +31,7 @@ def exp(x: Any) -> Any:
     x=lambda g, y, x: g * (y * math.log(2)),
     notation=call("np.exp2", Form(r"2^{{{x:loose}}}", POWER)),
     numpy=(np.exp2,),
-    compute=np.exp2,
     analytic=True,
-    entrywise=True,
 )
 def exp2(x: Any) -> Any:
     """Raise 2 to a power."""
@@ -46,9 +42,7 @@ def exp2(x: Any) -> Any:
     x=lambda g, y, x: g * np.exp(x),  # y + 1 has no digit left where y is near -1.
     notation=call("np.expm1", Form(r"e^{{{x:loose}}} - 1", SUM)),
     numpy=(np.expm1,),
-    compute=np.expm1,
     analytic=True,
-    entrywise=True,
 )
 def expm1(x: Any) -> Any:
     """Return ``exp(x) - 1``, accurate near 0."""
@@ -61,10 +55,8 @@ def expm1(x: Any) -> Any:
         "np.log", r"\ln\left({x:loose}\right)", text="ln({x:loose})", picture="log({x:loose})"
     ),
     numpy=(np.log,),
-    compute=np.log,
     domain={"x": "positive"},
     analytic=True,
-    entrywise=True,
 )
 def log(x: Any) -> Any:
     """Natural logarithm."""
@@ -75,10 +67,8 @@ def log(x: Any) -> Any:
     x=lambda g, y, x: g / (x * math.log(2)),
     notation=call("np.log2", r"\log_2\left({x:loose}\right)"),
     numpy=(np.log2,),
-    compute=np.log2,
     domain={"x": "positive"},
     analytic=True,
-    entrywise=True,
 )
 def log2(x: Any) -> Any:
     """Logarithm to base 2."""
@@ -89,10 +79,8 @@ def log2(x: Any) -> Any:
     x=lambda g, y, x: g / (x * math.log(10)),
     notation=call("np.log10", r"\log_{{10}}\left({x:loose}\right)"),
     numpy=(np.log10,),
-    compute=np.log10,
     domain={"x": "positive"},
     analytic=True,
-    entrywise=True,
 )
 def log10(x: Any) -> Any:
     """Logarithm to base 10."""
@@ -103,10 +91,8 @@ def log10(x: Any) -> Any:
     x=lambda g, y, x: g / (1 + x),
     notation=call("np.log1p", r"\ln\left(1 + {x:loose}\right)"),
     numpy=(np.log1p,),
-    compute=np.log1p,
     domain={"x": "positive"},
     analytic=True,
-    entrywise=True,
 )
 def log1p(x: Any) -> Any:
     """Return ``log(1 + x)``, accurate near 0."""
@@ -118,8 +104,6 @@ def log1p(x: Any) -> Any:
     b=lambda g, y, a, b: g * np.exp(b - _finite(y)),
     notation=call("np.logaddexp", r"\ln\left(e^{{{a:loose}}} + e^{{{b:loose}}}\right)"),
     numpy=(np.logaddexp,),
-    compute=np.logaddexp,
-    entrywise=True,
 )
 def logaddexp(a: Any, b: Any) -> Any:
     """Return ``log(exp(a) + exp(b))`` without overflow."""
@@ -131,8 +115,6 @@ def logaddexp(a: Any, b: Any) -> Any:
     b=lambda g, y, a, b: g * np.exp2(b - _finite(y)),
     notation=call("np.logaddexp2", r"\log_2\left(2^{{{a:loose}}} + 2^{{{b:loose}}}\right)"),
     numpy=(np.logaddexp2,),
-    compute=np.logaddexp2,
-    entrywise=True,
 )
 def logaddexp2(a: Any, b: Any) -> Any:
     """Return ``log2(2**a + 2**b)`` without overflow."""

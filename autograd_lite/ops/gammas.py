@@ -48,9 +48,7 @@ def polygamma(x: Any, *, n: Any) -> Any:
     x=lambda g, y, x: g * polygamma(x, n=1),
     notation=call("special.digamma", r"\psi\left({x:loose}\right)", text="ψ({x:loose})"),
     numpy=(special.digamma,),
-    compute=special.digamma,
     domain={"x": "positive"},
-    entrywise=True,
     examples=ONE,
     jax="jax.scipy.special.digamma({x})",
 )
@@ -63,9 +61,7 @@ def digamma(x: Any) -> Any:
     x=lambda g, y, x: g * (y * digamma(x)),
     notation=call("special.gamma", r"\Gamma\left({x:loose}\right)", text="Γ({x:loose})"),
     numpy=(special.gamma,),
-    compute=special.gamma,
     domain={"x": "positive"},
-    entrywise=True,
     examples=ONE,
     jax="jax.scipy.special.gamma({x})",
 )
@@ -94,9 +90,7 @@ def _reciprocal(g: Any, y: Any, x: Any) -> Any:
         "special.rgamma", r"\frac{{1}}{{\Gamma\left({x:loose}\right)}}", text="1/Γ({x:loose})"
     ),
     numpy=(special.rgamma,),
-    compute=special.rgamma,
     domain={"x": "positive"},
-    entrywise=True,
     examples=ONE,
 )
 def rgamma(x: Any) -> Any:
@@ -110,9 +104,7 @@ def rgamma(x: Any) -> Any:
         "special.gammaln", r"\ln\left|\Gamma\left({x:loose}\right)\right|", text="ln|Γ({x:loose})|"
     ),
     numpy=(special.gammaln,),
-    compute=special.gammaln,
     domain={"x": "positive"},
-    entrywise=True,
     examples=ONE,
     jax="jax.scipy.special.gammaln({x})",
 )
@@ -147,9 +139,7 @@ def zeta(q: Any, *, s: Any) -> Any:
     b=lambda g, y, a, b: g * (y * (digamma(b) - digamma(a + b))),
     notation=call("special.beta", r"\mathrm{{B}}\left({a:loose}, {b:loose}\right)"),
     numpy=(special.beta,),
-    compute=special.beta,
     domain={"a": "positive", "b": "positive"},
-    entrywise=True,
     examples=TWO,
     jax="jax.scipy.special.beta({a}, {b})",
 )
@@ -163,9 +153,7 @@ def beta(a: Any, b: Any) -> Any:
     b=lambda g, y, a, b: g * (digamma(b) - digamma(a + b)),
     notation=call("special.betaln", r"\ln\mathrm{{B}}\left({a:loose}, {b:loose}\right)"),
     numpy=(special.betaln,),
-    compute=special.betaln,
     domain={"a": "positive", "b": "positive"},
-    entrywise=True,
     examples=TWO,
     jax="jax.scipy.special.betaln({a}, {b})",
 )
@@ -179,9 +167,7 @@ def betaln(a: Any, b: Any) -> Any:
     b=lambda g, y, a, b: g * (y * digamma(a + b)),
     notation=call("special.poch", r"\left({a:loose}\right)_{{{b:loose}}}"),
     numpy=(special.poch,),
-    compute=special.poch,
     domain={"a": "positive", "b": "positive"},
-    entrywise=True,
     examples=TWO,
     jax="jax.scipy.special.poch({a}, {b})",
 )
@@ -195,9 +181,7 @@ def poch(a: Any, b: Any) -> Any:
     b=lambda g, y, a, b: g * (y * (digamma(a - b + 1) - digamma(b + 1))),
     notation=call("special.binom", r"\binom{{{a:loose}}}{{{b:loose}}}"),
     numpy=(special.binom,),
-    compute=special.binom,
     domain={"a": "above one", "b": "probability"},
-    entrywise=True,
     examples=TWO,
 )
 def binom(a: Any, b: Any) -> Any:

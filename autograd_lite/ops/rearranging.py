@@ -30,7 +30,6 @@ def _opposite(shift: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x, shift, axis: np.roll(g, _opposite(shift), axis),
-    notation=call("np.roll"),
     numpy=(np.roll,),
     analytic=True,
     linear=("x",),
@@ -49,7 +48,6 @@ def roll(x: Any, *, shift: Any, axis: Any = None) -> Any:
 
 @primitive(
     x=lambda g, y, x, axis: np.flip(g, axis),
-    notation=call("np.flip"),
     numpy=(np.flip,),
     analytic=True,
     linear=("x",),
@@ -68,7 +66,6 @@ def flip(x: Any, *, axis: Any = None) -> Any:
 
 @primitive(
     x=lambda g, y, x, k, axes: np.rot90(g, -k, axes),
-    notation=call("np.rot90"),
     numpy=(np.rot90,),
     analytic=True,
     linear=("x",),
@@ -81,7 +78,6 @@ def rot90(x: Any, *, k: int = 1, axes: Any = (0, 1)) -> Any:
 
 @primitive(
     x=lambda g, y, x, k: np.tril(g, k=k),
-    notation=call("np.tril"),
     numpy=(np.tril,),
     jax="jnp.where(jnp.tri(*{x}.shape[-2:], k={k}, dtype=bool), {x}, 0)",
     analytic=True,
@@ -95,7 +91,6 @@ def tril(x: Any, *, k: int = 0) -> Any:
 
 @primitive(
     x=lambda g, y, x, k: np.triu(g, k=k),
-    notation=call("np.triu"),
     numpy=(np.triu,),
     jax="jnp.where(jnp.tri(*{x}.shape[-2:], k={k} - 1, dtype=bool), 0, {x})",
     analytic=True,
@@ -126,7 +121,6 @@ def diagflat(x: Any, *, k: int = 0) -> Any:
     x=lambda g, y, x, offset, axis1, axis2: put_back(
         g, x, lambda numbers: np.diagonal(numbers, offset, axis1, axis2)
     ),
-    notation=call("np.diagonal"),
     numpy=(np.diagonal,),
     analytic=True,
     linear=("x",),
@@ -144,7 +138,6 @@ def diagonal(x: Any, *, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 
 @primitive(
     x=lambda g, y, x, reps: put_back(g, x, lambda numbers: np.tile(numbers, reps)),
-    notation=call("np.tile"),
     numpy=(np.tile,),
     analytic=True,
     linear=("x",),
@@ -165,7 +158,6 @@ def tile(x: Any, *, reps: Any) -> Any:
     x=lambda g, y, x, repeats, axis: put_back(
         g, x, lambda numbers: np.repeat(numbers, repeats, axis)
     ),
-    notation=call("np.repeat"),
     numpy=(np.repeat,),
     analytic=True,
     linear=("x",),
@@ -183,7 +175,6 @@ def repeat(x: Any, *, repeats: Any, axis: Any = None) -> Any:
 
 @primitive(
     x=lambda g, y, x, new_shape: put_back(g, x, lambda numbers: np.resize(numbers, new_shape)),
-    notation=call("np.resize"),
     numpy=(np.resize,),
     analytic=True,
     linear=("x",),
@@ -208,7 +199,6 @@ def _padded(numbers: Any, pad_width: Any, mode: Any) -> Any:
     x=lambda g, y, x, pad_width, mode, constant_values: put_back(
         g, x, lambda numbers: _padded(numbers, pad_width, mode)
     ),
-    notation=call("np.pad"),
     numpy=(np.pad,),
     analytic=True,
     examples=(
@@ -244,7 +234,6 @@ def _taken(g: Any, x: Any, indices: Any, axis: Any, mode: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x, indices, axis, mode: _taken(g, x, indices, axis, mode),
-    notation=call("np.take"),
     numpy=(np.take,),
     analytic=True,
     linear=("x",),
@@ -272,7 +261,6 @@ def _taken_along(g: Any, x: Any, indices: Any, axis: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x, indices, axis: _taken_along(g, x, indices, axis),
-    notation=call("np.take_along_axis"),
     numpy=(np.take_along_axis,),
     analytic=True,
     linear=("x",),
@@ -297,7 +285,6 @@ def _put_along(g: Any, order: Any, axis: Any, shape: Any) -> Any:
     x=lambda g, y, x, axis, kind, order, stable: _put_along(
         g, np.argsort(x, axis, stable=True), axis, x.shape
     ),
-    notation=call("np.sort"),
     numpy=(np.sort,),
     jax="jnp.sort({x}, {axis})",
     examples=(
@@ -321,7 +308,6 @@ def sort(x: Any, *, axis: Any = -1, kind: Any = None, order: Any = None, stable:
         axis,
         x.shape,
     ),
-    notation=call("np.partition"),
     numpy=(np.partition,),
     whole=True,
     jax="jnp.sort({x}, {axis})",

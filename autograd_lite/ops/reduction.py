@@ -82,7 +82,6 @@ def sum(x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
 
 @primitive(
     x=lambda g, y, x, axis, keepdims: _spread(evenly(g, _count(x, axis)), x, axis, keepdims),
-    notation=call("np.mean"),
     numpy=(np.mean,),
     analytic=True,
     linear=("x",),
@@ -105,7 +104,6 @@ def _deviation(g: Any, x: Any, axis: Any, ddof: Any, keepdims: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x, axis, ddof, keepdims: _deviation(g, x, axis, ddof, keepdims),
-    notation=call("np.var"),
     numpy=(np.var,),
     takes_complex=True,
     reduces=True,
@@ -124,7 +122,6 @@ def _share(g: Any, y: Any, x: Any, axis: Any, keepdims: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x, axis, keepdims: _share(g, y, x, axis, keepdims),
-    notation=call("np.max"),
     sentence="{y} is the largest of entries of {x}: that entry gets the gradient, the rest 0.",
     numpy=(np.max, np.amax),
     reduces=True,
@@ -137,7 +134,6 @@ def max(x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
 
 @primitive(
     x=lambda g, y, x, axis, keepdims: _share(g, y, x, axis, keepdims),
-    notation=call("np.min"),
     sentence="{y} is the smallest of entries of {x}: that entry gets the gradient, the rest 0.",
     numpy=(np.min, np.amin),
     reduces=True,

@@ -18,11 +18,8 @@ def _or_inf(x: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x: g * np.cos(x),
-    notation=call("np.sin"),
     numpy=(np.sin,),
-    compute=np.sin,
     analytic=True,
-    entrywise=True,
 )
 def sin(x: Any) -> Any:
     """Sine of an angle in radians."""
@@ -31,11 +28,8 @@ def sin(x: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x: -g * np.sin(x),
-    notation=call("np.cos"),
     numpy=(np.cos,),
-    compute=np.cos,
     analytic=True,
-    entrywise=True,
 )
 def cos(x: Any) -> Any:
     """Cosine of an angle in radians."""
@@ -46,10 +40,8 @@ def cos(x: Any) -> Any:
     x=lambda g, y, x: g * (1 + y * y),
     notation=call("np.tan", r"\tan\left({x:loose}\right)"),
     numpy=(np.tan,),
-    compute=np.tan,
     domain={"x": "probability"},
     analytic=True,
-    entrywise=True,
 )
 def tan(x: Any) -> Any:
     """Tangent of an angle in radians."""
@@ -60,10 +52,8 @@ def tan(x: Any) -> Any:
     x=lambda g, y, x: g / np.sqrt(1 - x * x),
     notation=call("np.arcsin", r"\arcsin\left({x:loose}\right)"),
     numpy=(np.arcsin,),
-    compute=np.arcsin,
     domain={"x": "probability"},
     analytic=True,
-    entrywise=True,
 )
 def arcsin(x: Any) -> Any:
     """Angle, in radians, of a sine."""
@@ -74,10 +64,8 @@ def arcsin(x: Any) -> Any:
     x=lambda g, y, x: -g / np.sqrt(1 - x * x),
     notation=call("np.arccos", r"\arccos\left({x:loose}\right)"),
     numpy=(np.arccos,),
-    compute=np.arccos,
     domain={"x": "probability"},
     analytic=True,
-    entrywise=True,
 )
 def arccos(x: Any) -> Any:
     """Angle, in radians, of a cosine."""
@@ -88,9 +76,7 @@ def arccos(x: Any) -> Any:
     x=lambda g, y, x: g / (1 + x * x),
     notation=call("np.arctan", r"\arctan\left({x:loose}\right)"),
     numpy=(np.arctan,),
-    compute=np.arctan,
     analytic=True,
-    entrywise=True,
 )
 def arctan(x: Any) -> Any:
     """Angle, in radians, of a tangent."""
@@ -100,11 +86,8 @@ def arctan(x: Any) -> Any:
 @primitive(
     a=lambda g, y, a, b: g * b / _or_inf(a * a + b * b),
     b=lambda g, y, a, b: -g * a / _or_inf(a * a + b * b),
-    notation=call("np.arctan2"),
     numpy=(np.arctan2,),
-    compute=np.arctan2,
     domain={"a": "nonzero", "b": "nonzero"},
-    entrywise=True,
 )
 def arctan2(a: Any, b: Any) -> Any:
     """Angle, in radians, of the point ``(b, a)``; at the origin, its derivatives are set to 0."""
@@ -116,9 +99,7 @@ def arctan2(a: Any, b: Any) -> Any:
     b=lambda g, y, a, b: g * (b / _or_inf(y)),
     notation=call("np.hypot", r"\sqrt{{{{{a:tight}}}^2 + {{{b:tight}}}^2}}"),
     numpy=(np.hypot,),
-    compute=np.hypot,
     domain={"a": "nonzero", "b": "nonzero"},
-    entrywise=True,
 )
 def hypot(a: Any, b: Any) -> Any:
     """Length of the vector ``(a, b)``; at the origin, its derivatives are set to 0."""
@@ -129,9 +110,7 @@ def hypot(a: Any, b: Any) -> Any:
     x=lambda g, y, x: g * np.cosh(x),
     notation=call("np.sinh", r"\sinh\left({x:loose}\right)"),
     numpy=(np.sinh,),
-    compute=np.sinh,
     analytic=True,
-    entrywise=True,
 )
 def sinh(x: Any) -> Any:
     """Hyperbolic sine."""
@@ -142,9 +121,7 @@ def sinh(x: Any) -> Any:
     x=lambda g, y, x: g * np.sinh(x),
     notation=call("np.cosh", r"\cosh\left({x:loose}\right)"),
     numpy=(np.cosh,),
-    compute=np.cosh,
     analytic=True,
-    entrywise=True,
 )
 def cosh(x: Any) -> Any:
     """Hyperbolic cosine."""
@@ -153,11 +130,8 @@ def cosh(x: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x: g * (1 - y * y),
-    notation=call("np.tanh"),
     numpy=(np.tanh,),
-    compute=np.tanh,
     analytic=True,
-    entrywise=True,
 )
 def tanh(x: Any) -> Any:
     """Hyperbolic tangent."""
@@ -166,11 +140,8 @@ def tanh(x: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x: g / np.sqrt(x * x + 1),
-    notation=call("np.arcsinh"),
     numpy=(np.arcsinh,),
-    compute=np.arcsinh,
     analytic=True,
-    entrywise=True,
 )
 def arcsinh(x: Any) -> Any:
     """Inverse of the hyperbolic sine."""
@@ -184,12 +155,9 @@ def _legs(x: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x: g / _legs(x),
-    notation=call("np.arccosh"),
     numpy=(np.arccosh,),
-    compute=np.arccosh,
     domain={"x": "above one"},
     analytic=True,
-    entrywise=True,
 )
 def arccosh(x: Any) -> Any:
     """Inverse of the hyperbolic cosine, from 1 up."""
@@ -198,12 +166,9 @@ def arccosh(x: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x: g / (1 - x * x),
-    notation=call("np.arctanh"),
     numpy=(np.arctanh,),
-    compute=np.arctanh,
     domain={"x": "probability"},
     analytic=True,
-    entrywise=True,
 )
 def arctanh(x: Any) -> Any:
     """Inverse of the hyperbolic tangent."""
@@ -212,10 +177,7 @@ def arctanh(x: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x: g * (np.pi / 180),
-    notation=call("np.deg2rad"),
     numpy=(np.deg2rad, np.radians),
-    compute=np.deg2rad,
-    entrywise=True,
     linear=("x",),
 )
 def deg2rad(x: Any) -> Any:
@@ -225,10 +187,7 @@ def deg2rad(x: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x: g * (180 / np.pi),
-    notation=call("np.rad2deg"),
     numpy=(np.rad2deg, np.degrees),
-    compute=np.rad2deg,
-    entrywise=True,
     linear=("x",),
 )
 def rad2deg(x: Any) -> Any:
@@ -255,7 +214,6 @@ def _sinc_derivative(x: Any, y: Any) -> Any:
 
 @primitive(
     x=lambda g, y, x: g * _sinc_derivative(x, y),
-    notation=call("np.sinc"),
     numpy=(np.sinc,),
     compute=np.sinc,
     analytic=True,
