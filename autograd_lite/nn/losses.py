@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -114,10 +116,42 @@ class MSELoss(MSE):
     """
 
 
+REDUCTION = """\
+reduction : {"mean", "sum", "none"}
+    What becomes of the losses of all entries; the gradient above is that of "sum".
+"""
+RAISED_AND_SEEN = """
+Raises
+------
+ValueError
+    If `reduction` is not one of them, or a number is out of its range.
+
+See Also
+--------
+autograd_lite.nn.functional.{function} : The function.
+"""
+"""What the docstrings of all losses have in common, before their examples."""
+
+
 class _Loss(Module):
-    """What the losses below have in common: a reduction, and an input with its target."""
+    """What the losses below have in common: a reduction, and an input with its target.
+
+    Each is a function of `nn.functional`; its settings are the parameters of ``__init__``.
+    """
 
     _reductions: tuple[str, ...] = REDUCED
+    _function: Callable[..., Tensor]
+    _settings: tuple[str, ...]
+
+    def __init_subclass__(cls, function: Callable[..., Tensor] | None = None) -> None:
+        if function is not None:
+            made: Any = cls.__init__
+            cls._function = staticmethod(function)
+            cls._settings = made.__code__.co_varnames[1 : made.__code__.co_argcount]
+            text = inspect.cleandoc(cls.__doc__ or "")
+            shared = "" if "reduction : " in text else REDUCTION
+            shared += RAISED_AND_SEEN.format(function=function.__name__)
+            cls.__doc__ = text.replace("\nExamples\n", f"{shared}\nExamples\n")
 
     def __init__(self, reduction: Any = "mean") -> None:
         check_reduction(type(self).__name__, reduction, self._reductions)
@@ -145,17 +179,15 @@ class _Loss(Module):
             If the shapes differ, for a column and a row would broadcast to a table; or if values
             are not what the class says.
         """
-        return self._loss(input, target)
-
-    def _loss(self, input: Any, target: Any) -> Tensor:
-        raise NotImplementedError
+        settings = {name: getattr(self, name) for name in self._settings}
+        return self._function(input, target, **settings)
 
     def extra_repr(self) -> str:
         """Return the settings."""
         return str(self.reduction)
 
 
-class L1Loss(_Loss):
+class L1Loss(_Loss, function=functional.l1_loss):
     r"""The absolute error of a prediction.
 
     With the error :math:`e` = input - target,
@@ -170,15 +202,6 @@ class L1Loss(_Loss):
     ----------
     reduction : {"mean", "sum", "none"}
         What becomes of the losses of all entries; the gradient above is that of "sum".
-
-    Raises
-    ------
-    ValueError
-        If `reduction` is not one of them.
-
-    See Also
-    --------
-    autograd_lite.nn.functional.l1_loss : The function.
 
     Examples
     --------
@@ -195,11 +218,8 @@ class L1Loss(_Loss):
     def __init__(self, reduction: Reduced = "mean") -> None:
         super().__init__(reduction)
 
-    def _loss(self, input: Any, target: Any) -> Tensor:
-        return functional.l1_loss(input, target, self.reduction)
 
-
-class SmoothL1Loss(_Loss):
+class SmoothL1Loss(_Loss, function=functional.smooth_l1_loss):
     r"""The absolute error of a prediction, rounded near 0.
 
     With the error :math:`e` = input - target and the width :math:`\beta`,
@@ -215,17 +235,6 @@ class SmoothL1Loss(_Loss):
     ----------
     beta : float
         The width :math:`\beta` of the round part, 0 or more; 0 is the absolute error.
-    reduction : {"mean", "sum", "none"}
-        What becomes of the losses of all entries; the gradient above is that of "sum".
-
-    Raises
-    ------
-    ValueError
-        If `reduction` is not one of them, or `beta` is negative.
-
-    See Also
-    --------
-    autograd_lite.nn.functional.smooth_l1_loss : The function.
 
     Examples
     --------
@@ -244,15 +253,12 @@ class SmoothL1Loss(_Loss):
         check_range("SmoothL1Loss", "of 0 or more", beta=beta)
         self.beta = beta
 
-    def _loss(self, input: Any, target: Any) -> Tensor:
-        return functional.smooth_l1_loss(input, target, self.reduction, self.beta)
-
     def extra_repr(self) -> str:
         """Return the settings."""
         return f"{self.reduction}, beta={self.beta:g}"
 
 
-class HuberLoss(_Loss):
+class HuberLoss(_Loss, function=functional.huber_loss):
     r"""Half of the squared error of a prediction, but a line where it is large.
 
     With the error :math:`e` = input - target,
@@ -266,17 +272,6 @@ class HuberLoss(_Loss):
     ----------
     delta : float
         Where the line begins, more than 0.
-    reduction : {"mean", "sum", "none"}
-        What becomes of the losses of all entries; the gradient above is that of "sum".
-
-    Raises
-    ------
-    ValueError
-        If `reduction` is not one of them, or `delta` is not more than 0.
-
-    See Also
-    --------
-    autograd_lite.nn.functional.huber_loss : The function.
 
     Examples
     --------
@@ -295,15 +290,12 @@ class HuberLoss(_Loss):
         check_range("HuberLoss", "of more than 0", delta=delta)
         self.delta = delta
 
-    def _loss(self, input: Any, target: Any) -> Tensor:
-        return functional.huber_loss(input, target, self.reduction, self.delta)
-
     def extra_repr(self) -> str:
         """Return the settings."""
         return f"{self.reduction}, delta={self.delta:g}"
 
 
-class BCELoss(_Loss):
+class BCELoss(_Loss, function=functional.binary_cross_entropy):
     r"""The cross-entropy of a probability and a label, 0 or 1, or another probability.
 
     With the probability :math:`p` and the target :math:`t`,
@@ -319,17 +311,6 @@ class BCELoss(_Loss):
     ----------
     weight : array_like, optional
         A constant factor of each loss, of the shape of the input or one that broadcasts to it.
-    reduction : {"mean", "sum", "none"}
-        What becomes of the losses of all entries; the gradient above is that of "sum".
-
-    Raises
-    ------
-    ValueError
-        If `reduction` is not one of them.
-
-    See Also
-    --------
-    autograd_lite.nn.functional.binary_cross_entropy : The function.
 
     Examples
     --------
@@ -349,11 +330,8 @@ class BCELoss(_Loss):
         super().__init__(reduction)
         self.weight = _kept(weight)
 
-    def _loss(self, input: Any, target: Any) -> Tensor:
-        return functional.binary_cross_entropy(input, target, self.weight, self.reduction)
 
-
-class BCEWithLogitsLoss(_Loss):
+class BCEWithLogitsLoss(_Loss, function=functional.binary_cross_entropy_with_logits):
     r"""The cross-entropy of a score, as :math:`\sigma(x)`, and a label, 0 or 1.
 
     With the score :math:`x`, the target :math:`t` and `pos_weight` :math:`q`,
@@ -371,17 +349,6 @@ class BCEWithLogitsLoss(_Loss):
     pos_weight : array_like, optional
         What a label of 1 counts for, where 0 counts for 1: a number, or one for each entry of the
         last axis.
-    reduction : {"mean", "sum", "none"}
-        What becomes of the losses of all entries; the gradient above is that of "sum".
-
-    Raises
-    ------
-    ValueError
-        If `reduction` is not one of them.
-
-    See Also
-    --------
-    autograd_lite.nn.functional.binary_cross_entropy_with_logits : The function.
 
     Examples
     --------
@@ -404,13 +371,19 @@ class BCEWithLogitsLoss(_Loss):
         super().__init__(reduction)
         self.weight, self.pos_weight = _kept(weight), _kept(pos_weight)
 
-    def _loss(self, input: Any, target: Any) -> Tensor:
-        return functional.binary_cross_entropy_with_logits(
-            input, target, self.weight, self.reduction, self.pos_weight
-        )
+
+class _WithMargin(_Loss):
+    def __init__(self, margin: float = 1.0, reduction: Reduced = "mean") -> None:
+        super().__init__(reduction)
+        check_range(type(self).__name__, margin=margin)
+        self.margin = margin
+
+    def extra_repr(self) -> str:
+        """Return the settings."""
+        return f"margin={self.margin:g}, {self.reduction}"
 
 
-class HingeLoss(_Loss):
+class HingeLoss(_WithMargin, function=functional.hinge_loss):
     r"""By how much a score is short of its margin on the side of its label, -1 or 1.
 
     With the score :math:`x`, the label :math:`t` and the margin :math:`m`,
@@ -423,17 +396,6 @@ class HingeLoss(_Loss):
     ----------
     margin : float
         The margin :math:`m`.
-    reduction : {"mean", "sum", "none"}
-        What becomes of the losses of all entries; the gradient above is that of "sum".
-
-    Raises
-    ------
-    ValueError
-        If `reduction` is not one of them.
-
-    See Also
-    --------
-    autograd_lite.nn.functional.hinge_loss : The function.
 
     Examples
     --------
@@ -447,20 +409,8 @@ class HingeLoss(_Loss):
     [-0.5, 0.0]
     """
 
-    def __init__(self, margin: float = 1.0, reduction: Reduced = "mean") -> None:
-        super().__init__(reduction)
-        check_range(type(self).__name__, margin=margin)
-        self.margin = margin
 
-    def _loss(self, input: Any, target: Any) -> Tensor:
-        return functional.hinge_loss(input, target, self.margin, self.reduction)
-
-    def extra_repr(self) -> str:
-        """Return the settings."""
-        return f"margin={self.margin:g}, {self.reduction}"
-
-
-class HingeEmbeddingLoss(_Loss):
+class HingeEmbeddingLoss(_WithMargin, function=functional.hinge_embedding_loss):
     r"""The loss of a distance between two things that are alike, 1, or not, -1.
 
     With the distance :math:`x` and the margin :math:`m`,
@@ -474,17 +424,6 @@ class HingeEmbeddingLoss(_Loss):
     ----------
     margin : float
         The distance :math:`m` beyond which two things that are not alike are told apart.
-    reduction : {"mean", "sum", "none"}
-        What becomes of the losses of all entries; the gradient above is that of "sum".
-
-    Raises
-    ------
-    ValueError
-        If `reduction` is not one of them.
-
-    See Also
-    --------
-    autograd_lite.nn.functional.hinge_embedding_loss : The function.
 
     Examples
     --------
@@ -498,20 +437,8 @@ class HingeEmbeddingLoss(_Loss):
     [0.5, -0.5]
     """
 
-    def __init__(self, margin: float = 1.0, reduction: Reduced = "mean") -> None:
-        super().__init__(reduction)
-        check_range(type(self).__name__, margin=margin)
-        self.margin = margin
 
-    def _loss(self, input: Any, target: Any) -> Tensor:
-        return functional.hinge_embedding_loss(input, target, self.margin, self.reduction)
-
-    def extra_repr(self) -> str:
-        """Return the settings."""
-        return f"margin={self.margin:g}, {self.reduction}"
-
-
-class KLDivLoss(_Loss):
+class KLDivLoss(_Loss, function=functional.kl_div):
     r"""The Kullback-Leibler divergence of a distribution from a target.
 
     With the logarithms :math:`x` of the distribution, such as ``al.log_softmax(scores)``, and the
@@ -530,15 +457,6 @@ class KLDivLoss(_Loss):
         first axis.
     log_target : bool
         Whether the target is given as logarithms, too.
-
-    Raises
-    ------
-    ValueError
-        If `reduction` is not one of them.
-
-    See Also
-    --------
-    autograd_lite.nn.functional.kl_div : The function.
 
     Examples
     --------
@@ -559,11 +477,36 @@ class KLDivLoss(_Loss):
         super().__init__(reduction)
         self.log_target = log_target
 
-    def _loss(self, input: Any, target: Any) -> Tensor:
-        return functional.kl_div(input, target, self.reduction, self.log_target)
+
+class _OfLabels(_Loss):
+    def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
+        """Compare log-probabilities or scores, as the class says, with labels.
+
+        Parameters
+        ----------
+        input : Tensor or array_like, shape (classes,), (rows, classes) or (rows, classes, ...)
+            Scores, any numbers; for `NLLLoss`, logarithms of probabilities, such as
+            ``al.log_softmax(x)``.
+        target : array_like of int, shape of `input` without its axis of classes
+            Labels, which count from 0. `CrossEntropyLoss` also takes probabilities, floating-point
+            numbers of the shape of `input`.
+
+        Returns
+        -------
+        Tensor
+            A single number; with "none", an array of the shape of the labels.
+
+        Raises
+        ------
+        TypeError
+            If one of them has a wrong dtype.
+        ValueError
+            If the shapes do not fit, a label is not one of the classes, or none counts.
+        """
+        return super().forward(input, target)
 
 
-class NLLLoss(_Loss):
+class NLLLoss(_OfLabels, function=functional.nll_loss):
     r"""The negative log-likelihood of labels.
 
     With the log-probabilities :math:`x_{ik}` of row :math:`i`, its label :math:`k_i`, and the
@@ -582,15 +525,6 @@ class NLLLoss(_Loss):
         A label that does not count.
     reduction : {"mean", "sum", "none"}
         What becomes of the losses of all rows.
-
-    Raises
-    ------
-    ValueError
-        If `reduction` is not one of them.
-
-    See Also
-    --------
-    autograd_lite.nn.functional.nll_loss : The function.
 
     Examples
     --------
@@ -614,32 +548,8 @@ class NLLLoss(_Loss):
         super().__init__(reduction)
         self.weight, self.ignore_index = _for_classes(type(self).__name__, weight), ignore_index
 
-    def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
-        """Compare log-probabilities with labels.
 
-        Parameters
-        ----------
-        input : Tensor or array_like, shape (classes,), (rows, classes) or (rows, classes, ...)
-            Logarithms of probabilities: ``al.log_softmax(x)``, for instance.
-        target : array_like of int, shape of `input` without its axis of classes
-            Labels, which count from 0.
-
-        Returns
-        -------
-        Tensor
-            A single number; with "none", an array of the shape of `target`.
-
-        Raises
-        ------
-        TypeError
-            If one of them has a wrong dtype.
-        ValueError
-            If the shapes do not fit, a label is not one of the classes, or none counts.
-        """
-        return functional.nll_loss(input, target, self.weight, self.ignore_index, self.reduction)
-
-
-class CrossEntropyLoss(_Loss):
+class CrossEntropyLoss(_OfLabels, function=functional.cross_entropy):
     r"""The cross-entropy of scores, by their softmax, and labels.
 
     With the scores :math:`x_{ik}` of row :math:`i`, :math:`p_i = \mathrm{softmax}(x_i)`, the label
@@ -666,15 +576,6 @@ class CrossEntropyLoss(_Loss):
     label_smoothing : float
         The part :math:`s` of each label that is spread over all classes, from 0 to 1.
 
-    Raises
-    ------
-    ValueError
-        If `reduction` is not one of them, or `label_smoothing` is not from 0 to 1.
-
-    See Also
-    --------
-    autograd_lite.nn.functional.cross_entropy : The function.
-
     Examples
     --------
     >>> import numpy as np
@@ -699,33 +600,6 @@ class CrossEntropyLoss(_Loss):
         check_range("CrossEntropyLoss", "from 0 to 1", label_smoothing=label_smoothing)
         self.weight, self.ignore_index = _for_classes(type(self).__name__, weight), ignore_index
         self.label_smoothing = label_smoothing
-
-    def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
-        """Compare scores with labels.
-
-        Parameters
-        ----------
-        input : Tensor or array_like, shape (classes,), (rows, classes) or (rows, classes, ...)
-            Scores, any numbers.
-        target : array_like of int, shape of `input` without its axis of classes
-            Labels, which count from 0; or probabilities, floating-point numbers of the shape of
-            `input`.
-
-        Returns
-        -------
-        Tensor
-            A single number; with "none", an array of the shape of the labels.
-
-        Raises
-        ------
-        TypeError
-            If one of them has a wrong dtype.
-        ValueError
-            If the shapes do not fit, a label is not one of the classes, or none counts.
-        """
-        return functional.cross_entropy(
-            input, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing
-        )
 
 
 def _for_classes(name: str, weight: ArrayLike | Tensor | None) -> ArrayLike | Tensor | None:

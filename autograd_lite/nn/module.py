@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 
@@ -68,6 +69,15 @@ class _NamesItsTensors(type):
         for path, part in _modules(module):
             part._path, part._card = path, None
         return module
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """What `help` and editors show: the arguments of ``__init__``."""
+        made: Any = cls.__init__  # type: ignore[misc]
+        if made is object.__init__:
+            return inspect.Signature()
+        known = inspect.signature(made)
+        return known.replace(parameters=[*known.parameters.values()][1:])
 
 
 class _Forward(Protocol[P, R_co]):

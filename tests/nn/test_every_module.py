@@ -1,6 +1,7 @@
 """Every layer and loss is drawn, derived and compared like what is written out in operations."""
 
 import copy
+import inspect
 
 import numpy as np
 import pytest
@@ -29,6 +30,19 @@ def loss_of(name):
 def test_every_module_is_here():
     kinds = {name for name in nn.__all__ if isinstance(getattr(nn, name), type)}
     assert kinds - ABSTRACT == set(LOSSES) | set(LAYERS)
+
+
+@pytest.mark.parametrize("name", [*LOSSES, *LAYERS])
+def test_help_says_what_it_takes(name):
+    kind = getattr(nn, name)
+    parameters = set(inspect.signature(kind).parameters)
+    assert parameters == set(inspect.signature(kind.__init__).parameters) - {
+        "self",
+        "args",
+        "kwargs",
+    }
+    assert all(parameter in kind.__doc__ for parameter in parameters)
+    assert name not in LOSSES or name == "MSELoss" or "See Also" in kind.__doc__
 
 
 @pytest.mark.parametrize("name", [*LOSSES, *LAYERS])
