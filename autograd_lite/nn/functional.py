@@ -24,29 +24,11 @@ from autograd_lite.ops import tanh
 from autograd_lite.tensor import Tensor
 
 __all__ = [
-    "avg_pool2d",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "conv1d",
-    "conv2d",
-    "cross_entropy",
-    "hinge_embedding_loss",
-    "hinge_loss",
-    "huber_loss",
-    "kl_div",
-    "l1_loss",
-    "log_softmax",
-    "max_pool2d",
-    "mse_loss",
-    "nll_loss",
-    "relu",
-    "scaled_dot_product_attention",
-    "sigmoid",
-    "smooth_l1_loss",
-    "softmax",
-    "softplus",
-    "tanh",
-]
+    "avg_pool2d", "binary_cross_entropy", "binary_cross_entropy_with_logits", "conv1d", "conv2d",
+    "cross_entropy", "hinge_embedding_loss", "hinge_loss", "huber_loss", "kl_div", "l1_loss",
+    "log_softmax", "max_pool2d", "mse_loss", "nll_loss", "relu", "scaled_dot_product_attention",
+    "sigmoid", "smooth_l1_loss", "softmax", "softplus", "tanh",
+]  # fmt: skip
 
 INSTEAD = {
     "gelu": "al.nn.GELU()(x)", "elu": "al.nn.ELU()(x)", "silu": "al.nn.SiLU()(x)",

@@ -28,15 +28,6 @@ else:
     )
 
 __all__ = [
-    "COMPOSED",
-    "WITHOUT_DERIVATIVE",
-    "array",
-    "call_function",
-    "call_ufunc",
-    "cast_for",
-    "clip",
-    "dot",
-    "swapaxes",
-    "untyped",
-    "values_of",
-]
+    "COMPOSED", "WITHOUT_DERIVATIVE", "array", "call_function", "call_ufunc", "cast_for", "clip",
+    "dot", "swapaxes", "untyped", "values_of",
+]  # fmt: skip

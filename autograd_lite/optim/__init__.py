@@ -19,20 +19,9 @@ from autograd_lite.optim.schedules import (
 from autograd_lite.optim.sgd import SGD
 
 __all__ = [
-    "SGD",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "CosineAnnealingLR",
-    "LRScheduler",
-    "LinearLR",
-    "OneCycleLR",
-    "Optimizer",
-    "RMSprop",
-    "ReduceLROnPlateau",
-    "StepLR",
-    "clip_grad_norm_",
-]
+    "SGD", "Adagrad", "Adam", "AdamW", "CosineAnnealingLR", "LRScheduler", "LinearLR",
+    "OneCycleLR", "Optimizer", "RMSprop", "ReduceLROnPlateau", "StepLR", "clip_grad_norm_",
+]  # fmt: skip
 
 INSTEAD = {
     "lr_scheduler": "al.optim.StepLR(optimiser, 10), for instance",
