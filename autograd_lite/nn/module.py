@@ -544,35 +544,15 @@ def _without_history(value: Any) -> Any:
     )
 
 
-def _inside(
-    value: Any, path: str = "", above: tuple[int, ...] = ()
-) -> Iterator[tuple[str, Module | Tensor]]:
-    """Yield path and value of every module and tensor inside a module, depth first.
-
-    A module may hold one that holds it; that one is not entered again.
-    """
-    parts: Iterable[tuple[Any, Any]] = ()
-    if isinstance(value, Module):
-        parts = vars(value).items()
-    elif isinstance(value, dict):
-        parts = value.items()
-    elif isinstance(value, list | tuple):
-        parts = enumerate(value)
-    above = (*above, id(value))
-    for name, part in parts:
-        if id(part) not in above:
-            here = f"{path}.{name}" if path else str(name)
-            if isinstance(part, Module | Tensor):
-                yield here, part
-            yield from _inside(part, here, above)
-
-
 Place = tuple[tuple[Any, Any], ...]
 """Where something is held: the holders from the outermost, each with the name inside it."""
 
 
-def _held(value: Any, path: str = "", place: Place = ()) -> Iterator[tuple[str, Any, Place]]:
-    """Yield path, value and place of every leaf tensor and array of numbers inside a module."""
+def _inside(value: Any, path: str = "", place: Place = ()) -> Iterator[tuple[str, Any, Place]]:
+    """Yield path, value and place of all that is inside a module: modules, tensors and arrays.
+
+    The order is depth first. A module may hold one that holds it; that one is not entered again.
+    """
     parts: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, Module):
         parts = vars(value).items()
@@ -583,22 +563,25 @@ def _held(value: Any, path: str = "", place: Place = ()) -> Iterator[tuple[str, 
     above = {id(value), *(id(holder) for holder, _ in place)}
     for name, part in parts:
         here, there = f"{path}.{name}" if path else str(name), (*place, (value, name))
-        if isinstance(part, Tensor):
-            if part.is_leaf:
+        if isinstance(part, Tensor | np.ndarray):
+            yield here, part, there
+        elif isinstance(part, Module | dict | list | tuple) and id(part) not in above:
+            if isinstance(part, Module):
                 yield here, part, there
-        elif isinstance(part, np.ndarray):
-            if part.dtype.kind in "biufc":
-                yield here, part, there
-        elif id(part) not in above:
-            yield from _held(part, here, there)
+            yield from _inside(part, here, there)
 
 
 def _state(module: Any) -> list[tuple[str, Any, list[Place]]]:
-    """Return what `_held` yields, each tensor and array once, with all its places."""
+    """Return path, value and places of each leaf tensor and array of numbers inside a module."""
     found: dict[int, tuple[str, Any, list[Place]]] = {}
-    for path, part, place in _held(module):
-        found.setdefault(id(part), (path, part, []))[2].append(place)
+    for path, part, place in _inside(module):
+        if part.is_leaf if isinstance(part, Tensor) else _is_buffer(part):
+            found.setdefault(id(part), (path, part, []))[2].append(place)
     return list(found.values())
+
+
+def _is_buffer(part: Any) -> bool:
+    return isinstance(part, np.ndarray) and part.dtype.kind in "biufc"
 
 
 def _bare(part: Any) -> Any:
@@ -626,7 +609,7 @@ def _put(place: Place, value: Any) -> None:
 def _leaves(module: Any) -> list[tuple[str, Tensor]]:
     """Return path and tensor of every leaf tensor in a module, each once."""
     found: dict[Tensor, str] = {}
-    for path, part in _inside(module):
+    for path, part, _ in _inside(module):
         if isinstance(part, Tensor) and part.is_leaf:
             found.setdefault(part, path)
     return [(path, tensor) for tensor, path in found.items()]
@@ -634,4 +617,4 @@ def _leaves(module: Any) -> list[tuple[str, Tensor]]:
 
 def _modules(module: Any) -> list[tuple[str, Module]]:
     """Return path and module of every module inside a module."""
-    return [(path, part) for path, part in _inside(module) if isinstance(part, Module)]
+    return [(path, part) for path, part, _ in _inside(module) if isinstance(part, Module)]
