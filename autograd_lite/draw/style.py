@@ -43,15 +43,7 @@ LOOKS: dict[Role, Look] = {
     "fold": Look(ink="#4A525C", fill="#FFFFFF", style="ROUNDED,DOTTED"),
 }
 
-LEGEND: dict[Role, str] = {
-    "input": "input",
-    "parameter": "parameter",
-    "constant": "constant",
-    "result": "result",
-    "output": "output",
-    "gradient": "gradient",
-    "fold": "folded",
-}
+LEGEND: dict[Role, str] = {role: role for role in LOOKS} | {"fold": "folded"}
 
 
 def signed(x: float) -> str:

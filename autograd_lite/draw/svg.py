@@ -30,9 +30,7 @@ def svg(dot: str, description: str, height: float | None = None, *, follow: bool
     - `height`: how high it is at most, in pixels.
     - `follow`: whether it is dark in a page that is.
     """
-    root = ET.fromstring(render(dot, "svg"))
-    for element in root.iter():
-        element.tag = element.tag.rpartition("}")[2]
+    root = parsed(render(dot, "svg"))
     for text in root.iter("text"):
         hold(text)
     for group in list(root.iter("g")):
@@ -42,6 +40,14 @@ def svg(dot: str, description: str, height: float | None = None, *, follow: bool
     if height is not None:
         root.set("style", f"{WHOLE['style']}; max-height: {height:g}px")
     return finished(root, follow=follow)
+
+
+def parsed(drawn: str | bytes) -> ET.Element:
+    """Read an SVG, and name its elements without their namespace."""
+    root = ET.fromstring(drawn)
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    return root
 
 
 def finished(root: ET.Element, *, follow: bool) -> str:

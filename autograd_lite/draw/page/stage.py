@@ -26,7 +26,7 @@ from autograd_lite.draw.page.states import (
 from autograd_lite.draw.scene import Scene
 from autograd_lite.draw.scene import scene as make_scene
 from autograd_lite.draw.style import ALARM, GRADIENT, QUIET
-from autograd_lite.draw.svg import FAMILY, svg
+from autograd_lite.draw.svg import FAMILY, parsed, svg
 from autograd_lite.graph import Node
 from autograd_lite.graph.cotangents import Use
 
@@ -61,9 +61,7 @@ def stage(
     dict
         ``sizes``, ``modules`` and ``states``, for the script.
     """
-    drawn = ET.fromstring(svg(_source(scene, values, grads, parts), ""))
-    for element in drawn.iter():
-        element.tag = element.tag.rpartition("}")[2]
+    drawn = parsed(svg(_source(scene, values, grads, parts), ""))
     boxes = {box.id: box for box in scene.plan.boxes}
     groups = {}
     sizes = {}

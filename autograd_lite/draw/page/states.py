@@ -20,6 +20,7 @@ from autograd_lite.draw.fold import Fold, Plan
 from autograd_lite.draw.formulas import printable, shortened
 from autograd_lite.draw.render import render_all
 from autograd_lite.draw.style import SMALL, TEXT
+from autograd_lite.draw.svg import parsed
 from autograd_lite.draw.text_width import width_of
 from autograd_lite.graph import Node
 from autograd_lite.ops.writing import Written
@@ -159,9 +160,7 @@ class Layouts:
         return [self._state(*each) for each in zip(chosen, homes, drawn, strict=True)]
 
     def _state(self, folded: State, home: Mapping[str, str], drawn: bytes) -> dict[str, Any]:
-        root = ET.fromstring(drawn)
-        for element in root.iter():
-            element.tag = element.tag.rpartition("}")[2]
+        root = parsed(drawn)
         described: dict[str, Any] = {
             "folded": sorted(folded), "view": _view(root), "home": home,
             "at": {}, "edges": [], "handed": [], "frames": {},
