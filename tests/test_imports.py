@@ -230,7 +230,7 @@ def test_import_loads_the_core_and_what_makes_a_tensor():
     light = {"ops", "numpy_api", "derive", "compile", "draw"}  # Of these the `__init__` alone.
     tensor = {
         *(f"numpy_api.{name}" for name in ("guesses", "methods", "in_place", "memory")),
-        "numpy_api.conversions",
+        *(f"numpy_api.{name}" for name in ("conversions", "moving_methods", "reducing_methods")),
         *(f"numpy_api.{name}" for name in ("versions", "views", "filling", "arguments")),
         "tensor",
     }

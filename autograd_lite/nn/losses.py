@@ -12,13 +12,7 @@ from numpy.typing import ArrayLike
 from autograd_lite.functional.operations import Reduction, mse
 from autograd_lite.functional.settings import check_range
 from autograd_lite.nn import functional
-from autograd_lite.nn.functional import (
-    REDUCED,
-    REDUCED_BY_BATCH,
-    Reduced,
-    ReducedByBatch,
-    check_reduction,
-)
+from autograd_lite.nn.functional import Reduced, ReducedByBatch, check_reduction
 from autograd_lite.nn.module import Module
 from autograd_lite.ops.neural import REDUCTIONS
 from autograd_lite.tensor import Tensor
@@ -139,7 +133,7 @@ class _Loss(Module):
     Each is a function of `nn.functional`; its settings are the parameters of ``__init__``.
     """
 
-    _reductions: tuple[str, ...] = REDUCED
+    _reductions: tuple[str, ...] = functional.REDUCED
     _function: Callable[..., Tensor]
     _settings: tuple[str, ...]
 
@@ -183,8 +177,10 @@ class _Loss(Module):
         return self._function(input, target, **settings)
 
     def extra_repr(self) -> str:
-        """Return the settings."""
-        return str(self.reduction)
+        """Return the reduction, and what shapes the loss."""
+        shown = ("reduction", "beta", "delta", "margin")
+        given = {name: getattr(self, name) for name in self._settings if name in shown}
+        return ", ".join(x if isinstance(x, str) else f"{name}={x:g}" for name, x in given.items())
 
 
 class L1Loss(_Loss, function=functional.l1_loss):
@@ -253,10 +249,6 @@ class SmoothL1Loss(_Loss, function=functional.smooth_l1_loss):
         check_range("SmoothL1Loss", "of 0 or more", beta=beta)
         self.beta = beta
 
-    def extra_repr(self) -> str:
-        """Return the settings."""
-        return f"{self.reduction}, beta={self.beta:g}"
-
 
 class HuberLoss(_Loss, function=functional.huber_loss):
     r"""Half of the squared error of a prediction, but a line where it is large.
@@ -289,10 +281,6 @@ class HuberLoss(_Loss, function=functional.huber_loss):
         super().__init__(reduction)
         check_range("HuberLoss", "of more than 0", delta=delta)
         self.delta = delta
-
-    def extra_repr(self) -> str:
-        """Return the settings."""
-        return f"{self.reduction}, delta={self.delta:g}"
 
 
 class BCELoss(_Loss, function=functional.binary_cross_entropy):
@@ -377,10 +365,6 @@ class _WithMargin(_Loss):
         super().__init__(reduction)
         check_range(type(self).__name__, margin=margin)
         self.margin = margin
-
-    def extra_repr(self) -> str:
-        """Return the settings."""
-        return f"margin={self.margin:g}, {self.reduction}"
 
 
 class HingeLoss(_WithMargin, function=functional.hinge_loss):
@@ -471,7 +455,7 @@ class KLDivLoss(_Loss, function=functional.kl_div):
     [[-0.5, -0.0], [-0.25, -0.25]]
     """
 
-    _reductions = REDUCED_BY_BATCH
+    _reductions = functional.REDUCED_BY_BATCH
 
     def __init__(self, reduction: ReducedByBatch = "mean", log_target: bool = False) -> None:
         super().__init__(reduction)
@@ -479,6 +463,15 @@ class KLDivLoss(_Loss, function=functional.kl_div):
 
 
 class _OfLabels(_Loss):
+    def __init__(
+        self,
+        weight: ArrayLike | Tensor | None = None,
+        ignore_index: int = -100,
+        reduction: Reduced = "mean",
+    ) -> None:
+        super().__init__(reduction)
+        self.weight, self.ignore_index = _for_classes(type(self).__name__, weight), ignore_index
+
     def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
         """Compare log-probabilities or scores, as the class says, with labels.
 
@@ -539,15 +532,6 @@ class NLLLoss(_OfLabels, function=functional.nll_loss):
     [[-0.5, 0.0], [0.0, -0.5]]
     """
 
-    def __init__(
-        self,
-        weight: ArrayLike | Tensor | None = None,
-        ignore_index: int = -100,
-        reduction: Reduced = "mean",
-    ) -> None:
-        super().__init__(reduction)
-        self.weight, self.ignore_index = _for_classes(type(self).__name__, weight), ignore_index
-
 
 class CrossEntropyLoss(_OfLabels, function=functional.cross_entropy):
     r"""The cross-entropy of scores, by their softmax, and labels.
@@ -596,9 +580,8 @@ class CrossEntropyLoss(_OfLabels, function=functional.cross_entropy):
         reduction: Reduced = "mean",
         label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(reduction)
+        super().__init__(weight, ignore_index, reduction)
         check_range("CrossEntropyLoss", "from 0 to 1", label_smoothing=label_smoothing)
-        self.weight, self.ignore_index = _for_classes(type(self).__name__, weight), ignore_index
         self.label_smoothing = label_smoothing
 
 

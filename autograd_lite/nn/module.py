@@ -13,6 +13,7 @@ from autograd_lite.core.backward import next_birth
 from autograd_lite.core.later import add_spelling, names_its_arguments, unknown_argument
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.nn.module_call import Card
+from autograd_lite.nn.state import fitting
 from autograd_lite.tensor import Tensor
 
 INSTEAD = {
@@ -382,7 +383,8 @@ class Module(metaclass=_NamesItsTensors):
           missing: bias (1,)
           wrong shape: weight is (2, 1), got (1, 2)
         """
-        arrays = self._fitting(state, strict)
+        own = {path: _bare(part) for path, part, _ in _state(self)}
+        arrays = fitting(type(self).__name__, own, state, strict)
         for path, part, places in _state(self):
             if path not in arrays:
                 continue
@@ -392,51 +394,6 @@ class Module(metaclass=_NamesItsTensors):
                 made = np.array(arrays[path], part.dtype)
                 for place in places:
                     _put(place, made)
-
-    def _fitting(self, state: Mapping[str, ArrayLike], strict: bool) -> dict[str, NDArray[Any]]:
-        """Return the arrays of a state that fits this module; otherwise raise what is wrong."""
-        if not isinstance(state, Mapping):
-            raise TypeError(
-                f"load_state_dict needs a dict of arrays, got {type(state).__name__}. Pass "
-                f"net.state_dict(); or read a file with al.load(path, into=net)."
-            )
-        if any(type(value).__module__.partition(".")[0] == "torch" for value in state.values()):
-            raise TypeError(
-                "load_state_dict got a state of PyTorch's, whose weights lie the other way round. "
-                "Write net.load_state_dict(nn.from_pytorch(net, state))."
-            )
-        if inner := [key for key, value in state.items() if isinstance(value, Mapping)]:
-            raise ValueError(
-                f"load_state_dict needs the state of one {type(self).__name__}, got one with "
-                f"states in it: {', '.join(map(repr, inner))}. Pass state[{inner[0]!r}], or for a "
-                f"file write al.load(path, into={{{inner[0]!r}: net}})."
-            )
-        own = {path: _bare(part) for path, part, _ in _state(self)}
-        arrays = {path: np.asarray(value) for path, value in state.items()}
-        problems = []
-        if strict:
-            problems += [f"missing: {path} {own[path].shape}" for path in own if path not in arrays]
-            problems += [
-                f"unexpected: {path} {arrays[path].shape}" for path in arrays if path not in own
-            ]
-        shared = [path for path in own if path in arrays]
-        problems += [
-            f"wrong shape: {path} is {own[path].shape}, got {arrays[path].shape}"
-            for path in shared
-            if own[path].shape != arrays[path].shape
-        ]
-        problems += [
-            f"wrong dtype: {path} is {own[path].dtype}, got {arrays[path].dtype}"
-            for path in shared
-            if not np.can_cast(arrays[path].dtype, own[path].dtype, "same_kind")
-        ]
-        if problems:
-            listed = "\n  ".join(problems)
-            raise ValueError(
-                f"load_state_dict: the state does not fit this {type(self).__name__}, which is "
-                f"unchanged.\n  {listed}"
-            )
-        return arrays
 
     def train(self, mode: bool = True) -> Self:
         """Switch this module and every module inside it to training.

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from autograd_lite.functional.settings import check_counts, check_range
 from autograd_lite.optim.optimizer import Optimizer
-from autograd_lite.tensor import Tensor
 
 
-def _require(optimizer: Any, name: str) -> None:
+def require_optimiser(optimizer: Any, name: str) -> None:
+    """Refuse what is not an optimiser."""
     if not isinstance(optimizer, Optimizer):
         raise TypeError(
             f"{name} needs an optimiser, got {type(optimizer).__name__}. Write "
@@ -19,7 +19,7 @@ def _require(optimizer: Any, name: str) -> None:
         )
 
 
-def _for_each(
+def for_each(
     name: str, key: str, value: float | Sequence[float], groups: Sequence[Any]
 ) -> list[float]:
     """Return a number for each group."""
@@ -33,7 +33,7 @@ def _for_each(
     return [float(x) for x in values]
 
 
-class _Schedule:
+class Schedule:
     """What all schedules have: their state is their attributes but for the optimiser."""
 
     optimizer: Optimizer
@@ -108,7 +108,7 @@ class _Schedule:
         vars(self).update({k: list(v) if isinstance(v, list) else v for k, v in state_dict.items()})
 
 
-class LRScheduler(_Schedule):
+class LRScheduler(Schedule):
     """The base of the schedules that go by the number of steps: a subclass defines `get_lr`.
 
     The first learning rate is set when the schedule is made, each further one by `step`.
@@ -152,7 +152,7 @@ class LRScheduler(_Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
-        _require(optimizer, type(self).__name__)
+        require_optimiser(optimizer, type(self).__name__)
         self.optimizer = optimizer
         for i, group in enumerate(optimizer.param_groups):
             if last_epoch == -1:
@@ -393,289 +393,3 @@ class CosineAnnealingLR(LRScheduler):
             ]
         now, before = (1 + math.cos(math.pi * k / period) for k in (t, t - 1))
         return [now / before * (rate - low) + low for rate in rates]
-
-
-def _cosine(start: float, end: float, part: float) -> float:
-    return end + (start - end) / 2 * (1 + math.cos(math.pi * part))
-
-
-def _line(start: float, end: float, part: float) -> float:
-    return (end - start) * part + start
-
-
-_CURVES: dict[str, Callable[[float, float, float], float]] = {"cos": _cosine, "linear": _line}
-
-
-class OneCycleLR(LRScheduler):
-    """Rise to a large learning rate, then fall to a tiny one; momentum goes the other way.
-
-    It starts at ``max_lr / div_factor``, reaches `max_lr` after `pct_start` of the steps, and ends
-    at ``max_lr / div_factor / final_div_factor``. Call `step` after every step of the optimiser.
-
-    Parameters
-    ----------
-    optimizer : Optimizer
-    max_lr : float or sequence of float
-        The largest learning rate, of all groups or of each.
-    total_steps : int, optional
-        The number of steps; by default `epochs` times `steps_per_epoch`.
-    epochs, steps_per_epoch : int, optional
-    pct_start : float
-        The part of the steps in which the learning rate rises, from 0 to 1.
-    anneal_strategy : {"cos", "linear"}
-        The curve between its values.
-    cycle_momentum : bool
-        Whether the momentum, or the first of the betas, changes too.
-    base_momentum, max_momentum : float or sequence of float
-        The momentum where the learning rate is largest, and where it is smallest.
-    div_factor, final_div_factor : float
-        How much smaller the learning rate is at the start, and at the end than at the peak.
-    three_phase : bool
-        Whether to fall as fast as it rose, and then to the tiny one.
-    last_epoch : int
-        As for `LRScheduler`.
-
-    Raises
-    ------
-    TypeError
-        If `optimizer` is not an optimiser, or a number of steps is not an integer.
-    ValueError
-        If the number of steps is not given, a number is out of range, the curve is not known, the
-        optimiser has no momentum to change, or `step` is called too often.
-
-    References
-    ----------
-    L. N. Smith, N. Topin: *Super-convergence: very fast training of neural networks using large
-    learning rates*, 2017, arXiv:1708.07120.
-
-    Examples
-    --------
-    >>> import autograd_lite as al
-    >>> optimiser = al.optim.SGD([al.Tensor(1.0, requires_grad=True)], lr=0.1)
-    >>> schedule = al.optim.OneCycleLR(optimiser, max_lr=1.0, total_steps=5, pct_start=0.4)
-    >>> for step in range(5):
-    ...     print(round(optimiser.lr, 4), round(optimiser.param_groups[0]["momentum"], 3))
-    ...     schedule.step()
-    0.04 0.95
-    1.0 0.85
-    0.75 0.875
-    0.25 0.925
-    0.0 0.95
-    """
-
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        max_lr: float | Sequence[float],
-        total_steps: int | None = None,
-        epochs: int | None = None,
-        steps_per_epoch: int | None = None,
-        pct_start: float = 0.3,
-        anneal_strategy: Literal["cos", "linear"] = "cos",
-        cycle_momentum: bool = True,
-        base_momentum: float | Sequence[float] = 0.85,
-        max_momentum: float | Sequence[float] = 0.95,
-        div_factor: float = 25.0,
-        final_div_factor: float = 1e4,
-        three_phase: bool = False,
-        last_epoch: int = -1,
-    ) -> None:
-        _require(optimizer, "OneCycleLR")
-        if total_steps is None:
-            if epochs is None or steps_per_epoch is None:
-                raise ValueError(
-                    "OneCycleLR needs total_steps, or epochs and steps_per_epoch, got neither."
-                )
-            check_counts("OneCycleLR", epochs=epochs, steps_per_epoch=steps_per_epoch)
-            total_steps = epochs * steps_per_epoch
-        check_counts("OneCycleLR", total_steps=total_steps)
-        check_range("OneCycleLR", "from 0 to 1", pct_start=pct_start)
-        check_range(
-            "OneCycleLR", "of more than 0", div_factor=div_factor, final_div_factor=final_div_factor
-        )
-        if anneal_strategy not in _CURVES:
-            raise ValueError(
-                f"OneCycleLR needs an anneal_strategy among {', '.join(_CURVES)}, got "
-                f"{anneal_strategy!r}."
-            )
-        self.total_steps, self.anneal_strategy = total_steps, anneal_strategy
-        rise = float(pct_start * total_steps) - 1
-        self._phases = [(rise, "initial_lr", "max_lr", "max_momentum", "base_momentum")]
-        if three_phase:
-            self._phases += [
-                (2 * pct_start * total_steps - 2, "max_lr", "initial_lr", "base_momentum",
-                 "max_momentum"),
-                (total_steps - 1, "initial_lr", "min_lr", "max_momentum", "max_momentum"),
-            ]  # fmt: skip
-        else:
-            last = (total_steps - 1, "max_lr", "min_lr", "base_momentum", "max_momentum")
-            self._phases.append(last)
-        self.cycle_momentum = cycle_momentum
-        groups = optimizer.param_groups
-        if cycle_momentum and not {"momentum", "betas"} & set(optimizer.defaults):
-            raise ValueError(
-                f"OneCycleLR needs an optimiser with momentum or betas to change them, got "
-                f"{type(optimizer).__name__}. Write cycle_momentum=False."
-            )
-        if last_epoch == -1:
-            peaks = _for_each("OneCycleLR", "max_lr", max_lr, groups)
-            for group, peak in zip(groups, peaks, strict=True):
-                group["max_lr"], group["initial_lr"] = peak, peak / div_factor
-                group["min_lr"] = group["initial_lr"] / final_div_factor
-            if cycle_momentum:
-                lows = _for_each("OneCycleLR", "base_momentum", base_momentum, groups)
-                highs = _for_each("OneCycleLR", "max_momentum", max_momentum, groups)
-                for group, low, high in zip(groups, lows, highs, strict=True):
-                    group["base_momentum"], group["max_momentum"] = low, high
-                    self._set_momentum(group, high)
-        super().__init__(optimizer, last_epoch)
-
-    @staticmethod
-    def _set_momentum(group: dict[str, Any], momentum: float) -> None:
-        if "betas" in group:
-            group["betas"] = (momentum, *group["betas"][1:])
-        else:
-            group["momentum"] = momentum
-
-    def get_lr(self) -> list[float]:
-        """Return the learning rate of each group, and set its momentum."""
-        t = self.last_epoch
-        if t > self.total_steps:
-            raise ValueError(
-                f"OneCycleLR.step: this is step {t} of {self.total_steps}. Make the schedule with "
-                f"as many total_steps as the training has."
-            )
-        begin = 0.0
-        for end, *ends in self._phases:  # noqa: B007  # The phase that holds this step.
-            if t <= end:
-                break
-            if end != self._phases[-1][0]:
-                begin = end
-        part = (t - begin) / (end - begin)
-        curve, rates = _CURVES[self.anneal_strategy], []
-        for group in self.optimizer.param_groups:
-            rates.append(curve(group[ends[0]], group[ends[1]], part))
-            if self.cycle_momentum:
-                self._set_momentum(group, curve(group[ends[2]], group[ends[3]], part))
-        return rates
-
-
-class ReduceLROnPlateau(_Schedule):
-    """Multiply the learning rate by `factor` when a number has stopped improving.
-
-    Parameters
-    ----------
-    optimizer : Optimizer
-    mode : {"min", "max"}
-        Whether less is better, as of a loss, or more, as of an accuracy.
-    factor : float
-        The factor, less than 1.
-    patience : int
-        How many steps in a row may pass without an improvement.
-    threshold : float
-        What counts as one: how much better than the best so far.
-    threshold_mode : {"rel", "abs"}
-        Whether `threshold` is a fraction of the best, or a difference.
-    cooldown : int
-        How many steps are not counted after a reduction.
-    min_lr : float or sequence of float
-        The smallest learning rate, of all groups or of each.
-    eps : float
-        A reduction by less than this is left out.
-
-    Attributes
-    ----------
-    best : float
-        The best number so far.
-
-    Raises
-    ------
-    TypeError
-        If `optimizer` is not an optimiser.
-    ValueError
-        If `factor` is not less than 1, a mode is not known, or the numbers of groups and of minima
-        differ.
-
-    Examples
-    --------
-    >>> import autograd_lite as al
-    >>> optimiser = al.optim.SGD([al.Tensor(1.0, requires_grad=True)], lr=1.0)
-    >>> schedule = al.optim.ReduceLROnPlateau(optimiser, factor=0.5, patience=1)
-    >>> rates = []
-    >>> for loss in [3.0, 2.0, 2.0, 2.0, 2.0]:
-    ...     schedule.step(loss)
-    ...     rates.append(optimiser.lr)
-    >>> rates
-    [1.0, 1.0, 1.0, 0.5, 0.5]
-    """
-
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        mode: Literal["min", "max"] = "min",
-        factor: float = 0.1,
-        patience: int = 10,
-        threshold: float = 1e-4,
-        threshold_mode: Literal["rel", "abs"] = "rel",
-        cooldown: int = 0,
-        min_lr: float | Sequence[float] = 0.0,
-        eps: float = 1e-8,
-    ) -> None:
-        _require(optimizer, "ReduceLROnPlateau")
-        name = "ReduceLROnPlateau"
-        check_range(name, "of less than 1", factor=factor)
-        check_range(name, threshold=threshold, eps=eps)
-        check_counts(name, 0, patience=patience, cooldown=cooldown)
-        if mode not in ("min", "max"):
-            raise ValueError(f"ReduceLROnPlateau needs the mode min or max, got {mode!r}.")
-        if threshold_mode not in ("rel", "abs"):
-            raise ValueError(
-                f"ReduceLROnPlateau needs the threshold_mode rel or abs, got {threshold_mode!r}."
-            )
-        self.min_lrs = _for_each(name, "min_lr", min_lr, optimizer.param_groups)
-        self.optimizer, self.mode, self.factor, self.patience = optimizer, mode, factor, patience
-        self.threshold, self.threshold_mode = threshold, threshold_mode
-        self.cooldown, self.eps = cooldown, eps
-        self.best = math.inf if mode == "min" else -math.inf
-        self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
-
-    def step(self, metrics: float | Tensor) -> None:
-        """Take note of a number, and reduce the learning rate if it is time.
-
-        Parameters
-        ----------
-        metrics : float, or Tensor with one entry
-            The number that should improve.
-
-        Examples
-        --------
-        >>> import autograd_lite as al
-        >>> optimiser = al.optim.SGD([al.Tensor(1.0, requires_grad=True)], lr=0.5)
-        >>> schedule = al.optim.ReduceLROnPlateau(optimiser, factor=0.5, patience=0)
-        >>> schedule.step(1.0)
-        >>> schedule.step(1.0)
-        >>> optimiser.lr
-        0.25
-        """
-        given: Any = metrics.detach() if isinstance(metrics, Tensor) else metrics
-        check_range("ReduceLROnPlateau.step", None, metrics=given)
-        value = float(given)
-        self.last_epoch += 1
-        if self._is_better(value):
-            self.best, self.num_bad_epochs = value, 0
-        else:
-            self.num_bad_epochs += 1
-        if self.cooldown_counter > 0:
-            self.cooldown_counter, self.num_bad_epochs = self.cooldown_counter - 1, 0
-        if self.num_bad_epochs > self.patience:
-            for group, low in zip(self.optimizer.param_groups, self.min_lrs, strict=True):
-                reduced = max(group["lr"] * self.factor, low)
-                if group["lr"] - reduced > self.eps:
-                    group["lr"] = reduced
-            self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
-
-    def _is_better(self, value: float) -> bool:
-        sign = 1 if self.mode == "min" else -1
-        if self.threshold_mode == "abs":
-            return sign * value < sign * self.best - self.threshold
-        return sign * value < sign * self.best * (1 - sign * self.threshold)
