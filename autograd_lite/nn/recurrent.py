@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from autograd_lite import ops
-from autograd_lite.functional.settings import check_counts
+from autograd_lite.functional.settings import check_counts, check_range
 from autograd_lite.nn.layers import Dropout, generator
 from autograd_lite.nn.module import Module
 from autograd_lite.tensor import Tensor
@@ -35,6 +35,7 @@ class _Recurrent(Module):
     ) -> None:
         name = type(self).__name__
         check_counts(name, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
+        check_range(name, "from 0 to 1", dropout=dropout)
         self.input_size, self.hidden_size = int(input_size), int(hidden_size)
         self.num_layers, self.bias, self.batch_first = int(num_layers), bias, batch_first
         self.bidirectional = bidirectional

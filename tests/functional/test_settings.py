@@ -10,6 +10,7 @@ from autograd_lite import nn, optim
 
 W = al.Tensor([1.0, 2.0], requires_grad=True)
 COUNTS = {"in_features": 2, "out_features": 2, "num_features": 3, "normalized_shape": 3}
+COUNTS |= {"input_size": 2, "hidden_size": 2, "embed_dim": 2, "num_heads": 1}
 COUNTS |= {"step_size": 3, "T_max": 4, "total_steps": 9, "max_lr": 0.1, "max_norm": 1.0, "val": 1.0}
 GIVEN = {"tensor": (3, 4), "rng": np.random.default_rng(0), "parameters": [W], "params": [W]}
 
