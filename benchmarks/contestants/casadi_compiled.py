@@ -121,7 +121,7 @@ def _compiled(f: Any) -> Any:
         os.chdir(folder)  # It generates code where it is.
         try:
             f.generate("generated.c")
-            options = {"compiler": "gcc", "flags": ["-O3", "-march=native"], "cleanup": False}
+            options: Any = {"compiler": "gcc", "flags": ["-O3", "-march=native"], "cleanup": False}
             return ca.external(f.name(), ca.Importer("generated.c", "shell", options))
         finally:
             os.chdir(before)
