@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
-from autograd_lite.draw import cards, mermaid, notebook, terminal
-from autograd_lite.draw.picture import Picture
+from autograd_lite.draw import cards, mermaid, terminal
+from autograd_lite.draw.picture import Picture, framed_page
 from autograd_lite.draw.render import BREAK, LayoutError, render
 from autograd_lite.draw.scene import Scene
 from autograd_lite.draw.svg import svg
@@ -131,7 +131,7 @@ class Drawing(Picture):
 
     def _repr_html_(self) -> str:
         """Show the picture in a notebook; with `steps`, the page that steps through it."""
-        return notebook.page(self.html(), self.subject) if self.steps else Picture._repr_html_(self)
+        return framed_page(self.html(), self.subject) if self.steps else Picture._repr_html_(self)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """Show the picture in a notebook; with `steps`, the page that steps through it."""

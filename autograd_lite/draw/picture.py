@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import os
+from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
 
-from autograd_lite.draw import notebook
 from autograd_lite.draw.render import LayoutError
+from autograd_lite.draw.theme import DARK_PAGES
+
+HEIGHT = 640  # Of a page, in pixels.
+
+
+def in_page(svg: str) -> str:
+    """Put a picture into a page; it is never wider than that."""
+    return f'<div style="max-width:100%;overflow-x:auto">{svg}</div>'
+
+
+def framed_page(document: str, title: str) -> str:
+    """Put a page into another one, where neither's style nor its scripts reach the other's."""
+    style = f"<style>{DARK_PAGES} iframe.autograd-lite{{color-scheme:dark}}</style>"
+    return (
+        f'{style}<iframe class="autograd-lite" title="{escape(title)}" sandbox="allow-scripts" '
+        f'style="width:100%;height:{HEIGHT}px;border:1px solid #8884;border-radius:6px" '
+        f'srcdoc="{escape(document)}"></iframe>'
+    )
 
 
 class Picture:
@@ -78,7 +96,7 @@ class Picture:
 
     def _repr_html_(self) -> str:
         """Show the picture in a notebook."""
-        return notebook.picture(self.svg())
+        return in_page(self.svg())
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """Show the picture in a notebook, or what it says where it cannot be laid out.
@@ -91,5 +109,5 @@ class Picture:
             drawn = self.svg()
         except LayoutError as error:
             return {"text/plain": f"{self}\n{error}"}
-        shown = notebook.picture(drawn)
+        shown = in_page(drawn)
         return {"text/plain": repr(self), "text/html": shown, "image/svg+xml": drawn}

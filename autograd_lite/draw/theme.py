@@ -9,10 +9,17 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from autograd_lite.draw.notebook import DARK as DARK_PAGES
-
 Theme = Literal["auto", "light", "dark"]
 THEMES = ("auto", "light", "dark")
+
+DARK_PAGES = ":is({})".format(",".join((
+    '[data-jp-theme-light="false"]',  # JupyterLab, and what nbconvert makes in its dark theme.
+    '[data-theme="dark"]',  # Sphinx's themes.
+    '[theme="dark"]',  # Colab.
+    ".vscode-dark",
+    ".vscode-high-contrast",
+)))  # fmt: skip
+"""Pages that are dark, and say so in a way of their own: none sets the colour scheme of CSS."""
 
 DARK = {
     "#FFFFFF": "#14181D",

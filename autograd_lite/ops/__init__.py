@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from autograd_lite.ops.activations import elu, erf, leaky_relu
     from autograd_lite.ops.complex_numbers import angle, conjugate, imag
     from autograd_lite.ops.contraction import einsum
-    from autograd_lite.ops.cumulative import cumprod, cumsum
     from autograd_lite.ops.decompositions import cholesky, eig, eigh, inverse_or_zero, qr, svd
     from autograd_lite.ops.elementwise import (
         absolute,
@@ -101,7 +100,7 @@ if TYPE_CHECKING:
         triu,
     )
     from autograd_lite.ops.recurrent import gru, lstm, rnn
-    from autograd_lite.ops.reduction import max, mean, min, prod, sum, var
+    from autograd_lite.ops.reduction import cumprod, cumsum, max, mean, min, prod, sum, var
     from autograd_lite.ops.shape import (
         broadcast_to,
         concatenate,
@@ -153,7 +152,6 @@ FAMILIES = {
     "autograd_lite.ops.activations": ("elu", "erf", "leaky_relu"),
     "autograd_lite.ops.complex_numbers": ("angle", "conjugate", "imag"),
     "autograd_lite.ops.contraction": ("einsum",),
-    "autograd_lite.ops.cumulative": ("cumprod", "cumsum"),
     "autograd_lite.ops.decompositions": ("cholesky", "eig", "eigh", "inverse_or_zero", "qr", "svd"),
     "autograd_lite.ops.elementwise": (
         "absolute", "cbrt", "clip", "copysign", "fmax", "fmin", "fmod", "maximum", "minimum",
@@ -176,7 +174,9 @@ FAMILIES = {
         "sort", "take", "take_along_axis", "tile", "tril", "triu",
     ),
     "autograd_lite.ops.recurrent": ("gru", "lstm", "rnn"),
-    "autograd_lite.ops.reduction": ("max", "mean", "min", "prod", "sum", "var"),
+    "autograd_lite.ops.reduction": (
+        "cumprod", "cumsum", "max", "mean", "min", "prod", "sum", "var",
+    ),
     "autograd_lite.ops.shape": (
         "broadcast_to", "concatenate", "expand_dims", "reshape", "squeeze", "stack", "transpose",
     ),

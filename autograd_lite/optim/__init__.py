@@ -8,9 +8,14 @@ from autograd_lite.optim.adam import Adam, AdamW
 from autograd_lite.optim.clipping import clip_grad_norm_
 from autograd_lite.optim.one_cycle import OneCycleLR
 from autograd_lite.optim.optimizer import Optimizer
-from autograd_lite.optim.plateau import ReduceLROnPlateau
 from autograd_lite.optim.rmsprop import RMSprop
-from autograd_lite.optim.schedules import CosineAnnealingLR, LinearLR, LRScheduler, StepLR
+from autograd_lite.optim.schedules import (
+    CosineAnnealingLR,
+    LinearLR,
+    LRScheduler,
+    ReduceLROnPlateau,
+    StepLR,
+)
 from autograd_lite.optim.sgd import SGD
 
 __all__ = [

@@ -16,7 +16,7 @@ from autograd_lite import nn
 from autograd_lite.draw.cards import card
 from autograd_lite.draw.dot import written
 from autograd_lite.draw.label_size import label_size
-from autograd_lite.draw.notebook import picture as in_page
+from autograd_lite.draw.picture import in_page
 from autograd_lite.draw.rows import STRETCH
 
 COLUMN, LEAST = 900, 7

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite.draw import notebook
 from autograd_lite.draw.arguments import asked
 from autograd_lite.draw.formulas import is_inline
 from autograd_lite.draw.names import by_node
 from autograd_lite.draw.page.training import Frame, page
+from autograd_lite.draw.picture import framed_page
 from autograd_lite.functional.settings import check_counts
 from autograd_lite.graph import Graph, Node, arrays_in, names_in, write
 from autograd_lite.graph.cotangents import cotangents
@@ -205,7 +205,7 @@ class Recorder:
         """Play the training back in a notebook."""
         if self._graph is None:
             return f"<p>{escape(repr(self))}</p>"
-        return notebook.page(self.html(), repr(self))
+        return framed_page(self.html(), repr(self))
 
     def __repr__(self) -> str:
         if self._graph is None:
