@@ -25,39 +25,12 @@ def _logistic(x: Any, *, slope: float) -> Any:
     return 1 / (1 + np.exp(-slope * x))
 
 
-def _logistic_rule(g: Any, y: Any, x: Any, slope: float) -> Any:
-    del x
-    return slope * (g * (y * (1.0 - y)))
-
-
 def _log_of_sum(x: Any, e: Any, s: Any, *, axis: Any, keepdims: bool) -> Any:
-    del e, s
     return ops.logsumexp.forward(x, axis=axis, keepdims=keepdims)
-
-
-def _log_of_sum_rule(g: Any, y: Any, x: Any, e: Any, s: Any, axis: Any, keepdims: bool) -> Any:
-    del y, x
-    return keep(g, axis, keepdims) * (e / keep(s, axis, keepdims))
-
-
-LOGISTIC = Primitive(_logistic, {"x": _logistic_rule})
-"""A sigmoid of a multiple."""
-
-LOG_OF_SUM = Primitive(_log_of_sum, {"x": _log_of_sum_rule})
-"""A log-sum-exp, given its exponentials and their sum: they are lines already."""
 
 
 def _softplus(x: Any) -> Any:
     return np.logaddexp(0, x)
-
-
-def _softplus_rule(g: Any, y: Any, x: Any) -> Any:
-    del y
-    return g * ops.sigmoid(x)
-
-
-SOFTPLUS = Primitive(_softplus, {"x": _softplus_rule})
-"""The log of 1 + exp(x)."""
 
 
 def _standardised(x: Any, s: Any, *, axis: Any) -> Any:
@@ -65,57 +38,48 @@ def _standardised(x: Any, s: Any, *, axis: Any) -> Any:
 
 
 def _standardised_rule(g: Any, y: Any, x: Any, s: Any, axis: Any) -> Any:
-    del x
     means = ops.mean(g, axis=axis, keepdims=True), ops.mean(g * y, axis=axis, keepdims=True)
     return (g - means[0] - y * means[1]) / s
 
 
-COUNTED = Primitive(_softplus, {})
-"""A term of what another one stands for as a whole: it sends nothing."""
-
-STANDARDISED = Primitive(_standardised, {"x": _standardised_rule})
-"""What is brought to mean 0 and variance 1, given the root of its variance."""
-
-
 def _unit(x: Any, s: Any, *, axis: Any, mean: Any) -> Any:
-    del axis, mean
     return x / s
 
 
 def _unit_rule(g: Any, y: Any, x: Any, s: Any, axis: Any, mean: Any) -> Any:
-    del x
     total = ops.mean if mean else ops.sum
     return (g - y * total(g * y, axis=axis, keepdims=axis is not None)) / s
-
-
-UNIT = Primitive(_unit, {"x": _unit_rule})
-"""What is divided by its length, or by the root of its mean square."""
 
 
 def _swish(x: Any, s: Any) -> Any:
     return x * s
 
 
-def _swish_rule(g: Any, y: Any, x: Any, s: Any) -> Any:
-    del x
-    return g * (s + y * (1 - s))
-
-
-SWISH = Primitive(_swish, {"x": _swish_rule})
-"""What is multiplied by its own sigmoid, given that."""
-
-
 def _swish_quotient(x: Any, e: Any, total: Any) -> Any:
-    del e
     return x / total
 
 
-def _swish_quotient_rule(g: Any, y: Any, x: Any, e: Any, total: Any) -> Any:
-    del x
-    return g * (1 + y * e) / total
-
-
-SWISH_QUOTIENT = Primitive(_swish_quotient, {"x": _swish_quotient_rule})
+LOGISTIC = Primitive(_logistic, {"x": lambda g, y, x, slope: slope * (g * (y * (1.0 - y)))})
+"""A sigmoid of a multiple."""
+LOG_OF_SUM = Primitive(_log_of_sum, {
+    "x": lambda g, y, x, e, s, axis, keepdims: (
+        keep(g, axis, keepdims) * (e / keep(s, axis, keepdims))
+    )
+})  # fmt: skip
+"""A log-sum-exp, given its exponentials and their sum: they are lines already."""
+SOFTPLUS = Primitive(_softplus, {"x": lambda g, y, x: g * ops.sigmoid(x)})
+"""The log of 1 + exp(x)."""
+COUNTED = Primitive(_softplus, {})
+"""A term of what another one stands for as a whole: it sends nothing."""
+STANDARDISED = Primitive(_standardised, {"x": _standardised_rule})
+"""What is brought to mean 0 and variance 1, given the root of its variance."""
+UNIT = Primitive(_unit, {"x": _unit_rule})
+"""What is divided by its length, or by the root of its mean square."""
+SWISH = Primitive(_swish, {"x": lambda g, y, x, s: g * (s + y * (1 - s))})
+"""What is multiplied by its own sigmoid, given that."""
+SWISH_QUOTIENT = Primitive(
+    _swish_quotient, {"x": lambda g, y, x, e, total: g * (1 + y * e) / total}
+)
 """The same as ``x / (1 + exp(-x))``, given the exponential and the sum."""
 
 
