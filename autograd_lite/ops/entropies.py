@@ -6,6 +6,7 @@ Where a logarithm of 0 is multiplied with 0 the product is 0, and so is its deri
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,28 @@ from scipy import special
 
 from autograd_lite.core.arithmetic import as_exact
 from autograd_lite.core.notation import PRODUCT, SUM, Form, Notation, call
-from autograd_lite.core.primitive import example, primitive
+from autograd_lite.core.primitive import Primitive, example, primitive
 from autograd_lite.ops.neural import sigmoid
 
 ONE = (example((2, 3)), example(()))
 FEW = (example((3,)), example(()))  # Close to 0 they are too steep for differences.
 TWO = (example((2, 3), (3,)), example((), ()))
+
+
+def scipys(
+    function: np.ufunc, latex: Form | str = "", text: str = "", **entry: Any
+) -> Callable[[Callable[..., Any]], Primitive]:
+    """Define an operation that is a function of `scipy.special`, and of JAX if nothing is said."""
+
+    def define(forward: Callable[..., Any]) -> Primitive:
+        code, name = forward.__code__, f"special.{forward.__name__}"
+        operands = ", ".join(f"{{{x}}}" for x in code.co_varnames[: code.co_argcount])
+        usual = {"numpy": (function,), "notation": call(name, latex, text=text),
+                 "examples": ONE if function.nin == 1 else TWO,
+                 "jax": f"jax.scipy.{name}({operands})"}  # fmt: skip
+        return primitive(**usual | entry)(forward)
+
+    return define
 
 
 def in_kind(y: Any, x: Any) -> Any:
@@ -36,88 +53,71 @@ def _ratio(a: Any, b: Any) -> Any:
     return np.where(a == 0, 0.0, a / np.where(a == 0, 1.0, b))
 
 
-@primitive(
+@scipys(
+    special.xlogy,
+    Form(r"{a:tight} \ln\left({b:loose}\right)", PRODUCT),
     a=lambda g, y, a, b: g * _log(as_exact(b, y), (a == 0) & (b == 0)),
     b=lambda g, y, a, b: g * _ratio(a, b),
-    notation=call("special.xlogy", Form(r"{a:tight} \ln\left({b:loose}\right)", PRODUCT)),
-    numpy=(special.xlogy,),
     domain={"b": "positive"},
     linear=("a",),
-    jax="jax.scipy.special.xlogy({a}, {b})",
-    examples=TWO,
 )
 def xlogy(a: Any, b: Any) -> Any:
     """Return ``a * log(b)``, and 0 where `a` is 0."""
     return special.xlogy(a, b)
 
 
-@primitive(
+@scipys(
+    special.xlog1py,
+    Form(r"{a:tight} \ln\left(1 + {b:sum_right}\right)", PRODUCT),
     a=lambda g, y, a, b: g * np.log1p(np.where((a == 0) & (b == -1), 0.0, as_exact(b, y))),
     b=lambda g, y, a, b: g * _ratio(a, 1 + b),
-    notation=call("special.xlog1py", Form(r"{a:tight} \ln\left(1 + {b:sum_right}\right)", PRODUCT)),
-    numpy=(special.xlog1py,),
     domain={"b": "positive"},
     linear=("a",),
-    jax="jax.scipy.special.xlog1py({a}, {b})",
-    examples=TWO,
 )
 def xlog1py(a: Any, b: Any) -> Any:
     """Return ``a * log(1 + b)``, accurate for a small `b`, and 0 where `a` is 0."""
     return special.xlog1py(a, b)
 
 
-@primitive(
+@scipys(
+    special.entr,
+    Form(r"-{x:tight} \ln\left({x:loose}\right)", PRODUCT),
     x=lambda g, y, x: g * np.where(x == 0, 0.0, -1 - _log(x, x == 0)),
-    notation=call("special.entr", Form(r"-{x:tight} \ln\left({x:loose}\right)", PRODUCT)),
-    numpy=(special.entr,),
     domain={"x": "positive"},
-    jax="jax.scipy.special.entr({x})",
-    examples=ONE,
 )
 def entr(x: Any) -> Any:
     """Return ``-x * log(x)``; at 0, where its derivative has no bound, that is taken to be 0."""
     return special.entr(x)
 
 
-@primitive(
+@scipys(
+    special.rel_entr,
+    Form(r"{a:tight} \ln\frac{{{a:loose}}}{{{b:loose}}}", PRODUCT),
     a=lambda g, y, a, b: g * np.where(a == 0, 0.0, 1 + _log(_ratio(a, b), a == 0)),
     b=lambda g, y, a, b: -g * _ratio(a, b),
-    notation=call(
-        "special.rel_entr", Form(r"{a:tight} \ln\frac{{{a:loose}}}{{{b:loose}}}", PRODUCT)
-    ),
-    numpy=(special.rel_entr,),
     domain={"a": "positive", "b": "positive"},
-    jax="jax.scipy.special.rel_entr({a}, {b})",
-    examples=TWO,
 )
 def rel_entr(a: Any, b: Any) -> Any:
     """Return ``a * log(a / b)``; at ``a = 0`` its derivative is taken to be 0."""
     return special.rel_entr(a, b)
 
 
-@primitive(
+@scipys(
+    special.kl_div,
+    Form(r"{a:tight} \ln\frac{{{a:loose}}}{{{b:loose}}} - {a:sum_right} + {b:sum_right}", SUM),
     a=lambda g, y, a, b: g * _log(_ratio(a, b), a == 0),
     b=lambda g, y, a, b: g * (1 - _ratio(a, b)),
-    notation=call(
-        "special.kl_div",
-        Form(r"{a:tight} \ln\frac{{{a:loose}}}{{{b:loose}}} - {a:sum_right} + {b:sum_right}", SUM),
-    ),
-    numpy=(special.kl_div,),
     domain={"a": "positive", "b": "positive"},
-    jax="jax.scipy.special.kl_div({a}, {b})",
-    examples=TWO,
 )
 def kl_div(a: Any, b: Any) -> Any:
     """Return ``a * log(a / b) - a + b``; at ``a = 0`` its derivative is taken to be 0."""
     return special.kl_div(a, b)
 
 
-@primitive(
+@scipys(
+    special.logit,
     x=lambda g, y, x: g / (x * (1 - x)),
-    notation=call("special.logit"),
-    numpy=(special.logit,),
     domain={"x": "probability"},
-    jax="jax.scipy.special.logit({x})",
     examples=FEW,
 )
 def logit(x: Any) -> Any:
@@ -125,35 +125,30 @@ def logit(x: Any) -> Any:
     return special.logit(x)
 
 
-@primitive(
+@scipys(
+    special.log_expit,
+    r"\ln\sigma\left({x:loose}\right)",
+    text="ln σ({x:loose})",
     x=lambda g, y, x: g * sigmoid(-x),
-    notation=call("special.log_expit", r"\ln\sigma\left({x:loose}\right)", text="ln σ({x:loose})"),
-    numpy=(special.log_expit,),
     jax="jax.nn.log_sigmoid({x})",
-    examples=ONE,
 )
 def log_expit(x: Any) -> Any:
     """Logarithm of `sigmoid`, accurate where that underflows."""
     return special.log_expit(x)
 
 
-@primitive(
+@scipys(
+    special.cosm1,
+    Form(r"\cos\left({x:loose}\right) - 1", SUM),
     x=lambda g, y, x: -g * np.sin(x),
-    notation=call("special.cosm1", Form(r"\cos\left({x:loose}\right) - 1", SUM)),
-    numpy=(special.cosm1,),
-    examples=ONE,
+    jax="",
 )
 def cosm1(x: Any) -> Any:
     """Return ``cos(x) - 1``, accurate for a small `x`."""
     return special.cosm1(x)
 
 
-@primitive(
-    x=lambda g, y, x: g * (math.log(10) * y),
-    notation=call("special.exp10", r"10^{{{x:loose}}}"),
-    numpy=(special.exp10,),
-    examples=ONE,
-)
+@scipys(special.exp10, r"10^{{{x:loose}}}", x=lambda g, y, x: g * (math.log(10) * y), jax="")
 def exp10(x: Any) -> Any:
     """Return ``10**x``."""
     return special.exp10(x)
@@ -170,37 +165,33 @@ def _gauss(x: Any, a: Any, b: Any, c: Any) -> Any:
     return a * b / c * hyp2f1(x, a=a + 1, b=b + 1, c=c + 1)
 
 
-@primitive(
+@scipys(
+    special.expi,
+    r"\mathrm{{Ei}}\left({x:loose}\right)",
     x=lambda g, y, x: g * (np.exp(x) / x),
-    notation=call("special.expi", r"\mathrm{{Ei}}\left({x:loose}\right)"),
-    numpy=(special.expi,),
     domain={"x": "nonzero"},
-    jax="jax.scipy.special.expi({x})",
-    examples=ONE,
 )
 def expi(x: Any) -> Any:
     """Exponential integral: that of ``exp(t) / t`` up to `x`."""
     return special.expi(x)
 
 
-@primitive(
+@scipys(
+    special.exp1,
+    r"E_1\left({x:loose}\right)",
     x=lambda g, y, x: -g * (np.exp(-x) / x),
-    notation=call("special.exp1", r"E_1\left({x:loose}\right)"),
-    numpy=(special.exp1,),
     domain={"x": "positive"},
-    jax="jax.scipy.special.exp1({x})",
-    examples=ONE,
 )
 def exp1(x: Any) -> Any:
     """Exponential integral: that of ``exp(-t) / t`` from `x` on."""
     return special.exp1(x)
 
 
-@primitive(
+@scipys(
+    special.exprel,
+    Form(r"\frac{{e^{{{x:loose}}} - 1}}{{{x:loose}}}"),
     x=lambda g, y, x: g * _kummer(x, 1, 2),
-    notation=call("special.exprel", Form(r"\frac{{e^{{{x:loose}}} - 1}}{{{x:loose}}}")),
-    numpy=(special.exprel,),
-    examples=ONE,
+    jax="",
 )
 def exprel(x: Any) -> Any:
     """Return ``(exp(x) - 1) / x``, which is 1 at 0."""

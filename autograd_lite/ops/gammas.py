@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from autograd_lite.core.notation import Form, Notation, call
+from autograd_lite.core.notation import Form, Notation
 from autograd_lite.core.primitive import example, primitive
-from autograd_lite.ops.entropies import ONE, TWO, in_kind, xlog1py, xlogy
+from autograd_lite.ops.entropies import in_kind, scipys, xlog1py, xlogy
 
 SHAPES = ((2, 3), ())
 
@@ -44,26 +44,24 @@ def polygamma(x: Any, *, n: Any) -> Any:
     return np.asarray(special.polygamma(n, x), x.dtype if x.dtype.kind == "f" else None)[()]
 
 
-@primitive(
+@scipys(
+    special.digamma,
+    r"\psi\left({x:loose}\right)",
+    text="ψ({x:loose})",
     x=lambda g, y, x: g * polygamma(x, n=1),
-    notation=call("special.digamma", r"\psi\left({x:loose}\right)", text="ψ({x:loose})"),
-    numpy=(special.digamma,),
     domain={"x": "positive"},
-    examples=ONE,
-    jax="jax.scipy.special.digamma({x})",
 )
 def digamma(x: Any) -> Any:
     """Return the derivative of the logarithm of the gamma function."""
     return special.digamma(x)
 
 
-@primitive(
+@scipys(
+    special.gamma,
+    r"\Gamma\left({x:loose}\right)",
+    text="Γ({x:loose})",
     x=lambda g, y, x: g * (y * digamma(x)),
-    notation=call("special.gamma", r"\Gamma\left({x:loose}\right)", text="Γ({x:loose})"),
-    numpy=(special.gamma,),
     domain={"x": "positive"},
-    examples=ONE,
-    jax="jax.scipy.special.gamma({x})",
 )
 def gamma(x: Any) -> Any:
     """Gamma function: the factorial of ``x - 1``."""
@@ -84,29 +82,25 @@ def _reciprocal(g: Any, y: Any, x: Any) -> Any:
     return g * np.where(pole, reflected, -y * digamma(away))
 
 
-@primitive(
+@scipys(
+    special.rgamma,
+    r"\frac{{1}}{{\Gamma\left({x:loose}\right)}}",
+    text="1/Γ({x:loose})",
     x=_reciprocal,
-    notation=call(
-        "special.rgamma", r"\frac{{1}}{{\Gamma\left({x:loose}\right)}}", text="1/Γ({x:loose})"
-    ),
-    numpy=(special.rgamma,),
     domain={"x": "positive"},
-    examples=ONE,
+    jax="",
 )
 def rgamma(x: Any) -> Any:
     """Return ``1 / gamma(x)``, which is 0 at the poles of the gamma function."""
     return special.rgamma(x)
 
 
-@primitive(
+@scipys(
+    special.gammaln,
+    r"\ln\left|\Gamma\left({x:loose}\right)\right|",
+    text="ln|Γ({x:loose})|",
     x=lambda g, y, x: g * digamma(x),
-    notation=call(
-        "special.gammaln", r"\ln\left|\Gamma\left({x:loose}\right)\right|", text="ln|Γ({x:loose})|"
-    ),
-    numpy=(special.gammaln,),
     domain={"x": "positive"},
-    examples=ONE,
-    jax="jax.scipy.special.gammaln({x})",
 )
 def gammaln(x: Any) -> Any:
     """Logarithm of the absolute value of the gamma function."""
@@ -134,55 +128,49 @@ def zeta(q: Any, *, s: Any) -> Any:
 # -------------------------------------------------------------------- of two arguments
 
 
-@primitive(
+@scipys(
+    special.beta,
+    r"\mathrm{{B}}\left({a:loose}, {b:loose}\right)",
     a=lambda g, y, a, b: g * (y * (digamma(a) - digamma(a + b))),
     b=lambda g, y, a, b: g * (y * (digamma(b) - digamma(a + b))),
-    notation=call("special.beta", r"\mathrm{{B}}\left({a:loose}, {b:loose}\right)"),
-    numpy=(special.beta,),
     domain={"a": "positive", "b": "positive"},
-    examples=TWO,
-    jax="jax.scipy.special.beta({a}, {b})",
 )
 def beta(a: Any, b: Any) -> Any:
     """Beta function: ``gamma(a) * gamma(b) / gamma(a + b)``."""
     return special.beta(a, b)
 
 
-@primitive(
+@scipys(
+    special.betaln,
+    r"\ln\mathrm{{B}}\left({a:loose}, {b:loose}\right)",
     a=lambda g, y, a, b: g * (digamma(a) - digamma(a + b)),
     b=lambda g, y, a, b: g * (digamma(b) - digamma(a + b)),
-    notation=call("special.betaln", r"\ln\mathrm{{B}}\left({a:loose}, {b:loose}\right)"),
-    numpy=(special.betaln,),
     domain={"a": "positive", "b": "positive"},
-    examples=TWO,
-    jax="jax.scipy.special.betaln({a}, {b})",
 )
 def betaln(a: Any, b: Any) -> Any:
     """Logarithm of the absolute value of the beta function."""
     return special.betaln(a, b)
 
 
-@primitive(
+@scipys(
+    special.poch,
+    r"\left({a:loose}\right)_{{{b:loose}}}",
     a=lambda g, y, a, b: g * (y * (digamma(a + b) - digamma(a))),
     b=lambda g, y, a, b: g * (y * digamma(a + b)),
-    notation=call("special.poch", r"\left({a:loose}\right)_{{{b:loose}}}"),
-    numpy=(special.poch,),
     domain={"a": "positive", "b": "positive"},
-    examples=TWO,
-    jax="jax.scipy.special.poch({a}, {b})",
 )
 def poch(a: Any, b: Any) -> Any:
     """Pochhammer's symbol: ``gamma(a + b) / gamma(a)``."""
     return special.poch(a, b)
 
 
-@primitive(
+@scipys(
+    special.binom,
+    r"\binom{{{a:loose}}}{{{b:loose}}}",
     a=lambda g, y, a, b: g * (y * (digamma(a + 1) - digamma(a - b + 1))),
     b=lambda g, y, a, b: g * (y * (digamma(a - b + 1) - digamma(b + 1))),
-    notation=call("special.binom", r"\binom{{{a:loose}}}{{{b:loose}}}"),
-    numpy=(special.binom,),
     domain={"a": "above one", "b": "probability"},
-    examples=TWO,
+    jax="",
 )
 def binom(a: Any, b: Any) -> Any:
     """Binomial coefficient: how many ways there are to choose `b` things among `a`."""
