@@ -1,16 +1,21 @@
-"""What `draw` was asked for: its arguments are checked, and the scene made."""
+"""What `draw` was asked for: its arguments are checked, and the scene made, to fit if need be."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from types import FrameType
 from typing import Any
 
 from autograd_lite.draw import names as called
-from autograd_lite.draw.fit import fitted
-from autograd_lite.draw.planning import Folding, folding
+from autograd_lite.draw.dot import written
+from autograd_lite.draw.planning import LEAST_NODES, Folding, folding
+from autograd_lite.draw.render import BREAK, render
+from autograd_lite.draw.rows import STRETCH
 from autograd_lite.draw.scene import Options, Scene, loops_of, overview_of, scene
+from autograd_lite.draw.style import SMALL
 from autograd_lite.draw.theme import THEMES
 from autograd_lite.graph import Graph, names_in
 from autograd_lite.graph.recording import uncollected
@@ -20,6 +25,10 @@ PARTS = ("shape", "dtype", "value", "grad", "map", "local")
 DIRECTIONS = ("LR", "TB")
 NARROWEST = 100
 SWEEPS = ("forward", "backward", "both")
+SMALLEST = 7
+"""Pixels of the smallest text."""
+LARGE = ("map", "grad", "value")
+"""Parts that boxes are large by, in the order in which they are left out."""
 
 
 def asked(
@@ -62,7 +71,7 @@ def asked(
         make = partial(overview_of if overview else scene, graph, found)
         if height is None:
             return make(options)
-        return fitted(partial(make, repeated=loops_of(graph, options)), options)
+        return _fitted(partial(make, repeated=loops_of(graph, options)), options)
 
 
 def graph_of(t: Any, frame: FrameType) -> Graph:
@@ -119,3 +128,50 @@ def _options(
 
 def _listed(choices: Iterable[str]) -> str:
     return ", ".join(map(repr, choices))
+
+
+def _fitted(make: Callable[[Options], Scene], options: Options) -> Scene:
+    """Return what is drawn, given how it is made, in the room that its options say.
+
+    Text is made smaller first. Then maps and numbers are left out, and then so many values are
+    folded as have to be.
+
+    Raises
+    ------
+    ValueError
+        If there is room for nothing.
+    """
+    room = options.width or 0.0, options.height or 0.0
+
+    def fitting(tried: Options) -> Scene | None:
+        found = make(tried)
+        missing = [part for part in LARGE if part in set(options.show).difference(tried.show)]
+        if missing:
+            remarks = *found.plan.remarks, f"left out, to fit: {', '.join(missing)}"
+            found = replace(found, plan=replace(found.plan, remarks=remarks))
+        return found if _scale(found, room) * SMALL >= SMALLEST else None
+
+    tried = replace(options, width=room[0] * SMALL / SMALLEST / STRETCH)
+    best = fitting(options) or fitting(tried)
+    for part in LARGE:
+        if best is None and part in tried.show:
+            tried = replace(tried, show=tuple(x for x in tried.show if x != part))
+            best = fitting(tried)
+    low, high = LEAST_NODES, 0 if best else len(make(tried).plan.boxes)
+    while low < high:
+        count = (low + high) // 2
+        folded = fitting(replace(tried, folding=replace(tried.folding, max_nodes=count)))
+        best, low, high = (folded, count + 1, high) if folded else (best, low, count)
+    if best is None:
+        raise ValueError(
+            f"draw: all of this would have text below {SMALLEST} pixels in {room[0]:g} × "
+            f"{room[1]:g} pixels. Give more height=, or draw less: overview=True."
+        )
+    return best
+
+
+def _scale(scene: Scene, room: tuple[float, float]) -> float:
+    """Return by how much a picture is to be shrunk, or 1, given the room."""
+    svg = render(BREAK.join(written(scene)), "svg").decode()
+    (size,) = re.findall(r'viewBox="\S+ \S+ (\S+) (\S+)"', svg)
+    return min(1.0, *(has / float(needs) for has, needs in zip(room, size, strict=True)))

@@ -17,8 +17,7 @@ from autograd_lite.draw.blocks import SUBSTITUTED, WORD_JOINER, cell, gap, row, 
 from autograd_lite.draw.clusters import Cluster, name_and_class
 from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.formulas import cut, is_inline, printable
-from autograd_lite.draw.label_size import label_size
-from autograd_lite.draw.rows import MARGIN, STRETCH, Rows
+from autograd_lite.draw.rows import MARGIN, STRETCH, Rows, label_size
 from autograd_lite.draw.scene import Options, Scene
 from autograd_lite.draw.style import (
     FONT,

@@ -27,7 +27,6 @@ from autograd_lite.core.later import later
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
 
 if TYPE_CHECKING:
-    from autograd_lite.ops.activations import elu, erf, leaky_relu
     from autograd_lite.ops.complex_numbers import angle, conjugate, imag
     from autograd_lite.ops.contraction import einsum
     from autograd_lite.ops.decompositions import cholesky, eig, eigh, inverse_or_zero, qr, svd
@@ -74,6 +73,9 @@ if TYPE_CHECKING:
         vector_norm,
     )
     from autograd_lite.ops.neural import (
+        elu,
+        erf,
+        leaky_relu,
         log_softmax,
         logsumexp,
         mse,
@@ -149,7 +151,6 @@ if TYPE_CHECKING:
 
 # fmt: off
 FAMILIES = {
-    "autograd_lite.ops.activations": ("elu", "erf", "leaky_relu"),
     "autograd_lite.ops.complex_numbers": ("angle", "conjugate", "imag"),
     "autograd_lite.ops.contraction": ("einsum",),
     "autograd_lite.ops.decompositions": ("cholesky", "eig", "eigh", "inverse_or_zero", "qr", "svd"),
@@ -167,7 +168,8 @@ FAMILIES = {
         "det", "fold", "inv", "logabsdet", "mirror", "pinv", "solve", "trace", "vector_norm",
     ),
     "autograd_lite.ops.neural": (
-        "log_softmax", "logsumexp", "mse", "relu", "sigmoid", "softmax", "softplus",
+        "elu", "erf", "leaky_relu", "log_softmax", "logsumexp", "mse", "relu", "sigmoid", "softmax",
+        "softplus",
     ),
     "autograd_lite.ops.rearranging": (
         "diagflat", "diagonal", "flip", "pad", "partition", "repeat", "resize", "roll", "rot90",

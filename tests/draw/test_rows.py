@@ -15,9 +15,8 @@ import autograd_lite as al
 from autograd_lite import nn
 from autograd_lite.draw.cards import card
 from autograd_lite.draw.dot import written
-from autograd_lite.draw.label_size import label_size
 from autograd_lite.draw.picture import in_page
-from autograd_lite.draw.rows import STRETCH
+from autograd_lite.draw.rows import STRETCH, label_size
 
 COLUMN, LEAST = 900, 7
 
