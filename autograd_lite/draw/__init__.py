@@ -129,23 +129,10 @@ def draw(
     from autograd_lite.draw.page.html import page
 
     scene = asked(
-        t,
-        sys._getframe(1),
-        names=names,
-        show=show,
-        sweep=sweep,
-        rankdir=rankdir,
-        legend=legend,
-        title=title,
-        theme=theme,
-        depth=depth,
-        collapse=collapse,
-        roll=roll,
-        max_nodes=max_nodes,
-        width=width,
-        height=height,
-        overview=overview,
-    )
+        t, sys._getframe(1), names=names, show=show, sweep=sweep, rankdir=rankdir, legend=legend,
+        title=title, theme=theme, depth=depth, collapse=collapse, roll=roll, max_nodes=max_nodes,
+        width=width, height=height, overview=overview,
+    )  # fmt: skip
     return Drawing(written(scene), scene, page, theme=theme, steps=steps)
 
 

@@ -32,24 +32,12 @@ LARGE = ("map", "grad", "value")
 
 
 def asked(
-    t: Any,
-    frame: FrameType | None,
-    *,
-    names: Any = None,
-    show: Any = ("shape", "dtype", "value", "grad", "map"),
-    sweep: Any = "forward",
-    rankdir: Any = None,
-    legend: Any = True,
-    title: Any = None,
-    theme: Any = "auto",
-    depth: Any = None,
-    collapse: Any = (),
-    roll: Any = None,
-    max_nodes: Any = None,
-    width: Any = 900,
-    height: Any = None,
-    overview: Any = False,
-) -> Scene:
+    t: Any, frame: FrameType | None, *, names: Any = None,
+    show: Any = ("shape", "dtype", "value", "grad", "map"), sweep: Any = "forward",
+    rankdir: Any = None, legend: Any = True, title: Any = None, theme: Any = "auto",
+    depth: Any = None, collapse: Any = (), roll: Any = None, max_nodes: Any = None,
+    width: Any = 900, height: Any = None, overview: Any = False,
+) -> Scene:  # fmt: skip
     """Return what `draw` is to draw, with values named by what a frame calls them."""
     options = _options(
         show, rankdir, legend, title, folding(depth, collapse, roll, max_nodes), width, height

@@ -16,7 +16,7 @@ from numpy import asarray
 
 from autograd_lite import ops
 from autograd_lite.core.notation import Choice, Notation, call
-from autograd_lite.core.primitive import REGISTRY, Primitive, RuleForEach, register
+from autograd_lite.core.primitive import FIELDS, REGISTRY, Primitive, RuleForEach, register
 
 DOMAINS = (
     "real", "positive", "nonzero", "above one", "probability", "boolean",
@@ -42,7 +42,7 @@ def primitive(
     examples: Sequence[tuple[tuple[Any, ...], dict[str, Any]]] = (),
     analytic: bool = False,
     takes_complex: bool = False,
-    entrywise: bool = False,
+    entrywise: bool | None = None,
     bends: bool = False,
     linear: Sequence[str] = (),
     jointly_linear: bool = False,
@@ -90,6 +90,7 @@ linear, jointly_linear, reduces, stretches, only_shapes, packed, whole, jax, sen
     >>> x.grad
     Tensor([ 3., 12.])
     """
+    fields = {name: given for name, given in locals().items() if name in FIELDS}
     if bare is not None:
         raise PrimitiveDefinitionError(
             f"primitive needs a rule for every operand, got {bare!r} alone. Write "
@@ -102,28 +103,8 @@ linear, jointly_linear, reduces, stretches, only_shapes, packed, whole, jax, sen
                 f"a primitive must be a plain function, whose signature names the operands, got "
                 f"{forward!r}. Wrap it: `def name(x): return ...`."
             )
-        made = Primitive(
-            forward,
-            rules,
-            notation=notation or call(forward.__name__),
-            numpy=tuple(numpy),
-            domain=domain or {},
-            examples=tuple(examples),
-            analytic=analytic,
-            takes_complex=takes_complex,
-            entrywise=entrywise or None,
-            bends=bends,
-            linear=tuple(linear),
-            jointly_linear=jointly_linear,
-            reduces=reduces,
-            stretches=stretches,
-            only_shapes=only_shapes,
-            packed=packed,
-            whole=whole,
-            jax=jax,
-            sentence=sentence,
-            simplify=tuple(simplify),
-        )
+        said = notation or call(forward.__name__)
+        made = Primitive(forward, rules, **{**fields, "notation": said})
         check(made, rules)
         if numpy or forward.__name__ in ops.__all__:
             ops.load()  # An operation of the package must neither be missed nor come afterwards.
