@@ -5,6 +5,7 @@ import importlib.util
 import os
 
 import pytest
+from browser import Browser
 
 # Before NumPy is loaded. Workers share the cores: with a thread of BLAS for each core in each of
 # them, products of small matrices took twenty times as long.
@@ -24,6 +25,13 @@ if importlib.util.find_spec("scipy"):
 
 def pytest_collection_finish():
     gc.freeze()  # The collector need not go through 40,000 tests again and again.
+
+
+@pytest.fixture(scope="module")
+def browser():
+    opened = Browser()
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(autouse=True)

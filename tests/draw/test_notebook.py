@@ -6,7 +6,6 @@ import sys
 
 import numpy as np
 import pytest
-from browser import Browser
 
 import autograd_lite as al
 
@@ -71,13 +70,6 @@ def test_a_page_that_was_loaded_unseen_shows_its_picture_once_it_is_seen(browser
     browser.wait(f"{inside}.querySelectorAll('svg g.parameter').length > 0")
     box = f"{inside}.querySelector('svg g.parameter').getBoundingClientRect()"
     browser.wait(f"{box}.width > 20 && {box}.left >= 0 && {box}.right < innerWidth")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    opened = Browser()
-    yield opened
-    opened.close()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -8,7 +8,6 @@ import networks
 import numpy as np
 import pygraphviz
 import pytest
-from browser import Browser
 from drawn import read
 
 import autograd_lite as al
@@ -40,13 +39,6 @@ def test_no_text_is_small_in_the_column_of_a_notebook(pictures, name):
     width, _, smallest = size(svg)
     assert smallest * min(1, COLUMN / width) >= LEAST
     assert len(drawing.scene.plan.boxes) <= 62
-
-
-@pytest.fixture(scope="module")
-def browser():
-    opened = Browser()
-    yield opened
-    opened.close()
 
 
 @pytest.mark.parametrize("name", [make.__name__ for make in networks.ALL])

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import Browser
 
 import autograd_lite as al
 from autograd_lite.draw import style
@@ -79,13 +78,6 @@ def test_a_name_that_looks_like_a_colour_stays():
 def test_a_wrong_theme_is_named():
     with pytest.raises(ValueError, match="theme is one of 'auto', 'light', 'dark'; got 'night'"):
         al.draw(al.Tensor(1.0), theme="night")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    driven = Browser()
-    yield driven
-    driven.close()
 
 
 def paper_in(browser):

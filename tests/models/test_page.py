@@ -6,7 +6,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from browser import Browser, number
+from browser import number
 
 from autograd_lite.draw.theme import DARK
 from models import NETWORKS, index
@@ -32,13 +32,6 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def text(folder):
     return (folder / "index.html").read_text("utf-8")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    browser = Browser()
-    yield browser
-    browser.close()
 
 
 class Outline(HTMLParser):

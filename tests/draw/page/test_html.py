@@ -5,7 +5,6 @@ import re
 
 import numpy as np
 import pytest
-from browser import Browser
 from oracles import cases
 
 import autograd_lite as al
@@ -19,13 +18,6 @@ HOSTILE = [
     "</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>", '"><b onclick="x">',
     "'; alert(1); //", "{{script}}", "<!--", "\u2028\n", "&lt;b&gt;", "]]>", "\\u003c", "中文 σ",
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser():
-    driven = Browser()
-    yield driven
-    driven.close()
 
 
 def first_step(name):

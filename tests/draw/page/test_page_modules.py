@@ -4,7 +4,6 @@ import re
 
 import numpy as np
 import pytest
-from browser import Browser
 from test_html import data_of
 
 import autograd_lite as al
@@ -16,13 +15,6 @@ SHOWN = (
 )
 ARROWS = "[...document.querySelectorAll('g.edge')].map(g => g.dataset.from + '>' + g.dataset.to)"
 AT = "Number(document.getElementById('scrub').value)"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    driven = Browser()
-    yield driven
-    driven.close()
 
 
 class Net(nn.Module):

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from browser import Browser, number
+from browser import number
 from test_html import data_of
 
 import autograd_lite as al
@@ -14,13 +14,6 @@ from models import NETWORKS
 
 CAPTION = "document.getElementById('caption').textContent"
 AT = "Number(document.getElementById('scrub').value)"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    driven = Browser()
-    yield driven
-    driven.close()
 
 
 def trained(steps, **options):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from browser import Browser
 
 import autograd_lite as al
 from autograd_lite import nn, optim
@@ -43,13 +42,6 @@ def plots():
 
 
 NAMES = ("module", "training", "surface", "point", "curve", "weights", "filters", "many")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    opened = Browser()
-    yield opened
-    opened.close()
 
 
 @pytest.mark.parametrize("name", NAMES)
