@@ -32,7 +32,7 @@ from autograd_lite.graph.cotangents import Use, cotangents
 from autograd_lite.graph.json import entries
 
 PAGE = Path(__file__).parent
-SCRIPTS = ("view.js", "fold.js", "paths.js", "training.js", "details.js", "steps.js", "player.js")  # fmt: skip
+SCRIPTS = ("view.js", "fold.js", "paths.js", "training.js", "details.js", "steps.js", "player.js")
 LONGEST = 300  # Of a rule.
 LARGEST, MOST_NUMBERS = 10_000, 200_000
 """Entries of an array that are written into the page, and of all arrays together: about four
