@@ -35,7 +35,7 @@ def _factor(g: Any, operands: tuple[Any, ...], i: int, subscripts: str, optimize
         product = broadcast_to(product, shape=full)
     if labels == terms[i]:
         return product
-    # A label that is repeated picks a diagonal; the sweep cannot sum over its axis afterwards.
+    # A label that is repeated picks a diagonal: nobody can sum over its axis afterwards.
     stretched = tuple(k for k, label in enumerate(labels) if sizes[label] == 1 != full[k])
     if stretched:
         product = product.sum(axis=stretched, keepdims=True)

@@ -90,7 +90,7 @@ def transpose(x: Any, *, axes: Any = None) -> Any:
 
 
 @primitive(
-    x=lambda g, y, x, shape: g,  # The sweep sums over what was stretched.
+    x=lambda g, y, x, shape: g,  # The backward pass sums over what was stretched.
     notation=call("np.broadcast_to", r"\mathrm{{broadcast}}\left({x:loose}, {shape}\right)"),
     numpy=(np.broadcast_to,),
     analytic=True,
