@@ -100,7 +100,7 @@ def _weight(of: Any) -> tuple[Tensor, str]:
         raise TypeError(f"draw_weights needs a layer or a Tensor; got {type(of).__name__}.")
     weight = getattr(of, "weight", None)
     if isinstance(weight, Tensor):
-        return weight, type(of).__name__
+        return weight, " · ".join(filter(None, (of._path, type(of).__name__)))
     inner = [name for name, _ in of.named_parameters() if name.split(".")[-1] == "weight"]
     fix = f" Give one of its layers: it holds {', '.join(inner)}." if inner else ""
     raise TypeError(f"draw_weights: {type(of).__name__} itself has no weight.{fix}")

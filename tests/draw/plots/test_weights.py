@@ -41,6 +41,8 @@ def test_units_are_the_columns_of_a_matrix_and_channels_the_images_of_a_filter()
     assert plot.lines[0] == "Linear: weights as 5 images of 8×8"
     assert "Conv2d: weights as 6 images of 3×3" in str(al.draw_weights(nn.Conv2d(2, 3, 3, rng=rng)))
     assert ">2.1</text>" in al.draw_weights(nn.Conv2d(2, 3, 3, rng=rng)).svg()
+    part = nn.Sequential(nn.Conv2d(2, 3, 3, rng=rng), nn.ReLU())[0]
+    assert "0 · Conv2d: weights as 6 images" in str(al.draw_weights(part))
 
 
 def test_gradients_are_images_too():
