@@ -18,7 +18,7 @@ from autograd_lite.compile.signature import Signature
 from autograd_lite.functional.nests import leaves_of
 from autograd_lite.program.program import fingerprint
 from autograd_lite.program.refusals import NOTES, TraceError
-from autograd_lite.program.surroundings import MISSING, Surroundings
+from autograd_lite.program.surroundings import MISSING, Attributes, Surroundings
 from autograd_lite.program.trace import TRACING, Output, Place, Traced, alone, lent, trace
 from autograd_lite.tensor import Tensor
 
@@ -293,9 +293,14 @@ class Compiled:
 
     def _watch(self, around: Surroundings) -> None:
         """Add what the trace depends on besides the function."""
+        cleared = {p for optimiser in self._apart() for p in optimiser.params}
         for t in around.tensors:
             if t.requires_grad and not t.is_leaf:
                 around.hazard = f"it uses {t._label()}, which has a history of its own"
+            elif ".grad" in around.names and t not in cleared:
+                around.guard(Attributes(t), "_grad", None, f"grad of {t._label()}")
+                if t._grad is not None:
+                    around.hazard = f"it reads gradients, and {t._label()} has one"
 
     def _places(self, around: Surroundings) -> list[Place]:
         return [Place(t) for t in around.tensors]

@@ -153,7 +153,7 @@ class Plan:
             if isinstance(t, Tensor):
                 conditions.append(
                     f"p{i}._requires_grad is {t._requires_grad} and "
-                    f"(p{i}._rare is None or '_taps' not in p{i}._rare)"
+                    f"(p{i}._rare is None or not p{i}._rare.get('_taps'))"
                 )
                 at = f"p{i}._array"
             elif place.part is not None:
@@ -171,6 +171,13 @@ class Plan:
             i = self.traced.program.inputs.index(variable)
             self.names[f"asked{i}"] = _asked(what, self.traced.inputs[i])
             conditions.append(f"asked{i}({self.reads[i]})")
+        position = self.traced.program.inputs.index
+        for k, truth in enumerate(self.traced.decided):
+            places = [*map(position, truth.inputs)]
+            answer = bool(truth(*(self.traced.inputs[i] for i in places))[0])
+            self.names[f"decided{k}"] = truth
+            reads = ", ".join(self.reads[i] for i in places)
+            conditions.append(f"bool(decided{k}({reads})[0]) is {answer}")
         return conditions
 
     # ------------------------------------------------------------ backends
@@ -446,7 +453,8 @@ class Plan:
     def is_steady(self, *, stacked: bool) -> bool:
         """Return whether nothing that changes from step to step decides what is computed."""
         changing = {*self.back, *range(len(self.signature.reads) if stacked else 0)}
-        return changing.isdisjoint(map(self.traced.program.inputs.index, self.traced.asked))
+        deciding = [*self.traced.asked, *(x for truth in self.traced.decided for x in truth.inputs)]
+        return changing.isdisjoint(map(self.traced.program.inputs.index, deciding))
 
     def loop(self, *, stacked: bool) -> Callable[..., Any]:
         """Return ``loop(n, *inputs, values)`` in machine code; a LoweringError if there is none."""

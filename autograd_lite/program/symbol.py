@@ -46,6 +46,8 @@ from autograd_lite.program.refusals import (
 )
 from autograd_lite.tensor import Tensor
 
+TOGETHER = 4
+"""How many numbers may decide about a program together."""
 SILENT = {"ignore", "warn"}
 """What NumPy may do about an error of floating point where a function is traced."""
 
@@ -61,6 +63,8 @@ class Notes:
 
     - `asked`: the inputs whose "value" or "truth" was asked for: the trace holds for that one only.
       Or conditions, of which the trace holds for inputs that give what they gave.
+    - `decided`: what is true of numbers that are inputs, or is not, as programs: the trace holds
+      where it is so.
     - `drawn`: the inputs that are random numbers, and what draws them at every run.
     - `failure`: what was raised; if the function caught it, other values might not have raised it.
     """
@@ -71,6 +75,7 @@ class Notes:
         self.inputs: list[Variable] = []
         self.statements: list[Statement] = []
         self.asked: dict[Variable, Any] = {}
+        self.decided: list[Program] = []
         self.drawn: dict[Variable, tuple[np.random.Generator, Callable[[Any], Any]]] = {}
         self.samples: list[Any] = []
         self.may_ask, self.conditions, self.drawing = may_ask, conditions, drawing
@@ -122,19 +127,22 @@ class Notes:
             return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
         return self.apply(Call(function, nest, None, np.shape(result)), tuple(symbols), {})
 
-    def number_behind(self, variable: Variable) -> tuple[Symbol, Callable[[Any], bool]] | None:
-        """Return the one number that something depends on, an input, and how its truth does."""
+    def decide(self, variable: Variable, most: int) -> bool:
+        """Let the trace hold for the truth of something, if it is computed of numbers alone.
+
+        Return whether it is: of `most` inputs or fewer, which are all numbers.
+        """
         needed, within = {variable}, []
         for s in reversed(self.statements):
             if s.result in needed:
                 within.append(s)
                 needed.update(x for x in s.operands if isinstance(x, Variable))
-        behind = [i for i, x in enumerate(self.inputs) if x in needed]
-        if len(behind) != 1 or not within or self.inputs[behind[0]].shape:
-            return None
-        number = self.inputs[behind[0]]
-        program = Program((number,), tuple(reversed(within)), (variable,))
-        return Symbol(number, self.samples[behind[0]], None), lambda x: bool(program(x)[0])
+        behind = tuple(x for x in self.inputs if x in needed)
+        numbers = self.conditions and not any(x.shape or x in self.drawn for x in behind)
+        if numbers and within and 0 < len(behind) <= most:
+            self.decided.append(Program(behind, tuple(reversed(within)), (variable,)))
+            return True
+        return False
 
     def ask_layout(self, ndim: int = 2) -> None:
         """Let the trace hold for inputs alone that lie in memory as their samples do."""
@@ -541,11 +549,9 @@ class Symbol(Operators, ArrayMethods):
         return symbol.__unchanging__()
 
     def __bool__(self) -> bool:
-        notes = under_way()
-        number = notes.number_behind(self.variable) if notes.conditions else None
-        if number is not None and number[0].__decide__(number[1]) is not None:
-            return bool(self.sample)
         listed = str(sys._getframe(1).f_globals.get("__name__")).startswith("numpy.")
+        if under_way().decide(self.variable, 1 if listed else TOGETHER):
+            return bool(self.sample)
         return bool(self._ask("bool", LISTS if listed else CHOICES))
 
     def __float__(self) -> float:

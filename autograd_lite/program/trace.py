@@ -87,6 +87,7 @@ class Traced:
     # The inputs whose "value" (or "truth") was asked for: the program holds for that one only; or
     # conditions, which must give what they gave.
     asked: dict[Variable, Any]
+    decided: list[Program]  # What is true of numbers among the inputs, or is not, as it was.
     # What draws the random numbers that are the last inputs, in this order.
     drawn: list[tuple[np.random.Generator, Callable[[Any], Any]]]
     # What inputs and outputs were when it was traced.
@@ -215,6 +216,7 @@ def trace(
         list(places),
         [places[i] for i in changed],
         notes.asked,
+        notes.decided,
         list(notes.drawn.values()),
         notes.samples,
         [x.sample if isinstance(x, Symbol) else x for x in outputs],

@@ -859,10 +859,32 @@ def test_hook_that_is_registered_later():
     step = al.compile(lambda x, y: ((w * x - y) ** 2).sum(), optim.SGD([w], lr=0.1))
     step(X, 0 * X)
     seen = []
-    w.register_hook(lambda g: seen.append(g.tolist()))
+    handle = w.register_hook(lambda g: seen.append(g.tolist()))
     step(X, 0 * X)
     assert len(seen) == 1
-    assert "w has or had a hook" in step.why
+    assert "w has a hook" in step.why
+    handle.remove()
+    loss = lambda x, y: ((w * x - y) ** 2).sum()  # noqa: E731  (as users write a loss)
+    step = al.compile(loss, optim.SGD([w], lr=0.1), backend="numpy")
+    step(X, 0 * X)
+    handle = w.register_hook(lambda g: 0 * g)
+    with pytest.raises(al.TraceError, match="w has a hook"):
+        step(X, 0 * X)
+
+
+def test_what_reads_a_gradient_or_a_flag_is_not_stale():
+    w, a = al.Tensor([1.0, 2.0], requires_grad=True, name="w"), np.ones(2)
+    f = lambda x: x if w.grad is None else x * w.grad.numpy()  # noqa: E731  (as users write it)
+    g = lambda x: x * a * (2 if a.flags.writeable else 3)  # noqa: E731
+    fast = al.compile(f), al.compile(g, backend="numpy")
+    for _ in range(2):
+        same(fast[0], f, a)
+        same(fast[1], g, a)
+        (w * w).sum().backward()
+        a.flags.writeable = False
+    same(al.compile(f), f, a)
+    same(al.compile(lambda x: al.grad(lambda v: (v * w).sum().detach() * v[0])(x), backend="numpy"),
+         lambda x: al.grad(lambda v: (v * w).sum().detach() * v[0])(x), a)  # fmt: skip
 
 
 def test_bound_step_whose_surroundings_change_says_so():
