@@ -187,12 +187,6 @@ class Compiled:
             return None
         except Exception as error:  # noqa: BLE001  (any: it is named, or the function raises it)
             around.restore()
-            cause: BaseException = error
-            while cause.__cause__ is not None:  # NumPy's own words do not say why.
-                cause = cause.__cause__
-            if isinstance(cause, TraceError):
-                self._give_up(str(cause))
-                return None
             self._error, said = error, _said(error)
             if self._backend == "auto":
                 return None

@@ -24,7 +24,8 @@ CHOICES = (
     "as a plain argument"
 )
 KEPT = (
-    "Return the array, or compute with it, as it is; for a choice between two results, use np.where"
+    "Return the array, or compute with it, as it is; for a choice between two results, use "
+    "np.where; an array that a[i] = t writes into, begin with a = np.zeros(shape, like=t)"
 )
 LISTS = (
     "In place of np.array([[t, u], [v, w]]), write al.array([[t, u], [v, w]]); where a[i] = t "

@@ -177,7 +177,13 @@ def trace(
             variables = [symbol.variable for symbol in symbols]
             for place, symbol in zip(places, symbols, strict=True):
                 place.write(symbol)
-            returned = call_with_tensors(f, given, named)
+            try:
+                returned = call_with_tensors(f, given, named)
+            except Exception as error:
+                cause: BaseException = error
+                while cause.__cause__ is not None:  # NumPy's own words do not say why.
+                    cause = cause.__cause__
+                raise cause if isinstance(cause, TraceError) else error
             if notes.failure is not None:
                 raise TraceError(
                     f"it catches an error, which other values might not raise: {notes.failure}"
@@ -192,6 +198,8 @@ def trace(
                 x._value() if isinstance(x, Tensor) else joined(x) for x in leaves_of(returned)
             ]
             after = [place.read() for place in places]
+            for x in (*leaves, *after):  # Views catch up.
+                _ = isinstance(x, Symbol) and x.variable
             tensors = [place.holder for place in places if isinstance(place.holder, Tensor)]
             graded = [t for t in tensors if t._grad is not None]
     finally:
