@@ -562,7 +562,7 @@ def _is_read_elsewhere(kind: type) -> bool:
         "__match_args__" in vars(base)
         or (
             not is_users_class(base)
-            and any(callable(x) and not name.startswith("__") for name, x in vars(base).items())
+            and any(callable(x) and name not in vars(object) for name, x in vars(base).items())
         )
         for base in kind.__mro__
     )

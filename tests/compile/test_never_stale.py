@@ -872,6 +872,27 @@ def test_hook_that_is_registered_later():
         step(X, 0 * X)
 
 
+@pytest.mark.parametrize("transform", [al.grad, al.jacobian, al.hessian, al.checkpoint])
+@pytest.mark.parametrize("inside", [False, True])
+def test_what_a_transform_closes_over(transform, inside):
+    power = [2.0]
+    g = transform(lambda x: np.sum(x ** power[0]))
+    fast = both((lambda x: g(x)) if inside else g)
+    power[0] = 3.0
+    same(fast, g, X)
+    assert "power[0]" in fast.why
+
+
+@pytest.mark.parametrize("alone", [{"__array_ufunc__": None}, {"__array_priority__": 1}])
+@pytest.mark.parametrize("backend", ["auto", "numpy"])
+def test_an_object_that_computes_for_itself(alone, backend):
+    times = type("Times", (), {"__rmul__": lambda self, x: self.by * x, **alone})()
+    times.by = 2.0
+    fast = al.compile(lambda x: x * times, backend=backend)
+    for times.by in (2.0, 3.0):
+        np.testing.assert_array_equal(fast(X), times.by * X)
+
+
 def test_what_reads_a_gradient_or_a_flag_is_not_stale():
     w, a = al.Tensor([1.0, 2.0], requires_grad=True, name="w"), np.ones(2)
     f = lambda x: x if w.grad is None else x * w.grad.numpy()  # noqa: E731  (as users write it)
