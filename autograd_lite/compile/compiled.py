@@ -154,7 +154,8 @@ class Compiled:
         if self._traces >= TRACES:
             self._give_up(
                 f"it was traced {TRACES} times, since something that it depends on changes again "
-                f"and again: {self._difference(signature)}"
+                f"and again: {self._difference(signature)}. A number or array that does may be an "
+                f"argument"
             )
             return None
         if self._traces:

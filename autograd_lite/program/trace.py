@@ -183,7 +183,9 @@ def trace(
                 cause: BaseException = error
                 while cause.__cause__ is not None:  # NumPy's own words do not say why.
                     cause = cause.__cause__
-                raise cause if isinstance(cause, TraceError) else error
+                if isinstance(cause, TraceError):
+                    raise cause from None
+                raise
             if notes.failure is not None:
                 raise TraceError(
                     f"it catches an error, which other values might not raise: {notes.failure}"
