@@ -7,6 +7,7 @@ import itertools
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from types import CellType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +19,8 @@ from autograd_lite.compile.signature import Signature
 from autograd_lite.functional.nests import leaves_of
 from autograd_lite.program.program import fingerprint
 from autograd_lite.program.refusals import NOTES, TraceError
-from autograd_lite.program.surroundings import MISSING, Attributes, Surroundings
-from autograd_lite.program.trace import TRACING, Output, Place, Traced, alone, lent, trace
+from autograd_lite.program.surroundings import MISSING, Attributes, Guard, Surroundings
+from autograd_lite.program.trace import TRACING, Moved, Output, Place, Traced, alone, lent, trace
 from autograd_lite.tensor import Tensor
 
 BACKENDS = ("auto", "numpy", "numba")
@@ -53,6 +54,8 @@ class Compiled:
         self._plans: dict[Any, list[Plan]] = {}
         self._plan: Plan | None = None
         self._lock, self._traces = threading.RLock(), 0
+        self._moved: dict[tuple[int, Any], Moved] = {}
+        self._may_move = True
         self._recorded = False
         self._reasons: dict[str, None] = {}
         self._not_yet = "It has not been called yet."
@@ -194,6 +197,9 @@ class Compiled:
         if said:  # Most often, the error is the function's own.
             rehearsed(lambda: self._eagerly(args, kwargs), self._places(around), around)
             self._give_up(said)
+        inputs = {*map(id, traced.places)}
+        moved = {key for key, place in self._moved.items() if id(place) in inputs}
+        around.guards = [g for g in around.guards if (id(g.holder), g.key) not in moved]
         plan = Plan(traced, signature, around, self._lock, self._eagerly)
         self._lower(plan)
         self._traces += 1
@@ -204,7 +210,19 @@ class Compiled:
     def _traced_twice(
         self, around: Surroundings, args: tuple[Any, ...], kwargs: dict[str, Any], **how: Any
     ) -> Traced:
-        """Return a trace that another one has confirmed."""
+        """Return a trace that another one has confirmed; numbers that move are inputs, if so."""
+        try:
+            return self._confirmed(around, args, kwargs, **how)
+        except Exception:
+            if not self._moved:
+                raise
+            around.restore()
+            self._moved, self._may_move = {}, False
+            return self._confirmed(around, args, kwargs, **how)
+
+    def _confirmed(
+        self, around: Surroundings, args: tuple[Any, ...], kwargs: dict[str, Any], **how: Any
+    ) -> Traced:
         first = confirmed(lambda: self._trace(around, args, kwargs, **how), around)
         found = [rng for _, rng, _ in around.generators]
         if any(rng not in found for rng, _ in first.drawn):
@@ -275,7 +293,22 @@ class Compiled:
         return False
 
     def _learn(self) -> None:
-        """Look at what made the last program unfit, for the next one."""
+        """Make inputs of numbers that made the last program unfit, such as a weight in the loss."""
+        for guard in self._plan.around.guards if self._plan is not None else ():
+            now = guard.now()
+            if now is not guard.value:
+                self._moves(guard, now)
+
+    def _moves(self, guard: Guard, now: Any) -> None:
+        """Make an input of a number that has moved."""
+        holder, key = guard.holder, guard.key
+        numbers = type(now) is type(guard.value) and type(now) in (int, float)
+        if not (self._may_move and numbers and now != guard.value):
+            return
+        if type(holder) is CellType:
+            self._moved[id(holder), key] = Moved(Attributes(holder), "cell_contents")
+        elif type(holder) in (dict, list) and type(key) in (str, int):
+            self._moved[id(holder), key] = Moved(holder, key)
 
     def _advice(self, around: Surroundings) -> str:
         """Return what to write if a function that cannot be compiled is a training step."""
@@ -297,13 +330,16 @@ class Compiled:
                 if t._grad is not None:
                     around.hazard = f"it reads gradients, and {t._label()} has one"
 
+    def _numbers(self) -> list[Place]:
+        return [place for place in self._moved.values() if type(place.read()) in (int, float)]
+
     def _places(self, around: Surroundings) -> list[Place]:
         return [Place(t) for t in around.tensors]
 
     def _trace(
         self, around: Surroundings, args: tuple[Any, ...], kwargs: dict[str, Any], **how: Any
     ) -> Traced:
-        places = self._places(around)
+        places = [*self._places(around), *self._numbers()]
         return pure(trace(self._f, *args, kwargs=kwargs, places=places, may_ask=True, **how))
 
     def _eagerly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

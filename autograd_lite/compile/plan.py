@@ -32,7 +32,7 @@ from autograd_lite.program.program import Program, Variable
 from autograd_lite.program.refusals import TraceError
 from autograd_lite.program.surroundings import MISSING, Surroundings
 from autograd_lite.program.symbol import Symbol
-from autograd_lite.program.trace import LENT, TRACING, Output, Traced
+from autograd_lite.program.trace import LENT, TRACING, Moved, Output, Traced
 from autograd_lite.tensor import Tensor
 
 _FLAGS = 0x101
@@ -213,7 +213,10 @@ class Plan:
         """
         program = self.traced.program
         outputs = [x if isinstance(x, Variable) else np.asarray(x) for x in program.outputs]
-        if _computes_with_numbers(program, len(self.signature.reads)):
+        count = len(self.signature.reads)
+        kept = zip(program.inputs[count:], self.traced.places, strict=False)
+        theirs = [*program.inputs[:count], *(x for x, p in kept if isinstance(p, Moved))]
+        if _computes_with_numbers(program, theirs):
             raise LoweringError("arithmetic of Python's numbers as Python does it")
         if not program.inputs:
             raise LoweringError("what is constant")
@@ -500,12 +503,12 @@ class Plan:
         return eval(f"lambda args, kwargs: [{listed}]", self.names)  # type: ignore[no-any-return]  # Of eval.
 
 
-def _computes_with_numbers(program: Program, count: int) -> bool:
-    """Return whether, of so many arguments, numbers get where Python's arithmetic is its own.
+def _computes_with_numbers(program: Program, numbers: Sequence[Variable]) -> bool:
+    """Return whether some inputs get where Python's arithmetic of numbers is its own.
 
     Its integers have no end, and it raises errors at 0 and where floats overflow in powers.
     """
-    found = {x for x in program.inputs[:count] if x.weak}
+    found = {x for x in numbers if x.weak}
     for s in program.statements:
         if s.result.weak and not found.isdisjoint(x for x in s.operands if isinstance(x, Variable)):
             found.add(s.result)

@@ -74,6 +74,12 @@ class Place(NamedTuple):
             self.holder[self.key] = tuple(parts)
 
 
+class Moved(Place):
+    """Where a number of the user's is kept, which computes as Python's numbers do."""
+
+    __slots__ = ()
+
+
 @dataclass(eq=False, slots=True)
 class Traced:
     """A program, and where its inputs come from and its outputs go."""

@@ -872,6 +872,37 @@ def test_hook_that_is_registered_later():
         step(X, 0 * X)
 
 
+@pytest.mark.parametrize("backend", ["auto", "numpy"])
+@pytest.mark.parametrize("kept", ["dict", "list", "attribute", "cell"])
+def test_a_number_that_moves_becomes_an_input(kept, backend):
+    table, row, settings, weight = {}, [1.0], Settings(), 1.0
+    by = {
+        "dict": lambda: table["by"],
+        "list": lambda: row[0],
+        "attribute": lambda: settings.scale,
+        "cell": lambda: weight,
+    }[kept]
+
+    def moved(f, values):
+        nonlocal weight
+        weight = table["by"] = row[0] = settings.scale = 2.0
+        fast = al.compile(f, backend=backend)
+        for value in values:
+            weight = table["by"] = row[0] = settings.scale = value
+            same(fast, f, X)
+        return fast
+
+    many = np.linspace(1.0, 0.1, 12).tolist()
+    for f in (lambda x: x * by(), lambda x: x if by() > 0.5 else -x, lambda x: 1.0 / by() + x):
+        assert "not compiled" not in moved(f, many).why
+    weight = table["by"] = row[0] = settings.scale = 0.0
+    with pytest.raises(ZeroDivisionError):
+        moved(f, [1.0, 0.9, 0.0])
+    moved(lambda x: x * float(f"{by():.1f}"), many[:4])
+    assert "not compiled" not in moved(lambda x: x * by(), range(12)).why
+    moved(lambda x: np.resize(x, by()) + np.ones(by()), range(1, 6))
+
+
 @pytest.mark.parametrize("transform", [al.grad, al.jacobian, al.hessian, al.checkpoint])
 @pytest.mark.parametrize("inside", [False, True])
 def test_what_a_transform_closes_over(transform, inside):
