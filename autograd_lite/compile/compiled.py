@@ -27,6 +27,9 @@ BACKENDS = ("auto", "numpy", "numba")
 TRACES = 8
 """How many programs a function gets; one that needs more is run as it is."""
 
+GRADIENT = "_grad"
+"""Where a Tensor has its gradient."""
+
 FASTER = "pip install 'autograd_lite[compile]'"
 
 
@@ -224,6 +227,9 @@ class Compiled:
         self, around: Surroundings, args: tuple[Any, ...], kwargs: dict[str, Any], **how: Any
     ) -> Traced:
         first = confirmed(lambda: self._trace(around, args, kwargs, **how), around)
+        for guard in around.guards:
+            if guard.key is GRADIENT and guard.value is not None:
+                raise StaleError(f"it may read {guard.path}")
         found = [rng for _, rng, _ in around.generators]
         if any(rng not in found for rng, _ in first.drawn):
             raise StaleError("it draws from a generator of random numbers that is not to be seen")
@@ -326,9 +332,8 @@ class Compiled:
             if t.requires_grad and not t.is_leaf:
                 around.hazard = f"it uses {t._label()}, which has a history of its own"
             elif ".grad" in around.names and t not in cleared:
-                around.guard(Attributes(t), "_grad", None, f"grad of {t._label()}")
-                if t._grad is not None:
-                    around.hazard = f"it reads gradients, and {t._label()} has one"
+                label = f"the gradient of {t._label()}"
+                around.guard(Attributes(t), GRADIENT, t._grad, label, deeper=False)
 
     def _numbers(self) -> list[Place]:
         return [place for place in self._moved.values() if type(place.read()) in (int, float)]

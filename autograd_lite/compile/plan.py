@@ -172,12 +172,12 @@ class Plan:
             self.names[f"asked{i}"] = _asked(what, self.traced.inputs[i])
             conditions.append(f"asked{i}({self.reads[i]})")
         position = self.traced.program.inputs.index
-        for k, truth in enumerate(self.traced.decided):
-            places = [*map(position, truth.inputs)]
-            answer = bool(truth(*(self.traced.inputs[i] for i in places))[0])
-            self.names[f"decided{k}"] = truth
+        for k, (decides, what) in enumerate(self.traced.decided):
+            places = [*map(position, decides.inputs)]
+            answer = what(decides(*(self.traced.inputs[i] for i in places))[0])
+            self.names[f"decides{k}"], self.names[f"what{k}"] = decides, what
             reads = ", ".join(self.reads[i] for i in places)
-            conditions.append(f"bool(decided{k}({reads})[0]) is {answer}")
+            conditions.append(f"what{k}(decides{k}({reads})[0]) == {answer!r}")
         return conditions
 
     # ------------------------------------------------------------ backends
@@ -456,7 +456,7 @@ class Plan:
     def is_steady(self, *, stacked: bool) -> bool:
         """Return whether nothing that changes from step to step decides what is computed."""
         changing = {*self.back, *range(len(self.signature.reads) if stacked else 0)}
-        deciding = [*self.traced.asked, *(x for truth in self.traced.decided for x in truth.inputs)]
+        deciding = [*self.traced.asked, *(x for p, _ in self.traced.decided for x in p.inputs)]
         return changing.isdisjoint(map(self.traced.program.inputs.index, deciding))
 
     def loop(self, *, stacked: bool) -> Callable[..., Any]:

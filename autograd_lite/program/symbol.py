@@ -36,6 +36,7 @@ from autograd_lite.program.operators import (
 from autograd_lite.program.program import Program, Statement, Variable, constant_key
 from autograd_lite.program.refusals import (
     CHOICES,
+    INDICES,
     KEPT,
     LISTS,
     NOTES,
@@ -76,7 +77,7 @@ class Notes:
         self.inputs: list[Variable] = []
         self.statements: list[Statement] = []
         self.asked: dict[Variable, Any] = {}
-        self.decided: list[Program] = []
+        self.decided: list[tuple[Program, Callable[[Any], Any]]] = []
         self.drawn: dict[Variable, tuple[np.random.Generator, Callable[[Any], Any]]] = {}
         self.samples: list[Any] = []
         self.may_ask, self.conditions, self.drawing = may_ask, conditions, drawing
@@ -129,10 +130,10 @@ class Notes:
             return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
         return self.apply(Call(function, nest, None, np.shape(result)), tuple(symbols), {})
 
-    def decide(self, variable: Variable, most: int) -> bool:
-        """Let the trace hold for the truth of something, if it is computed of numbers alone.
+    def decide(self, variable: Variable, what: Callable[[Any], Any], most: int) -> bool:
+        """Let the trace hold for what something is, its truth say, if numbers alone decide it.
 
-        Return whether it is: of `most` inputs or fewer, which are all numbers.
+        Return whether they do: `most` inputs or fewer, which are all numbers.
         """
         needed, within = {variable}, []
         for s in reversed(self.statements):
@@ -142,7 +143,7 @@ class Notes:
         behind = tuple(x for x in self.inputs if x in needed)
         numbers = self.conditions and not any(x.shape or x in self.drawn for x in behind)
         if numbers and within and 0 < len(behind) <= most:
-            self.decided.append(Program(behind, tuple(reversed(within)), (variable,)))
+            self.decided.append((Program(behind, tuple(reversed(within)), (variable,)), what))
             return True
         return False
 
@@ -581,6 +582,8 @@ class Symbol(Operators, ArrayMethods):
         """Return the sample, if this is an input and the trace then holds for its value only."""
         notes = under_way()
         if not notes.may_ask or self.variable not in notes.inputs or self.variable in notes.drawn:
+            if what != "bool" and not self.shape and notes.decide(self.variable, repr, TOGETHER):
+                return self.sample
             raise refused(what, instead)
         if notes.asked.get(self.variable) != "value":
             notes.asked[self.variable] = "truth" if what == "bool" else "value"
@@ -628,7 +631,7 @@ class Symbol(Operators, ArrayMethods):
 
     def __bool__(self) -> bool:
         listed = str(sys._getframe(1).f_globals.get("__name__")).startswith("numpy.")
-        if under_way().decide(self.variable, 1 if listed else TOGETHER):
+        if under_way().decide(self.variable, bool, 1 if listed else TOGETHER):
             return bool(self.sample)
         return bool(self._ask("bool", LISTS if listed else CHOICES))
 
@@ -639,7 +642,7 @@ class Symbol(Operators, ArrayMethods):
         return int(self._ask("int"))
 
     def __index__(self) -> int:
-        return operator.index(self._ask("int"))
+        return operator.index(self._ask("an index", INDICES))
 
     def __complex__(self) -> complex:
         return complex(self._ask("complex"))

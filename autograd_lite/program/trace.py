@@ -93,7 +93,7 @@ class Traced:
     # The inputs whose "value" (or "truth") was asked for: the program holds for that one only; or
     # conditions, which must give what they gave.
     asked: dict[Variable, Any]
-    decided: list[Program]  # What is true of numbers among the inputs, or is not, as it was.
+    decided: list[tuple[Program, Callable[[Any], Any]]]  # What numbers among the inputs decide.
     # What draws the random numbers that are the last inputs, in this order.
     drawn: list[tuple[np.random.Generator, Callable[[Any], Any]]]
     # What inputs and outputs were when it was traced.
@@ -185,12 +185,9 @@ def trace(
                 place.write(symbol)
             try:
                 returned = call_with_tensors(f, given, named)
-            except Exception as error:
-                cause: BaseException = error
-                while cause.__cause__ is not None:  # NumPy's own words do not say why.
-                    cause = cause.__cause__
-                if isinstance(cause, TraceError):
-                    raise cause from None
+            except Exception:
+                if isinstance(notes.failure, TraceError):  # NumPy's own words do not say why.
+                    raise notes.failure from None
                 raise
             if notes.failure is not None:
                 raise TraceError(

@@ -332,6 +332,8 @@ DECIDE = {
     "a loop": (halved, [8, 1, 5, 9, 0]),
     "an end": (lambda x, n: x[:n], [2, 1, 2, 0]),
     "an end of an axis": (lambda x, n: x[None, n:] * x[n], [1, 0, 2]),
+    "a computed end": (lambda x, n: x[-n:] * sum(x[k + 1] for k in range(n - 1)), [1, 2, 1]),
+    "two of them": (lambda x, n: x[: n[0] * n[1]] + np.ones(n[0] * n[1]), [(2, 1), (1, 1)]),
     "both": (lambda x, n: x[: n if n > 1 else 1] ** 2, [2, 1, 0, 3]),
     "two": (lambda x, n: x * n[0] if n[0] > n[1] else x - n[1], [(2, 1), (1, 2), (2.5, 3), (3, 1)]),
 }
@@ -367,6 +369,15 @@ def test_numbers_that_decide_are_asked_at_each_step(x):
 
     fast = trained(lambda loss, optimiser, _: al.compile(loss, optimiser).run(8, x))
     np.testing.assert_allclose(fast, trained(eagerly), rtol=1e-12)
+
+
+def test_a_bare_array_that_is_indexed_says_what_to_write():
+    table, rows = np.arange(3.0), np.array([2, 0])
+    with pytest.raises(al.TraceError, match=r"An array that a\[i\] picks from, pass"):
+        al.compile(lambda x, rows: x * table[rows[0]], backend="numpy")(X, rows)
+    kept = al.Tensor(table)
+    fast = al.compile(lambda x, rows, a: x * a[rows[0]] - kept[rows[0]].data, backend="numpy")
+    np.testing.assert_array_equal(fast(X, rows, table), X * 2.0 - 2.0)
 
 
 @pytest.mark.parametrize("to", ["numpy", "jax"])
