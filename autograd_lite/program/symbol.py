@@ -142,6 +142,8 @@ class Notes:
                 needed.update(x for x in s.operands if isinstance(x, Variable))
         behind = tuple(x for x in self.inputs if x in needed)
         numbers = self.conditions and not any(x.shape or x in self.drawn for x in behind)
+        if what is repr:  # Of what is trained, it is another one at every step.
+            numbers = numbers and all(x.weak or x.dtype.kind in "biu" for x in behind)
         if numbers and within and 0 < len(behind) <= most:
             self.decided.append((Program(behind, tuple(reversed(within)), (variable,)), what))
             return True

@@ -380,6 +380,13 @@ def test_a_bare_array_that_is_indexed_says_what_to_write():
     np.testing.assert_array_equal(fast(X, rows, table), X * 2.0 - 2.0)
 
 
+def test_a_loss_that_is_asked_for_names_the_line():
+    w = al.Tensor(0.5, requires_grad=True)
+    step = al.compile(lambda x: w * x / (w * x).item(), al.optim.SGD([w], lr=0.1), backend="numpy")
+    with pytest.raises(al.TraceError, match=r"test_arguments.py:\d+.*item\(\)"):
+        step(2.0)
+
+
 @pytest.mark.parametrize("to", ["numpy", "jax"])
 def test_what_is_exported_does_not_decide(to):
     if to == "jax":
