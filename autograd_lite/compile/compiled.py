@@ -7,6 +7,7 @@ import itertools
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from types import CellType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,13 +19,16 @@ from autograd_lite.compile.signature import Signature
 from autograd_lite.functional.nests import leaves_of
 from autograd_lite.program.program import fingerprint
 from autograd_lite.program.refusals import NOTES, TraceError
-from autograd_lite.program.surroundings import MISSING, Surroundings
-from autograd_lite.program.trace import TRACING, Output, Place, Traced, alone, lent, trace
+from autograd_lite.program.surroundings import MISSING, Attributes, Guard, Surroundings
+from autograd_lite.program.trace import TRACING, Moved, Output, Place, Traced, alone, lent, trace
 from autograd_lite.tensor import Tensor
 
 BACKENDS = ("auto", "numpy", "numba")
 TRACES = 8
 """How many programs a function gets; one that needs more is run as it is."""
+
+GRADIENT = "_grad"
+"""Where a Tensor has its gradient."""
 
 FASTER = "pip install 'autograd_lite[compile]'"
 
@@ -53,6 +57,8 @@ class Compiled:
         self._plans: dict[Any, list[Plan]] = {}
         self._plan: Plan | None = None
         self._lock, self._traces = threading.RLock(), 0
+        self._moved: dict[tuple[int, Any], Moved] = {}
+        self._may_move = True
         self._recorded = False
         self._reasons: dict[str, None] = {}
         self._not_yet = "It has not been called yet."
@@ -154,7 +160,8 @@ class Compiled:
         if self._traces >= TRACES:
             self._give_up(
                 f"it was traced {TRACES} times, since something that it depends on changes again "
-                f"and again: {self._difference(signature)}"
+                f"and again: {self._difference(signature)}. A number or array that does may be an "
+                f"argument"
             )
             return None
         if self._traces:
@@ -187,18 +194,15 @@ class Compiled:
             return None
         except Exception as error:  # noqa: BLE001  (any: it is named, or the function raises it)
             around.restore()
-            cause: BaseException = error
-            while cause.__cause__ is not None:  # NumPy's own words do not say why.
-                cause = cause.__cause__
-            if isinstance(cause, TraceError):
-                self._give_up(str(cause))
-                return None
             self._error, said = error, _said(error)
             if self._backend == "auto":
                 return None
         if said:  # Most often, the error is the function's own.
             rehearsed(lambda: self._eagerly(args, kwargs), self._places(around), around)
             self._give_up(said)
+        inputs = {*map(id, traced.places)}
+        moved = {key for key, place in self._moved.items() if id(place) in inputs}
+        around.guards = [g for g in around.guards if (id(g.holder), g.key) not in moved]
         plan = Plan(traced, signature, around, self._lock, self._eagerly)
         self._lower(plan)
         self._traces += 1
@@ -209,8 +213,23 @@ class Compiled:
     def _traced_twice(
         self, around: Surroundings, args: tuple[Any, ...], kwargs: dict[str, Any], **how: Any
     ) -> Traced:
-        """Return a trace that another one has confirmed."""
+        """Return a trace that another one has confirmed; numbers that move are inputs, if so."""
+        try:
+            return self._confirmed(around, args, kwargs, **how)
+        except Exception:
+            if not self._moved:
+                raise
+            around.restore()
+            self._moved, self._may_move = {}, False
+            return self._confirmed(around, args, kwargs, **how)
+
+    def _confirmed(
+        self, around: Surroundings, args: tuple[Any, ...], kwargs: dict[str, Any], **how: Any
+    ) -> Traced:
         first = confirmed(lambda: self._trace(around, args, kwargs, **how), around)
+        for guard in around.guards:
+            if guard.key is GRADIENT and guard.value is not None:
+                raise StaleError(f"it may read {guard.path}")
         found = [rng for _, rng, _ in around.generators]
         if any(rng not in found for rng, _ in first.drawn):
             raise StaleError("it draws from a generator of random numbers that is not to be seen")
@@ -280,7 +299,22 @@ class Compiled:
         return False
 
     def _learn(self) -> None:
-        """Look at what made the last program unfit, for the next one."""
+        """Make inputs of numbers that made the last program unfit, such as a weight in the loss."""
+        for guard in self._plan.around.guards if self._plan is not None else ():
+            now = guard.now()
+            if now is not guard.value:
+                self._moves(guard, now)
+
+    def _moves(self, guard: Guard, now: Any) -> None:
+        """Make an input of a number that has moved."""
+        holder, key = guard.holder, guard.key
+        numbers = type(now) is type(guard.value) and type(now) in (int, float)
+        if not (self._may_move and numbers and now != guard.value):
+            return
+        if type(holder) is CellType:
+            self._moved[id(holder), key] = Moved(Attributes(holder), "cell_contents")
+        elif type(holder) in (dict, list) and type(key) in (str, int):
+            self._moved[id(holder), key] = Moved(holder, key)
 
     def _advice(self, around: Surroundings) -> str:
         """Return what to write if a function that cannot be compiled is a training step."""
@@ -293,9 +327,16 @@ class Compiled:
 
     def _watch(self, around: Surroundings) -> None:
         """Add what the trace depends on besides the function."""
+        cleared = {p for optimiser in self._apart() for p in optimiser.params}
         for t in around.tensors:
             if t.requires_grad and not t.is_leaf:
                 around.hazard = f"it uses {t._label()}, which has a history of its own"
+            elif ".grad" in around.names and t not in cleared:
+                label = f"the gradient of {t._label()}"
+                around.guard(Attributes(t), GRADIENT, t._grad, label, deeper=False)
+
+    def _numbers(self) -> list[Place]:
+        return [place for place in self._moved.values() if type(place.read()) in (int, float)]
 
     def _places(self, around: Surroundings) -> list[Place]:
         return [Place(t) for t in around.tensors]
@@ -303,7 +344,7 @@ class Compiled:
     def _trace(
         self, around: Surroundings, args: tuple[Any, ...], kwargs: dict[str, Any], **how: Any
     ) -> Traced:
-        places = self._places(around)
+        places = [*self._places(around), *self._numbers()]
         return pure(trace(self._f, *args, kwargs=kwargs, places=places, may_ask=True, **how))
 
     def _eagerly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

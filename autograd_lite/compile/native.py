@@ -306,7 +306,8 @@ def bound_step(
     traced, program = plan.traced, plan.traced.program
     value, *outputs = program.outputs
     single = isinstance(value, Variable) and not value.shape
-    if not (usable() and single and traced.result == Output(0)) or traced.drawn or traced.asked:
+    depends = traced.drawn or traced.asked or traced.decided
+    if depends or not (usable() and single and traced.result == Output(0)):
         raise UnfitError
     inputs, arguments = program.inputs, len(plan.signature.reads)
     step, writes = _Step(slow, len(inputs) + len(program.outputs)), {}

@@ -32,7 +32,7 @@ from autograd_lite.program.program import Program, Variable
 from autograd_lite.program.refusals import TraceError
 from autograd_lite.program.surroundings import MISSING, Surroundings
 from autograd_lite.program.symbol import Symbol
-from autograd_lite.program.trace import LENT, TRACING, Output, Traced
+from autograd_lite.program.trace import LENT, TRACING, Moved, Output, Traced
 from autograd_lite.tensor import Tensor
 
 _FLAGS = 0x101
@@ -153,7 +153,7 @@ class Plan:
             if isinstance(t, Tensor):
                 conditions.append(
                     f"p{i}._requires_grad is {t._requires_grad} and "
-                    f"(p{i}._rare is None or '_taps' not in p{i}._rare)"
+                    f"(p{i}._rare is None or not p{i}._rare.get('_taps'))"
                 )
                 at = f"p{i}._array"
             elif place.part is not None:
@@ -171,6 +171,13 @@ class Plan:
             i = self.traced.program.inputs.index(variable)
             self.names[f"asked{i}"] = _asked(what, self.traced.inputs[i])
             conditions.append(f"asked{i}({self.reads[i]})")
+        position = self.traced.program.inputs.index
+        for k, (decides, what) in enumerate(self.traced.decided):
+            places = [*map(position, decides.inputs)]
+            answer = what(decides(*(self.traced.inputs[i] for i in places))[0])
+            self.names[f"decides{k}"], self.names[f"what{k}"] = decides, what
+            reads = ", ".join(self.reads[i] for i in places)
+            conditions.append(f"what{k}(decides{k}({reads})[0]) == {answer!r}")
         return conditions
 
     # ------------------------------------------------------------ backends
@@ -206,7 +213,10 @@ class Plan:
         """
         program = self.traced.program
         outputs = [x if isinstance(x, Variable) else np.asarray(x) for x in program.outputs]
-        if _computes_with_numbers(program, len(self.signature.reads)):
+        count = len(self.signature.reads)
+        kept = zip(program.inputs[count:], self.traced.places, strict=False)
+        theirs = [*program.inputs[:count], *(x for x, p in kept if isinstance(p, Moved))]
+        if _computes_with_numbers(program, theirs):
             raise LoweringError("arithmetic of Python's numbers as Python does it")
         if not program.inputs:
             raise LoweringError("what is constant")
@@ -446,7 +456,8 @@ class Plan:
     def is_steady(self, *, stacked: bool) -> bool:
         """Return whether nothing that changes from step to step decides what is computed."""
         changing = {*self.back, *range(len(self.signature.reads) if stacked else 0)}
-        return changing.isdisjoint(map(self.traced.program.inputs.index, self.traced.asked))
+        deciding = [*self.traced.asked, *(x for p, _ in self.traced.decided for x in p.inputs)]
+        return changing.isdisjoint(map(self.traced.program.inputs.index, deciding))
 
     def loop(self, *, stacked: bool) -> Callable[..., Any]:
         """Return ``loop(n, *inputs, values)`` in machine code; a LoweringError if there is none."""
@@ -492,12 +503,12 @@ class Plan:
         return eval(f"lambda args, kwargs: [{listed}]", self.names)  # type: ignore[no-any-return]  # Of eval.
 
 
-def _computes_with_numbers(program: Program, count: int) -> bool:
-    """Return whether, of so many arguments, numbers get where Python's arithmetic is its own.
+def _computes_with_numbers(program: Program, numbers: Sequence[Variable]) -> bool:
+    """Return whether some inputs get where Python's arithmetic of numbers is its own.
 
     Its integers have no end, and it raises errors at 0 and where floats overflow in powers.
     """
-    found = {x for x in program.inputs[:count] if x.weak}
+    found = {x for x in numbers if x.weak}
     for s in program.statements:
         if s.result.weak and not found.isdisjoint(x for x in s.operands if isinstance(x, Variable)):
             found.add(s.result)

@@ -19,7 +19,7 @@ from autograd_lite.functional.tracing import Input
 from autograd_lite.optim.optimizer import Optimizer
 from autograd_lite.program.program import Program
 from autograd_lite.program.refusals import TraceError
-from autograd_lite.program.surroundings import ANY, Surroundings
+from autograd_lite.program.surroundings import ANY, Guard, Surroundings
 from autograd_lite.program.symbol import Symbol
 from autograd_lite.program.trace import TRACING, Output, Place, Traced, trace
 from autograd_lite.tensor import Tensor
@@ -304,13 +304,13 @@ class Step(Compiled):
             around.restore()
         return self._grew
 
-    def _learn(self) -> None:
-        """Make inputs of the optimiser's numbers that move, such as a momentum with a schedule."""
+    def _moves(self, guard: Guard, now: Any) -> None:
+        """Make an input of a number that has moved, such as a momentum with a schedule."""
         groups = {id(group): i for i, group in enumerate(self._optimiser.param_groups)}
-        for guard in self._plan.around.guards if self._plan is not None else ():
-            i, now = groups.get(id(guard.holder)), guard.now()
-            if i is not None and _is_of_numbers(now) and now != guard.value:
-                self._moving[i, guard.key] = None
+        if id(guard.holder) not in groups:
+            super()._moves(guard, now)
+        elif _is_of_numbers(now) and now != guard.value:
+            self._moving[groups[id(guard.holder)], guard.key] = None
 
     def _advice(self, around: Surroundings) -> str:  # noqa: ARG002  (a step needs none)
         return ""
@@ -367,7 +367,8 @@ class Step(Compiled):
         state = self._optimiser.state
         before = {p: dict(parts) for p, parts in state.items()}
         try:
-            places = self._places(around, moving=how.get("checked", True))
+            moving = how.get("checked", True)
+            places = self._places(around, moving=moving) + self._numbers() * moving
             return trace(self._once, *args, kwargs=kwargs, places=places, may_ask=True, **how)
         finally:
             self._grew = any(parts.keys() != before.get(p, {}).keys() for p, parts in state.items())

@@ -627,6 +627,9 @@ class Taps:
         self.hooks: dict[int, Callable[[Tensor], Any]] = {}
         self.retain = False
 
+    def __bool__(self) -> bool:
+        return self.retain or bool(self.hooks)  # Hooks are removed again.
+
     def __call__(self, node: Tensor, g: Any) -> Any:
         """Return what goes on from a node that a cotangent has arrived at."""
         recorded = isinstance(g, Tensor)

@@ -33,7 +33,7 @@ def push_forward(
     for node, operands in _oldest_first(outputs, moved):
         along = [(i, moved[x]) for i, x in enumerate(operands) if x in moved]
         if along:
-            if node._array.dtype.kind == "c" or (node._rare is not None and "_taps" in node._rare):
+            if node._array.dtype.kind == "c" or node._taps:
                 return None
             moved[node] = _cast(_pushed(node, along, linked), node._array)
     if not linked:  # An output may be an input, and another output.

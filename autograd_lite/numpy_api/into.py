@@ -18,6 +18,9 @@ NO_GRADIENT = (
     "al.Tensor(a), and write into that; for an array that is full of t, np.broadcast_to(t, shape)."
 )
 
+WRITING: set[Any] = set()
+"""The functions whose first argument is written to."""
+
 
 def needs_gradient(*xs: Any) -> bool:
     """Return whether there is a Tensor that requires a gradient, in lists and tuples too."""
@@ -43,6 +46,7 @@ def _into(function: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callab
     """Compose a function whose first argument is written to; an array takes bare values only."""
 
     def decorate(write: Callable[..., Any]) -> Callable[..., Any]:
+        WRITING.add(function)
         name = f"np.{function.__name__}"
 
         @composes(function)

@@ -84,7 +84,7 @@ def _quantile(
     if is_recorder(nothing) or nothing.any():  # A trace does not know.
         if nothing.shape != found.shape:
             nothing = np.broadcast_to(nothing, found.shape)
-        found = ops.where(nothing, np.nan, found)
+        found = ops.where(nothing, rows[-1], found)
     if keepdims:
         kept = tuple(1 if i in axes else length for i, length in enumerate(a.shape))
         found = found.reshape((*np.shape(q), *kept))

@@ -98,6 +98,9 @@ class Exercise:
         self._compared = graph, {node.name or node.id: node for node in nodes}
         self.names = tuple(self._nodes)
 
+    def __reduce__(self) -> Any:
+        raise TypeError(f"{self!r} is not copied or pickled. Make it anew, with al.exercise(loss).")
+
     def __repr__(self) -> str:
         return f"<Exercise: gradients of {', '.join(self.names)}>"
 

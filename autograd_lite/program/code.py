@@ -42,7 +42,10 @@ def arguments(code: types.CodeType, *operations: str) -> list[str]:
 
 
 def paths_of(code: types.CodeType) -> set[tuple[str, ...]]:
-    """Return what is read as variables and attributes of them: ``np.linalg.norm``, in parts."""
+    """Return what is read as variables and attributes of them: ``np.linalg.norm``, in parts.
+
+    What is an attribute of anything else begins with "".
+    """
     found: set[tuple[str, ...]] = set()
     path: tuple[str, ...] = ()
     for x in _instructions(code):
@@ -64,7 +67,7 @@ def compared_with(code: types.CodeType) -> Iterator[tuple[str, ...]]:
 def _further(path: tuple[str, ...], x: dis.Instruction) -> tuple[str, ...]:
     if x.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF"):
         return (x.argval,)
-    return (*path, x.argval) if path and x.opname in ("LOAD_ATTR", "LOAD_METHOD") else ()
+    return (*(path or ("",)), x.argval) if x.opname in ("LOAD_ATTR", "LOAD_METHOD") else ()
 
 
 def is_users(module: Any) -> bool:

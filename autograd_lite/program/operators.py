@@ -60,9 +60,16 @@ def sample_of(x: Any) -> Any:
     return x.sample if isinstance(x, Operators) else x
 
 
+def _stands_alone(x: Any) -> bool:
+    """Return whether NumPy leaves all operators to an object of another class."""
+    if hasattr(type(x), "__array_ufunc__"):
+        return type(x).__array_ufunc__ is None
+    return getattr(x, "__array_priority__", 0) > 0
+
+
 def apply_operator(function: Any, *operands: Any) -> Any:
     """Note down what an operator does; NotImplemented where it is that of the other operand."""
-    if any(isinstance(x, Tensor) for x in operands):
+    if any(isinstance(x, Tensor) or _stands_alone(x) for x in operands):
         return NotImplemented
     if any(isinstance(x, list | tuple | str) for x in operands) and any(
         is_weak(x) or (function is np.multiply and isinstance(x, np.generic))

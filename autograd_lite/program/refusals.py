@@ -24,7 +24,12 @@ CHOICES = (
     "as a plain argument"
 )
 KEPT = (
-    "Return the array, or compute with it, as it is; for a choice between two results, use np.where"
+    "Return the array, or compute with it, as it is; for a choice between two results, use "
+    "np.where; an array that a[i] = t writes into, begin with a = np.zeros(shape, like=t)"
+)
+INDICES = (
+    "An array that a[i] picks from, pass as an argument, or close over it as a Tensor; pass what "
+    "decides about shapes as a plain argument"
 )
 LISTS = (
     "In place of np.array([[t, u], [v, w]]), write al.array([[t, u], [v, w]]); where a[i] = t "

@@ -76,20 +76,24 @@ ANY = frozenset((
 
 
 class Attributes:
-    """Attributes as a mapping, of an object that has no ``__dict__`` for them."""
+    """Attributes, and attributes of these, as a mapping, of an object without ``__dict__``."""
 
     def __init__(self, of: Any) -> None:
         self.of = of
 
     def get(self, name: str, default: Any) -> Any:
         """Return an attribute, or something else if there is none."""
-        return getattr(self.of, name, default)
+        try:
+            return operator.attrgetter(name)(self.of)
+        except AttributeError:
+            return default
 
     def __getitem__(self, name: str) -> Any:
-        return getattr(self.of, name, MISSING)
+        return self.get(name, MISSING)
 
     def __setitem__(self, name: str, value: Any) -> None:
-        setattr(self.of, name, value)
+        path, _, last = name.rpartition(".")
+        setattr(operator.attrgetter(path)(self.of) if path else self.of, last, value)
 
     def __delitem__(self, name: str) -> None:
         delattr(self.of, name)
@@ -339,8 +343,8 @@ class Surroundings:
         """Look at numbers, and what has parts."""
         if isinstance(x, Tensor):
             self.tensors.append(x)
-            if x._taps is not None:
-                self._warn(f"{path} has or had a hook, or retains its gradient: no program does")
+            if x._taps:
+                self._warn(f"{path} has a hook, or retains its gradient: no program does")
             self._when_named("name", partial(self.guard, Attributes(x), "name", x.name, path))
         elif isinstance(x, np.ndarray):
             if x.dtype.hasobject:
@@ -348,6 +352,9 @@ class Surroundings:
             elif type(x) not in (np.ndarray, np.memmap):
                 self._warn(f"{path} is a {type(x).__name__}, whose operations are not NumPy's own")
             self.arrays.append((path, x, _state(x)))
+            at = "flags.writeable"
+            now = partial(self.guard, Attributes(x), at, x.flags.writeable, f"{path}.{at}")
+            self._when_named(".flags", now)
         elif isinstance(x, frozenset):
             for part in x:
                 self._look(part, path)
@@ -535,6 +542,7 @@ class Surroundings:
         name, *attributes = parts
         for attribute in attributes:
             if type(value) is not types.ModuleType:
+                self._look_at(f".{attributes[-1]}")
                 return
             name, members = f"{name}.{attribute}", vars(value)
             users, value = is_users(value), getattr(value, attribute, MISSING)
@@ -554,7 +562,7 @@ def _is_read_elsewhere(kind: type) -> bool:
         "__match_args__" in vars(base)
         or (
             not is_users_class(base)
-            and any(callable(x) and not name.startswith("__") for name, x in vars(base).items())
+            and any(callable(x) and name not in vars(object) for name, x in vars(base).items())
         )
         for base in kind.__mro__
     )

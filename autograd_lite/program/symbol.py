@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import operator
 import sys
-import weakref
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +21,8 @@ from autograd_lite.core.primitive import Primitive
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.functional.tracing import PACKAGE
 from autograd_lite.graph.source import caller
+from autograd_lite.numpy_api.arguments import frozen_index
+from autograd_lite.numpy_api.into import WRITING
 from autograd_lite.numpy_api.methods import ArrayMethods
 from autograd_lite.numpy_api.table import NEW, OF_SHAPES, REDUCTIONS
 from autograd_lite.program.operators import (
@@ -35,6 +36,7 @@ from autograd_lite.program.operators import (
 from autograd_lite.program.program import Program, Statement, Variable, constant_key
 from autograd_lite.program.refusals import (
     CHOICES,
+    INDICES,
     KEPT,
     LISTS,
     NOTES,
@@ -46,6 +48,8 @@ from autograd_lite.program.refusals import (
 )
 from autograd_lite.tensor import Tensor
 
+TOGETHER = 4
+"""How many numbers may decide about a program together."""
 SILENT = {"ignore", "warn"}
 """What NumPy may do about an error of floating point where a function is traced."""
 
@@ -61,6 +65,8 @@ class Notes:
 
     - `asked`: the inputs whose "value" or "truth" was asked for: the trace holds for that one only.
       Or conditions, of which the trace holds for inputs that give what they gave.
+    - `decided`: what is true of numbers that are inputs, or is not, as programs: the trace holds
+      where it is so.
     - `drawn`: the inputs that are random numbers, and what draws them at every run.
     - `failure`: what was raised; if the function caught it, other values might not have raised it.
     """
@@ -71,10 +77,12 @@ class Notes:
         self.inputs: list[Variable] = []
         self.statements: list[Statement] = []
         self.asked: dict[Variable, Any] = {}
+        self.decided: list[tuple[Program, Callable[[Any], Any]]] = []
         self.drawn: dict[Variable, tuple[np.random.Generator, Callable[[Any], Any]]] = {}
         self.samples: list[Any] = []
         self.may_ask, self.conditions, self.drawing = may_ask, conditions, drawing
         self.reshaped = False
+        self._kept: dict[int, tuple[Any, Any]] = {}
         self.failure: Exception | None = None
 
     def input(self, sample: Any, name: str | None = None) -> Symbol:
@@ -87,7 +95,7 @@ class Notes:
 
     def call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Note down a call of any function, whose arguments may be nests with symbols in them."""
-        leaves = [joined(x) for x in leaves_of((args, kwargs))]
+        leaves = [self._unchanging(joined(x)) for x in leaves_of((args, kwargs))]
         symbols = [x for x in leaves if isinstance(x, Symbol)]
         given = [x.sample if isinstance(x, Symbol) else x for x in leaves]
         if kwargs.get("out") is not None:
@@ -122,19 +130,33 @@ class Notes:
             return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
         return self.apply(Call(function, nest, None, np.shape(result)), tuple(symbols), {})
 
-    def number_behind(self, variable: Variable) -> tuple[Symbol, Callable[[Any], bool]] | None:
-        """Return the one number that something depends on, an input, and how its truth does."""
+    def decide(self, variable: Variable, what: Callable[[Any], Any], most: int) -> bool:
+        """Let the trace hold for what something is, its truth say, if numbers alone decide it.
+
+        Return whether they do: `most` inputs or fewer, which are all numbers.
+        """
         needed, within = {variable}, []
         for s in reversed(self.statements):
             if s.result in needed:
                 within.append(s)
                 needed.update(x for x in s.operands if isinstance(x, Variable))
-        behind = [i for i, x in enumerate(self.inputs) if x in needed]
-        if len(behind) != 1 or not within or self.inputs[behind[0]].shape:
-            return None
-        number = self.inputs[behind[0]]
-        program = Program((number,), tuple(reversed(within)), (variable,))
-        return Symbol(number, self.samples[behind[0]], None), lambda x: bool(program(x)[0])
+        behind = tuple(x for x in self.inputs if x in needed)
+        numbers = self.conditions and not any(x.shape or x in self.drawn for x in behind)
+        if what is repr:  # Of what is trained, it is another one at every step.
+            numbers = numbers and all(x.weak or x.dtype.kind in "biu" for x in behind)
+        if numbers and within and 0 < len(behind) <= most:
+            self.decided.append((Program(behind, tuple(reversed(within)), (variable,)), what))
+            return True
+        return False
+
+    def _unchanging(self, x: Any) -> Any:
+        """Return a bare array with the entries that it has now, whoever writes to it later."""
+        if type(x) is not np.ndarray:
+            return x
+        _, kept = self._kept.get(id(x), (x, None))
+        if kept is None or constant_key(kept) != constant_key(x):
+            self._kept[id(x)] = x, (kept := x.copy("K"))
+        return kept
 
     def ask_layout(self, ndim: int = 2) -> None:
         """Let the trace hold for inputs alone that lie in memory as their samples do."""
@@ -154,7 +176,8 @@ class Notes:
     def apply(self, function: Any, operands: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
         """Note down an application, and return its result."""
         lists = (np.array(x) if isinstance(x, list | tuple) else x for x in operands)
-        operands = tuple(map(joined, lists))
+        operands = tuple(self._unchanging(joined(x)) for x in lists)
+        parameters = {name: self._unchanging(x) for name, x in parameters.items()}
         if function is ops.reshape and len(operands[0].shape) > 1:
             self.reshaped = True
         elif function is ops.assign and self.reshaped and self.conditions:
@@ -196,17 +219,27 @@ class Notes:
         )
         given = tuple(x.variable if isinstance(x, Symbol) else x for x in operands)
         self.statements.append(Statement(variable, function, given, parameters, str(where or "")))
-        base = None
-        for x in operands:
-            if isinstance(x, Symbol) and np.may_share_memory(sample, x.sample):
-                base = x if x.base is None else x.base
-        return Symbol(variable, sample, base)
+        owners = [x for x in operands if isinstance(x, Symbol)]
+        owners = [x for x in owners if np.may_share_memory(sample, x.sample)]
+        view = View(owners[-1], function, operands, parameters) if owners else None
+        return Symbol(variable, sample, view)
+
+
+class View(NamedTuple):
+    """What a symbol is a view of, and how it is taken."""
+
+    owner: Symbol
+    function: Any
+    operands: tuple[Any, ...]
+    parameters: dict[str, Any]
 
 
 def _with_ends(index: Any) -> Any:
-    """Return an index whose slices have numbers as ends: they decide about the shape."""
+    """Return an index that stays, whose slices have numbers as ends: they decide the shape."""
     if isinstance(index, tuple):
         return tuple(map(_with_ends, index))
+    if isinstance(index, np.ndarray):
+        return index.copy()
     if not isinstance(index, slice):
         return index
     ends = index.start, index.stop, index.step
@@ -292,24 +325,47 @@ class Symbol(Operators, ArrayMethods):
 
     - `variable`: what it is in the program.
     - `sample`: says what shape, dtype and layout it has.
-    - `base`: what it is a view of.
+    - `_view`: what it is a view of, which shows what is written there.
     - `fixed`: whether nobody may write to it: an argument, or what a Tensor holds.
     """
 
-    __slots__ = ("__weakref__", "_views", "base", "fixed", "sample", "variable")
+    __slots__ = ("__weakref__", "_now", "_seen", "_view", "fixed")
     __array_priority__ = 100
 
     def __init__(
-        self, variable: Variable, sample: Any, base: Symbol | None, *, fixed: bool = False
+        self, variable: Variable, sample: Any, view: View | None, *, fixed: bool = False
     ) -> None:
-        self.variable, self.sample, self.base, self.fixed = variable, sample, base, fixed
-        self._views: list[weakref.ref[Symbol]] = []
-        if base is not None:
-            base._views.append(weakref.ref(self))
+        self._now, self._view, self.fixed = (variable, sample), view, fixed
+        self._seen = None if view is None else view.owner.variable
+
+    @property
+    def variable(self) -> Variable:  # type: ignore[override]
+        """What it is in the program now."""
+        return self._up_to_date()[0]
+
+    @property
+    def sample(self) -> Any:
+        """What says which shape, dtype and layout it has."""
+        return self._up_to_date()[1]
+
+    @property
+    def base(self) -> Symbol | None:
+        """What owns the entries, if this does not."""
+        if self._view is None:
+            return None
+        owner = self._view.owner
+        return owner if owner._view is None else owner.base
+
+    def _up_to_date(self) -> tuple[Variable, Any]:
+        if self._view is not None and self._view.owner.variable is not self._seen:
+            self._seen = self._view.owner.variable
+            again = under_way().apply(*self._view[1:])
+            self._now = again.variable, again.sample
+        return self._now
 
     def __unchanging__(self) -> Symbol:
         """Return what keeps the entries that this has now."""
-        return Symbol(self.variable, self.sample, self.base, fixed=True)
+        return Symbol(self.variable, self.sample, None, fixed=True)
 
     @staticmethod
     def __joined__(nest: Any) -> Any:
@@ -322,17 +378,43 @@ class Symbol(Operators, ArrayMethods):
             return NotImplemented  # It is bound anew.
         if isinstance(other, Tensor):
             raise unwritable("writing a Tensor into an array; write into a Tensor")
-        if self.fixed or self.base is not None or any(view() is not None for view in self._views):
-            raise unwritable(
-                "writing into an argument, a view, or an array that has views, by += or the like; "
-                "write t = t + u"
-            )
         new = apply_operator(function, self, other)
         if new.shape != self.shape or not np.can_cast(new.dtype, self.dtype, "same_kind"):
             raise unwritable(f"writing shape {new.shape}, {new.dtype}, into {self.variable!r}")
-        new = new.astype(self.dtype)
-        self.variable, self.sample = new.variable, new.sample
+        self._become(new.astype(self.dtype))
         return self
+
+    def _become(self, new: Symbol) -> None:
+        """Take on other entries, for all names and views that this has."""
+        if self.fixed:
+            raise unwritable("writing into an argument, or what a Tensor has; write into a copy")
+        if self._view is None:
+            self._now = new.variable, new.sample
+            return
+        owner, function, operands, parameters = self._view
+        if not (self.sample.flags.writeable and owner.dtype == self.dtype):
+            raise unwritable("writing into a view of this kind; write into what it is a view of")
+        if function is ops.getitem:
+            index = parameters["index"]
+        else:
+            compute = function.forward if isinstance(function, Primitive) else function
+            places = np.arange(owner.size).reshape(owner.shape)
+            places = compute(*(places if x is owner else x for x in operands), **parameters)
+            index = np.unravel_index(places, owner.shape)
+        owner[index] = new
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if isinstance(value, Tensor):
+            value._must_not_lose("a[i] = t, of an array a,", "a = al.Tensor(a) before")
+            value = value.data
+        index = frozen_index(index)
+        view = value._view if isinstance(value, Symbol) else None  # Python puts it back after +=.
+        if (
+            view is None
+            or view.owner is not self
+            or repr(view.parameters) != repr({"index": index})
+        ):
+            self._become(under_way().apply(ops.assign, (self, value), {"index": index}))
 
     @staticmethod
     def __record__(
@@ -445,7 +527,7 @@ class Symbol(Operators, ArrayMethods):
         if method == "__call__" and not kwargs and ufunc.nout == 1:
             return under_way().apply(ops.recorded_as(ufunc) or ufunc, of_numpys(inputs), {})
         if kwargs.get("out") is not None or method == "at":
-            raise unwritable(f"writing with {ufunc.__name__}; write into a Tensor")
+            return numpy_api.call_ufunc(ufunc, method, inputs, kwargs)
         if method == "outer" and not kwargs and ufunc.nout == 1:
             a, b = of_numpys(inputs)
             return ufunc(np.reshape(a, (*np.shape(a), *(1,) * np.ndim(b))), b)
@@ -459,6 +541,8 @@ class Symbol(Operators, ArrayMethods):
     ) -> Any:
         if any(issubclass(kind, Tensor) for kind in types):
             return NotImplemented
+        if function in WRITING or isinstance(kwargs.get("out"), Symbol):
+            return numpy_api.call_function(function, args, kwargs)
         if function is np.empty_like:
             function = np.zeros_like  # The same numbers in every trace.
         if function in OF_SHAPES:
@@ -477,15 +561,20 @@ class Symbol(Operators, ArrayMethods):
             return primitive(*args, **kwargs)
         return under_way().call(function, args, kwargs)
 
+    def sort(self, axis: Any = -1, **how: Any) -> None:
+        """Put entries in order."""
+        self[...] = np.sort(self, axis, **how)
+
+    def fill(self, value: Any) -> None:
+        """Write one number to all entries."""
+        self[...] = value
+
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, tuple) and not index:
             return self
         if isinstance(index, list) and all(type(x) in (int, bool) for x in leaves_of(index)):
             index = np.array(index, None if index else int)
         return ops.getitem(self, index=index)
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        raise unwritable("writing into an array that is computed; write into a Tensor")
 
     any, all = _tested(np.any), _tested(np.all)
 
@@ -495,6 +584,8 @@ class Symbol(Operators, ArrayMethods):
         """Return the sample, if this is an input and the trace then holds for its value only."""
         notes = under_way()
         if not notes.may_ask or self.variable not in notes.inputs or self.variable in notes.drawn:
+            if what != "bool" and not self.shape and notes.decide(self.variable, repr, TOGETHER):
+                return self.sample
             raise refused(what, instead)
         if notes.asked.get(self.variable) != "value":
             notes.asked[self.variable] = "truth" if what == "bool" else "value"
@@ -541,11 +632,9 @@ class Symbol(Operators, ArrayMethods):
         return symbol.__unchanging__()
 
     def __bool__(self) -> bool:
-        notes = under_way()
-        number = notes.number_behind(self.variable) if notes.conditions else None
-        if number is not None and number[0].__decide__(number[1]) is not None:
-            return bool(self.sample)
         listed = str(sys._getframe(1).f_globals.get("__name__")).startswith("numpy.")
+        if under_way().decide(self.variable, bool, 1 if listed else TOGETHER):
+            return bool(self.sample)
         return bool(self._ask("bool", LISTS if listed else CHOICES))
 
     def __float__(self) -> float:
@@ -555,7 +644,7 @@ class Symbol(Operators, ArrayMethods):
         return int(self._ask("int"))
 
     def __index__(self) -> int:
-        return operator.index(self._ask("int"))
+        return operator.index(self._ask("an index", INDICES))
 
     def __complex__(self) -> complex:
         return complex(self._ask("complex"))

@@ -74,6 +74,12 @@ class Place(NamedTuple):
             self.holder[self.key] = tuple(parts)
 
 
+class Moved(Place):
+    """Where a number of the user's is kept, which computes as Python's numbers do."""
+
+    __slots__ = ()
+
+
 @dataclass(eq=False, slots=True)
 class Traced:
     """A program, and where its inputs come from and its outputs go."""
@@ -87,6 +93,7 @@ class Traced:
     # The inputs whose "value" (or "truth") was asked for: the program holds for that one only; or
     # conditions, which must give what they gave.
     asked: dict[Variable, Any]
+    decided: list[tuple[Program, Callable[[Any], Any]]]  # What numbers among the inputs decide.
     # What draws the random numbers that are the last inputs, in this order.
     drawn: list[tuple[np.random.Generator, Callable[[Any], Any]]]
     # What inputs and outputs were when it was traced.
@@ -176,7 +183,12 @@ def trace(
             variables = [symbol.variable for symbol in symbols]
             for place, symbol in zip(places, symbols, strict=True):
                 place.write(symbol)
-            returned = call_with_tensors(f, given, named)
+            try:
+                returned = call_with_tensors(f, given, named)
+            except Exception:
+                if isinstance(notes.failure, TraceError):  # NumPy's own words do not say why.
+                    raise notes.failure from None
+                raise
             if notes.failure is not None:
                 raise TraceError(
                     f"it catches an error, which other values might not raise: {notes.failure}"
@@ -191,6 +203,8 @@ def trace(
                 x._value() if isinstance(x, Tensor) else joined(x) for x in leaves_of(returned)
             ]
             after = [place.read() for place in places]
+            for x in (*leaves, *after):  # Views catch up.
+                _ = isinstance(x, Symbol) and x.variable
             tensors = [place.holder for place in places if isinstance(place.holder, Tensor)]
             graded = [t for t in tensors if t._grad is not None]
     finally:
@@ -215,6 +229,7 @@ def trace(
         list(places),
         [places[i] for i in changed],
         notes.asked,
+        notes.decided,
         list(notes.drawn.values()),
         notes.samples,
         [x.sample if isinstance(x, Symbol) else x for x in outputs],

@@ -332,7 +332,10 @@ DECIDE = {
     "a loop": (halved, [8, 1, 5, 9, 0]),
     "an end": (lambda x, n: x[:n], [2, 1, 2, 0]),
     "an end of an axis": (lambda x, n: x[None, n:] * x[n], [1, 0, 2]),
+    "a computed end": (lambda x, n: x[-n:] * sum(x[k + 1] for k in range(n - 1)), [1, 2, 1]),
+    "two of them": (lambda x, n: x[: n[0] * n[1]] + np.ones(n[0] * n[1]), [(2, 1), (1, 1)]),
     "both": (lambda x, n: x[: n if n > 1 else 1] ** 2, [2, 1, 0, 3]),
+    "two": (lambda x, n: x * n[0] if n[0] > n[1] else x - n[1], [(2, 1), (1, 2), (2.5, 3), (3, 1)]),
 }
 
 
@@ -347,24 +350,41 @@ def test_a_number_that_is_an_argument_may_decide(name, backend):
         np.testing.assert_array_equal(fast(X, n), f(X, n), strict=True)
 
 
-def test_a_weight_that_decides_is_asked_at_each_step():
+@pytest.mark.parametrize("x", [1.0, -0.9])
+def test_numbers_that_decide_are_asked_at_each_step(x):
     def trained(make):
         w = al.Tensor(0.5, requires_grad=True)
-        loss = lambda x: (w * x if w > 0.3 else w - 2.0 * x) ** 2  # noqa: E731  (as users write a loss)
+        loss = lambda x: (w * x if w > 0.3 * x else w - 2.0 * x) ** 2  # noqa: E731  (as users write a loss)
         return make(loss, al.optim.SGD([w], lr=0.2), w)
 
     def eagerly(loss, optimiser, w):
         found = []
         for _ in range(8):
             optimiser.zero_grad()
-            value = loss(1.0)
+            value = loss(x)
             value.backward()
             optimiser.step()
             found.append(value.item())
         return found
 
-    fast = trained(lambda loss, optimiser, _: al.compile(loss, optimiser).run(8, 1.0))
+    fast = trained(lambda loss, optimiser, _: al.compile(loss, optimiser).run(8, x))
     np.testing.assert_allclose(fast, trained(eagerly), rtol=1e-12)
+
+
+def test_a_bare_array_that_is_indexed_says_what_to_write():
+    table, rows = np.arange(3.0), np.array([2, 0])
+    with pytest.raises(al.TraceError, match=r"An array that a\[i\] picks from, pass"):
+        al.compile(lambda x, rows: x * table[rows[0]], backend="numpy")(X, rows)
+    kept = al.Tensor(table)
+    fast = al.compile(lambda x, rows, a: x * a[rows[0]] - kept[rows[0]].data, backend="numpy")
+    np.testing.assert_array_equal(fast(X, rows, table), X * 2.0 - 2.0)
+
+
+def test_a_loss_that_is_asked_for_names_the_line():
+    w = al.Tensor(0.5, requires_grad=True)
+    step = al.compile(lambda x: w * x / (w * x).item(), al.optim.SGD([w], lr=0.1), backend="numpy")
+    with pytest.raises(al.TraceError, match=r"test_arguments.py:\d+.*item\(\)"):
+        step(2.0)
 
 
 @pytest.mark.parametrize("to", ["numpy", "jax"])

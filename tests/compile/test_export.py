@@ -326,6 +326,16 @@ def backward():
     return f, np.arange(3.0), "the gradient of tensor 't'"
 
 
+def test_what_numpy_says_instead_is_said():
+    def f(x):
+        y = np.zeros(2)
+        y[0] = x[0]
+        return y
+
+    with pytest.raises(al.TraceError, match=r"begin with a = np.zeros\(shape, like=t\)"):
+        al.export(f, np.ones(2), to="numpy")
+
+
 @pytest.mark.parametrize("make", [batch_norm, random_factor, counter, appended, written, backward])
 def test_what_no_source_could_do_again_is_refused_and_nothing_is_changed(make):
     f, x, what = make()

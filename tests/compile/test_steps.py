@@ -83,6 +83,28 @@ def test_loop_in_machine_code_is_as_many_steps(name):
     assert step.why.startswith("numba") or "numba" in step.why
 
 
+@pytest.mark.parametrize("how", ["call", "run", "bind"])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_weight_of_the_loss_may_move_at_every_step(backend, how):
+    def trained(compiled):
+        weights, decay = network(), {"by": 1.0}
+        plain = loss_of(weights)
+        loss = lambda x, y: plain(x, y) + decay["by"] * np.sum(weights[0] ** 2)  # noqa: E731
+        optimiser = optim.Adam(weights, lr=0.1)
+        step = (
+            al.compile(loss, optimiser, backend=backend) if compiled else eagerly(loss, optimiser)
+        )
+        found = []
+        for decay["by"] in np.linspace(1.0, 0.0, 12).tolist():
+            if compiled and how != "call":
+                found += step.run(2, X, Y).tolist() if how == "run" else [step.bind(X, Y)()]
+            else:
+                found += [float(step(X, Y)) for _ in range(1 + (how == "run"))]
+        return found
+
+    np.testing.assert_allclose(trained(True), trained(False), rtol=1e-9)
+
+
 def weight():
     return al.Tensor(1.0, requires_grad=True)
 

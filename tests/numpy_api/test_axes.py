@@ -124,19 +124,22 @@ def test_gradient_where_entries_tie_is_shared_evenly(function):
         (np.sinc, (0.0,), (0.0,)),
         (np.logaddexp, (-np.inf, -np.inf), (0.0, 0.0)),
         (np.logaddexp, (-np.inf, 1.0), (0.0, 1.0)),
+        (np.logaddexp, (np.inf, 1.0), (np.nan, 0.0)),
         (np.heaviside, (1.0, 0.5), (None, 0.0)),
         (np.heaviside, (0.0, 0.5), (None, 1.0)),
         (np.nan_to_num, (np.nan,), (0.0,)),
         (np.ptp, ([1.0, 1.0],), ([0.0, 0.0],)),
         (np.std, ([1.0, 1.0],), ([0.0, 0.0],)),
         (np.median, ([3.0, 1.0, 2.0, 4.0],), ([0.5, 0.0, 0.5, 0.0],)),
+        (np.median, ([3.0, np.nan, 2.0],), ([0.0, 1.0, 0.0],)),
         (np.unique, ([2.0, 2.0],), ([1.0, 0.0],)),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )
 def test_derivative_at_a_kink_is_the_documented_one(function, arguments, slopes):
     tensors = [Tensor(x, requires_grad=True) for x in arguments]
-    function(*tensors).sum().backward()
+    with np.errstate(invalid="ignore"):
+        function(*tensors).sum().backward()
     for tensor, slope in zip(tensors, slopes, strict=True):
         if slope is None:
             assert tensor.grad is None

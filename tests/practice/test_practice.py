@@ -3,6 +3,7 @@
 import csv
 import inspect
 import io
+import pickle
 
 import numpy as np
 import pytest
@@ -145,6 +146,9 @@ def test_the_magic_compares_or_checks():
 
 
 def test_an_exercise_needs_a_loss_and_names():
+    w = al.Tensor(1.0, requires_grad=True, name="w")
+    with pytest.raises(TypeError, match=r"Make it anew, with al\.exercise"):
+        pickle.dumps(al.exercise(w * w))
     with pytest.raises(ValueError, match="a single entry"):
         al.exercise(al.Tensor([1.0, 2.0], requires_grad=True))
 
