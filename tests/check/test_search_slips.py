@@ -95,6 +95,19 @@ def test_the_term_of_a_variance_is_summed_along_the_other_axis():
     assert title.endswith("is taken along axis 0, in place of 1")
 
 
+def test_what_is_normalised_is_left_out_of_a_sum():
+    w, c = parameter(W, "w"), rng.normal(size=(7, 4))
+    z = X @ w
+    mean, inverse = np.mean(z, axis=1, keepdims=True), 1 / np.sqrt(np.var(z, axis=1, keepdims=True))
+    n = (z - mean) * inverse
+    z.name = "z"
+    wrong = (c - c.mean(1, keepdims=True) * (1 + n.numpy())) * inverse.numpy()
+    title = title_of(np.sum(c * n), w=X.T @ wrong)
+    assert title.startswith(
+        "1 stands in place of z, normalised, inside the sum in the path through"
+    )
+
+
 def hinge(w):
     margin = np.maximum(X @ w + 0.1, 0)
     margin.name = "margin"

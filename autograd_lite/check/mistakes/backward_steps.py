@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite import ops
 from autograd_lite.check.mistakes.reasons import shown
 from autograd_lite.check.mistakes.registry import Array, Case, Target, digits, same
 from autograd_lite.check.mistakes.repeated import recurrent
@@ -505,6 +506,13 @@ def added_up(replay: Replay, edge: Edge) -> Iterator[tuple[str, Any]]:
         n, end = node.shape[-1 if last else -2], (1,) * (not last)
         for k, which in ((n - 1, "last"), (0, "first")) if n > 1 else ():
             yield f"the {which} of {n} terms", (np.arange(n) == k).reshape(-1, *end)
+
+
+def viewed(graph: Graph, node: Node) -> Node:
+    """Return what a node is a view of: rows that were picked, a matrix that was turned."""
+    while node.primitive in (ops.getitem, ops.reshape, ops.transpose):
+        node = graph[node.operands[0]]
+    return node
 
 
 def scaled(rule: Rule, value: Any, divide: bool) -> Rule:

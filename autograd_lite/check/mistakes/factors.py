@@ -97,6 +97,15 @@ def _lengths(case: Case, target: Target) -> tuple[Lengths, Lengths, set[str]]:
     return averages, sums, squares
 
 
+def _has_a_two(case: Case) -> bool:
+    """Return whether there is a factor 2 that one can forget."""
+    graph = case.replay.graph if case.replay is not None else ()
+    return any(
+        x.primitive in (ops.mse, ops.square, ops.power) or (not x.shape and x.value in (2.0, 0.5))
+        for x in graph
+    )
+
+
 def _is_of_the_loss(replay: Replay, node: Node) -> bool:
     """Return whether a square is summed up to the loss, and not halved: it gives a factor 2."""
     while node is not replay.graph.outputs[0]:
@@ -173,14 +182,24 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
             title = f"there is a factor 2 too many{or_a_half(case, target.id)}"
         if other := other_divisor(case, a):
             title += f", or {other}"
-        yield "constant factor", title, 1.0, squares if a < 1 else ()
+        yield (
+            "constant factor",
+            title,
+            1.0 if a > 1 or _has_a_two(case) else 1.2,
+            (squares if a < 1 else ()),
+        )
     uses = (
         sum(x.operands.count(target.id) for x in graph.consumers(graph[target.id]))
         if graph and target.id
         else 0
     )
     if uses > 1 and within(a, 1 / uses):
-        yield "averaged, not summed", f"averaged over its {uses} uses, which add up", 1.1, ()
+        yield (
+            "averaged, not summed",
+            f"averaged over its {uses} uses, which add up",
+            1.1 if squares else 0.95,
+            (),
+        )
     for n, at in sorted(averages.items()):
         if within(a, n):
             yield "summed, not averaged", f"summed over {n} entries that the loss averages", 0.9, at

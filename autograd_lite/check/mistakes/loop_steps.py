@@ -446,6 +446,7 @@ def _operands(
             ("of the step after", [*belongs[1:], belongs[0]]),
             ("of the last step", [belongs[-1]] * len(belongs)),
             ("of the first step", [belongs[0]] * len(belongs)),
+            ("of the opposite step, the last for the first,", belongs[::-1]),
         ]
         each = [replay.graph[node.operands[1 - i]].name for node in nodes]
         if all(each) and len({stem(str(x)) for x in each}) == len(each):  # Each has its own.

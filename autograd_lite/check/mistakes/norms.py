@@ -165,6 +165,17 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
         total = sum(right)
         for title, cost, instead in _changes(g, norm, u):
             yield Candidate(title, cost, predict=Made(replay, norm.into, instead, always(total)))
+        for node in replay.graph.consumers(replay.graph[norm.out]):
+            above = replay.gradients.get(node.id)
+            if node.primitive is ops.multiply and above is not None and above.shape == g.shape:
+                (gain,) = [x for x in replay.graph.operands(node) if x.id != norm.out] or [node]
+                _, *without = norm.terms(above)
+                yield Candidate(
+                    f"the factor {text_of(replay.graph, gain)} is missing in what comes through "
+                    f"the mean and the variance of {u}",
+                    0.86,
+                    predict=Made(replay, norm.into, always(right[0] + sum(without)), always(total)),
+                )
         scale = "variance" if norm.centred else norm.called[0]
         named = {
             f"the direct path to {u}": right[0],
@@ -227,6 +238,17 @@ def _changes(g: Array, norm: Norm, u: str) -> Iterator[tuple[str, float, Callabl
     yield text, 0.7, lambda: second + third
     text = f"the factor 1 / {scale} of {u} is missing"
     yield text, 0.7, lambda: (first + second + third) * s
+    text = f"multiplied by the {scale} of {u}, where it is to be divided by it"
+    yield text, 0.75, lambda: (first + second + third) * s**2
+    k = norm.share / s
+    for word, wrong in (("outside", (g * n).sum(axis, keepdims=True)),
+                        ("inside", n * g.sum(axis, keepdims=True))):  # fmt: skip
+        title = f"1 stands in place of {u}, normalised, {word} the sum in the path through the "
+        yield (
+            title + f"{square if norm.centred else scale} of {u}",
+            0.86,
+            always(first + second - k * wrong),
+        )
     by = f"divided by the {square} of {u}, not by its {scale}"
     for title, terms in (
         (by, (first / s + second + third)),
@@ -242,6 +264,7 @@ def _changes(g: Array, norm: Norm, u: str) -> Iterator[tuple[str, float, Callabl
         ("eps is left out of", std),
         ("eps is added outside of", std + np.mean(eps)),
         ("eps is twice in", np.sqrt(s**2 + eps)),
+        ("n - 1 stands in place of n in", np.sqrt(std**2 / (1 - norm.share) + eps)),
     ):
         if np.allclose(bad, s, rtol=1e-12):
             continue

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import AnotherPass, Step, steps, text_of
+from autograd_lite.check.mistakes.backward_steps import AnotherPass, Step, steps, text_of, viewed
 from autograd_lite.check.mistakes.registry import (
     Array,
     Candidate,
@@ -24,8 +24,6 @@ from autograd_lite.graph import Node
 
 NEUTRAL = {ops.add: 0.0, ops.subtract: 0.0, ops.multiply: 1.0, ops.divide: 1.0}
 """What leaves an operand of these out."""
-
-VIEWS = (ops.getitem, ops.reshape)
 
 
 @mistake(
@@ -337,8 +335,7 @@ def _without_activation(case: Case, target: Target) -> Iterator[Candidate]:
 
 
 def _is_bias(replay: Replay, node: Node) -> bool:
-    while node.primitive in VIEWS:
-        node = replay.graph[node.operands[0]]
+    node = viewed(replay.graph, node)
     return node.kind == "parameter" and sum(n > 1 for n in node.shape) <= 1
 
 

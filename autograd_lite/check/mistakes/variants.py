@@ -158,10 +158,10 @@ def _rows_only(case: Case, target: Target) -> Iterator[Candidate]:
     for edge in replay.edges():
         node = replay.graph[edge[0]]
         if node.operands[edge[1]] in (target.id, *turned) and node.id not in turned and node.shape:
-            yield from _some_rows(replay, edge, node)
+            yield from _some_rows(replay, edge, node, target)
 
 
-def _some_rows(replay: Replay, edge: Edge, node: Node) -> Iterator[Candidate]:
+def _some_rows(replay: Replay, edge: Edge, node: Node, target: Target) -> Iterator[Candidate]:
     g, rule, at = replay.gradients[node.id], replay.rule(edge), text_of(replay.graph, node)
     axes = range(node.value.ndim)
     varied = [k for k in axes if not same(g, np.broadcast_to(g.mean(k, keepdims=True), g.shape))]
@@ -183,9 +183,11 @@ def _some_rows(replay: Replay, edge: Edge, node: Node) -> Iterator[Candidate]:
                 only, others = only & there, others & ~there
             n, whose = node.shape[several[0]], f"{which} {row} of the gradient at {at}"
             overwritten = f"overwritten for each {'sample' if one else 'of them'}"
+            # By that factor, a single number is as well that of one row.
+            chance = np.count_nonzero(target.right) < 2
             for kept, title, cost in (
                 (only, f"only the {whose} counts: {overwritten} in place of added up", 0.9),
-                (n * only, f"only the {whose} counts, times {n}: {overwritten}", 0.9)
+                (n * only, f"only the {whose} counts, times {n}: {overwritten}", 0.9 + 2 * chance)
                 if one
                 else (others, f"the {whose} is left out", 1.3),
             ):  # fmt: skip

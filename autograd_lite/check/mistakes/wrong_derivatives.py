@@ -386,7 +386,7 @@ def _of_derivatives(case: Case, target: Target, missing: bool) -> Iterator[Candi
             ):
                 title = f"{other:g} stands in place of {text}{seen}"
             # That a 2 is missing is likelier than that what happens to be 0.5 is there twice.
-            cost = piece + (1.25 if plain in (0.5, 2.0) else 0.7)
+            cost = piece + (1.25 if plain in (0.5, 2.0) else 0.8 if text[:4] == "1 + " else 0.7)
             yield _sent_by(step, title, cost, scaled(step.rule, value, missing))
 
 
