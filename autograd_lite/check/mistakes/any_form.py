@@ -17,6 +17,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
+    FEWEST_BITS,
     Made,
     Step,
     always,
@@ -42,7 +43,6 @@ from autograd_lite.check.mistakes.forms import (
     value_of,
 )
 from autograd_lite.check.mistakes.norms import Norm, norms
-from autograd_lite.check.mistakes.other_operands import FEWEST_BITS
 from autograd_lite.check.mistakes.reasons import reason, shown
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,

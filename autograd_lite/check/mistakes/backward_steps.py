@@ -26,6 +26,9 @@ from autograd_lite.ops.writing import Written
 MOST_VALUES = 60
 """How many tensors are tried as the missing factor, or as the wrong operand, of one step."""
 
+FEWEST_BITS = 12
+"""In one of 70 cases, one of `MOST_VALUES` tensors has given signs at so many places by chance."""
+
 
 @dataclass(frozen=True, eq=False)
 class Step:
@@ -73,9 +76,7 @@ class Step:
     @property
     def is_product(self) -> bool:
         """Whether the operation is linear in each of two operands."""
-        linear = self.primitive.linear
-        each = bool(linear) if self.primitive.variadic else len(linear) == 2
-        return each and len(self.node.operands) == 2
+        return is_product(self.node)
 
     @property
     def is_matrix_product(self) -> bool:
@@ -506,6 +507,14 @@ def added_up(replay: Replay, edge: Edge) -> Iterator[tuple[str, Any]]:
         n, end = node.shape[-1 if last else -2], (1,) * (not last)
         for k, which in ((n - 1, "last"), (0, "first")) if n > 1 else ():
             yield f"the {which} of {n} terms", (np.arange(n) == k).reshape(-1, *end)
+
+
+def is_product(node: Node) -> bool:
+    """Return whether an operation is linear in each of two operands."""
+    made_by = node.primitive
+    if made_by is None or len(node.operands) != 2:
+        return False
+    return bool(made_by.linear) if made_by.variadic else len(made_by.linear) == 2
 
 
 def viewed(graph: Graph, node: Node) -> Node:

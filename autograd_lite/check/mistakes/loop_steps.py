@@ -125,6 +125,13 @@ def of_edges(
             [nothing(x) for x in xs],
             "path missing",
         )
+        if len(edges) > MOST_BY_HAND:
+            yield change(
+                f"at every step but the last, nothing comes back to {operand} from {name}",
+                1.0,
+                [*(nothing(x) for x in xs[:-1]), plain(replay.rule(edges[-1]))],
+                "path missing",
+            )
         yield change(
             f"{every}what comes back to {operand} from {name} has its sign flipped",
             0.9,
@@ -446,8 +453,9 @@ def _operands(
             ("of the step after", [*belongs[1:], belongs[0]]),
             ("of the last step", [belongs[-1]] * len(belongs)),
             ("of the first step", [belongs[0]] * len(belongs)),
-            ("of the opposite step, the last for the first,", belongs[::-1]),
         ]
+        if right.primitive is not ops.getitem:  # Else those are windows, which are flipped.
+            shifts.append(("of the opposite step, the last for the first,", belongs[::-1]))
         each = [replay.graph[node.operands[1 - i]].name for node in nodes]
         if all(each) and len({stem(str(x)) for x in each}) == len(each):  # Each has its own.
             shifts = []

@@ -12,6 +12,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
+    FEWEST_BITS,
     Made,
     Step,
     always,
@@ -22,7 +23,6 @@ from autograd_lite.check.mistakes.backward_steps import (
     times,
     wrong,
 )
-from autograd_lite.check.mistakes.other_operands import FEWEST_BITS
 from autograd_lite.check.mistakes.reasons import numbers, shown
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, more, same
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
@@ -242,9 +242,9 @@ def _drawn(step: Step, target: Target, size: float) -> Any:
     return None if turned or np.array_equal(drawn * g, size * g) or not drawn.any() else drawn
 
 
-MOST_ORDERED, FEWEST_NUMBERS, FEWEST_ORDERS = 4, 2, 300
-"""By how many tensors a choice may be thought to go; how many numbers tell a threshold; of how
-many orders that of any tensor may be that of the choice."""
+MOST_ORDERED, FEWEST_NUMBERS, FEWEST_ENTRIES, FEWEST_ORDERS = 4, 2, 8, 300
+"""By how many tensors a choice may be thought to go; how many numbers tell a threshold, or entries
+that are one number or nothing; of how many orders that of any tensor may be that of the choice."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -266,7 +266,7 @@ def another_threshold(case: Case, target: Target) -> Iterator[Candidate]:
     replay = case.replay
     if replay is None or target.id is None or target.hand.shape != target.right.shape:
         return
-    if distinct(target.hand) < FEWEST_NUMBERS:
+    if distinct(target.hand) < FEWEST_NUMBERS and target.hand.size < FEWEST_ENTRIES:
         return  # Of few numbers, chance gives too many: each is some sum over the entries.
     for choice in _choices(replay):
         if target.id not in replay.behind(choice.node.id):

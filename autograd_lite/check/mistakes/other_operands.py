@@ -11,6 +11,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
+    FEWEST_BITS,
     MOST_VALUES,
     Made,
     Step,
@@ -35,9 +36,6 @@ from autograd_lite.check.mistakes.registry import (
 )
 from autograd_lite.check.mistakes.replay import Replay, Rule
 from autograd_lite.graph import Node
-
-FEWEST_BITS = 12
-"""In one of 70 cases, one of `MOST_VALUES` tensors has given signs at so many places by chance."""
 
 MOST_MEETING = 6
 """Of how many paths that meet any two are exchanged."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
+    FEWEST_BITS,
     AnotherPass,
     Made,
     Step,
@@ -19,7 +20,6 @@ from autograd_lite.check.mistakes.backward_steps import (
     text_of,
     wrong,
 )
-from autograd_lite.check.mistakes.other_operands import FEWEST_BITS
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake
 from autograd_lite.check.mistakes.replay import Edge, Rule
 

@@ -16,10 +16,12 @@ from autograd_lite.check.mistakes.backward_steps import (
     added_up,
     always,
     grouped,
+    is_product,
     replaced,
     steps,
     text_of,
     times,
+    viewed,
     wrong,
 )
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, same
@@ -155,10 +157,24 @@ def _rows_only(case: Case, target: Target) -> Iterator[Candidate]:
         return
     turned = [x.id for x in replay.graph.consumers(replay.graph[target.id])
               if x.primitive is ops.transpose]  # fmt: skip
+    alike: dict[Any, list[Edge]] = {}
     for edge in replay.edges():
         node = replay.graph[edge[0]]
-        if node.operands[edge[1]] in (target.id, *turned) and node.id not in turned and node.shape:
+        used = replay.graph[node.operands[edge[1]]]
+        if used.id in (target.id, *turned) and node.id not in turned and node.shape:
             yield from _some_rows(replay, edge, node, target)
+        elif is_product(node) and node.shape and viewed(replay.graph, used).id == target.id:
+            alike.setdefault((node.primitive, node.shape), []).append(edge)
+    for (_, shape), edges in alike.items():
+        for which, k in (("last", -1), ("first", 0)) if len(edges) > 1 < shape[0] else ():
+            kept = np.arange(shape[0]).reshape(-1, *(1,) * (len(shape) - 1)) == k % shape[0]
+            rules = {e: _given(replay.rule(e), kept * replay.gradients[e[0]]) for e in edges}
+            yield Candidate(
+                f"at every use of {target.name}, only the {which} row of what arrives counts: "
+                f"overwritten for each sample in place of added up",
+                1.0,
+                predict=wrong(replay, rules),
+            )
 
 
 def _some_rows(replay: Replay, edge: Edge, node: Node, target: Target) -> Iterator[Candidate]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import text_of, viewed
+from autograd_lite.check.mistakes.backward_steps import is_product, text_of, viewed
 from autograd_lite.check.mistakes.registry import Array, remembered
 from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.graph import Node
@@ -223,9 +223,7 @@ def _of_data(replay: Replay) -> Iterator[Windows]:
     """Yield the windows that are constants: where they overlap, they tell what they are of."""
     used: dict[Any, list[Node]] = {}
     for node in replay.graph:
-        if node.primitive is None or len(node.operands) != 2 or len(node.primitive.linear) != 2:
-            continue
-        for x, other in (node.operands, node.operands[::-1]):
+        for x, other in (node.operands, node.operands[::-1]) if is_product(node) else ():
             piece, of = replay.graph[x], replay.graph[other]
             if piece.kind == "constant" and 1 < np.size(piece.value) <= MOST_PLACES:
                 of, shape = viewed(replay.graph, of), piece.shape
