@@ -713,6 +713,8 @@ CASES = [
      "k_t * h_{t-1} made of h_t is used"),
     (recurrent, RECURRENT, "U.T @ dz", "U @ dz", "not transposed", ".T is forgotten"),
     (recurrent, RECURRENT, " + later", "", "path missing", "nothing comes back"),
+    (recurrent, RECURRENT, "2 * h[t] *", "2 * h[t] * (t == 4) *", "path missing",
+     "at every step but the last, nothing comes back to h_t from h_t ** 2"),
     (recurrent, RECURRENT, "dV = dV + ", "dV = ", "overwritten, not added", "overwritten"),
     (pooled, POOLED, "z == z.max(axis=1, keepdims=True)", "z == z", "pooling", "every entry"),
     (pooled, POOLED, "dz = top *", "dz = (z == z) / 3 *", "pooling", "as that of a mean"),

@@ -77,6 +77,14 @@ def test_another_threshold_is_told_with_what_it_may_be(kind, times):
         )  # fmt: skip
 
 
+def test_a_threshold_is_likelier_than_rows_that_happen_to_follow_one_another():
+    w = al.Tensor([1.0], requires_grad=True, name="w")
+    m = np.linspace(-2, 3, 10)[:, None] @ w
+    m.name = "m"
+    title = title_of(np.mean(np.maximum(0, 1 - m)), m=-0.1 * (m.numpy() < 0))
+    assert title.startswith("m is compared with 0, or a number from")
+
+
 @pytest.mark.parametrize(("taken", "explained"), [(4, True), (5, False), (1, False)])
 def test_no_threshold_lies_between_equal_numbers(taken, explained):
     rng = np.random.default_rng(1)

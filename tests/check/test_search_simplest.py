@@ -73,13 +73,22 @@ def test_a_square_that_is_written_as_a_product_is_one_term(factor, says):
 
 
 def test_a_number_is_not_that_of_one_row_times_their_count():
-    w, b = parameters(w=W[:, 0], b=np.array(0.2))
-    signs = np.array([1.0, -1.0, 1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0])
-    m = signs * (X @ w * 0.1 - b)
+    signs, (w, b) = np.array([1.0, -1.0] * 4 + [1.0]), parameters(w=W[:, 0], b=np.array(0.2))
+    m = signs * (0.1 * (X[:9] @ w) - b)
     loss = 0.5 * w @ w + 2.0 * np.mean(np.maximum(0, 1 - m))
-    dw = W[:, 0] - 0.2 * 0.1 * X.T @ signs
-    title = title_of(loss, w=dw, b=np.array(2 * signs.sum()))
-    assert title == "by hand = 10 × autodiff: summed over 10 entries that the loss averages"
+    title = title_of(loss, w=W[:, 0] - 0.2 / 9 * X[:9].T @ signs, b=np.array(2.0))
+    assert title == "by hand = 9 × autodiff: summed over 9 entries that the loss averages"
+
+
+def test_few_signs_are_no_proof_of_another_threshold():
+    signs, (w,) = np.array([1.0, -1.0, 1.0]), parameters(w=V)
+    pieces = [(X[:3, :2], slice(0, 2)), (X[:3, 1:], slice(2, 4))]
+    out = sum(np.einsum("ni,io->no", x, w[k]) for x, k in pieces)
+    slack = np.maximum(0, 1 - signs * np.sum(out, axis=1))
+    g = np.repeat(-2 * slack.numpy() * signs, 2).reshape(3, 2)
+    dw = np.concatenate([x[:1].T @ g[:1] for x, _ in pieces])
+    title = title_of(np.sum(slack**2), w=dw)
+    assert title.startswith("at every use of w, only the first row of what arrives counts")
 
 
 def test_a_constant_is_not_a_prediction_minus_a_target():

@@ -338,6 +338,23 @@ def test_windows_that_are_written_as_rows(first, last, moved, title):
     assert str(al.compare(loss, {t: dk})[t].diagnosis).endswith(title)
 
 
+def test_the_data_that_an_einsum_multiplies_are_read_one_place_further_on():
+    rng = np.random.default_rng(6)
+    data = np.pad(rng.normal(size=(2, 4, 5, 5)), ((0, 0), (0, 0), (1, 1), (1, 1)))
+    t = al.Tensor(rng.normal(size=(3, 4, 3, 3)), requires_grad=True, name="k")
+    later = np.pad(data, ((0, 0), (0, 0), (0, 1), (0, 1)))[:, :, 1:, 1:]
+
+    def out(k):
+        return sum(np.einsum("nchw,oc->nohw", data[:, :, i : i + 5, j : j + 5], k[:, :, i, j])
+                   for i, j in np.ndindex(3, 3))  # fmt: skip
+
+    g, dk = 1 - np.tanh(out(t.numpy())) ** 2, np.zeros((3, 4, 3, 3))
+    for i, j in np.ndindex(3, 3):
+        dk[..., i, j] = np.einsum("nchw,nohw->oc", later[:, :, i : i + 5, j : j + 5], g)
+    title = str(al.compare(np.sum(np.tanh(out(t))), {t: dk})[t].diagnosis)
+    assert title == "the windows of the data are used one place further on"
+
+
 @pytest.mark.parametrize("counted", [4, 2])
 def test_a_part_of_each_window_is_counted_along_both_axes(counted):
     draw = np.random.default_rng(0).normal

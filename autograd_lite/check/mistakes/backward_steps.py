@@ -493,6 +493,21 @@ def always(value: Any) -> Callable[..., Any]:
     return lambda *_: value
 
 
+def only(target: Target, value: Any) -> Callable[[Target], Any]:
+    """Return what predicts the gradient of one tensor, and none of any other."""
+    return lambda other: value if other.id == target.id else None
+
+
+def given(rule: Rule, g: Any) -> Rule:
+    """Return a rule that is given something else, whatever arrives."""
+    return lambda _: rule(g)
+
+
+def as_it_is(g: Any) -> Any:
+    """Send back what arrives."""
+    return g
+
+
 def times(factor: Any) -> Rule:
     """Return the rule that multiplies by a factor, entry by entry."""
     return lambda g: g * factor

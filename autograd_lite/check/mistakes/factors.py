@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import text_of
+from autograd_lite.check.mistakes.backward_steps import only, text_of
 from autograd_lite.check.mistakes.entries import entries_in_words
 from autograd_lite.check.mistakes.reasons import (
     another_number,
@@ -304,7 +304,7 @@ def several_passes(case: Case, target: Target) -> Iterator[Candidate]:
             f"that is {target.name}.grad, the sum of {node.passes} backward passes without "
             f"zero_grad() between them",
             0.2,
-            predict=lambda other: added if other.id == target.id else None,
+            predict=only(target, added),
         )
 
 

@@ -135,7 +135,7 @@ def of_edges(
         yield change(
             f"{every}what comes back to {operand} from {name} has its sign flipped",
             0.9,
-            [_negated(replay.rule(edge)) for edge in edges],
+            [_times_besides(replay.rule(edge), -1) for edge in edges],
             "factor on a path",
         )
     first = Step(replay, edges[0], nodes[0], replay.graph[nodes[0].operands[i]], primitive)
@@ -277,10 +277,6 @@ def _of_power(
 
 def _times_besides(rule: Rule, factor: Any) -> EdgeRule:
     return lambda g, _: rule(g) * factor
-
-
-def _negated(rule: Rule) -> EdgeRule:
-    return lambda g, _: -rule(g)
 
 
 def _besides(rule: Rule, other: Rule) -> EdgeRule:

@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import AnotherPass, Step, steps, text_of, viewed
+from autograd_lite.check.mistakes.backward_steps import (
+    AnotherPass,
+    Step,
+    as_it_is,
+    steps,
+    text_of,
+    viewed,
+)
 from autograd_lite.check.mistakes.registry import (
     Array,
     Candidate,
@@ -63,7 +70,7 @@ def _inner_values(replay: Replay) -> Iterator[Candidate]:
                 inside = _recomputed(replay, inner, {v.id: u})
                 names = [text_of(replay.graph, node) for node in (replay.graph[key], v, y)]
                 title = f"{names[0]} stands in place of {names[1]} in the derivative of {names[2]}"
-                for also, rules in ((", throughout", {(v.id, i): _as_it_is}), ("", {})):
+                for also, rules in ((", throughout", {(v.id, i): as_it_is}), ("", {})):
                     yield Candidate(
                         title + also,
                         1.62 + 0.01 * len(between),
@@ -79,10 +86,6 @@ def _recomputed(replay: Replay, nodes: Sequence[Node], known: dict[str, Any]) ->
             assert node.primitive is not None  # It is computed.
             known[node.id] = node.primitive.forward(*used, **node.parameters)
     return known
-
-
-def _as_it_is(g: Any) -> Any:
-    return g
 
 
 def _with_values(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,9 @@ from autograd_lite.check.mistakes.backward_steps import (
     Made,
     Step,
     activations,
+    given,
     grouped,
+    only,
     orders,
     steps,
     tells,
@@ -391,10 +393,6 @@ def _all_sent(rules: Iterable[tuple[Step, Rule | None]]) -> Any:
 @mistake("wrong gradient", "The gradient of another layer was handed on.", last=True)
 def wrong_gradient(case: Case, target: Target) -> Iterator[Candidate]:
     """Use the gradient at another node where that at this one belongs."""
-
-    def always(rule: Rule, g: Any) -> Rule:
-        return lambda _: rule(g)
-
     for step in steps(case, target, once=True):
         graph = step.replay.graph
         # So many gradients, one of them fits by chance.
@@ -406,7 +404,7 @@ def wrong_gradient(case: Case, target: Target) -> Iterator[Candidate]:
             yield Candidate(
                 f"the gradient at {text_of(graph, other)} is used in place of that at {step.name}",
                 3.4,
-                predict=wrong(step.replay, {step.edge: always(step.rule, g)}),
+                predict=wrong(step.replay, {step.edge: given(step.rule, g)}),
             )
 
 
@@ -485,10 +483,6 @@ def _of_one_shape(step: Step) -> bool:
 @mistake("summed over the wrong axis", "A bias is summed over the rows of the batch: axis 0.")
 def wrong_axis(case: Case, target: Target) -> Iterator[Candidate]:
     """Sum over another axis than the one that broadcasting stretched."""
-
-    def only_here(summed: Any) -> Callable[[Target], Any]:
-        return lambda other: summed if other.id == target.id else None
-
     replay = case.replay
     if replay is None or target.id is None:
         return
@@ -507,16 +501,18 @@ def wrong_axis(case: Case, target: Target) -> Iterator[Candidate]:
             if summed.shape == tuple(n for n in target.hand.shape if n > 1):  # As a column, say.
                 summed = summed.reshape(target.hand.shape)
             if not any(same(np.squeeze(summed), np.squeeze(x)) for x in [target.right, *rightly]):
-                yield Candidate(f"{at} is summed over axis {axis}", 0.9, predict=only_here(summed))
+                yield Candidate(
+                    f"{at} is summed over axis {axis}", 0.9, predict=only(target, summed)
+                )
         if g.ndim == 2 and g.shape == target.right.shape * 2:
             yield Candidate(
                 f"the diagonal of {at} stands in place of its sum",
                 1.0,
-                predict=only_here(np.diagonal(g)),
+                predict=only(target, np.diagonal(g)),
             )
         if target.right.ndim:
             yield Candidate(
                 f"{at} is summed over all axes",
                 1.0,
-                predict=only_here(np.full(target.right.shape, g.sum())),
+                predict=only(target, np.full(target.right.shape, g.sum())),
             )

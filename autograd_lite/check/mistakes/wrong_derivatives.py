@@ -21,6 +21,7 @@ from autograd_lite.check.mistakes.backward_steps import (
     Step,
     activations,
     always,
+    as_it_is,
     compositions,
     grouped,
     is_gate,
@@ -41,12 +42,8 @@ from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Node
 
 
-def _as_it_is(g: Any) -> Any:
-    return g
-
-
 def _sent_by(
-    step: Step, title: str, cost: float, rule: Rule = _as_it_is, kind: str = ""
+    step: Step, title: str, cost: float, rule: Rule = as_it_is, kind: str = ""
 ) -> Candidate:
     return Candidate(title, cost, predict=step.wrong(rule), kind=kind)
 
@@ -167,12 +164,12 @@ def constant_left_out(case: Case, target: Target) -> Iterator[Candidate]:
                 continue
             # Of so few numbers, a relu is cut off elsewhere by chance.
             few = is_gate(step) and step.node.value.size < FEWEST_BITS
-            for output in (y, values[step.node.id]) if not few else ():
+            for output in (y, values[step.node.id]):
                 rule = step.replay.rule(step.edge, y=output, operands={i: operands[i]})
                 yield Candidate(
                     f"the derivative of {step.name} is taken at {text_of(graph, without)}, in "
                     f"place of {text_of(graph, step.operand)}",
-                    0.9,
+                    0.9 + 0.5 * few,
                     predict=step.wrong(rule),
                 )
 
@@ -278,10 +275,6 @@ def factor_inverted(case: Case, target: Target) -> Iterator[Candidate]:
 @mistake("sign in a derivative", "1 - a**2 is tanh', a (1 - a) is sigmoid'.")
 def sign_in_derivative(case: Case, target: Target) -> Iterator[Candidate]:
     """Write a plus where the derivative of an activation has a minus."""
-
-    def times(derivative: Any) -> Rule:
-        return lambda g: g * derivative
-
     for step in activations(case, target):
         x, y = (np.asarray(step.replay.values[n.id]) for n in (step.operand, step.node))
         for title, derivative in sign_forms(step.primitive, step.name, y, x):
@@ -417,7 +410,7 @@ def _of_tensors(
             yield Candidate(
                 f"the factor {text} is {'missing' if missing else 'one too many'}{at}{seen}",
                 (1.0 if near else 3.0) + (0.0 if here else 0.2),
-                predict=wrong(replay, nodes={place.id: scaled(_as_it_is, value, missing)}),
+                predict=wrong(replay, nodes={place.id: scaled(as_it_is, value, missing)}),
             )
 
 
