@@ -115,6 +115,32 @@ found = {"W": dW, "U": dU, "V": dV}
 """
 
 
+def fused():
+    w, u = tensors(W=WEIGHT[:, :2].copy(), U=WEIGHT[:, 1:].copy())
+    h = np.zeros(2)
+    for t in range(5):
+        a = w @ SERIES[t] + u @ h
+        h = np.tanh(a[:2]) / (1 + np.exp(-a[2:]))
+    named(h=h, a=a)
+    return 0.5 * np.sum((h - 1) ** 2)
+
+
+FUSED = """
+W, U, dW, dU, h, steps = WEIGHT[:, :2], WEIGHT[:, 1:], 0, 0, np.zeros(2), []
+for t in range(5):
+    a = W @ SERIES[t] + U @ h
+    c, g = np.tanh(a[:2]), 1 / (1 + np.exp(-a[2:]))
+    steps.append((h, c, g))
+    h = c * g
+d = h - 1
+for t in reversed(range(5)):
+    h, c, g = steps[t]
+    da = np.append(d * g * (1 - c**2), d * c * g * (1 - g))
+    dW, dU, d = dW + np.outer(da, SERIES[t]), dU + np.outer(da, h), U.T @ da
+found = {"W": dW, "U": dU}
+"""
+
+
 def masked():
     (w,) = tensors(W=WEIGHT)
     z = X @ w
@@ -707,6 +733,8 @@ CASES = [
     (recurrent, RECURRENT, "SERIES[t])\n    dU", "SERIES[t - 1])\n    dU", "wrong time", "before"),
     (recurrent, RECURRENT, "SERIES[t])\n    dU", "SERIES[4 - t])\n    dU", "wrong time",
      "of the opposite step"),
+    (fused, FUSED, "U.T @ da", "U[:2].T @ da[:2]", "path missing",
+     "of what comes back to h_{t-1} from U @ h_{t-1}, only that of a_t[:2] is there"),
     (joined, JOINED, "dW + np.outer(dz, z)", "dW + np.outer(dz, np.append(later_h, SERIES[t]))",
      "wrong tensor", "z_{t-1} made of h_t is used in place of z_{t-1}"),
     (joined, JOINED, "np.outer(dz, k * h)", "np.outer(dz, k * later_h)", "wrong tensor",

@@ -57,6 +57,14 @@ def test_what_an_inner_tensor_sends_on_twice_is_averaged():
     assert title.endswith("averaged over its 2 uses, which add up")
 
 
+def test_two_that_are_averaged_are_a_reason_for_a_factor_2():
+    (w,) = parameters(w=W)
+    loss = np.sum(np.log(np.cosh(np.mean(np.reshape(X @ w, (5, 2, 4)), axis=1))))
+    pairs = np.tanh(np.mean(np.reshape(X @ W, (5, 2, 4)), axis=1))
+    title = title_of(loss, w=X.T @ np.repeat(pairs, 2, axis=0))
+    assert title.startswith("by hand = 2 × autodiff: summed over the 2 entries that ")
+
+
 @pytest.mark.parametrize(
     ("factor", "says"), [(0.5, "a factor 2 is missing"), (None, "divided by np.linalg.norm(b)")]
 )

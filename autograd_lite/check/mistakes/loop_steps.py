@@ -177,6 +177,18 @@ def of_edges(
         )
     if products or primitive is ops.divide:
         yield from _operands(replay, loop, nodes, i, edges, values, change)
+    pieces = dict(_pieces(replay, loop, nodes[-1])) if primitive is ops.matmul and not leaf else {}
+    for piece, mask in pieces.items() if len(pieces) > 1 else ():
+        for words, kept in (
+            ("only that of {} is there", mask),
+            ("that of {} is left out", 1 - mask),
+        ):
+            yield change(
+                f"{every}of what comes back to {operand} from {name}, {words.format(piece)}",
+                1.0,
+                [_masked(replay.rule(edge), kept) for edge in edges],
+                "path missing",
+            )
     masks = zip(*(added_up(replay, e) for e in edges), strict=False)
     for each in masks if primitive is ops.matmul else ():
         yield change(
@@ -194,6 +206,17 @@ def of_edges(
             "other power",
         )
     yield from _gradients(replay, loop, nodes, edges, change, name, operand)
+
+
+def _pieces(replay: Replay, loop: Loop, node: Node) -> Iterator[tuple[str, Any]]:
+    """Yield the pieces that each step picks of what it adds to a node: gates, say."""
+    for members in loop.classes:
+        index, behind = members[-1].parameters.get("index"), replay.behind(members[-1].id)
+        picked = replay.graph[members[-1].operands[0]]
+        if index is not None and picked.shape == node.shape and node.id in behind:
+            mask = np.zeros(node.shape)
+            mask[index] = 1.0
+            yield name_of(replay, loop, members), mask
 
 
 def _masked(rule: Rule, kept: Any) -> EdgeRule:
