@@ -7,6 +7,7 @@ import re
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -430,14 +431,14 @@ def wrong(
         ((key, rule),) = nodes.items()
         if key in replay.gradients:
             return replaced(replay, key, lambda: rule(replay.gradients[key]))
-    found: list[dict[str, Any]] = []
+    run = partial(replay.with_mistake, edges=edges, nodes=nodes, stretched=stretched)
+    return AnotherPass(run_once(run))
 
-    def predict(target: Target) -> Any:
-        if not found:
-            found.append(replay.with_mistake(edges=edges, nodes=nodes, stretched=stretched))
-        return found[0].get(target.id) if target.id is not None else None
 
-    return AnotherPass(predict)
+def run_once(run: Callable[[], Mapping[str, Any]]) -> Callable[[Target], Any]:
+    """Return what predicts gradients of a pass, which is run when it is first asked."""
+    run = cache(run)
+    return lambda target: run().get(target.id or "")
 
 
 class Together(AnotherPass):

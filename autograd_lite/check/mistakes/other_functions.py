@@ -12,6 +12,7 @@ from autograd_lite.check.mistakes.backward_steps import (
     AnotherPass,
     Step,
     as_it_is,
+    run_once,
     steps,
     text_of,
     viewed,
@@ -92,15 +93,12 @@ def _with_values(
     replay: Replay, inside: Mapping[str, Any], rules: Mapping[Edge, Rule]
 ) -> Callable[[Target], Any]:
     """Return what predicts the gradients with other values of some nodes in their rules."""
-    found: list[dict[str, Any]] = []
 
-    def predict(target: Target) -> Any:
-        if not found:
-            other = Replay(replay.graph, {**replay.values, **inside})
-            found.append(other.with_mistake(edges=rules) if rules else other.gradients)
-        return found[0].get(target.id or "")
+    def run() -> Mapping[str, Any]:
+        other = Replay(replay.graph, {**replay.values, **inside})
+        return other.with_mistake(edges=rules) if rules else other.gradients
 
-    return AnotherPass(predict)
+    return AnotherPass(run_once(run))
 
 
 @remembered
@@ -303,17 +301,14 @@ def _with_others(
     replay: Replay, parameters: Mapping[Node, Mapping[str, Any]]
 ) -> Callable[[Target], Any]:
     """Return what predicts the gradients if some nodes have other parameters."""
-    found: list[dict[str, Any]] = []
 
-    def predict(target: Target) -> Any:
-        if not found:
-            changed = replay.graph
-            for node, others in parameters.items():
-                changed = with_parameters(changed, node, **others)
-            found.append(Replay(changed, recompute_all(changed, {})).gradients)
-        return found[0].get(target.id or "")
+    def run() -> Mapping[str, Any]:
+        changed = replay.graph
+        for node, others in parameters.items():
+            changed = with_parameters(changed, node, **others)
+        return Replay(changed, recompute_all(changed, {})).gradients
 
-    return predict
+    return run_once(run)
 
 
 def _without_activation(case: Case, target: Target) -> Iterator[Candidate]:
@@ -349,18 +344,15 @@ def _of_another(
 
     With `cut`, nothing comes back to the operands that were there.
     """
-    found: list[dict[str, Array]] = []
 
-    def predict(target: Target) -> Any:
-        if not found:
-            values = recompute_all(replay.graph, {}, operands)
-            other = Replay(replay.graph, values, operands=operands if derived else {})
-            gradients = dict(other.gradients)
-            for edge in operands if cut else ():
-                key = replay.graph[edge[0]].operands[edge[1]]
-                for x, g in other.added(key, other.parts.get(edge, np.zeros(()))).items():
-                    gradients[x] = gradients[x] - g
-            found.append(gradients)
-        return found[0].get(target.id or "")
+    def run() -> Mapping[str, Any]:
+        values = recompute_all(replay.graph, {}, operands)
+        other = Replay(replay.graph, values, operands=operands if derived else {})
+        gradients = dict(other.gradients)
+        for edge in operands if cut else ():
+            key = replay.graph[edge[0]].operands[edge[1]]
+            for x, g in other.added(key, other.parts.get(edge, np.zeros(()))).items():
+                gradients[x] = gradients[x] - g
+        return gradients
 
-    return predict
+    return run_once(run)
