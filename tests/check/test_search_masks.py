@@ -77,6 +77,18 @@ def test_another_threshold_is_told_with_what_it_may_be(kind, times):
         )  # fmt: skip
 
 
+def test_a_sign_in_a_short_type_is_a_sign():
+    rng = np.random.default_rng(3)
+    x, y = (rng.normal(size=(8, n)).astype(np.float32) for n in (4, 6))
+    w = al.Tensor(rng.normal(size=(4, 6)).astype(np.float32), requires_grad=True, name="w")
+    u = x @ w
+    u.name = "u"
+    loss = np.sum(np.where(u > 0, u, np.float32(0.1) * u) * y)
+    slope = np.where(u.numpy() > 0, np.float32(1), np.float32(-0.1))
+    title = title_of(loss, w=x.T @ (y * slope) * np.float32(1 + 3e-6))
+    assert title == "what comes back to u from 0.1 * u has its sign flipped"
+
+
 def test_a_threshold_is_likelier_than_rows_that_happen_to_follow_one_another():
     w = al.Tensor([1.0], requires_grad=True, name="w")
     m = np.linspace(-2, 3, 10)[:, None] @ w

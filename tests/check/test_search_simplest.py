@@ -99,6 +99,22 @@ def test_few_signs_are_no_proof_of_another_threshold():
     assert title.startswith("at every use of w, only the first row of what arrives counts")
 
 
+def test_few_signs_tell_no_more_where_they_are_broadcast():
+    draw = np.random.default_rng(0).normal
+    x, (w,), v, u = (
+        draw(size=(4, 3)),
+        parameters(w=draw(size=(3, 4))),
+        draw(size=(4, 4)),
+        draw(size=4),
+    )
+    h = np.tanh(x @ w)
+    s = np.sum(h * v, axis=1, keepdims=True)
+    h.name, s.name = "h", "s"
+    dh = (np.cos(s.numpy()) * v + u) * (s.numpy() > 0)
+    title = title_of(np.sum(np.sin(s)) + np.sum(h @ u), w=x.T @ (dh * (1 - h.numpy() ** 2)))
+    assert title.startswith("unexplained")
+
+
 def test_a_constant_is_not_a_prediction_minus_a_target():
     (w,) = parameters(w=W)
     lv = X @ w

@@ -32,6 +32,7 @@ from autograd_lite.check.mistakes.registry import (
     Case,
     Mistake,
     Target,
+    digits,
     mistake,
     more,
     same,
@@ -61,13 +62,14 @@ def scaled_path(
     assert case.replay is not None
     made = Made(case.replay, key, lambda: part, lambda: part)
     factor = made.factor(target)
-    if factor is None or abs(factor - 1) < 1e-6:
+    near = max(1e-6, digits(target.hand))
+    if factor is None or abs(factor - 1) < near:
         return
     single = np.count_nonzero(target.hand) < 2  # It is always some multiple of another.
     cost += 0.2 * single
-    if abs(factor) < 1e-6:
+    if abs(factor) < near:
         factor, title, price = 0.0, f"{path} is left out", cost
-    elif abs(factor + 1) < 1e-6:
+    elif abs(factor + 1) < near:
         factor, title, price = -1.0, f"{path} has its sign flipped", cost + 0.05
     else:
         why = reason(case, abs(factor), key if kind == "term of the loss" else None)
