@@ -1022,6 +1022,17 @@ def test_the_data_in_a_namespace_is_not_taken_for_a_gradient():
         al.compare(loss, {"x": dp @ w.numpy().T})
 
 
+def test_a_gradient_that_is_broadcast_to_an_inner_tensor_is_compared_so():
+    x, w = rng.normal(size=(4, 3)), al.Tensor(rng.normal(size=(3, 5)), requires_grad=True, name="w")
+    h = np.tanh(x @ w)
+    m = np.mean(h, axis=0)
+    assert al.compare(np.sum(m**2), {"h": 2 * m.numpy() / 4})["h"].ok
+    row = al.compare(np.sum(m**2), {"h": 2 * m.numpy() / 3})["h"]
+    assert row.verdict == "shapes differ"
+    assert "divided by 3 where 4 belongs" in row.diagnosis.title
+    assert not al.compare(np.sum(w), {"w": np.ones(5)})
+
+
 def test_in_a_namespace_a_gradient_from_a_loop_is_of_the_step_that_it_fits():
     x = np.array([0.5, -1.0, 2.0, 0.7])
     w, u = (al.Tensor(rng.normal(size=(3, 3)), requires_grad=True) for _ in "wu")

@@ -276,3 +276,32 @@ def test_a_slip_with_the_smaller_of_two_has_its_name(said, whole):
         s.name = "s"
         result = al.compare(-np.sum(s), by_hand(z, a, 0.2))
     assert said in str(result["z"].diagnosis)
+
+
+def test_labels_may_be_the_other_way_round():
+    rng = np.random.default_rng(0)
+    one, two, same = (
+        rng.normal(size=(6, 4)),
+        rng.normal(size=(6, 4)),
+        np.array([1.0, 0, 0, 1, 0, 1]),
+    )
+    w = al.Tensor(rng.normal(size=(4, 3)) * 0.4, requires_grad=True, name="w")
+
+    def loss(w, same):
+        d = np.sqrt(np.sum(((one - two) @ w) ** 2, axis=1))
+        return np.mean(same * d**2 + (1 - same) * np.maximum(3 - d, 0) ** 2)
+
+    title = title_of(loss(w, same), w=al.grad(loss)(w.numpy(), 1 - same))
+    assert title == "same and 1 - same are exchanged"
+
+
+def test_a_bias_that_is_left_out_is_likelier_than_a_threshold_that_moves_one_entry():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(10, 3)), np.where(rng.uniform(size=10) > 0.5, 1.0, -1.0)
+    w = al.Tensor(rng.normal(size=3), requires_grad=True, name="w")
+    b = al.Tensor(0.1, requires_grad=True, name="b")
+    margins = y * (x @ w + b)
+    margins.name = "margins"
+    g = -y * (y * (x @ w.numpy()) < 1) / 10
+    title = title_of(np.mean(np.maximum(0, 1 - margins)), w=x.T @ g, b=g.sum())
+    assert title.startswith("b is left out of x @ w + b, forwards too")

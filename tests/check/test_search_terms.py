@@ -432,3 +432,12 @@ def test_one_number_for_all_entries_is_a_factor_and_no_other_share():
     result = al.compare(loss, by_hand)
     assert [row.name for row in result.failures] == ["s"]
     assert result["s"].diagnosis.title.startswith("by hand = 8 × autodiff")
+
+
+def test_a_probability_in_place_of_its_error_has_its_name():
+    v = parameter(W[0], "v")
+    p = ops.sigmoid(W[1] @ v)
+    p.name = "p"
+    loss = -np.log(p) + np.sum(np.cos(X @ W @ v))
+    title = title_of(loss, v=p.item() * W[1] - (X @ W).T @ np.sin(X @ W @ W[0]))
+    assert title.endswith("p stands in place of p - 1")

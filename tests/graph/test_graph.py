@@ -4,8 +4,8 @@ import copy
 import gc
 import pickle
 import sys
-from types import SimpleNamespace
 import weakref
+from types import SimpleNamespace
 
 import numpy as np
 import pytest

@@ -132,12 +132,10 @@ def of_edges(
                 [*(nothing(x) for x in xs[:-1]), plain(replay.rule(edges[-1]))],
                 "path missing",
             )
-        yield change(
-            f"{every}what comes back to {operand} from {name} has its sign flipped",
-            0.9,
-            [_times_besides(replay.rule(edge), -1) for edge in edges],
-            "factor on a path",
-        )
+        for wrong, cost, k in (("has its sign flipped", 0.9, -1), ("is added twice", 1.2, 2)):
+            title = f"{every}what comes back to {operand} from {name} {wrong}"
+            times = [_times_besides(replay.rule(edge), k) for edge in edges]
+            yield change(title, cost, times, "factor on a path")
     first = Step(replay, edges[0], nodes[0], replay.graph[nodes[0].operands[i]], primitive)
     alone = len(nodes[0].operands) == 1 or first.function == "relu"
     function = "relu" if first.function == "relu" else primitive.name

@@ -223,7 +223,7 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
     yield f"{yt} is not subtracted from {pt}: the target is missing", 0.6, lambda: c * p
     whole = 0.1 if np.ndim(c) else 0.0  # That the term has its sign flipped is simpler.
     yield f"the sign of {error} is flipped", 0.62 + whole, lambda: -c * e
-    yield f"{yt} is added to {pt}, in place of subtracted", 0.8, lambda: c * (p + y)
+    yield f"{yt} is added to {pt}, in place of subtracted", 0.65, lambda: c * (p + y)
     yield f"only the target {yt} is there, without the prediction {pt}", 0.9, lambda: -c * y
     yield f"{error} is squared", 1.0, lambda: c * e * e
     if not np.ndim(c) and yt != "0":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -61,6 +62,25 @@ def wrong_mask(case: Case, target: Target) -> Iterator[Candidate]:
             )
         yield from _of_two(step)
     yield from _of_pieces(case, target)
+    yield from _exchanged(case.replay)
+
+
+def _exchanged(replay: Replay) -> Iterator[Candidate]:
+    """Take labels the other way round, where what is counted for 0 and for 1 is written out."""
+    graph = replay.graph
+    labels = [x for x in graph if not x.requires_grad and _is_mask(np.asarray(x.value))]
+    for one, two in itertools.combinations(labels, 2):
+        if one.shape != two.shape or not np.array_equal(one.value, 1 - np.asarray(two.value)):
+            continue
+        rules = {
+            (node.id, 1 - node.operands.index(x.id)): times(other.value)
+            for x, other in ((one, two), (two, one))
+            for node in graph.consumers(x)
+            if node.primitive is ops.multiply
+        }
+        if len(rules) > 1:
+            title = f"{text_of(graph, one)} and {text_of(graph, two)} are exchanged"
+            yield Candidate(title, 0.85, predict=wrong(replay, rules))
 
 
 def _of_two(step: Step) -> Iterator[Candidate]:
@@ -386,12 +406,12 @@ def _moved(case: Case, target: Target, choice: Choice, by: By) -> Iterator[Candi
         rules: dict[Edge, Rule] = {
             edge: times(m) for edge, m in zip(choice.edges, (mask, 1 - mask), strict=False)
         }
-        border = _border(case, (value[order[k - 1]], value[order[last]]))
+        border, known = _border(case, (value[order[k - 1]], value[order[last]]))
         at = f" from {choice.node.name}" if choice.node.name else ""
         yield Candidate(
             f"{by.text} is compared with {border} on the way back{at}: another threshold than "
             f"forwards",
-            by.cost,
+            by.cost + (0.4 if not known and abs(k - right) < 2 else 0.0),  # One entry is chance.
             predict=wrong(replay, rules),
         )
 
@@ -403,8 +423,8 @@ def _ranges(numbers: Any) -> Iterator[tuple[int, int]]:
             yield int(run[0]), int(run[-1])
 
 
-def _border(case: Case, ends: tuple[Any, Any]) -> str:
-    """Return the text of a threshold between two values: a known number, or the interval."""
+def _border(case: Case, ends: tuple[Any, Any]) -> tuple[str, bool]:
+    """Return the text of a threshold between two values, and whether that is a known number."""
     low, high = sorted(ends)
     leaves = [x for x in case.replay.graph if x.primitive is None] if case.replay else []
     known = {"0": 0.0, **{shown(k): k for k in numbers(case)}}
@@ -415,4 +435,4 @@ def _border(case: Case, ends: tuple[Any, Any]) -> str:
     known |= {f"2 * {text}": 2 * k for text, k in known.items() if k} | {"1": 1.0, "0.5": 0.5}
     fits = next((text for text, k in known.items() if low <= k <= high), None)
     between = f"a number from {low:.4g} to {high:.4g}"
-    return f"{fits}, or {between}" if fits else between
+    return (f"{fits}, or {between}", True) if fits else (between, False)

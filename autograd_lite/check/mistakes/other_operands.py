@@ -401,8 +401,10 @@ def wrong_gradient(case: Case, target: Target) -> Iterator[Candidate]:
             g = step.replay.gradients.get(other.id)
             if g is None or g.shape != step.node.shape:
                 continue
+            whose = text_of(graph, other)
             yield Candidate(
-                f"the gradient at {text_of(graph, other)} is used in place of that at {step.name}",
+                f"the gradient at {'another ' * (whose == step.name)}{whose} is used in place of "
+                f"that at {step.name}",
                 3.4,
                 predict=wrong(step.replay, {step.edge: given(step.rule, g)}),
             )

@@ -72,7 +72,7 @@ def scaled_path(
     elif abs(factor + 1) < near:
         factor, title, price = -1.0, f"{path} has its sign flipped", cost + 0.05
     else:
-        why = reason(case, abs(factor), key if kind == "term of the loss" else None)
+        why = reason(case, factor, key if kind == "term of the loss" else None)
         says = why[0] if why else another_number(case, factor)
         if single or not (says or (np.count_nonzero(target.hand) > 2 and np.size(part) > 1)):
             return

@@ -224,7 +224,7 @@ def within(a: float, b: float) -> bool:
 
 
 def reasons(case: Case, factor: float, key: str | None = None) -> Iterator[tuple[str, float]]:
-    """Yield in words what a positive factor can come from, and how far-fetched that is.
+    """Yield in words what a factor can come from, and how far-fetched that is.
 
     With `key`, that of the term that this node is.
     """
@@ -296,6 +296,8 @@ def reasons(case: Case, factor: float, key: str | None = None) -> Iterator[tuple
         elif multiplies and within(a, 1 / (k * k)):
             yield f"divided by {text}, where it is to be multiplied by it", 0.3
         yield from (pair for pair in _complement(a, text, k) if multiplies)
+        if factor < 0 and k < 1 and within(a, k / (1 - k)):
+            yield f"{text} stands in place of {text} - 1", 0.25
         if multiplies and within(a, 1 + k):
             yield f"1 + {text}: {text} times the same is added", 0.3
         for n in sizes if multiplies else ():
