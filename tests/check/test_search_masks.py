@@ -305,3 +305,31 @@ def test_a_bias_that_is_left_out_is_likelier_than_a_threshold_that_moves_one_ent
     g = -y * (y * (x @ w.numpy()) < 1) / 10
     title = title_of(np.mean(np.maximum(0, 1 - margins)), w=x.T @ g, b=g.sum())
     assert title.startswith("b is left out of x @ w + b, forwards too")
+
+
+def test_a_margin_that_is_left_out_of_the_condition_is_the_other_threshold():
+    rng = np.random.default_rng(22)
+    a, p, n = rng.normal(size=(3, 6, 4))
+    w = al.Tensor(rng.normal(size=(4, 3)) * 0.5, requires_grad=True, name="w")
+    near, far = (a - p) @ w, (a - n) @ w
+    d = np.sum(near**2, axis=1), np.sum(far**2, axis=1)
+    g = 2 * (d[0].numpy() > d[1].numpy())[:, None]
+    dw = (a - p).T @ (g * near.numpy()) - (a - n).T @ (g * far.numpy())
+    assert " is compared with 0.5, or " in title_of(np.sum(np.maximum(d[0] - d[1] + 0.5, 0)), w=dw)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_regulariser_is_added_for_each_entry_that_is_gone_over(more):
+    rng = np.random.default_rng(0)
+    ratings, seen = rng.normal(size=(5, 6)), np.arange(30).reshape(5, 6) % 7 % 3 % 2 * 1.0
+    p, q = (
+        al.Tensor(rng.normal(size=(k, 2)), requires_grad=True, name=x)
+        for k, x in ((5, "p"), (6, "q"))
+    )
+    error = (p @ q.T - ratings) * seen
+    loss = np.sum(error**2) + 0.1 * np.sum(p**2) + 0.1 * np.sum(q**2)
+    dp = 2 * error.numpy() @ q.numpy() + 0.2 * p.numpy() * (seen.sum(1) + more)[:, None]
+    title = title_of(loss, p=dp)
+    assert title.endswith(
+        "of the loss is added for each 1 in a row of seen" + ", and once more" * more
+    )

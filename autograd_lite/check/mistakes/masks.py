@@ -27,6 +27,7 @@ from autograd_lite.check.mistakes.backward_steps import (
 from autograd_lite.check.mistakes.reasons import numbers, shown
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, more, same
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
+from autograd_lite.check.mistakes.terms import term_text, terms_alone
 from autograd_lite.graph import Node
 
 
@@ -63,6 +64,27 @@ def wrong_mask(case: Case, target: Target) -> Iterator[Candidate]:
         yield from _of_two(step)
     yield from _of_pieces(case, target)
     yield from _exchanged(case.replay)
+    yield from _counted(case.replay, target)
+
+
+def _counted(replay: Replay, target: Target) -> Iterator[Candidate]:
+    """Add a term of the loss for each entry that a mask lets through, where these are gone over."""
+    masks = [x for x in replay.graph if x.name and np.ndim(x.value) == 2 and _is_mask(x.value)]
+    for end, alone in terms_alone(replay).items() if masks else ():
+        part = np.asarray(alone.gradients.get(target.id or "", 0.0))
+        for mask, axis in itertools.product(masks, (0, 1)):
+            each = np.sum(mask.value, axis=axis)
+            if part.shape[:1] != each.shape or not np.ptp(each):
+                continue
+            for more_often, words in ((0, ""), (1, ", and once more")):
+                times_each = (each + more_often).reshape(-1, *(1,) * (part.ndim - 1))
+                yield Candidate(
+                    f"the term {term_text(replay, end)} of the loss is added for each 1 in a "
+                    f"{'row' if axis else 'column'} of {mask.name}{words}",
+                    1.3,
+                    predict=Made(replay, target.id or "", always(part * times_each), always(part)),
+                    kind="term of the loss",
+                )
 
 
 def _exchanged(replay: Replay) -> Iterator[Candidate]:
@@ -428,11 +450,13 @@ def _border(case: Case, ends: tuple[Any, Any]) -> tuple[str, bool]:
     low, high = sorted(ends)
     leaves = [x for x in case.replay.graph if x.primitive is None] if case.replay else []
     known = {"0": 0.0, **{shown(k): k for k in numbers(case)}}
-    known |= {
-        x.name: float(np.real(x.value).flat[0]) for x in leaves if x.name and x.value.size == 1
-    }
+    single = [
+        (x.name, float(np.real(np.ravel(x.value)[0]))) for x in leaves if np.size(x.value) == 1
+    ]
+    known |= {name: k for name, k in single if name}
     known |= {f"-{text}": -k for text, k in known.items() if k}
-    known |= {f"2 * {text}": 2 * k for text, k in known.items() if k} | {"1": 1.0, "0.5": 0.5}
+    known |= {f"2 * {text}": 2 * k for text, k in known.items() if k}
+    known |= {**{shown(k): k for _, k in single}, "1": 1.0, "0.5": 0.5}
     fits = next((text for text, k in known.items() if low <= k <= high), None)
     between = f"a number from {low:.4g} to {high:.4g}"
     return (f"{fits}, or {between}", True) if fits else (between, False)
