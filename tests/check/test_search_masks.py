@@ -307,15 +307,16 @@ def test_a_bias_that_is_left_out_is_likelier_than_a_threshold_that_moves_one_ent
     assert title.startswith("b is left out of x @ w + b, forwards too")
 
 
-def test_a_margin_that_is_left_out_of_the_condition_is_the_other_threshold():
-    rng = np.random.default_rng(22)
-    a, p, n = rng.normal(size=(3, 6, 4))
-    w = al.Tensor(rng.normal(size=(4, 3)) * 0.5, requires_grad=True, name="w")
-    near, far = (a - p) @ w, (a - n) @ w
-    d = np.sum(near**2, axis=1), np.sum(far**2, axis=1)
-    g = 2 * (d[0].numpy() > d[1].numpy())[:, None]
-    dw = (a - p).T @ (g * near.numpy()) - (a - n).T @ (g * far.numpy())
-    assert " is compared with 0.5, or " in title_of(np.sum(np.maximum(d[0] - d[1] + 0.5, 0)), w=dw)
+def test_one_of_two_rows_that_a_mask_lets_through_is_the_first_by_chance():
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(3, 6, 4)), rng.normal(size=(4, 3)) * 0.5
+    b = al.Tensor(rng.normal(size=3), requires_grad=True, name="b")
+    one, two, three = np.tanh(x @ w + b)
+    two.name = "two"
+    near, far = np.sum((one - two) ** 2, axis=1), np.sum((one - three) ** 2, axis=1)
+    dtwo = 2 * (two - one).numpy() * (near.numpy() > far.numpy())[:, None]
+    title = title_of(np.sum(np.maximum(near - far + 0.5, 0)), two=dtwo)
+    assert title.endswith(", in place of … - … + 0.5")
 
 
 @pytest.mark.parametrize("more", [0, 1])

@@ -450,13 +450,11 @@ def _border(case: Case, ends: tuple[Any, Any]) -> tuple[str, bool]:
     low, high = sorted(ends)
     leaves = [x for x in case.replay.graph if x.primitive is None] if case.replay else []
     known = {"0": 0.0, **{shown(k): k for k in numbers(case)}}
-    single = [
-        (x.name, float(np.real(np.ravel(x.value)[0]))) for x in leaves if np.size(x.value) == 1
-    ]
-    known |= {name: k for name, k in single if name}
+    known |= {
+        x.name: float(np.real(x.value).flat[0]) for x in leaves if x.name and x.value.size == 1
+    }
     known |= {f"-{text}": -k for text, k in known.items() if k}
-    known |= {f"2 * {text}": 2 * k for text, k in known.items() if k}
-    known |= {**{shown(k): k for _, k in single}, "1": 1.0, "0.5": 0.5}
+    known |= {f"2 * {text}": 2 * k for text, k in known.items() if k} | {"1": 1.0, "0.5": 0.5}
     fits = next((text for text, k in known.items() if low <= k <= high), None)
     between = f"a number from {low:.4g} to {high:.4g}"
     return (f"{fits}, or {between}", True) if fits else (between, False)

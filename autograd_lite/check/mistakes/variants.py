@@ -190,6 +190,9 @@ def _some_rows(replay: Replay, edge: Edge, node: Node, target: Target) -> Iterat
         if not one:
             row = f"entry along axes {', '.join(map(str, several))}"
         far = 0.1 * sum(several) if one else 0.15 * len(several)
+        there_is = g.any(tuple(k for k in axes if k != several[0]))
+        if one and np.count_nonzero(there_is) < min(3, there_is.size):
+            far += 1.2  # One of two that a mask lets through is that by chance.
         for which, k in (("last", -1), ("first", 0)):
             only, others = np.ones((2, *node.shape), bool)
             for axis in several:
