@@ -441,3 +441,13 @@ def test_a_probability_in_place_of_its_error_has_its_name():
     loss = -np.log(p) + np.sum(np.cos(X @ W @ v))
     title = title_of(loss, v=p.item() * W[1] - (X @ W).T @ np.sin(X @ W @ W[0]))
     assert title.endswith("p stands in place of p - 1")
+
+
+def test_the_derivative_of_the_absolute_error_is_not_that_of_its_square():
+    w = parameter(W[:, 0], "w")
+    out = X @ w
+    error = out - Y[:, 0]
+    out.name = "out"
+    title = title_of(np.mean(error**2), out=np.sign(error.numpy()) / 8)
+    assert title.startswith("the derivative of |out - ")
+    assert title.endswith(" stands in place of that of its square")

@@ -232,6 +232,8 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
             yield text, 1.2, functools.partial(_apart, d, times_p, times_y)
     yield f"the absolute value of {error} stands in its place", 1.1, lambda: c * np.abs(e)
     yield f"only the sign of {error} is there", 1.1, lambda: c * np.sign(e)
+    text = f"the derivative of |{error}| stands in place of that of its square"
+    yield text, 1.1, lambda: c / 2 * np.sign(e)
     if d.link == "":
         return
     name = d.link
