@@ -89,40 +89,31 @@ def _by_name(graph: Graph, gradients: Mapping[Any, Any]) -> list[tuple[Any, Any]
     is itself, gradients are called as ``dW`` is.
     """
     names = {node.name for node in graph if node.name}
-    ids = {node.id for node in graph}
+    words = {key for key in gradients if isinstance(key, str)}
+    others = words - names - {node.id for node in graph}
+    spelled = {stem for key in others if not is_delta(key) for stem in stems(key)} & names
+    variables = words - others
+    if not spelled or not any(_is_itself(graph, x, gradients[x], True) for x in variables):
+        variables &= spelled
+    left = gradients.keys() - others - variables
+    plain = {key for key in left if not _is_itself(graph, key, gradients[key], False)}
     found: list[tuple[Any, Any]] = []
     strange: list[str] = []
-    others = [key for key in gradients if isinstance(key, str) and key not in names | ids]
-    spelled = {stem for key in others if not is_delta(key) for stem in stems(key)} & names
-    plain = {key for key in gradients if isinstance(key, str) and key not in others}
-    if spelled and any(_is_itself(graph, key, gradients[key], True) for key in plain):
-        spelled |= plain
     for key, value in gradients.items():
-        if key not in others:
-            if key not in spelled and not _is_itself(graph, key, value, False):
-                found.append((key, value))
-            continue
-        stem = next((stem for stem in stems(key) if stem in names), None)
-        its = gradients.get(stem) if stem is not None else None
-        if stem is None or (
-            its is not None and stem not in spelled and not _is_itself(graph, stem, its, False)
-        ):
+        stem = next((stem for stem in stems(key) if stem in names), "") if key in others else ""
+        its = gradients.get(stem)
+        if key in plain:
+            found.append((key, value))
+        elif key in others and not stem:
             strange.append(key)
-        elif (node := _meant(graph, stem, its)) is not None:
+        elif stem and (node := _meant(graph, stem, its)) is not None:
             if is_delta(key):
-                found.append(((key, node), value))
+                node = of_delta(graph, node, as_array(value, key), plain | spelled)
+                found.append(((node, node.name or key), value))
             elif its is None:
                 found.append((stem, value))
             elif step := _of_a_step(graph, node, stem, as_array(value, key)):
                 found.append((step, value))
-    own = {
-        key[0].tensor if type(key) is tuple and isinstance(key[0], Node) else key
-        for key, _ in found
-    }
-    for i, (key, value) in enumerate(found):
-        if type(key) is tuple and isinstance(key[0], str):
-            node = of_delta(graph, key[1], as_array(value, key[0]), own)
-            found[i] = (node, node.name or key[0]), value
     if strange and len(found) + len(strange) == len(gradients):  # Else it is a namespace.
         graph.find(strange[0]) if not difflib.get_close_matches(strange[0], names) else _near(
             strange[0], names

@@ -684,6 +684,7 @@ def test_a_delta_is_the_gradient_before_the_activation_as_a_derivation_has_it():
     d_a = 2 * a.numpy()
     a_delta = d_a * (1 - a.numpy() ** 2)
     assert al.compare(loss, {"a_delta": a_delta})["z"].ok
+    assert [x.name for x in al.compare(loss, {"a": d_a, "a_delta": a_delta})] == ["a", "z"]
     assert al.compare(loss, {"a_delta": a_delta * (1 + a.numpy())})["z"].by_hand is not None
     assert not al.compare(loss, {"dz": a_delta, "a_delta": d_a * a.numpy()})["a"].ok
 
