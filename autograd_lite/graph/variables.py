@@ -86,11 +86,13 @@ def names_in(where: FrameType | Mapping[str, Any] | None) -> dict[str, Tensor]:
             if isinstance(x, Tensor) and id(x) not in taken:
                 held.setdefault(key, {}).setdefault(id(x), (text, x))
     for key, tensors in held.items():
-        alone = key.isidentifier() and key not in variables and len(tensors) == 1
+        every = [x for _, x in tensors.values()]  # As a parameter and its gradient.
+        owners = [x for x in every if x.is_leaf and x.requires_grad] or every
+        free = key.isidentifier() and key not in variables and len(owners) == 1
         for text, x in tensors.values():
             if id(x) not in taken:
                 taken.add(id(x))
-                found[key if alone else text] = x
+                found[key if free and x is owners[0] else text] = x
     return found
 
 

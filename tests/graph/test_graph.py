@@ -61,6 +61,9 @@ def test_what_dicts_and_objects_hold_has_names_that_are_not_taken():
         {"net": net, "cache": {"b": d, "Z1": e, "W": a, 1: a}, "V": 3, "nothing": None}
     )
     assert found == {"W": a, "net.params['V']": b, "net.params['b']": c, "cache['b']": d, "Z1": e}
+    w = al.Tensor(1.0, requires_grad=True)
+    found = names_in({"grads": {"W": d}, "params": {"W": w}})
+    assert found == {"grads['W']": d, "W": w}
 
 
 def test_variables_of_the_module_give_names():
