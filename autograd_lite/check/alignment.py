@@ -13,6 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite.check.gradients import of_delta
+from autograd_lite.check.mistakes.registry import same
+from autograd_lite.check.mistakes.repeated import loops
+from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.graph import Graph, Node
 from autograd_lite.tensor import Tensor
 
@@ -82,28 +85,35 @@ def _parameters(graph: Graph) -> list[Node]:
 def _by_name(graph: Graph, gradients: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
     """Pair gradients with tensors by name, that of the tensor (``W``) or of the gradient (``dW``).
 
-    In ``locals()``, tensors and data themselves and whatever else there is are ignored.
+    In ``locals()``, tensors and data themselves and whatever else there is are ignored: where ``W``
+    is itself, gradients are called as ``dW`` is.
     """
     names = {node.name for node in graph if node.name}
+    words = {key for key in gradients if isinstance(key, str)}
+    others = words - names - {node.id for node in graph}
+    spelled = {stem for key in others if not is_delta(key) for stem in stems(key)} & names
+    variables = words - others
+    if not spelled or not any(_is_itself(graph, x, gradients[x], True) for x in variables):
+        variables &= spelled
+    left = gradients.keys() - others - variables
+    plain = {key for key in left if not _is_itself(graph, key, gradients[key], False)}
     found: list[tuple[Any, Any]] = []
     strange: list[str] = []
     for key, value in gradients.items():
-        if not isinstance(key, str) or key in names or key in {node.id for node in graph}:
-            if not _is_itself(graph, key, value):
-                found.append((key, value))
-            continue
-        stem = next((stem for stem in stems(key) if stem in names), None)
-        if (stem is not None and stem not in gradients) or (
-            stem is not None and _is_itself(graph, stem, gradients[stem])
-        ):
-            found.append(((key, stem) if is_delta(key) else stem, value))
-        else:
+        stem = next((stem for stem in stems(key) if stem in names), "") if key in others else ""
+        its = gradients.get(stem)
+        if key in plain:
+            found.append((key, value))
+        elif key in others and not stem:
             strange.append(key)
-    own = {key for key, _ in found if type(key) is not tuple}
-    for i, (key, value) in enumerate(found):
-        if type(key) is tuple:
-            node = of_delta(graph, graph.find(key[1]), as_array(value, key[0]), own)
-            found[i] = (node, node.name or key[0]), value
+        elif stem and (node := _meant(graph, stem, its)) is not None:
+            if is_delta(key):
+                node = of_delta(graph, node, as_array(value, key), plain | spelled)
+                found.append(((node, node.name or key), value))
+            elif its is None:
+                found.append((stem, value))
+            elif step := _of_a_step(graph, node, stem, as_array(value, key)):
+                found.append((step, value))
     if strange and len(found) + len(strange) == len(gradients):  # Else it is a namespace.
         graph.find(strange[0]) if not difflib.get_close_matches(strange[0], names) else _near(
             strange[0], names
@@ -133,12 +143,38 @@ def stems(key: str) -> list[str]:
     return found + [key[: -len(s)] for s in SUFFIXES if key.endswith(s) and len(key) > len(s)]
 
 
-def _is_itself(graph: Graph, key: Any, value: Any) -> bool:
-    """Return whether a value is the tensor or data that it is called after, and not a gradient."""
+def _is_itself(graph: Graph, key: Any, value: Any, inner: bool) -> bool:
+    """Return whether a value is the tensor or data that it is called after, and not a gradient.
+
+    With `inner`, also a bare array of what has a gradient.
+    """
     if isinstance(value, Tensor) and value in graph.tensors and value.requires_grad:
         return True
     named = [node for node in graph if node.name == key] if isinstance(key, str) else []
-    return any(not x.requires_grad and np.array_equal(x.value, value) for x in named)
+    return any((inner or not x.requires_grad) and np.array_equal(x.value, value) for x in named)
+
+
+def _meant(graph: Graph, stem: str, its: Any) -> Node | None:
+    """Return the node that a variable is, `its` being what is called so; None if it is data."""
+    if its is None:
+        return graph.find(stem)
+    if isinstance(its, Tensor) and its in graph.tensors:
+        node = graph.find(its)
+        return node if node.requires_grad else None
+    return next((x for x in reversed(graph) if x.name == stem and x.requires_grad), None)
+
+
+def _of_a_step(graph: Graph, node: Node, name: str, hand: NDArray[Any]) -> tuple[Node, str] | None:
+    """Return the step of a loop that a gradient is of, and what that is called; None if of none.
+
+    After two loops, a tensor is that of the last step, and its gradient that of the first one, or
+    of what came before it.
+    """
+    replay = Replay(graph)
+    for nodes in (nodes for loop in loops(replay) for nodes in loop.classes if node in nodes):
+        fits = (k for k, x in enumerate(nodes) if same(replay.gradients[x.id], hand))
+        return next(((nodes[k], f"{name} of step {k + 1}") for k in fits), None)
+    return node, name
 
 
 def _by_position(graph: Graph, gradients: Any) -> list[tuple[Any, Any]]:

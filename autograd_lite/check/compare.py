@@ -226,6 +226,9 @@ def _compared(graph: Graph, aligned: Aligned, options: Options) -> Comparison:
     order = replay.order if replay is not None else {}
     for i in sorted(range(len(aligned)), key=lambda i: -order.get(aligned[i][0].id, 0)):
         node, name, given = aligned[i]
+        fitted = stretched(given, node.shape) if node.primitive is not None else None
+        if fitted is not None and same(fitted, gradients[node]):
+            given = fitted  # What comes after broadcasts it: as of a mean.
         hand, extra = given, 0.0
         if options.updates and lr:
             hand, extra = -given / lr, 4 * np.finfo(float).eps * largest(node.value) / lr

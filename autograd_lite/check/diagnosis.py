@@ -255,10 +255,12 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
         if fitting:
             return _diagnosis(fitting, progress, (target, against), besides)
         tried.append((case, against, proposed, besides))
-    if target.hand.ndim == 0 != target.right.ndim:
-        spread = _one(progress, replace(target, hand=np.full(target.right.shape, target.hand)))
+    spread_out = stretched(target.hand, target.right.shape)
+    if spread_out is not None and spread_out.shape != target.hand.shape:
+        spread = _one(progress, replace(target, hand=spread_out))
         if spread.explained:
-            return replace(spread, title=f"{spread.title}; a single number stands for all entries")
+            number = "" if target.hand.ndim else "; a single number stands for all entries"
+            return replace(spread, title=spread.title + number)
     if zero_entries(target):
         return partly(target)
     two, far = _with_a_factor(progress, tried)

@@ -11,25 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite.graph import arrays_in, names_in
-from autograd_lite.graph.variables import locals_of, variables_of
+from autograd_lite.graph.variables import held_by, locals_of, variables_of
 
 MOST_NAMED, MOST_CLASSES, MOST_STEPS = 10_000, 100, 32
 """Of how many entries, classes and steps what is computed from an array has a name."""
 
 
 def named_in(frame: FrameType | None) -> dict[str, Any]:
-    """Return the tensors and arrays that variables of a frame are bound to, or that its dicts hold.
+    """Return the tensors and arrays that variables of a frame are bound to, or hold.
 
-    A value of ``data["X"]`` is called ``X`` if no variable is. Then come the arrays of the
+    ``data["X"]`` and ``self.X`` are called ``X`` if no variable is. Then come the arrays of the
     functions that its code calls, and those of its callers.
     """
     found: dict[str, Any] = {**arrays_in(frame), **names_in(frame)}
-    for name, mapping in (locals_of(frame) if frame is not None else {}).items():
-        if type(mapping) is dict and not name.startswith("_") and len(mapping) < 1000:
-            for key, value in mapping.items():
-                known = isinstance(key, str) and key.isidentifier() and key not in found
-                if known and isinstance(value, np.ndarray):
-                    found[key] = value
+    for variable, value in (locals_of(frame) if frame is not None else {}).items():
+        for key, _, x in held_by(variable, value):
+            if key.isidentifier() and key not in found and isinstance(x, np.ndarray):
+                found[key] = x
     for name, value in _arrays_around(frame):
         alike = (x for x in found.values() if isinstance(x, np.ndarray) and x.shape == value.shape)
         if name not in found and not any(np.array_equal(value, x) for x in alike):

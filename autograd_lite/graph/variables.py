@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Mapping
-from types import FrameType
+from collections.abc import Iterator, Mapping
+from types import FrameType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -47,8 +47,9 @@ def names_in(where: FrameType | Mapping[str, Any] | None) -> dict[str, Tensor]:
 
     Lists and tuples of tensors count too: the second of ``layers`` is called ``layers[1]``. So do
     variables of the module that a frame does not use, since a tensor is itself and no other: in
-    ``def main(): al.compare(loss, {"w": by_hand})``, ``w`` is found. Names that begin with an
-    underscore do not count.
+    ``def main(): al.compare(loss, {"w": by_hand})``, ``w`` is found. Then come the values of dicts
+    and the attributes of objects: ``cache["Z1"]``, ``net.Z1`` and ``net.cache["Z1"]`` are called
+    ``Z1``, if nothing else is. Names that begin with an underscore do not count.
 
     Parameters
     ----------
@@ -79,7 +80,37 @@ def names_in(where: FrameType | Mapping[str, Any] | None) -> dict[str, Tensor]:
             if isinstance(x, Tensor) and id(x) not in taken:
                 taken.add(id(x))
                 found[text] = x
+    held: dict[str, dict[int, tuple[str, Tensor]]] = {}
+    for name, value in variables.items():
+        for key, text, x in held_by(name, value):
+            if isinstance(x, Tensor) and id(x) not in taken:
+                held.setdefault(key, {}).setdefault(id(x), (text, x))
+    for key, tensors in held.items():
+        every = [x for _, x in tensors.values()]  # As a parameter and its gradient.
+        owners = [x for x in every if x.is_leaf and x.requires_grad] or every
+        free = key.isidentifier() and key not in variables and len(owners) == 1
+        for text, x in tensors.values():
+            if id(x) not in taken:
+                taken.add(id(x))
+                found[key if free and x is owners[0] else text] = x
     return found
+
+
+def held_by(name: str, value: Any) -> Iterator[tuple[str, str, Any]]:
+    """Yield what a dict or an object holds: its key or attribute, how it is written, itself."""
+    if name.startswith("_") or issubclass(type(value), type | ModuleType):
+        return
+    if type(value) is not dict:
+        try:
+            attributes = object.__getattribute__(value, "__dict__")  # Runs no code of the user's.
+        except AttributeError:
+            return
+        for key, x in attributes.items():
+            yield key, f"{name}.{key}", x
+            if type(x) is dict:
+                yield from held_by(f"{name}.{key}", x)
+    elif len(value) < 1000:
+        yield from ((key, f"{name}[{key!r}]", x) for key, x in value.items() if type(key) is str)
 
 
 def arrays_in(where: FrameType | None) -> dict[str, NDArray[Any]]:

@@ -571,6 +571,7 @@ def test_a_delta_is_the_gradient_before_the_activation_as_a_derivation_has_it():
     d_a = 2 * a.numpy()
     a_delta = d_a * (1 - a.numpy() ** 2)
     assert al.compare(loss, {"a_delta": a_delta})["z"].ok
+    assert [x.name for x in al.compare(loss, {"a": d_a, "a_delta": a_delta})] == ["a", "z"]
     assert al.compare(loss, {"a_delta": a_delta * (1 + a.numpy())})["z"].by_hand is not None
     assert not al.compare(loss, {"dz": a_delta, "a_delta": d_a * a.numpy()})["a"].ok
 
@@ -735,13 +736,46 @@ def test_the_data_in_a_namespace_is_not_taken_for_a_gradient():
     p = x @ w
     loss = al.mse(p, y)
     dp = 2 * (p.numpy() - y.numpy()) / 3
-    dw = x.T @ dp
+    dw, dx = x.T @ dp, dp @ w.numpy().T
     result = al.compare(loss, locals())
     assert result
     assert [row.name for row in result] == ["p", "w"]
-    assert dw.shape == w.shape
+    bare = {"x": x, "y": y.numpy(), "w": w.numpy(), "p": p.numpy(), "dp": dp, "dw": dw, "dx": dx}
+    assert [row.name for row in al.compare(loss, bare)] == ["p", "w"]  # As a function returns them.
     with pytest.raises(ValueError, match="no gradient flows to x"):
         al.compare(loss, {"x": dp @ w.numpy().T})
+
+
+def test_a_gradient_that_is_broadcast_to_an_inner_tensor_is_compared_so():
+    x, w = rng.normal(size=(4, 3)), al.Tensor(rng.normal(size=(3, 5)), requires_grad=True, name="w")
+    h = np.tanh(x @ w)
+    m = np.mean(h, axis=0)
+    assert al.compare(np.sum(m**2), {"h": 2 * m.numpy() / 4})["h"].ok
+    row = al.compare(np.sum(m**2), {"h": 2 * m.numpy() / 3})["h"]
+    assert row.verdict == "shapes differ"
+    assert "divided by 3 where 4 belongs" in row.diagnosis.title
+    assert not al.compare(np.sum(w), {"w": np.ones(5)})
+
+
+def test_in_a_namespace_a_gradient_from_a_loop_is_of_the_step_that_it_fits():
+    x = np.array([0.5, -1.0, 2.0, 0.7])
+    w, u = (al.Tensor(rng.normal(size=(3, 3)), requires_grad=True) for _ in "wu")
+    h = np.zeros(3)
+    states = [h]
+    for t in range(4):
+        z = w @ h + u[0] * x[t]
+        h = np.tanh(z)
+        states.append(h.numpy())
+    loss = np.sum(h**2)
+    for slip in (1, 0.9):
+        dw, dh = 0, 2 * states[4]
+        for t in reversed(range(4)):
+            dz = dh * (1 - states[t + 1] ** 2) * slip
+            dw = dw + np.outer(dz, states[t])
+            dh = w.numpy().T @ dz
+        result = al.compare(loss, locals())
+        assert [row.name for row in result] == (["w", "z of step 1"] if slip == 1 else ["w"])
+        assert bool(result) == (slip == 1)
 
 
 def test_a_formula_that_ignores_its_arguments_is_said_to():

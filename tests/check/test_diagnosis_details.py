@@ -249,7 +249,7 @@ TANH = lambda z, h: 1 - h**2  # noqa: E731  (a rule, as entries have it)
         (sigmoid, lambda z, h: 1.0, "the derivative of the sigmoid at "),
         (tanh, lambda z, h: 1.0, "the derivative of the tanh at "),
         (sigmoid, lambda z, h: h, "the factor 1 - "),
-        (tanh, lambda z, h: 1 - h, "the factor 1 + "),
+        (tanh, lambda z, h: 1 - h, "1 - tanh(x @ w) stands in place of 1 - tanh(x @ w) ** 2"),
         (tanh, lambda z, h: z > 0, "relu' stands in place of tanh' at "),
         (sigmoid, lambda z, h: z * (1 - z), "the formula of sigmoid' for its output "),
         (tanh, lambda z, h: 1 - tanh(h) ** 2, "tanh' is taken at "),

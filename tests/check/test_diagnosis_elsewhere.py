@@ -161,7 +161,7 @@ MISTAKES = [
     (classifier, CLASSIFIER, "1 - h1**2", "1 - z1**2", "derivative at the pre-activation"),
     (classifier, CLASSIFIER, "1 - h1**2", "1 - np.tanh(h1) ** 2", "derivative at the activation"),
     (classifier, CLASSIFIER, "(1 - h1**2)", "(1 - h1**2) ** 2", "derivative doubled"),
-    (classifier, CLASSIFIER, "1 - h1**2", "1 - h1", "factor missing"),
+    (classifier, CLASSIFIER, "1 - h1**2", "1 - h1", "sign in a derivative"),
     (classifier, CLASSIFIER, '"b2": d2.sum(axis=0)', '"b2": d2', "not summed over the batch"),
     (classifier, CLASSIFIER, "d2.sum(axis=0)", "d2.mean(axis=0)", "averaged, not summed"),
     (classifier, CLASSIFIER, '"W2": h1.T @ d2', '"W2": d2.T @ h1', "transposed"),

@@ -87,6 +87,60 @@ found = {"W": X.T @ du, "gain": (d * n).sum(axis=0)}
 """
 
 
+def joined():
+    w, u, v = tensors(W=np.hstack([U, V]), U=U[::-1].copy(), V=V)
+    h = np.zeros(3)
+    for t in range(5):
+        z = np.concatenate([h, SERIES[t]])
+        k = 1 / (1 + np.exp(-(v @ SERIES[t])))
+        h = np.tanh(w @ z + u @ (k * h))
+    named(h=h, z=z, k=k)
+    return 0.5 * np.sum((h - 1) ** 2)
+
+
+JOINED = """
+W, dW, dU, dV, h, steps = np.hstack([U, V]), 0, 0, 0, np.zeros(3), []
+for t in range(5):
+    z, k = np.append(h, SERIES[t]), 1 / (1 + np.exp(-(V @ SERIES[t])))
+    steps.append((z, k, h))
+    h = np.tanh(W @ z + U[::-1] @ (k * h))
+d, later_h = h - 1, h
+for t in reversed(range(5)):
+    z, k, h = steps[t]
+    dz = d * (1 - later_h**2)
+    dk = U[::-1].T @ dz * h * k * (1 - k)
+    dW, dU, dV = dW + np.outer(dz, z), dU + np.outer(dz, k * h), dV + np.outer(dk, SERIES[t])
+    d, later_h = W[:, :3].T @ dz + U[::-1].T @ dz * k, h
+found = {"W": dW, "U": dU, "V": dV}
+"""
+
+
+def fused():
+    w, u = tensors(W=WEIGHT[:, :2].copy(), U=WEIGHT[:, 1:].copy())
+    h = np.zeros(2)
+    for t in range(5):
+        a = w @ SERIES[t] + u @ h
+        h = np.tanh(a[:2]) / (1 + np.exp(-a[2:]))
+    named(h=h, a=a)
+    return 0.5 * np.sum((h - 1) ** 2)
+
+
+FUSED = """
+W, U, dW, dU, h, steps = WEIGHT[:, :2], WEIGHT[:, 1:], 0, 0, np.zeros(2), []
+for t in range(5):
+    a = W @ SERIES[t] + U @ h
+    c, g = np.tanh(a[:2]), 1 / (1 + np.exp(-a[2:]))
+    steps.append((h, c, g))
+    h = c * g
+d = h - 1
+for t in reversed(range(5)):
+    h, c, g = steps[t]
+    da = np.append(d * g * (1 - c**2), d * c * g * (1 - g))
+    dW, dU, d = dW + np.outer(da, SERIES[t]), dU + np.outer(da, h), U.T @ da
+found = {"W": dW, "U": dU}
+"""
+
+
 def masked():
     (w,) = tensors(W=WEIGHT)
     z = X @ w
@@ -510,6 +564,21 @@ found = {"Q": X.T @ (ds @ k), "K": X.T @ (ds.T @ q)}
 """
 
 
+def valued():
+    q, v = tensors(Q=WEIGHT, V=WEIGHT[::-1] + 1)
+    scores = (X @ q) @ Y.T
+    p = al.softmax(np.where(KEPT, scores, -1e9), axis=1)
+    named(p=p)
+    return np.sum((p @ (X @ v)) ** 2)
+
+
+VALUED = """
+s = X @ WEIGHT @ Y.T
+p = softmax(np.where(KEPT, s, -1e9))
+found = {"V": X.T @ (2 * p.T @ (p @ X @ (WEIGHT[::-1] + 1)))}
+"""
+
+
 def shared_scale():
     alpha, w = tensors(alpha=np.array(0.3), w=GAIN)
     return np.sum(alpha * np.tanh(Y @ w)) + np.sum(MASK)
@@ -625,6 +694,8 @@ CASES = [
      "dn = np.clip(d * (1 - z) * (1 - n ** 2), -0.1, 0.1)", "clipped", "clipped to ±0.1"),
     (classifier, CLASSIFIER, "d[np.arange(7), LABELS] -= 1", "", "loss", "target is missing"),
     (classifier, CLASSIFIER, "d[np.arange(7), LABELS]", "d[:, LABELS]", "loss", "whole columns"),
+    (classifier, CLASSIFIER, "p.copy()", "np.eye(3)[p.argmax(axis=1)]", "loss",
+     "1 at the largest entry of softmax(z), and 0 elsewhere, stands in its place"),
     (classifier, CLASSIFIER, "LABELS] -= 1", "(LABELS + 1) % 3] -= 1", "loss", "1 too large"),
     (classifier, CLASSIFIER, "d = d / 7", "d = d * p * (1 - p) / 7", "loss", "once too often"),
     (classifier, CLASSIFIER, "d = d / 7", "", "factor missing", "the factor 1 / 7"),
@@ -642,6 +713,13 @@ CASES = [
     (normalised, NORMALISED, " - n * (dn * n).mean(axis=0) / s", "", "normalisation", "variance"),
     (normalised, NORMALISED, "dn / s", "dn / s**2", "normalisation", "divided by the variance"),
     (normalised, NORMALISED, "(dn * n).mean", "2 * (dn * n).mean", "normalisation", "factor 2"),
+    (normalised, NORMALISED, "dn.mean(axis=0) / s - n * (dn", "d.mean(axis=0) / s - n * (d",
+     "normalisation", "factor gain is missing in what comes through the mean and the variance"),
+    (normalised, NORMALISED, 'found = {"W": X.T @ du', 'found = {"W": X.T @ (du * s * s)',
+     "normalisation", "multiplied by the standard deviation of u"),
+    (normalised, NORMALISED, "du =", "s = np.sqrt(c.var(axis=0, ddof=1) + 1e-2)\ndu =",
+     "normalisation", "n - 1 stands in place of n in the square root"),
+    (normalised, NORMALISED, "1 - a**2", "1 - a", "sign in a derivative", "1 - "),
     (normalised, NORMALISED, "1 - a**2", "1 + a**2", "sign in a derivative", "1 + "),
     (normalised, NORMALISED, "(1 - a**2)", "(1 - (a - Y) ** 2)", "given what arrives", "arrives"),
     (masked, MASKED, "(z > 0, 1, 0.1)", "(z > 0, 0.1, 1)", "mask", "reversed"),
@@ -653,8 +731,18 @@ CASES = [
     (recurrent, RECURRENT, "1 - h[t] ** 2", "1 - h[t - 1] ** 2", "at every step", "step before"),
     (recurrent, RECURRENT, "np.outer(dz, h[t - 1])", "np.outer(dz, h[t])", "wrong tensor", "h_t"),
     (recurrent, RECURRENT, "SERIES[t])\n    dU", "SERIES[t - 1])\n    dU", "wrong time", "before"),
+    (recurrent, RECURRENT, "SERIES[t])\n    dU", "SERIES[4 - t])\n    dU", "wrong time",
+     "of the opposite step"),
+    (fused, FUSED, "U.T @ da", "U[:2].T @ da[:2]", "path missing",
+     "of what comes back to h_{t-1} from U @ h_{t-1}, only that of a_t[:2] is there"),
+    (joined, JOINED, "dW + np.outer(dz, z)", "dW + np.outer(dz, np.append(later_h, SERIES[t]))",
+     "wrong tensor", "z_{t-1} made of h_t is used in place of z_{t-1}"),
+    (joined, JOINED, "np.outer(dz, k * h)", "np.outer(dz, k * later_h)", "wrong tensor",
+     "k_t * h_{t-1} made of h_t is used"),
     (recurrent, RECURRENT, "U.T @ dz", "U @ dz", "not transposed", ".T is forgotten"),
     (recurrent, RECURRENT, " + later", "", "path missing", "nothing comes back"),
+    (recurrent, RECURRENT, "2 * h[t] *", "2 * h[t] * (t == 4) *", "path missing",
+     "at every step but the last, nothing comes back to h_t from h_t ** 2"),
     (recurrent, RECURRENT, "dV = dV + ", "dV = ", "overwritten, not added", "overwritten"),
     (pooled, POOLED, "z == z.max(axis=1, keepdims=True)", "z == z", "pooling", "every entry"),
     (pooled, POOLED, "dz = top *", "dz = (z == z) / 3 *", "pooling", "as that of a mean"),
@@ -712,6 +800,8 @@ CASES = [
     (filtered, FILTERED, "(dg, states[t])", "(dg, states[t + 1])", "wrong tensor", "guess_t + "),
     (padded, PADDED, "p = softmax(s)\ndp", "p = softmax(s)\ndp, p = 2 * (p @ X) @ X.T, softmax("
      "q @ k.T) #", "softmax in pieces", "mask is left out"),
+    (valued, VALUED, "p.T @ (p", "softmax(s).T @ (p", "another form",
+     "softmax((X @ Q) @ Y.T) is used in place of p"),
     (shared_scale, SHARED_SCALE, "0.3 * Y", "Y", "factor missing", "the factor alpha is missing"),
     (shared_scale, SHARED_SCALE, "0.3 * Y", "0.7 * Y", "constant factor", "1 - alpha stands"),
 ]  # fmt: skip

@@ -228,6 +228,9 @@ dU, ds = X[0].T @ dx, dx.sum(0)
 def test_another_number_at_every_step_has_its_name():
     found = titles(midpoints, MIDPOINTS, "dz = 0.25", "dz = 0.5")
     assert found == ["at every step, 0.5 stands in place of 0.25"]
+    found = titles(midpoints, MIDPOINTS, "dx + dz @", "dx + 2 * dz @")
+    assert found[0].startswith("at every step, what comes back to ")
+    assert found[0].endswith(" is added twice")
 
 
 def two_loops(s, U, W, V):

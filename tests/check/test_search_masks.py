@@ -77,6 +77,26 @@ def test_another_threshold_is_told_with_what_it_may_be(kind, times):
         )  # fmt: skip
 
 
+def test_a_sign_in_a_short_type_is_a_sign():
+    rng = np.random.default_rng(3)
+    x, y = (rng.normal(size=(8, n)).astype(np.float32) for n in (4, 6))
+    w = al.Tensor(rng.normal(size=(4, 6)).astype(np.float32), requires_grad=True, name="w")
+    u = x @ w
+    u.name = "u"
+    loss = np.sum(np.where(u > 0, u, np.float32(0.1) * u) * y)
+    slope = np.where(u.numpy() > 0, np.float32(1), np.float32(-0.1))
+    title = title_of(loss, w=x.T @ (y * slope) * np.float32(1 + 3e-6))
+    assert title == "what comes back to u from 0.1 * u has its sign flipped"
+
+
+def test_a_threshold_is_likelier_than_rows_that_happen_to_follow_one_another():
+    w = al.Tensor([1.0], requires_grad=True, name="w")
+    m = np.linspace(-2, 3, 10)[:, None] @ w
+    m.name = "m"
+    title = title_of(np.mean(np.maximum(0, 1 - m)), m=-0.1 * (m.numpy() < 0))
+    assert title.startswith("m is compared with 0, or a number from")
+
+
 @pytest.mark.parametrize(("taken", "explained"), [(4, True), (5, False), (1, False)])
 def test_no_threshold_lies_between_equal_numbers(taken, explained):
     rng = np.random.default_rng(1)
@@ -256,3 +276,61 @@ def test_a_slip_with_the_smaller_of_two_has_its_name(said, whole):
         s.name = "s"
         result = al.compare(-np.sum(s), by_hand(z, a, 0.2))
     assert said in str(result["z"].diagnosis)
+
+
+def test_labels_may_be_the_other_way_round():
+    rng = np.random.default_rng(0)
+    one, two, same = (
+        rng.normal(size=(6, 4)),
+        rng.normal(size=(6, 4)),
+        np.array([1.0, 0, 0, 1, 0, 1]),
+    )
+    w = al.Tensor(rng.normal(size=(4, 3)) * 0.4, requires_grad=True, name="w")
+
+    def loss(w, same):
+        d = np.sqrt(np.sum(((one - two) @ w) ** 2, axis=1))
+        return np.mean(same * d**2 + (1 - same) * np.maximum(3 - d, 0) ** 2)
+
+    title = title_of(loss(w, same), w=al.grad(loss)(w.numpy(), 1 - same))
+    assert title == "same and 1 - same are exchanged"
+
+
+def test_a_bias_that_is_left_out_is_likelier_than_a_threshold_that_moves_one_entry():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(10, 3)), np.where(rng.uniform(size=10) > 0.5, 1.0, -1.0)
+    w = al.Tensor(rng.normal(size=3), requires_grad=True, name="w")
+    b = al.Tensor(0.1, requires_grad=True, name="b")
+    margins = y * (x @ w + b)
+    margins.name = "margins"
+    g = -y * (y * (x @ w.numpy()) < 1) / 10
+    title = title_of(np.mean(np.maximum(0, 1 - margins)), w=x.T @ g, b=g.sum())
+    assert title.startswith("b is left out of x @ w + b, forwards too")
+
+
+def test_one_of_two_rows_that_a_mask_lets_through_is_the_first_by_chance():
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(3, 6, 4)), rng.normal(size=(4, 3)) * 0.5
+    b = al.Tensor(rng.normal(size=3), requires_grad=True, name="b")
+    one, two, three = np.tanh(x @ w + b)
+    two.name = "two"
+    near, far = np.sum((one - two) ** 2, axis=1), np.sum((one - three) ** 2, axis=1)
+    dtwo = 2 * (two - one).numpy() * (near.numpy() > far.numpy())[:, None]
+    title = title_of(np.sum(np.maximum(near - far + 0.5, 0)), two=dtwo)
+    assert title.endswith(", in place of … - … + 0.5")
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_regulariser_is_added_for_each_entry_that_is_gone_over(more):
+    rng = np.random.default_rng(0)
+    ratings, seen = rng.normal(size=(5, 6)), np.arange(30).reshape(5, 6) % 7 % 3 % 2 * 1.0
+    p, q = (
+        al.Tensor(rng.normal(size=(k, 2)), requires_grad=True, name=x)
+        for k, x in ((5, "p"), (6, "q"))
+    )
+    error = (p @ q.T - ratings) * seen
+    loss = np.sum(error**2) + 0.1 * np.sum(p**2) + 0.1 * np.sum(q**2)
+    dp = 2 * error.numpy() @ q.numpy() + 0.2 * p.numpy() * (seen.sum(1) + more)[:, None]
+    title = title_of(loss, p=dp)
+    assert title.endswith(
+        "of the loss is added for each 1 in a row of seen" + ", and once more" * more
+    )

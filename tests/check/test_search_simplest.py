@@ -43,6 +43,93 @@ def test_what_is_used_twice_is_averaged_where_the_square_is_right_for_others():
     assert title_of(loss, w=dw / 2, b=db).endswith("averaged over its 2 uses, which add up")
 
 
+def test_what_an_inner_tensor_sends_on_twice_is_averaged():
+    w, v = parameters(w=W, v=V @ V.T)
+    h = np.tanh(X @ w)
+    h.name = "h"
+    half = al.grad(lambda w: np.sum(np.log(np.cosh(np.tanh(X @ w) @ (np.eye(4) + V @ V.T)))))(W) / 2
+    title = title_of(np.sum(np.log(np.cosh(h + h @ v))), w=half)
+    assert title.endswith("averaged over its 2 uses, which add up")
+    tied = 0.5 * np.mean(np.sum((np.tanh(X @ w[:3, :3]) @ w[:3, :3].T - X) ** 2, axis=0))
+    title = title_of(tied, w=al.grad(
+        lambda w: 0.25 * np.mean(np.sum((np.tanh(X @ w[:3, :3]) @ w[:3, :3].T - X) ** 2, axis=0))
+    )(W))  # fmt: skip
+    assert title.endswith("averaged over its 2 uses, which add up")
+
+
+def test_two_that_are_averaged_are_a_reason_for_a_factor_2():
+    (w,) = parameters(w=W)
+    loss = np.sum(np.log(np.cosh(np.mean(np.reshape(X @ w, (5, 2, 4)), axis=1))))
+    pairs = np.tanh(np.mean(np.reshape(X @ W, (5, 2, 4)), axis=1))
+    title = title_of(loss, w=X.T @ np.repeat(pairs, 2, axis=0))
+    assert title.startswith("by hand = 2 × autodiff: summed over the 2 entries that ")
+
+
+@pytest.mark.parametrize(
+    ("factor", "says"), [(0.5, "a factor 2 is missing"), (None, "divided by np.linalg.norm(b)")]
+)
+def test_a_square_that_is_written_as_a_product_is_one_term(factor, says):
+    (b,) = parameters(b=W[:, 0])
+    e = Y[:, 0] - (X @ b + 0.5)
+    db = X.T @ (X @ W[:, 0] + 0.5 - Y[:, 0]) / 10
+    title = title_of(
+        (e @ e) / 20 + 0.5 * 0.3 * b @ b,
+        b=db + 0.3 * W[:, 0] * (factor or 1 / np.linalg.norm(W[:, 0])),
+    )
+    assert title.startswith("the term ((0.15 * b) @ b) of the loss has a factor")
+    assert title.endswith(says)
+
+
+def test_a_number_is_not_that_of_one_row_times_their_count():
+    signs, (w, b) = np.array([1.0, -1.0] * 4 + [1.0]), parameters(w=W[:, 0], b=np.array(0.2))
+    m = signs * (0.1 * (X[:9] @ w) - b)
+    loss = 0.5 * w @ w + 2.0 * np.mean(np.maximum(0, 1 - m))
+    title = title_of(loss, w=W[:, 0] - 0.2 / 9 * X[:9].T @ signs, b=np.array(2.0))
+    assert title == "by hand = 9 × autodiff: summed over 9 entries that the loss averages"
+
+
+def test_few_signs_are_no_proof_of_another_threshold():
+    signs, (w,) = np.array([1.0, -1.0, 1.0]), parameters(w=V)
+    pieces = [(X[:3, :2], slice(0, 2)), (X[:3, 1:], slice(2, 4))]
+    out = sum(np.einsum("ni,io->no", x, w[k]) for x, k in pieces)
+    slack = np.maximum(0, 1 - signs * np.sum(out, axis=1))
+    g = np.repeat(-2 * slack.numpy() * signs, 2).reshape(3, 2)
+    dw = np.concatenate([x[:1].T @ g[:1] for x, _ in pieces])
+    title = title_of(np.sum(slack**2), w=dw)
+    assert title.startswith("at every use of w, only the first row of what arrives counts")
+
+
+def test_few_signs_tell_no_more_where_they_are_broadcast():
+    draw = np.random.default_rng(0).normal
+    x, (w,), v, u = (
+        draw(size=(4, 3)),
+        parameters(w=draw(size=(3, 4))),
+        draw(size=(4, 4)),
+        draw(size=4),
+    )
+    h = np.tanh(x @ w)
+    s = np.sum(h * v, axis=1, keepdims=True)
+    h.name, s.name = "h", "s"
+    dh = (np.cos(s.numpy()) * v + u) * (s.numpy() > 0)
+    title = title_of(np.sum(np.sin(s)) + np.sum(h @ u), w=x.T @ (dh * (1 - h.numpy() ** 2)))
+    assert title.startswith("unexplained")
+
+
+def test_a_constant_is_not_a_prediction_minus_a_target():
+    (w,) = parameters(w=W)
+    lv = X @ w
+    lv.name = "lv"
+    title = title_of(-0.5 * np.sum(1 + lv - np.exp(lv)), w=X.T @ (np.exp(X @ W) + 1) / 2)
+    assert title == "the term (1 + lv) of the loss has its sign flipped"
+
+
+def test_one_of_several_equal_uses_is_told_apart_by_its_number():
+    (w,) = parameters(w=W)
+    loss = np.sum(np.tanh(np.stack([2 * x @ np.reshape(w, (3, 4)) for x in X[:4]])))
+    dw = sum(np.outer(2 * x, 1 - np.tanh(2 * x @ W) ** 2) for x in X[:3])
+    assert title_of(loss, w=dw).endswith("use 4 of 4, is left out")
+
+
 def test_the_scale_of_another_mask():
     w, v = parameters(w=W, v=V)
     one, two = (rng.uniform(size=(10, 4)) > 0.25) / 0.75, (rng.uniform(size=(10, 2)) > 0.4) / 0.6

@@ -95,10 +95,50 @@ def test_the_term_of_a_variance_is_summed_along_the_other_axis():
     assert title.endswith("is taken along axis 0, in place of 1")
 
 
+def test_what_is_normalised_is_left_out_of_a_sum():
+    w, c = parameter(W, "w"), rng.normal(size=(7, 4))
+    z = X @ w
+    mean, inverse = np.mean(z, axis=1, keepdims=True), 1 / np.sqrt(np.var(z, axis=1, keepdims=True))
+    n = (z - mean) * inverse
+    z.name = "z"
+    wrong = (c - c.mean(1, keepdims=True) * (1 + n.numpy())) * inverse.numpy()
+    title = title_of(np.sum(c * n), w=X.T @ wrong)
+    assert title.startswith(
+        "1 stands in place of z, normalised, inside the sum in the path through"
+    )
+
+
+@pytest.mark.parametrize(
+    ("mean", "spread", "says"),
+    [
+        (1, 0, "the path through the variance of z is left out"),
+        (0, 1, "the term of the mean on the way back to z is averaged over axis 0, in place of 1"),
+    ],
+)
+def test_a_normalisation_whose_eps_is_outside_of_the_root(mean, spread, says):
+    w, c = parameter(W, "w"), rng.normal(size=(7, 4))
+    z = X @ w
+    z.name = "z"
+    deviation = np.std(z, axis=1, keepdims=True)
+    n = (z - np.mean(z, axis=1, keepdims=True)) / (deviation + 0.2)
+    s, n_by_hand = deviation.numpy(), n.numpy()
+    dz = c / (s + 0.2) - spread * n_by_hand * (c * n_by_hand).sum(1, keepdims=True) / 4 / s
+    assert title_of(np.sum(c * n), w=X.T @ (dz - dz.mean(mean, keepdims=True))) == says
+
+
 def hinge(w):
     margin = np.maximum(X @ w + 0.1, 0)
     margin.name = "margin"
     return np.mean(margin), int(np.count_nonzero(margin.numpy()))
+
+
+def test_what_is_divided_by_a_length_that_is_a_count_too():
+    w, y = parameter(W[:, 0], "w"), np.array([1.0, 0, 0, 1, 0, 1, 0])
+    y_or_not = 1 - y
+    p = 1 / (1 + np.exp(-(X @ w)))
+    loss = -np.sum(y * np.log(p) + y_or_not * np.log(1 - p)) / 7 + 0 * np.sum(np.ones(4) * w[0])
+    said = "divided by 4 where 7 belongs: a length, or the entries of y_or_not that are not 0"
+    assert title_of(loss, w=X.T @ (p.numpy() - y) / 4).endswith(said)
 
 
 def test_what_is_divided_by_another_count():

@@ -150,3 +150,13 @@ def test_a_factor_without_a_reason_is_not_enough_if_something_is_left_out_forwar
     turned = np.exp(X @ W[:, 0] + 0.3 - offset)
     title = title_of(loss, w=X.T @ (turned - y) / 4, b=np.mean(turned - y))
     assert title.startswith("the sign of offset is flipped in eta, forwards too")
+
+
+def test_a_one_hot_is_added_where_it_is_to_be_subtracted():
+    w, labels = al.Tensor(W, requires_grad=True, name="w"), np.array([0, 4, 2, 2])
+    e = np.exp(X @ w)
+    p = e / np.sum(e, axis=1, keepdims=True)
+    e.name, p.name = "e", "p"
+    loss = -np.mean(np.log(p[np.arange(4), labels]))
+    title = title_of(loss, w=X.T @ (p.numpy() + np.eye(5)[labels]) / 4)
+    assert title == "the one-hot of the labels is added to p, in place of subtracted"

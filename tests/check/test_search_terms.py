@@ -67,6 +67,42 @@ def test_a_number_that_stands_in_place_of_another():
     assert title.endswith("r stands in place of k")
 
 
+def test_a_term_is_added_for_each_time_that_a_row_is_picked():
+    w, rows = parameter(X, "w"), np.array([0, 2, 2, 5, 2])
+    picked = w[rows]
+    picked.name = "picked"
+    loss = np.sum((picked - Y[:5, :3]) ** 2) + 0.1 * np.sum(w**2)
+    dw = np.zeros((8, 3))
+    np.add.at(dw, rows, 2 * (X[rows] - Y[:5, :3]) + 0.2 * X[rows])
+    title = title_of(loss, w=dw)
+    assert title.endswith("of the loss is added for each time that picked picks an entry")
+
+
+@pytest.mark.parametrize(
+    ("g", "says"),
+    [
+        (lambda a, b, c: (a @ c @ b).T, "a @ c @ b is used in place of (a @ b) @ c"),
+        (lambda a, b, c: (a @ b.T @ c.T).T, "a @ b.T @ c.T is used in place of (a @ b) @ c"),
+    ],
+)
+def test_the_factors_of_a_product_of_three_are_in_another_order(g, says):
+    a, b, c = W[:2, :3], W[:, :3], W[:, 1:]
+    tensors = [parameter(x, name) for x, name in zip((a, b, c), "abc", strict=True)]
+    d = parameter(X[:3].copy(), "d")
+    loss = np.sum((tensors[0] @ tensors[1] @ tensors[2] @ d - X[3:5]) ** 2)
+    e = 2 * (a @ b @ c @ X[:3] - X[3:5])
+    assert says in title_of(loss, d=g(a, b, c) @ e)
+
+
+def test_what_is_counted_is_the_mean_of_what_was():
+    w, counts = parameter(W[:, 0] * 0.3, "w"), np.arange(8.0) ** 2 % 7
+    rate = np.exp(X @ w)
+    rate.name = "rate"
+    loss = np.sum(rate - counts * np.log(rate))
+    title = title_of(loss, w=X.T @ (rate.numpy() - counts.mean()))
+    assert title.startswith("(rate - np.mean(")
+
+
 def test_a_term_of_another_parameter():
     w, b = parameter(W[:, 0], "w"), parameter(np.array(0.3), "b")
     loss = np.mean((X @ w + b) ** 2) + 0.1 * np.sum(np.sqrt(w**2 + 0.1))
@@ -396,3 +432,22 @@ def test_one_number_for_all_entries_is_a_factor_and_no_other_share():
     result = al.compare(loss, by_hand)
     assert [row.name for row in result.failures] == ["s"]
     assert result["s"].diagnosis.title.startswith("by hand = 8 × autodiff")
+
+
+def test_a_probability_in_place_of_its_error_has_its_name():
+    v = parameter(W[0], "v")
+    p = ops.sigmoid(W[1] @ v)
+    p.name = "p"
+    loss = -np.log(p) + np.sum(np.cos(X @ W @ v))
+    title = title_of(loss, v=p.item() * W[1] - (X @ W).T @ np.sin(X @ W @ W[0]))
+    assert title.endswith("p stands in place of p - 1")
+
+
+def test_the_derivative_of_the_absolute_error_is_not_that_of_its_square():
+    w = parameter(W[:, 0], "w")
+    out = X @ w
+    error = out - Y[:, 0]
+    out.name = "out"
+    title = title_of(np.mean(error**2), out=np.sign(error.numpy()) / 8)
+    assert title.startswith("the derivative of |out - ")
+    assert title.endswith(" stands in place of that of its square")

@@ -316,6 +316,45 @@ def test_windows_that_are_one_array_are_used_one_place_further_on(images):
     assert title.startswith("the windows of the data are used one place further on")
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "moved", "title"),
+    [
+        (0, 4, 1, "the windows of the data are used one place further on"),
+        (1, 3, 0, "of the 4 x 4 windows, the first and the last are left out"),
+    ],
+)
+def test_windows_that_are_written_as_rows(first, last, moved, title):
+    rng = np.random.default_rng(4)
+    data = np.pad(rng.normal(size=(2, 2, 4, 4)), ((0, 0), (0, 0), (1, 1), (1, 1)))
+    t = al.Tensor(rng.normal(size=(2, 2, 3, 3)), requires_grad=True, name="k")
+    loss, dk, shifted = 0.0, np.zeros((2, 2, 3, 3)), np.pad(data, ((0, 0),) * 2 + ((0, moved),) * 2)
+    for i, j in np.ndindex(4, 4):
+        row = data[:, :, i : i + 3, j : j + 3].reshape(2, 18)
+        loss = loss + np.sum(np.tanh(row @ t.reshape(2, 18).T) * (1 + i * j))
+        if first <= i < last and first <= j < last:
+            g = (1 - np.tanh(row @ t.numpy().reshape(2, 18).T) ** 2) * (1 + i * j)
+            i, j = i + moved, j + moved
+            dk += np.tensordot(g, shifted[:, :, i : i + 3, j : j + 3], axes=(0, 0))
+    assert str(al.compare(loss, {t: dk})[t].diagnosis).endswith(title)
+
+
+def test_the_data_that_an_einsum_multiplies_are_read_one_place_further_on():
+    rng = np.random.default_rng(6)
+    data = np.pad(rng.normal(size=(2, 4, 5, 5)), ((0, 0), (0, 0), (1, 1), (1, 1)))
+    t = al.Tensor(rng.normal(size=(3, 4, 3, 3)), requires_grad=True, name="k")
+    later = np.pad(data, ((0, 0), (0, 0), (0, 1), (0, 1)))[:, :, 1:, 1:]
+
+    def out(k):
+        return sum(np.einsum("nchw,oc->nohw", data[:, :, i : i + 5, j : j + 5], k[:, :, i, j])
+                   for i, j in np.ndindex(3, 3))  # fmt: skip
+
+    g, dk = 1 - np.tanh(out(t.numpy())) ** 2, np.zeros((3, 4, 3, 3))
+    for i, j in np.ndindex(3, 3):
+        dk[..., i, j] = np.einsum("nchw,nohw->oc", later[:, :, i : i + 5, j : j + 5], g)
+    title = str(al.compare(np.sum(np.tanh(out(t))), {t: dk})[t].diagnosis)
+    assert title == "the windows of the data are used one place further on"
+
+
 @pytest.mark.parametrize("counted", [4, 2])
 def test_a_part_of_each_window_is_counted_along_both_axes(counted):
     draw = np.random.default_rng(0).normal

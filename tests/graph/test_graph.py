@@ -5,6 +5,7 @@ import gc
 import pickle
 import sys
 import weakref
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -51,6 +52,18 @@ def test_local_variables_give_names_and_a_tensors_own_name_comes_first():
     assert "layers[0]" not in names  # It has a name already.
     w.name = "weight"
     assert al.Graph(loss, names_in(sys._getframe())).find("weight").tensor is w
+
+
+def test_what_dicts_and_objects_hold_has_names_that_are_not_taken():
+    a, b, c, d, e = (al.Tensor(float(k)) for k in range(5))
+    net = SimpleNamespace(W=a, params={"V": b, "b": c}, other=al.nn)
+    found = names_in(
+        {"net": net, "cache": {"b": d, "Z1": e, "W": a, 1: a}, "V": 3, "nothing": None}
+    )
+    assert found == {"W": a, "net.params['V']": b, "net.params['b']": c, "cache['b']": d, "Z1": e}
+    w = al.Tensor(1.0, requires_grad=True)
+    found = names_in({"grads": {"W": d}, "params": {"W": w}})
+    assert found == {"grads['W']": d, "W": w}
 
 
 def test_variables_of_the_module_give_names():

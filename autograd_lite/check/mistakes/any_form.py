@@ -17,6 +17,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
+    FEWEST_BITS,
     Made,
     Step,
     always,
@@ -42,7 +43,6 @@ from autograd_lite.check.mistakes.forms import (
     value_of,
 )
 from autograd_lite.check.mistakes.norms import Norm, norms
-from autograd_lite.check.mistakes.other_operands import FEWEST_BITS
 from autograd_lite.check.mistakes.reasons import reason, shown
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
@@ -388,7 +388,8 @@ def _found(
         itself = factor == 1 and place.arrives and table.nodes[i] == place.key
         of_its_own = itself or table.nodes[i] == place.own or text != table.texts[i]
         free = not plain and why is None  # Whatever factor fits.
-        few = distinct(form) < 2 and form.size < FEWEST_BITS and text != "1"
+        of = made.replay.values.get(table.nodes[i], form)  # What is broadcast tells no more.
+        few = distinct(form) < 2 and min(np.size(of), form.size) < FEWEST_BITS and text != "1"
         if free and (_told(target.hand) < (2 - of_its_own) * FEWEST or form.size < FEWEST):
             continue
         if (few or (free and _told(form) < FEWEST)) and not of_its_own:

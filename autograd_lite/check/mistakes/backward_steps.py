@@ -7,10 +7,12 @@ import re
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
+from autograd_lite import ops
 from autograd_lite.check.mistakes.reasons import shown
 from autograd_lite.check.mistakes.registry import Array, Case, Target, digits, same
 from autograd_lite.check.mistakes.repeated import recurrent
@@ -24,6 +26,9 @@ from autograd_lite.ops.writing import Written
 
 MOST_VALUES = 60
 """How many tensors are tried as the missing factor, or as the wrong operand, of one step."""
+
+FEWEST_BITS = 12
+"""In one of 70 cases, one of `MOST_VALUES` tensors has given signs at so many places by chance."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +77,7 @@ class Step:
     @property
     def is_product(self) -> bool:
         """Whether the operation is linear in each of two operands."""
-        linear = self.primitive.linear
-        each = bool(linear) if self.primitive.variadic else len(linear) == 2
-        return each and len(self.node.operands) == 2
+        return is_product(self.node)
 
     @property
     def is_matrix_product(self) -> bool:
@@ -428,14 +431,14 @@ def wrong(
         ((key, rule),) = nodes.items()
         if key in replay.gradients:
             return replaced(replay, key, lambda: rule(replay.gradients[key]))
-    found: list[dict[str, Any]] = []
+    run = partial(replay.with_mistake, edges=edges, nodes=nodes, stretched=stretched)
+    return AnotherPass(run_once(run))
 
-    def predict(target: Target) -> Any:
-        if not found:
-            found.append(replay.with_mistake(edges=edges, nodes=nodes, stretched=stretched))
-        return found[0].get(target.id) if target.id is not None else None
 
-    return AnotherPass(predict)
+def run_once(run: Callable[[], Mapping[str, Any]]) -> Callable[[Target], Any]:
+    """Return what predicts gradients of a pass, which is run when it is first asked."""
+    run = cache(run)
+    return lambda target: run().get(target.id or "")
 
 
 class Together(AnotherPass):
@@ -491,6 +494,21 @@ def always(value: Any) -> Callable[..., Any]:
     return lambda *_: value
 
 
+def only(target: Target, value: Any) -> Callable[[Target], Any]:
+    """Return what predicts the gradient of one tensor, and none of any other."""
+    return lambda other: value if other.id == target.id else None
+
+
+def given(rule: Rule, g: Any) -> Rule:
+    """Return a rule that is given something else, whatever arrives."""
+    return lambda _: rule(g)
+
+
+def as_it_is(g: Any) -> Any:
+    """Send back what arrives."""
+    return g
+
+
 def times(factor: Any) -> Rule:
     """Return the rule that multiplies by a factor, entry by entry."""
     return lambda g: g * factor
@@ -505,6 +523,21 @@ def added_up(replay: Replay, edge: Edge) -> Iterator[tuple[str, Any]]:
         n, end = node.shape[-1 if last else -2], (1,) * (not last)
         for k, which in ((n - 1, "last"), (0, "first")) if n > 1 else ():
             yield f"the {which} of {n} terms", (np.arange(n) == k).reshape(-1, *end)
+
+
+def is_product(node: Node) -> bool:
+    """Return whether an operation is linear in each of two operands."""
+    made_by = node.primitive
+    if made_by is None or len(node.operands) != 2:
+        return False
+    return bool(made_by.linear) if made_by.variadic else len(made_by.linear) == 2
+
+
+def viewed(graph: Graph, node: Node) -> Node:
+    """Return what a node is a view of: rows that were picked, a matrix that was turned."""
+    while node.primitive in (ops.getitem, ops.reshape, ops.transpose):
+        node = graph[node.operands[0]]
+    return node
 
 
 def scaled(rule: Rule, value: Any, divide: bool) -> Rule:

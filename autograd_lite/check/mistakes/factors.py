@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import text_of
+from autograd_lite.check.mistakes.backward_steps import only, text_of
 from autograd_lite.check.mistakes.entries import entries_in_words
 from autograd_lite.check.mistakes.reasons import (
     another_number,
@@ -97,6 +97,15 @@ def _lengths(case: Case, target: Target) -> tuple[Lengths, Lengths, set[str]]:
     return averages, sums, squares
 
 
+def _has_a_two(case: Case) -> bool:
+    """Return whether there is a factor 2 that one can forget."""
+    graph = case.replay.graph if case.replay is not None else ()
+    return any(
+        x.primitive in (ops.mse, ops.square, ops.power) or (not x.shape and x.value in (2.0, 0.5))
+        for x in graph
+    )
+
+
 def _is_of_the_loss(replay: Replay, node: Node) -> bool:
     """Return whether a square is summed up to the loss, and not halved: it gives a factor 2."""
     while node is not replay.graph.outputs[0]:
@@ -173,14 +182,24 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
             title = f"there is a factor 2 too many{or_a_half(case, target.id)}"
         if other := other_divisor(case, a):
             title += f", or {other}"
-        yield "constant factor", title, 1.0, squares if a < 1 else ()
+        yield (
+            "constant factor",
+            title,
+            1.0 if a > 1 or _has_a_two(case) else 1.2,
+            (squares if a < 1 else ()),
+        )
     uses = (
         sum(x.operands.count(target.id) for x in graph.consumers(graph[target.id]))
         if graph and target.id
         else 0
     )
     if uses > 1 and within(a, 1 / uses):
-        yield "averaged, not summed", f"averaged over its {uses} uses, which add up", 1.1, ()
+        yield (
+            "averaged, not summed",
+            f"averaged over its {uses} uses, which add up",
+            1.1 if squares else 0.95,
+            (),
+        )
     for n, at in sorted(averages.items()):
         if within(a, n):
             yield "summed, not averaged", f"summed over {n} entries that the loss averages", 0.9, at
@@ -210,7 +229,8 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
             behind = target.id is None or target.id in case.replay.behind(node.id)
             if n > 1 and within(a, n) and behind and n not in {*numbers(case), *case.replay.uses}:
                 text = f"summed over the {n} entries that {text_of(graph, node)} averages"
-                yield "summed, not averaged", text, 1.2, (node.id,)
+                cost = 0.95 if n == 2 and not _has_a_two(case) else 1.2
+                yield "summed, not averaged", text, cost, (node.id,)
     ambiguous = any(case.batch in node.shape[1:] for node in graph or ())
     batch = f"the size of the batch{' or another length' if ambiguous else ''}, {case.batch}"
     if case.batch > 1 and (within(a, case.batch) or within(a, 1 / case.batch)):
@@ -285,7 +305,7 @@ def several_passes(case: Case, target: Target) -> Iterator[Candidate]:
             f"that is {target.name}.grad, the sum of {node.passes} backward passes without "
             f"zero_grad() between them",
             0.2,
-            predict=lambda other: added if other.id == target.id else None,
+            predict=only(target, added),
         )
 
 

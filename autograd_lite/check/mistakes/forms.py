@@ -172,7 +172,8 @@ def _values(replay: Replay) -> Iterator[Form]:
             continue
         seen.append(value)
         yield grouped(text), 0.0 if node.name else 0.2, node.id, value
-        if node.name and node.id in replay.gradients and value.shape[-1] > 1:
+        scores = node.name or any(x.primitive is ops.where for x in replay.graph.consumers(node))
+        if scores and node.id in replay.gradients and value.ndim and value.shape[-1] > 1:
             yield f"softmax({text})", 0.35, node.id, ops.softmax.forward(value, axis=-1)
 
 
@@ -326,6 +327,7 @@ OF_TARGETS: dict[str, Callable[[Any], Any]] = {
     "np.log({})": np.log,
     "np.log(1 + np.exp({}))": lambda x: np.logaddexp(0, x),
     "{} ** 2": np.square,
+    "np.mean({})": lambda x: np.full_like(x, x.mean()),
 }
 """What of a target may be compared in its place."""
 

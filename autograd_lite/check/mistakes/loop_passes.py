@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +24,9 @@ from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.core.notation import ATOM, LOOSE
 from autograd_lite.graph import Node, write
 from autograd_lite.ops.writing import Written
+
+MADE_OF = (ops.concatenate, ops.multiply)
+"""What a step makes of what is handed on, before it multiplies that by weights."""
 
 Values = Sequence[Any]
 """A value of every step."""
@@ -48,6 +51,9 @@ def values_of(replay: Replay, loop: Loop) -> dict[str, Values]:
             named = scales and replay.graph[nodes[-1].operands[i]].name
             if len(used) == loop.steps and (varies or named):
                 found.setdefault(operand_name(replay, loop, nodes, i), used)
+    for nodes in loop.classes:
+        for i in range(len(nodes[0].operands)):
+            found.update(_of_this_step(replay, loop, nodes, i))
     for nodes, _, each in indices_of(loop):
         for leaf in replay.graph if len(each) == loop.steps else ():
             picked = name_of(replay, loop, nodes)
@@ -58,6 +64,29 @@ def values_of(replay: Replay, loop: Loop) -> dict[str, Values]:
                         f"{leaf.name}[k], with the k by which {picked} is picked,", used
                     )
     return found
+
+
+def _of_this_step(
+    replay: Replay, loop: Loop, nodes: Sequence[Node], i: int
+) -> Iterator[tuple[str, Values]]:
+    """Yield what an operand is, if it is made of what this step hands on, not of what it got."""
+    made = replay.graph[nodes[-1].operands[i]]
+    for k, x in enumerate(made.operands if made.primitive in MADE_OF else ()):
+        members = next((m for m in loop.classes if len(m) == len(nodes) and x == m[-2].id), [])
+        each = []
+        for node, member in zip(nodes, members, strict=False):
+            used, now = replay.graph[node.operands[i]], replay.values[member.id]
+            if made.primitive is ops.concatenate:
+                axis, value = made.parameters["axis"], np.array(replay.values[used.id])
+                start = sum(replay.graph[y].shape[axis] for y in made.operands[:k])
+                place = np.moveaxis(value, axis, 0)
+                place[start : start + now.shape[axis]] = np.moveaxis(now, axis, 0)
+                each.append(value)
+            elif used.primitive is ops.multiply:
+                each.append(now * replay.values[used.operands[1 - k]])
+        if each and len(each) == loop.steps:
+            name, now = operand_name(replay, loop, nodes, i), name_of(replay, loop, members)
+            yield f"{name} made of {now}", each
 
 
 def indices_of(loop: Loop) -> list[tuple[list[Node], int | None, list[int]]]:

@@ -125,12 +125,17 @@ def of_edges(
             [nothing(x) for x in xs],
             "path missing",
         )
-        yield change(
-            f"{every}what comes back to {operand} from {name} has its sign flipped",
-            0.9,
-            [_negated(replay.rule(edge)) for edge in edges],
-            "factor on a path",
-        )
+        if len(edges) > MOST_BY_HAND:
+            yield change(
+                f"at every step but the last, nothing comes back to {operand} from {name}",
+                1.0,
+                [*(nothing(x) for x in xs[:-1]), plain(replay.rule(edges[-1]))],
+                "path missing",
+            )
+        for wrong, cost, k in (("has its sign flipped", 0.9, -1), ("is added twice", 1.2, 2)):
+            title = f"{every}what comes back to {operand} from {name} {wrong}"
+            times = [_times_besides(replay.rule(edge), k) for edge in edges]
+            yield change(title, cost, times, "factor on a path")
     first = Step(replay, edges[0], nodes[0], replay.graph[nodes[0].operands[i]], primitive)
     alone = len(nodes[0].operands) == 1 or first.function == "relu"
     function = "relu" if first.function == "relu" else primitive.name
@@ -170,6 +175,18 @@ def of_edges(
         )
     if products or primitive is ops.divide:
         yield from _operands(replay, loop, nodes, i, edges, values, change)
+    pieces = dict(_pieces(replay, loop, nodes[-1])) if primitive is ops.matmul and not leaf else {}
+    for piece, mask in pieces.items() if len(pieces) > 1 else ():
+        for words, kept in (
+            ("only that of {} is there", mask),
+            ("that of {} is left out", 1 - mask),
+        ):
+            yield change(
+                f"{every}of what comes back to {operand} from {name}, {words.format(piece)}",
+                1.0,
+                [_masked(replay.rule(edge), kept) for edge in edges],
+                "path missing",
+            )
     masks = zip(*(added_up(replay, e) for e in edges), strict=False)
     for each in masks if primitive is ops.matmul else ():
         yield change(
@@ -187,6 +204,17 @@ def of_edges(
             "other power",
         )
     yield from _gradients(replay, loop, nodes, edges, change, name, operand)
+
+
+def _pieces(replay: Replay, loop: Loop, node: Node) -> Iterator[tuple[str, Any]]:
+    """Yield the pieces that each step picks of what it adds to a node: gates, say."""
+    for members in loop.classes:
+        index, behind = members[-1].parameters.get("index"), replay.behind(members[-1].id)
+        picked = replay.graph[members[-1].operands[0]]
+        if index is not None and picked.shape == node.shape and node.id in behind:
+            mask = np.zeros(node.shape)
+            mask[index] = 1.0
+            yield name_of(replay, loop, members), mask
 
 
 def _masked(rule: Rule, kept: Any) -> EdgeRule:
@@ -270,10 +298,6 @@ def _of_power(
 
 def _times_besides(rule: Rule, factor: Any) -> EdgeRule:
     return lambda g, _: rule(g) * factor
-
-
-def _negated(rule: Rule) -> EdgeRule:
-    return lambda g, _: -rule(g)
 
 
 def _besides(rule: Rule, other: Rule) -> EdgeRule:
@@ -447,6 +471,8 @@ def _operands(
             ("of the last step", [belongs[-1]] * len(belongs)),
             ("of the first step", [belongs[0]] * len(belongs)),
         ]
+        if right.primitive is not ops.getitem:  # Else those are windows, which are flipped.
+            shifts.append(("of the opposite step, the last for the first,", belongs[::-1]))
         each = [replay.graph[node.operands[1 - i]].name for node in nodes]
         if all(each) and len({stem(str(x)) for x in each}) == len(each):  # Each has its own.
             shifts = []

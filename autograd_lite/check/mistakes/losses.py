@@ -223,7 +223,7 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
     yield f"{yt} is not subtracted from {pt}: the target is missing", 0.6, lambda: c * p
     whole = 0.1 if np.ndim(c) else 0.0  # That the term has its sign flipped is simpler.
     yield f"the sign of {error} is flipped", 0.62 + whole, lambda: -c * e
-    yield f"{yt} is added to {pt}, in place of subtracted", 0.8, lambda: c * (p + y)
+    yield f"{yt} is added to {pt}, in place of subtracted", 0.65, lambda: c * (p + y)
     yield f"only the target {yt} is there, without the prediction {pt}", 0.9, lambda: -c * y
     yield f"{error} is squared", 1.0, lambda: c * e * e
     if not np.ndim(c) and yt != "0":
@@ -232,6 +232,8 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
             yield text, 1.2, functools.partial(_apart, d, times_p, times_y)
     yield f"the absolute value of {error} stands in its place", 1.1, lambda: c * np.abs(e)
     yield f"only the sign of {error} is there", 1.1, lambda: c * np.sign(e)
+    text = f"the derivative of |{error}| stands in place of that of its square"
+    yield text, 1.1, lambda: c / 2 * np.sign(e)
     if d.link == "":
         return
     name = d.link
@@ -351,6 +353,8 @@ def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[],
                 0.9,
                 functools.partial(_along_columns, scores, y, c),
             )
+    text = f"1 at the largest entry of {pt}, and 0 elsewhere, stands in its place"
+    yield text, 0.9, lambda: c * (np.eye(n)[p.argmax(axis=-1)] - y)
     text = f"the largest entry of {pt} is taken for the label"
     yield text, 0.9, lambda: c * (p - np.eye(n)[p.argmax(axis=-1)])
     text = "only the entry of the true class gets a gradient"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
+    FEWEST_BITS,
     Made,
     Step,
     always,
@@ -22,10 +24,10 @@ from autograd_lite.check.mistakes.backward_steps import (
     times,
     wrong,
 )
-from autograd_lite.check.mistakes.other_operands import FEWEST_BITS
 from autograd_lite.check.mistakes.reasons import numbers, shown
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, more, same
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
+from autograd_lite.check.mistakes.terms import term_text, terms_alone
 from autograd_lite.graph import Node
 
 
@@ -61,6 +63,46 @@ def wrong_mask(case: Case, target: Target) -> Iterator[Candidate]:
             )
         yield from _of_two(step)
     yield from _of_pieces(case, target)
+    yield from _exchanged(case.replay)
+    yield from _counted(case.replay, target)
+
+
+def _counted(replay: Replay, target: Target) -> Iterator[Candidate]:
+    """Add a term of the loss for each entry that a mask lets through, where these are gone over."""
+    masks = [x for x in replay.graph if x.name and np.ndim(x.value) == 2 and _is_mask(x.value)]
+    for end, alone in terms_alone(replay).items() if masks else ():
+        part = np.asarray(alone.gradients.get(target.id or "", 0.0))
+        for mask, axis in itertools.product(masks, (0, 1)):
+            each = np.sum(mask.value, axis=axis)
+            if part.shape[:1] != each.shape or not np.ptp(each):
+                continue
+            for more_often, words in ((0, ""), (1, ", and once more")):
+                times_each = (each + more_often).reshape(-1, *(1,) * (part.ndim - 1))
+                yield Candidate(
+                    f"the term {term_text(replay, end)} of the loss is added for each 1 in a "
+                    f"{'row' if axis else 'column'} of {mask.name}{words}",
+                    1.3,
+                    predict=Made(replay, target.id or "", always(part * times_each), always(part)),
+                    kind="term of the loss",
+                )
+
+
+def _exchanged(replay: Replay) -> Iterator[Candidate]:
+    """Take labels the other way round, where what is counted for 0 and for 1 is written out."""
+    graph = replay.graph
+    labels = [x for x in graph if not x.requires_grad and _is_mask(np.asarray(x.value))]
+    for one, two in itertools.combinations(labels, 2):
+        if one.shape != two.shape or not np.array_equal(one.value, 1 - np.asarray(two.value)):
+            continue
+        rules = {
+            (node.id, 1 - node.operands.index(x.id)): times(other.value)
+            for x, other in ((one, two), (two, one))
+            for node in graph.consumers(x)
+            if node.primitive is ops.multiply
+        }
+        if len(rules) > 1:
+            title = f"{text_of(graph, one)} and {text_of(graph, two)} are exchanged"
+            yield Candidate(title, 0.85, predict=wrong(replay, rules))
 
 
 def _of_two(step: Step) -> Iterator[Candidate]:
@@ -242,9 +284,9 @@ def _drawn(step: Step, target: Target, size: float) -> Any:
     return None if turned or np.array_equal(drawn * g, size * g) or not drawn.any() else drawn
 
 
-MOST_ORDERED, FEWEST_NUMBERS, FEWEST_ORDERS = 4, 2, 300
-"""By how many tensors a choice may be thought to go; how many numbers tell a threshold; of how
-many orders that of any tensor may be that of the choice."""
+MOST_ORDERED, FEWEST_NUMBERS, FEWEST_ENTRIES, FEWEST_ORDERS = 4, 2, 8, 300
+"""By how many tensors a choice may be thought to go; how many numbers tell a threshold, or entries
+that are one number or nothing; of how many orders that of any tensor may be that of the choice."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -266,7 +308,7 @@ def another_threshold(case: Case, target: Target) -> Iterator[Candidate]:
     replay = case.replay
     if replay is None or target.id is None or target.hand.shape != target.right.shape:
         return
-    if distinct(target.hand) < FEWEST_NUMBERS:
+    if distinct(target.hand) < FEWEST_NUMBERS and target.hand.size < FEWEST_ENTRIES:
         return  # Of few numbers, chance gives too many: each is some sum over the entries.
     for choice in _choices(replay):
         if target.id not in replay.behind(choice.node.id):
@@ -386,12 +428,12 @@ def _moved(case: Case, target: Target, choice: Choice, by: By) -> Iterator[Candi
         rules: dict[Edge, Rule] = {
             edge: times(m) for edge, m in zip(choice.edges, (mask, 1 - mask), strict=False)
         }
-        border = _border(case, (value[order[k - 1]], value[order[last]]))
+        border, known = _border(case, (value[order[k - 1]], value[order[last]]))
         at = f" from {choice.node.name}" if choice.node.name else ""
         yield Candidate(
             f"{by.text} is compared with {border} on the way back{at}: another threshold than "
             f"forwards",
-            by.cost,
+            by.cost + (0.4 if not known and abs(k - right) < 2 else 0.0),  # One entry is chance.
             predict=wrong(replay, rules),
         )
 
@@ -403,8 +445,8 @@ def _ranges(numbers: Any) -> Iterator[tuple[int, int]]:
             yield int(run[0]), int(run[-1])
 
 
-def _border(case: Case, ends: tuple[Any, Any]) -> str:
-    """Return the text of a threshold between two values: a known number, or the interval."""
+def _border(case: Case, ends: tuple[Any, Any]) -> tuple[str, bool]:
+    """Return the text of a threshold between two values, and whether that is a known number."""
     low, high = sorted(ends)
     leaves = [x for x in case.replay.graph if x.primitive is None] if case.replay else []
     known = {"0": 0.0, **{shown(k): k for k in numbers(case)}}
@@ -415,4 +457,4 @@ def _border(case: Case, ends: tuple[Any, Any]) -> str:
     known |= {f"2 * {text}": 2 * k for text, k in known.items() if k} | {"1": 1.0, "0.5": 0.5}
     fits = next((text for text, k in known.items() if low <= k <= high), None)
     between = f"a number from {low:.4g} to {high:.4g}"
-    return f"{fits}, or {between}" if fits else between
+    return (f"{fits}, or {between}", True) if fits else (between, False)

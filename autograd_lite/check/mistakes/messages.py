@@ -7,14 +7,14 @@ On paper, what comes back to ``a_t = logsumexp(a_{t-1} + scores)`` is a probabil
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import AnotherPass, text_of
+from autograd_lite.check.mistakes.backward_steps import AnotherPass, run_once, text_of
 from autograd_lite.check.mistakes.registry import (
     Array,
     Candidate,
@@ -172,7 +172,8 @@ def _of_chains(replay: Replay) -> Iterator[Candidate]:
             given = {x.id: c * p for x, p in zip(chain.states, single, strict=True)}
             for x, p in zip(chain.pairs, double, strict=True):
                 given[x.id] = c * (p.T if chain.turned else p)
-            return Candidate(title, 1.0, predict=_given(replay, given))
+            run = run_once(lambda: Replay(replay.graph, replay.values, given).gradients)
+            return Candidate(title, 1.0, predict=AnotherPass(run))
 
         to = "in the message from each step to the one before"
         others = [(f"{to}, {words}", _messages(scores)) for words, scores in _edited(chain)]
@@ -214,14 +215,3 @@ def _alone(chain: Chain) -> Iterator[tuple[str, list[Array]]]:
             each = [terms[name][0] for terms in chain.terms]
             for first in chain.start:
                 yield f"all but {name} is", [np.broadcast_to(first, each[0].shape), *each]
-
-
-def _given(replay: Replay, given: dict[str, Any]) -> Callable[[Target], Any]:
-    found: list[dict[str, Any]] = []
-
-    def predict(target: Target) -> Any:
-        if not found:
-            found.append(Replay(replay.graph, replay.values, given).gradients)
-        return found[0].get(target.id or "")
-
-    return AnotherPass(predict)

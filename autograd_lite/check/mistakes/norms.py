@@ -161,10 +161,22 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
             continue
         g = replay.gradients[norm.out]
         u = text_of(replay.graph, replay.graph[norm.into])
-        right = norm.terms(g)
-        total = sum(right)
-        for title, cost, instead in _changes(g, norm, u):
+        first, second, _ = norm.terms(g)
+        total = replay.added(norm.out, g)[norm.into]
+        right = first, second, total - first - second  # As eps may be outside of the root.
+        for title, cost, instead in _changes(g, norm, u, right):
             yield Candidate(title, cost, predict=Made(replay, norm.into, instead, always(total)))
+        for node in replay.graph.consumers(replay.graph[norm.out]):
+            above = replay.gradients.get(node.id)
+            if node.primitive is ops.multiply and above is not None and above.shape == g.shape:
+                (gain,) = [x for x in replay.graph.operands(node) if x.id != norm.out] or [node]
+                _, *without = norm.terms(above)
+                yield Candidate(
+                    f"the factor {text_of(replay.graph, gain)} is missing in what comes through "
+                    f"the mean and the variance of {u}",
+                    0.86,
+                    predict=Made(replay, norm.into, always(right[0] + sum(without)), always(total)),
+                )
         scale = "variance" if norm.centred else norm.called[0]
         named = {
             f"the direct path to {u}": right[0],
@@ -205,10 +217,12 @@ def running_statistics(case: Case, target: Target) -> Iterator[Candidate]:
             )
 
 
-def _changes(g: Array, norm: Norm, u: str) -> Iterator[tuple[str, float, Callable[[], Any]]]:
+def _changes(
+    g: Array, norm: Norm, u: str, right: tuple[Array, Array, Array]
+) -> Iterator[tuple[str, float, Callable[[], Any]]]:
     """Yield what may go wrong, and what comes out."""
     axis, s, n, std = norm.axis, norm.s, norm.n, norm.std
-    first, second, third = norm.terms(g)
+    first, second, third = right
     scale, square = norm.called
     if norm.centred:
         yield f"mean and variance of {u} are taken as constants", 0.6, lambda: first
@@ -227,6 +241,15 @@ def _changes(g: Array, norm: Norm, u: str) -> Iterator[tuple[str, float, Callabl
     yield text, 0.7, lambda: second + third
     text = f"the factor 1 / {scale} of {u} is missing"
     yield text, 0.7, lambda: (first + second + third) * s
+    text = f"multiplied by the {scale} of {u}, where it is to be divided by it"
+    yield text, 0.75, lambda: (first + second + third) * s**2
+    text = f"1 stands in place of {u}, normalised, inside the sum in the path through the "
+    inside = n * g.sum(axis, keepdims=True) * norm.share / s
+    yield (
+        text + (square if norm.centred else scale) + f" of {u}",
+        0.86,
+        always(first + second - inside),
+    )
     by = f"divided by the {square} of {u}, not by its {scale}"
     for title, terms in (
         (by, (first / s + second + third)),
@@ -242,6 +265,7 @@ def _changes(g: Array, norm: Norm, u: str) -> Iterator[tuple[str, float, Callabl
         ("eps is left out of", std),
         ("eps is added outside of", std + np.mean(eps)),
         ("eps is twice in", np.sqrt(s**2 + eps)),
+        ("n - 1 stands in place of n in", np.sqrt(std**2 / (1 - norm.share) + eps)),
     ):
         if np.allclose(bad, s, rtol=1e-12):
             continue
@@ -266,7 +290,7 @@ def _changes(g: Array, norm: Norm, u: str) -> Iterator[tuple[str, float, Callabl
         0.85,
         always(first + second - n * g * n * (norm.share if norm.share == 1 else 1) / s),
     )
-    for other in _axes(g) if norm.share < 1 else ():
+    for other in (x for x in _axes(g) if x != axis and norm.share < 1):
         _, mean, variance = norm.terms_with(g, s, n, other)
         size, count = (np.prod([g.shape[k] for k in some]) for some in (axis, other))
         inside = -n * s * (g * n / s**2).sum(other, keepdims=True) * norm.share
@@ -279,6 +303,11 @@ def _changes(g: Array, norm: Norm, u: str) -> Iterator[tuple[str, float, Callabl
             (f"{term_of[1]} summed over {over}", 1.05, second + variance),
             (f"{term_of[1]} averaged over {over}", 1.05, second + variance * size / count),
             (f"{term_of[0]} averaged over {over}", 1.05, mean + third),
+            (
+                f"{term_of[0]} averaged over {over}",
+                1.06,
+                third - (first + third).mean(other, keepdims=True),
+            ),
             (f"{term_of[0]} summed over {over}", 1.05, mean * count / size + third),
         ):
             yield title, cost, always(first + wrong_sum)

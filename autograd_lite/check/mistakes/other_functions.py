@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import AnotherPass, Step, steps, text_of
+from autograd_lite.check.mistakes.backward_steps import (
+    AnotherPass,
+    Step,
+    as_it_is,
+    run_once,
+    steps,
+    text_of,
+    viewed,
+)
 from autograd_lite.check.mistakes.registry import (
     Array,
     Candidate,
@@ -24,8 +32,6 @@ from autograd_lite.graph import Node
 
 NEUTRAL = {ops.add: 0.0, ops.subtract: 0.0, ops.multiply: 1.0, ops.divide: 1.0}
 """What leaves an operand of these out."""
-
-VIEWS = (ops.getitem, ops.reshape)
 
 
 @mistake(
@@ -65,7 +71,7 @@ def _inner_values(replay: Replay) -> Iterator[Candidate]:
                 inside = _recomputed(replay, inner, {v.id: u})
                 names = [text_of(replay.graph, node) for node in (replay.graph[key], v, y)]
                 title = f"{names[0]} stands in place of {names[1]} in the derivative of {names[2]}"
-                for also, rules in ((", throughout", {(v.id, i): _as_it_is}), ("", {})):
+                for also, rules in ((", throughout", {(v.id, i): as_it_is}), ("", {})):
                     yield Candidate(
                         title + also,
                         1.62 + 0.01 * len(between),
@@ -83,23 +89,16 @@ def _recomputed(replay: Replay, nodes: Sequence[Node], known: dict[str, Any]) ->
     return known
 
 
-def _as_it_is(g: Any) -> Any:
-    return g
-
-
 def _with_values(
     replay: Replay, inside: Mapping[str, Any], rules: Mapping[Edge, Rule]
 ) -> Callable[[Target], Any]:
     """Return what predicts the gradients with other values of some nodes in their rules."""
-    found: list[dict[str, Any]] = []
 
-    def predict(target: Target) -> Any:
-        if not found:
-            other = Replay(replay.graph, {**replay.values, **inside})
-            found.append(other.with_mistake(edges=rules) if rules else other.gradients)
-        return found[0].get(target.id or "")
+    def run() -> Mapping[str, Any]:
+        other = Replay(replay.graph, {**replay.values, **inside})
+        return other.with_mistake(edges=rules) if rules else other.gradients
 
-    return AnotherPass(predict)
+    return AnotherPass(run_once(run))
 
 
 @remembered
@@ -302,17 +301,14 @@ def _with_others(
     replay: Replay, parameters: Mapping[Node, Mapping[str, Any]]
 ) -> Callable[[Target], Any]:
     """Return what predicts the gradients if some nodes have other parameters."""
-    found: list[dict[str, Any]] = []
 
-    def predict(target: Target) -> Any:
-        if not found:
-            changed = replay.graph
-            for node, others in parameters.items():
-                changed = with_parameters(changed, node, **others)
-            found.append(Replay(changed, recompute_all(changed, {})).gradients)
-        return found[0].get(target.id or "")
+    def run() -> Mapping[str, Any]:
+        changed = replay.graph
+        for node, others in parameters.items():
+            changed = with_parameters(changed, node, **others)
+        return Replay(changed, recompute_all(changed, {})).gradients
 
-    return predict
+    return run_once(run)
 
 
 def _without_activation(case: Case, target: Target) -> Iterator[Candidate]:
@@ -337,8 +333,7 @@ def _without_activation(case: Case, target: Target) -> Iterator[Candidate]:
 
 
 def _is_bias(replay: Replay, node: Node) -> bool:
-    while node.primitive in VIEWS:
-        node = replay.graph[node.operands[0]]
+    node = viewed(replay.graph, node)
     return node.kind == "parameter" and sum(n > 1 for n in node.shape) <= 1
 
 
@@ -349,18 +344,15 @@ def _of_another(
 
     With `cut`, nothing comes back to the operands that were there.
     """
-    found: list[dict[str, Array]] = []
 
-    def predict(target: Target) -> Any:
-        if not found:
-            values = recompute_all(replay.graph, {}, operands)
-            other = Replay(replay.graph, values, operands=operands if derived else {})
-            gradients = dict(other.gradients)
-            for edge in operands if cut else ():
-                key = replay.graph[edge[0]].operands[edge[1]]
-                for x, g in other.added(key, other.parts.get(edge, np.zeros(()))).items():
-                    gradients[x] = gradients[x] - g
-            found.append(gradients)
-        return found[0].get(target.id or "")
+    def run() -> Mapping[str, Any]:
+        values = recompute_all(replay.graph, {}, operands)
+        other = Replay(replay.graph, values, operands=operands if derived else {})
+        gradients = dict(other.gradients)
+        for edge in operands if cut else ():
+            key = replay.graph[edge[0]].operands[edge[1]]
+            for x, g in other.added(key, other.parts.get(edge, np.zeros(()))).items():
+                gradients[x] = gradients[x] - g
+        return gradients
 
-    return predict
+    return run_once(run)

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
+    FEWEST_BITS,
     MOST_VALUES,
     Made,
     Step,
     activations,
+    given,
     grouped,
+    only,
     orders,
     steps,
     tells,
     text_of,
+    viewed,
     wrong,
 )
 from autograd_lite.check.mistakes.registry import (
@@ -34,11 +38,6 @@ from autograd_lite.check.mistakes.registry import (
 )
 from autograd_lite.check.mistakes.replay import Replay, Rule
 from autograd_lite.graph import Node
-
-VIEWS = (ops.getitem, ops.reshape, ops.transpose)
-
-FEWEST_BITS = 12
-"""In one of 70 cases, one of `MOST_VALUES` tensors has given signs at so many places by chance."""
 
 MOST_MEETING = 6
 """Of how many paths that meet any two are exchanged."""
@@ -81,10 +80,7 @@ def other_throughout(case: Case, target: Target) -> Iterator[Candidate]:
     uses: dict[str, list[Step]] = {}
     for step in steps(case, target, once=True):
         if step.other is not None:
-            root = step.other
-            while root.primitive in VIEWS:
-                root = step.replay.graph[root.operands[0]]
-            uses.setdefault(root.id, []).append(step)
+            uses.setdefault(viewed(step.replay.graph, step.other).id, []).append(step)
     for key, some in uses.items():
         replay, root = some[0].replay, some[0].replay.graph[key]
         if not 1 < len(some) <= MOST_MEETING or not root.shape:
@@ -309,9 +305,32 @@ def _of_other_shapes(step: Step) -> Iterator[Candidate]:
                     f"{text_of(graph, other)} is used in place of {text_of(graph, part)} in {name}"
                 )
                 found.append((text, belongs.primitive.forward(*joined, **belongs.parameters)))
+    for text, operand in _rebuilt(step.replay, belongs):
+        found.append((f"{text} is used in place of {name}", operand))
     for title, operand in found:
         rule = step.replay.rule(step.edge, operands={1 - step.edge[1]: operand})
         yield Candidate(title, 1.2, predict=step.wrong(rule))
+
+
+def _rebuilt(replay: Replay, product: Node) -> Iterator[tuple[str, Any]]:
+    """Yield a product of three matrices with its factors in another order, or some turned."""
+    chain = [product]
+    while len(chain) < 4 and (inner := next((x for x in chain if _is_plain(x)), None)):
+        k = chain.index(inner)
+        chain[k : k + 1] = replay.graph.operands(inner)
+    if len(chain) != 3 or any(len(x.shape) != 2 for x in chain):
+        return
+    named = [(grouped(text_of(replay.graph, x)), replay.values[x.id]) for x in chain]
+    either = [((text, x), (f"{text}.T", x.T)) for text, x in named]
+    for order in itertools.permutations(either):
+        for (a, x), (b, y), (c, z) in itertools.product(*order):
+            fits = x.shape[1] == y.shape[0] and y.shape[1] == z.shape[0]
+            if fits and (len(x), z.shape[1]) == product.shape and (a, b, c) != tuple(dict(named)):
+                yield f"{a} @ {b} @ {c}", x @ y @ z
+
+
+def _is_plain(node: Node) -> bool:
+    return node.primitive is ops.matmul and not node.name
 
 
 @mistake("exchanged", "Each of two paths has its own operand: the derivatives were mixed up.")
@@ -374,10 +393,6 @@ def _all_sent(rules: Iterable[tuple[Step, Rule | None]]) -> Any:
 @mistake("wrong gradient", "The gradient of another layer was handed on.", last=True)
 def wrong_gradient(case: Case, target: Target) -> Iterator[Candidate]:
     """Use the gradient at another node where that at this one belongs."""
-
-    def always(rule: Rule, g: Any) -> Rule:
-        return lambda _: rule(g)
-
     for step in steps(case, target, once=True):
         graph = step.replay.graph
         # So many gradients, one of them fits by chance.
@@ -386,10 +401,12 @@ def wrong_gradient(case: Case, target: Target) -> Iterator[Candidate]:
             g = step.replay.gradients.get(other.id)
             if g is None or g.shape != step.node.shape:
                 continue
+            whose = text_of(graph, other)
             yield Candidate(
-                f"the gradient at {text_of(graph, other)} is used in place of that at {step.name}",
+                f"the gradient at {'another ' * (whose == step.name)}{whose} is used in place of "
+                f"that at {step.name}",
                 3.4,
-                predict=wrong(step.replay, {step.edge: always(step.rule, g)}),
+                predict=wrong(step.replay, {step.edge: given(step.rule, g)}),
             )
 
 
@@ -403,10 +420,7 @@ def after_update(case: Case, target: Target) -> Iterator[Candidate]:
         weight, replay = step.other, step.replay
         if weight is None or weight.id not in replay.gradients:
             continue
-        root = weight
-        while root.primitive in VIEWS:  # Rows that were picked, say.
-            root = replay.graph[root.operands[0]]
-        if root.kind != "parameter":
+        if viewed(replay.graph, weight).kind != "parameter":
             continue
         i, old, move = 1 - step.edge[1], replay.values[weight.id], replay.gradients[weight.id]
         if old.size < 2 and case.lr is None:
@@ -471,10 +485,6 @@ def _of_one_shape(step: Step) -> bool:
 @mistake("summed over the wrong axis", "A bias is summed over the rows of the batch: axis 0.")
 def wrong_axis(case: Case, target: Target) -> Iterator[Candidate]:
     """Sum over another axis than the one that broadcasting stretched."""
-
-    def only_here(summed: Any) -> Callable[[Target], Any]:
-        return lambda other: summed if other.id == target.id else None
-
     replay = case.replay
     if replay is None or target.id is None:
         return
@@ -493,16 +503,18 @@ def wrong_axis(case: Case, target: Target) -> Iterator[Candidate]:
             if summed.shape == tuple(n for n in target.hand.shape if n > 1):  # As a column, say.
                 summed = summed.reshape(target.hand.shape)
             if not any(same(np.squeeze(summed), np.squeeze(x)) for x in [target.right, *rightly]):
-                yield Candidate(f"{at} is summed over axis {axis}", 0.9, predict=only_here(summed))
+                yield Candidate(
+                    f"{at} is summed over axis {axis}", 0.9, predict=only(target, summed)
+                )
         if g.ndim == 2 and g.shape == target.right.shape * 2:
             yield Candidate(
                 f"the diagonal of {at} stands in place of its sum",
                 1.0,
-                predict=only_here(np.diagonal(g)),
+                predict=only(target, np.diagonal(g)),
             )
         if target.right.ndim:
             yield Candidate(
                 f"{at} is summed over all axes",
                 1.0,
-                predict=only_here(np.full(target.right.shape, g.sum())),
+                predict=only(target, np.full(target.right.shape, g.sum())),
             )

@@ -10,6 +10,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
+    FEWEST_BITS,
     AnotherPass,
     Made,
     Step,
@@ -17,9 +18,9 @@ from autograd_lite.check.mistakes.backward_steps import (
     grouped,
     steps,
     text_of,
+    times,
     wrong,
 )
-from autograd_lite.check.mistakes.other_operands import FEWEST_BITS
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake
 from autograd_lite.check.mistakes.replay import Edge, Rule
 
@@ -202,7 +203,7 @@ def _branches(case: Case, target: Target) -> Iterator[Candidate]:
         for title, cost, mask in choices:
             if np.array_equal(mask, taken):
                 continue
-            rules: dict[Edge, Rule] = {one.edge: _masked(mask), two.edge: _masked(1 - mask)}
+            rules: dict[Edge, Rule] = {one.edge: times(mask), two.edge: times(1 - mask)}
             kind = "mask" if "condition" in title else ""
             made = AnotherPass(wrong(replay, rules))
             yield Candidate(title, cost, predict=made, kind=kind, weak=few)
@@ -223,10 +224,6 @@ def _branches(case: Case, target: Target) -> Iterator[Candidate]:
                     predict=straight.times(slope),
                     kind="mask",
                 )
-
-
-def _masked(mask: Any) -> Rule:
-    return lambda g: g * mask
 
 
 def _conditions(step: Step) -> Iterator[tuple[str, Any]]:

@@ -32,6 +32,7 @@ from autograd_lite.check.mistakes.registry import (
     Case,
     Mistake,
     Target,
+    digits,
     mistake,
     more,
     same,
@@ -61,20 +62,21 @@ def scaled_path(
     assert case.replay is not None
     made = Made(case.replay, key, lambda: part, lambda: part)
     factor = made.factor(target)
-    if factor is None or abs(factor - 1) < 1e-6:
+    near = max(1e-6, digits(target.hand))
+    if factor is None or abs(factor - 1) < near:
         return
     single = np.count_nonzero(target.hand) < 2  # It is always some multiple of another.
     cost += 0.2 * single
-    if abs(factor) < 1e-6:
+    if abs(factor) < near:
         factor, title, price = 0.0, f"{path} is left out", cost
-    elif abs(factor + 1) < 1e-6:
+    elif abs(factor + 1) < near:
         factor, title, price = -1.0, f"{path} has its sign flipped", cost + 0.05
     else:
-        why = reason(case, abs(factor), key if kind == "term of the loss" else None)
-        if single or (why is None and (np.count_nonzero(target.hand) < 3 or np.size(part) == 1)):
+        why = reason(case, factor, key if kind == "term of the loss" else None)
+        says = why[0] if why else another_number(case, factor)
+        if single or not (says or (np.count_nonzero(target.hand) > 2 and np.size(part) > 1)):
             return
         title = f"{path} has a factor {shown(factor)}"
-        says = why[0] if why else another_number(case, factor)
         title += f": {says}" if says else ""
         price = cost + (0.3 + why[1] if why else 1.8)
     yield Candidate(
@@ -120,7 +122,8 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
                     kind="factor on a path",
                 )
             for made in scaled_path(case, target, operand.id, part, path, cost, "path missing"):
-                if not made.title.endswith("left out"):
+                reasoned = ": " in made.title or not made.title.rpartition(" factor ")[1]
+                if not made.title.endswith("left out") and (reasoned or not alike):
                     yield made
         for (one, _), (two, _) in itertools.permutations(uses, 2) if len(uses) < 5 else ():
             yield Candidate(
@@ -149,6 +152,12 @@ def _apart(replay: Replay, nodes: Sequence[Node]) -> dict[str, str]:
             if told < len(set(inside)) and "loss" not in inside:
                 texts.update({x.id: f"{text}, in {y}," for x, y in zip(alike, inside, strict=True)})
                 told = len(set(inside))
+    same_again: dict[str, list[str]] = {}
+    for key, text in texts.items():
+        same_again.setdefault(text, []).append(key)
+    for text, keys in same_again.items():
+        for k, key in enumerate(keys if len(keys) > 1 else (), 1):
+            texts[key] = f"{text.rstrip(',')}, use {k} of {len(keys)},"
     return texts
 
 
@@ -164,8 +173,13 @@ def _at_a_tensor(case: Case, replay: Replay, target: Target) -> Iterator[Candida
             continue
         if target.id in replay.behind(node.id) and node is not replay.graph.outputs[0]:
             path = f"what comes back to {node.name}"
+            uses = sum(x.id in replay.gradients for x in replay.graph.consumers(node))
             for made in scaled_path(case, target, node.id, g, path, 1.26, "path missing"):
-                if " has a factor " in made.title:
+                factor = made.title.partition(" has a factor ")[2].split(":")[0]
+                if uses > 1 and factor == shown(1 / uses):
+                    made.title = f"{path} is averaged over its {uses} uses, which add up"
+                    made.cost = 1.15
+                elif factor:
                     made.cost += 0.19
                 elif made.title.endswith("left out"):
                     made.title = f"nothing is sent on from {node.name}: it is taken as a constant"

@@ -26,6 +26,7 @@ from autograd_lite.check.mistakes.registry import (
 )
 from autograd_lite.check.mistakes.repeated import loops, recurrent
 from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.terms import term_text, terms_alone
 from autograd_lite.graph import Node
 from autograd_lite.graph.nodes import Nodes
 
@@ -52,6 +53,17 @@ def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
             picking.setdefault(step.operand.id, []).append(step)
             yield from _elsewhere(step)
             total = step.replay.gradients[step.operand.id]
+            for end, alone in terms_alone(step.replay).items():
+                part = alone.gradients[step.operand.id]
+                again = total + (count - 1) * part
+                if step.node.id not in alone.behind(end.id) and not same(again, total):
+                    yield Candidate(
+                        f"the term {term_text(step.replay, end)} of the loss is added for each "
+                        f"time that {step.name} picks an entry",
+                        1.3,
+                        predict=Made(step.replay, step.operand.id, always(again), always(total)),
+                        kind="term of the loss",
+                    )
             if not same(total, step.replay.parts[step.edge]):
                 to = text_of(step.replay.graph, step.operand)
                 yield Candidate(

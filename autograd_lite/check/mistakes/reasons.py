@@ -172,8 +172,13 @@ def chosen_ones(case: Case, factor: float, averages: set[int]) -> Iterator[str]:
     for n, k, text in _zeros(case):
         times = n / k if n in averages else 0.0
         if within(factor, times) or (k not in sizes and within(factor, 1 / k)):
-            belongs = f", where {n} belongs" if within(factor, times) else ""
-            yield f"divided by {k}, the entries of {text} that are not 0{belongs}"
+            belongs = f" where {n} belongs" if within(factor, times) else ""
+            zeros = f"the entries of {text} that are not 0"
+            yield (
+                f"divided by {k}{belongs}: a length, or {zeros}"
+                if k in sizes
+                else f"divided by {k}, {zeros}{belongs and ','}{belongs}"
+            )
             return
 
 
@@ -219,7 +224,7 @@ def within(a: float, b: float) -> bool:
 
 
 def reasons(case: Case, factor: float, key: str | None = None) -> Iterator[tuple[str, float]]:
-    """Yield in words what a positive factor can come from, and how far-fetched that is.
+    """Yield in words what a factor can come from, and how far-fetched that is.
 
     With `key`, that of the term that this node is.
     """
@@ -291,6 +296,8 @@ def reasons(case: Case, factor: float, key: str | None = None) -> Iterator[tuple
         elif multiplies and within(a, 1 / (k * k)):
             yield f"divided by {text}, where it is to be multiplied by it", 0.3
         yield from (pair for pair in _complement(a, text, k) if multiplies)
+        if factor < 0 and k < 1 and within(a, k / (1 - k)):
+            yield f"{text} stands in place of {text} - 1", 0.25
         if multiplies and within(a, 1 + k):
             yield f"1 + {text}: {text} times the same is added", 0.3
         for n in sizes if multiplies else ():
@@ -396,6 +403,9 @@ def another_number(case: Case, factor: float) -> str:
         elif value.dtype.kind == "f" and node.name and 1 < value.size <= MOST_NUMBERS:
             for text, pool in POOLED.items():
                 pooled[text.format(node.name)] = abs(float(pool(value)))
+    for y, wrong in pooled.items():
+        if "norm" in y and wrong and within(abs(factor) * wrong, 1):
+            return f"divided by {y}"
     for (x, right), (y, wrong) in itertools.product(single.items(), (single | pooled).items()):
         if not right or not wrong or within(right, wrong):
             continue

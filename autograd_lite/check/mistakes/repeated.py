@@ -76,12 +76,15 @@ def loops(replay: Replay) -> Iterator[Loop]:
             continue  # Two loops, as those of a bidirectional network: each has its own weights.
         if len(best) > 2:
             _add_last(loop, made)
-        elif taken or len(loop.classes) < 2:
+        elif taken or len(loop.classes) < 2 or alike[best] < HALF_ALIKE:
             continue  # An operation done twice is not a loop.
         if loop.classes:
             yield loop
         taken.update(node.id for nodes in loop.classes for node in nodes)
 
+
+HALF_ALIKE = 0.5
+"""What share of the operations between two uses of a parameter are repeated in a loop."""
 
 SHORTEST_TWICE = 5
 """How many operations make a loop of two steps, if all of them are the same."""

@@ -15,15 +15,20 @@ from autograd_lite.check.mistakes.backward_steps import (
     activations,
     added_up,
     always,
+    given,
     grouped,
+    is_product,
+    only,
     replaced,
+    scaled,
     steps,
     text_of,
     times,
+    viewed,
     wrong,
 )
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, same
-from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
+from autograd_lite.check.mistakes.replay import Edge, Replay
 from autograd_lite.graph import Node
 
 
@@ -104,10 +109,6 @@ def _multiple(part: Any, form: Any) -> float | None:
     return c if c and same(np.asarray(part, float), c * form) else None
 
 
-def _given(rule: Rule, g: Any) -> Rule:
-    return lambda _: rule(g)
-
-
 @mistake("stretched", "What was stretched forwards is summed backwards, over all of it.")
 def stretched(case: Case, target: Target) -> Iterator[Candidate]:
     """Take the mean of what comes back to what was used for each of several."""
@@ -135,7 +136,7 @@ def one_row_only(case: Case, target: Target) -> Iterator[Candidate]:
     for word, pool in (("sum", np.sum), ("mean", np.mean)) if target.right.ndim > 1 else ():
         rows = np.broadcast_to(pool(target.right, axis=0), target.right.shape)
         title = f"every row gets the {word} of all rows"
-        yield Candidate(title, 1.0, predict=_constant(target, rows))
+        yield Candidate(title, 1.0, predict=only(target, rows))
     yield from _rows_only(case, target)
     for step in steps(case, target):
         inner = step.primitive is ops.matmul and step.operand.id != target.id
@@ -144,7 +145,7 @@ def one_row_only(case: Case, target: Target) -> Iterator[Candidate]:
             yield Candidate(
                 f"only {which} comes back to {to} from {step.name}: overwritten, not added up",
                 1.0,
-                predict=step.wrong(_given(step.rule, g * kept)),
+                predict=step.wrong(given(step.rule, g * kept)),
             )
 
 
@@ -155,13 +156,27 @@ def _rows_only(case: Case, target: Target) -> Iterator[Candidate]:
         return
     turned = [x.id for x in replay.graph.consumers(replay.graph[target.id])
               if x.primitive is ops.transpose]  # fmt: skip
+    alike: dict[Any, list[Edge]] = {}
     for edge in replay.edges():
         node = replay.graph[edge[0]]
-        if node.operands[edge[1]] in (target.id, *turned) and node.id not in turned and node.shape:
-            yield from _some_rows(replay, edge, node)
+        used = replay.graph[node.operands[edge[1]]]
+        if used.id in (target.id, *turned) and node.id not in turned and node.shape:
+            yield from _some_rows(replay, edge, node, target)
+        elif is_product(node) and node.shape and viewed(replay.graph, used).id == target.id:
+            alike.setdefault((node.primitive, node.shape), []).append(edge)
+    for (_, shape), edges in alike.items():
+        for which, k in (("last", -1), ("first", 0)) if len(edges) > 1 < shape[0] else ():
+            kept = np.arange(shape[0]).reshape(-1, *(1,) * (len(shape) - 1)) == k % shape[0]
+            rules = {e: given(replay.rule(e), kept * replay.gradients[e[0]]) for e in edges}
+            yield Candidate(
+                f"at every use of {target.name}, only the {which} row of what arrives counts: "
+                f"overwritten for each sample in place of added up",
+                1.0,
+                predict=wrong(replay, rules),
+            )
 
 
-def _some_rows(replay: Replay, edge: Edge, node: Node) -> Iterator[Candidate]:
+def _some_rows(replay: Replay, edge: Edge, node: Node, target: Target) -> Iterator[Candidate]:
     g, rule, at = replay.gradients[node.id], replay.rule(edge), text_of(replay.graph, node)
     axes = range(node.value.ndim)
     varied = [k for k in axes if not same(g, np.broadcast_to(g.mean(k, keepdims=True), g.shape))]
@@ -175,6 +190,9 @@ def _some_rows(replay: Replay, edge: Edge, node: Node) -> Iterator[Candidate]:
         if not one:
             row = f"entry along axes {', '.join(map(str, several))}"
         far = 0.1 * sum(several) if one else 0.15 * len(several)
+        there_is = g.any(tuple(k for k in axes if k != several[0]))
+        if one and np.count_nonzero(there_is) < min(3, there_is.size):
+            far += 1.2  # One of two that a mask lets through is that by chance.
         for which, k in (("last", -1), ("first", 0)):
             only, others = np.ones((2, *node.shape), bool)
             for axis in several:
@@ -183,13 +201,15 @@ def _some_rows(replay: Replay, edge: Edge, node: Node) -> Iterator[Candidate]:
                 only, others = only & there, others & ~there
             n, whose = node.shape[several[0]], f"{which} {row} of the gradient at {at}"
             overwritten = f"overwritten for each {'sample' if one else 'of them'}"
+            # By that factor, a single number is as well that of one row.
+            chance = np.count_nonzero(target.right) < 2
             for kept, title, cost in (
                 (only, f"only the {whose} counts: {overwritten} in place of added up", 0.9),
-                (n * only, f"only the {whose} counts, times {n}: {overwritten}", 0.9)
+                (n * only, f"only the {whose} counts, times {n}: {overwritten}", 0.9 + 2 * chance)
                 if one
                 else (others, f"the {whose} is left out", 1.3),
             ):  # fmt: skip
-                made = wrong(replay, {edge: _given(rule, kept * g)})
+                made = wrong(replay, {edge: given(rule, kept * g)})
                 yield Candidate(title, cost + far, predict=made)
 
 
@@ -228,7 +248,7 @@ def anothers_numbers(case: Case, target: Target) -> Iterator[Candidate]:
                 yield Candidate(
                     f"{word}the value of {text} was given for the gradient of {here}",
                     0.6 if node.id == target.id else 1.6,
-                    predict=_constant(target, form),
+                    predict=only(target, form),
                 )
         longer = g is not None and g.shape[1:] == target.hand.shape[1:] and g.ndim
         if g is not None and longer and len(g) > len(target.hand) > 1:
@@ -236,18 +256,14 @@ def anothers_numbers(case: Case, target: Target) -> Iterator[Candidate]:
                 f"the first {len(target.hand)} of the gradient of {text} were given for that of "
                 f"{here}",
                 1.3,
-                predict=_constant(target, g[: len(target.hand)]),
+                predict=only(target, g[: len(target.hand)]),
             )
         if g is not None and node.id != target.id and g.shape == target.hand.shape:
             yield Candidate(
                 f"the gradient of {text} was given for that of {here}",
                 0.9 if node.name and np.ptp(g) > 1e-9 * np.abs(g).max() else 1.3,  # By chance.
-                predict=_constant(target, g),
+                predict=only(target, g),
             )
-
-
-def _constant(target: Target, value: Any) -> Any:
-    return lambda other: value if other.id == target.id else None
 
 
 @mistake("factors missing", "Several factors in a row were dropped.")
@@ -356,12 +372,8 @@ def minus_left_out(case: Case, target: Target) -> Iterator[Candidate]:
             yield Candidate(
                 f"what comes back through {step.name} is subtracted, not added",
                 0.77,
-                predict=step.wrong(_negative(step.rule)),
+                predict=step.wrong(scaled(step.rule, -1.0, divide=False)),
             )
-
-
-def _negative(rule: Rule) -> Rule:
-    return lambda g: -rule(g)
 
 
 @mistake("term elsewhere", "All that arrives at an activation goes through its derivative.")

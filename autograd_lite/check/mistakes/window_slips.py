@@ -52,6 +52,7 @@ KEPT = {
     "only the last counts": slice(-1, None),
     "the first is left out": slice(1, None),
     "the last is left out": slice(0, -1),
+    "the first and the last are left out": slice(1, -1),
     "only the middle one counts": None,
 }
 
@@ -129,7 +130,7 @@ def _used(replay: Replay, w: Windows, target: Target) -> Iterator[Candidate]:
             if not known:
                 table = change().reshape(w.shape)
                 for same, piece in zip(w.alike, table, strict=True):
-                    known.update({x.id: piece for x in same})
+                    known.update({x.id: piece.reshape(x.shape) for x in same})
                 for node in moved:
                     used = [known.get(x, replay.values[x]) for x in node.operands]
                     assert node.primitive is not None  # It has operands.

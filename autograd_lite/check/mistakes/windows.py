@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import text_of
+from autograd_lite.check.mistakes.backward_steps import is_product, text_of, viewed
 from autograd_lite.check.mistakes.registry import Array, remembered
 from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.graph import Node
@@ -223,21 +223,20 @@ def _of_data(replay: Replay) -> Iterator[Windows]:
     """Yield the windows that are constants: where they overlap, they tell what they are of."""
     used: dict[Any, list[Node]] = {}
     for node in replay.graph:
-        if node.primitive is None or len(node.operands) != 2 or len(node.primitive.linear) != 2:
-            continue
-        for x, other in (node.operands, node.operands[::-1]):
+        for x, other in (node.operands, node.operands[::-1]) if is_product(node) else ():
             piece, of = replay.graph[x], replay.graph[other]
             if piece.kind == "constant" and 1 < np.size(piece.value) <= MOST_PLACES:
-                while of.primitive is ops.getitem:
-                    of = replay.graph[of.operands[0]]
-                used.setdefault((of.id, piece.shape), []).append(piece)
-    for every in used.values():
+                of, shape = viewed(replay.graph, of), piece.shape
+                if len(of.shape) > 2 and shape[-1] == np.prod(of.shape[1:]):  # As im2col has them.
+                    shape = (*shape[:-1], *of.shape[1:])
+                used.setdefault((of.id, shape), []).append(piece)
+    for (_, layout), every in used.items():
         once: dict[bytes, list[Node]] = {}  # Several kernels see the same windows.
         for node in every:
             once.setdefault(np.asarray(replay.values[node.id]).tobytes(), []).append(node)
         alike = list(once.values())
         nodes = [same[0] for same in alike]
-        pieces = [np.asarray(replay.values[node.id]) for node in nodes]
+        pieces = [np.reshape(replay.values[node.id], layout) for node in nodes]
         n = len(nodes)
         for rows in (*range(2, n // 2 + 1), 1) if len({x.id for x in nodes}) == n > 1 else ():
             if n % rows or (stitched := _grid(pieces, rows)) is None:
@@ -246,16 +245,16 @@ def _of_data(replay: Replay) -> Iterator[Windows]:
             axes = [Axis(d, a, count) for d, a, _, count in across]
             twice = {d: b for d, _, b, _ in across}
             axes += [Axis(d, twice.get(d, 1), m, kernel=d in twice)
-                     for d, m in enumerate(pieces[0].shape) if m > 1]  # fmt: skip
+                     for d, m in enumerate(layout) if m > 1]  # fmt: skip
             if _taps(replay, nodes):
                 axes = [Axis(x.along, x.step, x.length, kernel=k < len(across))
                         for k, x in enumerate(axes)]  # fmt: skip
-            shape = (n, *pieces[0].shape)
+            shape = (n, *layout)
             yield Windows("the data", base, nodes, shape, (0,) * base.ndim, axes, None, alike)
             break
         if n == 1 and (together := _of_one_array(pieces[0])) is not None:
             base, axes = together
-            shape = (1, *pieces[0].shape)
+            shape = (1, *layout)
             yield Windows("the data", base, nodes, shape, (0,) * base.ndim, axes, None, alike)
 
 
@@ -302,16 +301,18 @@ def _grid(pieces: list[Array], rows: int) -> tuple[Array, Across] | None:
         across = row[1]
     if rows == 1:
         return wide[0], [across] if across else []
-    whole = _row(wide)
-    if whole is None or across is None or whole[1][0] == across[0]:
+    whole = _row(wide, across and across[0])  # Padding overlaps with padding.
+    if whole is None or across is None:
         return None
     return whole[0], [whole[1], across]
 
 
-def _row(pieces: list[Array]) -> tuple[Array, tuple[int, int, int, int]] | None:
-    """Put windows together that overlap along one axis, one after the other."""
+def _row(
+    pieces: list[Array], taken: int | None = None
+) -> tuple[Array, tuple[int, int, int, int]] | None:
+    """Put windows together that overlap along one axis, not `taken`, one after the other."""
     n = len(pieces)
-    for d in reversed(range(pieces[0].ndim)):
+    for d in sorted({*range(pieces[0].ndim)} - {taken}, reverse=True):
         m = pieces[0].shape[d]
         moved = [np.moveaxis(x, d, 0) for x in pieces]
         layouts = [(s, 1) for s in range(1, m)] + [(1, s) for s in range(2, n)]

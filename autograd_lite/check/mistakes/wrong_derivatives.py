@@ -15,11 +15,13 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
+    FEWEST_BITS,
     MOST_VALUES,
     Made,
     Step,
     activations,
     always,
+    as_it_is,
     compositions,
     grouped,
     is_gate,
@@ -40,12 +42,8 @@ from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Node
 
 
-def _as_it_is(g: Any) -> Any:
-    return g
-
-
 def _sent_by(
-    step: Step, title: str, cost: float, rule: Rule = _as_it_is, kind: str = ""
+    step: Step, title: str, cost: float, rule: Rule = as_it_is, kind: str = ""
 ) -> Candidate:
     return Candidate(title, cost, predict=step.wrong(rule), kind=kind)
 
@@ -164,12 +162,14 @@ def constant_left_out(case: Case, target: Target) -> Iterator[Candidate]:
                 y = step.primitive.forward(*operands, **step.node.parameters)
             except ValueError:
                 continue
+            # Of so few numbers, a relu is cut off elsewhere by chance.
+            few = is_gate(step) and step.node.value.size < FEWEST_BITS
             for output in (y, values[step.node.id]):
                 rule = step.replay.rule(step.edge, y=output, operands={i: operands[i]})
                 yield Candidate(
                     f"the derivative of {step.name} is taken at {text_of(graph, without)}, in "
                     f"place of {text_of(graph, step.operand)}",
-                    0.9,
+                    0.9 + 0.5 * few,
                     predict=step.wrong(rule),
                 )
 
@@ -275,10 +275,6 @@ def factor_inverted(case: Case, target: Target) -> Iterator[Candidate]:
 @mistake("sign in a derivative", "1 - a**2 is tanh', a (1 - a) is sigmoid'.")
 def sign_in_derivative(case: Case, target: Target) -> Iterator[Candidate]:
     """Write a plus where the derivative of an activation has a minus."""
-
-    def times(derivative: Any) -> Rule:
-        return lambda g: g * derivative
-
     for step in activations(case, target):
         x, y = (np.asarray(step.replay.values[n.id]) for n in (step.operand, step.node))
         for title, derivative in sign_forms(step.primitive, step.name, y, x):
@@ -386,7 +382,7 @@ def _of_derivatives(case: Case, target: Target, missing: bool) -> Iterator[Candi
             ):
                 title = f"{other:g} stands in place of {text}{seen}"
             # That a 2 is missing is likelier than that what happens to be 0.5 is there twice.
-            cost = piece + (1.25 if plain in (0.5, 2.0) else 0.7)
+            cost = piece + (1.25 if plain in (0.5, 2.0) else 0.8 if text[:4] == "1 + " else 0.7)
             yield _sent_by(step, title, cost, scaled(step.rule, value, missing))
 
 
@@ -414,7 +410,7 @@ def _of_tensors(
             yield Candidate(
                 f"the factor {text} is {'missing' if missing else 'one too many'}{at}{seen}",
                 (1.0 if near else 3.0) + (0.0 if here else 0.2),
-                predict=wrong(replay, nodes={place.id: scaled(_as_it_is, value, missing)}),
+                predict=wrong(replay, nodes={place.id: scaled(as_it_is, value, missing)}),
             )
 
 
