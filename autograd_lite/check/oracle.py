@@ -206,7 +206,10 @@ def loss_of(graph: Graph, node: Node) -> Callable[[Array], Any]:
             used = [now[x] if x in now else values[x] for x in operands]
             if forward is ops.assign.forward and any(np.iscomplexobj(x) for x in used):
                 used[0] = np.asarray(used[0], np.complex128)  # Else the imaginary part were lost.
-            now[key] = forward(*used, **parameters)
+            try:
+                now[key] = forward(*used, **parameters)
+            except np.linalg.LinAlgError:  # Outside the domain: of no definite matrix, say.
+                return np.nan
         return np.reshape(now.get(end, values[end]), ())
 
     return loss_at
