@@ -52,8 +52,8 @@ def compare_function(
         # An array's entry that cannot be a Tensor is a ValueError of NumPy's.
         if isinstance(error, ValueError) and not isinstance(error.__cause__, GradientError):
             raise
-        filled = filling(f)
         try:
+            filled = filling(f)
             graph, lifted = traced(filled, names, arrays)
             bare = np.asarray(f(*(x.copy(order="K") for x in arrays)))
             if not np.allclose(graph.outputs[0].value, bare, rtol=1e-9, atol=0):

@@ -80,8 +80,19 @@ def naive(x, k):
     return out
 
 
+class Naive:
+    def forward(self, x, k):
+        return self.convolved(x, k)
+
+    __call__ = forward
+
+    def convolved(self, x, k):
+        return naive(x, k)
+
+
+@pytest.mark.parametrize("forward", [naive, Naive(), Naive().forward, Naive().convolved])
 @pytest.mark.parametrize("accumulate", [True, False])
-def test_a_loop_that_fills_a_bare_array_is_recorded(accumulate):
+def test_a_loop_that_fills_a_bare_array_is_recorded(accumulate, forward):
     def backward(dy, x, k):
         dx, dk = np.zeros_like(x), np.zeros(3)
         for i in range(len(dy)):
@@ -92,7 +103,7 @@ def test_a_loop_that_fills_a_bare_array_is_recorded(accumulate):
             dk += dy[i] * x[i : i + 3]
         return dx, dk
 
-    result = al.check_layer(naive, backward, [rng.normal(size=8), rng.normal(size=3)])
+    result = al.check_layer(forward, backward, [rng.normal(size=8), rng.normal(size=3)])
     assert bool(result) is accumulate
     assert result["k"].ok
     assert accumulate or "= in place of +=" in result["x"].diagnosis.title
