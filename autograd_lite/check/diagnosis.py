@@ -119,6 +119,9 @@ FOR_WHAT_IS_KNOWN = 0.6
 NOTHING_LEFT = 1e-12
 """What is so small beside other gradients is what rounding has left of a sum that cancels."""
 
+CLEAR, THROUGH_MAXIMUM = 0.8, 0.3
+"""What costs more is weighed against what the path through a maximum explains, which few take."""
+
 UNLIKELY = 2.0
 """What costs more, as a factor without a reason, is not yet enough."""
 
@@ -240,6 +243,7 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
     tried: list[Tried] = []
     now = time.thread_time()
     late = now + FOR_WHAT_IS_KNOWN * (progress.deadline - now)
+    kept = None
     for case, besides, against in _cases(progress, target):
         if tried and time.thread_time() > late:
             progress.cut_short.add(target.name)
@@ -252,9 +256,16 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
                 more = _fitting(case, against, progress, candidates)
                 fitting = sorted([*fitting, *more], key=lambda x: x.rank)
                 proposed = proposed or candidates
-        if fitting:
+        if kept and not (fitting and _is_nearer(fitting[0], kept[0][0])):
+            break
+        shifted = case is progress.case and case.replay is not None and case.replay.has_shifts
+        if fitting and shifted and fitting[0].cost > CLEAR:
+            kept = fitting, (target, against), besides  # By the path through the maximum, too?
+        elif fitting:
             return _diagnosis(fitting, progress, (target, against), besides)
         tried.append((case, against, proposed, besides))
+    if kept:
+        return _diagnosis(kept[0], progress, *kept[1:])
     if target.hand.ndim == 0 != target.right.ndim:
         spread = _one(progress, replace(target, hand=np.full(target.right.shape, target.hand)))
         if spread.explained:
@@ -293,6 +304,12 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
             f"Give the gradient of {inner} too: it tells whether the mistake is before or after it."
         )
     return replace(found, how=" ".join(how))
+
+
+def _is_nearer(candidate: Candidate, other: Candidate) -> bool:
+    """Return whether a mistake, with the path through a maximum, is likelier than one without."""
+    contradicted, also, cost = candidate.rank
+    return (contradicted, also, cost + THROUGH_MAXIMUM) < other.rank
 
 
 Tried = tuple[Case, Target, list[Candidate], str]
@@ -503,7 +520,7 @@ def _fitting(
 ) -> list[Candidate]:
     """Return every mistake that accounts for a gradient, the likeliest first."""
     others = [t for t in progress.failing if t not in progress.found and t.id != target.id]
-    if case is not progress.case:
+    if case is not progress.case and not (case.replay is not None and case.replay.shifts):
         others = []
     fitting: dict[tuple[str, str], Candidate] = {}
     worst = np.inf
