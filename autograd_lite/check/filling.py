@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable
 from types import CellType, FunctionType, MethodType
 from typing import Any
@@ -26,7 +27,7 @@ def filling(f: Callable[..., Any]) -> Callable[..., Any]:
             return _NumPy()
         if isinstance(value, MethodType) and not isinstance(value.__self__, type):
             return getattr(instance(value.__self__), value.__name__)
-        call = getattr(type(value), "__call__", None)
+        call = inspect.getattr_static(type(value), "__call__", None)
         if isinstance(call, FunctionType) and not is_library(call.__globals__):
             return instance(value)
         made = MAKERS.get(getattr(value, "__name__", ""))

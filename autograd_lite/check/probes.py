@@ -163,7 +163,7 @@ def _like(
         return rng.choice(x.ravel(), size=shape)
     if kind.endswith(NUMBERS):  # An adjacency, say: with its diagonal.
         below = np.tril(rng.choice(x[~np.eye(len(x), dtype=bool)], size=shape), -1)
-        return below + below.T + np.diag(rng.choice(np.diag(x), size=len(below)))
+        return np.asarray(below + below.T + np.diag(rng.choice(np.diag(x), size=len(below))))
     if kind == "one-hot rows":
         return np.eye(shape[-1], dtype=x.dtype)[rng.integers(0, shape[-1], shape[:-1])]
     if kind == "between 0 and 1":

@@ -184,6 +184,8 @@ def test_the_mistake_of_a_jacobian_is_named():
     assert "transposed" in turned["x"].diagnosis.title
     one = al.check_jacobian(f, lambda v: jacobian(v) + np.array([[0, 0], [0.5, 0]]), v)
     assert one["x"].diagnosis.title == "in row 1 of the Jacobian: only entry 0 is wrong"
+    unit = al.check_jacobian(f, lambda v: jacobian(v) / [1, v[0]], v)
+    assert unit["x"].diagnosis.title == "in row 0 of the Jacobian: the factor x[0] is missing"
 
 
 def test_a_jacobian_is_checked_with_its_layout():

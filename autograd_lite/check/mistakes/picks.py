@@ -224,6 +224,8 @@ def _assigned(step: Step, over: Any = 0.0, at: Any = None) -> Any:
 def _windows(picked: Sequence[Step], key: str) -> Iterator[Candidate]:
     """Assign what comes back from windows that overlap, or from one, in place of adding it."""
     replay = picked[0].replay
+    if all(step.node.value.size == np.size(replay.values[key]) for step in picked):
+        return  # Each is all of it, as ``X[:, None]`` and ``X[None]``.
     to = text_of(replay.graph, replay.graph[key])
     step_of = {node.id: k for loop in loops(replay) for nodes in loop.classes
                for k, node in enumerate(nodes)}  # fmt: skip

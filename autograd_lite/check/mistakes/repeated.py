@@ -76,8 +76,8 @@ def loops(replay: Replay) -> Iterator[Loop]:
             continue  # Two loops, as those of a bidirectional network: each has its own weights.
         if len(best) > 2:
             _add_last(loop, made)
-        elif taken or len(loop.classes) < 2:
-            continue  # An operation done twice is not a loop.
+        elif taken or len(loop.classes) < 2 or alike[best] < 1:
+            continue  # Some operations done twice are not a loop.
         if loop.classes:
             yield loop
         taken.update(node.id for nodes in loop.classes for node in nodes)
