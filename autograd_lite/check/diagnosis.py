@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -44,7 +45,11 @@ from autograd_lite.check.mistakes import (
     wrong_derivatives,
 )
 from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made, distinct, largest_in
-from autograd_lite.check.mistakes.entries import where_not_finite, zero_entries
+from autograd_lite.check.mistakes.entries import (
+    where_not_finite,
+    wrong_entries,
+    zero_entries,
+)
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Array,
@@ -124,6 +129,9 @@ CLEAR, THROUGH_MAXIMUM = 0.8, 0.3
 
 UNLIKELY = 2.0
 """What costs more, as a factor without a reason, is not yet enough."""
+
+FEWEST_IN_PART = 4
+"""How many different numbers prove a mistake that was made at some entries only."""
 
 FEW = 3
 """Of a gradient with fewer numbers than these, a mistake is looked for in the others first."""
@@ -292,7 +300,7 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
             return two
     found = partly(target)
     if found.explained:
-        return found
+        return _in_part(found, tried)
     how = []
     if target.name in progress.cut_short:
         how.append(
@@ -314,6 +322,21 @@ def _is_nearer(candidate: Candidate, other: Candidate) -> bool:
 
 Tried = tuple[Case, Target, list[Candidate], str]
 """A pass, what a gradient is to be in it, what was tried of it, and where it differs."""
+
+
+def _in_part(found: Diagnosis, tried: Sequence[Tried]) -> Diagnosis:
+    """Name the mistake that gives the numbers of the wrong entries, where the others are right."""
+    for _, against, proposed, _ in tried if " × " not in found.title else ():
+        places = wrong_entries(against)
+        hand = against.hand[places[1]] if places else np.zeros(0)
+        for candidate in proposed if distinct(hand) >= FEWEST_IN_PART else ():
+            made = None
+            with contextlib.suppress(ValueError, TypeError, IndexError), np.errstate(all="ignore"):
+                made = candidate.predict(against) if candidate.predict is not None else None
+            fits = made is not None and np.shape(made) == against.hand.shape
+            if made is not None and places and fits and same(made[places[1]], hand):
+                return replace(found, title=f"{found.title}: there, {candidate.title}")
+    return found
 
 
 def _with_a_factor(progress: _Progress, tried: Sequence[Tried]) -> tuple[Diagnosis | None, float]:

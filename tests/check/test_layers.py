@@ -169,6 +169,10 @@ def test_what_turns_the_wrong_way_is_said_though_inputs_have_the_seed_of_the_cot
     assert "forwards" in result["x"].diagnosis.title
     identity = al.check_layer(lambda x: x * 3.0, lambda dy, x: dy, [x])
     assert "value of x" not in identity["x"].diagnosis.title
+    inside = al.check_layer(
+        lambda x: forward(x) ** 3, lambda dy, x: forward(3 * forward(x) ** 2 * dy), [x]
+    )
+    assert inside["x"].diagnosis.title == "the sign of s is flipped throughout, on the way back"
 
 
 def test_the_mistake_of_a_jacobian_is_named():
