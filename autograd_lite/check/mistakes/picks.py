@@ -242,10 +242,12 @@ def _windows(picked: Sequence[Step], key: str) -> Iterator[Candidate]:
             g = sum(replay.gradients[step.node.id] for step in some)
             yield some[0].node.parameters["index"], g, some[0]
 
+    each = {repr(x.node.parameters["index"]): x for x in picked}.values()
+    apart = sum(x.rule(np.ones(x.node.shape)) for x in each).max() <= 1
     for order in (picked[::-1], picked):  # The step closest to the operand comes first.
         yield Candidate(
             f"where the pieces of {to} overlap, each overwrites what came before: = in place of +=",
-            0.62,  # Likelier than that nothing comes back from one of them.
+            0.82 if apart else 0.62,  # Likelier than that nothing comes back from one of them.
             predict=_in_turn(picked, key, partial(events, order), picked),
         )
         for some in [[one] for one in order[1:]] + alike if 2 < len(picked) <= MOST_PIECES else ():
