@@ -642,6 +642,15 @@ def test_what_counts_at_a_kink_can_be_chosen(kinks, passes, verdict):
         al.compare(np.abs(x).sum(), {"x": [1.0, 1.0, -1.0]}, kinks="all")
 
 
+def test_of_a_tie_not_every_entry_gets_all():
+    x = al.Tensor([[1.0, 3, 3], [2, 0, 2]], requires_grad=True, name="x")
+    loss = np.sum(np.max(x, axis=1) ** 2)
+    row = al.compare(loss, {"x": [[0, 6.0, 6], [4, 0, 4]]})["x"]
+    assert not row.ok
+    assert row.diagnosis.title.startswith("where several entries are the largest, each of them")
+    assert al.compare(loss, {"x": [[0, 6.0, 0], [0, 0, 4]]})
+
+
 def test_a_tie_in_a_function_that_cannot_be_recorded_is_none():
     def pooled(x):
         return float(np.max(np.maximum(x, 0)))  # float() is not recorded.

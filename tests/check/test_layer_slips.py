@@ -139,7 +139,9 @@ def test_the_last_window_overwrites_the_maximum_of_the_others():
             dx[k + np.argmax(x[k : k + 3])] = g
         return dx
 
-    title = al.check_layer(forward, back, [rng.normal(size=9)])["x"].diagnosis.title
+    title = al.check_layer(forward, back, [np.random.default_rng(0).normal(size=9)])[
+        "x"
+    ].diagnosis.title
     assert "overwrites the others: = in place of +=" in title
 
 

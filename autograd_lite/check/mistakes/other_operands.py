@@ -93,7 +93,7 @@ def other_throughout(case: Case, target: Target) -> Iterator[Candidate]:
         instead = [
             (f"{name} is flipped along axis {k} on the way back", "permuted", np.flip(value, k))
             for k, n in enumerate(value.shape)
-            if n > 1
+            if n > 1 and np.unique(value).size > 2  # A mask is drawn anew rather.
         ]
         if len(some) > 1:  # As sin is, in a rotation that is not turned back.
             title = f"the sign of {name} is flipped throughout, on the way back"
