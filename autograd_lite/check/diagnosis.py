@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -45,11 +46,7 @@ from autograd_lite.check.mistakes import (
     wrong_derivatives,
 )
 from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made, distinct, largest_in
-from autograd_lite.check.mistakes.entries import (
-    where_not_finite,
-    wrong_entries,
-    zero_entries,
-)
+from autograd_lite.check.mistakes.entries import where_not_finite, wrong_entries, zero_entries
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Array,
@@ -327,16 +324,17 @@ Tried = tuple[Case, Target, list[Candidate], str]
 def _in_part(found: Diagnosis, tried: Sequence[Tried]) -> Diagnosis:
     """Name the mistake that gives the numbers of the wrong entries, where the others are right."""
     for _, against, proposed, _ in tried if " × " not in found.title else ():
-        places = wrong_entries(against)
-        hand = against.hand[places[1]] if places else np.zeros(0)
-        for candidate in proposed if distinct(hand) >= FEWEST_IN_PART else ():
-            made = None
-            with contextlib.suppress(ValueError, TypeError, IndexError), np.errstate(all="ignore"):
-                made = candidate.predict(against) if candidate.predict is not None else None
-            fits = made is not None and np.shape(made) == against.hand.shape
-            if made is not None and places and fits and same(made[places[1]], hand):
+        _, wrong = wrong_entries(against) or ("", np.zeros(against.hand.shape, bool))
+        for candidate in proposed if distinct(against.hand[wrong]) >= FEWEST_IN_PART else ():
+            there = partial(_there, candidate.predict, wrong)
+            if replace(candidate, correct=None, predict=there).explains(against):
                 return replace(found, title=f"{found.title}: there, {candidate.title}")
     return found
+
+
+def _there(made: Any, wrong: Array, target: Target) -> Array | None:
+    g = made(target) if made is not None else None
+    return None if g is None else np.where(wrong, g, target.hand)
 
 
 def _with_a_factor(progress: _Progress, tried: Sequence[Tried]) -> tuple[Diagnosis | None, float]:

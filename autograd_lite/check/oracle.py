@@ -155,7 +155,7 @@ def at_kinks(
         index = np.unravel_index(place, value.shape)
         derivatives, slack = sides(index)
         looked[index] = True
-        kinks[index] = abs(np.ptp(derivatives)) > slack
+        kinks[index] = np.ptp(derivatives) > slack
         if kinks[index]:
             added += derivatives
             valid &= bool(np.ptp([*derivatives, hand[index]]) <= np.ptp(derivatives) + slack)
