@@ -17,6 +17,21 @@ def put_back(g, ids=IDS):
     return d
 
 
+def scored(h, u):
+    """Add up in a loop, with weights of what is scored in another loop."""
+    a = softmax(np.stack([u @ h[t] for t in range(len(h))]))
+    total = 0.0
+    for t in range(len(h)):
+        total = total + a[t] * h[t]
+    return np.sum(np.tanh(total))
+
+
+def scored_backward(h, u):
+    a = softmax(h @ u)
+    d = 1 - np.tanh(a @ h) ** 2
+    return {"h": np.outer(a, d), "u": h.T @ (a * (h @ d - a @ h @ d))}
+
+
 def one_of_each_pair(x):
     k = np.exp(-np.sum((x[:, None] - x[None]) ** 2, axis=2))
     return -2 * (k.sum(1)[:, None] * x - k @ x)
@@ -141,10 +156,28 @@ SPD = M.T @ M + np.eye(4)
             [rng.normal(size=(6, 3))],
             "the last slice along axis 1 of the gradient at e[…] is left out",
         ),
+        (
+            lambda z, e: 0.25 * np.sum((z - np.mean(e)) ** 2),
+            lambda z, e: {"z": 2 * (z - np.mean(e)), "e": np.sum(np.mean(e) - z) / 8 + 0 * e},
+            [rng.normal(size=(5, 3)), rng.normal(size=4)],
+            "not multiplied by 0.25",
+        ),
+        (
+            np.median,
+            lambda x: np.eye(7)[3],
+            [np.arange(7.0) ** 2 - 8],
+            "the gradient of np.sort(a, axis=0) was given",
+        ),
+        (
+            scored,
+            scored_backward,
+            [rng.normal(size=(5, 4)), X],
+            "at every step, nothing comes back to h[t] from",
+        ),
     ],
 )
 def test_the_mistake_has_its_name(f, by_hand, inputs, says):
-    (row,) = al.compare(f, by_hand, inputs).rows
+    (row,) = al.compare(f, by_hand, inputs).failures
     assert says in row.diagnosis.title
 
 

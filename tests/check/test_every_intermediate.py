@@ -125,6 +125,11 @@ def test_a_path_that_is_left_out_is_named_though_a_maximum_sends_something_back(
     assert result.first.diagnosis.title == "what comes back to counts from total is left out"
 
 
+def test_a_path_with_another_sign_and_a_factor_has_both():
+    result = compared(("-0.5 * (var", "(var"), inner=False)
+    assert "has its sign flipped, and a factor 2: " in result["W1"].diagnosis.title
+
+
 def test_entries_of_one_size_are_not_clipped_for_that():
     result = compared(("dlogs / probs", "dlogs"), inner=["probs"])
     assert result["probs"].diagnosis.title == "the derivative of the log at logs is left out"

@@ -73,7 +73,8 @@ def scaled_path(
         why = reason(case, abs(factor), key if kind == "term of the loss" else None)
         if single or (why is None and (np.count_nonzero(target.hand) < 3 or np.size(part) == 1)):
             return
-        title = f"{path} has a factor {shown(factor)}"
+        flipped = "its sign flipped, and " if factor < 0 else ""
+        title = f"{path} has {flipped}a factor {shown(abs(factor))}"
         says = why[0] if why else another_number(case, factor)
         title += f": {says}" if says else ""
         price = cost + (0.3 + why[1] if why else 1.8)
