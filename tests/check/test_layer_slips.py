@@ -274,3 +274,18 @@ def test_a_mistake_in_some_rows_has_its_name():
 
     title = al.compare(loss, back, [rng.normal(size=(5, 3))])["x"].diagnosis.title
     assert title.startswith("only rows 1, 3 are wrong: there, the one-hot of the labels is not")
+
+
+def test_an_entry_of_a_softmax_is_no_factor():
+    def pooled(h, u, w):
+        a = softmax(np.stack([u @ w @ h[t] for t in range(5)])[None])[0][0]
+        return sum(a[t] * h[t] for t in range(5)), (h, u, w, a)
+
+    def back(d, cache):
+        h, u, w, a = cache
+        ds = a * (h @ d - a @ h @ d)
+        return np.outer(a, d) + np.outer(ds, u @ w), w @ h.T @ a, np.outer(u, ds @ h)
+
+    inputs = [np.random.default_rng(3).normal(size=n) for n in ((5, 3), 4, (4, 3))]
+    title = al.check_layer(pooled, back, inputs)["u"].diagnosis.title
+    assert "a[" not in title
