@@ -559,6 +559,8 @@ def _fitting(
             if not (contradicted or odd):
                 worst = min(worst, candidate.cost + FAR_FETCHED)
             cost = candidate.cost + AGAINST * contradicted + MORE_AGAINST * odd
+            made = candidate.predict  # That it is left out is simpler.
+            cost += AGAINST * (isinstance(made, Made) and made.comes_to_nothing(target))
             if target.hand.shape != target.right.shape:
                 also = 0  # The shape itself says where it is.
             candidate.rank = (contradicted, -also, cost)

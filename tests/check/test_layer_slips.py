@@ -289,3 +289,20 @@ def test_an_entry_of_a_softmax_is_no_factor():
     inputs = [np.random.default_rng(3).normal(size=n) for n in ((5, 3), 4, (4, 3))]
     title = al.check_layer(pooled, back, inputs)["u"].diagnosis.title
     assert "a[" not in title
+
+
+def test_what_comes_to_nothing_is_left_out():
+    def excite(x, u, w):
+        h = np.maximum(x.mean(axis=2) @ u, 0)
+        g = 1 / (1 + np.exp(-(h @ w)))
+        return x * g[:, :, None], (x, h, g, u)
+
+    def back(d, cache):
+        x, h, g, u = cache
+        dw = h.T @ ((d * x).sum(axis=2) * g * (1 - g))
+        return d * g[:, :, None], 0 * u, dw
+
+    draw = np.random.default_rng(1)  # One sample has no unit that is on.
+    inputs = [draw.normal(size=n) for n in ((2, 4, 3), (4, 2), (2, 4))]
+    title = al.check_layer(excite, back, inputs)["x"].diagnosis.title
+    assert title.startswith("nothing is sent on from")
