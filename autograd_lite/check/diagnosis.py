@@ -6,6 +6,8 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +46,7 @@ from autograd_lite.check.mistakes import (
     wrong_derivatives,
 )
 from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made, distinct, largest_in
-from autograd_lite.check.mistakes.entries import where_not_finite, zero_entries
+from autograd_lite.check.mistakes.entries import where_not_finite, wrong_entries, zero_entries
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Array,
@@ -119,8 +121,14 @@ FOR_WHAT_IS_KNOWN = 0.6
 NOTHING_LEFT = 1e-12
 """What is so small beside other gradients is what rounding has left of a sum that cancels."""
 
+CLEAR, THROUGH_MAXIMUM = 0.8, 0.3
+"""What costs more is weighed against what the path through a maximum explains, which few take."""
+
 UNLIKELY = 2.0
 """What costs more, as a factor without a reason, is not yet enough."""
+
+FEWEST_IN_PART = 4
+"""How many different numbers prove a mistake that was made at some entries only."""
 
 FEW = 3
 """Of a gradient with fewer numbers than these, a mistake is looked for in the others first."""
@@ -240,6 +248,7 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
     tried: list[Tried] = []
     now = time.thread_time()
     late = now + FOR_WHAT_IS_KNOWN * (progress.deadline - now)
+    kept = None
     for case, besides, against in _cases(progress, target):
         if tried and time.thread_time() > late:
             progress.cut_short.add(target.name)
@@ -252,9 +261,16 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
                 more = _fitting(case, against, progress, candidates)
                 fitting = sorted([*fitting, *more], key=lambda x: x.rank)
                 proposed = proposed or candidates
-        if fitting:
+        if kept and not (fitting and _is_nearer(fitting[0], kept[0][0])):
+            break
+        shifted = case is progress.case and case.replay is not None and case.replay.has_shifts
+        if fitting and shifted and fitting[0].cost > CLEAR:
+            kept = fitting, (target, against), besides  # By the path through the maximum, too?
+        elif fitting:
             return _diagnosis(fitting, progress, (target, against), besides)
         tried.append((case, against, proposed, besides))
+    if kept:
+        return _diagnosis(kept[0], progress, *kept[1:])
     spread_out = stretched(target.hand, target.right.shape)
     if spread_out is not None and spread_out.shape != target.hand.shape:
         spread = _one(progress, replace(target, hand=spread_out))
@@ -283,7 +299,7 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
             return two
     found = partly(target)
     if found.explained:
-        return found
+        return _in_part(found, tried)
     how = []
     if target.name in progress.cut_short:
         how.append(
@@ -297,8 +313,30 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
     return replace(found, how=" ".join(how))
 
 
+def _is_nearer(candidate: Candidate, other: Candidate) -> bool:
+    """Return whether a mistake, with the path through a maximum, is likelier than one without."""
+    contradicted, also, cost = candidate.rank
+    return (contradicted, also, cost + THROUGH_MAXIMUM) < other.rank
+
+
 Tried = tuple[Case, Target, list[Candidate], str]
 """A pass, what a gradient is to be in it, what was tried of it, and where it differs."""
+
+
+def _in_part(found: Diagnosis, tried: Sequence[Tried]) -> Diagnosis:
+    """Name the mistake that gives the numbers of the wrong entries, where the others are right."""
+    for _, against, proposed, _ in tried if " × " not in found.title else ():
+        _, wrong = wrong_entries(against) or ("", np.zeros(against.hand.shape, bool))
+        for candidate in proposed if distinct(against.hand[wrong]) >= FEWEST_IN_PART else ():
+            there = partial(_there, candidate.predict, wrong)
+            if replace(candidate, correct=None, predict=there).explains(against):
+                return replace(found, title=f"{found.title}: there, {candidate.title}")
+    return found
+
+
+def _there(made: Any, wrong: Array, target: Target) -> Array | None:
+    g = made(target) if made is not None else None
+    return None if g is None else np.where(wrong, g, target.hand)
 
 
 def _with_a_factor(progress: _Progress, tried: Sequence[Tried]) -> tuple[Diagnosis | None, float]:
@@ -505,7 +543,7 @@ def _fitting(
 ) -> list[Candidate]:
     """Return every mistake that accounts for a gradient, the likeliest first."""
     others = [t for t in progress.failing if t not in progress.found and t.id != target.id]
-    if case is not progress.case:
+    if case is not progress.case and not (case.replay is not None and case.replay.shifts):
         others = []
     fitting: dict[tuple[str, str], Candidate] = {}
     worst = np.inf
@@ -523,6 +561,8 @@ def _fitting(
             if not (contradicted or odd):
                 worst = min(worst, candidate.cost + FAR_FETCHED)
             cost = candidate.cost + AGAINST * contradicted + MORE_AGAINST * odd
+            made = candidate.predict  # That it is left out is simpler.
+            cost += AGAINST * (isinstance(made, Made) and made.comes_to_nothing(target))
             if target.hand.shape != target.right.shape:
                 also = 0  # The shape itself says where it is.
             candidate.rank = (contradicted, -also, cost)

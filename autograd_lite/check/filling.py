@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 from collections.abc import Callable
 from types import CellType, FunctionType, MethodType
 from typing import Any
@@ -23,8 +25,11 @@ def filling(f: Callable[..., Any]) -> Callable[..., Any]:
     def copied(value: Any) -> Any:
         if value is np:
             return _NumPy()
-        if isinstance(value, MethodType):
-            return MethodType(copied(value.__func__), value.__self__)
+        if isinstance(value, MethodType) and not isinstance(value.__self__, type):
+            return getattr(instance(value.__self__), value.__name__)
+        call = inspect.getattr_static(type(value), "__call__", None)
+        if isinstance(call, FunctionType) and not is_library(call.__globals__):
+            return instance(value)
         made = MAKERS.get(getattr(value, "__name__", ""))
         if made is not None and value is getattr(np, value.__name__, None):
             return made
@@ -43,6 +48,14 @@ def filling(f: Callable[..., Any]) -> Callable[..., Any]:
                 cell.cell_contents = copied(old.cell_contents)
             except ValueError:  # It is empty as yet.
                 continue
+        return new
+
+    def instance(x: Any) -> Any:
+        """Copy an object, so that its methods, and those that they call, are copies too."""
+        kind, new = type(x), copy.copy(x)
+        methods = {name: f for base in reversed(kind.__mro__) for name, f in vars(base).items()}
+        own = {n: copied(f) for n, f in methods.items() if isinstance(f, FunctionType)}
+        new.__class__ = type(kind.__name__, (kind,), own)
         return new
 
     def globals_of(value: FunctionType) -> dict[str, Any]:

@@ -169,7 +169,7 @@ def _checked(
     result = compare(loss, by_hand, varied, **options)
     rows = []
     for row in result.rows:
-        if row.diagnosis is not None and not row.diagnosis.explained:
+        if row.diagnosis is not None and row.diagnosis.name in OR_TURNED:
             (g, *others) = cotangents(_several(result_of(list(varied.values()))))
             if not others and g.shape == row.by_hand.shape:
                 again = result_of([g if name == row.name else x for name, x in varied.items()])
@@ -266,6 +266,9 @@ def check_jacobian(
             return Comparison((dataclasses.replace(row, diagnosis=found),), result.notes)
     return result
 
+
+OR_TURNED = (UNEXPLAINED, "sign flipped in part")
+"""What a rotation that is not turned back can be called, too."""
 
 MOST_ROWS = 20
 """How many rows of a Jacobian are looked at one by one, where nothing explains their sum."""

@@ -218,7 +218,7 @@ def taylor_order(
         moved = float(f(x + h * direction))
         remainder = abs(moved - start - h * along)
         if not np.isfinite(remainder):
-            return float("nan")
+            continue  # So far away, it is outside the domain.
         noise = 1e-14 * max(abs(start), abs(moved), abs(h * along)) + h * rounded
         noisy += remainder <= noise
         if remainder > noise:

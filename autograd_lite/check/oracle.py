@@ -139,19 +139,30 @@ def at_kinks(
     here = float(np.real(loss_at(value)))
     looked, kinks = np.zeros(gap.shape, dtype=bool), np.zeros(gap.shape, dtype=bool)
     valid = True
-    for place in chosen:
-        index = np.unravel_index(place, value.shape)
-        step = 1e-6 * max(1.0, abs(float(value[index])))
+
+    def sides(index: Any) -> tuple[Array, float]:
+        """Return the derivatives to the right and to the left, and what is within rounding."""
+        step = 1e-6 * max(1.0, float(np.abs(value[index]).max()))
         derivatives = []
         for sign in (1, -1):
             moved = value.copy(order="K")
             moved[index] += sign * step
             derivatives.append(sign * (float(np.real(loss_at(moved))) - here) / step)
+        return np.array(derivatives), 1e-3 * max(map(abs, derivatives))
+
+    added = np.zeros(2)
+    for place in chosen:
+        index = np.unravel_index(place, value.shape)
+        derivatives, slack = sides(index)
         looked[index] = True
-        size = max(map(abs, derivatives))
-        kinks[index] = abs(derivatives[0] - derivatives[1]) > 1e-3 * size
-        between = min(derivatives) - 1e-3 * size <= hand[index] <= max(derivatives) + 1e-3 * size
-        valid = valid and (bool(between) or not kinks[index])
+        kinks[index] = np.ptp(derivatives) > slack
+        if kinks[index]:
+            added += derivatives
+            valid &= bool(np.ptp([*derivatives, hand[index]]) <= np.ptp(derivatives) + slack)
+    if valid and kinks.sum() > 1:
+        together, slack = sides(kinks)
+        if not np.allclose(together, added, rtol=0, atol=slack):  # A tie: not each gets all.
+            valid = bool(np.ptp([*together, hand[kinks].sum()]) <= np.ptp(together) + slack)
     return looked, kinks, valid
 
 
@@ -206,7 +217,10 @@ def loss_of(graph: Graph, node: Node) -> Callable[[Array], Any]:
             used = [now[x] if x in now else values[x] for x in operands]
             if forward is ops.assign.forward and any(np.iscomplexobj(x) for x in used):
                 used[0] = np.asarray(used[0], np.complex128)  # Else the imaginary part were lost.
-            now[key] = forward(*used, **parameters)
+            try:
+                now[key] = forward(*used, **parameters)
+            except np.linalg.LinAlgError:  # Outside the domain: of no definite matrix, say.
+                return np.nan
         return np.reshape(now.get(end, values[end]), ())
 
     return loss_at

@@ -21,11 +21,14 @@ MOST_AXES = 8
 """How many axes of equal length are tried in all combinations: what must change together."""
 
 
+NUMBERS = "of these numbers"
+
 SQUARE = (
     "both one-hot rows",
     "both rows of probabilities",
     "orthogonal",
     "symmetric",
+    f"symmetric, {NUMBERS}",
     "positive definite",
     "lower triangular",
     "upper triangular",
@@ -92,7 +95,7 @@ def probes(
 
 def _near(x: Array, kind: str, rng: np.random.Generator) -> Array:
     """Return an array that differs by a hundredth at most, and has the structure that is known."""
-    if kind in ("as it is", "of these numbers") or "one-hot" in kind or x.size < FEWEST:
+    if kind == "as it is" or kind.endswith(NUMBERS) or "one-hot" in kind or x.size < FEWEST:
         return x
     room = x if (x > 0).all() else np.abs(x).mean()
     if kind == "between 0 and 1":
@@ -106,7 +109,7 @@ def _near(x: Array, kind: str, rng: np.random.Generator) -> Array:
 def structure(x: Array) -> str:
     """Return what is special about an array, so that another one can have it too."""
     kind = _of_rows(x)
-    if kind in ("", "of these numbers", "between 0 and 1"):
+    if kind in ("", NUMBERS, "between 0 and 1"):
         for axis in range(x.ndim - 1):  # Samples may be columns, or pixels behind the classes.
             if (along := _of_rows(np.moveaxis(x, axis, -1))) in BY_ROW:
                 return f"{along}{ALONG}{axis}"
@@ -121,7 +124,9 @@ def _of_rows(x: Array) -> str:
         return "as it is" if x.ndim else ""
     if set(np.unique(x)) <= {0.0, 1.0} or (x == np.round(x)).all():
         rows = set(np.unique(x)) <= {0.0, 1.0} and (x.sum(axis=-1) == 1).all()
-        return "one-hot rows" if rows else "of these numbers"
+        if not rows and x.ndim == 2 and np.ptp(x) and np.array_equal(x, x.T):
+            return f"symmetric, {NUMBERS}"
+        return "one-hot rows" if rows else NUMBERS
     if x.shape[-1] > 1 and (x >= 0).all() and np.allclose(x.sum(axis=-1), 1):
         return "rows of probabilities"
     if x.ndim == 2 and x.shape[0] == x.shape[1] > 1:
@@ -136,7 +141,7 @@ def _of_rows(x: Array) -> str:
     if x.size > 1 and np.allclose(np.linalg.norm(x, axis=-1), 1):
         return "unit vectors"
     if len(np.unique(x)) <= max(2, x.size // 3):
-        return "of these numbers"
+        return NUMBERS
     if ((x > 0) & (x < 1)).all():
         return "between 0 and 1"
     if x.ndim == 1 and x.size >= FEWEST and (np.diff(x) > 0).all():
@@ -154,8 +159,11 @@ def _like(
         return np.moveaxis(_like(x, lengths, kind, rng), -1, int(axis))
     if kind == "as it is":
         return x if shape == x.shape else rng.choice(x.ravel(), size=shape)
-    if kind == "of these numbers":
+    if kind == NUMBERS:
         return rng.choice(x.ravel(), size=shape)
+    if kind.endswith(NUMBERS):  # An adjacency, say: with its diagonal.
+        below = np.tril(rng.choice(x[~np.eye(len(x), dtype=bool)], size=shape), -1)
+        return np.asarray(below + below.T + np.diag(rng.choice(np.diag(x), size=len(below))))
     if kind == "one-hot rows":
         return np.eye(shape[-1], dtype=x.dtype)[rng.integers(0, shape[-1], shape[:-1])]
     if kind == "between 0 and 1":

@@ -86,7 +86,7 @@ def traced(
 def _watched(f: Callable[..., Any], lifted: Sequence[Tensor]) -> tuple[Any, dict[str, Any]]:
     """Call a function; return its result, and its local variables, for names."""
     code, before = getattr(inspect.unwrap(f), "__code__", None), sys.getprofile()
-    variables: dict[str, Any] = {}
+    variables = _from_outside(f)
     named = (np.ndarray, Tensor) if code and code.co_name == "<lambda>" else np.ndarray
 
     def watch(frame: FrameType, event: str, _: Any) -> None:
@@ -104,6 +104,16 @@ def _watched(f: Callable[..., Any], lifted: Sequence[Tensor]) -> tuple[Any, dict
         return f(*lifted), variables
     finally:
         sys.setprofile(before)
+
+
+def _from_outside(f: Callable[..., Any]) -> dict[str, Any]:
+    """Return the arrays that a function uses and that are not its own, by name."""
+    try:
+        found = inspect.getclosurevars(inspect.unwrap(f))
+    except (TypeError, ValueError):
+        return {}
+    outside = {**found.globals, **found.nonlocals}
+    return {name: x for name, x in outside.items() if isinstance(x, np.ndarray)}
 
 
 def _names(variables: Mapping[str, Any]) -> dict[str, Any]:

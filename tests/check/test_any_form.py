@@ -90,6 +90,14 @@ def test_noise_is_no_form():
 MASK = np.array([[1.0, 0.0], [1.0, 1.0]])
 
 
+def test_one_number_for_all_is_no_form():
+    z = al.Tensor(rng.normal(size=(12, 5)))
+    e = np.exp(z - np.max(z, axis=1, keepdims=True))
+    s = al.Tensor(rng.uniform(1, 2, size=(12, 1)), requires_grad=True, name="s")
+    row = al.compare(np.sum((e * s) ** 2), {"s": np.full((12, 1), -0.3)})["s"]
+    assert not row.diagnosis.explained
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_of_few_signs_no_other_tensor_is_taken_for_a_mask(seed):
     drawn = np.random.default_rng(seed)

@@ -476,11 +476,27 @@ def rotation():
             lambda b, c: {"c": 2 * np.ones_like(c)},
             [(np.eye(3) + np.eye(3)[[1, 2, 0]] * 2) / 3, rng.normal(size=3)],
         ),
+        (
+            lambda a, h: np.sum(np.tanh(a @ h)),
+            lambda a, h: {"h": a @ (1 - np.tanh(a @ h) ** 2)},
+            [np.array([[0.0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 1, 0]]), np.ones(4)],
+        ),
+        (
+            lambda s: 2 * np.sum(np.log(np.diag(np.linalg.cholesky(s)))),
+            np.linalg.inv,
+            [np.array([[1.0, 0.99], [0.99, 1.0]])],
+        ),
+        (
+            lambda x: np.mean((x - np.mean(x)) ** 2),
+            lambda x: {"x": 2 * x / x.size - 2 * x.mean() / x.size},
+            [np.float16(10) + np.random.default_rng(4).normal(size=(20, 5)).astype(np.float16)],
+        ),
     ],
     ids=[
         "one-hot", "symmetric", "orthogonal", "fixed length", "size in the function",
         "entries by number", "orthonormal columns", "permutation", "centred columns", "even grid",
-        "sorted", "positive", "skew", "rotation", "doubly stochastic",
+        "sorted", "positive", "skew", "rotation", "doubly stochastic", "adjacency", "definite",
+        "few digits",
     ],
 )  # fmt: skip
 def test_what_is_right_for_its_structure_is_right(f, by_hand, inputs):
@@ -511,6 +527,15 @@ def test_what_counts_at_a_kink_can_be_chosen(kinks, passes, verdict):
     assert not outside
     with pytest.raises(ValueError, match="kinks is 'valid', 'any' or 'strict'"):
         al.compare(np.abs(x).sum(), {"x": [1.0, 1.0, -1.0]}, kinks="all")
+
+
+def test_of_a_tie_not_every_entry_gets_all():
+    x = al.Tensor([[1.0, 3, 3], [2, 0, 2]], requires_grad=True, name="x")
+    loss = np.sum(np.max(x, axis=1) ** 2)
+    row = al.compare(loss, {"x": [[0, 6.0, 6], [4, 0, 4]]})["x"]
+    assert not row.ok
+    assert row.diagnosis.title.startswith("where several entries are the largest, each of them")
+    assert al.compare(loss, {"x": [[0, 6.0, 0], [0, 0, 4]]})
 
 
 def test_a_tie_in_a_function_that_cannot_be_recorded_is_none():

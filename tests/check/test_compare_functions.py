@@ -7,6 +7,34 @@ import autograd_lite as al
 
 rng = np.random.default_rng(3)
 M, B, X = rng.normal(size=(5, 4)), rng.normal(size=5), rng.normal(size=4)
+TARGET, IDS = rng.normal(size=5), np.array([[0, 2, 2], [5, 1, 3], [2, 4, 0], [1, 1, 1]])
+
+
+def put_back(g, ids=IDS):
+    """Add to each row that is picked what comes back to the mean that it is in."""
+    d = np.zeros((6, 3))
+    np.add.at(d, ids, g[:, None])
+    return d
+
+
+def scored(h, u):
+    """Add up in a loop, with weights of what is scored in another loop."""
+    a = softmax(np.stack([u @ h[t] for t in range(len(h))]))
+    total = 0.0
+    for t in range(len(h)):
+        total = total + a[t] * h[t]
+    return np.sum(np.tanh(total))
+
+
+def scored_backward(h, u):
+    a = softmax(h @ u)
+    d = 1 - np.tanh(a @ h) ** 2
+    return {"h": np.outer(a, d), "u": h.T @ (a * (h @ d - a @ h @ d))}
+
+
+def one_of_each_pair(x):
+    k = np.exp(-np.sum((x[:, None] - x[None]) ** 2, axis=2))
+    return -2 * (k.sum(1)[:, None] * x - k @ x)
 
 
 def ridge(x, m, b):
@@ -92,10 +120,64 @@ SPD = M.T @ M + np.eye(4)
             [X],
             "the factor x of 0.5 * x is missing",
         ),
+        (
+            lambda p: -np.sum(p * np.log(p)),
+            lambda p: -1 / p,
+            [np.array([[0.2, 0.5, 0.3], [0.1, 0.6, 0.3]])],
+            "-1 / p is given for the gradient at p",
+        ),
+        (
+            lambda x: np.sum(np.exp(-np.sum((x[:, None] - x[None]) ** 2, axis=2))),
+            one_of_each_pair,
+            [rng.normal(size=(5, 2))],
+            "by hand = 0.5 × autodiff: the factor 2 is missing",
+        ),
+        (
+            lambda q: np.sum((M @ q - TARGET) ** 2),
+            lambda q: -2 * M.T @ TARGET,
+            [X],
+            "only the target TARGET is there, without the prediction (M @ q)",
+        ),
+        (
+            lambda q: np.sum((M @ q - np.arange(5.0)) ** 2),
+            lambda q: -2 * M.T @ np.arange(5),
+            [X],
+            "only the target is there, without",
+        ),
+        (
+            lambda e: np.sum(np.tanh(np.mean(e[IDS], axis=1))),
+            lambda e: put_back(1 - np.tanh(np.mean(e[IDS], axis=1)) ** 2) / IDS.size,
+            [rng.normal(size=(6, 3))],
+            "divided by 4 once too often",
+        ),
+        (
+            lambda e: np.sum(np.tanh(np.mean(e[IDS], axis=1))),
+            lambda e: put_back((1 - np.tanh(np.mean(e[IDS], axis=1)) ** 2) / 3, IDS[:, :-1]),
+            [rng.normal(size=(6, 3))],
+            "the last slice along axis 1 of the gradient at e[…] is left out",
+        ),
+        (
+            lambda z, e: 0.25 * np.sum((z - np.mean(e)) ** 2),
+            lambda z, e: {"z": 2 * (z - np.mean(e)), "e": np.sum(np.mean(e) - z) / 8 + 0 * e},
+            [rng.normal(size=(5, 3)), rng.normal(size=4)],
+            "not multiplied by 0.25",
+        ),
+        (
+            np.median,
+            lambda x: np.eye(7)[3],
+            [np.arange(7.0) ** 2 - 8],
+            "the gradient of np.sort(a, axis=0) was given",
+        ),
+        (
+            scored,
+            scored_backward,
+            [rng.normal(size=(5, 4)), X],
+            "at every step, nothing comes back to h[t] from",
+        ),
     ],
 )
 def test_the_mistake_has_its_name(f, by_hand, inputs, says):
-    (row,) = al.compare(f, by_hand, inputs).rows
+    (row,) = al.compare(f, by_hand, inputs).failures
     assert says in row.diagnosis.title
 
 

@@ -76,14 +76,14 @@ def compared(*edits, inner):
     exec(FORWARD, space)
     for name in INNER:
         space[name].name = name
-    loss, given = space["loss"], [*(INNER if inner else ()), *PARAMETERS]
+    given = inner if isinstance(inner, list) else [*(INNER if inner else ()), *PARAMETERS]
     by_hand = {name: space[name].numpy() for name in [*INNER, *PARAMETERS]}
     backward = BACKWARD
     for right, wrong in edits:
         assert right in backward, right
         backward = backward.replace(right, wrong, 1)
     exec(backward, by_hand | globals(), found := {})
-    return al.compare(loss, {name: found[f"d{name}"] for name in given})
+    return al.compare(space["loss"], {name: found[f"d{name}"] for name in given})
 
 
 CASES = [
@@ -99,6 +99,9 @@ CASES = [
     ("inv * draw", "var**-0.5 * draw", "diff", "1 / np.sqrt(var) stands in place of inv"),
     ("np.sum(dact, axis=0", "np.sum(dact, axis=1", "bias", "is summed over axis 1"),
     ("np.sum(raw * dact, axis=0", "np.sum(raw * dact, axis=1", "gain", "raw is summed over axis 1"),
+    ("-0.5 * (var", "-1.5 * (var", "var", "the factor -1.5, the exponent less 1, stands in place"),
+    ("np.add.at(dC, WORDS, demb)", "np.add.at(dC, WORDS, demb[:, :1])", "C", "all taken from the"),
+    ("dcat = dpre", "dcat = dact", "cat", "the gradient at act is used in place of that at"),
     ("dC, WORDS", "dC, np.stack([LABELS] * 3, 1)", "C", "where logs[np.arange(8), …] picks"),
 ]
 
@@ -115,6 +118,21 @@ def test_with_every_intermediate_the_line_is_named(right, wrong, row, says):
     result = compared((right, wrong), inner=True)
     assert result.first.name == row
     assert says in result.first.diagnosis.title
+
+
+def test_a_path_that_is_left_out_is_named_though_a_maximum_sends_something_back():
+    result = compared(("share * dprobs + dtotal", "share * dprobs"), inner=False)
+    assert result.first.diagnosis.title == "what comes back to counts from total is left out"
+
+
+def test_a_path_with_another_sign_and_a_factor_has_both():
+    result = compared(("-0.5 * (var", "(var"), inner=False)
+    assert "has its sign flipped, and a factor 2: " in result["W1"].diagnosis.title
+
+
+def test_entries_of_one_size_are_not_clipped_for_that():
+    result = compared(("dlogs / probs", "dlogs"), inner=["probs"])
+    assert result["probs"].diagnosis.title == "the derivative of the log at logs is left out"
 
 
 @pytest.mark.parametrize("edits", [(), (NOTHING_COMES_BACK,)])

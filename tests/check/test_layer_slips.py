@@ -139,7 +139,28 @@ def test_the_last_window_overwrites_the_maximum_of_the_others():
             dx[k + np.argmax(x[k : k + 3])] = g
         return dx
 
-    title = al.check_layer(forward, back, [rng.normal(size=9)])["x"].diagnosis.title
+    title = al.check_layer(forward, back, [np.random.default_rng(0).normal(size=9)])[
+        "x"
+    ].diagnosis.title
+    assert "overwrites the others: = in place of +=" in title
+
+
+def test_an_array_that_is_filled_has_no_mask():
+    def forward(x):
+        y = np.zeros((3, 3))
+        for i, j in np.ndindex(3, 3):
+            y[i, j] = np.max(x[i : i + 2, j : j + 2])
+        return y, x
+
+    def back(dy, x):
+        dx = np.zeros_like(x)
+        for i, j in np.ndindex(3, 3):
+            a, b = np.unravel_index(x[i : i + 2, j : j + 2].argmax(), (2, 2))
+            dx[i + a, j + b] = dy[i, j]
+        return dx
+
+    x = np.random.default_rng(10).normal(size=(4, 4))
+    title = al.check_layer(forward, back, [x])["x"].diagnosis.title
     assert "overwrites the others: = in place of +=" in title
 
 
@@ -216,3 +237,72 @@ def test_labels_stay_whole_numbers_where_a_function_cannot_be_recorded():
 
     x, y = rng.normal(size=(5, 4)), rng.integers(0, 4, size=5)
     assert al.compare(f, lambda x, y: {"x": 2 * x * (np.arange(4) == y[:, None])}, [x, y])
+
+
+def test_a_sum_over_tiles_is_told():
+    def back(dy, y):
+        blocks = (dy * y).reshape(4, 3, 2).sum(axis=2)
+        return y * (dy - np.repeat(blocks, 2, axis=1))
+
+    title = al.check_layer(softmax, back, [rng.normal(size=(4, 6))])["x"].diagnosis.title
+    assert title == "the sum of the softmax is taken over each block of 2, in place of over all"
+
+
+def test_a_kernel_that_is_flipped_is_told():
+    def spread(x, w):
+        y = np.zeros((3, 9))
+        for t in range(4):
+            y[:, 2 * t : 2 * t + 3] += np.tensordot(x[:, t], w, axes=1)
+        return y, w
+
+    def back(dy, w):
+        return np.stack([np.tensordot(w[..., ::-1], dy[:, 2 * t : 2 * t + 3]) for t in range(4)], 1)
+
+    inputs = {"x": rng.normal(size=(2, 4)), "w": rng.normal(size=(2, 3, 3))}
+    title = al.check_layer(spread, lambda dy, w: {"x": back(dy, w)}, inputs)["x"].diagnosis.title
+    assert title == "w is flipped along axis 2 on the way back"
+
+
+def test_a_mistake_in_some_rows_has_its_name():
+    y, w = np.array([0, 1, 3, 1, 2]), rng.normal(size=(3, 4))
+
+    def loss(x):
+        return np.sum(al.logsumexp(x @ w, axis=1) - (x @ w)[np.arange(5), y])
+
+    def back(x):
+        return (softmax(x @ w)[0] - np.eye(4)[y] * (y != 1)[:, None]) @ w.T
+
+    title = al.compare(loss, back, [rng.normal(size=(5, 3))])["x"].diagnosis.title
+    assert title.startswith("only rows 1, 3 are wrong: there, the one-hot of the labels is not")
+
+
+def test_an_entry_of_a_softmax_is_no_factor():
+    def pooled(h, u, w):
+        a = softmax(np.stack([u @ w @ h[t] for t in range(5)])[None])[0][0]
+        return sum(a[t] * h[t] for t in range(5)), (h, u, w, a)
+
+    def back(d, cache):
+        h, u, w, a = cache
+        ds = a * (h @ d - a @ h @ d)
+        return np.outer(a, d) + np.outer(ds, u @ w), w @ h.T @ a, np.outer(u, ds @ h)
+
+    inputs = [np.random.default_rng(3).normal(size=n) for n in ((5, 3), 4, (4, 3))]
+    title = al.check_layer(pooled, back, inputs)["u"].diagnosis.title
+    assert "a[" not in title
+
+
+def test_what_comes_to_nothing_is_left_out():
+    def excite(x, u, w):
+        h = np.maximum(x.mean(axis=2) @ u, 0)
+        g = 1 / (1 + np.exp(-(h @ w)))
+        return x * g[:, :, None], (x, h, g, u)
+
+    def back(d, cache):
+        x, h, g, u = cache
+        dw = h.T @ ((d * x).sum(axis=2) * g * (1 - g))
+        return d * g[:, :, None], 0 * u, dw
+
+    draw = np.random.default_rng(1)  # One sample has no unit that is on.
+    inputs = [draw.normal(size=n) for n in ((2, 4, 3), (4, 2), (2, 4))]
+    title = al.check_layer(excite, back, inputs)["x"].diagnosis.title
+    assert title.startswith("nothing is sent on from")

@@ -80,8 +80,19 @@ def naive(x, k):
     return out
 
 
+class Naive:
+    def forward(self, x, k):
+        return self.convolved(x, k)
+
+    __call__ = forward
+
+    def convolved(self, x, k):
+        return naive(x, k)
+
+
+@pytest.mark.parametrize("forward", [naive, Naive(), Naive().forward, Naive().convolved])
 @pytest.mark.parametrize("accumulate", [True, False])
-def test_a_loop_that_fills_a_bare_array_is_recorded(accumulate):
+def test_a_loop_that_fills_a_bare_array_is_recorded(accumulate, forward):
     def backward(dy, x, k):
         dx, dk = np.zeros_like(x), np.zeros(3)
         for i in range(len(dy)):
@@ -92,7 +103,7 @@ def test_a_loop_that_fills_a_bare_array_is_recorded(accumulate):
             dk += dy[i] * x[i : i + 3]
         return dx, dk
 
-    result = al.check_layer(naive, backward, [rng.normal(size=8), rng.normal(size=3)])
+    result = al.check_layer(forward, backward, [rng.normal(size=8), rng.normal(size=3)])
     assert bool(result) is accumulate
     assert result["k"].ok
     assert accumulate or "= in place of +=" in result["x"].diagnosis.title
@@ -158,6 +169,10 @@ def test_what_turns_the_wrong_way_is_said_though_inputs_have_the_seed_of_the_cot
     assert "forwards" in result["x"].diagnosis.title
     identity = al.check_layer(lambda x: x * 3.0, lambda dy, x: dy, [x])
     assert "value of x" not in identity["x"].diagnosis.title
+    inside = al.check_layer(
+        lambda x: forward(x) ** 3, lambda dy, x: forward(3 * forward(x) ** 2 * dy), [x]
+    )
+    assert inside["x"].diagnosis.title == "the sign of s is flipped throughout, on the way back"
 
 
 def test_the_mistake_of_a_jacobian_is_named():
@@ -173,6 +188,8 @@ def test_the_mistake_of_a_jacobian_is_named():
     assert "transposed" in turned["x"].diagnosis.title
     one = al.check_jacobian(f, lambda v: jacobian(v) + np.array([[0, 0], [0.5, 0]]), v)
     assert one["x"].diagnosis.title == "in row 1 of the Jacobian: only entry 0 is wrong"
+    unit = al.check_jacobian(f, lambda v: jacobian(v) / [1, v[0]], v)
+    assert unit["x"].diagnosis.title == "in row 0 of the Jacobian: the factor x[0] is missing"
 
 
 def test_a_jacobian_is_checked_with_its_layout():

@@ -32,6 +32,16 @@ def test_the_axis_of_a_symmetric_matrix_is_the_one_that_is_written(f):
     assert title.startswith("the softmax is taken along axis 0, in place of 1")
 
 
+@pytest.mark.parametrize("masked", [-1e30, -np.inf])
+def test_what_a_mask_adds_hides_nothing(masked):
+    mask = np.triu(np.full((4, 4), masked), 1)
+    w = al.Tensor(W, requires_grad=True, name="w")
+    p = softmax(X @ w @ V.T + mask)
+    q = softmax(X @ W @ V.T + mask)
+    title = title_of(np.sum(p * V[:, :4]), w=X.T @ (q * (1 - q) * V[:, :4]) @ V)
+    assert "it has terms between the entries of a row" in title
+
+
 def test_probabilities_that_are_zero_are_no_mask():
     w = al.Tensor(W, requires_grad=True, name="w")
     s = X @ w

@@ -394,6 +394,8 @@ def _found(
             continue
         if (few or (free and _told(form) < FEWEST)) and not of_its_own:
             continue  # There are so many tensors that one has these few numbers by chance.
+        if free and distinct(made.both[0]) < 2:
+            continue  # With some factor, whatever adds up to one number gives another.
         yield Candidate(
             title,
             2.0 + place.cost + cost - 0.25 * of_its_own - 0.5 * itself
@@ -405,8 +407,9 @@ def _found(
 
 
 def _told(array: Array) -> int:
-    """Return how many numbers an array tells: signs alone tell a quarter of one each."""
-    return max(distinct(array), 4 * int(np.count_nonzero(array)) // FEWEST_BITS)
+    """Return how many numbers an array tells: signs tell a third of one each, unless all agree."""
+    signs = np.count_nonzero(array) if np.ptp(np.sign(array)) else 0
+    return max(distinct(array), 4 * int(signs) // FEWEST_BITS)
 
 
 def _rounded(factor: float) -> float:

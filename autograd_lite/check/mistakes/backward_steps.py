@@ -308,10 +308,11 @@ class Made:
 
     def comes_to_nothing(self, target: Target) -> bool:
         """Return whether nothing of the wrong cotangent is left in a gradient."""
-        if target.hand.shape != target.right.shape:
+        instead = self.both[0]
+        if target.hand.shape != target.right.shape or not np.any(instead):
             return False
-        terms = [self.both[0] * moved for _, moved in self.goals(target)]
-        return all(abs(x.sum()) < VANISHES * np.abs(x).sum() for x in terms)
+        terms = [instead * moved for _, moved in self.goals(target)]
+        return all(abs(x.sum()) <= VANISHES * np.abs(x).sum() for x in terms)
 
     def moves(self, target: Target) -> tuple[list[float], list[float]] | None:
         """Return what it adds to a gradient along each direction, and what is missing there."""

@@ -345,7 +345,7 @@ def clipped(case: Case, target: Target) -> Iterator[Candidate]:
     if hand.shape == right.shape and at_most.sum() > 1 and (np.abs(right[at_most]) > most).all():
         yield Candidate(
             f"clipped to ±{most:g}",
-            2.5 if at_most.all() else 0.5,  # Any one number is as large everywhere.
+            2.5 if at_most[hand != 0].all() else 0.5,  # Any one number is as large everywhere.
             predict=lambda target: np.clip(target.right, -most, most),
         )
     norm = float(np.linalg.norm(hand))

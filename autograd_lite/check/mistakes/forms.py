@@ -116,7 +116,9 @@ def _forms(replay: Replay, shape: tuple[int, ...]) -> Iterator[Form]:
             inside = called[1:-1] if called.startswith("(") and called.endswith(")") else called
             for form, (more, function) in FORMS.items():
                 says = form.replace("({})", f"({inside})").replace("{}", called)
-                yield says, cost + more + far, key, function(fitted)
+                made = function(fitted)  # Of 1 - p, p is a probability.
+                odd = 0.1 if form.startswith("(1 - ") and made.max() > 1 else 0.0
+                yield says, cost + more + far + odd, key, made
         for axis in range(value.ndim) if value.size > 1 else ():
             for words, (more, function) in POOLED.items():
                 pooled = function(value, axis=axis, keepdims=value.ndim == len(shape))

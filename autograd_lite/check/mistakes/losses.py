@@ -224,7 +224,8 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
     whole = 0.1 if np.ndim(c) else 0.0  # That the term has its sign flipped is simpler.
     yield f"the sign of {error} is flipped", 0.62 + whole, lambda: -c * e
     yield f"{yt} is added to {pt}, in place of subtracted", 0.65, lambda: c * (p + y)
-    yield f"only the target {yt} is there, without the prediction {pt}", 0.9, lambda: -c * y
+    target = yt if yt.startswith("the ") else f"the target {yt}"
+    yield f"only {target} is there, without the prediction {pt}", 0.9, lambda: -c * y
     yield f"{error} is squared", 1.0, lambda: c * e * e
     if not np.ndim(c) and yt != "0":
         for times_p, times_y in ((1, c), (c, 1), (2, c / 2)):

@@ -183,7 +183,7 @@ def _of_levels(
 ) -> Iterator[Candidate]:
     """Yield what may stand in place of a derivative that has two values."""
     levels = np.unique(derivative)
-    if len(levels) != 2:
+    if len(levels) != 2 or node.primitive is ops.assign:
         return
     low, high = levels
     g, value = replay.gradients[node.id], np.asarray(replay.values[node.id])

@@ -165,8 +165,8 @@ def _sums(case: Case, target: Target) -> Iterator[tuple[Array, str, Any, Any]]:
         elif step.is_matrix_product:
             yield g, whose, partial(_moved, step), partial(_masked, step, after=False)
     for node in dict.fromkeys(step.node for step in steps(case, target, once=True)):
-        if node.name:
-            g, whose = replay.gradients[node.id], f"the gradient at {node.name}"
+        if node.name or node.primitive is ops.getitem:
+            g, whose = replay.gradients[node.id], f"the gradient at {text_of(replay.graph, node)}"
             yield g, whose, partial(_there, node.id), partial(_of_all, replay, node.id, g)
 
 

@@ -39,8 +39,8 @@ from autograd_lite.check.mistakes.registry import (
 from autograd_lite.check.mistakes.replay import Replay, Rule
 from autograd_lite.graph import Node
 
-MOST_MEETING = 6
-"""Of how many paths that meet any two are exchanged."""
+MOST_MEETING, MOST_USES = 6, 50
+"""Of how many paths that meet any two are exchanged, and of how many uses one tensor is flipped."""
 
 LEARNING_RATES = (1.0, 0.5, 0.3, 0.1, 0.05, 0.03, 0.01, 0.003, 0.001, 1e-4)
 """What is tried when it is not given."""
@@ -78,24 +78,32 @@ def not_transposed(case: Case, target: Target) -> Iterator[Candidate]:
 def other_throughout(case: Case, target: Target) -> Iterator[Candidate]:
     """Use a matrix turned, or another tensor, wherever one is needed: as in A @ A.T for A.T @ A."""
     uses: dict[str, list[Step]] = {}
-    for step in steps(case, target, once=True):
+    for step in steps(case, target):
         if step.other is not None:
             uses.setdefault(viewed(step.replay.graph, step.other).id, []).append(step)
     for key, some in uses.items():
         replay, root = some[0].replay, some[0].replay.graph[key]
-        if not 1 < len(some) <= MOST_MEETING or not root.shape:
+        if len(some) > MOST_USES or not root.shape:
             continue
         name, value = grouped(text_of(replay.graph, root)), np.asarray(replay.values[key])
-        instead = []
-        if value.ndim == 2 and len(set(value.shape)) == 1:
+        instead = [
+            (f"{name} is flipped along axis {k} on the way back", "permuted", np.flip(value, k))
+            for k, n in enumerate(value.shape)
+            if n > 1 and np.unique(value).size > 2  # A mask is drawn anew rather.
+        ]
+        if len(some) > 1:  # As sin is, in a rotation that is not turned back.
+            title = f"the sign of {name} is flipped throughout, on the way back"
+            instead.append((title, "sign flipped in part", -value))
+        several = 1 < len(some) <= MOST_MEETING
+        if several and value.ndim == 2 and len(set(value.shape)) == 1:
             title = f"{name} stands for {name}.T throughout, and {name}.T for {name}"
             instead.append((title, "not transposed", value.T))
-        for x in replay.graph:
+        for x in replay.graph if several else ():
             alike = (x.name and x.kind == root.kind) or x in replay.graph.operands(root)
             if alike and x.shape == root.shape and x is not root:
                 title = f"{text_of(replay.graph, x)} is used in place of {name} throughout"
                 instead.append((title, "wrong tensor", np.asarray(replay.values[x.id])))
-        for title, kind, other in instead[:MOST_MEETING]:
+        for title, kind, other in instead[: 2 * MOST_MEETING]:
             rules = {
                 step.edge: replay.rule(
                     step.edge, operands={1 - step.edge[1]: _seen(replay, step.other, key, other)}
@@ -405,7 +413,7 @@ def wrong_gradient(case: Case, target: Target) -> Iterator[Candidate]:
             yield Candidate(
                 f"the gradient at {'another ' * (whose == step.name)}{whose} is used in place of "
                 f"that at {step.name}",
-                3.4,
+                3.4 if other.name else 3.45,
                 predict=wrong(step.replay, {step.edge: given(step.rule, g)}),
             )
 

@@ -72,11 +72,12 @@ def scaled_path(
     elif abs(factor + 1) < near:
         factor, title, price = -1.0, f"{path} has its sign flipped", cost + 0.05
     else:
-        why = reason(case, factor, key if kind == "term of the loss" else None)
-        says = why[0] if why else another_number(case, factor)
+        why = reason(case, abs(factor), key if kind == "term of the loss" else None)
+        says = why[0] if why else another_number(case, abs(factor))
         if single or not (says or (np.count_nonzero(target.hand) > 2 and np.size(part) > 1)):
             return
-        title = f"{path} has a factor {shown(factor)}"
+        flipped = "its sign flipped, and " if factor < 0 else ""
+        title = f"{path} has {flipped}a factor {shown(abs(factor))}"
         title += f": {says}" if says else ""
         price = cost + (0.3 + why[1] if why else 1.8)
     yield Candidate(
@@ -175,8 +176,8 @@ def _at_a_tensor(case: Case, replay: Replay, target: Target) -> Iterator[Candida
             path = f"what comes back to {node.name}"
             uses = sum(x.id in replay.gradients for x in replay.graph.consumers(node))
             for made in scaled_path(case, target, node.id, g, path, 1.26, "path missing"):
-                factor = made.title.partition(" has a factor ")[2].split(":")[0]
-                if uses > 1 and factor == shown(1 / uses):
+                before, _, factor = made.title.split(":")[0].partition(" a factor ")
+                if uses > 1 and factor == shown(1 / uses) and "flipped" not in before:
                     made.title = f"{path} is averaged over its {uses} uses, which add up"
                     made.cost = 1.15
                 elif factor:

@@ -236,6 +236,8 @@ def _assigned(step: Step, over: Any = 0.0, at: Any = None) -> Any:
 def _windows(picked: Sequence[Step], key: str) -> Iterator[Candidate]:
     """Assign what comes back from windows that overlap, or from one, in place of adding it."""
     replay = picked[0].replay
+    if all(step.node.value.size == np.size(replay.values[key]) for step in picked):
+        return  # Each is all of it, as ``X[:, None]`` and ``X[None]``.
     to = text_of(replay.graph, replay.graph[key])
     step_of = {node.id: k for loop in loops(replay) for nodes in loop.classes
                for k, node in enumerate(nodes)}  # fmt: skip
@@ -252,10 +254,12 @@ def _windows(picked: Sequence[Step], key: str) -> Iterator[Candidate]:
             g = sum(replay.gradients[step.node.id] for step in some)
             yield some[0].node.parameters["index"], g, some[0]
 
+    each = {repr(x.node.parameters["index"]): x for x in picked}.values()
+    apart = sum(x.rule(np.ones(x.node.shape)) for x in each).max() <= 1
     for order in (picked[::-1], picked):  # The step closest to the operand comes first.
         yield Candidate(
             f"where the pieces of {to} overlap, each overwrites what came before: = in place of +=",
-            0.62,  # Likelier than that nothing comes back from one of them.
+            0.82 if apart else 0.62,  # Likelier than that nothing comes back from one of them.
             predict=_in_turn(picked, key, partial(events, order), picked),
         )
         for some in [[one] for one in order[1:]] + alike if 2 < len(picked) <= MOST_PIECES else ():

@@ -23,6 +23,10 @@ MOST_NUMBERS = 10_000
 """Of how many entries a mask is told."""
 
 
+MOST_PARAMETERS = 3
+"""Up to how many numbers of an array are each a parameter, and not an entry of many."""
+
+
 MOST_SQUARE = 10_000
 """Up to which number a root is told by its digits."""
 
@@ -157,11 +161,16 @@ def divided_by(case: Case, node: Node) -> set[int]:
     if replay is None or node.primitive not in (ops.divide, ops.multiply):
         return found
     divides = node.primitive is ops.divide
+    sums = [x for x in replay.graph.operands(node) if x.primitive is ops.sum]
+    known = {*lengths(case)} - {2}
+    if sums:  # 1/n of a sum is a mean, if it has n terms, or rows.
+        (added,) = replay.graph.operands(sums[0])
+        known &= {*added.shape, np.size(added.value)}
     for x in node.operands[1:] if divides else node.operands:
         k = replay.values[x]
         if np.size(k) == 1 and replay.graph[x].primitive is None and (k := float(np.abs(k).max())):
             n = k if divides else 1 / k
-            sizes = ({*lengths(case)} - {2} | {case.batch}) - {0, 1}
+            sizes = known | {case.batch} - {0, 1}
             found |= {m for m in sizes if within(n, m) or (within(n, 2 * m) and m == case.batch)}
     return found
 
@@ -203,6 +212,8 @@ def scalars(case: Case) -> list[tuple[str, float, bool]]:
         return []
     graph, found = case.replay.graph, list[tuple[str, float, bool]]()
     for node in graph:
+        if node.primitive is ops.getitem and graph.operands(node)[0].value.size > MOST_PARAMETERS:
+            continue
         multiplies = any(x.primitive in (ops.multiply, ops.divide) for x in graph.consumers(node))
         if node.primitive is not None and node.value.size == 1 and node.value.dtype.kind == "f":
             text = node.name or (_called(graph, node) if multiplies else "")

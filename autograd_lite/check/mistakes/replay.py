@@ -75,7 +75,7 @@ class Replay:
     ) -> None:
         self.graph = graph
         self._operands = dict(operands or {})
-        self.ties = ties
+        self.ties, self.shifts = ties, shifts
         self._given = dict(given or {})
         self.values = dict(values or {node.id: node.value for node in graph})
         self.position = {node.id: i for i, node in enumerate(graph)}
@@ -330,8 +330,8 @@ def _along(node: Node, operands: Sequence[Any], moves: Sequence[Any]) -> NDArray
     """Return how a result moves with its operands, of which some stay where they are: None."""
     primitive = node.primitive
     assert primitive is not None  # It has operands.
-    pairs = [(np.abs(x), np.abs(m)) for x, m in zip(operands, moves, strict=True) if m is not None]
-    most = max(m.max(initial=0.0) / max(1.0, x.max(initial=0.0)) for x, m in pairs)
+    pairs = [(x, m) for x, m in zip(operands, moves, strict=True) if m is not None]
+    most = max(np.max(np.abs(m) / np.fmax(1.0, np.abs(x)), initial=0.0) for x, m in pairs)
     if not most:
         return np.zeros(node.shape)
 
@@ -346,8 +346,8 @@ def _along(node: Node, operands: Sequence[Any], moves: Sequence[Any]) -> NDArray
     if gap is None:
         h = 1e-5 / most
         gap = np.asarray(moved_by(h) - moved_by(-h)) / (2 * h)
-    size = most * max(1.0, np.abs(node.value).max(initial=0.0))
-    still = np.abs(gap).max(initial=0.0) <= STILL * size  # As behind a batch norm.
+    size = most * np.fmax(1.0, np.abs(node.value))  # Entry by entry: some may be masked by -1e30.
+    still = (np.abs(gap) <= STILL * size).all()  # As behind a batch norm.
     return np.zeros(node.shape) if still else np.asarray(gap)
 
 

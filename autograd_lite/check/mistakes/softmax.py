@@ -264,6 +264,9 @@ def _softmax_forms(
         *((f"the derivative of the softmax at {name} is that of the {which} row, for all rows",
            y[k] * (g - (g * y[k]).sum(axis, keepdims=True)))
           for which, k in (("first", 0), ("last", -1)) if axis % y.ndim),
+        *((f"the sum of the softmax is taken over each block of {n}, in place of over all",
+           y * (g - np.repeat(np.add.reduceat(g * y, range(0, y.shape[axis], n), axis), n, axis)))
+          for n in range(2, y.shape[axis]) if not y.shape[axis] % n),
         *_masked_otherwise(replay, x, y, g, axis),
     ):  # fmt: skip
         cost = 0.6 if title.endswith(between) else 0.69  # It says more than a factor does.

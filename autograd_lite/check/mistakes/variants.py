@@ -115,8 +115,8 @@ def stretched(case: Case, target: Target) -> Iterator[Candidate]:
     for step in steps(case, target, once=True):
         g, x, wide = step.replay.gradients[step.node.id], step.operand, step.primitive.entrywise
         layout = (*(1,) * (g.ndim - len(x.shape)), *x.shape)
-        axes = [k for k, n in enumerate(g.shape)
-                if k < g.ndim - len(x.shape) or (wide and layout[k] < n)]  # fmt: skip
+        before = g.ndim - len(x.shape) if step.is_product or wide else 0
+        axes = [k for k, n in enumerate(g.shape) if k < before or (wide and layout[k] < n)]
         alone = x.id == target.id and len(step.replay.graph.consumers(x)) == 1  # A factor of all.
         column = wide and g.ndim == 2 and x.shape == (len(g), 1)
         table = (g.ndim > 2 or column) and (x.shape or x.id == target.id)
@@ -434,7 +434,7 @@ MOST_STEPS = 6
 
 @mistake("rows of a gradient", "Row i of a gradient belongs to row i of the data.", last=True)
 def rows_of_a_gradient(case: Case, target: Target) -> Iterator[Candidate]:
-    """Reverse the rows of a gradient, or shift them by one."""
+    """Reverse the rows of a gradient, shift them by one, or take the first for all."""
     replay = case.replay
     if replay is None:
         return
@@ -443,6 +443,7 @@ def rows_of_a_gradient(case: Case, target: Target) -> Iterator[Candidate]:
         for axis, n in enumerate(g.shape):
             for words, moved in (
                 ("reversed", np.flip(g, axis)),
+                ("all taken from the first", np.repeat(g.take([0], axis), n, axis)),
                 ("shifted by one", np.roll(g, 1, axis)),
                 ("shifted by one", np.roll(g, -1, axis)),
             ) if n > 2 else ():  # fmt: skip

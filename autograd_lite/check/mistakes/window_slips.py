@@ -16,6 +16,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     MOST_VALUES,
+    AnotherPass,
     Made,
     Step,
     Together,
@@ -432,6 +433,13 @@ def _gathered(w: Windows) -> Iterator[tuple[str, float, Change]]:
 @mistake("pooling", "The largest entry of a window gets all of the gradient, the others none.")
 def wrong_pooling(case: Case, target: Target) -> Iterator[Candidate]:
     """Send what arrives at a maximum to all of its window, on average, or to the first entry."""
+    if case.replay is not None and case.replay.has_ties:
+        each = Replay(case.replay.graph, ties="all").gradients
+        yield Candidate(
+            "where several entries are the largest, each of them gets all of the gradient",
+            0.55,
+            predict=AnotherPass(lambda other: each.get(other.id or "")),
+        )
     for step in steps(case, target):
         yield from _one_of_window(step)
         inner, wide, window = step.node, step.replay.gradients[step.node.id], tuple[int, ...]()

@@ -79,6 +79,11 @@ def derivative_left_out(case: Case, target: Target) -> Iterator[Candidate]:
                 )
                 rule = scaled(step.rule, x, divide=False)
                 yield _sent_by(step, title, 0.8, rule, kind="other power")
+                if k not in (0, 0.5, 1):  # Else it is a sign, or nothing.
+                    rule = scaled(step.rule, (k - 1) / k, divide=False)
+                    factor = f"the factor {k - 1:g}, the exponent less 1, stands in place of {k:g}"
+                    title = f"{factor} in the derivative of {y}"
+                    yield _sent_by(step, title, 0.95, rule, kind="other power")
     gates = {step.operand.id: step for step in steps(case, target, once=True) if is_gate(step)}
     for step in gates.values():
         outer, replay = gates.get(step.node.id), step.replay
