@@ -49,7 +49,8 @@ def names_in(where: FrameType | Mapping[str, Any] | None) -> dict[str, Tensor]:
     variables of the module that a frame does not use, since a tensor is itself and no other: in
     ``def main(): al.compare(loss, {"w": by_hand})``, ``w`` is found. Then come the values of dicts
     and the attributes of objects: ``cache["Z1"]``, ``net.Z1`` and ``net.cache["Z1"]`` are called
-    ``Z1``, if nothing else is. Names that begin with an underscore do not count.
+    ``Z1``, if nothing else is; ``hs[1]`` of a dict is called that. Names that begin with an
+    underscore do not count.
 
     Parameters
     ----------
@@ -110,7 +111,12 @@ def held_by(name: str, value: Any) -> Iterator[tuple[str, str, Any]]:
             if type(x) is dict:
                 yield from held_by(f"{name}.{key}", x)
     elif len(value) < 1000:
-        yield from ((key, f"{name}[{key!r}]", x) for key, x in value.items() if type(key) is str)
+        for key, x in value.items():
+            text = f"{name}[{key!r}]"
+            if type(key) is str:
+                yield key, text, x
+            elif type(key) is int and key >= 0:
+                yield text, text, x
 
 
 def arrays_in(where: FrameType | None) -> dict[str, NDArray[Any]]:

@@ -27,6 +27,8 @@ from autograd_lite.ops.writing import Written
 MOST_VALUES = 60
 """How many tensors are tried as the missing factor, or as the wrong operand, of one step."""
 
+VIEWS = (ops.reshape, ops.expand_dims, ops.getitem, ops.transpose)
+
 FEWEST_BITS = 12
 """In one of 70 cases, one of `MOST_VALUES` tensors has given signs at so many places by chance."""
 
@@ -536,7 +538,7 @@ def is_product(node: Node) -> bool:
 
 def viewed(graph: Graph, node: Node) -> Node:
     """Return what a node is a view of: rows that were picked, a matrix that was turned."""
-    while node.primitive in (ops.getitem, ops.reshape, ops.transpose):
+    while node.primitive in VIEWS:
         node = graph[node.operands[0]]
     return node
 

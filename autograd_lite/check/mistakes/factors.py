@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import only, text_of
+from autograd_lite.check.mistakes.backward_steps import VIEWS, only, text_of
 from autograd_lite.check.mistakes.entries import entries_in_words
 from autograd_lite.check.mistakes.reasons import (
     another_number,
@@ -188,11 +188,9 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
             1.0 if a > 1 or _has_a_two(case) else 1.2,
             (squares if a < 1 else ()),
         )
-    uses = (
-        sum(x.operands.count(target.id) for x in graph.consumers(graph[target.id]))
-        if graph and target.id
-        else 0
-    )
+    users = graph.consumers(graph[target.id]) if graph and target.id else ()
+    views = any(x.primitive in VIEWS for x in users)  # As in x[:, None] - x: that is one use.
+    uses = 0 if views else sum(x.operands.count(target.id) for x in users)
     if uses > 1 and within(a, 1 / uses):
         yield (
             "averaged, not summed",

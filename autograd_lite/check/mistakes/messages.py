@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import AnotherPass, run_once, text_of
+from autograd_lite.check.mistakes.backward_steps import VIEWS, AnotherPass, run_once, text_of
 from autograd_lite.check.mistakes.registry import (
     Array,
     Candidate,
@@ -27,8 +27,6 @@ from autograd_lite.check.mistakes.registry import (
 from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.check.mistakes.softmax import logarithms
 from autograd_lite.graph import Node
-
-VIEWS = (ops.reshape, ops.expand_dims, ops.getitem, ops.transpose)
 
 
 @dataclass(frozen=True, eq=False)

@@ -72,12 +72,14 @@ def scaled_path(
     elif abs(factor + 1) < near:
         factor, title, price = -1.0, f"{path} has its sign flipped", cost + 0.05
     else:
-        why = reason(case, abs(factor), key if kind == "term of the loss" else None)
-        says = why[0] if why else another_number(case, abs(factor))
+        origin = key if kind == "term of the loss" else None
+        why, flipped, size = reason(case, factor, origin), "", factor
+        if factor < 0 and why == reason(case, -factor, origin):  # Which is of its size alone.
+            flipped, size = "its sign flipped, and ", -factor
+        says = why[0] if why else another_number(case, size)
         if single or not (says or (np.count_nonzero(target.hand) > 2 and np.size(part) > 1)):
             return
-        flipped = "its sign flipped, and " if factor < 0 else ""
-        title = f"{path} has {flipped}a factor {shown(abs(factor))}"
+        title = f"{path} has {flipped}a factor {shown(size)}"
         title += f": {says}" if says else ""
         price = cost + (0.3 + why[1] if why else 1.8)
     yield Candidate(
