@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import VIEWS, only, text_of
+from autograd_lite.check.mistakes.backward_steps import only, text_of, viewed
 from autograd_lite.check.mistakes.entries import entries_in_words
 from autograd_lite.check.mistakes.reasons import (
     another_number,
@@ -106,6 +106,15 @@ def _has_a_two(case: Case) -> bool:
     )
 
 
+def _meets_itself(case: Case, target: Target) -> bool:
+    """Return whether both operands of an operation are one tensor, as in x[:, None] - x."""
+    graph = case.replay.graph if case.replay is not None else None
+    return graph is not None and any(
+        len(x.operands) == 2 and {viewed(graph, y).id for y in graph.operands(x)} == {target.id}
+        for x in graph
+    )
+
+
 def _is_of_the_loss(replay: Replay, node: Node) -> bool:
     """Return whether a square is summed up to the loss, and not halved: it gives a factor 2."""
     while node is not replay.graph.outputs[0]:
@@ -189,8 +198,7 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
             (squares if a < 1 else ()),
         )
     users = graph.consumers(graph[target.id]) if graph and target.id else ()
-    views = any(x.primitive in VIEWS for x in users)  # As in x[:, None] - x: that is one use.
-    uses = 0 if views else sum(x.operands.count(target.id) for x in users)
+    uses = 0 if _meets_itself(case, target) else sum(x.operands.count(target.id) for x in users)
     if uses > 1 and within(a, 1 / uses):
         yield (
             "averaged, not summed",

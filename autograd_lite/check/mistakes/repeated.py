@@ -83,7 +83,7 @@ def loops(replay: Replay) -> Iterator[Loop]:
         taken.update(node.id for nodes in loop.classes for node in nodes)
 
 
-HALF_ALIKE = 0.5
+HALF_ALIKE = 1.0
 """What share of the operations between two uses of a parameter are repeated in a loop."""
 
 SHORTEST_TWICE = 5
