@@ -355,7 +355,7 @@ def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[],
                 functools.partial(_along_columns, scores, y, c),
             )
     text = f"1 at the largest entry of {pt}, and 0 elsewhere, stands in its place"
-    yield text, 0.9, lambda: c * (np.eye(n)[p.argmax(axis=-1)] - y)
+    yield text, 1.1, lambda: c * (np.eye(n)[p.argmax(axis=-1)] - y)
     text = f"the largest entry of {pt} is taken for the label"
     yield text, 0.9, lambda: c * (p - np.eye(n)[p.argmax(axis=-1)])
     text = "only the entry of the true class gets a gradient"
