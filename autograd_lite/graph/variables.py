@@ -45,10 +45,10 @@ def variables_of(frame: FrameType, *, unused: bool = False) -> dict[str, Any]:
 def names_in(where: FrameType | Mapping[str, Any] | None) -> dict[str, Tensor]:
     """Return the tensors that the variables of a frame or mapping are bound to, first name first.
 
-    Lists and tuples of tensors count too: the second of ``layers`` is called ``layers[1]``. So do
-    variables of the module that a frame does not use, since a tensor is itself and no other: in
-    ``def main(): al.compare(loss, {"w": by_hand})``, ``w`` is found. Names that begin with an
-    underscore do not count.
+    Lists, tuples and dicts of tensors count too: the second of ``layers`` is called ``layers[1]``,
+    and ``cache["A1"]`` is ``A1`` if no variable is. So do variables of the module that a frame does
+    not use: in ``def main(): al.compare(loss, {"w": by_hand})``, ``w`` is found. Names that begin
+    with an underscore do not count.
 
     Parameters
     ----------
@@ -71,14 +71,22 @@ def names_in(where: FrameType | Mapping[str, Any] | None) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     taken: set[int] = set()
     variables = variables_of(where, unused=True) if isinstance(where, FrameType) else where or {}
-    for name, value in variables.items():
-        if name.startswith("_") or not name.isidentifier():
-            continue
-        several = enumerate(value) if type(value) in (list, tuple) and len(value) < 1000 else ()
-        for text, x in [(name, value), *((f"{name}[{i}]", part) for i, part in several)]:
+    named = [x for x in variables.items() if not x[0].startswith("_") and x[0].isidentifier()]
+    keyed: list[tuple[str, Any]] = []
+    for name, value in named:
+        several: list[tuple[Any, Any]] = []
+        if type(value) in (list, tuple, dict) and len(value) < 1000:
+            several += value.items() if type(value) is dict else enumerate(value)
+        keyed += [(key, x) for key, x in several if isinstance(key, str) and key.isidentifier()]
+        whole = ((f"{name}[{i}]", x) for i, x in several if isinstance(i, int) and i >= 0)
+        for text, x in ((name, value), *whole):
             if isinstance(x, Tensor) and id(x) not in taken:
                 taken.add(id(x))
                 found[text] = x
+    for key, x in keyed:
+        if isinstance(x, Tensor) and id(x) not in taken and key not in variables:
+            taken.add(id(x))
+            found.setdefault(key, x)
     return found
 
 
