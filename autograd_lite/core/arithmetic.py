@@ -199,11 +199,9 @@ def _right(g: Any, y: Any, a: Any, b: Any) -> Any:
             # As one column times one row, in half of the time of a product that is broadcast.
             return g * a if b.ndim == 1 else a[:, None].dot(g[None])
         return a[:, None] * g[..., None, :]
-    if b.ndim == 1:
-        return (a.swapaxes(-1, -2) @ g[..., None])[..., 0]
-    if b.ndim == 2:  # One product in place of a stack of them that would then be summed.
+    if b.ndim <= 2:  # One product in place of a stack of them that would then be summed.
         rows = math.prod(a.shape[:-1])
-        return a.reshape(rows, a.shape[-1]).T @ g.reshape(rows, g.shape[-1])
+        return a.reshape(rows, a.shape[-1]).T @ g.reshape(rows, *b.shape[1:])
     return a.swapaxes(-1, -2) @ g
 
 

@@ -1,4 +1,4 @@
-"""What goes back to where it was picked: zeros, and the entries that are added to them."""
+"""What is put together in place: entries that go back to where they were picked, and writes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.derive.writing import NAME, Form, filled, index_of, write
-from autograd_lite.ops.indexing import may_repeat
+from autograd_lite.derive.writing import NAME, Form, filled, index_of, windows, write
+from autograd_lite.ops.indexing import may_repeat, windows_at
 from autograd_lite.program.expression import Expression, Name, as_plain
-from autograd_lite.program.simplify import scaled, split
+from autograd_lite.program.simplify import number_of, scaled, split
 
 
 class Piece(NamedTuple):
@@ -43,7 +43,10 @@ def _terms(e: Expression, sign: int) -> Iterator[Piece]:
             inside, x = split(rest.operands[0])
             if x.operation is ops.broadcast_to and x.name is None:  # NumPy does that there.
                 rest = rest.of_parts((scaled(inside, x.operands[0]), *rest.positions))
-            yield Piece(sign, scaled(abs(factor), rest.operands[0]), rest)
+            value = scaled(abs(factor), rest.operands[0])
+            if (number_of(value) or 1.0) < 0:
+                sign, value = -sign, scaled(-1.0, value)
+            yield Piece(sign, value, rest)
         else:
             yield Piece(sign, e, None)
 
@@ -65,9 +68,20 @@ def is_even(e: Expression) -> bool:
 
 
 def roots(e: Expression) -> list[Expression]:
-    """Return what is written of a line: the terms, and not that they are put back."""
+    """Return what is written of a line: terms and entries, and not where they are put."""
     found = pieces(e)
-    return [x.e if x.back is None else x.back.operands[0] for x in found] or [e]
+    base, writes = written_over(e)
+    terms = [x.e if x.back is None else x.back.operands[0] for x in found]
+    return terms or [base, *(x.operands[1] for x in writes)]
+
+
+def written_over(e: Expression) -> tuple[Expression, list[Expression]]:
+    """Return what entries are written over, and the writes in their order, which may be none."""
+    writes = []
+    while e.name is None and e.operation is ops.assign and e.ndim:
+        writes.append(e)
+        e = e.operands[0]
+    return e, writes[::-1]
 
 
 class Step(NamedTuple):
@@ -79,14 +93,25 @@ class Step(NamedTuple):
 
 
 def steps(name: Name, e: Expression, form: Form) -> list[Step]:
-    """Write a line as statements: one, or zeros and what is added to them.
+    """Write a line as statements: one, or an array and what is added to it, or written into it.
 
     As mathematics, entries that are all there need no zeros.
     """
     found = pieces(e)
     left = NAME[form](name)
     if not found:
-        return [Step(left, "=", write(e, form))]
+        base, writes = written_over(e)
+        text = filled(base, form).text if writes and base.is_number else write(base, form)
+        if form == "python" and writes and not (base.is_number or is_new(base)):
+            text += ".copy()"
+        lines = [Step(left, "=", text)]
+        kept = np.ones(e.shape, bool)
+        for x in writes:
+            index, value = index_of(x, form), write(x.operands[1], form)
+            lines.append(Step(_at(left, index, form), "=", value))
+            kept[as_plain(x.parameters["index"])] = False
+        hidden = form != "python" and base.is_number and not kept.any()
+        return lines[1:] if writes and hidden else lines
     apart, whole = _in_order(found)
     found = apart or found
     first = [x for x in found if x.back is None and x.sign > 0 and _may_begin(x.e, e)]
@@ -103,14 +128,17 @@ def steps(name: Name, e: Expression, form: Form) -> list[Step]:
             lines.append(Step(left, f"{sign}=", write(piece.e, form)))
             continue
         e_of_piece = scaled(float(piece.sign), piece.e) if apart else piece.e
-        index, value = index_of(piece.back, form), write(e_of_piece, form)
-        if form == "python" and may_repeat(piece.back.parameters["index"]):
+        given, value = piece.back.parameters["index"], write(e_of_piece, form)
+        size, index = windows_at(given, e.shape), index_of(piece.back, form)
+        if form == "python" and may_repeat(given):
             called = f"np.{'add' if piece.sign > 0 else 'subtract'}.at"
-            given = piece.back.parameters["index"]
             where = f"({index})" if isinstance(given, tuple) else index
             if isinstance(given, tuple) and any(type(x) in (slice, type(...)) for x in given):
                 where = f"np.s_[{index}]"
-            lines.append(Step("", "", f"{called}({left}, {where}, {value})"))
+            at = (windows(left, f"{size}, writeable=True", form), "...") if size else (left, where)
+            lines.append(Step("", "", f"{called}({', '.join(at)}, {value})"))
+        elif size:
+            lines.append(Step(windows(left, size, form), f"{sign}=", value))
         elif apart:
             lines.append(Step(_at(left, index, form), "=", value))
         else:
@@ -138,7 +166,8 @@ def _in_order(found: list[Piece]) -> tuple[list[Piece], bool]:
 
 def is_new(e: Expression) -> bool:
     """Return whether an expression makes an array of its own, that may be changed in place."""
-    return e.operation in (ops.add, ops.subtract, ops.multiply, ops.divide, ops.matmul)
+    several = len(e.operands) > 1 or getattr(e.operation, "analytic", False)  # No np.real(x).
+    return e.operation is ops.matmul or (getattr(e.operation, "entrywise", False) and several)
 
 
 def _may_begin(x: Expression, e: Expression) -> bool:

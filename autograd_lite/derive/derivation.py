@@ -19,7 +19,7 @@ from autograd_lite.derive.layout import AT, INDENT, LONGEST_LINE, WIDEST, listed
 from autograd_lite.derive.lines import Line, replaced
 from autograd_lite.derive.loop_code import LoopCode
 from autograd_lite.derive.loop_formulas import LoopFormulas, Row, rows_of
-from autograd_lite.derive.math_names import gradient
+from autograd_lite.derive.math_names import gradient, identifier
 from autograd_lite.derive.proof import Proof, prove
 from autograd_lite.derive.round_names import UnevenError
 from autograd_lite.derive.rounding import Rounding, compare_rounding
@@ -156,7 +156,11 @@ class Derivation(Steps):
             for line in self.forward
             for i, code in enumerate(line.code.split("\n"))
         ]
-        blanks = [Printed(f"d_{node.name or node.id} = None", str(node.shape)) for node in back]
+        called = (identifier(node.name or node.id) for node in back)
+        blanks = [
+            Printed(f"d_{name} = None", str(node.shape))
+            for name, node in zip(called, back, strict=True)
+        ]
         return self._function(self.forward, steps, blanks, [], ["    return locals()"])
 
     def _function(
@@ -293,7 +297,7 @@ class Derivation(Steps):
         It returns the loss and the gradients by name, for other values of the same shapes, as fast
         as its code: sizes may stand there as numbers, so it raises a ValueError for others. What a
         recorded loss computed outside of its record, as a comparison, is an argument too; in a
-        function that was derived, it is computed anew.
+        function that was derived, it is computed anew, and what it holds need not be passed.
 
         Examples
         --------
@@ -310,6 +314,8 @@ class Derivation(Steps):
         exec(compile(self.code, filename, "exec"), names)
         names |= namespace(self.lines)  # An operation of yours may need more than its source.
         given = ", ".join(self.arguments)
+        passed = self._how["order"] or self.arguments
+        known = (x if x in passed else f"{x}=_known[{x!r}]" for x in self.arguments)
         fits = [
             f"{x}.shape == {np.shape(value)}" if np.ndim(value) else f"type({x}) in _numbers"
             for x, value in self.arguments.items()
@@ -318,7 +324,7 @@ class Derivation(Steps):
         fits += [f"_equal({x}, _asked[{x!r}])" for x in self.arguments if x in self._asked]
         # To bind a signature takes longer than all the arithmetic of a neuron.
         checked = f"""\
-def loss_and_gradients({given}):
+def loss_and_gradients({", ".join(known)}):
     try:
         _fits = {" and ".join(fits)}
     except AttributeError:
@@ -334,6 +340,7 @@ def loss_and_gradients({given}):
             "_close": np.allclose,
             "_numbers": (np.float64, float, int),
             "_asked": self._asked,
+            "_known": self.arguments,
         }
         exec(checked, space)
         function: Callable[..., tuple[Any, dict[str, Any]]] = space["loss_and_gradients"]

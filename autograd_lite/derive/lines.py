@@ -17,7 +17,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.core.primitive import Primitive
-from autograd_lite.derive.collected import Step, pieces, roots, steps
+from autograd_lite.derive.collected import Step, pieces, roots, steps, written_over
 from autograd_lite.derive.math_names import identifier, text_name
 from autograd_lite.derive.writing import OPPOSITE, Form
 from autograd_lite.graph import Node
@@ -106,7 +106,7 @@ def symbol_for(expression: Expression, name: Name | None = None) -> Expression:
     return Expression(expression.value, name=name or Name("?"), meaning=expression)
 
 
-RESERVED = ("_fits", "_refuse", "_derived", "_equal", "_close", "_asked")
+RESERVED = ("_fits", "_refuse", "_derived", "_equal", "_close", "_asked", "_known")
 """What the function around a derivation uses (see `Derivation.function`)."""
 
 
@@ -164,6 +164,8 @@ def finish(
     _shorten(drafts)
     if common:
         _name_common_parts(drafts)
+        drafts = _merge(drafts, wanted)
+        _name_common_parts(drafts)  # What was written where it is used may be another line now.
     drafts = _before_all(_merge(drafts, wanted))
     for draft in drafts:
         if draft.called is None:
@@ -222,17 +224,21 @@ def _times_written(e: Expression, position: int) -> int:
 
 
 def _set_apart(drafts: list[Draft]) -> None:
-    """Give lines of their own to sums that are put together in place, entry by entry."""
-    for draft in [x for x in drafts if x.backward]:
+    """Give lines of their own to what is put together in place, entry by entry."""
+    waiting = [x for x in drafts if x.backward]
+    while waiting:
+        draft = waiting.pop()
         while inner := [x for x in map(_largest_sum, roots(draft.expression)) if x is not None]:
-            _split_off(drafts, drafts.index(draft), inner[0])
+            at = drafts.index(draft)
+            _split_off(drafts, at, inner[0])
+            waiting.append(drafts[at])
 
 
 def _largest_sum(root: Expression) -> Expression | None:
-    """Return the largest sum in an expression that is put together in place."""
+    """Return the largest part of an expression that is put together in place."""
     known: set[int] = set()  # Parts of sums that are not.
     for e in reversed(list(walk((root,)))):
-        if e.name is None and e.number not in known and pieces(e):
+        if e.name is None and e.number not in known and (pieces(e) or written_over(e)[1]):
             return e
         if e.name is None and e.operation in OPPOSITE and len({x.shape for x in e.operands}) == 1:
             known.update(x.number for x in e.operands)
@@ -343,7 +349,9 @@ def _is_worth_a_name(e: Expression) -> bool:
 def _is_view(e: Expression) -> bool:
     """Return whether this is a part of a name, or a name with further axes: x[0], x[:, None]."""
     picked = e.operation is ops.getitem and not may_repeat(e.parameters["index"])
-    return e.length == 1 and (e.operation is ops.expand_dims or picked) and not e.positions
+    if e.positions or not (picked or e.operation is ops.expand_dims):
+        return False
+    return e.length == 1 or _is_view(e.operands[0])
 
 
 def _is_plain(e: Expression) -> bool:
@@ -409,9 +417,14 @@ USED_BY_MANY = 4
 
 def _may_go(draft: Draft, uses: int, host: Draft) -> bool:
     """Return whether a line is short enough to be written where it is used."""
-    e = draft.expression
+    e, length = draft.expression, host.expression.length
     if draft.fixed or (draft.backward and pieces(e)):
         return False
+    if written_over(e)[1]:  # Others may be written after these.
+        return uses == 1 and written_over(host.expression)[0] is draft.symbol
+    if written_over(host.expression)[1]:
+        there = [x for x in roots(host.expression) if _contains(x, draft.symbol)]
+        length = max((x.length for x in there), default=0)
     shortest = isinstance(e.operation, Primitive) and is_short(e.operation, e.parameters)
     # A name, or a transpose.
     trivial = e.length == 0 or (e.length == 1 and shortest) or _is_view(e)
@@ -420,7 +433,7 @@ def _may_go(draft: Draft, uses: int, host: Draft) -> bool:
     if short and written([host.expression])[draft.symbol.number] == 1:
         return True
     most = 5 * LONGEST if _is_term(draft, host.expression) else LONGEST + 4
-    return trivial or (uses == 1 and e.length + host.expression.length <= most)
+    return trivial or (uses == 1 and e.length + length <= most)
 
 
 def _is_term(draft: Draft, whole: Expression) -> bool:

@@ -106,7 +106,7 @@ class LoopCode(Loops):
     def _call(self, loop: Loop) -> None:
         """Choose what the values of a round are called, and the lists of them."""
         for q, names in enumerate(loop.names):
-            base = re.sub(r"_?\d+(?=(_delta)?$)", "", names[0])
+            base = re.sub(r"(?<!_delta)(?<!_delta_)_?\d+(|_delta|_delta_\d+)$", r"\1", names[0])
             node = self.lines[self.order[names[0]]].node
             own = [base] if node and (node.name or "").startswith(f"{base}[") else []  # rows[0]
             base = names[0] if self.unnamed[self.order[names[0]]] else base or names[0]

@@ -80,7 +80,8 @@ class Loops:
         self.gone: set[int] = set()
         for start, stop in ((0, forward), (forward, len(lines))):
             if rolled:
-                at = [i for i in range(start, stop) if i not in self.parts]
+                at = [i for i in range(start, stop) if i not in self.parts
+                      and len(self.terms.get(i, ([], []))[1]) < self.fewest - 1]  # fmt: skip
                 self._find(at, self.fewest - (self.loops != []))
                 self._find_sums(start, stop)
         self.loops.sort(key=lambda loop: loop.start)
@@ -214,7 +215,11 @@ class Loops:
                 continue
             before = [x for x in reversed(self.loops) if start <= x.start < i]
             found = next(filter(None, (self._sum(i, terms, loop) for loop in before)), None)
-            sums = [found] if found else self._own_loops(i, terms)
+            sums = [found] if found else []
+            own = self._own_loops(i, found.after if found else [*range(len(terms))], bool(found))
+            if found and own:
+                found.after = []
+            sums += own
             if sums:
                 self.sums[i] = sums
                 self.gone |= parts
@@ -238,7 +243,7 @@ class Loops:
                     term = self.lines[i].expression
                 found.append(_term(name, sign, term))
             i = self._only_here(e)
-            if i is None:
+            if i is None or not (self.unnamed[i] or _stem(self.lines[i].name) == _stem(name)):
                 return [*found, Term(f"{name} += {write(e, 'python')}", 1, e)][::-1], parts
             e = self.lines[i].expression
             parts.add(i)
@@ -277,28 +282,32 @@ class Loops:
                         return total
         return None
 
-    def _own_loops(self, i: int, terms: Sequence[Term]) -> list[Sum]:
-        """Return a line as a sum in loops of its own, for runs of terms that are equal."""
-        name = self.lines[i].name
-        codes = [self.code(term.code) for term in terms]
+    def _own_loops(self, i: int, at: Sequence[int], begun: bool) -> list[Sum]:
+        """Return terms of a line as sums in loops of their own, for runs of equal ones."""
+        name, terms = self.lines[i].name, self.terms[i][0]
+        codes = [self.code(terms[k].code) for k in at]
         whole = [code.key for code in codes]
         named = [(code.key, [x for x in code.holes if isinstance(x, str)]) for code in codes]
         for keys in (whole, named):
             sums: list[Sum] = []
             apart: list[int] = []
             position = 0
-            for _, group in itertools.groupby(keys):
-                run = range(position, position + sum(1 for _ in group))
-                loop, of_run = Loop(i, [len(run)]), [codes[k] for k in run]
-                if len(run) >= self.fewest and self._fits_in(loop, name, of_run):
-                    head = "" if sums else self._head(i)
-                    loop.sums.append(Sum(i, head, apart, [[k] for k in run], of_run, []))
+            while position < len(at):
+                size = next((n for n in range(1, MOST_TERMS + 1)
+                             if _repeats(keys[position:], n) >= self.fewest), 1)  # fmt: skip
+                end = position + size * _repeats(keys[position:], size)
+                rounds = [list(at[k : k + size]) for k in range(position, end, size)]
+                of_run = [self.code("\n".join(terms[k].code for k in x)) for x in rounds]
+                loop = Loop(i, [len(rounds)])
+                if len(rounds) >= self.fewest and self._fits_in(loop, name, of_run):
+                    head = "" if sums or begun else self._head(i)
+                    loop.sums.append(Sum(i, head, apart, rounds, of_run, []))
                     sums += loop.sums
                     self.loops.append(loop)
                     apart = []
                 else:
-                    apart += run
-                position = run.stop
+                    apart += at[position:end]
+                position = end
             if sums:
                 sums[-1].after.extend(apart)
                 return sums
@@ -327,6 +336,19 @@ class Loops:
         made = [self.places[x][0].start if x in self.places else self.order.get(str(x), -1)
                 for x in used]  # fmt: skip
         return all(x < start for x in made)
+
+
+def _repeats(keys: Sequence[Any], size: int) -> int:
+    """Return how often the first of some keys come in a row."""
+    count = 1
+    while keys[size * count : size * (count + 1)] == keys[:size]:
+        count += 1
+    return count
+
+
+def _stem(name: str) -> str:
+    """Return what a variable is called that was bound several times: total1, then total."""
+    return re.sub(r"_?\d+$", "", name)
 
 
 def _term(name: str, sign: int, e: Expression) -> Term:

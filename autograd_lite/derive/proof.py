@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,9 @@ from autograd_lite.program.expression import walk
 
 MOST_IN_A_RATIO = 10
 """Where the ratio is longer, the difference says more."""
+
+SAMPLES = 2
+"""At how many sets of values formulas are compared, besides those that were recorded."""
 
 TIME_FOR_REASONS = 5.0
 """How many seconds it may take to say by how much a formula is wrong."""
@@ -94,31 +98,49 @@ def prove(
     given = dict.fromkeys(by_hand or {}) if not callable(by_hand) else {}
     if callable(by_hand):
         given = dict.fromkeys(
-            _called(by_hand, dict(derivation.arguments) | _values(derivation)[0], derivation)
+            _called(by_hand, dict(derivation.arguments) | _values(derivation, [])[0], derivation)
         )
     given |= dict.fromkeys(formulas)
     derivation = _with_all(derivation, given)
-    samples = _values(derivation, *range(2))
-    hand = [_by_hand(by_hand, formulas, x, derivation) for x in samples]
+    special = {k: what for k, x in derivation.arguments.items() if (what := _special(x))
+               and k not in derivation.gradients}  # fmt: skip
+    failed: list[str] = []
+    samples = _values(derivation, failed, *range(SAMPLES), keep=special)
+    others = _values(derivation, failed, *range(SAMPLES))[1:] if special else []
+    hand = [_by_hand(by_hand, formulas, x, derivation) for x in (*samples, *others)]
     proofs: dict[str, Proof] = {}
     for name in given:
-        line = derivation.gradients[name]
-        pairs = [_fitted(name, h[name], x[line]) for h, x in zip(hand, samples, strict=True)]
-        found = _refuted(name, pairs, sympy)
+        line, n = derivation.gradients[name], len(samples)
+        pairs = [_fitted(name, h[name], x[line])
+                 for h, x in zip(hand, (*samples, *others), strict=True)]  # fmt: skip
+        found = _refuted(name, pairs[:n], "at the values given", sympy)
+        if found is None:
+            kept = "as long as " + " and ".join(f"{k} {what}" for k, what in special.items())
+            found = _refuted(name, [pairs[0], *pairs[n:]], f"at sample points, {kept}", sympy)
         if found is not None:
             proofs[name] = found
     open_ = [n for n in given if n not in proofs]
-    wrong = [n for n, x in proofs.items() if not x.ratio and "alone" not in x.reason]
+    wrong = [n for n, x in proofs.items() if not x.ratio and "; else " not in x.reason]
+    sampled = "at sample points, by hand = gradient"
+    if failed:
+        sampled += f"; at others, NumPy raises: {failed[0]}"
+    if SINGULAR in failed:  # Not by chance.
+        proofs |= {n: Proof(n, False, reason=f"not decided; {sampled}") for n in open_}
+        open_ = []
     # For what is wrong, algebra can say why; that is worth less time.
     for left, limit in ((open_, time_limit), (wrong, min(time_limit, TIME_FOR_REASONS))):
         if left:
-            proofs |= _by_algebra(derivation, by_hand, formulas, left, proofs, sympy, limit)
+            proofs |= _by_algebra(
+                derivation, by_hand, formulas, left, proofs,
+                (*samples, *others)[-1], sampled, sympy, limit,
+            )  # fmt: skip
     return [proofs[name] for name in given]
 
 
 def _by_algebra(
     derivation: Steps, by_hand: Any, formulas: Mapping[str, str], left: list[str],
-    refuted: Mapping[str, Proof], sympy: Any, time_limit: float,
+    refuted: Mapping[str, Proof], sample: Mapping[str, Any], sampled: str, sympy: Any,
+    time_limit: float,
 ) -> dict[str, Proof]:  # fmt: skip
     """Prove or refute with symbols what numbers do not settle, until the time is over."""
     names: dict[Any, Any] = {}
@@ -126,7 +148,7 @@ def _by_algebra(
     token = called.set(names)
     try:
         with _until(time_limit):
-            forward = _Forward(derivation, sympy, names)
+            forward = _Forward(derivation, sympy, names, sample)
             space = _run(derivation.backward, forward.symbols, derivation)
             hand = _by_hand(by_hand, formulas, space, derivation)
             for name in left:
@@ -139,11 +161,11 @@ def _by_algebra(
                 )
                 found[name] = refuted.get(name, proof) if long else proof
     except _Expired:
-        over = f"not decided in {time_limit:g} s; at sample points, by hand = gradient"
+        over = f"not decided in {time_limit:g} s; {sampled}"
         for name in left:
             found.setdefault(name, refuted.get(name, Proof(name, False, reason=over)))
     except Exception as error:  # noqa: BLE001  (On numbers it ran; on symbols, NumPy raises anything.)
-        over = f"not decided by algebra ({error}); at sample points, by hand = gradient"
+        over = f"not decided by algebra ({error}); {sampled}"
         for name in left:
             found.setdefault(name, refuted.get(name, Proof(name, False, reason=over)))
     finally:
@@ -178,24 +200,56 @@ def _by_hand(
     }
 
 
-def _values(derivation: Steps, *seeds: int) -> list[dict[str, Any]]:
-    """Run a derivation on the values that were recorded, and on others that it can be run on."""
+SINGULAR = "Singular matrix"
+
+IS_SYMMETRIC = "is symmetric"
+
+
+def _special(value: Any) -> str:
+    """Return what an array is that a formula by hand may rely on; "" if it is any array."""
+    array = np.asarray(value)
+    if array.ndim == 2 and len(array) > 1 and np.array_equal(array, array.T):
+        return IS_SYMMETRIC
+    if array.ndim and np.isin(array, (-1, 0, 1)).all():
+        return "has no entries but -1, 0 and 1"
+    sums = (array.sum(axis) for axis in range(array.ndim))
+    return "adds up to 1" if any(np.allclose(x, 1, atol=0) for x in sums) else ""
+
+
+def _values(
+    derivation: Steps, failed: list[str], *seeds: int,
+    keep: Mapping[str, str] = MappingProxyType({}),
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Run a derivation on the values that were recorded, and on others that it can be run on.
+
+    - `failed`: takes the errors where it cannot be run.
+    - `keep`: the arguments whose entries change places only, so that they stay what they are.
+    """
     fixed = _positions(derivation)
     found = []
     for seed in (None, *seeds):
         space = namespace(derivation.lines)
         for name, value in derivation.arguments.items():
+            rng, known = np.random.default_rng(seed), np.asarray(value)
             space[name] = value
-            if seed is not None and name not in fixed:
-                noise = np.random.default_rng(seed).uniform(0.5, 1.5, np.shape(value))
-                space[name] = noise * np.where(np.asarray(value) == 0, 1, value) if seed else noise
+            if seed is None or name in fixed or (name in keep and not known.ndim):
+                continue
+            if name in keep:
+                order = rng.permutation(len(known))
+                space[name] = known[order]
+                if keep[name] == IS_SYMMETRIC:
+                    space[name] = space[name][:, order]
+            else:
+                noise = rng.uniform(0.5, 1.5, known.shape)
+                space[name] = noise * np.where(known == 0, 1, known) if seed else noise
         try:
             with np.errstate(all="ignore"):
                 for line in derivation.lines:
                     exec(line.code, space)
-        except np.linalg.LinAlgError:  # Of a matrix that has an inverse where it was recorded.
+        except np.linalg.LinAlgError as error:
             if seed is None:
                 raise
+            failed.append(str(error))
             continue
         found.append({k: x for k, x in space.items() if k != "__builtins__"})
     return found
@@ -204,7 +258,7 @@ def _values(derivation: Steps, *seeds: int) -> list[dict[str, Any]]:
 def _positions(derivation: Steps) -> set[str]:
     """Return the arguments that say where something is, and keep their values."""
     parts = [x for line in derivation.lines for x in walk((line.expression,))]
-    return {str(x.name) for e in parts for x in e.positions if x.name is not None}
+    return {str(x.name) for e in parts for x in walk(e.positions) if x.name is not None}
 
 
 def _fitted(name: str, hand: Any, gradient: Any) -> tuple[Any, Any]:
@@ -219,7 +273,7 @@ def _fitted(name: str, hand: Any, gradient: Any) -> tuple[Any, Any]:
     return hand, gradient
 
 
-def _refuted(name: str, pairs: list[tuple[Any, Any]], sympy: Any) -> Proof | None:
+def _refuted(name: str, pairs: list[tuple[Any, Any]], where_equal: str, sympy: Any) -> Proof | None:
     """Return what numbers say where they refute: a ratio, if it is the same everywhere."""
     h, g = (np.concatenate([np.ravel(pair[i]).astype(float) for pair in pairs]) for i in (0, 1))
     finite = np.isfinite(h) & np.isfinite(g)
@@ -239,7 +293,7 @@ def _refuted(name: str, pairs: list[tuple[Any, Any]], sympy: Any) -> Proof | Non
             numbers = np.asarray(x)[where], np.asarray(y)[where]
             reason = f"by hand is {numbers[0]:.5g} where the gradient is {numbers[1]:.5g}"
             if x is not pairs[0][0]:
-                reason = f"equal at the values given alone (a symmetric matrix?); else {reason}"
+                reason = f"by hand = gradient {where_equal}; else {reason}"
             return Proof(name, False, where=where, reason=reason)
     return None
 
@@ -294,7 +348,9 @@ def _called(
 class _Forward:
     """The values of the forward pass as symbols, and what these stand for."""
 
-    def __init__(self, derivation: Steps, sympy: Any, names: dict[Any, Any]) -> None:
+    def __init__(
+        self, derivation: Steps, sympy: Any, names: dict[Any, Any], numbers: Mapping[str, Any]
+    ) -> None:
         self.sympy = sympy
         values = derivation.arguments.items()
         fixed = _positions(derivation)
@@ -303,14 +359,14 @@ class _Forward:
             for name, value in values
         }
         self.meanings: list[dict[Any, Any]] = []  # Of each line, in the symbols before it.
-        space = namespace(derivation.lines)
-        rng = np.random.default_rng(0)
-        numbers = {
-            name: value if name in fixed else rng.uniform(0.5, 1.5, np.shape(value))
-            for name, value in values
-        }
+        self.opaque: Exception | None = None  # Why a line has no meaning in symbols.
         for line in derivation.forward:
-            result = _run([line], self.symbols, derivation)[line.name]
+            try:
+                result = _run([line], self.symbols, derivation)[line.name]
+            except TypeError as error:  # What holds for any value of it still holds.
+                self.opaque = error
+                self.symbols[line.name] = self._symbol(line.name, np.shape(numbers[line.name]))
+                continue
             defined = wrap(result).view(np.ndarray)
             symbol = self.symbols[line.name] = self._symbol(line.name, defined.shape)
             plain = symbol.view(np.ndarray)
@@ -318,7 +374,6 @@ class _Forward:
             for entry, meaning in zip(plain.flat, defined.flat, strict=True):
                 if getattr(meaning, "args", ()):  # No number, and no other symbol.
                     names.setdefault(meaning, entry)
-            exec(line.code, space, numbers)
         self.sample = {
             symbol: float(number)
             for name, array in self.symbols.items()
@@ -402,6 +457,8 @@ def _compare(name: str, hand: Any, gradient: Any, forward: _Forward) -> Proof:
     ]
     if not apart:
         return Proof(name, True)
+    if forward.opaque is not None:
+        raise forward.opaque
     where, difference = apart[0]
     ratio = sympy.cancel(sympy.nsimplify(hand[where] / gradient[where], rational=True))
     gaps = (hand[index] - ratio * gradient[index] for index in np.ndindex(hand.shape))

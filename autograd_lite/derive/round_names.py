@@ -87,21 +87,26 @@ class RoundNames:
         places = self.found.places
         loop, q, _ = next(places[x] for x in group if x in places)
         zero, one = map(group.index, loop.names[q][:2])
-        first, sign = loop.slot(q, 0), loop.slot(q, 1) - loop.slot(q, 0)
-        if one - zero > 1:  # Several in each round: they are counted.
-            first, sign = zero + 1, 1
-        numbers = [first + sign * (j - zero) for j in range(len(group))]
-        around = one - zero  # For what a loop starts from.
-        indices = range(min(numbers) - around, max(numbers) + around + 1)
-        more = map(f"{stem}_{{}}".format, itertools.count(2))
-        for called in map(Name, itertools.chain((stem, f"{stem}s", f"{stem}_all"), more)):
-            name = Name(f"{called}[]", "round", called)
-            used = {latex_name(with_index(name, Name(str(k)))) for k in indices}
-            used.add(latex_name(called))
-            if taken.isdisjoint(used):  # On paper, x[0] and x0 are both x with an index.
-                break
-        taken |= used
-        self.names |= {x: (name, k) for x, k in zip(group, numbers, strict=True) if k >= 0}
+        first, sign, size = loop.slot(q, 0), loop.slot(q, 1) - loop.slot(q, 0), one - zero
+        if size > 1:  # What is before the first round has an index, too.
+            first = max(first, zero > 0, (len(group) - 1 - zero) // size if sign < 0 else 0)
+        for r in range(size):
+            numbers = {
+                x: first + sign * ((j - zero) // size)
+                for j, x in enumerate(group) if (j - zero) % size == r
+            }  # fmt: skip
+            # And what a loop starts from.
+            indices = range(min(numbers.values()) - 1, max(numbers.values()) + 2)
+            base = stem if size == 1 else f"{stem}{r + 1}"
+            more = map(f"{base}_{{}}".format, itertools.count(2))
+            for called in map(Name, itertools.chain((base, f"{base}s", f"{base}_all"), more)):
+                name = Name(f"{called}[]", "round", called)
+                used = {latex_name(with_index(name, Name(str(k)))) for k in indices}
+                used.add(latex_name(called))
+                if taken.isdisjoint(used):  # On paper, x[0] and x0 are both x with an index.
+                    break
+            taken |= used
+            self.names |= {x: (name, k) for x, k in numbers.items() if k >= 0}
 
     def _name_derivatives(self) -> None:
         """Give derivatives the index of the value that they are by."""

@@ -34,6 +34,7 @@ from autograd_lite.derive.written_out import known_as_whole
 from autograd_lite.functional.nests import leaves_of
 from autograd_lite.graph import Graph, Node
 from autograd_lite.graph.walk import walk
+from autograd_lite.ops.indexing import windows_at
 from autograd_lite.ops.writing import literal
 from autograd_lite.program import simplify
 from autograd_lite.program.expression import (
@@ -51,6 +52,9 @@ from autograd_lite.program.underived import operation_of
 
 MOST_STAGES = 6
 """What is made of a value so many operations later is not called after."""
+
+
+NEUTRAL = {ops.add: 0, ops.subtract: 0, ops.multiply: 1}
 
 
 class Writer:
@@ -133,9 +137,11 @@ class Writer:
 
     def _at(self, line: Line) -> Expression | None:
         """Return the value whose gradient a delta is, if it is not named after that."""
-        if line.of is None or line.name.kind != "delta":
+        if line.of is None or line.name.kind == "gradient":
             return None
         symbol = self.expressions[line.of.id]
+        if line.name.kind != "delta":  # It is called after nothing.
+            return spelled(symbol)
         if symbol.name in line.name.parts:
             return None
         for node, after in pairwise(self._stages(line.of)):
@@ -202,11 +208,12 @@ class Writer:
         assert node.primitive is not None  # It has operands.
         if node.primitive is UNLINKED:
             return operands[0]
-        if node.primitive in (ops.add, ops.subtract):  # total = 0, then total + x, is x.
-            for zero, x in (operands, operands[::-1]):
+        if node.primitive in NEUTRAL:  # total = 0, then total + x, is x.
+            for number, x in (operands, operands[::-1]):
                 alike = (x.shape, x.dtype) == (node.shape, np.asarray(node.value).dtype)
-                if zero.is_number and not np.any(zero.value) and alike and not x.is_number:
-                    minus = node.primitive is ops.subtract and zero is operands[0]
+                neutral = number.is_number and np.all(number.value == NEUTRAL[node.primitive])
+                if neutral and alike and not x.is_number:
+                    minus = node.primitive is ops.subtract and number is operands[0]
                     return Expression.__record__(ops.negative, (x,), {}) if minus else x
         operation, parameters = operation_of(node.primitive), self.parameters(node)
         if isinstance(operation, Primitive) and any(x.is_number and x.ndim for x in operands):
@@ -215,6 +222,10 @@ class Writer:
 
     def parameters(self, node: Node) -> dict[str, Any]:
         """Return static parameters in which positions and masks know what they are called."""
+        if "index" in node.parameters and windows_at(
+            node.parameters["index"], np.shape(self.expressions[node.operands[0]].value)
+        ):
+            return dict(node.parameters)  # Windows are written as such.
         return self.positions.named(node.parameters, self.expressions, self.names)
 
     def backwards(self) -> dict[str, Expression]:
@@ -320,7 +331,7 @@ class Writer:
         factor, rest = simplify.split(g)
         if factor != 1.0 and rest.operation is ops.broadcast_to:
             return simplify.scaled(factor, self._delta_line(rest, node))
-        if g.name is not None or g.is_number:
+        if g.name is not None or g.is_number or (factor == -1.0 and rest.name is not None):
             return g
         subjects = [self.draft_of[x.id] for x in self._stages(node) if x.id in self.draft_of]
 
@@ -329,10 +340,11 @@ class Writer:
             named = [name for name in names if name and name != "?"]
             return delta(named[0]) if named else Name("delta")
 
-        fixed = node.primitive is ops.matmul or any(draft.fixed for draft in subjects)
+        has_name = any(draft.fixed for draft in subjects)
+        fixed = (node.primitive is ops.matmul or has_name) and g.operation is not ops.assign
         if not fixed and rest.name is not None:
             return g  # 2 * v1 needs no other name.
-        if g.operation is ops.broadcast_to and not fixed:
+        if g.operation is ops.broadcast_to and not has_name:
             inner = self._delta_line(g.operands[0], node)
             return as_expression(ops.broadcast_to(inner, **g.parameters))
         symbol = symbol_for(g)

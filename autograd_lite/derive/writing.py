@@ -15,7 +15,9 @@ from autograd_lite.core.notation import ATOM, MATRIX_PRODUCT, POWER, PRODUCT, SU
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.derive.math_names import latex_name, text_name
 from autograd_lite.functional.nests import leaves_of, rebuild
+from autograd_lite.ops.indexing import windows_at
 from autograd_lite.ops.writing import RAISED, Written, fill, literal
+from autograd_lite.ops.writing import write as write_operation
 from autograd_lite.program.expression import (
     Expression,
     Given,
@@ -154,10 +156,21 @@ def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
         called = [_Called(texts[x.expression.number].text) if isinstance(x, Given) else x
                   for x in leaves_of(parameters)]  # fmt: skip
         parameters = rebuild(parameters, called)
+    if e.operation is ops.getitem:
+        size = windows_at(parameters["index"], e.operands[0].shape)
+        if size:
+            return Written(windows(given[0].text, size, form))
     written = fill(notation, named, parameters, form, defaults, e.operation.__name__)
     if e.operation is ops.getitem:  # x[0, 1], not x[(0, 1)].
         return written._replace(text=_COMMA.sub("", _TUPLE.sub(r"\1\2\3", written.text)))
     return written
+
+
+def windows(x: str, size: str, form: Form) -> str:
+    """Write the windows that slide over an array, given as `windows_at` returns them."""
+    if form == "python":
+        return f"np.lib.stride_tricks.sliding_window_view({x}, {size})"
+    return f"windows({x}, {size})" if form == "text" else rf"\mathrm{{windows}}({x}, {size})"
 
 
 def index_of(e: Expression, form: Form) -> str:
@@ -187,6 +200,8 @@ def _as_numpy(e: Expression, given: list[Written], texts: dict[int, Written]) ->
     if e.operation is ops.reshape:
         sizes = ", ".join(map(str, e.shape))
         return Written(f"{_atom(given[0])}.reshape({sizes})") if e.shape else None
+    if _swaps_last_two(e):
+        return Written(f"{_atom(given[0])}.mT")
     if e.operation is ops.expand_dims:
         axis = e.parameters["axis"]
         new = [i % e.ndim for i in (axis if isinstance(axis, tuple) else (axis,))]
@@ -195,13 +210,21 @@ def _as_numpy(e: Expression, given: list[Written], texts: dict[int, Written]) ->
         index = ["None" if i in new else ":" for i in range(max(new) + 1)]
         return Written(f"{_atom(given[0])}[{', '.join(index)}]")
     outer = column_and_row(e)
-    ellipsis = e.operation is ops.multiply and any(
+    product = e.operands[0] if e.operation is ops.transpose else e
+    ellipsis = product.operation is ops.multiply and any(
         x.operation is ops.getitem and literal(x.parameters["index"]) == "..., None"
-        for x in e.operands
+        for x in product.operands
     )
-    if outer is not None and (ellipsis or e.operation is ops.matmul):
+    if outer is not None and (ellipsis or product.operation is ops.matmul):
         return Written(f"np.outer({texts[outer[0].number].text}, {texts[outer[1].number].text})")
     return None
+
+
+def _swaps_last_two(e: Expression) -> bool:
+    """Return whether this transposes each matrix of a stack."""
+    n = e.ndim
+    return n > 2 and e.operation is ops.transpose and (
+        e.parameters["axes"] == (*range(n - 2), n - 1, n - 2))  # fmt: skip
 
 
 def _is_product(e: Expression) -> bool:
@@ -289,6 +312,8 @@ def _special(
             x = e.operands[one]
             if x.is_number and (x.value == np.ones(1)).all() and e.operands[other].dtype == bool:
                 return given[other]
+    if _swaps_last_two(e):
+        return write_operation(ops.transpose, given, style=form)
     outer = column_and_row(e)
     if outer is not None:
         return _outer(texts[outer[0].number], texts[outer[1].number], form)
@@ -300,6 +325,9 @@ def _special(
 
 def column_and_row(e: Expression) -> tuple[Expression, Expression] | None:
     """Return the two vectors whose outer product this is; None if it is something else."""
+    if e.operation is ops.transpose and e.ndim == 2 and e.operands[0].name is None:
+        turned = column_and_row(e.operands[0])
+        return None if turned is None else turned[::-1]
     if e.operation is ops.matmul:
         column, row = (_vector(x) for x in e.operands)
         if e.operands[0].shape == (column.size, 1) and e.operands[1].shape == (1, row.size):
@@ -323,8 +351,13 @@ def _vector(e: Expression) -> Expression:
 def _axis_of(e: Expression, product: Expression) -> int:
     """Say along which axis of a table a vector lies: 0 is a column, 1 a row; else -1."""
     vector = _vector(e)
-    if product.ndim != 2 or vector.ndim != 1 or vector.size != e.size or vector.size == 1:
+    if product.ndim != 2 or vector.ndim != 1 or vector.size != e.size:
         return -1
+    if vector.size == 1:  # What lies across it says which it is.
+        if vector is e:
+            return 1 if product.shape[1] == 1 else -1
+        index = e.parameters.get("index")
+        return {"..., None": 0, "..., None, :": 1}.get(literal(index), -1)
     return {(vector.size, 1): 0, (1, vector.size): 1, (vector.size,): 1}.get(e.shape, -1)
 
 
@@ -365,9 +398,11 @@ def write_number(value: Any, form: Form = "python") -> Written:
         text = sign + symbol if np.isinf(number) else symbol.replace("inf", "nan")
         return Written(text, PRODUCT if sign else ATOM)
     text = repr(int(number)) if float(number).is_integer() and abs(number) < 2**53 else repr(number)
-    root = _root(number) if len(text) > 8 else None
-    if root is not None:
-        return Written(root[form], ATOM)
+    constant = _constant(number, form) if len(text) > 8 else None
+    if constant is not None:
+        return constant
+    if len(text) > 15 and _is_near(float(f"{number:.6g}"), number):  # 0.9 - 1 is -0.1.
+        text = repr(float(f"{number:.6g}"))
     fraction = Fraction(number).limit_denominator(9999)
     if len(text) > 8 and fraction.denominator > 1 and float(fraction) == number:
         top, bottom = fraction.numerator, fraction.denominator
@@ -385,17 +420,33 @@ def _is_one_number(array: Any) -> bool:
     return bool((array == array.flat[0]).all() or (array != array).all())  # Or nan everywhere.
 
 
-def _root(number: float) -> dict[Form, str] | None:
-    """Return how a number is written that is the root of a small whole one, or that of GELU."""
-    square = round(number * number)
+OF_PI: dict[float, tuple[str, str, str]] = {
+    np.sqrt(2 / np.pi): ("np.sqrt(2 / np.pi)", r"\sqrt{2 / \pi}", "√(2 / π)"),
+    np.sqrt(2 * np.pi): ("np.sqrt(2 * np.pi)", r"\sqrt{2 \pi}", "√(2 π)"),
+    np.log(2 * np.pi): ("np.log(2 * np.pi)", r"\ln\left(2 \pi\right)", "ln(2 π)"),
+}
+"""Numbers of GELU and of normal densities, in every form."""
+
+
+def _constant(number: float, form: Form) -> Written | None:
+    """Write the root of a small whole number, or halves of one that has to do with π."""
+    square, which = round(number * number), ("python", "latex", "text").index(form)
     if 1 < square < 1000 and np.sqrt(square) == number:
-        root = f"np.sqrt({square})", rf"\sqrt{{{square}}}", f"√{square}"
-    else:
-        over = next((k for k in ("2", "0.5") if number == np.sqrt(float(k) / np.pi)), None)
-        if over is None:
-            return None
-        root = f"np.sqrt({over} / np.pi)", rf"\sqrt{{{over} / \pi}}", f"√({over} / π)"
-    return {"python": root[0], "latex": root[1], "text": root[2]}
+        roots = f"np.sqrt({square})", rf"\sqrt{{{square}}}", f"√{square}"
+        return Written(roots[which])
+    times = {"python": " * ", "latex": r" \, ", "text": " "}[form]
+    for value, texts in OF_PI.items():
+        halves = round(2 * number / value)
+        if 0 < abs(halves) < 1000 and _is_near(halves / 2 * value, number):
+            one, factor = abs(halves) == 2, write_number(halves / 2, form).text
+            sign = factor[: halves < 0] if one else factor + times
+            return Written(sign + texts[which], PRODUCT if sign else ATOM)
+    return None
+
+
+def _is_near(a: float, b: float) -> bool:
+    """Return whether two numbers are equal but for how they were rounded."""
+    return bool(abs(a - b) <= 5e-16 * abs(b))
 
 
 def _quotient(ratio: Ratio, form: Form) -> Written:

@@ -67,6 +67,12 @@ LOG_OF_SUM = Primitive(_log_of_sum, {
     )
 })  # fmt: skip
 """A log-sum-exp, given its exponentials and their sum: they are lines already."""
+KNOWN_SUM = Primitive(ops.logsumexp.forward, {
+    "x": lambda g, y, x, axis, keepdims: (
+        keep(g, axis, keepdims) * np.exp(x - keep(y, axis, keepdims))
+    )
+})  # fmt: skip
+"""A log-sum-exp, by what it is."""
 SOFTPLUS = Primitive(_softplus, {"x": lambda g, y, x: g * ops.sigmoid(x)})
 """The log of 1 + exp(x)."""
 COUNTED = Primitive(_softplus, {})
@@ -378,10 +384,17 @@ class _Reader:
         same = (1,) * (len(x.shape) - len(m.shape)) + m.shape == shape
         return same and self.unshaped(m) is self.unshaped(other)
 
+    def known_sum(self, node: Node) -> Iterator[Whole]:
+        """Read a log-sum-exp."""
+        yield Whole(KNOWN_SUM, self.operands(node), dict(node.parameters))
+
     def subtracted(self, node: Node) -> Iterator[Whole]:
-        """Read ``x - log(sum(exp(x)))``."""
+        """Read ``x - log(sum(exp(x)))``, also as a log-sum-exp."""
         x, log = self.operands(node)
-        whole = self.sums.get(self.unshaped(log).id)
+        total = self.unshaped(log)
+        whole = self.sums.get(total.id)
+        if whole is None and total.primitive is ops.logsumexp:
+            whole = Whole(KNOWN_SUM, (*self.operands(total), total, total), dict(total.parameters))
         if whole is None or whole.operands[0] is not x:
             return
         axis = whole.parameters["axis"]
@@ -397,6 +410,7 @@ READERS: dict[Primitive | None, Callable[[_Reader, Node], Iterator[Whole]]] = {
     ops.log: _Reader.logarithms,
     ops.log1p: _Reader.logarithms,
     ops.logaddexp: _Reader.logarithms,
+    ops.logsumexp: _Reader.known_sum,
     ops.add: _Reader.added,
     ops.subtract: _Reader.subtracted,
 }

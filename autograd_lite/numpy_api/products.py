@@ -65,8 +65,9 @@ def inner(a: Any, b: Any, /) -> Any:
 def outer(a: Any, b: Any, out: Any = None) -> Any:
     """Compose ``np.outer``: every entry times every entry."""
     refuse("np.outer", INTO, out=out)
-    a, b = (ops.reshape(as_array(x), shape=(-1,)) for x in (a, b))
-    return ops.multiply(a[:, None], b[None, :])
+    vectors = (x if x.ndim == 1 else ops.reshape(x, shape=(-1,)) for x in map(as_array, (a, b)))
+    a, b = vectors
+    return ops.multiply(a[..., None], b[..., None, :])
 
 
 @composes(np.linalg.outer)

@@ -1,7 +1,7 @@
 """The methods of universal functions of two numbers, on Tensors, for any that has a derivative.
 
 ``np.add.reduce`` and the like are operations of their own; these here go through the entries one
-by one, and are right for every function, ``np.logaddexp.reduce`` and ``np.subtract.accumulate``.
+by one, and are right for every function, ``np.hypot.reduce`` and ``np.subtract.accumulate``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite import ops
 from autograd_lite.numpy_api.table import as_array, cast, laid_out, values_of
 
 
@@ -25,6 +26,8 @@ def reduce(
     """Apply to the first two entries along `axis`, to the result and the third one, and so on."""
     array = cast(array, dtype)
     result = ufunc.reduce(values_of(array), axis=axis, keepdims=keepdims)  # Or NumPy's error.
+    if ufunc is np.logaddexp and array.size and axis != () and array.dtype.kind == "f":
+        return laid_out(ops.logsumexp(array, axis=axis, keepdims=keepdims), result)
     axes = range(array.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     rows = np.moveaxis(array, tuple(axes), tuple(range(len(axes))))
     rows = rows.reshape((-1, *rows.shape[len(axes) :]))

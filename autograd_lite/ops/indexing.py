@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,24 @@ def may_repeat(index: Any) -> bool:
     return any(array.dtype != bool for array in arrays)
 
 
+def windows_at(index: Any, shape: tuple[int, ...]) -> str:
+    """Return the last arguments of the ``sliding_window_view`` that an index is; "" if none."""
+    parts = index if isinstance(index, tuple) else (index,)
+    there, more = np.shape(parts[0]) if parts else (), len(shape)
+    if len(there) <= more or len(parts) != more or any(np.shape(x) != there for x in parts):
+        return ""
+    entries = np.arange(np.prod(shape)).reshape(shape)
+    for axes in itertools.combinations(range(more), len(there) - more):
+        size = there[more:]
+        if all(shape[i] - n + 1 == there[i] for i, n in zip(axes, size, strict=True)):
+            windows = np.lib.stride_tricks.sliding_window_view(entries, size, axes)
+            if np.array_equal(windows, entries[index]):
+                given = f"{size if len(size) > 1 else size[0]}"
+                which = axes if len(axes) > 1 else axes[0]
+                return given if len(axes) == more else f"{given}, axis={which}"
+    return ""
+
+
 def _put_back(g: Any, x: Any, index: Any) -> Any:
     """Cotangent of what was indexed: 0 wherever nothing was picked."""
     return scatter_add(g, index=index, shape=x.shape)
@@ -40,6 +59,28 @@ def _one_index(e: Any) -> Any:
     return getitem(*e.operands, index=index[0]) if is_one else None
 
 
+def _past_writes(e: Any) -> Any:
+    """Pick what was not written -> pick it from what was there before."""
+    x, before = e.operands[0], None
+    while not e.positions:
+        x = x.meant if x.name == "?" else x
+        if x.operation is not assign or x.positions:
+            break
+        at = np.zeros(x.shape, bool)
+        at[x.parameters["index"]] = True
+        if at[e.parameters["index"]].any():
+            break
+        x = before = x.operands[0]
+    return None if before is None else getitem(before, index=e.parameters["index"])
+
+
+def _turned_twice(e: Any) -> Any:
+    """x[::-1][::-1] -> x."""
+    (x,), index = e.operands, e.parameters["index"]
+    twice = x.operation is getitem and x.parameters["index"] == index == slice(None, None, -1)
+    return x.operands[0] if twice else None
+
+
 @primitive(
     x=lambda g, y, x, index: _put_back(g, x, index),
     notation=Notation(
@@ -50,7 +91,7 @@ def _one_index(e: Any) -> Any:
     at="reads",
     jax="jnp.asarray({x})[{index}]",
     sentence="{y} is picked out of {x}: the gradient goes back there, and the rest gets 0.",
-    simplify=(_one_index,),
+    simplify=(_one_index, _turned_twice, _past_writes),
     examples=INDICES,
 )
 def getitem(x: Any, *, index: Any) -> Any:
@@ -76,8 +117,10 @@ def _one_hot(e: Any) -> Any:
 
 
 def _without_axes(e: Any) -> Any:
-    """Put back what has further axes only: a reshape."""
+    """Put back what has further axes only, a reshape, or is turned around: that again."""
     index = e.parameters["index"]
+    if isinstance(index, slice) and index == slice(None, None, -1):
+        return e.operands[0][index]
     parts = index if isinstance(index, tuple) else (index,)
     moved = all(i is None or i is Ellipsis or (isinstance(i, slice) and i == slice(None))
                 for i in parts)  # fmt: skip

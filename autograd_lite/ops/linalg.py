@@ -76,7 +76,7 @@ def inv(a: Any) -> Any:
 
 def _right_side(g: Any, a: Any, b: Any) -> Any:
     """Cotangent of `b` in ``solve(a, b)``: the transposed system, solved for `g`."""
-    if b.ndim == 1:  # Only then is it a vector, and a stack of results would be read as a matrix.
+    if b.ndim == 1 < g.ndim:  # Only then, a stack of vectors would be read as a matrix.
         return solve(transposed(a), g[..., None])[..., 0]
     return solve(transposed(a), g)
 

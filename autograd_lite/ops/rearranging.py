@@ -24,6 +24,13 @@ def put_back(g: Any, x: Any, move: Callable[[Any], Any]) -> Any:
     return scatter_add(g, index=numbers, shape=(x.size + 1,))[:-1].reshape(x.shape)
 
 
+def _on_diagonal(g: Any, x: Any, offset: int, axis1: int, axis2: int) -> Any:
+    """Cotangent of what a diagonal was taken of."""
+    if x.ndim == 2 and x.shape[0] == x.shape[1] and g.size and (axis1, axis2) == (0, 1):
+        return np.diagflat(g, offset)
+    return put_back(g, x, lambda numbers: np.diagonal(numbers, offset, axis1, axis2))
+
+
 def _opposite(shift: Any) -> Any:
     return tuple(-n for n in shift) if isinstance(shift, tuple | list) else -shift
 
@@ -46,11 +53,17 @@ def roll(x: Any, *, shift: Any, axis: Any = None) -> Any:
     return np.roll(x, shift, axis)
 
 
+def _backwards(e: Any) -> Any:
+    """Flip a vector -> x[::-1]."""
+    return e.operands[0][::-1] if e.ndim == 1 else None
+
+
 @primitive(
     x=lambda g, y, x, axis: np.flip(g, axis),
     numpy=(np.flip,),
     analytic=True,
     linear=("x",),
+    simplify=(_backwards,),
     examples=(
         example((5,)),
         example((2, 3)),
@@ -118,9 +131,7 @@ def diagflat(x: Any, *, k: int = 0) -> Any:
 
 
 @primitive(
-    x=lambda g, y, x, offset, axis1, axis2: put_back(
-        g, x, lambda numbers: np.diagonal(numbers, offset, axis1, axis2)
-    ),
+    x=lambda g, y, x, offset, axis1, axis2: _on_diagonal(g, x, offset, axis1, axis2),
     numpy=(np.diagonal,),
     analytic=True,
     linear=("x",),

@@ -64,7 +64,9 @@ def _untransposed(e: Any) -> Any:
     if inner.operation is transpose:
         before = inner.parameters["axes"]
         before = turned if before is None else before
-        return transpose(inner.operands[0], axes=tuple(before[axis] for axis in axes))
+        both = tuple(before[axis] for axis in axes)
+        if x.name in (None, "?") or both == turned[::-1]:  # Else, it is written by its name.
+            return transpose(inner.operands[0], axes=both)
     return transpose(x) if given is not None and axes == turned else None
 
 

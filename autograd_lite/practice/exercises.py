@@ -25,6 +25,7 @@ from autograd_lite.check.names import named_in, with_forms
 from autograd_lite.check.report import ROUNDED, SHAPE, Comparison
 from autograd_lite.derive import Derivation, derive
 from autograd_lite.derive.leaves import as_told
+from autograd_lite.derive.math_names import identifier
 from autograd_lite.graph import Graph, Node
 from autograd_lite.graph.repetition import in_loops
 from autograd_lite.program.expression import Name, walk
@@ -376,8 +377,9 @@ class Exercise:
         """
         named = bool(given) and all(key in self._nodes for key in given)  # {"h": dh}, no locals().
         keys = {key: self._name(key) for key in more}
+        known = {identifier(x): x for x in self._nodes} | {x: x for x in self._nodes}
         for key in given:
-            stem = key if named else next((x for x in stems(key) if x in self._nodes), None)
+            stem = key if named else next((known[x] for x in stems(key) if x in known), None)
             if stem is not None and (named or key not in self._nodes):
                 keys.setdefault(key, stem)
         arrays = {

@@ -23,7 +23,7 @@ from autograd_lite.graph import Graph, Node, names_in
 from autograd_lite.graph.nodes import Nodes
 from autograd_lite.graph.source import record_source
 from autograd_lite.graph.variables import variables_of
-from autograd_lite.program.expression import uniform
+from autograd_lite.program.expression import identity, uniform
 from autograd_lite.program.program import Statement, Variable
 from autograd_lite.program.refusals import NOTES
 from autograd_lite.program.surroundings import Surroundings
@@ -154,10 +154,10 @@ class _Resolved:
         symbol = node.value
         if not isinstance(symbol, Symbol):
             if node.primitive is None:
-                # A function that makes an array of one number, as np.zeros, makes it always.
-                number = node.kind == "constant" and node.name is None and uniform(node.value)
-                number = number and bool(node.shape)
-                return self._put(node, parameters={"made": True} if number else {})
+                # A function that makes np.zeros(n), or np.eye(n), makes it always.
+                is_made = node.name is None and bool(node.shape) and not node.requires_grad
+                is_made = is_made and (uniform(node.value) or identity(node.value) is not None)
+                return self._put(node, parameters={"made": True} if is_made else {})
             return self._put(
                 node,
                 operands=tuple(self.renamed[x] for x in node.operands),

@@ -163,13 +163,16 @@ def _single_outside(e: Expression) -> Expression | None:
 
 
 def _common_factor(e: Expression) -> Expression | None:
-    """Take out a common factor: a * b - a * c -> a * (b - c)."""
-    a, b = e.operands
-    if _is(a, ops.multiply) and _is(b, ops.multiply) and a.shape == b.shape:
-        for x, y in _both_orders(a):
-            for u, v in _both_orders(b):
-                if alike(x, u) and not x.is_number and x.shape == e.shape == y.shape == v.shape:
-                    return _make(ops.multiply, x, _make(e.operation, y, v))
+    """Take out a common factor: a * b - 2 * a * c -> a * (b - 2 * c), a + a * c -> a * (1 + c)."""
+    one = Expression(1.0)
+    (left, a), (right, b) = map(split, e.operands)
+    if left < 0 or right < 0 or a.shape != e.shape or b.shape != e.shape:
+        return None
+    for x, y in _both_orders(a) if _is(a, ops.multiply) else ((a, one),):
+        for u, v in _both_orders(b) if _is(b, ops.multiply) else ((b, one),):
+            same = alike(x, u) and not x.is_number and x.shape == e.shape
+            if same and y is not v and {y.shape, v.shape} <= {(), e.shape}:
+                return _make(ops.multiply, x, _make(e.operation, scaled(left, y), scaled(right, v)))
     return None
 
 
@@ -210,8 +213,13 @@ def _gated(e: Expression) -> tuple[Expression, bool, Expression] | None:
 
 
 def _square(e: Expression) -> Expression | None:
+    """Write a * a as a**2, also at the end of a longer product."""
     a, b = e.operands
-    return _make(ops.square, a) if a is b else None
+    if a is b:
+        return _make(ops.square, a)
+    if _is(a, ops.multiply) and a.operands[1] is b and a.operands[0].shape == e.shape:
+        return _make(ops.multiply, a.operands[0], _make(ops.square, b))
+    return None
 
 
 def _divided(e: Expression) -> Expression | None:
@@ -220,6 +228,8 @@ def _divided(e: Expression) -> Expression | None:
         return a
     (left, x), (right, y) = split(a), split(b)
     number = number_of(b)
+    if number and not number.is_integer() and left != 1.0 and len(repr(left / number)) < 6:
+        return scaled(left / number, x)
     if number is not None and _is(a, ops.divide):  # x / y / n -> (x / n) / y
         return _make(ops.divide, _make(ops.divide, a.operands[0], b), a.operands[1])
     if number and number.is_integer() and a.shape == e.shape:
@@ -237,6 +247,8 @@ def _undone(e: Expression) -> Expression | None:
 
 def _without_factor(e: Expression, b: Expression) -> Expression | None:
     factor, rest = split(e)
+    if alike(rest, b):
+        return Expression(np.full(e.shape, factor))
     for x, y in _both_orders(rest) if _is(rest, ops.multiply) else ():
         if x.shape != e.shape:
             continue
@@ -294,7 +306,15 @@ def _combined(a: Expression, b: Expression, sign: float) -> Expression | None:
         return over
     (left, x), (right, y) = split(a), split(b)
     right *= sign
+    if alike(x, y) and x.shape == a.shape and parts_of(left)[1] == parts_of(right)[1]:
+        (top, count), (other, _) = parts_of(left), parts_of(right)
+        return scaled(quotient(top + other, count), x)
     number = number_of(b)
+    first = number_of(a)
+    if first is not None and abs(first) == abs(right) != 1.0 and y.shape == b.shape:
+        if first == right:
+            return scaled(right, _make(ops.add, 1.0, y))
+        return scaled(right, _make(ops.subtract, y, 1.0))
     if abs(left) != 1.0 and number is not None and abs(left) == abs(number) and x.shape == a.shape:
         return scaled(left, _make(ops.add if left == sign * number else ops.subtract, x, 1.0))
     if number is not None and number < 0 and a.shape == (x if left < 0 else a).shape:
@@ -375,7 +395,14 @@ def _times(a: Expression, b: Expression) -> Expression | None:
         number = number_of(x)
         if number is not None and x.shape != a.shape:
             x = Expression(np.full(a.shape, number))
+        if _is_square_of(y, b):
+            return _make(ops.divide, x, b)
         return x if alike(y, b) and x.shape == a.shape else None
+    if _is(a, ops.sum) and not a.parameters["keepdims"] and b.ndim:  # Of rows, by one.
+        (x,), axis = a.operands, a.parameters["axis"]
+        leading = axis in (0, tuple(range(x.ndim - a.ndim)))
+        product = _times(x, b) if leading else None
+        return None if product is None else _make(ops.sum, product, **a.parameters)
     if _is(a, scatter_add) and a.shape == b.shape:  # What goes back meets what was there.
         picked = _make(ops.getitem, b, index=a.parameters["index"])
         product = _times(a.operands[0], picked)
@@ -394,6 +421,13 @@ def _times(a: Expression, b: Expression) -> Expression | None:
             )
             return _make(a.operation, x, y)
     return None
+
+
+def _is_square_of(y: Expression, b: Expression) -> bool:
+    y = y.meant
+    powers = (ops.square, ops.power)
+    return y.operation in powers and alike(y.operands[0], b) and (
+        len(y.operands) == 1 or number_of(y.operands[1]) == 2.0)  # fmt: skip
 
 
 def _rest_of_one(e: Expression) -> Expression | None:
@@ -430,16 +464,72 @@ def _both_orders(product: Expression) -> tuple[tuple[Expression, ...], ...]:
 def _without_stretching(e: Expression) -> Expression | None:
     """Leave out what broadcasting does by itself."""
     for i, x in enumerate(e.operands):
-        number_as_table = _is(x, ops.getitem) and x.operands[0].ndim == 0  # det[..., None, None]
-        if not getattr(x.operation, "stretches", False) and not number_as_table:
-            continue
-        inner, other = x.operands[0], e.operands[1 - i]
-        leading = inner.ndim == 0 or x.shape[x.ndim - inner.ndim :] == inner.shape
-        if x.size == inner.size and not leading:  # A column is not what broadcasting makes.
+        inner, other = _unstretched(x), e.operands[1 - i]
+        if inner is None or other.is_number:
             continue
         if np.broadcast_shapes(inner.shape, other.shape) == e.shape:
-            pair = (other, inner) if i else (inner, other)
-            return _make(e.operation, *pair)
+            return _make(e.operation, *((other, inner) if i else (inner, other)))
+    return None
+
+
+def _unstretched(x: Expression) -> Expression | None:
+    """Return the smaller array that broadcasting makes this one of."""
+    factor, rest = split(x)
+    if _is(x, ops.multiply) and x.operands[1].shape != x.shape:  # full(n, c) * s
+        number = number_of(x.operands[0])
+        return None if number is None else scaled(number, x.operands[1])
+    whole = rest.operation in (ops.sum, ops.mean) and rest.parameters["keepdims"]
+    if whole and rest.shape == (1,):
+        return scaled(factor, _make(rest.operation, *rest.operands, axis=None))
+    picked = rest.operation in (ops.getitem, ops.reshape) and not rest.operands[0].ndim
+    if not picked and not getattr(rest.operation, "stretches", False):
+        return None
+    inner = rest.operands[0]
+    leading = inner.ndim == 0 or rest.shape[rest.ndim - inner.ndim :] == inner.shape
+    if rest.size == inner.size and not leading:  # A column is not what broadcasting makes.
+        return None
+    return scaled(factor, inner)
+
+
+def _product_stretched(e: Expression) -> Expression | None:
+    """Multiply a matrix by equal columns -> its product with one, stretched."""
+    a, b = e.operands
+    if a.ndim != 2 or b.ndim != 2:
+        return None
+    left, right = (x.operands[0] if getattr(x.operation, "stretches", False) else x for x in (a, b))
+    if right.shape == (len(b), 1) != b.shape:
+        return _make(ops.broadcast_to, _make(ops.matmul, a, right), shape=e.shape)
+    if left.shape == (len(a), 1) != a.shape:
+        return _make(ops.multiply, left, _make(ops.sum, b, axis=0, keepdims=False))
+    return None
+
+
+def _with_vector(e: Expression) -> Expression | None:
+    """Sum(c[:, None] * g, axis=0) -> c @ g, and likewise for the rows of a matrix."""
+    (x,), axis = e.operands, e.parameters["axis"]
+    if not _is(x, ops.multiply) or x.ndim != 2 or e.ndim != 1:
+        return None
+    for vector, other in _both_orders(x):
+        v, n = vector.meant if vector.name == "?" else vector, x.shape[axis]
+        if other.shape != x.shape or vector.size != n or n == 1 or v.is_number:
+            continue
+        inner = v.operands[0] if v.operation in (ops.getitem, ops.expand_dims) else v
+        if inner.shape != (n,) or vector.shape not in ((n, 1), (1, n), (n,)):
+            continue
+        if vector.shape == (n, 1) and axis % 2 == 0:
+            return _make(ops.matmul, inner, other)
+        if vector.shape != (n, 1) and axis % 2 == 1:
+            return _make(ops.matmul, other, inner)
+    return None
+
+
+def _trace(e: Expression) -> Expression | None:
+    """Sum of all entries of x * I -> the trace of x."""
+    (x,) = e.operands
+    for eye, other in _both_orders(x) if _is(x, ops.multiply) and not e.ndim else ():
+        factor = identity(eye.value) if eye.is_number else None
+        if factor is not None and other.shape == x.shape:
+            return scaled(factor, _make(ops.trace, other))
     return None
 
 
@@ -566,10 +656,10 @@ REWRITES |= {
     ),
     ops.divide: (_without_stretching, _mean_of, _undone, _divided),
     ops.negative: (_negated,),
-    ops.sum: (_rows_of_identity, _all_put_back, _single_outside),
+    ops.sum: (_rows_of_identity, _all_put_back, _single_outside, _trace, _with_vector),
     ops.add: (_without_stretching, _chosen, _common_factor, _added),
     ops.subtract: (_without_stretching, _chosen, _mixed_with_its_rest, _common_factor, _subtracted),
-    ops.matmul: (_nothing, _times_identity),
+    ops.matmul: (_nothing, _times_identity, _product_stretched),
     ops.reshape: (_without_kept_axes,),
     ops.transpose: (_product_transposed,),
     None: (_numbers_outside,),

@@ -1,4 +1,4 @@
-"""Twenty-six kinds of network: what is printed reads as in a textbook, and is right elsewhere.
+"""Kinds of network: what is printed reads as in a textbook, and is right elsewhere.
 
 Run with ``GOLDEN=write`` to write the files anew, and read what has changed.
 """

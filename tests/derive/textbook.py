@@ -3,10 +3,12 @@
 
 import numpy as np
 
+import autograd_lite as al
+
 NETWORKS = {}
 
 DATA = {"X", "y", "Y", "Z", "x", "xs", "t", "target", "labels", "tokens", "keep", "eps",
-        "R", "M", "lam", "center", "context", "negative"}  # fmt: skip
+        "R", "M", "lam", "center", "context", "negative", "event", "D"}  # fmt: skip
 """What is given; gradients are wanted of the rest."""
 
 
@@ -285,3 +287,80 @@ def triplet(X, Y, Z, W):
     dp = np.sum((a - p) ** 2, axis=1)
     dn = np.sum((a - n) ** 2, axis=1)
     return np.mean(np.maximum(0, dp - dn + 0.5))
+
+
+@network(X=(6, 4), target=(6, 4), Wq=(4, 4), Wk=(4, 4), Wv=(4, 4), Wo=(4, 4))
+def multi_head(X, target, Wq, Wk, Wv, Wo):
+    Q = (X @ Wq).reshape(6, 2, 2).transpose(1, 0, 2)
+    K = (X @ Wk).reshape(6, 2, 2).transpose(1, 0, 2)
+    V = (X @ Wv).reshape(6, 2, 2).transpose(1, 0, 2)
+    mask = np.triu(np.full((6, 6), -1e9), k=1)
+    S = Q @ K.transpose(0, 2, 1) / np.sqrt(2) + mask
+    E = np.exp(S - S.max(axis=-1, keepdims=True))
+    A = E / E.sum(axis=-1, keepdims=True)
+    out = (A @ V).transpose(1, 0, 2).reshape(6, 4) @ Wo
+    return np.mean((out - target) ** 2)
+
+
+@network(x=(5, 5), target=(3, 3), K=(3, 3), b=())
+def conv_by_loops(x, target, K, b):
+    out = al.Tensor(np.zeros((3, 3)))
+    for i in range(3):
+        for j in range(3):
+            out[i, j] = np.sum(x[i : i + 3, j : j + 3] * K) + b
+    return np.sum((np.maximum(0, out) - target) ** 2)
+
+
+@network(x=(2, 8), target=(2, 5), k=(3,), m=(2,))
+def conv_by_windows(x, target, k, m):
+    h = np.tanh(np.lib.stride_tricks.sliding_window_view(x, 3, axis=1) @ k)
+    y = np.lib.stride_tricks.sliding_window_view(h, 2, axis=1) @ m
+    return np.sum((y - target) ** 2)
+
+
+@network(X=(5, 4), labels=LABELS, W=(4, 3))
+def hinge_of_classes(X, labels, W):
+    s = X @ W
+    margins = np.maximum(0, s - s[np.arange(5), labels][:, None] + 1)
+    margins[np.arange(5), labels] = 0
+    return np.sum(margins) / 5 + 0.01 * np.sum(W * W)
+
+
+@network(tokens=np.array([0, 2, 1, 1, 0]), E=(5, 3), A=(3, 3))
+def conditional_random_field(tokens, E, A):
+    score = E[0, tokens[0]]
+    a = E[0]
+    for t in range(1, 5):
+        score = score + A[tokens[t - 1], tokens[t]] + E[t, tokens[t]]
+        a = np.logaddexp.reduce(a[:, None] + A, axis=0) + E[t]
+    return np.logaddexp.reduce(a) - score
+
+
+@network(X=(6, 3), event=np.array([1.0, 0, 1, 1, 0, 1]), beta=(3,))
+def proportional_hazards(X, event, beta):
+    eta = X @ beta
+    risk = np.cumsum(np.exp(eta)[::-1])[::-1]
+    return -np.sum(event * (eta - np.log(risk)))
+
+
+@network(X=(6, 2), logits=(3,), mu=(3, 2), s=(3,))
+def mixture_of_gaussians(X, logits, mu, s):
+    logp = logits - np.log(np.sum(np.exp(logits)))
+    q = np.sum((X[:, None, :] - mu[None, :, :]) ** 2, axis=2)
+    a = logp - 0.5 * q / np.exp(2 * s) - 2 * s - np.log(2 * np.pi)
+    return -np.sum(np.logaddexp.reduce(a, axis=1))
+
+
+@network(D=np.array([[0.0, 1, 4], [1, 0, 1], [4, 1, 0]]), y=(3,), r=1.1, n=0.3)
+def gaussian_process(D, y, r, n):
+    K = np.exp(-0.5 * D / r**2) + n**2 * np.eye(3)
+    return 0.5 * y @ np.linalg.solve(K, y) + 0.5 * np.linalg.slogdet(K)[1]
+
+
+@network(X=(5, 3), y=(5,), w=(3,), b=())
+def sample_by_sample(X, y, w, b):
+    total = 0.0
+    for i in range(5):
+        pred = X[i] @ w + b
+        total += (pred - y[i]) ** 2
+    return total / 5

@@ -169,6 +169,14 @@ def test_hints_name_the_arrays_of_indices_and_go_back_to_a_value_with_a_name():
     assert "multiply by the other factor, 0.0625. Then" in task.hint("hprebn", 2)
 
 
+def test_an_entry_of_a_list_has_a_blank_that_check_takes():
+    w = al.Tensor([0.5, -1.0], requires_grad=True, name="w")
+    hs = [np.tanh(w[i]) for i in range(2)]
+    task = al.exercise(hs[0] * hs[1])
+    assert "    d_hs_0 = None" in task.worksheet()
+    assert "hs[0]  right" in str(task.check({"d_hs_0": hs[1].item()}))
+
+
 def test_a_worksheet_runs_and_its_blanks_are_not_there_yet():
     task, values = character_mlp()
     space = {"np": np}
