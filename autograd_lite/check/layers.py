@@ -72,6 +72,8 @@ def check_layer(
 
     Raises
     ------
+    TypeError
+        If `backward` does not take the arguments above.
     ValueError
         If `forward` gives another result when it is called again, as unseeded dropout does, or
         no input is floating-point, or `backward` returns another number of gradients.
@@ -151,7 +153,9 @@ def _checked(
         returned = forward(*used)
         y, *rest = returned if isinstance(returned, tuple) else (returned, *arguments(arrays))
         given = cotangents([np.asarray(x) for x in _several(y)])
-        return backward(tuple(given) if isinstance(y, tuple | list) else given[0], *rest)
+        dout = tuple(given) if isinstance(y, tuple | list) else given[0]
+        _must_take(backward, dout, *rest)
+        return backward(dout, *rest)
 
     def by_hand(*arrays: Any) -> dict[str, Any]:
         return _gradients(backwards(arrays), list(varied))
@@ -284,6 +288,21 @@ def _named(forward: Callable[..., Any], inputs: Any) -> dict[str, Any]:
         inputs = [inputs]
     names += [f"input {i}" for i in range(len(names), len(inputs))]
     return dict(zip(names, inputs, strict=False))
+
+
+def _must_take(backward: Callable[..., Any], *given: Any) -> None:
+    try:
+        signature = inspect.signature(backward)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(*given)
+    except TypeError:
+        raise TypeError(
+            f"check_layer calls backward with the cotangent and what forward returns behind its "
+            f"result, or else the inputs: {len(given)} arguments here. backward{signature} does "
+            f"not take so many. Write def backward(dout, cache), or give its arguments defaults."
+        ) from None
 
 
 def _parameters(f: Callable[..., Any]) -> list[str]:

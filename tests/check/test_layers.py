@@ -226,10 +226,14 @@ def test_what_backward_must_return_is_said(backward, says):
     [
         (lambda: al.check_layer(layer_norm, 3, NORM), "check_layer needs a function, got 3"),
         (lambda: al.check_layer(3, layer_norm, NORM), "check_layer needs a function, got 3"),
+        (
+            lambda: al.check_layer(layer_norm, lambda dy: dy, NORM),
+            r"2 arguments here. backward\(dy",
+        ),
         (lambda: al.check_jacobian(np.exp, np.eye(2), [1.0, 2.0]), r"lambda x: \.\.\., x"),
     ],
 )
-def test_what_is_not_a_function_is_said(call, says):
+def test_what_is_no_such_function_is_said(call, says):
     with pytest.raises(TypeError, match=says):
         call()
 
