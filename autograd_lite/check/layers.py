@@ -95,7 +95,7 @@ def check_layer(
     >>> bool(result), result["x"].verdict
     (False, 'by hand is wrong')
     >>> print(result["x"].diagnosis)
-    the factor 1 + y is missing
+    1 - y stands in place of 1 - y ** 2 at y
     """
     for f in (forward, backward):
         require_function(f, "check_layer", "{0}(forward, backward, inputs)")
