@@ -73,12 +73,12 @@ def _key(function: Any, *operands: Any, **parameters: Any) -> Any:
 
 def _negated(s: Statement, known: dict[Any, Variable], made: dict[Variable, Statement]) -> Any:
     """Return what is there as a * -b for -(a * b), or the other way round; or None."""
-    product = made.get(s.operands[0]) if s.function is ops.negative else s
+    product = _made_by(s.operands[0], made) if s.function is ops.negative else s
     if product is None or product.function is not ops.multiply:
         return None
     for a, b in (product.operands, product.operands[::-1]):
         if product is s:
-            inner = made.get(b) if isinstance(b, Variable) else None
+            inner = _made_by(b, made)
             if inner is None or inner.function is not ops.negative:
                 continue
             found = known.get(_key(ops.negative, known.get(_key(ops.multiply, a, *inner.operands))))
@@ -136,6 +136,11 @@ def _simpler(s: Statement, made: dict[Variable, Statement]) -> Any:
     return None
 
 
+def _made_by(x: Any, made: dict[Variable, Statement]) -> Statement | None:
+    """Return the statement that makes an operand; a constant, however large, has none."""
+    return made.get(x) if isinstance(x, Variable) else None
+
+
 def _is_one(x: Any) -> bool:
     if isinstance(x, Variable):
         return False
@@ -155,7 +160,7 @@ def _over_one(s: Statement, _: Any) -> Any:
 
 def _twice(s: Statement, made: dict[Variable, Statement]) -> Any:
     """-(-x) -> x."""
-    inner = made.get(s.operands[0])
+    inner = _made_by(s.operands[0], made)
     return inner.operands[0] if inner and inner.function is s.function else None
 
 
@@ -183,12 +188,14 @@ def _squared(s: Statement, _: Any) -> Any:
 
 def _back(s: Statement, made: dict[Variable, Statement]) -> Any:
     """Return x for a transpose of a transpose that undoes it."""
-    inner = made.get(s.operands[0])
+    inner = _made_by(s.operands[0], made)
     if inner is None or inner.function is not ops.transpose:
         return None
-    positions = np.arange(inner.result.size).reshape(inner.operands[0].shape)
-    both = positions.transpose(inner.parameters["axes"]).transpose(s.parameters["axes"])
-    return inner.operands[0] if np.array_equal(both, positions) else None
+    axes = np.arange(len(s.result.shape))
+    for statement in (inner, s):
+        order = statement.parameters["axes"]
+        axes = axes[::-1] if order is None else axes[list(order)]
+    return inner.operands[0] if np.array_equal(axes, np.arange(len(axes))) else None
 
 
 Rewrite = Callable[[Statement, dict[Variable, Statement]], Any]

@@ -8,6 +8,7 @@ from numpy_calls import INPUTS, SCOPE, calls
 
 import autograd_lite as al
 from autograd_lite.functional.nests import leaves_of
+from autograd_lite.program import cleaning
 from autograd_lite.program.program import Program, fingerprint
 from autograd_lite.program.refusals import TraceError
 from autograd_lite.program.symbol import Symbol
@@ -227,3 +228,15 @@ def test_another_sign_is_another_product():
     assert [s.name for s in program.statements].count("multiply") == 4
     values = np.array([1.0, 2.0, 3.0]), np.array([5.0, 7.0, -11.0])
     np.testing.assert_array_equal(program(*values)[0], f(*values))
+
+
+def test_data_that_is_too_large_to_compute_with_beforehand_is_turned_as_it_is(monkeypatch):
+    monkeypatch.setattr(cleaning, "FOLDED", 10)
+    x, w = np.random.default_rng(0).normal(size=(20, 3)), np.arange(3.0)
+
+    def loss(w):
+        return np.sum(np.tanh(x @ w) * -x[:, 0]) + np.sum((-x.T.T) @ w)
+
+    value, slope = al.compile(al.value_and_grad(loss), backend="numpy")(w)
+    np.testing.assert_allclose(value, loss(w), rtol=1e-12)
+    np.testing.assert_allclose(slope, al.grad(loss)(w), rtol=1e-12)
