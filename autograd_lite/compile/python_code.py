@@ -139,11 +139,11 @@ def python_function(program: Program, most: float = math.inf) -> tuple[str, Call
         than so many nanoseconds.
     """
     outputs = [x if isinstance(x, Variable) else np.asarray(x) for x in program.outputs]
-    inside = [s.result for s in program.statements if s.result.dtype != bool]
+    inside = (s.result for s in program.statements if s.result.dtype != bool)
     for x in (*program.inputs, *inside, *outputs):
         if x.dtype != float and not (getattr(x, "weak", False) and x.dtype.kind in "bi"):
             raise LoweringError(f"numbers of dtype {x.dtype}")
-    if sum(x.size for x in program.inputs) > LINES or any(x.size > LINES for x in inside):
+    if sum(x.size for x in program.inputs) > LINES:
         raise LoweringError("many numbers")
     code = Code(program.inputs)
     sheet = _Sheet(code)

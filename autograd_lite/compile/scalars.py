@@ -191,6 +191,8 @@ def assigned(names: list[str], texts: list[str]) -> list[str]:
 def _written_out(s: Statement, operands: list[Any], sheet: Sheet) -> Any:
     dtype = None if s.result.weak else s.result.dtype
     check_dtype(s.result.dtype)
+    if s.result.size > sheet.most:  # As of data that the function closes over.
+        raise LoweringError(f"more than {sheet.most} numbers", source="")
     if function_of(s) in UNLIKE and not _is_of_integers(s):
         raise LoweringError("machine code has no such function")
     if s.entrywise:

@@ -240,3 +240,11 @@ def test_data_that_is_too_large_to_compute_with_beforehand_is_turned_as_it_is(mo
     value, slope = al.compile(al.value_and_grad(loss), backend="numpy")(w)
     np.testing.assert_allclose(value, loss(w), rtol=1e-12)
     np.testing.assert_allclose(slope, al.grad(loss)(w), rtol=1e-12)
+
+
+def test_arithmetic_with_much_closed_over_data_is_left_to_numpy_at_once():
+    x = np.random.default_rng(0).normal(size=(5000, 3))
+    step = al.compile(al.value_and_grad(lambda w: np.sum(np.tanh(x @ w))))
+    value, _ = step(np.arange(3.0))
+    assert value == pytest.approx(np.sum(np.tanh(x @ np.arange(3.0))))
+    assert "matmul (float64[5000]): more than 4000 numbers" in step.why
