@@ -419,6 +419,7 @@ WORDS = np.array([[0, 1, 2, 0], [1, 1, 0, 2]])
         (lambda x: np.sum(1.0 * x**2 - (0.9 - 1) * x + 1.5 * np.log(2 * np.pi)), (DRAWN[0],),
          "x ** 2 + 0.1 * x + 1.5 * np.log(2 * np.pi)", "0.09"),
         (lambda x: np.sum(np.exp(x) * x), (DRAWN[0],), "d_x = v1 * (1 + x)", "x * v1"),
+        (lambda x, y: np.sum(np.flip(x, axis=()) * y), (DRAWN[0, 0], DRAWN[0, 1]), "", "::-1"),
     ],
 )  # fmt: skip
 def test_the_algebra_that_a_person_does_is_done(f, arguments, says, not_said):
