@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import Any
@@ -21,6 +20,7 @@ from autograd_lite.check.recorded import aligned, by_position, named_inputs, tra
 from autograd_lite.check.report import HAND, SHAPE, Comparison, Row
 from autograd_lite.core.modes import GradientError
 from autograd_lite.graph import Graph
+from autograd_lite.graph.variables import watching
 
 Array = NDArray[Any]
 
@@ -241,12 +241,8 @@ def _numbers_in(by_hand: Callable[..., Any], arrays: Sequence[Array]) -> set[flo
                 keep(value)
                 keep(getattr(value, "__dict__", None))
 
-    before = sys.getprofile()
-    sys.setprofile(watch)
-    try:
+    with watching(watch):
         by_hand(*(x.copy(order="K") for x in arrays))
-    finally:
-        sys.setprofile(before)
     return found
 
 

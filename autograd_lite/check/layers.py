@@ -299,9 +299,10 @@ def _must_take(backward: Callable[..., Any], *given: Any) -> None:
         signature.bind(*given)
     except TypeError:
         raise TypeError(
-            f"check_layer calls backward with the cotangent and what forward returns behind its "
-            f"result, or else the inputs: {len(given)} arguments here. backward{signature} does "
-            f"not take so many. Write def backward(dout, cache), or give its arguments defaults."
+            f"check_layer calls backward with the cotangent, then with what forward returns after "
+            f"its result, or else with the inputs: {len(given)} arguments here. "
+            f"backward{signature} does not take that many. Write def backward(dout, cache), or "
+            f"give its arguments defaults."
         ) from None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import Any
@@ -16,6 +15,7 @@ from autograd_lite.check.alignment import Aligned, align
 from autograd_lite.check.names import is_library, with_forms
 from autograd_lite.core.modes import enable_grad
 from autograd_lite.graph import Graph, names_in
+from autograd_lite.graph.variables import watching
 from autograd_lite.tensor import Tensor
 
 Array = NDArray[Any]
@@ -85,7 +85,7 @@ def traced(
 
 def _watched(f: Callable[..., Any], lifted: Sequence[Tensor]) -> tuple[Any, dict[str, Any]]:
     """Call a function; return its result, and its local variables, for names."""
-    code, before = getattr(inspect.unwrap(f), "__code__", None), sys.getprofile()
+    code = getattr(inspect.unwrap(f), "__code__", None)
     variables = _from_outside(f)
     named = (np.ndarray, Tensor) if code and code.co_name == "<lambda>" else np.ndarray
 
@@ -99,11 +99,8 @@ def _watched(f: Callable[..., Any], lifted: Sequence[Tensor]) -> tuple[Any, dict
 
     if code is None:
         return f(*lifted), {}
-    sys.setprofile(watch)
-    try:
+    with watching(watch):
         return f(*lifted), variables
-    finally:
-        sys.setprofile(before)
 
 
 def _from_outside(f: Callable[..., Any]) -> dict[str, Any]:

@@ -160,8 +160,8 @@ class Compiled:
         if self._traces >= TRACES:
             self._give_up(
                 f"it was traced {TRACES} times, since something that it depends on changes again "
-                f"and again: {self._difference(signature)}. A number or array that does may be an "
-                f"argument"
+                f"and again: {self._difference(signature)}. Pass a number or an array that does as "
+                f"an argument"
             )
             return None
         if self._traces:

@@ -82,8 +82,8 @@ class Primitive:
     """Whether its rules are right for complex numbers: as for every analytic function."""
 
     compute: Callable[..., Any]
-    """A function in C that does what `forward` does, and is called in its place: an entrywise
-    ufunc in `numpy`; else `forward`."""
+    """A function in C that does what `forward` does, and is called in its place: by default, the
+    first of `numpy` if that is an entrywise ufunc, else `forward`."""
 
     entrywise: bool
     """Whether an entry of the result depends on nothing but the entries at its place, as for every

@@ -10,7 +10,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.derive.writing import NAME, Form, filled, index_of, windows, write
 from autograd_lite.ops.indexing import may_repeat, windows_at
-from autograd_lite.program.expression import Expression, Name, as_plain
+from autograd_lite.program.expression import Expression, Name, as_plain, uniform
 from autograd_lite.program.simplify import number_of, scaled, split
 
 
@@ -101,7 +101,8 @@ def steps(name: Name, e: Expression, form: Form) -> list[Step]:
     left = NAME[form](name)
     if not found:
         base, writes = written_over(e)
-        text = filled(base, form).text if writes and base.is_number else write(base, form)
+        one_number = writes and base.is_number and uniform(base.value)
+        text = filled(base, form).text if one_number else write(base, form)
         if form == "python" and writes and not (base.is_number or is_new(base)):
             text += ".copy()"
         lines = [Step(left, "=", text)]

@@ -265,11 +265,12 @@ def _fitted(name: str, hand: Any, gradient: Any) -> tuple[Any, Any]:
     """Return a gradient in the shape of the formula by hand, which may repeat it."""
     shapes = np.shape(hand), np.shape(gradient)
     if shapes[0] != shapes[1]:
-        gradient = np.broadcast_to(gradient, np.broadcast_shapes(*shapes))
-        if gradient.shape != shapes[0]:
+        try:
+            gradient = np.broadcast_to(gradient, shapes[0])
+        except ValueError:
             raise ValueError(
                 f"prove: the formula for {name} has shape {shapes[0]}, the gradient {shapes[1]}."
-            )
+            ) from None
     return hand, gradient
 
 

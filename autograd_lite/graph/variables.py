@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -30,6 +31,21 @@ def locals_of(frame: FrameType) -> dict[str, Any]:
     return found
 
 
+@contextmanager
+def watching(watch: Callable[[FrameType, str, Any], object]) -> Iterator[None]:
+    """Let a function look on, as that of `sys.setprofile`, which is as before afterwards."""
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        yield
+    finally:
+        enable = getattr(before, "enable", None)  # cProfile, up to 3.11, is more than a function.
+        if enable is None:
+            sys.setprofile(before)
+        else:
+            enable()
+
+
 def variables_of(frame: FrameType, *, unused: bool = False) -> dict[str, Any]:
     """Return the variables of a frame, then those of its module that its code uses.
 
@@ -49,7 +65,7 @@ def names_in(where: FrameType | Mapping[str, Any] | None) -> dict[str, Tensor]:
     variables of the module that a frame does not use, since a tensor is itself and no other: in
     ``def main(): al.compare(loss, {"w": by_hand})``, ``w`` is found. Then come the values of dicts
     and the attributes of objects: ``cache["Z1"]``, ``net.Z1`` and ``net.cache["Z1"]`` are called
-    ``Z1``, if nothing else is; ``hs[1]`` of a dict is called that. Names that begin with an
+    ``Z1``, if nothing else is; ``hs[1]`` of a dict is called that. Variables that begin with an
     underscore do not count.
 
     Parameters
@@ -107,7 +123,8 @@ def held_by(name: str, value: Any) -> Iterator[tuple[str, str, Any]]:
         except AttributeError:
             return
         for key, x in attributes.items():
-            yield key, f"{name}.{key}", x
+            if type(key) is str:  # vars(x) takes any.
+                yield key, f"{name}.{key}", x
             if type(x) is dict:
                 yield from held_by(f"{name}.{key}", x)
     elif len(value) < 1000:

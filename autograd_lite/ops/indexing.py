@@ -76,9 +76,14 @@ def _past_writes(e: Any) -> Any:
 
 def _turned_twice(e: Any) -> Any:
     """x[::-1][::-1] -> x."""
-    (x,), index = e.operands, e.parameters["index"]
-    twice = x.operation is getitem and x.parameters["index"] == index == slice(None, None, -1)
+    (x,) = e.operands
+    twice = x.operation is getitem and _is_turned(e) and _is_turned(x)
     return x.operands[0] if twice else None
+
+
+def _is_turned(e: Any) -> bool:
+    index = e.parameters["index"]
+    return isinstance(index, slice) and index == slice(None, None, -1)
 
 
 @primitive(
@@ -119,7 +124,7 @@ def _one_hot(e: Any) -> Any:
 def _without_axes(e: Any) -> Any:
     """Put back what has further axes only, a reshape, or is turned around: that again."""
     index = e.parameters["index"]
-    if isinstance(index, slice) and index == slice(None, None, -1):
+    if _is_turned(e):
         return e.operands[0][index]
     parts = index if isinstance(index, tuple) else (index,)
     moved = all(i is None or i is Ellipsis or (isinstance(i, slice) and i == slice(None))

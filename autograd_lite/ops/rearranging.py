@@ -54,8 +54,8 @@ def roll(x: Any, *, shift: Any, axis: Any = None) -> Any:
 
 
 def _backwards(e: Any) -> Any:
-    """Flip a vector -> x[::-1]."""
-    return e.operands[0][::-1] if e.ndim == 1 else None
+    """Flip a vector -> x[::-1]; ``axis=()`` flips nothing."""
+    return e.operands[0][::-1] if e.ndim == 1 and e.parameters["axis"] != () else None
 
 
 @primitive(

@@ -6,7 +6,6 @@ comparisons and masks, positions, and what requires no gradient. Both together a
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import FrameType
@@ -22,7 +21,7 @@ from autograd_lite.functional.tracing import call_with_tensors
 from autograd_lite.graph import Graph, Node, names_in
 from autograd_lite.graph.nodes import Nodes
 from autograd_lite.graph.source import record_source
-from autograd_lite.graph.variables import variables_of
+from autograd_lite.graph.variables import variables_of, watching
 from autograd_lite.program.expression import identity, uniform
 from autograd_lite.program.program import Statement, Variable
 from autograd_lite.program.refusals import NOTES
@@ -96,17 +95,14 @@ def record(f: Callable[..., Any], inputs: Mapping[str, Any]) -> Recorded:
                     last[name] = x
                     bound.append((name, x))
 
-    token, before = NOTES.set(notes), sys.getprofile()
+    token = NOTES.set(notes)
     try:
         given = {name: _argument(name, value, notes) for name, value in inputs.items()}
         with lent(places), record_source():
             for place in places:
                 place.write(notes.input(place.read(), place.holder.name))
-            sys.setprofile(watch)
-            try:
+            with watching(watch):
                 result = call_with_tensors(f, tuple(given.values()), {})
-            finally:
-                sys.setprofile(before)
             for t in names_in(variables).values():
                 t._value()  # A view, as it is after the last write: later is too late.
     finally:

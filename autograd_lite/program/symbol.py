@@ -82,7 +82,7 @@ class Notes:
         self.samples: list[Any] = []
         self.may_ask, self.conditions, self.drawing = may_ask, conditions, drawing
         self.reshaped = False
-        self._kept: dict[int, tuple[Any, Any]] = {}
+        self._kept: dict[Any, tuple[Any, Any]] = {}
         self.failure: Exception | None = None
 
     def input(self, sample: Any, name: str | None = None) -> Symbol:
@@ -153,9 +153,10 @@ class Notes:
         """Return a bare array with the entries that it has now, whoever writes to it later."""
         if type(x) is not np.ndarray:
             return x
-        _, kept = self._kept.get(id(x), (x, None))
+        place = *x.__array_interface__["data"], x.strides, x.shape, x.dtype  # A.T is a new view.
+        _, kept = self._kept.get(place, (x, None))
         if kept is None or constant_key(kept) != constant_key(x):
-            self._kept[id(x)] = x, (kept := x.copy("K"))
+            self._kept[place] = x, (kept := x.copy("K"))
         return kept
 
     def ask_layout(self, ndim: int = 2) -> None:

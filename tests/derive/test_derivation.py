@@ -1,6 +1,8 @@
 """Derivations: what is printed runs, agrees with autodiff, and reads as a person would write it."""
 
+import cProfile
 import inspect
+import pstats
 import re
 import traceback
 
@@ -573,3 +575,17 @@ def test_what_the_loss_does_not_depend_on_is_said(by_tensor):
         al.derive(lambda w, b: np.sum(w**2), np.ones(2), np.ones(2), wrt="b")
     with pytest.raises(KeyError, match="'c' is not in this graph"):
         al.derive(np.sum(w**2), wrt=["c"])
+
+
+def test_a_profiler_goes_on_after_it():
+    def f(x):
+        return np.sum(x * x)
+
+    def after():
+        return 1
+
+    with cProfile.Profile() as profiler:
+        al.derive(f, np.ones(2))
+        assert al.compare(f, lambda x: 2 * x, {"x": np.ones(2)})
+        after()
+    assert "after" in {key[2] for key in pstats.Stats(profiler).stats}

@@ -385,6 +385,12 @@ def scaled(r, s):
     return np.sum(0.5 * z**2)
 
 
+def into_identity(x):
+    t = al.Tensor(2 * np.eye(3))
+    t[0] = x
+    return np.sum(t @ t)
+
+
 DRAWN = np.random.default_rng(6).uniform(0.5, 1.0, size=(2, 4, 3))
 WORDS = np.array([[0, 1, 2, 0], [1, 1, 0, 2]])
 
@@ -419,6 +425,8 @@ WORDS = np.array([[0, 1, 2, 0], [1, 1, 0, 2]])
         (lambda x: np.sum(1.0 * x**2 - (0.9 - 1) * x + 1.5 * np.log(2 * np.pi)), (DRAWN[0],),
          "x ** 2 + 0.1 * x + 1.5 * np.log(2 * np.pi)", "0.09"),
         (lambda x: np.sum(np.exp(x) * x), (DRAWN[0],), "d_x = v1 * (1 + x)", "x * v1"),
+        (into_identity, (DRAWN[0, 0],), "t = 2 * np.eye(3)", "eye"),
+        (lambda x, y: np.sum(np.flip(x, axis=()) * y), (DRAWN[0, 0], DRAWN[0, 1]), "", "::-1"),
     ],
 )  # fmt: skip
 def test_the_algebra_that_a_person_does_is_done(f, arguments, says, not_said):

@@ -57,6 +57,7 @@ def test_local_variables_give_names_and_a_tensors_own_name_comes_first():
 def test_what_dicts_and_objects_hold_has_names_that_are_not_taken():
     a, b, c, d, e = (al.Tensor(float(k)) for k in range(5))
     net = SimpleNamespace(W=a, params={"V": b, "b": c}, other=al.nn)
+    vars(net)[3] = e  # No name: it has another one.
     found = names_in(
         {"net": net, "cache": {"b": d, "Z1": e, "W": a, 1: a}, "V": 3, "nothing": None}
     )

@@ -144,6 +144,15 @@ def test_what_occurs_twice_is_computed_once():
     assert [s.name for s in program.statements] == ["exp", "multiply", "add"]
 
 
+def test_a_constant_is_kept_once_however_often_a_view_is_taken_of_it():
+    a = np.arange(6.0).reshape(2, 3)
+    traced = trace(lambda x, y: (x @ a.T) @ (y @ a.T), np.ones(3), np.ones(3))
+    first, second, _ = (s.operands[1] for s in traced.program.statements)
+    assert first is second
+    a[:] = 0
+    np.testing.assert_array_equal(first, [[0, 3], [1, 4], [2, 5]])
+
+
 def test_what_nothing_needs_is_dropped_and_what_is_known_is_computed():
     def f(x):
         np.sin(x)

@@ -86,7 +86,7 @@ def _lengths(case: Case, target: Target) -> tuple[Lengths, Lengths, set[str]]:
             continue  # That of a row or a column is not that of the loss.
         n = int(np.size(case.replay.values[node.operands[0]]) / max(1, np.size(node.value)))
         reduction = node.parameters.get("reduction")
-        if made_by in (ops.mse, ops.square, ops.power) and reduction != "half_sum":
+        if _is_square(case.replay, node) and reduction != "half_sum":
             squares |= {node.id} if _is_of_the_loss(case.replay, node) else set()
         if made_by is ops.mean or reduction == "mean":
             averages.setdefault(n, set()).add(node.id)
@@ -99,11 +99,17 @@ def _lengths(case: Case, target: Target) -> tuple[Lengths, Lengths, set[str]]:
 
 def _has_a_two(case: Case) -> bool:
     """Return whether there is a factor 2 that one can forget."""
-    graph = case.replay.graph if case.replay is not None else ()
-    return any(
-        x.primitive in (ops.mse, ops.square, ops.power) or (not x.shape and x.value in (2.0, 0.5))
-        for x in graph
+    replay = case.replay
+    return replay is not None and any(
+        _is_square(replay, x) or (not x.shape and x.value in (2.0, 0.5)) for x in replay.graph
     )
+
+
+def _is_square(replay: Replay, node: Node) -> bool:
+    """Return whether an operation squares; a cube has no factor 2."""
+    if node.primitive is ops.power:
+        return bool((np.asarray(replay.values[node.operands[1]]) == 2).all())
+    return node.primitive in (ops.mse, ops.square)
 
 
 def _meets_itself(case: Case, target: Target) -> bool:
