@@ -300,9 +300,9 @@ def _must_take(backward: Callable[..., Any], *given: Any) -> None:
     except TypeError:
         raise TypeError(
             f"check_layer calls backward with the cotangent, then with what forward returns after "
-            f"its result, or else with the inputs: {len(given)} arguments here. backward{signature} "
-            f"does not take that many. Write def backward(dout, cache), or give its arguments "
-            f"defaults."
+            f"its result, or else with the inputs: {len(given)} arguments here. "
+            f"backward{signature} does not take that many. Write def backward(dout, cache), or "
+            f"give its arguments defaults."
         ) from None
 
 
