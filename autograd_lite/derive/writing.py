@@ -73,6 +73,11 @@ def _is_filled(e: Expression) -> bool:
     return e.is_number and e.ndim > 0 and uniform(e.value)
 
 
+def _whole(e: Expression, texts: dict[int, Written], form: Form) -> Written:
+    """Write an array where one of its numbers would not do."""
+    return filled(e, form) if _is_filled(e) else texts[e.number]
+
+
 def filled(e: Expression, form: Form) -> Written:
     """Write an array of one number as such: ``np.ones((2, 3))``, or a bold 1."""
     number = np.asarray(e.value).flat[0] if e.size else 0
@@ -216,7 +221,8 @@ def _as_numpy(e: Expression, given: list[Written], texts: dict[int, Written]) ->
         for x in product.operands
     )
     if outer is not None and (ellipsis or product.operation is ops.matmul):
-        return Written(f"np.outer({texts[outer[0].number].text}, {texts[outer[1].number].text})")
+        column, row = (_whole(x, texts, "python").text for x in outer)
+        return Written(f"np.outer({column}, {row})")
     return None
 
 
@@ -316,7 +322,7 @@ def _special(
         return write_operation(ops.transpose, given, style=form)
     outer = column_and_row(e)
     if outer is not None:
-        return _outer(texts[outer[0].number], texts[outer[1].number], form)
+        return _outer(_whole(outer[0], texts, form), _whole(outer[1], texts, form), form)
     if e.operation is ops.matmul and not e.ndim and e.operands[0].ndim == 1:
         dot = r" \cdot " if form == "latex" else " · "
         return Written(dot.join(_bracketed(x, form) for x in given), MATRIX_PRODUCT)

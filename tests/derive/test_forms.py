@@ -425,6 +425,8 @@ WORDS = np.array([[0, 1, 2, 0], [1, 1, 0, 2]])
         (lambda x: np.sum(1.0 * x**2 - (0.9 - 1) * x + 1.5 * np.log(2 * np.pi)), (DRAWN[0],),
          "x ** 2 + 0.1 * x + 1.5 * np.log(2 * np.pi)", "0.09"),
         (lambda x: np.sum(np.exp(x) * x), (DRAWN[0],), "d_x = v1 * (1 + x)", "x * v1"),
+        (lambda x: np.sum(np.tanh(x[0] @ np.ones(3))), (DRAWN,),
+         "np.outer(1 - v1 ** 2, np.ones(3))", ", 1)"),
         (into_identity, (DRAWN[0, 0],), "t = 2 * np.eye(3)", "eye"),
         (lambda x, y: np.sum(np.flip(x, axis=()) * y), (DRAWN[0, 0], DRAWN[0, 1]), "", "::-1"),
     ],
