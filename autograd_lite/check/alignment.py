@@ -56,8 +56,13 @@ def align(graph: Graph, by_hand: Any) -> Aligned:
     for key, gradient in pairs:
         node, name = key if isinstance(key, tuple) else (None, key)
         if node is None:
-            node = _parameters(graph)[key] if isinstance(key, int) else graph.find(key)
+            node = _parameters(graph)[key] if isinstance(key, int) else _found(graph, key)
             name = key if isinstance(key, str) else node.label
+        if np.iscomplexobj(node.value):
+            raise TypeError(
+                f"compare: {name} is complex, and gradients are compared of real tensors alone. "
+                f"Leave it out."
+            )
         found.append((node, name, as_array(gradient, name)))
     return found
 
@@ -154,10 +159,16 @@ def _is_itself(graph: Graph, key: Any, value: Any, inner: bool) -> bool:
     return any((inner or not x.requires_grad) and np.array_equal(x.value, value) for x in named)
 
 
+def _found(graph: Graph, key: str | Tensor) -> Node:
+    """Return the node that a gradient is of: data may have a name of a tensor, too."""
+    named = [x for x in graph if isinstance(key, str) and x.name == key and x.requires_grad]
+    return named[0] if len(named) == 1 else graph.find(key)
+
+
 def _meant(graph: Graph, stem: str, its: Any) -> Node | None:
     """Return the node that a variable is, `its` being what is called so; None if it is data."""
     if its is None:
-        return graph.find(stem)
+        return _found(graph, stem)
     if isinstance(its, Tensor) and its in graph.tensors:
         node = graph.find(its)
         return node if node.requires_grad else None

@@ -733,6 +733,15 @@ def test_a_loss_with_complex_numbers_on_the_way_is_compared(recwarn):
     assert not recwarn
 
 
+def test_a_complex_value_has_no_real_gradient():
+    z = al.Tensor([0.7, -1.3], requires_grad=True, name="z")
+    f = np.fft.fft(z)
+    loss = np.sum(np.abs(f) ** 2)
+    with pytest.raises(TypeError, match=r"f is complex.*Leave it out"):
+        al.compare(loss, {"f": np.ones(2)})
+    assert al.exercise(loss).check(z=4 * z.numpy())
+
+
 def test_a_second_delta_of_one_value_is_the_gradient_that_a_derivation_prints():
     w, g = (
         al.Tensor(rng.uniform(1, 2, shape), requires_grad=True, name=name)

@@ -66,6 +66,15 @@ def test_a_nested_function_is_known_in_a_comparison_of_functions():
     assert "the factor weights is missing" in str(found["w"].diagnosis)
 
 
+def test_data_that_is_called_like_a_tensor_gets_no_gradient():
+    w = al.Tensor([1.0, 2.0], requires_grad=True, name="w")
+    first, last = {"a": np.zeros(2)}, np.maximum(np.zeros(2), w)
+    last.name = "a"
+    assert al.compare(np.sum(last), {"a": np.ones(2)})
+    assert al.compare(np.sum(last), {"da": np.ones(2)})
+    assert first
+
+
 @pytest.mark.parametrize(
     ("text", "array"),
     [
