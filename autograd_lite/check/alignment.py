@@ -51,7 +51,9 @@ def align(graph: Graph, by_hand: Any) -> Aligned:
     else:
         pairs = _by_attribute(graph, by_hand)
     if not pairs:
-        raise ValueError("compare needs at least one gradient by hand, got none.")
+        hint = " Of a loop, one that is that of no step is passed over: give {tensor: gradient}."
+        hint = hint if isinstance(by_hand, Mapping) and by_hand else ""
+        raise ValueError(f"compare needs at least one gradient by hand, got none.{hint}")
     found = []
     for key, gradient in pairs:
         node, name = key if isinstance(key, tuple) else (None, key)
@@ -119,11 +121,24 @@ def _by_name(graph: Graph, gradients: Mapping[Any, Any]) -> list[tuple[Any, Any]
                 found.append((stem, value))
             elif step := _of_a_step(graph, node, stem, as_array(value, key)):
                 found.append((step, value))
-    if strange and len(found) + len(strange) == len(gradients):  # Else it is a namespace.
-        graph.find(strange[0]) if not difflib.get_close_matches(strange[0], names) else _near(
-            strange[0], names
-        )
+    if len(found) + len(strange) == len(gradients):  # Else it is a namespace.
+        for key in strange:
+            node = _held(graph, key)
+            if node is None and difflib.get_close_matches(key, names):
+                _near(key, names)
+            node = node or graph.find(key)
+            found.append(((node, node.name or key), gradients[key]))
     return found
+
+
+def _held(graph: Graph, key: str) -> Node | None:
+    """Return what a dict or an object holds by a key, where a variable is called so, too."""
+    for stem in (key, *stems(key)):
+        ends = (f"['{stem}']", f".{stem}")
+        found = [x for x in graph if x.requires_grad and (x.name or "").endswith(ends)]
+        if len(found) == 1:
+            return found[0]
+    return None
 
 
 def _near(key: str, names: set[str]) -> None:
