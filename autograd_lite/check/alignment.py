@@ -51,13 +51,20 @@ def align(graph: Graph, by_hand: Any) -> Aligned:
     else:
         pairs = _by_attribute(graph, by_hand)
     if not pairs:
-        raise ValueError("compare needs at least one gradient by hand, got none.")
+        hint = " Of a loop, one that is that of no step is passed over: give {tensor: gradient}."
+        hint = hint if isinstance(by_hand, Mapping) and by_hand else ""
+        raise ValueError(f"compare needs at least one gradient by hand, got none.{hint}")
     found = []
     for key, gradient in pairs:
         node, name = key if isinstance(key, tuple) else (None, key)
         if node is None:
-            node = _parameters(graph)[key] if isinstance(key, int) else graph.find(key)
+            node = _parameters(graph)[key] if isinstance(key, int) else _found(graph, key)
             name = key if isinstance(key, str) else node.label
+        if np.iscomplexobj(node.value):
+            raise TypeError(
+                f"compare: {name} is complex, and gradients are compared of real tensors alone. "
+                f"Leave it out."
+            )
         found.append((node, name, as_array(gradient, name)))
     return found
 
@@ -114,11 +121,24 @@ def _by_name(graph: Graph, gradients: Mapping[Any, Any]) -> list[tuple[Any, Any]
                 found.append((stem, value))
             elif step := _of_a_step(graph, node, stem, as_array(value, key)):
                 found.append((step, value))
-    if strange and len(found) + len(strange) == len(gradients):  # Else it is a namespace.
-        graph.find(strange[0]) if not difflib.get_close_matches(strange[0], names) else _near(
-            strange[0], names
-        )
+    if len(found) + len(strange) == len(gradients):  # Else it is a namespace.
+        for key in strange:
+            node = _held(graph, key)
+            if node is None and difflib.get_close_matches(key, names):
+                _near(key, names)
+            node = node or graph.find(key)
+            found.append(((node, node.name or key), gradients[key]))
     return found
+
+
+def _held(graph: Graph, key: str) -> Node | None:
+    """Return what a dict or an object holds by a key, where a variable is called so, too."""
+    for stem in (key, *stems(key)):
+        ends = (f"['{stem}']", f".{stem}")
+        found = [x for x in graph if x.requires_grad and (x.name or "").endswith(ends)]
+        if len(found) == 1:
+            return found[0]
+    return None
 
 
 def _near(key: str, names: set[str]) -> None:
@@ -154,10 +174,16 @@ def _is_itself(graph: Graph, key: Any, value: Any, inner: bool) -> bool:
     return any((inner or not x.requires_grad) and np.array_equal(x.value, value) for x in named)
 
 
+def _found(graph: Graph, key: str | Tensor) -> Node:
+    """Return the node that a gradient is of: data may have a name of a tensor, too."""
+    named = [x for x in graph if isinstance(key, str) and x.name == key and x.requires_grad]
+    return named[0] if len(named) == 1 else graph.find(key)
+
+
 def _meant(graph: Graph, stem: str, its: Any) -> Node | None:
     """Return the node that a variable is, `its` being what is called so; None if it is data."""
     if its is None:
-        return graph.find(stem)
+        return _found(graph, stem)
     if isinstance(its, Tensor) and its in graph.tensors:
         node = graph.find(its)
         return node if node.requires_grad else None

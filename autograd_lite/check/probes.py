@@ -181,7 +181,7 @@ def _like(
     elif kind == "increasing":
         drawn = np.sort(drawn if (x < 0).any() else np.abs(drawn))
     elif kind == "" and not signs and x.ndim:
-        return rng.choice(x.ravel(), size=shape)
+        drawn = rng.choice(x.ravel(), size=shape) * rng.uniform(0.99, 1, size=shape)  # No ties.
     made = _with_structure(drawn, kind).astype(x.dtype)
     if kind == "orthogonal" and np.linalg.det(made) * np.linalg.det(x) < 0:
         made[0] *= -1  # A rotation stays one.

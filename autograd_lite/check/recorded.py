@@ -80,7 +80,8 @@ def traced(
             f"floating-point inputs, got {loss!r} from {title}."
         )
     unused = [x for x in lifted if x.requires_grad]
-    return Graph([loss, *unused], _names(variables)), lifted
+    others = {k: x for k, x in variables.items() if k not in names}  # x = np.tanh(x), say.
+    return Graph([loss, *unused], _names(others)), lifted
 
 
 def _watched(f: Callable[..., Any], lifted: Sequence[Tensor]) -> tuple[Any, dict[str, Any]]:

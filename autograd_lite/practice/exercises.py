@@ -477,7 +477,8 @@ def exercise(loss: Tensor, wrt: Tensor | str | Iterable[Tensor | str] = "all") -
     called = named_in(sys._getframe(1))
     names = with_forms(called)
     graph = Graph(loss, names)
-    asked = {x.id for x in graph if x.requires_grad and x.name and x is not graph.outputs[0]}
+    named = [x for x in graph if x.requires_grad and x.name and x is not graph.outputs[0]]
+    asked = {x.id for x in named if not np.iscomplexobj(x.value)}
     nodes = sorted((x for x in graph if x.id in asked), key=lambda x: -_completed(graph, x))
     if not (isinstance(wrt, str) and wrt == "all"):
         wanted = [graph.find(x).id for x in ([wrt] if isinstance(wrt, str | Tensor) else wrt)]

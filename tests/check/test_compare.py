@@ -735,6 +735,15 @@ def test_a_loss_with_complex_numbers_on_the_way_is_compared(recwarn):
     assert not recwarn
 
 
+def test_a_complex_value_has_no_real_gradient():
+    z = al.Tensor([0.7, -1.3], requires_grad=True, name="z")
+    f = np.fft.fft(z)
+    loss = np.sum(np.abs(f) ** 2)
+    with pytest.raises(TypeError, match=r"f is complex.*Leave it out"):
+        al.compare(loss, {"f": np.ones(2)})
+    assert al.exercise(loss).check(z=4 * z.numpy())
+
+
 def test_a_second_delta_of_one_value_is_the_gradient_that_a_derivation_prints():
     w, g = (
         al.Tensor(rng.uniform(1, 2, shape), requires_grad=True, name=name)
@@ -803,6 +812,8 @@ def test_in_a_namespace_a_gradient_from_a_loop_is_of_the_step_that_it_fits():
         result = al.compare(loss, locals())
         assert [row.name for row in result] == (["w", "z of step 1"] if slip == 1 else ["w"])
         assert bool(result) == (slip == 1)
+    with pytest.raises(ValueError, match="that of no step is passed over"):
+        al.compare(loss, {"z": z, "dz": dz, "w": w})
 
 
 def test_a_formula_that_ignores_its_arguments_is_said_to():

@@ -277,6 +277,20 @@ def test_a_function_of_keywords_alone_is_called_by_name():
     assert al.compare(lambda *, x: np.sum(x**2), lambda *, x: 2 * x, {"x": X})
 
 
+@pytest.mark.parametrize("prefix", ["", "d"])
+def test_a_parameter_that_gets_another_value_is_still_the_input(prefix):
+    def f(x, w):
+        x = np.tanh(x @ w)
+        return np.sum(x**2)
+
+    def by_hand(x, w):
+        h = np.tanh(x @ w)
+        dz = 2 * h * (1 - h**2)
+        return {f"{prefix}x": dz @ w.T, f"{prefix}w": x.T @ dz}
+
+    assert al.compare(f, by_hand, [M, rng.normal(size=(4, 2))])
+
+
 def test_what_has_no_digits_left_at_other_values_is_not_called_wrong():
     def f(z, y):
         p = 1 / (1 + np.exp(-z))

@@ -66,6 +66,28 @@ def test_a_nested_function_is_known_in_a_comparison_of_functions():
     assert "the factor weights is missing" in str(found["w"].diagnosis)
 
 
+@pytest.mark.parametrize("key", ["w", "dw"])
+def test_what_a_dict_holds_is_found_where_a_variable_has_its_name(key):
+    w = rng.normal(size=(DATA.shape[1], 2))
+    params = {"w": al.Tensor(w, requires_grad=True)}
+    loss = np.sum(DATA @ params["w"])
+    dw = np.outer(DATA.sum(axis=0), np.ones(2))
+    result = al.compare(loss, {key: dw})
+    assert result
+    assert result.rows[0].name == "params['w']"
+    with pytest.raises(KeyError, match="Names in it"):
+        al.compare(loss, {key: dw, "dv": dw})
+
+
+def test_data_that_is_called_like_a_tensor_gets_no_gradient():
+    w = al.Tensor([1.0, 2.0], requires_grad=True, name="w")
+    first, last = {"a": np.zeros(2)}, np.maximum(np.zeros(2), w)
+    last.name = "a"
+    assert al.compare(np.sum(last), {"a": np.ones(2)})
+    assert al.compare(np.sum(last), {"da": np.ones(2)})
+    assert first
+
+
 @pytest.mark.parametrize(
     ("text", "array"),
     [

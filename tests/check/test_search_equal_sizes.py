@@ -5,6 +5,10 @@ import pytest
 
 import autograd_lite as al
 from autograd_lite.check.mistakes.factors import factor_of
+from autograd_lite.check.mistakes.picks import overwritten
+from autograd_lite.check.mistakes.registry import Case, Target
+from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.graph import Graph
 from tests.check.test_search_masks import title_of
 
 rng = np.random.default_rng(20)
@@ -95,3 +99,60 @@ def test_right_gradients_within_a_sample_beside_a_wrong_sum_over_samples():
 @pytest.mark.parametrize("right", [np.nan, 1e-310])
 def test_in_float32_a_gradient_that_is_not_finite_has_no_factor(right):
     assert factor_of(np.full(1, 5, np.float32), np.array([right])) is None
+
+
+def test_a_gradient_without_entries():
+    x, w = rng.normal(size=(5, 3)), al.Tensor(np.ones((3, 3)), requires_grad=True, name="w")
+    result = al.compare(np.sum(np.tanh(x @ w)), {"w": np.zeros((0, 3))})
+    assert result["w"].verdict == "shapes differ"
+
+
+def test_first_entries_of_two_tensors_of_other_shapes_are_no_loop_over_one():
+    em = al.Tensor(rng.normal(size=(3, 2)), requires_grad=True, name="em")
+    tr = al.Tensor(rng.normal(size=(2, 2)), requires_grad=True, name="tr")
+    a, score = em[0], em[0, 1]
+    for t in (1, 2):
+        a = em[t] + np.log(np.sum(np.exp(a[:, None] + tr), axis=0))
+        score = score + tr[1, 0] + em[t, 0]
+    loss = np.log(np.sum(np.exp(a))) - score
+    assert not al.compare(loss, {"tr": rng.normal(size=(2, 2))})
+
+
+def test_an_array_without_a_name_that_is_filled_place_by_place():
+    x, w, b = (rng.normal(size=shape) for shape in ((4, 4, 3, 3), (1, 4, 2, 2), 1))
+
+    def conv(x, w, b):
+        y = np.zeros((4, 1, 2, 2))
+        for i in range(2):
+            for j in range(2):
+                windows = x[:, :, i : i + 2, j : j + 2]
+                y[:, 0, i, j] = np.sum(windows * w[0], axis=(1, 2, 3)) + b[0]
+        return y
+
+    def f(x, w, b):
+        return np.sum(conv(x, w, b) ** 2)
+
+    assert not al.compare(f, {"x": rng.normal(size=x.shape)}, {"x": x, "w": w, "b": b})
+
+
+def test_pooling_is_right_at_other_sizes_where_no_values_are_equal():
+    def pool(x):
+        n, c, h, w = x.shape
+        y = x.reshape(n, c, h // 2, 2, w // 2, 2).max(axis=(3, 5))
+        return y, (x, y)
+
+    def back(dy, cache):
+        x, y = cache
+        return np.where(x == y.repeat(2, 2).repeat(2, 3), dy.repeat(2, 2).repeat(2, 3), 0)
+
+    result = al.check_layer(pool, back, [rng.normal(size=(4, 2, 2, 2))])
+    assert result
+    assert not result.notes
+
+
+def test_what_is_picked_at_many_places_was_not_put_at_each_other_place():
+    x = al.Tensor(rng.normal(size=40), requires_grad=True, name="x")
+    graph = Graph(np.sum(np.stack([x[i] ** 2 for i in range(40)])), {})
+    node = graph.find("x")
+    found = overwritten(Case(Replay(graph)), Target("x", x.numpy(), 2 * x.numpy(), node.id))
+    assert len(list(found)) < 40**2

@@ -147,10 +147,8 @@ def name_of(replay: Replay, loop: Loop, nodes: Sequence[Node], depth: int = 2) -
                      and m[-1].primitive is nodes[-1].primitive]  # fmt: skip
             which = next((k for k, m in enumerate(alike, 1) if m[-1] is nodes[-1]), 0)
             return f"piece {which} of {base}" if len(alike) > 1 else f"the piece of {base}"
-    if picked[-1] is not None and len(set(map(repr, picked))) > 1 and depth:
-        of = operand_name(replay, loop, nodes, 0, depth)
-        if all(isinstance(index, int | np.integer) for index in picked):
-            return f"{grouped(of)}[k]"
+    if depth and all(isinstance(x, int | np.integer) for x in picked) and len(set(picked)) > 1:
+        return f"{grouped(operand_name(replay, loop, nodes, 0, depth - 1))}[k]"
     if depth and nodes[-1].primitive is not None:
         texts = [
             operand_name(replay, loop, nodes, i, depth - 1) for i in range(len(nodes[-1].operands))

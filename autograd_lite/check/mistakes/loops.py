@@ -62,12 +62,14 @@ def at_every_step(case: Case, target: Target) -> Iterator[Candidate]:
     for loop in loops(replay):
         for nodes in loop.classes:
             for i, key in enumerate(nodes[-1].operands):
-                edges = [edge for node in nodes if (edge := (node.id, i)) in replay.parts]
-                if (
-                    key == target.id
-                    and edges
-                    and len(edges) < len(replay.graph.consumers(replay.graph[key]))
-                ):
+                if key != target.id:
+                    continue
+                edges = [
+                    edge
+                    for node in nodes
+                    if (edge := (node.id, i)) in replay.parts and node.operands[i] == key
+                ]
+                if 0 < len(edges) < len(replay.graph.consumers(replay.graph[key])):
                     to, name = operand_name(replay, loop, nodes, i), name_of(replay, loop, nodes)
                     part = sum(np.asarray(replay.parts[edge]) for edge in edges)
                     path = f"at every step, what comes back to {to} from {name}"

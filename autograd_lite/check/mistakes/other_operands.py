@@ -508,7 +508,7 @@ def wrong_axis(case: Case, target: Target) -> Iterator[Candidate]:
         rightly = [part for part in parts if part is not None]  # One of several uses, say.
         for axis in range(g.ndim):
             summed = g.sum(axis=axis)
-            if summed.shape == tuple(n for n in target.hand.shape if n > 1):  # As a column, say.
+            if summed.shape == tuple(n for n in target.hand.shape if n != 1):  # As a column, say.
                 summed = summed.reshape(target.hand.shape)
             if not any(same(np.squeeze(summed), np.squeeze(x)) for x in [target.right, *rightly]):
                 yield Candidate(

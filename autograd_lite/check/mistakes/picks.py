@@ -121,6 +121,7 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
             kind="another index",
         )
     picks = [x for x in replay.graph if x.primitive is ops.getitem and x.shape == g.shape]
+    picks = picks if len(picks) <= MOST_PIECES else []  # As in a loop over places.
     others: list[tuple[str, float, Any]] = [
         (f"where {text} picks: another index", 1.2, other)
         for text, other in (
@@ -347,9 +348,10 @@ def picked(replay: Replay) -> Iterator[Replay]:
     As in ``logsumexp(U @ v) - U[o] @ v``: on paper, all scores have one gradient.
     """
     graph, changed = list(replay.graph), False
+    tables = [x for x in graph if x.shape[-1:] >= (FEWEST_CLASSES,) and x.id in replay.gradients]
     for node in replay.graph:
         made_of = node.primitive in (ops.sum, ops.matmul, ops.einsum)
-        pick = _pick(replay, node) if made_of and node.id in replay.gradients else None
+        pick = _pick(replay, node, tables) if made_of and node.id in replay.gradients else None
         if pick is None:
             continue
         graph.remove(node)
@@ -364,12 +366,11 @@ def picked(replay: Replay) -> Iterator[Replay]:
         yield Replay(new, replay.values)
 
 
-def _pick(replay: Replay, node: Node) -> Node | None:
-    """Return the pick that is equal to a node, if there is exactly one."""
+def _pick(replay: Replay, node: Node, tables: Sequence[Node]) -> Node | None:
+    """Return the pick from a table that is equal to a node, if there is exactly one."""
     value = np.asarray(replay.values[node.id])
-    for table in replay.graph:
-        among = table.shape[:-1] == node.shape and table.shape[-1:] >= (FEWEST_CLASSES,)
-        if not among or value.ndim > 1 or table.id not in replay.gradients:
+    for table in tables if value.ndim < 2 else ():
+        if table.shape[:-1] != value.shape:
             continue
         if node.id in replay.behind(table.id) or table.id in replay.behind(node.id):
             continue
