@@ -215,8 +215,9 @@ def _withdraw_what_others_contradict(progress: _Progress) -> None:
         others = [t.name for t in unexplained if made.changes(t)]
         if others and sum(map(candidate.explains, progress.failing)) < 2:
             how = f"These would be the numbers, but not those of {others[0]}, if {candidate.title}."
-            first = progress.found[target].first
-            progress.found[target] = replace(NOTHING, how=how, first=first)
+            whole = next(t for t in progress.found if t.name == target.name)  # It may be stretched.
+            first = progress.found[whole].first
+            progress.found[whole] = replace(NOTHING, how=how, first=first)
 
 
 def _is_leaf(case: Case, target: Target) -> bool:

@@ -61,7 +61,7 @@ def of_delta(graph: Graph, node: Node, hand: NDArray[Any], others: Collection[An
         last = max(parts, key=graph.index)
         wanted = {x for x in graph.operands(last) if x.requires_grad}
         whole = last.primitive is not None and last.primitive.entrywise
-        if not whole or any(x.shape != node.shape or x.primitive is None for x in wanted):
+        if not whole or not all(_is_inner(x) and x.shape == node.shape for x in wanted):
             break
         assert last.primitive is not None
         pairs = zip(last.primitive.operands, graph.operands(last), strict=False)
@@ -81,6 +81,10 @@ def of_delta(graph: Graph, node: Node, hand: NDArray[Any], others: Collection[An
     gradients = gradients_of(graph, found)
     fits = [x for x in found if same(gradients[x], hand)]
     return (fits or [x for x in found if _is_multiple(hand, gradients[x])] or found)[0]
+
+
+def _is_inner(node: Node) -> bool:
+    return node.primitive is not None and not np.iscomplexobj(node.value)
 
 
 def _inside(graph: Graph, node: Node) -> list[Node]:

@@ -742,6 +742,8 @@ def test_a_complex_value_has_no_real_gradient():
     with pytest.raises(TypeError, match=r"f is complex.*Leave it out"):
         al.compare(loss, {"f": np.ones(2)})
     assert al.exercise(loss).check(z=4 * z.numpy())
+    p = np.abs(f)
+    assert not al.compare(np.sum(p), {"p_delta": np.arange(2)})
 
 
 def test_a_second_delta_of_one_value_is_the_gradient_that_a_derivation_prints():

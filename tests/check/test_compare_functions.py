@@ -306,6 +306,15 @@ def test_what_has_no_digits_left_at_other_values_is_not_called_wrong():
     assert not al.compare(f, lambda z, y: {"z": 2 * by_hand(z, y)["z"]}, [z, y])
 
 
+def test_a_list_of_numbers_in_float16_has_no_more_digits():
+    def by_hand(x):
+        p = softmax(x)
+        return {"x": (p * (2 * p - np.sum(2 * p * p))).tolist()}
+
+    x = np.random.default_rng(1).normal(size=4).astype(np.float16)
+    assert al.compare(lambda x: np.sum(softmax(x) ** 2), by_hand, [x])
+
+
 @pytest.mark.parametrize("labels", ["cm,dm->cd", "ncm,ndm->cd", "mc,md->cd"])
 @pytest.mark.parametrize("smooth", [False, True])
 def test_one_hot_columns_stay_one_hot_and_shares_shares(labels, smooth):

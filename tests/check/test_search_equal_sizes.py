@@ -156,3 +156,11 @@ def test_what_is_picked_at_many_places_was_not_put_at_each_other_place():
     node = graph.find("x")
     found = overwritten(Case(Replay(graph)), Target("x", x.numpy(), 2 * x.numpy(), node.id))
     assert len(list(found)) < 40**2
+
+
+def test_what_is_withdrawn_of_a_gradient_that_was_stretched():
+    s = al.Tensor(np.array([0.3, -0.5, -0.2]), requires_grad=True, name="s")
+    c = np.cumsum(s)
+    q = np.sort(c)
+    loss = np.sum(q * np.arange(3))
+    assert not al.compare(loss, {"c": np.array(1.0), "q": np.array([2.0, 0.0, 1.0])})
