@@ -51,7 +51,7 @@ def align(graph: Graph, by_hand: Any) -> Aligned:
     else:
         pairs = _by_attribute(graph, by_hand)
     if not pairs:
-        hint = " Of a loop, one that is that of no step is passed over: give {tensor: gradient}."
+        hint = " One that fits no step of a loop is passed over; compare it as {tensor: gradient}."
         hint = hint if isinstance(by_hand, Mapping) and by_hand else ""
         raise ValueError(f"compare needs at least one gradient by hand, got none.{hint}")
     found = []
@@ -62,7 +62,7 @@ def align(graph: Graph, by_hand: Any) -> Aligned:
             name = key if isinstance(key, str) else node.label
         if np.iscomplexobj(node.value):
             raise TypeError(
-                f"compare: {name} is complex, and gradients are compared of real tensors alone. "
+                f"compare: {name} is complex, and only gradients of real tensors are compared. "
                 f"Leave it out."
             )
         found.append((node, name, as_array(gradient, name)))

@@ -216,7 +216,7 @@ class Compiled:
         """Return a trace that another one has confirmed; numbers that move are inputs, if so."""
         try:
             return self._confirmed(around, args, kwargs, **how)
-        except Exception:
+        except Exception:  # Raised again, unless moving numbers as inputs may be its cause.
             if not self._moved:
                 raise
             around.restore()

@@ -500,7 +500,7 @@ class Plan:
     def inputs(self) -> Callable[[tuple[Any, ...], dict[str, Any]], list[Any]]:
         """A function that returns the inputs of the program, as they are now."""
         listed = ", ".join(self.reads)
-        return eval(f"lambda args, kwargs: [{listed}]", self.names)  # type: ignore[no-any-return]  # Of eval.
+        return eval(f"lambda args, kwargs: [{listed}]", self.names)  # type: ignore[no-any-return]  # Any, of eval.
 
 
 def _computes_with_numbers(program: Program, numbers: Sequence[Variable]) -> bool:

@@ -74,7 +74,7 @@ class _NamesItsTensors(type):
     @property
     def __signature__(cls) -> inspect.Signature:
         """What `help` and editors show: the arguments of ``__init__``."""
-        made: Any = cls.__init__  # type: ignore[misc]
+        made: Any = cls.__init__  # type: ignore[misc]  # It may be that of a subclass.
         if made is object.__init__:
             return inspect.Signature()
         known = inspect.signature(made)

@@ -147,7 +147,7 @@ class ArrayMethods(ReducingMethods):
         Raises
         ------
         numpy.exceptions.AxisError
-            If there is no such axis.
+            If the axis is out of range.
 
         Examples
         --------
@@ -175,9 +175,9 @@ class ArrayMethods(ReducingMethods):
         Raises
         ------
         ValueError
-            If there is no such place.
+            If an index is out of range.
         numpy.exceptions.AxisError
-            If there is no such axis.
+            If the axis is out of range.
 
         Examples
         --------

@@ -47,7 +47,7 @@ class MovingMethods:
         Raises
         ------
         ValueError
-            If there are fewer than two axes.
+            If the array has fewer than two axes.
 
         Examples
         --------
@@ -177,7 +177,7 @@ class MovingMethods:
         Raises
         ------
         numpy.exceptions.AxisError
-            If there is no such axis.
+            If the axis is out of range.
 
         Examples
         --------
@@ -261,7 +261,7 @@ class MovingMethods:
         Raises
         ------
         ValueError
-            If there are fewer than two axes, or the two are the same.
+            If the array has fewer than two axes, or the two axes are the same.
 
         Examples
         --------
@@ -291,7 +291,7 @@ class MovingMethods:
         ValueError
             If the lengths of `repeats` and of the axis differ.
         numpy.exceptions.AxisError
-            If there is no such axis.
+            If the axis is out of range.
 
         Examples
         --------
@@ -321,9 +321,9 @@ class MovingMethods:
         Raises
         ------
         IndexError
-            If there is no such position, and `mode` is "raise".
+            If an index is out of range and `mode` is "raise".
         numpy.exceptions.AxisError
-            If there is no such axis.
+            If the axis is out of range.
 
         Examples
         --------
@@ -384,7 +384,7 @@ class MovingMethods:
         TypeError
             If this is not made of integers.
         ValueError
-            If there is no such choice, and `mode` is "raise".
+            If an index names no choice and `mode` is "raise".
 
         Examples
         --------

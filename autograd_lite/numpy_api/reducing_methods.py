@@ -92,7 +92,7 @@ class ReducingMethods(MovingMethods):
         Raises
         ------
         ValueError
-            If there are no entries.
+            If the array is empty.
 
         Examples
         --------
@@ -207,7 +207,7 @@ class ReducingMethods(MovingMethods):
         Raises
         ------
         numpy.exceptions.AxisError
-            If there is no such axis.
+            If the axis is out of range.
 
         Examples
         --------
@@ -246,9 +246,9 @@ class ReducingMethods(MovingMethods):
         Raises
         ------
         ValueError
-            If there are no entries.
+            If the array is empty.
         numpy.exceptions.AxisError
-            If there is no such axis.
+            If the axis is out of range.
 
         Examples
         --------
@@ -287,7 +287,7 @@ class ReducingMethods(MovingMethods):
         Raises
         ------
         numpy.exceptions.AxisError
-            If there is no such axis.
+            If the axis is out of range.
 
         Examples
         --------

@@ -340,7 +340,7 @@ class Symbol(Operators, ArrayMethods):
         self._seen = None if view is None else view.owner.variable
 
     @property
-    def variable(self) -> Variable:  # type: ignore[override]
+    def variable(self) -> Variable:  # type: ignore[override]  # An attribute elsewhere.
         """What it is in the program now."""
         return self._up_to_date()[0]
 

@@ -185,8 +185,8 @@ def trace(
                 place.write(symbol)
             try:
                 returned = call_with_tensors(f, given, named)
-            except Exception:
-                if isinstance(notes.failure, TraceError):  # NumPy's own words do not say why.
+            except Exception:  # Raised again, or what it came from: NumPy's words do not say why.
+                if isinstance(notes.failure, TraceError):
                     raise notes.failure from None
                 raise
             if notes.failure is not None:

@@ -814,7 +814,7 @@ def test_in_a_namespace_a_gradient_from_a_loop_is_of_the_step_that_it_fits():
         result = al.compare(loss, locals())
         assert [row.name for row in result] == (["w", "z of step 1"] if slip == 1 else ["w"])
         assert bool(result) == (slip == 1)
-    with pytest.raises(ValueError, match="that of no step is passed over"):
+    with pytest.raises(ValueError, match="fits no step of a loop is passed over"):
         al.compare(loss, {"z": z, "dz": dz, "w": w})
 
 

@@ -482,7 +482,7 @@ def test_an_object_that_computes_for_itself(alone, backend):
 def test_what_reads_a_gradient_or_a_flag_is_not_stale():
     w, a = al.Tensor([1.0, 2.0], requires_grad=True, name="w"), np.ones(2)
     f = lambda x: x if w.grad is None else x * w.grad.numpy()  # noqa: E731  (as users write it)
-    g = lambda x: x * a * (2 if a.flags.writeable else 3)  # noqa: E731
+    g = lambda x: x * a * (2 if a.flags.writeable else 3)  # noqa: E731  (as users write it)
     fast = al.compile(f), al.compile(g, backend="numpy")
     for _ in range(2):
         same(fast[0], f, a)

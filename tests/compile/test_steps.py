@@ -89,7 +89,7 @@ def test_a_weight_of_the_loss_may_move_at_every_step(backend, how):
     def trained(compiled):
         weights, decay = network(), {"by": 1.0}
         plain = loss_of(weights)
-        loss = lambda x, y: plain(x, y) + decay["by"] * np.sum(weights[0] ** 2)  # noqa: E731
+        loss = lambda x, y: plain(x, y) + decay["by"] * np.sum(weights[0] ** 2)  # noqa: E731  (a user's)
         optimiser = optim.Adam(weights, lr=0.1)
         step = (
             al.compile(loss, optimiser, backend=backend) if compiled else eagerly(loss, optimiser)

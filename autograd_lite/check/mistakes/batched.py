@@ -46,7 +46,7 @@ class _Batches:
         self._count, self._stem = 0, f"of all {len(graph)}"  # Each time, there are fewer nodes.
 
     def graph(self) -> Graph | None:
-        """Build the graph in which each loop is one computation, or None where there is no loop."""
+        """Build the graph in which each loop is one computation, or return None without loops."""
         for node in self.old:
             self._form[node.id] = self._forms.setdefault(self._written(node), len(self._forms))
             other = None
