@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,12 +15,9 @@ from autograd_lite.check.gradients import of_delta
 from autograd_lite.check.mistakes.registry import same
 from autograd_lite.check.mistakes.repeated import loops
 from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.names import is_delta, stems
 from autograd_lite.graph import Graph, Node
 from autograd_lite.tensor import Tensor
-
-PREFIXES = ("d_", "grad_", "g_", "d", "g", "delta_")
-SUFFIXES = ("_grad", "_delta", "_g")
-"""What stands before or after the name of a tensor in the name of its gradient."""
 
 Aligned = list[tuple[Node, str, NDArray[Any]]]
 """Node, what it is called, its gradient by hand."""
@@ -145,22 +141,6 @@ def _near(key: str, names: set[str]) -> None:
     near = ", ".join(difflib.get_close_matches(key, names))
     listed = ", ".join(sorted(names))
     raise KeyError(f"{key!r} is not in this graph. Did you mean {near}? Names in it: {listed}.")
-
-
-def is_delta(key: str) -> bool:
-    """Return whether a name is that of a delta, which may be the gradient before an activation."""
-    return key.startswith("delta_") or DELTA.search(key) is not None
-
-
-DELTA = re.compile(r"_delta(_\d+)?$")
-"""How the name of a delta ends: the second one of ``h``, in `derive`, is ``h_delta_2``."""
-
-
-def stems(key: str) -> list[str]:
-    """Return the names whose gradient may be called `key`: of ``dW`` or ``dL_dW``, ``W``."""
-    key = DELTA.sub("_delta", re.sub(r"^d_?(L|J|loss)_?d", "d", key))
-    found = [key[len(p) :] for p in PREFIXES if key.startswith(p) and len(key) > len(p)]
-    return found + [key[: -len(s)] for s in SUFFIXES if key.endswith(s) and len(key) > len(s)]
 
 
 def _is_itself(graph: Graph, key: Any, value: Any, inner: bool) -> bool:

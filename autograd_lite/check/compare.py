@@ -239,9 +239,9 @@ def _compared(graph: Graph, aligned: Aligned, options: Options) -> Comparison:
         fitted = stretched(hand, node.shape) if node.primitive is not None else None
         if judged[i].verdict in (HAND, SHAPE) and fitted is not None:
             wrong[node.id] = fitted
-    for i in range(len(aligned)):
-        rows.append(judged[i])
-        targets.append(Target(rows[i].name, rows[i].by_hand, rows[i].autodiff, aligned[i][0].id))
+    for i, (node, name, _) in enumerate(aligned):
+        rows.append(dataclasses.replace(judged[i], tensor=node.tensor))
+        targets.append(Target(name, rows[i].by_hand, rows[i].autodiff, node.id))
     if not all(np.isfinite(row.autodiff).all() for row in rows):
         return Comparison(tuple(_not_finite(graph, rows, targets)))
     rows = reconsidered(graph, rows, targets)

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_lite.check.alignment import PREFIXES, SUFFIXES
 from autograd_lite.check.compare import compare
 from autograd_lite.check.finding import (
     FORWARDS,
@@ -24,6 +23,7 @@ from autograd_lite.check.finding import (
 )
 from autograd_lite.check.mistakes.backward_steps import always
 from autograd_lite.check.mistakes.registry import same
+from autograd_lite.check.names import PREFIXES, SUFFIXES
 from autograd_lite.check.report import Comparison
 from autograd_lite.functional.tracing import require_function
 from autograd_lite.tensor import Tensor

@@ -1,8 +1,9 @@
-"""What tensors and arrays are called in the code around a call."""
+"""What tensors, arrays and gradients are called in the code around a call."""
 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from types import FrameType, FunctionType
 from typing import Any
@@ -15,6 +16,27 @@ from autograd_lite.graph.variables import held_by, locals_of, variables_of
 
 MOST_NAMED, MOST_CLASSES, MOST_STEPS = 10_000, 100, 32
 """Of how many entries, classes and steps what is computed from an array has a name."""
+
+
+PREFIXES = ("d_", "grad_", "g_", "d", "g", "delta_")
+SUFFIXES = ("_grad", "_delta", "_g")
+"""What stands before or after the name of a tensor in the name of its gradient."""
+
+
+def is_delta(key: str) -> bool:
+    """Return whether a name is that of a delta, which may be the gradient before an activation."""
+    return key.startswith("delta_") or DELTA.search(key) is not None
+
+
+DELTA = re.compile(r"_delta(_\d+)?$")
+"""How the name of a delta ends: the second one of ``h``, in `derive`, is ``h_delta_2``."""
+
+
+def stems(key: str) -> list[str]:
+    """Return the names whose gradient may be called `key`: of ``dW`` or ``dL_dW``, ``W``."""
+    key = DELTA.sub("_delta", re.sub(r"^d_?(L|J|loss)_?d", "d", key))
+    found = [key[len(p) :] for p in PREFIXES if key.startswith(p) and len(key) > len(p)]
+    return found + [key[: -len(s)] for s in SUFFIXES if key.endswith(s) and len(key) > len(s)]
 
 
 def named_in(frame: FrameType | None) -> dict[str, Any]:

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite.check.finding import FOLLOWS, Diagnosis, describe
+from autograd_lite.check.names import stems
+from autograd_lite.tensor import Tensor
 
 AGREE = "agree"
 HAND = "by hand is wrong"
@@ -64,6 +66,8 @@ class Row:
         Which mistake it is, where by hand is wrong.
     remark : str
         What the verdict says besides, in parentheses.
+    tensor : Tensor or None
+        Whose gradient it is.
     """
 
     name: str
@@ -75,6 +79,7 @@ class Row:
     orders: tuple[float, float] | None = None
     diagnosis: Diagnosis | None = None
     remark: str = ""
+    tensor: Tensor | None = None
 
     @property
     def ok(self) -> bool:
@@ -207,11 +212,18 @@ class Comparison:
         return iter(self.rows)
 
     def __getitem__(self, name: Any) -> Row:
-        key = name if isinstance(name, str) else getattr(name, "name", None)
-        for row in self.rows:
-            if row.name == key:
-                return row
-        raise KeyError(f"No row {key!r}; there are {', '.join(row.name for row in self.rows)}.")
+        """Return the row of a tensor: by itself, its name, or the name of its gradient."""
+        if isinstance(name, Tensor):
+            found = [row for row in self.rows if row.tensor is name or row.name == name.name]
+        else:
+            found = [row for row in self.rows if row.name == name]
+            for stem in (name, *stems(name)) if isinstance(name, str) else ():
+                ends = (f"['{stem}']", f".{stem}")  # Of what a dict or an object holds.
+                found += [row for row in self.rows if row.name == stem or row.name.endswith(ends)]
+        if not found:
+            there = ", ".join(row.name for row in self.rows)
+            raise KeyError(f"No row {name!r}; there are {there}.")
+        return found[0]
 
     @property
     def failures(self) -> tuple[Row, ...]:
