@@ -109,8 +109,9 @@ MORE_AGAINST = 1.3
 FAR_FETCHED = 0.9
 """By how much the cost of an alternative may be larger than that of the likeliest mistake."""
 
-BUDGET = 2.0
-"""For how many seconds mistakes are looked for."""
+BUDGET, NUMBERS = 2.0, 5e6
+"""For how many seconds mistakes are looked for, in a backward pass of up to so many numbers; in a
+larger one, for as many times longer as it is larger."""
 
 SHARE = 0.75
 """How much of the time that is left a gradient may take, if there are others."""
@@ -146,6 +147,7 @@ class _Progress:
     upstream: dict[str, Array] = field(default_factory=dict)
     wrong: list[Target] = field(default_factory=list)
     cut_short: set[str] = field(default_factory=set)
+    budget: float = 0.0
     deadline: float = np.inf
 
 
@@ -174,8 +176,10 @@ def diagnose(
     def from_the_end(target: Target) -> float:
         return -order.get(target.id or "", 0)
 
-    progress = _Progress(case, sorted(failing, key=from_the_end), agreeing)
-    end = time.thread_time() + BUDGET
+    numbers = sum(map(np.size, replay.values.values())) if replay is not None else 0
+    budget = BUDGET * max(1.0, numbers / NUMBERS)
+    progress = _Progress(case, sorted(failing, key=from_the_end), agreeing, budget=budget)
+    end = time.thread_time() + budget
     right = {target.id for target in agreeing}
 
     def in_turn(target: Target) -> tuple[bool, float]:
@@ -304,7 +308,8 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
     how = []
     if target.name in progress.cut_short:
         how.append(
-            f"After {BUDGET:g} seconds the search was stopped: only the likeliest were tried."
+            f"After {progress.budget:.2g} seconds the search was stopped: only the likeliest were "
+            f"tried."
         )
     inner = _would_settle(progress, target)
     if inner is not None:
@@ -547,14 +552,15 @@ def _fitting(
     if case is not progress.case and not (case.replay is not None and case.replay.shifts):
         others = []
     fitting: dict[tuple[str, str], Candidate] = {}
-    worst = np.inf
+    worst, late = np.inf, False
     for tried, candidate in enumerate(proposed):
         if candidate.cost > worst:
             break  # What is so much more far-fetched is no alternative.
-        in_turn = tried >= ALWAYS_TRIED and not tried % 8  # To ask for the time takes time.
-        if in_turn and time.thread_time() > progress.deadline:
+        if tried >= ALWAYS_TRIED and not tried % 8:  # To ask for the time takes time.
+            late = time.thread_time() > progress.deadline
+        if late and candidate.correct is None:  # To take back costs nothing.
             progress.cut_short.add(target.name)
-            break
+            continue
         if candidate.explains(target):
             also = sum(candidate.explains(other) for other in others)
             contradicted = _contradicted(candidate, progress)

@@ -187,46 +187,50 @@ def swept_differences(
     return chosen
 
 
-def taylor_order(
+def taylor_orders(
     f: Callable[[NDArray[Any]], Any],
     x: NDArray[Any],
-    gradient: NDArray[Any],
+    gradients: Iterable[NDArray[Any]],
     direction: NDArray[Any],
-) -> float:
+) -> list[float]:
     r"""Return how fast :math:`|f(x + hd) - f(x) - h\, g \cdot d|` falls with `h`, as a power.
 
-    It is 2 for a right gradient and 1 for a wrong one, whatever the size of the step and the noise:
-    no tolerance is involved. Infinite, if there is no remainder but rounding (`f` is linear along
-    `d`); nan, if too little of it is above the rounding to tell.
+    For each gradient `g`, it is 2 if that is right and 1 if it is wrong, whatever the size of the
+    step and the noise: no tolerance is involved. Infinite, if there is no remainder but rounding
+    (`f` is linear along `d`); nan, if too little of it is above the rounding to tell.
 
     Examples
     --------
     >>> import numpy as np
     >>> x = np.array([1.0, 2.0])
-    >>> found = [taylor_order(lambda x: np.sum(x**3), x, c * x**2, np.ones(2)) for c in (3, 3.1)]
+    >>> found = taylor_orders(lambda x: np.sum(x**3), x, [3 * x**2, 3.1 * x**2], np.ones(2))
     >>> [round(order, 1) for order in found]
     [2.0, 1.0]
     """
-    eps = float(np.finfo(gradient.dtype).eps) if gradient.dtype.kind == "f" else 0.0
-    rounded = eps * float(np.sum(np.abs(gradient * direction))) if eps > EPS else 0.0
     x = np.asarray(x, dtype=np.float64)
     start = float(f(x))
-    along = float(np.sum(gradient * direction))
-    size = max(1.0, float(np.abs(x).max(initial=0.0)))
-    kept, noisy = [], 0
-    for h in size * 2.0 ** -np.arange(3, 19):
-        moved = float(f(x + h * direction))
-        remainder = abs(moved - start - h * along)
-        if not np.isfinite(remainder):
-            continue  # So far away, it is outside the domain.
-        noise = 1e-14 * max(abs(start), abs(moved), abs(h * along)) + h * rounded
-        noisy += remainder <= noise
-        if remainder > noise:
-            kept.append((np.log2(h), np.log2(remainder)))
-    if len(kept) < 4:
-        return float("inf") if noisy > 12 else float("nan")
-    steps, sizes = np.transpose(kept[-4:])
-    return float(np.polyfit(steps, sizes, 1)[0])
+    steps = max(1.0, float(np.abs(x).max(initial=0.0))) * 2.0 ** -np.arange(3, 19)
+    moved = [float(f(x + h * direction)) for h in steps]
+
+    def order(gradient: NDArray[Any]) -> float:
+        eps = float(np.finfo(gradient.dtype).eps) if gradient.dtype.kind == "f" else 0.0
+        rounded = eps * float(np.sum(np.abs(gradient * direction))) if eps > EPS else 0.0
+        along = float(np.sum(gradient * direction))
+        kept, noisy = [], 0
+        for h, there in zip(steps, moved, strict=True):
+            remainder = abs(there - start - h * along)
+            if not np.isfinite(remainder):
+                continue  # So far away, it is outside the domain.
+            noise = 1e-14 * max(abs(start), abs(there), abs(h * along)) + h * rounded
+            noisy += remainder <= noise
+            if remainder > noise:
+                kept.append((np.log2(h), np.log2(remainder)))
+        if len(kept) < 4:
+            return float("inf") if noisy > 12 else float("nan")
+        widths, sizes = np.transpose(kept[-4:])
+        return float(np.polyfit(widths, sizes, 1)[0])
+
+    return [order(gradient) for gradient in gradients]
 
 
 def complex_step(

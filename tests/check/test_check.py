@@ -117,7 +117,7 @@ def test_of_a_large_tensor_the_oracle_looks_where_the_two_differ_most():
     hand[4321] += 0.5
     row = al.compare((x * x).sum(), {x: hand}).rows[0]
     assert row.verdict == "by hand is wrong"
-    assert 10 <= np.count_nonzero(~np.isnan(row.numerical)) <= MOST_ENTRIES
+    assert 4 <= np.count_nonzero(~np.isnan(row.numerical)) <= MOST_ENTRIES
     assert not np.isnan(row.numerical[4321])
 
 

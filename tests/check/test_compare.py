@@ -9,7 +9,9 @@ from built import build
 
 import autograd_lite as al
 from autograd_lite import nn
-from autograd_lite.check.numerical import central_differences, swept_differences, taylor_order
+from autograd_lite.check.numerical import central_differences, swept_differences, taylor_orders
+from autograd_lite.check.oracle import judge
+from autograd_lite.check.report import AUTODIFF, HAND, UNDECIDED
 
 # -------------------------------------------------------------------- forms of the hand side
 
@@ -27,6 +29,19 @@ def test_by_name_by_tensor_and_by_position():
         result["x"]
     assert [row.name for row in al.compare(loss, (None, right["b"]))] == ["b"]
     assert not al.compare(loss, [right["w"], -right["b"]])
+
+
+def test_a_row_is_found_by_what_its_gradient_was_given_as():
+    w, params = al.Tensor([1.0, 2.0], True), {"v": al.Tensor(3.0, True)}
+    v = "another variable"
+    loss = (w * w).sum() * params["v"]
+    result = al.compare(loss, {w: 6 * w.data, "v": 5.0})
+    assert result[w] is result["w"] is result["dw"]
+    assert result["v"] is result[params["v"]] is result["params['v']"]
+    for other in (w + 1, "u", 0):
+        with pytest.raises(KeyError, match="there are w, params"):
+            result[other]
+    assert v
 
 
 def test_as_a_function_that_is_given_the_values_it_asks_for():
@@ -296,10 +311,22 @@ def test_the_taylor_remainder_is_of_order_two_for_the_right_gradient_only():
     assert by_autodiff == pytest.approx(2, abs=0.1)
 
 
+def test_of_two_that_are_off_the_one_that_is_much_nearer_to_the_numbers_is_right():
+    right = np.ones(2)
+
+    def judged(hand, autodiff):  # Numbers that are off by a kink, and no order of a remainder.
+        numbers = lambda _: (right + 1e-4, "complex step")  # noqa: E731
+        return judge(lambda x: np.nan, right, hand, autodiff, (None, None), None, numbers, 1, 0)[0]
+
+    assert judged(right + 1, right) == HAND
+    assert judged(right, right + 1) == AUTODIFF
+    assert judged(right + 1e-3, right) == UNDECIDED
+
+
 def test_the_taylor_order_of_a_linear_function_is_infinite():
-    assert taylor_order(np.sum, np.ones(3), np.ones(3), np.ones(3)) == np.inf
-    assert taylor_order(np.sum, np.ones(3), np.zeros(3), np.ones(3)) == pytest.approx(1)
-    assert np.isnan(taylor_order(lambda x: np.nan, np.ones(3), np.ones(3), np.ones(3)))
+    orders = taylor_orders(np.sum, np.ones(3), [np.ones(3), np.zeros(3)], np.ones(3))
+    assert orders == [np.inf, pytest.approx(1)]
+    assert np.isnan(taylor_orders(lambda x: np.nan, np.ones(3), [np.ones(3)], np.ones(3))).all()
 
 
 def test_the_step_sweep_copes_with_kinks_and_with_few_digits():

@@ -249,5 +249,15 @@ def test_in_a_large_network_the_search_is_cut_short_and_says_so(monkeypatch):
     assert "only the likeliest were tried" in found.how
 
 
+def test_of_many_rows_the_factor_is_told_by_its_digits():
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(60_000, 3)), al.Tensor(rng.normal(size=3), requires_grad=True)
+    error = x @ w - 1
+    by_hand = 2 * x.T @ error.data
+    found = al.compare(np.mean(error**2), {w: by_hand})["w"].diagnosis
+    assert "60000" in found.title
+    assert "6e+04" not in str(found)
+
+
 if __name__ == "__main__":
     print(written(confusion(NETWORKS, verbose=True)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,10 +34,17 @@ class Difference:
 
     def instead(self, replay: Replay, wrong: Callable[[], Any]) -> Made:
         """Return the mistake with something else in the place of the difference."""
-        right = self.c * (self.p - self.y)
         return Made(
-            replay, self.key, lambda: along(wrong(), self.axis), lambda: along(right, self.axis)
+            replay,
+            self.key,
+            lambda: along(wrong(), self.axis),
+            lambda: along(self.right, self.axis),
         )
+
+    @functools.cached_property
+    def right(self) -> Any:
+        """The difference, with its factor."""
+        return self.c * (self.p - self.y)
 
 
 def along(x: Any, axis: int) -> Any:
@@ -180,15 +188,14 @@ def _weights(
     g: Array, difference: Array, y: Array, weights: Mapping[tuple[int, ...], Array]
 ) -> Array | None:
     """Return by which multiple of an array, of the entries or of the rows, a difference goes."""
-    if g.size <= MOST_LEVELS:
-        return None
-    most = np.abs(g).ravel().argsort()[-2:]  # They tell most that differ apart.
-    (a, b), (c, d) = g.ravel()[most], difference.ravel()[most]
     rows = (*g.shape[:-1], 1)
-    for shape in (g.shape, rows, rows[:-1]):
-        some = weights.get(shape)
-        if some is None:
-            continue
+    shapes = [shape for shape in (g.shape, rows, rows[:-1]) if shape in weights]
+    if g.size <= MOST_LEVELS or not shapes:
+        return None
+    most = np.abs(g).ravel().argpartition(-2)[-2:]  # They tell most that differ apart.
+    (a, b), (c, d) = g.ravel()[most], difference.ravel()[most]
+    for shape in shapes:
+        some = weights[shape]
         places = most if shape == g.shape else most // g.shape[-1]
         one, two = (some.reshape(len(some), -1)[:, places] * (c, d)).T
         near = np.abs(a * two - b * one) <= 1e-6 * np.maximum(np.abs(a * two), np.abs(b * one))
@@ -227,7 +234,7 @@ def _of_labels(g: Array, p: Array) -> tuple[Array, Any] | None:
     if np.abs(c).max() > 1e6 * np.abs(gs).max():
         return None  # One entry has all of the probability: anything would fit.
     y = rows - gs / np.where(masked[:, None], 1, c)
-    y[masked] = np.eye(rows.shape[1])[0]
+    y[masked] = np.arange(rows.shape[1]) == 0
     several = next((k for k in range(1, MOST_LABELS) if np.abs(k * y - np.round(k * y)).max()
                     < 1e-7), 0)  # fmt: skip
     one_hot = np.round(several * y) / max(several, 1)

@@ -290,13 +290,17 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
         rows = d.p.ndim == 2 and d.axis == -1 and other.ndim == 1
         if rows and len(other) == len(p) and other.max() < p.shape[1]:
             text = f"{yt} is that of {text}"
-            yield text, 0.95, functools.partial(_minus, d, np.eye(p.shape[1])[other])
+            yield text, 0.95, functools.partial(_minus, d, _one_hot(other, p.shape[1]))
     node = replay.graph[d.key]
     for x in node.operands if node.primitive in (ops.multiply, ops.divide) else ():
         scores = np.asarray(replay.values[x])
         if scores.shape == z.shape and d.axis == -1:
             text = f"the softmax is that of {text_of(replay.graph, replay.graph[x])}, not of {zt}"
             yield text, 0.9, functools.partial(_of_scores, scores, y, c)
+
+
+def _one_hot(labels: Array, n: int) -> Array:
+    return np.asarray(labels[..., None] == np.arange(n), float)
 
 
 def _of_scores(scores: Array, y: Array, c: Any) -> Array:
@@ -355,9 +359,9 @@ def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[],
                 functools.partial(_along_columns, scores, y, c),
             )
     text = f"1 at the largest entry of {pt}, and 0 elsewhere, stands in its place"
-    yield text, 1.1, lambda: c * (np.eye(n)[p.argmax(axis=-1)] - y)
+    yield text, 1.1, lambda: c * (_one_hot(p.argmax(axis=-1), n) - y)
     text = f"the largest entry of {pt} is taken for the label"
-    yield text, 0.9, lambda: c * (p - np.eye(n)[p.argmax(axis=-1)])
+    yield text, 0.9, lambda: c * (p - _one_hot(p.argmax(axis=-1), n))
     text = "only the entry of the true class gets a gradient"
     yield text, 0.8, lambda: c * np.where(y == y.max(axis=-1, keepdims=True), e, 0)
     text = "the entry of the true class gets no gradient"

@@ -52,10 +52,11 @@ def shown(number: float) -> str:
     """Write a number: as a fraction, where it is one and its decimals would hide it."""
     short = f"{number:.4g}"
     if not np.isfinite(number) or abs(float(short) - number) <= 1e-11 * abs(number):
-        return short
-    fraction = Fraction(number).limit_denominator(1000)
-    if fraction and abs(float(fraction) / number - 1) < 1e-9:
-        return str(fraction)
+        return f"{number:.9g}" if "e+" in short else short
+    whole = Fraction(round(number)) if abs(number) > 1 else Fraction(1, round(1 / number))
+    for fraction in (Fraction(number).limit_denominator(1000), whole):
+        if fraction and abs(float(fraction) / number - 1) < 1e-9:
+            return str(fraction)
     small = 0 < number < 1
     square = (1 / number if small else number) ** 2
     if number > 0 and square < MOST_SQUARE and abs(square / round(square) - 1) < 1e-13:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
+import math
 import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -139,7 +140,12 @@ class Replay:
         made = node.primitive.rules[edge[1]]
         if self.ties != "shared" and node.primitive in (ops.max, ops.min):
             made = functools.partial(_to_the_largest, first=self.ties == "first")
-        return lambda g: made(g, y, *operands, **node.parameters)
+
+        def rule(g: Any) -> Any:
+            _no_table(g, y, *operands)
+            return made(g, y, *operands, **node.parameters)
+
+        return rule
 
     @property
     def has_ties(self) -> bool:
@@ -292,6 +298,7 @@ class Replay:
 
     def sent(self, edge: Edge, g: Any, rule: Rule | None = None, stretched: bool = False) -> Any:
         """Return what is sent along an edge; what does not come from broadcasting, as it is."""
+        _no_table(g, self.values[edge[0]])
         sent = np.asarray((rule or self.rule(edge))(g))
         if edge in self._silent:
             sent = np.zeros_like(sent)
@@ -320,6 +327,21 @@ class Replay:
             return float(self.position[node.id])
         uses = [self.position[other.id] for other in self.graph.consumers(node)]
         return min(uses, default=0) - 0.5
+
+
+MOST_OF_A_TABLE = 10_000_000
+"""How many entries a table may have that a row and a column become by mistake."""
+
+
+def _no_table(*arrays: Any) -> None:
+    """Raise ValueError if arrays become a table together that is too large to compute."""
+    shapes = set(map(np.shape, arrays))
+    try:
+        size = math.prod(np.broadcast_shapes(*shapes)) if len(shapes) > 1 else 0
+    except ValueError:  # They do not go together: as in a matrix product.
+        return
+    if size > MOST_OF_A_TABLE and size > max(map(math.prod, shapes)):
+        raise ValueError("There is no room for so large a table.")
 
 
 STILL = 1e-13
