@@ -122,8 +122,8 @@ def _of_rows(x: Array) -> str:
         return "as it is"
     if not x.size or not np.isfinite(x).all() or not x.ndim:
         return "as it is" if x.ndim else ""
-    if set(np.unique(x)) <= {0.0, 1.0} or (x == np.round(x)).all():
-        rows = set(np.unique(x)) <= {0.0, 1.0} and (x.sum(axis=-1) == 1).all()
+    if (x == np.round(x)).all():
+        rows = ((x == 0) | (x == 1)).all() and (x.sum(axis=-1) == 1).all()
         if not rows and x.ndim == 2 and np.ptp(x) and np.array_equal(x, x.T):
             return f"symmetric, {NUMBERS}"
         return "one-hot rows" if rows else NUMBERS
