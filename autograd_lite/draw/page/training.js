@@ -29,14 +29,12 @@ function curve(series, className, width, height, side) {
     if (path) shown.append(draw("path", { d: path }));
   }
   const mark = draw("g", { class: "mark" }, draw("path", { d: `M0 ${pad / 2}V${height - pad / 2}` }));
-  const dots = places.map(() => draw("circle", { r: 3.5 }));
-  if (places.length === 1) mark.append(...dots);
+  const dot = draw("path", { class: "dot" }); // Of no length: its round ends stay round in any width.
+  if (places.length === 1) mark.append(dot);
   shown.append(mark);
   const show = (k) => {
     mark.style.transform = `translate(${x(k)}px, 0)`;
-    if (places.length > 1) return;
-    dots[0].setAttribute("visibility", places[0][k] === null ? "hidden" : "visible");
-    if (places[0][k] !== null) dots[0].setAttribute("cy", y(places[0][k]));
+    dot.setAttribute("d", places[0][k] === null ? "" : `M0 ${y(places[0][k])}h0`);
   };
   return { shown, show, log, ends };
 }
