@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from autograd_lite.draw import digits
 from autograd_lite.draw.page.recorder import Recorder
-from autograd_lite.draw.plots.canvas import LEADING, TYPE, WIDTH, Canvas, Place, Point, rectangle
+from autograd_lite.draw.plots.canvas import LEADING, TYPE, WIDTH, Canvas, Point, rectangle
 from autograd_lite.draw.plots.plane import Landscape, Vector
 from autograd_lite.draw.plots.plot import Plot, check_theme
 from autograd_lite.draw.style import (
@@ -42,6 +42,8 @@ SEAM = 0.4
 POINTS = 201
 """Of a curve, where there is one parameter."""
 LEVELS = 12
+TICKS = 5
+"""Into how many parts round numbers divide an axis, at most."""
 FACTOR = 50
 """From this ratio of largest to smallest loss on, its scale is logarithmic."""
 LEFT, SIDE, EDGE = 74, 300, 8
@@ -296,7 +298,10 @@ def _surface(
             top + SIDE - SIDE * (y - low) / (high - low),
         )
 
-    _ticks(canvas, plane, top)
+    for x, text in _ticks(left, right, plane.offsets[0]):
+        canvas.text(placed(x, low)[0], top + SIDE + 16, text, ink=QUIET, place="middle")
+    for y, text in _ticks(low, high, plane.offsets[1]):
+        canvas.text(LEFT - 6, placed(left, y)[1] + 4, text, ink=QUIET, place="end")
     bottom = top + SIDE + 16
     canvas.text(LEFT, bottom + LEADING, f"→ {plane.names[0]}", ink=QUIET)
     _path(canvas, [placed(x, y) for x, y in plane.path], losses, placed(0, 0), bottom + 2 * LEADING)
@@ -315,6 +320,8 @@ def _curve(
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     if high == low:
         low, high = low - 0.5, high + 0.5
+    lowest = low
+    low = 0.0 if 0 < low < high / 20 else low
     called = landscape.graph.outputs[0].name or "loss"
     canvas, top = _started(title, said, called)
     width = WIDTH - EDGE - LEFT - 20
@@ -326,13 +333,12 @@ def _curve(
             top + height - height * (y - low) / (high - low),
         )
 
-    for part in (0.0, 0.5, 1.0):
-        x, y = left + part * (right - left), low + part * (high - low)
-        across, up = placed(x, y)
+    for y, text in _ticks(low, high):
+        up = placed(left, y)[1]
         canvas.line([(LEFT, up), (LEFT + width, up)], RIM)
-        canvas.text(LEFT - 6, up + 4, _tick(y, high - low), ink=QUIET, place="end")
-        along = _tick(x + plane.offsets[0], right - left)
-        canvas.text(across, top + height + 16, along, ink=QUIET, place="middle")
+        canvas.text(LEFT - 6, up + 4, text, ink=QUIET, place="end")
+    for x, text in _ticks(left, right, plane.offsets[0]):
+        canvas.text(placed(x, low)[0], top + height + 16, text, ink=QUIET, place="middle")
     for a, b in _runs(np.isfinite(ys)):
         points = [placed(x, y) for x, y in zip(xs[a:b], ys[a:b], strict=True)]
         canvas.line(points, LOOKS["result"].ink, 2)
@@ -343,7 +349,7 @@ def _curve(
     ]
     _path(canvas, inside, losses, placed(0, landscape.loss(plane.centre)), bottom + 2 * LEADING)
     canvas.height = bottom + 2 * LEADING + 12
-    return canvas, (low, high)
+    return canvas, (lowest, high)
 
 
 def _started(title: str, said: Sequence[str], upwards: str) -> tuple[Canvas, float]:
@@ -410,16 +416,22 @@ def _level_scale(canvas: Canvas, x: float, top: float, levels: Sequence[float]) 
         canvas.text(x + 22, y + down, bound, ink=QUIET)
 
 
-def _ticks(canvas: Canvas, plane: Plane, top: float) -> None:
-    """Write the ends and the middle of both sides."""
-    (left, right), (low, high) = plane.ends
-    places: tuple[tuple[float, Place], ...] = ((0.0, "start"), (0.5, "middle"), (1.0, "end"))
-    for part, place in places:
-        x = _tick(left + part * (right - left) + plane.offsets[0], right - left)
-        y = _tick(low + part * (high - low) + plane.offsets[1], high - low)
-        canvas.text(LEFT + part * SIDE, top + SIDE + 16, x, ink=QUIET, place=place)
-        down = top + SIDE * (1 - part) + {"start": 0, "middle": 4, "end": 10}[place]
-        canvas.text(LEFT - 6, down, y, ink=QUIET, place="end")
+def _ticks(low: float, high: float, offset: float = 0.0) -> list[tuple[float, str]]:
+    """Return round numbers between the ends of an axis, two to six, each with its text.
+
+    The text has the offset added: from there the axis counts.
+    """
+    rough = (high - low) / TICKS
+    size = 10.0 ** math.floor(math.log10(rough))
+    step = next(k * size for k in (1, 2, 5, 10) if k * size >= rough)
+    decimals = max(0, -math.floor(math.log10(step)))
+    whole = np.arange(math.ceil((low + offset) / step), math.floor((high + offset) / step) + 1)
+    numbers = np.round(whole * step, decimals)
+    rows, factor = digits.written(numbers)
+    texts = [text if text == "0" else text + factor for text in rows[0]]
+    if len(set(texts)) < len(texts):  # They differ in later digits.
+        texts = [f"{x:.{decimals}f}".replace("-", "−") for x in numbers]
+    return list(zip((numbers - offset).tolist(), texts, strict=True))
 
 
 def _path(
@@ -446,11 +458,6 @@ def _path(
     canvas.dot(point, 5, GRADIENT, PAPER, end)
     canvas.dot((x + 5, y - 4), 5, GRADIENT, PAPER)
     canvas.text(x + 15, y, end, ink=QUIET)
-
-
-def _tick(x: float, length: float) -> str:
-    """Write a number beside an axis of some length."""
-    return "0" if abs(x) < length / 1000 else _short(x)
 
 
 def _apart(numbers: Sequence[float]) -> list[str]:
