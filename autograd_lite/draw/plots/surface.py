@@ -35,6 +35,8 @@ from autograd_lite.tensor import Tensor
 
 CELLS, FEWEST = 48, 12
 """Along each side, and of a large computation: the loss is computed in the middle of every cell."""
+FINE = 3
+"""Into how many parts each side of a cell is divided, with the loss interpolated in between."""
 WORK = 4e8
 """Entries that are computed in all: beyond, there are fewer cells."""
 SEAM = 0.4
@@ -272,12 +274,13 @@ def _surface(
     )  # fmt: skip
     levels = _levels(table)
     canvas, top = _started(title, said, plane.names[1])
-    each = SIDE / cells
+    each, small = SIDE / cells, SIDE / cells / FINE
+    finer = _finer(table)
     # Level 0 holds the smallest losses; losses that are not finite have no level.
-    part = np.where(np.isfinite(table), np.digitize(table, levels[1:-1]), -1)
+    part = np.where(np.isfinite(finer), np.digitize(finer, levels[1:-1]), -1)
     for level in range(-1, LEVELS):
         runs = [
-            rectangle(LEFT + a * each, top + SIDE - (i + 1) * each, (b - a) * each, each + SEAM)
+            rectangle(LEFT + a * small, top + SIDE - (i + 1) * small, (b - a) * small, small + SEAM)
             for i, row in enumerate(part) for a, b in _runs(row == level)
         ]  # fmt: skip
         if runs:
@@ -371,6 +374,16 @@ def _levels(table: NDArray[Any]) -> list[float]:
     if low > 0 and high > FACTOR * low:
         return [float(x) for x in np.geomspace(low, high, LEVELS + 1)]
     return [float(x) for x in np.linspace(low, high, LEVELS + 1)]
+
+
+def _finer(table: NDArray[Any]) -> NDArray[Any]:
+    """Return a table with `FINE` times as many rows and columns, interpolated between them."""
+    cells = np.arange(len(table))
+    places = (np.arange(len(table) * FINE) + 0.5) / FINE - 0.5
+    wide = np.array([np.interp(places, cells, row) for row in table])
+    finer = np.array([np.interp(places, cells, column) for column in wide.T]).T
+    nearest = table.repeat(FINE, axis=0).repeat(FINE, axis=1)
+    return np.where(np.isfinite(finer) & np.isfinite(nearest), finer, nearest)
 
 
 def _blue(level: int) -> str:
