@@ -147,8 +147,17 @@ class _Progress:
     upstream: dict[str, Array] = field(default_factory=dict)
     wrong: list[Target] = field(default_factory=list)
     cut_short: set[str] = field(default_factory=set)
-    budget: float = 0.0
+    budget: float = BUDGET
     deadline: float = np.inf
+
+    @property
+    def rounds(self) -> Sequence[tuple[Sequence[Mistake], bool]]:
+        """Which mistakes are looked for in turn, and whether far-fetched: none named is all.
+
+        In a large pass what is cheap is enough, if it fits: all else takes as long as the pass.
+        """
+        cheap = [entry for entry in MISTAKES.values() if _is_cheap(entry)]
+        return [*([(cheap, False)] if self.budget > BUDGET else []), ((), False), ((), True)]
 
 
 def diagnose(
@@ -260,9 +269,9 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
             break
         fitting = _seen_before(case, against, progress)
         proposed: list[Candidate] = []
-        for far_fetched in (False, True):
+        for known, far_fetched in progress.rounds:
             if not fitting or fitting[0].cost > UNLIKELY:
-                candidates = _proposed(case, against, progress, far_fetched=far_fetched)
+                candidates = _proposed(case, against, progress, known, far_fetched=far_fetched)
                 more = _fitting(case, against, progress, candidates)
                 fitting = sorted([*fitting, *more], key=lambda x: x.rank)
                 proposed = proposed or candidates
