@@ -166,13 +166,12 @@ def diagnose(
     dict of Target to Diagnosis
         For every failing target, from the loss backwards.
     """
-    replay = case.replay
-    if replay is not None and len(replay.graph) > MOST_UNROLLED:
-        case = replace(case, replay=None)
-    order = replay.order if replay is not None else {}
+    order = case.replay.order
+    if len(order) > MOST_UNROLLED:
+        case = Case(lr=case.lr, batch=case.batch)
 
     def from_the_end(target: Target) -> float:
-        return -order.get(target.id or "", 0)
+        return -order.get(target.id, 0)
 
     progress = _Progress(case, sorted(failing, key=from_the_end), agreeing)
     end = time.thread_time() + BUDGET
@@ -189,10 +188,10 @@ def diagnose(
             found = NOTHING
             with at_its_own_risk():
                 found = _one(progress, target)
-            first = not progress.wrong and len(failing) > 1 and replay is not None
+            first = not progress.wrong and len(failing) > 1 and target.id in order
             progress.found[target] = replace(found, first=first)
             progress.wrong.append(target)
-        if case.replay is not None and target.id and case.replay.graph[target.id].primitive:
+        if target.id in case.replay.order and not _is_leaf(case, target):
             progress.upstream[target.id] = target.hand
     _withdraw_what_others_contradict(progress)
     return progress.found
@@ -221,11 +220,8 @@ def _withdraw_what_others_contradict(progress: _Progress) -> None:
 
 
 def _is_leaf(case: Case, target: Target) -> bool:
-    return (
-        case.replay is not None
-        and target.id is not None
-        and case.replay.graph[target.id].primitive is None
-    )
+    known = target.id in case.replay.order
+    return known and case.replay.graph[target.id].primitive is None
 
 
 def _one(progress: _Progress, target: Target) -> Diagnosis:
@@ -264,7 +260,7 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
                 proposed = proposed or candidates
         if kept and not (fitting and _is_nearer(fitting[0], kept[0][0])):
             break
-        shifted = case is progress.case and case.replay is not None and case.replay.has_shifts
+        shifted = case is progress.case and case.replay.has_shifts
         if fitting and shifted and fitting[0].cost > CLEAR:
             kept = fitting, (target, against), besides  # By the path through the maximum, too?
         elif fitting:
@@ -351,8 +347,6 @@ def _with_a_factor(progress: _Progress, tried: Sequence[Tried]) -> tuple[Diagnos
 def _would_settle(progress: _Progress, target: Target) -> str | None:
     """Name the inner tensor halfway to the loss whose gradient by hand is not known."""
     replay = progress.case.replay
-    if replay is None or target.id is None:
-        return None
     known = {t.id for t in (*progress.failing, *progress.agreeing)}
     inner = [
         node
@@ -377,13 +371,13 @@ def _cases(progress: _Progress, target: Target) -> Iterator[tuple[Case, str, Tar
 def _terms_alone(case: Case, target: Target) -> Iterator[tuple[Case, str, Target]]:
     """Yield the pass of each term of the loss, as if the others were right."""
     replay = case.replay
-    if replay is None or target.hand.shape != target.right.shape:
+    if target.hand.shape != target.right.shape:
         return
     ends = {x: y for x, y in terms_alone(replay).items() if target.id in replay.behind(x.id)}
     if len(ends) < 2:
         return
     alone = list(ends.values())
-    parts = [one.gradients.get(target.id or "", np.zeros(())) for one in alone]
+    parts = [one.gradients.get(target.id, np.zeros(())) for one in alone]
     if not same(sum(parts[1:], parts[0]), target.right):
         return  # They depend on one another.
     for end, one, part in zip(ends, alone, parts, strict=True):
@@ -395,9 +389,6 @@ def _terms_alone(case: Case, target: Target) -> Iterator[tuple[Case, str, Target
 
 def _passes(progress: _Progress, target: Target) -> Iterator[tuple[Case, str]]:
     replay = progress.case.replay
-    if replay is None:
-        yield progress.case, ""
-        return
     for of_all in batched.batched(replay):
         if _gives_the_same(of_all, replay, target):
             yield replace(progress.case, replay=of_all), ""
@@ -433,7 +424,7 @@ def _passes(progress: _Progress, target: Target) -> Iterator[tuple[Case, str]]:
 
 
 def _gives_the_same(one: Replay, other: Replay, target: Target) -> bool:
-    a, b = (x.gradients.get(target.id or "") for x in (one, other))
+    a, b = (x.gradients.get(target.id) for x in (one, other))
     return a is not None and b is not None and same(a, b)
 
 
@@ -446,8 +437,6 @@ def _fitting_shapes(progress: _Progress, replay: Replay) -> dict[str, Array]:
 
 def _relative(case: Case, target: Target) -> Target:
     """Return a target against what its gradient should be in a pass."""
-    if case.replay is None or target.id is None:
-        return target
     g = case.replay.gradients.get(target.id)
     return target if g is None or g.shape != target.right.shape else replace(target, right=g)
 
@@ -456,7 +445,7 @@ def _follows(progress: _Progress, target: Target) -> Diagnosis | None:
     """Return whether the rest of the pass turns the wrong gradients above into this one."""
     replay = progress.case.replay
     above = [t for t in progress.wrong if t.id in progress.upstream]
-    if replay is None or not above or target.id is None:
+    if not above:
         return None
     given = _fitting_shapes(progress, replay)
     for ties in ("shared", "first", "all") if replay.has_ties else ("shared",):
@@ -465,7 +454,7 @@ def _follows(progress: _Progress, target: Target) -> Diagnosis | None:
             break
     else:
         return None
-    through = [t for t in above if target.id in replay.behind(t.id or "")]
+    through = [t for t in above if target.id in replay.behind(t.id)]
     name = (through or above)[-1].name
     return Diagnosis(
         FOLLOWS,
@@ -503,9 +492,10 @@ def _proposed(
 ) -> list[Candidate]:
     """Return every way in which a gradient may have come about, the likeliest first."""
     proposed: list[Candidate] = []
-    large = case.replay is not None and len(case.replay.graph) > MOST_NODES
+    large = len(case.replay.graph) > MOST_NODES
+    alone = target.id not in case.replay.order
     for entry in entries or sorted(MISTAKES.values(), key=_turn):
-        if large and not _is_of_whole_arrays(entry):
+        if (large and not _is_of_whole_arrays(entry)) or (alone and not _is_cheap(entry)):
             continue
         late = time.thread_time() > progress.deadline
         if late and (far_fetched or not _is_cheap(entry)):
@@ -544,7 +534,7 @@ def _fitting(
 ) -> list[Candidate]:
     """Return every mistake that accounts for a gradient, the likeliest first."""
     others = [t for t in progress.failing if t not in progress.found and t.id != target.id]
-    if case is not progress.case and not (case.replay is not None and case.replay.shifts):
+    if case is not progress.case and not case.replay.shifts:
         others = []
     fitting: dict[tuple[str, str], Candidate] = {}
     worst = np.inf
@@ -583,7 +573,7 @@ def _contradicted(candidate: Candidate, progress: _Progress) -> bool:
 def _is_right_elsewhere(candidate: Candidate, case: Case, progress: _Progress) -> bool:
     """Return whether a right gradient has come through what a factor is said to be of."""
     replay = case.replay
-    if not candidate.at or replay is None:
+    if not candidate.at:
         return False
     size = max(largest_in(t.right) for t in (*progress.failing, *progress.agreeing))
     right = {t.id for t in progress.agreeing if largest_in(t.right) > NOTHING_LEFT * size}
@@ -597,9 +587,9 @@ def _promises_more(candidate: Candidate, target: Target, progress: _Progress) ->
         explained = t in progress.found and progress.found[t].explained
         if t.id == target.id or explained or not isinstance(made, Made) or not made.changes(t):
             continue
-        if not _is_leaf(progress.case, target) and t.id in made.replay.behind(target.id or ""):
+        if not _is_leaf(progress.case, target) and t.id in made.replay.behind(target.id):
             continue  # It comes from the gradient that is given for the target.
-        g, there = made.replay.gradients.get(t.id or ""), made(t)
+        g, there = made.replay.gradients.get(t.id), made(t)
         if g is None or there is None or not same(t.right + (there - g), t.hand):
             return True
     return False

@@ -100,7 +100,7 @@ def any_form(
     With `pairs`, those of two tensors.
     """
     replay, enough = case.replay, FEWEST if digits(target.hand) < 1e-8 else FEWEST_SHORT
-    if replay is None or target.id is None or target.hand.shape != target.right.shape:
+    if target.hand.shape != target.right.shape:
         return
     if not np.isfinite(target.hand).all() or _told(target.hand) < enough:
         return
@@ -128,8 +128,7 @@ def any_form(
 
 def _steps(case: Case, target: Target) -> Iterator[Place]:
     """Yield the operands of products, and the derivatives that are multiplied entry by entry."""
-    replay = case.replay
-    functions = functions_of_several(replay) if replay is not None else []
+    functions = functions_of_several(case.replay)
     inside = {z for _, y, between in functions if y.name for z in between if z is not y}
     for step in itertools.chain(compositions(case, target), steps(case, target, once=True)):
         to = text_of(step.replay.graph, step.operand)
@@ -429,7 +428,7 @@ def _times(factor: float) -> str:
 def another_share(case: Case, target: Target) -> Iterator[Candidate]:
     """Put a prior, the largest part, or shares along another axis in place of shares of a sum."""
     replay = case.replay
-    if replay is None or target.id is None or target.hand.shape != target.right.shape:
+    if target.hand.shape != target.right.shape:
         return
     if factor_of(target.hand, target.right) is not None:
         return  # One number for all entries is a factor, and nothing else.

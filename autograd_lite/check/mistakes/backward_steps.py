@@ -142,8 +142,6 @@ def steps(case: Case, target: Target, *, once: bool = False) -> Iterator[Step]:
     With `once`, those inside a recurrence are left out.
     """
     replay = case.replay
-    if replay is None or target.id is None:
-        return
     inside = recurrent(replay) if once else ()
     for edge in reversed(replay.edges()):
         if edge[0] in inside:
@@ -170,8 +168,6 @@ def activations(case: Case, target: Target) -> Iterator[Step]:
 def compositions(case: Case, target: Target) -> Iterator[Step]:
     """Yield the activations that are written out as several operations, as one step each."""
     replay = case.replay
-    if replay is None or target.id is None:
-        return
     for x in written_out(replay):
         if target.id in replay.behind(x.operand.id):
             yield Step(replay, x.edge, x.node, x.operand, x.primitive, x.others)
@@ -278,7 +274,7 @@ class Made:
     def __call__(self, target: Target, times: float = 1.0) -> Any:
         """Return the wrong gradient; with the wrong cotangent `times` a number."""
         instead, part = self.both
-        if instead is None or target.id is None or target.id not in self.replay.gradients:
+        if instead is None or target.id not in self.replay.gradients:
             return None
         right = self.replay.gradients[target.id]
         if instead.shape != part.shape:
@@ -295,7 +291,7 @@ class Made:
     def may_give(self, target: Target) -> bool:
         """Return False if it certainly does not give a gradient by hand, from two numbers of it."""
         instead, part = self.both
-        if instead is None or target.id is None:
+        if instead is None:
             return False
         if target.hand.shape != target.right.shape or instead.shape != part.shape:
             return self.key == target.id
@@ -319,7 +315,7 @@ class Made:
     def moves(self, target: Target) -> tuple[list[float], list[float]] | None:
         """Return what it adds to a gradient along each direction, and what is missing there."""
         instead, part = self.both
-        if instead is None or target.id is None or instead.shape != part.shape:
+        if instead is None or instead.shape != part.shape:
             return None
         goals = list(self.goals(target))
         added = [float(np.sum((instead - part) * moved)) for _, moved in goals]
@@ -332,7 +328,7 @@ class Made:
         instead, part = self.both
         if self.key == target.id and self.only_used:
             return False
-        if instead is None or target.id is None or instead.shape != part.shape:
+        if instead is None or instead.shape != part.shape:
             return self.key == target.id
         for _, moved in self.goals(target):
             terms = (instead - part) * moved
@@ -346,7 +342,7 @@ class Made:
         That number is solved for in two ways, and only one that comes out alike counts.
         """
         instead, part = self.both
-        if instead is None or target.id is None or instead.shape != part.shape:
+        if instead is None or instead.shape != part.shape:
             return None
         if target.hand.shape != target.right.shape:
             return None
@@ -376,7 +372,6 @@ class Made:
     def goals(self, target: Target) -> Iterator[tuple[float, Any]]:
         """Yield what is missing along each direction, and how the node moves along it."""
         if self.key not in target.goals:
-            assert target.id is not None
             goals, fits = [], target.hand.shape == target.right.shape
             fits = fits and target.id in self.replay.order  # Not if all samples are one.
             for u, moved in self.replay.tangents(target.id) if fits else ():
@@ -428,7 +423,7 @@ def wrong(
     if edges and len(edges) == 1 and not stretched:
         ((edge, rule),) = edges.items()
         if edge[0] in replay.gradients:
-            g, key = replay.gradients[edge[0]], replay.graph[edge[0]].operands[edge[1]]
+            g, key = replay.gradients[edge[0]], replay.operand(edge)
             return Made(replay, key, lambda: replay.sent(edge, g, rule), lambda: replay.parts[edge])
     if nodes and len(nodes) == 1 and not edges:
         ((key, rule),) = nodes.items()
@@ -441,7 +436,7 @@ def wrong(
 def run_once(run: Callable[[], Mapping[str, Any]]) -> Callable[[Target], Any]:
     """Return what predicts gradients of a pass, which is run when it is first asked."""
     run = cache(run)
-    return lambda target: run().get(target.id or "")
+    return lambda target: run().get(target.id)
 
 
 class Together(AnotherPass):
@@ -452,7 +447,7 @@ class Together(AnotherPass):
         self.made = made
 
     def _added(self, target: Target) -> Any:
-        right = self.made[0].replay.gradients.get(target.id or "")
+        right = self.made[0].replay.gradients.get(target.id)
         found = [one(target) for one in self.made]
         if right is None or any(x is None for x in found):
             return None
@@ -462,7 +457,7 @@ class Together(AnotherPass):
         """Return False if they certainly do not give a gradient by hand, from two numbers of it."""
         if len(self.made) == 1:
             return self.made[0].may_give(target)
-        if target.id is None or target.hand.shape != target.right.shape:
+        if target.hand.shape != target.right.shape:
             return True
         gaps, size = np.zeros(2), np.zeros(2)
         for one in self.made:

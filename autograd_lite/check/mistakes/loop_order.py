@@ -195,9 +195,9 @@ def _add(arrived: dict[str, Any], key: str, part: Any) -> None:
 )
 def order_of_steps(case: Case, target: Target) -> Iterator[Candidate]:
     """Go through a loop in another order, leave steps out, or hand something else on."""
-    if case.replay is not None and target.id is not None:
-        yield from _cut_short(case.replay)
-        yield from _in_another_order(case.replay)
+    del target
+    yield from _cut_short(case.replay)
+    yield from _in_another_order(case.replay)
 
 
 @remembered

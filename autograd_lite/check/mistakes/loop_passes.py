@@ -224,7 +224,7 @@ def made_at_each(
     if leaf:
         present = {edge: rule for edge, rule in rules.items() if edge in replay.parts}
         edge = next(iter(present))
-        key = replay.graph[edge[0]].operands[edge[1]]
+        key = replay.operand(edge)
 
         def instead() -> Any:
             return sum(
@@ -238,7 +238,7 @@ def made_at_each(
     found: dict[str, dict[str, Array]] = {}
 
     def predict(target: Target) -> Any:
-        key = target.id or ""
+        key = target.id
         if not any(key in known for known in found.values()):
             try:
                 with np.errstate(all="ignore"):

@@ -552,9 +552,7 @@ def _gradients(
             if to in members[-1].operands and len(members) == len(nodes):
                 j = members[-1].operands.index(to)
                 both = [replay.rule(edge) for edge in edges]
-                rules = {
-                    e: nothing(replay.values[replay.graph[e[0]].operands[e[1]]]) for e in edges
-                }
+                rules = {e: nothing(replay.values[replay.operand(e)]) for e in edges}
                 rules |= {(m.id, j): _besides(replay.rule((m.id, j)), rule)
                           for m, rule in zip(members, both, strict=True)}  # fmt: skip
                 yield Candidate(

@@ -56,8 +56,6 @@ from autograd_lite.graph import Node
 def at_every_step(case: Case, target: Target) -> Iterator[Candidate]:
     """Make the same mistake at every step of a loop."""
     replay = case.replay
-    if replay is None or target.id is None:
-        return
     yield from _of_loops(replay)
     for loop in loops(replay):
         for nodes in loop.classes:
@@ -331,17 +329,16 @@ def _used_as(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> str:
 @more("at every step")
 def less_likely(case: Case, target: Target) -> Iterator[Candidate]:
     """Clip at every step, use one's at all, scale, or make a mistake for one gradient alone."""
-    if case.replay is not None and target.id is not None:
-        yield from _clipped(case.replay)
-        yield from _of_one_step(case.replay)
-        yield from _for_one_alone(case.replay)
-        yield from _scaled(case, target)
+    yield from _clipped(case.replay)
+    yield from _of_one_step(case.replay)
+    yield from _for_one_alone(case.replay)
+    yield from _scaled(case, target)
 
 
 def _scaled(case: Case, target: Target) -> Iterator[Candidate]:
     """Solve for the factor of what comes back at every step along one way, or from one tensor."""
     replay = case.replay
-    if replay is None or target.hand.shape != target.right.shape:
+    if target.hand.shape != target.right.shape:
         return
     gap = target.hand - target.right
     if np.count_nonzero(target.hand) < 2 or not np.isfinite(gap).all():
@@ -361,8 +358,7 @@ def _with_factor(
     case: Case, target: Target, gap: Any, to: str, edges: Sequence[Edge]
 ) -> Iterator[Candidate]:
     replay = case.replay
-    assert replay is not None
-    silent = {e: nothing(replay.values[replay.graph[e[0]].operands[e[1]]]) for e in edges}
+    silent = {e: nothing(replay.values[replay.operand(e)]) for e in edges}
     without = made_at_each(replay, silent, False)(target) if edges else None
     part = target.right - without if without is not None else np.zeros(())
     size = float(np.sum(part * part))
@@ -423,7 +419,7 @@ def _with_values_of(
     values = dict(replay.values)
     for nodes in classes:
         values.update((node.id, replay.values[nodes[k].id]) for node in nodes)
-    return Replay(replay.graph, values).gradients.get(target.id or "")
+    return Replay(replay.graph, values).gradients.get(target.id)
 
 
 @remembered

@@ -38,8 +38,6 @@ from autograd_lite.check.mistakes.terms import term_text, terms_alone
 def wrong_loss(case: Case, target: Target) -> Iterator[Candidate]:
     """Put something else in the place of prediction minus target."""
     replay = case.replay
-    if replay is None or target.id is None:
-        return
     whole = differences(replay)
     of_terms = {
         d: f"in the term {term_text(one, end)}: "
@@ -385,8 +383,6 @@ def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[],
 def label_entry(case: Case, target: Target) -> Iterator[Candidate]:
     """Add the same number too much or too little at the entry that belongs to the label."""
     replay = case.replay
-    if replay is None or target.id is None:
-        return
     graph = replay.graph
     for node in graph:
         if node.primitive is not ops.getitem or node.id not in replay.gradients:

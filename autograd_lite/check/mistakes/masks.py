@@ -34,8 +34,6 @@ from autograd_lite.graph import Node
 @mistake("mask", "A mask lets the same entries through backwards as forwards.")
 def wrong_mask(case: Case, target: Target) -> Iterator[Candidate]:
     """Reverse a mask, leave it out, take it of what arrives, or put the value in its place."""
-    if case.replay is None or target.id is None:
-        return
     for step in steps(case, target):
         g = step.replay.gradients[step.node.id]
         other, is_mask = step.other, False
@@ -71,7 +69,7 @@ def _counted(replay: Replay, target: Target) -> Iterator[Candidate]:
     """Add a term of the loss for each entry that a mask lets through, where these are gone over."""
     masks = [x for x in replay.graph if x.name and np.ndim(x.value) == 2 and _is_mask(x.value)]
     for end, alone in terms_alone(replay).items() if masks else ():
-        part = np.asarray(alone.gradients.get(target.id or "", 0.0))
+        part = np.asarray(alone.gradients.get(target.id, 0.0))
         for mask, axis in itertools.product(masks, (0, 1)):
             each = np.sum(mask.value, axis=axis)
             if part.shape[:1] != each.shape or not np.ptp(each):
@@ -82,7 +80,7 @@ def _counted(replay: Replay, target: Target) -> Iterator[Candidate]:
                     f"the term {term_text(replay, end)} of the loss is added for each 1 in a "
                     f"{'row' if axis else 'column'} of {mask.name}{words}",
                     1.3,
-                    predict=Made(replay, target.id or "", always(part * times_each), always(part)),
+                    predict=Made(replay, target.id, always(part * times_each), always(part)),
                     kind="term of the loss",
                 )
 
@@ -151,7 +149,6 @@ def _sends_times(step: Step, factor: Any) -> Any:
 def _of_pieces(case: Case, target: Target) -> Iterator[Candidate]:
     """Find what is one multiple of a tensor where that is positive, and another elsewhere."""
     replay = case.replay
-    assert replay is not None
     for node in replay.graph:
         if node.primitive is not ops.where or node.id not in replay.gradients:
             continue
@@ -264,7 +261,7 @@ def _drawn(step: Step, target: Target, size: float) -> Any:
     for row in range(rows):
         alone = np.zeros_like(g)
         alone[row] = g[row]
-        each.append(replay.added(step.operand.id, alone).get(target.id or ""))
+        each.append(replay.added(step.operand.id, alone).get(target.id))
     if any(part is None for part in each):
         return None
     parts = np.array(each)
@@ -306,7 +303,7 @@ def another_threshold(case: Case, target: Target) -> Iterator[Candidate]:
     the running sum of what the entries contribute, along two directions, tells the threshold.
     """
     replay = case.replay
-    if replay is None or target.id is None or target.hand.shape != target.right.shape:
+    if target.hand.shape != target.right.shape:
         return
     if distinct(target.hand) < FEWEST_NUMBERS and target.hand.size < FEWEST_ENTRIES:
         return  # Of few numbers, chance gives too many: each is some sum over the entries.
@@ -400,7 +397,6 @@ def _goes_by(replay: Replay, choice: Choice) -> list[By]:
 
 def _moved(case: Case, target: Target, choice: Choice, by: By) -> Iterator[Candidate]:
     replay = case.replay
-    assert replay is not None
     value = by.value.ravel()
     order = np.argsort(-value if by.above else value, kind="stable")  # What is taken comes first.
     taken = choice.taken.ravel()[order]
@@ -409,7 +405,7 @@ def _moved(case: Case, target: Target, choice: Choice, by: By) -> Iterator[Candi
         return
     found, size = [], 0.0
     g = replay.gradients[choice.node.id]
-    for u, moved in replay.tangents(target.id or ""):
+    for u, moved in replay.tangents(target.id):
         sides = [moved.get(replay.graph[key].operands[i], 0.0) for key, i in choice.edges]
         each = np.broadcast_to(g * (sides[0] - (sides[1] if len(sides) > 1 else 0.0)), g.shape)
         each = each.ravel()[order]
@@ -448,7 +444,7 @@ def _ranges(numbers: Any) -> Iterator[tuple[int, int]]:
 def _border(case: Case, ends: tuple[Any, Any]) -> tuple[str, bool]:
     """Return the text of a threshold between two values, and whether that is a known number."""
     low, high = sorted(ends)
-    leaves = [x for x in case.replay.graph if x.primitive is None] if case.replay else []
+    leaves = [x for x in case.replay.graph if x.primitive is None]
     known = {"0": 0.0, **{shown(k): k for k in numbers(case)}}
     known |= {
         x.name: float(np.real(x.value).flat[0]) for x in leaves if x.name and x.value.size == 1

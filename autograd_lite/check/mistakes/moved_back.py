@@ -32,8 +32,6 @@ Way = tuple[str, float, Array]
 @mistake("moved back", "What a copy, a transpose or a join has moved goes back where it came from.")
 def moved_back(case: Case, target: Target) -> Iterator[Candidate]:
     """Undo a repetition, a transpose or a join in another way."""
-    if case.replay is None:
-        return
     yield from _exchanged(case.replay, target)
     for step in steps(case, target, once=True):
         ways = WAYS.get(step.primitive)
@@ -118,7 +116,7 @@ def part_of_a_sum(case: Case, target: Target) -> Iterator[Candidate]:
     A gradient is linear in each slice. So running sums along two directions tell the run.
     """
     replay = case.replay
-    if replay is None or target.id is None or target.hand.shape != target.right.shape:
+    if target.hand.shape != target.right.shape:
         return
     directions = list(replay.tangents(target.id))
     goals = np.array([np.sum(u * (target.hand - target.right)) for u, _ in directions])

@@ -154,8 +154,6 @@ def _of_length(replay: Replay, node: Node, before: Sequence[Node]) -> Iterator[N
 def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
     """Change one of the three terms of the gradient of a normalisation."""
     replay = case.replay
-    if replay is None or target.id is None:
-        return
     for norm in norms(replay):
         if target.id not in replay.behind(norm.into):
             continue
@@ -332,7 +330,7 @@ def wrong_sums(case: Case, target: Target) -> Iterator[Candidate]:
         right = _further(replay, x, raw.sum(axes, keepdims=True), layout)
         terms = [raw]
         for edge, part in replay.parts.items():  # As that of a mean, of which the others are 0.
-            if replay.graph[edge[0]].operands[edge[1]] == key and np.shape(part) == shape:
+            if replay.operand(edge) == key and np.shape(part) == shape:
                 term = np.asarray(step.rule(part))
                 if same(term.sum(axes), raw.sum(axes)) and not same(term, raw):
                     terms.append(term)

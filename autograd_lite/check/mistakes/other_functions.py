@@ -40,8 +40,6 @@ NEUTRAL = {ops.add: 0.0, ops.subtract: 0.0, ops.multiply: 1.0, ops.divide: 1.0}
 def part_left_out(case: Case, target: Target) -> Iterator[Candidate]:
     """Leave an operand out forwards as well as backwards, or reverse a mask."""
     replay = case.replay
-    if replay is None or target.id is None:
-        return
     yield from _changed(replay)
     yield from _inner_values(replay)
     yield from _without_activation(case, target)
@@ -322,7 +320,7 @@ def _without_activation(case: Case, target: Target) -> Iterator[Candidate]:
             there = {step.node.id: np.asarray(replay.values[step.operand.id])}
             values = recompute_all(replay.graph, there)
             changed = Replay(replay.graph, values)
-            return changed.with_mistake(edges={step.edge: lambda g: g}).get(other.id or "")
+            return changed.with_mistake(edges={step.edge: lambda g: g}).get(other.id)
 
         yield Candidate(
             f"{text_of(replay.graph, replay.graph[key])} is left out, forwards too: "
@@ -350,7 +348,7 @@ def _of_another(
         other = Replay(replay.graph, values, operands=operands if derived else {})
         gradients = dict(other.gradients)
         for edge in operands if cut else ():
-            key = replay.graph[edge[0]].operands[edge[1]]
+            key = replay.operand(edge)
             for x, g in other.added(key, other.parts.get(edge, np.zeros(()))).items():
                 gradients[x] = gradients[x] - g
         return gradients

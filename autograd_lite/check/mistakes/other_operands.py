@@ -494,9 +494,7 @@ def _of_one_shape(step: Step) -> bool:
 def wrong_axis(case: Case, target: Target) -> Iterator[Candidate]:
     """Sum over another axis than the one that broadcasting stretched."""
     replay = case.replay
-    if replay is None or target.id is None:
-        return
-    for node in replay.graph.consumers(replay.graph[target.id]):
+    for node in replay.users(target.id):
         g, edge = replay.gradients.get(node.id), (node.id, node.operands.index(target.id))
         if g is None or g.ndim < 2 or g.size <= target.right.size or edge not in replay.parts:
             continue

@@ -46,9 +46,8 @@ from autograd_lite.graph import Node
 
 def _without(replay: Replay, edges: Sequence[Edge]) -> Made:
     """Return the mistake that nothing comes back along some edges to one node."""
-    key = replay.graph[edges[0][0]].operands[edges[0][1]]
     part = replay.total(edges)
-    return Made(replay, key, lambda: np.zeros_like(part), lambda: part)
+    return Made(replay, replay.operand(edges[0]), lambda: np.zeros_like(part), lambda: part)
 
 
 def scaled_path(
@@ -59,7 +58,6 @@ def scaled_path(
 
     That it is left out costs `cost` and is a mistake of one kind; a factor, of another.
     """
-    assert case.replay is not None
     made = Made(case.replay, key, lambda: part, lambda: part)
     factor = made.factor(target)
     near = max(1e-6, digits(target.hand))
@@ -94,8 +92,6 @@ def scaled_path(
 def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
     """Leave out what comes back along one of several paths, or give it a factor."""
     replay = case.replay
-    if replay is None or target.id is None:
-        return
     composed = {
         edge
         for step in compositions(case, target)
@@ -206,7 +202,7 @@ def _several_uses(
     """Yield every node that gets gradients from several places, with these."""
     by_operand: dict[str, dict[str, list[Edge]]] = {}
     for edge in reversed(replay.edges()):
-        key = replay.graph[edge[0]].operands[edge[1]]
+        key = replay.operand(edge)
         by_operand.setdefault(key, {}).setdefault(edge[0], []).append(edge)
     for key, all_uses in by_operand.items():
         uses = {x: edges for x, edges in all_uses.items() if _carries(replay, edges)}
@@ -217,8 +213,7 @@ def _several_uses(
 def _carries(replay: Replay, edges: Sequence[Edge]) -> bool:
     """Return whether anything comes back: behind ``x - max(x)``, the maximum gets nothing."""
     part = np.abs(replay.total(edges)).max(initial=0.0)
-    to = replay.graph[edges[0][0]].operands[edges[0][1]]
-    keys = [to, *(edge[0] for edge in edges)]
+    keys = [replay.operand(edges[0]), *(edge[0] for edge in edges)]
     size = max(np.abs(replay.gradients[key]).max(initial=0.0) for key in keys)
     return bool(part > 1e-12 * size)
 
@@ -251,7 +246,6 @@ def _of_one_kind(
 ) -> Iterator[Candidate]:
     """Leave out all uses of one kind: those by the same operation, or in one term of the loss."""
     replay = case.replay
-    assert replay is not None
     kinds = dict.fromkeys(node.primitive for node, _ in uses if node.primitive)
     piece = {ops.getitem: "piece of it"}
     groups = [
@@ -278,8 +272,6 @@ def _of_one_kind(
 def term_missing(case: Case, target: Target) -> Iterator[Candidate]:
     """Leave out a term of the loss, or give it a factor."""
     replay = case.replay
-    if replay is None or target.id is None:
-        return
     for node in terms(replay):
         if target.id in replay.behind(node.id):
             path = f"the term {grouped(text_of(replay.graph, node))} of the loss"
@@ -292,7 +284,7 @@ def term_missing(case: Case, target: Target) -> Iterator[Candidate]:
 def several_terms(case: Case, target: Target) -> Iterator[Candidate]:
     """Give several terms of the loss one factor: both of the regularisers, say."""
     replay = case.replay
-    if replay is None or target.id is None or target.hand.shape != target.right.shape:
+    if target.hand.shape != target.right.shape:
         return
     found = terms(replay)
     ends = [x for x in found if not any(y is not x and y.id in replay.behind(x.id) for y in found)]
@@ -338,7 +330,7 @@ def _exchanged(case: Case, target: Target, added: Any, gap: Any) -> Iterator[Can
         if target.hand.size < 4 or np.linalg.matrix_rank(sides) < 2:
             continue
         a, b = 1 + np.linalg.lstsq(sides.T, gap.ravel(), rcond=None)[0]
-        named = " and ".join(term_text(case.replay, node) for node in (x, y) if case.replay)
+        named = " and ".join(term_text(case.replay, node) for node in (x, y))
         whys = [reason(case, factor) for factor in (a, b) if factor > 0 and abs(factor - 1) > 1e-6]
         if abs(a * b - 1) < 1e-7 and any(abs(ratio - a) < 1e-7 * abs(a) for ratio in ratios):
             title = f"the factors of the terms {named} of the loss are exchanged"
@@ -363,7 +355,7 @@ MOST_TOGETHER = 5
 def term_too_many(case: Case, target: Target) -> Iterator[Candidate]:
     """Find a multiple of the tensor itself, or of its signs, that is there besides."""
     replay = case.replay
-    if replay is None or target.id is None or target.hand.shape != target.right.shape:
+    if target.hand.shape != target.right.shape:
         return
     x, besides = np.asarray(replay.values[target.id], float), target.hand - target.right
     yield from _of_another(case, target, x)
@@ -399,8 +391,6 @@ def _of_terms(replay: Replay, target: Target) -> list[Any]:
 def _of_another(case: Case, target: Target, x: Any) -> Iterator[Candidate]:
     """Apply to this tensor too what the loss has of another parameter alone."""
     replay = case.replay
-    if replay is None:
-        return
     for end in terms(replay):
         part = part_of(replay.graph, end)
         leaves = [node for node in part if node.primitive is None and node.shape != ()]

@@ -74,8 +74,7 @@ MISTAKES["rearranged"] = Mistake(
 def axes_exchanged(case: Case, target: Target) -> Iterator[Candidate]:
     """Axes of what comes back to a tensor on the way are exchanged."""
     replay = case.replay
-    for node in replay.graph if replay is not None else ():
-        assert replay is not None
+    for node in replay.graph:
         g = replay.gradients.get(node.id)
         if g is None or node.id == target.id or target.id not in replay.behind(node.id):
             continue
@@ -134,7 +133,7 @@ def _undone(order: Sequence[int]) -> str:
 def symmetric_argument(case: Case, target: Target) -> Iterator[Candidate]:
     """Take the derivative by the free entries of a symmetric matrix."""
     hand, right = target.hand, target.right
-    if case.replay is None or target.id is None or hand.shape != right.shape or hand.ndim != 2:
+    if target.id not in case.replay.values or hand.shape != right.shape or hand.ndim != 2:
         return
     value = np.asarray(case.replay.values[target.id])
     if not same(value, value.T) or len(value) < 2:

@@ -31,8 +31,6 @@ from autograd_lite.graph import Node
 def another_softmax(case: Case, target: Target) -> Iterator[Candidate]:
     """Go back through a logsumexp with something else than the softmax of what it is given."""
     replay = case.replay
-    if replay is None or target.id is None:
-        return
     for x, node, axis in logarithms(replay):
         if target.id not in replay.behind(x.id):
             continue
@@ -174,8 +172,6 @@ def _forms(
 def softmax_in_pieces(case: Case, target: Target) -> Iterator[Candidate]:
     """Change the gradient of a softmax, however it is written."""
     replay = case.replay
-    if replay is None or target.id is None:
-        return
     for x, node, axis in _softmaxes(replay):
         if target.id in replay.behind(x.id):
             yield from _softmax_forms(replay, x, node, axis)
@@ -186,9 +182,8 @@ def softmax_in_pieces(case: Case, target: Target) -> Iterator[Candidate]:
 @more("softmax in pieces")
 def masked_afterwards(case: Case, target: Target) -> Iterator[Candidate]:
     """Apply a mask after a softmax and not before it, forwards as well as backwards."""
+    del target
     replay = case.replay
-    if replay is None or target.id is None:
-        return
     for x, node, axis in _softmaxes(replay):
         y, g = np.asarray(replay.values[node.id]), replay.gradients[node.id]
         scores = _scores(replay, x, y != 0)
@@ -210,7 +205,7 @@ def _given_probabilities(
     values = recompute_all(replay.graph, {node.id: p})
     g = Replay(replay.graph, values).gradients[node.id]
     sent = p * (g - (g * p).sum(axis, keepdims=True))
-    return Replay(replay.graph, values, {x.id: sent}).gradients.get(target.id or "")
+    return Replay(replay.graph, values, {x.id: sent}).gradients.get(target.id)
 
 
 @remembered
@@ -315,7 +310,6 @@ def _of_step(replay: Replay, x: Node, node: Node, axis: int, name: str) -> Itera
 def _scaled_sum(case: Case, target: Target, x: Node, node: Node, axis: int) -> Iterator[Candidate]:
     """Solve for the factor of what the derivative of a softmax takes away."""
     replay = case.replay
-    assert replay is not None
     y, g, name = replay.values[node.id], replay.gradients[node.id], text_of(replay.graph, node)
     name, sums = grouped(name), y * (g * y).sum(axis, keepdims=True)
     made = Made(replay, x.id, always(-sums), always(-sums))

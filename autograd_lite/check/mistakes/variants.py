@@ -152,10 +152,7 @@ def one_row_only(case: Case, target: Target) -> Iterator[Candidate]:
 def _rows_only(case: Case, target: Target) -> Iterator[Candidate]:
     """Count a single row."""
     replay = case.replay
-    if replay is None or target.id is None:
-        return
-    turned = [x.id for x in replay.graph.consumers(replay.graph[target.id])
-              if x.primitive is ops.transpose]  # fmt: skip
+    turned = [x.id for x in replay.users(target.id) if x.primitive is ops.transpose]
     alike: dict[Any, list[Edge]] = {}
     for edge in replay.edges():
         node = replay.graph[edge[0]]
@@ -235,7 +232,7 @@ def values_of_one_row(case: Case, target: Target) -> Iterator[Candidate]:
 def anothers_numbers(case: Case, target: Target) -> Iterator[Candidate]:
     """Find the gradient, or the value, of another tensor."""
     replay = case.replay
-    if replay is None or target.id is None or target.hand.size < 2:
+    if target.hand.size < 2:
         return
     here = target.name
     for node in replay.graph:
@@ -270,8 +267,6 @@ def anothers_numbers(case: Case, target: Target) -> Iterator[Candidate]:
 def factors_missing(case: Case, target: Target) -> Iterator[Candidate]:
     """Skip several products in a row."""
     replay = case.replay
-    if replay is None or target.id is None:
-        return
     for step in steps(case, target):
         square = step.node.shape == step.operand.shape and step.node.value.size > 1
         if step.other is not None and step.is_matrix_product and square:
@@ -303,7 +298,7 @@ def factors_missing(case: Case, target: Target) -> Iterator[Candidate]:
                     predict=replaced_path(replay, step, g),
                     kind="factor missing" if len(texts) == 1 else "",
                 )
-            above = [e for e in replay.edges() if replay.graph[e[0]].operands[e[1]] == here.node.id]
+            above = [e for e in replay.edges() if replay.operand(e) == here.node.id]
             if len(above) != 1:
                 break
             node = replay.graph[above[0][0]]
@@ -329,7 +324,7 @@ def replaced_path(replay: Replay, step: Step, g: Any) -> Made:
 def upstream_left_out(case: Case, target: Target) -> Iterator[Candidate]:
     """Begin in the middle: 1 in place of what arrives at a tensor, as if that were the loss."""
     replay = case.replay
-    if replay is None or target.id not in replay.gradients or target.hand.dtype.kind != "f":
+    if target.id not in replay.gradients or target.hand.dtype.kind != "f":
         return
     graph, end = replay.graph, replay.graph.outputs[0]
     keys = dict.fromkeys([target.id, *(step.node.id for step in steps(case, target))])
@@ -386,7 +381,7 @@ def term_elsewhere(case: Case, target: Target) -> Iterator[Candidate]:
             found = [
                 edge
                 for edge in replay.edges()
-                if graph[edge[0]].operands[edge[1]] == to.id and edge not in inside
+                if replay.operand(edge) == to.id and edge not in inside
             ]
             for edge in found if len(found) > after else ():
                 part, right = replay.parts[edge], np.asarray(rule(g))
@@ -436,8 +431,6 @@ MOST_STEPS = 6
 def rows_of_a_gradient(case: Case, target: Target) -> Iterator[Candidate]:
     """Reverse the rows of a gradient, shift them by one, or take the first for all."""
     replay = case.replay
-    if replay is None:
-        return
     for key in dict.fromkeys(step.node.id for step in steps(case, target, once=True)):
         g = replay.gradients[key]
         for axis, n in enumerate(g.shape):

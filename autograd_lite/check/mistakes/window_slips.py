@@ -62,7 +62,7 @@ KEPT = {
 def wrong_windows(case: Case, target: Target) -> Iterator[Candidate]:
     """Put windows back at other places, or compute a kernel's gradient from others."""
     replay = case.replay
-    if replay is None or target.id is None or target.hand.shape != target.right.shape:
+    if target.hand.shape != target.right.shape:
         return
     for w in all_windows(replay):
         if recurrent(replay).issuperset([w.key, *(node.id for node in w.nodes)]):
@@ -122,7 +122,7 @@ def _used(replay: Replay, w: Windows, target: Target) -> Iterator[Candidate]:
     here = w.value[tuple(w.places())]
     by_key: dict[str, list[Edge]] = {}
     for edge in edges:
-        by_key.setdefault(replay.graph[edge[0]].operands[edge[1]], []).append(edge)
+        by_key.setdefault(replay.operand(edge), []).append(edge)
 
     def made(change: Callable[[], Array]) -> Together:
         known: dict[str, Any] = {}
@@ -143,9 +143,8 @@ def _used(replay: Replay, w: Windows, target: Target) -> Iterator[Candidate]:
             return replay.sent(edge, replay.gradients[edge[0]], rule)
 
         def all_sent(some: list[Edge]) -> Made:
-            key = replay.graph[some[0][0]].operands[some[0][1]]
             part = sum(np.asarray(replay.parts[edge]) for edge in some)
-            return Made(replay, key, lambda: sum(map(sent, some)), always(part))
+            return Made(replay, replay.operand(some[0]), lambda: sum(map(sent, some)), always(part))
 
         return Together([all_sent(some) for some in by_key.values()])
 
@@ -433,12 +432,12 @@ def _gathered(w: Windows) -> Iterator[tuple[str, float, Change]]:
 @mistake("pooling", "The largest entry of a window gets all of the gradient, the others none.")
 def wrong_pooling(case: Case, target: Target) -> Iterator[Candidate]:
     """Send what arrives at a maximum to all of its window, on average, or to the first entry."""
-    if case.replay is not None and case.replay.has_ties:
+    if case.replay.has_ties:
         each = Replay(case.replay.graph, ties="all").gradients
         yield Candidate(
             "where several entries are the largest, each of them gets all of the gradient",
             0.55,
-            predict=AnotherPass(lambda other: each.get(other.id or "")),
+            predict=AnotherPass(lambda other: each.get(other.id)),
         )
     for step in steps(case, target):
         yield from _one_of_window(step)

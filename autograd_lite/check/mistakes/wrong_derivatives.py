@@ -216,8 +216,6 @@ def derivative_of_a_relative(case: Case, target: Target) -> Iterator[Candidate]:
                 predict=step.wrong(rule),
             )
     replay = case.replay
-    if replay is None:
-        return
     for inner, y, _ in functions_of_several(replay):
         x, g = np.asarray(replay.values[inner.id]), replay.gradients[y.id]
         real = x.dtype.kind == "f"
@@ -399,8 +397,6 @@ def _of_tensors(
     What is not `near` is less likely: one too many of that is left to `any_form`.
     """
     replay = case.replay
-    if replay is None or target.id is None:
-        return
     for place in replay.graph:
         if place.id not in replay.gradients or target.id not in replay.behind(place.id):
             continue
