@@ -20,7 +20,6 @@ from autograd_lite.check.mistakes.backward_steps import (
     FEWEST_BITS,
     Made,
     Step,
-    always,
     compositions,
     distinct,
     grouped,
@@ -166,7 +165,7 @@ def _operand(step: Step, other: Node, on: str) -> Place:
 
     def made(form: Any) -> Made:
         rule = replay.rule(step.edge, operands={1 - i: form})
-        return Made(replay, step.operand.id, lambda: replay.sent(step.edge, g, rule), always(part))
+        return Made(replay, step.operand.id, lambda: replay.sent(step.edge, g, rule), part)
 
     part = replay.parts[step.edge]
     name = text_of(replay.graph, other)
@@ -201,7 +200,7 @@ def _slope(
 
     def made(form: Any) -> Made:
         sent = unbroadcast(np.asarray(g * form), step.operand.shape)
-        return Made(replay, step.operand.id, always(sent), always(part))
+        return Made(replay, step.operand.id, sent, part)
 
     return Place(
         step.operand.id, part, shape, lambda moved: np.broadcast_to(g * moved, shape), made,
@@ -218,8 +217,8 @@ def _numerator(step: Step, on: str) -> Place:
     return Place(
         step.operand.id, part, x.shape, lambda moved: unbroadcast(below * moved, x.shape),
         lambda form: Made(
-            replay, step.operand.id, always(unbroadcast(below * form, step.operand.shape)),
-            always(part),
+            replay, step.operand.id, unbroadcast(below * form, step.operand.shape),
+            part,
         ),
         lambda form: f"{form} is used in place of {name} {on}", 0.3, x.id,
     )  # fmt: skip
@@ -238,7 +237,7 @@ def _function(replay: Replay, x: Node, y: Node, g: Array, part: Array) -> Place:
     what = f"the derivative of {grouped(text_of(replay.graph, y))} by {text_of(replay.graph, x)}"
     return Place(
         x.id, part, x.shape, lambda moved: g * moved,
-        lambda form: Made(replay, x.id, always(g * form), always(part)),
+        lambda form: Made(replay, x.id, g * form, part),
         lambda form: f"{what} is left out" if form == "1" else f"{form} stands in place of {what}",
         0.0 if y.name else 0.45, x.id if y.name else "", (lambda: value_of(replay, y),),
     )  # fmt: skip
@@ -272,7 +271,7 @@ def _on_one_edge(case: Case, target: Target) -> Iterator[Place]:
 
         def made(form: Any, step: Step = step, rule: Any = rule, part: Any = part) -> Made:
             sent = partial(step.replay.sent, step.edge, form, rule)
-            return Made(step.replay, step.operand.id, sent, always(part))
+            return Made(step.replay, step.operand.id, sent, part)
 
         says = f"is given for the gradient at {step.name}, in what comes back to "
         says += text_of(replay.graph, step.operand)
@@ -296,7 +295,7 @@ def _of_norm(replay: Replay, norm: Norm) -> Iterator[Place]:
 
     def place(part: Array, weigh: Any, sent: Any, says: Callable[[str], str]) -> Place:
         def made(form: Any) -> Made:
-            return Made(replay, norm.into, always(sent(form)), always(part))
+            return Made(replay, norm.into, sent(form), part)
 
         return Place(norm.into, part, g.shape, weigh, made, says, 0.1, norm.out)
 
@@ -317,7 +316,7 @@ def _of_norm(replay: Replay, norm: Norm) -> Iterator[Place]:
 def _all_of_it(replay: Replay, node: Node, g: Array, at: str, far: float) -> Place:
     return Place(
         node.id, g, g.shape, lambda moved: moved,
-        lambda form: replaced(replay, node.id, always(form), only_used=True),
+        lambda form: replaced(replay, node.id, form, only_used=True),
         lambda form: f"{form} is given for the gradient at {at}", far, _minus(replay, node).id,
         (lambda: prediction_minus_target(replay, node.id, g.shape),),
         arrives=True,
@@ -337,7 +336,7 @@ def _times_it(replay: Replay, node: Node, g: Array, at: str, far: float) -> Plac
 
     return Place(
         node.id, g, g.shape, lambda moved: g * moved,
-        lambda form: replaced(replay, node.id, always(g * form)), text, 0.2 + far, "",
+        lambda form: replaced(replay, node.id, g * form), text, 0.2 + far, "",
     )  # fmt: skip
 
 
@@ -350,7 +349,7 @@ def _found(
     """
     if not table.texts:
         return
-    goals = list(Made(place.made(0.0).replay, place.key, always(0.0), always(0.0)).goals(target))
+    goals = list(Made(place.made(0.0).replay, place.key, 0.0, 0.0).goals(target))
     if len(goals) < 2:
         return
     wanted, along, size = [], [], []
@@ -453,6 +452,6 @@ def _in_place_of(replay: Replay, place: Place, share: Share) -> Place:
 
     return Place(
         place.key, g, g.shape, lambda moved: g * moved / share.value,
-        lambda form: replaced(replay, place.key, always(g * form / share.value)), says,
+        lambda form: replaced(replay, place.key, g * form / share.value), says,
         place.cost, share.key,
     )  # fmt: skip

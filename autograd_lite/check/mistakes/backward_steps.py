@@ -14,7 +14,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.reasons import shown
-from autograd_lite.check.mistakes.registry import Array, Case, Target, digits, same
+from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, digits, same
 from autograd_lite.check.mistakes.repeated import recurrent
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.check.mistakes.written_out import written_out
@@ -63,6 +63,12 @@ class Step:
             return wrong(self.replay, {self.edge: rule})
         g = self.replay.gradients[self.node.id]
         return Made(self.replay, self.operand.id, lambda: rule(g), lambda: self.rule(g))
+
+    def candidate(
+        self, title: str, cost: float, rule: Rule | None = None, kind: str = "", weak: bool = False
+    ) -> Candidate:
+        """Return the mistake that it has another rule; without one, it sends back what arrives."""
+        return Candidate(title, cost, predict=self.wrong(rule or as_it_is), kind=kind, weak=weak)
 
     @property
     def name(self) -> str:
@@ -247,12 +253,10 @@ class AnotherPass:
 class Made:
     """What gradients are if another cotangent is sent along an edge, or arrives at a node.
 
-    At the node `key`, what `instead` returns arrives in place of what `part` returns.
+    At the node `key`, `instead` arrives in place of `part`: arrays, or what returns them.
     """
 
-    def __init__(
-        self, replay: Replay, key: str, instead: Callable[[], Any], part: Callable[[], Any]
-    ) -> None:
+    def __init__(self, replay: Replay, key: str, instead: Any, part: Any) -> None:
         self.replay, self.key = replay, key
         self.only_used = False  # Whether what stands for the gradient there may be right.
         self._instead, self._part = instead, part
@@ -266,7 +270,7 @@ class Made:
             self._both = None, None
             try:
                 with np.errstate(all="ignore"):
-                    self._both = np.asarray(self._instead()), np.asarray(self._part())
+                    self._both = _computed(self._instead), _computed(self._part)
             except (ValueError, TypeError, IndexError):
                 pass
         return self._both
@@ -383,6 +387,10 @@ class Made:
         yield from target.goals[self.key]
 
 
+def _computed(x: Any) -> Array:
+    return np.asarray(x() if callable(x) else x)
+
+
 VANISHES = 1e-8
 """What is smaller, relative to what belongs there, is next to nothing."""
 
@@ -404,11 +412,9 @@ def distinct(array: Array) -> int:
     return np.unique(np.round(sizes / largest, 6 if digits(array) < 1e-8 else 3)).size
 
 
-def replaced(
-    replay: Replay, key: str, instead: Callable[[], Any], *, only_used: bool = False
-) -> Made:
+def replaced(replay: Replay, key: str, instead: Any, *, only_used: bool = False) -> Made:
     """Return the mistake that all that arrives at a node is replaced, or only where it is used."""
-    made = Made(replay, key, instead, lambda: replay.gradients[key])
+    made = Made(replay, key, instead, replay.gradients[key])
     made.only_used = only_used
     return made
 

@@ -304,12 +304,11 @@ def several_passes(case: Case, target: Target) -> Iterator[Candidate]:
     node = case.replay.graph[target.id] if target.id in case.replay.values else None
     if node is not None and node.passes > 1 and node.grad is not None:
         added = np.asarray(node.grad)
-        yield Candidate(
+        title = (
             f"that is {target.name}.grad, the sum of {node.passes} backward passes without "
-            f"zero_grad() between them",
-            0.2,
-            predict=only(target, added),
+            f"zero_grad() between them"
         )
+        yield Candidate(title, 0.2, predict=only(target, added))
 
 
 @mistake("zero", "Nothing was computed for it, or it was overwritten or detached.")
@@ -326,11 +325,8 @@ def zero(case: Case, target: Target) -> Iterator[Candidate]:
                     f", as what comes back from the {which} use, {use}, is: overwritten, not added "
                     f"up, or never computed"
                 )
-        yield Candidate(
-            f"by hand is zero everywhere{why}",
-            0.3,
-            predict=lambda target: np.zeros_like(target.right),
-        )
+        title = f"by hand is zero everywhere{why}"
+        yield Candidate(title, 0.3, predict=lambda target: np.zeros_like(target.right))
 
 
 @mistake("clipped", "The gradient was clipped before it was compared: clip what the update uses.")
@@ -352,9 +348,8 @@ def clipped(case: Case, target: Target) -> Iterator[Candidate]:
     if hand.size > 1 and norm and within(norm, float(f"{norm:.2g}")):
         length = float(np.linalg.norm(right))
         if length > norm:
-            yield Candidate(
-                f"clipped to the norm {norm:.2g}", 1.4, correct=lambda hand: hand * length / norm
-            )
+            title = f"clipped to the norm {norm:.2g}"
+            yield Candidate(title, 1.4, correct=lambda hand: hand * length / norm)
 
 
 @mistake("sign flipped", "target - output in place of output - target, or the update's own minus.")

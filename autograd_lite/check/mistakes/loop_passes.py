@@ -14,7 +14,6 @@ from autograd_lite.check.mistakes.backward_steps import (
     LONGEST_TEXT,
     AnotherPass,
     Made,
-    always,
     grouped,
     text_of,
 )
@@ -283,7 +282,7 @@ class Into:
         return Candidate(
             f"{title}, in what comes back to {name} alone",
             cost + ALONE,
-            predict=Made(replay, self.key, instead, always(self.part)),
+            predict=Made(replay, self.key, instead, self.part),
             kind=kind,
         )
 

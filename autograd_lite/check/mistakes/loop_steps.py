@@ -439,12 +439,8 @@ def _operands(
     shapes = set(map(np.shape, belongs))
     shape = shapes.pop() if len(shapes) == 1 else ()  # () for operands of several shapes.
     if len(shape) == 2 and shape[0] == shape[1]:
-        yield change(
-            f"{every}.T is forgotten: {name} is used in place of {name}.T",
-            0.7,
-            using([np.transpose(x) for x in belongs]),
-            "not transposed",
-        )
+        title = f"{every}.T is forgotten: {name} is used in place of {name}.T"
+        yield change(title, 0.7, using([np.transpose(x) for x in belongs]), "not transposed")
     varies = any(x is not belongs[0] for x in belongs)
     for k in range(len(shape)) if not varies and max(shape, default=1) > 1 else ():
         along = f" along axis {k}" if len(shape) > 1 else ""
@@ -454,11 +450,9 @@ def _operands(
     alike = [x for x in replay.graph if right.kind == x.kind == "parameter" and x.shape == shape]
     for other in alike[:MOST_WEIGHTS] if len(shape) == 2 else ():
         if other is not right:
+            title = f"{every}{other.name} is used in place of {name}"
             yield change(
-                f"{every}{other.name} is used in place of {name}",
-                0.8,
-                using([replay.values[other.id]] * len(belongs)),
-                "wrong layer's weights",
+                title, 0.8, using([replay.values[other.id]] * len(belongs)), "wrong layer's weights"
             )
     if varies and shape:
         last = next((v[-1] for v in values.values() if v[0] is belongs[0]), belongs[-1])
@@ -478,12 +472,8 @@ def _operands(
             shifts = []
             for k in (0, -1):
                 rest = ", ".join(str(x) for x in each if x != each[k])
-                yield change(
-                    f"{each[k]} is used in place of each of {rest}",
-                    0.85,
-                    using([belongs[k]] * len(belongs)),
-                    "wrong tensor",
-                )
+                title = f"{each[k]} is used in place of each of {rest}"
+                yield change(title, 0.85, using([belongs[k]] * len(belongs)), "wrong tensor")
         for text, others in shifts:
             yield change(f"{every}{name} {text} is used", 0.85, using(others), "wrong time")
     for text, others in values.items():
@@ -498,36 +488,20 @@ def _operands(
             "wrong tensor",
         )
         if varies:
-            yield change(
-                f"at the first step, {text} of the last step is used in place of {name}",
-                1.0,
-                using([others[-1], *belongs[1:]]),
-                "wrong time",
-            )
-            yield change(
-                f"{every}{text} of the last step is used in place of {name}",
-                1.1,
-                using([others[-1]] * len(belongs)),
-                "wrong time",
-            )
-        yield change(
-            f"{every}1 - {text} is used in place of {name}",
-            1.1,
-            using([1 - np.asarray(x) for x in others]),
-            "wrong tensor",
-        )
+            title = f"at the first step, {text} of the last step is used in place of {name}"
+            yield change(title, 1.0, using([others[-1], *belongs[1:]]), "wrong time")
+            title = f"{every}{text} of the last step is used in place of {name}"
+            yield change(title, 1.1, using([others[-1]] * len(belongs)), "wrong time")
+        title = f"{every}1 - {text} is used in place of {name}"
+        yield change(title, 1.1, using([1 - np.asarray(x) for x in others]), "wrong tensor")
     if not shape and not varies and nodes[-1].primitive is not ops.divide:
         size = abs(float(belongs[0]))
         for number in {*numbers(Case(replay)), 2 * size, size / 2} - {size}:
             signed = [math.copysign(number, float(belongs[0]))] * len(belongs)
             yield change(f"{every}{number:g} stands in place of {name}", 0.95, using(signed))
     if shape:
-        yield change(
-            f"{every}1 - {name} is used in place of {name}",
-            1.0,
-            using([1 - np.asarray(x) for x in belongs]),
-            "wrong tensor",
-        )
+        title = f"{every}1 - {name} is used in place of {name}"
+        yield change(title, 1.0, using([1 - np.asarray(x) for x in belongs]), "wrong tensor")
 
 
 def _gradients(

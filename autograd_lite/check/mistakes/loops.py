@@ -147,18 +147,14 @@ def _of_all(replay: Replay, loop: Loop) -> Iterator[Candidate]:
         if step_of.get(x, step_of[node.id]) < step_of[node.id]
     }
     if crossing:
+        title = f"{every}nothing comes back from the step after: each is derived by itself"
         yield Candidate(
-            f"{every}nothing comes back from the step after: each is derived by itself",
-            0.9,
-            predict=made_at_each(replay, crossing, False),
-            kind="path missing",
+            title, 0.9, predict=made_at_each(replay, crossing, False), kind="path missing"
         )
     if count > 1:
+        title = f"{every}.T is forgotten in every product with a square matrix"
         yield Candidate(
-            f"{every}.T is forgotten in every product with a square matrix",
-            0.75,
-            predict=made_at_each(replay, untransposed, False),
-            kind="not transposed",
+            title, 0.75, predict=made_at_each(replay, untransposed, False), kind="not transposed"
         )
 
 
@@ -168,11 +164,9 @@ def _of_reductions(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> Iterato
     for forms in zip(*(softmax_forms(replay, node, name) for node in nodes), strict=False):
         rules = {(x.id, 0): plain(form[2]) for x, form in zip(nodes, forms, strict=True)}
         title, cost, _ = forms[-1]
+        title = f"at every step, {title}"
         yield Candidate(
-            f"at every step, {title}",
-            cost,
-            predict=made_at_each(replay, rules, False),
-            kind="another softmax",
+            title, cost, predict=made_at_each(replay, rules, False), kind="another softmax"
         )
     for i, key in enumerate(nodes[-1].operands):
         shape = replay.graph[key].shape
@@ -224,13 +218,11 @@ def _pieces_exchanged(replay: Replay, loop: Loop) -> Iterator[Candidate]:
             for node, other in (pair, pair[::-1])
         }
         names = (_used_as(replay, loop, nodes) for nodes in (one, two))
-        yield Candidate(
+        title = (
             f"at every step, the pieces that become {' and '.join(names)} are exchanged: "
-            f"concatenated in another order",
-            1.0,
-            predict=made_at_each(replay, rules, False),
-            kind="exchanged",
+            f"concatenated in another order"
         )
+        yield Candidate(title, 1.0, predict=made_at_each(replay, rules, False), kind="exchanged")
 
 
 def _of_uses(replay: Replay, loop: Loop) -> Iterator[Candidate]:
@@ -246,11 +238,9 @@ def _of_uses(replay: Replay, loop: Loop) -> Iterator[Candidate]:
         for name, kept in zip(names, uses, strict=True) if len(uses) > 2 else ():
             rules = {(node.id, i): nothing(replay.values[node.operands[i]])
                      for nodes, i in uses if nodes is not kept[0] for node in nodes}  # fmt: skip
+            title = f"at every step, of what comes back to {to}, only that from {name} is there"
             yield Candidate(
-                f"at every step, of what comes back to {to}, only that from {name} is there",
-                0.9,
-                predict=made_at_each(replay, rules, False),
-                kind="path missing",
+                title, 0.9, predict=made_at_each(replay, rules, False), kind="path missing"
             )
         for (one, i), (two, j) in itertools.combinations(uses, 2):
             others = [replay.graph[nodes[-1].operands[1 - k]] for nodes, k in ((one, i), (two, j))
@@ -297,11 +287,9 @@ def _by_another_index(replay: Replay, loop: Loop) -> Iterator[Candidate]:
                 ways[f"what comes back from {name_of(replay, loop, nodes)} is put"] = one
             for words, some in ways.items():
                 if some and all(edge in replay.parts for edge in some):
+                    title = f"at every step, {words} {where}"
                     yield Candidate(
-                        f"at every step, {words} {where}",
-                        1.0,
-                        predict=made_at_each(replay, some, False),
-                        kind="another index",
+                        title, 1.0, predict=made_at_each(replay, some, False), kind="another index"
                     )
 
 
@@ -493,11 +481,9 @@ def _clipped(replay: Replay) -> Iterator[Candidate]:
             for most in CLIPPED_TO:
                 for word, clip in (("±", _entries_clipped(most)), ("the norm ", _length(most))):
                     rules = {edge: _after(replay.rule(edge), clip) for edge in edges}
+                    title = f"at every step, the gradient at {name} is clipped to {word}{most:g}"
                     yield Candidate(
-                        f"at every step, the gradient at {name} is clipped to {word}{most:g}",
-                        1.5,
-                        predict=made_at_each(replay, rules, False),
-                        kind="clipped",
+                        title, 1.5, predict=made_at_each(replay, rules, False), kind="clipped"
                     )
 
 

@@ -71,11 +71,8 @@ def _binary(replay: Replay, target: Target) -> Iterator[Candidate]:
         at, c = g != 0, float(levels.max())
         if 0 < at.sum() < at.size and ((p > 0) & (p < 1)).all() and same(levels, c * at):
             text = grouped(text_of(replay.graph, node))
-            yield Candidate(
-                f"the other classes get 1 / (1 - {text}), as from a binary cross-entropy",
-                0.95,
-                predict=replaced(replay, node.id, always(g + c * ~at / (1 - p))),
-            )
+            title = f"the other classes get 1 / (1 - {text}), as from a binary cross-entropy"
+            yield Candidate(title, 0.95, predict=replaced(replay, node.id, g + c * ~at / (1 - p)))
 
 
 def _of_another(
@@ -111,11 +108,8 @@ def _half_weighted(replay: Replay, d: Difference, target: Target) -> Iterator[Ca
         factor = made.factor(target)
         if factor is not None and abs(factor) > 1e-9:
             besides = "" if abs(factor - k) < 1e-7 * abs(k) else f"; its factor is {shown(factor)}"
-            yield Candidate(
-                f"{weights} missing from {text}, and only at {other}{besides}",
-                1.1,
-                predict=made.times(factor),
-            )
+            title = f"{weights} missing from {text}, and only at {other}{besides}"
+            yield Candidate(title, 1.1, predict=made.times(factor))
 
 
 def _smoothed(replay: Replay, d: Difference, target: Target) -> Iterator[Candidate]:
@@ -129,7 +123,7 @@ def _smoothed(replay: Replay, d: Difference, target: Target) -> Iterator[Candida
         return
     at_label = (d.y == high).astype(float)
     equations, goals = [], []
-    for goal, moved in replaced(replay, d.key, always(d.c * d.p)).goals(target):
+    for goal, moved in replaced(replay, d.key, d.c * d.p).goals(target):
         equations.append([np.sum(d.c * at_label * moved), np.sum(d.c * (1 - at_label) * moved)])
         goals.append(np.sum(d.c * d.y * moved) - goal)
     if len(goals) < 2 or abs(np.linalg.det(equations)) < 1e-14:
@@ -145,7 +139,7 @@ def _smoothed(replay: Replay, d: Difference, target: Target) -> Iterator[Candida
             f"in place of {shown(high)} and {shown(low)}: smoothed otherwise"
         )
     instead = there * at_label + elsewhere * (1 - at_label)
-    yield Candidate(title, 1.05, predict=replaced(replay, d.key, always(d.c * (d.p - instead))))
+    yield Candidate(title, 1.05, predict=replaced(replay, d.key, d.c * (d.p - instead)))
 
 
 def _at_every_step(replay: Replay) -> Iterator[Candidate]:
@@ -409,20 +403,19 @@ def label_entry(case: Case, target: Target) -> Iterator[Candidate]:
                 (1.0, "the margin of the true class itself is not taken out"),
             )
         ):
-            yield Candidate(
+            title = (
                 f"at the entries of the labels, the gradient at {name} is {unit:.4g} too "
-                f"{'small' if times < 0 else 'large'}: {words}",
-                0.95,
-                predict=replaced(replay, key, always(g + times * unit * at_label)),
+                f"{'small' if times < 0 else 'large'}: {words}"
             )
+            yield Candidate(title, 0.95, predict=replaced(replay, key, g + times * unit * at_label))
         yield Candidate(
             f"at the entries of the labels, the gradient at {name} is -1 for each row, and not "
             f"minus how many classes count",
             0.9,
-            predict=replaced(replay, key, always(np.where(at_label != 0, -unit, g))),
+            predict=replaced(replay, key, np.where(at_label != 0, -unit, g)),
         )
         yield Candidate(
             f"the true class gets no gradient: at the entries of the labels, that at {name} is 0",
             0.8,
-            predict=replaced(replay, key, always(np.where(at_label != 0, 0.0, g))),
+            predict=replaced(replay, key, np.where(at_label != 0, 0.0, g)),
         )

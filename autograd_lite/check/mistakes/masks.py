@@ -16,7 +16,6 @@ from autograd_lite.check.mistakes.backward_steps import (
     FEWEST_BITS,
     Made,
     Step,
-    always,
     distinct,
     slack,
     steps,
@@ -49,7 +48,7 @@ def wrong_mask(case: Case, target: Target) -> Iterator[Candidate]:
                     (f"the factor {scale} is missing", mask != 0),
                     (f"the mask is left out: {scale} comes back everywhere", entries[1]),
                 )[: 3 if entries[1] != 1 else 1]:
-                    yield Candidate(title, 0.8, predict=step.wrong(times(factor)))
+                    yield step.candidate(title, 0.8, times(factor))
                 continue
         if g.shape != step.operand.shape or not g.ndim or len(step.node.operands) > 3:
             continue
@@ -80,7 +79,7 @@ def _counted(replay: Replay, target: Target) -> Iterator[Candidate]:
                     f"the term {term_text(replay, end)} of the loss is added for each 1 in a "
                     f"{'row' if axis else 'column'} of {mask.name}{words}",
                     1.3,
-                    predict=Made(replay, target.id, always(part * times_each), always(part)),
+                    predict=Made(replay, target.id, part * times_each, part),
                     kind="term of the loss",
                 )
 
@@ -208,7 +207,7 @@ def _of_levels(
     shared = replay.ties == "shared" and replay.has_ties  # A share looks like a leaky slope.
     if low or shared or not isinstance(outside, Made) or outside.both[0] is None:
         return
-    besides = Made(replay, outside.key, lambda: outside.both[0], always(0 * outside.both[0]))
+    besides = Made(replay, outside.key, lambda: outside.both[0], 0 * outside.both[0])
     slope = besides.factor(target)
     flipped = slope is not None and abs(slope + high) < 1e-6
     if slope is not None and not few and (flipped or 1e-6 < slope / high < 0.6):
@@ -238,12 +237,11 @@ def another_mask(case: Case, target: Target) -> Iterator[Candidate]:
             continue
         drawn = _drawn(step, target, entries[1])
         if drawn is not None:
-            yield Candidate(
+            title = (
                 f"the mask {text_of(replay.graph, other)} is not that of the forward pass: it was "
-                f"drawn anew",
-                2.8,
-                predict=step.wrong(times(drawn)),
+                f"drawn anew"
             )
+            yield step.candidate(title, 2.8, times(drawn))
 
 
 def _drawn(step: Step, target: Target, size: float) -> Any:
@@ -326,12 +324,11 @@ def _of_another_tensor(replay: Replay, choice: Choice) -> Iterator[Candidate]:
             continue
         if not np.array_equal(mask, taken) and not np.array_equal(mask, ~taken):
             rules = dict(zip(choice.edges, (times(mask), times(~mask)), strict=True))
-            yield Candidate(
+            title = (
                 f"{text_of(replay.graph, node)} goes by {x.name} > 0 on the way back, not by what "
-                f"it goes by forwards",
-                1.3,
-                predict=wrong(replay, rules),
+                f"it goes by forwards"
             )
+            yield Candidate(title, 1.3, predict=wrong(replay, rules))
 
 
 def _choices(replay: Replay) -> Iterator[Choice]:

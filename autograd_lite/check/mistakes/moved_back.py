@@ -98,7 +98,7 @@ def _exchanged(replay: Replay, target: Target) -> Iterator[Candidate]:
                     f"the two halves of the gradient at {text_of(replay.graph, node)} along axis "
                     f"{axis} are {words}",
                     1.1,
-                    predict=replaced(replay, node.id, always(g.take(order.ravel(), axis))),
+                    predict=replaced(replay, node.id, g.take(order.ravel(), axis)),
                 )
 
 
@@ -179,7 +179,7 @@ def _moved(step: Step, moved: Any) -> Any:
 
 
 def _of_all(replay: Replay, key: str, g: Array, kept: Array) -> Any:
-    return replaced(replay, key, always(g * kept))
+    return replaced(replay, key, g * kept)
 
 
 def _masked(step: Step, kept: Array, *, after: bool) -> Any:

@@ -163,7 +163,7 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
         total = replay.added(norm.out, g)[norm.into]
         right = first, second, total - first - second  # As eps may be outside of the root.
         for title, cost, instead in _changes(g, norm, u, right):
-            yield Candidate(title, cost, predict=Made(replay, norm.into, instead, always(total)))
+            yield Candidate(title, cost, predict=Made(replay, norm.into, instead, total))
         for node in replay.graph.consumers(replay.graph[norm.out]):
             above = replay.gradients.get(node.id)
             if node.primitive is ops.multiply and above is not None and above.shape == g.shape:
@@ -173,7 +173,7 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
                     f"the factor {text_of(replay.graph, gain)} is missing in what comes through "
                     f"the mean and the variance of {u}",
                     0.86,
-                    predict=Made(replay, norm.into, always(right[0] + sum(without)), always(total)),
+                    predict=Made(replay, norm.into, right[0] + sum(without), total),
                 )
         scale = "variance" if norm.centred else norm.called[0]
         named = {
@@ -206,12 +206,12 @@ def running_statistics(case: Case, target: Target) -> Iterator[Candidate]:
         n, g = np.asarray(replay.values[step.node.id]), replay.gradients[step.node.id]
         for axes in _axes(n):
             inner = g - g.mean(axes, keepdims=True) - n * (g * n).mean(axes, keepdims=True)
-            yield Candidate(
+            yield step.candidate(
                 f"the gradient at {step.name} goes through the mean and the variance of the batch, "
                 f"though {text_of(graph, constants[1])} and {text_of(graph, constants[0])} are "
                 f"constants",
                 0.9,
-                predict=step.wrong(always(step.rule(inner))),
+                always(step.rule(inner)),
             )
 
 
@@ -353,7 +353,7 @@ def wrong_sums(case: Case, target: Target) -> Iterator[Candidate]:
                         f"{at} is {verb} over {over}, in place of {', '.join(map(str, axes))}",
                         1.0 + 0.001 * far,
                         predict=Together([
-                            Made(replay, key, always(wrong[key]), always(part))
+                            Made(replay, key, wrong[key], part)
                             for key, part in right.items()
                         ]),
                     )  # fmt: skip

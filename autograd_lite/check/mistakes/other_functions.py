@@ -55,12 +55,11 @@ def _inner_values(replay: Replay) -> Iterator[Candidate]:
             if other.shape == x.shape and other.name and other.primitive is not None:
                 inside = _recomputed(replay, inner, {x.id: np.asarray(replay.values[other.id])})
                 del inside[x.id]  # What it is multiplied by is as it was.
-                yield Candidate(
+                title = (
                     f"{other.name} stands in place of {text_of(replay.graph, x)} inside all of the "
-                    f"derivative of {y.name}",
-                    1.61,
-                    predict=_with_values(replay, inside, {}),
+                    f"derivative of {y.name}"
                 )
+                yield Candidate(title, 1.61, predict=_with_values(replay, inside, {}))
         for v in between:
             for i, key in enumerate(v.operands if v is not y else ()):
                 u = np.asarray(replay.values[key])
@@ -196,12 +195,11 @@ def _exponents(replay: Replay) -> Iterator[Candidate]:
         value = np.asarray(replay.values[exponent.id])
         for other in (value - 1, value + 1) if not value.ndim else ():
             if other:
-                yield Candidate(
+                title = (
                     f"the exponent of {text_of(replay.graph, node)} is {other:g}, in place of "
-                    f"{value:g}, forwards too",
-                    1.7,
-                    predict=_of_another(replay, {(node.id, 1): other}),
+                    f"{value:g}, forwards too"
                 )
+                yield Candidate(title, 1.7, predict=_of_another(replay, {(node.id, 1): other}))
 
 
 def _labels(replay: Replay) -> Iterator[Candidate]:
@@ -223,10 +221,9 @@ def _labels(replay: Replay) -> Iterator[Candidate]:
             ("are those of the row before", np.roll(labels, 1)),
             ("are those of the row after", np.roll(labels, -1)),
         ):
+            title = f"the labels by which {text_of(replay.graph, node)} picks {words}, forwards too"
             yield Candidate(
-                f"the labels by which {text_of(replay.graph, node)} picks {words}, forwards too",
-                1.5,
-                predict=_with_others(replay, {node: {"index": (*index[:-1], other)}}),
+                title, 1.5, predict=_with_others(replay, {node: {"index": (*index[:-1], other)}})
             )
 
 
@@ -264,11 +261,8 @@ def _slices(replay: Replay) -> Iterator[Candidate]:
                         node: {"index": (*_parts(node)[:k], slice(*other), *_parts(node)[k + 1 :])}
                         for node, other in zip(some, others, strict=True)
                     }
-                    yield Candidate(
-                        f"{words.format(count)} stands in place of {what}, forwards too",
-                        1.5,
-                        predict=_with_others(replay, changed),
-                    )
+                    title = f"{words.format(count)} stands in place of {what}, forwards too"
+                    yield Candidate(title, 1.5, predict=_with_others(replay, changed))
 
 
 def _parts(node: Node) -> tuple[Any, ...]:
@@ -288,10 +282,9 @@ def _axes(replay: Replay) -> Iterator[Candidate]:
         for k in {*range(n)} - {axis}:
             for some in [nodes] * (len(nodes) > 1) + [[x] for x in nodes]:
                 text = text_of(replay.graph, some[0]) if len(some) == 1 else "everything"
+                title = f"{text} is taken along axis {k}, in place of {axis}, forwards too"
                 yield Candidate(
-                    f"{text} is taken along axis {k}, in place of {axis}, forwards too",
-                    1.55,
-                    predict=_with_others(replay, {x: {"axis": k} for x in some}),
+                    title, 1.55, predict=_with_others(replay, {x: {"axis": k} for x in some})
                 )
 
 
@@ -322,12 +315,11 @@ def _without_activation(case: Case, target: Target) -> Iterator[Candidate]:
             changed = Replay(replay.graph, values)
             return changed.with_mistake(edges={step.edge: lambda g: g}).get(other.id)
 
-        yield Candidate(
+        title = (
             f"{text_of(replay.graph, replay.graph[key])} is left out, forwards too: "
-            f"{text_of(replay.graph, step.operand)} stands in its place",
-            1.6,
-            predict=predict,
+            f"{text_of(replay.graph, step.operand)} stands in its place"
         )
+        yield Candidate(title, 1.6, predict=predict)
 
 
 def _is_bias(replay: Replay, node: Node) -> bool:

@@ -58,20 +58,16 @@ def not_transposed(case: Case, target: Target) -> Iterator[Candidate]:
     for step in steps(case, target):
         *most, rows = step.node.shape or (0,)
         if step.is_matrix_product and most[-1:] == [rows] != [1]:
-            yield Candidate(
-                f"the gradient at {step.name} is used transposed",
-                0.9,
-                predict=wrong(step.replay, {step.edge: _of_transposed(step.rule)}),
-            )
+            title = f"the gradient at {step.name} is used transposed"
+            yield step.candidate(title, 0.9, _of_transposed(step.rule))
         for i, x in enumerate(step.node.operands if not step.is_product else ()):
             value = np.asarray(step.replay.values[x])  # As in the rule of a solution.
             if not step.primitive.entrywise and value.ndim == 2 and len(set(value.shape)) == 1:
-                yield Candidate(
+                title = (
                     f"the .T of {text_of(step.replay.graph, step.replay.graph[x])} is forgotten on "
-                    f"the way back from {step.name}",
-                    0.9,
-                    predict=step.wrong(step.replay.rule(step.edge, operands={i: value.T})),
+                    f"the way back from {step.name}"
                 )
+                yield step.candidate(title, 0.9, step.replay.rule(step.edge, operands={i: value.T}))
 
 
 @more("not transposed")
@@ -137,12 +133,11 @@ def wrong_tensor(case: Case, target: Target) -> Iterator[Candidate]:
                 rule = step.replay.rule(
                     step.edge, y=values[other.id], operands={0: values[other.operands[0]]}
                 )
-                yield Candidate(
+                title = (
                     f"{step.function}' is taken for {text_of(step.replay.graph, other)}, in "
-                    f"place of {step.name}",
-                    1.2,
-                    predict=step.wrong(rule),
+                    f"place of {step.name}"
                 )
+                yield step.candidate(title, 1.2, rule)
         yield from _derivative_of_another_tensor(step)
 
 
@@ -182,7 +177,7 @@ def _derivative_of_another_tensor(step: Step) -> Iterator[Candidate]:
             if tells(step, rule):
                 few = _few_bits(step, rule)
                 cost = 1.3 if other.name else 2.2 if few else 1.4
-                yield Candidate(title, cost, predict=step.wrong(rule), weak=few)
+                yield step.candidate(title, cost, rule, weak=few)
 
 
 def _widened(replay: Replay, node: Node, shape: tuple[int, ...]) -> Iterator[tuple[Node, Any]]:
@@ -268,7 +263,7 @@ def _rearranged(step: Step, belongs: Node, name: str) -> Iterator[Candidate]:
         turned.append((f"{words} of {name} are exchanged", 0.9, value.transpose(order)))
     for title, cost, operand in turned:
         rule = step.replay.rule(step.edge, operands={1 - step.edge[1]: operand})
-        yield Candidate(title, cost, predict=step.wrong(rule), kind="not transposed")
+        yield step.candidate(title, cost, rule, "not transposed")
 
 
 SLIDING = (ops.conv, ops.conv_input, ops.conv_weight)
@@ -317,7 +312,7 @@ def _of_other_shapes(step: Step) -> Iterator[Candidate]:
         found.append((f"{text} is used in place of {name}", operand))
     for title, operand in found:
         rule = step.replay.rule(step.edge, operands={1 - step.edge[1]: operand})
-        yield Candidate(title, 1.2, predict=step.wrong(rule))
+        yield step.candidate(title, 1.2, rule)
 
 
 def _rebuilt(replay: Replay, product: Node) -> Iterator[tuple[str, Any]]:
@@ -386,12 +381,11 @@ def _both_factors(case: Case, target: Target) -> Iterator[Candidate]:
             continue
         names = [text_of(replay.graph, x) for x in (step.operand, other)]
         rules = {edge: replay.rule(edge, operands={1 - i: both[i]}) for i, edge in enumerate(edges)}
-        yield Candidate(
+        title = (
             f"{names[0]} and {names[1]} are exchanged: what comes back to either from {step.name} "
-            f"is multiplied by itself, not by the other",
-            1.1,
-            predict=wrong(replay, rules),
+            f"is multiplied by itself, not by the other"
         )
+        yield Candidate(title, 1.1, predict=wrong(replay, rules))
 
 
 def _all_sent(rules: Iterable[tuple[Step, Rule | None]]) -> Any:
@@ -410,12 +404,11 @@ def wrong_gradient(case: Case, target: Target) -> Iterator[Candidate]:
             if g is None or g.shape != step.node.shape:
                 continue
             whose = text_of(graph, other)
-            yield Candidate(
+            title = (
                 f"the gradient at {'another ' * (whose == step.name)}{whose} is used in place of "
-                f"that at {step.name}",
-                3.4 if other.name else 3.45,
-                predict=wrong(step.replay, {step.edge: given(step.rule, g)}),
+                f"that at {step.name}"
             )
+            yield step.candidate(title, 3.4 if other.name else 3.45, given(step.rule, g))
 
 
 # ------------------------------------------------------------------------ before and after
@@ -436,12 +429,11 @@ def after_update(case: Case, target: Target) -> Iterator[Candidate]:
         lr = case.lr or _rate(step, target, replay.rule(step.edge, operands={i: old - move}))
         if lr is not None:
             rule = replay.rule(step.edge, operands={i: old - lr * move})
-            yield Candidate(
+            title = (
                 f"{text_of(replay.graph, weight)} is used as it is after the update "
-                f"(learning rate {lr:.6g}), in place of before",
-                0.9,
-                predict=wrong(replay, {step.edge: rule}),
+                f"(learning rate {lr:.6g}), in place of before"
             )
+            yield step.candidate(title, 0.9, rule)
 
 
 def _rate(step: Step, target: Target, after: Rule) -> float | None:
@@ -478,10 +470,9 @@ def broadcast(case: Case, target: Target) -> Iterator[Candidate]:
             if fits and np.prod(np.broadcast_shapes((len(value),), other)) >= step.node.value.size:
                 rule = step.replay.rule(step.edge, operands={i: np.reshape(value, -1)})
                 name = text_of(step.replay.graph, step.replay.graph[x])
+                title = f"{name} was broadcast as a row against a column"
                 yield Candidate(
-                    f"{name} was broadcast as a row against a column",
-                    0.9,
-                    predict=wrong(step.replay, {step.edge: rule}, stretched=True),
+                    title, 0.9, predict=wrong(step.replay, {step.edge: rule}, stretched=True)
                 )
 
 
@@ -509,18 +500,11 @@ def wrong_axis(case: Case, target: Target) -> Iterator[Candidate]:
             if summed.shape == tuple(n for n in target.hand.shape if n != 1):  # As a column, say.
                 summed = summed.reshape(target.hand.shape)
             if not any(same(np.squeeze(summed), np.squeeze(x)) for x in [target.right, *rightly]):
-                yield Candidate(
-                    f"{at} is summed over axis {axis}", 0.9, predict=only(target, summed)
-                )
+                title = f"{at} is summed over axis {axis}"
+                yield Candidate(title, 0.9, predict=only(target, summed))
         if g.ndim == 2 and g.shape == target.right.shape * 2:
-            yield Candidate(
-                f"the diagonal of {at} stands in place of its sum",
-                1.0,
-                predict=only(target, np.diagonal(g)),
-            )
+            title = f"the diagonal of {at} stands in place of its sum"
+            yield Candidate(title, 1.0, predict=only(target, np.diagonal(g)))
         if target.right.ndim:
-            yield Candidate(
-                f"{at} is summed over all axes",
-                1.0,
-                predict=only(target, np.full(target.right.shape, g.sum())),
-            )
+            title = f"{at} is summed over all axes"
+            yield Candidate(title, 1.0, predict=only(target, np.full(target.right.shape, g.sum())))

@@ -34,7 +34,7 @@ def another_rule(case: Case, target: Target) -> Iterator[Candidate]:
     for step in steps(case, target, once=True):
         for forms in (_running_sum, _triangle, _inverse, _determinant, _diagonal, _variance):
             for title, rule in forms(step):
-                yield Candidate(title, 0.75, predict=step.wrong(rule))
+                yield step.candidate(title, 0.75, rule)
         yield from _largest(step)
     yield from _branches(case, target)
 
@@ -158,22 +158,19 @@ def _largest(step: Step) -> Iterator[Candidate]:
     def to(chosen: Any) -> Rule:
         return lambda g: chosen * (g if keep else np.expand_dims(g, axis))
 
-    yield Candidate(
-        f"the {words[1]} entries of {name} get the gradient of {step.name}, not the {words[0]}",
-        0.8,
-        predict=step.wrong(to(x == worst(x, axis, keepdims=True))),
-    )
+    title = f"the {words[1]} entries of {name} get the gradient of {step.name}, not the {words[0]}"
+    yield step.candidate(title, 0.8, to(x == worst(x, axis, keepdims=True)))
     right = tuple(np.atleast_1d(axis) % x.ndim)
     best = np.max if largest else np.min
     for count in range(1, x.ndim + 1):
         for axes in itertools.combinations(range(x.ndim), count):
             if axes != right:
-                yield Candidate(
+                yield step.candidate(
                     f"the {words[0]} entries of {name} along axis {', '.join(map(str, axes))} get "
                     f"the gradient of {step.name}, not those along axis "
                     f"{', '.join(map(str, right))}",
                     0.85 + 0.01 * count,
-                    predict=step.wrong(to(x == best(x, axes, keepdims=True))),
+                    to(x == best(x, axes, keepdims=True)),
                 )
 
 
@@ -214,7 +211,7 @@ def _branches(case: Case, target: Target) -> Iterator[Candidate]:
             g = replay.gradients[one.node.id] * mask
             if not g.any() or np.ptp(part[g != 0] / g[g != 0]) < 1e-9:
                 continue  # It has one slope, and a factor says it simpler.
-            straight = Made(replay, x.operand.id, always(g), always(part))
+            straight = Made(replay, x.operand.id, g, part)
             slope = straight.factor(target)
             if slope and abs(slope) < 1 and abs(float(f"{slope:.3g}") / slope - 1) < 1e-9:
                 yield Candidate(
@@ -261,11 +258,8 @@ def another_part(case: Case, target: Target) -> Iterator[Candidate]:
         if not any(x.requires_grad for i, x in enumerate(operands) if i != step.edge[1]):
             continue  # Padding, of which `window_slips` says more.
         for words, rule in _other_parts(axis, step.edge[1], lengths, names):
-            yield Candidate(
-                f"what comes back to {names[step.edge[1]]} from {step.name} is {words}",
-                1.1,
-                predict=step.wrong(rule),
-            )
+            title = f"what comes back to {names[step.edge[1]]} from {step.name} is {words}"
+            yield step.candidate(title, 1.1, rule)
 
 
 def _other_parts(

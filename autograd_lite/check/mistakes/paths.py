@@ -14,7 +14,6 @@ from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     AnotherPass,
     Made,
-    always,
     compositions,
     grouped,
     text_of,
@@ -117,7 +116,7 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
                 yield Candidate(
                     f"{path} has a factor {to} too many",
                     1.1,
-                    predict=Made(replay, operand.id, _product(part, value), always(part)),
+                    predict=Made(replay, operand.id, _product(part, value), part),
                     kind="factor on a path",
                 )
             for made in scaled_path(case, target, operand.id, part, path, cost, "path missing"):
@@ -129,7 +128,7 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
                 f"what comes back to {to} from {called[one.id]} is there twice, and "
                 f"that from {called[two.id]} not at all",
                 1.1,
-                predict=Made(replay, operand.id, always(parts[one.id]), always(parts[two.id])),
+                predict=Made(replay, operand.id, parts[one.id], parts[two.id]),
             )
         if len(uses) > 2:
             of_loops = [[use for use in uses if use[0] in nodes]
@@ -232,7 +231,7 @@ def _some_steps(
             f"only what comes back to {to} from {which}, {text_of(replay.graph, uses[i][0])}, is "
             f"there: overwritten in place of added up",
             0.9 if i in (0, n - 1) else 1.0,
-            predict=Made(replay, operand.id, always(parts[i]), always(total)),
+            predict=Made(replay, operand.id, parts[i], total),
             kind="overwritten, not added",
         )
 
@@ -315,9 +314,8 @@ def several_terms(case: Case, target: Target) -> Iterator[Candidate]:
                 moved = [p[other.id] for p in parts if other.id in p]
                 return other.right + (factor - 1) * sum(moved)
 
-            yield Candidate(
-                f"the terms {named} of the loss {says}", 0.9, predict=AnotherPass(predict)
-            )
+            title = f"the terms {named} of the loss {says}"
+            yield Candidate(title, 0.9, predict=AnotherPass(predict))
 
 
 def _exchanged(case: Case, target: Target, added: Any, gap: Any) -> Iterator[Candidate]:
@@ -371,11 +369,8 @@ def term_too_many(case: Case, target: Target) -> Iterator[Candidate]:
         why = ": a regulariser that the loss does not have" if c == chosen else ""
         alike = any(_in_proportion(part, value) for part in _of_terms(replay, target))
         if c and same(target.right + added, target.hand) and not alike:
-            yield Candidate(
-                f"{shown(c)} * {form} is added, which is not a term of this gradient{why}",
-                1.3,
-                predict=_besides(target, added),
-            )
+            title = f"{shown(c)} * {form} is added, which is not a term of this gradient{why}"
+            yield Candidate(title, 1.3, predict=_besides(target, added))
 
 
 def _besides(target: Target, added: Any) -> Any:
@@ -406,12 +401,11 @@ def _of_another(case: Case, target: Target, x: Any) -> Iterator[Candidate]:
         except (ValueError, IndexError):
             continue  # It is one of a matrix, or of rows that are picked.
         added = np.ravel(replay.gradients[end.id])[0] * sent
-        yield Candidate(
+        title = (
             f"{term_text(replay, end)} is applied to {target.name} too: a term that the loss has "
-            f"of {text_of(replay.graph, others[0])} alone",
-            1.25,
-            correct=functools.partial(np.add, -added),
+            f"of {text_of(replay.graph, others[0])} alone"
         )
+        yield Candidate(title, 1.25, correct=functools.partial(np.add, -added))
 
 
 MISTAKES["factor on a path"] = Mistake(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import Made, Step, always, scaled, steps, text_of
+from autograd_lite.check.mistakes.backward_steps import Made, Step, scaled, steps, text_of
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Array,
@@ -37,18 +37,17 @@ def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
     picking: dict[str, list[Step]] = {}
     for step in steps(case, target):
         if step.primitive is ops.getitem and step.node.value.size:
-            yield Candidate(
+            title = (
                 f"where {step.name} picks an entry several times, only the last gradient counts: = "
-                f"in place of +=",
-                0.8,
-                predict=step.wrong(_assigned(step)),
+                f"in place of +="
             )
+            yield step.candidate(title, 0.8, _assigned(step))
             count = np.asarray(step.rule(np.ones(step.node.shape)))
-            yield Candidate(
+            yield step.candidate(
                 f"what comes back to {text_of(step.replay.graph, step.operand)} is divided by how "
                 f"often an entry was picked",
-                0.9 if np.ptp(count[count > 0]) else 1.6,  # Else that is a factor.
-                predict=step.wrong(scaled(step.rule, np.maximum(count, 1), divide=True)),
+                0.9 if np.ptp(count[count > 0]) else 1.6,
+                scaled(step.rule, np.maximum(count, 1), divide=True),
             )
             picking.setdefault(step.operand.id, []).append(step)
             yield from _elsewhere(step)
@@ -61,7 +60,7 @@ def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
                         f"the term {term_text(step.replay, end)} of the loss is added for each "
                         f"time that {step.name} picks an entry",
                         1.3,
-                        predict=Made(step.replay, step.operand.id, always(again), always(total)),
+                        predict=Made(step.replay, step.operand.id, again, total),
                         kind="term of the loss",
                     )
             if not same(total, step.replay.parts[step.edge]):
@@ -70,9 +69,7 @@ def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
                     f"what comes back from {step.name} overwrites what {to} got from elsewhere: = "
                     f"in place of +=",
                     1.0,
-                    predict=Made(
-                        step.replay, step.operand.id, _assigned(step, total), always(total)
-                    ),
+                    predict=Made(step.replay, step.operand.id, _assigned(step, total), total),
                 )
     for key, picked in picking.items():
         if len(picked) > 1:
@@ -114,12 +111,8 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
     replay, to = step.replay, text_of(step.replay.graph, step.operand)
     g, index = replay.gradients[step.node.id], step.node.parameters["index"]
     if g.size > 1 and not np.ptp(g):
-        yield Candidate(
-            f"every entry of {to} gets the gradient of those that {step.name} picks",
-            0.9,
-            predict=step.wrong(_everywhere(step)),
-            kind="another index",
-        )
+        title = f"every entry of {to} gets the gradient of those that {step.name} picks"
+        yield step.candidate(title, 0.9, _everywhere(step), "another index")
     picks = [x for x in replay.graph if x.primitive is ops.getitem and x.shape == g.shape]
     picks = picks if len(picks) <= MOST_PIECES else []  # As in a loop over places.
     others: list[tuple[str, float, Any]] = [
@@ -145,12 +138,12 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
         others.append((text, 1.15, (index[0], largest)))
         text = "back with row and column exchanged: the transposed index"
         others.append((text, 0.9, index[::-1]))
-        yield Candidate(
+        yield step.candidate(
             f"what belongs to the entries of {to} that {step.name} picks is put in whole columns: "
             f"d[:, y] = ... in place of d[arange(n), y] = ...",
             0.9,
-            predict=step.wrong(_assigned(step, at=(slice(None), index[1]))),
-            kind="another index",
+            _assigned(step, at=(slice(None), index[1])),
+            "another index",
         )
     if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and index.ndim:
         rows = np.arange(len(index)).reshape(-1, *(1,) * (index.ndim - 1))
@@ -163,20 +156,12 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
         if isinstance(x, np.ndarray) and x.dtype.kind in "iu" and x.size:
             for word, one in (("first", x.flat[0]), ("last", x.flat[-1])):
                 for_all = (*index[:k], np.full_like(x, one), *index[k + 1 :])
-                yield Candidate(
-                    f"the index of the {word} is used for all entries that {step.name} picks",
-                    1.15,
-                    predict=step.wrong(_added_at(step, for_all)),
-                    kind="another index",
-                )
+                title = f"the index of the {word} is used for all entries that {step.name} picks"
+                yield step.candidate(title, 1.15, _added_at(step, for_all), "another index")
     for where, cost, other in others:
         if repr(other) != repr(index) and _fits(step, other, g):
-            yield Candidate(
-                f"what belongs to the entries of {to} that {step.name} picks is put {where}",
-                cost,
-                predict=step.wrong(_added_at(step, other)),
-                kind="another index",
-            )
+            title = f"what belongs to the entries of {to} that {step.name} picks is put {where}"
+            yield step.candidate(title, cost, _added_at(step, other), "another index")
 
 
 def _of_rows(index: Array, shape: tuple[int, ...]) -> Array | None:

@@ -18,7 +18,6 @@ from autograd_lite.check.mistakes.backward_steps import (
     replaced,
     steps,
     text_of,
-    wrong,
 )
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
@@ -55,11 +54,8 @@ def transposed(case: Case, target: Target) -> Iterator[Candidate]:
     for order, words in orders(target.hand.shape, target.right.shape):
         plain = len(order) == 2
         title = "transposed" if plain else f"{words} are exchanged"
-        yield Candidate(
-            f"{title}: by hand = autodiff.{'T' if plain else _undone(order)}",
-            0.5 if plain else 0.6,
-            correct=_turned(order),
-        )
+        title = f"{title}: by hand = autodiff.{'T' if plain else _undone(order)}"
+        yield Candidate(title, 0.5 if plain else 0.6, correct=_turned(order))
     for moved in _read(target.right) if target.hand.shape == target.right.shape else ():
         title = "read in another order: reshape in place of transpose"
         yield Candidate(title, 0.9, predict=always(moved), kind="rearranged")
@@ -82,7 +78,7 @@ def axes_exchanged(case: Case, target: Target) -> Iterator[Candidate]:
             yield Candidate(
                 f"{words} of the gradient at {text_of(replay.graph, node)} are exchanged",
                 0.9 if node.name else 1.0,
-                predict=replaced(replay, node.id, always(g.transpose(order))),
+                predict=replaced(replay, node.id, g.transpose(order)),
             )
         if not node.name and not any(x.primitive in MOVING for x in _around(replay, node)):
             continue  # Only what is reshaped or transposed is read in another order.
@@ -91,7 +87,7 @@ def axes_exchanged(case: Case, target: Target) -> Iterator[Candidate]:
                 f"the gradient at {text_of(replay.graph, node)} is read in another order: "
                 f"reshape in place of transpose",
                 1.05,
-                predict=replaced(replay, node.id, always(moved)),
+                predict=replaced(replay, node.id, moved),
                 kind="rearranged",
             )
 
@@ -165,11 +161,8 @@ def permuted(case: Case, target: Target) -> Iterator[Candidate]:
     if hand.shape != right.shape or not hand.size or not np.isfinite(hand).all():
         return
     for axes in itertools.combinations(range(hand.ndim), 2) if hand.ndim < MOST_AXES else ():
-        yield Candidate(
-            f"flipped along the axes {axes[0]} and {axes[1]}, as a kernel is in a convolution",
-            0.8,
-            correct=functools.partial(np.flip, axis=axes),
-        )
+        title = f"flipped along the axes {axes[0]} and {axes[1]}, as a kernel is in a convolution"
+        yield Candidate(title, 0.8, correct=functools.partial(np.flip, axis=axes))
     for axis, noun in zip(range(hand.ndim), ("row", "column", "slice"), strict=False):
         order = _order(hand, right, axis)
         moved = order is not None and (order != np.arange(len(order))).any()
@@ -209,11 +202,8 @@ def not_summed(case: Case, target: Target) -> Iterator[Candidate]:
         for axes in itertools.combinations(range(hand.ndim), count):
             if np.prod([hand.shape[i] for i in axes]) > 1:
                 listed = axes[0] if len(axes) == 1 else axes
-                yield Candidate(
-                    f"not summed over the batch: by hand.sum(axis={listed}) = autodiff",
-                    0.5,
-                    correct=_summed(axes, shape),
-                )
+                title = f"not summed over the batch: by hand.sum(axis={listed}) = autodiff"
+                yield Candidate(title, 0.5, correct=_summed(axes, shape))
 
 
 @mistake("shape", "The numbers are right; the shape is not that of the tensor.")
@@ -224,18 +214,12 @@ def wrong_shape(case: Case, target: Target) -> Iterator[Candidate]:
     if hand.shape == right.shape:
         return
     if hand.size == right.size:
-        yield Candidate(
-            f"the right numbers in the shape {hand.shape} in place of {right.shape}",
-            0.6,
-            correct=lambda hand: hand.reshape(right.shape),
-        )
+        title = f"the right numbers in the shape {hand.shape} in place of {right.shape}"
+        yield Candidate(title, 0.6, correct=lambda hand: hand.reshape(right.shape))
     for count in range(1, right.ndim + 1):
         for axes in itertools.combinations(range(right.ndim), count):
-            yield Candidate(
-                f"summed over axis {', '.join(map(str, axes))} as well",
-                0.7,
-                predict=_oversummed(axes),
-            )
+            title = f"summed over axis {', '.join(map(str, axes))} as well"
+            yield Candidate(title, 0.7, predict=_oversummed(axes))
 
 
 # ------------------------------------------------------------------------ rows
@@ -275,14 +259,11 @@ def rows_in_another_order(case: Case, target: Target) -> Iterator[Candidate]:
             if (order == np.arange(len(order))).all() or _tells_little(g, order):
                 continue
             moved = data[:, order] if columns else data[order]
-            yield Candidate(
+            title = (
                 f"the {'columns' if columns else 'rows'} of {text_of(replay.graph, other)} are in "
-                f"another order than those of the gradient at {step.name}; {_in_words(order)}",
-                1.0,
-                predict=wrong(
-                    replay, {step.edge: replay.rule(step.edge, operands={1 - position: moved})}
-                ),
+                f"another order than those of the gradient at {step.name}; {_in_words(order)}"
             )
+            yield step.candidate(title, 1.0, replay.rule(step.edge, operands={1 - position: moved}))
 
 
 def _may_be_chance(n: int, target: Target) -> bool:

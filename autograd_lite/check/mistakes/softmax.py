@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import Made, Together, always, grouped, text_of
+from autograd_lite.check.mistakes.backward_steps import Made, Together, grouped, text_of
 from autograd_lite.check.mistakes.loop_passes import name_of
 from autograd_lite.check.mistakes.reasons import reason, shown
 from autograd_lite.check.mistakes.registry import (
@@ -47,7 +47,7 @@ def another_softmax(case: Case, target: Target) -> Iterator[Candidate]:
             forms = [(t, c, rule(g)) for t, c, rule in _forms(replay, x, axis, kept, name)]
         far = 0.05 if is_shifted(replay.graph, x) else 0.0
         for title, cost, instead in forms:
-            made = Made(replay, x.id, always(instead), always(right))
+            made = Made(replay, x.id, instead, right)
             yield Candidate(title, cost + far, predict=made)
 
 
@@ -265,11 +265,11 @@ def _softmax_forms(
         *_masked_otherwise(replay, x, y, g, axis),
     ):  # fmt: skip
         cost = 0.6 if title.endswith(between) else 0.69  # It says more than a factor does.
-        yield Candidate(title, cost, predict=Made(replay, x.id, always(instead), always(right)))
+        yield Candidate(title, cost, predict=Made(replay, x.id, instead, right))
         for i, key in enumerate(x.operands if x.primitive is ops.where else ()):
             if key in replay.gradients and replay.graph[key].shape == node.shape:
                 # What is masked gets nothing from the right formula, and needs no mask.
-                made = Made(replay, key, always(instead), always(replay.parts[x.id, i]))
+                made = Made(replay, key, instead, replay.parts[x.id, i])
                 also = "" if title.startswith("the mask") else "; the mask is left out"
                 yield Candidate(title + also, cost + 0.1, predict=made)
 
@@ -303,7 +303,7 @@ def _of_step(replay: Replay, x: Node, node: Node, axis: int, name: str) -> Itera
         (f"{path} has a factor 2", 2),
     ):
         instead = y * (g - times * (g * y).sum(axis, keepdims=True))
-        yield Candidate(title, 0.62, predict=Made(replay, x.id, always(instead), always(right)))
+        yield Candidate(title, 0.62, predict=Made(replay, x.id, instead, right))
     yield from _softmax_forms(replay, x, node, axis, name)
 
 
@@ -312,7 +312,7 @@ def _scaled_sum(case: Case, target: Target, x: Node, node: Node, axis: int) -> I
     replay = case.replay
     y, g, name = replay.values[node.id], replay.gradients[node.id], text_of(replay.graph, node)
     name, sums = grouped(name), y * (g * y).sum(axis, keepdims=True)
-    made = Made(replay, x.id, always(-sums), always(-sums))
+    made = Made(replay, x.id, -sums, -sums)
     factor = made.factor(target)
     if factor is None or min(abs(factor), abs(factor - 1)) < 1e-6 or target.hand.size < 3:
         return

@@ -67,8 +67,8 @@ def other_power(case: Case, target: Target) -> Iterator[Candidate]:
                     predict=Made(
                         step.replay,
                         step.operand.id,
-                        always(c * twice * form),
-                        always(twice * part),
+                        c * twice * form,
+                        twice * part,
                     ),
                 )
         if text == name:
@@ -79,8 +79,8 @@ def other_power(case: Case, target: Target) -> Iterator[Candidate]:
                 predict=Made(
                     step.replay,
                     step.operand.id,
-                    always(c * twice / 2 * np.sign(x)),
-                    always(twice * part),
+                    c * twice / 2 * np.sign(x),
+                    twice * part,
                 ),
             )
 
@@ -122,12 +122,11 @@ def stretched(case: Case, target: Target) -> Iterator[Candidate]:
         table = (g.ndim > 2 or column) and (x.shape or x.id == target.id)
         if g.size > 1 and axes and (table or (wide and not x.shape and not alone)):
             count = int(np.prod([g.shape[k] for k in axes]))
-            yield Candidate(
+            title = (
                 f"what comes back to {text_of(step.replay.graph, x)} from {step.name} is averaged "
-                f"over the {count} that it was used for, not summed",
-                0.75,
-                predict=step.wrong(always(step.rule(g / count))),
+                f"over the {count} that it was used for, not summed"
             )
+            yield step.candidate(title, 0.75, always(step.rule(g / count)))
 
 
 @mistake("one row only", "Every row of the batch counts.")
@@ -142,11 +141,8 @@ def one_row_only(case: Case, target: Target) -> Iterator[Candidate]:
         inner = step.primitive is ops.matmul and step.operand.id != target.id
         for which, kept in added_up(step.replay, step.edge) if inner else ():
             to, g = text_of(step.replay.graph, step.operand), step.replay.gradients[step.node.id]
-            yield Candidate(
-                f"only {which} comes back to {to} from {step.name}: overwritten, not added up",
-                1.0,
-                predict=step.wrong(given(step.rule, g * kept)),
-            )
+            title = f"only {which} comes back to {to} from {step.name}: overwritten, not added up"
+            yield step.candidate(title, 1.0, given(step.rule, g * kept))
 
 
 def _rows_only(case: Case, target: Target) -> Iterator[Candidate]:
@@ -165,12 +161,11 @@ def _rows_only(case: Case, target: Target) -> Iterator[Candidate]:
         for which, k in (("last", -1), ("first", 0)) if len(edges) > 1 < shape[0] else ():
             kept = np.arange(shape[0]).reshape(-1, *(1,) * (len(shape) - 1)) == k % shape[0]
             rules = {e: given(replay.rule(e), kept * replay.gradients[e[0]]) for e in edges}
-            yield Candidate(
+            title = (
                 f"at every use of {target.name}, only the {which} row of what arrives counts: "
-                f"overwritten for each sample in place of added up",
-                1.0,
-                predict=wrong(replay, rules),
+                f"overwritten for each sample in place of added up"
             )
+            yield Candidate(title, 1.0, predict=wrong(replay, rules))
 
 
 def _some_rows(replay: Replay, edge: Edge, node: Node, target: Target) -> Iterator[Candidate]:
@@ -220,12 +215,11 @@ def values_of_one_row(case: Case, target: Target) -> Iterator[Candidate]:
         x, y = (np.asarray(replay.values[node.id]) for node in (step.operand, step.node))
         for which, k in (("first", 0), ("last", -1)) if rows > (1,) and x.shape[:1] == rows else ():
             rule = step.ruled(*(np.broadcast_to(value[k], value.shape) for value in (x, y)))
-            yield Candidate(
+            title = (
                 f"the derivative of the {step.function} at {step.name} is that of the {which} row, "
-                f"for all rows",
-                1.4,
-                predict=step.wrong(rule),
+                f"for all rows"
             )
+            yield step.candidate(title, 1.4, rule)
 
 
 @mistake("another's numbers", "The gradient of one tensor was stored as that of another.")
@@ -242,19 +236,17 @@ def anothers_numbers(case: Case, target: Target) -> Iterator[Candidate]:
         both = g is not None and np.array_equal(g, value)  # As of half a sum of squares.
         if value.shape == target.hand.shape and value.dtype.kind == "f" and not both:
             for word, form in (("", value), ("minus ", -value)):
+                title = f"{word}the value of {text} was given for the gradient of {here}"
                 yield Candidate(
-                    f"{word}the value of {text} was given for the gradient of {here}",
-                    0.6 if node.id == target.id else 1.6,
-                    predict=only(target, form),
+                    title, 0.6 if node.id == target.id else 1.6, predict=only(target, form)
                 )
         longer = g is not None and g.shape[1:] == target.hand.shape[1:] and g.ndim
         if g is not None and longer and len(g) > len(target.hand) > 1:
-            yield Candidate(
+            title = (
                 f"the first {len(target.hand)} of the gradient of {text} were given for that of "
-                f"{here}",
-                1.3,
-                predict=only(target, g[: len(target.hand)]),
+                f"{here}"
             )
+            yield Candidate(title, 1.3, predict=only(target, g[: len(target.hand)]))
         if g is not None and node.id != target.id and g.shape == target.hand.shape:
             yield Candidate(
                 f"the gradient of {text} was given for that of {here}",
@@ -270,13 +262,11 @@ def factors_missing(case: Case, target: Target) -> Iterator[Candidate]:
     for step in steps(case, target):
         square = step.node.shape == step.operand.shape and step.node.value.size > 1
         if step.other is not None and step.is_matrix_product and square:
-            yield Candidate(
+            title = (
                 f"the factor {text_of(replay.graph, step.other)} is left out on the way back from "
-                f"{step.name}",
-                0.85,
-                predict=step.wrong(lambda g: g),
-                kind="factor missing",
+                f"{step.name}"
             )
+            yield step.candidate(title, 0.85, lambda g: g, "factor missing")
         texts: list[str] = []
         here = step
         while len(texts) < 4:
@@ -333,16 +323,13 @@ def upstream_left_out(case: Case, target: Target) -> Iterator[Candidate]:
         number = g.size > 1 or key != target.id  # One number for all is a factor that is missing.
         if number and (g == g.flat[0]).all():
             continue
-        made = replaced(replay, key, always(np.ones_like(value)))
+        made = replaced(replay, key, np.ones_like(value))
         if node is end or value.dtype.kind != "f":
             continue
         if not made.comes_to_nothing(target):  # That it is left out is simpler.
             text = text_of(graph, node)
-            yield Candidate(
-                f"1 is given for the gradient at {text}: what arrives there is left out",
-                0.95 if node.name else 1.05,
-                predict=made,
-            )
+            title = f"1 is given for the gradient at {text}: what arrives there is left out"
+            yield Candidate(title, 0.95 if node.name else 1.05, predict=made)
 
 
 @mistake("minus left out", "What is subtracted gets the negative of what arrives.")
@@ -350,11 +337,8 @@ def minus_left_out(case: Case, target: Target) -> Iterator[Candidate]:
     """Send what arrives at a difference to what is subtracted in it, as it is."""
     for step in steps(case, target, once=True):
         if step.primitive is ops.subtract and step.edge[1] == 1:
-            yield Candidate(
-                f"the minus before {text_of(step.replay.graph, step.operand)} is left out",
-                1.0,
-                predict=step.wrong(times(1.0)),
-            )
+            title = f"the minus before {text_of(step.replay.graph, step.operand)} is left out"
+            yield step.candidate(title, 1.0, times(1.0))
 
     through = list(activations(case, target))
     for step in through:
@@ -364,11 +348,8 @@ def minus_left_out(case: Case, target: Target) -> Iterator[Candidate]:
             x.node.id not in behind(step.node.id) and step.node.id not in behind(x.node.id)
             for x in twins
         ):
-            yield Candidate(
-                f"what comes back through {step.name} is subtracted, not added",
-                0.77,
-                predict=step.wrong(scaled(step.rule, -1.0, divide=False)),
-            )
+            title = f"what comes back through {step.name} is subtracted, not added"
+            yield step.candidate(title, 0.77, scaled(step.rule, -1.0, divide=False))
 
 
 @mistake("term elsewhere", "All that arrives at an activation goes through its derivative.")
@@ -390,12 +371,11 @@ def term_elsewhere(case: Case, target: Target) -> Iterator[Candidate]:
                 wrong = rule(g - part) + part if after else rule(g + part) - part
                 words = ("after", "before") if after else ("before", "after")
                 source = text_of(graph, graph[edge[0]])
-                yield Candidate(
+                title = (
                     f"what comes back to {text_of(graph, to)} from {source} is added {words[0]} "
-                    f"the derivative of the {step.function}, not {words[1]} it",
-                    0.95,
-                    predict=Made(replay, step.operand.id, always(wrong), always(right)),
+                    f"the derivative of the {step.function}, not {words[1]} it"
                 )
+                yield Candidate(title, 0.95, predict=Made(replay, step.operand.id, wrong, right))
 
 
 @mistake("steps left out", "Each step on the way back has its own factor.", last=True)
@@ -417,8 +397,8 @@ def steps_left_out(case: Case, target: Target) -> Iterator[Candidate]:
                     predict=Made(
                         replay,
                         step.operand.id,
-                        always(replay.gradients[node.id]),
-                        always(replay.parts[step.edge]),
+                        replay.gradients[node.id],
+                        replay.parts[step.edge],
                     ),
                 )
 
@@ -441,12 +421,11 @@ def rows_of_a_gradient(case: Case, target: Target) -> Iterator[Candidate]:
                 ("shifted by one", np.roll(g, -1, axis)),
             ) if n > 2 else ():  # fmt: skip
                 noun = ("rows", "columns")[axis] if g.ndim < 3 else f"slices along axis {axis}"
-                yield Candidate(
+                title = (
                     f"the {noun} of the gradient at {text_of(replay.graph, replay.graph[key])} are "
-                    f"{words}",
-                    3.5 + 0.1 * axis,
-                    predict=replaced(replay, key, always(moved)),
+                    f"{words}"
                 )
+                yield Candidate(title, 3.5 + 0.1 * axis, predict=replaced(replay, key, moved))
 
 
 @mistake("given what arrives", "A derivative is computed from the values of the forward pass.")
@@ -458,9 +437,8 @@ def given_what_arrives(case: Case, target: Target) -> Iterator[Candidate]:
         if step.operand.shape != step.node.shape:
             continue
         g = step.replay.gradients[step.node.id]
-        yield Candidate(
+        title = (
             f"the formula of {step.function}' for its output {step.name} is given what arrives at "
-            f"{step.name}",
-            1.0,
-            predict=step.wrong(step.given(g)),
+            f"{step.name}"
         )
+        yield step.candidate(title, 1.0, step.given(g))

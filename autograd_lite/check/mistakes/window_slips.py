@@ -23,7 +23,6 @@ from autograd_lite.check.mistakes.backward_steps import (
     always,
     steps,
     text_of,
-    wrong,
 )
 from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake
 from autograd_lite.check.mistakes.repeated import recurrent
@@ -100,7 +99,7 @@ def _put_back(replay: Replay, w: Windows, key: str) -> Iterator[Candidate]:
         return filled(change(g), right)
 
     def made(text: str, cost: float, instead: Callable[[], Array]) -> Candidate:
-        return Candidate(text, cost, predict=Made(replay, key, instead, always(part)))
+        return Candidate(text, cost, predict=Made(replay, key, instead, part))
 
     whence = "its windows" if w.paired() else text_of(replay.graph, w.nodes[0])
     for text, cost, slip in _slips(w):
@@ -144,7 +143,7 @@ def _used(replay: Replay, w: Windows, target: Target) -> Iterator[Candidate]:
 
         def all_sent(some: list[Edge]) -> Made:
             part = sum(np.asarray(replay.parts[edge]) for edge in some)
-            return Made(replay, replay.operand(some[0]), lambda: sum(map(sent, some)), always(part))
+            return Made(replay, replay.operand(some[0]), lambda: sum(map(sent, some)), part)
 
         return Together([all_sent(some) for some in by_key.values()])
 
@@ -213,12 +212,11 @@ def _cropped(case: Case, target: Target) -> Iterator[Candidate]:
                 index = tuple(map(slice, begins, begins + sizes))
                 moved = (begins >= 0).all() and not np.array_equal(begins, start)
                 if moved and g[index].shape == step.operand.shape:
-                    yield Candidate(
+                    title = (
                         f"what {text_of(step.replay.graph, step.operand)} was padded with is cut "
-                        f"off {words}{along} on the way back from {step.name}",
-                        0.9,
-                        predict=wrong(step.replay, {step.edge: always(g[index])}),
+                        f"off {words}{along} on the way back from {step.name}"
                     )
+                    yield step.candidate(title, 0.9, always(g[index]))
 
 
 def _pieces(replay: Replay, target: Target) -> Iterator[Candidate]:
@@ -257,12 +255,11 @@ def _pieces(replay: Replay, target: Target) -> Iterator[Candidate]:
                     made = always(wide[index]), always(replay.parts[node.id, 0])
                     parts.append(Made(replay, node.operands[0], *made))
             if len(parts) == len(nodes):
-                yield Candidate(
+                title = (
                     f"what comes back to the {len(nodes)} pieces that are padded and added up is "
-                    f"taken {words}",
-                    1.0,
-                    predict=Together(parts),
+                    f"taken {words}"
                 )
+                yield Candidate(title, 1.0, predict=Together(parts))
 
 
 # ------------------------------------------------------------------------ other tables
@@ -501,8 +498,8 @@ def _of_windows(
                 predict=Made(
                     step.replay,
                     operand.id,
-                    always(part),
-                    always(step.replay.parts[inner.id, 0]),
+                    part,
+                    step.replay.parts[inner.id, 0],
                 ),
             )
 
@@ -529,20 +526,18 @@ def _one_of_window(step: Step) -> Iterator[Candidate]:
     for which, i in (("first", 0), ("last", -1)):
         if pooled is other:
             one = np.take(x, [i] if pooled.parameters.get("keepdims") else i, axis)
-            yield Candidate(
+            yield step.candidate(
                 f"the {which} of {before} along axis {axis} is used in place of "
                 f"{text_of(replay.graph, pooled)}",
                 1.0,
-                predict=step.wrong(replay.rule(step.edge, operands={1 - step.edge[1]: one})),
+                replay.rule(step.edge, operands={1 - step.edge[1]: one}),
             )
         else:
             only = np.arange(np.shape(x)[axis]) == i % np.shape(x)[axis]
             shape = [-1 if k == axis % np.ndim(x) else 1 for k in range(np.ndim(x))]
-            yield Candidate(
+            yield step.candidate(
                 f"only the {which} of {before} along axis {axis} gets its share of the gradient "
                 f"of {step.name}",
                 0.9,
-                predict=step.wrong(
-                    always(np.where(only.reshape(shape), replay.parts[step.edge], 0.0))
-                ),
+                always(np.where(only.reshape(shape), replay.parts[step.edge], 0.0)),
             )
