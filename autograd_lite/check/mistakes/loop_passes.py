@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -216,14 +216,29 @@ def _alone(rule: EdgeRule, arrived: Mapping[str, Any]) -> Rule:
     return lambda g: rule(g, arrived)
 
 
-def made_at_each(
-    replay: Replay, rules: Mapping[Edge, EdgeRule], leaf: bool
-) -> Callable[[Target], Any]:
+EVERY = "at every step, "
+
+
+class Slip(NamedTuple):
+    """The same mistake at every step: in words, how far-fetched, and the rules that make it."""
+
+    title: str
+    cost: float
+    rules: Mapping[Edge, EdgeRule]
+    kind: str = ""
+    where: str = EVERY
+
+    def candidate(self, replay: Replay) -> Candidate:
+        """Return the mistake in a pass."""
+        predict = made_at_each(replay, self.rules)
+        return Candidate(self.where + self.title, self.cost, predict=predict, kind=self.kind)
+
+
+def made_at_each(replay: Replay, rules: Mapping[Edge, EdgeRule]) -> Callable[[Target], Any]:
     """Return what predicts gradients; those of a leaf alone need no pass."""
-    if leaf:
-        present = {edge: rule for edge, rule in rules.items() if edge in replay.parts}
-        edge = next(iter(present))
-        key = replay.operand(edge)
+    present = {edge: rule for edge, rule in rules.items() if edge in replay.parts}
+    keys = {replay.operand(edge) for edge in present}
+    if len(keys) == 1 and replay.graph[key := keys.pop()].kind == "parameter":
 
         def instead() -> Any:
             return sum(
@@ -231,9 +246,7 @@ def made_at_each(
                 for edge, rule in present.items()
             )
 
-        return Made(
-            replay, key, instead, lambda: sum(np.asarray(replay.parts[edge]) for edge in present)
-        )
+        return Made(replay, key, instead, lambda: replay.total(list(present)))
     found: dict[str, dict[str, Array]] = {}
 
     def predict(target: Target) -> Any:
@@ -261,15 +274,13 @@ class Into:
     part: Any
     below: Sequence[Sequence[Rule]]
 
-    def candidate(
-        self, title: str, cost: float, rules: Mapping[Edge, EdgeRule], kind: str
-    ) -> Candidate:
+    def candidate(self, slip: Slip) -> Candidate:
         """Return the mistake with other rules at one operation of every step."""
         replay = self.replay
 
         def instead() -> Any:
             total: Any = 0.0
-            for (edge, rule), below in zip(rules.items(), self.below, strict=False):
+            for (edge, rule), below in zip(slip.rules.items(), self.below, strict=False):
                 if edge[0] in replay.gradients:
                     g = replay.gradients[edge[0]]
                     g = replay.sent(edge, g, _alone(rule, replay.gradients))
@@ -279,12 +290,9 @@ class Into:
             return total
 
         name = text_of(replay.graph, replay.graph[self.key])
-        return Candidate(
-            f"{title}, in what comes back to {name} alone",
-            cost + ALONE,
-            predict=Made(replay, self.key, instead, self.part),
-            kind=kind,
-        )
+        title = f"{slip.where}{slip.title}, in what comes back to {name} alone"
+        made = Made(replay, self.key, instead, self.part)
+        return Candidate(title, slip.cost + ALONE, predict=made, kind=slip.kind)
 
     def further(self, rules: Sequence[Rule]) -> Into:
         """Return the way on from one operation further up."""

@@ -15,6 +15,7 @@ from autograd_lite.check.mistakes.backward_steps import AnotherPass, text_of, ti
 from autograd_lite.check.mistakes.loop_passes import (
     EdgeRule,
     Into,
+    Slip,
     Values,
     indices_of,
     made_at_each,
@@ -77,7 +78,7 @@ def at_every_step(case: Case, target: Target) -> Iterator[Candidate]:
 @remembered
 def _of_loops(replay: Replay) -> Iterator[Candidate]:
     for loop in loops(replay):
-        yield from _of_loop(replay, loop)
+        yield from (slip.candidate(replay) for slip in _of_loop(replay, loop))
 
 
 MISTAKES["wrong time"] = Mistake(
@@ -85,7 +86,7 @@ MISTAKES["wrong time"] = Mistake(
 )
 
 
-def _of_loop(replay: Replay, loop: Loop) -> Iterator[Candidate]:
+def _of_loop(replay: Replay, loop: Loop) -> Iterator[Slip]:
     values = values_of(replay, loop)
     yield from _of_all(replay, loop)
     yield from of_alike(replay, loop)
@@ -100,9 +101,8 @@ def _of_loop(replay: Replay, loop: Loop) -> Iterator[Candidate]:
                 yield from of_edges(replay, loop, nodes, i, edges, values)
 
 
-def _of_all(replay: Replay, loop: Loop) -> Iterator[Candidate]:
+def _of_all(replay: Replay, loop: Loop) -> Iterator[Slip]:
     """Yield what goes wrong at several operations of every step at once."""
-    every = "at every step, "
     untransposed: dict[Edge, EdgeRule] = {}
     count = 0
     for nodes in loop.classes:
@@ -124,12 +124,12 @@ def _of_all(replay: Replay, loop: Loop) -> Iterator[Candidate]:
                 for i in (0, 1)
             }
             one, two = (operand_name(replay, loop, nodes, i) for i in (0, 1))
-            yield Candidate(
-                f"{every}{one} and {two} are exchanged: what comes back to either from "
+            yield Slip(
+                f"{one} and {two} are exchanged: what comes back to either from "
                 f"{name_of(replay, loop, nodes)} is multiplied by itself",
                 1.0,
-                predict=made_at_each(replay, rules, False),
-                kind="exchanged",
+                rules,
+                "exchanged",
             )
         yield from _of_reductions(replay, loop, nodes)
         yield from _of_joints(replay, loop, nodes)
@@ -147,41 +147,30 @@ def _of_all(replay: Replay, loop: Loop) -> Iterator[Candidate]:
         if step_of.get(x, step_of[node.id]) < step_of[node.id]
     }
     if crossing:
-        title = f"{every}nothing comes back from the step after: each is derived by itself"
-        yield Candidate(
-            title, 0.9, predict=made_at_each(replay, crossing, False), kind="path missing"
-        )
+        title = "nothing comes back from the step after: each is derived by itself"
+        yield Slip(title, 0.9, crossing, "path missing")
     if count > 1:
-        title = f"{every}.T is forgotten in every product with a square matrix"
-        yield Candidate(
-            title, 0.75, predict=made_at_each(replay, untransposed, False), kind="not transposed"
-        )
+        title = ".T is forgotten in every product with a square matrix"
+        yield Slip(title, 0.75, untransposed, "not transposed")
 
 
-def _of_reductions(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> Iterator[Candidate]:
+def _of_reductions(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> Iterator[Slip]:
     """Take another softmax for that of a logsumexp, or sum what was broadcast over another axis."""
     name = name_of(replay, loop, nodes)
     for forms in zip(*(softmax_forms(replay, node, name) for node in nodes), strict=False):
         rules = {(x.id, 0): plain(form[2]) for x, form in zip(nodes, forms, strict=True)}
         title, cost, _ = forms[-1]
-        title = f"at every step, {title}"
-        yield Candidate(
-            title, cost, predict=made_at_each(replay, rules, False), kind="another softmax"
-        )
+        yield Slip(title, cost, rules, "another softmax")
     for i, key in enumerate(nodes[-1].operands):
         shape = replay.graph[key].shape
         if nodes[-1].shape == shape[:1] * 2 and len(shape) == 2 and shape[1] == 1 < shape[0]:
             rules = {(x.id, i): _summed_down(replay.rule((x.id, i))) for x in nodes}
-            yield Candidate(
-                f"at every step, what comes back to {operand_name(replay, loop, nodes, i)} from "
-                f"{name} is summed over axis 0, in place of 1",
-                0.9,
-                predict=made_at_each(replay, rules, False),
-                kind="summed over the wrong axis",
-            )
+            to = operand_name(replay, loop, nodes, i)
+            title = f"what comes back to {to} from {name} is summed over axis 0, in place of 1"
+            yield Slip(title, 0.9, rules, "summed over the wrong axis")
 
 
-def _of_joints(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> Iterator[Candidate]:
+def _of_joints(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> Iterator[Slip]:
     """Cut what comes back to one of several joined arrays out at another place."""
     if nodes[0].primitive is not ops.concatenate or nodes[0].parameters["axis"] is None:
         return
@@ -192,20 +181,17 @@ def _of_joints(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> Iterator[Ca
         for start in {0, whole[axis] - n} - {right}:
             index = (*(slice(None),) * (axis % len(whole)), slice(start, start + n))
             rules = {(node.id, i): plain(operator.itemgetter(index)) for node in nodes}
-            yield Candidate(
-                f"at every step, what comes back to {operand_name(replay, loop, nodes, i)} from "
-                f"{name_of(replay, loop, nodes)} is cut out from {start} on, not from {right}",
-                0.9,
-                predict=made_at_each(replay, rules, False),
-                kind="exchanged",
-            )
+            to, name = operand_name(replay, loop, nodes, i), name_of(replay, loop, nodes)
+            cut = f"cut out from {start} on, not from {right}"
+            title = f"what comes back to {to} from {name} is {cut}"
+            yield Slip(title, 0.9, rules, "exchanged")
 
 
 def _summed_down(rule: Rule) -> EdgeRule:
     return lambda g, _: np.asarray(rule(g)).sum(axis=0)[:, None]
 
 
-def _pieces_exchanged(replay: Replay, loop: Loop) -> Iterator[Candidate]:
+def _pieces_exchanged(replay: Replay, loop: Loop) -> Iterator[Slip]:
     """Put what comes back to one piece of a tensor where another one belongs: gates exchanged."""
     picked = [nodes for nodes in loop.classes if nodes[0].primitive is ops.getitem]
     for one, two in itertools.combinations(picked, 2):
@@ -219,13 +205,13 @@ def _pieces_exchanged(replay: Replay, loop: Loop) -> Iterator[Candidate]:
         }
         names = (_used_as(replay, loop, nodes) for nodes in (one, two))
         title = (
-            f"at every step, the pieces that become {' and '.join(names)} are exchanged: "
+            f"the pieces that become {' and '.join(names)} are exchanged: "
             f"concatenated in another order"
         )
-        yield Candidate(title, 1.0, predict=made_at_each(replay, rules, False), kind="exchanged")
+        yield Slip(title, 1.0, rules, "exchanged")
 
 
-def _of_uses(replay: Replay, loop: Loop) -> Iterator[Candidate]:
+def _of_uses(replay: Replay, loop: Loop) -> Iterator[Slip]:
     """Keep one of several paths back to a tensor, or exchange what two of them multiply by."""
     meeting: dict[str, list[tuple[list[Node], int]]] = {}
     for nodes in loop.classes:
@@ -238,10 +224,8 @@ def _of_uses(replay: Replay, loop: Loop) -> Iterator[Candidate]:
         for name, kept in zip(names, uses, strict=True) if len(uses) > 2 else ():
             rules = {(node.id, i): nothing(replay.values[node.operands[i]])
                      for nodes, i in uses if nodes is not kept[0] for node in nodes}  # fmt: skip
-            title = f"at every step, of what comes back to {to}, only that from {name} is there"
-            yield Candidate(
-                title, 0.9, predict=made_at_each(replay, rules, False), kind="path missing"
-            )
+            title = f"of what comes back to {to}, only that from {name} is there"
+            yield Slip(title, 0.9, rules, "path missing")
         for (one, i), (two, j) in itertools.combinations(uses, 2):
             others = [replay.graph[nodes[-1].operands[1 - k]] for nodes, k in ((one, i), (two, j))
                       if len(nodes[-1].operands) == 2]  # fmt: skip
@@ -257,15 +241,11 @@ def _of_uses(replay: Replay, loop: Loop) -> Iterator[Candidate]:
                 for node, x in zip(nodes, of, strict=False)
             }
             names = [operand_name(replay, loop, nodes, 1 - k) for nodes, k in ((one, i), (two, j))]
-            yield Candidate(
-                f"at every step, {names[0]} and {names[1]} are exchanged on the way back to {to}",
-                1.0,
-                predict=made_at_each(replay, rules, False),
-                kind="exchanged",
-            )
+            title = f"{names[0]} and {names[1]} are exchanged on the way back to {to}"
+            yield Slip(title, 1.0, rules, "exchanged")
 
 
-def _by_another_index(replay: Replay, loop: Loop) -> Iterator[Candidate]:
+def _by_another_index(replay: Replay, loop: Loop) -> Iterator[Slip]:
     """Put what was picked back where another operation of the step picks: in another row."""
     picks = indices_of(loop)
     for others, _, each in picks:
@@ -287,10 +267,8 @@ def _by_another_index(replay: Replay, loop: Loop) -> Iterator[Candidate]:
                 ways[f"what comes back from {name_of(replay, loop, nodes)} is put"] = one
             for words, some in ways.items():
                 if some and all(edge in replay.parts for edge in some):
-                    title = f"at every step, {words} {where}"
-                    yield Candidate(
-                        title, 1.0, predict=made_at_each(replay, some, False), kind="another index"
-                    )
+                    title = f"{words} {where}"
+                    yield Slip(title, 1.0, some, "another index")
 
 
 def _with(node: Node, place: int, k: int) -> tuple[Any, ...]:
@@ -316,7 +294,7 @@ def _used_as(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> str:
 
 @more("at every step")
 def less_likely(case: Case, target: Target) -> Iterator[Candidate]:
-    """Clip at every step, use one's at all, scale, or make a mistake for one gradient alone."""
+    """Clip use one's at all, scale, or make a mistake for one gradient alone."""
     yield from _clipped(case.replay)
     yield from _of_one_step(case.replay)
     yield from _for_one_alone(case.replay)
@@ -347,7 +325,7 @@ def _with_factor(
 ) -> Iterator[Candidate]:
     replay = case.replay
     silent = {e: nothing(replay.values[replay.operand(e)]) for e in edges}
-    without = made_at_each(replay, silent, False)(target) if edges else None
+    without = made_at_each(replay, silent)(target) if edges else None
     part = target.right - without if without is not None else np.zeros(())
     size = float(np.sum(part * part))
     factor = 1 + float(np.sum(gap * part)) / size if size else 1.0
@@ -358,12 +336,9 @@ def _with_factor(
         has = "its sign flipped" if flipped else f"a factor {shown(factor)}"
         has += f": {why[0]}" if why and not flipped else ""
         rules = {edge: _after(replay.rule(edge), times(factor)) for edge in edges}
-        yield Candidate(
-            f"at every step, what comes back to {to} has {has}",
-            1.0 + (why[1] if why and not flipped else 0.0),
-            predict=made_at_each(replay, rules, False),
-            kind="factor on a path",
-        )
+        cost = 1.0 + (why[1] if why and not flipped else 0.0)
+        slip = Slip(f"what comes back to {to} has {has}", cost, rules, "factor on a path")
+        yield slip.candidate(replay)
 
 
 @remembered
@@ -439,7 +414,7 @@ def _above(
     for _ in range(MOST_ABOVE):
         together = next((t for t in written if [x.operand for x in t] == list(nodes)), None)
         if together is not None:
-            yield from of_composition(replay, loop, together, values, into)
+            yield from map(into.candidate, of_composition(replay, loop, together, values))
             nodes = [x.node for x in together]
             into = into.further([
                 rule_of(x.primitive, replay.values[x.operand.id], replay.values[x.node.id])
@@ -460,7 +435,9 @@ def _above(
         end = late + len(users)
         known = {text: of_class[late:end] for text, of_class in values.items()}
         of_steps = Loop([m[late:end] for m in loop.classes if len(m) >= end])
-        yield from of_edges(replay, of_steps, users, positions.pop(), edges, known, into)
+        for slip in of_edges(replay, of_steps, users, positions.pop(), edges, known):
+            if slip.rules.keys() <= set(edges):
+                yield into.candidate(slip)
         into = into.further([functools.partial(replay.sent, edge) for edge in edges])
         nodes = users
 
@@ -481,10 +458,8 @@ def _clipped(replay: Replay) -> Iterator[Candidate]:
             for most in CLIPPED_TO:
                 for word, clip in (("±", _entries_clipped(most)), ("the norm ", _length(most))):
                     rules = {edge: _after(replay.rule(edge), clip) for edge in edges}
-                    title = f"at every step, the gradient at {name} is clipped to {word}{most:g}"
-                    yield Candidate(
-                        title, 1.5, predict=made_at_each(replay, rules, False), kind="clipped"
-                    )
+                    title = f"the gradient at {name} is clipped to {word}{most:g}"
+                    yield Slip(title, 1.5, rules, "clipped").candidate(replay)
 
 
 CLIPPED_TO = (1.0, 0.5, 5.0, 0.1, 0.25, 0.2, 0.3, 0.4, 2.0, 3.0, 10.0)
