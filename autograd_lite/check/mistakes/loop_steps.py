@@ -166,18 +166,6 @@ def of_edges(
         yield from _derivatives(_activation(replay, nodes, i, name, called), values)
     if products or primitive is ops.divide:
         yield from _operands(replay, loop, nodes, i, edges, values, change)
-    pieces = dict(_pieces(replay, loop, nodes[-1])) if primitive is ops.matmul and not leaf else {}
-    for piece, mask in pieces.items() if len(pieces) > 1 else ():
-        for words, kept in (
-            ("only that of {} is there", mask),
-            ("that of {} is left out", 1 - mask),
-        ):
-            yield change(
-                f"of what comes back to {operand} from {name}, {words.format(piece)}",
-                1.0,
-                [_masked(replay.rule(edge), kept) for edge in edges],
-                "path missing",
-            )
     masks = zip(*(added_up(replay, e) for e in edges), strict=False)
     for each in masks if primitive is ops.matmul else ():
         yield change(
@@ -186,74 +174,17 @@ def of_edges(
             [_masked(replay.rule(e), kept) for e, (_, kept) in zip(edges, each, strict=True)],
             "one row only",
         )
-    for title, factor in _of_power(primitive, i, operand, name, xs):
-        yield change(
-            f"{title}",
-            0.8,
-            [_times_besides(replay.rule(e), f) for e, f in zip(edges, factor, strict=True)],
-            "other power",
-        )
     yield from _gradients(replay, loop, nodes, edges, name, operand)
-
-
-def _pieces(replay: Replay, loop: Loop, node: Node) -> Iterator[tuple[str, Any]]:
-    """Yield the pieces that each step picks of what it adds to a node: gates, say."""
-    for members in loop.classes:
-        index, behind = members[-1].parameters.get("index"), replay.behind(members[-1].id)
-        picked = replay.graph[members[-1].operands[0]]
-        if index is not None and picked.shape == node.shape and node.id in behind:
-            mask = np.zeros(node.shape)
-            mask[index] = 1.0
-            yield name_of(replay, loop, members), mask
 
 
 def _masked(rule: Rule, kept: Any) -> EdgeRule:
     return lambda g, _: rule(g * kept)
 
 
-def of_alike(replay: Replay, loop: Loop) -> Iterator[Slip]:
-    """Yield what may go wrong at all activations of one kind at once: at every gate of a cell."""
-    kinds: dict[Primitive, list[list[Node]]] = {}
-    for nodes in loop.classes:
-        primitive = nodes[0].primitive
-        x = replay.values[nodes[-1].operands[0]]
-        if primitive and len(nodes[0].operands) == 1 and np.shape(x) == nodes[-1].shape:
-            kinds.setdefault(primitive, []).append(nodes)
-    for primitive, members in kinds.items():
-        if len(members) < 2 or primitive.linear or not members[0][-1].shape:
-            continue
-        names = f"each of {', '.join(name_of(replay, loop, nodes) for nodes in members)}"
-        every = [_activation(replay, nodes, 0, names, primitive) for nodes in members]
-        for slips in zip(*([x.left_out(), *_derivatives(x, {})] for x in every), strict=True):
-            rules = {edge: rule for slip in slips for edge, rule in slip.rules.items()}
-            yield slips[0]._replace(cost=slips[0].cost + 0.05, rules=rules)
-
-
 def _elsewhere_too(loop: Loop, nodes: Sequence[Node], i: int) -> bool:
     """Return whether another operation of a step uses the same tensor, from outside the loop."""
     key = nodes[-1].operands[i]
     return any(key in members[-1].operands for members in loop.classes if members is not nodes)
-
-
-def _of_power(
-    primitive: Primitive, i: int, operand: str, name: str, xs: Values
-) -> Iterator[tuple[str, Values]]:
-    """Yield what may go wrong with a power, and a factor for each step that makes it."""
-    if i != (1 if primitive is ops.divide else 0):
-        return
-    if primitive is ops.divide:
-        title = f"what comes back to {operand} from {name} is divided by {operand} once, not twice"
-        yield title, xs
-    elif primitive in (ops.square, ops.power):
-        yield (
-            f"the factor 2 of the square is missing on the way back to {operand} from {name}",
-            [0.5] * len(xs),
-        )
-        if all(np.all(x) for x in xs):
-            yield (
-                f"the factor {operand} is missing in the derivative of {name}",
-                [1 / np.asarray(x) for x in xs],
-            )
 
 
 def _times_besides(rule: Rule, factor: Any) -> EdgeRule:

@@ -11,16 +11,13 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
-    Made,
     Together,
-    always,
     grouped,
     replaced,
     text_of,
 )
-from autograd_lite.check.mistakes.differences import LINKS, Difference, along, differences, multiple
+from autograd_lite.check.mistakes.differences import LINKS, Difference, along, differences
 from autograd_lite.check.mistakes.picks import indices
-from autograd_lite.check.mistakes.reasons import shown
 from autograd_lite.check.mistakes.registry import (
     Array,
     Candidate,
@@ -44,10 +41,6 @@ def wrong_loss(case: Case, target: Target) -> Iterator[Candidate]:
         for end, one in terms_alone(replay).items()
         for d in differences(one)
     }
-    for d in whole:
-        if target.id in replay.behind(d.key):
-            yield from _smoothed(replay, d, target)
-            yield from _half_weighted(replay, d, target)
     known = {d.key for d in whole}
     every = [*whole, *(d for d in of_terms if d.key not in known)]
     for d in every:
@@ -57,22 +50,7 @@ def wrong_loss(case: Case, target: Target) -> Iterator[Candidate]:
         for title, cost, wrong in (*_instead(replay, d), *_of_another(d, every)):
             where = of_terms.get(d, "")
             yield Candidate(where + title, cost + far, predict=d.instead(replay, wrong))
-    yield from _binary(replay, target)
     yield from _at_every_step(replay)
-
-
-def _binary(replay: Replay, target: Target) -> Iterator[Candidate]:
-    """Add the terms of a binary cross-entropy for the classes that are not the label."""
-    for node in replay.graph:
-        p, g = np.asarray(replay.values[node.id]), replay.gradients.get(node.id)
-        if g is None or g.shape != p.shape or not p.ndim or target.id not in replay.behind(node.id):
-            continue
-        levels = -g * p  # 1 / n at the labels, and 0 elsewhere.
-        at, c = g != 0, float(levels.max())
-        if 0 < at.sum() < at.size and ((p > 0) & (p < 1)).all() and same(levels, c * at):
-            text = grouped(text_of(replay.graph, node))
-            title = f"the other classes get 1 / (1 - {text}), as from a binary cross-entropy"
-            yield Candidate(title, 0.95, predict=replaced(replay, node.id, g + c * ~at / (1 - p)))
 
 
 def _of_another(
@@ -90,56 +68,6 @@ def _of_another(
         ):
             if text[0] != text[1] and not np.array_equal(one, belongs):
                 yield f"{text[0]} stands in place of {text[1]}", 0.85, wrong
-
-
-def _half_weighted(replay: Replay, d: Difference, target: Target) -> Iterator[Candidate]:
-    """Solve for the one factor of a prediction, or of a target, that is weighted row by row."""
-    if not np.ndim(d.c) or np.count_nonzero(target.hand) < 3:
-        return
-    there = ((x, np.ravel(replay.values[x.id])) for x in replay.graph if x.name)
-    weights, k = next(
-        ((f"{x.name} is", k) for x, w in there
-         if w.size == np.size(d.c) and w.dtype.kind in "fib" and (k := multiple(np.ravel(d.c), w))),
-        ("the weights are", 0.0),
-    )  # fmt: skip
-    for text, other, term in ((d.p_text, d.y_text, d.p), (d.y_text, d.p_text, -d.y)):
-        sides = (along(x, d.axis) for x in (term, d.c * term))
-        made = Made(replay, d.key, *map(always, sides))
-        factor = made.factor(target)
-        if factor is not None and abs(factor) > 1e-9:
-            besides = "" if abs(factor - k) < 1e-7 * abs(k) else f"; its factor is {shown(factor)}"
-            title = f"{weights} missing from {text}, and only at {other}{besides}"
-            yield Candidate(title, 1.1, predict=made.times(factor))
-
-
-def _smoothed(replay: Replay, d: Difference, target: Target) -> Iterator[Candidate]:
-    """Solve for a target that is one number at the label, and another elsewhere."""
-    if d.link != "softmax" or d.axis != -1 or np.ndim(d.c) or np.count_nonzero(target.hand) < 4:
-        return
-    if target.hand.shape != target.right.shape:
-        return
-    low, high = d.y.min(), d.y.max()
-    if d.y.shape[-1] < 3 or not np.isin(d.y, (low, high)).all() or low == high:
-        return
-    at_label = (d.y == high).astype(float)
-    equations, goals = [], []
-    for goal, moved in replaced(replay, d.key, d.c * d.p).goals(target):
-        equations.append([np.sum(d.c * at_label * moved), np.sum(d.c * (1 - at_label) * moved)])
-        goals.append(np.sum(d.c * d.y * moved) - goal)
-    if len(goals) < 2 or abs(np.linalg.det(equations)) < 1e-14:
-        return
-    there, elsewhere = (
-        0.0 if abs(x) < 1e-9 else float(f"{x:.7g}") for x in np.linalg.solve(equations, goals)
-    )
-    if (there, elsewhere) == (1.0, 0.0):
-        title = f"the one-hot of the labels stands in place of {d.y_text}, which is smoothed"
-    else:
-        title = (
-            f"{d.y_text} is taken as {shown(there)} at the label and {shown(elsewhere)} elsewhere, "
-            f"in place of {shown(high)} and {shown(low)}: smoothed otherwise"
-        )
-    instead = there * at_label + elsewhere * (1 - at_label)
-    yield Candidate(title, 1.05, predict=replaced(replay, d.key, d.c * (d.p - instead)))
 
 
 def _at_every_step(replay: Replay) -> Iterator[Candidate]:

@@ -58,7 +58,6 @@ def wrong_mask(case: Case, target: Target) -> Iterator[Candidate]:
             yield from _of_levels(
                 step.node, step.operand, target, step.replay, derivative=derivative, made=made
             )
-        yield from _of_two(step)
     yield from _of_pieces(case, target)
     yield from _exchanged(case.replay)
     yield from _counted(case.replay, target)
@@ -100,45 +99,6 @@ def _exchanged(replay: Replay) -> Iterator[Candidate]:
         if len(rules) > 1:
             title = f"{text_of(graph, one)} and {text_of(graph, two)} are exchanged"
             yield Candidate(title, 0.85, predict=wrong(replay, rules))
-
-
-def _of_two(step: Step) -> Iterator[Candidate]:
-    """Send what comes back to the larger of two tensors to the smaller one, or to both."""
-    replay, edges = step.replay, [(step.node.id, i) for i in (0, 1)]
-    if step.primitive not in (ops.maximum, ops.minimum) or step.edge[1]:
-        return
-    one, two = (np.asarray(replay.values[x]) for x in step.node.operands)
-    if one.shape != two.shape or not one.shape or any(e not in replay.parts for e in edges):
-        return
-    wins = np.greater if step.primitive is ops.maximum else np.less
-    first, second = wins(one, two), wins(two, one)
-    names = [text_of(replay.graph, replay.graph[x]) for x in step.node.operands]
-    for title, masks in (
-        ("the condition of {} is reversed", (second, first)),
-        ("the condition of {} is reversed", (~first, ~second)),
-        (f"{names[0]} gets all of the gradient of {{}}", (np.ones_like(one), 0 * two)),
-        (f"{names[1]} gets all of the gradient of {{}}", (0 * one, np.ones_like(two))),
-        ("both operands of {} get all of its gradient", (np.ones_like(one), np.ones_like(two))),
-        *_without_factors(step, wins),
-    ):
-        rules = {edge: times(mask) for edge, mask in zip(edges, masks, strict=True)}
-        yield Candidate(title.format(step.name), 0.85, predict=wrong(replay, rules))
-
-
-def _without_factors(step: Step, wins: Any) -> Iterator[tuple[str, Any]]:
-    """Compare what two tensors are without a factor that both have: its sign is ignored."""
-    graph, values = step.replay.graph, step.replay.values
-    sides = [graph[x] for x in step.node.operands]
-    if any(side.primitive is not ops.multiply for side in sides):
-        return
-    for factor in set(sides[0].operands) & set(sides[1].operands):
-        one, two = (
-            np.asarray(values[side.operands[1 - side.operands.index(factor)]]) for side in sides
-        )
-        yield (
-            f"the condition of {{}} is taken without the factor {text_of(graph, graph[factor])}",
-            (~wins(two, one), wins(two, one)),
-        )
 
 
 def _sends_times(step: Step, factor: Any) -> Any:
@@ -310,25 +270,6 @@ def another_threshold(case: Case, target: Target) -> Iterator[Candidate]:
             continue
         for by in _goes_by(replay, choice)[:MOST_ORDERED]:
             yield from _moved(case, target, choice, by)
-        yield from _of_another_tensor(replay, choice)
-
-
-def _of_another_tensor(replay: Replay, choice: Choice) -> Iterator[Candidate]:
-    """Choose by the sign of another tensor, where both sides of a choice have a gradient."""
-    taken, node = choice.taken, choice.node
-    if len(choice.edges) < 2 or any(edge not in replay.parts for edge in choice.edges):
-        return
-    for x in replay.graph:
-        mask = np.asarray(replay.values[x.id]) > 0
-        if not x.name or mask.shape != taken.shape or mask.all() or not mask.any():
-            continue
-        if not np.array_equal(mask, taken) and not np.array_equal(mask, ~taken):
-            rules = dict(zip(choice.edges, (times(mask), times(~mask)), strict=True))
-            title = (
-                f"{text_of(replay.graph, node)} goes by {x.name} > 0 on the way back, not by what "
-                f"it goes by forwards"
-            )
-            yield Candidate(title, 1.3, predict=wrong(replay, rules))
 
 
 def _choices(replay: Replay) -> Iterator[Choice]:

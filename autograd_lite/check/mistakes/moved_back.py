@@ -32,7 +32,6 @@ Way = tuple[str, float, Array]
 @mistake("moved back", "What a copy, a transpose or a join has moved goes back where it came from.")
 def moved_back(case: Case, target: Target) -> Iterator[Candidate]:
     """Undo a repetition, a transpose or a join in another way."""
-    yield from _exchanged(case.replay, target)
     for step in steps(case, target, once=True):
         ways = WAYS.get(step.primitive)
         for text, cost, sent in ways(step, step.replay.gradients[step.node.id]) if ways else ():
@@ -79,27 +78,6 @@ def _of_transpose(step: Step, g: Array) -> Iterator[Way]:
         if axes not in (right, tuple(range(g.ndim))):  # Only reshaped, it is named elsewhere.
             text = f"the axes are transposed by {axes}, and not by {right},"
             yield text, 1.0, g.transpose(axes).reshape(step.operand.shape)
-
-
-def _exchanged(replay: Replay, target: Target) -> Iterator[Candidate]:
-    """Exchange the two halves of what was joined, or take every other slice for a half."""
-    for node in replay.graph:
-        g = replay.gradients.get(node.id)
-        if g is None or node.primitive not in (ops.concatenate, ops.stack):
-            continue
-        for axis, n in enumerate(g.shape) if target.id in replay.behind(node.id) else ():
-            halves = np.arange(n - n % 2).reshape(2, -1)
-            for words, order in (
-                ("exchanged", halves[::-1]),
-                ("taken as every other slice, [0::2] and [1::2]", halves.ravel().reshape(-1, 2).T),
-                ("put back as every other slice, [0::2] and [1::2]", halves.T),
-            ) if n > 1 and not n % 2 else ():  # fmt: skip
-                yield Candidate(
-                    f"the two halves of the gradient at {text_of(replay.graph, node)} along axis "
-                    f"{axis} are {words}",
-                    1.1,
-                    predict=replaced(replay, node.id, g.take(order.ravel(), axis)),
-                )
 
 
 # ------------------------------------------------------------------------ a part of a sum

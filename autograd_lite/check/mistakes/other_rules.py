@@ -12,7 +12,6 @@ from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     FEWEST_BITS,
     AnotherPass,
-    Made,
     Step,
     always,
     grouped,
@@ -196,7 +195,6 @@ def _branches(case: Case, target: Target) -> Iterator[Candidate]:
             (f"{at}, all goes back to {names[1]}", 0.8, np.zeros(shape)),
             (f"{at}, the condition is reversed on the way back", 0.8, 1 - taken),
         ]
-        choices += [(f"{at}, {text}", 1.0, mask) for text, mask in _conditions(one)]
         for title, cost, mask in choices:
             if np.array_equal(mask, taken):
                 continue
@@ -204,87 +202,3 @@ def _branches(case: Case, target: Target) -> Iterator[Candidate]:
             kind = "mask" if "condition" in title else ""
             made = AnotherPass(wrong(replay, rules))
             yield Candidate(title, cost, predict=made, kind=kind, weak=few)
-        for x, curved, mask in ((one, two, 1 - taken), (two, one, taken)):
-            part = replay.added(curved.operand.id, replay.parts[curved.edge]).get(x.operand.id)
-            if part is None or x.operand.shape != shape or few:
-                continue
-            g = replay.gradients[one.node.id] * mask
-            if not g.any() or np.ptp(part[g != 0] / g[g != 0]) < 1e-9:
-                continue  # It has one slope, and a factor says it simpler.
-            straight = Made(replay, x.operand.id, g, part)
-            slope = straight.factor(target)
-            if slope and abs(slope) < 1 and abs(float(f"{slope:.3g}") / slope - 1) < 1e-9:
-                yield Candidate(
-                    f"{at}, the slope is {slope:g} where {names[curved is two]} is taken, as in a "
-                    f"leaky relu",
-                    1.1,
-                    predict=straight.times(slope),
-                    kind="mask",
-                )
-
-
-def _conditions(step: Step) -> Iterator[tuple[str, Any]]:
-    """Yield the condition of a choice with |x| in it, as it is of x."""
-    graph, values = step.replay.graph, step.replay.values
-    if step.primitive is not ops.where:
-        return
-    taken = np.asarray(values[step.node.operands[0]], bool)
-    for node in graph:
-        if node.primitive is not ops.absolute or node.shape != taken.shape:
-            continue
-        size = np.asarray(values[node.id])
-        (inner,) = graph.operands(node)
-        for below in (True, False):
-            inside = size[taken if below else ~taken]
-            outside = size[~taken if below else taken]
-            if inside.size and outside.size and inside.max() < outside.min():
-                signed = np.asarray(values[inner.id]) <= inside.max()
-                yield (
-                    f"the condition is of {text_of(graph, inner)}, in place of "
-                    f"{text_of(graph, node)}, on the way back",
-                    (signed if below else ~signed).astype(float),
-                )
-
-
-@mistake("another part", "What was put side by side is taken apart at the same places.")
-def another_part(case: Case, target: Target) -> Iterator[Candidate]:
-    """Take the gradient of one part of what was concatenated for that of another."""
-    for step in steps(case, target, once=True):
-        axis, operands = step.node.parameters.get("axis"), step.replay.graph.operands(step.node)
-        if step.primitive is not ops.concatenate or not isinstance(axis, int):
-            continue
-        names = [text_of(step.replay.graph, x) for x in operands]
-        lengths = [x.shape[axis] for x in operands]
-        if not any(x.requires_grad for i, x in enumerate(operands) if i != step.edge[1]):
-            continue  # Padding, of which `window_slips` says more.
-        for words, rule in _other_parts(axis, step.edge[1], lengths, names):
-            title = f"what comes back to {names[step.edge[1]]} from {step.name} is {words}"
-            yield step.candidate(title, 1.1, rule)
-
-
-def _other_parts(
-    axis: int, i: int, lengths: list[int], names: list[str]
-) -> Iterator[tuple[str, Rule]]:
-    """Yield in words which other part of a gradient an operand may get, and the rule for it."""
-    starts = [0, *itertools.accumulate(lengths)]
-    n, seen = lengths[i], {starts[i]}
-    places = [
-        (f"the part of {name}", start)
-        for name, start, length in zip(names, starts, lengths, strict=False)
-        if length == n
-    ]
-    places += [
-        (f"the first {n} along axis {axis}", 0),
-        (f"the last {n} along axis {axis}", starts[-1] - n),
-    ]
-    for words, start in places:
-        if start not in seen:
-            seen.add(start)
-            yield words, _part(axis, start, start + n)
-
-
-def _part(axis: int, start: int, stop: int) -> Rule:
-    def rule(g: Any) -> Any:
-        return np.take(g, range(start, stop), axis)
-
-    return rule

@@ -416,13 +416,6 @@ def merged(graph: Graph, kept: Collection[str | None]) -> Graph:
     return with_nodes(graph, nodes, [at.get(x.id, x.id) for x in graph.outputs])
 
 
-def with_parameters(graph: Graph, node: Node, **parameters: Any) -> Graph:
-    """Return a graph in which one operation has other parameters; its values are the old ones."""
-    other = replace(node, parameters={**node.parameters, **parameters})
-    nodes = [other if x is node else x for x in graph]
-    return with_nodes(graph, nodes)
-
-
 def part_of(graph: Graph, end: Node) -> Graph:
     """Return the graph of what a node was computed from."""
     inside = {end.id}

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import Made, Together, grouped, text_of
-from autograd_lite.check.mistakes.loop_passes import name_of
+from autograd_lite.check.mistakes.backward_steps import Made, grouped, text_of
 from autograd_lite.check.mistakes.reasons import reason, shown
 from autograd_lite.check.mistakes.registry import (
     Candidate,
     Case,
     Target,
     mistake,
-    more,
     remembered,
-    same,
 )
-from autograd_lite.check.mistakes.repeated import loops
-from autograd_lite.check.mistakes.replay import Replay, Rule, is_shifted, recompute_all
+from autograd_lite.check.mistakes.replay import Replay, Rule, is_shifted
 from autograd_lite.graph import Node
 
 
@@ -119,15 +114,6 @@ def _axes_between(replay: Replay, x: Node, node: Node) -> set[int]:
     return {axis % len(x.shape) for axis in axes if isinstance(axis, int)}
 
 
-def softmax_forms(replay: Replay, node: Node, name: str) -> Iterator[tuple[str, float, Rule]]:
-    """Yield what may stand in place of the softmax, on the way back through any logsumexp."""
-    axis = node.parameters.get("axis")
-    if node.primitive is ops.logsumexp and isinstance(axis, int):
-        (operand,) = replay.graph.operands(node)
-        axis %= len(operand.shape)
-        yield from _forms(replay, operand, axis, node.parameters["keepdims"], name)
-
-
 def _sent(p: Any, along: int) -> Rule:
     shape = tuple(1 if k == along else n for k, n in enumerate(p.shape))
     return lambda g: np.reshape(g, shape) * p
@@ -176,36 +162,6 @@ def softmax_in_pieces(case: Case, target: Target) -> Iterator[Candidate]:
         if target.id in replay.behind(x.id):
             yield from _softmax_forms(replay, x, node, axis)
             yield from _scaled_sum(case, target, x, node, axis)
-    yield from _of_all_steps(replay)
-
-
-@more("softmax in pieces")
-def masked_afterwards(case: Case, target: Target) -> Iterator[Candidate]:
-    """Apply a mask after a softmax and not before it, forwards as well as backwards."""
-    del target
-    replay = case.replay
-    for x, node, axis in _softmaxes(replay):
-        y, g = np.asarray(replay.values[node.id]), replay.gradients[node.id]
-        scores = _scores(replay, x, y != 0)
-        through = y * (g - (g * y).sum(axis, keepdims=True))
-        if scores is not None and same(through, replay.gradients[x.id]):  # No other way.
-            p = ops.softmax.forward(replay.values[scores.id], axis=axis) * (y != 0)
-            yield Candidate(
-                f"the mask is applied after the softmax {text_of(replay.graph, node)}, not before, "
-                f"forwards too",
-                1.6,
-                predict=functools.partial(_given_probabilities, replay, x, node, p, axis),
-            )
-
-
-def _given_probabilities(
-    replay: Replay, x: Node, node: Node, p: Any, axis: int, target: Target
-) -> Any:
-    """Return a gradient with other values of a softmax, forwards as well as backwards."""
-    values = recompute_all(replay.graph, {node.id: p})
-    g = Replay(replay.graph, values).gradients[node.id]
-    sent = p * (g - (g * p).sum(axis, keepdims=True))
-    return Replay(replay.graph, values, {x.id: sent}).gradients.get(target.id)
 
 
 @remembered
@@ -272,39 +228,6 @@ def _softmax_forms(
                 made = Made(replay, key, instead, replay.parts[x.id, i])
                 also = "" if title.startswith("the mask") else "; the mask is left out"
                 yield Candidate(title + also, cost + 0.1, predict=made)
-
-
-def _of_all_steps(replay: Replay) -> Iterator[Candidate]:
-    """Make the same mistake at the softmax of each of several parallel steps, as of two heads."""
-    found = {node.id: (x, node, axis) for x, node, axis in _softmaxes(replay)}
-    for loop in loops(replay):
-        for nodes in loop.classes:
-            each = [found[node.id] for node in nodes if node.id in found]
-            apart = all(
-                a.id not in replay.behind(b.id) for a, b in itertools.permutations(nodes, 2)
-            )
-            if len(each) < len(nodes) or not apart:
-                continue
-            name = grouped(name_of(replay, loop, nodes))
-            forms = (_of_step(replay, *one, name) for one in each)
-            for several in zip(*forms, strict=False):
-                made = [form.predict for form in several if isinstance(form.predict, Made)]
-                title = f"at every step, {several[0].title}"
-                yield Candidate(title, several[0].cost + 0.1, predict=Together(made))
-
-
-def _of_step(replay: Replay, x: Node, node: Node, axis: int, name: str) -> Iterator[Candidate]:
-    y, g = np.asarray(replay.values[node.id]), replay.gradients[node.id]
-    right = y * (g - (g * y).sum(axis, keepdims=True))
-    path = f"the sum over the row in the derivative of the softmax at {name}"
-    for title, times in (
-        (f"{path} is added, in place of taken away", -1),
-        (f"{path} has a mean in its place", 1 / y.shape[axis]),
-        (f"{path} has a factor 2", 2),
-    ):
-        instead = y * (g - times * (g * y).sum(axis, keepdims=True))
-        yield Candidate(title, 0.62, predict=Made(replay, x.id, instead, right))
-    yield from _softmax_forms(replay, x, node, axis, name)
 
 
 def _scaled_sum(case: Case, target: Target, x: Node, node: Node, axis: int) -> Iterator[Candidate]:

@@ -205,23 +205,6 @@ def _some_rows(replay: Replay, edge: Edge, node: Node, target: Target) -> Iterat
                 yield Candidate(title, cost + far, predict=made)
 
 
-@mistake(
-    "another row's values", "Each row goes back by its own values, not by those of one.", last=True
-)
-def values_of_one_row(case: Case, target: Target) -> Iterator[Candidate]:
-    """Compute what all rows send back from the values of the first row, or of the last."""
-    for step in activations(case, target):
-        replay, rows = step.replay, step.node.shape[:1]
-        x, y = (np.asarray(replay.values[node.id]) for node in (step.operand, step.node))
-        for which, k in (("first", 0), ("last", -1)) if rows > (1,) and x.shape[:1] == rows else ():
-            rule = step.ruled(*(np.broadcast_to(value[k], value.shape) for value in (x, y)))
-            title = (
-                f"the derivative of the {step.function} at {step.name} is that of the {which} row, "
-                f"for all rows"
-            )
-            yield step.candidate(title, 1.4, rule)
-
-
 @mistake("another's numbers", "The gradient of one tensor was stored as that of another.")
 def anothers_numbers(case: Case, target: Target) -> Iterator[Candidate]:
     """Find the gradient, or the value, of another tensor."""
@@ -426,19 +409,3 @@ def rows_of_a_gradient(case: Case, target: Target) -> Iterator[Candidate]:
                     f"{words}"
                 )
                 yield Candidate(title, 3.5 + 0.1 * axis, predict=replaced(replay, key, moved))
-
-
-@mistake("given what arrives", "A derivative is computed from the values of the forward pass.")
-def given_what_arrives(case: Case, target: Target) -> Iterator[Candidate]:
-    """Compute a derivative from a gradient, in place of the value."""
-    for step in steps(case, target):
-        if len(step.node.operands) != 1 or not step.node.shape or step.primitive.linear:
-            continue
-        if step.operand.shape != step.node.shape:
-            continue
-        g = step.replay.gradients[step.node.id]
-        title = (
-            f"the formula of {step.function}' for its output {step.name} is given what arrives at "
-            f"{step.name}"
-        )
-        yield step.candidate(title, 1.0, step.given(g))

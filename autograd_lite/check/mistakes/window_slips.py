@@ -71,7 +71,6 @@ def wrong_windows(case: Case, target: Target) -> Iterator[Candidate]:
             yield from _put_back(replay, w, w.key)
         yield from _used(replay, w, target)
     yield from _cropped(case, target)
-    yield from _pieces(replay, target)
 
 
 def _put_back(replay: Replay, w: Windows, key: str) -> Iterator[Candidate]:
@@ -217,49 +216,6 @@ def _cropped(case: Case, target: Target) -> Iterator[Candidate]:
                         f"off {words}{along} on the way back from {step.name}"
                     )
                     yield step.candidate(title, 0.9, always(g[index]))
-
-
-def _pieces(replay: Replay, target: Target) -> Iterator[Candidate]:
-    """Take what comes back to pieces that were padded, and added up, from other places."""
-    alike: dict[Any, list[Node]] = {}
-    for node in replay.graph:
-        if node.primitive is ops.pad and (node.id, 0) in replay.parts:
-            size = replay.graph[node.operands[0]].shape
-            alike.setdefault((size, node.shape), []).append(node)
-    for (size, shape), nodes in alike.items():
-        if len(nodes) < 2 or not any(target.id in replay.behind(node.id) for node in nodes):
-            continue
-        starts = np.array([np.broadcast_to(node.parameters["pad_width"], (len(size), 2))[:, 0]
-                           for node in nodes])  # fmt: skip
-        moved = np.ptp(starts, axis=0) > 0
-        steps = starts[1] - starts[0]
-        tables = {
-            "in reversed order": starts[::-1],
-            "all from the place of the first": np.repeat(starts[:1], len(nodes), 0),
-            "one place further on": starts + moved,
-            "one place too early": starts - moved,
-        }
-        for k in {*STRIDES, 1, int(size[int(np.argmax(moved))])}:
-            was = int(np.abs(steps).max())
-            each = np.arange(len(nodes))[:, None] * np.sign(steps) * k
-            if k != was:
-                tables[f"with stride {k} in place of {was}"] = starts[0] + each
-        for words, table in tables.items():
-            parts = []
-            for node, start in zip(nodes, table, strict=True):
-                wide = np.pad(replay.gradients[node.id], [(n, n) for n in shape])
-                index = tuple(
-                    slice(n + a, n + a + m) for n, a, m in zip(shape, start, size, strict=True)
-                )
-                if wide[index].shape == size:
-                    made = always(wide[index]), always(replay.parts[node.id, 0])
-                    parts.append(Made(replay, node.operands[0], *made))
-            if len(parts) == len(nodes):
-                title = (
-                    f"what comes back to the {len(nodes)} pieces that are padded and added up is "
-                    f"taken {words}"
-                )
-                yield Candidate(title, 1.0, predict=Together(parts))
 
 
 # ------------------------------------------------------------------------ other tables
@@ -437,7 +393,6 @@ def wrong_pooling(case: Case, target: Target) -> Iterator[Candidate]:
             predict=AnotherPass(lambda other: each.get(other.id)),
         )
     for step in steps(case, target):
-        yield from _one_of_window(step)
         inner, wide, window = step.node, step.replay.gradients[step.node.id], tuple[int, ...]()
         while inner.primitive in (ops.max, ops.min, ops.mean):
             (operand,) = step.replay.graph.operands(inner)
@@ -511,33 +466,3 @@ def _chosen(step: Step, x: Any, window: tuple[int, ...]) -> Any:
     flat = moved.reshape(*moved.shape[: -len(window)], -1)
     hot = np.arange(flat.shape[-1]) == flat.argmax(axis=-1)[..., None]
     return np.moveaxis(hot.reshape(moved.shape), ends, window)
-
-
-def _one_of_window(step: Step) -> Iterator[Candidate]:
-    """Use one entry of each window forwards, or send back to one, where all of them count."""
-    replay, other = step.replay, step.other
-    pooled = step.node if step.primitive is ops.mean else other
-    if pooled is None or pooled.primitive not in (ops.mean, ops.max, ops.min):
-        return
-    axis, x = pooled.parameters.get("axis"), replay.values[pooled.operands[0]]
-    if not isinstance(axis, int) or np.shape(x)[axis] < 2:
-        return
-    before = text_of(replay.graph, replay.graph[pooled.operands[0]])
-    for which, i in (("first", 0), ("last", -1)):
-        if pooled is other:
-            one = np.take(x, [i] if pooled.parameters.get("keepdims") else i, axis)
-            yield step.candidate(
-                f"the {which} of {before} along axis {axis} is used in place of "
-                f"{text_of(replay.graph, pooled)}",
-                1.0,
-                replay.rule(step.edge, operands={1 - step.edge[1]: one}),
-            )
-        else:
-            only = np.arange(np.shape(x)[axis]) == i % np.shape(x)[axis]
-            shape = [-1 if k == axis % np.ndim(x) else 1 for k in range(np.ndim(x))]
-            yield step.candidate(
-                f"only the {which} of {before} along axis {axis} gets its share of the gradient "
-                f"of {step.name}",
-                0.9,
-                always(np.where(only.reshape(shape), replay.parts[step.edge], 0.0)),
-            )
