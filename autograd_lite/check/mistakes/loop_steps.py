@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,8 +21,6 @@ from autograd_lite.check.mistakes.loop_passes import (
     plain,
     stem,
 )
-from autograd_lite.check.mistakes.reasons import numbers
-from autograd_lite.check.mistakes.registry import Case
 from autograd_lite.check.mistakes.repeated import MOST_BY_HAND, Loop
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.check.mistakes.written_out import WrittenOut, written_out
@@ -125,14 +122,6 @@ def of_edges(
             [nothing(x) for x in xs],
             "path missing",
         )
-        if len(edges) > MOST_BY_HAND:
-            yield change(
-                f"nothing comes back to {operand} from {name}",
-                1.0,
-                [*(nothing(x) for x in xs[:-1]), plain(replay.rule(edges[-1]))],
-                "path missing",
-                "at every step but the last, ",
-            )
         for wrong, cost, k in (("has its sign flipped", 0.9, -1), ("is added twice", 1.2, 2)):
             title = f"what comes back to {operand} from {name} {wrong}"
             times = [_times_besides(replay.rule(edge), k) for edge in edges]
@@ -366,14 +355,6 @@ def _operands(
             yield change(title, 1.1, using([others[-1]] * len(belongs)), "wrong time")
         title = f"1 - {text} is used in place of {name}"
         yield change(title, 1.1, using([1 - np.asarray(x) for x in others]), "wrong tensor")
-    if not shape and not varies and nodes[-1].primitive is not ops.divide:
-        size = abs(float(belongs[0]))
-        for number in {*numbers(Case(replay)), 2 * size, size / 2} - {size}:
-            signed = [math.copysign(number, float(belongs[0]))] * len(belongs)
-            yield change(f"{number:g} stands in place of {name}", 0.95, using(signed))
-    if shape:
-        title = f"1 - {name} is used in place of {name}"
-        yield change(title, 1.0, using([1 - np.asarray(x) for x in belongs]), "wrong tensor")
 
 
 def _gradients(

@@ -88,20 +88,6 @@ def _of_all(replay: Replay, loop: Loop) -> Iterator[Slip]:
                 count += 1
                 for edge, x in zip(edges, other, strict=True):
                     untransposed[edge] = plain(replay.rule(edge, operands={1 - i: x.T}))
-        if products and np.shape(operands[0][-1]) == np.shape(operands[1][-1]) == nodes[-1].shape:
-            rules = {
-                (node.id, i): plain(replay.rule((node.id, i), operands={1 - i: operands[i][k]}))
-                for k, node in enumerate(nodes)
-                for i in (0, 1)
-            }
-            one, two = (operand_name(replay, loop, nodes, i) for i in (0, 1))
-            yield Slip(
-                f"{one} and {two} are exchanged: what comes back to either from "
-                f"{name_of(replay, loop, nodes)} is multiplied by itself",
-                1.0,
-                rules,
-                "exchanged",
-            )
         yield from _of_joints(replay, loop, nodes)
     yield from _pieces_exchanged(replay, loop)
     yield from _by_another_index(replay, loop)

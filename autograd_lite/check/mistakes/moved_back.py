@@ -57,17 +57,6 @@ def _of_repeat(step: Step, g: Array) -> Iterator[Way]:
     yield text, 1.0, tiled.sum(k)
 
 
-def _of_tile(step: Step, g: Array) -> Iterator[Way]:
-    """Take copies that come one after the other for neighbours."""
-    for k, (n, m) in enumerate(zip(g.shape, step.operand.shape, strict=False)):
-        rest = g.shape[:k] + g.shape[k + 1 :], step.operand.shape[:k] + step.operand.shape[k + 1 :]
-        if m and n > m and g.ndim == len(step.operand.shape) and rest[0] == rest[1]:
-            name = text_of(step.replay.graph, step.operand)
-            copies = g.reshape(*g.shape[:k], m, n // m, *g.shape[k + 1 :])
-            text = f"the copies of {name} are summed as those of np.repeat are, not of np.tile,"
-            yield text, 1.0, copies.sum(k + 1)
-
-
 def _of_transpose(step: Step, g: Array) -> Iterator[Way]:
     """Put axes in another order than the one that takes the forward one back."""
     if not 2 < g.ndim <= MOST_AXES:
@@ -164,5 +153,5 @@ def _masked(step: Step, kept: Array, *, after: bool) -> Any:
     return step.wrong(lambda g: step.rule(g) * kept if after else step.rule(g * kept))
 
 
-WAYS = {ops.repeat: _of_repeat, ops.tile: _of_tile, ops.transpose: _of_transpose}
+WAYS = {ops.repeat: _of_repeat, ops.transpose: _of_transpose}
 """In what other ways an operation may be undone."""

@@ -19,7 +19,6 @@ from autograd_lite.check.mistakes.backward_steps import (
     given,
     grouped,
     only,
-    orders,
     steps,
     tells,
     text_of,
@@ -237,77 +236,36 @@ def _replaced(case: Case, target: Target) -> Iterator[Candidate]:
                 rule = replay.rule(step.edge, operands={1 - step.edge[1]: operand})
                 predict = wrong(replay, {step.edge: rule})
                 yield Candidate(title, cost, predict=predict, kind=kind)
-        if not step.primitive.entrywise:
-            yield from _rearranged(step, belongs, name)
+        if step.primitive in SLIDING:
+            yield from _turned_round(step, belongs, name)
 
 
-def _rearranged(step: Step, belongs: Node, name: str) -> Iterator[Candidate]:
-    """Turn an operand of a product round, or exchange its axes: the kernel of a convolution."""
+def _turned_round(step: Step, belongs: Node, name: str) -> Iterator[Candidate]:
+    """Use the kernel of a convolution as it is forwards."""
     value = np.asarray(step.replay.values[belongs.id])
-    long = [k for k in range(value.ndim) if value.shape[k] > 1]
-    inner = [k for k in long if k > 1] if step.primitive in SLIDING else []
-    turned: list[tuple[str, float, Any]] = []
-    both = [tuple(long[-2:])] if len(long) > 2 else []
-    for axes in dict.fromkeys([tuple(inner), *((k,) for k in long if value.ndim != 2), *both]):
-        if axes == tuple(inner) and axes:
-            how = f"{name} is used as it is on the way back, not turned round: of a convolution, "
-            how += f"it is flipped along {'axes' if len(axes) > 1 else 'axis'} "
-            turned.append((how + " and ".join(map(str, axes)), 0.7, np.flip(value, axes)))
-        elif axes:
-            noun = "axes" if len(axes) > 1 else "axis"
-            along = f" along {noun} {' and '.join(map(str, axes))}" if value.ndim > 1 else ""
-            text = f"{grouped(name)}[::-1] (flipped) is used in place of {name}"
-            turned.append((f"{name} is used flipped{along}" if along else text, 1.2, None))
-            turned[-1] = (*turned[-1][:2], np.flip(value, axes))
-    for order, words in orders(value.shape, value.shape) if value.ndim > 2 else ():
-        turned.append((f"{words} of {name} are exchanged", 0.9, value.transpose(order)))
-    for title, cost, operand in turned:
-        rule = step.replay.rule(step.edge, operands={1 - step.edge[1]: operand})
-        yield step.candidate(title, cost, rule, "not transposed")
+    axes = tuple(k for k in range(2, value.ndim) if value.shape[k] > 1)
+    if axes:
+        title = (
+            f"{name} is used as it is on the way back, not turned round: of a convolution, it is "
+            f"flipped along {'axes' if len(axes) > 1 else 'axis'} {' and '.join(map(str, axes))}"
+        )
+        rule = step.replay.rule(step.edge, operands={1 - step.edge[1]: np.flip(value, axes)})
+        yield step.candidate(title, 0.7, rule, "not transposed")
 
 
 SLIDING = (ops.conv, ops.conv_input, ops.conv_weight)
 
 
 def _of_other_shapes(step: Step) -> Iterator[Candidate]:
-    """Put 1, a sum without its weights, or what is broadcast in the place of an operand."""
-    graph, values, belongs = step.replay.graph, step.replay.values, step.other
+    """Put 1, or a product of the same factors, in the place of an operand."""
+    graph, belongs = step.replay.graph, step.other
     if belongs is None or not belongs.shape:
         return
-    name, summed = text_of(graph, belongs), graph[belongs.operands[0]] if belongs.operands else None
-    found: list[tuple[str, Any]] = []
+    name, found = text_of(graph, belongs), list[tuple[str, Any]]()
     if step.is_matrix_product:
         found.append(
             (f"the factor {name} is missing: 1 stands in its place", np.ones(belongs.shape))
         )
-    if summed is not None and belongs.primitive is ops.sum and summed.primitive is ops.multiply:
-        for part in graph.operands(summed):
-            for pool, word in ((np.sum, "sum"), (np.mean, "mean")):
-                if part.shape == summed.shape:
-                    text = f"the {word} of {text_of(graph, part)} without weights"
-                    pooled = pool(np.asarray(values[part.id]), **belongs.parameters)
-                    found.append((f"{text} is used in place of {name}", pooled))
-    for a, b in (
-        itertools.permutations(graph.operands(belongs)) if belongs.primitive is ops.multiply else ()
-    ):
-        if not a.shape:
-            text = f"the factor {text_of(graph, b)} of {name} is missing"
-            found.append((text, np.broadcast_to(values[a.id], belongs.shape)))
-    for node in graph.nodes[:MOST_VALUES] if len(belongs.shape) > 2 else ():
-        for _, value in _widened(step.replay, node, belongs.shape):
-            found.append((f"{text_of(graph, node)} is used in place of {name}", value))
-    parts = (
-        list(graph.operands(belongs)) if belongs.primitive in (ops.concatenate, ops.stack) else []
-    )
-    for i, part in enumerate(parts):
-        for other in graph.nodes[:MOST_VALUES]:
-            if other.shape == part.shape and other is not part:
-                assert belongs.primitive is not None  # It is joined.
-                joined = [values[x.id] for x in (*parts[:i], other, *parts[i + 1 :])]
-                text = (
-                    f"{text_of(graph, other)} is used in place of {text_of(graph, part)} in {name}"
-                )
-                found.append((text, belongs.primitive.forward(*joined, **belongs.parameters)))
     for text, operand in _rebuilt(step.replay, belongs):
         found.append((f"{text} is used in place of {name}", operand))
     for title, operand in found:
@@ -365,27 +323,6 @@ def exchanged(case: Case, target: Target) -> Iterator[Candidate]:
                     functools.partial(_all_sent, [(step, None) for step in (one, two)]),
                 ),
             )
-
-    yield from _both_factors(case, target)
-
-
-def _both_factors(case: Case, target: Target) -> Iterator[Candidate]:
-    """Multiply what comes back to each factor of a product by itself, not by the other."""
-    for step in steps(case, target, once=True):
-        other, replay = step.other, step.replay
-        if other is None or step.edge[1] or not step.primitive.entrywise:
-            continue
-        edges = [(step.node.id, i) for i in (0, 1)]
-        both = [replay.values[x] for x in step.node.operands]
-        if any(edge not in replay.parts for edge in edges) or both[0].shape != both[1].shape:
-            continue
-        names = [text_of(replay.graph, x) for x in (step.operand, other)]
-        rules = {edge: replay.rule(edge, operands={1 - i: both[i]}) for i, edge in enumerate(edges)}
-        title = (
-            f"{names[0]} and {names[1]} are exchanged: what comes back to either from {step.name} "
-            f"is multiplied by itself, not by the other"
-        )
-        yield Candidate(title, 1.1, predict=wrong(replay, rules))
 
 
 def _all_sent(rules: Iterable[tuple[Step, Rule | None]]) -> Any:

@@ -1,8 +1,7 @@
-"""Mistakes with the rule of one operation: a running sum, a triangle, a branch, an inverse."""
+"""Mistakes with the rule of one operation: a running sum, a determinant, a maximum."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,18 +9,12 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
-    FEWEST_BITS,
-    AnotherPass,
     Step,
-    always,
-    grouped,
     steps,
     text_of,
-    times,
-    wrong,
 )
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake
-from autograd_lite.check.mistakes.replay import Edge, Rule
+from autograd_lite.check.mistakes.replay import Rule
 
 Forms = Iterator[tuple[str, Rule]]
 """What is wrong, and the rule that it makes."""
@@ -31,11 +24,10 @@ Forms = Iterator[tuple[str, Rule]]
 def another_rule(case: Case, target: Target) -> Iterator[Candidate]:
     """Miswrite the way back through one operation."""
     for step in steps(case, target, once=True):
-        for forms in (_running_sum, _triangle, _inverse, _determinant, _diagonal, _variance):
+        for forms in (_running_sum, _determinant):
             for title, rule in forms(step):
                 yield step.candidate(title, 0.75, rule)
         yield from _largest(step)
-    yield from _branches(case, target)
 
 
 def _running_sum(step: Step) -> Forms:
@@ -62,42 +54,6 @@ def _running_sum(step: Step) -> Forms:
     yield f"{back}, the entry itself is not counted", lambda g: step.rule(g) - g
 
 
-def _triangle(step: Step) -> Forms:
-    """Let through another triangle than forwards."""
-    if step.primitive not in (ops.tril, ops.triu):
-        return
-    k = step.node.parameters.get("k", 0)
-    lower = step.primitive is ops.tril
-    one, other = (np.tril, np.triu) if lower else (np.triu, np.tril)
-    name, back = step.primitive.name, f"on the way back from {step.name}"
-    yield f"the {name} is left out {back}: entries outside get a gradient, too", lambda g: g
-    yield f"{other.__name__} stands in place of {name} {back}", lambda g: other(g, k)
-    inner = k - 1 if lower else k + 1
-    yield f"the diagonal is left out {back}, too", lambda g: one(g, inner)
-
-
-def _inverse(step: Step) -> Forms:
-    """Miswrite ``-Y.T @ g @ Y.T``."""
-    if step.primitive is not ops.inv:
-        return
-    y = np.asarray(step.replay.values[step.node.id])
-    t, name = np.swapaxes(y, -1, -2), grouped(step.name)
-    made: dict[str, Rule] = {
-        f"-{name} @ g @ {name}": lambda g: -y @ g @ y,
-        f"-{name}.T @ g @ {name}": lambda g: -t @ g @ y,
-        f"-{name} @ g @ {name}.T": lambda g: -y @ g @ t,
-        f"{name}.T @ g @ {name}.T, with no minus,": lambda g: t @ g @ t,
-        f"-{name}.T @ g, a factor left out,": lambda g: -t @ g,
-        f"-g @ {name}.T, a factor left out,": lambda g: -g @ t,
-        f"-{name} @ g": lambda g: -y @ g,
-        f"-g @ {name}": lambda g: -g @ y,
-        f"-{name}.T @ {name}.T, without g,": always(-t @ t),
-    }
-    for text, rule in made.items():
-        right = f"-{name}.T @ g @ {name}.T"
-        yield f"{text} stands in place of {right} on the way back from {step.name}", rule
-
-
 def _determinant(step: Step) -> Forms:
     """Mistake the derivative of a determinant for that of its logarithm, or the reverse."""
     if step.primitive not in (ops.det, ops.logabsdet):
@@ -108,37 +64,6 @@ def _determinant(step: Step) -> Forms:
         yield f"the factor det is missing {back}", lambda g: rule(g) / det
     else:
         yield f"a factor det is too many {back}: that is for det, not log", lambda g: rule(g) * det
-
-
-def _diagonal(step: Step) -> Forms:
-    """Add the gradient of a diagonal to each row or column."""
-    n = len(step.node.shape) == 1 and step.node.shape[0]
-    if step.primitive is not ops.diagonal or step.operand.shape != (n, n):
-        return
-    for word, axis in (("row", 0), ("column", 1)):
-        yield (
-            f"the gradient of {step.name} is added to every {word}, not put on the diagonal",
-            _stretched(axis, n),
-        )
-
-
-def _stretched(axis: int, n: int) -> Rule:
-    return lambda g: np.broadcast_to(np.expand_dims(g, axis), (n, n))
-
-
-def _variance(step: Step) -> Forms:
-    """Forget that a variance takes away the mean."""
-    if step.primitive is not ops.var or step.operand.shape == ():
-        return
-    x = np.asarray(step.replay.values[step.operand.id])
-    axis, rule = step.node.parameters.get("axis"), step.rule
-    mean, name = x.mean(axis, keepdims=True), text_of(step.replay.graph, step.operand)
-    deviation = x - mean
-    ratio = x / np.where(deviation == 0, 1, deviation)
-    yield (
-        f"{name} stands in place of {name} less its mean, on the way back from the variance",
-        lambda g: rule(g) * ratio,
-    )
 
 
 def _largest(step: Step) -> Iterator[Candidate]:
@@ -159,46 +84,3 @@ def _largest(step: Step) -> Iterator[Candidate]:
 
     title = f"the {words[1]} entries of {name} get the gradient of {step.name}, not the {words[0]}"
     yield step.candidate(title, 0.8, to(x == worst(x, axis, keepdims=True)))
-    right = tuple(np.atleast_1d(axis) % x.ndim)
-    best = np.max if largest else np.min
-    for count in range(1, x.ndim + 1):
-        for axes in itertools.combinations(range(x.ndim), count):
-            if axes != right:
-                yield step.candidate(
-                    f"the {words[0]} entries of {name} along axis {', '.join(map(str, axes))} get "
-                    f"the gradient of {step.name}, not those along axis "
-                    f"{', '.join(map(str, right))}",
-                    0.85 + 0.01 * count,
-                    to(x == best(x, axes, keepdims=True)),
-                )
-
-
-def _branches(case: Case, target: Target) -> Iterator[Candidate]:
-    """Go back through the other branch of a choice, through one alone, or by another condition."""
-    seen: dict[str, list[Step]] = {}
-    for step in steps(case, target, once=True):
-        if step.primitive in (ops.where, ops.maximum, ops.minimum):
-            seen.setdefault(step.node.id, []).append(step)
-    for both in seen.values():
-        if len({step.operand.id for step in both}) < 2:
-            continue
-        one, two = sorted(both, key=lambda step: step.edge[1])
-        replay, shape = one.replay, one.node.shape
-        taken = np.asarray(one.rule(np.ones(shape)))
-        if np.shape(taken) != shape or not np.isin(taken, (0, 1)).all():
-            continue
-        few = taken.size < FEWEST_BITS
-        names = [text_of(replay.graph, step.operand) for step in (one, two)]
-        at = f"at {one.name if one.node.name else f'the choice between {names[0]} and {names[1]}'}"
-        choices = [
-            (f"{at}, all goes back to {names[0]}", 0.8, np.ones(shape)),
-            (f"{at}, all goes back to {names[1]}", 0.8, np.zeros(shape)),
-            (f"{at}, the condition is reversed on the way back", 0.8, 1 - taken),
-        ]
-        for title, cost, mask in choices:
-            if np.array_equal(mask, taken):
-                continue
-            rules: dict[Edge, Rule] = {one.edge: times(mask), two.edge: times(1 - mask)}
-            kind = "mask" if "condition" in title else ""
-            made = AnotherPass(wrong(replay, rules))
-            yield Candidate(title, cost, predict=made, kind=kind, weak=few)

@@ -15,7 +15,6 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
-    MOST_VALUES,
     AnotherPass,
     Made,
     Step,
@@ -89,11 +88,6 @@ def _put_back(replay: Replay, w: Windows, key: str) -> Iterator[Candidate]:
     def slipped(slip: Moved) -> Array:
         return filled(*slip(g))
 
-    def assigned() -> Array:
-        made = np.zeros(shape)
-        made[tuple(x[g != 0] for x in right)] = g[g != 0]
-        return made
-
     def changed(change: Change) -> Array:
         return filled(change(g), right)
 
@@ -104,12 +98,9 @@ def _put_back(replay: Replay, w: Windows, key: str) -> Iterator[Candidate]:
     for text, cost, slip in _slips(w):
         text = f"what comes back to {w.name} from {whence} is put back {text}"
         yield made(text, cost, partial(slipped, slip))
-    for text, cost, change in (*_subsets(w), *_gathered(w)):
+    for text, cost, change in _subsets(w):
         text = f"on the way back to {w.name}, {text}"
         yield made(text, cost, partial(changed, change))
-    if not g.all():
-        text = f"where several windows of {w.name} choose one entry, the last overwrites the others"
-        yield made(f"{text}: = in place of +=", 0.9, assigned)
 
 
 def _used(replay: Replay, w: Windows, target: Target) -> Iterator[Candidate]:
@@ -156,11 +147,6 @@ def _used(replay: Replay, w: Windows, target: Target) -> Iterator[Candidate]:
     for text, cost, slip in _slips(w):
         text = f"the windows of {w.name} are used {text}"
         yield Candidate(text, cost, predict=made(partial(taken, slip)))
-    for node in replay.graph.nodes[:MOST_VALUES]:
-        if node.shape == w.shape[1:] and node not in w.nodes:
-            other = np.broadcast_to(replay.values[node.id], w.shape)
-            text = f"{text_of(replay.graph, node)} is used in place of each window of {w.name}"
-            yield Candidate(text, 1.3, predict=made(always(other)))
     for text, cost, keep in _subsets(w):
         if "entries of each" not in text:
             text = f"on the way back from the windows of {w.name}, {text}"
@@ -348,35 +334,6 @@ def _subsets(w: Windows) -> Iterator[tuple[str, float, Change]]:
         for words, keep in KEPT.items():
             text = f"of the {w.sizes[x]} slices along axis {along[x]}, {words}"
             yield text, 1.1, _kept(w, [x], keep)
-
-
-def _gathered(w: Windows) -> Iterator[tuple[str, float, Change]]:
-    """Yield to which entries of a window all that comes back to it may be given."""
-    axes = tuple(w.inner)
-    if not axes:
-        return
-
-    def to(keep: slice | None) -> Change:
-        one = _kept(w, axes, keep)
-        return lambda g: one(np.broadcast_to(g.sum(axes, keepdims=True), g.shape))
-
-    x = w.value[tuple(w.places())]
-    largest, smallest = (x == f(x, axes, keepdims=True) for f in (np.max, np.min))
-    for text, change in (
-        ("the first entry of each window gets all of it", to(slice(0, 1))),
-        ("the last entry of each window gets all of it", to(slice(-1, None))),
-        ("the middle of each window gets all of it", to(None)),
-        ("the largest entry of each window gets all of it",
-         lambda g: largest * g.sum(axes, keepdims=True)),
-        ("the smallest entry of each window gets all of it",
-         lambda g: smallest * g.sum(axes, keepdims=True)),
-        ("all of it is multiplied by the entries of each window",
-         lambda g: x * g.sum(axes, keepdims=True)),
-        ("every entry of a window gets the sum of all in it", to(slice(None))),
-        ("every entry of a window gets the mean of all in it",
-         lambda g: np.broadcast_to(g.mean(axes, keepdims=True), g.shape)),
-    ):  # fmt: skip
-        yield text, 1.0, change
 
 
 # ------------------------------------------------------------------------ pooling

@@ -17,7 +17,6 @@ from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     FEWEST_BITS,
     MOST_VALUES,
-    Made,
     Step,
     activations,
     as_it_is,
@@ -77,14 +76,6 @@ def derivative_left_out(case: Case, target: Target) -> Iterator[Candidate]:
                     factor = f"the factor {k - 1:g}, the exponent less 1, stands in place of {k:g}"
                     title = f"{factor} in the derivative of {y}"
                     yield step.candidate(title, 0.95, rule, kind="other power")
-    gates = {step.operand.id: step for step in steps(case, target, once=True) if is_gate(step)}
-    for step in gates.values():
-        outer, replay = gates.get(step.node.id), step.replay
-        if outer is not None:  # A clip, written as a minimum of a maximum.
-            whole = replay.gradients[outer.node.id]
-            part = replay.parts[step.edge]
-            title = f"the derivative of the clip at {outer.name} is left out"
-            yield Candidate(title, 0.6, predict=Made(replay, step.operand.id, whole, part))
 
 
 @mistake("derivative doubled", "The activation's derivative was already in what came from above.")
